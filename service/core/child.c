@@ -1,0 +1,241 @@
+#include "child.h"
+
+#include "private.h"
+#include "text.h"
+
+static bool status_may_follow(enum child_status from, enum child_status to)
+{
+    switch (from) {
+    case CHILD_STATUS_NONE:
+    case CHILD_STOPPED:
+        return to == CHILD_STARTING;
+    case CHILD_STARTING:
+        return to == CHILD_RUNNING || to == CHILD_CANCELLING || to == CHILD_STOPPED;
+    case CHILD_RUNNING:
+        return to == CHILD_READY || to == CHILD_CANCELLING || to == CHILD_STOPPED;
+    case CHILD_READY:
+        return to == CHILD_RUNNING || to == CHILD_CANCELLING || to == CHILD_STOPPED;
+    case CHILD_CANCELLING:
+        return to == CHILD_STOPPED;
+    }
+    __builtin_unreachable();
+}
+
+void child_set_status(struct core *core, struct child *child, enum child_status status)
+{
+    if (child->attempt.status == status)
+        return;
+    INVARIANT(status_may_follow(child->attempt.status, status));
+    child->attempt.status = status;
+    core_changed(core, child);
+}
+
+enum child_status child_status(const struct child *child)
+{
+    return child->attempt.active ? child->attempt.status : CHILD_STATUS_NONE;
+}
+
+uint64_t child_attempt(const struct child *child)
+{
+    return child->attempt.active ? child->attempt.number : 0;
+}
+
+static uint64_t realtime_of(const struct core *core, uint64_t monotonic_usec)
+{
+    if (monotonic_usec == 0)
+        return 0;
+    return core_realtime(core) + (monotonic_usec - core_now(core));
+}
+
+uint64_t child_next_restart_usec(const struct core *core, const struct child *child)
+{
+    return realtime_of(core, child->timers[TIMER_START].deadline_usec);
+}
+
+uint64_t child_stop_deadline_usec(const struct core *core, const struct child *child)
+{
+    return realtime_of(core, child->timers[TIMER_STOP].deadline_usec);
+}
+
+void child_arm(struct core *core, struct child *child, enum child_timer timer, uint64_t deadline)
+{
+    if (core->muted)
+        return;
+    child->timers[timer].kind = (uint8_t)timer;
+    timer_set(&core->timers, &child->timers[timer], deadline);
+}
+
+void child_disarm(struct core *core, struct child *child, enum child_timer timer)
+{
+    if (!core->muted)
+        timer_clear(&core->timers, &child->timers[timer]);
+}
+
+void child_fail(struct core *core, struct child *child, enum failure_phase phase, bool recoverable,
+                const char *reason)
+{
+    child->failure.phase = phase;
+    child->failure.recoverable = recoverable;
+    text_copy(child->failure.reason, sizeof(child->failure.reason), reason);
+    core_changed(core, child);
+}
+
+void child_set_operation(struct core *core, struct child *child, enum child_operation operation,
+                         uint64_t cause, const char *by, const char *reason, const char *command)
+{
+    if (child->operation == operation)
+        return;
+
+    enum child_operation before = child->operation;
+    child->operation = operation;
+    child->operation_usec = core_realtime(core);
+    child->operation_cause = cause;
+    text_copy(child->operation_by, sizeof(child->operation_by), by);
+    text_copy(child->operation_reason, sizeof(child->operation_reason), reason);
+    EMIT(core, EVENT_CHILD_OPERATION_CHANGED, child, cause,
+         FIELD_TEXT_OF("from", child_operation_to_string(before)),
+         FIELD_TEXT_OF("to", child_operation_to_string(operation)),
+         FIELD_TEXT_OF("command", command), FIELD_TEXT_OF("by", by),
+         FIELD_TEXT_OF("reason", reason));
+    core_changed(core, child);
+}
+
+/*
+ * Delivers the cancel, once for an attempt, whoever asks. Returns true when this call delivered it.
+ */
+bool child_cancel(struct core *core, struct child *child, uint64_t cause, const char *command)
+{
+    struct attempt *attempt = &child->attempt;
+    if (!attempt->active || attempt->cancel_delivered)
+        return false;
+
+    attempt->cancel_delivered = true;
+    child_set_status(core, child, CHILD_CANCELLING);
+    child->stop_state = STOP_CANCEL_DELIVERED;
+    child_disarm(core, child, TIMER_START_TIMEOUT);
+    child_disarm(core, child, TIMER_HEARTBEAT);
+    child_arm(core, child, TIMER_STOP,
+              core_now(core) + child->config->declaration.stop_timeout_usec);
+    core->plan |= PLAN_STOP;
+    EMIT(core, EVENT_CHILD_CONTROL_CANCEL_DELIVERED, child, cause,
+         FIELD_TEXT_OF("command", command));
+    if (!core->muted)
+        core->ports.cancel(core->ports.userdata, child, child_attempt_id(child));
+    core_changed(core, child);
+    return true;
+}
+
+/* Requests the abort, once for an attempt. */
+void child_abort(struct core *core, struct child *child, uint64_t cause)
+{
+    struct attempt *attempt = &child->attempt;
+    if (!attempt->active || attempt->abort_requested)
+        return;
+
+    attempt->abort_requested = true;
+    child_disarm(core, child, TIMER_START_TIMEOUT);
+    child_disarm(core, child, TIMER_HEARTBEAT);
+    child_arm(core, child, TIMER_STOP,
+              core_now(core) + child->config->declaration.abort_timeout_usec);
+    EMIT_BARE(core, EVENT_CHILD_CONTROL_ABORT_REQUESTED, child, cause);
+    if (child->fence_phase == FENCE_WAITING_FOR_OLD_STOP) {
+        fence_set_phase(child, FENCE_ABORTING_OLD);
+        EMIT(core, EVENT_CHILD_RESTART_FENCE_ABORT_REQUESTED, child, child->pending.cause,
+             FIELD_NUMBER_OF("target_generation", child->pending.target_generation));
+    }
+    if (!core->muted)
+        core->ports.abort(core->ports.userdata, child, child_attempt_id(child));
+    core_changed(core, child);
+}
+
+static bool deadline_aborts(const struct core *core, const struct child *child)
+{
+    return core->shutdown_phase != SHUTDOWN_IDLE || child->attempt.forced != EXIT_NONE ||
+           (child->pending.active && !child->pending.by_resume) ||
+           child->config->declaration.timeout_action == TIMEOUT_KILL;
+}
+
+static void abort_deadline(struct core *core, struct child *child)
+{
+    child->stop_state = STOP_FAILED;
+    child_fail(core, child, FAILURE_WAIT_ABORT, false,
+               "still there after the abort: processes that the kernel can not end yet");
+    EMIT(core, EVENT_CHILD_CONTROL_STOP_FAILED, child, child->operation_cause,
+         FIELD_TEXT_OF("phase", failure_phase_to_string(FAILURE_WAIT_ABORT)),
+         FIELD_TEXT_OF("stop_state", stop_state_to_string(STOP_FAILED)),
+         FIELD_FLAG_OF("recoverable", false));
+    if (core->shutdown_phase != SHUTDOWN_IDLE)
+        shutdown_abort_failed(core, child);
+}
+
+void child_stop_deadline(struct core *core, struct child *child)
+{
+    INVARIANT(child->attempt.active);
+    if (child->attempt.abort_requested) {
+        abort_deadline(core, child);
+        return;
+    }
+
+    child->stop_state = STOP_FAILED;
+    child_fail(core, child, FAILURE_WAIT_COMPLETION, true,
+               "did not end within its stop timeout after the cancel");
+    EMIT(core, EVENT_CHILD_CONTROL_STOP_FAILED, child, child->operation_cause,
+         FIELD_TEXT_OF("phase", failure_phase_to_string(FAILURE_WAIT_COMPLETION)),
+         FIELD_TEXT_OF("status", child_status_to_string(child->attempt.status)),
+         FIELD_TEXT_OF("stop_state", stop_state_to_string(STOP_FAILED)),
+         FIELD_FLAG_OF("recoverable", true));
+    if (deadline_aborts(core, child)) {
+        child_abort(core, child, child->operation_cause);
+        if (core->shutdown_phase != SHUTDOWN_IDLE)
+            shutdown_child_aborting(core);
+    }
+}
+
+/* A child of the seed kind: it is declared and has nothing to start. */
+static void fail_without_process(struct core *core, struct child *child)
+{
+    child->wanted = false;
+    child_fail(core, child, FAILURE_SPAWN, false,
+               "the child has no process: its manifest has no exec");
+    EMIT(core, EVENT_CHILD_SPAWN_FAILED, child, child->start_cause,
+         FIELD_TEXT_OF("reason", child->failure.reason), FIELD_NUMBER_OF("errno", 0));
+}
+
+/* Starts the next attempt. Nothing stands in the way any more: no attempt, no hold, no shutdown. */
+void child_start(struct core *core, struct child *child)
+{
+    INVARIANT(!child->attempt.active && !child->waiting);
+    INVARIANT(child->operation == CHILD_ACTIVE && core->shutdown_phase == SHUTDOWN_IDLE);
+
+    core->plan |= PLAN_START;
+    child_disarm(core, child, TIMER_START);
+    if (child->next_config && !core->muted)
+        tree_adopt_next_config(core, child);
+    core_changed(core, child);
+    if (!child->config->declaration.has_process) {
+        fail_without_process(core, child);
+        return;
+    }
+
+    child->wanted = true;
+    child->on_trial = child->on_trial || (child->gave_up && child->automatic_start);
+    child->gave_up = false;
+    child->attempt = (struct attempt){
+        .active = true,
+        .status = CHILD_STARTING,
+        .generation = child->born ? child->generation + 1 : 0,
+        .number = ++child->attempts,
+        .started_usec = core_now(core),
+    };
+    child->started_usec = core_realtime(core);
+    child->stop_state = STOP_IDLE;
+    child->status_text[0] = '\0';
+    child->notify_errno = 0;
+    liveness_begin(core, child);
+    if (child->config->declaration.start_timeout_usec > 0)
+        child_arm(core, child, TIMER_START_TIMEOUT,
+                  core_now(core) + child->config->declaration.start_timeout_usec);
+    EMIT_BARE(core, EVENT_CHILD_STARTING, child, child->start_cause);
+    if (!core->muted)
+        core->ports.start(core->ports.userdata, child, child_attempt_id(child));
+}

@@ -1,0 +1,177 @@
+/*
+ * Child: the record of one declared unit of work, and at most one active attempt of it.
+ *
+ * The shell may read all of this between inputs; only the core writes it (but for `host` and
+ * `observer`, which are the shell's). Values go through the functions of child.c, each of which
+ * keeps the invariants: one attempt at most, cancel and abort once per attempt, a status that only
+ * moves along the table in child.c.
+ */
+#pragma once
+
+#include "core.h"
+#include "restart_limit.h"
+#include "timer.h"
+
+enum child_timer {
+    TIMER_STOP,          /* stop deadline, then abort deadline */
+    TIMER_START,         /* backoff or cool-down is over */
+    TIMER_START_TIMEOUT, /* not ready in time */
+    TIMER_HEARTBEAT,     /* silent for too long */
+    TIMER_WINDOW,        /* the oldest exit leaves the restart window */
+    CHILD_TIMERS,
+};
+
+/* A declaration as it is kept: one block of memory for all its strings and the limit's ring. */
+struct child_config {
+    struct child_declaration declaration;
+    struct child **targets; /* requires, then after; NULL where the child was removed */
+    uint64_t *ring;
+};
+
+/* The one running incarnation. */
+struct attempt {
+    bool active;
+    bool spawned; /* the executor has confirmed it */
+    bool cancel_delivered;
+    bool abort_requested;
+    bool reloading; /* RELOADING=1 came, READY=1 has not yet */
+    bool reload_pending;
+    bool notifies;         /* it has ever sent a message */
+    enum exit_kind forced; /* its exit counts as this: timed-out, unhealthy; else EXIT_NONE */
+    enum child_status status;
+    uint64_t generation;
+    uint64_t number;
+    uint32_t pid;          /* 0: not known yet */
+    uint64_t started_usec; /* monotonic */
+    uint64_t ready_usec;   /* monotonic, when it became ready; 0: it is not */
+};
+
+struct last_exit {
+    enum exit_kind kind;
+    int code;
+    int signal;
+    bool core_dumped;
+    uint64_t usec; /* realtime */
+    uint64_t generation;
+    uint64_t attempt;
+    enum exit_decision decision;
+    char reason[FAILURE_REASON_MAX];
+};
+
+struct stale_report {
+    enum report_kind kind;
+    uint64_t generation;
+    uint64_t attempt;
+    uint64_t usec; /* realtime; 0: there was none */
+    uint64_t count;
+};
+
+/* A restart that waits behind the fence for the old attempt to be gone. */
+struct pending_restart {
+    bool active;
+    bool by_resume; /* a Resume that met an attempt still cancelling */
+    uint64_t old_generation;
+    uint64_t old_attempt;
+    uint64_t target_generation;
+    uint64_t cause;
+    uint64_t duplicates;
+};
+
+struct child_shutdown {
+    enum shutdown_result result;
+    enum shutdown_phase phase;
+    uint64_t generation;
+    uint64_t attempt;
+    bool cancel_delivered;
+    uint32_t dependents; /* with an attempt still there: they go first */
+    enum exit_kind exit;
+    int exit_code;
+    int exit_signal;
+    const char *reason;
+    enum resource_state cgroup;
+};
+
+struct supervisor {
+    struct supervisor *parent; /* NULL: the root */
+    const char *name;
+    enum strategy strategy;
+    enum escalation escalation;
+    struct child *first;
+    struct child *last;
+    uint32_t members;
+};
+
+struct child {
+    struct supervisor *supervisor;
+    struct child *next, *previous; /* in declaration order */
+    struct child *index_next;
+    struct child *waiting_next, *waiting_previous;
+    struct child *changed_next;
+    bool changed;
+    bool waiting; /* its start waits for a dependency */
+    uint32_t slot, serial;
+
+    struct child_config *config;
+    struct child_config *next_config; /* a newer declaration that waits for the next start */
+    const char *id;                   /* within config */
+    const char *name;                 /* last segment of the id */
+
+    enum child_operation operation;
+    uint64_t operation_usec; /* realtime of the last change by a person or a limit */
+    uint64_t operation_cause;
+    char operation_by[REQUESTER_MAX + 1];
+    char operation_reason[REASON_MAX + 1];
+
+    bool wanted;   /* it is meant to run */
+    bool born;     /* a spawn has succeeded: generation counts */
+    bool gave_up;  /* its limit is used up and nobody has started it since */
+    bool on_trial; /* the one try after a cool-down */
+    uint32_t cool_downs;
+    uint64_t generation;
+    uint64_t attempts; /* ever tried */
+    struct attempt attempt;
+    enum stop_state stop_state;
+    struct failure failure;
+
+    enum fence_phase fence_phase;
+    struct pending_restart pending;
+
+    uint64_t backoff_n;
+    uint64_t backoff_previous_usec;
+    uint64_t restart_count; /* automatic restarts */
+    uint64_t start_cause;   /* command behind the start that waits */
+    bool automatic_start;   /* the start that waits is the policy's */
+    struct restart_limit restart_limit;
+
+    enum readiness readiness;
+    uint64_t heartbeat_usec_monotonic; /* 0: none yet */
+    uint64_t heartbeat_usec;           /* realtime */
+    bool heartbeat_stale;
+    char status_text[STATUS_TEXT_MAX + 1];
+    int notify_errno;
+
+    uint64_t started_usec; /* realtime of the last start */
+    struct last_exit last_exit;
+    struct stale_report last_stale;
+    struct child_shutdown shutdown;
+    struct timer timers[CHILD_TIMERS];
+
+    void *host;     /* the executor's */
+    void *observer; /* the bus's */
+};
+
+/* What the bus shows: the status of the active attempt, `none` without one. */
+enum child_status child_status(const struct child *child);
+
+/* The number of the active attempt, 0 without one. */
+uint64_t child_attempt(const struct child *child);
+
+/* Realtime of the next automatic restart, 0 where none waits. */
+uint64_t child_next_restart_usec(const struct core *core, const struct child *child);
+
+/* Realtime of the stop or abort deadline, 0 where none runs. */
+uint64_t child_stop_deadline_usec(const struct core *core, const struct child *child);
+
+/* The first dependency that keeps it from starting, NULL when there is none. A dependency that was
+ * removed is named too; *removed says so. */
+const char *child_unmet_dependency(const struct child *child, bool *removed);

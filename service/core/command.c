@@ -1,0 +1,371 @@
+/*
+ * Commands: the verbs of semantics.md section 3. Each is answered by exactly one outcome, whose
+ * facts are those of the moment at which the command had been carried out.
+ */
+#include "private.h"
+#include "text.h"
+
+static bool is_blank(const char *text)
+{
+    for (; *text; text++)
+        if (!strchr(" \t\r\n\v\f", *text))
+            return false;
+    return true;
+}
+
+/* The last word of an operator against whatever start waits. */
+static void withdraw_starts(struct core *core, struct child *child, uint64_t id, const char *verb)
+{
+    fence_withdraw(core, child, id, verb);
+    if (child->timers[TIMER_START].deadline_usec > 0)
+        core_changed(core, child);
+    child_disarm(core, child, TIMER_START);
+    dependency_withdraw(core, child);
+}
+
+static enum child_operation operation_of(enum command_verb verb)
+{
+    switch (verb) {
+    case COMMAND_PAUSE:
+        return CHILD_PAUSED;
+    case COMMAND_QUARANTINE:
+        return CHILD_QUARANTINED;
+    case COMMAND_REMOVE:
+        return CHILD_REMOVED;
+    case COMMAND_RESUME:
+    case COMMAND_RESTART:
+    case COMMAND_RELOAD:
+    case COMMAND_KILL:
+        break;
+    }
+    return CHILD_ACTIVE;
+}
+
+static void stop_child(struct core *core, struct child *child, const struct command *command,
+                       uint64_t id, struct outcome *outcome)
+{
+    enum child_operation target = operation_of(command->verb);
+    const char *verb = command_verb_to_string(command->verb);
+
+    if (target < child->operation)
+        target = child->operation; /* the stronger hold stays: quarantined beats paused */
+
+    bool repeated = child->operation == target;
+    child_set_operation(core, child, target, id, command->requester, command->reason, verb);
+    withdraw_starts(core, child, id, verb);
+    outcome->cancel_delivered = child_cancel(core, child, id, verb);
+    if (!child->attempt.active)
+        child->stop_state = STOP_NO_ACTIVE_ATTEMPT;
+    outcome->idempotent = repeated && !outcome->cancel_delivered;
+    core_changed(core, child);
+}
+
+static void resume_child(struct core *core, struct child *child, const struct command *command,
+                         uint64_t id, struct outcome *outcome)
+{
+    enum child_operation before = child->operation;
+    if (before == CHILD_ACTIVE) {
+        outcome->idempotent = true;
+        return;
+    }
+
+    child_set_operation(core, child, CHILD_ACTIVE, id, command->requester, command->reason,
+                        "resume");
+    if (before == CHILD_QUARANTINED) {
+        child->gave_up = false;
+        child->on_trial = false;
+        child->cool_downs = 0;
+        child->backoff_n = 0;
+        child->backoff_previous_usec = 0;
+        child_disarm(core, child, TIMER_WINDOW);
+        if (restart_limit_clear(&child->restart_limit, core_realtime(core)))
+            supervision_limit_changed(core, child, "resume");
+    }
+    if (core->shutdown_phase != SHUTDOWN_IDLE || !child->wanted)
+        return;
+    if (child->attempt.active)
+        fence_enter(core, child, id, true, "resume");
+    else if (child->config->declaration.has_process)
+        dependency_request_start(core, child, id, false);
+}
+
+static void refuse_restart(struct core *core, struct child *child, uint64_t id,
+                           struct fence_outcome *fence, enum fence_decision decision,
+                           const char *conflict, bool recoverable)
+{
+    fence->decision = decision;
+    fence->conflict = conflict;
+    fence->conflict_recoverable = recoverable;
+    EMIT(core, EVENT_CHILD_RESTART_CONFLICT, child, id,
+         FIELD_TEXT_OF("decision", fence_decision_to_string(decision)),
+         FIELD_TEXT_OF("command", "restart"), FIELD_TEXT_OF("conflict", conflict));
+}
+
+static const char *hold_conflict(enum child_operation operation)
+{
+    switch (operation) {
+    case CHILD_ACTIVE:
+        break;
+    case CHILD_PAUSED:
+        return "the child is paused: resume it first";
+    case CHILD_QUARANTINED:
+        return "the child is quarantined: resume it first";
+    case CHILD_REMOVED:
+        return "the child is being removed";
+    }
+    __builtin_unreachable();
+}
+
+static void join_pending(struct core *core, struct child *child, uint64_t id,
+                         struct outcome *outcome)
+{
+    struct pending_restart *pending = &child->pending;
+    struct fence_outcome *fence = &outcome->fence;
+
+    pending->duplicates++;
+    pending->by_resume = false; /* now somebody wants a restart: its deadline aborts */
+    fence->decision = FENCE_ALREADY_PENDING;
+    fence->has_old = true;
+    fence->old_generation = pending->old_generation;
+    fence->old_attempt = pending->old_attempt;
+    fence->has_target = true;
+    fence->target_generation = pending->target_generation;
+    fence->abort_requested = child->attempt.active && child->attempt.abort_requested;
+    fence->duplicate_request_count = pending->duplicates;
+    outcome->idempotent = true;
+    EMIT(core, EVENT_CHILD_RESTART_CONFLICT, child, id,
+         FIELD_TEXT_OF("decision", fence_decision_to_string(FENCE_ALREADY_PENDING)),
+         FIELD_TEXT_OF("command", "restart"),
+         FIELD_NUMBER_OF("target_generation", pending->target_generation),
+         FIELD_NUMBER_OF("duplicate_request_count", pending->duplicates));
+    core_changed(core, child);
+}
+
+static void restart_behind_fence(struct core *core, struct child *child, uint64_t id,
+                                 struct outcome *outcome)
+{
+    struct fence_outcome *fence = &outcome->fence;
+    bool delivered_before = child->attempt.cancel_delivered;
+
+    fence_enter(core, child, id, false, "restart");
+    outcome->cancel_delivered = !delivered_before;
+    fence->decision = FENCE_QUEUED_AFTER_STOP;
+    fence->has_old = true;
+    fence->old_generation = child->pending.old_generation;
+    fence->old_attempt = child->pending.old_attempt;
+    fence->has_target = true;
+    fence->target_generation = child->pending.target_generation;
+    fence->cancel_delivered = outcome->cancel_delivered;
+    fence->abort_requested = child->attempt.abort_requested;
+}
+
+static void restart_at_once(struct core *core, struct child *child, uint64_t id,
+                            struct outcome *outcome)
+{
+    struct fence_outcome *fence = &outcome->fence;
+    bool removed;
+
+    if (child_unmet_dependency(child, &removed)) {
+        refuse_restart(core, child, id, fence, FENCE_REJECTED,
+                       removed ? "a child that it requires was removed"
+                               : "a child that it requires, or starts after, is not ready",
+                       true);
+        return;
+    }
+    child_disarm(core, child, TIMER_START);
+    dependency_withdraw(core, child);
+    child->gave_up = false;
+    child->on_trial = false;
+    child->backoff_n = 0;
+    child->backoff_previous_usec = 0;
+    fence->decision = FENCE_STARTED_IMMEDIATELY;
+    if (child->config->declaration.has_process) {
+        fence->has_target = true;
+        fence->target_generation = child->born ? child->generation + 1 : 0;
+    }
+    dependency_request_start(core, child, id, false);
+}
+
+static void restart_child(struct core *core, struct child *child, uint64_t id,
+                          struct outcome *outcome)
+{
+    outcome->has_fence = true;
+    if (core->shutdown_phase != SHUTDOWN_IDLE)
+        refuse_restart(core, child, id, &outcome->fence, FENCE_BLOCKED_BY_SHUTDOWN,
+                       "the tree is shutting down", false);
+    else if (child->operation != CHILD_ACTIVE)
+        refuse_restart(core, child, id, &outcome->fence, FENCE_REJECTED,
+                       hold_conflict(child->operation), child->operation != CHILD_REMOVED);
+    else if (child->pending.active)
+        join_pending(core, child, id, outcome);
+    else if (child->attempt.active)
+        restart_behind_fence(core, child, id, outcome);
+    else
+        restart_at_once(core, child, id, outcome);
+}
+
+static int signal_child(struct core *core, struct child *child, const struct command *command,
+                        struct error *error)
+{
+    bool reload = command->verb == COMMAND_RELOAD;
+    int signal = reload ? child->config->declaration.process.reload_signal : command->signal;
+
+    if (!child->attempt.active || !child->attempt.spawned) {
+        text_copy(error->text, sizeof(error->text), "the child has no running process");
+        return -ESRCH;
+    }
+    if (core->muted)
+        return 0;
+    if (reload)
+        child->attempt.reload_pending = child->attempt.notifies;
+    int r = core->ports.kill(core->ports.userdata, child, child_attempt_id(child), signal,
+                             command->whole && !reload);
+    if (r < 0)
+        text_copy(error->text, sizeof(error->text), "the signal could not be sent");
+    return r;
+}
+
+void core_describe(struct core *core, struct child *child, struct outcome *outcome)
+{
+    (void)core;
+    text_copy(outcome->child_id, sizeof(outcome->child_id), child->id);
+    outcome->operation_after = child->operation;
+    outcome->status = child_status(child);
+    outcome->stop_state = child->stop_state;
+    outcome->restart_limit = restart_limit_view(&child->restart_limit);
+    outcome->last_heartbeat_usec = child->heartbeat_usec;
+    outcome->heartbeat_stale = child->heartbeat_stale;
+    outcome->readiness = child->readiness;
+    outcome->failure = child->failure;
+}
+
+static const char *result_label(const struct outcome *outcome)
+{
+    if (outcome->has_fence && (outcome->fence.decision == FENCE_REJECTED ||
+                               outcome->fence.decision == FENCE_BLOCKED_BY_SHUTDOWN))
+        return "rejected";
+    if (outcome->failure.phase != FAILURE_NONE || outcome->stop_state == STOP_FAILED)
+        return "failed";
+    return outcome->idempotent ? "idempotent" : "accepted";
+}
+
+static int carry_out(struct core *core, struct child *child, const struct command *command,
+                     uint64_t id, struct outcome *outcome, struct error *error)
+{
+    switch (command->verb) {
+    case COMMAND_PAUSE:
+    case COMMAND_QUARANTINE:
+    case COMMAND_REMOVE:
+        stop_child(core, child, command, id, outcome);
+        return 0;
+    case COMMAND_RESUME:
+        if (child->operation == CHILD_REMOVED) {
+            text_copy(error->text, sizeof(error->text), "the child is being removed");
+            return -ENOENT;
+        }
+        resume_child(core, child, command, id, outcome);
+        return 0;
+    case COMMAND_RESTART:
+        restart_child(core, child, id, outcome);
+        return 0;
+    case COMMAND_RELOAD:
+    case COMMAND_KILL:
+        return signal_child(core, child, command, error);
+    }
+    __builtin_unreachable();
+}
+
+static int check(const struct core *core, const struct command *command, struct error *error)
+{
+    struct text text = text_in(error->text, sizeof(error->text));
+
+    if (!command->reason || is_blank(command->reason)) {
+        text_append(&text, "reason: must not be blank");
+        return -EINVAL;
+    }
+    if (strlen(command->reason) > REASON_MAX) {
+        text_append(&text, "reason: is longer than 256 bytes");
+        return -EINVAL;
+    }
+    if (!core_find(core, command->child)) {
+        text_append(&text, "no child has this id");
+        return -ENOENT;
+    }
+    return 0;
+}
+
+static int run(struct core *core, struct child *child, const struct command *command,
+               struct outcome *outcome, struct error *error)
+{
+    const char *verb = command_verb_to_string(command->verb);
+    uint64_t id = core_new_command(core);
+
+    *outcome = (struct outcome){
+        .command_id = id,
+        .attempt = child_attempt(child),
+        .generation = child->attempt.active ? child->attempt.generation : child->generation,
+        .operation_before = child->operation,
+        .dry_run = command->dry_run,
+    };
+    EMIT(core, EVENT_COMMAND_ACCEPTED, child, id, FIELD_TEXT_OF("command", verb),
+         FIELD_TEXT_OF("by", command->requester), FIELD_TEXT_OF("reason", command->reason));
+    int r = carry_out(core, child, command, id, outcome, error);
+    if (r < 0) {
+        EMIT(core, EVENT_COMMAND_REJECTED, child, id, FIELD_TEXT_OF("command", verb),
+             FIELD_TEXT_OF("why", error->text));
+        return r;
+    }
+    core_describe(core, child, outcome);
+    EMIT(core, EVENT_CHILD_CONTROL_COMMAND_COMPLETED, child, id, FIELD_TEXT_OF("command", verb),
+         FIELD_TEXT_OF("result", result_label(outcome)), FIELD_TEXT_OF("by", command->requester),
+         FIELD_TEXT_OF("reason", command->reason));
+    return 0;
+}
+
+/* A dry run: the same code on the same record, with the ports closed, and all put back. */
+static int run_dry(struct core *core, struct child *child, const struct command *command,
+                   struct outcome *outcome, struct error *error)
+{
+    struct child saved = *child;
+    struct random random = core->random;
+    uint64_t next_command = core->next_command;
+
+    core->muted = true;
+    core->plan = 0;
+    int r = run(core, child, command, outcome, error);
+    core->muted = false;
+    outcome->plan = core->plan;
+
+    *child = saved;
+    core->random = random;
+    core->next_command = next_command;
+    EMIT(core, EVENT_COMMAND_ACCEPTED, child, 0,
+         FIELD_TEXT_OF("command", command_verb_to_string(command->verb)),
+         FIELD_TEXT_OF("by", command->requester), FIELD_TEXT_OF("reason", command->reason),
+         FIELD_FLAG_OF("dry_run", true));
+    return r;
+}
+
+int core_command(struct core *core, const struct command *command, struct outcome *outcome,
+                 struct error *error)
+{
+    int r = check(core, command, error);
+    if (r < 0) {
+        EMIT(core, EVENT_COMMAND_REJECTED, NULL, 0,
+             FIELD_TEXT_OF("command", command_verb_to_string(command->verb)),
+             FIELD_TEXT_OF("child", command->child), FIELD_TEXT_OF("by", command->requester),
+             FIELD_TEXT_OF("why", error->text));
+        return r;
+    }
+
+    struct child *child = core_find(core, command->child);
+    if (command->dry_run)
+        return run_dry(core, child, command, outcome, error);
+
+    r = run(core, child, command, outcome, error);
+    if (command->verb == COMMAND_REMOVE && r == 0 && !child->attempt.active &&
+        core->shutdown_phase == SHUTDOWN_IDLE)
+        tree_remove(core, child, CHILD_STATUS_NONE, outcome->command_id);
+    core_finish_input(core);
+    return r;
+}

@@ -1,0 +1,389 @@
+#include "core.h"
+
+#include "private.h"
+#include "text.h"
+
+int core_new(const struct core_ports *ports, const struct core_settings *settings,
+             struct core **core)
+{
+    struct core *fresh = ports->allocate(ports->userdata, sizeof(*fresh));
+    if (!fresh)
+        return -ENOMEM;
+
+    fresh->ports = *ports;
+    fresh->random.state = settings->seed;
+    fresh->next_serial = 1;
+    fresh->root = (struct supervisor){
+        .name = "root", .strategy = STRATEGY_ONE_FOR_ONE, .escalation = ESCALATION_PARENT};
+    *core = fresh;
+    return 0;
+}
+
+static void free_memory(struct core *core, void *memory)
+{
+    if (memory)
+        core->ports.release(core->ports.userdata, memory);
+}
+
+void core_free(struct core *core)
+{
+    if (!core)
+        return;
+    for (struct child *child = core->root.first, *next; child; child = next) {
+        next = child->next;
+        free_memory(core, child->next_config);
+        free_memory(core, child->config);
+        free_memory(core, child);
+    }
+    free_memory(core, core->slots);
+    free_memory(core, core->free_slots);
+    free_memory(core, core->index);
+    free_memory(core, core->timers.timers);
+    free_memory(core, core);
+}
+
+/* ---- shared by the parts --------------------------------------------------------------------- */
+
+uint64_t core_now(const struct core *core)
+{
+    return core->ports.monotonic(core->ports.userdata);
+}
+
+uint64_t core_realtime(const struct core *core)
+{
+    return core->ports.realtime(core->ports.userdata);
+}
+
+uint64_t core_new_command(struct core *core)
+{
+    return ++core->next_command;
+}
+
+struct attempt_id child_attempt_id(const struct child *child)
+{
+    return (struct attempt_id){
+        .slot = child->slot,
+        .serial = child->serial,
+        .generation = child->attempt.generation,
+        .attempt = child->attempt.number,
+    };
+}
+
+void core_changed(struct core *core, struct child *child)
+{
+    if (child->changed || core->muted)
+        return;
+    child->changed = true;
+    child->changed_next = core->changed_first;
+    core->changed_first = child;
+}
+
+struct child *core_take_changed(struct core *core)
+{
+    struct child *child = core->changed_first;
+    if (child) {
+        core->changed_first = child->changed_next;
+        child->changed = false;
+    }
+    return child;
+}
+
+/* Tells the shell about the earliest deadline, where it has moved. */
+static void arm(struct core *core)
+{
+    const struct timer *first = timer_first(&core->timers);
+    uint64_t deadline = first ? first->deadline_usec : 0;
+
+    if (deadline == core->armed_usec)
+        return;
+    core->armed_usec = deadline;
+    core->ports.set_timer(core->ports.userdata, deadline);
+}
+
+/* The end of each input: starts that became possible, and the shell's timer. */
+void core_finish_input(struct core *core)
+{
+    dependency_wake(core);
+    arm(core);
+}
+
+/* ---- reports --------------------------------------------------------------------------------- */
+
+struct child *core_child_of(const struct core *core, struct attempt_id id)
+{
+    struct child *child = id.slot < core->n_slots ? core->slots[id.slot] : NULL;
+    return child && child->serial == id.serial ? child : NULL;
+}
+
+static bool is_active(const struct child *child, struct attempt_id id)
+{
+    return child->attempt.active && child->attempt.generation == id.generation &&
+           child->attempt.number == id.attempt;
+}
+
+/* A report of an attempt that is not there any more changes this, and nothing else. */
+static void record_stale(struct core *core, struct child *child, struct attempt_id id,
+                         enum report_kind kind)
+{
+    child->last_stale = (struct stale_report){
+        .kind = kind,
+        .generation = id.generation,
+        .attempt = id.attempt,
+        .usec = core_realtime(core),
+        .count = child->last_stale.count + 1,
+    };
+    EMIT(core, EVENT_CHILD_ATTEMPT_STALE_REPORT, child, 0,
+         FIELD_TEXT_OF("report", report_kind_to_string(kind)),
+         FIELD_NUMBER_OF("reported_generation", id.generation),
+         FIELD_NUMBER_OF("reported_attempt", id.attempt));
+    core_changed(core, child);
+}
+
+/* The child whose active attempt a report is about; otherwise it is recorded as stale. */
+static struct child *reported(struct core *core, struct attempt_id id, enum report_kind kind)
+{
+    struct child *child = core_child_of(core, id);
+
+    if (child && !is_active(child, id)) {
+        record_stale(core, child, id, kind);
+        return NULL;
+    }
+    return child;
+}
+
+static void commit_spawn(struct core *core, struct child *child, uint32_t pid)
+{
+    struct attempt *attempt = &child->attempt;
+    bool restarted = child->born;
+    bool fenced = child->fence_phase == FENCE_READY_TO_START;
+
+    attempt->spawned = true;
+    attempt->pid = pid;
+    child->born = true;
+    child->generation = attempt->generation;
+    child->failure = (struct failure){};
+    if (attempt->status == CHILD_STARTING)
+        child_set_status(core, child, CHILD_RUNNING);
+    EMIT(core, EVENT_CHILD_RUNNING, child, child->start_cause, FIELD_NUMBER_OF("pid", pid));
+    if (fenced) {
+        uint64_t cause = child->pending.cause;
+        child->pending = (struct pending_restart){};
+        fence_set_phase(child, FENCE_OPEN);
+        EMIT_BARE(core, EVENT_CHILD_RESTART_FENCE_RELEASED, child, cause);
+    }
+    if (restarted) {
+        child->restart_count += child->automatic_start;
+        EMIT(core, EVENT_CHILD_RESTARTED, child, child->start_cause,
+             FIELD_FLAG_OF("automatic", child->automatic_start),
+             FIELD_NUMBER_OF("restart_count", child->restart_count));
+    }
+    if (child->config->declaration.readiness == READINESS_IMMEDIATE)
+        liveness_become_ready(core, child);
+    core_changed(core, child);
+}
+
+void core_spawned(struct core *core, struct attempt_id id, uint32_t pid)
+{
+    struct child *child = reported(core, id, REPORT_SPAWNED);
+
+    if (child && child->attempt.spawned)
+        record_stale(core, child, id, REPORT_SPAWNED); /* said twice */
+    else if (child)
+        commit_spawn(core, child, pid);
+    core_finish_input(core);
+}
+
+void core_spawn_failed(struct core *core, struct attempt_id id, int error, const char *reason)
+{
+    struct child *child = reported(core, id, REPORT_SPAWN_FAILED);
+
+    if (child && child->attempt.spawned)
+        record_stale(core, child, id, REPORT_SPAWN_FAILED);
+    else if (child)
+        supervision_spawn_failed(core, child, error, reason);
+    core_finish_input(core);
+}
+
+void core_completed(struct core *core, struct attempt_id id, const struct completion *completion)
+{
+    struct child *child = reported(core, id, REPORT_EXIT);
+
+    if (child) {
+        if (!child->attempt.spawned)
+            commit_spawn(core, child, 0); /* it ended before the executor's word came */
+        supervision_exited(core, child, completion);
+    }
+    core_finish_input(core);
+}
+
+static enum report_kind report_of(const struct notify_message *message)
+{
+    if (message->flags & (NOTIFY_READY | NOTIFY_NOT_READY))
+        return REPORT_READINESS;
+    return message->flags & NOTIFY_HEARTBEAT ? REPORT_HEARTBEAT : REPORT_STATUS;
+}
+
+void core_notify(struct core *core, struct attempt_id id, const struct notify_message *message)
+{
+    struct child *child = reported(core, id, report_of(message));
+
+    if (child)
+        liveness_message(core, child, message);
+    core_finish_input(core);
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+static struct child *owner(struct timer *timer)
+{
+    struct timer *first = timer - timer->kind;
+    return (struct child *)(void *)((char *)first - offsetof(struct child, timers));
+}
+
+static void window_moves(struct core *core, struct child *child)
+{
+    bool changed = restart_limit_prune(&child->restart_limit, core_now(core), core_realtime(core));
+    uint64_t next = restart_limit_next_change(&child->restart_limit);
+
+    if (next > 0)
+        child_arm(core, child, TIMER_WINDOW, next);
+    if (changed)
+        supervision_limit_changed(core, child, "window");
+}
+
+static void fire(struct core *core, struct child *child, enum child_timer timer)
+{
+    switch (timer) {
+    case TIMER_STOP:
+        child_stop_deadline(core, child);
+        return;
+    case TIMER_START:
+        dependency_request_start(core, child, child->start_cause, child->automatic_start);
+        return;
+    case TIMER_START_TIMEOUT:
+        supervision_force_stop(core, child, EXIT_TIMED_OUT);
+        return;
+    case TIMER_HEARTBEAT:
+        liveness_silent(core, child);
+        return;
+    case TIMER_WINDOW:
+        window_moves(core, child);
+        return;
+    case CHILD_TIMERS:
+        break;
+    }
+    INVARIANT(false);
+}
+
+void core_timer(struct core *core)
+{
+    uint64_t now = core_now(core);
+    struct timer *timer;
+
+    while ((timer = timer_first(&core->timers)) && timer->deadline_usec <= now) {
+        timer_clear(&core->timers, timer);
+        fire(core, owner(timer), (enum child_timer)timer->kind);
+        dependency_wake(core);
+    }
+    core->armed_usec = 0; /* it has fired: the shell has none armed now */
+    arm(core);
+}
+
+/* ---- the shell's own events ------------------------------------------------------------------ */
+
+void core_announce(struct core *core, const char *version)
+{
+    EMIT(core, EVENT_SUPERVISOR_STARTED, NULL, 0, FIELD_TEXT_OF("version", version));
+    arm(core);
+}
+
+void core_subscriber_lagged(struct core *core, const char *subscriber)
+{
+    EMIT(core, EVENT_SUBSCRIBER_LAGGED, NULL, 0, FIELD_TEXT_OF("subscriber", subscriber));
+}
+
+void core_declaration_rejected(struct core *core, const char *requester, const char *why)
+{
+    EMIT(core, EVENT_CHILD_DECLARATION_REJECTED, NULL, 0, FIELD_TEXT_OF("by", requester),
+         FIELD_TEXT_OF("why", why));
+}
+
+/* ---- queries --------------------------------------------------------------------------------- */
+
+struct child *core_first(const struct core *core)
+{
+    return core->root.first;
+}
+
+struct child *core_next(const struct child *child)
+{
+    return child->next;
+}
+
+size_t core_count(const struct core *core)
+{
+    return core->root.members;
+}
+
+enum shutdown_phase core_shutdown_phase(const struct core *core)
+{
+    return core->shutdown_phase;
+}
+
+bool core_shutdown_by_policy(const struct core *core)
+{
+    return core->shutdown_by_policy;
+}
+
+uint64_t core_shutdown_command(const struct core *core)
+{
+    return core->shutdown_command;
+}
+
+uint64_t core_sequence(const struct core *core)
+{
+    return core->sequence;
+}
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+    for (int i = 0; i < 8; i++)
+        hash = (hash ^ ((value >> (8 * i)) & 0xFF)) * UINT64_C(1099511628211);
+    return hash;
+}
+
+static uint64_t child_hash(uint64_t hash, const struct child *child)
+{
+    for (const char *c = child->id; *c; c++)
+        hash = mix(hash, (unsigned char)*c);
+    hash = mix(hash, child->operation);
+    hash = mix(hash, child->generation);
+    hash = mix(hash, child->attempts);
+    hash = mix(hash, child_attempt(child));
+    hash = mix(hash, child_status(child));
+    hash = mix(hash, child->stop_state);
+    hash = mix(hash, child->fence_phase);
+    hash = mix(hash, child->readiness);
+    hash = mix(hash, child->failure.phase);
+    hash = mix(hash, child->restart_limit.used);
+    hash = mix(hash, child->restart_count);
+    hash = mix(hash, child->backoff_n);
+    hash = mix(hash, child->last_stale.count);
+    hash = mix(hash, (uint64_t)child->wanted << 3 | (uint64_t)child->waiting << 2 |
+                         (uint64_t)child->gave_up << 1 | child->heartbeat_stale);
+    for (int i = 0; i < CHILD_TIMERS; i++)
+        hash = mix(hash, child->timers[i].deadline_usec);
+    return hash;
+}
+
+uint64_t core_hash(const struct core *core)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+
+    hash = mix(hash, core->sequence);
+    hash = mix(hash, core->random.state);
+    hash = mix(hash, core->shutdown_phase);
+    for (const struct child *child = core->root.first; child; child = child->next)
+        hash = child_hash(hash, child);
+    return hash;
+}

@@ -1,0 +1,278 @@
+/*
+ * The core: decides everything, waits for nothing.
+ *
+ * It is a state machine with one door in and one set of ports out. Inputs are the functions below:
+ * declarations, commands, what the executor found out, what a child said, and the passing of time.
+ * Each input is handled to its end before the next one; the ports are called in one deterministic
+ * order and must not call back: what a port finds out comes in later, as an input.
+ *
+ *     struct core *core;
+ *     core_new(&ports, &settings, &core);
+ *     core_declare(core, declarations, count, NULL, &problem);   // children start
+ *     core_spawned(core, id, pid);                               // the executor says so
+ *     core_completed(core, id, &completion);                     // restarts are decided here
+ *     core_command(core, &command, &outcome, &error);            // exactly one outcome each
+ *     core_timer(core);                                          // when the armed timer is due
+ *
+ * Only core_new() and core_declare() allocate. All times are microseconds. Children stay valid
+ * until their removal event; whoever keeps something about a child hangs it on child->host or
+ * child->observer (see child.h). The idea: Erlang/OTP's supervisor, made a pure function in the
+ * way of TigerBeetle and FoundationDB, so that a simulator can run it.
+ */
+#pragma once
+
+#include "declaration.h"
+#include "error.h"
+#include "event.h"
+#include "restart_limit.h"
+#include "vocabulary.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct core;
+struct child;
+
+/* Limits on what somebody else can grow. */
+#define CORE_CHILDREN_MAX  100000
+#define REASON_MAX         256 /* bytes of a reason, without the terminator */
+#define REQUESTER_MAX      128 /* bytes of "who asked" */
+#define STATUS_TEXT_MAX    160 /* a longer STATUS= is cut */
+#define FAILURE_REASON_MAX 160
+
+/*
+ * Which attempt. Every report carries the identity that it was made for; nothing is ever matched
+ * by PID. `child` is a slot and a serial that is never used again, so that a report about a removed
+ * child can not meet its successor of the same name.
+ */
+struct attempt_id {
+    uint32_t slot;
+    uint32_t serial;
+    uint64_t generation;
+    uint64_t attempt;
+};
+
+/* How an attempt's main process ended, and what was left of the attempt. */
+struct completion {
+    bool by_signal;
+    int code;   /* exit code, when !by_signal */
+    int signal; /* when by_signal */
+    bool core_dumped;
+    bool oom_killed;
+    enum resource_state cgroup; /* how its cgroup was left */
+};
+
+enum notify_flags {
+    NOTIFY_READY = 1 << 0,
+    NOTIFY_NOT_READY = 1 << 1,
+    NOTIFY_HEARTBEAT = 1 << 2,
+    NOTIFY_STATUS = 1 << 3,
+    NOTIFY_EXTEND_TIMEOUT = 1 << 4,
+    NOTIFY_STOPPING = 1 << 5,
+    NOTIFY_RELOADING = 1 << 6,
+    NOTIFY_MAIN_PID = 1 << 7,
+    NOTIFY_ERRNO = 1 << 8,
+    NOTIFY_TRIGGER = 1 << 9, /* WATCHDOG=trigger: the child declares itself unhealthy */
+};
+
+struct notify_message {
+    unsigned flags;
+    const char *status;
+    uint64_t extend_usec;
+    uint32_t main_pid;
+    int error; /* errno */
+};
+
+struct command {
+    enum command_verb verb;
+    const char *child;     /* id */
+    const char *reason;    /* not blank */
+    const char *requester; /* who asked, for people: "alice (uid 1000)" */
+    bool dry_run;
+    int signal; /* COMMAND_KILL */
+    bool whole; /* COMMAND_KILL: all processes, not just the main one */
+};
+
+struct failure {
+    enum failure_phase phase;
+    bool recoverable;
+    char reason[FAILURE_REASON_MAX];
+};
+
+struct fence_outcome {
+    enum fence_decision decision;
+    bool has_old;
+    uint64_t old_generation;
+    uint64_t old_attempt;
+    bool has_target;
+    uint64_t target_generation;
+    bool cancel_delivered;
+    bool abort_requested;
+    uint64_t duplicate_request_count;
+    const char *conflict; /* constant text, NULL: none */
+    bool conflict_recoverable;
+};
+
+enum planned_action { PLAN_STOP = 1 << 0, PLAN_START = 1 << 1, PLAN_RESTART = 1 << 2 };
+
+/* What became of a command; semantics.md section 3 tells each field. */
+struct outcome {
+    uint64_t command_id;
+    char child_id[CHILD_ID_MAX + 1];
+    uint64_t attempt; /* 0: there was none */
+    uint64_t generation;
+    enum child_operation operation_before;
+    enum child_operation operation_after;
+    enum child_status status;
+    bool cancel_delivered;
+    enum stop_state stop_state;
+    struct restart_limit_view restart_limit;
+    uint64_t last_heartbeat_usec; /* realtime; 0: none */
+    bool heartbeat_stale;
+    enum readiness readiness;
+    bool idempotent;
+    struct failure failure;
+    bool has_fence;
+    struct fence_outcome fence;
+    bool dry_run;
+    unsigned plan; /* of a dry run: enum planned_action */
+};
+
+/* One row of the shutdown report. */
+struct shutdown_row {
+    struct child *child;
+    enum shutdown_result result;
+    uint64_t generation;
+    uint64_t attempt;
+    bool cancel_delivered;
+    enum exit_kind exit;
+    int exit_code;
+    int exit_signal;
+    enum shutdown_phase phase; /* the phase in which the row was decided */
+    const char *reason;        /* constant text */
+    enum resource_state cgroup;
+};
+
+struct core_ports {
+    void *userdata;
+
+    /* Clock. */
+    uint64_t (*monotonic)(void *userdata);
+    uint64_t (*realtime)(void *userdata);
+
+    /* Memory; allocate() returns zeroed memory or NULL. */
+    void *(*allocate)(void *userdata, size_t size);
+    void (*release)(void *userdata, void *memory);
+
+    /*
+     * Executor. start() answers with core_spawned() or core_spawn_failed(), and a started attempt
+     * ends with exactly one core_completed(), after its last process is gone. cancel() and abort()
+     * are asked at most once for an attempt. forget() says that the child's record goes away.
+     */
+    void (*start)(void *userdata, struct child *child, struct attempt_id id);
+    void (*cancel)(void *userdata, struct child *child, struct attempt_id id);
+    void (*abort)(void *userdata, struct child *child, struct attempt_id id);
+    int (*kill)(void *userdata, struct child *child, struct attempt_id id, int signal, bool whole);
+    void (*forget)(void *userdata, struct child *child);
+    void (*set_timer)(void *userdata, uint64_t deadline_usec); /* monotonic; 0: none */
+
+    /* Sink. */
+    void (*event)(void *userdata, const struct event *event);
+};
+
+struct core_settings {
+    uint64_t seed; /* of the core's generator */
+};
+
+/* Where a set of declarations is wrong: declarations[declaration], and the dependency by its index
+ * in requires, then after; -1 where the fault lies elsewhere. */
+struct declaration_problem {
+    size_t declaration;
+    int dependency;
+    struct error error;
+};
+
+/* Returns 0 or -ENOMEM. The ports are copied. */
+int core_new(const struct core_ports *ports, const struct core_settings *settings,
+             struct core **core);
+void core_free(struct core *core);
+
+/*
+ * Declares a set of children, all or none, and starts those that start on their own. Everything in
+ * the declarations is copied. Returns 0; -EEXIST for an id that is taken; -ENOENT for a dependency
+ * that is neither in the set nor in the tree; -ELOOP for a cycle; -ESHUTDOWN; -E2BIG over
+ * CORE_CHILDREN_MAX; -ENOMEM. `requester` and `reason` go into the event.
+ */
+int core_declare(struct core *core, const struct child_declaration *declarations, size_t count,
+                 const char *requester, const char *reason, struct declaration_problem *problem);
+
+/*
+ * Gives a child a new declaration of the same id. It takes effect with its next start; a child
+ * with an attempt is restarted through the fence when restart is true. Dependencies must be in the
+ * tree. Errors as core_declare().
+ */
+int core_redeclare(struct core *core, struct child *child,
+                   const struct child_declaration *declaration, const char *requester,
+                   const char *reason, struct declaration_problem *problem);
+
+/*
+ * Handles a command. Returns 0 with the outcome filled in; -ENOENT for a child that is not there;
+ * -EINVAL with an error that names the argument; for COMMAND_KILL and COMMAND_RELOAD also the
+ * executor's error.
+ */
+int core_command(struct core *core, const struct command *command, struct outcome *outcome,
+                 struct error *error);
+
+/*
+ * Begins the shutdown of the tree; a second call changes nothing. Returns the id of the command
+ * that began it. dry_run only counts as a question.
+ */
+uint64_t core_shutdown(struct core *core, const char *requester, const char *reason);
+
+/* Aborts every attempt at once: the second SIGTERM. Begins a shutdown where there is none. */
+void core_hurry(struct core *core, const char *requester, const char *reason);
+
+/* Reports. Those that do not belong to the active attempt are recorded as stale, and no more. */
+void core_spawned(struct core *core, struct attempt_id id, uint32_t pid);
+void core_spawn_failed(struct core *core, struct attempt_id id, int error, const char *reason);
+void core_completed(struct core *core, struct attempt_id id, const struct completion *completion);
+void core_notify(struct core *core, struct attempt_id id, const struct notify_message *message);
+
+/* The armed deadline has passed (or not: an early call does no harm). */
+void core_timer(struct core *core);
+
+/* Says that the supervisor is up: one event. */
+void core_announce(struct core *core, const char *version);
+
+/* Emits a subscriber-lagged event; the shell tells the core so that the sequence has no gap. */
+void core_subscriber_lagged(struct core *core, const char *subscriber);
+
+/* Counts a declaration that was refused and emits its event. */
+void core_declaration_rejected(struct core *core, const char *requester, const char *why);
+
+/* Queries: none of them changes anything. */
+struct child *core_find(const struct core *core, const char *id);
+struct child *core_child_of(const struct core *core, struct attempt_id id);
+struct child *core_first(const struct core *core); /* in declaration order */
+struct child *core_next(const struct child *child);
+size_t core_count(const struct core *core);
+enum shutdown_phase core_shutdown_phase(const struct core *core);
+bool core_shutdown_by_policy(const struct core *core); /* a limit, not a person, ended the tree */
+uint64_t core_shutdown_command(const struct core *core);
+bool core_shutdown_row(const struct core *core, struct child *child, struct shutdown_row *row);
+uint64_t core_sequence(const struct core *core); /* of the last event */
+uint64_t core_now(const struct core *core);
+uint64_t core_realtime(const struct core *core);
+
+/* The outcome-shaped facts of a child as it is now (for answers that come later). */
+void core_describe(struct core *core, struct child *child, struct outcome *outcome);
+
+/*
+ * Children whose observable state an input may have changed, each once: the shell takes them after
+ * its loop turn and compares. NULL when there are no more.
+ */
+struct child *core_take_changed(struct core *core);
+
+/* A hash of the whole state: same start, same inputs, same hash, on every machine. */
+uint64_t core_hash(const struct core *core);

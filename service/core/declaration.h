@@ -1,0 +1,69 @@
+/*
+ * Declaration: what an operator says about a child, complete and already checked for types and
+ * ranges. semantics.md section 11 has the defaults; declaration_defaults() fills them in.
+ */
+#pragma once
+
+#include "backoff.h"
+#include "process_spec.h"
+#include "vocabulary.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CHILD_ID_MAX      519 /* 8 segments of 64 characters and the slashes between */
+#define CHILD_SEGMENT_MAX 64
+#define EXIT_CODES_MAX    16
+#define DEPENDENCIES_MAX  64
+#define TAGS_MAX          32
+
+struct exit_codes {
+    uint8_t codes[EXIT_CODES_MAX];
+    uint8_t count;
+};
+
+struct child_declaration {
+    const char *id;
+    enum child_role role;
+    enum criticality criticality;
+    enum restart_policy restart;
+    bool autostart;
+    bool has_process;
+
+    uint32_t burst; /* 0 to RESTART_LIMIT_BURST_MAX */
+    uint64_t interval_usec;
+    enum on_limit on_limit;
+    struct backoff_settings backoff;
+    struct exit_codes fatal_exit_codes;
+    struct exit_codes success_exit_codes; /* besides 0 */
+
+    uint64_t stop_timeout_usec;
+    uint64_t abort_timeout_usec;
+    enum timeout_action timeout_action;
+
+    enum readiness_policy readiness;
+    uint64_t start_timeout_usec; /* 0: none */
+
+    uint64_t heartbeat_usec; /* 0: none declared */
+    uint64_t stale_after_usec;
+    enum on_stale on_stale;
+    bool heartbeat_required;
+
+    const char **requires; /* ids, n_requires of them */
+    size_t n_requires;
+    const char **after; /* order only */
+    size_t n_after;
+    const char **tags;
+    size_t n_tags;
+
+    struct process_spec process;
+    const char *manifest;      /* its text, as it was given */
+    const char *manifest_path; /* "" where it came over the bus */
+};
+
+/* Everything at its default; the id and the process are still to be filled in. */
+void declaration_defaults(struct child_declaration *declaration, enum child_role role);
+
+/* True for a path of 1 to 8 segments of [A-Za-z0-9_.@:-]{1,64}. */
+bool child_id_valid(const char *id);

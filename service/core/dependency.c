@@ -1,0 +1,93 @@
+/*
+ * Dependencies: a child starts when those it `requires` are ready; `after` only waits while the
+ * other one is on its way up. A start that can not be made yet waits in one list, in the order in
+ * which it was asked for, and is looked at again whenever a child becomes ready or goes away.
+ */
+#include "private.h"
+
+static bool on_its_way_up(const struct child *child)
+{
+    return child->waiting || (child->attempt.active && !child->attempt.cancel_delivered &&
+                              child->readiness == READINESS_UNREPORTED);
+}
+
+const char *child_unmet_dependency(const struct child *child, bool *removed)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+
+    *removed = false;
+    for (size_t i = 0; i < declaration->n_requires; i++) {
+        const struct child *target = child->config->targets[i];
+        if (!target || child_status(target) != CHILD_READY) {
+            *removed = !target;
+            return declaration->requires[i];
+        }
+    }
+    for (size_t i = 0; i < declaration->n_after; i++) {
+        const struct child *target = child->config->targets[declaration->n_requires + i];
+        if (target && on_its_way_up(target))
+            return declaration->after[i];
+    }
+    return NULL;
+}
+
+static void wait_for_dependency(struct core *core, struct child *child)
+{
+    if (child->waiting)
+        return;
+    child->waiting = true;
+    core_changed(core, child);
+    if (core->muted)
+        return;
+    child->waiting_previous = core->waiting_last;
+    child->waiting_next = NULL;
+    *(core->waiting_last ? &core->waiting_last->waiting_next : &core->waiting_first) = child;
+    core->waiting_last = child;
+}
+
+void dependency_withdraw(struct core *core, struct child *child)
+{
+    if (!child->waiting)
+        return;
+    child->waiting = false;
+    core_changed(core, child);
+    if (core->muted)
+        return;
+    *(child->waiting_previous ? &child->waiting_previous->waiting_next : &core->waiting_first) =
+        child->waiting_next;
+    *(child->waiting_next ? &child->waiting_next->waiting_previous : &core->waiting_last) =
+        child->waiting_previous;
+    child->waiting_next = child->waiting_previous = NULL;
+}
+
+void dependency_request_start(struct core *core, struct child *child, uint64_t cause,
+                              bool automatic)
+{
+    bool removed;
+
+    child->start_cause = cause;
+    child->automatic_start = automatic;
+    if (child_unmet_dependency(child, &removed)) {
+        child->wanted = true;
+        wait_for_dependency(core, child);
+        return;
+    }
+    dependency_withdraw(core, child);
+    child_start(core, child);
+}
+
+void dependency_wake(struct core *core)
+{
+    if (core->muted)
+        return;
+    /* A start changes who waits for whom; one pass in order is enough, as a start makes nobody
+     * ready: the executor's answer comes in later. */
+    for (struct child *child = core->waiting_first, *next; child; child = next) {
+        bool removed;
+        next = child->waiting_next;
+        if (child_unmet_dependency(child, &removed))
+            continue;
+        dependency_withdraw(core, child);
+        child_start(core, child);
+    }
+}

@@ -1,0 +1,73 @@
+/*
+ * Fence: the target of a restart starts only after the completion report of the old attempt
+ * (semantics.md, Restart). The record carries one pending restart at most; everything else that
+ * wants a restart meanwhile joins it.
+ */
+#include "private.h"
+
+static bool phase_may_follow(enum fence_phase from, enum fence_phase to)
+{
+    switch (from) {
+    case FENCE_OPEN:
+        return to == FENCE_WAITING_FOR_OLD_STOP || to == FENCE_CLOSED;
+    case FENCE_WAITING_FOR_OLD_STOP:
+        return to == FENCE_ABORTING_OLD || to == FENCE_READY_TO_START || to == FENCE_OPEN ||
+               to == FENCE_CLOSED;
+    case FENCE_ABORTING_OLD:
+        return to == FENCE_READY_TO_START || to == FENCE_OPEN || to == FENCE_CLOSED;
+    case FENCE_READY_TO_START:
+        return to == FENCE_OPEN || to == FENCE_CLOSED;
+    case FENCE_CLOSED:
+        return false;
+    }
+    __builtin_unreachable();
+}
+
+void fence_set_phase(struct child *child, enum fence_phase phase)
+{
+    if (child->fence_phase == phase)
+        return;
+    INVARIANT(phase_may_follow(child->fence_phase, phase));
+    child->fence_phase = phase;
+}
+
+void fence_enter(struct core *core, struct child *child, uint64_t cause, bool by_resume,
+                 const char *command)
+{
+    INVARIANT(child->attempt.active && !child->pending.active);
+
+    child->pending = (struct pending_restart){
+        .active = true,
+        .by_resume = by_resume,
+        .old_generation = child->attempt.generation,
+        .old_attempt = child->attempt.number,
+        .target_generation = child->attempt.generation + 1,
+        .cause = cause,
+    };
+    fence_set_phase(child, FENCE_WAITING_FOR_OLD_STOP);
+    child_cancel(core, child, cause, command);
+    if (child->attempt.abort_requested)
+        fence_set_phase(child, FENCE_ABORTING_OLD);
+    else if (child->timers[TIMER_STOP].deadline_usec == 0)
+        /* An earlier stop ran into its deadline and only reported it: this one will abort. */
+        child_arm(core, child, TIMER_STOP,
+                  core_now(core) + child->config->declaration.stop_timeout_usec);
+    core->plan |= PLAN_RESTART;
+    EMIT(core, EVENT_CHILD_RESTART_FENCE_ENTERED, child, cause, FIELD_TEXT_OF("command", command),
+         FIELD_NUMBER_OF("target_generation", child->pending.target_generation));
+    core_changed(core, child);
+}
+
+void fence_withdraw(struct core *core, struct child *child, uint64_t cause, const char *command)
+{
+    if (!child->pending.active)
+        return;
+
+    uint64_t target = child->pending.target_generation;
+    child->pending = (struct pending_restart){};
+    if (child->fence_phase != FENCE_CLOSED)
+        fence_set_phase(child, FENCE_OPEN);
+    EMIT(core, EVENT_CHILD_RESTART_CONFLICT, child, cause, FIELD_TEXT_OF("decision", "withdrawn"),
+         FIELD_TEXT_OF("command", command), FIELD_NUMBER_OF("target_generation", target));
+    core_changed(core, child);
+}

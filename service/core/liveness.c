@@ -1,0 +1,135 @@
+/*
+ * Liveness: what a child says of itself (readiness, heartbeats, status), and what its silence
+ * means. Stamps are those of the message, never of the moment somebody looked (seed fault W35).
+ */
+#include "private.h"
+#include "text.h"
+
+#define EXTEND_MAX_USEC (UINT64_C(24) * 3600 * 1000000)
+
+void liveness_begin(struct core *core, struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+
+    child->readiness = READINESS_UNREPORTED;
+    child->heartbeat_stale = false;
+    child->heartbeat_usec = 0;
+    child->heartbeat_usec_monotonic = 0;
+    if (declaration->heartbeat_usec > 0 && declaration->heartbeat_required)
+        child_arm(core, child, TIMER_HEARTBEAT, core_now(core) + declaration->stale_after_usec);
+}
+
+void liveness_end(struct core *core, struct child *child)
+{
+    child->readiness = READINESS_UNREPORTED;
+    child->heartbeat_stale = false;
+    child_disarm(core, child, TIMER_HEARTBEAT);
+    child_disarm(core, child, TIMER_START_TIMEOUT);
+}
+
+void liveness_become_ready(struct core *core, struct child *child)
+{
+    struct attempt *attempt = &child->attempt;
+
+    attempt->reloading = false;
+    attempt->reload_pending = false;
+    if (child->readiness == READINESS_READY)
+        return;
+
+    child->readiness = READINESS_READY;
+    child_disarm(core, child, TIMER_START_TIMEOUT);
+    core_changed(core, child);
+    if (attempt->status == CHILD_CANCELLING)
+        return; /* it says so on its way out: true, and without consequence */
+    attempt->ready_usec = core_now(core);
+    child_set_status(core, child, CHILD_READY);
+    EMIT_BARE(core, EVENT_CHILD_READY, child, 0);
+}
+
+static void become_not_ready(struct core *core, struct child *child)
+{
+    if (child->readiness == READINESS_NOT_READY)
+        return;
+
+    child->readiness = READINESS_NOT_READY;
+    child->attempt.ready_usec = 0;
+    if (child->attempt.status == CHILD_READY)
+        child_set_status(core, child, CHILD_RUNNING);
+    EMIT_BARE(core, EVENT_CHILD_NOT_READY, child, 0);
+    core_changed(core, child);
+}
+
+static void beat(struct core *core, struct child *child)
+{
+    uint64_t stale_after = child->config->declaration.stale_after_usec;
+
+    child->heartbeat_usec_monotonic = core_now(core);
+    child->heartbeat_usec = core_realtime(core);
+    if (child->config->declaration.heartbeat_usec > 0 && !child->attempt.cancel_delivered)
+        child_arm(core, child, TIMER_HEARTBEAT, core_now(core) + stale_after);
+    if (child->heartbeat_stale) {
+        child->heartbeat_stale = false;
+        EMIT_BARE(core, EVENT_CHILD_HEARTBEAT_RECOVERED, child, 0);
+    }
+    core_changed(core, child);
+}
+
+static void extend(struct core *core, struct child *child, uint64_t usec)
+{
+    uint64_t deadline = core_now(core) + (usec < EXTEND_MAX_USEC ? usec : EXTEND_MAX_USEC);
+
+    if (child->timers[TIMER_START_TIMEOUT].deadline_usec > 0 &&
+        deadline > child->timers[TIMER_START_TIMEOUT].deadline_usec)
+        child_arm(core, child, TIMER_START_TIMEOUT, deadline);
+    if (child->timers[TIMER_STOP].deadline_usec > 0 && !child->attempt.abort_requested &&
+        deadline > child->timers[TIMER_STOP].deadline_usec)
+        child_arm(core, child, TIMER_STOP, deadline);
+    core_changed(core, child);
+}
+
+static void note_facts(struct core *core, struct child *child, const struct notify_message *message)
+{
+    if (message->flags & NOTIFY_STATUS)
+        text_copy(child->status_text, sizeof(child->status_text), message->status);
+    if (message->flags & NOTIFY_ERRNO)
+        child->notify_errno = message->error;
+    if (message->flags & NOTIFY_MAIN_PID)
+        child->attempt.pid = message->main_pid;
+    if (message->flags & (NOTIFY_STATUS | NOTIFY_ERRNO | NOTIFY_MAIN_PID))
+        core_changed(core, child);
+}
+
+void liveness_message(struct core *core, struct child *child, const struct notify_message *message)
+{
+    child->attempt.notifies = true;
+    note_facts(core, child, message);
+    if (message->flags & NOTIFY_EXTEND_TIMEOUT)
+        extend(core, child, message->extend_usec);
+    if (message->flags & NOTIFY_HEARTBEAT)
+        beat(core, child);
+    if (message->flags & NOTIFY_RELOADING)
+        child->attempt.reloading = true;
+    if (message->flags & NOTIFY_STOPPING)
+        child->attempt.reloading = false;
+    if (message->flags & NOTIFY_READY)
+        liveness_become_ready(core, child);
+    if (message->flags & NOTIFY_NOT_READY)
+        become_not_ready(core, child);
+    if (message->flags & NOTIFY_TRIGGER)
+        supervision_force_stop(core, child, EXIT_UNHEALTHY);
+}
+
+void liveness_silent(struct core *core, struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+    uint64_t last = child->heartbeat_usec_monotonic;
+
+    child->heartbeat_stale = true;
+    EMIT(core, EVENT_CHILD_HEARTBEAT_STALE, child, 0,
+         FIELD_NUMBER_OF("silent_usec",
+                         core_now(core) - (last > 0 ? last : child->attempt.started_usec)),
+         FIELD_FLAG_OF("ever", last > 0));
+    core_changed(core, child);
+    if (declaration->on_stale == ON_STALE_RESTART)
+        supervision_force_stop(core, child, EXIT_UNHEALTHY);
+}

@@ -1,0 +1,51 @@
+/*
+ * What a child executes: plain data that a manifest fills in and an executor reads. The core
+ * carries it from the one to the other and never looks inside.
+ *
+ * Strings and arrays belong to whoever made the spec; NULL or 0 means "not given" unless said
+ * otherwise.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PROCESS_LIMITS 16 /* RLIM_NLIMITS of Linux */
+
+enum output_kind { OUTPUT_JOURNAL, OUTPUT_INHERIT, OUTPUT_NULL, OUTPUT_FILE };
+
+struct process_output {
+    enum output_kind kind;
+    const char *path;        /* OUTPUT_FILE */
+    uint64_t max_size_bytes; /* OUTPUT_FILE: rotate before it grows beyond */
+    uint32_t keep;           /* OUTPUT_FILE: rotated files that are kept */
+};
+
+struct process_limit {
+    bool set;
+    uint64_t soft; /* UINT64_MAX: infinity */
+    uint64_t hard;
+};
+
+struct process_spec {
+    const char **arguments; /* NULL-terminated, arguments[0] an absolute path; NULL: no process */
+    const char *working_directory;
+    const char *user;
+    const char *group;
+    const char **supplementary_groups; /* NULL-terminated */
+    const char **environment;          /* NULL-terminated NAME=VALUE */
+    const char *environment_file;      /* read at each start; a leading '-': may be missing */
+    uint64_t capabilities;             /* bit n: capability n is kept (ambient and bounding) */
+    bool capabilities_set;             /* false: capabilities are left as they are */
+    bool no_new_privileges;
+    uint32_t umask; /* 0 to 0777 */
+    bool umask_set;
+    int nice;
+    bool nice_set;
+    struct process_limit limits[PROCESS_LIMITS]; /* by RLIMIT_* number */
+    struct process_output output;                /* of stdout and stderr */
+    bool kill_group;   /* cancel goes to all processes of the child, not just the main one */
+    int stop_signal;   /* what cancel sends */
+    int reload_signal; /* what the Reload verb sends */
+};

@@ -1,0 +1,213 @@
+/*
+ * Shutdown of the tree (semantics.md section 7). Cancel goes out in reverse declaration order, and
+ * to a child only when those that depend on it are gone; independent ones go in parallel. Each
+ * child has its own stop deadline; the phases only tell how far the whole has come.
+ */
+#include "private.h"
+
+static void advance(struct core *core, enum shutdown_phase phase)
+{
+    while (core->shutdown_phase < phase) {
+        core->shutdown_phase++;
+        EMIT(core, EVENT_SHUTDOWN_PHASE_CHANGED, NULL, core->shutdown_command,
+             FIELD_TEXT_OF("phase", shutdown_phase_to_string(core->shutdown_phase)),
+             FIELD_NUMBER_OF("left", core->shutdown_unsettled));
+    }
+}
+
+static void complete_when_settled(struct core *core)
+{
+    if (core->shutdown_unsettled > 0 || core->shutdown_phase == SHUTDOWN_COMPLETED)
+        return;
+    advance(core, SHUTDOWN_RECONCILE);
+    advance(core, SHUTDOWN_COMPLETED);
+    EMIT_BARE(core, EVENT_SHUTDOWN_COMPLETED, NULL, core->shutdown_command);
+}
+
+static size_t dependencies(const struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+    return declaration->n_requires + declaration->n_after;
+}
+
+static void cancel_for_shutdown(struct core *core, struct child *child)
+{
+    struct child_shutdown *row = &child->shutdown;
+
+    if (!child_cancel(core, child, core->shutdown_command, "shutdown"))
+        return;
+    row->cancel_delivered = true;
+    EMIT_BARE(core, EVENT_CHILD_SHUTDOWN_CANCEL_DELIVERED, child, core->shutdown_command);
+}
+
+static void withdraw_start(struct core *core, struct child *child)
+{
+    fence_withdraw(core, child, core->shutdown_command, "shutdown");
+    child_disarm(core, child, TIMER_START);
+    dependency_withdraw(core, child);
+    fence_set_phase(child, FENCE_CLOSED);
+    core_changed(core, child);
+}
+
+static void open_row(struct core *core, struct child *child)
+{
+    child->shutdown = (struct child_shutdown){
+        .result = SHUTDOWN_PENDING,
+        .phase = SHUTDOWN_REQUEST_STOP,
+        .generation = child->attempt.active ? child->attempt.generation : child->generation,
+        .attempt = child_attempt(child),
+        .cancel_delivered = child->attempt.active && child->attempt.cancel_delivered,
+        .reason = "",
+        .cgroup = RESOURCE_NOT_OWNED,
+    };
+    if (child->attempt.active) {
+        core->shutdown_unsettled++;
+        return;
+    }
+    child->shutdown.result = SHUTDOWN_ALREADY_EXITED;
+    child->shutdown.exit = child->last_exit.kind;
+    child->shutdown.exit_code = child->last_exit.code;
+    child->shutdown.exit_signal = child->last_exit.signal;
+    child->shutdown.reason = "had no attempt when the shutdown began";
+}
+
+static void count_dependents(struct core *core)
+{
+    for (struct child *child = core_first(core); child; child = core_next(child)) {
+        if (!child->attempt.active)
+            continue;
+        for (size_t i = 0; i < dependencies(child); i++)
+            if (child->config->targets[i])
+                child->config->targets[i]->shutdown.dependents++;
+    }
+}
+
+void shutdown_begin(struct core *core, uint64_t command, const char *requester, const char *reason,
+                    bool by_policy)
+{
+    if (core->shutdown_phase != SHUTDOWN_IDLE)
+        return;
+
+    core->shutdown_command = command;
+    core->shutdown_by_policy = by_policy;
+    EMIT(core, EVENT_SHUTDOWN_REQUESTED, NULL, command, FIELD_TEXT_OF("by", requester),
+         FIELD_TEXT_OF("reason", reason));
+    for (struct child *child = core_first(core); child; child = core_next(child)) {
+        withdraw_start(core, child);
+        open_row(core, child);
+    }
+    count_dependents(core);
+    advance(core, SHUTDOWN_REQUEST_STOP);
+    for (struct child *child = core->root.last; child; child = child->previous)
+        if (child->attempt.active && child->shutdown.dependents == 0)
+            cancel_for_shutdown(core, child);
+    advance(core, SHUTDOWN_GRACEFUL_DRAIN);
+    complete_when_settled(core);
+}
+
+/* Lets those go whom only this child still needed, the last declared first. */
+static void release_dependencies(struct core *core, struct child *child)
+{
+    for (size_t i = dependencies(child); i-- > 0;) {
+        struct child *target = child->config->targets[i];
+        if (!target)
+            continue;
+        INVARIANT(target->shutdown.dependents > 0);
+        if (--target->shutdown.dependents == 0)
+            cancel_for_shutdown(core, target);
+    }
+}
+
+static void settle(struct core *core, struct child *child, enum shutdown_result result,
+                   const char *reason)
+{
+    child->shutdown.result = result;
+    child->shutdown.phase = core->shutdown_phase;
+    child->shutdown.reason = reason;
+    INVARIANT(core->shutdown_unsettled > 0);
+    core->shutdown_unsettled--;
+    release_dependencies(core, child);
+    complete_when_settled(core);
+}
+
+void shutdown_child_gone(struct core *core, struct child *child)
+{
+    struct child_shutdown *row = &child->shutdown;
+    bool aborted = child->attempt.abort_requested;
+
+    row->exit = child->last_exit.kind;
+    row->exit_code = child->last_exit.code;
+    row->exit_signal = child->last_exit.signal;
+    if (row->result != SHUTDOWN_PENDING) {
+        shutdown_late_report(core, child);
+        return;
+    }
+    EMIT_BARE(core, aborted ? EVENT_CHILD_SHUTDOWN_ABORTED : EVENT_CHILD_SHUTDOWN_GRACEFUL, child,
+              core->shutdown_command);
+    if (aborted)
+        settle(core, child, SHUTDOWN_ABORTED, "did not end within its stop timeout");
+    else
+        settle(core, child, SHUTDOWN_GRACEFUL, "ended after the cancel");
+}
+
+void shutdown_child_aborting(struct core *core)
+{
+    advance(core, SHUTDOWN_ABORT_STRAGGLERS);
+}
+
+void shutdown_abort_failed(struct core *core, struct child *child)
+{
+    if (child->shutdown.result != SHUTDOWN_PENDING)
+        return;
+    EMIT(core, EVENT_CHILD_SHUTDOWN_ABORTED, child, core->shutdown_command,
+         FIELD_TEXT_OF("result", shutdown_result_to_string(SHUTDOWN_ABORT_FAILED)));
+    child->shutdown.cgroup = RESOURCE_FAILED;
+    settle(core, child, SHUTDOWN_ABORT_FAILED, "still there after the abort");
+}
+
+void shutdown_late_report(struct core *core, struct child *child)
+{
+    child->shutdown.result = SHUTDOWN_LATE_REPORT;
+    child->shutdown.reason = "its end was reported after the abort timeout";
+    EMIT_BARE(core, EVENT_CHILD_SHUTDOWN_LATE_REPORT, child, core->shutdown_command);
+}
+
+uint64_t core_shutdown(struct core *core, const char *requester, const char *reason)
+{
+    if (core->shutdown_phase == SHUTDOWN_IDLE)
+        shutdown_begin(core, core_new_command(core), requester, reason, false);
+    core_finish_input(core);
+    return core->shutdown_command;
+}
+
+void core_hurry(struct core *core, const char *requester, const char *reason)
+{
+    core_shutdown(core, requester, reason);
+    if (core->shutdown_unsettled > 0)
+        shutdown_child_aborting(core);
+    for (struct child *child = core->root.last; child; child = child->previous)
+        child_abort(core, child, core->shutdown_command);
+    core_finish_input(core);
+}
+
+bool core_shutdown_row(const struct core *core, struct child *child, struct shutdown_row *row)
+{
+    if (core->shutdown_phase == SHUTDOWN_IDLE)
+        return false;
+
+    const struct child_shutdown *shutdown = &child->shutdown;
+    *row = (struct shutdown_row){
+        .child = child,
+        .result = shutdown->result,
+        .generation = shutdown->generation,
+        .attempt = shutdown->attempt,
+        .cancel_delivered = shutdown->cancel_delivered,
+        .exit = shutdown->exit,
+        .exit_code = shutdown->exit_code,
+        .exit_signal = shutdown->exit_signal,
+        .phase = shutdown->phase,
+        .reason = shutdown->reason,
+        .cgroup = shutdown->cgroup,
+    };
+    return true;
+}

@@ -1,0 +1,409 @@
+/*
+ * Supervision: what follows the end of an attempt, in six steps (semantics.md section 5):
+ * classify, count, budget, decide, announce, execute. The event child-exited carries what each of
+ * them found, and it comes before anything that follows from it.
+ *
+ * Budgets belong to groups; with none declared that step always grants.
+ */
+#include "private.h"
+#include "text.h"
+
+#define COOL_DOWN_USEC     (UINT64_C(5) * 60 * 1000000)
+#define COOL_DOWN_MAX_USEC (UINT64_C(60) * 60 * 1000000)
+
+struct verdict {
+    enum exit_kind kind;
+    bool counted;
+    bool fatal;
+    bool within_limit;
+    enum exit_decision decision;
+    uint64_t delay_usec; /* DECISION_RESTART, and DECISION_GIVE_UP with a cool-down */
+};
+
+static bool code_listed(const struct exit_codes *codes, int code)
+{
+    for (uint8_t i = 0; i < codes->count; i++)
+        if (codes->codes[i] == code)
+            return true;
+    return false;
+}
+
+static enum exit_kind classify(const struct child *child, const struct completion *completion)
+{
+    if (child->attempt.forced != EXIT_NONE)
+        return child->attempt.forced;
+    if (child->attempt.cancel_delivered)
+        return EXIT_CANCELLED;
+    if (completion->oom_killed)
+        return EXIT_OOM_KILLED;
+    if (completion->by_signal)
+        return EXIT_SIGNALED;
+    if (completion->code == 0 ||
+        code_listed(&child->config->declaration.success_exit_codes, completion->code))
+        return EXIT_SUCCEEDED;
+    return EXIT_FAILED;
+}
+
+static bool policy_restarts(enum restart_policy policy, enum exit_kind kind)
+{
+    switch (policy) {
+    case RESTART_PERMANENT:
+        return true;
+    case RESTART_TRANSIENT:
+        return kind != EXIT_SUCCEEDED && kind != EXIT_CANCELLED;
+    case RESTART_TEMPORARY:
+        return false;
+    }
+    __builtin_unreachable();
+}
+
+static uint64_t draw_backoff(struct core *core, struct child *child)
+{
+    uint64_t delay = backoff_delay(&child->config->declaration.backoff, ++child->backoff_n,
+                                   child->backoff_previous_usec, &core->random);
+    child->backoff_previous_usec = delay;
+    return delay;
+}
+
+static uint64_t cool_down(const struct child *child)
+{
+    uint64_t delay = COOL_DOWN_USEC;
+    for (uint32_t i = 0; i < child->cool_downs && delay < COOL_DOWN_MAX_USEC; i++)
+        delay *= 2;
+    return delay < COOL_DOWN_MAX_USEC ? delay : COOL_DOWN_MAX_USEC;
+}
+
+static void forget_failures_after_health(const struct core *core, struct child *child)
+{
+    uint64_t ready = child->attempt.ready_usec;
+    if (ready == 0 || core_now(core) - ready < child->config->declaration.backoff.reset_after_usec)
+        return;
+    child->backoff_n = 0;
+    child->backoff_previous_usec = 0;
+    child->cool_downs = 0;
+    child->on_trial = false;
+}
+
+static void decide_by_policy(struct core *core, struct child *child, struct verdict *verdict)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+
+    if (verdict->counted) {
+        verdict->within_limit =
+            restart_limit_count(&child->restart_limit, core_now(core), core_realtime(core));
+        child_arm(core, child, TIMER_WINDOW, restart_limit_next_change(&child->restart_limit));
+    }
+    if (verdict->fatal) {
+        verdict->decision = DECISION_GIVE_UP;
+    } else if (!policy_restarts(declaration->restart, verdict->kind)) {
+        verdict->decision = DECISION_LEAVE;
+    } else if (verdict->counted && (!verdict->within_limit || child->on_trial)) {
+        verdict->decision = DECISION_GIVE_UP;
+    } else {
+        verdict->decision = DECISION_RESTART;
+        verdict->delay_usec = draw_backoff(core, child);
+    }
+    if (verdict->decision == DECISION_GIVE_UP && declaration->on_limit == ON_LIMIT_COOL_DOWN)
+        verdict->delay_usec = cool_down(child);
+}
+
+static void decide(struct core *core, struct child *child, struct verdict *verdict)
+{
+    if (core->shutdown_phase != SHUTDOWN_IDLE)
+        verdict->decision = DECISION_SHUTDOWN;
+    else if (child->operation == CHILD_REMOVED)
+        verdict->decision = DECISION_REMOVE;
+    else if (child->operation != CHILD_ACTIVE)
+        verdict->decision = DECISION_HOLD;
+    else if (child->pending.active && verdict->kind != EXIT_SPAWN_FAILED)
+        verdict->decision = DECISION_FENCE_RELEASE;
+    else
+        decide_by_policy(core, child, verdict);
+}
+
+void supervision_limit_changed(struct core *core, struct child *child, const char *why)
+{
+    struct restart_limit_view view = restart_limit_view(&child->restart_limit);
+
+    EMIT(core, EVENT_CHILD_RESTART_LIMIT_UPDATED, child, 0, FIELD_TEXT_OF("why", why),
+         FIELD_NUMBER_OF("used", view.used), FIELD_NUMBER_OF("remaining", view.remaining),
+         FIELD_NUMBER_OF("burst", view.burst), FIELD_FLAG_OF("exhausted", view.exhausted));
+    core_changed(core, child);
+}
+
+static void schedule(struct core *core, struct child *child, uint64_t delay_usec, const char *why)
+{
+    child->automatic_start = true;
+    child->start_cause = 0;
+    child_arm(core, child, TIMER_START, core_now(core) + delay_usec);
+    EMIT(core, EVENT_CHILD_BACKOFF_SCHEDULED, child, 0, FIELD_TEXT_OF("why", why),
+         FIELD_NUMBER_OF("delay_usec", delay_usec), FIELD_NUMBER_OF("n", child->backoff_n));
+    core_changed(core, child);
+}
+
+static void describe_give_up(const struct child *child, const struct verdict *verdict,
+                             struct text *text)
+{
+    struct restart_limit_view view = restart_limit_view(&child->restart_limit);
+
+    if (verdict->fatal) {
+        text_append(text, "exit code ");
+        text_append_number(text, (uint64_t)child->last_exit.code);
+        text_append(text, " is fatal");
+        return;
+    }
+    text_append(text, "restart limit used up: ");
+    text_append_number(text, view.used);
+    text_append(text, " counted exits within ");
+    text_append_number(text, view.interval_usec / 1000000);
+    text_append(text, " s, burst is ");
+    text_append_number(text, view.burst);
+}
+
+static enum on_limit effective_on_limit(const struct child *child)
+{
+    enum on_limit action = child->config->declaration.on_limit;
+    if (action == ON_LIMIT_ESCALATE &&
+        child->config->declaration.criticality == CRITICALITY_OPTIONAL)
+        return ON_LIMIT_STOP; /* optional never escalates */
+    return action;
+}
+
+static void escalate(struct core *core, struct child *child, const char *why, const char *to)
+{
+    EMIT(core, EVENT_ESCALATED, child, 0, FIELD_TEXT_OF("to", to), FIELD_TEXT_OF("why", why));
+    shutdown_begin(core, core_new_command(core), "policy", why, true);
+}
+
+/*
+ * Gives up, loudly and so that a person can take it back. The root's parent is the end of the
+ * tree: `escalate` there means shutdown-tree.
+ */
+static void give_up(struct core *core, struct child *child, const struct verdict *verdict)
+{
+    char buffer[FAILURE_REASON_MAX];
+    struct text why = text_in(buffer, sizeof(buffer));
+    enum on_limit action = effective_on_limit(child);
+
+    describe_give_up(child, verdict, &why);
+    child->gave_up = true;
+    EMIT(core, EVENT_CHILD_RESTART_LIMIT_UPDATED, child, 0, FIELD_TEXT_OF("why", buffer),
+         FIELD_TEXT_OF("on_limit", on_limit_to_string(action)), FIELD_FLAG_OF("gave_up", true),
+         FIELD_NUMBER_OF("used", child->restart_limit.used),
+         FIELD_NUMBER_OF("burst", child->restart_limit.burst));
+    switch (action) {
+    case ON_LIMIT_QUARANTINE:
+        child_set_operation(core, child, CHILD_QUARANTINED, 0, "policy", buffer, "policy");
+        EMIT(core, EVENT_CHILD_QUARANTINED, child, 0, FIELD_TEXT_OF("why", buffer));
+        break;
+    case ON_LIMIT_COOL_DOWN:
+        child->cool_downs++;
+        schedule(core, child, verdict->delay_usec, "cool-down");
+        break;
+    case ON_LIMIT_STOP:
+        child->wanted = false;
+        break;
+    case ON_LIMIT_ESCALATE:
+        escalate(core, child, buffer, strategy_to_string(child->supervisor->strategy));
+        break;
+    case ON_LIMIT_SHUTDOWN_TREE:
+        escalate(core, child, buffer, "shutdown-tree");
+        break;
+    }
+    core_changed(core, child);
+}
+
+static void release_fence(struct core *core, struct child *child)
+{
+    uint64_t cause = child->pending.cause;
+
+    child_disarm(core, child, TIMER_START);
+    fence_set_phase(child, FENCE_READY_TO_START);
+    dependency_request_start(core, child, cause, false);
+}
+
+static void execute(struct core *core, struct child *child, const struct verdict *verdict)
+{
+    switch (verdict->decision) {
+    case DECISION_RESTART:
+        schedule(core, child, verdict->delay_usec, "backoff");
+        if (verdict->delay_usec == 0) {
+            child_disarm(core, child, TIMER_START);
+            dependency_request_start(core, child, 0, true);
+        }
+        break;
+    case DECISION_LEAVE:
+        child->wanted = false;
+        break;
+    case DECISION_HOLD:
+        break;
+    case DECISION_FENCE_RELEASE:
+        release_fence(core, child);
+        break;
+    case DECISION_REMOVE:
+        tree_remove(core, child, CHILD_STOPPED, child->operation_cause);
+        break;
+    case DECISION_SHUTDOWN:
+        shutdown_child_gone(core, child);
+        break;
+    case DECISION_GIVE_UP:
+        give_up(core, child, verdict);
+        break;
+    }
+}
+
+static void describe_exit(struct last_exit *last)
+{
+    struct text text = text_in(last->reason, sizeof(last->reason));
+
+    switch (last->kind) {
+    case EXIT_NONE:
+    case EXIT_SPAWN_FAILED:
+        break;
+    case EXIT_SUCCEEDED:
+    case EXIT_FAILED:
+        break;
+    case EXIT_SIGNALED:
+        break;
+    case EXIT_OOM_KILLED:
+        text_append(&text, "out of memory, ");
+        break;
+    case EXIT_TIMED_OUT:
+        text_append(&text, "not ready within its start timeout, ");
+        break;
+    case EXIT_UNHEALTHY:
+        text_append(&text, "heartbeat went silent, ");
+        break;
+    case EXIT_CANCELLED:
+        text_append(&text, "cancelled, ");
+        break;
+    }
+    text_append(&text, last->signal ? "signal " : "exit code ");
+    text_append_number(&text, (uint64_t)(last->signal ? last->signal : last->code));
+    if (last->core_dumped)
+        text_append(&text, ", core dumped");
+}
+
+static void announce_exit(struct core *core, struct child *child, const struct verdict *verdict)
+{
+    const struct last_exit *last = &child->last_exit;
+
+    EMIT(core, EVENT_CHILD_EXITED, child, child->pending.active ? child->pending.cause : 0,
+         FIELD_TEXT_OF("exit", exit_kind_to_string(verdict->kind)),
+         FIELD_SIGNED_OF("code", last->code), FIELD_SIGNED_OF("signal", last->signal),
+         FIELD_FLAG_OF("core_dumped", last->core_dumped), FIELD_TEXT_OF("reason", last->reason),
+         FIELD_FLAG_OF("counted", verdict->counted),
+         FIELD_NUMBER_OF("used", child->restart_limit.used),
+         FIELD_NUMBER_OF("burst", child->restart_limit.burst),
+         FIELD_TEXT_OF("decision", exit_decision_to_string(verdict->decision)),
+         FIELD_NUMBER_OF("delay_usec", verdict->delay_usec));
+}
+
+static void record_exit(struct core *core, struct child *child, const struct verdict *verdict,
+                        const struct completion *completion)
+{
+    child->last_exit = (struct last_exit){
+        .kind = verdict->kind,
+        .code = completion->by_signal ? 0 : completion->code,
+        .signal = completion->by_signal ? completion->signal : 0,
+        .core_dumped = completion->core_dumped,
+        .usec = core_realtime(core),
+        .generation = child->attempt.generation,
+        .attempt = child->attempt.number,
+        .decision = verdict->decision,
+    };
+    describe_exit(&child->last_exit);
+}
+
+static void end_attempt(struct core *core, struct child *child)
+{
+    struct attempt *attempt = &child->attempt;
+
+    liveness_end(core, child);
+    child_disarm(core, child, TIMER_STOP);
+    if (attempt->cancel_delivered || attempt->abort_requested) {
+        child->stop_state = STOP_COMPLETED;
+        if (child->failure.phase != FAILURE_SPAWN)
+            child->failure = (struct failure){}; /* it was late, and now it is over */
+        EMIT(core, EVENT_CHILD_CONTROL_STOP_COMPLETED, child,
+             child->pending.active ? child->pending.cause : child->operation_cause,
+             FIELD_TEXT_OF("exit", exit_kind_to_string(child->last_exit.kind)),
+             FIELD_FLAG_OF("aborted", attempt->abort_requested));
+    } else {
+        child->stop_state = STOP_NO_ACTIVE_ATTEMPT;
+    }
+    child_set_status(core, child, CHILD_STOPPED);
+    attempt->active = false;
+    attempt->pid = 0;
+    core_changed(core, child);
+}
+
+void supervision_exited(struct core *core, struct child *child, const struct completion *completion)
+{
+    struct verdict verdict = {.kind = classify(child, completion), .within_limit = true};
+
+    verdict.fatal = verdict.kind == EXIT_FAILED &&
+                    code_listed(&child->config->declaration.fatal_exit_codes, completion->code);
+    verdict.counted = verdict.kind != EXIT_SUCCEEDED && verdict.kind != EXIT_CANCELLED;
+    forget_failures_after_health(core, child);
+    decide(core, child, &verdict);
+    if (verdict.decision == DECISION_HOLD || verdict.decision == DECISION_REMOVE ||
+        verdict.decision == DECISION_SHUTDOWN || verdict.decision == DECISION_FENCE_RELEASE)
+        verdict.counted = false; /* its end was asked for */
+
+    record_exit(core, child, &verdict, completion);
+    child->shutdown.cgroup = completion->cgroup;
+    announce_exit(core, child, &verdict);
+    end_attempt(core, child);
+    if (verdict.counted)
+        supervision_limit_changed(core, child, "exit");
+    execute(core, child, &verdict);
+}
+
+/*
+ * A spawn that failed uses up an attempt and never a generation. The exit before it stays visible;
+ * a restart by hand that it was meant for is over, and the policy decides on the next try.
+ */
+void supervision_spawn_failed(struct core *core, struct child *child, int error, const char *reason)
+{
+    struct verdict verdict = {.kind = EXIT_SPAWN_FAILED, .counted = true, .within_limit = true};
+    uint64_t cause = child->start_cause;
+
+    child->pending = (struct pending_restart){};
+    if (child->fence_phase == FENCE_READY_TO_START)
+        fence_set_phase(child, FENCE_OPEN);
+    decide(core, child, &verdict);
+    if (verdict.decision == DECISION_HOLD || verdict.decision == DECISION_REMOVE ||
+        verdict.decision == DECISION_SHUTDOWN)
+        verdict.counted = false;
+
+    child_fail(core, child, FAILURE_SPAWN, true, reason);
+    EMIT(core, EVENT_CHILD_SPAWN_FAILED, child, cause, FIELD_TEXT_OF("reason", reason),
+         FIELD_SIGNED_OF("errno", error), FIELD_FLAG_OF("counted", verdict.counted),
+         FIELD_NUMBER_OF("used", child->restart_limit.used),
+         FIELD_NUMBER_OF("burst", child->restart_limit.burst),
+         FIELD_TEXT_OF("decision", exit_decision_to_string(verdict.decision)),
+         FIELD_NUMBER_OF("delay_usec", verdict.delay_usec));
+    if (!child->born)
+        child->last_exit = (struct last_exit){
+            .kind = EXIT_SPAWN_FAILED,
+            .usec = core_realtime(core),
+            .attempt = child->attempt.number,
+            .decision = verdict.decision,
+        };
+    if (!child->born)
+        text_copy(child->last_exit.reason, sizeof(child->last_exit.reason), reason);
+    end_attempt(core, child);
+    if (verdict.counted)
+        supervision_limit_changed(core, child, "spawn failed");
+    execute(core, child, &verdict);
+}
+
+/* Ends an attempt on the supervisor's own account: too slow to start, or silent. */
+void supervision_force_stop(struct core *core, struct child *child, enum exit_kind kind)
+{
+    if (child->attempt.cancel_delivered)
+        return; /* it is on its way out already, for somebody else's reason */
+    child->attempt.forced = kind;
+    child_cancel(core, child, 0, exit_kind_to_string(kind));
+}
