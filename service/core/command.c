@@ -308,7 +308,8 @@ static int run(struct core *core, struct child *child, const struct command *com
         .dry_run = command->dry_run,
     };
     EMIT(core, EVENT_COMMAND_ACCEPTED, child, id, FIELD_TEXT_OF("command", verb),
-         FIELD_TEXT_OF("by", command->requester), FIELD_TEXT_OF("reason", command->reason));
+         FIELD_TEXT_OF("by", command->requester), FIELD_TEXT_OF("reason", command->reason),
+         FIELD_TEXT_OF("from", command->origin ? command->origin : ""));
     int r = carry_out(core, child, command, id, outcome, error);
     if (r < 0) {
         EMIT(core, EVENT_COMMAND_REJECTED, child, id, FIELD_TEXT_OF("command", verb),

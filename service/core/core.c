@@ -297,11 +297,6 @@ void core_announce(struct core *core, const char *version)
     arm(core);
 }
 
-void core_subscriber_lagged(struct core *core, const char *subscriber)
-{
-    EMIT(core, EVENT_SUBSCRIBER_LAGGED, NULL, 0, FIELD_TEXT_OF("subscriber", subscriber));
-}
-
 void core_declaration_rejected(struct core *core, const char *requester, const char *why)
 {
     EMIT(core, EVENT_CHILD_DECLARATION_REJECTED, NULL, 0, FIELD_TEXT_OF("by", requester),

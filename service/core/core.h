@@ -89,6 +89,7 @@ struct command {
     const char *child;     /* id */
     const char *reason;    /* not blank */
     const char *requester; /* who asked, for people: "alice (uid 1000)" */
+    const char *origin;    /* from where, for the audit: "pid 17, busctl, :1.4"; may be NULL */
     bool dry_run;
     int signal; /* COMMAND_KILL */
     bool whole; /* COMMAND_KILL: all processes, not just the main one */
@@ -245,10 +246,7 @@ void core_timer(struct core *core);
 /* Says that the supervisor is up: one event. */
 void core_announce(struct core *core, const char *version);
 
-/* Emits a subscriber-lagged event; the shell tells the core so that the sequence has no gap. */
-void core_subscriber_lagged(struct core *core, const char *subscriber);
-
-/* Counts a declaration that was refused and emits its event. */
+/* Emits the event of a declaration that was refused before it came here. */
 void core_declaration_rejected(struct core *core, const char *requester, const char *why);
 
 /* Queries: none of them changes anything. */

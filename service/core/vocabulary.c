@@ -335,7 +335,6 @@ static const char *const event_kind_words[] = {
     [EVENT_COMMAND_ACCEPTED] = "command-accepted",
     [EVENT_COMMAND_REJECTED] = "command-rejected",
     [EVENT_SUPERVISOR_STARTED] = "supervisor-started",
-    [EVENT_SUBSCRIBER_LAGGED] = "subscriber-lagged",
 };
 
 const char *event_kind_to_string(enum event_kind kind)

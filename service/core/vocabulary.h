@@ -177,7 +177,6 @@ enum event_kind {
     EVENT_COMMAND_ACCEPTED,
     EVENT_COMMAND_REJECTED,
     EVENT_SUPERVISOR_STARTED,
-    EVENT_SUBSCRIBER_LAGGED,
     EVENT_KINDS, /* how many there are */
 };
 

@@ -1,0 +1,461 @@
+/*
+ * org.proctor1.Child: one table says what a property is called, its type and how it is read. The
+ * vtable, CurrentState and the change signals are all made from it, so that they can not disagree.
+ * One fallback vtable serves all children.
+ */
+#include "private.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef int (*property_reader)(struct service *service, sd_bus_message *m, struct child *child);
+
+struct property {
+    const char *name;
+    const char *signature;
+    property_reader read;
+    uint64_t flags;
+};
+
+#define CONSTANT    SD_BUS_VTABLE_PROPERTY_CONST
+#define CHANGE      SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+#define INVALIDATES SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION
+#define SILENT      0
+
+#define READER(name, ...)                                                                          \
+    static int name(struct service *service, sd_bus_message *m, struct child *child)               \
+    {                                                                                              \
+        (void)service;                                                                             \
+        (void)child;                                                                               \
+        return sd_bus_message_append(m, __VA_ARGS__);                                              \
+    }
+
+#define DECLARATION (&child->config->declaration)
+
+READER(read_id, "s", child->id)
+READER(read_name, "s", child->name)
+READER(read_supervisor, "o", PROCTOR_PATH "/supervisor/root")
+READER(read_role, "s", child_role_to_string(DECLARATION->role))
+READER(read_criticality, "s", criticality_to_string(DECLARATION->criticality))
+READER(read_operation, "s", child_operation_to_string(child->operation))
+READER(read_status, "s", child_status_to_string(child_status(child)))
+READER(read_generation, "t", child->generation)
+READER(read_attempt, "t", child_attempt(child))
+READER(read_main_pid, "u", child->attempt.pid)
+READER(read_stop_state, "s", stop_state_to_string(child->stop_state))
+READER(read_stop_deadline, "t", child_stop_deadline_usec(service->core, child))
+READER(read_readiness, "s", readiness_to_string(child->readiness))
+READER(read_heartbeat, "t", child->heartbeat_usec)
+READER(read_heartbeat_monotonic, "t", child->heartbeat_usec_monotonic)
+READER(read_heartbeat_stale, "b", child->heartbeat_stale)
+READER(read_status_text, "s", child->status_text)
+READER(read_interval, "t", child->restart_limit.interval_usec)
+READER(read_burst, "u", child->restart_limit.burst)
+READER(read_used, "u", child->restart_limit.used)
+READER(read_remaining, "u", restart_limit_view(&child->restart_limit).remaining)
+READER(read_exhausted, "b", restart_limit_view(&child->restart_limit).exhausted)
+READER(read_limit_updated, "t", child->restart_limit.updated_usec)
+READER(read_restart_count, "t", child->restart_count)
+READER(read_next_restart, "t", child_next_restart_usec(service->core, child))
+READER(read_fence_phase, "s", fence_phase_to_string(child->fence_phase))
+READER(read_started, "t", child->started_usec)
+READER(read_manifest_path, "s", DECLARATION->manifest_path)
+READER(read_manifest_pending, "b", child->next_config != NULL)
+READER(read_manifest, "s", DECLARATION->manifest)
+
+static int append_strings(sd_bus_message *m, const char **strings, size_t count)
+{
+    int r = sd_bus_message_open_container(m, 'a', "s");
+
+    for (size_t i = 0; r >= 0 && i < count; i++)
+        r = sd_bus_message_append(m, "s", strings[i]);
+    return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int read_tags(struct service *service, sd_bus_message *m, struct child *child)
+{
+    (void)service;
+    return append_strings(m, DECLARATION->tags, DECLARATION->n_tags);
+}
+
+static int read_requires(struct service *service, sd_bus_message *m, struct child *child)
+{
+    (void)service;
+    return append_strings(m, DECLARATION->requires, DECLARATION->n_requires);
+}
+
+/* Each of the next is an a{sv}, empty where there is nothing to tell. */
+static int finish(sd_bus_message *m, int r)
+{
+    return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int read_pending_restart(struct service *service, sd_bus_message *m, struct child *child)
+{
+    const struct pending_restart *pending = &child->pending;
+    char command[32];
+    int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+    command_id_text(service, pending->cause, command);
+    if (r >= 0 && pending->active)
+        r = sd_bus_message_append(
+            m, "{sv}{sv}{sv}{sv}{sv}", "OldGeneration", "t", pending->old_generation, "OldAttempt",
+            "t", pending->old_attempt, "TargetGeneration", "t", pending->target_generation,
+            "DuplicateRequestCount", "t", pending->duplicates, "CommandId", "s", command);
+    return finish(m, r);
+}
+
+static int read_failure(struct service *service, sd_bus_message *m, struct child *child)
+{
+    const struct failure *failure = &child->failure;
+    int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+    (void)service;
+    if (r >= 0 && failure->phase != FAILURE_NONE)
+        r = sd_bus_message_append(m, "{sv}{sv}{sv}", "Phase", "s",
+                                  failure_phase_to_string(failure->phase), "Reason", "s",
+                                  failure->reason, "Recoverable", "b", failure->recoverable);
+    return finish(m, r);
+}
+
+static int read_last_exit(struct service *service, sd_bus_message *m, struct child *child)
+{
+    const struct last_exit *last = &child->last_exit;
+    int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+    (void)service;
+    if (r >= 0 && last->kind != EXIT_NONE)
+        r = sd_bus_message_append(
+            m, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}", "Kind", "s", exit_kind_to_string(last->kind),
+            "Code", "i", last->code, "Signal", "i", last->signal, "CoreDumped", "b",
+            last->core_dumped, "Reason", "s", last->reason, "USec", "t", last->usec, "Generation",
+            "t", last->generation, "Attempt", "t", last->attempt);
+    return finish(m, r);
+}
+
+static int read_last_stale_report(struct service *service, sd_bus_message *m, struct child *child)
+{
+    const struct stale_report *stale = &child->last_stale;
+    int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+    (void)service;
+    if (r >= 0 && stale->usec > 0)
+        r = sd_bus_message_append(m, "{sv}{sv}{sv}{sv}{sv}", "Kind", "s",
+                                  report_kind_to_string(stale->kind), "Generation", "t",
+                                  stale->generation, "Attempt", "t", stale->attempt, "USec", "t",
+                                  stale->usec, "Count", "t", stale->count);
+    return finish(m, r);
+}
+
+static int read_cpu(struct service *service, sd_bus_message *m, struct child *child)
+{
+    uint64_t cpu, memory;
+    service->hooks.usage(service->hooks.userdata, child, &cpu, &memory);
+    return sd_bus_message_append(m, "t", cpu);
+}
+
+static int read_memory(struct service *service, sd_bus_message *m, struct child *child)
+{
+    uint64_t cpu, memory;
+    service->hooks.usage(service->hooks.userdata, child, &cpu, &memory);
+    return sd_bus_message_append(m, "t", memory);
+}
+
+static int read_explanation(struct service *service, sd_bus_message *m, struct child *child)
+{
+    char text[1024];
+    explain(service, child, text, sizeof(text));
+    return sd_bus_message_append(m, "s", text);
+}
+
+static const struct property properties[] = {
+    {"Id", "s", read_id, CONSTANT},
+    {"Name", "s", read_name, CONSTANT},
+    {"Supervisor", "o", read_supervisor, CONSTANT},
+    {"Role", "s", read_role, CONSTANT},
+    {"Criticality", "s", read_criticality, CONSTANT},
+    {"Tags", "as", read_tags, CONSTANT},
+    {"Requires", "as", read_requires, CONSTANT},
+    {"Operation", "s", read_operation, CHANGE},
+    {"Status", "s", read_status, CHANGE},
+    {"Generation", "t", read_generation, CHANGE},
+    {"Attempt", "t", read_attempt, CHANGE},
+    {"MainPID", "u", read_main_pid, CHANGE},
+    {"StopState", "s", read_stop_state, CHANGE},
+    {"StopDeadlineUSec", "t", read_stop_deadline, CHANGE},
+    {"Readiness", "s", read_readiness, CHANGE},
+    {"LastHeartbeatUSec", "t", read_heartbeat, INVALIDATES},
+    {"LastHeartbeatUSecMonotonic", "t", read_heartbeat_monotonic, INVALIDATES},
+    {"HeartbeatStale", "b", read_heartbeat_stale, CHANGE},
+    {"StatusText", "s", read_status_text, CHANGE},
+    {"RestartLimitIntervalUSec", "t", read_interval, CONSTANT},
+    {"RestartLimitBurst", "u", read_burst, CONSTANT},
+    {"RestartsUsed", "u", read_used, CHANGE},
+    {"RestartsRemaining", "u", read_remaining, CHANGE},
+    {"RestartLimitExhausted", "b", read_exhausted, CHANGE},
+    {"RestartLimitUpdatedUSec", "t", read_limit_updated, CHANGE},
+    {"RestartCount", "t", read_restart_count, CHANGE},
+    {"NextRestartUSec", "t", read_next_restart, CHANGE},
+    {"FencePhase", "s", read_fence_phase, CHANGE},
+    {"PendingRestart", "a{sv}", read_pending_restart, CHANGE},
+    {"Failure", "a{sv}", read_failure, CHANGE},
+    {"LastExit", "a{sv}", read_last_exit, CHANGE},
+    {"LastStaleReport", "a{sv}", read_last_stale_report, CHANGE},
+    {"StartedUSec", "t", read_started, CHANGE},
+    {"CPUUsageNSec", "t", read_cpu, SILENT},
+    {"MemoryCurrent", "t", read_memory, SILENT},
+    {"ManifestPath", "s", read_manifest_path, CONSTANT},
+    {"ManifestPending", "b", read_manifest_pending, CHANGE},
+    {"Manifest", "s", read_manifest, SILENT},
+    {"Explanation", "s", read_explanation, SILENT},
+};
+
+#define PROPERTIES (sizeof(properties) / sizeof(properties[0]))
+
+static const struct property *find_property(const char *name)
+{
+    for (size_t i = 0; i < PROPERTIES; i++)
+        if (strcmp(properties[i].name, name) == 0)
+            return &properties[i];
+    return NULL;
+}
+
+/* sd-bus hands a fallback handler the child and nothing else; there is one service in a process. */
+static struct service *the_service;
+
+void child_object_serve(struct service *service)
+{
+    the_service = service;
+}
+
+/* sd-bus calls this for every property; userdata is the child. */
+static int get_property(sd_bus *bus, const char *path, const char *interface, const char *name,
+                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    const struct property *property = find_property(name);
+
+    (void)bus;
+    (void)path;
+    (void)interface;
+    (void)error;
+    return property->read(the_service, reply, userdata);
+}
+
+/* ---- methods --------------------------------------------------------------------------------- */
+
+static int call_verb(sd_bus_message *m, void *userdata, enum command_verb verb, sd_bus_error *error)
+{
+    const struct child *child = userdata;
+    return verb_call(the_service, m, verb, child->id, error);
+}
+
+#define METHOD(name, verb)                                                                         \
+    static int name(sd_bus_message *m, void *userdata, sd_bus_error *error)                        \
+    {                                                                                              \
+        return call_verb(m, userdata, verb, error);                                                \
+    }
+
+METHOD(method_pause, COMMAND_PAUSE)
+METHOD(method_resume, COMMAND_RESUME)
+METHOD(method_quarantine, COMMAND_QUARANTINE)
+METHOD(method_restart, COMMAND_RESTART)
+METHOD(method_remove, COMMAND_REMOVE)
+METHOD(method_reload, COMMAND_RELOAD)
+
+static int method_kill(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    const struct child *child = userdata;
+    return kill_call(the_service, m, child->id, error);
+}
+
+#define VERB(name, handler)                                                                        \
+    (sd_bus_vtable) SD_BUS_METHOD_WITH_ARGS(name, SD_BUS_ARGS("s", reason, "a{sv}", options),      \
+                                            SD_BUS_RESULT("a{sv}", outcome), handler,              \
+                                            SD_BUS_VTABLE_UNPRIVILEGED)
+
+const sd_bus_vtable *child_vtable(void)
+{
+    static sd_bus_vtable vtable[PROPERTIES + 9];
+    sd_bus_vtable *next = vtable;
+
+    *next++ = (sd_bus_vtable)SD_BUS_VTABLE_START(0);
+    *next++ = VERB("Pause", method_pause);
+    *next++ = VERB("Resume", method_resume);
+    *next++ = VERB("Quarantine", method_quarantine);
+    *next++ = VERB("Restart", method_restart);
+    *next++ = VERB("Remove", method_remove);
+    *next++ = VERB("Reload", method_reload);
+    *next++ = (sd_bus_vtable)SD_BUS_METHOD_WITH_ARGS(
+        "Kill", SD_BUS_ARGS("s", whom, "i", signal, "s", reason, "a{sv}", options),
+        SD_BUS_RESULT("a{sv}", outcome), method_kill, SD_BUS_VTABLE_UNPRIVILEGED);
+    for (size_t i = 0; i < PROPERTIES; i++)
+        *next++ = (sd_bus_vtable)SD_BUS_PROPERTY(properties[i].name, properties[i].signature,
+                                                 get_property, 0, properties[i].flags);
+    *next = (sd_bus_vtable)SD_BUS_VTABLE_END;
+    return vtable;
+}
+
+int child_append_properties(struct service *service, sd_bus_message *m, struct child *child)
+{
+    int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+    for (size_t i = 0; r >= 0 && i < PROPERTIES; i++) {
+        r = sd_bus_message_open_container(m, 'e', "sv");
+        if (r >= 0)
+            r = sd_bus_message_append(m, "s", properties[i].name);
+        if (r >= 0)
+            r = sd_bus_message_open_container(m, 'v', properties[i].signature);
+        if (r >= 0)
+            r = properties[i].read(service, m, child);
+        if (r >= 0)
+            r = sd_bus_message_close_container(m);
+        if (r >= 0)
+            r = sd_bus_message_close_container(m);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+/* ---- changes --------------------------------------------------------------------------------- */
+
+/* What was last shown of a child: as little as tells whether a property has changed. */
+struct shown {
+    uint64_t generation, attempt, limit_updated, restart_count, started;
+    uint64_t next_restart, stop_deadline; /* monotonic: the realtime of a deadline may flicker */
+    uint64_t heartbeat, stale_count, last_exit, pending, failure, status_text;
+    uint32_t main_pid, used, remaining;
+    uint8_t operation, status, stop_state, readiness, heartbeat_stale, exhausted, fence_phase,
+        manifest_pending;
+};
+
+struct watched {
+    const char *name;
+    size_t offset;
+    size_t size;
+};
+
+#define WATCH(property, field)                                                                     \
+    {                                                                                              \
+        property, offsetof(struct shown, field), sizeof(((struct shown *)NULL)->field)             \
+    }
+
+static const struct watched watched[] = {
+    WATCH("Operation", operation),
+    WATCH("Status", status),
+    WATCH("Generation", generation),
+    WATCH("Attempt", attempt),
+    WATCH("MainPID", main_pid),
+    WATCH("StopState", stop_state),
+    WATCH("StopDeadlineUSec", stop_deadline),
+    WATCH("Readiness", readiness),
+    WATCH("LastHeartbeatUSec", heartbeat),
+    WATCH("LastHeartbeatUSecMonotonic", heartbeat),
+    WATCH("HeartbeatStale", heartbeat_stale),
+    WATCH("StatusText", status_text),
+    WATCH("RestartsUsed", used),
+    WATCH("RestartsRemaining", remaining),
+    WATCH("RestartLimitExhausted", exhausted),
+    WATCH("RestartLimitUpdatedUSec", limit_updated),
+    WATCH("RestartCount", restart_count),
+    WATCH("NextRestartUSec", next_restart),
+    WATCH("FencePhase", fence_phase),
+    WATCH("PendingRestart", pending),
+    WATCH("Failure", failure),
+    WATCH("LastExit", last_exit),
+    WATCH("LastStaleReport", stale_count),
+    WATCH("StartedUSec", started),
+    WATCH("ManifestPending", manifest_pending),
+};
+
+#define WATCHED (sizeof(watched) / sizeof(watched[0]))
+
+static uint64_t hash_bytes(uint64_t hash, const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ bytes[i]) * UINT64_C(1099511628211);
+    return hash;
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    return hash_bytes(hash, text, strlen(text));
+}
+
+static struct shown look_at(const struct child *child)
+{
+    struct restart_limit_view limit = restart_limit_view(&child->restart_limit);
+    uint64_t seed = UINT64_C(14695981039346656037);
+
+    return (struct shown){
+        .generation = child->generation,
+        .attempt = child_attempt(child),
+        .limit_updated = limit.updated_usec,
+        .restart_count = child->restart_count,
+        .started = child->started_usec,
+        .next_restart = child->timers[TIMER_START].deadline_usec,
+        .stop_deadline = child->timers[TIMER_STOP].deadline_usec,
+        .heartbeat = child->heartbeat_usec_monotonic,
+        .stale_count = child->last_stale.count,
+        .last_exit = child->last_exit.usec + child->last_exit.attempt,
+        .pending = child->pending.active
+                       ? child->pending.target_generation + (child->pending.duplicates << 32) + 1
+                       : 0,
+        .failure = hash_text(seed + child->failure.phase, child->failure.reason),
+        .status_text = hash_text(seed, child->status_text),
+        .main_pid = child->attempt.pid,
+        .used = limit.used,
+        .remaining = limit.remaining,
+        .operation = (uint8_t)child->operation,
+        .status = (uint8_t)child_status(child),
+        .stop_state = (uint8_t)child->stop_state,
+        .readiness = (uint8_t)child->readiness,
+        .heartbeat_stale = child->heartbeat_stale,
+        .exhausted = limit.exhausted,
+        .fence_phase = (uint8_t)child->fence_phase,
+        .manifest_pending = child->next_config != NULL,
+    };
+}
+
+static void emit(struct service *service, const struct child *child, const char **names)
+{
+    char *path = path_of_child(child->id);
+
+    if (path && service->bus)
+        sd_bus_emit_properties_changed_strv(service->bus, path, PROCTOR_INTERFACE "Child",
+                                            (char **)names);
+    free(path);
+}
+
+/* One signal with exactly what differs from what was shown before. */
+void child_show_changes(struct service *service, struct child *child)
+{
+    struct shown now = look_at(child), *before = child->observer;
+    const char *names[WATCHED + 1];
+    size_t n = 0;
+
+    if (!before) {
+        /* New: InterfacesAdded carries the properties as they are by now. */
+        child->observer = malloc(sizeof(now));
+        if (child->observer)
+            memcpy(child->observer, &now, sizeof(now));
+        return;
+    }
+    for (size_t i = 0; i < WATCHED; i++)
+        if (memcmp((const char *)before + watched[i].offset, (const char *)&now + watched[i].offset,
+                   watched[i].size) != 0)
+            names[n++] = watched[i].name;
+    if (n == 0)
+        return;
+    names[n] = NULL;
+    *before = now;
+    emit(service, child, names);
+}
+
+void child_forget_shown(struct child *child)
+{
+    free(child->observer);
+    child->observer = NULL;
+}

@@ -1,0 +1,273 @@
+#include "private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define APPEND(expression)                                                                         \
+    do {                                                                                           \
+        int append_result = (expression);                                                          \
+        if (append_result < 0)                                                                     \
+            return append_result;                                                                  \
+    } while (0)
+
+int append_text(sd_bus_message *m, const char *key, const char *value)
+{
+    return sd_bus_message_append(m, "{sv}", key, "s", value);
+}
+
+int append_number(sd_bus_message *m, const char *key, uint64_t value)
+{
+    return sd_bus_message_append(m, "{sv}", key, "t", value);
+}
+
+int append_u32(sd_bus_message *m, const char *key, uint32_t value)
+{
+    return sd_bus_message_append(m, "{sv}", key, "u", value);
+}
+
+int append_signed(sd_bus_message *m, const char *key, int32_t value)
+{
+    return sd_bus_message_append(m, "{sv}", key, "i", value);
+}
+
+int append_flag(sd_bus_message *m, const char *key, bool value)
+{
+    return sd_bus_message_append(m, "{sv}", key, "b", value);
+}
+
+int command_id_text(const struct service *service, uint64_t id, char text[32])
+{
+    if (id == 0) {
+        text[0] = '\0';
+        return 0;
+    }
+    return snprintf(text, 32, "%08" PRIx32 "-%" PRIu64, service->settings.instance, id);
+}
+
+static int open_dictionary(sd_bus_message *m, const char *key)
+{
+    APPEND(sd_bus_message_open_container(m, 'e', "sv"));
+    APPEND(sd_bus_message_append(m, "s", key));
+    APPEND(sd_bus_message_open_container(m, 'v', "a{sv}"));
+    return sd_bus_message_open_container(m, 'a', "{sv}");
+}
+
+static int close_dictionary(sd_bus_message *m)
+{
+    APPEND(sd_bus_message_close_container(m));
+    APPEND(sd_bus_message_close_container(m));
+    return sd_bus_message_close_container(m);
+}
+
+static int append_limit(sd_bus_message *m, const struct restart_limit_view *limit)
+{
+    APPEND(open_dictionary(m, "RestartLimit"));
+    APPEND(append_number(m, "IntervalUSec", limit->interval_usec));
+    APPEND(append_u32(m, "Burst", limit->burst));
+    APPEND(append_u32(m, "Used", limit->used));
+    APPEND(append_u32(m, "Remaining", limit->remaining));
+    APPEND(append_flag(m, "Exhausted", limit->exhausted));
+    APPEND(append_number(m, "UpdatedUSec", limit->updated_usec));
+    return close_dictionary(m);
+}
+
+static int append_liveness(sd_bus_message *m, const struct outcome *outcome)
+{
+    APPEND(open_dictionary(m, "Liveness"));
+    if (outcome->last_heartbeat_usec > 0)
+        APPEND(append_number(m, "LastHeartbeatUSec", outcome->last_heartbeat_usec));
+    APPEND(append_flag(m, "HeartbeatStale", outcome->heartbeat_stale));
+    APPEND(append_text(m, "Readiness", readiness_to_string(outcome->readiness)));
+    return close_dictionary(m);
+}
+
+static int append_failure(sd_bus_message *m, const struct failure *failure)
+{
+    if (failure->phase == FAILURE_NONE)
+        return 0;
+    APPEND(open_dictionary(m, "Failure"));
+    APPEND(append_text(m, "Phase", failure_phase_to_string(failure->phase)));
+    APPEND(append_text(m, "Reason", failure->reason));
+    APPEND(append_flag(m, "Recoverable", failure->recoverable));
+    return close_dictionary(m);
+}
+
+static int append_conflict(sd_bus_message *m, const struct fence_outcome *fence)
+{
+    if (!fence->conflict)
+        return 0;
+    APPEND(open_dictionary(m, "Conflict"));
+    APPEND(append_text(m, "Reason", fence->conflict));
+    APPEND(append_flag(m, "Recoverable", fence->conflict_recoverable));
+    return close_dictionary(m);
+}
+
+static int append_fence(sd_bus_message *m, const struct fence_outcome *fence)
+{
+    APPEND(open_dictionary(m, "GenerationFence"));
+    APPEND(append_text(m, "Decision", fence_decision_to_string(fence->decision)));
+    if (fence->has_old) {
+        APPEND(append_number(m, "OldGeneration", fence->old_generation));
+        APPEND(append_number(m, "OldAttempt", fence->old_attempt));
+    }
+    if (fence->has_target)
+        APPEND(append_number(m, "TargetGeneration", fence->target_generation));
+    APPEND(append_flag(m, "CancelDelivered", fence->cancel_delivered));
+    APPEND(append_flag(m, "AbortRequested", fence->abort_requested));
+    if (fence->duplicate_request_count > 0)
+        APPEND(append_number(m, "DuplicateRequestCount", fence->duplicate_request_count));
+    APPEND(append_conflict(m, fence));
+    return close_dictionary(m);
+}
+
+static int append_plan_list(sd_bus_message *m, const char *key, bool listed, const char *id)
+{
+    APPEND(sd_bus_message_open_container(m, 'e', "sv"));
+    APPEND(sd_bus_message_append(m, "s", key));
+    APPEND(sd_bus_message_append(m, "v", "as", listed ? 1 : 0, id));
+    return sd_bus_message_close_container(m);
+}
+
+static int append_plan(sd_bus_message *m, const struct outcome *outcome)
+{
+    if (!outcome->dry_run)
+        return 0;
+    bool restart = outcome->plan & PLAN_RESTART;
+    APPEND(append_flag(m, "DryRun", true));
+    APPEND(
+        append_plan_list(m, "WouldStop", !restart && outcome->plan & PLAN_STOP, outcome->child_id));
+    APPEND(append_plan_list(m, "WouldStart", outcome->plan & PLAN_START, outcome->child_id));
+    return append_plan_list(m, "WouldRestart", restart, outcome->child_id);
+}
+
+/* An outcome, as dbus-api.md lists its keys; a key without a value is left out. */
+int append_outcome(const struct service *service, sd_bus_message *m, const struct outcome *outcome)
+{
+    char command[32];
+
+    command_id_text(service, outcome->command_id, command);
+    APPEND(sd_bus_message_open_container(m, 'a', "{sv}"));
+    APPEND(append_text(m, "CommandId", command));
+    APPEND(append_text(m, "ChildId", outcome->child_id));
+    if (outcome->attempt > 0) {
+        APPEND(append_number(m, "Attempt", outcome->attempt));
+        APPEND(append_number(m, "Generation", outcome->generation));
+    }
+    APPEND(append_text(m, "OperationBefore", child_operation_to_string(outcome->operation_before)));
+    APPEND(append_text(m, "OperationAfter", child_operation_to_string(outcome->operation_after)));
+    if (outcome->status != CHILD_STATUS_NONE)
+        APPEND(append_text(m, "Status", child_status_to_string(outcome->status)));
+    APPEND(append_flag(m, "CancelDelivered", outcome->cancel_delivered));
+    APPEND(append_text(m, "StopState", stop_state_to_string(outcome->stop_state)));
+    APPEND(append_limit(m, &outcome->restart_limit));
+    APPEND(append_liveness(m, outcome));
+    APPEND(append_flag(m, "Idempotent", outcome->idempotent));
+    APPEND(append_failure(m, &outcome->failure));
+    if (outcome->has_fence)
+        APPEND(append_fence(m, &outcome->fence));
+    APPEND(append_plan(m, outcome));
+    return sd_bus_message_close_container(m);
+}
+
+static int append_field(sd_bus_message *m, const struct event_field *field)
+{
+    switch (field->type) {
+    case FIELD_TEXT:
+        return append_text(m, field->key, field->text);
+    case FIELD_NUMBER:
+        return append_number(m, field->key, field->number);
+    case FIELD_SIGNED:
+        return sd_bus_message_append(m, "{sv}", field->key, "x", field->sign);
+    case FIELD_FLAG:
+        return append_flag(m, field->key, field->flag);
+    }
+    return -EINVAL;
+}
+
+/* The body of an event: tttsssa{sv}, without the struct around it. */
+int append_event(const struct service *service, sd_bus_message *m, const struct event *event,
+                 const char *child)
+{
+    char cause[32];
+
+    command_id_text(service, event->cause, cause);
+    APPEND(sd_bus_message_append(m, "tttsss", event->sequence, event->realtime_usec,
+                                 event->monotonic_usec, event_kind_to_string(event->kind), child,
+                                 cause));
+    APPEND(sd_bus_message_open_container(m, 'a', "{sv}"));
+    if (event->attempt > 0) {
+        APPEND(append_number(m, "generation", event->generation));
+        APPEND(append_number(m, "attempt", event->attempt));
+    }
+    for (size_t i = 0; i < event->n_fields; i++)
+        APPEND(append_field(m, &event->fields[i]));
+    return sd_bus_message_close_container(m);
+}
+
+static int append_resources(sd_bus_message *m, const struct shutdown_row *row)
+{
+    bool gone = row->result != SHUTDOWN_ABORT_FAILED;
+    bool ran = row->attempt > 0;
+    const char *process = resource_state_to_string(!ran   ? RESOURCE_NOT_OWNED
+                                                   : gone ? RESOURCE_CLEANED
+                                                          : RESOURCE_FAILED);
+
+    APPEND(sd_bus_message_open_container(m, 'e', "sv"));
+    APPEND(sd_bus_message_append(m, "s", "Resources"));
+    APPEND(sd_bus_message_append(m, "v", "a{ss}", 2, "process", process, "cgroup",
+                                 resource_state_to_string(ran ? row->cgroup : RESOURCE_NOT_OWNED)));
+    return sd_bus_message_close_container(m);
+}
+
+static int append_row(sd_bus_message *m, const struct shutdown_row *row)
+{
+    APPEND(sd_bus_message_open_container(m, 'a', "{sv}"));
+    APPEND(append_text(m, "ChildId", row->child->id));
+    APPEND(append_text(m, "Result", shutdown_result_to_string(row->result)));
+    APPEND(append_number(m, "Generation", row->generation));
+    APPEND(append_number(m, "Attempt", row->attempt));
+    APPEND(append_flag(m, "CancelDelivered", row->cancel_delivered));
+    APPEND(append_text(m, "Exit", exit_kind_to_string(row->exit)));
+    APPEND(append_signed(m, "ExitCode", row->exit_code));
+    APPEND(append_signed(m, "ExitSignal", row->exit_signal));
+    APPEND(append_text(m, "Phase", shutdown_phase_to_string(row->phase)));
+    APPEND(append_text(m, "Reason", row->reason));
+    APPEND(append_resources(m, row));
+    return sd_bus_message_close_container(m);
+}
+
+static int append_report(const struct service *service, sd_bus_message *m)
+{
+    APPEND(sd_bus_message_open_container(m, 'e', "sv"));
+    APPEND(sd_bus_message_append(m, "s", "Report"));
+    APPEND(sd_bus_message_open_container(m, 'v', "aa{sv}"));
+    APPEND(sd_bus_message_open_container(m, 'a', "a{sv}"));
+    for (struct child *child = core_first(service->core); child; child = core_next(child)) {
+        struct shutdown_row row;
+        if (core_shutdown_row(service->core, child, &row))
+            APPEND(append_row(m, &row));
+    }
+    APPEND(sd_bus_message_close_container(m));
+    APPEND(sd_bus_message_close_container(m));
+    return sd_bus_message_close_container(m);
+}
+
+/* What Shutdown answers with: the report is there once the shutdown is complete. */
+int append_shutdown(const struct service *service, sd_bus_message *m, bool idempotent)
+{
+    enum shutdown_phase phase = core_shutdown_phase(service->core);
+    char command[32];
+
+    command_id_text(service, core_shutdown_command(service->core), command);
+    APPEND(sd_bus_message_open_container(m, 'a', "{sv}"));
+    APPEND(append_text(m, "CommandId", command));
+    APPEND(append_text(m, "Phase", shutdown_phase_to_string(phase)));
+    APPEND(append_text(m, "RequestedBy", service->shutdown_requester));
+    APPEND(append_text(m, "Reason", service->shutdown_reason));
+    APPEND(append_flag(m, "Idempotent", idempotent));
+    if (phase == SHUTDOWN_COMPLETED)
+        APPEND(append_report(service, m));
+    return sd_bus_message_close_container(m);
+}

@@ -1,0 +1,215 @@
+/*
+ * Event log: the last 4,096 events, each copied into one block, for QueryEvents and for who
+ * subscribes late.
+ */
+#include "private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILTER_CHILDREN_MAX 64
+
+struct logged_event {
+    struct event event; /* without its child, with its own fields */
+    const char *child;
+};
+
+struct event_log {
+    struct logged_event *events[EVENT_LOG_SIZE];
+};
+
+int event_log_new(struct event_log **log)
+{
+    *log = calloc(1, sizeof(**log));
+    return *log ? 0 : -ENOMEM;
+}
+
+void event_log_free(struct event_log *log)
+{
+    if (!log)
+        return;
+    for (size_t i = 0; i < EVENT_LOG_SIZE; i++)
+        free(log->events[i]);
+    free(log);
+}
+
+static size_t text_size(const struct event *event)
+{
+    size_t size = event->child ? strlen(event->child->id) + 1 : 1;
+
+    for (size_t i = 0; i < event->n_fields; i++)
+        if (event->fields[i].type == FIELD_TEXT)
+            size += strlen(event->fields[i].text) + 1;
+    return size;
+}
+
+static const char *put(char **at, const char *text)
+{
+    char *copy = *at;
+    size_t size = strlen(text) + 1;
+
+    memcpy(copy, text, size);
+    *at += size;
+    return copy;
+}
+
+void event_log_add(struct event_log *log, const struct event *event)
+{
+    struct logged_event **slot = &log->events[event->sequence % EVENT_LOG_SIZE];
+    size_t fields_size = event->n_fields * sizeof(struct event_field);
+    struct logged_event *copy = malloc(sizeof(*copy) + fields_size + text_size(event));
+
+    free(*slot);
+    *slot = copy;
+    if (!copy)
+        return; /* the stream goes on; this one can not be asked for later */
+    struct event_field *fields = (struct event_field *)(void *)(copy + 1);
+    char *text = (char *)(fields + event->n_fields);
+    copy->event = *event;
+    copy->event.fields = fields;
+    copy->event.child = NULL;
+    copy->child = put(&text, event->child ? event->child->id : "");
+    for (size_t i = 0; i < event->n_fields; i++) {
+        fields[i] = event->fields[i];
+        if (fields[i].type == FIELD_TEXT)
+            fields[i].text = put(&text, event->fields[i].text);
+    }
+}
+
+/* ---- filters --------------------------------------------------------------------------------- */
+
+struct event_filter {
+    bool by_kind, by_child;
+    bool kinds[EVENT_KINDS];
+    char *children[FILTER_CHILDREN_MAX];
+    size_t n_children;
+};
+
+void event_filter_free(struct event_filter *filter)
+{
+    if (!filter)
+        return;
+    for (size_t i = 0; i < filter->n_children; i++)
+        free(filter->children[i]);
+    free(filter);
+}
+
+static int refuse(sd_bus_error *error, const char *name, const char *why, const char *value)
+{
+    return sd_bus_error_setf(error, PROCTOR_ERROR "InvalidArgument", "filter: %s: %s%.64s", name,
+                             why, value);
+}
+
+static int read_kind(struct event_filter *filter, const char *word, sd_bus_error *error)
+{
+    enum event_kind kind;
+
+    if (event_kind_from_string(word, &kind) < 0)
+        return refuse(error, "kinds", "unknown kind ", word);
+    filter->kinds[kind] = true;
+    return 0;
+}
+
+static int read_child(struct event_filter *filter, const char *id, sd_bus_error *error)
+{
+    if (!child_id_valid(id))
+        return refuse(error, "children", "not the id of a child: ", id);
+    if (filter->n_children == FILTER_CHILDREN_MAX)
+        return refuse(error, "children", "more than 64", "");
+    filter->children[filter->n_children] = strdup(id);
+    if (!filter->children[filter->n_children])
+        return -ENOMEM;
+    filter->n_children++;
+    return 0;
+}
+
+static int read_list(sd_bus_message *m, struct event_filter *filter, const char *name,
+                     sd_bus_error *error)
+{
+    bool kinds = strcmp(name, "kinds") == 0;
+    const char *item;
+    int r;
+
+    if (!kinds && strcmp(name, "children") != 0)
+        return refuse(error, name, "unknown (known are children, kinds)", "");
+    if (sd_bus_message_enter_container(m, 'v', "as") < 0 ||
+        sd_bus_message_enter_container(m, 'a', "s") < 0)
+        return refuse(error, name, "expected a list of strings", "");
+    *(kinds ? &filter->by_kind : &filter->by_child) = true;
+    while ((r = sd_bus_message_read(m, "s", &item)) > 0) {
+        r = kinds ? read_kind(filter, item, error) : read_child(filter, item, error);
+        if (r < 0)
+            return r;
+    }
+    if (r >= 0)
+        r = sd_bus_message_exit_container(m);
+    return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int read_filter(sd_bus_message *m, struct event_filter *filter, sd_bus_error *error)
+{
+    const char *name;
+    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        r = sd_bus_message_read(m, "s", &name);
+        if (r >= 0)
+            r = read_list(m, filter, name, error);
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+        if (r < 0)
+            return r;
+    }
+    return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+int event_filter_read(sd_bus_message *m, struct event_filter **filter, sd_bus_error *error)
+{
+    struct event_filter *fresh = calloc(1, sizeof(*fresh));
+    if (!fresh)
+        return -ENOMEM;
+
+    int r = read_filter(m, fresh, error);
+    if (r < 0) {
+        event_filter_free(fresh);
+        return r;
+    }
+    *filter = fresh;
+    return 0;
+}
+
+bool event_filter_matches(const struct event_filter *filter, enum event_kind kind,
+                          const char *child)
+{
+    if (filter->by_kind && !filter->kinds[kind])
+        return false;
+    for (size_t i = 0; i < filter->n_children; i++)
+        if (strcmp(filter->children[i], child) == 0)
+            return true;
+    return !filter->by_child;
+}
+
+int event_log_query(const struct service *service, sd_bus_message *reply, uint64_t after,
+                    uint32_t max, const struct event_filter *filter)
+{
+    uint64_t last = core_sequence(service->core);
+    uint64_t first = last > EVENT_LOG_SIZE ? last - EVENT_LOG_SIZE + 1 : 1;
+    int r = sd_bus_message_open_container(reply, 'a', "(tttsssa{sv})");
+
+    if (after >= first)
+        first = after < last ? after + 1 : last + 1;
+    for (uint64_t sequence = first; r >= 0 && sequence <= last && max > 0; sequence++) {
+        const struct logged_event *logged = service->log->events[sequence % EVENT_LOG_SIZE];
+        if (!logged || logged->event.sequence != sequence ||
+            !event_filter_matches(filter, logged->event.kind, logged->child))
+            continue;
+        max--;
+        r = sd_bus_message_open_container(reply, 'r', "tttsssa{sv}");
+        if (r >= 0)
+            r = append_event(service, reply, &logged->event, logged->child);
+        if (r >= 0)
+            r = sd_bus_message_close_container(reply);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}

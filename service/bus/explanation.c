@@ -1,0 +1,241 @@
+/*
+ * Explanation: one sentence that says why a child is, or is not, running, with who, when and what
+ * for. The question that operators of other supervisors can not get answered (systemd#37906).
+ */
+#include "private.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+struct sentence {
+    FILE *stream;
+    const struct core *core;
+    const struct child *child;
+};
+
+static void print_span(FILE *stream, uint64_t usec)
+{
+    uint64_t seconds = usec / 1000000;
+
+    if (seconds < 10)
+        fprintf(stream, "%" PRIu64 ".%" PRIu64 " s", seconds, usec / 100000 % 10);
+    else if (seconds < 120)
+        fprintf(stream, "%" PRIu64 " s", seconds);
+    else if (seconds < 2 * 3600)
+        fprintf(stream, "%" PRIu64 " min", seconds / 60);
+    else if (seconds < 48 * 3600)
+        fprintf(stream, "%" PRIu64 " h", seconds / 3600);
+    else
+        fprintf(stream, "%" PRIu64 " days", seconds / 86400);
+}
+
+static void print_ago(const struct sentence *s, uint64_t realtime_usec)
+{
+    uint64_t now = core_realtime(s->core);
+
+    print_span(s->stream, now > realtime_usec ? now - realtime_usec : 0);
+    fputs(" ago", s->stream);
+}
+
+static void print_exit(const struct sentence *s)
+{
+    const struct last_exit *last = &s->child->last_exit;
+
+    switch (last->kind) {
+    case EXIT_NONE:
+        fputs("no exit yet", s->stream);
+        return;
+    case EXIT_SUCCEEDED:
+        fputs("success", s->stream);
+        if (last->code != 0)
+            fprintf(s->stream, " (exit code %d)", last->code);
+        return;
+    case EXIT_FAILED:
+        fprintf(s->stream, "exit code %d", last->code);
+        return;
+    case EXIT_SIGNALED:
+        fprintf(s->stream, "death by SIG%s%s",
+                sigabbrev_np(last->signal) ? sigabbrev_np(last->signal) : "?",
+                last->core_dumped ? " (core dumped)" : "");
+        return;
+    case EXIT_TIMED_OUT:
+        fputs("not becoming ready in time", s->stream);
+        return;
+    case EXIT_UNHEALTHY:
+        fputs("its heartbeat went silent", s->stream);
+        return;
+    case EXIT_OOM_KILLED:
+        fputs("the kernel ended it, out of memory", s->stream);
+        return;
+    case EXIT_CANCELLED:
+        fputs("being cancelled", s->stream);
+        return;
+    case EXIT_SPAWN_FAILED:
+        fprintf(s->stream, "a failed start (%s)", last->reason);
+        return;
+    }
+}
+
+/* What led to the present wait: a failed start, where there was one, came after the last exit. */
+static void print_cause(const struct sentence *s)
+{
+    if (s->child->failure.phase == FAILURE_SPAWN)
+        fprintf(s->stream, "a failed start (%s)", s->child->failure.reason);
+    else
+        print_exit(s);
+}
+
+static void explain_hold(const struct sentence *s)
+{
+    const struct child *child = s->child;
+
+    fprintf(s->stream, "%s by %s ",
+            child->operation == CHILD_REMOVED ? "being removed"
+                                              : child_operation_to_string(child->operation),
+            child->operation_by);
+    print_ago(s, child->operation_usec);
+    fprintf(s->stream, ": \"%s\"", child->operation_reason);
+    if (child->attempt.active)
+        fprintf(s->stream, "; still %s (pid %u)",
+                child->stop_state == STOP_FAILED ? "there after its stop timeout" : "stopping",
+                child->attempt.pid);
+}
+
+static void explain_stopping(const struct sentence *s)
+{
+    const struct child *child = s->child;
+    uint64_t deadline = child->timers[TIMER_STOP].deadline_usec, now = core_now(s->core);
+
+    fprintf(s->stream, "stopping (pid %u)", child->attempt.pid);
+    if (child->attempt.forced != EXIT_NONE) {
+        fprintf(s->stream, " because %s",
+                child->attempt.forced == EXIT_TIMED_OUT ? "it was not ready in time"
+                                                        : "its heartbeat went silent");
+    }
+    if (child->attempt.abort_requested)
+        fputs(", aborted after its stop timeout", s->stream);
+    else if (deadline > now) {
+        fputs(", abort in ", s->stream);
+        print_span(s->stream, deadline - now);
+    }
+    if (child->pending.active)
+        fprintf(s->stream, "; then generation %" PRIu64 " starts",
+                child->pending.target_generation);
+}
+
+static void explain_running(const struct sentence *s)
+{
+    const struct child *child = s->child;
+
+    switch (child->attempt.status) {
+    case CHILD_STARTING:
+        fputs("starting", s->stream);
+        break;
+    case CHILD_RUNNING:
+        fputs(child->readiness == READINESS_NOT_READY ? "running, and says that it is not ready"
+                                                      : "running, has not said yet that it is "
+                                                        "ready",
+              s->stream);
+        break;
+    case CHILD_READY:
+        fputs("ready", s->stream);
+        break;
+    case CHILD_CANCELLING:
+    case CHILD_STATUS_NONE:
+    case CHILD_STOPPED:
+        explain_stopping(s);
+        return;
+    }
+    fprintf(s->stream, " since ");
+    print_span(s->stream, core_now(s->core) - child->attempt.started_usec);
+    fprintf(s->stream, " (pid %u, generation %" PRIu64 ")", child->attempt.pid,
+            child->attempt.generation);
+    if (child->heartbeat_stale)
+        fputs(", but its heartbeat is stale", s->stream);
+    if (child->attempt.reloading)
+        fputs(", reloading", s->stream);
+}
+
+static void explain_wait(const struct sentence *s)
+{
+    const struct child *child = s->child;
+    uint64_t due = child->timers[TIMER_START].deadline_usec, now = core_now(s->core);
+
+    fputs("waits ", s->stream);
+    print_span(s->stream, due > now ? due - now : 0);
+    if (child->gave_up)
+        fprintf(s->stream, " (cool-down %" PRIu32 ") before one more try, ", child->cool_downs);
+    else if (child->restart_limit.used > 0)
+        fprintf(s->stream, " before restart %" PRIu32 " of %" PRIu32 ", ",
+                child->restart_limit.used, child->restart_limit.burst);
+    else
+        fputs(" before its restart, ", s->stream);
+    fputs("after ", s->stream);
+    print_cause(s);
+}
+
+static void explain_stopped(const struct sentence *s)
+{
+    const struct child *child = s->child;
+    const struct child_declaration *declaration = &child->config->declaration;
+
+    if (!declaration->has_process) {
+        fputs("has no process: its manifest has no exec", s->stream);
+    } else if (child->gave_up) {
+        fputs("given up after ", s->stream);
+        print_cause(s);
+        fprintf(s->stream, ": %" PRIu32 " counted exits, burst is %" PRIu32 "; restart it by hand",
+                child->restart_limit.used, child->restart_limit.burst);
+    } else if (child->attempts == 0) {
+        fputs(declaration->autostart ? "not started yet"
+                                     : "not started: autostart is off, start it with Restart",
+              s->stream);
+    } else {
+        fputs("ended with ", s->stream);
+        print_cause(s);
+        fprintf(s->stream, ", which restart policy %s leaves alone",
+                restart_policy_to_string(declaration->restart));
+    }
+}
+
+static void explain_to(const struct sentence *s)
+{
+    const struct child *child = s->child;
+    bool removed;
+    const char *dependency = child->waiting ? child_unmet_dependency(child, &removed) : NULL;
+
+    if (core_shutdown_phase(s->core) != SHUTDOWN_IDLE) {
+        if (child->attempt.active)
+            explain_running(s);
+        else
+            fputs("not running", s->stream);
+        fprintf(s->stream, ": the tree is shutting down (%s)",
+                shutdown_phase_to_string(core_shutdown_phase(s->core)));
+    } else if (child->operation != CHILD_ACTIVE) {
+        explain_hold(s);
+    } else if (child->attempt.active) {
+        explain_running(s);
+    } else if (dependency) {
+        fprintf(s->stream, "not started: requires %s, which %s", dependency,
+                removed ? "was removed" : "is not ready");
+    } else if (child->timers[TIMER_START].deadline_usec > 0) {
+        explain_wait(s);
+    } else {
+        explain_stopped(s);
+    }
+}
+
+void explain(const struct service *service, const struct child *child, char *buffer, size_t size)
+{
+    struct sentence s = {
+        .stream = fmemopen(buffer, size, "w"), .core = service->core, .child = child};
+
+    buffer[0] = '\0';
+    if (!s.stream)
+        return;
+    explain_to(&s);
+    fclose(s.stream);
+    buffer[size - 1] = '\0';
+}

@@ -1,0 +1,82 @@
+/*
+ * Idempotency keys: the same key from the same uid within 60 s is answered with the first answer,
+ * and nothing is done. The oldest is forgotten when there are too many.
+ */
+#include "private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_LIFE_USEC (UINT64_C(60) * 1000000)
+
+struct key {
+    char text[KEY_MAX + 1];
+    uid_t uid;
+    uint64_t usec;
+    sd_bus_message *reply;
+};
+
+struct keys {
+    struct key keys[KEYS_MAX];
+    size_t next;
+};
+
+int keys_new(struct keys **keys)
+{
+    *keys = calloc(1, sizeof(**keys));
+    return *keys ? 0 : -ENOMEM;
+}
+
+void keys_free(struct keys *keys)
+{
+    if (!keys)
+        return;
+    for (size_t i = 0; i < KEYS_MAX; i++)
+        sd_bus_message_unref(keys->keys[i].reply);
+    free(keys);
+}
+
+static struct key *find(struct service *service, const char *text, uid_t uid)
+{
+    uint64_t now = core_now(service->core);
+
+    for (size_t i = 0; i < KEYS_MAX; i++) {
+        struct key *key = &service->keys->keys[i];
+        if (key->reply && key->uid == uid && now - key->usec <= KEY_LIFE_USEC &&
+            strcmp(key->text, text) == 0)
+            return key;
+    }
+    return NULL;
+}
+
+int key_replay(struct service *service, sd_bus_message *m, const struct options *options, uid_t uid)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+    struct key *key = options->key ? find(service, options->key, uid) : NULL;
+
+    if (!key)
+        return 0;
+    int r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = sd_bus_message_rewind(key->reply, true);
+    if (r >= 0)
+        r = sd_bus_message_copy(reply, key->reply, true);
+    if (r >= 0)
+        r = sd_bus_send(NULL, reply, NULL);
+    return r < 0 ? r : 1;
+}
+
+void key_remember(struct service *service, const struct options *options, uid_t uid,
+                  sd_bus_message *reply)
+{
+    if (!options->key)
+        return;
+
+    struct key *key = &service->keys->keys[service->keys->next++ % KEYS_MAX];
+    sd_bus_message_unref(key->reply);
+    strcpy(key->text, options->key);
+    key->uid = uid;
+    key->usec = core_now(service->core);
+    key->reply = sd_bus_message_ref(reply);
+}

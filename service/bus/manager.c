@@ -1,0 +1,593 @@
+/*
+ * org.proctor1.Manager.
+ */
+#include "manifest_set.h"
+#include "private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- AddChild -------------------------------------------------------------------------------- */
+
+static int manifest_refused(struct service *service, const struct caller *caller,
+                            const struct manifest_error *why, sd_bus_error *error)
+{
+    core_declaration_rejected(service->core, caller->text, why->text);
+    return sd_bus_error_setf(error, PROCTOR_ERROR "InvalidManifest", "line %zu, column %zu: %s",
+                             why->line, why->column, why->text);
+}
+
+static int declaration_refused(struct service *service, const struct caller *caller,
+                               const struct manifest *manifest, int r,
+                               const struct declaration_problem *problem, sd_bus_error *error)
+{
+    struct manifest_error why = {};
+
+    switch (-r) {
+    case ESHUTDOWN:
+        return sd_bus_error_set(error, PROCTOR_ERROR "ShuttingDown", problem->error.text);
+    case EEXIST:
+        core_declaration_rejected(service->core, caller->text, problem->error.text);
+        return sd_bus_error_set(error, PROCTOR_ERROR "ChildExists", problem->error.text);
+    case E2BIG:
+        return sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded", problem->error.text);
+    case ENOENT:
+    case ELOOP:
+        manifest_locate(manifest, problem->declaration, problem->dependency, &why);
+        snprintf(why.text, sizeof(why.text), "%.390s", problem->error.text);
+        return manifest_refused(service, caller, &why, error);
+    default:
+        return sd_bus_error_set_errno(error, r);
+    }
+}
+
+static int declare(struct service *service, sd_bus_message *m, const struct manifest *manifest,
+                   const struct caller *caller, const struct options *options, const char *reason,
+                   sd_bus_error *error)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+    const struct child_declaration *declaration = manifest_declaration(manifest, 0);
+    struct declaration_problem problem = {};
+
+    if (options->dry_run && core_find(service->core, declaration->id))
+        return sd_bus_error_setf(error, PROCTOR_ERROR "ChildExists",
+                                 "a child is already called \"%s\"", declaration->id);
+    if (!options->dry_run) {
+        int r = core_declare(service->core, declaration, 1, options->requester, reason, &problem);
+        service->hooks.settle(service->hooks.userdata);
+        if (r < 0)
+            return declaration_refused(service, caller, manifest, r, &problem, error);
+    }
+
+    struct child *child = core_find(service->core, declaration->id);
+    if (options->wait && child)
+        return wait_for_start(service, m, child) < 0
+                   ? sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded",
+                                      "too many calls are waiting; the child was added")
+                   : 1;
+    char *path = path_of_child(declaration->id);
+    int r = path ? sd_bus_message_new_method_return(m, &reply) : -ENOMEM;
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "o", path);
+    if (r >= 0)
+        r = sd_bus_send(NULL, reply, NULL);
+    free(path);
+    if (r >= 0 && !options->dry_run)
+        key_remember(service, options, caller->uid, reply);
+    return r < 0 ? r : 1;
+}
+
+static int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct service *service = userdata;
+    const char *text, *reason;
+    const struct caller *caller;
+    struct options options;
+    struct manifest *manifest;
+    struct manifest_error why;
+
+    int r = sd_bus_message_read(m, "ss", &text, &reason);
+    if (r >= 0)
+        r = command_prepare(service, m, reason, &caller, &options, error);
+    if (r != 0)
+        return r;
+    if (strlen(text) > MANIFEST_CHILD_MAX)
+        return sd_bus_error_setf(error, PROCTOR_ERROR "LimitExceeded",
+                                 "manifest: is longer than %d bytes", MANIFEST_CHILD_MAX);
+    r = manifest_parse(text, strlen(text), "", &manifest, &why);
+    if (r == -ENOMEM)
+        return r;
+    if (r == 0 && manifest_count(manifest) != 1) {
+        manifest_free(manifest);
+        why = (struct manifest_error){.line = 1, .column = 1};
+        strcpy(why.text, "expected the manifest of one child");
+        r = -EINVAL;
+    }
+    if (r < 0)
+        return manifest_refused(service, caller, &why, error);
+    r = declare(service, m, manifest, caller, &options, reason, error);
+    manifest_free(manifest);
+    return r;
+}
+
+/* ---- queries --------------------------------------------------------------------------------- */
+
+static int no_such_child(const char *id, sd_bus_error *error)
+{
+    return sd_bus_error_setf(error, PROCTOR_ERROR "NoSuchChild", "%.200s: no child has this id",
+                             id);
+}
+
+static int reply_with_path(sd_bus_message *m, const struct child *child)
+{
+    char *path = path_of_child(child->id);
+    int r = path ? sd_bus_reply_method_return(m, "o", path) : -ENOMEM;
+
+    free(path);
+    return r;
+}
+
+static int method_get_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct service *service = userdata;
+    const char *id;
+    int r = sd_bus_message_read(m, "s", &id);
+
+    if (r < 0)
+        return r;
+    struct child *child = core_find(service->core, id);
+    return child ? reply_with_path(m, child) : no_such_child(id, error);
+}
+
+static int method_get_child_by_pid(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct service *service = userdata;
+    struct attempt_id id;
+    uint32_t pid;
+    int r = sd_bus_message_read(m, "u", &pid);
+
+    if (r < 0)
+        return r;
+    if (pid == 0 || pid > INT32_MAX)
+        return sd_bus_error_set(error, PROCTOR_ERROR "InvalidArgument", "pid: not a process id");
+    r = service->hooks.find_pid(service->hooks.userdata, (pid_t)pid, &id);
+    struct child *child = r == 0 ? core_child_of(service->core, id) : NULL;
+    if (!child)
+        return sd_bus_error_setf(
+            error, PROCTOR_ERROR "NoSuchChild",
+            r == -ESRCH ? "there is no process %u" : "process %u belongs to no child", pid);
+    return reply_with_path(m, child);
+}
+
+static int append_list_row(sd_bus_message *reply, const struct child *child)
+{
+    struct restart_limit_view limit = restart_limit_view(&child->restart_limit);
+    char *path = path_of_child(child->id);
+    int r = path ? sd_bus_message_append(reply, "(sosssttbsub)", child->id, path,
+                                         child_operation_to_string(child->operation),
+                                         child_status_to_string(child_status(child)),
+                                         readiness_to_string(child->readiness), child->generation,
+                                         child_attempt(child), child->heartbeat_stale,
+                                         stop_state_to_string(child->stop_state), limit.remaining,
+                                         limit.exhausted)
+                 : -ENOMEM;
+
+    free(path);
+    return r;
+}
+
+static int method_list_children(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+    struct service *service = userdata;
+    int r = sd_bus_message_new_method_return(m, &reply);
+
+    (void)error;
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "(sosssttbsub)");
+    for (struct child *child = core_first(service->core); r >= 0 && child; child = core_next(child))
+        r = append_list_row(reply, child);
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static int append_counts(sd_bus_message *reply, const char *key, const char *(*word)(int),
+                         const uint32_t *counts, int n)
+{
+    int r = sd_bus_message_open_container(reply, 'e', "sv");
+
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "s", key);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'v', "a{su}");
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "{su}");
+    for (int i = 0; r >= 0 && i < n; i++)
+        r = sd_bus_message_append(reply, "{su}", word(i), counts[i]);
+    for (int i = 0; r >= 0 && i < 3; i++)
+        r = sd_bus_message_close_container(reply);
+    return r;
+}
+
+static const char *operation_word(int i)
+{
+    return child_operation_to_string((enum child_operation)i);
+}
+
+static const char *status_word(int i)
+{
+    return child_status_to_string((enum child_status)i);
+}
+
+static int append_children(struct service *service, sd_bus_message *reply)
+{
+    int r = sd_bus_message_open_container(reply, 'e', "sv");
+
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "s", "children");
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'v', "aa{sv}");
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+    for (struct child *child = core_first(service->core); r >= 0 && child; child = core_next(child))
+        r = child_append_properties(service, reply, child);
+    for (int i = 0; r >= 0 && i < 3; i++)
+        r = sd_bus_message_close_container(reply);
+    return r;
+}
+
+static int method_current_state(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+    struct service *service = userdata;
+    uint32_t operations[4] = {}, statuses[6] = {};
+    int r = sd_bus_message_new_method_return(m, &reply);
+
+    (void)error;
+    for (struct child *child = core_first(service->core); child; child = core_next(child)) {
+        operations[child->operation]++;
+        statuses[child_status(child)]++;
+    }
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "{sv}");
+    if (r >= 0)
+        r = append_counts(reply, "operations", operation_word, operations, 4);
+    if (r >= 0)
+        r = append_counts(reply, "statuses", status_word, statuses, 6);
+    if (r >= 0)
+        r = append_text(reply, "shutdown_phase",
+                        shutdown_phase_to_string(core_shutdown_phase(service->core)));
+    if (r >= 0)
+        r = append_number(reply, "sequence", core_sequence(service->core));
+    if (r >= 0)
+        r = append_children(service, reply);
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static int method_query_events(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+    struct service *service = userdata;
+    struct event_filter *filter;
+    uint64_t after;
+    uint32_t max;
+    int r = sd_bus_message_read(m, "tu", &after, &max);
+
+    if (r >= 0)
+        r = event_filter_read(m, &filter, error);
+    if (r < 0)
+        return r;
+    r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = event_log_query(service, reply, after, max, filter);
+    event_filter_free(filter);
+    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static int method_get_metrics(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    char *text = NULL;
+    int r = metrics_text(userdata, &text);
+
+    (void)error;
+    if (r >= 0)
+        r = sd_bus_reply_method_return(m, "s", text);
+    free(text);
+    return r;
+}
+
+static int method_subscribe(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    return subscribe(userdata, m, error);
+}
+
+static int method_unsubscribe(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    return unsubscribe(userdata, m, error);
+}
+
+/* ---- verbs by id ----------------------------------------------------------------------------- */
+
+static int verb_by_id(sd_bus_message *m, void *userdata, enum command_verb verb,
+                      sd_bus_error *error)
+{
+    struct service *service = userdata;
+    const char *id;
+    int r = sd_bus_message_read(m, "s", &id);
+
+    return r < 0 ? r : verb_call(service, m, verb, id, error);
+}
+
+#define BY_ID(name, verb)                                                                          \
+    static int name(sd_bus_message *m, void *userdata, sd_bus_error *error)                        \
+    {                                                                                              \
+        return verb_by_id(m, userdata, verb, error);                                               \
+    }
+
+BY_ID(method_pause_child, COMMAND_PAUSE)
+BY_ID(method_resume_child, COMMAND_RESUME)
+BY_ID(method_quarantine_child, COMMAND_QUARANTINE)
+BY_ID(method_restart_child, COMMAND_RESTART)
+BY_ID(method_remove_child, COMMAND_REMOVE)
+
+/* ---- shutdown and reload --------------------------------------------------------------------- */
+
+static int answer_shutdown(struct service *service, sd_bus_message *m, bool idempotent)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+    int r = sd_bus_message_new_method_return(m, &reply);
+
+    if (r >= 0)
+        r = append_shutdown(service, reply, idempotent);
+    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct service *service = userdata;
+    const struct caller *caller;
+    struct options options;
+    const char *reason;
+
+    int r = sd_bus_message_read(m, "s", &reason);
+    if (r >= 0)
+        r = command_prepare(service, m, reason, &caller, &options, error);
+    if (r != 0)
+        return r;
+    bool idempotent = core_shutdown_phase(service->core) != SHUTDOWN_IDLE;
+    if (!idempotent && !options.dry_run) {
+        snprintf(service->shutdown_requester, sizeof(service->shutdown_requester), "%s",
+                 options.requester);
+        snprintf(service->shutdown_reason, sizeof(service->shutdown_reason), "%s", reason);
+        core_shutdown(service->core, options.requester, reason);
+        service->hooks.settle(service->hooks.userdata);
+    }
+    if (options.wait && !options.dry_run &&
+        core_shutdown_phase(service->core) != SHUTDOWN_COMPLETED)
+        return wait_for_shutdown(service, m) < 0
+                   ? sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded",
+                                      "too many calls are waiting; the tree is shutting down")
+                   : 1;
+    return answer_shutdown(service, m, idempotent);
+}
+
+/* Which children a reload touches; more than 4,095 of a kind are only counted. */
+struct named {
+    char *added[4096], *changed[4096], *removed[4096];
+    size_t n_added, n_changed, n_removed;
+};
+
+static void note_change(void *userdata, const char *what, const char *id)
+{
+    struct named *named = userdata;
+    bool added = strcmp(what, "added") == 0, changed = strcmp(what, "changed") == 0;
+    char **list = added ? named->added : changed ? named->changed : named->removed;
+    size_t *n = added ? &named->n_added : changed ? &named->n_changed : &named->n_removed;
+
+    if (*n < 4095 && (list[*n] = strdup(id)))
+        ++*n;
+}
+
+static int append_names(sd_bus_message *reply, const char *key, char **names)
+{
+    int r = sd_bus_message_open_container(reply, 'e', "sv");
+
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "s", key);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'v', "as");
+    if (r >= 0)
+        r = sd_bus_message_append_strv(reply, names);
+    for (int i = 0; r >= 0 && i < 2; i++)
+        r = sd_bus_message_close_container(reply);
+    return r;
+}
+
+static void free_names(char **names)
+{
+    for (; *names; names++)
+        free(*names);
+}
+
+static int answer_reload(sd_bus_message *m, struct named *named,
+                         const struct manifest_changes *changes)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+    int r = sd_bus_message_new_method_return(m, &reply);
+
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "{sv}");
+    if (r >= 0)
+        r = append_names(reply, "added", named->added);
+    if (r >= 0)
+        r = append_names(reply, "changed", named->changed);
+    if (r >= 0)
+        r = append_names(reply, "removed", named->removed);
+    if (r >= 0)
+        r = append_u32(reply, "unchanged", (uint32_t)changes->unchanged);
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct service *service = userdata;
+    const struct caller *caller;
+    struct options options;
+    struct manifest_changes changes;
+    struct error why = {};
+    const char *reason;
+
+    int r = sd_bus_message_read(m, "s", &reason);
+    if (r >= 0)
+        r = command_prepare(service, m, reason, &caller, &options, error);
+    if (r != 0)
+        return r;
+    if (core_shutdown_phase(service->core) != SHUTDOWN_IDLE)
+        return sd_bus_error_set(error, PROCTOR_ERROR "ShuttingDown", "the tree is shutting down");
+    struct named *named = calloc(1, sizeof(*named));
+    if (!named)
+        return -ENOMEM;
+    r = service->hooks.reload(service->hooks.userdata, options.requester, reason, options.dry_run,
+                              &changes, note_change, named, &why);
+    service->hooks.settle(service->hooks.userdata);
+    r = r < 0 ? sd_bus_error_set(error, PROCTOR_ERROR "InvalidManifest", why.text)
+              : answer_reload(m, named, &changes);
+    free_names(named->added);
+    free_names(named->changed);
+    free_names(named->removed);
+    free(named);
+    return r;
+}
+
+/* ---- properties ------------------------------------------------------------------------------ */
+
+static bool has_failed(const struct child *child)
+{
+    return child->gave_up || child->operation == CHILD_QUARANTINED ||
+           (!child->attempt.active && child->failure.phase != FAILURE_NONE);
+}
+
+void count_children(const struct service *service, uint32_t *active, uint32_t *failed)
+{
+    *active = *failed = 0;
+    for (struct child *child = core_first(service->core); child; child = core_next(child)) {
+        *active += child->attempt.active;
+        *failed += has_failed(child);
+    }
+}
+
+#define PROPERTY(name, ...)                                                                        \
+    static int name(sd_bus *bus, const char *path, const char *interface, const char *property,    \
+                    sd_bus_message *reply, void *userdata, sd_bus_error *error)                    \
+    {                                                                                              \
+        struct service *service = userdata;                                                        \
+        uint32_t active, failed;                                                                   \
+        (void)bus;                                                                                 \
+        (void)path;                                                                                \
+        (void)interface;                                                                           \
+        (void)property;                                                                            \
+        (void)error;                                                                               \
+        count_children(service, &active, &failed);                                                 \
+        return sd_bus_message_append(reply, __VA_ARGS__);                                          \
+    }
+
+PROPERTY(get_version, "s", PROCTOR_VERSION)
+PROPERTY(get_features, "as", 4, "idempotency-key", "wait", "dry-run", "events")
+PROPERTY(get_shutdown_phase, "s", shutdown_phase_to_string(core_shutdown_phase(service->core)))
+PROPERTY(get_n_children, "u", (uint32_t)core_count(service->core))
+PROPERTY(get_n_active, "u", active)
+PROPERTY(get_n_failed, "u", failed)
+PROPERTY(get_sequence, "t", core_sequence(service->core))
+PROPERTY(get_started, "t", service->started_usec)
+PROPERTY(get_recovered, "b", false)
+
+void manager_show_changes(struct service *service)
+{
+    uint32_t active, failed, count = (uint32_t)core_count(service->core);
+    enum shutdown_phase phase = core_shutdown_phase(service->core);
+    const char *names[5];
+    size_t n = 0;
+
+    count_children(service, &active, &failed);
+    if (active != service->shown_active)
+        names[n++] = "NActive";
+    if (failed != service->shown_failed)
+        names[n++] = "NFailed";
+    if (count != service->shown_count)
+        names[n++] = "NChildren";
+    if (phase != service->shown_phase)
+        names[n++] = "ShutdownPhase";
+    names[n] = NULL;
+    service->shown_active = active;
+    service->shown_failed = failed;
+    service->shown_count = count;
+    service->shown_phase = phase;
+    if (n > 0 && service->bus)
+        sd_bus_emit_properties_changed_strv(service->bus, PROCTOR_PATH, PROCTOR_INTERFACE "Manager",
+                                            (char **)names);
+}
+
+#define VERB_BY_ID(name, handler)                                                                  \
+    SD_BUS_METHOD_WITH_ARGS(name, SD_BUS_ARGS("s", id, "s", reason, "a{sv}", options),             \
+                            SD_BUS_RESULT("a{sv}", outcome), handler, SD_BUS_VTABLE_UNPRIVILEGED)
+
+const sd_bus_vtable manager_vtable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_METHOD_WITH_ARGS("AddChild", SD_BUS_ARGS("s", manifest, "s", reason, "a{sv}", options),
+                            SD_BUS_RESULT("o", child), method_add_child,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("GetChild", SD_BUS_ARGS("s", id), SD_BUS_RESULT("o", child),
+                            method_get_child, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("GetChildByPID", SD_BUS_ARGS("u", pid), SD_BUS_RESULT("o", child),
+                            method_get_child_by_pid, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("ListChildren", SD_BUS_NO_ARGS,
+                            SD_BUS_RESULT("a(sosssttbsub)", children), method_list_children,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("CurrentState", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{sv}", state),
+                            method_current_state, SD_BUS_VTABLE_UNPRIVILEGED),
+    VERB_BY_ID("PauseChild", method_pause_child),
+    VERB_BY_ID("ResumeChild", method_resume_child),
+    VERB_BY_ID("QuarantineChild", method_quarantine_child),
+    VERB_BY_ID("RestartChild", method_restart_child),
+    VERB_BY_ID("RemoveChild", method_remove_child),
+    SD_BUS_METHOD_WITH_ARGS("Shutdown", SD_BUS_ARGS("s", reason, "a{sv}", options),
+                            SD_BUS_RESULT("a{sv}", result), method_shutdown,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_ARGS("s", reason, "a{sv}", options),
+                            SD_BUS_RESULT("a{sv}", changes), method_reload,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Subscribe", SD_BUS_ARGS("a{sv}", filter),
+                            SD_BUS_RESULT("t", first_sequence), method_subscribe,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Unsubscribe", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_unsubscribe,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("QueryEvents", SD_BUS_ARGS("t", after, "u", max, "a{sv}", filter),
+                            SD_BUS_RESULT("a(tttsssa{sv})", events), method_query_events,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("GetMetrics", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", openmetrics),
+                            method_get_metrics, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_SIGNAL_WITH_ARGS("Event",
+                            SD_BUS_ARGS("t", sequence, "t", realtime_usec, "t", monotonic_usec, "s",
+                                        kind, "s", child, "s", cause, "a{sv}", fields),
+                            0),
+    SD_BUS_SIGNAL_WITH_ARGS("ChildAdded", SD_BUS_ARGS("s", id, "o", path), 0),
+    SD_BUS_SIGNAL_WITH_ARGS("ChildRemoved", SD_BUS_ARGS("s", id, "o", path), 0),
+    SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Features", "as", get_features, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("ShutdownPhase", "s", get_shutdown_phase, 0,
+                    SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("NChildren", "u", get_n_children, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("NActive", "u", get_n_active, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("NFailed", "u", get_n_failed, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("Sequence", "t", get_sequence, 0, 0),
+    SD_BUS_PROPERTY("StartedUSec", "t", get_started, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Recovered", "b", get_recovered, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_VTABLE_END,
+};

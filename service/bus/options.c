@@ -1,0 +1,100 @@
+/*
+ * Options: the a{sv} that ends each mutating method. What is not known is refused: an option that
+ * is misspelt must not be a command without it.
+ */
+#include "private.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool is_blank(const char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    return *text == '\0';
+}
+
+int reason_check(const char *reason, sd_bus_error *error)
+{
+    if (is_blank(reason))
+        return sd_bus_error_set(error, PROCTOR_ERROR "InvalidArgument",
+                                "reason: must not be blank");
+    if (strlen(reason) > REASON_MAX)
+        return sd_bus_error_setf(error, PROCTOR_ERROR "InvalidArgument",
+                                 "reason: is longer than %d bytes", REASON_MAX);
+    return 0;
+}
+
+static int read_text(sd_bus_message *m, const char *name, size_t max, const char **value,
+                     sd_bus_error *error)
+{
+    if (sd_bus_message_read(m, "v", "s", value) < 0)
+        return sd_bus_error_setf(error, PROCTOR_ERROR "InvalidArgument",
+                                 "options: %s: expected a string", name);
+    if (is_blank(*value))
+        return sd_bus_error_setf(error, PROCTOR_ERROR "InvalidArgument",
+                                 "options: %s: must not be blank", name);
+    if (strlen(*value) > max)
+        return sd_bus_error_setf(error, PROCTOR_ERROR "InvalidArgument",
+                                 "options: %s: is longer than %zu bytes", name, max);
+    return 0;
+}
+
+static int read_flag(sd_bus_message *m, const char *name, bool *value, sd_bus_error *error)
+{
+    int flag;
+
+    if (sd_bus_message_read(m, "v", "b", &flag) < 0)
+        return sd_bus_error_setf(error, PROCTOR_ERROR "InvalidArgument",
+                                 "options: %s: expected a boolean", name);
+    *value = flag;
+    return 0;
+}
+
+static int read_option(sd_bus_message *m, struct options *options, sd_bus_error *error)
+{
+    const char *name;
+    int r = sd_bus_message_read(m, "s", &name);
+
+    if (r < 0)
+        return r;
+    if (strcmp(name, "requested-by") == 0)
+        return read_text(m, name, 48, &options->requested_by, error);
+    if (strcmp(name, "idempotency-key") == 0)
+        return read_text(m, name, KEY_MAX, &options->key, error);
+    if (strcmp(name, "wait") == 0)
+        return read_flag(m, name, &options->wait, error);
+    if (strcmp(name, "dry-run") == 0)
+        return read_flag(m, name, &options->dry_run, error);
+    return sd_bus_error_setf(error, PROCTOR_ERROR "InvalidArgument",
+                             "options: %.64s: unknown option (known are requested-by, "
+                             "idempotency-key, wait, dry-run)",
+                             name);
+}
+
+int options_read(sd_bus_message *message, const struct caller *caller, struct options *options,
+                 sd_bus_error *error)
+{
+    *options = (struct options){};
+    int r = sd_bus_message_enter_container(message, 'a', "{sv}");
+    if (r < 0)
+        return r;
+    while ((r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+        r = read_option(message, options, error);
+        if (r < 0)
+            return r;
+        r = sd_bus_message_exit_container(message);
+        if (r < 0)
+            return r;
+    }
+    if (r < 0)
+        return r;
+    if (options->requested_by)
+        snprintf(options->requester, sizeof(options->requester), "%s through %.70s",
+                 options->requested_by, caller->text);
+    else
+        snprintf(options->requester, sizeof(options->requester), "%s", caller->text);
+    return sd_bus_message_exit_container(message);
+}

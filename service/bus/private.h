@@ -1,0 +1,156 @@
+/*
+ * What the parts of the bus know of each other. Nobody outside service/bus includes this.
+ */
+#pragma once
+
+#include "child.h"
+#include "manifest.h"
+#include "service.h"
+
+#define EVENT_LOG_SIZE  4096
+#define SUBSCRIBERS_MAX 256
+#define WAITERS_MAX     4096
+#define KEYS_MAX        1024 /* idempotency keys that are remembered */
+#define KEY_MAX         128  /* bytes of one */
+#define CALLERS_MAX     256  /* senders whose credentials are remembered */
+
+struct caller {
+    char unique_name[64];
+    uid_t uid;
+    pid_t pid;
+    char text[REQUESTER_MAX + 1]; /* "alice (uid 1000)" */
+    char origin[96];              /* "pid 17, busctl, :1.4" */
+    uint64_t used;                /* for replacing the oldest */
+};
+
+/* The options that every mutating method takes. */
+struct options {
+    const char *requested_by;
+    const char *key;
+    bool wait;
+    bool dry_run;
+    char requester[REQUESTER_MAX + 1];
+};
+
+struct waiter;
+struct subscriber;
+struct event_log;
+struct keys;
+
+struct service {
+    sd_event *event;
+    sd_bus *bus;
+    struct service_settings settings;
+    char *address;
+    struct service_hooks hooks;
+    struct core *core;
+    sd_event_source *turn; /* after each loop turn */
+    sd_event_source *reconnect;
+    struct caller callers[CALLERS_MAX];
+    uint64_t caller_clock;
+    struct event_log *log;
+    struct subscriber *subscribers;
+    size_t n_subscribers;
+    struct waiter *waiters;
+    size_t n_waiters;
+    struct keys *keys;
+    uint64_t started_usec;
+    uint64_t events_by_kind[EVENT_KINDS];
+    char shutdown_requester[REQUESTER_MAX + 1];
+    char shutdown_reason[REASON_MAX + 1];
+    bool shutdown_reported;
+    void (*shutdown_done)(void *userdata);
+    void *shutdown_userdata;
+    uint32_t shown_active, shown_failed, shown_count;
+    enum shutdown_phase shown_phase;
+};
+
+/* caller.c: who asks */
+int caller_of(struct service *service, sd_bus_message *message, const struct caller **caller,
+              sd_bus_error *error);
+int caller_may_change(struct service *service, const struct caller *caller, sd_bus_error *error);
+
+/* options.c: the last argument of mutating methods */
+int options_read(sd_bus_message *message, const struct caller *caller, struct options *options,
+                 sd_bus_error *error);
+int reason_check(const char *reason, sd_bus_error *error);
+
+/* path.c: ids and object paths */
+char *path_of_child(const char *id);
+struct child *child_of_path(const struct service *service, const char *path);
+int child_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **found,
+               sd_bus_error *error);
+int child_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***nodes,
+                    sd_bus_error *error);
+
+/* encode.c: a{sv} and the like */
+int append_text(sd_bus_message *m, const char *key, const char *value);
+int append_number(sd_bus_message *m, const char *key, uint64_t value);
+int append_u32(sd_bus_message *m, const char *key, uint32_t value);
+int append_signed(sd_bus_message *m, const char *key, int32_t value);
+int append_flag(sd_bus_message *m, const char *key, bool value);
+int append_outcome(const struct service *service, sd_bus_message *m, const struct outcome *outcome);
+int append_event(const struct service *service, sd_bus_message *m, const struct event *event,
+                 const char *child);
+int append_shutdown(const struct service *service, sd_bus_message *m, bool idempotent);
+int command_id_text(const struct service *service, uint64_t id, char text[32]);
+
+/* verbs.c: one command, from either interface. command_prepare() reads the options and checks who
+ * asks and why; it returns 1 when an idempotency key has answered the call already. */
+int command_prepare(struct service *service, sd_bus_message *m, const char *reason,
+                    const struct caller **caller, struct options *options, sd_bus_error *error);
+int verb_call(struct service *service, sd_bus_message *m, enum command_verb verb, const char *id,
+              sd_bus_error *error);
+int kill_call(struct service *service, sd_bus_message *m, const char *id, sd_bus_error *error);
+
+/* manager.c, child_object.c: the interfaces */
+extern const sd_bus_vtable manager_vtable[];
+const sd_bus_vtable *child_vtable(void);
+void child_object_serve(struct service *service);
+int child_append_properties(struct service *service, sd_bus_message *m, struct child *child);
+void child_show_changes(struct service *service, struct child *child);
+void child_forget_shown(struct child *child);
+void manager_show_changes(struct service *service);
+void count_children(const struct service *service, uint32_t *active, uint32_t *failed);
+
+/* explanation.c */
+void explain(const struct service *service, const struct child *child, char *buffer, size_t size);
+
+/* event_log.c: the last events, for QueryEvents */
+int event_log_new(struct event_log **log);
+void event_log_free(struct event_log *log);
+void event_log_add(struct event_log *log, const struct event *event);
+struct event_filter;
+int event_filter_read(sd_bus_message *m, struct event_filter **filter, sd_bus_error *error);
+void event_filter_free(struct event_filter *filter);
+bool event_filter_matches(const struct event_filter *filter, enum event_kind kind,
+                          const char *child);
+int event_log_query(const struct service *service, sd_bus_message *reply, uint64_t after,
+                    uint32_t max, const struct event_filter *filter);
+
+/* subscription.c */
+int subscribe(struct service *service, sd_bus_message *m, sd_bus_error *error);
+int unsubscribe(struct service *service, sd_bus_message *m, sd_bus_error *error);
+void subscribers_send(struct service *service, const struct event *event);
+void subscribers_free(struct service *service);
+
+/* wait.c: answers that come when the effect is complete */
+int wait_for_child(struct service *service, sd_bus_message *m, enum command_verb verb,
+                   struct child *child, const struct outcome *outcome);
+int wait_for_start(struct service *service, sd_bus_message *m, struct child *child);
+int wait_for_shutdown(struct service *service, sd_bus_message *m);
+void waiters_look(struct service *service);
+void waiters_child_gone(struct service *service, struct child *child);
+void waiters_free(struct service *service);
+
+/* key.c: idempotency keys */
+int keys_new(struct keys **keys);
+void keys_free(struct keys *keys);
+/* 1 when the call was answered from memory, 0 when it is to be carried out. */
+int key_replay(struct service *service, sd_bus_message *m, const struct options *options,
+               uid_t uid);
+void key_remember(struct service *service, const struct options *options, uid_t uid,
+                  sd_bus_message *reply);
+
+/* metrics.c */
+int metrics_text(const struct service *service, char **text);

@@ -1,0 +1,268 @@
+#include "service.h"
+
+#include "log.h"
+#include "private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+
+#define RECONNECT_USEC 1000000
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static void announce_child(struct service *service, struct child *child, bool added)
+{
+    char *path = service->bus ? path_of_child(child->id) : NULL;
+
+    if (!path)
+        return;
+    if (added)
+        sd_bus_emit_object_added(service->bus, path);
+    sd_bus_emit_signal(service->bus, PROCTOR_PATH, PROCTOR_INTERFACE "Manager",
+                       added ? "ChildAdded" : "ChildRemoved", "so", child->id, path);
+    if (!added)
+        sd_bus_emit_object_removed(service->bus, path);
+    free(path);
+}
+
+void service_event(void *userdata, const struct event *event)
+{
+    struct service *service = userdata;
+
+    service->events_by_kind[event->kind]++;
+    event_log_add(service->log, event);
+    if (service->bus)
+        subscribers_send(service, event);
+    if (event->kind == EVENT_CHILD_ADDED && !event->child->observer) {
+        announce_child(service, event->child, true);
+        child_show_changes(service, event->child); /* from here on, changes are told */
+    } else if (event->kind == EVENT_CHILD_RUNTIME_STATE_REMOVED) {
+        waiters_child_gone(service, event->child);
+        announce_child(service, event->child, false);
+        child_forget_shown(event->child);
+    }
+}
+
+/* ---- each loop turn -------------------------------------------------------------------------- */
+
+static void note_policy_shutdown(struct service *service)
+{
+    if (service->shutdown_requester[0] || core_shutdown_phase(service->core) == SHUTDOWN_IDLE)
+        return;
+    strcpy(service->shutdown_requester,
+           core_shutdown_by_policy(service->core) ? "policy" : "signal");
+    strcpy(service->shutdown_reason, core_shutdown_by_policy(service->core)
+                                         ? "a child's restart limit ends the tree"
+                                         : "proctord was told to end");
+}
+
+void service_flush(struct service *service)
+{
+    struct child *child;
+    bool changed = false;
+
+    note_policy_shutdown(service);
+    while ((child = core_take_changed(service->core))) {
+        child_show_changes(service, child);
+        changed = true;
+    }
+    if (changed || core_shutdown_phase(service->core) != service->shown_phase ||
+        core_count(service->core) != service->shown_count)
+        manager_show_changes(service);
+    if (service->waiters)
+        waiters_look(service);
+}
+
+static int turn(sd_event_source *source, void *userdata)
+{
+    struct service *service = userdata;
+
+    (void)source;
+    if (!service->core)
+        return 0;
+    service_flush(service);
+    if (core_shutdown_phase(service->core) == SHUTDOWN_COMPLETED && service->shutdown_done &&
+        !service->shutdown_reported) {
+        service->shutdown_reported = true;
+        service->shutdown_done(service->shutdown_userdata);
+    }
+    return 0;
+}
+
+void service_on_shutdown(struct service *service, void (*done)(void *userdata), void *userdata)
+{
+    service->shutdown_done = done;
+    service->shutdown_userdata = userdata;
+}
+
+/* ---- the connection -------------------------------------------------------------------------- */
+
+static int open_bus(struct service *service, sd_bus **bus)
+{
+    switch (service->settings.bus) {
+    case SERVICE_SYSTEM_BUS:
+        return sd_bus_open_system(bus);
+    case SERVICE_USER_BUS:
+        return sd_bus_open_user(bus);
+    case SERVICE_BUS_ADDRESS:
+        break;
+    }
+    int r = sd_bus_new(bus);
+    if (r >= 0)
+        r = sd_bus_set_address(*bus, service->address);
+    if (r >= 0)
+        r = sd_bus_set_bus_client(*bus, true);
+    if (r >= 0)
+        r = sd_bus_start(*bus);
+    return r;
+}
+
+static int register_objects(struct service *service, sd_bus *bus)
+{
+    int r = sd_bus_add_object_vtable(bus, NULL, PROCTOR_PATH, PROCTOR_INTERFACE "Manager",
+                                     manager_vtable, service);
+    if (r >= 0)
+        r = sd_bus_add_object_manager(bus, NULL, PROCTOR_PATH);
+    if (r >= 0)
+        r = sd_bus_add_fallback_vtable(bus, NULL, PROCTOR_CHILDREN, PROCTOR_INTERFACE "Child",
+                                       child_vtable(), child_find, service);
+    if (r >= 0)
+        r = sd_bus_add_node_enumerator(bus, NULL, PROCTOR_CHILDREN, child_enumerate, service);
+    return r;
+}
+
+static void disconnect(struct service *service)
+{
+    subscribers_free(service);
+    waiters_free(service);
+    memset(service->callers, 0, sizeof(service->callers)); /* names of another bus */
+    service->bus = sd_bus_close_unref(service->bus);
+}
+
+static int retry(sd_event_source *source, uint64_t usec, void *userdata);
+
+static void schedule_retry(struct service *service)
+{
+    uint64_t now;
+
+    sd_event_now(service->event, CLOCK_MONOTONIC, &now);
+    service->reconnect = sd_event_source_disable_unref(service->reconnect);
+    sd_event_add_time(service->event, &service->reconnect, CLOCK_MONOTONIC, now + RECONNECT_USEC, 0,
+                      retry, service);
+}
+
+/* The bus went away. The children do not care; the name is taken again when it is back. */
+static int bus_gone(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct service *service = userdata;
+
+    (void)m;
+    (void)error;
+    if (service->bus) {
+        log_print(LOG_WARNING, "the bus went away, supervision goes on");
+        schedule_retry(service);
+    }
+    return 0;
+}
+
+static int prepare(struct service *service, sd_bus *bus)
+{
+    int r = register_objects(service, bus);
+
+    if (r >= 0)
+        r = sd_bus_match_signal(bus, NULL, "org.freedesktop.DBus.Local", NULL,
+                                "org.freedesktop.DBus.Local", "Disconnected", bus_gone, service);
+    if (r >= 0)
+        r = sd_bus_attach_event(bus, service->event, SD_EVENT_PRIORITY_NORMAL);
+    if (r >= 0)
+        r = sd_bus_request_name(bus, PROCTOR_BUS_NAME, 0);
+    return r;
+}
+
+int service_connect(struct service *service)
+{
+    sd_bus *bus = NULL;
+    int r = open_bus(service, &bus);
+
+    if (r >= 0)
+        r = prepare(service, bus);
+    if (r < 0) {
+        sd_bus_close_unref(bus);
+        return r;
+    }
+    service->bus = bus;
+    return 0;
+}
+
+static int retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct service *service = userdata;
+
+    (void)source;
+    (void)usec;
+    if (service->bus)
+        disconnect(service);
+    if (service_connect(service) < 0)
+        schedule_retry(service);
+    else
+        log_print(LOG_NOTICE, "the bus is back");
+    return 0;
+}
+
+/* ---- the service ----------------------------------------------------------------------------- */
+
+int service_new(sd_event *event, const struct service_settings *settings,
+                const struct service_hooks *hooks, struct service **service)
+{
+    struct service *fresh = calloc(1, sizeof(*fresh));
+    struct timespec now;
+
+    if (!fresh)
+        return -ENOMEM;
+    clock_gettime(CLOCK_REALTIME, &now);
+    fresh->started_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    fresh->event = sd_event_ref(event);
+    fresh->settings = *settings;
+    fresh->hooks = *hooks;
+    fresh->address = settings->address ? strdup(settings->address) : NULL;
+    child_object_serve(fresh);
+    int r = event_log_new(&fresh->log);
+    if (r >= 0)
+        r = keys_new(&fresh->keys);
+    if (r >= 0)
+        r = sd_event_add_post(event, &fresh->turn, turn, fresh);
+    if (r < 0) {
+        service_free(fresh);
+        return r;
+    }
+    *service = fresh;
+    return 0;
+}
+
+void service_free(struct service *service)
+{
+    if (!service)
+        return;
+    for (struct child *child = service->core ? core_first(service->core) : NULL; child;
+         child = core_next(child))
+        child_forget_shown(child);
+    waiters_free(service);
+    subscribers_free(service);
+    if (service->bus)
+        sd_bus_flush_close_unref(service->bus);
+    sd_event_source_disable_unref(service->turn);
+    sd_event_source_disable_unref(service->reconnect);
+    keys_free(service->keys);
+    event_log_free(service->log);
+    free(service->address);
+    sd_event_unref(service->event);
+    free(service);
+}
+
+void service_attach(struct service *service, struct core *core)
+{
+    service->core = core;
+}

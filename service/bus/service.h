@@ -1,0 +1,70 @@
+/*
+ * Service: the tree on D-Bus. docs and introspection/ tell the interface; this is its wiring.
+ *
+ * The service reads the core's records to answer, and gives it commands; it never decides. It
+ * keeps what the bus needs beside the core: the last 4,096 events, who listens, who waits for a
+ * command's effect, the answers that an idempotency key may ask for again, and for each child a
+ * small copy of what was last shown, so that one signal a loop turn tells exactly what changed.
+ */
+#pragma once
+
+#include "core.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#define PROCTOR_VERSION   "0.1.0"
+#define PROCTOR_BUS_NAME  "org.proctor1"
+#define PROCTOR_PATH      "/org/proctor1"
+#define PROCTOR_CHILDREN  "/org/proctor1/child"
+#define PROCTOR_INTERFACE "org.proctor1."
+#define PROCTOR_ERROR     "org.proctor1.Error."
+
+struct service;
+
+enum service_bus { SERVICE_SYSTEM_BUS, SERVICE_USER_BUS, SERVICE_BUS_ADDRESS };
+
+struct manifest_changes;
+
+/* What the service needs from the rest of the daemon. All are called with `userdata`. */
+struct service_hooks {
+    void *userdata;
+    int (*find_pid)(void *userdata, pid_t pid, struct attempt_id *id);
+    void (*usage)(void *userdata, const struct child *child, uint64_t *cpu_nsec,
+                  uint64_t *memory_bytes);
+    void (*settle)(void *userdata); /* after each input that the service gives the core */
+    int (*reload)(void *userdata, const char *requester, const char *reason, bool dry_run,
+                  struct manifest_changes *changes,
+                  void (*visit)(void *visit_data, const char *what, const char *id),
+                  void *visit_data, struct error *error);
+    void (*counters)(void *userdata, uint64_t *notify_messages, uint64_t *notify_refused,
+                     uint64_t *orphans_reaped, uint64_t *leftovers_killed);
+};
+
+struct service_settings {
+    enum service_bus bus;
+    const char *address; /* SERVICE_BUS_ADDRESS */
+    uint32_t instance;   /* first part of command ids */
+};
+
+/* Returns 0 or a negative errno. The core is given later, as its sink needs the service first. */
+int service_new(sd_event *event, const struct service_settings *settings,
+                const struct service_hooks *hooks, struct service **service);
+void service_free(struct service *service);
+void service_attach(struct service *service, struct core *core);
+
+/* Connects, registers the objects and takes the name. Goes on trying when the bus goes away later;
+ * the first time, the error is returned: -EEXIST when somebody has the name already. */
+int service_connect(struct service *service);
+
+/* The core's sink. userdata is the service. */
+void service_event(void *userdata, const struct event *event);
+
+/* Sends what is due now: used before the daemon ends. */
+void service_flush(struct service *service);
+
+/* Called once the shutdown of the tree is complete and its answers are sent. */
+void service_on_shutdown(struct service *service, void (*done)(void *userdata), void *userdata);

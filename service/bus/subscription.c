@@ -1,0 +1,137 @@
+/*
+ * Subscriptions: events go, one by one and to nobody else, to those who asked for them. One
+ * subscription a client; it ends with the client's connection.
+ */
+#include "private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct subscriber {
+    struct subscriber *next;
+    struct service *service;
+    char *name; /* unique name of the client */
+    struct event_filter *filter;
+    sd_bus_track *track;
+};
+
+static void subscriber_free(struct subscriber *subscriber)
+{
+    sd_bus_track_unref(subscriber->track);
+    event_filter_free(subscriber->filter);
+    free(subscriber->name);
+    free(subscriber);
+}
+
+static struct subscriber **find(struct service *service, const char *name)
+{
+    struct subscriber **link = &service->subscribers;
+
+    while (*link && strcmp((*link)->name, name) != 0)
+        link = &(*link)->next;
+    return link;
+}
+
+static void take_out(struct service *service, struct subscriber **link)
+{
+    struct subscriber *subscriber = *link;
+
+    *link = subscriber->next;
+    service->n_subscribers--;
+    subscriber_free(subscriber);
+}
+
+static int client_gone(sd_bus_track *track, void *userdata)
+{
+    struct subscriber *subscriber = userdata;
+
+    (void)track;
+    take_out(subscriber->service, find(subscriber->service, subscriber->name));
+    return 0;
+}
+
+static int add(struct service *service, const char *name, struct event_filter *filter)
+{
+    struct subscriber *fresh = calloc(1, sizeof(*fresh));
+    if (!fresh)
+        return -ENOMEM;
+
+    fresh->service = service;
+    fresh->filter = filter;
+    fresh->name = strdup(name);
+    int r =
+        fresh->name ? sd_bus_track_new(service->bus, &fresh->track, client_gone, fresh) : -ENOMEM;
+    if (r >= 0)
+        r = sd_bus_track_add_name(fresh->track, name);
+    if (r < 0) {
+        fresh->filter = NULL;
+        subscriber_free(fresh);
+        return r;
+    }
+    fresh->next = service->subscribers;
+    service->subscribers = fresh;
+    service->n_subscribers++;
+    return 0;
+}
+
+int subscribe(struct service *service, sd_bus_message *m, sd_bus_error *error)
+{
+    const char *name = sd_bus_message_get_sender(m);
+    struct event_filter *filter;
+    int r = event_filter_read(m, &filter, error);
+
+    if (r < 0)
+        return r;
+    struct subscriber **old = find(service, name);
+    if (*old) {
+        event_filter_free((*old)->filter);
+        (*old)->filter = filter;
+    } else {
+        r = service->n_subscribers < SUBSCRIBERS_MAX ? add(service, name, filter) : -EXFULL;
+        if (r < 0)
+            event_filter_free(filter);
+        if (r == -EXFULL)
+            return sd_bus_error_setf(error, PROCTOR_ERROR "LimitExceeded",
+                                     "there are %d subscribers already", SUBSCRIBERS_MAX);
+        if (r < 0)
+            return r;
+    }
+    return sd_bus_reply_method_return(m, "t", core_sequence(service->core) + 1);
+}
+
+int unsubscribe(struct service *service, sd_bus_message *m, sd_bus_error *error)
+{
+    struct subscriber **link = find(service, sd_bus_message_get_sender(m));
+
+    (void)error;
+    if (*link)
+        take_out(service, link);
+    return sd_bus_reply_method_return(m, NULL);
+}
+
+static void send_to(struct service *service, const struct subscriber *subscriber,
+                    const struct event *event, const char *child)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *signal = NULL;
+
+    if (sd_bus_message_new_signal(service->bus, &signal, PROCTOR_PATH, PROCTOR_INTERFACE "Manager",
+                                  "Event") >= 0 &&
+        append_event(service, signal, event, child) >= 0)
+        sd_bus_send_to(service->bus, signal, subscriber->name, NULL);
+}
+
+void subscribers_send(struct service *service, const struct event *event)
+{
+    const char *child = event->child ? event->child->id : "";
+
+    for (struct subscriber *s = service->subscribers; s; s = s->next)
+        if (event_filter_matches(s->filter, event->kind, child))
+            send_to(service, s, event, child);
+}
+
+void subscribers_free(struct service *service)
+{
+    while (service->subscribers)
+        take_out(service, &service->subscribers);
+}

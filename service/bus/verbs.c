@@ -1,0 +1,140 @@
+/*
+ * Verbs: one command, whether it came to the child's object or to the manager by id.
+ */
+#include "private.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int error_of(int r, const char *id, const struct error *why, sd_bus_error *error)
+{
+    switch (-r) {
+    case ENOENT:
+        return sd_bus_error_setf(error, PROCTOR_ERROR "NoSuchChild", "%.200s: %s", id, why->text);
+    case ESRCH:
+        return sd_bus_error_setf(error, SD_BUS_ERROR_UNIX_PROCESS_ID_UNKNOWN, "%s: %s", id,
+                                 why->text);
+    case EINVAL:
+        return sd_bus_error_set(error, PROCTOR_ERROR "InvalidArgument", why->text);
+    default:
+        return sd_bus_error_set_errnof(error, r, "%s: %s: %s", id, why->text, strerror(-r));
+    }
+}
+
+/* Answers, now or (later) when the effect is complete, and keeps the answer for who asks with the
+ * same key. */
+static int answer(struct service *service, sd_bus_message *m, const struct outcome *outcome,
+                  const struct options *options, uid_t uid, bool later)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+    int r = sd_bus_message_new_method_return(m, &reply);
+
+    if (r >= 0)
+        r = append_outcome(service, reply, outcome);
+    if (r < 0)
+        return r;
+    if (later) {
+        /* Nobody gets this one; it is only kept. */
+        if (options->key && sd_bus_message_seal(reply, 1, 0) >= 0)
+            key_remember(service, options, uid, reply);
+        return 1;
+    }
+    r = sd_bus_send(NULL, reply, NULL); /* seals it: it can be read again from now on */
+    if (r >= 0 && !outcome->dry_run)
+        key_remember(service, options, uid, reply);
+    return r < 0 ? r : 1;
+}
+
+static bool worth_waiting(const struct outcome *outcome)
+{
+    if (outcome->dry_run)
+        return false;
+    return !outcome->has_fence || (outcome->fence.decision != FENCE_REJECTED &&
+                                   outcome->fence.decision != FENCE_BLOCKED_BY_SHUTDOWN);
+}
+
+static int carry_out(struct service *service, sd_bus_message *m, struct command *command,
+                     const struct options *options, const struct caller *caller,
+                     sd_bus_error *error)
+{
+    struct outcome outcome;
+    struct error why = {};
+    /* A Remove without an attempt deletes the record: nothing is left to wait for. */
+    struct child *child = core_find(service->core, command->child);
+    uint32_t serial = child ? child->serial : 0;
+
+    command->requester = options->requester;
+    command->origin = caller->origin;
+    command->dry_run = options->dry_run;
+    int r = core_command(service->core, command, &outcome, &why);
+    service->hooks.settle(service->hooks.userdata);
+    if (r < 0)
+        return error_of(r, command->child, &why, error);
+
+    child = core_find(service->core, command->child);
+    bool wait = options->wait && child && child->serial == serial && worth_waiting(&outcome);
+    if (wait) {
+        r = wait_for_child(service, m, command->verb, child, &outcome);
+        if (r < 0)
+            return sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded",
+                                    "too many calls are waiting; the command was carried out");
+    }
+    return answer(service, m, &outcome, options, caller->uid, wait);
+}
+
+int command_prepare(struct service *service, sd_bus_message *m, const char *reason,
+                    const struct caller **caller, struct options *options, sd_bus_error *error)
+{
+    int r = caller_of(service, m, caller, error);
+    if (r >= 0)
+        r = caller_may_change(service, *caller, error);
+    if (r >= 0)
+        r = options_read(m, *caller, options, error);
+    if (r >= 0)
+        r = reason_check(reason, error);
+    if (r >= 0)
+        r = key_replay(service, m, options, (*caller)->uid);
+    return r;
+}
+
+int verb_call(struct service *service, sd_bus_message *m, enum command_verb verb, const char *id,
+              sd_bus_error *error)
+{
+    const struct caller *caller;
+    struct options options;
+    const char *reason;
+
+    int r = sd_bus_message_read(m, "s", &reason);
+    if (r >= 0)
+        r = command_prepare(service, m, reason, &caller, &options, error);
+    if (r != 0)
+        return r;
+    struct command command = {.verb = verb, .child = id, .reason = reason};
+    return carry_out(service, m, &command, &options, caller, error);
+}
+
+int kill_call(struct service *service, sd_bus_message *m, const char *id, sd_bus_error *error)
+{
+    const struct caller *caller;
+    struct options options;
+    const char *whom, *reason;
+    int32_t signal;
+
+    int r = sd_bus_message_read(m, "sis", &whom, &signal, &reason);
+    if (r >= 0)
+        r = command_prepare(service, m, reason, &caller, &options, error);
+    if (r != 0)
+        return r;
+    if (strcmp(whom, "main") != 0 && strcmp(whom, "all") != 0)
+        return sd_bus_error_set(error, PROCTOR_ERROR "InvalidArgument",
+                                "whom: expected \"main\" or \"all\"");
+    if (signal < 1 || signal > 64)
+        return sd_bus_error_set(error, PROCTOR_ERROR "InvalidArgument",
+                                "signal: expected a number from 1 to 64");
+    struct command command = {.verb = COMMAND_KILL,
+                              .child = id,
+                              .reason = reason,
+                              .signal = signal,
+                              .whole = strcmp(whom, "all") == 0};
+    return carry_out(service, m, &command, &options, caller, error);
+}

@@ -1,0 +1,184 @@
+#include "command_line.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+static const char help[] =
+    "proctord: supervises processes and lives on D-Bus.\n"
+    "\n"
+    "  proctord [OPTION...]\n"
+    "\n"
+    "  --system               the system bus (the default for root)\n"
+    "  --user                 the session bus (the default for everybody else)\n"
+    "  --bus-address=ADDRESS  the bus at an address, such as unix:path=/run/bus\n"
+    "  --private-bus          a dbus-daemon of its own; prints \"bus: ADDRESS\" when it is up\n"
+    "  --manifests=PATH       a file, a folder of *.yaml, or a pattern; may be repeated\n"
+    "  --state-dir=DIR        what is kept; one proctord for each\n"
+    "  --runtime-dir=DIR      sockets\n"
+    "  --log-level=LEVEL      err, warning, notice (default), info, debug\n"
+    "  --log-target=TARGET    auto (default), journal, stderr\n"
+    "  --no-cgroups           keep children together by process group and subreaper\n"
+    "  --check                only check the manifests; exit code 0 or 1\n"
+    "  --version              say which proctor this is\n"
+    "\n"
+    "SIGTERM and SIGINT shut the tree down (a second one aborts at once), SIGHUP reads the\n"
+    "manifests again.\n";
+
+enum option_code {
+    OPTION_SYSTEM = 256,
+    OPTION_USER,
+    OPTION_ADDRESS,
+    OPTION_PRIVATE,
+    OPTION_MANIFESTS,
+    OPTION_STATE,
+    OPTION_RUNTIME,
+    OPTION_LEVEL,
+    OPTION_TARGET,
+    OPTION_NO_CGROUPS,
+    OPTION_CHECK,
+    OPTION_VERSION,
+    OPTION_HELP,
+};
+
+static const struct option options[] = {
+    {"system", no_argument, NULL, OPTION_SYSTEM},
+    {"user", no_argument, NULL, OPTION_USER},
+    {"bus-address", required_argument, NULL, OPTION_ADDRESS},
+    {"private-bus", no_argument, NULL, OPTION_PRIVATE},
+    {"manifests", required_argument, NULL, OPTION_MANIFESTS},
+    {"state-dir", required_argument, NULL, OPTION_STATE},
+    {"runtime-dir", required_argument, NULL, OPTION_RUNTIME},
+    {"log-level", required_argument, NULL, OPTION_LEVEL},
+    {"log-target", required_argument, NULL, OPTION_TARGET},
+    {"no-cgroups", no_argument, NULL, OPTION_NO_CGROUPS},
+    {"check", no_argument, NULL, OPTION_CHECK},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {},
+};
+
+static int refuse(const char *what, const char *value)
+{
+    fprintf(stderr, "proctord: %s: %s (see proctord --help)\n", what, value);
+    return -EINVAL;
+}
+
+static int set_target(struct command_line *line, const char *word)
+{
+    if (strcmp(word, "auto") == 0)
+        line->log_target = LOG_TARGET_AUTO;
+    else if (strcmp(word, "journal") == 0)
+        line->log_target = LOG_TARGET_JOURNAL;
+    else if (strcmp(word, "stderr") == 0)
+        line->log_target = LOG_TARGET_STDERR;
+    else
+        return refuse("--log-target: expected auto, journal or stderr", word);
+    return 0;
+}
+
+static int set_directory(char *directory, const char *value)
+{
+    if (*value != '/' || strlen(value) > 80)
+        return refuse("expected an absolute path of at most 80 characters", value);
+    snprintf(directory, 4096, "%s", value);
+    return 0;
+}
+
+static int take(struct command_line *line, int code)
+{
+    switch ((enum option_code)code) {
+    case OPTION_SYSTEM:
+        line->bus = SERVICE_SYSTEM_BUS;
+        return 0;
+    case OPTION_USER:
+        line->bus = SERVICE_USER_BUS;
+        return 0;
+    case OPTION_ADDRESS:
+        line->bus = SERVICE_BUS_ADDRESS;
+        line->address = optarg;
+        return 0;
+    case OPTION_PRIVATE:
+        line->private_bus = true;
+        return 0;
+    case OPTION_MANIFESTS:
+        if (line->n_manifests == 64)
+            return refuse("--manifests: more than 64 paths", optarg);
+        line->manifests[line->n_manifests++] = optarg;
+        return 0;
+    case OPTION_STATE:
+        return set_directory(line->state_directory, optarg);
+    case OPTION_RUNTIME:
+        return set_directory(line->runtime_directory, optarg);
+    case OPTION_LEVEL:
+        if (log_level_from_string(optarg, &line->log_level) < 0)
+            return refuse("--log-level: expected err, warning, notice, info or debug", optarg);
+        return 0;
+    case OPTION_TARGET:
+        return set_target(line, optarg);
+    case OPTION_NO_CGROUPS:
+        line->cgroups = false;
+        return 0;
+    case OPTION_CHECK:
+        line->check = true;
+        return 0;
+    case OPTION_VERSION:
+        puts("proctord " PROCTOR_VERSION);
+        return 1;
+    case OPTION_HELP:
+        fputs(help, stdout);
+        return 1;
+    }
+    return -EINVAL; /* getopt has said why */
+}
+
+static void set_defaults(struct command_line *line)
+{
+    static char manifests[4200];
+    bool root = geteuid() == 0;
+    const char *config = getenv("XDG_CONFIG_HOME"), *state = getenv("XDG_STATE_HOME");
+    const char *runtime = getenv("XDG_RUNTIME_DIR"), *home = getenv("HOME");
+
+    home = home ? home : "/";
+    if (line->n_manifests == 0) {
+        line->default_manifests = true;
+        if (root)
+            snprintf(manifests, sizeof(manifests), "/etc/proctor/children.d");
+        else
+            snprintf(manifests, sizeof(manifests), "%.2000s%s/proctor/children.d",
+                     config ? config : home, config ? "" : "/.config");
+        line->manifests[line->n_manifests++] = manifests;
+    }
+    if (!line->state_directory[0] && root)
+        snprintf(line->state_directory, 4096, "/var/lib/proctor");
+    else if (!line->state_directory[0])
+        snprintf(line->state_directory, 4096, "%.2000s%s/proctor", state ? state : home,
+                 state ? "" : "/.local/state");
+    if (!line->runtime_directory[0] && root)
+        snprintf(line->runtime_directory, 4096, "/run/proctor");
+    else if (!line->runtime_directory[0])
+        snprintf(line->runtime_directory, 4096, "%.2000s%s/proctor", runtime ? runtime : "/tmp",
+                 runtime ? "" : "/proctor-runtime");
+}
+
+int command_line_parse(int argc, char **argv, struct command_line *line)
+{
+    *line = (struct command_line){
+        .bus = geteuid() == 0 ? SERVICE_SYSTEM_BUS : SERVICE_USER_BUS,
+        .log_level = LOG_NOTICE,
+        .cgroups = true,
+    };
+    for (int code; (code = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        int r = take(line, code);
+        if (r != 0)
+            return r;
+    }
+    if (optind < argc)
+        return refuse("unexpected argument", argv[optind]);
+    set_defaults(line);
+    return 0;
+}

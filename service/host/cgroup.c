@@ -1,0 +1,318 @@
+#include "cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static ssize_t read_at(int directory, const char *path, char *buffer, size_t size)
+{
+    int fd = openat(directory, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    ssize_t n = read(fd, buffer, size - 1);
+    int error = errno;
+    close(fd);
+    if (n < 0)
+        return -error;
+    buffer[n] = '\0';
+    return n;
+}
+
+static int write_at(int directory, const char *path, const char *text)
+{
+    int fd = openat(directory, path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    ssize_t n = write(fd, text, strlen(text));
+    int error = errno;
+    close(fd);
+    return n < 0 ? -error : 0;
+}
+
+/* Where cgroup2 is mounted, in the caller's buffer. */
+static int find_mount(char *mount, size_t size)
+{
+    FILE *file = fopen("/proc/self/mountinfo", "re");
+    char *line = NULL;
+    size_t capacity = 0;
+    int r = -ENOENT;
+
+    if (!file)
+        return -errno;
+    while (r < 0 && getline(&line, &capacity, file) > 0) {
+        char point[512], *type = strstr(line, " - ");
+        if (!type || strncmp(type + 3, "cgroup2 ", 8) != 0)
+            continue;
+        if (sscanf(line, "%*s %*s %*s %*s %511s", point) == 1 && strlen(point) < size) {
+            strcpy(mount, point);
+            r = 0;
+        }
+    }
+    free(line);
+    fclose(file);
+    return r;
+}
+
+/* The cgroup2 path of a process: the line that begins with "0::". */
+static int kernel_path_of(const char *proc, char *path, size_t size)
+{
+    char text[4096];
+    ssize_t n = read_at(AT_FDCWD, proc, text, sizeof(text));
+    if (n < 0)
+        return (int)n;
+
+    const char *line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
+    if (!line)
+        return -ENOENT;
+    line = strstr(line, "0::") + 3;
+    size_t length = strcspn(line, "\n");
+    if (length >= size)
+        return -ENAMETOOLONG;
+    memcpy(path, line, length);
+    path[length] = '\0';
+    return 0;
+}
+
+static void remove_below(int directory, int depth)
+{
+    int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!folder)
+        return;
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+            continue;
+        int inner = openat(dirfd(folder), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (inner >= 0 && depth > 0)
+            remove_below(inner, depth - 1);
+        if (inner >= 0)
+            close(inner);
+        unlinkat(dirfd(folder), entry->d_name, AT_REMOVEDIR);
+    }
+    closedir(folder);
+}
+
+/* Ends what a dead instance left behind: its children must not run beside ours. */
+static void sweep(const struct cgroup_base *base)
+{
+    char events[256];
+
+    if (write_at(base->fd, "cgroup.kill", "1") < 0)
+        return;
+    for (int i = 0; i < 200; i++) {
+        if (read_at(base->fd, "cgroup.events", events, sizeof(events)) < 0 ||
+            strstr(events, "populated 0"))
+            break;
+        usleep(5000); /* the kernel is ending them; there is nobody else to do yet */
+    }
+    remove_below(base->fd, 8);
+}
+
+int cgroup_base_open(struct cgroup_base *base, const char *instance)
+{
+    char mount[512], own[1024];
+
+    *base = (struct cgroup_base){.fd = -1};
+    int r = find_mount(mount, sizeof(mount));
+    if (r == 0)
+        r = kernel_path_of("/proc/self/cgroup", own, sizeof(own));
+    if (r < 0)
+        return r;
+    const char *slash = strcmp(own, "/") == 0 ? "" : own;
+    if (asprintf(&base->path, "%s%s/proctor-%s", mount, slash, instance) < 0 ||
+        asprintf(&base->kernel_path, "%s/proctor-%s/", slash, instance) < 0)
+        return -ENOMEM;
+    if (mkdir(base->path, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    base->fd = open(base->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (base->fd < 0)
+        return -errno;
+    sweep(base);
+
+    /* Only a leaf that can be made shows that children can be put into leaves. */
+    int leaf = cgroup_leaf_make(base, "probe");
+    if (leaf >= 0) {
+        close(leaf);
+        cgroup_leaf_remove(base, "probe");
+        return 0;
+    }
+    close(base->fd);
+    base->fd = -1;
+    return leaf;
+}
+
+void cgroup_base_close(struct cgroup_base *base)
+{
+    if (base->fd >= 0) {
+        sweep(base);
+        close(base->fd);
+        rmdir(base->path);
+    }
+    free(base->path);
+    free(base->kernel_path);
+    *base = (struct cgroup_base){.fd = -1};
+}
+
+void cgroup_leaf_name(const char *child_id, struct attempt_id id, char name[CGROUP_LEAF_MAX])
+{
+    snprintf(name, CGROUP_LEAF_MAX, "%.64s.%" PRIu32 ".%" PRIu32 ".%" PRIu64 ".%" PRIu64, child_id,
+             id.slot, id.serial, id.generation, id.attempt);
+    for (char *c = name; *c; c++)
+        if (*c == '/')
+            *c = '+';
+}
+
+static int parse_leaf_name(const char *name, size_t length, struct attempt_id *id)
+{
+    char text[CGROUP_LEAF_MAX];
+
+    if (length >= sizeof(text))
+        return -ENOENT;
+    memcpy(text, name, length);
+    text[length] = '\0';
+    char *field = text + length;
+    for (int dots = 0; dots < 4; dots++) {
+        do {
+            if (--field <= text)
+                return -ENOENT;
+        } while (*field != '.');
+    }
+    if (sscanf(field, ".%" SCNu32 ".%" SCNu32 ".%" SCNu64 ".%" SCNu64, &id->slot, &id->serial,
+               &id->generation, &id->attempt) != 4)
+        return -ENOENT;
+    return 0;
+}
+
+int cgroup_leaf_make(const struct cgroup_base *base, const char *name)
+{
+    if (mkdirat(base->fd, name, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    int fd = openat(base->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int cgroup_leaf_remove(const struct cgroup_base *base, const char *name)
+{
+    char path[CGROUP_LEAF_MAX + 20], events[256];
+
+    if (unlinkat(base->fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+        return 0;
+    /* Busy: processes, or only empty folders that the child made. */
+    snprintf(path, sizeof(path), "%s/cgroup.events", name);
+    if (read_at(base->fd, path, events, sizeof(events)) < 0 || strstr(events, "populated 1"))
+        return -EBUSY;
+    int fd = openat(base->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        remove_below(fd, 8);
+        close(fd);
+    }
+    if (unlinkat(base->fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+        return 0;
+    return -errno;
+}
+
+static int signal_below(int directory, const char *name, int signal, pid_t except, int depth)
+{
+    char path[CGROUP_LEAF_MAX + 20];
+    int count = 0;
+
+    snprintf(path, sizeof(path), "%s/cgroup.procs", name);
+    int fd = openat(directory, path, O_RDONLY | O_CLOEXEC);
+    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (!file)
+        return 0;
+    for (int pid; fscanf(file, "%d", &pid) == 1;) {
+        count++;
+        if (pid > 0 && pid != except)
+            kill(pid, signal);
+    }
+    fclose(file);
+
+    fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd >= 0 && depth > 0 ? fdopendir(fd) : NULL;
+    if (!folder) {
+        if (fd >= 0)
+            close(fd);
+        return count;
+    }
+    for (struct dirent *entry; (entry = readdir(folder));)
+        if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
+            strlen(entry->d_name) < CGROUP_LEAF_MAX)
+            count += signal_below(dirfd(folder), entry->d_name, signal, except, depth - 1);
+    closedir(folder);
+    return count;
+}
+
+int cgroup_leaf_signal(const struct cgroup_base *base, const char *name, int signal, pid_t except)
+{
+    return signal_below(base->fd, name, signal, except, 8);
+}
+
+int cgroup_leaf_kill(const struct cgroup_base *base, const char *name)
+{
+    char path[CGROUP_LEAF_MAX + 20];
+
+    snprintf(path, sizeof(path), "%s/cgroup.kill", name);
+    int r = write_at(base->fd, path, "1");
+    if (r == -ENOENT) /* before Linux 5.14: one by one, until nobody forks any more */
+        for (int i = 0; i < 16 && cgroup_leaf_signal(base, name, SIGKILL, 0) > 0; i++)
+            r = 0;
+    return r;
+}
+
+int cgroup_leaf_watch(const struct cgroup_base *base, const char *name)
+{
+    char path[CGROUP_LEAF_MAX + 20];
+
+    snprintf(path, sizeof(path), "%s/cgroup.events", name);
+    int fd = openat(base->fd, path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static uint64_t value_of(const struct cgroup_base *base, const char *name, const char *file,
+                         const char *key)
+{
+    char path[CGROUP_LEAF_MAX + 20], text[4096];
+    uint64_t value = 0;
+
+    snprintf(path, sizeof(path), "%s/%s", name, file);
+    if (read_at(base->fd, path, text, sizeof(text)) < 0)
+        return 0;
+    const char *found = *key ? strstr(text, key) : text;
+    if (found)
+        sscanf(found + strlen(key), "%" SCNu64, &value);
+    return value;
+}
+
+bool cgroup_leaf_oom(const struct cgroup_base *base, const char *name)
+{
+    return value_of(base, name, "memory.events", "oom_kill ") > 0;
+}
+
+void cgroup_leaf_usage(const struct cgroup_base *base, const char *name, uint64_t *cpu_nsec,
+                       uint64_t *memory_bytes)
+{
+    *cpu_nsec = value_of(base, name, "cpu.stat", "usage_usec ") * 1000;
+    *memory_bytes = value_of(base, name, "memory.current", "");
+}
+
+int cgroup_attempt_of(const struct cgroup_base *base, pid_t pid, struct attempt_id *id)
+{
+    char proc[64], path[2048];
+
+    snprintf(proc, sizeof(proc), "/proc/%d/cgroup", (int)pid);
+    int r = kernel_path_of(proc, path, sizeof(path));
+    if (r < 0)
+        return r == -ENOENT ? -ESRCH : r;
+    size_t prefix = strlen(base->kernel_path);
+    if (strncmp(path, base->kernel_path, prefix) != 0)
+        return -ENOENT;
+    return parse_leaf_name(path + prefix, strcspn(path + prefix, "/ "), id);
+}

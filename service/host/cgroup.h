@@ -1,0 +1,61 @@
+/*
+ * Control groups: one leaf for each attempt, so that a process can only ever belong to the attempt
+ * that its cgroup names, and a late report can not be taken for the next attempt's.
+ *
+ * The leaves lie below `BASE`, a folder of this instance in the cgroup that proctord itself was
+ * started in (cgroup v2; on a hybrid machine the v2 part). Where none is writable there is no
+ * base: children are then kept together by their process group and the subreaper. See cgroups(7).
+ */
+#pragma once
+
+#include "core.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define CGROUP_LEAF_MAX 160
+
+struct cgroup_base {
+    int fd;            /* of the base folder; -1: there is none */
+    char *path;        /* in the file system */
+    char *kernel_path; /* as /proc/PID/cgroup shows it */
+};
+
+/*
+ * Finds and makes the base. instance tells instances of proctord apart. Leaves that a dead
+ * instance left are killed and removed first. Returns 0, or a negative errno and a base with
+ * fd -1.
+ */
+int cgroup_base_open(struct cgroup_base *base, const char *instance);
+
+/* Kills and removes whatever is left, and the base itself. */
+void cgroup_base_close(struct cgroup_base *base);
+
+/* The leaf's name for an attempt: readable, and the identity can be parsed back from it. */
+void cgroup_leaf_name(const char *child_id, struct attempt_id id, char name[CGROUP_LEAF_MAX]);
+
+/* Makes the leaf; returns its descriptor (the caller closes it) or a negative errno. */
+int cgroup_leaf_make(const struct cgroup_base *base, const char *name);
+
+/* Removes an empty leaf and what its processes made below it. -EBUSY: there are processes. */
+int cgroup_leaf_remove(const struct cgroup_base *base, const char *name);
+
+/* SIGKILL to all processes in it, at once where the kernel can (cgroup.kill). */
+int cgroup_leaf_kill(const struct cgroup_base *base, const char *name);
+
+/* Sends a signal to each process in it but `except`. Returns how many were there. */
+int cgroup_leaf_signal(const struct cgroup_base *base, const char *name, int signal, pid_t except);
+
+/* Descriptor that polls EPOLLPRI when the leaf's population changes, or a negative errno. */
+int cgroup_leaf_watch(const struct cgroup_base *base, const char *name);
+
+/* Whether the kernel's OOM killer has struck in it (false where it can not be known). */
+bool cgroup_leaf_oom(const struct cgroup_base *base, const char *name);
+
+/* CPU time and memory, 0 where the kernel keeps no account. */
+void cgroup_leaf_usage(const struct cgroup_base *base, const char *name, uint64_t *cpu_nsec,
+                       uint64_t *memory_bytes);
+
+/* The attempt in whose leaf a process is. Returns 0, -ENOENT where it is in none, -ESRCH. */
+int cgroup_attempt_of(const struct cgroup_base *base, pid_t pid, struct attempt_id *id);

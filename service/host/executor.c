@@ -1,0 +1,615 @@
+#include "host.h"
+
+#include "environment.h"
+#include "process.h"
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- processes by PID ------------------------------------------------------------------------ */
+
+static struct process **bucket(const struct host *host, pid_t pid)
+{
+    return &host->by_pid[(size_t)pid & (host->by_pid_size - 1)];
+}
+
+struct process *process_of_pid(const struct host *host, pid_t pid)
+{
+    struct process *process = *bucket(host, pid);
+    while (process && process->main_pid != pid)
+        process = process->next_by_pid;
+    return process;
+}
+
+static void grow_index(struct host *host)
+{
+    size_t size = host->by_pid_size * 2;
+    struct process **old = host->by_pid, **fresh = calloc(size, sizeof(*fresh));
+    size_t old_size = host->by_pid_size;
+
+    if (!fresh)
+        return; /* longer chains, no harm */
+    host->by_pid = fresh;
+    host->by_pid_size = size;
+    for (size_t i = 0; i < old_size; i++)
+        for (struct process *process = old[i], *next; process; process = next) {
+            next = process->next_by_pid;
+            process->next_by_pid = *bucket(host, process->main_pid);
+            *bucket(host, process->main_pid) = process;
+        }
+    free(old);
+}
+
+void process_link(struct host *host, struct process *process)
+{
+    if (++host->by_pid_count > host->by_pid_size)
+        grow_index(host);
+    process->next_by_pid = *bucket(host, process->main_pid);
+    *bucket(host, process->main_pid) = process;
+}
+
+void process_unlink(struct host *host, struct process *process)
+{
+    struct process **link = bucket(host, process->main_pid);
+
+    while (*link != process)
+        link = &(*link)->next_by_pid;
+    *link = process->next_by_pid;
+    host->by_pid_count--;
+}
+
+void process_leaf(const struct process *process, char name[CGROUP_LEAF_MAX])
+{
+    cgroup_leaf_name(process->child->id, process->id, name);
+}
+
+static int exited(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    (void)source;
+    (void)fd;
+    (void)events;
+    process_main_exited(userdata);
+    return 0;
+}
+
+int process_watch(struct process *process)
+{
+    int r = sd_event_add_io(process->host->event, &process->exit_source, process->pidfd, EPOLLIN,
+                            exited, process);
+    if (r >= 0)
+        r = sd_event_source_set_priority(process->exit_source, SD_EVENT_PRIORITY_NORMAL - 10);
+    return r;
+}
+
+/* ---- start ----------------------------------------------------------------------------------- */
+
+/* The answer is the core's input: it waits until the core has finished the present one. */
+static void queue_result(struct process *process)
+{
+    struct host *host = process->host;
+
+    process->result_waits = true;
+    process->next_result = NULL;
+    *host->results_tail = process;
+    host->results_tail = &process->next_result;
+    sd_event_source_set_enabled(host->settle_source, SD_EVENT_ONESHOT);
+}
+
+static int step_failed(struct process *process, int error, const char *step, const char *what)
+{
+    process->result_error = -error;
+    snprintf(process->result_reason, sizeof(process->result_reason), "%s%s%.80s: %s", step,
+             what ? " " : "", what ? what : "", strerror(-error));
+    return error;
+}
+
+static const char *culprit(const struct process_spec *spec, const char *step)
+{
+    if (strcmp(step, "exec") == 0)
+        return spec->arguments[0];
+    if (strcmp(step, "user") == 0)
+        return spec->user;
+    if (strcmp(step, "unix_group") == 0 || strcmp(step, "group") == 0)
+        return spec->group;
+    if (strcmp(step, "working_directory") == 0)
+        return spec->working_directory;
+    return NULL;
+}
+
+static int open_output(struct process *process)
+{
+    const struct child_declaration *declaration = &process->child->config->declaration;
+
+    if (process->output_config != process->child->config) {
+        output_free(process->output);
+        process->output = NULL;
+    }
+    if (!process->output) {
+        process->output_config = process->child->config;
+        int r = output_new(process->host->event, &declaration->process.output, declaration->id,
+                           &process->output);
+        if (r < 0)
+            return r;
+    }
+    return output_open(process->output);
+}
+
+static void close_if_open(const int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+}
+
+static int adopt(struct process *process, const struct spawn_result *spawned)
+{
+    process->leader = process->main_pid = spawned->pid;
+    process->pidfd = spawned->pidfd;
+    process->state = PROCESS_RUNNING;
+    process_link(process->host, process);
+    return process_watch(process);
+}
+
+static int spawn_process(struct process *process)
+{
+    struct host *host = process->host;
+    const struct process_spec *spec = &process->child->config->declaration.process;
+    __attribute__((cleanup(close_if_open))) int output = -1;
+    __attribute__((cleanup(close_if_open))) int cgroup = -1;
+    __attribute__((cleanup(environment_free))) struct environment environment = {};
+    struct spawn_result spawned;
+    char leaf[CGROUP_LEAF_MAX];
+
+    int r = environment_make(process->child, host->notify_path, &environment);
+    if (r < 0)
+        return step_failed(process, r, "environment", spec->environment_file);
+    output = open_output(process);
+    if (output < 0)
+        return step_failed(process, output, "stdout", spec->output.path);
+    process->in_cgroup = host->cgroups.fd >= 0;
+    if (process->in_cgroup) {
+        process_leaf(process, leaf);
+        cgroup = cgroup_leaf_make(&host->cgroups, leaf);
+        if (cgroup < 0)
+            return step_failed(process, cgroup, "cgroup", leaf);
+    }
+    struct spawn_request request = {.spec = spec,
+                                    .environment = environment.variables,
+                                    .watchdog_pid = environment.watchdog_pid,
+                                    .input = host->null,
+                                    .output = output,
+                                    .cgroup = cgroup};
+    r = spawn(&request, &spawned);
+    if (r < 0) {
+        if (process->in_cgroup)
+            cgroup_leaf_remove(&host->cgroups, leaf);
+        return step_failed(process, r, spawned.step, culprit(spec, spawned.step));
+    }
+    return adopt(process, &spawned);
+}
+
+static struct process *process_for(struct host *host, struct child *child)
+{
+    struct process *process = child->host;
+
+    if (!process) {
+        process = calloc(1, sizeof(*process));
+        if (!process)
+            return NULL;
+        *process = (struct process){.host = host, .child = child, .pidfd = -1};
+        child->host = process;
+    }
+    return process;
+}
+
+static void start_child(void *userdata, struct child *child, struct attempt_id id)
+{
+    struct host *host = userdata;
+    struct process *process = process_for(host, child);
+
+    if (!process) {
+        if (host->n_lost < HOST_LOST_MAX)
+            host->lost[host->n_lost++] = id;
+        sd_event_source_set_enabled(host->settle_source, SD_EVENT_ONESHOT);
+        return;
+    }
+    process->id = id;
+    process->result_error = 0;
+    process->aborted = false;
+    spawn_process(process);
+    queue_result(process);
+}
+
+static void deliver(struct host *host, struct process *process)
+{
+    struct attempt_id id = process->id;
+
+    if (process->result_error == 0)
+        core_spawned(host->core, id, (uint32_t)process->main_pid);
+    else
+        core_spawn_failed(host->core, id, process->result_error, process->result_reason);
+}
+
+void host_settle(struct host *host)
+{
+    struct process *process;
+
+    while (host->n_lost > 0)
+        core_spawn_failed(host->core, host->lost[--host->n_lost], ENOMEM, "out of memory");
+    while ((process = host->results)) {
+        host->results = process->next_result;
+        if (!host->results)
+            host->results_tail = &host->results;
+        process->result_waits = false;
+        deliver(host, process);
+    }
+}
+
+static int settle(sd_event_source *source, void *userdata)
+{
+    (void)source;
+    host_settle(userdata);
+    return 0;
+}
+
+/* ---- stop ------------------------------------------------------------------------------------ */
+
+static struct process *process_running(struct child *child, struct attempt_id id)
+{
+    struct process *process = child->host;
+
+    if (!process || process->state == PROCESS_IDLE || process->id.attempt != id.attempt)
+        return NULL;
+    return process;
+}
+
+static int kill_child(void *userdata, struct child *child, struct attempt_id id, int signal,
+                      bool whole)
+{
+    struct process *process = process_running(child, id);
+
+    (void)userdata;
+    if (!process || process->state != PROCESS_RUNNING)
+        return -ESRCH;
+    if (whole) {
+        process_signal_all(process, signal);
+        return 0;
+    }
+    return syscall(SYS_pidfd_send_signal, process->pidfd, signal, NULL, 0) < 0 ? -errno : 0;
+}
+
+static void cancel_child(void *userdata, struct child *child, struct attempt_id id)
+{
+    const struct process_spec *spec = &child->config->declaration.process;
+
+    kill_child(userdata, child, id, spec->stop_signal, spec->kill_group);
+    if (spec->stop_signal != SIGKILL && spec->stop_signal != SIGCONT)
+        kill_child(userdata, child, id, SIGCONT, spec->kill_group); /* a stopped one can not obey */
+}
+
+static void abort_child(void *userdata, struct child *child, struct attempt_id id)
+{
+    struct process *process = process_running(child, id);
+
+    (void)userdata;
+    if (process)
+        process_abort(process);
+}
+
+static void process_free(struct process *process)
+{
+    if (process->state == PROCESS_RUNNING)
+        process_unlink(process->host, process);
+    sd_event_source_disable_unref(process->exit_source);
+    sd_event_source_disable_unref(process->drain_source);
+    if (process->pidfd >= 0)
+        close(process->pidfd);
+    output_free(process->output);
+    free(process);
+}
+
+static void forget_child(void *userdata, struct child *child)
+{
+    (void)userdata;
+    if (child->host)
+        process_free(child->host);
+    child->host = NULL;
+}
+
+/* ---- clock, memory, timer -------------------------------------------------------------------- */
+
+static uint64_t read_clock(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint64_t monotonic(void *userdata)
+{
+    (void)userdata;
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+static uint64_t realtime(void *userdata)
+{
+    (void)userdata;
+    return read_clock(CLOCK_REALTIME);
+}
+
+static void *allocate(void *userdata, size_t size)
+{
+    (void)userdata;
+    return calloc(1, size);
+}
+
+static void release(void *userdata, void *memory)
+{
+    (void)userdata;
+    free(memory);
+}
+
+static int timer_due(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct host *host = userdata;
+
+    (void)source;
+    (void)usec;
+    core_timer(host->core);
+    host_settle(host);
+    return 0;
+}
+
+static void set_timer(void *userdata, uint64_t deadline_usec)
+{
+    struct host *host = userdata;
+
+    if (deadline_usec == 0) {
+        sd_event_source_set_enabled(host->timer, SD_EVENT_OFF);
+        return;
+    }
+    sd_event_source_set_time(host->timer, deadline_usec);
+    sd_event_source_set_enabled(host->timer, SD_EVENT_ONESHOT);
+}
+
+/* ---- what children say ----------------------------------------------------------------------- */
+
+static int whose(void *userdata, pid_t pid, struct attempt_id *id)
+{
+    return process_attempt_of(userdata, pid, id);
+}
+
+static bool main_pid_is_its_own(struct host *host, pid_t pid, struct attempt_id id)
+{
+    struct attempt_id owner;
+
+    return process_attempt_of(host, pid, &owner) == 0 && owner.slot == id.slot &&
+           owner.serial == id.serial && owner.attempt == id.attempt;
+}
+
+static void message_came(void *userdata, struct attempt_id id, const struct notify_message *message)
+{
+    struct host *host = userdata;
+    struct notify_message checked = *message;
+    struct child *child = core_child_of(host->core, id);
+    struct process *process = child ? child->host : NULL;
+
+    host->counters.notify_messages++;
+    if (checked.flags & NOTIFY_MAIN_PID) {
+        if (process && process->state == PROCESS_RUNNING && process->id.attempt == id.attempt &&
+            main_pid_is_its_own(host, (pid_t)checked.main_pid, id)) {
+            process_change_main(process, (pid_t)checked.main_pid);
+        } else {
+            checked.flags &= ~(unsigned)NOTIFY_MAIN_PID;
+            host->counters.notify_refused++;
+        }
+    }
+    if (checked.flags)
+        core_notify(host->core, id, &checked);
+    host_settle(host);
+}
+
+/*
+ * A stranger's message changes nothing. One that names an attempt which is over is worth a line in
+ * that child's record: something of it is still alive outside. Only root and the child's own user
+ * are believed that much.
+ */
+static void message_refused(void *userdata, pid_t pid, uid_t uid,
+                            const struct notify_message *message)
+{
+    struct host *host = userdata;
+    struct attempt_id id;
+
+    host->counters.notify_refused++;
+    if (pid <= 0 || (uid != 0 && uid != geteuid()) || orphan_claims(pid, host->core, &id) < 0)
+        return;
+    struct child *child = core_child_of(host->core, id);
+    if (child && child_attempt(child) != id.attempt && id.attempt <= child->attempts)
+        core_notify(host->core, id, message);
+}
+
+/* ---- the host -------------------------------------------------------------------------------- */
+
+static int child_signal(sd_event_source *source, const struct signalfd_siginfo *info,
+                        void *userdata)
+{
+    struct host *host = userdata;
+
+    (void)source;
+    (void)info;
+    orphans_reap(host);
+    process_drain_more(host);
+    return 0;
+}
+
+static int add_sources(struct host *host)
+{
+    int r = sd_event_add_signal(host->event, &host->child_source, SIGCHLD, child_signal, host);
+    if (r >= 0)
+        r = sd_event_add_time(host->event, &host->timer, CLOCK_MONOTONIC, UINT64_MAX, 1, timer_due,
+                              host);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(host->timer, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_add_defer(host->event, &host->settle_source, settle, host);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(host->settle_source, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_source_set_priority(host->settle_source, SD_EVENT_PRIORITY_NORMAL - 30);
+    return r;
+}
+
+static int open_notify(struct host *host, const char *directory)
+{
+    struct notify_handler handler = {
+        .userdata = host, .attempt_of = whose, .message = message_came, .refused = message_refused};
+
+    if (asprintf(&host->notify_path, "%s/notify", directory) < 0)
+        return -ENOMEM;
+    return notify_socket_open(host->event, host->notify_path, &handler, &host->notify);
+}
+
+int host_new(sd_event *event, const struct host_settings *settings, struct host **host)
+{
+    struct host *fresh = calloc(1, sizeof(*fresh));
+    if (!fresh)
+        return -ENOMEM;
+
+    fresh->event = sd_event_ref(event);
+    fresh->cgroups.fd = -1;
+    fresh->results_tail = &fresh->results;
+    fresh->by_pid_size = 256;
+    fresh->by_pid = calloc(fresh->by_pid_size, sizeof(*fresh->by_pid));
+    fresh->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int r = fresh->by_pid && fresh->null >= 0 ? 0 : -ENOMEM;
+    if (r == 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+        r = -errno;
+    if (r == 0)
+        r = add_sources(fresh);
+    if (r >= 0)
+        r = open_notify(fresh, settings->runtime_directory);
+    if (r >= 0 && settings->use_cgroups)
+        cgroup_base_open(&fresh->cgroups, settings->instance);
+    if (r < 0) {
+        host_free(fresh);
+        return r;
+    }
+    *host = fresh;
+    return 0;
+}
+
+void host_free(struct host *host)
+{
+    if (!host)
+        return;
+    for (struct child *child = host->core ? core_first(host->core) : NULL; child;
+         child = core_next(child))
+        forget_child(host, child);
+    cgroup_base_close(&host->cgroups);
+    notify_socket_close(host->notify);
+    sd_event_source_disable_unref(host->child_source);
+    sd_event_source_disable_unref(host->timer);
+    sd_event_source_disable_unref(host->settle_source);
+    sd_event_source_disable_unref(host->retry_source);
+    if (host->null >= 0)
+        close(host->null);
+    free(host->notify_path);
+    free(host->by_pid);
+    sd_event_unref(host->event);
+    free(host);
+}
+
+void host_ports(struct host *host, struct core_ports *ports)
+{
+    ports->userdata = host;
+    ports->monotonic = monotonic;
+    ports->realtime = realtime;
+    ports->allocate = allocate;
+    ports->release = release;
+    ports->start = start_child;
+    ports->cancel = cancel_child;
+    ports->abort = abort_child;
+    ports->kill = kill_child;
+    ports->forget = forget_child;
+    ports->set_timer = set_timer;
+}
+
+void host_attach(struct host *host, struct core *core)
+{
+    host->core = core;
+}
+
+bool host_has_cgroups(const struct host *host)
+{
+    return host->cgroups.fd >= 0;
+}
+
+const struct host_counters *host_counters(const struct host *host)
+{
+    return &host->counters;
+}
+
+void host_spare(struct host *host, pid_t pid)
+{
+    host->spared = pid;
+}
+
+int host_find_pid(struct host *host, pid_t pid, struct attempt_id *id)
+{
+    if (kill(pid, 0) < 0 && errno == ESRCH)
+        return -ESRCH;
+    return process_attempt_of(host, pid, id);
+}
+
+/* Without an accounting cgroup: what /proc says of the main process. */
+static void usage_of_main(pid_t pid, uint64_t *cpu_nsec, uint64_t *memory_bytes)
+{
+    char path[64];
+    unsigned long user = 0, system = 0, pages = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return;
+    if (fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+               &system) == 2)
+        *cpu_nsec = (user + system) * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
+    fclose(file);
+
+    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+    file = fopen(path, "re");
+    if (!file)
+        return;
+    if (fscanf(file, "%*u %lu", &pages) == 1)
+        *memory_bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    fclose(file);
+}
+
+void host_usage(struct host *host, const struct child *child, uint64_t *cpu_nsec,
+                uint64_t *memory_bytes)
+{
+    const struct process *process = child->host;
+    char leaf[CGROUP_LEAF_MAX];
+
+    *cpu_nsec = *memory_bytes = 0;
+    if (!process || process->state == PROCESS_IDLE)
+        return;
+    if (process->in_cgroup) {
+        process_leaf(process, leaf);
+        cgroup_leaf_usage(&host->cgroups, leaf, cpu_nsec, memory_bytes);
+    }
+    if (*cpu_nsec == 0 || *memory_bytes == 0) {
+        uint64_t cpu = 0, memory = 0;
+        usage_of_main(process->main_pid, &cpu, &memory);
+        *cpu_nsec = *cpu_nsec > 0 ? *cpu_nsec : cpu;
+        *memory_bytes = *memory_bytes > 0 ? *memory_bytes : memory;
+    }
+}

@@ -1,0 +1,57 @@
+/*
+ * Host: Linux behind the core's ports. Starts processes, signals them, finds out how they ended and
+ * when the last of them is gone, keeps the clock and the one timer, and listens on the notify
+ * socket.
+ *
+ * An attempt is complete when its main process has been reaped and no other process of it is left:
+ * leftovers are killed. With cgroups that is what the kernel says of the attempt's leaf; without,
+ * the process group and the orphans that the subreaper has inherited.
+ */
+#pragma once
+
+#include "cgroup.h"
+#include "core.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+struct host;
+
+struct host_settings {
+    const char *runtime_directory; /* exists; the notify socket lies in it */
+    const char *instance;          /* tells instances of proctord apart */
+    bool use_cgroups;
+};
+
+/* Counters that say what was refused, for metrics. */
+struct host_counters {
+    uint64_t notify_refused;
+    uint64_t notify_messages;
+    uint64_t orphans_reaped;
+    uint64_t leftovers_killed;
+};
+
+/* Returns 0 or a negative errno. Without a writable cgroup2 it goes on without cgroups. */
+int host_new(sd_event *event, const struct host_settings *settings, struct host **host);
+void host_free(struct host *host);
+
+/* Fills in the clock, memory and executor ports; the sink stays the caller's. */
+void host_ports(struct host *host, struct core_ports *ports);
+void host_attach(struct host *host, struct core *core);
+
+/* Hands the core what its own calls have found out since (spawn results). */
+void host_settle(struct host *host);
+
+bool host_has_cgroups(const struct host *host);
+const struct host_counters *host_counters(const struct host *host);
+
+/* The child whose process this is, grandchildren too. Returns 0, -ENOENT or -ESRCH. */
+int host_find_pid(struct host *host, pid_t pid, struct attempt_id *id);
+
+/* CPU time and memory of a child's processes, 0 where there are none or no account is kept. */
+void host_usage(struct host *host, const struct child *child, uint64_t *cpu_nsec,
+                uint64_t *memory_bytes);
+
+/* Leaves a process of proctord's own (its bus) alone when orphans are reaped. */
+void host_spare(struct host *host, pid_t pid);

@@ -1,0 +1,275 @@
+#include "notify.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#ifndef SO_PASSPIDFD
+#define SO_PASSPIDFD 76
+#endif
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 0x04
+#endif
+
+#define DATAGRAM_MAX    4096
+#define DRAIN_MAX       256 /* datagrams in one go: a flood must not keep us from everything else */
+#define DESCRIPTORS_MAX 253
+
+struct notify_socket {
+    struct notify_handler handler;
+    int fd;
+    char *path;
+    sd_event_source *source;
+};
+
+struct sender {
+    pid_t pid; /* 0: no credentials */
+    uid_t uid;
+    int pidfd; /* -1: the kernel gives none */
+};
+
+static bool value_of(const char *line, const char *key, const char **value)
+{
+    size_t length = strlen(key);
+    if (strncmp(line, key, length) != 0)
+        return false;
+    *value = line + length;
+    return true;
+}
+
+static bool number_of(const char *line, const char *key, uint64_t *number)
+{
+    const char *value;
+    char *end;
+
+    if (!value_of(line, key, &value) || *value < '0' || *value > '9')
+        return false;
+    errno = 0;
+    *number = strtoull(value, &end, 10);
+    return errno == 0 && *end == '\0';
+}
+
+static void parse_line(const char *line, struct notify_message *message)
+{
+    const char *value;
+    uint64_t number;
+
+    if (strcmp(line, "READY=1") == 0)
+        message->flags |= NOTIFY_READY;
+    else if (strcmp(line, "READY=0") == 0)
+        message->flags |= NOTIFY_NOT_READY;
+    else if (strcmp(line, "WATCHDOG=1") == 0)
+        message->flags |= NOTIFY_HEARTBEAT;
+    else if (strcmp(line, "WATCHDOG=trigger") == 0)
+        message->flags |= NOTIFY_TRIGGER;
+    else if (strcmp(line, "STOPPING=1") == 0)
+        message->flags |= NOTIFY_STOPPING;
+    else if (strcmp(line, "RELOADING=1") == 0)
+        message->flags |= NOTIFY_RELOADING;
+    else if (value_of(line, "STATUS=", &value)) {
+        message->flags |= NOTIFY_STATUS;
+        message->status = value;
+    } else if (number_of(line, "ERRNO=", &number) && number < 4096) {
+        message->flags |= NOTIFY_ERRNO;
+        message->error = (int)number;
+    } else if (number_of(line, "EXTEND_TIMEOUT_USEC=", &number)) {
+        message->flags |= NOTIFY_EXTEND_TIMEOUT;
+        message->extend_usec = number;
+    } else if (number_of(line, "MAINPID=", &number) && number > 1 && number <= INT32_MAX) {
+        message->flags |= NOTIFY_MAIN_PID;
+        message->main_pid = (uint32_t)number;
+    }
+}
+
+/* STATUS= goes out over D-Bus, which knows UTF-8 only. */
+static void make_printable(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 && *text != '\n')
+            *text = ' ';
+        else if ((unsigned char)*text >= 0x80) {
+            unsigned char c = (unsigned char)*text;
+            int more = c >= 0xF0 && c < 0xF5 ? 3 : c >= 0xE0 ? 2 : c >= 0xC2 ? 1 : 0;
+            bool valid = more > 0 && c < 0xF5;
+            for (int i = 1; valid && i <= more; i++)
+                valid = ((unsigned char)text[i] & 0xC0) == 0x80;
+            if (valid && ((c == 0xE0 && (unsigned char)text[1] < 0xA0) ||
+                          (c == 0xED && (unsigned char)text[1] > 0x9F) ||
+                          (c == 0xF0 && (unsigned char)text[1] < 0x90) ||
+                          (c == 0xF4 && (unsigned char)text[1] > 0x8F)))
+                valid = false;
+            if (valid)
+                text += more;
+            else
+                *text = '?';
+        }
+}
+
+void notify_parse(char *text, struct notify_message *message)
+{
+    char *rest = text;
+
+    *message = (struct notify_message){};
+    make_printable(text);
+    for (char *line; (line = strsep(&rest, "\n"));)
+        parse_line(line, message);
+}
+
+static void take_control(struct msghdr *header, struct sender *sender)
+{
+    *sender = (struct sender){.pidfd = -1};
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+        if (c->cmsg_level != SOL_SOCKET)
+            continue;
+        if (c->cmsg_type == SCM_CREDENTIALS) {
+            struct ucred credentials;
+            memcpy(&credentials, CMSG_DATA(c), sizeof(credentials));
+            sender->pid = credentials.pid;
+            sender->uid = credentials.uid;
+        } else if (c->cmsg_type == SCM_PIDFD) {
+            memcpy(&sender->pidfd, CMSG_DATA(c), sizeof(int));
+        } else if (c->cmsg_type == SCM_RIGHTS) {
+            /* FDSTORE=1 and the like: nobody keeps them, so nobody may pile them up. */
+            size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+            for (size_t i = 0; i < count; i++) {
+                int fd;
+                memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+                close(fd);
+            }
+        }
+    }
+}
+
+/* A process that has ended and been reaped can have left its PID to a stranger. A zombie has not:
+ * its pidfd is readable, but it still answers a signal. */
+static bool still_there(const struct sender *sender)
+{
+
+    if (sender->pidfd < 0)
+        return true; /* the kernel can not tell */
+    return syscall(SYS_pidfd_send_signal, sender->pidfd, 0, NULL, 0) == 0 || errno == EPERM;
+}
+
+static void handle(struct notify_socket *socket, char *text, const struct sender *sender)
+{
+    struct notify_message message;
+    struct attempt_id id;
+
+    notify_parse(text, &message);
+    int r = sender->pid > 0 ? socket->handler.attempt_of(socket->handler.userdata, sender->pid, &id)
+                            : -EPERM;
+    if (r >= 0 && !still_there(sender))
+        r = -ESRCH;
+    if (r < 0)
+        socket->handler.refused(socket->handler.userdata, sender->pid, sender->uid, &message);
+    else
+        socket->handler.message(socket->handler.userdata, id, &message);
+}
+
+static bool receive(struct notify_socket *socket)
+{
+    char text[DATAGRAM_MAX + 1];
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int)) +
+                   CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
+    } control;
+    struct iovec part = {.iov_base = text, .iov_len = DATAGRAM_MAX};
+    struct msghdr header = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = &control,
+                            .msg_controllen = sizeof(control)};
+    struct sender sender;
+
+    ssize_t n = recvmsg(socket->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n < 0)
+        return errno == EINTR;
+    take_control(&header, &sender);
+    text[n] = '\0';
+    if (!(header.msg_flags & MSG_TRUNC) && memchr(text, '\0', (size_t)n) == NULL)
+        handle(socket, text, &sender);
+    if (sender.pidfd >= 0)
+        close(sender.pidfd);
+    return true;
+}
+
+void notify_socket_drain(struct notify_socket *socket)
+{
+    for (int i = 0; i < DRAIN_MAX && receive(socket); i++)
+        ;
+}
+
+static int readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    (void)source;
+    (void)fd;
+    (void)events;
+    notify_socket_drain(userdata);
+    return 0;
+}
+
+static int bind_socket(struct notify_socket *notify, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int on = 1, size = 8 << 20;
+
+    if (strlen(path) >= sizeof(address.sun_path))
+        return -ENAMETOOLONG;
+    strcpy(address.sun_path, path);
+    notify->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (notify->fd < 0)
+        return -errno;
+    unlink(path);
+    mode_t mask = umask(0111);
+    int r = bind(notify->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+    umask(mask);
+    if (r < 0)
+        return r;
+    if (setsockopt(notify->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+        return -errno;
+    setsockopt(notify->fd, SOL_SOCKET, SO_PASSPIDFD, &on, sizeof(on)); /* Linux 6.5 */
+    if (setsockopt(notify->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+        setsockopt(notify->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    return 0;
+}
+
+int notify_socket_open(sd_event *event, const char *path, const struct notify_handler *handler,
+                       struct notify_socket **socket)
+{
+    struct notify_socket *fresh = calloc(1, sizeof(*fresh));
+    if (!fresh)
+        return -ENOMEM;
+
+    fresh->handler = *handler;
+    fresh->fd = -1;
+    fresh->path = strdup(path);
+    int r = fresh->path ? bind_socket(fresh, path) : -ENOMEM;
+    if (r >= 0)
+        r = sd_event_add_io(event, &fresh->source, fresh->fd, EPOLLIN, readable, fresh);
+    if (r >= 0)
+        r = sd_event_source_set_priority(fresh->source, SD_EVENT_PRIORITY_NORMAL - 20);
+    if (r < 0) {
+        notify_socket_close(fresh);
+        return r;
+    }
+    *socket = fresh;
+    return 0;
+}
+
+void notify_socket_close(struct notify_socket *socket)
+{
+    if (!socket)
+        return;
+    sd_event_source_disable_unref(socket->source);
+    if (socket->fd >= 0)
+        close(socket->fd);
+    if (socket->path)
+        unlink(socket->path);
+    free(socket->path);
+    free(socket);
+}

@@ -1,0 +1,38 @@
+/*
+ * Notify socket: what children say with sd_notify(3), and who says it.
+ *
+ * One datagram socket for all. A datagram counts only by its kernel credentials: the sender must be
+ * a process of an attempt (see process_attempt_of() in process.h), and where the kernel passes a
+ * pidfd along, the process must still be the one that sent it. Everything else is refused and
+ * counted.
+ */
+#pragma once
+
+#include "core.h"
+
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+struct notify_socket;
+
+struct notify_handler {
+    void *userdata;
+    /* Whose process it is: 0 with the id, or a negative errno. */
+    int (*attempt_of)(void *userdata, pid_t pid, struct attempt_id *id);
+    /* A message of that attempt. main_pid, where given, has not been checked yet. */
+    void (*message)(void *userdata, struct attempt_id id, const struct notify_message *message);
+    /* A message from nobody's process. */
+    void (*refused)(void *userdata, pid_t pid, uid_t uid, const struct notify_message *message);
+};
+
+/* Binds the socket at path. Returns 0 or a negative errno. */
+int notify_socket_open(sd_event *event, const char *path, const struct notify_handler *handler,
+                       struct notify_socket **socket);
+void notify_socket_close(struct notify_socket *socket);
+
+/* Handles what has arrived. Called before an exit is looked at: the last message of a process
+ * comes before its end. */
+void notify_socket_drain(struct notify_socket *socket);
+
+/* Parses a datagram in place (it is cut into lines). Exposed for fuzzing. */
+void notify_parse(char *text, struct notify_message *message);

@@ -1,0 +1,134 @@
+/*
+ * Orphans: proctord is a subreaper (or PID 1), so whoever loses its parent comes to us. Zombies are
+ * reaped; one that belonged to an attempt (a double fork) is found by the identity that the attempt
+ * was given in its environment, and killed with it.
+ */
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ENVIRONMENT_LIMIT (128 * 1024)
+
+static const char *variable(const char *block, size_t size, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (const char *at = block; at < block + size; at += strlen(at) + 1)
+        if (strncmp(at, name, length) == 0 && at[length] == '=')
+            return at + length + 1;
+    return NULL;
+}
+
+static char *read_environment(pid_t pid, size_t *size)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char *block = fd >= 0 ? malloc(ENVIRONMENT_LIMIT + 1) : NULL;
+    size_t used = 0;
+    for (ssize_t n = 1; block && n > 0 && used < ENVIRONMENT_LIMIT; used += (size_t)n) {
+        n = read(fd, block + used, ENVIRONMENT_LIMIT - used);
+        if (n < 0)
+            n = 0;
+    }
+    if (fd >= 0)
+        close(fd);
+    if (block)
+        block[used] = '\0';
+    *size = used;
+    return block;
+}
+
+/*
+ * The attempt that a process says it belongs to. Only a claim: enough to decide about one of our
+ * own orphans, or to record a report as stale; never to count one.
+ */
+int orphan_claims(pid_t pid, const struct core *core, struct attempt_id *id)
+{
+    size_t size;
+    char *block = read_environment(pid, &size);
+    int r = -ENOENT;
+
+    if (!block)
+        return -ESRCH;
+    const char *name = variable(block, size, "PROCTOR_CHILD");
+    const char *generation = variable(block, size, "PROCTOR_GENERATION");
+    const char *attempt = variable(block, size, "PROCTOR_ATTEMPT");
+    const struct child *child = name && generation && attempt ? core_find(core, name) : NULL;
+    if (child) {
+        *id = (struct attempt_id){.slot = child->slot,
+                                  .serial = child->serial,
+                                  .generation = strtoull(generation, NULL, 10),
+                                  .attempt = strtoull(attempt, NULL, 10)};
+        r = 0;
+    }
+    free(block);
+    return r;
+}
+
+static void kill_exactly(pid_t pid)
+{
+    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+    if (pidfd < 0) {
+        kill(pid, SIGKILL); /* our own child, not reaped yet: its PID can not be anybody else's */
+        return;
+    }
+    syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    close(pidfd);
+}
+
+/* Kills those of our children that no attempt is led by and that name this attempt. Returns how
+ * many there were. */
+size_t orphans_kill(struct host *host, const struct process *process)
+{
+    char path[64];
+    size_t count = 0;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)gettid());
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    for (int pid; fscanf(file, "%d", &pid) == 1;) {
+        struct attempt_id id;
+        if (pid == host->spared || process_of_pid(host, pid) ||
+            orphan_claims(pid, host->core, &id) < 0)
+            continue;
+        if (id.slot != process->id.slot || id.serial != process->id.serial ||
+            id.attempt != process->id.attempt)
+            continue;
+        kill_exactly(pid);
+        count++;
+    }
+    fclose(file);
+    host->counters.leftovers_killed += count;
+    return count;
+}
+
+void orphans_reap(struct host *host)
+{
+    for (;;) {
+        siginfo_t info = {};
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+            return;
+        struct process *process = process_of_pid(host, info.si_pid);
+        if (process && process->state == PROCESS_RUNNING) {
+            process_main_exited(process);
+            continue;
+        }
+        if (info.si_pid == host->spared)
+            return; /* its owner collects it */
+        waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
+        host->counters.orphans_reaped++;
+    }
+}

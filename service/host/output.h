@@ -1,0 +1,26 @@
+/*
+ * Output: where a child's stdout and stderr go.
+ *
+ * journal: a stream of its own to journald, with the child's id as identifier; where there is no
+ * journald, as inherit. file: a pipe that proctord reads and writes to the file, so that it can
+ * rotate by size without losing a line; the pipe stays over the child's attempts, and a child that
+ * writes faster than the disk waits. inherit: proctord's own. null: nowhere.
+ */
+#pragma once
+
+#include "process_spec.h"
+
+#include <systemd/sd-event.h>
+
+struct output;
+
+/* Returns 0 or a negative errno (the folder of the file is missing, ...). */
+int output_new(sd_event *event, const struct process_output *settings, const char *child_id,
+               struct output **output);
+void output_free(struct output *output);
+
+/* A descriptor for one attempt, to be closed by the caller, or a negative errno. */
+int output_open(struct output *output);
+
+/* Takes what is in the pipe now, so that the last words of an attempt are in the file. */
+void output_drain(struct output *output);

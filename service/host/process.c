@@ -1,0 +1,302 @@
+#include "process.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define RETRY_USEC 20000 /* how often a process group that does not end is looked at */
+
+/* ---- completion ------------------------------------------------------------------------------ */
+
+static void complete(struct process *process)
+{
+    struct host *host = process->host;
+    struct attempt_id id = process->id;
+    struct completion completion = process->completion;
+
+    process->drain_source = sd_event_source_disable_unref(process->drain_source);
+    for (struct process **link = &host->draining; *link; link = &(*link)->next_draining)
+        if (*link == process) {
+            *link = process->next_draining;
+            break;
+        }
+    process->state = PROCESS_IDLE;
+    output_drain(process->output);
+    core_completed(host->core, id, &completion);
+    host_settle(host);
+}
+
+/* Whether a leftover of the leader's group is still there; zombies of ours are reaped first. */
+static bool group_is_empty(struct process *process)
+{
+    orphans_reap(process->host);
+    return kill(-process->leader, 0) < 0 && errno == ESRCH;
+}
+
+static bool leaf_is_gone(struct process *process)
+{
+    char leaf[CGROUP_LEAF_MAX];
+
+    process_leaf(process, leaf);
+    int r = cgroup_leaf_remove(&process->host->cgroups, leaf);
+    process->completion.cgroup = r == 0 ? RESOURCE_CLEANED : RESOURCE_FAILED;
+    return r != -EBUSY;
+}
+
+static bool nobody_is_left(struct process *process)
+{
+    if (process->in_cgroup)
+        return leaf_is_gone(process);
+    kill(-process->leader, SIGKILL);
+    size_t orphans = orphans_kill(process->host, process);
+    return group_is_empty(process) && orphans == 0;
+}
+
+static int population_changed(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct process *process = userdata;
+    char text[256];
+
+    (void)source;
+    (void)events;
+    /* Reading clears the condition. */
+    if (pread(fd, text, sizeof(text), 0) < 0 || !leaf_is_gone(process))
+        return 0;
+    complete(process);
+    return 0;
+}
+
+static int watch_leaf(struct process *process)
+{
+    char leaf[CGROUP_LEAF_MAX];
+
+    process_leaf(process, leaf);
+    cgroup_leaf_kill(&process->host->cgroups, leaf);
+    process->host->counters.leftovers_killed++;
+    int fd = cgroup_leaf_watch(&process->host->cgroups, leaf);
+    if (fd < 0)
+        return fd;
+    int r = sd_event_add_io(process->host->event, &process->drain_source, fd, EPOLLPRI,
+                            population_changed, process);
+    if (r < 0) {
+        close(fd);
+        return r;
+    }
+    sd_event_source_set_io_fd_own(process->drain_source, true);
+    return 0;
+}
+
+static int retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source;
+    (void)usec;
+    process_drain_more(userdata);
+    return 0;
+}
+
+static void arm_retry(struct host *host)
+{
+    uint64_t at;
+
+    sd_event_now(host->event, CLOCK_MONOTONIC, &at);
+    at += RETRY_USEC;
+    if (!host->retry_source) {
+        sd_event_add_time(host->event, &host->retry_source, CLOCK_MONOTONIC, at, 1000, retry, host);
+        return;
+    }
+    sd_event_source_set_time(host->retry_source, at);
+    sd_event_source_set_enabled(host->retry_source, SD_EVENT_ONESHOT);
+}
+
+/* Looks again at those that are draining, after an orphan was reaped or a moment has passed. */
+void process_drain_more(struct host *host)
+{
+    struct process *next;
+
+    for (struct process *process = host->draining; process; process = next) {
+        next = process->next_draining;
+        if (nobody_is_left(process)) {
+            complete(process);
+            next = host->draining; /* the core may have started and ended others meanwhile */
+            if (!next)
+                break;
+        }
+    }
+    if (host->draining)
+        arm_retry(host);
+}
+
+static void begin_draining(struct process *process)
+{
+    struct host *host = process->host;
+
+    process->state = PROCESS_DRAINING;
+    if (nobody_is_left(process)) {
+        complete(process);
+        return;
+    }
+    if (process->in_cgroup && watch_leaf(process) == 0) {
+        /* The last one may have gone between the two looks. */
+        if (leaf_is_gone(process))
+            complete(process);
+        return;
+    }
+    process->next_draining = host->draining;
+    host->draining = process;
+    arm_retry(host);
+}
+
+static void note_exit(struct process *process, const siginfo_t *info)
+{
+    char leaf[CGROUP_LEAF_MAX];
+    struct completion *completion = &process->completion;
+
+    *completion = (struct completion){.cgroup = RESOURCE_NOT_OWNED};
+    if (info->si_code == CLD_EXITED) {
+        completion->code = info->si_status;
+        return;
+    }
+    completion->by_signal = true;
+    completion->signal = info->si_status;
+    completion->core_dumped = info->si_code == CLD_DUMPED;
+    if (process->in_cgroup && completion->signal == SIGKILL && !process->aborted) {
+        process_leaf(process, leaf);
+        completion->oom_killed = cgroup_leaf_oom(&process->host->cgroups, leaf);
+    }
+}
+
+void process_main_exited(struct process *process)
+{
+    struct host *host = process->host;
+    siginfo_t info = {};
+
+    /* Its last words count before its end does. */
+    notify_socket_drain(host->notify);
+    if (process->state != PROCESS_RUNNING)
+        return;
+    int r = waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG);
+    if (r == 0 && info.si_pid == 0)
+        return; /* not ended, after all: MAINPID= named another */
+    if (r < 0)
+        info = (siginfo_t){.si_code = CLD_EXITED}; /* not ours to wait for: how is not known */
+
+    process_unlink(host, process);
+    process->exit_source = sd_event_source_disable_unref(process->exit_source);
+    close(process->pidfd);
+    process->pidfd = -1;
+    note_exit(process, &info);
+    begin_draining(process);
+}
+
+/* ---- signals --------------------------------------------------------------------------------- */
+
+void process_signal_all(struct process *process, int signal)
+{
+    char leaf[CGROUP_LEAF_MAX];
+
+    if (process->state != PROCESS_RUNNING)
+        return;
+    if (process->in_cgroup) {
+        syscall(SYS_pidfd_send_signal, process->pidfd, signal, NULL, 0);
+        process_leaf(process, leaf);
+        cgroup_leaf_signal(&process->host->cgroups, leaf, signal, process->main_pid);
+        return;
+    }
+    kill(-process->leader, signal);
+    if (process->main_pid != process->leader)
+        syscall(SYS_pidfd_send_signal, process->pidfd, signal, NULL, 0);
+}
+
+void process_abort(struct process *process)
+{
+    char leaf[CGROUP_LEAF_MAX];
+
+    process->aborted = true;
+    if (process->in_cgroup) {
+        process_leaf(process, leaf);
+        cgroup_leaf_kill(&process->host->cgroups, leaf);
+    } else {
+        kill(-process->leader, SIGKILL);
+    }
+    if (process->state == PROCESS_RUNNING)
+        syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0);
+    orphans_kill(process->host, process);
+}
+
+/* ---- who is whose ---------------------------------------------------------------------------- */
+
+/* A child that re-executes itself under a new PID goes on being the child. */
+void process_change_main(struct process *process, pid_t pid)
+{
+    struct host *host = process->host;
+
+    if (pid == process->main_pid)
+        return;
+    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (pidfd < 0)
+        return;
+    process_unlink(host, process);
+    process->exit_source = sd_event_source_disable_unref(process->exit_source);
+    close(process->pidfd);
+    process->pidfd = pidfd;
+    process->main_pid = pid;
+    process_link(host, process);
+    process_watch(process);
+}
+
+static pid_t parent_of(pid_t pid)
+{
+    char path[64], text[512];
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    size_t n = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    text[n] = '\0';
+    const char *end = strrchr(text, ')');
+    int parent = 0;
+    if (!end || sscanf(end + 1, " %*c %d", &parent) != 1)
+        return 0;
+    return parent;
+}
+
+static int attempt_by_tree(struct host *host, pid_t pid, struct attempt_id *id)
+{
+    pid_t self = getpid();
+
+    for (pid_t at = pid, depth = 0; at > 1 && depth < 256; depth++) {
+        struct process *process = process_of_pid(host, at);
+        if (process) {
+            *id = process->id;
+            return 0;
+        }
+        pid_t parent = parent_of(at);
+        if (parent == self) /* one of our orphans: it can only say itself where it came from */
+            return orphan_claims(at, host->core, id);
+        if (parent == 0)
+            return -ESRCH;
+        at = parent;
+    }
+    return -ENOENT;
+}
+
+int process_attempt_of(struct host *host, pid_t pid, struct attempt_id *id)
+{
+    struct process *process = process_of_pid(host, pid);
+
+    if (process) {
+        *id = process->id;
+        return 0;
+    }
+    if (host->cgroups.fd >= 0)
+        return cgroup_attempt_of(&host->cgroups, pid, id);
+    return attempt_by_tree(host, pid, id);
+}

@@ -1,0 +1,85 @@
+/*
+ * Process: the running attempt of one child, as the kernel knows it.
+ *
+ *     running --main process reaped--> draining --nobody left--> idle (completion reported)
+ *
+ * While draining, whatever the main process left behind is killed.
+ */
+#pragma once
+
+#include "child.h"
+#include "host.h"
+#include "notify.h"
+#include "output.h"
+
+/* Starts that can fail at once without even the memory to say so one by one. */
+#define HOST_LOST_MAX 64
+
+enum process_state { PROCESS_IDLE, PROCESS_RUNNING, PROCESS_DRAINING };
+
+struct process {
+    struct host *host;
+    struct child *child;
+    enum process_state state;
+    struct attempt_id id;
+    pid_t leader;   /* of the process group and session */
+    pid_t main_pid; /* leader, unless MAINPID= named another */
+    int pidfd;      /* of main_pid */
+    sd_event_source *exit_source;
+    sd_event_source *drain_source;
+    bool in_cgroup;
+    bool aborted;
+    struct completion completion;
+    struct process *next_by_pid;
+    struct process *next_draining;
+
+    /* The answer to start(), until it is handed to the core. */
+    bool result_waits;
+    int result_error;
+    char result_reason[FAILURE_REASON_MAX];
+    struct process *next_result;
+
+    struct output *output;
+    const struct child_config *output_config; /* the declaration that it was opened for */
+};
+
+struct host {
+    sd_event *event;
+    struct core *core;
+    struct cgroup_base cgroups;
+    char *notify_path;
+    struct notify_socket *notify;
+    sd_event_source *child_source; /* SIGCHLD */
+    sd_event_source *timer;
+    sd_event_source *settle_source;
+    sd_event_source *retry_source; /* looks at draining process groups again */
+    struct process **by_pid;       /* hash of main_pid */
+    size_t by_pid_size, by_pid_count;
+    struct process *draining;
+    struct process *results, **results_tail;
+    struct attempt_id lost[HOST_LOST_MAX]; /* starts that failed for want of memory */
+    size_t n_lost;
+    int null;
+    pid_t spared;
+    struct host_counters counters;
+};
+
+/* executor.c */
+void process_link(struct host *host, struct process *process);
+void process_unlink(struct host *host, struct process *process);
+struct process *process_of_pid(const struct host *host, pid_t pid);
+void process_leaf(const struct process *process, char name[CGROUP_LEAF_MAX]);
+int process_watch(struct process *process);
+
+/* process.c */
+void process_main_exited(struct process *process);
+void process_drain_more(struct host *host);
+void process_signal_all(struct process *process, int signal);
+void process_abort(struct process *process);
+void process_change_main(struct process *process, pid_t pid);
+int process_attempt_of(struct host *host, pid_t pid, struct attempt_id *id);
+
+/* orphan.c: processes that have come to us because their parents died */
+void orphans_reap(struct host *host);
+size_t orphans_kill(struct host *host, const struct process *process);
+int orphan_claims(pid_t pid, const struct core *core, struct attempt_id *id);

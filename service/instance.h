@@ -1,0 +1,16 @@
+/*
+ * Instance: the folders of one proctord and the lock that keeps a second one out of them.
+ */
+#pragma once
+
+#include "error.h"
+
+/* Makes a folder and those above it. Returns 0 or a negative errno. */
+int instance_make_directory(const char *path, unsigned mode);
+
+/* Locks the state folder. Returns the descriptor that holds the lock, -EWOULDBLOCK when another
+ * proctord has it, or another negative errno; the error names the folder. */
+int instance_lock(const char *state_directory, struct error *error);
+
+/* A short name that is the same for the same state folder. */
+void instance_name(const char *state_directory, char name[16]);

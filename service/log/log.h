@@ -1,0 +1,22 @@
+/*
+ * Log: what proctord itself has to say, to journald where it was started by it, else to standard
+ * error. Events of weight are logged too: who reads only the log must see that a child was given
+ * up.
+ */
+#pragma once
+
+#include "event.h"
+
+#include <stdbool.h>
+
+enum log_target { LOG_TARGET_AUTO, LOG_TARGET_JOURNAL, LOG_TARGET_STDERR };
+
+/* level is one of syslog(3): messages that are less important are dropped. */
+void log_setup(enum log_target target, int level);
+
+/* "debug", "info", "notice", "warning", "err": 0 with the level, or -EINVAL. */
+int log_level_from_string(const char *word, int *level);
+
+void log_print(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void log_event(const struct event *event);

@@ -1,0 +1,359 @@
+/*
+ * proctord: wires the core, the host, the manifests and the bus together, and nothing else.
+ */
+#include "command_line.h"
+#include "host.h"
+#include "instance.h"
+#include "log.h"
+#include "manifest_set.h"
+#include "private_bus.h"
+#include "service.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+
+#define EXIT_POLICY_SHUTDOWN 10 /* a restart limit ended the tree */
+
+struct daemon {
+    struct command_line line;
+    sd_event *event;
+    struct host *host;
+    struct service *service;
+    struct core *core;
+    struct private_bus bus;
+    int lock;
+    bool ending;
+};
+
+/* ---- hooks of the service, sink of the core -------------------------------------------------- */
+
+static int find_pid(void *userdata, pid_t pid, struct attempt_id *id)
+{
+    struct daemon *daemon = userdata;
+    return host_find_pid(daemon->host, pid, id);
+}
+
+static void usage(void *userdata, const struct child *child, uint64_t *cpu_nsec,
+                  uint64_t *memory_bytes)
+{
+    struct daemon *daemon = userdata;
+    host_usage(daemon->host, child, cpu_nsec, memory_bytes);
+}
+
+static void settle(void *userdata)
+{
+    struct daemon *daemon = userdata;
+    host_settle(daemon->host);
+}
+
+static void counters(void *userdata, uint64_t *notify_messages, uint64_t *notify_refused,
+                     uint64_t *orphans_reaped, uint64_t *leftovers_killed)
+{
+    struct daemon *daemon = userdata;
+    const struct host_counters *c = host_counters(daemon->host);
+
+    *notify_messages = c->notify_messages;
+    *notify_refused = c->notify_refused;
+    *orphans_reaped = c->orphans_reaped;
+    *leftovers_killed = c->leftovers_killed;
+}
+
+static int reload(void *userdata, const char *requester, const char *reason, bool dry_run,
+                  struct manifest_changes *changes,
+                  void (*visit)(void *visit_data, const char *what, const char *id),
+                  void *visit_data, struct error *error)
+{
+    struct daemon *daemon = userdata;
+    struct manifest_set *set;
+    int r = manifest_set_load(daemon->line.manifests, daemon->line.n_manifests,
+                              daemon->line.default_manifests, &set, error);
+
+    if (r < 0)
+        return r;
+    r = manifest_set_reload(set, daemon->core, requester, reason, dry_run, changes, visit,
+                            visit_data, error);
+    manifest_set_free(set);
+    return r;
+}
+
+/* The core's ports belong to the host, but for the sink; its userdata is the host's. */
+static struct daemon *the_daemon;
+
+static void sink(void *userdata, const struct event *event)
+{
+    (void)userdata;
+    service_event(the_daemon->service, event);
+    log_event(event);
+}
+
+/* ---- signals --------------------------------------------------------------------------------- */
+
+static int end(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+    struct daemon *daemon = userdata;
+
+    (void)source;
+    (void)info;
+    if (daemon->ending) {
+        log_print(LOG_NOTICE, "told to end once more: aborting what is left");
+        core_hurry(daemon->core, "signal", "a second signal");
+    } else {
+        daemon->ending = true;
+        sd_notify(0, "STOPPING=1");
+        core_shutdown(daemon->core, "signal", "proctord was told to end");
+    }
+    host_settle(daemon->host);
+    return 0;
+}
+
+static int reload_by_signal(sd_event_source *source, const struct signalfd_siginfo *info,
+                            void *userdata)
+{
+    struct daemon *daemon = userdata;
+    struct manifest_changes changes;
+    struct error error = {};
+
+    (void)source;
+    (void)info;
+    sd_notify(0, "RELOADING=1");
+    int r = reload(daemon, "signal", "SIGHUP", false, &changes, NULL, NULL, &error);
+    host_settle(daemon->host);
+    if (r < 0)
+        log_print(LOG_ERR, "nothing was reloaded: %s", error.text);
+    else
+        log_print(LOG_NOTICE, "reloaded: %zu added, %zu changed, %zu removed, %zu unchanged",
+                  changes.added, changes.changed, changes.removed, changes.unchanged);
+    sd_notify(0, "READY=1");
+    return 0;
+}
+
+static void tree_is_down(void *userdata)
+{
+    struct daemon *daemon = userdata;
+    bool policy = core_shutdown_by_policy(daemon->core);
+
+    sd_event_exit(daemon->event, policy ? EXIT_POLICY_SHUTDOWN : 0);
+}
+
+static void block_signals(void)
+{
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_SETMASK, &set, NULL);
+}
+
+static int add_signals(struct daemon *daemon)
+{
+    int r = sd_event_add_signal(daemon->event, NULL, SIGTERM, end, daemon);
+    if (r >= 0)
+        r = sd_event_add_signal(daemon->event, NULL, SIGINT, end, daemon);
+    if (r >= 0)
+        r = sd_event_add_signal(daemon->event, NULL, SIGHUP, reload_by_signal, daemon);
+    return r;
+}
+
+/* ---- putting it together --------------------------------------------------------------------- */
+
+static int fail(const char *what, int r)
+{
+    fprintf(stderr, "proctord: %s: %s\n", what, strerror(-r));
+    return r;
+}
+
+static int check_only(const struct command_line *line)
+{
+    struct manifest_set *set;
+    struct error error = {};
+    int r = manifest_set_load(line->manifests, line->n_manifests, line->default_manifests, &set,
+                              &error);
+
+    if (r == 0) {
+        r = manifest_set_check(set, &error);
+        if (r == 0)
+            printf("%zu children, no mistake found\n", manifest_set_count(set));
+        manifest_set_free(set);
+    }
+    if (r < 0)
+        fprintf(stderr, "%s\n", error.text);
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Ten thousand children need ten thousand pidfds. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int prepare_folders(struct daemon *daemon)
+{
+    struct error error = {};
+    int r = instance_make_directory(daemon->line.state_directory, 0755);
+
+    if (r < 0)
+        return fail(daemon->line.state_directory, r);
+    daemon->lock = instance_lock(daemon->line.state_directory, &error);
+    if (daemon->lock < 0) {
+        fprintf(stderr, "proctord: %s\n", error.text);
+        return daemon->lock;
+    }
+    r = instance_make_directory(daemon->line.runtime_directory, 0755);
+    return r < 0 ? fail(daemon->line.runtime_directory, r) : 0;
+}
+
+static int make_host_and_core(struct daemon *daemon)
+{
+    char instance[16];
+    struct core_settings settings;
+    struct core_ports ports = {};
+
+    instance_name(daemon->line.state_directory, instance);
+    struct host_settings host = {.runtime_directory = daemon->line.runtime_directory,
+                                 .instance = instance,
+                                 .use_cgroups = daemon->line.cgroups};
+    int r = host_new(daemon->event, &host, &daemon->host);
+    if (r < 0)
+        return fail(daemon->line.runtime_directory, r);
+    if (daemon->line.cgroups && !host_has_cgroups(daemon->host))
+        log_print(LOG_NOTICE, "no writable cgroup2: children are kept together by process group");
+
+    host_ports(daemon->host, &ports);
+    ports.event = sink;
+    if (getrandom(&settings.seed, sizeof(settings.seed), 0) < 0)
+        settings.seed = (uint64_t)getpid();
+    r = core_new(&ports, &settings, &daemon->core);
+    if (r < 0)
+        return fail("core", r);
+    host_attach(daemon->host, daemon->core);
+    return 0;
+}
+
+static int make_service(struct daemon *daemon)
+{
+    struct service_hooks hooks = {.userdata = daemon,
+                                  .find_pid = find_pid,
+                                  .usage = usage,
+                                  .settle = settle,
+                                  .reload = reload,
+                                  .counters = counters};
+    struct service_settings settings = {.bus = daemon->line.bus, .address = daemon->line.address};
+    struct error error = {};
+
+    if (daemon->line.private_bus) {
+        int r = private_bus_start(&daemon->bus, daemon->line.runtime_directory, &error);
+        if (r < 0) {
+            fprintf(stderr, "proctord: %s\n", error.text);
+            return r;
+        }
+        host_spare(daemon->host, daemon->bus.pid);
+        settings.bus = SERVICE_BUS_ADDRESS;
+        settings.address = daemon->bus.address;
+    }
+    if (getrandom(&settings.instance, sizeof(settings.instance), 0) < 0)
+        settings.instance = (uint32_t)getpid();
+    int r = service_new(daemon->event, &settings, &hooks, &daemon->service);
+    if (r < 0)
+        return fail("service", r);
+    service_attach(daemon->service, daemon->core);
+    service_on_shutdown(daemon->service, tree_is_down, daemon);
+    r = service_connect(daemon->service);
+    if (r == -EEXIST) {
+        fprintf(stderr, "proctord: somebody else on this bus is called " PROCTOR_BUS_NAME "\n");
+        return r;
+    }
+    return r < 0 ? fail("the bus can not be reached", r) : 0;
+}
+
+static int declare_children(struct daemon *daemon)
+{
+    struct manifest_set *set;
+    struct error error = {};
+    int r = manifest_set_load(daemon->line.manifests, daemon->line.n_manifests,
+                              daemon->line.default_manifests, &set, &error);
+
+    if (r == 0) {
+        r = manifest_set_declare(set, daemon->core, "proctord", "start", &error);
+        host_settle(daemon->host);
+        manifest_set_free(set);
+    }
+    if (r < 0)
+        fprintf(stderr, "%s\n", error.text);
+    return r;
+}
+
+static int run(struct daemon *daemon)
+{
+    int r = prepare_folders(daemon);
+
+    if (r >= 0)
+        r = sd_event_default(&daemon->event);
+    if (r >= 0)
+        r = add_signals(daemon);
+    if (r >= 0)
+        r = make_host_and_core(daemon);
+    if (r >= 0)
+        r = make_service(daemon);
+    if (r < 0)
+        return EXIT_FAILURE;
+    core_announce(daemon->core, PROCTOR_VERSION);
+    if (declare_children(daemon) < 0)
+        return EXIT_FAILURE;
+    if (daemon->line.private_bus) {
+        printf("bus: %s\n", daemon->bus.address);
+        fflush(stdout);
+    }
+    sd_event_set_watchdog(daemon->event, true);
+    sd_notify(0, "READY=1");
+    r = sd_event_loop(daemon->event);
+    return r < 0 ? EXIT_FAILURE : r;
+}
+
+static void tidy_up(struct daemon *daemon)
+{
+    host_free(daemon->host);
+    service_free(daemon->service);
+    core_free(daemon->core);
+    private_bus_stop(&daemon->bus, daemon->line.runtime_directory);
+    sd_event_unref(daemon->event);
+    if (daemon->lock >= 0)
+        close(daemon->lock);
+}
+
+int main(int argc, char **argv)
+{
+    struct daemon daemon = {.lock = -1};
+    int r = command_line_parse(argc, argv, &daemon.line);
+
+    if (r != 0)
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (daemon.line.check)
+        return check_only(&daemon.line);
+    the_daemon = &daemon;
+    umask(0022);
+    block_signals();
+    raise_descriptor_limit();
+    log_setup(daemon.line.log_target, daemon.line.log_level);
+    r = run(&daemon);
+    tidy_up(&daemon);
+    return r;
+}

@@ -1,0 +1,15 @@
+/*
+ * Arena: memory that is given back all at once, when the manifest that it was read for goes away.
+ */
+#pragma once
+
+#include <stddef.h>
+
+struct arena {
+    struct arena_block *blocks;
+};
+
+/* Zeroed memory, or NULL. */
+void *arena_allocate(struct arena *arena, size_t size);
+char *arena_copy(struct arena *arena, const char *text, size_t length);
+void arena_free(struct arena *arena);

@@ -1,0 +1,858 @@
+#include "manifest.h"
+
+#include "reader.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_CHILDREN_MAX 20000
+#define ARGUMENTS_MAX     256
+#define ENVIRONMENT_MAX   256
+
+struct place {
+    size_t line;
+    size_t column;
+};
+
+struct parsed_child {
+    struct child_declaration declaration;
+    struct place place;
+    struct place *dependencies; /* requires, then after */
+    bool has_interval, has_stale_after;
+    yaml_node_t *requires_node, *after_node;
+};
+
+/* libyaml's marks count characters; this walks along and knows the byte that belongs to one. */
+struct cursor {
+    size_t characters;
+    size_t bytes;
+};
+
+struct manifest {
+    struct arena arena;
+    struct cursor cursor;
+    struct parsed_child *children;
+    size_t count;
+    const char *path;
+};
+
+/* ---- small readers --------------------------------------------------------------------------- */
+
+static int read_text(struct reader *reader, yaml_node_t *node, const char **target)
+{
+    const char *text = reader_scalar(reader, node, "text");
+    if (!text)
+        return -EINVAL;
+    if (*text == '\0')
+        return reader_refuse(reader, node, "must not be empty");
+    *target = arena_copy(reader->arena, text, strlen(text));
+    return *target ? 0 : -ENOMEM;
+}
+
+static int read_absolute_path(struct reader *reader, yaml_node_t *node, const char **target)
+{
+    int r = read_text(reader, node, target);
+    if (r == 0 && **target != '/')
+        return reader_refuse(reader, node, "expected an absolute path, got \"%.60s\"", *target);
+    return r;
+}
+
+static int read_u32(struct reader *reader, yaml_node_t *node, uint64_t max, uint32_t *target)
+{
+    uint64_t number;
+    int r = reader_number(reader, node, max, &number);
+    if (r == 0)
+        *target = (uint32_t)number;
+    return r;
+}
+
+static int read_milli(struct reader *reader, yaml_node_t *node, uint64_t min, uint64_t max,
+                      uint32_t *target)
+{
+    uint64_t milli;
+    const char *text = reader_scalar(reader, node, "a number");
+
+    if (!text)
+        return -EINVAL;
+    if (unit_milli(text, max, &milli) < 0 || milli < min)
+        return reader_refuse(reader, node, "expected a number from %g to %g, got \"%.60s\"",
+                             (double)min / 1000, (double)max / 1000, text);
+    *target = (uint32_t)milli;
+    return 0;
+}
+
+static int read_signal(struct reader *reader, yaml_node_t *node, int *target)
+{
+    const char *text = reader_scalar(reader, node, "a signal such as SIGTERM");
+    if (!text)
+        return -EINVAL;
+    if (unit_signal(text, target) < 0)
+        return reader_refuse(reader, node, "expected a signal such as SIGTERM, got \"%.60s\"",
+                             text);
+    return 0;
+}
+
+static int read_exit_codes(struct reader *reader, yaml_node_t *node, struct exit_codes *codes)
+{
+    const char **list;
+    size_t count;
+    int r = reader_strings(reader, node, EXIT_CODES_MAX, &list, &count);
+
+    if (r < 0)
+        return r;
+    codes->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t code;
+        if (unit_number(list[i], 255, &code) < 0)
+            return reader_refuse(reader, node, "expected exit codes from 0 to 255, got \"%.60s\"",
+                                 list[i]);
+        codes->codes[codes->count++] = (uint8_t)code;
+    }
+    return 0;
+}
+
+#define READER(name, expression)                                                                   \
+    static int name(struct reader *reader, yaml_node_t *node, void *target)                        \
+    {                                                                                              \
+        struct parsed_child *child = target;                                                       \
+        struct child_declaration *d = &child->declaration;                                         \
+        (void)d;                                                                                   \
+        return (expression);                                                                       \
+    }
+
+#define WORD_READER(name, field, ...)                                                              \
+    static int name(struct reader *reader, yaml_node_t *node, void *target)                        \
+    {                                                                                              \
+        static const struct word words[] = {__VA_ARGS__, {}};                                      \
+        struct parsed_child *child = target;                                                       \
+        int value;                                                                                 \
+        int r = reader_word(reader, node, words, &value);                                          \
+        if (r == 0)                                                                                \
+            child->declaration.field = value;                                                      \
+        return r;                                                                                  \
+    }
+
+/* ---- nested mappings ------------------------------------------------------------------------- */
+
+static int read_burst(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct parsed_child *child = target;
+    return read_u32(reader, node, RESTART_LIMIT_BURST_MAX, &child->declaration.burst);
+}
+
+READER(read_interval, reader_duration(reader, node, &d->interval_usec))
+WORD_READER(read_on_limit, on_limit, {"quarantine", ON_LIMIT_QUARANTINE},
+            {"cool-down", ON_LIMIT_COOL_DOWN}, {"stop", ON_LIMIT_STOP},
+            {"escalate", ON_LIMIT_ESCALATE}, {"shutdown-tree", ON_LIMIT_SHUTDOWN_TREE})
+
+static int read_restart_limit(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct key keys[] = {
+        {"burst", read_burst}, {"interval", read_interval}, {"on_limit", read_on_limit}, {}};
+    return reader_mapping(reader, node, keys, target);
+}
+
+READER(read_initial, reader_duration(reader, node, &d->backoff.initial_usec))
+READER(read_max, reader_duration(reader, node, &d->backoff.max_usec))
+READER(read_factor, read_milli(reader, node, 1000, 100000, &d->backoff.factor_milli))
+READER(read_ratio, read_milli(reader, node, 0, 1000, &d->backoff.ratio_milli))
+READER(read_reset_after, reader_duration(reader, node, &d->backoff.reset_after_usec))
+WORD_READER(read_jitter, backoff.jitter, {"none", JITTER_NONE}, {"equal", JITTER_EQUAL},
+            {"full", JITTER_FULL}, {"decorrelated", JITTER_DECORRELATED})
+
+static int read_backoff(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct key keys[] = {{"initial", read_initial},
+                                      {"max", read_max},
+                                      {"factor", read_factor},
+                                      {"jitter", read_jitter},
+                                      {"ratio", read_ratio},
+                                      {"reset_after", read_reset_after},
+                                      {}};
+    struct parsed_child *child = target;
+    int r = reader_mapping(reader, node, keys, target);
+
+    if (r == 0 && child->declaration.backoff.initial_usec > child->declaration.backoff.max_usec)
+        return reader_refuse(reader, node, "initial is longer than max");
+    return r;
+}
+
+READER(read_stop_signal, read_signal(reader, node, &d->process.stop_signal))
+READER(read_stop_timeout, reader_duration(reader, node, &d->stop_timeout_usec))
+READER(read_abort_timeout, reader_duration(reader, node, &d->abort_timeout_usec))
+WORD_READER(read_kill_mode, process.kill_group, {"group", 1}, {"main", 0})
+WORD_READER(read_timeout_action, timeout_action, {"kill", TIMEOUT_KILL}, {"report", TIMEOUT_REPORT})
+
+static int read_stop(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct key keys[] = {{"signal", read_stop_signal},
+                                      {"timeout", read_stop_timeout},
+                                      {"abort_timeout", read_abort_timeout},
+                                      {"kill_mode", read_kill_mode},
+                                      {"timeout_action", read_timeout_action},
+                                      {}};
+    return reader_mapping(reader, node, keys, target);
+}
+
+static int read_heartbeat_interval(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct parsed_child *child = target;
+    int r = reader_duration(reader, node, &child->declaration.heartbeat_usec);
+
+    if (r == 0 && child->declaration.heartbeat_usec == 0)
+        return reader_refuse(reader, node, "must be longer than 0");
+    child->has_interval = true;
+    return r;
+}
+
+static int read_stale_after(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct parsed_child *child = target;
+    child->has_stale_after = true;
+    return reader_duration(reader, node, &child->declaration.stale_after_usec);
+}
+
+WORD_READER(read_on_stale, on_stale, {"report", ON_STALE_REPORT}, {"restart", ON_STALE_RESTART})
+READER(read_required, reader_bool(reader, node, &d->heartbeat_required))
+
+static int read_heartbeat(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct key keys[] = {{"interval", read_heartbeat_interval},
+                                      {"stale_after", read_stale_after},
+                                      {"on_stale", read_on_stale},
+                                      {"required", read_required},
+                                      {}};
+    struct parsed_child *child = target;
+    struct child_declaration *d = &child->declaration;
+    int r = reader_mapping(reader, node, keys, target);
+
+    if (r < 0)
+        return r;
+    if (!child->has_interval)
+        return reader_refuse(reader, node, "interval is missing");
+    if (!child->has_stale_after)
+        d->stale_after_usec = 3 * d->heartbeat_usec;
+    if (d->stale_after_usec < d->heartbeat_usec)
+        return reader_refuse(reader, node,
+                             "stale_after is shorter than interval: the child "
+                             "would be stale between two beats");
+    return 0;
+}
+
+/* ---- the process ----------------------------------------------------------------------------- */
+
+static int read_exec(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct parsed_child *child = target;
+    const char **arguments;
+    size_t count;
+    int r = reader_strings(reader, node, ARGUMENTS_MAX, &arguments, &count);
+
+    if (r < 0)
+        return r;
+    if (count == 0)
+        return reader_refuse(reader, node, "must name a program");
+    if (arguments[0][0] != '/') {
+        reader_enter(reader, "[0]");
+        return reader_refuse(reader, node, "expected an absolute path, got \"%.60s\"",
+                             arguments[0]);
+    }
+    child->declaration.process.arguments = arguments;
+    child->declaration.has_process = true;
+    return 0;
+}
+
+static bool environment_name_valid(const char *name, size_t length)
+{
+    if (length == 0 || (name[0] >= '0' && name[0] <= '9'))
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_", name[i]))
+            return false;
+    return true;
+}
+
+static int read_environment(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct parsed_child *child = target;
+    if (node->type != YAML_MAPPING_NODE)
+        return reader_refuse(reader, node, "expected a mapping, such as {NAME: value}");
+
+    size_t n = (size_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start);
+    if (n > ENVIRONMENT_MAX)
+        return reader_refuse(reader, node, "has %zu entries, at most %d are allowed", n,
+                             ENVIRONMENT_MAX);
+    const char **list = arena_allocate(reader->arena, (n + 1) * sizeof(*list));
+    if (!list)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        yaml_node_pair_t *pair = &node->data.mapping.pairs.start[i];
+        yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
+        yaml_node_t *item = yaml_document_get_node(reader->document, pair->value);
+        const char *name = reader_scalar(reader, key, "the name of a variable");
+        const char *value = name ? reader_scalar(reader, item, "text") : NULL;
+        if (!value)
+            return -EINVAL;
+        if (!environment_name_valid(name, strlen(name)))
+            return reader_refuse(reader, key, "\"%.60s\" can not be the name of a variable", name);
+        size_t size = strlen(name) + strlen(value) + 2;
+        char *entry = arena_allocate(reader->arena, size);
+        if (!entry)
+            return -ENOMEM;
+        snprintf(entry, size, "%s=%s", name, value);
+        list[i] = entry;
+    }
+    child->declaration.process.environment = list;
+    return 0;
+}
+
+static int read_capabilities(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct process_spec *process = &((struct parsed_child *)target)->declaration.process;
+    const char **list;
+    size_t count;
+    int r = reader_strings(reader, node, 64, &list, &count);
+
+    if (r < 0)
+        return r;
+    process->capabilities_set = true;
+    for (size_t i = 0; i < count; i++) {
+        int capability;
+        if (unit_capability(list[i], &capability) < 0)
+            return reader_refuse(reader, node,
+                                 "expected names such as CAP_NET_BIND_SERVICE, got \"%.60s\"",
+                                 list[i]);
+        process->capabilities |= UINT64_C(1) << capability;
+    }
+    return 0;
+}
+
+static int parse_limit_value(const char *text, size_t length, uint64_t *value)
+{
+    char part[32];
+
+    if (length >= sizeof(part))
+        return -EINVAL;
+    memcpy(part, text, length);
+    part[length] = '\0';
+    if (strcmp(part, "infinity") == 0) {
+        *value = UINT64_MAX;
+        return 0;
+    }
+    return unit_size(part, value);
+}
+
+static int read_limits(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct process_spec *process = &((struct parsed_child *)target)->declaration.process;
+    if (node->type != YAML_MAPPING_NODE)
+        return reader_refuse(reader, node, "expected a mapping, such as {nofile: 1024}");
+
+    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top; pair++) {
+        yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
+        yaml_node_t *item = yaml_document_get_node(reader->document, pair->value);
+        const char *name = reader_scalar(reader, key, "the name of a limit");
+        const char *text = name ? reader_scalar(reader, item, "a limit") : NULL;
+        struct process_limit limit = {.set = true};
+        int number;
+        if (!text)
+            return -EINVAL;
+        if (unit_limit(name, &number) < 0)
+            return reader_refuse(reader, key, "no limit is called \"%.60s\"", name);
+        size_t soft = strcspn(text, ":");
+        int r = parse_limit_value(text, soft, &limit.soft);
+        limit.hard = limit.soft;
+        if (r == 0 && text[soft] == ':')
+            r = parse_limit_value(text + soft + 1, strlen(text + soft + 1), &limit.hard);
+        if (r < 0 || limit.soft > limit.hard)
+            return reader_refuse(reader, item,
+                                 "expected a limit such as 1024, 64M, infinity or SOFT:HARD, "
+                                 "got \"%.60s\"",
+                                 text);
+        process->limits[number] = limit;
+    }
+    return 0;
+}
+
+static int read_umask(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct process_spec *process = &((struct parsed_child *)target)->declaration.process;
+    const char *text = reader_scalar(reader, node, "a mask such as 0027");
+    if (!text)
+        return -EINVAL;
+
+    char *end;
+    unsigned long mask = strtoul(text, &end, 8);
+    if (text[0] < '0' || text[0] > '7' || *end || mask > 0777)
+        return reader_refuse(reader, node, "expected an octal mask such as 0027, got \"%.60s\"",
+                             text);
+    process->umask = (uint32_t)mask;
+    process->umask_set = true;
+    return 0;
+}
+
+static int read_nice(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct process_spec *process = &((struct parsed_child *)target)->declaration.process;
+    const char *text = reader_scalar(reader, node, "a whole number from -20 to 19");
+    if (!text)
+        return -EINVAL;
+
+    char *end;
+    long nice = strtol(text, &end, 10);
+    if (end == text || *end || nice < -20 || nice > 19)
+        return reader_refuse(reader, node, "expected a whole number from -20 to 19, got \"%.60s\"",
+                             text);
+    process->nice = (int)nice;
+    process->nice_set = true;
+    return 0;
+}
+
+static int read_supplementary_groups(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct process_spec *process = &((struct parsed_child *)target)->declaration.process;
+    size_t count;
+    return reader_strings(reader, node, 32, &process->supplementary_groups, &count);
+}
+
+static int read_output_file(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct process_output *output = target;
+    output->kind = OUTPUT_FILE;
+    return read_absolute_path(reader, node, &output->path);
+}
+
+static int read_output_size(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct process_output *output = target;
+    const char *text = reader_scalar(reader, node, "a size such as 10M");
+    if (!text)
+        return -EINVAL;
+    if (unit_size(text, &output->max_size_bytes) < 0 || output->max_size_bytes < 4096)
+        return reader_refuse(reader, node, "expected a size of at least 4K, got \"%.60s\"", text);
+    return 0;
+}
+
+static int read_output_keep(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct process_output *output = target;
+    return read_u32(reader, node, 100, &output->keep);
+}
+
+static int read_stdout(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct word words[] = {
+        {"journal", OUTPUT_JOURNAL}, {"inherit", OUTPUT_INHERIT}, {"null", OUTPUT_NULL}, {}};
+    static const struct key keys[] = {
+        {"file", read_output_file}, {"max_size", read_output_size}, {"keep", read_output_keep}, {}};
+    struct process_output *output = &((struct parsed_child *)target)->declaration.process.output;
+    int kind;
+
+    if (node->type == YAML_MAPPING_NODE) {
+        *output = (struct process_output){.max_size_bytes = 10 << 20, .keep = 5};
+        int r = reader_mapping(reader, node, keys, output);
+        if (r == 0 && !output->path)
+            return reader_refuse(reader, node, "file is missing");
+        return r;
+    }
+    int r = reader_word(reader, node, words, &kind);
+    if (r == 0)
+        output->kind = (enum output_kind)kind;
+    return r;
+}
+
+/* ---- the child ------------------------------------------------------------------------------- */
+
+static int read_name(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct parsed_child *child = target;
+    int r = read_text(reader, node, &child->declaration.id);
+
+    if (r == 0 && (!child_id_valid(child->declaration.id) || strchr(child->declaration.id, '/')))
+        return reader_refuse(reader, node,
+                             "expected 1 to 64 characters of A-Z a-z 0-9 _ . @ : -, got \"%.60s\"",
+                             child->declaration.id);
+    return r;
+}
+
+static const struct word kinds[] = {{"service", ROLE_SERVICE},
+                                    {"worker", ROLE_WORKER},
+                                    {"job", ROLE_JOB},
+                                    {"sidecar", ROLE_SIDECAR},
+                                    {"async_worker", ROLE_WORKER},
+                                    {"blocking_worker", ROLE_WORKER},
+                                    {}};
+
+/* The kind was read before everything else, as the defaults depend on it. */
+static int read_kind(struct reader *reader, yaml_node_t *node, void *target)
+{
+    int value;
+    (void)target;
+    return reader_word(reader, node, kinds, &value);
+}
+
+static int read_supervisor(struct reader *reader, yaml_node_t *node, void *target)
+{
+    const char *name;
+    int r = read_text(reader, node, &name);
+
+    (void)target;
+    if (r == 0 && strcmp(name, "root") != 0)
+        return reader_refuse(reader, node, "no supervisor is called \"%.60s\"", name);
+    return r;
+}
+
+static int read_ids(struct reader *reader, yaml_node_t *node, const char ***ids, size_t *count)
+{
+    int r = reader_strings(reader, node, DEPENDENCIES_MAX, ids, count);
+
+    for (size_t i = 0; r == 0 && i < *count; i++)
+        if (!child_id_valid((*ids)[i]))
+            return reader_refuse(reader, node, "\"%.60s\" can not be the id of a child", (*ids)[i]);
+    return r;
+}
+
+static int read_requires(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct parsed_child *child = target;
+    child->requires_node = node;
+    return read_ids(reader, node, &child->declaration.requires, &child->declaration.n_requires);
+}
+
+static int read_after(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct parsed_child *child = target;
+    child->after_node = node;
+    return read_ids(reader, node, &child->declaration.after, &child->declaration.n_after);
+}
+
+READER(read_working_directory, read_absolute_path(reader, node, &d->process.working_directory))
+READER(read_user, read_text(reader, node, &d->process.user))
+READER(read_unix_group, read_text(reader, node, &d->process.group))
+READER(read_environment_file, read_text(reader, node, &d->process.environment_file))
+READER(read_no_new_privileges, reader_bool(reader, node, &d->process.no_new_privileges))
+READER(read_fatal_exit_codes, read_exit_codes(reader, node, &d->fatal_exit_codes))
+READER(read_success_exit_codes, read_exit_codes(reader, node, &d->success_exit_codes))
+READER(read_reload_signal, read_signal(reader, node, &d->process.reload_signal))
+READER(read_start_timeout, reader_duration(reader, node, &d->start_timeout_usec))
+READER(read_autostart, reader_bool(reader, node, &d->autostart))
+READER(read_tags, reader_strings(reader, node, TAGS_MAX, &d->tags, &d->n_tags))
+WORD_READER(read_restart, restart, {"permanent", RESTART_PERMANENT},
+            {"transient", RESTART_TRANSIENT}, {"temporary", RESTART_TEMPORARY})
+WORD_READER(read_readiness, readiness, {"explicit", READINESS_EXPLICIT},
+            {"immediate", READINESS_IMMEDIATE})
+WORD_READER(read_criticality, criticality, {"critical", CRITICALITY_CRITICAL},
+            {"optional", CRITICALITY_OPTIONAL})
+
+static const struct key child_keys[] = {
+    {"name", read_name},
+    {"kind", read_kind},
+    {"exec", read_exec},
+    {"supervisor", read_supervisor},
+    {"working_directory", read_working_directory},
+    {"user", read_user},
+    {"unix_group", read_unix_group},
+    {"supplementary_groups", read_supplementary_groups},
+    {"umask", read_umask},
+    {"nice", read_nice},
+    {"limits", read_limits},
+    {"capabilities", read_capabilities},
+    {"no_new_privileges", read_no_new_privileges},
+    {"environment", read_environment},
+    {"environment_file", read_environment_file},
+    {"restart", read_restart},
+    {"restart_limit", read_restart_limit},
+    {"backoff", read_backoff},
+    {"fatal_exit_codes", read_fatal_exit_codes},
+    {"success_exit_codes", read_success_exit_codes},
+    {"stop", read_stop},
+    {"reload_signal", read_reload_signal},
+    {"readiness", read_readiness},
+    {"start_timeout", read_start_timeout},
+    {"heartbeat", read_heartbeat},
+    {"requires", read_requires},
+    {"after", read_after},
+    {"criticality", read_criticality},
+    {"tags", read_tags},
+    {"stdout", read_stdout},
+    {"autostart", read_autostart},
+    {},
+};
+
+static yaml_node_t *find_value(struct reader *reader, yaml_node_t *node, const char *name)
+{
+    if (node->type != YAML_MAPPING_NODE)
+        return NULL;
+    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top; pair++) {
+        yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
+        if (key->type == YAML_SCALAR_NODE &&
+            strcmp((const char *)key->data.scalar.value, name) == 0)
+            return yaml_document_get_node(reader->document, pair->value);
+    }
+    return NULL;
+}
+
+static enum child_role role_of(struct reader *reader, yaml_node_t *node)
+{
+    yaml_node_t *kind = find_value(reader, node, "kind");
+
+    if (kind && kind->type == YAML_SCALAR_NODE)
+        for (const struct word *word = kinds; word->word; word++)
+            if (strcmp(word->word, (const char *)kind->data.scalar.value) == 0)
+                return (enum child_role)word->value;
+    return ROLE_WORKER;
+}
+
+static void note_places(struct reader *reader, yaml_node_t *list, struct place *places)
+{
+    if (!list)
+        return;
+    for (yaml_node_item_t *item = list->data.sequence.items.start;
+         item < list->data.sequence.items.top; item++) {
+        yaml_node_t *node = yaml_document_get_node(reader->document, *item);
+        *places++ = (struct place){node->start_mark.line + 1, node->start_mark.column + 1};
+    }
+}
+
+static size_t byte_of(struct cursor *cursor, const char *text, size_t character)
+{
+    if (character < cursor->characters)
+        *cursor = (struct cursor){};
+    while (cursor->characters < character && text[cursor->bytes]) {
+        do
+            cursor->bytes++;
+        while (((unsigned char)text[cursor->bytes] & 0xC0) == 0x80);
+        cursor->characters++;
+    }
+    return cursor->bytes;
+}
+
+/* The text of a node, indented as it was, so that it is YAML again on its own. */
+static const char *text_of(struct manifest *manifest, const yaml_node_t *node, const char *text)
+{
+    size_t first = byte_of(&manifest->cursor, text, node->start_mark.index);
+    size_t last = byte_of(&manifest->cursor, text, node->end_mark.index);
+    size_t indent = node->start_mark.column;
+
+    while (last > first && strchr(" \t\r\n", text[last - 1]))
+        last--;
+    char *copy = arena_allocate(&manifest->arena, indent + (last - first) + 2);
+    if (!copy)
+        return NULL;
+    memset(copy, ' ', indent);
+    memcpy(copy + indent, text + first, last - first);
+    copy[indent + (last - first)] = '\n';
+    return copy;
+}
+
+static int read_child(struct reader *reader, yaml_node_t *node, struct manifest *manifest,
+                      const char *text, struct parsed_child *child)
+{
+    declaration_defaults(&child->declaration, role_of(reader, node));
+    child->place = (struct place){node->start_mark.line + 1, node->start_mark.column + 1};
+    int r = reader_mapping(reader, node, child_keys, child);
+    if (r < 0)
+        return r;
+    if (!child->declaration.id)
+        return reader_refuse(reader, node, "name is missing");
+
+    struct child_declaration *d = &child->declaration;
+    child->dependencies =
+        arena_allocate(&manifest->arena, (d->n_requires + d->n_after + 1) * sizeof(struct place));
+    d->manifest = text_of(manifest, node, text);
+    d->manifest_path = manifest->path;
+    if (!child->dependencies || !d->manifest)
+        return -ENOMEM;
+    note_places(reader, child->requires_node, child->dependencies);
+    note_places(reader, child->after_node, child->dependencies + d->n_requires);
+    return 0;
+}
+
+static int read_nothing(struct reader *reader, yaml_node_t *node, void *target)
+{
+    (void)reader;
+    (void)node;
+    (void)target;
+    return 0;
+}
+
+static int compare_children(const void *a, const void *b)
+{
+    const struct parsed_child *const *x = a, *const *y = b;
+    int order = strcmp((*x)->declaration.id, (*y)->declaration.id);
+    return order ? order : (*x > *y) - (*x < *y);
+}
+
+static int refuse_doubles(struct manifest *manifest, struct reader *reader)
+{
+    const struct parsed_child **sorted =
+        arena_allocate(&manifest->arena, (manifest->count + 1) * sizeof(*sorted));
+    if (!sorted)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < manifest->count; i++)
+        sorted[i] = &manifest->children[i];
+    qsort(sorted, manifest->count, sizeof(*sorted), compare_children);
+    for (size_t i = 1; i < manifest->count; i++)
+        if (strcmp(sorted[i - 1]->declaration.id, sorted[i]->declaration.id) == 0) {
+            reader_refuse(reader, NULL, "a child is already called \"%s\"",
+                          sorted[i]->declaration.id);
+            reader->error->line = sorted[i]->place.line;
+            reader->error->column = sorted[i]->place.column;
+            return -EINVAL;
+        }
+    return 0;
+}
+
+static int read_children(struct reader *reader, yaml_node_t *root, yaml_node_t *list,
+                         struct manifest *manifest, const char *text)
+{
+    static const struct key keys[] = {{"children", read_nothing}, {}};
+    int r = reader_mapping(reader, root, keys, NULL);
+    if (r < 0)
+        return r;
+    size_t mark = reader_enter(reader, "children");
+    if (list->type != YAML_SEQUENCE_NODE)
+        return reader_refuse(reader, list, "expected a list of children");
+
+    size_t n = (size_t)(list->data.sequence.items.top - list->data.sequence.items.start);
+    if (n > FILE_CHILDREN_MAX)
+        return reader_refuse(reader, list, "has %zu children, at most %d are allowed", n,
+                             FILE_CHILDREN_MAX);
+    manifest->children = arena_allocate(&manifest->arena, (n + 1) * sizeof(struct parsed_child));
+    if (!manifest->children)
+        return -ENOMEM;
+    for (; manifest->count < n; manifest->count++) {
+        char index[32];
+        snprintf(index, sizeof(index), "[%zu]", manifest->count);
+        size_t inner = reader_enter(reader, index);
+        yaml_node_t *node = yaml_document_get_node(
+            reader->document, list->data.sequence.items.start[manifest->count]);
+        r = read_child(reader, node, manifest, text, &manifest->children[manifest->count]);
+        if (r < 0)
+            return r;
+        reader_leave(reader, inner);
+    }
+    reader_leave(reader, mark);
+    return refuse_doubles(manifest, reader);
+}
+
+static int read_root(struct reader *reader, yaml_node_t *root, struct manifest *manifest,
+                     const char *text)
+{
+    if (!root)
+        return reader_refuse(reader, NULL, "the manifest is empty");
+    yaml_node_t *list = find_value(reader, root, "children");
+    if (list)
+        return read_children(reader, root, list, manifest, text);
+
+    manifest->children = arena_allocate(&manifest->arena, sizeof(struct parsed_child));
+    if (!manifest->children)
+        return -ENOMEM;
+    manifest->count = 1;
+    return read_child(reader, root, manifest, text, &manifest->children[0]);
+}
+
+static int refuse_yaml(yaml_parser_t *parser, struct manifest_error *error)
+{
+    error->line = parser->problem_mark.line + 1;
+    error->column = parser->problem_mark.column + 1;
+    snprintf(error->text, sizeof(error->text), "not YAML: %s%s%s",
+             parser->problem ? parser->problem : "can not be read", parser->context ? " " : "",
+             parser->context ? parser->context : "");
+    return parser->error == YAML_MEMORY_ERROR ? -ENOMEM : -EINVAL;
+}
+
+/* A second document would be silently left out otherwise. */
+static int refuse_second_document(yaml_parser_t *parser, struct manifest_error *error)
+{
+    yaml_document_t document;
+
+    if (!yaml_parser_load(parser, &document))
+        return refuse_yaml(parser, error);
+    yaml_node_t *root = yaml_document_get_root_node(&document);
+    if (root) {
+        error->line = root->start_mark.line + 1;
+        error->column = root->start_mark.column + 1;
+        snprintf(error->text, sizeof(error->text),
+                 "a second document: put several children in a list under \"children\"");
+    }
+    yaml_document_delete(&document);
+    return root ? -EINVAL : 0;
+}
+
+static int parse(struct manifest *manifest, const char *text, size_t length,
+                 struct manifest_error *error)
+{
+    yaml_parser_t parser;
+    yaml_document_t document;
+    struct reader reader = {.document = &document, .arena = &manifest->arena, .error = error};
+
+    if (!yaml_parser_initialize(&parser))
+        return -ENOMEM;
+    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
+    int r;
+    if (!yaml_parser_load(&parser, &document)) {
+        r = refuse_yaml(&parser, error);
+    } else {
+        r = read_root(&reader, yaml_document_get_root_node(&document), manifest, text);
+        yaml_document_delete(&document);
+        if (r == 0)
+            r = refuse_second_document(&parser, error);
+    }
+    yaml_parser_delete(&parser);
+    return r;
+}
+
+int manifest_parse(const char *text, size_t length, const char *path, struct manifest **manifest,
+                   struct manifest_error *error)
+{
+    struct manifest *fresh = calloc(1, sizeof(*fresh));
+    *error = (struct manifest_error){};
+    if (!fresh)
+        return -ENOMEM;
+
+    fresh->path = arena_copy(&fresh->arena, path, strlen(path));
+    char *copy = arena_copy(&fresh->arena, text, length); /* terminated, whatever it was before */
+    int r = fresh->path && copy ? parse(fresh, copy, length, error) : -ENOMEM;
+    if (r < 0) {
+        manifest_free(fresh);
+        return r;
+    }
+    *manifest = fresh;
+    return 0;
+}
+
+void manifest_free(struct manifest *manifest)
+{
+    if (!manifest)
+        return;
+    arena_free(&manifest->arena);
+    free(manifest);
+}
+
+size_t manifest_count(const struct manifest *manifest)
+{
+    return manifest->count;
+}
+
+const struct child_declaration *manifest_declaration(const struct manifest *manifest, size_t i)
+{
+    return &manifest->children[i].declaration;
+}
+
+void manifest_locate(const struct manifest *manifest, size_t i, int dependency,
+                     struct manifest_error *error)
+{
+    const struct parsed_child *child = &manifest->children[i];
+    const struct place *place = dependency >= 0 ? &child->dependencies[dependency] : &child->place;
+
+    error->line = place->line;
+    error->column = place->column;
+}

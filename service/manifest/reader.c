@@ -1,0 +1,232 @@
+#include "reader.h"
+
+#include "unit.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+size_t reader_enter(struct reader *reader, const char *key)
+{
+    size_t mark = strlen(reader->path);
+    snprintf(reader->path + mark, sizeof(reader->path) - mark, "%s%s",
+             mark > 0 && *key != '[' ? "." : "", key);
+    return mark;
+}
+
+void reader_leave(struct reader *reader, size_t mark)
+{
+    reader->path[mark] = '\0';
+}
+
+int reader_refuse(struct reader *reader, const yaml_node_t *node, const char *format, ...)
+{
+    struct manifest_error *error = reader->error;
+    int length = 0;
+    va_list arguments;
+
+    error->line = node ? node->start_mark.line + 1 : 1;
+    error->column = node ? node->start_mark.column + 1 : 1;
+    if (reader->path[0])
+        length = snprintf(error->text, sizeof(error->text), "%s: ", reader->path);
+    va_start(arguments, format);
+    vsnprintf(error->text + length, sizeof(error->text) - (size_t)length, format, arguments);
+    va_end(arguments);
+    return -EINVAL;
+}
+
+static const char *node_kind(const yaml_node_t *node)
+{
+    switch (node->type) {
+    case YAML_SEQUENCE_NODE:
+        return "a list";
+    case YAML_MAPPING_NODE:
+        return "a mapping";
+    case YAML_SCALAR_NODE:
+    case YAML_NO_NODE:
+        break;
+    }
+    return "nothing";
+}
+
+const char *reader_scalar(struct reader *reader, yaml_node_t *node, const char *expected)
+{
+    if (node->type != YAML_SCALAR_NODE) {
+        reader_refuse(reader, node, "expected %s, got %s", expected, node_kind(node));
+        return NULL;
+    }
+    const char *text = (const char *)node->data.scalar.value;
+    if (strlen(text) != node->data.scalar.length) {
+        reader_refuse(reader, node, "contains a NUL character");
+        return NULL;
+    }
+    return text;
+}
+
+static int wrong(struct reader *reader, yaml_node_t *node, const char *expected, const char *got)
+{
+    return reader_refuse(reader, node, "expected %s, got \"%.60s\"", expected, got);
+}
+
+int reader_duration(struct reader *reader, yaml_node_t *node, uint64_t *usec)
+{
+    const char *expected = "a duration such as 500ms, 10s or 5m";
+    const char *text = reader_scalar(reader, node, expected);
+
+    if (!text)
+        return -EINVAL;
+    return unit_duration(text, usec) < 0 ? wrong(reader, node, expected, text) : 0;
+}
+
+int reader_number(struct reader *reader, yaml_node_t *node, uint64_t max, uint64_t *number)
+{
+    char expected[64];
+
+    snprintf(expected, sizeof(expected), "a whole number from 0 to %ju", (uintmax_t)max);
+    const char *text = reader_scalar(reader, node, expected);
+    if (!text)
+        return -EINVAL;
+    return unit_number(text, max, number) < 0 ? wrong(reader, node, expected, text) : 0;
+}
+
+int reader_bool(struct reader *reader, yaml_node_t *node, bool *value)
+{
+    static const struct word words[] = {{"true", 1}, {"false", 0}, {"yes", 1}, {"no", 0}, {}};
+    int found;
+    int r = reader_word(reader, node, words, &found);
+
+    if (r == 0)
+        *value = found;
+    return r;
+}
+
+int reader_word(struct reader *reader, yaml_node_t *node, const struct word *words, int *value)
+{
+    char expected[256] = "one of ";
+    size_t length = strlen(expected);
+
+    for (const struct word *word = words; word->word; word++)
+        length += (size_t)snprintf(expected + length, sizeof(expected) - length, "%s%s",
+                                   word == words ? "" : ", ", word->word);
+    const char *text = reader_scalar(reader, node, expected);
+    if (!text)
+        return -EINVAL;
+    for (const struct word *word = words; word->word; word++)
+        if (strcmp(word->word, text) == 0) {
+            *value = word->value;
+            return 0;
+        }
+    return wrong(reader, node, expected, text);
+}
+
+int reader_strings(struct reader *reader, yaml_node_t *node, size_t max, const char ***strings,
+                   size_t *count)
+{
+    if (node->type != YAML_SEQUENCE_NODE)
+        return reader_refuse(reader, node, "expected a list, such as [a, b]");
+
+    size_t n = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
+    if (n > max)
+        return reader_refuse(reader, node, "has %zu entries, at most %zu are allowed", n, max);
+    const char **list = arena_allocate(reader->arena, (n + 1) * sizeof(*list));
+    if (!list)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        char index[32];
+        snprintf(index, sizeof(index), "[%zu]", i);
+        size_t mark = reader_enter(reader, index);
+        yaml_node_t *item =
+            yaml_document_get_node(reader->document, node->data.sequence.items.start[i]);
+        const char *text = reader_scalar(reader, item, "text");
+        if (!text)
+            return -EINVAL;
+        list[i] = arena_copy(reader->arena, text, strlen(text));
+        if (!list[i])
+            return -ENOMEM;
+        reader_leave(reader, mark);
+    }
+    *strings = list;
+    *count = n;
+    return 0;
+}
+
+/* Levenshtein's distance, for words of up to 31 letters. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[32], n = strlen(b);
+    if (n >= 32 || strlen(a) >= 32)
+        return 99;
+
+    for (size_t j = 0; j <= n; j++)
+        row[j] = j;
+    for (size_t i = 0; a[i]; i++) {
+        size_t corner = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < n; j++) {
+            size_t change = corner + (a[i] != b[j]);
+            size_t best = row[j] < row[j + 1] ? row[j] : row[j + 1];
+            corner = row[j + 1];
+            row[j + 1] = best + 1 < change ? best + 1 : change;
+        }
+    }
+    return row[n];
+}
+
+static int refuse_unknown(struct reader *reader, yaml_node_t *node, const struct key *keys,
+                          const char *name)
+{
+    const char *nearest = NULL;
+    size_t best = 4;
+
+    for (const struct key *key = keys; key->name; key++) {
+        size_t d = distance(name, key->name);
+        if (d < best) {
+            best = d;
+            nearest = key->name;
+        }
+    }
+    char shown[41];
+    snprintf(shown, sizeof(shown), "%.40s", name);
+    reader_enter(reader, shown);
+    if (nearest)
+        return reader_refuse(reader, node, "unknown key, did you mean \"%s\"?", nearest);
+    return reader_refuse(reader, node, "unknown key");
+}
+
+static const struct key *find_key(const struct key *keys, const char *name)
+{
+    for (; keys->name; keys++)
+        if (strcmp(keys->name, name) == 0)
+            return keys;
+    return NULL;
+}
+
+int reader_mapping(struct reader *reader, yaml_node_t *node, const struct key *keys, void *target)
+{
+    uint64_t seen = 0;
+
+    if (node->type != YAML_MAPPING_NODE)
+        return reader_refuse(reader, node, "expected a mapping of keys to values");
+    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top; pair++) {
+        yaml_node_t *name_node = yaml_document_get_node(reader->document, pair->key);
+        const char *name = reader_scalar(reader, name_node, "the name of a key");
+        if (!name)
+            return -EINVAL;
+        const struct key *key = find_key(keys, name);
+        if (!key)
+            return refuse_unknown(reader, name_node, keys, name);
+
+        size_t mark = reader_enter(reader, name);
+        uint64_t bit = UINT64_C(1) << (key - keys);
+        if (seen & bit)
+            return reader_refuse(reader, name_node, "given twice");
+        seen |= bit;
+        int r = key->read(reader, yaml_document_get_node(reader->document, pair->value), target);
+        if (r < 0)
+            return r;
+        reader_leave(reader, mark);
+    }
+    return 0;
+}
