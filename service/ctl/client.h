@@ -1,0 +1,62 @@
+/*
+ * Client: the connection of proctorctl, and how it prints.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+
+#define NAME    "org.proctor1"
+#define PATH    "/org/proctor1"
+#define MANAGER "org.proctor1.Manager"
+#define CHILD   "org.proctor1.Child"
+
+/* Exit codes (cli.md). */
+enum exit_code {
+    CTL_DONE = 0,
+    CTL_ERROR = 1, /* no daemon, no bus, wrong usage */
+    CTL_REJECTED = 3,
+    CTL_FAILED = 4,
+    CTL_NO_SUCH_CHILD = 5,
+    CTL_NOT_ALLOWED = 6,
+};
+
+enum json_mode { JSON_OFF, JSON_SHORT, JSON_PRETTY };
+
+struct client {
+    sd_bus *bus;
+    enum json_mode json;
+    bool legend;
+    bool quiet;
+    bool colour;
+    const char *requested_by;
+    /* of the command */
+    const char *reason;
+    bool wait;
+    bool dry_run;
+    bool follow;
+    uint64_t since;
+    const char *kind;
+    char **arguments;
+    int n_arguments;
+};
+
+/* Prints the error and what to do next; returns the exit code that belongs to it. */
+int client_error(const sd_bus_error *error, int r);
+
+/* Each command returns an exit code. */
+int command_list(struct client *client);
+int command_status(struct client *client);
+int command_verb(struct client *client, const char *method);
+int command_add(struct client *client);
+int command_kill(struct client *client);
+int command_shutdown(struct client *client);
+int command_reload(struct client *client);
+int command_events(struct client *client);
+int command_metrics(struct client *client);
+
+/* Starts a method call; appends the reason and the options that were given. */
+int client_call(struct client *client, const char *path, const char *interface, const char *method,
+                sd_bus_message **call);
+int client_append_reason(struct client *client, sd_bus_message *call);

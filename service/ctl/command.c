@@ -1,0 +1,790 @@
+#include "client.h"
+
+#include "json.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CALL_TIMEOUT_USEC (UINT64_C(3600) * 1000000) /* with --wait, a stop may take its time */
+#define EVENTS_SHOWN      10
+
+/* The keys of an outcome that may have no value: JSON has them all the same. */
+static const char *const outcome_keys[] = {"Attempt", "Generation",      "Status",
+                                           "Failure", "GenerationFence", NULL};
+
+#define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
+#define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
+
+int client_error(const sd_bus_error *error, int r)
+{
+    const char *name = error && error->name ? error->name : "";
+
+    fprintf(stderr, "proctorctl: %s\n", error && error->message ? error->message : strerror(-r));
+    if (strcmp(name, SD_BUS_ERROR_SERVICE_UNKNOWN) == 0)
+        fputs("Is proctord running, and on this bus? Name another with --address, --user or "
+              "--system.\n",
+              stderr);
+    if (strcmp(name, "org.proctor1.Error.NoSuchChild") == 0) {
+        fputs("\"proctorctl list\" shows the children that there are.\n", stderr);
+        return CTL_NO_SUCH_CHILD;
+    }
+    if (strcmp(name, SD_BUS_ERROR_ACCESS_DENIED) == 0)
+        return CTL_NOT_ALLOWED;
+    if (strcmp(name, "org.proctor1.Error.ShuttingDown") == 0)
+        return CTL_REJECTED;
+    return CTL_ERROR;
+}
+
+int client_call(struct client *client, const char *path, const char *interface, const char *method,
+                sd_bus_message **call)
+{
+    return sd_bus_message_new_method_call(client->bus, call, NAME, path, interface, method);
+}
+
+int client_append_reason(struct client *client, sd_bus_message *call)
+{
+    int r = sd_bus_message_append(call, "s", client->reason);
+
+    if (r >= 0)
+        r = sd_bus_message_open_container(call, 'a', "{sv}");
+    if (r >= 0 && client->requested_by)
+        r = sd_bus_message_append(call, "{sv}", "requested-by", "s", client->requested_by);
+    if (r >= 0 && client->wait)
+        r = sd_bus_message_append(call, "{sv}", "wait", "b", 1);
+    if (r >= 0 && client->dry_run)
+        r = sd_bus_message_append(call, "{sv}", "dry-run", "b", 1);
+    return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+static int print_json(struct client *client, sd_bus_message *reply, const char *const *absent)
+{
+    struct json json = {.out = stdout, .pretty = client->json == JSON_PRETTY};
+    int r = json_value(&json, reply, absent);
+
+    fputc('\n', stdout);
+    return r;
+}
+
+static bool wanted(const struct client *client, const char *id)
+{
+    for (int i = 0; i < client->n_arguments; i++)
+        if (fnmatch(client->arguments[i], id, 0) == 0)
+            return true;
+    return client->n_arguments == 0;
+}
+
+static const char *paint(const struct client *client, const char *operation, const char *status,
+                         int exhausted)
+{
+    if (!client->colour)
+        return "";
+    if (strcmp(operation, "quarantined") == 0 || exhausted)
+        return "\033[31m";
+    if (strcmp(operation, "paused") == 0 || strcmp(status, "cancelling") == 0)
+        return "\033[33m";
+    return strcmp(status, "ready") == 0 ? "\033[32m" : "";
+}
+
+/* ---- list ------------------------------------------------------------------------------------ */
+
+static int print_rows(struct client *client, sd_bus_message *reply)
+{
+    int r = sd_bus_message_enter_container(reply, 'a', "(sosssttbsub)");
+
+    if (client->legend)
+        printf("%-24s %-12s %-11s %-11s %4s %8s  %s\n", "CHILD", "OPERATION", "STATUS", "READINESS",
+               "GEN", "ATTEMPT", "RESTARTS LEFT");
+    while (r >= 0) {
+        const char *id, *path, *operation, *status, *readiness, *stop;
+        uint64_t generation, attempt;
+        uint32_t remaining;
+        int stale, exhausted;
+        r = sd_bus_message_read(reply, "(sosssttbsub)", &id, &path, &operation, &status, &readiness,
+                                &generation, &attempt, &stale, &stop, &remaining, &exhausted);
+        if (r <= 0)
+            break;
+        if (wanted(client, id))
+            printf("%s%-24s %-12s %-11s %-11s %4" PRIu64 " %8" PRIu64 "  %" PRIu32 "%s%s%s\n",
+                   paint(client, operation, status, exhausted), id, operation, status, readiness,
+                   generation, attempt, remaining, exhausted ? " (used up)" : "",
+                   stale ? " (heartbeat stale)" : "", client->colour ? "\033[0m" : "");
+    }
+    return r;
+}
+
+static int print_rows_json(struct client *client, sd_bus_message *reply)
+{
+    static const char *const keys[] = {
+        "id",         "path",    "operation",       "status",     "readiness",
+        "generation", "attempt", "heartbeat_stale", "stop_state", "restarts_remaining",
+        "exhausted"};
+    struct json json = {.out = stdout};
+    bool first = true;
+    int r = sd_bus_message_enter_container(reply, 'a', "(sosssttbsub)");
+
+    fputc('[', stdout);
+    while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'r', "sosssttbsub")) > 0) {
+        fputs(first ? "" : ",", stdout);
+        fputs(client->json == JSON_PRETTY ? "\n  {" : "{", stdout);
+        first = false;
+        for (size_t i = 0; r >= 0 && i < sizeof(keys) / sizeof(keys[0]); i++) {
+            printf("%s\"%s\":", i > 0 ? "," : "", keys[i]);
+            r = json_value(&json, reply, NULL);
+        }
+        fputc('}', stdout);
+        if (r >= 0)
+            r = sd_bus_message_exit_container(reply);
+    }
+    fputs(client->json == JSON_PRETTY && !first ? "\n]\n" : "]\n", stdout);
+    return r;
+}
+
+int command_list(struct client *client)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *reply = NULL;
+    int r =
+        sd_bus_call_method(client->bus, NAME, PATH, MANAGER, "ListChildren", &error, &reply, NULL);
+
+    if (r < 0)
+        return client_error(&error, r);
+    r = client->json == JSON_OFF ? print_rows(client, reply) : print_rows_json(client, reply);
+    return r < 0 ? client_error(NULL, r) : CTL_DONE;
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static int append_filter(sd_bus_message *call, const struct client *client, const char *child)
+{
+    int r = sd_bus_message_open_container(call, 'a', "{sv}");
+
+    if (r >= 0 && client->kind)
+        r = sd_bus_message_append(call, "{sv}", "kinds", "as", 1, client->kind);
+    if (r >= 0 && child)
+        r = sd_bus_message_append(call, "{sv}", "children", "as", 1, child);
+    if (r >= 0 && !child && client->n_arguments > 0) {
+        r = sd_bus_message_open_container(call, 'e', "sv");
+        if (r >= 0)
+            r = sd_bus_message_append(call, "s", "children");
+        if (r >= 0)
+            r = sd_bus_message_open_container(call, 'v', "as");
+        if (r >= 0)
+            r = sd_bus_message_append_strv(call, client->arguments);
+        for (int i = 0; r >= 0 && i < 2; i++)
+            r = sd_bus_message_close_container(call);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+static int print_fields(sd_bus_message *m)
+{
+    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        struct json json = {.out = stdout};
+        const char *key;
+        r = sd_bus_message_read(m, "s", &key);
+        if (r >= 0) {
+            printf(" %s=", key);
+            r = json_value(&json, m, NULL);
+        }
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+    }
+    return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static void print_time(uint64_t realtime_usec)
+{
+    time_t seconds = (time_t)(realtime_usec / 1000000);
+    struct tm local;
+    char text[32];
+
+    strftime(text, sizeof(text), "%H:%M:%S", localtime_r(&seconds, &local));
+    printf("%s.%03" PRIu64, text, realtime_usec / 1000 % 1000);
+}
+
+static int print_event_json(struct client *client, sd_bus_message *m)
+{
+    static const char *const keys[] = {"sequence", "realtime_usec", "monotonic_usec", "kind",
+                                       "child",    "cause",         "fields"};
+    struct json json = {.out = stdout};
+    int r = 0;
+
+    (void)client;
+    fputc('{', stdout);
+    for (size_t i = 0; r >= 0 && i < sizeof(keys) / sizeof(keys[0]); i++) {
+        printf("%s\"%s\":", i > 0 ? "," : "", keys[i]);
+        r = json_value(&json, m, NULL);
+    }
+    fputs("}\n", stdout);
+    return r;
+}
+
+/* The message stands before tttsssa{sv}. */
+static int print_event(struct client *client, sd_bus_message *m, uint64_t *sequence)
+{
+    uint64_t realtime, monotonic;
+    const char *kind, *child, *cause;
+
+    if (client->json != JSON_OFF)
+        return print_event_json(client, m);
+    int r =
+        sd_bus_message_read(m, "tttsss", sequence, &realtime, &monotonic, &kind, &child, &cause);
+    if (r < 0)
+        return r;
+    print_time(realtime);
+    printf("  %6" PRIu64 "  %-34s %s", *sequence, kind, child);
+    r = print_fields(m);
+    fputc('\n', stdout);
+    return r;
+}
+
+static int query_events(struct client *client, const char *child, uint64_t after, uint32_t skip_to)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
+    uint64_t sequence;
+    int r = client_call(client, PATH, MANAGER, "QueryEvents", &call);
+
+    if (r >= 0)
+        r = sd_bus_message_append(call, "tu", after, UINT32_MAX);
+    if (r >= 0)
+        r = append_filter(call, client, child);
+    if (r >= 0)
+        r = sd_bus_call(client->bus, call, 0, &error, &reply);
+    if (r < 0)
+        return client_error(&error, r);
+
+    uint32_t count = 0;
+    r = sd_bus_message_enter_container(reply, 'a', "(tttsssa{sv})");
+    while (r >= 0 && (r = sd_bus_message_skip(reply, "(tttsssa{sv})")) > 0)
+        count++;
+    sd_bus_message_rewind(reply, true);
+    r = sd_bus_message_enter_container(reply, 'a', "(tttsssa{sv})");
+    for (uint32_t i = 0; r >= 0 && i < count; i++) {
+        if (skip_to > 0 && count - i > skip_to) {
+            r = sd_bus_message_skip(reply, "(tttsssa{sv})");
+            continue;
+        }
+        r = sd_bus_message_enter_container(reply, 'r', "tttsssa{sv}");
+        if (r >= 0)
+            r = print_event(client, reply, &sequence);
+        if (r >= 0)
+            r = sd_bus_message_exit_container(reply);
+    }
+    return r < 0 ? client_error(NULL, r) : CTL_DONE;
+}
+
+static int event_came(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    uint64_t sequence;
+
+    (void)error;
+    print_event(userdata, m, &sequence);
+    fflush(stdout);
+    return 0;
+}
+
+static int follow_events(struct client *client)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
+    int r =
+        sd_bus_match_signal(client->bus, NULL, NAME, PATH, MANAGER, "Event", event_came, client);
+
+    if (r >= 0)
+        r = client_call(client, PATH, MANAGER, "Subscribe", &call);
+    if (r >= 0)
+        r = append_filter(call, client, NULL);
+    if (r >= 0)
+        r = sd_bus_call(client->bus, call, 0, &error, &reply);
+    while (r >= 0) {
+        r = sd_bus_process(client->bus, NULL);
+        if (r == 0)
+            r = sd_bus_wait(client->bus, UINT64_MAX);
+        if (r == -EINTR)
+            r = 0;
+    }
+    return client_error(&error, r);
+}
+
+int command_events(struct client *client)
+{
+    int code = query_events(client, NULL, client->since, 0);
+
+    fflush(stdout);
+    if (code != CTL_DONE || !client->follow)
+        return code;
+    return follow_events(client);
+}
+
+/* ---- status ---------------------------------------------------------------------------------- */
+
+static int child_path(struct client *client, const char *id, char **path)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *reply = NULL;
+    const char *found;
+    int r =
+        sd_bus_call_method(client->bus, NAME, PATH, MANAGER, "GetChild", &error, &reply, "s", id);
+
+    if (r < 0)
+        return client_error(&error, r);
+    r = sd_bus_message_read(reply, "o", &found);
+    *path = r >= 0 ? strdup(found) : NULL;
+    return *path ? CTL_DONE : client_error(NULL, r < 0 ? r : -ENOMEM);
+}
+
+static char *text_property(struct client *client, const char *path, const char *name)
+{
+    char *value = NULL;
+    return sd_bus_get_property_string(client->bus, NAME, path, CHILD, name, NULL, &value) < 0
+               ? strdup("?")
+               : value;
+}
+
+static uint64_t number_property(struct client *client, const char *path, const char *name,
+                                char type)
+{
+    union {
+        uint64_t u64;
+        uint32_t u32;
+        int flag;
+    } value = {};
+
+    if (sd_bus_get_property_trivial(client->bus, NAME, path, CHILD, name, NULL, type, &value) < 0)
+        return 0;
+    return type == 't' ? value.u64 : type == 'u' ? value.u32 : (uint64_t)value.flag;
+}
+
+static void print_dictionary(struct client *client, const char *path, const char *label,
+                             const char *name)
+{
+    CLEANUP_MESSAGE *reply = NULL;
+
+    if (sd_bus_get_property(client->bus, NAME, path, CHILD, name, NULL, &reply, "a{sv}") < 0)
+        return;
+    printf("%14s:", label);
+    print_fields(reply);
+    fputc('\n', stdout);
+}
+
+static void print_text(struct client *client, const char *path, const char *label, const char *name)
+{
+    char *value = text_property(client, path, name);
+
+    if (*value)
+        printf("%14s: %s\n", label, value);
+    free(value);
+}
+
+static int status_table(struct client *client, const char *id, const char *path)
+{
+    char *explanation = text_property(client, path, "Explanation");
+
+    printf("%s: %s\n", id, explanation);
+    free(explanation);
+    print_text(client, path, "operation", "Operation");
+    print_text(client, path, "status", "Status");
+    print_text(client, path, "stop state", "StopState");
+    print_text(client, path, "readiness", "Readiness");
+    print_text(client, path, "says", "StatusText");
+    printf("%14s: generation %" PRIu64 ", attempt %" PRIu64 ", pid %" PRIu64 "\n", "attempt",
+           number_property(client, path, "Generation", 't'),
+           number_property(client, path, "Attempt", 't'),
+           number_property(client, path, "MainPID", 'u'));
+    printf("%14s: %" PRIu64 " of %" PRIu64 " used within %" PRIu64 " s%s\n", "restart limit",
+           number_property(client, path, "RestartsUsed", 'u'),
+           number_property(client, path, "RestartLimitBurst", 'u'),
+           number_property(client, path, "RestartLimitIntervalUSec", 't') / 1000000,
+           number_property(client, path, "RestartLimitExhausted", 'b') ? ", used up" : "");
+    printf("%14s: %s\n", "heartbeat",
+           number_property(client, path, "HeartbeatStale", 'b')          ? "stale"
+           : number_property(client, path, "LastHeartbeatUSec", 't') > 0 ? "beats"
+                                                                         : "none yet");
+    print_text(client, path, "fence", "FencePhase");
+    print_dictionary(client, path, "waits behind", "PendingRestart");
+    print_dictionary(client, path, "last exit", "LastExit");
+    print_dictionary(client, path, "failure", "Failure");
+    puts("    last events:");
+    return query_events(client, id, 0, EVENTS_SHOWN);
+}
+
+static int status_json(struct client *client, const char *path)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *reply = NULL;
+    int r = sd_bus_call_method(client->bus, NAME, path, "org.freedesktop.DBus.Properties", "GetAll",
+                               &error, &reply, "s", CHILD);
+
+    if (r >= 0)
+        r = print_json(client, reply, NULL);
+    return r < 0 ? client_error(&error, r) : CTL_DONE;
+}
+
+static int status_of_tree(struct client *client)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *reply = NULL;
+    int r;
+
+    if (client->json == JSON_OFF)
+        return command_list(client);
+    r = sd_bus_call_method(client->bus, NAME, PATH, MANAGER, "CurrentState", &error, &reply, NULL);
+    if (r >= 0)
+        r = print_json(client, reply, NULL);
+    return r < 0 ? client_error(&error, r) : CTL_DONE;
+}
+
+int command_status(struct client *client)
+{
+    int worst = CTL_DONE;
+
+    if (client->n_arguments == 0)
+        return status_of_tree(client);
+    for (int i = 0; i < client->n_arguments; i++) {
+        char *path = NULL;
+        int code = child_path(client, client->arguments[i], &path);
+        if (code == CTL_DONE)
+            code = client->json == JSON_OFF ? status_table(client, client->arguments[i], path)
+                                            : status_json(client, path);
+        free(path);
+        worst = code > worst ? code : worst;
+    }
+    return worst;
+}
+
+/* ---- verbs ----------------------------------------------------------------------------------- */
+
+struct verdict {
+    char decision[32];
+    char before[16], after[16], status[16], stop[32];
+    char failure[256];
+    int idempotent, cancelled;
+    uint64_t target;
+    bool has_target;
+};
+
+static int read_verdict(sd_bus_message *m, struct verdict *verdict);
+
+static int read_entry(sd_bus_message *m, const char *key, struct verdict *verdict)
+{
+    const struct {
+        const char *key;
+        char *text;
+        size_t size;
+    } texts[] = {
+        {"OperationBefore", verdict->before, sizeof(verdict->before)},
+        {"OperationAfter", verdict->after, sizeof(verdict->after)},
+        {"Status", verdict->status, sizeof(verdict->status)},
+        {"StopState", verdict->stop, sizeof(verdict->stop)},
+        {"Decision", verdict->decision, sizeof(verdict->decision)},
+        {"Reason", verdict->failure, sizeof(verdict->failure)},
+    };
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (strcmp(texts[i].key, key) == 0) {
+            const char *value;
+            int r = sd_bus_message_read(m, "v", "s", &value);
+            if (r >= 0)
+                snprintf(texts[i].text, texts[i].size, "%s", value);
+            return r;
+        }
+    if (strcmp(key, "Idempotent") == 0)
+        return sd_bus_message_read(m, "v", "b", &verdict->idempotent);
+    if (strcmp(key, "TargetGeneration") == 0) {
+        verdict->has_target = true;
+        return sd_bus_message_read(m, "v", "t", &verdict->target);
+    }
+    if (strcmp(key, "Failure") == 0 || strcmp(key, "GenerationFence") == 0 ||
+        strcmp(key, "Conflict") == 0) {
+        int r = sd_bus_message_enter_container(m, 'v', "a{sv}");
+        if (r >= 0)
+            r = read_verdict(m, verdict);
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+    }
+    return sd_bus_message_skip(m, "v");
+}
+
+static int read_verdict(sd_bus_message *m, struct verdict *verdict)
+{
+    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        const char *key;
+        r = sd_bus_message_read(m, "s", &key);
+        if (r >= 0)
+            r = read_entry(m, key, verdict);
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+    }
+    return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int code_of(const struct verdict *verdict)
+{
+    if (strcmp(verdict->decision, "rejected") == 0 ||
+        strcmp(verdict->decision, "blocked-by-shutdown") == 0)
+        return CTL_REJECTED;
+    return verdict->failure[0] ? CTL_FAILED : CTL_DONE;
+}
+
+static void print_verdict(const struct client *client, const char *id,
+                          const struct verdict *verdict)
+{
+    printf("%s: %s%s", id, client->dry_run ? "would be: " : "", verdict->after);
+    if (strcmp(verdict->before, verdict->after) != 0)
+        printf(" (was %s)", verdict->before);
+    if (verdict->decision[0])
+        printf(", %s", verdict->decision);
+    if (verdict->has_target)
+        printf(", generation %" PRIu64, verdict->target);
+    if (verdict->status[0])
+        printf(", %s", verdict->status);
+    if (strcmp(verdict->stop, "idle") != 0 && strcmp(verdict->stop, "no-active-attempt") != 0)
+        printf(", %s", verdict->stop);
+    if (verdict->idempotent)
+        printf(", nothing new");
+    if (verdict->failure[0])
+        printf(": %s", verdict->failure);
+    fputc('\n', stdout);
+}
+
+static int show_outcome(struct client *client, const char *id, sd_bus_message *reply)
+{
+    struct verdict verdict = {};
+    int r = read_verdict(reply, &verdict);
+
+    if (r >= 0 && client->json != JSON_OFF) {
+        sd_bus_message_rewind(reply, true);
+        r = print_json(client, reply, outcome_keys);
+    } else if (r >= 0 && !client->quiet) {
+        print_verdict(client, id, &verdict);
+    }
+    return r < 0 ? client_error(NULL, r) : code_of(&verdict);
+}
+
+static int verb_on(struct client *client, const char *method, const char *id)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
+    int r = client_call(client, PATH, MANAGER, method, &call);
+
+    if (r >= 0)
+        r = sd_bus_message_append(call, "s", id);
+    if (r >= 0)
+        r = client_append_reason(client, call);
+    if (r >= 0)
+        r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
+    return r < 0 ? client_error(&error, r) : show_outcome(client, id, reply);
+}
+
+int command_verb(struct client *client, const char *method)
+{
+    int worst = CTL_DONE;
+
+    for (int i = 0; i < client->n_arguments; i++) {
+        int code = verb_on(client, method, client->arguments[i]);
+        worst = code > worst ? code : worst;
+    }
+    return worst;
+}
+
+int command_kill(struct client *client)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
+    const char *name = client->arguments[1];
+    char *path = NULL;
+    int signal = atoi(name);
+
+    if (strncasecmp(name, "SIG", 3) == 0)
+        name += 3;
+    for (int i = 1; signal == 0 && i < 65; i++)
+        if (sigabbrev_np(i) && strcasecmp(sigabbrev_np(i), name) == 0)
+            signal = i;
+    int code = child_path(client, client->arguments[0], &path);
+    if (code != CTL_DONE)
+        return code;
+    int r = client_call(client, path, CHILD, "Kill", &call);
+    free(path);
+    if (r >= 0)
+        r = sd_bus_message_append(call, "si", "main", signal);
+    if (r >= 0)
+        r = client_append_reason(client, call);
+    if (r >= 0)
+        r = sd_bus_call(client->bus, call, 0, &error, &reply);
+    return r < 0 ? client_error(&error, r) : show_outcome(client, client->arguments[0], reply);
+}
+
+/* ---- add, reload, shutdown ------------------------------------------------------------------- */
+
+static char *read_all(const char *path)
+{
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    char *text = NULL;
+    size_t size = 0;
+
+    if (!file)
+        return NULL;
+    ssize_t n = getdelim(&text, &size, '\0', file);
+    if (file != stdin)
+        fclose(file);
+    if (n < 0) {
+        free(text);
+        return strdup("");
+    }
+    return text;
+}
+
+int command_add(struct client *client)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
+    const char *path;
+    char *text = read_all(client->arguments[0]);
+
+    if (!text) {
+        fprintf(stderr, "proctorctl: %s: %s\n", client->arguments[0], strerror(errno));
+        return CTL_ERROR;
+    }
+    int r = client_call(client, PATH, MANAGER, "AddChild", &call);
+    if (r >= 0)
+        r = sd_bus_message_append(call, "s", text);
+    free(text);
+    if (r >= 0)
+        r = client_append_reason(client, call);
+    if (r >= 0)
+        r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
+    if (r < 0) {
+        if (sd_bus_error_has_name(&error, "org.proctor1.Error.InvalidManifest"))
+            fprintf(stderr, "proctorctl: %s: nothing was added\n", client->arguments[0]);
+        return client_error(&error, r);
+    }
+    r = sd_bus_message_read(reply, "o", &path);
+    if (r >= 0 && client->json != JSON_OFF)
+        printf("{\"child\":\"%s\"}\n", path);
+    else if (r >= 0 && !client->quiet)
+        puts(path);
+    return r < 0 ? client_error(NULL, r) : CTL_DONE;
+}
+
+int command_reload(struct client *client)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
+    int r = client_call(client, PATH, MANAGER, "Reload", &call);
+
+    if (r >= 0)
+        r = client_append_reason(client, call);
+    if (r >= 0)
+        r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
+    if (r >= 0)
+        r = print_json(client, reply, NULL);
+    return r < 0 ? client_error(&error, r) : CTL_DONE;
+}
+
+static int print_report_row(sd_bus_message *m)
+{
+    const char *id = "", *result = "", *exit = "", *reason = "";
+    uint64_t generation = 0, attempt = 0;
+    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        const char *key;
+        r = sd_bus_message_read(m, "s", &key);
+        if (r < 0)
+            return r;
+        if (strcmp(key, "ChildId") == 0)
+            r = sd_bus_message_read(m, "v", "s", &id);
+        else if (strcmp(key, "Result") == 0)
+            r = sd_bus_message_read(m, "v", "s", &result);
+        else if (strcmp(key, "Exit") == 0)
+            r = sd_bus_message_read(m, "v", "s", &exit);
+        else if (strcmp(key, "Reason") == 0)
+            r = sd_bus_message_read(m, "v", "s", &reason);
+        else if (strcmp(key, "Generation") == 0)
+            r = sd_bus_message_read(m, "v", "t", &generation);
+        else if (strcmp(key, "Attempt") == 0)
+            r = sd_bus_message_read(m, "v", "t", &attempt);
+        else
+            r = sd_bus_message_skip(m, "v");
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+    }
+    printf("%-24s %-15s %-13s %4" PRIu64 " %8" PRIu64 "  %s\n", id, result, exit, generation,
+           attempt, reason);
+    return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int print_report(struct client *client, sd_bus_message *reply)
+{
+    int r = sd_bus_message_enter_container(reply, 'a', "{sv}");
+
+    while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
+        const char *key, *phase;
+        r = sd_bus_message_read(reply, "s", &key);
+        if (r >= 0 && strcmp(key, "Phase") == 0) {
+            r = sd_bus_message_read(reply, "v", "s", &phase);
+            printf("shutdown: %s\n", phase);
+        } else if (r >= 0 && strcmp(key, "Report") == 0) {
+            if (client->legend)
+                printf("%-24s %-15s %-13s %4s %8s  %s\n", "CHILD", "RESULT", "EXIT", "GEN",
+                       "ATTEMPT", "REASON");
+            r = sd_bus_message_enter_container(reply, 'v', "aa{sv}");
+            if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'a', "a{sv}");
+            while (r >= 0 && sd_bus_message_at_end(reply, false) == 0)
+                r = print_report_row(reply);
+            for (int i = 0; r >= 0 && i < 2; i++)
+                r = sd_bus_message_exit_container(reply);
+        } else if (r >= 0) {
+            r = sd_bus_message_skip(reply, "v");
+        }
+        if (r >= 0)
+            r = sd_bus_message_exit_container(reply);
+    }
+    return r;
+}
+
+int command_shutdown(struct client *client)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
+    int r = client_call(client, PATH, MANAGER, "Shutdown", &call);
+
+    if (r >= 0)
+        r = client_append_reason(client, call);
+    if (r >= 0)
+        r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
+    if (r < 0)
+        return client_error(&error, r);
+    if (client->json != JSON_OFF)
+        r = print_json(client, reply, NULL);
+    else if (!client->quiet)
+        r = print_report(client, reply);
+    return r < 0 ? client_error(NULL, r) : CTL_DONE;
+}
+
+int command_metrics(struct client *client)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *reply = NULL;
+    const char *text;
+    int r =
+        sd_bus_call_method(client->bus, NAME, PATH, MANAGER, "GetMetrics", &error, &reply, NULL);
+
+    if (r >= 0)
+        r = sd_bus_message_read(reply, "s", &text);
+    if (r < 0)
+        return client_error(&error, r);
+    fputs(text, stdout);
+    return CTL_DONE;
+}

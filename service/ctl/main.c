@@ -1,0 +1,249 @@
+/*
+ * proctorctl: the tree, from a shell.
+ */
+#include "client.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] =
+    "proctorctl: looks at the tree of proctord and commands it.\n"
+    "\n"
+    "  proctorctl [OPTION...] COMMAND\n"
+    "\n"
+    "  list [PATTERN...]                       the children, one a line\n"
+    "  status [ID...]                          why it runs or not, and what it last did\n"
+    "  pause|resume|quarantine|restart|remove ID... --reason=TEXT [--wait] [--dry-run]\n"
+    "  add FILE --reason=TEXT                  declare a child (- reads standard input)\n"
+    "  kill ID SIGNAL --reason=TEXT            send a signal to its main process\n"
+    "  reload --reason=TEXT [--dry-run]        read the manifests again\n"
+    "  events [-f] [--since=SEQ] [--kind=K] [ID...]\n"
+    "  shutdown --reason=TEXT [--wait]         end the tree; with --wait, print the report\n"
+    "  metrics                                 OpenMetrics\n"
+    "\n"
+    "  --system, --user, --address=ADDRESS     which bus (PROCTOR_BUS_ADDRESS is honoured)\n"
+    "  --json=off|short|pretty                 --no-legend  --quiet  --requested-by=NAME\n"
+    "\n"
+    "Exit code: 0 done (or nothing new), 1 error, 3 rejected or blocked, 4 failed, 5 no such\n"
+    "child, 6 not allowed.\n";
+
+enum option_code {
+    OPTION_SYSTEM = 256,
+    OPTION_USER,
+    OPTION_ADDRESS,
+    OPTION_JSON,
+    OPTION_NO_LEGEND,
+    OPTION_QUIET,
+    OPTION_REQUESTED_BY,
+    OPTION_REASON,
+    OPTION_WAIT,
+    OPTION_DRY_RUN,
+    OPTION_SINCE,
+    OPTION_KIND,
+    OPTION_HELP,
+    OPTION_VERSION,
+};
+
+static const struct option options[] = {
+    {"system", no_argument, NULL, OPTION_SYSTEM},
+    {"user", no_argument, NULL, OPTION_USER},
+    {"address", required_argument, NULL, OPTION_ADDRESS},
+    {"json", required_argument, NULL, OPTION_JSON},
+    {"no-legend", no_argument, NULL, OPTION_NO_LEGEND},
+    {"quiet", no_argument, NULL, OPTION_QUIET},
+    {"requested-by", required_argument, NULL, OPTION_REQUESTED_BY},
+    {"reason", required_argument, NULL, OPTION_REASON},
+    {"wait", no_argument, NULL, OPTION_WAIT},
+    {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+    {"since", required_argument, NULL, OPTION_SINCE},
+    {"kind", required_argument, NULL, OPTION_KIND},
+    {"follow", no_argument, NULL, 'f'},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {},
+};
+
+struct place {
+    const char *address;
+    bool user;
+    bool system;
+};
+
+static int usage_error(const char *what, const char *value)
+{
+    fprintf(stderr, "proctorctl: %s: %s (see proctorctl --help)\n", what, value);
+    return -EINVAL;
+}
+
+static int set_json(struct client *client, const char *word)
+{
+    if (strcmp(word, "off") == 0)
+        client->json = JSON_OFF;
+    else if (strcmp(word, "short") == 0)
+        client->json = JSON_SHORT;
+    else if (strcmp(word, "pretty") == 0)
+        client->json = JSON_PRETTY;
+    else
+        return usage_error("--json: expected off, short or pretty", word);
+    return 0;
+}
+
+static int set_since(struct client *client, const char *text)
+{
+    char *end;
+
+    errno = 0;
+    client->since = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno)
+        return usage_error("--since: expected the sequence of an event", text);
+    client->since -= client->since > 0; /* this one too */
+    return 0;
+}
+
+static int take(struct client *client, struct place *place, int code)
+{
+    switch (code) {
+    case OPTION_SYSTEM:
+        place->system = true;
+        return 0;
+    case OPTION_USER:
+        place->user = true;
+        return 0;
+    case OPTION_ADDRESS:
+        place->address = optarg;
+        return 0;
+    case OPTION_JSON:
+        return set_json(client, optarg);
+    case OPTION_NO_LEGEND:
+        client->legend = false;
+        return 0;
+    case OPTION_QUIET:
+        client->quiet = true;
+        return 0;
+    case OPTION_REQUESTED_BY:
+        client->requested_by = optarg;
+        return 0;
+    case OPTION_REASON:
+        client->reason = optarg;
+        return 0;
+    case OPTION_WAIT:
+        client->wait = true;
+        return 0;
+    case OPTION_DRY_RUN:
+        client->dry_run = true;
+        return 0;
+    case OPTION_SINCE:
+        return set_since(client, optarg);
+    case OPTION_KIND:
+        client->kind = optarg;
+        return 0;
+    case 'f':
+        client->follow = true;
+        return 0;
+    case OPTION_HELP:
+        fputs(help, stdout);
+        return 1;
+    case OPTION_VERSION:
+        puts("proctorctl 0.1.0");
+        return 1;
+    default:
+        return -EINVAL;
+    }
+}
+
+static int connect_to(struct client *client, const struct place *place)
+{
+    const char *address = place->address ? place->address : getenv("PROCTOR_BUS_ADDRESS");
+
+    if (!address || ((place->user || place->system) && !place->address)) {
+        bool system = place->system || (!place->user && geteuid() == 0);
+        return system ? sd_bus_open_system(&client->bus) : sd_bus_open_user(&client->bus);
+    }
+    int r = sd_bus_new(&client->bus);
+    if (r >= 0)
+        r = sd_bus_set_address(client->bus, address);
+    if (r >= 0)
+        r = sd_bus_set_bus_client(client->bus, true);
+    return r < 0 ? r : sd_bus_start(client->bus);
+}
+
+struct command {
+    const char *name;
+    int min_arguments;
+    int max_arguments; /* -1: any number */
+    bool needs_reason;
+    int (*run)(struct client *client);
+    const char *method; /* of a verb */
+};
+
+static const struct command commands[] = {
+    {"list", 0, -1, false, command_list, NULL},
+    {"status", 0, -1, false, command_status, NULL},
+    {"events", 0, -1, false, command_events, NULL},
+    {"metrics", 0, 0, false, command_metrics, NULL},
+    {"add", 1, 1, true, command_add, NULL},
+    {"kill", 2, 2, true, command_kill, NULL},
+    {"reload", 0, 0, true, command_reload, NULL},
+    {"shutdown", 0, 0, true, command_shutdown, NULL},
+    {"pause", 1, -1, true, NULL, "PauseChild"},
+    {"resume", 1, -1, true, NULL, "ResumeChild"},
+    {"quarantine", 1, -1, true, NULL, "QuarantineChild"},
+    {"restart", 1, -1, true, NULL, "RestartChild"},
+    {"remove", 1, -1, true, NULL, "RemoveChild"},
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int check_usage(const struct client *client, const struct command *command)
+{
+    if (client->n_arguments < command->min_arguments)
+        return usage_error(command->name, "something is missing after it");
+    if (command->max_arguments >= 0 && client->n_arguments > command->max_arguments)
+        return usage_error("unexpected argument", client->arguments[command->max_arguments]);
+    if (command->needs_reason && !client->reason)
+        return usage_error(command->name, "say why, with --reason=TEXT: it is kept with the child");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct client client = {.legend = true, .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
+    struct place place = {};
+
+    for (int code; (code = getopt_long(argc, argv, "f", options, NULL)) != -1;) {
+        int r = take(&client, &place, code);
+        if (r != 0)
+            return r < 0 ? CTL_ERROR : CTL_DONE;
+    }
+    if (optind == argc) {
+        fputs(help, stderr);
+        return CTL_ERROR;
+    }
+    const struct command *command = find_command(argv[optind]);
+    if (!command) {
+        usage_error("unknown command", argv[optind]);
+        return CTL_ERROR;
+    }
+    client.arguments = argv + optind + 1;
+    client.n_arguments = argc - optind - 1;
+    if (check_usage(&client, command) < 0)
+        return CTL_ERROR;
+    int r = connect_to(&client, &place);
+    if (r < 0) {
+        fprintf(stderr, "proctorctl: the bus can not be reached: %s\n", strerror(-r));
+        return CTL_ERROR;
+    }
+    int code = command->run ? command->run(&client) : command_verb(&client, command->method);
+    sd_bus_flush_close_unref(client.bus);
+    return code;
+}
