@@ -176,7 +176,7 @@ struct core_ports {
     void (*abort)(void *userdata, struct child *child, struct attempt_id id);
     int (*kill)(void *userdata, struct child *child, struct attempt_id id, int signal, bool whole);
     void (*forget)(void *userdata, struct child *child);
-    void (*set_timer)(void *userdata, uint64_t deadline_usec); /* monotonic; 0: none */
+    void (*set_timer)(void *userdata, uint64_t deadline_usec); /* monotonic, once; 0: none */
 
     /* Sink. */
     void (*event)(void *userdata, const struct event *event);
