@@ -1,0 +1,115 @@
+/*
+ * A child for tests: does what its arguments say, one step after the other.
+ *
+ *   ready, not-ready, beat, status=TEXT, reloading, mainpid   what it says
+ *   wait=FIFO      until the test opens the FIFO for writing
+ *   wait-term      until SIGTERM comes (blocked from the start, so that none is missed)
+ *   ignore-term    SIGTERM does nothing
+ *   fork=FILE      a process of its own session-mate that stays; its PID goes into FILE
+ *   daemon=FILE    the same, but double-forked into a session of its own
+ *   fail-first     exit code 1 if this is attempt 1
+ *   log=FILE       a line "GENERATION ATTEMPT" is appended
+ *   pause, exit=N, die=N
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+static const char *value_of(const char *step, const char *name)
+{
+    size_t length = strlen(name);
+    return strncmp(step, name, length) == 0 && step[length] == '=' ? step + length + 1 : NULL;
+}
+
+static void block(int signal)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signal);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static void wait_for(int signal)
+{
+    sigset_t set;
+    int got;
+    sigemptyset(&set);
+    sigaddset(&set, signal);
+    sigwait(&set, &got);
+}
+
+static void stay(const char *file)
+{
+    char temporary[4096];
+    snprintf(temporary, sizeof(temporary), "%s.new", file);
+    FILE *out = fopen(temporary, "w");
+    fprintf(out, "%d\n", (int)getpid());
+    fclose(out);
+    rename(temporary, file);
+    for (;;)
+        pause();
+}
+
+static void say(const char *step)
+{
+    const char *text;
+
+    if (strcmp(step, "ready") == 0)
+        sd_notify(0, "READY=1");
+    else if (strcmp(step, "not-ready") == 0)
+        sd_notify(0, "READY=0");
+    else if (strcmp(step, "beat") == 0)
+        sd_notify(0, "WATCHDOG=1");
+    else if (strcmp(step, "reloading") == 0)
+        sd_notify(0, "RELOADING=1");
+    else if ((text = value_of(step, "status")))
+        sd_notifyf(0, "STATUS=%s", text);
+}
+
+static void act(const char *step)
+{
+    const char *value;
+
+    say(step);
+    if (strcmp(step, "wait-term") == 0)
+        wait_for(SIGTERM);
+    else if (strcmp(step, "ignore-term") == 0)
+        signal(SIGTERM, SIG_IGN);
+    else if (strcmp(step, "pause") == 0)
+        for (;;)
+            pause();
+    else if (strcmp(step, "fail-first") == 0 && strcmp(getenv("PROCTOR_ATTEMPT"), "1") == 0)
+        _exit(1);
+    else if ((value = value_of(step, "exit")))
+        _exit(atoi(value));
+    else if ((value = value_of(step, "die")))
+        kill(getpid(), atoi(value));
+    else if ((value = value_of(step, "wait")))
+        close(open(value, O_RDONLY));
+    else if ((value = value_of(step, "fork")) && fork() == 0)
+        stay(value);
+    else if ((value = value_of(step, "daemon")) && fork() == 0) {
+        setsid();
+        if (fork() == 0)
+            stay(value);
+        _exit(0);
+    } else if ((value = value_of(step, "log"))) {
+        FILE *out = fopen(value, "a");
+        fprintf(out, "%s %s\n", getenv("PROCTOR_GENERATION"), getenv("PROCTOR_ATTEMPT"));
+        fclose(out);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "wait-term") == 0)
+            block(SIGTERM);
+    for (int i = 1; i < argc; i++)
+        act(argv[i]);
+    return 0;
+}

@@ -1,0 +1,476 @@
+#include "fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DEADLINE_USEC (20 * G_USEC_PER_SEC)
+#define NAME          "org.proctor1"
+#define MANAGER_PATH  "/org/proctor1"
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+static gboolean wake(gpointer data)
+{
+    (void)data;
+    return G_SOURCE_CONTINUE; /* only to look again: some conditions come without a signal */
+}
+
+typedef gboolean (*condition)(struct fixture *f, gconstpointer data);
+
+static void wait_until(struct fixture *f, condition holds, gconstpointer data, const char *what)
+{
+    gint64 end = g_get_monotonic_time() + DEADLINE_USEC;
+    guint timer = g_timeout_add(10, wake, NULL);
+
+    while (!holds(f, data)) {
+        if (g_get_monotonic_time() > end)
+            g_error("waited in vain: %s", what);
+        g_main_context_iteration(NULL, TRUE);
+    }
+    g_source_remove(timer);
+}
+
+static void signal_came(GDBusConnection *bus, const char *sender, const char *path,
+                        const char *interface, const char *name, GVariant *arguments, gpointer data)
+{
+    (void)bus, (void)sender, (void)path, (void)interface, (void)name, (void)arguments, (void)data;
+}
+
+/* ---- start and stop -------------------------------------------------------------------------- */
+
+static char *read_address(int fd)
+{
+    char line[512] = "";
+    FILE *stream = fdopen(dup(fd), "r");
+
+    g_assert_nonnull(fgets(line, sizeof(line), stream));
+    fclose(stream);
+    g_assert_true(g_str_has_prefix(line, "bus: "));
+    return g_strdup(g_strstrip(line + 5));
+}
+
+/* A test that fails must not leave a daemon behind. */
+static void end_with_the_test(gpointer data)
+{
+    (void)data;
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
+void fixture_start(struct fixture *f, const char *const *extra)
+{
+    g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
+    GError *error = NULL;
+
+    *f = (struct fixture){.folder = g_dir_make_tmp("proctor-test-XXXXXX", NULL)};
+    g_ptr_array_add(arguments, g_strdup(g_getenv("PROCTORD")));
+    g_ptr_array_add(arguments, g_strdup("--private-bus"));
+    g_ptr_array_add(arguments, g_strdup_printf("--state-dir=%s/state", f->folder));
+    g_ptr_array_add(arguments, g_strdup_printf("--runtime-dir=%s/run", f->folder));
+    g_ptr_array_add(arguments, g_strdup_printf("--manifests=%s/children.d", f->folder));
+    for (; extra && *extra; extra++)
+        g_ptr_array_add(arguments, g_strdup(*extra));
+    g_ptr_array_add(arguments, NULL);
+    g_mkdir(fixture_path(f, "children.d"), 0755);
+
+    g_assert_true(g_spawn_async_with_pipes(NULL, (char **)arguments->pdata, NULL,
+                                           G_SPAWN_DO_NOT_REAP_CHILD, end_with_the_test, NULL,
+                                           &f->pid, NULL, &f->standard_output, NULL, &error));
+    f->address = read_address(f->standard_output);
+    f->bus =
+        g_dbus_connection_new_for_address_sync(f->address,
+                                               G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+                                                   G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+                                               NULL, NULL, &error);
+    g_assert_no_error(error);
+    g_dbus_connection_set_exit_on_close(f->bus, FALSE);
+    f->signals = g_dbus_connection_signal_subscribe(f->bus, NAME, NULL, NULL, NULL, NULL,
+                                                    G_DBUS_SIGNAL_FLAGS_NONE, signal_came, f, NULL);
+}
+
+static gboolean has_ended(struct fixture *f, gconstpointer data)
+{
+    (void)f;
+    int *status = (int *)data;
+    return waitpid(f->pid, status, WNOHANG) == f->pid;
+}
+
+int fixture_wait_end(struct fixture *f)
+{
+    int status = 0;
+
+    wait_until(f, has_ended, &status, "the end of proctord");
+    f->pid = 0;
+    g_assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* Asks again and again: from the second time on, proctord aborts what still holds out. */
+static gboolean has_been_ended(struct fixture *f, gconstpointer data)
+{
+    kill(f->pid, SIGTERM);
+    return has_ended(f, data);
+}
+
+void fixture_stop(struct fixture *f, int code)
+{
+    int status = 0;
+
+    if (f->pid > 0) {
+        wait_until(f, has_been_ended, &status, "the end of proctord");
+        g_assert_true(WIFEXITED(status));
+        g_assert_cmpint(WEXITSTATUS(status), ==, code);
+    }
+    g_dbus_connection_signal_unsubscribe(f->bus, f->signals);
+    g_clear_object(&f->bus);
+    close(f->standard_output);
+    g_assert_false(g_file_test(fixture_path(f, "run/bus"), G_FILE_TEST_EXISTS));
+    g_assert_false(g_file_test(fixture_path(f, "run/notify"), G_FILE_TEST_EXISTS));
+    g_autofree char *command = g_strdup_printf("rm -rf '%s'", f->folder);
+    g_assert_cmpint(system(command), ==, 0);
+    g_free(f->address);
+    g_free(f->folder);
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+const char *fixture_path(struct fixture *f, const char *name)
+{
+    static char *paths[8];
+    static unsigned next;
+    char **slot = &paths[next++ % 8];
+
+    g_free(*slot);
+    *slot = g_build_filename(f->folder, name, NULL);
+    return *slot;
+}
+
+void fixture_fifo(struct fixture *f, const char *name)
+{
+    g_assert_cmpint(mkfifo(fixture_path(f, name), 0600), ==, 0);
+}
+
+void fixture_release(struct fixture *f, const char *name)
+{
+    int fd = open(fixture_path(f, name), O_WRONLY); /* waits for the child to be there */
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+}
+
+static gboolean file_exists(struct fixture *f, gconstpointer data)
+{
+    return g_file_test(fixture_path(f, data), G_FILE_TEST_EXISTS);
+}
+
+GPid fixture_read_pid(struct fixture *f, const char *name)
+{
+    g_autofree char *text = NULL;
+
+    wait_until(f, file_exists, name, name);
+    g_assert_true(g_file_get_contents(fixture_path(f, name), &text, NULL, NULL));
+    return atoi(text);
+}
+
+static gboolean is_gone(struct fixture *f, gconstpointer data)
+{
+    (void)f;
+    return kill(*(const GPid *)data, 0) < 0 && errno == ESRCH;
+}
+
+void fixture_wait_gone(struct fixture *f, GPid pid)
+{
+    wait_until(f, is_gone, &pid, "the end of a process");
+}
+
+guint fixture_count_lines(struct fixture *f, const char *name)
+{
+    g_autofree char *text = NULL;
+    guint lines = 0;
+
+    if (!g_file_get_contents(fixture_path(f, name), &text, NULL, NULL))
+        return 0;
+    for (const char *c = text; *c; c++)
+        lines += *c == '\n';
+    return lines;
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+GVariant *fixture_call(struct fixture *f, const char *path, const char *interface,
+                       const char *method, GVariant *arguments, GError **error)
+{
+    GError *own = NULL;
+    GVariant *reply =
+        g_dbus_connection_call_sync(f->bus, NAME, path, interface, method, arguments, NULL,
+                                    G_DBUS_CALL_FLAGS_NONE, 20000, NULL, error ? error : &own);
+    if (!error)
+        g_assert_no_error(own);
+    return reply;
+}
+
+GVariant *fixture_manager(struct fixture *f, const char *method, GVariant *arguments,
+                          GError **error)
+{
+    return fixture_call(f, MANAGER_PATH, NAME ".Manager", method, arguments, error);
+}
+
+/* Steps with a say in SIGTERM also say when they are prepared for it: a signal that comes before
+ * that would simply end the process. */
+static char *with_ready(const char *steps)
+{
+    const char *waits = strstr(steps, "wait-term"), *ignores = strstr(steps, "ignore-term");
+
+    if (ignores)
+        return g_strdup_printf("%.*signore-term, ready%s", (int)(ignores - steps), steps,
+                               ignores + strlen("ignore-term"));
+    if (waits)
+        return g_strdup_printf("%.*sready, %s", (int)(waits - steps), steps, waits);
+    return NULL;
+}
+
+void fixture_add(struct fixture *f, const char *name, const char *yaml, const char *steps)
+{
+    g_autofree char *prepared =
+        strstr(steps, "ready") || strstr(yaml, "readiness") ? NULL : with_ready(steps);
+    g_autofree char *manifest =
+        g_strdup_printf("name: %s\nexec: [%s%s%s]\nstdout: inherit\n%s%s", name,
+                        g_getenv("TEST_CHILD"), *steps ? ", " : "", prepared ? prepared : steps,
+                        yaml, prepared ? "readiness: explicit\n" : "");
+    g_autoptr(GVariant) reply =
+        fixture_manager(f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
+
+    if (prepared)
+        fixture_wait_text(f, name, "Readiness", "ready");
+}
+
+static GVariant *verb(struct fixture *f, const char *name, const char *child, gboolean wait)
+{
+    GVariantBuilder options;
+    g_autofree char *method = g_strconcat(name, "Child", NULL);
+
+    g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
+    if (wait)
+        g_variant_builder_add(&options, "{sv}", "wait", g_variant_new_boolean(TRUE));
+    g_autoptr(GVariant) reply =
+        fixture_manager(f, method, g_variant_new("(ssa{sv})", child, "test", &options), NULL);
+    return g_variant_get_child_value(reply, 0);
+}
+
+GVariant *fixture_verb(struct fixture *f, const char *name, const char *child)
+{
+    return verb(f, name, child, FALSE);
+}
+
+GVariant *fixture_verb_waiting(struct fixture *f, const char *name, const char *child)
+{
+    return verb(f, name, child, TRUE);
+}
+
+/* ---- properties ------------------------------------------------------------------------------ */
+
+static char *object_path(const char *child)
+{
+    return g_strconcat(MANAGER_PATH "/child/", child, NULL);
+}
+
+static GVariant *get(struct fixture *f, const char *child, const char *property, GError **error)
+{
+    g_autofree char *path = object_path(child);
+    g_autoptr(GVariant) reply = fixture_call(f, path, "org.freedesktop.DBus.Properties", "Get",
+                                             g_variant_new("(ss)", NAME ".Child", property), error);
+    GVariant *value = NULL;
+
+    if (reply)
+        g_variant_get(reply, "(v)", &value);
+    return value;
+}
+
+GVariant *fixture_property(struct fixture *f, const char *child, const char *property)
+{
+    return get(f, child, property, NULL);
+}
+
+char *fixture_text(struct fixture *f, const char *child, const char *property)
+{
+    g_autoptr(GVariant) value = get(f, child, property, NULL);
+    return g_variant_dup_string(value, NULL);
+}
+
+guint64 fixture_number(struct fixture *f, const char *child, const char *property)
+{
+    g_autoptr(GVariant) value = get(f, child, property, NULL);
+    return g_variant_is_of_type(value, G_VARIANT_TYPE_UINT32) ? g_variant_get_uint32(value)
+                                                              : g_variant_get_uint64(value);
+}
+
+gboolean fixture_flag(struct fixture *f, const char *child, const char *property)
+{
+    g_autoptr(GVariant) value = get(f, child, property, NULL);
+    return g_variant_get_boolean(value);
+}
+
+gboolean fixture_exists(struct fixture *f, const char *child)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) reply = fixture_manager(f, "GetChild", g_variant_new("(s)", child), &error);
+    return reply != NULL;
+}
+
+struct expected {
+    const char *child, *property, *text;
+    guint64 number;
+};
+
+static gboolean text_is(struct fixture *f, gconstpointer data)
+{
+    const struct expected *e = data;
+    g_autofree char *value = fixture_text(f, e->child, e->property);
+    return strcmp(value, e->text) == 0;
+}
+
+static gboolean number_is(struct fixture *f, gconstpointer data)
+{
+    const struct expected *e = data;
+    return fixture_number(f, e->child, e->property) == e->number;
+}
+
+static gboolean flag_is_set(struct fixture *f, gconstpointer data)
+{
+    const struct expected *e = data;
+    return fixture_flag(f, e->child, e->property);
+}
+
+static gboolean is_removed(struct fixture *f, gconstpointer data)
+{
+    return !fixture_exists(f, data);
+}
+
+void fixture_wait_text(struct fixture *f, const char *child, const char *property,
+                       const char *value)
+{
+    struct expected e = {child, property, value, 0};
+    wait_until(f, text_is, &e, property);
+}
+
+void fixture_wait_number(struct fixture *f, const char *child, const char *property, guint64 value)
+{
+    struct expected e = {child, property, NULL, value};
+    wait_until(f, number_is, &e, property);
+}
+
+void fixture_wait_flag(struct fixture *f, const char *child, const char *property)
+{
+    struct expected e = {child, property, NULL, 0};
+    wait_until(f, flag_is_set, &e, property);
+}
+
+void fixture_wait_removed(struct fixture *f, const char *child)
+{
+    wait_until(f, is_removed, child, "removal");
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static GVariant *query(struct fixture *f, const char *kind, const char *child)
+{
+    GVariantBuilder filter;
+    const char *kinds[] = {kind, NULL}, *children[] = {child, NULL};
+
+    g_variant_builder_init(&filter, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&filter, "{sv}", "kinds", g_variant_new_strv(kinds, -1));
+    if (child)
+        g_variant_builder_add(&filter, "{sv}", "children", g_variant_new_strv(children, -1));
+    g_autoptr(GVariant) reply = fixture_manager(
+        f, "QueryEvents", g_variant_new("(tua{sv})", (guint64)0, (guint32)5000, &filter), NULL);
+    return g_variant_get_child_value(reply, 0);
+}
+
+guint fixture_events(struct fixture *f, const char *kind, const char *child)
+{
+    g_autoptr(GVariant) events = query(f, kind, child);
+    return (guint)g_variant_n_children(events);
+}
+
+char *fixture_event_field(struct fixture *f, const char *kind, const char *child, const char *field)
+{
+    g_autoptr(GVariant) events = query(f, kind, child);
+    gsize n = g_variant_n_children(events);
+    if (n == 0)
+        return NULL;
+    g_autoptr(GVariant) last = g_variant_get_child_value(events, n - 1);
+    g_autoptr(GVariant) fields = g_variant_get_child_value(last, 6);
+    g_autoptr(GVariant) value = g_variant_lookup_value(fields, field, NULL);
+    if (!value)
+        return NULL;
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE_STRING))
+        return g_variant_dup_string(value, NULL);
+    return g_variant_print(value, FALSE);
+}
+
+struct expected_event {
+    const char *kind, *child;
+    guint count;
+};
+
+static gboolean event_came(struct fixture *f, gconstpointer data)
+{
+    const struct expected_event *e = data;
+    return fixture_events(f, e->kind, e->child) >= e->count;
+}
+
+void fixture_wait_event(struct fixture *f, const char *kind, const char *child, guint count)
+{
+    struct expected_event e = {kind, child, count};
+    wait_until(f, event_came, &e, kind);
+}
+
+/* ---- dictionaries ---------------------------------------------------------------------------- */
+
+static GVariant *look_up(GVariant *dictionary, const char *key)
+{
+    GVariant *value = g_variant_lookup_value(dictionary, key, NULL);
+    if (!value)
+        g_error("no key %s", key);
+    return value;
+}
+
+const char *dict_text(GVariant *dictionary, const char *key)
+{
+    g_autoptr(GVariant) value = look_up(dictionary, key);
+    return g_intern_string(g_variant_get_string(value, NULL));
+}
+
+guint64 dict_number(GVariant *dictionary, const char *key)
+{
+    g_autoptr(GVariant) value = look_up(dictionary, key);
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE_UINT32))
+        return g_variant_get_uint32(value);
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE_INT32))
+        return (guint64)g_variant_get_int32(value);
+    return g_variant_get_uint64(value);
+}
+
+gboolean dict_flag(GVariant *dictionary, const char *key)
+{
+    g_autoptr(GVariant) value = look_up(dictionary, key);
+    return g_variant_get_boolean(value);
+}
+
+gboolean dict_has(GVariant *dictionary, const char *key)
+{
+    g_autoptr(GVariant) value = g_variant_lookup_value(dictionary, key, NULL);
+    return value != NULL;
+}
+
+GVariant *dict_dict(GVariant *dictionary, const char *key)
+{
+    return look_up(dictionary, key);
+}

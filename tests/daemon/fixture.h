@@ -1,0 +1,71 @@
+/*
+ * Fixture: a real proctord on a bus of its own, with real processes, driven through GDBus.
+ * Waiting is always for something, with a deadline; nothing sleeps.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+struct fixture {
+    char *folder;
+    char *address;
+    GPid pid;
+    GDBusConnection *bus;
+    guint signals;
+    int standard_output;
+};
+
+/* extra: further options of proctord, NULL-terminated, or NULL. */
+void fixture_start(struct fixture *f, const char *const *extra);
+/* Ends proctord, asserts that it exits with code, and that nothing is left of it. */
+void fixture_stop(struct fixture *f, int code);
+/* Waits for proctord to end by itself and returns its exit code. */
+int fixture_wait_end(struct fixture *f);
+
+/* A path in the test's folder; valid until the next eight calls. */
+const char *fixture_path(struct fixture *f, const char *name);
+void fixture_fifo(struct fixture *f, const char *name);
+/* Lets a child go on that waits at a FIFO. */
+void fixture_release(struct fixture *f, const char *name);
+/* The PID that a child wrote into a file; waits for it. */
+GPid fixture_read_pid(struct fixture *f, const char *name);
+void fixture_wait_gone(struct fixture *f, GPid pid);
+guint fixture_count_lines(struct fixture *f, const char *name);
+
+/* Adds a child that runs tests/daemon/child.c with these steps. yaml: further lines, each with its
+ * newline; may be "". */
+void fixture_add(struct fixture *f, const char *name, const char *yaml, const char *steps);
+/* Calls; the error is returned where error is not NULL, else the call must succeed. */
+GVariant *fixture_call(struct fixture *f, const char *path, const char *interface,
+                       const char *method, GVariant *arguments, GError **error);
+GVariant *fixture_manager(struct fixture *f, const char *method, GVariant *arguments,
+                          GError **error);
+/* A verb with reason "test"; returns the outcome's dictionary. */
+GVariant *fixture_verb(struct fixture *f, const char *verb, const char *child);
+GVariant *fixture_verb_waiting(struct fixture *f, const char *verb, const char *child);
+
+char *fixture_text(struct fixture *f, const char *child, const char *property);
+guint64 fixture_number(struct fixture *f, const char *child, const char *property);
+gboolean fixture_flag(struct fixture *f, const char *child, const char *property);
+GVariant *fixture_property(struct fixture *f, const char *child, const char *property);
+gboolean fixture_exists(struct fixture *f, const char *child);
+
+void fixture_wait_text(struct fixture *f, const char *child, const char *property,
+                       const char *value);
+void fixture_wait_number(struct fixture *f, const char *child, const char *property, guint64 value);
+void fixture_wait_flag(struct fixture *f, const char *child, const char *property);
+void fixture_wait_removed(struct fixture *f, const char *child);
+
+/* How many events of that kind there are, of that child. */
+guint fixture_events(struct fixture *f, const char *kind, const char *child);
+/* A field of the last such event, as text; NULL when there is none. */
+char *fixture_event_field(struct fixture *f, const char *kind, const char *child,
+                          const char *field);
+void fixture_wait_event(struct fixture *f, const char *kind, const char *child, guint count);
+
+/* Values of an a{sv}. */
+const char *dict_text(GVariant *dictionary, const char *key);
+guint64 dict_number(GVariant *dictionary, const char *key);
+gboolean dict_flag(GVariant *dictionary, const char *key);
+gboolean dict_has(GVariant *dictionary, const char *key);
+GVariant *dict_dict(GVariant *dictionary, const char *key);
