@@ -1,0 +1,35 @@
+# Thin: installs what is missing, sets up the build, runs meson. `make demo` and `make test` are
+# the two commands of the README.
+BUILD ?= build
+TIME ?= 60
+
+.PHONY: all deps build demo test bench check-format install clean
+
+all: build
+
+deps:
+	@sh tools/deps.sh
+
+$(BUILD)/build.ninja: deps
+	@test -f $@ || meson setup $(BUILD) >/dev/null
+
+build: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet
+
+demo: build
+	@BUILD=$(BUILD) HOLD=$(HOLD) sh examples/demo.sh
+
+test: build
+	@sh tools/test.sh $(BUILD)
+
+bench: build
+	@$(BUILD)/tests/bench $(BUILD)/service/proctord
+
+check-format: deps
+	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+
+install: build
+	@meson install -C $(BUILD)
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,475 @@
+/*
+ * Real processes that misbehave, and callers that do: what an operator sees of it on the bus.
+ */
+#include "fixture.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct fixture f;
+
+static void add_with_file(const char *name, const char *yaml, const char *format, const char *file)
+{
+    g_autofree char *path = g_strdup_printf("%s/%s", f.folder, file);
+    g_auto(GStrv) parts = g_strsplit(format, "@", -1);
+    g_autofree char *text = g_strjoinv(path, parts);
+
+    fixture_add(&f, name, yaml, text);
+}
+
+static GPid main_pid(const char *child)
+{
+    return (GPid)fixture_number(&f, child, "MainPID");
+}
+
+static void assert_dict_text(const char *child, const char *property, const char *key,
+                             const char *part)
+{
+    g_autoptr(GVariant) value = fixture_property(&f, child, property);
+    g_assert_nonnull(strstr(dict_text(value, key), part));
+}
+
+static void assert_explained(const char *child, const char *part)
+{
+    g_autofree char *text = fixture_text(&f, child, "Explanation");
+    if (!strstr(text, part))
+        g_error("explanation \"%s\" does not say \"%s\"", text, part);
+}
+
+/* ---- ends ------------------------------------------------------------------------------------ */
+
+#define FAST "backoff: {initial: 10ms, jitter: none}\n"
+
+static void kill_9_is_a_signaled_exit_and_a_restart(void)
+{
+    fixture_add(&f, "worker", FAST, "wait-term");
+
+    kill(main_pid("worker"), SIGKILL);
+
+    fixture_wait_number(&f, "worker", "Generation", 1);
+    assert_dict_text("worker", "LastExit", "Kind", "signaled");
+    g_autoptr(GVariant) last = fixture_property(&f, "worker", "LastExit");
+    g_assert_cmpuint(dict_number(last, "Signal"), ==, SIGKILL);
+    g_assert_cmpuint(fixture_number(&f, "worker", "RestartsUsed"), ==, 1);
+}
+
+static void the_death_of_a_grandchild_is_not_the_childs(void)
+{
+    add_with_file("worker", "", "fork=@, wait-term", "grandchild");
+    GPid grandchild = fixture_read_pid(&f, "grandchild");
+
+    kill(grandchild, SIGKILL);
+
+    g_assert_cmpuint(fixture_number(&f, "worker", "Attempt"), ==, 1);
+    g_autofree char *status = fixture_text(&f, "worker", "Status");
+    g_assert_cmpstr(status, ==, "ready");
+}
+
+static void leftovers(const char *steps)
+{
+    fixture_fifo(&f, "go");
+    g_autofree char *format = g_strdup_printf(steps, f.folder);
+    add_with_file("worker", "restart: temporary\nreadiness: immediate\n", format, "left");
+    GPid left = fixture_read_pid(&f, "left");
+    g_autoptr(GVariant) found =
+        fixture_manager(&f, "GetChildByPID", g_variant_new("(u)", (guint32)left), NULL);
+    g_autofree char *path = g_variant_print(found, FALSE);
+    g_assert_nonnull(strstr(path, "/org/proctor1/child/worker"));
+
+    fixture_release(&f, "go");
+
+    fixture_wait_text(&f, "worker", "Status", "none");
+    g_assert_cmpint(kill(left, 0), ==, -1); /* gone before the attempt counted as over */
+}
+
+static void a_leftover_process_ends_with_its_attempt(void)
+{
+    leftovers("fork=@, wait=%s/go, exit=0");
+}
+
+static void a_double_forked_process_ends_with_its_attempt(void)
+{
+    leftovers("daemon=@, wait=%s/go, exit=0");
+}
+
+static void who_ignores_the_cancel_is_aborted_and_then_restarted(void)
+{
+    fixture_add(&f, "worker", "stop: {timeout: 20ms}\n", "ignore-term, pause");
+    GPid old = main_pid("worker");
+
+    g_autoptr(GVariant) outcome = fixture_verb(&f, "Restart", "worker");
+    fixture_wait_number(&f, "worker", "Generation", 1);
+
+    g_assert_cmpint(kill(old, 0), ==, -1);
+    g_assert_cmpuint(fixture_events(&f, "child-restart-fence-abort-requested", "worker"), ==, 1);
+    g_assert_cmpuint(fixture_events(&f, "child-control-abort-requested", "worker"), ==, 1);
+}
+
+/* ---- starts-that-fail ------------------------------------------------------------------------ */
+
+static void cannot_start(const char *exec, const char *yaml, const char *reason)
+{
+    g_autofree char *manifest =
+        g_strdup_printf("name: worker\nexec: [%s]\nrestart_limit: {burst: 0}\n%s", exec, yaml);
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
+
+    fixture_wait_text(&f, "worker", "Operation", "quarantined");
+    assert_dict_text("worker", "Failure", "Phase", "spawn");
+    assert_dict_text("worker", "Failure", "Reason", reason);
+    g_assert_cmpuint(fixture_number(&f, "worker", "Attempt"), ==, 0);
+    g_assert_cmpuint(fixture_number(&f, "worker", "Generation"), ==, 0);
+}
+
+static void a_missing_program_is_a_spawn_failure(void)
+{
+    cannot_start("/nonexistent/program", "", "No such file or directory");
+}
+
+static void a_program_that_is_not_executable_is_a_spawn_failure(void)
+{
+    cannot_start("/etc/passwd", "", "Permission denied");
+}
+
+static void an_unknown_user_is_a_spawn_failure(void)
+{
+    cannot_start("/bin/true", "user: nobody-has-this-name\n", "user nobody-has-this-name");
+}
+
+static void a_missing_working_directory_is_a_spawn_failure(void)
+{
+    cannot_start("/bin/true", "working_directory: /nonexistent\n", "working_directory");
+}
+
+/* ---- what-it-is-given ------------------------------------------------------------------ */
+
+static void the_process_gets_what_the_manifest_says(void)
+{
+    g_autofree char *manifest = g_strdup_printf(
+        "name: probe\n"
+        "exec: [/bin/sh, -c, 'umask; pwd; nice; ulimit -n; echo $COLOUR; echo $PROCTOR_CHILD "
+        "$PROCTOR_GENERATION $PROCTOR_ATTEMPT; id -u; ls /proc/self/fd | wc -l; ps -o sid= -p $$ | "
+        "tr -d \" \"; echo $$; grep NoNewPrivs /proc/self/status']\n"
+        "restart: temporary\numask: \"0027\"\nworking_directory: /usr\nnice: 5\n"
+        "limits: {nofile: 77}\nenvironment: {COLOUR: blue}\nuser: daemon\n"
+        "stdout: {file: %s/out}\n",
+        f.folder);
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
+    fixture_wait_event(&f, "child-exited", "probe", 1);
+
+    g_autofree char *text = NULL;
+    g_assert_true(g_file_get_contents(fixture_path(&f, "out"), &text, NULL, NULL));
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    g_assert_cmpstr(lines[0], ==, "0027");
+    g_assert_cmpstr(lines[1], ==, "/usr");
+    g_assert_cmpstr(lines[2], ==, "5");
+    g_assert_cmpstr(lines[3], ==, "77");
+    g_assert_cmpstr(lines[4], ==, "blue");
+    g_assert_cmpstr(lines[5], ==, "probe 0 1");
+    g_assert_cmpstr(lines[6], ==, "1");
+    g_assert_cmpint(atoi(lines[7]), <=, 5);  /* 0, 1, 2, and those of ls and its pipe */
+    g_assert_cmpstr(lines[8], ==, lines[9]); /* a session of its own */
+    g_assert_nonnull(strstr(lines[10], "1"));
+}
+
+static void output_files_rotate_without_losing_a_line(void)
+{
+    g_autofree char *manifest = g_strdup_printf(
+        "name: loud\nexec: [/bin/sh, -c, 'i=0; while [ $i -lt 2000 ]; do echo line $i; "
+        "i=$((i+1)); done']\nrestart: temporary\n"
+        "stdout: {file: %s/out, max_size: 4K, keep: 20}\n",
+        f.folder);
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
+    fixture_wait_event(&f, "child-exited", "loud", 1);
+
+    guint lines = fixture_count_lines(&f, "out");
+    for (int i = 1; i <= 20; i++) {
+        g_autofree char *name = g_strdup_printf("out.%d", i);
+        lines += fixture_count_lines(&f, name);
+    }
+    g_assert_cmpuint(lines, ==, 2000);
+    g_assert_true(g_file_test(fixture_path(&f, "out.1"), G_FILE_TEST_EXISTS));
+}
+
+/* ---- notify ---------------------------------------------------------------------------------- */
+
+static void a_strangers_message_is_refused_and_counted(void)
+{
+    fixture_add(&f, "worker", "readiness: explicit\n", "pause");
+    g_autofree char *socket = g_strdup_printf("NOTIFY_SOCKET=%s/run/notify", f.folder);
+    char *environment[] = {socket, NULL};
+    char *command[] = {(char *)g_getenv("TEST_CHILD"), "ready", "beat", NULL};
+
+    g_assert_true(g_spawn_sync(NULL, command, environment, G_SPAWN_DEFAULT, NULL, NULL, NULL, NULL,
+                               NULL, NULL));
+    const char *text = "";
+    while (!strstr(text, "proctor_notify_refused_total 2")) {
+        g_autoptr(GVariant) reply = fixture_manager(&f, "GetMetrics", NULL, NULL);
+        text = g_intern_string(g_variant_get_string(g_variant_get_child_value(reply, 0), NULL));
+    }
+
+    g_autofree char *readiness = fixture_text(&f, "worker", "Readiness");
+    g_assert_cmpstr(readiness, ==, "unreported");
+    g_assert_cmpuint(fixture_number(&f, "worker", "LastHeartbeatUSec"), ==, 0);
+}
+
+static void a_silent_child_is_restarted_where_it_says_so(void)
+{
+    fixture_add(&f, "worker",
+                FAST "readiness: immediate\nheartbeat: {interval: 10ms, stale_after: 30ms, "
+                     "on_stale: restart, required: true}\n",
+                "pause");
+
+    fixture_wait_event(&f, "child-restarted", "worker", 1);
+
+    assert_dict_text("worker", "LastExit", "Kind", "unhealthy");
+}
+
+static void a_child_that_never_gets_ready_is_timed_out(void)
+{
+    fixture_add(&f, "worker",
+                FAST "readiness: explicit\nstart_timeout: 30ms\nrestart_limit: {burst: 0}\n",
+                "pause");
+
+    fixture_wait_text(&f, "worker", "Operation", "quarantined");
+    assert_dict_text("worker", "LastExit", "Kind", "timed-out");
+}
+
+/* ---- explanations ---------------------------------------------------------------------------- */
+
+static void every_state_is_explained(void)
+{
+    fixture_fifo(&f, "go");
+    fixture_add(&f, "fine", "", "wait-term");
+    fixture_add(&f, "silent", "readiness: explicit\n", "pause");
+    fixture_add(&f, "needy", "requires: [silent]\nreadiness: immediate\n", "pause");
+    fixture_add(&f, "waits", "backoff: {initial: 10s, jitter: none}\n", "exit=3");
+    fixture_add(&f, "done", "restart: temporary\n", "exit=0");
+    fixture_add(&f, "off", "autostart: false\nreadiness: immediate\n", "pause");
+    add_with_file("held", "", "wait-term, wait=@", "go");
+    fixture_wait_event(&f, "child-exited", "waits", 1);
+    fixture_wait_event(&f, "child-exited", "done", 1);
+    g_autoptr(GVariant) outcome = fixture_verb(&f, "Pause", "held");
+
+    assert_explained("fine", "ready since");
+    assert_explained("silent", "has not said yet that it is ready");
+    assert_explained("needy", "requires silent, which is not ready");
+    assert_explained("waits", "before restart 1 of 10, after exit code 3");
+    assert_explained("done", "ended with success, which restart policy temporary leaves alone");
+    assert_explained("off", "autostart is off");
+    assert_explained("held", "paused by root (uid 0)");
+    assert_explained("held", "\"test\"; still stopping");
+    fixture_release(&f, "go");
+}
+
+/* ---- callers --------------------------------------------------------------------------------- */
+
+static void refused(const char *method, GVariant *arguments, const char *name, const char *part)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) reply = fixture_manager(&f, method, arguments, &error);
+    g_autofree char *remote = g_dbus_error_get_remote_error(error);
+
+    g_assert_null(reply);
+    g_assert_cmpstr(remote, ==, name);
+    if (!strstr(error->message, part))
+        g_error("\"%s\" does not say \"%s\"", error->message, part);
+}
+
+static void bad_calls_get_clear_errors_and_change_nothing(void)
+{
+    GVariantBuilder options;
+    g_autofree char *huge = g_strnfill(100000, 'x');
+    fixture_add(&f, "worker", "", "wait-term");
+
+    g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&options, "{sv}", "dryrun", g_variant_new_boolean(TRUE));
+    refused("PauseChild", g_variant_new("(ssa{sv})", "worker", "test", &options),
+            "org.proctor1.Error.InvalidArgument", "dryrun");
+    refused("PauseChild", g_variant_new("(ssa{sv})", "worker", huge, NULL),
+            "org.proctor1.Error.InvalidArgument", "reason");
+    refused("PauseChild", g_variant_new("(ssa{sv})", "../etc", "test", NULL),
+            "org.proctor1.Error.NoSuchChild", "../etc");
+    refused("GetChild", g_variant_new("(s)", huge), "org.proctor1.Error.NoSuchChild", "no child");
+    refused("AddChild", g_variant_new("(ssa{sv})", huge, "test", NULL),
+            "org.proctor1.Error.LimitExceeded", "manifest");
+    refused("AddChild", g_variant_new("(ssa{sv})", "name: worker\n", "test", NULL),
+            "org.proctor1.Error.ChildExists", "worker");
+    refused("AddChild", g_variant_new("(ssa{sv})", "name: a\nrestrat: always\n", "test", NULL),
+            "org.proctor1.Error.InvalidManifest",
+            "line 2, column 1: restrat: unknown key, did you mean \"restart\"?");
+    refused("AddChild", g_variant_new("(ssa{sv})", "name: a\nrequires: [b]\n", "test", NULL),
+            "org.proctor1.Error.InvalidManifest", "line 2, column 12: no child is called \"b\"");
+    refused("GetChildByPID", g_variant_new("(u)", (guint32)1), "org.proctor1.Error.NoSuchChild",
+            "belongs to no child");
+
+    g_autofree char *operation = fixture_text(&f, "worker", "Operation");
+    g_assert_cmpstr(operation, ==, "active");
+    g_assert_false(fixture_exists(&f, "a"));
+}
+
+static GVariant *with_key(const char *key)
+{
+    GVariantBuilder options;
+    g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&options, "{sv}", "idempotency-key", g_variant_new_string(key));
+    g_autoptr(GVariant) reply = fixture_manager(
+        &f, "PauseChild", g_variant_new("(ssa{sv})", "worker", "test", &options), NULL);
+    return g_variant_get_child_value(reply, 0);
+}
+
+static void the_same_key_gets_the_first_answer(void)
+{
+    fixture_add(&f, "worker", "", "wait-term");
+
+    g_autoptr(GVariant) first = with_key("k1");
+    g_autoptr(GVariant) second = with_key("k1");
+    g_autoptr(GVariant) other = with_key("k2");
+
+    g_assert_true(g_variant_equal(first, second));
+    g_assert_true(dict_flag(second, "CancelDelivered"));
+    g_assert_false(dict_flag(other, "CancelDelivered"));
+}
+
+static void wait_answers_when_the_effect_is_complete(void)
+{
+    fixture_add(&f, "worker", "", "wait-term");
+
+    g_autoptr(GVariant) restarted = fixture_verb_waiting(&f, "Restart", "worker");
+    g_assert_cmpuint(fixture_number(&f, "worker", "Generation"), ==, 1);
+    g_autoptr(GVariant) paused = fixture_verb_waiting(&f, "Pause", "worker");
+
+    g_assert_cmpstr(dict_text(restarted, "Status"), ==, "ready");
+    g_assert_cmpstr(dict_text(paused, "StopState"), ==, "completed");
+    g_assert_false(dict_has(paused, "Status"));
+}
+
+static void a_dry_run_tells_and_changes_nothing(void)
+{
+    GVariantBuilder options;
+    fixture_add(&f, "worker", "", "wait-term");
+
+    g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&options, "{sv}", "dry-run", g_variant_new_boolean(TRUE));
+    g_autoptr(GVariant) reply = fixture_manager(
+        &f, "RestartChild", g_variant_new("(ssa{sv})", "worker", "test", &options), NULL);
+    g_autoptr(GVariant) outcome = g_variant_get_child_value(reply, 0);
+
+    g_autoptr(GVariant) fence = dict_dict(outcome, "GenerationFence");
+    g_assert_cmpstr(dict_text(fence, "Decision"), ==, "queued-after-stop");
+    g_assert_true(dict_flag(outcome, "DryRun"));
+    g_autofree char *status = fixture_text(&f, "worker", "Status");
+    g_autofree char *phase = fixture_text(&f, "worker", "FencePhase");
+    g_assert_cmpstr(status, ==, "ready");
+    g_assert_cmpstr(phase, ==, "open");
+    g_assert_cmpuint(fixture_events(&f, "child-control-cancel-delivered", NULL), ==, 0);
+}
+
+static guint64 first_sequence;
+static guint events_seen;
+
+static void count_event(GDBusConnection *bus, const char *sender, const char *path,
+                        const char *interface, const char *name, GVariant *arguments, gpointer data)
+{
+    guint64 sequence;
+    (void)bus, (void)sender, (void)path, (void)interface, (void)name, (void)data;
+    g_variant_get_child(arguments, 0, "t", &sequence);
+    g_assert_cmpuint(sequence, ==, first_sequence + events_seen);
+    events_seen++;
+}
+
+static void subscribers_get_every_event_in_order(void)
+{
+    guint id = g_dbus_connection_signal_subscribe(f.bus, "org.proctor1", "org.proctor1.Manager",
+                                                  "Event", NULL, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
+                                                  count_event, NULL, NULL);
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "Subscribe", g_variant_new("(a{sv})", NULL), NULL);
+    g_variant_get(reply, "(t)", &first_sequence);
+    events_seen = 0;
+
+    fixture_add(&f, "worker", "restart: temporary\n", "exit=0");
+    fixture_wait_event(&f, "child-exited", "worker", 1);
+    while (events_seen < 4)
+        g_main_context_iteration(NULL, TRUE);
+
+    g_dbus_connection_signal_unsubscribe(f.bus, id);
+}
+
+static void shutdown_follows_the_dependencies(void)
+{
+    fixture_add(&f, "database", "", "wait-term");
+    fixture_add(&f, "web", "requires: [database]\n", "wait-term");
+
+    kill(f.pid, SIGTERM);
+    g_assert_cmpint(fixture_wait_end(&f), ==, 0);
+}
+
+typedef void (*test_function)(void);
+
+static void run(gconstpointer data)
+{
+    test_function test;
+
+    memcpy(&test, &data, sizeof(test));
+    static const char *const without_cgroups[] = {"--no-cgroups", NULL};
+
+    fixture_start(&f, g_getenv("NO_CGROUPS") ? without_cgroups : NULL);
+    test();
+    fixture_stop(&f, 0);
+}
+
+static void add(const char *path, test_function test)
+{
+    gconstpointer data;
+
+    memcpy(&data, &test, sizeof(data));
+    g_test_add_data_func(path, data, run);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    add("/daemon/ends/kill-9-is-a-signaled-exit-and-a-restart",
+        kill_9_is_a_signaled_exit_and_a_restart);
+    add("/daemon/ends/the-death-of-a-grandchild-is-not-the-childs",
+        the_death_of_a_grandchild_is_not_the_childs);
+    add("/daemon/ends/a-leftover-process-ends-with-its-attempt",
+        a_leftover_process_ends_with_its_attempt);
+    add("/daemon/ends/a-double-forked-process-ends-with-its-attempt",
+        a_double_forked_process_ends_with_its_attempt);
+    add("/daemon/ends/who-ignores-the-cancel-is-aborted-and-then-restarted",
+        who_ignores_the_cancel_is_aborted_and_then_restarted);
+    add("/daemon/ends/a-missing-program-is-a-spawn-failure", a_missing_program_is_a_spawn_failure);
+    add("/daemon/ends/a-program-that-is-not-executable-is-a-spawn-failure",
+        a_program_that_is_not_executable_is_a_spawn_failure);
+    add("/daemon/ends/an-unknown-user-is-a-spawn-failure", an_unknown_user_is_a_spawn_failure);
+    add("/daemon/ends/a-missing-working-directory-is-a-spawn-failure",
+        a_missing_working_directory_is_a_spawn_failure);
+    add("/daemon/ends/the-process-gets-what-the-manifest-says",
+        the_process_gets_what_the_manifest_says);
+    add("/daemon/ends/output-files-rotate-without-losing-a-line",
+        output_files_rotate_without_losing_a_line);
+    add("/daemon/notify/a-strangers-message-is-refused-and-counted",
+        a_strangers_message_is_refused_and_counted);
+    add("/daemon/notify/a-silent-child-is-restarted-where-it-says-so",
+        a_silent_child_is_restarted_where_it_says_so);
+    add("/daemon/notify/a-child-that-never-gets-ready-is-timed-out",
+        a_child_that_never_gets_ready_is_timed_out);
+    add("/daemon/explanations/every-state-is-explained", every_state_is_explained);
+    add("/daemon/callers/bad-calls-get-clear-errors-and-change-nothing",
+        bad_calls_get_clear_errors_and_change_nothing);
+    add("/daemon/callers/the-same-key-gets-the-first-answer", the_same_key_gets_the_first_answer);
+    add("/daemon/callers/wait-answers-when-the-effect-is-complete",
+        wait_answers_when_the_effect_is_complete);
+    add("/daemon/callers/a-dry-run-tells-and-changes-nothing", a_dry_run_tells_and_changes_nothing);
+    add("/daemon/callers/subscribers-get-every-event-in-order",
+        subscribers_get_every_event_in_order);
+    add("/daemon/callers/shutdown-follows-the-dependencies", shutdown_follows_the_dependencies);
+    return g_test_run();
+}
