@@ -14,7 +14,7 @@ $(BUILD)/build.ninja: deps
 	@test -f $@ || meson setup $(BUILD) >/dev/null
 
 build: $(BUILD)/build.ninja
-	@ninja -C $(BUILD) --quiet
+	@ninja -C $(BUILD) --quiet >$(BUILD)/ninja.log || { cat $(BUILD)/ninja.log; exit 1; }
 
 demo: build
 	@BUILD=$(BUILD) HOLD=$(HOLD) sh examples/demo.sh

@@ -182,9 +182,10 @@ static int append_filter(sd_bus_message *call, const struct client *client, cons
     return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
-static int print_fields(sd_bus_message *m)
+/* The rest of a dictionary that has been entered. */
+static int print_entries(sd_bus_message *m)
 {
-    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+    int r = 0;
 
     while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
         struct json json = {.out = stdout};
@@ -198,6 +199,12 @@ static int print_fields(sd_bus_message *m)
             r = sd_bus_message_exit_container(m);
     }
     return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int print_fields(sd_bus_message *m)
+{
+    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+    return r < 0 ? r : print_entries(m);
 }
 
 static void print_time(uint64_t realtime_usec)
@@ -364,15 +371,23 @@ static uint64_t number_property(struct client *client, const char *path, const c
     return type == 't' ? value.u64 : type == 'u' ? value.u32 : (uint64_t)value.flag;
 }
 
+static bool dictionary_is_empty(sd_bus_message *m)
+{
+    if (sd_bus_message_enter_container(m, 'a', "{sv}") < 0)
+        return true;
+    return sd_bus_message_at_end(m, false) != 0;
+}
+
 static void print_dictionary(struct client *client, const char *path, const char *label,
                              const char *name)
 {
     CLEANUP_MESSAGE *reply = NULL;
 
-    if (sd_bus_get_property(client->bus, NAME, path, CHILD, name, NULL, &reply, "a{sv}") < 0)
+    if (sd_bus_get_property(client->bus, NAME, path, CHILD, name, NULL, &reply, "a{sv}") < 0 ||
+        dictionary_is_empty(reply))
         return;
     printf("%14s:", label);
-    print_fields(reply);
+    print_entries(reply);
     fputc('\n', stdout);
 }
 
