@@ -158,11 +158,19 @@ void fixture_fifo(struct fixture *f, const char *name)
     g_assert_cmpint(mkfifo(fixture_path(f, name), 0600), ==, 0);
 }
 
+/* Opens the FIFO once the child is there to read. */
+static gboolean released(struct fixture *f, gconstpointer data)
+{
+    int fd = open(fixture_path(f, data), O_WRONLY | O_NONBLOCK);
+    if (fd < 0)
+        return FALSE;
+    close(fd);
+    return TRUE;
+}
+
 void fixture_release(struct fixture *f, const char *name)
 {
-    int fd = open(fixture_path(f, name), O_WRONLY); /* waits for the child to be there */
-    g_assert_cmpint(fd, >=, 0);
-    close(fd);
+    wait_until(f, released, name, name);
 }
 
 static gboolean file_exists(struct fixture *f, gconstpointer data)

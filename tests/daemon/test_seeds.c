@@ -499,10 +499,12 @@ static void a_failed_target_keeps_what_was_before(void)
     g_assert_cmpint(system(copy), ==, 0);
     fixture_fifo(&f, "go");
     g_autofree char *manifest = g_strdup_printf(
-        "name: worker\nexec: [%s/program, wait-term, wait=%s/go]\nrestart_limit: {burst: 0}\n",
+        "name: worker\nexec: [%s/program, ready, wait-term, wait=%s/go]\nreadiness: explicit\n"
+        "restart_limit: {burst: 0}\n",
         f.folder, f.folder);
     g_autoptr(GVariant) added =
         fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
+    fixture_wait_text(&f, "worker", "Readiness", "ready");
     g_autoptr(GVariant) outcome = fixture_verb(&f, "Restart", "worker");
     g_assert_cmpint(unlink(fixture_path(&f, "program")), ==, 0);
 
