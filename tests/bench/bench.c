@@ -1,0 +1,544 @@
+/*
+ * Benchmark: one JSON line for each figure, with the floor measured in the same run and the ratio
+ * to it. Never fails by time.
+ *
+ *   bench PROCTORD
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <systemd/sd-bus.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NAME    "org.proctor1"
+#define MANAGER "org.proctor1.Manager"
+
+static char folder[] = "/tmp/proctor-bench-XXXXXX";
+static const char *proctord;
+
+struct daemon {
+    pid_t pid;
+    char address[256];
+    sd_bus *bus;
+};
+
+static uint64_t now_nsec(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void figure(const char *name, const char *unit, double value, double floor, double goal)
+{
+    printf("{\"figure\":\"%s\",\"unit\":\"%s\",\"value\":%.3f", name, unit, value);
+    if (floor > 0)
+        printf(",\"floor\":%.3f,\"ratio\":%.3f", floor, value / floor);
+    printf(",\"goal\":%.3f}\n", goal);
+    fflush(stdout);
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double percentile(double *values, size_t n, double p)
+{
+    qsort(values, n, sizeof(*values), compare);
+    return values[(size_t)((double)(n - 1) * p)];
+}
+
+static void die(const char *what)
+{
+    fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static char *path_of(const char *name)
+{
+    static char paths[4][512];
+    static unsigned next;
+    char *path = paths[next++ % 4];
+    snprintf(path, 512, "%s/%s", folder, name);
+    return path;
+}
+
+/* ---- the daemon ------------------------------------------------------------------------------ */
+
+static void write_manifest(size_t children, const char *exec, const char *more)
+{
+    FILE *out = fopen(path_of("tree.yaml"), "w");
+    fprintf(out, "children:\n");
+    for (size_t i = 0; i < children; i++)
+        fprintf(out, "  - name: child-%zu\n    exec: [%s]\n    stdout: null\n%s", i, exec, more);
+    if (children == 0)
+        fprintf(out, "  []\n");
+    fclose(out);
+}
+
+static void start(struct daemon *d)
+{
+    char manifests[600], state[600], run[600], line[300];
+    int out[2];
+
+    snprintf(manifests, sizeof(manifests), "--manifests=%s/tree.yaml", folder);
+    snprintf(state, sizeof(state), "--state-dir=%s/state", folder);
+    snprintf(run, sizeof(run), "--runtime-dir=%s/run", folder);
+    if (pipe(out) < 0)
+        die("pipe");
+    d->pid = fork();
+    if (d->pid == 0) {
+        dup2(out[1], 1);
+        int null = open("/dev/null", O_WRONLY);
+        dup2(null, 2);
+        execl(proctord, proctord, "--private-bus", manifests, state, run, "--log-level=err", NULL);
+        _exit(127);
+    }
+    close(out[1]);
+    FILE *stream = fdopen(out[0], "r");
+    if (!fgets(line, sizeof(line), stream))
+        die("proctord did not start");
+    fclose(stream);
+    line[strcspn(line, "\n")] = '\0';
+    snprintf(d->address, sizeof(d->address), "%.250s", line + 5);
+    sd_bus_new(&d->bus);
+    sd_bus_set_address(d->bus, d->address);
+    sd_bus_set_bus_client(d->bus, true);
+    sd_bus_set_method_call_timeout(d->bus, 120000000);
+    if (sd_bus_start(d->bus) < 0)
+        die("bus");
+}
+
+static void stop(struct daemon *d)
+{
+    sd_bus_flush_close_unref(d->bus);
+    kill(d->pid, SIGTERM);
+    waitpid(d->pid, NULL, 0);
+}
+
+static sd_bus_message *call(struct daemon *d, const char *interface, const char *method)
+{
+    sd_bus_message *reply = NULL;
+    sd_bus_error error = SD_BUS_ERROR_NULL;
+    int r =
+        sd_bus_call_method(d->bus, NAME, "/org/proctor1", interface, method, &error, &reply, NULL);
+    if (r < 0)
+        fprintf(stderr, "bench: %s: %s\n", method, error.message ? error.message : strerror(-r));
+    sd_bus_error_free(&error);
+    return reply;
+}
+
+/* ---- death to next start --------------------------------------------------------------------- */
+
+/*
+ * The child writes its first moment into a FIFO and dies by itself; the time of its death is taken
+ * by whoever kills it: the bench, with the clock read right before the signal.
+ */
+static uint64_t read_stamp(int fifo, int *pid)
+{
+    struct {
+        uint64_t nsec;
+        int pid;
+        int pad;
+    } record;
+    struct pollfd ready = {.fd = fifo, .events = POLLIN};
+
+    if (poll(&ready, 1, 10000) <= 0 || read(fifo, &record, sizeof(record)) != sizeof(record))
+        die("no child");
+    *pid = record.pid;
+    return record.nsec;
+}
+
+static void floor_start(const char *program, const char *fifo, int *pidfd, pid_t *pid)
+{
+    char *arguments[] = {(char *)program, (char *)fifo, NULL};
+    *pid = vfork();
+    if (*pid == 0) {
+        execv(program, arguments);
+        _exit(127);
+    }
+    *pidfd = (int)syscall(SYS_pidfd_open, *pid, 0);
+}
+
+static void floor_latency(const char *program, double *values, size_t n)
+{
+    int fifo = open(path_of("fifo"), O_RDWR), pidfd, stamped;
+    char name[512];
+    pid_t pid;
+
+    strcpy(name, path_of("fifo"));
+    floor_start(program, name, &pidfd, &pid);
+    read_stamp(fifo, &stamped);
+    for (size_t i = 0; i < n; i++) {
+        struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+        siginfo_t info;
+        uint64_t killed = now_nsec();
+        kill(pid, SIGKILL);
+        poll(&ended, 1, -1);
+        waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED);
+        close(pidfd);
+        floor_start(program, name, &pidfd, &pid);
+        values[i] = (double)(read_stamp(fifo, &stamped) - killed) / 1e6;
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    close(pidfd);
+    close(fifo);
+}
+
+static void proctor_latency(const char *program, const char *extra, double *values, size_t n)
+{
+    char exec[1100];
+    struct daemon d;
+    int fifo = open(path_of("fifo"), O_RDWR), pid;
+
+    (void)extra;
+    snprintf(exec, sizeof(exec), "%s, %s", program, path_of("fifo"));
+    write_manifest(1, exec,
+                   "    restart: permanent\n    restart_limit: {burst: 10000}\n"
+                   "    backoff: {initial: 0s, max: 0s, jitter: none}\n");
+    start(&d);
+    read_stamp(fifo, &pid);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t killed = now_nsec();
+        kill(pid, SIGKILL);
+        values[i] = (double)(read_stamp(fifo, &pid) - killed) / 1e6;
+    }
+    stop(&d);
+    close(fifo);
+}
+
+static void death_to_start(const char *program)
+{
+    enum { N = 500 };
+    static double floor[N], proctor[N];
+
+    mkfifo(path_of("fifo"), 0600);
+    floor_latency(program, floor, N);
+    proctor_latency(program, "", proctor, N);
+    figure("death-to-start-p50", "ms", percentile(proctor, N, 0.5), percentile(floor, N, 0.5),
+           1.25);
+    figure("death-to-start-p99", "ms", percentile(proctor, N, 0.99), percentile(floor, N, 0.99), 2);
+}
+
+/* ---- starts per second ----------------------------------------------------------------------- */
+
+static double floor_starts(size_t n)
+{
+    char *arguments[] = {"/bin/sleep", "1000", NULL};
+    pid_t *pids = calloc(n, sizeof(*pids));
+    uint64_t begin = now_nsec();
+
+    for (size_t i = 0; i < n; i++) {
+        pids[i] = vfork();
+        if (pids[i] == 0) {
+            execv(arguments[0], arguments);
+            _exit(127);
+        }
+    }
+    double seconds = (double)(now_nsec() - begin) / 1e9;
+    for (size_t i = 0; i < n; i++) {
+        kill(pids[i], SIGKILL);
+        waitpid(pids[i], NULL, 0);
+    }
+    free(pids);
+    return (double)n / seconds;
+}
+
+static uint64_t kilobytes(pid_t pid, const char *key)
+{
+    char path[64], line[256];
+    uint64_t value = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
+    FILE *file = fopen(path, "r");
+    while (file && fgets(line, sizeof(line), file))
+        if (strncmp(line, key, strlen(key)) == 0)
+            value = strtoull(line + strlen(key), NULL, 10);
+    if (file)
+        fclose(file);
+    return value;
+}
+
+static uint64_t switches(pid_t pid)
+{
+    char path[64], line[256];
+    uint64_t value = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    FILE *file = fopen(path, "r");
+    while (file && fgets(line, sizeof(line), file))
+        if (strncmp(line, "voluntary_ctxt_switches:", 24) == 0)
+            value = strtoull(line + 24, NULL, 10);
+    if (file)
+        fclose(file);
+    return value;
+}
+
+/* First and last start, by the events' own stamps. */
+static double measured_starts(struct daemon *d)
+{
+    sd_bus_message *reply = NULL;
+    uint64_t first = 0, last = 0, count = 0;
+
+    sd_bus_call_method(d->bus, NAME, "/org/proctor1", MANAGER, "QueryEvents", NULL, &reply,
+                       "tua{sv}", (uint64_t)0, (uint32_t)5000, 1, "kinds", "as", 1,
+                       "child-running");
+    sd_bus_message *begin = NULL;
+    sd_bus_call_method(d->bus, NAME, "/org/proctor1", MANAGER, "QueryEvents", NULL, &begin,
+                       "tua{sv}", (uint64_t)0, (uint32_t)5000, 1, "kinds", "as", 1,
+                       "child-starting");
+    uint64_t sequence, realtime, monotonic;
+    sd_bus_message_enter_container(begin, 'a', "(tttsssa{sv})");
+    if (sd_bus_message_enter_container(begin, 'r', "tttsssa{sv}") > 0) {
+        sd_bus_message_read(begin, "ttt", &sequence, &realtime, &monotonic);
+        first = monotonic;
+    }
+    sd_bus_message_unref(begin);
+    sd_bus_message_enter_container(reply, 'a', "(tttsssa{sv})");
+    while (sd_bus_message_enter_container(reply, 'r', "tttsssa{sv}") > 0) {
+        sd_bus_message_read(reply, "ttt", &sequence, &realtime, &monotonic);
+        last = monotonic;
+        count++;
+        sd_bus_message_skip(reply, "sssa{sv}");
+        sd_bus_message_exit_container(reply);
+    }
+    sd_bus_message_unref(reply);
+    return (double)count / ((double)(last - first) / 1e6);
+}
+
+static void thousand_children(void)
+{
+    double floor = floor_starts(1000);
+    struct daemon d;
+
+    write_manifest(1000, "/bin/sleep, \"1000\"", "");
+    start(&d);
+    figure("starts-per-second-1000", "1/s", measured_starts(&d), floor, 0.8);
+
+    uint64_t before = switches(d.pid);
+    struct timespec quiet = {.tv_sec = 6};
+    nanosleep(&quiet, NULL); /* what is measured is that nothing happens */
+    figure("idle-wakeups-per-minute-1000", "1/min", (double)(switches(d.pid) - before) * 10, 0, 0);
+
+    sd_bus_message *reply = NULL;
+    uint64_t begin = now_nsec();
+    sd_bus_call_method(d.bus, NAME, "/org/proctor1", MANAGER, "Shutdown", NULL, &reply, "sa{sv}",
+                       "bench", 1, "wait", "b", 1);
+    figure("ordered-shutdown-1000", "ms", (double)(now_nsec() - begin) / 1e6, 0, 0);
+    sd_bus_message_unref(reply);
+    sd_bus_flush_close_unref(d.bus);
+    waitpid(d.pid, NULL, 0);
+}
+
+/* ---- the bus --------------------------------------------------------------------------------- */
+
+static int empty_method(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    (void)userdata;
+    (void)error;
+    return sd_bus_reply_method_return(m, NULL);
+}
+
+static sd_bus_message *memory;
+
+static int memory_method(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    sd_bus_message *reply;
+    int r = sd_bus_message_new_method_return(m, &reply);
+
+    (void)userdata;
+    (void)error;
+    if (r < 0)
+        return r;
+    sd_bus_message_rewind(memory, true);
+    r = sd_bus_message_copy(reply, memory, true);
+    if (r >= 0)
+        r = sd_bus_send(NULL, reply, NULL);
+    sd_bus_message_unref(reply);
+    return r;
+}
+
+static const sd_bus_vtable floor_vtable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_METHOD("Empty", "", "", empty_method, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Objects", "", "a{oa{sa{sv}}}", memory_method, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("List", "", "a(sosssttbsub)", memory_method, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_VTABLE_END,
+};
+
+/* A service on the same bus that only encodes: nothing, or the same bytes as the real one. */
+static pid_t floor_service(const struct daemon *d, sd_bus_message *same)
+{
+    int ready[2];
+    char byte;
+
+    if (pipe(ready) < 0)
+        die("pipe");
+    pid_t pid = fork();
+    if (pid == 0) {
+        sd_bus *bus;
+        memory = same;
+        sd_bus_new(&bus);
+        sd_bus_set_address(bus, d->address);
+        sd_bus_set_bus_client(bus, true);
+        sd_bus_start(bus);
+        sd_bus_add_object_vtable(bus, NULL, "/floor", "floor.Floor", floor_vtable, NULL);
+        sd_bus_request_name(bus, "floor.Floor", 0);
+        if (write(ready[1], "x", 1) != 1)
+            _exit(1);
+        for (;;) {
+            int r = sd_bus_process(bus, NULL);
+            if (r < 0)
+                _exit(0);
+            if (r == 0)
+                sd_bus_wait(bus, UINT64_MAX);
+        }
+    }
+    if (read(ready[0], &byte, 1) != 1)
+        die("floor service");
+    close(ready[0]);
+    close(ready[1]);
+    return pid;
+}
+
+static double time_call(struct daemon *d, const char *name, const char *path, const char *interface,
+                        const char *method)
+{
+    sd_bus_message *reply = NULL;
+    uint64_t begin = now_nsec();
+    int r = sd_bus_call_method(d->bus, name, path, interface, method, NULL, &reply, NULL);
+    double usec = (double)(now_nsec() - begin) / 1e3;
+
+    if (r < 0)
+        fprintf(stderr, "bench: %s.%s: %s\n", interface, method, strerror(-r));
+    sd_bus_message_unref(reply);
+    return usec;
+}
+
+static double time_pause(struct daemon *d)
+{
+    sd_bus_message *reply = NULL;
+    uint64_t begin = now_nsec();
+    sd_bus_call_method(d->bus, NAME, "/org/proctor1/child/child_2d0", "org.proctor1.Child", "Pause",
+                       NULL, &reply, "sa{sv}", "bench", 0);
+    double usec = (double)(now_nsec() - begin) / 1e3;
+    sd_bus_message_unref(reply);
+    return usec;
+}
+
+static void method_calls(void)
+{
+    enum { N = 2000 };
+    static double floor[N], proctor[N];
+    struct daemon d;
+
+    write_manifest(1, "/bin/sleep, \"1000\"", "");
+    start(&d);
+    pid_t service = floor_service(&d, NULL);
+    time_pause(&d);
+    for (int i = 0; i < N; i++) {
+        floor[i] = time_call(&d, "floor.Floor", "/floor", "floor.Floor", "Empty");
+        proctor[i] = time_pause(&d);
+    }
+    figure("method-call-p50", "us", percentile(proctor, N, 0.5), percentile(floor, N, 0.5), 1.5);
+    kill(service, SIGKILL);
+    waitpid(service, NULL, 0);
+    stop(&d);
+}
+
+static void against_same_bytes(struct daemon *d, size_t children, const char *interface,
+                               const char *method, const char *floor_method)
+{
+    enum { N = 9 };
+    double floor[N], proctor[N];
+    char name[64];
+    sd_bus_message *reply = call(d, interface, method);
+    if (!reply)
+        return;
+    pid_t service = floor_service(d, reply);
+
+    for (int i = 0; i < N; i++) {
+        floor[i] = time_call(d, "floor.Floor", "/floor", "floor.Floor", floor_method) / 1e3;
+        proctor[i] = time_call(d, NAME, "/org/proctor1", interface, method) / 1e3;
+    }
+    snprintf(name, sizeof(name), "%s-%zu", method, children);
+    figure(name, "ms", percentile(proctor, N, 0.5), percentile(floor, N, 0.5), 1.5);
+    sd_bus_message_unref(reply);
+    kill(service, SIGKILL);
+    waitpid(service, NULL, 0);
+}
+
+static void many_objects(size_t children, uint64_t empty_kb)
+{
+    char name[64];
+    struct daemon d;
+
+    /* Paused at once: what is measured is the object, not ten thousand processes. */
+    write_manifest(children, "/bin/sleep, \"1000\"", "    autostart: false\n");
+    start(&d);
+    snprintf(name, sizeof(name), "memory-per-child-%zu", children);
+    figure(name, "KiB", (double)(kilobytes(d.pid, "Pss:") - empty_kb) / (double)children, 0, 4);
+    against_same_bytes(&d, children, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
+                       "Objects");
+    if (children == 10000)
+        against_same_bytes(&d, children, MANAGER, "ListChildren", "List");
+    stop(&d);
+}
+
+static uint64_t empty_daemon(void)
+{
+    struct daemon d;
+
+    write_manifest(0, "", "");
+    start(&d);
+    sd_bus_message_unref(call(&d, MANAGER, "ListChildren"));
+    uint64_t kb = kilobytes(d.pid, "Pss:");
+    figure("memory-empty-daemon", "KiB", (double)kb, 0, 4096);
+    stop(&d);
+    return kb;
+}
+
+static void clean_up(void)
+{
+    char command[600];
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    if (system(command) != 0)
+        fprintf(stderr, "bench: %s is left\n", folder);
+}
+
+int main(int argc, char **argv)
+{
+    char stamp[4096];
+
+    if (argc != 2 || !mkdtemp(folder)) {
+        fprintf(stderr, "usage: bench PROCTORD\n");
+        return 1;
+    }
+    proctord = realpath(argv[1], NULL);
+    ssize_t n = readlink("/proc/self/exe", stamp, sizeof(stamp) - 16);
+    stamp[n > 0 ? n : 0] = '\0';
+    strcat(stamp, "-stamp");
+    death_to_start(stamp);
+    thousand_children();
+    method_calls();
+    uint64_t empty = empty_daemon();
+    many_objects(1000, empty);
+    many_objects(10000, empty);
+    clean_up();
+    return 0;
+}
