@@ -43,8 +43,8 @@ struct process_spec {
     bool umask_set;
     int nice;
     bool nice_set;
-    struct process_limit limits[PROCESS_LIMITS]; /* by RLIMIT_* number */
-    struct process_output output;                /* of stdout and stderr */
+    const struct process_limit *limits; /* PROCESS_LIMITS of them, by RLIMIT_* number, or NULL */
+    struct process_output output;       /* of stdout and stderr */
     bool kill_group;   /* cancel goes to all processes of the child, not just the main one */
     int stop_signal;   /* what cancel sends */
     int reload_signal; /* what the Reload verb sends */

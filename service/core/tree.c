@@ -93,6 +93,11 @@ static void copy_process(struct block *block, const struct process_spec *from,
     to->group = block_string(block, from->group);
     to->environment_file = block_string(block, from->environment_file);
     to->output.path = block_string(block, from->output.path);
+    if (from->limits) {
+        size_t size = PROCESS_LIMITS * sizeof(*from->limits);
+        void *limits = block_take(block, size);
+        to->limits = limits ? memcpy(limits, from->limits, size) : NULL;
+    }
 }
 
 static void fill_config(struct block *block, const struct child_declaration *from,

@@ -56,7 +56,7 @@ CHILD_SIDE static void apply_limits(struct plan *plan)
 {
     const struct process_spec *spec = plan->request->spec;
 
-    for (int i = 0; i < PROCESS_LIMITS; i++) {
+    for (int i = 0; spec->limits && i < PROCESS_LIMITS; i++) {
         struct rlimit limit = {.rlim_cur = spec->limits[i].soft, .rlim_max = spec->limits[i].hard};
         if (spec->limits[i].set && syscall(SYS_prlimit64, 0, i, &limit, (struct rlimit *)NULL) < 0)
             child_fail(plan, "limits");

@@ -348,8 +348,13 @@ static int parse_limit_value(const char *text, size_t length, uint64_t *value)
 static int read_limits(struct reader *reader, yaml_node_t *node, void *target)
 {
     struct process_spec *process = &((struct parsed_child *)target)->declaration.process;
+    struct process_limit *limits;
     if (node->type != YAML_MAPPING_NODE)
         return reader_refuse(reader, node, "expected a mapping, such as {nofile: 1024}");
+    limits = arena_allocate(reader->arena, PROCESS_LIMITS * sizeof(*limits));
+    if (!limits)
+        return -ENOMEM;
+    process->limits = limits;
 
     for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
          pair < node->data.mapping.pairs.top; pair++) {
@@ -373,7 +378,7 @@ static int read_limits(struct reader *reader, yaml_node_t *node, void *target)
                                  "expected a limit such as 1024, 64M, infinity or SOFT:HARD, "
                                  "got \"%.60s\"",
                                  text);
-        process->limits[number] = limit;
+        limits[number] = limit;
     }
     return 0;
 }
