@@ -53,21 +53,51 @@ static void rotate(struct output *output)
         output->file = -1;
 }
 
-static void write_out(struct output *output, const char *data, size_t length)
+/* How much of the data goes into the present file: whole lines that fit, 0 where none does. A line
+ * that is longer than a whole file goes into one of its own. */
+static size_t portion(const struct output *output, const char *data, size_t length)
 {
-    if (output->size > 0 && output->size + length > output->settings.max_size_bytes)
-        rotate(output);
-    if (output->file < 0 && open_file(output) < 0)
-        return; /* the folder went away: what is said meanwhile is lost, supervision goes on */
+    uint64_t max = output->settings.max_size_bytes;
+    uint64_t room = max > output->size ? max - output->size : 0;
+    const char *end;
+
+    if (length <= room)
+        return length;
+    end = room > 0 ? memrchr(data, '\n', (size_t)room) : NULL;
+    if (!end && output->size > 0)
+        return 0;
+    if (!end)
+        end = memchr(data, '\n', length);
+    return end ? (size_t)(end - data) + 1 : length;
+}
+
+static bool write_all(struct output *output, const char *data, size_t length)
+{
     while (length > 0) {
         ssize_t n = write(output->file, data, length);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return;
+            return false; /* disk full: what is said meanwhile is lost, supervision goes on */
         output->size += (uint64_t)n;
         data += n;
         length -= (size_t)n;
+    }
+    return true;
+}
+
+static void write_out(struct output *output, const char *data, size_t length)
+{
+    while (length > 0) {
+        if (output->file < 0 && open_file(output) < 0)
+            return; /* the folder went away */
+        size_t part = portion(output, data, length);
+        if (part == 0)
+            rotate(output);
+        else if (!write_all(output, data, part))
+            return;
+        data += part;
+        length -= part;
     }
 }
 
