@@ -76,6 +76,27 @@ int orphan_claims(pid_t pid, const struct core *core, struct attempt_id *id)
     return r;
 }
 
+/*
+ * A process on its way out has lost its environment before its children are handed to us: for that
+ * moment neither it nor they can be told apart from strangers. PF_EXITING, and not a zombie yet.
+ */
+static bool is_exiting(pid_t pid)
+{
+    char path[64], text[512], state;
+    unsigned flags;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    size_t n = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    text[n] = '\0';
+    const char *rest = strrchr(text, ')');
+    return rest && sscanf(rest + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) == 2 &&
+           state != 'Z' && (flags & 0x4) != 0;
+}
+
 static void kill_exactly(pid_t pid)
 {
     int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -89,7 +110,7 @@ static void kill_exactly(pid_t pid)
 }
 
 /* Kills those of our children that no attempt is led by and that name this attempt. Returns how
- * many there were. */
+ * many there were, with those that can not be told for a moment. */
 size_t orphans_kill(struct host *host, const struct process *process)
 {
     char path[64];
@@ -101,9 +122,12 @@ size_t orphans_kill(struct host *host, const struct process *process)
         return 0;
     for (int pid; fscanf(file, "%d", &pid) == 1;) {
         struct attempt_id id;
-        if (pid == host->spared || process_of_pid(host, pid) ||
-            orphan_claims(pid, host->core, &id) < 0)
+        if (pid == host->spared || process_of_pid(host, pid))
             continue;
+        if (orphan_claims(pid, host->core, &id) < 0) {
+            count += is_exiting(pid);
+            continue;
+        }
         if (id.slot != process->id.slot || id.serial != process->id.serial ||
             id.attempt != process->id.attempt)
             continue;

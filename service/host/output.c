@@ -92,9 +92,14 @@ static void write_out(struct output *output, const char *data, size_t length)
         if (output->file < 0 && open_file(output) < 0)
             return; /* the folder went away */
         size_t part = portion(output, data, length);
-        if (part == 0)
+        if (part == 0) {
             rotate(output);
-        else if (!write_all(output, data, part))
+            if (output->file < 0)
+                continue;
+            if (output->size > 0)
+                part = length; /* it can not be rotated: rather too large than lost */
+        }
+        if (!write_all(output, data, part))
             return;
         data += part;
         length -= part;
