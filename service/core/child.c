@@ -209,8 +209,6 @@ void child_start(struct core *core, struct child *child)
 
     core->plan |= PLAN_START;
     child_disarm(core, child, TIMER_START);
-    if (child->next_config && !core->muted)
-        tree_adopt_next_config(core, child);
     core_changed(core, child);
     if (!child->config->declaration.has_process) {
         fail_without_process(core, child);

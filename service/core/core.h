@@ -209,13 +209,12 @@ int core_declare(struct core *core, const struct child_declaration *declarations
                  const char *requester, const char *reason, struct declaration_problem *problem);
 
 /*
- * Gives a child a new declaration of the same id. It takes effect with its next start; a child
- * with an attempt is restarted through the fence when restart is true. Dependencies must be in the
- * tree. Errors as core_declare().
+ * Gives children new declarations of the same ids, all or none. Each takes effect with the child's
+ * next start; an active child with an attempt is restarted for it, through the fence. Dependencies
+ * must be in the tree. Errors as core_declare(), and -ENOENT for an id that is not in the tree.
  */
-int core_redeclare(struct core *core, struct child *child,
-                   const struct child_declaration *declaration, const char *requester,
-                   const char *reason, struct declaration_problem *problem);
+int core_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
+                   const char *requester, const char *reason, struct declaration_problem *problem);
 
 /*
  * Handles a command. Returns 0 with the outcome filled in; -ENOENT for a child that is not there;

@@ -465,17 +465,35 @@ int core_declare(struct core *core, const struct child_declaration *declarations
 
 /* ---- a newer declaration --------------------------------------------------------------------- */
 
-/* Looks for unknown dependencies and cycles as if the child had the new declaration already. */
-static int check_new_config(struct core *core, struct child *child, struct child_config *config,
-                            struct declaration_problem *problem)
-{
-    struct child_config *old = child->config;
+/* A child that is to have a new declaration. */
+struct change {
+    struct child *child;
+    struct child_config *config;
+};
 
-    child->config = config;
-    int r = connect(core, child, 0, problem);
-    if (r == 0)
-        r = check_cycles(core, &child, 1, problem);
-    child->config = old;
+static void swap_configs(struct change *changes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct child_config *old = changes[i].child->config;
+        changes[i].child->config = changes[i].config;
+        changes[i].config = old;
+    }
+}
+
+/* Looks for unknown dependencies and cycles as if the new declarations were in force already. */
+static int check_changes(struct core *core, struct change *changes, size_t count,
+                         struct declaration_problem *problem)
+{
+    int r = 0;
+
+    swap_configs(changes, count);
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = connect(core, changes[i].child, i, problem);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        r = check_cycles(core, &changes[i].child, 1, problem);
+        problem->declaration = i;
+    }
+    swap_configs(changes, count);
     return r;
 }
 
@@ -499,34 +517,59 @@ void tree_adopt_next_config(struct core *core, struct child *child)
     core_changed(core, child);
 }
 
-int core_redeclare(struct core *core, struct child *child,
-                   const struct child_declaration *declaration, const char *requester,
-                   const char *reason, struct declaration_problem *problem)
+static int prepare_changes(struct core *core, struct change *changes,
+                           const struct child_declaration *declarations, size_t count,
+                           struct declaration_problem *problem)
+{
+    for (size_t i = 0; i < count; i++) {
+        changes[i].child = core_find(core, declarations[i].id);
+        if (!changes[i].child) {
+            problem_text(problem, i, -1, "no child is called \"", declarations[i].id, "\"");
+            return -ENOENT;
+        }
+        changes[i].config = config_new(core, &declarations[i]);
+        if (!changes[i].config)
+            return -ENOMEM;
+    }
+    return check_changes(core, changes, count, problem);
+}
+
+static void apply_change(struct core *core, struct change *change, uint64_t id,
+                         const char *requester, const char *reason)
+{
+    struct child *child = change->child;
+
+    release(core, child->next_config);
+    child->next_config = change->config;
+    announce(core, child, id, requester, reason);
+    if (!child->attempt.active)
+        tree_adopt_next_config(core, child);
+    else if (child->operation == CHILD_ACTIVE && !child->pending.active)
+        fence_enter(core, child, id, false, "reload");
+}
+
+int core_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
+                   const char *requester, const char *reason, struct declaration_problem *problem)
 {
     if (core->shutdown_phase != SHUTDOWN_IDLE) {
         problem_text(problem, 0, -1, "the tree is shutting down", "", "");
         return -ESHUTDOWN;
     }
     problem_text(problem, 0, -1, "out of memory", "", "");
-    struct child_config *config = config_new(core, declaration);
-    if (!config)
+    struct change *changes = allocate(core, (count + 1) * sizeof(*changes));
+    if (!changes)
         return -ENOMEM;
-    int r = check_new_config(core, child, config, problem);
-    if (r < 0) {
-        release(core, config);
-        return r;
-    }
 
-    uint64_t id = core_new_command(core);
-    release(core, child->next_config);
-    child->next_config = config;
-    announce(core, child, id, requester, reason);
-    if (!child->attempt.active)
-        tree_adopt_next_config(core, child);
-    else if (child->operation == CHILD_ACTIVE && !child->pending.active)
-        fence_enter(core, child, id, false, "reload");
+    int r = prepare_changes(core, changes, declarations, count, problem);
+    uint64_t id = r == 0 ? core_new_command(core) : 0;
+    for (size_t i = 0; i < count; i++)
+        if (r == 0)
+            apply_change(core, &changes[i], id, requester, reason);
+        else
+            release(core, changes[i].config);
+    release(core, changes);
     core_finish_input(core);
-    return 0;
+    return r;
 }
 
 /* ---- letting go ------------------------------------------------------------------------------ */

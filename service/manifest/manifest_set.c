@@ -243,7 +243,9 @@ static void drop_event(void *userdata, const struct event *event)
     (void)event;
 }
 
-int manifest_set_check(const struct manifest_set *set, struct error *error)
+static int declare_in_scratch(const struct manifest_set *set,
+                              const struct child_declaration *declarations, size_t count,
+                              struct error *error)
 {
     struct core_ports ports = {.monotonic = no_time,
                                .realtime = no_time,
@@ -255,14 +257,22 @@ int manifest_set_check(const struct manifest_set *set, struct error *error)
                                .set_timer = set_no_timer,
                                .event = drop_event};
     struct core_settings settings = {};
+    struct declaration_problem problem = {};
     struct core *core;
     int r = core_new(&ports, &settings, &core);
 
     if (r < 0)
         return fail(error, "manifests", "out of memory");
-    r = manifest_set_declare(set, core, "check", "check", error);
+    r = core_declare(core, declarations, count, "check", "check", &problem);
+    if (r < 0)
+        manifest_set_explain(set, &problem, error);
     core_free(core);
     return r;
+}
+
+int manifest_set_check(const struct manifest_set *set, struct error *error)
+{
+    return declare_in_scratch(set, set->declarations, set->count, error);
 }
 
 /* ---- reload ---------------------------------------------------------------------------------- */
@@ -347,42 +357,66 @@ static int survey(struct reload *reload, struct manifest_changes *changes)
     return 0;
 }
 
-/* Every dependency of a changed child must be there afterwards; cycles are the core's to find. */
-static int check_changed(struct reload *reload, struct error *error)
+static bool stays(const struct reload *reload, const char *id)
 {
-    for (size_t i = 0; i < reload->set->count; i++) {
-        const struct child_declaration *d = &reload->set->declarations[i];
-        for (size_t j = 0; j < d->n_requires + d->n_after; j++) {
-            const char *id = j < d->n_requires ? d->requires[j] : d->after[j - d->n_requires];
-            struct child *child = core_find(reload->core, id);
-            struct declaration_problem problem = {.declaration = i, .dependency = (int)j};
-            if (in_set(reload->set, id) || (child && !is_orphan(reload, child)))
-                continue;
-            snprintf(problem.error.text, sizeof(problem.error.text),
-                     "no child is called \"%.200s\"", id);
-            manifest_set_explain(reload->set, &problem, error);
-            return -ENOENT;
-        }
-    }
-    return 0;
+    struct child *child = core_find(reload->core, id);
+    return in_set(reload->set, id) || (child && !is_orphan(reload, child));
+}
+
+/* What a child of the tree that is not in the set brings into the check: nothing it misses already.
+ */
+static struct child_declaration without_lost_dependencies(const struct reload *reload,
+                                                          const struct child *child)
+{
+    struct child_declaration d = child->config->declaration;
+    bool whole = true;
+
+    for (size_t i = 0; i < d.n_requires + d.n_after; i++)
+        whole = whole &&
+                (child->config->targets[i] == NULL
+                     ? false
+                     : stays(reload, i < d.n_requires ? d.requires[i] : d.after[i - d.n_requires]));
+    if (!whole)
+        d.n_requires = d.n_after = 0;
+    return d;
+}
+
+/* Declares the tree as it will be in a core that does nothing: every mistake shows there first. */
+static int rehearse(const struct reload *reload, struct error *error)
+{
+    size_t count = reload->set->count;
+    struct child_declaration *all = calloc(count + core_count(reload->core) + 1, sizeof(*all));
+    if (!all)
+        return fail(error, "reload", "out of memory");
+
+    memcpy(all, reload->set->declarations, count * sizeof(*all));
+    for (struct child *child = core_first(reload->core); child; child = core_next(child))
+        if (!in_set(reload->set, child->id) && !is_orphan(reload, child))
+            all[count++] = without_lost_dependencies(reload, child);
+    int r = declare_in_scratch(reload->set, all, count, error);
+    free(all);
+    return r;
 }
 
 static int apply_changed(struct reload *reload, struct error *error)
 {
-    for (size_t i = 0; i < reload->set->count; i++) {
-        struct declaration_problem problem = {};
-        struct child *child;
-        if (compare(reload->core, &reload->set->declarations[i], &child) != CHANGED)
-            continue;
-        int r = core_redeclare(reload->core, child, &reload->set->declarations[i],
-                               reload->requester, reload->reason, &problem);
-        if (r < 0) {
-            problem.declaration = i;
-            manifest_set_explain(reload->set, &problem, error);
-            return r;
-        }
-    }
-    return 0;
+    struct child_declaration *changed = calloc(reload->set->count + 1, sizeof(*changed));
+    struct declaration_problem problem = {};
+    struct child *child;
+    size_t n = 0;
+
+    if (!changed)
+        return fail(error, "reload", "out of memory");
+    for (size_t i = 0; i < reload->set->count; i++)
+        if (compare(reload->core, &reload->set->declarations[i], &child) == CHANGED)
+            changed[n++] = reload->set->declarations[i];
+    int r = n > 0 ? core_redeclare(reload->core, changed, n, reload->requester, reload->reason,
+                                   &problem)
+                  : 0;
+    if (r < 0)
+        *error = problem.error;
+    free(changed);
+    return r;
 }
 
 static void remove_orphans(struct reload *reload)
@@ -404,7 +438,7 @@ static void remove_orphans(struct reload *reload)
 static int apply(struct reload *reload, struct error *error)
 {
     struct declaration_problem problem = {};
-    int r = check_changed(reload, error);
+    int r = rehearse(reload, error);
 
     if (r == 0 && reload->n_added > 0) {
         r = core_declare(reload->core, reload->added, reload->n_added, reload->requester,

@@ -1,0 +1,218 @@
+/*
+ * The tree as a whole: manifests, reload, instances, the end of the daemon.
+ */
+#include "fixture.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct fixture f;
+
+static void write_tree(const char *text)
+{
+    g_auto(GStrv) parts = g_strsplit(text, "@", -1);
+    g_autofree char *full = g_strjoinv(g_getenv("TEST_CHILD"), parts);
+    g_assert_true(g_file_set_contents(fixture_path(&f, "children.d/tree.yaml"), full, -1, NULL));
+}
+
+static GVariant *reload(GError **error)
+{
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "Reload", g_variant_new("(sa{sv})", "test", NULL), error);
+    return reply ? g_variant_get_child_value(reply, 0) : NULL;
+}
+
+static void assert_names(GVariant *changes, const char *key, const char *expected)
+{
+    g_autoptr(GVariant) names = dict_dict(changes, key);
+    g_auto(GStrv) list = g_variant_dup_strv(names, NULL);
+    g_autofree char *text = g_strjoinv(" ", list);
+    g_assert_cmpstr(text, ==, expected);
+}
+
+/* ---- tree ------------------------------------------------------------------------------------ */
+
+static void reload_applies_the_difference(void)
+{
+    write_tree("children:\n"
+               "  - {name: same, exec: [@, ready, wait-term], readiness: explicit}\n"
+               "  - {name: changes, exec: [@, ready, wait-term], readiness: explicit}\n"
+               "  - {name: goes, exec: [@, ready, wait-term], readiness: explicit}\n");
+    g_autoptr(GVariant) first = reload(NULL);
+    assert_names(first, "added", "same changes goes");
+    fixture_wait_text(&f, "changes", "Readiness", "ready");
+    fixture_wait_text(&f, "goes", "Readiness", "ready");
+
+    write_tree("children:\n"
+               "  - {name: same, exec: [@, ready, wait-term], readiness: explicit}\n"
+               "  - {name: changes, exec: [@, ready, wait-term], readiness: explicit, tags: [x]}\n"
+               "  - {name: comes, exec: [@, ready, wait-term], readiness: explicit}\n");
+    g_autoptr(GVariant) second = reload(NULL);
+
+    assert_names(second, "added", "comes");
+    assert_names(second, "changed", "changes");
+    assert_names(second, "removed", "goes");
+    g_assert_cmpuint(dict_number(second, "unchanged"), ==, 1);
+    fixture_wait_removed(&f, "goes");
+    fixture_wait_number(&f, "changes", "Generation", 1);
+    g_autoptr(GVariant) tags = fixture_property(&f, "changes", "Tags");
+    g_autofree char *text = g_variant_print(tags, FALSE);
+    g_assert_cmpstr(text, ==, "['x']");
+    g_assert_false(fixture_flag(&f, "changes", "ManifestPending"));
+    g_assert_cmpuint(fixture_number(&f, "same", "Attempt"), ==, 1);
+}
+
+static void a_reload_with_a_mistake_changes_nothing(void)
+{
+    write_tree("children:\n  - {name: a, exec: [@, ready, wait-term], readiness: explicit}\n");
+    g_autoptr(GVariant) first = reload(NULL);
+    fixture_wait_text(&f, "a", "Readiness", "ready");
+
+    write_tree("children:\n  - {name: b, exec: [@]}\n  - {name: c, exec: [@], requires: [d]}\n");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) second = reload(&error);
+
+    g_autofree char *name = g_dbus_error_get_remote_error(error);
+    g_assert_null(second);
+    g_assert_cmpstr(name, ==, "org.proctor1.Error.InvalidManifest");
+    g_assert_nonnull(strstr(error->message, "tree.yaml:3:"));
+    g_assert_nonnull(strstr(error->message, "no child is called \"d\""));
+    g_assert_true(fixture_exists(&f, "a"));
+    g_assert_false(fixture_exists(&f, "b"));
+    g_assert_cmpuint(fixture_number(&f, "a", "Attempt"), ==, 1);
+}
+
+static void a_reload_with_a_cycle_changes_nothing(void)
+{
+    write_tree("children:\n"
+               "  - {name: a, exec: [@, ready, wait-term], readiness: explicit}\n"
+               "  - {name: b, exec: [@, pause], requires: [a]}\n");
+    g_autoptr(GVariant) first = reload(NULL);
+    fixture_wait_text(&f, "a", "Readiness", "ready");
+
+    write_tree("children:\n"
+               "  - {name: a, exec: [@, ready, wait-term], readiness: explicit, after: [b]}\n"
+               "  - {name: b, exec: [@, pause], requires: [a]}\n"
+               "  - {name: new, exec: [@, pause]}\n");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) second = reload(&error);
+
+    g_assert_null(second);
+    g_assert_nonnull(strstr(error->message, "cycle"));
+    g_assert_false(fixture_exists(&f, "new"));
+    g_assert_cmpuint(fixture_number(&f, "a", "Attempt"), ==, 1);
+}
+
+static void sighup_reloads(void)
+{
+    write_tree("children:\n  - {name: a, exec: [@, ready, wait-term], readiness: explicit}\n");
+
+    kill(f.pid, SIGHUP);
+
+    fixture_wait_event(&f, "child-ready", "a", 1);
+}
+
+static void a_second_instance_says_so(void)
+{
+    g_autofree char *state = g_strdup_printf("--state-dir=%s/state", f.folder);
+    g_autofree char *run = g_strdup_printf("--runtime-dir=%s/run2", f.folder);
+    char *command[] = {(char *)g_getenv("PROCTORD"), "--private-bus", state, run, NULL};
+    g_autofree char *output = NULL;
+    int status;
+
+    g_assert_true(g_spawn_sync(NULL, command, NULL, G_SPAWN_DEFAULT, NULL, NULL, NULL, &output,
+                               &status, NULL));
+
+    g_assert_cmpint(WEXITSTATUS(status), ==, 1);
+    g_assert_nonnull(strstr(output, "another proctord is using this state folder"));
+}
+
+static void a_limit_that_ends_the_tree_ends_the_daemon_with_10(void)
+{
+    fixture_add(&f, "other", "", "wait-term");
+    fixture_add(&f, "fatal", "restart_limit: {burst: 0, on_limit: shutdown-tree}\n", "exit=1");
+
+    g_assert_cmpint(fixture_wait_end(&f), ==, 10);
+}
+
+static void a_child_starts_when_what_it_requires_is_ready(void)
+{
+    fixture_fifo(&f, "go");
+    g_autofree char *steps = g_strdup_printf("wait=%s/go, ready, pause", f.folder);
+    fixture_add(&f, "database", "readiness: explicit\n", steps);
+    fixture_add(&f, "web", "requires: [database]\nreadiness: immediate\n", "pause");
+    g_assert_cmpuint(fixture_number(&f, "web", "Attempt"), ==, 0);
+
+    fixture_release(&f, "go");
+
+    fixture_wait_number(&f, "web", "Attempt", 1);
+}
+
+static guint added, removed;
+
+static void count_signal(GDBusConnection *bus, const char *sender, const char *path,
+                         const char *interface, const char *name, GVariant *arguments,
+                         gpointer data)
+{
+    (void)bus, (void)sender, (void)path, (void)interface, (void)arguments, (void)data;
+    added += strcmp(name, "ChildAdded") == 0 || strcmp(name, "InterfacesAdded") == 0;
+    removed += strcmp(name, "ChildRemoved") == 0 || strcmp(name, "InterfacesRemoved") == 0;
+}
+
+static void coming_and_going_is_signalled(void)
+{
+    guint id =
+        g_dbus_connection_signal_subscribe(f.bus, "org.proctor1", NULL, NULL, "/org/proctor1", NULL,
+                                           G_DBUS_SIGNAL_FLAGS_NONE, count_signal, NULL, NULL);
+    added = removed = 0;
+
+    fixture_add(&f, "worker", "", "wait-term");
+    g_autoptr(GVariant) outcome = fixture_verb_waiting(&f, "Remove", "worker");
+    while (added < 2 || removed < 2)
+        g_main_context_iteration(NULL, TRUE);
+
+    g_assert_cmpuint(added, ==, 2);
+    g_assert_cmpuint(removed, ==, 2);
+    g_dbus_connection_signal_unsubscribe(f.bus, id);
+}
+
+typedef void (*test_function)(void);
+
+static void run(gconstpointer data)
+{
+    test_function test;
+
+    memcpy(&test, &data, sizeof(test));
+    fixture_start(&f, NULL);
+    test();
+    fixture_stop(&f, 0);
+}
+
+static void add(const char *path, test_function test)
+{
+    gconstpointer data;
+
+    memcpy(&data, &test, sizeof(data));
+    g_test_add_data_func(path, data, run);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    add("/daemon/tree/reload-applies-the-difference", reload_applies_the_difference);
+    add("/daemon/tree/a-reload-with-a-mistake-changes-nothing",
+        a_reload_with_a_mistake_changes_nothing);
+    add("/daemon/tree/a-reload-with-a-cycle-changes-nothing",
+        a_reload_with_a_cycle_changes_nothing);
+    add("/daemon/tree/sighup-reloads", sighup_reloads);
+    add("/daemon/tree/a-second-instance-says-so", a_second_instance_says_so);
+    add("/daemon/tree/a-limit-that-ends-the-tree-ends-the-daemon-with-10",
+        a_limit_that_ends_the_tree_ends_the_daemon_with_10);
+    add("/daemon/tree/a-child-starts-when-what-it-requires-is-ready",
+        a_child_starts_when_what_it_requires_is_ready);
+    add("/daemon/tree/coming-and-going-is-signalled", coming_and_going_is_signalled);
+    return g_test_run();
+}
