@@ -214,11 +214,17 @@ static const struct property properties[] = {
 
 #define PROPERTIES (sizeof(properties) / sizeof(properties[0]))
 
+/* Properties are mostly read one after the other: the next one is looked at first. */
 static const struct property *find_property(const char *name)
 {
-    for (size_t i = 0; i < PROPERTIES; i++)
-        if (strcmp(properties[i].name, name) == 0)
-            return &properties[i];
+    static size_t next;
+
+    for (size_t i = 0; i < PROPERTIES; i++) {
+        const struct property *property = &properties[next];
+        next = (next + 1) % PROPERTIES;
+        if (property->name == name || strcmp(property->name, name) == 0)
+            return property;
+    }
     return NULL;
 }
 

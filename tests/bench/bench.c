@@ -321,7 +321,7 @@ static double measured_starts(struct daemon *d)
     return (double)count / ((double)(last - first) / 1e6);
 }
 
-static void thousand_children(void)
+static void thousand_children(uint64_t empty_kb)
 {
     double floor = floor_starts(1000);
     struct daemon d;
@@ -330,6 +330,8 @@ static void thousand_children(void)
     start(&d);
     figure("starts-per-second-1000", "1/s", measured_starts(&d), floor, 0.8);
 
+    figure("memory-per-running-child-1000", "KiB",
+           (double)(kilobytes(d.pid, "Pss:") - empty_kb) / 1000, 0, 4);
     uint64_t before = switches(d.pid);
     struct timespec quiet = {.tv_sec = 6};
     nanosleep(&quiet, NULL); /* what is measured is that nothing happens */
@@ -354,19 +356,145 @@ static int empty_method(sd_bus_message *m, void *userdata, sd_bus_error *error)
     return sd_bus_reply_method_return(m, NULL);
 }
 
-static sd_bus_message *memory;
+/*
+ * The floor of the two lists encodes as many values of the same types, from memory, with nothing
+ * to look up: the first entry of the real answer, over and over.
+ */
+#define VALUES_MAX 64
 
-static int memory_method(sd_bus_message *m, void *userdata, sd_bus_error *error)
+struct value {
+    char name[64];
+    char signature[8];
+    char text[256];
+    uint64_t number;
+};
+
+static struct value values[VALUES_MAX];
+static size_t n_values;
+static size_t n_entries;
+
+static void learn_value(sd_bus_message *m, struct value *value, const char *signature)
+{
+    union {
+        uint64_t u64;
+        uint32_t u32;
+        int flag;
+        const char *text;
+    } read = {};
+
+    snprintf(value->signature, sizeof(value->signature), "%s", signature);
+    if (strlen(signature) > 1) {
+        sd_bus_message_skip(m, signature);
+        return;
+    }
+    sd_bus_message_read_basic(m, *signature, &read);
+    if (strchr("so", *signature))
+        snprintf(value->text, sizeof(value->text), "%s", read.text);
+    else
+        value->number = *signature == 't' ? read.u64 : read.u32;
+}
+
+static int write_value(sd_bus_message *m, const struct value *value)
+{
+    uint32_t number = (uint32_t)value->number;
+
+    if (strlen(value->signature) > 1) {
+        int r = sd_bus_message_open_container(m, 'a', value->signature + 1);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+    }
+    if (strchr("so", *value->signature))
+        return sd_bus_message_append_basic(m, *value->signature, value->text);
+    if (*value->signature == 't')
+        return sd_bus_message_append_basic(m, 't', &value->number);
+    return sd_bus_message_append_basic(m, *value->signature, &number);
+}
+
+static void learn_objects(sd_bus_message *m)
+{
+    const char *path, *interface, *name, *contents;
+    char type;
+
+    n_values = 0;
+    sd_bus_message_enter_container(m, 'a', "{oa{sa{sv}}}");
+    sd_bus_message_enter_container(m, 'e', "oa{sa{sv}}");
+    sd_bus_message_read(m, "o", &path);
+    sd_bus_message_enter_container(m, 'a', "{sa{sv}}");
+    while (sd_bus_message_enter_container(m, 'e', "sa{sv}") > 0) {
+        sd_bus_message_read(m, "s", &interface);
+        sd_bus_message_enter_container(m, 'a', "{sv}");
+        while (sd_bus_message_enter_container(m, 'e', "sv") > 0) {
+            struct value *value = &values[n_values++];
+            sd_bus_message_read(m, "s", &name);
+            snprintf(value->name, sizeof(value->name), "%s", name);
+            sd_bus_message_peek_type(m, &type, &contents);
+            sd_bus_message_enter_container(m, 'v', contents);
+            learn_value(m, value, contents);
+            sd_bus_message_exit_container(m);
+            sd_bus_message_exit_container(m);
+        }
+        sd_bus_message_exit_container(m);
+        sd_bus_message_exit_container(m);
+    }
+}
+
+static int write_object(sd_bus_message *m)
+{
+    static const char *const empty[] = {"org.freedesktop.DBus.Peer",
+                                        "org.freedesktop.DBus.Introspectable",
+                                        "org.freedesktop.DBus.Properties"};
+    int r = sd_bus_message_open_container(m, 'e', "oa{sa{sv}}");
+
+    r |= sd_bus_message_append(m, "o", "/org/proctor1/child/child_2d1234");
+    r |= sd_bus_message_open_container(m, 'a', "{sa{sv}}");
+    for (int i = 0; i < 3; i++)
+        r |= sd_bus_message_append(m, "{sa{sv}}", empty[i], 0);
+    r |= sd_bus_message_open_container(m, 'e', "sa{sv}");
+    r |= sd_bus_message_append(m, "s", "org.proctor1.Child");
+    r |= sd_bus_message_open_container(m, 'a', "{sv}");
+    for (size_t i = 0; i < n_values; i++) {
+        r |= sd_bus_message_open_container(m, 'e', "sv");
+        r |= sd_bus_message_append_basic(m, 's', values[i].name);
+        r |= sd_bus_message_open_container(m, 'v', values[i].signature);
+        r |= write_value(m, &values[i]);
+        r |= sd_bus_message_close_container(m);
+        r |= sd_bus_message_close_container(m);
+    }
+    for (int i = 0; i < 4; i++)
+        r |= sd_bus_message_close_container(m);
+    return r;
+}
+
+static int objects_method(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     sd_bus_message *reply;
     int r = sd_bus_message_new_method_return(m, &reply);
 
     (void)userdata;
     (void)error;
-    if (r < 0)
-        return r;
-    sd_bus_message_rewind(memory, true);
-    r = sd_bus_message_copy(reply, memory, true);
+    r |= sd_bus_message_open_container(reply, 'a', "{oa{sa{sv}}}");
+    for (size_t i = 0; i < n_entries; i++)
+        r |= write_object(reply);
+    r |= sd_bus_message_close_container(reply);
+    if (r >= 0)
+        r = sd_bus_send(NULL, reply, NULL);
+    sd_bus_message_unref(reply);
+    return r;
+}
+
+static int list_method(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    sd_bus_message *reply;
+    int r = sd_bus_message_new_method_return(m, &reply);
+
+    (void)userdata;
+    (void)error;
+    r |= sd_bus_message_open_container(reply, 'a', "(sosssttbsub)");
+    for (size_t i = 0; i < n_entries; i++)
+        r |= sd_bus_message_append(reply, "(sosssttbsub)", "child-1234",
+                                   "/org/proctor1/child/child_2d1234", "active", "none",
+                                   "unreported", (uint64_t)0, (uint64_t)0, 0, "no-active-attempt",
+                                   (uint32_t)10, 0);
+    r |= sd_bus_message_close_container(reply);
     if (r >= 0)
         r = sd_bus_send(NULL, reply, NULL);
     sd_bus_message_unref(reply);
@@ -376,13 +504,13 @@ static int memory_method(sd_bus_message *m, void *userdata, sd_bus_error *error)
 static const sd_bus_vtable floor_vtable[] = {
     SD_BUS_VTABLE_START(0),
     SD_BUS_METHOD("Empty", "", "", empty_method, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD("Objects", "", "a{oa{sa{sv}}}", memory_method, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD("List", "", "a(sosssttbsub)", memory_method, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Objects", "", "a{oa{sa{sv}}}", objects_method, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("List", "", "a(sosssttbsub)", list_method, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_VTABLE_END,
 };
 
-/* A service on the same bus that only encodes: nothing, or the same bytes as the real one. */
-static pid_t floor_service(const struct daemon *d, sd_bus_message *same)
+/* A service on the same bus that only encodes: nothing, or as many bytes as the real one. */
+static pid_t floor_service(const struct daemon *d)
 {
     int ready[2];
     char byte;
@@ -392,7 +520,6 @@ static pid_t floor_service(const struct daemon *d, sd_bus_message *same)
     pid_t pid = fork();
     if (pid == 0) {
         sd_bus *bus;
-        memory = same;
         sd_bus_new(&bus);
         sd_bus_set_address(bus, d->address);
         sd_bus_set_bus_client(bus, true);
@@ -449,7 +576,7 @@ static void method_calls(void)
 
     write_manifest(1, "/bin/sleep, \"1000\"", "");
     start(&d);
-    pid_t service = floor_service(&d, NULL);
+    pid_t service = floor_service(&d);
     time_pause(&d);
     for (int i = 0; i < N; i++) {
         floor[i] = time_call(&d, "floor.Floor", "/floor", "floor.Floor", "Empty");
@@ -470,7 +597,10 @@ static void against_same_bytes(struct daemon *d, size_t children, const char *in
     sd_bus_message *reply = call(d, interface, method);
     if (!reply)
         return;
-    pid_t service = floor_service(d, reply);
+    n_entries = children;
+    if (strcmp(floor_method, "Objects") == 0)
+        learn_objects(reply);
+    pid_t service = floor_service(d);
 
     for (int i = 0; i < N; i++) {
         floor[i] = time_call(d, "floor.Floor", "/floor", "floor.Floor", floor_method) / 1e3;
@@ -488,10 +618,10 @@ static void many_objects(size_t children, uint64_t empty_kb)
     char name[64];
     struct daemon d;
 
-    /* Paused at once: what is measured is the object, not ten thousand processes. */
+    /* Not started: what is measured is the object, not ten thousand processes. */
     write_manifest(children, "/bin/sleep, \"1000\"", "    autostart: false\n");
     start(&d);
-    snprintf(name, sizeof(name), "memory-per-child-%zu", children);
+    snprintf(name, sizeof(name), "memory-per-declared-child-%zu", children);
     figure(name, "KiB", (double)(kilobytes(d.pid, "Pss:") - empty_kb) / (double)children, 0, 4);
     against_same_bytes(&d, children, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
                        "Objects");
@@ -534,9 +664,9 @@ int main(int argc, char **argv)
     stamp[n > 0 ? n : 0] = '\0';
     strcat(stamp, "-stamp");
     death_to_start(stamp);
-    thousand_children();
-    method_calls();
     uint64_t empty = empty_daemon();
+    thousand_children(empty);
+    method_calls();
     many_objects(1000, empty);
     many_objects(10000, empty);
     clean_up();
