@@ -162,8 +162,7 @@ void cgroup_base_close(struct cgroup_base *base)
 
 void cgroup_leaf_name(const char *child_id, struct attempt_id id, char name[CGROUP_LEAF_MAX])
 {
-    snprintf(name, CGROUP_LEAF_MAX, "%.64s.%" PRIu32 ".%" PRIu32 ".%" PRIu64 ".%" PRIu64, child_id,
-             id.slot, id.serial, id.generation, id.attempt);
+    snprintf(name, CGROUP_LEAF_MAX, "%.64s.%" PRIu32 ".%" PRIu32, child_id, id.slot, id.serial);
     for (char *c = name; *c; c++)
         if (*c == '/')
             *c = '+';
@@ -178,35 +177,44 @@ static int parse_leaf_name(const char *name, size_t length, struct attempt_id *i
     memcpy(text, name, length);
     text[length] = '\0';
     char *field = text + length;
-    for (int dots = 0; dots < 4; dots++) {
+    for (int dots = 0; dots < 2; dots++) {
         do {
             if (--field <= text)
                 return -ENOENT;
         } while (*field != '.');
     }
-    if (sscanf(field, ".%" SCNu32 ".%" SCNu32 ".%" SCNu64 ".%" SCNu64, &id->slot, &id->serial,
-               &id->generation, &id->attempt) != 4)
+    if (sscanf(field, ".%" SCNu32 ".%" SCNu32, &id->slot, &id->serial) != 2)
         return -ENOENT;
     return 0;
 }
 
 int cgroup_leaf_make(const struct cgroup_base *base, const char *name)
 {
-    if (mkdirat(base->fd, name, 0755) < 0 && errno != EEXIST)
-        return -errno;
-    int fd = openat(base->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    int fd = openat(base->fd, name, flags);
+
+    if (fd < 0 && errno == ENOENT) {
+        if (mkdirat(base->fd, name, 0755) < 0)
+            return -errno;
+        fd = openat(base->fd, name, flags);
+    }
     return fd < 0 ? -errno : fd;
+}
+
+bool cgroup_leaf_empty(const struct cgroup_base *base, const char *name)
+{
+    char path[CGROUP_LEAF_MAX + 20], events[256];
+
+    snprintf(path, sizeof(path), "%s/cgroup.events", name);
+    return read_at(base->fd, path, events, sizeof(events)) < 0 || strstr(events, "populated 0");
 }
 
 int cgroup_leaf_remove(const struct cgroup_base *base, const char *name)
 {
-    char path[CGROUP_LEAF_MAX + 20], events[256];
-
     if (unlinkat(base->fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
         return 0;
     /* Busy: processes, or only empty folders that the child made. */
-    snprintf(path, sizeof(path), "%s/cgroup.events", name);
-    if (read_at(base->fd, path, events, sizeof(events)) < 0 || strstr(events, "populated 1"))
+    if (!cgroup_leaf_empty(base, name))
         return -EBUSY;
     int fd = openat(base->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
@@ -291,9 +299,9 @@ static uint64_t value_of(const struct cgroup_base *base, const char *name, const
     return value;
 }
 
-bool cgroup_leaf_oom(const struct cgroup_base *base, const char *name)
+uint64_t cgroup_leaf_oom_kills(const struct cgroup_base *base, const char *name)
 {
-    return value_of(base, name, "memory.events", "oom_kill ") > 0;
+    return value_of(base, name, "memory.events", "oom_kill ");
 }
 
 void cgroup_leaf_usage(const struct cgroup_base *base, const char *name, uint64_t *cpu_nsec,
@@ -303,7 +311,7 @@ void cgroup_leaf_usage(const struct cgroup_base *base, const char *name, uint64_
     *memory_bytes = value_of(base, name, "memory.current", "");
 }
 
-int cgroup_attempt_of(const struct cgroup_base *base, pid_t pid, struct attempt_id *id)
+int cgroup_child_of(const struct cgroup_base *base, pid_t pid, struct attempt_id *id)
 {
     char proc[64], path[2048];
 

@@ -188,11 +188,8 @@ static int spawn_process(struct process *process)
                                     .output = output,
                                     .cgroup = cgroup};
     r = spawn(&request, &spawned);
-    if (r < 0) {
-        if (process->in_cgroup)
-            cgroup_leaf_remove(&host->cgroups, leaf);
+    if (r < 0)
         return step_failed(process, r, spawned.step, culprit(spec, spawned.step));
-    }
     return adopt(process, &spawned);
 }
 
@@ -306,6 +303,12 @@ static void abort_child(void *userdata, struct child *child, struct attempt_id i
 
 static void process_free(struct process *process)
 {
+    char leaf[CGROUP_LEAF_MAX];
+
+    if (process->in_cgroup && process->state == PROCESS_IDLE) {
+        process_leaf(process, leaf);
+        cgroup_leaf_remove(&process->host->cgroups, leaf);
+    }
     if (process->state == PROCESS_RUNNING)
         process_unlink(process->host, process);
     sd_event_source_disable_unref(process->exit_source);
@@ -605,6 +608,7 @@ void host_usage(struct host *host, const struct child *child, uint64_t *cpu_nsec
     if (process->in_cgroup) {
         process_leaf(process, leaf);
         cgroup_leaf_usage(&host->cgroups, leaf, cpu_nsec, memory_bytes);
+        *cpu_nsec -= process->cpu_before_nsec < *cpu_nsec ? process->cpu_before_nsec : 0;
     }
     if (*cpu_nsec == 0 || *memory_bytes == 0) {
         uint64_t cpu = 0, memory = 0;

@@ -14,6 +14,16 @@
 
 /* ---- completion ------------------------------------------------------------------------------ */
 
+/* The leaf's account goes over all attempts: what was used so far is not the next one's. */
+static void process_note_usage(struct process *process)
+{
+    char leaf[CGROUP_LEAF_MAX];
+    uint64_t memory;
+
+    process_leaf(process, leaf);
+    cgroup_leaf_usage(&process->host->cgroups, leaf, &process->cpu_before_nsec, &memory);
+}
+
 static void complete(struct process *process)
 {
     struct host *host = process->host;
@@ -28,8 +38,13 @@ static void complete(struct process *process)
         }
     process->state = PROCESS_IDLE;
     output_drain(process->output);
+    bool in_cgroup = process->in_cgroup;
     core_completed(host->core, id, &completion);
     host_settle(host);
+    /* The record may be gone by now; where it is not, its leaf goes on counting. */
+    struct child *child = in_cgroup ? core_child_of(host->core, id) : NULL;
+    if (child && child->host == process)
+        process_note_usage(process);
 }
 
 /* Whether a leftover of the leader's group is still there; zombies of ours are reaped first. */
@@ -39,20 +54,32 @@ static bool group_is_empty(struct process *process)
     return kill(-process->leader, 0) < 0 && errno == ESRCH;
 }
 
-static bool leaf_is_gone(struct process *process)
+/* Whether the leaf will hardly be used again: then it goes at once. */
+static bool is_last_attempt(const struct process *process)
+{
+    return process->child->operation != CHILD_ACTIVE ||
+           core_shutdown_phase(process->host->core) != SHUTDOWN_IDLE;
+}
+
+static bool leaf_is_empty(struct process *process)
 {
     char leaf[CGROUP_LEAF_MAX];
 
     process_leaf(process, leaf);
-    int r = cgroup_leaf_remove(&process->host->cgroups, leaf);
-    process->completion.cgroup = r == 0 ? RESOURCE_CLEANED : RESOURCE_FAILED;
-    return r != -EBUSY;
+    if (!cgroup_leaf_empty(&process->host->cgroups, leaf))
+        return false;
+    process->completion.cgroup = RESOURCE_RECORDED; /* kept for the next attempt */
+    if (is_last_attempt(process))
+        process->completion.cgroup = cgroup_leaf_remove(&process->host->cgroups, leaf) == 0
+                                         ? RESOURCE_CLEANED
+                                         : RESOURCE_FAILED;
+    return true;
 }
 
 static bool nobody_is_left(struct process *process)
 {
     if (process->in_cgroup)
-        return leaf_is_gone(process);
+        return leaf_is_empty(process);
     kill(-process->leader, SIGKILL);
     size_t orphans = orphans_kill(process->host, process);
     return group_is_empty(process) && orphans == 0;
@@ -66,7 +93,7 @@ static int population_changed(sd_event_source *source, int fd, uint32_t events, 
     (void)source;
     (void)events;
     /* Reading clears the condition. */
-    if (pread(fd, text, sizeof(text), 0) < 0 || !leaf_is_gone(process))
+    if (pread(fd, text, sizeof(text), 0) < 0 || !leaf_is_empty(process))
         return 0;
     complete(process);
     return 0;
@@ -143,7 +170,7 @@ static void begin_draining(struct process *process)
     }
     if (process->in_cgroup && watch_leaf(process) == 0) {
         /* The last one may have gone between the two looks. */
-        if (leaf_is_gone(process))
+        if (leaf_is_empty(process))
             complete(process);
         return;
     }
@@ -167,7 +194,9 @@ static void note_exit(struct process *process, const siginfo_t *info)
     completion->core_dumped = info->si_code == CLD_DUMPED;
     if (process->in_cgroup && completion->signal == SIGKILL && !process->aborted) {
         process_leaf(process, leaf);
-        completion->oom_killed = cgroup_leaf_oom(&process->host->cgroups, leaf);
+        uint64_t kills = cgroup_leaf_oom_kills(&process->host->cgroups, leaf);
+        completion->oom_killed = kills > process->oom_kills;
+        process->oom_kills = kills;
     }
 }
 
@@ -296,7 +325,15 @@ int process_attempt_of(struct host *host, pid_t pid, struct attempt_id *id)
         *id = process->id;
         return 0;
     }
-    if (host->cgroups.fd >= 0)
-        return cgroup_attempt_of(&host->cgroups, pid, id);
-    return attempt_by_tree(host, pid, id);
+    if (host->cgroups.fd < 0)
+        return attempt_by_tree(host, pid, id);
+    int r = cgroup_child_of(&host->cgroups, pid, id);
+    if (r < 0)
+        return r;
+    struct child *child = core_child_of(host->core, *id);
+    process = child ? child->host : NULL;
+    if (!process || process->state == PROCESS_IDLE)
+        return -ENOENT;
+    *id = process->id;
+    return 0;
 }

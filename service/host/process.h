@@ -29,6 +29,8 @@ struct process {
     sd_event_source *drain_source;
     bool in_cgroup;
     bool aborted;
+    uint64_t oom_kills;       /* of its leaf, over all attempts so far */
+    uint64_t cpu_before_nsec; /* used in its leaf before the present attempt */
     struct completion completion;
     struct process *next_by_pid;
     struct process *next_draining;
