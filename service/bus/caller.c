@@ -80,8 +80,8 @@ int caller_may_change(struct service *service, const struct caller *caller, sd_b
     (void)service;
     if (caller->uid == 0 || caller->uid == geteuid())
         return 0;
-    return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
-                             "%s may look, but not change anything here: only root and the user "
-                             "that proctord runs as may",
-                             caller->text);
+    return refuse_call(error, SD_BUS_ERROR_ACCESS_DENIED,
+                       "%s may look, but not change anything here: only root and the user "
+                       "that proctord runs as may",
+                       caller->text);
 }

@@ -97,8 +97,8 @@ void event_filter_free(struct event_filter *filter)
 
 static int refuse(sd_bus_error *error, const char *name, const char *why, const char *value)
 {
-    return sd_bus_error_setf(error, PROCTOR_ERROR "InvalidArgument", "filter: %s: %s%.64s", name,
-                             why, value);
+    return refuse_call(error, PROCTOR_ERROR "InvalidArgument", "filter: %s: %s%.64s", name, why,
+                       value);
 }
 
 static int read_kind(struct event_filter *filter, const char *word, sd_bus_error *error)

@@ -15,8 +15,8 @@ static int manifest_refused(struct service *service, const struct caller *caller
                             const struct manifest_error *why, sd_bus_error *error)
 {
     core_declaration_rejected(service->core, caller->text, why->text);
-    return sd_bus_error_setf(error, PROCTOR_ERROR "InvalidManifest", "line %zu, column %zu: %s",
-                             why->line, why->column, why->text);
+    return refuse_call(error, PROCTOR_ERROR "InvalidManifest", "line %zu, column %zu: %s",
+                       why->line, why->column, why->text);
 }
 
 static int declaration_refused(struct service *service, const struct caller *caller,
@@ -52,8 +52,8 @@ static int declare(struct service *service, sd_bus_message *m, const struct mani
     struct declaration_problem problem = {};
 
     if (options->dry_run && core_find(service->core, declaration->id))
-        return sd_bus_error_setf(error, PROCTOR_ERROR "ChildExists",
-                                 "a child is already called \"%s\"", declaration->id);
+        return refuse_call(error, PROCTOR_ERROR "ChildExists", "a child is already called \"%s\"",
+                           declaration->id);
     if (!options->dry_run) {
         int r = core_declare(service->core, declaration, 1, options->requester, reason, &problem);
         service->hooks.settle(service->hooks.userdata);
@@ -94,8 +94,8 @@ static int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *err
     if (r != 0)
         return r;
     if (strlen(text) > MANIFEST_CHILD_MAX)
-        return sd_bus_error_setf(error, PROCTOR_ERROR "LimitExceeded",
-                                 "manifest: is longer than %d bytes", MANIFEST_CHILD_MAX);
+        return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
+                           "manifest: is longer than %d bytes", MANIFEST_CHILD_MAX);
     r = manifest_parse(text, strlen(text), "", &manifest, &why);
     if (r == -ENOMEM)
         return r;
@@ -116,8 +116,7 @@ static int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *err
 
 static int no_such_child(const char *id, sd_bus_error *error)
 {
-    return sd_bus_error_setf(error, PROCTOR_ERROR "NoSuchChild", "%.200s: no child has this id",
-                             id);
+    return refuse_call(error, PROCTOR_ERROR "NoSuchChild", "%.200s: no child has this id", id);
 }
 
 static int reply_with_path(sd_bus_message *m, const struct child *child)
@@ -155,7 +154,7 @@ static int method_get_child_by_pid(sd_bus_message *m, void *userdata, sd_bus_err
     r = service->hooks.find_pid(service->hooks.userdata, (pid_t)pid, &id);
     struct child *child = r == 0 ? core_child_of(service->core, id) : NULL;
     if (!child)
-        return sd_bus_error_setf(
+        return refuse_call(
             error, PROCTOR_ERROR "NoSuchChild",
             r == -ESRCH ? "there is no process %u" : "process %u belongs to no child", pid);
     return reply_with_path(m, child);

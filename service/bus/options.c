@@ -3,11 +3,25 @@
  * is misspelt must not be a command without it.
  */
 #include "private.h"
+#include "text.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+int refuse_call(sd_bus_error *error, const char *name, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    text_make_utf8(text);
+    return sd_bus_error_set(error, name, text);
+}
 
 static bool is_blank(const char *text)
 {
@@ -22,8 +36,8 @@ int reason_check(const char *reason, sd_bus_error *error)
         return sd_bus_error_set(error, PROCTOR_ERROR "InvalidArgument",
                                 "reason: must not be blank");
     if (strlen(reason) > REASON_MAX)
-        return sd_bus_error_setf(error, PROCTOR_ERROR "InvalidArgument",
-                                 "reason: is longer than %d bytes", REASON_MAX);
+        return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
+                           "reason: is longer than %d bytes", REASON_MAX);
     return 0;
 }
 
@@ -31,14 +45,14 @@ static int read_text(sd_bus_message *m, const char *name, size_t max, const char
                      sd_bus_error *error)
 {
     if (sd_bus_message_read(m, "v", "s", value) < 0)
-        return sd_bus_error_setf(error, PROCTOR_ERROR "InvalidArgument",
-                                 "options: %s: expected a string", name);
+        return refuse_call(error, PROCTOR_ERROR "InvalidArgument", "options: %s: expected a string",
+                           name);
     if (is_blank(*value))
-        return sd_bus_error_setf(error, PROCTOR_ERROR "InvalidArgument",
-                                 "options: %s: must not be blank", name);
+        return refuse_call(error, PROCTOR_ERROR "InvalidArgument", "options: %s: must not be blank",
+                           name);
     if (strlen(*value) > max)
-        return sd_bus_error_setf(error, PROCTOR_ERROR "InvalidArgument",
-                                 "options: %s: is longer than %zu bytes", name, max);
+        return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
+                           "options: %s: is longer than %zu bytes", name, max);
     return 0;
 }
 
@@ -47,8 +61,8 @@ static int read_flag(sd_bus_message *m, const char *name, bool *value, sd_bus_er
     int flag;
 
     if (sd_bus_message_read(m, "v", "b", &flag) < 0)
-        return sd_bus_error_setf(error, PROCTOR_ERROR "InvalidArgument",
-                                 "options: %s: expected a boolean", name);
+        return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
+                           "options: %s: expected a boolean", name);
     *value = flag;
     return 0;
 }
@@ -68,10 +82,10 @@ static int read_option(sd_bus_message *m, struct options *options, sd_bus_error 
         return read_flag(m, name, &options->wait, error);
     if (strcmp(name, "dry-run") == 0)
         return read_flag(m, name, &options->dry_run, error);
-    return sd_bus_error_setf(error, PROCTOR_ERROR "InvalidArgument",
-                             "options: %.64s: unknown option (known are requested-by, "
-                             "idempotency-key, wait, dry-run)",
-                             name);
+    return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
+                       "options: %.64s: unknown option (known are requested-by, "
+                       "idempotency-key, wait, dry-run)",
+                       name);
 }
 
 int options_read(sd_bus_message *message, const struct caller *caller, struct options *options,

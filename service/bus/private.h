@@ -65,6 +65,11 @@ struct service {
     enum shutdown_phase shown_phase;
 };
 
+/* options.c: like sd_bus_error_setf(), for text that came from a caller and may have been cut in
+ * the middle of a character: D-Bus would not carry it, and the caller would wait in vain. */
+int refuse_call(sd_bus_error *error, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* caller.c: who asks */
 int caller_of(struct service *service, sd_bus_message *message, const struct caller **caller,
               sd_bus_error *error);

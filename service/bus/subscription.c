@@ -92,8 +92,8 @@ int subscribe(struct service *service, sd_bus_message *m, sd_bus_error *error)
         if (r < 0)
             event_filter_free(filter);
         if (r == -EXFULL)
-            return sd_bus_error_setf(error, PROCTOR_ERROR "LimitExceeded",
-                                     "there are %d subscribers already", SUBSCRIBERS_MAX);
+            return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
+                               "there are %d subscribers already", SUBSCRIBERS_MAX);
         if (r < 0)
             return r;
     }

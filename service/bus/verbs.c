@@ -10,10 +10,9 @@ static int error_of(int r, const char *id, const struct error *why, sd_bus_error
 {
     switch (-r) {
     case ENOENT:
-        return sd_bus_error_setf(error, PROCTOR_ERROR "NoSuchChild", "%.200s: %s", id, why->text);
+        return refuse_call(error, PROCTOR_ERROR "NoSuchChild", "%.200s: %s", id, why->text);
     case ESRCH:
-        return sd_bus_error_setf(error, SD_BUS_ERROR_UNIX_PROCESS_ID_UNKNOWN, "%s: %s", id,
-                                 why->text);
+        return refuse_call(error, SD_BUS_ERROR_UNIX_PROCESS_ID_UNKNOWN, "%s: %s", id, why->text);
     case EINVAL:
         return sd_bus_error_set(error, PROCTOR_ERROR "InvalidArgument", why->text);
     default:

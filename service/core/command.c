@@ -354,8 +354,8 @@ int core_command(struct core *core, const struct command *command, struct outcom
     if (r < 0) {
         EMIT(core, EVENT_COMMAND_REJECTED, NULL, 0,
              FIELD_TEXT_OF("command", command_verb_to_string(command->verb)),
-             FIELD_TEXT_OF("child", command->child), FIELD_TEXT_OF("by", command->requester),
-             FIELD_TEXT_OF("why", error->text));
+             FIELD_TEXT_OF("child", strlen(command->child) <= CHILD_ID_MAX ? command->child : ""),
+             FIELD_TEXT_OF("by", command->requester), FIELD_TEXT_OF("why", error->text));
         return r;
     }
 

@@ -53,3 +53,40 @@ void text_copy(char *buffer, size_t size, const char *string)
         memmove(buffer, string, length);
     buffer[length] = '\0';
 }
+
+/* Bytes that follow a leading byte, -1 where it can not lead. */
+static int utf8_followers(unsigned char c)
+{
+    if (c >= 0xC2 && c < 0xE0)
+        return 1;
+    if (c >= 0xE0 && c < 0xF0)
+        return 2;
+    return c >= 0xF0 && c < 0xF5 ? 3 : -1;
+}
+
+/* Length of the character of more than one byte that begins here, 0 where none does. */
+static int utf8_length(const unsigned char *text)
+{
+    int more = utf8_followers(text[0]);
+
+    for (int i = 1; i <= more; i++)
+        if ((text[i] & 0xC0) != 0x80)
+            return 0;
+    if ((text[0] == 0xE0 && text[1] < 0xA0) || (text[0] == 0xED && text[1] > 0x9F) ||
+        (text[0] == 0xF0 && text[1] < 0x90) || (text[0] == 0xF4 && text[1] > 0x8F))
+        return 0; /* overlong, surrogate, or too large */
+    return more + 1;
+}
+
+void text_make_utf8(char *text)
+{
+    while (*text) {
+        unsigned char c = (unsigned char)*text;
+        int length = c >= 0x80 ? utf8_length((const unsigned char *)text) : 1;
+        if (length == 0)
+            *text = '?';
+        else if (c < 0x20 && c != '\n')
+            *text = ' ';
+        text += length > 0 ? length : 1;
+    }
+}

@@ -1,5 +1,7 @@
 #include "notify.h"
 
+#include "text.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,36 +88,12 @@ static void parse_line(const char *line, struct notify_message *message)
     }
 }
 
-/* STATUS= goes out over D-Bus, which knows UTF-8 only. */
-static void make_printable(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 && *text != '\n')
-            *text = ' ';
-        else if ((unsigned char)*text >= 0x80) {
-            unsigned char c = (unsigned char)*text;
-            int more = c >= 0xF0 && c < 0xF5 ? 3 : c >= 0xE0 ? 2 : c >= 0xC2 ? 1 : 0;
-            bool valid = more > 0 && c < 0xF5;
-            for (int i = 1; valid && i <= more; i++)
-                valid = ((unsigned char)text[i] & 0xC0) == 0x80;
-            if (valid && ((c == 0xE0 && (unsigned char)text[1] < 0xA0) ||
-                          (c == 0xED && (unsigned char)text[1] > 0x9F) ||
-                          (c == 0xF0 && (unsigned char)text[1] < 0x90) ||
-                          (c == 0xF4 && (unsigned char)text[1] > 0x8F)))
-                valid = false;
-            if (valid)
-                text += more;
-            else
-                *text = '?';
-        }
-}
-
 void notify_parse(char *text, struct notify_message *message)
 {
     char *rest = text;
 
     *message = (struct notify_message){};
-    make_printable(text);
+    text_make_utf8(text); /* STATUS= goes out over D-Bus, which knows UTF-8 only */
     for (char *line; (line = strsep(&rest, "\n"));)
         parse_line(line, message);
 }

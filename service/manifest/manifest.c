@@ -1,6 +1,7 @@
 #include "manifest.h"
 
 #include "reader.h"
+#include "text.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -36,7 +37,7 @@ struct manifest {
     struct cursor cursor;
     struct parsed_child *children;
     size_t count;
-    const char *path;
+    char *path;
 };
 
 /* ---- small readers --------------------------------------------------------------------------- */
@@ -824,6 +825,8 @@ int manifest_parse(const char *text, size_t length, const char *path, struct man
         return -ENOMEM;
 
     fresh->path = arena_copy(&fresh->arena, path, strlen(path));
+    if (fresh->path)
+        text_make_utf8(fresh->path);
     char *copy = arena_copy(&fresh->arena, text, length); /* terminated, whatever it was before */
     int r = fresh->path && copy ? parse(fresh, copy, length, error) : -ENOMEM;
     if (r < 0) {

@@ -134,6 +134,16 @@ static void a_program_that_is_not_executable_is_a_spawn_failure(void)
     cannot_start("/etc/passwd", "", "Permission denied");
 }
 
+static void a_long_path_of_umlauts_is_a_spawn_failure_that_can_be_read(void)
+{
+    GString *path = g_string_new("/x");
+    for (int i = 0; i < 100; i++)
+        g_string_append(path, "\u00fc");
+
+    cannot_start(path->str, "", "No such file or directory");
+    g_string_free(path, TRUE);
+}
+
 static void an_unknown_user_is_a_spawn_failure(void)
 {
     cannot_start("/bin/true", "user: nobody-has-this-name\n", "user nobody-has-this-name");
@@ -285,6 +295,9 @@ static void bad_calls_get_clear_errors_and_change_nothing(void)
 {
     GVariantBuilder options;
     g_autofree char *huge = g_strnfill(100000, 'x');
+    GString *umlauts = g_string_new("x");
+    for (int i = 0; i < 500; i++)
+        g_string_append(umlauts, "\u00fc"); /* an answer that quotes it must not cut one in half */
     fixture_add(&f, "worker", "", "wait-term");
 
     g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
@@ -296,6 +309,12 @@ static void bad_calls_get_clear_errors_and_change_nothing(void)
     refused("PauseChild", g_variant_new("(ssa{sv})", "../etc", "test", NULL),
             "org.proctor1.Error.NoSuchChild", "../etc");
     refused("GetChild", g_variant_new("(s)", huge), "org.proctor1.Error.NoSuchChild", "no child");
+    refused("GetChild", g_variant_new("(s)", umlauts->str), "org.proctor1.Error.NoSuchChild",
+            "no child");
+    g_autofree char *manifest = g_strdup_printf("name: a\nrestart: %s\n", umlauts->str);
+    refused("AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL),
+            "org.proctor1.Error.InvalidManifest", "line 2, column 10: restart: expected one of");
+    g_string_free(umlauts, TRUE);
     refused("AddChild", g_variant_new("(ssa{sv})", huge, "test", NULL),
             "org.proctor1.Error.LimitExceeded", "manifest");
     refused("AddChild", g_variant_new("(ssa{sv})", "name: worker\n", "test", NULL),
@@ -448,6 +467,8 @@ int main(int argc, char **argv)
     add("/daemon/ends/a-missing-program-is-a-spawn-failure", a_missing_program_is_a_spawn_failure);
     add("/daemon/ends/a-program-that-is-not-executable-is-a-spawn-failure",
         a_program_that_is_not_executable_is_a_spawn_failure);
+    add("/daemon/ends/a-long-path-of-umlauts-is-a-spawn-failure-that-can-be-read",
+        a_long_path_of_umlauts_is_a_spawn_failure_that_can_be_read);
     add("/daemon/ends/an-unknown-user-is-a-spawn-failure", an_unknown_user_is_a_spawn_failure);
     add("/daemon/ends/a-missing-working-directory-is-a-spawn-failure",
         a_missing_working_directory_is_a_spawn_failure);
