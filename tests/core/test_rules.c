@@ -9,17 +9,6 @@
 
 static struct world *w;
 
-static void set_up(void)
-{
-    w = world_new();
-}
-
-static void tear_down(void)
-{
-    world_free(w);
-    w = NULL;
-}
-
 /* ---- core ------------------------------------------------------------------------------------ */
 
 /* Drives a child through everything that can happen to it. */
@@ -432,62 +421,49 @@ static void a_second_shutdown_is_the_same_one(void)
     g_assert_cmpuint(world_count(w, EVENT_SHUTDOWN_REQUESTED, NULL), ==, 1);
 }
 
-typedef void (*test_function)(void);
-
-static void run(gconstpointer data)
-{
-    test_function test;
-
-    memcpy(&test, &data, sizeof(test));
-    set_up();
-    test();
-    tear_down();
-}
-
-static void add(const char *path, test_function test)
-{
-    gconstpointer data;
-
-    memcpy(&data, &test, sizeof(data));
-    g_test_add_data_func(path, data, run);
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    add("/core/handling-an-input-allocates-nothing", handling_an_input_allocates_nothing);
-    add("/core/the-same-inputs-give-the-same-hash", the_same_inputs_give_the_same_hash);
-    add("/core/a-dry-run-changes-nothing", a_dry_run_changes_nothing);
-    add("/core/a-timer-fires-at-its-moment-and-in-order", a_timer_fires_at_its_moment_and_in_order);
-    add("/core/an-extension-moves-the-deadline", an_extension_moves_the_deadline);
-    add("/core/an-exit-before-the-spawn-result-is-not-lost",
-        an_exit_before_the_spawn_result_is_not_lost);
-    add("/limit/an-exit-leaves-the-window-when-it-is-older-than-the-interval",
-        an_exit_leaves_the_window_when_it_is_older_than_the_interval);
-    add("/limit/the-stamp-grows-even-when-the-wall-clock-goes-back",
-        the_stamp_grows_even_when_the_wall_clock_goes_back);
-    add("/limit/a-fatal-exit-code-ends-restarts-at-once", a_fatal_exit_code_ends_restarts_at_once);
-    add("/limit/a-service-cools-down-and-is-tried-once", a_service_cools_down_and_is_tried_once);
-    add("/limit/backoff-starts-anew-after-health", backoff_starts_anew_after_health);
-    add("/limit/the-tree-ends-where-the-limit-says-so", the_tree_ends_where_the_limit_says_so);
-    add("/holds/a-stop-withdraws-a-pending-restart", a_stop_withdraws_a_pending_restart);
-    add("/holds/resume-starts-through-the-fence", resume_starts_through_the_fence);
-    add("/holds/resume-leaves-alone-what-the-policy-leaves-alone",
-        resume_leaves_alone_what_the_policy_leaves_alone);
-    add("/holds/restart-under-a-hold-is-rejected", restart_under_a_hold_is_rejected);
-    add("/holds/restart-supersedes-the-backoff", restart_supersedes_the_backoff);
-    add("/holds/a-restart-after-a-failed-stop-aborts-in-the-end",
-        a_restart_after_a_failed_stop_aborts_in_the_end);
-    add("/holds/cancel-and-abort-go-out-once", cancel_and_abort_go_out_once);
-    add("/dependencies/a-child-starts-when-what-it-requires-is-ready",
-        a_child_starts_when_what_it_requires_is_ready);
-    add("/dependencies/a-dependency-is-cancelled-after-those-that-need-it",
-        a_dependency_is_cancelled_after_those_that_need_it);
-    add("/dependencies/a-set-with-a-mistake-declares-nothing",
-        a_set_with_a_mistake_declares_nothing);
-    add("/shutdown/no-start-comes-after-the-shutdown-began",
-        no_start_comes_after_the_shutdown_began);
-    add("/shutdown/a-late-report-is-added-to-the-row", a_late_report_is_added_to_the_row);
-    add("/shutdown/a-second-shutdown-is-the-same-one", a_second_shutdown_is_the_same_one);
+    world_test(&w, "/core/handling-an-input-allocates-nothing",
+               handling_an_input_allocates_nothing);
+    world_test(&w, "/core/the-same-inputs-give-the-same-hash", the_same_inputs_give_the_same_hash);
+    world_test(&w, "/core/a-dry-run-changes-nothing", a_dry_run_changes_nothing);
+    world_test(&w, "/core/a-timer-fires-at-its-moment-and-in-order",
+               a_timer_fires_at_its_moment_and_in_order);
+    world_test(&w, "/core/an-extension-moves-the-deadline", an_extension_moves_the_deadline);
+    world_test(&w, "/core/an-exit-before-the-spawn-result-is-not-lost",
+               an_exit_before_the_spawn_result_is_not_lost);
+    world_test(&w, "/limit/an-exit-leaves-the-window-when-it-is-older-than-the-interval",
+               an_exit_leaves_the_window_when_it_is_older_than_the_interval);
+    world_test(&w, "/limit/the-stamp-grows-even-when-the-wall-clock-goes-back",
+               the_stamp_grows_even_when_the_wall_clock_goes_back);
+    world_test(&w, "/limit/a-fatal-exit-code-ends-restarts-at-once",
+               a_fatal_exit_code_ends_restarts_at_once);
+    world_test(&w, "/limit/a-service-cools-down-and-is-tried-once",
+               a_service_cools_down_and_is_tried_once);
+    world_test(&w, "/limit/backoff-starts-anew-after-health", backoff_starts_anew_after_health);
+    world_test(&w, "/limit/the-tree-ends-where-the-limit-says-so",
+               the_tree_ends_where_the_limit_says_so);
+    world_test(&w, "/holds/a-stop-withdraws-a-pending-restart", a_stop_withdraws_a_pending_restart);
+    world_test(&w, "/holds/resume-starts-through-the-fence", resume_starts_through_the_fence);
+    world_test(&w, "/holds/resume-leaves-alone-what-the-policy-leaves-alone",
+               resume_leaves_alone_what_the_policy_leaves_alone);
+    world_test(&w, "/holds/restart-under-a-hold-is-rejected", restart_under_a_hold_is_rejected);
+    world_test(&w, "/holds/restart-supersedes-the-backoff", restart_supersedes_the_backoff);
+    world_test(&w, "/holds/a-restart-after-a-failed-stop-aborts-in-the-end",
+               a_restart_after_a_failed_stop_aborts_in_the_end);
+    world_test(&w, "/holds/cancel-and-abort-go-out-once", cancel_and_abort_go_out_once);
+    world_test(&w, "/dependencies/a-child-starts-when-what-it-requires-is-ready",
+               a_child_starts_when_what_it_requires_is_ready);
+    world_test(&w, "/dependencies/a-dependency-is-cancelled-after-those-that-need-it",
+               a_dependency_is_cancelled_after_those_that_need_it);
+    world_test(&w, "/dependencies/a-set-with-a-mistake-declares-nothing",
+               a_set_with_a_mistake_declares_nothing);
+    world_test(&w, "/shutdown/no-start-comes-after-the-shutdown-began",
+               no_start_comes_after_the_shutdown_began);
+    world_test(&w, "/shutdown/a-late-report-is-added-to-the-row",
+               a_late_report_is_added_to_the_row);
+    world_test(&w, "/shutdown/a-second-shutdown-is-the-same-one",
+               a_second_shutdown_is_the_same_one);
     return g_test_run();
 }

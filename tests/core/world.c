@@ -149,6 +149,28 @@ void world_free(struct world *world)
     g_free(world);
 }
 
+struct registered {
+    struct world **world;
+    void (*test)(void);
+};
+
+static void run(gconstpointer data)
+{
+    const struct registered *registered = data;
+
+    *registered->world = world_new();
+    registered->test();
+    world_free(*registered->world);
+}
+
+void world_test(struct world **world, const char *path, void (*test)(void))
+{
+    struct registered *registered = g_new(struct registered, 1);
+
+    *registered = (struct registered){world, test};
+    g_test_add_data_func_full(path, registered, run, g_free);
+}
+
 struct child_declaration world_worker(const char *id)
 {
     struct child_declaration declaration;

@@ -42,6 +42,9 @@ struct world {
 struct world *world_new(void);
 void world_free(struct world *world);
 
+/* Registers a test that gets a world of its own in *world. */
+void world_test(struct world **world, const char *path, void (*test)(void));
+
 /* Declares one child: a transient worker without jitter, started on its own, unless changed. */
 struct child_declaration world_worker(const char *id);
 struct child *world_declare(struct world *world, const struct child_declaration *declaration);

@@ -140,6 +140,30 @@ void fixture_stop(struct fixture *f, int code)
     g_free(f->folder);
 }
 
+struct registered {
+    struct fixture *f;
+    const char *const *options;
+    void (*test)(void);
+};
+
+static void run(gconstpointer data)
+{
+    const struct registered *registered = data;
+
+    fixture_start(registered->f, registered->options);
+    registered->test();
+    fixture_stop(registered->f, 0);
+}
+
+void fixture_test(struct fixture *f, const char *const *options, const char *path,
+                  void (*test)(void))
+{
+    struct registered *registered = g_new(struct registered, 1);
+
+    *registered = (struct registered){f, options, test};
+    g_test_add_data_func_full(path, registered, run, g_free);
+}
+
 /* ---- files ----------------------------------------------------------------------------------- */
 
 const char *fixture_path(struct fixture *f, const char *name)

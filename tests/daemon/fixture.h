@@ -22,6 +22,11 @@ void fixture_stop(struct fixture *f, int code);
 /* Waits for proctord to end by itself and returns its exit code. */
 int fixture_wait_end(struct fixture *f);
 
+/* Registers a test that gets a proctord of its own, ended with exit code 0 afterwards. options: as
+ * extra of fixture_start(). */
+void fixture_test(struct fixture *f, const char *const *options, const char *path,
+                  void (*test)(void));
+
 /* A path in the test's folder; valid until the next eight calls. */
 const char *fixture_path(struct fixture *f, const char *name);
 void fixture_fifo(struct fixture *f, const char *name);

@@ -153,32 +153,13 @@ static void one_signal_tells_exactly_what_changed(void)
     g_dbus_connection_signal_unsubscribe(f.bus, id);
 }
 
-typedef void (*test_function)(void);
-
-static void run(gconstpointer data)
-{
-    test_function test;
-
-    memcpy(&test, &data, sizeof(test));
-    fixture_start(&f, NULL);
-    test();
-    fixture_stop(&f, 0);
-}
-
-static void add(const char *path, test_function test)
-{
-    gconstpointer data;
-
-    memcpy(&data, &test, sizeof(data));
-    g_test_add_data_func(path, data, run);
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    add("/daemon/api/the-manager-is-as-written", the_manager_is_as_written);
-    add("/daemon/api/a-child-is-as-written", a_child_is_as_written);
-    add("/daemon/api/every-property-can-be-read", every_property_can_be_read);
-    add("/daemon/api/one-signal-tells-exactly-what-changed", one_signal_tells_exactly_what_changed);
+    fixture_test(&f, NULL, "/daemon/api/the-manager-is-as-written", the_manager_is_as_written);
+    fixture_test(&f, NULL, "/daemon/api/a-child-is-as-written", a_child_is_as_written);
+    fixture_test(&f, NULL, "/daemon/api/every-property-can-be-read", every_property_can_be_read);
+    fixture_test(&f, NULL, "/daemon/api/one-signal-tells-exactly-what-changed",
+                 one_signal_tells_exactly_what_changed);
     return g_test_run();
 }

@@ -429,68 +429,56 @@ static void shutdown_follows_the_dependencies(void)
     g_assert_cmpint(fixture_wait_end(&f), ==, 0);
 }
 
-typedef void (*test_function)(void);
-
-static void run(gconstpointer data)
-{
-    test_function test;
-
-    memcpy(&test, &data, sizeof(test));
-    static const char *const without_cgroups[] = {"--no-cgroups", NULL};
-
-    fixture_start(&f, g_getenv("NO_CGROUPS") ? without_cgroups : NULL);
-    test();
-    fixture_stop(&f, 0);
-}
-
-static void add(const char *path, test_function test)
-{
-    gconstpointer data;
-
-    memcpy(&data, &test, sizeof(data));
-    g_test_add_data_func(path, data, run);
-}
-
 int main(int argc, char **argv)
 {
+    static const char *const without_cgroups[] = {"--no-cgroups", NULL};
+    const char *const *options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
+
     g_test_init(&argc, &argv, NULL);
-    add("/daemon/ends/kill-9-is-a-signaled-exit-and-a-restart",
-        kill_9_is_a_signaled_exit_and_a_restart);
-    add("/daemon/ends/the-death-of-a-grandchild-is-not-the-childs",
-        the_death_of_a_grandchild_is_not_the_childs);
-    add("/daemon/ends/a-leftover-process-ends-with-its-attempt",
-        a_leftover_process_ends_with_its_attempt);
-    add("/daemon/ends/a-double-forked-process-ends-with-its-attempt",
-        a_double_forked_process_ends_with_its_attempt);
-    add("/daemon/ends/who-ignores-the-cancel-is-aborted-and-then-restarted",
-        who_ignores_the_cancel_is_aborted_and_then_restarted);
-    add("/daemon/ends/a-missing-program-is-a-spawn-failure", a_missing_program_is_a_spawn_failure);
-    add("/daemon/ends/a-program-that-is-not-executable-is-a-spawn-failure",
-        a_program_that_is_not_executable_is_a_spawn_failure);
-    add("/daemon/ends/a-long-path-of-umlauts-is-a-spawn-failure-that-can-be-read",
-        a_long_path_of_umlauts_is_a_spawn_failure_that_can_be_read);
-    add("/daemon/ends/an-unknown-user-is-a-spawn-failure", an_unknown_user_is_a_spawn_failure);
-    add("/daemon/ends/a-missing-working-directory-is-a-spawn-failure",
-        a_missing_working_directory_is_a_spawn_failure);
-    add("/daemon/ends/the-process-gets-what-the-manifest-says",
-        the_process_gets_what_the_manifest_says);
-    add("/daemon/ends/output-files-rotate-without-losing-a-line",
-        output_files_rotate_without_losing_a_line);
-    add("/daemon/notify/a-strangers-message-is-refused-and-counted",
-        a_strangers_message_is_refused_and_counted);
-    add("/daemon/notify/a-silent-child-is-restarted-where-it-says-so",
-        a_silent_child_is_restarted_where_it_says_so);
-    add("/daemon/notify/a-child-that-never-gets-ready-is-timed-out",
-        a_child_that_never_gets_ready_is_timed_out);
-    add("/daemon/explanations/every-state-is-explained", every_state_is_explained);
-    add("/daemon/callers/bad-calls-get-clear-errors-and-change-nothing",
-        bad_calls_get_clear_errors_and_change_nothing);
-    add("/daemon/callers/the-same-key-gets-the-first-answer", the_same_key_gets_the_first_answer);
-    add("/daemon/callers/wait-answers-when-the-effect-is-complete",
-        wait_answers_when_the_effect_is_complete);
-    add("/daemon/callers/a-dry-run-tells-and-changes-nothing", a_dry_run_tells_and_changes_nothing);
-    add("/daemon/callers/subscribers-get-every-event-in-order",
-        subscribers_get_every_event_in_order);
-    add("/daemon/callers/shutdown-follows-the-dependencies", shutdown_follows_the_dependencies);
+    fixture_test(&f, options, "/daemon/ends/kill-9-is-a-signaled-exit-and-a-restart",
+                 kill_9_is_a_signaled_exit_and_a_restart);
+    fixture_test(&f, options, "/daemon/ends/the-death-of-a-grandchild-is-not-the-childs",
+                 the_death_of_a_grandchild_is_not_the_childs);
+    fixture_test(&f, options, "/daemon/ends/a-leftover-process-ends-with-its-attempt",
+                 a_leftover_process_ends_with_its_attempt);
+    fixture_test(&f, options, "/daemon/ends/a-double-forked-process-ends-with-its-attempt",
+                 a_double_forked_process_ends_with_its_attempt);
+    fixture_test(&f, options, "/daemon/ends/who-ignores-the-cancel-is-aborted-and-then-restarted",
+                 who_ignores_the_cancel_is_aborted_and_then_restarted);
+    fixture_test(&f, options, "/daemon/ends/a-missing-program-is-a-spawn-failure",
+                 a_missing_program_is_a_spawn_failure);
+    fixture_test(&f, options, "/daemon/ends/a-program-that-is-not-executable-is-a-spawn-failure",
+                 a_program_that_is_not_executable_is_a_spawn_failure);
+    fixture_test(&f, options,
+                 "/daemon/ends/a-long-path-of-umlauts-is-a-spawn-failure-that-can-be-read",
+                 a_long_path_of_umlauts_is_a_spawn_failure_that_can_be_read);
+    fixture_test(&f, options, "/daemon/ends/an-unknown-user-is-a-spawn-failure",
+                 an_unknown_user_is_a_spawn_failure);
+    fixture_test(&f, options, "/daemon/ends/a-missing-working-directory-is-a-spawn-failure",
+                 a_missing_working_directory_is_a_spawn_failure);
+    fixture_test(&f, options, "/daemon/ends/the-process-gets-what-the-manifest-says",
+                 the_process_gets_what_the_manifest_says);
+    fixture_test(&f, options, "/daemon/ends/output-files-rotate-without-losing-a-line",
+                 output_files_rotate_without_losing_a_line);
+    fixture_test(&f, options, "/daemon/notify/a-strangers-message-is-refused-and-counted",
+                 a_strangers_message_is_refused_and_counted);
+    fixture_test(&f, options, "/daemon/notify/a-silent-child-is-restarted-where-it-says-so",
+                 a_silent_child_is_restarted_where_it_says_so);
+    fixture_test(&f, options, "/daemon/notify/a-child-that-never-gets-ready-is-timed-out",
+                 a_child_that_never_gets_ready_is_timed_out);
+    fixture_test(&f, options, "/daemon/explanations/every-state-is-explained",
+                 every_state_is_explained);
+    fixture_test(&f, options, "/daemon/callers/bad-calls-get-clear-errors-and-change-nothing",
+                 bad_calls_get_clear_errors_and_change_nothing);
+    fixture_test(&f, options, "/daemon/callers/the-same-key-gets-the-first-answer",
+                 the_same_key_gets_the_first_answer);
+    fixture_test(&f, options, "/daemon/callers/wait-answers-when-the-effect-is-complete",
+                 wait_answers_when_the_effect_is_complete);
+    fixture_test(&f, options, "/daemon/callers/a-dry-run-tells-and-changes-nothing",
+                 a_dry_run_tells_and_changes_nothing);
+    fixture_test(&f, options, "/daemon/callers/subscribers-get-every-event-in-order",
+                 subscribers_get_every_event_in_order);
+    fixture_test(&f, options, "/daemon/callers/shutdown-follows-the-dependencies",
+                 shutdown_follows_the_dependencies);
     return g_test_run();
 }

@@ -179,40 +179,22 @@ static void coming_and_going_is_signalled(void)
     g_dbus_connection_signal_unsubscribe(f.bus, id);
 }
 
-typedef void (*test_function)(void);
-
-static void run(gconstpointer data)
-{
-    test_function test;
-
-    memcpy(&test, &data, sizeof(test));
-    fixture_start(&f, NULL);
-    test();
-    fixture_stop(&f, 0);
-}
-
-static void add(const char *path, test_function test)
-{
-    gconstpointer data;
-
-    memcpy(&data, &test, sizeof(data));
-    g_test_add_data_func(path, data, run);
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    add("/daemon/tree/reload-applies-the-difference", reload_applies_the_difference);
-    add("/daemon/tree/a-reload-with-a-mistake-changes-nothing",
-        a_reload_with_a_mistake_changes_nothing);
-    add("/daemon/tree/a-reload-with-a-cycle-changes-nothing",
-        a_reload_with_a_cycle_changes_nothing);
-    add("/daemon/tree/sighup-reloads", sighup_reloads);
-    add("/daemon/tree/a-second-instance-says-so", a_second_instance_says_so);
-    add("/daemon/tree/a-limit-that-ends-the-tree-ends-the-daemon-with-10",
-        a_limit_that_ends_the_tree_ends_the_daemon_with_10);
-    add("/daemon/tree/a-child-starts-when-what-it-requires-is-ready",
-        a_child_starts_when_what_it_requires_is_ready);
-    add("/daemon/tree/coming-and-going-is-signalled", coming_and_going_is_signalled);
+    fixture_test(&f, NULL, "/daemon/tree/reload-applies-the-difference",
+                 reload_applies_the_difference);
+    fixture_test(&f, NULL, "/daemon/tree/a-reload-with-a-mistake-changes-nothing",
+                 a_reload_with_a_mistake_changes_nothing);
+    fixture_test(&f, NULL, "/daemon/tree/a-reload-with-a-cycle-changes-nothing",
+                 a_reload_with_a_cycle_changes_nothing);
+    fixture_test(&f, NULL, "/daemon/tree/sighup-reloads", sighup_reloads);
+    fixture_test(&f, NULL, "/daemon/tree/a-second-instance-says-so", a_second_instance_says_so);
+    fixture_test(&f, NULL, "/daemon/tree/a-limit-that-ends-the-tree-ends-the-daemon-with-10",
+                 a_limit_that_ends_the_tree_ends_the_daemon_with_10);
+    fixture_test(&f, NULL, "/daemon/tree/a-child-starts-when-what-it-requires-is-ready",
+                 a_child_starts_when_what_it_requires_is_ready);
+    fixture_test(&f, NULL, "/daemon/tree/coming-and-going-is-signalled",
+                 coming_and_going_is_signalled);
     return g_test_run();
 }
