@@ -161,8 +161,8 @@ static void the_process_gets_what_the_manifest_says(void)
     g_autofree char *manifest = g_strdup_printf(
         "name: probe\n"
         "exec: [/bin/sh, -c, 'umask; pwd; nice; ulimit -n; echo $COLOUR; echo $PROCTOR_CHILD "
-        "$PROCTOR_GENERATION $PROCTOR_ATTEMPT; id -u; ls /proc/self/fd | wc -l; ps -o sid= -p $$ | "
-        "tr -d \" \"; echo $$; grep NoNewPrivs /proc/self/status']\n"
+        "$PROCTOR_GENERATION $PROCTOR_ATTEMPT; id -u; ls /proc/self/fd | wc -l; "
+        "cut -d \" \" -f 6 /proc/$$/stat; echo $$; grep NoNewPrivs /proc/self/status']\n"
         "restart: temporary\numask: \"0027\"\nworking_directory: /usr\nnice: 5\n"
         "limits: {nofile: 77}\nenvironment: {COLOUR: blue}\nuser: daemon\n"
         "stdout: {file: %s/out}\n",
