@@ -186,6 +186,24 @@ static void the_process_gets_what_the_manifest_says(void)
     g_assert_nonnull(strstr(lines[10], "1"));
 }
 
+static void only_the_capabilities_of_the_manifest_are_left(void)
+{
+    g_autofree char *manifest = g_strdup_printf(
+        "name: probe\nexec: [/bin/sh, -c, 'grep -E \"Cap(Eff|Bnd|Amb)\" /proc/self/status']\n"
+        "restart: temporary\nuser: daemon\ncapabilities: [CAP_NET_BIND_SERVICE]\n"
+        "stdout: {file: %s/out}\n",
+        f.folder);
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
+    fixture_wait_event(&f, "child-exited", "probe", 1);
+
+    g_autofree char *text = NULL;
+    g_assert_true(g_file_get_contents(fixture_path(&f, "out"), &text, NULL, NULL));
+    g_assert_cmpstr(text, ==,
+                    "CapEff:\t0000000000000400\nCapBnd:\t0000000000000400\n"
+                    "CapAmb:\t0000000000000400\n");
+}
+
 static void output_files_rotate_without_losing_a_line(void)
 {
     g_autofree char *manifest = g_strdup_printf(
@@ -422,10 +440,16 @@ static void subscribers_get_every_event_in_order(void)
 
 static void shutdown_follows_the_dependencies(void)
 {
+    fixture_fifo(&f, "go");
     fixture_add(&f, "database", "", "wait-term");
-    fixture_add(&f, "web", "requires: [database]\n", "wait-term");
+    add_with_file("web", "requires: [database]\n", "wait-term, wait=@", "go");
 
     kill(f.pid, SIGTERM);
+    fixture_wait_text(&f, "web", "Status", "cancelling");
+
+    g_autofree char *status = fixture_text(&f, "database", "Status");
+    g_assert_cmpstr(status, ==, "ready"); /* as long as web is there */
+    fixture_release(&f, "go");
     g_assert_cmpint(fixture_wait_end(&f), ==, 0);
 }
 
@@ -445,20 +469,26 @@ int main(int argc, char **argv)
                  a_double_forked_process_ends_with_its_attempt);
     fixture_test(&f, options, "/daemon/ends/who-ignores-the-cancel-is-aborted-and-then-restarted",
                  who_ignores_the_cancel_is_aborted_and_then_restarted);
-    fixture_test(&f, options, "/daemon/ends/a-missing-program-is-a-spawn-failure",
+    fixture_test(&f, options, "/daemon/starts-that-fail/a-missing-program-is-a-spawn-failure",
                  a_missing_program_is_a_spawn_failure);
-    fixture_test(&f, options, "/daemon/ends/a-program-that-is-not-executable-is-a-spawn-failure",
-                 a_program_that_is_not_executable_is_a_spawn_failure);
     fixture_test(&f, options,
-                 "/daemon/ends/a-long-path-of-umlauts-is-a-spawn-failure-that-can-be-read",
-                 a_long_path_of_umlauts_is_a_spawn_failure_that_can_be_read);
-    fixture_test(&f, options, "/daemon/ends/an-unknown-user-is-a-spawn-failure",
+                 "/daemon/starts-that-fail/a-program-that-is-not-executable-is-a-spawn-failure",
+                 a_program_that_is_not_executable_is_a_spawn_failure);
+    fixture_test(
+        &f, options,
+        "/daemon/starts-that-fail/a-long-path-of-umlauts-is-a-spawn-failure-that-can-be-read",
+        a_long_path_of_umlauts_is_a_spawn_failure_that_can_be_read);
+    fixture_test(&f, options, "/daemon/starts-that-fail/an-unknown-user-is-a-spawn-failure",
                  an_unknown_user_is_a_spawn_failure);
-    fixture_test(&f, options, "/daemon/ends/a-missing-working-directory-is-a-spawn-failure",
+    fixture_test(&f, options,
+                 "/daemon/starts-that-fail/a-missing-working-directory-is-a-spawn-failure",
                  a_missing_working_directory_is_a_spawn_failure);
-    fixture_test(&f, options, "/daemon/ends/the-process-gets-what-the-manifest-says",
+    fixture_test(&f, options, "/daemon/what-it-is-given/the-process-gets-what-the-manifest-says",
                  the_process_gets_what_the_manifest_says);
-    fixture_test(&f, options, "/daemon/ends/output-files-rotate-without-losing-a-line",
+    fixture_test(&f, options,
+                 "/daemon/what-it-is-given/only-the-capabilities-of-the-manifest-are-left",
+                 only_the_capabilities_of_the_manifest_are_left);
+    fixture_test(&f, options, "/daemon/what-it-is-given/output-files-rotate-without-losing-a-line",
                  output_files_rotate_without_losing_a_line);
     fixture_test(&f, options, "/daemon/notify/a-strangers-message-is-refused-and-counted",
                  a_strangers_message_is_refused_and_counted);
