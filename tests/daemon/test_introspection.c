@@ -138,7 +138,9 @@ static void count_change(GDBusConnection *bus, const char *sender, const char *p
 
 static void one_signal_tells_exactly_what_changed(void)
 {
-    fixture_add(&f, "worker", "", "wait-term");
+    fixture_fifo(&f, "go"); /* its end must not fall into the same turn */
+    g_autofree char *steps = g_strdup_printf("wait-term, wait=%s/go", f.folder);
+    fixture_add(&f, "worker", "", steps);
     guint id = g_dbus_connection_signal_subscribe(
         f.bus, "org.proctor1", "org.freedesktop.DBus.Properties", "PropertiesChanged",
         "/org/proctor1/child/worker", NULL, G_DBUS_SIGNAL_FLAGS_NONE, count_change, NULL, NULL);
@@ -147,6 +149,7 @@ static void one_signal_tells_exactly_what_changed(void)
     g_autoptr(GVariant) outcome = fixture_verb(&f, "Pause", "worker");
     while (changes_seen == 0)
         g_main_context_iteration(NULL, TRUE);
+    fixture_release(&f, "go");
     fixture_wait_text(&f, "worker", "Status", "none");
 
     g_assert_cmpuint(changes_seen, ==, 1);
