@@ -61,19 +61,21 @@ static int declare(struct service *service, sd_bus_message *m, const struct mani
             return declaration_refused(service, caller, manifest, r, &problem, error);
     }
 
-    struct child *child = core_find(service->core, declaration->id);
-    if (options->wait && child)
-        return wait_for_start(service, m, child) < 0
-                   ? sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded",
-                                      "too many calls are waiting; the child was added")
-                   : 1;
     char *path = path_of_child(declaration->id);
     int r = path ? sd_bus_message_new_method_return(m, &reply) : -ENOMEM;
     if (r >= 0)
         r = sd_bus_message_append(reply, "o", path);
-    if (r >= 0)
-        r = sd_bus_send(NULL, reply, NULL);
     free(path);
+    if (r < 0)
+        return r;
+
+    struct child *child = core_find(service->core, declaration->id);
+    bool wait = options->wait && child;
+    if (wait && wait_for_start(service, m, child) < 0)
+        return sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded",
+                                "too many calls are waiting; the child was added");
+    /* The waiter answers with a message of its own; this one is then only kept for its key. */
+    r = wait ? sd_bus_message_seal(reply, 1, 0) : sd_bus_send(NULL, reply, NULL);
     if (r >= 0 && !options->dry_run)
         key_remember(service, options, caller->uid, reply);
     return r < 0 ? r : 1;
@@ -413,8 +415,9 @@ static void free_names(char **names)
         free(*names);
 }
 
-static int answer_reload(sd_bus_message *m, struct named *named,
-                         const struct manifest_changes *changes)
+static int answer_reload(struct service *service, sd_bus_message *m, struct named *named,
+                         const struct manifest_changes *changes, const struct options *options,
+                         uid_t uid)
 {
     __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
     int r = sd_bus_message_new_method_return(m, &reply);
@@ -431,7 +434,11 @@ static int answer_reload(sd_bus_message *m, struct named *named,
         r = append_u32(reply, "unchanged", (uint32_t)changes->unchanged);
     if (r >= 0)
         r = sd_bus_message_close_container(reply);
-    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+    if (r >= 0)
+        r = sd_bus_send(NULL, reply, NULL);
+    if (r >= 0 && !options->dry_run)
+        key_remember(service, options, uid, reply);
+    return r;
 }
 
 static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -457,7 +464,7 @@ static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
                               &changes, note_change, named, &why);
     service->hooks.settle(service->hooks.userdata);
     r = r < 0 ? sd_bus_error_set(error, PROCTOR_ERROR "InvalidManifest", why.text)
-              : answer_reload(m, named, &changes);
+              : answer_reload(service, m, named, &changes, &options, caller->uid);
     free_names(named->added);
     free_names(named->changed);
     free_names(named->removed);

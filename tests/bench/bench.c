@@ -200,13 +200,12 @@ static void floor_latency(const char *program, double *values, size_t n)
     close(fifo);
 }
 
-static void proctor_latency(const char *program, const char *extra, double *values, size_t n)
+static void proctor_latency(const char *program, double *values, size_t n)
 {
     char exec[1100];
     struct daemon d;
     int fifo = open(path_of("fifo"), O_RDWR), pid;
 
-    (void)extra;
     snprintf(exec, sizeof(exec), "%s, %s", program, path_of("fifo"));
     write_manifest(1, exec,
                    "    restart: permanent\n    restart_limit: {burst: 10000}\n"
@@ -229,7 +228,7 @@ static void death_to_start(const char *program)
 
     mkfifo(path_of("fifo"), 0600);
     floor_latency(program, floor, N);
-    proctor_latency(program, "", proctor, N);
+    proctor_latency(program, proctor, N);
     figure("death-to-start-p50", "ms", percentile(proctor, N, 0.5), percentile(floor, N, 0.5),
            1.25);
     figure("death-to-start-p99", "ms", percentile(proctor, N, 0.99), percentile(floor, N, 0.99), 2);

@@ -373,6 +373,22 @@ static void the_same_key_gets_the_first_answer(void)
     g_assert_false(dict_flag(other, "CancelDelivered"));
 }
 
+static void the_same_key_adds_a_child_once(void)
+{
+    for (int i = 0; i < 4; i++) { /* twice with wait, twice without: each pair has its own key */
+        GVariantBuilder options;
+        g_autofree char *manifest = g_strdup_printf("name: c%d\nexec: [/bin/true]\n", i / 2);
+        g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
+        g_variant_builder_add(&options, "{sv}", "idempotency-key",
+                              g_variant_new_string(i < 2 ? "a" : "b"));
+        g_variant_builder_add(&options, "{sv}", "wait", g_variant_new_boolean(i < 2));
+        g_autoptr(GVariant) reply = fixture_manager(
+            &f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", &options), NULL);
+    }
+
+    g_assert_cmpuint(fixture_events(&f, "child-added", NULL), ==, 2);
+}
+
 static void wait_answers_when_the_effect_is_complete(void)
 {
     fixture_add(&f, "worker", "", "wait-term");
@@ -502,6 +518,8 @@ int main(int argc, char **argv)
                  bad_calls_get_clear_errors_and_change_nothing);
     fixture_test(&f, options, "/daemon/callers/the-same-key-gets-the-first-answer",
                  the_same_key_gets_the_first_answer);
+    fixture_test(&f, options, "/daemon/callers/the-same-key-adds-a-child-once",
+                 the_same_key_adds_a_child_once);
     fixture_test(&f, options, "/daemon/callers/wait-answers-when-the-effect-is-complete",
                  wait_answers_when_the_effect_is_complete);
     fixture_test(&f, options, "/daemon/callers/a-dry-run-tells-and-changes-nothing",
