@@ -44,7 +44,8 @@ struct service {
     char *address;
     struct service_hooks hooks;
     struct core *core;
-    sd_event_source *turn; /* after each loop turn */
+    sd_event_source *turn;     /* after each loop turn */
+    sd_event_source *farewell; /* before the connection closes */
     sd_event_source *reconnect;
     struct caller callers[CALLERS_MAX];
     uint64_t caller_clock;

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #define RECONNECT_USEC 1000000
+#define LAST_WORD_USEC 2000000
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
@@ -89,6 +90,25 @@ static int turn(sd_event_source *source, void *userdata)
         service->shutdown_reported = true;
         service->shutdown_done(service->shutdown_userdata);
     }
+    return 0;
+}
+
+/* The last answers must reach their callers, and a private bus ends right after us with whatever
+ * it has not passed on yet. It handles our messages in order: once it has answered this one, it has
+ * passed on all that came before. */
+static int farewell(sd_event_source *source, void *userdata)
+{
+    struct service *service = userdata;
+    sd_bus_message *question = NULL;
+
+    (void)source;
+    if (!service->bus)
+        return 0;
+    if (sd_bus_message_new_method_call(service->bus, &question, "org.freedesktop.DBus",
+                                       "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                       "GetId") >= 0)
+        sd_bus_call(service->bus, question, LAST_WORD_USEC, NULL, NULL);
+    sd_bus_message_unref(question);
     return 0;
 }
 
@@ -234,6 +254,10 @@ int service_new(sd_event *event, const struct service_settings *settings,
         r = keys_new(&fresh->keys);
     if (r >= 0)
         r = sd_event_add_post(event, &fresh->turn, turn, fresh);
+    if (r >= 0)
+        r = sd_event_add_exit(event, &fresh->farewell, farewell, fresh);
+    if (r >= 0) /* sd-bus closes the connection on its own at the normal priority */
+        r = sd_event_source_set_priority(fresh->farewell, SD_EVENT_PRIORITY_IMPORTANT);
     if (r < 0) {
         service_free(fresh);
         return r;
@@ -254,6 +278,7 @@ void service_free(struct service *service)
     if (service->bus)
         sd_bus_flush_close_unref(service->bus);
     sd_event_source_disable_unref(service->turn);
+    sd_event_source_disable_unref(service->farewell);
     sd_event_source_disable_unref(service->reconnect);
     keys_free(service->keys);
     event_log_free(service->log);
