@@ -101,12 +101,13 @@ void child_set_operation(struct core *core, struct child *child, enum child_oper
 }
 
 /*
- * Delivers the cancel, once for an attempt, whoever asks. Returns true when this call delivered it.
+ * Delivers the cancel, once for an attempt, whoever asks, and never after its abort. Returns true
+ * when this call delivered it.
  */
 bool child_cancel(struct core *core, struct child *child, uint64_t cause, const char *command)
 {
     struct attempt *attempt = &child->attempt;
-    if (!attempt->active || attempt->cancel_delivered)
+    if (!attempt->active || attempt->cancel_delivered || attempt->abort_requested)
         return false;
 
     attempt->cancel_delivered = true;
@@ -146,6 +147,19 @@ void child_abort(struct core *core, struct child *child, uint64_t cause)
     if (!core->muted)
         core->ports.abort(core->ports.userdata, child, child_attempt_id(child));
     core_changed(core, child);
+}
+
+/* Makes sure that a deadline runs for an attempt that was cancelled or aborted before: an earlier
+ * one may have passed, and only been reported. */
+void child_insist(struct core *core, struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+
+    if (child->attempt.active && child->timers[TIMER_STOP].deadline_usec == 0)
+        child_arm(core, child, TIMER_STOP,
+                  core_now(core) + (child->attempt.abort_requested
+                                        ? declaration->abort_timeout_usec
+                                        : declaration->stop_timeout_usec));
 }
 
 static bool deadline_aborts(const struct core *core, const struct child *child)

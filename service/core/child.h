@@ -31,7 +31,8 @@ struct child_config {
 /* The one running incarnation. */
 struct attempt {
     bool active;
-    bool spawned; /* the executor has confirmed it */
+    bool spawned;   /* it is there: the executor said so, or it was heard of */
+    bool confirmed; /* the executor said so */
     bool cancel_delivered;
     bool abort_requested;
     bool reloading; /* RELOADING=1 came, READY=1 has not yet */

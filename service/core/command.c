@@ -148,7 +148,7 @@ static void restart_behind_fence(struct core *core, struct child *child, uint64_
     bool delivered_before = child->attempt.cancel_delivered;
 
     fence_enter(core, child, id, false, "restart");
-    outcome->cancel_delivered = !delivered_before;
+    outcome->cancel_delivered = child->attempt.cancel_delivered && !delivered_before;
     fence->decision = FENCE_QUEUED_AFTER_STOP;
     fence->has_old = true;
     fence->old_generation = child->pending.old_generation;

@@ -158,6 +158,7 @@ static void commit_spawn(struct core *core, struct child *child, uint32_t pid)
     bool fenced = child->fence_phase == FENCE_READY_TO_START;
 
     attempt->spawned = true;
+    attempt->confirmed = pid > 0;
     attempt->pid = pid;
     child->born = true;
     child->generation = attempt->generation;
@@ -182,12 +183,23 @@ static void commit_spawn(struct core *core, struct child *child, uint32_t pid)
     core_changed(core, child);
 }
 
+/* The word of the executor about an attempt that had been heard of before. */
+static void confirm_spawn(struct core *core, struct child *child, uint32_t pid)
+{
+    child->attempt.confirmed = true;
+    if (child->attempt.pid == 0)
+        child->attempt.pid = pid;
+    core_changed(core, child);
+}
+
 void core_spawned(struct core *core, struct attempt_id id, uint32_t pid)
 {
     struct child *child = reported(core, id, REPORT_SPAWNED);
 
-    if (child && child->attempt.spawned)
+    if (child && child->attempt.confirmed)
         record_stale(core, child, id, REPORT_SPAWNED); /* said twice */
+    else if (child && child->attempt.spawned)
+        confirm_spawn(core, child, pid);
     else if (child)
         commit_spawn(core, child, pid);
     core_finish_input(core);
@@ -227,8 +239,11 @@ void core_notify(struct core *core, struct attempt_id id, const struct notify_me
 {
     struct child *child = reported(core, id, report_of(message));
 
-    if (child)
+    if (child) {
+        if (!child->attempt.spawned)
+            commit_spawn(core, child, 0); /* who speaks has been started */
         liveness_message(core, child, message);
+    }
     core_finish_input(core);
 }
 

@@ -45,16 +45,14 @@ void fence_enter(struct core *core, struct child *child, uint64_t cause, bool by
         .cause = cause,
     };
     fence_set_phase(child, FENCE_WAITING_FOR_OLD_STOP);
+    EMIT(core, EVENT_CHILD_RESTART_FENCE_ENTERED, child, cause, FIELD_TEXT_OF("command", command),
+         FIELD_NUMBER_OF("target_generation", child->pending.target_generation));
     child_cancel(core, child, cause, command);
     if (child->attempt.abort_requested)
         fence_set_phase(child, FENCE_ABORTING_OLD);
-    else if (child->timers[TIMER_STOP].deadline_usec == 0)
-        /* An earlier stop ran into its deadline and only reported it: this one will abort. */
-        child_arm(core, child, TIMER_STOP,
-                  core_now(core) + child->config->declaration.stop_timeout_usec);
+    else
+        child_insist(core, child);
     core->plan |= PLAN_RESTART;
-    EMIT(core, EVENT_CHILD_RESTART_FENCE_ENTERED, child, cause, FIELD_TEXT_OF("command", command),
-         FIELD_NUMBER_OF("target_generation", child->pending.target_generation));
     core_changed(core, child);
 }
 

@@ -65,7 +65,8 @@ static void beat(struct core *core, struct child *child)
 
     child->heartbeat_usec_monotonic = core_now(core);
     child->heartbeat_usec = core_realtime(core);
-    if (child->config->declaration.heartbeat_usec > 0 && !child->attempt.cancel_delivered)
+    if (child->config->declaration.heartbeat_usec > 0 && !child->attempt.cancel_delivered &&
+        !child->attempt.abort_requested)
         child_arm(core, child, TIMER_HEARTBEAT, core_now(core) + stale_after);
     if (child->heartbeat_stale) {
         child->heartbeat_stale = false;

@@ -68,6 +68,7 @@ void child_fail(struct core *core, struct child *child, enum failure_phase phase
                 const char *reason);
 bool child_cancel(struct core *core, struct child *child, uint64_t cause, const char *command);
 void child_abort(struct core *core, struct child *child, uint64_t cause);
+void child_insist(struct core *core, struct child *child);
 void child_start(struct core *core, struct child *child);
 void child_stop_deadline(struct core *core, struct child *child);
 void child_set_operation(struct core *core, struct child *child, enum child_operation operation,

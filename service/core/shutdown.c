@@ -32,11 +32,13 @@ static size_t dependencies(const struct child *child)
 
 static void cancel_for_shutdown(struct core *core, struct child *child)
 {
-    struct child_shutdown *row = &child->shutdown;
-
-    if (!child_cancel(core, child, core->shutdown_command, "shutdown"))
+    if (child->shutdown.result != SHUTDOWN_PENDING)
+        return; /* given up, and reported as such: there is nothing more to ask of it */
+    if (!child_cancel(core, child, core->shutdown_command, "shutdown")) {
+        child_insist(core, child);
         return;
-    row->cancel_delivered = true;
+    }
+    child->shutdown.cancel_delivered = true;
     EMIT_BARE(core, EVENT_CHILD_SHUTDOWN_CANCEL_DELIVERED, child, core->shutdown_command);
 }
 
@@ -123,6 +125,7 @@ static void settle(struct core *core, struct child *child, enum shutdown_result 
 {
     child->shutdown.result = result;
     child->shutdown.phase = core->shutdown_phase;
+    child->shutdown.cancel_delivered = child->attempt.cancel_delivered; /* whoever asked for it */
     child->shutdown.reason = reason;
     INVARIANT(core->shutdown_unsettled > 0);
     core->shutdown_unsettled--;

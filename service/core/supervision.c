@@ -115,7 +115,7 @@ static void decide(struct core *core, struct child *child, struct verdict *verdi
         verdict->decision = DECISION_REMOVE;
     else if (child->operation != CHILD_ACTIVE)
         verdict->decision = DECISION_HOLD;
-    else if (child->pending.active && verdict->kind != EXIT_SPAWN_FAILED)
+    else if (child->pending.active)
         verdict->decision = DECISION_FENCE_RELEASE;
     else
         decide_by_policy(core, child, verdict);
@@ -338,6 +338,23 @@ static void end_attempt(struct core *core, struct child *child)
     core_changed(core, child);
 }
 
+/* Whether somebody wanted the attempt to end: then its end is no failure of the child's. */
+static bool asked_for(enum exit_decision decision)
+{
+    switch (decision) {
+    case DECISION_HOLD:
+    case DECISION_FENCE_RELEASE:
+    case DECISION_REMOVE:
+    case DECISION_SHUTDOWN:
+        return true;
+    case DECISION_RESTART:
+    case DECISION_LEAVE:
+    case DECISION_GIVE_UP:
+        break;
+    }
+    return false;
+}
+
 void supervision_exited(struct core *core, struct child *child, const struct completion *completion)
 {
     struct verdict verdict = {.kind = classify(child, completion), .within_limit = true};
@@ -347,9 +364,8 @@ void supervision_exited(struct core *core, struct child *child, const struct com
     verdict.counted = verdict.kind != EXIT_SUCCEEDED && verdict.kind != EXIT_CANCELLED;
     forget_failures_after_health(core, child);
     decide(core, child, &verdict);
-    if (verdict.decision == DECISION_HOLD || verdict.decision == DECISION_REMOVE ||
-        verdict.decision == DECISION_SHUTDOWN || verdict.decision == DECISION_FENCE_RELEASE)
-        verdict.counted = false; /* its end was asked for */
+    if (asked_for(verdict.decision))
+        verdict.counted = false;
 
     record_exit(core, child, &verdict, completion);
     child->shutdown.cgroup = completion->cgroup;
@@ -362,19 +378,20 @@ void supervision_exited(struct core *core, struct child *child, const struct com
 
 /*
  * A spawn that failed uses up an attempt and never a generation. The exit before it stays visible;
- * a restart by hand that it was meant for is over, and the policy decides on the next try.
+ * a restart by hand that it was meant for is over, and the policy decides on the next try. One that
+ * waited behind it goes ahead: nothing stands in its way any more.
  */
 void supervision_spawn_failed(struct core *core, struct child *child, int error, const char *reason)
 {
     struct verdict verdict = {.kind = EXIT_SPAWN_FAILED, .counted = true, .within_limit = true};
     uint64_t cause = child->start_cause;
 
-    child->pending = (struct pending_restart){};
-    if (child->fence_phase == FENCE_READY_TO_START)
+    if (child->fence_phase == FENCE_READY_TO_START) {
+        child->pending = (struct pending_restart){};
         fence_set_phase(child, FENCE_OPEN);
+    }
     decide(core, child, &verdict);
-    if (verdict.decision == DECISION_HOLD || verdict.decision == DECISION_REMOVE ||
-        verdict.decision == DECISION_SHUTDOWN)
+    if (asked_for(verdict.decision))
         verdict.counted = false;
 
     child_fail(core, child, FAILURE_SPAWN, true, reason);
@@ -402,7 +419,7 @@ void supervision_spawn_failed(struct core *core, struct child *child, int error,
 /* Ends an attempt on the supervisor's own account: too slow to start, or silent. */
 void supervision_force_stop(struct core *core, struct child *child, enum exit_kind kind)
 {
-    if (child->attempt.cancel_delivered)
+    if (child->attempt.cancel_delivered || child->attempt.abort_requested)
         return; /* it is on its way out already, for somebody else's reason */
     child->attempt.forced = kind;
     child_cancel(core, child, 0, exit_kind_to_string(kind));

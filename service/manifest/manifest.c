@@ -764,56 +764,33 @@ static int read_root(struct reader *reader, yaml_node_t *root, struct manifest *
     return read_child(reader, root, manifest, text, &manifest->children[0]);
 }
 
-static int refuse_yaml(yaml_parser_t *parser, struct manifest_error *error)
-{
-    error->line = parser->problem_mark.line + 1;
-    error->column = parser->problem_mark.column + 1;
-    snprintf(error->text, sizeof(error->text), "not YAML: %s%s%s",
-             parser->problem ? parser->problem : "can not be read", parser->context ? " " : "",
-             parser->context ? parser->context : "");
-    return parser->error == YAML_MEMORY_ERROR ? -ENOMEM : -EINVAL;
-}
-
-/* A second document would be silently left out otherwise. */
-static int refuse_second_document(yaml_parser_t *parser, struct manifest_error *error)
-{
-    yaml_document_t document;
-
-    if (!yaml_parser_load(parser, &document))
-        return refuse_yaml(parser, error);
-    yaml_node_t *root = yaml_document_get_root_node(&document);
-    if (root) {
-        error->line = root->start_mark.line + 1;
-        error->column = root->start_mark.column + 1;
-        snprintf(error->text, sizeof(error->text),
-                 "a second document: put several children in a list under \"children\"");
-    }
-    yaml_document_delete(&document);
-    return root ? -EINVAL : 0;
-}
-
 static int parse(struct manifest *manifest, const char *text, size_t length,
                  struct manifest_error *error)
 {
-    yaml_parser_t parser;
     yaml_document_t document;
     struct reader reader = {.document = &document, .arena = &manifest->arena, .error = error};
+    int r = reader_load(&document, text, length, error);
 
-    if (!yaml_parser_initialize(&parser))
-        return -ENOMEM;
-    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
-    int r;
-    if (!yaml_parser_load(&parser, &document)) {
-        r = refuse_yaml(&parser, error);
-    } else {
-        r = read_root(&reader, yaml_document_get_root_node(&document), manifest, text);
-        yaml_document_delete(&document);
-        if (r == 0)
-            r = refuse_second_document(&parser, error);
-    }
-    yaml_parser_delete(&parser);
+    if (r < 0)
+        return r;
+    r = read_root(&reader, yaml_document_get_root_node(&document), manifest, text);
+    yaml_document_delete(&document);
     return r;
+}
+
+int manifest_read_child(struct reader *reader, yaml_node_t *node,
+                        struct child_declaration *declaration)
+{
+    struct parsed_child child = {};
+
+    declaration_defaults(&child.declaration, role_of(reader, node));
+    int r = reader_mapping(reader, node, child_keys, &child);
+    if (r < 0)
+        return r;
+    if (!child.declaration.id)
+        return reader_refuse(reader, node, "name is missing");
+    *declaration = child.declaration;
+    return 0;
 }
 
 int manifest_parse(const char *text, size_t length, const char *path, struct manifest **manifest,

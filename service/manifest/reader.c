@@ -232,3 +232,53 @@ int reader_mapping(struct reader *reader, yaml_node_t *node, const struct key *k
     }
     return 0;
 }
+
+/* ---- documents ------------------------------------------------------------------------------- */
+
+static int refuse_yaml(yaml_parser_t *parser, struct manifest_error *error)
+{
+    error->line = parser->problem_mark.line + 1;
+    error->column = parser->problem_mark.column + 1;
+    snprintf(error->text, sizeof(error->text), "not YAML: %s%s%s",
+             parser->problem ? parser->problem : "can not be read", parser->context ? " " : "",
+             parser->context ? parser->context : "");
+    return parser->error == YAML_MEMORY_ERROR ? -ENOMEM : -EINVAL;
+}
+
+/* A second document would be silently left out otherwise. */
+static int refuse_second_document(yaml_parser_t *parser, struct manifest_error *error)
+{
+    yaml_document_t document;
+
+    if (!yaml_parser_load(parser, &document))
+        return refuse_yaml(parser, error);
+    yaml_node_t *root = yaml_document_get_root_node(&document);
+    if (root) {
+        error->line = root->start_mark.line + 1;
+        error->column = root->start_mark.column + 1;
+        snprintf(error->text, sizeof(error->text), "a second document: one file holds one");
+    }
+    yaml_document_delete(&document);
+    return root ? -EINVAL : 0;
+}
+
+int reader_load(yaml_document_t *document, const char *text, size_t length,
+                struct manifest_error *error)
+{
+    yaml_parser_t parser;
+
+    if (!yaml_parser_initialize(&parser))
+        return -ENOMEM;
+    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
+    int r = 0;
+    if (!yaml_parser_load(&parser, document)) {
+        r = refuse_yaml(&parser, error);
+    } else {
+        r = refuse_second_document(&parser, error);
+        if (r < 0)
+            yaml_document_delete(document);
+    }
+    yaml_parser_delete(&parser);
+    return r;
+}

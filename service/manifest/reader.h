@@ -27,6 +27,16 @@ struct word {
     int value;
 };
 
+/* Parses a text that holds one document. Returns 0; -EINVAL with the place in the error; -ENOMEM.
+ * Free with yaml_document_delete(). */
+int reader_load(yaml_document_t *document, const char *text, size_t length,
+                struct manifest_error *error);
+
+/* Reads one child's mapping within another document: manifest.c's table of keys. Strings live in
+ * the reader's arena; the declaration has no manifest text and no origin. */
+int manifest_read_child(struct reader *reader, yaml_node_t *node,
+                        struct child_declaration *declaration);
+
 /* Sets the error, with the node's place and the key's path before the text. Returns -EINVAL. */
 int reader_refuse(struct reader *reader, const yaml_node_t *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

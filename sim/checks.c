@@ -1,0 +1,661 @@
+#include "checks.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+static bool requires_somebody(const struct actor *actor)
+{
+    const struct child_declaration *d = &actor->child->config->declaration;
+    return d->n_requires + d->n_after > 0;
+}
+
+/* One-for-one: what happens to one child starts or stops no other but those that wait for it. */
+static void check_scope(struct world *world, struct actor *actor, const char *what)
+{
+    bool about_one = world->input == INPUT_COMPLETED || world->input == INPUT_SPAWN_FAILED ||
+                     world->input == INPUT_SPAWNED || world->input == INPUT_NOTIFY ||
+                     world->input == INPUT_COMMAND;
+
+    if (about_one && world->input_actor && world->input_actor != actor && !world->shutdown_begun &&
+        (what[0] != 's' || !requires_somebody(actor)))
+        world_fail(world, CHECK_SCOPE, "%s of %s follows from something that happened to %s", what,
+                   actor->declaration->id, world->input_actor->declaration->id);
+}
+
+static void check_requirements(struct world *world, struct actor *actor)
+{
+    const struct child_declaration *d = &actor->child->config->declaration;
+
+    for (size_t i = 0; i < d->n_requires; i++) {
+        struct actor *target = world_find(world, d->requires[i]);
+        if (!target || !target->child || !target->ledger.ready)
+            world_fail(world, CHECK_REQUIRES, "%s starts and %s, which it requires, is not ready",
+                       d->id, d->requires[i]);
+    }
+}
+
+void checks_start(struct world *world, struct actor *actor, struct attempt_id id)
+{
+    const char *name = actor->declaration->id;
+
+    if (world_processes(actor) > 0)
+        world_fail(world, CHECK_ONE_ATTEMPT,
+                   "%s is started (attempt %ju) while a process of it is alive", name,
+                   (uintmax_t)id.attempt);
+    if (world->shutdown_begun)
+        world_fail(world, CHECK_NO_LATE_START, "%s is started after the shutdown began", name);
+    if (actor->ledger.held)
+        world_fail(world, CHECK_HOLD, "%s is started under a hold", name);
+    if (id.attempt != actor->ledger.attempts + 1 ||
+        id.generation != (actor->ledger.born ? actor->ledger.generation + 1 : 0))
+        world_fail(world, CHECK_MONOTONE, "%s: generation %ju, attempt %ju follows %ju, %ju", name,
+                   (uintmax_t)id.generation, (uintmax_t)id.attempt,
+                   (uintmax_t)actor->ledger.generation, (uintmax_t)actor->ledger.attempts);
+    actor->ledger.attempts = id.attempt;
+    check_requirements(world, actor);
+    check_scope(world, actor, "start");
+}
+
+void checks_cancel(struct world *world, struct actor *actor, struct process *process)
+{
+    if (!process)
+        world_fail(world, CHECK_CANCEL_ONCE, "%s: cancel of an attempt that never was",
+                   actor->declaration->id);
+    else if (process->cancels > 0)
+        world_fail(world, CHECK_CANCEL_ONCE, "%s: a second cancel of attempt %ju",
+                   actor->declaration->id, (uintmax_t)process->id.attempt);
+    check_scope(world, actor, "cancel");
+}
+
+void checks_abort(struct world *world, struct actor *actor, struct process *process)
+{
+    if (!process)
+        world_fail(world, CHECK_CANCEL_ONCE, "%s: abort of an attempt that never was",
+                   actor->declaration->id);
+    else if (process->aborts > 0)
+        world_fail(world, CHECK_CANCEL_ONCE, "%s: a second abort of attempt %ju",
+                   actor->declaration->id, (uintmax_t)process->id.attempt);
+}
+
+void checks_forget(struct world *world, struct actor *actor)
+{
+    if (world_processes(actor) > 0)
+        world_fail(world, CHECK_ONE_ATTEMPT, "%s is forgotten while a process of it is alive",
+                   actor->declaration->id);
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static const struct event_field *field(const struct event *event, const char *key)
+{
+    for (size_t i = 0; i < event->n_fields; i++)
+        if (strcmp(event->fields[i].key, key) == 0)
+            return &event->fields[i];
+    return NULL;
+}
+
+static bool text_is(const struct event *event, const char *key, const char *text)
+{
+    const struct event_field *found = field(event, key);
+    return found && strcmp(found->text, text) == 0;
+}
+
+static void must(struct world *world, const struct event *event, bool holds, const char *before)
+{
+    if (!holds)
+        world_fail(world, CHECK_EVENTS, "%s comes, but %s had not",
+                   event_kind_to_string(event->kind), before);
+}
+
+static void count_exit(struct world *world, struct ledger *ledger, const struct event *event)
+{
+    const struct event_field *counted = field(event, "counted");
+
+    if (!counted || !counted->flag)
+        return;
+    if (ledger->n_counted == WORLD_COUNTED_MAX)
+        memmove(ledger->counted, ledger->counted + 1,
+                --ledger->n_counted * sizeof(ledger->counted[0]));
+    ledger->counted[ledger->n_counted++] = world->now_nsec / 1000;
+}
+
+static void end_of_attempt(struct world *world, struct ledger *ledger, const struct event *event)
+{
+    count_exit(world, ledger, event);
+    ledger->started = ledger->running = ledger->ready = false;
+}
+
+static void enter_child_event(struct world *world, struct actor *actor, const struct event *event)
+{
+    struct ledger *ledger = &actor->ledger;
+
+    switch ((int)event->kind) {
+    case EVENT_CHILD_ADDED:
+        if (ledger->serial != event->child->serial)
+            *ledger = (struct ledger){.serial = event->child->serial};
+        return;
+    case EVENT_CHILD_STARTING:
+        must(world, event, !ledger->started, "the end of the attempt before");
+        ledger->started = true;
+        ledger->running = ledger->ready = false;
+        return;
+    case EVENT_CHILD_RUNNING:
+        must(world, event, ledger->started && !ledger->running, "child-starting");
+        ledger->running = true;
+        ledger->generation = event->generation;
+        ledger->born = true;
+        return;
+    case EVENT_CHILD_READY:
+        must(world, event, ledger->running, "child-running");
+        ledger->ready = true;
+        return;
+    case EVENT_CHILD_NOT_READY:
+    case EVENT_CHILD_CONTROL_CANCEL_DELIVERED:
+        must(world, event, ledger->started, "child-starting");
+        ledger->ready = false;
+        return;
+    case EVENT_CHILD_CONTROL_ABORT_REQUESTED:
+        must(world, event, ledger->started, "child-starting");
+        return;
+    case EVENT_CHILD_EXITED:
+        must(world, event, ledger->running, "child-running");
+        end_of_attempt(world, ledger, event);
+        return;
+    case EVENT_CHILD_SPAWN_FAILED:
+        end_of_attempt(world, ledger, event);
+        return;
+    case EVENT_CHILD_RESTART_FENCE_ENTERED:
+        ledger->fence_entered = true;
+        return;
+    case EVENT_CHILD_RESTART_FENCE_ABORT_REQUESTED:
+        must(world, event, ledger->fence_entered, "child-restart-fence-entered");
+        return;
+    case EVENT_CHILD_RESTART_FENCE_RELEASED:
+        must(world, event, ledger->fence_entered, "child-restart-fence-entered");
+        ledger->fence_entered = false;
+        return;
+    case EVENT_CHILD_OPERATION_CHANGED:
+        ledger->held = !text_is(event, "to", "active");
+        if (text_is(event, "from", "quarantined") && !ledger->held)
+            ledger->n_counted = 0;
+        return;
+    case EVENT_CHILD_BACKOFF_SCHEDULED:
+        if (text_is(event, "why", "backoff"))
+            reference_drew(actor->reference, field(event, "delay_usec")->number);
+        return;
+    }
+}
+
+static void enter_tree_event(struct world *world, const struct event *event)
+{
+    if (event->kind == EVENT_SHUTDOWN_REQUESTED) {
+        must(world, event, !world->shutdown_begun, "the end of the shutdown before");
+        world->shutdown_begun = true;
+    } else if (event->kind == EVENT_SHUTDOWN_COMPLETED) {
+        must(world, event, world->shutdown_begun && !world->shutdown_completed,
+             "shutdown-requested");
+        world->shutdown_completed = true;
+    }
+}
+
+/* A cause is the id of a command, and commands are numbered as they come. */
+static void check_cause(struct world *world, const struct event *event)
+{
+    bool begins = event->kind == EVENT_COMMAND_ACCEPTED || event->kind == EVENT_CHILD_ADDED ||
+                  event->kind == EVENT_SHUTDOWN_REQUESTED;
+
+    if (begins && event->cause == world->commands + 1)
+        world->commands++;
+    if (event->cause > world->commands)
+        world_fail(world, CHECK_EVENTS, "%s is caused by command %ju, and the last was %ju",
+                   event_kind_to_string(event->kind), (uintmax_t)event->cause,
+                   (uintmax_t)world->commands);
+}
+
+static void note_event(struct world *world, const struct event *event)
+{
+    char text[240] = "";
+    size_t length = 0;
+
+    for (size_t i = 0; i < event->n_fields && length + 1 < sizeof(text); i++) {
+        const struct event_field *f = &event->fields[i];
+        char value[96] = "";
+        switch (f->type) {
+        case FIELD_TEXT:
+            snprintf(value, sizeof(value), "%.90s", f->text);
+            break;
+        case FIELD_NUMBER:
+            snprintf(value, sizeof(value), "%ju", (uintmax_t)f->number);
+            break;
+        case FIELD_SIGNED:
+            snprintf(value, sizeof(value), "%jd", (intmax_t)f->sign);
+            break;
+        case FIELD_FLAG:
+            snprintf(value, sizeof(value), "%s", f->flag ? "true" : "false");
+            break;
+        }
+        length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s=%s",
+                                   i > 0 ? " " : "", f->key, value);
+    }
+    world_note(world, &(struct record){.kind = RECORD_EVENT,
+                                       .what = event_kind_to_string(event->kind),
+                                       .event = event->kind,
+                                       .child = event->child ? event->child->id : "",
+                                       .has_attempt = event->child != NULL,
+                                       .generation = event->generation,
+                                       .attempt = event->attempt,
+                                       .cause = event->cause,
+                                       .text = text});
+}
+
+void checks_event(struct world *world, const struct event *event)
+{
+    world->hash = (world->hash ^ event->kind ^ event->generation << 8 ^ event->attempt << 24 ^
+                   event->cause << 40) *
+                      UINT64_C(0x100000001B3) +
+                  event->monotonic_usec;
+    if (world->observe)
+        note_event(world, event);
+    world->marks[0] |= UINT64_C(1) << event->kind;
+    if (event->sequence != ++world->sequence)
+        world_fail(world, CHECK_EVENTS, "event %ju follows %ju", (uintmax_t)event->sequence,
+                   (uintmax_t)world->sequence - 1);
+    check_cause(world, event);
+    if (event->child)
+        enter_child_event(world, event->child->host, event);
+    else
+        enter_tree_event(world, event);
+}
+
+/* ---- after each input ------------------------------------------------------------------------ */
+
+static bool will_be_stale(const struct world *world, const struct report *report)
+{
+    const struct actor *actor = &world->actors[report->actor];
+    const struct reference_child *child = actor->reference;
+
+    if (!actor->child || actor->serial != report->id.serial || !child)
+        return false; /* about a record that is gone: there is nothing that it could change */
+    if (!child->attempt.active || child->attempt.generation != report->id.generation ||
+        child->attempt.number != report->id.attempt)
+        return true;
+    if (report->kind == INPUT_SPAWNED)
+        return child->attempt.spawned && !child->attempt.early;
+    return report->kind == INPUT_SPAWN_FAILED && child->attempt.spawned;
+}
+
+void checks_before(struct world *world, const struct report *report, struct checks_before *before)
+{
+    before->allocations = world->allocations;
+    before->calls = world->calls;
+    before->stale = report && will_be_stale(world, report);
+    if (before->stale)
+        before->copy = *world->actors[report->actor].child;
+}
+
+static void check_stale(struct world *world, const struct checks_before *before)
+{
+    const struct actor *actor = world->input_actor;
+    struct child now;
+
+    if (!actor->child) {
+        world_fail(world, CHECK_STALE, "a stale report removed %s", actor->declaration->id);
+        return;
+    }
+    now = *actor->child;
+    now.last_stale = before->copy.last_stale;
+    now.changed = before->copy.changed;
+    now.changed_next = before->copy.changed_next;
+    if (memcmp(&now, &before->copy, sizeof(now)) != 0)
+        world_fail(world, CHECK_STALE, "a stale report changed the record of %s",
+                   actor->declaration->id);
+    if (world->calls != before->calls)
+        world_fail(world, CHECK_STALE, "a stale report about %s made the core act",
+                   actor->declaration->id);
+}
+
+/* What the record says is what was started and announced: never less, never more. */
+static void check_monotone(struct world *world, struct actor *actor)
+{
+    const struct child *child = actor->child;
+    const struct ledger *ledger = &actor->ledger;
+
+    if (child->generation != ledger->generation || child->attempts != ledger->attempts)
+        world_fail(world, CHECK_MONOTONE,
+                   "%s: generation %ju, attempts %ju; announced were %ju, %ju", child->id,
+                   (uintmax_t)child->generation, (uintmax_t)child->attempts,
+                   (uintmax_t)ledger->generation, (uintmax_t)ledger->attempts);
+}
+
+/* The window from the exits that were announced, counted one by one. */
+static void check_window(struct world *world, struct actor *actor)
+{
+    const struct restart_limit *limit = &actor->child->restart_limit;
+    struct ledger *ledger = &actor->ledger;
+    uint64_t now = world->now_nsec / 1000;
+    uint32_t naive = 0;
+
+    if (ledger->config != actor->child->config) { /* a newer declaration has come into force */
+        ledger->n_counted = ledger->config && world->input != INPUT_DECLARE ? 0 : ledger->n_counted;
+        ledger->config = actor->child->config;
+    }
+    if (limit->burst + 1 >= WORLD_COUNTED_MAX ||
+        (actor->child->timers[TIMER_WINDOW].deadline_usec > 0 &&
+         actor->child->timers[TIMER_WINDOW].deadline_usec <= now))
+        return; /* its timer is on its way: until then, an old exit may still be shown */
+    for (uint32_t i = 0; i < ledger->n_counted; i++)
+        naive += now - ledger->counted[i] <= limit->interval_usec;
+    if (naive > limit->burst + 1)
+        naive = limit->burst + 1;
+    if (naive != limit->used)
+        world_fail(world, CHECK_WINDOW, "%s: %u counted exits in the window, the core says %u",
+                   actor->child->id, naive, limit->used);
+}
+
+static void check_timers(struct world *world)
+{
+    uint64_t first = 0;
+
+    for (uint32_t i = 0; i < world->n_actors; i++) {
+        const struct child *child = world->actors[i].child;
+        for (int t = 0; child && t < CHILD_TIMERS; t++) {
+            uint64_t deadline = child->timers[t].deadline_usec;
+            if (deadline > 0 && (first == 0 || deadline < first))
+                first = deadline;
+        }
+    }
+    if (first != world->timer_usec)
+        world_fail(world, CHECK_TIMERS, "the earliest deadline is %ju, the timer is set to %ju",
+                   (uintmax_t)first, (uintmax_t)world->timer_usec);
+    if (world->input == INPUT_TIMER && first > 0 && first <= world->now_nsec / 1000)
+        world_fail(world, CHECK_TIMERS, "a deadline has passed and was not handled");
+}
+
+static void check_memory(struct world *world, const struct checks_before *before)
+{
+    bool may = world->input == INPUT_DECLARE || world->input == INPUT_REDECLARE;
+
+    if (!may && world->allocations != before->allocations)
+        world_fail(world, CHECK_MEMORY, "an input made the core allocate");
+}
+
+static bool left_by_a_failed_abort(const struct actor *actor)
+{
+    return actor->child && (actor->child->shutdown.result == SHUTDOWN_ABORT_FAILED ||
+                            actor->child->shutdown.result == SHUTDOWN_LATE_REPORT);
+}
+
+static void check_row(struct world *world, struct actor *actor)
+{
+    struct shutdown_row row;
+    const struct process *process;
+
+    if (!core_shutdown_row(world->core, actor->child, &row)) {
+        world_fail(world, CHECK_SHUTDOWN_REPORT, "%s is not in the report", actor->declaration->id);
+        return;
+    }
+    process = world_process(actor, row.attempt);
+    bool wrong = row.result == SHUTDOWN_PENDING ||
+                 (row.result == SHUTDOWN_ALREADY_EXITED && row.attempt != 0) ||
+                 (row.result == SHUTDOWN_GRACEFUL && (!process || process->aborts > 0)) ||
+                 (row.result == SHUTDOWN_ABORTED && (!process || process->aborts == 0));
+    if (process && row.cancel_delivered != (process->cancels > 0))
+        wrong = true;
+    if (wrong)
+        world_fail(world, CHECK_SHUTDOWN_REPORT, "%s is reported as %s, cancel delivered: %s",
+                   actor->declaration->id, shutdown_result_to_string(row.result),
+                   row.cancel_delivered ? "yes" : "no");
+    if (world_processes(actor) > 0 && !left_by_a_failed_abort(actor))
+        world_fail(world, CHECK_NOTHING_LEFT, "a process of %s outlives the shutdown",
+                   actor->declaration->id);
+}
+
+static void check_report(struct world *world)
+{
+    for (uint32_t i = 0; i < world->n_actors; i++)
+        if (world->actors[i].child)
+            check_row(world, &world->actors[i]);
+}
+
+/* ---- the reference model --------------------------------------------------------------------- */
+
+#define SAME(what, core_says, reference_says)                                                      \
+    do {                                                                                           \
+        uint64_t a_ = (uint64_t)(core_says), b_ = (uint64_t)(reference_says);                      \
+        if (a_ != b_) {                                                                            \
+            world_fail(world, CHECK_REFERENCE,                                                     \
+                       "%s: %s is %ju in the core and %ju in the reference model", name, what,     \
+                       (uintmax_t)a_, (uintmax_t)b_);                                              \
+            return;                                                                                \
+        }                                                                                          \
+    } while (0)
+
+static void agree_on_attempt(struct world *world, const char *name, const struct attempt *mine,
+                             const struct reference_attempt *its)
+{
+    SAME("active", mine->active, its->active);
+    if (!mine->active)
+        return;
+    SAME("spawned", mine->spawned, its->spawned);
+    SAME("cancel delivered", mine->cancel_delivered, its->cancelled);
+    SAME("abort requested", mine->abort_requested, its->aborted);
+    SAME("forced exit", mine->forced, its->forced);
+    SAME("status", mine->status, its->status);
+    SAME("attempt's generation", mine->generation, its->generation);
+    SAME("attempt", mine->number, its->number);
+    SAME("ready since", mine->ready_usec, its->ready_since);
+}
+
+static void agree_on_restarts(struct world *world, const char *name, const struct child *mine,
+                              const struct reference_child *its)
+{
+    SAME("fence phase", mine->fence_phase, its->fence);
+    SAME("pending restart", mine->pending.active, its->pending);
+    if (mine->pending.active) {
+        SAME("pending by resume", mine->pending.by_resume, its->pending_by_resume);
+        SAME("pending old generation", mine->pending.old_generation, its->pending_generation);
+        SAME("pending old attempt", mine->pending.old_attempt, its->pending_attempt);
+        SAME("duplicate requests", mine->pending.duplicates, its->duplicates);
+    }
+    SAME("backoff n", mine->backoff_n, its->backoff_n);
+    SAME("restart count", mine->restart_count, its->restart_count);
+    SAME("used", mine->restart_limit.used, its->used);
+    SAME("exit", mine->last_exit.kind, its->exit);
+    SAME("exit's generation", mine->last_exit.generation, its->exit_generation);
+    SAME("exit's attempt", mine->last_exit.attempt, its->exit_attempt);
+    SAME("decision", mine->last_exit.decision, its->decision);
+    SAME("waits for a dependency", mine->waiting, its->waits > 0);
+    for (int t = 0; t < CHILD_TIMERS; t++) {
+        static const char *const names[] = {"stop deadline", "start deadline", "start timeout",
+                                            "heartbeat deadline", "window deadline"};
+        static const enum reference_timer same[] = {REFERENCE_STOP, REFERENCE_START,
+                                                    REFERENCE_START_TIMEOUT, REFERENCE_HEARTBEAT,
+                                                    REFERENCE_WINDOW};
+        SAME(names[t], mine->timers[t].deadline_usec, its->deadline[same[t]]);
+    }
+}
+
+static void agree(struct world *world, const struct actor *actor)
+{
+    const struct child *mine = actor->child;
+    const struct reference_child *its = actor->reference;
+    const char *name = actor->declaration->id;
+
+    SAME("declared", mine != NULL, its && its->here);
+    if (!mine)
+        return;
+    SAME("operation", mine->operation, its->operation);
+    SAME("wanted", mine->wanted, its->wanted);
+    SAME("born", mine->born, its->born);
+    SAME("gave up", mine->gave_up, its->gave_up);
+    SAME("on trial", mine->on_trial, its->on_trial);
+    SAME("cool-downs", mine->cool_downs, its->cool_downs);
+    SAME("generation", mine->generation, its->generation);
+    SAME("attempts", mine->attempts, its->attempts);
+    SAME("stop state", mine->stop_state, its->stop_state);
+    SAME("failure", mine->failure.phase, its->failure);
+    SAME("readiness", mine->readiness, its->readiness);
+    SAME("last heartbeat", mine->heartbeat_usec_monotonic, its->heartbeat);
+    SAME("last heartbeat's stamp", mine->heartbeat_usec, its->heartbeat_realtime);
+    SAME("stale", mine->heartbeat_stale, its->stale);
+    SAME("stale reports", mine->last_stale.count, its->stale_reports);
+    if (world->shutdown_begun)
+        SAME("shutdown result", mine->shutdown.result, its->result);
+    agree_on_attempt(world, name, &mine->attempt, &its->attempt);
+    agree_on_restarts(world, name, mine, its);
+}
+
+void checks_agreement(struct world *world)
+{
+    const char *name = "the tree";
+
+    for (uint32_t i = 0; i < world->n_actors; i++)
+        agree(world, &world->actors[i]);
+    SAME("shutdown phase", core_shutdown_phase(world->core), world->reference.phase);
+    SAME("shutdown by policy", core_shutdown_by_policy(world->core), world->reference.by_policy);
+    if (world->reference.wrong[0])
+        world_fail(world, CHECK_REFERENCE, "%s", world->reference.wrong);
+}
+
+/* ---- coverage -------------------------------------------------------------------------------- */
+
+static void cover(struct world *world, const struct child *child)
+{
+    uint64_t state = (uint64_t)core_shutdown_phase(world->core);
+
+    world->marks[1] |=
+        UINT64_C(1) << child->last_exit.kind | UINT64_C(1) << (16 + child->last_exit.decision) |
+        UINT64_C(1) << (24 + child->fence_phase) | UINT64_C(1) << (32 + child->failure.phase) |
+        UINT64_C(1) << (40 + child->shutdown.result) | (uint64_t)child->waiting << 48 |
+        (uint64_t)child->on_trial << 49 | (uint64_t)(child->next_config != NULL) << 50;
+    if (!world->states)
+        return;
+    state = state * 4 + child->operation;
+    state = state * 6 + child_status(child);
+    state = state * 5 + child->stop_state;
+    state = state * 3 + child->readiness;
+    state = state * 5 + child->fence_phase;
+    state = state * 4 + child->failure.phase;
+    state = state * 9 + child->last_exit.kind;
+    state = state * 2 + child->pending.active;
+    state = state * 2 + child->attempt.spawned;
+    state = state * 2 + child->attempt.abort_requested;
+    state = state * 2 + child->heartbeat_stale;
+    state = state * 2 + child->waiting;
+    state = state * 2 + child->wanted;
+    state = state * 2 + child->gave_up;
+    state = state * 2 + (child->timers[TIMER_START].deadline_usec > 0);
+    state = (state * UINT64_C(0x9E3779B97F4A7C15)) >> (64 - WORLD_STATE_BITS);
+    world->states[state / 8] |= (unsigned char)(1 << (state % 8));
+}
+
+void checks_after(struct world *world, const struct checks_before *before)
+{
+    bool was_completed = world->shutdown_completed;
+
+    while (core_take_changed(world->core))
+        ;
+    if (before->stale)
+        check_stale(world, before);
+    for (uint32_t i = 0; i < world->n_actors; i++)
+        if (world->actors[i].child) {
+            check_monotone(world, &world->actors[i]);
+            check_window(world, &world->actors[i]);
+        }
+    if (world->input_actor && world->input_actor->child)
+        cover(world, world->input_actor->child);
+    check_timers(world);
+    check_memory(world, before);
+    checks_agreement(world);
+    if (was_completed)
+        check_report(world);
+    if (core_sequence(world->core) != world->sequence)
+        world_fail(world, CHECK_EVENTS, "the core counts %ju events, %ju came",
+                   (uintmax_t)core_sequence(world->core), (uintmax_t)world->sequence);
+}
+
+void checks_outcome(struct world *world, const struct command *command,
+                    const struct outcome *outcome, const struct outcome *expected)
+{
+    const char *name = command->child;
+
+    SAME("outcome: command id", outcome->command_id, expected->command_id);
+    SAME("outcome: attempt", outcome->attempt, expected->attempt);
+    SAME("outcome: generation", outcome->generation, expected->generation);
+    SAME("outcome: operation before", outcome->operation_before, expected->operation_before);
+    SAME("outcome: operation after", outcome->operation_after, expected->operation_after);
+    SAME("outcome: status", outcome->status, expected->status);
+    SAME("outcome: cancel delivered", outcome->cancel_delivered, expected->cancel_delivered);
+    SAME("outcome: stop state", outcome->stop_state, expected->stop_state);
+    SAME("outcome: readiness", outcome->readiness, expected->readiness);
+    SAME("outcome: stale", outcome->heartbeat_stale, expected->heartbeat_stale);
+    SAME("outcome: used", outcome->restart_limit.used, expected->restart_limit.used);
+    SAME("outcome: failure", outcome->failure.phase, expected->failure.phase);
+    SAME("outcome: idempotent", outcome->idempotent, expected->idempotent);
+    SAME("outcome: has a fence", outcome->has_fence, expected->has_fence);
+    if (!outcome->has_fence)
+        return;
+    const struct fence_outcome *mine = &outcome->fence, *its = &expected->fence;
+    SAME("outcome: decision", mine->decision, its->decision);
+    SAME("outcome: has an old attempt", mine->has_old, its->has_old);
+    SAME("outcome: old generation", mine->old_generation, its->old_generation);
+    SAME("outcome: old attempt", mine->old_attempt, its->old_attempt);
+    SAME("outcome: has a target", mine->has_target, its->has_target);
+    SAME("outcome: target generation", mine->target_generation, its->target_generation);
+    SAME("outcome: fence's cancel", mine->cancel_delivered, its->cancel_delivered);
+    SAME("outcome: fence's abort", mine->abort_requested, its->abort_requested);
+    SAME("outcome: duplicates", mine->duplicate_request_count, its->duplicate_request_count);
+    if (mine->decision == FENCE_REJECTED || mine->decision == FENCE_BLOCKED_BY_SHUTDOWN)
+        SAME("outcome: has a conflict", mine->conflict != NULL, true);
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static bool hangs(const struct actor *actor)
+{
+    for (int i = 0; i < WORLD_PROCESSES; i++) {
+        const struct process *process = &actor->processes[i];
+        if (process->state != PROCESS_ALIVE && process->state != PROCESS_LEFTOVER)
+            continue;
+        if (process->aborts > 0)
+            return true; /* an abort that was lost, or could not end it */
+        if (process->cancels > 0 && actor->declaration->timeout_action == TIMEOUT_REPORT)
+            return true; /* the operator wants to know, and no more */
+    }
+    return false;
+}
+
+static void check_arrival(struct world *world, struct actor *actor)
+{
+    const struct child *child = actor->child;
+    bool removed;
+
+    if (hangs(actor))
+        return;
+    if (child->operation != CHILD_ACTIVE && child->attempt.active)
+        world_fail(world, CHECK_LIVENESS, "%s is %s and still has an attempt", child->id,
+                   child_operation_to_string(child->operation));
+    else if (child->operation == CHILD_REMOVED && !world->shutdown_begun)
+        world_fail(world, CHECK_LIVENESS, "%s is removed and still there", child->id);
+    else if (child->pending.active && !child->waiting)
+        world_fail(world, CHECK_LIVENESS, "the restart of %s still waits behind its fence",
+                   child->id);
+    else if (child->attempt.active && !child->attempt.spawned)
+        world_fail(world, CHECK_LIVENESS, "the start of %s has no answer", child->id);
+    else if (!world->shutdown_begun && child->operation == CHILD_ACTIVE && child->wanted &&
+             !child->attempt.active && child->timers[TIMER_START].deadline_usec == 0 &&
+             !(child->waiting && child_unmet_dependency(child, &removed)))
+        world_fail(world, CHECK_LIVENESS, "%s is meant to run and nothing will start it",
+                   child->id);
+}
+
+void checks_at_the_end(struct world *world)
+{
+    for (uint32_t i = 0; i < world->n_actors; i++)
+        if (world->actors[i].child)
+            check_arrival(world, &world->actors[i]);
+    if (world->shutdown_begun && !world->shutdown_completed)
+        world_fail(world, CHECK_LIVENESS, "the shutdown does not come to its end");
+}

@@ -1,0 +1,15 @@
+/*
+ * Clock: real seconds, for progress bars, limits and figures. Nothing that a run decides may use
+ * it.
+ */
+#pragma once
+
+#include <time.h>
+
+static inline double clock_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}

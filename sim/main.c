@@ -1,0 +1,134 @@
+/*
+ * proctor-sim: the daemon's own core under a virtual clock and a virtual executor.
+ */
+#include "commands.h"
+#include "unit.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct command_entry commands[] = {
+    {"run", command_run,
+     "run SCENARIO|swarm [--seed N] [--schedule S] [--chooser C] [--trace FILE]",
+     "one run: its verdict, its hash and, where it fails, how to repeat it",
+     "  SCENARIO           a scenario file, or the word swarm for a generated world\n"
+     "  --seed N           seed of the world and of the choices (default 0)\n"
+     "  --chooser C        fifo (default for a scenario without --seed), random, or pct:DEPTH\n"
+     "  --schedule S       the choices, as printed by a failure\n"
+     "  --trace FILE       writes down everything that happened\n"
+     "  --log              prints everything that happened\n"
+     "  --twice            runs it again and compares the hashes\n"},
+    {"test", command_test, "test DIR|SCENARIO... [--seeds N]",
+     "every scenario of folders, as a table; exit status 1 on any failure",
+     "  --seeds N          besides the plain order, N random orders of each (default 20)\n"
+     "  --failed           prints failures only\n"},
+    {"campaign", command_campaign, "campaign [--seeds A..B] [--time 60s] [--jobs N] [--shard I/N]",
+     "generated worlds, seed after seed; the first failure is shrunk and stored",
+     "  --seeds A..B       from seed A up to B, without B (default 0.. without end)\n"
+     "  --time T           ends after this time (default 60s where no last seed is given)\n"
+     "  --jobs N           processes (default: processors)\n"
+     "  --shard I/N        every Nth chunk of seeds, from the Ith (from 0): for batch systems\n"
+     "  --checkpoint FILE  goes on where FILE says, and writes there how far it came\n"
+     "  --store DIR        where the trace of the first failure goes (default .)\n"
+     "  --keep-going       counts failures instead of stopping at the first\n"
+     "  --hashes           prints the hash of each seed (one process): to compare builds\n"
+     "  campaign merge FILE...   adds up the checkpoints of shards\n"},
+    {"explore", command_explore, "explore SCENARIO [--depth N] [--time T]",
+     "every interleaving of the scenario's actions, up to a bound",
+     "  --depth N          steps at most (default: what the scenario says)\n"
+     "  --time T           stops after this time, and says so\n"
+     "  --states N         stops after so many states (default 60000000)\n"
+     "  --path I,I,...     walks one path again and prints what happens\n"},
+    {"replay", command_replay, "replay TRACE [--until N] [--step]", "repeats a run, byte for byte",
+     "  --until N          prints the log up to input N, and the state there\n"
+     "  --step             walks back and forth: n(ext), p(revious), a number, q(uit)\n"},
+    {"shrink", command_shrink, "shrink TRACE [-o FILE]",
+     "the shortest trace that still fails the same check",
+     "  -o FILE            where it goes (default: TRACE with .short at its end)\n"
+     "  --time T           stops after this time (default 30s)\n"},
+    {"timeline", command_timeline, "timeline TRACE -o FILE [--format F]",
+     "a run as a picture: one page, no network",
+     "  -o FILE            where it goes (default: standard output)\n"
+     "  --format F         html (default), svg, json (for Perfetto), mermaid, text\n"},
+    {"mutants", command_mutants, "mutants [DIR] [--source DIR] [--build DIR] [--time T]",
+     "builds the core with each seeded bug and says how soon the simulator notices",
+     "  DIR                the mutants (default tests/mutants)\n"
+     "  --source DIR       the project's source (default .)\n"
+     "  --build DIR        where proctor-sim was built (default build)\n"
+     "  --time T           at most so long for each (default 60s)\n"
+     "  --only NAME        this one; its shrunk trace goes to NAME.trace\n"},
+    {"bench", command_bench, "bench [--time T]", "inputs/s, runs/s, states/s on one core",
+     "  --time T           for each figure (default 3s)\n"
+     "  --scenario FILE    what is explored (default tests/scenarios/explore/two-children.yaml)\n"},
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const struct command_entry *find(const char *name)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static void print_all(FILE *file)
+{
+    fprintf(file, "Usage: proctor-sim COMMAND ...\n\n"
+                  "Runs proctor's core under a virtual clock, through every race on purpose.\n\n");
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        fprintf(file, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    fprintf(file, "\nproctor-sim COMMAND --help tells the rest. "
+                  "Scenarios and checks: docs/simulator.md.\n");
+}
+
+int commands_refuse(const char *name, const char *format, ...)
+{
+    const struct command_entry *command = find(name);
+    va_list arguments;
+
+    fprintf(stderr, "proctor-sim %s: ", name);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "\nUsage: proctor-sim %s\n%s", command->usage, command->help);
+    return EXIT_USAGE;
+}
+
+int commands_seconds(const char *text, double *seconds)
+{
+    uint64_t usec;
+    int r = unit_duration(text, &usec);
+
+    if (r == 0)
+        *seconds = (double)usec / 1e6;
+    return r;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        print_all(argc < 2 ? stderr : stdout);
+        return argc < 2 ? EXIT_USAGE : 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("proctor-sim " PROCTOR_VERSION "\n");
+        return 0;
+    }
+    const struct command_entry *command = find(argv[1]);
+    if (!command) {
+        fprintf(stderr, "proctor-sim: there is no command \"%s\"\n\n", argv[1]);
+        print_all(stderr);
+        return EXIT_USAGE;
+    }
+    for (int i = 2; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0) {
+            printf("Usage: proctor-sim %s\n\n%s.\n\n%s", command->usage, command->summary,
+                   command->help);
+            return 0;
+        }
+    return command->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,75 @@
+/*
+ * Model: what a simulated process does, as a small program of steps.
+ *
+ * Steps run one after the other; a program that has no step left goes on living. Some words are
+ * traits instead, which hold for the whole life of the process wherever they stand: how it takes a
+ * cancel (`ignore-cancel`, `cancel-takes D`), an abort (`hang D`), and whether it leaves a second
+ * process behind (`double-fork`).
+ *
+ *   ready, not-ready      says READY=1, READY=0
+ *   beat                  one heartbeat; `beat every D` goes on beating
+ *   run D                 does nothing for D
+ *   exit N, die SIGNAL    ends; `oom` is killed for its memory
+ *   wait NAME             goes on when the scenario fires NAME
+ *   wait cancel           goes on when it is cancelled, and ends after its last step
+ *   status TEXT, extend D, reloading, stopping, trigger   further messages of sd_notify(3)
+ *   ignore-cancel         a cancel does nothing
+ *   cancel-takes D        it ends D after the cancel (default: at once)
+ *   hang D                it survives an abort for D; bare `hang` for good
+ *   double-fork           a second process lives on after the main one until it is aborted
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum step_kind {
+    STEP_READY,
+    STEP_NOT_READY,
+    STEP_BEAT,
+    STEP_BEAT_EVERY,
+    STEP_RUN,
+    STEP_EXIT,
+    STEP_DIE,
+    STEP_OOM,
+    STEP_WAIT,
+    STEP_WAIT_CANCEL,
+    STEP_STATUS,
+    STEP_EXTEND,
+    STEP_RELOADING,
+    STEP_STOPPING,
+    STEP_TRIGGER,
+    STEP_IGNORE_CANCEL,
+    STEP_CANCEL_TAKES,
+    STEP_HANG,
+    STEP_DOUBLE_FORK,
+};
+
+#define MODEL_FOREVER UINT64_MAX
+
+struct step {
+    enum step_kind kind;
+    uint64_t number;  /* microseconds, an exit code or a signal */
+    const char *word; /* NAME or TEXT */
+};
+
+struct model {
+    const struct step *steps;
+    size_t count;
+};
+
+struct traits {
+    bool ignores_cancel;
+    bool double_forks;
+    uint64_t cancel_takes_usec;
+    uint64_t hang_usec; /* 0: an abort ends it at once */
+};
+
+/* Reads one step. word points into text. Returns 0, or -EINVAL with *expected, constant text. */
+int model_read_step(const char *text, struct step *step, const char **expected);
+
+struct traits model_traits(const struct model *model);
+
+/* Whether a step is one that takes its turn, and not a trait. */
+bool model_step_runs(const struct step *step);

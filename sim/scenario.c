@@ -1,0 +1,881 @@
+#include "scenario.h"
+
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int read_text(struct reader *reader, yaml_node_t *node, const char **text)
+{
+    const char *scalar = reader_scalar(reader, node, "text");
+
+    if (!scalar)
+        return -EINVAL;
+    *text = arena_copy(reader->arena, scalar, strlen(scalar));
+    return *text ? 0 : -ENOMEM;
+}
+
+static size_t list_length(const yaml_node_t *node)
+{
+    return (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
+}
+
+static yaml_node_t *list_item(struct reader *reader, const yaml_node_t *node, size_t i)
+{
+    return yaml_document_get_node(reader->document, node->data.sequence.items.start[i]);
+}
+
+/* Calls `read` for each item of a list, with the path set to it. */
+static int read_list(struct reader *reader, yaml_node_t *node, void *target,
+                     int (*read)(struct reader *reader, yaml_node_t *item, size_t i, void *target))
+{
+    if (node->type != YAML_SEQUENCE_NODE)
+        return reader_refuse(reader, node, "expected a list");
+    for (size_t i = 0; i < list_length(node); i++) {
+        char index[32];
+        snprintf(index, sizeof(index), "[%zu]", i);
+        size_t mark = reader_enter(reader, index);
+        int r = read(reader, list_item(reader, node, i), i, target);
+        if (r < 0)
+            return r;
+        reader_leave(reader, mark);
+    }
+    return 0;
+}
+
+static void *list_memory(struct reader *reader, const yaml_node_t *node, size_t size)
+{
+    return arena_allocate(reader->arena,
+                          (node->type == YAML_SEQUENCE_NODE ? list_length(node) + 1 : 2) * size);
+}
+
+/* ---- children -------------------------------------------------------------------------------- */
+
+static int read_step_of_model(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+{
+    struct model *model = target;
+    struct step *step = (struct step *)&model->steps[i];
+    const char *text, *expected;
+
+    int r = read_text(reader, node, &text);
+    if (r < 0)
+        return r;
+    if (model_read_step(text, step, &expected) < 0)
+        return reader_refuse(reader, node, "expected %s, got \"%.60s\"", expected, text);
+    model->count = i + 1;
+    return 0;
+}
+
+static int read_model(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+{
+    struct scenario_actor *actor = target;
+    struct model *model = &actor->models[i];
+
+    model->steps = list_memory(reader, node, sizeof(struct step));
+    actor->n_models = i + 1;
+    return model->steps ? read_list(reader, node, model, read_step_of_model) : -ENOMEM;
+}
+
+static int read_models(struct reader *reader, yaml_node_t *node, struct scenario_actor *actor)
+{
+    bool several = node->type == YAML_SEQUENCE_NODE && list_length(node) > 0 &&
+                   list_item(reader, node, 0)->type == YAML_SEQUENCE_NODE;
+
+    actor->models = list_memory(reader, node, sizeof(struct model));
+    if (!actor->models)
+        return -ENOMEM;
+    return several ? read_list(reader, node, actor, read_model)
+                   : read_model(reader, node, 0, actor);
+}
+
+/* Takes the value of a key out of a mapping, so that the rest can be read by somebody else. */
+static yaml_node_t *take_out(struct reader *reader, yaml_node_t *node, const char *name)
+{
+    if (node->type != YAML_MAPPING_NODE)
+        return NULL;
+    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top; pair++) {
+        yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
+        if (key->type != YAML_SCALAR_NODE ||
+            strcmp((const char *)key->data.scalar.value, name) != 0)
+            continue;
+        yaml_node_t *value = yaml_document_get_node(reader->document, pair->value);
+        memmove(pair, pair + 1,
+                (size_t)((char *)node->data.mapping.pairs.top - (char *)(pair + 1)));
+        node->data.mapping.pairs.top--;
+        return value;
+    }
+    return NULL;
+}
+
+static int read_actor(struct reader *reader, yaml_node_t *node, struct scenario_actor *actor)
+{
+    yaml_node_t *model = take_out(reader, node, "model");
+    int r = manifest_read_child(reader, node, &actor->declaration);
+
+    if (r < 0)
+        return r;
+    actor->declaration.manifest = actor->declaration.manifest_path = "";
+    actor->declaration.has_process = model != NULL || actor->declaration.has_process;
+    actor->models = arena_allocate(reader->arena, sizeof(struct model));
+    actor->n_models = 1;
+    if (!actor->models)
+        return -ENOMEM;
+    if (!model)
+        return 0;
+    size_t mark = reader_enter(reader, "model");
+    r = read_models(reader, model, actor);
+    reader_leave(reader, mark);
+    return r;
+}
+
+static struct scenario_actor *new_actor(struct reader *reader, struct subject *scenario)
+{
+    if (scenario->n_actors == scenario->actors_max) {
+        size_t max = scenario->actors_max ? scenario->actors_max * 2 : 16;
+        struct scenario_actor *larger = arena_allocate(reader->arena, max * sizeof(*larger));
+        if (!larger)
+            return NULL;
+        memcpy(larger, scenario->actors, scenario->n_actors * sizeof(*larger));
+        scenario->actors = larger;
+        scenario->actors_max = max;
+    }
+    return &scenario->actors[scenario->n_actors++];
+}
+
+static int read_child(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+{
+    struct scenario_actor *actor = new_actor(reader, target);
+
+    (void)i;
+    return actor ? read_actor(reader, node, actor) : -ENOMEM;
+}
+
+static int read_children(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return read_list(reader, node, target, read_child);
+}
+
+static int read_tree(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct key keys[] = {{"children", read_children}, {}};
+    return reader_mapping(reader, node, keys, target);
+}
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+static int set_action(struct reader *reader, yaml_node_t *node, struct scenario_step *step,
+                      enum action action)
+{
+    if (step->action != ACTION_NONE)
+        return reader_refuse(reader, node, "a second action in one step, the first is \"%s\"",
+                             step->word);
+    step->action = action;
+    const char *dot = strrchr(reader->path, '.');
+    step->word = arena_copy(reader->arena, dot ? dot + 1 : reader->path,
+                            strlen(dot ? dot + 1 : reader->path));
+    return step->word ? 0 : -ENOMEM;
+}
+
+/* An action whose value is the name of a child, or a name that is fired. */
+#define NAME_ACTION(function, value)                                                               \
+    static int function(struct reader *reader, yaml_node_t *node, void *target)                    \
+    {                                                                                              \
+        struct scenario_step *step = target;                                                       \
+        int r = set_action(reader, node, step, value);                                             \
+        return r < 0 ? r : read_text(reader, node, &step->child);                                  \
+    }
+
+NAME_ACTION(read_fire, ACTION_FIRE)
+NAME_ACTION(read_late_exit, ACTION_LATE_EXIT)
+NAME_ACTION(read_late_ready, ACTION_LATE_READY)
+NAME_ACTION(read_lose_cancel, ACTION_LOSE_CANCEL)
+NAME_ACTION(read_lose_abort, ACTION_LOSE_ABORT)
+NAME_ACTION(read_hold_reports, ACTION_HOLD_REPORTS)
+NAME_ACTION(read_release_reports, ACTION_RELEASE_REPORTS)
+
+#define VERB(function, value)                                                                      \
+    static int function(struct reader *reader, yaml_node_t *node, void *target)                    \
+    {                                                                                              \
+        struct scenario_step *step = target;                                                       \
+        step->verb = value;                                                                        \
+        int r = set_action(reader, node, step, ACTION_COMMAND);                                    \
+        return r < 0 ? r : read_text(reader, node, &step->child);                                  \
+    }
+
+VERB(read_pause, COMMAND_PAUSE)
+VERB(read_resume, COMMAND_RESUME)
+VERB(read_quarantine, COMMAND_QUARANTINE)
+VERB(read_restart, COMMAND_RESTART)
+VERB(read_remove, COMMAND_REMOVE)
+VERB(read_reload, COMMAND_RELOAD)
+VERB(read_kill, COMMAND_KILL)
+
+#define TEXT_OF_STEP(function, member)                                                             \
+    static int function(struct reader *reader, yaml_node_t *node, void *target)                    \
+    {                                                                                              \
+        return read_text(reader, node, &((struct scenario_step *)target)->member);                 \
+    }
+
+TEXT_OF_STEP(read_reason, reason)
+TEXT_OF_STEP(read_by, by)
+TEXT_OF_STEP(read_refused, refused)
+TEXT_OF_STEP(read_target, child)
+
+static int read_dry_run(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return reader_bool(reader, node, &((struct scenario_step *)target)->dry_run);
+}
+
+static int read_whole(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return reader_bool(reader, node, &((struct scenario_step *)target)->whole);
+}
+
+static int read_at(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return reader_duration(reader, node, &((struct scenario_step *)target)->at_usec);
+}
+
+static int read_signal_number(struct reader *reader, yaml_node_t *node, int *signal)
+{
+    const char *text = reader_scalar(reader, node, "a signal such as SIGTERM");
+
+    if (!text)
+        return -EINVAL;
+    if (unit_signal(text, signal) < 0)
+        return reader_refuse(reader, node, "expected a signal such as SIGTERM, got \"%.40s\"",
+                             text);
+    return 0;
+}
+
+static int read_signal(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return read_signal_number(reader, node, &((struct scenario_step *)target)->signal);
+}
+
+static int read_true(struct reader *reader, yaml_node_t *node, struct scenario_step *step,
+                     enum action action)
+{
+    bool value;
+    int r = set_action(reader, node, step, action);
+
+    if (r == 0)
+        r = reader_bool(reader, node, &value);
+    return r == 0 && !value ? reader_refuse(reader, node, "expected true") : r;
+}
+
+static int read_shutdown(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return read_true(reader, node, target, ACTION_SHUTDOWN);
+}
+
+static int read_hurry(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return read_true(reader, node, target, ACTION_HURRY);
+}
+
+static int read_expect(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct scenario_step *step = target;
+    int r = set_action(reader, node, step, ACTION_EXPECT);
+    return r < 0 ? r : facts_read_child(reader, node, NULL, &step->claims);
+}
+
+static int read_outcome(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct scenario_step *step = target;
+    step->has_outcome = true;
+    return facts_read_outcome(reader, node, &step->outcome);
+}
+
+static int read_declared(struct reader *reader, yaml_node_t *node, struct scenario_step *step,
+                         enum action action)
+{
+    struct scenario_actor *actor = arena_allocate(reader->arena, sizeof(*actor));
+    int r = set_action(reader, node, step, action);
+
+    if (r == 0)
+        r = actor ? read_actor(reader, node, actor) : -ENOMEM;
+    if (r < 0)
+        return r;
+    step->declaration = &actor->declaration;
+    step->child = actor->declaration.id;
+    return 0;
+}
+
+static int read_add(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return read_declared(reader, node, target, ACTION_ADD);
+}
+
+static int read_redeclare(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return read_declared(reader, node, target, ACTION_REDECLARE);
+}
+
+static int read_code(struct reader *reader, yaml_node_t *node, void *target)
+{
+    uint64_t code;
+    int r = reader_number(reader, node, 255, &code);
+    ((struct scenario_step *)target)->completion.code = r == 0 ? (int)code : 0;
+    return r;
+}
+
+static int read_end_signal(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct completion *completion = &((struct scenario_step *)target)->completion;
+    completion->by_signal = true;
+    return read_signal_number(reader, node, &completion->signal);
+}
+
+static int read_end(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct key keys[] = {
+        {"child", read_target}, {"code", read_code}, {"signal", read_end_signal}, {}};
+    int r = set_action(reader, node, target, ACTION_END);
+    return r < 0 ? r : reader_mapping(reader, node, keys, target);
+}
+
+static int read_errno(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct word words[] = {
+        {"EAGAIN", EAGAIN}, {"ENOMEM", ENOMEM}, {"ENOENT", ENOENT}, {"EACCES", EACCES}, {}};
+    return reader_word(reader, node, words, &((struct scenario_step *)target)->error);
+}
+
+static int read_times(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return reader_number(reader, node, 1000, &((struct scenario_step *)target)->times);
+}
+
+static int read_fail_spawn(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct key keys[] = {
+        {"child", read_target}, {"error", read_errno}, {"times", read_times}, {}};
+    struct scenario_step *step = target;
+    int r = set_action(reader, node, step, ACTION_FAIL_SPAWN);
+
+    step->error = EAGAIN;
+    step->times = 1;
+    return r < 0 ? r : reader_mapping(reader, node, keys, step);
+}
+
+static int read_report_kind(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct word words[] = {{"spawned", 0}, {"spawn-failed", 1}, {"exit", 2},
+                                        {"ready", 3},   {"not-ready", 4},    {"beat", 5},
+                                        {"status", 6},  {"trigger", 7},      {}};
+    static const unsigned flags[] = {
+        0, 0, 0, NOTIFY_READY, NOTIFY_NOT_READY, NOTIFY_HEARTBEAT, NOTIFY_STATUS, NOTIFY_TRIGGER};
+    struct scenario_step *step = target;
+    int word, r = reader_word(reader, node, words, &word);
+
+    if (r < 0)
+        return r;
+    step->report = word < 3 ? (enum input_kind)(INPUT_SPAWNED + word) : INPUT_NOTIFY;
+    step->notify = flags[word];
+    return 0;
+}
+
+static int read_generation(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return reader_number(reader, node, UINT32_MAX, &((struct scenario_step *)target)->generation);
+}
+
+static int read_attempt(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return reader_number(reader, node, UINT32_MAX, &((struct scenario_step *)target)->attempt);
+}
+
+static int read_report(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct key keys[] = {{"child", read_target},
+                                      {"kind", read_report_kind},
+                                      {"generation", read_generation},
+                                      {"attempt", read_attempt},
+                                      {"code", read_code},
+                                      {"signal", read_end_signal},
+                                      {"error", read_errno},
+                                      {}};
+    struct scenario_step *step = target;
+    int r = set_action(reader, node, step, ACTION_REPORT);
+
+    step->error = EAGAIN;
+    return r < 0 ? r : reader_mapping(reader, node, keys, step);
+}
+
+static int read_wall_jump(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct scenario_step *step = target;
+    const char *text = reader_scalar(reader, node, "a duration such as 1h or -1h");
+    uint64_t usec;
+    int r = set_action(reader, node, step, ACTION_WALL_JUMP);
+
+    if (r < 0 || !text)
+        return -EINVAL;
+    if (unit_duration(text + (text[0] == '-'), &usec) < 0)
+        return reader_refuse(reader, node, "expected a duration such as 1h or -1h, got \"%.40s\"",
+                             text);
+    step->jump_usec = text[0] == '-' ? -(int64_t)usec : (int64_t)usec;
+    return 0;
+}
+
+static const struct key step_keys[] = {
+    {"at", read_at},
+    {"expect", read_expect},
+    {"pause", read_pause},
+    {"resume", read_resume},
+    {"quarantine", read_quarantine},
+    {"restart", read_restart},
+    {"remove", read_remove},
+    {"reload", read_reload},
+    {"kill", read_kill},
+    {"shutdown", read_shutdown},
+    {"hurry", read_hurry},
+    {"add", read_add},
+    {"redeclare", read_redeclare},
+    {"fire", read_fire},
+    {"report", read_report},
+    {"late_exit", read_late_exit},
+    {"late_ready", read_late_ready},
+    {"end", read_end},
+    {"fail_spawn", read_fail_spawn},
+    {"lose_cancel", read_lose_cancel},
+    {"lose_abort", read_lose_abort},
+    {"hold_reports", read_hold_reports},
+    {"release_reports", read_release_reports},
+    {"wall_jump", read_wall_jump},
+    {"reason", read_reason},
+    {"by", read_by},
+    {"signal", read_signal},
+    {"whole", read_whole},
+    {"dry_run", read_dry_run},
+    {"outcome", read_outcome},
+    {"refused", read_refused},
+    {},
+};
+
+static int read_step(struct reader *reader, yaml_node_t *node, struct scenario_step *step)
+{
+    step->line = node->start_mark.line + 1;
+    step->column = node->start_mark.column + 1;
+    step->reason = "scenario";
+    step->by = "operator";
+    step->signal = 9;
+    int r = reader_mapping(reader, node, step_keys, step);
+    if (r == 0 && step->action == ACTION_NONE)
+        return reader_refuse(reader, node, "does nothing: an action is missing");
+    if (r == 0 && !step->child && step->action != ACTION_EXPECT &&
+        step->action != ACTION_SHUTDOWN && step->action != ACTION_HURRY &&
+        step->action != ACTION_WALL_JUMP)
+        return reader_refuse(reader, node, "%s: child is missing", step->word);
+    return r;
+}
+
+static int read_timed_step(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+{
+    struct subject *scenario = target;
+    struct scenario_step *step = &scenario->steps[i];
+    int r = read_step(reader, node, step);
+
+    scenario->n_steps = i + 1;
+    if (r == 0 && i > 0 && step->at_usec < scenario->steps[i - 1].at_usec)
+        return reader_refuse(reader, node, "at: is earlier than the step before");
+    return r;
+}
+
+static int read_steps(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct subject *scenario = target;
+
+    if (node->type == YAML_SEQUENCE_NODE && list_length(node) > SCENARIO_STEPS_MAX)
+        return reader_refuse(reader, node, "more than %d steps", SCENARIO_STEPS_MAX);
+    scenario->steps = list_memory(reader, node, sizeof(*scenario->steps));
+    return scenario->steps ? read_list(reader, node, scenario, read_timed_step) : -ENOMEM;
+}
+
+/* ---- exploration ----------------------------------------------------------------------------- */
+
+#define ACTIONS_MAX 32
+
+static int read_action(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+{
+    struct subject *scenario = target;
+
+    scenario->n_actions = i + 1;
+    return read_step(reader, node, &scenario->actions[i]);
+}
+
+static int read_actions(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct subject *scenario = target;
+
+    if (node->type == YAML_SEQUENCE_NODE && list_length(node) > ACTIONS_MAX)
+        return reader_refuse(reader, node, "more than %d actions", ACTIONS_MAX);
+    scenario->actions = list_memory(reader, node, sizeof(*scenario->actions));
+    return scenario->actions ? read_list(reader, node, scenario, read_action) : -ENOMEM;
+}
+
+static int read_depth(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return reader_number(reader, node, 1000, &((struct subject *)target)->depth);
+}
+
+static int read_prompt(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return reader_bool(reader, node, &((struct subject *)target)->prompt);
+}
+
+static int read_explore(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct key keys[] = {
+        {"depth", read_depth}, {"prompt", read_prompt}, {"actions", read_actions}, {}};
+    return reader_mapping(reader, node, keys, target);
+}
+
+/* ---- the rest -------------------------------------------------------------------------------- */
+
+static int read_event(struct reader *reader, yaml_node_t *node, struct wanted_event *wanted)
+{
+    const char *text;
+    char kind[64];
+    int r = read_text(reader, node, &text);
+
+    if (r < 0)
+        return r;
+    const char *space = strchr(text, ' ');
+    snprintf(kind, sizeof(kind), "%.*s", space ? (int)(space - text) : 63, text);
+    wanted->child = space ? space + 1 : NULL;
+    wanted->line = node->start_mark.line + 1;
+    wanted->column = node->start_mark.column + 1;
+    if (event_kind_from_string(kind, &wanted->kind) < 0)
+        return reader_refuse(reader, node, "there is no event \"%.60s\"", kind);
+    return 0;
+}
+
+static int read_include(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+{
+    struct subject *scenario = target;
+    scenario->n_includes = i + 1;
+    return read_event(reader, node, &scenario->includes[i]);
+}
+
+static int read_exclude(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+{
+    struct subject *scenario = target;
+    scenario->n_excludes = i + 1;
+    return read_event(reader, node, &scenario->excludes[i]);
+}
+
+static int read_includes(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct subject *scenario = target;
+    scenario->includes = list_memory(reader, node, sizeof(struct wanted_event));
+    return scenario->includes ? read_list(reader, node, scenario, read_include) : -ENOMEM;
+}
+
+static int read_excludes(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct subject *scenario = target;
+    scenario->excludes = list_memory(reader, node, sizeof(struct wanted_event));
+    return scenario->excludes ? read_list(reader, node, scenario, read_exclude) : -ENOMEM;
+}
+
+static int read_counts(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct subject *scenario = target;
+
+    if (node->type != YAML_MAPPING_NODE)
+        return reader_refuse(reader, node, "expected a mapping of events to numbers");
+    size_t n = (size_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start);
+    scenario->counts = arena_allocate(reader->arena, (n + 1) * sizeof(struct wanted_event));
+    if (!scenario->counts)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        yaml_node_pair_t *pair = &node->data.mapping.pairs.start[i];
+        struct wanted_event *wanted = &scenario->counts[scenario->n_counts++];
+        int r = read_event(reader, yaml_document_get_node(reader->document, pair->key), wanted);
+        if (r == 0)
+            r = reader_number(reader, yaml_document_get_node(reader->document, pair->value),
+                              UINT32_MAX, &wanted->count);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int read_in_order(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return reader_bool(reader, node, &((struct subject *)target)->in_order);
+}
+
+static int read_events(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct key keys[] = {{"includes", read_includes},
+                                      {"excludes", read_excludes},
+                                      {"count", read_counts},
+                                      {"in_order", read_in_order},
+                                      {}};
+    return reader_mapping(reader, node, keys, target);
+}
+
+static int read_always_item(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+{
+    const char *text = reader_scalar(reader, node, "the name of a check");
+
+    (void)i;
+    (void)target;
+    if (!text)
+        return -EINVAL;
+    for (int check = CHECK_ONE_ATTEMPT; check < CHECK_INVARIANT; check++)
+        if (strcmp(check_to_string((enum check)check), text) == 0)
+            return 0;
+    return reader_refuse(reader, node, "there is no check \"%.60s\"", text);
+}
+
+/* Every check is made in every run; to name one says what the scenario is about. */
+static int read_always(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return read_list(reader, node, target, read_always_item);
+}
+
+static int read_within(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+{
+    static const char *const others[] = {"within", NULL};
+    struct subject *scenario = target;
+    struct eventually *eventually = &scenario->eventually[i];
+
+    scenario->n_eventually = i + 1;
+    eventually->within_usec = 60 * 1000000;
+    int r = facts_read_child(reader, node, others, &eventually->claims);
+    yaml_node_t *within = r == 0 ? take_out(reader, node, "within") : NULL;
+    return within ? reader_duration(reader, within, &eventually->within_usec) : r;
+}
+
+static int read_eventually(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct subject *scenario = target;
+
+    scenario->eventually = list_memory(reader, node, sizeof(struct eventually));
+    if (!scenario->eventually)
+        return -ENOMEM;
+    return node->type == YAML_SEQUENCE_NODE ? read_list(reader, node, scenario, read_within)
+                                            : read_within(reader, node, 0, scenario);
+}
+
+#define FAULT(name)                                                                                \
+    static int read_fault_##name(struct reader *reader, yaml_node_t *node, void *target)           \
+    {                                                                                              \
+        uint64_t percent;                                                                          \
+        int r = reader_number(reader, node, 100, &percent);                                        \
+        ((struct subject *)target)->faults.name = r == 0 ? (uint16_t)(percent * 10) : 0;           \
+        return r;                                                                                  \
+    }
+
+FAULT(delay)
+FAULT(duplicate)
+FAULT(late_notify)
+FAULT(spawn_failure)
+FAULT(slow_spawn)
+FAULT(exit_first)
+FAULT(lost_cancel)
+FAULT(lost_abort)
+FAULT(late_timer)
+
+static int read_until(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return reader_duration(reader, node, &((struct subject *)target)->faults_until_usec);
+}
+
+static int read_faults(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct key keys[] = {{"delay", read_fault_delay},
+                                      {"duplicate", read_fault_duplicate},
+                                      {"late_notify", read_fault_late_notify},
+                                      {"spawn_failure", read_fault_spawn_failure},
+                                      {"slow_spawn", read_fault_slow_spawn},
+                                      {"exit_first", read_fault_exit_first},
+                                      {"lost_cancel", read_fault_lost_cancel},
+                                      {"lost_abort", read_fault_lost_abort},
+                                      {"late_timer", read_fault_late_timer},
+                                      {"until", read_until},
+                                      {}};
+    return reader_mapping(reader, node, keys, target);
+}
+
+static int read_name(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return read_text(reader, node, &((struct subject *)target)->name);
+}
+
+static int read_about(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return read_text(reader, node, &((struct subject *)target)->about);
+}
+
+static int read_covers(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct subject *scenario = target;
+    return reader_strings(reader, node, 64, &scenario->covers, &scenario->n_covers);
+}
+
+static int read_source(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct subject *scenario = target;
+    return reader_strings(reader, node, 16, &scenario->source, &scenario->n_source);
+}
+
+static int read_seed(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return reader_number(reader, node, UINT32_MAX, &((struct subject *)target)->seed);
+}
+
+static const struct key keys_of_scenario[] = {
+    {"scenario", read_name},
+    {"about", read_about},
+    {"covers", read_covers},
+    {"source", read_source},
+    {"seed", read_seed},
+    {"tree", read_tree},
+    {"faults", read_faults},
+    {"steps", read_steps},
+    {"events", read_events},
+    {"always", read_always},
+    {"eventually", read_eventually},
+    {"explore", read_explore},
+    {},
+};
+
+/* A step that adds a child needs an actor for it; one of the same name may have been there. */
+static int add_later_actors(struct reader *reader, struct subject *scenario)
+{
+    for (size_t i = 0; i < scenario->n_steps; i++) {
+        struct scenario_step *step = &scenario->steps[i];
+        if (step->action != ACTION_ADD)
+            continue;
+        size_t k = 0;
+        while (k < scenario->n_actors &&
+               strcmp(scenario->actors[k].declaration.id, step->child) != 0)
+            k++;
+        step->actor = (uint32_t)k;
+        if (k < scenario->n_actors)
+            continue;
+        struct scenario_actor *actor = new_actor(reader, scenario);
+        if (!actor)
+            return -ENOMEM;
+        /* The declaration is the first member of what read_declared() made. */
+        *actor = *(struct scenario_actor *)(void *)step->declaration;
+        actor->later = true;
+    }
+    return 0;
+}
+
+static int check_names(struct reader *reader, const struct subject *scenario,
+                       const struct scenario_step *steps, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct scenario_step *step = &steps[i];
+        const char *name = step->action == ACTION_EXPECT ? step->claims.child : step->child;
+        bool found = !name || !*name || step->action == ACTION_FIRE || step->refused;
+        for (size_t k = 0; !found && k < scenario->n_actors; k++)
+            found = strcmp(scenario->actors[k].declaration.id, name) == 0;
+        if (found)
+            continue;
+        reader_refuse(reader, NULL, "no child is called \"%s\"", name);
+        reader->error->line = step->line;
+        reader->error->column = step->column;
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int read_scenario(struct reader *reader, yaml_node_t *root, struct subject *scenario)
+{
+    if (!root)
+        return reader_refuse(reader, NULL, "the scenario is empty");
+    int r = reader_mapping(reader, root, keys_of_scenario, scenario);
+    if (r == 0 && !scenario->name)
+        return reader_refuse(reader, root, "scenario: the name is missing");
+    if (r == 0)
+        r = add_later_actors(reader, scenario);
+    if (r == 0 && scenario->n_actors == 0)
+        return reader_refuse(reader, root, "tree: has no children");
+    if (r == 0)
+        r = check_names(reader, scenario, scenario->steps, scenario->n_steps);
+    return r == 0 ? check_names(reader, scenario, scenario->actions, scenario->n_actions) : r;
+}
+
+int scenario_parse(const char *text, const char *path, struct subject **scenario,
+                   struct manifest_error *error)
+{
+    struct subject *fresh = calloc(1, sizeof(*fresh));
+    yaml_document_t document;
+    struct reader reader = {.document = &document, .error = error};
+
+    *error = (struct manifest_error){};
+    if (!fresh)
+        return -ENOMEM;
+    reader.arena = &fresh->arena;
+    fresh->path = arena_copy(&fresh->arena, path, strlen(path));
+    fresh->text = arena_copy(&fresh->arena, text, strlen(text));
+    fresh->about = "";
+    int r =
+        fresh->path && fresh->text ? reader_load(&document, text, strlen(text), error) : -ENOMEM;
+    if (r == 0) {
+        r = read_scenario(&reader, yaml_document_get_root_node(&document), fresh);
+        yaml_document_delete(&document);
+    }
+    if (r < 0) {
+        scenario_free(fresh);
+        return r;
+    }
+    *scenario = fresh;
+    return 0;
+}
+
+static char *read_file(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char *text = file ? malloc(SCENARIO_FILE_MAX + 1) : NULL;
+    size_t length = text ? fread(text, 1, SCENARIO_FILE_MAX + 1, file) : 0;
+    bool bad = !file || !text || ferror(file);
+
+    if (file)
+        fclose(file);
+    if (bad || length > SCENARIO_FILE_MAX) {
+        fprintf(stderr, "%s: %s\n", path, bad ? strerror(errno) : "is larger than 1 MiB");
+        free(text);
+        return NULL;
+    }
+    text[length] = '\0';
+    return text;
+}
+
+struct subject *scenario_read(const char *path)
+{
+    char *text = read_file(path);
+    struct subject *scenario = NULL;
+    struct manifest_error error;
+
+    if (text && scenario_parse(text, path, &scenario, &error) < 0) {
+        if (error.line > 0)
+            fprintf(stderr, "%s:%zu:%zu: %s\n", path, error.line, error.column, error.text);
+        else
+            fprintf(stderr, "%s: %s\n", path, error.text[0] ? error.text : "out of memory");
+        scenario = NULL;
+    }
+    free(text);
+    return scenario;
+}
+
+void scenario_free(struct subject *scenario)
+{
+    if (!scenario)
+        return;
+    arena_free(&scenario->arena);
+    free(scenario);
+}

@@ -1,0 +1,116 @@
+/*
+ * Scenario: a race written down, in YAML: who is there, what happens when, and what must be so at
+ * each point. docs/simulator.md tells the keys; mistakes are reported with line and column.
+ *
+ * A step sees the world as it is after everything that was due by then. After the last step the
+ * scenario waits for its `eventually`, then faults stop, what was held back is let go, and
+ * everybody must arrive where they should be.
+ */
+#pragma once
+
+#include "facts.h"
+#include "run.h"
+
+#define SCENARIO_FILE_MAX  (1024 * 1024)
+#define SCENARIO_STEPS_MAX 10000
+
+enum action {
+    ACTION_NONE,
+    ACTION_EXPECT,
+    ACTION_COMMAND,
+    ACTION_SHUTDOWN,
+    ACTION_HURRY,
+    ACTION_ADD,
+    ACTION_REDECLARE,
+    ACTION_FIRE,
+    ACTION_REPORT,     /* a report with an identity that the scenario chooses */
+    ACTION_LATE_EXIT,  /* the last exit report of a child, once more */
+    ACTION_LATE_READY, /* a READY=1 of its latest process, alive or not */
+    ACTION_END,        /* its main process ends by itself */
+    ACTION_FAIL_SPAWN,
+    ACTION_LOSE_CANCEL,
+    ACTION_LOSE_ABORT,
+    ACTION_HOLD_REPORTS,
+    ACTION_RELEASE_REPORTS,
+    ACTION_WALL_JUMP,
+};
+
+struct scenario_step {
+    size_t line, column;
+    const char *word; /* the key that named the action */
+    enum action action;
+    uint64_t at_usec;
+    enum command_verb verb;
+    const char *child; /* or the name that is fired */
+    const char *reason, *by, *refused;
+    bool dry_run, whole;
+    int signal;
+    uint32_t actor;                        /* ACTION_ADD */
+    struct child_declaration *declaration; /* ACTION_ADD, ACTION_REDECLARE */
+    struct claims claims, outcome;
+    bool has_outcome;
+    enum input_kind report;
+    unsigned notify;
+    uint64_t generation, attempt, times, extend_usec;
+    struct completion completion;
+    int error;
+    int64_t jump_usec;
+};
+
+struct wanted_event {
+    enum event_kind kind;
+    const char *child; /* NULL: whoever */
+    uint64_t count;    /* of `count` */
+    size_t line, column;
+};
+
+struct scenario_actor {
+    struct child_declaration declaration;
+    struct model *models;
+    size_t n_models;
+    bool later; /* declared by a step */
+};
+
+struct eventually {
+    uint64_t within_usec;
+    struct claims claims;
+};
+
+/* Read with scenario_read(); everything lives in its arena. */
+struct subject {
+    struct arena arena;
+    const char *path, *text, *name, *about;
+    const char **covers, **source;
+    size_t n_covers, n_source;
+    struct scenario_actor *actors;
+    size_t n_actors, actors_max;
+    struct faults faults;
+    uint64_t faults_until_usec;
+    uint64_t seed;
+    struct scenario_step *steps, *actions;
+    size_t n_steps, n_actions;
+    uint64_t depth;
+    bool prompt; /* explore: spawn results come at once, as the daemon's executor gives them */
+    struct wanted_event *includes, *excludes, *counts;
+    size_t n_includes, n_excludes, n_counts;
+    bool in_order;
+    struct eventually *eventually;
+    size_t n_eventually;
+};
+
+/* Returns 0, or -EINVAL or -ENOMEM with the error filled in. */
+int scenario_parse(const char *text, const char *path, struct subject **scenario,
+                   struct manifest_error *error);
+/* The same from a file; says what is wrong on stderr. Returns NULL then. */
+struct subject *scenario_read(const char *path);
+void scenario_free(struct subject *scenario);
+
+/* play.c: one whole run. *world is set as soon as there is one. */
+void scenario_run(const struct run *run, struct world **world);
+
+/* Makes the world with its children declared, and nothing more. */
+struct world *scenario_world(const struct run *run, struct world **world);
+
+/* Does what a step says. Returns false where it has nothing to act on. */
+bool scenario_perform(struct world *world, const struct subject *scenario,
+                      const struct scenario_step *step);

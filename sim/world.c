@@ -1,0 +1,613 @@
+#include "world.h"
+
+#include "checks.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PENDING_FIRST 16
+
+static void *allocate(struct world *world, size_t size)
+{
+    void *memory = memory_allocate(world->memory, size);
+
+    if (!memory) {
+        fprintf(stderr, "proctor-sim: the world does not fit into its memory\n");
+        exit(EXIT_FAILURE);
+    }
+    return memory;
+}
+
+struct world *world_new(struct memory *memory, struct schedule *schedule, uint64_t seed,
+                        uint32_t actors_max)
+{
+    struct core_settings settings = {.seed = seed};
+    struct core_ports ports;
+
+    memory_reset(memory);
+    struct world *world = memory_allocate(memory, sizeof(*world));
+    world->memory = memory;
+    world->schedule = schedule;
+    world->now_nsec = WORLD_START_NSEC;
+    world->next_pid = 1000;
+    world->actors_max = actors_max;
+    world->actors = allocate(world, actors_max * sizeof(*world->actors));
+    world->pending_max = PENDING_FIRST;
+    world->pending = allocate(world, world->pending_max * sizeof(*world->pending));
+    world->reference.capacity = actors_max * 2;
+    world->reference.children =
+        allocate(world, world->reference.capacity * sizeof(*world->reference.children));
+    executor_ports(world, &ports);
+    if (core_new(&ports, &settings, &world->core) < 0)
+        exit(EXIT_FAILURE);
+    return world;
+}
+
+uint32_t world_add_actor(struct world *world, const struct child_declaration *declaration,
+                         const struct model *models, size_t n_models)
+{
+    if (world->n_actors == world->actors_max) {
+        fprintf(stderr, "proctor-sim: more children than this world has room for\n");
+        exit(EXIT_FAILURE);
+    }
+    world->actors[world->n_actors] =
+        (struct actor){.declaration = declaration, .models = models, .n_models = n_models};
+    return world->n_actors++;
+}
+
+struct actor *world_find(struct world *world, const char *id)
+{
+    for (uint32_t i = 0; i < world->n_actors; i++)
+        if (strcmp(world->actors[i].declaration->id, id) == 0)
+            return &world->actors[i];
+    return NULL;
+}
+
+/* ---- what is told ---------------------------------------------------------------------------- */
+
+void world_note(struct world *world, const struct record *record)
+{
+    struct record complete = *record;
+
+    if (!world->observe)
+        return;
+    complete.input = world->inputs;
+    complete.time_nsec = world->now_nsec - WORLD_START_NSEC;
+    complete.child = complete.child ? complete.child : "";
+    complete.text = complete.text ? complete.text : "";
+    world->observe(world->observe_userdata, &complete);
+}
+
+void world_fail(struct world *world, enum check check, const char *format, ...)
+{
+    va_list arguments;
+
+    if (world->verdict.check != CHECK_NONE)
+        return;
+    world->verdict.check = check;
+    world->verdict.input = world->inputs;
+    va_start(arguments, format);
+    vsnprintf(world->verdict.text, sizeof(world->verdict.text), format, arguments);
+    va_end(arguments);
+    world_note(world, &(struct record){.kind = RECORD_VERDICT,
+                                       .what = check_to_string(check),
+                                       .text = world->verdict.text});
+}
+
+static const char *const check_names[] = {
+    [CHECK_NONE] = "none",
+    [CHECK_ONE_ATTEMPT] = "one-attempt-per-child",
+    [CHECK_MONOTONE] = "generations-grow",
+    [CHECK_NO_LATE_START] = "no-start-after-shutdown",
+    [CHECK_STALE] = "stale-reports-change-nothing",
+    [CHECK_CANCEL_ONCE] = "cancel-and-abort-once",
+    [CHECK_HOLD] = "no-start-under-a-hold",
+    [CHECK_WINDOW] = "restart-window-exact",
+    [CHECK_OUTCOME] = "one-outcome-per-command",
+    [CHECK_SHUTDOWN_REPORT] = "shutdown-report-complete",
+    [CHECK_EVENTS] = "events-gap-free",
+    [CHECK_REQUIRES] = "requirements-ready-first",
+    [CHECK_SCOPE] = "strategy-scope-exact",
+    [CHECK_NOTHING_LEFT] = "nothing-left-after-shutdown",
+    [CHECK_TIMERS] = "timers-fire",
+    [CHECK_MEMORY] = "no-allocation",
+    [CHECK_LIVENESS] = "everybody-arrives",
+    [CHECK_REFERENCE] = "agrees-with-the-reference",
+    [CHECK_INVARIANT] = "core-invariant",
+    [CHECK_ENDLESS] = "ends",
+    [CHECK_EXPECTATION] = "expectation",
+};
+
+const char *check_to_string(enum check check)
+{
+    return check_names[check];
+}
+
+/* ---- the queue ------------------------------------------------------------------------------- */
+
+static struct pending *queue(struct world *world, uint64_t due_nsec)
+{
+    if (world->n_pending == world->pending_max) {
+        struct pending *larger = allocate(world, world->pending_max * 2 * sizeof(*larger));
+        memcpy(larger, world->pending, world->n_pending * sizeof(*larger));
+        memory_release(world->memory, world->pending);
+        world->pending = larger;
+        world->pending_max *= 2;
+    }
+    struct pending *pending = &world->pending[world->n_pending++];
+    *pending = (struct pending){.due_nsec = due_nsec, .order = ++world->next_order};
+    return pending;
+}
+
+void world_queue_turn(struct world *world, uint64_t due_nsec)
+{
+    queue(world, due_nsec)->kind = PENDING_TURN;
+}
+
+void world_queue_report(struct world *world, const struct report *report, uint64_t delay_nsec)
+{
+    struct pending *pending = queue(world, world->now_nsec + delay_nsec);
+
+    pending->kind = PENDING_REPORT;
+    pending->actor = report->actor;
+    pending->report = *report;
+}
+
+void world_queue_process(struct world *world, const struct pending *wanted, uint64_t delay_nsec)
+{
+    struct pending *pending = queue(world, world->now_nsec + delay_nsec);
+    uint64_t due = pending->due_nsec, order = pending->order;
+
+    *pending = *wanted;
+    pending->due_nsec = due;
+    pending->order = order;
+}
+
+/* ---- inputs ---------------------------------------------------------------------------------- */
+
+static void begin_input(struct world *world, enum input_kind kind, struct actor *actor)
+{
+    world->inputs++;
+    world->input = kind;
+    world->input_actor = actor;
+    world->reference.now = world->now_nsec / 1000;
+    world->reference.realtime =
+        WORLD_REALTIME_USEC + world->now_nsec / 1000 + (uint64_t)world->wall_offset_usec;
+    if (world->inputs > WORLD_INPUTS_MAX)
+        world_fail(world, CHECK_ENDLESS, "more than %ju inputs", (uintmax_t)WORLD_INPUTS_MAX);
+}
+
+static void note_report(struct world *world, const struct report *report)
+{
+    static const char *const words[] = {"spawned", "spawn-failed", "completed", "notify"};
+    char text[96] = "";
+    const struct notify_message *m = &report->message;
+
+    if (!world->observe)
+        return;
+    if (report->kind == INPUT_COMPLETED)
+        snprintf(text, sizeof(text), report->completion.by_signal ? "signal %d" : "exit code %d",
+                 report->completion.by_signal ? report->completion.signal
+                                              : report->completion.code);
+    else if (report->kind == INPUT_SPAWN_FAILED)
+        snprintf(text, sizeof(text), "%s", strerror(report->error));
+    else if (report->kind == INPUT_NOTIFY)
+        snprintf(text, sizeof(text), "%s%s%s%s%s%s%s%s", m->flags & NOTIFY_READY ? "READY=1 " : "",
+                 m->flags & NOTIFY_NOT_READY ? "READY=0 " : "",
+                 m->flags & NOTIFY_HEARTBEAT ? "WATCHDOG=1 " : "",
+                 m->flags & NOTIFY_EXTEND_TIMEOUT ? "EXTEND_TIMEOUT_USEC " : "",
+                 m->flags & NOTIFY_RELOADING ? "RELOADING=1 " : "",
+                 m->flags & NOTIFY_STOPPING ? "STOPPING=1 " : "",
+                 m->flags & NOTIFY_TRIGGER ? "WATCHDOG=trigger " : "",
+                 m->flags & NOTIFY_STATUS ? "STATUS" : "");
+    world_note(world, &(struct record){.kind = RECORD_INPUT,
+                                       .what = words[report->kind],
+                                       .child = world->actors[report->actor].declaration->id,
+                                       .has_attempt = true,
+                                       .generation = report->id.generation,
+                                       .attempt = report->id.attempt,
+                                       .text = text});
+}
+
+static void to_core(struct world *world, const struct report *report)
+{
+    switch (report->kind) {
+    case INPUT_SPAWNED:
+        core_spawned(world->core, report->id, report->pid);
+        return;
+    case INPUT_SPAWN_FAILED:
+        core_spawn_failed(world->core, report->id, report->error, strerror(report->error));
+        return;
+    case INPUT_COMPLETED:
+        core_completed(world->core, report->id, &report->completion);
+        return;
+    case INPUT_NOTIFY:
+        core_notify(world->core, report->id, &report->message);
+        return;
+    case INPUT_TIMER:
+    case INPUT_COMMAND:
+    case INPUT_SHUTDOWN:
+    case INPUT_HURRY:
+    case INPUT_DECLARE:
+    case INPUT_REDECLARE:
+        break;
+    }
+    abort();
+}
+
+static void to_reference(struct world *world, const struct report *report)
+{
+    struct reference *reference = &world->reference;
+    struct reference_child *child = world->actors[report->actor].reference;
+
+    if (!child || !child->here || world->actors[report->actor].serial != report->id.serial)
+        return; /* about a record that is not there any more */
+    switch (report->kind) {
+    case INPUT_SPAWNED:
+        reference_spawned(reference, child, report->id);
+        return;
+    case INPUT_SPAWN_FAILED:
+        reference_spawn_failed(reference, child, report->id);
+        return;
+    case INPUT_COMPLETED:
+        reference_completed(reference, child, report->id, &report->completion);
+        return;
+    case INPUT_NOTIFY:
+        reference_notify(reference, child, report->id, &report->message);
+        return;
+    case INPUT_TIMER:
+    case INPUT_COMMAND:
+    case INPUT_SHUTDOWN:
+    case INPUT_HURRY:
+    case INPUT_DECLARE:
+    case INPUT_REDECLARE:
+        break;
+    }
+    abort();
+}
+
+static void remember(struct world *world, const struct report *report)
+{
+    if (world->history)
+        world->history[world->n_history++ % WORLD_HISTORY] = *report;
+}
+
+void world_report(struct world *world, const struct report *report)
+{
+    struct checks_before before;
+
+    begin_input(world, report->kind, &world->actors[report->actor]);
+    note_report(world, report);
+    checks_before(world, report, &before);
+    world->in_core = true;
+    to_core(world, report);
+    world->in_core = false;
+    to_reference(world, report);
+    checks_after(world, &before);
+    remember(world, report);
+}
+
+void world_timer(struct world *world)
+{
+    struct checks_before before;
+
+    begin_input(world, INPUT_TIMER, NULL);
+    world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "timer"});
+    checks_before(world, NULL, &before);
+    world->timer_usec = 0;
+    world->in_core = true;
+    core_timer(world->core);
+    world->in_core = false;
+    reference_timer(&world->reference);
+    checks_after(world, &before);
+}
+
+static void note_command(struct world *world, const struct command *command)
+{
+    char text[160];
+
+    if (!world->observe)
+        return;
+    snprintf(text, sizeof(text), "%sby %.40s: %.80s", command->dry_run ? "dry run, " : "",
+             command->requester, command->reason);
+    world_note(world, &(struct record){.kind = RECORD_INPUT,
+                                       .what = command_verb_to_string(command->verb),
+                                       .child = command->child,
+                                       .text = text});
+}
+
+static void note_outcome(struct world *world, const struct command *command,
+                         const struct outcome *outcome, int error, const char *why)
+{
+    char text[200];
+
+    if (!world->observe)
+        return;
+    if (error < 0)
+        snprintf(text, sizeof(text), "refused: %.120s", why);
+    else
+        snprintf(text, sizeof(text), "%s%s%s, stop state %s%s%s",
+                 child_operation_to_string(outcome->operation_after),
+                 outcome->has_fence ? ", " : "",
+                 outcome->has_fence ? fence_decision_to_string(outcome->fence.decision) : "",
+                 stop_state_to_string(outcome->stop_state),
+                 outcome->cancel_delivered ? ", cancel delivered" : "",
+                 outcome->idempotent ? ", idempotent" : "");
+    world_note(world, &(struct record){.kind = RECORD_OUTCOME,
+                                       .what = command_verb_to_string(command->verb),
+                                       .child = command->child,
+                                       .has_attempt = error == 0,
+                                       .generation = outcome->generation,
+                                       .attempt = outcome->attempt,
+                                       .cause = error == 0 ? outcome->command_id : 0,
+                                       .text = text});
+}
+
+int world_command(struct world *world, const struct command *command, struct outcome *outcome,
+                  struct error *error)
+{
+    struct checks_before before;
+    struct outcome expected = {};
+
+    *outcome = (struct outcome){};
+    begin_input(world, INPUT_COMMAND, world_find(world, command->child));
+    note_command(world, command);
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    int r = core_command(world->core, command, outcome, error);
+    world->in_core = false;
+    int wanted = reference_command(&world->reference, command, &expected);
+    note_outcome(world, command, outcome, r, error->text);
+    if (r != wanted)
+        world_fail(world, CHECK_OUTCOME, "%s %s was answered with %d, it should have been %d",
+                   command_verb_to_string(command->verb), command->child, r, wanted);
+    checks_after(world, &before);
+    if (r == 0)
+        checks_outcome(world, command, outcome, &expected);
+    return r;
+}
+
+void world_shutdown(struct world *world, const char *requester, const char *reason)
+{
+    struct checks_before before;
+
+    begin_input(world, INPUT_SHUTDOWN, NULL);
+    world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "shutdown", .text = reason});
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    core_shutdown(world->core, requester, reason);
+    world->in_core = false;
+    reference_shutdown(&world->reference);
+    checks_after(world, &before);
+}
+
+void world_hurry(struct world *world)
+{
+    struct checks_before before;
+
+    begin_input(world, INPUT_HURRY, NULL);
+    world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "hurry"});
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    core_hurry(world->core, "signal", "a second signal");
+    world->in_core = false;
+    reference_hurry(&world->reference);
+    checks_after(world, &before);
+}
+
+/* ---- declarations ---------------------------------------------------------------------------- */
+
+static void add_reference(struct world *world, struct actor *actor)
+{
+    uint64_t *exits = allocate(world, (actor->declaration->burst + 1) * sizeof(*exits));
+
+    actor->reference = reference_declare(&world->reference, actor->declaration, exits);
+    if (!actor->reference) {
+        fprintf(stderr, "proctor-sim: more declarations than this world has room for\n");
+        exit(EXIT_FAILURE);
+    }
+}
+
+int world_declare(struct world *world, const uint32_t *actors, size_t count, struct error *error)
+{
+    struct child_declaration *declarations = allocate(world, (count + 1) * sizeof(*declarations));
+    struct declaration_problem problem = {};
+    struct checks_before before;
+
+    for (size_t i = 0; i < count; i++)
+        declarations[i] = *world->actors[actors[i]].declaration;
+    begin_input(world, INPUT_DECLARE, count == 1 ? &world->actors[actors[0]] : NULL);
+    world_note(world, &(struct record){.kind = RECORD_INPUT,
+                                       .what = "declare",
+                                       .child = count == 1 ? declarations[0].id : ""});
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    int r = core_declare(world->core, declarations, count, "operator", "declared", &problem);
+    world->in_core = false;
+    uint32_t first = world->reference.count;
+    for (size_t i = 0; r == 0 && i < count; i++)
+        add_reference(world, &world->actors[actors[i]]);
+    if (r == 0)
+        reference_declared(&world->reference, first);
+    *error = problem.error;
+    checks_after(world, &before);
+    memory_release(world->memory, declarations);
+    return r;
+}
+
+int world_redeclare(struct world *world, uint32_t number,
+                    const struct child_declaration *declaration, struct error *error)
+{
+    struct actor *actor = &world->actors[number];
+    struct declaration_problem problem = {};
+    struct checks_before before;
+
+    begin_input(world, INPUT_REDECLARE, actor);
+    world_note(world, &(struct record){
+                          .kind = RECORD_INPUT, .what = "redeclare", .child = declaration->id});
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    int r = core_redeclare(world->core, declaration, 1, "operator", "changed", &problem);
+    world->in_core = false;
+    if (r == 0) {
+        /* Until it takes effect the old window goes on, so there must be room for either. */
+        uint32_t old = actor->reference->declaration->burst;
+        uint32_t room = (old > declaration->burst ? old : declaration->burst) + 1;
+        uint64_t *exits = allocate(world, room * sizeof(*exits));
+        memcpy(exits, actor->reference->exits, actor->reference->used * sizeof(*exits));
+        actor->reference->exits = exits;
+        reference_redeclare(&world->reference, declaration);
+    }
+    *error = problem.error;
+    checks_after(world, &before);
+    return r;
+}
+
+/* ---- what happens next ----------------------------------------------------------------------- */
+
+static struct process *still_there(struct actor *actor, const struct pending *pending)
+{
+    struct process *process = world_process(actor, pending->attempt);
+    return process && process->state != PROCESS_GONE ? process : NULL;
+}
+
+static void turn(struct world *world)
+{
+    if (world->turn)
+        world->turn(world, world->turn_userdata);
+}
+
+static void happen(struct world *world, struct pending pending)
+{
+    struct actor *actor = &world->actors[pending.actor];
+    struct process *process;
+
+    switch (pending.kind) {
+    case PENDING_REPORT:
+        world_report(world, &pending.report);
+        return;
+    case PENDING_STEP:
+        process = still_there(actor, &pending);
+        if (process && process->state == PROCESS_ALIVE &&
+            process->wait_serial == pending.wait_serial)
+            executor_proceed(world, actor, process);
+        return;
+    case PENDING_BEAT:
+        process = still_there(actor, &pending);
+        if (process && process->state == PROCESS_ALIVE)
+            executor_beat(world, actor, process);
+        return;
+    case PENDING_END:
+        process = still_there(actor, &pending);
+        if (process)
+            executor_end(world, actor, process, pending.dies);
+        return;
+    case PENDING_TURN:
+        turn(world);
+        return;
+    }
+}
+
+static struct pending remove_pending(struct world *world, uint32_t i)
+{
+    struct pending pending = world->pending[i];
+
+    world->pending[i] = world->pending[--world->n_pending];
+    return pending;
+}
+
+#define TIES_MAX     64
+#define TIMER_CHOICE UINT32_MAX
+
+struct ties {
+    uint64_t due;
+    uint32_t choice[TIES_MAX]; /* index in pending, or TIMER_CHOICE */
+    uint64_t order[TIES_MAX];
+    uint32_t n;
+};
+
+static void add_tie(struct ties *ties, uint64_t due, uint64_t order, uint32_t choice)
+{
+    if (due < ties->due) {
+        ties->due = due;
+        ties->n = 0;
+    }
+    if (due > ties->due || ties->n == TIES_MAX)
+        return;
+    uint32_t at = ties->n++;
+    for (; at > 0 && ties->order[at - 1] > order; at--) {
+        ties->order[at] = ties->order[at - 1];
+        ties->choice[at] = ties->choice[at - 1];
+    }
+    ties->order[at] = order;
+    ties->choice[at] = choice;
+}
+
+static void find_ties(const struct world *world, struct ties *ties)
+{
+    ties->due = UINT64_MAX;
+    ties->n = 0;
+    for (uint32_t i = 0; i < world->n_pending; i++)
+        add_tie(ties, world->pending[i].due_nsec, world->pending[i].order, i);
+    if (world->timer_usec > 0)
+        add_tie(ties, world->timer_due_nsec, world->timer_order, TIMER_CHOICE);
+}
+
+/* Who is behind a choice, for the chooser that gives priorities to them. */
+static uint64_t key_of(const struct world *world, uint32_t choice)
+{
+    if (choice == TIMER_CHOICE)
+        return 1;
+    return 2 + world->pending[choice].kind + 16 * (uint64_t)world->pending[choice].actor;
+}
+
+bool world_step(struct world *world, uint64_t until_nsec)
+{
+    struct ties ties;
+    uint32_t picked = 0;
+
+    if (world->verdict.check != CHECK_NONE)
+        return false;
+    find_ties(world, &ties);
+    if (ties.n == 0 || ties.due > until_nsec)
+        return false;
+    if (ties.n > 1) {
+        uint64_t keys[TIES_MAX];
+        for (uint32_t i = 0; i < ties.n; i++)
+            keys[i] = key_of(world, ties.choice[i]);
+        picked = schedule_pick(world->schedule, keys, ties.n);
+    }
+    if (ties.due > world->now_nsec)
+        world->now_nsec = ties.due;
+    if (ties.choice[picked] == TIMER_CHOICE)
+        world_timer(world);
+    else
+        happen(world, remove_pending(world, ties.choice[picked]));
+    return world->verdict.check == CHECK_NONE;
+}
+
+uint32_t world_choices(const struct world *world)
+{
+    return world->n_pending + (world->timer_usec > 0);
+}
+
+/* Time stands still but for the timer: whatever is under way may come before or after anything. */
+void world_take(struct world *world, uint32_t i)
+{
+    if (i < world->n_pending) {
+        happen(world, remove_pending(world, i));
+        return;
+    }
+    if (world->timer_usec * 1000 > world->now_nsec)
+        world->now_nsec = world->timer_usec * 1000;
+    world_timer(world);
+}
+
+uint64_t world_hash(const struct world *world)
+{
+    return world->hash * UINT64_C(0x9E3779B97F4A7C15) ^ core_hash(world->core) ^ world->inputs;
+}

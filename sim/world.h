@@ -1,0 +1,262 @@
+/*
+ * World: what the core lives in while it is simulated. A virtual clock, a queue of what is to
+ * happen with a total order (time, then a tie that the schedule breaks), an executor with its own
+ * count of processes, and clients. The core is the daemon's, unchanged.
+ *
+ * A world is one block of memory (memory.h). world_step() lets the next thing happen; each input
+ * that goes into the core goes into the reference model too, and then every check is made. The
+ * first check that fails ends the run: world->verdict says which, when and why.
+ *
+ * Reading order: world.c (time and inputs), executor.c (ports and processes), checks.c.
+ */
+#pragma once
+
+#include "child.h"
+#include "core.h"
+#include "memory.h"
+#include "model.h"
+#include "record.h"
+#include "reference.h"
+#include "schedule.h"
+
+#include <setjmp.h>
+
+#define MSEC UINT64_C(1000000) /* nanoseconds */
+#define SEC  (1000 * MSEC)
+
+#define WORLD_START_NSEC    SEC
+#define WORLD_REALTIME_USEC UINT64_C(1700000000000000)
+#define WORLD_PROCESSES     4  /* attempts of a child that are remembered */
+#define WORLD_HISTORY       16 /* reports that can be said once more */
+#define WORLD_COUNTED_MAX   64
+#define WORLD_INPUTS_MAX    UINT64_C(5000000)
+#define WORLD_STATE_BITS    16
+
+enum check {
+    CHECK_NONE,
+    CHECK_ONE_ATTEMPT,     /* 1 */
+    CHECK_MONOTONE,        /* 2 */
+    CHECK_NO_LATE_START,   /* 3 */
+    CHECK_STALE,           /* 4 */
+    CHECK_CANCEL_ONCE,     /* 5 */
+    CHECK_HOLD,            /* 6 */
+    CHECK_WINDOW,          /* 7 */
+    CHECK_OUTCOME,         /* 8 */
+    CHECK_SHUTDOWN_REPORT, /* 9 */
+    CHECK_EVENTS,          /* 10 */
+    CHECK_REQUIRES,        /* 11 */
+    CHECK_SCOPE,           /* 12 */
+    CHECK_NOTHING_LEFT,    /* 15 */
+    CHECK_TIMERS,          /* 16 */
+    CHECK_MEMORY,          /* 17 */
+    CHECK_LIVENESS,
+    CHECK_REFERENCE,
+    CHECK_INVARIANT,   /* the core's own assertion */
+    CHECK_ENDLESS,     /* an input that is never handled to its end, or a run without end */
+    CHECK_EXPECTATION, /* what a scenario says */
+    CHECKS,
+};
+
+/* How often each fault strikes, per mille; 0: never. They end at until_nsec. */
+struct faults {
+    uint16_t delay;         /* a report comes later */
+    uint16_t duplicate;     /* a report comes twice */
+    uint16_t late_notify;   /* a message comes after its sender's exit */
+    uint16_t replay;        /* at a client's turn, an old report comes once more */
+    uint16_t spawn_failure; /* EAGAIN, ENOMEM or ENOENT */
+    uint16_t slow_spawn;
+    uint16_t exit_first; /* the exit is reported before the spawn result */
+    uint16_t lost_cancel;
+    uint16_t lost_abort;
+    uint16_t late_timer;
+    uint16_t wall_jump; /* at a client's turn */
+    uint64_t until_nsec;
+};
+
+enum process_state {
+    PROCESS_UNBORN,
+    PROCESS_ALIVE,
+    PROCESS_LEFTOVER, /* the main process is gone, another one is not */
+    PROCESS_GONE,
+};
+
+struct process {
+    enum process_state state;
+    struct attempt_id id;
+    uint32_t pid;
+    const struct model *model;
+    struct traits traits;
+    size_t next_step;
+    uint32_t wait_serial; /* a pending continuation with another number is void */
+    bool waits_for_cancel;
+    const char *waits_for; /* a name that the scenario fires */
+    unsigned cancels, aborts;
+    bool reported; /* its completion has been told */
+    struct completion completion;
+    uint64_t beat_usec;
+};
+
+/* What the checks know of a child, from events and calls alone. */
+struct ledger {
+    uint32_t serial; /* of the record that this is about */
+    bool held, removed;
+    bool born;
+    bool started, running, ready; /* of the active attempt, by its events */
+    bool fence_entered;
+    uint64_t generation, attempts;
+    const struct child_config *config;
+    uint64_t counted[WORLD_COUNTED_MAX]; /* monotonic times of counted exits */
+    uint32_t n_counted;
+};
+
+struct actor {
+    const struct child_declaration *declaration;
+    const struct model *models; /* one for each attempt; the last one for all later ones */
+    size_t n_models;
+    struct child *child; /* NULL: not declared, or removed */
+    uint32_t serial;
+    struct reference_child *reference;
+    struct process processes[WORLD_PROCESSES];
+    uint32_t starts;      /* of the present record */
+    uint32_t fail_spawns; /* so many of the next spawns fail, with fail_errno */
+    int fail_errno;
+    uint32_t lose_cancels, lose_aborts;
+    bool hold_reports; /* exits are reported when the scenario lets them */
+    struct ledger ledger;
+};
+
+enum input_kind {
+    INPUT_SPAWNED,
+    INPUT_SPAWN_FAILED,
+    INPUT_COMPLETED,
+    INPUT_NOTIFY,
+    INPUT_TIMER,
+    INPUT_COMMAND,
+    INPUT_SHUTDOWN,
+    INPUT_HURRY,
+    INPUT_DECLARE,
+    INPUT_REDECLARE,
+};
+
+struct report {
+    enum input_kind kind; /* one of the first four */
+    uint32_t actor;
+    struct attempt_id id;
+    uint32_t pid;
+    int error;
+    struct completion completion;
+    struct notify_message message;
+};
+
+enum pending_kind { PENDING_REPORT, PENDING_STEP, PENDING_BEAT, PENDING_END, PENDING_TURN };
+
+struct pending {
+    uint64_t due_nsec;
+    uint64_t order;
+    enum pending_kind kind;
+    uint32_t actor;
+    uint64_t attempt;     /* PENDING_STEP, _BEAT, _END */
+    uint32_t wait_serial; /* PENDING_STEP */
+    bool dies;            /* PENDING_END: of the main process, not of what it left */
+    struct report report;
+};
+
+struct verdict {
+    enum check check;
+    uint64_t input;
+    char text[256];
+};
+
+struct world {
+    struct memory *memory;
+    struct core *core;
+    struct schedule *schedule;
+    uint64_t now_nsec;
+    int64_t wall_offset_usec;
+    uint64_t timer_usec, timer_due_nsec, timer_order;
+    struct pending *pending;
+    uint32_t n_pending, pending_max;
+    uint64_t next_order;
+    struct actor *actors;
+    uint32_t n_actors, actors_max;
+    struct reference reference;
+    struct faults faults;
+    struct report *history; /* WORLD_HISTORY of them; NULL: nothing is remembered */
+    uint32_t n_history;
+    uint32_t next_pid;
+
+    uint64_t inputs;
+    uint64_t hash; /* of all events and calls so far */
+    enum input_kind input;
+    struct actor *input_actor; /* whom the present input is about, or NULL */
+    bool in_core;
+    uint64_t calls;       /* of the executor's ports */
+    uint64_t allocations; /* by the core */
+    uint64_t sequence, commands;
+    bool shutdown_begun, shutdown_completed;
+    uint64_t marks[2];     /* "sometimes": see world_mark() */
+    unsigned char *states; /* coverage: one bit for each state of a child seen; not in the block */
+    struct verdict verdict;
+
+    bool (*turn)(struct world *world, void *userdata); /* PENDING_TURN; false: it is over */
+    void *turn_userdata;
+    void (*observe)(void *userdata, const struct record *record);
+    void *observe_userdata;
+};
+
+/* Makes a world in the block, which is reset. actors_max bounds the records ever declared. */
+struct world *world_new(struct memory *memory, struct schedule *schedule, uint64_t seed,
+                        uint32_t actors_max);
+
+/* Adds somebody who can be declared; declaration and models stay the caller's, in the block or
+ * for longer than it. Returns the actor's number. */
+uint32_t world_add_actor(struct world *world, const struct child_declaration *declaration,
+                         const struct model *models, size_t n_models);
+struct actor *world_find(struct world *world, const char *id);
+
+/* Inputs. Each is handled whole, by the core, the reference model and the checks. */
+int world_declare(struct world *world, const uint32_t *actors, size_t count, struct error *error);
+int world_redeclare(struct world *world, uint32_t actor,
+                    const struct child_declaration *declaration, struct error *error);
+int world_command(struct world *world, const struct command *command, struct outcome *outcome,
+                  struct error *error);
+void world_shutdown(struct world *world, const char *requester, const char *reason);
+void world_hurry(struct world *world);
+void world_report(struct world *world, const struct report *report);
+void world_timer(struct world *world);
+
+/* Lets the next thing happen, if it is due by until_nsec. False: nothing is, or a check failed. */
+bool world_step(struct world *world, uint64_t until_nsec);
+
+/* Exploration: what could happen next, whatever its time; and lets number i of it happen. The last
+ * number is the timer where one is armed. */
+uint32_t world_choices(const struct world *world);
+void world_take(struct world *world, uint32_t i);
+
+/* Queues. delay_nsec from now. */
+void world_queue_turn(struct world *world, uint64_t due_nsec);
+void world_queue_report(struct world *world, const struct report *report, uint64_t delay_nsec);
+void world_queue_process(struct world *world, const struct pending *wanted, uint64_t delay_nsec);
+
+/* For scenarios: a process of a child that waits for this name goes on. False: nobody waits. */
+bool world_fire(struct world *world, const char *name);
+/* The main process of the active attempt ends now. False: there is none. */
+bool world_end_process(struct world *world, struct actor *actor, struct completion completion);
+void world_release_reports(struct world *world, struct actor *actor);
+unsigned world_processes(const struct actor *actor); /* alive, by the executor's count */
+struct process *world_process(struct actor *actor, uint64_t attempt);
+
+/* Says that a check failed; only the first one counts. */
+void world_fail(struct world *world, enum check check, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+void world_note(struct world *world, const struct record *record);
+uint64_t world_hash(const struct world *world);
+
+const char *check_to_string(enum check check);
+
+/* executor.c, for world.c: the ports, and what processes do when their time has come. */
+void executor_ports(struct world *world, struct core_ports *ports);
+void executor_proceed(struct world *world, struct actor *actor, struct process *process);
+void executor_beat(struct world *world, struct actor *actor, struct process *process);
+void executor_end(struct world *world, struct actor *actor, struct process *process, bool dies);
