@@ -632,8 +632,8 @@ static void check_arrival(struct world *world, struct actor *actor)
     const struct child *child = actor->child;
     bool removed;
 
-    if (hangs(actor))
-        return;
+    if (hangs(actor) || child->timers[TIMER_STOP].deadline_usec > 0)
+        return; /* it can not go, or its time to go is not over */
     if (child->operation != CHILD_ACTIVE && child->attempt.active)
         world_fail(world, CHECK_LIVENESS, "%s is %s and still has an attempt", child->id,
                    child_operation_to_string(child->operation));

@@ -815,10 +815,11 @@ static void resume(ref *r, kid *c, struct outcome *o)
         start_or_wait(r, c, false);
 }
 
-static void join(kid *c, struct outcome *o)
+static void join(ref *r, kid *c, struct outcome *o)
 {
     c->duplicates++;
     c->pending_by_resume = false;
+    insist(r, c);
     o->idempotent = true;
     o->fence = (struct fence_outcome){
         .decision = FENCE_ALREADY_PENDING,
@@ -874,7 +875,7 @@ static void restart(ref *r, kid *c, struct outcome *o)
     else if (c->operation != CHILD_ACTIVE)
         o->fence.decision = FENCE_REJECTED;
     else if (c->pending)
-        join(c, o);
+        join(r, c, o);
     else if (c->attempt.active)
         restart_behind_fence(r, c, o);
     else
@@ -932,6 +933,8 @@ int reference_command(ref *r, const struct command *command, struct outcome *o)
 {
     kid *c = reference_find(r, command->child);
 
+    if (strspn(command->reason, " \t\r\n\v\f") == strlen(command->reason))
+        return -EINVAL;
     if (!c)
         return -ENOENT;
     if (command->dry_run) {

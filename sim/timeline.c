@@ -1,5 +1,7 @@
 #include "timeline.h"
 
+#include "timeline_page.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

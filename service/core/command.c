@@ -124,6 +124,7 @@ static void join_pending(struct core *core, struct child *child, uint64_t id,
 
     pending->duplicates++;
     pending->by_resume = false; /* now somebody wants a restart: its deadline aborts */
+    child_insist(core, child);
     fence->decision = FENCE_ALREADY_PENDING;
     fence->has_old = true;
     fence->old_generation = pending->old_generation;
