@@ -3,7 +3,7 @@
 BUILD ?= build
 TIME ?= 60
 
-.PHONY: all deps build demo test bench check-format install clean
+.PHONY: all deps build demo test bench campaign sim check-format install clean
 
 all: build
 
@@ -24,6 +24,14 @@ test: build
 
 bench: build
 	@$(BUILD)/tests/bench $(BUILD)/service/proctord
+	@$(BUILD)/sim/proctor-sim bench
+
+campaign: build
+	@$(BUILD)/sim/proctor-sim campaign --time $(TIME)s
+
+# All that the simulator can prove: scenarios, small spaces, a campaign, the seeded bugs.
+sim: build
+	@sh tools/sim.sh $(BUILD) $(TIME)
 
 check-format: deps
 	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror

@@ -93,4 +93,11 @@ wait "$daemon" && code=0 || code=$?
 daemon=
 echo
 echo "proctord ended with exit code $code"
+
+echo; echo "== The same core under a virtual clock: races on purpose, and what they look like"
+PATH=$build/sim:$PATH
+show proctor-sim run "$examples/../tests/scenarios/field/w02-no-start-beside-a-live-one.yaml" --trace "$folder/run.trace"
+show proctor-sim campaign --time 2s --store "$folder"
+show proctor-sim timeline "$folder/run.trace" -o "$build/timeline.html"
+echo "open $build/timeline.html in a browser"
 exit "$code"

@@ -274,16 +274,11 @@ void checks_event(struct world *world, const struct event *event)
 static bool will_be_stale(const struct world *world, const struct report *report)
 {
     const struct actor *actor = &world->actors[report->actor];
-    const struct reference_child *child = actor->reference;
+    struct heard heard = world_heard(report);
 
-    if (!actor->child || actor->serial != report->id.serial || !child)
-        return false; /* about a record that is gone: there is nothing that it could change */
-    if (!child->attempt.active || child->attempt.generation != report->id.generation ||
-        child->attempt.number != report->id.attempt)
-        return true;
-    if (report->kind == INPUT_SPAWNED)
-        return child->attempt.spawned && !child->attempt.early;
-    return report->kind == INPUT_SPAWN_FAILED && child->attempt.spawned;
+    /* About a record that is gone there is nothing that it could change. */
+    return actor->child && actor->serial == report->id.serial && actor->reference &&
+           reference_is_stale(actor->reference, &heard);
 }
 
 void checks_before(struct world *world, const struct report *report, struct checks_before *before)
@@ -433,7 +428,7 @@ static void check_report(struct world *world)
     } while (0)
 
 static void agree_on_attempt(struct world *world, const char *name, const struct attempt *mine,
-                             const struct reference_attempt *its)
+                             const struct ref_attempt *its)
 {
     SAME("active", mine->active, its->active);
     if (!mine->active)
@@ -449,7 +444,7 @@ static void agree_on_attempt(struct world *world, const char *name, const struct
 }
 
 static void agree_on_restarts(struct world *world, const char *name, const struct child *mine,
-                              const struct reference_child *its)
+                              const struct ref_child *its)
 {
     SAME("fence phase", mine->fence_phase, its->fence);
     SAME("pending restart", mine->pending.active, its->pending);
@@ -470,9 +465,8 @@ static void agree_on_restarts(struct world *world, const char *name, const struc
     for (int t = 0; t < CHILD_TIMERS; t++) {
         static const char *const names[] = {"stop deadline", "start deadline", "start timeout",
                                             "heartbeat deadline", "window deadline"};
-        static const enum reference_timer same[] = {REFERENCE_STOP, REFERENCE_START,
-                                                    REFERENCE_START_TIMEOUT, REFERENCE_HEARTBEAT,
-                                                    REFERENCE_WINDOW};
+        static const enum ref_timer same[] = {REF_STOP, REF_START, REF_START_TIMEOUT, REF_HEARTBEAT,
+                                              REF_WINDOW};
         SAME(names[t], mine->timers[t].deadline_usec, its->deadline[same[t]]);
     }
 }
@@ -480,7 +474,7 @@ static void agree_on_restarts(struct world *world, const char *name, const struc
 static void agree(struct world *world, const struct actor *actor)
 {
     const struct child *mine = actor->child;
-    const struct reference_child *its = actor->reference;
+    const struct ref_child *its = actor->reference;
     const char *name = actor->declaration->id;
 
     SAME("declared", mine != NULL, its && its->here);

@@ -147,6 +147,7 @@ static struct entry *new_table(uint64_t size)
         perror("proctor-sim: explore");
         exit(EXIT_FAILURE);
     }
+    madvise(table, size * sizeof(*table), MADV_HUGEPAGE); /* it is read all over the place */
     return table;
 }
 

@@ -6,28 +6,31 @@
 
 #define MINUTE (UINT64_C(60) * 1000000)
 
-typedef struct reference ref;
-typedef struct reference_child kid;
-
-static void start_or_wait(ref *r, kid *c, bool automatic);
-static void settle(ref *r, kid *c, enum shutdown_result result);
+static void start_or_wait(struct ref *r, struct ref_child *c, bool automatic);
+static void settle(struct ref *r, struct ref_child *c, enum shutdown_result result);
 
 /* ---- deadlines ------------------------------------------------------------------------------- */
 
-static void arm(ref *r, kid *c, enum reference_timer timer, uint64_t deadline)
+static void arm(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t deadline)
 {
     c->deadline[timer] = deadline;
     c->order[timer] = ++r->next_order;
 }
 
-static void disarm(kid *c, enum reference_timer timer)
+static void disarm(struct ref_child *c, enum ref_timer timer)
 {
     c->deadline[timer] = 0;
 }
 
+static void stop_watching(struct ref_child *c)
+{
+    disarm(c, REF_START_TIMEOUT);
+    disarm(c, REF_HEARTBEAT);
+}
+
 /* ---- who depends on whom --------------------------------------------------------------------- */
 
-kid *reference_find(ref *r, const char *id)
+struct ref_child *reference_find(struct ref *r, const char *id)
 {
     for (uint32_t i = 0; i < r->count; i++)
         if (r->children[i].here && strcmp(r->children[i].id, id) == 0)
@@ -35,47 +38,54 @@ kid *reference_find(ref *r, const char *id)
     return NULL;
 }
 
-static bool is_ready(const kid *c)
+static bool is_ready(const struct ref_child *c)
 {
     return c && c->attempt.active && c->attempt.status == CHILD_READY;
 }
 
-static bool comes_up(const kid *c)
+static bool comes_up(const struct ref_child *c)
 {
     return c && (c->waits > 0 || (c->attempt.active && !c->attempt.cancelled &&
                                   c->readiness == READINESS_UNREPORTED));
 }
 
-static bool may_start(ref *r, const kid *c)
+static size_t dependencies(const struct ref_child *c)
 {
-    for (size_t i = 0; i < c->declaration->n_requires; i++)
-        if (!is_ready(reference_find(r, c->declaration->requires[i])))
+    return c->declaration->n_requires + c->declaration->n_after;
+}
+
+/* Those that it requires, then those that it only comes after. */
+static const char *dependency(const struct ref_child *c, size_t i)
+{
+    size_t n = c->declaration->n_requires;
+    return i < n ? c->declaration->requires[i] : c->declaration->after[i - n];
+}
+
+static bool may_start(struct ref *r, const struct ref_child *c)
+{
+    for (size_t i = 0; i < dependencies(c); i++) {
+        const struct ref_child *target = reference_find(r, dependency(c, i));
+        if (i < c->declaration->n_requires ? !is_ready(target) : comes_up(target))
             return false;
-    for (size_t i = 0; i < c->declaration->n_after; i++)
-        if (comes_up(reference_find(r, c->declaration->after[i])))
-            return false;
+    }
     return true;
 }
 
-static bool depends_on(const kid *c, const kid *target)
+static bool depends_on(const struct ref_child *c, const struct ref_child *target)
 {
-    for (size_t i = 0; i < c->declaration->n_requires; i++)
-        if (strcmp(c->declaration->requires[i], target -> id) == 0)
-            return true;
-    for (size_t i = 0; i < c->declaration->n_after; i++)
-        if (strcmp(c->declaration->after[i], target->id) == 0)
+    for (size_t i = 0; i < dependencies(c); i++)
+        if (strcmp(dependency(c, i), target->id) == 0)
             return true;
     return false;
 }
 
 /* ---- starting -------------------------------------------------------------------------------- */
 
-static void start(ref *r, kid *c)
+static void start(struct ref *r, struct ref_child *c)
 {
     const struct child_declaration *d = c->declaration;
-
     c->waits = 0;
-    disarm(c, REFERENCE_START);
+    disarm(c, REF_START);
     if (!d->has_process) {
         c->wanted = false;
         c->failure = FAILURE_SPAWN;
@@ -84,32 +94,31 @@ static void start(ref *r, kid *c)
     c->wanted = true;
     c->on_trial = c->on_trial || (c->gave_up && c->automatic);
     c->gave_up = false;
-    c->attempt = (struct reference_attempt){.active = true,
-                                            .status = CHILD_STARTING,
-                                            .generation = c->born ? c->generation + 1 : 0,
-                                            .number = ++c->attempts,
-                                            .started = r->now};
+    c->attempt = (struct ref_attempt){.active = true,
+                                      .status = CHILD_STARTING,
+                                      .generation = c->born ? c->generation + 1 : 0,
+                                      .number = ++c->attempts};
     c->stop_state = STOP_IDLE;
     c->readiness = READINESS_UNREPORTED;
     c->stale = false;
     c->heartbeat = c->heartbeat_realtime = 0;
     if (d->heartbeat_usec > 0 && d->heartbeat_required)
-        arm(r, c, REFERENCE_HEARTBEAT, r->now + d->stale_after_usec);
+        arm(r, c, REF_HEARTBEAT, r->now + d->stale_after_usec);
     if (d->start_timeout_usec > 0)
-        arm(r, c, REFERENCE_START_TIMEOUT, r->now + d->start_timeout_usec);
+        arm(r, c, REF_START_TIMEOUT, r->now + d->start_timeout_usec);
 }
 
-static void adopt(kid *c)
+static void adopt(struct ref_child *c)
 {
     if (!c->next)
         return;
     c->declaration = c->next;
     c->next = NULL;
     c->used = 0;
-    disarm(c, REFERENCE_WINDOW);
+    disarm(c, REF_WINDOW);
 }
 
-static void start_or_wait(ref *r, kid *c, bool automatic)
+static void start_or_wait(struct ref *r, struct ref_child *c, bool automatic)
 {
     c->automatic = automatic;
     adopt(c);
@@ -123,14 +132,13 @@ static void start_or_wait(ref *r, kid *c, bool automatic)
 }
 
 /* Whoever waits is looked at once, the one who waits longest first. */
-static void wake(ref *r)
+static void wake(struct ref *r)
 {
     uint64_t last = 0;
-
     for (;;) {
-        kid *next = NULL;
+        struct ref_child *next = NULL;
         for (uint32_t i = 0; i < r->count; i++) {
-            kid *c = &r->children[i];
+            struct ref_child *c = &r->children[i];
             if (c->here && c->waits > last && (!next || c->waits < next->waits))
                 next = c;
         }
@@ -144,47 +152,39 @@ static void wake(ref *r)
 
 /* ---- stopping -------------------------------------------------------------------------------- */
 
-static bool cancel(ref *r, kid *c)
+static bool cancel(struct ref *r, struct ref_child *c)
 {
     if (!c->attempt.active || c->attempt.cancelled || c->attempt.aborted)
         return false;
     c->attempt.cancelled = true;
     c->attempt.status = CHILD_CANCELLING;
     c->stop_state = STOP_CANCEL_DELIVERED;
-    disarm(c, REFERENCE_START_TIMEOUT);
-    disarm(c, REFERENCE_HEARTBEAT);
-    arm(r, c, REFERENCE_STOP, r->now + c->declaration->stop_timeout_usec);
+    stop_watching(c);
+    arm(r, c, REF_STOP, r->now + c->declaration->stop_timeout_usec);
     return true;
 }
 
-static void abort_attempt(ref *r, kid *c)
+static void abort_attempt(struct ref *r, struct ref_child *c)
 {
     if (!c->attempt.active || c->attempt.aborted)
         return;
     c->attempt.aborted = true;
-    disarm(c, REFERENCE_START_TIMEOUT);
-    disarm(c, REFERENCE_HEARTBEAT);
-    arm(r, c, REFERENCE_STOP, r->now + c->declaration->abort_timeout_usec);
+    stop_watching(c);
+    arm(r, c, REF_STOP, r->now + c->declaration->abort_timeout_usec);
     if (c->fence == FENCE_WAITING_FOR_OLD_STOP)
         c->fence = FENCE_ABORTING_OLD;
 }
 
-static void forget_pending(kid *c)
-{
-    c->pending = c->pending_by_resume = false;
-    c->pending_generation = c->pending_attempt = c->duplicates = 0;
-}
-
 /* A deadline runs for whoever is asked to go, also where an earlier one has passed. */
-static void insist(ref *r, kid *c)
+static void insist(struct ref *r, struct ref_child *c)
 {
-    if (c->attempt.active && c->deadline[REFERENCE_STOP] == 0)
-        arm(r, c, REFERENCE_STOP,
+    if (c->attempt.active && c->deadline[REF_STOP] == 0)
+        arm(r, c, REF_STOP,
             r->now + (c->attempt.aborted ? c->declaration->abort_timeout_usec
                                          : c->declaration->stop_timeout_usec));
 }
 
-static void enter_fence(ref *r, kid *c, bool by_resume)
+static void enter_fence(struct ref *r, struct ref_child *c, bool by_resume)
 {
     c->pending = true;
     c->pending_by_resume = by_resume;
@@ -199,19 +199,18 @@ static void enter_fence(ref *r, kid *c, bool by_resume)
         insist(r, c);
 }
 
-static void withdraw_starts(kid *c)
+static void withdraw_starts(struct ref_child *c)
 {
     if (c->pending && c->fence != FENCE_CLOSED)
         c->fence = FENCE_OPEN;
-    forget_pending(c);
-    disarm(c, REFERENCE_START);
+    c->pending = c->pending_by_resume = false;
+    disarm(c, REF_START);
     c->waits = 0;
 }
 
-static void stop_deadline(ref *r, kid *c)
+static void stop_deadline(struct ref *r, struct ref_child *c)
 {
     bool down = r->phase != SHUTDOWN_IDLE;
-
     c->stop_state = STOP_FAILED;
     if (c->attempt.aborted) {
         c->failure = FAILURE_WAIT_ABORT;
@@ -228,7 +227,7 @@ static void stop_deadline(ref *r, kid *c)
         r->phase = SHUTDOWN_ABORT_STRAGGLERS;
 }
 
-static void force_stop(ref *r, kid *c, enum exit_kind kind)
+static void force_stop(struct ref *r, struct ref_child *c, enum exit_kind kind)
 {
     if (c->attempt.cancelled || c->attempt.aborted)
         return;
@@ -238,15 +237,15 @@ static void force_stop(ref *r, kid *c, enum exit_kind kind)
 
 /* ---- shutdown -------------------------------------------------------------------------------- */
 
-static void cancel_those_nobody_needs(ref *r)
+static void cancel_those_nobody_needs(struct ref *r)
 {
     for (uint32_t i = r->count; i-- > 0;) {
-        kid *c = &r->children[i];
+        struct ref_child *c = &r->children[i];
         bool needed = false;
         if (!c->here || c->result != SHUTDOWN_PENDING)
             continue;
         for (uint32_t k = 0; k < r->count; k++) {
-            const kid *user = &r->children[k];
+            const struct ref_child *user = &r->children[k];
             if (user->here && user->result == SHUTDOWN_PENDING && depends_on(user, c))
                 needed = true;
         }
@@ -255,7 +254,7 @@ static void cancel_those_nobody_needs(ref *r)
     }
 }
 
-static void complete_when_all_are_gone(ref *r)
+static void complete_when_all_are_gone(struct ref *r)
 {
     for (uint32_t i = 0; i < r->count; i++)
         if (r->children[i].here && r->children[i].result == SHUTDOWN_PENDING)
@@ -263,21 +262,21 @@ static void complete_when_all_are_gone(ref *r)
     r->phase = SHUTDOWN_COMPLETED;
 }
 
-static void settle(ref *r, kid *c, enum shutdown_result result)
+static void settle(struct ref *r, struct ref_child *c, enum shutdown_result result)
 {
     c->result = result;
     cancel_those_nobody_needs(r);
     complete_when_all_are_gone(r);
 }
 
-static void shut_down(ref *r, bool by_policy)
+static void shut_down(struct ref *r, bool by_policy)
 {
     if (r->phase != SHUTDOWN_IDLE)
         return;
     r->next_command++;
     r->by_policy = by_policy;
     for (uint32_t i = 0; i < r->count; i++) {
-        kid *c = &r->children[i];
+        struct ref_child *c = &r->children[i];
         if (!c->here)
             continue;
         withdraw_starts(c);
@@ -289,13 +288,13 @@ static void shut_down(ref *r, bool by_policy)
     complete_when_all_are_gone(r);
 }
 
-void reference_shutdown(ref *r)
+void reference_shutdown(struct ref *r)
 {
     shut_down(r, false);
     wake(r);
 }
 
-void reference_hurry(ref *r)
+void reference_hurry(struct ref *r)
 {
     shut_down(r, false);
     if (r->phase < SHUTDOWN_ABORT_STRAGGLERS)
@@ -316,7 +315,7 @@ static bool listed(const struct exit_codes *codes, int code)
     return false;
 }
 
-static enum exit_kind kind_of(const kid *c, const struct completion *completion)
+static enum exit_kind kind_of(const struct ref_child *c, const struct completion *completion)
 {
     if (c->attempt.forced != EXIT_NONE)
         return c->attempt.forced;
@@ -331,10 +330,9 @@ static enum exit_kind kind_of(const kid *c, const struct completion *completion)
     return EXIT_FAILED;
 }
 
-static void prune(ref *r, kid *c)
+static void prune(struct ref *r, struct ref_child *c)
 {
     uint32_t kept = 0;
-
     for (uint32_t i = 0; i < c->used; i++)
         if (r->now - c->exits[i] <= c->declaration->interval_usec)
             c->exits[kept++] = c->exits[i];
@@ -342,7 +340,7 @@ static void prune(ref *r, kid *c)
 }
 
 /* At most burst + 1 exits are kept: more would not change anything. */
-static bool count_exit(ref *r, kid *c)
+static bool count_exit(struct ref *r, struct ref_child *c)
 {
     prune(r, c);
     if (c->used == c->declaration->burst + 1) {
@@ -350,14 +348,13 @@ static bool count_exit(ref *r, kid *c)
         c->used--;
     }
     c->exits[c->used++] = r->now;
-    arm(r, c, REFERENCE_WINDOW, c->exits[0] + c->declaration->interval_usec + 1);
+    arm(r, c, REF_WINDOW, c->exits[0] + c->declaration->interval_usec + 1);
     return c->used <= c->declaration->burst;
 }
 
 static uint64_t plain_backoff(const struct backoff_settings *b, uint64_t n)
 {
     unsigned __int128 delay = b->initial_usec;
-
     for (uint64_t i = 1; i < n && delay < b->max_usec; i++)
         delay = delay * b->factor_milli / 1000;
     return delay < b->max_usec ? (uint64_t)delay : b->max_usec;
@@ -367,7 +364,6 @@ static bool possible(const struct backoff_settings *b, uint64_t n, uint64_t prev
                      uint64_t drawn)
 {
     uint64_t delay = plain_backoff(b, n), low = delay, high = delay;
-
     if (b->jitter == JITTER_EQUAL) {
         uint64_t spread = delay * b->ratio_milli / 1000;
         low = delay - (spread < delay ? spread : delay);
@@ -382,10 +378,9 @@ static bool possible(const struct backoff_settings *b, uint64_t n, uint64_t prev
     return drawn >= low && drawn <= high;
 }
 
-static uint64_t next_backoff(ref *r, kid *c)
+static uint64_t next_backoff(struct ref *r, struct ref_child *c)
 {
     const struct backoff_settings *b = &c->declaration->backoff;
-
     c->backoff_n++;
     if (!c->drew || !possible(b, c->backoff_n, c->backoff_previous, c->drawn))
         snprintf(r->wrong, sizeof(r->wrong), "%.60s: a delay of %ju us is not possible for n = %ju",
@@ -394,20 +389,10 @@ static uint64_t next_backoff(ref *r, kid *c)
     return c->drawn;
 }
 
-static uint64_t cool_down(const kid *c)
-{
-    uint64_t delay = 5 * MINUTE;
-
-    for (uint32_t i = 0; i < c->cool_downs && delay < 60 * MINUTE; i++)
-        delay *= 2;
-    return delay < 60 * MINUTE ? delay : 60 * MINUTE;
-}
-
-static void give_up(ref *r, kid *c)
+static void give_up(struct ref *r, struct ref_child *c)
 {
     enum on_limit action = c->declaration->on_limit;
-    uint64_t delay = cool_down(c);
-
+    uint64_t delay = c->cool_downs < 4 ? (5 * MINUTE) << c->cool_downs : 60 * MINUTE;
     c->gave_up = true;
     if (action == ON_LIMIT_ESCALATE && c->declaration->criticality == CRITICALITY_OPTIONAL)
         action = ON_LIMIT_STOP;
@@ -416,7 +401,7 @@ static void give_up(ref *r, kid *c)
     } else if (action == ON_LIMIT_COOL_DOWN) {
         c->cool_downs++;
         c->automatic = true;
-        arm(r, c, REFERENCE_START, r->now + delay);
+        arm(r, c, REF_START, r->now + delay);
     } else if (action == ON_LIMIT_STOP) {
         c->wanted = false;
     } else {
@@ -424,12 +409,12 @@ static void give_up(ref *r, kid *c)
     }
 }
 
-static enum exit_decision by_policy(ref *r, kid *c, enum exit_kind kind, bool fatal)
+static enum exit_decision by_policy(struct ref *r, struct ref_child *c, enum exit_kind kind,
+                                    bool fatal)
 {
     bool counted = kind != EXIT_SUCCEEDED && kind != EXIT_CANCELLED;
     bool within = counted ? count_exit(r, c) : true;
     enum restart_policy policy = c->declaration->restart;
-
     if (fatal)
         return DECISION_GIVE_UP;
     if (policy == RESTART_TEMPORARY || (policy == RESTART_TRANSIENT && !counted))
@@ -439,7 +424,8 @@ static enum exit_decision by_policy(ref *r, kid *c, enum exit_kind kind, bool fa
     return DECISION_RESTART;
 }
 
-static enum exit_decision decide(ref *r, kid *c, enum exit_kind kind, bool fatal)
+static enum exit_decision decide(struct ref *r, struct ref_child *c, enum exit_kind kind,
+                                 bool fatal)
 {
     if (r->phase != SHUTDOWN_IDLE)
         return DECISION_SHUTDOWN;
@@ -452,11 +438,10 @@ static enum exit_decision decide(ref *r, kid *c, enum exit_kind kind, bool fatal
     return by_policy(r, c, kind, fatal);
 }
 
-static void end_attempt(kid *c)
+static void end_attempt(struct ref_child *c)
 {
-    disarm(c, REFERENCE_HEARTBEAT);
-    disarm(c, REFERENCE_START_TIMEOUT);
-    disarm(c, REFERENCE_STOP);
+    stop_watching(c);
+    disarm(c, REF_STOP);
     c->readiness = READINESS_UNREPORTED;
     c->stale = false;
     if (c->attempt.cancelled || c->attempt.aborted) {
@@ -469,7 +454,7 @@ static void end_attempt(kid *c)
     c->attempt.active = false;
 }
 
-static void gone_in_shutdown(ref *r, kid *c)
+static void gone_in_shutdown(struct ref *r, struct ref_child *c)
 {
     if (c->result != SHUTDOWN_PENDING)
         c->result = SHUTDOWN_LATE_REPORT;
@@ -477,54 +462,47 @@ static void gone_in_shutdown(ref *r, kid *c)
         settle(r, c, c->attempt.aborted ? SHUTDOWN_ABORTED : SHUTDOWN_GRACEFUL);
 }
 
-static void carry_out(ref *r, kid *c, enum exit_decision decision)
+static void back_off(struct ref *r, struct ref_child *c)
 {
-    switch (decision) {
-    case DECISION_RESTART: {
-        uint64_t delay = next_backoff(r, c);
-        c->automatic = true;
-        if (delay == 0)
-            start_or_wait(r, c, true);
-        else
-            arm(r, c, REFERENCE_START, r->now + delay);
-        return;
-    }
-    case DECISION_LEAVE:
+    uint64_t delay = next_backoff(r, c);
+    c->automatic = true;
+    if (delay == 0)
+        start_or_wait(r, c, true);
+    else
+        arm(r, c, REF_START, r->now + delay);
+}
+
+static void carry_out(struct ref *r, struct ref_child *c, enum exit_decision decision)
+{
+    if (decision == DECISION_RESTART) {
+        back_off(r, c);
+    } else if (decision == DECISION_LEAVE) {
         c->wanted = false;
-        return;
-    case DECISION_HOLD:
-        return;
-    case DECISION_FENCE_RELEASE:
+    } else if (decision == DECISION_FENCE_RELEASE) {
         c->fence = FENCE_READY_TO_START;
         start_or_wait(r, c, false);
-        return;
-    case DECISION_REMOVE:
+    } else if (decision == DECISION_REMOVE) {
         c->here = false;
-        return;
-    case DECISION_SHUTDOWN:
+    } else if (decision == DECISION_SHUTDOWN) {
         gone_in_shutdown(r, c);
-        return;
-    case DECISION_GIVE_UP:
+    } else if (decision == DECISION_GIVE_UP) {
         give_up(r, c);
-        return;
     }
 }
 
-static void forget_failures_after_health(ref *r, kid *c)
+static void forget_failures_after_health(struct ref *r, struct ref_child *c)
 {
     uint64_t since = c->attempt.ready_since;
-
     if (since == 0 || r->now - since < c->declaration->backoff.reset_after_usec)
         return;
     c->backoff_n = c->backoff_previous = c->cool_downs = 0;
     c->on_trial = false;
 }
 
-static void ended(ref *r, kid *c, const struct completion *completion)
+static void ended(struct ref *r, struct ref_child *c, const struct completion *completion)
 {
     enum exit_kind kind = kind_of(c, completion);
     bool fatal = kind == EXIT_FAILED && listed(&c->declaration->fatal_exit_codes, completion->code);
-
     forget_failures_after_health(r, c);
     enum exit_decision decision = decide(r, c, kind, fatal);
     c->exit = kind;
@@ -537,28 +515,19 @@ static void ended(ref *r, kid *c, const struct completion *completion)
 
 /* ---- reports --------------------------------------------------------------------------------- */
 
-static bool is_stale(kid *c, struct attempt_id id)
-{
-    bool stale = !c->attempt.active || c->attempt.generation != id.generation ||
-                 c->attempt.number != id.attempt;
-
-    c->stale_reports += stale;
-    return stale;
-}
-
-static void become_ready(ref *r, kid *c)
+static void become_ready(struct ref *r, struct ref_child *c)
 {
     if (c->readiness == READINESS_READY)
         return;
     c->readiness = READINESS_READY;
-    disarm(c, REFERENCE_START_TIMEOUT);
+    disarm(c, REF_START_TIMEOUT);
     if (c->attempt.status == CHILD_CANCELLING)
         return;
     c->attempt.ready_since = r->now;
     c->attempt.status = CHILD_READY;
 }
 
-static void spawned(ref *r, kid *c)
+static void spawned(struct ref *r, struct ref_child *c)
 {
     c->restart_count += c->born && c->automatic;
     c->attempt.spawned = c->born = true;
@@ -568,89 +537,49 @@ static void spawned(ref *r, kid *c)
         c->attempt.status = CHILD_RUNNING;
     if (c->fence == FENCE_READY_TO_START) {
         c->fence = FENCE_OPEN;
-        forget_pending(c);
+        c->pending = c->pending_by_resume = false;
     }
     if (c->declaration->readiness == READINESS_IMMEDIATE)
         become_ready(r, c);
 }
 
-bool reference_spawned(ref *r, kid *c, struct attempt_id id)
+static void spawn_failed(struct ref *r, struct ref_child *c)
 {
-    bool stale = is_stale(c, id);
-
-    if (!stale && c->attempt.spawned && !c->attempt.early) {
-        stale = true;
-        c->stale_reports++;
-    } else if (!stale && !c->attempt.spawned) {
-        spawned(r, c);
-    } else if (!stale) {
-        c->attempt.early = false;
+    if (c->fence == FENCE_READY_TO_START) { /* it was the target: the policy decides */
+        c->pending = c->pending_by_resume = false;
+        c->fence = FENCE_OPEN;
     }
-    wake(r);
-    return stale;
+    enum exit_decision decision = decide(r, c, EXIT_SPAWN_FAILED, false);
+    c->failure = FAILURE_SPAWN;
+    if (!c->born) {
+        c->exit = EXIT_SPAWN_FAILED;
+        c->exit_generation = 0;
+        c->exit_attempt = c->attempt.number;
+        c->decision = decision;
+    }
+    end_attempt(c);
+    carry_out(r, c, decision);
 }
 
-bool reference_spawn_failed(ref *r, kid *c, struct attempt_id id)
-{
-    bool stale = is_stale(c, id);
-
-    if (!stale && c->attempt.spawned) {
-        stale = true;
-        c->stale_reports++;
-    } else if (!stale) {
-        if (c->fence == FENCE_READY_TO_START) { /* it was the target: the policy decides */
-            forget_pending(c);
-            c->fence = FENCE_OPEN;
-        }
-        enum exit_decision decision = decide(r, c, EXIT_SPAWN_FAILED, false);
-        c->failure = FAILURE_SPAWN;
-        if (!c->born) {
-            c->exit = EXIT_SPAWN_FAILED;
-            c->exit_generation = 0;
-            c->exit_attempt = c->attempt.number;
-            c->decision = decision;
-        }
-        end_attempt(c);
-        carry_out(r, c, decision);
-    }
-    wake(r);
-    return stale;
-}
-
-bool reference_completed(ref *r, kid *c, struct attempt_id id, const struct completion *completion)
-{
-    bool stale = is_stale(c, id);
-
-    if (!stale) {
-        if (!c->attempt.spawned)
-            spawned(r, c);
-        ended(r, c, completion);
-    }
-    wake(r);
-    return stale;
-}
-
-static void beat(ref *r, kid *c)
+static void beat(struct ref *r, struct ref_child *c)
 {
     c->heartbeat = r->now;
     c->heartbeat_realtime = r->realtime;
     c->stale = false;
     if (c->declaration->heartbeat_usec > 0 && !c->attempt.cancelled && !c->attempt.aborted)
-        arm(r, c, REFERENCE_HEARTBEAT, r->now + c->declaration->stale_after_usec);
+        arm(r, c, REF_HEARTBEAT, r->now + c->declaration->stale_after_usec);
 }
 
-static void extend(ref *r, kid *c, uint64_t usec)
+static void extend(struct ref *r, struct ref_child *c, uint64_t usec)
 {
     uint64_t deadline = r->now + (usec < 24 * 60 * MINUTE ? usec : 24 * 60 * MINUTE);
-
-    if (c->deadline[REFERENCE_START_TIMEOUT] > 0 && deadline > c->deadline[REFERENCE_START_TIMEOUT])
-        arm(r, c, REFERENCE_START_TIMEOUT, deadline);
-    if (c->deadline[REFERENCE_STOP] > 0 && !c->attempt.aborted &&
-        deadline > c->deadline[REFERENCE_STOP])
-        arm(r, c, REFERENCE_STOP, deadline);
+    if (c->deadline[REF_START_TIMEOUT] > 0 && deadline > c->deadline[REF_START_TIMEOUT])
+        arm(r, c, REF_START_TIMEOUT, deadline);
+    if (c->deadline[REF_STOP] > 0 && !c->attempt.aborted && deadline > c->deadline[REF_STOP])
+        arm(r, c, REF_STOP, deadline);
 }
 
-static void listen(ref *r, kid *c, const struct notify_message *message)
+static void listen(struct ref *r, struct ref_child *c, const struct notify_message *message)
 {
     if (message->flags & NOTIFY_EXTEND_TIMEOUT)
         extend(r, c, message->extend_usec);
@@ -668,56 +597,74 @@ static void listen(ref *r, kid *c, const struct notify_message *message)
         force_stop(r, c, EXIT_UNHEALTHY);
 }
 
-bool reference_notify(ref *r, kid *c, struct attempt_id id, const struct notify_message *message)
+bool reference_is_stale(const struct ref_child *c, const struct heard *heard)
 {
-    bool stale = is_stale(c, id);
+    if (!c->attempt.active || c->attempt.generation != heard->id.generation ||
+        c->attempt.number != heard->id.attempt)
+        return true;
+    if (heard->kind == REPORT_SPAWNED)
+        return c->attempt.spawned && !c->attempt.early;
+    return heard->kind == REPORT_SPAWN_FAILED && c->attempt.spawned;
+}
 
-    if (!stale && !c->attempt.spawned) {
-        spawned(r, c); /* who speaks has been started */
+/* Whoever speaks, or ends, has been started. */
+static void hear(struct ref *r, struct ref_child *c, const struct heard *heard)
+{
+    if (heard->kind == REPORT_SPAWN_FAILED) {
+        spawn_failed(r, c);
+        return;
+    }
+    if (!c->attempt.spawned) {
+        spawned(r, c);
         c->attempt.early = true;
     }
-    if (!stale)
-        listen(r, c, message);
+    if (heard->kind == REPORT_SPAWNED)
+        c->attempt.early = false;
+    else if (heard->kind == REPORT_EXIT)
+        ended(r, c, heard->completion);
+    else
+        listen(r, c, heard->message);
+}
+
+void reference_hear(struct ref *r, struct ref_child *c, const struct heard *heard)
+{
+    if (reference_is_stale(c, heard))
+        c->stale_reports++;
+    else
+        hear(r, c, heard);
     wake(r);
-    return stale;
 }
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
-static void fire(ref *r, kid *c, enum reference_timer timer)
+static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
 {
-    switch (timer) {
-    case REFERENCE_STOP:
+    if (timer == REF_STOP) {
         stop_deadline(r, c);
-        return;
-    case REFERENCE_START:
+    } else if (timer == REF_START) {
         start_or_wait(r, c, c->automatic);
-        return;
-    case REFERENCE_START_TIMEOUT:
+    } else if (timer == REF_START_TIMEOUT) {
         force_stop(r, c, EXIT_TIMED_OUT);
-        return;
-    case REFERENCE_HEARTBEAT:
+    } else if (timer == REF_HEARTBEAT) {
         c->stale = true;
         if (c->declaration->on_stale == ON_STALE_RESTART)
             force_stop(r, c, EXIT_UNHEALTHY);
-        return;
-    case REFERENCE_WINDOW:
+    } else {
         prune(r, c);
         if (c->used > 0)
-            arm(r, c, REFERENCE_WINDOW, c->exits[0] + c->declaration->interval_usec + 1);
-        return;
+            arm(r, c, REF_WINDOW, c->exits[0] + c->declaration->interval_usec + 1);
     }
 }
 
 /* All deadlines that have passed, the earliest first, then in the order in which they were set. */
-void reference_timer(ref *r)
+void reference_timer(struct ref *r)
 {
     for (;;) {
-        kid *who = NULL;
+        struct ref_child *who = NULL;
         int which = 0;
         for (uint32_t i = 0; i < r->count; i++)
-            for (int t = 0; t < REFERENCE_TIMERS; t++) {
-                kid *c = &r->children[i];
+            for (int t = 0; t < REF_TIMERS; t++) {
+                struct ref_child *c = &r->children[i];
                 if (!c->here || c->deadline[t] == 0 || c->deadline[t] > r->now)
                     continue;
                 if (!who || c->deadline[t] < who->deadline[which] ||
@@ -729,23 +676,24 @@ void reference_timer(ref *r)
         if (!who)
             return;
         who->deadline[which] = 0;
-        fire(r, who, (enum reference_timer)which);
+        fire(r, who, (enum ref_timer)which);
         wake(r);
     }
 }
 
 /* ---- declarations ---------------------------------------------------------------------------- */
 
-kid *reference_declare(ref *r, const struct child_declaration *d, uint64_t *exits)
+struct ref_child *reference_declare(struct ref *r, const struct child_declaration *d,
+                                    uint64_t *exits)
 {
     if (r->count == r->capacity)
         return NULL;
-    kid *c = &r->children[r->count++];
-    *c = (kid){.declaration = d, .id = d->id, .here = true, .exits = exits};
+    struct ref_child *c = &r->children[r->count++];
+    *c = (struct ref_child){.declaration = d, .id = d->id, .here = true, .exits = exits};
     return c;
 }
 
-void reference_declared(ref *r, uint32_t first)
+void reference_declared(struct ref *r, uint32_t first)
 {
     r->next_command++;
     for (uint32_t i = first; i < r->count; i++)
@@ -757,10 +705,9 @@ void reference_declared(ref *r, uint32_t first)
     wake(r);
 }
 
-void reference_redeclare(ref *r, const struct child_declaration *d)
+void reference_redeclare(struct ref *r, const struct child_declaration *d)
 {
-    kid *c = reference_find(r, d->id);
-
+    struct ref_child *c = reference_find(r, d->id);
     r->next_command++;
     c->next = d;
     if (!c->attempt.active)
@@ -770,7 +717,7 @@ void reference_redeclare(ref *r, const struct child_declaration *d)
     wake(r);
 }
 
-void reference_drew(kid *c, uint64_t delay)
+void reference_drew(struct ref_child *c, uint64_t delay)
 {
     c->drew = true;
     c->drawn = delay;
@@ -778,12 +725,12 @@ void reference_drew(kid *c, uint64_t delay)
 
 /* ---- commands -------------------------------------------------------------------------------- */
 
-static void stop_command(ref *r, kid *c, enum child_operation target, struct outcome *o)
+static void stop_command(struct ref *r, struct ref_child *c, enum child_operation target,
+                         struct outcome *o)
 {
     if (c->operation > target)
         target = c->operation; /* active, paused, quarantined, removed: the stronger one stays */
     bool same = c->operation == target;
-
     c->operation = target;
     withdraw_starts(c);
     o->cancel_delivered = cancel(r, c);
@@ -792,10 +739,9 @@ static void stop_command(ref *r, kid *c, enum child_operation target, struct out
     o->idempotent = same && !o->cancel_delivered;
 }
 
-static void resume(ref *r, kid *c, struct outcome *o)
+static void resume(struct ref *r, struct ref_child *c, struct outcome *o)
 {
     enum child_operation before = c->operation;
-
     o->idempotent = before == CHILD_ACTIVE;
     if (before == CHILD_ACTIVE)
         return;
@@ -805,7 +751,7 @@ static void resume(ref *r, kid *c, struct outcome *o)
         c->cool_downs = 0;
         c->backoff_n = c->backoff_previous = 0;
         c->used = 0;
-        disarm(c, REFERENCE_WINDOW);
+        disarm(c, REF_WINDOW);
     }
     if (r->phase != SHUTDOWN_IDLE || !c->wanted)
         return;
@@ -815,49 +761,44 @@ static void resume(ref *r, kid *c, struct outcome *o)
         start_or_wait(r, c, false);
 }
 
-static void join(ref *r, kid *c, struct outcome *o)
+static void tell_fence(const struct ref_child *c, struct outcome *o, enum fence_decision decision)
 {
-    c->duplicates++;
-    c->pending_by_resume = false;
-    insist(r, c);
-    o->idempotent = true;
     o->fence = (struct fence_outcome){
-        .decision = FENCE_ALREADY_PENDING,
+        .decision = decision,
         .has_old = true,
         .old_generation = c->pending_generation,
         .old_attempt = c->pending_attempt,
         .has_target = true,
         .target_generation = c->pending_generation + 1,
+        .cancel_delivered = o->cancel_delivered,
         .abort_requested = c->attempt.active && c->attempt.aborted,
         .duplicate_request_count = c->duplicates,
     };
 }
 
-static void restart_behind_fence(ref *r, kid *c, struct outcome *o)
+static void join(struct ref *r, struct ref_child *c, struct outcome *o)
 {
-    bool cancelled_before = c->attempt.cancelled || c->attempt.aborted;
-
-    enter_fence(r, c, false);
-    o->cancel_delivered = !cancelled_before;
-    o->fence = (struct fence_outcome){
-        .decision = FENCE_QUEUED_AFTER_STOP,
-        .has_old = true,
-        .old_generation = c->attempt.generation,
-        .old_attempt = c->attempt.number,
-        .has_target = true,
-        .target_generation = c->attempt.generation + 1,
-        .cancel_delivered = o->cancel_delivered,
-        .abort_requested = c->attempt.aborted,
-    };
+    c->duplicates++;
+    c->pending_by_resume = false;
+    insist(r, c);
+    o->idempotent = true;
+    tell_fence(c, o, FENCE_ALREADY_PENDING);
 }
 
-static void restart_at_once(ref *r, kid *c, struct outcome *o)
+static void restart_behind_fence(struct ref *r, struct ref_child *c, struct outcome *o)
+{
+    o->cancel_delivered = !c->attempt.cancelled && !c->attempt.aborted;
+    enter_fence(r, c, false);
+    tell_fence(c, o, FENCE_QUEUED_AFTER_STOP);
+}
+
+static void restart_at_once(struct ref *r, struct ref_child *c, struct outcome *o)
 {
     if (!may_start(r, c)) {
         o->fence.decision = FENCE_REJECTED;
         return;
     }
-    disarm(c, REFERENCE_START);
+    disarm(c, REF_START);
     c->waits = 0;
     c->gave_up = c->on_trial = false;
     c->backoff_n = c->backoff_previous = 0;
@@ -867,7 +808,7 @@ static void restart_at_once(ref *r, kid *c, struct outcome *o)
     start_or_wait(r, c, false);
 }
 
-static void restart(ref *r, kid *c, struct outcome *o)
+static void restart(struct ref *r, struct ref_child *c, struct outcome *o)
 {
     o->has_fence = true;
     if (r->phase != SHUTDOWN_IDLE)
@@ -882,34 +823,28 @@ static void restart(ref *r, kid *c, struct outcome *o)
         restart_at_once(r, c, o);
 }
 
-static int obey(ref *r, kid *c, const struct command *command, struct outcome *o)
+static int obey(struct ref *r, struct ref_child *c, const struct command *command,
+                struct outcome *o)
 {
-    switch (command->verb) {
-    case COMMAND_PAUSE:
-        stop_command(r, c, CHILD_PAUSED, o);
-        return 0;
-    case COMMAND_QUARANTINE:
-        stop_command(r, c, CHILD_QUARANTINED, o);
-        return 0;
-    case COMMAND_REMOVE:
-        stop_command(r, c, CHILD_REMOVED, o);
-        return 0;
-    case COMMAND_RESUME:
-        if (c->operation == CHILD_REMOVED)
-            return -ENOENT;
-        resume(r, c, o);
-        return 0;
-    case COMMAND_RESTART:
-        restart(r, c, o);
-        return 0;
-    case COMMAND_RELOAD:
-    case COMMAND_KILL:
+    enum command_verb verb = command->verb;
+    if (verb == COMMAND_RELOAD || verb == COMMAND_KILL)
         return c->attempt.active && c->attempt.spawned ? 0 : -ESRCH;
-    }
-    __builtin_unreachable();
+    if (verb == COMMAND_RESUME && c->operation == CHILD_REMOVED)
+        return -ENOENT;
+    if (verb == COMMAND_RESUME)
+        resume(r, c, o);
+    else if (verb == COMMAND_RESTART)
+        restart(r, c, o);
+    else
+        stop_command(r, c,
+                     verb == COMMAND_PAUSE        ? CHILD_PAUSED
+                     : verb == COMMAND_QUARANTINE ? CHILD_QUARANTINED
+                                                  : CHILD_REMOVED,
+                     o);
+    return 0;
 }
 
-static int run(ref *r, kid *c, const struct command *command, struct outcome *o)
+static int run(struct ref *r, struct ref_child *c, const struct command *command, struct outcome *o)
 {
     *o = (struct outcome){
         .command_id = ++r->next_command,
@@ -929,17 +864,16 @@ static int run(ref *r, kid *c, const struct command *command, struct outcome *o)
     return error;
 }
 
-int reference_command(ref *r, const struct command *command, struct outcome *o)
+int reference_command(struct ref *r, const struct command *command, struct outcome *o)
 {
-    kid *c = reference_find(r, command->child);
-
+    struct ref_child *c = reference_find(r, command->child);
     if (strspn(command->reason, " \t\r\n\v\f") == strlen(command->reason))
         return -EINVAL;
     if (!c)
         return -ENOENT;
     if (command->dry_run) {
-        kid saved = *c;
-        ref counters = *r;
+        struct ref_child saved = *c;
+        struct ref counters = *r;
         int error = run(r, c, command, o);
         *c = saved;
         *r = counters;

@@ -3,32 +3,32 @@
  * core. After each input both must show the same.
  *
  * It knows the vocabulary and the shapes of messages from the core's headers, and calls none of the
- * core's functions. Lists are walked, names are compared, nothing is cached. The one thing that it
- * can not know is what the core's generator draws for a backoff: it is told (reference_drew()) and
- * checks that the draw was a possible one.
+ * core's functions. Lists are walked, names are compared, nothing is cached; it stays under 800
+ * lines of code. The one thing that it can not know is what the core's generator draws for a
+ * backoff: it is told (reference_drew()) and checks that the draw was a possible one.
  */
 #pragma once
 
 #include "core.h"
 
-#define REFERENCE_TIMERS 5 /* stop, start, start timeout, heartbeat, window */
+#define REF_TIMERS 5 /* stop, start, start timeout, heartbeat, window */
 
-enum reference_timer {
-    REFERENCE_STOP,
-    REFERENCE_START,
-    REFERENCE_START_TIMEOUT,
-    REFERENCE_HEARTBEAT,
-    REFERENCE_WINDOW,
+enum ref_timer {
+    REF_STOP,
+    REF_START,
+    REF_START_TIMEOUT,
+    REF_HEARTBEAT,
+    REF_WINDOW,
 };
 
-struct reference_attempt {
+struct ref_attempt {
     bool active, spawned, early, cancelled, aborted; /* early: heard of before its spawn result */
     enum exit_kind forced;
     enum child_status status;
-    uint64_t generation, number, started, ready_since;
+    uint64_t generation, number, ready_since;
 };
 
-struct reference_child {
+struct ref_child {
     const struct child_declaration *declaration, *next; /* the caller's */
     const char *id;
     bool here;
@@ -36,7 +36,7 @@ struct reference_child {
     bool wanted, born, gave_up, on_trial, automatic;
     uint32_t cool_downs;
     uint64_t generation, attempts, restart_count;
-    struct reference_attempt attempt;
+    struct ref_attempt attempt;
     enum stop_state stop_state;
     enum failure_phase failure;
     enum fence_phase fence;
@@ -56,11 +56,11 @@ struct reference_child {
     enum shutdown_result result;
     bool drew;
     uint64_t drawn;
-    uint64_t deadline[REFERENCE_TIMERS], order[REFERENCE_TIMERS];
+    uint64_t deadline[REF_TIMERS], order[REF_TIMERS];
 };
 
-struct reference {
-    struct reference_child *children; /* in the order of declaration, with room for capacity */
+struct ref {
+    struct ref_child *children; /* in the order of declaration, with room for capacity */
     uint32_t count, capacity;
     uint64_t now, realtime; /* set by the caller before each input */
     uint64_t next_order, next_wait, next_command;
@@ -70,26 +70,30 @@ struct reference {
 };
 
 /* exits has room for burst + 1 times. Returns NULL when there is no room. */
-struct reference_child *reference_declare(struct reference *r, const struct child_declaration *d,
-                                          uint64_t *exits);
-void reference_declared(struct reference *r, uint32_t first);
-void reference_redeclare(struct reference *r, const struct child_declaration *d);
-struct reference_child *reference_find(struct reference *r, const char *id);
+struct ref_child *reference_declare(struct ref *r, const struct child_declaration *d,
+                                    uint64_t *exits);
+void reference_declared(struct ref *r, uint32_t first);
+void reference_redeclare(struct ref *r, const struct child_declaration *d);
+struct ref_child *reference_find(struct ref *r, const char *id);
 
 /* What the core drew for this child's next delay, told before the input is. */
-void reference_drew(struct reference_child *c, uint64_t delay);
+void reference_drew(struct ref_child *c, uint64_t delay);
 
 /* Returns 0 with what the outcome has to say, or the error that the command has to get. */
-int reference_command(struct reference *r, const struct command *command, struct outcome *o);
-void reference_shutdown(struct reference *r);
-void reference_hurry(struct reference *r);
+int reference_command(struct ref *r, const struct command *command, struct outcome *o);
+void reference_shutdown(struct ref *r);
+void reference_hurry(struct ref *r);
 
-/* Reports about a child; `mine` says that the report is about this record and not about a removed
- * one of the same name. Each returns true where the report is a stale one. */
-bool reference_spawned(struct reference *r, struct reference_child *c, struct attempt_id id);
-bool reference_spawn_failed(struct reference *r, struct reference_child *c, struct attempt_id id);
-bool reference_completed(struct reference *r, struct reference_child *c, struct attempt_id id,
-                         const struct completion *completion);
-bool reference_notify(struct reference *r, struct reference_child *c, struct attempt_id id,
-                      const struct notify_message *message);
-void reference_timer(struct reference *r);
+/* What is heard of an attempt: completion for an exit, message for what it said. */
+struct heard {
+    enum report_kind kind;
+    struct attempt_id id;
+    const struct completion *completion;
+    const struct notify_message *message;
+};
+
+void reference_hear(struct ref *r, struct ref_child *c, const struct heard *heard);
+
+/* Whether it would be about an attempt that is not there any more, or was told before. */
+bool reference_is_stale(const struct ref_child *c, const struct heard *heard);
+void reference_timer(struct ref *r);

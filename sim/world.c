@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PENDING_FIRST 16
+#define PENDING_FIRST 8
 
 static void *allocate(struct world *world, size_t size)
 {
@@ -239,35 +239,26 @@ static void to_core(struct world *world, const struct report *report)
     abort();
 }
 
+struct heard world_heard(const struct report *report)
+{
+    static const enum report_kind kinds[] = {[INPUT_SPAWNED] = REPORT_SPAWNED,
+                                             [INPUT_SPAWN_FAILED] = REPORT_SPAWN_FAILED,
+                                             [INPUT_COMPLETED] = REPORT_EXIT,
+                                             [INPUT_NOTIFY] = REPORT_STATUS};
+    return (struct heard){.kind = kinds[report->kind],
+                          .id = report->id,
+                          .completion = &report->completion,
+                          .message = &report->message};
+}
+
 static void to_reference(struct world *world, const struct report *report)
 {
-    struct reference *reference = &world->reference;
-    struct reference_child *child = world->actors[report->actor].reference;
+    struct ref_child *child = world->actors[report->actor].reference;
+    struct heard heard = world_heard(report);
 
-    if (!child || !child->here || world->actors[report->actor].serial != report->id.serial)
-        return; /* about a record that is not there any more */
-    switch (report->kind) {
-    case INPUT_SPAWNED:
-        reference_spawned(reference, child, report->id);
-        return;
-    case INPUT_SPAWN_FAILED:
-        reference_spawn_failed(reference, child, report->id);
-        return;
-    case INPUT_COMPLETED:
-        reference_completed(reference, child, report->id, &report->completion);
-        return;
-    case INPUT_NOTIFY:
-        reference_notify(reference, child, report->id, &report->message);
-        return;
-    case INPUT_TIMER:
-    case INPUT_COMMAND:
-    case INPUT_SHUTDOWN:
-    case INPUT_HURRY:
-    case INPUT_DECLARE:
-    case INPUT_REDECLARE:
-        break;
-    }
-    abort();
+    if (child && child->here && world->actors[report->actor].serial == report->id.serial)
+        reference_hear(&world->reference, child,
+                       &heard); /* else the record is not there any more */
 }
 
 static void remember(struct world *world, const struct report *report)

@@ -115,7 +115,7 @@ struct actor {
     size_t n_models;
     struct child *child; /* NULL: not declared, or removed */
     uint32_t serial;
-    struct reference_child *reference;
+    struct ref_child *reference;
     struct process processes[WORLD_PROCESSES];
     uint32_t starts;      /* of the present record */
     uint32_t fail_spawns; /* so many of the next spawns fail, with fail_errno */
@@ -179,7 +179,7 @@ struct world {
     uint64_t next_order;
     struct actor *actors;
     uint32_t n_actors, actors_max;
-    struct reference reference;
+    struct ref reference;
     struct faults faults;
     struct report *history; /* WORLD_HISTORY of them; NULL: nothing is remembered */
     uint32_t n_history;
@@ -223,6 +223,7 @@ int world_command(struct world *world, const struct command *command, struct out
 void world_shutdown(struct world *world, const char *requester, const char *reason);
 void world_hurry(struct world *world);
 void world_report(struct world *world, const struct report *report);
+struct heard world_heard(const struct report *report); /* in the reference model's terms */
 void world_timer(struct world *world);
 
 /* Lets the next thing happen, if it is due by until_nsec. False: nothing is, or a check failed. */

@@ -5,7 +5,7 @@
 #include "private.h"
 #include "text.h"
 
-#define INDEX_MIN 64
+#define INDEX_MIN 16
 
 /* ---- memory --------------------------------------------------------------------------------- */
 

@@ -105,4 +105,12 @@ check "a damaged checkpoint is refused"
 "$sim" explore "$source/tests/scenarios/explore/one-child.yaml" --depth 3 >out 2>&1
 [ $? -eq 1 ] && grep -q 'NOT exhausted' out
 check "an exploration that reached its bound says so"
+missing=
+for file in "$source"/tests/scenarios/*/*.yaml; do
+    grep -q "($(basename "$(dirname "$file")")/$(basename "$file"))" "$source/tests/scenarios/README.md" ||
+        missing="$missing $(basename "$file")"
+done
+echo "not in tests/scenarios/README.md:$missing" >out
+[ -z "$missing" ]
+check "every scenario stands on the map"
 echo "1..$n"
