@@ -139,7 +139,8 @@ static struct scenario_actor *new_actor(struct reader *reader, struct subject *s
         struct scenario_actor *larger = arena_allocate(reader->arena, max * sizeof(*larger));
         if (!larger)
             return NULL;
-        memcpy(larger, scenario->actors, scenario->n_actors * sizeof(*larger));
+        if (scenario->n_actors > 0)
+            memcpy(larger, scenario->actors, scenario->n_actors * sizeof(*larger));
         scenario->actors = larger;
         scenario->actors_max = max;
     }
