@@ -21,7 +21,8 @@ static uint32_t number_of(const struct world *world, const struct actor *actor)
 
 static bool strikes(struct world *world, uint16_t per_mille)
 {
-    return world->now_nsec < world->faults.until_nsec &&
+    return world->now_nsec >= world->faults.from_nsec &&
+           world->now_nsec < world->faults.until_nsec &&
            schedule_strikes(world->schedule, per_mille);
 }
 

@@ -687,6 +687,11 @@ FAULT(lost_cancel)
 FAULT(lost_abort)
 FAULT(late_timer)
 
+static int read_from(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return reader_duration(reader, node, &((struct subject *)target)->faults_from_usec);
+}
+
 static int read_until(struct reader *reader, yaml_node_t *node, void *target)
 {
     return reader_duration(reader, node, &((struct subject *)target)->faults_until_usec);
@@ -703,6 +708,7 @@ static int read_faults(struct reader *reader, yaml_node_t *node, void *target)
                                       {"lost_cancel", read_fault_lost_cancel},
                                       {"lost_abort", read_fault_lost_abort},
                                       {"late_timer", read_fault_late_timer},
+                                      {"from", read_from},
                                       {"until", read_until},
                                       {}};
     return reader_mapping(reader, node, keys, target);

@@ -85,7 +85,7 @@ struct subject {
     struct scenario_actor *actors;
     size_t n_actors, actors_max;
     struct faults faults;
-    uint64_t faults_until_usec;
+    uint64_t faults_from_usec, faults_until_usec;
     uint64_t seed;
     struct scenario_step *steps, *actions;
     size_t n_steps, n_actions;

@@ -167,6 +167,7 @@ static void draw_faults(struct world *world)
     faults->until_nsec = UINT64_MAX;
     if (choose(world, 4) == 0)
         return; /* a world without faults */
+    faults->from_nsec = WORLD_START_NSEC + PICK(world, 0, 0, 2 * SEC, 30 * SEC);
     for (size_t i = 0; i < COUNT_OF(rates); i++)
         *rates[i] = (uint16_t)PICK(world, 0, 0, 30, 200, 500);
 }

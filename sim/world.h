@@ -57,7 +57,7 @@ enum check {
     CHECKS,
 };
 
-/* How often each fault strikes, per mille; 0: never. They end at until_nsec. */
+/* How often each fault strikes, per mille; 0: never; and from when to when. */
 struct faults {
     uint16_t delay;         /* a report comes later */
     uint16_t duplicate;     /* a report comes twice */
@@ -70,7 +70,7 @@ struct faults {
     uint16_t lost_abort;
     uint16_t late_timer;
     uint16_t wall_jump; /* at a client's turn */
-    uint64_t until_nsec;
+    uint64_t from_nsec, until_nsec;
 };
 
 enum process_state {

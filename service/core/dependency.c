@@ -67,7 +67,7 @@ void dependency_request_start(struct core *core, struct child *child, uint64_t c
 
     child->start_cause = cause;
     child->automatic_start = automatic;
-    if (child->next_config && !core->muted)
+    if (child->next_config)
         tree_adopt_next_config(core, child); /* its dependencies count, not the old ones */
     if (child_unmet_dependency(child, &removed)) {
         child->wanted = true;

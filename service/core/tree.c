@@ -513,7 +513,8 @@ void tree_adopt_next_config(struct core *core, struct child *child)
     /* Dependencies were checked when it was given; one may have been removed since. */
     for (size_t i = 0; i < dependency_count(declaration); i++)
         child->config->targets[i] = core_find(core, dependency_id(declaration, i));
-    release(core, old);
+    if (!core->muted) /* a dry run puts the old one back */
+        release(core, old);
     core_changed(core, child);
 }
 
