@@ -11,7 +11,30 @@ static bool requires_somebody(const struct actor *actor)
     return d->n_requires + d->n_after > 0;
 }
 
-/* One-for-one: what happens to one child starts or stops no other but those that wait for it. */
+static bool declared_after(const struct child *child, const struct child *other)
+{
+    for (; other; other = core_next(other))
+        if (other == child)
+            return true;
+    return false;
+}
+
+/* What the strategy allows to follow for `actor` from something that happened to another one. */
+static bool in_scope(const struct world *world, const struct actor *actor, const char *what)
+{
+    switch (core_strategy(world->core)) {
+    case STRATEGY_ONE_FOR_ONE:
+        return false;
+    case STRATEGY_ONE_FOR_ALL:
+        return true;
+    case STRATEGY_REST_FOR_ONE: /* any of the scope may be the last to go */
+        return what[0] == 's' || declared_after(actor->child, world->input_actor->child);
+    }
+    __builtin_unreachable();
+}
+
+/* What happens to one child starts or stops no other, but by the strategy, and those that wait for
+ * it. */
 static void check_scope(struct world *world, struct actor *actor, const char *what)
 {
     bool about_one = world->input == INPUT_COMPLETED || world->input == INPUT_SPAWN_FAILED ||
@@ -19,7 +42,7 @@ static void check_scope(struct world *world, struct actor *actor, const char *wh
                      world->input == INPUT_COMMAND;
 
     if (about_one && world->input_actor && world->input_actor != actor && !world->shutdown_begun &&
-        (what[0] != 's' || !requires_somebody(actor)))
+        (what[0] != 's' || !requires_somebody(actor)) && !in_scope(world, actor, what))
         world_fail(world, CHECK_SCOPE, "%s of %s follows from something that happened to %s", what,
                    actor->declaration->id, world->input_actor->declaration->id);
 }
@@ -451,6 +474,7 @@ static void agree_on_restarts(struct world *world, const char *name, const struc
     if (mine->pending.active) {
         SAME("pending by resume", mine->pending.by_resume, its->pending_by_resume);
         SAME("pending old generation", mine->pending.old_generation, its->pending_generation);
+        SAME("pending target", mine->pending.target_generation, its->pending_target);
         SAME("pending old attempt", mine->pending.old_attempt, its->pending_attempt);
         SAME("duplicate requests", mine->pending.duplicates, its->duplicates);
     }
@@ -462,6 +486,7 @@ static void agree_on_restarts(struct world *world, const char *name, const struc
     SAME("exit's attempt", mine->last_exit.attempt, its->exit_attempt);
     SAME("decision", mine->last_exit.decision, its->decision);
     SAME("waits for a dependency", mine->waiting, its->waits > 0);
+    SAME("waits for its scope", mine->group != NULL, its->group);
     for (int t = 0; t < CHILD_TIMERS; t++) {
         static const char *const names[] = {"stop deadline", "start deadline", "start timeout",
                                             "heartbeat deadline", "window deadline"};
@@ -621,6 +646,18 @@ static bool hangs(const struct actor *actor)
     return false;
 }
 
+/* The scope that a child waits for: somebody of it is still going, or its backoff is. */
+static bool scope_is_under_way(const struct world *world)
+{
+    for (uint32_t i = 0; i < world->n_actors; i++) {
+        const struct child *child = world->actors[i].child;
+        if (child && child->group &&
+            (child->attempt.active || child->timers[TIMER_START].deadline_usec > 0))
+            return true;
+    }
+    return false;
+}
+
 static void check_arrival(struct world *world, struct actor *actor)
 {
     const struct child *child = actor->child;
@@ -633,14 +670,15 @@ static void check_arrival(struct world *world, struct actor *actor)
                    child_operation_to_string(child->operation));
     else if (child->operation == CHILD_REMOVED && !world->shutdown_begun)
         world_fail(world, CHECK_LIVENESS, "%s is removed and still there", child->id);
-    else if (child->pending.active && !child->waiting)
+    else if (child->pending.active && !child->waiting && !child->group)
         world_fail(world, CHECK_LIVENESS, "the restart of %s still waits behind its fence",
                    child->id);
     else if (child->attempt.active && !child->attempt.spawned)
         world_fail(world, CHECK_LIVENESS, "the start of %s has no answer", child->id);
     else if (!world->shutdown_begun && child->operation == CHILD_ACTIVE && child->wanted &&
              !child->attempt.active && child->timers[TIMER_START].deadline_usec == 0 &&
-             !(child->waiting && child_unmet_dependency(child, &removed)))
+             !(child->waiting && child_unmet_dependency(child, &removed)) &&
+             !(child->group && scope_is_under_way(world)))
         world_fail(world, CHECK_LIVENESS, "%s is meant to run and nothing will start it",
                    child->id);
 }

@@ -83,7 +83,7 @@ static uint64_t hash_child(uint64_t h, const struct child *c, uint64_t now)
                    (uint64_t)c->stop_state << 10 | (uint64_t)c->failure.phase << 14 |
                    (uint64_t)c->fence_phase << 18 | (uint64_t)c->readiness << 22 |
                    (uint64_t)c->shutdown.result << 34 | (uint64_t)c->cool_downs << 38 |
-                   (uint64_t)(c->next_config != NULL) << 50);
+                   (uint64_t)(c->next_config != NULL) << 50 | (uint64_t)(c->group != NULL) << 51);
     h = mix(h, c->generation << 32 | c->attempts);
     h = mix(h, c->backoff_n << 32 | c->shutdown.dependents);
     h = mix(h, (uint64_t)c->pending.active | (uint64_t)c->pending.by_resume << 1 |
@@ -415,7 +415,7 @@ static void explore_with(struct explorer *x)
     struct explored *out = x->out;
 
     x->scenario = x->run->subject;
-    x->separate = nobody_depends(x->scenario);
+    x->separate = x->scenario->strategy == STRATEGY_ONE_FOR_ONE && nobody_depends(x->scenario);
     x->table_size = 1 << 20;
     x->table = new_table(x->table_size);
     x->frames = calloc(DEPTH_MAX + 2, sizeof(*x->frames));

@@ -278,6 +278,7 @@ struct world *scenario_world(const struct run *run, struct world **world)
     (*world)->observe = run->observe;
     (*world)->observe_userdata = run->observe_userdata;
     (*world)->states = run->states;
+    world_set_strategy(*world, (enum strategy)scenario->strategy);
     (*world)->faults = scenario->faults;
     (*world)->faults.from_nsec = WORLD_START_NSEC + scenario->faults_from_usec * 1000;
     (*world)->faults.until_nsec = scenario->faults_until_usec

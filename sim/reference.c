@@ -131,10 +131,30 @@ static void start_or_wait(struct ref *r, struct ref_child *c, bool automatic)
         c->waits = ++r->next_wait;
 }
 
+/* Where the last of a scope is gone and its backoff is over, its members start in order. */
+static void start_scope(struct ref *r)
+{
+    for (uint32_t i = 0; i < r->count; i++) {
+        const struct ref_child *c = &r->children[i];
+        if (c->here && c->group && (c->attempt.active || c->deadline[REF_START] > 0))
+            return;
+    }
+    r->restarting = false;
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct ref_child *c = &r->children[i];
+        bool starts = c->here && c->group && c->pending;
+        c->group = false;
+        if (starts)
+            start_or_wait(r, c, !c->pending_by_hand);
+    }
+}
+
 /* Whoever waits is looked at once, the one who waits longest first. */
 static void wake(struct ref *r)
 {
     uint64_t last = 0;
+    if (r->restarting)
+        start_scope(r);
     for (;;) {
         struct ref_child *next = NULL;
         for (uint32_t i = 0; i < r->count; i++) {
@@ -184,13 +204,28 @@ static void insist(struct ref *r, struct ref_child *c)
                                          : c->declaration->stop_timeout_usec));
 }
 
-static void enter_fence(struct ref *r, struct ref_child *c, bool by_resume)
+static void put_behind_fence(struct ref_child *c, bool by_hand, uint64_t old, uint64_t target)
 {
     c->pending = true;
-    c->pending_by_resume = by_resume;
-    c->pending_generation = c->attempt.generation;
+    c->pending_by_resume = false;
+    c->pending_by_hand = by_hand;
+    c->pending_generation = old;
     c->pending_attempt = c->attempt.number;
+    c->pending_target = target;
     c->duplicates = 0;
+}
+
+/* It has no attempt of its own to wait for, only its siblings'. */
+static void wait_for_siblings(struct ref_child *c, bool by_hand)
+{
+    put_behind_fence(c, by_hand, c->generation, c->born ? c->generation + 1 : 0);
+    c->fence = FENCE_READY_TO_START;
+}
+
+static void enter_fence(struct ref *r, struct ref_child *c, bool by_resume, bool by_hand)
+{
+    put_behind_fence(c, by_hand, c->attempt.generation, c->attempt.generation + 1);
+    c->pending_by_resume = by_resume;
     c->fence = FENCE_WAITING_FOR_OLD_STOP;
     cancel(r, c);
     if (c->attempt.aborted)
@@ -275,8 +310,10 @@ static void shut_down(struct ref *r, bool by_policy)
         return;
     r->next_command++;
     r->by_policy = by_policy;
+    r->restarting = false;
     for (uint32_t i = 0; i < r->count; i++) {
         struct ref_child *c = &r->children[i];
+        c->group = false;
         if (!c->here)
             continue;
         withdraw_starts(c);
@@ -462,14 +499,64 @@ static void gone_in_shutdown(struct ref *r, struct ref_child *c)
         settle(r, c, c->attempt.aborted ? SHUTDOWN_ABORTED : SHUTDOWN_GRACEFUL);
 }
 
+static bool is_down_for_good(const struct ref_child *c)
+{
+    return !c->attempt.active &&
+           (c->operation != CHILD_ACTIVE || c->declaration->restart == RESTART_TEMPORARY ||
+            (c->waits == 0 && (c->deadline[REF_START] == 0 || c->gave_up)));
+}
+
+static void bring_in(struct ref *r, struct ref_child *c)
+{
+    c->group = true;
+    if (c->attempt.active && c->fence == FENCE_READY_TO_START) {
+        c->pending = c->pending_by_resume =
+            false; /* the target is on its way: it is the old one now */
+        c->fence = FENCE_OPEN;
+    }
+    if (c->operation != CHILD_ACTIVE || c->declaration->restart == RESTART_TEMPORARY) {
+        cancel(r, c);
+    } else if (c->pending) {
+        c->duplicates++;
+        c->pending_by_resume = false;
+        insist(r, c);
+    } else if (c->attempt.active) {
+        enter_fence(r, c, false, false);
+    }
+    if (c->attempt.active)
+        return;
+    disarm(c, REF_START);
+    c->waits = 0;
+    if (!c->pending)
+        wait_for_siblings(c, false);
+}
+
+/* Returns whether the failed one starts with others now. */
+static bool restart_scope(struct ref *r, struct ref_child *failed)
+{
+    bool others = false;
+    struct ref_child *first = r->strategy == STRATEGY_ONE_FOR_ALL ? r->children : failed;
+    for (struct ref_child *c = r->children + r->count; c-- > first;)
+        if (r->strategy != STRATEGY_ONE_FOR_ONE && c->here && c != failed) {
+            if (!is_down_for_good(c))
+                bring_in(r, c);
+            others = others || c->group;
+        }
+    if (others) {
+        r->restarting = failed->group = true;
+        wait_for_siblings(failed, false);
+    }
+    return others;
+}
+
 static void back_off(struct ref *r, struct ref_child *c)
 {
     uint64_t delay = next_backoff(r, c);
     c->automatic = true;
-    if (delay == 0)
-        start_or_wait(r, c, true);
-    else
+    if (delay > 0)
         arm(r, c, REF_START, r->now + delay);
+    if (!restart_scope(r, c) && delay == 0)
+        start_or_wait(r, c, true);
 }
 
 static void carry_out(struct ref *r, struct ref_child *c, enum exit_decision decision)
@@ -480,7 +567,8 @@ static void carry_out(struct ref *r, struct ref_child *c, enum exit_decision dec
         c->wanted = false;
     } else if (decision == DECISION_FENCE_RELEASE) {
         c->fence = FENCE_READY_TO_START;
-        start_or_wait(r, c, false);
+        if (!c->group)
+            start_or_wait(r, c, false);
     } else if (decision == DECISION_REMOVE) {
         c->here = false;
     } else if (decision == DECISION_SHUTDOWN) {
@@ -642,7 +730,8 @@ static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
     if (timer == REF_STOP) {
         stop_deadline(r, c);
     } else if (timer == REF_START) {
-        start_or_wait(r, c, c->automatic);
+        if (!c->group)
+            start_or_wait(r, c, c->automatic);
     } else if (timer == REF_START_TIMEOUT) {
         force_stop(r, c, EXIT_TIMED_OUT);
     } else if (timer == REF_HEARTBEAT) {
@@ -713,7 +802,7 @@ void reference_redeclare(struct ref *r, const struct child_declaration *d)
     if (!c->attempt.active)
         adopt(c);
     else if (c->operation == CHILD_ACTIVE && !c->pending)
-        enter_fence(r, c, false);
+        enter_fence(r, c, false, true);
     wake(r);
 }
 
@@ -756,7 +845,9 @@ static void resume(struct ref *r, struct ref_child *c, struct outcome *o)
     if (r->phase != SHUTDOWN_IDLE || !c->wanted)
         return;
     if (c->attempt.active)
-        enter_fence(r, c, true);
+        enter_fence(r, c, true, true);
+    else if (c->group)
+        wait_for_siblings(c, true);
     else if (c->declaration->has_process)
         start_or_wait(r, c, false);
 }
@@ -769,7 +860,7 @@ static void tell_fence(const struct ref_child *c, struct outcome *o, enum fence_
         .old_generation = c->pending_generation,
         .old_attempt = c->pending_attempt,
         .has_target = true,
-        .target_generation = c->pending_generation + 1,
+        .target_generation = c->pending_target,
         .cancel_delivered = o->cancel_delivered,
         .abort_requested = c->attempt.active && c->attempt.aborted,
         .duplicate_request_count = c->duplicates,
@@ -787,8 +878,11 @@ static void join(struct ref *r, struct ref_child *c, struct outcome *o)
 
 static void restart_behind_fence(struct ref *r, struct ref_child *c, struct outcome *o)
 {
-    o->cancel_delivered = !c->attempt.cancelled && !c->attempt.aborted;
-    enter_fence(r, c, false);
+    o->cancel_delivered = c->attempt.active && !c->attempt.cancelled && !c->attempt.aborted;
+    if (c->attempt.active)
+        enter_fence(r, c, false, true);
+    else
+        wait_for_siblings(c, true);
     tell_fence(c, o, FENCE_QUEUED_AFTER_STOP);
 }
 
@@ -817,7 +911,7 @@ static void restart(struct ref *r, struct ref_child *c, struct outcome *o)
         o->fence.decision = FENCE_REJECTED;
     else if (c->pending)
         join(r, c, o);
-    else if (c->attempt.active)
+    else if (c->attempt.active || c->group)
         restart_behind_fence(r, c, o);
     else
         restart_at_once(r, c, o);

@@ -40,8 +40,9 @@ struct ref_child {
     enum stop_state stop_state;
     enum failure_phase failure;
     enum fence_phase fence;
-    bool pending, pending_by_resume;
-    uint64_t pending_generation, pending_attempt, duplicates;
+    bool pending, pending_by_resume, pending_by_hand;
+    uint64_t pending_generation, pending_attempt, pending_target, duplicates;
+    bool group; /* starts with the scope that is being restarted */
     uint64_t backoff_n, backoff_previous;
     uint64_t waits; /* its place in the queue for dependencies, 0: not in it */
     uint64_t *exits;
@@ -64,6 +65,8 @@ struct ref {
     uint32_t count, capacity;
     uint64_t now, realtime; /* set by the caller before each input */
     uint64_t next_order, next_wait, next_command;
+    enum strategy strategy;
+    bool restarting;
     enum shutdown_phase phase;
     bool by_policy;
     char wrong[160]; /* an impossible draw; "" while there was none */

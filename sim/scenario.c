@@ -160,9 +160,18 @@ static int read_children(struct reader *reader, yaml_node_t *node, void *target)
     return read_list(reader, node, target, read_child);
 }
 
+static int read_strategy(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct word words[] = {{"one-for-one", STRATEGY_ONE_FOR_ONE},
+                                        {"one-for-all", STRATEGY_ONE_FOR_ALL},
+                                        {"rest-for-one", STRATEGY_REST_FOR_ONE},
+                                        {}};
+    return reader_word(reader, node, words, &((struct subject *)target)->strategy);
+}
+
 static int read_tree(struct reader *reader, yaml_node_t *node, void *target)
 {
-    static const struct key keys[] = {{"children", read_children}, {}};
+    static const struct key keys[] = {{"strategy", read_strategy}, {"children", read_children}, {}};
     return reader_mapping(reader, node, keys, target);
 }
 

@@ -87,6 +87,7 @@ struct subject {
     struct faults faults;
     uint64_t faults_from_usec, faults_until_usec;
     uint64_t seed;
+    int strategy; /* enum strategy, of the root */
     struct scenario_step *steps, *actions;
     size_t n_steps, n_actions;
     uint64_t depth;

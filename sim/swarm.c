@@ -182,6 +182,7 @@ static void draw_world(struct world *world)
     world->turn_userdata = swarm;
     swarm->n = 1 + choose(world, CHILDREN_MAX);
     swarm->missing_verbs = choose(world, 1u << TURNS_KINDS);
+    world_set_strategy(world, (enum strategy)choose(world, STRATEGY_REST_FOR_ONE + 1));
     draw_faults(world);
     for (uint32_t i = 0; i < swarm->n; i++)
         draw_child(world, swarm, i);

@@ -47,6 +47,12 @@ struct world *world_new(struct memory *memory, struct schedule *schedule, uint64
     return world;
 }
 
+void world_set_strategy(struct world *world, enum strategy strategy)
+{
+    core_set_strategy(world->core, strategy);
+    world->reference.strategy = strategy;
+}
+
 uint32_t world_add_actor(struct world *world, const struct child_declaration *declaration,
                          const struct model *models, size_t n_models)
 {

@@ -214,6 +214,9 @@ uint32_t world_add_actor(struct world *world, const struct child_declaration *de
                          const struct model *models, size_t n_models);
 struct actor *world_find(struct world *world, const char *id);
 
+/* Of the root, from now on. */
+void world_set_strategy(struct world *world, enum strategy strategy);
+
 /* Inputs. Each is handled whole, by the core, the reference model and the checks. */
 int world_declare(struct world *world, const uint32_t *actors, size_t count, struct error *error);
 int world_redeclare(struct world *world, uint32_t actor,

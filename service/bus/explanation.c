@@ -222,6 +222,11 @@ static void explain_to(const struct sentence *s)
                 removed ? "was removed" : "is not ready");
     } else if (child->timers[TIMER_START].deadline_usec > 0) {
         explain_wait(s);
+    } else if (child->group) {
+        fprintf(s->stream,
+                "waits until its siblings have ended, to be started with them (%s), after ",
+                strategy_to_string(child->group->strategy));
+        print_cause(s);
     } else {
         explain_stopped(s);
     }

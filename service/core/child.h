@@ -100,6 +100,7 @@ struct supervisor {
     struct child *first;
     struct child *last;
     uint32_t members;
+    bool restarting; /* a scope of it is being stopped, to be started together */
 };
 
 struct child {
@@ -109,7 +110,8 @@ struct child {
     struct child *waiting_next, *waiting_previous;
     struct child *changed_next;
     bool changed;
-    bool waiting; /* its start waits for a dependency */
+    bool waiting;             /* its start waits for a dependency */
+    struct supervisor *group; /* its start waits for the scope that this one restarts */
     uint32_t slot, serial;
 
     struct child_config *config;

@@ -85,6 +85,8 @@ static void resume_child(struct core *core, struct child *child, const struct co
         return;
     if (child->attempt.active)
         fence_enter(core, child, id, true, "resume");
+    else if (child->group)
+        fence_ready(core, child, id, "resume"); /* its siblings are still being stopped */
     else if (child->config->declaration.has_process)
         dependency_request_start(core, child, id, false);
 }
@@ -148,8 +150,12 @@ static void restart_behind_fence(struct core *core, struct child *child, uint64_
     struct fence_outcome *fence = &outcome->fence;
     bool delivered_before = child->attempt.cancel_delivered;
 
-    fence_enter(core, child, id, false, "restart");
-    outcome->cancel_delivered = child->attempt.cancel_delivered && !delivered_before;
+    if (child->attempt.active)
+        fence_enter(core, child, id, false, "restart");
+    else
+        fence_ready(core, child, id, "restart"); /* its siblings are still being stopped */
+    outcome->cancel_delivered =
+        child->attempt.active && child->attempt.cancel_delivered && !delivered_before;
     fence->decision = FENCE_QUEUED_AFTER_STOP;
     fence->has_old = true;
     fence->old_generation = child->pending.old_generation;
@@ -157,7 +163,7 @@ static void restart_behind_fence(struct core *core, struct child *child, uint64_
     fence->has_target = true;
     fence->target_generation = child->pending.target_generation;
     fence->cancel_delivered = outcome->cancel_delivered;
-    fence->abort_requested = child->attempt.abort_requested;
+    fence->abort_requested = child->attempt.active && child->attempt.abort_requested;
 }
 
 static void restart_at_once(struct core *core, struct child *child, uint64_t id,
@@ -199,7 +205,7 @@ static void restart_child(struct core *core, struct child *child, uint64_t id,
                        hold_conflict(child->operation), child->operation != CHILD_REMOVED);
     else if (child->pending.active)
         join_pending(core, child, id, outcome);
-    else if (child->attempt.active)
+    else if (child->attempt.active || child->group)
         restart_behind_fence(core, child, id, outcome);
     else
         restart_at_once(core, child, id, outcome);

@@ -100,10 +100,17 @@ static void arm(struct core *core)
     core->ports.set_timer(core->ports.userdata, deadline);
 }
 
-/* The end of each input: starts that became possible, and the shell's timer. */
+/* Starts that became possible. */
+static void start_who_may(struct core *core)
+{
+    strategy_look(core);
+    dependency_wake(core);
+}
+
+/* The end of each input: those starts, and the shell's timer. */
 void core_finish_input(struct core *core)
 {
-    dependency_wake(core);
+    start_who_may(core);
     arm(core);
 }
 
@@ -273,6 +280,8 @@ static void fire(struct core *core, struct child *child, enum child_timer timer)
         child_stop_deadline(core, child);
         return;
     case TIMER_START:
+        if (child->group)
+            return; /* strategy_look() starts it, with the others */
         dependency_request_start(core, child, child->start_cause, child->automatic_start);
         return;
     case TIMER_START_TIMEOUT:
@@ -298,7 +307,7 @@ void core_timer(struct core *core)
     while ((timer = timer_first(&core->timers)) && timer->deadline_usec <= now) {
         timer_clear(&core->timers, timer);
         fire(core, owner(timer), (enum child_timer)timer->kind);
-        dependency_wake(core);
+        start_who_may(core);
     }
     core->armed_usec = 0; /* it has fired: the shell has none armed now */
     arm(core);
@@ -379,8 +388,9 @@ static uint64_t child_hash(uint64_t hash, const struct child *child)
     hash = mix(hash, child->restart_count);
     hash = mix(hash, child->backoff_n);
     hash = mix(hash, child->last_stale.count);
-    hash = mix(hash, (uint64_t)child->wanted << 3 | (uint64_t)child->waiting << 2 |
-                         (uint64_t)child->gave_up << 1 | child->heartbeat_stale);
+    hash = mix(hash, (uint64_t)(child->group != NULL) << 4 | (uint64_t)child->wanted << 3 |
+                         (uint64_t)child->waiting << 2 | (uint64_t)child->gave_up << 1 |
+                         child->heartbeat_stale);
     for (int i = 0; i < CHILD_TIMERS; i++)
         hash = mix(hash, child->timers[i].deadline_usec);
     return hash;

@@ -216,6 +216,11 @@ int core_declare(struct core *core, const struct child_declaration *declarations
 int core_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
                    const char *requester, const char *reason, struct declaration_problem *problem);
 
+/* How the root's children are restarted with one another; from the next exit on. One-for-one until
+ * it is called. */
+void core_set_strategy(struct core *core, enum strategy strategy);
+enum strategy core_strategy(const struct core *core);
+
 /*
  * Handles a command. Returns 0 with the outcome filled in; -ENOENT for a child that is not there;
  * -EINVAL with an error that names the argument; for COMMAND_KILL and COMMAND_RELOAD also the

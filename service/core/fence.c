@@ -9,7 +9,7 @@ static bool phase_may_follow(enum fence_phase from, enum fence_phase to)
 {
     switch (from) {
     case FENCE_OPEN:
-        return to == FENCE_WAITING_FOR_OLD_STOP || to == FENCE_CLOSED;
+        return to == FENCE_WAITING_FOR_OLD_STOP || to == FENCE_READY_TO_START || to == FENCE_CLOSED;
     case FENCE_WAITING_FOR_OLD_STOP:
         return to == FENCE_ABORTING_OLD || to == FENCE_READY_TO_START || to == FENCE_OPEN ||
                to == FENCE_CLOSED;
@@ -53,6 +53,26 @@ void fence_enter(struct core *core, struct child *child, uint64_t cause, bool by
     else
         child_insist(core, child);
     core->plan |= PLAN_RESTART;
+    core_changed(core, child);
+}
+
+/* Puts a restart behind the fence that has no attempt of its own to wait for, only its siblings'.
+ */
+void fence_ready(struct core *core, struct child *child, uint64_t cause, const char *command)
+{
+    INVARIANT(!child->attempt.active && !child->pending.active);
+
+    child->pending = (struct pending_restart){
+        .active = true,
+        .old_generation = child->generation,
+        .old_attempt = child->attempt.number,
+        .target_generation = child->born ? child->generation + 1 : 0,
+        .cause = cause,
+    };
+    fence_set_phase(child, FENCE_READY_TO_START);
+    core->plan |= PLAN_START;
+    EMIT(core, EVENT_CHILD_RESTART_FENCE_ENTERED, child, cause, FIELD_TEXT_OF("command", command),
+         FIELD_NUMBER_OF("target_generation", child->pending.target_generation));
     core_changed(core, child);
 }
 

@@ -2,8 +2,8 @@
  * What the parts of the core know of each other. Nobody outside service/core includes this.
  *
  * Reading order: child.c (one attempt: start, cancel, abort, its reports), supervision.c (what
- * follows an exit), command.c (the verbs), dependency.c, shutdown.c, tree.c (declaring and
- * removing), core.c (the door in).
+ * follows an exit), strategy.c (to whom), command.c (the verbs), dependency.c, shutdown.c, tree.c
+ * (declaring and removing), core.c (the door in).
  */
 #pragma once
 
@@ -78,7 +78,13 @@ void child_set_operation(struct core *core, struct child *child, enum child_oper
 void fence_set_phase(struct child *child, enum fence_phase phase);
 void fence_enter(struct core *core, struct child *child, uint64_t cause, bool by_resume,
                  const char *command);
+void fence_ready(struct core *core, struct child *child, uint64_t cause, const char *command);
 void fence_withdraw(struct core *core, struct child *child, uint64_t cause, const char *command);
+
+/* strategy.c: who is restarted with whom */
+bool strategy_restart(struct core *core, struct child *failed);
+void strategy_look(struct core *core);
+void strategy_forget(struct core *core);
 
 /* supervision.c: after an exit */
 void supervision_exited(struct core *core, struct child *child,

@@ -94,6 +94,7 @@ void shutdown_begin(struct core *core, uint64_t command, const char *requester, 
     core->shutdown_by_policy = by_policy;
     EMIT(core, EVENT_SHUTDOWN_REQUESTED, NULL, command, FIELD_TEXT_OF("by", requester),
          FIELD_TEXT_OF("reason", reason));
+    strategy_forget(core);
     for (struct child *child = core_first(core); child; child = core_next(child)) {
         withdraw_start(core, child);
         open_row(core, child);

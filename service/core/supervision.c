@@ -219,18 +219,27 @@ static void release_fence(struct core *core, struct child *child)
 
     child_disarm(core, child, TIMER_START);
     fence_set_phase(child, FENCE_READY_TO_START);
-    dependency_request_start(core, child, cause, false);
+    if (!child->group) /* else it starts with its siblings */
+        dependency_request_start(core, child, cause, false);
+}
+
+static void restart_by_policy(struct core *core, struct child *child, uint64_t delay_usec)
+{
+    schedule(core, child, delay_usec, "backoff");
+    bool with_others = strategy_restart(core, child);
+
+    if (delay_usec > 0)
+        return;
+    child_disarm(core, child, TIMER_START);
+    if (!with_others)
+        dependency_request_start(core, child, 0, true);
 }
 
 static void execute(struct core *core, struct child *child, const struct verdict *verdict)
 {
     switch (verdict->decision) {
     case DECISION_RESTART:
-        schedule(core, child, verdict->delay_usec, "backoff");
-        if (verdict->delay_usec == 0) {
-            child_disarm(core, child, TIMER_START);
-            dependency_request_start(core, child, 0, true);
-        }
+        restart_by_policy(core, child, verdict->delay_usec);
         break;
     case DECISION_LEAVE:
         child->wanted = false;

@@ -38,6 +38,9 @@ struct manifest {
     struct parsed_child *children;
     size_t count;
     char *path;
+    bool has_strategy;
+    enum strategy strategy;
+    struct place strategy_place;
 };
 
 /* ---- small readers --------------------------------------------------------------------------- */
@@ -715,11 +718,32 @@ static int refuse_doubles(struct manifest *manifest, struct reader *reader)
     return 0;
 }
 
+static int read_strategy(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct word words[] = {{"one-for-one", STRATEGY_ONE_FOR_ONE},
+                                        {"one-for-all", STRATEGY_ONE_FOR_ALL},
+                                        {"rest-for-one", STRATEGY_REST_FOR_ONE},
+                                        {}};
+    struct manifest *manifest = target;
+    int value, r = reader_word(reader, node, words, &value);
+
+    if (r < 0)
+        return r;
+    manifest->has_strategy = true;
+    manifest->strategy = (enum strategy)value;
+    manifest->strategy_place =
+        (struct place){node->start_mark.line + 1, node->start_mark.column + 1};
+    return 0;
+}
+
 static int read_children(struct reader *reader, yaml_node_t *root, yaml_node_t *list,
                          struct manifest *manifest, const char *text)
 {
-    static const struct key keys[] = {{"children", read_nothing}, {}};
-    int r = reader_mapping(reader, root, keys, NULL);
+    static const struct key keys[] = {{"supervisor", read_supervisor},
+                                      {"strategy", read_strategy},
+                                      {"children", read_nothing},
+                                      {}};
+    int r = reader_mapping(reader, root, keys, manifest);
     if (r < 0)
         return r;
     size_t mark = reader_enter(reader, "children");
@@ -840,4 +864,15 @@ void manifest_locate(const struct manifest *manifest, size_t i, int dependency,
 
     error->line = place->line;
     error->column = place->column;
+}
+
+int manifest_strategy(const struct manifest *manifest, enum strategy *strategy,
+                      struct manifest_error *place)
+{
+    if (!manifest->has_strategy)
+        return -ENOENT;
+    *strategy = manifest->strategy;
+    place->line = manifest->strategy_place.line;
+    place->column = manifest->strategy_place.column;
+    return 0;
 }

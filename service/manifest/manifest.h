@@ -25,9 +25,9 @@ struct manifest_error {
 };
 
 /*
- * Parses a text: the mapping of one child, or `children:` with a list of them. path ("" for none)
- * is what declarations carry as their origin. Returns 0, -EINVAL with the error filled in, or
- * -ENOMEM. Free with manifest_free().
+ * Parses a text: the mapping of one child, or `children:` with a list of them and what the file
+ * says about their supervisor. path ("" for none) is what declarations carry as their origin.
+ * Returns 0, -EINVAL with the error filled in, or -ENOMEM. Free with manifest_free().
  */
 int manifest_parse(const char *text, size_t length, const char *path, struct manifest **manifest,
                    struct manifest_error *error);
@@ -36,6 +36,11 @@ void manifest_free(struct manifest *manifest);
 /* Declarations stay valid until the manifest is freed. */
 size_t manifest_count(const struct manifest *manifest);
 const struct child_declaration *manifest_declaration(const struct manifest *manifest, size_t i);
+
+/* The strategy that the text gives to its supervisor, the root. Returns 0, or -ENOENT where it
+ * gives none; the place is where it stands. */
+int manifest_strategy(const struct manifest *manifest, enum strategy *strategy,
+                      struct manifest_error *place);
 
 /* Where child i stands (dependency -1), or one of its dependencies: requires first, then after. */
 void manifest_locate(const struct manifest *manifest, size_t i, int dependency,

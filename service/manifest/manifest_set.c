@@ -21,6 +21,8 @@ struct manifest_set {
     size_t n_sources;
     struct child_declaration *declarations; /* of all sources, one after the other */
     size_t count;
+    enum strategy strategy; /* of the root; one-for-one where no file says another */
+    size_t strategy_source; /* the file that says so, from 1; 0: none */
 };
 
 void manifest_set_free(struct manifest_set *set)
@@ -73,6 +75,27 @@ static char *read_file(const char *path, size_t *length, struct error *error)
     return text;
 }
 
+/* Two files that say different things about the same supervisor are a mistake. */
+static int note_strategy(struct manifest_set *set, size_t i, struct error *error)
+{
+    const struct source *source = &set->sources[i];
+    struct manifest_error place;
+    enum strategy strategy;
+
+    if (manifest_strategy(source->manifest, &strategy, &place) < 0)
+        return 0;
+    if (set->strategy_source > 0 && set->strategy != strategy) {
+        snprintf(error->text, sizeof(error->text),
+                 "%.150s:%zu:%zu: strategy: %s, but %.150s says %s", source->path, place.line,
+                 place.column, strategy_to_string(strategy),
+                 set->sources[set->strategy_source - 1].path, strategy_to_string(set->strategy));
+        return -EINVAL;
+    }
+    set->strategy = strategy;
+    set->strategy_source = i + 1;
+    return 0;
+}
+
 static int add_source(struct manifest_set *set, const char *path, struct error *error)
 {
     struct manifest_error problem;
@@ -94,7 +117,7 @@ static int add_source(struct manifest_set *set, const char *path, struct error *
         return r;
     }
     set->sources[set->n_sources++] = (struct source){.path = strdup(path), .manifest = manifest};
-    return 0;
+    return note_strategy(set, set->n_sources - 1, error);
 }
 
 static int add_matches(struct manifest_set *set, const char *pattern, int flags, size_t *found,
@@ -199,6 +222,8 @@ int manifest_set_declare(const struct manifest_set *set, struct core *core, cons
 
     if (r < 0)
         manifest_set_explain(set, &problem, error);
+    else
+        core_set_strategy(core, set->strategy);
     return r;
 }
 
@@ -450,8 +475,10 @@ static int apply(struct reload *reload, struct error *error)
     }
     if (r == 0)
         r = apply_changed(reload, error);
-    if (r == 0)
+    if (r == 0) {
         remove_orphans(reload);
+        core_set_strategy(reload->core, reload->set->strategy);
+    }
     return r;
 }
 

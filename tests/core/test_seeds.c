@@ -478,7 +478,7 @@ static void a_second_restart_joins_the_first(void)
 }
 
 /* auto_restart_and_manual_restart_share_fence_gate_test: the failure that would be restarted by
- * policy meets the restart by hand. (Its second half, a sibling's strategy, comes with those.) */
+ * policy meets the restart by hand. */
 static void policy_and_hand_share_one_gate(void)
 {
     struct child *child = world_add_worker(w, "beta");
@@ -490,6 +490,27 @@ static void policy_and_hand_share_one_gate(void)
     g_assert_cmpuint(world_starts(w, "beta"), ==, 2);
     g_assert_cmpuint(child->generation, ==, 1);
     g_assert_cmpuint(child->restart_limit.used, ==, 0);
+}
+
+/* auto_restart_and_manual_restart_share_fence_gate_test: a sibling's failure, under one-for-all,
+ * meets the restart by hand. */
+static void a_siblings_strategy_and_hand_share_one_gate(void)
+{
+    core_set_strategy(w->core, STRATEGY_ONE_FOR_ALL);
+    struct child *alpha = world_add_worker(w, "alpha");
+    struct child *beta = world_add_worker(w, "beta");
+    world_command(w, COMMAND_RESTART, "beta");
+
+    world_dies(w, alpha, SIGSEGV);
+    world_advance(w, 250 * 1000);
+
+    g_assert_cmpuint(world_starts(w, "alpha"), ==, 1);
+    g_assert_cmpuint(world_starts(w, "beta"), ==, 1);
+    assert_has(world_last(w, EVENT_CHILD_RESTART_CONFLICT, "beta"), "command=policy");
+    world_exits(w, beta, 0);
+    g_assert_cmpuint(world_starts(w, "alpha"), ==, 2);
+    g_assert_cmpuint(world_starts(w, "beta"), ==, 2);
+    g_assert_cmpuint(world_cancels(w), ==, 1);
 }
 
 /* stale_exit_report_never_overwrites_current_attempt_test */
@@ -719,6 +740,8 @@ int main(int argc, char **argv)
                a_failed_target_is_tried_again_by_policy);
     world_test(&w, "/seed-002/a-second-restart-joins-the-first", a_second_restart_joins_the_first);
     world_test(&w, "/seed-002/policy-and-hand-share-one-gate", policy_and_hand_share_one_gate);
+    world_test(&w, "/seed-002/a-siblings-strategy-and-hand-share-one-gate",
+               a_siblings_strategy_and_hand_share_one_gate);
     world_test(&w, "/seed-002/a-stale-report-changes-nothing", a_stale_report_changes_nothing);
     world_test(&w, "/seed-004/a-transient-child-restarts-only-on-failure",
                a_transient_child_restarts_only_on_failure);

@@ -65,6 +65,38 @@ static void reload_applies_the_difference(void)
     g_assert_cmpuint(fixture_number(&f, "same", "Attempt"), ==, 1);
 }
 
+/* auto_restart_and_manual_restart_share_fence_gate_test: a sibling's strategy and a restart by hand
+ */
+static void a_strategy_and_hand_share_one_gate(void)
+{
+    fixture_fifo(&f, "go");
+    g_autofree char *text = g_strdup_printf(
+        "supervisor: root\n"
+        "strategy: one-for-all\n"
+        "children:\n"
+        "  - {name: alpha, restart: permanent, backoff: {initial: 10ms}, exec: [@, ready, "
+        "wait-term],\n"
+        "     readiness: explicit}\n"
+        "  - {name: beta, exec: [@, ready, wait-term, \"wait=%s\"], readiness: explicit}\n",
+        fixture_path(&f, "go"));
+    write_tree(text);
+    g_autoptr(GVariant) changes = reload(NULL);
+    fixture_wait_text(&f, "alpha", "Readiness", "ready");
+    fixture_wait_text(&f, "beta", "Readiness", "ready");
+    g_autoptr(GVariant) outcome = fixture_verb(&f, "Restart", "beta");
+
+    kill((pid_t)fixture_number(&f, "alpha", "MainPID"), SIGKILL);
+    fixture_wait_number(&f, "alpha", "Attempt", 0);
+    g_assert_cmpuint(fixture_events(&f, "child-restart-conflict", "beta"), ==, 1);
+    g_assert_cmpuint(fixture_events(&f, "child-starting", "beta"), ==, 1);
+    fixture_release(&f, "go");
+    fixture_wait_number(&f, "alpha", "Attempt", 2);
+    fixture_wait_number(&f, "beta", "Attempt", 2);
+
+    g_assert_cmpuint(fixture_events(&f, "child-starting", "alpha"), ==, 2);
+    g_assert_cmpuint(fixture_events(&f, "child-starting", "beta"), ==, 2);
+}
+
 static void a_reload_with_a_mistake_changes_nothing(void)
 {
     write_tree("children:\n  - {name: a, exec: [@, ready, wait-term], readiness: explicit}\n");
@@ -182,6 +214,8 @@ static void coming_and_going_is_signalled(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    fixture_test(&f, NULL, "/daemon/seed-002/a-strategy-and-hand-share-one-gate",
+                 a_strategy_and_hand_share_one_gate);
     fixture_test(&f, NULL, "/daemon/tree/reload-applies-the-difference",
                  reload_applies_the_difference);
     fixture_test(&f, NULL, "/daemon/tree/a-reload-with-a-mistake-changes-nothing",
