@@ -142,13 +142,15 @@ struct hunt {
     bool by_campaign;
 };
 
+/* What a scenario has noticed already need not be hunted for long. */
 static void hunt_by_campaign(const struct mutants_options *options, struct hunt *hunt)
 {
     char command[4096];
+    double seconds = hunt->scenarios > 0 && options->seconds > 5 ? 5 : options->seconds;
 
     snprintf(command, sizeof(command),
              "%s/mutant campaign --quiet --jobs 1 --seeds 0.. --time %.0fs%s 2>/dev/null",
-             options->work, options->seconds, options->only ? " --store ." : "");
+             options->work, seconds, options->only ? " --store ." : "");
     FILE *pipe = popen(command, "r");
     hunt->by_campaign = pipe && fscanf(pipe, "%63s %lu %lu %lf %zu %lf %299[^\n]", hunt->check,
                                        &hunt->seed, &hunt->inputs, &hunt->seconds, &hunt->choices,
@@ -163,8 +165,8 @@ static void hunt_by_scenarios(const struct mutants_options *options, struct hunt
     unsigned all;
 
     snprintf(command, sizeof(command),
-             "%s/mutant test --failed --seeds 3 %s 2>/dev/null | tail -n 1", options->work,
-             options->scenarios);
+             "timeout 60 %s/mutant test --failed --seeds 3 %s 2>/dev/null | tail -n 1",
+             options->work, options->scenarios);
     FILE *pipe = popen(command, "r");
     if (pipe && fscanf(pipe, "%u scenarios, %u failed", &all, &hunt->scenarios) != 2)
         hunt->scenarios = 1; /* it did not come to its end */
@@ -177,8 +179,8 @@ static bool hunt(const struct mutants_options *options, const struct mutant *mut
 {
     struct hunt found = {};
 
-    hunt_by_campaign(options, &found);
     hunt_by_scenarios(options, &found);
+    hunt_by_campaign(options, &found);
     if (found.by_campaign)
         printf("%-52.52s %9lu %8.2f s %4zu %6.1f s %4u  %s\n", mutant->name, found.inputs,
                found.seconds, found.choices, found.shrink_seconds, found.scenarios, found.check);
