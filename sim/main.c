@@ -59,7 +59,8 @@ static const struct command_entry commands[] = {
      "  --source DIR       the project's source (default .)\n"
      "  --build DIR        where proctor-sim was built (default build)\n"
      "  --time T           at most so long for each (default 60s)\n"
-     "  --only NAME        this one; its shrunk trace goes to NAME.trace\n"},
+     "  --only NAME        this one; its shrunk trace goes to NAME.trace, its timeline to\n"
+     "                     NAME.html\n"},
     {"bench", command_bench, "bench [--time T]", "inputs/s, runs/s, states/s on one core",
      "  --time T           for each figure (default 3s)\n"
      "  --scenario FILE    what is explored (default tests/scenarios/explore/two-children.yaml)\n"},

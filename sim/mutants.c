@@ -174,6 +174,19 @@ static void hunt_by_scenarios(const struct mutants_options *options, struct hunt
         pclose(pipe);
 }
 
+/* For one mutant alone: its shrunk trace and its timeline, made by the core that has the bug. */
+static void keep_trace(const struct mutants_options *options, const struct hunt *found)
+{
+    char command[4096];
+
+    snprintf(command, sizeof(command),
+             "mv seed-%lu.trace '%s.trace' && %s/mutant timeline '%s.trace' -o '%s.html'",
+             found->seed, options->only, options->work, options->only, options->only);
+    printf("%s\n", found->text);
+    if (run_shell(command) == 0)
+        printf("its shrunk trace: %s.trace, its timeline: %s.html\n", options->only, options->only);
+}
+
 /* Returns whether the mutant was found. */
 static bool hunt(const struct mutants_options *options, const struct mutant *mutant)
 {
@@ -188,7 +201,7 @@ static bool hunt(const struct mutants_options *options, const struct mutant *mut
         printf("%-52.52s %9s %8s   %4s %6s   %4u  %s\n", mutant->name, "-", "-", "-", "-",
                found.scenarios, found.scenarios ? "by scenarios alone" : "LIVES");
     if (options->only && found.by_campaign)
-        printf("%s\nits shrunk trace: seed-%lu.trace\n", found.text, found.seed);
+        keep_trace(options, &found);
     fflush(stdout);
     return found.by_campaign || found.scenarios > 0;
 }
