@@ -102,6 +102,12 @@ static uint32_t *copy_choices(const struct schedule *schedule, size_t *count)
     return copy;
 }
 
+static void close_run(struct run *run)
+{
+    memory_free(run->memory);
+    schedule_free(run->schedule);
+}
+
 static void print_record(void *userdata, const struct record *record)
 {
     char line[500];
@@ -207,8 +213,7 @@ int command_run(int argc, char **argv)
     run.seed = options.seed;
     run.observe = options.log ? print_record : NULL;
     int status = run_subject(argv[optind], &run, &options, given, n_given);
-    memory_free(run.memory);
-    schedule_free(&schedule);
+    close_run(&run);
     scenario_free(subject);
     free(given);
     return status;
@@ -323,8 +328,7 @@ int command_test(int argc, char **argv)
     }
     printf("%zu scenarios, %zu failed\n", tests.count, failed);
     free(tests.paths);
-    memory_free(run.memory);
-    schedule_free(&schedule);
+    close_run(&run);
     return failed > 0 || tests.count == 0;
 }
 
@@ -341,8 +345,7 @@ static int print_hashes(const struct campaign_options *options)
         run_once(&run, &result);
         printf("%" PRIu64 " %016" PRIx64 "\n", run.seed, result.hash);
     }
-    memory_free(run.memory);
-    schedule_free(&schedule);
+    close_run(&run);
     return 0;
 }
 
@@ -498,8 +501,7 @@ int command_explore(int argc, char **argv)
         explore(&run, (unsigned)depth, seconds, states, &explored);
         status = report_exploration(argv[optind], &explored);
     }
-    memory_free(run.memory);
-    schedule_free(&schedule);
+    close_run(&run);
     scenario_free(subject);
     return status;
 }
@@ -644,8 +646,7 @@ int command_replay(int argc, char **argv)
         show_until(&run, trace, 0, until);
     else
         status = compare(&run, trace);
-    memory_free(run.memory);
-    schedule_free(&schedule);
+    close_run(&run);
     trace_free(trace);
     return status;
 }
@@ -703,8 +704,7 @@ int command_shrink(int argc, char **argv)
                       .subject = trace->scenario,
                       .seed = trace->seed};
     int status = shrink_trace(&run, trace, path, seconds);
-    memory_free(run.memory);
-    schedule_free(&schedule);
+    close_run(&run);
     trace_free(trace);
     return status;
 }
@@ -738,8 +738,7 @@ static int write_timeline(const struct trace *trace, FILE *file, const char *for
     else
         fputs(trace->log, file);
     timeline_free(timeline);
-    memory_free(run.memory);
-    schedule_free(&schedule);
+    close_run(&run);
     return ferror(file) ? EXIT_USAGE : 0;
 }
 
