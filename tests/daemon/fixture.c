@@ -71,6 +71,8 @@ void fixture_start(struct fixture *f, const char *const *extra)
     GError *error = NULL;
 
     *f = (struct fixture){.folder = g_dir_make_tmp("proctor-test-XXXXXX", NULL)};
+    if (g_getenv("WRAPPER")) /* a program that becomes proctord */
+        g_ptr_array_add(arguments, g_strdup(g_getenv("WRAPPER")));
     g_ptr_array_add(arguments, g_strdup(g_getenv("PROCTORD")));
     g_ptr_array_add(arguments, g_strdup("--private-bus"));
     g_ptr_array_add(arguments, g_strdup_printf("--state-dir=%s/state", f->folder));
