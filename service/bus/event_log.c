@@ -1,28 +1,49 @@
 /*
- * Event log: the last 4,096 events, each copied into one block, for QueryEvents and for who
- * subscribes late.
+ * Event log: the last 4,096 events, for QueryEvents and for who subscribes late.
+ *
+ * Its memory is taken when the daemon starts: an event costs none later, but for one that is larger
+ * than its slot (long reasons), which gets a block of its own for as long as it is kept.
  */
 #include "private.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define FILTER_CHILDREN_MAX 64
+#define SLOT_ROOM           448 /* bytes: the end of a process with all its fields fits */
 
+/* Followed by its fields, and those by their texts. */
 struct logged_event {
     struct event event; /* without its child, with its own fields */
     const char *child;
 };
 
+struct slot {
+    struct logged_event *logged; /* in room, or a block of its own; NULL: none */
+    _Alignas(struct logged_event) char room[SLOT_ROOM];
+};
+
 struct event_log {
-    struct logged_event *events[EVENT_LOG_SIZE];
+    struct slot slots[EVENT_LOG_SIZE];
 };
 
 int event_log_new(struct event_log **log)
 {
-    *log = calloc(1, sizeof(**log));
-    return *log ? 0 : -ENOMEM;
+    *log = mmap(NULL, sizeof(**log), PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (*log != MAP_FAILED)
+        return 0;
+    *log = NULL;
+    return -ENOMEM;
+}
+
+static void slot_clear(struct slot *slot)
+{
+    if ((char *)slot->logged != slot->room)
+        free(slot->logged);
+    slot->logged = NULL;
 }
 
 void event_log_free(struct event_log *log)
@@ -30,8 +51,8 @@ void event_log_free(struct event_log *log)
     if (!log)
         return;
     for (size_t i = 0; i < EVENT_LOG_SIZE; i++)
-        free(log->events[i]);
-    free(log);
+        slot_clear(&log->slots[i]);
+    munmap(log, sizeof(*log));
 }
 
 static size_t text_size(const struct event *event)
@@ -56,12 +77,13 @@ static const char *put(char **at, const char *text)
 
 void event_log_add(struct event_log *log, const struct event *event)
 {
-    struct logged_event **slot = &log->events[event->sequence % EVENT_LOG_SIZE];
-    size_t fields_size = event->n_fields * sizeof(struct event_field);
-    struct logged_event *copy = malloc(sizeof(*copy) + fields_size + text_size(event));
+    struct slot *slot = &log->slots[event->sequence % EVENT_LOG_SIZE];
+    size_t size = sizeof(struct logged_event) + event->n_fields * sizeof(struct event_field) +
+                  text_size(event);
 
-    free(*slot);
-    *slot = copy;
+    slot_clear(slot);
+    slot->logged = size <= SLOT_ROOM ? (struct logged_event *)(void *)slot->room : malloc(size);
+    struct logged_event *copy = slot->logged;
     if (!copy)
         return; /* the stream goes on; this one can not be asked for later */
     struct event_field *fields = (struct event_field *)(void *)(copy + 1);
@@ -200,7 +222,7 @@ int event_log_query(const struct service *service, sd_bus_message *reply, uint64
     if (after >= first)
         first = after < last ? after + 1 : last + 1;
     for (uint64_t sequence = first; r >= 0 && sequence <= last && max > 0; sequence++) {
-        const struct logged_event *logged = service->log->events[sequence % EVENT_LOG_SIZE];
+        const struct logged_event *logged = service->log->slots[sequence % EVENT_LOG_SIZE].logged;
         if (!logged || logged->event.sequence != sequence ||
             !event_filter_matches(filter, logged->event.kind, logged->child))
             continue;
