@@ -88,8 +88,8 @@ uint32_t schedule_choose(struct schedule *schedule, uint32_t n)
 
 bool schedule_strikes(struct schedule *schedule, unsigned per_mille)
 {
-    if (per_mille == 0)
-        return false;
+    if (per_mille == 0 || per_mille >= 1000)
+        return per_mille > 0; /* never, or always: there is nothing to choose */
     if (schedule->chooser == CHOOSER_RANDOM || schedule->chooser == CHOOSER_PCT)
         return record(schedule, ((next(&schedule->random) >> 32) * 1000) >> 32 < per_mille);
     return schedule_choose(schedule, 2);

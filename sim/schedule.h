@@ -45,7 +45,7 @@ void schedule_set_depth(struct schedule *schedule, unsigned depth);
 /* A choice from 0 to n - 1; n is at least 1, and a choice from one is not recorded. */
 uint32_t schedule_choose(struct schedule *schedule, uint32_t n);
 
-/* Whether a fault with this rate strikes: 1 or 0. A rate of 0 is no choice. */
+/* Whether a fault with this rate strikes: 1 or 0. Rates of 0 and of 1000 are no choice. */
 bool schedule_strikes(struct schedule *schedule, unsigned per_mille);
 
 /* One of n runnable things; keys say who runs, which is what PCT gives priorities to. */
