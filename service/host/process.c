@@ -69,10 +69,14 @@ static bool leaf_is_empty(struct process *process)
     if (!cgroup_leaf_empty(&process->host->cgroups, leaf))
         return false;
     process->completion.cgroup = RESOURCE_RECORDED; /* kept for the next attempt */
-    if (is_last_attempt(process))
-        process->completion.cgroup = cgroup_leaf_remove(&process->host->cgroups, leaf) == 0
-                                         ? RESOURCE_CLEANED
-                                         : RESOURCE_FAILED;
+    if (!process->leaf_killed && !is_last_attempt(process))
+        return true;
+    bool removed = cgroup_leaf_remove(&process->host->cgroups, leaf) == 0;
+    process->completion.cgroup = removed ? RESOURCE_CLEANED : RESOURCE_FAILED;
+    if (removed) { /* the next one counts from nothing */
+        process->leaf_killed = false;
+        process->oom_kills = 0;
+    }
     return true;
 }
 
@@ -99,12 +103,21 @@ static int population_changed(sd_event_source *source, int fd, uint32_t events, 
     return 0;
 }
 
+static void kill_leaf(struct process *process)
+{
+    char leaf[CGROUP_LEAF_MAX];
+
+    process_leaf(process, leaf);
+    process->leaf_killed = true;
+    cgroup_leaf_kill(&process->host->cgroups, leaf);
+}
+
 static int watch_leaf(struct process *process)
 {
     char leaf[CGROUP_LEAF_MAX];
 
     process_leaf(process, leaf);
-    cgroup_leaf_kill(&process->host->cgroups, leaf);
+    kill_leaf(process);
     process->host->counters.leftovers_killed++;
     int fd = cgroup_leaf_watch(&process->host->cgroups, leaf);
     if (fd < 0)
@@ -244,15 +257,11 @@ void process_signal_all(struct process *process, int signal)
 
 void process_abort(struct process *process)
 {
-    char leaf[CGROUP_LEAF_MAX];
-
     process->aborted = true;
-    if (process->in_cgroup) {
-        process_leaf(process, leaf);
-        cgroup_leaf_kill(&process->host->cgroups, leaf);
-    } else {
+    if (process->in_cgroup)
+        kill_leaf(process);
+    else
         kill(-process->leader, SIGKILL);
-    }
     if (process->state == PROCESS_RUNNING)
         syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0);
     orphans_kill(process->host, process);

@@ -29,6 +29,7 @@ struct process {
     sd_event_source *drain_source;
     bool in_cgroup;
     bool aborted;
+    bool leaf_killed; /* by cgroup.kill: newer kernels kill whoever is cloned into it after that */
     uint64_t oom_kills;       /* of its leaf, over all attempts so far */
     uint64_t cpu_before_nsec; /* used in its leaf before the present attempt */
     struct completion completion;

@@ -454,6 +454,34 @@ static void subscribers_get_every_event_in_order(void)
     g_dbus_connection_signal_unsubscribe(f.bus, id);
 }
 
+/* Newer kernels kill whoever is cloned into a cgroup that cgroup.kill has emptied once. Only a
+ * process that lives on can say that it is ready. */
+static void the_next_one_lives_after_leftovers(void)
+{
+    add_with_file("child", "restart: permanent\nreadiness: explicit\nbackoff: {initial: 10ms}\n",
+                  "fork=@, ready, wait-term", "grandchild");
+    fixture_wait_text(&f, "child", "Readiness", "ready");
+
+    kill((pid_t)fixture_number(&f, "child", "MainPID"), SIGKILL);
+    fixture_wait_number(&f, "child", "Attempt", 2);
+    fixture_wait_text(&f, "child", "Readiness", "ready");
+
+    g_assert_cmpuint(fixture_number(&f, "child", "Attempt"), ==, 2);
+}
+
+static void the_next_one_lives_after_an_abort(void)
+{
+    fixture_add(&f, "child", "stop: {timeout: 10ms}\nreadiness: explicit\n",
+                "ignore-term, ready, pause");
+    fixture_wait_text(&f, "child", "Readiness", "ready");
+
+    g_autoptr(GVariant) outcome = fixture_verb_waiting(&f, "Restart", "child");
+    fixture_wait_number(&f, "child", "Attempt", 2);
+    fixture_wait_text(&f, "child", "Readiness", "ready");
+
+    g_assert_cmpuint(fixture_number(&f, "child", "Attempt"), ==, 2);
+}
+
 static void shutdown_follows_the_dependencies(void)
 {
     fixture_fifo(&f, "go");
@@ -526,6 +554,10 @@ int main(int argc, char **argv)
                  a_dry_run_tells_and_changes_nothing);
     fixture_test(&f, options, "/daemon/callers/subscribers-get-every-event-in-order",
                  subscribers_get_every_event_in_order);
+    fixture_test(&f, options, "/daemon/processes/the-next-one-lives-after-leftovers",
+                 the_next_one_lives_after_leftovers);
+    fixture_test(&f, options, "/daemon/processes/the-next-one-lives-after-an-abort",
+                 the_next_one_lives_after_an_abort);
     fixture_test(&f, options, "/daemon/callers/shutdown-follows-the-dependencies",
                  shutdown_follows_the_dependencies);
     return g_test_run();
