@@ -2,9 +2,8 @@
  * Control groups: one leaf for each child, used by one attempt after the other. It is empty
  * whenever an attempt begins (an attempt is over only then), so that a process in it belongs to the
  * present attempt, and to no other. It stays over a restart: making one costs a tenth of a start.
- * Only where it was emptied by cgroup.kill it goes: since Linux 6.14, a process that is cloned into
- * a cgroup which was killed once may be killed at its birth (the race of fork against cgroup.kill
- * is settled by a counter, and that of the parent's cgroup is compared).
+ * Only where it was emptied by cgroup.kill it goes: on newer kernels (seen on 6.18) whoever is
+ * cloned into a cgroup that was killed once is killed at birth.
  *
  * The leaves lie below `BASE`, a folder of this instance in the cgroup that proctord itself was
  * started in (cgroup v2; on a hybrid machine the v2 part). Where none is writable there is no
