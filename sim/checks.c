@@ -19,18 +19,40 @@ static bool declared_after(const struct child *child, const struct child *other)
     return false;
 }
 
-/* What the strategy allows to follow for `actor` from something that happened to another one. */
+static bool is_below(const struct child *child, const struct supervisor *supervisor)
+{
+    const struct supervisor *s = child->member.supervisor;
+    while (s && s != supervisor)
+        s = s->member.supervisor;
+    return s != NULL;
+}
+
+/* Whether the strategy lets `actor` be stopped for the failure of another one. Where a supervisor
+ * melts down it is a wider scope, and the reference model knows how wide. */
+static bool shares_the_fate(const struct world *world, const struct actor *actor)
+{
+    const struct child *child = actor->child, *failed = world->input_actor->child;
+    const struct supervisor *supervisor = failed->member.supervisor;
+    enum strategy strategy = supervisor->config->declaration.strategy;
+
+    if (world->melting)
+        return true;
+    if (world->input == INPUT_COMMAND || !is_below(child, supervisor) ||
+        (child->member.supervisor == supervisor ? child->group : NULL) != failed->group)
+        return false;
+    if (failed->group)
+        strategy = failed->group->declaration.strategy;
+    return strategy == STRATEGY_ONE_FOR_ALL ||
+           (strategy == STRATEGY_REST_FOR_ONE && declared_after(child, failed));
+}
+
+/* What is started after something that happened to another one has waited: for those that are
+ * restarted with it, for room, or for what it requires. */
 static bool in_scope(const struct world *world, const struct actor *actor, const char *what)
 {
-    switch (core_strategy(world->core)) {
-    case STRATEGY_ONE_FOR_ONE:
-        return false;
-    case STRATEGY_ONE_FOR_ALL:
-        return true;
-    case STRATEGY_REST_FOR_ONE: /* any of the scope may be the last to go */
-        return what[0] == 's' || declared_after(actor->child, world->input_actor->child);
-    }
-    __builtin_unreachable();
+    if (what[0] == 's')
+        return actor->ledger.fence_entered || actor->ledger.queued || requires_somebody(actor);
+    return shares_the_fate(world, actor);
 }
 
 /* What happens to one child starts or stops no other, but by the strategy, and those that wait for
@@ -42,7 +64,7 @@ static void check_scope(struct world *world, struct actor *actor, const char *wh
                      world->input == INPUT_COMMAND;
 
     if (about_one && world->input_actor && world->input_actor != actor && !world->shutdown_begun &&
-        (what[0] != 's' || !requires_somebody(actor)) && !in_scope(world, actor, what))
+        !in_scope(world, actor, what))
         world_fail(world, CHECK_SCOPE, "%s of %s follows from something that happened to %s", what,
                    actor->declaration->id, world->input_actor->declaration->id);
 }
@@ -57,6 +79,21 @@ static void check_requirements(struct world *world, struct actor *actor)
             world_fail(world, CHECK_REQUIRES, "%s starts and %s, which it requires, is not ready",
                        d->id, d->requires[i]);
     }
+}
+
+/* Automatic restarts on their way, by what was announced of each. */
+static void check_cap(struct world *world, const struct supervisor *supervisor)
+{
+    uint32_t cap = supervisor_cap(world->core, supervisor), flying = 0;
+
+    for (uint32_t i = 0; i < world->n_actors; i++) {
+        const struct actor *actor = &world->actors[i];
+        flying += actor->child && actor->child->member.supervisor == supervisor &&
+                  actor->ledger.in_flight;
+    }
+    if (flying > cap)
+        world_fail(world, CHECK_CAP, "%u restarts are in flight under \"%s\", the cap is %u",
+                   flying, supervisor->path, cap);
 }
 
 void checks_start(struct world *world, struct actor *actor, struct attempt_id id)
@@ -77,6 +114,8 @@ void checks_start(struct world *world, struct actor *actor, struct attempt_id id
                    (uintmax_t)id.generation, (uintmax_t)id.attempt,
                    (uintmax_t)actor->ledger.generation, (uintmax_t)actor->ledger.attempts);
     actor->ledger.attempts = id.attempt;
+    if (actor->ledger.in_flight)
+        check_cap(world, actor->child->member.supervisor);
     check_requirements(world, actor);
     check_scope(world, actor, "start");
 }
@@ -125,6 +164,12 @@ static bool text_is(const struct event *event, const char *key, const char *text
     return found && strcmp(found->text, text) == 0;
 }
 
+static bool flag_is_set(const struct event *event, const char *key)
+{
+    const struct event_field *found = field(event, key);
+    return found && found->flag;
+}
+
 static void must(struct world *world, const struct event *event, bool holds, const char *before)
 {
     if (!holds)
@@ -147,7 +192,7 @@ static void count_exit(struct world *world, struct ledger *ledger, const struct 
 static void end_of_attempt(struct world *world, struct ledger *ledger, const struct event *event)
 {
     count_exit(world, ledger, event);
-    ledger->started = ledger->running = ledger->ready = false;
+    ledger->started = ledger->running = ledger->ready = ledger->in_flight = false;
 }
 
 static void enter_child_event(struct world *world, struct actor *actor, const struct event *event)
@@ -163,24 +208,40 @@ static void enter_child_event(struct world *world, struct actor *actor, const st
         must(world, event, !ledger->started, "the end of the attempt before");
         ledger->started = true;
         ledger->running = ledger->ready = false;
+        ledger->in_flight = flag_is_set(event, "automatic");
         return;
     case EVENT_CHILD_RUNNING:
         must(world, event, ledger->started && !ledger->running, "child-starting");
         ledger->running = true;
+        ledger->queued = false;
+        ledger->in_flight &= event->child->config->declaration.start_timeout_usec > 0;
         ledger->generation = event->generation;
         ledger->born = true;
         return;
     case EVENT_CHILD_READY:
         must(world, event, ledger->running, "child-running");
         ledger->ready = true;
+        ledger->in_flight = false;
         return;
     case EVENT_CHILD_NOT_READY:
-    case EVENT_CHILD_CONTROL_CANCEL_DELIVERED:
         must(world, event, ledger->started, "child-starting");
         ledger->ready = false;
         return;
+    case EVENT_CHILD_CONTROL_CANCEL_DELIVERED:
+        must(world, event, ledger->started, "child-starting");
+        ledger->ready = ledger->in_flight = false;
+        return;
     case EVENT_CHILD_CONTROL_ABORT_REQUESTED:
         must(world, event, ledger->started, "child-starting");
+        ledger->in_flight = false;
+        return;
+    case EVENT_CHILD_RESTART_QUEUED:
+        must(world, event, !ledger->started, "the end of the attempt before");
+        ledger->queued = true;
+        return;
+    case EVENT_CHILD_RESTART_LIMIT_UPDATED:
+        if (text_is(event, "why", "escalated"))
+            ledger->n_counted = 0;
         return;
     case EVENT_CHILD_EXITED:
         must(world, event, ledger->running, "child-running");
@@ -206,7 +267,7 @@ static void enter_child_event(struct world *world, struct actor *actor, const st
         return;
     case EVENT_CHILD_BACKOFF_SCHEDULED:
         if (text_is(event, "why", "backoff"))
-            reference_drew(actor->reference, field(event, "delay_usec")->number);
+            reference_drew(actor->reference, field(event, "drawn_usec")->number);
         return;
     }
 }
@@ -281,6 +342,7 @@ void checks_event(struct world *world, const struct event *event)
                   event->monotonic_usec;
     if (world->observe)
         note_event(world, event);
+    world->melting = world->melting || event->kind == EVENT_MELTDOWN;
     world->marks[0] |= UINT64_C(1) << event->kind;
     if (event->sequence != ++world->sequence)
         world_fail(world, CHECK_EVENTS, "event %ju follows %ju", (uintmax_t)event->sequence,
@@ -393,7 +455,8 @@ static void check_timers(struct world *world)
 
 static void check_memory(struct world *world, const struct checks_before *before)
 {
-    bool may = world->input == INPUT_DECLARE || world->input == INPUT_REDECLARE;
+    bool may = world->input == INPUT_DECLARE || world->input == INPUT_REDECLARE ||
+               world->input == INPUT_REDECLARE_SUPERVISOR;
 
     if (!may && world->allocations != before->allocations)
         world_fail(world, CHECK_MEMORY, "an input made the core allocate");
@@ -486,7 +549,11 @@ static void agree_on_restarts(struct world *world, const char *name, const struc
     SAME("exit's attempt", mine->last_exit.attempt, its->exit_attempt);
     SAME("decision", mine->last_exit.decision, its->decision);
     SAME("waits for a dependency", mine->waiting, its->waits > 0);
-    SAME("waits for its scope", mine->group != NULL, its->group);
+    SAME("waits for its scope", mine->scope != NULL, its->scope > 0);
+    SAME("queued", mine->queued, its->queued > 0);
+    SAME("in flight", mine->in_flight, its->in_flight);
+    SAME("group", mine->group ? mine->group - mine->member.supervisor->config->groups : -1,
+         its->group);
     for (int t = 0; t < CHILD_TIMERS; t++) {
         static const char *const names[] = {"stop deadline", "start deadline", "start timeout",
                                             "heartbeat deadline", "window deadline"};
@@ -526,12 +593,41 @@ static void agree(struct world *world, const struct actor *actor)
     agree_on_restarts(world, name, mine, its);
 }
 
+static void agree_on_supervisor(struct world *world, const struct supervisor *mine,
+                                const struct ref_supervisor *its)
+{
+    const char *name = mine->path[0] ? mine->path : "the root";
+
+    SAME("failures used", mine->limit.used, its->used);
+    for (size_t g = 0; g < its->declaration->n_groups; g++) {
+        SAME("failures used of a group", mine->config->groups[g].limit.used, its->groups[g].used);
+        SAME("a scope of a group", mine->config->groups[g].scope.restarting,
+             reference_restarts(&world->reference, (uint32_t)(its - world->reference.supervisors),
+                                (int)g));
+    }
+    SAME("restarts together", mine->scope.restarting,
+         reference_restarts(&world->reference, (uint32_t)(its - world->reference.supervisors), -1));
+}
+
+static void agree_on_supervisors(struct world *world)
+{
+    const char *name = "the tree";
+
+    for (uint32_t i = 0; i < world->reference.n_supervisors; i++) {
+        const struct ref_supervisor *its = &world->reference.supervisors[i];
+        const struct supervisor *mine = core_find_supervisor(world->core, its->declaration->path);
+        SAME("a supervisor", mine != NULL, true);
+        agree_on_supervisor(world, mine, its);
+    }
+}
+
 void checks_agreement(struct world *world)
 {
     const char *name = "the tree";
 
     for (uint32_t i = 0; i < world->n_actors; i++)
         agree(world, &world->actors[i]);
+    agree_on_supervisors(world);
     SAME("shutdown phase", core_shutdown_phase(world->core), world->reference.phase);
     SAME("shutdown by policy", core_shutdown_by_policy(world->core), world->reference.by_policy);
     if (world->reference.wrong[0])
@@ -546,9 +642,10 @@ static void cover(struct world *world, const struct child *child)
 
     world->marks[1] |=
         UINT64_C(1) << child->last_exit.kind | UINT64_C(1) << (16 + child->last_exit.decision) |
-        UINT64_C(1) << (24 + child->fence_phase) | UINT64_C(1) << (32 + child->failure.phase) |
+        UINT64_C(1) << (26 + child->fence_phase) | UINT64_C(1) << (32 + child->failure.phase) |
         UINT64_C(1) << (40 + child->shutdown.result) | (uint64_t)child->waiting << 48 |
-        (uint64_t)child->on_trial << 49 | (uint64_t)(child->next_config != NULL) << 50;
+        (uint64_t)child->on_trial << 49 | (uint64_t)(child->next_config != NULL) << 50 |
+        (uint64_t)child->queued << 51 | (uint64_t)(child->group != NULL) << 52;
     if (!world->states)
         return;
     state = state * 4 + child->operation;
@@ -651,11 +748,16 @@ static bool scope_is_under_way(const struct world *world)
 {
     for (uint32_t i = 0; i < world->n_actors; i++) {
         const struct child *child = world->actors[i].child;
-        if (child && child->group &&
+        if (child && child->scope &&
             (child->attempt.active || child->timers[TIMER_START].deadline_usec > 0))
             return true;
     }
     return false;
+}
+
+static bool queue_is_full(const struct world *world, const struct supervisor *supervisor)
+{
+    return supervisor->in_flight >= supervisor_cap(world->core, supervisor);
 }
 
 static void check_arrival(struct world *world, struct actor *actor)
@@ -670,7 +772,7 @@ static void check_arrival(struct world *world, struct actor *actor)
                    child_operation_to_string(child->operation));
     else if (child->operation == CHILD_REMOVED && !world->shutdown_begun)
         world_fail(world, CHECK_LIVENESS, "%s is removed and still there", child->id);
-    else if (child->pending.active && !child->waiting && !child->group)
+    else if (child->pending.active && !child->waiting && !child->scope && !child->queued)
         world_fail(world, CHECK_LIVENESS, "the restart of %s still waits behind its fence",
                    child->id);
     else if (child->attempt.active && !child->attempt.spawned)
@@ -678,7 +780,8 @@ static void check_arrival(struct world *world, struct actor *actor)
     else if (!world->shutdown_begun && child->operation == CHILD_ACTIVE && child->wanted &&
              !child->attempt.active && child->timers[TIMER_START].deadline_usec == 0 &&
              !(child->waiting && child_unmet_dependency(child, &removed)) &&
-             !(child->group && scope_is_under_way(world)))
+             !(child->scope && scope_is_under_way(world)) &&
+             !(child->queued && queue_is_full(world, child->member.supervisor)))
         world_fail(world, CHECK_LIVENESS, "%s is meant to run and nothing will start it",
                    child->id);
 }

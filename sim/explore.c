@@ -73,6 +73,13 @@ static uint64_t hash_attempt(uint64_t h, const struct attempt *a, uint64_t now,
     return h;
 }
 
+static uint64_t hash_limit(uint64_t h, const struct restart_limit *limit, uint64_t now)
+{
+    for (uint32_t i = 0; i < limit->used; i++)
+        h = mix(h, now - limit->ring[(limit->first + i) % (limit->burst + 1)]);
+    return h;
+}
+
 static uint64_t hash_child(uint64_t h, const struct child *c, uint64_t now)
 {
     const struct restart_limit *limit = &c->restart_limit;
@@ -83,13 +90,13 @@ static uint64_t hash_child(uint64_t h, const struct child *c, uint64_t now)
                    (uint64_t)c->stop_state << 10 | (uint64_t)c->failure.phase << 14 |
                    (uint64_t)c->fence_phase << 18 | (uint64_t)c->readiness << 22 |
                    (uint64_t)c->shutdown.result << 34 | (uint64_t)c->cool_downs << 38 |
-                   (uint64_t)(c->next_config != NULL) << 50 | (uint64_t)(c->group != NULL) << 51);
+                   (uint64_t)(c->next_config != NULL) << 50 | (uint64_t)(c->scope != NULL) << 51 |
+                   (uint64_t)c->queued << 52 | (uint64_t)c->in_flight << 53);
     h = mix(h, c->generation << 32 | c->attempts);
     h = mix(h, c->backoff_n << 32 | c->shutdown.dependents);
     h = mix(h, (uint64_t)c->pending.active | (uint64_t)c->pending.by_resume << 1 |
                    c->pending.old_attempt << 8);
-    for (uint32_t i = 0; i < limit->used; i++)
-        h = mix(h, now - limit->ring[(limit->first + i) % (limit->burst + 1)]);
+    h = hash_limit(h, limit, now);
     for (int t = 0; t < CHILD_TIMERS; t++)
         h = mix(h, c->timers[t].deadline_usec ? c->timers[t].deadline_usec - now : UINT64_MAX);
     return hash_attempt(h, &c->attempt, now, c->config->declaration.backoff.reset_after_usec);
@@ -132,6 +139,10 @@ static uint64_t hash_state(const struct explorer *x, uint32_t done)
         h = actor->child ? hash_child(h, actor->child, now) : mix(h, 1);
         h = hash_processes(h, actor);
     }
+    for (const struct supervisor *s = core_first_supervisor(world->core); s;
+         s = core_next_supervisor(s))
+        h = hash_limit(mix(h, (uint64_t)s->scope.restarting | (uint64_t)s->melted_down << 1),
+                       &s->limit, now);
     for (uint32_t i = 0; i < world->n_pending; i++)
         pending += key_of_pending(&world->pending[i]); /* a set: in whatever order */
     return mix(h, pending);
@@ -398,6 +409,15 @@ static bool nobody_depends(const struct subject *scenario)
     return true;
 }
 
+/* One-for-one under the root, without limits that they share. */
+static bool is_plain(const struct subject *scenario)
+{
+    return scenario->n_supervisors == 1 &&
+           scenario->supervisors[0].strategy == STRATEGY_ONE_FOR_ONE &&
+           !scenario->supervisors[0].limited && scenario->supervisors[0].n_groups == 0 &&
+           scenario->supervisors[0].max_restarts_in_flight == 0;
+}
+
 static void drive(void *userdata)
 {
     struct explorer *x = userdata;
@@ -415,7 +435,8 @@ static void explore_with(struct explorer *x)
     struct explored *out = x->out;
 
     x->scenario = x->run->subject;
-    x->separate = x->scenario->strategy == STRATEGY_ONE_FOR_ONE && nobody_depends(x->scenario);
+    x->separate =
+        x->scenario->n_actors <= WORLD_CAP && is_plain(x->scenario) && nobody_depends(x->scenario);
     x->table_size = 1 << 20;
     x->table = new_table(x->table_size);
     x->frames = calloc(DEPTH_MAX + 2, sizeof(*x->frames));

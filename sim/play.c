@@ -278,7 +278,6 @@ struct world *scenario_world(const struct run *run, struct world **world)
     (*world)->observe = run->observe;
     (*world)->observe_userdata = run->observe_userdata;
     (*world)->states = run->states;
-    world_set_strategy(*world, (enum strategy)scenario->strategy);
     (*world)->faults = scenario->faults;
     (*world)->faults.from_nsec = WORLD_START_NSEC + scenario->faults_from_usec * 1000;
     (*world)->faults.until_nsec = scenario->faults_until_usec
@@ -293,7 +292,8 @@ struct world *scenario_world(const struct run *run, struct world **world)
         if (!actor->later)
             numbers[n++] = number;
     }
-    if (world_declare(*world, numbers, n, &error) < 0)
+    if (world_declare_tree(*world, scenario->supervisors, scenario->n_supervisors, numbers, n,
+                           &error) < 0)
         world_fail(*world, CHECK_EXPECTATION, "%s: the tree is refused: %s", scenario->path,
                    error.text);
     return *world;

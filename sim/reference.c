@@ -1,31 +1,32 @@
 #include "reference.h"
 
+#include "reference_tree.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #define MINUTE (UINT64_C(60) * 1000000)
 
-static void start_or_wait(struct ref *r, struct ref_child *c, bool automatic);
 static void settle(struct ref *r, struct ref_child *c, enum shutdown_result result);
 
 /* ---- deadlines ------------------------------------------------------------------------------- */
 
-static void arm(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t deadline)
+void ref_arm(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t deadline)
 {
     c->deadline[timer] = deadline;
     c->order[timer] = ++r->next_order;
 }
 
-static void disarm(struct ref_child *c, enum ref_timer timer)
+void ref_disarm(struct ref_child *c, enum ref_timer timer)
 {
     c->deadline[timer] = 0;
 }
 
 static void stop_watching(struct ref_child *c)
 {
-    disarm(c, REF_START_TIMEOUT);
-    disarm(c, REF_HEARTBEAT);
+    ref_disarm(c, REF_START_TIMEOUT);
+    ref_disarm(c, REF_HEARTBEAT);
 }
 
 /* ---- who depends on whom --------------------------------------------------------------------- */
@@ -38,54 +39,13 @@ struct ref_child *reference_find(struct ref *r, const char *id)
     return NULL;
 }
 
-static bool is_ready(const struct ref_child *c)
-{
-    return c && c->attempt.active && c->attempt.status == CHILD_READY;
-}
-
-static bool comes_up(const struct ref_child *c)
-{
-    return c && (c->waits > 0 || (c->attempt.active && !c->attempt.cancelled &&
-                                  c->readiness == READINESS_UNREPORTED));
-}
-
-static size_t dependencies(const struct ref_child *c)
-{
-    return c->declaration->n_requires + c->declaration->n_after;
-}
-
-/* Those that it requires, then those that it only comes after. */
-static const char *dependency(const struct ref_child *c, size_t i)
-{
-    size_t n = c->declaration->n_requires;
-    return i < n ? c->declaration->requires[i] : c->declaration->after[i - n];
-}
-
-static bool may_start(struct ref *r, const struct ref_child *c)
-{
-    for (size_t i = 0; i < dependencies(c); i++) {
-        const struct ref_child *target = reference_find(r, dependency(c, i));
-        if (i < c->declaration->n_requires ? !is_ready(target) : comes_up(target))
-            return false;
-    }
-    return true;
-}
-
-static bool depends_on(const struct ref_child *c, const struct ref_child *target)
-{
-    for (size_t i = 0; i < dependencies(c); i++)
-        if (strcmp(dependency(c, i), target->id) == 0)
-            return true;
-    return false;
-}
-
 /* ---- starting -------------------------------------------------------------------------------- */
 
-static void start(struct ref *r, struct ref_child *c)
+void ref_start(struct ref *r, struct ref_child *c)
 {
     const struct child_declaration *d = c->declaration;
     c->waits = 0;
-    disarm(c, REF_START);
+    ref_disarm(c, REF_START);
     if (!d->has_process) {
         c->wanted = false;
         c->failure = FAILURE_SPAWN;
@@ -98,89 +58,58 @@ static void start(struct ref *r, struct ref_child *c)
                                       .status = CHILD_STARTING,
                                       .generation = c->born ? c->generation + 1 : 0,
                                       .number = ++c->attempts};
+    c->in_flight = c->automatic;
     c->stop_state = STOP_IDLE;
     c->readiness = READINESS_UNREPORTED;
     c->stale = false;
     c->heartbeat = c->heartbeat_realtime = 0;
     if (d->heartbeat_usec > 0 && d->heartbeat_required)
-        arm(r, c, REF_HEARTBEAT, r->now + d->stale_after_usec);
+        ref_arm(r, c, REF_HEARTBEAT, r->now + d->stale_after_usec);
     if (d->start_timeout_usec > 0)
-        arm(r, c, REF_START_TIMEOUT, r->now + d->start_timeout_usec);
+        ref_arm(r, c, REF_START_TIMEOUT, r->now + d->start_timeout_usec);
 }
 
-static void adopt(struct ref_child *c)
+static void adopt(struct ref *r, struct ref_child *c)
 {
     if (!c->next)
         return;
     c->declaration = c->next;
     c->next = NULL;
     c->used = 0;
-    disarm(c, REF_WINDOW);
+    ref_disarm(c, REF_WINDOW);
+    tree_find_group(r, c);
 }
 
-static void start_or_wait(struct ref *r, struct ref_child *c, bool automatic)
+void ref_start_or_wait(struct ref *r, struct ref_child *c, bool automatic)
 {
     c->automatic = automatic;
-    adopt(c);
-    if (may_start(r, c)) {
-        start(r, c);
-        return;
-    }
-    c->wanted = true;
-    if (c->waits == 0)
-        c->waits = ++r->next_wait;
-}
-
-/* Where the last of a scope is gone and its backoff is over, its members start in order. */
-static void start_scope(struct ref *r)
-{
-    for (uint32_t i = 0; i < r->count; i++) {
-        const struct ref_child *c = &r->children[i];
-        if (c->here && c->group && (c->attempt.active || c->deadline[REF_START] > 0))
-            return;
-    }
-    r->restarting = false;
-    for (uint32_t i = 0; i < r->count; i++) {
-        struct ref_child *c = &r->children[i];
-        bool starts = c->here && c->group && c->pending;
-        c->group = false;
-        if (starts)
-            start_or_wait(r, c, !c->pending_by_hand);
-    }
-}
-
-/* Whoever waits is looked at once, the one who waits longest first. */
-static void wake(struct ref *r)
-{
-    uint64_t last = 0;
-    if (r->restarting)
-        start_scope(r);
-    for (;;) {
-        struct ref_child *next = NULL;
-        for (uint32_t i = 0; i < r->count; i++) {
-            struct ref_child *c = &r->children[i];
-            if (c->here && c->waits > last && (!next || c->waits < next->waits))
-                next = c;
-        }
-        if (!next)
-            return;
-        last = next->waits;
-        if (may_start(r, next))
-            start(r, next);
+    c->queued = 0;
+    adopt(r, c);
+    if (!tree_may_start(r, c)) {
+        c->wanted = true;
+        if (c->waits == 0)
+            c->waits = ++r->next_wait;
+    } else if (automatic && !tree_has_room(r, c)) {
+        c->wanted = true;
+        c->waits = 0;
+        c->queued = ++r->next_wait;
+    } else {
+        ref_start(r, c);
     }
 }
 
 /* ---- stopping -------------------------------------------------------------------------------- */
 
-static bool cancel(struct ref *r, struct ref_child *c)
+bool ref_cancel(struct ref *r, struct ref_child *c)
 {
     if (!c->attempt.active || c->attempt.cancelled || c->attempt.aborted)
         return false;
     c->attempt.cancelled = true;
+    c->in_flight = false;
     c->attempt.status = CHILD_CANCELLING;
     c->stop_state = STOP_CANCEL_DELIVERED;
     stop_watching(c);
-    arm(r, c, REF_STOP, r->now + c->declaration->stop_timeout_usec);
+    ref_arm(r, c, REF_STOP, r->now + c->declaration->stop_timeout_usec);
     return true;
 }
 
@@ -189,19 +118,20 @@ static void abort_attempt(struct ref *r, struct ref_child *c)
     if (!c->attempt.active || c->attempt.aborted)
         return;
     c->attempt.aborted = true;
+    c->in_flight = false;
     stop_watching(c);
-    arm(r, c, REF_STOP, r->now + c->declaration->abort_timeout_usec);
+    ref_arm(r, c, REF_STOP, r->now + c->declaration->abort_timeout_usec);
     if (c->fence == FENCE_WAITING_FOR_OLD_STOP)
         c->fence = FENCE_ABORTING_OLD;
 }
 
 /* A deadline runs for whoever is asked to go, also where an earlier one has passed. */
-static void insist(struct ref *r, struct ref_child *c)
+void ref_insist(struct ref *r, struct ref_child *c)
 {
     if (c->attempt.active && c->deadline[REF_STOP] == 0)
-        arm(r, c, REF_STOP,
-            r->now + (c->attempt.aborted ? c->declaration->abort_timeout_usec
-                                         : c->declaration->stop_timeout_usec));
+        ref_arm(r, c, REF_STOP,
+                r->now + (c->attempt.aborted ? c->declaration->abort_timeout_usec
+                                             : c->declaration->stop_timeout_usec));
 }
 
 static void put_behind_fence(struct ref_child *c, bool by_hand, uint64_t old, uint64_t target)
@@ -216,31 +146,31 @@ static void put_behind_fence(struct ref_child *c, bool by_hand, uint64_t old, ui
 }
 
 /* It has no attempt of its own to wait for, only its siblings'. */
-static void wait_for_siblings(struct ref_child *c, bool by_hand)
+void ref_wait_for_siblings(struct ref_child *c, bool by_hand)
 {
     put_behind_fence(c, by_hand, c->generation, c->born ? c->generation + 1 : 0);
     c->fence = FENCE_READY_TO_START;
 }
 
-static void enter_fence(struct ref *r, struct ref_child *c, bool by_resume, bool by_hand)
+void ref_enter_fence(struct ref *r, struct ref_child *c, bool by_resume, bool by_hand)
 {
     put_behind_fence(c, by_hand, c->attempt.generation, c->attempt.generation + 1);
     c->pending_by_resume = by_resume;
     c->fence = FENCE_WAITING_FOR_OLD_STOP;
-    cancel(r, c);
+    ref_cancel(r, c);
     if (c->attempt.aborted)
         c->fence = FENCE_ABORTING_OLD;
     else
-        insist(r, c);
+        ref_insist(r, c);
 }
 
-static void withdraw_starts(struct ref_child *c)
+void ref_withdraw_starts(struct ref_child *c)
 {
     if (c->pending && c->fence != FENCE_CLOSED)
         c->fence = FENCE_OPEN;
     c->pending = c->pending_by_resume = false;
-    disarm(c, REF_START);
-    c->waits = 0;
+    ref_disarm(c, REF_START);
+    c->waits = c->queued = 0;
 }
 
 static void stop_deadline(struct ref *r, struct ref_child *c)
@@ -267,7 +197,7 @@ static void force_stop(struct ref *r, struct ref_child *c, enum exit_kind kind)
     if (c->attempt.cancelled || c->attempt.aborted)
         return;
     c->attempt.forced = kind;
-    cancel(r, c);
+    ref_cancel(r, c);
 }
 
 /* ---- shutdown -------------------------------------------------------------------------------- */
@@ -275,17 +205,17 @@ static void force_stop(struct ref *r, struct ref_child *c, enum exit_kind kind)
 static void cancel_those_nobody_needs(struct ref *r)
 {
     for (uint32_t i = r->count; i-- > 0;) {
-        struct ref_child *c = &r->children[i];
+        struct ref_child *c = r->order[i];
         bool needed = false;
         if (!c->here || c->result != SHUTDOWN_PENDING)
             continue;
         for (uint32_t k = 0; k < r->count; k++) {
             const struct ref_child *user = &r->children[k];
-            if (user->here && user->result == SHUTDOWN_PENDING && depends_on(user, c))
+            if (user->here && user->result == SHUTDOWN_PENDING && tree_depends_on(user, c))
                 needed = true;
         }
-        if (!needed && !cancel(r, c))
-            insist(r, c);
+        if (!needed && !ref_cancel(r, c))
+            ref_insist(r, c);
     }
 }
 
@@ -304,19 +234,18 @@ static void settle(struct ref *r, struct ref_child *c, enum shutdown_result resu
     complete_when_all_are_gone(r);
 }
 
-static void shut_down(struct ref *r, bool by_policy)
+void ref_shut_down(struct ref *r, bool by_policy)
 {
     if (r->phase != SHUTDOWN_IDLE)
         return;
     r->next_command++;
     r->by_policy = by_policy;
-    r->restarting = false;
+    tree_forget_scopes(r);
     for (uint32_t i = 0; i < r->count; i++) {
         struct ref_child *c = &r->children[i];
-        c->group = false;
         if (!c->here)
             continue;
-        withdraw_starts(c);
+        ref_withdraw_starts(c);
         c->fence = FENCE_CLOSED;
         c->result = c->attempt.active ? SHUTDOWN_PENDING : SHUTDOWN_ALREADY_EXITED;
     }
@@ -327,19 +256,19 @@ static void shut_down(struct ref *r, bool by_policy)
 
 void reference_shutdown(struct ref *r)
 {
-    shut_down(r, false);
-    wake(r);
+    ref_shut_down(r, false);
+    tree_wake(r);
 }
 
 void reference_hurry(struct ref *r)
 {
-    shut_down(r, false);
+    ref_shut_down(r, false);
     if (r->phase < SHUTDOWN_ABORT_STRAGGLERS)
         r->phase = SHUTDOWN_ABORT_STRAGGLERS;
-    for (uint32_t i = 0; i < r->count; i++)
-        if (r->children[i].here)
-            abort_attempt(r, &r->children[i]);
-    wake(r);
+    for (uint32_t i = r->count; i-- > 0;)
+        if (r->order[i]->here)
+            abort_attempt(r, r->order[i]);
+    tree_wake(r);
 }
 
 /* ---- after an exit --------------------------------------------------------------------------- */
@@ -367,12 +296,19 @@ static enum exit_kind kind_of(const struct ref_child *c, const struct completion
     return EXIT_FAILED;
 }
 
-static void prune(struct ref *r, struct ref_child *c)
+/* How many of these exits, the oldest first, are in the window still. */
+uint32_t ref_kept(const uint64_t *exits, uint32_t used, uint64_t now, uint64_t interval)
 {
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < c->used; i++)
-        if (r->now - c->exits[i] <= c->declaration->interval_usec)
-            c->exits[kept++] = c->exits[i];
+    for (uint32_t i = 0; i < used; i++)
+        kept += now - exits[i] <= interval;
+    return kept;
+}
+
+static void prune(struct ref *r, struct ref_child *c)
+{
+    uint32_t kept = ref_kept(c->exits, c->used, r->now, c->declaration->interval_usec);
+    memmove(c->exits, c->exits + c->used - kept, kept * sizeof(*c->exits));
     c->used = kept;
 }
 
@@ -385,7 +321,7 @@ static bool count_exit(struct ref *r, struct ref_child *c)
         c->used--;
     }
     c->exits[c->used++] = r->now;
-    arm(r, c, REF_WINDOW, c->exits[0] + c->declaration->interval_usec + 1);
+    ref_arm(r, c, REF_WINDOW, c->exits[0] + c->declaration->interval_usec + 1);
     return c->used <= c->declaration->burst;
 }
 
@@ -438,11 +374,13 @@ static void give_up(struct ref *r, struct ref_child *c)
     } else if (action == ON_LIMIT_COOL_DOWN) {
         c->cool_downs++;
         c->automatic = true;
-        arm(r, c, REF_START, r->now + delay);
+        ref_arm(r, c, REF_START, r->now + delay);
     } else if (action == ON_LIMIT_STOP) {
         c->wanted = false;
+    } else if (action == ON_LIMIT_ESCALATE) {
+        tree_melt_down(r, c->supervisor, c);
     } else {
-        shut_down(r, true);
+        ref_shut_down(r, true);
     }
 }
 
@@ -458,7 +396,7 @@ static enum exit_decision by_policy(struct ref *r, struct ref_child *c, enum exi
         return DECISION_LEAVE;
     if (counted && (!within || c->on_trial))
         return DECISION_GIVE_UP;
-    return DECISION_RESTART;
+    return counted ? tree_count(r, c) : DECISION_RESTART;
 }
 
 static enum exit_decision decide(struct ref *r, struct ref_child *c, enum exit_kind kind,
@@ -478,7 +416,8 @@ static enum exit_decision decide(struct ref *r, struct ref_child *c, enum exit_k
 static void end_attempt(struct ref_child *c)
 {
     stop_watching(c);
-    disarm(c, REF_STOP);
+    ref_disarm(c, REF_STOP);
+    c->in_flight = false;
     c->readiness = READINESS_UNREPORTED;
     c->stale = false;
     if (c->attempt.cancelled || c->attempt.aborted) {
@@ -499,82 +438,55 @@ static void gone_in_shutdown(struct ref *r, struct ref_child *c)
         settle(r, c, c->attempt.aborted ? SHUTDOWN_ABORTED : SHUTDOWN_GRACEFUL);
 }
 
-static bool is_down_for_good(const struct ref_child *c)
-{
-    return !c->attempt.active &&
-           (c->operation != CHILD_ACTIVE || c->declaration->restart == RESTART_TEMPORARY ||
-            (c->waits == 0 && (c->deadline[REF_START] == 0 || c->gave_up)));
-}
-
-static void bring_in(struct ref *r, struct ref_child *c)
-{
-    c->group = true;
-    if (c->attempt.active && c->fence == FENCE_READY_TO_START) {
-        c->pending = c->pending_by_resume =
-            false; /* the target is on its way: it is the old one now */
-        c->fence = FENCE_OPEN;
-    }
-    if (c->operation != CHILD_ACTIVE || c->declaration->restart == RESTART_TEMPORARY) {
-        cancel(r, c);
-    } else if (c->pending) {
-        c->duplicates++;
-        c->pending_by_resume = false;
-        insist(r, c);
-    } else if (c->attempt.active) {
-        enter_fence(r, c, false, false);
-    }
-    if (c->attempt.active)
-        return;
-    disarm(c, REF_START);
-    c->waits = 0;
-    if (!c->pending)
-        wait_for_siblings(c, false);
-}
-
-/* Returns whether the failed one starts with others now. */
-static bool restart_scope(struct ref *r, struct ref_child *failed)
-{
-    bool others = false;
-    struct ref_child *first = r->strategy == STRATEGY_ONE_FOR_ALL ? r->children : failed;
-    for (struct ref_child *c = r->children + r->count; c-- > first;)
-        if (r->strategy != STRATEGY_ONE_FOR_ONE && c->here && c != failed) {
-            if (!is_down_for_good(c))
-                bring_in(r, c);
-            others = others || c->group;
-        }
-    if (others) {
-        r->restarting = failed->group = true;
-        wait_for_siblings(failed, false);
-    }
-    return others;
-}
-
-static void back_off(struct ref *r, struct ref_child *c)
+/* Schedules the next start; returns how long from now. */
+static uint64_t schedule(struct ref *r, struct ref_child *c, uint64_t wait)
 {
     uint64_t delay = next_backoff(r, c);
+    delay = wait > delay ? wait : delay;
     c->automatic = true;
     if (delay > 0)
-        arm(r, c, REF_START, r->now + delay);
-    if (!restart_scope(r, c) && delay == 0)
-        start_or_wait(r, c, true);
+        ref_arm(r, c, REF_START, r->now + delay);
+    return delay;
+}
+
+uint64_t ref_back_off(struct ref *r, struct ref_child *c)
+{
+    return schedule(r, c, 0);
+}
+
+static void restart_by_policy(struct ref *r, struct ref_child *c)
+{
+    uint64_t delay = schedule(r, c, tree_budget(r, c));
+    if (!tree_restart_scope(r, c) && delay == 0)
+        ref_start_or_wait(r, c, true);
+}
+
+static void blow_fuse(struct ref_child *c)
+{
+    c->gave_up = true;
+    c->operation = CHILD_QUARANTINED;
 }
 
 static void carry_out(struct ref *r, struct ref_child *c, enum exit_decision decision)
 {
     if (decision == DECISION_RESTART) {
-        back_off(r, c);
+        restart_by_policy(r, c);
     } else if (decision == DECISION_LEAVE) {
         c->wanted = false;
     } else if (decision == DECISION_FENCE_RELEASE) {
         c->fence = FENCE_READY_TO_START;
-        if (!c->group)
-            start_or_wait(r, c, false);
+        if (!c->scope)
+            ref_start_or_wait(r, c, false);
     } else if (decision == DECISION_REMOVE) {
         c->here = false;
     } else if (decision == DECISION_SHUTDOWN) {
         gone_in_shutdown(r, c);
     } else if (decision == DECISION_GIVE_UP) {
         give_up(r, c);
+    } else if (decision == DECISION_FUSE) {
+        blow_fuse(c);
+    } else if (decision == DECISION_MELTDOWN) {
+        tree_melt_down(r, c->supervisor, c);
     }
 }
 
@@ -608,11 +520,12 @@ static void become_ready(struct ref *r, struct ref_child *c)
     if (c->readiness == READINESS_READY)
         return;
     c->readiness = READINESS_READY;
-    disarm(c, REF_START_TIMEOUT);
+    ref_disarm(c, REF_START_TIMEOUT);
     if (c->attempt.status == CHILD_CANCELLING)
         return;
     c->attempt.ready_since = r->now;
     c->attempt.status = CHILD_READY;
+    c->in_flight = false;
 }
 
 static void spawned(struct ref *r, struct ref_child *c)
@@ -629,6 +542,8 @@ static void spawned(struct ref *r, struct ref_child *c)
     }
     if (c->declaration->readiness == READINESS_IMMEDIATE)
         become_ready(r, c);
+    if (c->declaration->start_timeout_usec == 0)
+        c->in_flight = false;
 }
 
 static void spawn_failed(struct ref *r, struct ref_child *c)
@@ -655,16 +570,16 @@ static void beat(struct ref *r, struct ref_child *c)
     c->heartbeat_realtime = r->realtime;
     c->stale = false;
     if (c->declaration->heartbeat_usec > 0 && !c->attempt.cancelled && !c->attempt.aborted)
-        arm(r, c, REF_HEARTBEAT, r->now + c->declaration->stale_after_usec);
+        ref_arm(r, c, REF_HEARTBEAT, r->now + c->declaration->stale_after_usec);
 }
 
 static void extend(struct ref *r, struct ref_child *c, uint64_t usec)
 {
     uint64_t deadline = r->now + (usec < 24 * 60 * MINUTE ? usec : 24 * 60 * MINUTE);
     if (c->deadline[REF_START_TIMEOUT] > 0 && deadline > c->deadline[REF_START_TIMEOUT])
-        arm(r, c, REF_START_TIMEOUT, deadline);
+        ref_arm(r, c, REF_START_TIMEOUT, deadline);
     if (c->deadline[REF_STOP] > 0 && !c->attempt.aborted && deadline > c->deadline[REF_STOP])
-        arm(r, c, REF_STOP, deadline);
+        ref_arm(r, c, REF_STOP, deadline);
 }
 
 static void listen(struct ref *r, struct ref_child *c, const struct notify_message *message)
@@ -720,7 +635,7 @@ void reference_hear(struct ref *r, struct ref_child *c, const struct heard *hear
         c->stale_reports++;
     else
         hear(r, c, heard);
-    wake(r);
+    tree_wake(r);
 }
 
 /* ---- time ------------------------------------------------------------------------------------ */
@@ -730,8 +645,8 @@ static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
     if (timer == REF_STOP) {
         stop_deadline(r, c);
     } else if (timer == REF_START) {
-        if (!c->group)
-            start_or_wait(r, c, c->automatic);
+        if (!c->scope)
+            ref_start_or_wait(r, c, c->automatic);
     } else if (timer == REF_START_TIMEOUT) {
         force_stop(r, c, EXIT_TIMED_OUT);
     } else if (timer == REF_HEARTBEAT) {
@@ -741,7 +656,7 @@ static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
     } else {
         prune(r, c);
         if (c->used > 0)
-            arm(r, c, REF_WINDOW, c->exits[0] + c->declaration->interval_usec + 1);
+            ref_arm(r, c, REF_WINDOW, c->exits[0] + c->declaration->interval_usec + 1);
     }
 }
 
@@ -766,7 +681,7 @@ void reference_timer(struct ref *r)
             return;
         who->deadline[which] = 0;
         fire(r, who, (enum ref_timer)which);
-        wake(r);
+        tree_wake(r);
     }
 }
 
@@ -779,6 +694,7 @@ struct ref_child *reference_declare(struct ref *r, const struct child_declaratio
         return NULL;
     struct ref_child *c = &r->children[r->count++];
     *c = (struct ref_child){.declaration = d, .id = d->id, .here = true, .exits = exits};
+    tree_place(r, c);
     return c;
 }
 
@@ -790,8 +706,8 @@ void reference_declared(struct ref *r, uint32_t first)
             r->children[i].declaration->autostart && r->children[i].declaration->has_process;
     for (uint32_t i = first; i < r->count; i++)
         if (r->children[i].wanted)
-            start_or_wait(r, &r->children[i], false);
-    wake(r);
+            ref_start_or_wait(r, &r->children[i], false);
+    tree_wake(r);
 }
 
 void reference_redeclare(struct ref *r, const struct child_declaration *d)
@@ -800,10 +716,15 @@ void reference_redeclare(struct ref *r, const struct child_declaration *d)
     r->next_command++;
     c->next = d;
     if (!c->attempt.active)
-        adopt(c);
+        adopt(r, c);
     else if (c->operation == CHILD_ACTIVE && !c->pending)
-        enter_fence(r, c, false, true);
-    wake(r);
+        ref_enter_fence(r, c, false, true);
+    tree_wake(r);
+}
+
+void reference_wake(struct ref *r)
+{
+    tree_wake(r);
 }
 
 void reference_drew(struct ref_child *c, uint64_t delay)
@@ -821,8 +742,8 @@ static void stop_command(struct ref *r, struct ref_child *c, enum child_operatio
         target = c->operation; /* active, paused, quarantined, removed: the stronger one stays */
     bool same = c->operation == target;
     c->operation = target;
-    withdraw_starts(c);
-    o->cancel_delivered = cancel(r, c);
+    ref_withdraw_starts(c);
+    o->cancel_delivered = ref_cancel(r, c);
     if (!c->attempt.active)
         c->stop_state = STOP_NO_ACTIVE_ATTEMPT;
     o->idempotent = same && !o->cancel_delivered;
@@ -840,16 +761,16 @@ static void resume(struct ref *r, struct ref_child *c, struct outcome *o)
         c->cool_downs = 0;
         c->backoff_n = c->backoff_previous = 0;
         c->used = 0;
-        disarm(c, REF_WINDOW);
+        ref_disarm(c, REF_WINDOW);
     }
     if (r->phase != SHUTDOWN_IDLE || !c->wanted)
         return;
     if (c->attempt.active)
-        enter_fence(r, c, true, true);
-    else if (c->group)
-        wait_for_siblings(c, true);
+        ref_enter_fence(r, c, true, true);
+    else if (c->scope)
+        ref_wait_for_siblings(c, true);
     else if (c->declaration->has_process)
-        start_or_wait(r, c, false);
+        ref_start_or_wait(r, c, false);
 }
 
 static void tell_fence(const struct ref_child *c, struct outcome *o, enum fence_decision decision)
@@ -871,7 +792,7 @@ static void join(struct ref *r, struct ref_child *c, struct outcome *o)
 {
     c->duplicates++;
     c->pending_by_resume = false;
-    insist(r, c);
+    ref_insist(r, c);
     o->idempotent = true;
     tell_fence(c, o, FENCE_ALREADY_PENDING);
 }
@@ -880,26 +801,26 @@ static void restart_behind_fence(struct ref *r, struct ref_child *c, struct outc
 {
     o->cancel_delivered = c->attempt.active && !c->attempt.cancelled && !c->attempt.aborted;
     if (c->attempt.active)
-        enter_fence(r, c, false, true);
+        ref_enter_fence(r, c, false, true);
     else
-        wait_for_siblings(c, true);
+        ref_wait_for_siblings(c, true);
     tell_fence(c, o, FENCE_QUEUED_AFTER_STOP);
 }
 
 static void restart_at_once(struct ref *r, struct ref_child *c, struct outcome *o)
 {
-    if (!may_start(r, c)) {
+    if (!tree_may_start(r, c)) {
         o->fence.decision = FENCE_REJECTED;
         return;
     }
-    disarm(c, REF_START);
-    c->waits = 0;
+    ref_disarm(c, REF_START);
+    c->waits = c->queued = 0;
     c->gave_up = c->on_trial = false;
     c->backoff_n = c->backoff_previous = 0;
     o->fence.decision = FENCE_STARTED_IMMEDIATELY;
     o->fence.has_target = c->declaration->has_process;
     o->fence.target_generation = c->declaration->has_process && c->born ? c->generation + 1 : 0;
-    start_or_wait(r, c, false);
+    ref_start_or_wait(r, c, false);
 }
 
 static void restart(struct ref *r, struct ref_child *c, struct outcome *o)
@@ -911,7 +832,7 @@ static void restart(struct ref *r, struct ref_child *c, struct outcome *o)
         o->fence.decision = FENCE_REJECTED;
     else if (c->pending)
         join(r, c, o);
-    else if (c->attempt.active || c->group)
+    else if (c->attempt.active || c->scope)
         restart_behind_fence(r, c, o);
     else
         restart_at_once(r, c, o);
@@ -977,6 +898,6 @@ int reference_command(struct ref *r, const struct command *command, struct outco
     if (command->verb == COMMAND_REMOVE && error == 0 && !c->attempt.active &&
         r->phase == SHUTDOWN_IDLE)
         c->here = false;
-    wake(r);
+    tree_wake(r);
     return error;
 }

@@ -11,7 +11,8 @@
 
 #include "core.h"
 
-#define REF_TIMERS 5 /* stop, start, start timeout, heartbeat, window */
+#define REF_TIMERS     5 /* stop, start, start timeout, heartbeat, window */
+#define REF_SCOPES_MAX 64
 
 enum ref_timer {
     REF_STOP,
@@ -32,6 +33,9 @@ struct ref_child {
     const struct child_declaration *declaration, *next; /* the caller's */
     const char *id;
     bool here;
+    uint64_t member; /* its number among all members ever declared */
+    uint32_t supervisor;
+    int group; /* of its supervisor; -1: none */
     enum child_operation operation;
     bool wanted, born, gave_up, on_trial, automatic;
     uint32_t cool_downs;
@@ -42,9 +46,11 @@ struct ref_child {
     enum fence_phase fence;
     bool pending, pending_by_resume, pending_by_hand;
     uint64_t pending_generation, pending_attempt, pending_target, duplicates;
-    bool group; /* starts with the scope that is being restarted */
+    uint32_t scope; /* starts with those who share this number; 0: with nobody */
     uint64_t backoff_n, backoff_previous;
-    uint64_t waits; /* its place in the queue for dependencies, 0: not in it */
+    uint64_t waits;  /* its place in the queue for dependencies, 0: not in it */
+    uint64_t queued; /* its place in the queue of its supervisor's restarts */
+    bool in_flight;
     uint64_t *exits;
     uint32_t used;
     enum readiness readiness;
@@ -60,17 +66,47 @@ struct ref_child {
     uint64_t deadline[REF_TIMERS], order[REF_TIMERS];
 };
 
+struct ref_group {
+    const struct group_declaration *declaration;
+    uint64_t *exits;
+    uint32_t used;
+    uint64_t level, since; /* of the bucket: microseconds' worth of tokens taken, and when */
+};
+
+struct ref_supervisor {
+    const struct supervisor_declaration *declaration; /* the caller's */
+    uint64_t member;
+    uint32_t above; /* itself for the root, which is number 0 */
+    uint64_t *exits;
+    uint32_t used;
+    struct ref_group *groups;
+};
+
 struct ref {
-    struct ref_child *children; /* in the order of declaration, with room for capacity */
+    struct ref_child *children; /* as they were declared, with room for capacity */
+    struct ref_child **order;   /* as the tree orders them */
     uint32_t count, capacity;
+    struct ref_supervisor *supervisors;
+    uint32_t n_supervisors, supervisors_max;
+    uint64_t members;
+    uint32_t scopes[REF_SCOPES_MAX], n_scopes; /* being restarted, the oldest first */
+    uint32_t cap; /* of restarts in flight, where a supervisor does not say */
+    void *(*allocate)(void *userdata, size_t size);
+    void *userdata;
     uint64_t now, realtime; /* set by the caller before each input */
     uint64_t next_order, next_wait, next_command;
-    enum strategy strategy;
-    bool restarting;
     enum shutdown_phase phase;
     bool by_policy;
     char wrong[160]; /* an impossible draw; "" while there was none */
 };
+
+/* A supervisor, after the one above it; the root, "", comes first. Said once more, it is a new
+ * declaration. */
+void reference_supervise(struct ref *r, const struct supervisor_declaration *d);
+/* Whether the members of a supervisor, or of a group of it (-1: none), are being restarted
+ * together. */
+bool reference_restarts(const struct ref *r, uint32_t supervisor, int group);
+void reference_wake(struct ref *r); /* after it */
 
 /* exits has room for burst + 1 times. Returns NULL when there is no room. */
 struct ref_child *reference_declare(struct ref *r, const struct child_declaration *d,

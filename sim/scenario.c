@@ -18,38 +18,11 @@ static int read_text(struct reader *reader, yaml_node_t *node, const char **text
     return *text ? 0 : -ENOMEM;
 }
 
-static size_t list_length(const yaml_node_t *node)
-{
-    return (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
-}
-
-static yaml_node_t *list_item(struct reader *reader, const yaml_node_t *node, size_t i)
-{
-    return yaml_document_get_node(reader->document, node->data.sequence.items.start[i]);
-}
-
-/* Calls `read` for each item of a list, with the path set to it. */
-static int read_list(struct reader *reader, yaml_node_t *node, void *target,
-                     int (*read)(struct reader *reader, yaml_node_t *item, size_t i, void *target))
-{
-    if (node->type != YAML_SEQUENCE_NODE)
-        return reader_refuse(reader, node, "expected a list");
-    for (size_t i = 0; i < list_length(node); i++) {
-        char index[32];
-        snprintf(index, sizeof(index), "[%zu]", i);
-        size_t mark = reader_enter(reader, index);
-        int r = read(reader, list_item(reader, node, i), i, target);
-        if (r < 0)
-            return r;
-        reader_leave(reader, mark);
-    }
-    return 0;
-}
-
 static void *list_memory(struct reader *reader, const yaml_node_t *node, size_t size)
 {
     return arena_allocate(reader->arena,
-                          (node->type == YAML_SEQUENCE_NODE ? list_length(node) + 1 : 2) * size);
+                          (node->type == YAML_SEQUENCE_NODE ? reader_list_length(node) + 1 : 2) *
+                              size);
 }
 
 /* ---- children -------------------------------------------------------------------------------- */
@@ -76,18 +49,20 @@ static int read_model(struct reader *reader, yaml_node_t *node, size_t i, void *
 
     model->steps = list_memory(reader, node, sizeof(struct step));
     actor->n_models = i + 1;
-    return model->steps ? read_list(reader, node, model, read_step_of_model) : -ENOMEM;
+    return model->steps ? reader_list(reader, node, model, read_step_of_model) : -ENOMEM;
 }
 
 static int read_models(struct reader *reader, yaml_node_t *node, struct scenario_actor *actor)
 {
-    bool several = node->type == YAML_SEQUENCE_NODE && list_length(node) > 0 &&
-                   list_item(reader, node, 0)->type == YAML_SEQUENCE_NODE;
+    bool several =
+        node->type == YAML_SEQUENCE_NODE && reader_list_length(node) > 0 &&
+        yaml_document_get_node(reader->document, node->data.sequence.items.start[0])->type ==
+            YAML_SEQUENCE_NODE;
 
     actor->models = list_memory(reader, node, sizeof(struct model));
     if (!actor->models)
         return -ENOMEM;
-    return several ? read_list(reader, node, actor, read_model)
+    return several ? reader_list(reader, node, actor, read_model)
                    : read_model(reader, node, 0, actor);
 }
 
@@ -111,10 +86,11 @@ static yaml_node_t *take_out(struct reader *reader, yaml_node_t *node, const cha
     return NULL;
 }
 
-static int read_actor(struct reader *reader, yaml_node_t *node, struct scenario_actor *actor)
+static int read_actor(struct reader *reader, yaml_node_t *node, const char *above,
+                      struct scenario_actor *actor)
 {
     yaml_node_t *model = take_out(reader, node, "model");
-    int r = manifest_read_child(reader, node, &actor->declaration);
+    int r = manifest_read_child(reader, node, above, &actor->declaration);
 
     if (r < 0)
         return r;
@@ -147,32 +123,57 @@ static struct scenario_actor *new_actor(struct reader *reader, struct subject *s
     return &scenario->actors[scenario->n_actors++];
 }
 
-static int read_child(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+/* The list of a supervisor. */
+struct members {
+    struct subject *scenario;
+    const char *above;
+};
+
+static int read_supervisor(struct reader *reader, yaml_node_t *node, const char *above,
+                           struct subject *scenario);
+
+static int read_member(struct reader *reader, yaml_node_t *node, size_t i, void *target)
 {
-    struct scenario_actor *actor = new_actor(reader, target);
+    const struct members *members = target;
 
     (void)i;
-    return actor ? read_actor(reader, node, actor) : -ENOMEM;
+    if (reader_find(reader, node, "children"))
+        return read_supervisor(reader, node, members->above, members->scenario);
+    struct scenario_actor *actor = new_actor(reader, members->scenario);
+    return actor ? read_actor(reader, node, members->above, actor) : -ENOMEM;
 }
 
-static int read_children(struct reader *reader, yaml_node_t *node, void *target)
+static int read_supervisor(struct reader *reader, yaml_node_t *node, const char *above,
+                           struct subject *scenario)
 {
-    return read_list(reader, node, target, read_child);
-}
+    struct supervisor_declaration *d = &scenario->supervisors[scenario->n_supervisors];
+    yaml_node_t *children = reader_find(reader, node, "children");
+    bool ignored;
 
-static int read_strategy(struct reader *reader, yaml_node_t *node, void *target)
-{
-    static const struct word words[] = {{"one-for-one", STRATEGY_ONE_FOR_ONE},
-                                        {"one-for-all", STRATEGY_ONE_FOR_ALL},
-                                        {"rest-for-one", STRATEGY_REST_FOR_ONE},
-                                        {}};
-    return reader_word(reader, node, words, &((struct subject *)target)->strategy);
+    if (scenario->n_supervisors == WORLD_SUPERVISORS)
+        return reader_refuse(reader, node, "more than %d supervisors", WORLD_SUPERVISORS);
+    scenario->n_supervisors++;
+    int r = manifest_read_supervisor(reader, node, above, d, &ignored);
+    if (r < 0)
+        return r;
+    d->position = scenario->n_actors;
+    if (!children)
+        return 0;
+    struct members members = {scenario, d->path};
+    size_t mark = reader_enter(reader, "children");
+    r = reader_list(reader, children, &members, read_member);
+    if (r == 0)
+        reader_leave(reader, mark);
+    return r;
 }
 
 static int read_tree(struct reader *reader, yaml_node_t *node, void *target)
 {
-    static const struct key keys[] = {{"strategy", read_strategy}, {"children", read_children}, {}};
-    return reader_mapping(reader, node, keys, target);
+    struct subject *scenario = target;
+
+    scenario->supervisors =
+        arena_allocate(reader->arena, WORLD_SUPERVISORS * sizeof(*scenario->supervisors));
+    return scenario->supervisors ? read_supervisor(reader, node, NULL, scenario) : -ENOMEM;
 }
 
 /* ---- steps ----------------------------------------------------------------------------------- */
@@ -309,7 +310,7 @@ static int read_declared(struct reader *reader, yaml_node_t *node, struct scenar
     int r = set_action(reader, node, step, action);
 
     if (r == 0)
-        r = actor ? read_actor(reader, node, actor) : -ENOMEM;
+        r = actor ? read_actor(reader, node, NULL, actor) : -ENOMEM;
     if (r < 0)
         return r;
     step->declaration = &actor->declaration;
@@ -502,10 +503,10 @@ static int read_steps(struct reader *reader, yaml_node_t *node, void *target)
 {
     struct subject *scenario = target;
 
-    if (node->type == YAML_SEQUENCE_NODE && list_length(node) > SCENARIO_STEPS_MAX)
+    if (node->type == YAML_SEQUENCE_NODE && reader_list_length(node) > SCENARIO_STEPS_MAX)
         return reader_refuse(reader, node, "more than %d steps", SCENARIO_STEPS_MAX);
     scenario->steps = list_memory(reader, node, sizeof(*scenario->steps));
-    return scenario->steps ? read_list(reader, node, scenario, read_timed_step) : -ENOMEM;
+    return scenario->steps ? reader_list(reader, node, scenario, read_timed_step) : -ENOMEM;
 }
 
 /* ---- exploration ----------------------------------------------------------------------------- */
@@ -524,10 +525,10 @@ static int read_actions(struct reader *reader, yaml_node_t *node, void *target)
 {
     struct subject *scenario = target;
 
-    if (node->type == YAML_SEQUENCE_NODE && list_length(node) > ACTIONS_MAX)
+    if (node->type == YAML_SEQUENCE_NODE && reader_list_length(node) > ACTIONS_MAX)
         return reader_refuse(reader, node, "more than %d actions", ACTIONS_MAX);
     scenario->actions = list_memory(reader, node, sizeof(*scenario->actions));
-    return scenario->actions ? read_list(reader, node, scenario, read_action) : -ENOMEM;
+    return scenario->actions ? reader_list(reader, node, scenario, read_action) : -ENOMEM;
 }
 
 static int read_depth(struct reader *reader, yaml_node_t *node, void *target)
@@ -585,14 +586,14 @@ static int read_includes(struct reader *reader, yaml_node_t *node, void *target)
 {
     struct subject *scenario = target;
     scenario->includes = list_memory(reader, node, sizeof(struct wanted_event));
-    return scenario->includes ? read_list(reader, node, scenario, read_include) : -ENOMEM;
+    return scenario->includes ? reader_list(reader, node, scenario, read_include) : -ENOMEM;
 }
 
 static int read_excludes(struct reader *reader, yaml_node_t *node, void *target)
 {
     struct subject *scenario = target;
     scenario->excludes = list_memory(reader, node, sizeof(struct wanted_event));
-    return scenario->excludes ? read_list(reader, node, scenario, read_exclude) : -ENOMEM;
+    return scenario->excludes ? reader_list(reader, node, scenario, read_exclude) : -ENOMEM;
 }
 
 static int read_counts(struct reader *reader, yaml_node_t *node, void *target)
@@ -650,7 +651,7 @@ static int read_always_item(struct reader *reader, yaml_node_t *node, size_t i, 
 /* Every check is made in every run; to name one says what the scenario is about. */
 static int read_always(struct reader *reader, yaml_node_t *node, void *target)
 {
-    return read_list(reader, node, target, read_always_item);
+    return reader_list(reader, node, target, read_always_item);
 }
 
 static int read_within(struct reader *reader, yaml_node_t *node, size_t i, void *target)
@@ -673,7 +674,7 @@ static int read_eventually(struct reader *reader, yaml_node_t *node, void *targe
     scenario->eventually = list_memory(reader, node, sizeof(struct eventually));
     if (!scenario->eventually)
         return -ENOMEM;
-    return node->type == YAML_SEQUENCE_NODE ? read_list(reader, node, scenario, read_within)
+    return node->type == YAML_SEQUENCE_NODE ? reader_list(reader, node, scenario, read_within)
                                             : read_within(reader, node, 0, scenario);
 }
 

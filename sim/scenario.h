@@ -87,7 +87,8 @@ struct subject {
     struct faults faults;
     uint64_t faults_from_usec, faults_until_usec;
     uint64_t seed;
-    int strategy; /* enum strategy, of the root */
+    struct supervisor_declaration *supervisors; /* each before what is in its list */
+    size_t n_supervisors;
     struct scenario_step *steps, *actions;
     size_t n_steps, n_actions;
     uint64_t depth;

@@ -2,7 +2,11 @@
 
 #include "checks.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #define CHILDREN_MAX 5
+#define NODES_MAX    4 /* supervisors, with the root */
 #define MODELS_MAX   3
 #define TURNS        24
 #define USEC_SEC     UINT64_C(1000000)
@@ -23,6 +27,7 @@ enum turn {
     TURN_ADD,
     TURN_STORM,
     TURN_REDECLARE,
+    TURN_REDECLARE_SUPERVISOR,
     TURN_RELOAD,
     TURN_DRY_RUN,
     TURN_SHUTDOWN,
@@ -30,7 +35,21 @@ enum turn {
     TURNS_KINDS,
 };
 
+/* A supervisor; `other` is what it is redeclared as. */
+struct node {
+    struct supervisor_declaration declaration, other;
+    struct group_declaration groups[2], other_groups[2];
+    char path[16];
+    uint32_t above, limit; /* the last position that it can have */
+    bool changed;
+};
+
 struct swarm {
+    struct node nodes[NODES_MAX];
+    struct supervisor_declaration supervisors[NODES_MAX];
+    uint32_t n_nodes;
+    char ids[CHILDREN_MAX][16];
+    uint32_t under[CHILDREN_MAX];
     struct child_declaration declarations[CHILDREN_MAX], others[CHILDREN_MAX];
     struct model models[CHILDREN_MAX][MODELS_MAX];
     const char *requires[CHILDREN_MAX][CHILDREN_MAX], *after[CHILDREN_MAX][CHILDREN_MAX];
@@ -42,6 +61,8 @@ struct swarm {
 };
 
 static const char *const names[CHILDREN_MAX] = {"a", "b", "c", "d", "e"};
+static const char *const node_names[NODES_MAX] = {"", "s", "t", "u"};
+static const char *const group_names[2] = {"g", "h"};
 
 #define S(...)                                                                                     \
     (const struct step[]){__VA_ARGS__}, sizeof((struct step[]){__VA_ARGS__}) / sizeof(struct step)
@@ -128,12 +149,20 @@ static void draw_dependencies(struct world *world, struct swarm *swarm, uint32_t
         switch (choose(world, 4)) {
         case 2:
             d->requires
-            [d->n_requires++] = names[k];
+            [d->n_requires++] = swarm->ids[k];
             break;
         case 3:
-            d->after[d->n_after++] = names[k];
+            d->after[d->n_after++] = swarm->ids[k];
             break;
         }
+}
+
+static void draw_group(struct world *world, struct swarm *swarm, uint32_t i)
+{
+    const struct supervisor_declaration *d = &swarm->nodes[swarm->under[i]].declaration;
+    uint32_t group = choose(world, (uint32_t)d->n_groups + 1);
+
+    swarm->declarations[i].group = group > 0 ? group_names[group - 1] : NULL;
 }
 
 static void draw_child(struct world *world, struct swarm *swarm, uint32_t i)
@@ -142,7 +171,8 @@ static void draw_child(struct world *world, struct swarm *swarm, uint32_t i)
     uint32_t models = 1 + choose(world, MODELS_MAX);
 
     declaration_defaults(d, ROLE_WORKER);
-    d->id = names[i];
+    d->id = swarm->ids[i];
+    draw_group(world, swarm, i);
     d->has_process = choose(world, 16) != 1;
     d->autostart = choose(world, 8) != 1;
     draw_policy(world, d);
@@ -153,6 +183,7 @@ static void draw_child(struct world *world, struct swarm *swarm, uint32_t i)
     swarm->others[i] = *d;
     swarm->others[i].burst = d->burst + 1;
     swarm->others[i].backoff.initial_usec = 200 * USEC_MSEC;
+    swarm->others[i].group = d->group ? NULL : group_names[0];
     world_add_actor(world, d, swarm->models[i], models);
 }
 
@@ -172,6 +203,100 @@ static void draw_faults(struct world *world)
         *rates[i] = (uint16_t)PICK(world, 0, 0, 30, 200, 500);
 }
 
+/* ---- the tree -------------------------------------------------------------------------------- */
+
+static enum strategy draw_strategy(struct world *world)
+{
+    return (enum strategy)choose(world, STRATEGY_REST_FOR_ONE + 1);
+}
+
+static void draw_groups(struct world *world, struct node *node)
+{
+    node->declaration.groups = node->groups;
+    node->declaration.n_groups = PICK(world, 0, 0, 1, 2);
+    for (size_t g = 0; g < node->declaration.n_groups; g++) {
+        node->groups[g] = (struct group_declaration){.name = group_names[g],
+                                                     .strategy = draw_strategy(world),
+                                                     .limited = choose(world, 2),
+                                                     .burst = choose(world, 3),
+                                                     .interval_usec = 10 * USEC_SEC};
+        if (choose(world, 2))
+            node->groups[g].budget_restarts = 1 + choose(world, 3);
+        node->groups[g].budget_usec = 7 * USEC_SEC;
+    }
+}
+
+/* The other declaration: the groups in the other order, one of them gone. */
+static void draw_other(struct world *world, struct node *node)
+{
+    size_t n = node->declaration.n_groups;
+
+    node->other = node->declaration;
+    node->other.strategy = draw_strategy(world);
+    node->other.max_restarts_in_flight = choose(world, 3);
+    node->other.burst++;
+    node->other.groups = node->other_groups;
+    node->other.n_groups = n > 0 ? 1 : 0;
+    if (n > 0)
+        node->other_groups[0] = node->groups[n - 1];
+}
+
+static void draw_node(struct world *world, struct swarm *swarm, uint32_t i)
+{
+    struct node *node = &swarm->nodes[i];
+    struct supervisor_declaration *d = &node->declaration;
+    const char *above;
+
+    node->above = i > 0 ? choose(world, i) : 0;
+    above = swarm->nodes[node->above].path;
+    snprintf(node->path, sizeof(node->path), "%.8s%s%s", above, above[0] ? "/" : "", node_names[i]);
+    supervisor_declaration_defaults(d, node->path);
+    d->strategy = draw_strategy(world);
+    d->limited = choose(world, 2);
+    d->burst = (uint32_t)PICK(world, 2, 0, 1, 3);
+    d->interval_usec = PICK(world, 10 * USEC_SEC, USEC_SEC, 60 * USEC_SEC);
+    d->escalation = (enum escalation)choose(world, ESCALATION_SHUTDOWN_TREE + 1);
+    d->max_restarts_in_flight = (uint32_t)PICK(world, 0, 1, 2);
+    draw_groups(world, node);
+    draw_other(world, node);
+}
+
+/* Where the supervisors stand among the children: before whatever is below them. */
+static void draw_positions(struct world *world, struct swarm *swarm)
+{
+    uint32_t position = 0;
+
+    for (uint32_t i = 0; i < swarm->n_nodes; i++)
+        swarm->nodes[i].limit = swarm->n;
+    for (uint32_t i = swarm->n; i-- > 0;)
+        for (uint32_t n = swarm->under[i];; n = swarm->nodes[n].above) {
+            swarm->nodes[n].limit = i;
+            if (n == 0)
+                break;
+        }
+    for (uint32_t i = swarm->n_nodes; i-- > 1;)
+        if (swarm->nodes[i - 1].limit > swarm->nodes[i].limit)
+            swarm->nodes[i - 1].limit = swarm->nodes[i].limit;
+    for (uint32_t i = 0; i < swarm->n_nodes; i++) {
+        position += choose(world, swarm->nodes[i].limit - position + 1);
+        swarm->nodes[i].declaration.position = position;
+        swarm->supervisors[i] = swarm->nodes[i].declaration;
+    }
+}
+
+static void draw_tree(struct world *world, struct swarm *swarm)
+{
+    swarm->n_nodes = (uint32_t)PICK(world, 1, 1, 2, 3, 4);
+    for (uint32_t i = 0; i < swarm->n_nodes; i++)
+        draw_node(world, swarm, i);
+    for (uint32_t i = 0; i < swarm->n; i++) {
+        const char *above = swarm->nodes[swarm->under[i] = choose(world, swarm->n_nodes)].path;
+        snprintf(swarm->ids[i], sizeof(swarm->ids[i]), "%.12s%s%s", above, above[0] ? "/" : "",
+                 names[i]);
+    }
+    draw_positions(world, swarm);
+}
+
 static void draw_world(struct world *world)
 {
     struct swarm *swarm = memory_allocate(world->memory, sizeof(*swarm));
@@ -182,20 +307,21 @@ static void draw_world(struct world *world)
     world->turn_userdata = swarm;
     swarm->n = 1 + choose(world, CHILDREN_MAX);
     swarm->missing_verbs = choose(world, 1u << TURNS_KINDS);
-    world_set_strategy(world, (enum strategy)choose(world, STRATEGY_REST_FOR_ONE + 1));
+    draw_tree(world, swarm);
     draw_faults(world);
     for (uint32_t i = 0; i < swarm->n; i++)
         draw_child(world, swarm, i);
-    if (world_declare(world, all, swarm->n, &error) < 0)
+    if (world_declare_tree(world, swarm->supervisors, swarm->n_nodes, all, swarm->n, &error) < 0)
         world_fail(world, CHECK_EXPECTATION, "the world could not be declared: %s", error.text);
 }
 
 /* ---- turns ----------------------------------------------------------------------------------- */
 
-static void command(struct world *world, uint32_t child, enum command_verb verb, bool dry_run)
+static void command(struct world *world, const struct swarm *swarm, uint32_t child,
+                    enum command_verb verb, bool dry_run)
 {
     struct command command = {.verb = verb,
-                              .child = names[child],
+                              .child = swarm->ids[child],
                               .reason = "campaign",
                               .requester = "client",
                               .dry_run = dry_run,
@@ -206,14 +332,14 @@ static void command(struct world *world, uint32_t child, enum command_verb verb,
     world_command(world, &command, &outcome, &error);
 }
 
-static void storm(struct world *world, uint32_t child)
+static void storm(struct world *world, const struct swarm *swarm, uint32_t child)
 {
     static const enum command_verb verbs[] = {COMMAND_RESTART, COMMAND_PAUSE, COMMAND_RESUME,
                                               COMMAND_QUARANTINE};
     uint32_t count = 2 + choose(world, 6);
 
     for (uint32_t i = 0; i < count && world->verdict.check == CHECK_NONE; i++)
-        command(world, child, verbs[choose(world, COUNT_OF(verbs))], false);
+        command(world, swarm, child, verbs[choose(world, COUNT_OF(verbs))], false);
 }
 
 static void add(struct world *world, struct swarm *swarm, uint32_t child)
@@ -239,6 +365,17 @@ static void redeclare(struct world *world, struct swarm *swarm, uint32_t child)
                     &error);
 }
 
+static void redeclare_supervisor(struct world *world, struct swarm *swarm)
+{
+    struct node *node = &swarm->nodes[choose(world, swarm->n_nodes)];
+    struct error error;
+
+    if (world->shutdown_begun)
+        return;
+    node->changed = !node->changed;
+    world_redeclare_supervisor(world, node->changed ? &node->other : &node->declaration, &error);
+}
+
 static void end_process(struct world *world, uint32_t child)
 {
     static const struct completion ends[] = {
@@ -252,28 +389,28 @@ static void take_turn(struct world *world, struct swarm *swarm, enum turn turn, 
     case TURN_NOTHING:
         return;
     case TURN_RESTART:
-        command(world, child, COMMAND_RESTART, false);
+        command(world, swarm, child, COMMAND_RESTART, false);
         return;
     case TURN_PAUSE:
-        command(world, child, COMMAND_PAUSE, false);
+        command(world, swarm, child, COMMAND_PAUSE, false);
         return;
     case TURN_RESUME:
-        command(world, child, COMMAND_RESUME, false);
+        command(world, swarm, child, COMMAND_RESUME, false);
         return;
     case TURN_QUARANTINE:
-        command(world, child, COMMAND_QUARANTINE, false);
+        command(world, swarm, child, COMMAND_QUARANTINE, false);
         return;
     case TURN_REMOVE:
-        command(world, child, COMMAND_REMOVE, false);
+        command(world, swarm, child, COMMAND_REMOVE, false);
         return;
     case TURN_KILL:
-        command(world, child, COMMAND_KILL, false);
+        command(world, swarm, child, COMMAND_KILL, false);
         return;
     case TURN_RELOAD:
-        command(world, child, COMMAND_RELOAD, false);
+        command(world, swarm, child, COMMAND_RELOAD, false);
         return;
     case TURN_DRY_RUN:
-        command(world, child, (enum command_verb)choose(world, COMMAND_RELOAD), true);
+        command(world, swarm, child, (enum command_verb)choose(world, COMMAND_RELOAD), true);
         return;
     case TURN_END:
         end_process(world, child);
@@ -282,10 +419,13 @@ static void take_turn(struct world *world, struct swarm *swarm, enum turn turn, 
         add(world, swarm, child);
         return;
     case TURN_STORM:
-        storm(world, child);
+        storm(world, swarm, child);
         return;
     case TURN_REDECLARE:
         redeclare(world, swarm, child);
+        return;
+    case TURN_REDECLARE_SUPERVISOR:
+        redeclare_supervisor(world, swarm);
         return;
     case TURN_SHUTDOWN:
         world_shutdown(world, "client", "campaign");

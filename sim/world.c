@@ -22,10 +22,18 @@ static void *allocate(struct world *world, size_t size)
     return memory;
 }
 
+static void *allocate_for_reference(void *userdata, size_t size)
+{
+    return allocate(userdata, size);
+}
+
+static const struct supervisor_declaration plain_root = {
+    .path = "", .burst = 10, .interval_usec = UINT64_C(300) * 1000000};
+
 struct world *world_new(struct memory *memory, struct schedule *schedule, uint64_t seed,
                         uint32_t actors_max)
 {
-    struct core_settings settings = {.seed = seed};
+    struct core_settings settings = {.seed = seed, .max_restarts_in_flight = WORLD_CAP};
     struct core_ports ports;
 
     memory_reset(memory);
@@ -41,16 +49,19 @@ struct world *world_new(struct memory *memory, struct schedule *schedule, uint64
     world->reference.capacity = actors_max * 2;
     world->reference.children =
         allocate(world, world->reference.capacity * sizeof(*world->reference.children));
+    world->reference.order =
+        allocate(world, world->reference.capacity * sizeof(*world->reference.order));
+    world->reference.supervisors_max = WORLD_SUPERVISORS;
+    world->reference.supervisors =
+        allocate(world, WORLD_SUPERVISORS * sizeof(*world->reference.supervisors));
+    world->reference.cap = WORLD_CAP;
+    world->reference.allocate = allocate_for_reference;
+    world->reference.userdata = world;
+    reference_supervise(&world->reference, &plain_root);
     executor_ports(world, &ports);
     if (core_new(&ports, &settings, &world->core) < 0)
         exit(EXIT_FAILURE);
     return world;
-}
-
-void world_set_strategy(struct world *world, enum strategy strategy)
-{
-    core_set_strategy(world->core, strategy);
-    world->reference.strategy = strategy;
 }
 
 uint32_t world_add_actor(struct world *world, const struct child_declaration *declaration,
@@ -118,6 +129,7 @@ static const char *const check_names[] = {
     [CHECK_EVENTS] = "events-gap-free",
     [CHECK_REQUIRES] = "requirements-ready-first",
     [CHECK_SCOPE] = "strategy-scope-exact",
+    [CHECK_CAP] = "restarts-in-flight-bounded",
     [CHECK_NOTHING_LEFT] = "nothing-left-after-shutdown",
     [CHECK_TIMERS] = "timers-fire",
     [CHECK_MEMORY] = "no-allocation",
@@ -180,6 +192,7 @@ static void begin_input(struct world *world, enum input_kind kind, struct actor 
     world->inputs++;
     world->input = kind;
     world->input_actor = actor;
+    world->melting = false;
     world->reference.now = world->now_nsec / 1000;
     world->reference.realtime =
         WORLD_REALTIME_USEC + world->now_nsec / 1000 + (uint64_t)world->wall_offset_usec;
@@ -240,6 +253,7 @@ static void to_core(struct world *world, const struct report *report)
     case INPUT_HURRY:
     case INPUT_DECLARE:
     case INPUT_REDECLARE:
+    case INPUT_REDECLARE_SUPERVISOR:
         break;
     }
     abort();
@@ -409,7 +423,30 @@ static void add_reference(struct world *world, struct actor *actor)
     }
 }
 
+static void tell_reference(struct world *world, const struct supervisor_declaration *supervisors,
+                           size_t n_supervisors, const uint32_t *actors, size_t count)
+{
+    uint32_t first = world->reference.count;
+    size_t s = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        for (; s < n_supervisors && supervisors[s].position <= i; s++)
+            reference_supervise(&world->reference, &supervisors[s]);
+        add_reference(world, &world->actors[actors[i]]);
+    }
+    for (; s < n_supervisors; s++)
+        reference_supervise(&world->reference, &supervisors[s]);
+    reference_declared(&world->reference, first);
+}
+
 int world_declare(struct world *world, const uint32_t *actors, size_t count, struct error *error)
+{
+    return world_declare_tree(world, NULL, 0, actors, count, error);
+}
+
+int world_declare_tree(struct world *world, const struct supervisor_declaration *supervisors,
+                       size_t n_supervisors, const uint32_t *actors, size_t count,
+                       struct error *error)
 {
     struct child_declaration *declarations = allocate(world, (count + 1) * sizeof(*declarations));
     struct declaration_problem problem = {};
@@ -423,13 +460,15 @@ int world_declare(struct world *world, const uint32_t *actors, size_t count, str
                                        .child = count == 1 ? declarations[0].id : ""});
     checks_before(world, NULL, &before);
     world->in_core = true;
-    int r = core_declare(world->core, declarations, count, "operator", "declared", &problem);
+    int r = core_declare_tree(world->core,
+                              &(struct tree_declaration){.children = declarations,
+                                                         .n_children = count,
+                                                         .supervisors = supervisors,
+                                                         .n_supervisors = n_supervisors},
+                              "operator", "declared", &problem);
     world->in_core = false;
-    uint32_t first = world->reference.count;
-    for (size_t i = 0; r == 0 && i < count; i++)
-        add_reference(world, &world->actors[actors[i]]);
     if (r == 0)
-        reference_declared(&world->reference, first);
+        tell_reference(world, supervisors, n_supervisors, actors, count);
     *error = problem.error;
     checks_after(world, &before);
     memory_release(world->memory, declarations);
@@ -458,6 +497,30 @@ int world_redeclare(struct world *world, uint32_t number,
         memcpy(exits, actor->reference->exits, actor->reference->used * sizeof(*exits));
         actor->reference->exits = exits;
         reference_redeclare(&world->reference, declaration);
+    }
+    *error = problem.error;
+    checks_after(world, &before);
+    return r;
+}
+
+int world_redeclare_supervisor(struct world *world,
+                               const struct supervisor_declaration *declaration,
+                               struct error *error)
+{
+    struct declaration_problem problem = {};
+    struct checks_before before;
+
+    begin_input(world, INPUT_REDECLARE_SUPERVISOR, NULL);
+    world_note(world, &(struct record){.kind = RECORD_INPUT,
+                                       .what = "redeclare supervisor",
+                                       .text = declaration->path});
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    int r = core_redeclare_supervisor(world->core, declaration, &problem);
+    world->in_core = false;
+    if (r == 0) {
+        reference_supervise(&world->reference, declaration);
+        reference_wake(&world->reference);
     }
     *error = problem.error;
     checks_after(world, &before);

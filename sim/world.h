@@ -31,6 +31,8 @@
 #define WORLD_COUNTED_MAX   64
 #define WORLD_INPUTS_MAX    UINT64_C(5000000)
 #define WORLD_STATE_BITS    16
+#define WORLD_SUPERVISORS   32 /* at most, with the root */
+#define WORLD_CAP           4  /* restarts in flight of a supervisor that does not say */
 
 enum check {
     CHECK_NONE,
@@ -46,6 +48,7 @@ enum check {
     CHECK_EVENTS,          /* 10 */
     CHECK_REQUIRES,        /* 11 */
     CHECK_SCOPE,           /* 12 */
+    CHECK_CAP,             /* 13 */
     CHECK_NOTHING_LEFT,    /* 15 */
     CHECK_TIMERS,          /* 16 */
     CHECK_MEMORY,          /* 17 */
@@ -103,6 +106,7 @@ struct ledger {
     bool born;
     bool started, running, ready; /* of the active attempt, by its events */
     bool fence_entered;
+    bool queued, in_flight;
     uint64_t generation, attempts;
     const struct child_config *config;
     uint64_t counted[WORLD_COUNTED_MAX]; /* monotonic times of counted exits */
@@ -136,6 +140,7 @@ enum input_kind {
     INPUT_HURRY,
     INPUT_DECLARE,
     INPUT_REDECLARE,
+    INPUT_REDECLARE_SUPERVISOR,
 };
 
 struct report {
@@ -190,6 +195,7 @@ struct world {
     enum input_kind input;
     struct actor *input_actor; /* whom the present input is about, or NULL */
     bool in_core;
+    bool melting;         /* the present input makes a supervisor melt down */
     uint64_t calls;       /* of the executor's ports */
     uint64_t allocations; /* by the core */
     uint64_t sequence, commands;
@@ -214,11 +220,15 @@ uint32_t world_add_actor(struct world *world, const struct child_declaration *de
                          const struct model *models, size_t n_models);
 struct actor *world_find(struct world *world, const char *id);
 
-/* Of the root, from now on. */
-void world_set_strategy(struct world *world, enum strategy strategy);
-
 /* Inputs. Each is handled whole, by the core, the reference model and the checks. */
 int world_declare(struct world *world, const uint32_t *actors, size_t count, struct error *error);
+/* With supervisors, each after the one above it and before what is below it; the caller's. */
+int world_declare_tree(struct world *world, const struct supervisor_declaration *supervisors,
+                       size_t n_supervisors, const uint32_t *actors, size_t count,
+                       struct error *error);
+int world_redeclare_supervisor(struct world *world,
+                               const struct supervisor_declaration *declaration,
+                               struct error *error);
 int world_redeclare(struct world *world, uint32_t actor,
                     const struct child_declaration *declaration, struct error *error);
 int world_command(struct world *world, const struct command *command, struct outcome *outcome,

@@ -222,10 +222,17 @@ static void explain_to(const struct sentence *s)
                 removed ? "was removed" : "is not ready");
     } else if (child->timers[TIMER_START].deadline_usec > 0) {
         explain_wait(s);
-    } else if (child->group) {
+    } else if (child->scope) {
         fprintf(s->stream,
-                "waits until its siblings have ended, to be started with them (%s), after ",
-                strategy_to_string(child->group->strategy));
+                "waits until those that are restarted with it under %s have ended, after ",
+                child->scope->supervisor->path[0] ? child->scope->supervisor->path : "root");
+        print_cause(s);
+    } else if (child->queued) {
+        const struct supervisor *supervisor = child->member.supervisor;
+        fprintf(s->stream, "waits for its turn: %u of at most %u restarts of %s are on their way, ",
+                supervisor->in_flight, supervisor_cap(s->core, supervisor),
+                supervisor->path[0] ? supervisor->path : "root");
+        fputs("after ", s->stream);
         print_cause(s);
     } else {
         explain_stopped(s);

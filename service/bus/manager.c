@@ -88,7 +88,6 @@ static int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *err
     const struct caller *caller;
     struct options options;
     struct manifest *manifest;
-    enum strategy strategy;
     struct manifest_error why;
 
     int r = sd_bus_message_read(m, "ss", &text, &reason);
@@ -102,15 +101,10 @@ static int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *err
     r = manifest_parse(text, strlen(text), "", &manifest, &why);
     if (r == -ENOMEM)
         return r;
-    if (r == 0 && manifest_count(manifest) != 1) {
+    if (r == 0 && manifest_supervisor_count(manifest) > 0) {
         manifest_free(manifest);
         why = (struct manifest_error){.line = 1, .column = 1};
         strcpy(why.text, "expected the manifest of one child");
-        r = -EINVAL;
-    }
-    if (r == 0 && manifest_strategy(manifest, &strategy, &why) == 0) {
-        manifest_free(manifest);
-        strcpy(why.text, "strategy: belongs into a manifest file, not to one child");
         r = -EINVAL;
     }
     if (r < 0)

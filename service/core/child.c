@@ -118,6 +118,7 @@ bool child_cancel(struct core *core, struct child *child, uint64_t cause, const 
     child_arm(core, child, TIMER_STOP,
               core_now(core) + child->config->declaration.stop_timeout_usec);
     core->plan |= PLAN_STOP;
+    restart_queue_end(core, child);
     EMIT(core, EVENT_CHILD_CONTROL_CANCEL_DELIVERED, child, cause,
          FIELD_TEXT_OF("command", command));
     if (!core->muted)
@@ -134,6 +135,7 @@ void child_abort(struct core *core, struct child *child, uint64_t cause)
         return;
 
     attempt->abort_requested = true;
+    restart_queue_end(core, child);
     child_disarm(core, child, TIMER_START_TIMEOUT);
     child_disarm(core, child, TIMER_HEARTBEAT);
     child_arm(core, child, TIMER_STOP,
@@ -160,6 +162,17 @@ void child_insist(struct core *core, struct child *child)
                   core_now(core) + (child->attempt.abort_requested
                                         ? declaration->abort_timeout_usec
                                         : declaration->stop_timeout_usec));
+}
+
+/* The last word against whatever start waits. */
+void child_withdraw_starts(struct core *core, struct child *child, uint64_t cause,
+                           const char *command)
+{
+    fence_withdraw(core, child, cause, command);
+    if (child->timers[TIMER_START].deadline_usec > 0)
+        core_changed(core, child);
+    child_disarm(core, child, TIMER_START);
+    dependency_withdraw(core, child);
 }
 
 static bool deadline_aborts(const struct core *core, const struct child *child)
@@ -218,7 +231,7 @@ static void fail_without_process(struct core *core, struct child *child)
 /* Starts the next attempt. Nothing stands in the way any more: no attempt, no hold, no shutdown. */
 void child_start(struct core *core, struct child *child)
 {
-    INVARIANT(!child->attempt.active && !child->waiting);
+    INVARIANT(!child->attempt.active && !child->waiting && !child->queued);
     INVARIANT(child->operation == CHILD_ACTIVE && core->shutdown_phase == SHUTDOWN_IDLE);
 
     core->plan |= PLAN_START;
@@ -247,7 +260,10 @@ void child_start(struct core *core, struct child *child)
     if (child->config->declaration.start_timeout_usec > 0)
         child_arm(core, child, TIMER_START_TIMEOUT,
                   core_now(core) + child->config->declaration.start_timeout_usec);
-    EMIT_BARE(core, EVENT_CHILD_STARTING, child, child->start_cause);
+    restart_queue_begin(core, child);
+    supervisor_comes_up(core, child->member.supervisor);
+    EMIT(core, EVENT_CHILD_STARTING, child, child->start_cause,
+         FIELD_FLAG_OF("automatic", child->automatic_start));
     if (!core->muted)
         core->ports.start(core->ports.userdata, child, child_attempt_id(child));
 }

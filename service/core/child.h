@@ -10,6 +10,7 @@
 
 #include "core.h"
 #include "restart_limit.h"
+#include "supervisor.h"
 #include "timer.h"
 
 enum child_timer {
@@ -92,26 +93,18 @@ struct child_shutdown {
     enum resource_state cgroup;
 };
 
-struct supervisor {
-    struct supervisor *parent; /* NULL: the root */
-    const char *name;
-    enum strategy strategy;
-    enum escalation escalation;
-    struct child *first;
-    struct child *last;
-    uint32_t members;
-    bool restarting; /* a scope of it is being stopped, to be started together */
-};
-
 struct child {
-    struct supervisor *supervisor;
-    struct child *next, *previous; /* in declaration order */
+    struct member member; /* its place in the tree */
+    struct group *group;  /* of its supervisor; NULL: none */
     struct child *index_next;
     struct child *waiting_next, *waiting_previous;
     struct child *changed_next;
     bool changed;
-    bool waiting;             /* its start waits for a dependency */
-    struct supervisor *group; /* its start waits for the scope that this one restarts */
+    bool waiting;        /* its start waits for a dependency */
+    bool queued;         /* its start waits for room among its supervisor's restarts */
+    bool in_flight;      /* its attempt is such a restart, and on its way */
+    struct scope *scope; /* its start waits for those that are restarted with it */
+    struct child *queue_next, *queue_previous;
     uint32_t slot, serial;
 
     struct child_config *config;

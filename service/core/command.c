@@ -13,16 +13,6 @@ static bool is_blank(const char *text)
     return true;
 }
 
-/* The last word of an operator against whatever start waits. */
-static void withdraw_starts(struct core *core, struct child *child, uint64_t id, const char *verb)
-{
-    fence_withdraw(core, child, id, verb);
-    if (child->timers[TIMER_START].deadline_usec > 0)
-        core_changed(core, child);
-    child_disarm(core, child, TIMER_START);
-    dependency_withdraw(core, child);
-}
-
 static enum child_operation operation_of(enum command_verb verb)
 {
     switch (verb) {
@@ -52,7 +42,7 @@ static void stop_child(struct core *core, struct child *child, const struct comm
 
     bool repeated = child->operation == target;
     child_set_operation(core, child, target, id, command->requester, command->reason, verb);
-    withdraw_starts(core, child, id, verb);
+    child_withdraw_starts(core, child, id, verb);
     outcome->cancel_delivered = child_cancel(core, child, id, verb);
     if (!child->attempt.active)
         child->stop_state = STOP_NO_ACTIVE_ATTEMPT;
@@ -85,7 +75,7 @@ static void resume_child(struct core *core, struct child *child, const struct co
         return;
     if (child->attempt.active)
         fence_enter(core, child, id, true, "resume");
-    else if (child->group)
+    else if (child->scope)
         fence_ready(core, child, id, "resume"); /* its siblings are still being stopped */
     else if (child->config->declaration.has_process)
         dependency_request_start(core, child, id, false);
@@ -205,7 +195,7 @@ static void restart_child(struct core *core, struct child *child, uint64_t id,
                        hold_conflict(child->operation), child->operation != CHILD_REMOVED);
     else if (child->pending.active)
         join_pending(core, child, id, outcome);
-    else if (child->attempt.active || child->group)
+    else if (child->attempt.active || child->scope)
         restart_behind_fence(core, child, id, outcome);
     else
         restart_at_once(core, child, id, outcome);

@@ -13,8 +13,12 @@ int core_new(const struct core_ports *ports, const struct core_settings *setting
     fresh->ports = *ports;
     fresh->random.state = settings->seed;
     fresh->next_serial = 1;
-    fresh->root = (struct supervisor){
-        .name = "root", .strategy = STRATEGY_ONE_FOR_ONE, .escalation = ESCALATION_PARENT};
+    fresh->max_restarts_in_flight =
+        settings->max_restarts_in_flight > 0 ? settings->max_restarts_in_flight : 4;
+    if (supervisor_init_root(fresh) < 0) {
+        ports->release(ports->userdata, fresh);
+        return -ENOMEM;
+    }
     *core = fresh;
     return 0;
 }
@@ -29,12 +33,17 @@ void core_free(struct core *core)
 {
     if (!core)
         return;
-    for (struct child *child = core->root.first, *next; child; child = next) {
-        next = child->next;
+    for (struct child *child = core_first(core), *next; child; child = next) {
+        next = core_next(child);
         free_memory(core, child->next_config);
         free_memory(core, child->config);
         free_memory(core, child);
     }
+    for (struct supervisor *supervisor = core->root.next, *next; supervisor; supervisor = next) {
+        next = supervisor->next;
+        supervisor_free(core, supervisor);
+    }
+    free_memory(core, core->root.config);
     free_memory(core, core->slots);
     free_memory(core, core->free_slots);
     free_memory(core, core->index);
@@ -88,6 +97,25 @@ struct child *core_take_changed(struct core *core)
     return child;
 }
 
+void core_changed_supervisor(struct core *core, struct supervisor *supervisor)
+{
+    if (supervisor->changed || core->muted)
+        return;
+    supervisor->changed = true;
+    supervisor->changed_next = core->changed_supervisor;
+    core->changed_supervisor = supervisor;
+}
+
+struct supervisor *core_take_changed_supervisor(struct core *core)
+{
+    struct supervisor *supervisor = core->changed_supervisor;
+    if (supervisor) {
+        core->changed_supervisor = supervisor->changed_next;
+        supervisor->changed = false;
+    }
+    return supervisor;
+}
+
 /* Tells the shell about the earliest deadline, where it has moved. */
 static void arm(struct core *core)
 {
@@ -104,6 +132,7 @@ static void arm(struct core *core)
 static void start_who_may(struct core *core)
 {
     strategy_look(core);
+    restart_queue_look(core);
     dependency_wake(core);
 }
 
@@ -187,6 +216,8 @@ static void commit_spawn(struct core *core, struct child *child, uint32_t pid)
     }
     if (child->config->declaration.readiness == READINESS_IMMEDIATE)
         liveness_become_ready(core, child);
+    if (child->config->declaration.start_timeout_usec == 0)
+        restart_queue_end(core, child); /* nothing bounds how long it takes from here */
     core_changed(core, child);
 }
 
@@ -280,7 +311,7 @@ static void fire(struct core *core, struct child *child, enum child_timer timer)
         child_stop_deadline(core, child);
         return;
     case TIMER_START:
-        if (child->group)
+        if (child->scope)
             return; /* strategy_look() starts it, with the others */
         dependency_request_start(core, child, child->start_cause, child->automatic_start);
         return;
@@ -329,19 +360,9 @@ void core_declaration_rejected(struct core *core, const char *requester, const c
 
 /* ---- queries --------------------------------------------------------------------------------- */
 
-struct child *core_first(const struct core *core)
-{
-    return core->root.first;
-}
-
-struct child *core_next(const struct child *child)
-{
-    return child->next;
-}
-
 size_t core_count(const struct core *core)
 {
-    return core->root.members;
+    return core->children;
 }
 
 enum shutdown_phase core_shutdown_phase(const struct core *core)
@@ -388,7 +409,8 @@ static uint64_t child_hash(uint64_t hash, const struct child *child)
     hash = mix(hash, child->restart_count);
     hash = mix(hash, child->backoff_n);
     hash = mix(hash, child->last_stale.count);
-    hash = mix(hash, (uint64_t)(child->group != NULL) << 4 | (uint64_t)child->wanted << 3 |
+    hash = mix(hash, (uint64_t)child->queued << 6 | (uint64_t)child->in_flight << 5 |
+                         (uint64_t)(child->scope != NULL) << 4 | (uint64_t)child->wanted << 3 |
                          (uint64_t)child->waiting << 2 | (uint64_t)child->gave_up << 1 |
                          child->heartbeat_stale);
     for (int i = 0; i < CHILD_TIMERS; i++)
@@ -403,7 +425,11 @@ uint64_t core_hash(const struct core *core)
     hash = mix(hash, core->sequence);
     hash = mix(hash, core->random.state);
     hash = mix(hash, core->shutdown_phase);
-    for (const struct child *child = core->root.first; child; child = child->next)
+    for (const struct supervisor *supervisor = &core->root; supervisor;
+         supervisor = supervisor->next)
+        hash = mix(hash, (uint64_t)supervisor->limit.used << 32 | supervisor->in_flight << 16 |
+                             supervisor->queued << 1 | supervisor->melted_down);
+    for (const struct child *child = core_first(core); child; child = core_next(child))
         hash = child_hash(hash, child);
     return hash;
 }

@@ -25,6 +25,7 @@
 #include "error.h"
 #include "event.h"
 #include "restart_limit.h"
+#include "supervisor.h"
 #include "vocabulary.h"
 
 #include <stdbool.h>
@@ -176,6 +177,7 @@ struct core_ports {
     void (*abort)(void *userdata, struct child *child, struct attempt_id id);
     int (*kill)(void *userdata, struct child *child, struct attempt_id id, int signal, bool whole);
     void (*forget)(void *userdata, struct child *child);
+    void (*forget_supervisor)(void *userdata, struct supervisor *supervisor); /* may be NULL */
     void (*set_timer)(void *userdata, uint64_t deadline_usec); /* monotonic, once; 0: none */
 
     /* Sink. */
@@ -183,12 +185,17 @@ struct core_ports {
 };
 
 struct core_settings {
-    uint64_t seed; /* of the core's generator */
+    uint64_t seed;                   /* of the core's generator */
+    uint32_t max_restarts_in_flight; /* of a supervisor that does not say; 0: 4 */
 };
 
-/* Where a set of declarations is wrong: declarations[declaration], and the dependency by its index
- * in requires, then after; -1 where the fault lies elsewhere. */
+/* Where in a declaration something is wrong, if not in a dependency. */
+enum { PROBLEM_ELSEWHERE = -1, PROBLEM_SUPERVISOR = -2, PROBLEM_GROUP = -3 };
+
+/* Where a set of declarations is wrong: the child number `declaration`, and the dependency by its
+ * index in requires, then after; or one of the above. Or the supervisor number `declaration`. */
 struct declaration_problem {
+    bool of_supervisor;
     size_t declaration;
     int dependency;
     struct error error;
@@ -199,12 +206,28 @@ int core_new(const struct core_ports *ports, const struct core_settings *setting
              struct core **core);
 void core_free(struct core *core);
 
+/* A part of the tree. The order of members is that of the two lists, with each supervisor where
+ * its `position` says, or before the first member under it that would come earlier. */
+struct tree_declaration {
+    const struct child_declaration *children;
+    size_t n_children;
+    const struct supervisor_declaration *supervisors;
+    size_t n_supervisors;
+};
+
 /*
- * Declares a set of children, all or none, and starts those that start on their own. Everything in
- * the declarations is copied. Returns 0; -EEXIST for an id that is taken; -ENOENT for a dependency
- * that is neither in the set nor in the tree; -ELOOP for a cycle; -ESHUTDOWN; -E2BIG over
- * CORE_CHILDREN_MAX; -ENOMEM. `requester` and `reason` go into the event.
+ * Declares a set, all or none, and starts those that start on their own. Everything in the
+ * declarations is copied. A child belongs to the supervisor that its id names before the last
+ * segment. The root may be among the supervisors: that is what it is from now on. Returns 0;
+ * -EEXIST for an id or path that is taken; -ENOENT for a dependency, a group or a supervisor that
+ * is neither in the set nor in the tree; -ELOOP for a cycle; -EINVAL for a supervisor that is
+ * nested too deeply; -ESHUTDOWN; -E2BIG over CORE_CHILDREN_MAX or SUPERVISORS_MAX; -ENOMEM.
+ * `requester` and `reason` go into the events.
  */
+int core_declare_tree(struct core *core, const struct tree_declaration *tree, const char *requester,
+                      const char *reason, struct declaration_problem *problem);
+
+/* Children only. */
 int core_declare(struct core *core, const struct child_declaration *declarations, size_t count,
                  const char *requester, const char *reason, struct declaration_problem *problem);
 
@@ -216,10 +239,16 @@ int core_declare(struct core *core, const struct child_declaration *declarations
 int core_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
                    const char *requester, const char *reason, struct declaration_problem *problem);
 
-/* How the root's children are restarted with one another; from the next exit on. One-for-one until
- * it is called. */
-void core_set_strategy(struct core *core, enum strategy strategy);
-enum strategy core_strategy(const struct core *core);
+/*
+ * Gives a supervisor that is in the tree a new declaration, from the next exit on. Its limits begin
+ * again; who names a group that it has no more is in none. Returns 0, -ENOENT, -ESHUTDOWN, -EINVAL
+ * or -ENOMEM.
+ */
+int core_redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
+                              struct declaration_problem *problem);
+
+/* The supervisor goes away when its last member does: now, where it has none. Not for the root. */
+void core_discard_supervisor(struct core *core, struct supervisor *supervisor);
 
 /*
  * Handles a command. Returns 0 with the outcome filled in; -ENOENT for a child that is not there;
@@ -256,7 +285,7 @@ void core_declaration_rejected(struct core *core, const char *requester, const c
 /* Queries: none of them changes anything. */
 struct child *core_find(const struct core *core, const char *id);
 struct child *core_child_of(const struct core *core, struct attempt_id id);
-struct child *core_first(const struct core *core); /* in declaration order */
+struct child *core_first(const struct core *core); /* in the order of the tree */
 struct child *core_next(const struct child *child);
 size_t core_count(const struct core *core);
 enum shutdown_phase core_shutdown_phase(const struct core *core);
@@ -275,6 +304,7 @@ void core_describe(struct core *core, struct child *child, struct outcome *outco
  * its loop turn and compares. NULL when there are no more.
  */
 struct child *core_take_changed(struct core *core);
+struct supervisor *core_take_changed_supervisor(struct core *core);
 
 /* A hash of the whole state: same start, same inputs, same hash, on every machine. */
 uint64_t core_hash(const struct core *core);

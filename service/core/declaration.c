@@ -24,7 +24,7 @@ void declaration_defaults(struct child_declaration *declaration, enum child_role
 {
     *declaration = (struct child_declaration){
         .role = role,
-        .criticality = role == ROLE_SERVICE ? CRITICALITY_CRITICAL : CRITICALITY_OPTIONAL,
+        .criticality = role == ROLE_JOB ? CRITICALITY_OPTIONAL : CRITICALITY_CRITICAL,
         .restart = default_restart(role),
         .autostart = true,
         .burst = 10,
@@ -48,6 +48,19 @@ void declaration_defaults(struct child_declaration *declaration, enum child_role
                     .stop_signal = 15,
                     .reload_signal = 1,
                     .output = {.kind = OUTPUT_JOURNAL}},
+        .manifest = "",
+        .manifest_path = "",
+    };
+}
+
+void supervisor_declaration_defaults(struct supervisor_declaration *declaration, const char *path)
+{
+    *declaration = (struct supervisor_declaration){
+        .path = path,
+        .strategy = STRATEGY_ONE_FOR_ONE,
+        .escalation = ESCALATION_PARENT,
+        .burst = 10,
+        .interval_usec = 5 * MIN,
         .manifest = "",
         .manifest_path = "",
     };

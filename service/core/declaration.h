@@ -17,6 +17,7 @@
 #define EXIT_CODES_MAX    16
 #define DEPENDENCIES_MAX  64
 #define TAGS_MAX          32
+#define GROUPS_MAX        64 /* of one supervisor */
 
 struct exit_codes {
     uint8_t codes[EXIT_CODES_MAX];
@@ -56,11 +57,46 @@ struct child_declaration {
     size_t n_after;
     const char **tags;
     size_t n_tags;
+    const char *group; /* of its supervisor; NULL: none */
 
     struct process_spec process;
     const char *manifest;      /* its text, as it was given */
     const char *manifest_path; /* "" where it came over the bus */
 };
+
+/*
+ * A group: members of one supervisor that share their fate. It keeps to itself: its strategy is for
+ * its own members, what fails in it counts in its own limit and never in its supervisor's, and
+ * nobody outside it is restarted for it.
+ */
+struct group_declaration {
+    const char *name;
+    enum strategy strategy;
+    bool limited; /* has a limit: the fuse */
+    uint32_t burst;
+    uint64_t interval_usec;
+    uint32_t budget_restarts; /* automatic restarts within budget_usec; 0: as many as there are */
+    uint64_t budget_usec;
+};
+
+/* What an operator says about a supervisor. */
+struct supervisor_declaration {
+    const char *path; /* "payments/eu"; "" for the root */
+    enum strategy strategy;
+    enum escalation escalation;
+    bool limited; /* children's failures count, too: supervisors' always do */
+    uint32_t burst;
+    uint64_t interval_usec;
+    uint32_t max_restarts_in_flight; /* 0: the core's default */
+    const struct group_declaration *groups;
+    size_t n_groups;
+    const char *manifest;      /* its text, without its children */
+    const char *manifest_path; /* "" where it came over the bus */
+    size_t position;           /* in a set: declared before this one of the set's children */
+};
+
+/* Everything at its default. */
+void supervisor_declaration_defaults(struct supervisor_declaration *declaration, const char *path);
 
 /* Everything at its default; the id and the process are still to be filled in. */
 void declaration_defaults(struct child_declaration *declaration, enum child_role role);

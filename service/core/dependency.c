@@ -1,14 +1,16 @@
 /*
  * Dependencies: a child starts when those it `requires` are ready; `after` only waits while the
  * other one is on its way up. A start that can not be made yet waits in one list, in the order in
- * which it was asked for, and is looked at again whenever a child becomes ready or goes away.
+ * which it was asked for, and is looked at again whenever a child becomes ready or goes away. Where
+ * nothing of that stands in its way, it may still have to queue (restart_queue.c).
  */
 #include "private.h"
 
 static bool on_its_way_up(const struct child *child)
 {
-    return child->waiting || (child->attempt.active && !child->attempt.cancel_delivered &&
-                              child->readiness == READINESS_UNREPORTED);
+    return child->waiting || child->queued ||
+           (child->attempt.active && !child->attempt.cancel_delivered &&
+            child->readiness == READINESS_UNREPORTED);
 }
 
 const char *child_unmet_dependency(const struct child *child, bool *removed)
@@ -45,7 +47,7 @@ static void wait_for_dependency(struct core *core, struct child *child)
     core->waiting_last = child;
 }
 
-void dependency_withdraw(struct core *core, struct child *child)
+static void stop_waiting(struct core *core, struct child *child)
 {
     if (!child->waiting)
         return;
@@ -60,6 +62,23 @@ void dependency_withdraw(struct core *core, struct child *child)
     child->waiting_next = child->waiting_previous = NULL;
 }
 
+void dependency_withdraw(struct core *core, struct child *child)
+{
+    stop_waiting(core, child);
+    restart_queue_leave(core, child);
+}
+
+/* The start of a child that has been asked for, and has its turn. */
+void dependency_start(struct core *core, struct child *child)
+{
+    bool removed;
+
+    if (child_unmet_dependency(child, &removed))
+        wait_for_dependency(core, child);
+    else
+        child_start(core, child);
+}
+
 void dependency_request_start(struct core *core, struct child *child, uint64_t cause,
                               bool automatic)
 {
@@ -69,13 +88,15 @@ void dependency_request_start(struct core *core, struct child *child, uint64_t c
     child->automatic_start = automatic;
     if (child->next_config)
         tree_adopt_next_config(core, child); /* its dependencies count, not the old ones */
+    restart_queue_leave(core, child);
     if (child_unmet_dependency(child, &removed)) {
         child->wanted = true;
         wait_for_dependency(core, child);
         return;
     }
-    dependency_withdraw(core, child);
-    child_start(core, child);
+    stop_waiting(core, child);
+    if (restart_queue_admit(core, child))
+        child_start(core, child);
 }
 
 void dependency_wake(struct core *core)
@@ -89,7 +110,8 @@ void dependency_wake(struct core *core)
         next = child->waiting_next;
         if (child_unmet_dependency(child, &removed))
             continue;
-        dependency_withdraw(core, child);
-        child_start(core, child);
+        stop_waiting(core, child);
+        if (restart_queue_admit(core, child))
+            child_start(core, child);
     }
 }

@@ -43,6 +43,7 @@ void liveness_become_ready(struct core *core, struct child *child)
         return; /* it says so on its way out: true, and without consequence */
     attempt->ready_usec = core_now(core);
     child_set_status(core, child, CHILD_READY);
+    restart_queue_end(core, child);
     EMIT_BARE(core, EVENT_CHILD_READY, child, 0);
 }
 

@@ -2,8 +2,9 @@
  * What the parts of the core know of each other. Nobody outside service/core includes this.
  *
  * Reading order: child.c (one attempt: start, cancel, abort, its reports), supervision.c (what
- * follows an exit), strategy.c (to whom), command.c (the verbs), dependency.c, shutdown.c, tree.c
- * (declaring and removing), core.c (the door in).
+ * follows an exit), strategy.c (to whom), escalation.c (and when that does not help), command.c
+ * (the verbs), dependency.c and restart_queue.c (what a start waits for), shutdown.c, supervisor.c
+ * (the shape of the tree), tree.c (declaring and removing), config.c, core.c (the door in).
  */
 #pragma once
 
@@ -25,6 +26,12 @@ struct core {
     unsigned plan;       /* what a dry run would have done */
 
     struct supervisor root;
+    uint32_t supervisors; /* below the root */
+    uint32_t children;
+    uint32_t max_restarts_in_flight; /* where a supervisor does not say */
+    struct scope *restarting;        /* in the order in which they began */
+    struct supervisor *released;     /* queues that may have room */
+    struct supervisor *changed_supervisor;
     struct child **slots;
     uint32_t n_slots; /* capacity */
     uint32_t next_slot;
@@ -48,6 +55,7 @@ struct core {
 /* core.c */
 void core_finish_input(struct core *core);
 void core_changed(struct core *core, struct child *child);
+void core_changed_supervisor(struct core *core, struct supervisor *supervisor);
 uint64_t core_new_command(struct core *core);
 struct attempt_id child_attempt_id(const struct child *child);
 
@@ -70,6 +78,8 @@ bool child_cancel(struct core *core, struct child *child, uint64_t cause, const 
 void child_abort(struct core *core, struct child *child, uint64_t cause);
 void child_insist(struct core *core, struct child *child);
 void child_start(struct core *core, struct child *child);
+void child_withdraw_starts(struct core *core, struct child *child, uint64_t cause,
+                           const char *command);
 void child_stop_deadline(struct core *core, struct child *child);
 void child_set_operation(struct core *core, struct child *child, enum child_operation operation,
                          uint64_t cause, const char *by, const char *reason, const char *command);
@@ -83,10 +93,22 @@ void fence_withdraw(struct core *core, struct child *child, uint64_t cause, cons
 
 /* strategy.c: who is restarted with whom */
 bool strategy_restart(struct core *core, struct child *failed);
+bool strategy_restart_supervisor(struct core *core, struct supervisor *supervisor,
+                                 struct child *failed);
+void strategy_scope_begins(struct core *core, struct scope *scope);
+void strategy_scope_ends(struct core *core, struct scope *scope);
 void strategy_look(struct core *core);
 void strategy_forget(struct core *core);
 
+/* escalation.c: a supervisor that is beyond its limit */
+void escalation_melt_down(struct core *core, struct supervisor *supervisor, struct child *child,
+                          const char *why);
+
 /* supervision.c: after an exit */
+void supervision_quarantine(struct core *core, struct child *child, const char *why);
+void supervision_shut_down(struct core *core, struct child *child, const char *why);
+void supervision_back_off(struct core *core, struct child *child);
+void supervision_start_after_backoff(struct core *core, struct child *child, bool with_others);
 void supervision_exited(struct core *core, struct child *child,
                         const struct completion *completion);
 void supervision_spawn_failed(struct core *core, struct child *child, int error,
@@ -104,8 +126,45 @@ void liveness_silent(struct core *core, struct child *child);
 /* dependency.c: requires and after */
 void dependency_request_start(struct core *core, struct child *child, uint64_t cause,
                               bool automatic);
+void dependency_start(struct core *core, struct child *child);
 void dependency_withdraw(struct core *core, struct child *child);
 void dependency_wake(struct core *core);
+
+/* restart_queue.c: not too many at once */
+bool restart_queue_admit(struct core *core, struct child *child);
+void restart_queue_leave(struct core *core, struct child *child);
+void restart_queue_begin(struct core *core, struct child *child);
+void restart_queue_end(struct core *core, struct child *child);
+void restart_queue_released(struct core *core, struct supervisor *supervisor);
+void restart_queue_look(struct core *core);
+void restart_queue_forget(struct core *core, struct supervisor *supervisor);
+
+/* supervisor.c: the shape of the tree */
+void member_link(struct supervisor *supervisor, struct member *member);
+void member_unlink(struct member *member);
+int supervisor_init_root(struct core *core);
+struct supervisor *supervisor_new(struct core *core,
+                                  const struct supervisor_declaration *declaration);
+void supervisor_free(struct core *core, struct supervisor *supervisor);
+void supervisor_link(struct core *core, struct supervisor *parent, struct supervisor *supervisor);
+void supervisor_unlink(struct core *core, struct supervisor *supervisor);
+void supervisor_collect(struct core *core, struct supervisor *supervisor);
+struct supervisor_config *supervisor_configure(struct core *core, struct supervisor *supervisor,
+                                               struct supervisor_config *config);
+struct supervisor *supervisor_of_path(const struct core *core, const char *path);
+struct group *supervisor_group(const struct supervisor *supervisor, const char *name);
+bool supervisor_is_above(const struct supervisor *above, const struct supervisor *below);
+void supervisor_comes_up(struct core *core, struct supervisor *supervisor);
+bool supervisor_count_below(struct core *core, struct supervisor *supervisor);
+bool supervisor_count(struct core *core, struct supervisor *supervisor);
+enum strategy supervisor_strategy(const struct supervisor *supervisor);
+enum escalation supervisor_escalation(const struct supervisor *supervisor);
+size_t path_parent_length(const char *path);
+
+/* config.c: declarations, kept */
+struct child_config *config_new(struct core *core, const struct child_declaration *declaration);
+struct supervisor_config *supervisor_config_new(struct core *core,
+                                                const struct supervisor_declaration *declaration);
 
 /* tree.c: declaring and removing */
 void tree_remove(struct core *core, struct child *child, enum child_status final, uint64_t cause);

@@ -1,6 +1,6 @@
 /*
- * Shutdown of the tree (semantics.md section 7). Cancel goes out in reverse declaration order, and
- * to a child only when those that depend on it are gone; independent ones go in parallel. Each
+ * Shutdown of the tree (semantics.md section 7). Cancel goes out in the reverse order of the tree,
+ * and to a child only when those that depend on it are gone; independent ones go in parallel. Each
  * child has its own stop deadline; the phases only tell how far the whole has come.
  */
 #include "private.h"
@@ -101,7 +101,8 @@ void shutdown_begin(struct core *core, uint64_t command, const char *requester, 
     }
     count_dependents(core);
     advance(core, SHUTDOWN_REQUEST_STOP);
-    for (struct child *child = core->root.last; child; child = child->previous)
+    for (struct child *child = supervisor_last(&core->root); child;
+         child = supervisor_previous(&core->root, child))
         if (child->attempt.active && child->shutdown.dependents == 0)
             cancel_for_shutdown(core, child);
     advance(core, SHUTDOWN_GRACEFUL_DRAIN);
@@ -189,7 +190,8 @@ void core_hurry(struct core *core, const char *requester, const char *reason)
     core_shutdown(core, requester, reason);
     if (core->shutdown_unsettled > 0)
         shutdown_child_aborting(core);
-    for (struct child *child = core->root.last; child; child = child->previous)
+    for (struct child *child = supervisor_last(&core->root); child;
+         child = supervisor_previous(&core->root, child))
         child_abort(core, child, core->shutdown_command);
     core_finish_input(core);
 }

@@ -1,24 +1,82 @@
 /*
- * Strategy: who is restarted with a child that failed (Erlang/OTP's supervisor). One-for-one:
- * nobody; one-for-all: all of its supervisor's children; rest-for-one: those declared after it.
+ * Strategy: who is restarted with a member that failed (Erlang/OTP's supervisor). One-for-one: what
+ * failed itself, which is a child, or a supervisor with all that is below it; one-for-all: all of
+ * the supervisor's members; rest-for-one: what failed and those declared after it. A group is a
+ * supervisor in small: the strategy stays among its members.
  *
  * Siblings go through the same fence as by hand, so that a restart by hand and one by policy never
- * start a child twice. Cancels go out in reverse order of declaration; when the last attempt of the
- * scope is gone and the failed child's backoff is over, all are started in order of declaration.
- * Who is held, or has been given up, is only waited for; a temporary child is stopped and stays so.
+ * start a child twice. Cancels go out in the reverse order of the tree; when the last attempt of
+ * the scope is gone and the failed child's backoff is over, all are started in the order of the
+ * tree. Who is held, or has been given up, is only waited for; a temporary child is stopped and
+ * stays so. Where a scope meets a wider one that is being restarted, it becomes part of that.
  */
 #include "private.h"
 
-static bool in_scope(const struct supervisor *supervisor, const struct child *child,
-                     const struct child *failed)
+/* ---- scopes ---------------------------------------------------------------------------------- */
+
+void strategy_scope_begins(struct core *core, struct scope *scope)
 {
-    if (supervisor->strategy == STRATEGY_ONE_FOR_ALL)
-        return true;
-    for (; failed; failed = failed->next)
-        if (failed == child)
-            return true;
-    return false;
+    struct scope **last = &core->restarting;
+
+    if (scope->restarting)
+        return;
+    scope->restarting = true;
+    scope->next = NULL;
+    while (*last)
+        last = &(*last)->next;
+    *last = scope;
+    core_changed_supervisor(core, scope->supervisor);
 }
+
+void strategy_scope_ends(struct core *core, struct scope *scope)
+{
+    struct scope **link = &core->restarting;
+
+    if (!scope->restarting)
+        return;
+    while (*link != scope)
+        link = &(*link)->next;
+    *link = scope->next;
+    scope->restarting = false;
+    core_changed_supervisor(core, scope->supervisor);
+}
+
+static bool is_wider(const struct scope *scope, const struct scope *other)
+{
+    return scope->supervisor != other->supervisor &&
+           supervisor_is_above(scope->supervisor, other->supervisor);
+}
+
+/* ---- who belongs to it ----------------------------------------------------------------------- */
+
+/* A failure: of this member, under this supervisor; in one of its groups where it is a child. */
+struct failure_place {
+    struct supervisor *at;
+    struct member *failed;
+    struct group *group;
+};
+
+static struct member *first_of(const struct failure_place *place, enum strategy strategy)
+{
+    return strategy == STRATEGY_ONE_FOR_ALL ? &place->at->member : place->failed;
+}
+
+static struct member *last_of(const struct failure_place *place, enum strategy strategy)
+{
+    struct supervisor *failed = member_supervisor(place->failed);
+
+    if (strategy != STRATEGY_ONE_FOR_ONE)
+        return place->at->tail;
+    return failed ? failed->tail : place->failed;
+}
+
+static bool in_scope(const struct failure_place *place, const struct child *child)
+{
+    struct group *group = child->member.supervisor == place->at ? child->group : NULL;
+    return group == place->group;
+}
+
+/* ---- bringing them in ------------------------------------------------------------------------ */
 
 static void meet_pending(struct core *core, struct child *child)
 {
@@ -33,7 +91,8 @@ static void meet_pending(struct core *core, struct child *child)
 
 static bool waits_to_start(const struct child *child)
 {
-    return child->waiting || (child->timers[TIMER_START].deadline_usec > 0 && !child->gave_up);
+    return child->waiting || child->queued || child->scope ||
+           (child->timers[TIMER_START].deadline_usec > 0 && !child->gave_up);
 }
 
 /* A sibling that is between two attempts starts with the others, not before. */
@@ -45,14 +104,14 @@ static void hold_back(struct core *core, struct child *child)
         fence_ready(core, child, 0, "policy");
 }
 
-static void bring_in(struct core *core, struct child *child)
+static void bring_in(struct core *core, struct child *child, struct scope *scope)
 {
     bool stays =
         child->operation != CHILD_ACTIVE || child->config->declaration.restart == RESTART_TEMPORARY;
 
-    if (!child->attempt.active && (stays || !waits_to_start(child)))
+    if (!child->attempt.active && (stays || child->scope == scope || !waits_to_start(child)))
         return;
-    child->group = child->supervisor;
+    child->scope = scope;
     core_changed(core, child);
     /* A target that is on its way already: it is the old one now. */
     if (child->attempt.active && child->fence_phase == FENCE_READY_TO_START)
@@ -67,68 +126,110 @@ static void bring_in(struct core *core, struct child *child)
         hold_back(core, child);
 }
 
-/* The failed child's next start has been scheduled. Returns true where it waits for others now. */
-bool strategy_restart(struct core *core, struct child *failed)
+/* The scope that the restart belongs to: a wider one that is on its way takes it in. */
+static struct scope *scope_of(const struct failure_place *place, struct member *first,
+                              struct member *last)
 {
-    struct supervisor *supervisor = failed->supervisor;
+    struct scope *scope = place->group ? &place->group->scope : &place->at->scope;
+
+    for (struct member *member = first; member != last->next; member = member->next) {
+        const struct child *child = member_child(member);
+        if (child && child->scope && is_wider(child->scope, scope))
+            scope = child->scope;
+    }
+    return scope;
+}
+
+static bool restart(struct core *core, const struct failure_place *place, enum strategy strategy,
+                    struct child *failed)
+{
+    struct member *first = first_of(place, strategy), *last = last_of(place, strategy);
+    struct scope *scope = scope_of(place, first, last);
     bool others = false;
 
-    if (supervisor->strategy == STRATEGY_ONE_FOR_ONE)
-        return false;
-    for (struct child *child = supervisor->last; child; child = child->previous) {
-        if (child == failed || !in_scope(supervisor, child, failed))
+    for (struct member *member = last; member != first->previous; member = member->previous) {
+        struct child *child = member_child(member);
+        if (!child || child == failed || !in_scope(place, child))
             continue;
-        bring_in(core, child);
-        others = others || child->group;
+        bring_in(core, child, scope);
+        others = others || child->scope;
     }
     if (!others)
         return false;
-    supervisor->restarting = true;
-    failed->group = supervisor;
-    fence_ready(core, failed, 0, "policy");
+    strategy_scope_begins(core, scope);
+    if (failed) {
+        failed->scope = scope;
+        fence_ready(core, failed, 0, "policy");
+    }
     return true;
 }
 
-static bool all_are_down(const struct supervisor *supervisor)
+/* The failed child's next start has been scheduled. Returns true where it waits for others now. */
+bool strategy_restart(struct core *core, struct child *failed)
 {
-    for (const struct child *child = supervisor->first; child; child = child->next)
-        if (child->group == supervisor &&
+    struct group *group = failed->group;
+    struct failure_place place = {
+        .at = failed->member.supervisor, .failed = &failed->member, .group = group};
+    enum strategy strategy = group ? group->declaration.strategy : supervisor_strategy(place.at);
+
+    return strategy != STRATEGY_ONE_FOR_ONE && restart(core, &place, strategy, failed);
+}
+
+/* A supervisor is restarted like a child that failed. `failed` is the one at the bottom of it,
+ * whose start has been scheduled; NULL where it stays down. */
+bool strategy_restart_supervisor(struct core *core, struct supervisor *supervisor,
+                                 struct child *failed)
+{
+    struct failure_place place = {.at = supervisor->member.supervisor,
+                                  .failed = &supervisor->member};
+
+    return restart(core, &place, supervisor_strategy(place.at), failed);
+}
+
+/* ---- starting them together ------------------------------------------------------------------ */
+
+static bool all_are_down(const struct scope *scope)
+{
+    const struct supervisor *supervisor = scope->supervisor;
+
+    for (const struct child *child = supervisor_first(supervisor); child;
+         child = supervisor_next(supervisor, child))
+        if (child->scope == scope &&
             (child->attempt.active || child->timers[TIMER_START].deadline_usec > 0))
             return false;
     return true;
 }
 
+static void start_together(struct core *core, struct scope *scope)
+{
+    struct supervisor *supervisor = scope->supervisor;
+
+    strategy_scope_ends(core, scope);
+    for (struct child *child = supervisor_first(supervisor); child;
+         child = supervisor_next(supervisor, child)) {
+        if (child->scope != scope)
+            continue;
+        child->scope = NULL;
+        if (child->pending.active)
+            dependency_request_start(core, child, child->pending.cause, child->pending.cause == 0);
+    }
+}
+
 /* The end of each input: where the last of a scope is gone, its members are started. */
 void strategy_look(struct core *core)
 {
-    struct supervisor *supervisor = &core->root;
-
-    if (!supervisor->restarting || !all_are_down(supervisor))
-        return;
-    supervisor->restarting = false;
-    for (struct child *child = supervisor->first; child; child = child->next) {
-        if (child->group != supervisor)
-            continue;
-        child->group = NULL;
-        if (child->pending.active)
-            dependency_request_start(core, child, child->pending.cause, child->pending.cause == 0);
+    for (struct scope *scope = core->restarting, *next; scope; scope = next) {
+        next = scope->next;
+        if (all_are_down(scope))
+            start_together(core, scope);
     }
 }
 
 /* A shutdown voids it. */
 void strategy_forget(struct core *core)
 {
-    core->root.restarting = false;
-    for (struct child *child = core->root.first; child; child = child->next)
-        child->group = NULL;
-}
-
-void core_set_strategy(struct core *core, enum strategy strategy)
-{
-    core->root.strategy = strategy;
-}
-
-enum strategy core_strategy(const struct core *core)
-{
-    return core->root.strategy;
+    while (core->restarting)
+        strategy_scope_ends(core, core->restarting);
+    for (struct child *child = core_first(core); child; child = core_next(child))
+        child->scope = NULL;
 }

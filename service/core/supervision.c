@@ -3,7 +3,9 @@
  * classify, count, budget, decide, announce, execute. The event child-exited carries what each of
  * them found, and it comes before anything that follows from it.
  *
- * Budgets belong to groups; with none declared that step always grants.
+ * A failure counts in the child's own limit, and where a restart is to mend it, in that of its
+ * group or, outside of groups, of its supervisor. Budgets belong to groups; without one that step
+ * always grants.
  */
 #include "private.h"
 #include "text.h"
@@ -18,6 +20,7 @@ struct verdict {
     bool within_limit;
     enum exit_decision decision;
     uint64_t delay_usec; /* DECISION_RESTART, and DECISION_GIVE_UP with a cool-down */
+    uint64_t wait_usec;  /* the part of it that the budget asks for; 0: a token was there */
 };
 
 static bool code_listed(const struct exit_codes *codes, int code)
@@ -84,6 +87,30 @@ static void forget_failures_after_health(const struct core *core, struct child *
     child->on_trial = false;
 }
 
+/* What those above the child say about one more restart. */
+static enum exit_decision count_above(struct core *core, struct child *child,
+                                      const struct verdict *verdict)
+{
+    struct group *group = child->group;
+
+    if (!verdict->counted)
+        return DECISION_RESTART;
+    if (group) {
+        bool within = !group->declaration.limited ||
+                      restart_limit_count(&group->limit, core_now(core), core_realtime(core));
+        return within ? DECISION_RESTART : DECISION_FUSE;
+    }
+    if (child->config->declaration.criticality == CRITICALITY_OPTIONAL)
+        return DECISION_RESTART; /* optional never escalates */
+    return supervisor_count(core, child->member.supervisor) ? DECISION_RESTART : DECISION_MELTDOWN;
+}
+
+static void take_time(struct core *core, struct child *child, struct verdict *verdict)
+{
+    verdict->wait_usec = child->group ? budget_take(&child->group->budget, core_now(core)) : 0;
+    verdict->delay_usec = draw_backoff(core, child);
+}
+
 static void decide_by_policy(struct core *core, struct child *child, struct verdict *verdict)
 {
     const struct child_declaration *declaration = &child->config->declaration;
@@ -100,9 +127,10 @@ static void decide_by_policy(struct core *core, struct child *child, struct verd
     } else if (verdict->counted && (!verdict->within_limit || child->on_trial)) {
         verdict->decision = DECISION_GIVE_UP;
     } else {
-        verdict->decision = DECISION_RESTART;
-        verdict->delay_usec = draw_backoff(core, child);
+        verdict->decision = count_above(core, child, verdict);
     }
+    if (verdict->decision == DECISION_RESTART)
+        take_time(core, child, verdict);
     if (verdict->decision == DECISION_GIVE_UP && declaration->on_limit == ON_LIMIT_COOL_DOWN)
         verdict->delay_usec = cool_down(child);
 }
@@ -131,13 +159,26 @@ void supervision_limit_changed(struct core *core, struct child *child, const cha
     core_changed(core, child);
 }
 
-static void schedule(struct core *core, struct child *child, uint64_t delay_usec, const char *why)
+static uint64_t longer(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Schedules the next start after a delay, or when the budget grants it where that is later. */
+static void schedule(struct core *core, struct child *child, uint64_t delay_usec,
+                     uint64_t wait_usec, const char *why)
 {
     child->automatic_start = true;
     child->start_cause = 0;
-    child_arm(core, child, TIMER_START, core_now(core) + delay_usec);
+    child_arm(core, child, TIMER_START, core_now(core) + longer(delay_usec, wait_usec));
+    if (wait_usec > 0)
+        EMIT(core, EVENT_BUDGET_EXHAUSTED, child, 0,
+             FIELD_TEXT_OF("group", child->group->declaration.name),
+             FIELD_TEXT_OF("supervisor", child->member.supervisor->path),
+             FIELD_NUMBER_OF("wait_usec", wait_usec));
     EMIT(core, EVENT_CHILD_BACKOFF_SCHEDULED, child, 0, FIELD_TEXT_OF("why", why),
-         FIELD_NUMBER_OF("delay_usec", delay_usec), FIELD_NUMBER_OF("n", child->backoff_n));
+         FIELD_NUMBER_OF("delay_usec", longer(delay_usec, wait_usec)),
+         FIELD_NUMBER_OF("drawn_usec", delay_usec), FIELD_NUMBER_OF("n", child->backoff_n));
     core_changed(core, child);
 }
 
@@ -169,16 +210,20 @@ static enum on_limit effective_on_limit(const struct child *child)
     return action;
 }
 
-static void escalate(struct core *core, struct child *child, const char *why, const char *to)
+void supervision_shut_down(struct core *core, struct child *child, const char *why)
 {
-    EMIT(core, EVENT_ESCALATED, child, 0, FIELD_TEXT_OF("to", to), FIELD_TEXT_OF("why", why));
+    EMIT(core, EVENT_ESCALATED, child, 0, FIELD_TEXT_OF("to", "shutdown-tree"),
+         FIELD_TEXT_OF("why", why));
     shutdown_begin(core, core_new_command(core), "policy", why, true);
 }
 
-/*
- * Gives up, loudly and so that a person can take it back. The root's parent is the end of the
- * tree: `escalate` there means shutdown-tree.
- */
+void supervision_quarantine(struct core *core, struct child *child, const char *why)
+{
+    child_set_operation(core, child, CHILD_QUARANTINED, 0, "policy", why, "policy");
+    EMIT(core, EVENT_CHILD_QUARANTINED, child, 0, FIELD_TEXT_OF("why", why));
+}
+
+/* Gives up, loudly and so that a person can take it back. */
 static void give_up(struct core *core, struct child *child, const struct verdict *verdict)
 {
     char buffer[FAILURE_REASON_MAX];
@@ -193,21 +238,20 @@ static void give_up(struct core *core, struct child *child, const struct verdict
          FIELD_NUMBER_OF("burst", child->restart_limit.burst));
     switch (action) {
     case ON_LIMIT_QUARANTINE:
-        child_set_operation(core, child, CHILD_QUARANTINED, 0, "policy", buffer, "policy");
-        EMIT(core, EVENT_CHILD_QUARANTINED, child, 0, FIELD_TEXT_OF("why", buffer));
+        supervision_quarantine(core, child, buffer);
         break;
     case ON_LIMIT_COOL_DOWN:
         child->cool_downs++;
-        schedule(core, child, verdict->delay_usec, "cool-down");
+        schedule(core, child, verdict->delay_usec, 0, "cool-down");
         break;
     case ON_LIMIT_STOP:
         child->wanted = false;
         break;
     case ON_LIMIT_ESCALATE:
-        escalate(core, child, buffer, strategy_to_string(child->supervisor->strategy));
+        escalation_melt_down(core, child->member.supervisor, child, buffer);
         break;
     case ON_LIMIT_SHUTDOWN_TREE:
-        escalate(core, child, buffer, "shutdown-tree");
+        supervision_shut_down(core, child, buffer);
         break;
     }
     core_changed(core, child);
@@ -219,27 +263,57 @@ static void release_fence(struct core *core, struct child *child)
 
     child_disarm(core, child, TIMER_START);
     fence_set_phase(child, FENCE_READY_TO_START);
-    if (!child->group) /* else it starts with its siblings */
+    if (!child->scope) /* else it starts with its siblings */
         dependency_request_start(core, child, cause, false);
 }
 
-static void restart_by_policy(struct core *core, struct child *child, uint64_t delay_usec)
+/* The limit of the group is used up: the running ones go on, who fails is not started again. */
+static void blow_fuse(struct core *core, struct child *child)
 {
-    schedule(core, child, delay_usec, "backoff");
-    bool with_others = strategy_restart(core, child);
+    const struct group *group = child->group;
+    struct restart_limit_view view = restart_limit_view(&group->limit);
+    char buffer[FAILURE_REASON_MAX];
+    struct text why = text_in(buffer, sizeof(buffer));
 
-    if (delay_usec > 0)
+    text_append(&why, "the limit of the group \"");
+    text_append(&why, group->declaration.name);
+    text_append(&why, "\" is used up");
+    EMIT(core, EVENT_GROUP_FUSE_TRIGGERED, child, 0,
+         FIELD_TEXT_OF("group", group->declaration.name),
+         FIELD_TEXT_OF("supervisor", child->member.supervisor->path),
+         FIELD_NUMBER_OF("used", view.used), FIELD_NUMBER_OF("burst", view.burst));
+    child->gave_up = true;
+    supervision_quarantine(core, child, buffer);
+    core_changed(core, child);
+}
+
+/* Draws the delay of a restart that follows from no exit's own decision. */
+void supervision_back_off(struct core *core, struct child *child)
+{
+    schedule(core, child, draw_backoff(core, child), 0, "backoff");
+}
+
+/* The start has been scheduled, and those that start with the child are known. */
+void supervision_start_after_backoff(struct core *core, struct child *child, bool with_others)
+{
+    if (child->timers[TIMER_START].deadline_usec > core_now(core))
         return;
     child_disarm(core, child, TIMER_START);
     if (!with_others)
         dependency_request_start(core, child, 0, true);
 }
 
+static void restart_by_policy(struct core *core, struct child *child, const struct verdict *verdict)
+{
+    schedule(core, child, verdict->delay_usec, verdict->wait_usec, "backoff");
+    supervision_start_after_backoff(core, child, strategy_restart(core, child));
+}
+
 static void execute(struct core *core, struct child *child, const struct verdict *verdict)
 {
     switch (verdict->decision) {
     case DECISION_RESTART:
-        restart_by_policy(core, child, verdict->delay_usec);
+        restart_by_policy(core, child, verdict);
         break;
     case DECISION_LEAVE:
         child->wanted = false;
@@ -257,6 +331,13 @@ static void execute(struct core *core, struct child *child, const struct verdict
         break;
     case DECISION_GIVE_UP:
         give_up(core, child, verdict);
+        break;
+    case DECISION_FUSE:
+        blow_fuse(core, child);
+        break;
+    case DECISION_MELTDOWN:
+        escalation_melt_down(core, child->member.supervisor, child,
+                             "the supervisor's restart limit is used up");
         break;
     }
 }
@@ -342,6 +423,7 @@ static void end_attempt(struct core *core, struct child *child)
         child->stop_state = STOP_NO_ACTIVE_ATTEMPT;
     }
     child_set_status(core, child, CHILD_STOPPED);
+    restart_queue_end(core, child);
     attempt->active = false;
     attempt->pid = 0;
     core_changed(core, child);
@@ -359,6 +441,8 @@ static bool asked_for(enum exit_decision decision)
     case DECISION_RESTART:
     case DECISION_LEAVE:
     case DECISION_GIVE_UP:
+    case DECISION_FUSE:
+    case DECISION_MELTDOWN:
         break;
     }
     return false;

@@ -34,108 +34,6 @@ static int grow(struct core *core, void *array, size_t old_size, size_t new_size
     return 0;
 }
 
-/* One block that is first measured, then filled: base is NULL while measuring. */
-struct block {
-    char *base;
-    size_t used;
-};
-
-static void *block_take(struct block *block, size_t size)
-{
-    size_t at = (block->used + 7) & ~(size_t)7;
-    block->used = at + size;
-    return block->base ? block->base + at : NULL;
-}
-
-static const char *block_string(struct block *block, const char *string)
-{
-    if (!string)
-        return NULL;
-    size_t size = strlen(string) + 1;
-    char *copy = block->base ? block->base + block->used : NULL;
-    block->used += size;
-    return copy ? memcpy(copy, string, size) : NULL;
-}
-
-static const char **block_strings(struct block *block, const char **strings, size_t count)
-{
-    if (!strings)
-        return NULL;
-    const char **copy = block_take(block, (count + 1) * sizeof(*copy));
-    for (size_t i = 0; i < count; i++) {
-        const char *string = block_string(block, strings[i]);
-        if (copy)
-            copy[i] = string;
-    }
-    if (copy)
-        copy[count] = NULL;
-    return copy;
-}
-
-static size_t strings_count(const char **strings)
-{
-    size_t count = 0;
-    while (strings && strings[count])
-        count++;
-    return count;
-}
-
-static void copy_process(struct block *block, const struct process_spec *from,
-                         struct process_spec *to)
-{
-    *to = *from;
-    to->arguments = block_strings(block, from->arguments, strings_count(from->arguments));
-    to->supplementary_groups =
-        block_strings(block, from->supplementary_groups, strings_count(from->supplementary_groups));
-    to->environment = block_strings(block, from->environment, strings_count(from->environment));
-    to->working_directory = block_string(block, from->working_directory);
-    to->user = block_string(block, from->user);
-    to->group = block_string(block, from->group);
-    to->environment_file = block_string(block, from->environment_file);
-    to->output.path = block_string(block, from->output.path);
-    if (from->limits) {
-        size_t size = PROCESS_LIMITS * sizeof(*from->limits);
-        void *limits = block_take(block, size);
-        to->limits = limits ? memcpy(limits, from->limits, size) : NULL;
-    }
-}
-
-static void fill_config(struct block *block, const struct child_declaration *from,
-                        struct child_config *scratch)
-{
-    struct child_config *config = block_take(block, sizeof(*config));
-    struct child_declaration *to = &scratch->declaration;
-
-    *to = *from;
-    scratch->ring = block_take(block, restart_limit_ring_size(from->burst));
-    scratch->targets =
-        block_take(block, (from->n_requires + from->n_after) * sizeof(struct child *));
-    to->requires = block_strings(block, from->requires, from->n_requires);
-    to->after = block_strings(block, from->after, from->n_after);
-    to->tags = block_strings(block, from->tags, from->n_tags);
-    copy_process(block, &from->process, &to->process);
-    to->id = block_string(block, from->id);
-    to->manifest = block_string(block, from->manifest);
-    to->manifest_path = block_string(block, from->manifest_path);
-    if (config)
-        *config = *scratch;
-}
-
-static struct child_config *config_new(struct core *core,
-                                       const struct child_declaration *declaration)
-{
-    struct child_config scratch = {};
-    struct block block = {};
-
-    fill_config(&block, declaration, &scratch);
-    block.base = allocate(core, block.used);
-    if (!block.base)
-        return NULL;
-    block.used = 0;
-    fill_config(&block, declaration, &scratch);
-    return (struct child_config *)(void *)block.base;
-}
-
 /* ---- the index of ids ------------------------------------------------------------------------ */
 
 static uint32_t id_hash(const char *id)
@@ -185,14 +83,14 @@ static int index_reserve(struct core *core, size_t count)
     release(core, core->index);
     core->index = fresh;
     core->index_size = size;
-    for (struct child *child = core->root.first; child; child = child->next)
+    for (struct child *child = core_first(core); child; child = core_next(child))
         index_add(core, child);
     return 0;
 }
 
 static int reserve(struct core *core, size_t more)
 {
-    size_t count = core->root.members + more;
+    size_t count = core->children + more;
     size_t used = core->next_slot + more;
 
     if (used > core->n_slots) {
@@ -224,6 +122,7 @@ static void problem_text(struct declaration_problem *problem, size_t declaration
 {
     struct text text = text_in(problem->error.text, sizeof(problem->error.text));
 
+    problem->of_supervisor = false;
     problem->declaration = declaration;
     problem->dependency = dependency;
     text_append(&text, a);
@@ -246,7 +145,14 @@ static int connect(struct core *core, struct child *child, size_t declaration,
                    struct declaration_problem *problem)
 {
     struct child_config *config = child->config;
+    const char *group = config->declaration.group;
 
+    child->group = supervisor_group(child->member.supervisor, group);
+    if (group && !child->group) {
+        problem_text(problem, declaration, PROBLEM_GROUP, "its supervisor has no group called \"",
+                     group, "\"");
+        return -ENOENT;
+    }
     for (size_t i = 0; i < dependency_count(&config->declaration); i++) {
         const char *id = dependency_id(&config->declaration, i);
         config->targets[i] = core_find(core, id);
@@ -288,7 +194,7 @@ static int check_cycles(struct core *core, struct child **children, size_t count
                          "\" form a cycle, or a chain of more than 1000");
             r = -ELOOP;
         }
-    for (struct child *child = core->root.first; child; child = child->next)
+    for (struct child *child = core_first(core); child; child = core_next(child))
         child->shutdown.dependents = 0;
     return r;
 }
@@ -318,15 +224,10 @@ static struct child *child_new(struct core *core, const struct child_declaration
     return child;
 }
 
-static void link_child(struct core *core, struct child *child)
+static void link_child(struct core *core, struct supervisor *supervisor, struct child *child)
 {
-    struct supervisor *root = &core->root;
-
-    child->supervisor = root;
-    child->previous = root->last;
-    *(root->last ? &root->last->next : &root->first) = child;
-    root->last = child;
-    root->members++;
+    member_link(supervisor, &child->member);
+    core->children++;
     child->serial = core->next_serial++;
     child->slot =
         core->free_slot_count > 0 ? core->free_slots[--core->free_slot_count] : core->next_slot++;
@@ -336,11 +237,8 @@ static void link_child(struct core *core, struct child *child)
 
 static void unlink_child(struct core *core, struct child *child)
 {
-    struct supervisor *root = child->supervisor;
-
-    *(child->previous ? &child->previous->next : &root->first) = child->next;
-    *(child->next ? &child->next->previous : &root->last) = child->previous;
-    root->members--;
+    member_unlink(&child->member);
+    core->children--;
     core->slots[child->slot] = NULL;
     core->free_slots[core->free_slot_count++] = child->slot;
     index_remove(core, child);
@@ -356,7 +254,7 @@ static void child_release(struct core *core, struct child *child)
 /* Points everybody who depends on an id at its present record; NULL when it goes away. */
 static void repoint(struct core *core, const char *id, struct child *target)
 {
-    for (struct child *child = core->root.first; child; child = child->next)
+    for (struct child *child = core_first(core); child; child = core_next(child))
         for (size_t i = 0; i < dependency_count(&child->config->declaration); i++)
             if (strcmp(dependency_id(&child->config->declaration, i), id) == 0)
                 child->config->targets[i] = target;
@@ -364,46 +262,211 @@ static void repoint(struct core *core, const char *id, struct child *target)
 
 static bool anybody_misses_one(const struct core *core)
 {
-    for (const struct child *child = core->root.first; child; child = child->next)
+    for (const struct child *child = core_first(core); child; child = core_next(child))
         for (size_t i = 0; i < dependency_count(&child->config->declaration); i++)
             if (!child->config->targets[i])
                 return true;
     return false;
 }
 
-static void undo(struct core *core, struct child **children, size_t linked, size_t made)
+/* What a declaration makes, until it is sure that all of it can be made. */
+struct making {
+    const struct tree_declaration *tree;
+    struct declaration_problem *problem;
+    struct child **children;
+    size_t made_children, linked_children;
+    struct supervisor **supervisors; /* NULL where it is the root */
+    bool *linked;
+    size_t made_supervisors;
+    struct supervisor_config *root; /* the new one, then the old one */
+    bool root_changed;
+};
+
+static void problem_of_supervisor(struct making *making, size_t i, const char *a, const char *b,
+                                  const char *c)
 {
-    while (linked > 0) {
-        struct child *child = children[--linked];
+    problem_text(making->problem, i, -1, a, b, c);
+    making->problem->of_supervisor = true;
+}
+
+static int make_supervisor(struct core *core, struct making *making, size_t i)
+{
+    const struct supervisor_declaration *declaration = &making->tree->supervisors[i];
+
+    if (declaration->path[0] != '\0') {
+        making->supervisors[i] = supervisor_new(core, declaration);
+        return making->supervisors[i] ? 0 : -ENOMEM;
+    }
+    if (making->root) {
+        problem_of_supervisor(making, i, "the root is declared twice", "", "");
+        return -EEXIST;
+    }
+    making->root = supervisor_config_new(core, declaration);
+    return making->root ? 0 : -ENOMEM;
+}
+
+static int make_all(struct core *core, struct making *making)
+{
+    const struct tree_declaration *tree = making->tree;
+    int r = reserve(core, tree->n_children);
+
+    for (; r == 0 && making->made_supervisors < tree->n_supervisors; making->made_supervisors++)
+        r = make_supervisor(core, making, making->made_supervisors);
+    for (; r == 0 && making->made_children < tree->n_children; making->made_children++) {
+        size_t i = making->made_children;
+        making->children[i] = child_new(core, &tree->children[i]);
+        if (!making->children[i])
+            return -ENOMEM;
+    }
+    return r;
+}
+
+static void free_making(struct core *core, struct making *making)
+{
+    release(core, making->children);
+    release(core, making->supervisors);
+    release(core, making->linked);
+    release(core, making->root);
+}
+
+static void undo(struct core *core, struct making *making)
+{
+    while (making->linked_children > 0) {
+        struct child *child = making->children[--making->linked_children];
         repoint(core, child->id, NULL);
         unlink_child(core, child);
     }
-    for (size_t i = 0; i < made; i++)
-        child_release(core, children[i]);
+    /* A supervisor may have been linked after those that come later in the list. */
+    for (bool again = true; again;) {
+        again = false;
+        for (size_t i = 0; i < making->made_supervisors; i++)
+            if (making->linked[i] && making->supervisors[i]->members == 0) {
+                supervisor_unlink(core, making->supervisors[i]);
+                making->linked[i] = false;
+                again = true;
+            }
+    }
+    if (making->root_changed)
+        making->root = supervisor_configure(core, &core->root, making->root);
+    for (size_t i = 0; i < making->made_children; i++)
+        child_release(core, making->children[i]);
+    for (size_t i = 0; i < making->made_supervisors; i++)
+        if (making->supervisors[i])
+            supervisor_free(core, making->supervisors[i]);
 }
 
-static int link_all(struct core *core, struct child **children, size_t count, size_t *linked,
-                    struct declaration_problem *problem)
-{
-    bool missing = anybody_misses_one(core);
-    int r;
+static int link_supervisor(struct core *core, struct making *making, size_t i);
 
-    for (*linked = 0; *linked < count; ++*linked) {
-        struct child *child = children[*linked];
-        if (core_find(core, child->id)) {
-            problem_text(problem, *linked, -1, "a child is already called \"", child->id, "\"");
-            return -EEXIST;
-        }
-        link_child(core, child);
+/* The supervisor above a path: it may be in the set, and come later. */
+static struct supervisor *reach(struct core *core, struct making *making, const char *path)
+{
+    size_t length = path_parent_length(path);
+    struct supervisor *supervisor = supervisor_of_path(core, path);
+
+    for (size_t i = 0; !supervisor && i < making->made_supervisors; i++) {
+        const struct supervisor *candidate = making->supervisors[i];
+        if (!candidate || making->linked[i] || strlen(candidate->path) != length ||
+            strncmp(candidate->path, path, length) != 0)
+            continue;
+        if (link_supervisor(core, making, i) < 0)
+            return NULL;
+        supervisor = making->supervisors[i];
     }
-    for (size_t i = 0; i < count; i++) {
-        r = connect(core, children[i], i, problem);
-        if (r < 0)
-            return r;
+    return supervisor;
+}
+
+static int link_supervisor(struct core *core, struct making *making, size_t i)
+{
+    struct supervisor *supervisor = making->supervisors[i], *parent;
+
+    if (!supervisor || making->linked[i])
+        return 0;
+    if (core_find_supervisor(core, supervisor->path) || core_find(core, supervisor->path)) {
+        problem_of_supervisor(making, i, "the name \"", supervisor->path, "\" is taken");
+        return -EEXIST;
     }
-    for (size_t i = 0; missing && i < count; i++)
-        repoint(core, children[i]->id, children[i]);
-    return check_cycles(core, children, count, problem);
+    making->problem->error.text[0] = '\0';
+    parent = reach(core, making, supervisor->path);
+    if (!parent) {
+        if (making->problem->error.text[0] == '\0')
+            problem_of_supervisor(making, i, "no supervisor is above \"", supervisor->path, "\"");
+        return -ENOENT;
+    }
+    if (parent->depth == SUPERVISOR_DEPTH_MAX) {
+        problem_of_supervisor(making, i, "\"", supervisor->path, "\" is nested more than 8 deep");
+        return -EINVAL;
+    }
+    supervisor_link(core, parent, supervisor);
+    making->linked[i] = true;
+    return 0;
+}
+
+static int link_supervisors_until(struct core *core, struct making *making, size_t position)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < making->made_supervisors; i++)
+        if (making->tree->supervisors[i].position <= position)
+            r = link_supervisor(core, making, i);
+    return r;
+}
+
+static void problem_of_missing(struct making *making, size_t i, const char *id)
+{
+    char path[CHILD_ID_MAX + 1];
+    size_t length = path_parent_length(id);
+
+    memcpy(path, id, length);
+    path[length] = '\0';
+    problem_text(making->problem, i, PROBLEM_SUPERVISOR, "no supervisor is called \"", path, "\"");
+}
+
+static int link_one(struct core *core, struct making *making, size_t i)
+{
+    struct child *child = making->children[i];
+    struct supervisor *supervisor;
+    int r = link_supervisors_until(core, making, i);
+
+    if (r < 0)
+        return r;
+    if (core_find(core, child->id) || core_find_supervisor(core, child->id)) {
+        problem_text(making->problem, i, -1, "a child is already called \"", child->id, "\"");
+        return -EEXIST;
+    }
+    making->problem->error.text[0] = '\0';
+    supervisor = reach(core, making, child->id);
+    if (!supervisor) {
+        if (making->problem->error.text[0] == '\0')
+            problem_of_missing(making, i, child->id);
+        return -ENOENT;
+    }
+    link_child(core, supervisor, child);
+    return 0;
+}
+
+static int link_all(struct core *core, struct making *making)
+{
+    const struct tree_declaration *tree = making->tree;
+    bool missing = anybody_misses_one(core);
+    int r = 0;
+
+    if (making->root) {
+        making->root = supervisor_configure(core, &core->root, making->root);
+        making->root_changed = true;
+    }
+    for (; r == 0 && making->linked_children < tree->n_children;) {
+        r = link_one(core, making, making->linked_children);
+        making->linked_children += r == 0;
+    }
+    if (r == 0)
+        r = link_supervisors_until(core, making, SIZE_MAX);
+    for (size_t i = 0; r == 0 && i < tree->n_children; i++)
+        r = connect(core, making->children[i], i, making->problem);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; missing && i < tree->n_children; i++)
+        repoint(core, making->children[i]->id, making->children[i]);
+    return check_cycles(core, making->children, tree->n_children, making->problem);
 }
 
 static void announce(struct core *core, struct child *child, uint64_t id, const char *requester,
@@ -414,53 +477,77 @@ static void announce(struct core *core, struct child *child, uint64_t id, const 
          FIELD_TEXT_OF("reason", reason));
 }
 
-int core_declare(struct core *core, const struct child_declaration *declarations, size_t count,
-                 const char *requester, const char *reason, struct declaration_problem *problem)
+static void start_all(struct core *core, const struct making *making, const char *requester,
+                      const char *reason)
 {
-    size_t made = 0, linked = 0;
-    int r;
+    uint64_t id = core_new_command(core);
+    size_t count = making->tree->n_children;
 
+    for (size_t i = 0; i < count; i++)
+        announce(core, making->children[i], id, requester, reason);
+    for (size_t i = 0; i < count; i++) {
+        const struct child_declaration *declaration = &making->children[i]->config->declaration;
+        making->children[i]->wanted = declaration->autostart && declaration->has_process;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (making->children[i]->wanted)
+            dependency_request_start(core, making->children[i], id, false);
+}
+
+static int check_room(const struct core *core, const struct tree_declaration *tree,
+                      struct declaration_problem *problem)
+{
     if (core->shutdown_phase != SHUTDOWN_IDLE) {
         problem_text(problem, 0, -1, "the tree is shutting down", "", "");
         return -ESHUTDOWN;
     }
-    if (count > CORE_CHILDREN_MAX || core->root.members + count > CORE_CHILDREN_MAX) {
+    if (tree->n_children > CORE_CHILDREN_MAX ||
+        core->children + tree->n_children > CORE_CHILDREN_MAX) {
         problem_text(problem, 0, -1, "more than 100000 children", "", "");
         return -E2BIG;
     }
+    if (tree->n_supervisors > SUPERVISORS_MAX ||
+        core->supervisors + tree->n_supervisors > SUPERVISORS_MAX) {
+        problem_text(problem, 0, -1, "more than 1000 supervisors", "", "");
+        problem->of_supervisor = tree->n_supervisors > 0;
+        return -E2BIG;
+    }
     problem_text(problem, 0, -1, "out of memory", "", "");
-    struct child **children = allocate(core, (count + 1) * sizeof(*children));
-    if (!children)
-        return -ENOMEM;
-
-    r = reserve(core, count);
-    for (; r == 0 && made < count; made++) {
-        children[made] = child_new(core, &declarations[made]);
-        if (!children[made]) {
-            r = -ENOMEM;
-            break;
-        }
-    }
-    if (r == 0)
-        r = link_all(core, children, count, &linked, problem);
-    if (r < 0) {
-        undo(core, children, linked, made);
-        release(core, children);
-        return r;
-    }
-
-    uint64_t id = core_new_command(core);
-    for (size_t i = 0; i < count; i++)
-        announce(core, children[i], id, requester, reason);
-    for (size_t i = 0; i < count; i++)
-        children[i]->wanted =
-            declarations[i].autostart && children[i]->config->declaration.has_process;
-    for (size_t i = 0; i < count; i++)
-        if (children[i]->wanted)
-            dependency_request_start(core, children[i], id, false);
-    release(core, children);
-    core_finish_input(core);
     return 0;
+}
+
+int core_declare_tree(struct core *core, const struct tree_declaration *tree, const char *requester,
+                      const char *reason, struct declaration_problem *problem)
+{
+    int r = check_room(core, tree, problem);
+    if (r < 0)
+        return r;
+
+    struct making making = {.tree = tree, .problem = problem};
+    making.children = allocate(core, (tree->n_children + 1) * sizeof(*making.children));
+    making.supervisors = allocate(core, (tree->n_supervisors + 1) * sizeof(*making.supervisors));
+    making.linked = allocate(core, (tree->n_supervisors + 1) * sizeof(*making.linked));
+    if (!making.children || !making.supervisors || !making.linked)
+        r = -ENOMEM;
+    if (r == 0)
+        r = make_all(core, &making);
+    if (r == 0)
+        r = link_all(core, &making);
+    if (r == 0)
+        start_all(core, &making, requester, reason);
+    else
+        undo(core, &making);
+    free_making(core, &making);
+    if (r == 0)
+        core_finish_input(core);
+    return r;
+}
+
+int core_declare(struct core *core, const struct child_declaration *declarations, size_t count,
+                 const char *requester, const char *reason, struct declaration_problem *problem)
+{
+    struct tree_declaration tree = {.children = declarations, .n_children = count};
+    return core_declare_tree(core, &tree, requester, reason, problem);
 }
 
 /* ---- a newer declaration --------------------------------------------------------------------- */
@@ -494,6 +581,10 @@ static int check_changes(struct core *core, struct change *changes, size_t count
         problem->declaration = i;
     }
     swap_configs(changes, count);
+    for (size_t i = 0; i < count; i++) { /* what connect() has found is the new one's */
+        struct child *child = changes[i].child;
+        child->group = supervisor_group(child->member.supervisor, child->config->declaration.group);
+    }
     return r;
 }
 
@@ -510,6 +601,7 @@ void tree_adopt_next_config(struct core *core, struct child *child)
     child_disarm(core, child, TIMER_WINDOW);
     restart_limit_init(&child->restart_limit, child->config->ring, declaration->burst,
                        declaration->interval_usec);
+    child->group = supervisor_group(child->member.supervisor, declaration->group);
     /* Dependencies were checked when it was given; one may have been removed since. */
     for (size_t i = 0; i < dependency_count(declaration); i++)
         child->config->targets[i] = core_find(core, dependency_id(declaration, i));
@@ -573,12 +665,38 @@ int core_redeclare(struct core *core, const struct child_declaration *declaratio
     return r;
 }
 
+int core_redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
+                              struct declaration_problem *problem)
+{
+    struct supervisor *supervisor = core_find_supervisor(core, declaration->path);
+    struct supervisor_config *config;
+
+    if (core->shutdown_phase != SHUTDOWN_IDLE) {
+        problem_text(problem, 0, -1, "the tree is shutting down", "", "");
+        return -ESHUTDOWN;
+    }
+    if (!supervisor) {
+        problem_text(problem, 0, -1, "no supervisor is called \"", declaration->path, "\"");
+        return -ENOENT;
+    }
+    config = supervisor_config_new(core, declaration);
+    if (!config) {
+        problem_text(problem, 0, -1, "out of memory", "", "");
+        return -ENOMEM;
+    }
+    supervisor->discarded = false;
+    release(core, supervisor_configure(core, supervisor, config));
+    core_finish_input(core);
+    return 0;
+}
+
 /* ---- letting go ------------------------------------------------------------------------------ */
 
 void tree_remove(struct core *core, struct child *child, enum child_status final, uint64_t cause)
 {
-    INVARIANT(!child->attempt.active && !core->muted);
+    struct supervisor *supervisor = child->member.supervisor;
 
+    INVARIANT(!child->attempt.active && !core->muted);
     for (int i = 0; i < CHILD_TIMERS; i++)
         child_disarm(core, child, (enum child_timer)i);
     dependency_withdraw(core, child);
@@ -594,4 +712,5 @@ void tree_remove(struct core *core, struct child *child, enum child_status final
             break;
         }
     child_release(core, child);
+    supervisor_collect(core, supervisor);
 }

@@ -238,15 +238,27 @@ const char *command_verb_to_string(enum command_verb verb)
 }
 
 static const char *const exit_decision_words[] = {
-    [DECISION_RESTART] = "restart", [DECISION_LEAVE] = "leave",
-    [DECISION_HOLD] = "hold",       [DECISION_FENCE_RELEASE] = "fence-release",
-    [DECISION_REMOVE] = "remove",   [DECISION_SHUTDOWN] = "shutdown",
-    [DECISION_GIVE_UP] = "give-up",
+    [DECISION_RESTART] = "restart",   [DECISION_LEAVE] = "leave",
+    [DECISION_HOLD] = "hold",         [DECISION_FENCE_RELEASE] = "fence-release",
+    [DECISION_REMOVE] = "remove",     [DECISION_SHUTDOWN] = "shutdown",
+    [DECISION_GIVE_UP] = "give-up",   [DECISION_FUSE] = "group-fuse",
+    [DECISION_MELTDOWN] = "meltdown",
 };
 
 const char *exit_decision_to_string(enum exit_decision decision)
 {
     return WORD_OF(exit_decision_words, decision);
+}
+
+static const char *const supervisor_state_words[] = {
+    [SUPERVISOR_RUNNING] = "running",         [SUPERVISOR_RESTARTING] = "restarting",
+    [SUPERVISOR_MELTED_DOWN] = "melted-down", [SUPERVISOR_STOPPING] = "stopping",
+    [SUPERVISOR_STOPPED] = "stopped",
+};
+
+const char *supervisor_state_to_string(enum supervisor_state state)
+{
+    return WORD_OF(supervisor_state_words, state);
 }
 
 static const char *const shutdown_phase_words[] = {
@@ -306,6 +318,7 @@ static const char *const event_kind_words[] = {
     [EVENT_CHILD_HEARTBEAT_RECOVERED] = "child-heartbeat-recovered",
     [EVENT_CHILD_EXITED] = "child-exited",
     [EVENT_CHILD_BACKOFF_SCHEDULED] = "child-backoff-scheduled",
+    [EVENT_CHILD_RESTART_QUEUED] = "child-restart-queued",
     [EVENT_CHILD_RESTARTED] = "child-restarted",
     [EVENT_CHILD_QUARANTINED] = "child-quarantined",
     [EVENT_CHILD_OPERATION_CHANGED] = "child-operation-changed",
@@ -324,7 +337,10 @@ static const char *const event_kind_words[] = {
     [EVENT_CHILD_SPAWN_FAILED] = "child-spawn-failed",
     [EVENT_CHILD_ADDED] = "child-added",
     [EVENT_CHILD_DECLARATION_REJECTED] = "child-declaration-rejected",
+    [EVENT_MELTDOWN] = "meltdown",
     [EVENT_ESCALATED] = "escalated",
+    [EVENT_GROUP_FUSE_TRIGGERED] = "group-fuse-triggered",
+    [EVENT_BUDGET_EXHAUSTED] = "budget-exhausted",
     [EVENT_SHUTDOWN_REQUESTED] = "shutdown-requested",
     [EVENT_SHUTDOWN_PHASE_CHANGED] = "shutdown-phase-changed",
     [EVENT_CHILD_SHUTDOWN_CANCEL_DELIVERED] = "child-shutdown-cancel-delivered",

@@ -108,6 +108,17 @@ enum exit_decision {
     DECISION_REMOVE,        /* the record goes away */
     DECISION_SHUTDOWN,      /* the tree shuts down */
     DECISION_GIVE_UP,       /* the restart limit is used up, or the exit code is fatal */
+    DECISION_FUSE,          /* the limit of its group is used up */
+    DECISION_MELTDOWN,      /* the limit of its supervisor is used up */
+};
+
+/* What a supervisor does. */
+enum supervisor_state {
+    SUPERVISOR_RUNNING,
+    SUPERVISOR_RESTARTING,
+    SUPERVISOR_MELTED_DOWN,
+    SUPERVISOR_STOPPING,
+    SUPERVISOR_STOPPED,
 };
 
 enum shutdown_phase {
@@ -148,6 +159,7 @@ enum event_kind {
     EVENT_CHILD_HEARTBEAT_RECOVERED,
     EVENT_CHILD_EXITED,
     EVENT_CHILD_BACKOFF_SCHEDULED,
+    EVENT_CHILD_RESTART_QUEUED,
     EVENT_CHILD_RESTARTED,
     EVENT_CHILD_QUARANTINED,
     EVENT_CHILD_OPERATION_CHANGED,
@@ -166,7 +178,10 @@ enum event_kind {
     EVENT_CHILD_SPAWN_FAILED,
     EVENT_CHILD_ADDED,
     EVENT_CHILD_DECLARATION_REJECTED,
+    EVENT_MELTDOWN,
     EVENT_ESCALATED,
+    EVENT_GROUP_FUSE_TRIGGERED,
+    EVENT_BUDGET_EXHAUSTED,
     EVENT_SHUTDOWN_REQUESTED,
     EVENT_SHUTDOWN_PHASE_CHANGED,
     EVENT_CHILD_SHUTDOWN_CANCEL_DELIVERED,
@@ -200,6 +215,7 @@ const char *strategy_to_string(enum strategy strategy);
 const char *escalation_to_string(enum escalation escalation);
 const char *command_verb_to_string(enum command_verb verb);
 const char *exit_decision_to_string(enum exit_decision decision);
+const char *supervisor_state_to_string(enum supervisor_state state);
 const char *shutdown_phase_to_string(enum shutdown_phase phase);
 const char *shutdown_result_to_string(enum shutdown_result result);
 const char *resource_state_to_string(enum resource_state state);

@@ -1,5 +1,6 @@
 #include "manifest.h"
 
+#include "core.h"
 #include "reader.h"
 #include "text.h"
 #include "unit.h"
@@ -21,10 +22,17 @@ struct place {
 struct parsed_child {
     struct child_declaration declaration;
     struct place place;
-    struct place *dependencies; /* requires, then after */
+    struct place *dependencies;     /* requires, then after */
+    const char *above;              /* the path of its supervisor; NULL: not said yet */
+    struct place supervisor, group; /* where they are said; line 0: nowhere */
     bool has_interval, has_stale_after;
     yaml_node_t *requires_node, *after_node;
 };
+
+static struct place place_of(const yaml_node_t *node)
+{
+    return (struct place){node->start_mark.line + 1, node->start_mark.column + 1};
+}
 
 /* libyaml's marks count characters; this walks along and knows the byte that belongs to one. */
 struct cursor {
@@ -32,44 +40,29 @@ struct cursor {
     size_t bytes;
 };
 
+struct parsed_supervisor {
+    struct supervisor_declaration declaration;
+    bool settings; /* it says more than whose children these are */
+    struct place place;
+};
+
 struct manifest {
     struct arena arena;
     struct cursor cursor;
     struct parsed_child *children;
     size_t count;
+    struct parsed_supervisor *supervisors;
+    size_t n_supervisors;
     char *path;
-    bool has_strategy;
-    enum strategy strategy;
-    struct place strategy_place;
 };
 
 /* ---- small readers --------------------------------------------------------------------------- */
 
-static int read_text(struct reader *reader, yaml_node_t *node, const char **target)
-{
-    const char *text = reader_scalar(reader, node, "text");
-    if (!text)
-        return -EINVAL;
-    if (*text == '\0')
-        return reader_refuse(reader, node, "must not be empty");
-    *target = arena_copy(reader->arena, text, strlen(text));
-    return *target ? 0 : -ENOMEM;
-}
-
 static int read_absolute_path(struct reader *reader, yaml_node_t *node, const char **target)
 {
-    int r = read_text(reader, node, target);
+    int r = reader_text(reader, node, target);
     if (r == 0 && **target != '/')
         return reader_refuse(reader, node, "expected an absolute path, got \"%.60s\"", *target);
-    return r;
-}
-
-static int read_u32(struct reader *reader, yaml_node_t *node, uint64_t max, uint32_t *target)
-{
-    uint64_t number;
-    int r = reader_number(reader, node, max, &number);
-    if (r == 0)
-        *target = (uint32_t)number;
     return r;
 }
 
@@ -144,7 +137,7 @@ static int read_exit_codes(struct reader *reader, yaml_node_t *node, struct exit
 static int read_burst(struct reader *reader, yaml_node_t *node, void *target)
 {
     struct parsed_child *child = target;
-    return read_u32(reader, node, RESTART_LIMIT_BURST_MAX, &child->declaration.burst);
+    return reader_u32(reader, node, RESTART_LIMIT_BURST_MAX, &child->declaration.burst);
 }
 
 READER(read_interval, reader_duration(reader, node, &d->interval_usec))
@@ -449,7 +442,7 @@ static int read_output_size(struct reader *reader, yaml_node_t *node, void *targ
 static int read_output_keep(struct reader *reader, yaml_node_t *node, void *target)
 {
     struct process_output *output = target;
-    return read_u32(reader, node, 100, &output->keep);
+    return reader_u32(reader, node, 100, &output->keep);
 }
 
 static int read_stdout(struct reader *reader, yaml_node_t *node, void *target)
@@ -479,7 +472,7 @@ static int read_stdout(struct reader *reader, yaml_node_t *node, void *target)
 static int read_name(struct reader *reader, yaml_node_t *node, void *target)
 {
     struct parsed_child *child = target;
-    int r = read_text(reader, node, &child->declaration.id);
+    int r = reader_text(reader, node, &child->declaration.id);
 
     if (r == 0 && (!child_id_valid(child->declaration.id) || strchr(child->declaration.id, '/')))
         return reader_refuse(reader, node,
@@ -506,13 +499,18 @@ static int read_kind(struct reader *reader, yaml_node_t *node, void *target)
 
 static int read_supervisor(struct reader *reader, yaml_node_t *node, void *target)
 {
-    const char *name;
-    int r = read_text(reader, node, &name);
+    struct parsed_child *child = target;
+    const char *path;
+    int r = manifest_read_path(reader, node, &path);
 
-    (void)target;
-    if (r == 0 && strcmp(name, "root") != 0)
-        return reader_refuse(reader, node, "no supervisor is called \"%.60s\"", name);
-    return r;
+    if (r < 0)
+        return r;
+    if (child->above && strcmp(child->above, path) != 0)
+        return reader_refuse(reader, node, "the child stands in the list of \"%.60s\"",
+                             child->above[0] ? child->above : "root");
+    child->above = path;
+    child->supervisor = place_of(node);
+    return 0;
 }
 
 static int read_ids(struct reader *reader, yaml_node_t *node, const char ***ids, size_t *count)
@@ -539,10 +537,17 @@ static int read_after(struct reader *reader, yaml_node_t *node, void *target)
     return read_ids(reader, node, &child->declaration.after, &child->declaration.n_after);
 }
 
+static int read_group(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct parsed_child *child = target;
+    child->group = place_of(node);
+    return reader_text(reader, node, &child->declaration.group);
+}
+
 READER(read_working_directory, read_absolute_path(reader, node, &d->process.working_directory))
-READER(read_user, read_text(reader, node, &d->process.user))
-READER(read_unix_group, read_text(reader, node, &d->process.group))
-READER(read_environment_file, read_text(reader, node, &d->process.environment_file))
+READER(read_user, reader_text(reader, node, &d->process.user))
+READER(read_unix_group, reader_text(reader, node, &d->process.group))
+READER(read_environment_file, reader_text(reader, node, &d->process.environment_file))
 READER(read_no_new_privileges, reader_bool(reader, node, &d->process.no_new_privileges))
 READER(read_fatal_exit_codes, read_exit_codes(reader, node, &d->fatal_exit_codes))
 READER(read_success_exit_codes, read_exit_codes(reader, node, &d->success_exit_codes))
@@ -586,29 +591,16 @@ static const struct key child_keys[] = {
     {"requires", read_requires},
     {"after", read_after},
     {"criticality", read_criticality},
+    {"group", read_group},
     {"tags", read_tags},
     {"stdout", read_stdout},
     {"autostart", read_autostart},
     {},
 };
 
-static yaml_node_t *find_value(struct reader *reader, yaml_node_t *node, const char *name)
-{
-    if (node->type != YAML_MAPPING_NODE)
-        return NULL;
-    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-         pair < node->data.mapping.pairs.top; pair++) {
-        yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
-        if (key->type == YAML_SCALAR_NODE &&
-            strcmp((const char *)key->data.scalar.value, name) == 0)
-            return yaml_document_get_node(reader->document, pair->value);
-    }
-    return NULL;
-}
-
 static enum child_role role_of(struct reader *reader, yaml_node_t *node)
 {
-    yaml_node_t *kind = find_value(reader, node, "kind");
+    yaml_node_t *kind = reader_find(reader, node, "kind");
 
     if (kind && kind->type == YAML_SCALAR_NODE)
         for (const struct word *word = kinds; word->word; word++)
@@ -624,7 +616,7 @@ static void note_places(struct reader *reader, yaml_node_t *list, struct place *
     for (yaml_node_item_t *item = list->data.sequence.items.start;
          item < list->data.sequence.items.top; item++) {
         yaml_node_t *node = yaml_document_get_node(reader->document, *item);
-        *places++ = (struct place){node->start_mark.line + 1, node->start_mark.column + 1};
+        *places++ = place_of(node);
     }
 }
 
@@ -659,18 +651,37 @@ static const char *text_of(struct manifest *manifest, const yaml_node_t *node, c
     return copy;
 }
 
-static int read_child(struct reader *reader, yaml_node_t *node, struct manifest *manifest,
-                      const char *text, struct parsed_child *child)
+/* The keys of a child, and what follows from where it stands. */
+static int read_declaration(struct reader *reader, yaml_node_t *node, const char *above,
+                            struct parsed_child *child)
 {
+    child->above = above;
     declaration_defaults(&child->declaration, role_of(reader, node));
-    child->place = (struct place){node->start_mark.line + 1, node->start_mark.column + 1};
     int r = reader_mapping(reader, node, child_keys, child);
     if (r < 0)
         return r;
     if (!child->declaration.id)
         return reader_refuse(reader, node, "name is missing");
+    child->declaration.id =
+        manifest_path_below(reader, child->above ? child->above : "", child->declaration.id);
+    if (!child->declaration.id)
+        return -ENOMEM;
+    if (!child_id_valid(child->declaration.id))
+        return reader_refuse(reader, node, "\"%.80s\" is nested more than 8 deep",
+                             child->declaration.id);
+    return 0;
+}
 
+static int read_child(struct reader *reader, yaml_node_t *node, const char *above,
+                      struct manifest *manifest, const char *text)
+{
+    struct parsed_child *child = &manifest->children[manifest->count++];
     struct child_declaration *d = &child->declaration;
+
+    child->place = place_of(node);
+    int r = read_declaration(reader, node, above, child);
+    if (r < 0)
+        return r;
     child->dependencies =
         arena_allocate(&manifest->arena, (d->n_requires + d->n_after + 1) * sizeof(struct place));
     d->manifest = text_of(manifest, node, text);
@@ -679,14 +690,6 @@ static int read_child(struct reader *reader, yaml_node_t *node, struct manifest 
         return -ENOMEM;
     note_places(reader, child->requires_node, child->dependencies);
     note_places(reader, child->after_node, child->dependencies + d->n_requires);
-    return 0;
-}
-
-static int read_nothing(struct reader *reader, yaml_node_t *node, void *target)
-{
-    (void)reader;
-    (void)node;
-    (void)target;
     return 0;
 }
 
@@ -718,58 +721,99 @@ static int refuse_doubles(struct manifest *manifest, struct reader *reader)
     return 0;
 }
 
-static int read_strategy(struct reader *reader, yaml_node_t *node, void *target)
-{
-    static const struct word words[] = {{"one-for-one", STRATEGY_ONE_FOR_ONE},
-                                        {"one-for-all", STRATEGY_ONE_FOR_ALL},
-                                        {"rest-for-one", STRATEGY_REST_FOR_ONE},
-                                        {}};
-    struct manifest *manifest = target;
-    int value, r = reader_word(reader, node, words, &value);
+/* ---- lists of children ----------------------------------------------------------------------- */
 
-    if (r < 0)
-        return r;
-    manifest->has_strategy = true;
-    manifest->strategy = (enum strategy)value;
-    manifest->strategy_place =
-        (struct place){node->start_mark.line + 1, node->start_mark.column + 1};
-    return 0;
+struct list {
+    struct manifest *manifest;
+    const char *text;
+    const char *above;
+};
+
+static int read_supervisor_node(struct reader *reader, yaml_node_t *node, const char *above,
+                                struct manifest *manifest, const char *text);
+
+static int read_member(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+{
+    const struct list *list = target;
+
+    (void)i;
+    if (reader_find(reader, node, "children"))
+        return read_supervisor_node(reader, node, list->above, list->manifest, list->text);
+    return read_child(reader, node, list->above, list->manifest, list->text);
 }
 
-static int read_children(struct reader *reader, yaml_node_t *root, yaml_node_t *list,
-                         struct manifest *manifest, const char *text)
+/* How a supervisor is kept: the text of its keys, but for what it is called and its children. */
+static const char *text_of_settings(struct reader *reader, struct manifest *manifest,
+                                    const yaml_node_t *node, const char *text)
 {
-    static const struct key keys[] = {{"supervisor", read_supervisor},
-                                      {"strategy", read_strategy},
-                                      {"children", read_nothing},
-                                      {}};
-    int r = reader_mapping(reader, root, keys, manifest);
+    const char *all = "";
+
+    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
+        const yaml_node_t *value = yaml_document_get_node(reader->document, pair->value);
+        const char *name = (const char *)key->data.scalar.value;
+        if (strcmp(name, "children") == 0 || strcmp(name, "supervisor") == 0)
+            continue;
+        const char *said = text_of(manifest, value, text);
+        size_t size = strlen(all) + strlen(name) + strlen(said ? said : "") + 4;
+        char *more = said ? arena_allocate(&manifest->arena, size) : NULL;
+        if (!more)
+            return NULL;
+        snprintf(more, size, "%s%s: %s", all, name, said + strspn(said, " "));
+        all = more;
+    }
+    return all;
+}
+
+static int read_supervisor_node(struct reader *reader, yaml_node_t *node, const char *above,
+                                struct manifest *manifest, const char *text)
+{
+    struct parsed_supervisor *supervisor = &manifest->supervisors[manifest->n_supervisors++];
+    struct supervisor_declaration *d = &supervisor->declaration;
+    yaml_node_t *children = reader_find(reader, node, "children");
+    int r = manifest_read_supervisor(reader, node, above, d, &supervisor->settings);
+
     if (r < 0)
         return r;
-    size_t mark = reader_enter(reader, "children");
-    if (list->type != YAML_SEQUENCE_NODE)
-        return reader_refuse(reader, list, "expected a list of children");
-
-    size_t n = (size_t)(list->data.sequence.items.top - list->data.sequence.items.start);
-    if (n > FILE_CHILDREN_MAX)
-        return reader_refuse(reader, list, "has %zu children, at most %d are allowed", n,
-                             FILE_CHILDREN_MAX);
-    manifest->children = arena_allocate(&manifest->arena, (n + 1) * sizeof(struct parsed_child));
-    if (!manifest->children)
+    supervisor->place = place_of(node);
+    d->position = manifest->count;
+    d->manifest = text_of_settings(reader, manifest, node, text);
+    d->manifest_path = manifest->path;
+    if (!d->manifest)
         return -ENOMEM;
-    for (; manifest->count < n; manifest->count++) {
-        char index[32];
-        snprintf(index, sizeof(index), "[%zu]", manifest->count);
-        size_t inner = reader_enter(reader, index);
-        yaml_node_t *node = yaml_document_get_node(
-            reader->document, list->data.sequence.items.start[manifest->count]);
-        r = read_child(reader, node, manifest, text, &manifest->children[manifest->count]);
-        if (r < 0)
-            return r;
-        reader_leave(reader, inner);
-    }
-    reader_leave(reader, mark);
-    return refuse_doubles(manifest, reader);
+    struct list list = {manifest, text, d->path};
+    size_t mark = reader_enter(reader, "children");
+    r = reader_list(reader, children, &list, read_member);
+    if (r == 0)
+        reader_leave(reader, mark);
+    return r;
+}
+
+/* How many nodes of a document are lists of children, or may be members of one. */
+static int make_room(struct reader *reader, struct manifest *manifest)
+{
+    size_t children = 1, supervisors = 0;
+
+    for (const yaml_node_t *node = reader->document->nodes.start;
+         node < reader->document->nodes.top; node++)
+        if (node->type == YAML_MAPPING_NODE) {
+            yaml_node_t *list = reader_find(reader, (yaml_node_t *)(uintptr_t)node, "children");
+            supervisors += list != NULL;
+            children += list ? reader_list_length(list) : 0;
+        }
+    if (children > FILE_CHILDREN_MAX)
+        return reader_refuse(reader, yaml_document_get_root_node(reader->document),
+                             "has %zu children, at most %d are allowed", children - 1,
+                             FILE_CHILDREN_MAX);
+    if (supervisors > SUPERVISORS_MAX)
+        return reader_refuse(reader, yaml_document_get_root_node(reader->document),
+                             "has %zu supervisors, at most %d are allowed", supervisors,
+                             SUPERVISORS_MAX);
+    manifest->children = arena_allocate(&manifest->arena, children * sizeof(struct parsed_child));
+    manifest->supervisors =
+        arena_allocate(&manifest->arena, (supervisors + 1) * sizeof(struct parsed_supervisor));
+    return manifest->children && manifest->supervisors ? 0 : -ENOMEM;
 }
 
 static int read_root(struct reader *reader, yaml_node_t *root, struct manifest *manifest,
@@ -777,15 +821,13 @@ static int read_root(struct reader *reader, yaml_node_t *root, struct manifest *
 {
     if (!root)
         return reader_refuse(reader, NULL, "the manifest is empty");
-    yaml_node_t *list = find_value(reader, root, "children");
-    if (list)
-        return read_children(reader, root, list, manifest, text);
-
-    manifest->children = arena_allocate(&manifest->arena, sizeof(struct parsed_child));
-    if (!manifest->children)
-        return -ENOMEM;
-    manifest->count = 1;
-    return read_child(reader, root, manifest, text, &manifest->children[0]);
+    int r = make_room(reader, manifest);
+    if (r < 0)
+        return r;
+    if (!reader_find(reader, root, "children"))
+        return read_child(reader, root, NULL, manifest, text);
+    r = read_supervisor_node(reader, root, NULL, manifest, text);
+    return r < 0 ? r : refuse_doubles(manifest, reader);
 }
 
 static int parse(struct manifest *manifest, const char *text, size_t length,
@@ -802,19 +844,14 @@ static int parse(struct manifest *manifest, const char *text, size_t length,
     return r;
 }
 
-int manifest_read_child(struct reader *reader, yaml_node_t *node,
+int manifest_read_child(struct reader *reader, yaml_node_t *node, const char *above,
                         struct child_declaration *declaration)
 {
     struct parsed_child child = {};
+    int r = read_declaration(reader, node, above, &child);
 
-    declaration_defaults(&child.declaration, role_of(reader, node));
-    int r = reader_mapping(reader, node, child_keys, &child);
-    if (r < 0)
-        return r;
-    if (!child.declaration.id)
-        return reader_refuse(reader, node, "name is missing");
     *declaration = child.declaration;
-    return 0;
+    return r;
 }
 
 int manifest_parse(const char *text, size_t length, const char *path, struct manifest **manifest,
@@ -862,17 +899,29 @@ void manifest_locate(const struct manifest *manifest, size_t i, int dependency,
     const struct parsed_child *child = &manifest->children[i];
     const struct place *place = dependency >= 0 ? &child->dependencies[dependency] : &child->place;
 
+    if (dependency == PROBLEM_SUPERVISOR && child->supervisor.line > 0)
+        place = &child->supervisor;
+    else if (dependency == PROBLEM_GROUP)
+        place = &child->group;
     error->line = place->line;
     error->column = place->column;
 }
 
-int manifest_strategy(const struct manifest *manifest, enum strategy *strategy,
-                      struct manifest_error *place)
+size_t manifest_supervisor_count(const struct manifest *manifest)
 {
-    if (!manifest->has_strategy)
-        return -ENOENT;
-    *strategy = manifest->strategy;
-    place->line = manifest->strategy_place.line;
-    place->column = manifest->strategy_place.column;
-    return 0;
+    return manifest->n_supervisors;
+}
+
+const struct supervisor_declaration *manifest_supervisor(const struct manifest *manifest, size_t i,
+                                                         bool *settings)
+{
+    *settings = manifest->supervisors[i].settings;
+    return &manifest->supervisors[i].declaration;
+}
+
+void manifest_locate_supervisor(const struct manifest *manifest, size_t i,
+                                struct manifest_error *error)
+{
+    error->line = manifest->supervisors[i].place.line;
+    error->column = manifest->supervisors[i].place.column;
 }

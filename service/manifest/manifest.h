@@ -25,9 +25,10 @@ struct manifest_error {
 };
 
 /*
- * Parses a text: the mapping of one child, or `children:` with a list of them and what the file
- * says about their supervisor. path ("" for none) is what declarations carry as their origin.
- * Returns 0, -EINVAL with the error filled in, or -ENOMEM. Free with manifest_free().
+ * Parses a text: the mapping of one child, or that of a supervisor: `children:` with a list of
+ * them, and of supervisors below, and how they are kept. path ("" for none) is what declarations
+ * carry as their origin. Returns 0, -EINVAL with the error filled in, or -ENOMEM. Free with
+ * manifest_free().
  */
 int manifest_parse(const char *text, size_t length, const char *path, struct manifest **manifest,
                    struct manifest_error *error);
@@ -37,11 +38,14 @@ void manifest_free(struct manifest *manifest);
 size_t manifest_count(const struct manifest *manifest);
 const struct child_declaration *manifest_declaration(const struct manifest *manifest, size_t i);
 
-/* The strategy that the text gives to its supervisor, the root. Returns 0, or -ENOENT where it
- * gives none; the place is where it stands. */
-int manifest_strategy(const struct manifest *manifest, enum strategy *strategy,
-                      struct manifest_error *place);
+/* The supervisors, each before what is in its list; `position` counts the manifest's children.
+ * *settings: it says more than whose children these are. */
+size_t manifest_supervisor_count(const struct manifest *manifest);
+const struct supervisor_declaration *manifest_supervisor(const struct manifest *manifest, size_t i,
+                                                         bool *settings);
+void manifest_locate_supervisor(const struct manifest *manifest, size_t i,
+                                struct manifest_error *error);
 
-/* Where child i stands (dependency -1), or one of its dependencies: requires first, then after. */
+/* Where child i stands, or a part of it, as in struct declaration_problem. */
 void manifest_locate(const struct manifest *manifest, size_t i, int dependency,
                      struct manifest_error *error);

@@ -16,13 +16,21 @@ struct source {
     struct manifest *manifest;
 };
 
+/* What the files say about one supervisor. */
+struct known_supervisor {
+    struct supervisor_declaration declaration;
+    bool settings;        /* one of them says how it is kept, */
+    size_t source, index; /* namely this one */
+};
+
 struct manifest_set {
     struct source *sources;
     size_t n_sources;
     struct child_declaration *declarations; /* of all sources, one after the other */
     size_t count;
-    enum strategy strategy; /* of the root; one-for-one where no file says another */
-    size_t strategy_source; /* the file that says so, from 1; 0: none */
+    struct known_supervisor *supervisors; /* each once, the root first */
+    size_t n_supervisors;
+    struct supervisor_declaration *supervisor_declarations; /* the same, for the core */
 };
 
 void manifest_set_free(struct manifest_set *set)
@@ -35,6 +43,8 @@ void manifest_set_free(struct manifest_set *set)
     }
     free(set->sources);
     free(set->declarations);
+    free(set->supervisors);
+    free(set->supervisor_declarations);
     free(set);
 }
 
@@ -75,27 +85,6 @@ static char *read_file(const char *path, size_t *length, struct error *error)
     return text;
 }
 
-/* Two files that say different things about the same supervisor are a mistake. */
-static int note_strategy(struct manifest_set *set, size_t i, struct error *error)
-{
-    const struct source *source = &set->sources[i];
-    struct manifest_error place;
-    enum strategy strategy;
-
-    if (manifest_strategy(source->manifest, &strategy, &place) < 0)
-        return 0;
-    if (set->strategy_source > 0 && set->strategy != strategy) {
-        snprintf(error->text, sizeof(error->text),
-                 "%.150s:%zu:%zu: strategy: %s, but %.150s says %s", source->path, place.line,
-                 place.column, strategy_to_string(strategy),
-                 set->sources[set->strategy_source - 1].path, strategy_to_string(set->strategy));
-        return -EINVAL;
-    }
-    set->strategy = strategy;
-    set->strategy_source = i + 1;
-    return 0;
-}
-
 static int add_source(struct manifest_set *set, const char *path, struct error *error)
 {
     struct manifest_error problem;
@@ -117,7 +106,7 @@ static int add_source(struct manifest_set *set, const char *path, struct error *
         return r;
     }
     set->sources[set->n_sources++] = (struct source){.path = strdup(path), .manifest = manifest};
-    return note_strategy(set, set->n_sources - 1, error);
+    return 0;
 }
 
 static int add_matches(struct manifest_set *set, const char *pattern, int flags, size_t *found,
@@ -151,19 +140,102 @@ static int add_path(struct manifest_set *set, const char *path, bool optional, s
     return r;
 }
 
+static struct known_supervisor *find_known(struct manifest_set *set, const char *path)
+{
+    for (size_t i = 0; i < set->n_supervisors; i++)
+        if (strcmp(set->supervisors[i].declaration.path, path) == 0)
+            return &set->supervisors[i];
+    return NULL;
+}
+
+/* Several files may list children of one supervisor. Two that say different things about how it is
+ * kept are a mistake. */
+static int merge(struct manifest_set *set, struct known_supervisor *known,
+                 const struct known_supervisor *said, struct error *error)
+{
+    const struct source *source = &set->sources[said->source],
+                        *other = &set->sources[known->source];
+    size_t position = known->declaration.position;
+    struct manifest_error place;
+
+    if (known->settings && said->settings) {
+        if (strcmp(known->declaration.manifest, said->declaration.manifest) == 0)
+            return 0;
+        manifest_locate_supervisor(source->manifest, said->index, &place);
+        snprintf(error->text, sizeof(error->text),
+                 "%.150s:%zu:%zu: the supervisor \"%.60s\" is kept in another way %s%.150s",
+                 source->path, place.line, place.column,
+                 said->declaration.path[0] ? said->declaration.path : "root",
+                 source == other ? "above" : "by ", source == other ? "" : other->path);
+        return -EINVAL;
+    }
+    if (said->settings) {
+        *known = *said;
+        known->declaration.position = position;
+    }
+    return 0;
+}
+
+static int note_supervisor(struct manifest_set *set, const struct known_supervisor *said,
+                           struct error *error)
+{
+    struct known_supervisor *known = find_known(set, said->declaration.path);
+
+    if (known)
+        return merge(set, known, said, error);
+    set->supervisors[set->n_supervisors++] = *said;
+    return 0;
+}
+
+static int collect_supervisors(struct manifest_set *set, size_t s, size_t first_child,
+                               struct error *error)
+{
+    const struct manifest *manifest = set->sources[s].manifest;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < manifest_supervisor_count(manifest); i++) {
+        struct known_supervisor said = {.source = s, .index = i};
+        said.declaration = *manifest_supervisor(manifest, i, &said.settings);
+        said.declaration.position += first_child;
+        r = note_supervisor(set, &said, error);
+    }
+    return r;
+}
+
+static int make_room(struct manifest_set *set, struct error *error)
+{
+    size_t supervisors = 1;
+
+    for (size_t i = 0; i < set->n_sources; i++) {
+        set->count += manifest_count(set->sources[i].manifest);
+        supervisors += manifest_supervisor_count(set->sources[i].manifest);
+    }
+    set->declarations = calloc(set->count + 1, sizeof(*set->declarations));
+    set->supervisors = calloc(supervisors, sizeof(*set->supervisors));
+    set->supervisor_declarations = calloc(supervisors, sizeof(*set->supervisor_declarations));
+    if (!set->declarations || !set->supervisors || !set->supervisor_declarations)
+        return fail(error, "manifests", "out of memory");
+    supervisor_declaration_defaults(&set->supervisors[0].declaration, "");
+    set->n_supervisors = 1;
+    return 0;
+}
+
 static int collect(struct manifest_set *set, struct error *error)
 {
-    for (size_t i = 0; i < set->n_sources; i++)
-        set->count += manifest_count(set->sources[i].manifest);
-    set->declarations = calloc(set->count + 1, sizeof(*set->declarations));
-    if (!set->declarations)
-        return fail(error, "manifests", "out of memory");
+    struct child_declaration *next;
+    int r = make_room(set, error);
 
-    struct child_declaration *next = set->declarations;
-    for (size_t i = 0; i < set->n_sources; i++)
+    if (r < 0)
+        return r;
+    next = set->declarations;
+    for (size_t i = 0; r == 0 && i < set->n_sources; i++) {
+        r = collect_supervisors(set, i, (size_t)(next - set->declarations), error);
         for (size_t j = 0; j < manifest_count(set->sources[i].manifest); j++)
             *next++ = *manifest_declaration(set->sources[i].manifest, j);
-    return 0;
+    }
+    for (size_t i = 0; i < set->n_supervisors; i++)
+        set->supervisor_declarations[i] = set->supervisors[i].declaration;
+    return r;
 }
 
 int manifest_set_load(const char *const *paths, size_t count, bool optional,
@@ -194,11 +266,29 @@ const struct child_declaration *manifest_set_declaration(const struct manifest_s
     return &set->declarations[i];
 }
 
+static void explain_supervisor(const struct manifest_set *set,
+                               const struct declaration_problem *problem, struct error *error)
+{
+    const struct known_supervisor *known = &set->supervisors[problem->declaration];
+    struct manifest_error place;
+
+    *error = problem->error;
+    if (problem->declaration >= set->n_supervisors || known->declaration.path[0] == '\0')
+        return; /* it is not one of the files' */
+    manifest_locate_supervisor(set->sources[known->source].manifest, known->index, &place);
+    snprintf(error->text, sizeof(error->text), "%s:%zu:%zu: %.300s",
+             set->sources[known->source].path, place.line, place.column, problem->error.text);
+}
+
 void manifest_set_explain(const struct manifest_set *set, const struct declaration_problem *problem,
                           struct error *error)
 {
     size_t i = problem->declaration;
 
+    if (problem->of_supervisor) {
+        explain_supervisor(set, problem, error);
+        return;
+    }
     for (size_t s = 0; s < set->n_sources; s++) {
         const struct source *source = &set->sources[s];
         struct manifest_error place;
@@ -214,16 +304,23 @@ void manifest_set_explain(const struct manifest_set *set, const struct declarati
     *error = problem->error;
 }
 
+static struct tree_declaration whole(const struct manifest_set *set)
+{
+    return (struct tree_declaration){.children = set->declarations,
+                                     .n_children = set->count,
+                                     .supervisors = set->supervisor_declarations,
+                                     .n_supervisors = set->n_supervisors};
+}
+
 int manifest_set_declare(const struct manifest_set *set, struct core *core, const char *requester,
                          const char *reason, struct error *error)
 {
+    struct tree_declaration tree = whole(set);
     struct declaration_problem problem = {};
-    int r = core_declare(core, set->declarations, set->count, requester, reason, &problem);
+    int r = core_declare_tree(core, &tree, requester, reason, &problem);
 
     if (r < 0)
         manifest_set_explain(set, &problem, error);
-    else
-        core_set_strategy(core, set->strategy);
     return r;
 }
 
@@ -268,8 +365,7 @@ static void drop_event(void *userdata, const struct event *event)
     (void)event;
 }
 
-static int declare_in_scratch(const struct manifest_set *set,
-                              const struct child_declaration *declarations, size_t count,
+static int declare_in_scratch(const struct manifest_set *set, const struct tree_declaration *tree,
                               struct error *error)
 {
     struct core_ports ports = {.monotonic = no_time,
@@ -288,7 +384,7 @@ static int declare_in_scratch(const struct manifest_set *set,
 
     if (r < 0)
         return fail(error, "manifests", "out of memory");
-    r = core_declare(core, declarations, count, "check", "check", &problem);
+    r = core_declare_tree(core, tree, "check", "check", &problem);
     if (r < 0)
         manifest_set_explain(set, &problem, error);
     core_free(core);
@@ -297,7 +393,8 @@ static int declare_in_scratch(const struct manifest_set *set,
 
 int manifest_set_check(const struct manifest_set *set, struct error *error)
 {
-    return declare_in_scratch(set, set->declarations, set->count, error);
+    struct tree_declaration tree = whole(set);
+    return declare_in_scratch(set, &tree, error);
 }
 
 /* ---- reload ---------------------------------------------------------------------------------- */
@@ -314,6 +411,8 @@ struct reload {
     struct child_declaration *added;
     size_t *added_index;
     size_t n_added;
+    struct supervisor_declaration *added_supervisors;
+    size_t n_added_supervisors;
 };
 
 static enum difference compare(const struct core *core, const struct child_declaration *declaration,
@@ -347,14 +446,91 @@ static void say(const struct reload *reload, const char *what, const char *id)
         reload->visit(reload->userdata, what, id);
 }
 
+static enum difference compare_supervisor(const struct core *core,
+                                          const struct supervisor_declaration *declaration)
+{
+    const struct supervisor *supervisor = core_find_supervisor(core, declaration->path);
+
+    if (!supervisor)
+        return ADDED;
+    return strcmp(supervisor->config->declaration.manifest, declaration->manifest) == 0 &&
+                   !supervisor->discarded
+               ? UNCHANGED
+               : CHANGED;
+}
+
+static bool is_orphan_supervisor(const struct reload *reload, const struct supervisor *supervisor)
+{
+    if (supervisor->path[0] == '\0' || supervisor->config->declaration.manifest_path[0] == '\0')
+        return false;
+    for (size_t i = 0; i < reload->set->n_supervisors; i++)
+        if (strcmp(reload->set->supervisor_declarations[i].path, supervisor->path) == 0)
+            return false;
+    return !supervisor->discarded;
+}
+
+static void count(const struct reload *reload, size_t *counter, const char *what, const char *id)
+{
+    ++*counter;
+    say(reload, what, id);
+}
+
+static void say_supervisor(const struct reload *reload, size_t *counter, const char *what,
+                           const char *path)
+{
+    char text[CHILD_ID_MAX + 16];
+
+    snprintf(text, sizeof(text), "supervisor %s", path[0] ? path : "root");
+    count(reload, counter, what, text);
+}
+
+static void survey_supervisors(struct reload *reload, struct manifest_changes *changes)
+{
+    const struct manifest_set *set = reload->set;
+
+    for (size_t i = 0; i < set->n_supervisors; i++) {
+        const struct supervisor_declaration *d = &set->supervisor_declarations[i];
+        switch (compare_supervisor(reload->core, d)) {
+        case UNCHANGED:
+            break;
+        case ADDED:
+            reload->added_supervisors[reload->n_added_supervisors++] = *d;
+            say_supervisor(reload, &changes->added, "added", d->path);
+            break;
+        case CHANGED:
+            say_supervisor(reload, &changes->changed, "changed", d->path);
+            break;
+        }
+    }
+    for (const struct supervisor *s = core_first_supervisor(reload->core); s;
+         s = core_next_supervisor(s))
+        if (is_orphan_supervisor(reload, s))
+            say_supervisor(reload, &changes->removed, "removed", s->path);
+}
+
+/* Their places among the children that are new. */
+static void place_added_supervisors(struct reload *reload)
+{
+    for (size_t s = 0; s < reload->n_added_supervisors; s++) {
+        size_t before = 0;
+        while (before < reload->n_added &&
+               reload->added_index[before] < reload->added_supervisors[s].position)
+            before++;
+        reload->added_supervisors[s].position = before;
+    }
+}
+
 static int survey(struct reload *reload, struct manifest_changes *changes)
 {
     *changes = (struct manifest_changes){};
     reload->added = calloc(reload->set->count + 1, sizeof(*reload->added));
     reload->added_index = calloc(reload->set->count + 1, sizeof(*reload->added_index));
-    if (!reload->added || !reload->added_index)
+    reload->added_supervisors =
+        calloc(reload->set->n_supervisors + 1, sizeof(*reload->added_supervisors));
+    if (!reload->added || !reload->added_index || !reload->added_supervisors)
         return -ENOMEM;
 
+    survey_supervisors(reload, changes);
     for (size_t i = 0; i < reload->set->count; i++) {
         struct child *child;
         const struct child_declaration *declaration = &reload->set->declarations[i];
@@ -363,22 +539,19 @@ static int survey(struct reload *reload, struct manifest_changes *changes)
             changes->unchanged++;
             break;
         case ADDED:
-            changes->added++;
             reload->added_index[reload->n_added] = i;
             reload->added[reload->n_added++] = *declaration;
-            say(reload, "added", declaration->id);
+            count(reload, &changes->added, "added", declaration->id);
             break;
         case CHANGED:
-            changes->changed++;
-            say(reload, "changed", declaration->id);
+            count(reload, &changes->changed, "changed", declaration->id);
             break;
         }
     }
+    place_added_supervisors(reload);
     for (struct child *child = core_first(reload->core); child; child = core_next(child))
-        if (is_orphan(reload, child)) {
-            changes->removed++;
-            say(reload, "removed", child->id);
-        }
+        if (is_orphan(reload, child))
+            count(reload, &changes->removed, "removed", child->id);
     return 0;
 }
 
@@ -406,20 +579,66 @@ static struct child_declaration without_lost_dependencies(const struct reload *r
     return d;
 }
 
+/* The supervisors of the tree that the set does not know: some may stay, for their members' sake.
+ */
+static size_t add_other_supervisors(const struct reload *reload, struct supervisor_declaration *all,
+                                    size_t n)
+{
+    for (const struct supervisor *s = core_first_supervisor(reload->core); s;
+         s = core_next_supervisor(s)) {
+        bool known = s->path[0] == '\0';
+        for (size_t i = 0; !known && i < reload->set->n_supervisors; i++)
+            known = strcmp(reload->set->supervisor_declarations[i].path, s->path) == 0;
+        if (known)
+            continue;
+        all[n] = s->config->declaration;
+        all[n++].position = 0;
+    }
+    return n;
+}
+
 /* Declares the tree as it will be in a core that does nothing: every mistake shows there first. */
 static int rehearse(const struct reload *reload, struct error *error)
 {
-    size_t count = reload->set->count;
+    const struct manifest_set *set = reload->set;
+    size_t count = set->count, n = set->n_supervisors;
     struct child_declaration *all = calloc(count + core_count(reload->core) + 1, sizeof(*all));
-    if (!all)
-        return fail(error, "reload", "out of memory");
+    struct supervisor_declaration *supervisors =
+        calloc(n + SUPERVISORS_MAX + 1, sizeof(*supervisors));
+    int r = all && supervisors ? 0 : fail(error, "reload", "out of memory");
 
-    memcpy(all, reload->set->declarations, count * sizeof(*all));
-    for (struct child *child = core_first(reload->core); child; child = core_next(child))
-        if (!in_set(reload->set, child->id) && !is_orphan(reload, child))
-            all[count++] = without_lost_dependencies(reload, child);
-    int r = declare_in_scratch(reload->set, all, count, error);
+    if (r == 0) {
+        memcpy(all, set->declarations, count * sizeof(*all));
+        memcpy(supervisors, set->supervisor_declarations, n * sizeof(*supervisors));
+        n = add_other_supervisors(reload, supervisors, n);
+        for (struct child *child = core_first(reload->core); child; child = core_next(child))
+            if (!in_set(set, child->id) && !is_orphan(reload, child))
+                all[count++] = without_lost_dependencies(reload, child);
+        r = declare_in_scratch(set,
+                               &(struct tree_declaration){.children = all,
+                                                          .n_children = count,
+                                                          .supervisors = supervisors,
+                                                          .n_supervisors = n},
+                               error);
+    }
     free(all);
+    free(supervisors);
+    return r;
+}
+
+static int apply_supervisors(struct reload *reload, struct error *error)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < reload->set->n_supervisors; i++) {
+        const struct supervisor_declaration *d = &reload->set->supervisor_declarations[i];
+        struct declaration_problem problem = {};
+        if (compare_supervisor(reload->core, d) != CHANGED)
+            continue;
+        r = core_redeclare_supervisor(reload->core, d, &problem);
+        if (r < 0)
+            *error = problem.error;
+    }
     return r;
 }
 
@@ -460,24 +679,51 @@ static void remove_orphans(struct reload *reload)
     }
 }
 
+static void remove_orphan_supervisors(struct reload *reload)
+{
+    for (struct supervisor *s = core_first_supervisor(reload->core); s;) {
+        if (!is_orphan_supervisor(reload, s)) {
+            s = core_next_supervisor(s);
+            continue;
+        }
+        core_discard_supervisor(reload->core, s);
+        s = core_first_supervisor(reload->core); /* it may have taken others with it */
+    }
+}
+
+static int apply_added(struct reload *reload, struct error *error)
+{
+    struct tree_declaration tree = {.children = reload->added,
+                                    .n_children = reload->n_added,
+                                    .supervisors = reload->added_supervisors,
+                                    .n_supervisors = reload->n_added_supervisors};
+    struct declaration_problem problem = {};
+
+    if (tree.n_children + tree.n_supervisors == 0)
+        return 0;
+    int r = core_declare_tree(reload->core, &tree, reload->requester, reload->reason, &problem);
+    if (r < 0 && !problem.of_supervisor) {
+        problem.declaration = reload->added_index[problem.declaration];
+        manifest_set_explain(reload->set, &problem, error);
+    } else if (r < 0) {
+        *error = problem.error;
+    }
+    return r;
+}
+
 static int apply(struct reload *reload, struct error *error)
 {
-    struct declaration_problem problem = {};
     int r = rehearse(reload, error);
 
-    if (r == 0 && reload->n_added > 0) {
-        r = core_declare(reload->core, reload->added, reload->n_added, reload->requester,
-                         reload->reason, &problem);
-        if (r < 0) {
-            problem.declaration = reload->added_index[problem.declaration];
-            manifest_set_explain(reload->set, &problem, error);
-        }
-    }
+    if (r == 0)
+        r = apply_supervisors(reload, error);
+    if (r == 0)
+        r = apply_added(reload, error);
     if (r == 0)
         r = apply_changed(reload, error);
     if (r == 0) {
         remove_orphans(reload);
-        core_set_strategy(reload->core, reload->set->strategy);
+        remove_orphan_supervisors(reload);
     }
     return r;
 }
@@ -499,5 +745,6 @@ int manifest_set_reload(const struct manifest_set *set, struct core *core, const
         r = apply(&reload, error);
     free(reload.added);
     free(reload.added_index);
+    free(reload.added_supervisors);
     return r;
 }

@@ -153,6 +153,66 @@ int reader_strings(struct reader *reader, yaml_node_t *node, size_t max, const c
     return 0;
 }
 
+int reader_text(struct reader *reader, yaml_node_t *node, const char **text)
+{
+    const char *scalar = reader_scalar(reader, node, "text");
+    if (!scalar)
+        return -EINVAL;
+    if (*scalar == '\0')
+        return reader_refuse(reader, node, "must not be empty");
+    *text = arena_copy(reader->arena, scalar, strlen(scalar));
+    return *text ? 0 : -ENOMEM;
+}
+
+int reader_u32(struct reader *reader, yaml_node_t *node, uint64_t max, uint32_t *number)
+{
+    uint64_t value;
+    int r = reader_number(reader, node, max, &value);
+    if (r == 0)
+        *number = (uint32_t)value;
+    return r;
+}
+
+size_t reader_list_length(const yaml_node_t *node)
+{
+    if (node->type != YAML_SEQUENCE_NODE)
+        return 0;
+    return (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
+}
+
+int reader_list(struct reader *reader, yaml_node_t *node, void *target,
+                int (*read)(struct reader *reader, yaml_node_t *item, size_t i, void *target))
+{
+    if (node->type != YAML_SEQUENCE_NODE)
+        return reader_refuse(reader, node, "expected a list");
+    for (size_t i = 0; i < reader_list_length(node); i++) {
+        char index[32];
+        snprintf(index, sizeof(index), "[%zu]", i);
+        size_t mark = reader_enter(reader, index);
+        int r = read(reader,
+                     yaml_document_get_node(reader->document, node->data.sequence.items.start[i]),
+                     i, target);
+        if (r < 0)
+            return r;
+        reader_leave(reader, mark);
+    }
+    return 0;
+}
+
+yaml_node_t *reader_find(struct reader *reader, yaml_node_t *node, const char *name)
+{
+    if (node->type != YAML_MAPPING_NODE)
+        return NULL;
+    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top; pair++) {
+        yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
+        if (key->type == YAML_SCALAR_NODE &&
+            strcmp((const char *)key->data.scalar.value, name) == 0)
+            return yaml_document_get_node(reader->document, pair->value);
+    }
+    return NULL;
+}
+
 /* Levenshtein's distance, for words of up to 31 letters. */
 static size_t distance(const char *a, const char *b)
 {

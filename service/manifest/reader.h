@@ -33,9 +33,21 @@ int reader_load(yaml_document_t *document, const char *text, size_t length,
                 struct manifest_error *error);
 
 /* Reads one child's mapping within another document: manifest.c's table of keys. Strings live in
- * the reader's arena; the declaration has no manifest text and no origin. */
-int manifest_read_child(struct reader *reader, yaml_node_t *node,
+ * the reader's arena; the declaration has no manifest text and no origin. above: as below. */
+int manifest_read_child(struct reader *reader, yaml_node_t *node, const char *above,
                         struct child_declaration *declaration);
+
+/* Reads a supervisor's mapping but for its `children`: supervisor_manifest.c's table of keys. Its
+ * path follows from what it is called and `above`, the path of the supervisor in whose list it
+ * stands, or NULL where it stands for itself. *settings: it says more than what it is called. */
+int manifest_read_supervisor(struct reader *reader, yaml_node_t *node, const char *above,
+                             struct supervisor_declaration *declaration, bool *settings);
+
+/* "payments/worker" from "payments" and "worker", in the arena; NULL without memory. */
+const char *manifest_path_below(struct reader *reader, const char *above, const char *name);
+
+/* The path that a `supervisor:` names: "" for root. */
+int manifest_read_path(struct reader *reader, yaml_node_t *node, const char **path);
 
 /* Sets the error, with the node's place and the key's path before the text. Returns -EINVAL. */
 int reader_refuse(struct reader *reader, const yaml_node_t *node, const char *format, ...)
@@ -50,6 +62,19 @@ const char *reader_scalar(struct reader *reader, yaml_node_t *node, const char *
 /* The scalars of a list, NULL-terminated, in the arena; at most max of them. */
 int reader_strings(struct reader *reader, yaml_node_t *node, size_t max, const char ***strings,
                    size_t *count);
+
+/* A text that is not empty, in the arena. */
+int reader_text(struct reader *reader, yaml_node_t *node, const char **text);
+
+int reader_u32(struct reader *reader, yaml_node_t *node, uint64_t max, uint32_t *number);
+
+/* Calls `read` for each item of a list, with the path set to it. */
+int reader_list(struct reader *reader, yaml_node_t *node, void *target,
+                int (*read)(struct reader *reader, yaml_node_t *item, size_t i, void *target));
+size_t reader_list_length(const yaml_node_t *node); /* 0 for what is no list */
+
+/* The value of a key of a mapping, or NULL. */
+yaml_node_t *reader_find(struct reader *reader, yaml_node_t *node, const char *name);
 
 /* Finds a scalar in a table of words that ends with NULL. */
 int reader_word(struct reader *reader, yaml_node_t *node, const struct word *words, int *value);

@@ -4,7 +4,7 @@
 library=$1 sources=$2
 echo 1..2
 
-allowed='memcpy memmove memset memcmp strchr strcmp strlen strrchr'
+allowed='memcpy memmove memset memcmp strchr strcmp strncmp strlen strrchr'
 defined=$(nm --defined-only "$library" | awk 'NF == 3 { print $3 }' | sort -u)
 wanted=$(nm -u "$library" | awk '$1 == "U" { print $2 }' | sort -u |
     grep -vE '^__(asan|ubsan|sanitizer|stack_chk|gcov)' | grep -v '_GLOBAL_OFFSET_TABLE_')

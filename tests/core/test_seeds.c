@@ -496,7 +496,7 @@ static void policy_and_hand_share_one_gate(void)
  * meets the restart by hand. */
 static void a_siblings_strategy_and_hand_share_one_gate(void)
 {
-    core_set_strategy(w->core, STRATEGY_ONE_FOR_ALL);
+    world_set_strategy(w, STRATEGY_ONE_FOR_ALL);
     struct child *alpha = world_add_worker(w, "alpha");
     struct child *beta = world_add_worker(w, "beta");
     world_command(w, COMMAND_RESTART, "beta");

@@ -204,6 +204,16 @@ static void settle(struct world *world)
     }
 }
 
+void world_set_strategy(struct world *world, enum strategy strategy)
+{
+    struct supervisor_declaration declaration;
+    struct declaration_problem problem;
+
+    supervisor_declaration_defaults(&declaration, "");
+    declaration.strategy = strategy;
+    g_assert_cmpint(core_redeclare_supervisor(world->core, &declaration, &problem), ==, 0);
+}
+
 struct child *world_declare(struct world *world, const struct child_declaration *declaration)
 {
     struct declaration_problem problem;

@@ -48,6 +48,9 @@ void world_test(struct world **world, const char *path, void (*test)(void));
 /* Declares one child: a transient worker without jitter, started on its own, unless changed. */
 struct child_declaration world_worker(const char *id);
 struct child *world_declare(struct world *world, const struct child_declaration *declaration);
+
+/* How the root restarts its children with one another. */
+void world_set_strategy(struct world *world, enum strategy strategy);
 struct child *world_add_worker(struct world *world, const char *id);
 
 /* Lets time pass; timers fire on the way, each at its own moment. */

@@ -1,0 +1,100 @@
+/*
+ * Escalation: what becomes of a supervisor whose restart limit is used up, or whose child says that
+ * it can not be helped. `parent` restarts it, with all that is below it, as one failed member of
+ * the supervisor above, in whose limit it counts; where that is used up too, it goes on from there.
+ * Above the root there is only the end of the tree.
+ *
+ * A supervisor that is restarted is a new one, and so are those below it: their limits begin again,
+ * as does that of a child that escalated. What the other children have used of theirs stays used,
+ * and a supervisor without a limit for children has the default one for supervisors: whatever is
+ * restarted, the number of times is bounded.
+ */
+#include "private.h"
+
+static void clear_limits(struct core *core, struct supervisor *supervisor)
+{
+    for (struct member *member = &supervisor->member;; member = member->next) {
+        struct supervisor *below = member_supervisor(member);
+        if (below && restart_limit_clear(&below->limit, core_realtime(core)))
+            core_changed_supervisor(core, below);
+        if (member == supervisor->tail)
+            return;
+    }
+}
+
+static void quarantine_scope(struct core *core, struct supervisor *supervisor, const char *why)
+{
+    for (struct child *child = supervisor_last(supervisor); child;
+         child = supervisor_previous(supervisor, child)) {
+        if (child->operation >= CHILD_QUARANTINED)
+            continue;
+        supervision_quarantine(core, child, why);
+        child_withdraw_starts(core, child, 0, "policy");
+        child_cancel(core, child, 0, "policy");
+    }
+}
+
+static void announce(struct core *core, struct supervisor *supervisor, struct child *child,
+                     const char *why)
+{
+    struct restart_limit_view limit = supervisor_limit(core, supervisor);
+
+    EMIT(core, EVENT_MELTDOWN, child, 0, FIELD_TEXT_OF("supervisor", supervisor->path),
+         FIELD_TEXT_OF("why", why), FIELD_NUMBER_OF("used", limit.used),
+         FIELD_NUMBER_OF("burst", limit.burst),
+         FIELD_TEXT_OF("escalation", escalation_to_string(supervisor_escalation(supervisor))));
+    supervisor->melted_down = true;
+    core_changed_supervisor(core, supervisor);
+}
+
+static void restart(struct core *core, struct supervisor *supervisor, struct child *child)
+{
+    bool comes_back = child->config->declaration.restart != RESTART_TEMPORARY;
+
+    child->wanted = comes_back;
+    if (child->gave_up && restart_limit_clear(&child->restart_limit, core_realtime(core))) {
+        child_disarm(core, child, TIMER_WINDOW);
+        supervision_limit_changed(core, child, "escalated");
+    }
+    child->gave_up = false;
+    clear_limits(core, supervisor);
+    if (comes_back)
+        supervision_back_off(core, child);
+    bool with_others = strategy_restart_supervisor(core, supervisor, comes_back ? child : NULL);
+    if (comes_back)
+        supervision_start_after_backoff(core, child, with_others);
+}
+
+/* `child` is the one whose failure it was: its attempt is over, and nothing is decided about it. */
+void escalation_melt_down(struct core *core, struct supervisor *supervisor, struct child *child,
+                          const char *why)
+{
+    for (;;) {
+        struct supervisor *parent = supervisor->member.supervisor;
+
+        announce(core, supervisor, child, why);
+        switch (supervisor_escalation(supervisor)) {
+        case ESCALATION_QUARANTINE_SCOPE:
+            clear_limits(core, supervisor);
+            quarantine_scope(core, supervisor, why);
+            return;
+        case ESCALATION_SHUTDOWN_TREE:
+            supervision_shut_down(core, child, why);
+            return;
+        case ESCALATION_PARENT:
+            break;
+        }
+        if (!parent) {
+            supervision_shut_down(core, child, why);
+            return;
+        }
+        EMIT(core, EVENT_ESCALATED, child, 0, FIELD_TEXT_OF("from", supervisor->path),
+             FIELD_TEXT_OF("to", parent->path), FIELD_TEXT_OF("why", why));
+        if (supervisor_count_below(core, parent)) {
+            restart(core, supervisor, child);
+            return;
+        }
+        supervisor = parent;
+        why = "restart limit used up by a supervisor below";
+    }
+}

@@ -1,0 +1,514 @@
+#include "reference_tree.h"
+
+/* ---- the shape ------------------------------------------------------------------------------- */
+
+static bool is_below(struct ref *r, uint32_t s, uint32_t above)
+{
+    while (s != above && s != 0)
+        s = r->supervisors[s].above;
+    return s == above;
+}
+
+static unsigned depth(struct ref *r, uint32_t s)
+{
+    return s == 0 ? 0 : 1 + depth(r, r->supervisors[s].above);
+}
+
+/* The number of the member of `above` that c is, or is below of. */
+static uint64_t member_under(struct ref *r, const struct ref_child *c, uint32_t above)
+{
+    if (c->supervisor == above)
+        return c->member;
+    uint32_t s = c->supervisor;
+    while (r->supervisors[s].above != above)
+        s = r->supervisors[s].above;
+    return r->supervisors[s].member;
+}
+
+/* Where both hang at the same supervisor, whoever was declared first comes first. */
+static bool comes_before(struct ref *r, const struct ref_child *a, const struct ref_child *b)
+{
+    uint32_t common = a->supervisor;
+    while (!is_below(r, b->supervisor, common))
+        common = r->supervisors[common].above;
+    return member_under(r, a, common) < member_under(r, b, common);
+}
+
+static int find_group(const struct supervisor_declaration *d, const char *name)
+{
+    for (size_t g = 0; g < d->n_groups; g++)
+        if (strcmp(d->groups[g].name, name) == 0)
+            return (int)g;
+    return -1;
+}
+
+void tree_find_group(struct ref *r, struct ref_child *c)
+{
+    const struct supervisor_declaration *d = r->supervisors[c->supervisor].declaration;
+    c->group = c->declaration->group ? find_group(d, c->declaration->group) : -1;
+}
+
+void tree_place(struct ref *r, struct ref_child *c)
+{
+    uint32_t i = r->count - 1; /* c is the last child declared */
+    const char *slash = strrchr(c->id, '/');
+    size_t length = slash ? (size_t)(slash - c->id) : 0;
+    c->member = ++r->members;
+    for (uint32_t s = 0; s < r->n_supervisors; s++)
+        if (strlen(r->supervisors[s].declaration->path) == length &&
+            strncmp(r->supervisors[s].declaration->path, c->id, length) == 0)
+            c->supervisor = s;
+    tree_find_group(r, c);
+    for (; i > 0 && comes_before(r, c, r->order[i - 1]); i--)
+        r->order[i] = r->order[i - 1];
+    r->order[i] = c;
+}
+
+static struct ref_group *make_groups(struct ref *r, const struct supervisor_declaration *d)
+{
+    struct ref_group *groups = r->allocate(r->userdata, (d->n_groups + 1) * sizeof(*groups));
+    for (size_t g = 0; g < d->n_groups; g++) {
+        groups[g] = (struct ref_group){.declaration = &d->groups[g]};
+        groups[g].exits =
+            r->allocate(r->userdata, (d->groups[g].burst + 1) * sizeof(*groups[g].exits));
+    }
+    return groups;
+}
+
+/* Scopes are numbered by their supervisor, and the group in it. */
+static uint32_t scope_number(uint32_t s, int group)
+{
+    return 1 + s * (GROUPS_MAX + 1) + (uint32_t)(group + 1);
+}
+
+static uint32_t scope_supervisor(uint32_t scope)
+{
+    return (scope - 1) / (GROUPS_MAX + 1);
+}
+
+static void begin_scope(struct ref *r, uint32_t scope)
+{
+    for (uint32_t i = 0; i < r->n_scopes; i++)
+        if (r->scopes[i] == scope)
+            return;
+    r->scopes[r->n_scopes++] = scope;
+}
+
+static void end_scope(struct ref *r, uint32_t scope)
+{
+    for (uint32_t i = 0; i < r->n_scopes; i++)
+        if (r->scopes[i] == scope) {
+            memmove(&r->scopes[i], &r->scopes[i + 1], (--r->n_scopes - i) * sizeof(*r->scopes));
+            return;
+        }
+}
+
+bool reference_restarts(const struct ref *r, uint32_t supervisor, int group)
+{
+    for (uint32_t i = 0; i < r->n_scopes; i++)
+        if (r->scopes[i] == scope_number(supervisor, group))
+            return true;
+    return false;
+}
+
+/* Groups are known by their names: who waits in the scope of one goes on doing so. */
+static void regroup(struct ref *r, uint32_t s, const struct supervisor_declaration *old)
+{
+    const struct supervisor_declaration *d = r->supervisors[s].declaration;
+    uint32_t scopes[GROUPS_MAX];
+    for (size_t g = 0; g < old->n_groups; g++) {
+        scopes[g] = scope_number(s, find_group(d, old->groups[g].name));
+        end_scope(r, scope_number(s, (int)g));
+    }
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct ref_child *c = r->order[i];
+        if (!c->here || c->supervisor != s)
+            continue;
+        tree_find_group(r, c);
+        if (c->scope == 0)
+            continue;
+        uint32_t g = (c->scope - 1) % (GROUPS_MAX + 1);
+        if (scope_supervisor(c->scope) == s && g > 0)
+            c->scope = scopes[g - 1];
+        begin_scope(r, c->scope);
+    }
+}
+
+void reference_supervise(struct ref *r, const struct supervisor_declaration *d)
+{
+    const char *slash = strrchr(d->path, '/');
+    size_t length = slash ? (size_t)(slash - d->path) : 0;
+    uint32_t s = 0, above = 0;
+    while (s < r->n_supervisors && strcmp(r->supervisors[s].declaration->path, d->path) != 0)
+        s++;
+    for (uint32_t i = 0; i < r->n_supervisors; i++)
+        if (strlen(r->supervisors[i].declaration->path) == length &&
+            strncmp(r->supervisors[i].declaration->path, d->path, length) == 0)
+            above = i;
+    const struct supervisor_declaration *old =
+        s < r->n_supervisors ? r->supervisors[s].declaration : d;
+    if (s == r->n_supervisors) {
+        r->n_supervisors++;
+        r->supervisors[s] = (struct ref_supervisor){.member = ++r->members, .above = above};
+    }
+    r->supervisors[s].declaration = d;
+    r->supervisors[s].exits = r->allocate(r->userdata, (d->burst + 1) * sizeof(uint64_t));
+    r->supervisors[s].used = 0;
+    r->supervisors[s].groups = make_groups(r, d);
+    regroup(r, s, old);
+}
+
+/* ---- who depends on whom --------------------------------------------------------------------- */
+
+static bool is_ready(const struct ref_child *c)
+{
+    return c && c->attempt.active && c->attempt.status == CHILD_READY;
+}
+
+static bool comes_up(const struct ref_child *c)
+{
+    return c &&
+           (c->waits > 0 || c->queued > 0 ||
+            (c->attempt.active && !c->attempt.cancelled && c->readiness == READINESS_UNREPORTED));
+}
+
+static size_t dependencies(const struct ref_child *c)
+{
+    return c->declaration->n_requires + c->declaration->n_after;
+}
+
+/* Those that it requires, then those that it only comes after. */
+static const char *dependency(const struct ref_child *c, size_t i)
+{
+    size_t n = c->declaration->n_requires;
+    return i < n ? c->declaration->requires[i] : c->declaration->after[i - n];
+}
+
+bool tree_may_start(struct ref *r, const struct ref_child *c)
+{
+    for (size_t i = 0; i < dependencies(c); i++) {
+        const struct ref_child *target = reference_find(r, dependency(c, i));
+        if (i < c->declaration->n_requires ? !is_ready(target) : comes_up(target))
+            return false;
+    }
+    return true;
+}
+
+bool tree_depends_on(const struct ref_child *c, const struct ref_child *target)
+{
+    for (size_t i = 0; i < dependencies(c); i++)
+        if (strcmp(dependency(c, i), target->id) == 0)
+            return true;
+    return false;
+}
+
+/* ---- not too many at once -------------------------------------------------------------------- */
+
+static uint32_t in_flight(struct ref *r, uint32_t s)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < r->count; i++)
+        n += r->children[i].here && r->children[i].supervisor == s && r->children[i].in_flight;
+    return n;
+}
+
+static struct ref_child *first_queued(struct ref *r, uint32_t s)
+{
+    struct ref_child *first = NULL;
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct ref_child *c = &r->children[i];
+        if (c->here && c->supervisor == s && c->queued > 0 && (!first || c->queued < first->queued))
+            first = c;
+    }
+    return first;
+}
+
+static bool below_cap(struct ref *r, uint32_t s)
+{
+    uint32_t cap = r->supervisors[s].declaration->max_restarts_in_flight;
+    return in_flight(r, s) < (cap > 0 ? cap : r->cap);
+}
+
+bool tree_has_room(struct ref *r, const struct ref_child *c)
+{
+    return !first_queued(r, c->supervisor) && below_cap(r, c->supervisor);
+}
+
+static void start_queued(struct ref *r)
+{
+    for (uint32_t s = 0; s < r->n_supervisors; s++)
+        for (struct ref_child *c; below_cap(r, s) && (c = first_queued(r, s));) {
+            c->queued = 0;
+            if (tree_may_start(r, c))
+                ref_start(r, c);
+            else
+                c->waits = ++r->next_wait;
+        }
+}
+
+/* ---- restarting together --------------------------------------------------------------------- */
+
+static bool is_down_for_good(const struct ref_child *c, uint32_t scope)
+{
+    return !c->attempt.active &&
+           (c->operation != CHILD_ACTIVE || c->declaration->restart == RESTART_TEMPORARY ||
+            c->scope == scope ||
+            (c->waits == 0 && c->queued == 0 && c->scope == 0 &&
+             (c->deadline[REF_START] == 0 || c->gave_up)));
+}
+
+static void bring_in(struct ref *r, struct ref_child *c, uint32_t scope)
+{
+    c->scope = scope;
+    if (c->attempt.active && c->fence == FENCE_READY_TO_START) {
+        c->pending = c->pending_by_resume =
+            false; /* the target is on its way: it is the old one now */
+        c->fence = FENCE_OPEN;
+    }
+    if (c->operation != CHILD_ACTIVE || c->declaration->restart == RESTART_TEMPORARY) {
+        ref_cancel(r, c);
+    } else if (c->pending) {
+        c->duplicates++;
+        c->pending_by_resume = false;
+        ref_insist(r, c);
+    } else if (c->attempt.active) {
+        ref_enter_fence(r, c, false, false);
+    }
+    if (c->attempt.active)
+        return;
+    ref_disarm(c, REF_START);
+    c->waits = c->queued = 0;
+    if (!c->pending)
+        ref_wait_for_siblings(c, false);
+}
+
+/* What failed: the member of this number, under `at`, in this group. */
+struct fate {
+    uint32_t at;
+    uint64_t member;
+    int group;
+    enum strategy strategy;
+};
+
+static bool shares_the_fate(struct ref *r, const struct ref_child *c, const struct fate *f)
+{
+    if (!c->here || !is_below(r, c->supervisor, f->at))
+        return false;
+    uint64_t member = member_under(r, c, f->at);
+    if ((c->supervisor == f->at ? c->group : -1) != f->group)
+        return false;
+    if (f->strategy == STRATEGY_ONE_FOR_ONE)
+        return member == f->member;
+    return f->strategy == STRATEGY_ONE_FOR_ALL || member >= f->member;
+}
+
+static uint32_t widest_scope(struct ref *r, const struct fate *f)
+{
+    uint32_t scope = scope_number(f->at, f->group);
+    for (uint32_t i = 0; i < r->count; i++) {
+        const struct ref_child *c = &r->children[i];
+        if (shares_the_fate(r, c, f) && c->scope > 0 &&
+            depth(r, scope_supervisor(c->scope)) < depth(r, scope_supervisor(scope)))
+            scope = c->scope;
+    }
+    return scope;
+}
+
+/* Returns whether the failed one starts with others now; NULL: it stays down. */
+static bool restart_together(struct ref *r, const struct fate *f, struct ref_child *failed)
+{
+    uint32_t scope = widest_scope(r, f);
+    bool others = false;
+    for (uint32_t i = r->count; i-- > 0;) {
+        struct ref_child *c = r->order[i];
+        if (c == failed || !shares_the_fate(r, c, f))
+            continue;
+        if (!is_down_for_good(c, scope))
+            bring_in(r, c, scope);
+        others = others || c->scope > 0;
+    }
+    if (!others)
+        return false;
+    begin_scope(r, scope);
+    if (failed) {
+        failed->scope = scope;
+        ref_wait_for_siblings(failed, false);
+    }
+    return true;
+}
+
+bool tree_restart_scope(struct ref *r, struct ref_child *c)
+{
+    const struct supervisor_declaration *d = r->supervisors[c->supervisor].declaration;
+    struct fate f = {.at = c->supervisor,
+                     .member = c->member,
+                     .group = c->group,
+                     .strategy = c->group >= 0 ? d->groups[c->group].strategy : d->strategy};
+    return restart_together(r, &f, c);
+}
+
+static bool is_going(const struct ref_child *c, uint32_t scope)
+{
+    return c->here && c->scope == scope && (c->attempt.active || c->deadline[REF_START] > 0);
+}
+
+/* Where the last of a scope is gone and its backoff is over, its members start in order. */
+static bool start_scope(struct ref *r, uint32_t scope)
+{
+    for (uint32_t i = 0; i < r->count; i++)
+        if (is_going(r->order[i], scope))
+            return false;
+    end_scope(r, scope);
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct ref_child *c = r->order[i];
+        if (!c->here || c->scope != scope)
+            continue;
+        c->scope = 0;
+        if (c->pending)
+            ref_start_or_wait(r, c, !c->pending_by_hand);
+    }
+    return true;
+}
+
+void tree_forget_scopes(struct ref *r)
+{
+    r->n_scopes = 0;
+    for (uint32_t i = 0; i < r->count; i++)
+        r->children[i].scope = 0;
+}
+
+/* Whoever waits is looked at once, the one who waits longest first. */
+static void start_waiting(struct ref *r)
+{
+    uint64_t last = 0;
+    for (;;) {
+        struct ref_child *next = NULL;
+        for (uint32_t i = 0; i < r->count; i++) {
+            struct ref_child *c = &r->children[i];
+            if (c->here && c->waits > last && (!next || c->waits < next->waits))
+                next = c;
+        }
+        if (!next)
+            return;
+        last = next->waits;
+        if (tree_may_start(r, next))
+            ref_start_or_wait(r, next, next->automatic);
+    }
+}
+
+void tree_wake(struct ref *r)
+{
+    for (uint32_t i = 0; i < r->n_scopes;)
+        if (!start_scope(r, r->scopes[i]))
+            i++;
+    start_queued(r);
+    start_waiting(r);
+}
+
+/* ---- limits above the child ------------------------------------------------------------------ */
+
+/* One more in a window that keeps burst + 1; returns whether a restart is still allowed. */
+static bool count(struct ref *r, uint64_t *exits, uint32_t *used, uint32_t burst, uint64_t interval)
+{
+    uint32_t kept = ref_kept(exits, *used, r->now, interval);
+    memmove(exits, exits + *used - kept, kept * sizeof(*exits));
+    if (kept == burst + 1)
+        memmove(exits, exits + 1, --kept * sizeof(*exits));
+    exits[kept++] = r->now;
+    *used = kept;
+    return kept <= burst;
+}
+
+static bool count_in_supervisor(struct ref *r, uint32_t s)
+{
+    struct ref_supervisor *supervisor = &r->supervisors[s];
+    const struct supervisor_declaration *d = supervisor->declaration;
+    return count(r, supervisor->exits, &supervisor->used, d->burst, d->interval_usec);
+}
+
+enum exit_decision tree_count(struct ref *r, struct ref_child *c)
+{
+    if (c->group >= 0) {
+        struct ref_group *group = &r->supervisors[c->supervisor].groups[c->group];
+        const struct group_declaration *d = group->declaration;
+        return !d->limited || count(r, group->exits, &group->used, d->burst, d->interval_usec)
+                   ? DECISION_RESTART
+                   : DECISION_FUSE;
+    }
+    if (c->declaration->criticality == CRITICALITY_OPTIONAL)
+        return DECISION_RESTART;
+    if (!r->supervisors[c->supervisor].declaration->limited)
+        return DECISION_RESTART;
+    return count_in_supervisor(r, c->supervisor) ? DECISION_RESTART : DECISION_MELTDOWN;
+}
+
+/* A bucket that leaks: how long until what is in it fits. */
+uint64_t tree_budget(struct ref *r, struct ref_child *c)
+{
+    if (c->group < 0)
+        return 0;
+    struct ref_group *group = &r->supervisors[c->supervisor].groups[c->group];
+    const struct group_declaration *d = group->declaration;
+    if (d->budget_restarts == 0)
+        return 0;
+    uint64_t passed = r->now - group->since;
+    group->level =
+        (group->level > passed ? group->level - passed : 0) + d->budget_usec / d->budget_restarts;
+    group->since = r->now;
+    return group->level > d->budget_usec ? group->level - d->budget_usec : 0;
+}
+
+static void clear_limits(struct ref *r, uint32_t s)
+{
+    for (uint32_t i = 0; i < r->n_supervisors; i++)
+        if (is_below(r, i, s))
+            r->supervisors[i].used = 0;
+}
+
+static void quarantine_scope(struct ref *r, uint32_t s)
+{
+    for (uint32_t i = r->count; i-- > 0;) {
+        struct ref_child *c = r->order[i];
+        if (!c->here || !is_below(r, c->supervisor, s) || c->operation >= CHILD_QUARANTINED)
+            continue;
+        c->operation = CHILD_QUARANTINED;
+        ref_withdraw_starts(c);
+        ref_cancel(r, c);
+    }
+}
+
+static void restart_supervisor(struct ref *r, uint32_t s, struct ref_child *c)
+{
+    uint32_t above = r->supervisors[s].above;
+    struct fate f = {.at = above,
+                     .member = r->supervisors[s].member,
+                     .group = -1,
+                     .strategy = r->supervisors[above].declaration->strategy};
+    bool comes_back = c->declaration->restart != RESTART_TEMPORARY;
+    c->wanted = comes_back;
+    if (c->gave_up) {
+        c->used = 0;
+        ref_disarm(c, REF_WINDOW);
+    }
+    c->gave_up = false;
+    clear_limits(r, s);
+    uint64_t delay = comes_back ? ref_back_off(r, c) : 0;
+    bool with_others = restart_together(r, &f, comes_back ? c : NULL);
+    if (comes_back && !with_others && delay == 0)
+        ref_start_or_wait(r, c, true);
+}
+
+void tree_melt_down(struct ref *r, uint32_t s, struct ref_child *c)
+{
+    enum escalation escalation = r->supervisors[s].declaration->escalation;
+    if (escalation == ESCALATION_QUARANTINE_SCOPE) {
+        clear_limits(r, s);
+        quarantine_scope(r, s);
+    } else if (escalation == ESCALATION_SHUTDOWN_TREE || s == 0) {
+        ref_shut_down(r, true);
+    } else if (count_in_supervisor(r, r->supervisors[s].above)) {
+        restart_supervisor(r, s, c);
+    } else {
+        tree_melt_down(r, r->supervisors[s].above, c);
+    }
+}

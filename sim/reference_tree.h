@@ -1,0 +1,36 @@
+/*
+ * The reference model's tree: who is whose, in what order, who is restarted with whom, and who has
+ * to wait. Between reference.c and reference_tree.c only.
+ */
+#pragma once
+
+#include "reference.h"
+
+#include <string.h>
+
+/* reference_tree.c */
+bool tree_may_start(struct ref *r, const struct ref_child *c);
+bool tree_depends_on(const struct ref_child *c, const struct ref_child *target);
+void tree_place(struct ref *r, struct ref_child *c);
+void tree_find_group(struct ref *r, struct ref_child *c);
+bool tree_has_room(struct ref *r, const struct ref_child *c);
+bool tree_restart_scope(struct ref *r, struct ref_child *failed);
+void tree_wake(struct ref *r);
+void tree_forget_scopes(struct ref *r);
+uint64_t tree_budget(struct ref *r, struct ref_child *c);
+enum exit_decision tree_count(struct ref *r, struct ref_child *c);
+void tree_melt_down(struct ref *r, uint32_t s, struct ref_child *c);
+
+/* reference.c */
+void ref_arm(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t deadline);
+void ref_disarm(struct ref_child *c, enum ref_timer timer);
+void ref_start(struct ref *r, struct ref_child *c);
+void ref_start_or_wait(struct ref *r, struct ref_child *c, bool automatic);
+bool ref_cancel(struct ref *r, struct ref_child *c);
+void ref_insist(struct ref *r, struct ref_child *c);
+void ref_enter_fence(struct ref *r, struct ref_child *c, bool by_resume, bool by_hand);
+void ref_wait_for_siblings(struct ref_child *c, bool by_hand);
+void ref_withdraw_starts(struct ref_child *c);
+void ref_shut_down(struct ref *r, bool by_policy);
+uint64_t ref_back_off(struct ref *r, struct ref_child *c);
+uint32_t ref_kept(const uint64_t *exits, uint32_t used, uint64_t now, uint64_t interval);
