@@ -42,6 +42,12 @@ OF_CHILD(decision, child ? child->last_exit.decision : DECISION_RESTART)
 OF_CHILD(restart_count, child ? child->restart_count : 0)
 OF_CHILD(stale_reports, child ? child->last_stale.count : 0)
 OF_CHILD(result, child ? child->shutdown.result : SHUTDOWN_PENDING)
+OF_CHILD(queued, child && child->queued)
+OF_CHILD(in_flight, child ? child->member.supervisor->in_flight : 0)
+OF_CHILD(supervisor_used, child ? child->member.supervisor->limit.used : 0)
+OF_CHILD(supervisor_state,
+         child ? supervisor_state(world->core, child->member.supervisor) : SUPERVISOR_RUNNING)
+OF_CHILD(group_used, child && child->group ? child->group->limit.used : 0)
 OF_CHILD(restart_in, child && child->timers[TIMER_START].deadline_usec > 0
                          ? child->timers[TIMER_START].deadline_usec - world->now_nsec / 1000
                          : 0)
@@ -96,6 +102,7 @@ WORDS_OF(exit_kind, exit_kind)
 WORDS_OF(exit_decision, exit_decision)
 WORDS_OF(shutdown_phase, shutdown_phase)
 WORDS_OF(shutdown_result, shutdown_result)
+WORDS_OF(supervisor_state, supervisor_state)
 
 static const struct fact child_facts[] = {
     {"status", FACT_WORD, child_status_word, CHILD_STOPPED + 1, of_status, NULL},
@@ -117,8 +124,14 @@ static const struct fact child_facts[] = {
     {"stale", FACT_FLAG, NULL, 0, of_stale, NULL},
     {"heartbeat_age", FACT_DURATION, NULL, 0, of_heartbeat_age, NULL},
     {"exit", FACT_WORD, exit_kind_word, EXIT_SPAWN_FAILED + 1, of_exit, NULL},
-    {"decision", FACT_WORD, exit_decision_word, DECISION_GIVE_UP + 1, of_decision, NULL},
+    {"decision", FACT_WORD, exit_decision_word, DECISION_MELTDOWN + 1, of_decision, NULL},
     {"restart_count", FACT_NUMBER, NULL, 0, of_restart_count, NULL},
+    {"queued", FACT_FLAG, NULL, 0, of_queued, NULL},
+    {"in_flight", FACT_NUMBER, NULL, 0, of_in_flight, NULL},
+    {"supervisor_used", FACT_NUMBER, NULL, 0, of_supervisor_used, NULL},
+    {"supervisor_state", FACT_WORD, supervisor_state_word, SUPERVISOR_STOPPED + 1,
+     of_supervisor_state, NULL},
+    {"group_used", FACT_NUMBER, NULL, 0, of_group_used, NULL},
     {"restart_in", FACT_DURATION, NULL, 0, of_restart_in, NULL},
     {"stale_reports", FACT_NUMBER, NULL, 0, of_stale_reports, NULL},
     {"result", FACT_WORD, shutdown_result_word, SHUTDOWN_LATE_REPORT + 1, of_result, NULL},

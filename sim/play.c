@@ -117,7 +117,16 @@ static bool give_command(struct world *world, const struct subject *scenario,
     struct error error = {};
     const char *is;
 
-    int r = world_command(world, &command, &outcome, &error);
+    int r;
+
+    if (step->scope) {
+        command.child = strcmp(step->child, "root") == 0 ? "" : step->child;
+        r = world_command_scope(world, &command, &error);
+        if (strict)
+            check_refused(world, scenario, step, r, error.text);
+        return true;
+    }
+    r = world_command(world, &command, &outcome, &error);
     if (!strict)
         return true;
     check_refused(world, scenario, step, r, error.text);
@@ -148,6 +157,16 @@ static bool redeclare(struct world *world, const struct subject *scenario,
     struct error error = {};
 
     int r = world_redeclare(world, (uint32_t)(actor - world->actors), step->declaration, &error);
+    check_refused(world, scenario, step, r, error.text);
+    return true;
+}
+
+static bool redeclare_supervisor(struct world *world, const struct subject *scenario,
+                                 const struct scenario_step *step)
+{
+    struct error error = {};
+    int r = world_redeclare_supervisor(world, step->supervisor, &error);
+
     check_refused(world, scenario, step, r, error.text);
     return true;
 }
@@ -226,6 +245,8 @@ bool scenario_perform(struct world *world, const struct subject *scenario,
         return add(world, scenario, step);
     case ACTION_REDECLARE:
         return redeclare(world, scenario, step);
+    case ACTION_REDECLARE_SUPERVISOR:
+        return redeclare_supervisor(world, scenario, step);
     case ACTION_FIRE:
         if (!world_fire(world, step->child) && strict)
             world_fail(world, CHECK_EXPECTATION, "%s:%zu:%zu: no process waits for \"%s\"",

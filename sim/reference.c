@@ -797,13 +797,22 @@ static void join(struct ref *r, struct ref_child *c, struct outcome *o)
     tell_fence(c, o, FENCE_ALREADY_PENDING);
 }
 
+static void begin_anew(struct ref_child *c)
+{
+    c->gave_up = c->on_trial = false;
+    c->backoff_n = c->backoff_previous = 0;
+}
+
 static void restart_behind_fence(struct ref *r, struct ref_child *c, struct outcome *o)
 {
     o->cancel_delivered = c->attempt.active && !c->attempt.cancelled && !c->attempt.aborted;
-    if (c->attempt.active)
+    if (c->attempt.active) {
         ref_enter_fence(r, c, false, true);
-    else
+    } else {
+        ref_withdraw_starts(c);
+        begin_anew(c);
         ref_wait_for_siblings(c, true);
+    }
     tell_fence(c, o, FENCE_QUEUED_AFTER_STOP);
 }
 
@@ -815,8 +824,7 @@ static void restart_at_once(struct ref *r, struct ref_child *c, struct outcome *
     }
     ref_disarm(c, REF_START);
     c->waits = c->queued = 0;
-    c->gave_up = c->on_trial = false;
-    c->backoff_n = c->backoff_previous = 0;
+    begin_anew(c);
     o->fence.decision = FENCE_STARTED_IMMEDIATELY;
     o->fence.has_target = c->declaration->has_process;
     o->fence.target_generation = c->declaration->has_process && c->born ? c->generation + 1 : 0;
@@ -879,13 +887,9 @@ static int run(struct ref *r, struct ref_child *c, const struct command *command
     return error;
 }
 
-int reference_command(struct ref *r, const struct command *command, struct outcome *o)
+static int run_whole(struct ref *r, struct ref_child *c, const struct command *command,
+                     struct outcome *o)
 {
-    struct ref_child *c = reference_find(r, command->child);
-    if (strspn(command->reason, " \t\r\n\v\f") == strlen(command->reason))
-        return -EINVAL;
-    if (!c)
-        return -ENOENT;
     if (command->dry_run) {
         struct ref_child saved = *c;
         struct ref counters = *r;
@@ -898,6 +902,57 @@ int reference_command(struct ref *r, const struct command *command, struct outco
     if (command->verb == COMMAND_REMOVE && error == 0 && !c->attempt.active &&
         r->phase == SHUTDOWN_IDLE)
         c->here = false;
+    return error;
+}
+
+static bool is_blank(const char *reason)
+{
+    return strspn(reason, " \t\r\n\v\f") == strlen(reason);
+}
+
+int reference_command(struct ref *r, const struct command *command, struct outcome *o)
+{
+    struct ref_child *c = reference_find(r, command->child);
+    if (is_blank(command->reason))
+        return -EINVAL;
+    if (!c)
+        return -ENOENT;
+    int error = run_whole(r, c, command, o);
     tree_wake(r);
     return error;
+}
+
+static void run_in_scope(struct ref *r, struct ref_child *c, uint32_t s,
+                         const struct command *command, struct outcome *o)
+{
+    bool on_its_way = c->attempt.active && c->fence == FENCE_READY_TO_START;
+    bool joins = command->verb == COMMAND_RESTART && r->phase == SHUTDOWN_IDLE &&
+                 c->operation == CHILD_ACTIVE && c->declaration->has_process &&
+                 tree_is_wider(r, s, c) && !on_its_way;
+    struct ref_child saved = *c;
+    struct ref counters = *r;
+    if (joins)
+        tree_join(r, c, s);
+    run_whole(r, c, command, o);
+    if (command->dry_run) {
+        *c = saved;
+        *r = counters;
+    }
+}
+
+int reference_command_scope(struct ref *r, const struct command *command, struct outcome *outcomes)
+{
+    int s = tree_find(r, command->child), n = 0;
+    if (is_blank(command->reason))
+        return -EINVAL;
+    if (s < 0)
+        return -ENOENT;
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct ref_child *c = r->order[command->verb == COMMAND_RESUME ? i : r->count - 1 - i];
+        if (tree_is_under(r, c, (uint32_t)s) &&
+            (command->verb != COMMAND_RESUME || c->operation != CHILD_REMOVED))
+            run_in_scope(r, c, (uint32_t)s, command, &outcomes[n++]);
+    }
+    tree_wake(r);
+    return n;
 }

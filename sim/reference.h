@@ -120,6 +120,8 @@ void reference_drew(struct ref_child *c, uint64_t delay);
 
 /* Returns 0 with what the outcome has to say, or the error that the command has to get. */
 int reference_command(struct ref *r, const struct command *command, struct outcome *o);
+/* The same on every child below a supervisor; outcomes has room for all. Returns how many. */
+int reference_command_scope(struct ref *r, const struct command *command, struct outcome *outcomes);
 void reference_shutdown(struct ref *r);
 void reference_hurry(struct ref *r);
 

@@ -103,6 +103,35 @@ static void end_scope(struct ref *r, uint32_t scope)
         }
 }
 
+int tree_find(struct ref *r, const char *path)
+{
+    for (uint32_t s = 0; s < r->n_supervisors; s++)
+        if (strcmp(r->supervisors[s].declaration->path, path) == 0)
+            return (int)s;
+    return -1;
+}
+
+bool tree_is_under(struct ref *r, const struct ref_child *c, uint32_t s)
+{
+    return c->here && is_below(r, c->supervisor, s);
+}
+
+/* Whether c waits with nobody, or with fewer than all that are below s. */
+bool tree_is_wider(struct ref *r, uint32_t s, const struct ref_child *c)
+{
+    return c->scope == 0 || depth(r, s) < depth(r, scope_supervisor(c->scope));
+}
+
+void tree_join(struct ref *r, struct ref_child *c, uint32_t s)
+{
+    c->scope = scope_number(s, -1);
+    begin_scope(r, c->scope);
+    if (c->attempt.active)
+        return;
+    ref_disarm(c, REF_START);
+    c->waits = c->queued = 0;
+}
+
 bool reference_restarts(const struct ref *r, uint32_t supervisor, int group)
 {
     for (uint32_t i = 0; i < r->n_scopes; i++)

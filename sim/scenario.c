@@ -246,6 +246,11 @@ static int read_whole(struct reader *reader, yaml_node_t *node, void *target)
     return reader_bool(reader, node, &((struct scenario_step *)target)->whole);
 }
 
+static int read_scope(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return reader_bool(reader, node, &((struct scenario_step *)target)->scope);
+}
+
 static int read_at(struct reader *reader, yaml_node_t *node, void *target)
 {
     return reader_duration(reader, node, &((struct scenario_step *)target)->at_usec);
@@ -326,6 +331,18 @@ static int read_add(struct reader *reader, yaml_node_t *node, void *target)
 static int read_redeclare(struct reader *reader, yaml_node_t *node, void *target)
 {
     return read_declared(reader, node, target, ACTION_REDECLARE);
+}
+
+static int read_redeclare_supervisor(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct scenario_step *step = target;
+    int r = set_action(reader, node, step, ACTION_REDECLARE_SUPERVISOR);
+    bool ignored;
+
+    step->supervisor = arena_allocate(reader->arena, sizeof(*step->supervisor));
+    if (r == 0 && !step->supervisor)
+        r = -ENOMEM;
+    return r < 0 ? r : manifest_read_supervisor(reader, node, NULL, step->supervisor, &ignored);
 }
 
 static int read_code(struct reader *reader, yaml_node_t *node, void *target)
@@ -449,6 +466,7 @@ static const struct key step_keys[] = {
     {"hurry", read_hurry},
     {"add", read_add},
     {"redeclare", read_redeclare},
+    {"redeclare_supervisor", read_redeclare_supervisor},
     {"fire", read_fire},
     {"report", read_report},
     {"late_exit", read_late_exit},
@@ -465,6 +483,7 @@ static const struct key step_keys[] = {
     {"signal", read_signal},
     {"whole", read_whole},
     {"dry_run", read_dry_run},
+    {"scope", read_scope},
     {"outcome", read_outcome},
     {"refused", read_refused},
     {},
@@ -482,7 +501,7 @@ static int read_step(struct reader *reader, yaml_node_t *node, struct scenario_s
         return reader_refuse(reader, node, "does nothing: an action is missing");
     if (r == 0 && !step->child && step->action != ACTION_EXPECT &&
         step->action != ACTION_SHUTDOWN && step->action != ACTION_HURRY &&
-        step->action != ACTION_WALL_JUMP)
+        step->action != ACTION_WALL_JUMP && step->action != ACTION_REDECLARE_SUPERVISOR)
         return reader_refuse(reader, node, "%s: child is missing", step->word);
     return r;
 }
@@ -798,11 +817,15 @@ static int check_names(struct reader *reader, const struct subject *scenario,
         const struct scenario_step *step = &steps[i];
         const char *name = step->action == ACTION_EXPECT ? step->claims.child : step->child;
         bool found = !name || !*name || step->action == ACTION_FIRE || step->refused;
-        for (size_t k = 0; !found && k < scenario->n_actors; k++)
+        for (size_t k = 0; !found && !step->scope && k < scenario->n_actors; k++)
             found = strcmp(scenario->actors[k].declaration.id, name) == 0;
+        for (size_t k = 0; !found && step->scope && k < scenario->n_supervisors; k++)
+            found =
+                strcmp(scenario->supervisors[k].path, strcmp(name, "root") == 0 ? "" : name) == 0;
         if (found)
             continue;
-        reader_refuse(reader, NULL, "no child is called \"%s\"", name);
+        reader_refuse(reader, NULL, "no %s is called \"%s\"", step->scope ? "supervisor" : "child",
+                      name);
         reader->error->line = step->line;
         reader->error->column = step->column;
         return -EINVAL;

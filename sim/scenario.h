@@ -22,6 +22,7 @@ enum action {
     ACTION_HURRY,
     ACTION_ADD,
     ACTION_REDECLARE,
+    ACTION_REDECLARE_SUPERVISOR,
     ACTION_FIRE,
     ACTION_REPORT,     /* a report with an identity that the scenario chooses */
     ACTION_LATE_EXIT,  /* the last exit report of a child, once more */
@@ -43,10 +44,11 @@ struct scenario_step {
     enum command_verb verb;
     const char *child; /* or the name that is fired */
     const char *reason, *by, *refused;
-    bool dry_run, whole;
+    bool dry_run, whole, scope;
     int signal;
     uint32_t actor;                        /* ACTION_ADD */
     struct child_declaration *declaration; /* ACTION_ADD, ACTION_REDECLARE */
+    struct supervisor_declaration *supervisor;
     struct claims claims, outcome;
     bool has_outcome;
     enum input_kind report;

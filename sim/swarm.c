@@ -28,6 +28,7 @@ enum turn {
     TURN_STORM,
     TURN_REDECLARE,
     TURN_REDECLARE_SUPERVISOR,
+    TURN_SCOPE,
     TURN_RELOAD,
     TURN_DRY_RUN,
     TURN_SHUTDOWN,
@@ -332,6 +333,18 @@ static void command(struct world *world, const struct swarm *swarm, uint32_t chi
     world_command(world, &command, &outcome, &error);
 }
 
+static void command_scope(struct world *world, const struct swarm *swarm)
+{
+    struct command command = {.verb = (enum command_verb)choose(world, COMMAND_RELOAD),
+                              .child = swarm->nodes[choose(world, swarm->n_nodes)].path,
+                              .reason = "campaign",
+                              .requester = "client",
+                              .dry_run = choose(world, 4) == 1};
+    struct error error = {};
+
+    world_command_scope(world, &command, &error);
+}
+
 static void storm(struct world *world, const struct swarm *swarm, uint32_t child)
 {
     static const enum command_verb verbs[] = {COMMAND_RESTART, COMMAND_PAUSE, COMMAND_RESUME,
@@ -426,6 +439,9 @@ static void take_turn(struct world *world, struct swarm *swarm, enum turn turn, 
         return;
     case TURN_REDECLARE_SUPERVISOR:
         redeclare_supervisor(world, swarm);
+        return;
+    case TURN_SCOPE:
+        command_scope(world, swarm);
         return;
     case TURN_SHUTDOWN:
         world_shutdown(world, "client", "campaign");

@@ -254,6 +254,7 @@ static void to_core(struct world *world, const struct report *report)
     case INPUT_DECLARE:
     case INPUT_REDECLARE:
     case INPUT_REDECLARE_SUPERVISOR:
+    case INPUT_COMMAND_SCOPE:
         break;
     }
     abort();
@@ -379,6 +380,45 @@ int world_command(struct world *world, const struct command *command, struct out
     checks_after(world, &before);
     if (r == 0)
         checks_outcome(world, command, outcome, &expected);
+    return r;
+}
+
+struct told {
+    struct outcome *outcomes;
+    int n;
+};
+
+static void tell(void *userdata, const struct outcome *outcome)
+{
+    struct told *told = userdata;
+    told->outcomes[told->n++] = *outcome;
+}
+
+int world_command_scope(struct world *world, const struct command *command, struct error *error)
+{
+    struct outcome *outcomes = allocate(world, 2 * (world->n_actors + 1) * sizeof(*outcomes));
+    struct outcome *expected = outcomes + world->n_actors + 1;
+    struct told told = {.outcomes = outcomes};
+    struct checks_before before;
+
+    begin_input(world, INPUT_COMMAND_SCOPE, NULL);
+    note_command(world, command);
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    int r = core_command_scope(world->core, command, tell, &told, error);
+    world->in_core = false;
+    int wanted = reference_command_scope(&world->reference, command, expected);
+    if (r != wanted)
+        world_fail(world, CHECK_OUTCOME, "%s of \"%s\" was answered with %d, it should be %d",
+                   command_verb_to_string(command->verb), command->child, r, wanted);
+    checks_after(world, &before);
+    for (int i = 0; i < told.n && r == wanted; i++) {
+        struct command one = *command;
+        one.child = outcomes[i].child_id;
+        note_outcome(world, &one, &outcomes[i], 0, "");
+        checks_outcome(world, &one, &outcomes[i], &expected[i]);
+    }
+    memory_release(world->memory, outcomes);
     return r;
 }
 

@@ -141,6 +141,7 @@ enum input_kind {
     INPUT_DECLARE,
     INPUT_REDECLARE,
     INPUT_REDECLARE_SUPERVISOR,
+    INPUT_COMMAND_SCOPE,
 };
 
 struct report {
@@ -233,6 +234,8 @@ int world_redeclare(struct world *world, uint32_t actor,
                     const struct child_declaration *declaration, struct error *error);
 int world_command(struct world *world, const struct command *command, struct outcome *outcome,
                   struct error *error);
+/* The same on every child below the supervisor of that path. */
+int world_command_scope(struct world *world, const struct command *command, struct error *error);
 void world_shutdown(struct world *world, const char *requester, const char *reason);
 void world_hurry(struct world *world);
 void world_report(struct world *world, const struct report *report);

@@ -231,7 +231,7 @@ static void fail_without_process(struct core *core, struct child *child)
 /* Starts the next attempt. Nothing stands in the way any more: no attempt, no hold, no shutdown. */
 void child_start(struct core *core, struct child *child)
 {
-    INVARIANT(!child->attempt.active && !child->waiting && !child->queued);
+    INVARIANT(!child->attempt.active && !child->waiting && !child->queued && !child->scope);
     INVARIANT(child->operation == CHILD_ACTIVE && core->shutdown_phase == SHUTDOWN_IDLE);
 
     core->plan |= PLAN_START;

@@ -134,16 +134,28 @@ static void join_pending(struct core *core, struct child *child, uint64_t id,
     core_changed(core, child);
 }
 
+/* A start by hand owes nothing to what went before. */
+static void begin_anew(struct child *child)
+{
+    child->gave_up = false;
+    child->on_trial = false;
+    child->backoff_n = 0;
+    child->backoff_previous_usec = 0;
+}
+
 static void restart_behind_fence(struct core *core, struct child *child, uint64_t id,
                                  struct outcome *outcome)
 {
     struct fence_outcome *fence = &outcome->fence;
     bool delivered_before = child->attempt.cancel_delivered;
 
-    if (child->attempt.active)
+    if (child->attempt.active) {
         fence_enter(core, child, id, false, "restart");
-    else
+    } else {
+        child_withdraw_starts(core, child, id, "restart");
+        begin_anew(child);
         fence_ready(core, child, id, "restart"); /* its siblings are still being stopped */
+    }
     outcome->cancel_delivered =
         child->attempt.active && child->attempt.cancel_delivered && !delivered_before;
     fence->decision = FENCE_QUEUED_AFTER_STOP;
@@ -171,10 +183,7 @@ static void restart_at_once(struct core *core, struct child *child, uint64_t id,
     }
     child_disarm(core, child, TIMER_START);
     dependency_withdraw(core, child);
-    child->gave_up = false;
-    child->on_trial = false;
-    child->backoff_n = 0;
-    child->backoff_previous_usec = 0;
+    begin_anew(child);
     fence->decision = FENCE_STARTED_IMMEDIATELY;
     if (child->config->declaration.has_process) {
         fence->has_target = true;
@@ -272,7 +281,7 @@ static int carry_out(struct core *core, struct child *child, const struct comman
     __builtin_unreachable();
 }
 
-static int check(const struct core *core, const struct command *command, struct error *error)
+static int check_reason(const struct command *command, struct error *error)
 {
     struct text text = text_in(error->text, sizeof(error->text));
 
@@ -284,11 +293,18 @@ static int check(const struct core *core, const struct command *command, struct 
         text_append(&text, "reason: is longer than 256 bytes");
         return -EINVAL;
     }
-    if (!core_find(core, command->child)) {
-        text_append(&text, "no child has this id");
+    return 0;
+}
+
+static int check(const struct core *core, const struct command *command, struct error *error)
+{
+    int r = check_reason(command, error);
+
+    if (r == 0 && !core_find(core, command->child)) {
+        text_copy(error->text, sizeof(error->text), "no child has this id");
         return -ENOENT;
     }
-    return 0;
+    return r;
 }
 
 static int run(struct core *core, struct child *child, const struct command *command,
@@ -344,26 +360,103 @@ static int run_dry(struct core *core, struct child *child, const struct command 
     return r;
 }
 
+static int run_for_good(struct core *core, struct child *child, const struct command *command,
+                        struct outcome *outcome, struct error *error)
+{
+    int r = run(core, child, command, outcome, error);
+
+    if (command->verb == COMMAND_REMOVE && r == 0 && !child->attempt.active &&
+        core->shutdown_phase == SHUTDOWN_IDLE)
+        tree_remove(core, child, CHILD_STATUS_NONE, outcome->command_id);
+    return r;
+}
+
+static void refuse(struct core *core, const struct command *command, const struct error *error)
+{
+    EMIT(core, EVENT_COMMAND_REJECTED, NULL, 0,
+         FIELD_TEXT_OF("command", command_verb_to_string(command->verb)),
+         FIELD_TEXT_OF("child", strlen(command->child) <= CHILD_ID_MAX ? command->child : ""),
+         FIELD_TEXT_OF("by", command->requester), FIELD_TEXT_OF("why", error->text));
+}
+
 int core_command(struct core *core, const struct command *command, struct outcome *outcome,
                  struct error *error)
 {
     int r = check(core, command, error);
     if (r < 0) {
-        EMIT(core, EVENT_COMMAND_REJECTED, NULL, 0,
-             FIELD_TEXT_OF("command", command_verb_to_string(command->verb)),
-             FIELD_TEXT_OF("child", strlen(command->child) <= CHILD_ID_MAX ? command->child : ""),
-             FIELD_TEXT_OF("by", command->requester), FIELD_TEXT_OF("why", error->text));
+        refuse(core, command, error);
         return r;
     }
 
     struct child *child = core_find(core, command->child);
     if (command->dry_run)
         return run_dry(core, child, command, outcome, error);
-
-    r = run(core, child, command, outcome, error);
-    if (command->verb == COMMAND_REMOVE && r == 0 && !child->attempt.active &&
-        core->shutdown_phase == SHUTDOWN_IDLE)
-        tree_remove(core, child, CHILD_STATUS_NONE, outcome->command_id);
+    r = run_for_good(core, child, command, outcome, error);
     core_finish_input(core);
     return r;
+}
+
+/* ---- of a whole scope ------------------------------------------------------------------------ */
+
+/* Whether a child is to wait for the others. A target that is on its way is not asked again. */
+static bool joins_scope(const struct core *core, const struct child *child,
+                        const struct scope *scope)
+{
+    return core->shutdown_phase == SHUTDOWN_IDLE && child->operation == CHILD_ACTIVE &&
+           child->config->declaration.has_process &&
+           (!child->scope || strategy_is_wider(scope, child->scope)) &&
+           !(child->attempt.active && child->fence_phase == FENCE_READY_TO_START);
+}
+
+static void run_in_scope(struct core *core, struct supervisor *supervisor, struct child *child,
+                         const struct command *command, struct outcome *outcome)
+{
+    struct scope *before = child->scope;
+    bool joins = command->verb == COMMAND_RESTART && joins_scope(core, child, &supervisor->scope);
+    struct error error;
+
+    if (joins)
+        child->scope = &supervisor->scope;
+    if (joins && !command->dry_run && !child->attempt.active)
+        strategy_hold_back(core, child); /* from now on it waits for the others, and nothing else */
+    if (command->dry_run)
+        run_dry(core, child, command, outcome, &error);
+    else
+        run_for_good(core, child, command, outcome, &error);
+    if (joins && command->dry_run)
+        child->scope = before;
+    else if (joins)
+        strategy_scope_begins(core, &supervisor->scope);
+}
+
+int core_command_scope(struct core *core, const struct command *command,
+                       void (*visit)(void *userdata, const struct outcome *outcome), void *userdata,
+                       struct error *error)
+{
+    struct supervisor *supervisor = core_find_supervisor(core, command->child);
+    bool in_order = command->verb == COMMAND_RESUME;
+    int count = 0, r = check_reason(command, error);
+
+    if (r == 0 && !supervisor) {
+        text_copy(error->text, sizeof(error->text), "no supervisor has this path");
+        r = -ENOENT;
+    }
+    if (r < 0) {
+        refuse(core, command, error);
+        return r;
+    }
+    struct child *child = in_order ? supervisor_first(supervisor) : supervisor_last(supervisor);
+    for (struct child *next; child; child = next) {
+        struct outcome outcome;
+        next =
+            in_order ? supervisor_next(supervisor, child) : supervisor_previous(supervisor, child);
+        if (in_order && child->operation == CHILD_REMOVED)
+            continue; /* it is on its way out: nothing is to be resumed */
+        run_in_scope(core, supervisor, child, command, &outcome);
+        visit(userdata, &outcome);
+        count++;
+    }
+    if (!command->dry_run)
+        core_finish_input(core);
+    return count;
 }

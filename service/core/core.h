@@ -259,6 +259,17 @@ int core_command(struct core *core, const struct command *command, struct outcom
                  struct error *error);
 
 /*
+ * Carries out a verb on every child below the supervisor that command->child names by its path:
+ * Pause, Quarantine and Remove in the reverse order of the tree, Resume in its order. Restart stops
+ * all that run, in reverse order, and starts them together, in order, when the last is gone. Each
+ * child has its own outcome, told to visit() in that order. Returns how many there were; -ENOENT
+ * for a supervisor that is not there; -EINVAL with an error that names the argument.
+ */
+int core_command_scope(struct core *core, const struct command *command,
+                       void (*visit)(void *userdata, const struct outcome *outcome), void *userdata,
+                       struct error *error);
+
+/*
  * Begins the shutdown of the tree; a second call changes nothing. Returns the id of the command
  * that began it. dry_run only counts as a question.
  */

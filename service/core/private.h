@@ -95,6 +95,8 @@ void fence_withdraw(struct core *core, struct child *child, uint64_t cause, cons
 bool strategy_restart(struct core *core, struct child *failed);
 bool strategy_restart_supervisor(struct core *core, struct supervisor *supervisor,
                                  struct child *failed);
+void strategy_hold_back(struct core *core, struct child *child);
+bool strategy_is_wider(const struct scope *scope, const struct scope *other);
 void strategy_scope_begins(struct core *core, struct scope *scope);
 void strategy_scope_ends(struct core *core, struct scope *scope);
 void strategy_look(struct core *core);

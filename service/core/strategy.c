@@ -41,7 +41,7 @@ void strategy_scope_ends(struct core *core, struct scope *scope)
     core_changed_supervisor(core, scope->supervisor);
 }
 
-static bool is_wider(const struct scope *scope, const struct scope *other)
+bool strategy_is_wider(const struct scope *scope, const struct scope *other)
 {
     return scope->supervisor != other->supervisor &&
            supervisor_is_above(scope->supervisor, other->supervisor);
@@ -95,13 +95,11 @@ static bool waits_to_start(const struct child *child)
            (child->timers[TIMER_START].deadline_usec > 0 && !child->gave_up);
 }
 
-/* A sibling that is between two attempts starts with the others, not before. */
-static void hold_back(struct core *core, struct child *child)
+/* Who is between two attempts starts with the others, not before. */
+void strategy_hold_back(struct core *core, struct child *child)
 {
     child_disarm(core, child, TIMER_START);
     dependency_withdraw(core, child);
-    if (!child->pending.active)
-        fence_ready(core, child, 0, "policy");
 }
 
 static void bring_in(struct core *core, struct child *child, struct scope *scope)
@@ -122,8 +120,11 @@ static void bring_in(struct core *core, struct child *child, struct scope *scope
         meet_pending(core, child);
     else if (child->attempt.active)
         fence_enter(core, child, 0, false, "policy");
-    if (!child->attempt.active)
-        hold_back(core, child);
+    if (child->attempt.active)
+        return;
+    strategy_hold_back(core, child);
+    if (!child->pending.active)
+        fence_ready(core, child, 0, "policy");
 }
 
 /* The scope that the restart belongs to: a wider one that is on its way takes it in. */
@@ -134,7 +135,8 @@ static struct scope *scope_of(const struct failure_place *place, struct member *
 
     for (struct member *member = first; member != last->next; member = member->next) {
         const struct child *child = member_child(member);
-        if (child && child->scope && is_wider(child->scope, scope))
+        if (child && child->scope && in_scope(place, child) &&
+            strategy_is_wider(child->scope, scope))
             scope = child->scope;
     }
     return scope;

@@ -342,36 +342,26 @@ void core_discard_supervisor(struct core *core, struct supervisor *supervisor)
 
 /* ---- what it shows --------------------------------------------------------------------------- */
 
-static bool is_restarting(const struct supervisor *supervisor)
-{
-    const struct supervisor_config *config = supervisor->config;
-
-    for (size_t i = 0; i < config->declaration.n_groups; i++)
-        if (config->groups[i].scope.restarting)
-            return true;
-    for (; supervisor; supervisor = supervisor->member.supervisor)
-        if (supervisor->scope.restarting)
-            return true;
-    return false;
-}
-
 enum supervisor_state supervisor_state(const struct core *core, const struct supervisor *supervisor)
 {
-    bool all_held = true, anybody = false, any = false;
+    bool all_held = true, attempts = false, any = false, restarting = false;
 
     for (const struct child *child = supervisor_first(supervisor); child;
          child = supervisor_next(supervisor, child)) {
         any = true;
-        anybody = anybody || child->attempt.active;
+        attempts = attempts || child->attempt.active;
+        restarting = restarting || child->scope;
         all_held = all_held && child->operation != CHILD_ACTIVE;
     }
     if (core->shutdown_phase != SHUTDOWN_IDLE)
-        return anybody ? SUPERVISOR_STOPPING : SUPERVISOR_STOPPED;
+        return attempts ? SUPERVISOR_STOPPING : SUPERVISOR_STOPPED;
+    if (restarting)
+        return SUPERVISOR_RESTARTING;
     if (supervisor->melted_down)
         return SUPERVISOR_MELTED_DOWN;
     if (any && all_held)
-        return anybody ? SUPERVISOR_STOPPING : SUPERVISOR_STOPPED;
-    return is_restarting(supervisor) ? SUPERVISOR_RESTARTING : SUPERVISOR_RUNNING;
+        return attempts ? SUPERVISOR_STOPPING : SUPERVISOR_STOPPED;
+    return SUPERVISOR_RUNNING;
 }
 
 struct restart_limit_view supervisor_limit(const struct core *core,
