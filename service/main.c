@@ -96,6 +96,18 @@ static void sink(void *userdata, const struct event *event)
     log_event(event);
 }
 
+static void forget_supervisor(void *userdata, struct supervisor *supervisor)
+{
+    (void)userdata;
+    service_forget_supervisor(the_daemon->service, supervisor);
+}
+
+static uint32_t restarts_in_flight(void)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return processors > 4 ? (uint32_t)processors : 4;
+}
+
 /* ---- signals --------------------------------------------------------------------------------- */
 
 static int end(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -224,7 +236,7 @@ static int prepare_folders(struct daemon *daemon)
 static int make_host_and_core(struct daemon *daemon)
 {
     char instance[16];
-    struct core_settings settings;
+    struct core_settings settings = {.max_restarts_in_flight = restarts_in_flight()};
     struct core_ports ports = {};
 
     instance_name(daemon->line.state_directory, instance);
@@ -239,6 +251,7 @@ static int make_host_and_core(struct daemon *daemon)
 
     host_ports(daemon->host, &ports);
     ports.event = sink;
+    ports.forget_supervisor = forget_supervisor;
     if (getrandom(&settings.seed, sizeof(settings.seed), 0) < 0)
         settings.seed = (uint64_t)getpid();
     r = core_new(&ports, &settings, &daemon->core);

@@ -593,11 +593,32 @@ static void agree(struct world *world, const struct actor *actor)
     agree_on_restarts(world, name, mine, its);
 }
 
+static struct tally tally_below(const struct world *world, const struct supervisor *supervisor)
+{
+    struct tally tally = {};
+
+    for (uint32_t i = 0; i < world->n_actors; i++) {
+        const struct child *child = world->actors[i].child;
+        if (!child || !is_below(child, supervisor))
+            continue;
+        tally.children++;
+        tally.attempts += child->attempt.active;
+        tally.held += child->operation != CHILD_ACTIVE;
+        tally.scoped += child->scope != NULL;
+    }
+    return tally;
+}
+
 static void agree_on_supervisor(struct world *world, const struct supervisor *mine,
                                 const struct ref_supervisor *its)
 {
     const char *name = mine->path[0] ? mine->path : "the root";
 
+    struct tally tally = tally_below(world, mine);
+    SAME("children below", mine->tally.children, tally.children);
+    SAME("attempts below", mine->tally.attempts, tally.attempts);
+    SAME("held below", mine->tally.held, tally.held);
+    SAME("waiting for their scope below", mine->tally.scoped, tally.scoped);
     SAME("failures used", mine->limit.used, its->used);
     for (size_t g = 0; g < its->declaration->n_groups; g++) {
         SAME("failures used of a group", mine->config->groups[g].limit.used, its->groups[g].used);

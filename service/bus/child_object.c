@@ -36,7 +36,17 @@ struct property {
 
 READER(read_id, "s", child->id)
 READER(read_name, "s", child->name)
-READER(read_supervisor, "o", PROCTOR_PATH "/supervisor/root")
+
+static int read_supervisor(struct service *service, sd_bus_message *m, struct child *child)
+{
+    char *path = path_of_supervisor(child->member.supervisor->path);
+    int r = path ? sd_bus_message_append(m, "o", path) : -ENOMEM;
+
+    (void)service;
+    free(path);
+    return r;
+}
+
 READER(read_role, "s", child_role_to_string(DECLARATION->role))
 READER(read_criticality, "s", criticality_to_string(DECLARATION->criticality))
 READER(read_operation, "s", child_operation_to_string(child->operation))

@@ -171,6 +171,15 @@ int append_outcome(const struct service *service, sd_bus_message *m, const struc
     return sd_bus_message_close_container(m);
 }
 
+int append_outcomes(const struct service *service, sd_bus_message *m,
+                    const struct outcome *outcomes, size_t count)
+{
+    APPEND(sd_bus_message_open_container(m, 'a', "a{sv}"));
+    for (size_t i = 0; i < count; i++)
+        APPEND(append_outcome(service, m, &outcomes[i]));
+    return sd_bus_message_close_container(m);
+}
+
 static int append_field(sd_bus_message *m, const struct event_field *field)
 {
     switch (field->type) {

@@ -19,9 +19,25 @@ static int manifest_refused(struct service *service, const struct caller *caller
                        why->line, why->column, why->text);
 }
 
+/* Where in the text the problem is. */
+static void locate(const struct manifest *manifest, const struct tree_declaration *tree,
+                   const struct declaration_problem *problem, struct manifest_error *why)
+{
+    bool ignored;
+
+    for (size_t i = 0; problem->of_supervisor && i < manifest_supervisor_count(manifest); i++)
+        if (strcmp(manifest_supervisor(manifest, i, &ignored)->path,
+                   tree->supervisors[problem->declaration].path) == 0)
+            manifest_locate_supervisor(manifest, i, why);
+    if (!problem->of_supervisor)
+        manifest_locate(manifest, problem->declaration, problem->dependency, why);
+    snprintf(why->text, sizeof(why->text), "%.390s", problem->error.text);
+}
+
 static int declaration_refused(struct service *service, const struct caller *caller,
-                               const struct manifest *manifest, int r,
-                               const struct declaration_problem *problem, sd_bus_error *error)
+                               const struct manifest *manifest, const struct tree_declaration *tree,
+                               int r, const struct declaration_problem *problem,
+                               sd_bus_error *error)
 {
     struct manifest_error why = {};
 
@@ -35,41 +51,97 @@ static int declaration_refused(struct service *service, const struct caller *cal
         return sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded", problem->error.text);
     case ENOENT:
     case ELOOP:
-        manifest_locate(manifest, problem->declaration, problem->dependency, &why);
-        snprintf(why.text, sizeof(why.text), "%.390s", problem->error.text);
+    case EINVAL:
+        locate(manifest, tree, problem, &why);
         return manifest_refused(service, caller, &why, error);
     default:
         return sd_bus_error_set_errno(error, r);
     }
 }
 
-static int declare(struct service *service, sd_bus_message *m, const struct manifest *manifest,
-                   const struct caller *caller, const struct options *options, const char *reason,
-                   sd_bus_error *error)
+/* What a text adds: copies of its declarations, in a row. */
+struct addition {
+    struct tree_declaration tree;
+    struct child_declaration *children;
+    struct supervisor_declaration *supervisors;
+};
+
+static void addition_free(struct addition *addition)
+{
+    free(addition->children);
+    free(addition->supervisors);
+}
+
+/* A supervisor that is there already may be named to say whose children these are, and no more. */
+static int add_supervisors(const struct service *service, const struct manifest *manifest,
+                           struct addition *addition, sd_bus_error *error)
+{
+    size_t count = manifest_supervisor_count(manifest);
+
+    for (size_t i = 0; i < count; i++) {
+        bool settings;
+        const struct supervisor_declaration *d = manifest_supervisor(manifest, i, &settings);
+        bool there = core_find_supervisor(service->core, d->path) != NULL;
+        if (there && settings)
+            return refuse_call(error, PROCTOR_ERROR "ChildExists",
+                               "a supervisor is already called \"%s\"",
+                               d->path[0] ? d->path : "root");
+        if (!there)
+            addition->supervisors[addition->tree.n_supervisors++] = *d;
+    }
+    return 0;
+}
+
+static int make_addition(const struct service *service, const struct manifest *manifest,
+                         struct addition *addition, sd_bus_error *error)
+{
+    size_t count = manifest_count(manifest);
+
+    addition->children = calloc(count + 1, sizeof(*addition->children));
+    addition->supervisors =
+        calloc(manifest_supervisor_count(manifest) + 1, sizeof(*addition->supervisors));
+    if (!addition->children || !addition->supervisors)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        addition->children[i] = *manifest_declaration(manifest, i);
+        if (core_find(service->core, addition->children[i].id))
+            return refuse_call(error, PROCTOR_ERROR "ChildExists",
+                               "a child is already called \"%s\"", addition->children[i].id);
+    }
+    addition->tree.children = addition->children;
+    addition->tree.n_children = count;
+    addition->tree.supervisors = addition->supervisors;
+    return add_supervisors(service, manifest, addition, error);
+}
+
+/* The path of what was added: the supervisor, or the one child. */
+static char *path_of_addition(const struct manifest *manifest)
+{
+    bool ignored;
+
+    if (manifest_supervisor_count(manifest) > 0)
+        return path_of_supervisor(manifest_supervisor(manifest, 0, &ignored)->path);
+    return path_of_child(manifest_declaration(manifest, 0)->id);
+}
+
+static int answer_addition(struct service *service, sd_bus_message *m,
+                           const struct manifest *manifest, const struct caller *caller,
+                           const struct options *options, sd_bus_error *error)
 {
     __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
-    const struct child_declaration *declaration = manifest_declaration(manifest, 0);
-    struct declaration_problem problem = {};
-
-    if (options->dry_run && core_find(service->core, declaration->id))
-        return refuse_call(error, PROCTOR_ERROR "ChildExists", "a child is already called \"%s\"",
-                           declaration->id);
-    if (!options->dry_run) {
-        int r = core_declare(service->core, declaration, 1, options->requester, reason, &problem);
-        service->hooks.settle(service->hooks.userdata);
-        if (r < 0)
-            return declaration_refused(service, caller, manifest, r, &problem, error);
-    }
-
-    char *path = path_of_child(declaration->id);
+    char *path = path_of_addition(manifest);
     int r = path ? sd_bus_message_new_method_return(m, &reply) : -ENOMEM;
+
     if (r >= 0)
         r = sd_bus_message_append(reply, "o", path);
     free(path);
     if (r < 0)
         return r;
 
-    struct child *child = core_find(service->core, declaration->id);
+    /* A supervisor is there at once; of one child, the start can be waited for. */
+    bool one = manifest_supervisor_count(manifest) == 0;
+    struct child *child =
+        one ? core_find(service->core, manifest_declaration(manifest, 0)->id) : NULL;
     bool wait = options->wait && child;
     if (wait && wait_for_start(service, m, child) < 0)
         return sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded",
@@ -79,6 +151,26 @@ static int declare(struct service *service, sd_bus_message *m, const struct mani
     if (r >= 0 && !options->dry_run)
         key_remember(service, options, caller->uid, reply);
     return r < 0 ? r : 1;
+}
+
+static int declare(struct service *service, sd_bus_message *m, const struct manifest *manifest,
+                   const struct caller *caller, const struct options *options, const char *reason,
+                   sd_bus_error *error)
+{
+    struct addition addition = {};
+    struct declaration_problem problem = {};
+    int r = make_addition(service, manifest, &addition, error);
+
+    if (r >= 0) {
+        r = options->dry_run ? core_check_tree(service->core, &addition.tree, &problem)
+                             : core_declare_tree(service->core, &addition.tree, options->requester,
+                                                 reason, &problem);
+        service->hooks.settle(service->hooks.userdata);
+        if (r < 0)
+            r = declaration_refused(service, caller, manifest, &addition.tree, r, &problem, error);
+    }
+    addition_free(&addition);
+    return r < 0 ? r : answer_addition(service, m, manifest, caller, options, error);
 }
 
 static int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -101,12 +193,6 @@ static int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *err
     r = manifest_parse(text, strlen(text), "", &manifest, &why);
     if (r == -ENOMEM)
         return r;
-    if (r == 0 && manifest_supervisor_count(manifest) > 0) {
-        manifest_free(manifest);
-        why = (struct manifest_error){.line = 1, .column = 1};
-        strcpy(why.text, "expected the manifest of one child");
-        r = -EINVAL;
-    }
     if (r < 0)
         return manifest_refused(service, caller, &why, error);
     r = declare(service, m, manifest, caller, &options, reason, error);
@@ -361,13 +447,8 @@ static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *erro
     if (r != 0)
         return r;
     bool idempotent = core_shutdown_phase(service->core) != SHUTDOWN_IDLE;
-    if (!idempotent && !options.dry_run) {
-        snprintf(service->shutdown_requester, sizeof(service->shutdown_requester), "%s",
-                 options.requester);
-        snprintf(service->shutdown_reason, sizeof(service->shutdown_reason), "%s", reason);
-        core_shutdown(service->core, options.requester, reason);
-        service->hooks.settle(service->hooks.userdata);
-    }
+    if (!idempotent && !options.dry_run)
+        shutdown_order(service, &options, reason);
     if (options.wait && !options.dry_run &&
         core_shutdown_phase(service->core) != SHUTDOWN_COMPLETED)
         return wait_for_shutdown(service, m) < 0

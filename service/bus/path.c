@@ -5,9 +5,9 @@
 #include <string.h>
 
 /* Each segment is escaped as sd_bus_path_encode(3) does. NULL: out of memory. */
-char *path_of_child(const char *id)
+static char *path_below(const char *prefix, const char *id)
 {
-    char *path = strdup(PROCTOR_CHILDREN);
+    char *path = strdup(prefix);
 
     while (path && *id) {
         char segment[CHILD_SEGMENT_MAX + 1], *longer = NULL;
@@ -21,6 +21,16 @@ char *path_of_child(const char *id)
         id += length + (id[length] == '/');
     }
     return path;
+}
+
+char *path_of_child(const char *id)
+{
+    return path_below(PROCTOR_CHILDREN, id);
+}
+
+char *path_of_supervisor(const char *path)
+{
+    return path_below(PROCTOR_ROOT, path);
 }
 
 static bool append_segment(char *id, const char *label, size_t length)
@@ -44,20 +54,69 @@ static bool append_segment(char *id, const char *label, size_t length)
     return fits;
 }
 
+/* The id that a path names below a prefix; false for a path that names none. */
+static bool id_of_path(const char *path, const char *prefix, char id[CHILD_ID_MAX + 1])
+{
+    size_t length = strlen(prefix);
+
+    id[0] = '\0';
+    if (strncmp(path, prefix, length) != 0)
+        return false;
+    for (const char *label = path + length; *label == '/';) {
+        size_t size = strcspn(++label, "/");
+        if (!append_segment(id, label, size))
+            return false;
+        label += size;
+    }
+    return true;
+}
+
 struct child *child_of_path(const struct service *service, const char *path)
 {
-    char id[CHILD_ID_MAX + 1] = "";
-    size_t prefix = strlen(PROCTOR_CHILDREN);
+    char id[CHILD_ID_MAX + 1];
 
-    if (strncmp(path, PROCTOR_CHILDREN "/", prefix + 1) != 0)
+    if (!id_of_path(path, PROCTOR_CHILDREN, id) || !id[0])
         return NULL;
-    for (const char *label = path + prefix; *label == '/';) {
-        size_t length = strcspn(++label, "/");
-        if (!append_segment(id, label, length))
-            return NULL;
-        label += length;
-    }
     return core_find(service->core, id);
+}
+
+int supervisor_find(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                    void **found, sd_bus_error *error)
+{
+    const struct service *service = userdata;
+    char name[CHILD_ID_MAX + 1];
+
+    (void)bus;
+    (void)interface;
+    (void)error;
+    *found = NULL;
+    if (id_of_path(path, PROCTOR_ROOT, name))
+        *found = core_find_supervisor(service->core, name);
+    return *found ? 1 : 0;
+}
+
+int supervisor_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***nodes,
+                         sd_bus_error *error)
+{
+    const struct service *service = userdata;
+    char **list = calloc(SUPERVISORS_MAX + 2, sizeof(*list));
+    size_t n = 0;
+
+    (void)bus;
+    (void)prefix;
+    (void)error;
+    for (const struct supervisor *s = core_first_supervisor(service->core); list && s;
+         s = core_next_supervisor(s)) {
+        list[n] = path_of_supervisor(s->path);
+        if (!list[n++]) {
+            while (n > 0)
+                free(list[--n]);
+            free(list);
+            list = NULL;
+        }
+    }
+    *nodes = list;
+    return list ? 0 : -ENOMEM;
 }
 
 int child_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **found,

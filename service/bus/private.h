@@ -89,6 +89,12 @@ int child_find(sd_bus *bus, const char *path, const char *interface, void *userd
 int child_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***nodes,
                     sd_bus_error *error);
 
+char *path_of_supervisor(const char *path);
+int supervisor_find(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                    void **found, sd_bus_error *error);
+int supervisor_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***nodes,
+                         sd_bus_error *error);
+
 /* encode.c: a{sv} and the like */
 int append_text(sd_bus_message *m, const char *key, const char *value);
 int append_number(sd_bus_message *m, const char *key, uint64_t value);
@@ -96,6 +102,8 @@ int append_u32(sd_bus_message *m, const char *key, uint32_t value);
 int append_signed(sd_bus_message *m, const char *key, int32_t value);
 int append_flag(sd_bus_message *m, const char *key, bool value);
 int append_outcome(const struct service *service, sd_bus_message *m, const struct outcome *outcome);
+int append_outcomes(const struct service *service, sd_bus_message *m,
+                    const struct outcome *outcomes, size_t count);
 int append_event(const struct service *service, sd_bus_message *m, const struct event *event,
                  const char *child);
 int append_shutdown(const struct service *service, sd_bus_message *m, bool idempotent);
@@ -107,15 +115,23 @@ int command_prepare(struct service *service, sd_bus_message *m, const char *reas
                     const struct caller **caller, struct options *options, sd_bus_error *error);
 int verb_call(struct service *service, sd_bus_message *m, enum command_verb verb, const char *id,
               sd_bus_error *error);
+void shutdown_order(struct service *service, const struct options *options, const char *reason);
 int kill_call(struct service *service, sd_bus_message *m, const char *id, sd_bus_error *error);
 
-/* manager.c, child_object.c: the interfaces */
+int scope_call(struct service *service, sd_bus_message *m, enum command_verb verb, const char *path,
+               sd_bus_error *error);
+
+/* manager.c, child_object.c, supervisor_object.c: the interfaces */
 extern const sd_bus_vtable manager_vtable[];
 const sd_bus_vtable *child_vtable(void);
 void child_object_serve(struct service *service);
 int child_append_properties(struct service *service, sd_bus_message *m, struct child *child);
 void child_show_changes(struct service *service, struct child *child);
 void child_forget_shown(struct child *child);
+extern const sd_bus_vtable supervisor_vtable[];
+void supervisor_object_serve(struct service *service);
+void supervisor_show_changes(struct service *service, struct supervisor *supervisor);
+void supervisor_forget_shown(struct service *service, struct supervisor *supervisor);
 void manager_show_changes(struct service *service);
 void count_children(const struct service *service, uint32_t *active, uint32_t *failed);
 
@@ -144,6 +160,9 @@ void subscribers_free(struct service *service);
 int wait_for_child(struct service *service, sd_bus_message *m, enum command_verb verb,
                    struct child *child, const struct outcome *outcome);
 int wait_for_start(struct service *service, sd_bus_message *m, struct child *child);
+/* Each member's outcome is that of its moment; the answer comes when all are complete. */
+int wait_for_scope(struct service *service, sd_bus_message *m, enum command_verb verb,
+                   const struct outcome *outcomes, size_t count);
 int wait_for_shutdown(struct service *service, sd_bus_message *m);
 void waiters_look(struct service *service);
 void waiters_child_gone(struct service *service, struct child *child);

@@ -47,6 +47,11 @@ void service_event(void *userdata, const struct event *event)
     }
 }
 
+void service_forget_supervisor(void *userdata, struct supervisor *supervisor)
+{
+    supervisor_forget_shown(userdata, supervisor);
+}
+
 /* ---- each loop turn -------------------------------------------------------------------------- */
 
 static void note_policy_shutdown(struct service *service)
@@ -62,6 +67,7 @@ static void note_policy_shutdown(struct service *service)
 
 void service_flush(struct service *service)
 {
+    struct supervisor *supervisor;
     struct child *child;
     bool changed = false;
 
@@ -70,6 +76,8 @@ void service_flush(struct service *service)
         child_show_changes(service, child);
         changed = true;
     }
+    while ((supervisor = core_take_changed_supervisor(service->core)))
+        supervisor_show_changes(service, supervisor);
     if (changed || core_shutdown_phase(service->core) != service->shown_phase ||
         core_count(service->core) != service->shown_count)
         manager_show_changes(service);
@@ -151,6 +159,11 @@ static int register_objects(struct service *service, sd_bus *bus)
                                        child_vtable(), child_find, service);
     if (r >= 0)
         r = sd_bus_add_node_enumerator(bus, NULL, PROCTOR_CHILDREN, child_enumerate, service);
+    if (r >= 0)
+        r = sd_bus_add_fallback_vtable(bus, NULL, PROCTOR_ROOT, PROCTOR_INTERFACE "Supervisor",
+                                       supervisor_vtable, supervisor_find, service);
+    if (r >= 0)
+        r = sd_bus_add_node_enumerator(bus, NULL, PROCTOR_ROOT, supervisor_enumerate, service);
     return r;
 }
 
@@ -249,6 +262,7 @@ int service_new(sd_event *event, const struct service_settings *settings,
     fresh->hooks = *hooks;
     fresh->address = settings->address ? strdup(settings->address) : NULL;
     child_object_serve(fresh);
+    supervisor_object_serve(fresh);
     int r = event_log_new(&fresh->log);
     if (r >= 0)
         r = keys_new(&fresh->keys);
@@ -273,6 +287,11 @@ void service_free(struct service *service)
     for (struct child *child = service->core ? core_first(service->core) : NULL; child;
          child = core_next(child))
         child_forget_shown(child);
+    for (struct supervisor *s = service->core ? core_first_supervisor(service->core) : NULL; s;
+         s = core_next_supervisor(s)) {
+        free(s->observer);
+        s->observer = NULL;
+    }
     waiters_free(service);
     subscribers_free(service);
     if (service->bus)

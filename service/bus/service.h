@@ -20,6 +20,7 @@
 #define PROCTOR_BUS_NAME  "org.proctor1"
 #define PROCTOR_PATH      "/org/proctor1"
 #define PROCTOR_CHILDREN  "/org/proctor1/child"
+#define PROCTOR_ROOT      "/org/proctor1/supervisor/root"
 #define PROCTOR_INTERFACE "org.proctor1."
 #define PROCTOR_ERROR     "org.proctor1.Error."
 
@@ -62,6 +63,9 @@ int service_connect(struct service *service);
 
 /* The core's sink. userdata is the service. */
 void service_event(void *userdata, const struct event *event);
+
+/* The core's port of the same name: the supervisor's object goes away. */
+void service_forget_supervisor(void *userdata, struct supervisor *supervisor);
 
 /* Sends what is due now: used before the daemon ends. */
 void service_flush(struct service *service);

@@ -4,6 +4,8 @@
 #include "private.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int error_of(int r, const char *id, const struct error *why, sd_bus_error *error)
@@ -110,6 +112,116 @@ int verb_call(struct service *service, sd_bus_message *m, enum command_verb verb
         return r;
     struct command command = {.verb = verb, .child = id, .reason = reason};
     return carry_out(service, m, &command, &options, caller, error);
+}
+
+/* ---- of a whole scope ------------------------------------------------------------------------ */
+
+void shutdown_order(struct service *service, const struct options *options, const char *reason)
+{
+    snprintf(service->shutdown_requester, sizeof(service->shutdown_requester), "%s",
+             options->requester);
+    snprintf(service->shutdown_reason, sizeof(service->shutdown_reason), "%s", reason);
+    core_shutdown(service->core, options->requester, reason);
+    service->hooks.settle(service->hooks.userdata);
+}
+
+struct outcomes {
+    struct outcome *list;
+    size_t count, room;
+};
+
+static void collect(void *userdata, const struct outcome *outcome)
+{
+    struct outcomes *outcomes = userdata;
+
+    if (outcomes->count < outcomes->room)
+        outcomes->list[outcomes->count++] = *outcome;
+}
+
+static int answer_scope(struct service *service, sd_bus_message *m, const struct outcomes *outcomes,
+                        const struct options *options, uid_t uid, bool later)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+    int r = sd_bus_message_new_method_return(m, &reply);
+
+    if (r >= 0)
+        r = append_outcomes(service, reply, outcomes->list, outcomes->count);
+    if (r < 0)
+        return r;
+    r = later ? sd_bus_message_seal(reply, 1, 0) : sd_bus_send(NULL, reply, NULL);
+    if (r >= 0 && !options->dry_run)
+        key_remember(service, options, uid, reply);
+    return r < 0 ? r : 1;
+}
+
+/* The shutdown of the root is that of the tree. */
+static int shut_root_down(struct service *service, const struct command *command,
+                          const struct options *options, struct outcomes *outcomes)
+{
+    struct supervisor *root = core_first_supervisor(service->core);
+    bool idempotent = core_shutdown_phase(service->core) != SHUTDOWN_IDLE;
+
+    if (!idempotent && !options->dry_run)
+        shutdown_order(service, options, command->reason);
+    for (struct child *child = supervisor_last(root); child;
+         child = supervisor_previous(root, child)) {
+        struct outcome outcome = {.command_id = core_shutdown_command(service->core),
+                                  .attempt = child_attempt(child),
+                                  .generation = child->attempt.active ? child->attempt.generation
+                                                                      : child->generation,
+                                  .operation_before = child->operation,
+                                  .idempotent = idempotent,
+                                  .dry_run = options->dry_run,
+                                  .plan = child->attempt.active ? PLAN_STOP : 0};
+        outcome.cancel_delivered = child->shutdown.cancel_delivered;
+        core_describe(service->core, child, &outcome);
+        collect(outcomes, &outcome);
+    }
+    return 0;
+}
+
+static int carry_out_scope(struct service *service, sd_bus_message *m, struct command *command,
+                           const struct options *options, const struct caller *caller,
+                           struct outcomes *outcomes, sd_bus_error *error)
+{
+    struct error why = {};
+
+    command->requester = options->requester;
+    command->origin = caller->origin;
+    command->dry_run = options->dry_run;
+    bool ends_the_tree = command->verb == COMMAND_REMOVE && command->child[0] == '\0';
+    int r = ends_the_tree ? shut_root_down(service, command, options, outcomes)
+                          : core_command_scope(service->core, command, collect, outcomes, &why);
+    service->hooks.settle(service->hooks.userdata);
+    if (r < 0)
+        return error_of(r, command->child, &why, error);
+    bool wait = options->wait && !options->dry_run && outcomes->count > 0;
+    if (wait && wait_for_scope(service, m, command->verb, outcomes->list, outcomes->count) < 0)
+        return sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded",
+                                "too many calls are waiting; the command was carried out");
+    return answer_scope(service, m, outcomes, options, caller->uid, wait);
+}
+
+int scope_call(struct service *service, sd_bus_message *m, enum command_verb verb, const char *path,
+               sd_bus_error *error)
+{
+    struct outcomes outcomes = {.room = core_count(service->core)};
+    const struct caller *caller;
+    struct options options;
+    const char *reason;
+
+    int r = sd_bus_message_read(m, "s", &reason);
+    if (r >= 0)
+        r = command_prepare(service, m, reason, &caller, &options, error);
+    if (r != 0)
+        return r;
+    outcomes.list = calloc(outcomes.room + 1, sizeof(*outcomes.list));
+    if (!outcomes.list)
+        return -ENOMEM;
+    struct command command = {.verb = verb, .child = path, .reason = reason};
+    r = carry_out_scope(service, m, &command, &options, caller, &outcomes, error);
+    free(outcomes.list);
+    return r;
 }
 
 int kill_call(struct service *service, sd_bus_message *m, const char *id, sd_bus_error *error)

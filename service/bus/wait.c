@@ -8,7 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum waiter_kind { WAIT_STOP, WAIT_START, WAIT_RELOAD, WAIT_ADDED, WAIT_SHUTDOWN };
+enum waiter_kind { WAIT_STOP, WAIT_START, WAIT_RELOAD, WAIT_ADDED, WAIT_SCOPE, WAIT_SHUTDOWN };
+
+/* One of those that a WAIT_SCOPE waits for. */
+struct awaited {
+    struct attempt_id child;
+    struct outcome outcome;
+    bool over;
+};
 
 struct waiter {
     struct waiter *next;
@@ -16,11 +23,15 @@ struct waiter {
     sd_bus_message *call;
     struct attempt_id child; /* slot and serial */
     struct outcome outcome;
+    struct awaited *scope;
+    size_t n_scope;
+    enum waiter_kind scope_kind;
 };
 
 static void waiter_free(struct waiter *waiter)
 {
     sd_bus_message_unref(waiter->call);
+    free(waiter->scope);
     free(waiter);
 }
 
@@ -73,6 +84,28 @@ int wait_for_start(struct service *service, sd_bus_message *m, struct child *chi
     return add(service, m, WAIT_ADDED, child, NULL);
 }
 
+int wait_for_scope(struct service *service, sd_bus_message *m, enum command_verb verb,
+                   const struct outcome *outcomes, size_t count)
+{
+    struct awaited *scope = calloc(count, sizeof(*scope));
+    int r = scope ? add(service, m, WAIT_SCOPE, NULL, NULL) : -ENOMEM;
+
+    if (r < 0) {
+        free(scope);
+        return r;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct child *child = core_find(service->core, outcomes[i].child_id);
+        scope[i] = (struct awaited){.outcome = outcomes[i], .over = !child};
+        if (child)
+            scope[i].child = (struct attempt_id){.slot = child->slot, .serial = child->serial};
+    }
+    service->waiters->scope = scope;
+    service->waiters->n_scope = count;
+    service->waiters->scope_kind = kind_of(verb);
+    return 0;
+}
+
 int wait_for_shutdown(struct service *service, sd_bus_message *m)
 {
     return add(service, m, WAIT_SHUTDOWN, NULL, NULL);
@@ -86,18 +119,15 @@ static bool start_is_over(const struct child *child)
     if (child->pending.active)
         return false;
     if (!attempt->active)
-        return !child->waiting;
+        return !child->waiting && !child->queued;
     if (child->operation != CHILD_ACTIVE || attempt->cancel_delivered)
         return true;
     return attempt->spawned && child->readiness != READINESS_UNREPORTED;
 }
 
-static bool is_over(const struct service *service, const struct waiter *waiter,
-                    const struct child *child)
+static bool is_over(enum waiter_kind kind, const struct child *child)
 {
-    switch (waiter->kind) {
-    case WAIT_SHUTDOWN:
-        return core_shutdown_phase(service->core) == SHUTDOWN_COMPLETED;
+    switch (kind) {
     case WAIT_STOP:
         return !child->attempt.active;
     case WAIT_START:
@@ -106,8 +136,37 @@ static bool is_over(const struct service *service, const struct waiter *waiter,
     case WAIT_RELOAD:
         return !child->attempt.active ||
                (!child->attempt.reload_pending && !child->attempt.reloading);
+    case WAIT_SCOPE:
+    case WAIT_SHUTDOWN:
+        break;
     }
     return true;
+}
+
+/* Each member is told of as it is when its own part is complete. */
+static bool scope_is_over(const struct service *service, struct waiter *waiter)
+{
+    bool all = true;
+
+    for (size_t i = 0; i < waiter->n_scope; i++) {
+        struct awaited *awaited = &waiter->scope[i];
+        struct child *child = awaited->over ? NULL : core_child_of(service->core, awaited->child);
+        if (child && is_over(waiter->scope_kind, child)) {
+            core_describe(service->core, child, &awaited->outcome);
+            awaited->over = true;
+        }
+        all = all && awaited->over;
+    }
+    return all;
+}
+
+static int fill_scope(struct service *service, const struct waiter *waiter, sd_bus_message *reply)
+{
+    int r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+
+    for (size_t i = 0; r >= 0 && i < waiter->n_scope; i++)
+        r = append_outcome(service, reply, &waiter->scope[i].outcome);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 static int fill(struct service *service, struct waiter *waiter, struct child *child,
@@ -116,6 +175,8 @@ static int fill(struct service *service, struct waiter *waiter, struct child *ch
     switch (waiter->kind) {
     case WAIT_SHUTDOWN:
         return append_shutdown(service, reply, false);
+    case WAIT_SCOPE:
+        return fill_scope(service, waiter, reply);
     case WAIT_ADDED: {
         char *path = path_of_child(child->id);
         int r = path ? sd_bus_message_append(reply, "o", path) : -ENOMEM;
@@ -149,13 +210,29 @@ static void take_out(struct service *service, struct waiter **link)
     waiter_free(waiter);
 }
 
+static bool waiter_is_over(struct service *service, struct waiter *waiter, struct child *child)
+{
+    if (waiter->kind == WAIT_SHUTDOWN)
+        return core_shutdown_phase(service->core) == SHUTDOWN_COMPLETED;
+    if (waiter->kind == WAIT_SCOPE)
+        return scope_is_over(service, waiter);
+    return is_over(waiter->kind, child);
+}
+
+/* The child that a waiter is about; NULL where it is about more than one. */
+static struct child *child_of(const struct service *service, const struct waiter *waiter)
+{
+    if (waiter->kind == WAIT_SHUTDOWN || waiter->kind == WAIT_SCOPE)
+        return NULL;
+    return core_child_of(service->core, waiter->child);
+}
+
 void waiters_look(struct service *service)
 {
     for (struct waiter **link = &service->waiters; *link;) {
         struct waiter *waiter = *link;
-        struct child *child =
-            waiter->kind == WAIT_SHUTDOWN ? NULL : core_child_of(service->core, waiter->child);
-        if (!is_over(service, waiter, child)) {
+        struct child *child = child_of(service, waiter);
+        if (!waiter_is_over(service, waiter, child)) {
             link = &waiter->next;
             continue;
         }
@@ -164,12 +241,24 @@ void waiters_look(struct service *service)
     }
 }
 
+static void scope_child_gone(struct service *service, struct waiter *waiter, struct child *child)
+{
+    for (size_t i = 0; i < waiter->n_scope; i++) {
+        struct awaited *awaited = &waiter->scope[i];
+        if (awaited->over || core_child_of(service->core, awaited->child) != child)
+            continue;
+        core_describe(service->core, child, &awaited->outcome);
+        awaited->over = true;
+    }
+}
+
 /* The last moment in which an outcome can still be told from the record. */
 void waiters_child_gone(struct service *service, struct child *child)
 {
     for (struct waiter **link = &service->waiters; *link;) {
         struct waiter *waiter = *link;
-        if (waiter->kind == WAIT_SHUTDOWN || core_child_of(service->core, waiter->child) != child) {
+        scope_child_gone(service, waiter, child);
+        if (child_of(service, waiter) != child) {
             link = &waiter->next;
             continue;
         }

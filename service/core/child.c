@@ -87,7 +87,7 @@ void child_set_operation(struct core *core, struct child *child, enum child_oper
         return;
 
     enum child_operation before = child->operation;
-    child->operation = operation;
+    child_put_operation(core, child, operation);
     child->operation_usec = core_realtime(core);
     child->operation_cause = cause;
     text_copy(child->operation_by, sizeof(child->operation_by), by);
@@ -246,12 +246,12 @@ void child_start(struct core *core, struct child *child)
     child->on_trial = child->on_trial || (child->gave_up && child->automatic_start);
     child->gave_up = false;
     child->attempt = (struct attempt){
-        .active = true,
         .status = CHILD_STARTING,
         .generation = child->born ? child->generation + 1 : 0,
         .number = ++child->attempts,
         .started_usec = core_now(core),
     };
+    child_set_active(core, child, true);
     child->started_usec = core_realtime(core);
     child->stop_state = STOP_IDLE;
     child->status_text[0] = '\0';

@@ -416,7 +416,7 @@ static void run_in_scope(struct core *core, struct supervisor *supervisor, struc
     struct error error;
 
     if (joins)
-        child->scope = &supervisor->scope;
+        child_set_scope(core, child, &supervisor->scope);
     if (joins && !command->dry_run && !child->attempt.active)
         strategy_hold_back(core, child); /* from now on it waits for the others, and nothing else */
     if (command->dry_run)
@@ -424,7 +424,7 @@ static void run_in_scope(struct core *core, struct supervisor *supervisor, struc
     else
         run_for_good(core, child, command, outcome, &error);
     if (joins && command->dry_run)
-        child->scope = before;
+        child_set_scope(core, child, before);
     else if (joins)
         strategy_scope_begins(core, &supervisor->scope);
 }

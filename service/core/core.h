@@ -227,6 +227,10 @@ struct tree_declaration {
 int core_declare_tree(struct core *core, const struct tree_declaration *tree, const char *requester,
                       const char *reason, struct declaration_problem *problem);
 
+/* What declaring the set would say; nothing changes. */
+int core_check_tree(struct core *core, const struct tree_declaration *tree,
+                    struct declaration_problem *problem);
+
 /* Children only. */
 int core_declare(struct core *core, const struct child_declaration *declarations, size_t count,
                  const char *requester, const char *reason, struct declaration_problem *problem);

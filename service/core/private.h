@@ -157,6 +157,11 @@ struct supervisor *supervisor_of_path(const struct core *core, const char *path)
 struct group *supervisor_group(const struct supervisor *supervisor, const char *name);
 bool supervisor_is_above(const struct supervisor *above, const struct supervisor *below);
 void supervisor_comes_up(struct core *core, struct supervisor *supervisor);
+void tally_add(struct core *core, struct child *child);
+void tally_remove(struct core *core, struct child *child);
+void child_set_active(struct core *core, struct child *child, bool active);
+void child_set_scope(struct core *core, struct child *child, struct scope *scope);
+void child_put_operation(struct core *core, struct child *child, enum child_operation operation);
 bool supervisor_count_below(struct core *core, struct supervisor *supervisor);
 bool supervisor_count(struct core *core, struct supervisor *supervisor);
 enum strategy supervisor_strategy(const struct supervisor *supervisor);

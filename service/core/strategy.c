@@ -109,7 +109,7 @@ static void bring_in(struct core *core, struct child *child, struct scope *scope
 
     if (!child->attempt.active && (stays || child->scope == scope || !waits_to_start(child)))
         return;
-    child->scope = scope;
+    child_set_scope(core, child, scope);
     core_changed(core, child);
     /* A target that is on its way already: it is the old one now. */
     if (child->attempt.active && child->fence_phase == FENCE_READY_TO_START)
@@ -160,7 +160,7 @@ static bool restart(struct core *core, const struct failure_place *place, enum s
         return false;
     strategy_scope_begins(core, scope);
     if (failed) {
-        failed->scope = scope;
+        child_set_scope(core, failed, scope);
         fence_ready(core, failed, 0, "policy");
     }
     return true;
@@ -211,7 +211,7 @@ static void start_together(struct core *core, struct scope *scope)
          child = supervisor_next(supervisor, child)) {
         if (child->scope != scope)
             continue;
-        child->scope = NULL;
+        child_set_scope(core, child, NULL);
         if (child->pending.active)
             dependency_request_start(core, child, child->pending.cause, child->pending.cause == 0);
     }
@@ -233,5 +233,5 @@ void strategy_forget(struct core *core)
     while (core->restarting)
         strategy_scope_ends(core, core->restarting);
     for (struct child *child = core_first(core); child; child = core_next(child))
-        child->scope = NULL;
+        child_set_scope(core, child, NULL);
 }

@@ -424,7 +424,7 @@ static void end_attempt(struct core *core, struct child *child)
     }
     child_set_status(core, child, CHILD_STOPPED);
     restart_queue_end(core, child);
-    attempt->active = false;
+    child_set_active(core, child, false);
     attempt->pid = 0;
     core_changed(core, child);
 }

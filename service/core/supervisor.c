@@ -38,6 +38,7 @@ void member_link(struct supervisor *supervisor, struct member *member)
         before->next->previous = member;
     before->next = member;
     supervisor->members++;
+    supervisor->listed++;
     for (; supervisor && supervisor->tail == before; supervisor = supervisor->member.supervisor)
         supervisor->tail = member;
 }
@@ -51,6 +52,7 @@ void member_unlink(struct member *member)
     if (member->next)
         member->next->previous = member->previous;
     supervisor->members--;
+    supervisor->listed++;
     for (; supervisor && supervisor->tail == member; supervisor = supervisor->member.supervisor)
         supervisor->tail = member->previous;
 }
@@ -112,6 +114,68 @@ bool supervisor_is_above(const struct supervisor *above, const struct supervisor
         if (below == above)
             return true;
     return false;
+}
+
+/* ---- tallies --------------------------------------------------------------------------------- */
+
+static struct tally tally_of(const struct child *child)
+{
+    return (struct tally){.children = 1,
+                          .attempts = child->attempt.active,
+                          .held = child->operation != CHILD_ACTIVE,
+                          .scoped = child->scope != NULL};
+}
+
+/* A child has changed, or come (before is empty), or gone (after is). */
+static void count_again(struct core *core, struct supervisor *supervisor, struct tally before,
+                        struct tally after)
+{
+    for (; supervisor; supervisor = supervisor->member.supervisor) {
+        struct tally *tally = &supervisor->tally;
+        tally->children += after.children - before.children;
+        tally->attempts += after.attempts - before.attempts;
+        tally->held += after.held - before.held;
+        tally->scoped += after.scoped - before.scoped;
+        core_changed_supervisor(core, supervisor);
+    }
+}
+
+void tally_add(struct core *core, struct child *child)
+{
+    count_again(core, child->member.supervisor, (struct tally){}, tally_of(child));
+}
+
+void tally_remove(struct core *core, struct child *child)
+{
+    count_again(core, child->member.supervisor, tally_of(child), (struct tally){});
+}
+
+/* Each change of what is tallied goes through one of these. */
+void child_set_active(struct core *core, struct child *child, bool active)
+{
+    struct tally before = tally_of(child);
+
+    child->attempt.active = active;
+    if (!core->muted)
+        count_again(core, child->member.supervisor, before, tally_of(child));
+}
+
+void child_set_scope(struct core *core, struct child *child, struct scope *scope)
+{
+    struct tally before = tally_of(child);
+
+    child->scope = scope;
+    if (!core->muted)
+        count_again(core, child->member.supervisor, before, tally_of(child));
+}
+
+void child_put_operation(struct core *core, struct child *child, enum child_operation operation)
+{
+    struct tally before = tally_of(child);
+
+    child->operation = operation;
+    if (!core->muted)
+        count_again(core, child->member.supervisor, before, tally_of(child));
 }
 
 /* ---- finding --------------------------------------------------------------------------------- */
@@ -208,7 +272,7 @@ static void repoint_groups(struct core *core, struct supervisor *supervisor,
         if (child->member.supervisor != supervisor)
             continue;
         child->group = supervisor_group(supervisor, child->config->declaration.group);
-        child->scope = present_scope(supervisor, old, child->scope);
+        child_set_scope(core, child, present_scope(supervisor, old, child->scope));
         if (child->scope)
             strategy_scope_begins(core, child->scope);
     }
@@ -289,6 +353,7 @@ void supervisor_link(struct core *core, struct supervisor *parent, struct superv
     struct supervisor *last = &core->root;
 
     member_link(parent, &supervisor->member);
+    core_changed_supervisor(core, parent);
     supervisor->depth = parent->depth + 1;
     while (last->next)
         last = last->next;
@@ -301,6 +366,7 @@ void supervisor_unlink(struct core *core, struct supervisor *supervisor)
 {
     struct supervisor *before = &core->root;
 
+    core_changed_supervisor(core, supervisor->member.supervisor);
     member_unlink(&supervisor->member);
     while (before->next != supervisor)
         before = before->next;
@@ -344,23 +410,16 @@ void core_discard_supervisor(struct core *core, struct supervisor *supervisor)
 
 enum supervisor_state supervisor_state(const struct core *core, const struct supervisor *supervisor)
 {
-    bool all_held = true, attempts = false, any = false, restarting = false;
+    const struct tally *tally = &supervisor->tally;
 
-    for (const struct child *child = supervisor_first(supervisor); child;
-         child = supervisor_next(supervisor, child)) {
-        any = true;
-        attempts = attempts || child->attempt.active;
-        restarting = restarting || child->scope;
-        all_held = all_held && child->operation != CHILD_ACTIVE;
-    }
     if (core->shutdown_phase != SHUTDOWN_IDLE)
-        return attempts ? SUPERVISOR_STOPPING : SUPERVISOR_STOPPED;
-    if (restarting)
+        return tally->attempts > 0 ? SUPERVISOR_STOPPING : SUPERVISOR_STOPPED;
+    if (tally->scoped > 0)
         return SUPERVISOR_RESTARTING;
     if (supervisor->melted_down)
         return SUPERVISOR_MELTED_DOWN;
-    if (any && all_held)
-        return attempts ? SUPERVISOR_STOPPING : SUPERVISOR_STOPPED;
+    if (tally->children > 0 && tally->held == tally->children)
+        return tally->attempts > 0 ? SUPERVISOR_STOPPING : SUPERVISOR_STOPPED;
     return SUPERVISOR_RUNNING;
 }
 

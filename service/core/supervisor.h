@@ -50,6 +50,14 @@ struct supervisor_config {
     uint64_t *ring;
 };
 
+/* Of the children below a supervisor, at whatever depth: */
+struct tally {
+    uint32_t children;
+    uint32_t attempts; /* have one */
+    uint32_t held;
+    uint32_t scoped; /* wait for those that are restarted with them */
+};
+
 struct supervisor {
     struct member member;
     struct member *tail; /* the last of what is below it; its own where nothing is */
@@ -60,6 +68,8 @@ struct supervisor {
     struct scope scope;
     uint32_t depth;   /* 1: the root */
     uint32_t members; /* children and supervisors directly under it */
+    uint64_t listed;  /* grows with each change of the list of members */
+    struct tally tally;
     bool melted_down; /* and nobody under it has been started since */
     bool discarded;   /* goes with its last member */
 

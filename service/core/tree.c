@@ -227,6 +227,7 @@ static struct child *child_new(struct core *core, const struct child_declaration
 static void link_child(struct core *core, struct supervisor *supervisor, struct child *child)
 {
     member_link(supervisor, &child->member);
+    tally_add(core, child);
     core->children++;
     child->serial = core->next_serial++;
     child->slot =
@@ -237,6 +238,7 @@ static void link_child(struct core *core, struct supervisor *supervisor, struct 
 
 static void unlink_child(struct core *core, struct child *child)
 {
+    tally_remove(core, child);
     member_unlink(&child->member);
     core->children--;
     core->slots[child->slot] = NULL;
@@ -516,30 +518,51 @@ static int check_room(const struct core *core, const struct tree_declaration *tr
     return 0;
 }
 
+/* Makes and links all of a set, or leaves everything as it was. */
+static int make_and_link(struct core *core, struct making *making)
+{
+    const struct tree_declaration *tree = making->tree;
+    int r = check_room(core, tree, making->problem);
+
+    if (r < 0)
+        return r;
+    making->children = allocate(core, (tree->n_children + 1) * sizeof(*making->children));
+    making->supervisors = allocate(core, (tree->n_supervisors + 1) * sizeof(*making->supervisors));
+    making->linked = allocate(core, (tree->n_supervisors + 1) * sizeof(*making->linked));
+    if (!making->children || !making->supervisors || !making->linked)
+        r = -ENOMEM;
+    if (r == 0)
+        r = make_all(core, making);
+    if (r == 0)
+        r = link_all(core, making);
+    if (r < 0)
+        undo(core, making);
+    return r;
+}
+
 int core_declare_tree(struct core *core, const struct tree_declaration *tree, const char *requester,
                       const char *reason, struct declaration_problem *problem)
 {
-    int r = check_room(core, tree, problem);
-    if (r < 0)
-        return r;
-
     struct making making = {.tree = tree, .problem = problem};
-    making.children = allocate(core, (tree->n_children + 1) * sizeof(*making.children));
-    making.supervisors = allocate(core, (tree->n_supervisors + 1) * sizeof(*making.supervisors));
-    making.linked = allocate(core, (tree->n_supervisors + 1) * sizeof(*making.linked));
-    if (!making.children || !making.supervisors || !making.linked)
-        r = -ENOMEM;
-    if (r == 0)
-        r = make_all(core, &making);
-    if (r == 0)
-        r = link_all(core, &making);
+    int r = make_and_link(core, &making);
+
     if (r == 0)
         start_all(core, &making, requester, reason);
-    else
-        undo(core, &making);
     free_making(core, &making);
     if (r == 0)
         core_finish_input(core);
+    return r;
+}
+
+int core_check_tree(struct core *core, const struct tree_declaration *tree,
+                    struct declaration_problem *problem)
+{
+    struct making making = {.tree = tree, .problem = problem};
+    int r = make_and_link(core, &making);
+
+    if (r == 0)
+        undo(core, &making);
+    free_making(core, &making);
     return r;
 }
 

@@ -508,3 +508,21 @@ GVariant *dict_dict(GVariant *dictionary, const char *key)
 {
     return look_up(dictionary, key);
 }
+
+/* ---- trees ----------------------------------------------------------------------------------- */
+
+void fixture_write_tree(struct fixture *f, const char *text)
+{
+    g_auto(GStrv) parts = g_strsplit(text, "@", -1);
+    g_autofree char *full = g_strjoinv(g_getenv("TEST_CHILD"), parts);
+
+    g_assert_true(g_file_set_contents(fixture_path(f, "children.d/tree.yaml"), full, -1, NULL));
+}
+
+GVariant *fixture_reload(struct fixture *f, GError **error)
+{
+    g_autoptr(GVariant) reply =
+        fixture_manager(f, "Reload", g_variant_new("(sa{sv})", "test", NULL), error);
+
+    return reply ? g_variant_get_child_value(reply, 0) : NULL;
+}

@@ -40,6 +40,10 @@ guint fixture_count_lines(struct fixture *f, const char *name);
 /* Adds a child that runs tests/daemon/child.c with these steps. yaml: further lines, each with its
  * newline; may be "". */
 void fixture_add(struct fixture *f, const char *name, const char *yaml, const char *steps);
+/* Writes children.d/tree.yaml; @ stands for the test's child. */
+void fixture_write_tree(struct fixture *f, const char *text);
+/* Reload; returns the changes. */
+GVariant *fixture_reload(struct fixture *f, GError **error);
 /* Calls; the error is returned where error is not NULL, else the call must succeed. */
 GVariant *fixture_call(struct fixture *f, const char *path, const char *interface,
                        const char *method, GVariant *arguments, GError **error);

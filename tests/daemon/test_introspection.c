@@ -101,6 +101,11 @@ static void a_child_is_as_written(void)
     compare("/org/proctor1/child/worker", "org.proctor1.Child");
 }
 
+static void a_supervisor_is_as_written(void)
+{
+    compare("/org/proctor1/supervisor/root", "org.proctor1.Supervisor");
+}
+
 static void every_property_can_be_read(void)
 {
     fixture_add(&f, "a.b-c@d:e", "readiness: immediate\n", "pause");
@@ -161,6 +166,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     fixture_test(&f, NULL, "/daemon/api/the-manager-is-as-written", the_manager_is_as_written);
     fixture_test(&f, NULL, "/daemon/api/a-child-is-as-written", a_child_is_as_written);
+    fixture_test(&f, NULL, "/daemon/api/a-supervisor-is-as-written", a_supervisor_is_as_written);
     fixture_test(&f, NULL, "/daemon/api/every-property-can-be-read", every_property_can_be_read);
     fixture_test(&f, NULL, "/daemon/api/one-signal-tells-exactly-what-changed",
                  one_signal_tells_exactly_what_changed);

@@ -11,20 +11,6 @@
 
 static struct fixture f;
 
-static void write_tree(const char *text)
-{
-    g_auto(GStrv) parts = g_strsplit(text, "@", -1);
-    g_autofree char *full = g_strjoinv(g_getenv("TEST_CHILD"), parts);
-    g_assert_true(g_file_set_contents(fixture_path(&f, "children.d/tree.yaml"), full, -1, NULL));
-}
-
-static GVariant *reload(GError **error)
-{
-    g_autoptr(GVariant) reply =
-        fixture_manager(&f, "Reload", g_variant_new("(sa{sv})", "test", NULL), error);
-    return reply ? g_variant_get_child_value(reply, 0) : NULL;
-}
-
 static void assert_names(GVariant *changes, const char *key, const char *expected)
 {
     g_autoptr(GVariant) names = dict_dict(changes, key);
@@ -37,20 +23,21 @@ static void assert_names(GVariant *changes, const char *key, const char *expecte
 
 static void reload_applies_the_difference(void)
 {
-    write_tree("children:\n"
-               "  - {name: same, exec: [@, ready, wait-term], readiness: explicit}\n"
-               "  - {name: changes, exec: [@, ready, wait-term], readiness: explicit}\n"
-               "  - {name: goes, exec: [@, ready, wait-term], readiness: explicit}\n");
-    g_autoptr(GVariant) first = reload(NULL);
+    fixture_write_tree(&f, "children:\n"
+                           "  - {name: same, exec: [@, ready, wait-term], readiness: explicit}\n"
+                           "  - {name: changes, exec: [@, ready, wait-term], readiness: explicit}\n"
+                           "  - {name: goes, exec: [@, ready, wait-term], readiness: explicit}\n");
+    g_autoptr(GVariant) first = fixture_reload(&f, NULL);
     assert_names(first, "added", "same changes goes");
     fixture_wait_text(&f, "changes", "Readiness", "ready");
     fixture_wait_text(&f, "goes", "Readiness", "ready");
 
-    write_tree("children:\n"
-               "  - {name: same, exec: [@, ready, wait-term], readiness: explicit}\n"
-               "  - {name: changes, exec: [@, ready, wait-term], readiness: explicit, tags: [x]}\n"
-               "  - {name: comes, exec: [@, ready, wait-term], readiness: explicit}\n");
-    g_autoptr(GVariant) second = reload(NULL);
+    fixture_write_tree(
+        &f, "children:\n"
+            "  - {name: same, exec: [@, ready, wait-term], readiness: explicit}\n"
+            "  - {name: changes, exec: [@, ready, wait-term], readiness: explicit, tags: [x]}\n"
+            "  - {name: comes, exec: [@, ready, wait-term], readiness: explicit}\n");
+    g_autoptr(GVariant) second = fixture_reload(&f, NULL);
 
     assert_names(second, "added", "comes");
     assert_names(second, "changed", "changes");
@@ -79,8 +66,8 @@ static void a_strategy_and_hand_share_one_gate(void)
         "     readiness: explicit}\n"
         "  - {name: beta, exec: [@, ready, wait-term, \"wait=%s\"], readiness: explicit}\n",
         fixture_path(&f, "go"));
-    write_tree(text);
-    g_autoptr(GVariant) changes = reload(NULL);
+    fixture_write_tree(&f, text);
+    g_autoptr(GVariant) changes = fixture_reload(&f, NULL);
     fixture_wait_text(&f, "alpha", "Readiness", "ready");
     fixture_wait_text(&f, "beta", "Readiness", "ready");
     g_autoptr(GVariant) outcome = fixture_verb(&f, "Restart", "beta");
@@ -99,13 +86,15 @@ static void a_strategy_and_hand_share_one_gate(void)
 
 static void a_reload_with_a_mistake_changes_nothing(void)
 {
-    write_tree("children:\n  - {name: a, exec: [@, ready, wait-term], readiness: explicit}\n");
-    g_autoptr(GVariant) first = reload(NULL);
+    fixture_write_tree(
+        &f, "children:\n  - {name: a, exec: [@, ready, wait-term], readiness: explicit}\n");
+    g_autoptr(GVariant) first = fixture_reload(&f, NULL);
     fixture_wait_text(&f, "a", "Readiness", "ready");
 
-    write_tree("children:\n  - {name: b, exec: [@]}\n  - {name: c, exec: [@], requires: [d]}\n");
+    fixture_write_tree(
+        &f, "children:\n  - {name: b, exec: [@]}\n  - {name: c, exec: [@], requires: [d]}\n");
     g_autoptr(GError) error = NULL;
-    g_autoptr(GVariant) second = reload(&error);
+    g_autoptr(GVariant) second = fixture_reload(&f, &error);
 
     g_autofree char *name = g_dbus_error_get_remote_error(error);
     g_assert_null(second);
@@ -119,18 +108,19 @@ static void a_reload_with_a_mistake_changes_nothing(void)
 
 static void a_reload_with_a_cycle_changes_nothing(void)
 {
-    write_tree("children:\n"
-               "  - {name: a, exec: [@, ready, wait-term], readiness: explicit}\n"
-               "  - {name: b, exec: [@, pause], requires: [a]}\n");
-    g_autoptr(GVariant) first = reload(NULL);
+    fixture_write_tree(&f, "children:\n"
+                           "  - {name: a, exec: [@, ready, wait-term], readiness: explicit}\n"
+                           "  - {name: b, exec: [@, pause], requires: [a]}\n");
+    g_autoptr(GVariant) first = fixture_reload(&f, NULL);
     fixture_wait_text(&f, "a", "Readiness", "ready");
 
-    write_tree("children:\n"
-               "  - {name: a, exec: [@, ready, wait-term], readiness: explicit, after: [b]}\n"
-               "  - {name: b, exec: [@, pause], requires: [a]}\n"
-               "  - {name: new, exec: [@, pause]}\n");
+    fixture_write_tree(
+        &f, "children:\n"
+            "  - {name: a, exec: [@, ready, wait-term], readiness: explicit, after: [b]}\n"
+            "  - {name: b, exec: [@, pause], requires: [a]}\n"
+            "  - {name: new, exec: [@, pause]}\n");
     g_autoptr(GError) error = NULL;
-    g_autoptr(GVariant) second = reload(&error);
+    g_autoptr(GVariant) second = fixture_reload(&f, &error);
 
     g_assert_null(second);
     g_assert_nonnull(strstr(error->message, "cycle"));
@@ -140,7 +130,8 @@ static void a_reload_with_a_cycle_changes_nothing(void)
 
 static void sighup_reloads(void)
 {
-    write_tree("children:\n  - {name: a, exec: [@, ready, wait-term], readiness: explicit}\n");
+    fixture_write_tree(
+        &f, "children:\n  - {name: a, exec: [@, ready, wait-term], readiness: explicit}\n");
 
     kill(f.pid, SIGHUP);
 
