@@ -47,6 +47,7 @@ int client_error(const sd_bus_error *error, int r);
 
 /* Each command returns an exit code. */
 int command_list(struct client *client);
+int command_tree(struct client *client);
 int command_status(struct client *client);
 int command_verb(struct client *client, const char *method);
 int command_add(struct client *client);
@@ -55,6 +56,16 @@ int command_shutdown(struct client *client);
 int command_reload(struct client *client);
 int command_events(struct client *client);
 int command_metrics(struct client *client);
+
+/* scope.c: an id that ends with a slash means all that is below that supervisor. */
+bool scope_is_meant(const char *id);
+int scope_verb(struct client *client, const char *method, const char *id);
+
+/* The keys of an outcome that may have no value: JSON has them all the same. */
+extern const char *const outcome_keys[];
+
+/* Reads one outcome, prints its line, and says which exit code belongs to it. */
+int show_verdict(struct client *client, sd_bus_message *m, int *code);
 
 /* Starts a method call; appends the reason and the options that were given. */
 int client_call(struct client *client, const char *path, const char *interface, const char *method,

@@ -14,9 +14,8 @@
 #define CALL_TIMEOUT_USEC (UINT64_C(3600) * 1000000) /* with --wait, a stop may take its time */
 #define EVENTS_SHOWN      10
 
-/* The keys of an outcome that may have no value: JSON has them all the same. */
-static const char *const outcome_keys[] = {"Attempt", "Generation",      "Status",
-                                           "Failure", "GenerationFence", NULL};
+const char *const outcome_keys[] = {"Attempt", "Generation",      "Status",
+                                    "Failure", "GenerationFence", NULL};
 
 #define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
 #define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
@@ -480,7 +479,7 @@ int command_status(struct client *client)
 
 struct verdict {
     char decision[32];
-    char before[16], after[16], status[16], stop[32];
+    char child[544], before[16], after[16], status[16], stop[32];
     char failure[256];
     int idempotent, cancelled;
     uint64_t target;
@@ -496,6 +495,7 @@ static int read_entry(sd_bus_message *m, const char *key, struct verdict *verdic
         char *text;
         size_t size;
     } texts[] = {
+        {"ChildId", verdict->child, sizeof(verdict->child)},
         {"OperationBefore", verdict->before, sizeof(verdict->before)},
         {"OperationAfter", verdict->after, sizeof(verdict->after)},
         {"Status", verdict->status, sizeof(verdict->status)},
@@ -586,6 +586,17 @@ static int show_outcome(struct client *client, const char *id, sd_bus_message *r
     return r < 0 ? client_error(NULL, r) : code_of(&verdict);
 }
 
+int show_verdict(struct client *client, sd_bus_message *m, int *code)
+{
+    struct verdict verdict = {};
+    int r = read_verdict(m, &verdict);
+
+    *code = code_of(&verdict);
+    if (r >= 0 && !client->quiet)
+        print_verdict(client, verdict.child, &verdict);
+    return r;
+}
+
 static int verb_on(struct client *client, const char *method, const char *id)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
@@ -606,7 +617,9 @@ int command_verb(struct client *client, const char *method)
     int worst = CTL_DONE;
 
     for (int i = 0; i < client->n_arguments; i++) {
-        int code = verb_on(client, method, client->arguments[i]);
+        const char *id = client->arguments[i];
+        int code =
+            scope_is_meant(id) ? scope_verb(client, method, id) : verb_on(client, method, id);
         worst = code > worst ? code : worst;
     }
     return worst;

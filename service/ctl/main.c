@@ -16,9 +16,12 @@ static const char help[] =
     "  proctorctl [OPTION...] COMMAND\n"
     "\n"
     "  list [PATTERN...]                       the children, one a line\n"
+    "  tree                                    the same as they hang together\n"
     "  status [ID...]                          why it runs or not, and what it last did\n"
     "  pause|resume|quarantine|restart|remove ID... --reason=TEXT [--wait] [--dry-run]\n"
-    "  add FILE --reason=TEXT                  declare a child (- reads standard input)\n"
+    "                                          ID/ with a slash: all below that supervisor\n"
+    "  add FILE --reason=TEXT                  declare a child, or a supervisor with its\n"
+    "                                          children (- reads standard input)\n"
     "  kill ID SIGNAL --reason=TEXT            send a signal to its main process\n"
     "  reload --reason=TEXT [--dry-run]        read the manifests again\n"
     "  events [-f] [--since=SEQ] [--kind=K] [ID...]\n"
@@ -182,6 +185,7 @@ struct command {
 
 static const struct command commands[] = {
     {"list", 0, -1, false, command_list, NULL},
+    {"tree", 0, 0, false, command_tree, NULL},
     {"status", 0, -1, false, command_status, NULL},
     {"events", 0, -1, false, command_events, NULL},
     {"metrics", 0, 0, false, command_metrics, NULL},

@@ -1,0 +1,303 @@
+/*
+ * The tree as a picture, and the verbs on a whole scope: an id that ends with a slash is the path
+ * of a supervisor, and means all that is below it; "/" is the root.
+ */
+#include "client.h"
+#include "json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SUPERVISOR        "org.proctor1.Supervisor"
+#define ROOT              PATH "/supervisor/root"
+#define CALL_TIMEOUT_USEC (UINT64_C(3600) * 1000000)
+#define DEPTH_MAX         16
+
+#define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
+#define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
+
+/* ---- the tree -------------------------------------------------------------------------------- */
+
+/* One line for each child, by its object path. */
+struct row {
+    char *path, *id, *operation, *status, *readiness;
+    uint64_t generation;
+    uint32_t remaining;
+    int stale;
+};
+
+struct tree {
+    struct client *client;
+    struct row *rows;
+    size_t count;
+};
+
+static void tree_free(struct tree *tree)
+{
+    for (size_t i = 0; i < tree->count; i++) {
+        free(tree->rows[i].path);
+        free(tree->rows[i].id);
+        free(tree->rows[i].operation);
+        free(tree->rows[i].status);
+        free(tree->rows[i].readiness);
+    }
+    free(tree->rows);
+}
+
+static int by_path(const void *a, const void *b)
+{
+    const struct row *x = a, *y = b;
+    return strcmp(x->path, y->path);
+}
+
+static int read_row(sd_bus_message *reply, struct tree *tree)
+{
+    const char *id, *path, *operation, *status, *readiness, *stop;
+    uint64_t generation, attempt;
+    uint32_t remaining;
+    int stale, exhausted;
+    int r = sd_bus_message_read(reply, "(sosssttbsub)", &id, &path, &operation, &status, &readiness,
+                                &generation, &attempt, &stale, &stop, &remaining, &exhausted);
+    if (r <= 0)
+        return r;
+    struct row *rows = realloc(tree->rows, (tree->count + 1) * sizeof(*rows));
+    if (!rows)
+        return -ENOMEM;
+    tree->rows = rows;
+    rows[tree->count++] = (struct row){.path = strdup(path),
+                                       .id = strdup(id),
+                                       .operation = strdup(operation),
+                                       .status = strdup(status),
+                                       .readiness = strdup(readiness),
+                                       .generation = generation,
+                                       .remaining = remaining,
+                                       .stale = stale};
+    return 1;
+}
+
+static int read_children(struct tree *tree, sd_bus_error *error)
+{
+    CLEANUP_MESSAGE *reply = NULL;
+    int r = sd_bus_call_method(tree->client->bus, NAME, PATH, MANAGER, "ListChildren", error,
+                               &reply, NULL);
+
+    if (r >= 0)
+        r = sd_bus_message_enter_container(reply, 'a', "(sosssttbsub)");
+    while (r >= 0 && (r = read_row(reply, tree)) > 0)
+        ;
+    if (tree->count > 0)
+        qsort(tree->rows, tree->count, sizeof(*tree->rows), by_path);
+    return r;
+}
+
+static const struct row *find_row(const struct tree *tree, const char *path)
+{
+    struct row wanted = {.path = (char *)(uintptr_t)path};
+    return tree->count > 0 ? bsearch(&wanted, tree->rows, tree->count, sizeof(*tree->rows), by_path)
+                           : NULL;
+}
+
+static const char *last_segment(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static char *text_of(struct client *client, const char *path, const char *name)
+{
+    char *value = NULL;
+    return sd_bus_get_property_string(client->bus, NAME, path, SUPERVISOR, name, NULL, &value) < 0
+               ? strdup("?")
+               : value;
+}
+
+static uint32_t number_of(struct client *client, const char *path, const char *name)
+{
+    uint32_t value = 0;
+    sd_bus_get_property_trivial(client->bus, NAME, path, SUPERVISOR, name, NULL, 'u', &value);
+    return value;
+}
+
+static void print_child(const struct row *row)
+{
+    printf("%s: %s", last_segment(row->id), row->status);
+    if (strcmp(row->operation, "active") != 0)
+        printf(", %s", row->operation);
+    printf(", generation %" PRIu64 "%s\n", row->generation, row->stale ? ", heartbeat stale" : "");
+}
+
+static void print_supervisor(struct client *client, const char *path)
+{
+    char *name = text_of(client, path, "Path"), *strategy = text_of(client, path, "Strategy");
+    char *state = text_of(client, path, "State");
+    uint32_t burst = number_of(client, path, "FailureLimitBurst");
+    uint32_t queued = number_of(client, path, "RestartsQueued");
+
+    printf("%s/ %s, %s", name[0] ? last_segment(name) : "", strategy, state);
+    if (burst > 0)
+        printf(", %" PRIu32 " of %" PRIu32 " failures used",
+               number_of(client, path, "FailuresUsed"), burst);
+    if (queued > 0)
+        printf(", %" PRIu32 " restarts queued", queued);
+    fputc('\n', stdout);
+    free(name);
+    free(strategy);
+    free(state);
+}
+
+static int print_members(const struct tree *tree, const char *path, const char *indent,
+                         unsigned depth)
+{
+    CLEANUP_MESSAGE *reply = NULL;
+    char **members = NULL;
+    char deeper[DEPTH_MAX * 8];
+    int r = sd_bus_get_property(tree->client->bus, NAME, path, SUPERVISOR, "Members", NULL, &reply,
+                                "ao");
+
+    if (r >= 0)
+        r = sd_bus_message_read_strv(reply, &members);
+    for (char **member = members; r >= 0 && member && *member; member++) {
+        const struct row *row = find_row(tree, *member);
+        bool last = !member[1];
+        if (!row && strncmp(*member, ROOT "/", strlen(ROOT "/")) != 0)
+            continue; /* it has gone meanwhile */
+        printf("%s%s", indent, last ? "└─ " : "├─ ");
+        if (row) {
+            print_child(row);
+            continue;
+        }
+        print_supervisor(tree->client, *member);
+        snprintf(deeper, sizeof(deeper), "%s%s", indent, last ? "   " : "│  ");
+        if (depth < DEPTH_MAX)
+            r = print_members(tree, *member, deeper, depth + 1);
+    }
+    for (char **member = members; member && *member; member++)
+        free(*member);
+    free(members);
+    return r;
+}
+
+static int print_tree_json(struct client *client)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *reply = NULL;
+    struct json json = {.out = stdout, .pretty = client->json == JSON_PRETTY};
+    int r = sd_bus_call_method(client->bus, NAME, PATH, "org.freedesktop.DBus.ObjectManager",
+                               "GetManagedObjects", &error, &reply, NULL);
+
+    if (r >= 0)
+        r = json_value(&json, reply, NULL);
+    fputc('\n', stdout);
+    return r < 0 ? client_error(&error, r) : CTL_DONE;
+}
+
+int command_tree(struct client *client)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    struct tree tree = {.client = client};
+    int r;
+
+    if (client->json != JSON_OFF)
+        return print_tree_json(client);
+    r = read_children(&tree, &error);
+    if (r >= 0) {
+        print_supervisor(client, ROOT);
+        r = print_members(&tree, ROOT, "", 0);
+    }
+    tree_free(&tree);
+    return r < 0 ? client_error(&error, r) : CTL_DONE;
+}
+
+/* ---- verbs ----------------------------------------------------------------------------------- */
+
+bool scope_is_meant(const char *id)
+{
+    size_t length = strlen(id);
+    return length > 0 && id[length - 1] == '/';
+}
+
+/* The object path of "payments/eu/": sd-bus escapes one segment at a time. */
+static char *scope_path(const char *id)
+{
+    char *path = strdup(ROOT);
+
+    for (const char *segment = id; path && *segment && *segment != '/';) {
+        size_t length = strcspn(segment, "/");
+        char name[256], *longer = NULL;
+        snprintf(name, sizeof(name), "%.*s", (int)length, segment);
+        if (sd_bus_path_encode(path, name, &longer) < 0)
+            longer = NULL;
+        free(path);
+        path = longer;
+        segment += length + (segment[length] == '/');
+    }
+    return path;
+}
+
+static const char *scope_method(const char *method)
+{
+    static const char *const methods[][2] = {{"PauseChild", "Pause"},
+                                             {"ResumeChild", "Resume"},
+                                             {"RestartChild", "Restart"},
+                                             {"RemoveChild", "Shutdown"}};
+
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+        if (strcmp(methods[i][0], method) == 0)
+            return methods[i][1];
+    return NULL;
+}
+
+static int show_outcomes(struct client *client, sd_bus_message *reply)
+{
+    struct json json = {.out = stdout, .pretty = client->json == JSON_PRETTY};
+    int worst = CTL_DONE, r;
+
+    if (client->json != JSON_OFF) {
+        r = json_value(&json, reply, outcome_keys);
+        fputc('\n', stdout);
+        return r < 0 ? client_error(NULL, r) : CTL_DONE;
+    }
+    r = sd_bus_message_enter_container(reply, 'a', "a{sv}");
+    while (r >= 0 && sd_bus_message_at_end(reply, false) == 0) {
+        int code;
+        r = show_verdict(client, reply, &code);
+        worst = code > worst ? code : worst;
+    }
+    return r < 0 ? client_error(NULL, r) : worst;
+}
+
+int scope_verb(struct client *client, const char *method, const char *id)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
+    const char *name = scope_method(method);
+    char *path = scope_path(id);
+    int r = path ? 0 : -ENOMEM;
+
+    if (!name) {
+        fprintf(stderr,
+                "proctorctl: %s: a whole scope can be paused, resumed, restarted and "
+                "removed\n",
+                id);
+        free(path);
+        return CTL_ERROR;
+    }
+    if (r >= 0)
+        r = client_call(client, path, SUPERVISOR, name, &call);
+    free(path);
+    if (r >= 0)
+        r = client_append_reason(client, call);
+    if (r >= 0)
+        r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
+    if (r < 0 && sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT)) {
+        fprintf(stderr,
+                "proctorctl: %s: no supervisor has this path; \"proctorctl tree\" shows "
+                "them\n",
+                id);
+        return CTL_NO_SUCH_CHILD;
+    }
+    return r < 0 ? client_error(&error, r) : show_outcomes(client, reply);
+}
