@@ -289,6 +289,7 @@ static int make_service(struct daemon *daemon)
         return fail("service", r);
     service_attach(daemon->service, daemon->core);
     service_on_shutdown(daemon->service, tree_is_down, daemon);
+    host_on_burst(daemon->host, service_answer, daemon->service);
     r = service_connect(daemon->service);
     if (r == -EEXIST) {
         fprintf(stderr, "proctord: somebody else on this bus is called " PROCTOR_BUS_NAME "\n");

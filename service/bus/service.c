@@ -11,6 +11,7 @@
 
 #define RECONNECT_USEC 1000000
 #define LAST_WORD_USEC 2000000
+#define ANSWERS        8 /* at once, in the middle of a storm */
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
@@ -83,6 +84,15 @@ void service_flush(struct service *service)
         manager_show_changes(service);
     if (service->waiters)
         waiters_look(service);
+}
+
+void service_answer(void *userdata)
+{
+    struct service *service = userdata;
+
+    for (int i = 0; i < ANSWERS && service->bus; i++)
+        if (sd_bus_process(service->bus, NULL) <= 0)
+            return;
 }
 
 static int turn(sd_event_source *source, void *userdata)

@@ -67,6 +67,9 @@ void service_event(void *userdata, const struct event *event);
 /* The core's port of the same name: the supervisor's object goes away. */
 void service_forget_supervisor(void *userdata, struct supervisor *supervisor);
 
+/* Answers some of the calls that wait, outside of the loop's order. */
+void service_answer(void *userdata);
+
 /* Sends what is due now: used before the daemon ends. */
 void service_flush(struct service *service);
 

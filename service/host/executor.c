@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define BURST 4 /* ends, or rounds of starts, before others are answered */
+
 /* ---- processes by PID ------------------------------------------------------------------------ */
 
 static struct process **bucket(const struct host *host, pid_t pid)
@@ -73,12 +75,16 @@ void process_leaf(const struct process *process, char name[CGROUP_LEAF_MAX])
     cgroup_leaf_name(process->child->id, process->id, name);
 }
 
+static void breathe(struct host *host);
+
 static int exited(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     (void)source;
     (void)fd;
     (void)events;
+    struct host *host = ((struct process *)userdata)->host;
     process_main_exited(userdata);
+    breathe(host);
     return 0;
 }
 
@@ -237,13 +243,18 @@ static void deliver(struct host *host, struct process *process)
         core_spawn_failed(host->core, id, process->result_error, process->result_reason);
 }
 
+/* What an answer starts in its turn is answered at the next turn of the loop: a queue of restarts
+ * must not keep everybody else waiting until it is empty. */
 void host_settle(struct host *host)
 {
-    struct process *process;
+    size_t count = 0;
 
     while (host->n_lost > 0)
         core_spawn_failed(host->core, host->lost[--host->n_lost], ENOMEM, "out of memory");
-    while ((process = host->results)) {
+    for (const struct process *process = host->results; process; process = process->next_result)
+        count++;
+    for (; count > 0; count--) {
+        struct process *process = host->results;
         host->results = process->next_result;
         if (!host->results)
             host->results_tail = &host->results;
@@ -252,10 +263,29 @@ void host_settle(struct host *host)
     }
 }
 
+/*
+ * A storm of ends and starts is handled before everything else, so that what the core knows is as
+ * new as can be; but whoever asks meanwhile is to be answered meanwhile.
+ */
+static void breathe(struct host *host)
+{
+    if (++host->burst % BURST == 0 && host->answer)
+        host->answer(host->answer_userdata);
+}
+
+void host_on_burst(struct host *host, void (*answer)(void *userdata), void *userdata)
+{
+    host->answer = answer;
+    host->answer_userdata = userdata;
+}
+
 static int settle(sd_event_source *source, void *userdata)
 {
+    struct host *host = userdata;
+
     (void)source;
-    host_settle(userdata);
+    host_settle(host);
+    breathe(host);
     return 0;
 }
 

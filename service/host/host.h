@@ -43,6 +43,9 @@ void host_attach(struct host *host, struct core *core);
 /* Hands the core what its own calls have found out since (spawn results). */
 void host_settle(struct host *host);
 
+/* Lets others be answered in the middle of a storm of ends and starts: called now and then. */
+void host_on_burst(struct host *host, void (*answer)(void *userdata), void *userdata);
+
 bool host_has_cgroups(const struct host *host);
 const struct host_counters *host_counters(const struct host *host);
 

@@ -63,6 +63,9 @@ struct host {
     struct attempt_id lost[HOST_LOST_MAX]; /* starts that failed for want of memory */
     size_t n_lost;
     int null;
+    unsigned burst; /* ends and starts handled */
+    void (*answer)(void *userdata);
+    void *answer_userdata;
     pid_t spared;
     struct host_counters counters;
 };
