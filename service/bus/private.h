@@ -47,6 +47,10 @@ struct service {
     sd_event_source *turn;     /* after each loop turn */
     sd_event_source *farewell; /* before the connection closes */
     sd_event_source *reconnect;
+    sd_event_source *show_later;
+    uint64_t shown_usec; /* monotonic: when changes were shown last */
+    uint64_t storm_usec; /* since when these are counted: */
+    size_t storm_changes;
     struct caller callers[CALLERS_MAX];
     uint64_t caller_clock;
     struct event_log *log;

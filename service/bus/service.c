@@ -11,7 +11,11 @@
 
 #define RECONNECT_USEC 1000000
 #define LAST_WORD_USEC 2000000
-#define ANSWERS        8 /* at once, in the middle of a storm */
+#define SHOW_USEC      5000
+#define STORM_USEC     50000
+#define STORM_CHANGES  50
+#define SHOW_MAX       100 /* children in one turn of the loop */
+#define ANSWERS        8   /* at once, in the middle of a storm */
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
@@ -66,24 +70,76 @@ static void note_policy_shutdown(struct service *service)
                                          : "proctord was told to end");
 }
 
-void service_flush(struct service *service)
+/* Returns how many children have changed. */
+static size_t show_changes(struct service *service, size_t most)
 {
     struct supervisor *supervisor;
     struct child *child;
-    bool changed = false;
+    size_t changed = 0;
 
-    note_policy_shutdown(service);
-    while ((child = core_take_changed(service->core))) {
+    for (; changed < most && (child = core_take_changed(service->core)); changed++)
         child_show_changes(service, child);
-        changed = true;
-    }
     while ((supervisor = core_take_changed_supervisor(service->core)))
         supervisor_show_changes(service, supervisor);
-    if (changed || core_shutdown_phase(service->core) != service->shown_phase ||
+    if (changed > 0 || core_shutdown_phase(service->core) != service->shown_phase ||
         core_count(service->core) != service->shown_count)
         manager_show_changes(service);
+    return changed;
+}
+
+void service_flush(struct service *service)
+{
+    note_policy_shutdown(service);
+    show_changes(service, SIZE_MAX);
     if (service->waiters)
         waiters_look(service);
+}
+
+static int show_late(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source;
+    (void)usec;
+    (void)userdata; /* that the loop turns is enough: turn() comes after everything else */
+    return 0;
+}
+
+static void arm_show_later(struct service *service)
+{
+    uint64_t at = service->shown_usec + SHOW_USEC;
+
+    if (!service->show_later)
+        sd_event_add_time(service->event, &service->show_later, CLOCK_MONOTONIC, at, 1, show_late,
+                          service);
+    else
+        sd_event_source_set_time(service->show_later, at);
+    sd_event_source_set_enabled(service->show_later, SD_EVENT_ONESHOT);
+}
+
+/* Many changes within a short time: a thousand children that crash at once, a start of the tree. */
+static bool is_storm(struct service *service, uint64_t now)
+{
+    if (now >= service->storm_usec + STORM_USEC) {
+        service->storm_usec = now;
+        service->storm_changes = 0;
+    }
+    return service->storm_changes > STORM_CHANGES;
+}
+
+/* Changes are shown at once, but in a storm no more often than every few milliseconds, and not all
+ * at a time: what changes again meanwhile is shown once, and nobody has to wait for the bus. */
+static void show_some_changes(struct service *service)
+{
+    uint64_t now;
+
+    if (!core_has_changed(service->core))
+        return;
+    sd_event_now(service->event, CLOCK_MONOTONIC, &now);
+    if (!is_storm(service, now) || now >= service->shown_usec + SHOW_USEC) {
+        service->shown_usec = now;
+        service->storm_changes += show_changes(service, SHOW_MAX);
+    }
+    if (core_has_changed(service->core))
+        arm_show_later(service);
 }
 
 void service_answer(void *userdata)
@@ -102,7 +158,10 @@ static int turn(sd_event_source *source, void *userdata)
     (void)source;
     if (!service->core)
         return 0;
-    service_flush(service);
+    note_policy_shutdown(service);
+    show_some_changes(service);
+    if (service->waiters)
+        waiters_look(service);
     if (core_shutdown_phase(service->core) == SHUTDOWN_COMPLETED && service->shutdown_done &&
         !service->shutdown_reported) {
         service->shutdown_reported = true;
@@ -308,6 +367,7 @@ void service_free(struct service *service)
         sd_bus_flush_close_unref(service->bus);
     sd_event_source_disable_unref(service->turn);
     sd_event_source_disable_unref(service->farewell);
+    sd_event_source_disable_unref(service->show_later);
     sd_event_source_disable_unref(service->reconnect);
     keys_free(service->keys);
     event_log_free(service->log);

@@ -116,6 +116,11 @@ struct supervisor *core_take_changed_supervisor(struct core *core)
     return supervisor;
 }
 
+bool core_has_changed(const struct core *core)
+{
+    return core->changed_first || core->changed_supervisor;
+}
+
 /* Tells the shell about the earliest deadline, where it has moved. */
 static void arm(struct core *core)
 {

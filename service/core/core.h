@@ -320,6 +320,7 @@ void core_describe(struct core *core, struct child *child, struct outcome *outco
  */
 struct child *core_take_changed(struct core *core);
 struct supervisor *core_take_changed_supervisor(struct core *core);
+bool core_has_changed(const struct core *core); /* there are some to take */
 
 /* A hash of the whole state: same start, same inputs, same hash, on every machine. */
 uint64_t core_hash(const struct core *core);

@@ -16,7 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BURST 4 /* ends, or rounds of starts, before others are answered */
+#define BURST      4 /* ends before others are answered */
+#define STARTS_MAX 2 /* the same */
 
 /* ---- processes by PID ------------------------------------------------------------------------ */
 
@@ -75,8 +76,6 @@ void process_leaf(const struct process *process, char name[CGROUP_LEAF_MAX])
     cgroup_leaf_name(process->child->id, process->id, name);
 }
 
-static void breathe(struct host *host);
-
 static int exited(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     (void)source;
@@ -84,7 +83,7 @@ static int exited(sd_event_source *source, int fd, uint32_t events, void *userda
     (void)events;
     struct host *host = ((struct process *)userdata)->host;
     process_main_exited(userdata);
-    breathe(host);
+    host_breathe(host);
     return 0;
 }
 
@@ -215,6 +214,8 @@ static struct process *process_for(struct host *host, struct child *child)
     return process;
 }
 
+static void cancel_child(void *userdata, struct child *child, struct attempt_id id);
+
 static void start_child(void *userdata, struct child *child, struct attempt_id id)
 {
     struct host *host = userdata;
@@ -229,29 +230,42 @@ static void start_child(void *userdata, struct child *child, struct attempt_id i
     process->id = id;
     process->result_error = 0;
     process->aborted = false;
-    spawn_process(process);
+    process->start_waits = true;
+    process->cancel_waits = process->abort_waits = false;
     queue_result(process);
 }
 
-static void deliver(struct host *host, struct process *process)
+/* Starts the process, and tells the core. What was asked of it meanwhile is done then. */
+static void spawn_and_tell(struct host *host, struct process *process)
 {
     struct attempt_id id = process->id;
+    struct child *child = process->child;
 
+    process->start_waits = false;
+    spawn_process(process);
+    if (process->result_error == 0 && process->abort_waits)
+        process_abort(process);
+    else if (process->result_error == 0 && process->cancel_waits)
+        cancel_child(host, child, id);
     if (process->result_error == 0)
         core_spawned(host->core, id, (uint32_t)process->main_pid);
     else
         core_spawn_failed(host->core, id, process->result_error, process->result_reason);
 }
 
-/* What an answer starts in its turn is answered at the next turn of the loop: a queue of restarts
- * must not keep everybody else waiting until it is empty. */
+/*
+ * Makes the starts that the core has asked for, at most so many: what they start in their turn, and
+ * the rest of a long queue, is left to the next turn of the loop, so that nobody else has to wait
+ * until the queue is empty.
+ */
 void host_settle(struct host *host)
 {
     size_t count = 0;
 
     while (host->n_lost > 0)
         core_spawn_failed(host->core, host->lost[--host->n_lost], ENOMEM, "out of memory");
-    for (const struct process *process = host->results; process; process = process->next_result)
+    for (const struct process *process = host->results; process && count < STARTS_MAX;
+         process = process->next_result)
         count++;
     for (; count > 0; count--) {
         struct process *process = host->results;
@@ -259,18 +273,26 @@ void host_settle(struct host *host)
         if (!host->results)
             host->results_tail = &host->results;
         process->result_waits = false;
-        deliver(host, process);
+        spawn_and_tell(host, process);
     }
+    if (host->results)
+        sd_event_source_set_enabled(host->settle_source, SD_EVENT_ONESHOT);
 }
 
 /*
  * A storm of ends and starts is handled before everything else, so that what the core knows is as
  * new as can be; but whoever asks meanwhile is to be answered meanwhile.
  */
-static void breathe(struct host *host)
+static void answer_now(struct host *host)
 {
-    if (++host->burst % BURST == 0 && host->answer)
+    if (host->answer)
         host->answer(host->answer_userdata);
+}
+
+void host_breathe(struct host *host)
+{
+    if (++host->burst % BURST == 0)
+        answer_now(host);
 }
 
 void host_on_burst(struct host *host, void (*answer)(void *userdata), void *userdata)
@@ -285,7 +307,8 @@ static int settle(sd_event_source *source, void *userdata)
 
     (void)source;
     host_settle(host);
-    breathe(host);
+    if (host->results)
+        answer_now(host);
     return 0;
 }
 
@@ -318,7 +341,12 @@ static int kill_child(void *userdata, struct child *child, struct attempt_id id,
 static void cancel_child(void *userdata, struct child *child, struct attempt_id id)
 {
     const struct process_spec *spec = &child->config->declaration.process;
+    struct process *process = child->host;
 
+    if (process && process->start_waits) {
+        process->cancel_waits = true;
+        return;
+    }
     kill_child(userdata, child, id, spec->stop_signal, spec->kill_group);
     if (spec->stop_signal != SIGKILL && spec->stop_signal != SIGCONT)
         kill_child(userdata, child, id, SIGCONT, spec->kill_group); /* a stopped one can not obey */
@@ -331,6 +359,8 @@ static void abort_child(void *userdata, struct child *child, struct attempt_id i
     (void)userdata;
     if (process)
         process_abort(process);
+    else if (child->host)
+        ((struct process *)child->host)->abort_waits = true;
 }
 
 static void process_free(struct process *process)
@@ -449,7 +479,6 @@ static void message_came(void *userdata, struct attempt_id id, const struct noti
     }
     if (checked.flags)
         core_notify(host->core, id, &checked);
-    host_settle(host);
 }
 
 /*

@@ -148,6 +148,7 @@ void orphans_reap(struct host *host)
         struct process *process = process_of_pid(host, info.si_pid);
         if (process && process->state == PROCESS_RUNNING) {
             process_main_exited(process);
+            host_breathe(host);
             continue;
         }
         if (info.si_pid == host->spared)

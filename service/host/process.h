@@ -36,8 +36,10 @@ struct process {
     struct process *next_by_pid;
     struct process *next_draining;
 
-    /* The answer to start(), until it is handed to the core. */
+    /* What start() has asked for, until it is made and the core knows how it went. */
     bool result_waits;
+    bool start_waits;               /* the process has not been started yet, */
+    bool cancel_waits, abort_waits; /* and is to be stopped as soon as it is */
     int result_error;
     char result_reason[FAILURE_REASON_MAX];
     struct process *next_result;
@@ -76,6 +78,7 @@ void process_unlink(struct host *host, struct process *process);
 struct process *process_of_pid(const struct host *host, pid_t pid);
 void process_leaf(const struct process *process, char name[CGROUP_LEAF_MAX]);
 int process_watch(struct process *process);
+void host_breathe(struct host *host);
 
 /* process.c */
 void process_main_exited(struct process *process);
