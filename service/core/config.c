@@ -64,6 +64,17 @@ static void copy_process(struct block *block, const struct process_spec *from,
     to->group = block_string(block, from->group);
     to->environment_file = block_string(block, from->environment_file);
     to->output.path = block_string(block, from->output.path);
+    struct socket_spec *sockets = block_take(block, from->n_sockets * sizeof(*sockets));
+    for (size_t i = 0; i < from->n_sockets; i++) {
+        const char *name = block_string(block, from->sockets[i].name);
+        const char *listen = block_string(block, from->sockets[i].listen);
+        if (!sockets)
+            continue;
+        sockets[i] = from->sockets[i];
+        sockets[i].name = name;
+        sockets[i].listen = listen;
+    }
+    to->sockets = from->n_sockets > 0 ? sockets : NULL;
     if (from->limits) {
         size_t size = PROCESS_LIMITS * sizeof(*from->limits);
         void *limits = block_take(block, size);

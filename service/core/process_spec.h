@@ -11,7 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROCESS_LIMITS 16 /* RLIM_NLIMITS of Linux */
+#define PROCESS_LIMITS     16  /* RLIM_NLIMITS of Linux */
+#define SOCKETS_MAX        16  /* of one child */
+#define SOCKET_ADDRESS_MAX 128 /* bytes of a struct sockaddr_storage */
 
 enum output_kind { OUTPUT_JOURNAL, OUTPUT_INHERIT, OUTPUT_NULL, OUTPUT_FILE };
 
@@ -26,6 +28,16 @@ struct process_limit {
     bool set;
     uint64_t soft; /* UINT64_MAX: infinity */
     uint64_t hard;
+};
+
+/* A socket that is opened once, held over all attempts, and passed to each (sd_listen_fds(3)). */
+struct socket_spec {
+    const char *name;   /* of LISTEN_FDNAMES */
+    const char *listen; /* as it was written */
+    bool datagram;      /* else a stream */
+    uint32_t mode;      /* of a path, 0 to 0777 */
+    uint32_t address_size;
+    uint8_t address[SOCKET_ADDRESS_MAX]; /* a struct sockaddr; its family comes first */
 };
 
 struct process_spec {
@@ -45,6 +57,8 @@ struct process_spec {
     bool nice_set;
     const struct process_limit *limits; /* PROCESS_LIMITS of them, by RLIMIT_* number, or NULL */
     struct process_output output;       /* of stdout and stderr */
+    const struct socket_spec *sockets;
+    size_t n_sockets;
     bool kill_group;   /* cancel goes to all processes of the child, not just the main one */
     int stop_signal;   /* what cancel sends */
     int reload_signal; /* what the Reload verb sends */

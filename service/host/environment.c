@@ -129,6 +129,17 @@ static int put_identity(struct list *list, const struct child *child, const char
     return r;
 }
 
+/* A variable that holds the process's own PID: the child side writes the digits. */
+static int put_pid(struct list *list, const char *name, char **digits)
+{
+    char *variable = calloc(1, 32);
+    if (!variable)
+        return -ENOMEM;
+    strcpy(variable, name);
+    *digits = variable + strlen(variable);
+    return put(list, variable);
+}
+
 /*
  * Who uses sd_watchdog_enabled(3) beats twice within WATCHDOG_USEC: twice the interval makes that
  * one beat an interval.
@@ -140,16 +151,27 @@ static int put_watchdog(struct list *list, const struct child *child, char **wat
         return 0;
 
     int r = put_format(list, "WATCHDOG_USEC=%" PRIu64, 2 * interval);
-    char *variable = r == 0 ? calloc(1, 32) : NULL;
-    if (!variable)
-        return -ENOMEM;
-    strcpy(variable, "WATCHDOG_PID=");
-    *watchdog_pid = variable + strlen(variable);
-    return put(list, variable);
+    return r == 0 ? put_pid(list, "WATCHDOG_PID=", watchdog_pid) : r;
+}
+
+static int put_sockets(struct list *list, const struct process_spec *spec, char **listen_pid)
+{
+    char names[SOCKETS_MAX * (CHILD_SEGMENT_MAX + 1) + 1] = "";
+
+    if (spec->n_sockets == 0)
+        return 0;
+    for (size_t i = 0; i < spec->n_sockets; i++) {
+        strcat(names, i > 0 ? ":" : "");
+        strcat(names, spec->sockets[i].name);
+    }
+    int r = put_format(list, "LISTEN_FDS=%zu", spec->n_sockets);
+    if (r == 0)
+        r = put_format(list, "LISTEN_FDNAMES=%s", names);
+    return r == 0 ? put_pid(list, "LISTEN_PID=", listen_pid) : r;
 }
 
 static int fill(struct list *list, const struct child *child, const char *notify_socket,
-                char **watchdog_pid)
+                struct environment *environment)
 {
     const struct process_spec *spec = &child->config->declaration.process;
     int r = put_format(list, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
@@ -165,7 +187,9 @@ static int fill(struct list *list, const struct child *child, const char *notify
     if (r == 0)
         r = put_identity(list, child, notify_socket);
     if (r == 0)
-        r = put_watchdog(list, child, watchdog_pid);
+        r = put_watchdog(list, child, &environment->watchdog_pid);
+    if (r == 0)
+        r = put_sockets(list, spec, &environment->listen_pid);
     return r;
 }
 
@@ -178,7 +202,7 @@ int environment_make(const struct child *child, const char *notify_socket,
     if (!list)
         return -ENOMEM;
     environment->variables = list->variables;
-    int r = fill(list, child, notify_socket, &environment->watchdog_pid);
+    int r = fill(list, child, notify_socket, environment);
     if (r < 0)
         environment_free(environment);
     return r;

@@ -1,6 +1,7 @@
 #include "host.h"
 
 #include "environment.h"
+#include "listener.h"
 #include "process.h"
 #include "spawn.h"
 #include "text.h"
@@ -150,6 +151,22 @@ static int open_output(struct process *process)
     return output_open(process->output);
 }
 
+/* The sockets of the child: opened at its first start; later, those that are new. */
+static int open_listeners(struct process *process, int *sockets)
+{
+    const struct process_spec *spec = &process->child->config->declaration.process;
+    struct error culprit = {};
+
+    if (spec->n_sockets == 0 && !process->listeners)
+        return 0;
+    int r = listeners_open(spec, &process->listeners, &culprit);
+    if (r < 0)
+        return step_failed(process, r, "sockets", culprit.text);
+    for (size_t i = 0; i < spec->n_sockets; i++)
+        sockets[i] = process->listeners->list[i].fd;
+    return 0;
+}
+
 static void close_if_open(const int *fd)
 {
     if (*fd >= 0)
@@ -174,6 +191,7 @@ static int spawn_process(struct process *process)
     __attribute__((cleanup(environment_free))) struct environment environment = {};
     struct spawn_result spawned;
     char leaf[CGROUP_LEAF_MAX];
+    int sockets[SOCKETS_MAX];
 
     int r = environment_make(process->child, host->notify_path, &environment);
     if (r < 0)
@@ -181,6 +199,9 @@ static int spawn_process(struct process *process)
     output = open_output(process);
     if (output < 0)
         return step_failed(process, output, "stdout", spec->output.path);
+    r = open_listeners(process, sockets);
+    if (r < 0)
+        return r;
     process->in_cgroup = host->cgroups.fd >= 0;
     if (process->in_cgroup) {
         process_leaf(process, leaf);
@@ -191,6 +212,9 @@ static int spawn_process(struct process *process)
     struct spawn_request request = {.spec = spec,
                                     .environment = environment.variables,
                                     .watchdog_pid = environment.watchdog_pid,
+                                    .listen_pid = environment.listen_pid,
+                                    .sockets = sockets,
+                                    .n_sockets = spec->n_sockets,
                                     .input = host->null,
                                     .output = output,
                                     .cgroup = cgroup};
@@ -378,6 +402,7 @@ static void process_free(struct process *process)
     if (process->pidfd >= 0)
         close(process->pidfd);
     output_free(process->output);
+    listeners_free(process->listeners);
     free(process);
 }
 

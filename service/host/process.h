@@ -44,6 +44,7 @@ struct process {
     char result_reason[FAILURE_REASON_MAX];
     struct process *next_result;
 
+    struct listeners *listeners;
     struct output *output;
     const struct child_config *output_config; /* the declaration that it was opened for */
 };

@@ -122,10 +122,14 @@ CHILD_SIDE static void apply_descriptors(struct plan *plan)
 
     if (dup2(request->input, 0) < 0 || dup2(request->output, 1) < 0 || dup2(request->output, 2) < 0)
         child_fail(plan, "stdout");
-    syscall(SYS_close_range, 3U, ~0U, 0U); /* all of ours are close-on-exec where it is missing */
+    for (size_t i = 0; i < request->n_sockets; i++)
+        if (dup2(request->sockets[i], 3 + (int)i) < 0)
+            child_fail(plan, "sockets");
+    syscall(SYS_close_range, 3U + (unsigned)request->n_sockets, ~0U,
+            0U); /* all of ours are close-on-exec where it is missing */
 }
 
-CHILD_SIDE static void write_watchdog_pid(char *digits)
+CHILD_SIDE static void write_pid(char *digits)
 {
     char reversed[16];
     size_t n = 0;
@@ -160,7 +164,9 @@ CHILD_SIDE __attribute__((noreturn)) static void child_side(void *argument)
     if (spec->working_directory && syscall(SYS_chdir, spec->working_directory) < 0)
         child_fail(plan, "working_directory");
     if (request->watchdog_pid)
-        write_watchdog_pid(request->watchdog_pid);
+        write_pid(request->watchdog_pid);
+    if (request->listen_pid)
+        write_pid(request->listen_pid);
     syscall(SYS_execve, spec->arguments[0], spec->arguments, request->environment);
     child_fail(plan, "exec");
 }

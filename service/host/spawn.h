@@ -17,9 +17,12 @@ struct spawn_request {
     const struct process_spec *spec;
     char **environment; /* complete */
     char *watchdog_pid; /* points into environment: digits are written here; NULL: none */
+    char *listen_pid;   /* the same */
     int input;          /* becomes standard input */
     int output;         /* becomes standard output and error */
     int cgroup;         /* -1: none */
+    const int *sockets; /* become descriptors 3 and up; all of them higher than that */
+    size_t n_sockets;
 };
 
 struct spawn_result {

@@ -544,6 +544,7 @@ static int read_group(struct reader *reader, yaml_node_t *node, void *target)
     return reader_text(reader, node, &child->declaration.group);
 }
 
+READER(read_sockets, manifest_read_sockets(reader, node, &d->process))
 READER(read_working_directory, read_absolute_path(reader, node, &d->process.working_directory))
 READER(read_user, reader_text(reader, node, &d->process.user))
 READER(read_unix_group, reader_text(reader, node, &d->process.group))
@@ -594,6 +595,7 @@ static const struct key child_keys[] = {
     {"group", read_group},
     {"tags", read_tags},
     {"stdout", read_stdout},
+    {"sockets", read_sockets},
     {"autostart", read_autostart},
     {},
 };

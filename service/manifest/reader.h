@@ -43,6 +43,9 @@ int manifest_read_child(struct reader *reader, yaml_node_t *node, const char *ab
 int manifest_read_supervisor(struct reader *reader, yaml_node_t *node, const char *above,
                              struct supervisor_declaration *declaration, bool *settings);
 
+/* Reads a list of sockets: socket_manifest.c. */
+int manifest_read_sockets(struct reader *reader, yaml_node_t *node, struct process_spec *process);
+
 /* "payments/worker" from "payments" and "worker", in the arena; NULL without memory. */
 const char *manifest_path_below(struct reader *reader, const char *above, const char *name);
 

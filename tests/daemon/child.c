@@ -9,13 +9,17 @@
  *   daemon=FILE    the same, but double-forked into a session of its own
  *   fail-first     exit code 1 if this is attempt 1
  *   log=FILE       a line "GENERATION ATTEMPT" is appended
+ *   serve          answers each connection with its generation, until SIGTERM comes
+ *   listen-names=FILE   LISTEN_FDNAMES goes into FILE
  *   pause, exit=N, die=N
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -54,6 +58,46 @@ static void stay(const char *file)
         pause();
 }
 
+static void nothing(int signal)
+{
+    (void)signal;
+}
+
+/* What comes after SIGTERM waits for the next one. */
+static void serve(void)
+{
+    const char *generation = getenv("PROCTOR_GENERATION");
+    struct pollfd polled[16];
+    int n = sd_listen_fds(0);
+    sigset_t none, pending;
+
+    signal(SIGTERM, nothing);
+    sigemptyset(&none);
+    for (int i = 0; i < n; i++)
+        polled[i] = (struct pollfd){.fd = SD_LISTEN_FDS_START + i, .events = POLLIN};
+    while (sigpending(&pending) == 0 && !sigismember(&pending, SIGTERM)) {
+        if (ppoll(polled, (nfds_t)n, NULL, &none) < 0)
+            return;
+        for (int i = 0; i < n; i++)
+            if (polled[i].revents & POLLIN) {
+                int fd = accept(polled[i].fd, NULL, NULL);
+                if (write(fd, generation, strlen(generation)) < 0)
+                    exit(3);
+                close(fd);
+            }
+    }
+}
+
+static void write_names(const char *file)
+{
+    char temporary[4096];
+    snprintf(temporary, sizeof(temporary), "%s.new", file);
+    FILE *out = fopen(temporary, "w");
+    fprintf(out, "%s\n", getenv("LISTEN_FDNAMES"));
+    fclose(out);
+    rename(temporary, file);
+}
+
 static void say(const char *step)
 {
     const char *text;
@@ -79,6 +123,10 @@ static void act(const char *step)
         wait_for(SIGTERM);
     else if (strcmp(step, "ignore-term") == 0)
         signal(SIGTERM, SIG_IGN);
+    else if (strcmp(step, "serve") == 0)
+        serve();
+    else if ((value = value_of(step, "listen-names")))
+        write_names(value);
     else if (strcmp(step, "pause") == 0)
         for (;;)
             pause();
@@ -107,7 +155,7 @@ static void act(const char *step)
 int main(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], "wait-term") == 0)
+        if (strcmp(argv[i], "wait-term") == 0 || strcmp(argv[i], "serve") == 0)
             block(SIGTERM);
     for (int i = 1; i < argc; i++)
         act(argv[i]);

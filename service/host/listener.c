@@ -1,0 +1,164 @@
+#include "listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* Where the child side puts descriptors: ours must not be there. */
+#define FIRST_FREE (3 + SOCKETS_MAX)
+
+static void close_listener(struct listener *listener, bool unlink_path)
+{
+    if (listener->fd >= 0)
+        close(listener->fd);
+    if (listener->path && unlink_path)
+        unlink(listener->path);
+    free(listener->name);
+    free(listener->listen);
+    free(listener->path);
+    *listener = (struct listener){.fd = -1};
+}
+
+void listeners_free(struct listeners *listeners)
+{
+    if (!listeners)
+        return;
+    for (size_t i = 0; i < listeners->count; i++)
+        close_listener(&listeners->list[i], true);
+    free(listeners);
+}
+
+/* A path that nobody listens at is left over, and in the way. */
+static void remove_stale(const struct sockaddr_un *address)
+{
+    struct stat status;
+
+    if (lstat(address->sun_path, &status) < 0 || !S_ISSOCK(status.st_mode))
+        return;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return;
+    if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
+        errno == ECONNREFUSED)
+        unlink(address->sun_path);
+    close(fd);
+}
+
+static int bind_and_listen(int fd, const struct socket_spec *spec, const struct sockaddr *address)
+{
+    int on = 1;
+    bool path = address->sa_family == AF_UNIX && spec->listen[0] == '/';
+
+    if (address->sa_family != AF_UNIX &&
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+        return -errno;
+    if (path)
+        remove_stale((const struct sockaddr_un *)(const void *)address);
+    mode_t mask = umask(0777 & ~spec->mode);
+    int r = bind(fd, address, spec->address_size) < 0 ? -errno : 0;
+    umask(mask);
+    if (r == 0 && !spec->datagram && listen(fd, SOMAXCONN) < 0)
+        r = -errno;
+    return r;
+}
+
+static int open_socket(const struct socket_spec *spec)
+{
+    struct sockaddr_storage storage = {};
+    const struct sockaddr *address = (const struct sockaddr *)&storage;
+
+    memcpy(&storage, spec->address, spec->address_size);
+    int low =
+        socket(address->sa_family, (spec->datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+    if (low < 0)
+        return -errno;
+    int fd = fcntl(low, F_DUPFD_CLOEXEC, FIRST_FREE);
+    int r = fd < 0 ? -errno : 0;
+    close(low);
+    if (r == 0)
+        r = bind_and_listen(fd, spec, address);
+    if (r < 0 && fd >= 0)
+        close(fd);
+    return r < 0 ? r : fd;
+}
+
+static int open_listener(const struct socket_spec *spec, struct listener *listener)
+{
+    *listener = (struct listener){.fd = -1, .datagram = spec->datagram};
+    listener->name = strdup(spec->name);
+    listener->listen = strdup(spec->listen);
+    if (spec->listen[0] == '/')
+        listener->path = strdup(spec->listen);
+    if (!listener->name || !listener->listen || (spec->listen[0] == '/' && !listener->path))
+        return -ENOMEM;
+    int fd = open_socket(spec);
+    if (fd < 0) {
+        free(listener->path); /* it is somebody else's */
+        listener->path = NULL;
+        return fd;
+    }
+    listener->fd = fd;
+    return 0;
+}
+
+static struct listener *find(struct listeners *listeners, const struct socket_spec *spec)
+{
+    for (size_t i = 0; listeners && i < listeners->count; i++) {
+        struct listener *listener = &listeners->list[i];
+        if (listener->fd >= 0 && strcmp(listener->listen, spec->listen) == 0 &&
+            listener->datagram == spec->datagram)
+            return listener;
+    }
+    return NULL;
+}
+
+/* Takes over from the old ones what goes on listening; its name may be another. */
+static void take_over(struct listeners *old, const struct process_spec *spec,
+                      struct listeners *fresh, const bool *kept)
+{
+    for (size_t i = 0; i < spec->n_sockets; i++) {
+        struct listener *before = kept[i] ? find(old, &spec->sockets[i]) : NULL;
+        if (!before)
+            continue;
+        fresh->list[i] = *before;
+        *before = (struct listener){.fd = -1};
+        char *name = strdup(spec->sockets[i].name);
+        if (name) {
+            free(fresh->list[i].name);
+            fresh->list[i].name = name;
+        }
+    }
+}
+
+int listeners_open(const struct process_spec *spec, struct listeners **listeners,
+                   struct error *error)
+{
+    struct listeners *fresh = calloc(1, sizeof(*fresh));
+    bool kept[SOCKETS_MAX] = {};
+    int r = fresh ? 0 : -ENOMEM;
+
+    for (size_t i = 0; r == 0 && i < spec->n_sockets; i++) {
+        kept[i] = find(*listeners, &spec->sockets[i]) != NULL;
+        fresh->count = i + 1;
+        fresh->list[i].fd = -1;
+        if (!kept[i])
+            r = open_listener(&spec->sockets[i], &fresh->list[i]);
+        if (r < 0)
+            snprintf(error->text, sizeof(error->text), "%s", spec->sockets[i].listen);
+    }
+    if (r < 0) {
+        listeners_free(fresh);
+        return r;
+    }
+    take_over(*listeners, spec, fresh, kept);
+    listeners_free(*listeners);
+    *listeners = fresh;
+    return 0;
+}

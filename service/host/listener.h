@@ -1,0 +1,28 @@
+/*
+ * Listeners: the sockets of a child, opened once and held over all its attempts, so that a
+ * connection that comes while none of them runs waits instead of being refused (the idea of inetd,
+ * and of systemd's socket units). Each attempt finds them from descriptor 3 on.
+ */
+#pragma once
+
+#include "error.h"
+#include "process_spec.h"
+
+struct listeners {
+    size_t count;
+    struct listener {
+        char *name, *listen; /* as in the manifest: what is the same stays open */
+        char *path;          /* to be removed with it, or NULL */
+        bool datagram;
+        int fd; /* above all that a child may get */
+    } list[SOCKETS_MAX];
+};
+
+/*
+ * Opens what the spec names. *listeners is what was open before, or NULL: what is the same in both
+ * is kept, what is no longer named is closed. Returns 0, or a negative errno with the name of the
+ * culprit in the error, and *listeners as it was.
+ */
+int listeners_open(const struct process_spec *spec, struct listeners **listeners,
+                   struct error *error);
+void listeners_free(struct listeners *listeners);
