@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define STATES_BYTES ((1u << WORLD_STATE_BITS) / 8)
-#define JOBS_MAX     256
+#define WORKERS_MAX  256
 
 /* What a worker tells; written by it alone. */
 struct worker {
@@ -464,7 +464,7 @@ int campaign_run(const struct campaign_options *given, struct campaign_totals *t
 {
     struct campaign_options options = *given;
     struct worker *before = calloc(2, sizeof(*before)), *sum = before ? before + 1 : NULL;
-    size_t size = sizeof(struct shared) + JOBS_MAX * sizeof(struct worker);
+    size_t size = sizeof(struct shared) + WORKERS_MAX * sizeof(struct worker);
     struct shared *shared =
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
@@ -473,7 +473,7 @@ int campaign_run(const struct campaign_options *given, struct campaign_totals *t
         free(before);
         return 2;
     }
-    options.jobs = options.jobs > JOBS_MAX ? JOBS_MAX : options.jobs;
+    options.jobs = options.jobs > WORKERS_MAX ? WORKERS_MAX : options.jobs;
     if (resume(&options, shared, before) < 0) {
         free(before);
         munmap(shared, size);

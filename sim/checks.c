@@ -47,11 +47,12 @@ static bool shares_the_fate(const struct world *world, const struct actor *actor
 }
 
 /* What is started after something that happened to another one has waited: for those that are
- * restarted with it, for room, or for what it requires. */
+ * restarted with it, for room, for what it requires, or for a place among the jobs. */
 static bool in_scope(const struct world *world, const struct actor *actor, const char *what)
 {
     if (what[0] == 's')
-        return actor->ledger.fence_entered || actor->ledger.queued || requires_somebody(actor);
+        return actor->ledger.fence_entered || actor->ledger.queued || requires_somebody(actor) ||
+               actor->child->job;
     return shares_the_fate(world, actor);
 }
 
@@ -456,7 +457,7 @@ static void check_timers(struct world *world)
 static void check_memory(struct world *world, const struct checks_before *before)
 {
     bool may = world->input == INPUT_DECLARE || world->input == INPUT_REDECLARE ||
-               world->input == INPUT_REDECLARE_SUPERVISOR;
+               world->input == INPUT_REDECLARE_SUPERVISOR || world->input == INPUT_RUN_JOB;
 
     if (!may && world->allocations != before->allocations)
         world_fail(world, CHECK_MEMORY, "an input made the core allocate");
@@ -642,6 +643,26 @@ static void agree_on_supervisors(struct world *world)
     }
 }
 
+/* Also: no more of them at once than there are places, and each is started once at most. */
+static void agree_on_jobs(struct world *world)
+{
+    uint32_t number = 0, running = 0;
+
+    for (const struct job *job = core_first_job(world->core); job; job = job->next, number++) {
+        const char *name = job->name;
+        const struct ref_job *its = &world->reference.jobs[number];
+        SAME("the number of jobs", number < world->reference.n_jobs, true);
+        SAME("the state of a job", job->state, its->state);
+        SAME("the result of a job", job->result, its->result);
+        running += job->state == JOB_RUNNING;
+        if (job->child && job->child->attempts > 1)
+            world_fail(world, CHECK_JOBS, "the job %s is started again", name);
+    }
+    if (running > core_max_jobs(world->core))
+        world_fail(world, CHECK_JOBS, "%u jobs run, there are %u places", running,
+                   core_max_jobs(world->core));
+}
+
 void checks_agreement(struct world *world)
 {
     const char *name = "the tree";
@@ -649,6 +670,7 @@ void checks_agreement(struct world *world)
     for (uint32_t i = 0; i < world->n_actors; i++)
         agree(world, &world->actors[i]);
     agree_on_supervisors(world);
+    agree_on_jobs(world);
     SAME("shutdown phase", core_shutdown_phase(world->core), world->reference.phase);
     SAME("shutdown by policy", core_shutdown_by_policy(world->core), world->reference.by_policy);
     if (world->reference.wrong[0])

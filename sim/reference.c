@@ -241,6 +241,7 @@ void ref_shut_down(struct ref *r, bool by_policy)
     r->next_command++;
     r->by_policy = by_policy;
     tree_forget_scopes(r);
+    jobs_stop_waiting(r);
     for (uint32_t i = 0; i < r->count; i++) {
         struct ref_child *c = &r->children[i];
         if (!c->here)
@@ -404,7 +405,7 @@ static enum exit_decision decide(struct ref *r, struct ref_child *c, enum exit_k
 {
     if (r->phase != SHUTDOWN_IDLE)
         return DECISION_SHUTDOWN;
-    if (c->operation == CHILD_REMOVED)
+    if (c->operation == CHILD_REMOVED || c->is_job)
         return DECISION_REMOVE;
     if (c->operation != CHILD_ACTIVE)
         return DECISION_HOLD;
@@ -479,7 +480,9 @@ static void carry_out(struct ref *r, struct ref_child *c, enum exit_decision dec
             ref_start_or_wait(r, c, false);
     } else if (decision == DECISION_REMOVE) {
         c->here = false;
+        jobs_end(r, c);
     } else if (decision == DECISION_SHUTDOWN) {
+        jobs_end(r, c);
         gone_in_shutdown(r, c);
     } else if (decision == DECISION_GIVE_UP) {
         give_up(r, c);
@@ -900,14 +903,22 @@ static int run_whole(struct ref *r, struct ref_child *c, const struct command *c
     }
     int error = run(r, c, command, o);
     if (command->verb == COMMAND_REMOVE && error == 0 && !c->attempt.active &&
-        r->phase == SHUTDOWN_IDLE)
+        r->phase == SHUTDOWN_IDLE) {
         c->here = false;
+        jobs_end(r, c);
+    }
     return error;
 }
 
 static bool is_blank(const char *reason)
 {
     return strspn(reason, " \t\r\n\v\f") == strlen(reason);
+}
+
+/* A job runs once: what holds or restarts is not for it. */
+static bool fits_job(enum command_verb verb)
+{
+    return verb == COMMAND_REMOVE || verb == COMMAND_RELOAD || verb == COMMAND_KILL;
 }
 
 int reference_command(struct ref *r, const struct command *command, struct outcome *o)
@@ -917,6 +928,8 @@ int reference_command(struct ref *r, const struct command *command, struct outco
         return -EINVAL;
     if (!c)
         return -ENOENT;
+    if (c->is_job && !fits_job(command->verb))
+        return -EINVAL;
     int error = run_whole(r, c, command, o);
     tree_wake(r);
     return error;
@@ -950,7 +963,8 @@ int reference_command_scope(struct ref *r, const struct command *command, struct
     for (uint32_t i = 0; i < r->count; i++) {
         struct ref_child *c = r->order[command->verb == COMMAND_RESUME ? i : r->count - 1 - i];
         if (tree_is_under(r, c, (uint32_t)s) &&
-            (command->verb != COMMAND_RESUME || c->operation != CHILD_REMOVED))
+            (command->verb != COMMAND_RESUME || c->operation != CHILD_REMOVED) &&
+            (!c->is_job || fits_job(command->verb)))
             run_in_scope(r, c, (uint32_t)s, command, &outcomes[n++]);
     }
     tree_wake(r);

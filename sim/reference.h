@@ -51,6 +51,7 @@ struct ref_child {
     uint64_t waits;  /* its place in the queue for dependencies, 0: not in it */
     uint64_t queued; /* its place in the queue of its supervisor's restarts */
     bool in_flight;
+    bool is_job;
     uint64_t *exits;
     uint32_t used;
     enum readiness readiness;
@@ -82,6 +83,13 @@ struct ref_supervisor {
     struct ref_group *groups;
 };
 
+struct ref_job {
+    const char *name;
+    struct ref_child *child;
+    enum job_state state;
+    enum job_result result;
+};
+
 struct ref {
     struct ref_child *children; /* as they were declared, with room for capacity */
     struct ref_child **order;   /* as the tree orders them */
@@ -90,6 +98,8 @@ struct ref {
     uint32_t n_supervisors, supervisors_max;
     uint64_t members;
     uint32_t scopes[REF_SCOPES_MAX], n_scopes; /* being restarted, the oldest first */
+    struct ref_job *jobs; /* as they were taken in, with room for the capacity */
+    uint32_t n_jobs, max_jobs;
     uint32_t cap; /* of restarts in flight, where a supervisor does not say */
     void *(*allocate)(void *userdata, size_t size);
     void *userdata;
@@ -112,6 +122,11 @@ void reference_wake(struct ref *r); /* after it */
 struct ref_child *reference_declare(struct ref *r, const struct child_declaration *d,
                                     uint64_t *exits);
 void reference_declared(struct ref *r, uint32_t first);
+/* Whether a job may be taken in: 0, or the error that it has to get. Then its child is declared,
+ * and it is. */
+int reference_may_run(struct ref *r, const char *name, enum same_name same_name);
+void reference_run_job(struct ref *r, struct ref_child *c, const char *name,
+                       enum same_name same_name);
 void reference_redeclare(struct ref *r, const struct child_declaration *d);
 struct ref_child *reference_find(struct ref *r, const char *id);
 

@@ -321,7 +321,7 @@ struct fate {
 
 static bool shares_the_fate(struct ref *r, const struct ref_child *c, const struct fate *f)
 {
-    if (!c->here || !is_below(r, c->supervisor, f->at))
+    if (!c->here || c->is_job || !is_below(r, c->supervisor, f->at))
         return false;
     uint64_t member = member_under(r, c, f->at);
     if ((c->supervisor == f->at ? c->group : -1) != f->group)
@@ -432,6 +432,7 @@ void tree_wake(struct ref *r)
             i++;
     start_queued(r);
     start_waiting(r);
+    jobs_start(r);
 }
 
 /* ---- limits above the child ------------------------------------------------------------------ */
@@ -498,7 +499,8 @@ static void quarantine_scope(struct ref *r, uint32_t s)
 {
     for (uint32_t i = r->count; i-- > 0;) {
         struct ref_child *c = r->order[i];
-        if (!c->here || !is_below(r, c->supervisor, s) || c->operation >= CHILD_QUARANTINED)
+        if (!c->here || c->is_job || !is_below(r, c->supervisor, s) ||
+            c->operation >= CHILD_QUARANTINED)
             continue;
         c->operation = CHILD_QUARANTINED;
         ref_withdraw_starts(c);

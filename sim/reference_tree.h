@@ -25,6 +25,11 @@ uint64_t tree_budget(struct ref *r, struct ref_child *c);
 enum exit_decision tree_count(struct ref *r, struct ref_child *c);
 void tree_melt_down(struct ref *r, uint32_t s, struct ref_child *c);
 
+/* reference_job.c */
+void jobs_start(struct ref *r);
+void jobs_end(struct ref *r, struct ref_child *c);
+void jobs_stop_waiting(struct ref *r);
+
 /* reference.c */
 void ref_arm(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t deadline);
 void ref_disarm(struct ref_child *c, enum ref_timer timer);

@@ -7,6 +7,7 @@
 
 #define CHILDREN_MAX 5
 #define NODES_MAX    4 /* supervisors, with the root */
+#define SWARM_JOBS   6
 #define MODELS_MAX   3
 #define TURNS        24
 #define USEC_SEC     UINT64_C(1000000)
@@ -29,6 +30,8 @@ enum turn {
     TURN_REDECLARE,
     TURN_REDECLARE_SUPERVISOR,
     TURN_SCOPE,
+    TURN_JOB,
+    TURN_CANCEL_JOB,
     TURN_RELOAD,
     TURN_DRY_RUN,
     TURN_SHUTDOWN,
@@ -51,6 +54,11 @@ struct swarm {
     uint32_t n_nodes;
     char ids[CHILDREN_MAX][16];
     uint32_t under[CHILDREN_MAX];
+    struct child_declaration jobs[SWARM_JOBS];
+    struct model job_models[SWARM_JOBS];
+    char job_ids[SWARM_JOBS][16];
+    uint32_t job_actors[SWARM_JOBS];
+    uint32_t n_jobs;
     struct child_declaration declarations[CHILDREN_MAX], others[CHILDREN_MAX];
     struct model models[CHILDREN_MAX][MODELS_MAX];
     const char *requires[CHILDREN_MAX][CHILDREN_MAX], *after[CHILDREN_MAX][CHILDREN_MAX];
@@ -345,6 +353,55 @@ static void command_scope(struct world *world, const struct swarm *swarm)
     world_command_scope(world, &command, &error);
 }
 
+static void run_job(struct world *world, struct swarm *swarm)
+{
+    static const char *const job_names[] = {"import", "export"};
+    uint32_t i = swarm->n_jobs;
+    struct child_declaration *d = &swarm->jobs[i];
+    struct error error;
+
+    if (i == SWARM_JOBS || world->reference.count + 1 >= world->reference.capacity)
+        return;
+    declaration_defaults(d, ROLE_JOB);
+    snprintf(swarm->job_ids[i], sizeof(swarm->job_ids[i]), "jobs/%u", i + 1);
+    d->id = swarm->job_ids[i];
+    d->has_process = true;
+    d->autostart = false;
+    d->restart = RESTART_TEMPORARY;
+    draw_times(world, d);
+    if (choose(world, 4) == 1) {
+        d->requires = swarm->requires[0];
+        swarm->requires[0][0] = swarm->ids[0];
+        d->n_requires = 1;
+    }
+    swarm->job_models[i] = programs[choose(world, COUNT_OF(programs))];
+    swarm->job_actors[i] = world_add_actor(world, d, &swarm->job_models[i], 1);
+    enum same_name same_name = (enum same_name)choose(world, 3);
+    if (d->n_requires > 0 && !world->actors[0].child)
+        d->n_requires = 0;
+    if (world_run_job(world, swarm->job_actors[i], job_names[choose(world, 2)], same_name,
+                      &error) == 0)
+        swarm->n_jobs++;
+    else
+        world->n_actors--; /* it was refused: its number is still to be given */
+}
+
+static void cancel_job(struct world *world, const struct swarm *swarm)
+{
+    static const enum command_verb verbs[] = {COMMAND_REMOVE, COMMAND_REMOVE, COMMAND_PAUSE,
+                                              COMMAND_RESTART, COMMAND_KILL};
+    struct command command = {.verb = verbs[choose(world, COUNT_OF(verbs))],
+                              .child = swarm->job_ids[choose(world, SWARM_JOBS)],
+                              .reason = "campaign",
+                              .requester = "client",
+                              .signal = 9};
+    struct outcome outcome;
+    struct error error = {};
+
+    if (command.child[0])
+        world_command(world, &command, &outcome, &error);
+}
+
 static void storm(struct world *world, const struct swarm *swarm, uint32_t child)
 {
     static const enum command_verb verbs[] = {COMMAND_RESTART, COMMAND_PAUSE, COMMAND_RESUME,
@@ -443,6 +500,12 @@ static void take_turn(struct world *world, struct swarm *swarm, enum turn turn, 
     case TURN_SCOPE:
         command_scope(world, swarm);
         return;
+    case TURN_JOB:
+        run_job(world, swarm);
+        return;
+    case TURN_CANCEL_JOB:
+        cancel_job(world, swarm);
+        return;
     case TURN_SHUTDOWN:
         world_shutdown(world, "client", "campaign");
         return;
@@ -513,7 +576,7 @@ static void live(struct world *world, const struct run *run)
 
 void swarm_run(const struct run *run, struct world **world)
 {
-    *world = world_new(run->memory, run->schedule, run->seed, CHILDREN_MAX);
+    *world = world_new(run->memory, run->schedule, run->seed, CHILDREN_MAX + SWARM_JOBS);
     (*world)->observe = run->observe;
     (*world)->observe_userdata = run->observe_userdata;
     (*world)->states = run->states;

@@ -55,12 +55,16 @@ struct world *world_new(struct memory *memory, struct schedule *schedule, uint64
     world->reference.supervisors =
         allocate(world, WORLD_SUPERVISORS * sizeof(*world->reference.supervisors));
     world->reference.cap = WORLD_CAP;
+    world->reference.max_jobs = WORLD_MAX_JOBS;
+    world->reference.jobs =
+        allocate(world, world->reference.capacity * sizeof(*world->reference.jobs));
     world->reference.allocate = allocate_for_reference;
     world->reference.userdata = world;
     reference_supervise(&world->reference, &plain_root);
     executor_ports(world, &ports);
     if (core_new(&ports, &settings, &world->core) < 0)
         exit(EXIT_FAILURE);
+    core_set_max_jobs(world->core, WORLD_MAX_JOBS);
     return world;
 }
 
@@ -130,6 +134,7 @@ static const char *const check_names[] = {
     [CHECK_REQUIRES] = "requirements-ready-first",
     [CHECK_SCOPE] = "strategy-scope-exact",
     [CHECK_CAP] = "restarts-in-flight-bounded",
+    [CHECK_JOBS] = "jobs-run-once",
     [CHECK_NOTHING_LEFT] = "nothing-left-after-shutdown",
     [CHECK_TIMERS] = "timers-fire",
     [CHECK_MEMORY] = "no-allocation",
@@ -255,6 +260,7 @@ static void to_core(struct world *world, const struct report *report)
     case INPUT_REDECLARE:
     case INPUT_REDECLARE_SUPERVISOR:
     case INPUT_COMMAND_SCOPE:
+    case INPUT_RUN_JOB:
         break;
     }
     abort();
@@ -561,6 +567,45 @@ int world_redeclare_supervisor(struct world *world,
     if (r == 0) {
         reference_supervise(&world->reference, declaration);
         reference_wake(&world->reference);
+    }
+    *error = problem.error;
+    checks_after(world, &before);
+    return r;
+}
+
+int world_run_job(struct world *world, uint32_t number, const char *name, enum same_name same_name,
+                  struct error *error)
+{
+    static const struct supervisor_declaration jobs = {
+        .path = JOB_SUPERVISOR, .burst = 10, .interval_usec = UINT64_C(300) * 1000000};
+    struct actor *actor = &world->actors[number];
+    struct child_declaration declaration = *actor->declaration;
+    struct declaration_problem problem = {};
+    struct checks_before before;
+    struct job *job;
+
+    declaration.id = name;
+    begin_input(world, INPUT_RUN_JOB, NULL);
+    world_note(
+        world,
+        &(struct record){.kind = RECORD_INPUT, .what = "run job", .child = actor->declaration->id});
+    checks_before(world, NULL, &before);
+    int wanted = reference_may_run(&world->reference, name, same_name);
+    world->in_core = true;
+    int r =
+        core_run_job(world->core, &declaration, same_name, "operator", "replaced", &job, &problem);
+    world->in_core = false;
+    if (r != wanted)
+        world_fail(world, CHECK_JOBS, "the job %s was answered with %d, it should have been %d",
+                   name, r, wanted);
+    if (r == 0) {
+        world->jobs++;
+        if (world->jobs == 1)
+            reference_supervise(&world->reference, &jobs);
+        uint32_t first = world->reference.count;
+        add_reference(world, actor);
+        reference_declared(&world->reference, first);
+        reference_run_job(&world->reference, actor->reference, name, same_name);
     }
     *error = problem.error;
     checks_after(world, &before);

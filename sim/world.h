@@ -32,7 +32,8 @@
 #define WORLD_INPUTS_MAX    UINT64_C(5000000)
 #define WORLD_STATE_BITS    16
 #define WORLD_SUPERVISORS   32 /* at most, with the root */
-#define WORLD_CAP           4  /* restarts in flight of a supervisor that does not say */
+#define WORLD_MAX_JOBS      2
+#define WORLD_CAP           4 /* restarts in flight of a supervisor that does not say */
 
 enum check {
     CHECK_NONE,
@@ -49,9 +50,10 @@ enum check {
     CHECK_REQUIRES,        /* 11 */
     CHECK_SCOPE,           /* 12 */
     CHECK_CAP,             /* 13 */
-    CHECK_NOTHING_LEFT,    /* 15 */
-    CHECK_TIMERS,          /* 16 */
-    CHECK_MEMORY,          /* 17 */
+    CHECK_JOBS,
+    CHECK_NOTHING_LEFT, /* 15 */
+    CHECK_TIMERS,       /* 16 */
+    CHECK_MEMORY,       /* 17 */
     CHECK_LIVENESS,
     CHECK_REFERENCE,
     CHECK_INVARIANT,   /* the core's own assertion */
@@ -142,6 +144,7 @@ enum input_kind {
     INPUT_REDECLARE,
     INPUT_REDECLARE_SUPERVISOR,
     INPUT_COMMAND_SCOPE,
+    INPUT_RUN_JOB,
 };
 
 struct report {
@@ -200,6 +203,7 @@ struct world {
     uint64_t calls;       /* of the executor's ports */
     uint64_t allocations; /* by the core */
     uint64_t sequence, commands;
+    uint64_t jobs; /* taken in */
     bool shutdown_begun, shutdown_completed;
     uint64_t marks[2];     /* "sometimes": see world_mark() */
     unsigned char *states; /* coverage: one bit for each state of a child seen; not in the block */
@@ -236,6 +240,9 @@ int world_command(struct world *world, const struct command *command, struct out
                   struct error *error);
 /* The same on every child below the supervisor of that path. */
 int world_command_scope(struct world *world, const struct command *command, struct error *error);
+/* Takes in a job; the actor is a child called jobs/N, with the number that the job will have. */
+int world_run_job(struct world *world, uint32_t actor, const char *name, enum same_name same_name,
+                  struct error *error);
 void world_shutdown(struct world *world, const char *requester, const char *reason);
 void world_hurry(struct world *world);
 void world_report(struct world *world, const struct report *report);

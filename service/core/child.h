@@ -96,6 +96,7 @@ struct child_shutdown {
 struct child {
     struct member member; /* its place in the tree */
     struct group *group;  /* of its supervisor; NULL: none */
+    struct job *job;      /* the job that it is; NULL: it is none */
     struct child *index_next;
     struct child *waiting_next, *waiting_previous;
     struct child *changed_next;

@@ -296,15 +296,28 @@ static int check_reason(const struct command *command, struct error *error)
     return 0;
 }
 
+static bool fits_job(enum command_verb verb)
+{
+    return verb == COMMAND_REMOVE || verb == COMMAND_KILL || verb == COMMAND_RELOAD;
+}
+
 static int check(const struct core *core, const struct command *command, struct error *error)
 {
     int r = check_reason(command, error);
 
-    if (r == 0 && !core_find(core, command->child)) {
+    if (r < 0)
+        return r;
+    const struct child *child = core_find(core, command->child);
+    if (!child) {
         text_copy(error->text, sizeof(error->text), "no child has this id");
         return -ENOENT;
     }
-    return r;
+    if (child->job && !fits_job(command->verb)) {
+        text_copy(error->text, sizeof(error->text),
+                  "a job runs once: it can be removed, not held or restarted");
+        return -EINVAL;
+    }
+    return 0;
 }
 
 static int run(struct core *core, struct child *child, const struct command *command,
@@ -452,6 +465,8 @@ int core_command_scope(struct core *core, const struct command *command,
             in_order ? supervisor_next(supervisor, child) : supervisor_previous(supervisor, child);
         if (in_order && child->operation == CHILD_REMOVED)
             continue; /* it is on its way out: nothing is to be resumed */
+        if (child->job && !fits_job(command->verb))
+            continue;
         run_in_scope(core, supervisor, child, command, &outcome);
         visit(userdata, &outcome);
         count++;

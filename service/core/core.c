@@ -15,6 +15,7 @@ int core_new(const struct core_ports *ports, const struct core_settings *setting
     fresh->next_serial = 1;
     fresh->max_restarts_in_flight =
         settings->max_restarts_in_flight > 0 ? settings->max_restarts_in_flight : 4;
+    fresh->jobs.most = JOBS_DEFAULT;
     if (supervisor_init_root(fresh) < 0) {
         ports->release(ports->userdata, fresh);
         return -ENOMEM;
@@ -38,6 +39,10 @@ void core_free(struct core *core)
         free_memory(core, child->next_config);
         free_memory(core, child->config);
         free_memory(core, child);
+    }
+    for (struct job *job = core->jobs.first, *next; job; job = next) {
+        next = job->next;
+        free_memory(core, job);
     }
     for (struct supervisor *supervisor = core->root.next, *next; supervisor; supervisor = next) {
         next = supervisor->next;
@@ -139,6 +144,7 @@ static void start_who_may(struct core *core)
     strategy_look(core);
     restart_queue_look(core);
     dependency_wake(core);
+    jobs_look(core);
 }
 
 /* The end of each input: those starts, and the shell's timer. */
@@ -434,6 +440,7 @@ uint64_t core_hash(const struct core *core)
          supervisor = supervisor->next)
         hash = mix(hash, (uint64_t)supervisor->limit.used << 32 | supervisor->in_flight << 16 |
                              supervisor->queued << 1 | supervisor->melted_down);
+    hash = mix(hash, core->jobs.next_id << 32 | core->jobs.queued << 16 | core->jobs.running);
     for (const struct child *child = core_first(core); child; child = core_next(child))
         hash = child_hash(hash, child);
     return hash;

@@ -14,16 +14,17 @@
  *     core_command(core, &command, &outcome, &error);            // exactly one outcome each
  *     core_timer(core);                                          // when the armed timer is due
  *
- * Only core_new() and core_declare() allocate. All times are microseconds. Children stay valid
- * until their removal event; whoever keeps something about a child hangs it on child->host or
- * child->observer (see child.h). The idea: Erlang/OTP's supervisor, made a pure function in the
- * way of TigerBeetle and FoundationDB, so that a simulator can run it.
+ * Only core_new(), core_run_job() and what declares allocate. All times are microseconds. Children
+ * stay valid until their removal event; whoever keeps something about a child hangs it on
+ * child->host or child->observer (see child.h). The idea: Erlang/OTP's supervisor, made a pure
+ * function in the way of TigerBeetle and FoundationDB, so that a simulator can run it.
  */
 #pragma once
 
 #include "declaration.h"
 #include "error.h"
 #include "event.h"
+#include "job.h"
 #include "restart_limit.h"
 #include "supervisor.h"
 #include "vocabulary.h"
@@ -62,6 +63,8 @@ struct completion {
     bool core_dumped;
     bool oom_killed;
     enum resource_state cgroup; /* how its cgroup was left */
+    uint64_t cpu_usec;
+    struct job_output output; /* of a job; read while core_completed() runs */
 };
 
 enum notify_flags {
@@ -178,6 +181,7 @@ struct core_ports {
     int (*kill)(void *userdata, struct child *child, struct attempt_id id, int signal, bool whole);
     void (*forget)(void *userdata, struct child *child);
     void (*forget_supervisor)(void *userdata, struct supervisor *supervisor); /* may be NULL */
+    void (*forget_job)(void *userdata, struct job *job);                      /* may be NULL */
     void (*set_timer)(void *userdata, uint64_t deadline_usec); /* monotonic, once; 0: none */
 
     /* Sink. */

@@ -26,7 +26,7 @@ static void quarantine_scope(struct core *core, struct supervisor *supervisor, c
 {
     for (struct child *child = supervisor_last(supervisor); child;
          child = supervisor_previous(supervisor, child)) {
-        if (child->operation >= CHILD_QUARANTINED)
+        if (child->operation >= CHILD_QUARANTINED || child->job)
             continue;
         supervision_quarantine(core, child, why);
         child_withdraw_starts(core, child, 0, "policy");

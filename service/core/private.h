@@ -17,6 +17,13 @@
 #include <errno.h>
 #include <string.h>
 
+struct jobs {
+    struct job *first, *last;
+    struct job *queue_first, *queue_last;
+    uint64_t next_id;
+    uint32_t most, queued, running, finished;
+};
+
 struct core {
     struct core_ports ports;
     struct random random;
@@ -32,6 +39,7 @@ struct core {
     struct scope *restarting;        /* in the order in which they began */
     struct supervisor *released;     /* queues that may have room */
     struct supervisor *changed_supervisor;
+    struct jobs jobs;
     struct child **slots;
     uint32_t n_slots; /* capacity */
     uint32_t next_slot;
@@ -167,6 +175,13 @@ bool supervisor_count(struct core *core, struct supervisor *supervisor);
 enum strategy supervisor_strategy(const struct supervisor *supervisor);
 enum escalation supervisor_escalation(const struct supervisor *supervisor);
 size_t path_parent_length(const char *path);
+
+/* job.c: bounded one-shot work */
+void job_note_completion(struct child *child, const struct completion *completion);
+void job_child_gone(struct core *core, struct child *child);
+void job_child_forgotten(struct child *child);
+void jobs_stop(struct core *core);
+void jobs_look(struct core *core);
 
 /* config.c: declarations, kept */
 struct child_config *config_new(struct core *core, const struct child_declaration *declaration);

@@ -95,6 +95,7 @@ void shutdown_begin(struct core *core, uint64_t command, const char *requester, 
     EMIT(core, EVENT_SHUTDOWN_REQUESTED, NULL, command, FIELD_TEXT_OF("by", requester),
          FIELD_TEXT_OF("reason", reason));
     strategy_forget(core);
+    jobs_stop(core);
     for (struct supervisor *supervisor = &core->root; supervisor; supervisor = supervisor->next)
         core_changed_supervisor(core, supervisor);
     for (struct child *child = core_first(core); child; child = core_next(child)) {

@@ -73,7 +73,7 @@ static struct member *last_of(const struct failure_place *place, enum strategy s
 static bool in_scope(const struct failure_place *place, const struct child *child)
 {
     struct group *group = child->member.supervisor == place->at ? child->group : NULL;
-    return group == place->group;
+    return group == place->group && !child->job; /* jobs are nobody's siblings */
 }
 
 /* ---- bringing them in ------------------------------------------------------------------------ */

@@ -139,8 +139,8 @@ static void decide(struct core *core, struct child *child, struct verdict *verdi
 {
     if (core->shutdown_phase != SHUTDOWN_IDLE)
         verdict->decision = DECISION_SHUTDOWN;
-    else if (child->operation == CHILD_REMOVED)
-        verdict->decision = DECISION_REMOVE;
+    else if (child->operation == CHILD_REMOVED || child->job)
+        verdict->decision = DECISION_REMOVE; /* a job runs once */
     else if (child->operation != CHILD_ACTIVE)
         verdict->decision = DECISION_HOLD;
     else if (child->pending.active)
@@ -327,6 +327,7 @@ static void execute(struct core *core, struct child *child, const struct verdict
         tree_remove(core, child, CHILD_STOPPED, child->operation_cause);
         break;
     case DECISION_SHUTDOWN:
+        job_child_gone(core, child);
         shutdown_child_gone(core, child);
         break;
     case DECISION_GIVE_UP:
@@ -461,6 +462,7 @@ void supervision_exited(struct core *core, struct child *child, const struct com
         verdict.counted = false;
 
     record_exit(core, child, &verdict, completion);
+    job_note_completion(child, completion);
     child->shutdown.cgroup = completion->cgroup;
     announce_exit(core, child, &verdict);
     end_attempt(core, child);

@@ -723,10 +723,12 @@ void tree_remove(struct core *core, struct child *child, enum child_status final
     for (int i = 0; i < CHILD_TIMERS; i++)
         child_disarm(core, child, (enum child_timer)i);
     dependency_withdraw(core, child);
+    job_child_gone(core, child);
     EMIT(core, EVENT_CHILD_RUNTIME_STATE_REMOVED, child, cause,
          FIELD_TEXT_OF("final_status", child_status_to_string(final)),
          FIELD_TEXT_OF("path", child->id));
     core->ports.forget(core->ports.userdata, child);
+    job_child_forgotten(child);
     repoint(core, child->id, NULL);
     unlink_child(core, child);
     for (struct child **link = &core->changed_first; *link; link = &(*link)->changed_next)

@@ -350,6 +350,8 @@ static const char *const event_kind_words[] = {
     [EVENT_SHUTDOWN_COMPLETED] = "shutdown-completed",
     [EVENT_COMMAND_ACCEPTED] = "command-accepted",
     [EVENT_COMMAND_REJECTED] = "command-rejected",
+    [EVENT_JOB_QUEUED] = "job-queued",
+    [EVENT_JOB_FINISHED] = "job-finished",
     [EVENT_SUPERVISOR_STARTED] = "supervisor-started",
 };
 
