@@ -117,6 +117,10 @@ static void report_end(struct world *world, struct actor *actor, struct process 
                             .id = process->id,
                             .completion = process->completion};
 
+    /* As the daemon's executor: it keeps so much, and says whether there was more. */
+    report.completion.output.size =
+        process->result_bytes < JOB_OUTPUT_MAX ? process->result_bytes : JOB_OUTPUT_MAX;
+    report.completion.output.truncated = process->result_bytes > JOB_OUTPUT_MAX;
     process->reported = true;
     send(world, actor, &report, 0);
     if (strikes(world, world->faults.late_notify)) {
@@ -235,6 +239,9 @@ static bool take_step(struct world *world, struct actor *actor, struct process *
         return true;
     case STEP_TRIGGER:
         say(world, actor, process, (struct notify_message){.flags = NOTIFY_TRIGGER});
+        return true;
+    case STEP_WRITE_RESULT:
+        process->result_bytes += step->number;
         return true;
     case STEP_RUN:
         proceed_after(world, actor, process, step->number * 1000);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- of a child ------------------------------------------------------------------------------ */
@@ -48,6 +49,28 @@ OF_CHILD(supervisor_used, child ? child->member.supervisor->limit.used : 0)
 OF_CHILD(supervisor_state,
          child ? supervisor_state(world->core, child->member.supervisor) : SUPERVISOR_RUNNING)
 OF_CHILD(group_used, child && child->group ? child->group->limit.used : 0)
+/* The job that a child called jobs/N is, or was. */
+static const struct job *job_of(const struct world *world, const struct actor *actor)
+{
+    const char *id = actor ? actor->declaration->id : "";
+    size_t length = strlen(JOB_SUPERVISOR "/");
+
+    if (strncmp(id, JOB_SUPERVISOR "/", length) != 0)
+        return NULL;
+    return core_find_job(world->core, strtoull(id + length, NULL, 10));
+}
+
+#define OF_JOB(name, expression)                                                                   \
+    static uint64_t of_##name(struct world *world, const struct actor *actor)                      \
+    {                                                                                              \
+        const struct job *job = job_of(world, actor);                                              \
+        return (uint64_t)(job ? (expression) : 0);                                                 \
+    }
+
+OF_JOB(job_state, job->state)
+OF_JOB(job_result, job->result)
+OF_JOB(job_bytes, job->output.size)
+OF_JOB(job_truncated, job->output.truncated)
 OF_CHILD(restart_in, child && child->timers[TIMER_START].deadline_usec > 0
                          ? child->timers[TIMER_START].deadline_usec - world->now_nsec / 1000
                          : 0)
@@ -103,6 +126,8 @@ WORDS_OF(exit_decision, exit_decision)
 WORDS_OF(shutdown_phase, shutdown_phase)
 WORDS_OF(shutdown_result, shutdown_result)
 WORDS_OF(supervisor_state, supervisor_state)
+WORDS_OF(job_state, job_state)
+WORDS_OF(job_result, job_result)
 
 static const struct fact child_facts[] = {
     {"status", FACT_WORD, child_status_word, CHILD_STOPPED + 1, of_status, NULL},
@@ -132,6 +157,10 @@ static const struct fact child_facts[] = {
     {"supervisor_state", FACT_WORD, supervisor_state_word, SUPERVISOR_STOPPED + 1,
      of_supervisor_state, NULL},
     {"group_used", FACT_NUMBER, NULL, 0, of_group_used, NULL},
+    {"job_state", FACT_WORD, job_state_word, JOB_FINISHED + 1, of_job_state, NULL},
+    {"job_result", FACT_WORD, job_result_word, JOB_SUPERVISOR_STOPPED + 1, of_job_result, NULL},
+    {"job_bytes", FACT_NUMBER, NULL, 0, of_job_bytes, NULL},
+    {"job_truncated", FACT_FLAG, NULL, 0, of_job_truncated, NULL},
     {"restart_in", FACT_DURATION, NULL, 0, of_restart_in, NULL},
     {"stale_reports", FACT_NUMBER, NULL, 0, of_stale_reports, NULL},
     {"result", FACT_WORD, shutdown_result_word, SHUTDOWN_LATE_REPORT + 1, of_result, NULL},

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum argument { NONE, DURATION, MAYBE_DURATION, CODE, SIGNAL, WORD };
+enum argument { NONE, DURATION, MAYBE_DURATION, SIZE, CODE, SIGNAL, WORD };
 
 static const struct {
     const char *word;
@@ -28,6 +28,7 @@ static const struct {
     {"reloading", NONE, STEP_RELOADING, "reloading"},
     {"stopping", NONE, STEP_STOPPING, "stopping"},
     {"trigger", NONE, STEP_TRIGGER, "trigger"},
+    {"write-result", SIZE, STEP_WRITE_RESULT, "write-result BYTES, such as write-result 64K"},
     {"ignore-cancel", NONE, STEP_IGNORE_CANCEL, "ignore-cancel"},
     {"cancel-takes", DURATION, STEP_CANCEL_TAKES, "cancel-takes DURATION"},
     {"hang", MAYBE_DURATION, STEP_HANG, "hang, or hang DURATION"},
@@ -57,6 +58,8 @@ static int read_argument(enum argument argument, const char *rest, struct step *
     case MAYBE_DURATION:
         step->number = MODEL_FOREVER;
         return *rest ? unit_duration(rest, &step->number) : 0;
+    case SIZE:
+        return unit_size(rest, &step->number);
     case DURATION:
         return unit_duration(rest, &step->number);
     case CODE:

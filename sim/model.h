@@ -12,6 +12,7 @@
  *   exit N, die SIGNAL    ends; `oom` is killed for its memory
  *   wait NAME             goes on when the scenario fires NAME
  *   wait cancel           goes on when it is cancelled, and ends after its last step
+ *   write-result BYTES    of a job: so much more of its result
  *   status TEXT, extend D, reloading, stopping, trigger   further messages of sd_notify(3)
  *   ignore-cancel         a cancel does nothing
  *   cancel-takes D        it ends D after the cancel (default: at once)
@@ -40,6 +41,7 @@ enum step_kind {
     STEP_RELOADING,
     STEP_STOPPING,
     STEP_TRIGGER,
+    STEP_WRITE_RESULT,
     STEP_IGNORE_CANCEL,
     STEP_CANCEL_TAKES,
     STEP_HANG,

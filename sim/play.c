@@ -171,6 +171,17 @@ static bool redeclare_supervisor(struct world *world, const struct subject *scen
     return true;
 }
 
+static bool run_job(struct world *world, const struct subject *scenario,
+                    const struct scenario_step *step)
+{
+    struct error error = {};
+
+    world->actors[step->actor].declaration = step->declaration;
+    int r = world_run_job(world, step->actor, step->job, step->same_name, &error);
+    check_refused(world, scenario, step, r, error.text);
+    return true;
+}
+
 static struct report report_of(const struct world *world, const struct actor *actor,
                                const struct scenario_step *step)
 {
@@ -245,6 +256,8 @@ bool scenario_perform(struct world *world, const struct subject *scenario,
         return add(world, scenario, step);
     case ACTION_REDECLARE:
         return redeclare(world, scenario, step);
+    case ACTION_RUN_JOB:
+        return run_job(world, scenario, step);
     case ACTION_REDECLARE_SUPERVISOR:
         return redeclare_supervisor(world, scenario, step);
     case ACTION_FIRE:
@@ -299,6 +312,7 @@ struct world *scenario_world(const struct run *run, struct world **world)
     (*world)->observe = run->observe;
     (*world)->observe_userdata = run->observe_userdata;
     (*world)->states = run->states;
+    world_set_max_jobs(*world, scenario->max_jobs > 0 ? scenario->max_jobs : JOBS_DEFAULT);
     (*world)->faults = scenario->faults;
     (*world)->faults.from_nsec = WORLD_START_NSEC + scenario->faults_from_usec * 1000;
     (*world)->faults.until_nsec = scenario->faults_until_usec

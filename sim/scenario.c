@@ -345,6 +345,35 @@ static int read_redeclare_supervisor(struct reader *reader, yaml_node_t *node, v
     return r < 0 ? r : manifest_read_supervisor(reader, node, NULL, step->supervisor, &ignored);
 }
 
+static int read_run_job(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct word words[] = {{"reject", SAME_NAME_REJECT},
+                                        {"queue", SAME_NAME_QUEUE},
+                                        {"replace", SAME_NAME_REPLACE},
+                                        {}};
+    struct scenario_step *step = target;
+    yaml_node_t *same_name = take_out(reader, node, "same_name");
+    int value = SAME_NAME_REJECT, r = 0;
+
+    if (same_name)
+        r = reader_word(reader, same_name, words, &value);
+    step->same_name = (enum same_name)value;
+    if (r == 0)
+        r = read_declared(reader, node, step, ACTION_RUN_JOB);
+    step->job = step->child;
+    return r;
+}
+
+static int read_max_jobs(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct subject *scenario = target;
+    int r = reader_u32(reader, node, JOBS_AT_ONCE_MAX, &scenario->max_jobs);
+
+    if (r == 0 && scenario->max_jobs == 0)
+        return reader_refuse(reader, node, "must be at least 1");
+    return r;
+}
+
 static int read_code(struct reader *reader, yaml_node_t *node, void *target)
 {
     uint64_t code;
@@ -467,6 +496,7 @@ static const struct key step_keys[] = {
     {"add", read_add},
     {"redeclare", read_redeclare},
     {"redeclare_supervisor", read_redeclare_supervisor},
+    {"run_job", read_run_job},
     {"fire", read_fire},
     {"report", read_report},
     {"late_exit", read_late_exit},
@@ -771,27 +801,41 @@ static int read_seed(struct reader *reader, yaml_node_t *node, void *target)
 }
 
 static const struct key keys_of_scenario[] = {
-    {"scenario", read_name},
-    {"about", read_about},
-    {"covers", read_covers},
-    {"source", read_source},
-    {"seed", read_seed},
-    {"tree", read_tree},
-    {"faults", read_faults},
-    {"steps", read_steps},
-    {"events", read_events},
-    {"always", read_always},
-    {"eventually", read_eventually},
-    {"explore", read_explore},
-    {},
+    {"scenario", read_name},     {"about", read_about},
+    {"covers", read_covers},     {"source", read_source},
+    {"seed", read_seed},         {"tree", read_tree},
+    {"max_jobs", read_max_jobs}, {"faults", read_faults},
+    {"steps", read_steps},       {"events", read_events},
+    {"always", read_always},     {"eventually", read_eventually},
+    {"explore", read_explore},   {},
 };
+
+/* A job is the child jobs/N, with the number that it will have. */
+static int number_jobs(struct reader *reader, struct subject *scenario)
+{
+    unsigned next = 1;
+
+    for (size_t i = 0; i < scenario->n_steps; i++) {
+        struct scenario_step *step = &scenario->steps[i];
+        char id[32];
+        if (step->action != ACTION_RUN_JOB)
+            continue;
+        snprintf(id, sizeof(id), JOB_SUPERVISOR "/%u", step->refused ? 0 : next++);
+        step->declaration->id = step->child = arena_copy(reader->arena, id, strlen(id));
+        step->declaration->restart = RESTART_TEMPORARY;
+        step->declaration->autostart = false;
+        if (!step->child)
+            return -ENOMEM;
+    }
+    return 0;
+}
 
 /* A step that adds a child needs an actor for it; one of the same name may have been there. */
 static int add_later_actors(struct reader *reader, struct subject *scenario)
 {
     for (size_t i = 0; i < scenario->n_steps; i++) {
         struct scenario_step *step = &scenario->steps[i];
-        if (step->action != ACTION_ADD)
+        if (step->action != ACTION_ADD && step->action != ACTION_RUN_JOB)
             continue;
         size_t k = 0;
         while (k < scenario->n_actors &&
@@ -840,6 +884,8 @@ static int read_scenario(struct reader *reader, yaml_node_t *root, struct subjec
     int r = reader_mapping(reader, root, keys_of_scenario, scenario);
     if (r == 0 && !scenario->name)
         return reader_refuse(reader, root, "scenario: the name is missing");
+    if (r == 0)
+        r = number_jobs(reader, scenario);
     if (r == 0)
         r = add_later_actors(reader, scenario);
     if (r == 0 && scenario->n_actors == 0)

@@ -23,6 +23,7 @@ enum action {
     ACTION_ADD,
     ACTION_REDECLARE,
     ACTION_REDECLARE_SUPERVISOR,
+    ACTION_RUN_JOB,
     ACTION_FIRE,
     ACTION_REPORT,     /* a report with an identity that the scenario chooses */
     ACTION_LATE_EXIT,  /* the last exit report of a child, once more */
@@ -49,6 +50,8 @@ struct scenario_step {
     uint32_t actor;                        /* ACTION_ADD */
     struct child_declaration *declaration; /* ACTION_ADD, ACTION_REDECLARE */
     struct supervisor_declaration *supervisor;
+    const char *job; /* its name; child is jobs/N */
+    enum same_name same_name;
     struct claims claims, outcome;
     bool has_outcome;
     enum input_kind report;
@@ -91,6 +94,7 @@ struct subject {
     uint64_t seed;
     struct supervisor_declaration *supervisors; /* each before what is in its list */
     size_t n_supervisors;
+    uint32_t max_jobs;
     struct scenario_step *steps, *actions;
     size_t n_steps, n_actions;
     uint64_t depth;

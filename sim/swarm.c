@@ -355,7 +355,7 @@ static void command_scope(struct world *world, const struct swarm *swarm)
 
 static void run_job(struct world *world, struct swarm *swarm)
 {
-    static const char *const job_names[] = {"import", "export"};
+    static const char *const job_names[] = {"import", "export", "report"};
     uint32_t i = swarm->n_jobs;
     struct child_declaration *d = &swarm->jobs[i];
     struct error error;
@@ -379,7 +379,7 @@ static void run_job(struct world *world, struct swarm *swarm)
     enum same_name same_name = (enum same_name)choose(world, 3);
     if (d->n_requires > 0 && !world->actors[0].child)
         d->n_requires = 0;
-    if (world_run_job(world, swarm->job_actors[i], job_names[choose(world, 2)], same_name,
+    if (world_run_job(world, swarm->job_actors[i], job_names[choose(world, COUNT_OF(job_names))], same_name,
                       &error) == 0)
         swarm->n_jobs++;
     else

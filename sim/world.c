@@ -55,7 +55,6 @@ struct world *world_new(struct memory *memory, struct schedule *schedule, uint64
     world->reference.supervisors =
         allocate(world, WORLD_SUPERVISORS * sizeof(*world->reference.supervisors));
     world->reference.cap = WORLD_CAP;
-    world->reference.max_jobs = WORLD_MAX_JOBS;
     world->reference.jobs =
         allocate(world, world->reference.capacity * sizeof(*world->reference.jobs));
     world->reference.allocate = allocate_for_reference;
@@ -64,8 +63,14 @@ struct world *world_new(struct memory *memory, struct schedule *schedule, uint64
     executor_ports(world, &ports);
     if (core_new(&ports, &settings, &world->core) < 0)
         exit(EXIT_FAILURE);
-    core_set_max_jobs(world->core, WORLD_MAX_JOBS);
+    world_set_max_jobs(world, WORLD_MAX_JOBS);
     return world;
+}
+
+void world_set_max_jobs(struct world *world, uint32_t max_jobs)
+{
+    core_set_max_jobs(world->core, max_jobs);
+    world->reference.max_jobs = max_jobs;
 }
 
 uint32_t world_add_actor(struct world *world, const struct child_declaration *declaration,

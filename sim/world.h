@@ -99,6 +99,7 @@ struct process {
     bool reported; /* its completion has been told */
     struct completion completion;
     uint64_t beat_usec;
+    uint64_t result_bytes; /* written, of a job */
 };
 
 /* What the checks know of a child, from events and calls alone. */
@@ -240,6 +241,9 @@ int world_command(struct world *world, const struct command *command, struct out
                   struct error *error);
 /* The same on every child below the supervisor of that path. */
 int world_command_scope(struct world *world, const struct command *command, struct error *error);
+/* How many jobs run at once. */
+void world_set_max_jobs(struct world *world, uint32_t max_jobs);
+
 /* Takes in a job; the actor is a child called jobs/N, with the number that the job will have. */
 int world_run_job(struct world *world, uint32_t actor, const char *name, enum same_name same_name,
                   struct error *error);
