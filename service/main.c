@@ -102,6 +102,12 @@ static void forget_supervisor(void *userdata, struct supervisor *supervisor)
     service_forget_supervisor(the_daemon->service, supervisor);
 }
 
+static void forget_job(void *userdata, struct job *job)
+{
+    (void)userdata;
+    service_forget_job(the_daemon->service, job);
+}
+
 static uint32_t restarts_in_flight(void)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -252,6 +258,7 @@ static int make_host_and_core(struct daemon *daemon)
     host_ports(daemon->host, &ports);
     ports.event = sink;
     ports.forget_supervisor = forget_supervisor;
+    ports.forget_job = forget_job;
     if (getrandom(&settings.seed, sizeof(settings.seed), 0) < 0)
         settings.seed = (uint64_t)getpid();
     r = core_new(&ports, &settings, &daemon->core);

@@ -177,7 +177,7 @@ static bool run_job(struct world *world, const struct subject *scenario,
     struct error error = {};
 
     world->actors[step->actor].declaration = step->declaration;
-    int r = world_run_job(world, step->actor, step->job, step->same_name, &error);
+    int r = world_run_job(world, step->actor, step->job, step->declaration->same_name, &error);
     check_refused(world, scenario, step, r, error.text);
     return true;
 }

@@ -347,19 +347,9 @@ static int read_redeclare_supervisor(struct reader *reader, yaml_node_t *node, v
 
 static int read_run_job(struct reader *reader, yaml_node_t *node, void *target)
 {
-    static const struct word words[] = {{"reject", SAME_NAME_REJECT},
-                                        {"queue", SAME_NAME_QUEUE},
-                                        {"replace", SAME_NAME_REPLACE},
-                                        {}};
     struct scenario_step *step = target;
-    yaml_node_t *same_name = take_out(reader, node, "same_name");
-    int value = SAME_NAME_REJECT, r = 0;
+    int r = read_declared(reader, node, step, ACTION_RUN_JOB);
 
-    if (same_name)
-        r = reader_word(reader, same_name, words, &value);
-    step->same_name = (enum same_name)value;
-    if (r == 0)
-        r = read_declared(reader, node, step, ACTION_RUN_JOB);
     step->job = step->child;
     return r;
 }

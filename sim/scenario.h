@@ -51,7 +51,6 @@ struct scenario_step {
     struct child_declaration *declaration; /* ACTION_ADD, ACTION_REDECLARE */
     struct supervisor_declaration *supervisor;
     const char *job; /* its name; child is jobs/N */
-    enum same_name same_name;
     struct claims claims, outcome;
     bool has_outcome;
     enum input_kind report;

@@ -379,8 +379,8 @@ static void run_job(struct world *world, struct swarm *swarm)
     enum same_name same_name = (enum same_name)choose(world, 3);
     if (d->n_requires > 0 && !world->actors[0].child)
         d->n_requires = 0;
-    if (world_run_job(world, swarm->job_actors[i], job_names[choose(world, COUNT_OF(job_names))], same_name,
-                      &error) == 0)
+    if (world_run_job(world, swarm->job_actors[i], job_names[choose(world, COUNT_OF(job_names))],
+                      same_name, &error) == 0)
         swarm->n_jobs++;
     else
         world->n_actors--; /* it was refused: its number is still to be given */

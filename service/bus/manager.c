@@ -173,31 +173,140 @@ static int declare(struct service *service, sd_bus_message *m, const struct mani
     return r < 0 ? r : answer_addition(service, m, manifest, caller, options, error);
 }
 
-static int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
+/* Reads `s manifest, s reason, a{sv} options`. Returns 1, or 2 where a key has answered the call
+ * already, or what is to be returned. */
+static int read_manifest(struct service *service, sd_bus_message *m, struct manifest **manifest,
+                         const struct caller **caller, struct options *options, const char **reason,
+                         sd_bus_error *error)
 {
-    struct service *service = userdata;
-    const char *text, *reason;
-    const struct caller *caller;
-    struct options options;
-    struct manifest *manifest;
     struct manifest_error why;
+    const char *text;
 
-    int r = sd_bus_message_read(m, "ss", &text, &reason);
+    int r = sd_bus_message_read(m, "ss", &text, reason);
     if (r >= 0)
-        r = command_prepare(service, m, reason, &caller, &options, error);
+        r = command_prepare(service, m, *reason, caller, options, error);
     if (r != 0)
-        return r;
+        return r > 0 ? 2 : r;
     if (strlen(text) > MANIFEST_CHILD_MAX)
         return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
                            "manifest: is longer than %d bytes", MANIFEST_CHILD_MAX);
-    r = manifest_parse(text, strlen(text), "", &manifest, &why);
+    r = manifest_parse(text, strlen(text), "", manifest, &why);
     if (r == -ENOMEM)
         return r;
-    if (r < 0)
-        return manifest_refused(service, caller, &why, error);
+    return r < 0 ? manifest_refused(service, *caller, &why, error) : 1;
+}
+
+static int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct service *service = userdata;
+    struct manifest *manifest;
+    const struct caller *caller;
+    struct options options;
+    const char *reason;
+
+    int r = read_manifest(service, m, &manifest, &caller, &options, &reason, error);
+    if (r != 1)
+        return r == 2 ? 1 : r;
     r = declare(service, m, manifest, caller, &options, reason, error);
     manifest_free(manifest);
     return r;
+}
+
+/* ---- RunJob ---------------------------------------------------------------------------------- */
+
+static int job_refused(struct service *service, const struct caller *caller,
+                       const struct manifest *manifest, int r,
+                       const struct declaration_problem *problem, sd_bus_error *error)
+{
+    struct tree_declaration none = {};
+    return declaration_refused(service, caller, manifest, &none, r, problem, error);
+}
+
+static int check_job(const struct manifest *manifest, struct manifest_error *why)
+{
+    if (manifest_supervisor_count(manifest) == 0 &&
+        manifest_declaration(manifest, 0)->role != ROLE_SERVICE &&
+        manifest_declaration(manifest, 0)->role != ROLE_SIDECAR)
+        return 0;
+    *why = (struct manifest_error){.line = 1, .column = 1};
+    snprintf(why->text, sizeof(why->text), "expected the manifest of one job");
+    return -EINVAL;
+}
+
+static int run_job(struct service *service, sd_bus_message *m, const struct manifest *manifest,
+                   const struct caller *caller, const struct options *options, const char *reason,
+                   sd_bus_error *error)
+{
+    const struct child_declaration *declaration = manifest_declaration(manifest, 0);
+    struct declaration_problem problem = {};
+    struct job *job = NULL;
+
+    if (!options->dry_run) {
+        int r = core_run_job(service->core, declaration, declaration->same_name, options->requester,
+                             reason, &job, &problem);
+        service->hooks.settle(service->hooks.userdata);
+        if (r < 0)
+            return job_refused(service, caller, manifest, r, &problem, error);
+    }
+    return answer_job(service, m, job, options, caller->uid);
+}
+
+static int method_run_job(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct service *service = userdata;
+    struct manifest *manifest;
+    struct manifest_error why;
+    struct options options;
+    const struct caller *caller;
+    const char *reason;
+
+    int r = read_manifest(service, m, &manifest, &caller, &options, &reason, error);
+    if (r != 1)
+        return r == 2 ? 1 : r;
+    r = check_job(manifest, &why) < 0
+            ? manifest_refused(service, caller, &why, error)
+            : run_job(service, m, manifest, caller, &options, reason, error);
+    manifest_free(manifest);
+    return r;
+}
+
+static int get_max_jobs(sd_bus *bus, const char *path, const char *interface, const char *property,
+                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    const struct service *service = userdata;
+
+    (void)bus;
+    (void)path;
+    (void)interface;
+    (void)property;
+    (void)error;
+    return sd_bus_message_append(reply, "u", core_max_jobs(service->core));
+}
+
+static int set_max_jobs(sd_bus *bus, const char *path, const char *interface, const char *property,
+                        sd_bus_message *value, void *userdata, sd_bus_error *error)
+{
+    struct service *service = userdata;
+    const struct caller *caller;
+    uint32_t most;
+
+    (void)bus;
+    (void)path;
+    (void)interface;
+    (void)property;
+    int r = sd_bus_message_read(value, "u", &most);
+    if (r >= 0)
+        r = caller_of(service, value, &caller, error);
+    if (r >= 0)
+        r = caller_may_change(service, caller, error);
+    if (r < 0)
+        return r;
+    if (most == 0 || most > JOBS_AT_ONCE_MAX)
+        return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
+                           "MaxJobs: expected a number from 1 to %d", JOBS_AT_ONCE_MAX);
+    core_set_max_jobs(service->core, most);
+    service->hooks.settle(service->hooks.userdata);
+    return 0;
 }
 
 /* ---- queries --------------------------------------------------------------------------------- */
@@ -586,7 +695,8 @@ void count_children(const struct service *service, uint32_t *active, uint32_t *f
     }
 
 PROPERTY(get_version, "s", PROCTOR_VERSION)
-PROPERTY(get_features, "as", 4, "idempotency-key", "wait", "dry-run", "events")
+PROPERTY(get_features, "as", 7, "idempotency-key", "wait", "dry-run", "events", "supervisors",
+         "jobs", "sockets")
 PROPERTY(get_shutdown_phase, "s", shutdown_phase_to_string(core_shutdown_phase(service->core)))
 PROPERTY(get_n_children, "u", (uint32_t)core_count(service->core))
 PROPERTY(get_n_active, "u", active)
@@ -650,6 +760,8 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_ARGS("s", reason, "a{sv}", options),
                             SD_BUS_RESULT("a{sv}", changes), method_reload,
                             SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("RunJob", SD_BUS_ARGS("s", manifest, "s", reason, "a{sv}", options),
+                            SD_BUS_RESULT("o", job), method_run_job, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("Subscribe", SD_BUS_ARGS("a{sv}", filter),
                             SD_BUS_RESULT("t", first_sequence), method_subscribe,
                             SD_BUS_VTABLE_UNPRIVILEGED),
@@ -675,6 +787,8 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_PROPERTY("NFailed", "u", get_n_failed, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("Sequence", "t", get_sequence, 0, 0),
     SD_BUS_PROPERTY("StartedUSec", "t", get_started, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_WRITABLE_PROPERTY("MaxJobs", "u", get_max_jobs, set_max_jobs, 0,
+                             SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("Recovered", "b", get_recovered, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_VTABLE_END,
 };

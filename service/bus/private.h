@@ -99,6 +99,14 @@ int supervisor_find(sd_bus *bus, const char *path, const char *interface, void *
 int supervisor_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***nodes,
                          sd_bus_error *error);
 
+/* job_object.c: /org/proctor1/job/17 */
+#define JOB_PATH_MAX 48
+int job_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **found,
+             sd_bus_error *error);
+int job_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***nodes,
+                  sd_bus_error *error);
+int append_job(sd_bus_message *m, const struct job *job);
+
 /* encode.c: a{sv} and the like */
 int append_text(sd_bus_message *m, const char *key, const char *value);
 int append_number(sd_bus_message *m, const char *key, uint64_t value);
@@ -136,6 +144,12 @@ extern const sd_bus_vtable supervisor_vtable[];
 void supervisor_object_serve(struct service *service);
 void supervisor_show_changes(struct service *service, struct supervisor *supervisor);
 void supervisor_forget_shown(struct service *service, struct supervisor *supervisor);
+extern const sd_bus_vtable job_vtable[];
+void job_object_serve(struct service *service);
+void job_event(struct service *service, const struct event *event);
+void job_forgotten(struct service *service, struct job *job);
+int answer_job(struct service *service, sd_bus_message *m, const struct job *job,
+               const struct options *options, uid_t uid);
 void manager_show_changes(struct service *service);
 void count_children(const struct service *service, uint32_t *active, uint32_t *failed);
 
@@ -167,6 +181,8 @@ int wait_for_start(struct service *service, sd_bus_message *m, struct child *chi
 /* Each member's outcome is that of its moment; the answer comes when all are complete. */
 int wait_for_scope(struct service *service, sd_bus_message *m, enum command_verb verb,
                    const struct outcome *outcomes, size_t count);
+int wait_for_job(struct service *service, sd_bus_message *m, const struct job *job);
+void waiters_job_gone(struct service *service, const struct job *job);
 int wait_for_shutdown(struct service *service, sd_bus_message *m);
 void waiters_look(struct service *service);
 void waiters_child_gone(struct service *service, struct child *child);

@@ -42,6 +42,7 @@ void service_event(void *userdata, const struct event *event)
     event_log_add(service->log, event);
     if (service->bus)
         subscribers_send(service, event);
+    job_event(service, event);
     if (event->kind == EVENT_CHILD_ADDED && !event->child->observer) {
         announce_child(service, event->child, true);
         child_show_changes(service, event->child); /* from here on, changes are told */
@@ -50,6 +51,11 @@ void service_event(void *userdata, const struct event *event)
         announce_child(service, event->child, false);
         child_forget_shown(event->child);
     }
+}
+
+void service_forget_job(void *userdata, struct job *job)
+{
+    job_forgotten(userdata, job);
 }
 
 void service_forget_supervisor(void *userdata, struct supervisor *supervisor)
@@ -233,6 +239,11 @@ static int register_objects(struct service *service, sd_bus *bus)
                                        supervisor_vtable, supervisor_find, service);
     if (r >= 0)
         r = sd_bus_add_node_enumerator(bus, NULL, PROCTOR_ROOT, supervisor_enumerate, service);
+    if (r >= 0)
+        r = sd_bus_add_fallback_vtable(bus, NULL, PROCTOR_JOBS, PROCTOR_INTERFACE "Job", job_vtable,
+                                       job_find, service);
+    if (r >= 0)
+        r = sd_bus_add_node_enumerator(bus, NULL, PROCTOR_JOBS, job_enumerate, service);
     return r;
 }
 
@@ -332,6 +343,7 @@ int service_new(sd_event *event, const struct service_settings *settings,
     fresh->address = settings->address ? strdup(settings->address) : NULL;
     child_object_serve(fresh);
     supervisor_object_serve(fresh);
+    job_object_serve(fresh);
     int r = event_log_new(&fresh->log);
     if (r >= 0)
         r = keys_new(&fresh->keys);
@@ -360,6 +372,11 @@ void service_free(struct service *service)
          s = core_next_supervisor(s)) {
         free(s->observer);
         s->observer = NULL;
+    }
+    for (struct job *job = service->core ? core_first_job(service->core) : NULL; job;
+         job = job->next) {
+        free(job->observer);
+        job->observer = NULL;
     }
     waiters_free(service);
     subscribers_free(service);

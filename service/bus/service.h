@@ -21,6 +21,7 @@
 #define PROCTOR_PATH      "/org/proctor1"
 #define PROCTOR_CHILDREN  "/org/proctor1/child"
 #define PROCTOR_ROOT      "/org/proctor1/supervisor/root"
+#define PROCTOR_JOBS      "/org/proctor1/job"
 #define PROCTOR_INTERFACE "org.proctor1."
 #define PROCTOR_ERROR     "org.proctor1.Error."
 
@@ -66,6 +67,9 @@ void service_event(void *userdata, const struct event *event);
 
 /* The core's port of the same name: the supervisor's object goes away. */
 void service_forget_supervisor(void *userdata, struct supervisor *supervisor);
+
+/* The same of a job's object. */
+void service_forget_job(void *userdata, struct job *job);
 
 /* Answers some of the calls that wait, outside of the loop's order. */
 void service_answer(void *userdata);

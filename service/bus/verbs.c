@@ -91,7 +91,7 @@ int command_prepare(struct service *service, sd_bus_message *m, const char *reas
         r = caller_may_change(service, *caller, error);
     if (r >= 0)
         r = options_read(m, *caller, options, error);
-    if (r >= 0)
+    if (r >= 0 && reason)
         r = reason_check(reason, error);
     if (r >= 0)
         r = key_replay(service, m, options, (*caller)->uid);

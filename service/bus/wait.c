@@ -8,7 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum waiter_kind { WAIT_STOP, WAIT_START, WAIT_RELOAD, WAIT_ADDED, WAIT_SCOPE, WAIT_SHUTDOWN };
+enum waiter_kind {
+    WAIT_STOP,
+    WAIT_START,
+    WAIT_RELOAD,
+    WAIT_ADDED,
+    WAIT_SCOPE,
+    WAIT_JOB,
+    WAIT_SHUTDOWN
+};
 
 /* One of those that a WAIT_SCOPE waits for. */
 struct awaited {
@@ -23,6 +31,7 @@ struct waiter {
     sd_bus_message *call;
     struct attempt_id child; /* slot and serial */
     struct outcome outcome;
+    uint64_t job; /* WAIT_JOB */
     struct awaited *scope;
     size_t n_scope;
     enum waiter_kind scope_kind;
@@ -106,6 +115,15 @@ int wait_for_scope(struct service *service, sd_bus_message *m, enum command_verb
     return 0;
 }
 
+int wait_for_job(struct service *service, sd_bus_message *m, const struct job *job)
+{
+    int r = add(service, m, WAIT_JOB, NULL, NULL);
+
+    if (r >= 0)
+        service->waiters->job = job->id;
+    return r;
+}
+
 int wait_for_shutdown(struct service *service, sd_bus_message *m)
 {
     return add(service, m, WAIT_SHUTDOWN, NULL, NULL);
@@ -137,6 +155,7 @@ static bool is_over(enum waiter_kind kind, const struct child *child)
         return !child->attempt.active ||
                (!child->attempt.reload_pending && !child->attempt.reloading);
     case WAIT_SCOPE:
+    case WAIT_JOB:
     case WAIT_SHUTDOWN:
         break;
     }
@@ -177,6 +196,8 @@ static int fill(struct service *service, struct waiter *waiter, struct child *ch
         return append_shutdown(service, reply, false);
     case WAIT_SCOPE:
         return fill_scope(service, waiter, reply);
+    case WAIT_JOB:
+        return append_job(reply, core_find_job(service->core, waiter->job));
     case WAIT_ADDED: {
         char *path = path_of_child(child->id);
         int r = path ? sd_bus_message_append(reply, "o", path) : -ENOMEM;
@@ -216,13 +237,15 @@ static bool waiter_is_over(struct service *service, struct waiter *waiter, struc
         return core_shutdown_phase(service->core) == SHUTDOWN_COMPLETED;
     if (waiter->kind == WAIT_SCOPE)
         return scope_is_over(service, waiter);
+    if (waiter->kind == WAIT_JOB)
+        return core_find_job(service->core, waiter->job)->state == JOB_FINISHED;
     return is_over(waiter->kind, child);
 }
 
 /* The child that a waiter is about; NULL where it is about more than one. */
 static struct child *child_of(const struct service *service, const struct waiter *waiter)
 {
-    if (waiter->kind == WAIT_SHUTDOWN || waiter->kind == WAIT_SCOPE)
+    if (waiter->kind == WAIT_SHUTDOWN || waiter->kind == WAIT_SCOPE || waiter->kind == WAIT_JOB)
         return NULL;
     return core_child_of(service->core, waiter->child);
 }
@@ -263,6 +286,21 @@ void waiters_child_gone(struct service *service, struct child *child)
             continue;
         }
         answer(service, waiter, child);
+        take_out(service, link);
+    }
+}
+
+/* Somebody forgets a finished job whose end has not been told yet. */
+void waiters_job_gone(struct service *service, const struct job *job)
+{
+    for (struct waiter **link = &service->waiters; *link;) {
+        struct waiter *waiter = *link;
+        if (waiter->kind != WAIT_JOB || waiter->job != job->id) {
+            link = &waiter->next;
+            continue;
+        }
+        sd_bus_reply_method_errorf(waiter->call, PROCTOR_ERROR "NoSuchChild",
+                                   "the job has been forgotten");
         take_out(service, link);
     }
 }

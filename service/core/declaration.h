@@ -24,6 +24,9 @@ struct exit_codes {
     uint8_t count;
 };
 
+/* What happens when a job of the same name is queued or runs. */
+enum same_name { SAME_NAME_REJECT, SAME_NAME_QUEUE, SAME_NAME_REPLACE };
+
 struct child_declaration {
     const char *id;
     enum child_role role;
@@ -57,7 +60,8 @@ struct child_declaration {
     size_t n_after;
     const char **tags;
     size_t n_tags;
-    const char *group; /* of its supervisor; NULL: none */
+    const char *group;        /* of its supervisor; NULL: none */
+    enum same_name same_name; /* of a job */
 
     struct process_spec process;
     const char *manifest;      /* its text, as it was given */

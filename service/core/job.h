@@ -44,9 +44,6 @@ enum job_result {
     JOB_SUPERVISOR_STOPPED, /* the tree was shut down */
 };
 
-/* What happens when a job of the same name is queued or runs. */
-enum same_name { SAME_NAME_REJECT, SAME_NAME_QUEUE, SAME_NAME_REPLACE };
-
 /* The result as the executor hands it over, valid while job-finished is told. */
 struct job_output {
     const void *data;

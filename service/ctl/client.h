@@ -51,11 +51,15 @@ int command_tree(struct client *client);
 int command_status(struct client *client);
 int command_verb(struct client *client, const char *method);
 int command_add(struct client *client);
+int command_run(struct client *client);
 int command_kill(struct client *client);
 int command_shutdown(struct client *client);
 int command_reload(struct client *client);
 int command_events(struct client *client);
 int command_metrics(struct client *client);
+
+/* The text of a file, - for standard input; NULL with errno set. The caller frees it. */
+char *read_all(const char *path);
 
 /* scope.c: an id that ends with a slash means all that is below that supervisor. */
 bool scope_is_meant(const char *id);

@@ -654,7 +654,7 @@ int command_kill(struct client *client)
 
 /* ---- add, reload, shutdown ------------------------------------------------------------------- */
 
-static char *read_all(const char *path)
+char *read_all(const char *path)
 {
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
     char *text = NULL;

@@ -22,6 +22,7 @@ static const char help[] =
     "                                          ID/ with a slash: all below that supervisor\n"
     "  add FILE --reason=TEXT                  declare a child, or a supervisor with its\n"
     "                                          children (- reads standard input)\n"
+    "  run FILE [-- ARG...]                    a job: prints its result, exits with its code\n"
     "  kill ID SIGNAL --reason=TEXT            send a signal to its main process\n"
     "  reload --reason=TEXT [--dry-run]        read the manifests again\n"
     "  events [-f] [--since=SEQ] [--kind=K] [ID...]\n"
@@ -190,6 +191,7 @@ static const struct command commands[] = {
     {"events", 0, -1, false, command_events, NULL},
     {"metrics", 0, 0, false, command_metrics, NULL},
     {"add", 1, 1, true, command_add, NULL},
+    {"run", 1, -1, false, command_run, NULL},
     {"kill", 2, 2, true, command_kill, NULL},
     {"reload", 0, 0, true, command_reload, NULL},
     {"shutdown", 0, 0, true, command_shutdown, NULL},

@@ -3,6 +3,7 @@
 #include "environment.h"
 #include "listener.h"
 #include "process.h"
+#include "result.h"
 #include "spawn.h"
 #include "text.h"
 
@@ -167,6 +168,24 @@ static int open_listeners(struct process *process, int *sockets)
     return 0;
 }
 
+/* The job's end of the pipe for its result, where no descriptor that it may get is in the way. */
+static int open_result(struct process *process, int *write_end)
+{
+    int low, r;
+
+    if (!process->child->job)
+        return 0;
+    result_free(process->result);
+    process->result = NULL;
+    r = result_open(process->host->event, &process->result, &low);
+    if (r < 0)
+        return step_failed(process, r, "result", NULL);
+    *write_end = fcntl(low, F_DUPFD_CLOEXEC, 3 + SOCKETS_MAX + 1);
+    r = *write_end < 0 ? -errno : 0;
+    close(low);
+    return r < 0 ? step_failed(process, r, "result", NULL) : 0;
+}
+
 static void close_if_open(const int *fd)
 {
     if (*fd >= 0)
@@ -191,7 +210,8 @@ static int spawn_process(struct process *process)
     __attribute__((cleanup(environment_free))) struct environment environment = {};
     struct spawn_result spawned;
     char leaf[CGROUP_LEAF_MAX];
-    int sockets[SOCKETS_MAX];
+    __attribute__((cleanup(close_if_open))) int result = -1;
+    int sockets[SOCKETS_MAX + 1];
 
     int r = environment_make(process->child, host->notify_path, &environment);
     if (r < 0)
@@ -200,8 +220,11 @@ static int spawn_process(struct process *process)
     if (output < 0)
         return step_failed(process, output, "stdout", spec->output.path);
     r = open_listeners(process, sockets);
+    if (r == 0)
+        r = open_result(process, &result);
     if (r < 0)
         return r;
+    sockets[spec->n_sockets] = result;
     process->in_cgroup = host->cgroups.fd >= 0;
     if (process->in_cgroup) {
         process_leaf(process, leaf);
@@ -214,7 +237,7 @@ static int spawn_process(struct process *process)
                                     .watchdog_pid = environment.watchdog_pid,
                                     .listen_pid = environment.listen_pid,
                                     .sockets = sockets,
-                                    .n_sockets = spec->n_sockets,
+                                    .n_sockets = spec->n_sockets + (result >= 0),
                                     .input = host->null,
                                     .output = output,
                                     .cgroup = cgroup};
@@ -403,6 +426,7 @@ static void process_free(struct process *process)
         close(process->pidfd);
     output_free(process->output);
     listeners_free(process->listeners);
+    result_free(process->result);
     free(process);
 }
 

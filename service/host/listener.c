@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* Where the child side puts descriptors: ours must not be there. */
-#define FIRST_FREE (3 + SOCKETS_MAX)
+#define FIRST_FREE (3 + SOCKETS_MAX + 1)
 
 static void close_listener(struct listener *listener, bool unlink_path)
 {

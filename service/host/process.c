@@ -1,11 +1,14 @@
 #include "process.h"
 
+#include "result.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -39,7 +42,12 @@ static void complete(struct process *process)
     process->state = PROCESS_IDLE;
     output_drain(process->output);
     bool in_cgroup = process->in_cgroup;
+    struct result *result = process->result;
+    process->result = NULL;
+    if (result)
+        completion.output = result_take(result);
     core_completed(host->core, id, &completion);
+    result_free(result);
     host_settle(host);
     /* The record may be gone by now; where it is not, its leaf goes on counting. */
     struct child *child = in_cgroup ? core_child_of(host->core, id) : NULL;
@@ -57,7 +65,7 @@ static bool group_is_empty(struct process *process)
 /* Whether the leaf will hardly be used again: then it goes at once. */
 static bool is_last_attempt(const struct process *process)
 {
-    return process->child->operation != CHILD_ACTIVE ||
+    return process->child->operation != CHILD_ACTIVE || process->child->job ||
            core_shutdown_phase(process->host->core) != SHUTDOWN_IDLE;
 }
 
@@ -213,6 +221,11 @@ static void note_exit(struct process *process, const siginfo_t *info)
     }
 }
 
+static uint64_t usec_of(struct timeval time)
+{
+    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
+}
+
 void process_main_exited(struct process *process)
 {
     struct host *host = process->host;
@@ -222,7 +235,9 @@ void process_main_exited(struct process *process)
     notify_socket_drain(host->notify);
     if (process->state != PROCESS_RUNNING)
         return;
-    int r = waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG);
+    struct rusage usage = {};
+    /* The C library's waitid() does not tell what was used. */
+    int r = (int)syscall(SYS_waitid, P_PIDFD, process->pidfd, &info, WEXITED | WNOHANG, &usage);
     if (r == 0 && info.si_pid == 0)
         return; /* not ended, after all: MAINPID= named another */
     if (r < 0)
@@ -233,6 +248,7 @@ void process_main_exited(struct process *process)
     close(process->pidfd);
     process->pidfd = -1;
     note_exit(process, &info);
+    process->completion.cpu_usec = usec_of(usage.ru_utime) + usec_of(usage.ru_stime);
     begin_draining(process);
 }
 

@@ -45,6 +45,7 @@ struct process {
     struct process *next_result;
 
     struct listeners *listeners;
+    struct result *result; /* of a job, while it runs */
     struct output *output;
     const struct child_config *output_config; /* the declaration that it was opened for */
 };

@@ -21,7 +21,7 @@ struct spawn_request {
     int input;          /* becomes standard input */
     int output;         /* becomes standard output and error */
     int cgroup;         /* -1: none */
-    const int *sockets; /* become descriptors 3 and up; all of them higher than that */
+    const int *sockets; /* and a job's result: become descriptors 3 and up; all are higher now */
     size_t n_sockets;
 };
 

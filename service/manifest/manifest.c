@@ -26,6 +26,9 @@ struct parsed_child {
     const char *above;              /* the path of its supervisor; NULL: not said yet */
     struct place supervisor, group; /* where they are said; line 0: nowhere */
     bool has_interval, has_stale_after;
+    const char **arguments; /* behind those of exec */
+    size_t n_arguments;
+    yaml_node_t *arguments_node;
     yaml_node_t *requires_node, *after_node;
 };
 
@@ -259,6 +262,35 @@ static int read_exec(struct reader *reader, yaml_node_t *node, void *target)
     }
     child->declaration.process.arguments = arguments;
     child->declaration.has_process = true;
+    return 0;
+}
+
+/* Further arguments, behind those of exec: what `proctorctl run FILE -- ARG...` adds. */
+static int read_arguments(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct parsed_child *child = target;
+
+    child->arguments_node = node;
+    return reader_strings(reader, node, ARGUMENTS_MAX, &child->arguments, &child->n_arguments);
+}
+
+static int append_arguments(struct reader *reader, struct parsed_child *child)
+{
+    const char **exec = child->declaration.process.arguments, **all;
+    size_t n = 0;
+
+    if (child->n_arguments == 0)
+        return 0;
+    if (!exec)
+        return reader_refuse(reader, child->arguments_node, "arguments: there is no exec before");
+    while (exec[n])
+        n++;
+    all = arena_allocate(reader->arena, (n + child->n_arguments + 1) * sizeof(*all));
+    if (!all)
+        return -ENOMEM;
+    memcpy(all, exec, n * sizeof(*all));
+    memcpy(all + n, child->arguments, child->n_arguments * sizeof(*all));
+    child->declaration.process.arguments = all;
     return 0;
 }
 
@@ -558,6 +590,8 @@ READER(read_autostart, reader_bool(reader, node, &d->autostart))
 READER(read_tags, reader_strings(reader, node, TAGS_MAX, &d->tags, &d->n_tags))
 WORD_READER(read_restart, restart, {"permanent", RESTART_PERMANENT},
             {"transient", RESTART_TRANSIENT}, {"temporary", RESTART_TEMPORARY})
+WORD_READER(read_same_name, same_name, {"reject", SAME_NAME_REJECT}, {"queue", SAME_NAME_QUEUE},
+            {"replace", SAME_NAME_REPLACE})
 WORD_READER(read_readiness, readiness, {"explicit", READINESS_EXPLICIT},
             {"immediate", READINESS_IMMEDIATE})
 WORD_READER(read_criticality, criticality, {"critical", CRITICALITY_CRITICAL},
@@ -567,6 +601,7 @@ static const struct key child_keys[] = {
     {"name", read_name},
     {"kind", read_kind},
     {"exec", read_exec},
+    {"arguments", read_arguments},
     {"supervisor", read_supervisor},
     {"working_directory", read_working_directory},
     {"user", read_user},
@@ -597,6 +632,7 @@ static const struct key child_keys[] = {
     {"stdout", read_stdout},
     {"sockets", read_sockets},
     {"autostart", read_autostart},
+    {"same_name", read_same_name},
     {},
 };
 
@@ -664,6 +700,9 @@ static int read_declaration(struct reader *reader, yaml_node_t *node, const char
         return r;
     if (!child->declaration.id)
         return reader_refuse(reader, node, "name is missing");
+    r = append_arguments(reader, child);
+    if (r < 0)
+        return r;
     child->declaration.id =
         manifest_path_below(reader, child->above ? child->above : "", child->declaration.id);
     if (!child->declaration.id)

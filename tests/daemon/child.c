@@ -11,6 +11,7 @@
  *   log=FILE       a line "GENERATION ATTEMPT" is appended
  *   serve          answers each connection with its generation, until SIGTERM comes
  *   listen-names=FILE   LISTEN_FDNAMES goes into FILE
+ *   result=TEXT, result-bytes=N   written to $PROCTOR_RESULT_FD
  *   pause, exit=N, die=N
  */
 #include <fcntl.h>
@@ -98,6 +99,12 @@ static void write_names(const char *file)
     rename(temporary, file);
 }
 
+static void write_result(const char *data, size_t size)
+{
+    if (write(atoi(getenv("PROCTOR_RESULT_FD")), data, size) < 0)
+        _exit(4);
+}
+
 static void say(const char *step)
 {
     const char *text;
@@ -127,6 +134,11 @@ static void act(const char *step)
         serve();
     else if ((value = value_of(step, "listen-names")))
         write_names(value);
+    else if ((value = value_of(step, "result")))
+        write_result(value, strlen(value));
+    else if ((value = value_of(step, "result-bytes")))
+        for (long left = atol(value); left > 0; left--)
+            write_result("x", 1);
     else if (strcmp(step, "pause") == 0)
         for (;;)
             pause();

@@ -106,6 +106,14 @@ static void a_supervisor_is_as_written(void)
     compare("/org/proctor1/supervisor/root", "org.proctor1.Supervisor");
 }
 
+static void a_job_is_as_written(void)
+{
+    g_autofree char *text = g_strdup_printf("name: j\nexec: [%s, pause]\n", g_getenv("TEST_CHILD"));
+    g_autoptr(GVariant) path =
+        fixture_manager(&f, "RunJob", g_variant_new("(ssa{sv})", text, "test", NULL), NULL);
+    compare("/org/proctor1/job/1", "org.proctor1.Job");
+}
+
 static void every_property_can_be_read(void)
 {
     fixture_add(&f, "a.b-c@d:e", "readiness: immediate\n", "pause");
@@ -167,6 +175,7 @@ int main(int argc, char **argv)
     fixture_test(&f, NULL, "/daemon/api/the-manager-is-as-written", the_manager_is_as_written);
     fixture_test(&f, NULL, "/daemon/api/a-child-is-as-written", a_child_is_as_written);
     fixture_test(&f, NULL, "/daemon/api/a-supervisor-is-as-written", a_supervisor_is_as_written);
+    fixture_test(&f, NULL, "/daemon/api/a-job-is-as-written", a_job_is_as_written);
     fixture_test(&f, NULL, "/daemon/api/every-property-can-be-read", every_property_can_be_read);
     fixture_test(&f, NULL, "/daemon/api/one-signal-tells-exactly-what-changed",
                  one_signal_tells_exactly_what_changed);

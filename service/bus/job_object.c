@@ -1,0 +1,302 @@
+/*
+ * org.proctor1.Job: bounded one-shot work, from its acceptance until somebody forgets it.
+ */
+#include "private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct service *the_service;
+
+/* What a job wrote, kept for who asks later. */
+struct kept_output {
+    size_t size;
+    bool truncated;
+    char data[];
+};
+
+void job_object_serve(struct service *service)
+{
+    the_service = service;
+}
+
+/* ---- paths ----------------------------------------------------------------------------------- */
+
+static void path_of_job(const struct job *job, char path[JOB_PATH_MAX])
+{
+    snprintf(path, JOB_PATH_MAX, PROCTOR_JOBS "/%" PRIu64, job->id);
+}
+
+int job_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **found,
+             sd_bus_error *error)
+{
+    const struct service *service = userdata;
+    char *end;
+
+    (void)bus;
+    (void)interface;
+    (void)error;
+    *found = NULL;
+    if (strncmp(path, PROCTOR_JOBS "/", strlen(PROCTOR_JOBS "/")) != 0)
+        return 0;
+    const char *number = path + strlen(PROCTOR_JOBS "/");
+    uint64_t id = strtoull(number, &end, 10);
+    if (*number >= '1' && *number <= '9' && !*end)
+        *found = core_find_job(service->core, id);
+    return *found ? 1 : 0;
+}
+
+int job_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***nodes,
+                  sd_bus_error *error)
+{
+    const struct service *service = userdata;
+    char **list = calloc(JOBS_MAX + JOBS_KEPT + 2, sizeof(*list)), path[JOB_PATH_MAX];
+    size_t n = 0;
+
+    (void)bus;
+    (void)prefix;
+    (void)error;
+    for (const struct job *job = core_first_job(service->core); list && job; job = job->next) {
+        path_of_job(job, path);
+        list[n] = strdup(path);
+        if (!list[n])
+            break;
+        n++;
+    }
+    *nodes = list;
+    return list ? 0 : -ENOMEM;
+}
+
+/* ---- what it tells --------------------------------------------------------------------------- */
+
+static uint64_t wall_usec(const struct job *job)
+{
+    if (job->started_usec == 0)
+        return 0;
+    return (job->state == JOB_FINISHED ? job->finished_usec : core_now(the_service->core)) -
+           job->started_usec;
+}
+
+/* As a shell has it: 128 and the signal where there was one. */
+static int32_t exit_code(const struct job *job)
+{
+    return job->signal > 0 ? 128 + job->signal : job->code;
+}
+
+static int append_output(sd_bus_message *m, const struct job *job)
+{
+    const struct kept_output *output = job->observer;
+
+    return sd_bus_message_append_array(m, 'y', output ? output->data : "",
+                                       output ? output->size : 0);
+}
+
+static bool is_truncated(const struct job *job)
+{
+    const struct kept_output *output = job->observer;
+    return output && output->truncated;
+}
+
+#define PROPERTY(name, ...)                                                                        \
+    static int name(sd_bus *bus, const char *path, const char *interface, const char *property,    \
+                    sd_bus_message *reply, void *userdata, sd_bus_error *error)                    \
+    {                                                                                              \
+        const struct job *job = userdata;                                                          \
+        (void)bus;                                                                                 \
+        (void)path;                                                                                \
+        (void)interface;                                                                           \
+        (void)property;                                                                            \
+        (void)error;                                                                               \
+        return __VA_ARGS__;                                                                        \
+    }
+
+PROPERTY(get_id, sd_bus_message_append(reply, "t", job->id))
+PROPERTY(get_name, sd_bus_message_append(reply, "s", job->name))
+PROPERTY(get_state, sd_bus_message_append(reply, "s", job_state_to_string(job->state)))
+PROPERTY(get_result, sd_bus_message_append(reply, "s", job_result_to_string(job->result)))
+PROPERTY(get_exit_code, sd_bus_message_append(reply, "i", exit_code(job)))
+PROPERTY(get_wall, sd_bus_message_append(reply, "t", wall_usec(job)))
+PROPERTY(get_cpu, sd_bus_message_append(reply, "t", job->cpu_usec))
+PROPERTY(get_output, append_output(reply, job))
+PROPERTY(get_truncated, sd_bus_message_append(reply, "b", is_truncated(job)))
+
+static int append_boxed_output(sd_bus_message *m, const struct job *job)
+{
+    int r = sd_bus_message_open_container(m, 'e', "sv");
+
+    if (r >= 0)
+        r = sd_bus_message_append(m, "s", "Output");
+    if (r >= 0)
+        r = sd_bus_message_open_container(m, 'v', "ay");
+    if (r >= 0)
+        r = append_output(m, job);
+    for (int i = 0; r >= 0 && i < 2; i++)
+        r = sd_bus_message_close_container(m);
+    return r;
+}
+
+int append_job(sd_bus_message *m, const struct job *job)
+{
+    int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+    if (r >= 0)
+        r = append_number(m, "Id", job->id);
+    if (r >= 0)
+        r = append_text(m, "Name", job->name);
+    if (r >= 0)
+        r = append_text(m, "State", job_state_to_string(job->state));
+    if (r >= 0)
+        r = append_text(m, "Result", job_result_to_string(job->result));
+    if (r >= 0)
+        r = append_signed(m, "ExitCode", exit_code(job));
+    if (r >= 0)
+        r = append_number(m, "WallUSec", wall_usec(job));
+    if (r >= 0)
+        r = append_number(m, "CPUUSec", job->cpu_usec);
+    if (r >= 0)
+        r = append_boxed_output(m, job);
+    if (r >= 0)
+        r = append_flag(m, "OutputTruncated", is_truncated(job));
+    return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+/* ---- methods --------------------------------------------------------------------------------- */
+
+static int method_wait(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    const struct job *job = userdata;
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+
+    if (job->state != JOB_FINISHED)
+        return wait_for_job(the_service, m, job) < 0
+                   ? sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded",
+                                      "too many calls are waiting")
+                   : 1;
+    int r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = append_job(reply, job);
+    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    const struct job *job = userdata;
+
+    if (!job->child || job->state == JOB_FINISHED)
+        return sd_bus_error_set(error, PROCTOR_ERROR "InvalidArgument",
+                                "the job is finished: there is nothing to cancel");
+    return verb_call(the_service, m, COMMAND_REMOVE, job->child->id, error);
+}
+
+static int method_forget(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct job *job = userdata;
+    const struct caller *caller;
+    struct options options;
+
+    int r = command_prepare(the_service, m, NULL, &caller, &options, error);
+    if (r != 0)
+        return r;
+    if (job->state != JOB_FINISHED)
+        return sd_bus_error_set(error, PROCTOR_ERROR "InvalidArgument",
+                                "the job is not finished: cancel it first");
+    if (!options.dry_run)
+        core_forget_job(the_service->core, job);
+    return sd_bus_reply_method_return(m, NULL);
+}
+
+#define CONSTANT SD_BUS_VTABLE_PROPERTY_CONST
+#define CHANGE   SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+
+const sd_bus_vtable job_vtable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_METHOD_WITH_ARGS("Wait", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{sv}", result), method_wait,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Cancel", SD_BUS_ARGS("s", reason, "a{sv}", options),
+                            SD_BUS_RESULT("a{sv}", outcome), method_cancel,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Forget", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT,
+                            method_forget, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_PROPERTY("Id", "t", get_id, 0, CONSTANT),
+    SD_BUS_PROPERTY("Name", "s", get_name, 0, CONSTANT),
+    SD_BUS_PROPERTY("State", "s", get_state, 0, CHANGE),
+    SD_BUS_PROPERTY("Result", "s", get_result, 0, CHANGE),
+    SD_BUS_PROPERTY("ExitCode", "i", get_exit_code, 0, CHANGE),
+    SD_BUS_PROPERTY("WallUSec", "t", get_wall, 0, 0),
+    SD_BUS_PROPERTY("CPUUSec", "t", get_cpu, 0, 0),
+    SD_BUS_PROPERTY("Output", "ay", get_output, 0, 0),
+    SD_BUS_PROPERTY("OutputTruncated", "b", get_truncated, 0, 0),
+    SD_BUS_VTABLE_END,
+};
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static void keep_output(struct job *job)
+{
+    struct kept_output *kept = malloc(sizeof(*kept) + job->output.size);
+
+    if (!kept)
+        return;
+    kept->size = job->output.size;
+    kept->truncated = job->output.truncated;
+    if (kept->size > 0)
+        memcpy(kept->data, job->output.data, kept->size);
+    job->observer = kept;
+}
+
+/* Jobs are few words and come to their end once: their changes are told as they come. */
+void job_event(struct service *service, const struct event *event)
+{
+    struct job *job = event->child ? event->child->job : NULL;
+    char path[JOB_PATH_MAX];
+
+    if (!job)
+        return;
+    path_of_job(job, path);
+    if (event->kind == EVENT_JOB_FINISHED)
+        keep_output(job);
+    if (!service->bus)
+        return;
+    if (event->kind == EVENT_JOB_QUEUED)
+        sd_bus_emit_object_added(service->bus, path);
+    else if (event->kind == EVENT_CHILD_STARTING)
+        sd_bus_emit_properties_changed(service->bus, path, PROCTOR_INTERFACE "Job", "State", NULL);
+    else if (event->kind == EVENT_JOB_FINISHED)
+        sd_bus_emit_properties_changed(service->bus, path, PROCTOR_INTERFACE "Job", "State",
+                                       "Result", "ExitCode", NULL);
+}
+
+void job_forgotten(struct service *service, struct job *job)
+{
+    char path[JOB_PATH_MAX];
+
+    path_of_job(job, path);
+    if (service->bus)
+        sd_bus_emit_object_removed(service->bus, path);
+    waiters_job_gone(service, job);
+    free(job->observer);
+    job->observer = NULL;
+}
+
+/* ---- RunJob ---------------------------------------------------------------------------------- */
+
+int answer_job(struct service *service, sd_bus_message *m, const struct job *job,
+               const struct options *options, uid_t uid)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+    char path[JOB_PATH_MAX] = PROCTOR_JOBS;
+
+    if (job)
+        path_of_job(job, path);
+    int r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "o", path);
+    if (r >= 0)
+        r = sd_bus_send(NULL, reply, NULL);
+    if (r >= 0 && job)
+        key_remember(service, options, uid, reply);
+    return r < 0 ? r : 1;
+}

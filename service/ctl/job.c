@@ -1,0 +1,157 @@
+/*
+ * A job from the shell: what it writes as its result comes to standard output, byte for byte, and
+ * its exit code is the tool's.
+ */
+#include "client.h"
+#include "json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CALL_TIMEOUT_USEC UINT64_MAX /* a job takes its time */
+
+#define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
+#define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
+
+/* The manifest, and behind it what was given on the command line: a key of its own. */
+static char *manifest_text(const struct client *client)
+{
+    char *manifest = read_all(client->arguments[0]), *text = NULL;
+    size_t size;
+    FILE *out = manifest ? open_memstream(&text, &size) : NULL;
+
+    if (!out) {
+        free(manifest);
+        return NULL;
+    }
+    fputs(manifest, out);
+    free(manifest);
+    for (int i = 1; i < client->n_arguments; i++) {
+        fputs(i == 1 ? "\narguments: [" : ", ", out);
+        json_text(out, client->arguments[i]);
+    }
+    if (client->n_arguments > 1)
+        fputs("]\n", out);
+    fclose(out);
+    return text;
+}
+
+struct end {
+    char result[32];
+    int32_t code;
+    int truncated;
+};
+
+static int read_entry(sd_bus_message *m, const char *key, struct end *end)
+{
+    const void *data;
+    const char *result;
+    size_t size;
+
+    if (strcmp(key, "Result") == 0) {
+        int r = sd_bus_message_read(m, "v", "s", &result);
+        if (r >= 0)
+            snprintf(end->result, sizeof(end->result), "%s", result);
+        return r;
+    }
+    if (strcmp(key, "ExitCode") == 0)
+        return sd_bus_message_read(m, "v", "i", &end->code);
+    if (strcmp(key, "OutputTruncated") == 0)
+        return sd_bus_message_read(m, "v", "b", &end->truncated);
+    if (strcmp(key, "Output") != 0)
+        return sd_bus_message_skip(m, "v");
+    int r = sd_bus_message_enter_container(m, 'v', "ay");
+    if (r >= 0)
+        r = sd_bus_message_read_array(m, 'y', &data, &size);
+    if (r >= 0 && size > 0)
+        fwrite(data, 1, size, stdout);
+    return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int read_end(sd_bus_message *m, struct end *end)
+{
+    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        const char *key;
+        r = sd_bus_message_read(m, "s", &key);
+        if (r >= 0)
+            r = read_entry(m, key, end);
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+    }
+    return r;
+}
+
+static int show_end(struct client *client, sd_bus_message *reply)
+{
+    struct json json = {.out = stdout, .pretty = client->json == JSON_PRETTY};
+    struct end end = {};
+    int r;
+
+    if (client->json != JSON_OFF) {
+        r = json_value(&json, reply, NULL);
+        fputc('\n', stdout);
+        sd_bus_message_rewind(reply, true);
+        if (r < 0)
+            return client_error(NULL, r);
+        freopen("/dev/null", "w", stdout); /* it has been told already */
+    }
+    r = read_end(reply, &end);
+    fflush(stdout);
+    if (r < 0)
+        return client_error(NULL, r);
+    if (end.truncated && !client->quiet)
+        fputs("proctorctl: the result was longer than 64 KiB: the rest is lost\n", stderr);
+    bool by_itself = strcmp(end.result, "succeeded") == 0 || strcmp(end.result, "failed") == 0;
+    if (!by_itself && !client->quiet)
+        fprintf(stderr, "proctorctl: the job ended as %s\n", end.result);
+    return end.code == 0 && strcmp(end.result, "succeeded") != 0 ? CTL_FAILED : end.code;
+}
+
+static int start(struct client *client, char **path)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
+    const char *found;
+    char *text = manifest_text(client);
+
+    if (!text) {
+        fprintf(stderr, "proctorctl: %s: %s\n", client->arguments[0], strerror(errno));
+        return CTL_ERROR;
+    }
+    int r = client_call(client, PATH, MANAGER, "RunJob", &call);
+    if (r >= 0)
+        r = sd_bus_message_append(call, "s", text);
+    free(text);
+    if (!client->reason)
+        client->reason = "proctorctl run";
+    if (r >= 0)
+        r = client_append_reason(client, call);
+    if (r >= 0)
+        r = sd_bus_call(client->bus, call, 0, &error, &reply);
+    if (r >= 0)
+        r = sd_bus_message_read(reply, "o", &found);
+    *path = r >= 0 ? strdup(found) : NULL;
+    return *path ? CTL_DONE : client_error(&error, r < 0 ? r : -ENOMEM);
+}
+
+int command_run(struct client *client)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
+    char *path = NULL;
+    int code = start(client, &path);
+
+    if (code != CTL_DONE || client->dry_run) {
+        free(path);
+        return code;
+    }
+    int r = client_call(client, path, "org.proctor1.Job", "Wait", &call);
+    free(path);
+    if (r >= 0)
+        r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
+    return r < 0 ? client_error(&error, r) : show_end(client, reply);
+}

@@ -1,0 +1,286 @@
+/*
+ * Jobs, with real processes: results, the queue, names, cancels, the shutdown.
+ */
+#include "fixture.h"
+
+#include <signal.h>
+#include <string.h>
+
+static struct fixture f;
+
+static GVariant *job_property(guint64 job, const char *name)
+{
+    g_autofree char *path = g_strdup_printf("/org/proctor1/job/%" G_GUINT64_FORMAT, job);
+    g_autoptr(GVariant) reply = fixture_call(&f, path, "org.freedesktop.DBus.Properties", "Get",
+                                             g_variant_new("(ss)", "org.proctor1.Job", name), NULL);
+    g_autoptr(GVariant) boxed = g_variant_get_child_value(reply, 0);
+
+    return g_variant_get_variant(boxed);
+}
+
+static void assert_state(guint64 job, const char *expected)
+{
+    g_autoptr(GVariant) state = job_property(job, "State");
+    g_assert_cmpstr(g_variant_get_string(state, NULL), ==, expected);
+}
+
+static char *job_text(const char *name, const char *more, const char *steps)
+{
+    return g_strdup_printf("name: %s\n%sexec: [%s, %s]\n", name, more, g_getenv("TEST_CHILD"),
+                           steps);
+}
+
+/* Returns the number of the job, 0 where it is refused. */
+static guint64 run(const char *name, const char *more, const char *steps, GError **error)
+{
+    g_autofree char *text = job_text(name, more, steps);
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "RunJob", g_variant_new("(ssa{sv})", text, "test", NULL), error);
+    const char *path;
+
+    if (!reply)
+        return 0;
+    g_variant_get(reply, "(&o)", &path);
+    return g_ascii_strtoull(strrchr(path, '/') + 1, NULL, 10);
+}
+
+static GVariant *wait_for(guint64 job)
+{
+    g_autofree char *path = g_strdup_printf("/org/proctor1/job/%" G_GUINT64_FORMAT, job);
+    g_autoptr(GVariant) reply = fixture_call(&f, path, "org.proctor1.Job", "Wait", NULL, NULL);
+
+    return g_variant_get_child_value(reply, 0);
+}
+
+static void cancel(guint64 job)
+{
+    g_autofree char *path = g_strdup_printf("/org/proctor1/job/%" G_GUINT64_FORMAT, job);
+    g_autoptr(GVariant) reply = fixture_call(&f, path, "org.proctor1.Job", "Cancel",
+                                             g_variant_new("(sa{sv})", "test", NULL), NULL);
+}
+
+static gsize output_of(GVariant *result, const char **data)
+{
+    g_autoptr(GVariant) output = g_variant_lookup_value(result, "Output", G_VARIANT_TYPE("ay"));
+    gsize size;
+
+    *data = g_variant_get_fixed_array(output, &size, 1);
+    return size;
+}
+
+/* ---- results --------------------------------------------------------------------------------- */
+
+static void a_result_comes_back_whole(void)
+{
+    const char *data;
+    g_autoptr(GVariant) result = wait_for(run("good", "", "result=42", NULL));
+
+    g_assert_cmpstr(dict_text(result, "Result"), ==, "succeeded");
+    g_assert_cmpuint(output_of(result, &data), ==, 2);
+    g_assert_cmpint(memcmp(data, "42", 2), ==, 0);
+    g_assert_false(dict_flag(result, "OutputTruncated"));
+    g_assert_cmpuint(dict_number(result, "WallUSec"), >, 0);
+    g_assert_cmpuint(dict_number(result, "CPUUSec"), >, 0);
+}
+
+static void an_end_has_its_name(void)
+{
+    g_autoptr(GVariant) failed = wait_for(run("a", "", "exit=3", NULL));
+    g_autoptr(GVariant) panicked = wait_for(run("b", "", "die=11", NULL));
+    g_autofree char *text = g_strdup("name: c\nexec: [/no/such/program]\n");
+    g_autoptr(GVariant) path =
+        fixture_manager(&f, "RunJob", g_variant_new("(ssa{sv})", text, "test", NULL), NULL);
+    g_autoptr(GVariant) missing = wait_for(3);
+
+    g_assert_cmpstr(dict_text(failed, "Result"), ==, "failed");
+    g_assert_cmpuint(dict_number(failed, "ExitCode"), ==, 3);
+    g_assert_cmpstr(dict_text(panicked, "Result"), ==, "panicked");
+    g_assert_cmpuint(dict_number(panicked, "ExitCode"), ==, 139);
+    g_assert_cmpstr(dict_text(missing, "Result"), ==, "spawn-failed");
+}
+
+static void a_large_result_is_cut_and_says_so(void)
+{
+    const char *data;
+    g_autoptr(GVariant) result = wait_for(run("large", "", "result-bytes=1048576", NULL));
+
+    g_assert_cmpstr(dict_text(result, "Result"), ==, "succeeded");
+    g_assert_cmpuint(output_of(result, &data), ==, 65536);
+    g_assert_true(dict_flag(result, "OutputTruncated"));
+}
+
+/* ---- the queue ------------------------------------------------------------------------------- */
+
+/* spawn_blocking_semaphore_cap: a hundred over eight places, one killed. */
+static void a_hundred_jobs_share_eight_places(void)
+{
+    fixture_fifo(&f, "go");
+    g_autofree char *waits = g_strdup_printf("wait=%s", fixture_path(&f, "go"));
+    for (guint i = 1; i <= 100; i++) {
+        g_autofree char *name = g_strdup_printf("job-%u", i);
+        g_autofree char *steps = g_strdup_printf("result=%u", i);
+        g_autofree char *first = g_strdup_printf("%s, %s", waits, steps);
+        g_assert_cmpuint(run(name, "", i == 1 ? first : steps, NULL), ==, i);
+    }
+    for (guint i = 2; i <= 100; i++) {
+        const char *data;
+        g_autoptr(GVariant) result = wait_for(i);
+        g_autofree char *expected = g_strdup_printf("%u", i);
+        g_assert_cmpstr(dict_text(result, "Result"), ==, "succeeded");
+        g_assert_cmpuint(output_of(result, &data), ==, strlen(expected));
+        g_assert_cmpint(memcmp(data, expected, strlen(expected)), ==, 0);
+    }
+    assert_state(1, "running");
+    kill((pid_t)fixture_number(&f, "jobs/1", "MainPID"), SIGKILL);
+    g_autoptr(GVariant) killed = wait_for(1);
+    g_assert_cmpstr(dict_text(killed, "Result"), ==, "panicked");
+}
+
+static void no_more_than_max_jobs_run(void)
+{
+    fixture_fifo(&f, "go");
+    g_autofree char *waits = g_strdup_printf("wait=%s", fixture_path(&f, "go"));
+    g_autoptr(GVariant) set = fixture_call(
+        &f, "/org/proctor1", "org.freedesktop.DBus.Properties", "Set",
+        g_variant_new("(ssv)", "org.proctor1.Manager", "MaxJobs", g_variant_new_uint32(1)), NULL);
+    g_autoptr(GError) zero = NULL;
+    g_autoptr(GVariant) refused = fixture_call(
+        &f, "/org/proctor1", "org.freedesktop.DBus.Properties", "Set",
+        g_variant_new("(ssv)", "org.proctor1.Manager", "MaxJobs", g_variant_new_uint32(0)), &zero);
+    g_assert_null(refused);
+    guint64 first = run("a", "", waits, NULL), second = run("b", "", "exit=0", NULL);
+
+    assert_state(first, "running");
+    assert_state(second, "queued");
+    g_assert_cmpuint(fixture_number(&f, "jobs/2", "Attempt"), ==, 0);
+    fixture_release(&f, "go");
+
+    g_autoptr(GVariant) result = wait_for(second);
+    assert_state(first, "finished");
+}
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+static void a_name_is_refused_queued_or_replaced(void)
+{
+    g_autoptr(GError) error = NULL;
+    guint64 first = run("import", "", "wait-term", NULL);
+
+    g_assert_cmpuint(run("import", "", "exit=0", &error), ==, 0);
+    g_assert_nonnull(strstr(error->message, "a job of this name is queued or runs"));
+    guint64 behind = run("import", "same_name: queue\n", "exit=0", NULL);
+    assert_state(behind, "queued");
+    guint64 replacing = run("import", "same_name: replace\n", "result=new", NULL);
+
+    g_autoptr(GVariant) a = wait_for(first), b = wait_for(behind), c = wait_for(replacing);
+    g_assert_cmpstr(dict_text(a, "Result"), ==, "cancelled");
+    g_assert_cmpstr(dict_text(b, "Result"), ==, "cancelled");
+    g_assert_cmpstr(dict_text(c, "Result"), ==, "succeeded");
+}
+
+static void a_cancelled_job_is_gone_and_can_be_forgotten(void)
+{
+    guint64 job = run("a", "", "wait-term", NULL);
+    g_autofree char *path = g_strdup_printf("/org/proctor1/job/%" G_GUINT64_FORMAT, job);
+    g_autoptr(GError) early = NULL;
+
+    g_assert_null(fixture_call(&f, path, "org.proctor1.Job", "Forget",
+                               g_variant_new("(a{sv})", NULL), &early));
+    cancel(job);
+    g_autoptr(GVariant) result = wait_for(job);
+    g_assert_cmpstr(dict_text(result, "Result"), ==, "cancelled");
+    fixture_wait_removed(&f, "jobs/1");
+    g_autoptr(GVariant) forgotten =
+        fixture_call(&f, path, "org.proctor1.Job", "Forget", g_variant_new("(a{sv})", NULL), NULL);
+    g_autoptr(GError) gone = NULL;
+    g_assert_null(fixture_call(&f, path, "org.proctor1.Job", "Wait", NULL, &gone));
+}
+
+static void a_job_can_not_be_held(void)
+{
+    g_autoptr(GError) error = NULL;
+
+    run("a", "", "wait-term", NULL);
+    g_autoptr(GVariant) refused =
+        fixture_call(&f, "/org/proctor1/child/jobs/_31", "org.proctor1.Child", "Pause",
+                     g_variant_new("(sa{sv})", "test", NULL), &error);
+
+    g_assert_null(refused);
+    g_assert_nonnull(strstr(error->message, "a job runs once"));
+}
+
+/* ---- the shutdown ---------------------------------------------------------------------------- */
+
+static char *told;
+
+static void told_of(GObject *source, GAsyncResult *answer, gpointer data)
+{
+    g_autoptr(GVariant) reply =
+        g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), answer, NULL);
+    g_autoptr(GVariant) result = reply ? g_variant_get_child_value(reply, 0) : NULL;
+    (void)data;
+
+    told = g_strdup(result ? dict_text(result, "Result") : "no answer");
+}
+
+static void a_shutdown_cuts_jobs(void)
+{
+    run("a", "", "wait-term", NULL);
+    told = NULL;
+    g_dbus_connection_call(f.bus, "org.proctor1", "/org/proctor1/job/1", "org.proctor1.Job", "Wait",
+                           NULL, NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, told_of, NULL);
+    g_autoptr(GVariant) shutdown =
+        fixture_manager(&f, "Shutdown", g_variant_new("(sa{sv})", "test", NULL), NULL);
+    while (!told)
+        g_main_context_iteration(NULL, TRUE);
+
+    g_assert_cmpstr(told, ==, "supervisor-stopped");
+    g_free(told);
+    g_assert_cmpint(fixture_wait_end(&f), ==, 0);
+}
+
+/* ---- proctorctl ------------------------------------------------------------------------------ */
+
+static void the_tool_passes_the_result_and_the_code_on(void)
+{
+    g_autofree char *text = job_text("greet", "", "result=hello");
+    g_autofree char *output = NULL;
+    int status;
+
+    g_assert_true(g_file_set_contents(fixture_path(&f, "job.yaml"), text, -1, NULL));
+    char *command[] = {(char *)g_getenv("PROCTORCTL"),
+                       (char *)g_strdup_printf("--address=%s", f.address),
+                       (char *)"run",
+                       (char *)fixture_path(&f, "job.yaml"),
+                       (char *)"--",
+                       (char *)"result= world",
+                       (char *)"exit=7",
+                       NULL};
+    g_assert_true(g_spawn_sync(NULL, command, NULL, G_SPAWN_DEFAULT, NULL, NULL, &output, NULL,
+                               &status, NULL));
+    g_free(command[1]);
+
+    g_assert_cmpstr(output, ==, "hello world");
+    g_assert_cmpint(WEXITSTATUS(status), ==, 7);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    fixture_test(&f, NULL, "/daemon/jobs/a-result-comes-back-whole", a_result_comes_back_whole);
+    fixture_test(&f, NULL, "/daemon/jobs/an-end-has-its-name", an_end_has_its_name);
+    fixture_test(&f, NULL, "/daemon/jobs/a-large-result-is-cut-and-says-so",
+                 a_large_result_is_cut_and_says_so);
+    fixture_test(&f, NULL, "/daemon/jobs/a-hundred-jobs-share-eight-places",
+                 a_hundred_jobs_share_eight_places);
+    fixture_test(&f, NULL, "/daemon/jobs/no-more-than-max-jobs-run", no_more_than_max_jobs_run);
+    fixture_test(&f, NULL, "/daemon/jobs/a-name-is-refused-queued-or-replaced",
+                 a_name_is_refused_queued_or_replaced);
+    fixture_test(&f, NULL, "/daemon/jobs/a-cancelled-job-is-gone-and-can-be-forgotten",
+                 a_cancelled_job_is_gone_and_can_be_forgotten);
+    fixture_test(&f, NULL, "/daemon/jobs/a-job-can-not-be-held", a_job_can_not_be_held);
+    fixture_test(&f, NULL, "/daemon/jobs/a-shutdown-cuts-jobs", a_shutdown_cuts_jobs);
+    fixture_test(&f, NULL, "/daemon/jobs/the-tool-passes-the-result-and-the-code-on",
+                 the_tool_passes_the_result_and_the_code_on);
+    return g_test_run();
+}
