@@ -48,9 +48,11 @@ until_true() { # waits for a condition, at most ten seconds
 }
 is() { proctorctl status "$1" --json=short | grep -q "\"$2\":\"*$3"; }
 
-echo "== A tree of three children on a bus of its own"
+echo "== A small tree on a bus of its own"
 until_true is worker readiness ready
+until_true is cache/reader status ready
 show proctorctl list
+show proctorctl tree
 show curl -s -o /dev/null -w 'HTTP %{http_code}\n' "http://127.0.0.1:$port/"
 
 if [ "${HOLD:-}" = 1 ]; then
@@ -77,6 +79,16 @@ show proctorctl status worker
 until_true is worker generation 1
 until_true is worker readiness ready
 show proctorctl events --kind=child-restart-fence-released worker
+
+echo; echo "== One of a supervisor's children crashes: its strategy is one-for-all"
+show proctorctl kill cache/reader SIGKILL --reason="let us see"
+until_true is cache/store generation 1
+until_true is cache/reader generation 1
+show proctorctl events --kind=child-restarted cache/store cache/reader
+show proctorctl restart cache/ --reason="the whole scope, by hand" --wait
+
+echo; echo "== A job: runs once, and its result comes back"
+show proctorctl run "$examples/count.yaml" -- "the demo"
 
 echo; echo "== A hold wins against everything automatic"
 show proctorctl pause worker --reason="maintenance" --wait

@@ -250,6 +250,18 @@ static void draw_other(struct world *world, struct node *node)
         node->other_groups[0] = node->groups[n - 1];
 }
 
+/* "s/a" from "s" and "a". */
+static void join(char to[16], const char *above, const char *name)
+{
+    char text[32] = "";
+
+    strcat(text, above);
+    strcat(text, above[0] ? "/" : "");
+    strcat(text, name);
+    memcpy(to, text, 16);
+    to[15] = '\0';
+}
+
 static void draw_node(struct world *world, struct swarm *swarm, uint32_t i)
 {
     struct node *node = &swarm->nodes[i];
@@ -258,7 +270,7 @@ static void draw_node(struct world *world, struct swarm *swarm, uint32_t i)
 
     node->above = i > 0 ? choose(world, i) : 0;
     above = swarm->nodes[node->above].path;
-    snprintf(node->path, sizeof(node->path), "%.8s%s%s", above, above[0] ? "/" : "", node_names[i]);
+    join(node->path, above, node_names[i]);
     supervisor_declaration_defaults(d, node->path);
     d->strategy = draw_strategy(world);
     d->limited = choose(world, 2);
@@ -300,8 +312,7 @@ static void draw_tree(struct world *world, struct swarm *swarm)
         draw_node(world, swarm, i);
     for (uint32_t i = 0; i < swarm->n; i++) {
         const char *above = swarm->nodes[swarm->under[i] = choose(world, swarm->n_nodes)].path;
-        snprintf(swarm->ids[i], sizeof(swarm->ids[i]), "%.12s%s%s", above, above[0] ? "/" : "",
-                 names[i]);
+        join(swarm->ids[i], above, names[i]);
     }
     draw_positions(world, swarm);
 }
