@@ -146,9 +146,10 @@ static void act(const char *step)
         _exit(1);
     else if ((value = value_of(step, "exit")))
         _exit(atoi(value));
-    else if ((value = value_of(step, "die")))
+    else if ((value = value_of(step, "die"))) {
+        signal(atoi(value), SIG_DFL); /* a sanitizer would report it, and exit instead */
         kill(getpid(), atoi(value));
-    else if ((value = value_of(step, "wait")))
+    } else if ((value = value_of(step, "wait")))
         close(open(value, O_RDONLY));
     else if ((value = value_of(step, "fork")) && fork() == 0)
         stay(value);
