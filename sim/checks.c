@@ -29,15 +29,16 @@ static bool is_below(const struct child *child, const struct supervisor *supervi
 
 /* Whether the strategy lets `actor` be stopped for the failure of another one. Where a supervisor
  * melts down it is a wider scope, and the reference model knows how wide. */
-static bool shares_the_fate(const struct world *world, const struct actor *actor)
+static bool shares_the_fate(const struct world *world, const struct child *child)
 {
-    const struct child *child = actor->child, *failed = world->input_actor->child;
+    const struct child *failed = world->input_actor->child;
     const struct supervisor *supervisor = failed->member.supervisor;
     enum strategy strategy = supervisor->config->declaration.strategy;
 
-    if (world->melting)
+    if (world->melting || child == failed)
         return true;
     if (world->input == INPUT_COMMAND || !is_below(child, supervisor) ||
+        failed->config->declaration.role == ROLE_SIDECAR ||
         (child->member.supervisor == supervisor ? child->group : NULL) != failed->group)
         return false;
     if (failed->group)
@@ -53,7 +54,8 @@ static bool in_scope(const struct world *world, const struct actor *actor, const
     if (what[0] == 's')
         return actor->ledger.fence_entered || actor->ledger.queued || requires_somebody(actor) ||
                actor->child->job;
-    return shares_the_fate(world, actor);
+    return shares_the_fate(world, actor->child) ||
+           (actor->child->primary && shares_the_fate(world, actor->child->primary));
 }
 
 /* What happens to one child starts or stops no other, but by the strategy, and those that wait for
@@ -528,6 +530,9 @@ static void agree_on_attempt(struct world *world, const char *name, const struct
     SAME("attempt's generation", mine->generation, its->generation);
     SAME("attempt", mine->number, its->number);
     SAME("ready since", mine->ready_usec, its->ready_since);
+    SAME("health check open", mine->check_open, its->check_open);
+    SAME("health checks", mine->checks, its->checks);
+    SAME("unhealthy", mine->unhealthy, its->unhealthy);
 }
 
 static void agree_on_restarts(struct world *world, const char *name, const struct child *mine,
@@ -556,10 +561,11 @@ static void agree_on_restarts(struct world *world, const char *name, const struc
     SAME("group", mine->group ? mine->group - mine->member.supervisor->config->groups : -1,
          its->group);
     for (int t = 0; t < CHILD_TIMERS; t++) {
-        static const char *const names[] = {"stop deadline", "start deadline", "start timeout",
-                                            "heartbeat deadline", "window deadline"};
-        static const enum ref_timer same[] = {REF_STOP, REF_START, REF_START_TIMEOUT, REF_HEARTBEAT,
-                                              REF_WINDOW};
+        static const char *const names[] = {"stop deadline",   "start deadline",
+                                            "start timeout",   "heartbeat deadline",
+                                            "window deadline", "health deadline"};
+        static const enum ref_timer same[] = {REF_STOP,      REF_START,  REF_START_TIMEOUT,
+                                              REF_HEARTBEAT, REF_WINDOW, REF_HEALTH};
         SAME(names[t], mine->timers[t].deadline_usec, its->deadline[same[t]]);
     }
 }

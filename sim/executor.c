@@ -240,6 +240,11 @@ static bool take_step(struct world *world, struct actor *actor, struct process *
     case STEP_TRIGGER:
         say(world, actor, process, (struct notify_message){.flags = NOTIFY_TRIGGER});
         return true;
+    case STEP_HEALTHY:
+    case STEP_UNHEALTHY:
+    case STEP_MUTE:
+        process->health = step->kind;
+        return true;
     case STEP_WRITE_RESULT:
         process->result_bytes += step->number;
         return true;
@@ -401,8 +406,10 @@ static void port_start(void *userdata, struct child *child, struct attempt_id id
     note_call(world, actor, "start", id);
     size_t model = actor->starts < actor->n_models ? actor->starts : actor->n_models - 1;
     actor->starts++;
-    *process = (struct process){
-        .id = id, .model = &actor->models[model], .traits = model_traits(&actor->models[model])};
+    *process = (struct process){.id = id,
+                                .model = &actor->models[model],
+                                .traits = model_traits(&actor->models[model]),
+                                .health = STEP_HEALTHY};
     spawn(world, actor, process);
 }
 
@@ -476,6 +483,29 @@ static int port_kill(void *userdata, struct child *child, struct attempt_id id, 
     return 0;
 }
 
+/* A process that is healthy, or not, says so at once; a mute one never. */
+static void port_check(void *userdata, struct child *child, struct attempt_id id, uint32_t number)
+{
+    struct world *world = userdata;
+    struct actor *actor = child->host;
+    const struct process *process = world_process(actor, id.attempt);
+
+    note_call(world, actor, "check", id);
+    if (!process || process->state != PROCESS_ALIVE || process->health == STEP_MUTE)
+        return;
+    struct report report = {.kind = INPUT_CHECKED,
+                            .actor = number_of(world, actor),
+                            .id = id,
+                            .check = number,
+                            .passed = process->health == STEP_HEALTHY};
+    send(world, actor, &report, 0);
+}
+
+static void port_check_end(void *userdata, struct child *child, struct attempt_id id)
+{
+    note_call(userdata, child->host, "end check", id);
+}
+
 static void port_forget(void *userdata, struct child *child)
 {
     struct world *world = userdata;
@@ -521,6 +551,8 @@ void executor_ports(struct world *world, struct core_ports *ports)
         .start = port_start,
         .cancel = port_cancel,
         .abort = port_abort,
+        .check = port_check,
+        .check_end = port_check_end,
         .kill = port_kill,
         .forget = port_forget,
         .set_timer = port_set_timer,

@@ -70,6 +70,9 @@ static uint64_t hash_attempt(uint64_t h, const struct attempt *a, uint64_t now,
                    (uint64_t)a->notifies << 6 | (uint64_t)(a->pid > 0) << 7 |
                    (uint64_t)a->forced << 8 | (uint64_t)a->status << 16 | a->generation << 24);
     h = mix(h, a->number << 1 | (a->ready_usec > 0 && now - a->ready_usec >= reset_after));
+    h = mix(h, (uint64_t)a->silent | (uint64_t)a->unhealthy << 1 | (uint64_t)a->check_open << 2 |
+                   (uint64_t)a->check_passed << 3 | (uint64_t)a->check_misses << 8 |
+                   (uint64_t)a->checks << 32);
     return h;
 }
 
@@ -111,7 +114,8 @@ static uint64_t hash_processes(uint64_t h, const struct actor *actor)
         h = mix(h, p->id.attempt | (uint64_t)p->state << 32 | (uint64_t)p->cancels << 36 |
                        (uint64_t)p->aborts << 40 | (uint64_t)p->reported << 44 |
                        (uint64_t)p->waits_for_cancel << 45 |
-                       (uint64_t)(p->waits_for != NULL) << 46 | (uint64_t)p->next_step << 48);
+                       (uint64_t)(p->waits_for != NULL) << 46 | (uint64_t)p->next_step << 48 |
+                       (uint64_t)p->health << 56);
     }
     return mix(h, actor->fail_spawns | (uint64_t)actor->lose_cancels << 16 |
                       (uint64_t)actor->lose_aborts << 32);
@@ -122,7 +126,9 @@ static uint64_t key_of_pending(const struct pending *pending)
     uint64_t h = mix(pending->kind, pending->actor);
 
     if (pending->kind == PENDING_REPORT) {
-        h = mix(h, pending->report.kind | (uint64_t)pending->report.message.flags << 8);
+        h = mix(h, pending->report.kind | (uint64_t)pending->report.message.flags << 8 |
+                       (uint64_t)pending->report.passed << 30 |
+                       (uint64_t)pending->report.check << 32);
         return mix(h, pending->report.id.attempt << 32 | pending->report.id.generation);
     }
     return mix(h, pending->attempt | (uint64_t)pending->dies << 40);

@@ -29,6 +29,9 @@ static const struct {
     {"stopping", NONE, STEP_STOPPING, "stopping"},
     {"trigger", NONE, STEP_TRIGGER, "trigger"},
     {"write-result", SIZE, STEP_WRITE_RESULT, "write-result BYTES, such as write-result 64K"},
+    {"healthy", NONE, STEP_HEALTHY, "healthy"},
+    {"unhealthy", NONE, STEP_UNHEALTHY, "unhealthy"},
+    {"mute", NONE, STEP_MUTE, "mute"},
     {"ignore-cancel", NONE, STEP_IGNORE_CANCEL, "ignore-cancel"},
     {"cancel-takes", DURATION, STEP_CANCEL_TAKES, "cancel-takes DURATION"},
     {"hang", MAYBE_DURATION, STEP_HANG, "hang, or hang DURATION"},
@@ -88,7 +91,8 @@ int model_read_step(const char *text, struct step *step, const char **expected)
     *expected =
         "a step of a model: ready, not-ready, beat, beat every D, run D, exit N, die SIGNAL, "
         "oom, wait NAME, wait cancel, status TEXT, extend D, reloading, stopping, trigger, "
-        "ignore-cancel, cancel-takes D, hang D, double-fork";
+        "write-result BYTES, healthy, unhealthy, mute, ignore-cancel, cancel-takes D, hang D, "
+        "double-fork";
     return -EINVAL;
 }
 

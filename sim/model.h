@@ -14,6 +14,7 @@
  *   wait cancel           goes on when it is cancelled, and ends after its last step
  *   write-result BYTES    of a job: so much more of its result
  *   status TEXT, extend D, reloading, stopping, trigger   further messages of sd_notify(3)
+ *   unhealthy, mute       from here on it fails health checks, or does not answer; `healthy` again
  *   ignore-cancel         a cancel does nothing
  *   cancel-takes D        it ends D after the cancel (default: at once)
  *   hang D                it survives an abort for D; bare `hang` for good
@@ -42,6 +43,9 @@ enum step_kind {
     STEP_STOPPING,
     STEP_TRIGGER,
     STEP_WRITE_RESULT,
+    STEP_HEALTHY,
+    STEP_UNHEALTHY,
+    STEP_MUTE,
     STEP_IGNORE_CANCEL,
     STEP_CANCEL_TAKES,
     STEP_HANG,

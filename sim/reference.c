@@ -27,6 +27,8 @@ static void stop_watching(struct ref_child *c)
 {
     ref_disarm(c, REF_START_TIMEOUT);
     ref_disarm(c, REF_HEARTBEAT);
+    ref_disarm(c, REF_HEALTH);
+    c->attempt.check_open = false;
 }
 
 /* ---- who depends on whom --------------------------------------------------------------------- */
@@ -98,12 +100,31 @@ void ref_start_or_wait(struct ref *r, struct ref_child *c, bool automatic)
     }
 }
 
+/* ---- sidecars -------------------------------------------------------------------------------- */
+
+/* Who is bound to it goes with it, and comes back when it is ready again. */
+static void take_sidecars_along(struct ref *r, const struct ref_child *primary, bool by_hand)
+{
+    if (r->dry || r->phase != SHUTDOWN_IDLE)
+        return;
+    for (uint32_t i = r->count; i-- > 0;) {
+        struct ref_child *c = r->order[i];
+        const struct child_declaration *d = c->declaration;
+        if (c->here && d->role == ROLE_SIDECAR && strcmp(d->requires[0], primary -> id) == 0 &&
+            c->attempt.active && !c->attempt.cancelled && !c->attempt.aborted) {
+            c->fence = FENCE_OPEN;
+            ref_enter_fence(r, c, false, by_hand);
+        }
+    }
+}
+
 /* ---- stopping -------------------------------------------------------------------------------- */
 
-bool ref_cancel(struct ref *r, struct ref_child *c)
+bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand)
 {
     if (!c->attempt.active || c->attempt.cancelled || c->attempt.aborted)
         return false;
+    take_sidecars_along(r, c, by_hand);
     c->attempt.cancelled = true;
     c->in_flight = false;
     c->attempt.status = CHILD_CANCELLING;
@@ -157,7 +178,7 @@ void ref_enter_fence(struct ref *r, struct ref_child *c, bool by_resume, bool by
     put_behind_fence(c, by_hand, c->attempt.generation, c->attempt.generation + 1);
     c->pending_by_resume = by_resume;
     c->fence = FENCE_WAITING_FOR_OLD_STOP;
-    ref_cancel(r, c);
+    ref_cancel(r, c, by_hand);
     if (c->attempt.aborted)
         c->fence = FENCE_ABORTING_OLD;
     else
@@ -197,7 +218,7 @@ static void force_stop(struct ref *r, struct ref_child *c, enum exit_kind kind)
     if (c->attempt.cancelled || c->attempt.aborted)
         return;
     c->attempt.forced = kind;
-    ref_cancel(r, c);
+    ref_cancel(r, c, false);
 }
 
 /* ---- shutdown -------------------------------------------------------------------------------- */
@@ -214,7 +235,7 @@ static void cancel_those_nobody_needs(struct ref *r)
             if (user->here && user->result == SHUTDOWN_PENDING && tree_depends_on(user, c))
                 needed = true;
         }
-        if (!needed && !ref_cancel(r, c))
+        if (!needed && !ref_cancel(r, c, true))
             ref_insist(r, c);
     }
 }
@@ -414,7 +435,7 @@ static enum exit_decision decide(struct ref *r, struct ref_child *c, enum exit_k
     return by_policy(r, c, kind, fatal);
 }
 
-static void end_attempt(struct ref_child *c)
+static void end_attempt(struct ref *r, struct ref_child *c)
 {
     stop_watching(c);
     ref_disarm(c, REF_STOP);
@@ -429,6 +450,7 @@ static void end_attempt(struct ref_child *c)
         c->stop_state = STOP_NO_ACTIVE_ATTEMPT;
     }
     c->attempt.active = false;
+    take_sidecars_along(r, c, false);
 }
 
 static void gone_in_shutdown(struct ref *r, struct ref_child *c)
@@ -477,7 +499,7 @@ static void carry_out(struct ref *r, struct ref_child *c, enum exit_decision dec
     } else if (decision == DECISION_FENCE_RELEASE) {
         c->fence = FENCE_READY_TO_START;
         if (!c->scope)
-            ref_start_or_wait(r, c, false);
+            ref_start_or_wait(r, c, !c->pending_by_hand);
     } else if (decision == DECISION_REMOVE) {
         c->here = false;
         jobs_end(r, c);
@@ -512,7 +534,7 @@ static void ended(struct ref *r, struct ref_child *c, const struct completion *c
     c->exit_generation = c->attempt.generation;
     c->exit_attempt = c->attempt.number;
     c->decision = decision;
-    end_attempt(c);
+    end_attempt(r, c);
     carry_out(r, c, decision);
 }
 
@@ -547,6 +569,8 @@ static void spawned(struct ref *r, struct ref_child *c)
         become_ready(r, c);
     if (c->declaration->start_timeout_usec == 0)
         c->in_flight = false;
+    if (c->declaration->health_usec > 0 && !c->attempt.cancelled && !c->attempt.aborted)
+        ref_arm(r, c, REF_HEALTH, r->now + c->declaration->health_usec);
 }
 
 static void spawn_failed(struct ref *r, struct ref_child *c)
@@ -563,7 +587,7 @@ static void spawn_failed(struct ref *r, struct ref_child *c)
         c->exit_attempt = c->attempt.number;
         c->decision = decision;
     }
-    end_attempt(c);
+    end_attempt(r, c);
     carry_out(r, c, decision);
 }
 
@@ -571,9 +595,40 @@ static void beat(struct ref *r, struct ref_child *c)
 {
     c->heartbeat = r->now;
     c->heartbeat_realtime = r->realtime;
-    c->stale = false;
+    c->attempt.silent = false;
+    c->stale = c->attempt.unhealthy;
     if (c->declaration->heartbeat_usec > 0 && !c->attempt.cancelled && !c->attempt.aborted)
         ref_arm(r, c, REF_HEARTBEAT, r->now + c->declaration->stale_after_usec);
+}
+
+/* Misses count once it has been well, and so many of them in a row. */
+static void checked(struct ref *r, struct ref_child *c, bool passed)
+{
+    const struct child_declaration *d = c->declaration;
+    c->attempt.check_open = false;
+    ref_arm(r, c, REF_HEALTH, r->now + d->health_usec);
+    if (passed) {
+        c->attempt.check_passed = true;
+        c->attempt.check_misses = 0;
+        c->attempt.unhealthy = false;
+        c->stale = c->attempt.silent;
+    } else if (c->attempt.check_passed && !c->attempt.unhealthy &&
+               ++c->attempt.check_misses == d->health_retries) {
+        c->attempt.unhealthy = c->stale = true;
+        if (d->on_unhealthy == ON_STALE_RESTART)
+            force_stop(r, c, EXIT_UNHEALTHY);
+    }
+}
+
+static void ask(struct ref *r, struct ref_child *c)
+{
+    if (c->attempt.check_open) {
+        checked(r, c, false);
+        return;
+    }
+    c->attempt.check_open = true;
+    c->attempt.checks++;
+    ref_arm(r, c, REF_HEALTH, r->now + c->declaration->health_timeout_usec);
 }
 
 static void extend(struct ref *r, struct ref_child *c, uint64_t usec)
@@ -610,6 +665,8 @@ bool reference_is_stale(const struct ref_child *c, const struct heard *heard)
         return true;
     if (heard->kind == REPORT_SPAWNED)
         return c->attempt.spawned && !c->attempt.early;
+    if (heard->kind == REPORT_HEALTH)
+        return !c->attempt.check_open || c->attempt.checks != heard->check;
     return heard->kind == REPORT_SPAWN_FAILED && c->attempt.spawned;
 }
 
@@ -628,6 +685,8 @@ static void hear(struct ref *r, struct ref_child *c, const struct heard *heard)
         c->attempt.early = false;
     else if (heard->kind == REPORT_EXIT)
         ended(r, c, heard->completion);
+    else if (heard->kind == REPORT_HEALTH)
+        checked(r, c, heard->passed);
     else
         listen(r, c, heard->message);
 }
@@ -653,9 +712,11 @@ static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
     } else if (timer == REF_START_TIMEOUT) {
         force_stop(r, c, EXIT_TIMED_OUT);
     } else if (timer == REF_HEARTBEAT) {
-        c->stale = true;
+        c->attempt.silent = c->stale = true;
         if (c->declaration->on_stale == ON_STALE_RESTART)
             force_stop(r, c, EXIT_UNHEALTHY);
+    } else if (timer == REF_HEALTH) {
+        ask(r, c);
     } else {
         prune(r, c);
         if (c->used > 0)
@@ -746,7 +807,7 @@ static void stop_command(struct ref *r, struct ref_child *c, enum child_operatio
     bool same = c->operation == target;
     c->operation = target;
     ref_withdraw_starts(c);
-    o->cancel_delivered = ref_cancel(r, c);
+    o->cancel_delivered = ref_cancel(r, c, true);
     if (!c->attempt.active)
         c->stop_state = STOP_NO_ACTIVE_ATTEMPT;
     o->idempotent = same && !o->cancel_delivered;
@@ -896,6 +957,7 @@ static int run_whole(struct ref *r, struct ref_child *c, const struct command *c
     if (command->dry_run) {
         struct ref_child saved = *c;
         struct ref counters = *r;
+        r->dry = true;
         int error = run(r, c, command, o);
         *c = saved;
         *r = counters;

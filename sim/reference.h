@@ -11,7 +11,7 @@
 
 #include "core.h"
 
-#define REF_TIMERS     5 /* stop, start, start timeout, heartbeat, window */
+#define REF_TIMERS     6 /* stop, start, start timeout, heartbeat, window, health */
 #define REF_SCOPES_MAX 64
 
 enum ref_timer {
@@ -20,6 +20,7 @@ enum ref_timer {
     REF_START_TIMEOUT,
     REF_HEARTBEAT,
     REF_WINDOW,
+    REF_HEALTH,
 };
 
 struct ref_attempt {
@@ -27,6 +28,8 @@ struct ref_attempt {
     enum exit_kind forced;
     enum child_status status;
     uint64_t generation, number, ready_since;
+    bool silent, unhealthy, check_open, check_passed;
+    uint32_t checks, check_misses;
 };
 
 struct ref_child {
@@ -107,6 +110,7 @@ struct ref {
     uint64_t next_order, next_wait, next_command;
     enum shutdown_phase phase;
     bool by_policy;
+    bool dry;        /* a question: nobody else is touched */
     char wrong[160]; /* an impossible draw; "" while there was none */
 };
 
@@ -146,6 +150,8 @@ struct heard {
     struct attempt_id id;
     const struct completion *completion;
     const struct notify_message *message;
+    uint32_t check; /* the number of a health check, and its answer */
+    bool passed;
 };
 
 void reference_hear(struct ref *r, struct ref_child *c, const struct heard *heard);

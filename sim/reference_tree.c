@@ -295,7 +295,7 @@ static void bring_in(struct ref *r, struct ref_child *c, uint32_t scope)
         c->fence = FENCE_OPEN;
     }
     if (c->operation != CHILD_ACTIVE || c->declaration->restart == RESTART_TEMPORARY) {
-        ref_cancel(r, c);
+        ref_cancel(r, c, false);
     } else if (c->pending) {
         c->duplicates++;
         c->pending_by_resume = false;
@@ -373,7 +373,7 @@ bool tree_restart_scope(struct ref *r, struct ref_child *c)
                      .member = c->member,
                      .group = c->group,
                      .strategy = c->group >= 0 ? d->groups[c->group].strategy : d->strategy};
-    return restart_together(r, &f, c);
+    return c->declaration->role != ROLE_SIDECAR && restart_together(r, &f, c);
 }
 
 static bool is_going(const struct ref_child *c, uint32_t scope)
@@ -504,7 +504,7 @@ static void quarantine_scope(struct ref *r, uint32_t s)
             continue;
         c->operation = CHILD_QUARANTINED;
         ref_withdraw_starts(c);
-        ref_cancel(r, c);
+        ref_cancel(r, c, false);
     }
 }
 

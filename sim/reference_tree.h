@@ -35,7 +35,7 @@ void ref_arm(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t 
 void ref_disarm(struct ref_child *c, enum ref_timer timer);
 void ref_start(struct ref *r, struct ref_child *c);
 void ref_start_or_wait(struct ref *r, struct ref_child *c, bool automatic);
-bool ref_cancel(struct ref *r, struct ref_child *c);
+bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand);
 void ref_insist(struct ref *r, struct ref_child *c);
 void ref_enter_fence(struct ref *r, struct ref_child *c, bool by_resume, bool by_hand);
 void ref_wait_for_siblings(struct ref_child *c, bool by_hand);

@@ -101,6 +101,10 @@ static const struct model programs[] = {
     {S({STEP_READY}, {STEP_WAIT_CANCEL}, {STEP_EXTEND, 15 * USEC_SEC}, {STEP_RUN, 12 * USEC_SEC},
        {STEP_EXIT, 0})},
     {S({STEP_RUN, 2 * USEC_SEC}, {STEP_READY}, {STEP_CANCEL_TAKES, 3 * USEC_SEC})},
+    {S({STEP_READY}, {STEP_RUN, 12 * USEC_SEC}, {STEP_UNHEALTHY}, {STEP_RUN, 9 * USEC_SEC},
+       {STEP_HEALTHY})},
+    {S({STEP_READY}, {STEP_UNHEALTHY}, {STEP_RUN, 5 * USEC_SEC}, {STEP_HEALTHY},
+       {STEP_RUN, 5 * USEC_SEC}, {STEP_MUTE})},
 };
 
 static uint32_t choose(struct world *world, uint32_t n)
@@ -146,6 +150,28 @@ static void draw_times(struct world *world, struct child_declaration *d)
         d->heartbeat_required = choose(world, 2);
         d->on_stale = (enum on_stale)choose(world, 2);
     }
+    d->health_usec = PICK(world, 0, 0, 2 * USEC_SEC, 5 * USEC_SEC);
+    if (d->health_usec > 0) {
+        d->health_timeout_usec = PICK(world, USEC_SEC, 200 * USEC_MSEC, 3 * USEC_SEC);
+        d->health_retries = 1 + choose(world, 3);
+        d->on_unhealthy = (enum on_stale)choose(world, 2);
+    }
+}
+
+/* Bound to an earlier one that is none itself, if there is such a one. */
+static void draw_sidecar(struct world *world, struct swarm *swarm, uint32_t i)
+{
+    struct child_declaration *d = &swarm->declarations[i];
+    uint32_t primary = i > 0 ? choose(world, i) : 0;
+
+    if (i == 0 || choose(world, 6) != 1 || swarm->declarations[primary].role == ROLE_SIDECAR)
+        return;
+    d->role = ROLE_SIDECAR;
+    d->criticality = CRITICALITY_OPTIONAL;
+    d->restart = RESTART_PERMANENT;
+    if (d->on_limit >= ON_LIMIT_ESCALATE)
+        d->on_limit = ON_LIMIT_STOP;
+    d->requires[d->n_requires++] = swarm->ids[primary];
 }
 
 static void draw_dependencies(struct world *world, struct swarm *swarm, uint32_t i)
@@ -154,6 +180,7 @@ static void draw_dependencies(struct world *world, struct swarm *swarm, uint32_t
 
     d->requires = swarm->requires[i];
     d->after = swarm->after[i];
+    draw_sidecar(world, swarm, i);
     for (uint32_t k = 0; k < i; k++)
         switch (choose(world, 4)) {
         case 2:

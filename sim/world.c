@@ -212,7 +212,8 @@ static void begin_input(struct world *world, enum input_kind kind, struct actor 
 
 static void note_report(struct world *world, const struct report *report)
 {
-    static const char *const words[] = {"spawned", "spawn-failed", "completed", "notify"};
+    static const char *const words[] = {"spawned", "spawn-failed", "completed", "notify",
+                                        "checked"};
     char text[96] = "";
     const struct notify_message *m = &report->message;
 
@@ -224,6 +225,8 @@ static void note_report(struct world *world, const struct report *report)
                                               : report->completion.code);
     else if (report->kind == INPUT_SPAWN_FAILED)
         snprintf(text, sizeof(text), "%s", strerror(report->error));
+    else if (report->kind == INPUT_CHECKED)
+        snprintf(text, sizeof(text), "%s", report->passed ? "passed" : "missed");
     else if (report->kind == INPUT_NOTIFY)
         snprintf(text, sizeof(text), "%s%s%s%s%s%s%s%s", m->flags & NOTIFY_READY ? "READY=1 " : "",
                  m->flags & NOTIFY_NOT_READY ? "READY=0 " : "",
@@ -257,6 +260,9 @@ static void to_core(struct world *world, const struct report *report)
     case INPUT_NOTIFY:
         core_notify(world->core, report->id, &report->message);
         return;
+    case INPUT_CHECKED:
+        core_checked(world->core, report->id, report->check, report->passed, "the model says so");
+        return;
     case INPUT_TIMER:
     case INPUT_COMMAND:
     case INPUT_SHUTDOWN:
@@ -276,11 +282,14 @@ struct heard world_heard(const struct report *report)
     static const enum report_kind kinds[] = {[INPUT_SPAWNED] = REPORT_SPAWNED,
                                              [INPUT_SPAWN_FAILED] = REPORT_SPAWN_FAILED,
                                              [INPUT_COMPLETED] = REPORT_EXIT,
-                                             [INPUT_NOTIFY] = REPORT_STATUS};
+                                             [INPUT_NOTIFY] = REPORT_STATUS,
+                                             [INPUT_CHECKED] = REPORT_HEALTH};
     return (struct heard){.kind = kinds[report->kind],
                           .id = report->id,
                           .completion = &report->completion,
-                          .message = &report->message};
+                          .message = &report->message,
+                          .check = report->check,
+                          .passed = report->passed};
 }
 
 static void to_reference(struct world *world, const struct report *report)

@@ -100,6 +100,7 @@ struct process {
     struct completion completion;
     uint64_t beat_usec;
     uint64_t result_bytes; /* written, of a job */
+    enum step_kind health; /* STEP_HEALTHY, or how it answers when it is asked */
 };
 
 /* What the checks know of a child, from events and calls alone. */
@@ -137,6 +138,7 @@ enum input_kind {
     INPUT_SPAWN_FAILED,
     INPUT_COMPLETED,
     INPUT_NOTIFY,
+    INPUT_CHECKED,
     INPUT_TIMER,
     INPUT_COMMAND,
     INPUT_SHUTDOWN,
@@ -149,13 +151,15 @@ enum input_kind {
 };
 
 struct report {
-    enum input_kind kind; /* one of the first four */
+    enum input_kind kind; /* one of the first five */
     uint32_t actor;
     struct attempt_id id;
     uint32_t pid;
     int error;
     struct completion completion;
     struct notify_message message;
+    uint32_t check; /* the number of a health check, and its answer */
+    bool passed;
 };
 
 enum pending_kind { PENDING_REPORT, PENDING_STEP, PENDING_BEAT, PENDING_END, PENDING_TURN };

@@ -110,11 +110,13 @@ bool child_cancel(struct core *core, struct child *child, uint64_t cause, const 
     if (!attempt->active || attempt->cancel_delivered || attempt->abort_requested)
         return false;
 
+    sidecars_follow(core, child, cause);
     attempt->cancel_delivered = true;
     child_set_status(core, child, CHILD_CANCELLING);
     child->stop_state = STOP_CANCEL_DELIVERED;
     child_disarm(core, child, TIMER_START_TIMEOUT);
     child_disarm(core, child, TIMER_HEARTBEAT);
+    health_end(core, child);
     child_arm(core, child, TIMER_STOP,
               core_now(core) + child->config->declaration.stop_timeout_usec);
     core->plan |= PLAN_STOP;
@@ -138,6 +140,7 @@ void child_abort(struct core *core, struct child *child, uint64_t cause)
     restart_queue_end(core, child);
     child_disarm(core, child, TIMER_START_TIMEOUT);
     child_disarm(core, child, TIMER_HEARTBEAT);
+    health_end(core, child);
     child_arm(core, child, TIMER_STOP,
               core_now(core) + child->config->declaration.abort_timeout_usec);
     EMIT_BARE(core, EVENT_CHILD_CONTROL_ABORT_REQUESTED, child, cause);

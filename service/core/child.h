@@ -19,6 +19,7 @@ enum child_timer {
     TIMER_START_TIMEOUT, /* not ready in time */
     TIMER_HEARTBEAT,     /* silent for too long */
     TIMER_WINDOW,        /* the oldest exit leaves the restart window */
+    TIMER_HEALTH,        /* the next health check, then its timeout */
     CHILD_TIMERS,
 };
 
@@ -39,6 +40,12 @@ struct attempt {
     bool reloading; /* RELOADING=1 came, READY=1 has not yet */
     bool reload_pending;
     bool notifies;         /* it has ever sent a message */
+    bool silent;           /* its heartbeat is overdue */
+    bool unhealthy;        /* its health checks fail */
+    bool check_open;       /* a health check has been asked for, and not been answered */
+    bool check_passed;     /* one has, once */
+    uint32_t checks;       /* asked for so far; the number of the last one */
+    uint32_t check_misses; /* in a row */
     enum exit_kind forced; /* its exit counts as this: timed-out, unhealthy; else EXIT_NONE */
     enum child_status status;
     uint64_t generation;
@@ -94,9 +101,11 @@ struct child_shutdown {
 };
 
 struct child {
-    struct member member; /* its place in the tree */
-    struct group *group;  /* of its supervisor; NULL: none */
-    struct job *job;      /* the job that it is; NULL: it is none */
+    struct member member;                       /* its place in the tree */
+    struct group *group;                        /* of its supervisor; NULL: none */
+    struct job *job;                            /* the job that it is; NULL: it is none */
+    struct child *primary;                      /* of a sidecar */
+    struct child *first_sidecar, *next_sidecar; /* bound to it; with it, to the same primary */
     struct child *index_next;
     struct child *waiting_next, *waiting_previous;
     struct child *changed_next;

@@ -75,6 +75,18 @@ static void copy_process(struct block *block, const struct process_spec *from,
         sockets[i].listen = listen;
     }
     to->sockets = from->n_sockets > 0 ? sockets : NULL;
+    if (from->health) {
+        struct health_spec *health = block_take(block, sizeof(*health));
+        const char **arguments =
+            block_strings(block, from->health->arguments, strings_count(from->health->arguments));
+        const char *listen = block_string(block, from->health->target.listen);
+        if (health) {
+            *health = *from->health;
+            health->arguments = arguments;
+            health->target.listen = listen;
+        }
+        to->health = health;
+    }
     if (from->limits) {
         size_t size = PROCESS_LIMITS * sizeof(*from->limits);
         void *limits = block_take(block, size);

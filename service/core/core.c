@@ -229,6 +229,7 @@ static void commit_spawn(struct core *core, struct child *child, uint32_t pid)
         liveness_become_ready(core, child);
     if (child->config->declaration.start_timeout_usec == 0)
         restart_queue_end(core, child); /* nothing bounds how long it takes from here */
+    health_begin(core, child);
     core_changed(core, child);
 }
 
@@ -296,6 +297,18 @@ void core_notify(struct core *core, struct attempt_id id, const struct notify_me
     core_finish_input(core);
 }
 
+void core_checked(struct core *core, struct attempt_id id, uint32_t number, bool passed,
+                  const char *why)
+{
+    struct child *child = reported(core, id, REPORT_HEALTH);
+
+    if (child && (!child->attempt.check_open || child->attempt.checks != number))
+        record_stale(core, child, id, REPORT_HEALTH); /* nobody waits for it any more */
+    else if (child)
+        health_answered(core, child, passed, why);
+    core_finish_input(core);
+}
+
 /* ---- time ------------------------------------------------------------------------------------ */
 
 static struct child *owner(struct timer *timer)
@@ -334,6 +347,9 @@ static void fire(struct core *core, struct child *child, enum child_timer timer)
         return;
     case TIMER_WINDOW:
         window_moves(core, child);
+        return;
+    case TIMER_HEALTH:
+        health_due(core, child);
         return;
     case CHILD_TIMERS:
         break;
@@ -420,6 +436,8 @@ static uint64_t child_hash(uint64_t hash, const struct child *child)
     hash = mix(hash, child->restart_count);
     hash = mix(hash, child->backoff_n);
     hash = mix(hash, child->last_stale.count);
+    hash = mix(hash, (uint64_t)child->attempt.checks << 32 | child->attempt.check_misses << 1 |
+                         child->attempt.check_open);
     hash = mix(hash, (uint64_t)child->queued << 6 | (uint64_t)child->in_flight << 5 |
                          (uint64_t)(child->scope != NULL) << 4 | (uint64_t)child->wanted << 3 |
                          (uint64_t)child->waiting << 2 | (uint64_t)child->gave_up << 1 |

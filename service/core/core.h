@@ -178,6 +178,10 @@ struct core_ports {
     void (*start)(void *userdata, struct child *child, struct attempt_id id);
     void (*cancel)(void *userdata, struct child *child, struct attempt_id id);
     void (*abort)(void *userdata, struct child *child, struct attempt_id id);
+    /* May be NULL: nobody asks. check() is answered with core_checked() and the same number, or
+     * withdrawn with check_end(). */
+    void (*check)(void *userdata, struct child *child, struct attempt_id id, uint32_t number);
+    void (*check_end)(void *userdata, struct child *child, struct attempt_id id);
     int (*kill)(void *userdata, struct child *child, struct attempt_id id, int signal, bool whole);
     void (*forget)(void *userdata, struct child *child);
     void (*forget_supervisor)(void *userdata, struct supervisor *supervisor); /* may be NULL */
@@ -225,7 +229,8 @@ struct tree_declaration {
  * segment. The root may be among the supervisors: that is what it is from now on. Returns 0;
  * -EEXIST for an id or path that is taken; -ENOENT for a dependency, a group or a supervisor that
  * is neither in the set nor in the tree; -ELOOP for a cycle; -EINVAL for a supervisor that is
- * nested too deeply; -ESHUTDOWN; -E2BIG over CORE_CHILDREN_MAX or SUPERVISORS_MAX; -ENOMEM.
+ * nested too deeply, and for a sidecar
+ * without a proper primary; -ESHUTDOWN; -E2BIG over CORE_CHILDREN_MAX or SUPERVISORS_MAX; -ENOMEM.
  * `requester` and `reason` go into the events.
  */
 int core_declare_tree(struct core *core, const struct tree_declaration *tree, const char *requester,
@@ -291,6 +296,10 @@ void core_spawned(struct core *core, struct attempt_id id, uint32_t pid);
 void core_spawn_failed(struct core *core, struct attempt_id id, int error, const char *reason);
 void core_completed(struct core *core, struct attempt_id id, const struct completion *completion);
 void core_notify(struct core *core, struct attempt_id id, const struct notify_message *message);
+
+/* The answer to a health check; `why` says, for people, what went wrong where it did not pass. */
+void core_checked(struct core *core, struct attempt_id id, uint32_t number, bool passed,
+                  const char *why);
 
 /* The armed deadline has passed (or not: an early call does no harm). */
 void core_timer(struct core *core);

@@ -24,7 +24,8 @@ void declaration_defaults(struct child_declaration *declaration, enum child_role
 {
     *declaration = (struct child_declaration){
         .role = role,
-        .criticality = role == ROLE_JOB ? CRITICALITY_OPTIONAL : CRITICALITY_CRITICAL,
+        .criticality =
+            role == ROLE_JOB || role == ROLE_SIDECAR ? CRITICALITY_OPTIONAL : CRITICALITY_CRITICAL,
         .restart = default_restart(role),
         .autostart = true,
         .burst = 10,
@@ -43,6 +44,9 @@ void declaration_defaults(struct child_declaration *declaration, enum child_role
         .readiness = READINESS_IMMEDIATE,
         .start_timeout_usec = 30 * SEC,
         .on_stale = ON_STALE_REPORT,
+        .health_timeout_usec = 3 * SEC,
+        .health_retries = 3,
+        .on_unhealthy = ON_STALE_REPORT,
         .process = {.no_new_privileges = true,
                     .kill_group = true,
                     .stop_signal = 15,

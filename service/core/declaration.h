@@ -54,7 +54,12 @@ struct child_declaration {
     enum on_stale on_stale;
     bool heartbeat_required;
 
-    const char **requires; /* ids, n_requires of them */
+    uint64_t health_usec; /* from an answer to the next health check; 0: none declared */
+    uint64_t health_timeout_usec;
+    uint32_t health_retries; /* misses in a row that make it unhealthy, at least 1 */
+    enum on_stale on_unhealthy;
+
+    const char **requires; /* ids, n_requires of them; a sidecar's first is its primary */
     size_t n_requires;
     const char **after; /* order only */
     size_t n_after;

@@ -25,6 +25,7 @@ void liveness_end(struct core *core, struct child *child)
     child->heartbeat_stale = false;
     child_disarm(core, child, TIMER_HEARTBEAT);
     child_disarm(core, child, TIMER_START_TIMEOUT);
+    health_end(core, child);
 }
 
 void liveness_become_ready(struct core *core, struct child *child)
@@ -69,10 +70,8 @@ static void beat(struct core *core, struct child *child)
     if (child->config->declaration.heartbeat_usec > 0 && !child->attempt.cancel_delivered &&
         !child->attempt.abort_requested)
         child_arm(core, child, TIMER_HEARTBEAT, core_now(core) + stale_after);
-    if (child->heartbeat_stale) {
-        child->heartbeat_stale = false;
-        EMIT_BARE(core, EVENT_CHILD_HEARTBEAT_RECOVERED, child, 0);
-    }
+    child->attempt.silent = false;
+    liveness_trust(core, child);
     core_changed(core, child);
 }
 
@@ -121,17 +120,35 @@ void liveness_message(struct core *core, struct child *child, const struct notif
         supervision_force_stop(core, child, EXIT_UNHEALTHY);
 }
 
-void liveness_silent(struct core *core, struct child *child)
+/* There is reason to think that it is not well: one event for each silence, whatever tells of it.
+ */
+void liveness_doubt(struct core *core, struct child *child, const char *why, enum on_stale action)
 {
-    const struct child_declaration *declaration = &child->config->declaration;
     uint64_t last = child->heartbeat_usec_monotonic;
 
+    if (!child->heartbeat_stale)
+        EMIT(core, EVENT_CHILD_HEARTBEAT_STALE, child, 0, FIELD_TEXT_OF("why", why),
+             FIELD_NUMBER_OF("silent_usec",
+                             core_now(core) - (last > 0 ? last : child->attempt.started_usec)),
+             FIELD_FLAG_OF("ever", last > 0));
     child->heartbeat_stale = true;
-    EMIT(core, EVENT_CHILD_HEARTBEAT_STALE, child, 0,
-         FIELD_NUMBER_OF("silent_usec",
-                         core_now(core) - (last > 0 ? last : child->attempt.started_usec)),
-         FIELD_FLAG_OF("ever", last > 0));
     core_changed(core, child);
-    if (declaration->on_stale == ON_STALE_RESTART)
+    if (action == ON_STALE_RESTART)
         supervision_force_stop(core, child, EXIT_UNHEALTHY);
+}
+
+/* A reason to think so has gone; where another one is left, it stays. */
+void liveness_trust(struct core *core, struct child *child)
+{
+    if (!child->heartbeat_stale || child->attempt.silent || child->attempt.unhealthy)
+        return;
+    child->heartbeat_stale = false;
+    EMIT_BARE(core, EVENT_CHILD_HEARTBEAT_RECOVERED, child, 0);
+    core_changed(core, child);
+}
+
+void liveness_silent(struct core *core, struct child *child)
+{
+    child->attempt.silent = true;
+    liveness_doubt(core, child, "heartbeat", child->config->declaration.on_stale);
 }

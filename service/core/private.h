@@ -3,8 +3,9 @@
  *
  * Reading order: child.c (one attempt: start, cancel, abort, its reports), supervision.c (what
  * follows an exit), strategy.c (to whom), escalation.c (and when that does not help), command.c
- * (the verbs), dependency.c and restart_queue.c (what a start waits for), shutdown.c, supervisor.c
- * (the shape of the tree), tree.c (declaring and removing), config.c, core.c (the door in).
+ * (the verbs), dependency.c and restart_queue.c (what a start waits for), sidecar.c, shutdown.c,
+ * supervisor.c (the shape of the tree), tree.c (declaring and removing), config.c, core.c (the door
+ * in).
  */
 #pragma once
 
@@ -132,6 +133,14 @@ void liveness_end(struct core *core, struct child *child);
 void liveness_become_ready(struct core *core, struct child *child);
 void liveness_message(struct core *core, struct child *child, const struct notify_message *message);
 void liveness_silent(struct core *core, struct child *child);
+void liveness_doubt(struct core *core, struct child *child, const char *why, enum on_stale action);
+void liveness_trust(struct core *core, struct child *child);
+
+/* health.c: what it answers when it is asked */
+void health_begin(struct core *core, struct child *child);
+void health_end(struct core *core, struct child *child);
+void health_due(struct core *core, struct child *child);
+void health_answered(struct core *core, struct child *child, bool passed, const char *why);
 
 /* dependency.c: requires and after */
 void dependency_request_start(struct core *core, struct child *child, uint64_t cause,
@@ -175,6 +184,11 @@ bool supervisor_count(struct core *core, struct supervisor *supervisor);
 enum strategy supervisor_strategy(const struct supervisor *supervisor);
 enum escalation supervisor_escalation(const struct supervisor *supervisor);
 size_t path_parent_length(const char *path);
+
+/* sidecar.c: who comes and goes with another */
+void sidecar_bind(struct child *child);
+void sidecar_unbind(struct child *child);
+void sidecars_follow(struct core *core, struct child *primary, uint64_t cause);
 
 /* job.c: bounded one-shot work */
 void job_note_completion(struct child *child, const struct completion *completion);

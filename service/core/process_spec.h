@@ -30,6 +30,13 @@ struct process_limit {
     uint64_t hard;
 };
 
+/* Limits of a whole child (memory_max, pids_max, cpu_weight) that an executor could not set. */
+enum unenforced {
+    UNENFORCED_MEMORY = 1 << 0,
+    UNENFORCED_PIDS = 1 << 1,
+    UNENFORCED_CPU_WEIGHT = 1 << 2,
+};
+
 /* A socket that is opened once, held over all attempts, and passed to each (sd_listen_fds(3)). */
 struct socket_spec {
     const char *name;   /* of LISTEN_FDNAMES */
@@ -38,6 +45,12 @@ struct socket_spec {
     uint32_t mode;      /* of a path, 0 to 0777 */
     uint32_t address_size;
     uint8_t address[SOCKET_ADDRESS_MAX]; /* a struct sockaddr; its family comes first */
+};
+
+/* How a child is asked whether it is well. */
+struct health_spec {
+    const char **arguments; /* a command that exits with 0 where it is; NULL: connect to target */
+    struct socket_spec target; /* name is NULL */
 };
 
 struct process_spec {
@@ -56,9 +69,13 @@ struct process_spec {
     int nice;
     bool nice_set;
     const struct process_limit *limits; /* PROCESS_LIMITS of them, by RLIMIT_* number, or NULL */
+    uint64_t memory_max;                /* bytes of the whole child; 0: no limit */
+    uint64_t pids_max;                  /* processes and threads of it; 0: no limit */
+    uint32_t cpu_weight;                /* 1 to 10000, others have 100; 0: as they */
     struct process_output output;       /* of stdout and stderr */
     const struct socket_spec *sockets;
     size_t n_sockets;
+    const struct health_spec *health; /* NULL: nobody asks */
     bool kill_group;   /* cancel goes to all processes of the child, not just the main one */
     int stop_signal;   /* what cancel sends */
     int reload_signal; /* what the Reload verb sends */

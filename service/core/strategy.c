@@ -174,7 +174,9 @@ bool strategy_restart(struct core *core, struct child *failed)
         .at = failed->member.supervisor, .failed = &failed->member, .group = group};
     enum strategy strategy = group ? group->declaration.strategy : supervisor_strategy(place.at);
 
-    return strategy != STRATEGY_ONE_FOR_ONE && restart(core, &place, strategy, failed);
+    if (strategy == STRATEGY_ONE_FOR_ONE || failed->config->declaration.role == ROLE_SIDECAR)
+        return false; /* a sidecar's failure is nobody else's */
+    return restart(core, &place, strategy, failed);
 }
 
 /* A supervisor is restarted like a child that failed. `failed` is the one at the bottom of it,

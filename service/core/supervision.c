@@ -264,7 +264,7 @@ static void release_fence(struct core *core, struct child *child)
     child_disarm(core, child, TIMER_START);
     fence_set_phase(child, FENCE_READY_TO_START);
     if (!child->scope) /* else it starts with its siblings */
-        dependency_request_start(core, child, cause, false);
+        dependency_request_start(core, child, cause, cause == 0);
 }
 
 /* The limit of the group is used up: the running ones go on, who fails is not started again. */
@@ -343,7 +343,7 @@ static void execute(struct core *core, struct child *child, const struct verdict
     }
 }
 
-static void describe_exit(struct last_exit *last)
+static void describe_exit(const struct attempt *attempt, struct last_exit *last)
 {
     struct text text = text_in(last->reason, sizeof(last->reason));
 
@@ -363,7 +363,8 @@ static void describe_exit(struct last_exit *last)
         text_append(&text, "not ready within its start timeout, ");
         break;
     case EXIT_UNHEALTHY:
-        text_append(&text, "heartbeat went silent, ");
+        text_append(&text,
+                    attempt->unhealthy ? "health checks failed, " : "heartbeat went silent, ");
         break;
     case EXIT_CANCELLED:
         text_append(&text, "cancelled, ");
@@ -403,7 +404,7 @@ static void record_exit(struct core *core, struct child *child, const struct ver
         .attempt = child->attempt.number,
         .decision = verdict->decision,
     };
-    describe_exit(&child->last_exit);
+    describe_exit(&child->attempt, &child->last_exit);
 }
 
 static void end_attempt(struct core *core, struct child *child)
@@ -427,6 +428,7 @@ static void end_attempt(struct core *core, struct child *child)
     restart_queue_end(core, child);
     child_set_active(core, child, false);
     attempt->pid = 0;
+    sidecars_follow(core, child, 0);
     core_changed(core, child);
 }
 

@@ -141,6 +141,33 @@ static size_t dependency_count(const struct child_declaration *declaration)
     return declaration->n_requires + declaration->n_after;
 }
 
+static int check_sidecar(struct child *child, size_t declaration,
+                         struct declaration_problem *problem)
+{
+    const struct child_config *config = child->config;
+    const struct child *primary;
+
+    if (config->declaration.role != ROLE_SIDECAR)
+        return 0;
+    if (child->first_sidecar) {
+        problem_text(problem, declaration, -1, "\"", child->first_sidecar->id,
+                     "\" is its sidecar: it can not become one itself");
+        return -EINVAL;
+    }
+    if (config->declaration.n_requires == 0) {
+        problem_text(problem, declaration, -1, "a sidecar needs a primary", "", "");
+        return -EINVAL;
+    }
+    primary = config->targets[0];
+    if (primary->config->declaration.role == ROLE_SIDECAR || primary->job) {
+        problem_text(problem, declaration, 0, "\"", primary->id,
+                     primary->job ? "\" is a job, and can have no sidecar"
+                                  : "\" is a sidecar itself, and can have none");
+        return -EINVAL;
+    }
+    return 0;
+}
+
 static int connect(struct core *core, struct child *child, size_t declaration,
                    struct declaration_problem *problem)
 {
@@ -161,7 +188,7 @@ static int connect(struct core *core, struct child *child, size_t declaration,
             return -ENOENT;
         }
     }
-    return 0;
+    return check_sidecar(child, declaration, problem);
 }
 
 /*
@@ -258,8 +285,11 @@ static void repoint(struct core *core, const char *id, struct child *target)
 {
     for (struct child *child = core_first(core); child; child = core_next(child))
         for (size_t i = 0; i < dependency_count(&child->config->declaration); i++)
-            if (strcmp(dependency_id(&child->config->declaration, i), id) == 0)
+            if (strcmp(dependency_id(&child->config->declaration, i), id) == 0) {
                 child->config->targets[i] = target;
+                if (i == 0)
+                    sidecar_bind(child);
+            }
 }
 
 static bool anybody_misses_one(const struct core *core)
@@ -485,8 +515,10 @@ static void start_all(struct core *core, const struct making *making, const char
     uint64_t id = core_new_command(core);
     size_t count = making->tree->n_children;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        sidecar_bind(making->children[i]);
         announce(core, making->children[i], id, requester, reason);
+    }
     for (size_t i = 0; i < count; i++) {
         const struct child_declaration *declaration = &making->children[i]->config->declaration;
         making->children[i]->wanted = declaration->autostart && declaration->has_process;
@@ -628,8 +660,10 @@ void tree_adopt_next_config(struct core *core, struct child *child)
     /* Dependencies were checked when it was given; one may have been removed since. */
     for (size_t i = 0; i < dependency_count(declaration); i++)
         child->config->targets[i] = core_find(core, dependency_id(declaration, i));
-    if (!core->muted) /* a dry run puts the old one back */
+    if (!core->muted) { /* a dry run puts the old one back */
+        sidecar_bind(child);
         release(core, old);
+    }
     core_changed(core, child);
 }
 
@@ -730,6 +764,7 @@ void tree_remove(struct core *core, struct child *child, enum child_status final
     core->ports.forget(core->ports.userdata, child);
     job_child_forgotten(child);
     repoint(core, child->id, NULL);
+    sidecar_unbind(child);
     unlink_child(core, child);
     for (struct child **link = &core->changed_first; *link; link = &(*link)->changed_next)
         if (*link == child) {

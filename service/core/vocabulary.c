@@ -302,6 +302,7 @@ static const char *const report_kind_words[] = {
     [REPORT_SPAWNED] = "spawned",     [REPORT_SPAWN_FAILED] = "spawn-failed",
     [REPORT_EXIT] = "exit",           [REPORT_READINESS] = "readiness",
     [REPORT_HEARTBEAT] = "heartbeat", [REPORT_STATUS] = "status",
+    [REPORT_HEALTH] = "health",
 };
 
 const char *report_kind_to_string(enum report_kind kind)

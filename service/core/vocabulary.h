@@ -148,6 +148,7 @@ enum report_kind {
     REPORT_READINESS,
     REPORT_HEARTBEAT,
     REPORT_STATUS,
+    REPORT_HEALTH,
 };
 
 enum event_kind {

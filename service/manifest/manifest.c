@@ -29,7 +29,7 @@ struct parsed_child {
     const char **arguments; /* behind those of exec */
     size_t n_arguments;
     yaml_node_t *arguments_node;
-    yaml_node_t *requires_node, *after_node;
+    yaml_node_t *primary_node, *requires_node, *after_node;
 };
 
 static struct place place_of(const yaml_node_t *node)
@@ -374,6 +374,34 @@ static int parse_limit_value(const char *text, size_t length, uint64_t *value)
     return unit_size(part, value);
 }
 
+/* Limits of the child as a whole. Returns 1 where the name was one of theirs. */
+static int read_cgroup_limit(struct reader *reader, const char *name, yaml_node_t *node,
+                             const char *text, struct process_spec *process)
+{
+    uint64_t weight;
+
+    if (strcmp(name, "memory") == 0) {
+        if (unit_size(text, &process->memory_max) < 0 || process->memory_max < 65536)
+            return reader_refuse(reader, node, "expected a size of at least 64K, got \"%.60s\"",
+                                 text);
+        return 1;
+    }
+    if (strcmp(name, "pids") == 0) {
+        if (unit_number(text, 4194304, &process->pids_max) < 0 || process->pids_max == 0)
+            return reader_refuse(reader, node, "expected 1 to 4194304 processes, got \"%.60s\"",
+                                 text);
+        return 1;
+    }
+    if (strcmp(name, "cpu_weight") == 0) {
+        if (unit_number(text, 10000, &weight) < 0 || weight == 0)
+            return reader_refuse(reader, node, "expected a weight from 1 to 10000, got \"%.60s\"",
+                                 text);
+        process->cpu_weight = (uint32_t)weight;
+        return 1;
+    }
+    return 0;
+}
+
 static int read_limits(struct reader *reader, yaml_node_t *node, void *target)
 {
     struct process_spec *process = &((struct parsed_child *)target)->declaration.process;
@@ -395,10 +423,15 @@ static int read_limits(struct reader *reader, yaml_node_t *node, void *target)
         int number;
         if (!text)
             return -EINVAL;
+        int r = read_cgroup_limit(reader, name, item, text, process);
+        if (r < 0)
+            return r;
+        if (r > 0)
+            continue;
         if (unit_limit(name, &number) < 0)
             return reader_refuse(reader, key, "no limit is called \"%.60s\"", name);
         size_t soft = strcspn(text, ":");
-        int r = parse_limit_value(text, soft, &limit.soft);
+        r = parse_limit_value(text, soft, &limit.soft);
         limit.hard = limit.soft;
         if (r == 0 && text[soft] == ':')
             r = parse_limit_value(text + soft + 1, strlen(text + soft + 1), &limit.hard);
@@ -555,6 +588,19 @@ static int read_ids(struct reader *reader, yaml_node_t *node, const char ***ids,
     return r;
 }
 
+/* manifest_apply_role() makes something of it. */
+static int read_primary(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct parsed_child *child = target;
+    const char *id;
+
+    child->primary_node = node;
+    int r = reader_text(reader, node, &id);
+    if (r == 0 && !child_id_valid(id))
+        return reader_refuse(reader, node, "\"%.60s\" can not be the id of a child", id);
+    return r;
+}
+
 static int read_requires(struct reader *reader, yaml_node_t *node, void *target)
 {
     struct parsed_child *child = target;
@@ -576,6 +622,7 @@ static int read_group(struct reader *reader, yaml_node_t *node, void *target)
     return reader_text(reader, node, &child->declaration.group);
 }
 
+READER(read_health, manifest_read_health(reader, node, d))
 READER(read_sockets, manifest_read_sockets(reader, node, &d->process))
 READER(read_working_directory, read_absolute_path(reader, node, &d->process.working_directory))
 READER(read_user, reader_text(reader, node, &d->process.user))
@@ -631,6 +678,8 @@ static const struct key child_keys[] = {
     {"tags", read_tags},
     {"stdout", read_stdout},
     {"sockets", read_sockets},
+    {"health_check", read_health},
+    {"primary", read_primary},
     {"autostart", read_autostart},
     {"same_name", read_same_name},
     {},
@@ -701,6 +750,8 @@ static int read_declaration(struct reader *reader, yaml_node_t *node, const char
     if (!child->declaration.id)
         return reader_refuse(reader, node, "name is missing");
     r = append_arguments(reader, child);
+    if (r == 0)
+        r = manifest_apply_role(reader, node, &child->declaration);
     if (r < 0)
         return r;
     child->declaration.id =
@@ -729,7 +780,9 @@ static int read_child(struct reader *reader, yaml_node_t *node, const char *abov
     d->manifest_path = manifest->path;
     if (!child->dependencies || !d->manifest)
         return -ENOMEM;
-    note_places(reader, child->requires_node, child->dependencies);
+    if (child->primary_node)
+        child->dependencies[0] = place_of(child->primary_node);
+    note_places(reader, child->requires_node, child->dependencies + (child->primary_node != NULL));
     note_places(reader, child->after_node, child->dependencies + d->n_requires);
     return 0;
 }

@@ -46,6 +46,19 @@ int manifest_read_supervisor(struct reader *reader, yaml_node_t *node, const cha
 /* Reads a list of sockets: socket_manifest.c. */
 int manifest_read_sockets(struct reader *reader, yaml_node_t *node, struct process_spec *process);
 
+/* Reads where to connect to, "ADDRESS:PORT" or a local path or "@NAME", with `host` where only a
+ * port is given. Returns 0 or -EINVAL. */
+int manifest_parse_address(const char *text, const char *host, struct socket_spec *socket);
+
+/* Reads `health_check`: health_manifest.c. */
+int manifest_read_health(struct reader *reader, yaml_node_t *node,
+                         struct child_declaration *declaration);
+
+/* What a child's kind asks for and forbids, once all its keys are read; puts a sidecar's primary
+ * before all that it requires: role_manifest.c. */
+int manifest_apply_role(struct reader *reader, yaml_node_t *node,
+                        struct child_declaration *declaration);
+
 /* "payments/worker" from "payments" and "worker", in the arena; NULL without memory. */
 const char *manifest_path_below(struct reader *reader, const char *above, const char *name);
 

@@ -56,16 +56,17 @@ static int parse_internet(const char *host, uint64_t port, struct socket_spec *s
     return -EINVAL;
 }
 
-static int parse_listen(const char *text, struct socket_spec *socket)
+int manifest_parse_address(const char *text, const char *host_of_port, struct socket_spec *socket)
 {
     const char *colon = strrchr(text, ':');
-    char host[INET6_ADDRSTRLEN + 2] = "::";
+    char host[INET6_ADDRSTRLEN + 2];
     uint64_t port;
 
     if (text[0] == '/' || text[0] == '@')
         return parse_local(text, socket);
     if (unit_number(colon ? colon + 1 : text, UINT16_MAX, &port) < 0 || port == 0)
         return -EINVAL;
+    snprintf(host, sizeof(host), "%s", host_of_port);
     if (colon) {
         size_t length = (size_t)(colon - text);
         bool brackets = length > 2 && text[0] == '[' && colon[-1] == ']';
@@ -99,7 +100,7 @@ static int read_listen(struct reader *reader, yaml_node_t *node, void *target)
     struct parsed *parsed = target;
     int r = reader_text(reader, node, &parsed->socket->listen);
 
-    if (r == 0 && parse_listen(parsed->socket->listen, parsed->socket) < 0)
+    if (r == 0 && manifest_parse_address(parsed->socket->listen, "::", parsed->socket) < 0)
         return reader_refuse(reader, node, "expected " EXPECTED ", got \"%.60s\"",
                              parsed->socket->listen);
     return r;

@@ -1,0 +1,90 @@
+/*
+ * Health checks: somebody asks a child, at intervals, whether it is well. The core says when to ask
+ * and what to make of the answer; who asks, and how, is the executor's. At most one question is
+ * open; without an answer by its timeout it is withdrawn, and counts as a miss.
+ *
+ * Misses count from the first pass on: who has never been well is still on its way up, and that is
+ * for the start timeout. So many misses in a row are a silence (liveness.c), and a pass ends it.
+ */
+#include "private.h"
+
+static uint64_t in(const struct core *core, uint64_t usec)
+{
+    return core_now(core) + usec;
+}
+
+static void withdraw(struct core *core, struct child *child)
+{
+    child->attempt.check_open = false;
+    if (!core->muted && core->ports.check_end)
+        core->ports.check_end(core->ports.userdata, child, child_attempt_id(child));
+}
+
+/* The attempt runs. */
+void health_begin(struct core *core, struct child *child)
+{
+    const struct attempt *attempt = &child->attempt;
+    uint64_t interval = child->config->declaration.health_usec;
+
+    if (interval > 0 && !attempt->cancel_delivered && !attempt->abort_requested)
+        child_arm(core, child, TIMER_HEALTH, in(core, interval));
+}
+
+/* It has been asked to go, or has gone. */
+void health_end(struct core *core, struct child *child)
+{
+    child_disarm(core, child, TIMER_HEALTH);
+    if (child->attempt.check_open)
+        withdraw(core, child);
+}
+
+static void note_miss(struct core *core, struct child *child, const char *why)
+{
+    struct attempt *attempt = &child->attempt;
+
+    if (!attempt->check_passed || attempt->unhealthy)
+        return;
+    if (++attempt->check_misses < child->config->declaration.health_retries)
+        return;
+    attempt->unhealthy = true;
+    liveness_doubt(core, child, why, child->config->declaration.on_unhealthy);
+}
+
+static void note_pass(struct core *core, struct child *child)
+{
+    struct attempt *attempt = &child->attempt;
+
+    attempt->check_passed = true;
+    attempt->check_misses = 0;
+    attempt->unhealthy = false;
+    liveness_trust(core, child);
+}
+
+/* The time has come to ask, or the question has been open for too long. */
+void health_due(struct core *core, struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+    struct attempt *attempt = &child->attempt;
+
+    if (attempt->check_open) {
+        withdraw(core, child);
+        child_arm(core, child, TIMER_HEALTH, in(core, declaration->health_usec));
+        note_miss(core, child, "no answer within its timeout");
+        return;
+    }
+    attempt->check_open = true;
+    attempt->checks++;
+    child_arm(core, child, TIMER_HEALTH, in(core, declaration->health_timeout_usec));
+    if (core->ports.check)
+        core->ports.check(core->ports.userdata, child, child_attempt_id(child), attempt->checks);
+}
+
+void health_answered(struct core *core, struct child *child, bool passed, const char *why)
+{
+    child->attempt.check_open = false;
+    child_arm(core, child, TIMER_HEALTH, in(core, child->config->declaration.health_usec));
+    if (passed)
+        note_pass(core, child);
+    else
+        note_miss(core, child, why);
+}

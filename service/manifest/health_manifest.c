@@ -1,0 +1,117 @@
+/*
+ * Health checks in a manifest: one command, or one place to connect to, and how often.
+ */
+#include "reader.h"
+
+#include <errno.h>
+
+#define COMMAND_MAX 256
+
+struct parsed {
+    struct child_declaration *declaration;
+    struct health_spec *health;
+    unsigned ways;
+};
+
+static int read_command(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct parsed *parsed = target;
+    const char **arguments;
+    size_t count;
+    int r = reader_strings(reader, node, COMMAND_MAX, &arguments, &count);
+
+    if (r < 0)
+        return r;
+    if (count == 0 || arguments[0][0] != '/')
+        return reader_refuse(reader, node, "expected a list that begins with an absolute path");
+    parsed->health->arguments = arguments;
+    parsed->ways++;
+    return 0;
+}
+
+static int read_address(struct reader *reader, yaml_node_t *node, struct parsed *parsed, bool local,
+                        const char *expected)
+{
+    struct socket_spec *where = &parsed->health->target;
+    int r = reader_text(reader, node, &where->listen);
+
+    if (r < 0)
+        return r;
+    if ((where->listen[0] == '/' || where->listen[0] == '@') != local ||
+        manifest_parse_address(where->listen, "127.0.0.1", where) < 0)
+        return reader_refuse(reader, node, "expected %s, got \"%.60s\"", expected, where->listen);
+    parsed->ways++;
+    return 0;
+}
+
+static int read_tcp(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return read_address(reader, node, target, false,
+                        "ADDRESS:PORT, [ADDRESS]:PORT or a PORT of 127.0.0.1");
+}
+
+static int read_unix(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return read_address(reader, node, target, true, "a path, or @NAME for the abstract namespace");
+}
+
+static int read_positive(struct reader *reader, yaml_node_t *node, uint64_t *usec)
+{
+    int r = reader_duration(reader, node, usec);
+    return r == 0 && *usec == 0 ? reader_refuse(reader, node, "must be longer than 0") : r;
+}
+
+static int read_interval(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return read_positive(reader, node, &((struct parsed *)target)->declaration->health_usec);
+}
+
+static int read_timeout(struct reader *reader, yaml_node_t *node, void *target)
+{
+    return read_positive(reader, node,
+                         &((struct parsed *)target)->declaration->health_timeout_usec);
+}
+
+static int read_retries(struct reader *reader, yaml_node_t *node, void *target)
+{
+    uint32_t *retries = &((struct parsed *)target)->declaration->health_retries;
+    int r = reader_u32(reader, node, 1000, retries);
+    return r == 0 && *retries == 0 ? reader_refuse(reader, node, "must be at least 1") : r;
+}
+
+static int read_on_failure(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct word words[] = {
+        {"report", ON_STALE_REPORT}, {"restart", ON_STALE_RESTART}, {}};
+    int value, r = reader_word(reader, node, words, &value);
+
+    if (r == 0)
+        ((struct parsed *)target)->declaration->on_unhealthy = (enum on_stale)value;
+    return r;
+}
+
+int manifest_read_health(struct reader *reader, yaml_node_t *node,
+                         struct child_declaration *declaration)
+{
+    static const struct key keys[] = {{"exec", read_command},
+                                      {"tcp", read_tcp},
+                                      {"unix", read_unix},
+                                      {"interval", read_interval},
+                                      {"timeout", read_timeout},
+                                      {"retries", read_retries},
+                                      {"on_failure", read_on_failure},
+                                      {}};
+    struct parsed parsed = {.declaration = declaration,
+                            .health = arena_allocate(reader->arena, sizeof(*parsed.health))};
+
+    if (!parsed.health)
+        return -ENOMEM;
+    declaration->health_usec = UINT64_C(10) * 1000000;
+    int r = reader_mapping(reader, node, keys, &parsed);
+    if (r < 0)
+        return r;
+    if (parsed.ways != 1)
+        return reader_refuse(reader, node, "expected one of exec, tcp and unix");
+    declaration->process.health = parsed.health;
+    return 0;
+}

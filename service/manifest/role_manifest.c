@@ -1,0 +1,87 @@
+/*
+ * Roles in a manifest: what a kind of child asks for, and which settings contradict it. A setting
+ * that the kind would quietly overrule is refused instead, with the reason.
+ */
+#include "reader.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The place of a setting that is refused, for the error; the path names its key. */
+static yaml_node_t *enter(struct reader *reader, yaml_node_t *node, const char *key)
+{
+    yaml_node_t *value = reader_find(reader, node, key);
+
+    if (value)
+        reader_enter(reader, key);
+    return value;
+}
+
+/* The primary comes first: the core takes it from there. */
+static int put_primary_first(struct reader *reader, const char *primary,
+                             struct child_declaration *declaration)
+{
+    size_t n = declaration->n_requires;
+    const char **requires;
+
+    if (n == DEPENDENCIES_MAX)
+        return reader_refuse(reader, NULL, "requires: has %zu entries, with the primary at most %d",
+                             n, DEPENDENCIES_MAX);
+    requires = arena_allocate(reader->arena, (n + 2) * sizeof(*requires));
+    if (!requires)
+        return -ENOMEM;
+    requires[0] = primary;
+    if (n > 0)
+        memcpy(requires + 1, declaration->requires, n * sizeof(*requires));
+    declaration->requires = requires;
+    declaration->n_requires = n + 1;
+    return 0;
+}
+
+static int apply_sidecar(struct reader *reader, yaml_node_t *node,
+                         struct child_declaration *declaration)
+{
+    yaml_node_t *primary = reader_find(reader, node, "primary"), *culprit;
+    const char *id;
+
+    if (!primary)
+        return reader_refuse(reader, node, "primary is missing: a sidecar is bound to one child");
+    if ((culprit = enter(reader, node, "restart")))
+        return reader_refuse(reader, culprit,
+                             "a sidecar follows its primary, and has no policy of its own");
+    if (declaration->criticality == CRITICALITY_CRITICAL &&
+        (culprit = enter(reader, node, "criticality")))
+        return reader_refuse(reader, culprit,
+                             "what becomes of a sidecar is nothing to its primary: it can not be "
+                             "critical");
+    if ((declaration->on_limit == ON_LIMIT_ESCALATE ||
+         declaration->on_limit == ON_LIMIT_SHUTDOWN_TREE) &&
+        (culprit = enter(reader, node, "restart_limit")))
+        return reader_refuse(reader, culprit,
+                             "on_limit: what becomes of a sidecar is nothing to its primary: "
+                             "expected quarantine, cool-down or stop");
+    int r = reader_text(reader, primary, &id);
+    return r < 0 ? r : put_primary_first(reader, id, declaration);
+}
+
+int manifest_apply_role(struct reader *reader, yaml_node_t *node,
+                        struct child_declaration *declaration)
+{
+    yaml_node_t *culprit;
+
+    if (declaration->role == ROLE_SIDECAR)
+        return apply_sidecar(reader, node, declaration);
+    if ((culprit = enter(reader, node, "primary")))
+        return reader_refuse(reader, culprit, "only a child with kind: sidecar has a primary");
+    if (declaration->role == ROLE_JOB && declaration->restart == RESTART_PERMANENT &&
+        (culprit = enter(reader, node, "restart")))
+        return reader_refuse(reader, culprit,
+                             "a job is done when it has ended well: expected transient or "
+                             "temporary, or kind: worker");
+    if (declaration->role == ROLE_SERVICE && declaration->restart == RESTART_TEMPORARY &&
+        (culprit = enter(reader, node, "restart")))
+        return reader_refuse(reader, culprit,
+                             "a service is there to run: expected permanent or transient, or "
+                             "kind: worker");
+    return 0;
+}
