@@ -1,6 +1,7 @@
 /*
  * proctord: wires the core, the host, the manifests and the bus together, and nothing else.
  */
+#include "child.h"
 #include "command_line.h"
 #include "host.h"
 #include "instance.h"
@@ -89,11 +90,27 @@ static int reload(void *userdata, const char *requester, const char *reason, boo
 /* The core's ports belong to the host, but for the sink; its userdata is the host's. */
 static struct daemon *the_daemon;
 
+/* Once for a child, not at each of its starts. */
+static void warn_of_limits(const struct child *child)
+{
+    unsigned unenforced = host_unenforced(child);
+
+    if (unenforced)
+        log_print(LOG_WARNING,
+                  "%s runs without its limit of%s%s%s: its cgroup has no such controller (see "
+                  "\"Limits\" in docs/manifest.md)",
+                  child->id, unenforced & UNENFORCED_MEMORY ? " memory" : "",
+                  unenforced & UNENFORCED_PIDS ? " pids" : "",
+                  unenforced & UNENFORCED_CPU_WEIGHT ? " cpu_weight" : "");
+}
+
 static void sink(void *userdata, const struct event *event)
 {
     (void)userdata;
     service_event(the_daemon->service, event);
     log_event(event);
+    if (event->kind == EVENT_CHILD_RUNNING && event->attempt == 1)
+        warn_of_limits(event->child);
 }
 
 static void forget_supervisor(void *userdata, struct supervisor *supervisor)
@@ -273,6 +290,8 @@ static int make_service(struct daemon *daemon)
     struct service_hooks hooks = {.userdata = daemon,
                                   .find_pid = find_pid,
                                   .usage = usage,
+                                  .unenforced = host_unenforced,
+                                  .result = host_result,
                                   .settle = settle,
                                   .reload = reload,
                                   .counters = counters};
@@ -297,6 +316,7 @@ static int make_service(struct daemon *daemon)
     service_attach(daemon->service, daemon->core);
     service_on_shutdown(daemon->service, tree_is_down, daemon);
     host_on_burst(daemon->host, service_answer, daemon->service);
+    host_on_result(daemon->host, service_job_output, daemon->service);
     r = service_connect(daemon->service);
     if (r == -EEXIST) {
         fprintf(stderr, "proctord: somebody else on this bus is called " PROCTOR_BUS_NAME "\n");

@@ -173,6 +173,23 @@ static int read_memory(struct service *service, sd_bus_message *m, struct child 
     return sd_bus_message_append(m, "t", memory);
 }
 
+static int read_unenforced(struct service *service, sd_bus_message *m, struct child *child)
+{
+    unsigned unenforced = service->hooks.unenforced(child);
+    static const struct {
+        enum unenforced bit;
+        const char *name;
+    } names[] = {{UNENFORCED_MEMORY, "memory"},
+                 {UNENFORCED_PIDS, "pids"},
+                 {UNENFORCED_CPU_WEIGHT, "cpu_weight"}};
+    int r = sd_bus_message_open_container(m, 'a', "s");
+
+    for (size_t i = 0; r >= 0 && i < sizeof(names) / sizeof(names[0]); i++)
+        if (unenforced & names[i].bit)
+            r = sd_bus_message_append(m, "s", names[i].name);
+    return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
 static int read_explanation(struct service *service, sd_bus_message *m, struct child *child)
 {
     char text[1024];
@@ -216,6 +233,7 @@ static const struct property properties[] = {
     {"StartedUSec", "t", read_started, CHANGE},
     {"CPUUsageNSec", "t", read_cpu, SILENT},
     {"MemoryCurrent", "t", read_memory, SILENT},
+    {"UnenforcedLimits", "as", read_unenforced, SILENT},
     {"ManifestPath", "s", read_manifest_path, CONSTANT},
     {"ManifestPending", "b", read_manifest_pending, CHANGE},
     {"Manifest", "s", read_manifest, SILENT},

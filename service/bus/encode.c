@@ -122,24 +122,38 @@ static int append_fence(sd_bus_message *m, const struct fence_outcome *fence)
     return close_dictionary(m);
 }
 
-static int append_plan_list(sd_bus_message *m, const char *key, bool listed, const char *id)
+/* The child, and those of its sidecars that go with it. */
+static int append_plan_list(sd_bus_message *m, const char *key, const char *id,
+                            const struct child *sidecars)
 {
     APPEND(sd_bus_message_open_container(m, 'e', "sv"));
     APPEND(sd_bus_message_append(m, "s", key));
-    APPEND(sd_bus_message_append(m, "v", "as", listed ? 1 : 0, id));
+    APPEND(sd_bus_message_open_container(m, 'v', "as"));
+    APPEND(sd_bus_message_open_container(m, 'a', "s"));
+    for (const struct child *sidecar = sidecars; sidecar; sidecar = sidecar->next_sidecar)
+        if (child_attempt(sidecar) > 0)
+            APPEND(sd_bus_message_append(m, "s", sidecar->id));
+    if (id)
+        APPEND(sd_bus_message_append(m, "s", id));
+    APPEND(sd_bus_message_close_container(m));
+    APPEND(sd_bus_message_close_container(m));
     return sd_bus_message_close_container(m);
 }
 
-static int append_plan(sd_bus_message *m, const struct outcome *outcome)
+static int append_plan(const struct service *service, sd_bus_message *m,
+                       const struct outcome *outcome)
 {
+    const struct child *child = core_find(service->core, outcome->child_id);
+    const struct child *sidecars = child ? child->first_sidecar : NULL;
+    bool restart = outcome->plan & PLAN_RESTART, stop = !restart && outcome->plan & PLAN_STOP;
+    const char *id = outcome->child_id;
+
     if (!outcome->dry_run)
         return 0;
-    bool restart = outcome->plan & PLAN_RESTART;
     APPEND(append_flag(m, "DryRun", true));
-    APPEND(
-        append_plan_list(m, "WouldStop", !restart && outcome->plan & PLAN_STOP, outcome->child_id));
-    APPEND(append_plan_list(m, "WouldStart", outcome->plan & PLAN_START, outcome->child_id));
-    return append_plan_list(m, "WouldRestart", restart, outcome->child_id);
+    APPEND(append_plan_list(m, "WouldStop", stop ? id : NULL, stop ? sidecars : NULL));
+    APPEND(append_plan_list(m, "WouldStart", outcome->plan & PLAN_START ? id : NULL, NULL));
+    return append_plan_list(m, "WouldRestart", restart ? id : NULL, restart ? sidecars : NULL);
 }
 
 /* An outcome, as dbus-api.md lists its keys; a key without a value is left out. */
@@ -167,7 +181,7 @@ int append_outcome(const struct service *service, sd_bus_message *m, const struc
     APPEND(append_failure(m, &outcome->failure));
     if (outcome->has_fence)
         APPEND(append_fence(m, &outcome->fence));
-    APPEND(append_plan(m, outcome));
+    APPEND(append_plan(service, m, outcome));
     return sd_bus_message_close_container(m);
 }
 

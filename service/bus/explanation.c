@@ -13,6 +13,7 @@ struct sentence {
     FILE *stream;
     const struct core *core;
     const struct child *child;
+    bool unenforced; /* limits that it declares */
 };
 
 static void print_span(FILE *stream, uint64_t usec)
@@ -153,7 +154,11 @@ static void explain_running(const struct sentence *s)
     fprintf(s->stream, " (pid %u, generation %" PRIu64 ")", child->attempt.pid,
             child->attempt.generation);
     if (child->heartbeat_stale)
-        fputs(", but its heartbeat is stale", s->stream);
+        fputs(child->attempt.unhealthy ? ", but its health checks fail"
+                                       : ", but its heartbeat is stale",
+              s->stream);
+    if (s->unenforced)
+        fputs(", without some of its limits (UnenforcedLimits)", s->stream);
     if (child->attempt.reloading)
         fputs(", reloading", s->stream);
 }
@@ -241,8 +246,10 @@ static void explain_to(const struct sentence *s)
 
 void explain(const struct service *service, const struct child *child, char *buffer, size_t size)
 {
-    struct sentence s = {
-        .stream = fmemopen(buffer, size, "w"), .core = service->core, .child = child};
+    struct sentence s = {.stream = fmemopen(buffer, size, "w"),
+                         .core = service->core,
+                         .child = child,
+                         .unenforced = service->hooks.unenforced(child) != 0};
 
     buffer[0] = '\0';
     if (!s.stream)

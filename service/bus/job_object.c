@@ -11,8 +11,9 @@
 
 static struct service *the_service;
 
-/* What a job wrote, kept for who asks later. */
+/* What a job wrote, kept for who asks later; while it runs, only whether it was told of. */
 struct kept_output {
+    bool told; /* that there is more, since somebody last asked */
     size_t size;
     bool truncated;
     char data[];
@@ -88,8 +89,15 @@ static int32_t exit_code(const struct job *job)
 
 static int append_output(sd_bus_message *m, const struct job *job)
 {
-    const struct kept_output *output = job->observer;
+    struct kept_output *output = job->observer;
+    struct job_output so_far;
 
+    if (job->state == JOB_RUNNING) {
+        so_far = the_service->hooks.result(job);
+        if (output)
+            output->told = false;
+        return sd_bus_message_append_array(m, 'y', so_far.size > 0 ? so_far.data : "", so_far.size);
+    }
     return sd_bus_message_append_array(m, 'y', output ? output->data : "",
                                        output ? output->size : 0);
 }
@@ -227,7 +235,7 @@ const sd_bus_vtable job_vtable[] = {
     SD_BUS_PROPERTY("ExitCode", "i", get_exit_code, 0, CHANGE),
     SD_BUS_PROPERTY("WallUSec", "t", get_wall, 0, 0),
     SD_BUS_PROPERTY("CPUUSec", "t", get_cpu, 0, 0),
-    SD_BUS_PROPERTY("Output", "ay", get_output, 0, 0),
+    SD_BUS_PROPERTY("Output", "ay", get_output, 0, SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
     SD_BUS_PROPERTY("OutputTruncated", "b", get_truncated, 0, 0),
     SD_BUS_VTABLE_END,
 };
@@ -240,6 +248,8 @@ static void keep_output(struct job *job)
 
     if (!kept)
         return;
+    free(job->observer);
+    kept->told = true;
     kept->size = job->output.size;
     kept->truncated = job->output.truncated;
     if (kept->size > 0)
@@ -267,6 +277,22 @@ void job_event(struct service *service, const struct event *event)
     else if (event->kind == EVENT_JOB_FINISHED)
         sd_bus_emit_properties_changed(service->bus, path, PROCTOR_INTERFACE "Job", "State",
                                        "Result", "ExitCode", NULL);
+}
+
+/* Once, until somebody reads what there is: a job that writes byte by byte floods nobody. */
+void service_job_output(void *userdata, struct job *job)
+{
+    struct service *service = userdata;
+    char path[JOB_PATH_MAX];
+    struct kept_output *output = job->observer;
+
+    if (!output)
+        job->observer = output = calloc(1, sizeof(*output));
+    if (!output || output->told || !service->bus)
+        return;
+    output->told = true;
+    path_of_job(job, path);
+    sd_bus_emit_properties_changed(service->bus, path, PROCTOR_INTERFACE "Job", "Output", NULL);
 }
 
 void job_forgotten(struct service *service, struct job *job)

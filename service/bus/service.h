@@ -35,8 +35,10 @@ struct manifest_changes;
 struct service_hooks {
     void *userdata;
     int (*find_pid)(void *userdata, pid_t pid, struct attempt_id *id);
+    unsigned (*unenforced)(const struct child *child); /* enum unenforced */
     void (*usage)(void *userdata, const struct child *child, uint64_t *cpu_nsec,
                   uint64_t *memory_bytes);
+    struct job_output (*result)(const struct job *job); /* of one that runs, up to now */
     void (*settle)(void *userdata); /* after each input that the service gives the core */
     int (*reload)(void *userdata, const char *requester, const char *reason, bool dry_run,
                   struct manifest_changes *changes,
@@ -70,6 +72,9 @@ void service_forget_supervisor(void *userdata, struct supervisor *supervisor);
 
 /* The same of a job's object. */
 void service_forget_job(void *userdata, struct job *job);
+
+/* More of a job's result has come. userdata is the service. */
+void service_job_output(void *userdata, struct job *job);
 
 /* Answers some of the calls that wait, outside of the loop's order. */
 void service_answer(void *userdata);

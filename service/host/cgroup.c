@@ -115,6 +115,175 @@ static void sweep(const struct cgroup_base *base)
     remove_below(base->fd, 8);
 }
 
+/* ---- limits ---------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *controller, *file;
+    enum unenforced bit;
+} limits[] = {
+    {"memory", "memory.max", UNENFORCED_MEMORY},
+    {"pids", "pids.max", UNENFORCED_PIDS},
+    {"cpu", "cpu.weight", UNENFORCED_CPU_WEIGHT},
+};
+
+#define N_LIMITS (sizeof(limits) / sizeof(limits[0]))
+
+static uint64_t limit_of(const struct process_spec *spec, size_t i)
+{
+    const uint64_t values[N_LIMITS] = {spec->memory_max, spec->pids_max, spec->cpu_weight};
+    return values[i];
+}
+
+unsigned cgroup_limits_of(const struct process_spec *spec)
+{
+    unsigned wanted = 0;
+
+    for (size_t i = 0; i < N_LIMITS; i++)
+        if (limit_of(spec, i) > 0)
+            wanted |= limits[i].bit;
+    return wanted;
+}
+
+static void own_leaf(const struct cgroup_base *base, char name[CGROUP_LEAF_MAX])
+{
+    snprintf(name, CGROUP_LEAF_MAX, "%.150s.self", strrchr(base->path, '/') + 1);
+}
+
+static bool is_ours(pid_t pid)
+{
+    char path[64], text[512];
+    int parent = 0;
+
+    if (pid == getpid())
+        return true;
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    if (read_at(AT_FDCWD, path, text, sizeof(text)) < 0)
+        return true; /* gone */
+    const char *end = strrchr(text, ')');
+    return end && sscanf(end + 1, " %*c %d", &parent) == 1 && parent == getpid();
+}
+
+/* Moves the processes of one cgroup (proctord, and its own bus) to another; all or none. */
+static int move_processes(int directory, const char *from, const char *to)
+{
+    char list[4096], number[16], *next;
+    ssize_t n = read_at(directory, from, list, sizeof(list));
+
+    if (n < 0)
+        return (int)n;
+    for (const char *at = list; *at; at = next + (*next != '\0'))
+        if (!is_ours((pid_t)strtol(at, &next, 10)))
+            return -EBUSY; /* somebody else's cgroup: it is not for us to make room in it */
+    for (const char *at = list; *at; at = next + (*next != '\0')) {
+        snprintf(number, sizeof(number), "%ld", strtol(at, &next, 10));
+        int r = write_at(directory, to, number);
+        if (r < 0 && r != -ESRCH)
+            return r;
+    }
+    return 0;
+}
+
+static int make_room(struct cgroup_base *base, int above)
+{
+    char leaf[CGROUP_LEAF_MAX], procs[CGROUP_LEAF_MAX + 20];
+
+    own_leaf(base, leaf);
+    if (mkdirat(above, leaf, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    snprintf(procs, sizeof(procs), "%s/cgroup.procs", leaf);
+    int r = move_processes(above, "cgroup.procs", procs);
+    if (r < 0)
+        unlinkat(above, leaf, AT_REMOVEDIR);
+    base->moved = r == 0;
+    return r;
+}
+
+static void switch_controller(struct cgroup_base *base, int above, const char *sign,
+                              const char *controller)
+{
+    char word[32];
+
+    snprintf(word, sizeof(word), "%s%s", sign, controller);
+    if (write_at(above, "cgroup.subtree_control", word) == -EBUSY && !base->moved &&
+        make_room(base, above) == 0)
+        write_at(above, "cgroup.subtree_control", word);
+    write_at(base->fd, "cgroup.subtree_control", word);
+}
+
+static bool has_word(const char *text, const char *word)
+{
+    size_t length = strlen(word);
+
+    for (const char *at = text; (at = strstr(at, word)); at += length)
+        if ((at == text || at[-1] == ' ') && strchr(" \n", at[length]))
+            return true;
+    return false;
+}
+
+static void ask_for_controllers(struct cgroup_base *base)
+{
+    char available[1024];
+    int above = openat(base->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    base->asked = true;
+    if (above < 0)
+        return;
+    if (read_at(above, "cgroup.controllers", available, sizeof(available)) >= 0)
+        for (size_t i = 0; i < N_LIMITS; i++)
+            if (has_word(available, limits[i].controller))
+                switch_controller(base, above, "+", limits[i].controller);
+    close(above);
+}
+
+unsigned cgroup_leaf_limit(struct cgroup_base *base, int leaf, const struct process_spec *spec)
+{
+    unsigned unenforced = cgroup_limits_of(spec);
+    char number[24];
+
+    if (unenforced && !base->asked)
+        ask_for_controllers(base);
+    for (size_t i = 0; base->asked && i < N_LIMITS; i++) {
+        static const char *const none[N_LIMITS] = {"max", "max", "100"};
+        uint64_t value = limit_of(spec, i);
+        snprintf(number, sizeof(number), "%" PRIu64, value);
+        /* A leaf may have had another limit before the manifest was changed. */
+        if (write_at(leaf, limits[i].file, value > 0 ? number : none[i]) == 0)
+            unenforced &= ~(unsigned)limits[i].bit;
+    }
+    return unenforced;
+}
+
+/* Undoes it at the end, so that nothing of us is left. */
+static void move_back(struct cgroup_base *base)
+{
+    char leaf[CGROUP_LEAF_MAX], procs[CGROUP_LEAF_MAX + 20];
+    int above = base->moved ? openat(base->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+    if (above < 0)
+        return;
+    own_leaf(base, leaf);
+    for (size_t i = 0; i < N_LIMITS; i++) {
+        char word[32];
+        snprintf(word, sizeof(word), "-%s", limits[i].controller);
+        write_at(base->fd, "cgroup.subtree_control", word);
+        write_at(above, "cgroup.subtree_control", word);
+    }
+    snprintf(procs, sizeof(procs), "%s/cgroup.procs", leaf);
+    move_processes(above, procs, "cgroup.procs");
+    unlinkat(above, leaf, AT_REMOVEDIR);
+    close(above);
+}
+/* A proctord that made room for controllers, and replaced itself, lies in its own leaf. */
+static void leave_own_leaf(char *own)
+{
+    char *last = strrchr(own, '/');
+    size_t length = last ? strlen(last) : 0;
+
+    if (length > 15 && strncmp(last, "/proctor-", 9) == 0 &&
+        strcmp(last + length - 5, ".self") == 0)
+        *(last > own ? last : last + 1) = '\0';
+}
+
 int cgroup_base_open(struct cgroup_base *base, const char *instance)
 {
     char mount[512], own[1024];
@@ -125,6 +294,7 @@ int cgroup_base_open(struct cgroup_base *base, const char *instance)
         r = kernel_path_of("/proc/self/cgroup", own, sizeof(own));
     if (r < 0)
         return r;
+    leave_own_leaf(own);
     const char *slash = strcmp(own, "/") == 0 ? "" : own;
     if (asprintf(&base->path, "%s%s/proctor-%s", mount, slash, instance) < 0 ||
         asprintf(&base->kernel_path, "%s/proctor-%s/", slash, instance) < 0)
@@ -152,6 +322,7 @@ void cgroup_base_close(struct cgroup_base *base)
 {
     if (base->fd >= 0) {
         sweep(base);
+        move_back(base);
         close(base->fd);
         rmdir(base->path);
     }

@@ -23,6 +23,8 @@ struct cgroup_base {
     int fd;            /* of the base folder; -1: there is none */
     char *path;        /* in the file system */
     char *kernel_path; /* as /proc/PID/cgroup shows it */
+    bool asked;        /* for controllers: limits were wanted */
+    bool moved;        /* proctord has made room for them, and lies in a leaf of its own */
 };
 
 /*
@@ -40,6 +42,17 @@ void cgroup_leaf_name(const char *child_id, struct attempt_id id, char name[CGRO
 
 /* Makes the leaf; returns its descriptor (the caller closes it) or a negative errno. */
 int cgroup_leaf_make(const struct cgroup_base *base, const char *name);
+
+/* Those that a spec asks for. */
+unsigned cgroup_limits_of(const struct process_spec *spec);
+
+/*
+ * Puts the limits of a spec on a leaf, and asks for the controllers that this needs: the kernel has
+ * them only where whoever is above has delegated them (Delegate=yes of systemd), and only below a
+ * cgroup without processes: proctord moves into a leaf of its own for that. Returns those that
+ * could not be set.
+ */
+unsigned cgroup_leaf_limit(struct cgroup_base *base, int leaf, const struct process_spec *spec);
 
 /* Whether no process is in it, or below it. */
 bool cgroup_leaf_empty(const struct cgroup_base *base, const char *name);

@@ -2,6 +2,7 @@
 
 #include "environment.h"
 #include "listener.h"
+#include "probe.h"
 #include "process.h"
 #include "result.h"
 #include "spawn.h"
@@ -168,6 +169,15 @@ static int open_listeners(struct process *process, int *sockets)
     return 0;
 }
 
+static void result_came(void *userdata)
+{
+    const struct process *process = userdata;
+    const struct host *host = process->host;
+
+    if (host->result_came && process->child->job)
+        host->result_came(host->result_userdata, process->child->job);
+}
+
 /* The job's end of the pipe for its result, where no descriptor that it may get is in the way. */
 static int open_result(struct process *process, int *write_end)
 {
@@ -177,7 +187,7 @@ static int open_result(struct process *process, int *write_end)
         return 0;
     result_free(process->result);
     process->result = NULL;
-    r = result_open(process->host->event, &process->result, &low);
+    r = result_open(process->host->event, result_came, process, &process->result, &low);
     if (r < 0)
         return step_failed(process, r, "result", NULL);
     *write_end = fcntl(low, F_DUPFD_CLOEXEC, 3 + SOCKETS_MAX + 1);
@@ -231,6 +241,9 @@ static int spawn_process(struct process *process)
         cgroup = cgroup_leaf_make(&host->cgroups, leaf);
         if (cgroup < 0)
             return step_failed(process, cgroup, "cgroup", leaf);
+        process->unenforced = cgroup_leaf_limit(&host->cgroups, cgroup, spec);
+    } else {
+        process->unenforced = cgroup_limits_of(spec);
     }
     struct spawn_request request = {.spec = spec,
                                     .environment = environment.variables,
@@ -348,6 +361,19 @@ void host_on_burst(struct host *host, void (*answer)(void *userdata), void *user
     host->answer_userdata = userdata;
 }
 
+void host_on_result(struct host *host, void (*came)(void *userdata, struct job *job),
+                    void *userdata)
+{
+    host->result_came = came;
+    host->result_userdata = userdata;
+}
+
+struct job_output host_result(const struct job *job)
+{
+    const struct process *process = job->child ? job->child->host : NULL;
+    return process && process->result ? result_so_far(process->result) : (struct job_output){};
+}
+
 static int settle(sd_event_source *source, void *userdata)
 {
     struct host *host = userdata;
@@ -420,6 +446,7 @@ static void process_free(struct process *process)
     }
     if (process->state == PROCESS_RUNNING)
         process_unlink(process->host, process);
+    probe_free(process);
     sd_event_source_disable_unref(process->exit_source);
     sd_event_source_disable_unref(process->drain_source);
     if (process->pidfd >= 0)
@@ -650,6 +677,8 @@ void host_ports(struct host *host, struct core_ports *ports)
     ports->start = start_child;
     ports->cancel = cancel_child;
     ports->abort = abort_child;
+    ports->check = probe_begin;
+    ports->check_end = probe_withdraw;
     ports->kill = kill_child;
     ports->forget = forget_child;
     ports->set_timer = set_timer;
@@ -682,8 +711,8 @@ int host_find_pid(struct host *host, pid_t pid, struct attempt_id *id)
     return process_attempt_of(host, pid, id);
 }
 
-/* Without an accounting cgroup: what /proc says of the main process. */
-static void usage_of_main(pid_t pid, uint64_t *cpu_nsec, uint64_t *memory_bytes)
+/* What /proc says of one process, added up. */
+static void add_usage_of(pid_t pid, uint64_t *cpu_nsec, uint64_t *memory_bytes)
 {
     char path[64];
     unsigned long user = 0, system = 0, pages = 0;
@@ -694,7 +723,7 @@ static void usage_of_main(pid_t pid, uint64_t *cpu_nsec, uint64_t *memory_bytes)
         return;
     if (fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
                &system) == 2)
-        *cpu_nsec = (user + system) * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
+        *cpu_nsec += (user + system) * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
     fclose(file);
 
     snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
@@ -702,8 +731,29 @@ static void usage_of_main(pid_t pid, uint64_t *cpu_nsec, uint64_t *memory_bytes)
     if (!file)
         return;
     if (fscanf(file, "%*u %lu", &pages) == 1)
-        *memory_bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+        *memory_bytes += pages * (uint64_t)sysconf(_SC_PAGESIZE);
     fclose(file);
+}
+
+/* Without an accounting cgroup: a process and those that it made. */
+static void add_usage_below(pid_t pid, int depth, uint64_t *cpu_nsec, uint64_t *memory_bytes)
+{
+    char path[64];
+
+    add_usage_of(pid, cpu_nsec, memory_bytes);
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    FILE *file = depth > 0 ? fopen(path, "re") : NULL;
+    if (!file)
+        return;
+    for (int below; fscanf(file, "%d", &below) == 1;)
+        add_usage_below(below, depth - 1, cpu_nsec, memory_bytes);
+    fclose(file);
+}
+
+unsigned host_unenforced(const struct child *child)
+{
+    const struct process *process = child->host;
+    return process ? process->unenforced : 0;
 }
 
 void host_usage(struct host *host, const struct child *child, uint64_t *cpu_nsec,
@@ -722,7 +772,7 @@ void host_usage(struct host *host, const struct child *child, uint64_t *cpu_nsec
     }
     if (*cpu_nsec == 0 || *memory_bytes == 0) {
         uint64_t cpu = 0, memory = 0;
-        usage_of_main(process->main_pid, &cpu, &memory);
+        add_usage_below(process->main_pid, 16, &cpu, &memory);
         *cpu_nsec = *cpu_nsec > 0 ? *cpu_nsec : cpu;
         *memory_bytes = *memory_bytes > 0 ? *memory_bytes : memory;
     }

@@ -46,6 +46,11 @@ void host_settle(struct host *host);
 /* Lets others be answered in the middle of a storm of ends and starts: called now and then. */
 void host_on_burst(struct host *host, void (*answer)(void *userdata), void *userdata);
 
+/* Says that more of a job's result has come; and what has come up to now of a job that runs. */
+void host_on_result(struct host *host, void (*came)(void *userdata, struct job *job),
+                    void *userdata);
+struct job_output host_result(const struct job *job);
+
 bool host_has_cgroups(const struct host *host);
 const struct host_counters *host_counters(const struct host *host);
 
@@ -55,6 +60,9 @@ int host_find_pid(struct host *host, pid_t pid, struct attempt_id *id);
 /* CPU time and memory of a child's processes, 0 where there are none or no account is kept. */
 void host_usage(struct host *host, const struct child *child, uint64_t *cpu_nsec,
                 uint64_t *memory_bytes);
+
+/* Limits of a child's running attempt that could not be set: enum unenforced. */
+unsigned host_unenforced(const struct child *child);
 
 /* Leaves a process of proctord's own (its bus) alone when orphans are reaped. */
 void host_spare(struct host *host, pid_t pid);

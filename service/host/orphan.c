@@ -3,6 +3,7 @@
  * reaped; one that belonged to an attempt (a double fork) is found by the identity that the attempt
  * was given in its environment, and killed with it.
  */
+#include "probe.h"
 #include "process.h"
 
 #include <errno.h>
@@ -151,6 +152,8 @@ void orphans_reap(struct host *host)
             host_breathe(host);
             continue;
         }
+        if (probe_exited(host, info.si_pid))
+            continue;
         if (info.si_pid == host->spared)
             return; /* its owner collects it */
         waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);

@@ -1,5 +1,6 @@
 #include "process.h"
 
+#include "probe.h"
 #include "result.h"
 
 #include <errno.h>
@@ -244,6 +245,7 @@ void process_main_exited(struct process *process)
         info = (siginfo_t){.si_code = CLD_EXITED}; /* not ours to wait for: how is not known */
 
     process_unlink(host, process);
+    probe_free(process);
     process->exit_source = sd_event_source_disable_unref(process->exit_source);
     close(process->pidfd);
     process->pidfd = -1;

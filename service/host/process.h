@@ -44,6 +44,8 @@ struct process {
     char result_reason[FAILURE_REASON_MAX];
     struct process *next_result;
 
+    struct probe *probe; /* the health check that is under way */
+    unsigned unenforced; /* enum unenforced: what the kernel does not let us limit */
     struct listeners *listeners;
     struct result *result; /* of a job, while it runs */
     struct output *output;
@@ -63,6 +65,7 @@ struct host {
     struct process **by_pid;       /* hash of main_pid */
     size_t by_pid_size, by_pid_count;
     struct process *draining;
+    struct probe *probes;
     struct process *results, **results_tail;
     struct attempt_id lost[HOST_LOST_MAX]; /* starts that failed for want of memory */
     size_t n_lost;
@@ -70,6 +73,8 @@ struct host {
     unsigned burst; /* ends and starts handled */
     void (*answer)(void *userdata);
     void *answer_userdata;
+    void (*result_came)(void *userdata, struct job *job);
+    void *result_userdata;
     pid_t spared;
     struct host_counters counters;
 };

@@ -15,6 +15,8 @@ struct result {
     char *data;
     size_t size, room;
     bool truncated;
+    void (*came)(void *userdata);
+    void *userdata;
 };
 
 static void keep(struct result *result, const char *data, size_t size)
@@ -58,11 +60,17 @@ static int readable(sd_event_source *source, int fd, uint32_t events, void *user
     (void)source;
     (void)fd;
     (void)events;
-    read_some(userdata); /* one piece at a time: others want their turn, too */
+    struct result *result = userdata;
+    size_t before = result->size;
+
+    read_some(result); /* one piece at a time: others want their turn, too */
+    if (result->size > before)
+        result->came(result->userdata);
     return 0;
 }
 
-int result_open(sd_event *event, struct result **result, int *write_end)
+int result_open(sd_event *event, void (*came)(void *userdata), void *userdata,
+                struct result **result, int *write_end)
 {
     struct result *fresh = calloc(1, sizeof(*fresh));
     int pipe[2];
@@ -73,6 +81,8 @@ int result_open(sd_event *event, struct result **result, int *write_end)
         free(fresh);
         return -errno;
     }
+    fresh->came = came;
+    fresh->userdata = userdata;
     fresh->fd = pipe[0];
     fcntl(fresh->fd, F_SETFL, O_NONBLOCK);
     int r = sd_event_add_io(event, &fresh->source, fresh->fd, EPOLLIN, readable, fresh);
@@ -90,6 +100,11 @@ struct job_output result_take(struct result *result)
 {
     while (read_some(result))
         ;
+    return result_so_far(result);
+}
+
+struct job_output result_so_far(const struct result *result)
+{
     return (struct job_output){
         .data = result->data, .size = result->size, .truncated = result->truncated};
 }

@@ -12,7 +12,11 @@ struct result;
 
 /* Opens the pipe. *write_end is the caller's, to be given to the job and closed. Returns 0 or a
  * negative errno. */
-int result_open(sd_event *event, struct result **result, int *write_end);
+int result_open(sd_event *event, void (*came)(void *userdata), void *userdata,
+                struct result **result, int *write_end);
+
+/* What has come up to now; the data is the result's, and valid until more is read. */
+struct job_output result_so_far(const struct result *result);
 
 /* Reads what is still there, when all who could write are gone. The data is the result's. */
 struct job_output result_take(struct result *result);

@@ -402,6 +402,57 @@ static void wait_answers_when_the_effect_is_complete(void)
     g_assert_false(dict_has(paused, "Status"));
 }
 
+static char *leaf_file(const char *child, const char *file)
+{
+    g_autofree char *proc =
+        g_strdup_printf("/proc/%" G_GUINT64_FORMAT "/cgroup", fixture_number(&f, child, "MainPID"));
+    g_autofree char *text = NULL;
+    char *value = NULL;
+
+    g_file_get_contents(proc, &text, NULL, NULL);
+    char *path = strstr(text, "0::") + 3;
+    path[strcspn(path, "\n")] = '\0';
+    static const char *const mounts[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+    for (gsize i = 0; !value && i < G_N_ELEMENTS(mounts); i++) {
+        g_autofree char *name = g_build_filename(mounts[i], path, file, NULL);
+        g_file_get_contents(name, &value, NULL, NULL);
+    }
+    return value;
+}
+
+/* Whichever this machine can do: each limit is in force, or said not to be. */
+static void a_limit_is_in_force_or_told_not_to_be(void)
+{
+    static const struct {
+        const char *name, *file, *value;
+    } limits[] = {{"memory", "memory.max", "268435456\n"},
+                  {"pids", "pids.max", "16\n"},
+                  {"cpu_weight", "cpu.weight", "50\n"}};
+    fixture_add(&f, "worker", "limits: {memory: 256M, pids: 16, cpu_weight: 50, nofile: 64}\n",
+                "wait-term");
+    g_autoptr(GVariant) property = fixture_property(&f, "worker", "UnenforcedLimits");
+    g_autofree const char **unenforced = g_variant_get_strv(property, NULL);
+    g_autofree char *explanation = fixture_text(&f, "worker", "Explanation");
+    g_autofree char *proc = g_strdup_printf("/proc/%" G_GUINT64_FORMAT "/limits",
+                                            fixture_number(&f, "worker", "MainPID"));
+    g_autofree char *descriptors = NULL;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(limits); i++) {
+        if (g_strv_contains(unenforced, limits[i].name))
+            continue;
+        g_autofree char *value = leaf_file("worker", limits[i].file);
+        g_assert_cmpstr(value, ==, limits[i].value);
+    }
+    g_assert_true((unenforced[0] != NULL) ==
+                  (strstr(explanation, "without some of its limits") != NULL));
+    g_file_get_contents(proc, &descriptors, NULL, NULL);
+    g_assert_true(g_regex_match_simple("Max open files +64 +64 ", descriptors, 0, 0));
+
+    fixture_add(&f, "free", "", "wait-term");
+    g_autoptr(GVariant) none = fixture_property(&f, "free", "UnenforcedLimits");
+    g_assert_cmpuint(g_variant_n_children(none), ==, 0);
+}
+
 static void a_dry_run_tells_and_changes_nothing(void)
 {
     GVariantBuilder options;
@@ -550,6 +601,8 @@ int main(int argc, char **argv)
                  the_same_key_adds_a_child_once);
     fixture_test(&f, options, "/daemon/callers/wait-answers-when-the-effect-is-complete",
                  wait_answers_when_the_effect_is_complete);
+    fixture_test(&f, options, "/daemon/processes/a-limit-is-in-force-or-told-not-to-be",
+                 a_limit_is_in_force_or_told_not_to_be);
     fixture_test(&f, options, "/daemon/callers/a-dry-run-tells-and-changes-nothing",
                  a_dry_run_tells_and_changes_nothing);
     fixture_test(&f, options, "/daemon/callers/subscribers-get-every-event-in-order",
