@@ -1,6 +1,6 @@
 /*
- * A job from the shell: what it writes as its result comes to standard output, byte for byte, and
- * its exit code is the tool's.
+ * A job from the shell: what it writes as its result comes to standard output, byte for byte, as it
+ * comes, and its exit code is the tool's.
  */
 #include "client.h"
 #include "json.h"
@@ -39,10 +39,21 @@ static char *manifest_text(const struct client *client)
 }
 
 struct end {
+    size_t shown; /* bytes of the result that have been printed already */
     char result[32];
     int32_t code;
     int truncated;
 };
+
+/* Prints what is new of a result that only grows. */
+static void show_more(const char *data, size_t size, size_t *shown)
+{
+    if (size <= *shown)
+        return;
+    fwrite(data + *shown, 1, size - *shown, stdout);
+    fflush(stdout);
+    *shown = size;
+}
 
 static int read_entry(sd_bus_message *m, const char *key, struct end *end)
 {
@@ -65,8 +76,8 @@ static int read_entry(sd_bus_message *m, const char *key, struct end *end)
     int r = sd_bus_message_enter_container(m, 'v', "ay");
     if (r >= 0)
         r = sd_bus_message_read_array(m, 'y', &data, &size);
-    if (r >= 0 && size > 0)
-        fwrite(data, 1, size, stdout);
+    if (r >= 0)
+        show_more(data, size, &end->shown);
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
@@ -85,10 +96,10 @@ static int read_end(sd_bus_message *m, struct end *end)
     return r;
 }
 
-static int show_end(struct client *client, sd_bus_message *reply)
+static int show_end(struct client *client, sd_bus_message *reply, size_t shown)
 {
     struct json json = {.out = stdout, .pretty = client->json == JSON_PRETTY};
-    struct end end = {};
+    struct end end = {.shown = shown};
     int r;
 
     if (client->json != JSON_OFF) {
@@ -138,20 +149,89 @@ static int start(struct client *client, char **path)
     return *path ? CTL_DONE : client_error(&error, r < 0 ? r : -ENOMEM);
 }
 
+/* ---- while it runs --------------------------------------------------------------------------- */
+
+struct stream {
+    const char *path;
+    size_t shown;
+    bool more, over;
+    sd_bus_message *reply; /* of Wait */
+};
+
+static int more_came(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    (void)m;
+    (void)error;
+    ((struct stream *)userdata)->more = true;
+    return 0;
+}
+
+static int is_over(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct stream *stream = userdata;
+
+    (void)error;
+    stream->reply = sd_bus_message_ref(m);
+    stream->over = true;
+    return 0;
+}
+
+/* What is read lets proctord tell of the next piece. */
+static int show_so_far(struct client *client, struct stream *stream)
+{
+    CLEANUP_MESSAGE *reply = NULL;
+    const void *data;
+    size_t size;
+
+    stream->more = false;
+    int r = sd_bus_get_property(client->bus, NAME, stream->path, "org.proctor1.Job", "Output", NULL,
+                                &reply, "ay");
+    if (r >= 0)
+        r = sd_bus_message_read_array(reply, 'y', &data, &size);
+    if (r >= 0)
+        show_more(data, size, &stream->shown);
+    return r;
+}
+
+static int follow(struct client *client, struct stream *stream)
+{
+    CLEANUP_MESSAGE *call = NULL;
+    int r = sd_bus_match_signal(client->bus, NULL, NAME, stream->path,
+                                "org.freedesktop.DBus.Properties", "PropertiesChanged", more_came,
+                                stream);
+
+    if (r >= 0)
+        r = client_call(client, stream->path, "org.proctor1.Job", "Wait", &call);
+    if (r >= 0)
+        r = sd_bus_call_async(client->bus, NULL, call, is_over, stream, CALL_TIMEOUT_USEC);
+    stream->more =
+        client->json == JSON_OFF; /* something may have come before the match was there */
+    while (r >= 0 && !stream->over) {
+        if (stream->more && client->json == JSON_OFF)
+            show_so_far(client, stream); /* where it fails, the job is over: the answer tells */
+        r = sd_bus_process(client->bus, NULL);
+        if (r == 0)
+            r = sd_bus_wait(client->bus, UINT64_MAX);
+    }
+    return r;
+}
+
 int command_run(struct client *client)
 {
-    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
-    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
     char *path = NULL;
     int code = start(client, &path);
+    struct stream stream = {.path = path};
 
     if (code != CTL_DONE || client->dry_run) {
         free(path);
         return code;
     }
-    int r = client_call(client, path, "org.proctor1.Job", "Wait", &call);
+    int r = follow(client, &stream);
+    if (r >= 0 && sd_bus_message_is_method_error(stream.reply, NULL))
+        code = client_error(sd_bus_message_get_error(stream.reply), -EIO);
+    else
+        code = r < 0 ? client_error(NULL, r) : show_end(client, stream.reply, stream.shown);
+    sd_bus_message_unref(stream.reply);
     free(path);
-    if (r >= 0)
-        r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
-    return r < 0 ? client_error(&error, r) : show_end(client, reply);
+    return code;
 }

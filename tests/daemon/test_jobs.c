@@ -5,6 +5,8 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct fixture f;
 
@@ -264,6 +266,33 @@ static void the_tool_passes_the_result_and_the_code_on(void)
     g_assert_cmpint(WEXITSTATUS(status), ==, 7);
 }
 
+static void the_tool_shows_the_result_while_it_comes(void)
+{
+    g_autofree char *steps = NULL, *text = NULL,
+                    *address = g_strdup_printf("--address=%s", f.address);
+    char first[8] = "", rest[8] = "";
+    int output, status;
+    GPid pid;
+
+    fixture_fifo(&f, "go");
+    steps = g_strdup_printf("result=one, \"wait=%s\", result=two", fixture_path(&f, "go"));
+    text = job_text("slow", "", steps);
+    g_assert_true(g_file_set_contents(fixture_path(&f, "job.yaml"), text, -1, NULL));
+    char *command[] = {(char *)g_getenv("PROCTORCTL"), address, (char *)"run",
+                       (char *)fixture_path(&f, "job.yaml"), NULL};
+    g_assert_true(g_spawn_async_with_pipes(NULL, command, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL,
+                                           NULL, &pid, NULL, &output, NULL, NULL));
+    g_assert_cmpint(read(output, first, 3), ==, 3); /* while the job waits for us */
+    g_assert_cmpstr(first, ==, "one");
+    fixture_release(&f, "go");
+    g_assert_cmpint(read(output, rest, 3), ==, 3);
+    g_assert_cmpstr(rest, ==, "two");
+    g_assert_cmpint(read(output, rest, 1), ==, 0);
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    g_assert_cmpint(WEXITSTATUS(status), ==, 0);
+    close(output);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -282,5 +311,7 @@ int main(int argc, char **argv)
     fixture_test(&f, NULL, "/daemon/jobs/a-shutdown-cuts-jobs", a_shutdown_cuts_jobs);
     fixture_test(&f, NULL, "/daemon/jobs/the-tool-passes-the-result-and-the-code-on",
                  the_tool_passes_the_result_and_the_code_on);
+    fixture_test(&f, NULL, "/daemon/jobs/the-tool-shows-the-result-while-it-comes",
+                 the_tool_shows_the_result_while_it_comes);
     return g_test_run();
 }
