@@ -4,6 +4,7 @@
 #include "world.h"
 
 #include "checks.h"
+#include "disk.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -303,6 +304,24 @@ bool world_fire(struct world *world, const char *name)
     return fired;
 }
 
+/* ---- the daemon's death ---------------------------------------------------------------------- */
+
+/* Whether something that the core asks for happens: not in a past that is lived through once more,
+ * and not when the daemon has died before it could do it. */
+static bool happens(struct world *world)
+{
+    if (world->cut && !world->dead && world->effects_left-- == 0)
+        world->dead = true;
+    return !world->dead;
+}
+
+static void doubt(struct world *world, const struct actor *actor, uint64_t attempt, bool abort)
+{
+    if (world->n_in_doubt < WORLD_DOUBTS)
+        world->in_doubt[world->n_in_doubt++] =
+            (struct doubt){.actor = number_of(world, actor), .attempt = attempt, .abort = abort};
+}
+
 /* ---- ports ----------------------------------------------------------------------------------- */
 
 static struct actor *actor_of(struct world *world, struct child *child)
@@ -381,7 +400,7 @@ static void spawn(struct world *world, struct actor *actor, struct process *proc
         struct report report = {
             .kind = INPUT_SPAWN_FAILED, .actor = number, .id = process->id, .error = error};
         process->state = PROCESS_GONE;
-        process->reported = true;
+        process->reported = process->stillborn = true;
         send(world, actor, &report, delay);
         return;
     }
@@ -396,15 +415,11 @@ static void spawn(struct world *world, struct actor *actor, struct process *proc
     proceed_after(world, actor, process, 0);
 }
 
-static void port_start(void *userdata, struct child *child, struct attempt_id id)
+void executor_start(struct world *world, struct actor *actor, struct attempt_id id)
 {
-    struct world *world = userdata;
-    struct actor *actor = actor_of(world, child);
     struct process *process = &actor->processes[id.attempt % WORLD_PROCESSES];
-
-    checks_start(world, actor, id);
-    note_call(world, actor, "start", id);
     size_t model = actor->starts < actor->n_models ? actor->starts : actor->n_models - 1;
+
     actor->starts++;
     *process = (struct process){.id = id,
                                 .model = &actor->models[model],
@@ -413,10 +428,24 @@ static void port_start(void *userdata, struct child *child, struct attempt_id id
     spawn(world, actor, process);
 }
 
+static void port_start(void *userdata, struct child *child, struct attempt_id id)
+{
+    struct world *world = userdata;
+
+    if (world->recovering)
+        return;
+    struct actor *actor = actor_of(world, child);
+    checks_start(world, actor, id);
+    note_call(world, actor, "start", id);
+    if (happens(world))
+        executor_start(world, actor, id);
+}
+
 static void obey_cancel(struct world *world, struct actor *actor, struct process *process)
 {
-    if (process->state != PROCESS_ALIVE || process->traits.ignores_cancel)
+    if (process->state != PROCESS_ALIVE || process->traits.ignores_cancel || process->obeys)
         return;
+    process->obeys = true;
     if (process->waits_for_cancel && process->next_step < process->model->count &&
         model_step_runs(&process->model->steps[process->next_step])) {
         proceed_after(world, actor, process, 0);
@@ -430,13 +459,19 @@ static void port_cancel(void *userdata, struct child *child, struct attempt_id i
 {
     struct world *world = userdata;
     struct actor *actor = child->host;
-    struct process *process = world_process(actor, id.attempt);
 
+    if (world->recovering)
+        return;
+    struct process *process = world_process(actor, id.attempt);
     note_call(world, actor, "cancel", id);
-    checks_cancel(world, actor, process);
+    doubt(world, actor, id.attempt, false);
+    if (!world->disk || process) /* else its start was lost with the daemon */
+        checks_cancel(world, actor, process);
     if (!process)
         return;
     process->cancels++;
+    if (!happens(world))
+        return;
     if (actor->lose_cancels > 0 || strikes(world, world->faults.lost_cancel)) {
         actor->lose_cancels -= actor->lose_cancels > 0;
         note_fault(world, actor, "cancel lost", id);
@@ -445,22 +480,8 @@ static void port_cancel(void *userdata, struct child *child, struct attempt_id i
     obey_cancel(world, actor, process);
 }
 
-static void port_abort(void *userdata, struct child *child, struct attempt_id id)
+static void obey_abort(struct world *world, struct actor *actor, struct process *process)
 {
-    struct world *world = userdata;
-    struct actor *actor = child->host;
-    struct process *process = world_process(actor, id.attempt);
-
-    note_call(world, actor, "abort", id);
-    checks_abort(world, actor, process);
-    if (!process)
-        return;
-    process->aborts++;
-    if (actor->lose_aborts > 0 || strikes(world, world->faults.lost_abort)) {
-        actor->lose_aborts -= actor->lose_aborts > 0;
-        note_fault(world, actor, "abort lost", id);
-        return;
-    }
     if (process->traits.hang_usec == MODEL_FOREVER)
         return;
     process->traits.double_forks = false; /* all of it goes */
@@ -468,15 +489,55 @@ static void port_abort(void *userdata, struct child *child, struct attempt_id id
     queue_end(world, actor, process, true, process->traits.hang_usec * 1000);
 }
 
+static void port_abort(void *userdata, struct child *child, struct attempt_id id)
+{
+    struct world *world = userdata;
+    struct actor *actor = child->host;
+
+    if (world->recovering)
+        return;
+    struct process *process = world_process(actor, id.attempt);
+    note_call(world, actor, "abort", id);
+    doubt(world, actor, id.attempt, true);
+    if (!world->disk || process)
+        checks_abort(world, actor, process);
+    if (!process)
+        return;
+    process->aborts++;
+    if (!happens(world))
+        return;
+    if (actor->lose_aborts > 0 || strikes(world, world->faults.lost_abort)) {
+        actor->lose_aborts -= actor->lose_aborts > 0;
+        note_fault(world, actor, "abort lost", id);
+        return;
+    }
+    obey_abort(world, actor, process);
+}
+
+void executor_do_again(struct world *world, const struct doubt *doubt)
+{
+    struct actor *actor = &world->actors[doubt->actor];
+    struct process *process = actor->child ? world_process(actor, doubt->attempt) : NULL;
+
+    if (!process || process->state == PROCESS_GONE)
+        return;
+    if (doubt->abort)
+        obey_abort(world, actor, process);
+    else
+        obey_cancel(world, actor, process);
+}
+
 static int port_kill(void *userdata, struct child *child, struct attempt_id id, int signal,
                      bool whole)
 {
     struct world *world = userdata;
     struct actor *actor = child->host;
-    struct process *process = world_process(actor, id.attempt);
 
+    if (world->recovering)
+        return 0;
+    struct process *process = world_process(actor, id.attempt);
     note_call(world, actor, whole ? "kill all" : "kill", id);
-    if (process && signal == SIGKILL) {
+    if (happens(world) && process && signal == SIGKILL) {
         process->completion = (struct completion){.by_signal = true, .signal = SIGKILL};
         queue_end(world, actor, process, true, 0);
     }
@@ -488,10 +549,13 @@ static void port_check(void *userdata, struct child *child, struct attempt_id id
 {
     struct world *world = userdata;
     struct actor *actor = child->host;
-    const struct process *process = world_process(actor, id.attempt);
 
+    if (world->recovering)
+        return;
+    const struct process *process = world_process(actor, id.attempt);
     note_call(world, actor, "check", id);
-    if (!process || process->state != PROCESS_ALIVE || process->health == STEP_MUTE)
+    if (!happens(world) || !process || process->state != PROCESS_ALIVE ||
+        process->health == STEP_MUTE)
         return;
     struct report report = {.kind = INPUT_CHECKED,
                             .actor = number_of(world, actor),
@@ -503,14 +567,19 @@ static void port_check(void *userdata, struct child *child, struct attempt_id id
 
 static void port_check_end(void *userdata, struct child *child, struct attempt_id id)
 {
-    note_call(userdata, child->host, "end check", id);
+    struct world *world = userdata;
+
+    if (!world->recovering)
+        note_call(world, child->host, "end check", id);
 }
 
 static void port_forget(void *userdata, struct child *child)
 {
     struct world *world = userdata;
-    struct actor *actor = actor_of(world, child);
 
+    if (world->recovering)
+        return;
+    struct actor *actor = actor_of(world, child);
     note_call(world, actor, "forget", (struct attempt_id){});
     checks_forget(world, actor);
     actor->child = NULL;
@@ -520,6 +589,8 @@ static void port_set_timer(void *userdata, uint64_t deadline_usec)
 {
     struct world *world = userdata;
 
+    if (world->recovering)
+        return;
     world->timer_usec = deadline_usec;
     world->timer_order = ++world->next_order;
     world->timer_due_nsec = deadline_usec * 1000;
@@ -535,6 +606,8 @@ static void port_event(void *userdata, const struct event *event)
 {
     struct world *world = userdata;
 
+    if (world->recovering)
+        return;
     if (event->child)
         actor_of(world, event->child);
     checks_event(world, event);
@@ -556,6 +629,7 @@ void executor_ports(struct world *world, struct core_ports *ports)
         .kill = port_kill,
         .forget = port_forget,
         .set_timer = port_set_timer,
+        .record = disk_record,
         .event = port_event,
     };
 }

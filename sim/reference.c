@@ -311,6 +311,8 @@ static enum exit_kind kind_of(const struct ref_child *c, const struct completion
         return EXIT_CANCELLED;
     if (completion->oom_killed)
         return EXIT_OOM_KILLED;
+    if (completion->unknown)
+        return EXIT_FAILED;
     if (completion->by_signal)
         return EXIT_SIGNALED;
     if (completion->code == 0 || listed(&c->declaration->success_exit_codes, completion->code))

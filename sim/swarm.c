@@ -1,6 +1,7 @@
 #include "swarm.h"
 
 #include "checks.h"
+#include "disk.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -229,7 +230,7 @@ static void draw_faults(struct world *world)
     uint16_t *const rates[] = {&faults->delay,      &faults->duplicate,     &faults->late_notify,
                                &faults->replay,     &faults->spawn_failure, &faults->slow_spawn,
                                &faults->exit_first, &faults->lost_cancel,   &faults->lost_abort,
-                               &faults->late_timer, &faults->wall_jump};
+                               &faults->late_timer, &faults->wall_jump,     &faults->crash};
 
     faults->until_nsec = UINT64_MAX;
     if (choose(world, 4) == 0)
@@ -360,6 +361,8 @@ static void draw_world(struct world *world)
         draw_child(world, swarm, i);
     if (world_declare_tree(world, swarm->supervisors, swarm->n_nodes, all, swarm->n, &error) < 0)
         world_fail(world, CHECK_EXPECTATION, "the world could not be declared: %s", error.text);
+    if (world->faults.crash > 0)
+        disk_begin(world);
 }
 
 /* ---- turns ----------------------------------------------------------------------------------- */
@@ -563,6 +566,12 @@ static void strike(struct world *world)
     }
     if (schedule_strikes(world->schedule, world->faults.wall_jump))
         world->wall_offset_usec += choose(world, 2) ? INT64_C(-3600000000) : INT64_C(7200000000);
+    if (!schedule_strikes(world->schedule, world->faults.crash))
+        return;
+    if (choose(world, 2))
+        disk_crash_within(world, choose(world, 4));
+    else
+        disk_crash(world, choose(world, 2));
 }
 
 /* Shutting down ends most of what there is to see: it comes late, and seldom. */

@@ -1,6 +1,7 @@
 #include "world.h"
 
 #include "checks.h"
+#include "disk.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -140,6 +141,7 @@ static const char *const check_names[] = {
     [CHECK_SCOPE] = "strategy-scope-exact",
     [CHECK_CAP] = "restarts-in-flight-bounded",
     [CHECK_JOBS] = "jobs-run-once",
+    [CHECK_RECOVERY] = "recovery-loses-nothing",
     [CHECK_NOTHING_LEFT] = "nothing-left-after-shutdown",
     [CHECK_TIMERS] = "timers-fire",
     [CHECK_MEMORY] = "no-allocation",
@@ -191,6 +193,7 @@ void world_queue_process(struct world *world, const struct pending *wanted, uint
     uint64_t due = pending->due_nsec, order = pending->order;
 
     *pending = *wanted;
+    pending->serial = world->actors[wanted->actor].serial;
     pending->due_nsec = due;
     pending->order = order;
 }
@@ -208,6 +211,12 @@ static void begin_input(struct world *world, enum input_kind kind, struct actor 
         WORLD_REALTIME_USEC + world->now_nsec / 1000 + (uint64_t)world->wall_offset_usec;
     if (world->inputs > WORLD_INPUTS_MAX)
         world_fail(world, CHECK_ENDLESS, "more than %ju inputs", (uintmax_t)WORLD_INPUTS_MAX);
+}
+
+static void end_input(struct world *world, const struct checks_before *before)
+{
+    checks_after(world, before);
+    disk_look(world);
 }
 
 static void note_report(struct world *world, const struct report *report)
@@ -272,6 +281,7 @@ static void to_core(struct world *world, const struct report *report)
     case INPUT_REDECLARE_SUPERVISOR:
     case INPUT_COMMAND_SCOPE:
     case INPUT_RUN_JOB:
+    case INPUT_RECOVERED:
         break;
     }
     abort();
@@ -319,7 +329,7 @@ void world_report(struct world *world, const struct report *report)
     to_core(world, report);
     world->in_core = false;
     to_reference(world, report);
-    checks_after(world, &before);
+    end_input(world, &before);
     remember(world, report);
 }
 
@@ -335,7 +345,7 @@ void world_timer(struct world *world)
     core_timer(world->core);
     world->in_core = false;
     reference_timer(&world->reference);
-    checks_after(world, &before);
+    end_input(world, &before);
 }
 
 static void note_command(struct world *world, const struct command *command)
@@ -397,7 +407,7 @@ int world_command(struct world *world, const struct command *command, struct out
     if (r != wanted)
         world_fail(world, CHECK_OUTCOME, "%s %s was answered with %d, it should have been %d",
                    command_verb_to_string(command->verb), command->child, r, wanted);
-    checks_after(world, &before);
+    end_input(world, &before);
     if (r == 0)
         checks_outcome(world, command, outcome, &expected);
     return r;
@@ -431,7 +441,7 @@ int world_command_scope(struct world *world, const struct command *command, stru
     if (r != wanted)
         world_fail(world, CHECK_OUTCOME, "%s of \"%s\" was answered with %d, it should be %d",
                    command_verb_to_string(command->verb), command->child, r, wanted);
-    checks_after(world, &before);
+    end_input(world, &before);
     for (int i = 0; i < told.n && r == wanted; i++) {
         struct command one = *command;
         one.child = outcomes[i].child_id;
@@ -453,7 +463,7 @@ void world_shutdown(struct world *world, const char *requester, const char *reas
     core_shutdown(world->core, requester, reason);
     world->in_core = false;
     reference_shutdown(&world->reference);
-    checks_after(world, &before);
+    end_input(world, &before);
 }
 
 void world_hurry(struct world *world)
@@ -467,7 +477,22 @@ void world_hurry(struct world *world)
     core_hurry(world->core, "signal", "a second signal");
     world->in_core = false;
     reference_hurry(&world->reference);
-    checks_after(world, &before);
+    end_input(world, &before);
+}
+
+void world_recovered(struct world *world)
+{
+    struct recovery recovery = {};
+    struct checks_before before;
+
+    begin_input(world, INPUT_RECOVERED, NULL);
+    world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "recovered"});
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    core_recovered(world->core, &recovery);
+    world->in_core = false;
+    reference_wake(&world->reference);
+    end_input(world, &before);
 }
 
 /* ---- declarations ---------------------------------------------------------------------------- */
@@ -530,7 +555,7 @@ int world_declare_tree(struct world *world, const struct supervisor_declaration 
     if (r == 0)
         tell_reference(world, supervisors, n_supervisors, actors, count);
     *error = problem.error;
-    checks_after(world, &before);
+    end_input(world, &before);
     memory_release(world->memory, declarations);
     return r;
 }
@@ -559,7 +584,7 @@ int world_redeclare(struct world *world, uint32_t number,
         reference_redeclare(&world->reference, declaration);
     }
     *error = problem.error;
-    checks_after(world, &before);
+    end_input(world, &before);
     return r;
 }
 
@@ -583,7 +608,7 @@ int world_redeclare_supervisor(struct world *world,
         reference_wake(&world->reference);
     }
     *error = problem.error;
-    checks_after(world, &before);
+    end_input(world, &before);
     return r;
 }
 
@@ -622,7 +647,7 @@ int world_run_job(struct world *world, uint32_t number, const char *name, enum s
         reference_run_job(&world->reference, actor->reference, name, same_name);
     }
     *error = problem.error;
-    checks_after(world, &before);
+    end_input(world, &before);
     return r;
 }
 
@@ -631,7 +656,9 @@ int world_run_job(struct world *world, uint32_t number, const char *name, enum s
 static struct process *still_there(struct actor *actor, const struct pending *pending)
 {
     struct process *process = world_process(actor, pending->attempt);
-    return process && process->state != PROCESS_GONE ? process : NULL;
+    return process && process->id.serial == pending->serial && process->state != PROCESS_GONE
+               ? process
+               : NULL;
 }
 
 static void turn(struct world *world)

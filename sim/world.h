@@ -33,6 +33,7 @@
 #define WORLD_STATE_BITS    16
 #define WORLD_SUPERVISORS   32 /* at most, with the root */
 #define WORLD_MAX_JOBS      2
+#define WORLD_DOUBTS        16
 #define WORLD_CAP           4 /* restarts in flight of a supervisor that does not say */
 
 enum check {
@@ -51,6 +52,7 @@ enum check {
     CHECK_SCOPE,           /* 12 */
     CHECK_CAP,             /* 13 */
     CHECK_JOBS,
+    CHECK_RECOVERY,     /* 14 */
     CHECK_NOTHING_LEFT, /* 15 */
     CHECK_TIMERS,       /* 16 */
     CHECK_MEMORY,       /* 17 */
@@ -75,6 +77,7 @@ struct faults {
     uint16_t lost_abort;
     uint16_t late_timer;
     uint16_t wall_jump; /* at a client's turn */
+    uint16_t crash;     /* the same: the daemon dies, or will in its next input */
     uint64_t from_nsec, until_nsec;
 };
 
@@ -96,7 +99,9 @@ struct process {
     bool waits_for_cancel;
     const char *waits_for; /* a name that the scenario fires */
     unsigned cancels, aborts;
-    bool reported; /* its completion has been told */
+    bool reported;  /* its completion has been told */
+    bool stillborn; /* it could not be spawned */
+    bool obeys;     /* a cancel has reached it */
     struct completion completion;
     uint64_t beat_usec;
     uint64_t result_bytes; /* written, of a job */
@@ -148,6 +153,7 @@ enum input_kind {
     INPUT_REDECLARE_SUPERVISOR,
     INPUT_COMMAND_SCOPE,
     INPUT_RUN_JOB,
+    INPUT_RECOVERED,
 };
 
 struct report {
@@ -169,7 +175,8 @@ struct pending {
     uint64_t order;
     enum pending_kind kind;
     uint32_t actor;
-    uint64_t attempt;     /* PENDING_STEP, _BEAT, _END */
+    uint32_t serial;      /* PENDING_STEP, _BEAT, _END: of the record, */
+    uint64_t attempt;     /* and of the attempt */
     uint32_t wait_serial; /* PENDING_STEP */
     bool dies;            /* PENDING_END: of the main process, not of what it left */
     struct report report;
@@ -179,6 +186,13 @@ struct verdict {
     enum check check;
     uint64_t input;
     char text[256];
+};
+
+/* A cancel or an abort of which a new daemon can not know whether it has been done. */
+struct doubt {
+    uint32_t actor;
+    uint64_t attempt;
+    bool abort;
 };
 
 struct world {
@@ -208,6 +222,13 @@ struct world {
     uint64_t calls;       /* of the executor's ports */
     uint64_t allocations; /* by the core */
     uint64_t sequence, commands;
+    struct disk *disk; /* the journal; NULL: there is none */
+    bool cut;          /* the daemon dies in this input, or the next, after: */
+    uint32_t effects_left;
+    bool dead;       /* it has: what it asks for now never happens */
+    bool recovering; /* the core lives through the past: nothing of that is new */
+    struct doubt in_doubt[WORLD_DOUBTS]; /* what the last input has asked for */
+    uint32_t n_in_doubt;
     uint64_t jobs; /* taken in */
     bool shutdown_begun, shutdown_completed;
     uint64_t marks[2];     /* "sometimes": see world_mark() */
@@ -253,6 +274,7 @@ int world_run_job(struct world *world, uint32_t actor, const char *name, enum sa
                   struct error *error);
 void world_shutdown(struct world *world, const char *requester, const char *reason);
 void world_hurry(struct world *world);
+void world_recovered(struct world *world);
 void world_report(struct world *world, const struct report *report);
 struct heard world_heard(const struct report *report); /* in the reference model's terms */
 void world_timer(struct world *world);
@@ -289,6 +311,8 @@ const char *check_to_string(enum check check);
 
 /* executor.c, for world.c: the ports, and what processes do when their time has come. */
 void executor_ports(struct world *world, struct core_ports *ports);
+void executor_start(struct world *world, struct actor *actor, struct attempt_id id);
+void executor_do_again(struct world *world, const struct doubt *doubt);
 void executor_proceed(struct world *world, struct actor *actor, struct process *process);
 void executor_beat(struct world *world, struct actor *actor, struct process *process);
 void executor_end(struct world *world, struct actor *actor, struct process *process, bool dies);

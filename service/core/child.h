@@ -86,6 +86,15 @@ struct pending_restart {
     uint64_t duplicates;
 };
 
+enum shutdown_why {
+    SHUTDOWN_WHY_NONE,
+    SHUTDOWN_WHY_HAD_NONE,
+    SHUTDOWN_WHY_ENDED,
+    SHUTDOWN_WHY_TOO_SLOW,
+    SHUTDOWN_WHY_STILL_THERE,
+    SHUTDOWN_WHY_LATE,
+};
+
 struct child_shutdown {
     enum shutdown_result result;
     enum shutdown_phase phase;
@@ -96,7 +105,7 @@ struct child_shutdown {
     enum exit_kind exit;
     int exit_code;
     int exit_signal;
-    const char *reason;
+    enum shutdown_why why;
     enum resource_state cgroup;
 };
 

@@ -392,8 +392,8 @@ static void refuse(struct core *core, const struct command *command, const struc
          FIELD_TEXT_OF("by", command->requester), FIELD_TEXT_OF("why", error->text));
 }
 
-int core_command(struct core *core, const struct command *command, struct outcome *outcome,
-                 struct error *error)
+int command_handle(struct core *core, const struct command *command, struct outcome *outcome,
+                   struct error *error)
 {
     int r = check(core, command, error);
     if (r < 0) {
@@ -442,9 +442,9 @@ static void run_in_scope(struct core *core, struct supervisor *supervisor, struc
         strategy_scope_begins(core, &supervisor->scope);
 }
 
-int core_command_scope(struct core *core, const struct command *command,
-                       void (*visit)(void *userdata, const struct outcome *outcome), void *userdata,
-                       struct error *error)
+int command_handle_scope(struct core *core, const struct command *command,
+                         void (*visit)(void *userdata, const struct outcome *outcome),
+                         void *userdata, struct error *error)
 {
     struct supervisor *supervisor = core_find_supervisor(core, command->child);
     bool in_order = command->verb == COMMAND_RESUME;

@@ -60,12 +60,12 @@ void core_free(struct core *core)
 
 uint64_t core_now(const struct core *core)
 {
-    return core->ports.monotonic(core->ports.userdata);
+    return core->handling ? core->now_usec : core->ports.monotonic(core->ports.userdata);
 }
 
 uint64_t core_realtime(const struct core *core)
 {
-    return core->ports.realtime(core->ports.userdata);
+    return core->handling ? core->realtime_usec : core->ports.realtime(core->ports.userdata);
 }
 
 uint64_t core_new_command(struct core *core)
@@ -242,7 +242,7 @@ static void confirm_spawn(struct core *core, struct child *child, uint32_t pid)
     core_changed(core, child);
 }
 
-void core_spawned(struct core *core, struct attempt_id id, uint32_t pid)
+void report_spawned(struct core *core, struct attempt_id id, uint32_t pid)
 {
     struct child *child = reported(core, id, REPORT_SPAWNED);
 
@@ -255,7 +255,7 @@ void core_spawned(struct core *core, struct attempt_id id, uint32_t pid)
     core_finish_input(core);
 }
 
-void core_spawn_failed(struct core *core, struct attempt_id id, int error, const char *reason)
+void report_spawn_failed(struct core *core, struct attempt_id id, int error, const char *reason)
 {
     struct child *child = reported(core, id, REPORT_SPAWN_FAILED);
 
@@ -266,7 +266,7 @@ void core_spawn_failed(struct core *core, struct attempt_id id, int error, const
     core_finish_input(core);
 }
 
-void core_completed(struct core *core, struct attempt_id id, const struct completion *completion)
+void report_completed(struct core *core, struct attempt_id id, const struct completion *completion)
 {
     struct child *child = reported(core, id, REPORT_EXIT);
 
@@ -285,7 +285,7 @@ static enum report_kind report_of(const struct notify_message *message)
     return message->flags & NOTIFY_HEARTBEAT ? REPORT_HEARTBEAT : REPORT_STATUS;
 }
 
-void core_notify(struct core *core, struct attempt_id id, const struct notify_message *message)
+void report_message(struct core *core, struct attempt_id id, const struct notify_message *message)
 {
     struct child *child = reported(core, id, report_of(message));
 
@@ -297,8 +297,8 @@ void core_notify(struct core *core, struct attempt_id id, const struct notify_me
     core_finish_input(core);
 }
 
-void core_checked(struct core *core, struct attempt_id id, uint32_t number, bool passed,
-                  const char *why)
+void report_checked(struct core *core, struct attempt_id id, uint32_t number, bool passed,
+                    const char *why)
 {
     struct child *child = reported(core, id, REPORT_HEALTH);
 
@@ -357,7 +357,7 @@ static void fire(struct core *core, struct child *child, enum child_timer timer)
     INVARIANT(false);
 }
 
-void core_timer(struct core *core)
+void fire_timers(struct core *core)
 {
     uint64_t now = core_now(core);
     struct timer *timer;
@@ -373,16 +373,25 @@ void core_timer(struct core *core)
 
 /* ---- the shell's own events ------------------------------------------------------------------ */
 
-void core_announce(struct core *core, const char *version)
+void announce_start(struct core *core, const char *version)
 {
     EMIT(core, EVENT_SUPERVISOR_STARTED, NULL, 0, FIELD_TEXT_OF("version", version));
     arm(core);
 }
 
-void core_declaration_rejected(struct core *core, const char *requester, const char *why)
+void announce_rejected(struct core *core, const char *requester, const char *why)
 {
     EMIT(core, EVENT_CHILD_DECLARATION_REJECTED, NULL, 0, FIELD_TEXT_OF("by", requester),
          FIELD_TEXT_OF("why", why));
+}
+
+void announce_recovered(struct core *core, const struct recovery *recovery)
+{
+    EMIT(core, EVENT_SUPERVISOR_RECOVERED, NULL, 0, FIELD_NUMBER_OF("inputs", recovery->inputs),
+         FIELD_NUMBER_OF("adopted", recovery->adopted), FIELD_NUMBER_OF("lost", recovery->lost),
+         FIELD_NUMBER_OF("damaged_bytes", recovery->damaged_bytes));
+    core->armed_usec = 0; /* whoever was told of it is not there any more */
+    core_finish_input(core);
 }
 
 /* ---- queries --------------------------------------------------------------------------------- */

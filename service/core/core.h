@@ -35,6 +35,7 @@
 
 struct core;
 struct child;
+struct core_input; /* input.h */
 
 /* Limits on what somebody else can grow. */
 #define CORE_CHILDREN_MAX  100000
@@ -57,6 +58,7 @@ struct attempt_id {
 
 /* How an attempt's main process ended, and what was left of the attempt. */
 struct completion {
+    bool unknown; /* how: nobody was there to see it */
     bool by_signal;
     int code;   /* exit code, when !by_signal */
     int signal; /* when by_signal */
@@ -188,6 +190,10 @@ struct core_ports {
     void (*forget_job)(void *userdata, struct job *job);                      /* may be NULL */
     void (*set_timer)(void *userdata, uint64_t deadline_usec); /* monotonic, once; 0: none */
 
+    /* The input that is handled next, before anything is done about it. May be NULL: nobody keeps
+     * a journal. What is pointed to is valid only while this runs. */
+    void (*record)(void *userdata, const struct core_input *input);
+
     /* Sink. */
     void (*event)(void *userdata, const struct event *event);
 };
@@ -306,6 +312,17 @@ void core_timer(struct core *core);
 
 /* Says that the supervisor is up: one event. */
 void core_announce(struct core *core, const char *version);
+
+/* What a recovery has found, for its event. */
+struct recovery {
+    uint64_t inputs;        /* handled once more, behind the checkpoint */
+    uint64_t adopted;       /* attempts that are still alive */
+    uint64_t lost;          /* that ended meanwhile, or were never begun */
+    uint64_t damaged_bytes; /* of the journal, that were put aside */
+};
+
+/* Says that the supervisor has come back, with what it knew: one event. */
+void core_recovered(struct core *core, const struct recovery *recovery);
 
 /* Emits the event of a declaration that was refused before it came here. */
 void core_declaration_rejected(struct core *core, const char *requester, const char *why);

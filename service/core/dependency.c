@@ -33,18 +33,29 @@ const char *child_unmet_dependency(const struct child *child, bool *removed)
     return NULL;
 }
 
+static void append(struct core *core, struct child *child)
+{
+    child->waiting_previous = core->waiting_last;
+    child->waiting_next = NULL;
+    *(core->waiting_last ? &core->waiting_last->waiting_next : &core->waiting_first) = child;
+    core->waiting_last = child;
+}
+
 static void wait_for_dependency(struct core *core, struct child *child)
 {
     if (child->waiting)
         return;
     child->waiting = true;
     core_changed(core, child);
-    if (core->muted)
-        return;
-    child->waiting_previous = core->waiting_last;
-    child->waiting_next = NULL;
-    *(core->waiting_last ? &core->waiting_last->waiting_next : &core->waiting_first) = child;
-    core->waiting_last = child;
+    if (!core->muted)
+        append(core, child);
+}
+
+/* As it was in another core. */
+void dependency_restore(struct core *core, struct child *child)
+{
+    child->waiting = true;
+    append(core, child);
 }
 
 static void stop_waiting(struct core *core, struct child *child)

@@ -10,8 +10,8 @@ void event_emit(struct core *core, enum event_kind kind, struct child *child, ui
 
     struct event event = {
         .sequence = ++core->sequence,
-        .realtime_usec = core->ports.realtime(core->ports.userdata),
-        .monotonic_usec = core->ports.monotonic(core->ports.userdata),
+        .realtime_usec = core->realtime_usec,
+        .monotonic_usec = core->now_usec,
         .kind = kind,
         .child = child,
         .cause = cause,

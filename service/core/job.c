@@ -75,7 +75,7 @@ uint32_t core_max_jobs(const struct core *core)
     return core->jobs.most;
 }
 
-void core_set_max_jobs(struct core *core, uint32_t max_jobs)
+void jobs_set_most(struct core *core, uint32_t max_jobs)
 {
     INVARIANT(max_jobs > 0 && max_jobs <= JOBS_AT_ONCE_MAX);
     core->jobs.most = max_jobs;
@@ -117,7 +117,7 @@ static void forget(struct core *core, struct job *job)
     core->ports.release(core->ports.userdata, job);
 }
 
-int core_forget_job(struct core *core, struct job *job)
+int job_let_go(struct core *core, struct job *job)
 {
     if (job->state != JOB_FINISHED)
         return -EBUSY;
@@ -252,7 +252,7 @@ static void cancel(struct core *core, struct job *job, const char *requester, co
     struct outcome outcome;
     struct error ignored;
 
-    core_command(core, &command, &outcome, &ignored);
+    command_handle(core, &command, &outcome, &ignored);
 }
 
 /* Those of the same name that are under way make room: what waits goes at once. */
@@ -276,6 +276,47 @@ static struct job *job_new(struct core *core, const char *name)
     job->id = ++core->jobs.next_id;
     job->queued_usec = core_now(core);
     return job;
+}
+
+static void link_job(struct core *core, struct job *job)
+{
+    struct jobs *jobs = &core->jobs;
+
+    job->previous = jobs->last;
+    *(jobs->last ? &jobs->last->next : &jobs->first) = job;
+    jobs->last = job;
+}
+
+/* A job as it was in another core: first it is there, then, when its state is known, it takes its
+ * place among those of its name and in the queue. */
+int job_restore(struct core *core, const char *name, uint64_t id, struct job **job)
+{
+    uint64_t next = core->jobs.next_id;
+    struct job *fresh = job_new(core, name);
+
+    core->jobs.next_id = next;
+    if (!fresh)
+        return -ENOMEM;
+    fresh->id = id;
+    *job = fresh;
+    return 0;
+}
+
+void job_restored(struct core *core, struct job *job)
+{
+    struct jobs *jobs = &core->jobs;
+
+    if (job->state != JOB_FINISHED)
+        job->after = last_of_name(core, job->name);
+    if (job->after)
+        job->after->before = job;
+    link_job(core, job);
+    if (job->state == JOB_QUEUED)
+        enter_queue(core, job);
+    else if (job->state == JOB_RUNNING)
+        jobs->running++;
+    else
+        jobs->finished++;
 }
 
 static int refuse(struct declaration_problem *problem, int r, const char *why)
@@ -330,7 +371,7 @@ static int declare(struct core *core, const struct child_declaration *declaratio
         tree.supervisors = &supervisor;
         tree.n_supervisors = 1;
     }
-    int r = core_declare_tree(core, &tree, requester, reason, problem);
+    int r = tree_declare(core, &tree, requester, reason, problem);
     if (r == 0) {
         job->child = core_find(core, id);
         job->child->job = job;
@@ -339,18 +380,9 @@ static int declare(struct core *core, const struct child_declaration *declaratio
     return r;
 }
 
-static void link_job(struct core *core, struct job *job)
-{
-    struct jobs *jobs = &core->jobs;
-
-    job->previous = jobs->last;
-    *(jobs->last ? &jobs->last->next : &jobs->first) = job;
-    jobs->last = job;
-}
-
-int core_run_job(struct core *core, const struct child_declaration *declaration,
-                 enum same_name same_name, const char *requester, const char *reason,
-                 struct job **job, struct declaration_problem *problem)
+int job_take_in(struct core *core, const struct child_declaration *declaration,
+                enum same_name same_name, const char *requester, const char *reason,
+                struct job **job, struct declaration_problem *problem)
 {
     int r = check(core, declaration, same_name, problem);
     if (r < 0)

@@ -1,11 +1,11 @@
 /*
  * What the parts of the core know of each other. Nobody outside service/core includes this.
  *
- * Reading order: child.c (one attempt: start, cancel, abort, its reports), supervision.c (what
- * follows an exit), strategy.c (to whom), escalation.c (and when that does not help), command.c
- * (the verbs), dependency.c and restart_queue.c (what a start waits for), sidecar.c, shutdown.c,
- * supervisor.c (the shape of the tree), tree.c (declaring and removing), config.c, core.c (the door
- * in).
+ * Reading order: door.c (how inputs come in), child.c (one attempt: start, cancel, abort, its
+ * reports), supervision.c (what follows an exit), strategy.c (to whom), escalation.c (and when that
+ * does not help), command.c (the verbs), dependency.c and restart_queue.c (what a start waits for),
+ * sidecar.c, shutdown.c, supervisor.c (the shape of the tree), tree.c (declaring and removing),
+ * config.c, core.c (the door in).
  */
 #pragma once
 
@@ -17,6 +17,8 @@
 
 #include <errno.h>
 #include <string.h>
+
+struct core_input;
 
 struct jobs {
     struct job *first, *last;
@@ -30,8 +32,11 @@ struct core {
     struct random random;
     struct timer_heap timers;
     uint64_t armed_usec; /* what the shell's timer is set to */
-    bool muted;          /* a dry run: no port is called, no timer moves */
-    unsigned plan;       /* what a dry run would have done */
+    bool handling;       /* an input, at these times: */
+    uint64_t now_usec, realtime_usec;
+    const struct core_input *replayed; /* it is one that came before; NULL: it is new */
+    bool muted;                        /* a dry run: no port is called, no timer moves */
+    unsigned plan;                     /* what a dry run would have done */
 
     struct supervisor root;
     uint32_t supervisors; /* below the root */
@@ -60,6 +65,45 @@ struct core {
     bool shutdown_by_policy;
     uint32_t shutdown_unsettled;
 };
+
+/* What the doors (door.c) lead to. */
+int tree_declare(struct core *core, const struct tree_declaration *tree, const char *requester,
+                 const char *reason, struct declaration_problem *problem);
+int tree_check(struct core *core, const struct tree_declaration *tree,
+               struct declaration_problem *problem);
+int tree_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
+                   const char *requester, const char *reason, struct declaration_problem *problem);
+int tree_redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
+                              struct declaration_problem *problem);
+void supervisor_discard(struct core *core, struct supervisor *supervisor);
+int command_handle(struct core *core, const struct command *command, struct outcome *outcome,
+                   struct error *error);
+int command_handle_scope(struct core *core, const struct command *command,
+                         void (*visit)(void *userdata, const struct outcome *outcome),
+                         void *userdata, struct error *error);
+void shutdown_request(struct core *core, const char *requester, const char *reason);
+void shutdown_hurry(struct core *core, const char *requester, const char *reason);
+void report_spawned(struct core *core, struct attempt_id id, uint32_t pid);
+void report_spawn_failed(struct core *core, struct attempt_id id, int error, const char *reason);
+void report_completed(struct core *core, struct attempt_id id, const struct completion *completion);
+void report_message(struct core *core, struct attempt_id id, const struct notify_message *message);
+void report_checked(struct core *core, struct attempt_id id, uint32_t number, bool passed,
+                    const char *why);
+void fire_timers(struct core *core);
+void announce_start(struct core *core, const char *version);
+void announce_rejected(struct core *core, const char *requester, const char *why);
+void announce_recovered(struct core *core, const struct recovery *recovery);
+int job_take_in(struct core *core, const struct child_declaration *declaration,
+                enum same_name same_name, const char *requester, const char *reason,
+                struct job **job, struct declaration_problem *problem);
+int job_let_go(struct core *core, struct job *job);
+void jobs_set_most(struct core *core, uint32_t max_jobs);
+
+/* declaration_archive.c: declarations as bytes */
+struct archive;
+void declaration_archive(struct archive *archive, struct child_declaration *declaration);
+void supervisor_declaration_archive(struct archive *archive,
+                                    struct supervisor_declaration *declaration);
 
 /* core.c */
 void core_finish_input(struct core *core);
@@ -205,6 +249,16 @@ struct supervisor_config *supervisor_config_new(struct core *core,
 /* tree.c: declaring and removing */
 void tree_remove(struct core *core, struct child *child, enum child_status final, uint64_t cause);
 void tree_adopt_next_config(struct core *core, struct child *child);
+void tree_find_targets(struct core *core, struct child *child);
+
+/* state.c puts back what was in another core. */
+int tree_reserve(struct core *core, uint32_t slots);
+int tree_restore_child(struct core *core, const struct child_declaration *declaration,
+                       uint32_t slot, uint32_t serial);
+void dependency_restore(struct core *core, struct child *child);
+void restart_queue_restore(struct child *child);
+int job_restore(struct core *core, const char *name, uint64_t id, struct job **job);
+void job_restored(struct core *core, struct job *job);
 
 /* shutdown.c */
 void shutdown_begin(struct core *core, uint64_t command, const char *requester, const char *reason,

@@ -14,7 +14,8 @@ static bool has_room(const struct core *core, const struct supervisor *superviso
     return supervisor->in_flight < supervisor_cap(core, supervisor);
 }
 
-static void enter(struct core *core, struct child *child)
+/* At the end of the queue, without a word. */
+void restart_queue_restore(struct child *child)
 {
     struct supervisor *supervisor = child->member.supervisor;
 
@@ -25,6 +26,13 @@ static void enter(struct core *core, struct child *child)
         child;
     supervisor->queue_last = child;
     supervisor->queued++;
+}
+
+static void enter(struct core *core, struct child *child)
+{
+    struct supervisor *supervisor = child->member.supervisor;
+
+    restart_queue_restore(child);
     EMIT(core, EVENT_CHILD_RESTART_QUEUED, child, child->start_cause,
          FIELD_TEXT_OF("supervisor", supervisor->path),
          FIELD_NUMBER_OF("in_flight", supervisor->in_flight),

@@ -59,7 +59,6 @@ static void open_row(struct core *core, struct child *child)
         .generation = child->attempt.active ? child->attempt.generation : child->generation,
         .attempt = child_attempt(child),
         .cancel_delivered = child->attempt.active && child->attempt.cancel_delivered,
-        .reason = "",
         .cgroup = RESOURCE_NOT_OWNED,
     };
     if (child->attempt.active) {
@@ -70,7 +69,7 @@ static void open_row(struct core *core, struct child *child)
     child->shutdown.exit = child->last_exit.kind;
     child->shutdown.exit_code = child->last_exit.code;
     child->shutdown.exit_signal = child->last_exit.signal;
-    child->shutdown.reason = "had no attempt when the shutdown began";
+    child->shutdown.why = SHUTDOWN_WHY_HAD_NONE;
 }
 
 static void count_dependents(struct core *core)
@@ -126,12 +125,12 @@ static void release_dependencies(struct core *core, struct child *child)
 }
 
 static void settle(struct core *core, struct child *child, enum shutdown_result result,
-                   const char *reason)
+                   enum shutdown_why why)
 {
     child->shutdown.result = result;
     child->shutdown.phase = core->shutdown_phase;
     child->shutdown.cancel_delivered = child->attempt.cancel_delivered; /* whoever asked for it */
-    child->shutdown.reason = reason;
+    child->shutdown.why = why;
     INVARIANT(core->shutdown_unsettled > 0);
     core->shutdown_unsettled--;
     release_dependencies(core, child);
@@ -153,9 +152,9 @@ void shutdown_child_gone(struct core *core, struct child *child)
     EMIT_BARE(core, aborted ? EVENT_CHILD_SHUTDOWN_ABORTED : EVENT_CHILD_SHUTDOWN_GRACEFUL, child,
               core->shutdown_command);
     if (aborted)
-        settle(core, child, SHUTDOWN_ABORTED, "did not end within its stop timeout");
+        settle(core, child, SHUTDOWN_ABORTED, SHUTDOWN_WHY_TOO_SLOW);
     else
-        settle(core, child, SHUTDOWN_GRACEFUL, "ended after the cancel");
+        settle(core, child, SHUTDOWN_GRACEFUL, SHUTDOWN_WHY_ENDED);
 }
 
 void shutdown_child_aborting(struct core *core)
@@ -170,33 +169,45 @@ void shutdown_abort_failed(struct core *core, struct child *child)
     EMIT(core, EVENT_CHILD_SHUTDOWN_ABORTED, child, core->shutdown_command,
          FIELD_TEXT_OF("result", shutdown_result_to_string(SHUTDOWN_ABORT_FAILED)));
     child->shutdown.cgroup = RESOURCE_FAILED;
-    settle(core, child, SHUTDOWN_ABORT_FAILED, "still there after the abort");
+    settle(core, child, SHUTDOWN_ABORT_FAILED, SHUTDOWN_WHY_STILL_THERE);
 }
 
 void shutdown_late_report(struct core *core, struct child *child)
 {
     child->shutdown.result = SHUTDOWN_LATE_REPORT;
-    child->shutdown.reason = "its end was reported after the abort timeout";
+    child->shutdown.why = SHUTDOWN_WHY_LATE;
     EMIT_BARE(core, EVENT_CHILD_SHUTDOWN_LATE_REPORT, child, core->shutdown_command);
 }
 
-uint64_t core_shutdown(struct core *core, const char *requester, const char *reason)
+void shutdown_request(struct core *core, const char *requester, const char *reason)
 {
     if (core->shutdown_phase == SHUTDOWN_IDLE)
         shutdown_begin(core, core_new_command(core), requester, reason, false);
     core_finish_input(core);
-    return core->shutdown_command;
 }
 
-void core_hurry(struct core *core, const char *requester, const char *reason)
+void shutdown_hurry(struct core *core, const char *requester, const char *reason)
 {
-    core_shutdown(core, requester, reason);
+    shutdown_request(core, requester, reason);
     if (core->shutdown_unsettled > 0)
         shutdown_child_aborting(core);
     for (struct child *child = supervisor_last(&core->root); child;
          child = supervisor_previous(&core->root, child))
         child_abort(core, child, core->shutdown_command);
     core_finish_input(core);
+}
+
+static const char *reason_of(enum shutdown_why why)
+{
+    static const char *const reasons[] = {
+        [SHUTDOWN_WHY_NONE] = "",
+        [SHUTDOWN_WHY_HAD_NONE] = "had no attempt when the shutdown began",
+        [SHUTDOWN_WHY_ENDED] = "ended after the cancel",
+        [SHUTDOWN_WHY_TOO_SLOW] = "did not end within its stop timeout",
+        [SHUTDOWN_WHY_STILL_THERE] = "still there after the abort",
+        [SHUTDOWN_WHY_LATE] = "its end was reported after the abort timeout",
+    };
+    return reasons[why];
 }
 
 bool core_shutdown_row(const struct core *core, struct child *child, struct shutdown_row *row)
@@ -215,7 +226,7 @@ bool core_shutdown_row(const struct core *core, struct child *child, struct shut
         .exit_code = shutdown->exit_code,
         .exit_signal = shutdown->exit_signal,
         .phase = shutdown->phase,
-        .reason = shutdown->reason,
+        .reason = reason_of(shutdown->why),
         .cgroup = shutdown->cgroup,
     };
     return true;

@@ -39,6 +39,8 @@ static enum exit_kind classify(const struct child *child, const struct completio
         return EXIT_CANCELLED;
     if (completion->oom_killed)
         return EXIT_OOM_KILLED;
+    if (completion->unknown)
+        return EXIT_FAILED;
     if (completion->by_signal)
         return EXIT_SIGNALED;
     if (completion->code == 0 ||
@@ -343,7 +345,7 @@ static void execute(struct core *core, struct child *child, const struct verdict
     }
 }
 
-static void describe_exit(const struct attempt *attempt, struct last_exit *last)
+static void describe_exit(const struct attempt *attempt, struct last_exit *last, bool unknown)
 {
     struct text text = text_in(last->reason, sizeof(last->reason));
 
@@ -369,6 +371,10 @@ static void describe_exit(const struct attempt *attempt, struct last_exit *last)
     case EXIT_CANCELLED:
         text_append(&text, "cancelled, ");
         break;
+    }
+    if (unknown) {
+        text_append(&text, "how it ended is not known: proctord was not there");
+        return;
     }
     text_append(&text, last->signal ? "signal " : "exit code ");
     text_append_number(&text, (uint64_t)(last->signal ? last->signal : last->code));
@@ -404,7 +410,7 @@ static void record_exit(struct core *core, struct child *child, const struct ver
         .attempt = child->attempt.number,
         .decision = verdict->decision,
     };
-    describe_exit(&child->attempt, &child->last_exit);
+    describe_exit(&child->attempt, &child->last_exit, completion->unknown);
 }
 
 static void end_attempt(struct core *core, struct child *child)

@@ -400,7 +400,7 @@ void supervisor_collect(struct core *core, struct supervisor *supervisor)
     }
 }
 
-void core_discard_supervisor(struct core *core, struct supervisor *supervisor)
+void supervisor_discard(struct core *core, struct supervisor *supervisor)
 {
     supervisor->discarded = supervisor != &core->root;
     supervisor_collect(core, supervisor);

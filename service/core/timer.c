@@ -68,6 +68,16 @@ void timer_set(struct timer_heap *heap, struct timer *timer, uint64_t deadline_u
     sift_up(heap, ++heap->count, timer);
 }
 
+void timer_restore(struct timer_heap *heap, struct timer *timer, uint64_t deadline_usec,
+                   uint64_t order)
+{
+    INVARIANT(heap->count < heap->capacity && timer->position == 0);
+
+    timer->deadline_usec = deadline_usec;
+    timer->order = order;
+    sift_up(heap, ++heap->count, timer);
+}
+
 struct timer *timer_first(const struct timer_heap *heap)
 {
     return heap->count > 0 ? heap->timers[1] : NULL;

@@ -29,6 +29,10 @@ struct timer_heap {
 /* Arms or moves a timer. deadline_usec is not 0; the heap has room for it. */
 void timer_set(struct timer_heap *heap, struct timer *timer, uint64_t deadline_usec);
 
+/* Arms a timer that was armed before, in another heap: it keeps its place among equals. */
+void timer_restore(struct timer_heap *heap, struct timer *timer, uint64_t deadline_usec,
+                   uint64_t order);
+
 /* Disarms a timer; fine for one that is not armed. */
 void timer_clear(struct timer_heap *heap, struct timer *timer);
 

@@ -263,6 +263,36 @@ static void link_child(struct core *core, struct supervisor *supervisor, struct 
     index_add(core, child);
 }
 
+/* ---- as it was in another core --------------------------------------------------------------- */
+
+int tree_reserve(struct core *core, uint32_t slots)
+{
+    uint32_t next = core->next_slot;
+
+    core->next_slot = 0;
+    int r = reserve(core, slots);
+    core->next_slot = next;
+    return r;
+}
+
+int tree_restore_child(struct core *core, const struct child_declaration *declaration,
+                       uint32_t slot, uint32_t serial)
+{
+    struct supervisor *supervisor = supervisor_of_path(core, declaration->id);
+    struct child *child = supervisor ? child_new(core, declaration) : NULL;
+
+    if (!child)
+        return supervisor ? -ENOMEM : -EBADMSG;
+    member_link(supervisor, &child->member);
+    tally_add(core, child);
+    core->children++;
+    child->slot = slot;
+    child->serial = serial;
+    core->slots[slot] = child;
+    index_add(core, child);
+    return 0;
+}
+
 static void unlink_child(struct core *core, struct child *child)
 {
     tally_remove(core, child);
@@ -572,8 +602,8 @@ static int make_and_link(struct core *core, struct making *making)
     return r;
 }
 
-int core_declare_tree(struct core *core, const struct tree_declaration *tree, const char *requester,
-                      const char *reason, struct declaration_problem *problem)
+int tree_declare(struct core *core, const struct tree_declaration *tree, const char *requester,
+                 const char *reason, struct declaration_problem *problem)
 {
     struct making making = {.tree = tree, .problem = problem};
     int r = make_and_link(core, &making);
@@ -586,8 +616,8 @@ int core_declare_tree(struct core *core, const struct tree_declaration *tree, co
     return r;
 }
 
-int core_check_tree(struct core *core, const struct tree_declaration *tree,
-                    struct declaration_problem *problem)
+int tree_check(struct core *core, const struct tree_declaration *tree,
+               struct declaration_problem *problem)
 {
     struct making making = {.tree = tree, .problem = problem};
     int r = make_and_link(core, &making);
@@ -596,13 +626,6 @@ int core_check_tree(struct core *core, const struct tree_declaration *tree,
         undo(core, &making);
     free_making(core, &making);
     return r;
-}
-
-int core_declare(struct core *core, const struct child_declaration *declarations, size_t count,
-                 const char *requester, const char *reason, struct declaration_problem *problem)
-{
-    struct tree_declaration tree = {.children = declarations, .n_children = count};
-    return core_declare_tree(core, &tree, requester, reason, problem);
 }
 
 /* ---- a newer declaration --------------------------------------------------------------------- */
@@ -643,6 +666,16 @@ static int check_changes(struct core *core, struct change *changes, size_t count
     return r;
 }
 
+/* Dependencies were checked when they were given; one may have been removed since. */
+void tree_find_targets(struct core *core, struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+
+    child->group = supervisor_group(child->member.supervisor, declaration->group);
+    for (size_t i = 0; i < dependency_count(declaration); i++)
+        child->config->targets[i] = core_find(core, dependency_id(declaration, i));
+}
+
 void tree_adopt_next_config(struct core *core, struct child *child)
 {
     struct child_config *old = child->config;
@@ -656,10 +689,7 @@ void tree_adopt_next_config(struct core *core, struct child *child)
     child_disarm(core, child, TIMER_WINDOW);
     restart_limit_init(&child->restart_limit, child->config->ring, declaration->burst,
                        declaration->interval_usec);
-    child->group = supervisor_group(child->member.supervisor, declaration->group);
-    /* Dependencies were checked when it was given; one may have been removed since. */
-    for (size_t i = 0; i < dependency_count(declaration); i++)
-        child->config->targets[i] = core_find(core, dependency_id(declaration, i));
+    tree_find_targets(core, child);
     if (!core->muted) { /* a dry run puts the old one back */
         sidecar_bind(child);
         release(core, old);
@@ -698,7 +728,7 @@ static void apply_change(struct core *core, struct change *change, uint64_t id,
         fence_enter(core, child, id, false, "reload");
 }
 
-int core_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
+int tree_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
                    const char *requester, const char *reason, struct declaration_problem *problem)
 {
     if (core->shutdown_phase != SHUTDOWN_IDLE) {
@@ -722,7 +752,7 @@ int core_redeclare(struct core *core, const struct child_declaration *declaratio
     return r;
 }
 
-int core_redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
+int tree_redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
                               struct declaration_problem *problem)
 {
     struct supervisor *supervisor = core_find_supervisor(core, declaration->path);

@@ -354,6 +354,7 @@ static const char *const event_kind_words[] = {
     [EVENT_JOB_QUEUED] = "job-queued",
     [EVENT_JOB_FINISHED] = "job-finished",
     [EVENT_SUPERVISOR_STARTED] = "supervisor-started",
+    [EVENT_SUPERVISOR_RECOVERED] = "supervisor-recovered",
 };
 
 const char *event_kind_to_string(enum event_kind kind)

@@ -195,6 +195,7 @@ enum event_kind {
     EVENT_JOB_QUEUED,
     EVENT_JOB_FINISHED,
     EVENT_SUPERVISOR_STARTED,
+    EVENT_SUPERVISOR_RECOVERED,
     EVENT_KINDS, /* how many there are */
 };
 

@@ -1,0 +1,60 @@
+/*
+ * Archive: one walk over a structure that writes it as bytes, or reads it back from them. What is
+ * written and what is read can not drift apart, as it is the same line of code.
+ *
+ *     ARCHIVE(archive, child->generation);
+ *     archive_text(archive, child->status_text, sizeof(child->status_text));
+ *
+ * Numbers are LEB128, texts carry their length. Reading trusts nothing: whoever meets bytes that
+ * can not be right, or none where there should be some, sets `failed`, and everything that is read
+ * from then on is 0 or empty. The idea: Boost.Serialization's archives.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct archive {
+    bool reading;
+    bool failed;
+    uint8_t *data;
+    size_t size; /* reading: how much there is; writing: how much there is room for */
+    size_t used;
+    int64_t shift_usec; /* reading: what is added to monotonic times */
+    bool redacted;      /* writing: without what may be secret: environments and manifests */
+
+    /* Writing: makes data larger, to at least `size`; false where it can not. Reading: zeroed
+     * memory for what has no place of its own, valid as long as the caller says. */
+    bool (*grow)(struct archive *archive, size_t size);
+    void *(*allocate)(struct archive *archive, size_t size);
+    void *userdata;
+};
+
+void archive_number(struct archive *archive, uint64_t *number);
+void archive_bytes(struct archive *archive, void *bytes, size_t size);
+void archive_text(struct archive *archive, char *buffer, size_t size);  /* terminated, in place */
+void archive_string(struct archive *archive, const char **string);      /* NULL is a value */
+void archive_strings(struct archive *archive, const char ***strings);   /* NULL-terminated */
+void archive_count(struct archive *archive, size_t *count, size_t max); /* more than max: failed */
+void archive_time(struct archive *archive, uint64_t *usec);             /* monotonic; 0: none */
+
+/* Any whole number, flag or enumeration. */
+#define ARCHIVE(archive, lvalue)                                                                   \
+    do {                                                                                           \
+        uint64_t number_ = (uint64_t)(lvalue);                                                     \
+        archive_number(archive, &number_);                                                         \
+        (lvalue) = (__typeof__(lvalue))number_;                                                    \
+    } while (0)
+
+/* One that is not larger than `last`. */
+#define ARCHIVE_WORD(archive, lvalue, last)                                                        \
+    do {                                                                                           \
+        uint64_t word_ = (uint64_t)(lvalue);                                                       \
+        archive_number(archive, &word_);                                                           \
+        if (word_ > (uint64_t)(last)) {                                                            \
+            (archive)->failed = true;                                                              \
+            word_ = 0;                                                                             \
+        }                                                                                          \
+        (lvalue) = (__typeof__(lvalue))word_;                                                      \
+    } while (0)

@@ -1,0 +1,226 @@
+/*
+ * Declarations as bytes, for the journal and for checkpoints: every field of declaration.h and
+ * process_spec.h, in their order.
+ */
+#include "archive.h"
+#include "private.h"
+
+#include <limits.h>
+
+#define PROCESS_SIGNAL_MAX 64
+
+static void archive_socket(struct archive *a, struct socket_spec *socket)
+{
+    archive_string(a, &socket->name);
+    archive_string(a, &socket->listen);
+    ARCHIVE(a, socket->datagram);
+    ARCHIVE(a, socket->mode);
+    ARCHIVE_WORD(a, socket->address_size, SOCKET_ADDRESS_MAX);
+    archive_bytes(a, socket->address, socket->address_size);
+}
+
+static void *array(struct archive *a, const void *present, size_t count, size_t size)
+{
+    if (!a->reading)
+        return (void *)(uintptr_t)present;
+    if (a->failed || count == 0)
+        return NULL;
+    void *memory = a->allocate(a, count * size);
+    a->failed = a->failed || !memory;
+    return memory;
+}
+
+static void archive_sockets(struct archive *a, struct process_spec *spec)
+{
+    archive_count(a, &spec->n_sockets, SOCKETS_MAX);
+    struct socket_spec *sockets = array(a, spec->sockets, spec->n_sockets, sizeof(*sockets));
+    spec->sockets = sockets;
+    for (size_t i = 0; !a->failed && i < spec->n_sockets; i++)
+        archive_socket(a, &sockets[i]);
+}
+
+static void archive_health(struct archive *a, struct process_spec *spec)
+{
+    size_t there = spec->health != NULL;
+
+    archive_count(a, &there, 1);
+    struct health_spec *health = array(a, spec->health, there, sizeof(*health));
+    spec->health = health;
+    if (!health || a->failed)
+        return;
+    archive_strings(a, &health->arguments);
+    archive_socket(a, &health->target);
+}
+
+static void archive_limits(struct archive *a, struct process_spec *spec)
+{
+    size_t count = spec->limits ? PROCESS_LIMITS : 0;
+
+    archive_count(a, &count, PROCESS_LIMITS);
+    struct process_limit *limits =
+        array(a, spec->limits, count > 0 ? PROCESS_LIMITS : 0, sizeof(*limits));
+    spec->limits = limits;
+    for (size_t i = 0; !a->failed && limits && i < count; i++) {
+        ARCHIVE(a, limits[i].set);
+        ARCHIVE(a, limits[i].soft);
+        ARCHIVE(a, limits[i].hard);
+    }
+}
+
+/* What may be secret is left out of what leaves the daemon. */
+static void archive_secrets(struct archive *a, const char ***strings)
+{
+    const char **none = NULL;
+    archive_strings(a, a->redacted ? &none : strings);
+}
+
+static void archive_secret(struct archive *a, const char **string)
+{
+    const char *none = "";
+    archive_string(a, a->redacted ? &none : string);
+}
+
+static void archive_process(struct archive *a, struct process_spec *spec)
+{
+    archive_strings(a, &spec->arguments);
+    archive_string(a, &spec->working_directory);
+    archive_string(a, &spec->user);
+    archive_string(a, &spec->group);
+    archive_strings(a, &spec->supplementary_groups);
+    archive_secrets(a, &spec->environment);
+    archive_string(a, &spec->environment_file);
+    ARCHIVE(a, spec->capabilities);
+    ARCHIVE(a, spec->capabilities_set);
+    ARCHIVE(a, spec->no_new_privileges);
+    ARCHIVE(a, spec->umask);
+    ARCHIVE(a, spec->umask_set);
+    ARCHIVE(a, spec->nice);
+    ARCHIVE(a, spec->nice_set);
+    archive_limits(a, spec);
+    ARCHIVE(a, spec->memory_max);
+    ARCHIVE(a, spec->pids_max);
+    ARCHIVE(a, spec->cpu_weight);
+    ARCHIVE_WORD(a, spec->output.kind, OUTPUT_FILE);
+    archive_string(a, &spec->output.path);
+    ARCHIVE(a, spec->output.max_size_bytes);
+    ARCHIVE(a, spec->output.keep);
+    archive_sockets(a, spec);
+    archive_health(a, spec);
+    ARCHIVE(a, spec->kill_group);
+    ARCHIVE_WORD(a, spec->stop_signal, PROCESS_SIGNAL_MAX);
+    ARCHIVE_WORD(a, spec->reload_signal, PROCESS_SIGNAL_MAX);
+}
+
+static void archive_backoff(struct archive *a, struct backoff_settings *backoff)
+{
+    ARCHIVE(a, backoff->initial_usec);
+    ARCHIVE(a, backoff->max_usec);
+    ARCHIVE(a, backoff->factor_milli);
+    ARCHIVE(a, backoff->ratio_milli);
+    ARCHIVE_WORD(a, backoff->jitter, JITTER_DECORRELATED);
+    ARCHIVE(a, backoff->reset_after_usec);
+}
+
+static void archive_codes(struct archive *a, struct exit_codes *codes)
+{
+    ARCHIVE_WORD(a, codes->count, EXIT_CODES_MAX);
+    archive_bytes(a, codes->codes, codes->count);
+}
+
+static void archive_list(struct archive *a, const char ***list, size_t *count, size_t max)
+{
+    archive_count(a, count, max);
+    *list = array(a, *list, *count, sizeof(**list));
+    for (size_t i = 0; !a->failed && i < *count; i++)
+        archive_string(a, &(*list)[i]);
+    for (size_t i = 0; i < *count; i++) /* a list has no holes */
+        if (a->failed || !(*list)[i]) {
+            a->failed = true;
+            *count = 0;
+        }
+}
+
+/* A text that every declaration has. */
+static void archive_required(struct archive *a, const char **text)
+{
+    archive_string(a, text);
+    if (!*text) {
+        a->failed = true;
+        *text = "";
+    }
+}
+
+void declaration_archive(struct archive *a, struct child_declaration *d)
+{
+    archive_required(a, &d->id);
+    if (a->reading && !child_id_valid(d->id))
+        a->failed = true;
+    ARCHIVE_WORD(a, d->role, ROLE_SIDECAR);
+    ARCHIVE_WORD(a, d->criticality, CRITICALITY_OPTIONAL);
+    ARCHIVE_WORD(a, d->restart, RESTART_TEMPORARY);
+    ARCHIVE(a, d->autostart);
+    ARCHIVE(a, d->has_process);
+    ARCHIVE_WORD(a, d->burst, RESTART_LIMIT_BURST_MAX);
+    ARCHIVE(a, d->interval_usec);
+    ARCHIVE_WORD(a, d->on_limit, ON_LIMIT_SHUTDOWN_TREE);
+    archive_backoff(a, &d->backoff);
+    archive_codes(a, &d->fatal_exit_codes);
+    archive_codes(a, &d->success_exit_codes);
+    ARCHIVE(a, d->stop_timeout_usec);
+    ARCHIVE(a, d->abort_timeout_usec);
+    ARCHIVE_WORD(a, d->timeout_action, TIMEOUT_REPORT);
+    ARCHIVE_WORD(a, d->readiness, READINESS_EXPLICIT);
+    ARCHIVE(a, d->start_timeout_usec);
+    ARCHIVE(a, d->heartbeat_usec);
+    ARCHIVE(a, d->stale_after_usec);
+    ARCHIVE_WORD(a, d->on_stale, ON_STALE_RESTART);
+    ARCHIVE(a, d->heartbeat_required);
+    ARCHIVE(a, d->health_usec);
+    ARCHIVE(a, d->health_timeout_usec);
+    ARCHIVE(a, d->health_retries);
+    ARCHIVE_WORD(a, d->on_unhealthy, ON_STALE_RESTART);
+    archive_list(a, &d->requires, &d->n_requires, DEPENDENCIES_MAX);
+    archive_list(a, &d->after, &d->n_after, DEPENDENCIES_MAX);
+    archive_list(a, &d->tags, &d->n_tags, TAGS_MAX);
+    archive_string(a, &d->group);
+    ARCHIVE_WORD(a, d->same_name, SAME_NAME_REPLACE);
+    archive_process(a, &d->process);
+    archive_secret(a, &d->manifest);
+    archive_required(a, &d->manifest_path);
+    if (!d->manifest)
+        d->manifest = "";
+}
+
+static void archive_group(struct archive *a, struct group_declaration *group)
+{
+    archive_required(a, &group->name);
+    ARCHIVE_WORD(a, group->strategy, STRATEGY_REST_FOR_ONE);
+    ARCHIVE(a, group->limited);
+    ARCHIVE_WORD(a, group->burst, RESTART_LIMIT_BURST_MAX);
+    ARCHIVE(a, group->interval_usec);
+    ARCHIVE(a, group->budget_restarts);
+    ARCHIVE(a, group->budget_usec);
+}
+
+void supervisor_declaration_archive(struct archive *a, struct supervisor_declaration *d)
+{
+    archive_required(a, &d->path);
+    if (a->reading && d->path[0] && !child_id_valid(d->path))
+        a->failed = true;
+    ARCHIVE_WORD(a, d->strategy, STRATEGY_REST_FOR_ONE);
+    ARCHIVE_WORD(a, d->escalation, ESCALATION_SHUTDOWN_TREE);
+    ARCHIVE(a, d->limited);
+    ARCHIVE_WORD(a, d->burst, RESTART_LIMIT_BURST_MAX);
+    ARCHIVE(a, d->interval_usec);
+    ARCHIVE(a, d->max_restarts_in_flight);
+    archive_count(a, &d->n_groups, GROUPS_MAX);
+    struct group_declaration *groups = array(a, d->groups, d->n_groups, sizeof(*groups));
+    d->groups = groups;
+    for (size_t i = 0; !a->failed && i < d->n_groups; i++)
+        archive_group(a, &groups[i]);
+    archive_secret(a, &d->manifest);
+    if (!d->manifest)
+        d->manifest = "";
+    archive_required(a, &d->manifest_path);
+    ARCHIVE(a, d->position);
+}

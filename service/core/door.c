@@ -1,0 +1,308 @@
+/*
+ * Door: every input comes through here. It is stamped once, so that one time holds until it has
+ * been handled to its end; the shell is told of it; then whose it is handles it.
+ */
+#include "input.h"
+#include "private.h"
+
+static void begin(struct core *core, struct core_input *input)
+{
+    const struct core_ports *ports = &core->ports;
+
+    INVARIANT(!core->handling); /* a port called back */
+    if (core->replayed) {
+        core->now_usec = core->replayed->monotonic_usec;
+        core->realtime_usec = core->replayed->realtime_usec;
+    } else {
+        core->now_usec = ports->monotonic(ports->userdata);
+        core->realtime_usec = ports->realtime(ports->userdata);
+    }
+    core->handling = true;
+    input->monotonic_usec = core->now_usec;
+    input->realtime_usec = core->realtime_usec;
+    if (ports->record && !core->replayed)
+        ports->record(ports->userdata, input);
+}
+
+static void end(struct core *core)
+{
+    core->handling = false;
+}
+
+#define HANDLE(core, call, ...)                                                                    \
+    struct core_input input_ = {__VA_ARGS__};                                                      \
+    begin(core, &input_);                                                                          \
+    call;                                                                                          \
+    end(core)
+
+int core_declare_tree(struct core *core, const struct tree_declaration *tree, const char *requester,
+                      const char *reason, struct declaration_problem *problem)
+{
+    int r;
+    HANDLE(core, r = tree_declare(core, tree, requester, reason, problem),
+           .kind = CORE_INPUT_DECLARE, .tree = *tree, .requester = requester, .reason = reason);
+    return r;
+}
+
+int core_declare(struct core *core, const struct child_declaration *declarations, size_t count,
+                 const char *requester, const char *reason, struct declaration_problem *problem)
+{
+    struct tree_declaration tree = {.children = declarations, .n_children = count};
+    return core_declare_tree(core, &tree, requester, reason, problem);
+}
+
+int core_check_tree(struct core *core, const struct tree_declaration *tree,
+                    struct declaration_problem *problem)
+{
+    int r;
+    HANDLE(core, r = tree_check(core, tree, problem), .kind = CORE_INPUT_CHECK, .tree = *tree);
+    return r;
+}
+
+int core_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
+                   const char *requester, const char *reason, struct declaration_problem *problem)
+{
+    int r;
+    HANDLE(core, r = tree_redeclare(core, declarations, count, requester, reason, problem),
+           .kind = CORE_INPUT_REDECLARE, .tree = {.children = declarations, .n_children = count},
+           .requester = requester, .reason = reason);
+    return r;
+}
+
+int core_redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
+                              struct declaration_problem *problem)
+{
+    int r;
+    HANDLE(core, r = tree_redeclare_supervisor(core, declaration, problem),
+           .kind = CORE_INPUT_REDECLARE_SUPERVISOR,
+           .tree = {.supervisors = declaration, .n_supervisors = 1});
+    return r;
+}
+
+void core_discard_supervisor(struct core *core, struct supervisor *supervisor)
+{
+    HANDLE(core, supervisor_discard(core, supervisor), .kind = CORE_INPUT_DISCARD_SUPERVISOR,
+           .text = supervisor->path);
+}
+
+int core_command(struct core *core, const struct command *command, struct outcome *outcome,
+                 struct error *error)
+{
+    int r;
+    HANDLE(core, r = command_handle(core, command, outcome, error), .kind = CORE_INPUT_COMMAND,
+           .command = *command);
+    return r;
+}
+
+int core_command_scope(struct core *core, const struct command *command,
+                       void (*visit)(void *userdata, const struct outcome *outcome), void *userdata,
+                       struct error *error)
+{
+    int r;
+    HANDLE(core, r = command_handle_scope(core, command, visit, userdata, error),
+           .kind = CORE_INPUT_COMMAND_SCOPE, .command = *command);
+    return r;
+}
+
+uint64_t core_shutdown(struct core *core, const char *requester, const char *reason)
+{
+    HANDLE(core, shutdown_request(core, requester, reason), .kind = CORE_INPUT_SHUTDOWN,
+           .requester = requester, .reason = reason);
+    return core->shutdown_command;
+}
+
+void core_hurry(struct core *core, const char *requester, const char *reason)
+{
+    HANDLE(core, shutdown_hurry(core, requester, reason), .kind = CORE_INPUT_HURRY,
+           .requester = requester, .reason = reason);
+}
+
+void core_spawned(struct core *core, struct attempt_id id, uint32_t pid)
+{
+    HANDLE(core, report_spawned(core, id, pid), .kind = CORE_INPUT_SPAWNED, .id = id, .pid = pid);
+}
+
+void core_spawn_failed(struct core *core, struct attempt_id id, int error, const char *reason)
+{
+    HANDLE(core, report_spawn_failed(core, id, error, reason), .kind = CORE_INPUT_SPAWN_FAILED,
+           .id = id, .error = error, .text = reason);
+}
+
+void core_completed(struct core *core, struct attempt_id id, const struct completion *completion)
+{
+    HANDLE(core, report_completed(core, id, completion), .kind = CORE_INPUT_COMPLETED, .id = id,
+           .completion = *completion);
+}
+
+void core_notify(struct core *core, struct attempt_id id, const struct notify_message *message)
+{
+    HANDLE(core, report_message(core, id, message), .kind = CORE_INPUT_NOTIFY, .id = id,
+           .message = *message);
+}
+
+void core_checked(struct core *core, struct attempt_id id, uint32_t number, bool passed,
+                  const char *why)
+{
+    HANDLE(core, report_checked(core, id, number, passed, why), .kind = CORE_INPUT_CHECKED,
+           .id = id, .number = number, .passed = passed, .text = why);
+}
+
+void core_timer(struct core *core)
+{
+    HANDLE(core, fire_timers(core), .kind = CORE_INPUT_TIMER);
+}
+
+void core_announce(struct core *core, const char *version)
+{
+    HANDLE(core, announce_start(core, version), .kind = CORE_INPUT_ANNOUNCE, .text = version);
+}
+
+void core_declaration_rejected(struct core *core, const char *requester, const char *why)
+{
+    HANDLE(core, announce_rejected(core, requester, why), .kind = CORE_INPUT_REJECTED,
+           .requester = requester, .text = why);
+}
+
+void core_recovered(struct core *core, const struct recovery *recovery)
+{
+    HANDLE(core, announce_recovered(core, recovery), .kind = CORE_INPUT_RECOVERED,
+           .recovery = *recovery);
+}
+
+int core_run_job(struct core *core, const struct child_declaration *declaration,
+                 enum same_name same_name, const char *requester, const char *reason,
+                 struct job **job, struct declaration_problem *problem)
+{
+    int r;
+    HANDLE(core, r = job_take_in(core, declaration, same_name, requester, reason, job, problem),
+           .kind = CORE_INPUT_RUN_JOB, .tree = {.children = declaration, .n_children = 1},
+           .same_name = same_name, .requester = requester, .reason = reason);
+    return r;
+}
+
+int core_forget_job(struct core *core, struct job *job)
+{
+    int r;
+    HANDLE(core, r = job_let_go(core, job), .kind = CORE_INPUT_FORGET_JOB, .job = job->id);
+    return r;
+}
+
+void core_set_max_jobs(struct core *core, uint32_t max_jobs)
+{
+    HANDLE(core, jobs_set_most(core, max_jobs), .kind = CORE_INPUT_MAX_JOBS, .number = max_jobs);
+}
+
+/* ---- once more ------------------------------------------------------------------------------- */
+
+static void ignore_outcome(void *userdata, const struct outcome *outcome)
+{
+    (void)userdata;
+    (void)outcome;
+}
+
+static void replay_command(struct core *core, const struct core_input *input)
+{
+    struct outcome outcome;
+    struct error error;
+
+    if (input->kind == CORE_INPUT_COMMAND)
+        core_command(core, &input->command, &outcome, &error);
+    else
+        core_command_scope(core, &input->command, ignore_outcome, NULL, &error);
+}
+
+static void replay_declaration(struct core *core, const struct core_input *input)
+{
+    const struct tree_declaration *tree = &input->tree;
+    struct declaration_problem problem;
+    struct job *job;
+
+    if (input->kind == CORE_INPUT_DECLARE)
+        core_declare_tree(core, tree, input->requester, input->reason, &problem);
+    else if (input->kind == CORE_INPUT_CHECK)
+        core_check_tree(core, tree, &problem);
+    else if (input->kind == CORE_INPUT_REDECLARE)
+        core_redeclare(core, tree->children, tree->n_children, input->requester, input->reason,
+                       &problem);
+    else if (input->kind == CORE_INPUT_REDECLARE_SUPERVISOR)
+        core_redeclare_supervisor(core, tree->supervisors, &problem);
+    else
+        core_run_job(core, tree->children, input->same_name, input->requester, input->reason, &job,
+                     &problem);
+}
+
+static void replay_one(struct core *core, const struct core_input *input)
+{
+    struct supervisor *supervisor;
+    struct job *job;
+
+    switch (input->kind) {
+    case CORE_INPUT_DECLARE:
+    case CORE_INPUT_CHECK:
+    case CORE_INPUT_REDECLARE:
+    case CORE_INPUT_REDECLARE_SUPERVISOR:
+    case CORE_INPUT_RUN_JOB:
+        replay_declaration(core, input);
+        return;
+    case CORE_INPUT_COMMAND:
+    case CORE_INPUT_COMMAND_SCOPE:
+        replay_command(core, input);
+        return;
+    case CORE_INPUT_DISCARD_SUPERVISOR:
+        supervisor = core_find_supervisor(core, input->text);
+        if (supervisor)
+            core_discard_supervisor(core, supervisor);
+        return;
+    case CORE_INPUT_SHUTDOWN:
+        core_shutdown(core, input->requester, input->reason);
+        return;
+    case CORE_INPUT_HURRY:
+        core_hurry(core, input->requester, input->reason);
+        return;
+    case CORE_INPUT_SPAWNED:
+        core_spawned(core, input->id, input->pid);
+        return;
+    case CORE_INPUT_SPAWN_FAILED:
+        core_spawn_failed(core, input->id, input->error, input->text);
+        return;
+    case CORE_INPUT_COMPLETED:
+        core_completed(core, input->id, &input->completion);
+        return;
+    case CORE_INPUT_NOTIFY:
+        core_notify(core, input->id, &input->message);
+        return;
+    case CORE_INPUT_CHECKED:
+        core_checked(core, input->id, input->number, input->passed, input->text);
+        return;
+    case CORE_INPUT_TIMER:
+        core_timer(core);
+        return;
+    case CORE_INPUT_ANNOUNCE:
+        core_announce(core, input->text);
+        return;
+    case CORE_INPUT_REJECTED:
+        core_declaration_rejected(core, input->requester, input->text);
+        return;
+    case CORE_INPUT_RECOVERED:
+        core_recovered(core, &input->recovery);
+        return;
+    case CORE_INPUT_FORGET_JOB:
+        job = core_find_job(core, input->job);
+        if (job)
+            core_forget_job(core, job);
+        return;
+    case CORE_INPUT_MAX_JOBS:
+        core_set_max_jobs(core, input->number);
+        return;
+    case CORE_INPUTS:
+        break;
+    }
+    INVARIANT(false);
+}
+
+void core_replay(struct core *core, const struct core_input *input)
+{
+    core->replayed = input;
+    replay_one(core, input);
+    core->replayed = NULL;
+}

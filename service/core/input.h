@@ -1,0 +1,73 @@
+/*
+ * Input: what came through the core's door, as a value that can be written down and be handled once
+ * more. The shell is told of each before it is handled (core_ports.record), with the two times that
+ * hold until its end; a core in the same state that handles the same inputs comes to the same
+ * state, the same calls and the same events, on every machine.
+ *
+ * What is noted is the call, not what came of it: also one that was refused.
+ */
+#pragma once
+
+#include "archive.h"
+#include "core.h"
+
+enum core_input_kind {
+    CORE_INPUT_DECLARE,
+    CORE_INPUT_CHECK, /* it changes nothing but which slot comes next */
+    CORE_INPUT_REDECLARE,
+    CORE_INPUT_REDECLARE_SUPERVISOR,
+    CORE_INPUT_DISCARD_SUPERVISOR,
+    CORE_INPUT_COMMAND,
+    CORE_INPUT_COMMAND_SCOPE,
+    CORE_INPUT_SHUTDOWN,
+    CORE_INPUT_HURRY,
+    CORE_INPUT_SPAWNED,
+    CORE_INPUT_SPAWN_FAILED,
+    CORE_INPUT_COMPLETED,
+    CORE_INPUT_NOTIFY,
+    CORE_INPUT_CHECKED,
+    CORE_INPUT_TIMER,
+    CORE_INPUT_ANNOUNCE,
+    CORE_INPUT_REJECTED,
+    CORE_INPUT_RUN_JOB,
+    CORE_INPUT_FORGET_JOB,
+    CORE_INPUT_MAX_JOBS,
+    CORE_INPUT_RECOVERED,
+    CORE_INPUTS, /* how many there are */
+};
+
+/* Those fields that the kind has; the rest is 0. What is pointed to is valid while it is told. */
+struct core_input {
+    enum core_input_kind kind;
+    uint64_t monotonic_usec, realtime_usec;
+    struct tree_declaration tree;
+    const char *requester, *reason;
+    struct command command;
+    struct attempt_id id;
+    uint32_t pid;
+    int error;
+    struct completion completion;
+    struct notify_message message;
+    uint32_t number; /* of a health check; how many jobs */
+    bool passed;
+    enum same_name same_name;
+    uint64_t job;
+    const char *text; /* version, or why, or the path of a supervisor */
+    struct recovery recovery;
+};
+
+/* Writes it, or reads it. Reading: valid as long as the archive's memory. */
+void input_archive(struct archive *archive, struct core_input *input);
+
+/* Handles it once more, at its own times. */
+void core_replay(struct core *core, const struct core_input *input);
+
+const char *core_input_kind_to_string(enum core_input_kind kind);
+
+/*
+ * A checkpoint: the whole state of a core, without what the shell has hung on it. Reading fills in
+ * a core that core_new() has just made, and returns -EBADMSG, with the core only fit to be freed,
+ * where the bytes can not be right; -ENOMEM. shift_usec of the archive moves all monotonic times:
+ * for a clock that has begun anew.
+ */
+int core_archive(struct core *core, struct archive *archive);

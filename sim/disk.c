@@ -1,0 +1,337 @@
+#include "disk.h"
+
+#include "frame.h"
+#include "world.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_SIZE     4096
+#define CHECKPOINT_AT  (16 * 1024) /* bytes of journal that are more than enough to replay */
+#define TORN_BYTES_MAX 24
+
+struct disk {
+    struct world *world;
+    uint8_t *data;
+    size_t size, used;
+};
+
+static void *allocate(struct world *world, size_t size)
+{
+    void *memory = memory_allocate(world->memory, size);
+
+    if (!memory) {
+        fprintf(stderr, "proctor-sim: the journal does not fit into the world's memory\n");
+        exit(EXIT_FAILURE);
+    }
+    return memory;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static bool grow(struct archive *archive, size_t size)
+{
+    struct disk *disk = archive->userdata;
+    size_t larger = disk->size;
+
+    while (larger < size)
+        larger *= 2;
+    uint8_t *data = allocate(disk->world, larger);
+    memcpy(data, disk->data, archive->used);
+    memory_release(disk->world->memory, disk->data);
+    archive->data = disk->data = data;
+    archive->size = disk->size = larger;
+    return true;
+}
+
+static struct archive begin_frame(struct disk *disk)
+{
+    struct archive archive = {
+        .data = disk->data, .size = disk->size, .used = disk->used, .grow = grow, .userdata = disk};
+    uint8_t header[FRAME_HEADER_SIZE] = {};
+
+    archive_bytes(&archive, header, sizeof(header));
+    return archive;
+}
+
+static void end_frame(struct disk *disk, const struct archive *archive, enum frame_kind kind)
+{
+    uint8_t *header = disk->data + disk->used, *payload = header + FRAME_HEADER_SIZE;
+
+    frame_header_write(header, kind, payload, archive->used - disk->used - FRAME_HEADER_SIZE);
+    disk->used = archive->used;
+}
+
+static void write_checkpoint(struct disk *disk)
+{
+    journal_header_write(disk->data);
+    disk->used = JOURNAL_HEADER_SIZE;
+    struct archive archive = begin_frame(disk);
+    core_archive(disk->world->core, &archive);
+    end_frame(disk, &archive, FRAME_CHECKPOINT);
+}
+
+static struct disk *new_disk(struct world *world)
+{
+    struct disk *disk = allocate(world, sizeof(*disk));
+
+    *disk = (struct disk){.world = world, .size = FIRST_SIZE};
+    disk->data = allocate(world, disk->size);
+    return disk;
+}
+
+static void free_disk(struct disk *disk)
+{
+    memory_release(disk->world->memory, disk->data);
+    memory_release(disk->world->memory, disk);
+}
+
+void disk_begin(struct world *world)
+{
+    if (world->disk)
+        return;
+    world->disk = new_disk(world);
+    write_checkpoint(world->disk);
+}
+
+void disk_record(void *userdata, const struct core_input *input)
+{
+    struct world *world = userdata;
+    struct core_input copy = *input;
+
+    world->n_in_doubt = 0;
+    if (!world->disk)
+        return;
+    struct archive archive = begin_frame(world->disk);
+    input_archive(&archive, &copy);
+    end_frame(world->disk, &archive, FRAME_INPUT);
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+struct borrowed {
+    struct borrowed *next;
+};
+
+struct borrower {
+    struct world *world;
+    struct borrowed *first;
+};
+
+static void *borrow(struct archive *archive, size_t size)
+{
+    struct borrower *borrower = archive->userdata;
+    struct borrowed *block = allocate(borrower->world, sizeof(*block) + size);
+
+    block->next = borrower->first;
+    borrower->first = block;
+    return block + 1;
+}
+
+static void give_back(struct borrower *borrower)
+{
+    for (struct borrowed *block = borrower->first, *next; block; block = next) {
+        next = block->next;
+        memory_release(borrower->world->memory, block);
+    }
+    borrower->first = NULL;
+}
+
+static struct archive reader_of(struct borrower *borrower, const struct frame *frame)
+{
+    return (struct archive){.reading = true,
+                            .data = (uint8_t *)(uintptr_t)frame->payload,
+                            .size = frame->size,
+                            .allocate = borrow,
+                            .userdata = borrower};
+}
+
+static bool use_frame(struct world *world, struct core *core, const struct frame *frame)
+{
+    struct borrower borrower = {.world = world};
+    struct archive archive = reader_of(&borrower, frame);
+    struct core_input input = {};
+    bool good;
+
+    if (frame->kind == FRAME_CHECKPOINT) {
+        good = core_archive(core, &archive) == 0;
+    } else {
+        input_archive(&archive, &input);
+        good = !archive.failed;
+        if (good)
+            core_replay(core, &input);
+    }
+    give_back(&borrower);
+    return good && archive.used == frame->size;
+}
+
+static struct core *read_back(struct world *world)
+{
+    struct disk *disk = world->disk;
+    struct core_settings settings = {};
+    struct core *core;
+    struct core_ports ports;
+    struct frame frame;
+    size_t offset = JOURNAL_HEADER_SIZE;
+
+    executor_ports(world, &ports);
+    if (core_new(&ports, &settings, &core) < 0)
+        exit(EXIT_FAILURE);
+    while (frame_next(disk->data, disk->used, &offset, &frame) > 0)
+        if (!use_frame(world, core, &frame))
+            world_fail(world, CHECK_RECOVERY, "a record of the journal can not be read");
+    disk->used = offset; /* what is torn is cut off */
+    return core;
+}
+
+/* ---- is it the same? ------------------------------------------------------------------------- */
+
+static void compare(struct world *world, struct core *before, struct core *after)
+{
+    struct disk *a = new_disk(world), *b = new_disk(world);
+    struct archive x = begin_frame(a), y = begin_frame(b);
+    size_t at = 0;
+
+    core_archive(before, &x);
+    core_archive(after, &y);
+    while (at < x.used && at < y.used && x.data[at] == y.data[at])
+        at++;
+    if (at != x.used || at != y.used)
+        world_fail(world, CHECK_RECOVERY,
+                   "the recovered core differs from the one that died, at byte %zu of %zu", at,
+                   x.used);
+    free_disk(a);
+    free_disk(b);
+}
+
+/* ---- going on -------------------------------------------------------------------------------- */
+
+static void take_over(struct world *world, struct core *core)
+{
+    core_free(world->core);
+    world->core = core;
+    world->timer_usec = 0;
+    for (uint32_t i = 0; i < world->n_actors; i++) {
+        struct actor *actor = &world->actors[i];
+        struct child *child = core_find(core, actor->declaration->id);
+        actor->child = child && child->serial == actor->serial ? child : NULL;
+        if (!actor->child)
+            continue;
+        child->host = actor;
+        actor->ledger.config = child->config;
+    }
+}
+
+/* What was on its way to the daemon is lost with it, but for what lies in the notify socket. */
+static void lose_reports(struct world *world)
+{
+    for (uint32_t i = world->n_pending; i-- > 0;) {
+        const struct pending *pending = &world->pending[i];
+        if (pending->kind == PENDING_REPORT && pending->report.kind != INPUT_NOTIFY)
+            world->pending[i] = world->pending[--world->n_pending];
+    }
+}
+
+static void find_process(struct world *world, struct actor *actor)
+{
+    struct child *child = actor->child;
+    struct process *process = world_process(actor, child->attempt.number);
+    struct report report = {.actor = (uint32_t)(actor - world->actors),
+                            .id = {.slot = child->slot,
+                                   .serial = child->serial,
+                                   .generation = child->attempt.generation,
+                                   .attempt = child->attempt.number}};
+
+    if (!process || process->stillborn) {
+        if (!child->attempt.spawned && !child->attempt.cancel_delivered &&
+            !child->attempt.abort_requested) {
+            executor_start(world, actor, report.id);
+            return;
+        }
+        if (!child->attempt.spawned) { /* and never will be: it has been asked to go already */
+            report.kind = INPUT_SPAWN_FAILED;
+            report.error = ECANCELED;
+            world_queue_report(world, &report, 0);
+            return;
+        }
+        process = NULL;
+    }
+    if (process && process->state != PROCESS_GONE) {
+        report.kind = INPUT_SPAWNED;
+        report.pid = process->pid;
+        if (!child->attempt.confirmed)
+            world_queue_report(world, &report, 0);
+        return;
+    }
+    report.kind = INPUT_COMPLETED;
+    report.completion.unknown = true;
+    if (process)
+        process->reported = true;
+    world_queue_report(world, &report, 0);
+}
+
+static void find_processes(struct world *world)
+{
+    for (uint32_t i = 0; i < world->n_actors; i++) {
+        struct actor *actor = &world->actors[i];
+        if (actor->child && actor->child->attempt.active)
+            find_process(world, actor);
+    }
+    for (uint32_t i = 0; i < world->n_in_doubt; i++)
+        executor_do_again(world, &world->in_doubt[i]);
+    world->n_in_doubt = 0;
+}
+
+static void recover(struct world *world)
+{
+    struct core *core;
+
+    if (world->verdict.check != CHECK_NONE)
+        return;
+    world->cut = world->dead = false;
+    world->recovering = true;
+    core = read_back(world);
+    compare(world, world->core, core);
+    take_over(world, core);
+    world->recovering = false;
+    if (world->verdict.check != CHECK_NONE)
+        return;
+    lose_reports(world);
+    find_processes(world);
+    write_checkpoint(world->disk);
+    world_recovered(world);
+}
+
+void disk_crash(struct world *world, bool torn)
+{
+    struct disk *disk = world->disk;
+
+    if (torn) {
+        struct archive archive = begin_frame(disk);
+        for (uint32_t n = schedule_choose(world->schedule, TORN_BYTES_MAX); n > 0; n--)
+            archive_bytes(&archive, &(uint8_t){(uint8_t)n}, 1);
+        disk->used = archive.used;
+    }
+    world_note(world, &(struct record){.kind = RECORD_FAULT, .what = "the daemon dies"});
+    recover(world);
+}
+
+void disk_crash_within(struct world *world, uint32_t effects)
+{
+    world->cut = true;
+    world->effects_left = effects;
+}
+
+void disk_look(struct world *world)
+{
+    if (world->cut) {
+        world_note(world, &(struct record){.kind = RECORD_FAULT,
+                                           .what = "the daemon has died in the middle of it"});
+        recover(world);
+    } else if (world->disk && world->disk->used > CHECKPOINT_AT &&
+               world->verdict.check == CHECK_NONE) {
+        write_checkpoint(world->disk);
+    }
+}

@@ -1,0 +1,27 @@
+/*
+ * Disk: the journal of a simulated daemon, and what follows from the daemon's death. What the core
+ * did is lost with it, but for its inputs; what it had asked of the world may have been done or
+ * not, up to a point. Then a new core is made from the journal, must be the same as the one that
+ * died, and goes on with the processes that are still there, as the host would.
+ */
+#pragma once
+
+#include "input.h"
+
+struct world;
+
+/* From now on there is a journal: a checkpoint of the core as it is. */
+void disk_begin(struct world *world);
+
+/* The core's port. */
+void disk_record(void *userdata, const struct core_input *input);
+
+/* The daemon dies now, between two inputs, and is started again; `torn`: with a part of a record
+ * behind the last whole one, whose input nobody has seen. */
+void disk_crash(struct world *world, bool torn);
+
+/* It dies in the next input, when so many of its effects have happened. */
+void disk_crash_within(struct world *world, uint32_t effects);
+
+/* Called after each input: where it was the one to die in, the daemon is started again. */
+void disk_look(struct world *world);
