@@ -5,7 +5,6 @@
 #include "archive.h"
 #include "private.h"
 
-#include <limits.h>
 
 #define PROCESS_SIGNAL_MAX 64
 
