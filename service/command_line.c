@@ -1,5 +1,7 @@
 #include "command_line.h"
 
+#include "unit.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -22,6 +24,10 @@ static const char help[] =
     "  --runtime-dir=DIR      sockets\n"
     "  --log-level=LEVEL      err, warning, notice (default), info, debug\n"
     "  --log-target=TARGET    auto (default), journal, stderr\n"
+    "  --durability=WHAT      what an acknowledged command survives: none, crash (of the daemon;\n"
+    "                         default), power (the loss of it)\n"
+    "  --on-journal-error=WHAT  refuse (default) or accept changes that can not be written down\n"
+    "  --audit-size=SIZE      of older segments of the journal, such as 64M (default)\n"
     "  --no-cgroups           keep children together by process group and subreaper\n"
     "  --check                only check the manifests; exit code 0 or 1\n"
     "  --version              say which proctor this is\n"
@@ -39,6 +45,9 @@ enum option_code {
     OPTION_RUNTIME,
     OPTION_LEVEL,
     OPTION_TARGET,
+    OPTION_DURABILITY,
+    OPTION_JOURNAL_ERROR,
+    OPTION_AUDIT_SIZE,
     OPTION_NO_CGROUPS,
     OPTION_CHECK,
     OPTION_VERSION,
@@ -55,6 +64,9 @@ static const struct option options[] = {
     {"runtime-dir", required_argument, NULL, OPTION_RUNTIME},
     {"log-level", required_argument, NULL, OPTION_LEVEL},
     {"log-target", required_argument, NULL, OPTION_TARGET},
+    {"durability", required_argument, NULL, OPTION_DURABILITY},
+    {"on-journal-error", required_argument, NULL, OPTION_JOURNAL_ERROR},
+    {"audit-size", required_argument, NULL, OPTION_AUDIT_SIZE},
     {"no-cgroups", no_argument, NULL, OPTION_NO_CGROUPS},
     {"check", no_argument, NULL, OPTION_CHECK},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -78,6 +90,19 @@ static int set_target(struct command_line *line, const char *word)
         line->log_target = LOG_TARGET_STDERR;
     else
         return refuse("--log-target: expected auto, journal or stderr", word);
+    return 0;
+}
+
+static int set_durability(struct command_line *line, const char *word)
+{
+    if (strcmp(word, "none") == 0)
+        line->durability = DURABILITY_NONE;
+    else if (strcmp(word, "crash") == 0)
+        line->durability = DURABILITY_CRASH;
+    else if (strcmp(word, "power") == 0)
+        line->durability = DURABILITY_POWER;
+    else
+        return refuse("--durability: expected none, crash or power", word);
     return 0;
 }
 
@@ -120,6 +145,17 @@ static int take(struct command_line *line, int code)
         return 0;
     case OPTION_TARGET:
         return set_target(line, optarg);
+    case OPTION_DURABILITY:
+        return set_durability(line, optarg);
+    case OPTION_JOURNAL_ERROR:
+        if (strcmp(optarg, "refuse") != 0 && strcmp(optarg, "accept") != 0)
+            return refuse("--on-journal-error: expected refuse or accept", optarg);
+        line->accept_unwritten = optarg[0] == 'a';
+        return 0;
+    case OPTION_AUDIT_SIZE:
+        if (unit_size(optarg, &line->audit_bytes) < 0)
+            return refuse("--audit-size: expected a size such as 64M", optarg);
+        return 0;
     case OPTION_NO_CGROUPS:
         line->cgroups = false;
         return 0;
@@ -171,6 +207,8 @@ int command_line_parse(int argc, char **argv, struct command_line *line)
         .bus = geteuid() == 0 ? SERVICE_SYSTEM_BUS : SERVICE_USER_BUS,
         .log_level = LOG_NOTICE,
         .cgroups = true,
+        .durability = DURABILITY_CRASH,
+        .audit_bytes = UINT64_C(64) << 20,
     };
     for (int code; (code = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         int r = take(line, code);

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "journal.h"
 #include "log.h"
 #include "service.h"
 
@@ -18,6 +19,9 @@ struct command_line {
     int log_level;
     enum log_target log_target;
     bool cgroups;
+    enum durability durability;
+    uint64_t audit_bytes;
+    bool accept_unwritten;
     bool check;
 };
 

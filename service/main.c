@@ -3,6 +3,7 @@
  */
 #include "child.h"
 #include "command_line.h"
+#include "history.h"
 #include "host.h"
 #include "instance.h"
 #include "log.h"
@@ -32,6 +33,7 @@ struct daemon {
     struct service *service;
     struct core *core;
     struct private_bus bus;
+    struct history history;
     int lock;
     bool ending;
 };
@@ -55,6 +57,70 @@ static void settle(void *userdata)
 {
     struct daemon *daemon = userdata;
     host_settle(daemon->host);
+}
+
+static bool syncs(void *userdata)
+{
+    const struct daemon *daemon = userdata;
+    return daemon->line.durability == DURABILITY_POWER;
+}
+
+static int sync_journal(void *userdata)
+{
+    struct daemon *daemon = userdata;
+    return journal_sync(daemon->history.journal);
+}
+
+static const char *unwritten(void *userdata)
+{
+    struct daemon *daemon = userdata;
+    int error = journal_error(daemon->history.journal);
+    return error < 0 ? strerror(-error) : NULL;
+}
+
+static const char *durability(void *userdata)
+{
+    static const char *const words[] = {
+        [DURABILITY_NONE] = "none", [DURABILITY_CRASH] = "crash", [DURABILITY_POWER] = "power"};
+    struct daemon *daemon = userdata;
+
+    return unwritten(daemon) ? "lost" : words[daemon->line.durability];
+}
+
+static bool recovered(void *userdata)
+{
+    const struct daemon *daemon = userdata;
+    return daemon->history.recovered;
+}
+
+struct audit_visit {
+    bool (*visit)(void *visit_data, uint64_t sequence, uint64_t realtime_usec, const char *kind,
+                  const char *child, const char *text);
+    void *visit_data;
+};
+
+static bool visit_note(void *userdata, const struct audit_note *note)
+{
+    const struct audit_visit *visit = userdata;
+    return visit->visit(visit->visit_data, note->sequence, note->realtime_usec, note->kind,
+                        note->child, note->text);
+}
+
+static void audit(void *userdata, uint64_t since_usec,
+                  bool (*visit)(void *visit_data, uint64_t sequence, uint64_t realtime_usec,
+                                const char *kind, const char *child, const char *text),
+                  void *visit_data)
+{
+    struct daemon *daemon = userdata;
+    struct audit_visit both = {visit, visit_data};
+
+    journal_visit_audit(daemon->history.journal, since_usec, visit_note, &both);
+}
+
+static int trace(void *userdata)
+{
+    struct daemon *daemon = userdata;
+    return journal_export(daemon->history.journal);
 }
 
 static void counters(void *userdata, uint64_t *notify_messages, uint64_t *notify_refused,
@@ -108,6 +174,9 @@ static void sink(void *userdata, const struct event *event)
 {
     (void)userdata;
     service_event(the_daemon->service, event);
+    history_event(&the_daemon->history, event);
+    if (the_daemon->history.past)
+        return; /* it has been logged when it was new */
     log_event(event);
     if (event->kind == EVENT_CHILD_RUNNING && event->attempt == 1)
         warn_of_limits(event->child);
@@ -256,33 +325,50 @@ static int prepare_folders(struct daemon *daemon)
     return r < 0 ? fail(daemon->line.runtime_directory, r) : 0;
 }
 
-static int make_host_and_core(struct daemon *daemon)
+static int make_core(void *userdata, struct core **core)
 {
-    char instance[16];
+    struct daemon *daemon = userdata;
     struct core_settings settings = {.max_restarts_in_flight = restarts_in_flight()};
     struct core_ports ports = {};
 
-    instance_name(daemon->line.state_directory, instance);
-    struct host_settings host = {.runtime_directory = daemon->line.runtime_directory,
-                                 .instance = instance,
-                                 .use_cgroups = daemon->line.cgroups};
-    int r = host_new(daemon->event, &host, &daemon->host);
-    if (r < 0)
-        return fail(daemon->line.runtime_directory, r);
-    if (daemon->line.cgroups && !host_has_cgroups(daemon->host))
-        log_print(LOG_NOTICE, "no writable cgroup2: children are kept together by process group");
-
+    if (*core) { /* another one */
+        service_detach(daemon->service);
+        host_detach(daemon->host);
+        core_free(*core);
+    }
     host_ports(daemon->host, &ports);
     ports.event = sink;
     ports.forget_supervisor = forget_supervisor;
     ports.forget_job = forget_job;
     if (getrandom(&settings.seed, sizeof(settings.seed), 0) < 0)
         settings.seed = (uint64_t)getpid();
-    r = core_new(&ports, &settings, &daemon->core);
+    int r = core_new(&ports, &settings, core);
     if (r < 0)
         return fail("core", r);
-    host_attach(daemon->host, daemon->core);
+    host_attach(daemon->host, *core);
+    if (daemon->service)
+        service_attach(daemon->service, *core);
     return 0;
+}
+
+static int make_host_and_core(struct daemon *daemon)
+{
+    char instance[16];
+
+    instance_name(daemon->line.state_directory, instance);
+    struct host_settings host = {.runtime_directory = daemon->line.runtime_directory,
+                                 .instance = instance,
+                                 .use_cgroups = daemon->line.cgroups,
+                                 .keep_processes = history_exists(daemon->line.state_directory)};
+    int r = host_new(daemon->event, &host, &daemon->host);
+    if (r < 0)
+        return fail(daemon->line.runtime_directory, r);
+    if (daemon->line.cgroups && !host_has_cgroups(daemon->host))
+        log_print(LOG_NOTICE, "no writable cgroup2: children are kept together by process group");
+
+    r = history_open(&daemon->history, daemon->line.state_directory, daemon->line.durability,
+                     daemon->line.audit_bytes);
+    return r < 0 ? fail(daemon->line.state_directory, r) : make_core(daemon, &daemon->core);
 }
 
 static int make_service(struct daemon *daemon)
@@ -292,10 +378,19 @@ static int make_service(struct daemon *daemon)
                                   .usage = usage,
                                   .unenforced = host_unenforced,
                                   .result = host_result,
+                                  .syncs = syncs,
+                                  .sync = sync_journal,
+                                  .unwritten = unwritten,
+                                  .durability = durability,
+                                  .recovered = recovered,
+                                  .audit = audit,
+                                  .trace = trace,
                                   .settle = settle,
                                   .reload = reload,
                                   .counters = counters};
-    struct service_settings settings = {.bus = daemon->line.bus, .address = daemon->line.address};
+    struct service_settings settings = {.bus = daemon->line.bus,
+                                        .address = daemon->line.address,
+                                        .accept_unwritten = daemon->line.accept_unwritten};
     struct error error = {};
 
     if (daemon->line.private_bus) {
@@ -317,12 +412,28 @@ static int make_service(struct daemon *daemon)
     service_on_shutdown(daemon->service, tree_is_down, daemon);
     host_on_burst(daemon->host, service_answer, daemon->service);
     host_on_result(daemon->host, service_job_output, daemon->service);
+    r = history_live(&daemon->history, daemon->host, &daemon->core, make_core, daemon);
+    if (r < 0)
+        return fail("history", r);
     r = service_connect(daemon->service);
     if (r == -EEXIST) {
         fprintf(stderr, "proctord: somebody else on this bus is called " PROCTOR_BUS_NAME "\n");
         return r;
     }
     return r < 0 ? fail("the bus can not be reached", r) : 0;
+}
+
+/* Those of before are there; what has been changed in the manifests meanwhile is changed now. */
+static void reload_after_recovery(struct daemon *daemon)
+{
+    struct manifest_changes changes;
+    struct error error = {};
+
+    if (core_shutdown_phase(daemon->core) != SHUTDOWN_IDLE)
+        return;
+    if (reload(daemon, "proctord", "start", false, &changes, NULL, NULL, &error) < 0)
+        log_print(LOG_ERR, "the manifests are left as they were: %s", error.text);
+    host_settle(daemon->host);
 }
 
 static int declare_children(struct daemon *daemon)
@@ -342,6 +453,19 @@ static int declare_children(struct daemon *daemon)
     return r;
 }
 
+/* After each turn of the loop. */
+static int tidy_history(sd_event_source *source, void *userdata)
+{
+    struct daemon *daemon = userdata;
+    int told = daemon->history.told;
+
+    (void)source;
+    history_tidy(&daemon->history);
+    if (told != daemon->history.told)
+        service_durability_changed(daemon->service);
+    return 0;
+}
+
 static int run(struct daemon *daemon)
 {
     int r = prepare_folders(daemon);
@@ -357,12 +481,17 @@ static int run(struct daemon *daemon)
     if (r < 0)
         return EXIT_FAILURE;
     core_announce(daemon->core, PROCTOR_VERSION);
-    if (declare_children(daemon) < 0)
+    if (daemon->history.recovered)
+        reload_after_recovery(daemon);
+    else if (declare_children(daemon) < 0)
         return EXIT_FAILURE;
     if (daemon->line.private_bus) {
         printf("bus: %s\n", daemon->bus.address);
         fflush(stdout);
     }
+    r = sd_event_add_post(daemon->event, NULL, tidy_history, daemon);
+    if (r < 0)
+        return EXIT_FAILURE;
     sd_event_set_watchdog(daemon->event, true);
     sd_notify(0, "READY=1");
     r = sd_event_loop(daemon->event);
@@ -374,6 +503,7 @@ static void tidy_up(struct daemon *daemon)
     host_free(daemon->host);
     service_free(daemon->service);
     core_free(daemon->core);
+    history_close(&daemon->history);
     private_bus_stop(&daemon->bus, daemon->line.runtime_directory);
     sd_event_unref(daemon->event);
     if (daemon->lock >= 0)

@@ -321,7 +321,7 @@ int answer_job(struct service *service, sd_bus_message *m, const struct job *job
     if (r >= 0)
         r = sd_bus_message_append(reply, "o", path);
     if (r >= 0)
-        r = sd_bus_send(NULL, reply, NULL);
+        r = service_acknowledge(service, reply);
     if (r >= 0 && job)
         key_remember(service, options, uid, reply);
     return r < 0 ? r : 1;

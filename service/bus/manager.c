@@ -147,7 +147,7 @@ static int answer_addition(struct service *service, sd_bus_message *m,
         return sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded",
                                 "too many calls are waiting; the child was added");
     /* The waiter answers with a message of its own; this one is then only kept for its key. */
-    r = wait ? sd_bus_message_seal(reply, 1, 0) : sd_bus_send(NULL, reply, NULL);
+    r = wait ? sd_bus_message_seal(reply, 1, 0) : service_acknowledge(service, reply);
     if (r >= 0 && !options->dry_run)
         key_remember(service, options, caller->uid, reply);
     return r < 0 ? r : 1;
@@ -625,7 +625,7 @@ static int answer_reload(struct service *service, sd_bus_message *m, struct name
     if (r >= 0)
         r = sd_bus_message_close_container(reply);
     if (r >= 0)
-        r = sd_bus_send(NULL, reply, NULL);
+        r = service_acknowledge(service, reply);
     if (r >= 0 && !options->dry_run)
         key_remember(service, options, uid, reply);
     return r;
@@ -695,15 +695,23 @@ void count_children(const struct service *service, uint32_t *active, uint32_t *f
     }
 
 PROPERTY(get_version, "s", PROCTOR_VERSION)
-PROPERTY(get_features, "as", 7, "idempotency-key", "wait", "dry-run", "events", "supervisors",
-         "jobs", "sockets")
+PROPERTY(get_features, "as", 8, "idempotency-key", "wait", "dry-run", "events", "supervisors",
+         "jobs", "sockets", "journal")
 PROPERTY(get_shutdown_phase, "s", shutdown_phase_to_string(core_shutdown_phase(service->core)))
 PROPERTY(get_n_children, "u", (uint32_t)core_count(service->core))
 PROPERTY(get_n_active, "u", active)
 PROPERTY(get_n_failed, "u", failed)
 PROPERTY(get_sequence, "t", core_sequence(service->core))
 PROPERTY(get_started, "t", service->started_usec)
-PROPERTY(get_recovered, "b", false)
+PROPERTY(get_recovered, "b", service->hooks.recovered(service->hooks.userdata))
+PROPERTY(get_durability, "s", service->hooks.durability(service->hooks.userdata))
+
+void service_durability_changed(struct service *service)
+{
+    if (service->bus)
+        sd_bus_emit_properties_changed(service->bus, PROCTOR_PATH, PROCTOR_INTERFACE "Manager",
+                                       "Durability", NULL);
+}
 
 void manager_show_changes(struct service *service)
 {
@@ -772,6 +780,11 @@ const sd_bus_vtable manager_vtable[] = {
                             SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("GetMetrics", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", openmetrics),
                             method_get_metrics, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("QueryAudit", SD_BUS_ARGS("t", since_usec, "u", max, "a{sv}", filter),
+                            SD_BUS_RESULT("a(ttsss)", lines), method_query_audit,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("GetTrace", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", trace), method_get_trace,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_SIGNAL_WITH_ARGS("Event",
                             SD_BUS_ARGS("t", sequence, "t", realtime_usec, "t", monotonic_usec, "s",
                                         kind, "s", child, "s", cause, "a{sv}", fields),
@@ -790,5 +803,6 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_WRITABLE_PROPERTY("MaxJobs", "u", get_max_jobs, set_max_jobs, 0,
                              SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("Recovered", "b", get_recovered, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Durability", "s", get_durability, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_VTABLE_END,
 };

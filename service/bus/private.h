@@ -12,6 +12,7 @@
 #define WAITERS_MAX     4096
 #define KEYS_MAX        1024 /* idempotency keys that are remembered */
 #define KEY_MAX         128  /* bytes of one */
+#define HELD_MAX        64   /* acknowledgements that share one fdatasync(2) */
 #define CALLERS_MAX     256  /* senders whose credentials are remembered */
 
 struct caller {
@@ -59,6 +60,9 @@ struct service {
     struct waiter *waiters;
     size_t n_waiters;
     struct keys *keys;
+    sd_bus_message *held[HELD_MAX]; /* answers to what is not durable yet */
+    size_t n_held;
+    sd_event_source *held_source;
     uint64_t started_usec;
     uint64_t events_by_kind[EVENT_KINDS];
     char shutdown_requester[REQUESTER_MAX + 1];
@@ -196,6 +200,13 @@ int key_replay(struct service *service, sd_bus_message *m, const struct options 
                uid_t uid);
 void key_remember(struct service *service, const struct options *options, uid_t uid,
                   sd_bus_message *reply);
+
+/* history.c: the journal */
+int service_acknowledge(struct service *service, sd_bus_message *reply);
+int journal_check(struct service *service, sd_bus_error *error);
+void held_free(struct service *service);
+int method_query_audit(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int method_get_trace(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 /* metrics.c */
 int metrics_text(const struct service *service, char **text);

@@ -361,23 +361,30 @@ int service_new(sd_event *event, const struct service_settings *settings,
     return 0;
 }
 
-void service_free(struct service *service)
+void service_detach(struct service *service)
 {
-    if (!service)
+    if (!service->core)
         return;
-    for (struct child *child = service->core ? core_first(service->core) : NULL; child;
-         child = core_next(child))
+    for (struct child *child = core_first(service->core); child; child = core_next(child))
         child_forget_shown(child);
-    for (struct supervisor *s = service->core ? core_first_supervisor(service->core) : NULL; s;
+    for (struct supervisor *s = core_first_supervisor(service->core); s;
          s = core_next_supervisor(s)) {
         free(s->observer);
         s->observer = NULL;
     }
-    for (struct job *job = service->core ? core_first_job(service->core) : NULL; job;
-         job = job->next) {
+    for (struct job *job = core_first_job(service->core); job; job = job->next) {
         free(job->observer);
         job->observer = NULL;
     }
+    service->core = NULL;
+}
+
+void service_free(struct service *service)
+{
+    if (!service)
+        return;
+    service_detach(service);
+    held_free(service);
     waiters_free(service);
     subscribers_free(service);
     if (service->bus)

@@ -38,6 +38,18 @@ struct service_hooks {
     unsigned (*unenforced)(const struct child *child); /* enum unenforced */
     void (*usage)(void *userdata, const struct child *child, uint64_t *cpu_nsec,
                   uint64_t *memory_bytes);
+    /* The journal: whether an acknowledgement has to wait for sync(); why nothing is written, or
+     * NULL; the audit, line by line; the trace, as a descriptor that the caller closes. */
+    bool (*syncs)(void *userdata);
+    int (*sync)(void *userdata);
+    const char *(*unwritten)(void *userdata);
+    const char *(*durability)(void *userdata);
+    bool (*recovered)(void *userdata);
+    void (*audit)(void *userdata, uint64_t since_usec,
+                  bool (*visit)(void *visit_data, uint64_t sequence, uint64_t realtime_usec,
+                                const char *kind, const char *child, const char *text),
+                  void *visit_data);
+    int (*trace)(void *userdata);
     struct job_output (*result)(const struct job *job); /* of one that runs, up to now */
     void (*settle)(void *userdata); /* after each input that the service gives the core */
     int (*reload)(void *userdata, const char *requester, const char *reason, bool dry_run,
@@ -50,8 +62,9 @@ struct service_hooks {
 
 struct service_settings {
     enum service_bus bus;
-    const char *address; /* SERVICE_BUS_ADDRESS */
-    uint32_t instance;   /* first part of command ids */
+    const char *address;   /* SERVICE_BUS_ADDRESS */
+    uint32_t instance;     /* first part of command ids */
+    bool accept_unwritten; /* changes are made although the journal can not be written */
 };
 
 /* Returns 0 or a negative errno. The core is given later, as its sink needs the service first. */
@@ -59,6 +72,10 @@ int service_new(sd_event *event, const struct service_settings *settings,
                 const struct service_hooks *hooks, struct service **service);
 void service_free(struct service *service);
 void service_attach(struct service *service, struct core *core);
+void service_detach(struct service *service); /* before it goes away */
+
+/* The property Durability has changed. */
+void service_durability_changed(struct service *service);
 
 /* Connects, registers the objects and takes the name. Goes on trying when the bus goes away later;
  * the first time, the error is returned: -EEXIST when somebody has the name already. */

@@ -40,7 +40,7 @@ static int answer(struct service *service, sd_bus_message *m, const struct outco
             key_remember(service, options, uid, reply);
         return 1;
     }
-    r = sd_bus_send(NULL, reply, NULL); /* seals it: it can be read again from now on */
+    r = service_acknowledge(service, reply); /* seals it: it can be read again from now on */
     if (r >= 0 && !outcome->dry_run)
         key_remember(service, options, uid, reply);
     return r < 0 ? r : 1;
@@ -93,6 +93,8 @@ int command_prepare(struct service *service, sd_bus_message *m, const char *reas
         r = options_read(m, *caller, options, error);
     if (r >= 0 && reason)
         r = reason_check(reason, error);
+    if (r >= 0 && !options->dry_run)
+        r = journal_check(service, error);
     if (r >= 0)
         r = key_replay(service, m, options, (*caller)->uid);
     return r;
@@ -148,7 +150,7 @@ static int answer_scope(struct service *service, sd_bus_message *m, const struct
         r = append_outcomes(service, reply, outcomes->list, outcomes->count);
     if (r < 0)
         return r;
-    r = later ? sd_bus_message_seal(reply, 1, 0) : sd_bus_send(NULL, reply, NULL);
+    r = later ? sd_bus_message_seal(reply, 1, 0) : service_acknowledge(service, reply);
     if (r >= 0 && !options->dry_run)
         key_remember(service, options, uid, reply);
     return r < 0 ? r : 1;

@@ -219,7 +219,7 @@ static void answer(struct service *service, struct waiter *waiter, struct child 
 
     if (sd_bus_message_new_method_return(waiter->call, &reply) >= 0 &&
         fill(service, waiter, child, reply) >= 0)
-        sd_bus_send(NULL, reply, NULL);
+        service_acknowledge(service, reply);
 }
 
 static void take_out(struct service *service, struct waiter **link)

@@ -178,6 +178,9 @@ struct child {
 /* What the bus shows: the status of the active attempt, `none` without one. */
 enum child_status child_status(const struct child *child);
 
+/* Which attempt its last one is, active or not. */
+struct attempt_id child_attempt_id(const struct child *child);
+
 /* The number of the active attempt, 0 without one. */
 uint64_t child_attempt(const struct child *child);
 

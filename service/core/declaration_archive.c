@@ -5,7 +5,6 @@
 #include "archive.h"
 #include "private.h"
 
-
 #define PROCESS_SIGNAL_MAX 64
 
 static void archive_socket(struct archive *a, struct socket_spec *socket)

@@ -284,7 +284,7 @@ static void leave_own_leaf(char *own)
         *(last > own ? last : last + 1) = '\0';
 }
 
-int cgroup_base_open(struct cgroup_base *base, const char *instance)
+int cgroup_base_open(struct cgroup_base *base, const char *instance, bool keep)
 {
     char mount[512], own[1024];
 
@@ -304,7 +304,8 @@ int cgroup_base_open(struct cgroup_base *base, const char *instance)
     base->fd = open(base->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (base->fd < 0)
         return -errno;
-    sweep(base);
+    if (!keep)
+        sweep(base);
 
     /* Only a leaf that can be made shows that children can be put into leaves. */
     int leaf = cgroup_leaf_make(base, "probe");
@@ -480,6 +481,28 @@ void cgroup_leaf_usage(const struct cgroup_base *base, const char *name, uint64_
 {
     *cpu_nsec = value_of(base, name, "cpu.stat", "usage_usec ") * 1000;
     *memory_bytes = value_of(base, name, "memory.current", "");
+}
+
+void cgroup_base_tidy(const struct cgroup_base *base,
+                      bool (*is_used)(void *userdata, const struct attempt_id *id), void *userdata)
+{
+    int fd = base->fd >= 0 ? openat(base->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+
+    if (!folder)
+        return;
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        struct attempt_id id = {};
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+            continue;
+        if (parse_leaf_name(entry->d_name, strlen(entry->d_name), &id) == 0 &&
+            is_used(userdata, &id))
+            continue;
+        cgroup_leaf_kill(base, entry->d_name);
+        for (int i = 0; i < 200 && cgroup_leaf_remove(base, entry->d_name) == -EBUSY; i++)
+            usleep(1000); /* the kernel is ending them; nothing else is to be done yet */
+    }
+    closedir(folder);
 }
 
 int cgroup_child_of(const struct cgroup_base *base, pid_t pid, struct attempt_id *id)

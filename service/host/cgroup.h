@@ -29,10 +29,14 @@ struct cgroup_base {
 
 /*
  * Finds and makes the base. instance tells instances of proctord apart. Leaves that a dead
- * instance left are killed and removed first. Returns 0, or a negative errno and a base with
- * fd -1.
+ * instance left are killed and removed first, unless they are to be kept. Returns 0, or a negative
+ * errno and a base with fd -1.
  */
-int cgroup_base_open(struct cgroup_base *base, const char *instance);
+int cgroup_base_open(struct cgroup_base *base, const char *instance, bool keep);
+
+/* Kills and removes the leaves that nobody uses. */
+void cgroup_base_tidy(const struct cgroup_base *base,
+                      bool (*is_used)(void *userdata, const struct attempt_id *id), void *userdata);
 
 /* Kills and removes whatever is left, and the base itself. */
 void cgroup_base_close(struct cgroup_base *base);

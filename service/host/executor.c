@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -202,12 +203,32 @@ static void close_if_open(const int *fd)
         close(*fd);
 }
 
-static int adopt(struct process *process, const struct spawn_result *spawned)
+static uint64_t inode_of(int fd)
+{
+    struct stat status;
+    return fd >= 0 && fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) ? status.st_ino : 0;
+}
+
+/* Before anybody is told of it: who comes after us must find it. */
+static void note_process(struct process *process)
+{
+    bool zombie;
+
+    process->note.id = process->id;
+    process->note.pid = (uint32_t)process->main_pid;
+    process->note.in_cgroup = process->in_cgroup;
+    process_started(process->main_pid, &process->note.started, &zombie);
+    if (process->host->journal)
+        journal_process(process->host->journal, &process->note);
+}
+
+static int begin_running(struct process *process, const struct spawn_result *spawned)
 {
     process->leader = process->main_pid = spawned->pid;
     process->pidfd = spawned->pidfd;
     process->state = PROCESS_RUNNING;
     process_link(process->host, process);
+    note_process(process);
     return process_watch(process);
 }
 
@@ -257,10 +278,12 @@ static int spawn_process(struct process *process)
     r = spawn(&request, &spawned);
     if (r < 0)
         return step_failed(process, r, spawned.step, culprit(spec, spawned.step));
-    return adopt(process, &spawned);
+    process->note.output_inode = spec->output.kind == OUTPUT_FILE ? inode_of(output) : 0;
+    process->note.result_inode = inode_of(result);
+    return begin_running(process, &spawned);
 }
 
-static struct process *process_for(struct host *host, struct child *child)
+struct process *process_for(struct host *host, struct child *child)
 {
     struct process *process = child->host;
 
@@ -281,6 +304,8 @@ static void start_child(void *userdata, struct child *child, struct attempt_id i
     struct host *host = userdata;
     struct process *process = process_for(host, child);
 
+    if (host->past)
+        return; /* adopt.c looks whether it was done */
     if (!process) {
         if (host->n_lost < HOST_LOST_MAX)
             host->lost[host->n_lost++] = id;
@@ -399,9 +424,11 @@ static struct process *process_running(struct child *child, struct attempt_id id
 static int kill_child(void *userdata, struct child *child, struct attempt_id id, int signal,
                       bool whole)
 {
+    const struct host *host = userdata;
     struct process *process = process_running(child, id);
 
-    (void)userdata;
+    if (host->past)
+        return 0;
     if (!process || process->state != PROCESS_RUNNING)
         return -ESRCH;
     if (whole) {
@@ -414,8 +441,14 @@ static int kill_child(void *userdata, struct child *child, struct attempt_id id,
 static void cancel_child(void *userdata, struct child *child, struct attempt_id id)
 {
     const struct process_spec *spec = &child->config->declaration.process;
+    const struct host *host = userdata;
     struct process *process = child->host;
 
+    if (host->past) {
+        if (process)
+            process->doubt_cancel = host->last_input;
+        return;
+    }
     if (process && process->start_waits) {
         process->cancel_waits = true;
         return;
@@ -427,9 +460,15 @@ static void cancel_child(void *userdata, struct child *child, struct attempt_id 
 
 static void abort_child(void *userdata, struct child *child, struct attempt_id id)
 {
-    struct process *process = process_running(child, id);
+    const struct host *host = userdata;
+    struct process *process = child->host;
 
-    (void)userdata;
+    if (host->past) {
+        if (process)
+            process->doubt_abort = host->last_input;
+        return;
+    }
+    process = process_running(child, id);
     if (process)
         process_abort(process);
     else if (child->host)
@@ -448,6 +487,7 @@ static void process_free(struct process *process)
         process_unlink(process->host, process);
     probe_free(process);
     sd_event_source_disable_unref(process->exit_source);
+    sd_event_source_disable_unref(process->again_source);
     sd_event_source_disable_unref(process->drain_source);
     if (process->pidfd >= 0)
         close(process->pidfd);
@@ -498,6 +538,14 @@ static void release(void *userdata, void *memory)
     free(memory);
 }
 
+static void record(void *userdata, const struct core_input *input)
+{
+    const struct host *host = userdata;
+
+    if (host->journal && !host->past)
+        journal_input(host->journal, input);
+}
+
 static int timer_due(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct host *host = userdata;
@@ -513,6 +561,8 @@ static void set_timer(void *userdata, uint64_t deadline_usec)
 {
     struct host *host = userdata;
 
+    if (host->past)
+        return;
     if (deadline_usec == 0) {
         sd_event_source_set_enabled(host->timer, SD_EVENT_OFF);
         return;
@@ -569,7 +619,7 @@ static void message_refused(void *userdata, pid_t pid, uid_t uid,
     struct attempt_id id;
 
     host->counters.notify_refused++;
-    if (pid <= 0 || (uid != 0 && uid != geteuid()) || orphan_claims(pid, host->core, &id) < 0)
+    if (pid <= 0 || (uid != 0 && uid != geteuid()) || orphan_claims(pid, host->core, NULL, &id) < 0)
         return;
     struct child *child = core_child_of(host->core, id);
     if (child && child_attempt(child) != id.attempt && id.attempt <= child->attempts)
@@ -637,7 +687,7 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
     if (r >= 0)
         r = open_notify(fresh, settings->runtime_directory);
     if (r >= 0 && settings->use_cgroups)
-        cgroup_base_open(&fresh->cgroups, settings->instance);
+        cgroup_base_open(&fresh->cgroups, settings->instance, settings->keep_processes);
     if (r < 0) {
         host_free(fresh);
         return r;
@@ -646,13 +696,19 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
     return 0;
 }
 
+void host_detach(struct host *host)
+{
+    for (struct child *child = host->core ? core_first(host->core) : NULL; child;
+         child = core_next(child))
+        forget_child(host, child);
+    host->core = NULL;
+}
+
 void host_free(struct host *host)
 {
     if (!host)
         return;
-    for (struct child *child = host->core ? core_first(host->core) : NULL; child;
-         child = core_next(child))
-        forget_child(host, child);
+    host_detach(host);
     cgroup_base_close(&host->cgroups);
     notify_socket_close(host->notify);
     sd_event_source_disable_unref(host->child_source);
@@ -682,6 +738,28 @@ void host_ports(struct host *host, struct core_ports *ports)
     ports->kill = kill_child;
     ports->forget = forget_child;
     ports->set_timer = set_timer;
+    ports->record = record;
+}
+
+void host_keep_journal(struct host *host, struct journal *journal)
+{
+    host->journal = journal;
+}
+
+/* Its start was asked for, and never made. */
+void host_start_again(struct host *host, struct child *child, struct attempt_id id)
+{
+    start_child(host, child, id);
+}
+
+void host_cancel_again(struct host *host, struct child *child)
+{
+    cancel_child(host, child, child_attempt_id(child));
+}
+
+void process_adopt_result(struct process *process, int fd)
+{
+    result_adopt(process->host->event, result_came, process, fd, &process->result);
 }
 
 void host_attach(struct host *host, struct core *core)

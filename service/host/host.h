@@ -22,6 +22,7 @@ struct host_settings {
     const char *runtime_directory; /* exists; the notify socket lies in it */
     const char *instance;          /* tells instances of proctord apart */
     bool use_cgroups;
+    bool keep_processes; /* of a proctord that died: they are going to be adopted */
 };
 
 /* Counters that say what was refused, for metrics. */
@@ -39,6 +40,7 @@ void host_free(struct host *host);
 /* Fills in the clock, memory and executor ports; the sink stays the caller's. */
 void host_ports(struct host *host, struct core_ports *ports);
 void host_attach(struct host *host, struct core *core);
+void host_detach(struct host *host); /* before it goes away */
 
 /* Hands the core what its own calls have found out since (spawn results). */
 void host_settle(struct host *host);
@@ -50,6 +52,10 @@ void host_on_burst(struct host *host, void (*answer)(void *userdata), void *user
 void host_on_result(struct host *host, void (*came)(void *userdata, struct job *job),
                     void *userdata);
 struct job_output host_result(const struct job *job);
+
+/* The core's inputs, and the processes that are started, are written there from now on. */
+struct journal;
+void host_keep_journal(struct host *host, struct journal *journal);
 
 bool host_has_cgroups(const struct host *host);
 const struct host_counters *host_counters(const struct host *host);

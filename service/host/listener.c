@@ -162,3 +162,39 @@ int listeners_open(const struct process_spec *spec, struct listeners **listeners
     *listeners = fresh;
     return 0;
 }
+
+static bool listens_there(int fd, const struct socket_spec *spec)
+{
+    struct sockaddr_storage address = {};
+    socklen_t size = sizeof(address), wanted = spec->address_size;
+
+    if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+        return false;
+    size = size < wanted ? size : wanted;
+    return size > sizeof(sa_family_t) && memcmp(&address, spec->address, size) == 0;
+}
+
+void listeners_adopt(const struct process_spec *spec, const int *fds, struct listeners **listeners)
+{
+    struct listeners *fresh = spec->n_sockets > 0 ? calloc(1, sizeof(*fresh)) : NULL;
+
+    for (size_t i = 0; i < spec->n_sockets; i++) {
+        int fd = fds[i] >= 0 ? fcntl(fds[i], F_DUPFD_CLOEXEC, FIRST_FREE) : -1;
+        if (fds[i] >= 0)
+            close(fds[i]);
+        if (!fresh) {
+            if (fd >= 0)
+                close(fd);
+            continue;
+        }
+        struct listener *listener = &fresh->list[fresh->count++];
+        *listener = (struct listener){.fd = fd, .datagram = spec->sockets[i].datagram};
+        listener->name = strdup(spec->sockets[i].name);
+        listener->listen = strdup(spec->sockets[i].listen);
+        if (fd < 0 || !listener->name || !listener->listen || !listens_there(fd, &spec->sockets[i]))
+            close_listener(listener, false);
+        else if (spec->sockets[i].listen[0] == '/')
+            listener->path = strdup(spec->sockets[i].listen);
+    }
+    *listeners = fresh;
+}

@@ -54,7 +54,8 @@ static char *read_environment(pid_t pid, size_t *size)
  * The attempt that a process says it belongs to. Only a claim: enough to decide about one of our
  * own orphans, or to record a report as stale; never to count one.
  */
-int orphan_claims(pid_t pid, const struct core *core, struct attempt_id *id)
+int orphan_claims(pid_t pid, const struct core *core, const char *notify_path,
+                  struct attempt_id *id)
 {
     size_t size;
     char *block = read_environment(pid, &size);
@@ -65,7 +66,11 @@ int orphan_claims(pid_t pid, const struct core *core, struct attempt_id *id)
     const char *name = variable(block, size, "PROCTOR_CHILD");
     const char *generation = variable(block, size, "PROCTOR_GENERATION");
     const char *attempt = variable(block, size, "PROCTOR_ATTEMPT");
+    const char *notify = variable(block, size, "NOTIFY_SOCKET");
     const struct child *child = name && generation && attempt ? core_find(core, name) : NULL;
+
+    if (notify_path && (!notify || strcmp(notify, notify_path) != 0))
+        child = NULL; /* another proctord's */
     if (child) {
         *id = (struct attempt_id){.slot = child->slot,
                                   .serial = child->serial,
@@ -125,7 +130,7 @@ size_t orphans_kill(struct host *host, const struct process *process)
         struct attempt_id id;
         if (pid == host->spared || process_of_pid(host, pid))
             continue;
-        if (orphan_claims(pid, host->core, &id) < 0) {
+        if (orphan_claims(pid, host->core, NULL, &id) < 0) {
             count += is_exiting(pid);
             continue;
         }

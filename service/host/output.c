@@ -133,13 +133,35 @@ void output_drain(struct output *output)
         ;
 }
 
-static int open_pipe(struct output *output, sd_event *event)
+int pipe_keep_open(int write_end)
 {
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", write_end);
+    int both = open(path, O_RDWR | O_CLOEXEC);
+    if (both < 0)
+        return write_end; /* without /proc: it ends with proctord */
+    close(write_end);
+    return both;
+}
+
+static int open_pipe(struct output *output, sd_event *event, int read_end)
+{
+    char path[64];
     int r = open_file(output);
     if (r < 0)
         return r;
-    if (pipe2(output->pipe, O_CLOEXEC) < 0)
+    if (read_end >= 0) {
+        output->pipe[0] = read_end;
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", read_end);
+        output->pipe[1] = open(path, O_RDWR | O_CLOEXEC);
+        if (output->pipe[1] < 0)
+            return -errno;
+    } else if (pipe2(output->pipe, O_CLOEXEC) < 0) {
         return -errno;
+    } else {
+        output->pipe[1] = pipe_keep_open(output->pipe[1]);
+    }
     /* Only our end must not wait: the child's end behaves as any pipe. */
     fcntl(output->pipe[0], F_SETFL, O_NONBLOCK);
     r = sd_event_add_io(event, &output->source, output->pipe[0], EPOLLIN, readable, output);
@@ -148,8 +170,8 @@ static int open_pipe(struct output *output, sd_event *event)
     return r;
 }
 
-int output_new(sd_event *event, const struct process_output *settings, const char *child_id,
-               struct output **output)
+static int make(sd_event *event, const struct process_output *settings, const char *child_id,
+                int read_end, struct output **output)
 {
     struct output *fresh = calloc(1, sizeof(*fresh));
     int r = 0;
@@ -162,13 +184,25 @@ int output_new(sd_event *event, const struct process_output *settings, const cha
     if (!fresh->child_id || (settings->path && !fresh->path))
         r = -ENOMEM;
     if (r == 0 && settings->kind == OUTPUT_FILE)
-        r = open_pipe(fresh, event);
+        r = open_pipe(fresh, event, read_end);
     if (r < 0) {
         output_free(fresh);
         return r;
     }
     *output = fresh;
     return 0;
+}
+
+int output_new(sd_event *event, const struct process_output *settings, const char *child_id,
+               struct output **output)
+{
+    return make(event, settings, child_id, -1, output);
+}
+
+int output_adopt(sd_event *event, const struct process_output *settings, const char *child_id,
+                 int fd, struct output **output)
+{
+    return make(event, settings, child_id, fd, output);
 }
 
 static void close_if_open(int fd)

@@ -14,6 +14,10 @@
 
 struct output;
 
+/* The end of a pipe for a child, which reads, too, so that the pipe outlives proctord: what the
+ * child writes waits there for the next one. Takes the writing end over. */
+int pipe_keep_open(int write_end);
+
 /* Returns 0 or a negative errno (the folder of the file is missing, ...). */
 int output_new(sd_event *event, const struct process_output *settings, const char *child_id,
                struct output **output);
@@ -24,3 +28,8 @@ int output_open(struct output *output);
 
 /* Takes what is in the pipe now, so that the last words of an attempt are in the file. */
 void output_drain(struct output *output);
+
+/* Of a child that another proctord has started: goes on with the pipe that it writes to. fd, the
+ * reading end, is taken over. */
+int output_adopt(sd_event *event, const struct process_output *settings, const char *child_id,
+                 int fd, struct output **output);

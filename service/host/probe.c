@@ -211,7 +211,7 @@ void probe_begin(void *userdata, struct child *child, struct attempt_id id, uint
     const struct health_spec *health = child->config->declaration.process.health;
     struct probe *probe;
 
-    if (!process || process->state != PROCESS_RUNNING || !health)
+    if (host->past || !process || process->state != PROCESS_RUNNING || !health)
         return;
     probe_free(process);
     probe = calloc(1, sizeof(*probe));
@@ -227,8 +227,9 @@ void probe_begin(void *userdata, struct child *child, struct attempt_id id, uint
 
 void probe_withdraw(void *userdata, struct child *child, struct attempt_id id)
 {
-    (void)userdata;
+    const struct host *host = userdata;
+
     (void)id;
-    if (child->host)
+    if (child->host && !host->past)
         probe_free(child->host);
 }

@@ -9,12 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define RETRY_USEC 20000 /* how often a process group that does not end is looked at */
+#define EXIT_LOOKS     20
+#define EXIT_LOOK_USEC 5000
+#define RETRY_USEC     20000 /* how often a process group that does not end is looked at */
 
 /* ---- completion ------------------------------------------------------------------------------ */
 
@@ -227,6 +230,63 @@ static uint64_t usec_of(struct timeval time)
     return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
 }
 
+static void forget_main(struct process *process)
+{
+    process_unlink(process->host, process);
+    probe_free(process);
+    process->exit_source = sd_event_source_disable_unref(process->exit_source);
+    process->again_source = sd_event_source_disable_unref(process->again_source);
+    close(process->pidfd);
+    process->pidfd = -1;
+}
+
+/* Linux 6.15 tells whoever holds a pidfd how the process ended, once its parent has reaped it. */
+struct pidfd_exit_info {
+    uint64_t mask;
+    uint64_t cgroup;
+    uint32_t ids[12];
+    int32_t exit_code; /* as wait(2) has it */
+    uint32_t reserved[9];
+};
+
+#define PIDFD_EXIT_INFO      _IOWR(0xFF, 11, struct pidfd_exit_info)
+#define PIDFD_EXIT_INFO_MASK (1u << 3)
+
+static int exit_of_stranger(int pidfd, siginfo_t *info)
+{
+    struct pidfd_exit_info exit = {.mask = PIDFD_EXIT_INFO_MASK};
+
+    if (ioctl(pidfd, PIDFD_EXIT_INFO, &exit) < 0 || !(exit.mask & PIDFD_EXIT_INFO_MASK))
+        return -ENODATA;
+    if (WIFSIGNALED(exit.exit_code)) {
+        info->si_code = WCOREDUMP(exit.exit_code) ? CLD_DUMPED : CLD_KILLED;
+        info->si_status = WTERMSIG(exit.exit_code);
+    } else {
+        info->si_code = CLD_EXITED;
+        info->si_status = WEXITSTATUS(exit.exit_code);
+    }
+    return 0;
+}
+
+static int look_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source;
+    (void)usec;
+    process_main_exited(userdata);
+    return 0;
+}
+
+/* Its parent has not reaped it yet: it is given a moment to. */
+static bool look_again_soon(struct process *process)
+{
+    if (process->looks++ >= EXIT_LOOKS)
+        return false;
+    sd_event_source_set_enabled(process->exit_source, SD_EVENT_OFF);
+    process->again_source = sd_event_source_disable_unref(process->again_source);
+    return sd_event_add_time_relative(process->host->event, &process->again_source, CLOCK_MONOTONIC,
+                                      EXIT_LOOK_USEC, 0, look_again, process) >= 0;
+}
+
 void process_main_exited(struct process *process)
 {
     struct host *host = process->host;
@@ -241,16 +301,25 @@ void process_main_exited(struct process *process)
     int r = (int)syscall(SYS_waitid, P_PIDFD, process->pidfd, &info, WEXITED | WNOHANG, &usage);
     if (r == 0 && info.si_pid == 0)
         return; /* not ended, after all: MAINPID= named another */
-    if (r < 0)
-        info = (siginfo_t){.si_code = CLD_EXITED}; /* not ours to wait for: how is not known */
+    bool known = r == 0;
+    if (r < 0) /* adopted: somebody else's to wait for */
+        known = exit_of_stranger(process->pidfd, &info) == 0;
+    if (r < 0 && !known && look_again_soon(process))
+        return;
 
-    process_unlink(host, process);
-    probe_free(process);
-    process->exit_source = sd_event_source_disable_unref(process->exit_source);
-    close(process->pidfd);
-    process->pidfd = -1;
-    note_exit(process, &info);
+    forget_main(process);
+    if (known)
+        note_exit(process, &info);
+    else
+        process->completion = (struct completion){.unknown = true, .cgroup = RESOURCE_NOT_OWNED};
     process->completion.cpu_usec = usec_of(usage.ru_utime) + usec_of(usage.ru_stime);
+    begin_draining(process);
+}
+
+/* It ended when nobody was there to see it; nothing but leftovers can be there. */
+void process_is_gone(struct process *process, const struct completion *completion)
+{
+    process->completion = *completion;
     begin_draining(process);
 }
 
@@ -306,6 +375,28 @@ void process_change_main(struct process *process, pid_t pid)
     process_watch(process);
 }
 
+/* When it was started, in ticks since the boot. */
+int process_started(pid_t pid, uint64_t *ticks, bool *zombie)
+{
+    char path[64], text[512], state;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return -errno;
+    size_t n = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    text[n] = '\0';
+    const char *end = strrchr(text, ')');
+    if (!end || sscanf(end + 1,
+                       " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+                       "%*d %" SCNu64,
+                       &state, ticks) != 2)
+        return -ESRCH;
+    *zombie = state == 'Z' || state == 'X';
+    return 0;
+}
+
 static pid_t parent_of(pid_t pid)
 {
     char path[64], text[512];
@@ -336,7 +427,7 @@ static int attempt_by_tree(struct host *host, pid_t pid, struct attempt_id *id)
         }
         pid_t parent = parent_of(at);
         if (parent == self) /* one of our orphans: it can only say itself where it came from */
-            return orphan_claims(at, host->core, id);
+            return orphan_claims(at, host->core, NULL, id);
         if (parent == 0)
             return -ESRCH;
         at = parent;

@@ -9,6 +9,7 @@
 
 #include "child.h"
 #include "host.h"
+#include "journal.h"
 #include "notify.h"
 #include "output.h"
 
@@ -27,6 +28,8 @@ struct process {
     int pidfd;      /* of main_pid */
     sd_event_source *exit_source;
     sd_event_source *drain_source;
+    sd_event_source *again_source; /* an adopted one that has ended is looked at again */
+    unsigned looks;
     bool in_cgroup;
     bool aborted;
     bool leaf_killed; /* by cgroup.kill: newer kernels kill whoever is cloned into it after that */
@@ -44,8 +47,10 @@ struct process {
     char result_reason[FAILURE_REASON_MAX];
     struct process *next_result;
 
-    struct probe *probe; /* the health check that is under way */
-    unsigned unenforced; /* enum unenforced: what the kernel does not let us limit */
+    struct process_note note;       /* how the journal has it */
+    bool doubt_cancel, doubt_abort; /* the last input before proctord died has asked for it */
+    struct probe *probe;            /* the health check that is under way */
+    unsigned unenforced;            /* enum unenforced: what the kernel does not let us limit */
     struct listeners *listeners;
     struct result *result; /* of a job, while it runs */
     struct output *output;
@@ -66,6 +71,9 @@ struct host {
     size_t by_pid_size, by_pid_count;
     struct process *draining;
     struct probe *probes;
+    struct journal *journal;
+    bool past;       /* the core lives through what was before proctord died, */
+    bool last_input; /* and has come to its end */
     struct process *results, **results_tail;
     struct attempt_id lost[HOST_LOST_MAX]; /* starts that failed for want of memory */
     size_t n_lost;
@@ -86,8 +94,14 @@ struct process *process_of_pid(const struct host *host, pid_t pid);
 void process_leaf(const struct process *process, char name[CGROUP_LEAF_MAX]);
 int process_watch(struct process *process);
 void host_breathe(struct host *host);
+struct process *process_for(struct host *host, struct child *child);
+void host_start_again(struct host *host, struct child *child, struct attempt_id id);
+void host_cancel_again(struct host *host, struct child *child);
+void process_adopt_result(struct process *process, int fd);
 
 /* process.c */
+int process_started(pid_t pid, uint64_t *ticks, bool *zombie);
+void process_is_gone(struct process *process, const struct completion *completion);
 void process_main_exited(struct process *process);
 void process_drain_more(struct host *host);
 void process_signal_all(struct process *process, int signal);
@@ -98,4 +112,6 @@ int process_attempt_of(struct host *host, pid_t pid, struct attempt_id *id);
 /* orphan.c: processes that have come to us because their parents died */
 void orphans_reap(struct host *host);
 size_t orphans_kill(struct host *host, const struct process *process);
-int orphan_claims(pid_t pid, const struct core *core, struct attempt_id *id);
+/* notify_path: only of those that were given this one; NULL: of whomever. */
+int orphan_claims(pid_t pid, const struct core *core, const char *notify_path,
+                  struct attempt_id *id);

@@ -1,5 +1,7 @@
 #include "result.h"
 
+#include "output.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -69,31 +71,52 @@ static int readable(sd_event_source *source, int fd, uint32_t events, void *user
     return 0;
 }
 
-int result_open(sd_event *event, void (*came)(void *userdata), void *userdata,
-                struct result **result, int *write_end)
+static int watch(sd_event *event, void (*came)(void *userdata), void *userdata, int fd,
+                 struct result **result)
 {
     struct result *fresh = calloc(1, sizeof(*fresh));
-    int pipe[2];
 
-    if (!fresh)
+    if (!fresh) {
+        close(fd);
         return -ENOMEM;
-    if (pipe2(pipe, O_CLOEXEC) < 0) {
-        free(fresh);
-        return -errno;
     }
+    fresh->fd = fd;
     fresh->came = came;
     fresh->userdata = userdata;
-    fresh->fd = pipe[0];
-    fcntl(fresh->fd, F_SETFL, O_NONBLOCK);
-    int r = sd_event_add_io(event, &fresh->source, fresh->fd, EPOLLIN, readable, fresh);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    int r = sd_event_add_io(event, &fresh->source, fd, EPOLLIN, readable, fresh);
     if (r < 0) {
-        close(pipe[1]);
         result_free(fresh);
         return r;
     }
     *result = fresh;
-    *write_end = pipe[1];
     return 0;
+}
+
+int result_open(sd_event *event, void (*came)(void *userdata), void *userdata,
+                struct result **result, int *write_end)
+{
+    int pipe[2];
+
+    if (pipe2(pipe, O_CLOEXEC) < 0)
+        return -errno;
+    int r = watch(event, came, userdata, pipe[0], result);
+    if (r < 0) {
+        close(pipe[1]);
+        return r;
+    }
+    *write_end = pipe_keep_open(pipe[1]);
+    return 0;
+}
+
+int result_adopt(sd_event *event, void (*came)(void *userdata), void *userdata, int fd,
+                 struct result **result)
+{
+    int r = watch(event, came, userdata, fd, result);
+
+    if (r == 0)
+        (*result)->truncated = true;
+    return r;
 }
 
 struct job_output result_take(struct result *result)

@@ -18,6 +18,11 @@ int result_open(sd_event *event, void (*came)(void *userdata), void *userdata,
 /* What has come up to now; the data is the result's, and valid until more is read. */
 struct job_output result_so_far(const struct result *result);
 
+/* The reading end of a job that was started by another proctord: what it had read is lost. fd is
+ * taken over. */
+int result_adopt(sd_event *event, void (*came)(void *userdata), void *userdata, int fd,
+                 struct result **result);
+
 /* Reads what is still there, when all who could write are gone. The data is the result's. */
 struct job_output result_take(struct result *result);
 void result_free(struct result *result);

@@ -93,6 +93,25 @@ static void print_field(FILE *out, const struct event_field *field)
     }
 }
 
+char *log_fields(const struct event *event)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return NULL;
+    for (size_t i = 0; i < event->n_fields; i++)
+        print_field(out, &event->fields[i]);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    if (size > 0)
+        memmove(text, text + 1, size); /* the blank before the first one */
+    return text;
+}
+
 void log_event(const struct event *event)
 {
     int level = level_of(event->kind);

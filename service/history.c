@@ -1,0 +1,241 @@
+#include "history.h"
+
+#include "child.h"
+#include "log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#define KEPT_MAX 256 /* more than one input can bring about that is worth an audit */
+
+struct kept_note {
+    struct kept_note *next;
+    uint64_t sequence, realtime_usec, cause;
+    enum event_kind kind;
+    char *child, *text;
+};
+
+static void journal_path(const char *state_directory, char *path, size_t size)
+{
+    snprintf(path, size, "%s/journal", state_directory);
+}
+
+bool history_exists(const char *state_directory)
+{
+    char path[4200];
+    bool found = false;
+
+    journal_path(state_directory, path, sizeof(path));
+    DIR *folder = opendir(path);
+    if (!folder)
+        return false;
+    for (struct dirent *entry; !found && (entry = readdir(folder));)
+        found = strstr(entry->d_name, ".journal") != NULL;
+    closedir(folder);
+    return found;
+}
+
+int history_open(struct history *history, const char *state_directory, enum durability durability,
+                 uint64_t audit_bytes)
+{
+    char path[4200];
+    struct journal_settings settings = {
+        .directory = path, .durability = durability, .keep_bytes = audit_bytes};
+
+    journal_path(state_directory, path, sizeof(path));
+    return journal_open(&settings, &history->journal);
+}
+
+/* ---- audit ----------------------------------------------------------------------------------- */
+
+static bool matters(enum event_kind kind)
+{
+    switch (kind) {
+    case EVENT_COMMAND_ACCEPTED:
+    case EVENT_COMMAND_REJECTED:
+    case EVENT_CHILD_CONTROL_COMMAND_COMPLETED:
+    case EVENT_CHILD_OPERATION_CHANGED:
+    case EVENT_CHILD_ADDED:
+    case EVENT_CHILD_RUNTIME_STATE_REMOVED:
+    case EVENT_CHILD_DECLARATION_REJECTED:
+    case EVENT_CHILD_QUARANTINED:
+    case EVENT_CHILD_EXITED:
+    case EVENT_MELTDOWN:
+    case EVENT_ESCALATED:
+    case EVENT_GROUP_FUSE_TRIGGERED:
+    case EVENT_SHUTDOWN_REQUESTED:
+    case EVENT_SHUTDOWN_COMPLETED:
+    case EVENT_JOB_QUEUED:
+    case EVENT_JOB_FINISHED:
+    case EVENT_SUPERVISOR_STARTED:
+    case EVENT_SUPERVISOR_RECOVERED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void free_note(struct kept_note *note)
+{
+    free(note->child);
+    free(note->text);
+    free(note);
+}
+
+/* While the core lives through its past: what the last input brought about may be missing in the
+ * audit; which of it is, is known at the end. */
+static void keep(struct history *history, const struct event *event, const char *text)
+{
+    struct kept_note *note = calloc(1, sizeof(*note));
+
+    if (!note)
+        return;
+    *note = (struct kept_note){.sequence = event->sequence,
+                               .realtime_usec = event->realtime_usec,
+                               .cause = event->cause,
+                               .kind = event->kind,
+                               .child = strdup(event->child ? event->child->id : ""),
+                               .text = strdup(text)};
+    if (!note->child || !note->text) {
+        free_note(note);
+        return;
+    }
+    *(history->kept_last ? &history->kept_last->next : &history->kept) = note;
+    history->kept_last = note;
+    if (++history->n_kept <= KEPT_MAX)
+        return;
+    note = history->kept;
+    history->kept = note->next;
+    history->n_kept--;
+    free_note(note);
+}
+
+void history_event(struct history *history, const struct event *event)
+{
+    if (!history->journal || !matters(event->kind))
+        return;
+    char *text = log_fields(event);
+    if (!text)
+        return;
+    if (history->past)
+        keep(history, event, text);
+    else
+        journal_audit(history->journal,
+                      &(struct audit_note){.sequence = event->sequence,
+                                           .realtime_usec = event->realtime_usec,
+                                           .cause = event->cause,
+                                           .kind = event_kind_to_string(event->kind),
+                                           .child = event->child ? event->child->id : "",
+                                           .text = text});
+    free(text);
+}
+
+static void write_kept(struct history *history, bool write)
+{
+    for (struct kept_note *note = history->kept, *next; note; note = next) {
+        next = note->next;
+        if (write)
+            journal_audit(history->journal,
+                          &(struct audit_note){.sequence = note->sequence,
+                                               .realtime_usec = note->realtime_usec,
+                                               .cause = note->cause,
+                                               .kind = event_kind_to_string(note->kind),
+                                               .child = note->child,
+                                               .text = note->text});
+        free_note(note);
+    }
+    history->kept = history->kept_last = NULL;
+    history->n_kept = 0;
+}
+
+/* ---- living through it ----------------------------------------------------------------------- */
+
+static void begin(struct history *history, struct core *core)
+{
+    int r = journal_begin(history->journal, core, adopt_write_notes, history->host);
+
+    host_keep_journal(history->host, history->journal);
+    if (r < 0)
+        history_tidy(history); /* says so */
+}
+
+static void take_over(struct history *history, struct core *core, struct recovery *recovery)
+{
+    history->recovered = true;
+    history->past = false;
+    begin(history, core);
+    write_kept(history, true);
+    adopt_all(history->host, journal_is_of_another_boot(history->journal), recovery);
+    core_recovered(core, recovery);
+    host_settle(history->host);
+    log_print(LOG_NOTICE,
+              "recovered: %llu inputs since the checkpoint, %llu attempts go on, %llu have ended",
+              (unsigned long long)recovery->inputs, (unsigned long long)recovery->adopted,
+              (unsigned long long)recovery->lost);
+    if (recovery->damaged_bytes > 0)
+        log_print(LOG_WARNING,
+                  "the journal was damaged: %llu bytes were put aside, and what they told is lost",
+                  (unsigned long long)recovery->damaged_bytes);
+}
+
+int history_live(struct history *history, struct host *host, struct core **core,
+                 int (*again)(void *userdata, struct core **core), void *userdata)
+{
+    struct journal_reader reader = {
+        .userdata = host, .process = adopt_note_process, .input = adopt_note_input};
+    struct recovery recovery = {};
+    int r;
+
+    history->host = host;
+    history->past = true;
+    adopt_begin(host);
+    r = journal_recover(history->journal, *core, &reader, &recovery);
+    if (r < 0)
+        log_print(LOG_ERR, "the journal can not be read (%s): beginning anew; it is kept",
+                  strerror(-r));
+    if (r > 0 && core_shutdown_phase(*core) != SHUTDOWN_COMPLETED) {
+        take_over(history, *core, &recovery);
+        return 0;
+    }
+    if (r != 0) { /* it has come to its end, or can not be used: nothing of it goes on */
+        write_kept(history, false);
+        r = again(userdata, core);
+        if (r < 0)
+            return r;
+    }
+    history->past = false;
+    adopt_all(host, true, &recovery); /* nobody: what is left of them goes */
+    begin(history, *core);
+    return 0;
+}
+
+/* ---- while it goes on ------------------------------------------------------------------------ */
+
+void history_tidy(struct history *history)
+{
+    if (!history->journal)
+        return;
+    journal_tidy(history->journal);
+    int error = journal_error(history->journal);
+    if (error == history->told)
+        return;
+    if (error != 0)
+        log_print(LOG_ERR,
+                  "the journal can not be written: %s. Supervision goes on, but what happens now "
+                  "is not known to whoever comes after this proctord",
+                  strerror(-error));
+    else
+        log_print(LOG_NOTICE, "the journal is written again");
+    history->told = error;
+}
+
+void history_close(struct history *history)
+{
+    write_kept(history, false);
+    journal_close(history->journal);
+    history->journal = NULL;
+}

@@ -1,0 +1,316 @@
+#include "adopt.h"
+
+#include "listener.h"
+#include "process.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+
+/* ---- the past -------------------------------------------------------------------------------- */
+
+void adopt_begin(struct host *host)
+{
+    host->past = true;
+}
+
+void adopt_note_process(void *userdata, const struct process_note *note)
+{
+    struct host *host = userdata;
+    struct child *child = core_child_of(host->core, note->id);
+    struct process *process = child ? process_for(host, child) : NULL;
+
+    if (process)
+        process->note = *note;
+}
+
+/* Only what the last input has asked for is in doubt: all before it was done before it came. */
+void adopt_note_input(void *userdata, const struct core_input *input, bool last)
+{
+    struct host *host = userdata;
+
+    (void)input;
+    host->last_input = last;
+}
+
+/* ---- finding a process ----------------------------------------------------------------------- */
+
+static bool is_in_leaf(struct host *host, const struct process *process, pid_t pid)
+{
+    struct attempt_id id;
+
+    return host->cgroups.fd >= 0 && cgroup_child_of(&host->cgroups, pid, &id) == 0 &&
+           id.slot == process->id.slot && id.serial == process->id.serial;
+}
+
+static bool claims(struct host *host, const struct process *process, pid_t pid)
+{
+    struct attempt_id id;
+
+    return orphan_claims(pid, host->core, host->notify_path, &id) == 0 &&
+           id.slot == process->id.slot && id.serial == process->id.serial &&
+           id.attempt == process->id.attempt;
+}
+
+/* The pidfd comes first: what is looked at afterwards is then the same process, or none. */
+static int hold(struct host *host, struct process *process, pid_t pid)
+{
+    const struct process_note *note = &process->note;
+    uint64_t started;
+    bool zombie;
+    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+    if (pidfd < 0)
+        return -errno;
+    bool same =
+        process_started(pid, &started, &zombie) == 0 && !zombie &&
+        ((pid_t)note->pid == pid ? started == note->started
+                                 : is_in_leaf(host, process, pid) || claims(host, process, pid));
+    if (same)
+        return pidfd;
+    close(pidfd);
+    return -ESRCH;
+}
+
+static bool is_leader(pid_t pid)
+{
+    return getsid(pid) == pid;
+}
+
+/* Not in the journal: proctord died when it had just been started. */
+static pid_t search(struct host *host, struct process *process)
+{
+    DIR *folder = opendir("/proc");
+    pid_t found = 0;
+
+    if (!folder)
+        return 0;
+    for (struct dirent *entry; !found && (entry = readdir(folder));) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (pid > 1 && is_leader(pid) && claims(host, process, pid))
+            found = pid;
+    }
+    closedir(folder);
+    return found;
+}
+
+/* ---- what belongs to it ---------------------------------------------------------------------- */
+
+static int open_pipe(pid_t pid, int number, uint64_t inode)
+{
+    char path[64];
+    struct stat status;
+
+    if (inode == 0)
+        return -ENOENT;
+    snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, number);
+    if (stat(path, &status) < 0 || !S_ISFIFO(status.st_mode) || status.st_ino != inode)
+        return -ENOENT; /* it has put something else in its place */
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static void adopt_output(struct process *process)
+{
+    const struct child_declaration *declaration = &process->child->config->declaration;
+    int fd = open_pipe((pid_t)process->note.pid, 1, process->note.output_inode);
+
+    if (fd < 0)
+        return;
+    process->output_config = process->child->config;
+    output_adopt(process->host->event, &declaration->process.output, declaration->id, fd,
+                 &process->output);
+}
+
+static void adopt_listeners(struct process *process)
+{
+    const struct process_spec *spec = &process->child->config->declaration.process;
+    int fds[SOCKETS_MAX];
+
+    for (size_t i = 0; i < spec->n_sockets; i++)
+        fds[i] = (int)syscall(SYS_pidfd_getfd, process->pidfd, 3 + (int)i, 0);
+    listeners_adopt(spec, fds, &process->listeners);
+}
+
+static void adopt_result(struct process *process)
+{
+    size_t sockets = process->child->config->declaration.process.n_sockets;
+    int fd = process->child->job
+                 ? open_pipe((pid_t)process->note.pid, 3 + (int)sockets, process->note.result_inode)
+                 : -1;
+
+    if (fd >= 0)
+        process_adopt_result(process, fd);
+}
+
+static void adopt_cgroup(struct process *process)
+{
+    struct host *host = process->host;
+    char leaf[CGROUP_LEAF_MAX];
+    int fd;
+
+    process->in_cgroup = is_in_leaf(host, process, process->main_pid);
+    if (!process->in_cgroup)
+        return;
+    process_leaf(process, leaf);
+    process->leaf_killed = true; /* it may have been: better to make it anew once it is empty */
+    process->oom_kills = cgroup_leaf_oom_kills(&host->cgroups, leaf);
+    fd = cgroup_leaf_make(&host->cgroups, leaf);
+    if (fd < 0)
+        return;
+    process->unenforced =
+        cgroup_leaf_limit(&host->cgroups, fd, &process->child->config->declaration.process);
+    close(fd);
+}
+
+static int adopt(struct process *process, pid_t pid, int pidfd)
+{
+    uint64_t started = 0;
+    bool zombie;
+
+    process->main_pid = pid;
+    process->leader = process->note.pid > 0 ? (pid_t)process->note.pid : pid;
+    process->pidfd = pidfd;
+    process->state = PROCESS_RUNNING;
+    if (process->note.pid == 0) {
+        process_started(pid, &started, &zombie);
+        process->note =
+            (struct process_note){.id = process->id, .pid = (uint32_t)pid, .started = started};
+    }
+    adopt_cgroup(process);
+    process->note.in_cgroup = process->in_cgroup;
+    adopt_output(process);
+    adopt_listeners(process);
+    adopt_result(process);
+    process_link(process->host, process);
+    return process_watch(process);
+}
+
+/* ---- one attempt ----------------------------------------------------------------------------- */
+
+static bool find(struct process *process)
+{
+    struct host *host = process->host;
+    const struct attempt *attempt = &process->child->attempt;
+    pid_t pid = attempt->pid > 0 ? (pid_t)attempt->pid : (pid_t)process->note.pid;
+
+    if (pid == 0)
+        pid = search(host, process);
+    int pidfd = pid > 0 ? hold(host, process, pid) : -ESRCH;
+    return pidfd >= 0 && adopt(process, pid, pidfd) >= 0;
+}
+
+/* Its main process is not there. Whatever is left of it goes, and then its end is told. */
+static void bury(struct process *process)
+{
+    char leaf[CGROUP_LEAF_MAX];
+
+    process_leaf(process, leaf);
+    process->in_cgroup =
+        process->host->cgroups.fd >= 0 && !cgroup_leaf_empty(&process->host->cgroups, leaf);
+    process->leader = (pid_t)process->note.pid;
+    process_is_gone(process, &(struct completion){.unknown = true, .cgroup = RESOURCE_NOT_OWNED});
+}
+
+static void look_for(struct host *host, struct child *child, bool strangers,
+                     struct recovery *recovery)
+{
+    struct attempt_id id = child_attempt_id(child);
+    struct process *process = process_for(host, child);
+    bool begun, asked = child->attempt.cancel_delivered || child->attempt.abort_requested;
+
+    if (!process)
+        return;
+    process->id = id;
+    if (strangers || process->note.id.attempt != id.attempt)
+        process->note = (struct process_note){};
+    if (!strangers && find(process)) {
+        recovery->adopted++;
+        if (!child->attempt.confirmed)
+            core_spawned(host->core, id, (uint32_t)process->main_pid);
+        return;
+    }
+    recovery->lost++;
+    begun = child->attempt.spawned || process->note.pid > 0;
+    if (begun && strangers)
+        core_completed(host->core, id,
+                       &(struct completion){.unknown = true, .cgroup = RESOURCE_NOT_OWNED});
+    else if (begun)
+        bury(process);
+    else if (asked)
+        core_spawn_failed(host->core, id, ECANCELED,
+                          "it was to end before it had been started, when proctord died");
+    else
+        host_start_again(host, child, id);
+}
+
+/* ---- all of them ----------------------------------------------------------------------------- */
+
+static void finish_what_is_in_doubt(struct host *host, struct child *child)
+{
+    struct process *process = child->host;
+
+    if (!process || process->state != PROCESS_RUNNING)
+        return;
+    if (process->doubt_cancel)
+        host_cancel_again(host, child);
+    if (process->doubt_abort)
+        process_abort(process);
+}
+
+static bool leaf_is_used(void *userdata, const struct attempt_id *id)
+{
+    struct host *host = userdata;
+    const struct child *child = core_child_of(host->core, *id);
+    const struct process *process = child ? child->host : NULL;
+
+    return process && process->state != PROCESS_IDLE && process->in_cgroup;
+}
+
+void adopt_all(struct host *host, bool strangers, struct recovery *recovery)
+{
+    size_t count = core_count(host->core), n = 0;
+    struct attempt_id *ids = calloc(count + 1, sizeof(*ids));
+
+    host->past = false;
+    if (!ids)
+        return;
+    /* What is told of one may make a record go away. */
+    for (struct child *child = core_first(host->core); child; child = core_next(child))
+        if (child->attempt.active)
+            ids[n++] = child_attempt_id(child);
+    for (size_t i = 0; i < n; i++) {
+        struct child *child = core_child_of(host->core, ids[i]);
+        if (child && child->attempt.active && child->attempt.number == ids[i].attempt)
+            look_for(host, child, strangers, recovery);
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct child *child = core_child_of(host->core, ids[i]);
+        if (child && child->attempt.number == ids[i].attempt)
+            finish_what_is_in_doubt(host, child);
+    }
+    free(ids);
+    cgroup_base_tidy(&host->cgroups, leaf_is_used, host);
+}
+
+void adopt_write_notes(void *userdata, struct journal *journal)
+{
+    struct host *host = userdata;
+
+    for (struct child *child = core_first(host->core); child; child = core_next(child)) {
+        const struct process *process = child->host;
+        if (process && process->state != PROCESS_IDLE)
+            journal_process(journal, &process->note);
+    }
+}

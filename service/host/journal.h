@@ -1,0 +1,101 @@
+/*
+ * Journal: the core's inputs on disk, behind a checkpoint of its state (frame.h has the format).
+ *
+ * A folder of numbered segments, each of which begins with a checkpoint: the newest is all that a
+ * recovery needs, the older ones are kept for the audit. A segment is made whole under another name
+ * first, so that there is always one that can be read. An input is written before the core handles
+ * it, by one write(2): that survives the death of the daemon. Only fdatasync(2) survives the loss
+ * of power; it is made once for all that is to be acknowledged together.
+ *
+ * Where the disk is full or fails, supervision goes on without a journal, this is said, and a new
+ * segment is tried now and then.
+ */
+#pragma once
+
+#include "archive.h"
+#include "core.h"
+#include "frame.h"
+
+#include <sys/types.h>
+
+struct journal;
+struct core_input;
+
+enum durability {
+    DURABILITY_NONE,  /* written now and then: the last moments may be lost with the daemon */
+    DURABILITY_CRASH, /* survives the death of the daemon */
+    DURABILITY_POWER, /* and the loss of power */
+};
+
+struct journal_settings {
+    const char *directory; /* made where it is not there */
+    enum durability durability;
+    uint64_t keep_bytes; /* of older segments, for the audit */
+};
+
+/* A process that was started, as the host notes it. */
+struct process_note {
+    struct attempt_id id;
+    uint32_t pid;
+    uint64_t started; /* in ticks since the boot, as /proc says */
+    bool in_cgroup;
+    uint64_t output_inode; /* of the pipe that is its standard output; 0: it has none of ours */
+    uint64_t result_inode; /* of the pipe for its result, a job's */
+};
+
+/* An event that the audit keeps, as it stands in the journal. */
+struct audit_note {
+    uint64_t sequence, realtime_usec, cause;
+    const char *kind, *child;
+    const char *text; /* "key=value" for people, as the log has it */
+};
+
+struct journal_reader {
+    void *userdata;
+    void (*process)(void *userdata, const struct process_note *note);
+    /* An input is about to be handled once more; `last`: none follows. */
+    void (*input)(void *userdata, const struct core_input *input, bool last);
+};
+
+/* Returns 0 or a negative errno. */
+int journal_open(const struct journal_settings *settings, struct journal **journal);
+void journal_close(struct journal *journal);
+
+/*
+ * Brings a new core to the state that the journal tells of. Returns 1; 0 where there is no history;
+ * a negative errno where it can not be read at all. Counts inputs and damaged bytes. What is
+ * damaged is put aside, in a file beside its segment.
+ */
+int journal_recover(struct journal *journal, struct core *core, const struct journal_reader *reader,
+                    struct recovery *recovery);
+
+/* Whether the journal was written before the machine was started. */
+bool journal_is_of_another_boot(const struct journal *journal);
+
+/* From here on the core's inputs are written: a new segment, with the core as it is. At the
+ * beginning of each segment processes() notes those that are alive. */
+int journal_begin(struct journal *journal, struct core *core,
+                  void (*processes)(void *userdata, struct journal *journal), void *userdata);
+
+void journal_input(struct journal *journal, const struct core_input *input);
+void journal_process(struct journal *journal, const struct process_note *note);
+void journal_audit(struct journal *journal, const struct audit_note *note);
+
+/* Makes what has been written durable, as far as the settings ask for it. 0 or the error. */
+int journal_sync(struct journal *journal);
+
+/* A new segment, where the present one is long enough or has failed. To be called between inputs.
+ */
+void journal_tidy(struct journal *journal);
+
+/* 0, or why nothing is written at present. */
+int journal_error(const struct journal *journal);
+enum durability journal_durability(const struct journal *journal);
+
+/* A sealed memory file: the newest segment, without what may be secret. */
+int journal_export(struct journal *journal);
+
+/* Visits the audit of all segments, the oldest first, until `visit` returns false. */
+int journal_visit_audit(struct journal *journal, uint64_t since_usec,
+                        bool (*visit)(void *userdata, const struct audit_note *note),
+                        void *userdata);
