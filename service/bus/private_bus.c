@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -88,12 +89,65 @@ static int read_address(struct private_bus *bus, int report)
     return bus->address ? 0 : -ENOMEM;
 }
 
+/* "PID STARTED" of the bus in this folder: whoever comes after a proctord that died must be able to
+ * end it, and nobody else. */
+static uint64_t started(pid_t pid)
+{
+    char path[64], text[512];
+    uint64_t ticks = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    size_t n = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    text[n] = '\0';
+    const char *end = strrchr(text, ')');
+    if (!end || sscanf(end + 1,
+                       " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+                       "%*d %" SCNu64,
+                       &ticks) != 1)
+        return 0;
+    return ticks;
+}
+
+static void note_bus(const struct private_bus *bus, const char *directory)
+{
+    char path[4096];
+
+    snprintf(path, sizeof(path), "%s/bus.pid", directory);
+    FILE *file = fopen(path, "we");
+    if (!file)
+        return;
+    fprintf(file, "%d %" PRIu64 "\n", (int)bus->pid, started(bus->pid));
+    fclose(file);
+}
+
+static void end_left_over(const char *directory)
+{
+    char path[4096];
+    int pid = 0;
+    uint64_t ticks = 0;
+
+    snprintf(path, sizeof(path), "%s/bus.pid", directory);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return;
+    int n = fscanf(file, "%d %" SCNu64, &pid, &ticks);
+    fclose(file);
+    if (n == 2 && pid > 1 && ticks > 0 && started(pid) == ticks)
+        kill(pid, SIGTERM);
+    unlink(path);
+}
+
 int private_bus_start(struct private_bus *bus, const char *directory, struct error *error)
 {
     char path[4096];
     int report[2];
 
     *bus = (struct private_bus){};
+    end_left_over(directory);
     snprintf(path, sizeof(path), "%s/bus.conf", directory);
     int r = write_configuration(directory, path);
     if (r == 0 && pipe2(report, O_CLOEXEC) < 0)
@@ -107,6 +161,8 @@ int private_bus_start(struct private_bus *bus, const char *directory, struct err
     if (r == 0)
         r = read_address(bus, report[0]);
     close(report[0]);
+    if (r == 0)
+        note_bus(bus, directory);
     if (r < 0) {
         snprintf(error->text, sizeof(error->text), "dbus-daemon could not be started: %s",
                  strerror(-r));
@@ -124,6 +180,8 @@ void private_bus_stop(struct private_bus *bus, const char *directory)
         while (waitpid(bus->pid, NULL, 0) < 0 && errno == EINTR)
             ;
     }
+    snprintf(path, sizeof(path), "%s/bus.pid", directory);
+    unlink(path);
     snprintf(path, sizeof(path), "%s/bus", directory);
     unlink(path);
     snprintf(path, sizeof(path), "%s/bus.conf", directory);

@@ -37,6 +37,9 @@ struct client {
     bool dry_run;
     bool follow;
     uint64_t since;
+    const char *since_text; /* as it was given */
+    const char *by;
+    const char *output;
     const char *kind;
     char **arguments;
     int n_arguments;
@@ -57,6 +60,8 @@ int command_shutdown(struct client *client);
 int command_reload(struct client *client);
 int command_events(struct client *client);
 int command_metrics(struct client *client);
+int command_audit(struct client *client);
+int command_trace(struct client *client);
 
 /* The text of a file, - for standard input; NULL with errno set. The caller frees it. */
 char *read_all(const char *path);

@@ -27,6 +27,10 @@ static const char help[] =
     "  reload --reason=TEXT [--dry-run]        read the manifests again\n"
     "  events [-f] [--since=SEQ] [--kind=K] [ID...]\n"
     "  shutdown --reason=TEXT [--wait]         end the tree; with --wait, print the report\n"
+    "  audit [--since=10m] [--by=NAME] [ID...] who did what, why, and what came of it; also "
+    "before\n"
+    "                                          this proctord was started\n"
+    "  trace -o FILE                           the journal, for proctor-sim replay\n"
     "  metrics                                 OpenMetrics\n"
     "\n"
     "  --system, --user, --address=ADDRESS     which bus (PROCTOR_BUS_ADDRESS is honoured)\n"
@@ -48,6 +52,7 @@ enum option_code {
     OPTION_DRY_RUN,
     OPTION_SINCE,
     OPTION_KIND,
+    OPTION_BY,
     OPTION_HELP,
     OPTION_VERSION,
 };
@@ -65,6 +70,8 @@ static const struct option options[] = {
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
     {"since", required_argument, NULL, OPTION_SINCE},
     {"kind", required_argument, NULL, OPTION_KIND},
+    {"by", required_argument, NULL, OPTION_BY},
+    {"output", required_argument, NULL, 'o'},
     {"follow", no_argument, NULL, 'f'},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -141,9 +148,16 @@ static int take(struct client *client, struct place *place, int code)
         client->dry_run = true;
         return 0;
     case OPTION_SINCE:
-        return set_since(client, optarg);
+        client->since_text = optarg;
+        return 0;
     case OPTION_KIND:
         client->kind = optarg;
+        return 0;
+    case OPTION_BY:
+        client->by = optarg;
+        return 0;
+    case 'o':
+        client->output = optarg;
         return 0;
     case 'f':
         client->follow = true;
@@ -189,6 +203,8 @@ static const struct command commands[] = {
     {"tree", 0, 0, false, command_tree, NULL},
     {"status", 0, -1, false, command_status, NULL},
     {"events", 0, -1, false, command_events, NULL},
+    {"audit", 0, -1, false, command_audit, NULL},
+    {"trace", 0, 0, false, command_trace, NULL},
     {"metrics", 0, 0, false, command_metrics, NULL},
     {"add", 1, 1, true, command_add, NULL},
     {"run", 1, -1, false, command_run, NULL},
@@ -226,7 +242,7 @@ int main(int argc, char **argv)
     struct client client = {.legend = true, .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
     struct place place = {};
 
-    for (int code; (code = getopt_long(argc, argv, "f", options, NULL)) != -1;) {
+    for (int code; (code = getopt_long(argc, argv, "fo:", options, NULL)) != -1;) {
         int r = take(&client, &place, code);
         if (r != 0)
             return r < 0 ? CTL_ERROR : CTL_DONE;
@@ -242,6 +258,9 @@ int main(int argc, char **argv)
     }
     client.arguments = argv + optind + 1;
     client.n_arguments = argc - optind - 1;
+    if (client.since_text && command->run == command_events &&
+        set_since(&client, client.since_text) < 0)
+        return CTL_ERROR;
     if (check_usage(&client, command) < 0)
         return CTL_ERROR;
     int r = connect_to(&client, &place);

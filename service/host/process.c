@@ -244,9 +244,9 @@ static void forget_main(struct process *process)
 struct pidfd_exit_info {
     uint64_t mask;
     uint64_t cgroup;
-    uint32_t ids[12];
+    uint32_t ids[11];
     int32_t exit_code; /* as wait(2) has it */
-    uint32_t reserved[9];
+    uint32_t reserved[2];
 };
 
 #define PIDFD_EXIT_INFO      _IOWR(0xFF, 11, struct pidfd_exit_info)
