@@ -208,7 +208,7 @@ int history_live(struct history *history, struct host *host, struct core **core,
             return r;
     }
     history->past = false;
-    adopt_all(host, true, &recovery); /* nobody: what is left of them goes */
+    adopt_nobody(host);
     begin(history, *core);
     return 0;
 }

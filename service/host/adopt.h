@@ -24,5 +24,8 @@ void adopt_note_input(void *userdata, const struct core_input *input, bool last)
  * somebody else. Counts in *recovery. */
 void adopt_all(struct host *host, bool strangers, struct recovery *recovery);
 
+/* Ends what a proctord has left of which nothing is known any more: nothing may run twice. */
+void adopt_nobody(struct host *host);
+
 /* For the beginning of a segment: userdata is the host. */
 void adopt_write_notes(void *userdata, struct journal *journal);

@@ -115,6 +115,18 @@ static void kill_exactly(pid_t pid)
     close(pidfd);
 }
 
+bool orphan_was_given(pid_t pid, const char *notify_path)
+{
+    size_t size;
+    char *block = read_environment(pid, &size);
+    const char *notify = block ? variable(block, size, "NOTIFY_SOCKET") : NULL;
+    bool ours =
+        notify && variable(block, size, "PROCTOR_ATTEMPT") && strcmp(notify, notify_path) == 0;
+
+    free(block);
+    return ours;
+}
+
 /* Kills those of our children that no attempt is led by and that name this attempt. Returns how
  * many there were, with those that can not be told for a moment. */
 size_t orphans_kill(struct host *host, const struct process *process)

@@ -113,5 +113,6 @@ int process_attempt_of(struct host *host, pid_t pid, struct attempt_id *id);
 void orphans_reap(struct host *host);
 size_t orphans_kill(struct host *host, const struct process *process);
 /* notify_path: only of those that were given this one; NULL: of whomever. */
+bool orphan_was_given(pid_t pid, const char *notify_path); /* in its environment */
 int orphan_claims(pid_t pid, const struct core *core, const char *notify_path,
                   struct attempt_id *id);

@@ -157,6 +157,7 @@ CHILD_SIDE __attribute__((noreturn)) static void child_side(void *argument)
 
     syscall(SYS_setsid);
     syscall(SYS_rt_sigaction, SIGPIPE, &by_default, NULL, sizeof(none));
+    syscall(SYS_rt_sigaction, SIGXFSZ, &by_default, NULL, sizeof(none));
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
     apply_limits(plan);
     apply_descriptors(plan);

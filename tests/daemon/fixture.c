@@ -65,12 +65,11 @@ static void end_with_the_test(gpointer data)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
 }
 
-void fixture_start(struct fixture *f, const char *const *extra)
+static void launch(struct fixture *f, const char *const *extra)
 {
     g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
     GError *error = NULL;
 
-    *f = (struct fixture){.folder = g_dir_make_tmp("proctor-test-XXXXXX", NULL)};
     if (g_getenv("WRAPPER")) /* a program that becomes proctord */
         g_ptr_array_add(arguments, g_strdup(g_getenv("WRAPPER")));
     g_ptr_array_add(arguments, g_strdup(g_getenv("PROCTORD")));
@@ -81,7 +80,6 @@ void fixture_start(struct fixture *f, const char *const *extra)
     for (; extra && *extra; extra++)
         g_ptr_array_add(arguments, g_strdup(*extra));
     g_ptr_array_add(arguments, NULL);
-    g_mkdir(fixture_path(f, "children.d"), 0755);
 
     g_assert_true(g_spawn_async_with_pipes(NULL, (char **)arguments->pdata, NULL,
                                            G_SPAWN_DO_NOT_REAP_CHILD, end_with_the_test, NULL,
@@ -96,6 +94,33 @@ void fixture_start(struct fixture *f, const char *const *extra)
     g_dbus_connection_set_exit_on_close(f->bus, FALSE);
     f->signals = g_dbus_connection_signal_subscribe(f->bus, NAME, NULL, NULL, NULL, NULL,
                                                     G_DBUS_SIGNAL_FLAGS_NONE, signal_came, f, NULL);
+}
+
+static void disconnect(struct fixture *f)
+{
+    g_dbus_connection_signal_unsubscribe(f->bus, f->signals);
+    g_clear_object(&f->bus);
+    close(f->standard_output);
+    g_free(f->address);
+}
+
+void fixture_start(struct fixture *f, const char *const *extra)
+{
+    *f = (struct fixture){.folder = g_dir_make_tmp("proctor-test-XXXXXX", NULL)};
+    g_mkdir(fixture_path(f, "children.d"), 0755);
+    launch(f, extra);
+}
+
+void fixture_kill(struct fixture *f)
+{
+    kill(f->pid, SIGKILL);
+    g_assert_cmpint(waitpid(f->pid, NULL, 0), ==, f->pid);
+    disconnect(f);
+}
+
+void fixture_again(struct fixture *f, const char *const *extra)
+{
+    launch(f, extra);
 }
 
 static gboolean has_ended(struct fixture *f, gconstpointer data)
@@ -131,14 +156,11 @@ void fixture_stop(struct fixture *f, int code)
         g_assert_true(WIFEXITED(status));
         g_assert_cmpint(WEXITSTATUS(status), ==, code);
     }
-    g_dbus_connection_signal_unsubscribe(f->bus, f->signals);
-    g_clear_object(&f->bus);
-    close(f->standard_output);
+    disconnect(f);
     g_assert_false(g_file_test(fixture_path(f, "run/bus"), G_FILE_TEST_EXISTS));
     g_assert_false(g_file_test(fixture_path(f, "run/notify"), G_FILE_TEST_EXISTS));
     g_autofree char *command = g_strdup_printf("rm -rf '%s'", f->folder);
     g_assert_cmpint(system(command), ==, 0);
-    g_free(f->address);
     g_free(f->folder);
 }
 

@@ -19,6 +19,9 @@ struct fixture {
 void fixture_start(struct fixture *f, const char *const *extra);
 /* Ends proctord, asserts that it exits with code, and that nothing is left of it. */
 void fixture_stop(struct fixture *f, int code);
+/* Kills proctord, at once; starts it again in the same folder. */
+void fixture_kill(struct fixture *f);
+void fixture_again(struct fixture *f, const char *const *extra);
 /* Waits for proctord to end by itself and returns its exit code. */
 int fixture_wait_end(struct fixture *f);
 

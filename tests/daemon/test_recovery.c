@@ -1,0 +1,457 @@
+/*
+ * The daemon dies at once, and is started again: children, commands and the audit are all there.
+ */
+#include "fixture.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct fixture f;
+static const char *const without_cgroups[] = {"--no-cgroups", NULL};
+static const char *const *options;
+
+/* Becomes the init of the tests, which run in a process of their own: whoever a dead proctord has
+ * left comes to it, and is reaped. */
+static void become_init(void)
+{
+    int status;
+
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    pid_t tests = fork();
+    if (tests == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        return;
+    }
+    for (pid_t pid; (pid = wait(&status)) > 0;)
+        if (pid == tests)
+            _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128);
+    _exit(127);
+}
+
+static void die_and_come_back(void)
+{
+    fixture_kill(&f);
+    fixture_again(&f, options);
+}
+
+static GVariant *manager_property(const char *name)
+{
+    g_autoptr(GVariant) reply =
+        fixture_call(&f, "/org/proctor1", "org.freedesktop.DBus.Properties", "Get",
+                     g_variant_new("(ss)", "org.proctor1.Manager", name), NULL);
+    g_autoptr(GVariant) boxed = g_variant_get_child_value(reply, 0);
+
+    return g_variant_get_variant(boxed);
+}
+
+static gboolean recovered(void)
+{
+    g_autoptr(GVariant) value = manager_property("Recovered");
+    return g_variant_get_boolean(value);
+}
+
+/* ---- children -------------------------------------------------------------------------------- */
+
+static void children_go_on(void)
+{
+    g_assert_false(recovered());
+    fixture_fifo(&f, "go");
+    g_autofree char *steps =
+        g_strdup_printf("\"wait=%s\", ready, wait-term", fixture_path(&f, "go"));
+    fixture_add(&f, "web", "readiness: explicit\nstart_timeout: 0\n", steps);
+    fixture_wait_text(&f, "web", "Status", "running");
+    guint64 pid = fixture_number(&f, "web", "MainPID");
+
+    die_and_come_back();
+    g_assert_true(recovered());
+    g_assert_cmpuint(fixture_number(&f, "web", "MainPID"), ==, pid);
+    g_assert_cmpuint(fixture_number(&f, "web", "Attempt"), ==, 1);
+    g_assert_cmpuint(fixture_number(&f, "web", "Generation"), ==, 0);
+    fixture_release(&f, "go"); /* what it says reaches the new one */
+    fixture_wait_text(&f, "web", "Readiness", "ready");
+
+    g_autoptr(GVariant) outcome = fixture_verb(&f, "Restart", "web");
+    fixture_wait_number(&f, "web", "Generation", 1);
+    fixture_release(&f, "go");
+    fixture_wait_text(&f, "web", "Readiness", "ready");
+    g_assert_cmpint(kill((GPid)pid, 0), ==, -1);
+    g_assert_cmpuint(fixture_events(&f, "supervisor-recovered", NULL), ==, 1);
+}
+
+static void one_that_died_meanwhile_is_restarted(void)
+{
+    fixture_add(&f, "web", "restart: permanent\nbackoff: {initial: 10ms}\n", "wait-term");
+    GPid pid = (GPid)fixture_number(&f, "web", "MainPID");
+
+    fixture_kill(&f);
+    kill(pid, SIGKILL);
+    fixture_wait_gone(&f, pid);
+    fixture_again(&f, options);
+    fixture_wait_number(&f, "web", "Generation", 1);
+    g_autoptr(GVariant) last = fixture_property(&f, "web", "LastExit");
+    g_assert_nonnull(strstr(dict_text(last, "Reason"), "not known"));
+    g_assert_cmpuint(fixture_number(&f, "web", "RestartsUsed"), ==, 1);
+}
+
+static void the_end_of_an_adopted_child_is_seen(void)
+{
+    fixture_add(&f, "web", "restart: permanent\nbackoff: {initial: 10ms}\n", "wait-term");
+    die_and_come_back();
+    kill((GPid)fixture_number(&f, "web", "MainPID"), SIGKILL);
+    fixture_wait_number(&f, "web", "Generation", 1);
+    g_autoptr(GVariant) last = fixture_property(&f, "web", "LastExit");
+    g_assert_cmpuint(dict_number(last, "Attempt"), ==, 1);
+}
+
+static void holds_stay(void)
+{
+    fixture_add(&f, "a", "", "wait-term");
+    fixture_add(&f, "b", "", "wait-term");
+    g_autoptr(GVariant) paused = fixture_verb_waiting(&f, "Pause", "a");
+    g_autoptr(GVariant) quarantined = fixture_verb_waiting(&f, "Quarantine", "b");
+    die_and_come_back();
+    fixture_wait_text(&f, "a", "Operation", "paused");
+    fixture_wait_text(&f, "b", "Operation", "quarantined");
+    fixture_wait_text(&f, "a", "Status", "none");
+    g_autofree char *why = fixture_text(&f, "a", "Explanation");
+    g_assert_nonnull(strstr(why, "paused by"));
+    g_autoptr(GVariant) resumed = fixture_verb_waiting(&f, "Resume", "a");
+    g_assert_cmpuint(fixture_number(&f, "a", "Generation"), ==, 1);
+}
+
+static void a_fence_is_carried_to_its_end(void)
+{
+    fixture_add(&f, "web", "stop: {timeout: 300ms, abort_timeout: 5s}\n", "ignore-term, pause");
+    guint64 pid = fixture_number(&f, "web", "MainPID");
+    g_autoptr(GVariant) outcome = fixture_verb(&f, "Restart", "web");
+
+    die_and_come_back();
+    fixture_wait_number(&f, "web", "Generation", 1);
+    g_assert_cmpuint(fixture_number(&f, "web", "Attempt"), ==, 2);
+    g_assert_cmpint(kill((GPid)pid, 0), ==, -1);
+    g_assert_cmpuint(fixture_events(&f, "child-restart-fence-released", "web"), ==, 1);
+}
+
+static void a_shutdown_is_carried_to_its_end(void)
+{
+    GVariantBuilder none;
+
+    fixture_add(&f, "web", "stop: {timeout: 300ms, abort_timeout: 5s}\n", "ignore-term, pause");
+    GPid pid = (GPid)fixture_number(&f, "web", "MainPID");
+    g_variant_builder_init(&none, G_VARIANT_TYPE_VARDICT);
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "Shutdown", g_variant_new("(sa{sv})", "test", &none), NULL);
+
+    die_and_come_back();
+    g_assert_cmpint(fixture_wait_end(&f), ==, 0);
+    g_assert_cmpint(kill(pid, 0), ==, -1);
+}
+
+static void after_a_shutdown_there_is_nothing_to_take_over(void)
+{
+    fixture_write_tree(&f, "children:\n  - {name: web, exec: [@, wait-term]}\n");
+    g_autoptr(GVariant) changes = fixture_reload(&f, NULL);
+    fixture_wait_text(&f, "web", "Status", "ready");
+    kill(f.pid, SIGTERM);
+    g_assert_cmpint(fixture_wait_end(&f), ==, 0);
+    fixture_again(&f, options);
+    g_assert_false(recovered());
+    fixture_wait_text(&f, "web", "Status", "ready");
+    g_assert_cmpuint(fixture_number(&f, "web", "Generation"), ==, 0);
+}
+
+static void output_is_not_lost(void)
+{
+    fixture_fifo(&f, "go");
+    g_autofree char *text = g_strdup_printf(
+        "children:\n  - {name: web, exec: [/bin/sh, -c, 'echo one; read x < %s; echo two; sleep "
+        "1000'], stdout: {file: %s}}\n",
+        fixture_path(&f, "go"), fixture_path(&f, "web.log"));
+    fixture_write_tree(&f, text);
+    g_autoptr(GVariant) changes = fixture_reload(&f, NULL);
+    fixture_wait_text(&f, "web", "Status", "ready");
+    fixture_kill(&f);
+    fixture_release(&f, "go"); /* it speaks while nobody listens */
+    fixture_again(&f, options);
+    gint64 deadline = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+    while (fixture_count_lines(&f, "web.log") < 2)
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+    fixture_wait_text(&f, "web", "Status", "ready");
+}
+
+static void changed_manifests_are_read_at_the_start(void)
+{
+    fixture_write_tree(&f, "children:\n  - {name: a, exec: [@, wait-term]}\n"
+                           "  - {name: b, exec: [@, wait-term]}\n");
+    g_autoptr(GVariant) changes = fixture_reload(&f, NULL);
+    fixture_wait_text(&f, "b", "Status", "ready");
+    fixture_kill(&f);
+    fixture_write_tree(&f, "children:\n  - {name: a, exec: [@, wait-term]}\n"
+                           "  - {name: b, exec: [@, wait-term], tags: [new]}\n"
+                           "  - {name: c, exec: [@, wait-term]}\n");
+    fixture_again(&f, options);
+    fixture_wait_number(&f, "b", "Generation", 1);
+    fixture_wait_text(&f, "c", "Status", "ready");
+    g_assert_cmpuint(fixture_number(&f, "a", "Generation"), ==, 0);
+}
+
+static void jobs_go_on(void)
+{
+    fixture_fifo(&f, "go");
+    GVariantBuilder none;
+    g_autofree char *text = g_strdup_printf("name: import\nexec: [%s, \"wait=%s\", exit=3]\n",
+                                            g_getenv("TEST_CHILD"), fixture_path(&f, "go"));
+    g_variant_builder_init(&none, G_VARIANT_TYPE_VARDICT);
+    g_autoptr(GVariant) job =
+        fixture_manager(&f, "RunJob", g_variant_new("(ssa{sv})", text, "test", &none), NULL);
+    fixture_wait_text(&f, "jobs/1", "Status", "ready");
+    die_and_come_back();
+    fixture_release(&f, "go");
+    g_autoptr(GVariant) end =
+        fixture_call(&f, "/org/proctor1/job/1", "org.proctor1.Job", "Wait", NULL, NULL);
+    g_autoptr(GVariant) result = g_variant_get_child_value(end, 0);
+    g_assert_cmpstr(dict_text(result, "Result"), ==, "failed");
+}
+
+/* ---- the audit ------------------------------------------------------------------------------- */
+
+static char *audit(void)
+{
+    GVariantBuilder filter;
+
+    g_variant_builder_init(&filter, G_VARIANT_TYPE_VARDICT);
+    g_autoptr(GVariant) lines = fixture_manager(
+        &f, "QueryAudit", g_variant_new("(tua{sv})", (guint64)0, 10000, &filter), NULL);
+    return g_variant_print(lines, FALSE);
+}
+
+static guint count_of(const char *text, const char *word)
+{
+    guint count = 0;
+    for (const char *at = text; (at = strstr(at, word)); at += strlen(word))
+        count++;
+    return count;
+}
+
+static void the_audit_tells_the_whole_story(void)
+{
+    fixture_add(&f, "web", "", "wait-term");
+    g_autoptr(GVariant) paused = fixture_verb_waiting(&f, "Pause", "web");
+    die_and_come_back();
+    g_autoptr(GVariant) resumed = fixture_verb_waiting(&f, "Resume", "web");
+    die_and_come_back();
+    g_autofree char *lines = audit();
+    g_assert_cmpuint(count_of(lines, "'command-accepted', 'web', 'command=\"pause\""), ==, 1);
+    g_assert_cmpuint(count_of(lines, "'command-accepted', 'web', 'command=\"resume\""), ==, 1);
+    g_assert_cmpuint(count_of(lines, "'supervisor-recovered'"), ==, 2);
+    g_assert_cmpuint(count_of(lines, "'supervisor-started'"), ==, 3);
+}
+
+static void the_trace_has_no_secret(void)
+{
+    g_autoptr(GUnixFDList) descriptors = NULL;
+    g_autoptr(GError) error = NULL;
+    char bytes[65536];
+
+    fixture_add(&f, "web", "environment: {PASSWORD: swordfish}\n", "wait-term");
+    g_autoptr(GVariant) reply = g_dbus_connection_call_with_unix_fd_list_sync(
+        f.bus, "org.proctor1", "/org/proctor1", "org.proctor1.Manager", "GetTrace", NULL,
+        G_VARIANT_TYPE("(h)"), G_DBUS_CALL_FLAGS_NONE, -1, NULL, &descriptors, NULL, &error);
+    g_assert_no_error(error);
+    int fd = g_unix_fd_list_get(descriptors, 0, &error);
+    gssize n = pread(fd, bytes, sizeof(bytes), 0);
+    g_assert_cmpint(n, >, 100);
+    g_assert_cmpint(memcmp(bytes, "PROCTORJ", 8), ==, 0);
+    g_assert_nonnull(memmem(bytes, (gsize)n, "web", 3));
+    g_assert_null(memmem(bytes, (gsize)n, "swordfish", 9));
+    g_assert_cmpint(write(fd, "x", 1), ==, -1); /* sealed */
+    close(fd);
+}
+
+/* ---- a journal that is not as it should be --------------------------------------------------- */
+
+static char *newest_segment(void)
+{
+    g_autofree char *folder = g_strdup(fixture_path(&f, "state/journal"));
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    g_autofree char *newest = NULL;
+
+    for (const char *name; (name = g_dir_read_name(dir));)
+        if (g_str_has_suffix(name, ".journal") && (!newest || strcmp(name, newest) > 0)) {
+            g_free(newest);
+            newest = g_strdup(name);
+        }
+    return g_build_filename(folder, newest, NULL);
+}
+
+static void damage(void (*how)(int fd, off_t size))
+{
+    g_autofree char *path = newest_segment();
+    int fd = open(path, O_RDWR);
+
+    g_assert_cmpint(fd, >=, 0);
+    how(fd, lseek(fd, 0, SEEK_END));
+    close(fd);
+}
+
+static void tear(int fd, off_t size)
+{
+    g_assert_cmpint(ftruncate(fd, size - 3), ==, 0);
+}
+
+static void flip_last(int fd, off_t size)
+{
+    char byte;
+
+    g_assert_cmpint(pread(fd, &byte, 1, size - 4), ==, 1);
+    byte ^= 0x10;
+    g_assert_cmpint(pwrite(fd, &byte, 1, size - 4), ==, 1);
+}
+
+static void flip_checkpoint(int fd, off_t size)
+{
+    (void)size;
+    g_assert_cmpint(pwrite(fd, "\xFF\xFF", 2, 80), ==, 2);
+}
+
+static void make_foreign(int fd, off_t size)
+{
+    (void)size;
+    g_assert_cmpint(pwrite(fd, "GARBAGE!", 8, 0), ==, 8);
+}
+
+static void come_back_from(void (*how)(int fd, off_t size))
+{
+    fixture_add(&f, "web", "", "wait-term");
+    GPid pid = (GPid)fixture_number(&f, "web", "MainPID");
+
+    fixture_kill(&f);
+    damage(how);
+    fixture_again(&f, options);
+    if (!recovered()) { /* then nothing of it may be left */
+        fixture_wait_gone(&f, pid);
+        return;
+    }
+    /* Its last word may be what was lost; the process was not. */
+    if (fixture_exists(&f, "web"))
+        g_assert_cmpuint(fixture_number(&f, "web", "MainPID"), ==, (guint64)pid);
+}
+
+static void a_torn_journal_is_used_as_far_as_it_goes(void)
+{
+    come_back_from(tear);
+    g_assert_true(recovered());
+    g_autofree char *field = fixture_event_field(&f, "supervisor-recovered", NULL, "damaged_bytes");
+    g_assert_cmpstr(field, !=, "0");
+}
+
+static void a_flipped_bit_is_found(void)
+{
+    come_back_from(flip_last);
+    g_assert_true(recovered());
+}
+
+static void a_damaged_checkpoint_is_no_reason_not_to_start(void)
+{
+    come_back_from(flip_checkpoint);
+}
+
+static void a_foreign_journal_is_no_reason_not_to_start(void)
+{
+    come_back_from(make_foreign);
+}
+
+static gboolean is_durability(const char *expected)
+{
+    g_autoptr(GVariant) value = manager_property("Durability");
+    return strcmp(g_variant_get_string(value, NULL), expected) == 0;
+}
+
+static void wait_durability(const char *expected)
+{
+    gint64 deadline = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+
+    while (!is_durability(expected))
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+}
+
+/* As a full disk would have it, but for proctord alone. */
+static void a_full_disk_stops_changes_and_nothing_else(void)
+{
+    struct rlimit full = {.rlim_cur = 0, .rlim_max = RLIM_INFINITY};
+    struct rlimit room = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+    GVariantBuilder none;
+    g_autoptr(GError) error = NULL;
+
+    fixture_add(&f, "web", "restart: permanent\nbackoff: {initial: 10ms}\n", "wait-term");
+    g_assert_true(is_durability("crash"));
+    g_assert_cmpint(prlimit(f.pid, RLIMIT_FSIZE, &full, NULL), ==, 0);
+    kill((GPid)fixture_number(&f, "web", "MainPID"), SIGKILL);
+    fixture_wait_number(&f, "web", "Generation", 1); /* supervision goes on */
+    wait_durability("lost");
+
+    g_variant_builder_init(&none, G_VARIANT_TYPE_VARDICT);
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "PauseChild", g_variant_new("(ssa{sv})", "web", "test", &none), &error);
+    g_assert_null(reply);
+    g_autofree char *name = g_dbus_error_get_remote_error(error);
+    g_assert_cmpstr(name, ==, "org.proctor1.Error.NotDurable");
+
+    g_assert_cmpint(prlimit(f.pid, RLIMIT_FSIZE, &room, NULL), ==, 0);
+    gint64 deadline = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+    while (!is_durability("crash")) /* each call is a turn of the loop, and it tries again */
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+    g_autoptr(GVariant) paused = fixture_verb_waiting(&f, "Pause", "web");
+    die_and_come_back();
+    fixture_wait_text(&f, "web", "Operation", "paused");
+}
+
+static void power_is_as_good(void)
+{
+    static const char *const power[] = {"--durability=power", NULL};
+
+    fixture_kill(&f);
+    fixture_again(&f, power);
+    g_assert_true(is_durability("power"));
+    fixture_add(&f, "web", "", "wait-term");
+    g_autoptr(GVariant) paused = fixture_verb_waiting(&f, "Pause", "web");
+    fixture_kill(&f);
+    fixture_again(&f, power);
+    fixture_wait_text(&f, "web", "Operation", "paused");
+}
+
+#define TEST(name, function) fixture_test(&f, options, "/daemon/recovery/" name, function)
+
+int main(int argc, char **argv)
+{
+    become_init();
+    g_test_init(&argc, &argv, NULL);
+    options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
+    TEST("children-go-on", children_go_on);
+    TEST("one-that-died-meanwhile-is-restarted", one_that_died_meanwhile_is_restarted);
+    TEST("the-end-of-an-adopted-child-is-seen", the_end_of_an_adopted_child_is_seen);
+    TEST("holds-stay", holds_stay);
+    TEST("a-fence-is-carried-to-its-end", a_fence_is_carried_to_its_end);
+    TEST("a-shutdown-is-carried-to-its-end", a_shutdown_is_carried_to_its_end);
+    TEST("after-a-shutdown-there-is-nothing-to-take-over",
+         after_a_shutdown_there_is_nothing_to_take_over);
+    TEST("output-is-not-lost", output_is_not_lost);
+    TEST("changed-manifests-are-read-at-the-start", changed_manifests_are_read_at_the_start);
+    TEST("jobs-go-on", jobs_go_on);
+    TEST("the-audit-tells-the-whole-story", the_audit_tells_the_whole_story);
+    TEST("the-trace-has-no-secret", the_trace_has_no_secret);
+    TEST("a-torn-journal-is-used-as-far-as-it-goes", a_torn_journal_is_used_as_far_as_it_goes);
+    TEST("a-flipped-bit-is-found", a_flipped_bit_is_found);
+    TEST("a-damaged-checkpoint-is-no-reason-not-to-start",
+         a_damaged_checkpoint_is_no_reason_not_to_start);
+    TEST("a-foreign-journal-is-no-reason-not-to-start",
+         a_foreign_journal_is_no_reason_not_to_start);
+    TEST("a-full-disk-stops-changes-and-nothing-else", a_full_disk_stops_changes_and_nothing_else);
+    TEST("power-is-as-good", power_is_as_good);
+    return g_test_run();
+}
