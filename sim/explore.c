@@ -2,6 +2,7 @@
 
 #include "checks.h"
 #include "clock.h"
+#include "disk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +12,13 @@
 #define DEPTH_MAX   1000
 #define ENABLED_MAX 128
 #define IDS_MAX     64
+#define CRASHED     (1u << 31) /* of the actions that were taken: the daemon's death */
+#define EFFECTS_MAX 8          /* of one input of a small scenario, and more */
 
 /* A possible step: a pending thing, the timer, or one of the scenario's actions. */
 struct option {
     uint32_t choice; /* of world_take(), or of the actions */
-    bool action;
+    bool action, crash;
     uint8_t id;     /* the same in every state; IDS_MAX: not to be told apart */
     uint32_t actor; /* UINT32_MAX: concerns everybody */
 };
@@ -151,7 +154,10 @@ static uint64_t hash_state(const struct explorer *x, uint32_t done)
                        &s->limit, now);
     for (uint32_t i = 0; i < world->n_pending; i++)
         pending += key_of_pending(&world->pending[i]); /* a set: in whatever order */
-    return mix(h, pending);
+    for (uint32_t i = 0; x->scenario->crashes && i < world->n_in_doubt; i++)
+        h = mix(h, world->in_doubt[i].attempt << 32 | world->in_doubt[i].actor << 1 |
+                       world->in_doubt[i].abort);
+    return mix(h, pending + (world->cut ? 1 + world->effects_left : 0));
 }
 
 /* ---- the table of states --------------------------------------------------------------------- */
@@ -206,8 +212,8 @@ static bool concerns_everybody(const struct scenario_step *step)
 {
     return step->action == ACTION_SHUTDOWN || step->action == ACTION_HURRY ||
            step->action == ACTION_WALL_JUMP || step->action == ACTION_ADD ||
-           step->action == ACTION_FIRE || step->action == ACTION_REDECLARE_SUPERVISOR ||
-           step->scope;
+           step->action == ACTION_FIRE || step->action == ACTION_CRASH ||
+           step->action == ACTION_REDECLARE_SUPERVISOR || step->scope;
 }
 
 static uint32_t actor_of_step(const struct explorer *x, const struct scenario_step *step)
@@ -215,6 +221,16 @@ static uint32_t actor_of_step(const struct explorer *x, const struct scenario_st
     if (concerns_everybody(step))
         return UINT32_MAX;
     return (uint32_t)(world_find(x->world, step->child) - x->world->actors);
+}
+
+/* The daemon dies in the next input, after so many effects; the last one: when all are done. */
+static void list_crashes(struct explorer *x, struct frame *frame)
+{
+    if (!x->scenario->crash_everywhere || frame->done & CRASHED)
+        return;
+    for (uint32_t i = 0; i < EFFECTS_MAX && frame->n < ENABLED_MAX; i++)
+        frame->options[frame->n++] = (struct option){
+            .choice = i, .crash = true, .id = id_of(x, mix(98, i)), .actor = UINT32_MAX};
 }
 
 static void list_options(struct explorer *x, struct frame *frame)
@@ -239,6 +255,8 @@ static void list_options(struct explorer *x, struct frame *frame)
                             .id = id_of(x, mix(99, i)),
                             .actor = actor_of_step(x, &x->scenario->actions[i])};
     }
+    if (frame->n > 0) /* there is a next input for it to die in */
+        list_crashes(x, frame);
 }
 
 static bool independent(const struct explorer *x, const struct option *a, const struct option *b)
@@ -286,12 +304,19 @@ static void take_prompt_ones(struct explorer *x)
     }
 }
 
+static uint32_t mark(const struct option *option)
+{
+    return option->crash ? CRASHED : option->action ? 1u << option->choice : 0;
+}
+
 /* Returns false where an action had nothing to act on: then it is no step. */
 static bool take(struct explorer *x, const struct option *option)
 {
     bool done = true;
 
-    if (option->action)
+    if (option->crash)
+        disk_crash_within(x->world, option->choice);
+    else if (option->action)
         done = scenario_perform(x->world, x->scenario, &x->scenario->actions[option->choice]);
     else
         world_take(x->world, option->choice);
@@ -379,8 +404,7 @@ static void walk(struct explorer *x, unsigned depth, uint32_t done, uint64_t sle
         x->out->transitions++;
         if (has_to_stop(x))
             return;
-        walk(x, depth + 1, done | (option->action ? 1u << option->choice : 0),
-             those_independent_of(x, frame, sleep, option));
+        walk(x, depth + 1, done | mark(option), those_independent_of(x, frame, sleep, option));
         if (x->stopped || x->world->verdict.check != CHECK_NONE)
             return;
         sleep |= bit(option);
@@ -399,7 +423,7 @@ static void walk_path(struct explorer *x)
             return;
         struct option option = frame->options[x->path[i]];
         take(x, &option);
-        done |= option.action ? 1u << option.choice : 0;
+        done |= mark(&option);
     }
     frame->done = done;
     list_options(x, frame);

@@ -94,5 +94,9 @@ void memory_save(const struct memory *memory, void *copy)
 
 void memory_restore(struct memory *memory, const void *copy, size_t used)
 {
+    size_t later = memory->used;
+
     memcpy(memory, copy, used);
+    if (later > used)
+        memset((char *)memory + used, 0, later - used);
 }

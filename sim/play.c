@@ -4,6 +4,7 @@
 #include "scenario.h"
 
 #include "checks.h"
+#include "disk.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -232,6 +233,14 @@ static bool say_again(struct world *world, struct actor *actor, enum action acti
     return true;
 }
 
+static void crash(struct world *world, const struct scenario_step *step)
+{
+    if (step->crash == CRASH_WITHIN)
+        disk_crash_within(world, (uint32_t)step->effects);
+    else
+        disk_crash(world, step->crash == CRASH_TORN);
+}
+
 bool scenario_perform(struct world *world, const struct subject *scenario,
                       const struct scenario_step *step)
 {
@@ -294,6 +303,9 @@ bool scenario_perform(struct world *world, const struct subject *scenario,
     case ACTION_WALL_JUMP:
         world->wall_offset_usec += step->jump_usec;
         return true;
+    case ACTION_CRASH:
+        crash(world, step);
+        return true;
     }
     __builtin_unreachable();
 }
@@ -318,6 +330,8 @@ struct world *scenario_world(const struct run *run, struct world **world)
     (*world)->faults.until_nsec = scenario->faults_until_usec
                                       ? WORLD_START_NSEC + scenario->faults_until_usec * 1000
                                       : UINT64_MAX;
+    if (scenario->crashes)
+        disk_begin(*world);
     if (scenario->n_actors > 1024)
         numbers = memory_allocate(run->memory, scenario->n_actors * sizeof(*numbers));
     for (size_t i = 0; i < scenario->n_actors; i++) {

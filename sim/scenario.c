@@ -471,6 +471,21 @@ static int read_wall_jump(struct reader *reader, yaml_node_t *node, void *target
     return 0;
 }
 
+static int read_crash(struct reader *reader, yaml_node_t *node, void *target)
+{
+    static const struct word words[] = {{"now", CRASH_NOW}, {"torn", CRASH_TORN}, {}};
+    struct scenario_step *step = target;
+    const char *text = reader_scalar(reader, node, "now, torn or a number of effects");
+    int r = set_action(reader, node, step, ACTION_CRASH), point = CRASH_WITHIN;
+
+    if (r < 0 || !text)
+        return -EINVAL;
+    r = text[0] >= '0' && text[0] <= '9' ? reader_number(reader, node, 1000, &step->effects)
+                                         : reader_word(reader, node, words, &point);
+    step->crash = (enum crash_point)point;
+    return r;
+}
+
 static const struct key step_keys[] = {
     {"at", read_at},
     {"expect", read_expect},
@@ -498,6 +513,7 @@ static const struct key step_keys[] = {
     {"hold_reports", read_hold_reports},
     {"release_reports", read_release_reports},
     {"wall_jump", read_wall_jump},
+    {"crash", read_crash},
     {"reason", read_reason},
     {"by", read_by},
     {"signal", read_signal},
@@ -521,7 +537,8 @@ static int read_step(struct reader *reader, yaml_node_t *node, struct scenario_s
         return reader_refuse(reader, node, "does nothing: an action is missing");
     if (r == 0 && !step->child && step->action != ACTION_EXPECT &&
         step->action != ACTION_SHUTDOWN && step->action != ACTION_HURRY &&
-        step->action != ACTION_WALL_JUMP && step->action != ACTION_REDECLARE_SUPERVISOR)
+        step->action != ACTION_WALL_JUMP && step->action != ACTION_REDECLARE_SUPERVISOR &&
+        step->action != ACTION_CRASH)
         return reader_refuse(reader, node, "%s: child is missing", step->word);
     return r;
 }
@@ -533,6 +550,7 @@ static int read_timed_step(struct reader *reader, yaml_node_t *node, size_t i, v
     int r = read_step(reader, node, step);
 
     scenario->n_steps = i + 1;
+    scenario->crashes |= step->action == ACTION_CRASH;
     if (r == 0 && i > 0 && step->at_usec < scenario->steps[i - 1].at_usec)
         return reader_refuse(reader, node, "at: is earlier than the step before");
     return r;
@@ -550,14 +568,16 @@ static int read_steps(struct reader *reader, yaml_node_t *node, void *target)
 
 /* ---- exploration ----------------------------------------------------------------------------- */
 
-#define ACTIONS_MAX 32
+#define ACTIONS_MAX 31 /* the explorer's bit 31 is the daemon's death */
 
 static int read_action(struct reader *reader, yaml_node_t *node, size_t i, void *target)
 {
     struct subject *scenario = target;
 
     scenario->n_actions = i + 1;
-    return read_step(reader, node, &scenario->actions[i]);
+    int r = read_step(reader, node, &scenario->actions[i]);
+    scenario->crashes |= scenario->actions[i].action == ACTION_CRASH;
+    return r;
 }
 
 static int read_actions(struct reader *reader, yaml_node_t *node, void *target)
@@ -580,10 +600,22 @@ static int read_prompt(struct reader *reader, yaml_node_t *node, void *target)
     return reader_bool(reader, node, &((struct subject *)target)->prompt);
 }
 
+static int read_crash_everywhere(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct subject *scenario = target;
+    int r = reader_bool(reader, node, &scenario->crash_everywhere);
+
+    scenario->crashes |= scenario->crash_everywhere;
+    return r;
+}
+
 static int read_explore(struct reader *reader, yaml_node_t *node, void *target)
 {
-    static const struct key keys[] = {
-        {"depth", read_depth}, {"prompt", read_prompt}, {"actions", read_actions}, {}};
+    static const struct key keys[] = {{"depth", read_depth},
+                                      {"prompt", read_prompt},
+                                      {"crash", read_crash_everywhere},
+                                      {"actions", read_actions},
+                                      {}};
     return reader_mapping(reader, node, keys, target);
 }
 

@@ -35,6 +35,13 @@ enum action {
     ACTION_HOLD_REPORTS,
     ACTION_RELEASE_REPORTS,
     ACTION_WALL_JUMP,
+    ACTION_CRASH, /* of the daemon */
+};
+
+enum crash_point {
+    CRASH_NOW,
+    CRASH_TORN,   /* with a part of a record behind the last whole one */
+    CRASH_WITHIN, /* in the next input */
 };
 
 struct scenario_step {
@@ -59,6 +66,8 @@ struct scenario_step {
     struct completion completion;
     int error;
     int64_t jump_usec;
+    enum crash_point crash;
+    uint64_t effects; /* CRASH_WITHIN: that have happened then */
 };
 
 struct wanted_event {
@@ -97,6 +106,8 @@ struct subject {
     struct scenario_step *steps, *actions;
     size_t n_steps, n_actions;
     uint64_t depth;
+    bool crashes;          /* the daemon dies in it, so there is a journal */
+    bool crash_everywhere; /* explore: once, at any point */
     bool prompt; /* explore: spawn results come at once, as the daemon's executor gives them */
     struct wanted_event *includes, *excludes, *counts;
     size_t n_includes, n_excludes, n_counts;

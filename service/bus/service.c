@@ -306,6 +306,8 @@ int service_connect(struct service *service)
         sd_bus_close_unref(bus);
         return r;
     }
+    if (service->core)
+        show_changes(service, SIZE_MAX); /* what is here by now is not announced as new */
     service->bus = bus;
     return 0;
 }

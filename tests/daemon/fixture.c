@@ -96,7 +96,7 @@ static void launch(struct fixture *f, const char *const *extra)
                                                     G_DBUS_SIGNAL_FLAGS_NONE, signal_came, f, NULL);
 }
 
-static void disconnect(struct fixture *f)
+void fixture_forget(struct fixture *f)
 {
     g_dbus_connection_signal_unsubscribe(f->bus, f->signals);
     g_clear_object(&f->bus);
@@ -115,7 +115,7 @@ void fixture_kill(struct fixture *f)
 {
     kill(f->pid, SIGKILL);
     g_assert_cmpint(waitpid(f->pid, NULL, 0), ==, f->pid);
-    disconnect(f);
+    fixture_forget(f);
 }
 
 void fixture_again(struct fixture *f, const char *const *extra)
@@ -156,7 +156,7 @@ void fixture_stop(struct fixture *f, int code)
         g_assert_true(WIFEXITED(status));
         g_assert_cmpint(WEXITSTATUS(status), ==, code);
     }
-    disconnect(f);
+    fixture_forget(f);
     g_assert_false(g_file_test(fixture_path(f, "run/bus"), G_FILE_TEST_EXISTS));
     g_assert_false(g_file_test(fixture_path(f, "run/notify"), G_FILE_TEST_EXISTS));
     g_autofree char *command = g_strdup_printf("rm -rf '%s'", f->folder);

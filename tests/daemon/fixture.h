@@ -19,6 +19,8 @@ struct fixture {
 void fixture_start(struct fixture *f, const char *const *extra);
 /* Ends proctord, asserts that it exits with code, and that nothing is left of it. */
 void fixture_stop(struct fixture *f, int code);
+/* Lets go of a proctord that has ended, before another one is started. */
+void fixture_forget(struct fixture *f);
 /* Kills proctord, at once; starts it again in the same folder. */
 void fixture_kill(struct fixture *f);
 void fixture_again(struct fixture *f, const char *const *extra);

@@ -159,6 +159,7 @@ static void after_a_shutdown_there_is_nothing_to_take_over(void)
     fixture_wait_text(&f, "web", "Status", "ready");
     kill(f.pid, SIGTERM);
     g_assert_cmpint(fixture_wait_end(&f), ==, 0);
+    fixture_forget(&f);
     fixture_again(&f, options);
     g_assert_false(recovered());
     fixture_wait_text(&f, "web", "Status", "ready");
