@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,10 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define HIGH_FD       64
+#define LOOK_MSEC     2
+#define PATIENCE_MSEC 10000
 
 int instance_make_directory(const char *path, unsigned mode)
 {
@@ -25,21 +30,56 @@ int instance_make_directory(const char *path, unsigned mode)
     }
 }
 
-int instance_lock(const char *state_directory, struct error *error)
+/* Children's sockets and pipes have low numbers, and this must not be in their way. */
+static int open_high(const char *path)
 {
+    int low = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, HIGH_FD);
+    int error = errno;
+
+    if (low >= 0)
+        close(low);
+    return fd < 0 ? -error : fd;
+}
+
+static int wait_for_children(int fd)
+{
+    for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += LOOK_MSEC) {
+        if (errno != EWOULDBLOCK)
+            return -errno;
+        if (waited > PATIENCE_MSEC)
+            return -ETIMEDOUT;
+        poll(NULL, 0, LOOK_MSEC);
+    }
+    return 0;
+}
+
+int instance_lock(const char *directory, const char *what, struct error *error)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char path[4200];
 
-    snprintf(path, sizeof(path), "%s/lock", state_directory);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    int r = fd < 0 ? -errno : 0;
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        r = -errno;
-        close(fd);
-    }
+    snprintf(path, sizeof(path), "%s/lock", directory);
+    int fd = open_high(path);
+    int r = fd < 0 ? fd : 0;
+    /* This one is proctord's alone, ... */
+    if (fd >= 0 && fcntl(fd, F_SETLK, &whole) < 0)
+        r = errno == EACCES ? -EAGAIN : -errno;
+    /* ... and this one its children's too, until they have become their programs. */
+    if (r == 0)
+        r = wait_for_children(fd);
     if (r == 0)
         return fd;
-    snprintf(error->text, sizeof(error->text), "%.400s: %s", state_directory,
-             r == -EWOULDBLOCK ? "another proctord is using this state folder" : strerror(-r));
+    if (fd >= 0)
+        close(fd);
+    if (r == -EAGAIN)
+        snprintf(error->text, sizeof(error->text),
+                 "%.400s: another proctord is using this %s folder", directory, what);
+    else if (r == -ETIMEDOUT)
+        snprintf(error->text, sizeof(error->text),
+                 "%.400s: a child of an earlier proctord has not come to its program", directory);
+    else
+        snprintf(error->text, sizeof(error->text), "%.400s: %s", directory, strerror(-r));
     return r;
 }
 

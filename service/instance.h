@@ -8,9 +8,10 @@
 /* Makes a folder and those above it. Returns 0 or a negative errno. */
 int instance_make_directory(const char *path, unsigned mode);
 
-/* Locks the state folder. Returns the descriptor that holds the lock, -EWOULDBLOCK when another
- * proctord has it, or another negative errno; the error names the folder. */
-int instance_lock(const char *state_directory, struct error *error);
+/* Locks a folder, once the children of an earlier proctord have come to their programs; what:
+ * "state" or "runtime". Returns the descriptor that holds the lock, -EAGAIN when another proctord
+ * has it, or another negative errno; the error names the folder. */
+int instance_lock(const char *directory, const char *what, struct error *error);
 
 /* A short name that is the same for the same state folder. */
 void instance_name(const char *state_directory, char name[16]);

@@ -34,7 +34,7 @@ struct daemon {
     struct core *core;
     struct private_bus bus;
     struct history history;
-    int lock;
+    int locks[2];
     bool ending;
 };
 
@@ -317,13 +317,15 @@ static int prepare_folders(struct daemon *daemon)
 
     if (r < 0)
         return fail(daemon->line.state_directory, r);
-    daemon->lock = instance_lock(daemon->line.state_directory, &error);
-    if (daemon->lock < 0) {
-        fprintf(stderr, "proctord: %s\n", error.text);
-        return daemon->lock;
-    }
     r = instance_make_directory(daemon->line.runtime_directory, 0755);
-    return r < 0 ? fail(daemon->line.runtime_directory, r) : 0;
+    if (r < 0)
+        return fail(daemon->line.runtime_directory, r);
+    r = daemon->locks[0] = instance_lock(daemon->line.state_directory, "state", &error);
+    if (r >= 0)
+        r = daemon->locks[1] = instance_lock(daemon->line.runtime_directory, "runtime", &error);
+    if (r < 0)
+        fprintf(stderr, "proctord: %s\n", error.text);
+    return r;
 }
 
 static int make_core(void *userdata, struct core **core)
@@ -358,6 +360,8 @@ static int make_host_and_core(struct daemon *daemon)
 
     instance_name(daemon->line.state_directory, instance);
     struct host_settings host = {.runtime_directory = daemon->line.runtime_directory,
+                                 .state_directory = daemon->line.state_directory,
+                                 .lock = daemon->locks[0],
                                  .instance = instance,
                                  .use_cgroups = daemon->line.cgroups,
                                  .keep_processes = history_exists(daemon->line.state_directory)};
@@ -507,13 +511,14 @@ static void tidy_up(struct daemon *daemon)
     history_close(&daemon->history);
     private_bus_stop(&daemon->bus, daemon->line.runtime_directory);
     sd_event_unref(daemon->event);
-    if (daemon->lock >= 0)
-        close(daemon->lock);
+    for (int i = 0; i < 2; i++)
+        if (daemon->locks[i] >= 0)
+            close(daemon->locks[i]);
 }
 
 int main(int argc, char **argv)
 {
-    struct daemon daemon = {.lock = -1};
+    struct daemon daemon = {.locks = {-1, -1}};
     int r = command_line_parse(argc, argv, &daemon.line);
 
     if (r != 0)

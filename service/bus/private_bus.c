@@ -4,15 +4,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define REPORT_FD     3 /* of the dbus-daemon */
+#define LOCK_FD       4
+#define HIGH_FD       10 /* none of the two above */
+#define LOOK_MSEC     2
+#define PATIENCE_MSEC 10000
 
 extern char **environ;
 
@@ -45,7 +54,7 @@ static int write_configuration(const char *directory, const char *path)
     return fclose(file) == 0 ? 0 : -errno;
 }
 
-static int run(struct private_bus *bus, const char *path, int report)
+static int run(struct private_bus *bus, const char *path, int report, int lock)
 {
     char file[4200], print[32];
     char *arguments[] = {"dbus-daemon", file, "--nofork", "--nopidfile", "--nosyslog", print, NULL};
@@ -54,10 +63,11 @@ static int run(struct private_bus *bus, const char *path, int report)
     sigset_t none;
 
     snprintf(file, sizeof(file), "--config-file=%s", path);
-    snprintf(print, sizeof(print), "--print-address=%d", 3);
+    snprintf(print, sizeof(print), "--print-address=%d", REPORT_FD);
     sigemptyset(&none);
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, report, 3);
+    posix_spawn_file_actions_adddup2(&actions, report, REPORT_FD);
+    posix_spawn_file_actions_adddup2(&actions, lock, LOCK_FD);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
@@ -89,85 +99,102 @@ static int read_address(struct private_bus *bus, int report)
     return bus->address ? 0 : -ENOMEM;
 }
 
-/* "PID STARTED" of the bus in this folder: whoever comes after a proctord that died must be able to
- * end it, and nobody else. */
-static uint64_t started(pid_t pid)
+/* The process that listens at the socket, if there is one. */
+static pid_t listener(const char *directory)
 {
-    char path[64], text[512];
-    uint64_t ticks = 0;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct ucred peer = {};
+    socklen_t size = sizeof(peer);
+    int n = snprintf(address.sun_path, sizeof(address.sun_path), "%s/bus", directory);
+    int fd =
+        n < (int)sizeof(address.sun_path) ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return 0;
-    size_t n = fread(text, 1, sizeof(text) - 1, file);
-    fclose(file);
-    text[n] = '\0';
-    const char *end = strrchr(text, ')');
-    if (!end || sscanf(end + 1,
-                       " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
-                       "%*d %" SCNu64,
-                       &ticks) != 1)
-        return 0;
-    return ticks;
+    if (fd >= 0 && (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+                    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0))
+        peer.pid = 0;
+    if (fd >= 0)
+        close(fd);
+    return peer.pid;
 }
 
-static void note_bus(const struct private_bus *bus, const char *directory)
-{
-    char path[4096];
-
-    snprintf(path, sizeof(path), "%s/bus.pid", directory);
-    FILE *file = fopen(path, "we");
-    if (!file)
-        return;
-    fprintf(file, "%d %" PRIu64 "\n", (int)bus->pid, started(bus->pid));
-    fclose(file);
-}
-
+/* What a proctord that died has left, and nobody else: it still listens when its pidfd is open. */
 static void end_left_over(const char *directory)
 {
-    char path[4096];
-    int pid = 0;
-    uint64_t ticks = 0;
+    pid_t pid = listener(directory);
+    int pidfd = pid > 1 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 
-    snprintf(path, sizeof(path), "%s/bus.pid", directory);
-    FILE *file = fopen(path, "re");
-    if (!file)
+    if (pidfd < 0)
         return;
-    int n = fscanf(file, "%d %" SCNu64, &pid, &ticks);
-    fclose(file);
-    if (n == 2 && pid > 1 && ticks > 0 && started(pid) == ticks)
-        kill(pid, SIGTERM);
+    if (listener(directory) == pid)
+        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    close(pidfd);
+}
+
+/* The bus holds this lock as long as it lives. One that could not tell its address any more ends by
+ * itself; one that listens is ended. Returns the lock's descriptor or a negative errno. */
+static int take_over(const char *directory)
+{
+    char path[4096];
+
+    snprintf(path, sizeof(path), "%s/bus.lock", directory);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
+    int r = high < 0 ? -errno : 0;
+    if (fd >= 0)
+        close(fd);
+    if (r < 0)
+        return r;
+    fd = high;
+    for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += LOOK_MSEC) {
+        if (errno != EWOULDBLOCK || waited > PATIENCE_MSEC) {
+            close(fd);
+            return -ETIMEDOUT;
+        }
+        end_left_over(directory);
+        poll(NULL, 0, LOOK_MSEC);
+    }
+    snprintf(path, sizeof(path), "%s/bus", directory);
     unlink(path);
+    return fd;
+}
+
+static int start_locked(struct private_bus *bus, const char *path, int lock)
+{
+    int report[2];
+
+    if (pipe2(report, O_CLOEXEC) < 0)
+        return -errno;
+    int r = run(bus, path, report[1], lock);
+    close(report[1]);
+    if (r == 0)
+        r = read_address(bus, report[0]);
+    close(report[0]);
+    return r;
 }
 
 int private_bus_start(struct private_bus *bus, const char *directory, struct error *error)
 {
     char path[4096];
-    int report[2];
 
     *bus = (struct private_bus){};
-    end_left_over(directory);
+    int lock = take_over(directory);
+    if (lock < 0) {
+        snprintf(error->text, sizeof(error->text),
+                 "%.400s: the dbus-daemon of an earlier proctord does not go away", directory);
+        return lock;
+    }
     snprintf(path, sizeof(path), "%s/bus.conf", directory);
     int r = write_configuration(directory, path);
-    if (r == 0 && pipe2(report, O_CLOEXEC) < 0)
-        r = -errno;
-    if (r < 0) {
+    if (r < 0)
         snprintf(error->text, sizeof(error->text), "%.400s: %s", path, strerror(-r));
-        return r;
-    }
-    r = run(bus, path, report[1]);
-    close(report[1]);
-    if (r == 0)
-        r = read_address(bus, report[0]);
-    close(report[0]);
-    if (r == 0)
-        note_bus(bus, directory);
-    if (r < 0) {
+    else
+        r = start_locked(bus, path, lock);
+    close(lock);
+    if (r < 0 && !error->text[0])
         snprintf(error->text, sizeof(error->text), "dbus-daemon could not be started: %s",
                  strerror(-r));
+    if (r < 0)
         private_bus_stop(bus, directory);
-    }
     return r;
 }
 
@@ -180,7 +207,7 @@ void private_bus_stop(struct private_bus *bus, const char *directory)
         while (waitpid(bus->pid, NULL, 0) < 0 && errno == EINTR)
             ;
     }
-    snprintf(path, sizeof(path), "%s/bus.pid", directory);
+    snprintf(path, sizeof(path), "%s/bus.lock", directory);
     unlink(path);
     snprintf(path, sizeof(path), "%s/bus", directory);
     unlink(path);

@@ -181,6 +181,7 @@ static int adopt(struct process *process, pid_t pid, int pidfd)
     bool zombie;
 
     process->main_pid = pid;
+    process->adopted = true;
     process->leader = process->note.pid > 0 ? (pid_t)process->note.pid : pid;
     process->pidfd = pidfd;
     process->state = PROCESS_RUNNING;
@@ -220,7 +221,8 @@ static void bury(struct process *process)
     process_leaf(process, leaf);
     process->in_cgroup =
         process->host->cgroups.fd >= 0 && !cgroup_leaf_empty(&process->host->cgroups, leaf);
-    process->leader = (pid_t)process->note.pid;
+    process->leader = 0;
+    process->adopted = true;
     process_is_gone(process, &(struct completion){.unknown = true, .cgroup = RESOURCE_NOT_OWNED});
 }
 
@@ -243,7 +245,7 @@ static void look_for(struct host *host, struct child *child, bool strangers,
         return;
     }
     recovery->lost++;
-    begun = child->attempt.spawned || process->note.pid > 0;
+    begun = child->attempt.spawned || process->note.pid > 0 || started_has(host->started, &id);
     if (begun && strangers)
         core_completed(host->core, id,
                        &(struct completion){.unknown = true, .cgroup = RESOURCE_NOT_OWNED});
@@ -311,6 +313,7 @@ void adopt_nobody(struct host *host)
     DIR *folder;
 
     adopt_all(host, true, &nothing);
+    started_clear(host->started);
     folder = opendir("/proc");
     if (!folder)
         return;

@@ -225,6 +225,7 @@ static void note_process(struct process *process)
 static int begin_running(struct process *process, const struct spawn_result *spawned)
 {
     process->leader = process->main_pid = spawned->pid;
+    process->adopted = false;
     process->pidfd = spawned->pidfd;
     process->state = PROCESS_RUNNING;
     process_link(process->host, process);
@@ -274,7 +275,10 @@ static int spawn_process(struct process *process)
                                     .n_sockets = spec->n_sockets + (result >= 0),
                                     .input = host->null,
                                     .output = output,
-                                    .cgroup = cgroup};
+                                    .cgroup = cgroup,
+                                    .keep = host->lock,
+                                    .mark = started_place(host->started, process->id.slot),
+                                    .mark_value = started_value(&process->id)};
     r = spawn(&request, &spawned);
     if (r < 0)
         return step_failed(process, r, spawned.step, culprit(spec, spawned.step));
@@ -675,6 +679,7 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
 
     fresh->event = sd_event_ref(event);
     fresh->cgroups.fd = -1;
+    fresh->lock = settings->lock;
     fresh->results_tail = &fresh->results;
     fresh->by_pid_size = 256;
     fresh->by_pid = calloc(fresh->by_pid_size, sizeof(*fresh->by_pid));
@@ -686,6 +691,8 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
         r = add_sources(fresh);
     if (r >= 0)
         r = open_notify(fresh, settings->runtime_directory);
+    if (r >= 0 && settings->state_directory)
+        r = started_open(settings->state_directory, &fresh->started);
     if (r >= 0 && settings->use_cgroups)
         cgroup_base_open(&fresh->cgroups, settings->instance, settings->keep_processes);
     if (r < 0) {
@@ -711,6 +718,7 @@ void host_free(struct host *host)
     host_detach(host);
     cgroup_base_close(&host->cgroups);
     notify_socket_close(host->notify);
+    started_close(host->started);
     sd_event_source_disable_unref(host->child_source);
     sd_event_source_disable_unref(host->timer);
     sd_event_source_disable_unref(host->settle_source);

@@ -20,7 +20,9 @@ struct host;
 
 struct host_settings {
     const char *runtime_directory; /* exists; the notify socket lies in it */
-    const char *instance;          /* tells instances of proctord apart */
+    const char *state_directory;   /* exists; NULL: nothing is kept there */
+    int lock; /* of it; -1: none. Whoever comes after us waits for children that hold it */
+    const char *instance; /* tells instances of proctord apart */
     bool use_cgroups;
     bool keep_processes; /* of a proctord that died: they are going to be adopted */
 };

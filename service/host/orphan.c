@@ -6,6 +6,7 @@
 #include "probe.h"
 #include "process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -127,6 +128,12 @@ bool orphan_was_given(pid_t pid, const char *notify_path)
     return ours;
 }
 
+static bool is_of(const struct attempt_id *id, const struct process *process)
+{
+    return id->slot == process->id.slot && id->serial == process->id.serial &&
+           id->attempt == process->id.attempt;
+}
+
 /* Kills those of our children that no attempt is led by and that name this attempt. Returns how
  * many there were, with those that can not be told for a moment. */
 size_t orphans_kill(struct host *host, const struct process *process)
@@ -146,13 +153,44 @@ size_t orphans_kill(struct host *host, const struct process *process)
             count += is_exiting(pid);
             continue;
         }
-        if (id.slot != process->id.slot || id.serial != process->id.serial ||
-            id.attempt != process->id.attempt)
+        if (!is_of(&id, process))
             continue;
         kill_exactly(pid);
         count++;
     }
     fclose(file);
+    host->counters.leftovers_killed += count;
+    return count;
+}
+
+/* The pidfd comes first: what is looked at afterwards is the same process, or none. */
+static bool kill_stray(struct host *host, const struct process *process, pid_t pid)
+{
+    struct attempt_id id;
+    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+    if (pidfd < 0)
+        return false;
+    bool stray = orphan_claims(pid, host->core, host->notify_path, &id) == 0 && is_of(&id, process);
+    if (stray)
+        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    close(pidfd);
+    return stray;
+}
+
+size_t strays_kill(struct host *host, const struct process *process)
+{
+    DIR *folder = opendir("/proc");
+    size_t count = 0;
+
+    if (!folder)
+        return 0;
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (pid > 1 && pid != getpid() && !process_of_pid(host, pid))
+            count += kill_stray(host, process, pid);
+    }
+    closedir(folder);
     host->counters.leftovers_killed += count;
     return count;
 }

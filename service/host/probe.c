@@ -122,7 +122,8 @@ static int start_command(struct probe *probe, const struct child *child)
                                         .environment = environment.variables,
                                         .input = host->null,
                                         .output = host->null,
-                                        .cgroup = cgroup};
+                                        .cgroup = cgroup,
+                                        .keep = -1};
         r = spawn(&request, &spawned);
     }
     if (cgroup >= 0)

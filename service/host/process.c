@@ -96,6 +96,8 @@ static bool nobody_is_left(struct process *process)
 {
     if (process->in_cgroup)
         return leaf_is_empty(process);
+    if (process->adopted)
+        return strays_kill(process->host, process) == 0;
     kill(-process->leader, SIGKILL);
     size_t orphans = orphans_kill(process->host, process);
     return group_is_empty(process) && orphans == 0;
@@ -325,6 +327,16 @@ void process_is_gone(struct process *process, const struct completion *completio
 
 /* ---- signals --------------------------------------------------------------------------------- */
 
+/* An adopted leader's group is its own as long as it is alive, which its pidfd tells. */
+static void signal_group(struct process *process, int signal)
+{
+    bool alive = process->state == PROCESS_RUNNING && process->main_pid == process->leader &&
+                 syscall(SYS_pidfd_send_signal, process->pidfd, 0, NULL, 0) == 0;
+
+    if (process->leader > 0 && (alive || !process->adopted))
+        kill(-process->leader, signal);
+}
+
 void process_signal_all(struct process *process, int signal)
 {
     char leaf[CGROUP_LEAF_MAX];
@@ -337,7 +349,7 @@ void process_signal_all(struct process *process, int signal)
         cgroup_leaf_signal(&process->host->cgroups, leaf, signal, process->main_pid);
         return;
     }
-    kill(-process->leader, signal);
+    signal_group(process, signal);
     if (process->main_pid != process->leader)
         syscall(SYS_pidfd_send_signal, process->pidfd, signal, NULL, 0);
 }
@@ -348,10 +360,12 @@ void process_abort(struct process *process)
     if (process->in_cgroup)
         kill_leaf(process);
     else
-        kill(-process->leader, SIGKILL);
+        signal_group(process, SIGKILL);
     if (process->state == PROCESS_RUNNING)
         syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0);
     orphans_kill(process->host, process);
+    if (process->adopted && !process->in_cgroup)
+        strays_kill(process->host, process);
 }
 
 /* ---- who is whose ---------------------------------------------------------------------------- */

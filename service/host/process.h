@@ -12,6 +12,7 @@
 #include "journal.h"
 #include "notify.h"
 #include "output.h"
+#include "started.h"
 
 /* Starts that can fail at once without even the memory to say so one by one. */
 #define HOST_LOST_MAX 64
@@ -23,7 +24,7 @@ struct process {
     struct child *child;
     enum process_state state;
     struct attempt_id id;
-    pid_t leader;   /* of the process group and session */
+    pid_t leader;   /* of the process group and session; 0: not known */
     pid_t main_pid; /* leader, unless MAINPID= named another */
     int pidfd;      /* of main_pid */
     sd_event_source *exit_source;
@@ -31,6 +32,7 @@ struct process {
     sd_event_source *again_source; /* an adopted one that has ended is looked at again */
     unsigned looks;
     bool in_cgroup;
+    bool adopted; /* not our child: its PID may be somebody else's as soon as it has ended */
     bool aborted;
     bool leaf_killed; /* by cgroup.kill: newer kernels kill whoever is cloned into it after that */
     uint64_t oom_kills;       /* of its leaf, over all attempts so far */
@@ -72,6 +74,8 @@ struct host {
     struct process *draining;
     struct probe *probes;
     struct journal *journal;
+    struct started *started;
+    int lock;
     bool past;       /* the core lives through what was before proctord died, */
     bool last_input; /* and has come to its end */
     struct process *results, **results_tail;
@@ -112,6 +116,8 @@ int process_attempt_of(struct host *host, pid_t pid, struct attempt_id *id);
 /* orphan.c: processes that have come to us because their parents died */
 void orphans_reap(struct host *host);
 size_t orphans_kill(struct host *host, const struct process *process);
+/* The same of an adopted one, whose orphans may be anywhere. */
+size_t strays_kill(struct host *host, const struct process *process);
 /* notify_path: only of those that were given this one; NULL: of whomever. */
 bool orphan_was_given(pid_t pid, const char *notify_path); /* in its environment */
 int orphan_claims(pid_t pid, const struct core *core, const char *notify_path,

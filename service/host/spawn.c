@@ -125,8 +125,13 @@ CHILD_SIDE static void apply_descriptors(struct plan *plan)
     for (size_t i = 0; i < request->n_sockets; i++)
         if (dup2(request->sockets[i], 3 + (int)i) < 0)
             child_fail(plan, "sockets");
-    syscall(SYS_close_range, 3U + (unsigned)request->n_sockets, ~0U,
-            0U); /* all of ours are close-on-exec where it is missing */
+    /* All of ours are close-on-exec where the call is missing. */
+    unsigned first = 3U + (unsigned)request->n_sockets;
+    if (request->keep >= 0) {
+        syscall(SYS_close_range, first, (unsigned)request->keep - 1, 0U);
+        first = (unsigned)request->keep + 1;
+    }
+    syscall(SYS_close_range, first, ~0U, 0U);
 }
 
 CHILD_SIDE static void write_pid(char *digits)
@@ -168,6 +173,8 @@ CHILD_SIDE __attribute__((noreturn)) static void child_side(void *argument)
         write_pid(request->watchdog_pid);
     if (request->listen_pid)
         write_pid(request->listen_pid);
+    if (request->mark)
+        *(volatile uint64_t *)request->mark = request->mark_value;
     syscall(SYS_execve, spec->arguments[0], spec->arguments, request->environment);
     child_fail(plan, "exec");
 }

@@ -11,6 +11,7 @@
 #include "process_spec.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct spawn_request {
@@ -21,6 +22,9 @@ struct spawn_request {
     int input;          /* becomes standard input */
     int output;         /* becomes standard output and error */
     int cgroup;         /* -1: none */
+    int keep;           /* stays open until the program is executed: close-on-exec, and high; -1 */
+    uint64_t *mark;     /* gets mark_value when nothing but the exec is left; NULL: none */
+    uint64_t mark_value;
     const int *sockets; /* and a job's result: become descriptors 3 and up; all are higher now */
     size_t n_sockets;
 };

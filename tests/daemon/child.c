@@ -12,6 +12,7 @@
  *   serve          answers each connection with its generation, until SIGTERM comes
  *   listen-names=FILE   LISTEN_FDNAMES goes into FILE
  *   result=TEXT, result-bytes=N   written to $PROCTOR_RESULT_FD
+ *   live=MSEC      so long, as a load
  *   pause, exit=N, die=N
  */
 #include <fcntl.h>
@@ -144,6 +145,8 @@ static void act(const char *step)
             pause();
     else if (strcmp(step, "fail-first") == 0 && strcmp(getenv("PROCTOR_ATTEMPT"), "1") == 0)
         _exit(1);
+    else if ((value = value_of(step, "live")))
+        poll(NULL, 0, atoi(value));
     else if ((value = value_of(step, "exit")))
         _exit(atoi(value));
     else if ((value = value_of(step, "die"))) {

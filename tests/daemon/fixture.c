@@ -45,6 +45,22 @@ static void signal_came(GDBusConnection *bus, const char *sender, const char *pa
     (void)bus, (void)sender, (void)path, (void)interface, (void)name, (void)arguments, (void)data;
 }
 
+void fixture_become_init(void)
+{
+    int status;
+
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    pid_t tests = fork();
+    if (tests == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        return;
+    }
+    for (pid_t pid; (pid = wait(&status)) > 0;)
+        if (pid == tests)
+            _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128);
+    _exit(127);
+}
+
 /* ---- start and stop -------------------------------------------------------------------------- */
 
 static char *read_address(int fd)

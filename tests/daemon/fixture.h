@@ -15,6 +15,10 @@ struct fixture {
     int standard_output;
 };
 
+/* Goes on in a process of its own, as whose init the caller waits: whoever a dead proctord has left
+ * comes to it, and is reaped. Before g_test_init(). */
+void fixture_become_init(void);
+
 /* extra: further options of proctord, NULL-terminated, or NULL. */
 void fixture_start(struct fixture *f, const char *const *extra);
 /* Ends proctord, asserts that it exits with code, and that nothing is left of it. */

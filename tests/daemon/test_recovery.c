@@ -15,24 +15,6 @@ static struct fixture f;
 static const char *const without_cgroups[] = {"--no-cgroups", NULL};
 static const char *const *options;
 
-/* Becomes the init of the tests, which run in a process of their own: whoever a dead proctord has
- * left comes to it, and is reaped. */
-static void become_init(void)
-{
-    int status;
-
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
-    pid_t tests = fork();
-    if (tests == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
-        return;
-    }
-    for (pid_t pid; (pid = wait(&status)) > 0;)
-        if (pid == tests)
-            _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128);
-    _exit(127);
-}
-
 static void die_and_come_back(void)
 {
     fixture_kill(&f);
@@ -430,7 +412,7 @@ static void power_is_as_good(void)
 
 int main(int argc, char **argv)
 {
-    become_init();
+    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
     TEST("children-go-on", children_go_on);
