@@ -21,13 +21,16 @@ mkdir "$folder/children.d"
 sed -e "s|@EXAMPLES@|$examples|; s|@PORT@|$port|" "$examples/tree/tree.yaml" >"$folder/children.d/tree.yaml"
 
 mkfifo "$folder/address"
-"$build/service/proctord" --private-bus --manifests="$folder/children.d" \
-    --state-dir="$folder/state" --runtime-dir="$folder/run" --log-level=err \
-    >"$folder/address" 2>"$folder/log" &
-daemon=$!
-read -r line <"$folder/address"
-PROCTOR_BUS_ADDRESS=${line#bus: }
-export PROCTOR_BUS_ADDRESS
+start_proctord() {
+    "$build/service/proctord" --private-bus --manifests="$folder/children.d" \
+        --state-dir="$folder/state" --runtime-dir="$folder/run" --log-level=err \
+        >"$folder/address" 2>>"$folder/log" &
+    daemon=$!
+    read -r line <"$folder/address"
+    PROCTOR_BUS_ADDRESS=${line#bus: }
+    export PROCTOR_BUS_ADDRESS
+}
+start_proctord
 PATH=$build/service/ctl:$PATH
 
 show() {
@@ -94,6 +97,32 @@ echo; echo "== A hold wins against everything automatic"
 show proctorctl pause worker --reason="maintenance" --wait
 show proctorctl restart worker --reason="will be rejected"
 show proctorctl resume worker --reason="done" --wait
+
+echo; echo "== proctord itself dies by kill -9, in the middle of its work; its children do not"
+show_pids() {
+    echo; echo "\$ proctorctl status web cache/store | grep '^[a-z].*pid'"
+    proctorctl status web cache/store | grep '^[a-z].*pid'
+}
+show proctorctl pause worker --reason="to be remembered" --wait
+show_pids
+i=0
+while [ $i -lt 60 ]; do
+    i=$((i + 1))
+    proctorctl restart cache/reader --reason="order $i of 60" >/dev/null 2>&1 || true
+done &
+load=$!
+until_true is cache/reader generation '[0-9][0-9]'
+echo; echo "\$ kill -9 $daemon"
+kill -9 "$daemon"
+wait "$daemon" 2>/dev/null || true
+daemon=
+wait "$load"
+start_proctord
+until_true is cache/reader status ready
+show_pids
+show proctorctl audit --since=30s --kind=command-accepted cache/reader
+show proctorctl audit --kind=supervisor-recovered
+show proctorctl resume worker --reason="it was remembered" --wait
 
 echo; echo "== What crashes too often is given up, loudly, and says why"
 until_true is flaky operation quarantined

@@ -33,13 +33,16 @@ static uint64_t since_usec(const struct client *client)
     return ago < realtime ? realtime - ago : 0;
 }
 
-static bool is_meant(const struct client *client, const char *child, const char *text)
+static bool is_meant(const struct client *client, const char *kind, const char *child,
+                     const char *text)
 {
     bool named = client->n_arguments == 0;
     char by[300];
 
     for (int i = 0; i < client->n_arguments; i++)
         named = named || strcmp(client->arguments[i], child) == 0;
+    if (client->kind && strcmp(client->kind, kind) != 0)
+        return false;
     if (!named || !client->by)
         return named;
     snprintf(by, sizeof(by), "by=\"%s", client->by);
@@ -89,7 +92,7 @@ static int print_page(const struct client *client, sd_bus_message *m, uint64_t *
             continue; /* it ended the page before */
         *last_usec = line.realtime_usec;
         *last_sequence = line.sequence;
-        if (is_meant(client, line.child, line.text))
+        if (is_meant(client, line.kind, line.child, line.text))
             print_line(client, &line);
     }
     return r < 0 ? r : count;
