@@ -120,7 +120,7 @@ static void audit(void *userdata, uint64_t since_usec,
 static int trace(void *userdata)
 {
     struct daemon *daemon = userdata;
-    return journal_export(daemon->history.journal);
+    return journal_export(daemon->history.journal, daemon->core);
 }
 
 static void counters(void *userdata, uint64_t *notify_messages, uint64_t *notify_refused,

@@ -303,29 +303,11 @@ static void check_cause(struct world *world, const struct event *event)
 
 static void note_event(struct world *world, const struct event *event)
 {
-    char text[240] = "";
-    size_t length = 0;
+    char text[RECORD_EVENT_TEXT];
 
-    for (size_t i = 0; i < event->n_fields && length + 1 < sizeof(text); i++) {
-        const struct event_field *f = &event->fields[i];
-        char value[96] = "";
-        switch (f->type) {
-        case FIELD_TEXT:
-            snprintf(value, sizeof(value), "%.90s", f->text);
-            break;
-        case FIELD_NUMBER:
-            snprintf(value, sizeof(value), "%ju", (uintmax_t)f->number);
-            break;
-        case FIELD_SIGNED:
-            snprintf(value, sizeof(value), "%jd", (intmax_t)f->sign);
-            break;
-        case FIELD_FLAG:
-            snprintf(value, sizeof(value), "%s", f->flag ? "true" : "false");
-            break;
-        }
-        length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s=%s",
-                                   i > 0 ? " " : "", f->key, value);
-    }
+    if (!world->observe)
+        return;
+    record_event_text(event, text);
     world_note(world, &(struct record){.kind = RECORD_EVENT,
                                        .what = event_kind_to_string(event->kind),
                                        .event = event->kind,

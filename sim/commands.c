@@ -3,6 +3,8 @@
 #include "campaign.h"
 #include "clock.h"
 #include "explore.h"
+#include "past.h"
+#include "past_commands.h"
 #include "scenario.h"
 #include "shrink.h"
 #include "timeline.h"
@@ -618,19 +620,25 @@ static int compare(struct run *run, const struct trace *trace)
 
 int command_replay(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"until", required_argument, NULL, 'u'}, {"step", no_argument, NULL, 's'}, {}};
+    static const struct option longs[] = {{"until", required_argument, NULL, 'u'},
+                                          {"step", no_argument, NULL, 's'},
+                                          {"log", no_argument, NULL, 'l'},
+                                          {}};
     uint64_t until = 0;
-    bool step = false;
+    bool step = false, log = false;
 
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 's')
             step = true;
+        else if (c == 'l')
+            log = true;
         else if (c != 'u' || !read_number(optarg, &until))
             return commands_refuse("replay", "what is \"%s\"?", optarg ? optarg : argv[optind - 1]);
     }
     if (optind + 1 != argc)
         return commands_refuse("replay", "one trace is expected");
+    if (past_is(argv[optind]))
+        return past_replay(argv[optind], until, step, log);
     struct trace *trace = trace_read(argv[optind]);
     if (!trace)
         return EXIT_USAGE;
@@ -646,6 +654,8 @@ int command_replay(int argc, char **argv)
         show_until(&run, trace, 0, until);
     else
         status = compare(&run, trace);
+    if (log && !step && until == 0)
+        fputs(trace->log, stdout);
     close_run(&run);
     trace_free(trace);
     return status;
@@ -681,13 +691,17 @@ static int shrink_trace(struct run *run, const struct trace *trace, const char *
 
 int command_shrink(int argc, char **argv)
 {
-    static const struct option longs[] = {{"time", required_argument, NULL, 't'}, {}};
+    static const struct option longs[] = {
+        {"time", required_argument, NULL, 't'}, {"event", required_argument, NULL, 'e'}, {}};
+    const char *wanted = NULL;
     double seconds = 30;
     char path[4096] = "";
 
     for (int c; (c = getopt_long(argc, argv, "o:", longs, NULL)) != -1;) {
         if (c == 'o')
             snprintf(path, sizeof(path), "%s", optarg);
+        else if (c == 'e')
+            wanted = optarg;
         else if (c != 't' || commands_seconds(optarg, &seconds) < 0)
             return commands_refuse("shrink", "what is \"%s\"?", optarg ? optarg : argv[optind - 1]);
     }
@@ -695,6 +709,10 @@ int command_shrink(int argc, char **argv)
         return commands_refuse("shrink", "one trace is expected");
     if (!path[0])
         snprintf(path, sizeof(path), "%s.short", argv[optind]);
+    if (past_is(argv[optind]))
+        return past_shrink(argv[optind], path, wanted, seconds);
+    if (wanted)
+        return commands_refuse("shrink", "--event is for the journal of a real proctord");
     struct trace *trace = trace_read(argv[optind]);
     if (!trace)
         return EXIT_USAGE;
@@ -768,8 +786,9 @@ int command_timeline(int argc, char **argv)
     }
     if (optind + 1 != argc)
         return commands_refuse("timeline", "one trace is expected");
-    struct trace *trace = trace_read(argv[optind]);
-    if (!trace)
+    bool real = past_is(argv[optind]);
+    struct trace *trace = real ? NULL : trace_read(argv[optind]);
+    if (!trace && !real)
         return EXIT_USAGE;
     FILE *file = path ? fopen(path, "we") : stdout;
     if (!file) {
@@ -777,7 +796,8 @@ int command_timeline(int argc, char **argv)
         trace_free(trace);
         return EXIT_USAGE;
     }
-    int status = write_timeline(trace, file, format);
+    int status =
+        real ? past_timeline(argv[optind], file, format) : write_timeline(trace, file, format);
     if (path && fclose(file) != 0)
         status = EXIT_USAGE;
     trace_free(trace);

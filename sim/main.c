@@ -42,14 +42,19 @@ static const struct command_entry commands[] = {
      "  --time T           stops after this time, and says so\n"
      "  --states N         stops after so many states (default 60000000)\n"
      "  --path I,I,...     walks one path again and prints what happens\n"},
-    {"replay", command_replay, "replay TRACE [--until N] [--step]", "repeats a run, byte for byte",
+    {"replay", command_replay, "replay TRACE|JOURNAL [--until N] [--step] [--log]",
+     "repeats a run, or what a real proctord has lived through, byte for byte",
+     "  TRACE              of a simulated run\n"
+     "  JOURNAL            of a real proctord: proctorctl trace -o FILE\n"
+     "  --log              prints everything that happened\n"
      "  --until N          prints the log up to input N, and the state there\n"
      "  --step             walks back and forth: n(ext), p(revious), a number, q(uit)\n"},
-    {"shrink", command_shrink, "shrink TRACE [-o FILE]",
+    {"shrink", command_shrink, "shrink TRACE|JOURNAL [-o FILE]",
      "the shortest trace that still fails the same check",
+     "  --event KIND[:ID]  of a journal: the shortest one in which such an event still comes\n"
      "  -o FILE            where it goes (default: TRACE with .short at its end)\n"
      "  --time T           stops after this time (default 30s)\n"},
-    {"timeline", command_timeline, "timeline TRACE -o FILE [--format F]",
+    {"timeline", command_timeline, "timeline TRACE|JOURNAL -o FILE [--format F]",
      "a run as a picture: one page, no network",
      "  -o FILE            where it goes (default: standard output)\n"
      "  --format F         html (default), svg, json (for Perfetto), mermaid, text\n"},

@@ -35,5 +35,13 @@ struct record {
     const char *text; /* the rest, for people */
 };
 
+#define RECORD_EVENT_TEXT 240
+
+/* The fields of an event, and what a message of a child says, for people; cut. */
+struct event;
+struct notify_message;
+void record_event_text(const struct event *event, char text[RECORD_EVENT_TEXT]);
+void record_message_text(const struct notify_message *message, char text[RECORD_EVENT_TEXT]);
+
 /* One line without its end, cut at size. Returns its length. */
 int record_format(const struct record *record, char *line, size_t size);

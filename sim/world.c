@@ -223,8 +223,7 @@ static void note_report(struct world *world, const struct report *report)
 {
     static const char *const words[] = {"spawned", "spawn-failed", "completed", "notify",
                                         "checked"};
-    char text[96] = "";
-    const struct notify_message *m = &report->message;
+    char text[RECORD_EVENT_TEXT] = "";
 
     if (!world->observe)
         return;
@@ -237,14 +236,7 @@ static void note_report(struct world *world, const struct report *report)
     else if (report->kind == INPUT_CHECKED)
         snprintf(text, sizeof(text), "%s", report->passed ? "passed" : "missed");
     else if (report->kind == INPUT_NOTIFY)
-        snprintf(text, sizeof(text), "%s%s%s%s%s%s%s%s", m->flags & NOTIFY_READY ? "READY=1 " : "",
-                 m->flags & NOTIFY_NOT_READY ? "READY=0 " : "",
-                 m->flags & NOTIFY_HEARTBEAT ? "WATCHDOG=1 " : "",
-                 m->flags & NOTIFY_EXTEND_TIMEOUT ? "EXTEND_TIMEOUT_USEC " : "",
-                 m->flags & NOTIFY_RELOADING ? "RELOADING=1 " : "",
-                 m->flags & NOTIFY_STOPPING ? "STOPPING=1 " : "",
-                 m->flags & NOTIFY_TRIGGER ? "WATCHDOG=trigger " : "",
-                 m->flags & NOTIFY_STATUS ? "STATUS" : "");
+        record_message_text(&report->message, text);
     world_note(world, &(struct record){.kind = RECORD_INPUT,
                                        .what = words[report->kind],
                                        .child = world->actors[report->actor].declaration->id,

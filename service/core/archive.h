@@ -22,7 +22,10 @@ struct archive {
     size_t size; /* reading: how much there is; writing: how much there is room for */
     size_t used;
     int64_t shift_usec; /* reading: what is added to monotonic times */
-    bool redacted;      /* writing: without what may be secret: environments and manifests */
+    /* Writing: what stands in the place of what may be secret, a variable of an environment or a
+     * manifest; NULL where there is no memory. Without: the thing itself. */
+    const char *(*redact)(void *redactor, const char *secret);
+    void *redactor;
 
     /* Writing: makes data larger, to at least `size`; false where it can not. Reading: zeroed
      * memory for what has no place of its own, valid as long as the caller says. */

@@ -65,17 +65,35 @@ static void archive_limits(struct archive *a, struct process_spec *spec)
     }
 }
 
-/* What may be secret is left out of what leaves the daemon. */
-static void archive_secrets(struct archive *a, const char ***strings)
-{
-    const char **none = NULL;
-    archive_strings(a, a->redacted ? &none : strings);
-}
-
+/* What may be secret does not leave the daemon. */
 static void archive_secret(struct archive *a, const char **string)
 {
-    const char *none = "";
-    archive_string(a, a->redacted ? &none : string);
+    const char *secret = *string;
+
+    if (a->reading || !a->redact || !secret || !secret[0]) {
+        archive_string(a, string);
+        return;
+    }
+    const char *instead = a->redact(a->redactor, secret);
+    a->failed = a->failed || !instead;
+    archive_string(a, &instead);
+}
+
+static void archive_secrets(struct archive *a, const char ***strings)
+{
+    bool there = true;
+    size_t count = 0;
+
+    if (a->reading || !a->redact || !*strings) {
+        archive_strings(a, strings);
+        return;
+    }
+    while ((*strings)[count])
+        count++;
+    ARCHIVE(a, there);
+    archive_count(a, &count, SIZE_MAX);
+    for (size_t i = 0; i < count; i++)
+        archive_secret(a, &(*strings)[i]);
 }
 
 static void archive_process(struct archive *a, struct process_spec *spec)

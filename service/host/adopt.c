@@ -32,8 +32,11 @@ void adopt_note_process(void *userdata, const struct process_note *note)
     struct child *child = core_child_of(host->core, note->id);
     struct process *process = child ? process_for(host, child) : NULL;
 
-    if (process)
-        process->note = *note;
+    if (!process)
+        return;
+    process->note = *note;
+    process->doubt_cancel = note->doubt_cancel;
+    process->doubt_abort = note->doubt_abort;
 }
 
 /* Only what the last input has asked for is in doubt: all before it was done before it came. */
@@ -240,6 +243,9 @@ static void look_for(struct host *host, struct child *child, bool strangers,
         process->note = (struct process_note){};
     if (!strangers && find(process)) {
         recovery->adopted++;
+        /* Nobody had heard of its start: a cancel was waiting for it. */
+        if (!child->attempt.confirmed && child->attempt.cancel_delivered)
+            process->doubt_cancel = true;
         if (!child->attempt.confirmed)
             core_spawned(host->core, id, (uint32_t)process->main_pid);
         return;
@@ -266,10 +272,14 @@ static void finish_what_is_in_doubt(struct host *host, struct child *child)
 
     if (!process || process->state != PROCESS_RUNNING)
         return;
+    /* An abort once more hurts nobody. A cancel is only repeated where it may not have come. */
     if (process->doubt_cancel)
         host_cancel_again(host, child);
-    if (process->doubt_abort)
+    if (process->doubt_abort || child->attempt.abort_requested)
         process_abort(process);
+    process->doubt_cancel = process->doubt_abort = false;
+    if (host->journal)
+        journal_process(host->journal, &process->note);
 }
 
 static bool leaf_is_used(void *userdata, const struct attempt_id *id)
@@ -335,7 +345,15 @@ void adopt_write_notes(void *userdata, struct journal *journal)
 
     for (struct child *child = core_first(host->core); child; child = core_next(child)) {
         const struct process *process = child->host;
-        if (process && process->state != PROCESS_IDLE)
-            journal_process(journal, &process->note);
+        struct process_note note;
+        if (!process || !child->attempt.active)
+            continue;
+        note = process->note;
+        if (note.id.attempt != child->attempt.number) /* only what is in doubt is known of it */
+            note = (struct process_note){.id = child_attempt_id(child)};
+        note.doubt_cancel = process->doubt_cancel;
+        note.doubt_abort = process->doubt_abort;
+        if (note.pid > 0 || note.doubt_cancel || note.doubt_abort)
+            journal_process(journal, &note);
     }
 }

@@ -308,6 +308,8 @@ static void start_child(void *userdata, struct child *child, struct attempt_id i
     struct host *host = userdata;
     struct process *process = process_for(host, child);
 
+    if (process)
+        process->doubt_cancel = process->doubt_abort = false;
     if (host->past)
         return; /* adopt.c looks whether it was done */
     if (!process) {

@@ -1,6 +1,8 @@
 #include "journal.h"
 
+#include "digest.h"
 #include "input.h"
+#include "redact.h"
 #include "text.h"
 
 #include <dirent.h>
@@ -177,6 +179,8 @@ static void archive_note(struct archive *a, struct process_note *note)
     ARCHIVE(a, note->in_cgroup);
     ARCHIVE(a, note->output_inode);
     ARCHIVE(a, note->result_inode);
+    ARCHIVE(a, note->doubt_cancel);
+    ARCHIVE(a, note->doubt_abort);
 }
 
 void journal_process(struct journal *journal, const struct process_note *note)
@@ -190,17 +194,6 @@ void journal_process(struct journal *journal, const struct process_note *note)
     append(journal, &archive, FRAME_PROCESS);
 }
 
-static void archive_audit(struct archive *a, struct audit_note *note)
-{
-    ARCHIVE(a, note->sequence);
-    ARCHIVE(a, note->realtime_usec);
-    ARCHIVE(a, note->cause);
-    archive_string(a, &note->kind);
-    archive_string(a, &note->child);
-    archive_string(a, &note->text);
-    a->failed = a->failed || !note->kind || !note->child || !note->text;
-}
-
 /* An event that is lived through once more is there already. */
 void journal_audit(struct journal *journal, const struct audit_note *note)
 {
@@ -210,7 +203,7 @@ void journal_audit(struct journal *journal, const struct audit_note *note)
         return;
     journal->audited = note->sequence;
     struct archive archive = begin_frame(journal);
-    archive_audit(&archive, &copy);
+    audit_archive(&archive, &copy);
     append(journal, &archive, FRAME_AUDIT);
 }
 
@@ -563,7 +556,7 @@ static int use_frame(struct walk *walk, const struct frame *frame, bool last)
         if (r == 0)
             walk->reader->process(walk->reader->userdata, &note);
     } else if (frame->kind == FRAME_AUDIT) {
-        archive_audit(&archive, &audit);
+        audit_archive(&archive, &audit);
         r = archive.failed ? -EBADMSG : 0;
         if (r == 0)
             walk->journal->audited = audit.sequence;
@@ -713,16 +706,22 @@ static int copy_checkpoint(struct archive *from, struct archive *to)
     return r;
 }
 
-static int copy_frame(struct journal *scratch, const struct frame *frame)
+static int copy_frame(struct journal *scratch, struct redactor *redactor, const struct frame *frame)
 {
     struct borrowed *borrowed = NULL;
     struct archive from = reader_of(frame, &borrowed, 0), to = begin_frame(scratch);
+    struct audit_note note = {};
     struct core_input input = {};
     int r = 0;
 
-    to.redacted = true;
+    to.redact = redactor_replace;
+    to.redactor = redactor;
     if (frame->kind == FRAME_CHECKPOINT) {
         r = copy_checkpoint(&from, &to);
+    } else if (frame->kind == FRAME_AUDIT) {
+        audit_archive(&from, &note);
+        r = from.failed ? -EBADMSG : 0;
+        audit_archive(&to, &note);
     } else {
         input_archive(&from, &input);
         input.completion.output.data = NULL; /* a job's result is nobody else's */
@@ -733,7 +732,19 @@ static int copy_frame(struct journal *scratch, const struct frame *frame)
     return r < 0 ? r : end_frame(scratch, &to, frame->kind);
 }
 
-static int export_segment(const struct segment *segment, struct journal *scratch)
+static int end_with_state(struct journal *scratch, struct redactor *redactor, struct core *core)
+{
+    uint64_t digest;
+
+    if (!digest_core(core, redactor_replace, redactor, &digest))
+        return -ENOMEM;
+    struct archive archive = begin_frame(scratch);
+    ARCHIVE(&archive, digest);
+    return end_frame(scratch, &archive, FRAME_STATE);
+}
+
+static int export_segment(const struct segment *segment, struct journal *scratch,
+                          struct redactor *redactor)
 {
     uint8_t header[JOURNAL_HEADER_SIZE];
     struct archive archive = {.grow = grow, .userdata = scratch};
@@ -745,24 +756,31 @@ static int export_segment(const struct segment *segment, struct journal *scratch
     archive_bytes(&archive, header, sizeof(header));
     scratch->buffer_used = archive.used;
     while (r == 0 && frame_next(segment->data, segment->size, &offset, &frame) > 0)
-        if (frame.kind == FRAME_CHECKPOINT || frame.kind == FRAME_INPUT)
-            r = copy_frame(scratch, &frame);
+        if (frame.kind == FRAME_CHECKPOINT || frame.kind == FRAME_INPUT ||
+            frame.kind == FRAME_AUDIT)
+            r = copy_frame(scratch, redactor, &frame);
     return r < 0 ? r : archive.failed ? -ENOMEM : 0;
 }
 
-int journal_export(struct journal *journal)
+int journal_export(struct journal *journal, struct core *core)
 {
+    struct redactor *redactor = redactor_new();
     struct journal scratch = {.fd = -1};
     struct segment segment;
     int fd = -1;
 
-    if (journal->error != 0)
-        return journal->error;
+    if (journal->error != 0 || !redactor) {
+        redactor_free(redactor);
+        return journal->error != 0 ? journal->error : -ENOMEM;
+    }
     flush(journal);
     int r = map_segment(journal, journal->number, &segment);
     if (r == 0)
-        r = export_segment(&segment, &scratch);
+        r = export_segment(&segment, &scratch, redactor);
     unmap_segment(&segment);
+    if (r == 0)
+        r = end_with_state(&scratch, redactor, core);
+    redactor_free(redactor);
     if (r == 0 && (fd = memfd_create("proctor-trace", MFD_CLOEXEC | MFD_ALLOW_SEALING)) < 0)
         r = -errno;
     if (r == 0)
@@ -807,7 +825,7 @@ int journal_visit_audit(struct journal *journal, uint64_t since_usec,
             struct audit_note note = {};
             if (frame.kind != FRAME_AUDIT)
                 continue;
-            archive_audit(&archive, &note);
+            audit_archive(&archive, &note);
             if (!archive.failed && note.realtime_usec >= since_usec)
                 more = visit(userdata, &note);
             give_back(borrowed);

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "archive.h"
+#include "audit.h"
 #include "core.h"
 #include "frame.h"
 
@@ -41,13 +42,8 @@ struct process_note {
     bool in_cgroup;
     uint64_t output_inode; /* of the pipe that is its standard output; 0: it has none of ours */
     uint64_t result_inode; /* of the pipe for its result, a job's */
-};
-
-/* An event that the audit keeps, as it stands in the journal. */
-struct audit_note {
-    uint64_t sequence, realtime_usec, cause;
-    const char *kind, *child;
-    const char *text; /* "key=value" for people, as the log has it */
+    /* What proctord had been asked for when it died, and may not have done. */
+    bool doubt_cancel, doubt_abort;
 };
 
 struct journal_reader {
@@ -92,8 +88,9 @@ void journal_tidy(struct journal *journal);
 int journal_error(const struct journal *journal);
 enum durability journal_durability(const struct journal *journal);
 
-/* A sealed memory file: the newest segment, without what may be secret. */
-int journal_export(struct journal *journal);
+/* A sealed memory file: the newest segment, without what may be secret, and what the core is behind
+ * it. To be called between inputs. */
+int journal_export(struct journal *journal, struct core *core);
 
 /* Visits the audit of all segments, the oldest first, until `visit` returns false. */
 int journal_visit_audit(struct journal *journal, uint64_t since_usec,

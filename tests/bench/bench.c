@@ -4,6 +4,8 @@
  *
  *   bench PROCTORD
  */
+#include "bench.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -28,20 +30,14 @@
 static char folder[] = "/tmp/proctor-bench-XXXXXX";
 static const char *proctord;
 
-struct daemon {
-    pid_t pid;
-    char address[256];
-    sd_bus *bus;
-};
-
-static uint64_t now_nsec(void)
+uint64_t now_nsec(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static void figure(const char *name, const char *unit, double value, double floor, double goal)
+void figure(const char *name, const char *unit, double value, double floor, double goal)
 {
     printf("{\"figure\":\"%s\",\"unit\":\"%s\",\"value\":%.3f", name, unit, value);
     if (floor > 0)
@@ -56,19 +52,19 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double percentile(double *values, size_t n, double p)
+double percentile(double *values, size_t n, double p)
 {
     qsort(values, n, sizeof(*values), compare);
     return values[(size_t)((double)(n - 1) * p)];
 }
 
-static void die(const char *what)
+void die(const char *what)
 {
     fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
     exit(1);
 }
 
-static char *path_of(const char *name)
+char *path_of(const char *name)
 {
     static char paths[4][512];
     static unsigned next;
@@ -79,7 +75,7 @@ static char *path_of(const char *name)
 
 /* ---- the daemon ------------------------------------------------------------------------------ */
 
-static void write_manifest(size_t children, const char *exec, const char *more)
+void write_manifest(size_t children, const char *exec, const char *more)
 {
     FILE *out = fopen(path_of("tree.yaml"), "w");
     fprintf(out, "children:\n");
@@ -90,7 +86,7 @@ static void write_manifest(size_t children, const char *exec, const char *more)
     fclose(out);
 }
 
-static void start(struct daemon *d)
+void start(struct daemon *d, const char *option)
 {
     char manifests[600], state[600], run[600], line[300];
     int out[2];
@@ -105,7 +101,8 @@ static void start(struct daemon *d)
         dup2(out[1], 1);
         int null = open("/dev/null", O_WRONLY);
         dup2(null, 2);
-        execl(proctord, proctord, "--private-bus", manifests, state, run, "--log-level=err", NULL);
+        execl(proctord, proctord, "--private-bus", manifests, state, run, "--log-level=err", option,
+              NULL);
         _exit(127);
     }
     close(out[1]);
@@ -123,7 +120,7 @@ static void start(struct daemon *d)
         die("bus");
 }
 
-static void stop(struct daemon *d)
+void stop(struct daemon *d)
 {
     sd_bus_flush_close_unref(d->bus);
     kill(d->pid, SIGTERM);
@@ -210,7 +207,7 @@ static void proctor_latency(const char *program, double *values, size_t n)
     write_manifest(1, exec,
                    "    restart: permanent\n    restart_limit: {burst: 10000}\n"
                    "    backoff: {initial: 0s, max: 0s, jitter: none}\n");
-    start(&d);
+    start(&d, NULL);
     read_stamp(fifo, &pid);
     for (size_t i = 0; i < n; i++) {
         uint64_t killed = now_nsec();
@@ -343,7 +340,7 @@ static size_t for_each_child(pid_t daemon, const char *program, int signal)
     return count;
 }
 
-static void wait_for_children(const struct daemon *d, const char *program, size_t wanted)
+void wait_for_children(const struct daemon *d, const char *program, size_t wanted)
 {
     struct timespec moment = {.tv_nsec = 50000000}; /* looking all the time slows the starts down */
 
@@ -357,7 +354,7 @@ static void thousand_children(uint64_t empty_kb)
     struct daemon d;
 
     write_manifest(1000, "/bin/sleep, \"1000\"", "");
-    start(&d);
+    start(&d, NULL);
     wait_for_children(&d, "sleep", 1000);
     figure("starts-per-second-1000", "1/s", measured_starts(&d), floor, 0.8);
 
@@ -612,7 +609,7 @@ static void method_calls(void)
     struct daemon d;
 
     write_manifest(1, "/bin/sleep, \"1000\"", "");
-    start(&d);
+    start(&d, NULL);
     pid_t service = floor_service(&d);
     time_pause(&d);
     for (int i = 0; i < N; i++) {
@@ -657,7 +654,7 @@ static void many_objects(size_t children, uint64_t empty_kb)
 
     /* Not started: what is measured is the object, not ten thousand processes. */
     write_manifest(children, "/bin/sleep, \"1000\"", "    autostart: false\n");
-    start(&d);
+    start(&d, NULL);
     snprintf(name, sizeof(name), "memory-per-declared-child-%zu", children);
     figure(name, "KiB", (double)(kilobytes(d.pid, "Pss:") - empty_kb) / (double)children, 0, 4);
     against_same_bytes(&d, children, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
@@ -672,7 +669,7 @@ static uint64_t empty_daemon(void)
     struct daemon d;
 
     write_manifest(0, "", "");
-    start(&d);
+    start(&d, NULL);
     sd_bus_message_unref(call(&d, MANAGER, "ListChildren"));
     uint64_t kb = kilobytes(d.pid, "Pss:");
     figure("memory-empty-daemon", "KiB", (double)kb, 0, 4096);
@@ -763,7 +760,7 @@ static void crash_storm(const char *program)
 
     snprintf(exec, sizeof(exec), "%s, ready", program);
     write_manifest(STORM, exec, "    restart: permanent\n    readiness: explicit\n");
-    start(&d);
+    start(&d, NULL);
     wait_for_children(&d, "bench-stamp", STORM);
     pid_t service = floor_service(&d);
     time_pause(&d);
@@ -830,6 +827,8 @@ int main(int argc, char **argv)
     method_calls();
     many_objects(1000, empty);
     many_objects(10000, empty);
+    acknowledgements();
+    recovery();
     clean_up();
     return 0;
 }

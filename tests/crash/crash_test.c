@@ -682,8 +682,12 @@ static void shut_down(void)
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         fail("it does not end well: status %x", status);
     g_autoptr(GHashTable) left = scan();
-    if (g_hash_table_size(left) > 0)
-        fail("%u processes are left", g_hash_table_size(left));
+    GHashTableIter iter;
+    gpointer id, pids;
+    g_hash_table_iter_init(&iter, left);
+    while (g_hash_table_iter_next(&iter, &id, &pids))
+        fail("%s is left, as process %u", (const char *)id,
+             g_array_index((GArray *)pids, guint, 0));
     g_autofree char *command = g_strdup_printf("rm -rf '%s'", t.folder);
     if (system(command) != 0)
         fail("%s: can not be removed", t.folder);

@@ -4,6 +4,7 @@
 #include "fixture.h"
 
 #include <fcntl.h>
+#include <stdarg.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -256,6 +257,81 @@ static void the_trace_has_no_secret(void)
     close(fd);
 }
 
+/* Runs proctor-sim; returns what it prints. */
+static char *simulator(int code, const char *first, ...)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+    char *output = NULL;
+    int status;
+    va_list more;
+
+    g_ptr_array_add(words, (char *)g_getenv("PROCTOR_SIM"));
+    va_start(more, first);
+    for (const char *word = first; word; word = va_arg(more, const char *))
+        g_ptr_array_add(words, (char *)word);
+    va_end(more);
+    g_ptr_array_add(words, NULL);
+    g_assert_true(g_spawn_sync(NULL, (char **)words->pdata, NULL, G_SPAWN_DEFAULT, NULL, NULL,
+                               &output, NULL, &status, NULL));
+    g_assert_true(WIFEXITED(status));
+    g_assert_cmpint(WEXITSTATUS(status), ==, code);
+    return output;
+}
+
+static void the_trace_is_lived_through_again(void)
+{
+    g_autofree char *trace = g_strdup(fixture_path(&f, "trace"));
+    g_autofree char *shorter = g_strdup(fixture_path(&f, "short"));
+    g_autofree char *page = g_strdup(fixture_path(&f, "page.html"));
+    char *command[] = {
+        (char *)g_getenv("PROCTORCTL"), "--address", f.address, "trace", "-o", trace, NULL};
+    fixture_add(&f, "web", "environment: {PASSWORD: hunter2}\n", "wait-term");
+    fixture_add(&f, "flaky",
+                "restart: permanent\nrestart_limit: {burst: 1, interval: 1h}\n"
+                "backoff: {initial: 5ms}\n",
+                "exit=1");
+    fixture_wait_text(&f, "flaky", "Operation", "quarantined");
+    die_and_come_back();
+    command[2] = f.address;
+    g_autoptr(GVariant) outcome = fixture_verb_waiting(&f, "Restart", "web");
+    g_autoptr(GVariant) resumed = fixture_verb(&f, "Resume", "flaky");
+    fixture_wait_text(&f, "flaky", "Operation", "quarantined");
+    g_assert_true(g_spawn_sync(NULL, command, NULL, G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL,
+                               NULL, NULL, NULL));
+
+    g_autofree char *replayed = simulator(0, "replay", trace, NULL);
+    g_assert_nonnull(strstr(replayed, "lines of the audit: the same here"));
+    g_assert_nonnull(strstr(replayed, "the core is the same, byte for byte"));
+    g_autofree char *shrunk =
+        simulator(0, "shrink", trace, "-o", shorter, "--event", "child-quarantined:flaky", NULL);
+    g_autofree char *story = simulator(0, "replay", shorter, "--log", NULL);
+    g_assert_nonnull(strstr(story, "child-quarantined flaky"));
+    g_assert_null(strstr(story, "command web restart"));
+    g_autofree char *drawn = simulator(0, "timeline", trace, "-o", page, NULL);
+    g_assert_true(g_file_test(page, G_FILE_TEST_EXISTS));
+}
+
+static void a_changed_trace_is_noticed(void)
+{
+    g_autofree char *trace = g_strdup(fixture_path(&f, "trace"));
+    g_autofree char *shorter = g_strdup(fixture_path(&f, "short"));
+    char *command[] = {
+        (char *)g_getenv("PROCTORCTL"), "--address", f.address, "trace", "-o", trace, NULL};
+    char *bytes;
+    gsize size;
+
+    fixture_add(&f, "web", "", "wait-term");
+    g_autoptr(GVariant) paused = fixture_verb_waiting(&f, "Pause", "web");
+    g_assert_true(g_spawn_sync(NULL, command, NULL, G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL,
+                               NULL, NULL, NULL));
+    g_assert_true(g_file_get_contents(trace, &bytes, &size, NULL));
+    bytes[size - 1] ^= 1; /* of what the core was in the end */
+    g_assert_true(g_file_set_contents(shorter, bytes, (gssize)size, NULL));
+    g_free(bytes);
+    g_autofree char *damaged = simulator(0, "replay", shorter, NULL);
+    g_assert_null(strstr(damaged, "byte for byte"));
+}
+
 /* ---- a journal that is not as it should be --------------------------------------------------- */
 
 static char *newest_segment(void)
@@ -428,6 +504,8 @@ int main(int argc, char **argv)
     TEST("jobs-go-on", jobs_go_on);
     TEST("the-audit-tells-the-whole-story", the_audit_tells_the_whole_story);
     TEST("the-trace-has-no-secret", the_trace_has_no_secret);
+    TEST("the-trace-is-lived-through-again", the_trace_is_lived_through_again);
+    TEST("a-changed-trace-is-noticed", a_changed_trace_is_noticed);
     TEST("a-torn-journal-is-used-as-far-as-it-goes", a_torn_journal_is_used_as_far_as_it_goes);
     TEST("a-flipped-bit-is-found", a_flipped_bit_is_found);
     TEST("a-damaged-checkpoint-is-no-reason-not-to-start",

@@ -1,0 +1,41 @@
+#include "digest.h"
+
+#include "input.h"
+
+#include <stdlib.h>
+
+static bool grow(struct archive *archive, size_t size)
+{
+    size_t larger = archive->size ? archive->size * 2 : 65536;
+
+    while (larger < size)
+        larger *= 2;
+    uint8_t *data = realloc(archive->data, larger);
+    if (!data)
+        return false;
+    archive->data = data;
+    archive->size = larger;
+    return true;
+}
+
+uint64_t digest_bytes(uint64_t digest, const void *bytes, size_t size)
+{
+    const uint8_t *at = bytes;
+
+    if (digest == 0)
+        digest = UINT64_C(0xCBF29CE484222325);
+    for (size_t i = 0; i < size; i++)
+        digest = (digest ^ at[i]) * UINT64_C(0x100000001B3);
+    return digest;
+}
+
+bool digest_core(struct core *core, const char *(*redact)(void *redactor, const char *secret),
+                 void *redactor, uint64_t *digest)
+{
+    struct archive archive = {.grow = grow, .redact = redact, .redactor = redactor};
+    bool good = core_archive(core, &archive) == 0;
+
+    *digest = digest_bytes(0, archive.data, archive.used);
+    free(archive.data);
+    return good;
+}
