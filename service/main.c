@@ -192,6 +192,12 @@ static void forget_job(void *userdata, struct job *job)
 {
     (void)userdata;
     service_forget_job(the_daemon->service, job);
+    host_forget_result(the_daemon->host, job);
+}
+
+static struct job_output result(const struct job *job)
+{
+    return host_result(the_daemon->host, job);
 }
 
 static uint32_t restarts_in_flight(void)
@@ -382,7 +388,7 @@ static int make_service(struct daemon *daemon)
                                   .find_pid = find_pid,
                                   .usage = usage,
                                   .unenforced = host_unenforced,
-                                  .result = host_result,
+                                  .result = result,
                                   .syncs = syncs,
                                   .sync = sync_journal,
                                   .unwritten = unwritten,

@@ -490,7 +490,6 @@ static bool handle(struct living *living, const struct frame *frame, size_t *num
     case FRAME_STATE:
         return life->left_out || compare_end(living, frame);
     case FRAME_PROCESS:
-    case FRAME_OUTPUT:
     case FRAME_BOOT:
         return true;
     }

@@ -98,14 +98,17 @@ static int append_output(sd_bus_message *m, const struct job *job)
             output->told = false;
         return sd_bus_message_append_array(m, 'y', so_far.size > 0 ? so_far.data : "", so_far.size);
     }
+    if (!output && job->output.size > 0) { /* it was finished under an earlier proctord */
+        so_far = the_service->hooks.result(job);
+        return sd_bus_message_append_array(m, 'y', so_far.size > 0 ? so_far.data : "", so_far.size);
+    }
     return sd_bus_message_append_array(m, 'y', output ? output->data : "",
                                        output ? output->size : 0);
 }
 
 static bool is_truncated(const struct job *job)
 {
-    const struct kept_output *output = job->observer;
-    return output && output->truncated;
+    return job->state == JOB_FINISHED && job->output.truncated;
 }
 
 #define PROPERTY(name, ...)                                                                        \

@@ -2,6 +2,7 @@
 
 #include "listener.h"
 #include "process.h"
+#include "result.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -291,6 +292,12 @@ static bool leaf_is_used(void *userdata, const struct attempt_id *id)
     return process && process->state != PROCESS_IDLE && process->in_cgroup;
 }
 
+static bool job_is_known(void *userdata, uint64_t job)
+{
+    const struct host *host = userdata;
+    return core_find_job(host->core, job) != NULL;
+}
+
 void adopt_all(struct host *host, bool strangers, struct recovery *recovery)
 {
     size_t count = core_count(host->core), n = 0;
@@ -315,6 +322,7 @@ void adopt_all(struct host *host, bool strangers, struct recovery *recovery)
     }
     free(ids);
     cgroup_base_tidy(&host->cgroups, leaf_is_used, host);
+    result_tidy(host->results_folder, job_is_known, host);
 }
 
 void adopt_nobody(struct host *host)

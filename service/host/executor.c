@@ -188,7 +188,9 @@ static int open_result(struct process *process, int *write_end)
         return 0;
     result_free(process->result);
     process->result = NULL;
-    r = result_open(process->host->event, result_came, process, &process->result, &low);
+    r = result_file(process->host->results_folder, process->child->job->id, true);
+    if (r >= 0)
+        r = result_open(process->host->event, result_came, process, r, &process->result, &low);
     if (r < 0)
         return step_failed(process, r, "result", NULL);
     *write_end = fcntl(low, F_DUPFD_CLOEXEC, 3 + SOCKETS_MAX + 1);
@@ -399,10 +401,22 @@ void host_on_result(struct host *host, void (*came)(void *userdata, struct job *
     host->result_userdata = userdata;
 }
 
-struct job_output host_result(const struct job *job)
+struct job_output host_result(struct host *host, const struct job *job)
 {
     const struct process *process = job->child ? job->child->host : NULL;
-    return process && process->result ? result_so_far(process->result) : (struct job_output){};
+
+    if (process && process->result)
+        return result_so_far(process->result);
+    free(host->result_data);
+    struct job_output output = result_read(host->results_folder, job->id);
+    host->result_data = (void *)(uintptr_t)output.data;
+    return output;
+}
+
+void host_forget_result(struct host *host, const struct job *job)
+{
+    if (!host->past)
+        result_remove(host->results_folder, job->id);
 }
 
 static int settle(sd_event_source *source, void *userdata)
@@ -673,6 +687,20 @@ static int open_notify(struct host *host, const char *directory)
     return notify_socket_open(host->event, host->notify_path, &handler, &host->notify);
 }
 
+/* Where everything is kept that outlives us. */
+static int open_state(struct host *host, const char *folder)
+{
+    char path[4200];
+    int r = started_open(folder, &host->started);
+
+    snprintf(path, sizeof(path), "%s/results", folder);
+    if (r == 0 && mkdir(path, 0700) < 0 && errno != EEXIST)
+        r = -errno;
+    if (r == 0)
+        host->results_folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return r == 0 && host->results_folder < 0 ? -errno : r;
+}
+
 int host_new(sd_event *event, const struct host_settings *settings, struct host **host)
 {
     struct host *fresh = calloc(1, sizeof(*fresh));
@@ -682,6 +710,7 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
     fresh->event = sd_event_ref(event);
     fresh->cgroups.fd = -1;
     fresh->lock = settings->lock;
+    fresh->results_folder = -1;
     fresh->results_tail = &fresh->results;
     fresh->by_pid_size = 256;
     fresh->by_pid = calloc(fresh->by_pid_size, sizeof(*fresh->by_pid));
@@ -694,7 +723,7 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
     if (r >= 0)
         r = open_notify(fresh, settings->runtime_directory);
     if (r >= 0 && settings->state_directory)
-        r = started_open(settings->state_directory, &fresh->started);
+        r = open_state(fresh, settings->state_directory);
     if (r >= 0 && settings->use_cgroups)
         cgroup_base_open(&fresh->cgroups, settings->instance, settings->keep_processes);
     if (r < 0) {
@@ -721,6 +750,8 @@ void host_free(struct host *host)
     cgroup_base_close(&host->cgroups);
     notify_socket_close(host->notify);
     started_close(host->started);
+    close_if_open(&host->results_folder);
+    free(host->result_data);
     sd_event_source_disable_unref(host->child_source);
     sd_event_source_disable_unref(host->timer);
     sd_event_source_disable_unref(host->settle_source);
@@ -769,7 +800,12 @@ void host_cancel_again(struct host *host, struct child *child)
 
 void process_adopt_result(struct process *process, int fd)
 {
-    result_adopt(process->host->event, result_came, process, fd, &process->result);
+    int file = result_file(process->host->results_folder, process->child->job->id, false);
+
+    if (file >= 0)
+        result_adopt(process->host->event, result_came, process, fd, file, &process->result);
+    else
+        close(fd);
 }
 
 void host_attach(struct host *host, struct core *core)

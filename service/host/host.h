@@ -53,7 +53,8 @@ void host_on_burst(struct host *host, void (*answer)(void *userdata), void *user
 /* Says that more of a job's result has come; and what has come up to now of a job that runs. */
 void host_on_result(struct host *host, void (*came)(void *userdata, struct job *job),
                     void *userdata);
-struct job_output host_result(const struct job *job);
+struct job_output host_result(struct host *host, const struct job *job);
+void host_forget_result(struct host *host, const struct job *job); /* with the job */
 
 /* The core's inputs, and the processes that are started, are written there from now on. */
 struct journal;

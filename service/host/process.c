@@ -48,8 +48,12 @@ static void complete(struct process *process)
     bool in_cgroup = process->in_cgroup;
     struct result *result = process->result;
     process->result = NULL;
-    if (result)
+    if (result) {
         completion.output = result_take(result);
+    } else if (process->adopted && process->child->job) {
+        completion.output = host_result(host, process->child->job);
+        completion.output.truncated = true; /* what it wrote last may be lost */
+    }
     core_completed(host->core, id, &completion);
     result_free(result);
     host_settle(host);

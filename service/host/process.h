@@ -75,6 +75,8 @@ struct host {
     struct probe *probes;
     struct journal *journal;
     struct started *started;
+    int results_folder; /* -1: none */
+    char *result_data;  /* read from there, for who asked last */
     int lock;
     bool past;       /* the core lives through what was before proctord died, */
     bool last_input; /* and has come to its end */

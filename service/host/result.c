@@ -2,57 +2,133 @@
 
 #include "output.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CHUNK 4096
+#define ROOM  (JOB_OUTPUT_MAX + 1) /* one more, which says that there was more */
 
 struct result {
-    int fd;
+    int fd, file;
     sd_event_source *source;
+    size_t size;
+    bool lost; /* the file could not take it */
     char *data;
-    size_t size, room;
-    bool truncated;
     void (*came)(void *userdata);
     void *userdata;
 };
 
-static void keep(struct result *result, const char *data, size_t size)
-{
-    size_t left = JOB_OUTPUT_MAX - result->size;
+/* ---- files ----------------------------------------------------------------------------------- */
 
-    result->truncated = result->truncated || size > left;
-    size = size < left ? size : left;
-    if (result->size + size > result->room) {
-        size_t room = result->room > 0 ? result->room * 2 : CHUNK;
-        while (room < result->size + size)
-            room *= 2;
-        char *larger = realloc(result->data, room);
-        if (!larger) {
-            result->truncated = true;
-            return;
-        }
-        result->data = larger;
-        result->room = room;
-    }
-    if (size > 0)
-        memcpy(result->data + result->size, data, size);
-    result->size += size;
+static void name_of(uint64_t job, char name[24])
+{
+    snprintf(name, 24, "%" PRIu64, job);
 }
 
-/* Returns false at the end, and where nothing is there for the moment. */
-static bool read_some(struct result *result)
+int result_file(int folder, uint64_t job, bool fresh)
+{
+    char name[24];
+    int file = -1;
+
+    name_of(job, name);
+    if (folder >= 0)
+        file = openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC | (fresh ? O_TRUNC : 0), 0600);
+    if (file < 0)
+        file = memfd_create("proctor-result", MFD_CLOEXEC);
+    return file < 0 ? -errno : file;
+}
+
+static struct job_output load(int file, char *data, size_t size)
+{
+    struct job_output output = {.data = data, .truncated = size > JOB_OUTPUT_MAX};
+    size_t wanted = size < JOB_OUTPUT_MAX ? size : JOB_OUTPUT_MAX;
+
+    for (ssize_t n = 1; data && n > 0 && output.size < wanted; output.size += (size_t)n) {
+        n = pread(file, data + output.size, wanted - output.size, (off_t)output.size);
+        if (n < 0)
+            n = 0;
+    }
+    output.truncated = output.truncated || output.size < wanted;
+    return output;
+}
+
+struct job_output result_read(int folder, uint64_t job)
+{
+    struct job_output output = {};
+    struct stat status;
+    char name[24];
+
+    name_of(job, name);
+    int file = folder >= 0 ? openat(folder, name, O_RDONLY | O_CLOEXEC) : -1;
+    if (file < 0)
+        return output;
+    if (fstat(file, &status) == 0 && status.st_size > 0)
+        output = load(file, malloc(JOB_OUTPUT_MAX), (size_t)status.st_size);
+    close(file);
+    return output;
+}
+
+void result_remove(int folder, uint64_t job)
+{
+    char name[24];
+
+    name_of(job, name);
+    if (folder >= 0)
+        unlinkat(folder, name, 0);
+}
+
+void result_tidy(int folder, bool (*is_known)(void *userdata, uint64_t job), void *userdata)
+{
+    int fd = folder >= 0 ? openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
+
+    if (!list)
+        return;
+    for (struct dirent *entry; (entry = readdir(list));)
+        if (entry->d_name[0] != '.' && !is_known(userdata, strtoull(entry->d_name, NULL, 10)))
+            unlinkat(folder, entry->d_name, 0);
+    closedir(list);
+}
+
+/* ---- from the pipe --------------------------------------------------------------------------- */
+
+/* For file systems that can not splice, and for what nobody keeps. */
+static ssize_t copy(struct result *result, size_t room)
 {
     char chunk[CHUNK];
     ssize_t n = read(result->fd, chunk, sizeof(chunk));
+    size_t kept = n > 0 && (size_t)n < room ? (size_t)n : n > 0 ? room : 0;
 
+    if (kept > 0 && write(result->file, chunk, kept) != (ssize_t)kept)
+        result->lost = true;
+    else
+        result->size += kept;
+    return n;
+}
+
+/* Returns false at the end, and where nothing is there for the moment. */
+static bool take_some(struct result *result)
+{
+    size_t room = result->lost ? 0 : ROOM - result->size;
+    ssize_t n = -1;
+
+    errno = EINVAL;
+    if (room > 0)
+        n = splice(result->fd, NULL, result->file, NULL, room < CHUNK ? room : CHUNK,
+                   SPLICE_F_NONBLOCK);
     if (n > 0)
-        keep(result, chunk, (size_t)n);
-    else if (n == 0)
+        result->size += (size_t)n;
+    else if (n < 0 && errno != EAGAIN && errno != EINTR)
+        n = copy(result, room);
+    if (n == 0)
         result->source = sd_event_source_disable_unref(result->source);
     return n > 0 || (n < 0 && errno == EINTR);
 }
@@ -65,22 +141,26 @@ static int readable(sd_event_source *source, int fd, uint32_t events, void *user
     struct result *result = userdata;
     size_t before = result->size;
 
-    read_some(result); /* one piece at a time: others want their turn, too */
+    take_some(result); /* one piece at a time: others want their turn, too */
     if (result->size > before)
         result->came(result->userdata);
     return 0;
 }
 
-static int watch(sd_event *event, void (*came)(void *userdata), void *userdata, int fd,
+static int watch(sd_event *event, void (*came)(void *userdata), void *userdata, int fd, int file,
                  struct result **result)
 {
     struct result *fresh = calloc(1, sizeof(*fresh));
+    off_t size = lseek(file, 0, SEEK_END);
 
     if (!fresh) {
         close(fd);
+        close(file);
         return -ENOMEM;
     }
     fresh->fd = fd;
+    fresh->file = file;
+    fresh->size = size > 0 ? (size_t)size : 0;
     fresh->came = came;
     fresh->userdata = userdata;
     fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -93,14 +173,16 @@ static int watch(sd_event *event, void (*came)(void *userdata), void *userdata, 
     return 0;
 }
 
-int result_open(sd_event *event, void (*came)(void *userdata), void *userdata,
+int result_open(sd_event *event, void (*came)(void *userdata), void *userdata, int file,
                 struct result **result, int *write_end)
 {
     int pipe[2];
 
-    if (pipe2(pipe, O_CLOEXEC) < 0)
+    if (pipe2(pipe, O_CLOEXEC) < 0) {
+        close(file);
         return -errno;
-    int r = watch(event, came, userdata, pipe[0], result);
+    }
+    int r = watch(event, came, userdata, pipe[0], file, result);
     if (r < 0) {
         close(pipe[1]);
         return r;
@@ -109,27 +191,26 @@ int result_open(sd_event *event, void (*came)(void *userdata), void *userdata,
     return 0;
 }
 
-int result_adopt(sd_event *event, void (*came)(void *userdata), void *userdata, int fd,
+int result_adopt(sd_event *event, void (*came)(void *userdata), void *userdata, int fd, int file,
                  struct result **result)
 {
-    int r = watch(event, came, userdata, fd, result);
+    return watch(event, came, userdata, fd, file, result);
+}
 
-    if (r == 0)
-        (*result)->truncated = true;
-    return r;
+struct job_output result_so_far(struct result *result)
+{
+    if (!result->data)
+        result->data = malloc(JOB_OUTPUT_MAX);
+    struct job_output output = load(result->file, result->data, result->size);
+    output.truncated = output.truncated || result->lost;
+    return output;
 }
 
 struct job_output result_take(struct result *result)
 {
-    while (read_some(result))
+    while (take_some(result))
         ;
     return result_so_far(result);
-}
-
-struct job_output result_so_far(const struct result *result)
-{
-    return (struct job_output){
-        .data = result->data, .size = result->size, .truncated = result->truncated};
 }
 
 void result_free(struct result *result)
@@ -138,6 +219,7 @@ void result_free(struct result *result)
         return;
     sd_event_source_disable_unref(result->source);
     close(result->fd);
+    close(result->file);
     free(result->data);
     free(result);
 }

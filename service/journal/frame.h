@@ -22,7 +22,6 @@ enum frame_kind {
     FRAME_CHECKPOINT = 1, /* core_archive() */
     FRAME_INPUT = 2,      /* input_archive() */
     FRAME_PROCESS = 3,    /* the host's: a process that was started */
-    FRAME_OUTPUT = 4,     /* the result of a job that is finished */
     FRAME_AUDIT = 5,      /* an event that the audit keeps */
     FRAME_STATE = 7,      /* of a trace: digest_core() of the core as it is behind it all */
     FRAME_BOOT = 6,       /* which boot of the machine this is, and how far the audit goes */

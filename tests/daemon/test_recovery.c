@@ -184,12 +184,37 @@ static void changed_manifests_are_read_at_the_start(void)
     g_assert_cmpuint(fixture_number(&f, "a", "Generation"), ==, 0);
 }
 
+static GVariant *job_property(const char *name)
+{
+    g_autoptr(GVariant) reply =
+        fixture_call(&f, "/org/proctor1/job/1", "org.freedesktop.DBus.Properties", "Get",
+                     g_variant_new("(ss)", "org.proctor1.Job", name), NULL);
+    g_autoptr(GVariant) boxed = g_variant_get_child_value(reply, 0);
+
+    return g_variant_get_variant(boxed);
+}
+
+static gboolean output_is(const char *wanted)
+{
+    g_autoptr(GVariant) value = job_property("Output");
+    gsize size;
+    const char *data = g_variant_get_fixed_array(value, &size, 1);
+
+    return size == strlen(wanted) && memcmp(data, wanted, size) == 0;
+}
+
+static void check_output(const char *wanted)
+{
+    g_assert_true(output_is(wanted));
+}
+
 static void jobs_go_on(void)
 {
     fixture_fifo(&f, "go");
     GVariantBuilder none;
-    g_autofree char *text = g_strdup_printf("name: import\nexec: [%s, \"wait=%s\", exit=3]\n",
-                                            g_getenv("TEST_CHILD"), fixture_path(&f, "go"));
+    g_autofree char *text = g_strdup_printf(
+        "name: import\nexec: [%s, result=half, \"wait=%s\", result=whole, exit=3]\n",
+        g_getenv("TEST_CHILD"), fixture_path(&f, "go"));
     g_variant_builder_init(&none, G_VARIANT_TYPE_VARDICT);
     g_autoptr(GVariant) job =
         fixture_manager(&f, "RunJob", g_variant_new("(ssa{sv})", text, "test", &none), NULL);
@@ -200,6 +225,36 @@ static void jobs_go_on(void)
         fixture_call(&f, "/org/proctor1/job/1", "org.proctor1.Job", "Wait", NULL, NULL);
     g_autoptr(GVariant) result = g_variant_get_child_value(end, 0);
     g_assert_cmpstr(dict_text(result, "Result"), ==, "failed");
+    check_output("halfwhole");
+    die_and_come_back(); /* what was finished stays */
+    check_output("halfwhole");
+}
+
+static void a_job_that_ended_meanwhile_may_lack_something(void)
+{
+    fixture_fifo(&f, "go");
+    GVariantBuilder none;
+    g_autofree char *text =
+        g_strdup_printf("name: import\nexec: [%s, result=half, \"wait=%s\", result=whole]\n",
+                        g_getenv("TEST_CHILD"), fixture_path(&f, "go"));
+    g_variant_builder_init(&none, G_VARIANT_TYPE_VARDICT);
+    g_autoptr(GVariant) job =
+        fixture_manager(&f, "RunJob", g_variant_new("(ssa{sv})", text, "test", &none), NULL);
+    fixture_wait_text(&f, "jobs/1", "Status", "ready");
+    GPid pid = (GPid)fixture_number(&f, "jobs/1", "MainPID");
+    while (!output_is("half"))
+        g_main_context_iteration(NULL, FALSE);
+    fixture_kill(&f);
+    fixture_release(&f, "go");
+    fixture_wait_gone(&f, pid);
+    fixture_again(&f, options);
+    g_autoptr(GVariant) end =
+        fixture_call(&f, "/org/proctor1/job/1", "org.proctor1.Job", "Wait", NULL, NULL);
+    g_autoptr(GVariant) result = g_variant_get_child_value(end, 0);
+    g_assert_cmpstr(dict_text(result, "Result"), ==, "failed");
+    check_output("half");
+    g_autoptr(GVariant) truncated = job_property("OutputTruncated");
+    g_assert_true(g_variant_get_boolean(truncated));
 }
 
 /* ---- the audit ------------------------------------------------------------------------------- */
@@ -502,6 +557,8 @@ int main(int argc, char **argv)
     TEST("output-is-not-lost", output_is_not_lost);
     TEST("changed-manifests-are-read-at-the-start", changed_manifests_are_read_at_the_start);
     TEST("jobs-go-on", jobs_go_on);
+    TEST("a-job-that-ended-meanwhile-may-lack-something",
+         a_job_that_ended_meanwhile_may_lack_something);
     TEST("the-audit-tells-the-whole-story", the_audit_tells_the_whole_story);
     TEST("the-trace-has-no-secret", the_trace_has_no_secret);
     TEST("the-trace-is-lived-through-again", the_trace_is_lived_through_again);
