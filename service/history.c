@@ -1,6 +1,7 @@
 #include "history.h"
 
 #include "child.h"
+#include "catalog.h"
 #include "log.h"
 
 #include <dirent.h>
@@ -52,33 +53,6 @@ int history_open(struct history *history, const char *state_directory, enum dura
 
 /* ---- audit ----------------------------------------------------------------------------------- */
 
-static bool matters(enum event_kind kind)
-{
-    switch (kind) {
-    case EVENT_COMMAND_ACCEPTED:
-    case EVENT_COMMAND_REJECTED:
-    case EVENT_CHILD_CONTROL_COMMAND_COMPLETED:
-    case EVENT_CHILD_OPERATION_CHANGED:
-    case EVENT_CHILD_ADDED:
-    case EVENT_CHILD_RUNTIME_STATE_REMOVED:
-    case EVENT_CHILD_DECLARATION_REJECTED:
-    case EVENT_CHILD_QUARANTINED:
-    case EVENT_CHILD_EXITED:
-    case EVENT_MELTDOWN:
-    case EVENT_ESCALATED:
-    case EVENT_GROUP_FUSE_TRIGGERED:
-    case EVENT_SHUTDOWN_REQUESTED:
-    case EVENT_SHUTDOWN_COMPLETED:
-    case EVENT_JOB_QUEUED:
-    case EVENT_JOB_FINISHED:
-    case EVENT_SUPERVISOR_STARTED:
-    case EVENT_SUPERVISOR_RECOVERED:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static void free_note(struct kept_note *note)
 {
     free(note->child);
@@ -116,7 +90,7 @@ static void keep(struct history *history, const struct event *event, const char 
 
 void history_event(struct history *history, const struct event *event)
 {
-    if (!history->journal || !matters(event->kind))
+    if (!history->journal || !catalog_is_audited(event->kind))
         return;
     char *text = log_fields(event);
     if (!text)

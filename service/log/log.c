@@ -1,15 +1,22 @@
 #include "log.h"
 
+#include "catalog.h"
 #include "child.h"
 
+#define SD_JOURNAL_SUPPRESS_LOCATION /* it would be that of this file */
+
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
+
+#define FIELDS_MAX 40
 
 static bool to_journal;
 static int max_level = LOG_NOTICE;
@@ -112,12 +119,85 @@ char *log_fields(const struct event *event)
     return text;
 }
 
+/* ---- to journald: each field one of its own ---------------------------------------------------
+ */
+
+struct fields {
+    struct iovec list[FIELDS_MAX];
+    int count;
+};
+
+static void add_field(struct fields *fields, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void add_field(struct fields *fields, const char *format, ...)
+{
+    char *text = NULL;
+    va_list arguments;
+
+    if (fields->count == FIELDS_MAX)
+        return;
+    va_start(arguments, format);
+    int length = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (length >= 0)
+        fields->list[fields->count++] = (struct iovec){text, (size_t)length};
+}
+
+static void add_event_field(struct fields *fields, const struct event_field *field)
+{
+    char name[64] = "PROCTOR_";
+    size_t length = strlen(name);
+
+    for (const char *key = field->key; *key && length + 1 < sizeof(name); key++)
+        name[length++] = *key == '-' ? '_' : (char)toupper((unsigned char)*key);
+    name[length] = '\0';
+    switch (field->type) {
+    case FIELD_TEXT:
+        add_field(fields, "%s=%s", name, field->text);
+        return;
+    case FIELD_NUMBER:
+        add_field(fields, "%s=%" PRIu64, name, field->number);
+        return;
+    case FIELD_SIGNED:
+        add_field(fields, "%s=%" PRId64, name, field->sign);
+        return;
+    case FIELD_FLAG:
+        add_field(fields, "%s=%s", name, field->flag ? "yes" : "no");
+        return;
+    }
+}
+
+static void send_event(const struct event *event, int level, const char *text)
+{
+    struct fields fields = {};
+
+    add_field(&fields, "MESSAGE=%s", text);
+    add_field(&fields, "MESSAGE_ID=%s", catalog_message_id(event->kind));
+    add_field(&fields, "PRIORITY=%d", level);
+    add_field(&fields, "PROCTOR_EVENT=%s", event_kind_to_string(event->kind));
+    add_field(&fields, "PROCTOR_SEQUENCE=%" PRIu64, event->sequence);
+    if (event->cause > 0)
+        add_field(&fields, "PROCTOR_CAUSE=%" PRIu64, event->cause);
+    if (event->child) {
+        add_field(&fields, "PROCTOR_CHILD=%s", event->child->id);
+        add_field(&fields, "PROCTOR_GENERATION=%" PRIu64, event->generation);
+        add_field(&fields, "PROCTOR_ATTEMPT=%" PRIu64, event->attempt);
+    }
+    for (size_t i = 0; i < event->n_fields; i++)
+        add_event_field(&fields, &event->fields[i]);
+    sd_journal_sendv(fields.list, fields.count);
+    for (int i = 0; i < fields.count; i++)
+        free(fields.list[i].iov_base);
+}
+
 void log_event(const struct event *event)
 {
     int level = level_of(event->kind);
     char *text = NULL;
     size_t size;
-    FILE *out = level <= max_level ? open_memstream(&text, &size) : NULL;
+    bool audited = to_journal && catalog_is_audited(event->kind);
+    FILE *out = level <= max_level || audited ? open_memstream(&text, &size) : NULL;
 
     if (!out)
         return;
@@ -127,7 +207,9 @@ void log_event(const struct event *event)
                 event->attempt);
     for (size_t i = 0; i < event->n_fields; i++)
         print_field(out, &event->fields[i]);
-    if (fclose(out) == 0)
+    if (fclose(out) == 0 && to_journal)
+        send_event(event, level < LOG_INFO || !audited ? level : LOG_INFO, text);
+    else if (text)
         log_print(level, "%s", text);
     free(text);
 }
