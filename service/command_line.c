@@ -28,6 +28,8 @@ static const char help[] =
     "                         default), power (the loss of it)\n"
     "  --on-journal-error=WHAT  refuse (default) or accept changes that can not be written down\n"
     "  --audit-size=SIZE      of older segments of the journal, such as 64M (default)\n"
+    "  --fd-store             keep sockets, pipes and pidfds in the service manager's store, for\n"
+    "                         who comes after this proctord (FileDescriptorStoreMax=)\n"
     "  --no-cgroups           keep children together by process group and subreaper\n"
     "  --check                only check the manifests; exit code 0 or 1\n"
     "  --version              say which proctor this is\n"
@@ -48,6 +50,7 @@ enum option_code {
     OPTION_DURABILITY,
     OPTION_JOURNAL_ERROR,
     OPTION_AUDIT_SIZE,
+    OPTION_FD_STORE,
     OPTION_NO_CGROUPS,
     OPTION_CHECK,
     OPTION_VERSION,
@@ -67,6 +70,7 @@ static const struct option options[] = {
     {"durability", required_argument, NULL, OPTION_DURABILITY},
     {"on-journal-error", required_argument, NULL, OPTION_JOURNAL_ERROR},
     {"audit-size", required_argument, NULL, OPTION_AUDIT_SIZE},
+    {"fd-store", no_argument, NULL, OPTION_FD_STORE},
     {"no-cgroups", no_argument, NULL, OPTION_NO_CGROUPS},
     {"check", no_argument, NULL, OPTION_CHECK},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -155,6 +159,9 @@ static int take(struct command_line *line, int code)
     case OPTION_AUDIT_SIZE:
         if (unit_size(optarg, &line->audit_bytes) < 0)
             return refuse("--audit-size: expected a size such as 64M", optarg);
+        return 0;
+    case OPTION_FD_STORE:
+        line->store_descriptors = true;
         return 0;
     case OPTION_NO_CGROUPS:
         line->cgroups = false;

@@ -22,6 +22,7 @@ struct command_line {
     enum durability durability;
     uint64_t audit_bytes;
     bool accept_unwritten;
+    bool store_descriptors;
     bool check;
 };
 

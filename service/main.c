@@ -370,6 +370,7 @@ static int make_host_and_core(struct daemon *daemon)
                                  .lock = daemon->locks[0],
                                  .instance = instance,
                                  .use_cgroups = daemon->line.cgroups,
+                                 .store_descriptors = daemon->line.store_descriptors,
                                  .keep_processes = history_exists(daemon->line.state_directory)};
     int r = host_new(daemon->event, &host, &daemon->host);
     if (r < 0)

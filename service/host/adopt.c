@@ -126,11 +126,22 @@ static int open_pipe(pid_t pid, int number, uint64_t inode)
     return fd < 0 ? -errno : fd;
 }
 
+/* From the store, where it is there. */
+static int kept(const struct process *process, const char *kind, uint64_t number)
+{
+    char name[KEEP_NAME_MAX];
+
+    keep_name(name, kind, &process->id, number);
+    return keep_take(process->host->keep, name);
+}
+
 static void adopt_output(struct process *process)
 {
     const struct child_declaration *declaration = &process->child->config->declaration;
-    int fd = open_pipe((pid_t)process->note.pid, 1, process->note.output_inode);
+    int fd = kept(process, "output", 0);
 
+    if (fd < 0)
+        fd = open_pipe((pid_t)process->note.pid, 1, process->note.output_inode);
     if (fd < 0)
         return;
     process->output_config = process->child->config;
@@ -143,20 +154,39 @@ static void adopt_listeners(struct process *process)
     const struct process_spec *spec = &process->child->config->declaration.process;
     int fds[SOCKETS_MAX];
 
-    for (size_t i = 0; i < spec->n_sockets; i++)
-        fds[i] = (int)syscall(SYS_pidfd_getfd, process->pidfd, 3 + (int)i, 0);
+    for (size_t i = 0; i < spec->n_sockets; i++) {
+        fds[i] = kept(process, "socket", i);
+        if (fds[i] < 0 && process->pidfd >= 0)
+            fds[i] = (int)syscall(SYS_pidfd_getfd, process->pidfd, 3 + (int)i, 0);
+    }
     listeners_adopt(spec, fds, &process->listeners);
 }
 
 static void adopt_result(struct process *process)
 {
     size_t sockets = process->child->config->declaration.process.n_sockets;
-    int fd = process->child->job
-                 ? open_pipe((pid_t)process->note.pid, 3 + (int)sockets, process->note.result_inode)
-                 : -1;
+    int fd = process->child->job ? kept(process, "result", process->id.attempt) : -1;
 
+    if (fd < 0 && process->child->job)
+        fd = open_pipe((pid_t)process->note.pid, 3 + (int)sockets, process->note.result_inode);
     if (fd >= 0)
         process_adopt_result(process, fd);
+}
+
+/* Whoever connects while the child does not run waits for it, also over our own death. */
+static void adopt_idle_listeners(struct host *host)
+{
+    for (struct child *child = core_first(host->core); child; child = core_next(child)) {
+        struct process *process = child->host;
+        if (child->config->declaration.process.n_sockets == 0 || (process && process->listeners))
+            continue;
+        process = process_for(host, child);
+        if (!process)
+            continue;
+        if (process->state == PROCESS_IDLE)
+            process->id = child_attempt_id(child);
+        adopt_listeners(process);
+    }
 }
 
 static void adopt_cgroup(struct process *process)
@@ -165,7 +195,8 @@ static void adopt_cgroup(struct process *process)
     char leaf[CGROUP_LEAF_MAX];
     int fd;
 
-    process->in_cgroup = is_in_leaf(host, process, process->main_pid);
+    process->in_cgroup = is_in_leaf(host, process, process->main_pid) ||
+                         (process->note.in_cgroup && host->cgroups.fd >= 0);
     if (!process->in_cgroup)
         return;
     process_leaf(process, leaf);
@@ -210,7 +241,12 @@ static bool find(struct process *process)
     struct host *host = process->host;
     const struct attempt *attempt = &process->child->attempt;
     pid_t pid = attempt->pid > 0 ? (pid_t)attempt->pid : (pid_t)process->note.pid;
+    int stored = kept(process, "pid", process->id.attempt);
 
+    if (stored >= 0 && pid > 0) /* nobody else's, also where it has ended */
+        return adopt(process, pid, stored) >= 0;
+    if (stored >= 0)
+        close(stored);
     if (pid == 0)
         pid = search(host, process);
     int pidfd = pid > 0 ? hold(host, process, pid) : -ESRCH;
@@ -321,6 +357,8 @@ void adopt_all(struct host *host, bool strangers, struct recovery *recovery)
             finish_what_is_in_doubt(host, child);
     }
     free(ids);
+    adopt_idle_listeners(host);
+    keep_settle(host->keep);
     cgroup_base_tidy(&host->cgroups, leaf_is_used, host);
     result_tidy(host->results_folder, job_is_known, host);
 }

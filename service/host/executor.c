@@ -20,8 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BURST      4 /* ends before others are answered */
-#define STARTS_MAX 2 /* the same */
+#define BURST       4 /* ends before others are answered */
+#define NOTIFY_NAME "proctor.notify"
+#define STARTS_MAX  2 /* the same */
 
 /* ---- processes by PID ------------------------------------------------------------------------ */
 
@@ -224,6 +225,37 @@ static void note_process(struct process *process)
         journal_process(process->host->journal, &process->note);
 }
 
+/* What a proctord that comes after us takes over. */
+static void keep_descriptors(const struct process *process)
+{
+    struct keep *keep = process->host->keep;
+    const struct attempt_id *id = &process->id;
+    char name[KEEP_NAME_MAX];
+
+    keep_name(name, "pid", id, id->attempt);
+    keep_put(keep, name, process->pidfd);
+    keep_name(name, "output", id, 0);
+    keep_put(keep, name, process->output ? output_descriptor(process->output) : -1);
+    keep_name(name, "result", id, id->attempt);
+    keep_put(keep, name, process->result ? result_descriptor(process->result) : -1);
+    for (size_t i = 0; process->listeners && i < process->listeners->count; i++) {
+        keep_name(name, "socket", id, i);
+        keep_put(keep, name, process->listeners->list[i].fd);
+    }
+}
+
+static void drop_descriptors(const struct process *process)
+{
+    char name[KEEP_NAME_MAX];
+
+    keep_name(name, "output", &process->id, 0);
+    keep_drop(process->host->keep, name);
+    for (size_t i = 0; process->listeners && i < process->listeners->count; i++) {
+        keep_name(name, "socket", &process->id, i);
+        keep_drop(process->host->keep, name);
+    }
+}
+
 static int begin_running(struct process *process, const struct spawn_result *spawned)
 {
     process->leader = process->main_pid = spawned->pid;
@@ -231,6 +263,7 @@ static int begin_running(struct process *process, const struct spawn_result *spa
     process->pidfd = spawned->pidfd;
     process->state = PROCESS_RUNNING;
     process_link(process->host, process);
+    keep_descriptors(process);
     note_process(process);
     return process_watch(process);
 }
@@ -506,6 +539,7 @@ static void process_free(struct process *process)
     if (process->state == PROCESS_RUNNING)
         process_unlink(process->host, process);
     probe_free(process);
+    drop_descriptors(process);
     sd_event_source_disable_unref(process->exit_source);
     sd_event_source_disable_unref(process->again_source);
     sd_event_source_disable_unref(process->drain_source);
@@ -684,7 +718,11 @@ static int open_notify(struct host *host, const char *directory)
 
     if (asprintf(&host->notify_path, "%s/notify", directory) < 0)
         return -ENOMEM;
-    return notify_socket_open(host->event, host->notify_path, &handler, &host->notify);
+    int r = notify_socket_open(host->event, host->notify_path, keep_take(host->keep, NOTIFY_NAME),
+                               &handler, &host->notify);
+    if (r >= 0)
+        keep_put(host->keep, NOTIFY_NAME, notify_socket_descriptor(host->notify));
+    return r;
 }
 
 /* Where everything is kept that outlives us. */
@@ -721,6 +759,8 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
     if (r == 0)
         r = add_sources(fresh);
     if (r >= 0)
+        r = keep_open(settings->store_descriptors, &fresh->keep);
+    if (r >= 0)
         r = open_notify(fresh, settings->runtime_directory);
     if (r >= 0 && settings->state_directory)
         r = open_state(fresh, settings->state_directory);
@@ -750,6 +790,7 @@ void host_free(struct host *host)
     cgroup_base_close(&host->cgroups);
     notify_socket_close(host->notify);
     started_close(host->started);
+    keep_close(host->keep);
     close_if_open(&host->results_folder);
     free(host->result_data);
     sd_event_source_disable_unref(host->child_source);

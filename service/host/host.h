@@ -24,7 +24,8 @@ struct host_settings {
     int lock; /* of it; -1: none. Whoever comes after us waits for children that hold it */
     const char *instance; /* tells instances of proctord apart */
     bool use_cgroups;
-    bool keep_processes; /* of a proctord that died: they are going to be adopted */
+    bool store_descriptors; /* in the service manager's store: keep.h */
+    bool keep_processes;    /* of a proctord that died: they are going to be adopted */
 };
 
 /* Counters that say what was refused, for metrics. */

@@ -191,6 +191,18 @@ static int readable(sd_event_source *source, int fd, uint32_t events, void *user
     return 0;
 }
 
+/* Whether it is bound there, and the path still leads to it. */
+static bool is_bound(int fd, const char *path)
+{
+    struct sockaddr_un address = {};
+    socklen_t size = sizeof(address);
+    struct stat status;
+
+    return getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
+           address.sun_family == AF_UNIX && strcmp(address.sun_path, path) == 0 &&
+           stat(path, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
 static int bind_socket(struct notify_socket *notify, const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -216,17 +228,21 @@ static int bind_socket(struct notify_socket *notify, const char *path)
     return 0;
 }
 
-int notify_socket_open(sd_event *event, const char *path, const struct notify_handler *handler,
-                       struct notify_socket **socket)
+int notify_socket_open(sd_event *event, const char *path, int kept,
+                       const struct notify_handler *handler, struct notify_socket **socket)
 {
     struct notify_socket *fresh = calloc(1, sizeof(*fresh));
+    if (kept >= 0 && (!fresh || !is_bound(kept, path))) {
+        close(kept);
+        kept = -1;
+    }
     if (!fresh)
         return -ENOMEM;
 
     fresh->handler = *handler;
-    fresh->fd = -1;
+    fresh->fd = kept;
     fresh->path = strdup(path);
-    int r = fresh->path ? bind_socket(fresh, path) : -ENOMEM;
+    int r = !fresh->path ? -ENOMEM : kept >= 0 ? 0 : bind_socket(fresh, path);
     if (r >= 0)
         r = sd_event_add_io(event, &fresh->source, fresh->fd, EPOLLIN, readable, fresh);
     if (r >= 0)
@@ -237,6 +253,11 @@ int notify_socket_open(sd_event *event, const char *path, const struct notify_ha
     }
     *socket = fresh;
     return 0;
+}
+
+int notify_socket_descriptor(const struct notify_socket *socket)
+{
+    return socket->fd;
 }
 
 void notify_socket_close(struct notify_socket *socket)

@@ -26,8 +26,10 @@ struct notify_handler {
 };
 
 /* Binds the socket at path. Returns 0 or a negative errno. */
-int notify_socket_open(sd_event *event, const char *path, const struct notify_handler *handler,
-                       struct notify_socket **socket);
+/* kept: the same socket from an earlier proctord, which is taken over; -1: none. */
+int notify_socket_open(sd_event *event, const char *path, int kept,
+                       const struct notify_handler *handler, struct notify_socket **socket);
+int notify_socket_descriptor(const struct notify_socket *socket);
 void notify_socket_close(struct notify_socket *socket);
 
 /* Handles what has arrived. Called before an exit is looked at: the last message of a process

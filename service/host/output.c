@@ -199,6 +199,11 @@ int output_new(sd_event *event, const struct process_output *settings, const cha
     return make(event, settings, child_id, -1, output);
 }
 
+int output_descriptor(const struct output *output)
+{
+    return output->settings.kind == OUTPUT_FILE ? output->pipe[0] : -1;
+}
+
 int output_adopt(sd_event *event, const struct process_output *settings, const char *child_id,
                  int fd, struct output **output)
 {

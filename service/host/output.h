@@ -26,6 +26,9 @@ void output_free(struct output *output);
 /* A descriptor for one attempt, to be closed by the caller, or a negative errno. */
 int output_open(struct output *output);
 
+/* The reading end of the pipe; -1: there is none. */
+int output_descriptor(const struct output *output);
+
 /* Takes what is in the pipe now, so that the last words of an attempt are in the file. */
 void output_drain(struct output *output);
 

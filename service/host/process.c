@@ -36,6 +36,7 @@ static void complete(struct process *process)
     struct host *host = process->host;
     struct attempt_id id = process->id;
     struct completion completion = process->completion;
+    char name[KEEP_NAME_MAX];
 
     process->drain_source = sd_event_source_disable_unref(process->drain_source);
     for (struct process **link = &host->draining; *link; link = &(*link)->next_draining)
@@ -48,6 +49,10 @@ static void complete(struct process *process)
     bool in_cgroup = process->in_cgroup;
     struct result *result = process->result;
     process->result = NULL;
+    if (result) {
+        keep_name(name, "result", &id, id.attempt);
+        keep_drop(host->keep, name);
+    }
     if (result) {
         completion.output = result_take(result);
     } else if (process->adopted && process->child->job) {
@@ -238,8 +243,12 @@ static uint64_t usec_of(struct timeval time)
 
 static void forget_main(struct process *process)
 {
+    char name[KEEP_NAME_MAX];
+
     process_unlink(process->host, process);
     probe_free(process);
+    keep_name(name, "pid", &process->id, process->id.attempt);
+    keep_drop(process->host->keep, name);
     process->exit_source = sd_event_source_disable_unref(process->exit_source);
     process->again_source = sd_event_source_disable_unref(process->again_source);
     close(process->pidfd);

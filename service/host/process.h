@@ -10,6 +10,7 @@
 #include "child.h"
 #include "host.h"
 #include "journal.h"
+#include "keep.h"
 #include "notify.h"
 #include "output.h"
 #include "started.h"
@@ -74,6 +75,7 @@ struct host {
     struct process *draining;
     struct probe *probes;
     struct journal *journal;
+    struct keep *keep;
     struct started *started;
     int results_folder; /* -1: none */
     char *result_data;  /* read from there, for who asked last */

@@ -197,6 +197,11 @@ int result_adopt(sd_event *event, void (*came)(void *userdata), void *userdata, 
     return watch(event, came, userdata, fd, file, result);
 }
 
+int result_descriptor(const struct result *result)
+{
+    return result->fd;
+}
+
 struct job_output result_so_far(struct result *result)
 {
     if (!result->data)

@@ -25,6 +25,9 @@ int result_open(sd_event *event, void (*came)(void *userdata), void *userdata, i
 int result_adopt(sd_event *event, void (*came)(void *userdata), void *userdata, int fd, int file,
                  struct result **result);
 
+/* The reading end of the pipe. */
+int result_descriptor(const struct result *result);
+
 /* What has come up to now; the data is the result's, and valid until it is asked again. */
 struct job_output result_so_far(struct result *result);
 

@@ -1,0 +1,35 @@
+/*
+ * Keep: descriptors that outlive proctord, by name, in the service manager's file descriptor store
+ * (FDSTORE=1 of sd_notify(3), FileDescriptorStoreMax= of systemd.service(5)). Whoever is started
+ * after a proctord that died gets them back (sd_listen_fds(3)): the notify socket with what was
+ * said meanwhile, the sockets of children that do not run, the pipes, and the pidfds, which name
+ * their processes without a doubt.
+ *
+ * A NULL keep, and one that was not told to store, keeps nothing; what was handed over can be taken
+ * all the same.
+ */
+#pragma once
+
+#include "core.h"
+
+#define KEEP_NAME_MAX 96
+
+struct keep;
+
+/* store: whether to ask the service manager. Returns 0 or -ENOMEM. */
+int keep_open(bool store, struct keep **keep);
+void keep_close(struct keep *keep);
+
+/* "proctor.KIND.SLOT.SERIAL.NUMBER": of a child, and of one of several things that it has. */
+void keep_name(char name[KEEP_NAME_MAX], const char *kind, const struct attempt_id *id,
+               uint64_t number);
+
+/* One that was handed over; from now on the caller's. -ENOENT: there is none. */
+int keep_take(struct keep *keep, const char *name);
+
+/* A copy goes into the store, in the place of what has the name there. */
+void keep_put(struct keep *keep, const char *name, int fd);
+void keep_drop(struct keep *keep, const char *name);
+
+/* What nobody has taken is closed and dropped. */
+void keep_settle(struct keep *keep);
