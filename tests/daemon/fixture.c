@@ -81,6 +81,22 @@ static void end_with_the_test(gpointer data)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
 }
 
+static void connect_to(struct fixture *f)
+{
+    GError *error = NULL;
+
+    f->address = read_address(f->standard_output);
+    f->bus =
+        g_dbus_connection_new_for_address_sync(f->address,
+                                               G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+                                                   G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+                                               NULL, NULL, &error);
+    g_assert_no_error(error);
+    g_dbus_connection_set_exit_on_close(f->bus, FALSE);
+    f->signals = g_dbus_connection_signal_subscribe(f->bus, NAME, NULL, NULL, NULL, NULL,
+                                                    G_DBUS_SIGNAL_FLAGS_NONE, signal_came, f, NULL);
+}
+
 static void launch(struct fixture *f, const char *const *extra)
 {
     g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
@@ -96,28 +112,31 @@ static void launch(struct fixture *f, const char *const *extra)
     for (; extra && *extra; extra++)
         g_ptr_array_add(arguments, g_strdup(*extra));
     g_ptr_array_add(arguments, NULL);
+    g_setenv("STORE_PID_FILE", fixture_path(f, "pid"), TRUE); /* see store_manager.c */
 
     g_assert_true(g_spawn_async_with_pipes(NULL, (char **)arguments->pdata, NULL,
                                            G_SPAWN_DO_NOT_REAP_CHILD, end_with_the_test, NULL,
                                            &f->pid, NULL, &f->standard_output, NULL, &error));
-    f->address = read_address(f->standard_output);
-    f->bus =
-        g_dbus_connection_new_for_address_sync(f->address,
-                                               G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
-                                                   G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
-                                               NULL, NULL, &error);
-    g_assert_no_error(error);
-    g_dbus_connection_set_exit_on_close(f->bus, FALSE);
-    f->signals = g_dbus_connection_signal_subscribe(f->bus, NAME, NULL, NULL, NULL, NULL,
-                                                    G_DBUS_SIGNAL_FLAGS_NONE, signal_came, f, NULL);
+    connect_to(f);
+}
+
+static void disconnect(struct fixture *f)
+{
+    g_dbus_connection_signal_unsubscribe(f->bus, f->signals);
+    g_clear_object(&f->bus);
+    g_free(f->address);
 }
 
 void fixture_forget(struct fixture *f)
 {
-    g_dbus_connection_signal_unsubscribe(f->bus, f->signals);
-    g_clear_object(&f->bus);
+    disconnect(f);
     close(f->standard_output);
-    g_free(f->address);
+}
+
+void fixture_reconnect(struct fixture *f)
+{
+    disconnect(f);
+    connect_to(f);
 }
 
 void fixture_start(struct fixture *f, const char *const *extra)

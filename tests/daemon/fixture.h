@@ -25,6 +25,8 @@ void fixture_start(struct fixture *f, const char *const *extra);
 void fixture_stop(struct fixture *f, int code);
 /* Lets go of a proctord that has ended, before another one is started. */
 void fixture_forget(struct fixture *f);
+/* When another proctord has taken over by itself, with the same standard output. */
+void fixture_reconnect(struct fixture *f);
 /* Kills proctord, at once; starts it again in the same folder. */
 void fixture_kill(struct fixture *f);
 void fixture_again(struct fixture *f, const char *const *extra);
