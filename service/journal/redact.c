@@ -45,11 +45,11 @@ void redactor_free(struct redactor *redactor)
 }
 
 /* What is before '=' in a variable; nothing of a longer text. */
-static int name_length(const char *secret)
+static size_t name_length(const char *secret)
 {
     size_t length = strcspn(secret, "=\n");
 
-    return secret[length] == '=' && length < NAME_MAX_SIZE ? (int)length + 1 : 0;
+    return secret[length] == '=' && length < NAME_MAX_SIZE ? length + 1 : 0;
 }
 
 static struct pair *new_pair(struct redactor *redactor, const char *secret)
@@ -59,7 +59,9 @@ static struct pair *new_pair(struct redactor *redactor, const char *secret)
 
     if (!entry)
         return NULL;
-    snprintf(text, sizeof(text), "%.*s#%lu", name_length(secret), secret, ++redactor->count);
+    size_t name = name_length(secret);
+    memcpy(text, secret, name);
+    snprintf(text + name, sizeof(text) - name, "#%lu", ++redactor->count);
     entry->secret = strdup(secret);
     entry->replacement = strdup(text);
     if (!entry->secret || !entry->replacement || !tsearch(entry, &redactor->root, compare)) {
