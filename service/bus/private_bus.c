@@ -202,11 +202,11 @@ void private_bus_stop(struct private_bus *bus, const char *directory)
 {
     char path[4096];
 
-    if (bus->pid > 0) {
-        kill(bus->pid, SIGTERM);
-        while (waitpid(bus->pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-    }
+    if (bus->pid <= 0)
+        return; /* what is there may be another proctord's */
+    kill(bus->pid, SIGTERM);
+    while (waitpid(bus->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
     snprintf(path, sizeof(path), "%s/bus.lock", directory);
     unlink(path);
     snprintf(path, sizeof(path), "%s/bus", directory);

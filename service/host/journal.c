@@ -23,6 +23,7 @@
 #define BOOT_SIZE     36
 
 struct journal {
+    char *path;
     int directory;
     enum durability durability;
     uint64_t keep_bytes;
@@ -32,7 +33,7 @@ struct journal {
     uint64_t size;   /* of what is whole on disk */
     uint64_t checkpoint_size;
     int error;
-    uint64_t failed_usec;
+    uint64_t failed_usec, looked_usec;
     bool unsynced;
     bool building; /* the beginning of a segment */
     void (*processes)(void *userdata, struct journal *journal);
@@ -318,11 +319,32 @@ static int write_beginning(struct journal *journal)
     return r < 0 ? r : end_frame(journal, &archive, FRAME_CHECKPOINT);
 }
 
+static bool is_gone(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && status.st_nlink == 0;
+}
+
+/* Makes the folder where it is not there, or not there any more. */
+static int open_directory(struct journal *journal)
+{
+    if (journal->directory >= 0 && !is_gone(journal->directory))
+        return 0;
+    if (mkdir(journal->path, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    if (journal->directory >= 0)
+        close(journal->directory);
+    journal->directory = open(journal->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return journal->directory < 0 ? -errno : 0;
+}
+
 static int make_segment(struct journal *journal)
 {
     char name[32];
-    int fd, r;
+    int fd, r = open_directory(journal);
 
+    if (r < 0)
+        return r;
     fd = openat(journal->directory, "new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND,
                 0600);
     if (fd < 0)
@@ -370,6 +392,18 @@ int journal_begin(struct journal *journal, struct core *core,
     return r;
 }
 
+/* Somebody has deleted the segment, or the whole folder: it is made anew. Looked at now and then.
+ */
+static bool was_removed(struct journal *journal)
+{
+    uint64_t now = now_usec();
+
+    if (journal->fd < 0 || now - journal->looked_usec < RETRY_USEC)
+        return false;
+    journal->looked_usec = now;
+    return is_gone(journal->fd);
+}
+
 void journal_tidy(struct journal *journal)
 {
     if (!journal->core)
@@ -378,7 +412,8 @@ void journal_tidy(struct journal *journal)
         flush(journal);
     if (journal->error != 0 && now_usec() - journal->failed_usec < RETRY_USEC)
         return;
-    if (journal->error == 0 && journal->size < SEGMENT_BYTES + 2 * journal->checkpoint_size)
+    if (journal->error == 0 && journal->size < SEGMENT_BYTES + 2 * journal->checkpoint_size &&
+        !was_removed(journal))
         return;
     int r = make_segment(journal);
     if (r < 0)
@@ -403,14 +438,11 @@ int journal_open(const struct journal_settings *settings, struct journal **journ
             fresh->boot[0] = '\0';
         close(fd);
     }
-    if (mkdir(settings->directory, 0700) < 0 && errno != EEXIST) {
-        int r = -errno;
-        free(fresh);
-        return r;
-    }
-    fresh->directory = open(settings->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fresh->directory < 0) {
-        int r = -errno;
+    fresh->directory = -1;
+    fresh->path = strdup(settings->directory);
+    int r = fresh->path ? open_directory(fresh) : -ENOMEM;
+    if (r < 0) {
+        free(fresh->path);
         free(fresh);
         return r;
     }
@@ -427,6 +459,7 @@ void journal_close(struct journal *journal)
     if (journal->fd >= 0)
         close(journal->fd);
     close(journal->directory);
+    free(journal->path);
     free(journal->buffer);
     free(journal);
 }

@@ -525,6 +525,23 @@ static void a_full_disk_stops_changes_and_nothing_else(void)
     fixture_wait_text(&f, "web", "Operation", "paused");
 }
 
+static void a_deleted_journal_is_written_anew(void)
+{
+    g_autofree char *folder = g_strdup(fixture_path(&f, "state/journal"));
+    g_autofree char *command = g_strdup_printf("rm -rf '%s'", folder);
+
+    fixture_add(&f, "web", "", "wait-term");
+    g_autoptr(GVariant) paused = fixture_verb_waiting(&f, "Pause", "web");
+    g_assert_cmpint(system(command), ==, 0);
+    for (gint64 end = g_get_monotonic_time() + 20 * G_TIME_SPAN_SECOND;
+         !g_file_test(folder, G_FILE_TEST_EXISTS);) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_assert_true(fixture_exists(&f, "web")); /* a turn of its loop */
+    }
+    die_and_come_back();
+    fixture_wait_text(&f, "web", "Operation", "paused");
+}
+
 static void power_is_as_good(void)
 {
     static const char *const power[] = {"--durability=power", NULL};
@@ -570,6 +587,7 @@ int main(int argc, char **argv)
     TEST("a-foreign-journal-is-no-reason-not-to-start",
          a_foreign_journal_is_no_reason_not_to_start);
     TEST("a-full-disk-stops-changes-and-nothing-else", a_full_disk_stops_changes_and_nothing_else);
+    TEST("a-deleted-journal-is-written-anew", a_deleted_journal_is_written_anew);
     TEST("power-is-as-good", power_is_as_good);
     return g_test_run();
 }

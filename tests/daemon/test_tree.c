@@ -153,6 +153,28 @@ static void a_second_instance_says_so(void)
     g_assert_nonnull(strstr(output, "another proctord is using this state folder"));
 }
 
+/* Not even its files are touched. */
+static void a_second_instance_in_the_same_folders_hurts_nobody(void)
+{
+    static const char *const folders[][2] = {{"state", "run"}, {"state2", "run"}};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
+        g_autofree char *state = g_strdup_printf("--state-dir=%s/%s", f.folder, folders[i][0]);
+        g_autofree char *run = g_strdup_printf("--runtime-dir=%s/%s", f.folder, folders[i][1]);
+        char *command[] = {(char *)g_getenv("PROCTORD"), "--private-bus", state, run, NULL};
+        g_autofree char *output = NULL;
+        int status;
+        g_assert_true(g_spawn_sync(NULL, command, NULL, G_SPAWN_DEFAULT, NULL, NULL, NULL, &output,
+                                   &status, NULL));
+        g_assert_cmpint(WEXITSTATUS(status), ==, 1);
+        g_assert_nonnull(strstr(output, i == 0 ? "this state folder" : "this runtime folder"));
+        g_assert_true(g_file_test(fixture_path(&f, "run/bus"), G_FILE_TEST_EXISTS));
+        g_assert_true(g_file_test(fixture_path(&f, "run/notify"), G_FILE_TEST_EXISTS));
+    }
+    fixture_add(&f, "web", "readiness: explicit\n", "ready, wait-term");
+    fixture_wait_text(&f, "web", "Status", "ready");
+}
+
 static void a_limit_that_ends_the_tree_ends_the_daemon_with_10(void)
 {
     fixture_add(&f, "other", "", "wait-term");
@@ -215,6 +237,8 @@ int main(int argc, char **argv)
                  a_reload_with_a_cycle_changes_nothing);
     fixture_test(&f, NULL, "/daemon/tree/sighup-reloads", sighup_reloads);
     fixture_test(&f, NULL, "/daemon/tree/a-second-instance-says-so", a_second_instance_says_so);
+    fixture_test(&f, NULL, "/daemon/tree/a-second-instance-in-the-same-folders-hurts-nobody",
+                 a_second_instance_in_the_same_folders_hurts_nobody);
     fixture_test(&f, NULL, "/daemon/tree/a-limit-that-ends-the-tree-ends-the-daemon-with-10",
                  a_limit_that_ends_the_tree_ends_the_daemon_with_10);
     fixture_test(&f, NULL, "/daemon/tree/a-child-starts-when-what-it-requires-is-ready",
