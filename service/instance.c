@@ -14,6 +14,7 @@
 #define HIGH_FD       64
 #define LOOK_MSEC     2
 #define PATIENCE_MSEC 10000
+#define DYING_MSEC    500
 
 int instance_make_directory(const char *path, unsigned mode)
 {
@@ -42,6 +43,21 @@ static int open_high(const char *path)
     return fd < 0 ? -error : fd;
 }
 
+/* One that was killed just now may still be on its way out. */
+static int take(int fd)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    for (int waited = 0; fcntl(fd, F_SETLK, &whole) < 0; waited += LOOK_MSEC) {
+        if (errno != EACCES && errno != EAGAIN)
+            return -errno;
+        if (waited > DYING_MSEC)
+            return -EAGAIN;
+        poll(NULL, 0, LOOK_MSEC);
+    }
+    return 0;
+}
+
 static int wait_for_children(int fd)
 {
     for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += LOOK_MSEC) {
@@ -56,15 +72,14 @@ static int wait_for_children(int fd)
 
 int instance_lock(const char *directory, const char *what, struct error *error)
 {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char path[4200];
 
     snprintf(path, sizeof(path), "%s/lock", directory);
     int fd = open_high(path);
     int r = fd < 0 ? fd : 0;
     /* This one is proctord's alone, ... */
-    if (fd >= 0 && fcntl(fd, F_SETLK, &whole) < 0)
-        r = errno == EACCES ? -EAGAIN : -errno;
+    if (r >= 0)
+        r = take(fd);
     /* ... and this one its children's too, until they have become their programs. */
     if (r == 0)
         r = wait_for_children(fd);
