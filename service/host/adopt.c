@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -357,6 +356,7 @@ void adopt_all(struct host *host, bool strangers, struct recovery *recovery)
             finish_what_is_in_doubt(host, child);
     }
     free(ids);
+    strays_sweep(host);
     adopt_idle_listeners(host);
     keep_settle(host->keep);
     cgroup_base_tidy(&host->cgroups, leaf_is_used, host);
@@ -366,23 +366,9 @@ void adopt_all(struct host *host, bool strangers, struct recovery *recovery)
 void adopt_nobody(struct host *host)
 {
     struct recovery nothing = {};
-    DIR *folder;
 
     adopt_all(host, true, &nothing);
     started_clear(host->started);
-    folder = opendir("/proc");
-    if (!folder)
-        return;
-    for (struct dirent *entry; (entry = readdir(folder));) {
-        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        int pidfd = pid > 1 && pid != getpid() ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
-        if (pidfd < 0)
-            continue;
-        if (orphan_was_given(pid, host->notify_path))
-            syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-        close(pidfd);
-    }
-    closedir(folder);
 }
 
 void adopt_write_notes(void *userdata, struct journal *journal)

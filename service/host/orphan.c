@@ -195,6 +195,38 @@ size_t strays_kill(struct host *host, const struct process *process)
     return count;
 }
 
+/* Whether a process that names our notify socket belongs to an attempt that goes on. */
+static bool goes_on(struct host *host, pid_t pid)
+{
+    struct attempt_id id;
+
+    if (orphan_claims(pid, host->core, host->notify_path, &id) < 0)
+        return false;
+    const struct child *child = core_child_of(host->core, id);
+    const struct process *process = child ? child->host : NULL;
+    return process && process->state == PROCESS_RUNNING && is_of(&id, process);
+}
+
+void strays_sweep(struct host *host)
+{
+    DIR *folder = opendir("/proc");
+
+    if (!folder)
+        return;
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        int pidfd = pid > 1 && pid != getpid() ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+        if (pidfd < 0)
+            continue;
+        if (orphan_was_given(pid, host->notify_path) && !goes_on(host, pid)) {
+            syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+            host->counters.leftovers_killed++;
+        }
+        close(pidfd);
+    }
+    closedir(folder);
+}
+
 void orphans_reap(struct host *host)
 {
     for (;;) {

@@ -525,6 +525,31 @@ static void a_full_disk_stops_changes_and_nothing_else(void)
     fixture_wait_text(&f, "web", "Operation", "paused");
 }
 
+static void run_command(const char *verb, const char *from, const char *to)
+{
+    g_autofree char *command = g_strdup_printf("%s '%s' %s", verb, from, to);
+    g_assert_cmpint(system(command), ==, 0);
+}
+
+/* As after a time in which nothing could be written. */
+static void what_the_journal_does_not_know_is_ended(void)
+{
+    g_autofree char *journal = g_strdup(fixture_path(&f, "state/journal"));
+    g_autofree char *copy = g_strdup(fixture_path(&f, "copy"));
+
+    fixture_add(&f, "web", "restart: permanent\nbackoff: {initial: 10ms}\n", "wait-term");
+    run_command("cp -r", journal, copy);
+    g_autoptr(GVariant) outcome = fixture_verb_waiting(&f, "Restart", "web");
+    GPid unknown = (GPid)fixture_number(&f, "web", "MainPID");
+    fixture_kill(&f);
+    run_command("rm -rf", journal, "");
+    run_command("mv", copy, journal);
+    fixture_again(&f, options);
+    fixture_wait_gone(&f, unknown);
+    fixture_wait_text(&f, "web", "Status", "ready");
+    g_assert_cmpint(kill((GPid)fixture_number(&f, "web", "MainPID"), 0), ==, 0);
+}
+
 static void a_deleted_journal_is_written_anew(void)
 {
     g_autofree char *folder = g_strdup(fixture_path(&f, "state/journal"));
@@ -587,6 +612,7 @@ int main(int argc, char **argv)
     TEST("a-foreign-journal-is-no-reason-not-to-start",
          a_foreign_journal_is_no_reason_not_to_start);
     TEST("a-full-disk-stops-changes-and-nothing-else", a_full_disk_stops_changes_and_nothing_else);
+    TEST("what-the-journal-does-not-know-is-ended", what_the_journal_does_not_know_is_ended);
     TEST("a-deleted-journal-is-written-anew", a_deleted_journal_is_written_anew);
     TEST("power-is-as-good", power_is_as_good);
     return g_test_run();
