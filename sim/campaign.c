@@ -293,7 +293,8 @@ static void tell_failure(const struct run *run, const char *path, const struct s
     free(text);
 }
 
-#define SHORT_ENOUGH 12 /* choices */
+#define SHORT_ENOUGH  12 /* choices */
+#define SHRINK_SLICES 12 /* of the time: one stubborn seed must not use all of it up */
 
 /* Runs a seed and shrinks it where it fails this check (CHECK_NONE: any). Returns whether it did.
  */
@@ -320,7 +321,8 @@ static bool shrink_seed(struct run *run, uint64_t seed, enum check check, double
 }
 
 /* Where one failing seed does not get short, others may: the shortest is kept. */
-static uint64_t shrink_others(struct run *run, uint64_t seed, double until, struct shrunk *best)
+static uint64_t shrink_others(struct run *run, uint64_t seed, double until, double slice,
+                              struct shrunk *best)
 {
     uint64_t found = seed;
 
@@ -329,8 +331,9 @@ static uint64_t shrink_others(struct run *run, uint64_t seed, double until, stru
          next++) {
         struct shrunk shrunk;
         size_t weight;
-        if (!shrink_seed(run, next, best->result.verdict.check, until - clock_seconds(), &shrunk,
-                         &weight))
+        double left = until - clock_seconds();
+        if (!shrink_seed(run, next, best->result.verdict.check, left < slice ? left : slice,
+                         &shrunk, &weight))
             continue;
         if (schedule_weight(shrunk.choices, shrunk.count) <
             schedule_weight(best->choices, best->count)) {
@@ -354,9 +357,10 @@ static void shrink_failure(const struct campaign_options *options, struct run *r
     size_t before, weight;
     char path[4096];
 
-    if (!shrink_seed(run, sum->failed_seed, CHECK_NONE, options->shrink_seconds, &shrunk, &before))
+    double slice = options->shrink_seconds / SHRINK_SLICES;
+    if (!shrink_seed(run, sum->failed_seed, CHECK_NONE, slice, &shrunk, &before))
         return;
-    shrink_others(run, sum->failed_seed, began + options->shrink_seconds, &shrunk);
+    shrink_others(run, sum->failed_seed, began + options->shrink_seconds, slice, &shrunk);
     double took = clock_seconds() - began;
     weight = schedule_weight(shrunk.choices, shrunk.count);
     snprintf(path, sizeof(path), "%s/seed-%" PRIu64 ".trace", options->store ? options->store : ".",
