@@ -2,8 +2,9 @@
 # the two commands of the README.
 BUILD ?= build
 TIME ?= 60
+KILLS ?= 2000
 
-.PHONY: all deps build demo test bench campaign sim check-format install clean
+.PHONY: all deps build demo test bench campaign crash sim check-format install clean
 
 all: build
 
@@ -32,6 +33,11 @@ campaign: build
 # All that the simulator can prove: scenarios, small spaces, a campaign, the seeded bugs.
 sim: build
 	@sh tools/sim.sh $(BUILD) $(TIME)
+
+# A real proctord, killed again and again: at random times, and at one system call after the other.
+crash: build
+	@cd $(BUILD) && PROCTORD=$$PWD/service/proctord TEST_CHILD=$$PWD/tests/test-child \
+		KILL_AT=$$PWD/tests/kill-at tests/crash-test --kills $(KILLS) --sweep
 
 check-format: deps
 	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror

@@ -1,6 +1,7 @@
 #include "past.h"
 
 #include "audit.h"
+#include "borrow.h"
 #include "child.h"
 #include "digest.h"
 #include "frame.h"
@@ -285,39 +286,6 @@ static void port_set_timer(void *userdata, uint64_t deadline_usec)
 
 /* ---- frames --- */
 
-struct borrowed {
-    struct borrowed *next;
-};
-
-static void *borrow(struct archive *archive, size_t size)
-{
-    struct borrowed **first = archive->userdata;
-    struct borrowed *block = calloc(1, sizeof(*block) + size);
-
-    if (!block)
-        return NULL;
-    block->next = *first;
-    *first = block;
-    return block + 1;
-}
-
-static void give_back(struct borrowed *first)
-{
-    for (struct borrowed *next; first; first = next) {
-        next = first->next;
-        free(first);
-    }
-}
-
-static struct archive reader_of(const struct frame *frame, struct borrowed **borrowed)
-{
-    return (struct archive){.reading = true,
-                            .data = (uint8_t *)(uintptr_t)frame->payload,
-                            .size = frame->size,
-                            .allocate = borrow,
-                            .userdata = borrowed};
-}
-
 static const char *child_of(const struct living *living, const struct core_input *input)
 {
     const struct child *child;
@@ -406,10 +374,10 @@ static void note_those_that_run(const struct living *living)
 static bool read_checkpoint(struct living *living, const struct frame *frame)
 {
     struct borrowed *borrowed = NULL;
-    struct archive archive = reader_of(frame, &borrowed);
+    struct archive archive = borrow_frame(frame, &borrowed, 0);
     int r = core_archive(living->core, &archive);
 
-    give_back(borrowed);
+    borrow_end(borrowed);
     if (r < 0)
         fail(living, "the checkpoint can not be read: %s", strerror(-r));
     else
@@ -420,12 +388,12 @@ static bool read_checkpoint(struct living *living, const struct frame *frame)
 static bool handle_input(struct living *living, const struct frame *frame)
 {
     struct borrowed *borrowed = NULL;
-    struct archive archive = reader_of(frame, &borrowed);
+    struct archive archive = borrow_frame(frame, &borrowed, 0);
     struct core_input input = {};
 
     input_archive(&archive, &input);
     if (archive.failed) {
-        give_back(borrowed);
+        borrow_end(borrowed);
         fail(living, "input %" PRIu64 " can not be read", living->life->inputs + 1);
         return false;
     }
@@ -434,7 +402,7 @@ static bool handle_input(struct living *living, const struct frame *frame)
     living->life->inputs++;
     note_input(living, &input);
     core_replay(living->core, &input);
-    give_back(borrowed);
+    borrow_end(borrowed);
     return true;
 }
 
@@ -442,7 +410,7 @@ static bool handle_input(struct living *living, const struct frame *frame)
 static bool compare_note(struct living *living, const struct frame *frame)
 {
     struct borrowed *borrowed = NULL;
-    struct archive archive = reader_of(frame, &borrowed);
+    struct archive archive = borrow_frame(frame, &borrowed, 0);
     struct audit_note audit = {};
 
     audit_archive(&archive, &audit);
@@ -456,14 +424,14 @@ static bool compare_note(struct living *living, const struct frame *frame)
              audit.kind, audit.child, later ? "did not come" : "is ",
              later ? "" : event_kind_to_string(told->kind));
     living->life->compared += known;
-    give_back(borrowed);
+    borrow_end(borrowed);
     return same && !later;
 }
 
 static bool compare_end(struct living *living, const struct frame *frame)
 {
     struct borrowed *borrowed = NULL;
-    struct archive archive = reader_of(frame, &borrowed);
+    struct archive archive = borrow_frame(frame, &borrowed, 0);
     uint64_t there = 0, here;
 
     ARCHIVE(&archive, there);

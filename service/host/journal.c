@@ -1,5 +1,6 @@
 #include "journal.h"
 
+#include "borrow.h"
 #include "digest.h"
 #include "input.h"
 #include "redact.h"
@@ -500,42 +501,6 @@ static void unmap_segment(struct segment *segment)
     *segment = (struct segment){};
 }
 
-/* Memory of what is read from one frame, let go of at once. */
-struct borrowed {
-    struct borrowed *next;
-    max_align_t data[];
-};
-
-static void *borrow(struct archive *archive, size_t size)
-{
-    struct borrowed **first = archive->userdata, *block = calloc(1, sizeof(*block) + size);
-
-    if (!block)
-        return NULL;
-    block->next = *first;
-    *first = block;
-    return block->data;
-}
-
-static void give_back(struct borrowed *first)
-{
-    for (struct borrowed *next; first; first = next) {
-        next = first->next;
-        free(first);
-    }
-}
-
-static struct archive reader_of(const struct frame *frame, struct borrowed **borrowed,
-                                int64_t shift)
-{
-    return (struct archive){.reading = true,
-                            .data = (uint8_t *)(uintptr_t)frame->payload,
-                            .size = frame->size,
-                            .shift_usec = shift,
-                            .allocate = borrow,
-                            .userdata = borrowed};
-}
-
 struct walk {
     struct journal *journal;
     struct core *core;
@@ -573,7 +538,7 @@ static int use_input(struct walk *walk, struct archive *archive, bool last)
 static int use_frame(struct walk *walk, const struct frame *frame, bool last)
 {
     struct borrowed *borrowed = NULL;
-    struct archive archive = reader_of(frame, &borrowed, walk->shift_usec);
+    struct archive archive = borrow_frame(frame, &borrowed, walk->shift_usec);
     struct process_note note = {};
     struct audit_note audit = {};
     int r = 0;
@@ -596,7 +561,7 @@ static int use_frame(struct walk *walk, const struct frame *frame, bool last)
     } else if (frame->kind == FRAME_BOOT) {
         r = use_boot(walk, &archive);
     }
-    give_back(borrowed);
+    borrow_end(borrowed);
     return r;
 }
 
@@ -618,14 +583,14 @@ static int survey(struct walk *walk, const struct segment *segment, uint64_t *la
         checkpoint = checkpoint || frame.kind == FRAME_CHECKPOINT;
         if (frame.kind == FRAME_BOOT) {
             struct borrowed *borrowed = NULL;
-            struct archive archive = reader_of(&frame, &borrowed, 0);
+            struct archive archive = borrow_frame(&frame, &borrowed, 0);
             use_boot(walk, &archive);
         }
         if (frame.kind != FRAME_INPUT)
             continue;
         uint64_t kind = 0;
         struct borrowed *borrowed = NULL;
-        struct archive archive = reader_of(&frame, &borrowed, 0);
+        struct archive archive = borrow_frame(&frame, &borrowed, 0);
         ARCHIVE(&archive, kind);
         ARCHIVE(&archive, *last_usec);
         (void)kind;
@@ -742,7 +707,7 @@ static int copy_checkpoint(struct archive *from, struct archive *to)
 static int copy_frame(struct journal *scratch, struct redactor *redactor, const struct frame *frame)
 {
     struct borrowed *borrowed = NULL;
-    struct archive from = reader_of(frame, &borrowed, 0), to = begin_frame(scratch);
+    struct archive from = borrow_frame(frame, &borrowed, 0), to = begin_frame(scratch);
     struct audit_note note = {};
     struct core_input input = {};
     int r = 0;
@@ -761,7 +726,7 @@ static int copy_frame(struct journal *scratch, struct redactor *redactor, const 
         input_archive(&to, &input);
         r = from.failed ? -EBADMSG : 0;
     }
-    give_back(borrowed);
+    borrow_end(borrowed);
     return r < 0 ? r : end_frame(scratch, &to, frame->kind);
 }
 
@@ -854,14 +819,14 @@ int journal_visit_audit(struct journal *journal, uint64_t since_usec,
         while (more && journal_header_check(segment.data, segment.size) == 0 &&
                frame_next(segment.data, segment.size, &offset, &frame) > 0) {
             struct borrowed *borrowed = NULL;
-            struct archive archive = reader_of(&frame, &borrowed, 0);
+            struct archive archive = borrow_frame(&frame, &borrowed, 0);
             struct audit_note note = {};
             if (frame.kind != FRAME_AUDIT)
                 continue;
             audit_archive(&archive, &note);
             if (!archive.failed && note.realtime_usec >= since_usec)
                 more = visit(userdata, &note);
-            give_back(borrowed);
+            borrow_end(borrowed);
         }
         unmap_segment(&segment);
     }

@@ -1,0 +1,15 @@
+/*
+ * Borrow: what is read from one frame lives as long as it is handled, and is let go of at once.
+ */
+#pragma once
+
+#include "archive.h"
+#include "frame.h"
+
+struct borrowed;
+
+/* Reads a frame's payload; what has no place of its own is added to *borrowed. shift_usec: as in
+ * struct archive. */
+struct archive borrow_frame(const struct frame *frame, struct borrowed **borrowed,
+                            int64_t shift_usec);
+void borrow_end(struct borrowed *borrowed);
