@@ -465,6 +465,14 @@ static int declare_children(struct daemon *daemon)
     return r;
 }
 
+static void tell_durability(struct daemon *daemon)
+{
+    const char *why = unwritten(daemon);
+
+    core_durability(daemon->core, !why, why ? why : "the journal is written again");
+    service_durability_changed(daemon->service);
+}
+
 /* After each turn of the loop. */
 static int tidy_history(sd_event_source *source, void *userdata)
 {
@@ -474,7 +482,7 @@ static int tidy_history(sd_event_source *source, void *userdata)
     (void)source;
     history_tidy(&daemon->history);
     if (told != daemon->history.told)
-        service_durability_changed(daemon->service);
+        tell_durability(daemon);
     return 0;
 }
 

@@ -102,7 +102,7 @@ void disk_record(void *userdata, const struct core_input *input)
     struct core_input copy = *input;
 
     world->n_in_doubt = 0;
-    if (!world->disk)
+    if (!world->disk || world->full)
         return;
     struct archive archive = begin_frame(world->disk);
     input_archive(&archive, &copy);
@@ -318,6 +318,20 @@ void disk_crash(struct world *world, bool torn)
     recover(world);
 }
 
+void disk_fill(struct world *world)
+{
+    world->full = true;
+    world_note(world, &(struct record){.kind = RECORD_FAULT, .what = "the disk is full"});
+    world_durability(world, false);
+}
+
+void disk_make_room(struct world *world)
+{
+    world->full = false;
+    write_checkpoint(world->disk);
+    world_durability(world, true);
+}
+
 void disk_crash_within(struct world *world, uint32_t effects)
 {
     world->cut = true;
@@ -330,7 +344,7 @@ void disk_look(struct world *world)
         world_note(world, &(struct record){.kind = RECORD_FAULT,
                                            .what = "the daemon has died in the middle of it"});
         recover(world);
-    } else if (world->disk && world->disk->used > CHECKPOINT_AT &&
+    } else if (world->disk && !world->full && world->disk->used > CHECKPOINT_AT &&
                world->verdict.check == CHECK_NONE) {
         write_checkpoint(world->disk);
     }

@@ -23,5 +23,10 @@ void disk_crash(struct world *world, bool torn);
 /* It dies in the next input, when so many of its effects have happened. */
 void disk_crash_within(struct world *world, uint32_t effects);
 
+/* Nothing can be written any more, until there is room again: then a checkpoint is. Commands are to
+ * be refused meanwhile, and the daemon does not die: what would be lost nobody could tell. */
+void disk_fill(struct world *world);
+void disk_make_room(struct world *world);
+
 /* Called after each input: where it was the one to die in, the daemon is started again. */
 void disk_look(struct world *world);

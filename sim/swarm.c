@@ -566,10 +566,14 @@ static void strike(struct world *world)
     }
     if (schedule_strikes(world->schedule, world->faults.wall_jump))
         world->wall_offset_usec += choose(world, 2) ? INT64_C(-3600000000) : INT64_C(7200000000);
-    if (!schedule_strikes(world->schedule, world->faults.crash))
+    if (world->cut || !schedule_strikes(world->schedule, world->faults.crash))
         return;
-    if (choose(world, 2))
+    if (world->full)
+        disk_make_room(world);
+    else if (choose(world, 2))
         disk_crash_within(world, choose(world, 4));
+    else if (choose(world, 4) == 1)
+        disk_fill(world);
     else
         disk_crash(world, choose(world, 2));
 }
@@ -592,7 +596,7 @@ static bool take_turns(struct world *world, void *userdata)
     static const uint64_t gaps[] = {SEC, 0, 10 * MSEC, 100 * MSEC, 5 * SEC, 20 * SEC, 90 * SEC};
 
     strike(world);
-    enum turn turn = draw_turn(world, swarm);
+    enum turn turn = world->full ? TURN_NOTHING : draw_turn(world, swarm);
     take_turn(world, swarm, turn, turn == TURN_NOTHING ? 0 : choose(world, swarm->n));
     if (++swarm->turns < TURNS)
         world_queue_turn(world, world->now_nsec + gaps[choose(world, COUNT_OF(gaps))]);

@@ -274,6 +274,7 @@ static void to_core(struct world *world, const struct report *report)
     case INPUT_COMMAND_SCOPE:
     case INPUT_RUN_JOB:
     case INPUT_RECOVERED:
+    case INPUT_DURABILITY:
         break;
     }
     abort();
@@ -482,6 +483,20 @@ void world_recovered(struct world *world)
     checks_before(world, NULL, &before);
     world->in_core = true;
     core_recovered(world->core, &recovery);
+    world->in_core = false;
+    reference_wake(&world->reference);
+    end_input(world, &before);
+}
+
+void world_durability(struct world *world, bool durable)
+{
+    struct checks_before before;
+
+    begin_input(world, INPUT_DURABILITY, NULL);
+    world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "durability"});
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    core_durability(world->core, durable, "the disk is full");
     world->in_core = false;
     reference_wake(&world->reference);
     end_input(world, &before);

@@ -77,7 +77,7 @@ struct faults {
     uint16_t lost_abort;
     uint16_t late_timer;
     uint16_t wall_jump; /* at a client's turn */
-    uint16_t crash;     /* the same: the daemon dies, or will in its next input */
+    uint16_t crash; /* the same: the daemon dies, or will in its next input; or its disk is full */
     uint64_t from_nsec, until_nsec;
 };
 
@@ -154,6 +154,7 @@ enum input_kind {
     INPUT_COMMAND_SCOPE,
     INPUT_RUN_JOB,
     INPUT_RECOVERED,
+    INPUT_DURABILITY,
 };
 
 struct report {
@@ -223,6 +224,7 @@ struct world {
     uint64_t allocations; /* by the core */
     uint64_t sequence, commands;
     struct disk *disk; /* the journal; NULL: there is none */
+    bool full;         /* the disk */
     bool cut;          /* the daemon dies in this input, or the next, after: */
     uint32_t effects_left;
     bool dead;       /* it has: what it asks for now never happens */
@@ -275,6 +277,7 @@ int world_run_job(struct world *world, uint32_t actor, const char *name, enum sa
 void world_shutdown(struct world *world, const char *requester, const char *reason);
 void world_hurry(struct world *world);
 void world_recovered(struct world *world);
+void world_durability(struct world *world, bool durable);
 void world_report(struct world *world, const struct report *report);
 struct heard world_heard(const struct report *report); /* in the reference model's terms */
 void world_timer(struct world *world);

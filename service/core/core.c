@@ -394,6 +394,13 @@ void announce_recovered(struct core *core, const struct recovery *recovery)
     core_finish_input(core);
 }
 
+void announce_durability(struct core *core, bool durable, const char *why)
+{
+    EMIT(core, EVENT_DURABILITY_CHANGED, NULL, 0, FIELD_FLAG_OF("durable", durable),
+         FIELD_TEXT_OF("why", why));
+    core_finish_input(core);
+}
+
 /* ---- queries --------------------------------------------------------------------------------- */
 
 size_t core_count(const struct core *core)

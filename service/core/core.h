@@ -324,6 +324,9 @@ struct recovery {
 /* Says that the supervisor has come back, with what it knew: one event. */
 void core_recovered(struct core *core, const struct recovery *recovery);
 
+/* Says that the shell can not write down what happens any more, or can again: one event. */
+void core_durability(struct core *core, bool durable, const char *why);
+
 /* Emits the event of a declaration that was refused before it came here. */
 void core_declaration_rejected(struct core *core, const char *requester, const char *why);
 

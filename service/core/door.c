@@ -169,6 +169,12 @@ void core_recovered(struct core *core, const struct recovery *recovery)
            .recovery = *recovery);
 }
 
+void core_durability(struct core *core, bool durable, const char *why)
+{
+    HANDLE(core, announce_durability(core, durable, why), .kind = CORE_INPUT_DURABILITY,
+           .passed = durable, .text = why);
+}
+
 int core_run_job(struct core *core, const struct child_declaration *declaration,
                  enum same_name same_name, const char *requester, const char *reason,
                  struct job **job, struct declaration_problem *problem)
@@ -285,6 +291,9 @@ static void replay_one(struct core *core, const struct core_input *input)
         return;
     case CORE_INPUT_RECOVERED:
         core_recovered(core, &input->recovery);
+        return;
+    case CORE_INPUT_DURABILITY:
+        core_durability(core, input->passed, input->text);
         return;
     case CORE_INPUT_FORGET_JOB:
         job = core_find_job(core, input->job);

@@ -26,6 +26,7 @@ const char *core_input_kind_to_string(enum core_input_kind kind)
         [CORE_INPUT_FORGET_JOB] = "forget job",
         [CORE_INPUT_MAX_JOBS] = "max jobs",
         [CORE_INPUT_RECOVERED] = "recovered",
+        [CORE_INPUT_DURABILITY] = "durability",
     };
     INVARIANT(kind < CORE_INPUTS);
     return words[kind];
@@ -142,7 +143,8 @@ static bool reports(enum core_input_kind kind)
 static bool needs_text(enum core_input_kind kind)
 {
     return kind == CORE_INPUT_DISCARD_SUPERVISOR || kind == CORE_INPUT_SPAWN_FAILED ||
-           kind == CORE_INPUT_CHECKED || kind == CORE_INPUT_ANNOUNCE || kind == CORE_INPUT_REJECTED;
+           kind == CORE_INPUT_CHECKED || kind == CORE_INPUT_ANNOUNCE ||
+           kind == CORE_INPUT_REJECTED || kind == CORE_INPUT_DURABILITY;
 }
 
 static bool is_asked_for(enum core_input_kind kind)

@@ -33,6 +33,7 @@ enum core_input_kind {
     CORE_INPUT_FORGET_JOB,
     CORE_INPUT_MAX_JOBS,
     CORE_INPUT_RECOVERED,
+    CORE_INPUT_DURABILITY,
     CORE_INPUTS, /* how many there are */
 };
 

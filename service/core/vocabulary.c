@@ -355,6 +355,7 @@ static const char *const event_kind_words[] = {
     [EVENT_JOB_FINISHED] = "job-finished",
     [EVENT_SUPERVISOR_STARTED] = "supervisor-started",
     [EVENT_SUPERVISOR_RECOVERED] = "supervisor-recovered",
+    [EVENT_DURABILITY_CHANGED] = "durability-changed",
 };
 
 const char *event_kind_to_string(enum event_kind kind)

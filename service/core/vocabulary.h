@@ -196,6 +196,7 @@ enum event_kind {
     EVENT_JOB_FINISHED,
     EVENT_SUPERVISOR_STARTED,
     EVENT_SUPERVISOR_RECOVERED,
+    EVENT_DURABILITY_CHANGED,
     EVENT_KINDS, /* how many there are */
 };
 

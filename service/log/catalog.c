@@ -48,6 +48,7 @@ static const struct {
     [EVENT_JOB_FINISHED] = {"e5403d540e9350bd8d159acccfee72a2", true},
     [EVENT_SUPERVISOR_STARTED] = {"42ffceb86dc55ff58bfd43cf9564e1da", true},
     [EVENT_SUPERVISOR_RECOVERED] = {"b488356388dc5a109137ee17516e690b", true},
+    [EVENT_DURABILITY_CHANGED] = {"9dfeec22df945e3b9720d6a26b24f1d4", true},
 };
 
 const char *catalog_message_id(enum event_kind kind)

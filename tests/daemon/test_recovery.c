@@ -508,6 +508,8 @@ static void a_full_disk_stops_changes_and_nothing_else(void)
     kill((GPid)fixture_number(&f, "web", "MainPID"), SIGKILL);
     fixture_wait_number(&f, "web", "Generation", 1); /* supervision goes on */
     wait_durability("lost");
+    g_autofree char *durable = fixture_event_field(&f, "durability-changed", NULL, "durable");
+    g_assert_cmpstr(durable, ==, "false");
 
     g_variant_builder_init(&none, G_VARIANT_TYPE_VARDICT);
     g_autoptr(GVariant) reply =
@@ -520,6 +522,7 @@ static void a_full_disk_stops_changes_and_nothing_else(void)
     gint64 deadline = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
     while (!is_durability("crash")) /* each call is a turn of the loop, and it tries again */
         g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+    g_assert_cmpuint(fixture_events(&f, "durability-changed", NULL), ==, 2);
     g_autoptr(GVariant) paused = fixture_verb_waiting(&f, "Pause", "web");
     die_and_come_back();
     fixture_wait_text(&f, "web", "Operation", "paused");
