@@ -797,6 +797,17 @@ bool journal_is_of_another_boot(const struct journal *journal)
     return journal->other_boot;
 }
 
+/* Nothing was written into it since then. */
+static bool is_older(const struct journal *journal, uint64_t number, uint64_t since_usec)
+{
+    struct stat status;
+    char name[32];
+
+    segment_name(number, name);
+    return fstatat(journal->directory, name, &status, 0) == 0 &&
+           ((uint64_t)status.st_mtim.tv_sec + 1) * 1000000 < since_usec;
+}
+
 int journal_visit_audit(struct journal *journal, uint64_t since_usec,
                         bool (*visit)(void *userdata, const struct audit_note *note),
                         void *userdata)
@@ -814,7 +825,8 @@ int journal_visit_audit(struct journal *journal, uint64_t since_usec,
         struct segment segment;
         struct frame frame;
         size_t offset = JOURNAL_HEADER_SIZE;
-        if (map_segment(journal, numbers[i], &segment) < 0)
+        if (is_older(journal, numbers[i], since_usec) ||
+            map_segment(journal, numbers[i], &segment) < 0)
             continue;
         while (more && journal_header_check(segment.data, segment.size) == 0 &&
                frame_next(segment.data, segment.size, &offset, &frame) > 0) {
