@@ -58,15 +58,6 @@ static bool is_in_leaf(struct host *host, const struct process *process, pid_t p
            id.slot == process->id.slot && id.serial == process->id.serial;
 }
 
-static bool claims(struct host *host, const struct process *process, pid_t pid)
-{
-    struct attempt_id id;
-
-    return orphan_claims(pid, host->core, host->notify_path, &id) == 0 &&
-           id.slot == process->id.slot && id.serial == process->id.serial &&
-           id.attempt == process->id.attempt;
-}
-
 /* The pidfd comes first: what is looked at afterwards is then the same process, or none. */
 static int hold(struct host *host, struct process *process, pid_t pid)
 {
@@ -80,7 +71,7 @@ static int hold(struct host *host, struct process *process, pid_t pid)
     bool same =
         process_started(pid, &started, &zombie) == 0 && !zombie &&
         ((pid_t)note->pid == pid ? started == note->started
-                                 : is_in_leaf(host, process, pid) || claims(host, process, pid));
+                                 : is_in_leaf(host, process, pid) || process_claims(process, pid));
     if (same)
         return pidfd;
     close(pidfd);
@@ -93,7 +84,7 @@ static bool is_leader(pid_t pid)
 }
 
 /* Not in the journal: proctord died when it had just been started. */
-static pid_t search(struct host *host, struct process *process)
+static pid_t search(const struct process *process)
 {
     DIR *folder = opendir("/proc");
     pid_t found = 0;
@@ -102,7 +93,7 @@ static pid_t search(struct host *host, struct process *process)
         return 0;
     for (struct dirent *entry; !found && (entry = readdir(folder));) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (pid > 1 && is_leader(pid) && claims(host, process, pid))
+        if (pid > 1 && is_leader(pid) && process_claims(process, pid))
             found = pid;
     }
     closedir(folder);
@@ -247,7 +238,7 @@ static bool find(struct process *process)
     if (stored >= 0)
         close(stored);
     if (pid == 0)
-        pid = search(host, process);
+        pid = search(process);
     int pidfd = pid > 0 ? hold(host, process, pid) : -ESRCH;
     return pidfd >= 0 && adopt(process, pid, pidfd) >= 0;
 }

@@ -139,7 +139,6 @@ static void tell(const char *what, const char *name, int fd)
 {
     char text[KEEP_NAME_MAX + 64];
 
-    /* FDPOLL=0: also when the other end is closed, what is in a pipe is to be read. */
     snprintf(text, sizeof(text), "%s\nFDNAME=%s", what, name);
     sd_pid_notify_with_fds(0, 0, text, &fd, fd >= 0 ? 1 : 0);
 }
@@ -168,6 +167,7 @@ void keep_put(struct keep *keep, const char *name, int fd)
     kept = add(keep, name);
     if (!kept)
         return;
+    /* Not polled: also when the other end is closed, what is in a pipe is to be read. */
     tell("FDSTORE=1\nFDPOLL=0", name, fd);
     kept->stored = true;
     kept->inode = inode_of(fd);

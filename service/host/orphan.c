@@ -116,7 +116,7 @@ static void kill_exactly(pid_t pid)
     close(pidfd);
 }
 
-bool orphan_was_given(pid_t pid, const char *notify_path)
+static bool was_given(pid_t pid, const char *notify_path)
 {
     size_t size;
     char *block = read_environment(pid, &size);
@@ -163,22 +163,11 @@ size_t orphans_kill(struct host *host, const struct process *process)
     return count;
 }
 
-/* The pidfd comes first: what is looked at afterwards is the same process, or none. */
-static bool kill_stray(struct host *host, const struct process *process, pid_t pid)
-{
-    struct attempt_id id;
-    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-
-    if (pidfd < 0)
-        return false;
-    bool stray = orphan_claims(pid, host->core, host->notify_path, &id) == 0 && is_of(&id, process);
-    if (stray)
-        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-    close(pidfd);
-    return stray;
-}
-
-size_t strays_kill(struct host *host, const struct process *process)
+/* Kills those of all processes that are meant. The pidfd comes first: what is looked at afterwards
+ * is the same process, or none. Returns how many there were. */
+static size_t kill_those(struct host *host, const struct process *process,
+                         bool (*is_meant)(struct host *host, const struct process *process,
+                                          pid_t pid))
 {
     DIR *folder = opendir("/proc");
     size_t count = 0;
@@ -187,44 +176,56 @@ size_t strays_kill(struct host *host, const struct process *process)
         return 0;
     for (struct dirent *entry; (entry = readdir(folder));) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (pid > 1 && pid != getpid() && !process_of_pid(host, pid))
-            count += kill_stray(host, process, pid);
+        int pidfd = pid > 1 && pid != getpid() ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+        if (pidfd < 0)
+            continue;
+        if (is_meant(host, process, pid)) {
+            syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+            count++;
+        }
+        close(pidfd);
     }
     closedir(folder);
     host->counters.leftovers_killed += count;
     return count;
 }
 
-/* Whether a process that names our notify socket belongs to an attempt that goes on. */
-static bool goes_on(struct host *host, pid_t pid)
+bool process_claims(const struct process *process, pid_t pid)
+{
+    const struct host *host = process->host;
+    struct attempt_id id;
+
+    return orphan_claims(pid, host->core, host->notify_path, &id) == 0 && is_of(&id, process);
+}
+
+static bool is_stray(struct host *host, const struct process *process, pid_t pid)
+{
+    return !process_of_pid(host, pid) && process_claims(process, pid);
+}
+
+size_t strays_kill(struct host *host, const struct process *process)
+{
+    return kill_those(host, process, is_stray);
+}
+
+/* Names our notify socket, and belongs to no attempt that goes on. */
+static bool is_unaccounted(struct host *host, const struct process *process, pid_t pid)
 {
     struct attempt_id id;
 
-    if (orphan_claims(pid, host->core, host->notify_path, &id) < 0)
+    (void)process;
+    if (!was_given(pid, host->notify_path))
         return false;
+    if (orphan_claims(pid, host->core, host->notify_path, &id) < 0)
+        return true;
     const struct child *child = core_child_of(host->core, id);
-    const struct process *process = child ? child->host : NULL;
-    return process && process->state == PROCESS_RUNNING && is_of(&id, process);
+    const struct process *its = child ? child->host : NULL;
+    return !its || its->state != PROCESS_RUNNING || !is_of(&id, its);
 }
 
 void strays_sweep(struct host *host)
 {
-    DIR *folder = opendir("/proc");
-
-    if (!folder)
-        return;
-    for (struct dirent *entry; (entry = readdir(folder));) {
-        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        int pidfd = pid > 1 && pid != getpid() ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
-        if (pidfd < 0)
-            continue;
-        if (orphan_was_given(pid, host->notify_path) && !goes_on(host, pid)) {
-            syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-            host->counters.leftovers_killed++;
-        }
-        close(pidfd);
-    }
-    closedir(folder);
+    kill_those(host, NULL, is_unaccounted);
 }
 
 void orphans_reap(struct host *host)

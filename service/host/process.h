@@ -125,7 +125,8 @@ size_t strays_kill(struct host *host, const struct process *process);
 /* Kills what an earlier proctord has started and no attempt that goes on can account for: the
  * journal may lack the last moments. */
 void strays_sweep(struct host *host);
+/* Whether a process says that it belongs to the attempt, to one of ours. */
+bool process_claims(const struct process *process, pid_t pid);
 /* notify_path: only of those that were given this one; NULL: of whomever. */
-bool orphan_was_given(pid_t pid, const char *notify_path); /* in its environment */
 int orphan_claims(pid_t pid, const struct core *core, const char *notify_path,
                   struct attempt_id *id);

@@ -53,7 +53,7 @@ static struct {
     GHashTable *seen; /* of each child */
     GPtrArray *fresh; /* reasons that were acknowledged since the last look */
     GPtrArray *jobs;  /* files of acknowledged jobs */
-    guint64 next, acknowledged, refused, kills, at_calls, adopted, deepest;
+    guint64 next, acknowledged, kills, at_calls, deepest;
     GRand *random;
 } t;
 
@@ -74,12 +74,10 @@ static void fail(const char *format, ...)
 
 /* ---- proctord -------------------------------------------------------------------------------- */
 
-static const char *const tree_head = "children:\n";
-
 static void write_tree(void)
 {
     g_autofree char *path = g_build_filename(t.folder, "children.d", "tree.yaml", NULL);
-    g_autoptr(GString) text = g_string_new(tree_head);
+    g_autoptr(GString) text = g_string_new("children:\n");
     const char *child = g_getenv("TEST_CHILD");
     static const char *const limits =
         "restart: permanent, restart_limit: {burst: 10000, interval: 1h}, "
@@ -233,10 +231,8 @@ static void answer_came(GObject *source, GAsyncResult *result, gpointer data)
             g_ptr_array_add(t.jobs, g_strdup(call->file));
     } else if (g_dbus_error_is_remote_error(error)) {
         g_autofree char *name = g_dbus_error_get_remote_error(error);
-        if (g_str_has_prefix(name, "org.proctor1.")) {
-            t.refused++;
+        if (g_str_has_prefix(name, "org.proctor1."))
             fail("\"%s\" was refused: %s", call->reason, error->message);
-        }
     }
     if (call->managed >= 0 && reply && t.managed[call->managed].busy)
         t.managed[call->managed].operation = call->operation;
@@ -317,12 +313,12 @@ static gboolean wake(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-/* Gives orders until proctord is dead, or until then (CLOCK_MONOTONIC). */
 static gboolean is_dead(int *status)
 {
     return waitpid(t.proctord, status, WNOHANG) == t.proctord;
 }
 
+/* Gives orders until proctord is dead. */
 static void work_until_dead(int *status)
 {
     gint64 end = g_get_monotonic_time() + PATIENCE;
