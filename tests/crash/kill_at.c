@@ -1,14 +1,17 @@
 /*
- * kill-at N COMMAND...: runs a command and kills it with SIGKILL when it stops for the Nth time at
- * the entry of a system call or at its return. What it has started lives on. Exits with 0 then, 1
+ * kill-at N|clone:N COMMAND...: runs a command and kills it with SIGKILL when it stops for the Nth
+ * time at the entry of a system call or at its return, or when its Nth clone returns: then a child
+ * runs of which nobody has taken note. What it has started lives on. Exits with 0 then, 1
  * if the command has ended by itself before, 2 if it had not come so far within three seconds (it
  * is killed all the same). Prints the number of stops on standard error.
  */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,7 +39,24 @@ static pid_t start(char **arguments)
     _exit(127);
 }
 
-static int trace(long stops)
+/* Whether it has just come back from making a process. */
+static int is_back_from_clone(void)
+{
+    static long number;
+    struct __ptrace_syscall_info info = {};
+
+    ptrace(PTRACE_GET_SYSCALL_INFO, command, (void *)sizeof(info), &info);
+    if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
+        number = (long)info.entry.nr;
+    return info.op == PTRACE_SYSCALL_INFO_EXIT && info.exit.rval > 0 &&
+           (number == SYS_clone3 || number == SYS_clone
+#ifdef SYS_vfork
+            || number == SYS_vfork
+#endif
+           );
+}
+
+static int trace(int clones, long stops)
 {
     long seen = 0;
     int status, signal = 0;
@@ -51,7 +71,10 @@ static int trace(long stops)
         signal = WSTOPSIG(status) == (SIGTRAP | 0x80) || WSTOPSIG(status) == SIGTRAP
                      ? 0
                      : WSTOPSIG(status);
-        if (WSTOPSIG(status) == (SIGTRAP | 0x80) && ++seen >= stops)
+        if (WSTOPSIG(status) != (SIGTRAP | 0x80))
+            continue;
+        seen += clones ? is_back_from_clone() : 1;
+        if (seen >= stops)
             kill(command, SIGKILL);
     }
     fprintf(stderr, "kill-at: %ld stops\n", seen);
@@ -71,5 +94,6 @@ int main(int argc, char **argv)
     ptrace(PTRACE_SETOPTIONS, command, NULL, (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL));
     signal(SIGALRM, time_is_up);
     alarm(SECONDS_MAX);
-    return trace(atol(argv[1]));
+    int clones = strncmp(argv[1], "clone:", 6) == 0;
+    return trace(clones, atol(argv[1] + (clones ? 6 : 0)));
 }
