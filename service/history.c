@@ -11,7 +11,7 @@
 #include <string.h>
 #include <syslog.h>
 
-#define KEPT_MAX 256 /* more than one input can bring about that is worth an audit */
+#define KEPT_MAX 65536 /* more than one input can bring about that is worth an audit */
 
 struct kept_note {
     struct kept_note *next;
@@ -108,18 +108,22 @@ void history_event(struct history *history, const struct event *event)
     free(text);
 }
 
-static void write_kept(struct history *history, bool write)
+static void write_kept(struct history *history)
+{
+    for (const struct kept_note *note = history->kept; note; note = note->next)
+        journal_audit(history->journal,
+                      &(struct audit_note){.sequence = note->sequence,
+                                           .realtime_usec = note->realtime_usec,
+                                           .cause = note->cause,
+                                           .kind = event_kind_to_string(note->kind),
+                                           .child = note->child,
+                                           .text = note->text});
+}
+
+static void free_kept(struct history *history)
 {
     for (struct kept_note *note = history->kept, *next; note; note = next) {
         next = note->next;
-        if (write)
-            journal_audit(history->journal,
-                          &(struct audit_note){.sequence = note->sequence,
-                                               .realtime_usec = note->realtime_usec,
-                                               .cause = note->cause,
-                                               .kind = event_kind_to_string(note->kind),
-                                               .child = note->child,
-                                               .text = note->text});
         free_note(note);
     }
     history->kept = history->kept_last = NULL;
@@ -128,10 +132,22 @@ static void write_kept(struct history *history, bool write)
 
 /* ---- living through it ----------------------------------------------------------------------- */
 
+/* What the audit lacks goes into the same segment as the state that lies behind it: both are there
+ * once the segment has its name, or none of them. */
+static void write_notes(void *userdata, struct journal *journal)
+{
+    struct history *history = userdata;
+
+    adopt_write_notes(history->host, journal);
+    write_kept(history);
+}
+
 static void begin(struct history *history, struct core *core)
 {
-    int r = journal_begin(history->journal, core, adopt_write_notes, history->host);
+    int r = journal_begin(history->journal, core, write_notes, history);
 
+    if (r == 0)
+        free_kept(history);
     host_keep_journal(history->host, history->journal);
     if (r < 0)
         history_tidy(history); /* says so */
@@ -142,7 +158,6 @@ static void take_over(struct history *history, struct core *core, struct recover
     history->recovered = true;
     history->past = false;
     begin(history, core);
-    write_kept(history, true);
     adopt_all(history->host, journal_is_of_another_boot(history->journal), recovery);
     core_recovered(core, recovery);
     host_settle(history->host);
@@ -176,7 +191,8 @@ int history_live(struct history *history, struct host *host, struct core **core,
         return 0;
     }
     if (r != 0) { /* it has come to its end, or can not be used: nothing of it goes on */
-        write_kept(history, false);
+        free_kept(history);
+        journal_forget(history->journal);
         r = again(userdata, core);
         if (r < 0)
             return r;
@@ -209,7 +225,7 @@ void history_tidy(struct history *history)
 
 void history_close(struct history *history)
 {
-    write_kept(history, false);
+    free_kept(history);
     journal_close(history->journal);
     history->journal = NULL;
 }

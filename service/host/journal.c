@@ -37,7 +37,7 @@ struct journal {
     uint64_t failed_usec, looked_usec;
     bool unsynced;
     bool building; /* the beginning of a segment */
-    void (*processes)(void *userdata, struct journal *journal);
+    void (*notes)(void *userdata, struct journal *journal);
     void *userdata;
     bool other_boot;
     uint64_t audited; /* sequence of the last event that the audit has */
@@ -351,9 +351,10 @@ static int make_segment(struct journal *journal)
     if (fd < 0)
         return -errno;
     journal->building = true;
+    uint64_t audited = journal->audited;
     r = write_beginning(journal);
     if (r == 0)
-        journal->processes(journal->userdata, journal);
+        journal->notes(journal->userdata, journal);
     journal->building = false;
     if (r == 0)
         r = write_all(fd, journal->buffer, journal->buffer_used);
@@ -367,6 +368,7 @@ static int make_segment(struct journal *journal)
     if (r < 0) {
         close(fd);
         journal->buffer_used = 0;
+        journal->audited = audited;
         return r;
     }
     if (journal->fd >= 0)
@@ -380,10 +382,10 @@ static int make_segment(struct journal *journal)
 }
 
 int journal_begin(struct journal *journal, struct core *core,
-                  void (*processes)(void *userdata, struct journal *journal), void *userdata)
+                  void (*notes)(void *userdata, struct journal *journal), void *userdata)
 {
     journal->core = core;
-    journal->processes = processes;
+    journal->notes = notes;
     journal->userdata = userdata;
     int r = make_segment(journal);
     if (r < 0)
@@ -790,6 +792,11 @@ int journal_export(struct journal *journal, struct core *core)
     if (r < 0 && fd >= 0)
         close(fd);
     return r < 0 ? r : fd;
+}
+
+void journal_forget(struct journal *journal)
+{
+    journal->audited = 0;
 }
 
 bool journal_is_of_another_boot(const struct journal *journal)

@@ -65,13 +65,17 @@ void journal_close(struct journal *journal);
 int journal_recover(struct journal *journal, struct core *core, const struct journal_reader *reader,
                     struct recovery *recovery);
 
+/* What was recovered is not used: the events of the core that comes now count from 1 again. */
+void journal_forget(struct journal *journal);
+
 /* Whether the journal was written before the machine was started. */
 bool journal_is_of_another_boot(const struct journal *journal);
 
 /* From here on the core's inputs are written: a new segment, with the core as it is. At the
- * beginning of each segment processes() notes those that are alive. */
+ * beginning of each segment notes() notes the processes that are alive, and what the audit lacks
+ * of the time before. */
 int journal_begin(struct journal *journal, struct core *core,
-                  void (*processes)(void *userdata, struct journal *journal), void *userdata);
+                  void (*notes)(void *userdata, struct journal *journal), void *userdata);
 
 void journal_input(struct journal *journal, const struct core_input *input);
 void journal_process(struct journal *journal, const struct process_note *note);

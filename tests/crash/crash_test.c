@@ -42,6 +42,12 @@ struct seen {
     guint pid;
 };
 
+/* The answer may be read long after it was sent: what counts for the audit is when it was asked. */
+struct acknowledged {
+    char *reason;
+    guint64 asked_usec; /* CLOCK_REALTIME */
+};
+
 static struct {
     char *folder, *notify;
     GPid proctord;
@@ -51,11 +57,31 @@ static struct {
     struct managed managed[MANAGED];
     guint under_way;
     GHashTable *seen; /* of each child */
-    GPtrArray *fresh; /* reasons that were acknowledged since the last look */
+    GArray *fresh;    /* struct acknowledged: since the last look */
     GPtrArray *jobs;  /* files of acknowledged jobs */
     guint64 next, acknowledged, kills, at_calls, deepest;
     GRand *random;
 } t;
+
+/* Whoever waits for the end of our output waits for theirs too. Orphans become our children. */
+static void kill_descendants(void)
+{
+    g_autofree char *path = g_strdup_printf("/proc/self/task/%d/children", (int)getpid());
+    gint64 end = g_get_monotonic_time() + PATIENCE;
+
+    for (gboolean any = TRUE; any && g_get_monotonic_time() < end;) {
+        g_autofree char *list = NULL;
+        if (!g_file_get_contents(path, &list, NULL, NULL))
+            return;
+        any = FALSE;
+        for (char *at = list, *next; strtol(at, &next, 10) > 0; at = next) {
+            kill((pid_t)strtol(at, NULL, 10), SIGKILL);
+            any = TRUE;
+        }
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            ;
+    }
+}
 
 static void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
@@ -69,7 +95,9 @@ static void fail(const char *format, ...)
     g_print("not ok 1 - kill %" G_GUINT64_FORMAT ": %s\n# left in %s\n", t.kills, text, t.folder);
     if (t.proctord)
         kill(t.proctord, SIGKILL);
-    exit(1);
+    kill_descendants();
+    fflush(stdout);
+    _exit(1);
 }
 
 /* ---- proctord -------------------------------------------------------------------------------- */
@@ -207,7 +235,13 @@ struct call {
     int managed; /* -1: a job */
     const char *operation;
     char *reason, *file;
+    guint64 asked_usec;
 };
+
+static void free_acknowledged(gpointer data)
+{
+    g_free(((struct acknowledged *)data)->reason);
+}
 
 static void free_call(struct call *call)
 {
@@ -226,7 +260,10 @@ static void answer_came(GObject *source, GAsyncResult *result, gpointer data)
     /* An answer is an answer, also where it is read when proctord is dead already. */
     if (reply) {
         t.acknowledged++;
-        g_ptr_array_add(t.fresh, g_strdup(call->reason));
+        g_array_append_val(t.fresh, ((struct acknowledged){
+                                        .reason = g_steal_pointer(&call->reason),
+                                        .asked_usec = call->asked_usec,
+                                    }));
         if (call->file)
             g_ptr_array_add(t.jobs, g_strdup(call->file));
     } else if (g_dbus_error_is_remote_error(error)) {
@@ -234,12 +271,13 @@ static void answer_came(GObject *source, GAsyncResult *result, gpointer data)
         if (g_str_has_prefix(name, "org.proctor1."))
             fail("\"%s\" was refused: %s", call->reason, error->message);
     }
-    if (call->managed >= 0 && reply && t.managed[call->managed].busy)
-        t.managed[call->managed].operation = call->operation;
     if (call->round == t.round) {
         t.under_way--;
-        if (call->managed >= 0)
+        if (call->managed >= 0) {
             t.managed[call->managed].busy = FALSE;
+            if (reply)
+                t.managed[call->managed].operation = call->operation;
+        }
     }
     free_call(call);
 }
@@ -250,6 +288,7 @@ static void call(struct call *call, const char *path, const char *interface, con
     GVariantBuilder options;
 
     call->round = t.round;
+    call->asked_usec = (guint64)g_get_real_time();
     call->reason = g_strdup_printf("order-%" G_GUINT64_FORMAT ".", ++t.next);
     g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
     g_dbus_connection_call(t.bus, "org.proctor1", path, interface, method,
@@ -555,10 +594,10 @@ static void check_identities(void)
             remember(id, value);
 }
 
-/* Everything that was acknowledged, ever or since the last look, is in the audit. */
-static void check_audit(guint64 since)
+/* All lines since then. */
+static GString *read_audit(guint64 since)
 {
-    g_autoptr(GString) all = g_string_new(NULL);
+    GString *all = g_string_new(NULL);
 
     for (guint64 from = since;;) {
         GVariantBuilder filter;
@@ -570,16 +609,30 @@ static void check_audit(guint64 since)
             ask("org.proctor1.Manager", "QueryAudit", g_variant_new("(tua{sv})", from, 0, &filter));
         g_variant_get(reply, "(a(ttsss))", &lines);
         if (g_variant_iter_n_children(lines) == 0)
-            break;
+            return all;
         while (g_variant_iter_next(lines, "(tt&s&s&s)", &sequence, &time, &kind, &child, &text))
             g_string_append_printf(all, "%s\n", text);
         from = time + 1;
     }
+}
+
+/* Everything that was acknowledged since the last look is in the audit. */
+static void check_audit(void)
+{
+    guint64 since = G_MAXUINT64;
+
     for (guint i = 0; i < t.fresh->len; i++)
-        if (!strstr(all->str, t.fresh->pdata[i]))
-            fail("the audit does not know \"%s\", which was acknowledged",
-                 (const char *)t.fresh->pdata[i]);
-    g_ptr_array_set_size(t.fresh, 0);
+        since = MIN(since, g_array_index(t.fresh, struct acknowledged, i).asked_usec);
+    /* The wall clock may be set back while we look. */
+    g_autoptr(GString) all = read_audit(t.fresh->len > 0 ? since - G_USEC_PER_SEC : since);
+    for (guint i = 0; i < t.fresh->len; i++) {
+        const struct acknowledged *order = &g_array_index(t.fresh, struct acknowledged, i);
+        if (!strstr(all->str, order->reason))
+            fail("the audit does not know \"%s\", which was asked for at %" G_GUINT64_FORMAT
+                 " and acknowledged:\n%s",
+                 order->reason, order->asked_usec, all->str);
+    }
+    g_array_set_size(t.fresh, 0);
 }
 
 static guint lines_of(const char *path)
@@ -617,11 +670,11 @@ static void check_jobs(gboolean all)
     g_ptr_array_set_size(t.jobs, 0);
 }
 
-static void check(guint64 since, gboolean all)
+static void check(gboolean all)
 {
     check_identities();
     check_processes();
-    check_audit(since);
+    check_audit();
     check_jobs(all);
 }
 
@@ -703,20 +756,17 @@ static void die_at_some_time(void)
 
 static void torment(guint64 kills, gboolean sweep)
 {
-    guint64 since = (guint64)g_get_real_time();
-
     for (guint64 stop = 1; t.kills < kills; stop++) {
         if (!start(NULL))
             fail("it does not start");
-        check(since, FALSE);
-        since = (guint64)g_get_real_time();
+        check(FALSE);
         die_at_some_time();
         if (t.kills < kills)
             die_at_a_call(sweep ? stop : (guint64)g_rand_int_range(t.random, 1, STOPS));
     }
     if (!start(NULL))
         fail("it does not start");
-    check(since, TRUE);
+    check(TRUE);
 }
 
 static void shut_down(void)
@@ -760,7 +810,8 @@ int main(int argc, char **argv)
     t.folder = g_dir_make_tmp("proctor-crash-XXXXXX", NULL);
     t.notify = g_build_filename(t.folder, "run", "notify", NULL);
     t.seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    t.fresh = g_ptr_array_new_with_free_func(g_free);
+    t.fresh = g_array_new(FALSE, FALSE, sizeof(struct acknowledged));
+    g_array_set_clear_func(t.fresh, free_acknowledged);
     t.jobs = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *manifests = g_build_filename(t.folder, "children.d", NULL);
     g_mkdir(manifests, 0755);

@@ -291,6 +291,17 @@ static void the_audit_tells_the_whole_story(void)
     g_assert_cmpuint(count_of(lines, "'supervisor-started'"), ==, 3);
 }
 
+static void the_audit_goes_on_after_a_shutdown(void)
+{
+    kill(f.pid, SIGTERM);
+    g_assert_cmpint(fixture_wait_end(&f), ==, 0);
+    fixture_forget(&f);
+    fixture_again(&f, options);
+    g_autofree char *lines = audit();
+    g_assert_cmpuint(count_of(lines, "'shutdown-completed'"), ==, 1);
+    g_assert_cmpuint(count_of(lines, "'supervisor-started'"), ==, 2);
+}
+
 static void the_trace_has_no_secret(void)
 {
     g_autoptr(GUnixFDList) descriptors = NULL;
@@ -605,6 +616,7 @@ int main(int argc, char **argv)
     TEST("a-job-that-ended-meanwhile-may-lack-something",
          a_job_that_ended_meanwhile_may_lack_something);
     TEST("the-audit-tells-the-whole-story", the_audit_tells_the_whole_story);
+    TEST("the-audit-goes-on-after-a-shutdown", the_audit_goes_on_after_a_shutdown);
     TEST("the-trace-has-no-secret", the_trace_has_no_secret);
     TEST("the-trace-is-lived-through-again", the_trace_is_lived_through_again);
     TEST("a-changed-trace-is-noticed", a_changed_trace_is_noticed);
