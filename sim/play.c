@@ -235,10 +235,13 @@ static bool say_again(struct world *world, struct actor *actor, enum action acti
 
 static void crash(struct world *world, const struct scenario_step *step)
 {
-    if (step->crash == CRASH_WITHIN)
+    if (step->crash == CRASH_WITHIN) {
         disk_crash_within(world, (uint32_t)step->effects);
-    else
-        disk_crash(world, step->crash == CRASH_TORN);
+        return;
+    }
+    if (step->crash == CRASH_UPGRADE)
+        world_reexecute(world);
+    disk_crash(world, step->crash == CRASH_TORN);
 }
 
 bool scenario_perform(struct world *world, const struct subject *scenario,

@@ -473,9 +473,10 @@ static int read_wall_jump(struct reader *reader, yaml_node_t *node, void *target
 
 static int read_crash(struct reader *reader, yaml_node_t *node, void *target)
 {
-    static const struct word words[] = {{"now", CRASH_NOW}, {"torn", CRASH_TORN}, {}};
+    static const struct word words[] = {
+        {"now", CRASH_NOW}, {"torn", CRASH_TORN}, {"upgrade", CRASH_UPGRADE}, {}};
     struct scenario_step *step = target;
-    const char *text = reader_scalar(reader, node, "now, torn or a number of effects");
+    const char *text = reader_scalar(reader, node, "now, torn, upgrade or a number of effects");
     int r = set_action(reader, node, step, ACTION_CRASH), point = CRASH_WITHIN;
 
     if (r < 0 || !text)

@@ -40,8 +40,9 @@ enum action {
 
 enum crash_point {
     CRASH_NOW,
-    CRASH_TORN,   /* with a part of a record behind the last whole one */
-    CRASH_WITHIN, /* in the next input */
+    CRASH_UPGRADE, /* on purpose: another program takes its place */
+    CRASH_TORN,    /* with a part of a record behind the last whole one */
+    CRASH_WITHIN,  /* in the next input */
 };
 
 struct scenario_step {

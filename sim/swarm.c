@@ -568,14 +568,20 @@ static void strike(struct world *world)
         world->wall_offset_usec += choose(world, 2) ? INT64_C(-3600000000) : INT64_C(7200000000);
     if (world->cut || !schedule_strikes(world->schedule, world->faults.crash))
         return;
-    if (world->full)
+    if (world->full) {
         disk_make_room(world);
-    else if (choose(world, 2))
+        return;
+    }
+    if (choose(world, 2))
         disk_crash_within(world, choose(world, 4));
     else if (choose(world, 4) == 1)
         disk_fill(world);
-    else
-        disk_crash(world, choose(world, 2));
+    else {
+        uint32_t how = choose(world, 3);
+        if (how == 2) /* on purpose */
+            world_reexecute(world);
+        disk_crash(world, how == 1);
+    }
 }
 
 /* Shutting down ends most of what there is to see: it comes late, and seldom. */

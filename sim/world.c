@@ -275,6 +275,7 @@ static void to_core(struct world *world, const struct report *report)
     case INPUT_RUN_JOB:
     case INPUT_RECOVERED:
     case INPUT_DURABILITY:
+    case INPUT_REEXECUTE:
         break;
     }
     abort();
@@ -497,6 +498,20 @@ void world_durability(struct world *world, bool durable)
     checks_before(world, NULL, &before);
     world->in_core = true;
     core_durability(world->core, durable, "the disk is full");
+    world->in_core = false;
+    reference_wake(&world->reference);
+    end_input(world, &before);
+}
+
+void world_reexecute(struct world *world)
+{
+    struct checks_before before;
+
+    begin_input(world, INPUT_REEXECUTE, NULL);
+    world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "reexecute"});
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    core_reexecute(world->core, "root (uid 0)", "a newer program");
     world->in_core = false;
     reference_wake(&world->reference);
     end_input(world, &before);

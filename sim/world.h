@@ -155,6 +155,7 @@ enum input_kind {
     INPUT_RUN_JOB,
     INPUT_RECOVERED,
     INPUT_DURABILITY,
+    INPUT_REEXECUTE,
 };
 
 struct report {
@@ -278,6 +279,7 @@ void world_shutdown(struct world *world, const char *requester, const char *reas
 void world_hurry(struct world *world);
 void world_recovered(struct world *world);
 void world_durability(struct world *world, bool durable);
+void world_reexecute(struct world *world);
 void world_report(struct world *world, const struct report *report);
 struct heard world_heard(const struct report *report); /* in the reference model's terms */
 void world_timer(struct world *world);

@@ -401,6 +401,13 @@ void announce_durability(struct core *core, bool durable, const char *why)
     core_finish_input(core);
 }
 
+void announce_reexecution(struct core *core, const char *requester, const char *reason)
+{
+    EMIT(core, EVENT_SUPERVISOR_REEXECUTING, NULL, 0, FIELD_TEXT_OF("by", requester),
+         FIELD_TEXT_OF("reason", reason));
+    core_finish_input(core);
+}
+
 /* ---- queries --------------------------------------------------------------------------------- */
 
 size_t core_count(const struct core *core)

@@ -327,6 +327,10 @@ void core_recovered(struct core *core, const struct recovery *recovery);
 /* Says that the shell can not write down what happens any more, or can again: one event. */
 void core_durability(struct core *core, bool durable, const char *why);
 
+/* Says that the program is about to be replaced in place, and by whom: one event. What comes next
+ * is a recovery. */
+void core_reexecute(struct core *core, const char *requester, const char *reason);
+
 /* Emits the event of a declaration that was refused before it came here. */
 void core_declaration_rejected(struct core *core, const char *requester, const char *why);
 

@@ -175,6 +175,12 @@ void core_durability(struct core *core, bool durable, const char *why)
            .passed = durable, .text = why);
 }
 
+void core_reexecute(struct core *core, const char *requester, const char *reason)
+{
+    HANDLE(core, announce_reexecution(core, requester, reason), .kind = CORE_INPUT_REEXECUTE,
+           .requester = requester, .reason = reason);
+}
+
 int core_run_job(struct core *core, const struct child_declaration *declaration,
                  enum same_name same_name, const char *requester, const char *reason,
                  struct job **job, struct declaration_problem *problem)
@@ -294,6 +300,9 @@ static void replay_one(struct core *core, const struct core_input *input)
         return;
     case CORE_INPUT_DURABILITY:
         core_durability(core, input->passed, input->text);
+        return;
+    case CORE_INPUT_REEXECUTE:
+        core_reexecute(core, input->requester, input->reason);
         return;
     case CORE_INPUT_FORGET_JOB:
         job = core_find_job(core, input->job);

@@ -27,6 +27,7 @@ const char *core_input_kind_to_string(enum core_input_kind kind)
         [CORE_INPUT_MAX_JOBS] = "max jobs",
         [CORE_INPUT_RECOVERED] = "recovered",
         [CORE_INPUT_DURABILITY] = "durability",
+        [CORE_INPUT_REEXECUTE] = "reexecute",
     };
     INVARIANT(kind < CORE_INPUTS);
     return words[kind];
@@ -150,7 +151,8 @@ static bool needs_text(enum core_input_kind kind)
 static bool is_asked_for(enum core_input_kind kind)
 {
     return kind == CORE_INPUT_DECLARE || kind == CORE_INPUT_REDECLARE ||
-           kind == CORE_INPUT_RUN_JOB || kind == CORE_INPUT_SHUTDOWN || kind == CORE_INPUT_HURRY;
+           kind == CORE_INPUT_RUN_JOB || kind == CORE_INPUT_SHUTDOWN || kind == CORE_INPUT_HURRY ||
+           kind == CORE_INPUT_REEXECUTE;
 }
 
 void input_archive(struct archive *a, struct core_input *input)

@@ -34,6 +34,7 @@ enum core_input_kind {
     CORE_INPUT_MAX_JOBS,
     CORE_INPUT_RECOVERED,
     CORE_INPUT_DURABILITY,
+    CORE_INPUT_REEXECUTE,
     CORE_INPUTS, /* how many there are */
 };
 

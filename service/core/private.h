@@ -94,6 +94,7 @@ void announce_start(struct core *core, const char *version);
 void announce_rejected(struct core *core, const char *requester, const char *why);
 void announce_recovered(struct core *core, const struct recovery *recovery);
 void announce_durability(struct core *core, bool durable, const char *why);
+void announce_reexecution(struct core *core, const char *requester, const char *reason);
 int job_take_in(struct core *core, const struct child_declaration *declaration,
                 enum same_name same_name, const char *requester, const char *reason,
                 struct job **job, struct declaration_problem *problem);

@@ -356,6 +356,7 @@ static const char *const event_kind_words[] = {
     [EVENT_SUPERVISOR_STARTED] = "supervisor-started",
     [EVENT_SUPERVISOR_RECOVERED] = "supervisor-recovered",
     [EVENT_DURABILITY_CHANGED] = "durability-changed",
+    [EVENT_SUPERVISOR_REEXECUTING] = "supervisor-reexecuting",
 };
 
 const char *event_kind_to_string(enum event_kind kind)
