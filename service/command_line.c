@@ -1,5 +1,6 @@
 #include "command_line.h"
 
+#include "program.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -35,7 +36,7 @@ static const char help[] =
     "  --version              say which proctor this is\n"
     "\n"
     "SIGTERM and SIGINT shut the tree down (a second one aborts at once), SIGHUP reads the\n"
-    "manifests again.\n";
+    "manifests again, SIGUSR1 replaces the program by the one on disk without touching a child.\n";
 
 enum option_code {
     OPTION_SYSTEM = 256,
@@ -170,7 +171,7 @@ static int take(struct command_line *line, int code)
         line->check = true;
         return 0;
     case OPTION_VERSION:
-        puts("proctord " PROCTOR_VERSION);
+        printf("proctord " PROCTOR_VERSION "\n%s\n", program_formats());
         return 1;
     case OPTION_HELP:
         fputs(help, stdout);

@@ -3,12 +3,14 @@
  */
 #include "child.h"
 #include "command_line.h"
+#include "handover.h"
 #include "history.h"
 #include "host.h"
 #include "instance.h"
 #include "log.h"
 #include "manifest_set.h"
 #include "private_bus.h"
+#include "program.h"
 #include "service.h"
 
 #include <errno.h>
@@ -36,6 +38,9 @@ struct daemon {
     struct history history;
     int locks[2];
     bool ending;
+    struct program program;
+    struct handover *handover; /* of the program that was here before, until all of it is read */
+    sd_event_source *reexecution;
 };
 
 /* ---- hooks of the service, sink of the core -------------------------------------------------- */
@@ -247,6 +252,86 @@ static int reload_by_signal(sd_event_source *source, const struct signalfd_sigin
     return 0;
 }
 
+/* ---- re-execution ---------------------------------------------------------------------------- */
+
+/* What is only the daemon's; the same walk in both programs. */
+static void archive_daemon(struct daemon *daemon, struct handover *handover)
+{
+    for (int i = 0; i < 2; i++)
+        handover_descriptor(handover, &daemon->locks[i]);
+    private_bus_archive(&daemon->bus, handover_archive(handover));
+}
+
+static int hand_over(struct daemon *daemon)
+{
+    struct handover *handover;
+    int r = service_prepare_handover(daemon->service);
+
+    if (r >= 0)
+        r = journal_checkpoint(daemon->history.journal);
+    if (r >= 0)
+        r = handover_new(&handover);
+    if (r < 0)
+        return r;
+    archive_daemon(daemon, handover);
+    host_hand_over(daemon->host, handover);
+    service_hand_over(daemon->service, handover);
+    r = handover_execute(handover, daemon->program.path, daemon->program.arguments);
+    handover_free(handover);
+    return r;
+}
+
+/* Between two turns of the loop, so that nothing is half done. Returns where it came to nothing. */
+static int reexecute_now(sd_event_source *source, void *userdata)
+{
+    struct daemon *daemon = userdata;
+    int r = hand_over(daemon);
+
+    (void)source;
+    log_print(LOG_ERR, "%s can not take over: %s", daemon->program.path, strerror(-r));
+    service_stay(daemon->service, strerror(-r));
+    return 0;
+}
+
+static int reexecute(void *userdata, const char *requester, const char *reason, bool dry_run,
+                     char version[64], struct error *error)
+{
+    struct daemon *daemon = userdata;
+    int r = program_check(&daemon->program, version, error);
+
+    if (r < 0 || dry_run)
+        return r;
+    if (unwritten(daemon)) {
+        snprintf(error->text, sizeof(error->text),
+                 "the journal can not be written (%s), and the new program would know nothing",
+                 unwritten(daemon));
+        return -EIO;
+    }
+    core_reexecute(daemon->core, requester, reason);
+    r = daemon->reexecution
+            ? sd_event_source_set_enabled(daemon->reexecution, SD_EVENT_ONESHOT)
+            : sd_event_add_defer(daemon->event, &daemon->reexecution, reexecute_now, daemon);
+    if (r < 0)
+        snprintf(error->text, sizeof(error->text), "%s", strerror(-r));
+    return r;
+}
+
+static int reexecute_by_signal(sd_event_source *source, const struct signalfd_siginfo *info,
+                               void *userdata)
+{
+    char version[PROGRAM_VERSION_MAX];
+    struct daemon *daemon = userdata;
+    struct error error = {};
+
+    (void)source;
+    (void)info;
+    if (core_shutdown_phase(daemon->core) != SHUTDOWN_IDLE)
+        log_print(LOG_ERR, "the program is not replaced: the tree is shutting down");
+    else if (reexecute(daemon, "signal", "SIGUSR1", false, version, &error) < 0)
+        log_print(LOG_ERR, "the program is not replaced: %s", error.text);
+    return 0;
+}
+
 static void tree_is_down(void *userdata)
 {
     struct daemon *daemon = userdata;
@@ -265,6 +350,7 @@ static void block_signals(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
     sigaddset(&set, SIGCHLD);
     sigprocmask(SIG_SETMASK, &set, NULL);
 }
@@ -276,6 +362,8 @@ static int add_signals(struct daemon *daemon)
         r = sd_event_add_signal(daemon->event, NULL, SIGINT, end, daemon);
     if (r >= 0)
         r = sd_event_add_signal(daemon->event, NULL, SIGHUP, reload_by_signal, daemon);
+    if (r >= 0)
+        r = sd_event_add_signal(daemon->event, NULL, SIGUSR1, reexecute_by_signal, daemon);
     return r;
 }
 
@@ -326,6 +414,10 @@ static int prepare_folders(struct daemon *daemon)
     r = instance_make_directory(daemon->line.runtime_directory, 0755);
     if (r < 0)
         return fail(daemon->line.runtime_directory, r);
+    if (daemon->handover)
+        archive_daemon(daemon, daemon->handover);
+    if (daemon->locks[1] >= 0)
+        return 0; /* they were handed over */
     r = daemon->locks[0] = instance_lock(daemon->line.state_directory, "state", &error);
     if (r >= 0)
         r = daemon->locks[1] = instance_lock(daemon->line.runtime_directory, "runtime", &error);
@@ -370,6 +462,7 @@ static int make_host_and_core(struct daemon *daemon)
                                  .lock = daemon->locks[0],
                                  .instance = instance,
                                  .use_cgroups = daemon->line.cgroups,
+                                 .handover = daemon->handover,
                                  .store_descriptors = daemon->line.store_descriptors,
                                  .keep_processes = history_exists(daemon->line.state_directory)};
     int r = host_new(daemon->event, &host, &daemon->host);
@@ -399,14 +492,18 @@ static int make_service(struct daemon *daemon)
                                   .trace = trace,
                                   .settle = settle,
                                   .reload = reload,
+                                  .reexecute = reexecute,
                                   .counters = counters};
     struct service_settings settings = {.bus = daemon->line.bus,
                                         .address = daemon->line.address,
+                                        .handover = daemon->handover,
                                         .accept_unwritten = daemon->line.accept_unwritten};
     struct error error = {};
 
     if (daemon->line.private_bus) {
-        int r = private_bus_start(&daemon->bus, daemon->line.runtime_directory, &error);
+        int r = daemon->bus.pid > 0
+                    ? 0
+                    : private_bus_start(&daemon->bus, daemon->line.runtime_directory, &error);
         if (r < 0) {
             fprintf(stderr, "proctord: %s\n", error.text);
             return r;
@@ -432,7 +529,11 @@ static int make_service(struct daemon *daemon)
         fprintf(stderr, "proctord: somebody else on this bus is called " PROCTOR_BUS_NAME "\n");
         return r;
     }
-    return r < 0 ? fail("the bus can not be reached", r) : 0;
+    if (r < 0)
+        return fail("the bus can not be reached", r);
+    if (daemon->handover)
+        service_take_over(daemon->service, daemon->handover);
+    return 0;
 }
 
 /* Those of before are there; what has been changed in the manifests meanwhile is changed now. */
@@ -505,13 +606,15 @@ static int run(struct daemon *daemon)
         reload_after_recovery(daemon);
     else if (declare_children(daemon) < 0)
         return EXIT_FAILURE;
-    if (daemon->line.private_bus) {
+    if (daemon->line.private_bus && !daemon->handover) {
         printf("bus: %s\n", daemon->bus.address);
         fflush(stdout);
     }
     r = sd_event_add_post(daemon->event, NULL, tidy_history, daemon);
     if (r < 0)
         return EXIT_FAILURE;
+    handover_free(daemon->handover);
+    daemon->handover = NULL;
     sd_event_set_watchdog(daemon->event, true);
     sd_notify(0, "READY=1");
     r = sd_event_loop(daemon->event);
@@ -520,6 +623,9 @@ static int run(struct daemon *daemon)
 
 static void tidy_up(struct daemon *daemon)
 {
+    sd_event_source_disable_unref(daemon->reexecution);
+    handover_free(daemon->handover);
+    program_forget(&daemon->program);
     host_free(daemon->host);
     service_free(daemon->service);
     core_free(daemon->core);
@@ -545,6 +651,12 @@ int main(int argc, char **argv)
     block_signals();
     raise_descriptor_limit();
     log_setup(daemon.line.log_target, daemon.line.log_level);
+    r = program_remember(&daemon.program, argv);
+    if (r < 0)
+        log_print(LOG_WARNING, "where this program lies is not known: %s", strerror(-r));
+    r = handover_inherit(&daemon.handover);
+    if (r < 0)
+        log_print(LOG_ERR, "what was handed over can not be used: %s", strerror(-r));
     r = run(&daemon);
     tidy_up(&daemon);
     return r;

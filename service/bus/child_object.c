@@ -488,6 +488,17 @@ void child_show_changes(struct service *service, struct child *child)
     emit(service, child, names);
 }
 
+/* All that is ever told of it: what it was when it was shown last is not known here. */
+void child_show_all(struct service *service, struct child *child)
+{
+    const char *names[WATCHED + 1];
+
+    for (size_t i = 0; i < WATCHED; i++)
+        names[i] = watched[i].name;
+    names[WATCHED] = NULL;
+    emit(service, child, names);
+}
+
 void child_forget_shown(struct child *child)
 {
     free(child->observer);

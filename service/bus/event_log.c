@@ -7,6 +7,7 @@
 #include "private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -210,6 +211,42 @@ bool event_filter_matches(const struct event_filter *filter, enum event_kind kin
         if (strcmp(filter->children[i], child) == 0)
             return true;
     return !filter->by_child;
+}
+
+/* Writes it, or reads it into a new one; NULL where there is no memory. */
+void event_filter_archive(struct event_filter **filter, struct archive *archive)
+{
+    if (archive->reading)
+        *filter = calloc(1, sizeof(**filter));
+    if (!*filter) {
+        archive->failed = true;
+        return;
+    }
+    ARCHIVE((archive), (*filter)->by_kind);
+    ARCHIVE((archive), (*filter)->by_child);
+    for (size_t i = 0; i < EVENT_KINDS; i++)
+        ARCHIVE((archive), (*filter)->kinds[i]);
+    size_t count = (*filter)->n_children;
+    archive_count(archive, &count, FILTER_CHILDREN_MAX);
+    for (size_t i = 0; i < count && !archive->failed; i++) {
+        char id[CHILD_ID_MAX + 1] = "";
+        if (!archive->reading)
+            snprintf(id, sizeof(id), "%s", (*filter)->children[i]);
+        archive_text(archive, id, sizeof(id));
+        if (archive->reading && ((*filter)->children[i] = strdup(id)))
+            (*filter)->n_children++;
+    }
+}
+
+void event_log_visit(const struct service *service, uint64_t after,
+                     void (*visit)(void *userdata, const struct event *event, const char *child),
+                     void *userdata)
+{
+    for (uint64_t sequence = after + 1; sequence <= core_sequence(service->core); sequence++) {
+        const struct logged_event *logged = service->log->slots[sequence % EVENT_LOG_SIZE].logged;
+        if (logged && logged->event.sequence == sequence)
+            visit(userdata, &logged->event, logged->child);
+    }
 }
 
 int event_log_query(const struct service *service, sd_bus_message *reply, uint64_t after,

@@ -12,7 +12,7 @@
 
 /* ---- acknowledgements ------------------------------------------------------------------------ */
 
-static void send_held(struct service *service)
+void held_send(struct service *service)
 {
     int r = service->n_held > 0 ? service->hooks.sync(service->hooks.userdata) : 0;
 
@@ -32,7 +32,7 @@ static void send_held(struct service *service)
 static int held_for_long_enough(sd_event_source *source, void *userdata)
 {
     (void)source;
-    send_held(userdata);
+    held_send(userdata);
     return 0;
 }
 
@@ -56,7 +56,7 @@ int service_acknowledge(struct service *service, sd_bus_message *reply)
         return r;
     service->held[service->n_held++] = sd_bus_message_ref(reply);
     if (service->n_held == HELD_MAX)
-        send_held(service);
+        held_send(service);
     else
         sd_event_source_set_enabled(service->held_source, SD_EVENT_ONESHOT);
     return 0;
@@ -64,7 +64,7 @@ int service_acknowledge(struct service *service, sd_bus_message *reply)
 
 void held_free(struct service *service)
 {
-    send_held(service);
+    held_send(service);
     sd_event_source_disable_unref(service->held_source);
 }
 

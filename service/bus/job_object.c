@@ -282,6 +282,15 @@ void job_event(struct service *service, const struct event *event)
                                        "Result", "ExitCode", NULL);
 }
 
+void job_show_all(struct service *service, const struct job *job)
+{
+    char path[JOB_PATH_MAX];
+
+    path_of_job(job, path);
+    sd_bus_emit_properties_changed(service->bus, path, PROCTOR_INTERFACE "Job", "State", "Result",
+                                   "ExitCode", NULL);
+}
+
 /* Once, until somebody reads what there is: a job that writes byte by byte floods nobody. */
 void service_job_output(void *userdata, struct job *job)
 {

@@ -662,6 +662,50 @@ static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
     return r;
 }
 
+/* ---- re-execution -------------------------------------------------------------------------------
+ */
+
+int append_reexecution(sd_bus_message *m, const char *version)
+{
+    int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+    if (r >= 0)
+        r = append_text(m, "version", version);
+    return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+/* The answer comes from the new program; of a dry run from this one. */
+static int method_reexecute(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+    struct service *service = userdata;
+    const struct caller *caller;
+    struct options options;
+    struct error why = {};
+    char version[64];
+    const char *reason;
+
+    int r = sd_bus_message_read(m, "s", &reason);
+    if (r >= 0)
+        r = command_prepare(service, m, reason, &caller, &options, error);
+    if (r != 0)
+        return r;
+    if (core_shutdown_phase(service->core) != SHUTDOWN_IDLE)
+        return sd_bus_error_set(error, PROCTOR_ERROR "ShuttingDown", "the tree is shutting down");
+    if (service->n_waiters >= WAITERS_MAX)
+        return sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded", "too many calls are waiting");
+    r = service->hooks.reexecute(service->hooks.userdata, options.requester, reason,
+                                 options.dry_run, version, &why);
+    if (r < 0)
+        return refuse_call(error, PROCTOR_ERROR "CannotReexecute", "%s", why.text);
+    if (!options.dry_run)
+        return wait_for_reexecution(service, m) < 0 ? -ENOMEM : 1;
+    r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = append_reexecution(reply, version);
+    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
 /* ---- properties ------------------------------------------------------------------------------ */
 
 static bool has_failed(const struct child *child)
@@ -768,6 +812,9 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_ARGS("s", reason, "a{sv}", options),
                             SD_BUS_RESULT("a{sv}", changes), method_reload,
                             SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Reexecute", SD_BUS_ARGS("s", reason, "a{sv}", options),
+                            SD_BUS_RESULT("a{sv}", result), method_reexecute,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("RunJob", SD_BUS_ARGS("s", manifest, "s", reason, "a{sv}", options),
                             SD_BUS_RESULT("o", job), method_run_job, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("Subscribe", SD_BUS_ARGS("a{sv}", filter),
@@ -791,18 +838,18 @@ const sd_bus_vtable manager_vtable[] = {
                             0),
     SD_BUS_SIGNAL_WITH_ARGS("ChildAdded", SD_BUS_ARGS("s", id, "o", path), 0),
     SD_BUS_SIGNAL_WITH_ARGS("ChildRemoved", SD_BUS_ARGS("s", id, "o", path), 0),
-    SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("Features", "as", get_features, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("Features", "as", get_features, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("ShutdownPhase", "s", get_shutdown_phase, 0,
                     SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("NChildren", "u", get_n_children, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("NActive", "u", get_n_active, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("NFailed", "u", get_n_failed, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("Sequence", "t", get_sequence, 0, 0),
-    SD_BUS_PROPERTY("StartedUSec", "t", get_started, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("StartedUSec", "t", get_started, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_WRITABLE_PROPERTY("MaxJobs", "u", get_max_jobs, set_max_jobs, 0,
                              SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-    SD_BUS_PROPERTY("Recovered", "b", get_recovered, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Recovered", "b", get_recovered, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("Durability", "s", get_durability, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_VTABLE_END,
 };

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "archive.h"
 #include "child.h"
 #include "manifest.h"
 #include "service.h"
@@ -68,6 +69,10 @@ struct service {
     char shutdown_requester[REQUESTER_MAX + 1];
     char shutdown_reason[REASON_MAX + 1];
     bool shutdown_reported;
+    int inherited; /* descriptor of the connection that was handed over; -1 */
+    char inherited_name[64];
+    uint64_t inherited_sequence; /* of the last event that the program before has told */
+    bool took_over;              /* from a program that was here before: its callers are answered */
     void (*shutdown_done)(void *userdata);
     void *shutdown_userdata;
     uint32_t shown_active, shown_failed, shown_count;
@@ -122,6 +127,7 @@ int append_outcomes(const struct service *service, sd_bus_message *m,
                     const struct outcome *outcomes, size_t count);
 int append_event(const struct service *service, sd_bus_message *m, const struct event *event,
                  const char *child);
+int append_reexecution(sd_bus_message *m, const char *version);
 int append_shutdown(const struct service *service, sd_bus_message *m, bool idempotent);
 int command_id_text(const struct service *service, uint64_t id, char text[32]);
 
@@ -143,6 +149,7 @@ const sd_bus_vtable *child_vtable(void);
 void child_object_serve(struct service *service);
 int child_append_properties(struct service *service, sd_bus_message *m, struct child *child);
 void child_show_changes(struct service *service, struct child *child);
+void child_show_all(struct service *service, struct child *child);
 void child_forget_shown(struct child *child);
 extern const sd_bus_vtable supervisor_vtable[];
 void supervisor_object_serve(struct service *service);
@@ -151,6 +158,7 @@ void supervisor_forget_shown(struct service *service, struct supervisor *supervi
 extern const sd_bus_vtable job_vtable[];
 void job_object_serve(struct service *service);
 void job_event(struct service *service, const struct event *event);
+void job_show_all(struct service *service, const struct job *job);
 void job_forgotten(struct service *service, struct job *job);
 int answer_job(struct service *service, sd_bus_message *m, const struct job *job,
                const struct options *options, uid_t uid);
@@ -167,6 +175,10 @@ void event_log_add(struct event_log *log, const struct event *event);
 struct event_filter;
 int event_filter_read(sd_bus_message *m, struct event_filter **filter, sd_bus_error *error);
 void event_filter_free(struct event_filter *filter);
+void event_filter_archive(struct event_filter **filter, struct archive *archive);
+void event_log_visit(const struct service *service, uint64_t after,
+                     void (*visit)(void *userdata, const struct event *event, const char *child),
+                     void *userdata);
 bool event_filter_matches(const struct event_filter *filter, enum event_kind kind,
                           const char *child);
 int event_log_query(const struct service *service, sd_bus_message *reply, uint64_t after,
@@ -177,6 +189,13 @@ int subscribe(struct service *service, sd_bus_message *m, sd_bus_error *error);
 int unsubscribe(struct service *service, sd_bus_message *m, sd_bus_error *error);
 void subscribers_send(struct service *service, const struct event *event);
 void subscribers_free(struct service *service);
+void subscribers_archive(struct service *service, struct archive *archive);
+void subscribers_let_go(struct service *service);
+void subscribers_track(struct service *service);
+
+/* inherit.c: goes on with the connection of the program that was here before. The descriptor is the
+ * bus's from then on; where it fails it is not touched. */
+int bus_inherit(int fd, const char *unique_name, sd_bus **bus);
 
 /* wait.c: answers that come when the effect is complete */
 int wait_for_child(struct service *service, sd_bus_message *m, enum command_verb verb,
@@ -188,6 +207,9 @@ int wait_for_scope(struct service *service, sd_bus_message *m, enum command_verb
 int wait_for_job(struct service *service, sd_bus_message *m, const struct job *job);
 void waiters_job_gone(struct service *service, const struct job *job);
 int wait_for_shutdown(struct service *service, sd_bus_message *m);
+int wait_for_reexecution(struct service *service, sd_bus_message *m);
+void waiters_refuse_reexecution(struct service *service, const char *why);
+void waiters_archive(struct service *service, struct archive *archive);
 void waiters_look(struct service *service);
 void waiters_child_gone(struct service *service, struct child *child);
 void waiters_free(struct service *service);
@@ -204,6 +226,7 @@ void key_remember(struct service *service, const struct options *options, uid_t 
 /* history.c: the journal */
 int service_acknowledge(struct service *service, sd_bus_message *reply);
 int journal_check(struct service *service, sd_bus_error *error);
+void held_send(struct service *service);
 void held_free(struct service *service);
 int method_query_audit(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int method_get_trace(sd_bus_message *m, void *userdata, sd_bus_error *error);

@@ -1,5 +1,6 @@
 #include "private_bus.h"
 
+#include "archive.h"
 #include "error.h"
 
 #include <errno.h>
@@ -196,6 +197,19 @@ int private_bus_start(struct private_bus *bus, const char *directory, struct err
     if (r < 0)
         private_bus_stop(bus, directory);
     return r;
+}
+
+void private_bus_archive(struct private_bus *bus, struct archive *archive)
+{
+    const char *address = bus->address;
+
+    ARCHIVE(archive, bus->pid);
+    archive_string(archive, &address);
+    if (!archive->reading)
+        return;
+    bus->address = address ? strdup(address) : NULL;
+    if (!bus->address || archive->failed)
+        bus->pid = 0;
 }
 
 void private_bus_stop(struct private_bus *bus, const char *directory)

@@ -1,13 +1,16 @@
 #include "service.h"
 
+#include "handover.h"
 #include "log.h"
 #include "private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
+#include <unistd.h>
 
 #define RECONNECT_USEC 1000000
 #define LAST_WORD_USEC 2000000
@@ -19,16 +22,16 @@
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
-static void announce_child(struct service *service, struct child *child, bool added)
+static void announce_child(struct service *service, const char *id, bool added)
 {
-    char *path = service->bus ? path_of_child(child->id) : NULL;
+    char *path = service->bus ? path_of_child(id) : NULL;
 
     if (!path)
         return;
     if (added)
         sd_bus_emit_object_added(service->bus, path);
     sd_bus_emit_signal(service->bus, PROCTOR_PATH, PROCTOR_INTERFACE "Manager",
-                       added ? "ChildAdded" : "ChildRemoved", "so", child->id, path);
+                       added ? "ChildAdded" : "ChildRemoved", "so", id, path);
     if (!added)
         sd_bus_emit_object_removed(service->bus, path);
     free(path);
@@ -44,11 +47,11 @@ void service_event(void *userdata, const struct event *event)
         subscribers_send(service, event);
     job_event(service, event);
     if (event->kind == EVENT_CHILD_ADDED && !event->child->observer) {
-        announce_child(service, event->child, true);
+        announce_child(service, event->child->id, true);
         child_show_changes(service, event->child); /* from here on, changes are told */
     } else if (event->kind == EVENT_CHILD_RUNTIME_STATE_REMOVED) {
         waiters_child_gone(service, event->child);
-        announce_child(service, event->child, false);
+        announce_child(service, event->child->id, false);
         child_forget_shown(event->child);
     }
 }
@@ -179,19 +182,25 @@ static int turn(sd_event_source *source, void *userdata)
 /* The last answers must reach their callers, and a private bus ends right after us with whatever
  * it has not passed on yet. It handles our messages in order: once it has answered this one, it has
  * passed on all that came before. */
+static int ask_bus(struct service *service)
+{
+    sd_bus_message *question = NULL;
+    int r =
+        sd_bus_message_new_method_call(service->bus, &question, "org.freedesktop.DBus",
+                                       "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId");
+    if (r >= 0)
+        r = sd_bus_call(service->bus, question, LAST_WORD_USEC, NULL, NULL);
+    sd_bus_message_unref(question);
+    return r;
+}
+
 static int farewell(sd_event_source *source, void *userdata)
 {
     struct service *service = userdata;
-    sd_bus_message *question = NULL;
 
     (void)source;
-    if (!service->bus)
-        return 0;
-    if (sd_bus_message_new_method_call(service->bus, &question, "org.freedesktop.DBus",
-                                       "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                       "GetId") >= 0)
-        sd_bus_call(service->bus, question, LAST_WORD_USEC, NULL, NULL);
-    sd_bus_message_unref(question);
+    if (service->bus)
+        ask_bus(service);
     return 0;
 }
 
@@ -205,6 +214,13 @@ void service_on_shutdown(struct service *service, void (*done)(void *userdata), 
 
 static int open_bus(struct service *service, sd_bus **bus)
 {
+    if (service->inherited >= 0) {
+        int fd = service->inherited;
+        service->inherited = -1;
+        if (bus_inherit(fd, service->inherited_name, bus) >= 0)
+            return 0;
+        close(fd); /* all the same: whoever asked is told that the name has lost its owner */
+    }
     switch (service->settings.bus) {
     case SERVICE_SYSTEM_BUS:
         return sd_bus_open_system(bus);
@@ -292,7 +308,7 @@ static int prepare(struct service *service, sd_bus *bus)
         r = sd_bus_attach_event(bus, service->event, SD_EVENT_PRIORITY_NORMAL);
     if (r >= 0)
         r = sd_bus_request_name(bus, PROCTOR_BUS_NAME, 0);
-    return r;
+    return r == -EALREADY ? 0 : r; /* a connection that was handed over has it */
 }
 
 int service_connect(struct service *service)
@@ -327,6 +343,92 @@ static int retry(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+/* ---- from one program to the next ------------------------------------------------------------ */
+
+/* sd-bus has read whole messages only when an answer has just come, and reads no more as long as it
+ * has some: so an answer is waited for, and then what came before it is handled. */
+int service_prepare_handover(struct service *service)
+{
+    uint64_t left = 1;
+
+    if (!service->bus)
+        return 0;
+    int r = ask_bus(service);
+    while (r >= 0 && sd_bus_get_n_queued_read(service->bus, &left) >= 0 && left > 0)
+        r = sd_bus_process(service->bus, NULL);
+    if (r < 0)
+        return r;
+    service_flush(service);
+    held_send(service);
+    return 0;
+}
+
+static void archive_connection(struct service *service, struct handover *handover)
+{
+    struct archive *archive = handover_archive(handover);
+
+    handover_descriptor(handover, &service->inherited);
+    archive_text(archive, service->inherited_name, sizeof(service->inherited_name));
+    ARCHIVE(archive, service->settings.instance);
+    ARCHIVE(archive, service->inherited_sequence);
+}
+
+void service_hand_over(struct service *service, struct handover *handover)
+{
+    struct archive *archive = handover_archive(handover);
+    const char *name = "";
+
+    service->inherited = service->bus ? sd_bus_get_fd(service->bus) : -1;
+    if (service->bus)
+        sd_bus_get_unique_name(service->bus, &name);
+    snprintf(service->inherited_name, sizeof(service->inherited_name), "%s", name);
+    service->inherited_sequence = core_sequence(service->core);
+    archive_connection(service, handover);
+    service->inherited = -1;
+    waiters_archive(service, archive);
+    subscribers_archive(service, archive);
+    subscribers_let_go(service);
+    if (service->bus)
+        sd_bus_flush(service->bus);
+}
+
+/* What happened while there was no connection had nobody to be told to. */
+static void tell_late(void *userdata, const struct event *event, const char *id)
+{
+    struct service *service = userdata;
+    struct child *child = core_find(service->core, id);
+    const struct job *job = strncmp(id, "jobs/", 5) == 0
+                                ? core_find_job(service->core, strtoull(id + 5, NULL, 10))
+                                : NULL;
+
+    if (child)
+        child_show_all(service, child);
+    else if (event->kind == EVENT_CHILD_RUNTIME_STATE_REMOVED)
+        announce_child(service, id, false);
+    if (job)
+        job_show_all(service, job);
+}
+
+void service_take_over(struct service *service, struct handover *handover)
+{
+    static const char *const changed[] = {"Version", "Features", "StartedUSec", "Recovered", NULL};
+
+    if (!service->bus)
+        return;
+    waiters_archive(service, handover_archive(handover));
+    subscribers_archive(service, handover_archive(handover));
+    service->took_over = true;
+    event_log_visit(service, service->inherited_sequence, tell_late, service);
+    sd_bus_emit_properties_changed_strv(service->bus, PROCTOR_PATH, PROCTOR_INTERFACE "Manager",
+                                        (char **)(uintptr_t)changed);
+    service_flush(service);
+}
+
+void service_stay(struct service *service, const char *why)
+{
+    waiters_refuse_reexecution(service, why);
+    subscribers_track(service);
+}
 /* ---- the service ----------------------------------------------------------------------------- */
 
 int service_new(sd_event *event, const struct service_settings *settings,
@@ -341,6 +443,9 @@ int service_new(sd_event *event, const struct service_settings *settings,
     fresh->started_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
     fresh->event = sd_event_ref(event);
     fresh->settings = *settings;
+    fresh->inherited = -1;
+    if (settings->handover)
+        archive_connection(fresh, settings->handover);
     fresh->hooks = *hooks;
     fresh->address = settings->address ? strdup(settings->address) : NULL;
     child_object_serve(fresh);

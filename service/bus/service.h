@@ -56,15 +56,22 @@ struct service_hooks {
                   struct manifest_changes *changes,
                   void (*visit)(void *visit_data, const char *what, const char *id),
                   void *visit_data, struct error *error);
+    /* Replaces the program once the present turn of the loop is over. dry_run: only looks at it.
+     * version: what it calls itself. */
+    int (*reexecute)(void *userdata, const char *requester, const char *reason, bool dry_run,
+                     char version[64], struct error *error);
     void (*counters)(void *userdata, uint64_t *notify_messages, uint64_t *notify_refused,
                      uint64_t *orphans_reaped, uint64_t *leftovers_killed);
 };
 
+struct handover;
+
 struct service_settings {
     enum service_bus bus;
-    const char *address;   /* SERVICE_BUS_ADDRESS */
-    uint32_t instance;     /* first part of command ids */
-    bool accept_unwritten; /* changes are made although the journal can not be written */
+    const char *address;       /* SERVICE_BUS_ADDRESS */
+    struct handover *handover; /* of the program that was here before; NULL: none */
+    uint32_t instance;         /* first part of command ids */
+    bool accept_unwritten;     /* changes are made although the journal can not be written */
 };
 
 /* Returns 0 or a negative errno. The core is given later, as its sink needs the service first. */
@@ -80,6 +87,17 @@ void service_durability_changed(struct service *service);
 /* Connects, registers the objects and takes the name. Goes on trying when the bus goes away later;
  * the first time, the error is returned: -EEXIST when somebody has the name already. */
 int service_connect(struct service *service);
+
+/*
+ * The connection, those who wait and those who listen pass to the program that takes this one's
+ * place: the first answers all that has come by now, and leaves nothing read by half; the second
+ * writes. service_new() reads the connection, and service_take_over(), after service_connect(), the
+ * rest. service_stay(): nothing came of it after all, and `why` is told to those who asked for it.
+ */
+int service_prepare_handover(struct service *service);
+void service_hand_over(struct service *service, struct handover *handover);
+void service_take_over(struct service *service, struct handover *handover);
+void service_stay(struct service *service, const char *why);
 
 /* The core's sink. userdata is the service. */
 void service_event(void *userdata, const struct event *event);

@@ -5,6 +5,7 @@
 #include "private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,12 @@ static int client_gone(sd_bus_track *track, void *userdata)
     return 0;
 }
 
+static int track(struct service *service, struct subscriber *subscriber)
+{
+    int r = sd_bus_track_new(service->bus, &subscriber->track, client_gone, subscriber);
+    return r < 0 ? r : sd_bus_track_add_name(subscriber->track, subscriber->name);
+}
+
 static int add(struct service *service, const char *name, struct event_filter *filter)
 {
     struct subscriber *fresh = calloc(1, sizeof(*fresh));
@@ -60,10 +67,7 @@ static int add(struct service *service, const char *name, struct event_filter *f
     fresh->service = service;
     fresh->filter = filter;
     fresh->name = strdup(name);
-    int r =
-        fresh->name ? sd_bus_track_new(service->bus, &fresh->track, client_gone, fresh) : -ENOMEM;
-    if (r >= 0)
-        r = sd_bus_track_add_name(fresh->track, name);
+    int r = fresh->name ? track(service, fresh) : -ENOMEM;
     if (r < 0) {
         fresh->filter = NULL;
         subscriber_free(fresh);
@@ -128,6 +132,74 @@ void subscribers_send(struct service *service, const struct event *event)
     for (struct subscriber *s = service->subscribers; s; s = s->next)
         if (event_filter_matches(s->filter, event->kind, child))
             send_to(service, s, event, child);
+}
+
+/* ---- from one program to the next ------------------------------------------------------------ */
+
+/* Before the connection passes on: the rules that tell of these clients' ends are the bus's. */
+void subscribers_let_go(struct service *service)
+{
+    for (struct subscriber *s = service->subscribers; s; s = s->next)
+        s->track = sd_bus_track_unref(s->track);
+}
+
+/* The connection stays after all. */
+void subscribers_track(struct service *service)
+{
+    for (struct subscriber **link = &service->subscribers; *link;) {
+        if (!(*link)->track && track(service, *link) < 0)
+            take_out(service, link);
+        else
+            link = &(*link)->next;
+    }
+}
+
+struct catching_up {
+    struct service *service;
+    const struct subscriber *subscriber;
+};
+
+static void send_again(void *userdata, const struct event *event, const char *child)
+{
+    const struct catching_up *both = userdata;
+
+    if (event_filter_matches(both->subscriber->filter, event->kind, child))
+        send_to(both->service, both->subscriber, event, child);
+}
+
+/* What happened while the programs changed had nobody to be sent to. */
+static void take_over(struct service *service, const char *name, struct event_filter *filter)
+{
+    struct catching_up both = {.service = service};
+
+    if (add(service, name, filter) < 0) { /* it has gone meanwhile */
+        event_filter_free(filter);
+        return;
+    }
+    both.subscriber = service->subscribers;
+    event_log_visit(service, service->inherited_sequence, send_again, &both);
+}
+
+void subscribers_archive(struct service *service, struct archive *archive)
+{
+    const struct subscriber *subscriber = service->subscribers;
+    size_t count = service->n_subscribers;
+
+    archive_count(archive, &count, SUBSCRIBERS_MAX);
+    for (size_t i = 0; i < count && !archive->failed; i++) {
+        struct event_filter *filter = archive->reading ? NULL : subscriber->filter;
+        char name[64] = "";
+        if (!archive->reading)
+            snprintf(name, sizeof(name), "%s", subscriber->name);
+        archive_text(archive, name, sizeof(name));
+        event_filter_archive(&filter, archive);
+        if (!archive->reading)
+            subscriber = subscriber->next;
+        else if (filter && !archive->failed)
+            take_over(service, name, filter);
+        else
+            event_filter_free(filter);
+    }
 }
 
 void subscribers_free(struct service *service)

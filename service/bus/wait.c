@@ -5,6 +5,7 @@
 #include "private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,8 @@ enum waiter_kind {
     WAIT_ADDED,
     WAIT_SCOPE,
     WAIT_JOB,
-    WAIT_SHUTDOWN
+    WAIT_SHUTDOWN,
+    WAIT_REEXECUTION
 };
 
 /* One of those that a WAIT_SCOPE waits for. */
@@ -129,6 +131,11 @@ int wait_for_shutdown(struct service *service, sd_bus_message *m)
     return add(service, m, WAIT_SHUTDOWN, NULL, NULL);
 }
 
+int wait_for_reexecution(struct service *service, sd_bus_message *m)
+{
+    return add(service, m, WAIT_REEXECUTION, NULL, NULL);
+}
+
 /* Nothing more will come of a start: it is up, it failed, or it was withdrawn. */
 static bool start_is_over(const struct child *child)
 {
@@ -157,6 +164,7 @@ static bool is_over(enum waiter_kind kind, const struct child *child)
     case WAIT_SCOPE:
     case WAIT_JOB:
     case WAIT_SHUTDOWN:
+    case WAIT_REEXECUTION:
         break;
     }
     return true;
@@ -194,6 +202,8 @@ static int fill(struct service *service, struct waiter *waiter, struct child *ch
     switch (waiter->kind) {
     case WAIT_SHUTDOWN:
         return append_shutdown(service, reply, false);
+    case WAIT_REEXECUTION:
+        return append_reexecution(reply, PROCTOR_VERSION);
     case WAIT_SCOPE:
         return fill_scope(service, waiter, reply);
     case WAIT_JOB:
@@ -235,6 +245,8 @@ static bool waiter_is_over(struct service *service, struct waiter *waiter, struc
 {
     if (waiter->kind == WAIT_SHUTDOWN)
         return core_shutdown_phase(service->core) == SHUTDOWN_COMPLETED;
+    if (waiter->kind == WAIT_REEXECUTION)
+        return service->took_over;
     if (waiter->kind == WAIT_SCOPE)
         return scope_is_over(service, waiter);
     if (waiter->kind == WAIT_JOB)
@@ -245,7 +257,8 @@ static bool waiter_is_over(struct service *service, struct waiter *waiter, struc
 /* The child that a waiter is about; NULL where it is about more than one. */
 static struct child *child_of(const struct service *service, const struct waiter *waiter)
 {
-    if (waiter->kind == WAIT_SHUTDOWN || waiter->kind == WAIT_SCOPE || waiter->kind == WAIT_JOB)
+    if (waiter->kind == WAIT_SHUTDOWN || waiter->kind == WAIT_SCOPE || waiter->kind == WAIT_JOB ||
+        waiter->kind == WAIT_REEXECUTION)
         return NULL;
     return core_child_of(service->core, waiter->child);
 }
@@ -302,6 +315,131 @@ void waiters_job_gone(struct service *service, const struct job *job)
         sd_bus_reply_method_errorf(waiter->call, PROCTOR_ERROR "NoSuchChild",
                                    "the job has been forgotten");
         take_out(service, link);
+    }
+}
+
+void waiters_refuse_reexecution(struct service *service, const char *why)
+{
+    for (struct waiter **link = &service->waiters; *link;) {
+        struct waiter *waiter = *link;
+        if (waiter->kind != WAIT_REEXECUTION) {
+            link = &waiter->next;
+            continue;
+        }
+        sd_bus_reply_method_errorf(waiter->call, PROCTOR_ERROR "CannotReexecute", "%s", why);
+        take_out(service, link);
+    }
+}
+
+/* ---- from one program to the next ------------------------------------------------------------ */
+
+/* A call is what its answer is addressed to. */
+static void archive_call(struct service *service, struct archive *archive, sd_bus_message **call)
+{
+    char sender[64] = "";
+    uint64_t cookie = 0;
+
+    if (!archive->reading) {
+        const char *name = sd_bus_message_get_sender(*call);
+        snprintf(sender, sizeof(sender), "%s", name ? name : "");
+        sd_bus_message_get_cookie(*call, &cookie);
+    }
+    archive_text(archive, sender, sizeof(sender));
+    archive_number(archive, &cookie);
+    if (!archive->reading || archive->failed)
+        return;
+    int r = sd_bus_message_new_method_call(service->bus, call, NULL, PROCTOR_PATH,
+                                           PROCTOR_INTERFACE "Manager", "Again");
+    if (r >= 0)
+        r = sd_bus_message_set_sender(*call, sender);
+    if (r >= 0)
+        r = sd_bus_message_seal(*call, cookie, 0);
+    if (r < 0)
+        archive->failed = true;
+}
+
+static void archive_child(struct archive *archive, struct attempt_id *id)
+{
+    ARCHIVE(archive, id->slot);
+    ARCHIVE(archive, id->serial);
+}
+
+/* What the command itself has found; all else is told anew when it is answered. */
+static void archive_outcome(struct archive *archive, struct outcome *outcome)
+{
+    ARCHIVE(archive, outcome->command_id);
+    archive_text(archive, outcome->child_id, sizeof(outcome->child_id));
+    ARCHIVE(archive, outcome->attempt);
+    ARCHIVE(archive, outcome->generation);
+    ARCHIVE(archive, outcome->operation_before);
+    ARCHIVE(archive, outcome->operation_after);
+    ARCHIVE(archive, outcome->status);
+    ARCHIVE(archive, outcome->cancel_delivered);
+    ARCHIVE(archive, outcome->stop_state);
+    ARCHIVE(archive, outcome->idempotent);
+    ARCHIVE(archive, outcome->has_fence);
+    ARCHIVE(archive, outcome->fence.decision);
+    ARCHIVE(archive, outcome->fence.old_generation);
+    ARCHIVE(archive, outcome->fence.old_attempt);
+    ARCHIVE(archive, outcome->fence.target_generation);
+    ARCHIVE(archive, outcome->fence.duplicate_request_count);
+    ARCHIVE(archive, outcome->fence.abort_requested);
+    ARCHIVE(archive, outcome->fence.conflict);
+}
+
+static void archive_waiter(struct service *service, struct archive *archive, struct waiter *waiter)
+{
+    archive_call(service, archive, &waiter->call);
+    ARCHIVE_WORD(archive, waiter->kind, WAIT_REEXECUTION);
+    archive_child(archive, &waiter->child);
+    archive_outcome(archive, &waiter->outcome);
+    ARCHIVE(archive, waiter->job);
+    ARCHIVE_WORD(archive, waiter->scope_kind, WAIT_REEXECUTION);
+    archive_count(archive, &waiter->n_scope, CORE_CHILDREN_MAX);
+    if (archive->reading)
+        waiter->scope =
+            archive->failed ? NULL : calloc(waiter->n_scope + 1, sizeof(*waiter->scope));
+    if (archive->reading && !waiter->scope)
+        archive->failed = true;
+    for (size_t i = 0; i < waiter->n_scope && !archive->failed; i++) {
+        struct awaited *awaited = &waiter->scope[i];
+        archive_child(archive, &awaited->child);
+        archive_outcome(archive, &awaited->outcome);
+        ARCHIVE(archive, awaited->over);
+    }
+}
+
+/* What it waited for has gone between the two programs: nothing to answer with. */
+static bool has_lost_its_subject(const struct service *service, const struct waiter *waiter)
+{
+    if (waiter->kind == WAIT_JOB)
+        return !core_find_job(service->core, waiter->job);
+    return waiter->kind < WAIT_SCOPE && !child_of(service, waiter);
+}
+
+void waiters_archive(struct service *service, struct archive *archive)
+{
+    struct waiter *waiter = service->waiters;
+    size_t count = service->n_waiters;
+
+    archive_count(archive, &count, WAITERS_MAX);
+    for (size_t i = 0; i < count && !archive->failed; i++) {
+        struct waiter *fresh = archive->reading ? calloc(1, sizeof(*fresh)) : waiter;
+        if (!fresh)
+            return;
+        archive_waiter(service, archive, fresh);
+        if (!archive->reading) {
+            waiter = waiter->next;
+        } else if (archive->failed || has_lost_its_subject(service, fresh)) {
+            if (fresh->call)
+                sd_bus_reply_method_errorf(fresh->call, PROCTOR_ERROR "NoSuchChild",
+                                           "it has gone while proctord was replaced");
+            waiter_free(fresh);
+        } else {
+            fresh->next = service->waiters;
+            service->waiters = fresh;
+            service->n_waiters++;
+        }
     }
 }
 

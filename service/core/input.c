@@ -79,7 +79,7 @@ static void archive_command(struct archive *a, struct command *command)
     a->failed = a->failed || !command->child || !command->requester;
 }
 
-static void archive_completion(struct archive *a, struct completion *completion)
+void completion_archive(struct archive *a, struct completion *completion)
 {
     uint64_t size = completion->output.data ? completion->output.size : 0;
 
@@ -172,7 +172,7 @@ void input_archive(struct archive *a, struct core_input *input)
     ARCHIVE(a, input->pid);
     ARCHIVE(a, input->error);
     if (input->kind == CORE_INPUT_COMPLETED)
-        archive_completion(a, &input->completion);
+        completion_archive(a, &input->completion);
     if (input->kind == CORE_INPUT_NOTIFY)
         archive_message(a, &input->message);
     ARCHIVE(a, input->number);

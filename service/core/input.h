@@ -60,11 +60,14 @@ struct core_input {
 
 /* Writes it, or reads it. Reading: valid as long as the archive's memory. */
 void input_archive(struct archive *archive, struct core_input *input);
+void completion_archive(struct archive *archive, struct completion *completion);
 
 /* Handles it once more, at its own times. */
 void core_replay(struct core *core, const struct core_input *input);
 
 const char *core_input_kind_to_string(enum core_input_kind kind);
+
+#define CORE_STATE_VERSION 1 /* of checkpoints */
 
 /*
  * A checkpoint: the whole state of a core, without what the shell has hung on it. Reading fills in

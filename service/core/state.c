@@ -8,7 +8,6 @@
 #include "private.h"
 #include "text.h"
 
-#define STATE_VERSION 1
 #define NOBODY        UINT32_MAX
 
 /* ---- who is meant ---------------------------------------------------------------------------- */
@@ -73,10 +72,10 @@ static void archive_scope_ref(struct core *core, struct archive *a, struct scope
 
 static void archive_own(struct core *core, struct archive *a)
 {
-    uint32_t version = STATE_VERSION;
+    uint32_t version = CORE_STATE_VERSION;
 
     ARCHIVE(a, version);
-    if (version != STATE_VERSION)
+    if (version != CORE_STATE_VERSION)
         a->failed = true;
     ARCHIVE(a, core->random.state);
     ARCHIVE(a, core->max_restarts_in_flight);

@@ -1,5 +1,7 @@
 #include "adopt.h"
 
+#include "handover.h"
+#include "input.h"
 #include "listener.h"
 #include "process.h"
 #include "result.h"
@@ -13,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef SYS_pidfd_getfd
@@ -200,13 +203,20 @@ static void adopt_cgroup(struct process *process)
     close(fd);
 }
 
+/* After a re-execution; after a death it is whose subreaper that was. */
+static bool is_our_child(int pidfd)
+{
+    siginfo_t info;
+    return waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 static int adopt(struct process *process, pid_t pid, int pidfd)
 {
     uint64_t started = 0;
     bool zombie;
 
     process->main_pid = pid;
-    process->adopted = true;
+    process->adopted = !is_our_child(pidfd);
     process->leader = process->note.pid > 0 ? (pid_t)process->note.pid : pid;
     process->pidfd = pidfd;
     process->state = PROCESS_RUNNING;
@@ -256,6 +266,26 @@ static void bury(struct process *process)
     process_is_gone(process, &(struct completion){.unknown = true, .cgroup = RESOURCE_NOT_OWNED});
 }
 
+/* The same, of one whose end was seen by the program that was here before. */
+static bool bury_known(struct process *process)
+{
+    const struct host *host = process->host;
+
+    for (size_t i = 0; i < host->n_gone; i++) {
+        const struct gone *gone = &host->gone[i];
+        if (gone->id.slot != process->id.slot || gone->id.serial != process->id.serial ||
+            gone->id.attempt != process->id.attempt)
+            continue;
+        process->in_cgroup = gone->in_cgroup;
+        process->leader = gone->leader;
+        process->adopted = false;
+        adopt_result(process);
+        process_is_gone(process, &gone->completion);
+        return true;
+    }
+    return false;
+}
+
 static void look_for(struct host *host, struct child *child, bool strangers,
                      struct recovery *recovery)
 {
@@ -278,6 +308,8 @@ static void look_for(struct host *host, struct child *child, bool strangers,
         return;
     }
     recovery->lost++;
+    if (!strangers && bury_known(process))
+        return;
     begun = child->attempt.spawned || process->note.pid > 0 || started_has(host->started, &id);
     if (begun && strangers)
         core_completed(host->core, id,
@@ -352,6 +384,59 @@ void adopt_all(struct host *host, bool strangers, struct recovery *recovery)
     keep_settle(host->keep);
     cgroup_base_tidy(&host->cgroups, leaf_is_used, host);
     result_tidy(host->results_folder, job_is_known, host);
+}
+
+/* ---- from one program to the next ------------------------------------------------------------ */
+
+static void archive_gone(struct archive *archive, struct gone *gone)
+{
+    ARCHIVE(archive, gone->id.slot);
+    ARCHIVE(archive, gone->id.serial);
+    ARCHIVE(archive, gone->id.generation);
+    ARCHIVE(archive, gone->id.attempt);
+    ARCHIVE(archive, gone->leader);
+    ARCHIVE(archive, gone->in_cgroup);
+    completion_archive(archive, &gone->completion);
+}
+
+static bool is_draining(const struct child *child)
+{
+    const struct process *process = child->host;
+    return process && process->state == PROCESS_DRAINING;
+}
+
+void adopt_write_gone(struct host *host, struct handover *handover)
+{
+    struct archive *archive = handover_archive(handover);
+    size_t count = 0;
+
+    for (struct child *child = core_first(host->core); child; child = core_next(child))
+        count += is_draining(child);
+    archive_count(archive, &count, CORE_CHILDREN_MAX);
+    for (struct child *child = core_first(host->core); child; child = core_next(child)) {
+        const struct process *process = child->host;
+        if (!is_draining(child))
+            continue;
+        archive_gone(archive, &(struct gone){.id = process->id,
+                                             .leader = process->leader,
+                                             .in_cgroup = process->in_cgroup,
+                                             .completion = process->completion});
+    }
+}
+
+void adopt_read_gone(struct host *host, struct handover *handover)
+{
+    struct archive *archive = handover_archive(handover);
+    size_t count = 0;
+
+    archive_count(archive, &count, CORE_CHILDREN_MAX);
+    host->gone = calloc(count + 1, sizeof(*host->gone));
+    for (size_t i = 0; host->gone && i < count && !archive->failed; i++) {
+        archive_gone(archive, &host->gone[i]);
+        host->n_gone++;
+    }
+    if (archive->failed || !host->gone)
+        host->n_gone = 0;
 }
 
 void adopt_nobody(struct host *host)

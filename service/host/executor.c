@@ -1,5 +1,6 @@
 #include "host.h"
 
+#include "adopt.h"
 #include "environment.h"
 #include "listener.h"
 #include "probe.h"
@@ -226,7 +227,7 @@ static void note_process(struct process *process)
 }
 
 /* What a proctord that comes after us takes over. */
-static void keep_descriptors(const struct process *process)
+void process_keep(const struct process *process)
 {
     struct keep *keep = process->host->keep;
     const struct attempt_id *id = &process->id;
@@ -263,7 +264,7 @@ static int begin_running(struct process *process, const struct spawn_result *spa
     process->pidfd = spawned->pidfd;
     process->state = PROCESS_RUNNING;
     process_link(process->host, process);
-    keep_descriptors(process);
+    process_keep(process);
     note_process(process);
     return process_watch(process);
 }
@@ -725,6 +726,17 @@ static int open_notify(struct host *host, const char *directory)
     return r;
 }
 
+void host_hand_over(struct host *host, struct handover *handover)
+{
+    keep_begin_handover(host->keep);
+    keep_put(host->keep, NOTIFY_NAME, notify_socket_descriptor(host->notify));
+    for (struct child *child = core_first(host->core); child; child = core_next(child))
+        if (child->host)
+            process_keep(child->host);
+    keep_end_handover(host->keep, handover);
+    adopt_write_gone(host, handover);
+}
+
 /* Where everything is kept that outlives us. */
 static int open_state(struct host *host, const char *folder)
 {
@@ -759,7 +771,9 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
     if (r == 0)
         r = add_sources(fresh);
     if (r >= 0)
-        r = keep_open(settings->store_descriptors, &fresh->keep);
+        r = keep_open(settings->store_descriptors, settings->handover, &fresh->keep);
+    if (r >= 0 && settings->handover)
+        adopt_read_gone(fresh, settings->handover);
     if (r >= 0)
         r = open_notify(fresh, settings->runtime_directory);
     if (r >= 0 && settings->state_directory)
@@ -791,6 +805,7 @@ void host_free(struct host *host)
     notify_socket_close(host->notify);
     started_close(host->started);
     keep_close(host->keep);
+    free(host->gone);
     close_if_open(&host->results_folder);
     free(host->result_data);
     sd_event_source_disable_unref(host->child_source);

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
+struct handover;
 struct host;
 
 struct host_settings {
@@ -24,8 +25,9 @@ struct host_settings {
     int lock; /* of it; -1: none. Whoever comes after us waits for children that hold it */
     const char *instance; /* tells instances of proctord apart */
     bool use_cgroups;
-    bool store_descriptors; /* in the service manager's store: keep.h */
-    bool keep_processes;    /* of a proctord that died: they are going to be adopted */
+    bool store_descriptors;    /* in the service manager's store: keep.h */
+    struct handover *handover; /* of the program that was here before; NULL: none */
+    bool keep_processes;       /* of a proctord that died: they are going to be adopted */
 };
 
 /* Counters that say what was refused, for metrics. */
@@ -60,6 +62,9 @@ void host_forget_result(struct host *host, const struct job *job); /* with the j
 /* The core's inputs, and the processes that are started, are written there from now on. */
 struct journal;
 void host_keep_journal(struct host *host, struct journal *journal);
+
+/* What the program that takes this one's place has to have: its host reads it at its beginning. */
+void host_hand_over(struct host *host, struct handover *handover);
 
 bool host_has_cgroups(const struct host *host);
 const struct host_counters *host_counters(const struct host *host);

@@ -425,6 +425,17 @@ void journal_tidy(struct journal *journal)
         prune(journal);
 }
 
+int journal_checkpoint(struct journal *journal)
+{
+    if (journal->error != 0)
+        return journal->error;
+    flush(journal);
+    int r = make_segment(journal);
+    if (r < 0)
+        fail(journal, r);
+    return r;
+}
+
 int journal_open(const struct journal_settings *settings, struct journal **journal)
 {
     struct journal *fresh = calloc(1, sizeof(*fresh));

@@ -65,6 +65,9 @@ void journal_close(struct journal *journal);
 int journal_recover(struct journal *journal, struct core *core, const struct journal_reader *reader,
                     struct recovery *recovery);
 
+/* A new segment now: who reads the journal next has nothing to live through. */
+int journal_checkpoint(struct journal *journal);
+
 /* What was recovered is not used: the events of the core that comes now count from 1 again. */
 void journal_forget(struct journal *journal);
 

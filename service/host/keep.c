@@ -1,5 +1,7 @@
 #include "keep.h"
 
+#include "handover.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,8 +13,9 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#define PREFIX  "proctor."
-#define HIGH_FD 64 /* none of those that a child may get */
+#define PREFIX     "proctor."
+#define HIGH_FD    64 /* none of those that a child may get */
+#define HANDED_MAX 1000000
 
 struct kept {
     char *name;
@@ -21,8 +24,17 @@ struct kept {
     ino_t inode; /* of what is stored */
 };
 
+/* To be handed over. */
+struct handed {
+    char name[KEEP_NAME_MAX];
+    int fd;
+    bool stored;
+};
+
 struct keep {
-    bool store;
+    bool store, handing;
+    struct handed *handed;
+    size_t n_handed, handed_room;
     void *root;
     struct kept **left; /* keep_settle(): those that nobody has taken */
     size_t n_left;
@@ -90,7 +102,38 @@ static void take_over(struct keep *keep, const char *name, int low)
     kept->inode = inode_of(fd);
 }
 
-int keep_open(bool store, struct keep **keep)
+static void archive_handed(struct handover *handover, struct handed *handed)
+{
+    struct archive *archive = handover_archive(handover);
+
+    archive_text(archive, handed->name, sizeof(handed->name));
+    handover_descriptor(handover, &handed->fd);
+    ARCHIVE(archive, handed->stored);
+}
+
+static void inherit(struct keep *keep, struct handover *handover)
+{
+    struct archive *archive = handover_archive(handover);
+    size_t count = 0;
+
+    archive_count(archive, &count, HANDED_MAX);
+    for (size_t i = 0; i < count && !archive->failed; i++) {
+        struct handed handed = {.fd = -1};
+        archive_handed(handover, &handed);
+        struct kept *kept =
+            handed.fd >= 0 && !find(keep, handed.name) ? add(keep, handed.name) : NULL;
+        if (!kept) {
+            if (handed.fd >= 0)
+                close(handed.fd);
+            continue;
+        }
+        kept->fd = handed.fd;
+        kept->stored = handed.stored;
+        kept->inode = inode_of(handed.fd);
+    }
+}
+
+int keep_open(bool store, struct handover *handover, struct keep **keep)
 {
     struct keep *fresh = calloc(1, sizeof(*fresh));
     char **names = NULL;
@@ -98,6 +141,8 @@ int keep_open(bool store, struct keep **keep)
     if (!fresh)
         return -ENOMEM;
     fresh->store = store;
+    if (handover)
+        inherit(fresh, handover);
     int n = sd_listen_fds_with_names(true, &names);
     for (int i = 0; i < n; i++) {
         take_over(fresh, names ? names[i] : "", SD_LISTEN_FDS_START + i);
@@ -114,6 +159,7 @@ void keep_close(struct keep *keep)
     if (!keep)
         return;
     tdestroy(keep->root, free_kept);
+    free(keep->handed);
     free(keep);
 }
 
@@ -155,11 +201,44 @@ void keep_drop(struct keep *keep, const char *name)
     free_kept(kept);
 }
 
+void keep_begin_handover(struct keep *keep)
+{
+    keep->handing = true;
+    keep->n_handed = 0;
+}
+
+static void hand(struct keep *keep, const char *name, int fd)
+{
+    const struct kept *kept = find(keep, name);
+
+    if (keep->n_handed == keep->handed_room) {
+        size_t room = keep->handed_room > 0 ? keep->handed_room * 2 : 64;
+        struct handed *larger = realloc(keep->handed, room * sizeof(*larger));
+        if (!larger)
+            return; /* the new program finds it as after a death */
+        keep->handed = larger;
+        keep->handed_room = room;
+    }
+    struct handed *handed = &keep->handed[keep->n_handed++];
+    *handed = (struct handed){.fd = fd, .stored = kept && kept->stored};
+    snprintf(handed->name, sizeof(handed->name), "%s", name);
+}
+
+void keep_end_handover(struct keep *keep, struct handover *handover)
+{
+    archive_count(handover_archive(handover), &keep->n_handed, HANDED_MAX);
+    for (size_t i = 0; i < keep->n_handed; i++)
+        archive_handed(handover, &keep->handed[i]);
+    keep->handing = false;
+}
+
 void keep_put(struct keep *keep, const char *name, int fd)
 {
     struct kept *kept = find(keep, name);
 
-    if (!keep || !keep->store || fd < 0)
+    if (keep && keep->handing && fd >= 0)
+        hand(keep, name, fd);
+    if (!keep || keep->handing || !keep->store || fd < 0)
         return;
     if (kept && kept->stored && kept->inode == inode_of(fd))
         return; /* it is there */

@@ -3,7 +3,8 @@
  * (FDSTORE=1 of sd_notify(3), FileDescriptorStoreMax= of systemd.service(5)). Whoever is started
  * after a proctord that died gets them back (sd_listen_fds(3)): the notify socket with what was
  * said meanwhile, the sockets of children that do not run, the pipes, and the pidfds, which name
- * their processes without a doubt.
+ * their processes without a doubt. A program that takes the place of another (handover.h) gets the
+ * same under the same names.
  *
  * A NULL keep, and one that was not told to store, keeps nothing; what was handed over can be taken
  * all the same.
@@ -14,10 +15,12 @@
 
 #define KEEP_NAME_MAX 96
 
+struct handover;
 struct keep;
 
-/* store: whether to ask the service manager. Returns 0 or -ENOMEM. */
-int keep_open(bool store, struct keep **keep);
+/* store: whether to ask the service manager. handover: NULL, or what it is read from. Returns 0 or
+ * -ENOMEM. */
+int keep_open(bool store, struct handover *handover, struct keep **keep);
 void keep_close(struct keep *keep);
 
 /* "proctor.KIND.SLOT.SERIAL.NUMBER": of a child, and of one of several things that it has. */
@@ -30,6 +33,10 @@ int keep_take(struct keep *keep, const char *name);
 /* A copy goes into the store, in the place of what has the name there. */
 void keep_put(struct keep *keep, const char *name, int fd);
 void keep_drop(struct keep *keep, const char *name);
+
+/* Between the two, keep_put() does not store: what is put is handed over. */
+void keep_begin_handover(struct keep *keep);
+void keep_end_handover(struct keep *keep, struct handover *handover);
 
 /* What nobody has taken is closed and dropped. */
 void keep_settle(struct keep *keep);

@@ -15,6 +15,15 @@
 #include "output.h"
 #include "started.h"
 
+/* A main process whose end is known, while the core could not be told yet: it was draining when the
+ * program was replaced. */
+struct gone {
+    struct attempt_id id;
+    struct completion completion;
+    pid_t leader;
+    bool in_cgroup;
+};
+
 /* Starts that can fail at once without even the memory to say so one by one. */
 #define HOST_LOST_MAX 64
 
@@ -80,6 +89,8 @@ struct host {
     int results_folder; /* -1: none */
     char *result_data;  /* read from there, for who asked last */
     int lock;
+    struct gone *gone; /* handed over */
+    size_t n_gone;
     bool past;       /* the core lives through what was before proctord died, */
     bool last_input; /* and has come to its end */
     struct process *results, **results_tail;
@@ -101,6 +112,7 @@ void process_unlink(struct host *host, struct process *process);
 struct process *process_of_pid(const struct host *host, pid_t pid);
 void process_leaf(const struct process *process, char name[CGROUP_LEAF_MAX]);
 int process_watch(struct process *process);
+void process_keep(const struct process *process);
 void host_breathe(struct host *host);
 struct process *process_for(struct host *host, struct child *child);
 void host_start_again(struct host *host, struct child *child, struct attempt_id id);

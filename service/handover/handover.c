@@ -1,0 +1,211 @@
+#include "handover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define VARIABLE "PROCTOR_HANDOVER"
+#define MAGIC    UINT64_C(0x70726f63746f72)
+
+struct handover {
+    struct archive archive;
+    int *list; /* writing: those that go over */
+    size_t count, room;
+    size_t mapped; /* reading */
+    void **strings;
+    size_t n_strings;
+};
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static bool grow(struct archive *archive, size_t size)
+{
+    size_t larger = archive->size > 0 ? archive->size : 4096;
+
+    while (larger < size)
+        larger *= 2;
+    uint8_t *data = realloc(archive->data, larger);
+    if (!data)
+        return false;
+    archive->data = data;
+    archive->size = larger;
+    return true;
+}
+
+static void *allocate(struct archive *archive, size_t size)
+{
+    struct handover *handover = archive->userdata;
+    void **larger = realloc(handover->strings, (handover->n_strings + 1) * sizeof(void *));
+    void *memory = larger ? calloc(1, size) : NULL;
+
+    if (larger)
+        handover->strings = larger;
+    if (memory)
+        larger[handover->n_strings++] = memory;
+    return memory;
+}
+
+static void archive_head(struct archive *archive)
+{
+    uint64_t magic = MAGIC, version = HANDOVER_VERSION;
+
+    ARCHIVE(archive, magic);
+    ARCHIVE(archive, version);
+    if (magic != MAGIC || version != HANDOVER_VERSION)
+        archive->failed = true;
+}
+
+int handover_new(struct handover **handover)
+{
+    struct handover *fresh = calloc(1, sizeof(*fresh));
+
+    if (!fresh)
+        return -ENOMEM;
+    fresh->archive = (struct archive){.grow = grow, .userdata = fresh};
+    archive_head(&fresh->archive);
+    *handover = fresh;
+    return 0;
+}
+
+void handover_free(struct handover *handover)
+{
+    if (!handover)
+        return;
+    if (handover->archive.reading)
+        munmap(handover->archive.data, handover->mapped);
+    else
+        free(handover->archive.data);
+    for (size_t i = 0; i < handover->n_strings; i++)
+        free(handover->strings[i]);
+    free(handover->strings);
+    free(handover->list);
+    free(handover);
+}
+
+struct archive *handover_archive(struct handover *handover)
+{
+    return handover ? &handover->archive : NULL;
+}
+
+/* ---- descriptors ----------------------------------------------------------------------------- */
+
+static void hand_over(struct handover *handover, int fd)
+{
+    if (handover->count == handover->room) {
+        size_t room = handover->room > 0 ? handover->room * 2 : 64;
+        int *larger = realloc(handover->list, room * sizeof(*larger));
+        if (!larger) {
+            handover->archive.failed = true;
+            return;
+        }
+        handover->list = larger;
+        handover->room = room;
+    }
+    handover->list[handover->count++] = fd;
+}
+
+void handover_descriptor(struct handover *handover, int *fd)
+{
+    uint64_t number = *fd < 0 ? 0 : (uint64_t)*fd + 1;
+
+    archive_number(&handover->archive, &number);
+    if (!handover->archive.reading) {
+        if (*fd >= 0)
+            hand_over(handover, *fd);
+        return;
+    }
+    *fd = (int)number - 1;
+    if (*fd >= 0 && (*fd <= STDERR_FILENO || fcntl(*fd, F_SETFD, FD_CLOEXEC) < 0)) {
+        handover->archive.failed = true;
+        *fd = -1;
+    }
+}
+
+static void set_flags(const struct handover *handover, int flags)
+{
+    for (size_t i = 0; i < handover->count; i++)
+        fcntl(handover->list[i], F_SETFD, flags);
+}
+
+/* ---- from one program to the next ------------------------------------------------------------ */
+
+static int write_file(const struct handover *handover)
+{
+    int fd = memfd_create("proctor-handover", MFD_CLOEXEC);
+    size_t size = handover->archive.used;
+
+    for (size_t at = 0; fd >= 0 && at < size;) {
+        ssize_t n = write(fd, handover->archive.data + at, size - at);
+        if (n <= 0) {
+            close(fd);
+            fd = -1;
+        }
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return fd;
+}
+
+int handover_execute(struct handover *handover, const char *program, char *const arguments[])
+{
+    char number[16];
+    int r, fd = handover->archive.failed ? -1 : write_file(handover);
+
+    if (fd < 0)
+        return handover->archive.failed ? -ENOMEM : -errno;
+    snprintf(number, sizeof(number), "%d", fd);
+    if (setenv(VARIABLE, number, true) < 0) {
+        close(fd);
+        return -ENOMEM;
+    }
+    hand_over(handover, fd);
+    set_flags(handover, 0);
+    execv(program, arguments);
+    r = -errno;
+    set_flags(handover, FD_CLOEXEC);
+    unsetenv(VARIABLE);
+    close(fd);
+    return r;
+}
+
+static int map(int fd, struct handover *handover)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size == 0)
+        return -EBADMSG;
+    void *data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED)
+        return -errno;
+    handover->mapped = (size_t)status.st_size;
+    handover->archive = (struct archive){.reading = true,
+                                         .data = data,
+                                         .size = (size_t)status.st_size,
+                                         .allocate = allocate,
+                                         .userdata = handover};
+    archive_head(&handover->archive);
+    return handover->archive.failed ? -EBADMSG : 0;
+}
+
+int handover_inherit(struct handover **handover)
+{
+    const char *text = getenv(VARIABLE);
+    int r, fd = text ? (int)strtol(text, NULL, 10) : -1;
+
+    *handover = NULL;
+    unsetenv(VARIABLE);
+    if (fd <= STDERR_FILENO)
+        return 0;
+    struct handover *fresh = calloc(1, sizeof(*fresh));
+    r = fresh ? map(fd, fresh) : -ENOMEM;
+    close(fd);
+    if (r < 0) {
+        handover_free(fresh);
+        return r;
+    }
+    *handover = fresh;
+    return 1;
+}

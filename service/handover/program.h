@@ -1,0 +1,30 @@
+/*
+ * Program: the one that this process was started with, as it is on disk by now. Before it takes the
+ * place of the one that runs, it is asked (`proctord ... --version`, with all other options)
+ * whether it starts at all, knows these options and reads what it will be given.
+ */
+#pragma once
+
+#include "error.h"
+
+#include <stddef.h>
+
+#define PROGRAM_VERSION_MAX 64
+
+struct program {
+    char *path;             /* absolute; symbolic links are followed anew each time */
+    char *const *arguments; /* main()'s */
+};
+
+/* Where it lies: at the beginning, before anybody changes the working directory. Returns 0, -ENOMEM
+ * or what readlink(2) says. */
+int program_remember(struct program *program, char *const arguments[]);
+void program_forget(struct program *program);
+
+/* version: what it calls itself. Takes as long as the program, but no more than two seconds.
+ * Returns 0, or -EINVAL with an error that says what is wrong with it. */
+int program_check(const struct program *program, char version[PROGRAM_VERSION_MAX],
+                  struct error *error);
+
+/* The second line of --version: what this program reads and writes. */
+const char *program_formats(void);
