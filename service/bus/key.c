@@ -67,6 +67,51 @@ int key_replay(struct service *service, sd_bus_message *m, const struct options 
     return r < 0 ? r : 1;
 }
 
+/* A message that was answered with the reply need not be there any more. */
+static int make_reply(struct service *service, sd_bus_message **reply)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *call = NULL;
+    int r = sd_bus_message_new_method_call(service->bus, &call, NULL, PROCTOR_PATH,
+                                           PROCTOR_INTERFACE "Manager", "Again");
+    if (r >= 0)
+        r = sd_bus_message_seal(call, 1, 0);
+    return r < 0 ? r : sd_bus_message_new_method_return(call, reply);
+}
+
+static void archive_key(struct service *service, struct archive *archive, struct key *key)
+{
+    archive_text(archive, key->text, sizeof(key->text));
+    ARCHIVE(archive, key->uid);
+    archive_time(archive, &key->usec);
+    if (archive->reading && make_reply(service, &key->reply) < 0)
+        archive->failed = true;
+    else if (message_archive(archive, key->reply) >= 0 && archive->reading &&
+             sd_bus_message_seal(key->reply, 1, 0) < 0)
+        archive->failed = true;
+}
+
+/* The oldest first. */
+void keys_archive(struct service *service, struct archive *archive)
+{
+    struct keys *keys = service->keys;
+    size_t count = 0, first = keys->next;
+
+    for (size_t i = 0; i < KEYS_MAX; i++)
+        count += keys->keys[i].reply != NULL;
+    archive_count(archive, &count, KEYS_MAX);
+    if (archive->reading) {
+        for (size_t i = 0; i < count && !archive->failed; i++)
+            archive_key(service, archive, &keys->keys[i]);
+        keys->next = count;
+        return;
+    }
+    for (size_t i = 0; i < KEYS_MAX; i++) {
+        struct key *key = &keys->keys[(first + i) % KEYS_MAX];
+        if (key->reply)
+            archive_key(service, archive, key);
+    }
+}
+
 void key_remember(struct service *service, const struct options *options, uid_t uid,
                   sd_bus_message *reply)
 {

@@ -197,6 +197,10 @@ void subscribers_track(struct service *service);
  * bus's from then on; where it fails it is not touched. */
 int bus_inherit(int fd, const char *unique_name, sd_bus **bus);
 
+/* message.c: the values of a sealed message, or into one that is not. Returns 0 or a negative
+ * errno, and then the archive has failed. */
+int message_archive(struct archive *archive, sd_bus_message *m);
+
 /* wait.c: answers that come when the effect is complete */
 int wait_for_child(struct service *service, sd_bus_message *m, enum command_verb verb,
                    struct child *child, const struct outcome *outcome);
@@ -217,6 +221,7 @@ void waiters_free(struct service *service);
 /* key.c: idempotency keys */
 int keys_new(struct keys **keys);
 void keys_free(struct keys *keys);
+void keys_archive(struct service *service, struct archive *archive);
 /* 1 when the call was answered from memory, 0 when it is to be carried out. */
 int key_replay(struct service *service, sd_bus_message *m, const struct options *options,
                uid_t uid);

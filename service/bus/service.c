@@ -385,6 +385,7 @@ void service_hand_over(struct service *service, struct handover *handover)
     service->inherited_sequence = core_sequence(service->core);
     archive_connection(service, handover);
     service->inherited = -1;
+    keys_archive(service, archive);
     waiters_archive(service, archive);
     subscribers_archive(service, archive);
     subscribers_let_go(service);
@@ -415,6 +416,7 @@ void service_take_over(struct service *service, struct handover *handover)
 
     if (!service->bus)
         return;
+    keys_archive(service, handover_archive(handover));
     waiters_archive(service, handover_archive(handover));
     subscribers_archive(service, handover_archive(handover));
     service->took_over = true;

@@ -25,6 +25,7 @@ struct awaited {
     struct attempt_id child;
     struct outcome outcome;
     bool over;
+    char *conflict; /* of the outcome's fence, where it was handed over */
 };
 
 struct waiter {
@@ -33,7 +34,8 @@ struct waiter {
     sd_bus_message *call;
     struct attempt_id child; /* slot and serial */
     struct outcome outcome;
-    uint64_t job; /* WAIT_JOB */
+    char *conflict; /* as above */
+    uint64_t job;   /* WAIT_JOB */
     struct awaited *scope;
     size_t n_scope;
     enum waiter_kind scope_kind;
@@ -42,6 +44,9 @@ struct waiter {
 static void waiter_free(struct waiter *waiter)
 {
     sd_bus_message_unref(waiter->call);
+    for (size_t i = 0; waiter->scope && i < waiter->n_scope; i++)
+        free(waiter->scope[i].conflict);
+    free(waiter->conflict);
     free(waiter->scope);
     free(waiter);
 }
@@ -364,8 +369,25 @@ static void archive_child(struct archive *archive, struct attempt_id *id)
     ARCHIVE(archive, id->serial);
 }
 
-/* What the command itself has found; all else is told anew when it is answered. */
-static void archive_outcome(struct archive *archive, struct outcome *outcome)
+static void archive_fence(struct archive *archive, struct fence_outcome *fence, char **conflict)
+{
+    ARCHIVE(archive, fence->decision);
+    ARCHIVE(archive, fence->has_old);
+    ARCHIVE(archive, fence->old_generation);
+    ARCHIVE(archive, fence->old_attempt);
+    ARCHIVE(archive, fence->has_target);
+    ARCHIVE(archive, fence->target_generation);
+    ARCHIVE(archive, fence->cancel_delivered);
+    ARCHIVE(archive, fence->abort_requested);
+    ARCHIVE(archive, fence->duplicate_request_count);
+    archive_string(archive, &fence->conflict);
+    ARCHIVE(archive, fence->conflict_recoverable);
+    if (archive->reading && fence->conflict) /* it goes with the archive */
+        fence->conflict = *conflict = strdup(fence->conflict);
+}
+
+/* All of it: where the child is over, nobody tells it anew. */
+static void archive_outcome(struct archive *archive, struct outcome *outcome, char **conflict)
 {
     ARCHIVE(archive, outcome->command_id);
     archive_text(archive, outcome->child_id, sizeof(outcome->child_id));
@@ -376,15 +398,21 @@ static void archive_outcome(struct archive *archive, struct outcome *outcome)
     ARCHIVE(archive, outcome->status);
     ARCHIVE(archive, outcome->cancel_delivered);
     ARCHIVE(archive, outcome->stop_state);
+    ARCHIVE(archive, outcome->restart_limit.interval_usec);
+    ARCHIVE(archive, outcome->restart_limit.burst);
+    ARCHIVE(archive, outcome->restart_limit.used);
+    ARCHIVE(archive, outcome->restart_limit.remaining);
+    ARCHIVE(archive, outcome->restart_limit.exhausted);
+    ARCHIVE(archive, outcome->restart_limit.updated_usec);
+    ARCHIVE(archive, outcome->last_heartbeat_usec);
+    ARCHIVE(archive, outcome->heartbeat_stale);
+    ARCHIVE(archive, outcome->readiness);
     ARCHIVE(archive, outcome->idempotent);
+    ARCHIVE(archive, outcome->failure.phase);
+    archive_text(archive, outcome->failure.reason, sizeof(outcome->failure.reason));
+    ARCHIVE(archive, outcome->failure.recoverable);
     ARCHIVE(archive, outcome->has_fence);
-    ARCHIVE(archive, outcome->fence.decision);
-    ARCHIVE(archive, outcome->fence.old_generation);
-    ARCHIVE(archive, outcome->fence.old_attempt);
-    ARCHIVE(archive, outcome->fence.target_generation);
-    ARCHIVE(archive, outcome->fence.duplicate_request_count);
-    ARCHIVE(archive, outcome->fence.abort_requested);
-    ARCHIVE(archive, outcome->fence.conflict);
+    archive_fence(archive, &outcome->fence, conflict);
 }
 
 static void archive_waiter(struct service *service, struct archive *archive, struct waiter *waiter)
@@ -392,7 +420,7 @@ static void archive_waiter(struct service *service, struct archive *archive, str
     archive_call(service, archive, &waiter->call);
     ARCHIVE_WORD(archive, waiter->kind, WAIT_REEXECUTION);
     archive_child(archive, &waiter->child);
-    archive_outcome(archive, &waiter->outcome);
+    archive_outcome(archive, &waiter->outcome, &waiter->conflict);
     ARCHIVE(archive, waiter->job);
     ARCHIVE_WORD(archive, waiter->scope_kind, WAIT_REEXECUTION);
     archive_count(archive, &waiter->n_scope, CORE_CHILDREN_MAX);
@@ -404,7 +432,7 @@ static void archive_waiter(struct service *service, struct archive *archive, str
     for (size_t i = 0; i < waiter->n_scope && !archive->failed; i++) {
         struct awaited *awaited = &waiter->scope[i];
         archive_child(archive, &awaited->child);
-        archive_outcome(archive, &awaited->outcome);
+        archive_outcome(archive, &awaited->outcome, &awaited->conflict);
         ARCHIVE(archive, awaited->over);
     }
 }

@@ -138,14 +138,15 @@ static int judge(const struct program *program, const char *text, int status, ch
 
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || !name || !formats)
         snprintf(error->text, sizeof(error->text),
-                 "%.200s does not start as it should with these options; it says: %.150s",
-                 program->path, text);
+                 "%.200s does not start as it should with these options; it says: %.*s",
+                 program->path, (int)strcspn(text, "\n"), text);
     else if (length != strlen(program_formats()) ||
              strncmp(formats + 1, program_formats(), length) != 0)
         snprintf(error->text, sizeof(error->text),
-                 "%.200s has other formats (%.100s) than the program that runs (%.100s): it has to "
+                 "%.200s has other formats (%.*s) than the program that runs (%.100s): it has to "
                  "be stopped, and the new one started",
-                 program->path, formats + 1, program_formats());
+                 program->path, (int)(length < 100 ? length : 100), formats + 1,
+                 program_formats());
     else {
         snprintf(version, PROGRAM_VERSION_MAX, "%.*s", (int)strcspn(name, "\n"), name);
         return 0;

@@ -313,6 +313,15 @@ GVariant *fixture_manager(struct fixture *f, const char *method, GVariant *argum
     return fixture_call(f, MANAGER_PATH, NAME ".Manager", method, arguments, error);
 }
 
+void fixture_upgrade(struct fixture *f)
+{
+    GVariantBuilder options;
+
+    g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
+    g_autoptr(GVariant) reply =
+        fixture_manager(f, "Reexecute", g_variant_new("(sa{sv})", "test", &options), NULL);
+}
+
 /* Steps with a say in SIGTERM also say when they are prepared for it: a signal that comes before
  * that would simply end the process. */
 static char *with_ready(const char *steps)

@@ -27,6 +27,8 @@ void fixture_stop(struct fixture *f, int code);
 void fixture_forget(struct fixture *f);
 /* When another proctord has taken over by itself, with the same standard output. */
 void fixture_reconnect(struct fixture *f);
+/* Replaces the program in place, and waits until the new one answers. */
+void fixture_upgrade(struct fixture *f);
 /* Kills proctord, at once; starts it again in the same folder. */
 void fixture_kill(struct fixture *f);
 void fixture_again(struct fixture *f, const char *const *extra);

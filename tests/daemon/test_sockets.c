@@ -126,6 +126,8 @@ static void nobody_is_refused_across_restarts(void)
     for (int i = 0; i < 200; i++) {
         g_autoptr(GVariant) outcome = fixture_verb_waiting(&f, "Restart", "server");
         g_assert_cmpstr(dict_text(outcome, "Status"), ==, "ready");
+        if (i == 100)
+            fixture_upgrade(&f);
     }
     declare_server(port, "    tags: [upgraded]\n");
     fixture_wait_number(&f, "server", "Generation", 201);

@@ -1,0 +1,110 @@
+/*
+ * The values of a message, as bytes: for an answer that must outlive the program that gave it.
+ */
+#include "private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SIGNATURE_MAX 256 /* with its zero; D-Bus allows no more */
+
+static int archive_values(struct archive *archive, sd_bus_message *m);
+
+static bool is_text(char type)
+{
+    return type == SD_BUS_TYPE_STRING || type == SD_BUS_TYPE_OBJECT_PATH ||
+           type == SD_BUS_TYPE_SIGNATURE;
+}
+
+static int archive_words(struct archive *archive, sd_bus_message *m, char type)
+{
+    const char *text = NULL;
+    int r = archive->reading ? 0 : sd_bus_message_read_basic(m, type, &text);
+
+    archive_string(archive, &text);
+    if (r >= 0 && archive->reading)
+        r = text ? sd_bus_message_append_basic(m, type, text) : -EBADMSG;
+    return r;
+}
+
+/* Numbers of any width: the bytes of the union that the type does not use are 0. */
+static int archive_figure(struct archive *archive, sd_bus_message *m, char type)
+{
+    union {
+        uint8_t y;
+        int b;
+        int16_t n;
+        uint16_t q;
+        int32_t i;
+        uint32_t u;
+        int64_t x;
+        uint64_t t;
+        double d;
+    } value = {};
+    uint8_t bytes[8] = {};
+    int r = archive->reading ? 0 : sd_bus_message_read_basic(m, type, &value);
+
+    memcpy(bytes, &value, sizeof(bytes));
+    archive_bytes(archive, bytes, sizeof(bytes));
+    memcpy(&value, bytes, sizeof(bytes));
+    if (r >= 0 && archive->reading)
+        r = sd_bus_message_append_basic(m, type, &value);
+    return r;
+}
+
+static int archive_container(struct archive *archive, sd_bus_message *m, char type,
+                             const char *contents)
+{
+    char signature[SIGNATURE_MAX] = "";
+    int r;
+
+    if (!archive->reading && strlen(contents) < sizeof(signature))
+        strcpy(signature, contents);
+    archive_text(archive, signature, sizeof(signature));
+    r = archive->reading ? sd_bus_message_open_container(m, type, signature)
+                         : sd_bus_message_enter_container(m, type, signature);
+    if (r >= 0)
+        r = archive_values(archive, m);
+    if (r < 0)
+        return r;
+    return archive->reading ? sd_bus_message_close_container(m) : sd_bus_message_exit_container(m);
+}
+
+static bool is_container(char type)
+{
+    return type == SD_BUS_TYPE_ARRAY || type == SD_BUS_TYPE_VARIANT || type == SD_BUS_TYPE_STRUCT ||
+           type == SD_BUS_TYPE_DICT_ENTRY;
+}
+
+/* Up to the end of the container; what comes as the type 0. */
+static int archive_values(struct archive *archive, sd_bus_message *m)
+{
+    for (;;) {
+        const char *contents = NULL;
+        char type = 0;
+        int r = archive->reading ? 0 : sd_bus_message_peek_type(m, &type, &contents);
+        ARCHIVE(archive, type);
+        if (r < 0 || archive->failed)
+            return r < 0 ? r : -EBADMSG;
+        if (type == 0)
+            return 0;
+        if (is_container(type))
+            r = archive_container(archive, m, type, contents);
+        else
+            r = is_text(type) ? archive_words(archive, m, type) : archive_figure(archive, m, type);
+        if (r < 0)
+            return r;
+    }
+}
+
+int message_archive(struct archive *archive, sd_bus_message *m)
+{
+    int r = archive->reading ? 0 : sd_bus_message_rewind(m, true);
+
+    if (r >= 0)
+        r = archive_values(archive, m);
+    if (r < 0)
+        archive->failed = true;
+    return r;
+}

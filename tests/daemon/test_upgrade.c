@@ -1,0 +1,428 @@
+/*
+ * The program is replaced in place: nobody notices, neither the children nor who calls.
+ */
+#include "fixture.h"
+
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+
+#define MANAGER_PATH "/org/proctor1"
+#define MANAGER      "org.proctor1.Manager"
+
+static struct fixture f;
+static const char *const without_cgroups[] = {"--no-cgroups", NULL};
+static const char *const *options;
+
+static GVariant *reexecute(gboolean dry_run, GError **error)
+{
+    GVariantBuilder builder;
+
+    g_variant_builder_init(&builder, G_VARIANT_TYPE_VARDICT);
+    if (dry_run)
+        g_variant_builder_add(&builder, "{sv}", "dry-run", g_variant_new_boolean(TRUE));
+    return fixture_manager(&f, "Reexecute", g_variant_new("(sa{sv})", "test", &builder), error);
+}
+
+/* Once it answers from its loop again. */
+static guint descriptors(void)
+{
+    g_assert_true(fixture_exists(&f, "web"));
+    g_autofree char *path = g_strdup_printf("/proc/%d/fd", (int)f.pid);
+    g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
+    guint count = 0;
+
+    while (g_dir_read_name(folder))
+        count++;
+    return count;
+}
+
+static gboolean by_signal_is_over(void)
+{
+    return fixture_events(&f, "supervisor-recovered", NULL) == 1;
+}
+
+/* ---- children -------------------------------------------------------------------------------- */
+
+static void children_do_not_notice(void)
+{
+    fixture_fifo(&f, "go");
+    g_autofree char *steps =
+        g_strdup_printf("\"wait=%s\", ready, wait-term", fixture_path(&f, "go"));
+    fixture_add(&f, "web", "readiness: explicit\nstart_timeout: 0\n", steps);
+    fixture_wait_text(&f, "web", "Status", "running");
+    guint64 pid = fixture_number(&f, "web", "MainPID");
+
+    fixture_upgrade(&f);
+    g_assert_cmpuint(fixture_number(&f, "web", "MainPID"), ==, pid);
+    g_assert_cmpuint(fixture_number(&f, "web", "Generation"), ==, 0);
+    fixture_release(&f, "go"); /* what it says reaches the new program */
+    fixture_wait_text(&f, "web", "Readiness", "ready");
+    fixture_upgrade(&f);
+    g_autoptr(GVariant) outcome = fixture_verb(&f, "Restart", "web");
+    fixture_wait_number(&f, "web", "Generation", 1);
+    fixture_release(&f, "go");
+    fixture_wait_text(&f, "web", "Readiness", "ready");
+    g_assert_cmpint(kill((GPid)pid, 0), ==, -1);
+    g_autofree char *by = fixture_event_field(&f, "supervisor-recovered", NULL, "lost");
+    g_assert_cmpstr(by, ==, "0");
+}
+
+/* Of our own children the exit code is known, and so is what they had used. */
+static void how_a_child_ends_is_known(void)
+{
+    fixture_fifo(&f, "go");
+    g_autofree char *steps = g_strdup_printf("\"wait=%s\", exit=7", fixture_path(&f, "go"));
+    fixture_add(&f, "once", "restart: temporary\n", steps);
+    fixture_upgrade(&f);
+    fixture_release(&f, "go");
+    fixture_wait_event(&f, "child-exited", "once", 1);
+    g_autofree char *code = fixture_event_field(&f, "child-exited", "once", "code");
+    g_assert_cmpstr(code, ==, "7");
+}
+
+static void a_signal_does_it_too(void)
+{
+    fixture_add(&f, "web", "", "wait-term");
+    guint64 pid = fixture_number(&f, "web", "MainPID");
+
+    kill(f.pid, SIGUSR1);
+    while (!by_signal_is_over())
+        g_main_context_iteration(NULL, FALSE);
+    g_assert_cmpuint(fixture_number(&f, "web", "MainPID"), ==, pid);
+}
+
+static void output_is_written_on(void)
+{
+    fixture_fifo(&f, "go");
+    g_autofree char *text = g_strdup_printf(
+        "children:\n  - {name: web, exec: [/bin/sh, -c, 'echo one; read x < %s; echo two; sleep "
+        "1000'], stdout: {file: %s}}\n",
+        fixture_path(&f, "go"), fixture_path(&f, "web.log"));
+    fixture_write_tree(&f, text);
+    g_autoptr(GVariant) changes = fixture_reload(&f, NULL);
+    fixture_upgrade(&f);
+    fixture_release(&f, "go");
+    gint64 deadline = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+    while (fixture_count_lines(&f, "web.log") < 2)
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+}
+
+/* ---- who calls ------------------------------------------------------------------------------- */
+
+#define AT_ONCE 8
+
+struct caller {
+    guint under_way, answered, refused;
+    char *refusal;
+    gboolean stop;
+};
+
+static void call(struct caller *caller);
+
+static void answer_came(GObject *source, GAsyncResult *result, gpointer data)
+{
+    struct caller *caller = data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) reply =
+        g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
+
+    caller->under_way--;
+    if (reply)
+        caller->answered++;
+    else if (caller->refused++ == 0)
+        caller->refusal = g_strdup(error->message);
+    if (!caller->stop)
+        call(caller);
+}
+
+/* By turns a question and a command. */
+static void call(struct caller *caller)
+{
+    GVariantBuilder none;
+
+    caller->under_way++;
+    if ((caller->answered + caller->under_way) % 2 == 0) {
+        g_dbus_connection_call(f.bus, "org.proctor1", MANAGER_PATH, MANAGER, "ListChildren", NULL,
+                               NULL, G_DBUS_CALL_FLAGS_NO_AUTO_START, 10000, NULL, answer_came,
+                               caller);
+        return;
+    }
+    g_variant_builder_init(&none, G_VARIANT_TYPE_VARDICT);
+    g_dbus_connection_call(f.bus, "org.proctor1", MANAGER_PATH, MANAGER, "RestartChild",
+                           g_variant_new("(ssa{sv})", "web", "test", &none), NULL,
+                           G_DBUS_CALL_FLAGS_NO_AUTO_START, 10000, NULL, answer_came, caller);
+}
+
+static void no_call_is_refused(void)
+{
+    struct caller caller = {};
+
+    fixture_add(&f, "web", "", "wait-term");
+    for (int i = 0; i < AT_ONCE; i++)
+        call(&caller);
+    for (int i = 0; i < 20; i++) {
+        guint before = caller.answered;
+        fixture_upgrade(&f);
+        while (caller.answered < before + AT_ONCE)
+            g_main_context_iteration(NULL, TRUE);
+    }
+    caller.stop = TRUE;
+    while (caller.under_way > 0)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpstr(caller.refusal, ==, NULL);
+    g_assert_cmpuint(caller.refused, ==, 0);
+    g_assert_cmpuint(caller.answered, >=, 20 * AT_ONCE);
+}
+
+struct answer {
+    GVariant *reply;
+    GError *error;
+    gboolean came;
+};
+
+static void keep_answer(GObject *source, GAsyncResult *result, gpointer data)
+{
+    struct answer *answer = data;
+
+    answer->reply =
+        g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &answer->error);
+    answer->came = TRUE;
+}
+
+static void ask(struct answer *answer, const char *path, const char *interface, const char *method,
+                GVariant *arguments)
+{
+    *answer = (struct answer){};
+    g_dbus_connection_call(f.bus, "org.proctor1", path, interface, method, arguments, NULL,
+                           G_DBUS_CALL_FLAGS_NO_AUTO_START, 20000, NULL, keep_answer, answer);
+}
+
+static GVariant *wait_for(struct answer *answer)
+{
+    while (!answer->came)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_no_error(answer->error);
+    return answer->reply;
+}
+
+static GVariant *with_wait(const char *format, const char *text)
+{
+    GVariantBuilder builder;
+
+    g_variant_builder_init(&builder, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&builder, "{sv}", "wait", g_variant_new_boolean(TRUE));
+    return strcmp(format, "(ssa{sv})") == 0 ? g_variant_new(format, text, "test", &builder)
+                                            : g_variant_new(format, text, &builder);
+}
+
+/* The same key again: the same answer, and nothing is done. */
+static void keys_are_remembered(void)
+{
+    g_autofree char *answers[2] = {};
+
+    fixture_add(&f, "web", "", "wait-term");
+    for (int i = 0; i < 2; i++) {
+        GVariantBuilder builder;
+        g_variant_builder_init(&builder, G_VARIANT_TYPE_VARDICT);
+        g_variant_builder_add(&builder, "{sv}", "idempotency-key", g_variant_new_string("k"));
+        g_autoptr(GVariant) reply = fixture_manager(
+            &f, "RestartChild", g_variant_new("(ssa{sv})", "web", "test", &builder), NULL);
+        answers[i] = g_variant_print(reply, TRUE);
+        fixture_upgrade(&f);
+    }
+    g_assert_cmpstr(answers[0], ==, answers[1]);
+    fixture_wait_number(&f, "web", "Generation", 1);
+    g_assert_cmpuint(fixture_events(&f, "command-accepted", "web"), ==, 0); /* not by this one */
+}
+
+/* Each kind of waiting: for a start, a stop, a child that is added, a whole scope and a job. */
+static void who_waits_is_answered(void)
+{
+    struct answer added, restarted, removed, scope, job;
+
+    for (int i = 0; i < 4; i++)
+        fixture_fifo(&f, (const char *[]){"start", "stop", "job", "late"}[i]);
+    g_autofree char *slow =
+        g_strdup_printf("\"wait=%s\", ready, wait-term", fixture_path(&f, "start"));
+    g_autofree char *late = g_strdup_printf(
+        "name: late\nexec: [%s, \"wait=%s\", ready, wait-term]\nreadiness: explicit\n",
+        g_getenv("TEST_CHILD"), fixture_path(&f, "late"));
+    g_autofree char *work = g_strdup_printf("name: work\nexec: [%s, \"wait=%s\", exit=3]\n",
+                                            g_getenv("TEST_CHILD"), fixture_path(&f, "job"));
+    fixture_add(&f, "slow", "readiness: explicit\n", slow);
+    fixture_release(&f, "start");
+    fixture_wait_text(&f, "slow", "Readiness", "ready");
+    fixture_add(&f, "deaf", "stop: {timeout: 1h}\n", "ignore-term, pause");
+    fixture_write_tree(&f, "children:\n  - supervisor: group\n    children:\n"
+                           "      - {name: m, exec: [@, ignore-term, ready, pause], "
+                           "readiness: explicit, stop: {timeout: 1h}}\n");
+    g_autoptr(GVariant) changes = fixture_reload(&f, NULL);
+    fixture_wait_text(&f, "group/m", "Readiness", "ready");
+
+    ask(&added, MANAGER_PATH, MANAGER, "AddChild", with_wait("(ssa{sv})", late));
+    ask(&restarted, MANAGER_PATH "/child/slow", "org.proctor1.Child", "Restart",
+        with_wait("(sa{sv})", "test"));
+    ask(&removed, MANAGER_PATH "/child/deaf", "org.proctor1.Child", "Remove",
+        with_wait("(sa{sv})", "test"));
+    ask(&scope, MANAGER_PATH "/supervisor/root/group", "org.proctor1.Supervisor", "Pause",
+        with_wait("(sa{sv})", "test"));
+    ask(&job, MANAGER_PATH, MANAGER, "RunJob", with_wait("(ssa{sv})", work));
+    fixture_wait_number(&f, "slow", "Generation", 1);
+    GPid deaf = (GPid)fixture_number(&f, "deaf", "MainPID");
+    GPid member = (GPid)fixture_number(&f, "group/m", "MainPID");
+    fixture_upgrade(&f);
+    g_assert_false(added.came || restarted.came || removed.came || scope.came);
+
+    fixture_release(&f, "late");
+    g_assert_nonnull(wait_for(&added));
+    fixture_release(&f, "start");
+    g_autoptr(GVariant) start = g_variant_get_child_value(wait_for(&restarted), 0);
+    g_assert_cmpstr(dict_text(start, "Status"), ==, "ready");
+    g_assert_cmpstr(dict_text(start, "ChildId"), ==, "slow");
+    kill(deaf, SIGKILL);
+    g_autoptr(GVariant) end = g_variant_get_child_value(wait_for(&removed), 0);
+    g_assert_cmpstr(dict_text(end, "OperationAfter"), ==, "removed");
+    kill(member, SIGKILL);
+    g_autoptr(GVariant) list = g_variant_get_child_value(wait_for(&scope), 0);
+    g_assert_cmpuint(g_variant_n_children(list), ==, 1);
+    fixture_release(&f, "job");
+    g_assert_nonnull(wait_for(&job));
+}
+
+/* ---- who listens ----------------------------------------------------------------------------- */
+
+static GArray *sequences;
+
+static void event_came(GDBusConnection *bus, const char *sender, const char *path,
+                       const char *interface, const char *name, GVariant *arguments, gpointer data)
+{
+    guint64 sequence;
+
+    (void)bus, (void)sender, (void)path, (void)interface, (void)name, (void)data;
+    g_variant_get_child(arguments, 0, "t", &sequence);
+    g_array_append_val(sequences, sequence);
+}
+
+static void events_come_without_a_gap(void)
+{
+    GVariantBuilder all;
+    guint64 last, reached = 0;
+
+    sequences = g_array_new(FALSE, FALSE, sizeof(guint64));
+    guint id =
+        g_dbus_connection_signal_subscribe(f.bus, "org.proctor1", MANAGER, "Event", MANAGER_PATH,
+                                           NULL, G_DBUS_SIGNAL_FLAGS_NONE, event_came, NULL, NULL);
+    g_variant_builder_init(&all, G_VARIANT_TYPE_VARDICT);
+    g_autoptr(GVariant) first =
+        fixture_manager(&f, "Subscribe", g_variant_new("(a{sv})", &all), NULL);
+    fixture_add(&f, "web", "", "wait-term");
+    for (int i = 0; i < 3; i++) {
+        fixture_upgrade(&f);
+        g_autoptr(GVariant) outcome = fixture_verb_waiting(&f, "Restart", "web");
+    }
+    g_autoptr(GVariant) value =
+        fixture_call(&f, MANAGER_PATH, "org.freedesktop.DBus.Properties", "Get",
+                     g_variant_new("(ss)", MANAGER, "Sequence"), NULL);
+    g_autoptr(GVariant) boxed = g_variant_get_child_value(value, 0);
+    g_autoptr(GVariant) number = g_variant_get_variant(boxed);
+    last = g_variant_get_uint64(number);
+    while (reached < last) {
+        g_main_context_iteration(NULL, TRUE);
+        reached = sequences->len > 0 ? g_array_index(sequences, guint64, sequences->len - 1) : 0;
+    }
+    for (guint i = 1; i < sequences->len; i++)
+        g_assert_cmpuint(g_array_index(sequences, guint64, i), ==,
+                         g_array_index(sequences, guint64, i - 1) + 1);
+    g_dbus_connection_signal_unsubscribe(f.bus, id);
+    g_array_unref(sequences);
+}
+
+/* ---- the program ----------------------------------------------------------------------------- */
+
+static void nothing_piles_up(void)
+{
+    fixture_add(&f, "web", "", "wait-term");
+    fixture_upgrade(&f);
+    guint before = descriptors();
+    for (int i = 0; i < 10; i++)
+        fixture_upgrade(&f);
+    g_assert_cmpuint(descriptors(), ==, before);
+}
+
+static void put_script(const char *path, const char *text)
+{
+    g_autofree char *fresh = g_strdup_printf("%s.new", path);
+
+    g_assert_true(g_file_set_contents(fresh, text, -1, NULL));
+    g_chmod(fresh, 0755);
+    g_rename(fresh, path);
+}
+
+static void is_refused(const char *word, gboolean dry_run)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) reply = reexecute(dry_run, &error);
+
+    g_assert_null(reply);
+    g_autofree char *name = g_dbus_error_get_remote_error(error);
+    g_assert_cmpstr(name, ==, "org.proctor1.Error.CannotReexecute");
+    if (!strstr(error->message, word))
+        g_error("expected \"%s\", got \"%s\"", word, error->message);
+}
+
+/* What lies where proctord was started from is a program that can not take over. */
+static void what_can_not_take_over_does_not(void)
+{
+    const char *real = g_getenv("PROCTORD");
+    g_autofree char *path = g_strdup(fixture_path(&f, "proctord"));
+    g_autofree char *gone = g_strdup_printf(
+        "#!/bin/sh\ncase \"$*\" in *--version) rm \"$0\";; esac\nexec %s \"$@\"\n", real);
+    g_autofree char *good = g_strdup_printf("#!/bin/sh\nexec %s \"$@\"\n", real);
+
+    g_assert_cmpint(symlink(real, path), ==, 0);
+    g_setenv("PROCTORD", path, TRUE);
+    fixture_kill(&f);
+    fixture_again(&f, options);
+    fixture_add(&f, "web", "", "wait-term");
+    guint64 pid = fixture_number(&f, "web", "MainPID");
+
+    put_script(path, "#!/bin/sh\necho proctord 9; echo formats: journal-9\n");
+    is_refused("has other formats (formats: journal-9)", TRUE);
+    is_refused("has other formats", FALSE);
+    put_script(path, "#!/bin/sh\necho oh dear >&2\nexit 1\n");
+    is_refused("it says: oh dear", FALSE);
+    g_unlink(path);
+    is_refused("No such file", TRUE);
+    put_script(path, gone); /* it passes, and then it is not there any more */
+    is_refused("No such file", FALSE);
+    g_assert_cmpuint(fixture_events(&f, "supervisor-recovered", NULL), ==, 1);
+
+    put_script(path, good);
+    g_autoptr(GVariant) dry = reexecute(TRUE, NULL);
+    g_autoptr(GVariant) result = g_variant_get_child_value(dry, 0);
+    g_assert_cmpstr(dict_text(result, "version"), ==, "0.1.0");
+    fixture_upgrade(&f);
+    g_assert_cmpuint(fixture_number(&f, "web", "MainPID"), ==, pid);
+    g_setenv("PROCTORD", real, TRUE);
+}
+
+#define TEST(name, function) fixture_test(&f, options, "/daemon/upgrade/" name, function)
+
+int main(int argc, char **argv)
+{
+    fixture_become_init();
+    g_test_init(&argc, &argv, NULL);
+    options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
+    TEST("children-do-not-notice", children_do_not_notice);
+    TEST("how-a-child-ends-is-known", how_a_child_ends_is_known);
+    TEST("a-signal-does-it-too", a_signal_does_it_too);
+    TEST("output-is-written-on", output_is_written_on);
+    TEST("no-call-is-refused", no_call_is_refused);
+    TEST("keys-are-remembered", keys_are_remembered);
+    TEST("who-waits-is-answered", who_waits_is_answered);
+    TEST("events-come-without-a-gap", events_come_without_a_gap);
+    TEST("nothing-piles-up", nothing_piles_up);
+    TEST("what-can-not-take-over-does-not", what_can_not_take_over_does_not);
+    return g_test_run();
+}
