@@ -136,12 +136,31 @@ static void answer_came(GObject *source, GAsyncResult *result, gpointer data)
         call(caller);
 }
 
-/* By turns a question and a command. */
+/* So large that it arrives in pieces. */
+static void ask_at_length(struct caller *caller)
+{
+    g_autofree char *comment = g_strnfill(500000, '#');
+    g_autofree char *manifest =
+        g_strdup_printf("name: new\nexec: [%s]\n%s\n", g_getenv("TEST_CHILD"), comment);
+    GVariantBuilder dry;
+
+    g_variant_builder_init(&dry, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&dry, "{sv}", "dry-run", g_variant_new_boolean(TRUE));
+    g_dbus_connection_call(f.bus, "org.proctor1", MANAGER_PATH, MANAGER, "AddChild",
+                           g_variant_new("(ssa{sv})", manifest, "test", &dry), NULL,
+                           G_DBUS_CALL_FLAGS_NO_AUTO_START, 10000, NULL, answer_came, caller);
+}
+
+/* By turns a question, a command and something long. */
 static void call(struct caller *caller)
 {
     GVariantBuilder none;
 
     caller->under_way++;
+    if ((caller->answered + caller->under_way) % 5 == 0) {
+        ask_at_length(caller);
+        return;
+    }
     if ((caller->answered + caller->under_way) % 2 == 0) {
         g_dbus_connection_call(f.bus, "org.proctor1", MANAGER_PATH, MANAGER, "ListChildren", NULL,
                                NULL, G_DBUS_CALL_FLAGS_NO_AUTO_START, 10000, NULL, answer_came,
