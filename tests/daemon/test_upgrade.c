@@ -139,15 +139,15 @@ static void answer_came(GObject *source, GAsyncResult *result, gpointer data)
 /* So large that it arrives in pieces. */
 static void ask_at_length(struct caller *caller)
 {
-    g_autofree char *comment = g_strnfill(500000, '#');
-    g_autofree char *manifest =
-        g_strdup_printf("name: new\nexec: [%s]\n%s\n", g_getenv("TEST_CHILD"), comment);
-    GVariantBuilder dry;
+    GVariantBuilder kinds, filter;
 
-    g_variant_builder_init(&dry, G_VARIANT_TYPE_VARDICT);
-    g_variant_builder_add(&dry, "{sv}", "dry-run", g_variant_new_boolean(TRUE));
-    g_dbus_connection_call(f.bus, "org.proctor1", MANAGER_PATH, MANAGER, "AddChild",
-                           g_variant_new("(ssa{sv})", manifest, "test", &dry), NULL,
+    g_variant_builder_init(&kinds, G_VARIANT_TYPE_STRING_ARRAY);
+    for (int i = 0; i < 40000; i++)
+        g_variant_builder_add(&kinds, "s", "child-ready");
+    g_variant_builder_init(&filter, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&filter, "{sv}", "kinds", g_variant_builder_end(&kinds));
+    g_dbus_connection_call(f.bus, "org.proctor1", MANAGER_PATH, MANAGER, "QueryEvents",
+                           g_variant_new("(tua{sv})", (guint64)0, 1, &filter), NULL,
                            G_DBUS_CALL_FLAGS_NO_AUTO_START, 10000, NULL, answer_came, caller);
 }
 
