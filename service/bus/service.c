@@ -353,7 +353,7 @@ int service_prepare_handover(struct service *service)
 
     if (!service->bus)
         return 0;
-    int r = 0;
+    int r = ask_bus(service);
     while (r >= 0 && sd_bus_get_n_queued_read(service->bus, &left) >= 0 && left > 0)
         r = sd_bus_process(service->bus, NULL);
     if (r < 0)
