@@ -58,6 +58,7 @@ int command_run(struct client *client);
 int command_kill(struct client *client);
 int command_shutdown(struct client *client);
 int command_reload(struct client *client);
+int command_reexec(struct client *client);
 int command_events(struct client *client);
 int command_metrics(struct client *client);
 int command_audit(struct client *client);

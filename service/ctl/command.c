@@ -719,6 +719,35 @@ int command_reload(struct client *client)
     return r < 0 ? client_error(&error, r) : CTL_DONE;
 }
 
+static const char *version_of(sd_bus_message *reply)
+{
+    const char *key, *version = "?";
+
+    if (sd_bus_message_enter_container(reply, 'a', "{sv}") >= 0 &&
+        sd_bus_message_enter_container(reply, 'e', "sv") > 0 &&
+        sd_bus_message_read(reply, "s", &key) >= 0)
+        sd_bus_message_read(reply, "v", "s", &version);
+    return version;
+}
+
+int command_reexec(struct client *client)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
+    int r = client_call(client, PATH, MANAGER, "Reexecute", &call);
+
+    if (r >= 0)
+        r = client_append_reason(client, call);
+    if (r >= 0)
+        r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
+    if (r >= 0 && client->json != JSON_OFF)
+        r = print_json(client, reply, NULL);
+    else if (r >= 0 && !client->quiet)
+        printf("proctord %s %s\n", version_of(reply),
+               client->dry_run ? "can take over" : "has taken over");
+    return r < 0 ? client_error(&error, r) : CTL_DONE;
+}
+
 static int print_report_row(sd_bus_message *m)
 {
     const char *id = "", *result = "", *exit = "", *reason = "";

@@ -25,6 +25,9 @@ static const char help[] =
     "  run FILE [-- ARG...]                    a job: prints its result, exits with its code\n"
     "  kill ID SIGNAL --reason=TEXT            send a signal to its main process\n"
     "  reload --reason=TEXT [--dry-run]        read the manifests again\n"
+    "  reexec --reason=TEXT [--dry-run]        replace proctord by the one on disk; no child and "
+    "no\n"
+    "                                          caller notices\n"
     "  events [-f] [--since=SEQ] [--kind=K] [ID...]\n"
     "  shutdown --reason=TEXT [--wait]         end the tree; with --wait, print the report\n"
     "  audit [--since=10m] [--by=NAME] [--kind=K] [ID...]\n"
@@ -210,6 +213,7 @@ static const struct command commands[] = {
     {"run", 1, -1, false, command_run, NULL},
     {"kill", 2, 2, true, command_kill, NULL},
     {"reload", 0, 0, true, command_reload, NULL},
+    {"reexec", 0, 0, true, command_reexec, NULL},
     {"shutdown", 0, 0, true, command_shutdown, NULL},
     {"pause", 1, -1, true, NULL, "PauseChild"},
     {"resume", 1, -1, true, NULL, "ResumeChild"},

@@ -188,8 +188,8 @@ static void adopt_cgroup(struct process *process)
     char leaf[CGROUP_LEAF_MAX];
     int fd;
 
-    process->in_cgroup = is_in_leaf(host, process, process->main_pid) ||
-                         (process->note.in_cgroup && host->cgroups.fd >= 0);
+    process->in_cgroup = (process->note.in_cgroup && host->cgroups.fd >= 0) ||
+                         is_in_leaf(host, process, process->main_pid);
     if (!process->in_cgroup)
         return;
     process_leaf(process, leaf);
@@ -221,11 +221,13 @@ static int adopt(struct process *process, pid_t pid, int pidfd)
     process->pidfd = pidfd;
     process->state = PROCESS_RUNNING;
     if (process->note.pid == 0) {
+        process->noted_anew = true;
         process_started(pid, &started, &zombie);
         process->note =
             (struct process_note){.id = process->id, .pid = (uint32_t)pid, .started = started};
     }
     adopt_cgroup(process);
+    process->noted_anew = process->noted_anew || process->note.in_cgroup != process->in_cgroup;
     process->note.in_cgroup = process->in_cgroup;
     adopt_output(process);
     adopt_listeners(process);
@@ -331,14 +333,16 @@ static void finish_what_is_in_doubt(struct host *host, struct child *child)
 
     if (!process || process->state != PROCESS_RUNNING)
         return;
+    bool is_news = process->noted_anew || process->doubt_cancel || process->doubt_abort;
     /* An abort once more hurts nobody. A cancel is only repeated where it may not have come. */
     if (process->doubt_cancel)
         host_cancel_again(host, child);
     if (process->doubt_abort || child->attempt.abort_requested)
         process_abort(process);
     process->doubt_cancel = process->doubt_abort = false;
-    if (host->journal)
+    if (is_news && host->journal)
         journal_process(host->journal, &process->note);
+    process->noted_anew = false;
 }
 
 static bool leaf_is_used(void *userdata, const struct attempt_id *id)

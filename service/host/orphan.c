@@ -163,8 +163,8 @@ size_t orphans_kill(struct host *host, const struct process *process)
     return count;
 }
 
-/* Kills those of all processes that are meant. The pidfd comes first: what is looked at afterwards
- * is the same process, or none. Returns how many there were. */
+/* Kills those of all processes that are meant, but no main process. The pidfd comes first: what is
+ * looked at afterwards is the same process, or none. Returns how many there were. */
 static size_t kill_those(struct host *host, const struct process *process,
                          bool (*is_meant)(struct host *host, const struct process *process,
                                           pid_t pid))
@@ -176,6 +176,8 @@ static size_t kill_those(struct host *host, const struct process *process,
         return 0;
     for (struct dirent *entry; (entry = readdir(folder));) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (pid > 1 && process_of_pid(host, pid))
+            continue; /* the main process of an attempt that goes on */
         int pidfd = pid > 1 && pid != getpid() ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
         if (pidfd < 0)
             continue;
@@ -200,7 +202,8 @@ bool process_claims(const struct process *process, pid_t pid)
 
 static bool is_stray(struct host *host, const struct process *process, pid_t pid)
 {
-    return !process_of_pid(host, pid) && process_claims(process, pid);
+    (void)host;
+    return process_claims(process, pid);
 }
 
 size_t strays_kill(struct host *host, const struct process *process)

@@ -60,6 +60,7 @@ struct process {
     struct process *next_result;
 
     struct process_note note;       /* how the journal has it */
+    bool noted_anew;                /* which the journal does not have yet */
     bool doubt_cancel, doubt_abort; /* asked for before proctord died, and perhaps not done */
     struct probe *probe;            /* the health check that is under way */
     unsigned unenforced;            /* enum unenforced: what the kernel does not let us limit */

@@ -829,6 +829,7 @@ int main(int argc, char **argv)
     many_objects(10000, empty);
     acknowledgements();
     recovery();
+    upgrade();
     clean_up();
     return 0;
 }

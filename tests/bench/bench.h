@@ -32,3 +32,4 @@ void wait_for_children(const struct daemon *d, const char *program, size_t wante
 /* durability.c */
 void acknowledgements(void);
 void recovery(void);
+void upgrade(void);

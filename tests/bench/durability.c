@@ -163,3 +163,39 @@ void recovery(void)
     figure("recovery-1000-p50", "ms", percentile(full, N, 0.5), percentile(empty, N, 0.5), 200);
     stop(&d);
 }
+
+/* ---- upgrade --------------------------------------------------------------------------------- */
+
+static double reexecute(struct daemon *d)
+{
+    uint64_t begin = now_nsec();
+    int r = sd_bus_call_method(d->bus, "org.proctor1", "/org/proctor1", "org.proctor1.Manager",
+                               "Reexecute", NULL, NULL, "sa{sv}", "benchmark", 0);
+
+    if (r < 0)
+        die("Reexecute");
+    return (double)(now_nsec() - begin) / 1e6;
+}
+
+/* From the call to the answer of the new program: nobody waits longer than that. The floor is the
+ * same with no children. */
+void upgrade(void)
+{
+    enum { N = 15 };
+    double empty[N], full[N];
+    struct daemon d;
+
+    write_manifest(0, "", "");
+    start(&d, NULL);
+    for (int i = 0; i < N; i++)
+        empty[i] = reexecute(&d);
+    stop(&d);
+    write_manifest(CHILDREN, "/bin/sleep, \"1000\"", "");
+    start(&d, NULL);
+    wait_for_children(&d, "sleep", CHILDREN);
+    for (int i = 0; i < N; i++)
+        full[i] = reexecute(&d);
+    figure("upgrade-1000-p50", "ms", percentile(full, N, 0.5), percentile(empty, N, 0.5), 100);
+    figure("upgrade-1000-max", "ms", percentile(full, N, 1), percentile(empty, N, 1), 100);
+    stop(&d);
+}

@@ -1,8 +1,8 @@
 /*
  * Crash test: a real proctord with real processes is killed again and again, at a random time or at
- * its Nth system call, under a load of commands, jobs and children that crash. After each death the
- * next one must have every child exactly once, know every command that had been acknowledged, and
- * go on with the generations.
+ * its Nth system call, under a load of commands, jobs and children that crash; now and then it is
+ * replaced in place before it dies. After each death the next one must have every child exactly
+ * once, know every command that had been acknowledged, and go on with the generations.
  *
  *   crash-test [--kills N] [--seed N] [--sweep]
  *
@@ -59,7 +59,7 @@ static struct {
     GHashTable *seen; /* of each child */
     GArray *fresh;    /* struct acknowledged: since the last look */
     GPtrArray *jobs;  /* files of acknowledged jobs */
-    guint64 next, acknowledged, kills, at_calls, deepest;
+    guint64 next, acknowledged, kills, at_calls, deepest, upgrades;
     GRand *random;
 } t;
 
@@ -748,6 +748,11 @@ static void die_at_a_call(guint64 stop)
 static void die_at_some_time(void)
 {
     work_for(g_rand_int_range(t.random, 0, 30000));
+    if (g_rand_int_range(t.random, 0, 3) == 0) {
+        kill(t.proctord, SIGUSR1);
+        t.upgrades++;
+        work_for(g_rand_int_range(t.random, 0, 30000));
+    }
     kill(t.proctord, SIGKILL);
     waitpid(t.proctord, NULL, 0);
     read_what_is_left();
@@ -825,9 +830,9 @@ int main(int argc, char **argv)
     shut_down();
     g_print("1..1\nok 1 - %" G_GUINT64_FORMAT " kills, %" G_GUINT64_FORMAT
             " of them at a system call (the deepest at stop %" G_GUINT64_FORMAT
-            "), %" G_GUINT64_FORMAT
-            " orders acknowledged and found again\n# %.1f s, seed %" G_GINT64_FORMAT "\n",
-            t.kills, t.at_calls, t.deepest, t.acknowledged,
+            "), %" G_GUINT64_FORMAT " orders acknowledged and found again\n# %" G_GUINT64_FORMAT
+            " upgrades, %.1f s, seed %" G_GINT64_FORMAT "\n",
+            t.kills, t.at_calls, t.deepest, t.acknowledged, t.upgrades,
             (double)(g_get_monotonic_time() - began) / 1e6, seed);
     return 0;
 }
