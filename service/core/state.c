@@ -8,7 +8,7 @@
 #include "private.h"
 #include "text.h"
 
-#define NOBODY        UINT32_MAX
+#define NOBODY UINT32_MAX
 
 /* ---- who is meant ---------------------------------------------------------------------------- */
 

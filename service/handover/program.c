@@ -145,8 +145,7 @@ static int judge(const struct program *program, const char *text, int status, ch
         snprintf(error->text, sizeof(error->text),
                  "%.200s has other formats (%.*s) than the program that runs (%.100s): it has to "
                  "be stopped, and the new one started",
-                 program->path, (int)(length < 100 ? length : 100), formats + 1,
-                 program_formats());
+                 program->path, (int)(length < 100 ? length : 100), formats + 1, program_formats());
     else {
         snprintf(version, PROGRAM_VERSION_MAX, "%.*s", (int)strcspn(name, "\n"), name);
         return 0;

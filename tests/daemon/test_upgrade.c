@@ -270,7 +270,7 @@ static GVariant *with_wait(const char *format, const char *text)
 /* The same key again: the same answer, and nothing is done. */
 static void keys_are_remembered(void)
 {
-    g_autofree char *answers[2] = {};
+    char *answers[2];
 
     fixture_add(&f, "web", "", "wait-term");
     for (int i = 0; i < 2; i++) {
@@ -283,6 +283,8 @@ static void keys_are_remembered(void)
         fixture_upgrade(&f);
     }
     g_assert_cmpstr(answers[0], ==, answers[1]);
+    g_free(answers[0]);
+    g_free(answers[1]);
     fixture_wait_number(&f, "web", "Generation", 1);
     g_assert_cmpuint(fixture_events(&f, "command-accepted", "web"), ==, 0); /* not by this one */
 }
