@@ -1,5 +1,6 @@
 /*
- * What the parts of the bus know of each other. Nobody outside service/bus includes this.
+ * What the parts of the bus know of each other. Nobody outside service/bus includes this but
+ * tests/fuzz/arguments.c.
  */
 #pragma once
 
@@ -192,6 +193,9 @@ void subscribers_free(struct service *service);
 void subscribers_archive(struct service *service, struct archive *archive);
 void subscribers_let_go(struct service *service);
 void subscribers_track(struct service *service);
+
+/* service.c: all objects, on a bus */
+int service_register(struct service *service, sd_bus *bus);
 
 /* inherit.c: goes on with the connection of the program that was here before. The descriptor is the
  * bus's from then on; where it fails it is not touched. */

@@ -239,7 +239,7 @@ static int open_bus(struct service *service, sd_bus **bus)
     return r;
 }
 
-static int register_objects(struct service *service, sd_bus *bus)
+int service_register(struct service *service, sd_bus *bus)
 {
     int r = sd_bus_add_object_vtable(bus, NULL, PROCTOR_PATH, PROCTOR_INTERFACE "Manager",
                                      manager_vtable, service);
@@ -299,7 +299,7 @@ static int bus_gone(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 static int prepare(struct service *service, sd_bus *bus)
 {
-    int r = register_objects(service, bus);
+    int r = service_register(service, bus);
 
     if (r >= 0)
         r = sd_bus_match_signal(bus, NULL, "org.freedesktop.DBus.Local", NULL,

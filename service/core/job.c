@@ -265,7 +265,7 @@ static void replace(struct core *core, const char *name, const char *requester, 
     }
 }
 
-static struct job *job_new(struct core *core, const char *name)
+static struct job *job_new(struct core *core, const char *name, uint64_t id)
 {
     size_t size = strlen(name) + 1;
     struct job *job = core->ports.allocate(core->ports.userdata, sizeof(*job) + size);
@@ -273,8 +273,7 @@ static struct job *job_new(struct core *core, const char *name)
     if (!job)
         return NULL;
     job->name = memcpy((char *)(job + 1), name, size);
-    job->id = ++core->jobs.next_id;
-    job->queued_usec = core_now(core);
+    job->id = id;
     return job;
 }
 
@@ -291,15 +290,8 @@ static void link_job(struct core *core, struct job *job)
  * place among those of its name and in the queue. */
 int job_restore(struct core *core, const char *name, uint64_t id, struct job **job)
 {
-    uint64_t next = core->jobs.next_id;
-    struct job *fresh = job_new(core, name);
-
-    core->jobs.next_id = next;
-    if (!fresh)
-        return -ENOMEM;
-    fresh->id = id;
-    *job = fresh;
-    return 0;
+    *job = job_new(core, name, id);
+    return *job ? 0 : -ENOMEM;
 }
 
 void job_restored(struct core *core, struct job *job)
@@ -388,7 +380,11 @@ int job_take_in(struct core *core, const struct child_declaration *declaration,
     if (r < 0)
         return r;
 
-    struct job *fresh = job_new(core, declaration->id);
+    struct job *fresh = job_new(core, declaration->id, core->jobs.next_id + 1);
+    if (fresh) {
+        core->jobs.next_id++;
+        fresh->queued_usec = core_now(core);
+    }
     r = fresh ? declare(core, declaration, fresh, requester, reason, problem)
               : refuse(problem, -ENOMEM, "out of memory");
     if (r < 0) {

@@ -307,8 +307,16 @@ static void the_trace_has_no_secret(void)
     g_autoptr(GUnixFDList) descriptors = NULL;
     g_autoptr(GError) error = NULL;
     char bytes[65536];
+    GVariantBuilder none;
 
     fixture_add(&f, "web", "environment: {PASSWORD: swordfish}\n", "wait-term");
+    g_autofree char *manifest =
+        g_strdup_printf("name: work\nexec: [%s, pause]\nenvironment: {PASSWORD: swordfish}\n",
+                        g_getenv("TEST_CHILD"));
+    g_variant_builder_init(&none, G_VARIANT_TYPE_VARDICT);
+    g_autoptr(GVariant) job =
+        fixture_manager(&f, "RunJob", g_variant_new("(ssa{sv})", manifest, "test", &none), NULL);
+    fixture_upgrade(&f); /* all of that is in a checkpoint now */
     g_autoptr(GVariant) reply = g_dbus_connection_call_with_unix_fd_list_sync(
         f.bus, "org.proctor1", "/org/proctor1", "org.proctor1.Manager", "GetTrace", NULL,
         G_VARIANT_TYPE("(h)"), G_DBUS_CALL_FLAGS_NONE, -1, NULL, &descriptors, NULL, &error);
@@ -318,6 +326,7 @@ static void the_trace_has_no_secret(void)
     g_assert_cmpint(n, >, 100);
     g_assert_cmpint(memcmp(bytes, "PROCTORJ", 8), ==, 0);
     g_assert_nonnull(memmem(bytes, (gsize)n, "web", 3));
+    g_assert_nonnull(memmem(bytes, (gsize)n, "work", 4));
     g_assert_null(memmem(bytes, (gsize)n, "swordfish", 9));
     g_assert_cmpint(write(fd, "x", 1), ==, -1); /* sealed */
     close(fd);

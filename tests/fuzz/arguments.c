@@ -1,0 +1,466 @@
+/*
+ * Arguments of methods: a service with a core behind it, whose executor does nothing, gets calls
+ * that are made from the input: any method, arguments of its signature or of another, options and
+ * filters of known and unknown names. Each call has one answer, and an error has a name and a word.
+ */
+#include "target.h"
+
+#include "ports.h"
+#include "private.h"
+#include "text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CALLER ":1.5"
+#define CALLS  8
+#define STEPS  64 /* until a call must have been answered */
+#define NAMES  (sizeof(names) / sizeof(names[0]))
+
+/* ---- a service on one end of a pair of sockets ----------------------------------------------- */
+
+static struct {
+    sd_event *event;
+    struct service *service;
+    sd_bus *client, *server;
+    unsigned answers;
+} t;
+
+static int find_pid(void *userdata, pid_t pid, struct attempt_id *id)
+{
+    (void)userdata;
+    (void)id;
+    return pid == 1 ? -ENOENT : -ESRCH;
+}
+
+static unsigned unenforced(const struct child *child)
+{
+    (void)child;
+    return 0;
+}
+
+static void usage(void *userdata, const struct child *child, uint64_t *cpu, uint64_t *memory)
+{
+    (void)userdata;
+    (void)child;
+    *cpu = *memory = 0;
+}
+
+static bool no(void *userdata)
+{
+    (void)userdata;
+    return false;
+}
+
+static int zero(void *userdata)
+{
+    (void)userdata;
+    return 0;
+}
+
+static const char *nothing(void *userdata)
+{
+    (void)userdata;
+    return NULL;
+}
+
+static const char *durable(void *userdata)
+{
+    (void)userdata;
+    return "crash";
+}
+
+static void audit(void *userdata, uint64_t since,
+                  bool (*visit)(void *visit_data, uint64_t sequence, uint64_t realtime_usec,
+                                const char *kind, const char *child, const char *text),
+                  void *visit_data)
+{
+    (void)userdata;
+    visit(visit_data, 1, since, "command-accepted", "web", "command=\"pause\"");
+}
+
+static int no_trace(void *userdata)
+{
+    (void)userdata;
+    return -ENOSPC;
+}
+
+static struct job_output no_result(const struct job *job)
+{
+    (void)job;
+    return (struct job_output){};
+}
+
+static void settle(void *userdata)
+{
+    (void)userdata;
+}
+
+static int reload(void *userdata, const char *requester, const char *reason, bool dry_run,
+                  struct manifest_changes *changes,
+                  void (*visit)(void *visit_data, const char *what, const char *id),
+                  void *visit_data, struct error *error)
+{
+    (void)userdata, (void)requester, (void)reason, (void)dry_run, (void)changes, (void)visit;
+    (void)visit_data;
+    strcpy(error->text, "there are no manifests here");
+    return -ENOENT;
+}
+
+static int reexecute(void *userdata, const char *requester, const char *reason, bool dry_run,
+                     char version[64], struct error *error)
+{
+    (void)userdata, (void)requester, (void)reason, (void)dry_run, (void)version;
+    strcpy(error->text, "there is no program here");
+    return -EINVAL;
+}
+
+static void counters(void *userdata, uint64_t *a, uint64_t *b, uint64_t *c, uint64_t *d)
+{
+    (void)userdata;
+    *a = *b = *c = *d = 0;
+}
+
+static const struct service_hooks hooks = {.find_pid = find_pid,
+                                           .usage = usage,
+                                           .unenforced = unenforced,
+                                           .result = no_result,
+                                           .syncs = no,
+                                           .sync = zero,
+                                           .unwritten = nothing,
+                                           .durability = durable,
+                                           .recovered = no,
+                                           .audit = audit,
+                                           .trace = no_trace,
+                                           .settle = settle,
+                                           .reload = reload,
+                                           .reexecute = reexecute,
+                                           .counters = counters};
+
+static void event_came(void *userdata, const struct event *event)
+{
+    (void)userdata;
+    service_event(t.service, event);
+}
+
+static void forget_supervisor(void *userdata, struct supervisor *supervisor)
+{
+    (void)userdata;
+    service_forget_supervisor(t.service, supervisor);
+}
+
+static void forget_job(void *userdata, struct job *job)
+{
+    (void)userdata;
+    service_forget_job(t.service, job);
+}
+
+static void connect_both(void)
+{
+    sd_id128_t id = {};
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0 ||
+        sd_bus_new(&t.server) < 0 || sd_bus_set_fd(t.server, pair[0], pair[0]) < 0 ||
+        sd_bus_set_server(t.server, true, id) < 0 || sd_bus_start(t.server) < 0 ||
+        sd_bus_new(&t.client) < 0 || sd_bus_set_fd(t.client, pair[1], pair[1]) < 0 ||
+        sd_bus_start(t.client) < 0)
+        found("no connection");
+    for (int i = 0; i < STEPS; i++) {
+        sd_bus_process(t.server, NULL);
+        sd_bus_process(t.client, NULL);
+    }
+    if (service_register(t.service, t.server) < 0)
+        found("no objects");
+}
+
+static void begin(struct core **core)
+{
+    struct service_settings settings = {.bus = SERVICE_BUS_ADDRESS};
+    struct core_ports ports = ports_of_nobody();
+    struct core_settings of_core = {.seed = 1, .max_restarts_in_flight = 4};
+
+    ports.event = event_came;
+    ports.forget_supervisor = forget_supervisor;
+    ports.forget_job = forget_job;
+    if (sd_event_new(&t.event) < 0 || service_new(t.event, &settings, &hooks, &t.service) < 0)
+        found("no service");
+    if (core_new(&ports, &of_core, core) < 0)
+        found("no core");
+    service_attach(t.service, *core);
+    connect_both();
+    t.service->bus = t.server;
+    struct caller *caller = &t.service->callers[0]; /* there is no bus to ask */
+    *caller = (struct caller){.unique_name = CALLER, .used = UINT64_MAX, .text = "fuzz"};
+}
+
+static void end(struct core *core)
+{
+    service_detach(t.service);
+    core_free(core);
+    service_free(t.service); /* and the server's end */
+    sd_bus_close_unref(t.client);
+    sd_event_unref(t.event);
+}
+
+/* ---- the input ------------------------------------------------------------------------------- */
+
+struct input {
+    const uint8_t *data;
+    size_t size;
+};
+
+static uint8_t take(struct input *input)
+{
+    if (input->size == 0)
+        return 0;
+    input->size--;
+    return *input->data++;
+}
+
+static uint64_t take_number(struct input *input)
+{
+    uint64_t number = 0;
+
+    for (int bytes = take(input) % 9; bytes > 0; bytes--)
+        number = number << 8 | take(input);
+    return number;
+}
+
+/* Words that mean something, so that not all has to be guessed. */
+static const char *const names[] = {
+    "web",
+    "group",
+    "group/web",
+    "root",
+    "",
+    "wait",
+    "dry-run",
+    "requested-by",
+    "idempotency-key",
+    "children",
+    "kinds",
+    "child-exited",
+    "main",
+    "all",
+    "why",
+    "{name: web, exec: [/bin/true]}",
+    "{name: web, exec: [/bin/true], kind: job}",
+    "{name: j, exec: [/bin/true], same_name: replace}",
+    "{children: [{name: web, exec: [/bin/true]}], supervisor: group, strategy: one-for-all}",
+};
+
+static const char *take_text(struct input *input, char buffer[4096])
+{
+    size_t kind = take(input), length = 0;
+
+    if (kind < NAMES)
+        return names[kind];
+    length = kind == 255 ? take_number(input) % 4096 : kind - NAMES;
+    if (length > input->size)
+        length = input->size;
+    memcpy(buffer, input->data, length);
+    buffer[length] = '\0';
+    input->data += length;
+    input->size -= length;
+    text_make_utf8(buffer);
+    return buffer;
+}
+
+static int append_options(sd_bus_message *m, struct input *input, int depth);
+
+static int append_variant(sd_bus_message *m, struct input *input, int depth)
+{
+    char buffer[4096];
+    int r, count;
+
+    switch (take(input) % 7) {
+    case 0:
+        return sd_bus_message_append(m, "v", "s", take_text(input, buffer));
+    case 1:
+        return sd_bus_message_append(m, "v", "b", take(input) & 1);
+    case 2:
+        return sd_bus_message_append(m, "v", "u", (uint32_t)take_number(input));
+    case 3:
+        return sd_bus_message_append(m, "v", "t", take_number(input));
+    case 4:
+        return sd_bus_message_append(m, "v", "d", 0.5);
+    case 5:
+        r = sd_bus_message_open_container(m, 'v', "as");
+        if (r >= 0)
+            r = sd_bus_message_open_container(m, 'a', "s");
+        for (count = take(input) % 80; r >= 0 && count > 0; count--)
+            r = sd_bus_message_append(m, "s", take_text(input, buffer));
+        break;
+    default:
+        r = sd_bus_message_open_container(m, 'v', "a{sv}");
+        if (r >= 0)
+            return append_options(m, input, depth + 1) < 0 ? -1 : sd_bus_message_close_container(m);
+        return r;
+    }
+    if (r >= 0)
+        r = sd_bus_message_close_container(m);
+    return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_options(sd_bus_message *m, struct input *input, int depth)
+{
+    int r = sd_bus_message_open_container(m, 'a', "{sv}");
+    char buffer[4096];
+
+    for (int count = depth < 4 ? take(input) % 6 : 0; r >= 0 && count > 0; count--) {
+        r = sd_bus_message_open_container(m, 'e', "sv");
+        if (r >= 0)
+            r = sd_bus_message_append(m, "s", take_text(input, buffer));
+        if (r >= 0)
+            r = append_variant(m, input, depth);
+        if (r >= 0)
+            r = sd_bus_message_close_container(m);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_arguments(sd_bus_message *m, const char *signature, struct input *input)
+{
+    char buffer[4096];
+    int r = 0;
+
+    for (; *signature && r >= 0; signature++) {
+        switch (*signature) {
+        case 's':
+            r = sd_bus_message_append(m, "s", take_text(input, buffer));
+            break;
+        case 'u':
+            r = sd_bus_message_append(m, "u", (uint32_t)take_number(input));
+            break;
+        case 'i':
+            r = sd_bus_message_append(m, "i", (int32_t)take_number(input));
+            break;
+        case 't':
+            r = sd_bus_message_append(m, "t", take_number(input));
+            break;
+        case 'v':
+            r = append_variant(m, input, 0);
+            break;
+        case 'o': /* options and filters */
+            r = append_options(m, input, 0);
+            break;
+        default:
+            found("a signature that is not known here");
+        }
+    }
+    return r;
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *interface, *member, *signature; /* "o" stands for a{sv} */
+} methods[] = {
+    {"Manager", "AddChild", "sso"},
+    {"Manager", "GetChild", "s"},
+    {"Manager", "GetChildByPID", "u"},
+    {"Manager", "ListChildren", ""},
+    {"Manager", "CurrentState", ""},
+    {"Manager", "PauseChild", "sso"},
+    {"Manager", "ResumeChild", "sso"},
+    {"Manager", "QuarantineChild", "sso"},
+    {"Manager", "RestartChild", "sso"},
+    {"Manager", "RemoveChild", "sso"},
+    {"Manager", "Shutdown", "so"},
+    {"Manager", "Reload", "so"},
+    {"Manager", "Reexecute", "so"},
+    {"Manager", "RunJob", "sso"},
+    {"Manager", "Subscribe", "o"},
+    {"Manager", "Unsubscribe", ""},
+    {"Manager", "QueryEvents", "tuo"},
+    {"Manager", "GetMetrics", ""},
+    {"Manager", "QueryAudit", "tuo"},
+    {"Manager", "GetTrace", ""},
+    {"Child", "Pause", "so"},
+    {"Child", "Resume", "so"},
+    {"Child", "Quarantine", "so"},
+    {"Child", "Restart", "so"},
+    {"Child", "Remove", "so"},
+    {"Child", "Reload", "so"},
+    {"Child", "Kill", "siso"},
+    {"Supervisor", "Pause", "so"},
+    {"Supervisor", "Resume", "so"},
+    {"Supervisor", "Restart", "so"},
+    {"Supervisor", "Remove", "so"},
+    {"Job", "Wait", ""},
+    {"Job", "Cancel", "so"},
+    {"Job", "Forget", "so"},
+    {"Properties", "GetAll", "s"},
+    {"Properties", "Set", "ssv"},
+    {"ObjectManager", "GetManagedObjects", ""},
+};
+
+static const char *const paths[] = {
+    "/org/proctor1",
+    "/org/proctor1/child/web",
+    "/org/proctor1/child/group_2fweb",
+    "/org/proctor1/child/_zz",
+    "/org/proctor1/supervisor/root",
+    "/org/proctor1/supervisor/root/group",
+    "/org/proctor1/job/1",
+    "/org/proctor1/job/99999999999999999999999",
+};
+
+static int answer_came(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    (void)userdata;
+    (void)error;
+    t.answers++;
+    const sd_bus_error *refusal = sd_bus_message_get_error(m);
+    if (refusal && (!refusal->name || !refusal->message || !refusal->message[0]))
+        found("an error without a word");
+    return 0;
+}
+
+static void call(struct input *input)
+{
+    sd_bus_message *m = NULL;
+    char interface[64];
+    size_t i = take(input) % (sizeof(methods) / sizeof(methods[0]));
+    size_t path = take(input) % (sizeof(paths) / sizeof(paths[0]));
+    uint8_t other = take(input); /* of somebody else's signature, now and then */
+    const char *signature = methods[other < 16 ? other : i].signature;
+    bool ours = strcmp(methods[i].interface, "Properties") != 0 &&
+                strcmp(methods[i].interface, "ObjectManager") != 0;
+
+    snprintf(interface, sizeof(interface), "%s.%s", ours ? "org.proctor1" : "org.freedesktop.DBus",
+             methods[i].interface);
+    if (sd_bus_message_new_method_call(t.client, &m, NULL, paths[path], interface,
+                                       methods[i].member) >= 0 &&
+        sd_bus_message_set_sender(m, CALLER) >= 0 && append_arguments(m, signature, input) >= 0 &&
+        sd_bus_call_async(t.client, NULL, m, answer_came, NULL, UINT64_MAX) >= 0) {
+        unsigned before = t.answers;
+        for (int step = 0; step < STEPS && t.answers == before; step++) {
+            sd_bus_process(t.server, NULL);
+            sd_bus_process(t.client, NULL);
+        }
+        if (t.answers == before && !t.service->waiters)
+            found("a call without an answer");
+        if (t.answers > before + 1)
+            service_flush(t.service);
+    }
+    sd_bus_message_unref(m);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input input = {data, size};
+    struct core *core;
+
+    begin(&core);
+    for (int i = 0; i < CALLS && input.size > 0; i++) {
+        call(&input);
+        service_flush(t.service);
+    }
+    end(core);
+    return 0;
+}

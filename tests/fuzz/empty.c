@@ -1,0 +1,2 @@
+/* libFuzzer has the main(). */
+typedef int nothing_here;

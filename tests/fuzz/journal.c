@@ -1,0 +1,132 @@
+/*
+ * Journals: what a segment holds is lived through, its audit is read, and a trace is made of it, as
+ * after the death of a daemon. The checksums are put right first: otherwise nothing would get past
+ * them. The core that comes out must be one that can go on.
+ */
+#include "target.h"
+
+#include "archive.h"
+#include "child.h"
+#include "core.h"
+#include "frame.h"
+#include "input.h"
+#include "journal.h"
+#include "ports.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SEGMENT "000000000001.journal"
+
+static char folder[] = "/dev/shm/proctor-fuzz-XXXXXX";
+
+/* ---- the journal ----------------------------------------------------------------------------- */
+
+/* Header and checksums as they should be, as far as the lengths let us. */
+static void put_right(uint8_t *data, size_t size)
+{
+    if (size < JOURNAL_HEADER_SIZE)
+        return;
+    journal_header_write(data);
+    for (size_t at = JOURNAL_HEADER_SIZE; size - at >= FRAME_HEADER_SIZE;) {
+        size_t length = data[at] | (size_t)data[at + 1] << 8 | (size_t)data[at + 2] << 16 |
+                        (size_t)data[at + 3] << 24;
+        if (length > size - at - FRAME_HEADER_SIZE)
+            return;
+        frame_header_write(data + at, (enum frame_kind)data[at + 8], data + at + FRAME_HEADER_SIZE,
+                           length);
+        at += FRAME_HEADER_SIZE + length;
+    }
+}
+
+static void write_segment(const uint8_t *data, size_t size)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "%s/" SEGMENT, folder);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+        found("no place to write");
+    close(fd);
+}
+
+static void note_process(void *userdata, const struct process_note *note)
+{
+    (void)userdata;
+    (void)note;
+}
+
+static void note_input(void *userdata, const struct core_input *input, bool last)
+{
+    (void)userdata;
+    (void)input;
+    (void)last;
+}
+
+static bool visit(void *userdata, const struct audit_note *note)
+{
+    (void)userdata;
+    return note->kind && note->child && note->text ? true : (found("a note without words"), false);
+}
+
+static void live_on(struct core *core)
+{
+    struct recovery recovery = {};
+
+    core_recovered(core, &recovery);
+    core_timer(core);
+    core_shutdown(core, "fuzz", "the end");
+}
+
+static void remove_folder(void)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "%s/" SEGMENT, folder);
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/" SEGMENT ".damaged", folder);
+    unlink(path);
+    rmdir(folder);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static bool begun;
+    struct journal_settings settings = {.directory = folder, .keep_bytes = 1 << 20};
+    struct journal_reader reader = {.process = note_process, .input = note_input};
+    struct recovery recovery = {};
+    struct journal *journal;
+    uint8_t *copy = malloc(size + 1);
+
+    if (!begun) {
+        if (!mkdtemp(folder))
+            found("no place to write");
+        atexit(remove_folder);
+        begun = true;
+    }
+    memcpy(copy, data, size);
+    put_right(copy, size);
+    write_segment(copy, size);
+    free(copy);
+    if (journal_open(&settings, &journal) < 0)
+        found("no journal");
+    struct core_ports ports = ports_of_nobody();
+    struct core_settings of_core = {.seed = 1, .max_restarts_in_flight = 4};
+    struct core *core;
+    if (core_new(&ports, &of_core, &core) < 0)
+        found("no core");
+    int r = journal_recover(journal, core, &reader, &recovery);
+    journal_visit_audit(journal, 0, visit, NULL);
+    if (r > 0) {
+        int fd = journal_export(journal, core);
+        if (fd >= 0)
+            close(fd);
+        live_on(core);
+    }
+    core_free(core);
+    journal_close(journal);
+    return 0;
+}

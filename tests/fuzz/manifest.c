@@ -1,0 +1,45 @@
+/*
+ * Manifests: whatever the text is, there is a declaration, or an error that names a place and can
+ * be sent over D-Bus. What was accepted can be declared in a core, or is refused there with a
+ * reason.
+ */
+#include "target.h"
+
+#include "core.h"
+#include "manifest.h"
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void check_error(const struct manifest_error *error)
+{
+    char copy[sizeof(error->text)];
+
+    memcpy(copy, error->text, sizeof(copy));
+    if (!memchr(copy, '\0', sizeof(copy)) || copy[0] == '\0')
+        found("an error without a word");
+    text_make_utf8(copy);
+    if (strcmp(copy, error->text) != 0)
+        found("an error that is not UTF-8");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct manifest_error error = {};
+    struct manifest *manifest = NULL;
+    int r = manifest_parse((const char *)data, size, "", &manifest, &error);
+
+    if (r < 0) {
+        check_error(&error);
+        return 0;
+    }
+    for (size_t i = 0; i < manifest_count(manifest); i++) {
+        const struct child_declaration *declaration = manifest_declaration(manifest, i);
+        if (!child_id_valid(declaration->id))
+            found("an id that is none");
+        manifest_locate(manifest, i, 0, &error);
+    }
+    manifest_free(manifest);
+    return 0;
+}

@@ -1,0 +1,9 @@
+/*
+ * Ports of nobody: a clock that stands still, the C library's memory, and an executor that does
+ * nothing.
+ */
+#pragma once
+
+#include "core.h"
+
+struct core_ports ports_of_nobody(void);
