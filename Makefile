@@ -4,7 +4,7 @@ BUILD ?= build
 TIME ?= 60
 KILLS ?= 2000
 
-.PHONY: all deps build demo test bench campaign crash sim check-format install clean
+.PHONY: all deps build demo test bench campaign crash fuzz sim check-format install clean
 
 all: build
 
@@ -38,6 +38,10 @@ sim: build
 crash: build
 	@cd $(BUILD) && PROCTORD=$$PWD/service/proctord TEST_CHILD=$$PWD/tests/test-child \
 		KILL_AT=$$PWD/tests/kill-at tests/crash-test --kills $(KILLS) --sweep
+
+# Whatever comes from outside, made up by libFuzzer (clang): TIME seconds for each target.
+fuzz: deps
+	@sh tools/fuzz.sh build-fuzz $(TIME)
 
 check-format: deps
 	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror

@@ -1,7 +1,8 @@
 /*
  * Journals: what a segment holds is lived through, its audit is read, and a trace is made of it, as
  * after the death of a daemon. The checksums are put right first: otherwise nothing would get past
- * them. The core that comes out must be one that can go on.
+ * them. Any input may come at any time, so the core must be able to go on after it. A checkpoint is
+ * believed by its checksum: one that was changed is only read, written and freed.
  */
 #include "target.h"
 
@@ -25,21 +26,31 @@ static char folder[] = "/dev/shm/proctor-fuzz-XXXXXX";
 
 /* ---- the journal ----------------------------------------------------------------------------- */
 
-/* Header and checksums as they should be, as far as the lengths let us. */
-static void put_right(uint8_t *data, size_t size)
+/* Header and checksums as they should be, as far as the lengths let us. Returns how much is of use;
+ * *genuine: the checkpoint is one that a core has written. */
+static size_t put_right(uint8_t *data, size_t size, bool *genuine)
 {
+    *genuine = true;
     if (size < JOURNAL_HEADER_SIZE)
-        return;
+        return size;
     journal_header_write(data);
     for (size_t at = JOURNAL_HEADER_SIZE; size - at >= FRAME_HEADER_SIZE;) {
         size_t length = data[at] | (size_t)data[at + 1] << 8 | (size_t)data[at + 2] << 16 |
                         (size_t)data[at + 3] << 24;
         if (length > size - at - FRAME_HEADER_SIZE)
-            return;
+            return size;
+        uint8_t before[FRAME_HEADER_SIZE];
+        memcpy(before, data + at, sizeof(before));
         frame_header_write(data + at, (enum frame_kind)data[at + 8], data + at + FRAME_HEADER_SIZE,
                            length);
+        bool changed = memcmp(before, data + at, sizeof(before)) != 0;
         at += FRAME_HEADER_SIZE + length;
+        if (before[8] == FRAME_CHECKPOINT && changed) {
+            *genuine = false;
+            return at;
+        }
     }
+    return size;
 }
 
 static void write_segment(const uint8_t *data, size_t size)
@@ -108,8 +119,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         begun = true;
     }
     memcpy(copy, data, size);
-    put_right(copy, size);
-    write_segment(copy, size);
+    bool genuine;
+    write_segment(copy, put_right(copy, size, &genuine));
     free(copy);
     if (journal_open(&settings, &journal) < 0)
         found("no journal");
@@ -124,7 +135,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         int fd = journal_export(journal, core);
         if (fd >= 0)
             close(fd);
-        live_on(core);
+        if (genuine)
+            live_on(core);
     }
     core_free(core);
     journal_close(journal);
