@@ -41,6 +41,7 @@ struct client {
     const char *by;
     const char *output;
     const char *kind;
+    const char *lines; /* -n, as it was given */
     char **arguments;
     int n_arguments;
 };
@@ -63,6 +64,13 @@ int command_events(struct client *client);
 int command_metrics(struct client *client);
 int command_audit(struct client *client);
 int command_trace(struct client *client);
+int command_check(struct client *client); /* without a bus */
+int command_log(struct client *client);
+void log_show_last(struct client *client, const char *id,
+                   const char *path); /* where there are any */
+
+/* The object of a child; returns an exit code, and says what is wrong. The caller frees it. */
+int client_child_path(struct client *client, const char *id, char **path);
 
 /* The text of a file, - for standard input; NULL with errno set. The caller frees it. */
 char *read_all(const char *path);

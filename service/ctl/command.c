@@ -333,7 +333,7 @@ int command_events(struct client *client)
 
 /* ---- status ---------------------------------------------------------------------------------- */
 
-static int child_path(struct client *client, const char *id, char **path)
+int client_child_path(struct client *client, const char *id, char **path)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
     CLEANUP_MESSAGE *reply = NULL;
@@ -428,7 +428,10 @@ static int status_table(struct client *client, const char *id, const char *path)
     print_dictionary(client, path, "last exit", "LastExit");
     print_dictionary(client, path, "failure", "Failure");
     puts("    last events:");
-    return query_events(client, id, 0, EVENTS_SHOWN);
+    int code = query_events(client, id, 0, EVENTS_SHOWN);
+    if (code == CTL_DONE)
+        log_show_last(client, id, path);
+    return code;
 }
 
 static int status_json(struct client *client, const char *path)
@@ -465,7 +468,7 @@ int command_status(struct client *client)
         return status_of_tree(client);
     for (int i = 0; i < client->n_arguments; i++) {
         char *path = NULL;
-        int code = child_path(client, client->arguments[i], &path);
+        int code = client_child_path(client, client->arguments[i], &path);
         if (code == CTL_DONE)
             code = client->json == JSON_OFF ? status_table(client, client->arguments[i], path)
                                             : status_json(client, path);
@@ -638,7 +641,7 @@ int command_kill(struct client *client)
     for (int i = 1; signal == 0 && i < 65; i++)
         if (sigabbrev_np(i) && strcasecmp(sigabbrev_np(i), name) == 0)
             signal = i;
-    int code = child_path(client, client->arguments[0], &path);
+    int code = client_child_path(client, client->arguments[0], &path);
     if (code != CTL_DONE)
         return code;
     int r = client_call(client, path, CHILD, "Kill", &call);

@@ -33,6 +33,10 @@ static const char help[] =
     "  audit [--since=10m] [--by=NAME] [--kind=K] [ID...]\n"
     "                                          who did what, why, and what came of it; also\n"
     "                                          before this proctord was started\n"
+    "  log ID [-f] [-n N]                      what the child has written\n"
+    "  check FILE...                           what is wrong with manifests, and when a child "
+    "that\n"
+    "                                          always fails is given up; needs no proctord\n"
     "  trace -o FILE                           the journal, for proctor-sim replay\n"
     "  metrics                                 OpenMetrics\n"
     "\n"
@@ -76,6 +80,7 @@ static const struct option options[] = {
     {"by", required_argument, NULL, OPTION_BY},
     {"output", required_argument, NULL, 'o'},
     {"follow", no_argument, NULL, 'f'},
+    {"lines", required_argument, NULL, 'n'},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {},
@@ -162,6 +167,9 @@ static int take(struct client *client, struct place *place, int code)
     case 'o':
         client->output = optarg;
         return 0;
+    case 'n':
+        client->lines = optarg;
+        return 0;
     case 'f':
         client->follow = true;
         return 0;
@@ -209,6 +217,8 @@ static const struct command commands[] = {
     {"audit", 0, -1, false, command_audit, NULL},
     {"trace", 0, 0, false, command_trace, NULL},
     {"metrics", 0, 0, false, command_metrics, NULL},
+    {"log", 1, 1, false, command_log, NULL},
+    {"check", 1, -1, false, command_check, NULL},
     {"add", 1, 1, true, command_add, NULL},
     {"run", 1, -1, false, command_run, NULL},
     {"kill", 2, 2, true, command_kill, NULL},
@@ -246,7 +256,7 @@ int main(int argc, char **argv)
     struct client client = {.legend = true, .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
     struct place place = {};
 
-    for (int code; (code = getopt_long(argc, argv, "fo:", options, NULL)) != -1;) {
+    for (int code; (code = getopt_long(argc, argv, "fn:o:", options, NULL)) != -1;) {
         int r = take(&client, &place, code);
         if (r != 0)
             return r < 0 ? CTL_ERROR : CTL_DONE;
@@ -267,6 +277,8 @@ int main(int argc, char **argv)
         return CTL_ERROR;
     if (check_usage(&client, command) < 0)
         return CTL_ERROR;
+    if (command->run == command_check)
+        return command_check(&client);
     int r = connect_to(&client, &place);
     if (r < 0) {
         fprintf(stderr, "proctorctl: the bus can not be reached: %s\n", strerror(-r));

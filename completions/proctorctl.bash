@@ -1,0 +1,70 @@
+# bash completion for proctorctl: commands, options, and the ids of children over the bus.
+
+_proctorctl_ids() {
+    proctorctl "${_proctorctl_place[@]}" --no-legend list 2>/dev/null | while read -r id _; do
+        echo "$id"
+    done
+}
+
+_proctorctl() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= i
+    local commands='list tree status pause resume quarantine restart remove add run kill reload
+        reexec events shutdown audit log check trace metrics'
+    local options='--system --user --address= --json= --no-legend --quiet --requested-by= --help
+        --version'
+    _proctorctl_place=()
+    COMPREPLY=()
+
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        --system | --user) _proctorctl_place+=("${COMP_WORDS[i]}") ;;
+        --address) _proctorctl_place+=("--address=${COMP_WORDS[i + 2]}") ;; # "=" is a word of its own
+        -*) ;;
+        *)
+            if [[ -z $command && ${COMP_WORDS[i - 1]} != = && ${COMP_WORDS[i]} != = ]]; then
+                command=${COMP_WORDS[i]}
+            fi
+            ;;
+        esac
+    done
+
+    case $command in
+    pause | resume | quarantine | restart | remove) options+=' --reason= --wait --dry-run' ;;
+    add | kill) options+=' --reason=' ;;
+    reload | reexec) options+=' --reason= --dry-run' ;;
+    shutdown) options+=' --reason= --wait' ;;
+    run) options+=' --reason=' ;;
+    events) options+=' --follow --since= --kind=' ;;
+    audit) options+=' --since= --by= --kind=' ;;
+    log) options+=' --follow --lines=' ;;
+    trace) options+=' --output=' ;;
+    esac
+
+    if [[ $before == = || $word == = ]]; then
+        local option=${COMP_WORDS[COMP_CWORD - 2]}
+        [[ $word == = ]] && option=$before word=
+        case $option in
+        --json) COMPREPLY=($(compgen -W 'off short pretty' -- "$word")) ;;
+        --output) COMPREPLY=($(compgen -f -- "$word")) ;;
+        esac
+    elif [[ $word == -* ]]; then
+        COMPREPLY=($(compgen -W "$options" -- "$word"))
+        [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace
+    elif [[ -z $command ]]; then
+        COMPREPLY=($(compgen -W "$commands" -- "$word"))
+    else
+        case $command in
+        list | status | pause | resume | quarantine | restart | remove | events | audit | log)
+            COMPREPLY=($(compgen -W "$(_proctorctl_ids)" -- "$word"))
+            ;;
+        kill)
+            if [[ $before == kill ]]; then
+                COMPREPLY=($(compgen -W "$(_proctorctl_ids)" -- "$word"))
+            else
+                COMPREPLY=($(compgen -W 'TERM KILL HUP INT USR1 USR2 STOP CONT' -- "$word"))
+            fi
+            ;;
+        add | run | check) COMPREPLY=($(compgen -f -- "$word")) ;;
+        esac
+    fi
+} && complete -F _proctorctl proctorctl

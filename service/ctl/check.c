@@ -1,0 +1,133 @@
+/*
+ * check: what is wrong with manifests, without a daemon; and what their restart limits come to:
+ * when a child that always fails is given up, or that it never is.
+ */
+#include "child.h"
+#include "client.h"
+#include "json.h"
+#include "manifest_set.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define STARTS_MAX (RESTART_LIMIT_BURST_MAX + 200) /* backoff has come to its cap long before */
+
+struct prospect {
+    bool given_up;
+    uint64_t starts;
+    uint64_t after_usec; /* of failures alone, as if each start failed at once */
+    uint64_t most;       /* that ever were in the window */
+};
+
+/* The child fails at once, each time: with the daemon's own window and backoff, without jitter. */
+static int foresee(const struct child_declaration *declaration, struct prospect *prospect)
+{
+    struct backoff_settings backoff = declaration->backoff;
+    struct random random = {};
+    struct restart_limit limit;
+    uint64_t now = 1, delay = 0;
+    uint64_t *ring = malloc(restart_limit_ring_size(declaration->burst));
+
+    *prospect = (struct prospect){};
+    if (!ring)
+        return -1;
+    backoff.jitter = JITTER_NONE;
+    restart_limit_init(&limit, ring, declaration->burst, declaration->interval_usec);
+    while (prospect->starts < STARTS_MAX && !prospect->given_up) {
+        prospect->starts++;
+        restart_limit_prune(&limit, now, now);
+        prospect->given_up = !restart_limit_count(&limit, now, now);
+        if (limit.used > prospect->most)
+            prospect->most = limit.used;
+        prospect->after_usec = now - 1;
+        delay = backoff_delay(&backoff, prospect->starts, delay, &random);
+        now += delay > 0 ? delay : 1;
+    }
+    free(ring);
+    return 0;
+}
+
+static void print_span(uint64_t usec)
+{
+    if (usec < 1000000)
+        printf("%" PRIu64 " ms", usec / 1000);
+    else if (usec < UINT64_C(120000000))
+        printf("%" PRIu64 ".%" PRIu64 " s", usec / 1000000, usec / 100000 % 10);
+    else
+        printf("%" PRIu64 " min", usec / 60000000);
+}
+
+static void print_line(const struct child_declaration *declaration, const struct prospect *prospect)
+{
+    if (prospect->given_up) {
+        printf("%s: when it always fails, it is given up (%s) after %" PRIu64 " start%s, about ",
+               declaration->id, on_limit_to_string(declaration->on_limit), prospect->starts,
+               prospect->starts == 1 ? "" : "s");
+        print_span(prospect->after_usec);
+        puts(" of backoff");
+        return;
+    }
+    printf("%s: warning: its restart limit is never reached: with its backoff no more than %" PRIu64
+           " failures fit into ",
+           declaration->id, prospect->most);
+    print_span(declaration->interval_usec);
+    printf(", and burst is %" PRIu32 "; it is restarted for ever\n", declaration->burst);
+}
+
+static void print_json_line(const struct child_declaration *declaration,
+                            const struct prospect *prospect, bool restarts, bool first)
+{
+    printf("%s{\"child\":", first ? "" : ",");
+    json_text(stdout, declaration->id);
+    if (!restarts)
+        fputs(",\"restarts\":false,\"given_up\":null,\"starts\":null,\"after_usec\":null}", stdout);
+    else if (prospect->given_up)
+        printf(",\"restarts\":true,\"given_up\":true,\"starts\":%" PRIu64 ",\"after_usec\":%" PRIu64
+               "}",
+               prospect->starts, prospect->after_usec);
+    else
+        fputs(",\"restarts\":true,\"given_up\":false,\"starts\":null,\"after_usec\":null}", stdout);
+}
+
+static int tell(struct client *client, const struct manifest_set *set)
+{
+    bool json = client->json != JSON_OFF;
+
+    if (json)
+        fputs("{\"children\":[", stdout);
+    for (size_t i = 0; i < manifest_set_count(set); i++) {
+        const struct child_declaration *declaration = manifest_set_declaration(set, i);
+        bool restarts = declaration->has_process && declaration->restart != RESTART_TEMPORARY;
+        struct prospect prospect = {};
+        if (restarts && foresee(declaration, &prospect) < 0)
+            return CTL_ERROR;
+        if (json)
+            print_json_line(declaration, &prospect, restarts, i == 0);
+        else if (restarts && (!client->quiet || !prospect.given_up))
+            print_line(declaration, &prospect);
+    }
+    if (json)
+        puts("]}");
+    else if (!client->quiet)
+        printf("%zu children, no mistake found\n", manifest_set_count(set));
+    return CTL_DONE;
+}
+
+int command_check(struct client *client)
+{
+    struct manifest_set *set;
+    struct error error = {};
+    int r = manifest_set_load((const char *const *)client->arguments, (size_t)client->n_arguments,
+                              false, &set, &error);
+
+    if (r == 0) {
+        r = manifest_set_check(set, &error);
+        if (r == 0)
+            r = tell(client, set);
+        manifest_set_free(set);
+    }
+    if (r < 0)
+        fprintf(stderr, "%s\n", error.text);
+    return r < 0 ? CTL_ERROR : r;
+}

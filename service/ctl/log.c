@@ -1,0 +1,345 @@
+/*
+ * log: what a child has written. Where its manifest says to a file, the file and those that were
+ * rotated before it; to the journal, its lines there; anything else is not kept.
+ */
+#include "client.h"
+#include "declaration.h"
+#include "manifest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
+
+#define LINES       10
+#define LINES_MAX   1000000
+#define LINES_SHOWN 5
+#define ENTRY_TIME  32
+#define PATH_ROOM   4200
+
+/* ---- a file ---------------------------------------------------------------------------------- */
+
+/* Where the last `lines` lines of it begin; *lines: how many are still wanted before that. */
+static off_t find_tail(int fd, uint64_t *lines)
+{
+    char block[4096];
+    off_t end = lseek(fd, 0, SEEK_END), at = end;
+    bool last = true; /* the newline that ends the last line counts no line */
+
+    while (at > 0) {
+        size_t size = at < (off_t)sizeof(block) ? (size_t)at : sizeof(block);
+        at -= (off_t)size;
+        if (pread(fd, block, size, at) != (ssize_t)size)
+            return end;
+        for (size_t i = size; i-- > 0; last = false)
+            if (block[i] == '\n' && !last && --*lines == 0)
+                return at + (off_t)i + 1;
+    }
+    if (end > 0)
+        --*lines;
+    return 0;
+}
+
+static off_t print_from(int fd, off_t at)
+{
+    char block[65536];
+
+    for (ssize_t n; (n = pread(fd, block, sizeof(block), at)) > 0; at += n)
+        fwrite(block, 1, (size_t)n, stdout);
+    fflush(stdout);
+    return at;
+}
+
+/* The nth one before the present one. */
+static void name_of(const struct process_output *output, uint32_t n, char path[PATH_ROOM])
+{
+    if (n == 0)
+        snprintf(path, PATH_ROOM, "%s", output->path);
+    else
+        snprintf(path, PATH_ROOM, "%s.%" PRIu32, output->path, n);
+}
+
+/* The oldest of them first: FILE.2, FILE.1, FILE. */
+static off_t print_files(const struct process_output *output, uint64_t lines)
+{
+    int fds[64];
+    off_t begins[64], at = 0;
+    uint32_t n = 0, most = output->keep < 63 ? output->keep : 63;
+
+    for (; n <= most && lines > 0; n++) {
+        char path[PATH_ROOM];
+        name_of(output, n, path);
+        fds[n] = open(path, O_RDONLY | O_CLOEXEC);
+        if (fds[n] < 0)
+            break;
+        begins[n] = find_tail(fds[n], &lines);
+    }
+    while (n-- > 0) {
+        at = print_from(fds[n], begins[n]);
+        close(fds[n]);
+    }
+    return at;
+}
+
+/* As which one the file is known by now; one more than are kept where it is gone. */
+static uint32_t find_number(const struct process_output *output, ino_t inode)
+{
+    char path[PATH_ROOM];
+    struct stat status;
+    uint32_t n = 0;
+
+    for (; n <= output->keep; n++) {
+        name_of(output, n, path);
+        if (stat(path, &status) == 0 && status.st_ino == inode)
+            break;
+    }
+    return n;
+}
+
+struct followed {
+    int fd;
+    ino_t inode;
+    off_t at;
+};
+
+static bool open_number(const struct process_output *output, uint32_t n, struct followed *file)
+{
+    char path[PATH_ROOM];
+    struct stat status;
+
+    name_of(output, n, path);
+    file->fd = open(path, O_RDONLY | O_CLOEXEC);
+    file->at = 0;
+    if (file->fd < 0 || fstat(file->fd, &status) < 0)
+        return false;
+    file->inode = status.st_ino;
+    return true;
+}
+
+/* To the end of this file, and of those that have come after it: more than one may have been
+ * rotated away meanwhile. */
+static void catch_up(const struct process_output *output, struct followed *file)
+{
+    if (file->fd < 0 && !open_number(output, 0, file))
+        return;
+    for (;;) {
+        uint32_t number = find_number(output, file->inode), n = number;
+        struct followed next = {.fd = -1};
+        file->at = print_from(file->fd, file->at);
+        while (n > 0 && !open_number(output, n - 1, &next))
+            n--;
+        if (next.fd < 0)
+            return; /* it is the present one, or there is none yet */
+        if (number <= output->keep && find_number(output, file->inode) != number) {
+            close(next.fd); /* they moved on between the two looks */
+            continue;
+        }
+        close(file->fd);
+        *file = next;
+    }
+}
+
+/* Until somebody interrupts. */
+static int follow_files(const struct process_output *output, off_t at)
+{
+    char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+    struct followed file = {.fd = -1};
+    int watch = inotify_init1(IN_CLOEXEC);
+
+    if (watch < 0)
+        return -errno;
+    if (open_number(output, 0, &file))
+        file.at = at;
+    for (;;) {
+        inotify_add_watch(watch, output->path, IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF);
+        catch_up(output, &file);
+        struct pollfd ready = {.fd = watch, .events = POLLIN};
+        if (poll(&ready, 1, 1000) > 0 && read(watch, events, sizeof(events)) < 0 && errno != EINTR)
+            return -errno;
+    }
+}
+
+static int log_file(struct client *client, const struct process_output *output, uint64_t lines)
+{
+    if (access(output->path, R_OK) < 0) {
+        fprintf(stderr, "proctorctl: %s: %s\n", output->path, strerror(errno));
+        return errno == EACCES ? CTL_NOT_ALLOWED : CTL_ERROR;
+    }
+    off_t at = print_files(output, lines);
+    return client->follow && follow_files(output, at) < 0 ? CTL_ERROR : CTL_DONE;
+}
+
+/* ---- the journal ----------------------------------------------------------------------------- */
+
+static void print_entry(sd_journal *journal)
+{
+    const void *data;
+    uint64_t usec = 0;
+    size_t size;
+    char text[ENTRY_TIME] = "";
+    struct tm local;
+
+    sd_journal_get_realtime_usec(journal, &usec);
+    time_t seconds = (time_t)(usec / 1000000);
+    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &local));
+    if (sd_journal_get_data(journal, "MESSAGE", &data, &size) >= 0 && size >= 8)
+        printf("%s.%03" PRIu64 "  %.*s\n", text, usec / 1000 % 1000, (int)(size - 8),
+               (const char *)data + 8);
+}
+
+/* Returns how many lines there were, or a negative errno. */
+static int read_journal(const struct client *client, const char *id, uint64_t lines,
+                        const char *heading)
+{
+    sd_journal *journal;
+    char match[600];
+    int count = 0, r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY);
+
+    if (r < 0)
+        return r;
+    snprintf(match, sizeof(match), "SYSLOG_IDENTIFIER=%s", id);
+    r = sd_journal_add_match(journal, match, 0);
+    if (r >= 0)
+        r = sd_journal_seek_tail(journal);
+    if (r >= 0)
+        r = sd_journal_previous_skip(journal, lines + 1);
+    if (r >= 0 && (uint64_t)r <= lines)
+        r = sd_journal_seek_head(journal);
+    for (;;) {
+        while (r >= 0 && (r = sd_journal_next(journal)) > 0) {
+            if (count++ == 0)
+                fputs(heading, stdout);
+            print_entry(journal);
+        }
+        fflush(stdout);
+        if (r < 0 || !client->follow)
+            break;
+        r = sd_journal_wait(journal, UINT64_MAX);
+    }
+    sd_journal_close(journal);
+    return r < 0 ? r : count;
+}
+
+static int log_journal(struct client *client, const char *id, uint64_t lines)
+{
+    int r = read_journal(client, id, lines, "");
+
+    if (r > 0)
+        return CTL_DONE;
+    if (r < 0)
+        fprintf(stderr, "proctorctl: the journal can not be read: %s\n", strerror(-r));
+    else
+        fprintf(
+            stderr,
+            "proctorctl: the journal has no line of %s; where no journald runs, its output goes "
+            "to the standard error of proctord\n",
+            id);
+    return r == -EACCES || r == -EPERM ? CTL_NOT_ALLOWED : r < 0 ? CTL_ERROR : CTL_DONE;
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static int log_of(struct client *client, const struct process_output *output, const char *id,
+                  uint64_t lines)
+{
+    switch (output->kind) {
+    case OUTPUT_FILE:
+        return log_file(client, output, lines);
+    case OUTPUT_JOURNAL:
+        return log_journal(client, id, lines);
+    case OUTPUT_INHERIT:
+        fprintf(stderr,
+                "proctorctl: %s writes to the standard error of proctord (stdout: inherit)\n", id);
+        return CTL_DONE;
+    case OUTPUT_NULL:
+        fprintf(stderr, "proctorctl: what %s writes is not kept (stdout: null)\n", id);
+        return CTL_DONE;
+    }
+    return CTL_ERROR;
+}
+
+/* What the child's manifest says of its output. Returns an exit code. */
+static int find_output(struct client *client, const char *id, const char *path,
+                       struct manifest **manifest)
+{
+    struct manifest_error error = {};
+    char *text = NULL;
+    int r = sd_bus_get_property_string(client->bus, NAME, path, CHILD, "Manifest", NULL, &text);
+
+    *manifest = NULL;
+    if (r >= 0)
+        r = manifest_parse(text, strlen(text), "", manifest, &error);
+    free(text);
+    if (r >= 0 && manifest_count(*manifest) == 1)
+        return CTL_DONE;
+    fprintf(stderr, "proctorctl: where %s writes to is not known: %s\n", id,
+            error.text[0] ? error.text : strerror(r < 0 ? -r : EINVAL));
+    if (*manifest)
+        manifest_free(*manifest);
+    *manifest = NULL;
+    return CTL_ERROR;
+}
+
+static const struct process_output *output_of(const struct manifest *manifest)
+{
+    return &manifest_declaration(manifest, 0)->process.output;
+}
+
+static int read_lines(const struct client *client, uint64_t *lines)
+{
+    char *end;
+
+    *lines = LINES;
+    if (!client->lines)
+        return CTL_DONE;
+    *lines = strtoull(client->lines, &end, 10);
+    if (client->lines[0] >= '0' && client->lines[0] <= '9' && !*end && *lines <= LINES_MAX)
+        return CTL_DONE;
+    fprintf(stderr, "proctorctl: -n: expected a number of lines up to %d, got \"%s\"\n", LINES_MAX,
+            client->lines);
+    return CTL_ERROR;
+}
+
+int command_log(struct client *client)
+{
+    const char *id = client->arguments[0];
+    struct manifest *manifest = NULL;
+    char *path = NULL;
+    uint64_t lines;
+    int code = read_lines(client, &lines);
+
+    if (code == CTL_DONE)
+        code = client_child_path(client, id, &path);
+    if (code == CTL_DONE)
+        code = find_output(client, id, path, &manifest);
+    if (code == CTL_DONE)
+        code = log_of(client, output_of(manifest), id, lines);
+    if (manifest)
+        manifest_free(manifest);
+    free(path);
+    return code;
+}
+
+void log_show_last(struct client *client, const char *id, const char *path)
+{
+    struct manifest *manifest;
+
+    if (find_output(client, id, path, &manifest) != CTL_DONE)
+        return;
+    const struct process_output *output = output_of(manifest);
+    if (output->kind == OUTPUT_FILE && access(output->path, R_OK) == 0) {
+        printf("    last lines of %s:\n", output->path);
+        fflush(stdout);
+        print_files(output, LINES_SHOWN);
+    } else if (output->kind == OUTPUT_JOURNAL) {
+        read_journal(client, id, LINES_SHOWN, "    last lines in the journal:\n");
+    }
+    manifest_free(manifest);
+}

@@ -1,0 +1,46 @@
+# For the tests of proctorctl: a real proctord in a folder of its own, and TAP. To be sourced.
+set -u
+n=0
+
+check() { # WHAT EXPECTED GOT
+    n=$((n + 1))
+    if [ "$2" = "$3" ]; then
+        echo "ok $n - $1"
+    else
+        echo "not ok $n - $1"
+        printf '%s\n' "$2" >"$folder/expected"
+        printf '%s\n' "$3" | diff "$folder/expected" - | head -20 | sed 's/^/# /'
+    fi
+}
+
+skip() { # WHAT WHY
+    n=$((n + 1))
+    echo "ok $n - $1 # SKIP $2"
+}
+
+plan() {
+    echo "1..$n"
+}
+
+begin() { # PROCTORD PROCTORCTL, the tree on standard input; @ stands for the folder
+    folder=$(mktemp -d)
+    mkdir "$folder/bin" "$folder/children.d"
+    ln -s "$2" "$folder/bin/proctorctl"
+    PATH=$folder/bin:$PATH
+    sed "s:@:$folder:g" >"$folder/children.d/tree.yaml"
+    mkfifo "$folder/address" "$folder/never"
+    "$1" --private-bus --manifests="$folder/children.d" --state-dir="$folder/state" \
+        --runtime-dir="$folder/run" >"$folder/address" 2>"$folder/errors" &
+    daemon=$!
+    trap 'kill $daemon; wait $daemon; rm -rf "$folder"' EXIT
+    read -r _ PROCTOR_BUS_ADDRESS <"$folder/address"
+    export PROCTOR_BUS_ADDRESS
+}
+
+until_true() { # a command, for ten seconds
+    for _ in $(seq 200); do
+        "$@" && return
+        read -r -t 0.05 <>"$folder/never"
+    done
+    return 1
+}

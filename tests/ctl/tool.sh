@@ -1,0 +1,65 @@
+#!/bin/bash
+# What proctorctl says: check, log and reexec, against a real proctord: tool.sh PROCTORD PROCTORCTL
+. "$(dirname "$0")/proctord.sh"
+begin "$1" "$2" <<'EOF'
+children:
+  - name: counts
+    exec: [/bin/sh, -c, 'i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo "line $i"; done; exec sleep 1000']
+    stdout: {file: @/counts.log, max_size: 4K, keep: 50}
+  - {name: mute, exec: [/bin/sleep, "1000"], stdout: "null"}
+EOF
+
+# ---- log ----
+said_all() { [ "$(proctorctl log counts -n 1)" = "line 2000" ]; }
+until_true said_all
+check "log: the last ten" "$(seq -f 'line %g' 1991 2000)" "$(proctorctl log counts)"
+check "log: over all rotated files" "$(seq -f 'line %g' 1 2000)" "$(proctorctl log counts -n 5000)"
+check "log: nothing kept" "proctorctl: what mute writes is not kept (stdout: null)" \
+    "$(proctorctl log mute 2>&1)"
+check "log: not a number" "1" "$(proctorctl log counts -n many 2>/dev/null; echo $?)"
+check "log: no such child" "5" "$(proctorctl log nobody 2>/dev/null; echo $?)"
+: >"$folder/followed"
+proctorctl log counts -f -n 2 >>"$folder/followed" &
+follower=$!
+followed() { [ "$(cat "$folder/followed")" = "$1" ]; }
+until_true followed "$(printf 'line 1999\nline 2000')"
+proctorctl restart counts --reason=test --wait --quiet
+until_true followed "$(printf 'line 1999\nline 2000\n'; seq -f 'line %g' 1 2000)"
+check "log -f: what is added, across the files" \
+    "$(printf 'line 1999\nline 2000\n'; seq -f 'line %g' 1 2000)" "$(cat "$folder/followed")"
+kill $follower
+check "status: the last lines too" "line 2000" "$(proctorctl status counts | tail -1)"
+
+# ---- check ----
+cat >"$folder/good.yaml" <<'EOF'
+children:
+  - {name: a, exec: [/bin/true], restart: permanent, restart_limit: {burst: 2, interval: 1m},
+     backoff: {initial: 100ms, factor: 2, max: 1s}}
+  - {name: b, exec: [/bin/true], restart: permanent, restart_limit: {burst: 10, interval: 5m},
+     backoff: {initial: 1m, max: 5m}}
+  - {name: c, exec: [/bin/true], restart: temporary}
+EOF
+check "check: what limits come to" \
+"a: when it always fails, it is given up (quarantine) after 3 starts, about 300 ms of backoff
+b: warning: its restart limit is never reached: with its backoff no more than 3 failures fit into 5 min, and burst is 10; it is restarted for ever
+3 children, no mistake found" "$(proctorctl check "$folder/good.yaml")"
+check "check --quiet: only the warning" "1" "$(proctorctl check --quiet "$folder/good.yaml" | wc -l)"
+check "check --json" \
+'{"children":[{"child":"a","restarts":true,"given_up":true,"starts":3,"after_usec":300000},{"child":"b","restarts":true,"given_up":false,"starts":null,"after_usec":null},{"child":"c","restarts":false,"given_up":null,"starts":null,"after_usec":null}]}' \
+    "$(proctorctl check --json=short "$folder/good.yaml")"
+printf 'children:\n  - {name: a, exec: [/bin/true], restrt: temporary}\n' >"$folder/bad.yaml"
+check "check: a mistake, with its place" \
+    "$folder/bad.yaml:2:34: children[0].restrt: unknown key, did you mean \"restart\"?
+1" \
+    "$(proctorctl check "$folder/good.yaml" "$folder/bad.yaml" 2>&1; echo $?)"
+check "check: without a daemon" "1" \
+    "$(PROCTOR_BUS_ADDRESS=unix:path=/nowhere proctorctl check "$folder/bad.yaml" 2>/dev/null; echo $?)"
+
+# ---- reexec ----
+before=$(proctorctl status mute | grep -o 'pid [0-9]*' | head -1)
+check "reexec --dry-run" "proctord 0.1.0 can take over" "$(proctorctl reexec --reason=test --dry-run)"
+check "reexec" "proctord 0.1.0 has taken over" "$(proctorctl reexec --reason=test)"
+check "reexec: the same process" "$before" "$(proctorctl status mute | grep -o 'pid [0-9]*' | head -1)"
+check "reexec: the audit knows" "1" "$(proctorctl audit --kind=supervisor-reexecuting | wc -l)"
+check "reexec: why" "1" "$(proctorctl reexec 2>/dev/null; echo $?)"
+plan
