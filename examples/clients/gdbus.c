@@ -25,8 +25,8 @@ int main(int argc, char **argv)
                                             G_DBUS_CALL_FLAGS_NONE, -1, NULL, &error);
     if (reply)
         g_variant_get(reply, "(a(sosssttbsub))", &children);
-    while (reply && g_variant_iter_loop(children, "(&s&o&s&s&sttb&sub)", &id, NULL, NULL, NULL,
-                                        &status, &generation, NULL, NULL, NULL, NULL, NULL))
+    while (reply && g_variant_iter_loop(children, "(&s&o&s&s&sttb&sub)", &id, NULL, NULL, &status,
+                                        NULL, &generation, NULL, NULL, NULL, NULL, NULL))
         g_print("%s: %s, generation %" G_GUINT64_FORMAT "\n", id, status, generation);
     g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
     g_variant_builder_add(&options, "{sv}", "wait", g_variant_new_boolean(TRUE));

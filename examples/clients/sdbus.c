@@ -5,7 +5,8 @@
 
 int main(int argc, char **argv)
 {
-    const char *address = getenv("PROCTOR_BUS_ADDRESS"), *id, *path, *role, *operation, *status;
+    const char *address = getenv("PROCTOR_BUS_ADDRESS"), *id, *path, *operation, *status,
+               *readiness;
     sd_bus_error error = SD_BUS_ERROR_NULL;
     sd_bus_message *children = NULL;
     uint64_t generation, attempt;
@@ -22,7 +23,7 @@ int main(int argc, char **argv)
     if (r >= 0)
         r = sd_bus_message_enter_container(children, 'a', "(sosssttbsub)");
     while (r >= 0 && sd_bus_message_enter_container(children, 'r', "sosssttbsub") > 0) {
-        r = sd_bus_message_read(children, "sosssttb", &id, &path, &role, &operation, &status,
+        r = sd_bus_message_read(children, "sosssttb", &id, &path, &operation, &status, &readiness,
                                 &generation, &attempt, &stale);
         printf("%s: %s, generation %llu\n", id, status, (unsigned long long)generation);
         sd_bus_message_skip(children, "sub");

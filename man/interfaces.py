@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""org.proctor1(5) from the introspection XML: interfaces.py VERSION FILE..."""
+import sys
+import xml.etree.ElementTree as tree
+
+DOC = "{http://www.freedesktop.org/dbus/1.0/doc.dtd}"
+KINDS = (("method", "METHODS"), ("property", "PROPERTIES"), ("signal", "SIGNALS"))
+EMITS = "org.freedesktop.DBus.Property.EmitsChangedSignal"
+PATHS = {"Manager": "/org/proctor1", "Child": "/org/proctor1/child/ID",
+         "Supervisor": "/org/proctor1/supervisor/root/PATH", "Job": "/org/proctor1/job/NUMBER"}
+
+
+def escaped(text):
+    text = " ".join(text.split()).replace("\\", "\\e").replace("-", "\\-")
+    return "\\&" + text if text.startswith((".", "'")) else text
+
+
+def summary(element):
+    found = [each for each in element.iter() if each.tag.endswith("summary")]
+    return escaped(found[0].text) if found else ""
+
+
+def arguments(element, direction):
+    return ", ".join(f"{each.get('type')} {each.get('name')}" for each in element.findall("arg")
+                     if each.get("direction", "out") == direction)
+
+
+def heading(element):
+    name = element.get("name")
+    if element.tag == "method":
+        answer = arguments(element, "out")
+        return f"{name}({arguments(element, 'in')})" + (f" \\(-> {answer}" if answer else "")
+    if element.tag == "signal":
+        return f"{name}({arguments(element, 'out')})"
+    return f"{element.get('type')} {name}"
+
+
+def notes(element):
+    said = []
+    if element.get("access") == "readwrite":
+        said.append("Can be set.")
+    for each in element.findall("annotation"):
+        if each.get("name") == EMITS:
+            said.append({"const": "Never changes.", "false": "Changes without a signal.",
+                         "invalidates": "A signal says that it has changed, without the value."}
+                        .get(each.get("value"), ""))
+    return " ".join(said)
+
+
+print(f'.TH ORG.PROCTOR1 5 "2026-11-21" "proctor {sys.argv[1]}" "proctor"')
+print(""".SH NAME
+org.proctor1 \\- the D\\-Bus interface of proctord
+.SH DESCRIPTION
+.BR proctord (8)
+owns the name
+.B org.proctor1
+on the bus of the system, of the session, or one of its own. Its objects are found with
+.BR busctl (1)
+.BR tree ,
+and through org.freedesktop.DBus.ObjectManager at /org/proctor1. In object paths, what is not a letter or a
+digit of an id is written as _ and two hexadecimal digits: the child web\\-1 is
+/org/proctor1/child/web_2d1.
+.PP
+Each method that changes something takes a reason, which must not be blank, and options (a{sv}):
+requested\\-by (s), idempotency\\-key (s; the same key within a minute is answered with the first answer, and
+nothing is done), wait (b; the answer comes when the effect is complete), dry\\-run (b).
+.PP
+Errors are org.proctor1.Error. and NoSuchChild, ChildExists, InvalidManifest (with the line and the column),
+InvalidArgument (with the name of the argument), ShuttingDown, LimitExceeded, NotDurable, CannotReexecute; and
+org.freedesktop.DBus.Error.AccessDenied.""")
+for path in sys.argv[2:]:
+    for interface in tree.parse(path).getroot().iter("interface"):
+        name = interface.get("name")
+        if not name.startswith("org.proctor1."):
+            continue
+        print(f'.SH "{name.upper()}"')
+        text = [each for each in interface if each.tag.endswith("doc")]
+        print(f"At {PATHS[name.rsplit('.', 1)[1]]}.".replace("-", "\\-"))
+        if text and summary(text[0]):
+            print(summary(text[0]))
+        for kind, title in KINDS:
+            elements = interface.findall(kind)
+            if elements:
+                print(f".SS {title.capitalize()}")
+            for element in elements:
+                print(f".TP\n\\fB{escaped(heading(element)) if kind != 'method' else heading(element)}\\fR")
+                print(summary(element) or "\\&")
+                if kind == "property" and notes(element):
+                    print(notes(element))
+print(""".SH SEE ALSO
+.BR proctord (8),
+.BR proctorctl (1),
+.BR proctor.child (5),
+.BR busctl (1)""")
