@@ -31,6 +31,8 @@ static const char help[] =
     "  --audit-size=SIZE      of older segments of the journal, such as 64M (default)\n"
     "  --fd-store             keep sockets, pipes and pidfds in the service manager's store, for\n"
     "                         who comes after this proctord (FileDescriptorStoreMax=)\n"
+    "  --metrics-socket=PATH  OpenMetrics over HTTP on a Unix socket\n"
+    "  --metrics-children     metrics of each child, with its id as a label\n"
     "  --no-cgroups           keep children together by process group and subreaper\n"
     "  --check                only check the manifests; exit code 0 or 1\n"
     "  --version              say which proctor this is\n"
@@ -52,6 +54,8 @@ enum option_code {
     OPTION_JOURNAL_ERROR,
     OPTION_AUDIT_SIZE,
     OPTION_FD_STORE,
+    OPTION_METRICS_SOCKET,
+    OPTION_METRICS_CHILDREN,
     OPTION_NO_CGROUPS,
     OPTION_CHECK,
     OPTION_VERSION,
@@ -72,6 +76,8 @@ static const struct option options[] = {
     {"on-journal-error", required_argument, NULL, OPTION_JOURNAL_ERROR},
     {"audit-size", required_argument, NULL, OPTION_AUDIT_SIZE},
     {"fd-store", no_argument, NULL, OPTION_FD_STORE},
+    {"metrics-socket", required_argument, NULL, OPTION_METRICS_SOCKET},
+    {"metrics-children", no_argument, NULL, OPTION_METRICS_CHILDREN},
     {"no-cgroups", no_argument, NULL, OPTION_NO_CGROUPS},
     {"check", no_argument, NULL, OPTION_CHECK},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -163,6 +169,15 @@ static int take(struct command_line *line, int code)
         return 0;
     case OPTION_FD_STORE:
         line->store_descriptors = true;
+        return 0;
+    case OPTION_METRICS_SOCKET:
+        if (*optarg != '/' || strlen(optarg) > 100)
+            return refuse("--metrics-socket: expected an absolute path of at most 100 characters",
+                          optarg);
+        line->metrics_socket = optarg;
+        return 0;
+    case OPTION_METRICS_CHILDREN:
+        line->metrics_of_children = true;
         return 0;
     case OPTION_NO_CGROUPS:
         line->cgroups = false;

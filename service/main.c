@@ -9,6 +9,7 @@
 #include "instance.h"
 #include "log.h"
 #include "manifest_set.h"
+#include "metrics_socket.h"
 #include "private_bus.h"
 #include "program.h"
 #include "service.h"
@@ -41,6 +42,8 @@ struct daemon {
     struct program program;
     struct handover *handover; /* of the program that was here before, until all of it is read */
     sd_event_source *reexecution;
+    struct metrics_socket *metrics;
+    int metrics_descriptor; /* as it was handed over, until it is used; -1 */
 };
 
 /* ---- hooks of the service, sink of the core -------------------------------------------------- */
@@ -260,6 +263,7 @@ static void archive_daemon(struct daemon *daemon, struct handover *handover)
     for (int i = 0; i < 2; i++)
         handover_descriptor(handover, &daemon->locks[i]);
     private_bus_archive(&daemon->bus, handover_archive(handover));
+    handover_descriptor(handover, &daemon->metrics_descriptor);
 }
 
 static int hand_over(struct daemon *daemon)
@@ -273,6 +277,7 @@ static int hand_over(struct daemon *daemon)
         r = handover_new(&handover);
     if (r < 0)
         return r;
+    daemon->metrics_descriptor = metrics_socket_descriptor(daemon->metrics);
     archive_daemon(daemon, handover);
     host_hand_over(daemon->host, handover);
     service_hand_over(daemon->service, handover);
@@ -497,6 +502,7 @@ static int make_service(struct daemon *daemon)
     struct service_settings settings = {.bus = daemon->line.bus,
                                         .address = daemon->line.address,
                                         .handover = daemon->handover,
+                                        .metrics_of_children = daemon->line.metrics_of_children,
                                         .accept_unwritten = daemon->line.accept_unwritten};
     struct error error = {};
 
@@ -534,6 +540,16 @@ static int make_service(struct daemon *daemon)
     if (daemon->handover)
         service_take_over(daemon->service, daemon->handover);
     return 0;
+}
+
+static int serve_metrics(struct daemon *daemon)
+{
+    if (!daemon->line.metrics_socket)
+        return 0;
+    int r = metrics_socket_open(daemon->event, daemon->service, daemon->line.metrics_socket,
+                                daemon->metrics_descriptor, daemon->line.metrics_of_children,
+                                &daemon->metrics);
+    return r < 0 ? fail(daemon->line.metrics_socket, r) : 0;
 }
 
 /* Those of before are there; what has been changed in the manifests meanwhile is changed now. */
@@ -599,6 +615,8 @@ static int run(struct daemon *daemon)
         r = make_host_and_core(daemon);
     if (r >= 0)
         r = make_service(daemon);
+    if (r >= 0)
+        r = serve_metrics(daemon);
     if (r < 0)
         return EXIT_FAILURE;
     core_announce(daemon->core, PROCTOR_VERSION);
@@ -626,6 +644,7 @@ static void tidy_up(struct daemon *daemon)
     sd_event_source_disable_unref(daemon->reexecution);
     handover_free(daemon->handover);
     program_forget(&daemon->program);
+    metrics_socket_close(daemon->metrics);
     host_free(daemon->host);
     service_free(daemon->service);
     core_free(daemon->core);
@@ -639,7 +658,7 @@ static void tidy_up(struct daemon *daemon)
 
 int main(int argc, char **argv)
 {
-    struct daemon daemon = {.locks = {-1, -1}};
+    struct daemon daemon = {.locks = {-1, -1}, .metrics_descriptor = -1};
     int r = command_line_parse(argc, argv, &daemon.line);
 
     if (r != 0)

@@ -487,8 +487,9 @@ static int method_query_events(sd_bus_message *m, void *userdata, sd_bus_error *
 
 static int method_get_metrics(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
+    const struct service *service = userdata;
     char *text = NULL;
-    int r = metrics_text(userdata, &text);
+    int r = metrics_text(service, service->settings.metrics_of_children, &text);
 
     (void)error;
     if (r >= 0)

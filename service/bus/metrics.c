@@ -1,6 +1,6 @@
 /*
- * Metrics in OpenMetrics' text. No child ids as labels: a scrape of ten thousand children is for
- * who asks for it, and ListChildren gives it.
+ * Metrics in OpenMetrics' text. Child ids are labels only where the operator has asked for it: a
+ * scrape of ten thousand children is not for everybody.
  */
 #include "private.h"
 
@@ -48,10 +48,85 @@ static void print_children(FILE *out, const struct totals *totals)
     family(out, "restart_limit_exhausted_children", "gauge",
            "Children whose restart limit is used up.");
     fprintf(out, "proctor_restart_limit_exhausted_children %" PRIu64 "\n", totals->exhausted);
-    family(out, "child_restarts", "counter", "Automatic restarts of the present children.");
-    fprintf(out, "proctor_child_restarts_total %" PRIu64 "\n", totals->restarts);
-    family(out, "stale_reports", "counter", "Reports of attempts that were over.");
-    fprintf(out, "proctor_stale_reports_total %" PRIu64 "\n", totals->stale_reports);
+    /* No counters: they go with the children. */
+    family(out, "children_restarts", "gauge", "Automatic restarts of the children that there are.");
+    fprintf(out, "proctor_children_restarts %" PRIu64 "\n", totals->restarts);
+    family(out, "children_stale_reports", "gauge",
+           "Reports of attempts that were over, of the children that there are.");
+    fprintf(out, "proctor_children_stale_reports %" PRIu64 "\n", totals->stale_reports);
+}
+
+/* ---- child by child ----------------------------------------------------------------------------
+ */
+
+static double active(const struct service *service, const struct child *child)
+{
+    (void)service;
+    return child->attempt.active && child->attempt.spawned;
+}
+
+static double ready(const struct service *service, const struct child *child)
+{
+    (void)service;
+    return child_status(child) == CHILD_READY;
+}
+
+static double generation(const struct service *service, const struct child *child)
+{
+    (void)service;
+    return (double)child->generation;
+}
+
+static double restarts(const struct service *service, const struct child *child)
+{
+    (void)service;
+    return (double)child->restart_count;
+}
+
+static double failures(const struct service *service, const struct child *child)
+{
+    (void)service;
+    return (double)restart_limit_view(&child->restart_limit).used;
+}
+
+static double cpu(const struct service *service, const struct child *child)
+{
+    uint64_t cpu_nsec, memory;
+
+    service->hooks.usage(service->hooks.userdata, child, &cpu_nsec, &memory);
+    return (double)cpu_nsec / 1e9;
+}
+
+static double memory(const struct service *service, const struct child *child)
+{
+    uint64_t cpu_nsec, bytes;
+
+    service->hooks.usage(service->hooks.userdata, child, &cpu_nsec, &bytes);
+    return (double)bytes;
+}
+
+/* An id has only characters that need no escape in a label. */
+static void print_each_child(FILE *out, const struct service *service)
+{
+    static const struct {
+        const char *name, *help;
+        double (*value)(const struct service *service, const struct child *child);
+    } families[] = {
+        {"child_running", "Whether an attempt runs.", active},
+        {"child_ready", "Whether it is ready.", ready},
+        {"child_generation", "Its generation.", generation},
+        {"child_restarts", "Its automatic restarts.", restarts},
+        {"child_restart_limit_used", "Failures in the window of its restart limit.", failures},
+        {"child_cpu_seconds", "CPU time of its present attempt.", cpu},
+        {"child_memory_bytes", "Memory of its present attempt.", memory},
+    };
+
+    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+        family(out, families[i].name, "gauge", families[i].help);
+        for (struct child *child = core_first(service->core); child; child = core_next(child))
+            fprintf(out, "proctor_%s{child=\"%s\"} %.15g\n", families[i].name, child->id,
+                    families[i].value(service, child));
+    }
 }
 
 static void print_events(FILE *out, const struct service *service)
@@ -89,7 +164,7 @@ static void print_bus(FILE *out, const struct service *service)
 }
 
 /* The caller frees the text. */
-int metrics_text(const struct service *service, char **text)
+int metrics_text(const struct service *service, bool children, char **text)
 {
     size_t size;
     FILE *out = open_memstream(text, &size);
@@ -101,6 +176,8 @@ int metrics_text(const struct service *service, char **text)
     print_events(out, service);
     print_host(out, service);
     print_bus(out, service);
+    if (children)
+        print_each_child(out, service);
     fputs("# EOF\n", out);
     return fclose(out) == 0 ? 0 : -ENOMEM;
 }

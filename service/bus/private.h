@@ -241,4 +241,4 @@ int method_query_audit(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int method_get_trace(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 /* metrics.c */
-int metrics_text(const struct service *service, char **text);
+int metrics_text(const struct service *service, bool children, char **text);

@@ -72,6 +72,7 @@ struct service_settings {
     struct handover *handover; /* of the program that was here before; NULL: none */
     uint32_t instance;         /* first part of command ids */
     bool accept_unwritten;     /* changes are made although the journal can not be written */
+    bool metrics_of_children;  /* child ids as labels */
 };
 
 /* Returns 0 or a negative errno. The core is given later, as its sink needs the service first. */

@@ -1,6 +1,7 @@
 # For the tests of proctorctl: a real proctord in a folder of its own, and TAP. To be sourced.
 set -u
 n=0
+options=() # further ones of proctord; @ stands for the folder
 
 check() { # WHAT EXPECTED GOT
     n=$((n + 1))
@@ -30,7 +31,7 @@ begin() { # PROCTORD PROCTORCTL, the tree on standard input; @ stands for the fo
     sed "s:@:$folder:g" >"$folder/children.d/tree.yaml"
     mkfifo "$folder/address" "$folder/never"
     "$1" --private-bus --manifests="$folder/children.d" --state-dir="$folder/state" \
-        --runtime-dir="$folder/run" >"$folder/address" 2>"$folder/errors" &
+        --runtime-dir="$folder/run" "${options[@]//@/$folder}" >"$folder/address" 2>"$folder/errors" &
     daemon=$!
     trap 'kill $daemon; wait $daemon; rm -rf "$folder"' EXIT
     read -r _ PROCTOR_BUS_ADDRESS <"$folder/address"
