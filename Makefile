@@ -4,7 +4,7 @@ BUILD ?= build
 TIME ?= 60
 KILLS ?= 2000
 
-.PHONY: all deps build demo test bench campaign crash fuzz sim check-format install clean
+.PHONY: all deps build demo test bench campaign crash faults fuzz sim check-format install clean
 
 all: build
 
@@ -38,6 +38,13 @@ sim: build
 crash: build
 	@cd $(BUILD) && PROCTORD=$$PWD/service/proctord TEST_CHILD=$$PWD/tests/test-child \
 		KILL_AT=$$PWD/tests/kill-at tests/crash-test --kills $(KILLS) --sweep
+
+# Each system call of a real proctord fails once, with each error that it can have: hours with EVERY=1.
+EVERY ?= 5
+faults: build
+	@cd $(BUILD) && for round in 0 1 2 3; do PROCTORD=$$PWD/service/proctord \
+		TEST_CHILD=$$PWD/tests/test-child FAIL_AT=$$PWD/tests/fail-at \
+		tests/crash-test --faults $$round --every $(EVERY) || exit 1; done
 
 # Whatever comes from outside, made up by libFuzzer (clang): TIME seconds for each target.
 fuzz: deps

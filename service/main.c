@@ -15,6 +15,7 @@
 #include "service.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,8 @@
 #include <unistd.h>
 
 #define EXIT_POLICY_SHUTDOWN 10 /* a restart limit ended the tree */
+#define LOOP_TRIES           50
+#define LOOP_PAUSE_MSEC      20
 
 struct daemon {
     struct command_line line;
@@ -603,6 +606,20 @@ static int tidy_history(sd_event_source *source, void *userdata)
     return 0;
 }
 
+/* Where the loop itself fails, for want of memory or descriptors, it is tried again a few times:
+ * who ends leaves children without a supervisor. */
+static int loop(struct daemon *daemon)
+{
+    int r = sd_event_loop(daemon->event);
+
+    for (int i = 0; r < 0 && i < LOOP_TRIES; i++) {
+        log_print(LOG_ERR, "the event loop fails (%s), trying again", strerror(-r));
+        poll(NULL, 0, LOOP_PAUSE_MSEC);
+        r = sd_event_loop(daemon->event);
+    }
+    return r < 0 ? EXIT_FAILURE : r;
+}
+
 static int run(struct daemon *daemon)
 {
     int r = prepare_folders(daemon);
@@ -635,8 +652,7 @@ static int run(struct daemon *daemon)
     daemon->handover = NULL;
     sd_event_set_watchdog(daemon->event, true);
     sd_notify(0, "READY=1");
-    r = sd_event_loop(daemon->event);
-    return r < 0 ? EXIT_FAILURE : r;
+    return loop(daemon);
 }
 
 static void tidy_up(struct daemon *daemon)

@@ -5,10 +5,13 @@
  * once, know every command that had been acknowledged, and go on with the generations.
  *
  *   crash-test [--kills N] [--seed N] [--sweep]
+ *   crash-test --faults ROUND [--from N] [--every N] [--until N]
  *
  * Every other death is at a system call: a random one of the first 4,000 stops, or with --sweep the
- * first, the second, the third ... Prints TAP and figures. Needs PROCTORD, TEST_CHILD and KILL_AT;
- * NO_CGROUPS=1 is as --no-cgroups.
+ * first, the second, the third ... With --faults no kills: each time another system call of
+ * proctord fails, once, with the error number ROUND of those that it can have: it does not die,
+ * every call is answered, and in the end every child is as it should be. Prints TAP and figures.
+ * Needs PROCTORD, TEST_CHILD, KILL_AT and FAIL_AT; NO_CGROUPS=1 is as --no-cgroups.
  */
 #include "fixture.h"
 
@@ -61,6 +64,8 @@ static struct {
     GPtrArray *jobs;  /* files of acknowledged jobs */
     guint64 next, acknowledged, kills, at_calls, deepest, upgrades;
     GRand *random;
+    gboolean faulty; /* commands may fail, but not without a word */
+    guint unanswered;
 } t;
 
 /* Whoever waits for the end of our output waits for theirs too. Orphans become our children. */
@@ -176,18 +181,16 @@ static void add(GPtrArray *arguments, const char *format, ...)
     va_end(list);
 }
 
-/* stop: where it is to die, as kill-at has it; NULL: it is not. Returns whether there is a bus to
- * talk to it. */
-static gboolean start(const char *stop)
+/* tool: what it is started under, with its arguments; NULL: nothing. Returns whether there is a bus
+ * to talk to it. */
+static gboolean start_under(const char *const *tool)
 {
     g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *address = NULL;
     GError *error = NULL;
 
-    if (stop) {
-        add(arguments, "%s", g_getenv("KILL_AT"));
-        add(arguments, "%s", stop);
-    }
+    for (; tool && *tool; tool++)
+        add(arguments, "%s", *tool);
     add(arguments, "%s", g_getenv("PROCTORD"));
     add(arguments, "--private-bus");
     add(arguments, "--audit-size=1G");
@@ -213,6 +216,13 @@ static gboolean start(const char *stop)
     if (t.bus)
         g_dbus_connection_set_exit_on_close(t.bus, FALSE);
     return t.bus != NULL;
+}
+
+/* stop: where it is to die, as kill-at has it; NULL: it is not. */
+static gboolean start(const char *stop)
+{
+    const char *const tool[] = {g_getenv("KILL_AT"), stop, NULL};
+    return start_under(stop ? tool : NULL);
 }
 
 /* It is dead: whose answer has not come is in doubt. */
@@ -268,9 +278,11 @@ static void answer_came(GObject *source, GAsyncResult *result, gpointer data)
             g_ptr_array_add(t.jobs, g_strdup(call->file));
     } else if (g_dbus_error_is_remote_error(error)) {
         g_autofree char *name = g_dbus_error_get_remote_error(error);
-        if (g_str_has_prefix(name, "org.proctor1."))
+        if (g_str_has_prefix(name, "org.proctor1.") && !t.faulty)
             fail("\"%s\" was refused: %s", call->reason, error->message);
     }
+    if (!reply && !g_dbus_error_is_remote_error(error))
+        t.unanswered++;
     if (call->round == t.round) {
         t.under_way--;
         if (call->managed >= 0) {
@@ -387,16 +399,23 @@ static void read_what_is_left(void)
 
 /* ---- what is there --------------------------------------------------------------------------- */
 
+/* A fault may cost proctord its connection: it takes it up again. */
 static GVariant *ask(const char *interface, const char *method, GVariant *arguments)
 {
-    GError *error = NULL;
-    GVariant *reply = g_dbus_connection_call_sync(t.bus, "org.proctor1", MANAGER, interface, method,
-                                                  arguments, NULL, G_DBUS_CALL_FLAGS_NO_AUTO_START,
-                                                  CALL_MSEC * 2, NULL, &error);
+    gint64 end = t.faulty ? g_get_monotonic_time() + PATIENCE : 0;
+    g_autoptr(GVariant) kept = arguments ? g_variant_ref_sink(arguments) : NULL;
 
-    if (!reply)
-        fail("%s: %s", method, error->message);
-    return reply;
+    for (;;) {
+        g_autoptr(GError) error = NULL;
+        GVariant *reply = g_dbus_connection_call_sync(
+            t.bus, "org.proctor1", MANAGER, interface, method, kept, NULL,
+            G_DBUS_CALL_FLAGS_NO_AUTO_START, CALL_MSEC * 2, NULL, &error);
+        if (reply)
+            return reply;
+        if (g_get_monotonic_time() > end)
+            fail("%s: %s", method, error->message);
+        g_main_context_iteration(NULL, TRUE);
+    }
 }
 
 /* Child id to struct seen. */
@@ -795,13 +814,120 @@ static void shut_down(void)
         fail("%s: can not be removed", t.folder);
 }
 
+/* ---- faults ---------------------------------------------------------------------------------- */
+
+struct tally {
+    guint injected, refused; /* refused: it did not start, and said why */
+};
+
+static void wait_for_steady(void)
+{
+    gint64 end = g_get_monotonic_time() + PATIENCE;
+
+    for (int i = 0; i < STEADY;) {
+        g_autoptr(GHashTable) now = look(NULL);
+        g_autofree char *id = g_strdup_printf("steady-%d", i);
+        const struct seen *steady = g_hash_table_lookup(now, id);
+        if (steady && steady->pid > 0)
+            i++;
+        else if (g_get_monotonic_time() > end)
+            fail("%s does not come back", id);
+    }
+}
+
+/* A fixed piece of work, so that the Nth call is about the same each time. */
+static void work_under_fault(void)
+{
+    gint64 end = g_get_monotonic_time() + PATIENCE;
+
+    t.unanswered = 0;
+    for (int i = 0; i < 3; i++) {
+        keep_busy();
+        while (t.under_way > 0 && g_get_monotonic_time() < end && !has_ended())
+            g_main_context_iteration(NULL, TRUE);
+    }
+    if (has_ended())
+        fail("it died");
+    if (t.under_way > 0 || t.unanswered > 0)
+        fail("%u calls were not answered", t.under_way + t.unanswered);
+}
+
+static void end_after_fault(gboolean kill_it)
+{
+    int status;
+
+    kill(t.proctord, kill_it ? SIGKILL : SIGTERM);
+    waitpid(t.proctord, &status, 0);
+    if (!kill_it && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
+        fail("it does not end well: status %x", status);
+    forget();
+    g_ptr_array_set_size(t.jobs, 0);
+    g_array_set_size(t.fresh, 0);
+}
+
+/* Returns what failed, NULL where it has not come so far. */
+static char *run_with_fault(gint64 n, gint64 round, struct tally *tally)
+{
+    g_autofree char *at = g_strdup_printf("%" G_GINT64_FORMAT, n);
+    g_autofree char *which = g_strdup_printf("%" G_GINT64_FORMAT, round);
+    g_autofree char *report = g_build_filename(t.folder, "report", NULL);
+    const char *const tool[] = {g_getenv("FAIL_AT"), at, which, NULL};
+    char *text = NULL;
+    int status;
+
+    g_unlink(report);
+    g_setenv("FAIL_AT_REPORT", report, TRUE);
+    if (start_under(tool)) {
+        work_under_fault();
+        wait_for_steady();
+        check_processes();
+        check_jobs(FALSE);
+        end_after_fault(n % 2 == 0);
+    } else {
+        waitpid(t.proctord, &status, 0);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 1)
+            fail("it does not start, and ends with status %x", status);
+        forget();
+        tally->refused++;
+    }
+    g_file_get_contents(report, &text, NULL, NULL);
+    if (text && text[0] == '\0')
+        g_clear_pointer(&text, g_free);
+    return text;
+}
+
+static void inject_faults(gint64 round, gint64 from, gint64 every, gint64 until)
+{
+    struct tally tally = {};
+
+    t.faulty = TRUE;
+    for (gint64 n = from; n <= until; n += every) {
+        t.kills = (guint64)n; /* for what is said where it fails */
+        g_autofree char *report = run_with_fault(n, round, &tally);
+        if (!report)
+            break;
+        tally.injected += !strstr(report, "nothing");
+    }
+    if (!start(NULL))
+        fail("it does not start");
+    wait_for_steady();
+    shut_down();
+    g_print("1..1\nok 1 - %u system calls failed once each, %u of them before it was up\n",
+            tally.injected, tally.refused);
+}
+
 int main(int argc, char **argv)
 {
     gint64 kills = 100, seed = 1;
     gboolean sweep = FALSE;
+    gint64 faults = -1, from = 1, every = 1, until = G_MAXINT64;
     const GOptionEntry options[] = {
         {"kills", 0, 0, G_OPTION_ARG_INT64, &kills, "so many", "N"},
         {"seed", 0, 0, G_OPTION_ARG_INT64, &seed, "of when and what", "N"},
+        {"faults", 0, 0, G_OPTION_ARG_INT64, &faults, "which error of each call", "ROUND"},
+        {"from", 0, 0, G_OPTION_ARG_INT64, &from, "the first call that fails", "N"},
+        {"every", 0, 0, G_OPTION_ARG_INT64, &every, "each so many", "N"},
+        {"until", 0, 0, G_OPTION_ARG_INT64, &until, "the last", "N"},
         {"sweep", 0, 0, G_OPTION_ARG_NONE, &sweep, "system calls one after the other", NULL},
         {}};
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
@@ -823,6 +949,11 @@ int main(int argc, char **argv)
     g_timeout_add(2, wake, NULL);
     gint64 began = g_get_monotonic_time();
 
+    if (faults >= 0) {
+        write_tree();
+        inject_faults(faults, from, every, until);
+        return 0;
+    }
     for (int i = 0; i < 3; i++)
         an_attempt_that_nobody_saw_runs_once();
     write_tree();
