@@ -26,7 +26,7 @@ plan() {
 begin() { # PROCTORD PROCTORCTL, the tree on standard input; @ stands for the folder
     folder=$(mktemp -d)
     mkdir "$folder/bin" "$folder/children.d"
-    ln -s "$2" "$folder/bin/proctorctl"
+    ln -s "$(realpath "$2")" "$folder/bin/proctorctl"
     PATH=$folder/bin:$PATH
     sed "s:@:$folder:g" >"$folder/children.d/tree.yaml"
     mkfifo "$folder/address" "$folder/never"
