@@ -322,7 +322,7 @@ static void look_for(struct host *host, struct child *child, bool strangers,
         core_spawn_failed(host->core, id, ECANCELED,
                           "it was to end before it had been started, when proctord died");
     else
-        host_start_again(host, child, id);
+        host_start(host, child, id);
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */

@@ -107,18 +107,22 @@ struct host {
     struct host_counters counters;
 };
 
+/* start.c */
+void host_start(void *userdata, struct child *child, struct attempt_id id); /* the core's port */
+struct process *process_for(struct host *host, struct child *child);
+void process_keep(const struct process *process);
+void process_unkeep(const struct process *process);
+void process_adopt_result(struct process *process, int fd);
+
 /* executor.c */
+void host_cancel(void *userdata, struct child *child, struct attempt_id id); /* the same */
 void process_link(struct host *host, struct process *process);
 void process_unlink(struct host *host, struct process *process);
 struct process *process_of_pid(const struct host *host, pid_t pid);
 void process_leaf(const struct process *process, char name[CGROUP_LEAF_MAX]);
 int process_watch(struct process *process);
-void process_keep(const struct process *process);
 void host_breathe(struct host *host);
-struct process *process_for(struct host *host, struct child *child);
-void host_start_again(struct host *host, struct child *child, struct attempt_id id);
 void host_cancel_again(struct host *host, struct child *child);
-void process_adopt_result(struct process *process, int fd);
 
 /* process.c */
 int process_started(pid_t pid, uint64_t *ticks, bool *zombie);
