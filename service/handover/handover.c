@@ -1,5 +1,7 @@
 #include "handover.h"
 
+#include "borrow.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,20 +23,6 @@ struct handover {
 };
 
 /* ---- memory ---------------------------------------------------------------------------------- */
-
-static bool grow(struct archive *archive, size_t size)
-{
-    size_t larger = archive->size > 0 ? archive->size : 4096;
-
-    while (larger < size)
-        larger *= 2;
-    uint8_t *data = realloc(archive->data, larger);
-    if (!data)
-        return false;
-    archive->data = data;
-    archive->size = larger;
-    return true;
-}
 
 static void *allocate(struct archive *archive, size_t size)
 {
@@ -65,7 +53,7 @@ int handover_new(struct handover **handover)
 
     if (!fresh)
         return -ENOMEM;
-    fresh->archive = (struct archive){.grow = grow, .userdata = fresh};
+    fresh->archive = (struct archive){.grow = archive_grow, .userdata = fresh};
     archive_head(&fresh->archive);
     *handover = fresh;
     return 0;

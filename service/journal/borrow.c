@@ -36,3 +36,17 @@ void borrow_end(struct borrowed *first)
         free(first);
     }
 }
+
+bool archive_grow(struct archive *archive, size_t size)
+{
+    size_t larger = archive->size ? archive->size * 2 : 65536;
+
+    while (larger < size)
+        larger *= 2;
+    uint8_t *data = realloc(archive->data, larger);
+    if (!data)
+        return false;
+    archive->data = data;
+    archive->size = larger;
+    return true;
+}

@@ -13,3 +13,6 @@ struct borrowed;
 struct archive borrow_frame(const struct frame *frame, struct borrowed **borrowed,
                             int64_t shift_usec);
 void borrow_end(struct borrowed *borrowed);
+
+/* For struct archive's grow: memory of the C library, which the owner of the archive frees. */
+bool archive_grow(struct archive *archive, size_t size);

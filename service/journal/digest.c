@@ -1,22 +1,9 @@
 #include "digest.h"
 
+#include "borrow.h"
 #include "input.h"
 
 #include <stdlib.h>
-
-static bool grow(struct archive *archive, size_t size)
-{
-    size_t larger = archive->size ? archive->size * 2 : 65536;
-
-    while (larger < size)
-        larger *= 2;
-    uint8_t *data = realloc(archive->data, larger);
-    if (!data)
-        return false;
-    archive->data = data;
-    archive->size = larger;
-    return true;
-}
 
 uint64_t digest_bytes(uint64_t digest, const void *bytes, size_t size)
 {
@@ -32,7 +19,7 @@ uint64_t digest_bytes(uint64_t digest, const void *bytes, size_t size)
 bool digest_core(struct core *core, const char *(*redact)(void *redactor, const char *secret),
                  void *redactor, uint64_t *digest)
 {
-    struct archive archive = {.grow = grow, .redact = redact, .redactor = redactor};
+    struct archive archive = {.grow = archive_grow, .redact = redact, .redactor = redactor};
     bool good = core_archive(core, &archive) == 0;
 
     *digest = digest_bytes(0, archive.data, archive.used);

@@ -38,8 +38,8 @@ begin() { # PROCTORD PROCTORCTL, the tree on standard input; @ stands for the fo
     export PROCTOR_BUS_ADDRESS
 }
 
-until_true() { # a command, for ten seconds
-    for _ in $(seq 200); do
+until_true() { # a command, for thirty seconds
+    for _ in $(seq 600); do
         "$@" && return
         read -r -t 0.05 <>"$folder/never"
     done
