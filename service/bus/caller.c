@@ -24,14 +24,23 @@ static void describe(struct caller *caller, const char *command)
              command, caller->unique_name);
 }
 
+/* sd-bus would look it up itself, but not on a connection that was handed over: it does not know
+ * that the other end is on this machine. */
+static void describe_process(struct caller *caller)
+{
+    __attribute__((cleanup(sd_bus_creds_unrefp))) sd_bus_creds *creds = NULL;
+    const char *command = NULL;
+
+    if (caller->pid > 0 && sd_bus_creds_new_from_pid(&creds, caller->pid, SD_BUS_CREDS_COMM) >= 0)
+        sd_bus_creds_get_comm(creds, &command);
+    describe(caller, command ? command : "?");
+}
+
 static int ask_bus(sd_bus_message *message, struct caller *caller)
 {
     __attribute__((cleanup(sd_bus_creds_unrefp))) sd_bus_creds *creds = NULL;
-    const char *command = "?";
 
-    int r = sd_bus_query_sender_creds(
-        message, SD_BUS_CREDS_EUID | SD_BUS_CREDS_PID | SD_BUS_CREDS_COMM | SD_BUS_CREDS_AUGMENT,
-        &creds);
+    int r = sd_bus_query_sender_creds(message, SD_BUS_CREDS_EUID | SD_BUS_CREDS_PID, &creds);
     if (r < 0) /* a caller in another PID namespace has no PID here: the uid is what counts */
         r = sd_bus_query_sender_creds(message, SD_BUS_CREDS_EUID, &creds);
     if (r < 0)
@@ -41,8 +50,7 @@ static int ask_bus(sd_bus_message *message, struct caller *caller)
         return r;
     if (sd_bus_creds_get_pid(creds, &caller->pid) < 0)
         caller->pid = 0;
-    sd_bus_creds_get_comm(creds, &command);
-    describe(caller, command);
+    describe_process(caller);
     return 0;
 }
 

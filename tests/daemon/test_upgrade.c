@@ -283,10 +283,13 @@ static void keys_are_remembered(void)
         fixture_upgrade(&f);
     }
     g_assert_cmpstr(answers[0], ==, answers[1]);
+    g_autoptr(GVariant) resumed = fixture_verb(&f, "Resume", "web");
+    g_autofree char *from = fixture_event_field(&f, "command-accepted", "web", "from");
+    g_assert_nonnull(strstr(from, "test-daemon-upg")); /* who asks is still known */
     g_free(answers[0]);
     g_free(answers[1]);
     fixture_wait_number(&f, "web", "Generation", 1);
-    g_assert_cmpuint(fixture_events(&f, "command-accepted", "web"), ==, 0); /* not by this one */
+    g_assert_cmpuint(fixture_events(&f, "command-accepted", "web"), ==, 1); /* the Resume */
 }
 
 /* Each kind of waiting: for a start, a stop, a child that is added, a whole scope and a job. */
