@@ -1,6 +1,7 @@
 #!/bin/bash
 # Metrics over HTTP on a Unix socket: metrics.sh PROCTORD PROCTORCTL. Needs curl; promtool checks the
 # names where it is installed.
+command -v curl >/dev/null || { echo "1..0 # SKIP curl is not installed"; exit; }
 . "$(dirname "$0")/proctord.sh"
 options=(--metrics-socket=@/metrics --metrics-children)
 begin "$1" "$2" <<'EOF'
