@@ -12,6 +12,8 @@ EOF
 get() { curl -sS --max-time 10 --unix-socket "$folder/metrics" "$@"; }
 value() { sed -n "s/^$1 //p" "$folder/text"; }
 
+runs() { get http://localhost/metrics | grep -q '^proctor_child_running{child="web"} 1'; }
+until_true runs
 get http://localhost/metrics >"$folder/text"
 check "ends as OpenMetrics does" "# EOF" "$(tail -1 "$folder/text")"
 check "the same as over the bus" "$(proctorctl metrics | grep -c '^# TYPE')" \
