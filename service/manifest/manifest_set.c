@@ -109,16 +109,30 @@ static int add_source(struct manifest_set *set, const char *path, struct error *
     return 0;
 }
 
+/* A folder that can not be read is not an empty one: a reload would remove everybody. */
+static int glob_error; /* of the last one that failed */
+
+static int folder_failed(const char *path, int error)
+{
+    (void)path;
+    if (error == ENOENT || error == ENOTDIR)
+        return 0;
+    glob_error = error;
+    return 1;
+}
+
 static int add_matches(struct manifest_set *set, const char *pattern, int flags, size_t *found,
                        struct error *error)
 {
     glob_t matches = {};
-    int r = 0;
+    int r = 0, result = glob(pattern, flags, folder_failed, &matches);
 
-    if (glob(pattern, flags, NULL, &matches) == 0) {
+    if (result == 0) {
         *found += matches.gl_pathc;
         for (size_t i = 0; i < matches.gl_pathc && r == 0; i++)
             r = add_source(set, matches.gl_pathv[i], error);
+    } else if (result != GLOB_NOMATCH) {
+        r = fail(error, pattern, strerror(result == GLOB_NOSPACE ? ENOMEM : glob_error));
     }
     globfree(&matches);
     return r;

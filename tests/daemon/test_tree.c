@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -104,6 +105,24 @@ static void a_reload_with_a_mistake_changes_nothing(void)
     g_assert_true(fixture_exists(&f, "a"));
     g_assert_false(fixture_exists(&f, "b"));
     g_assert_cmpuint(fixture_number(&f, "a", "Attempt"), ==, 1);
+}
+
+/* No descriptor is left, say: a folder that can not be read is not an empty one. */
+static void a_reload_that_can_not_read_changes_nothing(void)
+{
+    struct rlimit before;
+    g_autoptr(GError) error = NULL;
+
+    fixture_write_tree(&f, "children:\n  - {name: web, exec: [@, wait-term]}\n");
+    g_autoptr(GVariant) first = fixture_reload(&f, NULL);
+    g_assert_cmpint(prlimit(f.pid, RLIMIT_NOFILE, NULL, &before), ==, 0);
+    const struct rlimit none = {.rlim_cur = 3, .rlim_max = before.rlim_max};
+    g_assert_cmpint(prlimit(f.pid, RLIMIT_NOFILE, &none, NULL), ==, 0);
+    g_autoptr(GVariant) second = fixture_reload(&f, &error);
+    g_assert_cmpint(prlimit(f.pid, RLIMIT_NOFILE, &before, NULL), ==, 0);
+    g_assert_null(second);
+    g_assert_nonnull(strstr(error->message, "Too many open files"));
+    g_assert_true(fixture_exists(&f, "web"));
 }
 
 static void a_reload_with_a_cycle_changes_nothing(void)
@@ -233,6 +252,8 @@ int main(int argc, char **argv)
                  reload_applies_the_difference);
     fixture_test(&f, NULL, "/daemon/tree/a-reload-with-a-mistake-changes-nothing",
                  a_reload_with_a_mistake_changes_nothing);
+    fixture_test(&f, NULL, "/daemon/tree/a-reload-that-can-not-read-changes-nothing",
+                 a_reload_that_can_not_read_changes_nothing);
     fixture_test(&f, NULL, "/daemon/tree/a-reload-with-a-cycle-changes-nothing",
                  a_reload_with_a_cycle_changes_nothing);
     fixture_test(&f, NULL, "/daemon/tree/sighup-reloads", sighup_reloads);
