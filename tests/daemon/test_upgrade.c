@@ -396,9 +396,10 @@ static void nothing_piles_up(void)
     fixture_add(&f, "web", "", "wait-term");
     fixture_upgrade(&f);
     guint before = descriptors();
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < 20; i++)
         fixture_upgrade(&f);
-    g_assert_cmpuint(descriptors(), ==, before);
+    /* One or two may be open just now; one that is left each time would be twenty. */
+    g_assert_cmpuint(descriptors(), <, before + 10);
 }
 
 static void put_script(const char *path, const char *text)
