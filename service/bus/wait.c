@@ -2,6 +2,7 @@
  * Waiters: calls with `wait`, answered when the effect of their command is complete. They are
  * looked at after each loop turn, and hold up nobody.
  */
+#include "input.h"
 #include "private.h"
 
 #include <errno.h>
@@ -363,12 +364,6 @@ static void archive_call(struct service *service, struct archive *archive, sd_bu
         archive->failed = true;
 }
 
-static void archive_child(struct archive *archive, struct attempt_id *id)
-{
-    ARCHIVE(archive, id->slot);
-    ARCHIVE(archive, id->serial);
-}
-
 static void archive_fence(struct archive *archive, struct fence_outcome *fence, char **conflict)
 {
     ARCHIVE(archive, fence->decision);
@@ -419,7 +414,7 @@ static void archive_waiter(struct service *service, struct archive *archive, str
 {
     archive_call(service, archive, &waiter->call);
     ARCHIVE_WORD(archive, waiter->kind, WAIT_REEXECUTION);
-    archive_child(archive, &waiter->child);
+    attempt_id_archive(archive, &waiter->child);
     archive_outcome(archive, &waiter->outcome, &waiter->conflict);
     ARCHIVE(archive, waiter->job);
     ARCHIVE_WORD(archive, waiter->scope_kind, WAIT_REEXECUTION);
@@ -431,7 +426,7 @@ static void archive_waiter(struct service *service, struct archive *archive, str
         archive->failed = true;
     for (size_t i = 0; i < waiter->n_scope && !archive->failed; i++) {
         struct awaited *awaited = &waiter->scope[i];
-        archive_child(archive, &awaited->child);
+        attempt_id_archive(archive, &awaited->child);
         archive_outcome(archive, &awaited->outcome, &awaited->conflict);
         ARCHIVE(archive, awaited->over);
     }

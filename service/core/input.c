@@ -115,7 +115,7 @@ static void archive_message(struct archive *a, struct notify_message *message)
         a->failed = true;
 }
 
-static void archive_id(struct archive *a, struct attempt_id *id)
+void attempt_id_archive(struct archive *a, struct attempt_id *id)
 {
     ARCHIVE(a, id->slot);
     ARCHIVE(a, id->serial);
@@ -168,7 +168,7 @@ void input_archive(struct archive *a, struct core_input *input)
     if (input->kind == CORE_INPUT_COMMAND || input->kind == CORE_INPUT_COMMAND_SCOPE)
         archive_command(a, &input->command);
     if (reports(input->kind))
-        archive_id(a, &input->id);
+        attempt_id_archive(a, &input->id);
     ARCHIVE(a, input->pid);
     ARCHIVE(a, input->error);
     if (input->kind == CORE_INPUT_COMPLETED)

@@ -61,6 +61,7 @@ struct core_input {
 /* Writes it, or reads it. Reading: valid as long as the archive's memory. */
 void input_archive(struct archive *archive, struct core_input *input);
 void completion_archive(struct archive *archive, struct completion *completion);
+void attempt_id_archive(struct archive *archive, struct attempt_id *id);
 
 /* Handles it once more, at its own times. */
 void core_replay(struct core *core, const struct core_input *input);

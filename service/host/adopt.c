@@ -394,10 +394,7 @@ void adopt_all(struct host *host, bool strangers, struct recovery *recovery)
 
 static void archive_gone(struct archive *archive, struct gone *gone)
 {
-    ARCHIVE(archive, gone->id.slot);
-    ARCHIVE(archive, gone->id.serial);
-    ARCHIVE(archive, gone->id.generation);
-    ARCHIVE(archive, gone->id.attempt);
+    attempt_id_archive(archive, &gone->id);
     ARCHIVE(archive, gone->leader);
     ARCHIVE(archive, gone->in_cgroup);
     completion_archive(archive, &gone->completion);

@@ -172,10 +172,7 @@ void journal_input(struct journal *journal, const struct core_input *input)
 
 static void archive_note(struct archive *a, struct process_note *note)
 {
-    ARCHIVE(a, note->id.slot);
-    ARCHIVE(a, note->id.serial);
-    ARCHIVE(a, note->id.generation);
-    ARCHIVE(a, note->id.attempt);
+    attempt_id_archive(a, &note->id);
     ARCHIVE(a, note->pid);
     ARCHIVE(a, note->started);
     ARCHIVE(a, note->in_cgroup);

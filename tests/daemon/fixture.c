@@ -313,6 +313,16 @@ GVariant *fixture_manager(struct fixture *f, const char *method, GVariant *argum
     return fixture_call(f, MANAGER_PATH, NAME ".Manager", method, arguments, error);
 }
 
+GVariant *fixture_manager_property(struct fixture *f, const char *name)
+{
+    g_autoptr(GVariant) reply =
+        fixture_call(f, MANAGER_PATH, "org.freedesktop.DBus.Properties", "Get",
+                     g_variant_new("(ss)", NAME ".Manager", name), NULL);
+    g_autoptr(GVariant) boxed = g_variant_get_child_value(reply, 0);
+
+    return g_variant_get_variant(boxed);
+}
+
 void fixture_upgrade(struct fixture *f)
 {
     GVariantBuilder options;

@@ -62,6 +62,7 @@ GVariant *fixture_call(struct fixture *f, const char *path, const char *interfac
                        const char *method, GVariant *arguments, GError **error);
 GVariant *fixture_manager(struct fixture *f, const char *method, GVariant *arguments,
                           GError **error);
+GVariant *fixture_manager_property(struct fixture *f, const char *name);
 /* A verb with reason "test"; returns the outcome's dictionary. */
 GVariant *fixture_verb(struct fixture *f, const char *verb, const char *child);
 GVariant *fixture_verb_waiting(struct fixture *f, const char *verb, const char *child);

@@ -22,19 +22,9 @@ static void die_and_come_back(void)
     fixture_again(&f, options);
 }
 
-static GVariant *manager_property(const char *name)
-{
-    g_autoptr(GVariant) reply =
-        fixture_call(&f, "/org/proctor1", "org.freedesktop.DBus.Properties", "Get",
-                     g_variant_new("(ss)", "org.proctor1.Manager", name), NULL);
-    g_autoptr(GVariant) boxed = g_variant_get_child_value(reply, 0);
-
-    return g_variant_get_variant(boxed);
-}
-
 static gboolean recovered(void)
 {
-    g_autoptr(GVariant) value = manager_property("Recovered");
+    g_autoptr(GVariant) value = fixture_manager_property(&f, "Recovered");
     return g_variant_get_boolean(value);
 }
 
@@ -502,7 +492,7 @@ static void a_foreign_journal_is_no_reason_not_to_start(void)
 
 static gboolean is_durability(const char *expected)
 {
-    g_autoptr(GVariant) value = manager_property("Durability");
+    g_autoptr(GVariant) value = fixture_manager_property(&f, "Durability");
     return strcmp(g_variant_get_string(value, NULL), expected) == 0;
 }
 

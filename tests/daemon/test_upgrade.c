@@ -37,18 +37,9 @@ static guint descriptors(void)
     return count;
 }
 
-static GVariant *manager_property(const char *name)
-{
-    g_autoptr(GVariant) reply = fixture_call(&f, MANAGER_PATH, "org.freedesktop.DBus.Properties",
-                                             "Get", g_variant_new("(ss)", MANAGER, name), NULL);
-    g_autoptr(GVariant) boxed = g_variant_get_child_value(reply, 0);
-
-    return g_variant_get_variant(boxed);
-}
-
 static guint64 manager_number(const char *name)
 {
-    g_autoptr(GVariant) value = manager_property(name);
+    g_autoptr(GVariant) value = fixture_manager_property(&f, name);
     return g_variant_get_uint64(value);
 }
 
