@@ -15,6 +15,7 @@ enum waiter_kind {
     WAIT_START,
     WAIT_RELOAD,
     WAIT_ADDED,
+    /* Not about one child: */
     WAIT_SCOPE,
     WAIT_JOB,
     WAIT_SHUTDOWN,
@@ -263,10 +264,7 @@ static bool waiter_is_over(struct service *service, struct waiter *waiter, struc
 /* The child that a waiter is about; NULL where it is about more than one. */
 static struct child *child_of(const struct service *service, const struct waiter *waiter)
 {
-    if (waiter->kind == WAIT_SHUTDOWN || waiter->kind == WAIT_SCOPE || waiter->kind == WAIT_JOB ||
-        waiter->kind == WAIT_REEXECUTION)
-        return NULL;
-    return core_child_of(service->core, waiter->child);
+    return waiter->kind >= WAIT_SCOPE ? NULL : core_child_of(service->core, waiter->child);
 }
 
 void waiters_look(struct service *service)
