@@ -443,6 +443,23 @@ static void flip_checkpoint(int fd, off_t size)
     g_assert_cmpint(pwrite(fd, "\xFF\xFF", 2, 80), ==, 2);
 }
 
+/* proctord died when it had just written the last input, and nothing of what came of it. */
+static void cut_behind_the_last_input(int fd, off_t size)
+{
+    guint8 head[9];
+    off_t end = 0;
+
+    for (off_t at = 16; pread(fd, head, sizeof(head), at) == sizeof(head);) {
+        off_t length = head[0] | head[1] << 8 | head[2] << 16;
+        at += (off_t)sizeof(head) + length;
+        if (head[8] == 2) /* FRAME_INPUT, see service/journal/frame.h */
+            end = at;
+    }
+    g_assert_cmpint(end, >, 0);
+    g_assert_cmpint(end, <, size);
+    g_assert_cmpint(ftruncate(fd, end), ==, 0);
+}
+
 static void make_foreign(int fd, off_t size)
 {
     (void)size;
@@ -472,6 +489,18 @@ static void a_torn_journal_is_used_as_far_as_it_goes(void)
     g_assert_true(recovered());
     g_autofree char *field = fixture_event_field(&f, "supervisor-recovered", NULL, "damaged_bytes");
     g_assert_cmpstr(field, !=, "0");
+}
+
+static void lines_that_the_audit_lacks_are_written(void)
+{
+    fixture_add(&f, "web", "", "wait-term");
+    g_autoptr(GVariant) paused = fixture_verb_waiting(&f, "Pause", "web");
+    fixture_kill(&f);
+    damage(cut_behind_the_last_input);
+    fixture_again(&f, options);
+    die_and_come_back(); /* once more: they are in the journal now */
+    g_autofree char *lines = audit();
+    g_assert_cmpuint(count_of(lines, "'child-exited', 'web'"), ==, 1);
 }
 
 static void a_flipped_bit_is_found(void)
@@ -620,6 +649,7 @@ int main(int argc, char **argv)
     TEST("the-trace-is-lived-through-again", the_trace_is_lived_through_again);
     TEST("a-changed-trace-is-noticed", a_changed_trace_is_noticed);
     TEST("a-torn-journal-is-used-as-far-as-it-goes", a_torn_journal_is_used_as_far_as_it_goes);
+    TEST("lines-that-the-audit-lacks-are-written", lines_that_the_audit_lacks_are_written);
     TEST("a-flipped-bit-is-found", a_flipped_bit_is_found);
     TEST("a-damaged-checkpoint-is-no-reason-not-to-start",
          a_damaged_checkpoint_is_no_reason_not_to_start);
