@@ -210,7 +210,7 @@ static bool is_our_child(int pidfd)
     return waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-static int adopt(struct process *process, pid_t pid, int pidfd)
+static void adopt(struct process *process, pid_t pid, int pidfd)
 {
     uint64_t started = 0;
     bool zombie;
@@ -233,7 +233,7 @@ static int adopt(struct process *process, pid_t pid, int pidfd)
     adopt_listeners(process);
     adopt_result(process);
     process_link(process->host, process);
-    return process_watch(process);
+    process_watch(process);
 }
 
 /* ---- one attempt ----------------------------------------------------------------------------- */
@@ -245,14 +245,19 @@ static bool find(struct process *process)
     pid_t pid = attempt->pid > 0 ? (pid_t)attempt->pid : (pid_t)process->note.pid;
     int stored = kept(process, "pid", process->id.attempt);
 
-    if (stored >= 0 && pid > 0) /* nobody else's, also where it has ended */
-        return adopt(process, pid, stored) >= 0;
+    if (stored >= 0 && pid > 0) { /* nobody else's, also where it has ended */
+        adopt(process, pid, stored);
+        return true;
+    }
     if (stored >= 0)
         close(stored);
     if (pid == 0)
         pid = search(process);
     int pidfd = pid > 0 ? hold(host, process, pid) : -ESRCH;
-    return pidfd >= 0 && adopt(process, pid, pidfd) >= 0;
+    if (pidfd < 0)
+        return false;
+    adopt(process, pid, pidfd);
+    return true;
 }
 
 /* Its main process is not there. Whatever is left of it goes, and then its end is told. */

@@ -89,13 +89,31 @@ static int exited(sd_event_source *source, int fd, uint32_t events, void *userda
     return 0;
 }
 
-int process_watch(struct process *process)
+/* Where the kernel has no memory for it, it is tried again: an attempt that runs is never given up.
+ */
+void process_watch(struct process *process)
 {
-    int r = sd_event_add_io(process->host->event, &process->exit_source, process->pidfd, EPOLLIN,
-                            exited, process);
-    if (r >= 0)
-        r = sd_event_source_set_priority(process->exit_source, SD_EVENT_PRIORITY_NORMAL - 10);
-    return r;
+    struct host *host = process->host;
+
+    if (sd_event_add_io(host->event, &process->exit_source, process->pidfd, EPOLLIN, exited,
+                        process) < 0) {
+        host->unwatched = true;
+        host_look_again(host);
+        return;
+    }
+    sd_event_source_set_priority(process->exit_source, SD_EVENT_PRIORITY_NORMAL - 10);
+}
+
+/* Those of which process_watch() has failed. */
+void host_watch_unwatched(struct host *host)
+{
+    if (!host->unwatched)
+        return;
+    host->unwatched = false;
+    for (size_t i = 0; i < host->by_pid_size; i++)
+        for (struct process *process = host->by_pid[i]; process; process = process->next_by_pid)
+            if (process->state == PROCESS_RUNNING && !process->exit_source)
+                process_watch(process);
 }
 
 /*
@@ -401,6 +419,8 @@ static int add_sources(struct host *host)
         r = sd_event_source_set_enabled(host->settle_source, SD_EVENT_OFF);
     if (r >= 0)
         r = sd_event_source_set_priority(host->settle_source, SD_EVENT_PRIORITY_NORMAL - 30);
+    if (r >= 0)
+        r = host_prepare_retry(host);
     return r;
 }
 

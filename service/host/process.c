@@ -159,21 +159,25 @@ static int retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
     (void)source;
     (void)usec;
+    host_watch_unwatched(userdata);
     process_drain_more(userdata);
     return 0;
 }
 
-static void arm_retry(struct host *host)
+/* Made before it is needed: it helps where there is no memory. */
+int host_prepare_retry(struct host *host)
+{
+    int r =
+        sd_event_add_time(host->event, &host->retry_source, CLOCK_MONOTONIC, 0, 1000, retry, host);
+    return r < 0 ? r : sd_event_source_set_enabled(host->retry_source, SD_EVENT_OFF);
+}
+
+void host_look_again(struct host *host)
 {
     uint64_t at;
 
     sd_event_now(host->event, CLOCK_MONOTONIC, &at);
-    at += RETRY_USEC;
-    if (!host->retry_source) {
-        sd_event_add_time(host->event, &host->retry_source, CLOCK_MONOTONIC, at, 1000, retry, host);
-        return;
-    }
-    sd_event_source_set_time(host->retry_source, at);
+    sd_event_source_set_time(host->retry_source, at + RETRY_USEC);
     sd_event_source_set_enabled(host->retry_source, SD_EVENT_ONESHOT);
 }
 
@@ -192,7 +196,7 @@ void process_drain_more(struct host *host)
         }
     }
     if (host->draining)
-        arm_retry(host);
+        host_look_again(host);
 }
 
 static void begin_draining(struct process *process)
@@ -212,7 +216,7 @@ static void begin_draining(struct process *process)
     }
     process->next_draining = host->draining;
     host->draining = process;
-    arm_retry(host);
+    host_look_again(host);
 }
 
 static void note_exit(struct process *process, const siginfo_t *info)

@@ -79,8 +79,10 @@ struct host {
     sd_event_source *child_source; /* SIGCHLD */
     sd_event_source *timer;
     sd_event_source *settle_source;
-    sd_event_source *retry_source; /* looks at draining process groups again */
-    struct process **by_pid;       /* hash of main_pid */
+    sd_event_source
+        *retry_source;       /* looks again at draining process groups and who is not watched */
+    bool unwatched;          /* somebody runs whose end nobody would tell us */
+    struct process **by_pid; /* hash of main_pid */
     size_t by_pid_size, by_pid_count;
     struct process *draining;
     struct probe *probes;
@@ -120,7 +122,8 @@ void process_link(struct host *host, struct process *process);
 void process_unlink(struct host *host, struct process *process);
 struct process *process_of_pid(const struct host *host, pid_t pid);
 void process_leaf(const struct process *process, char name[CGROUP_LEAF_MAX]);
-int process_watch(struct process *process);
+void process_watch(struct process *process);
+void host_watch_unwatched(struct host *host);
 void host_breathe(struct host *host);
 void host_cancel_again(struct host *host, struct child *child);
 
@@ -129,6 +132,8 @@ int process_started(pid_t pid, uint64_t *ticks, bool *zombie);
 void process_is_gone(struct process *process, const struct completion *completion);
 void process_main_exited(struct process *process);
 void process_drain_more(struct host *host);
+int host_prepare_retry(struct host *host);
+void host_look_again(struct host *host); /* at what is draining or not watched, in a moment */
 void process_signal_all(struct process *process, int signal);
 void process_abort(struct process *process);
 void process_change_main(struct process *process, pid_t pid);

@@ -175,7 +175,7 @@ void process_unkeep(const struct process *process)
     }
 }
 
-static int begin_running(struct process *process, const struct spawn_result *spawned)
+static void begin_running(struct process *process, const struct spawn_result *spawned)
 {
     process->leader = process->main_pid = spawned->pid;
     process->adopted = false;
@@ -184,7 +184,7 @@ static int begin_running(struct process *process, const struct spawn_result *spa
     process_link(process->host, process);
     process_keep(process);
     note_process(process);
-    return process_watch(process);
+    process_watch(process);
 }
 
 static int spawn_process(struct process *process)
@@ -238,7 +238,8 @@ static int spawn_process(struct process *process)
         return step_failed(process, r, spawned.step, culprit(spec, spawned.step));
     process->note.output_inode = spec->output.kind == OUTPUT_FILE ? inode_of(output) : 0;
     process->note.result_inode = inode_of(result);
-    return begin_running(process, &spawned);
+    begin_running(process, &spawned);
+    return 0;
 }
 
 struct process *process_for(struct host *host, struct child *child)

@@ -1,9 +1,9 @@
 /*
- * fail-at N ROUND COMMAND...: runs a command and lets its Nth system call fail, counted from its
- * first umask(2), which is the first thing that proctord does. ROUND chooses among the errors that
- * the call can have by its manual page. From then on the command runs untouched, as this process.
- * Writes what failed into the file FAIL_AT_REPORT: "N openat EMFILE"; "N nothing" where the call
- * has no such error; nothing at all where it has not come so far.
+ * fail-at [NAME]:N ROUND COMMAND...: runs a command and lets its Nth system call fail, or its Nth
+ * of that name, counted from its first umask(2), which is the first thing that proctord does. ROUND
+ * chooses among the errors that the call can have by its manual page. From then on the command runs
+ * untouched, as this process. Writes what failed into the file FAIL_AT_REPORT: "N openat EMFILE";
+ * "N nothing" where the call has no such error; nothing at all where it has not come so far.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -119,9 +119,19 @@ static void inject(pid_t pid, const struct fault *fault, int error)
     ptrace(PTRACE_SETREGS, pid, NULL, &registers);
 }
 
-static void trace(pid_t pid, long wanted, int round, int report)
+/* Whether the call is among those that are counted. */
+static int is_meant(long number, const char *name, size_t length)
 {
-    long seen = 0;
+    const struct fault *fault = length > 0 ? find(number) : NULL;
+
+    return length == 0 ||
+           (fault && strlen(fault->name) == length && strncmp(fault->name, name, length) == 0);
+}
+
+static void trace(pid_t pid, const char *where, int round, int report)
+{
+    size_t name = strcspn(where, ":");
+    long seen = 0, wanted = where[name] ? atol(where + name + 1) : 0;
     int status, signal = 0, counting = 0, entry = 0;
 
     while (ptrace(PTRACE_SYSCALL, pid, NULL, (void *)(long)signal) == 0 &&
@@ -136,7 +146,7 @@ static void trace(pid_t pid, long wanted, int round, int report)
         if (!entry)
             continue;
         counting = counting || (long)registers.orig_rax == SYS_umask;
-        if (!counting || ++seen < wanted)
+        if (!counting || !is_meant((long)registers.orig_rax, where, name) || ++seen < wanted)
             continue;
         const struct fault *fault = find((long)registers.orig_rax);
         int error = fault && round < ERRORS_MAX ? fault->errors[round] : 0;
@@ -174,7 +184,7 @@ int main(int argc, char **argv)
         close(ready[0]);
         close(ready[1]);
         const char *path = getenv("FAIL_AT_REPORT");
-        trace(command, atol(argv[1]), atoi(argv[2]),
+        trace(command, argv[1], atoi(argv[2]),
               open(path ? path : "/dev/null", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
         _exit(0);
     }
