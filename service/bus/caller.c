@@ -8,7 +8,6 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static void describe(struct caller *caller, const char *command)
 {
@@ -83,13 +82,15 @@ int caller_of(struct service *service, sd_bus_message *message, const struct cal
     return 0;
 }
 
-int caller_may_change(struct service *service, const struct caller *caller, sd_bus_error *error)
+const struct caller *caller_known(struct service *service, sd_bus_message *message)
 {
-    (void)service;
-    if (caller->uid == 0 || caller->uid == geteuid())
-        return 0;
-    return refuse_call(error, SD_BUS_ERROR_ACCESS_DENIED,
-                       "%s may look, but not change anything here: only root and the user "
-                       "that proctord runs as may",
-                       caller->text);
+    __attribute__((cleanup(sd_bus_error_free))) sd_bus_error ignored = SD_BUS_ERROR_NULL;
+    const struct caller *caller;
+
+    return caller_of(service, message, &caller, &ignored) < 0 ? NULL : caller;
+}
+
+bool caller_has_its_share(const struct caller *caller, size_t has, size_t most)
+{
+    return !caller || (!caller_is_trusted(caller) && has >= most);
 }

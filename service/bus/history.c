@@ -144,7 +144,7 @@ int method_get_trace(sd_bus_message *m, void *userdata, sd_bus_error *error)
     int r = caller_of(service, m, &caller, error);
 
     if (r >= 0) /* it holds the reasons and commands of everybody */
-        r = caller_may_change(service, caller, error);
+        r = caller_must_be_trusted(caller, "GetTrace", error);
     if (r < 0)
         return r;
     int fd = service->hooks.trace(service->hooks.userdata);

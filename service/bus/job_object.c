@@ -208,7 +208,8 @@ static int method_forget(sd_bus_message *m, void *userdata, sd_bus_error *error)
     const struct caller *caller;
     struct options options;
 
-    int r = command_prepare(the_service, m, NULL, &caller, &options, error);
+    int r = command_prepare(the_service, m, &(struct permission){MAY_RUN_JOBS, "forget", job->name},
+                            NULL, &caller, &options, error);
     if (r != 0)
         return r;
     if (job->state != JOB_FINISHED)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define KEY_LIFE_USEC (UINT64_C(60) * 1000000)
 
@@ -112,13 +113,32 @@ void keys_archive(struct service *service, struct archive *archive)
     }
 }
 
+/* The oldest of all; of a uid that has its share, the oldest of its own. */
+static struct key *place_for(struct keys *keys, uid_t uid)
+{
+    struct key *oldest = NULL;
+    size_t own = 0;
+
+    for (size_t i = 0; i < KEYS_MAX; i++) {
+        struct key *key = &keys->keys[(keys->next + i) % KEYS_MAX];
+        if (!key->reply || key->uid != uid)
+            continue;
+        own++;
+        if (!oldest || key->usec < oldest->usec)
+            oldest = key;
+    }
+    if (uid != 0 && uid != geteuid() && own >= KEYS_PER_UID)
+        return oldest;
+    return &keys->keys[keys->next++ % KEYS_MAX];
+}
+
 void key_remember(struct service *service, const struct options *options, uid_t uid,
                   sd_bus_message *reply)
 {
     if (!options->key)
         return;
 
-    struct key *key = &service->keys->keys[service->keys->next++ % KEYS_MAX];
+    struct key *key = place_for(service->keys, uid);
     sd_bus_message_unref(key->reply);
     strcpy(key->text, options->key);
     key->uid = uid;

@@ -92,8 +92,27 @@ static int add_supervisors(const struct service *service, const struct manifest 
     return 0;
 }
 
+static size_t children_of(const struct service *service, uid_t uid)
+{
+    size_t count = 0;
+
+    for (struct child *child = core_first(service->core); child; child = core_next(child))
+        count += !child->job && child->config->declaration.owner == uid;
+    return count;
+}
+
+static size_t jobs_of(const struct service *service, uid_t uid)
+{
+    size_t count = 0;
+
+    for (const struct job *job = core_first_job(service->core); job; job = job->next)
+        count += job->child && job->child->config->declaration.owner == uid;
+    return count;
+}
+
 static int make_addition(const struct service *service, const struct manifest *manifest,
-                         struct addition *addition, sd_bus_error *error)
+                         const struct caller *caller, struct addition *addition,
+                         sd_bus_error *error)
 {
     size_t count = manifest_count(manifest);
 
@@ -102,8 +121,13 @@ static int make_addition(const struct service *service, const struct manifest *m
         calloc(manifest_supervisor_count(manifest) + 1, sizeof(*addition->supervisors));
     if (!addition->children || !addition->supervisors)
         return -ENOMEM;
+    if (caller_has_its_share(caller, count == 0 ? 0 : children_of(service, caller->uid) + count - 1,
+                             CHILDREN_PER_UID))
+        return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
+                           "%s may have at most %d children here", caller->text, CHILDREN_PER_UID);
     for (size_t i = 0; i < count; i++) {
         addition->children[i] = *manifest_declaration(manifest, i);
+        addition->children[i].owner = caller->uid;
         if (core_find(service->core, addition->children[i].id))
             return refuse_call(error, PROCTOR_ERROR "ChildExists",
                                "a child is already called \"%s\"", addition->children[i].id);
@@ -159,7 +183,7 @@ static int declare(struct service *service, sd_bus_message *m, const struct mani
 {
     struct addition addition = {};
     struct declaration_problem problem = {};
-    int r = make_addition(service, manifest, &addition, error);
+    int r = make_addition(service, manifest, caller, &addition, error);
 
     if (r >= 0) {
         r = options->dry_run ? core_check_tree(service->core, &addition.tree, &problem)
@@ -175,7 +199,8 @@ static int declare(struct service *service, sd_bus_message *m, const struct mani
 
 /* Reads `s manifest, s reason, a{sv} options`. Returns 1, or 2 where a key has answered the call
  * already, or what is to be returned. */
-static int read_manifest(struct service *service, sd_bus_message *m, struct manifest **manifest,
+static int read_manifest(struct service *service, sd_bus_message *m,
+                         const struct permission *permission, struct manifest **manifest,
                          const struct caller **caller, struct options *options, const char **reason,
                          sd_bus_error *error)
 {
@@ -184,7 +209,7 @@ static int read_manifest(struct service *service, sd_bus_message *m, struct mani
 
     int r = sd_bus_message_read(m, "ss", &text, reason);
     if (r >= 0)
-        r = command_prepare(service, m, *reason, caller, options, error);
+        r = command_prepare(service, m, permission, *reason, caller, options, error);
     if (r != 0)
         return r > 0 ? 2 : r;
     if (strlen(text) > MANIFEST_CHILD_MAX)
@@ -204,7 +229,8 @@ static int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *err
     struct options options;
     const char *reason;
 
-    int r = read_manifest(service, m, &manifest, &caller, &options, &reason, error);
+    int r = read_manifest(service, m, &(struct permission){MAY_CHANGE_TREE, "add", NULL}, &manifest,
+                          &caller, &options, &reason, error);
     if (r != 1)
         return r == 2 ? 1 : r;
     r = declare(service, m, manifest, caller, &options, reason, error);
@@ -237,12 +263,16 @@ static int run_job(struct service *service, sd_bus_message *m, const struct mani
                    const struct caller *caller, const struct options *options, const char *reason,
                    sd_bus_error *error)
 {
-    const struct child_declaration *declaration = manifest_declaration(manifest, 0);
+    struct child_declaration declaration = *manifest_declaration(manifest, 0);
     struct declaration_problem problem = {};
     struct job *job = NULL;
 
+    if (caller_has_its_share(caller, jobs_of(service, caller->uid), JOBS_PER_UID))
+        return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
+                           "%d jobs of %s are not finished yet", JOBS_PER_UID, caller->text);
+    declaration.owner = caller->uid;
     if (!options->dry_run) {
-        int r = core_run_job(service->core, declaration, declaration->same_name, options->requester,
+        int r = core_run_job(service->core, &declaration, declaration.same_name, options->requester,
                              reason, &job, &problem);
         service->hooks.settle(service->hooks.userdata);
         if (r < 0)
@@ -260,7 +290,8 @@ static int method_run_job(sd_bus_message *m, void *userdata, sd_bus_error *error
     const struct caller *caller;
     const char *reason;
 
-    int r = read_manifest(service, m, &manifest, &caller, &options, &reason, error);
+    int r = read_manifest(service, m, &(struct permission){MAY_RUN_JOBS, "run", NULL}, &manifest,
+                          &caller, &options, &reason, error);
     if (r != 1)
         return r == 2 ? 1 : r;
     r = check_job(manifest, &why) < 0
@@ -298,7 +329,7 @@ static int set_max_jobs(sd_bus *bus, const char *path, const char *interface, co
     if (r >= 0)
         r = caller_of(service, value, &caller, error);
     if (r >= 0)
-        r = caller_may_change(service, caller, error);
+        r = caller_must_be_trusted(caller, "MaxJobs", error); /* sd-bus answers at once */
     if (r < 0)
         return r;
     if (most == 0 || most > JOBS_AT_ONCE_MAX)
@@ -553,7 +584,8 @@ static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *erro
 
     int r = sd_bus_message_read(m, "s", &reason);
     if (r >= 0)
-        r = command_prepare(service, m, reason, &caller, &options, error);
+        r = command_prepare(service, m, &(struct permission){MAY_SHUT_DOWN, "shutdown", NULL},
+                            reason, &caller, &options, error);
     if (r != 0)
         return r;
     bool idempotent = core_shutdown_phase(service->core) != SHUTDOWN_IDLE;
@@ -643,7 +675,8 @@ static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
     int r = sd_bus_message_read(m, "s", &reason);
     if (r >= 0)
-        r = command_prepare(service, m, reason, &caller, &options, error);
+        r = command_prepare(service, m, &(struct permission){MAY_CHANGE_TREE, "reload", NULL},
+                            reason, &caller, &options, error);
     if (r != 0)
         return r;
     if (core_shutdown_phase(service->core) != SHUTDOWN_IDLE)
@@ -688,7 +721,8 @@ static int method_reexecute(sd_bus_message *m, void *userdata, sd_bus_error *err
 
     int r = sd_bus_message_read(m, "s", &reason);
     if (r >= 0)
-        r = command_prepare(service, m, reason, &caller, &options, error);
+        r = command_prepare(service, m, &(struct permission){MAY_SHUT_DOWN, "reexecute", NULL},
+                            reason, &caller, &options, error);
     if (r != 0)
         return r;
     if (core_shutdown_phase(service->core) != SHUTDOWN_IDLE)

@@ -16,6 +16,15 @@
 #define KEY_MAX         128  /* bytes of one */
 #define HELD_MAX        64   /* acknowledgements that share one fdatasync(2) */
 #define CALLERS_MAX     256  /* senders whose credentials are remembered */
+#define QUESTIONS_MAX   1024 /* calls for which polkit is asked */
+
+/* What one uid may have of it at the same time, unless it is root or proctord's own. */
+#define QUESTIONS_PER_UID   32
+#define SUBSCRIBERS_PER_UID 32
+#define WAITERS_PER_UID     256
+#define KEYS_PER_UID        128
+#define JOBS_PER_UID        256 /* not finished */
+#define CHILDREN_PER_UID    1000
 
 struct caller {
     char unique_name[64];
@@ -35,10 +44,25 @@ struct options {
     char requester[REQUESTER_MAX + 1];
 };
 
+/* What polkit is asked about. */
+struct permission {
+    const char *action; /* one of those below */
+    const char *verb;
+    const char *child; /* id or path; NULL: of the whole */
+};
+
+#define MAY_MANAGE      "org.proctor1.manage-children"
+#define MAY_QUARANTINE  "org.proctor1.quarantine"
+#define MAY_CHANGE_TREE "org.proctor1.change-tree"
+#define MAY_RUN_JOBS    "org.proctor1.run-jobs"
+#define MAY_SHUT_DOWN   "org.proctor1.shutdown"
+
 struct waiter;
+struct question;
 struct subscriber;
 struct event_log;
 struct keys;
+struct pace;
 
 struct service {
     sd_event *event;
@@ -59,9 +83,12 @@ struct service {
     struct event_log *log;
     struct subscriber *subscribers;
     size_t n_subscribers;
+    struct question *questions;
+    uint64_t last_question;
     struct waiter *waiters;
     size_t n_waiters;
     struct keys *keys;
+    struct pace *pace;
     sd_bus_message *held[HELD_MAX]; /* answers to what is not durable yet */
     size_t n_held;
     sd_event_source *held_source;
@@ -88,7 +115,19 @@ int refuse_call(sd_bus_error *error, const char *name, const char *format, ...)
 /* caller.c: who asks */
 int caller_of(struct service *service, sd_bus_message *message, const struct caller **caller,
               sd_bus_error *error);
-int caller_may_change(struct service *service, const struct caller *caller, sd_bus_error *error);
+const struct caller *caller_known(struct service *service, sd_bus_message *message); /* or NULL */
+/* Whether it is not to have more, having so many. Of who asks for something for root, or for
+ * proctord's own user, only the limits of all together count. */
+bool caller_has_its_share(const struct caller *caller, size_t has, size_t most);
+
+/* authorisation.c: who may. authorise() returns 0 when the caller may, 1 when polkit has been asked
+ * and the call will come again, or the refusal. */
+bool caller_is_trusted(const struct caller *caller);
+int caller_must_be_trusted(const struct caller *caller, const char *what, sd_bus_error *error);
+int authorise(struct service *service, sd_bus_message *m, const struct caller *caller,
+              const struct permission *wanted, sd_bus_error *error);
+void questions_archive(struct service *service, struct archive *archive);
+void questions_free(struct service *service);
 
 /* options.c: the last argument of mutating methods */
 int options_read(sd_bus_message *message, const struct caller *caller, struct options *options,
@@ -133,9 +172,11 @@ int append_shutdown(const struct service *service, sd_bus_message *m, bool idemp
 int command_id_text(const struct service *service, uint64_t id, char text[32]);
 
 /* verbs.c: one command, from either interface. command_prepare() reads the options and checks who
- * asks and why; it returns 1 when an idempotency key has answered the call already. */
-int command_prepare(struct service *service, sd_bus_message *m, const char *reason,
-                    const struct caller **caller, struct options *options, sd_bus_error *error);
+ * asks, whether they may, and why; it returns 1 when there is nothing more to do: an idempotency
+ * key has answered the call already, or it will come again (authorise()). */
+int command_prepare(struct service *service, sd_bus_message *m, const struct permission *permission,
+                    const char *reason, const struct caller **caller, struct options *options,
+                    sd_bus_error *error);
 int verb_call(struct service *service, sd_bus_message *m, enum command_verb verb, const char *id,
               sd_bus_error *error);
 void shutdown_order(struct service *service, const struct options *options, const char *reason);
@@ -221,6 +262,16 @@ void waiters_archive(struct service *service, struct archive *archive);
 void waiters_look(struct service *service);
 void waiters_child_gone(struct service *service, struct child *child);
 void waiters_free(struct service *service);
+
+/* pace.c: whoever calls too much waits. pace_open() lets those that wait come in again, and nobody
+ * wait from then on; it returns whether there are more than fit at once. */
+int pace_new(struct service *service, struct pace **pace);
+int pace_watch(struct pace *pace, sd_bus *bus);
+void pace_turn(struct pace *pace); /* after each turn of the loop */
+bool pace_open(struct pace *pace);
+void pace_close(struct pace *pace);
+void pace_reset(struct pace *pace); /* the connection is another one */
+void pace_free(struct pace *pace);
 
 /* key.c: idempotency keys */
 int keys_new(struct keys **keys);

@@ -165,6 +165,7 @@ static int turn(sd_event_source *source, void *userdata)
     struct service *service = userdata;
 
     (void)source;
+    pace_turn(service->pace);
     if (!service->core)
         return 0;
     note_policy_shutdown(service);
@@ -267,6 +268,8 @@ static void disconnect(struct service *service)
 {
     subscribers_free(service);
     waiters_free(service);
+    questions_free(service);
+    pace_reset(service->pace);
     memset(service->callers, 0, sizeof(service->callers)); /* names of another bus */
     service->bus = sd_bus_close_unref(service->bus);
 }
@@ -301,6 +304,8 @@ static int prepare(struct service *service, sd_bus *bus)
 {
     int r = service_register(service, bus);
 
+    if (r >= 0)
+        r = pace_watch(service->pace, bus);
     if (r >= 0)
         r = sd_bus_match_signal(bus, NULL, "org.freedesktop.DBus.Local", NULL,
                                 "org.freedesktop.DBus.Local", "Disconnected", bus_gone, service);
@@ -349,13 +354,17 @@ static int retry(sd_event_source *source, uint64_t usec, void *userdata)
  * has some: so an answer is waited for, and then what came before it is handled. */
 int service_prepare_handover(struct service *service)
 {
-    uint64_t left = 1;
+    uint64_t left;
 
     if (!service->bus)
         return 0;
     int r = ask_bus(service);
-    while (r >= 0 && sd_bus_get_n_queued_read(service->bus, &left) >= 0 && left > 0)
-        r = sd_bus_process(service->bus, NULL);
+    for (bool more = true; r >= 0 && more;) {
+        more = pace_open(service->pace);
+        left = 1;
+        while (r >= 0 && sd_bus_get_n_queued_read(service->bus, &left) >= 0 && left > 0)
+            r = sd_bus_process(service->bus, NULL);
+    }
     if (r < 0)
         return r;
     service_flush(service);
@@ -387,6 +396,7 @@ void service_hand_over(struct service *service, struct handover *handover)
     service->inherited = -1;
     keys_archive(service, archive);
     waiters_archive(service, archive);
+    questions_archive(service, archive);
     subscribers_archive(service, archive);
     subscribers_let_go(service);
     if (service->bus)
@@ -418,6 +428,7 @@ void service_take_over(struct service *service, struct handover *handover)
         return;
     keys_archive(service, handover_archive(handover));
     waiters_archive(service, handover_archive(handover));
+    questions_archive(service, handover_archive(handover));
     subscribers_archive(service, handover_archive(handover));
     service->took_over = true;
     event_log_visit(service, service->inherited_sequence, tell_late, service);
@@ -428,6 +439,7 @@ void service_take_over(struct service *service, struct handover *handover)
 
 void service_stay(struct service *service, const char *why)
 {
+    pace_close(service->pace);
     waiters_refuse_reexecution(service, why);
     subscribers_track(service);
 }
@@ -456,6 +468,8 @@ int service_new(sd_event *event, const struct service_settings *settings,
     int r = event_log_new(&fresh->log);
     if (r >= 0)
         r = keys_new(&fresh->keys);
+    if (r >= 0)
+        r = pace_new(fresh, &fresh->pace);
     if (r >= 0)
         r = sd_event_add_post(event, &fresh->turn, turn, fresh);
     if (r >= 0)
@@ -495,6 +509,7 @@ void service_free(struct service *service)
     service_detach(service);
     held_free(service);
     waiters_free(service);
+    questions_free(service);
     subscribers_free(service);
     if (service->bus)
         sd_bus_flush_close_unref(service->bus);
@@ -503,6 +518,7 @@ void service_free(struct service *service)
     sd_event_source_disable_unref(service->show_later);
     sd_event_source_disable_unref(service->reconnect);
     keys_free(service->keys);
+    pace_free(service->pace);
     event_log_free(service->log);
     free(service->address);
     sd_event_unref(service->event);

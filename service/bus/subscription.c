@@ -13,6 +13,7 @@ struct subscriber {
     struct subscriber *next;
     struct service *service;
     char *name; /* unique name of the client */
+    uid_t uid;
     struct event_filter *filter;
     sd_bus_track *track;
 };
@@ -58,7 +59,7 @@ static int track(struct service *service, struct subscriber *subscriber)
     return r < 0 ? r : sd_bus_track_add_name(subscriber->track, subscriber->name);
 }
 
-static int add(struct service *service, const char *name, struct event_filter *filter)
+static int add(struct service *service, const char *name, uid_t uid, struct event_filter *filter)
 {
     struct subscriber *fresh = calloc(1, sizeof(*fresh));
     if (!fresh)
@@ -66,6 +67,7 @@ static int add(struct service *service, const char *name, struct event_filter *f
 
     fresh->service = service;
     fresh->filter = filter;
+    fresh->uid = uid;
     fresh->name = strdup(name);
     int r = fresh->name ? track(service, fresh) : -ENOMEM;
     if (r < 0) {
@@ -77,6 +79,25 @@ static int add(struct service *service, const char *name, struct event_filter *f
     service->subscribers = fresh;
     service->n_subscribers++;
     return 0;
+}
+
+static size_t subscriptions_of(const struct service *service, uid_t uid)
+{
+    size_t count = 0;
+
+    for (const struct subscriber *s = service->subscribers; s; s = s->next)
+        count += s->uid == uid;
+    return count;
+}
+
+static int add_first(struct service *service, sd_bus_message *m, struct event_filter *filter)
+{
+    const struct caller *caller = caller_known(service, m);
+
+    if (!caller || service->n_subscribers >= SUBSCRIBERS_MAX ||
+        caller_has_its_share(caller, subscriptions_of(service, caller->uid), SUBSCRIBERS_PER_UID))
+        return -EXFULL;
+    return add(service, caller->unique_name, caller->uid, filter);
 }
 
 int subscribe(struct service *service, sd_bus_message *m, sd_bus_error *error)
@@ -92,12 +113,13 @@ int subscribe(struct service *service, sd_bus_message *m, sd_bus_error *error)
         event_filter_free((*old)->filter);
         (*old)->filter = filter;
     } else {
-        r = service->n_subscribers < SUBSCRIBERS_MAX ? add(service, name, filter) : -EXFULL;
+        r = add_first(service, m, filter);
         if (r < 0)
             event_filter_free(filter);
         if (r == -EXFULL)
             return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
-                               "there are %d subscribers already", SUBSCRIBERS_MAX);
+                               "there are %zu subscribers already; at most %d, and %d of one uid",
+                               service->n_subscribers, SUBSCRIBERS_MAX, SUBSCRIBERS_PER_UID);
         if (r < 0)
             return r;
     }
@@ -168,11 +190,12 @@ static void send_again(void *userdata, const struct event *event, const char *ch
 }
 
 /* What happened while the programs changed had nobody to be sent to. */
-static void take_over(struct service *service, const char *name, struct event_filter *filter)
+static void take_over(struct service *service, const char *name, uid_t uid,
+                      struct event_filter *filter)
 {
     struct catching_up both = {.service = service};
 
-    if (add(service, name, filter) < 0) { /* it has gone meanwhile */
+    if (add(service, name, uid, filter) < 0) { /* it has gone meanwhile */
         event_filter_free(filter);
         return;
     }
@@ -191,12 +214,14 @@ void subscribers_archive(struct service *service, struct archive *archive)
         char name[64] = "";
         if (!archive->reading)
             snprintf(name, sizeof(name), "%s", subscriber->name);
+        uid_t uid = archive->reading ? 0 : subscriber->uid;
         archive_text(archive, name, sizeof(name));
+        ARCHIVE(archive, uid);
         event_filter_archive(&filter, archive);
         if (!archive->reading)
             subscriber = subscriber->next;
         else if (filter && !archive->failed)
-            take_over(service, name, filter);
+            take_over(service, name, uid, filter);
         else
             event_filter_free(filter);
     }

@@ -83,12 +83,15 @@ static int carry_out(struct service *service, sd_bus_message *m, struct command 
     return answer(service, m, &outcome, options, caller->uid, wait);
 }
 
-int command_prepare(struct service *service, sd_bus_message *m, const char *reason,
-                    const struct caller **caller, struct options *options, sd_bus_error *error)
+int command_prepare(struct service *service, sd_bus_message *m, const struct permission *permission,
+                    const char *reason, const struct caller **caller, struct options *options,
+                    sd_bus_error *error)
 {
     int r = caller_of(service, m, caller, error);
     if (r >= 0)
-        r = caller_may_change(service, *caller, error);
+        r = authorise(service, m, *caller, permission, error);
+    if (r > 0)
+        return r;
     if (r >= 0)
         r = options_read(m, *caller, options, error);
     if (r >= 0 && reason)
@@ -100,16 +103,46 @@ int command_prepare(struct service *service, sd_bus_message *m, const char *reas
     return r;
 }
 
+static const char *action_of(enum command_verb verb)
+{
+    switch (verb) {
+    case COMMAND_PAUSE:
+    case COMMAND_RESUME:
+    case COMMAND_RESTART:
+    case COMMAND_RELOAD:
+    case COMMAND_KILL:
+        return MAY_MANAGE;
+    case COMMAND_QUARANTINE:
+        return MAY_QUARANTINE;
+    case COMMAND_REMOVE:
+        return MAY_CHANGE_TREE;
+    }
+    return MAY_CHANGE_TREE;
+}
+
+/* Of a verb upon a child, or a scope; the end of the root's is that of the tree, and of a job's
+ * child that of the job. */
+static struct permission permission_for(enum command_verb verb, const char *subject)
+{
+    bool of_job = strncmp(subject, "jobs/", 5) == 0;
+
+    if (verb == COMMAND_REMOVE && subject[0] == '\0')
+        return (struct permission){MAY_SHUT_DOWN, "shutdown", NULL};
+    return (struct permission){verb == COMMAND_REMOVE && of_job ? MAY_RUN_JOBS : action_of(verb),
+                               command_verb_to_string(verb), subject};
+}
+
 int verb_call(struct service *service, sd_bus_message *m, enum command_verb verb, const char *id,
               sd_bus_error *error)
 {
+    const struct permission permission = permission_for(verb, id);
     const struct caller *caller;
     struct options options;
     const char *reason;
 
     int r = sd_bus_message_read(m, "s", &reason);
     if (r >= 0)
-        r = command_prepare(service, m, reason, &caller, &options, error);
+        r = command_prepare(service, m, &permission, reason, &caller, &options, error);
     if (r != 0)
         return r;
     struct command command = {.verb = verb, .child = id, .reason = reason};
@@ -207,6 +240,7 @@ static int carry_out_scope(struct service *service, sd_bus_message *m, struct co
 int scope_call(struct service *service, sd_bus_message *m, enum command_verb verb, const char *path,
                sd_bus_error *error)
 {
+    const struct permission permission = permission_for(verb, path);
     struct outcomes outcomes = {.room = core_count(service->core)};
     const struct caller *caller;
     struct options options;
@@ -214,7 +248,7 @@ int scope_call(struct service *service, sd_bus_message *m, enum command_verb ver
 
     int r = sd_bus_message_read(m, "s", &reason);
     if (r >= 0)
-        r = command_prepare(service, m, reason, &caller, &options, error);
+        r = command_prepare(service, m, &permission, reason, &caller, &options, error);
     if (r != 0)
         return r;
     outcomes.list = calloc(outcomes.room + 1, sizeof(*outcomes.list));
@@ -228,6 +262,7 @@ int scope_call(struct service *service, sd_bus_message *m, enum command_verb ver
 
 int kill_call(struct service *service, sd_bus_message *m, const char *id, sd_bus_error *error)
 {
+    const struct permission permission = permission_for(COMMAND_KILL, id);
     const struct caller *caller;
     struct options options;
     const char *whom, *reason;
@@ -235,7 +270,7 @@ int kill_call(struct service *service, sd_bus_message *m, const char *id, sd_bus
 
     int r = sd_bus_message_read(m, "sis", &whom, &signal, &reason);
     if (r >= 0)
-        r = command_prepare(service, m, reason, &caller, &options, error);
+        r = command_prepare(service, m, &permission, reason, &caller, &options, error);
     if (r != 0)
         return r;
     if (strcmp(whom, "main") != 0 && strcmp(whom, "all") != 0)

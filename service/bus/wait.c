@@ -34,6 +34,7 @@ struct waiter {
     struct waiter *next;
     enum waiter_kind kind;
     sd_bus_message *call;
+    uid_t uid;               /* of who called */
     struct attempt_id child; /* slot and serial */
     struct outcome outcome;
     char *conflict; /* as above */
@@ -53,10 +54,22 @@ static void waiter_free(struct waiter *waiter)
     free(waiter);
 }
 
+static size_t waiters_of(const struct service *service, uid_t uid)
+{
+    size_t count = 0;
+
+    for (const struct waiter *waiter = service->waiters; waiter; waiter = waiter->next)
+        count += waiter->uid == uid;
+    return count;
+}
+
 static int add(struct service *service, sd_bus_message *m, enum waiter_kind kind,
                const struct child *child, const struct outcome *outcome)
 {
-    if (service->n_waiters >= WAITERS_MAX)
+    const struct caller *caller = caller_known(service, m);
+
+    if (!caller || service->n_waiters >= WAITERS_MAX ||
+        caller_has_its_share(caller, waiters_of(service, caller->uid), WAITERS_PER_UID))
         return -EXFULL;
     struct waiter *waiter = calloc(1, sizeof(*waiter));
     if (!waiter)
@@ -64,6 +77,7 @@ static int add(struct service *service, sd_bus_message *m, enum waiter_kind kind
 
     waiter->kind = kind;
     waiter->call = sd_bus_message_ref(m);
+    waiter->uid = caller->uid;
     if (child)
         waiter->child = (struct attempt_id){.slot = child->slot, .serial = child->serial};
     if (outcome)
@@ -411,6 +425,7 @@ static void archive_outcome(struct archive *archive, struct outcome *outcome, ch
 static void archive_waiter(struct service *service, struct archive *archive, struct waiter *waiter)
 {
     archive_call(service, archive, &waiter->call);
+    ARCHIVE(archive, waiter->uid);
     ARCHIVE_WORD(archive, waiter->kind, WAIT_REEXECUTION);
     attempt_id_archive(archive, &waiter->child);
     archive_outcome(archive, &waiter->outcome, &waiter->conflict);
@@ -430,7 +445,24 @@ static void archive_waiter(struct service *service, struct archive *archive, str
     }
 }
 
-/* What it waited for has gone between the two programs: nothing to answer with. */
+/* The child that was to go has gone between the two programs: what there is to tell is known. */
+static bool is_removal(const struct waiter *waiter)
+{
+    return waiter->kind == WAIT_STOP && waiter->outcome.operation_after == CHILD_REMOVED;
+}
+
+static void answer_removal(struct service *service, struct waiter *waiter)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+
+    waiter->outcome.status = CHILD_STOPPED;
+    waiter->outcome.stop_state = STOP_COMPLETED;
+    if (sd_bus_message_new_method_return(waiter->call, &reply) >= 0 &&
+        append_outcome(service, reply, &waiter->outcome) >= 0)
+        service_acknowledge(service, reply);
+}
+
+/* What it waited for has gone between the two programs. */
 static bool has_lost_its_subject(const struct service *service, const struct waiter *waiter)
 {
     if (waiter->kind == WAIT_JOB)
@@ -452,7 +484,9 @@ void waiters_archive(struct service *service, struct archive *archive)
         if (!archive->reading) {
             waiter = waiter->next;
         } else if (archive->failed || has_lost_its_subject(service, fresh)) {
-            if (fresh->call)
+            if (!archive->failed && is_removal(fresh))
+                answer_removal(service, fresh);
+            else if (fresh->call)
                 sd_bus_reply_method_errorf(fresh->call, PROCTOR_ERROR "NoSuchChild",
                                            "it has gone while proctord was replaced");
             waiter_free(fresh);

@@ -71,6 +71,7 @@ struct child_declaration {
     struct process_spec process;
     const char *manifest;      /* its text, as it was given */
     const char *manifest_path; /* "" where it came over the bus */
+    uint32_t owner;            /* uid of who brought it over the bus; 0: root, or a file */
 };
 
 /*

@@ -205,6 +205,7 @@ void declaration_archive(struct archive *a, struct child_declaration *d)
     archive_required(a, &d->manifest_path);
     if (!d->manifest)
         d->manifest = "";
+    ARCHIVE(a, d->owner);
 }
 
 static void archive_group(struct archive *a, struct group_declaration *group)

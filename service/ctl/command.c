@@ -33,8 +33,15 @@ int client_error(const sd_bus_error *error, int r)
         fputs("\"proctorctl list\" shows the children that there are.\n", stderr);
         return CTL_NO_SUCH_CHILD;
     }
-    if (strcmp(name, SD_BUS_ERROR_ACCESS_DENIED) == 0)
+    if (strcmp(name, SD_BUS_ERROR_ACCESS_DENIED) == 0 ||
+        strcmp(name, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) == 0) {
+        bool by_polkit = error->message && strncmp(error->message, "org.proctor1.", 13) == 0;
+        fputs(by_polkit ? "Root may; a rule in /etc/polkit-1/rules.d can allow it to others "
+                          "(proctord(8)).\n"
+                        : "Root may.\n",
+              stderr);
         return CTL_NOT_ALLOWED;
+    }
     if (strcmp(name, "org.proctor1.Error.ShuttingDown") == 0)
         return CTL_REJECTED;
     return CTL_ERROR;

@@ -284,6 +284,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "proctorctl: the bus can not be reached: %s\n", strerror(-r));
         return CTL_ERROR;
     }
+    sd_bus_set_allow_interactive_authorization(client.bus, 1); /* polkit may ask the person */
     int code = command->run ? command->run(&client) : command_verb(&client, command->method);
     sd_bus_flush_close_unref(client.bus);
     return code;

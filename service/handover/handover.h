@@ -11,7 +11,7 @@
 
 #include "archive.h"
 
-#define HANDOVER_VERSION 1 /* to be counted on where the walk changes */
+#define HANDOVER_VERSION 2 /* to be counted on where the walk changes */
 
 struct handover;
 

@@ -2,7 +2,7 @@
  * Benchmark: one JSON line for each figure, with the floor measured in the same run and the ratio
  * to it. Never fails by time.
  *
- *   bench PROCTORD
+ *   bench PROCTORD [flood]
  */
 #include "bench.h"
 
@@ -812,11 +812,16 @@ int main(int argc, char **argv)
 {
     char stamp[4096];
 
-    if (argc != 2 || !mkdtemp(folder)) {
-        fprintf(stderr, "usage: bench PROCTORD\n");
+    if (argc < 2 || argc > 3 || !mkdtemp(folder)) {
+        fprintf(stderr, "usage: bench PROCTORD [flood]\n");
         return 1;
     }
     proctord = realpath(argv[1], NULL);
+    if (argc == 3 && strcmp(argv[2], "flood") == 0) {
+        flood();
+        clean_up();
+        return 0;
+    }
     ssize_t n = readlink("/proc/self/exe", stamp, sizeof(stamp) - 16);
     stamp[n > 0 ? n : 0] = '\0';
     strcat(stamp, "-stamp");
@@ -827,6 +832,7 @@ int main(int argc, char **argv)
     method_calls();
     many_objects(1000, empty);
     many_objects(10000, empty);
+    flood();
     acknowledgements();
     recovery();
     upgrade();

@@ -29,6 +29,9 @@ void stop(struct daemon *d);
 /* Until so many processes of that name are children of the daemon. */
 void wait_for_children(const struct daemon *d, const char *program, size_t wanted);
 
+/* flood.c */
+void flood(void);
+
 /* durability.c */
 void acknowledgements(void);
 void recovery(void);

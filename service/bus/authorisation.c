@@ -1,0 +1,350 @@
+/*
+ * Authorisation: who may change something here. Root and the user that proctord runs as may; of
+ * everybody else polkit is asked, anew for each call, with the caller's name on the bus as the
+ * subject: a PID could be somebody else's by the time that it is looked at. The answer comes later:
+ * the call is kept, and comes again through the front door once there is one. See polkit(8).
+ */
+#include "private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define POLKIT           "org.freedesktop.PolicyKit1"
+#define POLKIT_PATH      "/org/freedesktop/PolicyKit1/Authority"
+#define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
+
+#define MAY_ASK_A_PERSON 1u                       /* polkit's AllowUserInteraction */
+#define ANSWER_USEC      (UINT64_C(25) * 1000000) /* of polkit by itself */
+#define PERSON_USEC      (UINT64_C(300) * 1000000)
+#define FORGET_USEC      (UINT64_C(10) * 1000000) /* an answer whose call did not come again */
+
+/* What polkit was asked about one call, and what it said. */
+struct question {
+    struct question *next;
+    struct service *service;
+    sd_bus_message *call;
+    sd_bus_slot *slot; /* as long as there is no answer */
+    uid_t uid;
+    char id[32];   /* by which polkit takes it back */
+    char *subject; /* "ACTION VERB CHILD": what the answer is about */
+    bool answered;
+    uint64_t answered_usec;
+    sd_bus_error refusal; /* set: no */
+};
+
+static void question_free(struct question *question)
+{
+    sd_bus_slot_unref(question->slot);
+    sd_bus_message_unref(question->call);
+    sd_bus_error_free(&question->refusal);
+    free(question->subject);
+    free(question);
+}
+
+static void take_out(struct service *service, struct question *question)
+{
+    struct question **link = &service->questions;
+
+    while (*link != question)
+        link = &(*link)->next;
+    *link = question->next;
+    question_free(question);
+}
+
+void questions_free(struct service *service)
+{
+    while (service->questions)
+        take_out(service, service->questions);
+}
+
+bool caller_is_trusted(const struct caller *caller)
+{
+    return caller->uid == 0 || caller->uid == geteuid();
+}
+
+int caller_must_be_trusted(const struct caller *caller, const char *what, sd_bus_error *error)
+{
+    if (caller_is_trusted(caller))
+        return 0;
+    return refuse_call(error, SD_BUS_ERROR_ACCESS_DENIED,
+                       "%s: %s may not: only root and the user that proctord runs as may", what,
+                       caller->text);
+}
+
+/* ---- the answer ------------------------------------------------------------------------------ */
+
+static bool is_absent(const sd_bus_error *error)
+{
+    return sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
+           sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER);
+}
+
+static void note_failure(struct question *question, const sd_bus_error *error)
+{
+    if (is_absent(error))
+        refuse_call(&question->refusal, SD_BUS_ERROR_ACCESS_DENIED,
+                    "%s: not allowed: polkit, which could allow it, is not there; root may",
+                    question->subject);
+    else
+        refuse_call(&question->refusal, SD_BUS_ERROR_ACCESS_DENIED,
+                    "%s: not allowed: polkit does not answer: %.200s", question->subject,
+                    error->message ? error->message : "no reason given");
+}
+
+static void note_verdict(struct question *question, sd_bus_message *reply)
+{
+    int allowed, challenge;
+    int r = sd_bus_message_enter_container(reply, 'r', "bba{ss}");
+
+    if (r > 0)
+        r = sd_bus_message_read(reply, "bb", &allowed, &challenge);
+    if (r <= 0) {
+        refuse_call(&question->refusal, SD_BUS_ERROR_ACCESS_DENIED,
+                    "%s: not allowed: polkit's answer can not be read", question->subject);
+        return;
+    }
+    if (allowed)
+        return;
+    if (challenge && !sd_bus_message_get_allow_interactive_authorization(question->call))
+        refuse_call(&question->refusal, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
+                    "%s: not allowed without a password: call again with interactive "
+                    "authorisation",
+                    question->subject);
+    else
+        refuse_call(&question->refusal, SD_BUS_ERROR_ACCESS_DENIED, "%s: not allowed by polkit%s",
+                    question->subject,
+                    challenge ? ", and no agent is there to ask for a password" : "");
+}
+
+static int verdict_came(sd_bus_message *reply, void *userdata, sd_bus_error *ignored)
+{
+    struct question *question = userdata;
+    struct service *service = question->service;
+    const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+    (void)ignored;
+    question->slot = sd_bus_slot_unref(question->slot);
+    question->answered = true;
+    question->answered_usec = core_now(service->core);
+    if (error)
+        note_failure(question, error);
+    else
+        note_verdict(question, reply);
+    int r = sd_bus_enqueue_for_read(service->bus, question->call);
+    if (r < 0) {
+        sd_bus_reply_method_errno(question->call, r, NULL);
+        take_out(service, question);
+    }
+    return 1;
+}
+
+/* ---- the question ---------------------------------------------------------------------------- */
+
+static int append_detail(sd_bus_message *m, const char *key, const char *value)
+{
+    return value ? sd_bus_message_append(m, "{ss}", key, value) : 0;
+}
+
+static int ask(struct question *question, const struct permission *wanted)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *m = NULL;
+    struct service *service = question->service;
+    const char *sender = sd_bus_message_get_sender(question->call);
+    bool person = sd_bus_message_get_allow_interactive_authorization(question->call) > 0;
+    int r = sd_bus_message_new_method_call(service->bus, &m, POLKIT, POLKIT_PATH, POLKIT_INTERFACE,
+                                           "CheckAuthorization");
+
+    if (r >= 0)
+        r = sd_bus_message_append(m, "(sa{sv})s", "system-bus-name", 1, "name", "s", sender,
+                                  wanted->action);
+    if (r >= 0)
+        r = sd_bus_message_open_container(m, 'a', "{ss}");
+    if (r >= 0)
+        r = append_detail(m, "verb", wanted->verb);
+    if (r >= 0)
+        r = append_detail(m, "child", wanted->child);
+    if (r >= 0)
+        r = sd_bus_message_close_container(m);
+    if (r >= 0)
+        r = sd_bus_message_append(m, "us", person ? MAY_ASK_A_PERSON : 0, question->id);
+    if (r >= 0)
+        r = sd_bus_call_async(service->bus, &question->slot, m, verdict_came, question,
+                              person ? PERSON_USEC : ANSWER_USEC);
+    return r;
+}
+
+static char *subject_of(const struct permission *wanted)
+{
+    char *text = NULL;
+
+    if (asprintf(&text, "%s: %s%s%.300s", wanted->action, wanted->verb, wanted->child ? " " : "",
+                 wanted->child ? wanted->child : "") < 0)
+        return NULL;
+    return text;
+}
+
+static int begin(struct service *service, sd_bus_message *m, const struct caller *caller,
+                 const struct permission *wanted)
+{
+    struct question *question = calloc(1, sizeof(*question));
+
+    if (!question)
+        return -ENOMEM;
+    question->service = service;
+    question->call = sd_bus_message_ref(m);
+    question->uid = caller->uid;
+    question->subject = subject_of(wanted);
+    snprintf(question->id, sizeof(question->id), "proctor-%" PRIu64, ++service->last_question);
+    question->next = service->questions;
+    service->questions = question;
+    int r = question->subject ? ask(question, wanted) : -ENOMEM;
+    if (r < 0)
+        take_out(service, question);
+    return r < 0 ? r : 1;
+}
+
+/* Of a call that has come again there is an answer, and it is about the very same thing. */
+static int settle(struct service *service, struct question *question,
+                  const struct permission *wanted, sd_bus_error *error)
+{
+    __attribute__((cleanup(sd_bus_error_free))) sd_bus_error refusal = question->refusal;
+    char *subject = subject_of(wanted);
+    bool same = subject && strcmp(subject, question->subject) == 0;
+
+    question->refusal = SD_BUS_ERROR_NULL;
+    free(subject);
+    take_out(service, question);
+    if (!same)
+        return sd_bus_error_set(error, SD_BUS_ERROR_ACCESS_DENIED,
+                                "not allowed: polkit was asked about something else");
+    return sd_bus_error_is_set(&refusal) ? sd_bus_error_copy(error, &refusal) : 0;
+}
+
+/* The object that a call was for may have gone before it came again. */
+static void forget_old(struct service *service)
+{
+    uint64_t now = core_now(service->core);
+
+    for (struct question *question = service->questions, *next; question; question = next) {
+        next = question->next;
+        if (question->answered && now - question->answered_usec > FORGET_USEC)
+            take_out(service, question);
+    }
+}
+
+int authorise(struct service *service, sd_bus_message *m, const struct caller *caller,
+              const struct permission *wanted, sd_bus_error *error)
+{
+    size_t total = 0, own = 0;
+
+    if (caller_is_trusted(caller))
+        return 0;
+    if (service->settings.bus == SERVICE_USER_BUS)
+        return caller_must_be_trusted(caller, wanted->action, error);
+    for (struct question *question = service->questions; question; question = question->next) {
+        if (question->call == m && question->answered)
+            return settle(service, question, wanted, error);
+        total++;
+        own += question->uid == caller->uid;
+    }
+    if (total >= QUESTIONS_MAX || own >= QUESTIONS_PER_UID)
+        return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
+                           "%zu calls of %s are waiting for polkit already", own, caller->text);
+    forget_old(service);
+    return begin(service, m, caller, wanted);
+}
+
+/* ---- from one program to the next ------------------------------------------------------------ */
+
+/* polkit is asked again by the program that comes: its answer would be to a question of ours. */
+static void take_back(const struct question *question)
+{
+    sd_bus_call_method_async(question->service->bus, NULL, POLKIT, POLKIT_PATH, POLKIT_INTERFACE,
+                             "CancelCheckAuthorization", NULL, NULL, "s", question->id);
+}
+
+struct call_header {
+    char sender[64], path[CHILD_ID_MAX * 3 + 64], interface[64], member[64];
+    uint64_t cookie;
+    bool interactive;
+};
+
+static void archive_header(struct archive *archive, struct call_header *header)
+{
+    archive_text(archive, header->sender, sizeof(header->sender));
+    archive_text(archive, header->path, sizeof(header->path));
+    archive_text(archive, header->interface, sizeof(header->interface));
+    archive_text(archive, header->member, sizeof(header->member));
+    archive_number(archive, &header->cookie);
+    ARCHIVE(archive, header->interactive);
+}
+
+static void copy_word(char *to, size_t size, const char *from)
+{
+    snprintf(to, size, "%s", from ? from : "");
+}
+
+static void write_question(struct archive *archive, const struct question *question)
+{
+    sd_bus_message *call = question->call;
+    struct call_header header = {};
+
+    copy_word(header.sender, sizeof(header.sender), sd_bus_message_get_sender(call));
+    copy_word(header.path, sizeof(header.path), sd_bus_message_get_path(call));
+    copy_word(header.interface, sizeof(header.interface), sd_bus_message_get_interface(call));
+    copy_word(header.member, sizeof(header.member), sd_bus_message_get_member(call));
+    sd_bus_message_get_cookie(call, &header.cookie);
+    header.interactive = sd_bus_message_get_allow_interactive_authorization(call) > 0;
+    archive_header(archive, &header);
+    message_archive(archive, call);
+    if (!question->answered)
+        take_back(question);
+}
+
+/* The call comes in again, as it came in before. */
+static void read_question(struct service *service, struct archive *archive)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *call = NULL;
+    struct call_header header;
+
+    archive_header(archive, &header);
+    if (archive->failed)
+        return;
+    /* With a destination: a client of a bus handles no call that goes to everybody. */
+    int r = sd_bus_message_new_method_call(service->bus, &call, PROCTOR_BUS_NAME, header.path,
+                                           header.interface, header.member);
+    if (r >= 0)
+        r = sd_bus_message_set_sender(call, header.sender);
+    if (r >= 0)
+        r = sd_bus_message_set_allow_interactive_authorization(call, header.interactive);
+    if (r >= 0)
+        r = message_archive(archive, call);
+    if (r >= 0)
+        r = sd_bus_message_seal(call, header.cookie, 0);
+    if (r >= 0)
+        r = sd_bus_enqueue_for_read(service->bus, call);
+    if (r < 0)
+        archive->failed = true;
+}
+
+void questions_archive(struct service *service, struct archive *archive)
+{
+    const struct question *question = service->questions;
+    size_t count = 0;
+
+    for (const struct question *q = question; q; q = q->next)
+        count++;
+    archive_count(archive, &count, QUESTIONS_MAX);
+    for (size_t i = 0; i < count && !archive->failed; i++) {
+        if (archive->reading) {
+            read_question(service, archive);
+        } else {
+            write_question(archive, question);
+            question = question->next;
+        }
+    }
+}

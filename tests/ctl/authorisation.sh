@@ -1,0 +1,170 @@
+#!/bin/bash
+# authorisation.sh PROCTORD PROCTORCTL POLICY: who may do what, over a real polkitd and a system bus
+# of the test's own. The actions and rules of this machine are hidden in a mount namespace, and stay
+# as they are.
+proctord=$(realpath "$1") proctorctl=$(realpath "$2") policy=$(realpath "$3")
+polkitd=/usr/lib/polkit-1/polkitd
+if [ "$(id -u)" != 0 ] || ! [ -x $polkitd ] || ! unshare -m true 2>/dev/null; then
+    echo "1..0 # SKIP needs root, polkitd and mount namespaces"
+    exit 0
+fi
+[ "${INSIDE:-}" ] || INSIDE=1 exec unshare -m --propagation private "$0" "$@"
+. "$(dirname "$0")/proctord.sh"
+
+folder=$(mktemp -d)
+chmod 755 "$folder"
+mkfifo "$folder/never"
+for place in /usr/share/polkit-1/actions /usr/share/polkit-1/rules.d /etc/polkit-1/rules.d; do
+    mkdir -p $place
+    mount -t tmpfs -o mode=755 tmpfs $place
+done
+cp "$policy/org.proctor1.policy" /usr/share/polkit-1/actions/
+cat >"$folder/bus.conf" <<X
+<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path=$folder/bus</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/>
+    <deny own="*"/>
+    <deny send_type="method_call"/>
+    <allow send_type="signal"/>
+    <allow send_requested_reply="true" send_type="method_return"/>
+    <allow send_requested_reply="true" send_type="error"/>
+    <allow receive_type="method_call"/>
+    <allow receive_type="method_return"/>
+    <allow receive_type="error"/>
+    <allow receive_type="signal"/>
+    <allow send_destination="org.freedesktop.DBus"/>
+  </policy>
+  <include>$policy/org.proctor1.conf</include>
+  <include>/usr/share/dbus-1/system.d/org.freedesktop.PolicyKit1.conf</include>
+</busconfig>
+X
+cat >"$folder/tree.yaml" <<X
+supervisor: root
+children:
+  - {name: web, exec: [/bin/sleep, "1000"]}
+  - {name: db, exec: [/bin/sleep, "1000"]}
+X
+cat >"$folder/more.yaml" <<X
+name: more
+exec: [/bin/sleep, "1000"]
+X
+
+export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$folder/bus
+pids=()
+trap 'kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$folder"' EXIT
+dbus-daemon --config-file="$folder/bus.conf" --nofork 2>>"$folder/errors" &
+pids+=($!)
+until_true busctl --system status >/dev/null 2>&1
+"$proctord" --system --manifests="$folder/tree.yaml" --state-dir="$folder/state" \
+    --runtime-dir="$folder/run" 2>>"$folder/errors" &
+daemon=$!
+pids=($daemon "${pids[@]}")
+until_true busctl --system status org.proctor1 >/dev/null 2>&1
+
+as_nobody() {
+    setpriv --reuid=65534 --regid=65534 --clear-groups "$@" 2>&1
+}
+ctl() { # as nobody, with the exit code
+    as_nobody "$proctorctl" --system "$@"
+    echo "exit $?"
+}
+call() { # as nobody, on a child: METHOD
+    as_nobody busctl --system --allow-interactive-authorization="${asking:-yes}" call org.proctor1 \
+        /org/proctor1/child/web org.proctor1.Child "$1" 'sa{sv}' "a test" 0
+}
+hint="Root may; a rule in /etc/polkit-1/rules.d can allow it to others (proctord(8))."
+
+check "everybody may look" "exit 0" "$(ctl --quiet list web >/dev/null; echo "exit $?")"
+check "without polkit nobody but root may change anything" "proctorctl: org.proctor1.manage-children: \
+pause web: not allowed: polkit, which could allow it, is not there; root may
+$hint
+exit 6" "$(ctl pause web --reason=test)"
+check "root may without polkit" "web: paused (was active), cancelling, cancel-delivered" \
+    "$("$proctorctl" --system pause web --reason=test)"
+"$proctorctl" --system resume web --reason=test --wait >/dev/null
+
+$polkitd --no-debug 2>>"$folder/errors" &
+pids=($! "${pids[@]}")
+until_true busctl --system status org.freedesktop.PolicyKit1 >/dev/null 2>&1
+
+# Of nobody, without an agent that could ask for a password.
+refused() { # ACTION VERB
+    echo "proctorctl: $1: $2: not allowed by polkit, and no agent is there to ask for a password
+$hint
+exit 6"
+}
+for verb in pause resume restart; do
+    check "$verb names its action" "$(refused org.proctor1.manage-children "$verb web")" \
+        "$(ctl $verb web --reason=test)"
+done
+check "kill names its action" "$(refused org.proctor1.manage-children "kill web")" \
+    "$(ctl kill web SIGUSR1 --reason=test)"
+check "quarantine names its action" "$(refused org.proctor1.quarantine "quarantine web")" \
+    "$(ctl quarantine web --reason=test)"
+check "remove names its action" "$(refused org.proctor1.change-tree "remove web")" \
+    "$(ctl remove web --reason=test)"
+check "add names its action" "$(refused org.proctor1.change-tree add)" \
+    "$(ctl add "$folder/more.yaml" --reason=test)"
+check "reload names its action" "$(refused org.proctor1.change-tree reload)" \
+    "$(ctl reload --reason=test)"
+check "run names its action" "$(refused org.proctor1.run-jobs run)" "$(ctl run "$folder/more.yaml")"
+check "shutdown names its action" "$(refused org.proctor1.shutdown shutdown)" \
+    "$(ctl shutdown --reason=test)"
+check "reexec names its action" "$(refused org.proctor1.shutdown reexecute)" \
+    "$(ctl reexec --reason=test)"
+check "who does not want to be asked is told that a password would be needed" \
+    "Call failed: org.proctor1.manage-children: pause web: not allowed without a password: call \
+again with interactive authorisation" "$(asking=no call Pause)"
+check "the trace is for root" "exit 6" "$(ctl trace -o "$folder/trace" | tail -1)"
+check "MaxJobs is for root" "Access denied
+u 3" "$(busctl --system set-property org.proctor1 /org/proctor1 org.proctor1.Manager MaxJobs u 3
+    as_nobody busctl --system set-property org.proctor1 /org/proctor1 org.proctor1.Manager MaxJobs u 4 |
+        grep -o 'Access denied'
+    busctl --system get-property org.proctor1 /org/proctor1 org.proctor1.Manager MaxJobs)"
+check "nothing has happened" "web active 1, db active 1" "$(for child in web db; do
+    echo "$child $("$proctorctl" --system --json=short status $child | grep -o '"operation":"[a-z]*"' |
+        cut -d'"' -f4) 1"; done | paste -sd, | sed 's/,/, /')"
+
+# A rule for one child and one verb.
+cat >/etc/polkit-1/rules.d/50-proctor.rules <<'X'
+polkit.addRule(function(action, subject) {
+    if (action.id == "org.proctor1.manage-children" && subject.user == "nobody" &&
+        action.lookup("child") == "web" && action.lookup("verb") == "restart")
+        return polkit.Result.YES;
+});
+X
+restarted() {
+    as_nobody "$proctorctl" --system --quiet restart web --reason="the rule is there" >/dev/null
+}
+check "with a rule it is allowed" 0 "$(until_true restarted; echo $?)"
+check "of whom, the audit says" "nobody (uid 65534)" "$("$proctorctl" --system audit web |
+    grep -o 'command="restart".*the rule is there' | grep -o 'nobody (uid 65534)' | head -1)"
+check "not for another verb" "$(refused org.proctor1.manage-children "pause web")" \
+    "$(ctl pause web --reason=test)"
+check "not for another child" "$(refused org.proctor1.manage-children "restart db")" \
+    "$(ctl restart db --reason=test)"
+check "and a scope is not its children" "$(refused org.proctor1.manage-children "restart ")" \
+    "$(ctl restart / --reason=test)"
+
+# Many calls at once, while proctord is replaced: each is answered.
+for i in $(seq 16); do
+    ctl --quiet restart web --reason="at once $i" >"$folder/answer.$i" &
+    askers+=($!)
+done
+"$proctorctl" --system reexec --reason="while polkit is asked" >/dev/null
+wait "${askers[@]}"
+check "calls for which polkit is asked outlive an upgrade" "16 exit 0" \
+    "$(cat "$folder"/answer.* | sort | uniq -c | sed 's/^ *//')"
+
+rm /etc/polkit-1/rules.d/50-proctor.rules
+not_restarted() {
+    ! restarted
+}
+check "without the rule, at once not any more" 0 "$(until_true not_restarted; echo $?)"
+check "it says nothing bad" "" "$(grep -i "proctord.*\(assert\|error\)" "$folder/errors")"
+plan
