@@ -73,7 +73,27 @@ READER(read_fence_phase, "s", fence_phase_to_string(child->fence_phase))
 READER(read_started, "t", child->started_usec)
 READER(read_manifest_path, "s", DECLARATION->manifest_path)
 READER(read_manifest_pending, "b", child->next_config != NULL)
-READER(read_manifest, "s", DECLARATION->manifest)
+
+/* The values of the environment are the child's alone. */
+static int read_manifest(struct service *service, sd_bus_message *m, struct child *child)
+{
+    static const char instead[] = "{HIDDEN: \"the environment is not shown\"}";
+    const struct child_declaration *d = DECLARATION;
+    size_t length = strlen(d->manifest), end = (size_t)d->secret_from + d->secret_length;
+    char *text;
+
+    (void)service;
+    if (d->secret_length == 0)
+        return sd_bus_message_append(m, "s", d->manifest);
+    int r = sd_bus_message_append_string_space(m, length - d->secret_length + sizeof(instead) - 1,
+                                               &text);
+    if (r < 0)
+        return r;
+    memcpy(text, d->manifest, d->secret_from);
+    strcpy(text + d->secret_from, instead);
+    strcpy(text + d->secret_from + sizeof(instead) - 1, d->manifest + end);
+    return r;
+}
 
 static int append_strings(sd_bus_message *m, const char **strings, size_t count)
 {

@@ -71,6 +71,8 @@ struct child_declaration {
     struct process_spec process;
     const char *manifest;      /* its text, as it was given */
     const char *manifest_path; /* "" where it came over the bus */
+    uint32_t secret_from;      /* where in its text the environment stands, which is not shown, */
+    uint32_t secret_length;    /* and for how many bytes */
     uint32_t owner;            /* uid of who brought it over the bus; 0: root, or a file */
 };
 

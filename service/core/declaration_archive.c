@@ -5,6 +5,8 @@
 #include "archive.h"
 #include "private.h"
 
+#include <string.h>
+
 #define PROCESS_SIGNAL_MAX 64
 
 static void archive_socket(struct archive *a, struct socket_spec *socket)
@@ -166,6 +168,22 @@ static void archive_required(struct archive *a, const char **text)
     }
 }
 
+/* What of the manifest is not shown; a text that was replaced has nothing to hide. */
+static void archive_hidden(struct archive *a, struct child_declaration *d)
+{
+    bool replaced = !a->reading && a->redact;
+    uint32_t from = replaced ? 0 : d->secret_from, length = replaced ? 0 : d->secret_length;
+
+    ARCHIVE(a, from);
+    ARCHIVE(a, length);
+    if (!a->reading)
+        return;
+    if ((uint64_t)from + length > strlen(d->manifest))
+        a->failed = true;
+    d->secret_from = a->failed ? 0 : from;
+    d->secret_length = a->failed ? 0 : length;
+}
+
 void declaration_archive(struct archive *a, struct child_declaration *d)
 {
     archive_required(a, &d->id);
@@ -205,6 +223,7 @@ void declaration_archive(struct archive *a, struct child_declaration *d)
     archive_required(a, &d->manifest_path);
     if (!d->manifest)
         d->manifest = "";
+    archive_hidden(a, d);
     ARCHIVE(a, d->owner);
 }
 

@@ -66,6 +66,7 @@ int command_audit(struct client *client);
 int command_trace(struct client *client);
 int command_check(struct client *client); /* without a bus */
 int command_log(struct client *client);
+int events_show_last(struct client *client, const char *id, size_t count);
 void log_show_last(struct client *client, const char *id,
                    const char *path); /* where there are any */
 

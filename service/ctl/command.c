@@ -1,6 +1,7 @@
 #include "client.h"
 
 #include "json.h"
+#include "table.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -77,116 +78,7 @@ static int print_json(struct client *client, sd_bus_message *reply, const char *
     return r;
 }
 
-static bool wanted(const struct client *client, const char *id)
-{
-    for (int i = 0; i < client->n_arguments; i++)
-        if (fnmatch(client->arguments[i], id, 0) == 0)
-            return true;
-    return client->n_arguments == 0;
-}
-
-static const char *paint(const struct client *client, const char *operation, const char *status,
-                         int exhausted)
-{
-    if (!client->colour)
-        return "";
-    if (strcmp(operation, "quarantined") == 0 || exhausted)
-        return "\033[31m";
-    if (strcmp(operation, "paused") == 0 || strcmp(status, "cancelling") == 0)
-        return "\033[33m";
-    return strcmp(status, "ready") == 0 ? "\033[32m" : "";
-}
-
-/* ---- list ------------------------------------------------------------------------------------ */
-
-static int print_rows(struct client *client, sd_bus_message *reply)
-{
-    int r = sd_bus_message_enter_container(reply, 'a', "(sosssttbsub)");
-
-    if (client->legend)
-        printf("%-24s %-12s %-11s %-11s %4s %8s  %s\n", "CHILD", "OPERATION", "STATUS", "READINESS",
-               "GEN", "ATTEMPT", "RESTARTS LEFT");
-    while (r >= 0) {
-        const char *id, *path, *operation, *status, *readiness, *stop;
-        uint64_t generation, attempt;
-        uint32_t remaining;
-        int stale, exhausted;
-        r = sd_bus_message_read(reply, "(sosssttbsub)", &id, &path, &operation, &status, &readiness,
-                                &generation, &attempt, &stale, &stop, &remaining, &exhausted);
-        if (r <= 0)
-            break;
-        if (wanted(client, id))
-            printf("%s%-24s %-12s %-11s %-11s %4" PRIu64 " %8" PRIu64 "  %" PRIu32 "%s%s%s\n",
-                   paint(client, operation, status, exhausted), id, operation, status, readiness,
-                   generation, attempt, remaining, exhausted ? " (used up)" : "",
-                   stale ? " (heartbeat stale)" : "", client->colour ? "\033[0m" : "");
-    }
-    return r;
-}
-
-static int print_rows_json(struct client *client, sd_bus_message *reply)
-{
-    static const char *const keys[] = {
-        "id",         "path",    "operation",       "status",     "readiness",
-        "generation", "attempt", "heartbeat_stale", "stop_state", "restarts_remaining",
-        "exhausted"};
-    struct json json = {.out = stdout};
-    bool first = true;
-    int r = sd_bus_message_enter_container(reply, 'a', "(sosssttbsub)");
-
-    fputc('[', stdout);
-    while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'r', "sosssttbsub")) > 0) {
-        fputs(first ? "" : ",", stdout);
-        fputs(client->json == JSON_PRETTY ? "\n  {" : "{", stdout);
-        first = false;
-        for (size_t i = 0; r >= 0 && i < sizeof(keys) / sizeof(keys[0]); i++) {
-            printf("%s\"%s\":", i > 0 ? "," : "", keys[i]);
-            r = json_value(&json, reply, NULL);
-        }
-        fputc('}', stdout);
-        if (r >= 0)
-            r = sd_bus_message_exit_container(reply);
-    }
-    fputs(client->json == JSON_PRETTY && !first ? "\n]\n" : "]\n", stdout);
-    return r;
-}
-
-int command_list(struct client *client)
-{
-    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
-    CLEANUP_MESSAGE *reply = NULL;
-    int r =
-        sd_bus_call_method(client->bus, NAME, PATH, MANAGER, "ListChildren", &error, &reply, NULL);
-
-    if (r < 0)
-        return client_error(&error, r);
-    r = client->json == JSON_OFF ? print_rows(client, reply) : print_rows_json(client, reply);
-    return r < 0 ? client_error(NULL, r) : CTL_DONE;
-}
-
-/* ---- events ---------------------------------------------------------------------------------- */
-
-static int append_filter(sd_bus_message *call, const struct client *client, const char *child)
-{
-    int r = sd_bus_message_open_container(call, 'a', "{sv}");
-
-    if (r >= 0 && client->kind)
-        r = sd_bus_message_append(call, "{sv}", "kinds", "as", 1, client->kind);
-    if (r >= 0 && child)
-        r = sd_bus_message_append(call, "{sv}", "children", "as", 1, child);
-    if (r >= 0 && !child && client->n_arguments > 0) {
-        r = sd_bus_message_open_container(call, 'e', "sv");
-        if (r >= 0)
-            r = sd_bus_message_append(call, "s", "children");
-        if (r >= 0)
-            r = sd_bus_message_open_container(call, 'v', "as");
-        if (r >= 0)
-            r = sd_bus_message_append_strv(call, client->arguments);
-        for (int i = 0; r >= 0 && i < 2; i++)
-            r = sd_bus_message_close_container(call);
-    }
-    return r < 0 ? r : sd_bus_message_close_container(call);
-}
+/* ---- status ---------------------------------------------------------------------------------- */
 
 /* The rest of a dictionary that has been entered. */
 static int print_entries(sd_bus_message *m)
@@ -206,139 +98,6 @@ static int print_entries(sd_bus_message *m)
     }
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
-
-static int print_fields(sd_bus_message *m)
-{
-    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
-    return r < 0 ? r : print_entries(m);
-}
-
-static void print_time(uint64_t realtime_usec)
-{
-    time_t seconds = (time_t)(realtime_usec / 1000000);
-    struct tm local;
-    char text[32];
-
-    strftime(text, sizeof(text), "%H:%M:%S", localtime_r(&seconds, &local));
-    printf("%s.%03" PRIu64, text, realtime_usec / 1000 % 1000);
-}
-
-static int print_event_json(struct client *client, sd_bus_message *m)
-{
-    static const char *const keys[] = {"sequence", "realtime_usec", "monotonic_usec", "kind",
-                                       "child",    "cause",         "fields"};
-    struct json json = {.out = stdout};
-    int r = 0;
-
-    (void)client;
-    fputc('{', stdout);
-    for (size_t i = 0; r >= 0 && i < sizeof(keys) / sizeof(keys[0]); i++) {
-        printf("%s\"%s\":", i > 0 ? "," : "", keys[i]);
-        r = json_value(&json, m, NULL);
-    }
-    fputs("}\n", stdout);
-    return r;
-}
-
-/* The message stands before tttsssa{sv}. */
-static int print_event(struct client *client, sd_bus_message *m, uint64_t *sequence)
-{
-    uint64_t realtime, monotonic;
-    const char *kind, *child, *cause;
-
-    if (client->json != JSON_OFF)
-        return print_event_json(client, m);
-    int r =
-        sd_bus_message_read(m, "tttsss", sequence, &realtime, &monotonic, &kind, &child, &cause);
-    if (r < 0)
-        return r;
-    print_time(realtime);
-    printf("  %6" PRIu64 "  %-34s %s", *sequence, kind, child);
-    r = print_fields(m);
-    fputc('\n', stdout);
-    return r;
-}
-
-static int query_events(struct client *client, const char *child, uint64_t after, uint32_t skip_to)
-{
-    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
-    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
-    uint64_t sequence;
-    int r = client_call(client, PATH, MANAGER, "QueryEvents", &call);
-
-    if (r >= 0)
-        r = sd_bus_message_append(call, "tu", after, UINT32_MAX);
-    if (r >= 0)
-        r = append_filter(call, client, child);
-    if (r >= 0)
-        r = sd_bus_call(client->bus, call, 0, &error, &reply);
-    if (r < 0)
-        return client_error(&error, r);
-
-    uint32_t count = 0;
-    r = sd_bus_message_enter_container(reply, 'a', "(tttsssa{sv})");
-    while (r >= 0 && (r = sd_bus_message_skip(reply, "(tttsssa{sv})")) > 0)
-        count++;
-    sd_bus_message_rewind(reply, true);
-    r = sd_bus_message_enter_container(reply, 'a', "(tttsssa{sv})");
-    for (uint32_t i = 0; r >= 0 && i < count; i++) {
-        if (skip_to > 0 && count - i > skip_to) {
-            r = sd_bus_message_skip(reply, "(tttsssa{sv})");
-            continue;
-        }
-        r = sd_bus_message_enter_container(reply, 'r', "tttsssa{sv}");
-        if (r >= 0)
-            r = print_event(client, reply, &sequence);
-        if (r >= 0)
-            r = sd_bus_message_exit_container(reply);
-    }
-    return r < 0 ? client_error(NULL, r) : CTL_DONE;
-}
-
-static int event_came(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-    uint64_t sequence;
-
-    (void)error;
-    print_event(userdata, m, &sequence);
-    fflush(stdout);
-    return 0;
-}
-
-static int follow_events(struct client *client)
-{
-    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
-    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
-    int r =
-        sd_bus_match_signal(client->bus, NULL, NAME, PATH, MANAGER, "Event", event_came, client);
-
-    if (r >= 0)
-        r = client_call(client, PATH, MANAGER, "Subscribe", &call);
-    if (r >= 0)
-        r = append_filter(call, client, NULL);
-    if (r >= 0)
-        r = sd_bus_call(client->bus, call, 0, &error, &reply);
-    while (r >= 0) {
-        r = sd_bus_process(client->bus, NULL);
-        if (r == 0)
-            r = sd_bus_wait(client->bus, UINT64_MAX);
-        if (r == -EINTR)
-            r = 0;
-    }
-    return client_error(&error, r);
-}
-
-int command_events(struct client *client)
-{
-    int code = query_events(client, NULL, client->since, 0);
-
-    fflush(stdout);
-    if (code != CTL_DONE || !client->follow)
-        return code;
-    return follow_events(client);
-}
-
-/* ---- status ---------------------------------------------------------------------------------- */
 
 int client_child_path(struct client *client, const char *id, char **path)
 {
@@ -435,7 +194,7 @@ static int status_table(struct client *client, const char *id, const char *path)
     print_dictionary(client, path, "last exit", "LastExit");
     print_dictionary(client, path, "failure", "Failure");
     puts("    last events:");
-    int code = query_events(client, id, 0, EVENTS_SHOWN);
+    int code = events_show_last(client, id, EVENTS_SHOWN);
     if (code == CTL_DONE)
         log_show_last(client, id, path);
     return code;
@@ -758,10 +517,11 @@ int command_reexec(struct client *client)
     return r < 0 ? client_error(&error, r) : CTL_DONE;
 }
 
-static int print_report_row(sd_bus_message *m)
+static int print_report_row(struct table *table, sd_bus_message *m)
 {
     const char *id = "", *result = "", *exit = "", *reason = "";
     uint64_t generation = 0, attempt = 0;
+    char numbers[2][24];
     int r = sd_bus_message_enter_container(m, 'a', "{sv}");
 
     while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
@@ -786,13 +546,16 @@ static int print_report_row(sd_bus_message *m)
         if (r >= 0)
             r = sd_bus_message_exit_container(m);
     }
-    printf("%-24s %-15s %-13s %4" PRIu64 " %8" PRIu64 "  %s\n", id, result, exit, generation,
-           attempt, reason);
+    snprintf(numbers[0], sizeof(numbers[0]), "%" PRIu64, generation);
+    snprintf(numbers[1], sizeof(numbers[1]), "%" PRIu64, attempt);
+    table_add(table, "", (const char *const[]){id, result, exit, numbers[0], numbers[1], reason});
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
 static int print_report(struct client *client, sd_bus_message *reply)
 {
+    static const char *const titles[] = {"CHILD",    "RESULT", "EXIT", ">GEN",
+                                         ">ATTEMPT", "REASON", NULL};
     int r = sd_bus_message_enter_container(reply, 'a', "{sv}");
 
     while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
@@ -802,14 +565,13 @@ static int print_report(struct client *client, sd_bus_message *reply)
             r = sd_bus_message_read(reply, "v", "s", &phase);
             printf("shutdown: %s\n", phase);
         } else if (r >= 0 && strcmp(key, "Report") == 0) {
-            if (client->legend)
-                printf("%-24s %-15s %-13s %4s %8s  %s\n", "CHILD", "RESULT", "EXIT", "GEN",
-                       "ATTEMPT", "REASON");
+            struct table *table = table_new(client, titles);
             r = sd_bus_message_enter_container(reply, 'v', "aa{sv}");
             if (r >= 0)
                 r = sd_bus_message_enter_container(reply, 'a', "a{sv}");
             while (r >= 0 && sd_bus_message_at_end(reply, false) == 0)
-                r = print_report_row(reply);
+                r = print_report_row(table, reply);
+            table_print(table);
             for (int i = 0; r >= 0 && i < 2; i++)
                 r = sd_bus_message_exit_container(reply);
         } else if (r >= 0) {

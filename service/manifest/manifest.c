@@ -30,6 +30,7 @@ struct parsed_child {
     size_t n_arguments;
     yaml_node_t *arguments_node;
     yaml_node_t *primary_node, *requires_node, *after_node;
+    yaml_node_t *environment_node;
 };
 
 static struct place place_of(const yaml_node_t *node)
@@ -335,6 +336,7 @@ static int read_environment(struct reader *reader, yaml_node_t *node, void *targ
         list[i] = entry;
     }
     child->declaration.process.environment = list;
+    child->environment_node = node;
     return 0;
 }
 
@@ -738,6 +740,25 @@ static const char *text_of(struct manifest *manifest, const yaml_node_t *node, c
     return copy;
 }
 
+/* Where in the child's text its environment stands. Not there: it is an alias, and nothing shows.
+ */
+static void note_secret(struct manifest *manifest, const yaml_node_t *node, const char *text,
+                        struct parsed_child *child)
+{
+    const yaml_node_t *environment = child->environment_node;
+
+    if (!environment || environment->start_mark.index < node->start_mark.index ||
+        environment->end_mark.index > node->end_mark.index)
+        return;
+    size_t start = byte_of(&manifest->cursor, text, node->start_mark.index);
+    size_t first = byte_of(&manifest->cursor, text, environment->start_mark.index);
+    size_t last = byte_of(&manifest->cursor, text, environment->end_mark.index);
+    while (last > first && strchr(" \t\r\n", text[last - 1]))
+        last--;
+    child->declaration.secret_from = (uint32_t)(node->start_mark.column + first - start);
+    child->declaration.secret_length = (uint32_t)(last - first);
+}
+
 /* The keys of a child, and what follows from where it stands. */
 static int read_declaration(struct reader *reader, yaml_node_t *node, const char *above,
                             struct parsed_child *child)
@@ -778,6 +799,7 @@ static int read_child(struct reader *reader, yaml_node_t *node, const char *abov
         arena_allocate(&manifest->arena, (d->n_requires + d->n_after + 1) * sizeof(struct place));
     d->manifest = text_of(manifest, node, text);
     d->manifest_path = manifest->path;
+    note_secret(manifest, node, text, child);
     if (!child->dependencies || !d->manifest)
         return -ENOMEM;
     if (child->primary_node)

@@ -7,6 +7,14 @@ children:
     exec: [/bin/sh, -c, 'i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo "line $i"; done; exec sleep 1000']
     stdout: {file: @/counts.log, max_size: 4K, keep: 50}
   - {name: mute, exec: [/bin/sleep, "1000"], stdout: "null"}
+  - {name: flow, exec: [/bin/sleep, "1000"], environment: {TOKEN: "s3cret é"}, nice: 1}
+  - name: block
+    exec: [/bin/sleep, "1000"]
+    environment:
+      TOKEN: s3cret
+      # s3cret as well
+      OTHER: "s3cret"
+    nice: 1
 EOF
 
 # ---- log ----
@@ -29,6 +37,21 @@ check "log -f: what is added, across the files" \
     "$(printf 'line 1999\nline 2000\n'; seq -f 'line %g' 1 2000)" "$(cat "$folder/followed")"
 kill $follower
 check "status: the last lines too" "line 2000" "$(proctorctl status counts | tail -1)"
+
+# ---- what nobody is to see ----
+manifest_of() { busctl --address="$PROCTOR_BUS_ADDRESS" --json=short get-property org.proctor1 \
+    /org/proctor1/child/"$1" org.proctor1.Child Manifest | sed 's/\\"/"/g; s/\\n/|/g'; }
+check "the environment is not shown: flow" \
+    '{"type":"s","data":"    {name: flow, exec: [/bin/sleep, "1000"], environment: {HIDDEN: "the environment is not shown"}, nice: 1}|"}' \
+    "$(manifest_of flow)"
+check "the environment is not shown: block" \
+    '{"type":"s","data":"    name: block|    exec: [/bin/sleep, "1000"]|    environment:|      {HIDDEN: "the environment is not shown"}|    nice: 1|"}' \
+    "$(manifest_of block)"
+check "nor anywhere else" 0 "$( (proctorctl --json=short status; proctorctl --json=short events
+    proctorctl audit; proctorctl metrics; busctl --address="$PROCTOR_BUS_ADDRESS" --json=short call \
+    org.proctor1 /org/proctor1 org.freedesktop.DBus.ObjectManager GetManagedObjects) | grep -c s3cret)"
+check "the child has it" 2 "$(tr '\0' '\n' <"/proc/$(proctorctl --json=short status block |
+    grep -o '"main_pid":[0-9]*' | cut -d: -f2)/environ" | grep -c s3cret)"
 
 # ---- check ----
 cat >"$folder/good.yaml" <<'EOF'

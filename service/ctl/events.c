@@ -1,0 +1,222 @@
+/*
+ * Events: what happened, and what happens, a line for each, as a story or as JSON.
+ */
+#include "client.h"
+#include "json.h"
+#include "story.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
+#define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
+
+static int append_filter(sd_bus_message *call, const struct client *client, const char *child)
+{
+    int r = sd_bus_message_open_container(call, 'a', "{sv}");
+
+    if (r >= 0 && client->kind)
+        r = sd_bus_message_append(call, "{sv}", "kinds", "as", 1, client->kind);
+    if (r >= 0 && child)
+        r = sd_bus_message_append(call, "{sv}", "children", "as", 1, child);
+    if (r >= 0 && !child && client->n_arguments > 0) {
+        r = sd_bus_message_open_container(call, 'e', "sv");
+        if (r >= 0)
+            r = sd_bus_message_append(call, "s", "children");
+        if (r >= 0)
+            r = sd_bus_message_open_container(call, 'v', "as");
+        if (r >= 0)
+            r = sd_bus_message_append_strv(call, client->arguments);
+        for (int i = 0; r >= 0 && i < 2; i++)
+            r = sd_bus_message_close_container(call);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+static void print_time(uint64_t realtime_usec)
+{
+    time_t seconds = (time_t)(realtime_usec / 1000000);
+    struct tm local;
+    char text[32];
+
+    strftime(text, sizeof(text), "%H:%M:%S", localtime_r(&seconds, &local));
+    printf("%s.%03" PRIu64, text, realtime_usec / 1000 % 1000);
+}
+
+static int print_event_json(struct client *client, sd_bus_message *m)
+{
+    static const char *const keys[] = {"sequence", "realtime_usec", "monotonic_usec", "kind",
+                                       "child",    "cause",         "fields"};
+    struct json json = {.out = stdout};
+    int r = 0;
+
+    (void)client;
+    fputc('{', stdout);
+    for (size_t i = 0; r >= 0 && i < sizeof(keys) / sizeof(keys[0]); i++) {
+        printf("%s\"%s\":", i > 0 ? "," : "", keys[i]);
+        r = json_value(&json, m, NULL);
+    }
+    fputs("}\n", stdout);
+    return r;
+}
+
+static const char *paint_event(const struct client *client, const char *kind)
+{
+    static const struct {
+        const char *kind, *colour;
+    } colours[] = {
+        {"child-ready", "\033[32m"},
+        {"child-exited", "\033[33m"},
+        {"child-heartbeat-stale", "\033[33m"},
+        {"child-control-abort-requested", "\033[33m"},
+        {"child-control-stop-failed", "\033[33m"},
+        {"child-spawn-failed", "\033[31m"},
+        {"child-quarantined", "\033[31m"},
+        {"child-restart-limit-updated", "\033[31m"},
+        {"meltdown", "\033[31m"},
+        {"group-fuse-triggered", "\033[31m"},
+        {"command-rejected", "\033[31m"},
+    };
+
+    for (size_t i = 0; client->colour && i < sizeof(colours) / sizeof(colours[0]); i++)
+        if (strcmp(colours[i].kind, kind) == 0)
+            return colours[i].colour;
+    return "";
+}
+
+/* An event that was read from a message; its texts are the message's. */
+struct entry {
+    uint64_t sequence, realtime_usec;
+    const char *child;
+    struct story story;
+};
+
+/* The message stands before tttsssa{sv}. */
+static int read_entry(sd_bus_message *m, struct entry *entry)
+{
+    uint64_t monotonic;
+    const char *kind, *cause;
+    int r = sd_bus_message_read(m, "tttsss", &entry->sequence, &entry->realtime_usec, &monotonic,
+                                &kind, &entry->child, &cause);
+
+    return r < 0 ? r : story_read(m, kind, &entry->story);
+}
+
+static void print_entry(const struct client *client, const struct entry *entry)
+{
+    const char *colour = paint_event(client, entry->story.kind);
+
+    print_time(entry->realtime_usec);
+    printf(" %6" PRIu64 "  %s%s%s", entry->sequence, colour, entry->child,
+           entry->child[0] ? " " : "");
+    story_write(stdout, &entry->story);
+    puts(colour[0] ? "\033[0m" : "");
+}
+
+static int print_event(struct client *client, sd_bus_message *m)
+{
+    struct entry entry;
+
+    if (client->json != JSON_OFF)
+        return print_event_json(client, m);
+    int r = read_entry(m, &entry);
+    if (r >= 0 && story_is_told(&entry.story, client->kind != NULL))
+        print_entry(client, &entry);
+    return r;
+}
+
+/* Goes over all of an answer; returns how many are told. Prints them, but for the first ones. */
+static int go_over(struct client *client, sd_bus_message *reply, size_t skip, bool print)
+{
+    int told = 0;
+    int r = sd_bus_message_enter_container(reply, 'a', "(tttsssa{sv})");
+
+    while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'r', "tttsssa{sv}")) > 0) {
+        struct entry entry;
+        if (client->json != JSON_OFF && print)
+            r = print_event_json(client, reply);
+        else
+            r = read_entry(reply, &entry);
+        if (r >= 0 && client->json == JSON_OFF &&
+            story_is_told(&entry.story, client->kind != NULL) && (size_t)told++ >= skip && print)
+            print_entry(client, &entry);
+        if (r >= 0)
+            r = sd_bus_message_exit_container(reply);
+    }
+    return r < 0 ? r : told;
+}
+
+/* last: only so many of them; 0: all. */
+static int query_events(struct client *client, const char *child, uint64_t after, size_t last)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
+    size_t skip = 0;
+    int r = client_call(client, PATH, MANAGER, "QueryEvents", &call);
+
+    if (r >= 0)
+        r = sd_bus_message_append(call, "tu", after, UINT32_MAX);
+    if (r >= 0)
+        r = append_filter(call, client, child);
+    if (r >= 0)
+        r = sd_bus_call(client->bus, call, 0, &error, &reply);
+    if (r < 0)
+        return client_error(&error, r);
+    if (last > 0) {
+        r = go_over(client, reply, 0, false);
+        skip = r > (int)last ? (size_t)r - last : 0;
+        sd_bus_message_rewind(reply, true);
+    }
+    if (r >= 0)
+        r = go_over(client, reply, skip, true);
+    return r < 0 ? client_error(NULL, r) : CTL_DONE;
+}
+
+int events_show_last(struct client *client, const char *id, size_t count)
+{
+    return query_events(client, id, 0, count);
+}
+
+static int event_came(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    (void)error;
+    print_event(userdata, m);
+    fflush(stdout);
+    return 0;
+}
+
+static int follow_events(struct client *client)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
+    int r =
+        sd_bus_match_signal(client->bus, NULL, NAME, PATH, MANAGER, "Event", event_came, client);
+
+    if (r >= 0)
+        r = client_call(client, PATH, MANAGER, "Subscribe", &call);
+    if (r >= 0)
+        r = append_filter(call, client, NULL);
+    if (r >= 0)
+        r = sd_bus_call(client->bus, call, 0, &error, &reply);
+    while (r >= 0) {
+        r = sd_bus_process(client->bus, NULL);
+        if (r == 0)
+            r = sd_bus_wait(client->bus, UINT64_MAX);
+        if (r == -EINTR)
+            r = 0;
+    }
+    return client_error(&error, r);
+}
+
+int command_events(struct client *client)
+{
+    int code = query_events(client, NULL, client->since, 0);
+
+    fflush(stdout);
+    if (code != CTL_DONE || !client->follow)
+        return code;
+    return follow_events(client);
+}

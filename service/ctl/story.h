@@ -1,0 +1,36 @@
+/*
+ * Story: an event as a sentence, for people. What matters to nobody but a program has none.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <systemd/sd-bus.h>
+
+#define STORY_FIELDS_MAX 32
+
+/* A field of an event: a text that is the message's, or a number. */
+struct story_field {
+    const char *key;
+    const char *text; /* NULL: */
+    int64_t number;
+};
+
+struct story {
+    const char *kind;
+    struct story_field fields[STORY_FIELDS_MAX];
+    size_t count;
+};
+
+/* Reads the a{sv} of an event, which the message stands before. */
+int story_read(sd_bus_message *m, const char *kind, struct story *story);
+
+/* Whether there is something to tell. named: somebody has asked for this very kind. */
+bool story_is_told(const struct story *story, bool named);
+
+/* Writes the sentence, without a newline. */
+void story_write(FILE *out, const struct story *story);
+
+/* "1.5 s", "250 ms", "3 min": as people say it. */
+void story_duration(FILE *out, uint64_t usec);
