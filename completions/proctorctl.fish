@@ -10,6 +10,7 @@ set -l with_files add run check
 set -l verbs pause resume quarantine restart remove
 complete -c proctorctl -f
 complete -c proctorctl -n __fish_use_subcommand -a list -d 'the children, one a line'
+complete -c proctorctl -n __fish_use_subcommand -a top -d 'all of them, live'
 complete -c proctorctl -n __fish_use_subcommand -a tree -d 'the same as they hang together'
 complete -c proctorctl -n __fish_use_subcommand -a status -d 'why it runs or not, and what it last did'
 complete -c proctorctl -n __fish_use_subcommand -a pause -d 'stop it until it is resumed'

@@ -22,20 +22,21 @@ need python3 command
 need clang-format command
 need libsystemd library
 need yaml-0.1 library
+need ncursesw library
 need gio-2.0 library
 [ -z "$missing" ] && exit 0
 
 if command -v apt-get >/dev/null 2>&1; then
-    packages="meson ninja-build gcc libc6-dev pkg-config git dbus systemd curl python3 clang-format libsystemd-dev libyaml-dev libglib2.0-dev"
+    packages="meson ninja-build gcc libc6-dev pkg-config git dbus systemd curl python3 clang-format libsystemd-dev libyaml-dev libncurses-dev libglib2.0-dev"
     install="apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages"
 elif command -v dnf >/dev/null 2>&1; then
-    packages="meson ninja-build gcc pkgconf git dbus-daemon systemd curl python3 clang-tools-extra systemd-devel libyaml-devel glib2-devel"
+    packages="meson ninja-build gcc pkgconf git dbus-daemon systemd curl python3 clang-tools-extra systemd-devel libyaml-devel ncurses-devel glib2-devel"
     install="dnf install -y -q $packages"
 elif command -v pacman >/dev/null 2>&1; then
-    packages="meson ninja gcc pkgconf git dbus systemd curl python clang systemd-libs libyaml glib2"
+    packages="meson ninja gcc pkgconf git dbus systemd curl python clang systemd-libs libyaml ncurses glib2"
     install="pacman -Sy --noconfirm --needed $packages"
 elif command -v zypper >/dev/null 2>&1; then
-    packages="meson ninja gcc pkg-config git dbus-1 systemd curl python3 clang-tools systemd-devel libyaml-devel glib2-devel"
+    packages="meson ninja gcc pkg-config git dbus-1 systemd curl python3 clang-tools systemd-devel libyaml-devel ncurses-devel glib2-devel"
     install="zypper -n install $packages"
 else
     echo "Missing:$missing; and no apt, dnf, pacman or zypper to install it with." >&2

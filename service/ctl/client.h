@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <systemd/sd-bus.h>
 
 #define NAME    "org.proctor1"
@@ -66,7 +67,10 @@ int command_audit(struct client *client);
 int command_trace(struct client *client);
 int command_check(struct client *client); /* without a bus */
 int command_log(struct client *client);
-int events_show_last(struct client *client, const char *id, size_t count);
+int command_top(struct client *client);
+
+/* The last events of a child, as a story. */
+int events_show_last(struct client *client, const char *id, size_t count, FILE *out);
 void log_show_last(struct client *client, const char *id,
                    const char *path); /* where there are any */
 
@@ -82,6 +86,9 @@ int scope_verb(struct client *client, const char *method, const char *id);
 
 /* The keys of an outcome that may have no value: JSON has them all the same. */
 extern const char *const outcome_keys[];
+
+/* Reads one outcome, and writes its line, without a newline. */
+int write_outcome(FILE *out, const struct client *client, sd_bus_message *m);
 
 /* Reads one outcome, prints its line, and says which exit code belongs to it. */
 int show_verdict(struct client *client, sd_bus_message *m, int *code);

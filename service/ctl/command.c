@@ -194,7 +194,7 @@ static int status_table(struct client *client, const char *id, const char *path)
     print_dictionary(client, path, "last exit", "LastExit");
     print_dictionary(client, path, "failure", "Failure");
     puts("    last events:");
-    int code = events_show_last(client, id, EVENTS_SHOWN);
+    int code = events_show_last(client, id, EVENTS_SHOWN, stdout);
     if (code == CTL_DONE)
         log_show_last(client, id, path);
     return code;
@@ -320,25 +320,34 @@ static int code_of(const struct verdict *verdict)
     return verdict->failure[0] ? CTL_FAILED : CTL_DONE;
 }
 
-static void print_verdict(const struct client *client, const char *id,
+static void print_verdict(FILE *out, const struct client *client, const char *id,
                           const struct verdict *verdict)
 {
-    printf("%s: %s%s", id, client->dry_run ? "would be: " : "", verdict->after);
+    fprintf(out, "%s: %s%s", id, client->dry_run ? "would be: " : "", verdict->after);
     if (strcmp(verdict->before, verdict->after) != 0)
-        printf(" (was %s)", verdict->before);
+        fprintf(out, " (was %s)", verdict->before);
     if (verdict->decision[0])
-        printf(", %s", verdict->decision);
+        fprintf(out, ", %s", verdict->decision);
     if (verdict->has_target)
-        printf(", generation %" PRIu64, verdict->target);
+        fprintf(out, ", generation %" PRIu64, verdict->target);
     if (verdict->status[0])
-        printf(", %s", verdict->status);
+        fprintf(out, ", %s", verdict->status);
     if (strcmp(verdict->stop, "idle") != 0 && strcmp(verdict->stop, "no-active-attempt") != 0)
-        printf(", %s", verdict->stop);
+        fprintf(out, ", %s", verdict->stop);
     if (verdict->idempotent)
-        printf(", nothing new");
+        fprintf(out, ", nothing new");
     if (verdict->failure[0])
-        printf(": %s", verdict->failure);
-    fputc('\n', stdout);
+        fprintf(out, ": %s", verdict->failure);
+}
+
+int write_outcome(FILE *out, const struct client *client, sd_bus_message *m)
+{
+    struct verdict verdict = {};
+    int r = read_verdict(m, &verdict);
+
+    if (r >= 0)
+        print_verdict(out, client, verdict.child, &verdict);
+    return r;
 }
 
 static int show_outcome(struct client *client, const char *id, sd_bus_message *reply)
@@ -350,7 +359,8 @@ static int show_outcome(struct client *client, const char *id, sd_bus_message *r
         sd_bus_message_rewind(reply, true);
         r = print_json(client, reply, outcome_keys);
     } else if (r >= 0 && !client->quiet) {
-        print_verdict(client, id, &verdict);
+        print_verdict(stdout, client, id, &verdict);
+        fputc('\n', stdout);
     }
     return r < 0 ? client_error(NULL, r) : code_of(&verdict);
 }
@@ -361,8 +371,10 @@ int show_verdict(struct client *client, sd_bus_message *m, int *code)
     int r = read_verdict(m, &verdict);
 
     *code = code_of(&verdict);
-    if (r >= 0 && !client->quiet)
-        print_verdict(client, verdict.child, &verdict);
+    if (r >= 0 && !client->quiet) {
+        print_verdict(stdout, client, verdict.child, &verdict);
+        fputc('\n', stdout);
+    }
     return r;
 }
 

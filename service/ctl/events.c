@@ -36,14 +36,14 @@ static int append_filter(sd_bus_message *call, const struct client *client, cons
     return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
-static void print_time(uint64_t realtime_usec)
+static void print_time(FILE *out, uint64_t realtime_usec)
 {
     time_t seconds = (time_t)(realtime_usec / 1000000);
     struct tm local;
     char text[32];
 
     strftime(text, sizeof(text), "%H:%M:%S", localtime_r(&seconds, &local));
-    printf("%s.%03" PRIu64, text, realtime_usec / 1000 % 1000);
+    fprintf(out, "%s.%03" PRIu64, text, realtime_usec / 1000 % 1000);
 }
 
 static int print_event_json(struct client *client, sd_bus_message *m)
@@ -105,15 +105,15 @@ static int read_entry(sd_bus_message *m, struct entry *entry)
     return r < 0 ? r : story_read(m, kind, &entry->story);
 }
 
-static void print_entry(const struct client *client, const struct entry *entry)
+static void print_entry(FILE *out, const struct client *client, const struct entry *entry)
 {
-    const char *colour = paint_event(client, entry->story.kind);
+    const char *colour = out == stdout ? paint_event(client, entry->story.kind) : "";
 
-    print_time(entry->realtime_usec);
-    printf(" %6" PRIu64 "  %s%s%s", entry->sequence, colour, entry->child,
-           entry->child[0] ? " " : "");
-    story_write(stdout, &entry->story);
-    puts(colour[0] ? "\033[0m" : "");
+    print_time(out, entry->realtime_usec);
+    fprintf(out, " %6" PRIu64 "  %s%s%s", entry->sequence, colour, entry->child,
+            entry->child[0] ? " " : "");
+    story_write(out, &entry->story);
+    fputs(colour[0] ? "\033[0m\n" : "\n", out);
 }
 
 static int print_event(struct client *client, sd_bus_message *m)
@@ -124,25 +124,25 @@ static int print_event(struct client *client, sd_bus_message *m)
         return print_event_json(client, m);
     int r = read_entry(m, &entry);
     if (r >= 0 && story_is_told(&entry.story, client->kind != NULL))
-        print_entry(client, &entry);
+        print_entry(stdout, client, &entry);
     return r;
 }
 
 /* Goes over all of an answer; returns how many are told. Prints them, but for the first ones. */
-static int go_over(struct client *client, sd_bus_message *reply, size_t skip, bool print)
+static int go_over(struct client *client, sd_bus_message *reply, size_t skip, FILE *out)
 {
     int told = 0;
     int r = sd_bus_message_enter_container(reply, 'a', "(tttsssa{sv})");
 
     while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'r', "tttsssa{sv}")) > 0) {
         struct entry entry;
-        if (client->json != JSON_OFF && print)
+        if (client->json != JSON_OFF && out)
             r = print_event_json(client, reply);
         else
             r = read_entry(reply, &entry);
         if (r >= 0 && client->json == JSON_OFF &&
-            story_is_told(&entry.story, client->kind != NULL) && (size_t)told++ >= skip && print)
-            print_entry(client, &entry);
+            story_is_told(&entry.story, client->kind != NULL) && (size_t)told++ >= skip && out)
+            print_entry(out, client, &entry);
         if (r >= 0)
             r = sd_bus_message_exit_container(reply);
     }
@@ -150,7 +150,8 @@ static int go_over(struct client *client, sd_bus_message *reply, size_t skip, bo
 }
 
 /* last: only so many of them; 0: all. */
-static int query_events(struct client *client, const char *child, uint64_t after, size_t last)
+static int query_events(struct client *client, const char *child, uint64_t after, size_t last,
+                        FILE *out)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
     CLEANUP_MESSAGE *call = NULL, *reply = NULL;
@@ -166,18 +167,18 @@ static int query_events(struct client *client, const char *child, uint64_t after
     if (r < 0)
         return client_error(&error, r);
     if (last > 0) {
-        r = go_over(client, reply, 0, false);
+        r = go_over(client, reply, 0, NULL);
         skip = r > (int)last ? (size_t)r - last : 0;
         sd_bus_message_rewind(reply, true);
     }
     if (r >= 0)
-        r = go_over(client, reply, skip, true);
+        r = go_over(client, reply, skip, out);
     return r < 0 ? client_error(NULL, r) : CTL_DONE;
 }
 
-int events_show_last(struct client *client, const char *id, size_t count)
+int events_show_last(struct client *client, const char *id, size_t count, FILE *out)
 {
-    return query_events(client, id, 0, count);
+    return query_events(client, id, 0, count, out);
 }
 
 static int event_came(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -213,7 +214,7 @@ static int follow_events(struct client *client)
 
 int command_events(struct client *client)
 {
-    int code = query_events(client, NULL, client->since, 0);
+    int code = query_events(client, NULL, client->since, 0, stdout);
 
     fflush(stdout);
     if (code != CTL_DONE || !client->follow)

@@ -17,6 +17,7 @@ static const char help[] =
     "\n"
     "  list [PATTERN...]                       the children, one a line\n"
     "  tree                                    the same as they hang together\n"
+    "  top                                     all of them, live, on the whole screen\n"
     "  status [ID...]                          why it runs or not, and what it last did\n"
     "  pause|resume|quarantine|restart|remove ID... --reason=TEXT [--wait] [--dry-run]\n"
     "                                          ID/ with a slash: all below that supervisor\n"
@@ -212,6 +213,7 @@ struct command {
 static const struct command commands[] = {
     {"list", 0, -1, false, command_list, NULL},
     {"tree", 0, 0, false, command_tree, NULL},
+    {"top", 0, 0, false, command_top, NULL},
     {"status", 0, -1, false, command_status, NULL},
     {"events", 0, -1, false, command_events, NULL},
     {"audit", 0, -1, false, command_audit, NULL},

@@ -71,30 +71,19 @@ static const struct telling {
     {"supervisor-reexecuting", NULL, "proctord is replaced in place, by {by}: \"{reason}\""},
 };
 
-static const struct story_field *find(const struct story *story, const char *key, size_t length)
-{
-    for (size_t i = 0; i < story->count; i++)
-        if (strlen(story->fields[i].key) == length &&
-            strncmp(story->fields[i].key, key, length) == 0)
-            return &story->fields[i];
-    return NULL;
-}
-
 static const char *text_of(const struct story *story, const char *key)
 {
-    const struct story_field *field = find(story, key, strlen(key));
-    return field && field->text ? field->text : "";
+    return fields_text(&story->fields, key);
 }
 
 static int64_t number_of(const struct story *story, const char *key)
 {
-    const struct story_field *field = find(story, key, strlen(key));
-    return field ? field->number : 0;
+    return fields_number(&story->fields, key);
 }
 
 static bool has_value(const struct story *story, const char *key, size_t length)
 {
-    const struct story_field *field = find(story, key, length);
+    const struct field *field = fields_find(&story->fields, key, length);
     return field && (field->text ? field->text[0] != '\0' : field->number != 0);
 }
 
@@ -106,49 +95,10 @@ static const struct telling *telling_of(const char *kind)
     return NULL;
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
-
-static int read_value(sd_bus_message *m, struct story_field *field)
-{
-    const char *contents;
-    union {
-        const char *text;
-        uint64_t t;
-        int64_t x;
-        uint32_t u;
-        int32_t i;
-    } value = {};
-    int r = sd_bus_message_peek_type(m, NULL, &contents);
-
-    if (r < 0)
-        return r;
-    if (!strchr("sotxuib", contents[0]) || contents[1])
-        return sd_bus_message_skip(m, "v");
-    r = sd_bus_message_read(m, "v", contents, &value);
-    if (contents[0] == 's' || contents[0] == 'o')
-        field->text = value.text;
-    else
-        field->number = contents[0] == 't' || contents[0] == 'x' ? value.x : (int64_t)value.i;
-    return r;
-}
-
 int story_read(sd_bus_message *m, const char *kind, struct story *story)
 {
-    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
-
     story->kind = kind;
-    story->count = 0;
-    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-        struct story_field field = {};
-        r = sd_bus_message_read(m, "s", &field.key);
-        if (r >= 0)
-            r = read_value(m, &field);
-        if (r >= 0 && story->count < STORY_FIELDS_MAX)
-            story->fields[story->count++] = field;
-        if (r >= 0)
-            r = sd_bus_message_exit_container(m);
-    }
-    return r < 0 ? r : sd_bus_message_exit_container(m);
+    return fields_read(m, &story->fields);
 }
 
 /* ---- telling --------------------------------------------------------------------------------- */
@@ -174,7 +124,7 @@ static void write_field(FILE *out, const struct story *story, const char *key, s
 
     while (name < length && key[name] != '!')
         name++;
-    const struct story_field *field = find(story, key, name);
+    const struct field *field = fields_find(&story->fields, key, name);
     char how = name < length ? key[name + 1] : '\0';
     if (!field || how == 'q')
         return;

@@ -3,24 +3,15 @@
  */
 #pragma once
 
+#include "fields.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <systemd/sd-bus.h>
-
-#define STORY_FIELDS_MAX 32
-
-/* A field of an event: a text that is the message's, or a number. */
-struct story_field {
-    const char *key;
-    const char *text; /* NULL: */
-    int64_t number;
-};
 
 struct story {
     const char *kind;
-    struct story_field fields[STORY_FIELDS_MAX];
-    size_t count;
+    struct fields fields;
 };
 
 /* Reads the a{sv} of an event, which the message stands before. */

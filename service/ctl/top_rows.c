@@ -1,0 +1,291 @@
+#include "fields.h"
+#include "top.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
+#define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
+
+static uint64_t now_usec(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void row_free(struct top_row *row)
+{
+    free(row->id);
+    free(row->state);
+    free(row->explanation);
+}
+
+void top_free(struct top *top)
+{
+    for (size_t i = 0; i < top->count; i++)
+        row_free(&top->rows[i]);
+    free(top->rows);
+    free(top->shown);
+    free(top->selected);
+    free(top->events);
+}
+
+/* ---- a look ---------------------------------------------------------------------------------- */
+
+/* Rows keep their place from one look to the next, and so mostly do children: index is where it is
+ * likely to be. */
+static struct top_row *row_of(struct top *top, const char *id, size_t index)
+{
+    if (index < top->count && strcmp(top->rows[index].id, id) == 0)
+        return &top->rows[index];
+    for (size_t i = 0; i < top->count; i++)
+        if (strcmp(top->rows[i].id, id) == 0)
+            return &top->rows[i];
+    struct top_row *rows = realloc(top->rows, (top->count + 1) * sizeof(*rows));
+    if (!rows)
+        return NULL;
+    top->rows = rows;
+    rows[top->count] = (struct top_row){.id = strdup(id), .cpu = -1};
+    return rows[top->count].id ? &rows[top->count++] : NULL;
+}
+
+static void replace(char **text, const char *by)
+{
+    if (*text && strcmp(*text, by) == 0)
+        return;
+    free(*text);
+    *text = strdup(by);
+}
+
+static void note_history(struct top_row *row, bool fresh, uint64_t attempt, uint64_t cpu_nsec,
+                         uint64_t passed_usec)
+{
+    uint64_t starts = fresh || attempt < row->attempt ? 0 : attempt - row->attempt;
+    bool measured = !fresh && passed_usec > 0 && cpu_nsec >= row->cpu_nsec;
+
+    row->cpu = measured ? (double)(cpu_nsec - row->cpu_nsec) / 1000 / (double)passed_usec : -1;
+    memmove(row->cpu_then, row->cpu_then + 1, sizeof(row->cpu_then) - sizeof(row->cpu_then[0]));
+    memmove(row->starts_then, row->starts_then + 1,
+            sizeof(row->starts_then) - sizeof(row->starts_then[0]));
+    row->cpu_then[HISTORY - 1] = row->cpu > 0 ? (float)row->cpu : 0;
+    row->starts_then[HISTORY - 1] = (uint16_t)(starts < UINT16_MAX ? starts : UINT16_MAX);
+}
+
+static void note_child(struct top *top, const struct fields *fields, size_t index,
+                       uint64_t passed_usec)
+{
+    const char *operation = fields_text(fields, "Operation");
+    bool active = strcmp(operation, "active") == 0;
+    size_t before = top->count;
+    struct top_row *row = row_of(top, fields_text(fields, "Id"), index);
+
+    if (!row)
+        return;
+    /* No attempt is active: the last number is not told any more. */
+    uint64_t attempt = (uint64_t)fields_number(fields, "Attempt");
+    if (attempt == 0)
+        attempt = row->attempt;
+    note_history(row, top->count > before, attempt, (uint64_t)fields_number(fields, "CPUUsageNSec"),
+                 passed_usec);
+    row->seen = true;
+    row->attempt = attempt;
+    row->cpu_nsec = (uint64_t)fields_number(fields, "CPUUsageNSec");
+    row->memory = (uint64_t)fields_number(fields, "MemoryCurrent");
+    row->pid = (uint32_t)fields_number(fields, "MainPID");
+    row->started_usec = row->pid > 0 ? (uint64_t)fields_number(fields, "StartedUSec") : 0;
+    replace(&row->state, active ? fields_text(fields, "Status") : operation);
+    replace(&row->explanation, fields_text(fields, "Explanation"));
+    row->good =
+        active && strcmp(row->state, "ready") == 0 && !fields_number(fields, "HeartbeatStale");
+    row->bad = strcmp(operation, "quarantined") == 0 ||
+               fields_number(fields, "RestartLimitExhausted") ||
+               fields_number(fields, "HeartbeatStale");
+    top->active += row->pid > 0;
+    top->failed += row->bad;
+}
+
+static int read_children(struct top *top, sd_bus_message *m, uint64_t passed_usec)
+{
+    int r = sd_bus_message_enter_container(m, 'v', "aa{sv}");
+
+    if (r >= 0)
+        r = sd_bus_message_enter_container(m, 'a', "a{sv}");
+    for (size_t i = 0; r >= 0 && sd_bus_message_at_end(m, false) == 0; i++) {
+        struct fields fields;
+        r = fields_read(m, &fields);
+        if (r >= 0)
+            note_child(top, &fields, i, passed_usec);
+    }
+    for (int i = 0; r >= 0 && i < 2; i++)
+        r = sd_bus_message_exit_container(m);
+    return r;
+}
+
+static int read_state(struct top *top, sd_bus_message *m, uint64_t passed_usec)
+{
+    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        const char *key, *phase;
+        r = sd_bus_message_read(m, "s", &key);
+        if (r < 0)
+            return r;
+        if (strcmp(key, "children") == 0) {
+            r = read_children(top, m, passed_usec);
+        } else if (strcmp(key, "shutdown_phase") == 0) {
+            r = sd_bus_message_read(m, "v", "s", &phase);
+            if (r >= 0)
+                snprintf(top->phase, sizeof(top->phase), "%s", phase);
+        } else {
+            r = sd_bus_message_skip(m, "v");
+        }
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+    }
+    return r;
+}
+
+static void forget_unseen(struct top *top)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < top->count; i++) {
+        if (!top->rows[i].seen) {
+            row_free(&top->rows[i]);
+            continue;
+        }
+        if (kept != i)
+            top->rows[kept] = top->rows[i];
+        kept++;
+    }
+    top->count = kept;
+}
+
+int top_look(struct top *top)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *reply = NULL;
+    uint64_t now = now_usec(), passed = top->looked_usec > 0 ? now - top->looked_usec : 0;
+    int r = sd_bus_call_method(top->client->bus, NAME, PATH, MANAGER, "CurrentState", &error,
+                               &reply, NULL);
+
+    if (r < 0) {
+        top->bad_message = true;
+        snprintf(top->message, sizeof(top->message), "%s",
+                 error.message ? error.message : strerror(-r));
+        return sd_bus_error_is_set(&error) && sd_bus_is_open(top->client->bus) > 0 ? 0 : r;
+    }
+    for (size_t i = 0; i < top->count; i++)
+        top->rows[i].seen = false;
+    top->active = top->failed = 0;
+    top->looked_usec = now;
+    r = read_state(top, reply, passed);
+    if (r >= 0)
+        forget_unseen(top);
+    return r;
+}
+
+/* ---- order ----------------------------------------------------------------------------------- */
+
+const char *top_sort_name(enum sort sort)
+{
+    static const char *const names[] = {"name", "state", "cpu", "memory", "starts"};
+    return names[sort];
+}
+
+static int more(double x, double y)
+{
+    return (x < y) - (x > y);
+}
+
+static int compare_rows(const struct top *top, const struct top_row *x, const struct top_row *y)
+{
+    int order = 0;
+
+    switch (top->sort) {
+    case SORT_STATE:
+        order = x->bad != y->bad     ? (x->bad ? -1 : 1)
+                : x->good != y->good ? (x->good ? 1 : -1)
+                                     : strcmp(x->state, y->state);
+        break;
+    case SORT_CPU:
+        order = more(x->cpu, y->cpu);
+        break;
+    case SORT_MEMORY:
+        order = more((double)x->memory, (double)y->memory);
+        break;
+    case SORT_STARTS:
+        order = more((double)x->attempt, (double)y->attempt);
+        break;
+    case SORT_NAME:
+    case SORTS:
+        break;
+    }
+    return order ? order : strcmp(x->id, y->id);
+}
+
+static int compare(const void *a, const void *b, void *userdata)
+{
+    const struct top *top = userdata;
+    return compare_rows(top, &top->rows[*(const size_t *)a], &top->rows[*(const size_t *)b]);
+}
+
+static size_t place_of_selected(const struct top *top)
+{
+    for (size_t i = 0; top->selected && i < top->n_shown; i++)
+        if (strcmp(top->rows[top->shown[i]].id, top->selected) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+static void select_place(struct top *top, size_t place)
+{
+    size_t fit = screen_rows(top);
+
+    replace(&top->selected, top->rows[top->shown[place]].id);
+    if (place < top->offset)
+        top->offset = place;
+    if (fit > 0 && place >= top->offset + fit)
+        top->offset = place - fit + 1;
+}
+
+void top_arrange(struct top *top)
+{
+    size_t *shown = realloc(top->shown, (top->count + 1) * sizeof(*shown));
+
+    if (!shown)
+        return;
+    top->shown = shown;
+    top->n_shown = 0;
+    for (size_t i = 0; i < top->count; i++)
+        if (!top->filter[0] || strstr(top->rows[i].id, top->filter))
+            shown[top->n_shown++] = i;
+    qsort_r(shown, top->n_shown, sizeof(*shown), compare, top);
+    if (top->n_shown == 0)
+        return;
+    size_t place = place_of_selected(top);
+    select_place(top, place == SIZE_MAX ? 0 : place);
+}
+
+struct top_row *top_selected(struct top *top)
+{
+    size_t place = place_of_selected(top);
+    return place == SIZE_MAX ? NULL : &top->rows[top->shown[place]];
+}
+
+void top_select(struct top *top, long by)
+{
+    size_t place = place_of_selected(top);
+
+    if (place == SIZE_MAX)
+        return;
+    if (by < 0)
+        place = place > (size_t)-by ? place - (size_t)-by : 0;
+    else
+        place = place + (size_t)by < top->n_shown ? place + (size_t)by : top->n_shown - 1;
+    select_place(top, place);
+}

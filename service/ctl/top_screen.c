@@ -1,0 +1,292 @@
+#include "top.h"
+
+#include <curses.h>
+#include <inttypes.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define HEAD  2 /* lines above the rows */
+#define FOOT  2 /* and below them */
+#define CURVE 8 /* characters of a curve at least */
+
+enum { PAIR_GOOD = 1, PAIR_WARN, PAIR_BAD };
+
+static bool utf8;
+
+int screen_open(const struct client *client)
+{
+    /* A container often has no locale at all, and a terminal that knows UTF-8 all the same. */
+    bool none = !getenv("LC_ALL") && !getenv("LC_CTYPE") && !getenv("LANG");
+
+    setlocale(LC_ALL, none ? "C.UTF-8" : "");
+    utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    if (!newterm(NULL, stdout, stdin))
+        return -1;
+    cbreak();
+    noecho();
+    nonl();
+    keypad(stdscr, TRUE);
+    set_escdelay(25);
+    curs_set(0);
+    if (client->colour && has_colors()) {
+        start_color();
+        use_default_colors();
+        init_pair(PAIR_GOOD, COLOR_GREEN, -1);
+        init_pair(PAIR_WARN, COLOR_YELLOW, -1);
+        init_pair(PAIR_BAD, COLOR_RED, -1);
+    }
+    return 0;
+}
+
+void screen_close(void)
+{
+    endwin();
+}
+
+static size_t details_lines(const struct top *top)
+{
+    return top->details ? (size_t)LINES / 2 : 0;
+}
+
+size_t screen_rows(const struct top *top)
+{
+    size_t taken = HEAD + FOOT + details_lines(top);
+    return (size_t)LINES > taken ? (size_t)LINES - taken : 1;
+}
+
+/* ---- figures --------------------------------------------------------------------------------- */
+
+static void format_bytes(char text[16], uint64_t bytes)
+{
+    static const char units[] = "BKMGT";
+    double value = (double)bytes;
+    size_t unit = 0;
+
+    while (value >= 1000 && unit < 4) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(text, 16, value < 10 && unit > 0 ? "%.1f%c" : "%.0f%c", value, units[unit]);
+}
+
+static void format_up(char text[16], uint64_t started_usec)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t seconds = (uint64_t)now.tv_sec - started_usec / 1000000;
+    if (started_usec == 0 || started_usec / 1000000 > (uint64_t)now.tv_sec)
+        strcpy(text, started_usec == 0 ? "-" : "0s");
+    else if (seconds < 100)
+        snprintf(text, 16, "%" PRIu64 "s", seconds);
+    else if (seconds < 6000)
+        snprintf(text, 16, "%" PRIu64 "m", seconds / 60);
+    else if (seconds < 360000)
+        snprintf(text, 16, "%" PRIu64 "h", seconds / 3600);
+    else
+        snprintf(text, 16, "%" PRIu64 "d", seconds / 86400);
+}
+
+/* level: 0 to 8 */
+static void add_level(int level)
+{
+    static const char *const blocks[] = {" ",
+                                         "\xe2\x96\x81",
+                                         "\xe2\x96\x82",
+                                         "\xe2\x96\x83",
+                                         "\xe2\x96\x84",
+                                         "\xe2\x96\x85",
+                                         "\xe2\x96\x86",
+                                         "\xe2\x96\x87",
+                                         "\xe2\x96\x88"};
+    static const char *const letters[] = {" ", ".", ".", ":", ":", "-", "=", "#", "@"};
+
+    addstr(utf8 ? blocks[level] : letters[level]);
+}
+
+static int level_of(double value, double full)
+{
+    if (value <= 0)
+        return 0;
+    return value >= full ? 8 : 1 + (int)(value / full * 7);
+}
+
+/* The last looks, the newest on the right. Four starts in one look fill it, as does a whole
+ * processor. */
+static void draw_curves(const struct top_row *row, int width)
+{
+    for (int i = HISTORY - width; i < HISTORY; i++)
+        add_level(level_of(row->starts_then[i], 4));
+    addstr("  ");
+    for (int i = HISTORY - width; i < HISTORY; i++)
+        add_level(level_of((double)row->cpu_then[i], 1));
+}
+
+/* ---- lines ----------------------------------------------------------------------------------- */
+
+static int columns_of_figures(int curve)
+{
+    return 1 + 11 + 1 + 7 + 1 + 5 + 1 + 5 + 1 + 6 + 1 + 6 + 2 + curve + 2 + curve;
+}
+
+static int curve_width(void)
+{
+    int curve = (COLS - 24 - columns_of_figures(0)) / 2;
+
+    return curve < CURVE ? CURVE : curve > HISTORY / 2 ? HISTORY / 2 : curve;
+}
+
+/* The beginning and the end of an id tell more than its middle. */
+static void draw_id(const char *id, int width)
+{
+    int length = (int)strlen(id);
+
+    if (length <= width) {
+        printw("%-*s", width, id);
+        return;
+    }
+    int tail = (width - 2) / 2, head = width - 2 - tail;
+    printw("%.*s..%s", head, id, id + length - tail);
+}
+
+static int min_of(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static attr_t paint(const struct top_row *row)
+{
+    if (row->bad)
+        return COLOR_PAIR(PAIR_BAD);
+    return row->good ? COLOR_PAIR(PAIR_GOOD) : COLOR_PAIR(PAIR_WARN);
+}
+
+static void draw_row(const struct top *top, const struct top_row *row, int y)
+{
+    int curve = curve_width(), id = COLS - columns_of_figures(curve);
+    bool selected = top->selected && strcmp(top->selected, row->id) == 0;
+    char memory[16] = "-", up[16], cpu[16] = "-", pid[16] = "-", starts[24] = "-";
+
+    if (row->memory > 0)
+        format_bytes(memory, row->memory);
+    format_up(up, row->started_usec);
+    if (row->cpu >= 0 && row->pid > 0)
+        snprintf(cpu, sizeof(cpu), "%.1f", row->cpu * 100);
+    if (row->pid > 0)
+        snprintf(pid, sizeof(pid), "%" PRIu32, row->pid);
+    move(y, 0);
+    if (selected)
+        attron(A_REVERSE);
+    draw_id(row->id, id < 8 ? 8 : id);
+    addch(' ');
+    attron(paint(row));
+    printw("%-11.11s", row->state ? row->state : "?");
+    attroff(paint(row));
+    if (row->attempt > 0)
+        snprintf(starts, sizeof(starts), "%" PRIu64, row->attempt);
+    printw(" %7s %5s %5s %6s %6s  ", pid, up, cpu, memory, starts);
+    draw_curves(row, curve);
+    if (selected)
+        attroff(A_REVERSE);
+}
+
+static void draw_head(const struct top *top)
+{
+    int curve = curve_width(), id = COLS - columns_of_figures(curve);
+
+    mvprintw(0, 0, "proctor: %zu children, %zu run", top->count, top->active);
+    if (top->failed > 0) {
+        addstr(", ");
+        attron(COLOR_PAIR(PAIR_BAD));
+        printw("%zu in trouble", top->failed);
+        attroff(COLOR_PAIR(PAIR_BAD));
+    }
+    if (top->phase[0] && strcmp(top->phase, "idle") != 0)
+        printw("; shutdown: %s", top->phase);
+    printw("; by %s", top_sort_name(top->sort));
+    if (top->filter[0])
+        printw("; with \"%s\"", top->filter);
+    move(1, 0);
+    attron(A_BOLD);
+    printw("%-*s %-11s %7s %5s %5s %6s %6s  %-*s  %-*s", id < 8 ? 8 : id, "CHILD", "STATE", "PID",
+           "UP", "CPU%", "MEMORY", "STARTS", curve, "STARTS", curve, "CPU");
+    attroff(A_BOLD);
+}
+
+static void draw_details(struct top *top)
+{
+    int y = (int)(HEAD + screen_rows(top)), last = LINES - FOOT;
+    char *at = top->events;
+
+    mvhline(y++, 0, ACS_HLINE, COLS);
+    for (; at && *at && y < last; y++) {
+        char *end = strchrnul(at, '\n');
+        mvprintw(y, 0, "%.*s", min_of((int)(end - at), COLS), at);
+        at = *end ? end + 1 : end;
+    }
+}
+
+static void draw_foot(struct top *top)
+{
+    const struct top_row *selected = top_selected(top);
+
+    move(LINES - 2, 0);
+    if (selected) {
+        draw_id(selected->id, min_of((int)strlen(selected->id), COLS / 2));
+        printw(": %.*s", COLS - getcurx(stdscr) - 2,
+               selected->explanation ? selected->explanation : "");
+    }
+    move(LINES - 1, 0);
+    if (top->prompt) {
+        printw("%s%s", top->prompt, top->answer);
+        attron(A_REVERSE);
+        addch(' ');
+        attroff(A_REVERSE);
+    } else if (top->message[0]) {
+        attr_t colour = top->bad_message ? COLOR_PAIR(PAIR_BAD) : 0;
+        attron(colour);
+        printw("%.*s", COLS, top->message);
+        attroff(colour);
+    } else {
+        printw("%.*s", COLS,
+               "q quit  enter why  / search  s sort  p pause  u resume  r restart  x quarantine  "
+               "D remove  ? help");
+    }
+}
+
+static void draw_help(void)
+{
+    static const char *const lines[] = {
+        "up down j k      another child           pgup pgdn home end   further",
+        "enter            what it did lately, and why it is as it is",
+        "/                only ids with this text (empty: all)",
+        "s                order: name, state, cpu, memory, starts",
+        "p u r x D        pause, resume, restart, quarantine, remove it: asks for the reason",
+        "q                quit                     esc  take back what is asked",
+        "",
+        "STARTS and CPU on the right are curves of the last looks, one a second: four starts,",
+        "or a whole processor, fill them.",
+    };
+
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        mvprintw(HEAD + (int)i, 2, "%.*s", COLS - 2, lines[i]);
+}
+
+void screen_draw(struct top *top)
+{
+    size_t fit = screen_rows(top);
+
+    erase();
+    draw_head(top);
+    for (size_t i = 0; !top->help && i < fit && top->offset + i < top->n_shown; i++)
+        draw_row(top, &top->rows[top->shown[top->offset + i]], (int)(HEAD + i));
+    if (top->help)
+        draw_help();
+    else if (top->details)
+        draw_details(top);
+    draw_foot(top);
+    refresh();
+}
