@@ -183,8 +183,13 @@ int history_live(struct history *history, struct host *host, struct core **core,
     history->past = true;
     adopt_begin(host);
     r = journal_recover(history->journal, *core, &reader, &recovery);
+    if (r < 0 && !journal_is_unusable(r)) {
+        log_print(LOG_ERR, "the journal can not be read (%s): not started, so that it is not lost",
+                  strerror(-r));
+        return r;
+    }
     if (r < 0)
-        log_print(LOG_ERR, "the journal can not be read (%s): beginning anew; it is kept",
+        log_print(LOG_ERR, "the journal can not be used (%s): beginning anew; it is kept",
                   strerror(-r));
     if (r > 0 && core_shutdown_phase(*core) != SHUTDOWN_COMPLETED) {
         take_over(history, *core, &recovery);

@@ -298,22 +298,32 @@ static void look_for(struct host *host, struct child *child, bool strangers,
 {
     struct attempt_id id = child_attempt_id(child);
     struct process *process = process_for(host, child);
-    bool begun, asked = child->attempt.cancel_delivered || child->attempt.abort_requested;
 
     if (!process)
         return;
     process->id = id;
     if (strangers || process->note.id.attempt != id.attempt)
         process->note = (struct process_note){};
-    if (!strangers && find(process)) {
-        recovery->adopted++;
-        /* Nobody had heard of its start: a cancel was waiting for it. */
-        if (!child->attempt.confirmed && child->attempt.cancel_delivered)
-            process->doubt_cancel = true;
-        if (!child->attempt.confirmed)
-            core_spawned(host->core, id, (uint32_t)process->main_pid);
+    if (strangers || !find(process))
         return;
-    }
+    recovery->adopted++;
+    /* Nobody had heard of its start: a cancel was waiting for it. */
+    if (!child->attempt.confirmed && child->attempt.cancel_delivered)
+        process->doubt_cancel = true;
+    if (!child->attempt.confirmed)
+        core_spawned(host->core, id, (uint32_t)process->main_pid);
+}
+
+/* Of those that look_for() has not found. */
+static void settle_lost(struct host *host, struct child *child, bool strangers,
+                        struct recovery *recovery)
+{
+    struct attempt_id id = child_attempt_id(child);
+    struct process *process = child->host;
+    bool begun, asked = child->attempt.cancel_delivered || child->attempt.abort_requested;
+
+    if (!process || process->state == PROCESS_RUNNING)
+        return;
     recovery->lost++;
     if (!strangers && bury_known(process))
         return;
@@ -365,6 +375,18 @@ static bool job_is_known(void *userdata, uint64_t job)
     return core_find_job(host->core, job) != NULL;
 }
 
+static void for_those(struct host *host, const struct attempt_id *ids, size_t n,
+                      void (*what)(struct host *host, struct child *child, bool strangers,
+                                   struct recovery *recovery),
+                      bool strangers, struct recovery *recovery)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct child *child = core_child_of(host->core, ids[i]);
+        if (child && child->attempt.active && child->attempt.number == ids[i].attempt)
+            what(host, child, strangers, recovery);
+    }
+}
+
 void adopt_all(struct host *host, bool strangers, struct recovery *recovery)
 {
     size_t count = core_count(host->core), n = 0;
@@ -377,18 +399,16 @@ void adopt_all(struct host *host, bool strangers, struct recovery *recovery)
     for (struct child *child = core_first(host->core); child; child = core_next(child))
         if (child->attempt.active)
             ids[n++] = child_attempt_id(child);
-    for (size_t i = 0; i < n; i++) {
-        struct child *child = core_child_of(host->core, ids[i]);
-        if (child && child->attempt.active && child->attempt.number == ids[i].attempt)
-            look_for(host, child, strangers, recovery);
-    }
+    for_those(host, ids, n, look_for, strangers, recovery);
+    /* Who belongs to nobody goes before anything is started: nothing runs twice. */
+    strays_sweep(host);
+    for_those(host, ids, n, settle_lost, strangers, recovery);
     for (size_t i = 0; i < n; i++) {
         struct child *child = core_child_of(host->core, ids[i]);
         if (child && child->attempt.number == ids[i].attempt)
             finish_what_is_in_doubt(host, child);
     }
     free(ids);
-    strays_sweep(host);
     adopt_idle_listeners(host);
     keep_settle(host->keep);
     cgroup_base_tidy(&host->cgroups, leaf_is_used, host);

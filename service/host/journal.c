@@ -658,6 +658,12 @@ static int recover_from(struct walk *walk, uint64_t number)
     return r;
 }
 
+/* What it says is of no use to us; anything else is that it could not be read just now. */
+bool journal_is_unusable(int error)
+{
+    return error == -EBADMSG || error == -EPROTONOSUPPORT;
+}
+
 int journal_recover(struct journal *journal, struct core *core, const struct journal_reader *reader,
                     struct recovery *recovery)
 {
@@ -673,7 +679,7 @@ int journal_recover(struct journal *journal, struct core *core, const struct jou
     /* One that is not even whole at its beginning is of no use: the one before it is. */
     for (size_t i = count; i-- > 0;) {
         r = recover_from(&walk, numbers[i]);
-        if (r == 0 || walk.started)
+        if (r == 0 || walk.started || !journal_is_unusable(r))
             break;
         recovery->damaged_bytes++;
     }

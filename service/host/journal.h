@@ -62,6 +62,8 @@ void journal_close(struct journal *journal);
  * a negative errno where it can not be read at all. Counts inputs and damaged bytes. What is
  * damaged is put aside, in a file beside its segment.
  */
+/* Whether it is the journal's fault, and not that it could not be read just now. */
+bool journal_is_unusable(int error);
 int journal_recover(struct journal *journal, struct core *core, const struct journal_reader *reader,
                     struct recovery *recovery);
 

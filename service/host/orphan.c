@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@
 #include <unistd.h>
 
 #define ENVIRONMENT_LIMIT (128 * 1024)
+#define SWEEPS            100 /* until what was killed is gone, */
+#define SWEEP_MSEC        20  /* with so long for each process */
 
 static const char *variable(const char *block, size_t size, const char *name)
 {
@@ -167,7 +170,8 @@ size_t orphans_kill(struct host *host, const struct process *process)
  * looked at afterwards is the same process, or none. Returns how many there were. */
 static size_t kill_those(struct host *host, const struct process *process,
                          bool (*is_meant)(struct host *host, const struct process *process,
-                                          pid_t pid))
+                                          pid_t pid),
+                         int wait_msec)
 {
     DIR *folder = opendir("/proc");
     size_t count = 0;
@@ -183,12 +187,14 @@ static size_t kill_those(struct host *host, const struct process *process,
             continue;
         if (is_meant(host, process, pid)) {
             syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+            if (wait_msec > 0)
+                poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, wait_msec);
             count++;
         }
         close(pidfd);
     }
     closedir(folder);
-    host->counters.leftovers_killed += count;
+    host->counters.leftovers_killed += wait_msec > 0 ? 0 : count;
     return count;
 }
 
@@ -208,7 +214,7 @@ static bool is_stray(struct host *host, const struct process *process, pid_t pid
 
 size_t strays_kill(struct host *host, const struct process *process)
 {
-    return kill_those(host, process, is_stray);
+    return kill_those(host, process, is_stray, 0);
 }
 
 /* Names our notify socket, and belongs to no attempt that goes on. */
@@ -226,9 +232,13 @@ static bool is_unaccounted(struct host *host, const struct process *process, pid
     return !its || its->state != PROCESS_RUNNING || !is_of(&id, its);
 }
 
+/* Nothing has been started yet: nobody else waits for it. */
 void strays_sweep(struct host *host)
 {
-    kill_those(host, NULL, is_unaccounted);
+    size_t count = kill_those(host, NULL, is_unaccounted, 0);
+
+    for (int i = 0; count > 0 && i < SWEEPS; i++)
+        count = kill_those(host, NULL, is_unaccounted, SWEEP_MSEC);
 }
 
 void orphans_reap(struct host *host)

@@ -145,7 +145,7 @@ size_t orphans_kill(struct host *host, const struct process *process);
 /* The same of an adopted one, whose orphans may be anywhere. */
 size_t strays_kill(struct host *host, const struct process *process);
 /* Kills what an earlier proctord has started and no attempt that goes on can account for: the
- * journal may lack the last moments. */
+ * journal may lack the last moments. Waits until it is gone, two seconds or so at most. */
 void strays_sweep(struct host *host);
 /* Whether a process says that it belongs to the attempt, to one of ours. */
 bool process_claims(const struct process *process, pid_t pid);
