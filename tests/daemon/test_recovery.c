@@ -592,6 +592,17 @@ static void what_the_journal_does_not_know_is_ended(void)
     g_assert_cmpint(kill((GPid)fixture_number(&f, "web", "MainPID"), 0), ==, 0);
 }
 
+/* The folder is there a moment earlier. */
+static gboolean has_segment(const char *folder)
+{
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    const char *name = NULL;
+
+    while (dir && (name = g_dir_read_name(dir)) && !g_str_has_suffix(name, ".journal"))
+        ;
+    return name != NULL;
+}
+
 static void a_deleted_journal_is_written_anew(void)
 {
     g_autofree char *folder = g_strdup(fixture_path(&f, "state/journal"));
@@ -601,7 +612,7 @@ static void a_deleted_journal_is_written_anew(void)
     g_autoptr(GVariant) paused = fixture_verb_waiting(&f, "Pause", "web");
     g_assert_cmpint(system(command), ==, 0);
     for (gint64 end = g_get_monotonic_time() + 20 * G_TIME_SPAN_SECOND;
-         !g_file_test(folder, G_FILE_TEST_EXISTS);) {
+         !has_segment(folder);) {
         g_assert_cmpint(g_get_monotonic_time(), <, end);
         g_assert_true(fixture_exists(&f, "web")); /* a turn of its loop */
     }
