@@ -31,6 +31,8 @@
 #define EXIT_POLICY_SHUTDOWN 10 /* a restart limit ended the tree */
 #define LOOP_TRIES           50
 #define LOOP_PAUSE_MSEC      20
+#define RELOAD_USEC          1000000
+#define TELL_TRIES           3
 
 struct daemon {
     struct command_line line;
@@ -45,6 +47,7 @@ struct daemon {
     struct program program;
     struct handover *handover; /* of the program that was here before, until all of it is read */
     sd_event_source *reexecution;
+    sd_event_source *reload_source; /* the manifests could not be read when it began */
     struct metrics_socket *metrics;
     int metrics_descriptor; /* as it was handed over, until it is used; -1 */
 };
@@ -555,7 +558,16 @@ static int serve_metrics(struct daemon *daemon)
     return r < 0 ? fail(daemon->line.metrics_socket, r) : 0;
 }
 
-/* Those of before are there; what has been changed in the manifests meanwhile is changed now. */
+static bool will_pass(int error)
+{
+    return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EINTR ||
+           error == -EIO;
+}
+
+static int reload_again(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* Those of before are there; what has been changed in the manifests meanwhile is changed now, or
+ * when they can be read. */
 static void reload_after_recovery(struct daemon *daemon)
 {
     struct manifest_changes changes;
@@ -563,9 +575,22 @@ static void reload_after_recovery(struct daemon *daemon)
 
     if (core_shutdown_phase(daemon->core) != SHUTDOWN_IDLE)
         return;
-    if (reload(daemon, "proctord", "start", false, &changes, NULL, NULL, &error) < 0)
+    int r = reload(daemon, "proctord", "start", false, &changes, NULL, NULL, &error);
+    if (r < 0)
         log_print(LOG_ERR, "the manifests are left as they were: %s", error.text);
+    daemon->reload_source = sd_event_source_disable_unref(daemon->reload_source);
+    if (will_pass(r))
+        sd_event_add_time_relative(daemon->event, &daemon->reload_source, CLOCK_MONOTONIC,
+                                   RELOAD_USEC, 0, reload_again, daemon);
     host_settle(daemon->host);
+}
+
+static int reload_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source;
+    (void)usec;
+    reload_after_recovery(userdata);
+    return 0;
 }
 
 static int declare_children(struct daemon *daemon)
@@ -620,6 +645,16 @@ static int loop(struct daemon *daemon)
     return r < 0 ? EXIT_FAILURE : r;
 }
 
+/* Whoever has started us may wait for it. */
+static void tell_address(const char *address)
+{
+    for (int i = 0; i < TELL_TRIES; i++)
+        if (dprintf(STDOUT_FILENO, "bus: %s\n", address) >= 0)
+            return;
+    log_print(LOG_ERR, "the bus is %s: standard output can not be written: %s", address,
+              strerror(errno));
+}
+
 static int run(struct daemon *daemon)
 {
     int r = prepare_folders(daemon);
@@ -641,10 +676,8 @@ static int run(struct daemon *daemon)
         reload_after_recovery(daemon);
     else if (declare_children(daemon) < 0)
         return EXIT_FAILURE;
-    if (daemon->line.private_bus && !daemon->handover) {
-        printf("bus: %s\n", daemon->bus.address);
-        fflush(stdout);
-    }
+    if (daemon->line.private_bus && !daemon->handover)
+        tell_address(daemon->bus.address);
     r = sd_event_add_post(daemon->event, NULL, tidy_history, daemon);
     if (r < 0)
         return EXIT_FAILURE;
@@ -658,6 +691,7 @@ static int run(struct daemon *daemon)
 static void tidy_up(struct daemon *daemon)
 {
     sd_event_source_disable_unref(daemon->reexecution);
+    sd_event_source_disable_unref(daemon->reload_source);
     handover_free(daemon->handover);
     program_forget(&daemon->program);
     metrics_socket_close(daemon->metrics);

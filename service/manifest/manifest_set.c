@@ -54,35 +54,39 @@ static int fail(struct error *error, const char *path, const char *why)
     return -EINVAL;
 }
 
+/* It could not be read, which says nothing about what is in it. */
+static int fail_to_read(struct error *error, const char *path, int number)
+{
+    fail(error, path, strerror(number));
+    return -number;
+}
+
 static void close_file(int *fd)
 {
     if (*fd >= 0)
         close(*fd);
 }
 
-static char *read_file(const char *path, size_t *length, struct error *error)
+static int read_file(const char *path, char **text, size_t *length, struct error *error)
 {
     __attribute__((cleanup(close_file))) int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat status;
 
-    if (fd < 0 || fstat(fd, &status) < 0) {
-        fail(error, path, strerror(errno));
-        return NULL;
-    }
-    if (!S_ISREG(status.st_mode) || status.st_size > MANIFEST_FILE_MAX) {
-        fail(error, path, S_ISREG(status.st_mode) ? "is larger than 8 MiB" : "is not a file");
-        return NULL;
-    }
-    char *text = malloc((size_t)status.st_size + 1);
-    ssize_t n = text ? read(fd, text, (size_t)status.st_size) : -1;
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return fail_to_read(error, path, errno);
+    if (!S_ISREG(status.st_mode) || status.st_size > MANIFEST_FILE_MAX)
+        return fail(error, path,
+                    S_ISREG(status.st_mode) ? "is larger than 8 MiB" : "is not a file");
+    *text = malloc((size_t)status.st_size + 1);
+    ssize_t n = *text ? read(fd, *text, (size_t)status.st_size) : -1;
     if (n < 0) {
-        fail(error, path, strerror(errno));
-        free(text);
-        return NULL;
+        int r = fail_to_read(error, path, errno);
+        free(*text);
+        return r;
     }
     *length = (size_t)n;
-    text[n] = '\0';
-    return text;
+    (*text)[n] = '\0';
+    return 0;
 }
 
 static int add_source(struct manifest_set *set, const char *path, struct error *error)
@@ -90,15 +94,16 @@ static int add_source(struct manifest_set *set, const char *path, struct error *
     struct manifest_error problem;
     struct manifest *manifest;
     size_t length;
+    char *text;
 
     struct source *sources = realloc(set->sources, (set->n_sources + 1) * sizeof(*set->sources));
     if (!sources)
-        return fail(error, path, "out of memory");
+        return fail_to_read(error, path, ENOMEM);
     set->sources = sources;
-    char *text = read_file(path, &length, error);
-    if (!text)
-        return -EINVAL;
-    int r = manifest_parse(text, length, path, &manifest, &problem);
+    int r = read_file(path, &text, &length, error);
+    if (r < 0)
+        return r;
+    r = manifest_parse(text, length, path, &manifest, &problem);
     free(text);
     if (r < 0) {
         snprintf(error->text, sizeof(error->text), "%s:%zu:%zu: %s", path, problem.line,
@@ -132,7 +137,7 @@ static int add_matches(struct manifest_set *set, const char *pattern, int flags,
         for (size_t i = 0; i < matches.gl_pathc && r == 0; i++)
             r = add_source(set, matches.gl_pathv[i], error);
     } else if (result != GLOB_NOMATCH) {
-        r = fail(error, pattern, strerror(result == GLOB_NOSPACE ? ENOMEM : glob_error));
+        r = fail_to_read(error, pattern, result == GLOB_NOSPACE ? ENOMEM : glob_error);
     }
     globfree(&matches);
     return r;

@@ -7,7 +7,7 @@ echo 1..2
 allowed='memcpy memmove memset memcmp strchr strcmp strncmp strlen strrchr'
 defined=$(nm --defined-only "$library" | awk 'NF == 3 { print $3 }' | sort -u)
 wanted=$(nm -u "$library" | awk '$1 == "U" { print $2 }' | sort -u |
-    grep -vE '^__(asan|ubsan|sanitizer|stack_chk|gcov)' | grep -v '_GLOBAL_OFFSET_TABLE_')
+    grep -vE '^__(asan|ubsan|sanitizer|stack_chk|gcov|mem[a-z]*_chk|str[a-z]*_chk)' | grep -v '_GLOBAL_OFFSET_TABLE_')
 extra=
 for symbol in $wanted; do
     echo "$defined" | grep -qx "$symbol" && continue
