@@ -4,7 +4,7 @@ BUILD ?= build
 TIME ?= 60
 KILLS ?= 2000
 
-.PHONY: all deps build demo test bench campaign crash faults fuzz sim check-format install clean
+.PHONY: all deps build demo test bench campaign crash faults soak fuzz sim check-format install clean
 
 all: build
 
@@ -45,6 +45,11 @@ faults: build
 	@cd $(BUILD) && for round in 0 1 2 3; do PROCTORD=$$PWD/service/proctord \
 		TEST_CHILD=$$PWD/tests/test-child FAIL_AT=$$PWD/tests/fail-at \
 		tests/crash-test --faults $$round --every $(EVERY) || exit 1; done
+
+# Half an hour: children that crash, clients, and a bus that is killed every minute.
+MINUTES ?= 30
+soak: build
+	@$(BUILD)/tests/soak $(BUILD)/service/proctord $(BUILD)/tests/test-child --minutes $(MINUTES)
 
 # Whatever comes from outside, made up by libFuzzer (clang): TIME seconds for each target.
 fuzz: deps
