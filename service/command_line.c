@@ -11,6 +11,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#define DIRECTORY_MAX 80 /* a socket below it has to fit into its address */
+
 static const char help[] =
     "proctord: supervises processes and lives on D-Bus.\n"
     "\n"
@@ -119,9 +121,13 @@ static int set_durability(struct command_line *line, const char *word)
 
 static int set_directory(char *directory, const char *value)
 {
-    if (*value != '/' || strlen(value) > 80)
-        return refuse("expected an absolute path of at most 80 characters", value);
-    snprintf(directory, 4096, "%s", value);
+    char here[DIRECTORY_MAX + 1] = "";
+
+    if (*value != '/' && !getcwd(here, sizeof(here)))
+        return refuse("the present folder has too long a name for", value);
+    if (strlen(here) + 1 + strlen(value) > DIRECTORY_MAX || !*value)
+        return refuse("expected a path that has, from the root on, at most 80 characters", value);
+    snprintf(directory, 4096, "%s%s%s", here, here[0] ? "/" : "", value);
     return 0;
 }
 

@@ -110,7 +110,8 @@ static int tell(struct client *client, const struct manifest_set *set)
     if (json)
         puts("]}");
     else if (!client->quiet)
-        printf("%zu children, no mistake found\n", manifest_set_count(set));
+        printf("%zu %s, no mistake found\n", manifest_set_count(set),
+               manifest_set_count(set) == 1 ? "child" : "children");
     return CTL_DONE;
 }
 
