@@ -1,5 +1,6 @@
 #include "client.h"
 
+#include "fields.h"
 #include "json.h"
 #include "table.h"
 
@@ -156,6 +157,25 @@ static void print_dictionary(struct client *client, const char *path, const char
     fputc('\n', stdout);
 }
 
+static void print_last_exit(struct client *client, const char *path)
+{
+    CLEANUP_MESSAGE *reply = NULL;
+    struct fields exit;
+    char when[32];
+
+    if (sd_bus_get_property(client->bus, NAME, path, CHILD, "LastExit", NULL, &reply, "a{sv}") <
+            0 ||
+        fields_read(reply, &exit) < 0 || exit.count == 0)
+        return;
+    time_t seconds = (time_t)(fields_number(&exit, "USec") / 1000000);
+    struct tm local;
+    strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &local));
+    printf("%14s: %s (%s%s), generation %" PRId64 ", attempt %" PRId64 ", %s\n", "last exit",
+           fields_text(&exit, "Kind"), fields_text(&exit, "Reason"),
+           fields_number(&exit, "CoreDumped") ? ", core dumped" : "",
+           fields_number(&exit, "Generation"), fields_number(&exit, "Attempt"), when);
+}
+
 static void print_text(struct client *client, const char *path, const char *label, const char *name)
 {
     char *value = text_property(client, path, name);
@@ -191,7 +211,7 @@ static int status_table(struct client *client, const char *id, const char *path)
                                                                          : "none yet");
     print_text(client, path, "fence", "FencePhase");
     print_dictionary(client, path, "waits behind", "PendingRestart");
-    print_dictionary(client, path, "last exit", "LastExit");
+    print_last_exit(client, path);
     print_dictionary(client, path, "failure", "Failure");
     puts("    last events:");
     int code = events_show_last(client, id, EVENTS_SHOWN, stdout);
