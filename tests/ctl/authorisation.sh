@@ -161,6 +161,30 @@ wait "${askers[@]}"
 check "calls for which polkit is asked outlive an upgrade" "16 exit 0" \
     "$(cat "$folder"/answer.* | sort | uniq -c | sed 's/^ *//')"
 
+# Whoever may, may not without end.
+cat >/etc/polkit-1/rules.d/50-proctor.rules <<'X'
+polkit.addRule(function(action, subject) {
+    if (action.id.indexOf("org.proctor1.") == 0 && subject.user == "nobody")
+        return polkit.Result.YES;
+});
+X
+{
+    echo "supervisor: many"
+    echo "children:"
+    seq -f '  - {name: n%g, kind: async_worker, autostart: false}' 600
+} >"$folder/many.yaml"
+sed 's/many/more/' "$folder/many.yaml" >"$folder/too-many.yaml"
+added() {
+    ctl --quiet add "$folder/many.yaml" --reason=test | grep -q "exit 0"
+}
+check "a uid may have many children" 0 "$(until_true added; echo $?)"
+check "but not too many" "proctorctl: nobody (uid 65534) may have at most 1000 children here
+exit 1" "$(ctl add "$folder/too-many.yaml" --reason=test)"
+check "they are counted over an upgrade" "exit 1" "$("$proctorctl" --system --quiet reexec --reason=test
+    ctl add "$folder/too-many.yaml" --reason=test | tail -1)"
+check "root may" "exit 0" "$("$proctorctl" --system --quiet add "$folder/too-many.yaml" --reason=test
+    echo "exit $?")"
+
 rm /etc/polkit-1/rules.d/50-proctor.rules
 not_restarted() {
     ! restarted
