@@ -11,6 +11,9 @@
 #define FIRST_SIZE     4096
 #define CHECKPOINT_AT  (16 * 1024) /* bytes of journal that are more than enough to replay */
 #define TORN_BYTES_MAX 24
+#define DEATHS         2 /* of the daemon while it takes over */
+#define DEATH_STEPS    6
+#define NEVER          UINT32_MAX
 
 struct disk {
     struct world *world;
@@ -234,6 +237,13 @@ static void lose_reports(struct world *world)
     }
 }
 
+/* When the daemon dies once more, while it takes over: after so many steps; NEVER: it does not. */
+static uint32_t draw_death(struct world *world)
+{
+    bool dies = schedule_strikes(world->schedule, world->faults.crash);
+    return dies ? schedule_choose(world->schedule, DEATH_STEPS) : NEVER;
+}
+
 static void find_process(struct world *world, struct actor *actor)
 {
     struct child *child = actor->child;
@@ -272,24 +282,31 @@ static void find_process(struct world *world, struct actor *actor)
     world_queue_report(world, &report, 0);
 }
 
-static void find_processes(struct world *world)
+/* Returns false when the daemon has died in the middle of it: what is in doubt stays so. */
+static bool find_processes(struct world *world, uint32_t steps)
 {
     for (uint32_t i = 0; i < world->n_actors; i++) {
         struct actor *actor = &world->actors[i];
-        if (actor->child && actor->child->attempt.active)
-            find_process(world, actor);
+        if (!actor->child || !actor->child->attempt.active)
+            continue;
+        if (steps-- == 0)
+            return false;
+        find_process(world, actor);
     }
-    for (uint32_t i = 0; i < world->n_in_doubt; i++)
+    for (uint32_t i = 0; i < world->n_in_doubt; i++) {
+        if (steps-- == 0)
+            return false;
         executor_do_again(world, &world->in_doubt[i]);
+    }
     world->n_in_doubt = 0;
+    return true;
 }
 
-static void recover(struct world *world)
+/* Returns false when the daemon has died once more meanwhile. */
+static bool recover_once(struct world *world, uint32_t death)
 {
     struct core *core;
 
-    if (world->verdict.check != CHECK_NONE)
-        return;
     world->cut = world->dead = false;
     world->recovering = true;
     core = read_back(world);
@@ -297,9 +314,24 @@ static void recover(struct world *world)
     take_over(world, core);
     world->recovering = false;
     if (world->verdict.check != CHECK_NONE)
-        return;
+        return true;
     lose_reports(world);
-    find_processes(world);
+    if (find_processes(world, death))
+        return true;
+    world_note(world, &(struct record){.kind = RECORD_FAULT,
+                                       .what = "the daemon dies while it takes over"});
+    return false;
+}
+
+static void recover(struct world *world)
+{
+    if (world->verdict.check != CHECK_NONE)
+        return;
+    /* Twice at most: then the third one is let live. */
+    for (int deaths = 0; !recover_once(world, deaths < DEATHS ? draw_death(world) : NEVER);)
+        deaths++;
+    if (world->verdict.check != CHECK_NONE)
+        return;
     write_checkpoint(world->disk);
     world_recovered(world);
 }

@@ -2,7 +2,8 @@
  * Disk: the journal of a simulated daemon, and what follows from the daemon's death. What the core
  * did is lost with it, but for its inputs; what it had asked of the world may have been done or
  * not, up to a point. Then a new core is made from the journal, must be the same as the one that
- * died, and goes on with the processes that are still there, as the host would.
+ * died, and goes on with the processes that are still there, as the host would. In a campaign it
+ * may die again while it does so.
  */
 #pragma once
 
