@@ -4,7 +4,7 @@ BUILD ?= build
 TIME ?= 60
 KILLS ?= 2000
 
-.PHONY: all deps build demo test bench campaign crash faults soak fuzz sim check-format install clean
+.PHONY: all deps build demo test bench campaign crash faults soak fuzz coverage sim check-format install clean
 
 all: build
 
@@ -54,6 +54,10 @@ soak: build
 # Whatever comes from outside, made up by libFuzzer (clang): TIME seconds for each target.
 fuzz: deps
 	@sh tools/fuzz.sh build-fuzz $(TIME)
+
+# Which lines the tests run.
+coverage: deps
+	@sh tools/coverage.sh build-coverage
 
 check-format: deps
 	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror

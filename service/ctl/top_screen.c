@@ -8,9 +8,10 @@
 #include <string.h>
 #include <time.h>
 
-#define HEAD  2 /* lines above the rows */
-#define FOOT  2 /* and below them */
-#define CURVE 8 /* characters of a curve at least */
+#define HEAD   2  /* lines above the rows */
+#define FOOT   2  /* and below them */
+#define CURVE  8  /* characters of a curve at least */
+#define FIGURE 32 /* bytes of a figure */
 
 enum { PAIR_GOOD = 1, PAIR_WARN, PAIR_BAD };
 
@@ -59,7 +60,7 @@ size_t screen_rows(const struct top *top)
 
 /* ---- figures --------------------------------------------------------------------------------- */
 
-static void format_bytes(char text[16], uint64_t bytes)
+static void format_bytes(char text[FIGURE], uint64_t bytes)
 {
     static const char units[] = "BKMGT";
     double value = (double)bytes;
@@ -69,10 +70,10 @@ static void format_bytes(char text[16], uint64_t bytes)
         value /= 1024;
         unit++;
     }
-    snprintf(text, 16, value < 10 && unit > 0 ? "%.1f%c" : "%.0f%c", value, units[unit]);
+    snprintf(text, FIGURE, value < 10 && unit > 0 ? "%.1f%c" : "%.0f%c", value, units[unit]);
 }
 
-static void format_up(char text[16], uint64_t started_usec)
+static void format_up(char text[FIGURE], uint64_t started_usec)
 {
     struct timespec now;
 
@@ -81,13 +82,13 @@ static void format_up(char text[16], uint64_t started_usec)
     if (started_usec == 0 || started_usec / 1000000 > (uint64_t)now.tv_sec)
         strcpy(text, started_usec == 0 ? "-" : "0s");
     else if (seconds < 100)
-        snprintf(text, 16, "%" PRIu64 "s", seconds);
+        snprintf(text, FIGURE, "%" PRIu64 "s", seconds);
     else if (seconds < 6000)
-        snprintf(text, 16, "%" PRIu64 "m", seconds / 60);
+        snprintf(text, FIGURE, "%" PRIu64 "m", seconds / 60);
     else if (seconds < 360000)
-        snprintf(text, 16, "%" PRIu64 "h", seconds / 3600);
+        snprintf(text, FIGURE, "%" PRIu64 "h", seconds / 3600);
     else
-        snprintf(text, 16, "%" PRIu64 "d", seconds / 86400);
+        snprintf(text, FIGURE, "%" PRIu64 "d", seconds / 86400);
 }
 
 /* level: 0 to 8 */
@@ -168,7 +169,8 @@ static void draw_row(const struct top *top, const struct top_row *row, int y)
 {
     int curve = curve_width(), id = COLS - columns_of_figures(curve);
     bool selected = top->selected && strcmp(top->selected, row->id) == 0;
-    char memory[16] = "-", up[16], cpu[16] = "-", pid[16] = "-", starts[24] = "-";
+    char memory[FIGURE] = "-", up[FIGURE], cpu[FIGURE] = "-", pid[FIGURE] = "-",
+         starts[FIGURE] = "-";
 
     if (row->memory > 0)
         format_bytes(memory, row->memory);

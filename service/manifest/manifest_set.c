@@ -93,8 +93,8 @@ static int add_source(struct manifest_set *set, const char *path, struct error *
 {
     struct manifest_error problem;
     struct manifest *manifest;
-    size_t length;
-    char *text;
+    size_t length = 0;
+    char *text = NULL;
 
     struct source *sources = realloc(set->sources, (set->n_sources + 1) * sizeof(*set->sources));
     if (!sources)

@@ -58,7 +58,7 @@ static char *run_with_fault(const struct faults *faults, gint64 n, struct tally 
     g_autofree char *report = g_build_filename(t.folder, "report", NULL);
     const char *const tool[] = {g_getenv("FAIL_AT"), at, which, NULL};
     char *text = NULL;
-    int status;
+    int status = 0;
 
     g_unlink(report);
     g_setenv("FAIL_AT_REPORT", report, TRUE);
@@ -76,20 +76,25 @@ static char *run_with_fault(const struct faults *faults, gint64 n, struct tally 
         tally->refused++;
     }
     g_file_get_contents(report, &text, NULL, NULL);
-    if (text && text[0] == '\0')
-        g_clear_pointer(&text, g_free);
+    if (text && text[0] == '\0') {
+        g_free(text);
+        return NULL;
+    }
     return text;
 }
 
 /* The report is "N CALL ERROR", or "N nothing" where the call has no such error. */
 static guint count(struct tally *tally, const char *report)
 {
-    g_autofree char *what = g_strstrip(g_strdup(strchr(report, ' ') + 1));
+    char *what = g_strstrip(g_strdup(strchr(report, ' ') + 1));
+    gboolean nothing = strcmp(what, "nothing") == 0;
 
-    if (strcmp(what, "nothing") == 0)
+    if (nothing) {
+        g_free(what);
         return 0;
+    }
     guint before = GPOINTER_TO_UINT(g_hash_table_lookup(tally->injected, what));
-    g_hash_table_insert(tally->injected, g_steal_pointer(&what), GUINT_TO_POINTER(before + 1));
+    g_hash_table_insert(tally->injected, what, GUINT_TO_POINTER(before + 1));
     return 1;
 }
 

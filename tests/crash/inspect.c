@@ -1,7 +1,7 @@
 #include "crash.h"
 
 /* A fault may cost proctord its connection: it takes it up again. */
-GVariant *ask(const char *interface, const char *method, GVariant *arguments)
+static GVariant *ask(const char *interface, const char *method, GVariant *arguments)
 {
     gint64 end = t.faulty ? g_get_monotonic_time() + PATIENCE : 0;
     g_autoptr(GVariant) kept = arguments ? g_variant_ref_sink(arguments) : NULL;
