@@ -245,7 +245,8 @@ static const struct command *find_command(const char *name)
 static int check_usage(const struct client *client, const struct command *command)
 {
     if (client->n_arguments < command->min_arguments)
-        return usage_error(command->name, "something is missing after it");
+        return usage_error(command->name, command->method ? "say which children, by their ids"
+                                                          : "something is missing after it");
     if (command->max_arguments >= 0 && client->n_arguments > command->max_arguments)
         return usage_error("unexpected argument", client->arguments[command->max_arguments]);
     if (command->needs_reason && !client->reason)
@@ -283,7 +284,11 @@ int main(int argc, char **argv)
         return command_check(&client);
     int r = connect_to(&client, &place);
     if (r < 0) {
-        fprintf(stderr, "proctorctl: the bus can not be reached: %s\n", strerror(-r));
+        fprintf(stderr,
+                "proctorctl: the bus can not be reached: %s\n"
+                "Is it there? Name another with --address, --user or --system, or in "
+                "PROCTOR_BUS_ADDRESS.\n",
+                strerror(-r));
         return CTL_ERROR;
     }
     sd_bus_set_allow_interactive_authorization(client.bus, 1); /* polkit may ask the person */

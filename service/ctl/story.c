@@ -39,7 +39,7 @@ static const struct telling {
      "waits: generation {target_generation} starts when nothing of the old one is left"},
     {"child-restart-fence-abort-requested", "-",
      "is killed, as generation {target_generation} waits"},
-    {"child-restart-fence-released", NULL, "has nothing of the old one left: the way is free"},
+    {"child-restart-fence-released", NULL, "has passed the fence: nothing of the old one was left"},
     {"child-attempt-stale-report", NULL,
      "gets a late report ({report}) about attempt {reported_attempt}: it changes nothing"},
     {"child-spawn-failed", NULL, "can not be started: {reason}"},
