@@ -611,8 +611,7 @@ static void a_deleted_journal_is_written_anew(void)
     fixture_add(&f, "web", "", "wait-term");
     g_autoptr(GVariant) paused = fixture_verb_waiting(&f, "Pause", "web");
     g_assert_cmpint(system(command), ==, 0);
-    for (gint64 end = g_get_monotonic_time() + 20 * G_TIME_SPAN_SECOND;
-         !has_segment(folder);) {
+    for (gint64 end = g_get_monotonic_time() + 20 * G_TIME_SPAN_SECOND; !has_segment(folder);) {
         g_assert_cmpint(g_get_monotonic_time(), <, end);
         g_assert_true(fixture_exists(&f, "web")); /* a turn of its loop */
     }
