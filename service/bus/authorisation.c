@@ -309,7 +309,7 @@ static void write_question(struct archive *archive, const struct question *quest
 static void read_question(struct service *service, struct archive *archive)
 {
     __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *call = NULL;
-    struct call_header header;
+    struct call_header header = {};
 
     archive_header(archive, &header);
     if (archive->failed)

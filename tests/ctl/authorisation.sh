@@ -190,5 +190,5 @@ not_restarted() {
     ! restarted
 }
 check "without the rule, at once not any more" 0 "$(until_true not_restarted; echo $?)"
-check "it says nothing bad" "" "$(grep -i "proctord.*\(assert\|error\)" "$folder/errors")"
+check "it says nothing bad" "" "$(grep -i "assert\|runtime error\|sanitizer" "$folder/errors")"
 plan
