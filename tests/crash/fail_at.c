@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -92,6 +93,12 @@ static const struct fault {
     {438 /* pidfd_getfd */, "pidfd_getfd", {EMFILE, EPERM}, 0},
 };
 
+/* In the kernel only the adding of a descriptor needs memory. */
+static int can_fail(const struct user_regs_struct *registers)
+{
+    return (long)registers->orig_rax != SYS_epoll_ctl || registers->rsi == EPOLL_CTL_ADD;
+}
+
 static const struct fault *find(long number)
 {
     for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
@@ -148,7 +155,7 @@ static void trace(pid_t pid, const char *where, int round, int report)
         counting = counting || (long)registers.orig_rax == SYS_umask;
         if (!counting || !is_meant((long)registers.orig_rax, where, name) || ++seen < wanted)
             continue;
-        const struct fault *fault = find((long)registers.orig_rax);
+        const struct fault *fault = can_fail(&registers) ? find((long)registers.orig_rax) : NULL;
         int error = fault && round < ERRORS_MAX ? fault->errors[round] : 0;
         if (error) {
             dprintf(report, "%ld %s %s\n", seen, fault->name, strerrorname_np(error));
