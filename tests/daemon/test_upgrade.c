@@ -274,13 +274,15 @@ static void keys_are_remembered(void)
         fixture_upgrade(&f);
     }
     g_assert_cmpstr(answers[0], ==, answers[1]);
-    g_autoptr(GVariant) resumed = fixture_verb(&f, "Resume", "web");
-    g_autofree char *from = fixture_event_field(&f, "command-accepted", "web", "from");
-    g_assert_nonnull(strstr(from, "test-daemon-upg")); /* who asks is still known */
     g_free(answers[0]);
     g_free(answers[1]);
     fixture_wait_number(&f, "web", "Generation", 1);
-    g_assert_cmpuint(fixture_events(&f, "command-accepted", "web"), ==, 1); /* the Resume */
+    fixture_wait_text(&f, "web", "Status", "ready");
+    g_autoptr(GVariant) paused = fixture_verb(&f, "Pause", "web");
+    g_assert_cmpuint(fixture_events(&f, "command-accepted", "web"), ==, 1); /* the Pause */
+    g_autofree char *from = fixture_event_field(&f, "command-accepted", "web", "from");
+    g_assert_nonnull(strstr(from, "test-daemon-upg")); /* who asks is still known */
+    g_assert_cmpuint(fixture_number(&f, "web", "Generation"), ==, 1);
 }
 
 /* Each kind of waiting: for a start, a stop, a child that is added, a whole scope and a job. */
