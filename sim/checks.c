@@ -817,6 +817,23 @@ static void check_arrival(struct world *world, struct actor *actor)
                    child->id);
 }
 
+void checks_recovered(struct world *world)
+{
+    for (uint32_t i = 0; i < world->n_actors; i++) {
+        struct actor *actor = &world->actors[i];
+        const struct attempt *attempt = actor->child ? &actor->child->attempt : NULL;
+        if (!attempt || !attempt->active)
+            continue;
+        const struct process *process = world_process(actor, attempt->number);
+        if (!process || process->state == PROCESS_GONE || process->stillborn)
+            continue;
+        if ((attempt->cancel_delivered && !process->told_cancel) ||
+            (attempt->abort_requested && !process->told_abort))
+            world_fail(world, CHECK_RECOVERY, "%s: attempt %ju is to go, and has not been told",
+                       actor->declaration->id, (uintmax_t)attempt->number);
+    }
+}
+
 void checks_at_the_end(struct world *world)
 {
     bool waiting = false; /* somebody's time to go is not over */

@@ -27,6 +27,10 @@ void checks_after(struct world *world, const struct checks_before *before);
 void checks_outcome(struct world *world, const struct command *command,
                     const struct outcome *outcome, const struct outcome *expected);
 
+/* When a new daemon has taken over: whoever is to go has been told, though the one before may have
+ * died before it could. */
+void checks_recovered(struct world *world);
+
 /* When faults have stopped and everything has had its time. */
 void checks_at_the_end(struct world *world);
 

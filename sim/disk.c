@@ -1,5 +1,6 @@
 #include "disk.h"
 
+#include "checks.h"
 #include "frame.h"
 #include "world.h"
 
@@ -332,6 +333,7 @@ static void recover(struct world *world)
         deaths++;
     if (world->verdict.check != CHECK_NONE)
         return;
+    checks_recovered(world);
     write_checkpoint(world->disk);
     world_recovered(world);
 }

@@ -443,6 +443,7 @@ static void port_start(void *userdata, struct child *child, struct attempt_id id
 
 static void obey_cancel(struct world *world, struct actor *actor, struct process *process)
 {
+    process->told_cancel = true;
     if (process->state != PROCESS_ALIVE || process->traits.ignores_cancel || process->obeys)
         return;
     process->obeys = true;
@@ -474,6 +475,7 @@ static void port_cancel(void *userdata, struct child *child, struct attempt_id i
         return;
     if (actor->lose_cancels > 0 || strikes(world, world->faults.lost_cancel)) {
         actor->lose_cancels -= actor->lose_cancels > 0;
+        process->told_cancel = true;
         note_fault(world, actor, "cancel lost", id);
         return;
     }
@@ -482,6 +484,7 @@ static void port_cancel(void *userdata, struct child *child, struct attempt_id i
 
 static void obey_abort(struct world *world, struct actor *actor, struct process *process)
 {
+    process->told_abort = true;
     if (process->traits.hang_usec == MODEL_FOREVER)
         return;
     process->traits.double_forks = false; /* all of it goes */
@@ -508,6 +511,7 @@ static void port_abort(void *userdata, struct child *child, struct attempt_id id
         return;
     if (actor->lose_aborts > 0 || strikes(world, world->faults.lost_abort)) {
         actor->lose_aborts -= actor->lose_aborts > 0;
+        process->told_abort = true;
         note_fault(world, actor, "abort lost", id);
         return;
     }

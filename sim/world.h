@@ -99,9 +99,10 @@ struct process {
     bool waits_for_cancel;
     const char *waits_for; /* a name that the scenario fires */
     unsigned cancels, aborts;
-    bool reported;  /* its completion has been told */
-    bool stillborn; /* it could not be spawned */
-    bool obeys;     /* a cancel has reached it */
+    bool reported;                /* its completion has been told */
+    bool stillborn;               /* it could not be spawned */
+    bool obeys;                   /* a cancel has moved it to go */
+    bool told_cancel, told_abort; /* the executor has done it; whether it was heard or not */
     struct completion completion;
     uint64_t beat_usec;
     uint64_t result_bytes; /* written, of a job */
