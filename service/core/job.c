@@ -103,6 +103,46 @@ static void leave_queue(struct core *core, struct job *job)
     jobs->queued--;
 }
 
+/* ---- the index of names, of those that are under way ------------------------------------------
+ */
+
+static void index_name(struct core *core, struct job *job)
+{
+    struct job **bucket = tree_job_bucket(core, job->name);
+
+    job->name_next = *bucket;
+    *bucket = job;
+}
+
+static void unindex_name(struct core *core, struct job *job)
+{
+    struct job **link = tree_job_bucket(core, job->name);
+
+    while (*link != job)
+        link = &(*link)->name_next;
+    *link = job->name_next;
+}
+
+void jobs_index(struct core *core)
+{
+    for (struct job *job = core->jobs.first; job; job = job->next)
+        if (job->state != JOB_FINISHED)
+            index_name(core, job);
+}
+
+static struct job *last_of_name(const struct core *core, const char *name)
+{
+    struct job **bucket = tree_job_bucket(core, name);
+    struct job *job = bucket ? *bucket : NULL;
+
+    while (job && strcmp(job->name, name) != 0)
+        job = job->name_next;
+    return job;
+}
+
+/* ---- going away -------------------------------------------------------------------------------
+ */
+
 static void forget(struct core *core, struct job *job)
 {
     struct jobs *jobs = &core->jobs;
@@ -149,6 +189,7 @@ static void finish(struct core *core, struct job *job, enum job_result result)
         leave_queue(core, job);
     else
         jobs->running--;
+    unindex_name(core, job);
     if (job->before)
         job->before->after = job->after;
     if (job->after)
@@ -237,14 +278,6 @@ void jobs_look(struct core *core)
     }
 }
 
-static struct job *last_of_name(const struct core *core, const char *name)
-{
-    for (struct job *job = core->jobs.last; job; job = job->previous)
-        if (job->state != JOB_FINISHED && strcmp(job->name, name) == 0)
-            return job;
-    return NULL;
-}
-
 static void cancel(struct core *core, struct job *job, const char *requester, const char *reason)
 {
     struct command command = {
@@ -284,6 +317,8 @@ static void link_job(struct core *core, struct job *job)
     job->previous = jobs->last;
     *(jobs->last ? &jobs->last->next : &jobs->first) = job;
     jobs->last = job;
+    if (job->state != JOB_FINISHED)
+        index_name(core, job);
 }
 
 /* A job as it was in another core: first it is there, then, when its state is known, it takes its

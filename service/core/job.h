@@ -66,6 +66,7 @@ struct job {
     struct job *next, *previous;             /* all of them, by id */
     struct job *queue_next, *queue_previous; /* those that wait for a place */
     struct job *after, *before; /* the same name: the one before it, the one behind it */
+    struct job *name_next;      /* under way, in the same bucket of names: the latest first */
     void *observer;
 };
 

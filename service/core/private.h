@@ -52,8 +52,9 @@ struct core {
     uint32_t free_slot_count;
     uint32_t *free_slots;
     uint32_t next_serial;
-    struct child **index; /* hash of id -> children */
+    struct child **index; /* hash of id -> children; behind it hash of name -> jobs under way */
     uint32_t index_size;  /* a power of two, or 0 */
+    bool may_miss;        /* somebody may depend on one that was removed; false: nobody does */
     struct child *waiting_first, *waiting_last;
     struct child *changed_first;
 
@@ -241,6 +242,8 @@ void job_child_gone(struct core *core, struct child *child);
 void job_child_forgotten(struct child *child);
 void jobs_stop(struct core *core);
 void jobs_look(struct core *core);
+void jobs_index(struct core *core); /* the buckets are new, and empty */
+struct job **tree_job_bucket(const struct core *core, const char *name); /* NULL: there is none */
 
 /* config.c: declarations, kept */
 struct child_config *config_new(struct core *core, const struct child_declaration *declaration);

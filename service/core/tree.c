@@ -69,6 +69,15 @@ struct child *core_find(const struct core *core, const char *id)
     return child;
 }
 
+/* Behind the buckets of the children: there are never more jobs under way than children. */
+struct job **tree_job_bucket(const struct core *core, const char *name)
+{
+    if (core->index_size == 0)
+        return NULL;
+    return (struct job **)(core->index + core->index_size) +
+           (id_hash(name) & (core->index_size - 1));
+}
+
 static int index_reserve(struct core *core, size_t count)
 {
     uint32_t size = core->index_size > 0 ? core->index_size : INDEX_MIN;
@@ -77,7 +86,7 @@ static int index_reserve(struct core *core, size_t count)
     if (size == core->index_size)
         return 0;
 
-    struct child **fresh = allocate(core, size * sizeof(*fresh));
+    struct child **fresh = allocate(core, size * (sizeof(struct child *) + sizeof(struct job *)));
     if (!fresh)
         return -ENOMEM;
     release(core, core->index);
@@ -85,6 +94,7 @@ static int index_reserve(struct core *core, size_t count)
     core->index_size = size;
     for (struct child *child = core_first(core); child; child = core_next(child))
         index_add(core, child);
+    jobs_index(core);
     return 0;
 }
 
@@ -210,8 +220,18 @@ static bool visit(struct child *child, unsigned depth)
     return true;
 }
 
-static int check_cycles(struct core *core, struct child **children, size_t count,
-                        struct declaration_problem *problem)
+/* Takes the marks away again; what is not marked leads to nothing that is. */
+static void forget_visit(struct child *child)
+{
+    if (child->shutdown.dependents == 0)
+        return;
+    child->shutdown.dependents = 0;
+    for (size_t i = 0; i < dependency_count(&child->config->declaration); i++)
+        if (child->config->targets[i])
+            forget_visit(child->config->targets[i]);
+}
+
+static int check_cycles(struct child **children, size_t count, struct declaration_problem *problem)
 {
     int r = 0;
 
@@ -221,8 +241,8 @@ static int check_cycles(struct core *core, struct child **children, size_t count
                          "\" form a cycle, or a chain of more than 1000");
             r = -ELOOP;
         }
-    for (struct child *child = core_first(core); child; child = core_next(child))
-        child->shutdown.dependents = 0;
+    for (size_t i = 0; i < count; i++)
+        forget_visit(children[i]);
     return r;
 }
 
@@ -317,17 +337,21 @@ static void repoint(struct core *core, const char *id, struct child *target)
         for (size_t i = 0; i < dependency_count(&child->config->declaration); i++)
             if (strcmp(dependency_id(&child->config->declaration, i), id) == 0) {
                 child->config->targets[i] = target;
+                core->may_miss = core->may_miss || !target;
                 if (i == 0)
                     sidecar_bind(child);
             }
 }
 
-static bool anybody_misses_one(const struct core *core)
+static bool anybody_misses_one(struct core *core)
 {
+    if (!core->may_miss)
+        return false;
     for (const struct child *child = core_first(core); child; child = core_next(child))
         for (size_t i = 0; i < dependency_count(&child->config->declaration); i++)
             if (!child->config->targets[i])
                 return true;
+    core->may_miss = false;
     return false;
 }
 
@@ -528,7 +552,7 @@ static int link_all(struct core *core, struct making *making)
         return r;
     for (size_t i = 0; missing && i < tree->n_children; i++)
         repoint(core, making->children[i]->id, making->children[i]);
-    return check_cycles(core, making->children, tree->n_children, making->problem);
+    return check_cycles(making->children, tree->n_children, making->problem);
 }
 
 static void announce(struct core *core, struct child *child, uint64_t id, const char *requester,
@@ -655,7 +679,7 @@ static int check_changes(struct core *core, struct change *changes, size_t count
     for (size_t i = 0; r == 0 && i < count; i++)
         r = connect(core, changes[i].child, i, problem);
     for (size_t i = 0; r == 0 && i < count; i++) {
-        r = check_cycles(core, &changes[i].child, 1, problem);
+        r = check_cycles(&changes[i].child, 1, problem);
         problem->declaration = i;
     }
     swap_configs(changes, count);
@@ -672,8 +696,10 @@ void tree_find_targets(struct core *core, struct child *child)
     const struct child_declaration *declaration = &child->config->declaration;
 
     child->group = supervisor_group(child->member.supervisor, declaration->group);
-    for (size_t i = 0; i < dependency_count(declaration); i++)
+    for (size_t i = 0; i < dependency_count(declaration); i++) {
         child->config->targets[i] = core_find(core, dependency_id(declaration, i));
+        core->may_miss = core->may_miss || !child->config->targets[i];
+    }
 }
 
 void tree_adopt_next_config(struct core *core, struct child *child)
