@@ -39,12 +39,13 @@ crash: build
 	@cd $(BUILD) && PROCTORD=$$PWD/service/proctord TEST_CHILD=$$PWD/tests/test-child \
 		KILL_AT=$$PWD/tests/kill-at tests/crash-test --kills $(KILLS) --sweep
 
-# Each system call of a real proctord fails once, with each error that it can have: hours with EVERY=1.
-EVERY ?= 5
+# Each place where a real proctord makes a system call: it fails once, with each error that it can
+# have; an hour. With EVERY=1 each call by its number, all night.
 faults: build
-	@cd $(BUILD) && for round in 0 1 2 3; do PROCTORD=$$PWD/service/proctord \
-		TEST_CHILD=$$PWD/tests/test-child FAIL_AT=$$PWD/tests/fail-at \
-		tests/crash-test --faults $$round --every $(EVERY) || exit 1; done
+	@cd $(BUILD) && for cgroups in '' 1; do for round in 0 1 2 3; do NO_CGROUPS=$$cgroups \
+		PROCTORD=$$PWD/service/proctord TEST_CHILD=$$PWD/tests/test-child \
+		FAIL_AT=$$PWD/tests/fail-at tests/crash-test --faults $$round \
+		$(if $(EVERY),--every $(EVERY),--sites) || exit 1; done; done
 
 # Half an hour: children that crash, clients, and a bus that is killed every minute.
 MINUTES ?= 30

@@ -1,11 +1,12 @@
 #include "history.h"
 
-#include "child.h"
+#include "again.h"
 #include "catalog.h"
+#include "child.h"
 #include "log.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,19 +26,24 @@ static void journal_path(const char *state_directory, char *path, size_t size)
     snprintf(path, size, "%s/journal", state_directory);
 }
 
-bool history_exists(const char *state_directory)
+int history_exists(const char *state_directory)
 {
     char path[4200];
+    int error = 0;
     bool found = false;
 
     journal_path(state_directory, path, sizeof(path));
-    DIR *folder = opendir(path);
+    DIR *folder = again_folder(AT_FDCWD, path, &error);
     if (!folder)
-        return false;
-    for (struct dirent *entry; !found && (entry = readdir(folder));)
+        return error == -ENOENT ? 0 : error;
+    while (!found) {
+        const struct dirent *entry = again_next(folder, &error);
+        if (!entry)
+            break;
         found = strstr(entry->d_name, ".journal") != NULL;
+    }
     closedir(folder);
-    return found;
+    return found ? 1 : error;
 }
 
 int history_open(struct history *history, const char *state_directory, enum durability durability,

@@ -23,8 +23,8 @@ struct history {
 int history_open(struct history *history, const char *state_directory, enum durability durability,
                  uint64_t audit_bytes);
 
-/* Whether there is anything to take over: then processes must be kept. */
-bool history_exists(const char *state_directory);
+/* Whether there is anything to take over: then processes must be kept. 1, 0 or a negative errno. */
+int history_exists(const char *state_directory);
 
 /*
  * Lives through it. *core is new, and may be replaced by `again()` where the tree had come to its

@@ -468,6 +468,9 @@ static int make_host_and_core(struct daemon *daemon)
     char instance[16];
 
     instance_name(daemon->line.state_directory, instance);
+    int exists = history_exists(daemon->line.state_directory);
+    if (exists < 0) /* else what runs would be ended as nobody's */
+        return fail(daemon->line.state_directory, exists);
     struct host_settings host = {.runtime_directory = daemon->line.runtime_directory,
                                  .state_directory = daemon->line.state_directory,
                                  .lock = daemon->locks[0],
@@ -475,7 +478,7 @@ static int make_host_and_core(struct daemon *daemon)
                                  .use_cgroups = daemon->line.cgroups,
                                  .handover = daemon->handover,
                                  .store_descriptors = daemon->line.store_descriptors,
-                                 .keep_processes = history_exists(daemon->line.state_directory)};
+                                 .keep_processes = exists > 0};
     int r = host_new(daemon->event, &host, &daemon->host);
     if (r < 0)
         return fail(daemon->line.runtime_directory, r);
@@ -727,6 +730,11 @@ int main(int argc, char **argv)
     if (r < 0)
         log_print(LOG_ERR, "what was handed over can not be used: %s", strerror(-r));
     r = run(&daemon);
+    if (r != 0 && daemon.handover) { /* it has not come up, and what it was given is still whole */
+        log_print(LOG_ERR, "the new program has not come up: it is begun once more");
+        int why = handover_repeat(daemon.handover, "/proc/self/exe", argv);
+        log_print(LOG_ERR, "it is not: %s", strerror(-why));
+    }
     tidy_up(&daemon);
     return r;
 }

@@ -1,5 +1,6 @@
 #include "handover.h"
 
+#include "again.h"
 #include "borrow.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #define VARIABLE "PROCTOR_HANDOVER"
+#define TRIES    3
 #define MAGIC    UINT64_C(0x70726f63746f72)
 
 struct handover {
@@ -18,6 +20,8 @@ struct handover {
     int *list; /* writing: those that go over */
     size_t count, room;
     size_t mapped; /* reading */
+    int file;      /* the same; else -1 */
+    long tries;    /* how often it has been handed over before */
     void **strings;
     size_t n_strings;
 };
@@ -54,6 +58,7 @@ int handover_new(struct handover **handover)
     if (!fresh)
         return -ENOMEM;
     fresh->archive = (struct archive){.grow = archive_grow, .userdata = fresh};
+    fresh->file = -1;
     archive_head(&fresh->archive);
     *handover = fresh;
     return 0;
@@ -67,6 +72,8 @@ void handover_free(struct handover *handover)
         munmap(handover->archive.data, handover->mapped);
     else
         free(handover->archive.data);
+    if (handover->file >= 0)
+        close(handover->file);
     for (size_t i = 0; i < handover->n_strings; i++)
         free(handover->strings[i]);
     free(handover->strings);
@@ -111,6 +118,8 @@ void handover_descriptor(struct handover *handover, int *fd)
         handover->archive.failed = true;
         *fd = -1;
     }
+    if (*fd >= 0)
+        hand_over(handover, *fd); /* once more, perhaps */
 }
 
 static void set_flags(const struct handover *handover, int flags)
@@ -137,33 +146,48 @@ static int write_file(const struct handover *handover)
     return fd;
 }
 
+static int execute(struct handover *handover, int file, long tries, const char *program,
+                   char *const arguments[])
+{
+    char text[64];
+
+    snprintf(text, sizeof(text), "%d %ld", file, tries);
+    if (setenv(VARIABLE, text, true) < 0)
+        return -ENOMEM;
+    hand_over(handover, file);
+    set_flags(handover, 0);
+    execv(program, arguments);
+    int r = -errno;
+    set_flags(handover, FD_CLOEXEC);
+    unsetenv(VARIABLE);
+    return r;
+}
+
 int handover_execute(struct handover *handover, const char *program, char *const arguments[])
 {
-    char number[16];
-    int r, fd = handover->archive.failed ? -1 : write_file(handover);
+    int fd = handover->archive.failed ? -1 : write_file(handover);
 
     if (fd < 0)
         return handover->archive.failed ? -ENOMEM : -errno;
-    snprintf(number, sizeof(number), "%d", fd);
-    if (setenv(VARIABLE, number, true) < 0) {
-        close(fd);
-        return -ENOMEM;
-    }
-    hand_over(handover, fd);
-    set_flags(handover, 0);
-    execv(program, arguments);
-    r = -errno;
-    set_flags(handover, FD_CLOEXEC);
-    unsetenv(VARIABLE);
+    int r = execute(handover, fd, 0, program, arguments);
     close(fd);
     return r;
+}
+
+int handover_repeat(struct handover *handover, const char *program, char *const arguments[])
+{
+    if (handover->tries == TRIES)
+        return -ELOOP;
+    return execute(handover, handover->file, handover->tries + 1, program, arguments);
 }
 
 static int map(int fd, struct handover *handover)
 {
     struct stat status;
 
-    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size == 0)
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if (!S_ISREG(status.st_mode) || status.st_size == 0)
         return -EBADMSG;
     void *data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (data == MAP_FAILED)
@@ -181,15 +205,25 @@ static int map(int fd, struct handover *handover)
 int handover_inherit(struct handover **handover)
 {
     const char *text = getenv(VARIABLE);
-    int r, fd = text ? (int)strtol(text, NULL, 10) : -1;
+    char *rest = NULL;
+    int r, fd = text ? (int)strtol(text, &rest, 10) : -1;
+    long tries = rest ? strtol(rest, NULL, 10) : 0;
 
     *handover = NULL;
     unsetenv(VARIABLE);
     if (fd <= STDERR_FILENO)
         return 0;
     struct handover *fresh = calloc(1, sizeof(*fresh));
-    r = fresh ? map(fd, fresh) : -ENOMEM;
-    close(fd);
+    r = fresh ? -EAGAIN : -ENOMEM;
+    for (int i = 0; fresh && i < 4 && again_may_help(r); i++)
+        r = map(fd, fresh);
+    if (fresh) {
+        fresh->file = fd;
+        fresh->tries = tries;
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    } else {
+        close(fd);
+    }
     if (r < 0) {
         handover_free(fresh);
         return r;

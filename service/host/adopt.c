@@ -1,12 +1,12 @@
 #include "adopt.h"
 
+#include "again.h"
 #include "handover.h"
 #include "input.h"
 #include "listener.h"
 #include "process.h"
 #include "result.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,6 +17,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define TRIES 4 /* for each attempt, where its process could not be looked at */
 
 #ifndef SYS_pidfd_getfd
 #define SYS_pidfd_getfd 438
@@ -53,32 +55,46 @@ void adopt_note_input(void *userdata, const struct core_input *input, bool last)
 
 /* ---- finding a process ----------------------------------------------------------------------- */
 
-static bool is_in_leaf(struct host *host, const struct process *process, pid_t pid)
+/* 1, 0, or negative where that could not be read just now. */
+static int is_in_leaf(struct host *host, const struct process *process, pid_t pid)
 {
     struct attempt_id id;
 
-    return host->cgroups.fd >= 0 && cgroup_child_of(&host->cgroups, pid, &id) == 0 &&
-           id.slot == process->id.slot && id.serial == process->id.serial;
+    if (host->cgroups.fd < 0)
+        return 0;
+    int r = cgroup_child_of(&host->cgroups, pid, &id);
+    if (r < 0)
+        return again_may_help(r) ? r : 0;
+    return id.slot == process->id.slot && id.serial == process->id.serial;
+}
+
+static int is_same(struct host *host, const struct process *process, pid_t pid)
+{
+    const struct process_note *note = &process->note;
+    uint64_t started;
+    bool zombie;
+
+    int r = process_started(pid, &started, &zombie);
+    if (r < 0 || zombie)
+        return r;
+    if ((pid_t)note->pid == pid)
+        return started == note->started;
+    r = is_in_leaf(host, process, pid);
+    return r != 0 ? r : process_claims(process, pid);
 }
 
 /* The pidfd comes first: what is looked at afterwards is then the same process, or none. */
 static int hold(struct host *host, struct process *process, pid_t pid)
 {
-    const struct process_note *note = &process->note;
-    uint64_t started;
-    bool zombie;
-    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    int pidfd = again_pidfd(pid);
 
     if (pidfd < 0)
-        return -errno;
-    bool same =
-        process_started(pid, &started, &zombie) == 0 && !zombie &&
-        ((pid_t)note->pid == pid ? started == note->started
-                                 : is_in_leaf(host, process, pid) || process_claims(process, pid));
-    if (same)
+        return pidfd;
+    int r = is_same(host, process, pid);
+    if (r > 0)
         return pidfd;
     close(pidfd);
-    return -ESRCH;
+    return r < 0 ? r : -ESRCH;
 }
 
 static bool is_leader(pid_t pid)
@@ -86,21 +102,25 @@ static bool is_leader(pid_t pid)
     return getsid(pid) == pid;
 }
 
-/* Not in the journal: proctord died when it had just been started. */
+/* Not in the journal: proctord died when it had just been started. Returns the PID, 0 where there
+ * is none, or a negative errno where not all could be looked at. */
 static pid_t search(const struct process *process)
 {
-    DIR *folder = opendir("/proc");
+    int error = 0;
+    DIR *folder = again_folder(AT_FDCWD, "/proc", &error);
     pid_t found = 0;
 
-    if (!folder)
-        return 0;
-    for (struct dirent *entry; !found && (entry = readdir(folder));) {
+    for (struct dirent *entry; folder && !found && (entry = again_next(folder, &error));) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (pid > 1 && is_leader(pid) && process_claims(process, pid))
+        int r = pid > 1 && is_leader(pid) ? process_claims(process, pid) : 0;
+        if (r > 0)
             found = pid;
+        else if (r < 0)
+            error = r;
     }
-    closedir(folder);
-    return found;
+    if (folder)
+        closedir(folder);
+    return found > 0 ? found : error;
 }
 
 /* ---- what belongs to it ---------------------------------------------------------------------- */
@@ -115,8 +135,7 @@ static int open_pipe(pid_t pid, int number, uint64_t inode)
     snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, number);
     if (stat(path, &status) < 0 || !S_ISFIFO(status.st_mode) || status.st_ino != inode)
         return -ENOENT; /* it has put something else in its place */
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    return again_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK);
 }
 
 /* From the store, where it is there. */
@@ -189,7 +208,7 @@ static void adopt_cgroup(struct process *process)
     int fd;
 
     process->in_cgroup = (process->note.in_cgroup && host->cgroups.fd >= 0) ||
-                         is_in_leaf(host, process, process->main_pid);
+                         is_in_leaf(host, process, process->main_pid) > 0;
     if (!process->in_cgroup)
         return;
     process_leaf(process, leaf);
@@ -238,7 +257,8 @@ static void adopt(struct process *process, pid_t pid, int pidfd)
 
 /* ---- one attempt ----------------------------------------------------------------------------- */
 
-static bool find(struct process *process)
+/* Returns 0; -ESRCH where it is not there; another error where that could not be seen just now. */
+static int find(struct process *process)
 {
     struct host *host = process->host;
     const struct attempt *attempt = &process->child->attempt;
@@ -247,17 +267,17 @@ static bool find(struct process *process)
 
     if (stored >= 0 && pid > 0) { /* nobody else's, also where it has ended */
         adopt(process, pid, stored);
-        return true;
+        return 0;
     }
     if (stored >= 0)
         close(stored);
     if (pid == 0)
         pid = search(process);
-    int pidfd = pid > 0 ? hold(host, process, pid) : -ESRCH;
+    int pidfd = pid > 0 ? hold(host, process, pid) : pid < 0 ? (int)pid : -ESRCH;
     if (pidfd < 0)
-        return false;
+        return pidfd;
     adopt(process, pid, pidfd);
-    return true;
+    return 0;
 }
 
 /* Its main process is not there. Whatever is left of it goes, and then its end is told. */
@@ -304,7 +324,10 @@ static void look_for(struct host *host, struct child *child, bool strangers,
     process->id = id;
     if (strangers || process->note.id.attempt != id.attempt)
         process->note = (struct process_note){};
-    if (strangers || !find(process))
+    int r = strangers ? -ESRCH : -EAGAIN;
+    for (int i = 0; i < TRIES && again_may_help(r); i++)
+        r = find(process);
+    if (r < 0)
         return;
     recovery->adopted++;
     /* Nobody had heard of its start: a cancel was waiting for it. */

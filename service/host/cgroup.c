@@ -1,6 +1,7 @@
 #include "cgroup.h"
 
-#include <dirent.h>
+#include "again.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,26 +12,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static ssize_t read_at(int directory, const char *path, char *buffer, size_t size)
-{
-    int fd = openat(directory, path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    ssize_t n = read(fd, buffer, size - 1);
-    int error = errno;
-    close(fd);
-    if (n < 0)
-        return -error;
-    buffer[n] = '\0';
-    return n;
-}
-
 static int write_at(int directory, const char *path, const char *text)
 {
-    int fd = openat(directory, path, O_WRONLY | O_CLOEXEC);
+    int fd = again_open(directory, path, O_WRONLY);
     if (fd < 0)
-        return -errno;
+        return fd;
     ssize_t n = write(fd, text, strlen(text));
+    for (int i = 0; n < 0 && again_may_help(-errno) && i < 3; i++)
+        n = write(fd, text, strlen(text));
     int error = errno;
     close(fd);
     return n < 0 ? -error : 0;
@@ -55,6 +44,8 @@ static int find_mount(char *mount, size_t size)
             r = 0;
         }
     }
+    if (r < 0 && ferror(file))
+        r = -EIO;
     free(line);
     fclose(file);
     return r;
@@ -64,7 +55,7 @@ static int find_mount(char *mount, size_t size)
 static int kernel_path_of(const char *proc, char *path, size_t size)
 {
     char text[4096];
-    ssize_t n = read_at(AT_FDCWD, proc, text, sizeof(text));
+    ssize_t n = again_read(AT_FDCWD, proc, text, sizeof(text));
     if (n < 0)
         return (int)n;
 
@@ -82,8 +73,8 @@ static int kernel_path_of(const char *proc, char *path, size_t size)
 
 static void remove_below(int directory, int depth)
 {
-    int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    int error;
+    DIR *folder = again_folder(directory, ".", &error);
     if (!folder)
         return;
     for (struct dirent *entry; (entry = readdir(folder));) {
@@ -107,7 +98,7 @@ static void sweep(const struct cgroup_base *base)
     if (write_at(base->fd, "cgroup.kill", "1") < 0)
         return;
     for (int i = 0; i < 200; i++) {
-        if (read_at(base->fd, "cgroup.events", events, sizeof(events)) < 0 ||
+        if (again_read(base->fd, "cgroup.events", events, sizeof(events)) < 0 ||
             strstr(events, "populated 0"))
             break;
         usleep(5000); /* the kernel is ending them; there is nobody else to do yet */
@@ -157,7 +148,7 @@ static bool is_ours(pid_t pid)
     if (pid == getpid())
         return true;
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    if (read_at(AT_FDCWD, path, text, sizeof(text)) < 0)
+    if (again_read(AT_FDCWD, path, text, sizeof(text)) < 0)
         return true; /* gone */
     const char *end = strrchr(text, ')');
     return end && sscanf(end + 1, " %*c %d", &parent) == 1 && parent == getpid();
@@ -167,7 +158,7 @@ static bool is_ours(pid_t pid)
 static int move_processes(int directory, const char *from, const char *to)
 {
     char list[4096], number[16], *next;
-    ssize_t n = read_at(directory, from, list, sizeof(list));
+    ssize_t n = again_read(directory, from, list, sizeof(list));
 
     if (n < 0)
         return (int)n;
@@ -228,7 +219,7 @@ static void ask_for_controllers(struct cgroup_base *base)
     base->asked = true;
     if (above < 0)
         return;
-    if (read_at(above, "cgroup.controllers", available, sizeof(available)) >= 0)
+    if (again_read(above, "cgroup.controllers", available, sizeof(available)) >= 0)
         for (size_t i = 0; i < N_LIMITS; i++)
             if (has_word(available, limits[i].controller))
                 switch_controller(base, above, "+", limits[i].controller);
@@ -284,7 +275,7 @@ static void leave_own_leaf(char *own)
         *(last > own ? last : last + 1) = '\0';
 }
 
-int cgroup_base_open(struct cgroup_base *base, const char *instance, bool keep)
+static int open_base(struct cgroup_base *base, const char *instance, bool keep)
 {
     char mount[512], own[1024];
 
@@ -301,9 +292,10 @@ int cgroup_base_open(struct cgroup_base *base, const char *instance, bool keep)
         return -ENOMEM;
     if (mkdir(base->path, 0755) < 0 && errno != EEXIST)
         return -errno;
-    base->fd = open(base->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (base->fd < 0)
-        return -errno;
+    int fd = again_open(AT_FDCWD, base->path, O_RDONLY | O_DIRECTORY);
+    if (fd < 0)
+        return fd;
+    base->fd = fd;
     if (!keep)
         sweep(base);
 
@@ -319,11 +311,28 @@ int cgroup_base_open(struct cgroup_base *base, const char *instance, bool keep)
     return leaf;
 }
 
-void cgroup_base_close(struct cgroup_base *base)
+int cgroup_base_open(struct cgroup_base *base, const char *instance, bool keep)
+{
+    int r = -EAGAIN;
+
+    for (int i = 0; i < 4 && again_may_help(r); i++) {
+        r = open_base(base, instance, keep);
+        if (r == 0)
+            return 0;
+        free(base->path);
+        free(base->kernel_path);
+        *base = (struct cgroup_base){.fd = -1};
+    }
+    return r;
+}
+
+void cgroup_base_close(struct cgroup_base *base, bool keep)
 {
     if (base->fd >= 0) {
-        sweep(base);
-        move_back(base);
+        if (!keep) {
+            sweep(base);
+            move_back(base);
+        }
         close(base->fd);
         rmdir(base->path);
     }
@@ -378,7 +387,8 @@ bool cgroup_leaf_empty(const struct cgroup_base *base, const char *name)
     char path[CGROUP_LEAF_MAX + 20], events[256];
 
     snprintf(path, sizeof(path), "%s/cgroup.events", name);
-    return read_at(base->fd, path, events, sizeof(events)) < 0 || strstr(events, "populated 0");
+    ssize_t n = again_read(base->fd, path, events, sizeof(events));
+    return n < 0 ? n == -ENOENT || n == -ENODEV : strstr(events, "populated 0") != NULL;
 }
 
 int cgroup_leaf_remove(const struct cgroup_base *base, const char *name)
@@ -404,8 +414,10 @@ static int signal_below(int directory, const char *name, int signal, pid_t excep
     int count = 0;
 
     snprintf(path, sizeof(path), "%s/cgroup.procs", name);
-    int fd = openat(directory, path, O_RDONLY | O_CLOEXEC);
+    int fd = again_open(directory, path, O_RDONLY);
     FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (!file && fd >= 0)
+        close(fd);
     if (!file)
         return 0;
     for (int pid; fscanf(file, "%d", &pid) == 1;) {
@@ -415,13 +427,10 @@ static int signal_below(int directory, const char *name, int signal, pid_t excep
     }
     fclose(file);
 
-    fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *folder = fd >= 0 && depth > 0 ? fdopendir(fd) : NULL;
-    if (!folder) {
-        if (fd >= 0)
-            close(fd);
+    int error;
+    DIR *folder = depth > 0 ? again_folder(directory, name, &error) : NULL;
+    if (!folder)
         return count;
-    }
     for (struct dirent *entry; (entry = readdir(folder));)
         if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
             strlen(entry->d_name) < CGROUP_LEAF_MAX)
@@ -452,8 +461,7 @@ int cgroup_leaf_watch(const struct cgroup_base *base, const char *name)
     char path[CGROUP_LEAF_MAX + 20];
 
     snprintf(path, sizeof(path), "%s/cgroup.events", name);
-    int fd = openat(base->fd, path, O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    return again_open(base->fd, path, O_RDONLY);
 }
 
 static uint64_t value_of(const struct cgroup_base *base, const char *name, const char *file,
@@ -463,7 +471,7 @@ static uint64_t value_of(const struct cgroup_base *base, const char *name, const
     uint64_t value = 0;
 
     snprintf(path, sizeof(path), "%s/%s", name, file);
-    if (read_at(base->fd, path, text, sizeof(text)) < 0)
+    if (again_read(base->fd, path, text, sizeof(text)) < 0)
         return 0;
     const char *found = *key ? strstr(text, key) : text;
     if (found)
@@ -483,15 +491,15 @@ void cgroup_leaf_usage(const struct cgroup_base *base, const char *name, uint64_
     *memory_bytes = value_of(base, name, "memory.current", "");
 }
 
-void cgroup_base_tidy(const struct cgroup_base *base,
-                      bool (*is_used)(void *userdata, const struct attempt_id *id), void *userdata)
+static int tidy(const struct cgroup_base *base,
+                bool (*is_used)(void *userdata, const struct attempt_id *id), void *userdata)
 {
-    int fd = base->fd >= 0 ? openat(base->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    int error = 0;
+    DIR *folder = again_folder(base->fd, ".", &error);
 
     if (!folder)
-        return;
-    for (struct dirent *entry; (entry = readdir(folder));) {
+        return error;
+    for (struct dirent *entry; (entry = again_next(folder, &error));) {
         struct attempt_id id = {};
         if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
             continue;
@@ -503,6 +511,14 @@ void cgroup_base_tidy(const struct cgroup_base *base,
             usleep(1000); /* the kernel is ending them; nothing else is to be done yet */
     }
     closedir(folder);
+    return error;
+}
+
+void cgroup_base_tidy(const struct cgroup_base *base,
+                      bool (*is_used)(void *userdata, const struct attempt_id *id), void *userdata)
+{
+    for (int i = 0; base->fd >= 0 && i < 3 && tidy(base, is_used, userdata) < 0;)
+        i++;
 }
 
 int cgroup_child_of(const struct cgroup_base *base, pid_t pid, struct attempt_id *id)

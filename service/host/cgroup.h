@@ -38,8 +38,8 @@ int cgroup_base_open(struct cgroup_base *base, const char *instance, bool keep);
 void cgroup_base_tidy(const struct cgroup_base *base,
                       bool (*is_used)(void *userdata, const struct attempt_id *id), void *userdata);
 
-/* Kills and removes whatever is left, and the base itself. */
-void cgroup_base_close(struct cgroup_base *base);
+/* Kills and removes whatever is left, and the base itself; with keep, only what is empty. */
+void cgroup_base_close(struct cgroup_base *base, bool keep);
 
 /* The leaf's name for a child: readable, and slot and serial can be parsed back from it. */
 void cgroup_leaf_name(const char *child_id, struct attempt_id id, char name[CGROUP_LEAF_MAX]);

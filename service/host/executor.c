@@ -1,6 +1,7 @@
 #include "host.h"
 
 #include "adopt.h"
+#include "again.h"
 #include "listener.h"
 #include "probe.h"
 #include "process.h"
@@ -250,7 +251,8 @@ static void process_free(struct process *process)
     if (process->state == PROCESS_RUNNING)
         process_unlink(process->host, process);
     probe_free(process);
-    process_unkeep(process);
+    if (!process->host->leaves)
+        process_unkeep(process);
     sd_event_source_disable_unref(process->exit_source);
     sd_event_source_disable_unref(process->again_source);
     sd_event_source_disable_unref(process->drain_source);
@@ -490,8 +492,12 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
         r = open_notify(fresh, settings->runtime_directory);
     if (r >= 0 && settings->state_directory)
         r = open_state(fresh, settings->state_directory);
-    if (r >= 0 && settings->use_cgroups)
-        cgroup_base_open(&fresh->cgroups, settings->instance, settings->keep_processes);
+    if (r >= 0 && settings->use_cgroups) {
+        int without =
+            cgroup_base_open(&fresh->cgroups, settings->instance, settings->keep_processes);
+        if (again_may_help(without)) /* there are cgroups: what is in them would be lost */
+            r = without;
+    }
     if (r < 0) {
         host_free(fresh);
         return r;
@@ -512,8 +518,9 @@ void host_free(struct host *host)
 {
     if (!host)
         return;
+    host->leaves = !host->core || core_shutdown_phase(host->core) != SHUTDOWN_COMPLETED;
     host_detach(host);
-    cgroup_base_close(&host->cgroups);
+    cgroup_base_close(&host->cgroups, host->leaves);
     notify_socket_close(host->notify);
     started_close(host->started);
     keep_close(host->keep);

@@ -40,6 +40,8 @@ struct host_counters {
 
 /* Returns 0 or a negative errno. Without a writable cgroup2 it goes on without cgroups. */
 int host_new(sd_event *event, const struct host_settings *settings, struct host **host);
+
+/* Where the tree has not been shut down its processes stay, for the next proctord to adopt. */
 void host_free(struct host *host);
 
 /* Fills in the clock, memory and executor ports; the sink stays the caller's. */

@@ -1,12 +1,12 @@
 #include "journal.h"
 
+#include "again.h"
 #include "borrow.h"
 #include "digest.h"
 #include "input.h"
 #include "redact.h"
 #include "text.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -21,6 +21,7 @@
 #define SEGMENT_BYTES (4u << 20) /* then a new one begins */
 #define LAZY_BYTES    (64u << 10)
 #define RETRY_USEC    1000000
+#define TRIES         4 /* at once, where what has failed may go well the next time */
 #define BOOT_SIZE     36
 
 struct journal {
@@ -114,9 +115,9 @@ static void fail(struct journal *journal, int error)
 
 static int write_all(int fd, const uint8_t *data, size_t size)
 {
-    while (size > 0) {
+    for (int tries = 0; size > 0;) {
         ssize_t n = write(fd, data, size);
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && (errno == EINTR || (again_may_help(-errno) && ++tries < TRIES)))
             continue;
         if (n < 0)
             return -errno;
@@ -238,15 +239,15 @@ static int compare_numbers(const void *a, const void *b)
 /* The numbers of the segments, the oldest first; the caller frees them. */
 static int list_segments(const struct journal *journal, uint64_t **numbers, size_t *count)
 {
-    int fd = openat(journal->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    int error = 0;
+    DIR *folder = again_folder(journal->directory, ".", &error);
     size_t room = 0;
 
     *numbers = NULL;
     *count = 0;
     if (!folder)
-        return -errno;
-    for (struct dirent *entry; (entry = readdir(folder));) {
+        return error;
+    for (struct dirent *entry; (entry = again_next(folder, &error));) {
         uint64_t number;
         char name[32];
         if (sscanf(entry->d_name, "%12" SCNu64, &number) != 1)
@@ -267,6 +268,10 @@ static int list_segments(const struct journal *journal, uint64_t **numbers, size
         (*numbers)[(*count)++] = number;
     }
     closedir(folder);
+    if (error < 0) { /* what can not be read may be the newest of all */
+        free(*numbers);
+        return error;
+    }
     if (*count > 0)
         qsort(*numbers, *count, sizeof(**numbers), compare_numbers);
     return 0;
@@ -332,11 +337,11 @@ static int open_directory(struct journal *journal)
         return -errno;
     if (journal->directory >= 0)
         close(journal->directory);
-    journal->directory = open(journal->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return journal->directory < 0 ? -errno : 0;
+    journal->directory = again_open(AT_FDCWD, journal->path, O_RDONLY | O_DIRECTORY);
+    return journal->directory < 0 ? journal->directory : 0;
 }
 
-static int make_segment(struct journal *journal)
+static int make_segment_once(struct journal *journal)
 {
     char name[32];
     int fd, r = open_directory(journal);
@@ -376,6 +381,15 @@ static int make_segment(struct journal *journal)
     journal->buffer_used = 0;
     journal->error = 0;
     return 0;
+}
+
+static int make_segment(struct journal *journal)
+{
+    int r = make_segment_once(journal);
+
+    for (int i = 1; again_may_help(r) && i < TRIES; i++)
+        r = make_segment_once(journal);
+    return r;
 }
 
 int journal_begin(struct journal *journal, struct core *core,
@@ -436,22 +450,17 @@ int journal_checkpoint(struct journal *journal)
 int journal_open(const struct journal_settings *settings, struct journal **journal)
 {
     struct journal *fresh = calloc(1, sizeof(*fresh));
-    int fd;
 
     if (!fresh)
         return -ENOMEM;
     fresh->fd = -1;
     fresh->durability = settings->durability;
     fresh->keep_bytes = settings->keep_bytes;
-    fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        if (read(fd, fresh->boot, BOOT_SIZE) < 0)
-            fresh->boot[0] = '\0';
-        close(fd);
-    }
     fresh->directory = -1;
     fresh->path = strdup(settings->directory);
-    int r = fresh->path ? open_directory(fresh) : -ENOMEM;
+    ssize_t n =
+        again_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", fresh->boot, sizeof(fresh->boot));
+    int r = !fresh->path ? -ENOMEM : again_may_help((int)n) ? (int)n : open_directory(fresh);
     if (r < 0) {
         free(fresh->path);
         free(fresh);

@@ -3,10 +3,10 @@
  * reaped; one that belonged to an attempt (a double fork) is found by the identity that the attempt
  * was given in its environment, and killed with it.
  */
+#include "again.h"
 #include "probe.h"
 #include "process.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -33,40 +33,60 @@ static const char *variable(const char *block, size_t size, const char *name)
     return NULL;
 }
 
-static char *read_environment(pid_t pid, size_t *size)
+static ssize_t read_all(int fd, char *block, size_t size)
+{
+    size_t used = 0;
+
+    for (int tries = 0; used < size;) {
+        ssize_t n = read(fd, block + used, size - used);
+        if (n == 0)
+            break;
+        if (n > 0)
+            used += (size_t)n;
+        else if (!again_may_help(-errno) || ++tries == 4)
+            return -errno;
+    }
+    return (ssize_t)used;
+}
+
+/* What a process was started with; the caller frees it. Returns 0; -ESRCH where the process is
+ * gone, or is none that we may look at; another error where it could not be read just now. */
+static int read_environment(pid_t pid, char **block, size_t *size)
 {
     char path[64];
 
     snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char *block = fd >= 0 ? malloc(ENVIRONMENT_LIMIT + 1) : NULL;
-    size_t used = 0;
-    for (ssize_t n = 1; block && n > 0 && used < ENVIRONMENT_LIMIT; used += (size_t)n) {
-        n = read(fd, block + used, ENVIRONMENT_LIMIT - used);
-        if (n < 0)
-            n = 0;
+    int fd = again_open(AT_FDCWD, path, O_RDONLY);
+    if (fd < 0)
+        return again_may_help(fd) ? fd : -ESRCH;
+    *block = malloc(ENVIRONMENT_LIMIT + 1);
+    ssize_t n = *block ? read_all(fd, *block, ENVIRONMENT_LIMIT) : -ENOMEM;
+    close(fd);
+    if (n < 0) {
+        free(*block);
+        *block = NULL;
+        return again_may_help((int)n) ? (int)n : -ESRCH;
     }
-    if (fd >= 0)
-        close(fd);
-    if (block)
-        block[used] = '\0';
-    *size = used;
-    return block;
+    (*block)[n] = '\0';
+    *size = (size_t)n;
+    return 0;
 }
 
 /*
  * The attempt that a process says it belongs to. Only a claim: enough to decide about one of our
- * own orphans, or to record a report as stale; never to count one.
+ * own orphans, or to record a report as stale; never to count one. Returns 0; -ENOENT where it says
+ * none, -ESRCH where it can not say, and another error where that could not be read just now.
  */
 int orphan_claims(pid_t pid, const struct core *core, const char *notify_path,
                   struct attempt_id *id)
 {
     size_t size;
-    char *block = read_environment(pid, &size);
-    int r = -ENOENT;
+    char *block;
+    int r = read_environment(pid, &block, &size);
 
-    if (!block)
-        return -ESRCH;
+    if (r < 0)
+        return r;
+    r = -ENOENT;
     const char *name = variable(block, size, "PROCTOR_CHILD");
     const char *generation = variable(block, size, "PROCTOR_GENERATION");
     const char *attempt = variable(block, size, "PROCTOR_ATTEMPT");
@@ -96,12 +116,8 @@ static bool is_exiting(pid_t pid)
     unsigned flags;
 
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    FILE *file = fopen(path, "re");
-    if (!file)
+    if (again_read(AT_FDCWD, path, text, sizeof(text)) < 0)
         return false;
-    size_t n = fread(text, 1, sizeof(text) - 1, file);
-    fclose(file);
-    text[n] = '\0';
     const char *rest = strrchr(text, ')');
     return rest && sscanf(rest + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) == 2 &&
            state != 'Z' && (flags & 0x4) != 0;
@@ -109,7 +125,7 @@ static bool is_exiting(pid_t pid)
 
 static void kill_exactly(pid_t pid)
 {
-    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    int pidfd = again_pidfd(pid);
 
     if (pidfd < 0) {
         kill(pid, SIGKILL); /* our own child, not reaped yet: its PID can not be anybody else's */
@@ -119,11 +135,16 @@ static void kill_exactly(pid_t pid)
     close(pidfd);
 }
 
-static bool was_given(pid_t pid, const char *notify_path)
+/* 1: it was, 0: not, negative: it could not be read just now. */
+static int was_given(pid_t pid, const char *notify_path)
 {
     size_t size;
-    char *block = read_environment(pid, &size);
-    const char *notify = block ? variable(block, size, "NOTIFY_SOCKET") : NULL;
+    char *block;
+    int r = read_environment(pid, &block, &size);
+
+    if (r < 0)
+        return r == -ESRCH ? 0 : r;
+    const char *notify = variable(block, size, "NOTIFY_SOCKET");
     bool ours =
         notify && variable(block, size, "PROCTOR_ATTEMPT") && strcmp(notify, notify_path) == 0;
 
@@ -145,15 +166,21 @@ size_t orphans_kill(struct host *host, const struct process *process)
     size_t count = 0;
 
     snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)gettid());
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return 0;
+    int fd = again_open(AT_FDCWD, path, O_RDONLY);
+    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (!file) {
+        bool unseen = fd >= 0 || again_may_help(fd);
+        if (fd >= 0)
+            close(fd);
+        return unseen;
+    }
     for (int pid; fscanf(file, "%d", &pid) == 1;) {
         struct attempt_id id;
         if (pid == host->spared || process_of_pid(host, pid))
             continue;
-        if (orphan_claims(pid, host->core, NULL, &id) < 0) {
-            count += is_exiting(pid);
+        int r = orphan_claims(pid, host->core, NULL, &id);
+        if (r < 0) {
+            count += again_may_help(r) || is_exiting(pid);
             continue;
         }
         if (!is_of(&id, process))
@@ -161,52 +188,68 @@ size_t orphans_kill(struct host *host, const struct process *process)
         kill_exactly(pid);
         count++;
     }
+    bool unseen = ferror(file) != 0;
     fclose(file);
     host->counters.leftovers_killed += count;
-    return count;
+    return count + unseen;
 }
 
-/* Kills those of all processes that are meant, but no main process. The pidfd comes first: what is
- * looked at afterwards is the same process, or none. Returns how many there were. */
-static size_t kill_those(struct host *host, const struct process *process,
-                         bool (*is_meant)(struct host *host, const struct process *process,
-                                          pid_t pid),
+/* As the answers of these: 1: it is, 0: it is not, negative: that could not be seen just now. */
+typedef int (*meaning)(struct host *host, const struct process *process, pid_t pid);
+
+/* Returns the same. The pidfd comes first: what is looked at afterwards is the same process, or
+ * none. */
+static int kill_if(struct host *host, const struct process *process, meaning is_meant, pid_t pid,
+                   int wait_msec)
+{
+    int pidfd = again_pidfd(pid);
+    if (pidfd < 0)
+        return again_may_help(pidfd) ? pidfd : 0;
+    int r = is_meant(host, process, pid);
+    if (r > 0) {
+        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+        if (wait_msec > 0)
+            poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, wait_msec);
+    }
+    close(pidfd);
+    return r;
+}
+
+/* Kills those of all processes that are meant, but no main process. Returns how many there were,
+ * with those that could not be seen. */
+static size_t kill_those(struct host *host, const struct process *process, meaning is_meant,
                          int wait_msec)
 {
-    DIR *folder = opendir("/proc");
-    size_t count = 0;
+    int error = 0;
+    DIR *folder = again_folder(AT_FDCWD, "/proc", &error);
+    size_t count = 0, unseen = 0;
 
-    if (!folder)
-        return 0;
-    for (struct dirent *entry; (entry = readdir(folder));) {
+    for (struct dirent *entry; folder && (entry = again_next(folder, &error));) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (pid > 1 && process_of_pid(host, pid))
+        if (pid <= 1 || pid == getpid() || process_of_pid(host, pid))
             continue; /* the main process of an attempt that goes on */
-        int pidfd = pid > 1 && pid != getpid() ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
-        if (pidfd < 0)
-            continue;
-        if (is_meant(host, process, pid)) {
-            syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-            if (wait_msec > 0)
-                poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, wait_msec);
-            count++;
-        }
-        close(pidfd);
+        int r = kill_if(host, process, is_meant, pid, wait_msec);
+        count += r > 0;
+        unseen += r < 0;
     }
-    closedir(folder);
+    if (folder)
+        closedir(folder);
     host->counters.leftovers_killed += wait_msec > 0 ? 0 : count;
-    return count;
+    return count + unseen + again_may_help(error);
 }
 
-bool process_claims(const struct process *process, pid_t pid)
+int process_claims(const struct process *process, pid_t pid)
 {
     const struct host *host = process->host;
     struct attempt_id id;
+    int r = orphan_claims(pid, host->core, host->notify_path, &id);
 
-    return orphan_claims(pid, host->core, host->notify_path, &id) == 0 && is_of(&id, process);
+    if (r < 0)
+        return r == -ENOENT || r == -ESRCH ? 0 : r;
+    return is_of(&id, process);
 }
 
-static bool is_stray(struct host *host, const struct process *process, pid_t pid)
+static int is_stray(struct host *host, const struct process *process, pid_t pid)
 {
     (void)host;
     return process_claims(process, pid);
@@ -218,15 +261,19 @@ size_t strays_kill(struct host *host, const struct process *process)
 }
 
 /* Names our notify socket, and belongs to no attempt that goes on. */
-static bool is_unaccounted(struct host *host, const struct process *process, pid_t pid)
+static int is_unaccounted(struct host *host, const struct process *process, pid_t pid)
 {
     struct attempt_id id;
 
     (void)process;
-    if (!was_given(pid, host->notify_path))
-        return false;
-    if (orphan_claims(pid, host->core, host->notify_path, &id) < 0)
-        return true;
+    int r = was_given(pid, host->notify_path);
+    if (r <= 0)
+        return r;
+    r = orphan_claims(pid, host->core, host->notify_path, &id);
+    if (again_may_help(r))
+        return r;
+    if (r < 0)
+        return 1;
     const struct child *child = core_child_of(host->core, id);
     const struct process *its = child ? child->host : NULL;
     return !its || its->state != PROCESS_RUNNING || !is_of(&id, its);

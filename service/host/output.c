@@ -163,7 +163,8 @@ static int open_pipe(struct output *output, sd_event *event, int read_end)
         output->pipe[1] = pipe_keep_open(output->pipe[1]);
     }
     /* Only our end must not wait: the child's end behaves as any pipe. */
-    fcntl(output->pipe[0], F_SETFL, O_NONBLOCK);
+    if (fcntl(output->pipe[0], F_SETFL, O_NONBLOCK) < 0)
+        return -errno;
     r = sd_event_add_io(event, &output->source, output->pipe[0], EPOLLIN, readable, output);
     if (r >= 0)
         r = sd_event_source_set_priority(output->source, SD_EVENT_PRIORITY_IDLE);

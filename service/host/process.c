@@ -1,9 +1,11 @@
 #include "process.h"
 
+#include "again.h"
 #include "probe.h"
 #include "result.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -394,7 +396,7 @@ void process_change_main(struct process *process, pid_t pid)
 
     if (pid == process->main_pid)
         return;
-    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    int pidfd = again_pidfd(pid);
     if (pidfd < 0)
         return;
     process_unlink(host, process);
@@ -412,12 +414,9 @@ int process_started(pid_t pid, uint64_t *ticks, bool *zombie)
     char path[64], text[512], state;
 
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return -errno;
-    size_t n = fread(text, 1, sizeof(text) - 1, file);
-    fclose(file);
-    text[n] = '\0';
+    ssize_t n = again_read(AT_FDCWD, path, text, sizeof(text));
+    if (n < 0)
+        return (int)n;
     const char *end = strrchr(text, ')');
     if (!end || sscanf(end + 1,
                        " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
@@ -433,12 +432,8 @@ static pid_t parent_of(pid_t pid)
     char path[64], text[512];
 
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    FILE *file = fopen(path, "re");
-    if (!file)
+    if (again_read(AT_FDCWD, path, text, sizeof(text)) < 0)
         return 0;
-    size_t n = fread(text, 1, sizeof(text) - 1, file);
-    fclose(file);
-    text[n] = '\0';
     const char *end = strrchr(text, ')');
     int parent = 0;
     if (!end || sscanf(end + 1, " %*c %d", &parent) != 1)

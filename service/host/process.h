@@ -94,6 +94,7 @@ struct host {
     int lock;
     struct gone *gone; /* handed over */
     size_t n_gone;
+    bool leaves;     /* it goes, and the processes stay */
     bool past;       /* the core lives through what was before proctord died, */
     bool last_input; /* and has come to its end */
     struct process *results, **results_tail;
@@ -147,8 +148,9 @@ size_t strays_kill(struct host *host, const struct process *process);
 /* Kills what an earlier proctord has started and no attempt that goes on can account for: the
  * journal may lack the last moments. Waits until it is gone, two seconds or so at most. */
 void strays_sweep(struct host *host);
-/* Whether a process says that it belongs to the attempt, to one of ours. */
-bool process_claims(const struct process *process, pid_t pid);
+/* Whether a process says that it belongs to the attempt, to one of ours: 1, 0, or negative where
+ * that could not be read just now. */
+int process_claims(const struct process *process, pid_t pid);
 /* notify_path: only of those that were given this one; NULL: of whomever. */
 int orphan_claims(pid_t pid, const struct core *core, const char *notify_path,
                   struct attempt_id *id);

@@ -163,8 +163,9 @@ static int watch(sd_event *event, void (*came)(void *userdata), void *userdata, 
     fresh->size = size > 0 ? (size_t)size : 0;
     fresh->came = came;
     fresh->userdata = userdata;
-    fcntl(fd, F_SETFL, O_NONBLOCK);
-    int r = sd_event_add_io(event, &fresh->source, fd, EPOLLIN, readable, fresh);
+    int r = fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+    if (r == 0)
+        r = sd_event_add_io(event, &fresh->source, fd, EPOLLIN, readable, fresh);
     if (r < 0) {
         result_free(fresh);
         return r;

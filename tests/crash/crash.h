@@ -17,8 +17,9 @@
 #define MANAGER   "/org/proctor1"
 #define STEADY    4
 #define FLAKY     5
-#define MANAGED   6  /* commands are for these */
-#define JOBS_MAX  40 /* not yet known to be over */
+#define MANAGED   6       /* commands are for these */
+#define EXTRA     "extra" /* it comes and goes */
+#define JOBS_MAX  40      /* not yet known to be over */
 #define PATIENCE  (15 * G_USEC_PER_SEC)
 #define CALL_MSEC 5000
 
@@ -90,6 +91,16 @@ GHashTable *look(GHashTable **operations);
 /* Child id to an array of PIDs, of what runs with our notify socket in its environment. */
 GHashTable *scan(void);
 void check_processes(void);
+
+/* Against the last look: nobody has gone back, who had no reason to end is the same process, and
+ * each is held as was acknowledged. */
+void check_identities(void);
+
+/* Whether what is acknowledged now outlives it. */
+gboolean is_durable(void);
+
+/* Audit, events, trace and metrics, once each, and whatever it says. */
+void ask_about_the_past(void);
 guint lines_of(const char *path);
 void check_jobs(gboolean all);
 void check(gboolean all);
@@ -102,6 +113,7 @@ void shut_down(void);
 struct faults {
     gint64 round;     /* which of the errors that a call can have; < 0: no faults */
     const char *call; /* only calls of this name are counted; NULL: all */
+    gboolean sites;   /* the first call of each site (site.h), and a richer piece of work */
     gint64 from, every, until;
 };
 

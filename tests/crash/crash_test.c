@@ -5,12 +5,14 @@
  * once, know every command that had been acknowledged, and go on with the generations.
  *
  *   crash-test [--kills N] [--seed N] [--sweep]
- *   crash-test --faults ROUND [--call NAME] [--from N] [--every N] [--until N]
+ *   crash-test --faults ROUND [--call NAME | --sites] [--from N] [--every N] [--until N]
  *
  * Every other death is at a system call: a random one of the first 4,000 stops, or with --sweep the
  * first, the second, the third ... With --faults no kills: each time another system call of
  * proctord fails, once, with the error number ROUND of those that it can have: it does not die,
- * every call is answered, and in the end every child is as it should be. Prints TAP and figures.
+ * every call is answered, and in the end every child is as it should be, and the same process if it
+ * had no reason to end. With --sites each place where it makes a call is met once, under more kinds
+ * of work: reloads, upgrades, questions about the past. Prints TAP and figures.
  * Needs PROCTORD, TEST_CHILD, KILL_AT and FAIL_AT; NO_CGROUPS=1 is as --no-cgroups.
  */
 #include "crash.h"
@@ -122,6 +124,7 @@ int main(int argc, char **argv)
         {"kills", 0, 0, G_OPTION_ARG_INT64, &kills, "so many", "N"},
         {"seed", 0, 0, G_OPTION_ARG_INT64, &seed, "of when and what", "N"},
         {"faults", 0, 0, G_OPTION_ARG_INT64, &faults.round, "which error of each call", "ROUND"},
+        {"sites", 0, 0, G_OPTION_ARG_NONE, &faults.sites, "each place once", NULL},
         {"call", 0, 0, G_OPTION_ARG_STRING, (void *)&faults.call, "only these are counted", "NAME"},
         {"from", 0, 0, G_OPTION_ARG_INT64, &faults.from, "the first call that fails", "N"},
         {"every", 0, 0, G_OPTION_ARG_INT64, &faults.every, "each so many", "N"},
@@ -139,6 +142,7 @@ int main(int argc, char **argv)
     gint64 began = g_get_monotonic_time();
 
     if (faults.round >= 0) {
+        t.faulty = TRUE;
         write_tree();
         inject_faults(&faults);
         return 0;

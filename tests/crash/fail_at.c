@@ -1,10 +1,16 @@
 /*
  * fail-at [NAME]:N ROUND COMMAND...: runs a command and lets its Nth system call fail, or its Nth
- * of that name, counted from its first umask(2), which is the first thing that proctord does. ROUND
+ * of that name, counted from its first umask(2), which is the first thing that proctord does; where
+ * it replaces itself, the loader's are left out. ROUND
  * chooses among the errors that the call can have by its manual page. From then on the command runs
  * untouched, as this process. Writes what failed into the file FAIL_AT_REPORT: "N openat EMFILE";
  * "N nothing" where the call has no such error; nothing at all where it has not come so far.
+ *
+ * fail-at sites=FILE ROUND COMMAND...: the first one of a site (site.h) that is not in FILE yet,
+ * and puts it there. The report ends with the site.
  */
+#include "site.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -20,6 +26,7 @@
 #include <unistd.h>
 
 #define ERRORS_MAX 4
+#define SITES_MAX  (1 << 20) /* bytes of all of them */
 
 #ifdef __x86_64__
 
@@ -29,74 +36,86 @@ static const struct fault {
     const char *name;
     int errors[ERRORS_MAX];
     int carried_out;
+    enum site_object object;
 } faults[] = {
-    {SYS_read, "read", {EINTR, EIO}, 0},
-    {SYS_pread64, "pread64", {EINTR, EIO}, 0},
-    {SYS_write, "write", {EINTR, ENOSPC, EIO}, 0},
-    {SYS_openat, "openat", {EMFILE, ENFILE, ENOMEM, EACCES}, 0},
-    {SYS_close, "close", {EINTR, EIO}, 1},
-    {SYS_newfstatat, "newfstatat", {ENOMEM, EACCES}, 0},
-    {SYS_fstat, "fstat", {ENOMEM}, 0},
-    {SYS_lseek, "lseek", {EINVAL}, 0},
-    {SYS_mmap, "mmap", {ENOMEM, EAGAIN}, 0},
-    {SYS_access, "access", {EACCES, ENOMEM}, 0},
-    {SYS_pipe2, "pipe2", {EMFILE, ENFILE}, 0},
-    {SYS_dup, "dup", {EMFILE}, 0},
-    {SYS_fcntl, "fcntl", {EMFILE, EAGAIN, ENOLCK}, 0},
-    {SYS_flock, "flock", {EINTR, ENOLCK}, 0},
-    {SYS_ftruncate, "ftruncate", {EINTR, EIO}, 0},
-    {SYS_fallocate, "fallocate", {ENOSPC, EINTR, EIO}, 0},
-    {SYS_fdatasync, "fdatasync", {EIO, ENOSPC}, 0},
-    {SYS_fsync, "fsync", {EIO, ENOSPC}, 0},
-    {SYS_getdents64, "getdents64", {ENOENT}, 0},
-    {SYS_mkdir, "mkdir", {ENOSPC, EROFS, EACCES}, 0},
-    {SYS_mkdirat, "mkdirat", {ENOSPC, EROFS, EACCES}, 0},
-    {SYS_unlink, "unlink", {EBUSY, EIO}, 0},
-    {SYS_unlinkat, "unlinkat", {EBUSY, EIO}, 0},
-    {SYS_rmdir, "rmdir", {EBUSY}, 0},
-    {SYS_rename, "rename", {ENOSPC, EIO}, 0},
-    {SYS_renameat, "renameat", {ENOSPC, EIO}, 0},
-    {SYS_readlink, "readlink", {EIO, ENOMEM}, 0},
-    {SYS_chmod, "chmod", {EIO, EPERM}, 0},
-    {SYS_memfd_create, "memfd_create", {EMFILE, ENFILE, ENOMEM}, 0},
-    {SYS_splice, "splice", {ENOMEM, EAGAIN}, 0},
-    {SYS_statfs, "statfs", {EIO, ENOMEM}, 0},
-    {SYS_socket, "socket", {EMFILE, ENFILE, ENOBUFS, ENOMEM}, 0},
-    {SYS_socketpair, "socketpair", {EMFILE, ENFILE}, 0},
-    {SYS_bind, "bind", {EADDRINUSE, EACCES}, 0},
-    {SYS_listen, "listen", {EADDRINUSE}, 0},
-    {SYS_accept4, "accept4", {EMFILE, ECONNABORTED, EINTR}, 0},
-    {SYS_connect, "connect", {ECONNREFUSED, EACCES}, 0},
-    {SYS_setsockopt, "setsockopt", {ENOMEM}, 0},
-    {SYS_getsockopt, "getsockopt", {ENOBUFS}, 0},
-    {SYS_sendmsg, "sendmsg", {EAGAIN, ENOBUFS, ENOMEM, EINTR}, 0},
-    {SYS_recvmsg, "recvmsg", {EAGAIN, EINTR, ENOMEM}, 0},
-    {SYS_sendto, "sendto", {EAGAIN, ENOBUFS, ENOMEM}, 0},
-    {SYS_epoll_create1, "epoll_create1", {EMFILE, ENFILE, ENOMEM}, 0},
-    {SYS_epoll_ctl, "epoll_ctl", {ENOMEM, ENOSPC}, 0},
-    {SYS_epoll_wait, "epoll_wait", {EINTR}, 0},
-    {SYS_poll, "poll", {EINTR, ENOMEM}, 0},
-    {SYS_timerfd_create, "timerfd_create", {EMFILE, ENFILE, ENOMEM}, 0},
-    {SYS_signalfd4, "signalfd4", {EMFILE, ENFILE, ENOMEM}, 0},
-    {SYS_inotify_init1, "inotify_init1", {EMFILE, ENFILE, ENOMEM}, 0},
-    {SYS_clone3, "clone3", {EAGAIN, ENOMEM, EPERM, ENOSYS}, 0},
-    {SYS_clone, "clone", {EAGAIN, ENOMEM}, 0},
-    {SYS_vfork, "vfork", {EAGAIN, ENOMEM}, 0},
-    {SYS_waitid, "waitid", {EINTR}, 0},
-    {SYS_wait4, "wait4", {EINTR}, 0},
-    {SYS_kill, "kill", {EPERM}, 0},
-    {SYS_prctl, "prctl", {EINVAL}, 0},
-    {SYS_getrandom, "getrandom", {EAGAIN, EINTR}, 0},
-    {SYS_prlimit64, "prlimit64", {EPERM}, 0},
-    {434 /* pidfd_open */, "pidfd_open", {EMFILE, ENFILE, ENOMEM}, 0},
-    {424 /* pidfd_send_signal */, "pidfd_send_signal", {EPERM}, 0},
-    {438 /* pidfd_getfd */, "pidfd_getfd", {EMFILE, EPERM}, 0},
+    {SYS_read, "read", {EINTR, EIO}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_pread64, "pread64", {EINTR, EIO}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_write, "write", {EINTR, ENOSPC, EIO}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_openat, "openat", {EMFILE, ENFILE, ENOMEM, EACCES}, 0, SITE_ON_PATH_AT},
+    {SYS_close, "close", {EINTR, EIO}, 1, SITE_ON_DESCRIPTOR},
+    {SYS_newfstatat, "newfstatat", {ENOMEM, EACCES}, 0, SITE_ON_PATH_AT},
+    {SYS_fstat, "fstat", {ENOMEM}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_lseek, "lseek", {EINVAL}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_mmap, "mmap", {ENOMEM, EAGAIN}, 0, SITE_ON_NOTHING},
+    {SYS_access, "access", {EACCES, ENOMEM}, 0, SITE_ON_PATH},
+    {SYS_pipe2, "pipe2", {EMFILE, ENFILE}, 0, SITE_ON_NOTHING},
+    {SYS_dup, "dup", {EMFILE}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_fcntl, "fcntl", {EMFILE, EAGAIN, ENOLCK}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_flock, "flock", {EINTR, ENOLCK}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_ftruncate, "ftruncate", {EINTR, EIO}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_fallocate, "fallocate", {ENOSPC, EINTR, EIO}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_fdatasync, "fdatasync", {EIO, ENOSPC}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_fsync, "fsync", {EIO, ENOSPC}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_getdents64, "getdents64", {EIO, ENOMEM}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_mkdir, "mkdir", {ENOSPC, EROFS, EACCES}, 0, SITE_ON_PATH},
+    {SYS_mkdirat, "mkdirat", {ENOSPC, EROFS, EACCES}, 0, SITE_ON_PATH_AT},
+    {SYS_unlink, "unlink", {EBUSY, EIO}, 0, SITE_ON_PATH},
+    {SYS_unlinkat, "unlinkat", {EBUSY, EIO}, 0, SITE_ON_PATH_AT},
+    {SYS_rmdir, "rmdir", {EBUSY}, 0, SITE_ON_PATH},
+    {SYS_rename, "rename", {ENOSPC, EIO}, 0, SITE_ON_PATH},
+    {SYS_renameat, "renameat", {ENOSPC, EIO}, 0, SITE_ON_PATH_AT},
+    {SYS_readlink, "readlink", {EIO, ENOMEM}, 0, SITE_ON_PATH},
+    {SYS_chmod, "chmod", {EIO, EPERM}, 0, SITE_ON_PATH},
+    {SYS_memfd_create, "memfd_create", {EMFILE, ENFILE, ENOMEM}, 0, SITE_ON_NOTHING},
+    {SYS_splice, "splice", {ENOMEM, EAGAIN}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_statfs, "statfs", {EIO, ENOMEM}, 0, SITE_ON_PATH},
+    {SYS_socket, "socket", {EMFILE, ENFILE, ENOBUFS, ENOMEM}, 0, SITE_ON_NOTHING},
+    {SYS_socketpair, "socketpair", {EMFILE, ENFILE}, 0, SITE_ON_NOTHING},
+    {SYS_bind, "bind", {EADDRINUSE, EACCES}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_listen, "listen", {EADDRINUSE}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_accept4, "accept4", {EMFILE, ECONNABORTED, EINTR}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_connect, "connect", {ECONNREFUSED, EACCES}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_setsockopt, "setsockopt", {ENOMEM}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_getsockopt, "getsockopt", {ENOBUFS}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_sendmsg, "sendmsg", {EAGAIN, ENOBUFS, ENOMEM, EINTR}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_recvmsg, "recvmsg", {EAGAIN, EINTR, ENOMEM}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_sendto, "sendto", {EAGAIN, ENOBUFS, ENOMEM}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_epoll_create1, "epoll_create1", {EMFILE, ENFILE, ENOMEM}, 0, SITE_ON_NOTHING},
+    {SYS_epoll_ctl, "epoll_ctl", {ENOMEM, ENOSPC}, 0, SITE_ON_THIRD},
+    {SYS_epoll_wait, "epoll_wait", {EINTR}, 0, SITE_ON_NOTHING},
+    {SYS_poll, "poll", {EINTR, ENOMEM}, 0, SITE_ON_NOTHING},
+    {SYS_timerfd_create, "timerfd_create", {EMFILE, ENFILE, ENOMEM}, 0, SITE_ON_NOTHING},
+    {SYS_signalfd4, "signalfd4", {EMFILE, ENFILE, ENOMEM}, 0, SITE_ON_NOTHING},
+    {SYS_inotify_init1, "inotify_init1", {EMFILE, ENFILE, ENOMEM}, 0, SITE_ON_NOTHING},
+    {SYS_clone3, "clone3", {EAGAIN, ENOMEM, EPERM, ENOSYS}, 0, SITE_ON_NOTHING},
+    {SYS_clone, "clone", {EAGAIN, ENOMEM}, 0, SITE_ON_NOTHING},
+    {SYS_vfork, "vfork", {EAGAIN, ENOMEM}, 0, SITE_ON_NOTHING},
+    {SYS_waitid, "waitid", {EINTR}, 0, SITE_ON_NOTHING},
+    {SYS_wait4, "wait4", {EINTR}, 0, SITE_ON_NOTHING},
+    {SYS_kill, "kill", {EPERM}, 0, SITE_ON_NOTHING},
+    {SYS_prctl, "prctl", {EINVAL}, 0, SITE_ON_NOTHING},
+    {SYS_getrandom, "getrandom", {EAGAIN, EINTR}, 0, SITE_ON_NOTHING},
+    {SYS_prlimit64, "prlimit64", {EPERM}, 0, SITE_ON_NOTHING},
+    {434 /* pidfd_open */, "pidfd_open", {EMFILE, ENFILE, ENOMEM}, 0, SITE_ON_NOTHING},
+    {424 /* pidfd_send_signal */, "pidfd_send_signal", {EPERM}, 0, SITE_ON_NOTHING},
+    {438 /* pidfd_getfd */, "pidfd_getfd", {EMFILE, EPERM}, 0, SITE_ON_NOTHING},
 };
 
-/* In the kernel only the adding of a descriptor needs memory. */
-static int can_fail(const struct user_regs_struct *registers)
+/* In the kernel only the adding of a descriptor to an epoll needs memory; of what fcntl(2) does, a
+ * copy needs a number, a lock may be another's, and reading and setting flags does not fail. */
+static int can_fail(const struct user_regs_struct *registers, int error)
 {
-    return (long)registers->orig_rax != SYS_epoll_ctl || registers->rsi == EPOLL_CTL_ADD;
+    switch (registers->orig_rax) {
+    case SYS_epoll_ctl:
+        return registers->rsi == EPOLL_CTL_ADD;
+    case SYS_fcntl:
+        if (error == EMFILE)
+            return registers->rsi == F_DUPFD || registers->rsi == F_DUPFD_CLOEXEC;
+        return registers->rsi == F_SETLK || registers->rsi == F_SETLKW ||
+               registers->rsi == F_OFD_SETLK || registers->rsi == F_OFD_SETLKW;
+    default:
+        return 1;
+    }
 }
 
 static const struct fault *find(long number)
@@ -126,19 +145,62 @@ static void inject(pid_t pid, const struct fault *fault, int error)
     ptrace(PTRACE_SETREGS, pid, NULL, &registers);
 }
 
-/* Whether the call is among those that are counted. */
-static int is_meant(long number, const char *name, size_t length)
-{
-    const struct fault *fault = length > 0 ? find(number) : NULL;
+/* ---- which one ------------------------------------------------------------------------------- */
 
-    return length == 0 ||
-           (fault && strlen(fault->name) == length && strncmp(fault->name, name, length) == 0);
+static struct {
+    const char *name; /* only calls of this name are counted: */
+    size_t length;    /* 0: all are */
+    long seen, nth;
+    int sites; /* a file; -1: the Nth is meant */
+    char known[SITES_MAX];
+} meant;
+
+static void mean(const char *where)
+{
+    meant.sites = -1;
+    if (strncmp(where, "sites=", 6) == 0) {
+        meant.sites = open(where + 6, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        if (meant.sites < 0 || read(meant.sites, meant.known, SITES_MAX - 1) < 0)
+            _exit(127);
+        return;
+    }
+    meant.name = where;
+    meant.length = strcspn(where, ":");
+    meant.nth = where[meant.length] ? atol(where + meant.length + 1) : 0;
 }
 
-static void trace(pid_t pid, const char *where, int round, int report)
+/* Whether a call of this site has failed before; from now on it has. */
+static int is_known(const char *site)
 {
-    size_t name = strcspn(where, ":");
-    long seen = 0, wanted = where[name] ? atol(where + name + 1) : 0;
+    char line[SITE_MAX + 1];
+
+    snprintf(line, sizeof(line), "%s\n", site);
+    for (const char *at = meant.known; (at = strstr(at, line)); at++)
+        if (at == meant.known || at[-1] == '\n')
+            return 1;
+    return write(meant.sites, line, strlen(line)) < 0;
+}
+
+/* error: 0 where the call has none in this round. */
+static int is_meant(pid_t pid, const struct user_regs_struct *registers, const struct fault *fault,
+                    int error, char site[SITE_MAX])
+{
+    if (meant.sites < 0)
+        return (meant.length == 0 || (fault && strlen(fault->name) == meant.length &&
+                                      strncmp(fault->name, meant.name, meant.length) == 0)) &&
+               ++meant.seen >= meant.nth;
+    meant.seen++;
+    if (!error)
+        return 0;
+    site_describe(pid, registers, fault->name, fault->object, site);
+    return !is_known(site);
+}
+
+/* ---- the command ------------------------------------------------------------------------------
+ */
+
+static void trace(pid_t pid, int round, int report)
+{
     int status, signal = 0, counting = 0, entry = 0;
 
     while (ptrace(PTRACE_SYSCALL, pid, NULL, (void *)(long)signal) == 0 &&
@@ -150,18 +212,26 @@ static void trace(pid_t pid, const char *where, int round, int report)
         struct user_regs_struct registers;
         ptrace(PTRACE_GETREGS, pid, NULL, &registers);
         entry = !entry;
-        if (!entry)
+        long number = (long)registers.orig_rax;
+        if (!entry) {
+            counting = counting && number != SYS_execve; /* the loader's calls are not counted */
             continue;
-        counting = counting || (long)registers.orig_rax == SYS_umask;
-        if (!counting || !is_meant((long)registers.orig_rax, where, name) || ++seen < wanted)
-            continue;
-        const struct fault *fault = can_fail(&registers) ? find((long)registers.orig_rax) : NULL;
+        }
+        if (!counting && number == SYS_umask)
+            counting = site_look_at_program(pid) == 0;
+        const struct fault *fault = find(number);
         int error = fault && round < ERRORS_MAX ? fault->errors[round] : 0;
+        if (error && !can_fail(&registers, error))
+            error = 0;
+        char site[SITE_MAX] = "";
+        if (!counting || !is_meant(pid, &registers, fault, error, site))
+            continue;
         if (error) {
-            dprintf(report, "%ld %s %s\n", seen, fault->name, strerrorname_np(error));
+            dprintf(report, "%ld %s %s %s\n", meant.seen, fault->name, strerrorname_np(error),
+                    site);
             inject(pid, fault, error);
         } else {
-            dprintf(report, "%ld nothing\n", seen);
+            dprintf(report, "%ld nothing\n", meant.seen);
         }
         ptrace(PTRACE_DETACH, pid, NULL, NULL);
         return;
@@ -191,7 +261,8 @@ int main(int argc, char **argv)
         close(ready[0]);
         close(ready[1]);
         const char *path = getenv("FAIL_AT_REPORT");
-        trace(command, argv[1], atoi(argv[2]),
+        mean(argv[1]);
+        trace(command, atoi(argv[2]),
               open(path ? path : "/dev/null", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
         _exit(0);
     }

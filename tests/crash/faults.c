@@ -1,5 +1,9 @@
 #include "crash.h"
 
+#include <gio/gunixsocketaddress.h>
+
+#define IN_VAIN 6 /* runs without a new site, after which there is none */
+
 struct tally {
     GHashTable *injected; /* "openat EMFILE": how often */
     guint refused;        /* it did not start, and said why */
@@ -21,12 +25,12 @@ static void wait_for_steady(void)
 }
 
 /* A fixed piece of work, so that the Nth call is about the same each time. */
-static void work_under_fault(void)
+static void work_under_fault(int times)
 {
     gint64 end = g_get_monotonic_time() + PATIENCE;
 
     t.unanswered = 0;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < times; i++) {
         keep_busy();
         while (t.under_way > 0 && g_get_monotonic_time() < end && !has_ended())
             g_main_context_iteration(NULL, TRUE);
@@ -35,6 +39,64 @@ static void work_under_fault(void)
         fail("it died");
     if (t.under_way > 0 || t.unanswered > 0)
         fail("%u calls were not answered", t.under_way + t.unanswered);
+}
+
+/* A child with everything that the others do not have comes, or goes. */
+static void change_manifests(gboolean there)
+{
+    g_autofree char *path = g_build_filename(t.folder, "children.d", EXTRA ".yaml", NULL);
+    g_autofree char *text =
+        g_strdup_printf("name: " EXTRA "\nexec: [%s, ready, serve]\n"
+                        "sockets: [{name: door, listen: %s/door}]\n"
+                        "stdout: {file: %s/extra.log}\n"
+                        "health_check: {unix: %s/door, interval: 10ms, on_failure: report}\n",
+                        g_getenv("TEST_CHILD"), t.folder, t.folder, t.folder);
+
+    if (there)
+        g_assert_true(g_file_set_contents(path, text, -1, NULL));
+    else
+        g_unlink(path);
+    kill(t.proctord, SIGHUP);
+}
+
+/* Whether it answers or not: that it goes on is what counts. */
+static void ask_for_metrics(void)
+{
+    static const char request[] = "GET /metrics HTTP/1.0\r\n\r\n";
+    g_autofree char *path = g_build_filename(t.folder, "metrics", NULL);
+    g_autoptr(GSocketClient) client = g_socket_client_new();
+    g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
+    char buffer[4096];
+
+    g_socket_client_set_timeout(client, 5);
+    g_autoptr(GSocketConnection) connection =
+        g_socket_client_connect(client, G_SOCKET_CONNECTABLE(address), NULL, NULL);
+    if (!connection)
+        return;
+    GIOStream *stream = G_IO_STREAM(connection);
+    g_output_stream_write_all(g_io_stream_get_output_stream(stream), request, strlen(request), NULL,
+                              NULL, NULL);
+    while (g_input_stream_read(g_io_stream_get_input_stream(stream), buffer, sizeof(buffer), NULL,
+                               NULL) > 0)
+        ;
+}
+
+/* All that it can be asked to do, so that it comes to as many of its calls as possible. */
+static void work_in_all_ways(gint64 n)
+{
+    work_under_fault(1);
+    change_manifests(n % 2 == 1);
+    work_under_fault(1);
+    ask_for_metrics();
+    ask_about_the_past();
+    kill(t.proctord, SIGUSR1);
+    work_under_fault(2);
+}
+
+static void forget_operations(void)
+{
+    for (int i = 0; i < MANAGED; i++)
+        t.managed[i].operation = NULL;
 }
 
 static void end_after_fault(gboolean kill_it)
@@ -46,6 +108,10 @@ static void end_after_fault(gboolean kill_it)
     if (!kill_it && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
         fail("it does not end well: status %x", status);
     forget();
+    if (!kill_it) { /* the next one begins anew */
+        g_hash_table_remove_all(t.seen);
+        forget_operations();
+    }
     g_ptr_array_set_size(t.jobs, 0);
     g_array_set_size(t.fresh, 0);
 }
@@ -53,7 +119,9 @@ static void end_after_fault(gboolean kill_it)
 /* Returns what failed, NULL where it has not come so far. */
 static char *run_with_fault(const struct faults *faults, gint64 n, struct tally *tally)
 {
-    g_autofree char *at = g_strdup_printf("%s:%" G_GINT64_FORMAT, faults->call ?: "", n);
+    g_autofree char *at = faults->sites
+                              ? g_strdup_printf("sites=%s/sites", t.folder)
+                              : g_strdup_printf("%s:%" G_GINT64_FORMAT, faults->call ?: "", n);
     g_autofree char *which = g_strdup_printf("%" G_GINT64_FORMAT, faults->round);
     g_autofree char *report = g_build_filename(t.folder, "report", NULL);
     const char *const tool[] = {g_getenv("FAIL_AT"), at, which, NULL};
@@ -63,10 +131,16 @@ static char *run_with_fault(const struct faults *faults, gint64 n, struct tally 
     g_unlink(report);
     g_setenv("FAIL_AT_REPORT", report, TRUE);
     if (start_under(tool)) {
-        work_under_fault();
+        if (faults->sites)
+            work_in_all_ways(n);
+        else
+            work_under_fault(3);
         wait_for_steady();
         check_processes();
+        check_identities();
         check_jobs(FALSE);
+        if (!is_durable())
+            forget_operations(); /* it says that the next one will not know */
         end_after_fault(faults->call || n % 2 == 0);
     } else {
         waitpid(t.proctord, &status, 0);
@@ -83,16 +157,14 @@ static char *run_with_fault(const struct faults *faults, gint64 n, struct tally 
     return text;
 }
 
-/* The report is "N CALL ERROR", or "N nothing" where the call has no such error. */
+/* The report is "N CALL ERROR SITE", or "N nothing" where the call has no such error. */
 static guint count(struct tally *tally, const char *report)
 {
-    char *what = g_strstrip(g_strdup(strchr(report, ' ') + 1));
-    gboolean nothing = strcmp(what, "nothing") == 0;
+    g_auto(GStrv) words = g_strsplit_set(report, " \n", 4);
 
-    if (nothing) {
-        g_free(what);
+    if (strcmp(words[1], "nothing") == 0)
         return 0;
-    }
+    char *what = g_strdup_printf("%s %s", words[1], words[2]);
     guint before = GPOINTER_TO_UINT(g_hash_table_lookup(tally->injected, what));
     g_hash_table_insert(tally->injected, what, GUINT_TO_POINTER(before + 1));
     return 1;
@@ -111,15 +183,16 @@ static void print_table(const struct tally *tally)
 void inject_faults(const struct faults *faults)
 {
     struct tally tally = {g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL), 0};
-    guint injected = 0;
+    guint injected = 0, in_vain = 0;
 
-    t.faulty = TRUE;
     for (gint64 n = faults->from; n <= faults->until; n += faults->every) {
         t.kills = (guint64)n; /* for what is said where it fails */
         g_autofree char *report = run_with_fault(faults, n, &tally);
-        if (!report)
+        in_vain = report ? 0 : in_vain + 1;
+        if (in_vain > (faults->sites ? IN_VAIN : 0))
             break;
-        injected += count(&tally, report);
+        if (report)
+            injected += count(&tally, report);
     }
     if (!start(NULL))
         fail("it does not start");

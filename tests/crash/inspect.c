@@ -178,7 +178,7 @@ static void remember(const char *id, const struct seen *now)
     g_hash_table_insert(t.seen, g_strdup(id), copy);
 }
 
-static void check_identities(void)
+void check_identities(void)
 {
     g_autoptr(GHashTable) operations = NULL;
     g_autoptr(GHashTable) now = look(&operations);
@@ -208,8 +208,35 @@ static void check_identities(void)
     }
     g_hash_table_iter_init(&iter, now);
     while (g_hash_table_iter_next(&iter, &id, &value))
-        if (!g_str_has_prefix(id, "jobs/"))
+        if (!g_str_has_prefix(id, "jobs/") && !g_str_equal(id, EXTRA))
             remember(id, value);
+}
+
+gboolean is_durable(void)
+{
+    g_autoptr(GVariant) reply = ask("org.freedesktop.DBus.Properties", "Get",
+                                    g_variant_new("(ss)", "org.proctor1.Manager", "Durability"));
+    g_autoptr(GVariant) value = NULL;
+
+    g_variant_get(reply, "(v)", &value);
+    return g_str_equal(g_variant_get_string(value, NULL), "crash");
+}
+
+void ask_about_the_past(void)
+{
+    static const struct {
+        const char *method, *arguments;
+    } questions[] = {{"QueryAudit", "(uint64 0, uint32 100, @a{sv} {})"},
+                     {"QueryEvents", "(uint64 0, uint32 100, @a{sv} {})"},
+                     {"GetTrace", "()"},
+                     {"GetMetrics", "()"}};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(questions); i++) {
+        g_autoptr(GVariant) reply = g_dbus_connection_call_sync(
+            t.bus, "org.proctor1", MANAGER, "org.proctor1.Manager", questions[i].method,
+            g_variant_new_parsed(questions[i].arguments), NULL, G_DBUS_CALL_FLAGS_NO_AUTO_START,
+            CALL_MSEC, NULL, NULL);
+    }
 }
 
 /* All lines since then. */

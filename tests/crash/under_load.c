@@ -134,7 +134,9 @@ gboolean start_under(const char *const *tool)
     add(arguments, "--state-dir=%s/state", t.folder);
     add(arguments, "--runtime-dir=%s/run", t.folder);
     add(arguments, "--manifests=%s/children.d", t.folder);
-    if (g_getenv("NO_CGROUPS"))
+    if (t.faulty)
+        add(arguments, "--metrics-socket=%s/metrics", t.folder);
+    if (g_strcmp0(g_getenv("NO_CGROUPS"), "1") == 0)
         add(arguments, "--no-cgroups");
     g_ptr_array_add(arguments, NULL);
     if (!g_spawn_async_with_pipes(NULL, (char **)arguments->pdata, NULL, G_SPAWN_DO_NOT_REAP_CHILD,

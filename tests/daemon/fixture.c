@@ -97,10 +97,9 @@ static void connect_to(struct fixture *f)
                                                     G_DBUS_SIGNAL_FLAGS_NONE, signal_came, f, NULL);
 }
 
-static void launch(struct fixture *f, const char *const *extra)
+static GPtrArray *command_line(struct fixture *f, const char *const *extra)
 {
-    g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
-    GError *error = NULL;
+    GPtrArray *arguments = g_ptr_array_new_with_free_func(g_free);
 
     if (g_getenv("WRAPPER")) /* a program that becomes proctord */
         g_ptr_array_add(arguments, g_strdup(g_getenv("WRAPPER")));
@@ -112,6 +111,14 @@ static void launch(struct fixture *f, const char *const *extra)
     for (; extra && *extra; extra++)
         g_ptr_array_add(arguments, g_strdup(*extra));
     g_ptr_array_add(arguments, NULL);
+    return arguments;
+}
+
+static void launch(struct fixture *f, const char *const *extra)
+{
+    g_autoptr(GPtrArray) arguments = command_line(f, extra);
+    GError *error = NULL;
+
     g_setenv("STORE_PID_FILE", fixture_path(f, "pid"), TRUE); /* see store_manager.c */
 
     g_assert_true(g_spawn_async_with_pipes(NULL, (char **)arguments->pdata, NULL,
@@ -156,6 +163,20 @@ void fixture_kill(struct fixture *f)
 void fixture_again(struct fixture *f, const char *const *extra)
 {
     launch(f, extra);
+}
+
+char *fixture_fails(struct fixture *f, const char *const *extra)
+{
+    g_autoptr(GPtrArray) arguments = command_line(f, extra);
+    GError *error = NULL;
+    char *words = NULL;
+    int status;
+
+    g_assert_true(g_spawn_sync(NULL, (char **)arguments->pdata, NULL, G_SPAWN_STDOUT_TO_DEV_NULL,
+                               end_with_the_test, NULL, NULL, &words, &status, &error));
+    g_assert_true(WIFEXITED(status));
+    g_assert_cmpint(WEXITSTATUS(status), ==, 1);
+    return words;
 }
 
 static gboolean has_ended(struct fixture *f, gconstpointer data)

@@ -32,6 +32,8 @@ void fixture_upgrade(struct fixture *f);
 /* Kills proctord, at once; starts it again in the same folder. */
 void fixture_kill(struct fixture *f);
 void fixture_again(struct fixture *f, const char *const *extra);
+/* The same, where it must not start: it ends with exit code 1. Returns what it says. */
+char *fixture_fails(struct fixture *f, const char *const *extra);
 /* Waits for proctord to end by itself and returns its exit code. */
 int fixture_wait_end(struct fixture *f);
 

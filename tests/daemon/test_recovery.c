@@ -619,6 +619,25 @@ static void a_deleted_journal_is_written_anew(void)
     fixture_wait_text(&f, "web", "Operation", "paused");
 }
 
+/* Whoever mends what it stumbles over finds everybody as they were. */
+static void a_start_that_fails_leaves_the_children(void)
+{
+    const char *const stumbles[] = {"--metrics-socket=/no/such/folder/metrics",
+                                    options ? options[0] : NULL, NULL};
+
+    fixture_add(&f, "web", "", "wait-term");
+    guint64 pid = fixture_number(&f, "web", "MainPID");
+    fixture_kill(&f);
+    for (int i = 0; i < 2; i++) {
+        g_autofree char *words = fixture_fails(&f, stumbles);
+        g_assert_nonnull(strstr(words, "/no/such/folder/metrics"));
+        g_assert_cmpint(kill((GPid)pid, 0), ==, 0);
+    }
+    fixture_again(&f, options);
+    g_assert_cmpuint(fixture_number(&f, "web", "MainPID"), ==, pid);
+    g_assert_cmpuint(fixture_number(&f, "web", "Generation"), ==, 0);
+}
+
 static void power_is_as_good(void)
 {
     static const char *const power[] = {"--durability=power", NULL};
@@ -653,6 +672,7 @@ int main(int argc, char **argv)
     TEST("jobs-go-on", jobs_go_on);
     TEST("a-job-that-ended-meanwhile-may-lack-something",
          a_job_that_ended_meanwhile_may_lack_something);
+    TEST("a-start-that-fails-leaves-the-children", a_start_that_fails_leaves_the_children);
     TEST("the-audit-tells-the-whole-story", the_audit_tells_the_whole_story);
     TEST("the-audit-goes-on-after-a-shutdown", the_audit_goes_on_after_a_shutdown);
     TEST("the-trace-has-no-secret", the_trace_has_no_secret);

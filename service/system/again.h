@@ -1,0 +1,30 @@
+/*
+ * Again: looks at the system that are taken once more where they failed for a reason of the moment:
+ * no descriptor, no memory, a signal, an error of the device. What proctord sees of its processes
+ * decides whether one is killed or another one started; that it could not look must never count as
+ * "nobody is there". Who gets such an error all the same has to take it for "somebody may be".
+ */
+#pragma once
+
+#include <dirent.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* error: a negative errno. Whether the same call may go well the next time. */
+bool again_may_help(int error);
+
+/* All return a negative errno where they fail, the last of up to four tries. */
+int again_open(int directory, const char *path, int flags); /* O_CLOEXEC is added */
+int again_pidfd(pid_t pid);
+
+/* A file of /proc or of a cgroup, at once and with a zero behind it. Returns its length; what does
+ * not fit is left out. */
+ssize_t again_read(int directory, const char *path, char *text, size_t size);
+
+/* The caller closes the folder with closedir(3). NULL: *error says why. */
+DIR *again_folder(int directory, const char *path, int *error);
+
+/* NULL at the end, and where it can not be read on: then *error, which the caller has set to 0, is
+ * not 0 any more. */
+struct dirent *again_next(DIR *folder, int *error);
