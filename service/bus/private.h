@@ -74,6 +74,8 @@ struct service {
     sd_event_source *turn;     /* after each loop turn */
     sd_event_source *farewell; /* before the connection closes */
     sd_event_source *reconnect;
+    uint64_t reconnect_usec; /* how long was waited for the bus the last time */
+    uint64_t connected_usec; /* monotonic: since when there is a connection; 0: there is none */
     sd_event_source *show_later;
     uint64_t shown_usec; /* monotonic: when changes were shown last */
     uint64_t storm_usec; /* since when these are counted: */

@@ -12,13 +12,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RECONNECT_USEC 1000000
-#define LAST_WORD_USEC 2000000
-#define SHOW_USEC      5000
-#define STORM_USEC     50000
-#define STORM_CHANGES  50
-#define SHOW_MAX       100 /* children in one turn of the loop */
-#define ANSWERS        8   /* at once, in the middle of a storm */
+#define RECONNECT_MIN_USEC 20000 /* then twice as long each time, up to */
+#define RECONNECT_MAX_USEC 1000000
+#define LAST_WORD_USEC     2000000
+#define SHOW_USEC          5000
+#define STORM_USEC         50000
+#define STORM_CHANGES      50
+#define SHOW_MAX           100 /* children in one turn of the loop */
+#define ANSWERS            8   /* at once, in the middle of a storm */
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
@@ -274,16 +275,19 @@ static void disconnect(struct service *service)
     service->bus = sd_bus_close_unref(service->bus);
 }
 
-static int retry(sd_event_source *source, uint64_t usec, void *userdata);
-
+/* A bus that goes as soon as it has come is waited for longer each time, too. */
 static void schedule_retry(struct service *service)
 {
-    uint64_t now;
+    uint64_t now, wait = service->reconnect_usec * 2;
 
     sd_event_now(service->event, CLOCK_MONOTONIC, &now);
-    service->reconnect = sd_event_source_disable_unref(service->reconnect);
-    sd_event_add_time(service->event, &service->reconnect, CLOCK_MONOTONIC, now + RECONNECT_USEC, 0,
-                      retry, service);
+    if (wait < RECONNECT_MIN_USEC ||
+        (service->connected_usec > 0 && now - service->connected_usec > 2 * RECONNECT_MAX_USEC))
+        wait = RECONNECT_MIN_USEC;
+    service->reconnect_usec = wait < RECONNECT_MAX_USEC ? wait : RECONNECT_MAX_USEC;
+    service->connected_usec = 0;
+    sd_event_source_set_time(service->reconnect, now + service->reconnect_usec);
+    sd_event_source_set_enabled(service->reconnect, SD_EVENT_ONESHOT);
 }
 
 /* The bus went away. The children do not care; the name is taken again when it is back. */
@@ -330,6 +334,7 @@ int service_connect(struct service *service)
     if (service->core)
         show_changes(service, SIZE_MAX); /* what is here by now is not announced as new */
     service->bus = bus;
+    sd_event_now(service->event, CLOCK_MONOTONIC, &service->connected_usec);
     return 0;
 }
 
@@ -474,6 +479,10 @@ int service_new(sd_event *event, const struct service_settings *settings,
         r = sd_event_add_post(event, &fresh->turn, turn, fresh);
     if (r >= 0)
         r = sd_event_add_exit(event, &fresh->farewell, farewell, fresh);
+    if (r >= 0) /* made before it is needed: then there may be no memory */
+        r = sd_event_add_time(event, &fresh->reconnect, CLOCK_MONOTONIC, 0, 1000, retry, fresh);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(fresh->reconnect, SD_EVENT_OFF);
     if (r >= 0) /* sd-bus closes the connection on its own at the normal priority */
         r = sd_event_source_set_priority(fresh->farewell, SD_EVENT_PRIORITY_IMPORTANT);
     if (r < 0) {
