@@ -1,5 +1,6 @@
 #include "private_bus.h"
 
+#include "again.h"
 #include "archive.h"
 #include "error.h"
 
@@ -23,6 +24,7 @@
 #define HIGH_FD       10 /* none of the two above */
 #define LOOK_MSEC     2
 #define PATIENCE_MSEC 10000
+#define END_MSEC      2000
 
 extern char **environ;
 
@@ -212,15 +214,28 @@ void private_bus_archive(struct private_bus *bus, struct archive *archive)
         bus->pid = 0;
 }
 
+/* Who holds out, or can not be reached, is not waited for without end. */
+static bool ends_by(pid_t pid, int signal)
+{
+    int pidfd = again_pidfd(pid);
+    struct pollfd end = {.fd = pidfd, .events = POLLIN};
+
+    if (kill(pid, signal) == 0)
+        for (int i = 0; i < 4 && poll(&end, 1, END_MSEC) < 0; i++)
+            ;
+    if (pidfd >= 0)
+        close(pidfd);
+    return waitpid(pid, NULL, WNOHANG) == pid;
+}
+
 void private_bus_stop(struct private_bus *bus, const char *directory)
 {
     char path[4096];
 
     if (bus->pid <= 0)
         return; /* what is there may be another proctord's */
-    kill(bus->pid, SIGTERM);
-    while (waitpid(bus->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    if (!ends_by(bus->pid, SIGTERM))
+        ends_by(bus->pid, SIGKILL);
     snprintf(path, sizeof(path), "%s/bus.lock", directory);
     unlink(path);
     snprintf(path, sizeof(path), "%s/bus", directory);

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@
 #include <unistd.h>
 
 #define ERRORS_MAX 4
-#define SITES_MAX  (1 << 20) /* bytes of all of them */
+#define SITES_MAX  16384
 
 #ifdef __x86_64__
 
@@ -151,17 +152,45 @@ static struct {
     const char *name; /* only calls of this name are counted: */
     size_t length;    /* 0: all are */
     long seen, nth;
-    int sites; /* a file; -1: the Nth is meant */
-    char known[SITES_MAX];
+    int sites;       /* a file; -1: the Nth is meant */
+    uint64_t *known; /* hashes of what stands in it, 0 where there is room */
 } meant;
+
+static uint64_t *place_of(const char *site, size_t length)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (unsigned char)site[i]) * UINT64_C(0x100000001b3);
+    hash = hash ? hash : 1;
+    size_t at = hash % SITES_MAX;
+    while (meant.known[at] && meant.known[at] != hash)
+        at = (at + 1) % SITES_MAX;
+    if (meant.known[at])
+        return NULL;
+    meant.known[at] = hash;
+    return &meant.known[at];
+}
+
+static void read_sites(const char *path)
+{
+    char line[SITE_MAX + 1];
+
+    meant.known = calloc(SITES_MAX, sizeof(*meant.known));
+    meant.sites = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    FILE *file = fopen(path, "re");
+    if (!meant.known || meant.sites < 0 || !file)
+        _exit(127);
+    while (fgets(line, sizeof(line), file))
+        place_of(line, strcspn(line, "\n"));
+    fclose(file);
+}
 
 static void mean(const char *where)
 {
     meant.sites = -1;
     if (strncmp(where, "sites=", 6) == 0) {
-        meant.sites = open(where + 6, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-        if (meant.sites < 0 || read(meant.sites, meant.known, SITES_MAX - 1) < 0)
-            _exit(127);
+        read_sites(where + 6);
         return;
     }
     meant.name = where;
@@ -172,13 +201,7 @@ static void mean(const char *where)
 /* Whether a call of this site has failed before; from now on it has. */
 static int is_known(const char *site)
 {
-    char line[SITE_MAX + 1];
-
-    snprintf(line, sizeof(line), "%s\n", site);
-    for (const char *at = meant.known; (at = strstr(at, line)); at++)
-        if (at == meant.known || at[-1] == '\n')
-            return 1;
-    return write(meant.sites, line, strlen(line)) < 0;
+    return !place_of(site, strlen(site)) || dprintf(meant.sites, "%s\n", site) < 0;
 }
 
 /* error: 0 where the call has none in this round. */

@@ -14,6 +14,7 @@
 
 #define FRAMES      2
 #define STACK_WORDS 4096
+#define NEAR_WORDS  256 /* where they mostly are */
 
 static struct {
     uint64_t base, start, end;
@@ -71,20 +72,19 @@ static int is_behind_a_call(uint64_t address)
  * old one that was never written over makes two sites of one, which does no harm. */
 static size_t put_frames(pid_t pid, uint64_t stack, char *text, size_t size)
 {
-    uint64_t words[STACK_WORDS];
-    size_t length = 0;
-    int frames = 0;
+    uint64_t words[STACK_WORDS], found[FRAMES];
+    size_t length = 0, n = 0;
 
-    ssize_t got = peek(pid, stack, words, sizeof(words));
-    while (got <= 0 && frames++ < 8) /* the stack ends before */
-        got = peek(pid, stack, words, sizeof(words) >> frames);
-    frames = 0;
-    for (ssize_t i = 0; i < got / (ssize_t)sizeof(words[0]) && frames < FRAMES; i++)
-        if (is_behind_a_call(words[i])) {
-            length += (size_t)snprintf(text + length, size - length, " +0x%lx",
-                                       (unsigned long)(words[i] - program.base));
-            frames++;
-        }
+    for (size_t wanted = NEAR_WORDS; wanted <= STACK_WORDS && n < FRAMES; wanted *= 4) {
+        ssize_t got = peek(pid, stack, words, wanted * sizeof(words[0]));
+        n = 0;
+        for (ssize_t i = 0; i < got / (ssize_t)sizeof(words[0]) && n < FRAMES; i++)
+            if (is_behind_a_call(words[i]))
+                found[n++] = words[i];
+    }
+    for (size_t i = 0; i < n; i++)
+        length += (size_t)snprintf(text + length, size - length, " +0x%lx",
+                                   (unsigned long)(found[i] - program.base));
     return length;
 }
 
