@@ -285,6 +285,20 @@ static uint64_t switches(pid_t pid)
     return value;
 }
 
+/* When the last changes have been told: then it has woken up as often as this. */
+static uint64_t settle(pid_t pid)
+{
+    struct timespec moment = {.tv_nsec = 300000000};
+    uint64_t before, now = switches(pid);
+
+    do {
+        before = now;
+        nanosleep(&moment, NULL);
+        now = switches(pid);
+    } while (now != before);
+    return now;
+}
+
 /* First and last start, by the events' own stamps. */
 static double measured_starts(struct daemon *d)
 {
@@ -360,7 +374,7 @@ static void thousand_children(uint64_t empty_kb)
 
     figure("memory-per-running-child-1000", "KiB",
            (double)(kilobytes(d.pid, "Pss:") - empty_kb) / 1000, 0, 4);
-    uint64_t before = switches(d.pid);
+    uint64_t before = settle(d.pid);
     struct timespec quiet = {.tv_sec = 6};
     nanosleep(&quiet, NULL); /* what is measured is that nothing happens */
     figure("idle-wakeups-per-minute-1000", "1/min", (double)(switches(d.pid) - before) * 10, 0, 0);

@@ -103,7 +103,8 @@ static const struct fault {
 };
 
 /* In the kernel only the adding of a descriptor to an epoll needs memory; of what fcntl(2) does, a
- * copy needs a number, a lock may be another's, and reading and setting flags does not fail. */
+ * copy needs a number, a lock may be another's, and reading and setting flags does not fail; who asks
+ * about an open descriptor has no path to be kept from. */
 static int can_fail(const struct user_regs_struct *registers, int error)
 {
     switch (registers->orig_rax) {
@@ -114,6 +115,8 @@ static int can_fail(const struct user_regs_struct *registers, int error)
             return registers->rsi == F_DUPFD || registers->rsi == F_DUPFD_CLOEXEC;
         return registers->rsi == F_SETLK || registers->rsi == F_SETLKW ||
                registers->rsi == F_OFD_SETLK || registers->rsi == F_OFD_SETLKW;
+    case SYS_newfstatat:
+        return error != EACCES || !(registers->r10 & AT_EMPTY_PATH);
     default:
         return 1;
     }
