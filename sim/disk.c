@@ -22,17 +22,6 @@ struct disk {
     size_t size, used;
 };
 
-static void *allocate(struct world *world, size_t size)
-{
-    void *memory = memory_allocate(world->memory, size);
-
-    if (!memory) {
-        fprintf(stderr, "proctor-sim: the journal does not fit into the world's memory\n");
-        exit(EXIT_FAILURE);
-    }
-    return memory;
-}
-
 /* ---- writing --------------------------------------------------------------------------------- */
 
 static bool grow(struct archive *archive, size_t size)
@@ -42,7 +31,7 @@ static bool grow(struct archive *archive, size_t size)
 
     while (larger < size)
         larger *= 2;
-    uint8_t *data = allocate(disk->world, larger);
+    uint8_t *data = world_allocate(disk->world, larger);
     memcpy(data, disk->data, archive->used);
     memory_release(disk->world->memory, disk->data);
     archive->data = disk->data = data;
@@ -79,10 +68,10 @@ static void write_checkpoint(struct disk *disk)
 
 static struct disk *new_disk(struct world *world)
 {
-    struct disk *disk = allocate(world, sizeof(*disk));
+    struct disk *disk = world_allocate(world, sizeof(*disk));
 
     *disk = (struct disk){.world = world, .size = FIRST_SIZE};
-    disk->data = allocate(world, disk->size);
+    disk->data = world_allocate(world, disk->size);
     return disk;
 }
 
@@ -97,6 +86,7 @@ void disk_begin(struct world *world)
     if (world->disk)
         return;
     world->disk = new_disk(world);
+    world->in_doubt = world_allocate(world, WORLD_DOUBTS * sizeof(*world->in_doubt));
     write_checkpoint(world->disk);
 }
 
@@ -127,7 +117,7 @@ struct borrower {
 static void *borrow(struct archive *archive, size_t size)
 {
     struct borrower *borrower = archive->userdata;
-    struct borrowed *block = allocate(borrower->world, sizeof(*block) + size);
+    struct borrowed *block = world_allocate(borrower->world, sizeof(*block) + size);
 
     block->next = borrower->first;
     borrower->first = block;

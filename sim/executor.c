@@ -317,7 +317,7 @@ static bool happens(struct world *world)
 
 static void doubt(struct world *world, const struct actor *actor, uint64_t attempt, bool abort)
 {
-    if (world->n_in_doubt < WORLD_DOUBTS)
+    if (world->disk && world->n_in_doubt < WORLD_DOUBTS)
         world->in_doubt[world->n_in_doubt++] =
             (struct doubt){.actor = number_of(world, actor), .attempt = attempt, .abort = abort};
 }

@@ -48,16 +48,37 @@ void memory_reset(struct memory *memory)
     memory->used = sizeof(*memory);
 }
 
+/* What is behind the first bytes of a free piece stays free. */
+static void split(struct memory *memory, struct piece *piece, size_t size)
+{
+    struct piece *rest = (struct piece *)(void *)((char *)(piece + 1) + size);
+
+    if (piece->size < size + sizeof(*rest) + ALIGNMENT)
+        return;
+    rest->size = piece->size - size - sizeof(*rest);
+    rest->next = memory->free;
+    memory->free = rest;
+    piece->size = size;
+}
+
+/* One of just this size, or else a part of a larger one. */
 static struct piece *take_free(struct memory *memory, size_t size)
 {
+    struct piece **found = NULL;
+
     for (struct piece **link = &memory->free; *link; link = &(*link)->next)
-        if ((*link)->size == size) {
-            struct piece *piece = *link;
-            *link = piece->next;
-            memset(piece + 1, 0, size);
-            return piece;
+        if ((*link)->size == size || ((*link)->size > size && !found)) {
+            found = link;
+            if ((*link)->size == size)
+                break;
         }
-    return NULL;
+    if (!found)
+        return NULL;
+    struct piece *piece = *found;
+    *found = piece->next;
+    split(memory, piece, size);
+    memset(piece + 1, 0, piece->size);
+    return piece;
 }
 
 void *memory_allocate(struct memory *memory, size_t size)

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MINUTE (UINT64_C(60) * 1000000)
+#define MINUTE    (UINT64_C(60) * 1000000)
+#define WRONG_MAX 160
 
 static void settle(struct ref *r, struct ref_child *c, enum shutdown_result result);
 
@@ -379,9 +380,11 @@ static uint64_t next_backoff(struct ref *r, struct ref_child *c)
 {
     const struct backoff_settings *b = &c->declaration->backoff;
     c->backoff_n++;
-    if (!c->drew || !possible(b, c->backoff_n, c->backoff_previous, c->drawn))
-        snprintf(r->wrong, sizeof(r->wrong), "%.60s: a delay of %ju us is not possible for n = %ju",
-                 c->id, (uintmax_t)c->drawn, (uintmax_t)c->backoff_n);
+    if (!c->drew || !possible(b, c->backoff_n, c->backoff_previous, c->drawn)) {
+        r->wrong = r->allocate(r->userdata, WRONG_MAX);
+        snprintf(r->wrong, WRONG_MAX, "%.60s: a delay of %ju us is not possible for n = %ju", c->id,
+                 (uintmax_t)c->drawn, (uintmax_t)c->backoff_n);
+    }
     c->backoff_previous = c->drawn;
     return c->drawn;
 }

@@ -110,8 +110,8 @@ struct ref {
     uint64_t next_order, next_wait, next_command;
     enum shutdown_phase phase;
     bool by_policy;
-    bool dry;        /* a question: nobody else is touched */
-    char wrong[160]; /* an impossible draw; "" while there was none */
+    bool dry;    /* a question: nobody else is touched */
+    char *wrong; /* an impossible draw; NULL while there was none */
 };
 
 /* A supervisor, after the one above it; the root, "", comes first. Said once more, it is a new

@@ -163,6 +163,17 @@ static void regroup(struct ref *r, uint32_t s, const struct supervisor_declarati
     }
 }
 
+static void make_room(struct ref *r)
+{
+    uint32_t room = r->supervisors_max > 0 ? r->supervisors_max * 2 : 2;
+    struct ref_supervisor *larger = r->allocate(r->userdata, room * sizeof(*larger));
+
+    if (r->supervisors)
+        memcpy(larger, r->supervisors, r->n_supervisors * sizeof(*larger));
+    r->supervisors = larger;
+    r->supervisors_max = room;
+}
+
 void reference_supervise(struct ref *r, const struct supervisor_declaration *d)
 {
     const char *slash = strrchr(d->path, '/');
@@ -177,6 +188,8 @@ void reference_supervise(struct ref *r, const struct supervisor_declaration *d)
     const struct supervisor_declaration *old =
         s < r->n_supervisors ? r->supervisors[s].declaration : d;
     if (s == r->n_supervisors) {
+        if (s == r->supervisors_max)
+            make_room(r);
         r->n_supervisors++;
         r->supervisors[s] = (struct ref_supervisor){.member = ++r->members, .above = above};
     }

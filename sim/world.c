@@ -11,8 +11,9 @@
 #include <string.h>
 
 #define PENDING_FIRST 8
+#define FEW           16 /* children that are declared at once */
 
-static void *allocate(struct world *world, size_t size)
+void *world_allocate(struct world *world, size_t size)
 {
     void *memory = memory_allocate(world->memory, size);
 
@@ -25,7 +26,7 @@ static void *allocate(struct world *world, size_t size)
 
 static void *allocate_for_reference(void *userdata, size_t size)
 {
-    return allocate(userdata, size);
+    return world_allocate(userdata, size);
 }
 
 static const struct supervisor_declaration plain_root = {
@@ -44,20 +45,17 @@ struct world *world_new(struct memory *memory, struct schedule *schedule, uint64
     world->now_nsec = WORLD_START_NSEC;
     world->next_pid = 1000;
     world->actors_max = actors_max;
-    world->actors = allocate(world, actors_max * sizeof(*world->actors));
+    world->actors = world_allocate(world, actors_max * sizeof(*world->actors));
     world->pending_max = PENDING_FIRST;
-    world->pending = allocate(world, world->pending_max * sizeof(*world->pending));
+    world->pending = world_allocate(world, world->pending_max * sizeof(*world->pending));
     world->reference.capacity = actors_max * 2;
     world->reference.children =
-        allocate(world, world->reference.capacity * sizeof(*world->reference.children));
+        world_allocate(world, world->reference.capacity * sizeof(*world->reference.children));
     world->reference.order =
-        allocate(world, world->reference.capacity * sizeof(*world->reference.order));
-    world->reference.supervisors_max = WORLD_SUPERVISORS;
-    world->reference.supervisors =
-        allocate(world, WORLD_SUPERVISORS * sizeof(*world->reference.supervisors));
+        world_allocate(world, world->reference.capacity * sizeof(*world->reference.order));
     world->reference.cap = WORLD_CAP;
     world->reference.jobs =
-        allocate(world, world->reference.capacity * sizeof(*world->reference.jobs));
+        world_allocate(world, world->reference.capacity * sizeof(*world->reference.jobs));
     world->reference.allocate = allocate_for_reference;
     world->reference.userdata = world;
     reference_supervise(&world->reference, &plain_root);
@@ -162,7 +160,7 @@ const char *check_to_string(enum check check)
 static struct pending *queue(struct world *world, uint64_t due_nsec)
 {
     if (world->n_pending == world->pending_max) {
-        struct pending *larger = allocate(world, world->pending_max * 2 * sizeof(*larger));
+        struct pending *larger = world_allocate(world, world->pending_max * 2 * sizeof(*larger));
         memcpy(larger, world->pending, world->n_pending * sizeof(*larger));
         memory_release(world->memory, world->pending);
         world->pending = larger;
@@ -420,7 +418,7 @@ static void tell(void *userdata, const struct outcome *outcome)
 
 int world_command_scope(struct world *world, const struct command *command, struct error *error)
 {
-    struct outcome *outcomes = allocate(world, 2 * (world->n_actors + 1) * sizeof(*outcomes));
+    struct outcome *outcomes = world_allocate(world, 2 * (world->n_actors + 1) * sizeof(*outcomes));
     struct outcome *expected = outcomes + world->n_actors + 1;
     struct told told = {.outcomes = outcomes};
     struct checks_before before;
@@ -521,7 +519,7 @@ void world_reexecute(struct world *world)
 
 static void add_reference(struct world *world, struct actor *actor)
 {
-    uint64_t *exits = allocate(world, (actor->declaration->burst + 1) * sizeof(*exits));
+    uint64_t *exits = world_allocate(world, (actor->declaration->burst + 1) * sizeof(*exits));
 
     actor->reference = reference_declare(&world->reference, actor->declaration, exits);
     if (!actor->reference) {
@@ -555,7 +553,9 @@ int world_declare_tree(struct world *world, const struct supervisor_declaration 
                        size_t n_supervisors, const uint32_t *actors, size_t count,
                        struct error *error)
 {
-    struct child_declaration *declarations = allocate(world, (count + 1) * sizeof(*declarations));
+    struct child_declaration few[FEW]; /* of a small world nothing stays behind in the block */
+    struct child_declaration *declarations =
+        count <= FEW ? few : world_allocate(world, count * sizeof(*declarations));
     struct declaration_problem problem = {};
     struct checks_before before;
 
@@ -578,7 +578,8 @@ int world_declare_tree(struct world *world, const struct supervisor_declaration 
         tell_reference(world, supervisors, n_supervisors, actors, count);
     *error = problem.error;
     end_input(world, &before);
-    memory_release(world->memory, declarations);
+    if (declarations != few)
+        memory_release(world->memory, declarations);
     return r;
 }
 
@@ -600,7 +601,7 @@ int world_redeclare(struct world *world, uint32_t number,
         /* Until it takes effect the old window goes on, so there must be room for either. */
         uint32_t old = actor->reference->declaration->burst;
         uint32_t room = (old > declaration->burst ? old : declaration->burst) + 1;
-        uint64_t *exits = allocate(world, room * sizeof(*exits));
+        uint64_t *exits = world_allocate(world, room * sizeof(*exits));
         memcpy(exits, actor->reference->exits, actor->reference->used * sizeof(*exits));
         actor->reference->exits = exits;
         reference_redeclare(&world->reference, declaration);

@@ -119,8 +119,8 @@ struct ledger {
     bool queued, in_flight;
     uint64_t generation, attempts;
     const struct child_config *config;
-    uint64_t counted[WORLD_COUNTED_MAX]; /* monotonic times of counted exits */
-    uint32_t n_counted;
+    uint64_t *counted; /* monotonic times of counted exits, with room for */
+    uint32_t counted_max, n_counted;
 };
 
 struct actor {
@@ -231,7 +231,8 @@ struct world {
     uint32_t effects_left;
     bool dead;       /* it has: what it asks for now never happens */
     bool recovering; /* the core lives through the past: nothing of that is new */
-    struct doubt in_doubt[WORLD_DOUBTS]; /* what the last input has asked for */
+    struct doubt
+        *in_doubt; /* WORLD_DOUBTS, where there is a journal: what the last input asked for */
     uint32_t n_in_doubt;
     uint64_t jobs; /* taken in */
     bool shutdown_begun, shutdown_completed;
@@ -248,6 +249,9 @@ struct world {
 /* Makes a world in the block, which is reset. actors_max bounds the records ever declared. */
 struct world *world_new(struct memory *memory, struct schedule *schedule, uint64_t seed,
                         uint32_t actors_max);
+
+/* From the world's block, zeroed; never NULL. */
+void *world_allocate(struct world *world, size_t size);
 
 /* Adds somebody who can be declared; declaration and models stay the caller's, in the block or
  * for longer than it. Returns the actor's number. */
