@@ -537,7 +537,9 @@ static int use_boot(struct walk *walk, struct archive *archive)
 
     archive_bytes(archive, boot, BOOT_SIZE);
     ARCHIVE(archive, walk->journal->audited);
-    walk->journal->other_boot = strcmp(boot, walk->journal->boot) != 0;
+    /* Where either is not known, what runs is looked at: start times tell strangers, too. */
+    walk->journal->other_boot =
+        boot[0] && walk->journal->boot[0] && strcmp(boot, walk->journal->boot) != 0;
     return archive->failed ? -EBADMSG : 0;
 }
 

@@ -13,6 +13,12 @@ bool again_may_help(int error)
            error == -EIO || error == -EAGAIN || error == -ENOBUFS;
 }
 
+/* Who may is denied now and then by what watches over the system; who may not is always. */
+static bool is_worth_a_try(int error)
+{
+    return again_may_help(error) || error == -EACCES;
+}
+
 int again_open(int directory, const char *path, int flags)
 {
     int fd;
@@ -22,7 +28,7 @@ int again_open(int directory, const char *path, int flags)
         if (fd >= 0)
             return fd;
         fd = -errno;
-        if (!again_may_help(fd))
+        if (!is_worth_a_try(fd))
             break;
     }
     return fd;
