@@ -276,6 +276,8 @@ static void give_order(void)
     order = g_new0(struct call, 1);
     order->managed = i;
     order->operation = becomes[verb] ? becomes[verb] : managed->operation;
+    if (verb == 1 && !managed->operation) /* it may be quarantined, and stay so */
+        order->operation = NULL;
     managed->operation = NULL;
     managed->busy = TRUE;
     g_autofree char *path = g_strdup_printf(MANAGER "/child/managed_2d%d", i);
