@@ -31,7 +31,9 @@
 
 #ifdef __x86_64__
 
-/* close(2) has done its work also where it fails: it is carried out, and told as failed. */
+/* Not in it is what has no errors that could be (setting signal masks, asking who one is), and
+ * brk(2), which tells its own by the break: memory that malloc(3) can not get is met by mmap(2).
+ * close(2) has done its work also where it fails: it is carried out, and told as failed. */
 static const struct fault {
     long number;
     const char *name;
@@ -48,9 +50,11 @@ static const struct fault {
     {SYS_fstat, "fstat", {ENOMEM}, 0, SITE_ON_DESCRIPTOR},
     {SYS_lseek, "lseek", {EINVAL}, 0, SITE_ON_DESCRIPTOR},
     {SYS_mmap, "mmap", {ENOMEM, EAGAIN}, 0, SITE_ON_NOTHING},
+    {SYS_mprotect, "mprotect", {ENOMEM}, 0, SITE_ON_NOTHING},
     {SYS_access, "access", {EACCES, ENOMEM}, 0, SITE_ON_PATH},
     {SYS_pipe2, "pipe2", {EMFILE, ENFILE}, 0, SITE_ON_NOTHING},
     {SYS_dup, "dup", {EMFILE}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_dup3, "dup3", {EMFILE, EBUSY, EINTR}, 0, SITE_ON_DESCRIPTOR},
     {SYS_fcntl, "fcntl", {EMFILE, EAGAIN, ENOLCK}, 0, SITE_ON_DESCRIPTOR},
     {SYS_flock, "flock", {EINTR, ENOLCK}, 0, SITE_ON_DESCRIPTOR},
     {SYS_ftruncate, "ftruncate", {EINTR, EIO}, 0, SITE_ON_DESCRIPTOR},
@@ -77,20 +81,24 @@ static const struct fault {
     {SYS_accept4, "accept4", {EMFILE, ECONNABORTED, EINTR}, 0, SITE_ON_DESCRIPTOR},
     {SYS_connect, "connect", {ECONNREFUSED, EACCES}, 0, SITE_ON_DESCRIPTOR},
     {SYS_setsockopt, "setsockopt", {ENOMEM}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_getsockname, "getsockname", {ENOBUFS}, 0, SITE_ON_DESCRIPTOR},
     {SYS_getsockopt, "getsockopt", {ENOBUFS}, 0, SITE_ON_DESCRIPTOR},
     {SYS_sendmsg, "sendmsg", {EAGAIN, ENOBUFS, ENOMEM, EINTR}, 0, SITE_ON_DESCRIPTOR},
     {SYS_recvmsg, "recvmsg", {EAGAIN, EINTR, ENOMEM}, 0, SITE_ON_DESCRIPTOR},
+    {SYS_recvfrom, "recvfrom", {EAGAIN, EINTR, ENOMEM}, 0, SITE_ON_DESCRIPTOR},
     {SYS_sendto, "sendto", {EAGAIN, ENOBUFS, ENOMEM}, 0, SITE_ON_DESCRIPTOR},
     {SYS_epoll_create1, "epoll_create1", {EMFILE, ENFILE, ENOMEM}, 0, SITE_ON_NOTHING},
     {SYS_epoll_ctl, "epoll_ctl", {ENOMEM, ENOSPC}, 0, SITE_ON_THIRD},
     {SYS_epoll_wait, "epoll_wait", {EINTR}, 0, SITE_ON_NOTHING},
     {SYS_poll, "poll", {EINTR, ENOMEM}, 0, SITE_ON_NOTHING},
+    {SYS_ppoll, "ppoll", {EINTR, ENOMEM}, 0, SITE_ON_NOTHING},
     {SYS_timerfd_create, "timerfd_create", {EMFILE, ENFILE, ENOMEM}, 0, SITE_ON_NOTHING},
     {SYS_signalfd4, "signalfd4", {EMFILE, ENFILE, ENOMEM}, 0, SITE_ON_NOTHING},
     {SYS_inotify_init1, "inotify_init1", {EMFILE, ENFILE, ENOMEM}, 0, SITE_ON_NOTHING},
     {SYS_clone3, "clone3", {EAGAIN, ENOMEM, EPERM, ENOSYS}, 0, SITE_ON_NOTHING},
     {SYS_clone, "clone", {EAGAIN, ENOMEM}, 0, SITE_ON_NOTHING},
     {SYS_vfork, "vfork", {EAGAIN, ENOMEM}, 0, SITE_ON_NOTHING},
+    {SYS_execve, "execve", {ENOMEM, EACCES, ENFILE, EIO}, 0, SITE_ON_PATH},
     {SYS_waitid, "waitid", {EINTR}, 0, SITE_ON_NOTHING},
     {SYS_wait4, "wait4", {EINTR}, 0, SITE_ON_NOTHING},
     {SYS_kill, "kill", {EPERM}, 0, SITE_ON_NOTHING},
@@ -103,8 +111,8 @@ static const struct fault {
 };
 
 /* In the kernel only the adding of a descriptor to an epoll needs memory; of what fcntl(2) does, a
- * copy needs a number, a lock may be another's, and reading and setting flags does not fail; who asks
- * about an open descriptor has no path to be kept from. */
+ * copy needs a number, a lock may be another's, and reading and setting flags does not fail; who
+ * asks about an open descriptor has no path to be kept from. */
 static int can_fail(const struct user_regs_struct *registers, int error)
 {
     switch (registers->orig_rax) {
