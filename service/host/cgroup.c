@@ -517,8 +517,8 @@ static int tidy(const struct cgroup_base *base,
 void cgroup_base_tidy(const struct cgroup_base *base,
                       bool (*is_used)(void *userdata, const struct attempt_id *id), void *userdata)
 {
-    for (int i = 0; base->fd >= 0 && i < 3 && tidy(base, is_used, userdata) < 0;)
-        i++;
+    for (int i = 0; base->fd >= 0 && i < 3 && tidy(base, is_used, userdata) < 0; i++)
+        ;
 }
 
 int cgroup_child_of(const struct cgroup_base *base, pid_t pid, struct attempt_id *id)

@@ -495,7 +495,8 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
     if (r >= 0 && settings->use_cgroups) {
         int without =
             cgroup_base_open(&fresh->cgroups, settings->instance, settings->keep_processes);
-        if (again_may_help(without)) /* there are cgroups: what is in them would be lost */
+        /* What is in them would be lost; where there is nobody yet, it goes on without. */
+        if (settings->keep_processes && again_may_help(without))
             r = without;
     }
     if (r < 0) {
