@@ -231,8 +231,8 @@ struct world {
     uint32_t effects_left;
     bool dead;       /* it has: what it asks for now never happens */
     bool recovering; /* the core lives through the past: nothing of that is new */
-    struct doubt
-        *in_doubt; /* WORLD_DOUBTS, where there is a journal: what the last input asked for */
+    /* With a journal: what the last input asked for, WORLD_DOUBTS at most. */
+    struct doubt *in_doubt;
     uint32_t n_in_doubt;
     uint64_t jobs; /* taken in */
     bool shutdown_begun, shutdown_completed;

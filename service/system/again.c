@@ -14,38 +14,30 @@ bool again_may_help(int error)
 }
 
 /* Who may is denied now and then by what watches over the system; who may not is always. */
-static bool is_worth_a_try(int error)
+static bool once_more(int result, int *tries)
 {
-    return again_may_help(error) || error == -EACCES;
+    return (again_may_help(result) || result == -EACCES) && ++*tries < TRIES;
 }
 
 int again_open(int directory, const char *path, int flags)
 {
-    int fd;
+    int fd, tries = 0;
 
-    for (int i = 0; i < TRIES; i++) {
+    do {
         fd = openat(directory, path, flags | O_CLOEXEC);
-        if (fd >= 0)
-            return fd;
-        fd = -errno;
-        if (!is_worth_a_try(fd))
-            break;
-    }
+        fd = fd < 0 ? -errno : fd;
+    } while (once_more(fd, &tries));
     return fd;
 }
 
 int again_pidfd(pid_t pid)
 {
-    int fd;
+    int fd, tries = 0;
 
-    for (int i = 0; i < TRIES; i++) {
+    do {
         fd = (int)syscall(SYS_pidfd_open, pid, 0);
-        if (fd >= 0)
-            return fd;
-        fd = -errno;
-        if (!again_may_help(fd))
-            break;
-    }
+        fd = fd < 0 ? -errno : fd;
+    } while (once_more(fd, &tries));
     return fd;
 }
 
@@ -65,32 +57,32 @@ static ssize_t read_once(int directory, const char *path, char *text, size_t siz
 
 ssize_t again_read(int directory, const char *path, char *text, size_t size)
 {
-    ssize_t n = -EIO;
+    ssize_t n;
+    int tries = 0;
 
-    for (int i = 0; i < TRIES; i++) {
+    do
         n = read_once(directory, path, text, size);
-        if (n >= 0 || !again_may_help((int)n))
-            break;
-    }
+    while (once_more((int)n, &tries));
     return n;
 }
 
 DIR *again_folder(int directory, const char *path, int *error)
 {
-    for (int i = 0; i < TRIES; i++) {
+    DIR *folder = NULL;
+    int tries = 0;
+
+    do {
         int fd = again_open(directory, path, O_RDONLY | O_DIRECTORY);
         *error = fd < 0 ? fd : 0;
         if (fd < 0)
-            return NULL;
-        DIR *folder = fdopendir(fd);
+            break;
+        folder = fdopendir(fd);
         if (folder)
-            return folder;
+            break;
         *error = -errno;
         close(fd);
-        if (!again_may_help(*error))
-            break;
-    }
-    return NULL;
+    } while (once_more(*error, &tries));
+    return folder;
 }
 
 struct dirent *again_next(DIR *folder, int *error)

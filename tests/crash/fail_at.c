@@ -167,7 +167,8 @@ static struct {
     uint64_t *known; /* hashes of what stands in it, 0 where there is room */
 } meant;
 
-static uint64_t *place_of(const char *site, size_t length)
+/* Returns 0 where it was there already. */
+static int remember(const char *site, size_t length)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
@@ -178,9 +179,9 @@ static uint64_t *place_of(const char *site, size_t length)
     while (meant.known[at] && meant.known[at] != hash)
         at = (at + 1) % SITES_MAX;
     if (meant.known[at])
-        return NULL;
+        return 0;
     meant.known[at] = hash;
-    return &meant.known[at];
+    return 1;
 }
 
 static void read_sites(const char *path)
@@ -193,7 +194,7 @@ static void read_sites(const char *path)
     if (!meant.known || meant.sites < 0 || !file)
         _exit(127);
     while (fgets(line, sizeof(line), file))
-        place_of(line, strcspn(line, "\n"));
+        remember(line, strcspn(line, "\n"));
     fclose(file);
 }
 
@@ -212,7 +213,7 @@ static void mean(const char *where)
 /* Whether a call of this site has failed before; from now on it has. */
 static int is_known(const char *site)
 {
-    return !place_of(site, strlen(site)) || dprintf(meant.sites, "%s\n", site) < 0;
+    return !remember(site, strlen(site)) || dprintf(meant.sites, "%s\n", site) < 0;
 }
 
 /* error: 0 where the call has none in this round. */
