@@ -2,6 +2,7 @@
 
 #include "invariant.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 struct text text_in(char *buffer, size_t size)
@@ -78,15 +79,45 @@ static int utf8_length(const unsigned char *text)
     return more + 1;
 }
 
+/* The character of these bytes, which utf8_length() has counted. */
+static uint32_t utf8_character(const unsigned char *text, int length)
+{
+    uint32_t character = length == 1 ? text[0] : text[0] & (0x7FU >> length);
+
+    for (int i = 1; i < length; i++)
+        character = character << 6 | (text[i] & 0x3F);
+    return character;
+}
+
+/* What Unicode reserves: D-Bus libraries refuse a message that holds one of them. */
+static bool is_noncharacter(uint32_t character)
+{
+    return (character & 0xFFFE) == 0xFFFE || (character >= 0xFDD0 && character <= 0xFDEF);
+}
+
+/* C0, DEL and C1: a terminal obeys them. */
+static bool is_control(uint32_t character)
+{
+    return character < 0x20 || (character >= 0x7F && character < 0xA0);
+}
+
 void text_make_utf8(char *text)
 {
-    while (*text) {
-        unsigned char c = (unsigned char)*text;
-        int length = c >= 0x80 ? utf8_length((const unsigned char *)text) : 1;
-        if (length == 0)
-            *text = '?';
-        else if (c < 0x20 && c != '\n')
-            *text = ' ';
-        text += length > 0 ? length : 1;
+    char *to = text;
+
+    for (const char *from = text; *from;) {
+        const unsigned char *bytes = (const unsigned char *)from;
+        int length = *bytes >= 0x80 ? utf8_length(bytes) : 1;
+        uint32_t character = utf8_character(bytes, length);
+        if (length == 0 || is_noncharacter(character)) {
+            *to++ = '?';
+        } else if (is_control(character) && character != '\n') {
+            *to++ = ' ';
+        } else {
+            memmove(to, from, (size_t)length);
+            to += length;
+        }
+        from += length > 0 ? length : 1;
     }
+    *to = '\0';
 }

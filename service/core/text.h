@@ -19,8 +19,9 @@ struct text text_in(char *buffer, size_t size);
 void text_append(struct text *text, const char *string);
 void text_append_number(struct text *text, uint64_t number);
 
-/* Replaces what is not UTF-8, and control characters but for line ends, in place: text that was cut
- * somewhere, or comes from a process, can then go out over D-Bus. */
+/* Replaces in place what is not UTF-8 and the code points that Unicode reserves (U+FFFE, U+FDD0 and
+ * their like) by '?', and control characters but for line ends by a space. Text that was cut
+ * somewhere, or comes from a process, can then go out over D-Bus. It never becomes longer. */
 void text_make_utf8(char *text);
 
 /* Copies string into buffer, cut at a UTF-8 boundary when it is too long. NULL copies as "". */
