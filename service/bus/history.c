@@ -1,12 +1,11 @@
 /*
  * What the bus has to do with the journal: no acknowledgement before what it acknowledges is
- * durable, the audit and the trace for who asks.
+ * durable, and the audit for who asks.
  */
 #include "private.h"
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #define AUDIT_MAX 10000 /* lines in one answer */
 
@@ -133,24 +132,4 @@ int method_query_audit(sd_bus_message *m, void *userdata, sd_bus_error *error)
     if (r >= 0)
         r = sd_bus_message_close_container(reply);
     return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
-}
-
-/* ---- trace ----------------------------------------------------------------------------------- */
-
-int method_get_trace(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-    struct service *service = userdata;
-    const struct caller *caller;
-    int r = caller_of(service, m, &caller, error);
-
-    if (r >= 0) /* it holds the reasons and commands of everybody */
-        r = caller_must_be_trusted(caller, "GetTrace", error);
-    if (r < 0)
-        return r;
-    int fd = service->hooks.trace(service->hooks.userdata);
-    if (fd < 0)
-        return sd_bus_error_set_errnof(error, fd, "the journal can not be read: %s", strerror(-fd));
-    r = sd_bus_reply_method_return(m, "h", fd);
-    close(fd);
-    return r;
 }

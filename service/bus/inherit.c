@@ -38,7 +38,7 @@ static int start_server(int fd, const char *unique_name, sd_bus **bus)
     if (r >= 0)
         r = sd_bus_set_server(*bus, true, id);
     if (r >= 0)
-        r = sd_bus_negotiate_fds(*bus, true);
+        r = sd_bus_negotiate_fds(*bus, false);
     if (r >= 0)
         r = sd_bus_add_filter(*bus, NULL, greet, (void *)(uintptr_t)unique_name);
     return r < 0 ? r : sd_bus_start(*bus);
@@ -53,7 +53,7 @@ static int start_client(int fd, sd_bus **bus)
     if (r >= 0)
         r = sd_bus_set_bus_client(*bus, true);
     if (r >= 0)
-        r = sd_bus_negotiate_fds(*bus, true);
+        r = sd_bus_negotiate_fds(*bus, false);
     return r < 0 ? r : sd_bus_start(*bus);
 }
 

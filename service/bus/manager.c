@@ -3,6 +3,7 @@
  */
 #include "manifest_set.h"
 #include "private.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -865,7 +866,10 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD_WITH_ARGS("QueryAudit", SD_BUS_ARGS("t", since_usec, "u", max, "a{sv}", filter),
                             SD_BUS_RESULT("a(ttsss)", lines), method_query_audit,
                             SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD_WITH_ARGS("GetTrace", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", trace), method_get_trace,
+    SD_BUS_METHOD_WITH_ARGS("GetTrace", SD_BUS_NO_ARGS, SD_BUS_RESULT("t", trace, "t", size),
+                            method_get_trace, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("ReadTrace", SD_BUS_ARGS("t", trace, "t", offset, "u", max),
+                            SD_BUS_RESULT("ay", piece), method_read_trace,
                             SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_SIGNAL_WITH_ARGS("Event",
                             SD_BUS_ARGS("t", sequence, "t", realtime_usec, "t", monotonic_usec, "s",

@@ -63,6 +63,7 @@ struct subscriber;
 struct event_log;
 struct keys;
 struct pace;
+struct traces;
 
 struct service {
     sd_event *event;
@@ -91,6 +92,7 @@ struct service {
     size_t n_waiters;
     struct keys *keys;
     struct pace *pace;
+    struct traces *traces;
     sd_bus_message *held[HELD_MAX]; /* answers to what is not durable yet */
     size_t n_held;
     sd_event_source *held_source;
@@ -291,7 +293,6 @@ int journal_check(struct service *service, sd_bus_error *error);
 void held_send(struct service *service);
 void held_free(struct service *service);
 int method_query_audit(sd_bus_message *m, void *userdata, sd_bus_error *error);
-int method_get_trace(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 /* metrics.c */
 int metrics_text(const struct service *service, bool children, char **text);

@@ -3,6 +3,7 @@
 #include "handover.h"
 #include "log.h"
 #include "private.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -214,6 +215,27 @@ void service_on_shutdown(struct service *service, void (*done)(void *userdata), 
 
 /* ---- the connection -------------------------------------------------------------------------- */
 
+/* As sd_bus_open_system(3) and sd_bus_open_user(3) have it. The caller frees it. */
+static char *address_of(const struct service *service)
+{
+    const char *address = service->address, *folder = secure_getenv("XDG_RUNTIME_DIR");
+    char *text = NULL;
+
+    switch (service->settings.bus) {
+    case SERVICE_SYSTEM_BUS:
+        address = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS");
+        return strdup(address ? address : "unix:path=/run/dbus/system_bus_socket");
+    case SERVICE_USER_BUS:
+        address = secure_getenv("DBUS_SESSION_BUS_ADDRESS");
+        if (!address && asprintf(&text, "unix:path=%s/bus", folder ? folder : "") < 0)
+            return NULL;
+        return address ? strdup(address) : text;
+    case SERVICE_BUS_ADDRESS:
+        break;
+    }
+    return strdup(address);
+}
+
 static int open_bus(struct service *service, sd_bus **bus)
 {
     if (service->inherited >= 0) {
@@ -223,21 +245,17 @@ static int open_bus(struct service *service, sd_bus **bus)
             return 0;
         close(fd); /* all the same: whoever asked is told that the name has lost its owner */
     }
-    switch (service->settings.bus) {
-    case SERVICE_SYSTEM_BUS:
-        return sd_bus_open_system(bus);
-    case SERVICE_USER_BUS:
-        return sd_bus_open_user(bus);
-    case SERVICE_BUS_ADDRESS:
-        break;
-    }
-    int r = sd_bus_new(bus);
+    char *address = address_of(service);
+    int r = address ? sd_bus_new(bus) : -ENOMEM;
     if (r >= 0)
-        r = sd_bus_set_address(*bus, service->address);
+        r = sd_bus_set_address(*bus, address);
     if (r >= 0)
         r = sd_bus_set_bus_client(*bus, true);
+    if (r >= 0) /* closing a descriptor of a stranger's can take as long as its owner likes */
+        r = sd_bus_negotiate_fds(*bus, false);
     if (r >= 0)
         r = sd_bus_start(*bus);
+    free(address);
     return r;
 }
 
@@ -476,6 +494,8 @@ int service_new(sd_event *event, const struct service_settings *settings,
     if (r >= 0)
         r = pace_new(fresh, &fresh->pace);
     if (r >= 0)
+        r = traces_new(event, &fresh->traces);
+    if (r >= 0)
         r = sd_event_add_post(event, &fresh->turn, turn, fresh);
     if (r >= 0)
         r = sd_event_add_exit(event, &fresh->farewell, farewell, fresh);
@@ -528,6 +548,7 @@ void service_free(struct service *service)
     sd_event_source_disable_unref(service->reconnect);
     keys_free(service->keys);
     pace_free(service->pace);
+    traces_free(service->traces);
     event_log_free(service->log);
     free(service->address);
     sd_event_unref(service->event);

@@ -127,21 +127,44 @@ int command_audit(struct client *client)
 
 /* ---- trace ----------------------------------------------------------------------------------- */
 
-static int copy(int from, int to)
+static int write_all(int fd, const uint8_t *data, size_t size)
 {
-    char buffer[65536];
-    off_t offset = 0;
-
-    for (ssize_t n; (n = pread(from, buffer, sizeof(buffer), offset)) != 0;) {
-        if (n < 0)
+    while (size > 0) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0 && errno != EINTR)
             return -errno;
-        for (ssize_t at = 0; at < n;) {
-            ssize_t written = write(to, buffer + at, (size_t)(n - at));
-            if (written < 0)
-                return -errno;
-            at += written;
-        }
-        offset += n;
+        data += n > 0 ? n : 0;
+        size -= n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+/* Returns how many bytes came, or what client_error() takes. */
+static ssize_t copy_piece(struct client *client, uint64_t trace, uint64_t offset, int out,
+                          int *written, sd_bus_error *error)
+{
+    CLEANUP_MESSAGE *reply = NULL;
+    const void *piece;
+    size_t size = 0;
+    int r = sd_bus_call_method(client->bus, NAME, PATH, MANAGER, "ReadTrace", error, &reply, "ttu",
+                               trace, offset, 0);
+
+    if (r >= 0)
+        r = sd_bus_message_read_array(reply, 'y', &piece, &size);
+    if (r < 0)
+        return r;
+    *written = write_all(out, piece, size);
+    return (ssize_t)size;
+}
+
+static int copy_trace(struct client *client, uint64_t trace, uint64_t size, int out, int *written,
+                      sd_bus_error *error)
+{
+    for (uint64_t offset = 0; offset < size && *written == 0;) {
+        ssize_t n = copy_piece(client, trace, offset, out, written, error);
+        if (n <= 0)
+            return n < 0 ? (int)n : -EBADMSG;
+        offset += (uint64_t)n;
     }
     return 0;
 }
@@ -150,7 +173,8 @@ int command_trace(struct client *client)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
     CLEANUP_MESSAGE *reply = NULL;
-    int fd, r;
+    uint64_t trace, size;
+    int r, written = 0;
 
     if (!client->output) {
         fprintf(stderr, "proctorctl: trace: say where to, with -o FILE\n");
@@ -158,15 +182,20 @@ int command_trace(struct client *client)
     }
     r = sd_bus_call_method(client->bus, NAME, PATH, MANAGER, "GetTrace", &error, &reply, "");
     if (r >= 0)
-        r = sd_bus_message_read(reply, "h", &fd);
+        r = sd_bus_message_read(reply, "tt", &trace, &size);
     if (r < 0)
         return client_error(&error, r);
     int out = open(client->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    r = out < 0 ? -errno : copy(fd, out);
-    if (out >= 0 && close(out) < 0 && r == 0)
-        r = -errno;
-    if (r < 0) {
-        fprintf(stderr, "proctorctl: %s: %s\n", client->output, strerror(-r));
+    if (out < 0)
+        written = -errno;
+    else
+        r = copy_trace(client, trace, size, out, &written, &error);
+    if (out >= 0 && close(out) < 0 && written == 0)
+        written = -errno;
+    if (r < 0)
+        return client_error(&error, r);
+    if (written < 0) {
+        fprintf(stderr, "proctorctl: %s: %s\n", client->output, strerror(-written));
         return CTL_ERROR;
     }
     if (!client->quiet)

@@ -292,11 +292,80 @@ static void the_audit_goes_on_after_a_shutdown(void)
     g_assert_cmpuint(count_of(lines, "'supervisor-started'"), ==, 2);
 }
 
+/* Asks for a trace, and returns its number. */
+static guint64 trace_new(guint64 *size)
+{
+    guint64 number;
+    g_autoptr(GVariant) reply = fixture_manager(&f, "GetTrace", NULL, NULL);
+
+    g_variant_get(reply, "(tt)", &number, size);
+    return number;
+}
+
+static GVariant *trace_piece(guint64 trace, guint64 offset, guint max, GError **error)
+{
+    return fixture_manager(&f, "ReadTrace", g_variant_new("(ttu)", trace, offset, max), error);
+}
+
+/* The whole trace, read in pieces of `max` bytes. */
+static GByteArray *read_trace(guint max)
+{
+    guint64 size, trace = trace_new(&size);
+    GByteArray *bytes = g_byte_array_new();
+
+    while (bytes->len < size) {
+        g_autoptr(GVariant) reply = trace_piece(trace, bytes->len, max, NULL);
+        g_autoptr(GVariant) piece = g_variant_get_child_value(reply, 0);
+        g_assert_cmpuint(g_variant_get_size(piece), >, 0);
+        g_assert_cmpuint(g_variant_get_size(piece), <=, max);
+        g_byte_array_append(bytes, g_variant_get_data(piece), (guint)g_variant_get_size(piece));
+    }
+    g_assert_cmpuint(bytes->len, ==, size);
+    return bytes;
+}
+
+static void assert_refused(guint64 trace, guint64 offset)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) reply = trace_piece(trace, offset, 1, &error);
+
+    g_assert_null(reply);
+    g_autofree char *name = g_dbus_error_get_remote_error(error);
+    g_assert_cmpstr(name, ==, "org.proctor1.Error.InvalidArgument");
+}
+
+static void a_trace_goes_when_it_has_been_read(void)
+{
+    guint64 size, trace = trace_new(&size);
+    g_autoptr(GVariant) almost = trace_piece(trace, 0, (guint)size - 1, NULL);
+    g_autoptr(GVariant) last = trace_piece(trace, size - 1, 1, NULL);
+
+    assert_refused(trace, 0);
+    assert_refused(trace + 1, 0);
+    trace = trace_new(&size);
+    assert_refused(trace, size + 1);
+    g_autoptr(GVariant) nothing = trace_piece(trace, size, 1, NULL);
+    assert_refused(trace, size);
+}
+
+/* The fifth takes the place of the one that has not been read for the longest. */
+static void there_are_four_traces_at_a_time(void)
+{
+    guint64 size, traces[5];
+
+    for (int i = 0; i < 4; i++)
+        traces[i] = trace_new(&size);
+    for (int i = 3; i >= 0; i--)
+        g_variant_unref(trace_piece(traces[i], 0, 1, NULL));
+    traces[4] = trace_new(&size);
+    assert_refused(traces[3], 0);
+    for (int i = 0; i < 5; i++)
+        if (i != 3)
+            g_variant_unref(trace_piece(traces[i], 0, 1, NULL));
+}
+
 static void the_trace_has_no_secret(void)
 {
-    g_autoptr(GUnixFDList) descriptors = NULL;
-    g_autoptr(GError) error = NULL;
-    char bytes[65536];
     GVariantBuilder none;
 
     fixture_add(&f, "web", "environment: {PASSWORD: swordfish}\n", "wait-term");
@@ -307,19 +376,12 @@ static void the_trace_has_no_secret(void)
     g_autoptr(GVariant) job =
         fixture_manager(&f, "RunJob", g_variant_new("(ssa{sv})", manifest, "test", &none), NULL);
     fixture_upgrade(&f); /* all of that is in a checkpoint now */
-    g_autoptr(GVariant) reply = g_dbus_connection_call_with_unix_fd_list_sync(
-        f.bus, "org.proctor1", "/org/proctor1", "org.proctor1.Manager", "GetTrace", NULL,
-        G_VARIANT_TYPE("(h)"), G_DBUS_CALL_FLAGS_NONE, -1, NULL, &descriptors, NULL, &error);
-    g_assert_no_error(error);
-    int fd = g_unix_fd_list_get(descriptors, 0, &error);
-    gssize n = pread(fd, bytes, sizeof(bytes), 0);
-    g_assert_cmpint(n, >, 100);
-    g_assert_cmpint(memcmp(bytes, "PROCTORJ", 8), ==, 0);
-    g_assert_nonnull(memmem(bytes, (gsize)n, "web", 3));
-    g_assert_nonnull(memmem(bytes, (gsize)n, "work", 4));
-    g_assert_null(memmem(bytes, (gsize)n, "swordfish", 9));
-    g_assert_cmpint(write(fd, "x", 1), ==, -1); /* sealed */
-    close(fd);
+    g_autoptr(GByteArray) bytes = read_trace(100);
+    g_assert_cmpuint(bytes->len, >, 100);
+    g_assert_cmpint(memcmp(bytes->data, "PROCTORJ", 8), ==, 0);
+    g_assert_nonnull(memmem(bytes->data, bytes->len, "web", 3));
+    g_assert_nonnull(memmem(bytes->data, bytes->len, "work", 4));
+    g_assert_null(memmem(bytes->data, bytes->len, "swordfish", 9));
 }
 
 /* Runs proctor-sim; returns what it prints. */
@@ -676,6 +738,8 @@ int main(int argc, char **argv)
     TEST("the-audit-tells-the-whole-story", the_audit_tells_the_whole_story);
     TEST("the-audit-goes-on-after-a-shutdown", the_audit_goes_on_after_a_shutdown);
     TEST("the-trace-has-no-secret", the_trace_has_no_secret);
+    TEST("a-trace-goes-when-it-has-been-read", a_trace_goes_when_it_has_been_read);
+    TEST("there-are-four-traces-at-a-time", there_are_four_traces_at_a_time);
     TEST("the-trace-is-lived-through-again", the_trace_is_lived_through_again);
     TEST("a-changed-trace-is-noticed", a_changed_trace_is_noticed);
     TEST("a-torn-journal-is-used-as-far-as-it-goes", a_torn_journal_is_used_as_far_as_it_goes);

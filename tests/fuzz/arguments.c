@@ -380,6 +380,7 @@ static const struct {
     {"Manager", "GetMetrics", ""},
     {"Manager", "QueryAudit", "tuo"},
     {"Manager", "GetTrace", ""},
+    {"Manager", "ReadTrace", "ttu"},
     {"Child", "Pause", "so"},
     {"Child", "Resume", "so"},
     {"Child", "Quarantine", "so"},
