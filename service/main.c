@@ -1,6 +1,7 @@
 /*
  * proctord: wires the core, the host, the manifests and the bus together, and nothing else.
  */
+#include "beside.h"
 #include "child.h"
 #include "command_line.h"
 #include "handover.h"
@@ -33,6 +34,7 @@
 #define LOOP_PAUSE_MSEC      20
 #define RELOAD_USEC          1000000
 #define TELL_TRIES           3
+#define HANDOVER_USEC        5000000 /* what runs beside the loop must have come back until then */
 
 struct daemon {
     struct command_line line;
@@ -272,10 +274,24 @@ static void archive_daemon(struct daemon *daemon, struct handover *handover)
     handover_descriptor(handover, &daemon->metrics_descriptor);
 }
 
+/* execve(2) would wait for a thread that hangs, and with it all children. */
+static int wait_for_what_is_beside(void)
+{
+    const char *what = NULL;
+    int r = beside_wait(HANDOVER_USEC, &what);
+
+    if (r < 0)
+        log_print(LOG_ERR, "a call does not come back: %s", what);
+    return r;
+}
+
 static int hand_over(struct daemon *daemon)
 {
     struct handover *handover;
-    int r = service_prepare_handover(daemon->service);
+    int r = wait_for_what_is_beside();
+
+    if (r >= 0)
+        r = service_prepare_handover(daemon->service);
 
     if (r >= 0)
         r = journal_checkpoint(daemon->history.journal);
@@ -665,6 +681,8 @@ static int run(struct daemon *daemon)
     if (r >= 0)
         r = sd_event_default(&daemon->event);
     if (r >= 0)
+        r = beside_start(daemon->event);
+    if (r >= 0)
         r = add_signals(daemon);
     if (r >= 0)
         r = make_host_and_core(daemon);
@@ -703,6 +721,7 @@ static void tidy_up(struct daemon *daemon)
     core_free(daemon->core);
     history_close(&daemon->history);
     private_bus_stop(&daemon->bus, daemon->line.runtime_directory);
+    beside_end();
     sd_event_unref(daemon->event);
     for (int i = 0; i < 2; i++)
         if (daemon->locks[i] >= 0)
