@@ -19,7 +19,7 @@ int refuse_call(sd_bus_error *error, const char *name, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    text_make_utf8(text);
+    text_make_line(text);
     return sd_bus_error_set(error, name, text);
 }
 

@@ -2,7 +2,6 @@
 
 #include "invariant.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 struct text text_in(char *buffer, size_t size)
@@ -55,9 +54,11 @@ void text_copy(char *buffer, size_t size, const char *string)
     buffer[length] = '\0';
 }
 
-/* Bytes that follow a leading byte, -1 where it can not lead. */
+/* Bytes that follow a leading byte, -1 where it cannot lead. */
 static int utf8_followers(unsigned char c)
 {
+    if (c < 0x80)
+        return 0;
     if (c >= 0xC2 && c < 0xE0)
         return 1;
     if (c >= 0xE0 && c < 0xF0)
@@ -65,59 +66,96 @@ static int utf8_followers(unsigned char c)
     return c >= 0xF0 && c < 0xF5 ? 3 : -1;
 }
 
-/* Length of the character of more than one byte that begins here, 0 where none does. */
-static int utf8_length(const unsigned char *text)
+/* Length of the character that begins here, 0 where none does: no overlong forms, no surrogates. */
+static size_t utf8_decode(const unsigned char *text, uint32_t *code)
 {
+    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
     int more = utf8_followers(text[0]);
 
-    for (int i = 1; i <= more; i++)
-        if ((text[i] & 0xC0) != 0x80)
+    if (more < 0)
+        return 0;
+    *code = more == 0 ? text[0] : text[0] & (0x3Fu >> more);
+    for (int i = 1; i <= more; i++) {
+        if ((text[i] & 0xC0) != 0x80) /* the end of the text, too */
             return 0;
-    if ((text[0] == 0xE0 && text[1] < 0xA0) || (text[0] == 0xED && text[1] > 0x9F) ||
-        (text[0] == 0xF0 && text[1] < 0x90) || (text[0] == 0xF4 && text[1] > 0x8F))
-        return 0; /* overlong, surrogate, or too large */
-    return more + 1;
+        *code = *code << 6 | (text[i] & 0x3Fu);
+    }
+    if (*code < least[more] || (*code >= 0xD800 && *code < 0xE000) || *code > 0x10FFFF)
+        return 0;
+    return (size_t)more + 1;
 }
 
-/* The character of these bytes, which utf8_length() has counted. */
-static uint32_t utf8_character(const unsigned char *text, int length)
+/* sd-bus and GLib refuse a message with one of these. */
+static bool is_noncharacter(uint32_t code)
 {
-    uint32_t character = length == 1 ? text[0] : text[0] & (0x7FU >> length);
-
-    for (int i = 1; i < length; i++)
-        character = character << 6 | (text[i] & 0x3F);
-    return character;
+    return (code >= 0xFDD0 && code <= 0xFDEF) || (code & 0xFFFE) == 0xFFFE;
 }
 
-/* What Unicode reserves: D-Bus libraries refuse a message that holds one of them. */
-static bool is_noncharacter(uint32_t character)
+/* C0, DEL and C1; the line and paragraph separators; what Unicode calls Bidi_Control. */
+static bool is_control(uint32_t code)
 {
-    return (character & 0xFFFE) == 0xFFFE || (character >= 0xFDD0 && character <= 0xFDEF);
+    return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x061C ||
+           (code >= 0x200E && code <= 0x200F) || (code >= 0x2028 && code <= 0x202E) ||
+           (code >= 0x2066 && code <= 0x2069);
 }
 
-/* C0, DEL and C1: a terminal obeys them. */
-static bool is_control(uint32_t character)
+size_t text_next(const char *text, enum text_class *class, uint32_t *code)
 {
-    return character < 0x20 || (character >= 0x7F && character < 0xA0);
+    size_t length = utf8_decode((const unsigned char *)text, code);
+
+    if (length == 0) {
+        *class = TEXT_INVALID;
+        *code = (unsigned char)text[0];
+        return 1;
+    }
+    if (*code == '\n' || *code == '\t')
+        *class = TEXT_BLANK;
+    else if (is_noncharacter(*code))
+        *class = TEXT_INVALID;
+    else
+        *class = is_control(*code) ? TEXT_CONTROL : TEXT_PLAIN;
+    return length;
 }
 
-void text_make_utf8(char *text)
+bool text_is_at_most(const char *text, enum text_class most)
+{
+    enum text_class class;
+    uint32_t code;
+
+    for (; *text; text += text_next(text, &class, &code))
+        if ((unsigned char)*text < 0x20 || (unsigned char)*text >= 0x7F) {
+            text_next(text, &class, &code);
+            if (class > most)
+                return false;
+        }
+    return true;
+}
+
+/* What replaces a character is never longer than it. */
+static void clean(char *text, bool keep_lines)
 {
     char *to = text;
+    enum text_class class;
+    uint32_t code;
 
-    for (const char *from = text; *from;) {
-        const unsigned char *bytes = (const unsigned char *)from;
-        int length = *bytes >= 0x80 ? utf8_length(bytes) : 1;
-        uint32_t character = utf8_character(bytes, length);
-        if (length == 0 || is_noncharacter(character)) {
-            *to++ = '?';
-        } else if (is_control(character) && character != '\n') {
-            *to++ = ' ';
-        } else {
-            memmove(to, from, (size_t)length);
+    for (size_t length; *text; text += length) {
+        length = text_next(text, &class, &code);
+        if (class == TEXT_PLAIN || (class == TEXT_BLANK && keep_lines)) {
+            memmove(to, text, length);
             to += length;
+        } else {
+            *to++ = class == TEXT_INVALID ? '?' : ' ';
         }
-        from += length > 0 ? length : 1;
     }
     *to = '\0';
+}
+
+void text_make_line(char *text)
+{
+    clean(text, false);
+}
+
+void text_make_lines(char *text)
+{
+    clean(text, true);
 }

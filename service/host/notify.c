@@ -93,9 +93,10 @@ void notify_parse(char *text, struct notify_message *message)
     char *rest = text;
 
     *message = (struct notify_message){};
-    text_make_utf8(text); /* STATUS= goes out over D-Bus, which knows UTF-8 only */
-    for (char *line; (line = strsep(&rest, "\n"));)
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        text_make_line(line); /* STATUS= goes out over D-Bus, and comes to terminals */
         parse_line(line, message);
+    }
 }
 
 static void take_control(struct msghdr *header, struct sender *sender)

@@ -68,7 +68,7 @@ static void answer_failed(struct probe *probe, const char *what, int error)
     char why[FAILURE_REASON_MAX];
 
     snprintf(why, sizeof(why), "%s: %s", what, strerror(error));
-    text_make_utf8(why);
+    text_make_line(why);
     answer(probe, false, why);
 }
 

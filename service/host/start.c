@@ -39,7 +39,7 @@ static int step_failed(struct process *process, int error, const char *step, con
     process->result_error = -error;
     snprintf(process->result_reason, sizeof(process->result_reason), "%s%s%.80s: %s", step,
              what ? " " : "", what ? what : "", strerror(-error));
-    text_make_utf8(process->result_reason); /* a long path was cut */
+    text_make_line(process->result_reason); /* a long path was cut */
     return error;
 }
 

@@ -980,7 +980,7 @@ int manifest_parse(const char *text, size_t length, const char *path, struct man
 
     fresh->path = arena_copy(&fresh->arena, path, strlen(path));
     if (fresh->path)
-        text_make_utf8(fresh->path);
+        text_make_line(fresh->path);
     char *copy = arena_copy(&fresh->arena, text, length); /* terminated, whatever it was before */
     int r = fresh->path && copy ? parse(fresh, copy, length, error) : -ENOMEM;
     if (r < 0) {

@@ -34,7 +34,7 @@ int reader_refuse(struct reader *reader, const yaml_node_t *node, const char *fo
     va_start(arguments, format);
     vsnprintf(error->text + length, sizeof(error->text) - (size_t)length, format, arguments);
     va_end(arguments);
-    text_make_utf8(error->text); /* a long value was cut */
+    text_make_line(error->text); /* a long value was cut */
     return -EINVAL;
 }
 

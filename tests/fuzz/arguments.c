@@ -266,7 +266,7 @@ static const char *take_text(struct input *input, char buffer[4096])
     buffer[length] = '\0';
     input->data += length;
     input->size -= length;
-    text_make_utf8(buffer);
+    text_make_line(buffer);
     return buffer;
 }
 

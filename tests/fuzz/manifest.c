@@ -19,7 +19,7 @@ static void check_error(const struct manifest_error *error)
     memcpy(copy, error->text, sizeof(copy));
     if (!memchr(copy, '\0', sizeof(copy)) || copy[0] == '\0')
         found("an error without a word");
-    text_make_utf8(copy);
+    text_make_line(copy);
     if (strcmp(copy, error->text) != 0)
         found("an error that is not UTF-8");
 }

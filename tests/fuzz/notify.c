@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     notify_parse(text, &message);
     if (message.status) {
         copy = strdup(message.status);
-        text_make_utf8(copy);
+        text_make_line(copy);
         if (strcmp(copy, message.status) != 0)
             found("a status that is not UTF-8");
         free(copy);
