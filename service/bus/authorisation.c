@@ -267,68 +267,11 @@ static void take_back(const struct question *question)
                              "CancelCheckAuthorization", NULL, NULL, "s", question->id);
 }
 
-struct call_header {
-    char sender[64], path[CHILD_ID_MAX * 3 + 64], interface[64], member[64];
-    uint64_t cookie;
-    bool interactive;
-};
-
-static void archive_header(struct archive *archive, struct call_header *header)
-{
-    archive_text(archive, header->sender, sizeof(header->sender));
-    archive_text(archive, header->path, sizeof(header->path));
-    archive_text(archive, header->interface, sizeof(header->interface));
-    archive_text(archive, header->member, sizeof(header->member));
-    archive_number(archive, &header->cookie);
-    ARCHIVE(archive, header->interactive);
-}
-
-static void copy_word(char *to, size_t size, const char *from)
-{
-    snprintf(to, size, "%s", from ? from : "");
-}
-
 static void write_question(struct archive *archive, const struct question *question)
 {
-    sd_bus_message *call = question->call;
-    struct call_header header = {};
-
-    copy_word(header.sender, sizeof(header.sender), sd_bus_message_get_sender(call));
-    copy_word(header.path, sizeof(header.path), sd_bus_message_get_path(call));
-    copy_word(header.interface, sizeof(header.interface), sd_bus_message_get_interface(call));
-    copy_word(header.member, sizeof(header.member), sd_bus_message_get_member(call));
-    sd_bus_message_get_cookie(call, &header.cookie);
-    header.interactive = sd_bus_message_get_allow_interactive_authorization(call) > 0;
-    archive_header(archive, &header);
-    message_archive(archive, call);
+    call_write(archive, question->call);
     if (!question->answered)
         take_back(question);
-}
-
-/* The call comes in again, as it came in before. */
-static void read_question(struct service *service, struct archive *archive)
-{
-    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *call = NULL;
-    struct call_header header = {};
-
-    archive_header(archive, &header);
-    if (archive->failed)
-        return;
-    /* With a destination: a client of a bus handles no call that goes to everybody. */
-    int r = sd_bus_message_new_method_call(service->bus, &call, PROCTOR_BUS_NAME, header.path,
-                                           header.interface, header.member);
-    if (r >= 0)
-        r = sd_bus_message_set_sender(call, header.sender);
-    if (r >= 0)
-        r = sd_bus_message_set_allow_interactive_authorization(call, header.interactive);
-    if (r >= 0)
-        r = message_archive(archive, call);
-    if (r >= 0)
-        r = sd_bus_message_seal(call, header.cookie, 0);
-    if (r >= 0)
-        r = sd_bus_enqueue_for_read(service->bus, call);
-    if (r < 0)
-        archive->failed = true;
 }
 
 void questions_archive(struct service *service, struct archive *archive)
@@ -341,7 +284,7 @@ void questions_archive(struct service *service, struct archive *archive)
     archive_count(archive, &count, QUESTIONS_MAX);
     for (size_t i = 0; i < count && !archive->failed; i++) {
         if (archive->reading) {
-            read_question(service, archive);
+            call_read(archive, service->bus);
         } else {
             write_question(archive, question);
             question = question->next;

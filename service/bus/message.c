@@ -1,9 +1,11 @@
 /*
- * The values of a message, as bytes: for an answer that must outlive the program that gave it.
+ * A message as bytes: for an answer that must outlive the program that gave it, and for a call that
+ * the next program is to handle.
  */
 #include "private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,6 +106,70 @@ int message_archive(struct archive *archive, sd_bus_message *m)
 
     if (r >= 0)
         r = archive_values(archive, m);
+    if (r < 0)
+        archive->failed = true;
+    return r;
+}
+
+/* ---- whole calls --------------------------------------------------------------------------------
+ */
+
+struct call_header {
+    char sender[64], path[CHILD_ID_MAX * 3 + 64], interface[64], member[64];
+    uint64_t cookie;
+    bool interactive;
+};
+
+static void archive_header(struct archive *archive, struct call_header *header)
+{
+    archive_text(archive, header->sender, sizeof(header->sender));
+    archive_text(archive, header->path, sizeof(header->path));
+    archive_text(archive, header->interface, sizeof(header->interface));
+    archive_text(archive, header->member, sizeof(header->member));
+    archive_number(archive, &header->cookie);
+    ARCHIVE(archive, header->interactive);
+}
+
+static void copy_word(char *to, size_t size, const char *from)
+{
+    snprintf(to, size, "%s", from ? from : "");
+}
+
+int call_write(struct archive *archive, sd_bus_message *call)
+{
+    struct call_header header = {};
+
+    copy_word(header.sender, sizeof(header.sender), sd_bus_message_get_sender(call));
+    copy_word(header.path, sizeof(header.path), sd_bus_message_get_path(call));
+    copy_word(header.interface, sizeof(header.interface), sd_bus_message_get_interface(call));
+    copy_word(header.member, sizeof(header.member), sd_bus_message_get_member(call));
+    sd_bus_message_get_cookie(call, &header.cookie);
+    header.interactive = sd_bus_message_get_allow_interactive_authorization(call) > 0;
+    archive_header(archive, &header);
+    return message_archive(archive, call);
+}
+
+int call_read(struct archive *archive, sd_bus *bus)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *call = NULL;
+    struct call_header header = {};
+
+    archive_header(archive, &header);
+    if (archive->failed)
+        return -EBADMSG;
+    /* With a destination: a client of a bus handles no call that goes to everybody. */
+    int r = sd_bus_message_new_method_call(bus, &call, PROCTOR_BUS_NAME, header.path,
+                                           header.interface, header.member);
+    if (r >= 0)
+        r = sd_bus_message_set_sender(call, header.sender);
+    if (r >= 0)
+        r = sd_bus_message_set_allow_interactive_authorization(call, header.interactive);
+    if (r >= 0)
+        r = message_archive(archive, call);
+    if (r >= 0)
+        r = sd_bus_message_seal(call, header.cookie, 0);
+    if (r >= 0)
+        r = sd_bus_enqueue_for_read(bus, call);
     if (r < 0)
         archive->failed = true;
     return r;

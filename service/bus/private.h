@@ -15,7 +15,8 @@
 #define KEYS_MAX        1024 /* idempotency keys that are remembered */
 #define KEY_MAX         128  /* bytes of one */
 #define HELD_MAX        64   /* acknowledgements that share one fdatasync(2) */
-#define CALLERS_MAX     256  /* senders whose credentials are remembered */
+#define CALLER_SETS     128  /* senders whose credentials are remembered: so many times */
+#define CALLER_WAYS     8
 #define QUESTIONS_MAX   1024 /* calls for which polkit is asked */
 
 /* What one uid may have of it at the same time, unless it is root or proctord's own. */
@@ -26,8 +27,10 @@
 #define JOBS_PER_UID        256 /* not finished */
 #define CHILDREN_PER_UID    1000
 
+#define CALLER_NAME_MAX 64 /* of a unique name, with its zero */
+
 struct caller {
-    char unique_name[64];
+    char unique_name[CALLER_NAME_MAX];
     uid_t uid;
     pid_t pid;
     char text[REQUESTER_MAX + 1]; /* "alice (uid 1000)" */
@@ -59,6 +62,7 @@ struct permission {
 
 struct waiter;
 struct question;
+struct strangers;
 struct subscriber;
 struct event_log;
 struct keys;
@@ -81,7 +85,7 @@ struct service {
     uint64_t shown_usec; /* monotonic: when changes were shown last */
     uint64_t storm_usec; /* since when these are counted: */
     size_t storm_changes;
-    struct caller callers[CALLERS_MAX];
+    struct caller callers[CALLER_SETS][CALLER_WAYS]; /* by their names' hash */
     uint64_t caller_clock;
     struct event_log *log;
     struct subscriber *subscribers;
@@ -92,6 +96,7 @@ struct service {
     size_t n_waiters;
     struct keys *keys;
     struct pace *pace;
+    struct strangers *strangers;
     struct traces *traces;
     sd_bus_message *held[HELD_MAX]; /* answers to what is not durable yet */
     size_t n_held;
@@ -116,7 +121,9 @@ struct service {
 int refuse_call(sd_bus_error *error, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* caller.c: who asks */
+/* caller.c: who asks. Every call that came over a bus is of a caller that is known (stranger.h). */
+void caller_learn(struct service *service, const char *name, uid_t uid, pid_t pid);
+bool caller_is_known(struct service *service, const char *name);
 int caller_of(struct service *service, sd_bus_message *message, const struct caller **caller,
               sd_bus_error *error);
 const struct caller *caller_known(struct service *service, sd_bus_message *message); /* or NULL */
@@ -249,6 +256,9 @@ int bus_inherit(int fd, const char *unique_name, sd_bus **bus);
 /* message.c: the values of a sealed message, or into one that is not. Returns 0 or a negative
  * errno, and then the archive has failed. */
 int message_archive(struct archive *archive, sd_bus_message *m);
+/* A whole call; read, it comes in on that bus as it came in before. The same errors. */
+int call_write(struct archive *archive, sd_bus_message *call);
+int call_read(struct archive *archive, sd_bus *bus);
 
 /* wait.c: answers that come when the effect is complete */
 int wait_for_child(struct service *service, sd_bus_message *m, enum command_verb verb,

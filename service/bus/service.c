@@ -3,6 +3,7 @@
 #include "handover.h"
 #include "log.h"
 #include "private.h"
+#include "stranger.h"
 #include "trace.h"
 
 #include <errno.h>
@@ -289,6 +290,7 @@ static void disconnect(struct service *service)
     waiters_free(service);
     questions_free(service);
     pace_reset(service->pace);
+    strangers_reset(service->strangers);
     memset(service->callers, 0, sizeof(service->callers)); /* names of another bus */
     service->bus = sd_bus_close_unref(service->bus);
 }
@@ -328,6 +330,8 @@ static int prepare(struct service *service, sd_bus *bus)
 
     if (r >= 0)
         r = pace_watch(service->pace, bus);
+    if (r >= 0)
+        r = strangers_watch(service->strangers, bus);
     if (r >= 0)
         r = sd_bus_match_signal(bus, NULL, "org.freedesktop.DBus.Local", NULL,
                                 "org.freedesktop.DBus.Local", "Disconnected", bus_gone, service);
@@ -420,6 +424,7 @@ void service_hand_over(struct service *service, struct handover *handover)
     keys_archive(service, archive);
     waiters_archive(service, archive);
     questions_archive(service, archive);
+    strangers_archive(service->strangers, archive);
     subscribers_archive(service, archive);
     subscribers_let_go(service);
     if (service->bus)
@@ -452,6 +457,7 @@ void service_take_over(struct service *service, struct handover *handover)
     keys_archive(service, handover_archive(handover));
     waiters_archive(service, handover_archive(handover));
     questions_archive(service, handover_archive(handover));
+    strangers_archive(service->strangers, handover_archive(handover));
     subscribers_archive(service, handover_archive(handover));
     service->took_over = true;
     event_log_visit(service, service->inherited_sequence, tell_late, service);
@@ -493,6 +499,8 @@ int service_new(sd_event *event, const struct service_settings *settings,
         r = keys_new(&fresh->keys);
     if (r >= 0)
         r = pace_new(fresh, &fresh->pace);
+    if (r >= 0)
+        r = strangers_new(fresh, &fresh->strangers);
     if (r >= 0)
         r = traces_new(event, &fresh->traces);
     if (r >= 0)
@@ -548,6 +556,7 @@ void service_free(struct service *service)
     sd_event_source_disable_unref(service->reconnect);
     keys_free(service->keys);
     pace_free(service->pace);
+    strangers_free(service->strangers);
     traces_free(service->traces);
     event_log_free(service->log);
     free(service->address);

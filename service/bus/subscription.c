@@ -1,6 +1,7 @@
 /*
  * Subscriptions: events go, one by one and to nobody else, to those who asked for them. One
- * subscription a client; it ends with the client's connection.
+ * subscription a client; it ends with the client's connection, of which the bus tells.
+ * (sd_bus_track does the same, but waits for the bus to say whether the client is still there.)
  */
 #include "private.h"
 
@@ -15,12 +16,14 @@ struct subscriber {
     char *name; /* unique name of the client */
     uid_t uid;
     struct event_filter *filter;
-    sd_bus_track *track;
+    sd_bus_slot *rule;   /* tells when it goes */
+    sd_bus_slot *lookup; /* whether it has gone before the rule was there */
 };
 
 static void subscriber_free(struct subscriber *subscriber)
 {
-    sd_bus_track_unref(subscriber->track);
+    sd_bus_slot_unref(subscriber->rule);
+    sd_bus_slot_unref(subscriber->lookup);
     event_filter_free(subscriber->filter);
     free(subscriber->name);
     free(subscriber);
@@ -44,19 +47,54 @@ static void take_out(struct service *service, struct subscriber **link)
     subscriber_free(subscriber);
 }
 
-static int client_gone(sd_bus_track *track, void *userdata)
+static void client_gone(struct subscriber *subscriber)
+{
+    take_out(subscriber->service, find(subscriber->service, subscriber->name));
+}
+
+static int owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    (void)m;
+    (void)error;
+    client_gone(userdata);
+    return 0;
+}
+
+static int rule_answered(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    (void)error;
+    if (sd_bus_message_is_method_error(m, NULL)) /* one that is not followed would stay for ever */
+        client_gone(userdata);
+    return 0;
+}
+
+static int lookup_answered(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct subscriber *subscriber = userdata;
 
-    (void)track;
-    take_out(subscriber->service, find(subscriber->service, subscriber->name));
+    (void)error;
+    subscriber->lookup = sd_bus_slot_unref(subscriber->lookup);
+    if (sd_bus_message_is_method_error(m, NULL))
+        client_gone(subscriber);
     return 0;
 }
 
 static int track(struct service *service, struct subscriber *subscriber)
 {
-    int r = sd_bus_track_new(service->bus, &subscriber->track, client_gone, subscriber);
-    return r < 0 ? r : sd_bus_track_add_name(subscriber->track, subscriber->name);
+    char rule[256];
+
+    snprintf(rule, sizeof(rule),
+             "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+             "member='NameOwnerChanged',arg0='%.64s',arg2=''",
+             subscriber->name);
+    int r = sd_bus_add_match_async(service->bus, &subscriber->rule, rule, owner_changed,
+                                   rule_answered, subscriber);
+    if (r >= 0)
+        r = sd_bus_call_method_async(service->bus, &subscriber->lookup, "org.freedesktop.DBus",
+                                     "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                     "GetNameOwner", lookup_answered, subscriber, "s",
+                                     subscriber->name);
+    return r;
 }
 
 static int add(struct service *service, const char *name, uid_t uid, struct event_filter *filter)
@@ -161,15 +199,17 @@ void subscribers_send(struct service *service, const struct event *event)
 /* Before the connection passes on: the rules that tell of these clients' ends are the bus's. */
 void subscribers_let_go(struct service *service)
 {
-    for (struct subscriber *s = service->subscribers; s; s = s->next)
-        s->track = sd_bus_track_unref(s->track);
+    for (struct subscriber *s = service->subscribers; s; s = s->next) {
+        s->rule = sd_bus_slot_unref(s->rule);
+        s->lookup = sd_bus_slot_unref(s->lookup);
+    }
 }
 
 /* The connection stays after all. */
 void subscribers_track(struct service *service)
 {
     for (struct subscriber **link = &service->subscribers; *link;) {
-        if (!(*link)->track && track(service, *link) < 0)
+        if (!(*link)->rule && track(service, *link) < 0)
             take_out(service, link);
         else
             link = &(*link)->next;
