@@ -136,7 +136,8 @@ static int verdict_came(sd_bus_message *reply, void *userdata, sd_bus_error *ign
         note_verdict(question, reply);
     int r = sd_bus_enqueue_for_read(service->bus, question->call);
     if (r < 0) {
-        sd_bus_reply_method_errno(question->call, r, NULL);
+        refuse_late(question->call, SD_BUS_ERROR_FAILED, "the call cannot be continued: %s",
+                    strerror(-r));
         take_out(service, question);
     }
     return 1;
@@ -146,7 +147,7 @@ static int verdict_came(sd_bus_message *reply, void *userdata, sd_bus_error *ign
 
 static int append_detail(sd_bus_message *m, const char *key, const char *value)
 {
-    return value ? sd_bus_message_append(m, "{ss}", key, value) : 0;
+    return value ? append_values(m, "{ss}", key, value) : 0;
 }
 
 static int ask(struct question *question, const struct permission *wanted)
@@ -159,8 +160,8 @@ static int ask(struct question *question, const struct permission *wanted)
                                            "CheckAuthorization");
 
     if (r >= 0)
-        r = sd_bus_message_append(m, "(sa{sv})s", "system-bus-name", 1, "name", "s", sender,
-                                  wanted->action);
+        r = append_values(m, "(sa{sv})s", "system-bus-name", 1, "name", "s", sender,
+                          wanted->action);
     if (r >= 0)
         r = sd_bus_message_open_container(m, 'a', "{ss}");
     if (r >= 0)
@@ -170,7 +171,7 @@ static int ask(struct question *question, const struct permission *wanted)
     if (r >= 0)
         r = sd_bus_message_close_container(m);
     if (r >= 0)
-        r = sd_bus_message_append(m, "us", person ? MAY_ASK_A_PERSON : 0, question->id);
+        r = append_values(m, "us", person ? MAY_ASK_A_PERSON : 0, question->id);
     if (r >= 0)
         r = sd_bus_call_async(service->bus, &question->slot, m, verdict_came, question,
                               person ? PERSON_USEC : ANSWER_USEC);
@@ -219,9 +220,10 @@ static int settle(struct service *service, struct question *question,
     free(subject);
     take_out(service, question);
     if (!same)
-        return sd_bus_error_set(error, SD_BUS_ERROR_ACCESS_DENIED,
-                                "not allowed: polkit was asked about something else");
-    return sd_bus_error_is_set(&refusal) ? sd_bus_error_copy(error, &refusal) : 0;
+        return refuse_call(error, SD_BUS_ERROR_ACCESS_DENIED,
+                           "not allowed: polkit was asked about something else");
+    return sd_bus_error_is_set(&refusal) ? refuse_call(error, refusal.name, "%s", refusal.message)
+                                         : 0;
 }
 
 /* The object that a call was for may have gone before it came again. */

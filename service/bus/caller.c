@@ -86,7 +86,7 @@ int caller_of(struct service *service, sd_bus_message *message, const struct cal
     struct caller *known = name ? find(service, name) : NULL;
 
     if (!known)
-        return sd_bus_error_set(error, SD_BUS_ERROR_ACCESS_DENIED, "the caller has no name");
+        return refuse_call(error, SD_BUS_ERROR_ACCESS_DENIED, "the caller has no name");
     known->used = ++service->caller_clock;
     *caller = known;
     return 0;

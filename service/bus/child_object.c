@@ -29,7 +29,7 @@ struct property {
     {                                                                                              \
         (void)service;                                                                             \
         (void)child;                                                                               \
-        return sd_bus_message_append(m, __VA_ARGS__);                                              \
+        return append_values(m, __VA_ARGS__);                                                      \
     }
 
 #define DECLARATION (&child->config->declaration)
@@ -40,7 +40,7 @@ READER(read_name, "s", child->name)
 static int read_supervisor(struct service *service, sd_bus_message *m, struct child *child)
 {
     char *path = path_of_supervisor(child->member.supervisor->path);
-    int r = path ? sd_bus_message_append(m, "o", path) : -ENOMEM;
+    int r = path ? append_values(m, "o", path) : -ENOMEM;
 
     (void)service;
     free(path);
@@ -80,18 +80,18 @@ static int read_manifest(struct service *service, sd_bus_message *m, struct chil
     static const char instead[] = "{HIDDEN: \"the environment is not shown\"}";
     const struct child_declaration *d = DECLARATION;
     size_t length = strlen(d->manifest), end = (size_t)d->secret_from + d->secret_length;
-    char *text;
 
     (void)service;
     if (d->secret_length == 0)
-        return sd_bus_message_append(m, "s", d->manifest);
-    int r = sd_bus_message_append_string_space(m, length - d->secret_length + sizeof(instead) - 1,
-                                               &text);
-    if (r < 0)
-        return r;
+        return append_lines(m, d->manifest);
+    char *text = malloc(length - d->secret_length + sizeof(instead));
+    if (!text)
+        return -ENOMEM;
     memcpy(text, d->manifest, d->secret_from);
     strcpy(text + d->secret_from, instead);
     strcpy(text + d->secret_from + sizeof(instead) - 1, d->manifest + end);
+    int r = append_lines(m, text);
+    free(text);
     return r;
 }
 
@@ -100,7 +100,7 @@ static int append_strings(sd_bus_message *m, const char **strings, size_t count)
     int r = sd_bus_message_open_container(m, 'a', "s");
 
     for (size_t i = 0; r >= 0 && i < count; i++)
-        r = sd_bus_message_append(m, "s", strings[i]);
+        r = append_values(m, "s", strings[i]);
     return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
@@ -130,10 +130,10 @@ static int read_pending_restart(struct service *service, sd_bus_message *m, stru
 
     command_id_text(service, pending->cause, command);
     if (r >= 0 && pending->active)
-        r = sd_bus_message_append(
-            m, "{sv}{sv}{sv}{sv}{sv}", "OldGeneration", "t", pending->old_generation, "OldAttempt",
-            "t", pending->old_attempt, "TargetGeneration", "t", pending->target_generation,
-            "DuplicateRequestCount", "t", pending->duplicates, "CommandId", "s", command);
+        r = append_values(m, "{sv}{sv}{sv}{sv}{sv}", "OldGeneration", "t", pending->old_generation,
+                          "OldAttempt", "t", pending->old_attempt, "TargetGeneration", "t",
+                          pending->target_generation, "DuplicateRequestCount", "t",
+                          pending->duplicates, "CommandId", "s", command);
     return finish(m, r);
 }
 
@@ -144,9 +144,8 @@ static int read_failure(struct service *service, sd_bus_message *m, struct child
 
     (void)service;
     if (r >= 0 && failure->phase != FAILURE_NONE)
-        r = sd_bus_message_append(m, "{sv}{sv}{sv}", "Phase", "s",
-                                  failure_phase_to_string(failure->phase), "Reason", "s",
-                                  failure->reason, "Recoverable", "b", failure->recoverable);
+        r = append_values(m, "{sv}{sv}{sv}", "Phase", "s", failure_phase_to_string(failure->phase),
+                          "Reason", "s", failure->reason, "Recoverable", "b", failure->recoverable);
     return finish(m, r);
 }
 
@@ -157,11 +156,11 @@ static int read_last_exit(struct service *service, sd_bus_message *m, struct chi
 
     (void)service;
     if (r >= 0 && last->kind != EXIT_NONE)
-        r = sd_bus_message_append(
-            m, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}", "Kind", "s", exit_kind_to_string(last->kind),
-            "Code", "i", last->code, "Signal", "i", last->signal, "CoreDumped", "b",
-            last->core_dumped, "Reason", "s", last->reason, "USec", "t", last->usec, "Generation",
-            "t", last->generation, "Attempt", "t", last->attempt);
+        r = append_values(m, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}", "Kind", "s",
+                          exit_kind_to_string(last->kind), "Code", "i", last->code, "Signal", "i",
+                          last->signal, "CoreDumped", "b", last->core_dumped, "Reason", "s",
+                          last->reason, "USec", "t", last->usec, "Generation", "t",
+                          last->generation, "Attempt", "t", last->attempt);
     return finish(m, r);
 }
 
@@ -172,10 +171,10 @@ static int read_last_stale_report(struct service *service, sd_bus_message *m, st
 
     (void)service;
     if (r >= 0 && stale->usec > 0)
-        r = sd_bus_message_append(m, "{sv}{sv}{sv}{sv}{sv}", "Kind", "s",
-                                  report_kind_to_string(stale->kind), "Generation", "t",
-                                  stale->generation, "Attempt", "t", stale->attempt, "USec", "t",
-                                  stale->usec, "Count", "t", stale->count);
+        r = append_values(m, "{sv}{sv}{sv}{sv}{sv}", "Kind", "s",
+                          report_kind_to_string(stale->kind), "Generation", "t", stale->generation,
+                          "Attempt", "t", stale->attempt, "USec", "t", stale->usec, "Count", "t",
+                          stale->count);
     return finish(m, r);
 }
 
@@ -183,14 +182,14 @@ static int read_cpu(struct service *service, sd_bus_message *m, struct child *ch
 {
     uint64_t cpu, memory;
     service->hooks.usage(service->hooks.userdata, child, &cpu, &memory);
-    return sd_bus_message_append(m, "t", cpu);
+    return append_values(m, "t", cpu);
 }
 
 static int read_memory(struct service *service, sd_bus_message *m, struct child *child)
 {
     uint64_t cpu, memory;
     service->hooks.usage(service->hooks.userdata, child, &cpu, &memory);
-    return sd_bus_message_append(m, "t", memory);
+    return append_values(m, "t", memory);
 }
 
 static int read_unenforced(struct service *service, sd_bus_message *m, struct child *child)
@@ -206,7 +205,7 @@ static int read_unenforced(struct service *service, sd_bus_message *m, struct ch
 
     for (size_t i = 0; r >= 0 && i < sizeof(names) / sizeof(names[0]); i++)
         if (unenforced & names[i].bit)
-            r = sd_bus_message_append(m, "s", names[i].name);
+            r = append_values(m, "s", names[i].name);
     return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
@@ -214,7 +213,7 @@ static int read_explanation(struct service *service, sd_bus_message *m, struct c
 {
     char text[1024];
     explain(service, child, text, sizeof(text));
-    return sd_bus_message_append(m, "s", text);
+    return append_values(m, "s", text);
 }
 
 static const struct property properties[] = {
@@ -358,7 +357,7 @@ int child_append_properties(struct service *service, sd_bus_message *m, struct c
     for (size_t i = 0; r >= 0 && i < PROPERTIES; i++) {
         r = sd_bus_message_open_container(m, 'e', "sv");
         if (r >= 0)
-            r = sd_bus_message_append(m, "s", properties[i].name);
+            r = append_values(m, "s", properties[i].name);
         if (r >= 0)
             r = sd_bus_message_open_container(m, 'v', properties[i].signature);
         if (r >= 0)

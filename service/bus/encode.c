@@ -14,27 +14,27 @@
 
 int append_text(sd_bus_message *m, const char *key, const char *value)
 {
-    return sd_bus_message_append(m, "{sv}", key, "s", value);
+    return append_values(m, "{sv}", key, "s", value);
 }
 
 int append_number(sd_bus_message *m, const char *key, uint64_t value)
 {
-    return sd_bus_message_append(m, "{sv}", key, "t", value);
+    return append_values(m, "{sv}", key, "t", value);
 }
 
 int append_u32(sd_bus_message *m, const char *key, uint32_t value)
 {
-    return sd_bus_message_append(m, "{sv}", key, "u", value);
+    return append_values(m, "{sv}", key, "u", value);
 }
 
 int append_signed(sd_bus_message *m, const char *key, int32_t value)
 {
-    return sd_bus_message_append(m, "{sv}", key, "i", value);
+    return append_values(m, "{sv}", key, "i", value);
 }
 
 int append_flag(sd_bus_message *m, const char *key, bool value)
 {
-    return sd_bus_message_append(m, "{sv}", key, "b", value);
+    return append_values(m, "{sv}", key, "b", value);
 }
 
 int command_id_text(const struct service *service, uint64_t id, char text[32])
@@ -49,7 +49,7 @@ int command_id_text(const struct service *service, uint64_t id, char text[32])
 static int open_dictionary(sd_bus_message *m, const char *key)
 {
     APPEND(sd_bus_message_open_container(m, 'e', "sv"));
-    APPEND(sd_bus_message_append(m, "s", key));
+    APPEND(append_values(m, "s", key));
     APPEND(sd_bus_message_open_container(m, 'v', "a{sv}"));
     return sd_bus_message_open_container(m, 'a', "{sv}");
 }
@@ -127,14 +127,14 @@ static int append_plan_list(sd_bus_message *m, const char *key, const char *id,
                             const struct child *sidecars)
 {
     APPEND(sd_bus_message_open_container(m, 'e', "sv"));
-    APPEND(sd_bus_message_append(m, "s", key));
+    APPEND(append_values(m, "s", key));
     APPEND(sd_bus_message_open_container(m, 'v', "as"));
     APPEND(sd_bus_message_open_container(m, 'a', "s"));
     for (const struct child *sidecar = sidecars; sidecar; sidecar = sidecar->next_sidecar)
         if (child_attempt(sidecar) > 0)
-            APPEND(sd_bus_message_append(m, "s", sidecar->id));
+            APPEND(append_values(m, "s", sidecar->id));
     if (id)
-        APPEND(sd_bus_message_append(m, "s", id));
+        APPEND(append_values(m, "s", id));
     APPEND(sd_bus_message_close_container(m));
     APPEND(sd_bus_message_close_container(m));
     return sd_bus_message_close_container(m);
@@ -202,7 +202,7 @@ static int append_field(sd_bus_message *m, const struct event_field *field)
     case FIELD_NUMBER:
         return append_number(m, field->key, field->number);
     case FIELD_SIGNED:
-        return sd_bus_message_append(m, "{sv}", field->key, "x", field->sign);
+        return append_values(m, "{sv}", field->key, "x", field->sign);
     case FIELD_FLAG:
         return append_flag(m, field->key, field->flag);
     }
@@ -216,9 +216,8 @@ int append_event(const struct service *service, sd_bus_message *m, const struct 
     char cause[32];
 
     command_id_text(service, event->cause, cause);
-    APPEND(sd_bus_message_append(m, "tttsss", event->sequence, event->realtime_usec,
-                                 event->monotonic_usec, event_kind_to_string(event->kind), child,
-                                 cause));
+    APPEND(append_values(m, "tttsss", event->sequence, event->realtime_usec, event->monotonic_usec,
+                         event_kind_to_string(event->kind), child, cause));
     APPEND(sd_bus_message_open_container(m, 'a', "{sv}"));
     if (event->attempt > 0) {
         APPEND(append_number(m, "generation", event->generation));
@@ -238,9 +237,9 @@ static int append_resources(sd_bus_message *m, const struct shutdown_row *row)
                                                           : RESOURCE_FAILED);
 
     APPEND(sd_bus_message_open_container(m, 'e', "sv"));
-    APPEND(sd_bus_message_append(m, "s", "Resources"));
-    APPEND(sd_bus_message_append(m, "v", "a{ss}", 2, "process", process, "cgroup",
-                                 resource_state_to_string(ran ? row->cgroup : RESOURCE_NOT_OWNED)));
+    APPEND(append_values(m, "s", "Resources"));
+    APPEND(append_values(m, "v", "a{ss}", 2, "process", process, "cgroup",
+                         resource_state_to_string(ran ? row->cgroup : RESOURCE_NOT_OWNED)));
     return sd_bus_message_close_container(m);
 }
 
@@ -264,7 +263,7 @@ static int append_row(sd_bus_message *m, const struct shutdown_row *row)
 static int append_report(const struct service *service, sd_bus_message *m)
 {
     APPEND(sd_bus_message_open_container(m, 'e', "sv"));
-    APPEND(sd_bus_message_append(m, "s", "Report"));
+    APPEND(append_values(m, "s", "Report"));
     APPEND(sd_bus_message_open_container(m, 'v', "aa{sv}"));
     APPEND(sd_bus_message_open_container(m, 'a', "a{sv}"));
     for (struct child *child = core_first(service->core); child; child = core_next(child)) {

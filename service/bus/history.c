@@ -99,8 +99,7 @@ static bool tell_note(void *userdata, uint64_t sequence, uint64_t realtime_usec,
     if (event_kind_from_string(kind, &known) < 0 ||
         !event_filter_matches(answer->filter, known, child))
         return true;
-    answer->r =
-        sd_bus_message_append(answer->reply, "(ttsss)", sequence, realtime_usec, kind, child, text);
+    answer->r = append_values(answer->reply, "(ttsss)", sequence, realtime_usec, kind, child, text);
     return answer->r >= 0 && --answer->left > 0;
 }
 

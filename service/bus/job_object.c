@@ -124,22 +124,22 @@ static bool is_truncated(const struct job *job)
         return __VA_ARGS__;                                                                        \
     }
 
-PROPERTY(get_id, sd_bus_message_append(reply, "t", job->id))
-PROPERTY(get_name, sd_bus_message_append(reply, "s", job->name))
-PROPERTY(get_state, sd_bus_message_append(reply, "s", job_state_to_string(job->state)))
-PROPERTY(get_result, sd_bus_message_append(reply, "s", job_result_to_string(job->result)))
-PROPERTY(get_exit_code, sd_bus_message_append(reply, "i", exit_code(job)))
-PROPERTY(get_wall, sd_bus_message_append(reply, "t", wall_usec(job)))
-PROPERTY(get_cpu, sd_bus_message_append(reply, "t", job->cpu_usec))
+PROPERTY(get_id, append_values(reply, "t", job->id))
+PROPERTY(get_name, append_values(reply, "s", job->name))
+PROPERTY(get_state, append_values(reply, "s", job_state_to_string(job->state)))
+PROPERTY(get_result, append_values(reply, "s", job_result_to_string(job->result)))
+PROPERTY(get_exit_code, append_values(reply, "i", exit_code(job)))
+PROPERTY(get_wall, append_values(reply, "t", wall_usec(job)))
+PROPERTY(get_cpu, append_values(reply, "t", job->cpu_usec))
 PROPERTY(get_output, append_output(reply, job))
-PROPERTY(get_truncated, sd_bus_message_append(reply, "b", is_truncated(job)))
+PROPERTY(get_truncated, append_values(reply, "b", is_truncated(job)))
 
 static int append_boxed_output(sd_bus_message *m, const struct job *job)
 {
     int r = sd_bus_message_open_container(m, 'e', "sv");
 
     if (r >= 0)
-        r = sd_bus_message_append(m, "s", "Output");
+        r = append_values(m, "s", "Output");
     if (r >= 0)
         r = sd_bus_message_open_container(m, 'v', "ay");
     if (r >= 0)
@@ -183,8 +183,7 @@ static int method_wait(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
     if (job->state != JOB_FINISHED)
         return wait_for_job(the_service, m, job) < 0
-                   ? sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded",
-                                      "too many calls are waiting")
+                   ? refuse_call(error, PROCTOR_ERROR "LimitExceeded", "too many calls are waiting")
                    : 1;
     int r = sd_bus_message_new_method_return(m, &reply);
     if (r >= 0)
@@ -197,8 +196,8 @@ static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error)
     const struct job *job = userdata;
 
     if (!job->child || job->state == JOB_FINISHED)
-        return sd_bus_error_set(error, PROCTOR_ERROR "InvalidArgument",
-                                "the job is finished: there is nothing to cancel");
+        return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
+                           "the job is finished: there is nothing to cancel");
     return verb_call(the_service, m, COMMAND_REMOVE, job->child->id, error);
 }
 
@@ -213,8 +212,8 @@ static int method_forget(sd_bus_message *m, void *userdata, sd_bus_error *error)
     if (r != 0)
         return r;
     if (job->state != JOB_FINISHED)
-        return sd_bus_error_set(error, PROCTOR_ERROR "InvalidArgument",
-                                "the job is not finished: cancel it first");
+        return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
+                           "the job is not finished: cancel it first");
     if (!options.dry_run)
         core_forget_job(the_service->core, job);
     return sd_bus_reply_method_return(m, NULL);
@@ -332,7 +331,7 @@ int answer_job(struct service *service, sd_bus_message *m, const struct job *job
         path_of_job(job, path);
     int r = sd_bus_message_new_method_return(m, &reply);
     if (r >= 0)
-        r = sd_bus_message_append(reply, "o", path);
+        r = append_values(reply, "o", path);
     if (r >= 0)
         r = service_acknowledge(service, reply);
     if (r >= 0 && job)

@@ -44,19 +44,19 @@ static int declaration_refused(struct service *service, const struct caller *cal
 
     switch (-r) {
     case ESHUTDOWN:
-        return sd_bus_error_set(error, PROCTOR_ERROR "ShuttingDown", problem->error.text);
+        return refuse_call(error, PROCTOR_ERROR "ShuttingDown", "%s", problem->error.text);
     case EEXIST:
         core_declaration_rejected(service->core, caller->text, problem->error.text);
-        return sd_bus_error_set(error, PROCTOR_ERROR "ChildExists", problem->error.text);
+        return refuse_call(error, PROCTOR_ERROR "ChildExists", "%s", problem->error.text);
     case E2BIG:
-        return sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded", problem->error.text);
+        return refuse_call(error, PROCTOR_ERROR "LimitExceeded", "%s", problem->error.text);
     case ENOENT:
     case ELOOP:
     case EINVAL:
         locate(manifest, tree, problem, &why);
         return manifest_refused(service, caller, &why, error);
     default:
-        return sd_bus_error_set_errno(error, r);
+        return refuse_errno(error, r, "%s", strerror(-r));
     }
 }
 
@@ -158,7 +158,7 @@ static int answer_addition(struct service *service, sd_bus_message *m,
     int r = path ? sd_bus_message_new_method_return(m, &reply) : -ENOMEM;
 
     if (r >= 0)
-        r = sd_bus_message_append(reply, "o", path);
+        r = append_values(reply, "o", path);
     free(path);
     if (r < 0)
         return r;
@@ -169,8 +169,8 @@ static int answer_addition(struct service *service, sd_bus_message *m,
         one ? core_find(service->core, manifest_declaration(manifest, 0)->id) : NULL;
     bool wait = options->wait && child;
     if (wait && wait_for_start(service, m, child) < 0)
-        return sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded",
-                                "too many calls are waiting; the child was added");
+        return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
+                           "too many calls are waiting; the child was added");
     /* The waiter answers with a message of its own; this one is then only kept for its key. */
     r = wait ? sd_bus_message_seal(reply, 1, 0) : service_acknowledge(service, reply);
     if (r >= 0 && !options->dry_run)
@@ -312,7 +312,7 @@ static int get_max_jobs(sd_bus *bus, const char *path, const char *interface, co
     (void)interface;
     (void)property;
     (void)error;
-    return sd_bus_message_append(reply, "u", core_max_jobs(service->core));
+    return append_values(reply, "u", core_max_jobs(service->core));
 }
 
 static int set_max_jobs(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -379,7 +379,7 @@ static int method_get_child_by_pid(sd_bus_message *m, void *userdata, sd_bus_err
     if (r < 0)
         return r;
     if (pid == 0 || pid > INT32_MAX)
-        return sd_bus_error_set(error, PROCTOR_ERROR "InvalidArgument", "pid: not a process id");
+        return refuse_call(error, PROCTOR_ERROR "InvalidArgument", "pid: not a process id");
     r = service->hooks.find_pid(service->hooks.userdata, (pid_t)pid, &id);
     struct child *child = r == 0 ? core_child_of(service->core, id) : NULL;
     if (!child)
@@ -393,13 +393,13 @@ static int append_list_row(sd_bus_message *reply, const struct child *child)
 {
     struct restart_limit_view limit = restart_limit_view(&child->restart_limit);
     char *path = path_of_child(child->id);
-    int r = path ? sd_bus_message_append(reply, "(sosssttbsub)", child->id, path,
-                                         child_operation_to_string(child->operation),
-                                         child_status_to_string(child_status(child)),
-                                         readiness_to_string(child->readiness), child->generation,
-                                         child_attempt(child), child->heartbeat_stale,
-                                         stop_state_to_string(child->stop_state), limit.remaining,
-                                         limit.exhausted)
+    int r = path ? append_values(reply, "(sosssttbsub)", child->id, path,
+                                 child_operation_to_string(child->operation),
+                                 child_status_to_string(child_status(child)),
+                                 readiness_to_string(child->readiness), child->generation,
+                                 child_attempt(child), child->heartbeat_stale,
+                                 stop_state_to_string(child->stop_state), limit.remaining,
+                                 limit.exhausted)
                  : -ENOMEM;
 
     free(path);
@@ -428,13 +428,13 @@ static int append_counts(sd_bus_message *reply, const char *key, const char *(*w
     int r = sd_bus_message_open_container(reply, 'e', "sv");
 
     if (r >= 0)
-        r = sd_bus_message_append(reply, "s", key);
+        r = append_values(reply, "s", key);
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'v', "a{su}");
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "{su}");
     for (int i = 0; r >= 0 && i < n; i++)
-        r = sd_bus_message_append(reply, "{su}", word(i), counts[i]);
+        r = append_values(reply, "{su}", word(i), counts[i]);
     for (int i = 0; r >= 0 && i < 3; i++)
         r = sd_bus_message_close_container(reply);
     return r;
@@ -455,7 +455,7 @@ static int append_children(struct service *service, sd_bus_message *reply)
     int r = sd_bus_message_open_container(reply, 'e', "sv");
 
     if (r >= 0)
-        r = sd_bus_message_append(reply, "s", "children");
+        r = append_values(reply, "s", "children");
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'v', "aa{sv}");
     if (r >= 0)
@@ -519,15 +519,18 @@ static int method_query_events(sd_bus_message *m, void *userdata, sd_bus_error *
 
 static int method_get_metrics(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
     const struct service *service = userdata;
     char *text = NULL;
     int r = metrics_text(service, service->settings.metrics_of_children, &text);
 
     (void)error;
     if (r >= 0)
-        r = sd_bus_reply_method_return(m, "s", text);
+        r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = append_lines(reply, text);
     free(text);
-    return r;
+    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
 static int method_subscribe(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -595,8 +598,8 @@ static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *erro
     if (options.wait && !options.dry_run &&
         core_shutdown_phase(service->core) != SHUTDOWN_COMPLETED)
         return wait_for_shutdown(service, m) < 0
-                   ? sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded",
-                                      "too many calls are waiting; the tree is shutting down")
+                   ? refuse_call(error, PROCTOR_ERROR "LimitExceeded",
+                                 "too many calls are waiting; the tree is shutting down")
                    : 1;
     return answer_shutdown(service, m, idempotent);
 }
@@ -623,12 +626,14 @@ static int append_names(sd_bus_message *reply, const char *key, char **names)
     int r = sd_bus_message_open_container(reply, 'e', "sv");
 
     if (r >= 0)
-        r = sd_bus_message_append(reply, "s", key);
+        r = append_values(reply, "s", key);
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'v', "as");
     if (r >= 0)
-        r = sd_bus_message_append_strv(reply, names);
-    for (int i = 0; r >= 0 && i < 2; i++)
+        r = sd_bus_message_open_container(reply, 'a', "s");
+    for (; r >= 0 && *names; names++)
+        r = append_values(reply, "s", *names);
+    for (int i = 0; r >= 0 && i < 3; i++)
         r = sd_bus_message_close_container(reply);
     return r;
 }
@@ -681,14 +686,14 @@ static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
     if (r != 0)
         return r;
     if (core_shutdown_phase(service->core) != SHUTDOWN_IDLE)
-        return sd_bus_error_set(error, PROCTOR_ERROR "ShuttingDown", "the tree is shutting down");
+        return refuse_call(error, PROCTOR_ERROR "ShuttingDown", "the tree is shutting down");
     struct named *named = calloc(1, sizeof(*named));
     if (!named)
         return -ENOMEM;
     r = service->hooks.reload(service->hooks.userdata, options.requester, reason, options.dry_run,
                               &changes, note_change, named, &why);
     service->hooks.settle(service->hooks.userdata);
-    r = r < 0 ? sd_bus_error_set(error, PROCTOR_ERROR "InvalidManifest", why.text)
+    r = r < 0 ? refuse_call(error, PROCTOR_ERROR "InvalidManifest", "%s", why.text)
               : answer_reload(service, m, named, &changes, &options, caller->uid);
     free_names(named->added);
     free_names(named->changed);
@@ -727,9 +732,9 @@ static int method_reexecute(sd_bus_message *m, void *userdata, sd_bus_error *err
     if (r != 0)
         return r;
     if (core_shutdown_phase(service->core) != SHUTDOWN_IDLE)
-        return sd_bus_error_set(error, PROCTOR_ERROR "ShuttingDown", "the tree is shutting down");
+        return refuse_call(error, PROCTOR_ERROR "ShuttingDown", "the tree is shutting down");
     if (service->n_waiters >= WAITERS_MAX)
-        return sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded", "too many calls are waiting");
+        return refuse_call(error, PROCTOR_ERROR "LimitExceeded", "too many calls are waiting");
     r = service->hooks.reexecute(service->hooks.userdata, options.requester, reason,
                                  options.dry_run, version, &why);
     if (r < 0)
@@ -771,7 +776,7 @@ void count_children(const struct service *service, uint32_t *active, uint32_t *f
         (void)property;                                                                            \
         (void)error;                                                                               \
         count_children(service, &active, &failed);                                                 \
-        return sd_bus_message_append(reply, __VA_ARGS__);                                          \
+        return append_values(reply, __VA_ARGS__);                                                  \
     }
 
 PROPERTY(get_version, "s", PROCTOR_VERSION)

@@ -3,25 +3,11 @@
  * is misspelt must not be a command without it.
  */
 #include "private.h"
-#include "text.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-int refuse_call(sd_bus_error *error, const char *name, const char *format, ...)
-{
-    char text[1024];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    text_make_line(text);
-    return sd_bus_error_set(error, name, text);
-}
 
 static bool is_blank(const char *text)
 {
@@ -33,8 +19,7 @@ static bool is_blank(const char *text)
 int reason_check(const char *reason, sd_bus_error *error)
 {
     if (is_blank(reason))
-        return sd_bus_error_set(error, PROCTOR_ERROR "InvalidArgument",
-                                "reason: must not be blank");
+        return refuse_call(error, PROCTOR_ERROR "InvalidArgument", "reason: must not be blank");
     if (strlen(reason) > REASON_MAX)
         return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
                            "reason: is longer than %d bytes", REASON_MAX);

@@ -203,9 +203,8 @@ static int hold(struct pace *pace, struct talker *talker, sd_bus_message *m)
     struct waiting *waiting = talker->count < WAITING_MAX ? malloc(sizeof(*waiting)) : NULL;
 
     if (!waiting) {
-        sd_bus_reply_method_errorf(m, PROCTOR_ERROR "LimitExceeded",
-                                   "%zu calls of yours wait already: wait for their answers",
-                                   talker->count);
+        refuse_late(m, PROCTOR_ERROR "LimitExceeded",
+                    "%zu calls of yours wait already: wait for their answers", talker->count);
         return 1;
     }
     *waiting = (struct waiting){.call = sd_bus_message_ref(m)};

@@ -7,6 +7,7 @@
 #include "archive.h"
 #include "child.h"
 #include "manifest.h"
+#include "outgoing.h"
 #include "service.h"
 
 #define EVENT_LOG_SIZE  4096
@@ -115,11 +116,6 @@ struct service {
     uint32_t shown_active, shown_failed, shown_count;
     enum shutdown_phase shown_phase;
 };
-
-/* options.c: like sd_bus_error_setf(), for text that came from a caller and may have been cut in
- * the middle of a character: D-Bus would not carry it, and the caller would wait in vain. */
-int refuse_call(sd_bus_error *error, const char *name, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 /* caller.c: who asks. Every call that came over a bus is of a caller that is known (stranger.h). */
 void caller_learn(struct service *service, const char *name, uid_t uid, pid_t pid);

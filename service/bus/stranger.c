@@ -102,15 +102,16 @@ static void let_in(struct stranger *stranger)
     for (struct waiting_call *waiting; (waiting = take_first(stranger)); drop_call(waiting)) {
         int r = bus ? sd_bus_enqueue_for_read(bus, waiting->call) : -ENOTCONN;
         if (r < 0)
-            sd_bus_reply_method_errno(waiting->call, r, NULL);
+            refuse_late(waiting->call, SD_BUS_ERROR_FAILED, "the call cannot be continued: %s",
+                        strerror(-r));
     }
 }
 
 static void turn_away(struct stranger *stranger)
 {
     for (struct waiting_call *waiting; (waiting = take_first(stranger)); drop_call(waiting))
-        sd_bus_reply_method_errorf(waiting->call, SD_BUS_ERROR_ACCESS_DENIED,
-                                   "the bus does not say who is calling");
+        refuse_late(waiting->call, SD_BUS_ERROR_ACCESS_DENIED,
+                    "the bus does not say who is calling");
 }
 
 static int answer_came(sd_bus_message *reply, void *userdata, sd_bus_error *error)
@@ -158,7 +159,7 @@ static struct stranger *meet(struct strangers *all, sd_bus *bus, const char *nam
                                            "/org/freedesktop/DBus", "org.freedesktop.DBus",
                                            "GetConnectionCredentials");
     if (r >= 0)
-        r = sd_bus_message_append(question, "s", name);
+        r = append_values(question, "s", name);
     if (r >= 0)
         r = sd_bus_call_async(bus, &fresh->question, question, answer_came, fresh, STRANGER_USEC);
     if (r >= 0)
@@ -175,8 +176,8 @@ static int keep(struct stranger *stranger, sd_bus_message *m)
         stranger->all->calls < STRANGERS_CALLS_MAX)
         waiting = malloc(sizeof(*waiting));
     if (!waiting)
-        return sd_bus_reply_method_errorf(m, PROCTOR_ERROR "LimitExceeded",
-                                          "too many calls wait for the bus to say who is calling");
+        return refuse_late(m, PROCTOR_ERROR "LimitExceeded",
+                           "too many calls wait for the bus to say who is calling");
     *waiting = (struct waiting_call){.call = sd_bus_message_ref(m)};
     *stranger->last = waiting;
     stranger->last = &waiting->next;

@@ -38,7 +38,7 @@ void supervisor_object_serve(struct service *service)
 
 static int append_path(sd_bus_message *m, char *path)
 {
-    int r = path ? sd_bus_message_append(m, "o", path) : -ENOMEM;
+    int r = path ? append_values(m, "o", path) : -ENOMEM;
 
     free(path);
     return r;
@@ -97,25 +97,21 @@ static int append_groups(sd_bus_message *m, const struct supervisor *supervisor)
     return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-PROPERTY(get_path, sd_bus_message_append(reply, "s", supervisor->path))
+PROPERTY(get_path, append_values(reply, "s", supervisor->path))
 PROPERTY(get_parent, append_parent(reply, supervisor))
-PROPERTY(get_strategy, sd_bus_message_append(reply, "s", strategy_to_string(DECLARATION->strategy)))
-PROPERTY(get_escalation,
-         sd_bus_message_append(reply, "s", escalation_to_string(DECLARATION->escalation)))
+PROPERTY(get_strategy, append_values(reply, "s", strategy_to_string(DECLARATION->strategy)))
+PROPERTY(get_escalation, append_values(reply, "s", escalation_to_string(DECLARATION->escalation)))
 PROPERTY(get_members, append_members(reply, supervisor))
 PROPERTY(get_groups, append_groups(reply, supervisor))
-PROPERTY(get_burst, sd_bus_message_append(reply, "u", supervisor_limit(CORE, supervisor).burst))
-PROPERTY(get_interval,
-         sd_bus_message_append(reply, "t", supervisor_limit(CORE, supervisor).interval_usec))
-PROPERTY(get_used, sd_bus_message_append(reply, "u", supervisor_limit(CORE, supervisor).used))
-PROPERTY(get_remaining,
-         sd_bus_message_append(reply, "u", supervisor_limit(CORE, supervisor).remaining))
-PROPERTY(get_max_in_flight, sd_bus_message_append(reply, "u", supervisor_cap(CORE, supervisor)))
-PROPERTY(get_in_flight, sd_bus_message_append(reply, "u", supervisor->in_flight))
-PROPERTY(get_queued, sd_bus_message_append(reply, "u", supervisor->queued))
+PROPERTY(get_burst, append_values(reply, "u", supervisor_limit(CORE, supervisor).burst))
+PROPERTY(get_interval, append_values(reply, "t", supervisor_limit(CORE, supervisor).interval_usec))
+PROPERTY(get_used, append_values(reply, "u", supervisor_limit(CORE, supervisor).used))
+PROPERTY(get_remaining, append_values(reply, "u", supervisor_limit(CORE, supervisor).remaining))
+PROPERTY(get_max_in_flight, append_values(reply, "u", supervisor_cap(CORE, supervisor)))
+PROPERTY(get_in_flight, append_values(reply, "u", supervisor->in_flight))
+PROPERTY(get_queued, append_values(reply, "u", supervisor->queued))
 PROPERTY(get_state,
-         sd_bus_message_append(reply, "s",
-                               supervisor_state_to_string(supervisor_state(CORE, supervisor))))
+         append_values(reply, "s", supervisor_state_to_string(supervisor_state(CORE, supervisor))))
 
 /* ---- methods --------------------------------------------------------------------------------- */
 

@@ -160,7 +160,7 @@ int method_get_trace(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return r;
     int fd = service->hooks.trace(service->hooks.userdata);
     if (fd < 0)
-        return sd_bus_error_set_errnof(error, fd, "the journal cannot be read: %s", strerror(-fd));
+        return refuse_errno(error, fd, "the journal cannot be read: %s", strerror(-fd));
     r = keep(service->traces, fd, caller->uid, &trace);
     if (r < 0) {
         close(fd);

@@ -16,9 +16,9 @@ static int error_of(int r, const char *id, const struct error *why, sd_bus_error
     case ESRCH:
         return refuse_call(error, SD_BUS_ERROR_UNIX_PROCESS_ID_UNKNOWN, "%s: %s", id, why->text);
     case EINVAL:
-        return sd_bus_error_set(error, PROCTOR_ERROR "InvalidArgument", why->text);
+        return refuse_call(error, PROCTOR_ERROR "InvalidArgument", "%s", why->text);
     default:
-        return sd_bus_error_set_errnof(error, r, "%s: %s: %s", id, why->text, strerror(-r));
+        return refuse_errno(error, r, "%s: %s: %s", id, why->text, strerror(-r));
     }
 }
 
@@ -77,8 +77,8 @@ static int carry_out(struct service *service, sd_bus_message *m, struct command 
     if (wait) {
         r = wait_for_child(service, m, command->verb, child, &outcome);
         if (r < 0)
-            return sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded",
-                                    "too many calls are waiting; the command was carried out");
+            return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
+                               "too many calls are waiting; the command was carried out");
     }
     return answer(service, m, &outcome, options, caller->uid, wait);
 }
@@ -232,8 +232,8 @@ static int carry_out_scope(struct service *service, sd_bus_message *m, struct co
         return error_of(r, command->child, &why, error);
     bool wait = options->wait && !options->dry_run && outcomes->count > 0;
     if (wait && wait_for_scope(service, m, command->verb, outcomes->list, outcomes->count) < 0)
-        return sd_bus_error_set(error, PROCTOR_ERROR "LimitExceeded",
-                                "too many calls are waiting; the command was carried out");
+        return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
+                           "too many calls are waiting; the command was carried out");
     return answer_scope(service, m, outcomes, options, caller->uid, wait);
 }
 
@@ -274,11 +274,11 @@ int kill_call(struct service *service, sd_bus_message *m, const char *id, sd_bus
     if (r != 0)
         return r;
     if (strcmp(whom, "main") != 0 && strcmp(whom, "all") != 0)
-        return sd_bus_error_set(error, PROCTOR_ERROR "InvalidArgument",
-                                "whom: expected \"main\" or \"all\"");
+        return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
+                           "whom: expected \"main\" or \"all\"");
     if (signal < 1 || signal > 64)
-        return sd_bus_error_set(error, PROCTOR_ERROR "InvalidArgument",
-                                "signal: expected a number from 1 to 64");
+        return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
+                           "signal: expected a number from 1 to 64");
     struct command command = {.verb = COMMAND_KILL,
                               .child = id,
                               .reason = reason,

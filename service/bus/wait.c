@@ -231,7 +231,7 @@ static int fill(struct service *service, struct waiter *waiter, struct child *ch
         return append_job(reply, core_find_job(service->core, waiter->job));
     case WAIT_ADDED: {
         char *path = path_of_child(child->id);
-        int r = path ? sd_bus_message_append(reply, "o", path) : -ENOMEM;
+        int r = path ? append_values(reply, "o", path) : -ENOMEM;
         free(path);
         return r;
     }
@@ -330,8 +330,7 @@ void waiters_job_gone(struct service *service, const struct job *job)
             link = &waiter->next;
             continue;
         }
-        sd_bus_reply_method_errorf(waiter->call, PROCTOR_ERROR "NoSuchChild",
-                                   "the job has been forgotten");
+        refuse_late(waiter->call, PROCTOR_ERROR "NoSuchChild", "the job has been forgotten");
         take_out(service, link);
     }
 }
@@ -344,7 +343,7 @@ void waiters_refuse_reexecution(struct service *service, const char *why)
             link = &waiter->next;
             continue;
         }
-        sd_bus_reply_method_errorf(waiter->call, PROCTOR_ERROR "CannotReexecute", "%s", why);
+        refuse_late(waiter->call, PROCTOR_ERROR "CannotReexecute", "%s", why);
         take_out(service, link);
     }
 }
@@ -487,8 +486,8 @@ void waiters_archive(struct service *service, struct archive *archive)
             if (!archive->failed && is_removal(fresh))
                 answer_removal(service, fresh);
             else if (fresh->call)
-                sd_bus_reply_method_errorf(fresh->call, PROCTOR_ERROR "NoSuchChild",
-                                           "it has gone while proctord was replaced");
+                refuse_late(fresh->call, PROCTOR_ERROR "NoSuchChild",
+                            "it has gone while proctord was replaced");
             waiter_free(fresh);
         } else {
             fresh->next = service->waiters;

@@ -1,0 +1,203 @@
+#include "outgoing.h"
+
+#include "text.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ERROR_MAX 1024 /* bytes of an error's text */
+#define TYPES_MAX 64   /* of one container */
+
+/* ---- texts ----------------------------------------------------------------------------------- */
+
+static int append_cleaned(sd_bus_message *m, const char *text, void (*clean)(char *text))
+{
+    char *copy = strdup(text);
+
+    if (!copy)
+        return -ENOMEM;
+    clean(copy);
+    int r = sd_bus_message_append_basic(m, 's', copy);
+    free(copy);
+    return r;
+}
+
+static int append_line(sd_bus_message *m, const char *text)
+{
+    if (!text)
+        text = "";
+    return text_is_at_most(text, TEXT_PLAIN) ? sd_bus_message_append_basic(m, 's', text)
+                                             : append_cleaned(m, text, text_make_line);
+}
+
+int append_lines(sd_bus_message *m, const char *text)
+{
+    return text_is_at_most(text, TEXT_BLANK) ? sd_bus_message_append_basic(m, 's', text)
+                                             : append_cleaned(m, text, text_make_lines);
+}
+
+/* ---- values ---------------------------------------------------------------------------------- */
+
+struct values {
+    va_list list;
+};
+
+static int append_basic(sd_bus_message *m, char type, struct values *values)
+{
+    union {
+        uint64_t t;
+        double d;
+        uint32_t u;
+        int b;
+        uint8_t y;
+    } value;
+
+    switch (type) {
+    case 's':
+        return append_line(m, va_arg(values->list, const char *));
+    case 'o':
+    case 'g': /* made of what the bus allows by who encodes them */
+        return sd_bus_message_append_basic(m, type, va_arg(values->list, const char *));
+    case 't':
+    case 'x':
+        value.t = va_arg(values->list, uint64_t);
+        break;
+    case 'd':
+        value.d = va_arg(values->list, double);
+        break;
+    case 'u':
+    case 'i':
+        value.u = va_arg(values->list, uint32_t);
+        break;
+    case 'b':
+        value.b = va_arg(values->list, int);
+        break;
+    case 'y':
+        value.y = (uint8_t)va_arg(values->list, int);
+        break;
+    default:
+        return -EINVAL;
+    }
+    return sd_bus_message_append_basic(m, type, &value);
+}
+
+/* Length of the first complete type. */
+static size_t type_length(const char *types)
+{
+    size_t length = 0;
+    int depth = 0;
+
+    do {
+        char c = types[length++];
+        if (c == 'a')
+            continue;
+        depth += (c == '(' || c == '{') - (c == ')' || c == '}');
+        if (depth == 0)
+            break;
+    } while (types[length]);
+    return length;
+}
+
+static int append_types(sd_bus_message *m, const char *types, size_t length, struct values *values);
+
+static int append_container(sd_bus_message *m, char type, const char *contents, size_t length,
+                            unsigned times, struct values *values)
+{
+    char signature[TYPES_MAX];
+
+    if (length >= sizeof(signature))
+        return -EINVAL;
+    memcpy(signature, contents, length);
+    signature[length] = '\0';
+    int r = sd_bus_message_open_container(m, type, signature);
+    for (unsigned i = 0; r >= 0 && i < times; i++)
+        r = append_types(m, signature, length, values);
+    return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_one(sd_bus_message *m, const char *type, size_t length, struct values *values)
+{
+    const char *contents;
+
+    switch (type[0]) {
+    case '(':
+        return append_container(m, 'r', type + 1, length - 2, 1, values);
+    case '{':
+        return append_container(m, 'e', type + 1, length - 2, 1, values);
+    case 'v':
+        contents = va_arg(values->list, const char *);
+        return append_container(m, 'v', contents, strlen(contents), 1, values);
+    case 'a':
+        return append_container(m, 'a', type + 1, length - 1, va_arg(values->list, unsigned),
+                                values);
+    default:
+        return append_basic(m, type[0], values);
+    }
+}
+
+static int append_types(sd_bus_message *m, const char *types, size_t length, struct values *values)
+{
+    int r = 0;
+
+    for (size_t at = 0, one; r >= 0 && at < length; at += one) {
+        one = type_length(types + at);
+        r = append_one(m, types + at, one, values);
+    }
+    return r;
+}
+
+int append_values(sd_bus_message *m, const char *types, ...)
+{
+    struct values values;
+
+    va_start(values.list, types);
+    int r = append_types(m, types, strlen(types), &values);
+    va_end(values.list);
+    return r;
+}
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+static void write_error(char text[ERROR_MAX], const char *format, va_list arguments)
+{
+    vsnprintf(text, ERROR_MAX, format, arguments);
+    text_make_line(text); /* it may have been cut in the middle of a character, too */
+}
+
+int refuse_call(sd_bus_error *error, const char *name, const char *format, ...)
+{
+    char text[ERROR_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    write_error(text, format, arguments);
+    va_end(arguments);
+    return sd_bus_error_set(error, name, text);
+}
+
+int refuse_errno(sd_bus_error *error, int r, const char *format, ...)
+{
+    char text[ERROR_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    write_error(text, format, arguments);
+    va_end(arguments);
+    return sd_bus_error_set_errnof(error, r, "%s", text);
+}
+
+int refuse_late(sd_bus_message *call, const char *name, const char *format, ...)
+{
+    char text[ERROR_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    write_error(text, format, arguments);
+    va_end(arguments);
+    return sd_bus_reply_method_errorf(call, name, "%s", text);
+}

@@ -1,0 +1,24 @@
+#!/bin/sh
+# doors.sh SOURCE: what must be done in one place only is done nowhere else. TAP.
+cd "$1" || exit 1
+echo 1..2
+n=0
+
+# only NAME 'PATTERN' PLACE FOLDER: no line of FOLDER has it but those of PLACE
+only() {
+    n=$((n + 1))
+    found=$(grep -rnE "$2" "$4" --include='*.[ch]' | grep -vE "$3")
+    if [ -z "$found" ]; then
+        echo "ok $n - $1"
+    else
+        echo "not ok $n - $1"
+        echo "$found" | sed 's/^/# /'
+    fi
+}
+
+only "texts go out on the bus by one door" \
+    'sd_bus_message_append(v|_strv|_string_[a-z]+)?\(|sd_bus_message_append_basic\(.*SD_BUS_TYPE_STRING' \
+    '^service/bus/outgoing\.[ch]:' service/bus
+only "errors go out on the bus by one door" \
+    'sd_bus_error_(set|copy|move)|sd_bus_reply_method_err|SD_BUS_ERROR_MAKE' \
+    '^service/bus/outgoing\.[ch]:' service/bus
