@@ -3,6 +3,7 @@
  * change while the bus lives, and the name is never given to another: they are asked for once.
  */
 #include "private.h"
+#include "text.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -21,6 +22,8 @@ static void describe(struct caller *caller, const char *command)
         snprintf(caller->text, sizeof(caller->text), "uid %u", caller->uid);
     snprintf(caller->origin, sizeof(caller->origin), "pid %d, %.32s, %.40s", (int)caller->pid,
              command, caller->unique_name);
+    text_make_line(caller->text); /* a process calls itself what it likes */
+    text_make_line(caller->origin);
 }
 
 /* sd-bus would look it up itself, but not on a connection that was handed over: it does not know

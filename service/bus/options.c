@@ -3,6 +3,7 @@
  * is misspelt must not be a command without it.
  */
 #include "private.h"
+#include "text.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -16,14 +17,28 @@ static bool is_blank(const char *text)
     return *text == '\0';
 }
 
+/* What people write here stands in logs, in the audit and on others' terminals: whatever could look
+ * there like more than one text, or act there, does not come in. where: "" or "options: ". */
+static int check_text(const char *where, const char *name, const char *text, size_t max,
+                      sd_bus_error *error)
+{
+    if (!text_is_at_most(text, TEXT_PLAIN))
+        return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
+                           "%s%s: must be one line without line ends, tabs or other control "
+                           "characters",
+                           where, name);
+    if (is_blank(text))
+        return refuse_call(error, PROCTOR_ERROR "InvalidArgument", "%s%s: must not be blank", where,
+                           name);
+    if (strlen(text) > max)
+        return refuse_call(error, PROCTOR_ERROR "InvalidArgument", "%s%s: is longer than %zu bytes",
+                           where, name, max);
+    return 0;
+}
+
 int reason_check(const char *reason, sd_bus_error *error)
 {
-    if (is_blank(reason))
-        return refuse_call(error, PROCTOR_ERROR "InvalidArgument", "reason: must not be blank");
-    if (strlen(reason) > REASON_MAX)
-        return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
-                           "reason: is longer than %d bytes", REASON_MAX);
-    return 0;
+    return check_text("", "reason", reason, REASON_MAX, error);
 }
 
 static int read_text(sd_bus_message *m, const char *name, size_t max, const char **value,
@@ -32,13 +47,7 @@ static int read_text(sd_bus_message *m, const char *name, size_t max, const char
     if (sd_bus_message_read(m, "v", "s", value) < 0)
         return refuse_call(error, PROCTOR_ERROR "InvalidArgument", "options: %s: expected a string",
                            name);
-    if (is_blank(*value))
-        return refuse_call(error, PROCTOR_ERROR "InvalidArgument", "options: %s: must not be blank",
-                           name);
-    if (strlen(*value) > max)
-        return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
-                           "options: %s: is longer than %zu bytes", name, max);
-    return 0;
+    return check_text("options: ", name, *value, max, error);
 }
 
 static int read_flag(sd_bus_message *m, const char *name, bool *value, sd_bus_error *error)
