@@ -159,6 +159,15 @@ static void draw_times(struct world *world, struct child_declaration *d)
     }
 }
 
+/* Keys that the core only carries: a recovery must not lose them. */
+static void draw_process(struct world *world, struct child_declaration *d)
+{
+    d->process.ignore_sigpipe = choose(world, 2);
+    d->process.oom_score_adj_set = choose(world, 2);
+    if (d->process.oom_score_adj_set)
+        d->process.oom_score_adj = (int)choose(world, 2001) + OOM_SCORE_ADJ_MIN;
+}
+
 /* Bound to an earlier one that is none itself, if there is such a one. */
 static void draw_sidecar(struct world *world, struct swarm *swarm, uint32_t i)
 {
@@ -214,6 +223,7 @@ static void draw_child(struct world *world, struct swarm *swarm, uint32_t i)
     d->autostart = choose(world, 8) != 1;
     draw_policy(world, d);
     draw_times(world, d);
+    draw_process(world, d);
     draw_dependencies(world, swarm, i);
     for (uint32_t m = 0; m < models; m++)
         swarm->models[i][m] = programs[choose(world, COUNT_OF(programs))];

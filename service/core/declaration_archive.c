@@ -98,6 +98,29 @@ static void archive_secrets(struct archive *a, const char ***strings)
         archive_secret(a, &(*strings)[i]);
 }
 
+/*
+ * Keys that came later share a number with nice_set, in the bits above it, so that what was written
+ * before they were known is still read, as if they had not been given.
+ */
+static void archive_later_keys(struct archive *a, struct process_spec *spec)
+{
+    uint64_t score = (uint64_t)(spec->oom_score_adj - OOM_SCORE_ADJ_MIN);
+    uint64_t bits = (uint64_t)spec->nice_set | (uint64_t)spec->ignore_sigpipe << 1 |
+                    (uint64_t)spec->oom_score_adj_set << 2 |
+                    (spec->oom_score_adj_set ? score << 3 : 0);
+
+    ARCHIVE(a, bits);
+    score = bits >> 3;
+    if (score > (uint64_t)(OOM_SCORE_ADJ_MAX - OOM_SCORE_ADJ_MIN))
+        a->failed = true;
+    if (!a->reading || a->failed)
+        return;
+    spec->nice_set = bits & 1;
+    spec->ignore_sigpipe = bits & 2;
+    spec->oom_score_adj_set = bits & 4;
+    spec->oom_score_adj = spec->oom_score_adj_set ? (int)score + OOM_SCORE_ADJ_MIN : 0;
+}
+
 static void archive_process(struct archive *a, struct process_spec *spec)
 {
     archive_strings(a, &spec->arguments);
@@ -113,7 +136,7 @@ static void archive_process(struct archive *a, struct process_spec *spec)
     ARCHIVE(a, spec->umask);
     ARCHIVE(a, spec->umask_set);
     ARCHIVE(a, spec->nice);
-    ARCHIVE(a, spec->nice_set);
+    archive_later_keys(a, spec);
     archive_limits(a, spec);
     ARCHIVE(a, spec->memory_max);
     ARCHIVE(a, spec->pids_max);

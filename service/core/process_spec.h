@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define OOM_SCORE_ADJ_MIN  (-1000)
+#define OOM_SCORE_ADJ_MAX  1000
 #define PROCESS_LIMITS     16  /* RLIM_NLIMITS of Linux */
 #define SOCKETS_MAX        16  /* of one child */
 #define SOCKET_ADDRESS_MAX 128 /* bytes of a struct sockaddr_storage */
@@ -68,6 +70,9 @@ struct process_spec {
     bool umask_set;
     int nice;
     bool nice_set;
+    int oom_score_adj; /* OOM_SCORE_ADJ_MIN to OOM_SCORE_ADJ_MAX: how readily the kernel kills it */
+    bool oom_score_adj_set;
+    bool ignore_sigpipe; /* false: a write to a pipe that nobody reads ends the child */
     const struct process_limit *limits; /* PROCESS_LIMITS of them, by RLIMIT_* number, or NULL */
     uint64_t memory_max;                /* bytes of the whole child; 0: no limit */
     uint64_t pids_max;                  /* processes and threads of it; 0: no limit */

@@ -1,6 +1,7 @@
 #include "manifest.h"
 
 #include "core.h"
+#include "number.h"
 #include "reader.h"
 #include "text.h"
 #include "unit.h"
@@ -454,9 +455,8 @@ static int read_umask(struct reader *reader, yaml_node_t *node, void *target)
     if (!text)
         return -EINVAL;
 
-    char *end;
-    unsigned long mask = strtoul(text, &end, 8);
-    if (text[0] < '0' || text[0] > '7' || *end || mask > 0777)
+    uint64_t mask;
+    if (number_read_octal(text, 0777, &mask) < 0)
         return reader_refuse(reader, node, "expected an octal mask such as 0027, got \"%.60s\"",
                              text);
     process->umask = (uint32_t)mask;
@@ -471,13 +471,28 @@ static int read_nice(struct reader *reader, yaml_node_t *node, void *target)
     if (!text)
         return -EINVAL;
 
-    char *end;
-    long nice = strtol(text, &end, 10);
-    if (end == text || *end || nice < -20 || nice > 19)
+    int64_t nice;
+    if (number_read_signed(text, -20, 19, &nice) < 0)
         return reader_refuse(reader, node, "expected a whole number from -20 to 19, got \"%.60s\"",
                              text);
     process->nice = (int)nice;
     process->nice_set = true;
+    return 0;
+}
+
+static int read_oom_score_adj(struct reader *reader, yaml_node_t *node, void *target)
+{
+    struct process_spec *process = &((struct parsed_child *)target)->declaration.process;
+    const char *text = reader_scalar(reader, node, "a whole number from -1000 to 1000");
+    int64_t score;
+
+    if (!text)
+        return -EINVAL;
+    if (number_read_signed(text, OOM_SCORE_ADJ_MIN, OOM_SCORE_ADJ_MAX, &score) < 0)
+        return reader_refuse(reader, node,
+                             "expected a whole number from -1000 to 1000, got \"%.60s\"", text);
+    process->oom_score_adj = (int)score;
+    process->oom_score_adj_set = true;
     return 0;
 }
 
@@ -630,6 +645,7 @@ READER(read_working_directory, read_absolute_path(reader, node, &d->process.work
 READER(read_user, reader_text(reader, node, &d->process.user))
 READER(read_unix_group, reader_text(reader, node, &d->process.group))
 READER(read_environment_file, reader_text(reader, node, &d->process.environment_file))
+READER(read_ignore_sigpipe, reader_bool(reader, node, &d->process.ignore_sigpipe))
 READER(read_no_new_privileges, reader_bool(reader, node, &d->process.no_new_privileges))
 READER(read_fatal_exit_codes, read_exit_codes(reader, node, &d->fatal_exit_codes))
 READER(read_success_exit_codes, read_exit_codes(reader, node, &d->success_exit_codes))
@@ -658,6 +674,8 @@ static const struct key child_keys[] = {
     {"supplementary_groups", read_supplementary_groups},
     {"umask", read_umask},
     {"nice", read_nice},
+    {"oom_score_adj", read_oom_score_adj},
+    {"ignore_sigpipe", read_ignore_sigpipe},
     {"limits", read_limits},
     {"capabilities", read_capabilities},
     {"no_new_privileges", read_no_new_privileges},

@@ -2,6 +2,7 @@
  * Sockets in a manifest: where they listen, read into the addresses that bind(2) takes. Numeric
  * addresses only: a manifest must not wait for a name server.
  */
+#include "number.h"
 #include "reader.h"
 #include "unit.h"
 
@@ -119,12 +120,11 @@ static int read_type(struct reader *reader, yaml_node_t *node, void *target)
 static int read_mode(struct reader *reader, yaml_node_t *node, void *target)
 {
     const char *text = reader_scalar(reader, node, "a mode such as 0660");
-    char *end;
+    uint64_t mode;
 
     if (!text)
         return -EINVAL;
-    unsigned long mode = strtoul(text, &end, 8);
-    if (text[0] < '0' || text[0] > '7' || *end || mode > 0777)
+    if (number_read_octal(text, 0777, &mode) < 0)
         return reader_refuse(reader, node, "expected an octal mode such as 0660, got \"%.60s\"",
                              text);
     ((struct parsed *)target)->socket->mode = (uint32_t)mode;

@@ -1,9 +1,10 @@
 #include "unit.h"
 
+#include "number.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/resource.h>
@@ -24,21 +25,6 @@ static const struct factor sizes[] = {
     {"B", 1}, {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"T", UINT64_C(1) << 40},
 };
 
-static int digits(const char **text, uint64_t *number)
-{
-    char *end;
-
-    if (!isdigit((unsigned char)**text))
-        return -EINVAL;
-    errno = 0;
-    unsigned long long value = strtoull(*text, &end, 10);
-    if (errno != 0)
-        return -EINVAL;
-    *number = value;
-    *text = end;
-    return 0;
-}
-
 static const struct factor *find_factor(const struct factor *factors, size_t count,
                                         const char **text)
 {
@@ -57,14 +43,14 @@ int unit_duration(const char *text, uint64_t *usec)
     uint64_t total = 0, number;
     const char *whole = text;
 
-    if (digits(&whole, &number) == 0 && *whole == '\0') {
+    if (number_take(&whole, &number) == 0 && *whole == '\0') {
         if (number > YEARS_MAX_USEC / 1000000)
             return -EINVAL;
         *usec = number * 1000000;
         return 0;
     }
     do {
-        if (digits(&text, &number) < 0)
+        if (number_take(&text, &number) < 0)
             return -EINVAL;
         const struct factor *f =
             find_factor(durations, sizeof(durations) / sizeof(durations[0]), &text);
@@ -83,7 +69,7 @@ int unit_size(const char *text, uint64_t *bytes)
 {
     uint64_t number;
 
-    if (digits(&text, &number) < 0)
+    if (number_take(&text, &number) < 0)
         return -EINVAL;
     if (*text == '\0') {
         *bytes = number;
@@ -98,12 +84,7 @@ int unit_size(const char *text, uint64_t *bytes)
 
 int unit_number(const char *text, uint64_t max, uint64_t *number)
 {
-    uint64_t value;
-
-    if (digits(&text, &value) < 0 || *text != '\0' || value > max)
-        return -EINVAL;
-    *number = value;
-    return 0;
+    return number_read(text, max, number);
 }
 
 int unit_milli(const char *text, uint64_t max_milli, uint64_t *milli)
@@ -111,7 +92,7 @@ int unit_milli(const char *text, uint64_t max_milli, uint64_t *milli)
     uint64_t whole, value = 0;
     uint64_t scale = 100;
 
-    if (digits(&text, &whole) < 0 || whole > max_milli / 1000)
+    if (number_take(&text, &whole) < 0 || whole > max_milli / 1000)
         return -EINVAL;
     if (*text == '.') {
         for (text++; isdigit((unsigned char)*text) && scale > 0; text++, scale /= 10)
