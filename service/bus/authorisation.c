@@ -163,7 +163,7 @@ static int ask(struct question *question, const struct permission *wanted)
         r = append_values(m, "(sa{sv})s", "system-bus-name", 1, "name", "s", sender,
                           wanted->action);
     if (r >= 0)
-        r = sd_bus_message_open_container(m, 'a', "{ss}");
+        r = append_open(m, 'a', "{ss}");
     if (r >= 0)
         r = append_detail(m, "verb", wanted->verb);
     if (r >= 0)

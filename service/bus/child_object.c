@@ -97,7 +97,7 @@ static int read_manifest(struct service *service, sd_bus_message *m, struct chil
 
 static int append_strings(sd_bus_message *m, const char **strings, size_t count)
 {
-    int r = sd_bus_message_open_container(m, 'a', "s");
+    int r = append_open(m, 'a', "s");
 
     for (size_t i = 0; r >= 0 && i < count; i++)
         r = append_values(m, "s", strings[i]);
@@ -126,7 +126,7 @@ static int read_pending_restart(struct service *service, sd_bus_message *m, stru
 {
     const struct pending_restart *pending = &child->pending;
     char command[32];
-    int r = sd_bus_message_open_container(m, 'a', "{sv}");
+    int r = append_open(m, 'a', "{sv}");
 
     command_id_text(service, pending->cause, command);
     if (r >= 0 && pending->active)
@@ -140,7 +140,7 @@ static int read_pending_restart(struct service *service, sd_bus_message *m, stru
 static int read_failure(struct service *service, sd_bus_message *m, struct child *child)
 {
     const struct failure *failure = &child->failure;
-    int r = sd_bus_message_open_container(m, 'a', "{sv}");
+    int r = append_open(m, 'a', "{sv}");
 
     (void)service;
     if (r >= 0 && failure->phase != FAILURE_NONE)
@@ -152,7 +152,7 @@ static int read_failure(struct service *service, sd_bus_message *m, struct child
 static int read_last_exit(struct service *service, sd_bus_message *m, struct child *child)
 {
     const struct last_exit *last = &child->last_exit;
-    int r = sd_bus_message_open_container(m, 'a', "{sv}");
+    int r = append_open(m, 'a', "{sv}");
 
     (void)service;
     if (r >= 0 && last->kind != EXIT_NONE)
@@ -167,7 +167,7 @@ static int read_last_exit(struct service *service, sd_bus_message *m, struct chi
 static int read_last_stale_report(struct service *service, sd_bus_message *m, struct child *child)
 {
     const struct stale_report *stale = &child->last_stale;
-    int r = sd_bus_message_open_container(m, 'a', "{sv}");
+    int r = append_open(m, 'a', "{sv}");
 
     (void)service;
     if (r >= 0 && stale->usec > 0)
@@ -201,7 +201,7 @@ static int read_unenforced(struct service *service, sd_bus_message *m, struct ch
     } names[] = {{UNENFORCED_MEMORY, "memory"},
                  {UNENFORCED_PIDS, "pids"},
                  {UNENFORCED_CPU_WEIGHT, "cpu_weight"}};
-    int r = sd_bus_message_open_container(m, 'a', "s");
+    int r = append_open(m, 'a', "s");
 
     for (size_t i = 0; r >= 0 && i < sizeof(names) / sizeof(names[0]); i++)
         if (unenforced & names[i].bit)
@@ -352,14 +352,14 @@ const sd_bus_vtable *child_vtable(void)
 
 int child_append_properties(struct service *service, sd_bus_message *m, struct child *child)
 {
-    int r = sd_bus_message_open_container(m, 'a', "{sv}");
+    int r = append_open(m, 'a', "{sv}");
 
     for (size_t i = 0; r >= 0 && i < PROPERTIES; i++) {
-        r = sd_bus_message_open_container(m, 'e', "sv");
+        r = append_open(m, 'e', "sv");
         if (r >= 0)
             r = append_values(m, "s", properties[i].name);
         if (r >= 0)
-            r = sd_bus_message_open_container(m, 'v', properties[i].signature);
+            r = append_open(m, 'v', properties[i].signature);
         if (r >= 0)
             r = properties[i].read(service, m, child);
         if (r >= 0)

@@ -48,10 +48,10 @@ int command_id_text(const struct service *service, uint64_t id, char text[32])
 
 static int open_dictionary(sd_bus_message *m, const char *key)
 {
-    APPEND(sd_bus_message_open_container(m, 'e', "sv"));
+    APPEND(append_open(m, 'e', "sv"));
     APPEND(append_values(m, "s", key));
-    APPEND(sd_bus_message_open_container(m, 'v', "a{sv}"));
-    return sd_bus_message_open_container(m, 'a', "{sv}");
+    APPEND(append_open(m, 'v', "a{sv}"));
+    return append_open(m, 'a', "{sv}");
 }
 
 static int close_dictionary(sd_bus_message *m)
@@ -126,10 +126,10 @@ static int append_fence(sd_bus_message *m, const struct fence_outcome *fence)
 static int append_plan_list(sd_bus_message *m, const char *key, const char *id,
                             const struct child *sidecars)
 {
-    APPEND(sd_bus_message_open_container(m, 'e', "sv"));
+    APPEND(append_open(m, 'e', "sv"));
     APPEND(append_values(m, "s", key));
-    APPEND(sd_bus_message_open_container(m, 'v', "as"));
-    APPEND(sd_bus_message_open_container(m, 'a', "s"));
+    APPEND(append_open(m, 'v', "as"));
+    APPEND(append_open(m, 'a', "s"));
     for (const struct child *sidecar = sidecars; sidecar; sidecar = sidecar->next_sidecar)
         if (child_attempt(sidecar) > 0)
             APPEND(append_values(m, "s", sidecar->id));
@@ -162,7 +162,7 @@ int append_outcome(const struct service *service, sd_bus_message *m, const struc
     char command[32];
 
     command_id_text(service, outcome->command_id, command);
-    APPEND(sd_bus_message_open_container(m, 'a', "{sv}"));
+    APPEND(append_open(m, 'a', "{sv}"));
     APPEND(append_text(m, "CommandId", command));
     APPEND(append_text(m, "ChildId", outcome->child_id));
     if (outcome->attempt > 0) {
@@ -188,7 +188,7 @@ int append_outcome(const struct service *service, sd_bus_message *m, const struc
 int append_outcomes(const struct service *service, sd_bus_message *m,
                     const struct outcome *outcomes, size_t count)
 {
-    APPEND(sd_bus_message_open_container(m, 'a', "a{sv}"));
+    APPEND(append_open(m, 'a', "a{sv}"));
     for (size_t i = 0; i < count; i++)
         APPEND(append_outcome(service, m, &outcomes[i]));
     return sd_bus_message_close_container(m);
@@ -218,7 +218,7 @@ int append_event(const struct service *service, sd_bus_message *m, const struct 
     command_id_text(service, event->cause, cause);
     APPEND(append_values(m, "tttsss", event->sequence, event->realtime_usec, event->monotonic_usec,
                          event_kind_to_string(event->kind), child, cause));
-    APPEND(sd_bus_message_open_container(m, 'a', "{sv}"));
+    APPEND(append_open(m, 'a', "{sv}"));
     if (event->attempt > 0) {
         APPEND(append_number(m, "generation", event->generation));
         APPEND(append_number(m, "attempt", event->attempt));
@@ -236,7 +236,7 @@ static int append_resources(sd_bus_message *m, const struct shutdown_row *row)
                                                    : gone ? RESOURCE_CLEANED
                                                           : RESOURCE_FAILED);
 
-    APPEND(sd_bus_message_open_container(m, 'e', "sv"));
+    APPEND(append_open(m, 'e', "sv"));
     APPEND(append_values(m, "s", "Resources"));
     APPEND(append_values(m, "v", "a{ss}", 2, "process", process, "cgroup",
                          resource_state_to_string(ran ? row->cgroup : RESOURCE_NOT_OWNED)));
@@ -245,7 +245,7 @@ static int append_resources(sd_bus_message *m, const struct shutdown_row *row)
 
 static int append_row(sd_bus_message *m, const struct shutdown_row *row)
 {
-    APPEND(sd_bus_message_open_container(m, 'a', "{sv}"));
+    APPEND(append_open(m, 'a', "{sv}"));
     APPEND(append_text(m, "ChildId", row->child->id));
     APPEND(append_text(m, "Result", shutdown_result_to_string(row->result)));
     APPEND(append_number(m, "Generation", row->generation));
@@ -262,10 +262,10 @@ static int append_row(sd_bus_message *m, const struct shutdown_row *row)
 
 static int append_report(const struct service *service, sd_bus_message *m)
 {
-    APPEND(sd_bus_message_open_container(m, 'e', "sv"));
+    APPEND(append_open(m, 'e', "sv"));
     APPEND(append_values(m, "s", "Report"));
-    APPEND(sd_bus_message_open_container(m, 'v', "aa{sv}"));
-    APPEND(sd_bus_message_open_container(m, 'a', "a{sv}"));
+    APPEND(append_open(m, 'v', "aa{sv}"));
+    APPEND(append_open(m, 'a', "a{sv}"));
     for (struct child *child = core_first(service->core); child; child = core_next(child)) {
         struct shutdown_row row;
         if (core_shutdown_row(service->core, child, &row))
@@ -283,7 +283,7 @@ int append_shutdown(const struct service *service, sd_bus_message *m, bool idemp
     char command[32];
 
     command_id_text(service, core_shutdown_command(service->core), command);
-    APPEND(sd_bus_message_open_container(m, 'a', "{sv}"));
+    APPEND(append_open(m, 'a', "{sv}"));
     APPEND(append_text(m, "CommandId", command));
     APPEND(append_text(m, "Phase", shutdown_phase_to_string(phase)));
     APPEND(append_text(m, "RequestedBy", service->shutdown_requester));

@@ -254,7 +254,7 @@ int event_log_query(const struct service *service, sd_bus_message *reply, uint64
 {
     uint64_t last = core_sequence(service->core);
     uint64_t first = last > EVENT_LOG_SIZE ? last - EVENT_LOG_SIZE + 1 : 1;
-    int r = sd_bus_message_open_container(reply, 'a', "(tttsssa{sv})");
+    int r = append_open(reply, 'a', "(tttsssa{sv})");
 
     if (after >= first)
         first = after < last ? after + 1 : last + 1;
@@ -264,7 +264,7 @@ int event_log_query(const struct service *service, sd_bus_message *reply, uint64
             !event_filter_matches(filter, logged->event.kind, logged->child))
             continue;
         max--;
-        r = sd_bus_message_open_container(reply, 'r', "tttsssa{sv}");
+        r = append_open(reply, 'r', "tttsssa{sv}");
         if (r >= 0)
             r = append_event(service, reply, &logged->event, logged->child);
         if (r >= 0)

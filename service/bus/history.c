@@ -122,7 +122,7 @@ int method_query_audit(sd_bus_message *m, void *userdata, sd_bus_error *error)
     r = sd_bus_message_new_method_return(m, &reply);
     answer.reply = reply;
     if (r >= 0)
-        r = sd_bus_message_open_container(reply, 'a', "(ttsss)");
+        r = append_open(reply, 'a', "(ttsss)");
     if (r >= 0) {
         service->hooks.audit(service->hooks.userdata, since, tell_note, &answer);
         r = answer.r;

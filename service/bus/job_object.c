@@ -136,12 +136,12 @@ PROPERTY(get_truncated, append_values(reply, "b", is_truncated(job)))
 
 static int append_boxed_output(sd_bus_message *m, const struct job *job)
 {
-    int r = sd_bus_message_open_container(m, 'e', "sv");
+    int r = append_open(m, 'e', "sv");
 
     if (r >= 0)
         r = append_values(m, "s", "Output");
     if (r >= 0)
-        r = sd_bus_message_open_container(m, 'v', "ay");
+        r = append_open(m, 'v', "ay");
     if (r >= 0)
         r = append_output(m, job);
     for (int i = 0; r >= 0 && i < 2; i++)
@@ -151,7 +151,7 @@ static int append_boxed_output(sd_bus_message *m, const struct job *job)
 
 int append_job(sd_bus_message *m, const struct job *job)
 {
-    int r = sd_bus_message_open_container(m, 'a', "{sv}");
+    int r = append_open(m, 'a', "{sv}");
 
     if (r >= 0)
         r = append_number(m, "Id", job->id);

@@ -414,7 +414,7 @@ static int method_list_children(sd_bus_message *m, void *userdata, sd_bus_error 
 
     (void)error;
     if (r >= 0)
-        r = sd_bus_message_open_container(reply, 'a', "(sosssttbsub)");
+        r = append_open(reply, 'a', "(sosssttbsub)");
     for (struct child *child = core_first(service->core); r >= 0 && child; child = core_next(child))
         r = append_list_row(reply, child);
     if (r >= 0)
@@ -425,14 +425,14 @@ static int method_list_children(sd_bus_message *m, void *userdata, sd_bus_error 
 static int append_counts(sd_bus_message *reply, const char *key, const char *(*word)(int),
                          const uint32_t *counts, int n)
 {
-    int r = sd_bus_message_open_container(reply, 'e', "sv");
+    int r = append_open(reply, 'e', "sv");
 
     if (r >= 0)
         r = append_values(reply, "s", key);
     if (r >= 0)
-        r = sd_bus_message_open_container(reply, 'v', "a{su}");
+        r = append_open(reply, 'v', "a{su}");
     if (r >= 0)
-        r = sd_bus_message_open_container(reply, 'a', "{su}");
+        r = append_open(reply, 'a', "{su}");
     for (int i = 0; r >= 0 && i < n; i++)
         r = append_values(reply, "{su}", word(i), counts[i]);
     for (int i = 0; r >= 0 && i < 3; i++)
@@ -452,14 +452,14 @@ static const char *status_word(int i)
 
 static int append_children(struct service *service, sd_bus_message *reply)
 {
-    int r = sd_bus_message_open_container(reply, 'e', "sv");
+    int r = append_open(reply, 'e', "sv");
 
     if (r >= 0)
         r = append_values(reply, "s", "children");
     if (r >= 0)
-        r = sd_bus_message_open_container(reply, 'v', "aa{sv}");
+        r = append_open(reply, 'v', "aa{sv}");
     if (r >= 0)
-        r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+        r = append_open(reply, 'a', "a{sv}");
     for (struct child *child = core_first(service->core); r >= 0 && child; child = core_next(child))
         r = child_append_properties(service, reply, child);
     for (int i = 0; r >= 0 && i < 3; i++)
@@ -480,7 +480,7 @@ static int method_current_state(sd_bus_message *m, void *userdata, sd_bus_error 
         statuses[child_status(child)]++;
     }
     if (r >= 0)
-        r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        r = append_open(reply, 'a', "{sv}");
     if (r >= 0)
         r = append_counts(reply, "operations", operation_word, operations, 4);
     if (r >= 0)
@@ -623,14 +623,14 @@ static void note_change(void *userdata, const char *what, const char *id)
 
 static int append_names(sd_bus_message *reply, const char *key, char **names)
 {
-    int r = sd_bus_message_open_container(reply, 'e', "sv");
+    int r = append_open(reply, 'e', "sv");
 
     if (r >= 0)
         r = append_values(reply, "s", key);
     if (r >= 0)
-        r = sd_bus_message_open_container(reply, 'v', "as");
+        r = append_open(reply, 'v', "as");
     if (r >= 0)
-        r = sd_bus_message_open_container(reply, 'a', "s");
+        r = append_open(reply, 'a', "s");
     for (; r >= 0 && *names; names++)
         r = append_values(reply, "s", *names);
     for (int i = 0; r >= 0 && i < 3; i++)
@@ -652,7 +652,7 @@ static int answer_reload(struct service *service, sd_bus_message *m, struct name
     int r = sd_bus_message_new_method_return(m, &reply);
 
     if (r >= 0)
-        r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        r = append_open(reply, 'a', "{sv}");
     if (r >= 0)
         r = append_names(reply, "added", named->added);
     if (r >= 0)
@@ -707,7 +707,7 @@ static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 int append_reexecution(sd_bus_message *m, const char *version)
 {
-    int r = sd_bus_message_open_container(m, 'a', "{sv}");
+    int r = append_open(m, 'a', "{sv}");
 
     if (r >= 0)
         r = append_text(m, "version", version);

@@ -13,6 +13,64 @@
 #define ERROR_MAX 1024 /* bytes of an error's text */
 #define TYPES_MAX 64   /* of one container */
 
+/* ---- bytes ----------------------------------------------------------------------------------- */
+
+static size_t *counted; /* of the message that is encoded now; NULL: nobody asks */
+
+void outgoing_count(size_t *bytes)
+{
+    counted = bytes;
+}
+
+/* D-Bus begins each value at a multiple of its alignment. */
+static void count(size_t alignment, size_t size)
+{
+    if (counted)
+        *counted = (*counted + alignment - 1) / alignment * alignment + size;
+}
+
+static size_t alignment_of(char type)
+{
+    switch (type) {
+    case 'y':
+    case 'g':
+    case 'v':
+        return 1;
+    case 'n':
+    case 'q':
+        return 2;
+    case 't':
+    case 'x':
+    case 'd':
+    case '(':
+    case '{':
+        return 8;
+    default:
+        return 4;
+    }
+}
+
+static void count_text(const char *text)
+{
+    count(4, 4 + strlen(text) + 1);
+}
+
+int append_open(sd_bus_message *m, char type, const char *contents)
+{
+    switch (type) {
+    case 'a':
+        count(4, 4);
+        count(alignment_of(contents[0]), 0);
+        break;
+    case 'v':
+        count(1, 1 + strlen(contents) + 1);
+        break;
+    default:
+        count(8, 0);
+    }
+    return sd_bus_message_open_container(m, type, contents);
+}
+
 /* ---- texts ----------------------------------------------------------------------------------- */
 
 static int append_cleaned(sd_bus_message *m, const char *text, void (*clean)(char *text))
@@ -22,6 +80,7 @@ static int append_cleaned(sd_bus_message *m, const char *text, void (*clean)(cha
     if (!copy)
         return -ENOMEM;
     clean(copy);
+    count_text(copy);
     int r = sd_bus_message_append_basic(m, 's', copy);
     free(copy);
     return r;
@@ -31,14 +90,18 @@ static int append_line(sd_bus_message *m, const char *text)
 {
     if (!text)
         text = "";
-    return text_is_at_most(text, TEXT_PLAIN) ? sd_bus_message_append_basic(m, 's', text)
-                                             : append_cleaned(m, text, text_make_line);
+    if (!text_is_at_most(text, TEXT_PLAIN))
+        return append_cleaned(m, text, text_make_line);
+    count_text(text);
+    return sd_bus_message_append_basic(m, 's', text);
 }
 
 int append_lines(sd_bus_message *m, const char *text)
 {
-    return text_is_at_most(text, TEXT_BLANK) ? sd_bus_message_append_basic(m, 's', text)
-                                             : append_cleaned(m, text, text_make_lines);
+    if (!text_is_at_most(text, TEXT_BLANK))
+        return append_cleaned(m, text, text_make_lines);
+    count_text(text);
+    return sd_bus_message_append_basic(m, 's', text);
 }
 
 /* ---- values ---------------------------------------------------------------------------------- */
@@ -46,6 +109,16 @@ int append_lines(sd_bus_message *m, const char *text)
 struct values {
     va_list list;
 };
+
+/* Made of what the bus allows by who encodes it: a path, a signature. */
+static int append_name(sd_bus_message *m, char type, const char *name)
+{
+    if (type == 'g')
+        count(1, 1 + strlen(name) + 1);
+    else
+        count_text(name);
+    return sd_bus_message_append_basic(m, type, name);
+}
 
 static int append_basic(sd_bus_message *m, char type, struct values *values)
 {
@@ -61,8 +134,8 @@ static int append_basic(sd_bus_message *m, char type, struct values *values)
     case 's':
         return append_line(m, va_arg(values->list, const char *));
     case 'o':
-    case 'g': /* made of what the bus allows by who encodes them */
-        return sd_bus_message_append_basic(m, type, va_arg(values->list, const char *));
+    case 'g':
+        return append_name(m, type, va_arg(values->list, const char *));
     case 't':
     case 'x':
         value.t = va_arg(values->list, uint64_t);
@@ -83,6 +156,7 @@ static int append_basic(sd_bus_message *m, char type, struct values *values)
     default:
         return -EINVAL;
     }
+    count(alignment_of(type), alignment_of(type));
     return sd_bus_message_append_basic(m, type, &value);
 }
 
@@ -114,7 +188,7 @@ static int append_container(sd_bus_message *m, char type, const char *contents, 
         return -EINVAL;
     memcpy(signature, contents, length);
     signature[length] = '\0';
-    int r = sd_bus_message_open_container(m, type, signature);
+    int r = append_open(m, type, signature);
     for (unsigned i = 0; r >= 0 && i < times; i++)
         r = append_types(m, signature, length, values);
     return r < 0 ? r : sd_bus_message_close_container(m);

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stddef.h>
 #include <systemd/sd-bus.h>
 
 /* Like sd_bus_message_append(), for all types but 'h'. */
@@ -16,6 +17,13 @@ int append_values(sd_bus_message *m, const char *types, ...);
 
 /* A text that has several lines, and keeps them: a manifest, metrics. */
 int append_lines(sd_bus_message *m, const char *text);
+
+/* Like sd_bus_message_open_container(). */
+int append_open(sd_bus_message *m, char type, const char *contents);
+
+/* From here on, what is appended is counted into *bytes, which is how long the message is so far;
+ * NULL: no longer. The bus throws out who sends more than it takes. */
+void outgoing_count(size_t *bytes);
 
 /* Refuse a call: both set the error, and return a negative errno for the handler to return. A text
  * that is too long is cut. refuse_errno(): where the name of the error is that of an errno. */

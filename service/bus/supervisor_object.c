@@ -53,7 +53,7 @@ static int append_parent(sd_bus_message *m, const struct supervisor *supervisor)
 
 static int append_members(sd_bus_message *m, const struct supervisor *supervisor)
 {
-    int r = sd_bus_message_open_container(m, 'a', "o");
+    int r = append_open(m, 'a', "o");
 
     for (const struct member *member = &supervisor->member; r >= 0 && member != supervisor->tail;) {
         member = member->next;
@@ -70,7 +70,7 @@ static int append_group(sd_bus_message *m, const struct group *group)
 {
     struct restart_limit limit = group->limit;
     const struct group_declaration *d = &group->declaration;
-    int r = sd_bus_message_open_container(m, 'a', "{sv}");
+    int r = append_open(m, 'a', "{sv}");
 
     restart_limit_prune(&limit, core_now(CORE), core_realtime(CORE)); /* of the copy */
     if (r >= 0)
@@ -90,7 +90,7 @@ static int append_group(sd_bus_message *m, const struct group *group)
 
 static int append_groups(sd_bus_message *m, const struct supervisor *supervisor)
 {
-    int r = sd_bus_message_open_container(m, 'a', "a{sv}");
+    int r = append_open(m, 'a', "a{sv}");
 
     for (size_t i = 0; r >= 0 && i < DECLARATION->n_groups; i++)
         r = append_group(m, &supervisor->config->groups[i]);

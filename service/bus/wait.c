@@ -210,7 +210,7 @@ static bool scope_is_over(const struct service *service, struct waiter *waiter)
 
 static int fill_scope(struct service *service, const struct waiter *waiter, sd_bus_message *reply)
 {
-    int r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+    int r = append_open(reply, 'a', "a{sv}");
 
     for (size_t i = 0; r >= 0 && i < waiter->n_scope; i++)
         r = append_outcome(service, reply, &waiter->scope[i].outcome);
