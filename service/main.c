@@ -109,28 +109,11 @@ static bool recovered(void *userdata)
     return daemon->history.recovered;
 }
 
-struct audit_visit {
-    bool (*visit)(void *visit_data, uint64_t sequence, uint64_t realtime_usec, const char *kind,
-                  const char *child, const char *text);
-    void *visit_data;
-};
-
-static bool visit_note(void *userdata, const struct audit_note *note)
-{
-    const struct audit_visit *visit = userdata;
-    return visit->visit(visit->visit_data, note->sequence, note->realtime_usec, note->kind,
-                        note->child, note->text);
-}
-
 static void audit(void *userdata, uint64_t since_usec,
-                  bool (*visit)(void *visit_data, uint64_t sequence, uint64_t realtime_usec,
-                                const char *kind, const char *child, const char *text),
-                  void *visit_data)
+                  bool (*visit)(void *visit_data, const struct audit_note *note), void *visit_data)
 {
     struct daemon *daemon = userdata;
-    struct audit_visit both = {visit, visit_data};
-
-    journal_visit_audit(daemon->history.journal, since_usec, visit_note, &both);
+    journal_visit_audit(daemon->history.journal, since_usec, visit, visit_data);
 }
 
 static int trace(void *userdata)
@@ -543,8 +526,6 @@ static int make_service(struct daemon *daemon)
         settings.bus = SERVICE_BUS_ADDRESS;
         settings.address = daemon->bus.address;
     }
-    if (getrandom(&settings.instance, sizeof(settings.instance), 0) < 0)
-        settings.instance = (uint32_t)getpid();
     int r = service_new(daemon->event, &settings, &hooks, &daemon->service);
     if (r < 0)
         return fail("service", r);
@@ -555,6 +536,8 @@ static int make_service(struct daemon *daemon)
     r = history_live(&daemon->history, daemon->host, &daemon->core, make_core, daemon);
     if (r < 0)
         return fail("history", r);
+    service_name_commands(daemon->service, journal_instance(daemon->history.journal));
+    log_name_commands(journal_instance(daemon->history.journal));
     r = service_connect(daemon->service);
     if (r == -EEXIST) {
         fprintf(stderr, "proctord: somebody else on this bus is called " PROCTOR_BUS_NAME "\n");

@@ -413,7 +413,7 @@ static bool compare_note(struct living *living, const struct frame *frame)
     struct archive archive = borrow_frame(frame, &borrowed, 0);
     struct audit_note audit = {};
 
-    audit_archive(&archive, &audit);
+    audit_read(&archive, frame->kind, &audit);
     const struct told *told = &living->told[audit.sequence % REMEMBER];
     bool later = living->last_sequence > 0 && audit.sequence > living->last_sequence;
     bool known = !archive.failed && told->sequence == audit.sequence;
@@ -454,11 +454,13 @@ static bool handle(struct living *living, const struct frame *frame, size_t *num
     case FRAME_INPUT:
         return (life->left_out && life->left_out[(*number)++]) || handle_input(living, frame);
     case FRAME_AUDIT:
+    case FRAME_AUDIT_TEXT:
         return life->left_out || compare_note(living, frame);
     case FRAME_STATE:
         return life->left_out || compare_end(living, frame);
     case FRAME_PROCESS:
     case FRAME_BOOT:
+    case FRAME_INSTANCE:
         return true;
     }
     return true;

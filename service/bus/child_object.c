@@ -125,10 +125,10 @@ static int finish(sd_bus_message *m, int r)
 static int read_pending_restart(struct service *service, sd_bus_message *m, struct child *child)
 {
     const struct pending_restart *pending = &child->pending;
-    char command[32];
+    char command[COMMAND_ID_SIZE];
     int r = append_open(m, 'a', "{sv}");
 
-    command_id_text(service, pending->cause, command);
+    command_text(service, pending->cause, command);
     if (r >= 0 && pending->active)
         r = append_values(m, "{sv}{sv}{sv}{sv}{sv}", "OldGeneration", "t", pending->old_generation,
                           "OldAttempt", "t", pending->old_attempt, "TargetGeneration", "t",

@@ -6,6 +6,7 @@
 
 #include "archive.h"
 #include "child.h"
+#include "command_id.h"
 #include "manifest.h"
 #include "outgoing.h"
 #include "service.h"
@@ -102,6 +103,7 @@ struct service {
     sd_bus_message *held[HELD_MAX]; /* answers to what is not durable yet */
     size_t n_held;
     sd_event_source *held_source;
+    uint32_t instance; /* of command ids */
     uint64_t started_usec;
     uint64_t events_by_kind[EVENT_KINDS];
     char shutdown_requester[REQUESTER_MAX + 1];
@@ -176,7 +178,8 @@ int append_event(const struct service *service, sd_bus_message *m, const struct 
                  const char *child);
 int append_reexecution(sd_bus_message *m, const char *version);
 int append_shutdown(const struct service *service, sd_bus_message *m, bool idempotent);
-int command_id_text(const struct service *service, uint64_t id, char text[32]);
+void command_text(const struct service *service, uint64_t number, char text[COMMAND_ID_SIZE]);
+int append_field(sd_bus_message *m, const struct event_field *field);
 
 /* verbs.c: one command, from either interface. command_prepare() reads the options and checks who
  * asks, whether they may, and why; it returns 1 when there is nothing more to do: an idempotency
@@ -229,7 +232,7 @@ void event_log_visit(const struct service *service, uint64_t after,
                      void (*visit)(void *userdata, const struct event *event, const char *child),
                      void *userdata);
 bool event_filter_matches(const struct event_filter *filter, enum event_kind kind,
-                          const char *child);
+                          const char *child, struct command_id cause);
 int event_log_query(const struct service *service, sd_bus_message *reply, uint64_t after,
                     uint32_t max, const struct event_filter *filter);
 

@@ -405,7 +405,6 @@ static void archive_connection(struct service *service, struct handover *handove
 
     handover_descriptor(handover, &service->inherited);
     archive_text(archive, service->inherited_name, sizeof(service->inherited_name));
-    ARCHIVE(archive, service->settings.instance);
     ARCHIVE(archive, service->inherited_sequence);
 }
 
@@ -562,6 +561,11 @@ void service_free(struct service *service)
     free(service->address);
     sd_event_unref(service->event);
     free(service);
+}
+
+void service_name_commands(struct service *service, uint32_t instance)
+{
+    service->instance = instance;
 }
 
 void service_attach(struct service *service, struct core *core)

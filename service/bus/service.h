@@ -29,6 +29,7 @@ struct service;
 
 enum service_bus { SERVICE_SYSTEM_BUS, SERVICE_USER_BUS, SERVICE_BUS_ADDRESS };
 
+struct audit_note;
 struct manifest_changes;
 
 /* What the service needs from the rest of the daemon. All are called with `userdata`. */
@@ -46,9 +47,7 @@ struct service_hooks {
     const char *(*durability)(void *userdata);
     bool (*recovered)(void *userdata);
     void (*audit)(void *userdata, uint64_t since_usec,
-                  bool (*visit)(void *visit_data, uint64_t sequence, uint64_t realtime_usec,
-                                const char *kind, const char *child, const char *text),
-                  void *visit_data);
+                  bool (*visit)(void *visit_data, const struct audit_note *note), void *visit_data);
     int (*trace)(void *userdata);
     struct job_output (*result)(const struct job *job); /* of one that runs, up to now */
     void (*settle)(void *userdata); /* after each input that the service gives the core */
@@ -70,7 +69,6 @@ struct service_settings {
     enum service_bus bus;
     const char *address;       /* SERVICE_BUS_ADDRESS */
     struct handover *handover; /* of the program that was here before; NULL: none */
-    uint32_t instance;         /* first part of command ids */
     bool accept_unwritten;     /* changes are made although the journal can not be written */
     bool metrics_of_children;  /* child ids as labels */
 };
@@ -81,6 +79,9 @@ int service_new(sd_event *event, const struct service_settings *settings,
 void service_free(struct service *service);
 void service_attach(struct service *service, struct core *core);
 void service_detach(struct service *service); /* before it goes away */
+
+/* Which history's commands these are (command_id.h), once that is known. */
+void service_name_commands(struct service *service, uint32_t instance);
 
 /* The property Durability has changed. */
 void service_durability_changed(struct service *service);

@@ -42,6 +42,7 @@ struct journal {
     void *userdata;
     bool other_boot;
     uint64_t audited; /* sequence of the last event that the audit has */
+    uint32_t instance, fresh_instance;
     char boot[BOOT_SIZE + 1];
     uint8_t *buffer; /* what is to be written */
     size_t buffer_size, buffer_used;
@@ -202,6 +203,7 @@ void journal_audit(struct journal *journal, const struct audit_note *note)
     if (!is_open(journal) || note->sequence <= journal->audited)
         return;
     journal->audited = note->sequence;
+    copy.cause.instance = journal->instance;
     struct archive archive = begin_frame(journal);
     audit_archive(&archive, &copy);
     append(journal, &archive, FRAME_AUDIT);
@@ -315,6 +317,11 @@ static int write_beginning(struct journal *journal)
     archive_bytes(&archive, journal->boot, BOOT_SIZE);
     ARCHIVE(&archive, journal->audited);
     int r = end_frame(journal, &archive, FRAME_BOOT);
+    if (r == 0) {
+        archive = begin_frame(journal);
+        ARCHIVE(&archive, journal->instance);
+        r = end_frame(journal, &archive, FRAME_INSTANCE);
+    }
     if (r == 0) {
         archive = begin_frame(journal);
         r = core_archive(journal->core, &archive);
@@ -456,6 +463,7 @@ int journal_open(const struct journal_settings *settings, struct journal **journ
     fresh->fd = -1;
     fresh->durability = settings->durability;
     fresh->keep_bytes = settings->keep_bytes;
+    fresh->instance = fresh->fresh_instance = settings->instance;
     fresh->directory = -1;
     fresh->path = strdup(settings->directory);
     ssize_t n =
@@ -574,11 +582,13 @@ static int use_frame(struct walk *walk, const struct frame *frame, bool last)
         r = archive.failed ? -EBADMSG : 0;
         if (r == 0)
             walk->reader->process(walk->reader->userdata, &note);
-    } else if (frame->kind == FRAME_AUDIT) {
-        audit_archive(&archive, &audit);
+    } else if (audit_read(&archive, frame->kind, &audit)) {
         r = archive.failed ? -EBADMSG : 0;
         if (r == 0)
             walk->journal->audited = audit.sequence;
+    } else if (frame->kind == FRAME_INSTANCE) {
+        ARCHIVE(&archive, walk->journal->instance);
+        r = archive.failed ? -EBADMSG : 0;
     } else if (frame->kind == FRAME_BOOT) {
         r = use_boot(walk, &archive);
     }
@@ -743,10 +753,10 @@ static int copy_frame(struct journal *scratch, struct redactor *redactor, const 
     to.redactor = redactor;
     if (frame->kind == FRAME_CHECKPOINT) {
         r = copy_checkpoint(&from, &to);
-    } else if (frame->kind == FRAME_AUDIT) {
-        audit_archive(&from, &note);
+    } else if (audit_read(&from, frame->kind, &note)) {
         r = from.failed ? -EBADMSG : 0;
-        audit_archive(&to, &note);
+        if (r == 0)
+            audit_archive(&to, &note);
     } else {
         input_archive(&from, &input);
         input.completion.output.data = NULL; /* a job's result is nobody else's */
@@ -754,7 +764,8 @@ static int copy_frame(struct journal *scratch, struct redactor *redactor, const 
         r = from.failed ? -EBADMSG : 0;
     }
     borrow_end(borrowed);
-    return r < 0 ? r : end_frame(scratch, &to, frame->kind);
+    enum frame_kind kind = frame->kind == FRAME_AUDIT_TEXT ? FRAME_AUDIT : frame->kind;
+    return r < 0 ? r : end_frame(scratch, &to, kind);
 }
 
 static int end_with_state(struct journal *scratch, struct redactor *redactor, struct core *core)
@@ -782,7 +793,7 @@ static int export_segment(const struct segment *segment, struct journal *scratch
     scratch->buffer_used = archive.used;
     while (r == 0 && frame_next(segment->data, segment->size, &offset, &frame) > 0)
         if (frame.kind == FRAME_CHECKPOINT || frame.kind == FRAME_INPUT ||
-            frame.kind == FRAME_AUDIT)
+            frame.kind == FRAME_AUDIT || frame.kind == FRAME_AUDIT_TEXT)
             r = copy_frame(scratch, redactor, &frame);
     return r < 0 ? r : archive.failed ? -ENOMEM : 0;
 }
@@ -822,6 +833,12 @@ int journal_export(struct journal *journal, struct core *core)
 void journal_forget(struct journal *journal)
 {
     journal->audited = 0;
+    journal->instance = journal->fresh_instance;
+}
+
+uint32_t journal_instance(const struct journal *journal)
+{
+    return journal->instance;
 }
 
 bool journal_is_of_another_boot(const struct journal *journal)
@@ -865,10 +882,8 @@ int journal_visit_audit(struct journal *journal, uint64_t since_usec,
             struct borrowed *borrowed = NULL;
             struct archive archive = borrow_frame(&frame, &borrowed, 0);
             struct audit_note note = {};
-            if (frame.kind != FRAME_AUDIT)
-                continue;
-            audit_archive(&archive, &note);
-            if (!archive.failed && note.realtime_usec >= since_usec)
+            if (audit_read(&archive, frame.kind, &note) && !archive.failed &&
+                note.realtime_usec >= since_usec)
                 more = visit(userdata, &note);
             borrow_end(borrowed);
         }
