@@ -64,6 +64,7 @@ struct permission {
 
 struct waiter;
 struct question;
+struct connection;
 struct strangers;
 struct subscriber;
 struct event_log;
@@ -73,16 +74,15 @@ struct traces;
 
 struct service {
     sd_event *event;
-    sd_bus *bus;
+    sd_bus *bus; /* NULL while there is none on which we have our name */
     struct service_settings settings;
     char *address;
     struct service_hooks hooks;
     struct core *core;
-    sd_event_source *turn;     /* after each loop turn */
-    sd_event_source *farewell; /* before the connection closes */
-    sd_event_source *reconnect;
-    uint64_t reconnect_usec; /* how long was waited for the bus the last time */
-    uint64_t connected_usec; /* monotonic: since when there is a connection; 0: there is none */
+    sd_event_source *turn; /* after each loop turn */
+    struct connection *connection;
+    void (*came)(void *userdata); /* each time that there is a bus */
+    void *came_userdata;
     sd_event_source *show_later;
     uint64_t shown_usec; /* monotonic: when changes were shown last */
     uint64_t storm_usec; /* since when these are counted: */
@@ -245,8 +245,12 @@ void subscribers_archive(struct service *service, struct archive *archive);
 void subscribers_let_go(struct service *service);
 void subscribers_track(struct service *service);
 
-/* service.c: all objects, on a bus */
+/* service.c: all objects, on a bus; what looks at each call before they do; and what connection.c
+ * has to tell. */
 int service_register(struct service *service, sd_bus *bus);
+int service_watch(struct service *service, sd_bus *bus);
+void service_is_up(struct service *service, sd_bus *bus);
+void service_is_down(struct service *service);
 
 /* inherit.c: goes on with the connection of the program that was here before. The descriptor is the
  * bus's from then on; where it fails it is not touched. */

@@ -86,18 +86,35 @@ void service_name_commands(struct service *service, uint32_t instance);
 /* The property Durability has changed. */
 void service_durability_changed(struct service *service);
 
-/* Connects, registers the objects and takes the name. Goes on trying when the bus goes away later;
- * the first time, the error is returned: -EEXIST when somebody has the name already. */
-int service_connect(struct service *service);
+/* Begins to connect, and takes the name; goes on trying for as long as the service lives, and waits
+ * for nothing (connection.h). A connection that was handed over is there when this returns. */
+void service_connect(struct service *service);
+
+/* `came` is called each time that there is a bus on which we have our name. Before connecting. */
+void service_on_bus(struct service *service, void (*came)(void *userdata), void *userdata);
+
+enum service_reach {
+    SERVICE_ASKS,   /* nothing is known yet */
+    SERVICE_ABSENT, /* it is tried again */
+    SERVICE_TAKEN,  /* another one has the name; it is asked for again */
+    SERVICE_UP
+};
+enum service_reach service_reach(const struct service *service, const char **trouble);
 
 /*
  * The connection, those who wait and those who listen pass to the program that takes this one's
- * place: the first answers all that has come by now, and leaves nothing read by half; the second
- * writes. service_new() reads the connection, and service_take_over(), after service_connect(), the
- * rest. service_stay(): nothing came of it after all, and `why` is told to those who asked for it.
+ * place. service_begin_handover() calls `ready` when the others may be called, right after that
+ * turn of the loop and before another source is looked at; or with the errno for which they may
+ * not; -ENOTCONN: without a bus they may. service_prepare_handover() answers all that has come by
+ * now, and leaves nothing read by half; service_hand_over() writes. Both return 0 or a negative
+ * errno; -EAGAIN: something has not been sent yet, and all is to be begun again. service_new()
+ * reads the connection, and service_take_over(), after service_connect(), the rest. service_stay():
+ * nothing came of it after all, and `why` is told to those who asked for it.
  */
+int service_begin_handover(struct service *service, void (*ready)(void *userdata, int r),
+                           void *userdata);
 int service_prepare_handover(struct service *service);
-void service_hand_over(struct service *service, struct handover *handover);
+int service_hand_over(struct service *service, struct handover *handover);
 void service_take_over(struct service *service, struct handover *handover);
 void service_stay(struct service *service, const char *why);
 

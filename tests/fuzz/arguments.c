@@ -207,7 +207,8 @@ static void end(struct core *core)
 {
     service_detach(t.service);
     core_free(core);
-    service_free(t.service); /* and the server's end */
+    service_free(t.service);
+    sd_bus_close_unref(t.server);
     sd_bus_close_unref(t.client);
     sd_event_unref(t.event);
 }
