@@ -133,7 +133,7 @@ static void write_kept(struct history *history)
 {
     for (const struct kept_note *kept = history->kept; kept; kept = kept->next) {
         struct borrowed *borrowed = NULL;
-        struct archive archive = borrow_frame(&kept->frame, &borrowed, 0);
+        struct archive archive = borrow_frame(&kept->frame, &borrowed);
         struct audit_note note;
         if (audit_read(&archive, kept->frame.kind, &note) && !archive.failed)
             journal_audit(history->journal, &note);

@@ -129,6 +129,12 @@ static int trace(void *userdata)
     return journal_export(daemon->history.journal, daemon->core);
 }
 
+static uint64_t clock_at(void *userdata, uint64_t moment_usec)
+{
+    const struct daemon *daemon = userdata;
+    return host_clock(daemon->host, moment_usec);
+}
+
 static void counters(void *userdata, uint64_t *notify_messages, uint64_t *notify_refused,
                      uint64_t *orphans_reaped, uint64_t *leftovers_killed)
 {
@@ -578,6 +584,7 @@ static int make_service(struct daemon *daemon)
                                   .usage = usage,
                                   .unenforced = host_unenforced,
                                   .result = result,
+                                  .clock = clock_at,
                                   .syncs = syncs,
                                   .sync = sync_journal,
                                   .unwritten = unwritten,

@@ -374,7 +374,7 @@ static void note_those_that_run(const struct living *living)
 static bool read_checkpoint(struct living *living, const struct frame *frame)
 {
     struct borrowed *borrowed = NULL;
-    struct archive archive = borrow_frame(frame, &borrowed, 0);
+    struct archive archive = borrow_frame(frame, &borrowed);
     int r = core_archive(living->core, &archive);
 
     borrow_end(borrowed);
@@ -388,7 +388,7 @@ static bool read_checkpoint(struct living *living, const struct frame *frame)
 static bool handle_input(struct living *living, const struct frame *frame)
 {
     struct borrowed *borrowed = NULL;
-    struct archive archive = borrow_frame(frame, &borrowed, 0);
+    struct archive archive = borrow_frame(frame, &borrowed);
     struct core_input input = {};
 
     input_archive(&archive, &input);
@@ -410,7 +410,7 @@ static bool handle_input(struct living *living, const struct frame *frame)
 static bool compare_note(struct living *living, const struct frame *frame)
 {
     struct borrowed *borrowed = NULL;
-    struct archive archive = borrow_frame(frame, &borrowed, 0);
+    struct archive archive = borrow_frame(frame, &borrowed);
     struct audit_note audit = {};
 
     audit_read(&archive, frame->kind, &audit);
@@ -431,7 +431,7 @@ static bool compare_note(struct living *living, const struct frame *frame)
 static bool compare_end(struct living *living, const struct frame *frame)
 {
     struct borrowed *borrowed = NULL;
-    struct archive archive = borrow_frame(frame, &borrowed, 0);
+    struct archive archive = borrow_frame(frame, &borrowed);
     uint64_t there = 0, here;
 
     ARCHIVE(&archive, there);

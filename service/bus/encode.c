@@ -212,7 +212,8 @@ int append_event(const struct service *service, sd_bus_message *m, const struct 
     char cause[COMMAND_ID_SIZE];
 
     command_text(service, event->cause, cause);
-    APPEND(append_values(m, "tttsss", event->sequence, event->realtime_usec, event->monotonic_usec,
+    APPEND(append_values(m, "tttsss", event->sequence, event->realtime_usec,
+                         service->hooks.clock(service->hooks.userdata, event->monotonic_usec),
                          event_kind_to_string(event->kind), child, cause));
     APPEND(append_open(m, 'a', "{sv}"));
     if (event->attempt > 0) {

@@ -50,6 +50,8 @@ struct service_hooks {
                   bool (*visit)(void *visit_data, const struct audit_note *note), void *visit_data);
     int (*trace)(void *userdata);
     struct job_output (*result)(const struct job *job); /* of one that runs, up to now */
+    /* What CLOCK_MONOTONIC read at a moment of the core's; 0: the machine was not up yet. */
+    uint64_t (*clock)(void *userdata, uint64_t moment_usec);
     void (*settle)(void *userdata); /* after each input that the service gives the core */
     int (*reload)(void *userdata, const char *requester, const char *reason, bool dry_run,
                   struct manifest_changes *changes,

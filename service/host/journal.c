@@ -4,6 +4,7 @@
 #include "borrow.h"
 #include "digest.h"
 #include "input.h"
+#include "moment.h"
 #include "redact.h"
 #include "text.h"
 
@@ -41,6 +42,7 @@ struct journal {
     void (*notes)(void *userdata, struct journal *journal);
     void *userdata;
     bool other_boot;
+    struct era era;
     uint64_t audited; /* sequence of the last event that the audit has */
     uint32_t instance, fresh_instance;
     char boot[BOOT_SIZE + 1];
@@ -48,11 +50,16 @@ struct journal {
     size_t buffer_size, buffer_used;
 };
 
-static uint64_t now_usec(void)
+static uint64_t read_clock(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint64_t now_usec(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
 }
 
 static void segment_name(uint64_t number, char name[32])
@@ -300,6 +307,18 @@ static void prune(struct journal *journal)
     free(numbers);
 }
 
+/* Which boot this is, how its clock became the core's time, and when this was written. */
+static void archive_boot(struct journal *journal, struct archive *archive)
+{
+    struct two_clocks now = {era_time(&journal->era, now_usec()), read_clock(CLOCK_REALTIME)};
+
+    archive_bytes(archive, journal->boot, BOOT_SIZE);
+    ARCHIVE(archive, journal->audited);
+    ARCHIVE(archive, journal->era.origin_usec);
+    ARCHIVE(archive, now.monotonic_usec);
+    ARCHIVE(archive, now.realtime_usec);
+}
+
 static int write_beginning(struct journal *journal)
 {
     uint8_t header[JOURNAL_HEADER_SIZE];
@@ -314,8 +333,7 @@ static int write_beginning(struct journal *journal)
         return -ENOMEM;
     journal->buffer_used = archive.used;
     archive = begin_frame(journal);
-    archive_bytes(&archive, journal->boot, BOOT_SIZE);
-    ARCHIVE(&archive, journal->audited);
+    archive_boot(journal, &archive);
     int r = end_frame(journal, &archive, FRAME_BOOT);
     if (r == 0) {
         archive = begin_frame(journal);
@@ -533,21 +551,28 @@ struct walk {
     struct core *core;
     const struct journal_reader *reader;
     struct recovery *recovery;
-    int64_t shift_usec;
-    size_t good;  /* how far all could be used */
-    size_t last;  /* where the last input stands */
-    bool started; /* the checkpoint has been read */
+    struct two_clocks past; /* when what it tells of was over */
+    size_t good;            /* how far all could be used */
+    size_t last;            /* where the last input stands */
+    bool started;           /* the checkpoint has been read */
 };
 
+/* Journals of before there were eras end behind `audited`: they have the machine's own times. */
 static int use_boot(struct walk *walk, struct archive *archive)
 {
+    struct journal *journal = walk->journal;
     char boot[BOOT_SIZE + 1] = "";
 
     archive_bytes(archive, boot, BOOT_SIZE);
-    ARCHIVE(archive, walk->journal->audited);
+    ARCHIVE(archive, journal->audited);
+    journal->era = (struct era){};
+    if (archive->used < archive->size) {
+        ARCHIVE(archive, journal->era.origin_usec);
+        archive_stamp(archive, &walk->past.monotonic_usec);
+        ARCHIVE(archive, walk->past.realtime_usec);
+    }
     /* Where either is not known, what runs is looked at: start times tell strangers, too. */
-    walk->journal->other_boot =
-        boot[0] && walk->journal->boot[0] && strcmp(boot, walk->journal->boot) != 0;
+    journal->other_boot = boot[0] && journal->boot[0] && strcmp(boot, journal->boot) != 0;
     return archive->failed ? -EBADMSG : 0;
 }
 
@@ -567,7 +592,7 @@ static int use_input(struct walk *walk, struct archive *archive, bool last)
 static int use_frame(struct walk *walk, const struct frame *frame, bool last)
 {
     struct borrowed *borrowed = NULL;
-    struct archive archive = borrow_frame(frame, &borrowed, walk->shift_usec);
+    struct archive archive = borrow_frame(frame, &borrowed);
     struct process_note note = {};
     struct audit_note audit = {};
     int r = 0;
@@ -596,36 +621,22 @@ static int use_frame(struct walk *walk, const struct frame *frame, bool last)
     return r;
 }
 
-/* Looks at a segment without using it: how far it is whole, where its last input stands, and when
- * that was. */
-static int survey(struct walk *walk, const struct segment *segment, uint64_t *last_usec)
+/* Looks at a segment without using it: how far it is whole, and where its last input stands. */
+static int survey(struct walk *walk, const struct segment *segment)
 {
     size_t offset = JOURNAL_HEADER_SIZE;
     struct frame frame;
     int r = journal_header_check(segment->data, segment->size);
     bool checkpoint = false;
 
-    *last_usec = 0;
     if (r < 0)
         return r;
     for (size_t at = offset; frame_next(segment->data, segment->size, &offset, &frame) > 0;
          at = offset) {
         walk->good = offset;
         checkpoint = checkpoint || frame.kind == FRAME_CHECKPOINT;
-        if (frame.kind == FRAME_BOOT) {
-            struct borrowed *borrowed = NULL;
-            struct archive archive = borrow_frame(&frame, &borrowed, 0);
-            use_boot(walk, &archive);
-        }
-        if (frame.kind != FRAME_INPUT)
-            continue;
-        uint64_t kind = 0;
-        struct borrowed *borrowed = NULL;
-        struct archive archive = borrow_frame(&frame, &borrowed, 0);
-        ARCHIVE(&archive, kind);
-        ARCHIVE(&archive, *last_usec);
-        (void)kind;
-        walk->last = at;
+        if (frame.kind == FRAME_INPUT)
+            walk->last = at;
     }
     return checkpoint ? 0 : -EBADMSG;
 }
@@ -661,20 +672,32 @@ static int walk_segment(struct walk *walk, const struct segment *segment)
     return r;
 }
 
+/* The core has lived through the past by the clock of then, and goes on by ours. */
+static void resume(struct walk *walk)
+{
+    struct journal *journal = walk->journal;
+    struct two_clocks last, present = {now_usec(), read_clock(CLOCK_REALTIME)};
+
+    core_last(walk->core, &last);
+    if (last.realtime_usec == 0) /* there was no input */
+        last.realtime_usec = walk->past.realtime_usec;
+    last.monotonic_usec = moment_later(last.monotonic_usec, walk->past.monotonic_usec);
+    era_resume(&journal->era, !journal->other_boot, &last, &present);
+}
+
 static int recover_from(struct walk *walk, uint64_t number)
 {
     struct segment segment;
-    uint64_t last_usec;
     int r = map_segment(walk->journal, number, &segment);
 
     if (r == 0)
-        r = survey(walk, &segment, &last_usec);
-    if (r == 0 && walk->journal->other_boot) /* the clock has begun anew: time stood still */
-        walk->shift_usec = (int64_t)now_usec() - (int64_t)last_usec;
+        r = survey(walk, &segment);
     if (r == 0) {
         put_aside(walk, number, &segment);
         r = walk_segment(walk, &segment);
     }
+    if (r == 0)
+        resume(walk);
     unmap_segment(&segment);
     return r;
 }
@@ -744,7 +767,7 @@ static int copy_checkpoint(struct archive *from, struct archive *to)
 static int copy_frame(struct journal *scratch, struct redactor *redactor, const struct frame *frame)
 {
     struct borrowed *borrowed = NULL;
-    struct archive from = borrow_frame(frame, &borrowed, 0), to = begin_frame(scratch);
+    struct archive from = borrow_frame(frame, &borrowed), to = begin_frame(scratch);
     struct audit_note note = {};
     struct core_input input = {};
     int r = 0;
@@ -834,11 +857,17 @@ void journal_forget(struct journal *journal)
 {
     journal->audited = 0;
     journal->instance = journal->fresh_instance;
+    journal->era = (struct era){};
 }
 
 uint32_t journal_instance(const struct journal *journal)
 {
     return journal->instance;
+}
+
+const struct era *journal_era(const struct journal *journal)
+{
+    return &journal->era;
 }
 
 bool journal_is_of_another_boot(const struct journal *journal)
@@ -880,7 +909,7 @@ int journal_visit_audit(struct journal *journal, uint64_t since_usec,
         while (more && journal_header_check(segment.data, segment.size) == 0 &&
                frame_next(segment.data, segment.size, &offset, &frame) > 0) {
             struct borrowed *borrowed = NULL;
-            struct archive archive = borrow_frame(&frame, &borrowed, 0);
+            struct archive archive = borrow_frame(&frame, &borrowed);
             struct audit_note note = {};
             if (audit_read(&archive, frame.kind, &note) && !archive.failed &&
                 note.realtime_usec >= since_usec)

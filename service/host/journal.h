@@ -77,6 +77,9 @@ void journal_forget(struct journal *journal);
 /* Of the history that was recovered, or of the one that begins now. */
 uint32_t journal_instance(const struct journal *journal);
 
+/* How the machine's clock becomes the core's time, once it has been recovered (era.h). */
+const struct era *journal_era(const struct journal *journal);
+
 /* Whether the journal was written before the machine was started. */
 bool journal_is_of_another_boot(const struct journal *journal);
 

@@ -12,7 +12,7 @@ static struct audit_note read_back(const struct archive *written, enum frame_kin
                                    struct borrowed **borrowed)
 {
     const struct frame frame = {.kind = kind, .payload = written->data, .size = written->used};
-    struct archive archive = borrow_frame(&frame, borrowed, 0);
+    struct archive archive = borrow_frame(&frame, borrowed);
     struct audit_note note;
 
     g_assert_true(audit_read(&archive, kind, &note));
@@ -87,7 +87,7 @@ static void what_is_cut_is_not_read(void)
     for (size_t size = 0; size < written.used; size++) {
         const struct frame frame = {.kind = FRAME_AUDIT, .payload = written.data, .size = size};
         struct borrowed *borrowed = NULL;
-        struct archive archive = borrow_frame(&frame, &borrowed, 0);
+        struct archive archive = borrow_frame(&frame, &borrowed);
         g_assert_true(audit_read(&archive, FRAME_AUDIT, &note));
         g_assert_true(archive.failed);
         borrow_end(borrowed);
