@@ -299,8 +299,8 @@ static int call_came(sd_bus_message *m, void *userdata, sd_bus_error *error)
     if (connection->state == CONNECTION_UP || sd_bus_message_get_type(m, &type) < 0 ||
         type != SD_BUS_MESSAGE_METHOD_CALL)
         return 0;
-    return sd_bus_reply_method_errorf(m, SD_BUS_ERROR_NAME_HAS_NO_OWNER,
-                                      "proctord does not have the name " PROCTOR_BUS_NAME " yet");
+    return refuse_late(m, SD_BUS_ERROR_NAME_HAS_NO_OWNER,
+                       "proctord does not have the name " PROCTOR_BUS_NAME " yet");
 }
 
 /* ---- the socket ------------------------------------------------------------------------------ */

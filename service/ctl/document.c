@@ -70,10 +70,13 @@ void answer_pair(struct client *client, const char *key, const char *text)
     answer_end(client, &json, 0);
 }
 
+/* Where nothing comes but the error, it is the document. */
 void answer_error(struct client *client, const char *name, const char *message)
 {
     struct json json;
 
+    if (client->form == DOCUMENT_LIST && client->answers == 0 && !client->subject)
+        client->form = DOCUMENT_ONE;
     if (answer_begin(client, &json) < 0)
         return;
     json_open(&json, '{');

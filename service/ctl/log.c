@@ -387,13 +387,13 @@ int command_log(struct client *client)
     struct manifest *manifest = NULL;
     char *path = NULL;
     uint64_t lines;
-    int code = read_lines(client, &lines);
 
+    (client->follow ? document_follow : document_list)(client);
+    int code = read_lines(client, &lines);
     if (code == CTL_DONE)
         code = client_child_path(client, id, &path);
     if (code == CTL_DONE)
         code = find_output(client, id, path, &manifest);
-    (client->follow ? document_follow : document_list)(client);
     if (code == CTL_DONE)
         code = log_of(client, output_of(manifest), id, lines);
     if (manifest)

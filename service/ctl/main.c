@@ -3,6 +3,7 @@
  */
 #include "document.h"
 #include "terminal.h"
+#include "text.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -213,32 +214,33 @@ struct command {
     int min_arguments;
     int max_arguments; /* -1: any number */
     bool needs_reason;
+    bool takes_ids; /* of children; else files, or patterns */
     int (*run)(struct client *client);
     const char *method; /* of a verb */
 };
 
 static const struct command commands[] = {
-    {"list", 0, -1, false, command_list, NULL},
-    {"tree", 0, 0, false, command_tree, NULL},
-    {"top", 0, 0, false, command_top, NULL},
-    {"status", 0, -1, false, command_status, NULL},
-    {"events", 0, -1, false, command_events, NULL},
-    {"audit", 0, -1, false, command_audit, NULL},
-    {"trace", 0, 0, false, command_trace, NULL},
-    {"metrics", 0, 0, false, command_metrics, NULL},
-    {"log", 1, 1, false, command_log, NULL},
-    {"check", 1, -1, false, command_check, NULL},
-    {"add", 1, 1, true, command_add, NULL},
-    {"run", 1, -1, false, command_run, NULL},
-    {"kill", 2, 2, true, command_kill, NULL},
-    {"reload", 0, 0, true, command_reload, NULL},
-    {"reexec", 0, 0, true, command_reexec, NULL},
-    {"shutdown", 0, 0, true, command_shutdown, NULL},
-    {"pause", 1, -1, true, NULL, "PauseChild"},
-    {"resume", 1, -1, true, NULL, "ResumeChild"},
-    {"quarantine", 1, -1, true, NULL, "QuarantineChild"},
-    {"restart", 1, -1, true, NULL, "RestartChild"},
-    {"remove", 1, -1, true, NULL, "RemoveChild"},
+    {"list", 0, -1, false, false, command_list, NULL},
+    {"tree", 0, 0, false, false, command_tree, NULL},
+    {"top", 0, 0, false, false, command_top, NULL},
+    {"status", 0, -1, false, true, command_status, NULL},
+    {"events", 0, -1, false, true, command_events, NULL},
+    {"audit", 0, -1, false, true, command_audit, NULL},
+    {"trace", 0, 0, false, false, command_trace, NULL},
+    {"metrics", 0, 0, false, false, command_metrics, NULL},
+    {"log", 1, 1, false, true, command_log, NULL},
+    {"check", 1, -1, false, false, command_check, NULL},
+    {"add", 1, 1, true, false, command_add, NULL},
+    {"run", 1, -1, false, false, command_run, NULL},
+    {"kill", 2, 2, true, true, command_kill, NULL},
+    {"reload", 0, 0, true, false, command_reload, NULL},
+    {"reexec", 0, 0, true, false, command_reexec, NULL},
+    {"shutdown", 0, 0, true, false, command_shutdown, NULL},
+    {"pause", 1, -1, true, true, NULL, "PauseChild"},
+    {"resume", 1, -1, true, true, NULL, "ResumeChild"},
+    {"quarantine", 1, -1, true, true, NULL, "QuarantineChild"},
+    {"restart", 1, -1, true, true, NULL, "RestartChild"},
+    {"remove", 1, -1, true, true, NULL, "RemoveChild"},
 };
 
 static const struct command *find_command(const char *name)
@@ -247,6 +249,33 @@ static const struct command *find_command(const char *name)
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];
     return NULL;
+}
+
+/* What is not UTF-8 cannot go over the bus. */
+static int check_options(struct client *client)
+{
+    const struct {
+        const char *name, *text;
+    } sent[] = {{"--reason", client->reason},
+                {"--requested-by", client->requested_by},
+                {"--kind", client->kind},
+                {"--command", client->command_id}};
+
+    for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++)
+        if (sent[i].text && !text_is_at_most(sent[i].text, TEXT_CONTROL))
+            return usage_error(client, sent[i].name, "is not UTF-8");
+    return 0;
+}
+
+/* Nor can what is not UTF-8 be the id of a child. */
+static int check_ids(struct client *client, const struct command *command)
+{
+    for (int i = 0; command->takes_ids && i < client->n_arguments; i++)
+        if (!text_is_at_most(client->arguments[i], TEXT_CONTROL)) {
+            client_fail(client, "%s: no child has this id", client->arguments[i]);
+            return CTL_NO_SUCH_CHILD;
+        }
+    return CTL_DONE;
 }
 
 static int check_usage(struct client *client, const struct command *command)
@@ -280,6 +309,10 @@ static int run(struct client *client, const struct command *command, const struc
         return CTL_ERROR;
     if (check_usage(client, command) < 0)
         return CTL_ERROR;
+    if (check_options(client) < 0)
+        return CTL_ERROR;
+    if (check_ids(client, command) != CTL_DONE)
+        return CTL_NO_SUCH_CHILD;
     if (command->run == command_check)
         return command_check(client);
     int r = connect_to(client, place);
