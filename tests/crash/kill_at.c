@@ -1,10 +1,11 @@
 /*
  * kill-at N|clone:N COMMAND...: runs a command and kills it with SIGKILL when it stops for the Nth
- * time at the entry of a system call or at its return, or when its Nth clone returns: then a child
- * runs of which nobody has taken note. What it has started lives on. Exits with 0 then, 1
- * if the command has ended by itself before, 2 if it had not come so far within three seconds (it
- * is killed all the same). Prints the number of stops on standard error.
+ * time at the entry of a system call or at its return, in whichever thread, or when its Nth clone
+ * returns: then a child runs of which nobody has taken note. What it has started lives on. Exits
+ * with 0 then, 1 if the command has ended by itself before, 2 if it had not come so far within
+ * three seconds (it is killed all the same). Prints the number of stops on standard error.
  */
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,43 +40,66 @@ static pid_t start(char **arguments)
     _exit(127);
 }
 
-/* Whether it has just come back from making a process. */
-static int is_back_from_clone(void)
+/* Whether these arguments of clone3 or clone make a thread. */
+static int is_for_a_thread(pid_t tid, const struct __ptrace_syscall_info *info)
 {
-    static long number;
-    struct __ptrace_syscall_info info = {};
+    long flags = (long)info->entry.args[0];
 
-    ptrace(PTRACE_GET_SYSCALL_INFO, command, (void *)sizeof(info), &info);
-    if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
-        number = (long)info.entry.nr;
-    return info.op == PTRACE_SYSCALL_INFO_EXIT && info.exit.rval > 0 &&
-           (number == SYS_clone3 || number == SYS_clone
-#ifdef SYS_vfork
-            || number == SYS_vfork
-#endif
-           );
+    if (info->entry.nr == SYS_clone3)
+        flags = ptrace(PTRACE_PEEKDATA, tid, (void *)flags, NULL);
+    return (flags & CLONE_THREAD) != 0;
 }
 
+/* Whether the command's first thread, which alone makes any, has just come back from making a
+ * process. */
+static int is_back_from_clone(pid_t tid)
+{
+    static int makes;
+    struct __ptrace_syscall_info info = {};
+
+    if (tid != command)
+        return 0;
+    ptrace(PTRACE_GET_SYSCALL_INFO, tid, (void *)sizeof(info), &info);
+    if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
+        makes = ((info.entry.nr == SYS_clone3 || info.entry.nr == SYS_clone) &&
+                 !is_for_a_thread(tid, &info));
+#ifdef SYS_vfork
+        makes = makes || info.entry.nr == SYS_vfork;
+#endif
+    }
+    return info.op == PTRACE_SYSCALL_INFO_EXIT && info.exit.rval > 0 && makes;
+}
+
+/* What a thread that has stopped is to be given when it goes on. */
+static int signal_of(int status)
+{
+    int signal = WSTOPSIG(status);
+    return signal == (SIGTRAP | 0x80) || signal == SIGTRAP || signal == SIGSTOP ? 0 : signal;
+}
+
+/* The command's threads are stopped at their calls, too: each stop counts. */
 static int trace(int clones, long stops)
 {
     long seen = 0;
-    int status, signal = 0;
+    int status;
 
+    if (ptrace(PTRACE_SYSCALL, command, NULL, NULL) < 0)
+        return 127;
     for (;;) {
-        if (ptrace(PTRACE_SYSCALL, command, NULL, (void *)(long)signal) < 0 && seen == 0)
+        pid_t tid = waitpid(-1, &status, __WALL);
+        if (tid < 0)
             return 127;
-        if (waitpid(command, &status, 0) < 0)
-            return 127;
-        if (WIFEXITED(status) || WIFSIGNALED(status))
-            break;
-        signal = WSTOPSIG(status) == (SIGTRAP | 0x80) || WSTOPSIG(status) == SIGTRAP
-                     ? 0
-                     : WSTOPSIG(status);
-        if (WSTOPSIG(status) != (SIGTRAP | 0x80))
+        if (WIFEXITED(status) || WIFSIGNALED(status)) {
+            if (tid == command)
+                break;
             continue;
-        seen += clones ? is_back_from_clone() : 1;
-        if (seen >= stops)
-            kill(command, SIGKILL);
+        }
+        if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
+            seen += clones ? is_back_from_clone(tid) : 1;
+            if (seen >= stops)
+                kill(command, SIGKILL);
+        }
+        ptrace(PTRACE_SYSCALL, tid, NULL, (void *)(long)signal_of(status));
     }
     fprintf(stderr, "kill-at: %ld stops\n", seen);
     return seen >= stops ? 0 : too_long ? 2 : 1;
@@ -91,7 +115,8 @@ int main(int argc, char **argv)
     command = start(argv + 2);
     if (command < 0 || waitpid(command, &status, WUNTRACED) < 0 || !WIFSTOPPED(status))
         return 127;
-    ptrace(PTRACE_SETOPTIONS, command, NULL, (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL));
+    ptrace(PTRACE_SETOPTIONS, command, NULL,
+           (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACECLONE));
     signal(SIGALRM, time_is_up);
     alarm(SECONDS_MAX);
     int clones = strncmp(argv[1], "clone:", 6) == 0;
