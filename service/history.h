@@ -19,9 +19,17 @@ struct history {
     int told; /* the journal's error that has been logged */
 };
 
-/* state_directory: where the journal's folder is. Returns 0 or a negative errno. */
-int history_open(struct history *history, const char *state_directory, enum durability durability,
-                 uint64_t audit_bytes);
+struct history_settings {
+    const char *state_directory;   /* where the journal's folder is */
+    const char *runtime_directory; /* where its tail is */
+    enum durability durability;
+    uint64_t audit_bytes;
+    void *userdata;
+    void (*moved)(void *userdata); /* the journal: a mark may be past */
+};
+
+/* Returns 0 or a negative errno. */
+int history_open(struct history *history, const struct history_settings *settings);
 
 /* Whether there is anything to take over: then processes must be kept. 1, 0 or a negative errno. */
 int history_exists(const char *state_directory);

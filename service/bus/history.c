@@ -2,70 +2,82 @@
  * What the bus has to do with the journal: no acknowledgement before what it acknowledges is
  * durable, and the audit for who asks.
  */
-#include "audit.h"
 #include "private.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define AUDIT_MAX 10000 /* lines in one answer */
 
 /* ---- acknowledgements ------------------------------------------------------------------------ */
 
-void held_send(struct service *service)
+/* What could not be made durable has been done all the same: the property Durability and the log
+ * say that it is lost where the power fails now. */
+static void send_held(const struct service *service, sd_bus_message *reply)
 {
-    int r = service->n_held > 0 ? service->hooks.sync(service->hooks.userdata) : 0;
-
-    for (size_t i = 0; i < service->n_held; i++) {
-        sd_bus_message *reply = service->held[i];
-        service->held[i] = NULL;
-        /* What could not be made durable has been done all the same: the property Durability and
-         * the log say that it is lost where the power fails now. */
-        if (sd_bus_message_get_bus(reply) == service->bus)
-            sd_bus_send(NULL, reply, NULL);
-        sd_bus_message_unref(reply);
-    }
-    service->n_held = 0;
-    (void)r;
+    if (sd_bus_message_get_bus(reply) == service->bus)
+        sd_bus_send(NULL, reply, NULL);
+    sd_bus_message_unref(reply);
 }
 
-static int held_for_long_enough(sd_event_source *source, void *userdata)
+static void send_first(struct service *service, size_t count)
 {
-    (void)source;
-    held_send(userdata);
+    for (size_t i = 0; i < count; i++)
+        send_held(service, service->held[i].reply);
+    service->n_held -= count;
+    memmove(service->held, service->held + count, service->n_held * sizeof(*service->held));
+}
+
+void held_send(struct service *service)
+{
+    send_first(service, service->n_held);
+}
+
+void service_journal_moved(struct service *service)
+{
+    size_t count = 0;
+
+    while (count < service->n_held &&
+           service->hooks.is_past(service->hooks.userdata, service->held[count].mark))
+        count++;
+    if (count > 0)
+        send_first(service, count);
+}
+
+static int make_room(struct service *service)
+{
+    if (service->n_held < service->held_room)
+        return 0;
+    size_t room = service->held_room > 0 ? service->held_room * 2 : 64;
+    struct held *larger = realloc(service->held, room * sizeof(*larger));
+    if (!larger)
+        return -ENOMEM;
+    service->held = larger;
+    service->held_room = room;
     return 0;
 }
 
-/* With durability `power`, all that are to be answered in one go share one fdatasync(2). */
+/* With durability `power` an answer waits for the sync of what it acknowledges, which all that came
+ * in the same turn share. */
 int service_acknowledge(struct service *service, sd_bus_message *reply)
 {
-    int r;
-
     if (!service->hooks.syncs(service->hooks.userdata))
         return sd_bus_send(NULL, reply, NULL);
-    if (!service->held_source) {
-        r = sd_event_add_defer(service->event, &service->held_source, held_for_long_enough,
-                               service);
-        if (r >= 0) /* when no call is left to be read */
-            r = sd_event_source_set_priority(service->held_source, SD_EVENT_PRIORITY_NORMAL + 1);
-        if (r < 0)
-            return r;
-    }
-    r = sd_bus_message_seal(reply, 1, 0);
+    int r = make_room(service);
+    if (r >= 0)
+        r = sd_bus_message_seal(reply, 1, 0);
     if (r < 0)
         return r;
-    service->held[service->n_held++] = sd_bus_message_ref(reply);
-    if (service->n_held == HELD_MAX)
-        held_send(service);
-    else
-        sd_event_source_set_enabled(service->held_source, SD_EVENT_ONESHOT);
+    service->held[service->n_held++] = (struct held){
+        .reply = sd_bus_message_ref(reply), .mark = service->hooks.mark(service->hooks.userdata)};
     return 0;
 }
 
 void held_free(struct service *service)
 {
     held_send(service);
-    sd_event_source_disable_unref(service->held_source);
+    free(service->held);
 }
 
 /* A change that can not be written down is refused, unless the operator has said otherwise. */
@@ -73,6 +85,10 @@ int journal_check(struct service *service, sd_bus_error *error)
 {
     const char *why = service->hooks.unwritten(service->hooks.userdata);
 
+    if (service->n_held >= HELD_MAX)
+        return refuse_call(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
+                           "%zu answers wait for the disk of the journal: nothing is changed",
+                           service->n_held);
     if (!why || service->settings.accept_unwritten)
         return 0;
     return refuse_call(error, PROCTOR_ERROR "NotDurable",
@@ -91,33 +107,16 @@ struct answer {
     int r;
 };
 
-static int append_note(sd_bus_message *reply, const struct audit_note *note)
-{
-    char cause[COMMAND_ID_SIZE];
-
-    command_id_text(note->cause, cause);
-    int r = append_open(reply, 'r', "ttsssa{sv}");
-    if (r >= 0)
-        r = append_values(reply, "ttsss", note->sequence, note->realtime_usec, note->kind,
-                          note->child, cause);
-    if (r >= 0)
-        r = append_open(reply, 'a', "{sv}");
-    for (size_t i = 0; r >= 0 && i < note->n_fields; i++)
-        r = append_field(reply, &note->fields[i]);
-    for (int i = 0; r >= 0 && i < 2; i++)
-        r = sd_bus_message_close_container(reply);
-    return r;
-}
-
-static bool tell_note(void *userdata, const struct audit_note *note)
+static bool tell_note(void *userdata, uint64_t sequence, uint64_t realtime_usec, const char *kind,
+                      const char *child, const char *text)
 {
     struct answer *answer = userdata;
     enum event_kind known;
 
-    if (event_kind_from_string(note->kind, &known) < 0 ||
-        !event_filter_matches(answer->filter, known, note->child, note->cause))
+    if (event_kind_from_string(kind, &known) < 0 ||
+        !event_filter_matches(answer->filter, known, child))
         return true;
-    answer->r = append_note(answer->reply, note);
+    answer->r = append_values(answer->reply, "(ttsss)", sequence, realtime_usec, kind, child, text);
     return answer->r >= 0 && --answer->left > 0;
 }
 
@@ -140,7 +139,7 @@ int method_query_audit(sd_bus_message *m, void *userdata, sd_bus_error *error)
     r = sd_bus_message_new_method_return(m, &reply);
     answer.reply = reply;
     if (r >= 0)
-        r = append_open(reply, 'a', "(ttsssa{sv})");
+        r = append_open(reply, 'a', "(ttsss)");
     if (r >= 0) {
         service->hooks.audit(service->hooks.userdata, since, tell_note, &answer);
         r = answer.r;

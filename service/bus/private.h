@@ -6,7 +6,6 @@
 
 #include "archive.h"
 #include "child.h"
-#include "command_id.h"
 #include "manifest.h"
 #include "outgoing.h"
 #include "service.h"
@@ -16,7 +15,7 @@
 #define WAITERS_MAX     4096
 #define KEYS_MAX        1024 /* idempotency keys that are remembered */
 #define KEY_MAX         128  /* bytes of one */
-#define HELD_MAX        64   /* acknowledgements that share one fdatasync(2) */
+#define HELD_MAX        1024 /* acknowledgements that wait for the disk: then changes are refused */
 #define CALLER_SETS     128  /* senders whose credentials are remembered: so many times */
 #define CALLER_WAYS     8
 #define QUESTIONS_MAX   1024 /* calls for which polkit is asked */
@@ -64,7 +63,6 @@ struct permission {
 
 struct waiter;
 struct question;
-struct connection;
 struct strangers;
 struct subscriber;
 struct event_log;
@@ -72,17 +70,23 @@ struct keys;
 struct pace;
 struct traces;
 
+struct held {
+    sd_bus_message *reply;
+    uint64_t mark; /* of the journal: what it acknowledges stands before it */
+};
+
 struct service {
     sd_event *event;
-    sd_bus *bus; /* NULL while there is none on which we have our name */
+    sd_bus *bus;
     struct service_settings settings;
     char *address;
     struct service_hooks hooks;
     struct core *core;
-    sd_event_source *turn; /* after each loop turn */
-    struct connection *connection;
-    void (*came)(void *userdata); /* each time that there is a bus */
-    void *came_userdata;
+    sd_event_source *turn;     /* after each loop turn */
+    sd_event_source *farewell; /* before the connection closes */
+    sd_event_source *reconnect;
+    uint64_t reconnect_usec; /* how long was waited for the bus the last time */
+    uint64_t connected_usec; /* monotonic: since when there is a connection; 0: there is none */
     sd_event_source *show_later;
     uint64_t shown_usec; /* monotonic: when changes were shown last */
     uint64_t storm_usec; /* since when these are counted: */
@@ -100,10 +104,8 @@ struct service {
     struct pace *pace;
     struct strangers *strangers;
     struct traces *traces;
-    sd_bus_message *held[HELD_MAX]; /* answers to what is not durable yet */
-    size_t n_held;
-    sd_event_source *held_source;
-    uint32_t instance; /* of command ids */
+    struct held *held; /* answers to what is not durable yet, the oldest first */
+    size_t n_held, held_room;
     uint64_t started_usec;
     uint64_t events_by_kind[EVENT_KINDS];
     char shutdown_requester[REQUESTER_MAX + 1];
@@ -178,8 +180,7 @@ int append_event(const struct service *service, sd_bus_message *m, const struct 
                  const char *child);
 int append_reexecution(sd_bus_message *m, const char *version);
 int append_shutdown(const struct service *service, sd_bus_message *m, bool idempotent);
-void command_text(const struct service *service, uint64_t number, char text[COMMAND_ID_SIZE]);
-int append_field(sd_bus_message *m, const struct event_field *field);
+int command_id_text(const struct service *service, uint64_t id, char text[32]);
 
 /* verbs.c: one command, from either interface. command_prepare() reads the options and checks who
  * asks, whether they may, and why; it returns 1 when there is nothing more to do: an idempotency
@@ -232,7 +233,7 @@ void event_log_visit(const struct service *service, uint64_t after,
                      void (*visit)(void *userdata, const struct event *event, const char *child),
                      void *userdata);
 bool event_filter_matches(const struct event_filter *filter, enum event_kind kind,
-                          const char *child, struct command_id cause);
+                          const char *child);
 int event_log_query(const struct service *service, sd_bus_message *reply, uint64_t after,
                     uint32_t max, const struct event_filter *filter);
 
@@ -245,12 +246,8 @@ void subscribers_archive(struct service *service, struct archive *archive);
 void subscribers_let_go(struct service *service);
 void subscribers_track(struct service *service);
 
-/* service.c: all objects, on a bus; what looks at each call before they do; and what connection.c
- * has to tell. */
+/* service.c: all objects, on a bus */
 int service_register(struct service *service, sd_bus *bus);
-int service_watch(struct service *service, sd_bus *bus);
-void service_is_up(struct service *service, sd_bus *bus);
-void service_is_down(struct service *service);
 
 /* inherit.c: goes on with the connection of the program that was here before. The descriptor is the
  * bus's from then on; where it fails it is not touched. */

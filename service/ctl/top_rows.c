@@ -1,5 +1,4 @@
 #include "fields.h"
-#include "terminal.h"
 #include "top.h"
 
 #include <errno.h>
@@ -54,13 +53,12 @@ static struct top_row *row_of(struct top *top, const char *id, size_t index)
     return rows[top->count].id ? &rows[top->count++] : NULL;
 }
 
-/* It comes onto the screen. */
 static void replace(char **text, const char *by)
 {
     if (*text && strcmp(*text, by) == 0)
         return;
     free(*text);
-    *text = text_shown(by);
+    *text = strdup(by);
 }
 
 static void note_history(struct top_row *row, bool fresh, uint64_t attempt, uint64_t cpu_nsec,
@@ -176,7 +174,9 @@ int top_look(struct top *top)
                                &reply, NULL);
 
     if (r < 0) {
-        top_say(top, true, error.message ? error.message : strerror(-r));
+        top->bad_message = true;
+        snprintf(top->message, sizeof(top->message), "%s",
+                 error.message ? error.message : strerror(-r));
         return sd_bus_error_is_set(&error) && sd_bus_is_open(top->client->bus) > 0 ? 0 : r;
     }
     for (size_t i = 0; i < top->count; i++)

@@ -4,7 +4,8 @@
 #include "borrow.h"
 #include "digest.h"
 #include "input.h"
-#include "moment.h"
+#include "journal_segments.h"
+#include "journal_writer.h"
 #include "redact.h"
 #include "text.h"
 
@@ -15,56 +16,40 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define SEGMENT_BYTES (4u << 20) /* then a new one begins */
-#define LAZY_BYTES    (64u << 10)
-#define RETRY_USEC    1000000
-#define TRIES         4 /* at once, where what has failed may go well the next time */
-#define BOOT_SIZE     36
+#define BEGIN_USEC  3600000000 /* a start waits for its disk */
+#define SETTLE_USEC 5000000
+#define RETRY_USEC  1000000
+#define BOOT_SIZE   36
 
 struct journal {
     char *path;
-    int directory;
+    int directory; /* to read from */
     enum durability durability;
-    uint64_t keep_bytes;
+    struct journal_writer *writer;
     struct core *core;
-    uint64_t number; /* of the present segment */
-    int fd;          /* -1: none */
-    uint64_t size;   /* of what is whole on disk */
     uint64_t checkpoint_size;
-    int error;
-    uint64_t failed_usec, looked_usec;
-    bool unsynced;
+    uint64_t failed_usec;
+    int failure;   /* that failed_usec is about */
     bool building; /* the beginning of a segment */
     void (*notes)(void *userdata, struct journal *journal);
     void *userdata;
     bool other_boot;
-    struct era era;
     uint64_t audited; /* sequence of the last event that the audit has */
-    uint32_t instance, fresh_instance;
     char boot[BOOT_SIZE + 1];
     uint8_t *buffer; /* what is to be written */
     size_t buffer_size, buffer_used;
 };
 
-static uint64_t read_clock(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static uint64_t now_usec(void)
 {
-    return read_clock(CLOCK_MONOTONIC);
-}
-
-static void segment_name(uint64_t number, char name[32])
-{
-    snprintf(name, 32, "%012" PRIu64 ".journal", number);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 /* ---- frames into the buffer ------------------------------------------------------------------ */
@@ -110,62 +95,22 @@ static int end_frame(struct journal *journal, const struct archive *archive, enu
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static void fail(struct journal *journal, int error)
-{
-    if (journal->error == 0)
-        journal->error = error;
-    journal->failed_usec = now_usec();
-    journal->buffer_used = 0;
-    if (journal->fd >= 0 && ftruncate(journal->fd, (off_t)journal->size) < 0) {
-        /* The torn end stays: a reader stops there. */
-    }
-}
-
-static int write_all(int fd, const uint8_t *data, size_t size)
-{
-    for (int tries = 0; size > 0;) {
-        ssize_t n = write(fd, data, size);
-        if (n < 0 && (errno == EINTR || (again_may_help(-errno) && ++tries < TRIES)))
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            return -ENOSPC;
-        data += n;
-        size -= (size_t)n;
-    }
-    return 0;
-}
-
-static void flush(struct journal *journal)
-{
-    if (journal->buffer_used == 0 || journal->fd < 0)
-        return;
-    int r = write_all(journal->fd, journal->buffer, journal->buffer_used);
-    if (r < 0) {
-        fail(journal, r);
-        return;
-    }
-    journal->size += journal->buffer_used;
-    journal->buffer_used = 0;
-    journal->unsynced = true;
-}
-
 static void append(struct journal *journal, const struct archive *archive, enum frame_kind kind)
 {
     int r = end_frame(journal, archive, kind);
 
-    if (r < 0)
-        fail(journal, r);
-    else if (journal->building)
+    if (journal->building)
         return;
-    else if (journal->durability != DURABILITY_NONE || journal->buffer_used > LAZY_BYTES)
-        flush(journal);
+    if (r < 0)
+        journal_writer_fail(journal->writer, r);
+    else
+        journal_writer_append(journal->writer, journal->buffer, journal->buffer_used);
+    journal->buffer_used = 0;
 }
 
 static bool is_open(const struct journal *journal)
 {
-    return journal->building || (journal->fd >= 0 && journal->error == 0);
+    return journal->building || journal_writer_takes(journal->writer);
 }
 
 void journal_input(struct journal *journal, const struct core_input *input)
@@ -210,26 +155,24 @@ void journal_audit(struct journal *journal, const struct audit_note *note)
     if (!is_open(journal) || note->sequence <= journal->audited)
         return;
     journal->audited = note->sequence;
-    copy.cause.instance = journal->instance;
     struct archive archive = begin_frame(journal);
     audit_archive(&archive, &copy);
     append(journal, &archive, FRAME_AUDIT);
 }
 
-int journal_sync(struct journal *journal)
+uint64_t journal_mark(struct journal *journal)
 {
-    if (journal->durability != DURABILITY_POWER || journal->fd < 0 || !journal->unsynced)
-        return journal->error;
-    flush(journal);
-    if (journal->error == 0 && fdatasync(journal->fd) < 0)
-        fail(journal, -errno);
-    journal->unsynced = false;
-    return journal->error;
+    return journal_writer_want(journal->writer);
+}
+
+bool journal_is_past(const struct journal *journal, uint64_t mark)
+{
+    return journal_writer_is_past(journal->writer, mark);
 }
 
 int journal_error(const struct journal *journal)
 {
-    return journal->error;
+    return journal_writer_error(journal->writer);
 }
 
 enum durability journal_durability(const struct journal *journal)
@@ -239,84 +182,13 @@ enum durability journal_durability(const struct journal *journal)
 
 /* ---- segments -------------------------------------------------------------------------------- */
 
-static int compare_numbers(const void *a, const void *b)
+static uint32_t random_stamp(void)
 {
-    const uint64_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
+    uint32_t stamp;
 
-/* The numbers of the segments, the oldest first; the caller frees them. */
-static int list_segments(const struct journal *journal, uint64_t **numbers, size_t *count)
-{
-    int error = 0;
-    DIR *folder = again_folder(journal->directory, ".", &error);
-    size_t room = 0;
-
-    *numbers = NULL;
-    *count = 0;
-    if (!folder)
-        return error;
-    for (struct dirent *entry; (entry = again_next(folder, &error));) {
-        uint64_t number;
-        char name[32];
-        if (sscanf(entry->d_name, "%12" SCNu64, &number) != 1)
-            continue;
-        segment_name(number, name);
-        if (strcmp(name, entry->d_name) != 0)
-            continue;
-        if (*count == room) {
-            room = room > 0 ? room * 2 : 16;
-            uint64_t *larger = realloc(*numbers, room * sizeof(**numbers));
-            if (!larger) {
-                closedir(folder);
-                free(*numbers);
-                return -ENOMEM;
-            }
-            *numbers = larger;
-        }
-        (*numbers)[(*count)++] = number;
-    }
-    closedir(folder);
-    if (error < 0) { /* what can not be read may be the newest of all */
-        free(*numbers);
-        return error;
-    }
-    if (*count > 0)
-        qsort(*numbers, *count, sizeof(**numbers), compare_numbers);
-    return 0;
-}
-
-/* Lets go of the oldest ones, as far as the audit need not have them. */
-static void prune(struct journal *journal)
-{
-    uint64_t *numbers, kept = 0;
-    size_t count;
-
-    if (list_segments(journal, &numbers, &count) < 0)
-        return;
-    for (size_t i = count; i-- > 0;) {
-        char name[32];
-        struct stat status;
-        segment_name(numbers[i], name);
-        if (fstatat(journal->directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-            continue;
-        kept += (uint64_t)status.st_size;
-        if (numbers[i] < journal->number && kept > journal->keep_bytes + SEGMENT_BYTES)
-            unlinkat(journal->directory, name, 0);
-    }
-    free(numbers);
-}
-
-/* Which boot this is, how its clock became the core's time, and when this was written. */
-static void archive_boot(struct journal *journal, struct archive *archive)
-{
-    struct two_clocks now = {era_time(&journal->era, now_usec()), read_clock(CLOCK_REALTIME)};
-
-    archive_bytes(archive, journal->boot, BOOT_SIZE);
-    ARCHIVE(archive, journal->audited);
-    ARCHIVE(archive, journal->era.origin_usec);
-    ARCHIVE(archive, now.monotonic_usec);
-    ARCHIVE(archive, now.realtime_usec);
+    if (getrandom(&stamp, sizeof(stamp), GRND_NONBLOCK) != sizeof(stamp))
+        stamp = (uint32_t)now_usec();
+    return stamp;
 }
 
 static int write_beginning(struct journal *journal)
@@ -325,6 +197,7 @@ static int write_beginning(struct journal *journal)
     struct archive archive = {.grow = grow, .userdata = journal};
 
     journal_header_write(header);
+    journal_header_set_stamp(header, random_stamp());
     journal->buffer_used = 0;
     archive.data = journal->buffer;
     archive.size = journal->buffer_size;
@@ -333,13 +206,9 @@ static int write_beginning(struct journal *journal)
         return -ENOMEM;
     journal->buffer_used = archive.used;
     archive = begin_frame(journal);
-    archive_boot(journal, &archive);
+    archive_bytes(&archive, journal->boot, BOOT_SIZE);
+    ARCHIVE(&archive, journal->audited);
     int r = end_frame(journal, &archive, FRAME_BOOT);
-    if (r == 0) {
-        archive = begin_frame(journal);
-        ARCHIVE(&archive, journal->instance);
-        r = end_frame(journal, &archive, FRAME_INSTANCE);
-    }
     if (r == 0) {
         archive = begin_frame(journal);
         r = core_archive(journal->core, &archive);
@@ -347,129 +216,125 @@ static int write_beginning(struct journal *journal)
     return r < 0 ? r : end_frame(journal, &archive, FRAME_CHECKPOINT);
 }
 
-static bool is_gone(int fd)
+/* A new segment, with the core as it is. */
+static int begin_segment(struct journal *journal)
 {
-    struct stat status;
-    return fstat(fd, &status) == 0 && status.st_nlink == 0;
-}
-
-/* Makes the folder where it is not there, or not there any more. */
-static int open_directory(struct journal *journal)
-{
-    if (journal->directory >= 0 && !is_gone(journal->directory))
-        return 0;
-    if (mkdir(journal->path, 0700) < 0 && errno != EEXIST)
-        return -errno;
-    if (journal->directory >= 0)
-        close(journal->directory);
-    journal->directory = again_open(AT_FDCWD, journal->path, O_RDONLY | O_DIRECTORY);
-    return journal->directory < 0 ? journal->directory : 0;
-}
-
-static int make_segment_once(struct journal *journal)
-{
-    char name[32];
-    int fd, r = open_directory(journal);
-
-    if (r < 0)
-        return r;
-    fd = openat(journal->directory, "new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND,
-                0600);
-    if (fd < 0)
-        return -errno;
-    journal->building = true;
     uint64_t audited = journal->audited;
-    r = write_beginning(journal);
+
+    journal->building = true;
+    int r = write_beginning(journal);
     if (r == 0)
         journal->notes(journal->userdata, journal);
     journal->building = false;
-    if (r == 0)
-        r = write_all(fd, journal->buffer, journal->buffer_used);
-    if (r == 0 && journal->durability == DURABILITY_POWER && fdatasync(fd) < 0)
-        r = -errno;
-    segment_name(journal->number + 1, name);
-    if (r == 0 && renameat(journal->directory, "new", journal->directory, name) < 0)
-        r = -errno;
-    if (r == 0 && journal->durability == DURABILITY_POWER && fsync(journal->directory) < 0)
-        r = -errno;
     if (r < 0) {
-        close(fd);
-        journal->buffer_used = 0;
         journal->audited = audited;
+        journal->buffer_used = 0;
         return r;
     }
-    if (journal->fd >= 0)
-        close(journal->fd);
-    journal->fd = fd;
-    journal->number++;
-    journal->size = journal->checkpoint_size = journal->buffer_used;
-    journal->buffer_used = 0;
-    journal->error = 0;
-    return 0;
-}
-
-static int make_segment(struct journal *journal)
-{
-    int r = make_segment_once(journal);
-
-    for (int i = 1; again_may_help(r) && i < TRIES; i++)
-        r = make_segment_once(journal);
+    uint64_t size = journal->buffer_used;
+    r = journal_writer_begin(journal->writer, journal->buffer, size);
+    journal->buffer = NULL;
+    journal->buffer_size = journal->buffer_used = 0;
+    if (r == 0)
+        journal->checkpoint_size = size;
+    else
+        journal->audited = audited;
     return r;
 }
 
 int journal_begin(struct journal *journal, struct core *core,
                   void (*notes)(void *userdata, struct journal *journal), void *userdata)
 {
+    uint64_t audited = journal->audited;
+
     journal->core = core;
     journal->notes = notes;
     journal->userdata = userdata;
-    int r = make_segment(journal);
-    if (r < 0)
-        fail(journal, r);
+    int r = begin_segment(journal);
+    if (r == 0)
+        r = journal_writer_wait(journal->writer, BEGIN_USEC);
+    if (r == 0)
+        journal_writer_forget_tail(journal->writer); /* it is in the checkpoint */
     else
-        prune(journal);
+        journal->audited = audited; /* its notes are written with the next one */
+    if (r < 0)
+        journal_writer_fail(journal->writer, r);
     return r;
 }
 
-/* Somebody has deleted the segment, or the whole folder: it is made anew. Looked at now and then.
- */
-static bool was_removed(struct journal *journal)
+/* Whether it is time to try it again. */
+static bool has_failed_for_long_enough(struct journal *journal)
 {
-    uint64_t now = now_usec();
+    int error = journal_writer_error(journal->writer);
 
-    if (journal->fd < 0 || now - journal->looked_usec < RETRY_USEC)
+    if (error == 0 || journal_writer_takes(journal->writer)) {
+        journal->failure = 0;
         return false;
-    journal->looked_usec = now;
-    return is_gone(journal->fd);
+    }
+    if (journal->failure == 0) {
+        journal->failure = error;
+        journal->failed_usec = now_usec();
+    }
+    return now_usec() - journal->failed_usec >= RETRY_USEC;
+}
+
+static bool is_long_enough(const struct journal *journal)
+{
+    return journal_writer_takes(journal->writer) &&
+           (journal_writer_is_gone(journal->writer) ||
+            journal_writer_size(journal->writer) >= SEGMENT_BYTES + 2 * journal->checkpoint_size);
 }
 
 void journal_tidy(struct journal *journal)
 {
     if (!journal->core)
         return;
-    if (journal->durability == DURABILITY_NONE && journal->error == 0)
-        flush(journal);
-    if (journal->error != 0 && now_usec() - journal->failed_usec < RETRY_USEC)
-        return;
-    if (journal->error == 0 && journal->size < SEGMENT_BYTES + 2 * journal->checkpoint_size &&
-        !was_removed(journal))
-        return;
-    int r = make_segment(journal);
-    if (r < 0)
-        fail(journal, r);
-    else
-        prune(journal);
+    if (has_failed_for_long_enough(journal) || is_long_enough(journal)) {
+        int r = begin_segment(journal);
+        journal->failure = 0;
+        if (r < 0 && r != -EBUSY)
+            journal_writer_fail(journal->writer, r);
+    }
+    journal_writer_hand_over(journal->writer);
+}
+
+int journal_settle(struct journal *journal)
+{
+    return journal_writer_wait(journal->writer, SETTLE_USEC);
 }
 
 int journal_checkpoint(struct journal *journal)
 {
-    if (journal->error != 0)
-        return journal->error;
-    flush(journal);
-    int r = make_segment(journal);
-    if (r < 0)
-        fail(journal, r);
-    return r;
+    int r = journal_settle(journal);
+
+    if (r == 0)
+        r = begin_segment(journal);
+    return r == 0 ? journal_settle(journal) : r;
+}
+
+static int open_writer(struct journal *journal, const struct journal_settings *settings)
+{
+    struct journal_writer_settings writer = {
+        .path = settings->directory,
+        .tail_directory = settings->durability == DURABILITY_NONE ? NULL : settings->tail_directory,
+        .syncs = settings->durability == DURABILITY_POWER,
+        .keep_bytes = settings->keep_bytes,
+        .userdata = settings->userdata,
+        .moved = settings->moved};
+    return journal_writer_open(&writer, &journal->writer);
+}
+
+/* To read from: the folder may have been made anew since. */
+static int open_directory(struct journal *journal)
+{
+    int fd = again_open(AT_FDCWD, journal->path, O_RDONLY | O_DIRECTORY);
+
+    if (fd < 0)
+        return fd;
+    if (journal->directory >= 0)
+        close(journal->directory);
+    journal->directory = fd;
+    return 0;
 }
 
 int journal_open(const struct journal_settings *settings, struct journal **journal)
@@ -478,16 +343,16 @@ int journal_open(const struct journal_settings *settings, struct journal **journ
 
     if (!fresh)
         return -ENOMEM;
-    fresh->fd = -1;
-    fresh->durability = settings->durability;
-    fresh->keep_bytes = settings->keep_bytes;
-    fresh->instance = fresh->fresh_instance = settings->instance;
     fresh->directory = -1;
+    fresh->durability = settings->durability;
     fresh->path = strdup(settings->directory);
     ssize_t n =
         again_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", fresh->boot, sizeof(fresh->boot));
-    int r = !fresh->path ? -ENOMEM : again_may_help((int)n) ? (int)n : open_directory(fresh);
+    int r = !fresh->path ? -ENOMEM : again_may_help((int)n) ? (int)n : open_writer(fresh, settings);
+    if (r == 0)
+        r = open_directory(fresh);
     if (r < 0) {
+        journal_writer_close(fresh->writer);
         free(fresh->path);
         free(fresh);
         return r;
@@ -500,10 +365,7 @@ void journal_close(struct journal *journal)
 {
     if (!journal)
         return;
-    if (journal->error == 0)
-        flush(journal);
-    if (journal->fd >= 0)
-        close(journal->fd);
+    journal_writer_close(journal->writer);
     close(journal->directory);
     free(journal->path);
     free(journal->buffer);
@@ -515,15 +377,17 @@ void journal_close(struct journal *journal)
 struct segment {
     uint8_t *data;
     size_t size;
+    size_t mapped; /* of the file; 0: it lies in memory */
+    size_t late;   /* at its end: they are not in the file */
 };
 
-static int map_segment(const struct journal *journal, uint64_t number, struct segment *segment)
+static int map_file(const struct journal *journal, uint64_t number, struct segment *segment)
 {
     char name[32];
     struct stat status;
 
     *segment = (struct segment){};
-    segment_name(number, name);
+    journal_segment_name(number, name);
     int fd = openat(journal->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return -errno;
@@ -533,7 +397,8 @@ static int map_segment(const struct journal *journal, uint64_t number, struct se
         if (data == MAP_FAILED)
             r = -errno;
         else
-            *segment = (struct segment){.data = data, .size = (size_t)status.st_size};
+            *segment = (struct segment){
+                .data = data, .size = (size_t)status.st_size, .mapped = (size_t)status.st_size};
     }
     close(fd);
     return r;
@@ -541,9 +406,45 @@ static int map_segment(const struct journal *journal, uint64_t number, struct se
 
 static void unmap_segment(struct segment *segment)
 {
-    if (segment->data)
-        munmap(segment->data, segment->size);
+    if (segment->mapped > 0)
+        munmap(segment->data, segment->mapped);
+    else
+        free(segment->data);
     *segment = (struct segment){};
+}
+
+/* The newest segment, with what has not come to its file yet. */
+static int complete_segment(const struct journal *journal, uint64_t number, struct segment *segment)
+{
+    struct tail_segment which = {number, journal_header_stamp(segment->data, segment->size)};
+    uint8_t *late;
+    size_t size;
+    int r = journal_writer_complete(journal->writer, &which, segment->size, &late, &size);
+
+    if (r < 0 || size == 0)
+        return r;
+    uint8_t *whole = malloc(segment->size + size);
+    if (whole) {
+        memcpy(whole, segment->data, segment->size);
+        memcpy(whole + segment->size, late, size);
+        struct segment both = {.data = whole, .size = segment->size + size, .late = size};
+        unmap_segment(segment);
+        *segment = both;
+    }
+    free(late);
+    return whole ? 0 : -ENOMEM;
+}
+
+static int map_segment(const struct journal *journal, uint64_t number, bool newest,
+                       struct segment *segment)
+{
+    int r = map_file(journal, number, segment);
+
+    if (r == 0 && newest)
+        r = complete_segment(journal, number, segment);
+    if (r < 0)
+        unmap_segment(segment);
+    return r;
 }
 
 struct walk {
@@ -551,28 +452,21 @@ struct walk {
     struct core *core;
     const struct journal_reader *reader;
     struct recovery *recovery;
-    struct two_clocks past; /* when what it tells of was over */
-    size_t good;            /* how far all could be used */
-    size_t last;            /* where the last input stands */
-    bool started;           /* the checkpoint has been read */
+    int64_t shift_usec;
+    size_t good;  /* how far all could be used */
+    size_t last;  /* where the last input stands */
+    bool started; /* the checkpoint has been read */
 };
 
-/* Journals of before there were eras end behind `audited`: they have the machine's own times. */
 static int use_boot(struct walk *walk, struct archive *archive)
 {
-    struct journal *journal = walk->journal;
     char boot[BOOT_SIZE + 1] = "";
 
     archive_bytes(archive, boot, BOOT_SIZE);
-    ARCHIVE(archive, journal->audited);
-    journal->era = (struct era){};
-    if (archive->used < archive->size) {
-        ARCHIVE(archive, journal->era.origin_usec);
-        archive_stamp(archive, &walk->past.monotonic_usec);
-        ARCHIVE(archive, walk->past.realtime_usec);
-    }
+    ARCHIVE(archive, walk->journal->audited);
     /* Where either is not known, what runs is looked at: start times tell strangers, too. */
-    journal->other_boot = boot[0] && journal->boot[0] && strcmp(boot, journal->boot) != 0;
+    walk->journal->other_boot =
+        boot[0] && walk->journal->boot[0] && strcmp(boot, walk->journal->boot) != 0;
     return archive->failed ? -EBADMSG : 0;
 }
 
@@ -592,7 +486,7 @@ static int use_input(struct walk *walk, struct archive *archive, bool last)
 static int use_frame(struct walk *walk, const struct frame *frame, bool last)
 {
     struct borrowed *borrowed = NULL;
-    struct archive archive = borrow_frame(frame, &borrowed);
+    struct archive archive = borrow_frame(frame, &borrowed, walk->shift_usec);
     struct process_note note = {};
     struct audit_note audit = {};
     int r = 0;
@@ -607,13 +501,11 @@ static int use_frame(struct walk *walk, const struct frame *frame, bool last)
         r = archive.failed ? -EBADMSG : 0;
         if (r == 0)
             walk->reader->process(walk->reader->userdata, &note);
-    } else if (audit_read(&archive, frame->kind, &audit)) {
+    } else if (frame->kind == FRAME_AUDIT) {
+        audit_archive(&archive, &audit);
         r = archive.failed ? -EBADMSG : 0;
         if (r == 0)
             walk->journal->audited = audit.sequence;
-    } else if (frame->kind == FRAME_INSTANCE) {
-        ARCHIVE(&archive, walk->journal->instance);
-        r = archive.failed ? -EBADMSG : 0;
     } else if (frame->kind == FRAME_BOOT) {
         r = use_boot(walk, &archive);
     }
@@ -621,22 +513,36 @@ static int use_frame(struct walk *walk, const struct frame *frame, bool last)
     return r;
 }
 
-/* Looks at a segment without using it: how far it is whole, and where its last input stands. */
-static int survey(struct walk *walk, const struct segment *segment)
+/* Looks at a segment without using it: how far it is whole, where its last input stands, and when
+ * that was. */
+static int survey(struct walk *walk, const struct segment *segment, uint64_t *last_usec)
 {
     size_t offset = JOURNAL_HEADER_SIZE;
     struct frame frame;
     int r = journal_header_check(segment->data, segment->size);
     bool checkpoint = false;
 
+    *last_usec = 0;
     if (r < 0)
         return r;
     for (size_t at = offset; frame_next(segment->data, segment->size, &offset, &frame) > 0;
          at = offset) {
         walk->good = offset;
         checkpoint = checkpoint || frame.kind == FRAME_CHECKPOINT;
-        if (frame.kind == FRAME_INPUT)
-            walk->last = at;
+        if (frame.kind == FRAME_BOOT) {
+            struct borrowed *borrowed = NULL;
+            struct archive archive = borrow_frame(&frame, &borrowed, 0);
+            use_boot(walk, &archive);
+        }
+        if (frame.kind != FRAME_INPUT)
+            continue;
+        uint64_t kind = 0;
+        struct borrowed *borrowed = NULL;
+        struct archive archive = borrow_frame(&frame, &borrowed, 0);
+        ARCHIVE(&archive, kind);
+        ARCHIVE(&archive, *last_usec);
+        (void)kind;
+        walk->last = at;
     }
     return checkpoint ? 0 : -EBADMSG;
 }
@@ -648,13 +554,13 @@ static void put_aside(struct walk *walk, uint64_t number, const struct segment *
     walk->recovery->damaged_bytes = segment->size - walk->good;
     if (walk->recovery->damaged_bytes == 0)
         return;
-    segment_name(number, name);
+    journal_segment_name(number, name);
     snprintf(aside, sizeof(aside), "%s.damaged", name);
     int fd =
         openat(walk->journal->directory, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return;
-    write_all(fd, segment->data + walk->good, segment->size - walk->good);
+    journal_write_all(fd, segment->data + walk->good, segment->size - walk->good);
     close(fd);
 }
 
@@ -672,32 +578,36 @@ static int walk_segment(struct walk *walk, const struct segment *segment)
     return r;
 }
 
-/* The core has lived through the past by the clock of then, and goes on by ours. */
-static void resume(struct walk *walk)
+/* What was not in the file is put there: the audit reads it when the tail is long forgotten. */
+static void bring_home(const struct walk *walk, uint64_t number, const struct segment *segment)
 {
-    struct journal *journal = walk->journal;
-    struct two_clocks last, present = {now_usec(), read_clock(CLOCK_REALTIME)};
+    char name[32];
 
-    core_last(walk->core, &last);
-    if (last.realtime_usec == 0) /* there was no input */
-        last.realtime_usec = walk->past.realtime_usec;
-    last.monotonic_usec = moment_later(last.monotonic_usec, walk->past.monotonic_usec);
-    era_resume(&journal->era, !journal->other_boot, &last, &present);
+    if (segment->late == 0 || walk->good != segment->size)
+        return;
+    journal_segment_name(number, name);
+    int fd = openat(walk->journal->directory, name, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return;
+    journal_write_all(fd, segment->data + segment->size - segment->late, segment->late);
+    close(fd);
 }
 
 static int recover_from(struct walk *walk, uint64_t number)
 {
     struct segment segment;
-    int r = map_segment(walk->journal, number, &segment);
+    uint64_t last_usec;
+    int r = map_segment(walk->journal, number, true, &segment);
 
     if (r == 0)
-        r = survey(walk, &segment);
+        r = survey(walk, &segment, &last_usec);
+    if (r == 0 && walk->journal->other_boot) /* the clock has begun anew: time stood still */
+        walk->shift_usec = (int64_t)now_usec() - (int64_t)last_usec;
     if (r == 0) {
         put_aside(walk, number, &segment);
         r = walk_segment(walk, &segment);
+        bring_home(walk, number, &segment);
     }
-    if (r == 0)
-        resume(walk);
     unmap_segment(&segment);
     return r;
 }
@@ -714,12 +624,11 @@ int journal_recover(struct journal *journal, struct core *core, const struct jou
     struct walk walk = {.journal = journal, .core = core, .reader = reader, .recovery = recovery};
     uint64_t *numbers;
     size_t count;
-    int r = list_segments(journal, &numbers, &count);
+    int r = journal_segments_list(journal->directory, &numbers, &count);
 
     if (r < 0)
         return r;
-    journal->number = count > 0 ? numbers[count - 1] : 0;
-    r = 0;
+    journal_writer_continue(journal->writer, count > 0 ? numbers[count - 1] : 0);
     /* One that is not even whole at its beginning is of no use: the one before it is. */
     for (size_t i = count; i-- > 0;) {
         r = recover_from(&walk, numbers[i]);
@@ -767,7 +676,7 @@ static int copy_checkpoint(struct archive *from, struct archive *to)
 static int copy_frame(struct journal *scratch, struct redactor *redactor, const struct frame *frame)
 {
     struct borrowed *borrowed = NULL;
-    struct archive from = borrow_frame(frame, &borrowed), to = begin_frame(scratch);
+    struct archive from = borrow_frame(frame, &borrowed, 0), to = begin_frame(scratch);
     struct audit_note note = {};
     struct core_input input = {};
     int r = 0;
@@ -776,10 +685,10 @@ static int copy_frame(struct journal *scratch, struct redactor *redactor, const 
     to.redactor = redactor;
     if (frame->kind == FRAME_CHECKPOINT) {
         r = copy_checkpoint(&from, &to);
-    } else if (audit_read(&from, frame->kind, &note)) {
+    } else if (frame->kind == FRAME_AUDIT) {
+        audit_archive(&from, &note);
         r = from.failed ? -EBADMSG : 0;
-        if (r == 0)
-            audit_archive(&to, &note);
+        audit_archive(&to, &note);
     } else {
         input_archive(&from, &input);
         input.completion.output.data = NULL; /* a job's result is nobody else's */
@@ -787,8 +696,7 @@ static int copy_frame(struct journal *scratch, struct redactor *redactor, const 
         r = from.failed ? -EBADMSG : 0;
     }
     borrow_end(borrowed);
-    enum frame_kind kind = frame->kind == FRAME_AUDIT_TEXT ? FRAME_AUDIT : frame->kind;
-    return r < 0 ? r : end_frame(scratch, &to, kind);
+    return r < 0 ? r : end_frame(scratch, &to, frame->kind);
 }
 
 static int end_with_state(struct journal *scratch, struct redactor *redactor, struct core *core)
@@ -816,24 +724,38 @@ static int export_segment(const struct segment *segment, struct journal *scratch
     scratch->buffer_used = archive.used;
     while (r == 0 && frame_next(segment->data, segment->size, &offset, &frame) > 0)
         if (frame.kind == FRAME_CHECKPOINT || frame.kind == FRAME_INPUT ||
-            frame.kind == FRAME_AUDIT || frame.kind == FRAME_AUDIT_TEXT)
+            frame.kind == FRAME_AUDIT)
             r = copy_frame(scratch, redactor, &frame);
     return r < 0 ? r : archive.failed ? -ENOMEM : 0;
+}
+
+static int map_newest(struct journal *journal, struct segment *segment)
+{
+    uint64_t *numbers = NULL;
+    size_t count;
+    int r = open_directory(journal);
+
+    if (r == 0)
+        r = journal_segments_list(journal->directory, &numbers, &count);
+    if (r < 0)
+        return r;
+    r = count > 0 ? map_segment(journal, numbers[count - 1], true, segment) : -ENOENT;
+    free(numbers);
+    return r;
 }
 
 int journal_export(struct journal *journal, struct core *core)
 {
     struct redactor *redactor = redactor_new();
-    struct journal scratch = {.fd = -1};
-    struct segment segment;
-    int fd = -1;
+    struct journal scratch = {.directory = -1};
+    struct segment segment = {};
+    int fd = -1, r = redactor ? journal_error(journal) : -ENOMEM;
 
-    if (journal->error != 0 || !redactor) {
+    if (r < 0) {
         redactor_free(redactor);
-        return journal->error != 0 ? journal->error : -ENOMEM;
+        return r;
     }
-    flush(journal);
-    int r = map_segment(journal, journal->number, &segment);
+    r = map_newest(journal, &segment);
     if (r == 0)
         r = export_segment(&segment, &scratch, redactor);
     unmap_segment(&segment);
@@ -843,7 +765,7 @@ int journal_export(struct journal *journal, struct core *core)
     if (r == 0 && (fd = memfd_create("proctor-trace", MFD_CLOEXEC | MFD_ALLOW_SEALING)) < 0)
         r = -errno;
     if (r == 0)
-        r = write_all(fd, scratch.buffer, scratch.buffer_used);
+        r = journal_write_all(fd, scratch.buffer, scratch.buffer_used);
     if (r == 0 &&
         fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
         r = -errno;
@@ -856,18 +778,6 @@ int journal_export(struct journal *journal, struct core *core)
 void journal_forget(struct journal *journal)
 {
     journal->audited = 0;
-    journal->instance = journal->fresh_instance;
-    journal->era = (struct era){};
-}
-
-uint32_t journal_instance(const struct journal *journal)
-{
-    return journal->instance;
-}
-
-const struct era *journal_era(const struct journal *journal)
-{
-    return &journal->era;
 }
 
 bool journal_is_of_another_boot(const struct journal *journal)
@@ -881,7 +791,7 @@ static bool is_older(const struct journal *journal, uint64_t number, uint64_t si
     struct stat status;
     char name[32];
 
-    segment_name(number, name);
+    journal_segment_name(number, name);
     return fstatat(journal->directory, name, &status, 0) == 0 &&
            ((uint64_t)status.st_mtim.tv_sec + 1) * 1000000 < since_usec;
 }
@@ -893,26 +803,29 @@ int journal_visit_audit(struct journal *journal, uint64_t since_usec,
     uint64_t *numbers;
     size_t count;
     bool more = true;
-    int r = list_segments(journal, &numbers, &count);
+    int r = open_directory(journal);
 
+    if (r == 0)
+        r = journal_segments_list(journal->directory, &numbers, &count);
     if (r < 0)
         return r;
-    if (journal->error == 0)
-        flush(journal);
     for (size_t i = 0; more && i < count; i++) {
         struct segment segment;
         struct frame frame;
         size_t offset = JOURNAL_HEADER_SIZE;
-        if (is_older(journal, numbers[i], since_usec) ||
-            map_segment(journal, numbers[i], &segment) < 0)
+        bool newest = i == count - 1; /* some of it may not be in the file yet */
+        if ((!newest && is_older(journal, numbers[i], since_usec)) ||
+            map_segment(journal, numbers[i], newest, &segment) < 0)
             continue;
         while (more && journal_header_check(segment.data, segment.size) == 0 &&
                frame_next(segment.data, segment.size, &offset, &frame) > 0) {
             struct borrowed *borrowed = NULL;
-            struct archive archive = borrow_frame(&frame, &borrowed);
+            struct archive archive = borrow_frame(&frame, &borrowed, 0);
             struct audit_note note = {};
-            if (audit_read(&archive, frame.kind, &note) && !archive.failed &&
-                note.realtime_usec >= since_usec)
+            if (frame.kind != FRAME_AUDIT)
+                continue;
+            audit_archive(&archive, &note);
+            if (!archive.failed && note.realtime_usec >= since_usec)
                 more = visit(userdata, &note);
             borrow_end(borrowed);
         }

@@ -3,9 +3,11 @@
  *
  * A folder of numbered segments, each of which begins with a checkpoint: the newest is all that a
  * recovery needs, the older ones are kept for the audit. A segment is made whole under another name
- * first, so that there is always one that can be read. An input is written before the core handles
- * it, by one write(2): that survives the death of the daemon. Only fdatasync(2) survives the loss
- * of power; it is made once for all that is to be acknowledged together.
+ * first, so that there is always one that can be read. An input is in memory that survives the
+ * death of the daemon before the core handles it (journal_tail.h); it comes into its segment beside
+ * the loop (journal_writer.h), so that a disk that is slow or hangs holds up nobody. Only
+ * fdatasync(2) survives the loss of power; it is made once for all that is to be acknowledged
+ * together.
  *
  * Where the disk is full or fails, supervision goes on without a journal, this is said, and a new
  * segment is tried now and then.
@@ -31,8 +33,10 @@ enum durability {
 struct journal_settings {
     const char *directory; /* made where it is not there */
     enum durability durability;
-    uint64_t keep_bytes; /* of older segments, for the audit */
-    uint32_t instance;   /* of a history that begins now (command_id.h) */
+    uint64_t keep_bytes;        /* of older segments, for the audit */
+    const char *tail_directory; /* in memory, if possible: NULL: there is no tail */
+    void *userdata;
+    void (*moved)(void *userdata); /* a mark may be past now; may be NULL */
 };
 
 /* A process that was started, as the host notes it. */
@@ -68,17 +72,15 @@ bool journal_is_unusable(int error);
 int journal_recover(struct journal *journal, struct core *core, const struct journal_reader *reader,
                     struct recovery *recovery);
 
-/* A new segment now: who reads the journal next has nothing to live through. */
+/* A new segment now: who reads the journal next has nothing to live through. Waits for the disk,
+ * but not for ever: -EBUSY. */
 int journal_checkpoint(struct journal *journal);
+
+/* Waits in the same way until all is written, and synced where a mark asks for it. */
+int journal_settle(struct journal *journal);
 
 /* What was recovered is not used: the events of the core that comes now count from 1 again. */
 void journal_forget(struct journal *journal);
-
-/* Of the history that was recovered, or of the one that begins now. */
-uint32_t journal_instance(const struct journal *journal);
-
-/* How the machine's clock becomes the core's time, once it has been recovered (era.h). */
-const struct era *journal_era(const struct journal *journal);
 
 /* Whether the journal was written before the machine was started. */
 bool journal_is_of_another_boot(const struct journal *journal);
@@ -91,14 +93,18 @@ int journal_begin(struct journal *journal, struct core *core,
 
 void journal_input(struct journal *journal, const struct core_input *input);
 void journal_process(struct journal *journal, const struct process_note *note);
-/* The note's cause is a command of this history. */
 void journal_audit(struct journal *journal, const struct audit_note *note);
 
-/* Makes what has been written durable, as far as the settings ask for it. 0 or the error. */
-int journal_sync(struct journal *journal);
-
-/* A new segment, where the present one is long enough or has failed. To be called between inputs.
+/*
+ * Whoever must not be answered before all that was written up to now is durable, as far as the
+ * settings ask for it, keeps a mark: it is past when that is so, or will not be any more
+ * (journal_error()). The sync is under way after the turn of the loop at the latest.
  */
+uint64_t journal_mark(struct journal *journal);
+bool journal_is_past(const struct journal *journal, uint64_t mark);
+
+/* Hands over what was written to who writes it to disk; a new segment, where the present one is
+ * long enough or has failed. To be called between inputs, after each turn of the loop. */
 void journal_tidy(struct journal *journal);
 
 /* 0, or why nothing is written at present. */

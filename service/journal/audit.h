@@ -1,26 +1,14 @@
 /*
- * Audit: an event that the audit keeps, as it stands in the journal: with its fields as fields, so
- * that nothing that somebody has written into one of them can pass for another one.
+ * Audit: an event that the audit keeps, as it stands in the journal.
  */
 #pragma once
 
 #include "archive.h"
-#include "command_id.h"
-#include "event.h"
-#include "frame.h"
 
 struct audit_note {
-    uint64_t sequence, realtime_usec;
-    struct command_id cause;
+    uint64_t sequence, realtime_usec, cause;
     const char *kind, *child;
-    const struct event_field *fields;
-    size_t n_fields;
+    const char *text; /* "key=value" for people, as the log has it */
 };
 
-/* FRAME_AUDIT: writes it, or reads it into the archive's memory. */
 void audit_archive(struct archive *archive, struct audit_note *note);
-
-/* Reads a frame of either kind: of FRAME_AUDIT_TEXT, in which older journals have all fields in one
- * text, this is the only one, "text". Returns whether it is a frame of the audit at all; what
- * cannot be read sets the archive's `failed`. */
-bool audit_read(struct archive *archive, enum frame_kind kind, struct audit_note *note);

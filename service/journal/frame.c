@@ -63,6 +63,16 @@ void journal_header_write(uint8_t header[JOURNAL_HEADER_SIZE])
     put32(header + 8, JOURNAL_VERSION);
 }
 
+void journal_header_set_stamp(uint8_t header[JOURNAL_HEADER_SIZE], uint32_t stamp)
+{
+    put32(header + 12, stamp);
+}
+
+uint32_t journal_header_stamp(const uint8_t *data, size_t size)
+{
+    return size < JOURNAL_HEADER_SIZE ? 0 : get32(data + 12);
+}
+
 int journal_header_check(const uint8_t *data, size_t size)
 {
     if (size < JOURNAL_HEADER_SIZE || memcmp(data, magic, sizeof(magic)) != 0)

@@ -4,7 +4,7 @@
  * stands before it can be used. Bytes only: who keeps them, in a file or in a simulated one, is
  * somebody else's business.
  *
- *     "PROCTORJ" version(4) 0(4) | length(4) crc32c(4) kind(1) payload(length) | ...
+ *     "PROCTORJ" version(4) stamp(4) | length(4) crc32c(4) kind(1) payload(length) | ...
  *
  * Numbers are little-endian. The checksum (CRC-32C, of iSCSI) is over length, kind and payload.
  */
@@ -22,11 +22,9 @@ enum frame_kind {
     FRAME_CHECKPOINT = 1, /* core_archive() */
     FRAME_INPUT = 2,      /* input_archive() */
     FRAME_PROCESS = 3,    /* the host's: a process that was started */
-    FRAME_AUDIT_TEXT = 5, /* an event that the audit keeps, as text: of older journals */
+    FRAME_AUDIT = 5,      /* an event that the audit keeps */
     FRAME_STATE = 7,      /* of a trace: digest_core() of the core as it is behind it all */
     FRAME_BOOT = 6,       /* which boot of the machine this is, and how far the audit goes */
-    FRAME_INSTANCE = 8,   /* what commands of this history are called (command_id.h) */
-    FRAME_AUDIT = 9,      /* an event that the audit keeps */
 };
 
 struct frame {
@@ -36,6 +34,10 @@ struct frame {
 };
 
 void journal_header_write(uint8_t header[JOURNAL_HEADER_SIZE]);
+
+/* A number that tells a segment from another one of the same name. 0: it has none. */
+void journal_header_set_stamp(uint8_t header[JOURNAL_HEADER_SIZE], uint32_t stamp);
+uint32_t journal_header_stamp(const uint8_t *data, size_t size);
 
 /* 0, -EBADMSG for something else, -EPROTONOSUPPORT for a version that is not ours. */
 int journal_header_check(const uint8_t *data, size_t size);
