@@ -3,6 +3,7 @@
 #include "again.h"
 #include "archive.h"
 #include "error.h"
+#include "handle.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -129,7 +130,7 @@ static void end_left_over(const char *directory)
     if (pidfd < 0)
         return;
     if (listener(directory) == pid)
-        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+        handle_signal(pidfd, SIGKILL);
     close(pidfd);
 }
 
@@ -220,7 +221,7 @@ static bool ends_by(pid_t pid, int signal)
     int pidfd = again_pidfd(pid);
     struct pollfd end = {.fd = pidfd, .events = POLLIN};
 
-    if (kill(pid, signal) == 0)
+    if (handle_signal_child(pid, signal) == 0)
         for (int i = 0; i < 4 && poll(&end, 1, END_MSEC) < 0; i++)
             ;
     if (pidfd >= 0)

@@ -1,6 +1,7 @@
 #include "program.h"
 
 #include "frame.h"
+#include "handle.h"
 #include "handover.h"
 #include "input.h"
 
@@ -176,7 +177,7 @@ int program_check(const struct program *program, char version[PROGRAM_VERSION_MA
         return -EINVAL;
     }
     if (!listen_to(ends[0], text, sizeof(text)))
-        kill(pid, SIGKILL);
+        handle_signal_child(pid, SIGKILL);
     close(ends[0]);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;

@@ -1,9 +1,12 @@
 #include "adopt.h"
 
+#include "account.h"
 #include "again.h"
+#include "handle.h"
 #include "handover.h"
 #include "input.h"
 #include "listener.h"
+#include "owner.h"
 #include "process.h"
 #include "result.h"
 
@@ -55,6 +58,22 @@ void adopt_note_input(void *userdata, const struct core_input *input, bool last)
 
 /* ---- finding a process ----------------------------------------------------------------------- */
 
+/* Whether it runs as the user that the attempt was to run as: what it says of itself is believed of
+ * no other. The main process is not known, so the user database is asked, and waited for. */
+static bool is_its_user(const struct process *process, pid_t pid)
+{
+    const struct process_spec *spec = &process->child->config->declaration.process;
+    uid_t user = geteuid(), its;
+
+    if (spec->user) {
+        struct account *account = account_find(&(struct account_question){.user = spec->user});
+        bool found = account && account->error == 0 && account->has_user;
+        user = found ? account->uid : (uid_t)-1;
+        account_free(account);
+    }
+    return user != (uid_t)-1 && owner_user_of(pid, &its) == 0 && its == user;
+}
+
 /* 1, 0, or negative where that could not be read just now. */
 static int is_in_leaf(struct host *host, const struct process *process, pid_t pid)
 {
@@ -72,18 +91,20 @@ static int is_same(struct host *host, const struct process *process, pid_t pid)
 {
     const struct process_note *note = &process->note;
     uint64_t started;
-    bool zombie;
 
-    int r = process_started(pid, &started, &zombie);
-    if (r < 0 || zombie)
+    int r = process_started(pid, &started);
+    if (r < 0)
         return r;
     if ((pid_t)note->pid == pid)
         return started == note->started;
-    r = is_in_leaf(host, process, pid);
-    return r != 0 ? r : process_claims(process, pid);
+    if (host->cgroups.fd >= 0)
+        return is_in_leaf(host, process, pid);
+    r = process_claims(process, pid);
+    return r > 0 ? is_its_user(process, pid) : r;
 }
 
-/* The pidfd comes first: what is looked at afterwards is then the same process, or none. */
+/* The pidfd comes first: what is looked at afterwards is then the same process, or none. Only the
+ * pidfd tells whether it has ended: one whose main thread has may go on working. */
 static int hold(struct host *host, struct process *process, pid_t pid)
 {
     int pidfd = again_pidfd(pid);
@@ -91,7 +112,7 @@ static int hold(struct host *host, struct process *process, pid_t pid)
     if (pidfd < 0)
         return pidfd;
     int r = is_same(host, process, pid);
-    if (r > 0)
+    if (r > 0 && !handle_has_ended(pidfd))
         return pidfd;
     close(pidfd);
     return r < 0 ? r : -ESRCH;
@@ -104,7 +125,7 @@ static bool is_leader(pid_t pid)
 
 /* Not in the journal: proctord died when it had just been started. Returns the PID, 0 where there
  * is none, or a negative errno where not all could be looked at. */
-static pid_t search(const struct process *process)
+static pid_t search(struct host *host, const struct process *process)
 {
     int error = 0;
     DIR *folder = again_folder(AT_FDCWD, "/proc", &error);
@@ -113,6 +134,8 @@ static pid_t search(const struct process *process)
     for (struct dirent *entry; folder && !found && (entry = again_next(folder, &error));) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
         int r = pid > 1 && is_leader(pid) ? process_claims(process, pid) : 0;
+        if (r > 0) /* a stranger who says so is passed over */
+            r = is_same(host, process, pid);
         if (r > 0)
             found = pid;
         else if (r < 0)
@@ -232,16 +255,17 @@ static bool is_our_child(int pidfd)
 static void adopt(struct process *process, pid_t pid, int pidfd)
 {
     uint64_t started = 0;
-    bool zombie;
 
     process->main_pid = pid;
     process->adopted = !is_our_child(pidfd);
-    process->leader = process->note.pid > 0 ? (pid_t)process->note.pid : pid;
+    process->leads = getpgid(pid) == pid;
+    process->group = process->leads ? -1 : kept(process, "group", process->id.attempt);
+    process->leader = process->leads && !process->adopted ? pid : 0;
     process->pidfd = pidfd;
     process->state = PROCESS_RUNNING;
     if (process->note.pid == 0) {
         process->noted_anew = true;
-        process_started(pid, &started, &zombie);
+        process_started(pid, &started);
         process->note =
             (struct process_note){.id = process->id, .pid = (uint32_t)pid, .started = started};
     }
@@ -272,7 +296,7 @@ static int find(struct process *process)
     if (stored >= 0)
         close(stored);
     if (pid == 0)
-        pid = search(process);
+        pid = search(host, process);
     int pidfd = pid > 0 ? hold(host, process, pid) : pid < 0 ? (int)pid : -ESRCH;
     if (pidfd < 0)
         return pidfd;
@@ -288,7 +312,6 @@ static void bury(struct process *process)
     process_leaf(process, leaf);
     process->in_cgroup =
         process->host->cgroups.fd >= 0 && !cgroup_leaf_empty(&process->host->cgroups, leaf);
-    process->leader = 0;
     process->adopted = true;
     process_is_gone(process, &(struct completion){.unknown = true, .cgroup = RESOURCE_NOT_OWNED});
 }
@@ -304,7 +327,7 @@ static bool bury_known(struct process *process)
             gone->id.attempt != process->id.attempt)
             continue;
         process->in_cgroup = gone->in_cgroup;
-        process->leader = gone->leader;
+        process->group = kept(process, "group", process->id.attempt);
         process->adopted = false;
         adopt_result(process);
         process_is_gone(process, &gone->completion);
@@ -467,7 +490,6 @@ void adopt_write_gone(struct host *host, struct handover *handover)
         if (!is_draining(child))
             continue;
         archive_gone(archive, &(struct gone){.id = process->id,
-                                             .leader = process->leader,
                                              .in_cgroup = process->in_cgroup,
                                              .completion = process->completion});
     }

@@ -1,6 +1,7 @@
 #include "cgroup.h"
 
 #include "again.h"
+#include "handle.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -408,7 +409,37 @@ int cgroup_leaf_remove(const struct cgroup_base *base, const char *name)
     return -errno;
 }
 
-static int signal_below(int directory, const char *name, int signal, pid_t except, int depth)
+static bool is_below(const struct cgroup_base *base, const char *leaf, pid_t pid)
+{
+    char proc[64], path[2048];
+    size_t prefix = strlen(base->kernel_path), length = strlen(leaf);
+
+    snprintf(proc, sizeof(proc), "/proc/%d/cgroup", (int)pid);
+    return kernel_path_of(proc, path, sizeof(path)) == 0 &&
+           strncmp(path, base->kernel_path, prefix) == 0 &&
+           strncmp(path + prefix, leaf, length) == 0 && strchr("/", path[prefix + length]) != NULL;
+}
+
+/* The number may have become a stranger's since it was read: held first, and looked at then. */
+static void signal_member(const struct cgroup_base *base, const char *leaf, pid_t pid, int signal)
+{
+    int pidfd = again_pidfd(pid);
+
+    if (pidfd < 0)
+        return;
+    if (is_below(base, leaf, pid))
+        handle_signal(pidfd, signal);
+    close(pidfd);
+}
+
+struct leaf_signal {
+    const struct cgroup_base *base;
+    const char *leaf;
+    int signal;
+    pid_t except;
+};
+
+static int signal_below(const struct leaf_signal *what, int directory, const char *name, int depth)
 {
     char path[CGROUP_LEAF_MAX + 20];
     int count = 0;
@@ -422,8 +453,8 @@ static int signal_below(int directory, const char *name, int signal, pid_t excep
         return 0;
     for (int pid; fscanf(file, "%d", &pid) == 1;) {
         count++;
-        if (pid > 0 && pid != except)
-            kill(pid, signal);
+        if (pid > 0 && pid != what->except)
+            signal_member(what->base, what->leaf, pid, what->signal);
     }
     fclose(file);
 
@@ -434,14 +465,15 @@ static int signal_below(int directory, const char *name, int signal, pid_t excep
     for (struct dirent *entry; (entry = readdir(folder));)
         if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
             strlen(entry->d_name) < CGROUP_LEAF_MAX)
-            count += signal_below(dirfd(folder), entry->d_name, signal, except, depth - 1);
+            count += signal_below(what, dirfd(folder), entry->d_name, depth - 1);
     closedir(folder);
     return count;
 }
 
 int cgroup_leaf_signal(const struct cgroup_base *base, const char *name, int signal, pid_t except)
 {
-    return signal_below(base->fd, name, signal, except, 8);
+    struct leaf_signal what = {.base = base, .leaf = name, .signal = signal, .except = except};
+    return signal_below(&what, base->fd, name, 8);
 }
 
 int cgroup_leaf_kill(const struct cgroup_base *base, const char *name)

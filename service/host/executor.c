@@ -2,7 +2,9 @@
 
 #include "adopt.h"
 #include "again.h"
+#include "handle.h"
 #include "listener.h"
+#include "owner.h"
 #include "probe.h"
 #include "process.h"
 #include "result.h"
@@ -200,7 +202,7 @@ static int kill_child(void *userdata, struct child *child, struct attempt_id id,
         process_signal_all(process, signal);
         return 0;
     }
-    return syscall(SYS_pidfd_send_signal, process->pidfd, signal, NULL, 0) < 0 ? -errno : 0;
+    return handle_signal(process->pidfd, signal);
 }
 
 void host_cancel(void *userdata, struct child *child, struct attempt_id id)
@@ -258,6 +260,7 @@ static void process_free(struct process *process)
     sd_event_source_disable_unref(process->drain_source);
     if (process->pidfd >= 0)
         close(process->pidfd);
+    process_forget_group(process);
     output_free(process->output);
     listeners_free(process->listeners);
     result_free(process->result);
@@ -340,38 +343,65 @@ static void set_timer(void *userdata, uint64_t deadline_usec)
 
 /* ---- what children say ----------------------------------------------------------------------- */
 
-static int whose(void *userdata, pid_t pid, struct attempt_id *id)
+/* Without the kernel's pidfd the number could be another's by now: then at least the same user's.
+ */
+static int owner_of(void *userdata, const struct notify_sender *sender, struct owner *owner)
 {
-    return process_attempt_of(userdata, pid, id);
+    uid_t uid;
+    int r = owner_find(userdata, sender->pid, sender->pidfd, owner);
+
+    if (r == 0 && sender->pidfd < 0 && (owner_user_of(sender->pid, &uid) < 0 || uid != sender->uid))
+        return -EPERM;
+    return r;
 }
 
-static bool main_pid_is_its_own(struct host *host, pid_t pid, struct attempt_id id)
+/* The process that the attempt goes on as, held; or a negative errno. */
+static int hold_main(struct host *host, pid_t pid, struct attempt_id id)
 {
-    struct attempt_id owner;
+    struct owner owner;
+    int pidfd = again_pidfd(pid);
 
-    return process_attempt_of(host, pid, &owner) == 0 && owner.slot == id.slot &&
-           owner.serial == id.serial && owner.attempt == id.attempt;
+    if (pidfd < 0)
+        return pidfd;
+    int r = owner_find(host, pid, pidfd, &owner);
+    if (r == 0 && !owner.by_hint && owner.id.slot == id.slot && owner.id.serial == id.serial &&
+        owner.id.attempt == id.attempt && !handle_has_ended(pidfd))
+        return pidfd;
+    close(pidfd);
+    return -EPERM;
 }
 
-static void message_came(void *userdata, struct attempt_id id, const struct notify_message *message)
+static bool take_main(struct host *host, struct process *process, const struct owner *owner,
+                      pid_t pid)
+{
+    if (owner->by_hint || !process || process->state != PROCESS_RUNNING ||
+        process->id.attempt != owner->id.attempt)
+        return false;
+    if (pid == process->main_pid && !handle_is_reaped(process->pidfd))
+        return true;
+    int pidfd = hold_main(host, pid, owner->id);
+    if (pidfd < 0)
+        return false;
+    process_change_main(process, pid, pidfd);
+    return true;
+}
+
+static void message_came(void *userdata, const struct owner *owner,
+                         const struct notify_message *message)
 {
     struct host *host = userdata;
     struct notify_message checked = *message;
-    struct child *child = core_child_of(host->core, id);
+    struct child *child = core_child_of(host->core, owner->id);
     struct process *process = child ? child->host : NULL;
 
     host->counters.notify_messages++;
-    if (checked.flags & NOTIFY_MAIN_PID) {
-        if (process && process->state == PROCESS_RUNNING && process->id.attempt == id.attempt &&
-            main_pid_is_its_own(host, (pid_t)checked.main_pid, id)) {
-            process_change_main(process, (pid_t)checked.main_pid);
-        } else {
-            checked.flags &= ~(unsigned)NOTIFY_MAIN_PID;
-            host->counters.notify_refused++;
-        }
+    if ((checked.flags & NOTIFY_MAIN_PID) &&
+        !take_main(host, process, owner, (pid_t)checked.main_pid)) {
+        checked.flags &= ~(unsigned)NOTIFY_MAIN_PID;
+        host->counters.notify_refused++;
     }
     if (checked.flags)
-        core_notify(host->core, id, &checked);
+        core_notify(host->core, owner->id, &checked);
 }
 
 /*
@@ -428,8 +458,10 @@ static int add_sources(struct host *host)
 
 static int open_notify(struct host *host, const char *directory)
 {
-    struct notify_handler handler = {
-        .userdata = host, .attempt_of = whose, .message = message_came, .refused = message_refused};
+    struct notify_handler handler = {.userdata = host,
+                                     .owner_of = owner_of,
+                                     .message = message_came,
+                                     .refused = message_refused};
 
     if (asprintf(&host->notify_path, "%s/notify", directory) < 0)
         return -ENOMEM;
@@ -591,9 +623,11 @@ void host_spare(struct host *host, pid_t pid)
 
 int host_find_pid(struct host *host, pid_t pid, struct attempt_id *id)
 {
-    if (kill(pid, 0) < 0 && errno == ESRCH)
-        return -ESRCH;
-    return process_attempt_of(host, pid, id);
+    struct owner owner = {};
+    int r = owner_find(host, pid, -1, &owner);
+
+    *id = owner.id;
+    return r;
 }
 
 /* What /proc says of one process, added up. */
@@ -658,6 +692,8 @@ void host_usage(struct host *host, const struct child *child, uint64_t *cpu_nsec
     if (*cpu_nsec == 0 || *memory_bytes == 0) {
         uint64_t cpu = 0, memory = 0;
         add_usage_below(process->main_pid, 16, &cpu, &memory);
+        if (process->pidfd < 0 || handle_is_reaped(process->pidfd))
+            cpu = memory = 0; /* of somebody who has the number now */
         *cpu_nsec = *cpu_nsec > 0 ? *cpu_nsec : cpu;
         *memory_bytes = *memory_bytes > 0 ? *memory_bytes : memory;
     }

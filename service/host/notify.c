@@ -29,12 +29,6 @@ struct notify_socket {
     sd_event_source *source;
 };
 
-struct sender {
-    pid_t pid; /* 0: no credentials */
-    uid_t uid;
-    int pidfd; /* -1: the kernel gives none */
-};
-
 static bool value_of(const char *line, const char *key, const char **value)
 {
     size_t length = strlen(key);
@@ -99,9 +93,9 @@ void notify_parse(char *text, struct notify_message *message)
     }
 }
 
-static void take_control(struct msghdr *header, struct sender *sender)
+static void take_control(struct msghdr *header, struct notify_sender *sender)
 {
-    *sender = (struct sender){.pidfd = -1};
+    *sender = (struct notify_sender){.pidfd = -1};
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
         if (c->cmsg_level != SOL_SOCKET)
             continue;
@@ -124,30 +118,18 @@ static void take_control(struct msghdr *header, struct sender *sender)
     }
 }
 
-/* A process that has ended and been reaped can have left its PID to a stranger. A zombie has not:
- * its pidfd is readable, but it still answers a signal. */
-static bool still_there(const struct sender *sender)
+static void handle(struct notify_socket *socket, char *text, const struct notify_sender *sender)
 {
-
-    if (sender->pidfd < 0)
-        return true; /* the kernel can not tell */
-    return syscall(SYS_pidfd_send_signal, sender->pidfd, 0, NULL, 0) == 0 || errno == EPERM;
-}
-
-static void handle(struct notify_socket *socket, char *text, const struct sender *sender)
-{
+    const struct notify_handler *handler = &socket->handler;
     struct notify_message message;
-    struct attempt_id id;
+    struct owner owner;
 
     notify_parse(text, &message);
-    int r = sender->pid > 0 ? socket->handler.attempt_of(socket->handler.userdata, sender->pid, &id)
-                            : -EPERM;
-    if (r >= 0 && !still_there(sender))
-        r = -ESRCH;
+    int r = sender->pid > 0 ? handler->owner_of(handler->userdata, sender, &owner) : -EPERM;
     if (r < 0)
-        socket->handler.refused(socket->handler.userdata, sender->pid, sender->uid, &message);
+        handler->refused(handler->userdata, sender->pid, sender->uid, &message);
     else
-        socket->handler.message(socket->handler.userdata, id, &message);
+        handler->message(handler->userdata, &owner, &message);
 }
 
 static bool receive(struct notify_socket *socket)
@@ -163,7 +145,7 @@ static bool receive(struct notify_socket *socket)
                             .msg_iovlen = 1,
                             .msg_control = &control,
                             .msg_controllen = sizeof(control)};
-    struct sender sender;
+    struct notify_sender sender;
 
     ssize_t n = recvmsg(socket->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0)

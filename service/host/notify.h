@@ -2,25 +2,34 @@
  * Notify socket: what children say with sd_notify(3), and who says it.
  *
  * One datagram socket for all. A datagram counts only by its kernel credentials: the sender must be
- * a process of an attempt (see process_attempt_of() in process.h), and where the kernel passes a
+ * a process of an attempt (see owner.h), and where the kernel passes a
  * pidfd along, the process must still be the one that sent it. Everything else is refused and
  * counted.
  */
 #pragma once
 
 #include "core.h"
+#include "owner.h"
 
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
 struct notify_socket;
 
+struct notify_sender {
+    pid_t pid; /* 0: no credentials */
+    uid_t uid;
+    int pidfd; /* -1: the kernel gives none */
+};
+
 struct notify_handler {
     void *userdata;
-    /* Whose process it is: 0 with the id, or a negative errno. */
-    int (*attempt_of)(void *userdata, pid_t pid, struct attempt_id *id);
+    /* Whose process it is: 0 with the owner, or a negative errno. pidfd: of the sender, -1 where
+     * the kernel gives none. */
+    int (*owner_of)(void *userdata, const struct notify_sender *sender, struct owner *owner);
     /* A message of that attempt. main_pid, where given, has not been checked yet. */
-    void (*message)(void *userdata, struct attempt_id id, const struct notify_message *message);
+    void (*message)(void *userdata, const struct owner *owner,
+                    const struct notify_message *message);
     /* A message from nobody's process. */
     void (*refused)(void *userdata, pid_t pid, uid_t uid, const struct notify_message *message);
 };

@@ -2,8 +2,13 @@
  * Orphans: proctord is a subreaper (or PID 1), so whoever loses its parent comes to us. Zombies are
  * reaped; one that belonged to an attempt (a double fork) is found by the identity that the attempt
  * was given in its environment, and killed with it.
+ *
+ * An environment proves nothing. Who lies in it dies with the attempt that it names, and that is
+ * all: only processes of the attempt's own user are waited for.
  */
 #include "again.h"
+#include "handle.h"
+#include "owner.h"
 #include "probe.h"
 #include "process.h"
 
@@ -20,8 +25,10 @@
 #include <unistd.h>
 
 #define ENVIRONMENT_LIMIT (128 * 1024)
-#define SWEEPS            100 /* until what was killed is gone, */
-#define SWEEP_MSEC        20  /* with so long for each process */
+#define THREADS_MAX       16                /* looked at for what their process was started with */
+#define SWEEP_USEC        UINT64_C(2000000) /* until what was killed is gone, */
+#define SWEEP_MSEC        20                /* with so long for each process */
+#define UNTOLD_USEC       UINT64_C(1000000) /* a process on its way out is waited for */
 
 static const char *variable(const char *block, size_t size, const char *name)
 {
@@ -49,6 +56,37 @@ static ssize_t read_all(int fd, char *block, size_t size)
     return (ssize_t)used;
 }
 
+static ssize_t read_environ(const char *path, char *block)
+{
+    int fd = again_open(AT_FDCWD, path, O_RDONLY);
+    if (fd < 0)
+        return fd;
+    ssize_t n = read_all(fd, block, ENVIRONMENT_LIMIT);
+    close(fd);
+    return n;
+}
+
+/* Where the main thread has ended, it is still to be had of the others. */
+static ssize_t read_environ_of_thread(pid_t pid, char *block)
+{
+    char path[128];
+    int error = 0;
+    ssize_t n = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    DIR *folder = again_folder(AT_FDCWD, path, &error);
+    for (int i = 0; folder && n <= 0 && i < THREADS_MAX; i++) {
+        const struct dirent *entry = again_next(folder, &error);
+        if (!entry)
+            break;
+        snprintf(path, sizeof(path), "/proc/%d/task/%.16s/environ", (int)pid, entry->d_name);
+        n = entry->d_name[0] == '.' ? 0 : read_environ(path, block);
+    }
+    if (folder)
+        closedir(folder);
+    return n > 0 ? n : 0;
+}
+
 /* What a process was started with; the caller frees it. Returns 0; -ESRCH where the process is
  * gone, or is none that we may look at; another error where it could not be read just now. */
 static int read_environment(pid_t pid, char **block, size_t *size)
@@ -56,12 +94,10 @@ static int read_environment(pid_t pid, char **block, size_t *size)
     char path[64];
 
     snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
-    int fd = again_open(AT_FDCWD, path, O_RDONLY);
-    if (fd < 0)
-        return again_may_help(fd) ? fd : -ESRCH;
     *block = malloc(ENVIRONMENT_LIMIT + 1);
-    ssize_t n = *block ? read_all(fd, *block, ENVIRONMENT_LIMIT) : -ENOMEM;
-    close(fd);
+    ssize_t n = *block ? read_environ(path, *block) : -ENOMEM;
+    if (n == 0)
+        n = read_environ_of_thread(pid, *block);
     if (n < 0) {
         free(*block);
         *block = NULL;
@@ -108,31 +144,40 @@ int orphan_claims(pid_t pid, const struct core *core, const char *notify_path,
 
 /*
  * A process on its way out has lost its environment before its children are handed to us: for that
- * moment neither it nor they can be told apart from strangers. PF_EXITING, and not a zombie yet.
+ * moment neither it nor they can be told apart from strangers. PF_EXITING, and still there.
  */
 static bool is_exiting(pid_t pid)
 {
-    char path[64], text[512], state;
+    char path[64], text[512];
     unsigned flags;
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    if (again_read(AT_FDCWD, path, text, sizeof(text)) < 0)
-        return false;
-    const char *rest = strrchr(text, ')');
-    return rest && sscanf(rest + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) == 2 &&
-           state != 'Z' && (flags & 0x4) != 0;
-}
-
-static void kill_exactly(pid_t pid)
-{
     int pidfd = again_pidfd(pid);
 
-    if (pidfd < 0) {
-        kill(pid, SIGKILL); /* our own child, not reaped yet: its PID can not be anybody else's */
-        return;
-    }
-    syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    if (pidfd < 0)
+        return false;
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    ssize_t n = again_read(AT_FDCWD, path, text, sizeof(text));
+    const char *rest = n < 0 ? NULL : strrchr(text, ')');
+    bool exiting = rest && sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
+                   (flags & 0x4) != 0 && !handle_has_ended(pidfd);
     close(pidfd);
+    return exiting;
+}
+
+/* One that hangs on its way out holds up no attempt: it might be anybody's. */
+static bool is_waited_for_untold(const struct process *process)
+{
+    return process->state != PROCESS_DRAINING ||
+           process_now_usec() - process->draining_since_usec < UNTOLD_USEC;
+}
+
+/* Whether it runs as the attempt's user: others are not waited for. */
+static bool is_of_its_user(const struct process *process, pid_t pid)
+{
+    uid_t user, its;
+
+    if (owner_user(process, &user) < 0) /* it ended when nobody was there to see it */
+        return true;
+    return owner_user_of(pid, &its) == 0 && user == its;
 }
 
 /* 1: it was, 0: not, negative: it could not be read just now. */
@@ -163,13 +208,13 @@ static bool is_of(const struct attempt_id *id, const struct process *process)
 size_t orphans_kill(struct host *host, const struct process *process)
 {
     char path[64];
-    size_t count = 0;
+    size_t count = 0, killed = 0, unseen = 0;
 
     snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)gettid());
     int fd = again_open(AT_FDCWD, path, O_RDONLY);
     FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
     if (!file) {
-        bool unseen = fd >= 0 || again_may_help(fd);
+        unseen = fd >= 0 || again_may_help(fd);
         if (fd >= 0)
             close(fd);
         return unseen;
@@ -180,21 +225,24 @@ size_t orphans_kill(struct host *host, const struct process *process)
             continue;
         int r = orphan_claims(pid, host->core, NULL, &id);
         if (r < 0) {
-            count += again_may_help(r) || is_exiting(pid);
+            unseen += again_may_help(r) || (is_waited_for_untold(process) && is_exiting(pid));
             continue;
         }
         if (!is_of(&id, process))
             continue;
-        kill_exactly(pid);
-        count++;
+        count += is_of_its_user(process, pid);
+        handle_signal_child(pid, SIGKILL); /* ours, and not reaped: the number is its own */
+        killed++;
     }
-    bool unseen = ferror(file) != 0;
+    unseen += ferror(file) != 0;
     fclose(file);
-    host->counters.leftovers_killed += count;
+    host->counters.leftovers_killed += killed;
     return count + unseen;
 }
 
-/* As the answers of these: 1: it is, 0: it is not, negative: that could not be seen just now. */
+enum { NOT_MEANT, MEANT, MEANT_UNCOUNTED };
+
+/* As the answers of these; negative: that could not be seen just now. */
 typedef int (*meaning)(struct host *host, const struct process *process, pid_t pid);
 
 /* Returns the same. The pidfd comes first: what is looked at afterwards is the same process, or
@@ -207,7 +255,7 @@ static int kill_if(struct host *host, const struct process *process, meaning is_
         return again_may_help(pidfd) ? pidfd : 0;
     int r = is_meant(host, process, pid);
     if (r > 0) {
-        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+        handle_signal(pidfd, SIGKILL);
         if (wait_msec > 0)
             poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, wait_msec);
     }
@@ -229,7 +277,7 @@ static size_t kill_those(struct host *host, const struct process *process, meani
         if (pid <= 1 || pid == getpid() || process_of_pid(host, pid))
             continue; /* the main process of an attempt that goes on */
         int r = kill_if(host, process, is_meant, pid, wait_msec);
-        count += r > 0;
+        count += r == MEANT;
         unseen += r < 0;
     }
     if (folder)
@@ -249,10 +297,12 @@ int process_claims(const struct process *process, pid_t pid)
     return is_of(&id, process);
 }
 
+/* Those of other users are killed by what they say, but not waited for. */
 static int is_stray(struct host *host, const struct process *process, pid_t pid)
 {
     (void)host;
-    return process_claims(process, pid);
+    int r = process_claims(process, pid);
+    return r > 0 && !is_of_its_user(process, pid) ? MEANT_UNCOUNTED : r;
 }
 
 size_t strays_kill(struct host *host, const struct process *process)
@@ -284,7 +334,7 @@ void strays_sweep(struct host *host)
 {
     size_t count = kill_those(host, NULL, is_unaccounted, 0);
 
-    for (int i = 0; count > 0 && i < SWEEPS; i++)
+    for (uint64_t end = process_now_usec() + SWEEP_USEC; count > 0 && process_now_usec() < end;)
         count = kill_those(host, NULL, is_unaccounted, SWEEP_MSEC);
 }
 
@@ -304,6 +354,7 @@ void orphans_reap(struct host *host)
             continue;
         if (info.si_pid == host->spared)
             return; /* its owner collects it */
+        process_forget_leader(host, info.si_pid);
         waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
         host->counters.orphans_reaped++;
     }

@@ -1,6 +1,7 @@
 #include "probe.h"
 
 #include "environment.h"
+#include "handle.h"
 #include "process.h"
 #include "spawn.h"
 #include "text.h"
@@ -45,7 +46,7 @@ void probe_free(struct process *process)
     unlink_probe(process->host, probe);
     sd_event_source_disable_unref(probe->source);
     if (probe->pid > 0) /* its zombie is reaped like an orphan's */
-        syscall(SYS_pidfd_send_signal, probe->fd, SIGKILL, NULL, 0);
+        handle_signal(probe->fd, SIGKILL);
     if (probe->fd >= 0)
         close(probe->fd);
     free(probe);

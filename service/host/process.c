@@ -1,6 +1,8 @@
 #include "process.h"
 
 #include "again.h"
+#include "handle.h"
+#include "owner.h"
 #include "probe.h"
 #include "result.h"
 
@@ -15,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EXIT_LOOKS     20
@@ -33,6 +36,64 @@ static void process_note_usage(struct process *process)
     cgroup_leaf_usage(&process->host->cgroups, leaf, &process->cpu_before_nsec, &memory);
 }
 
+uint64_t process_now_usec(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static int group_of(const struct process *process)
+{
+    return process->leads ? process->pidfd : process->group;
+}
+
+/* Where it has none of its own, -1: never the caller's. */
+static int signal_group(const struct process *process, int signal)
+{
+    return handle_signal_group(group_of(process), process->leader, signal);
+}
+
+/* Where the kernel does not know groups by their handle, it is forgotten with its leader's number,
+ * and its members are found like orphans. */
+static bool group_is_empty(const struct process *process)
+{
+    int r = signal_group(process, 0);
+    return r == -ESRCH || r == -ENOSYS;
+}
+
+void process_forget_leader(struct host *host, pid_t pid)
+{
+    if (host->n_handed_over == 0) /* else it is a main process, and forgotten with it */
+        return;
+    for (struct child *child = core_first(host->core); child; child = core_next(child)) {
+        struct process *process = child->host;
+        if (process && process->leader == pid)
+            process->leader = 0;
+    }
+}
+
+void process_forget_group(struct process *process)
+{
+    process->leader = 0;
+    process->leads = false;
+    process->host->n_handed_over -= process->handed_over;
+    process->handed_over = false;
+    if (process->group >= 0)
+        close(process->group);
+    process->group = -1;
+}
+
+/* The handle of who led it is kept for the group alone. */
+static void keep_group(struct process *process)
+{
+    process->leads = false;
+    if (!process->in_cgroup)
+        process->group = process->pidfd;
+    else
+        close(process->pidfd);
+}
+
 static void complete(struct process *process)
 {
     struct host *host = process->host;
@@ -47,6 +108,9 @@ static void complete(struct process *process)
             break;
         }
     process->state = PROCESS_IDLE;
+    process_forget_group(process);
+    keep_name(name, "group", &id, id.attempt);
+    keep_drop(host->keep, name);
     output_drain(process->output);
     bool in_cgroup = process->in_cgroup;
     struct result *result = process->result;
@@ -68,13 +132,6 @@ static void complete(struct process *process)
     struct child *child = in_cgroup ? core_child_of(host->core, id) : NULL;
     if (child && child->host == process)
         process_note_usage(process);
-}
-
-/* Whether a leftover of the leader's group is still there; zombies of ours are reaped first. */
-static bool group_is_empty(struct process *process)
-{
-    orphans_reap(process->host);
-    return kill(-process->leader, 0) < 0 && errno == ESRCH;
 }
 
 /* Whether the leaf will hardly be used again: then it goes at once. */
@@ -107,11 +164,12 @@ static bool nobody_is_left(struct process *process)
 {
     if (process->in_cgroup)
         return leaf_is_empty(process);
-    if (process->adopted)
+    signal_group(process, SIGKILL);
+    if (process->adopted) /* its zombies are another's to reap */
         return strays_kill(process->host, process) == 0;
-    kill(-process->leader, SIGKILL);
-    size_t orphans = orphans_kill(process->host, process);
-    return group_is_empty(process) && orphans == 0;
+    size_t left = orphans_kill(process->host, process);
+    orphans_reap(process->host); /* zombies count as members of the group */
+    return group_is_empty(process) && left == 0;
 }
 
 static int population_changed(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -206,6 +264,7 @@ static void begin_draining(struct process *process)
     struct host *host = process->host;
 
     process->state = PROCESS_DRAINING;
+    process->draining_since_usec = process_now_usec();
     if (nobody_is_left(process)) {
         complete(process);
         return;
@@ -257,7 +316,12 @@ static void forget_main(struct process *process)
     keep_drop(process->host->keep, name);
     process->exit_source = sd_event_source_disable_unref(process->exit_source);
     process->again_source = sd_event_source_disable_unref(process->again_source);
-    close(process->pidfd);
+    if (process->leads) {
+        process->leader = 0; /* it has been reaped */
+        keep_group(process);
+    } else {
+        close(process->pidfd);
+    }
     process->pidfd = -1;
 }
 
@@ -318,6 +382,10 @@ void process_main_exited(struct process *process)
     if (process->state != PROCESS_RUNNING)
         return;
     struct rusage usage = {};
+    /* As long as it has not been reaped, its group is known on every kernel. */
+    if (process->leads && !process->in_cgroup && handle_has_ended(process->pidfd))
+        signal_group(process, SIGKILL);
+    process->has_user = owner_user(process, &process->user) == 0; /* of its orphans, then */
     /* The C library's waitid() does not tell what was used. */
     int r = (int)syscall(SYS_waitid, P_PIDFD, process->pidfd, &info, WEXITED | WNOHANG, &usage);
     if (r == 0 && info.si_pid == 0)
@@ -346,14 +414,15 @@ void process_is_gone(struct process *process, const struct completion *completio
 
 /* ---- signals --------------------------------------------------------------------------------- */
 
-/* An adopted leader's group is its own as long as it is alive, which its pidfd tells. */
-static void signal_group(struct process *process, int signal)
+/* A main process that MAINPID= has named may lead a group of its own, or still be in the old one.
+ */
+static void signal_tree(const struct process *process, int signal)
 {
-    bool alive = process->state == PROCESS_RUNNING && process->main_pid == process->leader &&
-                 syscall(SYS_pidfd_send_signal, process->pidfd, 0, NULL, 0) == 0;
+    bool has_had_it = signal_group(process, signal) == 0 &&
+                      (process->leads || getpgid(process->main_pid) == process->old_group);
 
-    if (process->leader > 0 && (alive || !process->adopted))
-        kill(-process->leader, signal);
+    if (!has_had_it && handle_signal_group(process->pidfd, 0, signal) < 0)
+        handle_signal(process->pidfd, signal);
 }
 
 void process_signal_all(struct process *process, int signal)
@@ -363,14 +432,12 @@ void process_signal_all(struct process *process, int signal)
     if (process->state != PROCESS_RUNNING)
         return;
     if (process->in_cgroup) {
-        syscall(SYS_pidfd_send_signal, process->pidfd, signal, NULL, 0);
+        handle_signal(process->pidfd, signal);
         process_leaf(process, leaf);
         cgroup_leaf_signal(&process->host->cgroups, leaf, signal, process->main_pid);
         return;
     }
-    signal_group(process, signal);
-    if (process->main_pid != process->leader)
-        syscall(SYS_pidfd_send_signal, process->pidfd, signal, NULL, 0);
+    signal_tree(process, signal);
 }
 
 void process_abort(struct process *process)
@@ -380,38 +447,60 @@ void process_abort(struct process *process)
         kill_leaf(process);
     else
         signal_group(process, SIGKILL);
+    if (process->state == PROCESS_RUNNING && !process->in_cgroup && !process->leads)
+        handle_signal_group(process->pidfd, 0, SIGKILL);
     if (process->state == PROCESS_RUNNING)
-        syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0);
+        handle_signal(process->pidfd, SIGKILL);
     orphans_kill(process->host, process);
     if (process->adopted && !process->in_cgroup)
         strays_kill(process->host, process);
 }
 
-/* ---- who is whose ---------------------------------------------------------------------------- */
+/* ---- another main process -------------------------------------------------------------------- */
+
+/* Who comes after us finds the new one, too. */
+static void note_main(struct process *process)
+{
+    struct keep *keep = process->host->keep;
+    char name[KEEP_NAME_MAX];
+
+    keep_name(name, "pid", &process->id, process->id.attempt);
+    keep_drop(keep, name); /* older kernels' pidfds look all the same */
+    keep_put(keep, name, process->pidfd);
+    keep_name(name, "group", &process->id, process->id.attempt);
+    keep_put(keep, name, process->group);
+    process->note.pid = (uint32_t)process->main_pid;
+    process_started(process->main_pid, &process->note.started);
+    if (process->host->journal)
+        journal_process(process->host->journal, &process->note);
+}
 
 /* A child that re-executes itself under a new PID goes on being the child. */
-void process_change_main(struct process *process, pid_t pid)
+void process_change_main(struct process *process, pid_t pid, int pidfd)
 {
     struct host *host = process->host;
 
-    if (pid == process->main_pid)
-        return;
-    int pidfd = again_pidfd(pid);
-    if (pidfd < 0)
-        return;
     process_unlink(host, process);
     process->exit_source = sd_event_source_disable_unref(process->exit_source);
-    close(process->pidfd);
+    if (process->leads) {
+        process->old_group = process->main_pid;
+        process->handed_over = process->leader > 0;
+        host->n_handed_over += process->handed_over;
+        keep_group(process);
+    } else {
+        close(process->pidfd);
+    }
     process->pidfd = pidfd;
     process->main_pid = pid;
     process_link(host, process);
     process_watch(process);
+    note_main(process);
 }
 
 /* When it was started, in ticks since the boot. */
-int process_started(pid_t pid, uint64_t *ticks, bool *zombie)
+int process_started(pid_t pid, uint64_t *ticks)
 {
-    char path[64], text[512], state;
+    char path[64], text[512];
 
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     ssize_t n = again_read(AT_FDCWD, path, text, sizeof(text));
@@ -419,65 +508,9 @@ int process_started(pid_t pid, uint64_t *ticks, bool *zombie)
         return (int)n;
     const char *end = strrchr(text, ')');
     if (!end || sscanf(end + 1,
-                       " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+                       " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
                        "%*d %" SCNu64,
-                       &state, ticks) != 2)
+                       ticks) != 1)
         return -ESRCH;
-    *zombie = state == 'Z' || state == 'X';
-    return 0;
-}
-
-static pid_t parent_of(pid_t pid)
-{
-    char path[64], text[512];
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    if (again_read(AT_FDCWD, path, text, sizeof(text)) < 0)
-        return 0;
-    const char *end = strrchr(text, ')');
-    int parent = 0;
-    if (!end || sscanf(end + 1, " %*c %d", &parent) != 1)
-        return 0;
-    return parent;
-}
-
-static int attempt_by_tree(struct host *host, pid_t pid, struct attempt_id *id)
-{
-    pid_t self = getpid();
-
-    for (pid_t at = pid, depth = 0; at > 1 && depth < 256; depth++) {
-        struct process *process = process_of_pid(host, at);
-        if (process) {
-            *id = process->id;
-            return 0;
-        }
-        pid_t parent = parent_of(at);
-        if (parent == self) /* one of our orphans: it can only say itself where it came from */
-            return orphan_claims(at, host->core, NULL, id);
-        if (parent == 0)
-            return -ESRCH;
-        at = parent;
-    }
-    return -ENOENT;
-}
-
-int process_attempt_of(struct host *host, pid_t pid, struct attempt_id *id)
-{
-    struct process *process = process_of_pid(host, pid);
-
-    if (process) {
-        *id = process->id;
-        return 0;
-    }
-    if (host->cgroups.fd < 0)
-        return attempt_by_tree(host, pid, id);
-    int r = cgroup_child_of(&host->cgroups, pid, id);
-    if (r < 0)
-        return r;
-    struct child *child = core_child_of(host->core, *id);
-    process = child ? child->host : NULL;
-    if (!process || process->state == PROCESS_IDLE)
-        return -ENOENT;
-    *id = process->id;
     return 0;
 }

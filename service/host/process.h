@@ -20,7 +20,7 @@
 struct gone {
     struct attempt_id id;
     struct completion completion;
-    pid_t leader;
+    pid_t leader; /* as older programs have it; its number proves nothing any more */
     bool in_cgroup;
 };
 
@@ -34,13 +34,20 @@ struct process {
     struct child *child;
     enum process_state state;
     struct attempt_id id;
-    pid_t leader;   /* of the process group and session; 0: not known */
-    pid_t main_pid; /* leader, unless MAINPID= named another */
-    int pidfd;      /* of main_pid */
+    pid_t leader; /* of its process group, while it is our child and not reaped; 0: not known */
+    int group;    /* its pidfd; -1: it is the main process, or not known */
+    bool leads;   /* the main process leads the group: MAINPID= has named no other */
+    bool handed_over;
+    pid_t old_group; /* only to tell whether the main process that was named is in it */
+    pid_t main_pid;  /* only to find it: what is done to it is done by its handle */
+    int pidfd;       /* of the main process */
+    uint64_t draining_since_usec;
     sd_event_source *exit_source;
     sd_event_source *drain_source;
     sd_event_source *again_source; /* an adopted one that has ended is looked at again */
     unsigned looks;
+    bool has_user;
+    uid_t user; /* that the main process ran as, once it has ended */
     bool in_cgroup;
     bool adopted; /* not our child: its PID may be somebody else's as soon as it has ended */
     bool aborted;
@@ -84,6 +91,7 @@ struct host {
     bool unwatched;          /* somebody runs whose end nobody would tell us */
     struct process **by_pid; /* hash of main_pid */
     size_t by_pid_size, by_pid_count;
+    size_t n_handed_over; /* processes whose main process does not lead their group */
     struct process *draining;
     struct probe *probes;
     struct journal *journal;
@@ -129,16 +137,20 @@ void host_breathe(struct host *host);
 void host_cancel_again(struct host *host, struct child *child);
 
 /* process.c */
-int process_started(pid_t pid, uint64_t *ticks, bool *zombie);
+int process_started(pid_t pid, uint64_t *ticks);
 void process_is_gone(struct process *process, const struct completion *completion);
 void process_main_exited(struct process *process);
+uint64_t process_now_usec(void);
+void process_forget_group(struct process *process);
+/* A child of ours is about to be reaped: its number is nobody's from now on. */
+void process_forget_leader(struct host *host, pid_t pid);
 void process_drain_more(struct host *host);
 int host_prepare_retry(struct host *host);
 void host_look_again(struct host *host); /* at what is draining or not watched, in a moment */
 void process_signal_all(struct process *process, int signal);
 void process_abort(struct process *process);
-void process_change_main(struct process *process, pid_t pid);
-int process_attempt_of(struct host *host, pid_t pid, struct attempt_id *id);
+/* pidfd: of the process, which is known to belong to the attempt; taken over. */
+void process_change_main(struct process *process, pid_t pid, int pidfd);
 
 /* orphan.c: processes that have come to us because their parents died */
 void orphans_reap(struct host *host);

@@ -134,12 +134,10 @@ static uint64_t inode_of(int fd)
 /* Before anybody is told of it: who comes after us must find it. */
 static void note_process(struct process *process)
 {
-    bool zombie;
-
     process->note.id = process->id;
     process->note.pid = (uint32_t)process->main_pid;
     process->note.in_cgroup = process->in_cgroup;
-    process_started(process->main_pid, &process->note.started, &zombie);
+    process_started(process->main_pid, &process->note.started);
     if (process->host->journal)
         journal_process(process->host->journal, &process->note);
 }
@@ -153,6 +151,8 @@ void process_keep(const struct process *process)
 
     keep_name(name, "pid", id, id->attempt);
     keep_put(keep, name, process->pidfd);
+    keep_name(name, "group", id, id->attempt);
+    keep_put(keep, name, process->group);
     keep_name(name, "output", id, 0);
     keep_put(keep, name, process->output ? output_descriptor(process->output) : -1);
     keep_name(name, "result", id, id->attempt);
@@ -178,6 +178,7 @@ void process_unkeep(const struct process *process)
 static void begin_running(struct process *process, const struct spawn_result *spawned)
 {
     process->leader = process->main_pid = spawned->pid;
+    process->leads = true;
     process->adopted = false;
     process->pidfd = spawned->pidfd;
     process->state = PROCESS_RUNNING;
@@ -250,7 +251,7 @@ struct process *process_for(struct host *host, struct child *child)
         process = calloc(1, sizeof(*process));
         if (!process)
             return NULL;
-        *process = (struct process){.host = host, .child = child, .pidfd = -1};
+        *process = (struct process){.host = host, .child = child, .pidfd = -1, .group = -1};
         child->host = process;
     }
     return process;

@@ -7,6 +7,9 @@
  *   ignore-term    SIGTERM does nothing
  *   fork=FILE      a process of its own session-mate that stays; its PID goes into FILE
  *   daemon=FILE    the same, but double-forked into a session of its own
+ *   hand-over      a new process says MAINPID= of itself and does the rest; the old one stays
+ *   hand-over-session   the same, in a session of its own
+ *   lose-main-thread    another thread does the rest, and the main thread ends
  *   fail-first     exit code 1 if this is attempt 1
  *   log=FILE       a line "GENERATION ATTEMPT" is appended
  *   serve          answers each connection with its generation, until SIGTERM comes
@@ -17,7 +20,9 @@
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,8 +123,20 @@ static void say(const char *step)
         sd_notify(0, "WATCHDOG=1");
     else if (strcmp(step, "reloading") == 0)
         sd_notify(0, "RELOADING=1");
+    else if (strcmp(step, "mainpid") == 0)
+        sd_notifyf(0, "MAINPID=%d", (int)getpid());
     else if ((text = value_of(step, "status")))
         sd_notifyf(0, "STATUS=%s", text);
+}
+
+static void hand_over(bool own_session)
+{
+    if (fork() > 0)
+        for (;;)
+            pause();
+    if (own_session)
+        setsid();
+    say("mainpid");
 }
 
 static void act(const char *step)
@@ -127,6 +144,8 @@ static void act(const char *step)
     const char *value;
 
     say(step);
+    if (strcmp(step, "hand-over") == 0 || strcmp(step, "hand-over-session") == 0)
+        hand_over(strcmp(step, "hand-over-session") == 0);
     if (strcmp(step, "wait-term") == 0)
         wait_for(SIGTERM);
     else if (strcmp(step, "ignore-term") == 0)
@@ -168,12 +187,22 @@ static void act(const char *step)
     }
 }
 
+static void *act_all(void *steps)
+{
+    for (char **step = steps; *step; step++) {
+        pthread_t other;
+        if (strcmp(*step, "lose-main-thread") == 0 &&
+            pthread_create(&other, NULL, act_all, step + 1) == 0)
+            pthread_exit(NULL);
+        act(*step);
+    }
+    _exit(0); /* no leak check: it traces itself, and hangs on the signal that a stop sends last */
+}
+
 int main(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "wait-term") == 0 || strcmp(argv[i], "serve") == 0)
             block(SIGTERM);
-    for (int i = 1; i < argc; i++)
-        act(argv[i]);
-    _exit(0); /* no leak check: it traces itself, and hangs on the signal that a stop sends last */
+    act_all(argv + 1);
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # doors.sh SOURCE: what must be done in one place only is done nowhere else. TAP.
 cd "$1" || exit 1
-echo 1..3
+echo 1..5
 n=0
 
 # only NAME 'PATTERN' PLACE FOLDER: no line of FOLDER has it but those of PLACE
@@ -25,3 +25,9 @@ only "errors go out on the bus by one door" \
 only "what goes out on the bus is counted" \
     'sd_bus_message_open_container\(' \
     '^service/bus/(outgoing|message)\.[ch]:' service/bus
+only "processes are signalled by number in one place" \
+    '(^|[^_a-z>.])(kill|killpg|tgkill|tkill|sigqueue|pthread_kill)\([^2)]|SYS_(kill|tkill|tgkill|pidfd_send_signal)' \
+    '^service/system/handle\.c:' service
+only "no state letter tells that a process has ended" \
+    "[!=]= *'[ZX]'|\" ?%c %" \
+    '^nowhere' service

@@ -1,0 +1,154 @@
+#include "owner.h"
+
+#include "again.h"
+#include "handle.h"
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEPTH_MAX 64 /* of a process below its main process */
+
+int owner_user_of(pid_t pid, uid_t *uid)
+{
+    char path[64], text[2048];
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    ssize_t n = again_read(AT_FDCWD, path, text, sizeof(text));
+    if (n < 0)
+        return (int)n;
+    const char *line = strstr(text, "\nUid:");
+    return line && sscanf(line + 5, "%u", uid) == 1 ? 0 : -ESRCH;
+}
+
+int owner_user(const struct process *process, uid_t *uid)
+{
+    if (process->pidfd < 0) {
+        *uid = process->user;
+        return process->has_user ? 0 : -ESRCH;
+    }
+    int r = owner_user_of(process->main_pid, uid);
+    if (r == 0 && handle_is_reaped(process->pidfd))
+        return -ESRCH;
+    return r;
+}
+
+static pid_t parent_of(pid_t pid)
+{
+    char path[64], text[512];
+    int parent = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    if (again_read(AT_FDCWD, path, text, sizeof(text)) < 0)
+        return 0;
+    const char *end = strrchr(text, ')');
+    if (!end || sscanf(end + 1, " %*c %d", &parent) != 1)
+        return 0;
+    return parent;
+}
+
+/* A main process that is not our child may have been reaped without our knowing it yet. */
+static struct process *main_process(const struct host *host, pid_t pid)
+{
+    struct process *process = process_of_pid(host, pid);
+
+    return process && process->adopted && handle_is_reaped(process->pidfd) ? NULL : process;
+}
+
+/* From the process upwards, to a main process or to a child of ours. Returns how many there are, 0
+ * where they lead to neither. */
+static size_t ancestors(const struct host *host, pid_t pid, pid_t line[DEPTH_MAX])
+{
+    pid_t self = getpid();
+
+    for (size_t n = 0; n < DEPTH_MAX && pid > 1; pid = parent_of(pid)) {
+        if (pid == self)
+            return n;
+        line[n++] = pid;
+        if (main_process(host, pid))
+            return n;
+    }
+    return 0;
+}
+
+static bool still_so(const pid_t *line, size_t n)
+{
+    for (size_t i = 0; i + 1 < n; i++)
+        if (parent_of(line[i]) != line[i + 1])
+            return false;
+    return true;
+}
+
+static int by_hint(struct host *host, pid_t pid, struct owner *owner)
+{
+    uid_t user, its;
+
+    owner->by_hint = true;
+    int r = orphan_claims(pid, host->core, host->notify_path, &owner->id);
+    if (r < 0)
+        return r;
+    const struct child *child = core_child_of(host->core, owner->id);
+    const struct process *process = child ? child->host : NULL;
+    if (!process || process->id.attempt != owner->id.attempt)
+        return -ENOENT;
+    if (owner_user(process, &user) < 0 || owner_user_of(pid, &its) < 0 || user != its)
+        return -ENOENT;
+    return 0;
+}
+
+static int by_tree(struct host *host, pid_t pid, struct owner *owner)
+{
+    pid_t line[DEPTH_MAX];
+    size_t n = ancestors(host, pid, line);
+    const struct process *process = n > 0 ? main_process(host, line[n - 1]) : NULL;
+
+    if (n == 0 || !still_so(line, n))
+        return -ENOENT;
+    if (!process) /* line[n - 1] is a child of ours, which no attempt is led by */
+        return by_hint(host, line[n - 1], owner);
+    owner->id = process->id;
+    return 0;
+}
+
+static int by_leaf(struct host *host, pid_t pid, struct owner *owner)
+{
+    int r = cgroup_child_of(&host->cgroups, pid, &owner->id);
+    const struct child *child = r == 0 ? core_child_of(host->core, owner->id) : NULL;
+    const struct process *process = child ? child->host : NULL;
+
+    if (r < 0)
+        return r;
+    if (!process || process->state == PROCESS_IDLE)
+        return -ENOENT;
+    owner->id = process->id;
+    return 0;
+}
+
+static int look(struct host *host, pid_t pid, struct owner *owner)
+{
+    const struct process *process = main_process(host, pid);
+
+    *owner = (struct owner){};
+    if (process) {
+        owner->id = process->id;
+        return 0;
+    }
+    return host->cgroups.fd < 0 ? by_tree(host, pid, owner) : by_leaf(host, pid, owner);
+}
+
+int owner_find(struct host *host, pid_t pid, int pidfd, struct owner *owner)
+{
+    int own = pidfd < 0 ? again_pidfd(pid) : -1;
+
+    if (pidfd < 0 && own < 0)
+        return own == -EINVAL ? -ESRCH : own;
+    int r = look(host, pid, owner);
+    if (handle_is_reaped(own >= 0 ? own : pidfd))
+        r = -ESRCH;
+    if (own >= 0)
+        close(own);
+    return r;
+}

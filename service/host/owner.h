@@ -1,0 +1,36 @@
+/*
+ * Owner: which attempt a process belongs to, and how surely.
+ *
+ * With cgroups the kernel tells: it is in the attempt's leaf. Without, it is the main process, or
+ * its ancestors lead to one. A process that has lost its parent has come to us as the subreaper: it
+ * descends from one of our children, and nothing tells from which. What it says itself, in its
+ * environment, is a hint only, and taken from processes that run as the attempt's own user, who
+ * could do as much to the attempt without lying; it is never enough for MAINPID=.
+ *
+ * All of it is looked up by number. It counts because the process is held by a pidfd meanwhile: if
+ * that still answers afterwards, the number was its own all the time. The same goes for its
+ * ancestors: a parent that is still the parent later has been there in between.
+ */
+#pragma once
+
+#include "core.h"
+
+#include <sys/types.h>
+
+struct host;
+struct process;
+
+struct owner {
+    struct attempt_id id;
+    bool by_hint; /* an orphan, by what it says itself */
+};
+
+/* pidfd: of the process, of which pid is the number; stays the caller's. -1: it is opened here.
+ * Returns 0; -ENOENT where it is no child's; -ESRCH where it is gone; or another negative errno. */
+int owner_find(struct host *host, pid_t pid, int pidfd, struct owner *owner);
+
+/* The user that the attempt's main process runs as: 0, or a negative errno. */
+int owner_user(const struct process *process, uid_t *uid);
+
+/* The real user of any process. */
+int owner_user_of(pid_t pid, uid_t *uid);
