@@ -34,8 +34,8 @@ _proctorctl() {
     reload | reexec) options+=' --reason= --dry-run' ;;
     shutdown) options+=' --reason= --wait' ;;
     run) options+=' --reason=' ;;
-    events) options+=' --follow --since= --kind=' ;;
-    audit) options+=' --since= --by= --kind=' ;;
+    events) options+=' --follow --since= --kind= --command=' ;;
+    audit) options+=' --since= --by= --kind= --command=' ;;
     log) options+=' --follow --lines=' ;;
     trace) options+=' --output=' ;;
     esac

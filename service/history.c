@@ -1,6 +1,7 @@
 #include "history.h"
 
 #include "again.h"
+#include "borrow.h"
 #include "catalog.h"
 #include "child.h"
 #include "log.h"
@@ -10,15 +11,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <syslog.h>
+#include <unistd.h>
 
-#define KEPT_MAX 65536 /* more than one input can bring about that is worth an audit */
+#define FIELDS_MAX 48
+#define KEPT_MAX   65536 /* more than one input can bring about that is worth an audit */
 
 struct kept_note {
     struct kept_note *next;
-    uint64_t sequence, realtime_usec, cause;
-    enum event_kind kind;
-    char *child, *text;
+    struct frame frame; /* its payload is this one's alone */
 };
 
 static void journal_path(const char *state_directory, char *path, size_t size)
@@ -56,6 +58,8 @@ int history_open(struct history *history, const struct history_settings *setting
                                        .userdata = settings->userdata,
                                        .moved = settings->moved};
 
+    if (getrandom(&journal.instance, sizeof(journal.instance), GRND_NONBLOCK) < 0)
+        journal.instance = (uint32_t)getpid();
     journal_path(settings->state_directory, path, sizeof(path));
     return journal_open(&journal, &history->journal);
 }
@@ -64,29 +68,26 @@ int history_open(struct history *history, const struct history_settings *setting
 
 static void free_note(struct kept_note *note)
 {
-    free(note->child);
-    free(note->text);
+    free((void *)(uintptr_t)note->frame.payload);
     free(note);
 }
 
 /* While the core lives through its past: what the last input brought about may be missing in the
  * audit; which of it is, is known at the end. */
-static void keep(struct history *history, const struct event *event, const char *text)
+static void keep(struct history *history, struct audit_note *told)
 {
+    struct archive archive = {.grow = archive_grow};
     struct kept_note *note = calloc(1, sizeof(*note));
 
-    if (!note)
-        return;
-    *note = (struct kept_note){.sequence = event->sequence,
-                               .realtime_usec = event->realtime_usec,
-                               .cause = event->cause,
-                               .kind = event->kind,
-                               .child = strdup(event->child ? event->child->id : ""),
-                               .text = strdup(text)};
-    if (!note->child || !note->text) {
-        free_note(note);
+    if (note)
+        audit_archive(&archive, told);
+    if (!note || archive.failed) {
+        free(archive.data);
+        free(note);
         return;
     }
+    note->frame =
+        (struct frame){.kind = FRAME_AUDIT, .payload = archive.data, .size = archive.used};
     *(history->kept_last ? &history->kept_last->next : &history->kept) = note;
     history->kept_last = note;
     if (++history->n_kept <= KEPT_MAX)
@@ -97,36 +98,49 @@ static void keep(struct history *history, const struct event *event, const char 
     free_note(note);
 }
 
+/* Which attempt an event is about stands among its fields, as on the bus. */
+static size_t collect_fields(const struct event *event, struct event_field fields[FIELDS_MAX])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < event->n_fields && count + 2 < FIELDS_MAX; i++)
+        fields[count++] = event->fields[i];
+    if (event->attempt > 0) {
+        fields[count++] = (struct event_field)FIELD_NUMBER_OF("generation", event->generation);
+        fields[count++] = (struct event_field)FIELD_NUMBER_OF("attempt", event->attempt);
+    }
+    return count;
+}
+
 void history_event(struct history *history, const struct event *event)
 {
+    struct event_field fields[FIELDS_MAX];
+
     if (!history->journal || !catalog_is_audited(event->kind))
         return;
-    char *text = log_fields(event);
-    if (!text)
-        return;
+    struct audit_note note = {.sequence = event->sequence,
+                              .realtime_usec = event->realtime_usec,
+                              .cause.number = event->cause,
+                              .kind = event_kind_to_string(event->kind),
+                              .child = event->child ? event->child->id : "",
+                              .fields = fields,
+                              .n_fields = collect_fields(event, fields)};
     if (history->past)
-        keep(history, event, text);
+        keep(history, &note);
     else
-        journal_audit(history->journal,
-                      &(struct audit_note){.sequence = event->sequence,
-                                           .realtime_usec = event->realtime_usec,
-                                           .cause = event->cause,
-                                           .kind = event_kind_to_string(event->kind),
-                                           .child = event->child ? event->child->id : "",
-                                           .text = text});
-    free(text);
+        journal_audit(history->journal, &note);
 }
 
 static void write_kept(struct history *history)
 {
-    for (const struct kept_note *note = history->kept; note; note = note->next)
-        journal_audit(history->journal,
-                      &(struct audit_note){.sequence = note->sequence,
-                                           .realtime_usec = note->realtime_usec,
-                                           .cause = note->cause,
-                                           .kind = event_kind_to_string(note->kind),
-                                           .child = note->child,
-                                           .text = note->text});
+    for (const struct kept_note *kept = history->kept; kept; kept = kept->next) {
+        struct borrowed *borrowed = NULL;
+        struct archive archive = borrow_frame(&kept->frame, &borrowed);
+        struct audit_note note;
+        if (audit_read(&archive, kept->frame.kind, &note) && !archive.failed)
+            journal_audit(history->journal, &note);
+        borrow_end(borrowed);
+    }
 }
 
 static void free_kept(struct history *history)

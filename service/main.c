@@ -14,10 +14,10 @@
 #include "private_bus.h"
 #include "program.h"
 #include "service.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,11 +34,14 @@
 #define LOOP_PAUSE_MSEC      20
 #define RELOAD_USEC          1000000
 #define TELL_TRIES           3
+#define HANDOVER_TRIES       8
+#define BUS_USEC             2000000 /* how long a start waits for what the bus has to say */
 #define HANDOVER_USEC        5000000 /* what runs beside the loop must have come back until then */
 
 struct daemon {
     struct command_line line;
     sd_event *event;
+    struct signals *signals;
     struct host *host;
     struct service *service;
     struct core *core;
@@ -46,9 +49,13 @@ struct daemon {
     struct history history;
     int locks[2];
     bool ending;
+    bool started;      /* what there is to be started has been */
+    bool told_address; /* of the private bus, to whoever has started us */
     struct program program;
     struct handover *handover; /* of the program that was here before, until all of it is read */
     sd_event_source *reexecution;
+    bool reexecutes;                /* as soon as the bus has everything */
+    int handovers;                  /* that were begun for it */
     sd_event_source *reload_source; /* the manifests could not be read when it began */
     struct metrics_socket *metrics;
     int metrics_descriptor; /* as it was handed over, until it is used; -1 */
@@ -124,34 +131,23 @@ static bool recovered(void *userdata)
     return daemon->history.recovered;
 }
 
-struct audit_visit {
-    bool (*visit)(void *visit_data, uint64_t sequence, uint64_t realtime_usec, const char *kind,
-                  const char *child, const char *text);
-    void *visit_data;
-};
-
-static bool visit_note(void *userdata, const struct audit_note *note)
-{
-    const struct audit_visit *visit = userdata;
-    return visit->visit(visit->visit_data, note->sequence, note->realtime_usec, note->kind,
-                        note->child, note->text);
-}
-
 static void audit(void *userdata, uint64_t since_usec,
-                  bool (*visit)(void *visit_data, uint64_t sequence, uint64_t realtime_usec,
-                                const char *kind, const char *child, const char *text),
-                  void *visit_data)
+                  bool (*visit)(void *visit_data, const struct audit_note *note), void *visit_data)
 {
     struct daemon *daemon = userdata;
-    struct audit_visit both = {visit, visit_data};
-
-    journal_visit_audit(daemon->history.journal, since_usec, visit_note, &both);
+    journal_visit_audit(daemon->history.journal, since_usec, visit, visit_data);
 }
 
 static int trace(void *userdata)
 {
     struct daemon *daemon = userdata;
     return journal_export(daemon->history.journal, daemon->core);
+}
+
+static uint64_t clock_at(void *userdata, uint64_t moment_usec)
+{
+    const struct daemon *daemon = userdata;
+    return host_clock(daemon->host, moment_usec);
 }
 
 static void counters(void *userdata, uint64_t *notify_messages, uint64_t *notify_refused,
@@ -239,33 +235,28 @@ static uint32_t restarts_in_flight(void)
 
 /* ---- signals --------------------------------------------------------------------------------- */
 
-static int end(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+static void end(void *userdata, const char *signal)
 {
     struct daemon *daemon = userdata;
 
-    (void)source;
-    (void)info;
     if (daemon->ending) {
-        log_print(LOG_NOTICE, "told to end once more: aborting what is left");
+        log_print(LOG_NOTICE, "%s: told to end again: what is left is aborted", signal);
         core_hurry(daemon->core, "signal", "a second signal");
     } else {
+        log_print(LOG_NOTICE, "%s: the tree is shut down", signal);
         daemon->ending = true;
         sd_notify(0, "STOPPING=1");
         core_shutdown(daemon->core, "signal", "proctord was told to end");
     }
     host_settle(daemon->host);
-    return 0;
 }
 
-static int reload_by_signal(sd_event_source *source, const struct signalfd_siginfo *info,
-                            void *userdata)
+static void reload_by_signal(void *userdata)
 {
     struct daemon *daemon = userdata;
     struct manifest_changes changes;
     struct error error = {};
 
-    (void)source;
-    (void)info;
     sd_notify(0, "RELOADING=1");
     int r = reload(daemon, "signal", "SIGHUP", false, &changes, NULL, NULL, &error);
     host_settle(daemon->host);
@@ -275,7 +266,6 @@ static int reload_by_signal(sd_event_source *source, const struct signalfd_sigin
         log_print(LOG_NOTICE, "reloaded: %zu added, %zu changed, %zu removed, %zu unchanged",
                   changes.added, changes.changed, changes.removed, changes.unchanged);
     sd_notify(0, "READY=1");
-    return 0;
 }
 
 /* ---- re-execution ---------------------------------------------------------------------------- */
@@ -317,10 +307,20 @@ static int hand_over(struct daemon *daemon)
     daemon->metrics_descriptor = metrics_socket_descriptor(daemon->metrics);
     archive_daemon(daemon, handover);
     host_hand_over(daemon->host, handover);
-    service_hand_over(daemon->service, handover);
-    r = handover_execute(handover, daemon->program.path, daemon->program.arguments);
+    r = service_hand_over(daemon->service, handover);
+    if (r >= 0)
+        r = handover_execute(handover, daemon->program.path, daemon->program.arguments);
     handover_free(handover);
     return r;
+}
+
+static void begin_reexecution(struct daemon *daemon);
+
+static void stay(struct daemon *daemon, int r)
+{
+    daemon->reexecutes = false;
+    log_print(LOG_ERR, "%s cannot take over: %s", daemon->program.path, strerror(-r));
+    service_stay(daemon->service, strerror(-r));
 }
 
 /* Between two turns of the loop, so that nothing is half done. Returns where it came to nothing. */
@@ -330,9 +330,39 @@ static int reexecute_now(sd_event_source *source, void *userdata)
     int r = hand_over(daemon);
 
     (void)source;
-    log_print(LOG_ERR, "%s can not take over: %s", daemon->program.path, strerror(-r));
-    service_stay(daemon->service, strerror(-r));
+    if (r == -EAGAIN && ++daemon->handovers < HANDOVER_TRIES) /* not all is sent */
+        begin_reexecution(daemon);
+    else
+        stay(daemon, r);
     return 0;
+}
+
+/* Before any other source is looked at. */
+static int schedule_reexecution(struct daemon *daemon)
+{
+    if (daemon->reexecution)
+        return sd_event_source_set_enabled(daemon->reexecution, SD_EVENT_ONESHOT);
+    int r = sd_event_add_defer(daemon->event, &daemon->reexecution, reexecute_now, daemon);
+    return r < 0 ? r
+                 : sd_event_source_set_priority(daemon->reexecution, SD_EVENT_PRIORITY_IMPORTANT);
+}
+
+static void bus_is_ready(void *userdata, int r)
+{
+    struct daemon *daemon = userdata;
+
+    if (r >= 0 || r == -ENOTCONN)
+        r = schedule_reexecution(daemon);
+    if (r < 0)
+        stay(daemon, r);
+}
+
+static void begin_reexecution(struct daemon *daemon)
+{
+    int r = service_begin_handover(daemon->service, bus_is_ready, daemon);
+
+    if (r < 0)
+        stay(daemon, r);
 }
 
 static int reexecute(void *userdata, const char *requester, const char *reason, bool dry_run,
@@ -350,28 +380,34 @@ static int reexecute(void *userdata, const char *requester, const char *reason, 
         return -EIO;
     }
     core_reexecute(daemon->core, requester, reason);
-    r = daemon->reexecution
-            ? sd_event_source_set_enabled(daemon->reexecution, SD_EVENT_ONESHOT)
-            : sd_event_add_defer(daemon->event, &daemon->reexecution, reexecute_now, daemon);
-    if (r < 0)
-        snprintf(error->text, sizeof(error->text), "%s", strerror(-r));
-    return r;
+    if (daemon->reexecutes)
+        return 0;
+    daemon->reexecutes = true;
+    daemon->handovers = 0;
+    begin_reexecution(daemon);
+    return 0;
 }
 
-static int reexecute_by_signal(sd_event_source *source, const struct signalfd_siginfo *info,
-                               void *userdata)
+static void reexecute_by_signal(void *userdata)
 {
     char version[PROGRAM_VERSION_MAX];
     struct daemon *daemon = userdata;
     struct error error = {};
 
-    (void)source;
-    (void)info;
     if (core_shutdown_phase(daemon->core) != SHUTDOWN_IDLE)
         log_print(LOG_ERR, "the program is not replaced: the tree is shutting down");
     else if (reexecute(daemon, "signal", "SIGUSR1", false, version, &error) < 0)
         log_print(LOG_ERR, "the program is not replaced: %s", error.text);
-    return 0;
+}
+
+static int add_signals(struct daemon *daemon)
+{
+    struct signal_hooks hooks = {.userdata = daemon,
+                                 .end = end,
+                                 .reload = reload_by_signal,
+                                 .reexecute = reexecute_by_signal};
+
+    return signals_listen(daemon->event, &hooks, &daemon->signals);
 }
 
 static void tree_is_down(void *userdata)
@@ -380,33 +416,6 @@ static void tree_is_down(void *userdata)
     bool policy = core_shutdown_by_policy(daemon->core);
 
     sd_event_exit(daemon->event, policy ? EXIT_POLICY_SHUTDOWN : 0);
-}
-
-static void block_signals(void)
-{
-    sigset_t set;
-
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file that must not grow is an error, not the end */
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGUSR1);
-    sigaddset(&set, SIGCHLD);
-    sigprocmask(SIG_SETMASK, &set, NULL);
-}
-
-static int add_signals(struct daemon *daemon)
-{
-    int r = sd_event_add_signal(daemon->event, NULL, SIGTERM, end, daemon);
-    if (r >= 0)
-        r = sd_event_add_signal(daemon->event, NULL, SIGINT, end, daemon);
-    if (r >= 0)
-        r = sd_event_add_signal(daemon->event, NULL, SIGHUP, reload_by_signal, daemon);
-    if (r >= 0)
-        r = sd_event_add_signal(daemon->event, NULL, SIGUSR1, reexecute_by_signal, daemon);
-    return r;
 }
 
 /* ---- putting it together --------------------------------------------------------------------- */
@@ -526,6 +535,68 @@ static int make_host_and_core(struct daemon *daemon)
     return r < 0 ? fail(daemon->line.state_directory, r) : make_core(daemon, &daemon->core);
 }
 
+/* Whoever has started us may wait for it. */
+static void tell_address(const char *address)
+{
+    for (int i = 0; i < TELL_TRIES; i++)
+        if (dprintf(STDOUT_FILENO, "bus: %s\n", address) >= 0)
+            return;
+    log_print(LOG_ERR, "the bus is %s: standard output can not be written: %s", address,
+              strerror(errno));
+}
+
+static void bus_came(void *userdata)
+{
+    struct daemon *daemon = userdata;
+
+    if (daemon->started && daemon->line.private_bus && !daemon->told_address)
+        tell_address(daemon->bus.address);
+    daemon->told_address |= daemon->started;
+    if (daemon->started)
+        sd_notify(0, "STATUS=");
+}
+
+/* What the bus says first is worth a short while: whether another proctord has our name on it, and
+ * that whoever is told that we are ready can call. The loop turns meanwhile. */
+static void listen_to_bus(struct daemon *daemon)
+{
+    uint64_t now = 0, end;
+    const char *trouble;
+
+    sd_event_now(daemon->event, CLOCK_MONOTONIC, &end);
+    end += BUS_USEC;
+    while (service_reach(daemon->service, &trouble) == SERVICE_ASKS && now < end &&
+           sd_event_get_state(daemon->event) == SD_EVENT_INITIAL) {
+        if (sd_event_run(daemon->event, now > 0 ? end - now : BUS_USEC) < 0)
+            return;
+        sd_event_now(daemon->event, CLOCK_MONOTONIC, &now);
+    }
+}
+
+/* A proctord that somebody starts by mistake beside another one must not start its children. */
+static int claim_bus(struct daemon *daemon)
+{
+    const char *trouble;
+
+    listen_to_bus(daemon);
+    if (service_reach(daemon->service, &trouble) != SERVICE_TAKEN)
+        return 0;
+    fprintf(stderr, "proctord: the bus can be used, but %s\n", trouble);
+    return -EEXIST;
+}
+
+static void tell_ready(struct daemon *daemon)
+{
+    const char *trouble;
+
+    daemon->started = true;
+    if (service_reach(daemon->service, &trouble) == SERVICE_UP)
+        bus_came(daemon);
+    else
+        sd_notifyf(0, "STATUS=Waiting for the bus: %s", trouble[0] ? trouble : "it is silent");
+    sd_notify(0, "READY=1");
+}
+
 static int make_service(struct daemon *daemon)
 {
     struct service_hooks hooks = {.userdata = daemon,
@@ -533,6 +604,7 @@ static int make_service(struct daemon *daemon)
                                   .usage = usage,
                                   .unenforced = host_unenforced,
                                   .result = result,
+                                  .clock = clock_at,
                                   .syncs = syncs,
                                   .mark = mark_journal,
                                   .is_past = is_past,
@@ -564,8 +636,6 @@ static int make_service(struct daemon *daemon)
         settings.bus = SERVICE_BUS_ADDRESS;
         settings.address = daemon->bus.address;
     }
-    if (getrandom(&settings.instance, sizeof(settings.instance), 0) < 0)
-        settings.instance = (uint32_t)getpid();
     int r = service_new(daemon->event, &settings, &hooks, &daemon->service);
     if (r < 0)
         return fail("service", r);
@@ -576,13 +646,10 @@ static int make_service(struct daemon *daemon)
     r = history_live(&daemon->history, daemon->host, &daemon->core, make_core, daemon);
     if (r < 0)
         return fail("history", r);
-    r = service_connect(daemon->service);
-    if (r == -EEXIST) {
-        fprintf(stderr, "proctord: somebody else on this bus is called " PROCTOR_BUS_NAME "\n");
-        return r;
-    }
-    if (r < 0)
-        return fail("the bus can not be reached", r);
+    service_name_commands(daemon->service, journal_instance(daemon->history.journal));
+    log_name_commands(journal_instance(daemon->history.journal));
+    service_on_bus(daemon->service, bus_came, daemon);
+    service_connect(daemon->service);
     if (daemon->handover)
         service_take_over(daemon->service, daemon->handover);
     return 0;
@@ -685,14 +752,37 @@ static int loop(struct daemon *daemon)
     return r < 0 ? EXIT_FAILURE : r;
 }
 
-/* Whoever has started us may wait for it. */
-static void tell_address(const char *address)
+static int make_loop(struct daemon *daemon)
 {
-    for (int i = 0; i < TELL_TRIES; i++)
-        if (dprintf(STDOUT_FILENO, "bus: %s\n", address) >= 0)
-            return;
-    log_print(LOG_ERR, "the bus is %s: standard output can not be written: %s", address,
-              strerror(errno));
+    int r = sd_event_default(&daemon->event);
+
+    if (r < 0)
+        return fail("no event loop can be made", r);
+    r = beside_start(daemon->event);
+    if (r < 0)
+        return fail("no threads can be made", r);
+    r = add_signals(daemon);
+    if (r < 0)
+        return fail("signals cannot be received", r);
+    r = sd_event_add_post(daemon->event, NULL, tidy_history, daemon);
+    return r < 0 ? fail("the event loop", r) : 0;
+}
+
+/* Those that a proctord before this one has left are supervised at once. */
+static int start_tree(struct daemon *daemon)
+{
+    int r = 0;
+
+    if (!daemon->history.recovered)
+        r = claim_bus(daemon);
+    if (r < 0)
+        return r;
+    core_announce(daemon->core, PROCTOR_VERSION);
+    if (!daemon->history.recovered)
+        return declare_children(daemon);
+    reload_after_recovery(daemon);
+    listen_to_bus(daemon);
+    return 0;
 }
 
 static int run(struct daemon *daemon)
@@ -700,11 +790,7 @@ static int run(struct daemon *daemon)
     int r = prepare_folders(daemon);
 
     if (r >= 0)
-        r = sd_event_default(&daemon->event);
-    if (r >= 0)
-        r = beside_start(daemon->event);
-    if (r >= 0)
-        r = add_signals(daemon);
+        r = make_loop(daemon);
     if (r >= 0)
         r = make_host_and_core(daemon);
     if (r >= 0)
@@ -713,20 +799,13 @@ static int run(struct daemon *daemon)
         r = serve_metrics(daemon);
     if (r < 0)
         return EXIT_FAILURE;
-    core_announce(daemon->core, PROCTOR_VERSION);
-    if (daemon->history.recovered)
-        reload_after_recovery(daemon);
-    else if (declare_children(daemon) < 0)
-        return EXIT_FAILURE;
-    if (daemon->line.private_bus && !daemon->handover)
-        tell_address(daemon->bus.address);
-    r = sd_event_add_post(daemon->event, NULL, tidy_history, daemon);
-    if (r < 0)
+    daemon->told_address = daemon->handover != NULL;
+    if (start_tree(daemon) < 0)
         return EXIT_FAILURE;
     handover_free(daemon->handover);
     daemon->handover = NULL;
     sd_event_set_watchdog(daemon->event, true);
-    sd_notify(0, "READY=1");
+    tell_ready(daemon);
     return loop(daemon);
 }
 
@@ -736,6 +815,7 @@ static void tidy_up(struct daemon *daemon)
     sd_event_source_disable_unref(daemon->reload_source);
     handover_free(daemon->handover);
     program_forget(&daemon->program);
+    signals_free(daemon->signals);
     metrics_socket_close(daemon->metrics);
     if (daemon->history.journal)
         journal_settle(daemon->history.journal); /* answers may wait for it */
@@ -762,7 +842,7 @@ int main(int argc, char **argv)
         return check_only(&daemon.line);
     the_daemon = &daemon;
     umask(0022);
-    block_signals();
+    signals_prepare();
     raise_descriptor_limit();
     log_setup(daemon.line.log_target, daemon.line.log_level);
     r = program_remember(&daemon.program, argv);

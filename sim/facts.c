@@ -195,7 +195,7 @@ static const struct fact outcome_facts[] = {
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static int read_word(struct reader *reader, yaml_node_t *node, const struct fact *fact,
+static int read_word(struct reader *reader, const struct node *node, const struct fact *fact,
                      uint64_t *value)
 {
     char expected[300] = "one of ";
@@ -216,7 +216,7 @@ static int read_word(struct reader *reader, yaml_node_t *node, const struct fact
     return reader_refuse(reader, node, "expected %s, got \"%.60s\"", expected, text);
 }
 
-static int read_value(struct reader *reader, yaml_node_t *node, const struct fact *fact,
+static int read_value(struct reader *reader, const struct node *node, const struct fact *fact,
                       uint64_t *value)
 {
     bool flag;
@@ -245,7 +245,7 @@ static bool listed(const char *const *words, const char *word)
     return false;
 }
 
-static int refuse_unknown(struct reader *reader, yaml_node_t *node, const struct fact *facts)
+static int refuse_unknown(struct reader *reader, const struct node *node, const struct fact *facts)
 {
     char known[500] = "";
     size_t length = 0;
@@ -256,10 +256,10 @@ static int refuse_unknown(struct reader *reader, yaml_node_t *node, const struct
     return reader_refuse(reader, node, "unknown key, expected one of %s", known);
 }
 
-static int read_claim(struct reader *reader, yaml_node_t *key, yaml_node_t *value,
+static int read_claim(struct reader *reader, const struct node *key, const struct node *value,
                       const struct fact *facts, struct claims *claims)
 {
-    const char *name = (const char *)key->data.scalar.value;
+    const char *name = key->text;
     const struct fact *fact = facts;
 
     while (fact->name && strcmp(fact->name, name) != 0)
@@ -269,21 +269,19 @@ static int read_claim(struct reader *reader, yaml_node_t *key, yaml_node_t *valu
     if (claims->count == CLAIMS_MAX)
         return reader_refuse(reader, key, "more than %d facts at once", CLAIMS_MAX);
     struct claim *claim = &claims->claims[claims->count++];
-    *claim = (struct claim){
-        .fact = fact, .line = key->start_mark.line + 1, .column = key->start_mark.column + 1};
+    *claim = (struct claim){.fact = fact, .line = key->line, .column = key->column};
     return read_value(reader, value, fact, &claim->value);
 }
 
-static int read_claims(struct reader *reader, yaml_node_t *node, const struct fact *facts,
+static int read_claims(struct reader *reader, const struct node *node, const struct fact *facts,
                        const char *const *others, struct claims *claims)
 {
     claims->child = "";
-    if (node->type != YAML_MAPPING_NODE)
+    if (node->kind != NODE_MAPPING)
         return reader_refuse(reader, node, "expected a mapping of facts to values");
-    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-         pair < node->data.mapping.pairs.top; pair++) {
-        yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
-        yaml_node_t *value = yaml_document_get_node(reader->document, pair->value);
+    for (const struct pair *pair = node->pairs; pair < node->pairs + node->count; pair++) {
+        const struct node *key = pair->key;
+        const struct node *value = pair->value;
         const char *name = reader_scalar(reader, key, "the name of a fact");
         if (!name)
             return -EINVAL;
@@ -305,13 +303,13 @@ static int read_claims(struct reader *reader, yaml_node_t *node, const struct fa
     return 0;
 }
 
-int facts_read_child(struct reader *reader, yaml_node_t *node, const char *const *others,
+int facts_read_child(struct reader *reader, const struct node *node, const char *const *others,
                      struct claims *claims)
 {
     return read_claims(reader, node, child_facts, others, claims);
 }
 
-int facts_read_outcome(struct reader *reader, yaml_node_t *node, struct claims *claims)
+int facts_read_outcome(struct reader *reader, const struct node *node, struct claims *claims)
 {
     return read_claims(reader, node, outcome_facts, NULL, claims);
 }

@@ -34,9 +34,9 @@ struct claims {
 };
 
 /* Reads a mapping of facts. Keys that `others` names are left to the caller, which may be NULL. */
-int facts_read_child(struct reader *reader, yaml_node_t *node, const char *const *others,
+int facts_read_child(struct reader *reader, const struct node *node, const char *const *others,
                      struct claims *claims);
-int facts_read_outcome(struct reader *reader, yaml_node_t *node, struct claims *claims);
+int facts_read_outcome(struct reader *reader, const struct node *node, struct claims *claims);
 
 /* The first claim that does not hold, or NULL; *is tells what is so instead, in static memory. */
 const struct claim *facts_check_child(struct world *world, const struct claims *claims,

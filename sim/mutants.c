@@ -31,7 +31,7 @@ struct mutants_options {
 /* ---- reading --------------------------------------------------------------------------------- */
 
 #define TEXT(function, member)                                                                     \
-    static int function(struct reader *reader, yaml_node_t *node, void *target)                    \
+    static int function(struct reader *reader, const struct node *node, void *target)              \
     {                                                                                              \
         const char *text = reader_scalar(reader, node, "text");                                    \
         ((struct mutant *)target)->member =                                                        \
@@ -64,17 +64,15 @@ static int parse(const char *path, const char *text, struct arena *arena, struct
     static const struct key keys[] = {{"mutant", read_name},    {"like", read_like},
                                       {"file", read_file_name}, {"replace", read_replace},
                                       {"with", read_with},      {}};
-    yaml_document_t document;
+    const struct node *root;
     struct manifest_error error = {};
-    struct reader reader = {.document = &document, .arena = arena, .error = &error};
+    struct reader reader = {.arena = arena, .error = &error};
 
-    int r = reader_load(&document, text, strlen(text), &error);
+    int r = document_parse(arena, text, strlen(text), 1 << 20, &root, &error);
     if (r == 0) {
-        yaml_node_t *root = yaml_document_get_root_node(&document);
         r = root ? reader_mapping(&reader, root, keys, mutant) : -EINVAL;
         if (r == 0 && (!mutant->name || !mutant->file || !mutant->replace || !mutant->with))
             r = reader_refuse(&reader, root, "mutant, file, replace and with are needed");
-        yaml_document_delete(&document);
     }
     if (r < 0)
         fprintf(stderr, "%s:%zu:%zu: %s\n", path, error.line, error.column, error.text);

@@ -374,7 +374,7 @@ static void note_those_that_run(const struct living *living)
 static bool read_checkpoint(struct living *living, const struct frame *frame)
 {
     struct borrowed *borrowed = NULL;
-    struct archive archive = borrow_frame(frame, &borrowed, 0);
+    struct archive archive = borrow_frame(frame, &borrowed);
     int r = core_archive(living->core, &archive);
 
     borrow_end(borrowed);
@@ -388,7 +388,7 @@ static bool read_checkpoint(struct living *living, const struct frame *frame)
 static bool handle_input(struct living *living, const struct frame *frame)
 {
     struct borrowed *borrowed = NULL;
-    struct archive archive = borrow_frame(frame, &borrowed, 0);
+    struct archive archive = borrow_frame(frame, &borrowed);
     struct core_input input = {};
 
     input_archive(&archive, &input);
@@ -410,10 +410,10 @@ static bool handle_input(struct living *living, const struct frame *frame)
 static bool compare_note(struct living *living, const struct frame *frame)
 {
     struct borrowed *borrowed = NULL;
-    struct archive archive = borrow_frame(frame, &borrowed, 0);
+    struct archive archive = borrow_frame(frame, &borrowed);
     struct audit_note audit = {};
 
-    audit_archive(&archive, &audit);
+    audit_read(&archive, frame->kind, &audit);
     const struct told *told = &living->told[audit.sequence % REMEMBER];
     bool later = living->last_sequence > 0 && audit.sequence > living->last_sequence;
     bool known = !archive.failed && told->sequence == audit.sequence;
@@ -431,7 +431,7 @@ static bool compare_note(struct living *living, const struct frame *frame)
 static bool compare_end(struct living *living, const struct frame *frame)
 {
     struct borrowed *borrowed = NULL;
-    struct archive archive = borrow_frame(frame, &borrowed, 0);
+    struct archive archive = borrow_frame(frame, &borrowed);
     uint64_t there = 0, here;
 
     ARCHIVE(&archive, there);
@@ -454,11 +454,13 @@ static bool handle(struct living *living, const struct frame *frame, size_t *num
     case FRAME_INPUT:
         return (life->left_out && life->left_out[(*number)++]) || handle_input(living, frame);
     case FRAME_AUDIT:
+    case FRAME_AUDIT_TEXT:
         return life->left_out || compare_note(living, frame);
     case FRAME_STATE:
         return life->left_out || compare_end(living, frame);
     case FRAME_PROCESS:
     case FRAME_BOOT:
+    case FRAME_INSTANCE:
         return true;
     }
     return true;

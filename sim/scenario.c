@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int read_text(struct reader *reader, yaml_node_t *node, const char **text)
+static int read_text(struct reader *reader, const struct node *node, const char **text)
 {
     const char *scalar = reader_scalar(reader, node, "text");
 
@@ -18,16 +18,16 @@ static int read_text(struct reader *reader, yaml_node_t *node, const char **text
     return *text ? 0 : -ENOMEM;
 }
 
-static void *list_memory(struct reader *reader, const yaml_node_t *node, size_t size)
+static void *list_memory(struct reader *reader, const struct node *node, size_t size)
 {
     return arena_allocate(reader->arena,
-                          (node->type == YAML_SEQUENCE_NODE ? reader_list_length(node) + 1 : 2) *
-                              size);
+                          (node->kind == NODE_LIST ? reader_list_length(node) + 1 : 2) * size);
 }
 
 /* ---- children -------------------------------------------------------------------------------- */
 
-static int read_step_of_model(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+static int read_step_of_model(struct reader *reader, const struct node *node, size_t i,
+                              void *target)
 {
     struct model *model = target;
     struct step *step = (struct step *)&model->steps[i];
@@ -42,7 +42,7 @@ static int read_step_of_model(struct reader *reader, yaml_node_t *node, size_t i
     return 0;
 }
 
-static int read_model(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+static int read_model(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     struct scenario_actor *actor = target;
     struct model *model = &actor->models[i];
@@ -52,12 +52,10 @@ static int read_model(struct reader *reader, yaml_node_t *node, size_t i, void *
     return model->steps ? reader_list(reader, node, model, read_step_of_model) : -ENOMEM;
 }
 
-static int read_models(struct reader *reader, yaml_node_t *node, struct scenario_actor *actor)
+static int read_models(struct reader *reader, const struct node *node, struct scenario_actor *actor)
 {
-    bool several =
-        node->type == YAML_SEQUENCE_NODE && reader_list_length(node) > 0 &&
-        yaml_document_get_node(reader->document, node->data.sequence.items.start[0])->type ==
-            YAML_SEQUENCE_NODE;
+    bool several = node->kind == NODE_LIST && reader_list_length(node) > 0 &&
+                   node->items[0]->kind == NODE_LIST;
 
     actor->models = list_memory(reader, node, sizeof(struct model));
     if (!actor->models)
@@ -66,31 +64,12 @@ static int read_models(struct reader *reader, yaml_node_t *node, struct scenario
                    : read_model(reader, node, 0, actor);
 }
 
-/* Takes the value of a key out of a mapping, so that the rest can be read by somebody else. */
-static yaml_node_t *take_out(struct reader *reader, yaml_node_t *node, const char *name)
-{
-    if (node->type != YAML_MAPPING_NODE)
-        return NULL;
-    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-         pair < node->data.mapping.pairs.top; pair++) {
-        yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
-        if (key->type != YAML_SCALAR_NODE ||
-            strcmp((const char *)key->data.scalar.value, name) != 0)
-            continue;
-        yaml_node_t *value = yaml_document_get_node(reader->document, pair->value);
-        memmove(pair, pair + 1,
-                (size_t)((char *)node->data.mapping.pairs.top - (char *)(pair + 1)));
-        node->data.mapping.pairs.top--;
-        return value;
-    }
-    return NULL;
-}
-
-static int read_actor(struct reader *reader, yaml_node_t *node, const char *above,
+static int read_actor(struct reader *reader, const struct node *node, const char *above,
                       struct scenario_actor *actor)
 {
-    yaml_node_t *model = take_out(reader, node, "model");
-    int r = manifest_read_child(reader, node, above, &actor->declaration);
+    const struct node *model = node_find(node, "model");
+    const struct node *rest = model ? node_without(reader->arena, node, "model") : node;
+    int r = rest ? manifest_read_child(reader, rest, above, &actor->declaration) : -ENOMEM;
 
     if (r < 0)
         return r;
@@ -129,25 +108,25 @@ struct members {
     const char *above;
 };
 
-static int read_supervisor(struct reader *reader, yaml_node_t *node, const char *above,
+static int read_supervisor(struct reader *reader, const struct node *node, const char *above,
                            struct subject *scenario);
 
-static int read_member(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+static int read_member(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     const struct members *members = target;
 
     (void)i;
-    if (reader_find(reader, node, "children"))
+    if (node_find(node, "children"))
         return read_supervisor(reader, node, members->above, members->scenario);
     struct scenario_actor *actor = new_actor(reader, members->scenario);
     return actor ? read_actor(reader, node, members->above, actor) : -ENOMEM;
 }
 
-static int read_supervisor(struct reader *reader, yaml_node_t *node, const char *above,
+static int read_supervisor(struct reader *reader, const struct node *node, const char *above,
                            struct subject *scenario)
 {
     struct supervisor_declaration *d = &scenario->supervisors[scenario->n_supervisors];
-    yaml_node_t *children = reader_find(reader, node, "children");
+    const struct node *children = node_find(node, "children");
     bool ignored;
 
     if (scenario->n_supervisors == WORLD_SUPERVISORS)
@@ -167,7 +146,7 @@ static int read_supervisor(struct reader *reader, yaml_node_t *node, const char 
     return r;
 }
 
-static int read_tree(struct reader *reader, yaml_node_t *node, void *target)
+static int read_tree(struct reader *reader, const struct node *node, void *target)
 {
     struct subject *scenario = target;
 
@@ -178,7 +157,7 @@ static int read_tree(struct reader *reader, yaml_node_t *node, void *target)
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
-static int set_action(struct reader *reader, yaml_node_t *node, struct scenario_step *step,
+static int set_action(struct reader *reader, const struct node *node, struct scenario_step *step,
                       enum action action)
 {
     if (step->action != ACTION_NONE)
@@ -193,7 +172,7 @@ static int set_action(struct reader *reader, yaml_node_t *node, struct scenario_
 
 /* An action whose value is the name of a child, or a name that is fired. */
 #define NAME_ACTION(function, value)                                                               \
-    static int function(struct reader *reader, yaml_node_t *node, void *target)                    \
+    static int function(struct reader *reader, const struct node *node, void *target)              \
     {                                                                                              \
         struct scenario_step *step = target;                                                       \
         int r = set_action(reader, node, step, value);                                             \
@@ -209,7 +188,7 @@ NAME_ACTION(read_hold_reports, ACTION_HOLD_REPORTS)
 NAME_ACTION(read_release_reports, ACTION_RELEASE_REPORTS)
 
 #define VERB(function, value)                                                                      \
-    static int function(struct reader *reader, yaml_node_t *node, void *target)                    \
+    static int function(struct reader *reader, const struct node *node, void *target)              \
     {                                                                                              \
         struct scenario_step *step = target;                                                       \
         step->verb = value;                                                                        \
@@ -226,7 +205,7 @@ VERB(read_reload, COMMAND_RELOAD)
 VERB(read_kill, COMMAND_KILL)
 
 #define TEXT_OF_STEP(function, member)                                                             \
-    static int function(struct reader *reader, yaml_node_t *node, void *target)                    \
+    static int function(struct reader *reader, const struct node *node, void *target)              \
     {                                                                                              \
         return read_text(reader, node, &((struct scenario_step *)target)->member);                 \
     }
@@ -236,27 +215,27 @@ TEXT_OF_STEP(read_by, by)
 TEXT_OF_STEP(read_refused, refused)
 TEXT_OF_STEP(read_target, child)
 
-static int read_dry_run(struct reader *reader, yaml_node_t *node, void *target)
+static int read_dry_run(struct reader *reader, const struct node *node, void *target)
 {
     return reader_bool(reader, node, &((struct scenario_step *)target)->dry_run);
 }
 
-static int read_whole(struct reader *reader, yaml_node_t *node, void *target)
+static int read_whole(struct reader *reader, const struct node *node, void *target)
 {
     return reader_bool(reader, node, &((struct scenario_step *)target)->whole);
 }
 
-static int read_scope(struct reader *reader, yaml_node_t *node, void *target)
+static int read_scope(struct reader *reader, const struct node *node, void *target)
 {
     return reader_bool(reader, node, &((struct scenario_step *)target)->scope);
 }
 
-static int read_at(struct reader *reader, yaml_node_t *node, void *target)
+static int read_at(struct reader *reader, const struct node *node, void *target)
 {
     return reader_duration(reader, node, &((struct scenario_step *)target)->at_usec);
 }
 
-static int read_signal_number(struct reader *reader, yaml_node_t *node, int *signal)
+static int read_signal_number(struct reader *reader, const struct node *node, int *signal)
 {
     const char *text = reader_scalar(reader, node, "a signal such as SIGTERM");
 
@@ -268,12 +247,12 @@ static int read_signal_number(struct reader *reader, yaml_node_t *node, int *sig
     return 0;
 }
 
-static int read_signal(struct reader *reader, yaml_node_t *node, void *target)
+static int read_signal(struct reader *reader, const struct node *node, void *target)
 {
     return read_signal_number(reader, node, &((struct scenario_step *)target)->signal);
 }
 
-static int read_true(struct reader *reader, yaml_node_t *node, struct scenario_step *step,
+static int read_true(struct reader *reader, const struct node *node, struct scenario_step *step,
                      enum action action)
 {
     bool value;
@@ -284,31 +263,31 @@ static int read_true(struct reader *reader, yaml_node_t *node, struct scenario_s
     return r == 0 && !value ? reader_refuse(reader, node, "expected true") : r;
 }
 
-static int read_shutdown(struct reader *reader, yaml_node_t *node, void *target)
+static int read_shutdown(struct reader *reader, const struct node *node, void *target)
 {
     return read_true(reader, node, target, ACTION_SHUTDOWN);
 }
 
-static int read_hurry(struct reader *reader, yaml_node_t *node, void *target)
+static int read_hurry(struct reader *reader, const struct node *node, void *target)
 {
     return read_true(reader, node, target, ACTION_HURRY);
 }
 
-static int read_expect(struct reader *reader, yaml_node_t *node, void *target)
+static int read_expect(struct reader *reader, const struct node *node, void *target)
 {
     struct scenario_step *step = target;
     int r = set_action(reader, node, step, ACTION_EXPECT);
     return r < 0 ? r : facts_read_child(reader, node, NULL, &step->claims);
 }
 
-static int read_outcome(struct reader *reader, yaml_node_t *node, void *target)
+static int read_outcome(struct reader *reader, const struct node *node, void *target)
 {
     struct scenario_step *step = target;
     step->has_outcome = true;
     return facts_read_outcome(reader, node, &step->outcome);
 }
 
-static int read_declared(struct reader *reader, yaml_node_t *node, struct scenario_step *step,
+static int read_declared(struct reader *reader, const struct node *node, struct scenario_step *step,
                          enum action action)
 {
     struct scenario_actor *actor = arena_allocate(reader->arena, sizeof(*actor));
@@ -323,17 +302,17 @@ static int read_declared(struct reader *reader, yaml_node_t *node, struct scenar
     return 0;
 }
 
-static int read_add(struct reader *reader, yaml_node_t *node, void *target)
+static int read_add(struct reader *reader, const struct node *node, void *target)
 {
     return read_declared(reader, node, target, ACTION_ADD);
 }
 
-static int read_redeclare(struct reader *reader, yaml_node_t *node, void *target)
+static int read_redeclare(struct reader *reader, const struct node *node, void *target)
 {
     return read_declared(reader, node, target, ACTION_REDECLARE);
 }
 
-static int read_redeclare_supervisor(struct reader *reader, yaml_node_t *node, void *target)
+static int read_redeclare_supervisor(struct reader *reader, const struct node *node, void *target)
 {
     struct scenario_step *step = target;
     int r = set_action(reader, node, step, ACTION_REDECLARE_SUPERVISOR);
@@ -345,7 +324,7 @@ static int read_redeclare_supervisor(struct reader *reader, yaml_node_t *node, v
     return r < 0 ? r : manifest_read_supervisor(reader, node, NULL, step->supervisor, &ignored);
 }
 
-static int read_run_job(struct reader *reader, yaml_node_t *node, void *target)
+static int read_run_job(struct reader *reader, const struct node *node, void *target)
 {
     struct scenario_step *step = target;
     int r = read_declared(reader, node, step, ACTION_RUN_JOB);
@@ -354,7 +333,7 @@ static int read_run_job(struct reader *reader, yaml_node_t *node, void *target)
     return r;
 }
 
-static int read_max_jobs(struct reader *reader, yaml_node_t *node, void *target)
+static int read_max_jobs(struct reader *reader, const struct node *node, void *target)
 {
     struct subject *scenario = target;
     int r = reader_u32(reader, node, JOBS_AT_ONCE_MAX, &scenario->max_jobs);
@@ -364,7 +343,7 @@ static int read_max_jobs(struct reader *reader, yaml_node_t *node, void *target)
     return r;
 }
 
-static int read_code(struct reader *reader, yaml_node_t *node, void *target)
+static int read_code(struct reader *reader, const struct node *node, void *target)
 {
     uint64_t code;
     int r = reader_number(reader, node, 255, &code);
@@ -372,14 +351,14 @@ static int read_code(struct reader *reader, yaml_node_t *node, void *target)
     return r;
 }
 
-static int read_end_signal(struct reader *reader, yaml_node_t *node, void *target)
+static int read_end_signal(struct reader *reader, const struct node *node, void *target)
 {
     struct completion *completion = &((struct scenario_step *)target)->completion;
     completion->by_signal = true;
     return read_signal_number(reader, node, &completion->signal);
 }
 
-static int read_end(struct reader *reader, yaml_node_t *node, void *target)
+static int read_end(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
         {"child", read_target}, {"code", read_code}, {"signal", read_end_signal}, {}};
@@ -387,19 +366,19 @@ static int read_end(struct reader *reader, yaml_node_t *node, void *target)
     return r < 0 ? r : reader_mapping(reader, node, keys, target);
 }
 
-static int read_errno(struct reader *reader, yaml_node_t *node, void *target)
+static int read_errno(struct reader *reader, const struct node *node, void *target)
 {
     static const struct word words[] = {
         {"EAGAIN", EAGAIN}, {"ENOMEM", ENOMEM}, {"ENOENT", ENOENT}, {"EACCES", EACCES}, {}};
     return reader_word(reader, node, words, &((struct scenario_step *)target)->error);
 }
 
-static int read_times(struct reader *reader, yaml_node_t *node, void *target)
+static int read_times(struct reader *reader, const struct node *node, void *target)
 {
     return reader_number(reader, node, 1000, &((struct scenario_step *)target)->times);
 }
 
-static int read_fail_spawn(struct reader *reader, yaml_node_t *node, void *target)
+static int read_fail_spawn(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
         {"child", read_target}, {"error", read_errno}, {"times", read_times}, {}};
@@ -411,7 +390,7 @@ static int read_fail_spawn(struct reader *reader, yaml_node_t *node, void *targe
     return r < 0 ? r : reader_mapping(reader, node, keys, step);
 }
 
-static int read_report_kind(struct reader *reader, yaml_node_t *node, void *target)
+static int read_report_kind(struct reader *reader, const struct node *node, void *target)
 {
     static const struct word words[] = {{"spawned", 0}, {"spawn-failed", 1}, {"exit", 2},
                                         {"ready", 3},   {"not-ready", 4},    {"beat", 5},
@@ -428,17 +407,17 @@ static int read_report_kind(struct reader *reader, yaml_node_t *node, void *targ
     return 0;
 }
 
-static int read_generation(struct reader *reader, yaml_node_t *node, void *target)
+static int read_generation(struct reader *reader, const struct node *node, void *target)
 {
     return reader_number(reader, node, UINT32_MAX, &((struct scenario_step *)target)->generation);
 }
 
-static int read_attempt(struct reader *reader, yaml_node_t *node, void *target)
+static int read_attempt(struct reader *reader, const struct node *node, void *target)
 {
     return reader_number(reader, node, UINT32_MAX, &((struct scenario_step *)target)->attempt);
 }
 
-static int read_report(struct reader *reader, yaml_node_t *node, void *target)
+static int read_report(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {{"child", read_target},
                                       {"kind", read_report_kind},
@@ -455,7 +434,7 @@ static int read_report(struct reader *reader, yaml_node_t *node, void *target)
     return r < 0 ? r : reader_mapping(reader, node, keys, step);
 }
 
-static int read_wall_jump(struct reader *reader, yaml_node_t *node, void *target)
+static int read_wall_jump(struct reader *reader, const struct node *node, void *target)
 {
     struct scenario_step *step = target;
     const char *text = reader_scalar(reader, node, "a duration such as 1h or -1h");
@@ -471,7 +450,7 @@ static int read_wall_jump(struct reader *reader, yaml_node_t *node, void *target
     return 0;
 }
 
-static int read_crash(struct reader *reader, yaml_node_t *node, void *target)
+static int read_crash(struct reader *reader, const struct node *node, void *target)
 {
     static const struct word words[] = {
         {"now", CRASH_NOW}, {"torn", CRASH_TORN}, {"upgrade", CRASH_UPGRADE}, {}};
@@ -526,10 +505,10 @@ static const struct key step_keys[] = {
     {},
 };
 
-static int read_step(struct reader *reader, yaml_node_t *node, struct scenario_step *step)
+static int read_step(struct reader *reader, const struct node *node, struct scenario_step *step)
 {
-    step->line = node->start_mark.line + 1;
-    step->column = node->start_mark.column + 1;
+    step->line = node->line;
+    step->column = node->column;
     step->reason = "scenario";
     step->by = "operator";
     step->signal = 9;
@@ -544,7 +523,7 @@ static int read_step(struct reader *reader, yaml_node_t *node, struct scenario_s
     return r;
 }
 
-static int read_timed_step(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+static int read_timed_step(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     struct subject *scenario = target;
     struct scenario_step *step = &scenario->steps[i];
@@ -557,11 +536,11 @@ static int read_timed_step(struct reader *reader, yaml_node_t *node, size_t i, v
     return r;
 }
 
-static int read_steps(struct reader *reader, yaml_node_t *node, void *target)
+static int read_steps(struct reader *reader, const struct node *node, void *target)
 {
     struct subject *scenario = target;
 
-    if (node->type == YAML_SEQUENCE_NODE && reader_list_length(node) > SCENARIO_STEPS_MAX)
+    if (node->kind == NODE_LIST && reader_list_length(node) > SCENARIO_STEPS_MAX)
         return reader_refuse(reader, node, "more than %d steps", SCENARIO_STEPS_MAX);
     scenario->steps = list_memory(reader, node, sizeof(*scenario->steps));
     return scenario->steps ? reader_list(reader, node, scenario, read_timed_step) : -ENOMEM;
@@ -571,7 +550,7 @@ static int read_steps(struct reader *reader, yaml_node_t *node, void *target)
 
 #define ACTIONS_MAX 31 /* the explorer's bit 31 is the daemon's death */
 
-static int read_action(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+static int read_action(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     struct subject *scenario = target;
 
@@ -581,27 +560,27 @@ static int read_action(struct reader *reader, yaml_node_t *node, size_t i, void 
     return r;
 }
 
-static int read_actions(struct reader *reader, yaml_node_t *node, void *target)
+static int read_actions(struct reader *reader, const struct node *node, void *target)
 {
     struct subject *scenario = target;
 
-    if (node->type == YAML_SEQUENCE_NODE && reader_list_length(node) > ACTIONS_MAX)
+    if (node->kind == NODE_LIST && reader_list_length(node) > ACTIONS_MAX)
         return reader_refuse(reader, node, "more than %d actions", ACTIONS_MAX);
     scenario->actions = list_memory(reader, node, sizeof(*scenario->actions));
     return scenario->actions ? reader_list(reader, node, scenario, read_action) : -ENOMEM;
 }
 
-static int read_depth(struct reader *reader, yaml_node_t *node, void *target)
+static int read_depth(struct reader *reader, const struct node *node, void *target)
 {
     return reader_number(reader, node, 1000, &((struct subject *)target)->depth);
 }
 
-static int read_prompt(struct reader *reader, yaml_node_t *node, void *target)
+static int read_prompt(struct reader *reader, const struct node *node, void *target)
 {
     return reader_bool(reader, node, &((struct subject *)target)->prompt);
 }
 
-static int read_crash_everywhere(struct reader *reader, yaml_node_t *node, void *target)
+static int read_crash_everywhere(struct reader *reader, const struct node *node, void *target)
 {
     struct subject *scenario = target;
     int r = reader_bool(reader, node, &scenario->crash_everywhere);
@@ -610,7 +589,7 @@ static int read_crash_everywhere(struct reader *reader, yaml_node_t *node, void 
     return r;
 }
 
-static int read_explore(struct reader *reader, yaml_node_t *node, void *target)
+static int read_explore(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {{"depth", read_depth},
                                       {"prompt", read_prompt},
@@ -622,7 +601,7 @@ static int read_explore(struct reader *reader, yaml_node_t *node, void *target)
 
 /* ---- the rest -------------------------------------------------------------------------------- */
 
-static int read_event(struct reader *reader, yaml_node_t *node, struct wanted_event *wanted)
+static int read_event(struct reader *reader, const struct node *node, struct wanted_event *wanted)
 {
     const char *text;
     char kind[64];
@@ -633,70 +612,69 @@ static int read_event(struct reader *reader, yaml_node_t *node, struct wanted_ev
     const char *space = strchr(text, ' ');
     snprintf(kind, sizeof(kind), "%.*s", space ? (int)(space - text) : 63, text);
     wanted->child = space ? space + 1 : NULL;
-    wanted->line = node->start_mark.line + 1;
-    wanted->column = node->start_mark.column + 1;
+    wanted->line = node->line;
+    wanted->column = node->column;
     if (event_kind_from_string(kind, &wanted->kind) < 0)
         return reader_refuse(reader, node, "there is no event \"%.60s\"", kind);
     return 0;
 }
 
-static int read_include(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+static int read_include(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     struct subject *scenario = target;
     scenario->n_includes = i + 1;
     return read_event(reader, node, &scenario->includes[i]);
 }
 
-static int read_exclude(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+static int read_exclude(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     struct subject *scenario = target;
     scenario->n_excludes = i + 1;
     return read_event(reader, node, &scenario->excludes[i]);
 }
 
-static int read_includes(struct reader *reader, yaml_node_t *node, void *target)
+static int read_includes(struct reader *reader, const struct node *node, void *target)
 {
     struct subject *scenario = target;
     scenario->includes = list_memory(reader, node, sizeof(struct wanted_event));
     return scenario->includes ? reader_list(reader, node, scenario, read_include) : -ENOMEM;
 }
 
-static int read_excludes(struct reader *reader, yaml_node_t *node, void *target)
+static int read_excludes(struct reader *reader, const struct node *node, void *target)
 {
     struct subject *scenario = target;
     scenario->excludes = list_memory(reader, node, sizeof(struct wanted_event));
     return scenario->excludes ? reader_list(reader, node, scenario, read_exclude) : -ENOMEM;
 }
 
-static int read_counts(struct reader *reader, yaml_node_t *node, void *target)
+static int read_counts(struct reader *reader, const struct node *node, void *target)
 {
     struct subject *scenario = target;
 
-    if (node->type != YAML_MAPPING_NODE)
+    if (node->kind != NODE_MAPPING)
         return reader_refuse(reader, node, "expected a mapping of events to numbers");
-    size_t n = (size_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start);
+    size_t n = node->count;
     scenario->counts = arena_allocate(reader->arena, (n + 1) * sizeof(struct wanted_event));
     if (!scenario->counts)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        yaml_node_pair_t *pair = &node->data.mapping.pairs.start[i];
+        const struct pair *pair = &node->pairs[i];
         struct wanted_event *wanted = &scenario->counts[scenario->n_counts++];
-        int r = read_event(reader, yaml_document_get_node(reader->document, pair->key), wanted);
+        int r = read_event(reader, pair->key, wanted);
         if (r == 0)
-            r = reader_number(reader, yaml_document_get_node(reader->document, pair->value),
-                              UINT32_MAX, &wanted->count);
+            r = reader_number(reader, pair->value, UINT32_MAX, &wanted->count);
         if (r < 0)
             return r;
     }
     return 0;
 }
 
-static int read_in_order(struct reader *reader, yaml_node_t *node, void *target)
+static int read_in_order(struct reader *reader, const struct node *node, void *target)
 {
     return reader_bool(reader, node, &((struct subject *)target)->in_order);
 }
 
-static int read_events(struct reader *reader, yaml_node_t *node, void *target)
+static int read_events(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {{"includes", read_includes},
                                       {"excludes", read_excludes},
@@ -706,7 +684,7 @@ static int read_events(struct reader *reader, yaml_node_t *node, void *target)
     return reader_mapping(reader, node, keys, target);
 }
 
-static int read_always_item(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+static int read_always_item(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     const char *text = reader_scalar(reader, node, "the name of a check");
 
@@ -721,12 +699,12 @@ static int read_always_item(struct reader *reader, yaml_node_t *node, size_t i, 
 }
 
 /* Every check is made in every run; to name one says what the scenario is about. */
-static int read_always(struct reader *reader, yaml_node_t *node, void *target)
+static int read_always(struct reader *reader, const struct node *node, void *target)
 {
     return reader_list(reader, node, target, read_always_item);
 }
 
-static int read_within(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+static int read_within(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     static const char *const others[] = {"within", NULL};
     struct subject *scenario = target;
@@ -735,23 +713,23 @@ static int read_within(struct reader *reader, yaml_node_t *node, size_t i, void 
     scenario->n_eventually = i + 1;
     eventually->within_usec = 60 * 1000000;
     int r = facts_read_child(reader, node, others, &eventually->claims);
-    yaml_node_t *within = r == 0 ? take_out(reader, node, "within") : NULL;
+    const struct node *within = r == 0 ? node_find(node, "within") : NULL;
     return within ? reader_duration(reader, within, &eventually->within_usec) : r;
 }
 
-static int read_eventually(struct reader *reader, yaml_node_t *node, void *target)
+static int read_eventually(struct reader *reader, const struct node *node, void *target)
 {
     struct subject *scenario = target;
 
     scenario->eventually = list_memory(reader, node, sizeof(struct eventually));
     if (!scenario->eventually)
         return -ENOMEM;
-    return node->type == YAML_SEQUENCE_NODE ? reader_list(reader, node, scenario, read_within)
-                                            : read_within(reader, node, 0, scenario);
+    return node->kind == NODE_LIST ? reader_list(reader, node, scenario, read_within)
+                                   : read_within(reader, node, 0, scenario);
 }
 
 #define FAULT(name)                                                                                \
-    static int read_fault_##name(struct reader *reader, yaml_node_t *node, void *target)           \
+    static int read_fault_##name(struct reader *reader, const struct node *node, void *target)     \
     {                                                                                              \
         uint64_t percent;                                                                          \
         int r = reader_number(reader, node, 100, &percent);                                        \
@@ -769,17 +747,17 @@ FAULT(lost_cancel)
 FAULT(lost_abort)
 FAULT(late_timer)
 
-static int read_from(struct reader *reader, yaml_node_t *node, void *target)
+static int read_from(struct reader *reader, const struct node *node, void *target)
 {
     return reader_duration(reader, node, &((struct subject *)target)->faults_from_usec);
 }
 
-static int read_until(struct reader *reader, yaml_node_t *node, void *target)
+static int read_until(struct reader *reader, const struct node *node, void *target)
 {
     return reader_duration(reader, node, &((struct subject *)target)->faults_until_usec);
 }
 
-static int read_faults(struct reader *reader, yaml_node_t *node, void *target)
+static int read_faults(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {{"delay", read_fault_delay},
                                       {"duplicate", read_fault_duplicate},
@@ -796,29 +774,29 @@ static int read_faults(struct reader *reader, yaml_node_t *node, void *target)
     return reader_mapping(reader, node, keys, target);
 }
 
-static int read_name(struct reader *reader, yaml_node_t *node, void *target)
+static int read_name(struct reader *reader, const struct node *node, void *target)
 {
     return read_text(reader, node, &((struct subject *)target)->name);
 }
 
-static int read_about(struct reader *reader, yaml_node_t *node, void *target)
+static int read_about(struct reader *reader, const struct node *node, void *target)
 {
     return read_text(reader, node, &((struct subject *)target)->about);
 }
 
-static int read_covers(struct reader *reader, yaml_node_t *node, void *target)
+static int read_covers(struct reader *reader, const struct node *node, void *target)
 {
     struct subject *scenario = target;
     return reader_strings(reader, node, 64, &scenario->covers, &scenario->n_covers);
 }
 
-static int read_source(struct reader *reader, yaml_node_t *node, void *target)
+static int read_source(struct reader *reader, const struct node *node, void *target)
 {
     struct subject *scenario = target;
     return reader_strings(reader, node, 16, &scenario->source, &scenario->n_source);
 }
 
-static int read_seed(struct reader *reader, yaml_node_t *node, void *target)
+static int read_seed(struct reader *reader, const struct node *node, void *target)
 {
     return reader_number(reader, node, UINT32_MAX, &((struct subject *)target)->seed);
 }
@@ -900,7 +878,7 @@ static int check_names(struct reader *reader, const struct subject *scenario,
     return 0;
 }
 
-static int read_scenario(struct reader *reader, yaml_node_t *root, struct subject *scenario)
+static int read_scenario(struct reader *reader, const struct node *root, struct subject *scenario)
 {
     if (!root)
         return reader_refuse(reader, NULL, "the scenario is empty");
@@ -922,8 +900,8 @@ int scenario_parse(const char *text, const char *path, struct subject **scenario
                    struct manifest_error *error)
 {
     struct subject *fresh = calloc(1, sizeof(*fresh));
-    yaml_document_t document;
-    struct reader reader = {.document = &document, .error = error};
+    struct reader reader = {.error = error};
+    const struct node *root;
 
     *error = (struct manifest_error){};
     if (!fresh)
@@ -932,12 +910,11 @@ int scenario_parse(const char *text, const char *path, struct subject **scenario
     fresh->path = arena_copy(&fresh->arena, path, strlen(path));
     fresh->text = arena_copy(&fresh->arena, text, strlen(text));
     fresh->about = "";
-    int r =
-        fresh->path && fresh->text ? reader_load(&document, text, strlen(text), error) : -ENOMEM;
-    if (r == 0) {
-        r = read_scenario(&reader, yaml_document_get_root_node(&document), fresh);
-        yaml_document_delete(&document);
-    }
+    int r = fresh->path && fresh->text
+                ? document_parse(&fresh->arena, text, strlen(text), SCENARIO_FILE_MAX, &root, error)
+                : -ENOMEM;
+    if (r == 0)
+        r = read_scenario(&reader, root, fresh);
     if (r < 0) {
         scenario_free(fresh);
         return r;

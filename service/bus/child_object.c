@@ -58,7 +58,8 @@ READER(read_stop_state, "s", stop_state_to_string(child->stop_state))
 READER(read_stop_deadline, "t", child_stop_deadline_usec(service->core, child))
 READER(read_readiness, "s", readiness_to_string(child->readiness))
 READER(read_heartbeat, "t", child->heartbeat_usec)
-READER(read_heartbeat_monotonic, "t", child->heartbeat_usec_monotonic)
+READER(read_heartbeat_monotonic, "t",
+       service->hooks.clock(service->hooks.userdata, child->heartbeat_usec_monotonic))
 READER(read_heartbeat_stale, "b", child->heartbeat_stale)
 READER(read_status_text, "s", child->status_text)
 READER(read_interval, "t", child->restart_limit.interval_usec)
@@ -125,10 +126,10 @@ static int finish(sd_bus_message *m, int r)
 static int read_pending_restart(struct service *service, sd_bus_message *m, struct child *child)
 {
     const struct pending_restart *pending = &child->pending;
-    char command[32];
+    char command[COMMAND_ID_SIZE];
     int r = append_open(m, 'a', "{sv}");
 
-    command_id_text(service, pending->cause, command);
+    command_text(service, pending->cause, command);
     if (r >= 0 && pending->active)
         r = append_values(m, "{sv}{sv}{sv}{sv}{sv}", "OldGeneration", "t", pending->old_generation,
                           "OldAttempt", "t", pending->old_attempt, "TargetGeneration", "t",

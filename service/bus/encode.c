@@ -37,13 +37,9 @@ int append_flag(sd_bus_message *m, const char *key, bool value)
     return append_values(m, "{sv}", key, "b", value);
 }
 
-int command_id_text(const struct service *service, uint64_t id, char text[32])
+void command_text(const struct service *service, uint64_t number, char text[COMMAND_ID_SIZE])
 {
-    if (id == 0) {
-        text[0] = '\0';
-        return 0;
-    }
-    return snprintf(text, 32, "%08" PRIx32 "-%" PRIu64, service->settings.instance, id);
+    command_id_text((struct command_id){service->instance, number}, text);
 }
 
 static int open_dictionary(sd_bus_message *m, const char *key)
@@ -159,9 +155,9 @@ static int append_plan(const struct service *service, sd_bus_message *m,
 /* An outcome, as dbus-api.md lists its keys; a key without a value is left out. */
 int append_outcome(const struct service *service, sd_bus_message *m, const struct outcome *outcome)
 {
-    char command[32];
+    char command[COMMAND_ID_SIZE];
 
-    command_id_text(service, outcome->command_id, command);
+    command_text(service, outcome->command_id, command);
     APPEND(append_open(m, 'a', "{sv}"));
     APPEND(append_text(m, "CommandId", command));
     APPEND(append_text(m, "ChildId", outcome->child_id));
@@ -194,7 +190,7 @@ int append_outcomes(const struct service *service, sd_bus_message *m,
     return sd_bus_message_close_container(m);
 }
 
-static int append_field(sd_bus_message *m, const struct event_field *field)
+int append_field(sd_bus_message *m, const struct event_field *field)
 {
     switch (field->type) {
     case FIELD_TEXT:
@@ -213,10 +209,11 @@ static int append_field(sd_bus_message *m, const struct event_field *field)
 int append_event(const struct service *service, sd_bus_message *m, const struct event *event,
                  const char *child)
 {
-    char cause[32];
+    char cause[COMMAND_ID_SIZE];
 
-    command_id_text(service, event->cause, cause);
-    APPEND(append_values(m, "tttsss", event->sequence, event->realtime_usec, event->monotonic_usec,
+    command_text(service, event->cause, cause);
+    APPEND(append_values(m, "tttsss", event->sequence, event->realtime_usec,
+                         service->hooks.clock(service->hooks.userdata, event->monotonic_usec),
                          event_kind_to_string(event->kind), child, cause));
     APPEND(append_open(m, 'a', "{sv}"));
     if (event->attempt > 0) {
@@ -280,9 +277,9 @@ static int append_report(const struct service *service, sd_bus_message *m)
 int append_shutdown(const struct service *service, sd_bus_message *m, bool idempotent)
 {
     enum shutdown_phase phase = core_shutdown_phase(service->core);
-    char command[32];
+    char command[COMMAND_ID_SIZE];
 
-    command_id_text(service, core_shutdown_command(service->core), command);
+    command_text(service, core_shutdown_command(service->core), command);
     APPEND(append_open(m, 'a', "{sv}"));
     APPEND(append_text(m, "CommandId", command));
     APPEND(append_text(m, "Phase", shutdown_phase_to_string(phase)));

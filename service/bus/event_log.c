@@ -103,7 +103,8 @@ void event_log_add(struct event_log *log, const struct event *event)
 /* ---- filters --------------------------------------------------------------------------------- */
 
 struct event_filter {
-    bool by_kind, by_child;
+    bool by_kind, by_child, by_command;
+    struct command_id command;
     bool kinds[EVENT_KINDS];
     char *children[FILTER_CHILDREN_MAX];
     size_t n_children;
@@ -147,6 +148,18 @@ static int read_child(struct event_filter *filter, const char *id, sd_bus_error 
     return 0;
 }
 
+static int read_command(sd_bus_message *m, struct event_filter *filter, sd_bus_error *error)
+{
+    const char *text;
+
+    if (sd_bus_message_read(m, "v", "s", &text) < 0)
+        return refuse(error, "command", "expected a string", "");
+    filter->by_command = true;
+    return command_id_parse(text, &filter->command) < 0
+               ? refuse(error, "command", "not a command id, such as 70a08124-2: ", text)
+               : 0;
+}
+
 static int read_list(sd_bus_message *m, struct event_filter *filter, const char *name,
                      sd_bus_error *error)
 {
@@ -155,7 +168,7 @@ static int read_list(sd_bus_message *m, struct event_filter *filter, const char 
     int r;
 
     if (!kinds && strcmp(name, "children") != 0)
-        return refuse(error, name, "unknown (known are children, kinds)", "");
+        return refuse(error, name, "unknown (known are children, command, kinds)", "");
     if (sd_bus_message_enter_container(m, 'v', "as") < 0 ||
         sd_bus_message_enter_container(m, 'a', "s") < 0)
         return refuse(error, name, "expected a list of strings", "");
@@ -178,7 +191,8 @@ static int read_filter(sd_bus_message *m, struct event_filter *filter, sd_bus_er
     while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
         r = sd_bus_message_read(m, "s", &name);
         if (r >= 0)
-            r = read_list(m, filter, name, error);
+            r = strcmp(name, "command") == 0 ? read_command(m, filter, error)
+                                             : read_list(m, filter, name, error);
         if (r >= 0)
             r = sd_bus_message_exit_container(m);
         if (r < 0)
@@ -203,9 +217,12 @@ int event_filter_read(sd_bus_message *m, struct event_filter **filter, sd_bus_er
 }
 
 bool event_filter_matches(const struct event_filter *filter, enum event_kind kind,
-                          const char *child)
+                          const char *child, struct command_id cause)
 {
     if (filter->by_kind && !filter->kinds[kind])
+        return false;
+    if (filter->by_command &&
+        (filter->command.number != cause.number || filter->command.instance != cause.instance))
         return false;
     for (size_t i = 0; i < filter->n_children; i++)
         if (strcmp(filter->children[i], child) == 0)
@@ -224,6 +241,9 @@ void event_filter_archive(struct event_filter **filter, struct archive *archive)
     }
     ARCHIVE((archive), (*filter)->by_kind);
     ARCHIVE((archive), (*filter)->by_child);
+    ARCHIVE((archive), (*filter)->by_command);
+    ARCHIVE((archive), (*filter)->command.instance);
+    ARCHIVE((archive), (*filter)->command.number);
     for (size_t i = 0; i < EVENT_KINDS; i++)
         ARCHIVE((archive), (*filter)->kinds[i]);
     size_t count = (*filter)->n_children;
@@ -261,7 +281,8 @@ int event_log_query(const struct service *service, sd_bus_message *reply, uint64
     for (uint64_t sequence = first; r >= 0 && sequence <= last && max > 0; sequence++) {
         const struct logged_event *logged = service->log->slots[sequence % EVENT_LOG_SIZE].logged;
         if (!logged || logged->event.sequence != sequence ||
-            !event_filter_matches(filter, logged->event.kind, logged->child))
+            !event_filter_matches(filter, logged->event.kind, logged->child,
+                                  (struct command_id){service->instance, logged->event.cause}))
             continue;
         max--;
         r = append_open(reply, 'r', "tttsssa{sv}");

@@ -2,6 +2,7 @@
  * What the bus has to do with the journal: no acknowledgement before what it acknowledges is
  * durable, and the audit for who asks.
  */
+#include "audit.h"
 #include "private.h"
 
 #include <errno.h>
@@ -107,16 +108,33 @@ struct answer {
     int r;
 };
 
-static bool tell_note(void *userdata, uint64_t sequence, uint64_t realtime_usec, const char *kind,
-                      const char *child, const char *text)
+static int append_note(sd_bus_message *reply, const struct audit_note *note)
+{
+    char cause[COMMAND_ID_SIZE];
+
+    command_id_text(note->cause, cause);
+    int r = append_open(reply, 'r', "ttsssa{sv}");
+    if (r >= 0)
+        r = append_values(reply, "ttsss", note->sequence, note->realtime_usec, note->kind,
+                          note->child, cause);
+    if (r >= 0)
+        r = append_open(reply, 'a', "{sv}");
+    for (size_t i = 0; r >= 0 && i < note->n_fields; i++)
+        r = append_field(reply, &note->fields[i]);
+    for (int i = 0; r >= 0 && i < 2; i++)
+        r = sd_bus_message_close_container(reply);
+    return r;
+}
+
+static bool tell_note(void *userdata, const struct audit_note *note)
 {
     struct answer *answer = userdata;
     enum event_kind known;
 
-    if (event_kind_from_string(kind, &known) < 0 ||
-        !event_filter_matches(answer->filter, known, child))
+    if (event_kind_from_string(note->kind, &known) < 0 ||
+        !event_filter_matches(answer->filter, known, note->child, note->cause))
         return true;
-    answer->r = append_values(answer->reply, "(ttsss)", sequence, realtime_usec, kind, child, text);
+    answer->r = append_note(answer->reply, note);
     return answer->r >= 0 && --answer->left > 0;
 }
 
@@ -139,7 +157,7 @@ int method_query_audit(sd_bus_message *m, void *userdata, sd_bus_error *error)
     r = sd_bus_message_new_method_return(m, &reply);
     answer.reply = reply;
     if (r >= 0)
-        r = append_open(reply, 'a', "(ttsss)");
+        r = append_open(reply, 'a', "(ttsssa{sv})");
     if (r >= 0) {
         service->hooks.audit(service->hooks.userdata, since, tell_note, &answer);
         r = answer.r;

@@ -83,7 +83,7 @@ static void archive_key(struct service *service, struct archive *archive, struct
 {
     archive_text(archive, key->text, sizeof(key->text));
     ARCHIVE(archive, key->uid);
-    archive_time(archive, &key->usec);
+    archive_stamp(archive, &key->usec);
     if (archive->reading && make_reply(service, &key->reply) < 0)
         archive->failed = true;
     else if (message_archive(archive, key->reply) >= 0 && archive->reading &&

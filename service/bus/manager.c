@@ -869,7 +869,7 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD_WITH_ARGS("GetMetrics", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", openmetrics),
                             method_get_metrics, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("QueryAudit", SD_BUS_ARGS("t", since_usec, "u", max, "a{sv}", filter),
-                            SD_BUS_RESULT("a(ttsss)", lines), method_query_audit,
+                            SD_BUS_RESULT("a(ttsssa{sv})", entries), method_query_audit,
                             SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("GetTrace", SD_BUS_NO_ARGS, SD_BUS_RESULT("t", trace, "t", size),
                             method_get_trace, SD_BUS_VTABLE_UNPRIVILEGED),

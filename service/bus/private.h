@@ -6,6 +6,7 @@
 
 #include "archive.h"
 #include "child.h"
+#include "command_id.h"
 #include "manifest.h"
 #include "outgoing.h"
 #include "service.h"
@@ -63,6 +64,7 @@ struct permission {
 
 struct waiter;
 struct question;
+struct connection;
 struct strangers;
 struct subscriber;
 struct event_log;
@@ -77,16 +79,15 @@ struct held {
 
 struct service {
     sd_event *event;
-    sd_bus *bus;
+    sd_bus *bus; /* NULL while there is none on which we have our name */
     struct service_settings settings;
     char *address;
     struct service_hooks hooks;
     struct core *core;
-    sd_event_source *turn;     /* after each loop turn */
-    sd_event_source *farewell; /* before the connection closes */
-    sd_event_source *reconnect;
-    uint64_t reconnect_usec; /* how long was waited for the bus the last time */
-    uint64_t connected_usec; /* monotonic: since when there is a connection; 0: there is none */
+    sd_event_source *turn; /* after each loop turn */
+    struct connection *connection;
+    void (*came)(void *userdata); /* each time that there is a bus */
+    void *came_userdata;
     sd_event_source *show_later;
     uint64_t shown_usec; /* monotonic: when changes were shown last */
     uint64_t storm_usec; /* since when these are counted: */
@@ -106,6 +107,7 @@ struct service {
     struct traces *traces;
     struct held *held; /* answers to what is not durable yet, the oldest first */
     size_t n_held, held_room;
+    uint32_t instance; /* of command ids */
     uint64_t started_usec;
     uint64_t events_by_kind[EVENT_KINDS];
     char shutdown_requester[REQUESTER_MAX + 1];
@@ -180,7 +182,8 @@ int append_event(const struct service *service, sd_bus_message *m, const struct 
                  const char *child);
 int append_reexecution(sd_bus_message *m, const char *version);
 int append_shutdown(const struct service *service, sd_bus_message *m, bool idempotent);
-int command_id_text(const struct service *service, uint64_t id, char text[32]);
+void command_text(const struct service *service, uint64_t number, char text[COMMAND_ID_SIZE]);
+int append_field(sd_bus_message *m, const struct event_field *field);
 
 /* verbs.c: one command, from either interface. command_prepare() reads the options and checks who
  * asks, whether they may, and why; it returns 1 when there is nothing more to do: an idempotency
@@ -233,7 +236,7 @@ void event_log_visit(const struct service *service, uint64_t after,
                      void (*visit)(void *userdata, const struct event *event, const char *child),
                      void *userdata);
 bool event_filter_matches(const struct event_filter *filter, enum event_kind kind,
-                          const char *child);
+                          const char *child, struct command_id cause);
 int event_log_query(const struct service *service, sd_bus_message *reply, uint64_t after,
                     uint32_t max, const struct event_filter *filter);
 
@@ -246,8 +249,12 @@ void subscribers_archive(struct service *service, struct archive *archive);
 void subscribers_let_go(struct service *service);
 void subscribers_track(struct service *service);
 
-/* service.c: all objects, on a bus */
+/* service.c: all objects, on a bus; what looks at each call before they do; and what connection.c
+ * has to tell. */
 int service_register(struct service *service, sd_bus *bus);
+int service_watch(struct service *service, sd_bus *bus);
+void service_is_up(struct service *service, sd_bus *bus);
+void service_is_down(struct service *service);
 
 /* inherit.c: goes on with the connection of the program that was here before. The descriptor is the
  * bus's from then on; where it fails it is not touched. */

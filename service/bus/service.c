@@ -1,7 +1,7 @@
 #include "service.h"
 
+#include "connection.h"
 #include "handover.h"
-#include "log.h"
 #include "private.h"
 #include "stranger.h"
 #include "trace.h"
@@ -14,14 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RECONNECT_MIN_USEC 20000 /* then twice as long each time, up to */
-#define RECONNECT_MAX_USEC 1000000
-#define LAST_WORD_USEC     2000000
-#define SHOW_USEC          5000
-#define STORM_USEC         50000
-#define STORM_CHANGES      50
-#define SHOW_MAX           100 /* children in one turn of the loop */
-#define ANSWERS            8   /* at once, in the middle of a storm */
+#define LAST_WORD_USEC 2000000
+#define SHOW_USEC      5000
+#define STORM_USEC     50000
+#define STORM_CHANGES  50
+#define SHOW_MAX       100 /* children in one turn of the loop */
+#define ANSWERS        8   /* at once, in the middle of a storm */
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
@@ -163,6 +161,23 @@ void service_answer(void *userdata)
             return;
 }
 
+static void last_word_is_out(void *userdata, int r)
+{
+    struct service *service = userdata;
+
+    (void)r; /* a bus that is not there, or does not answer, is not waited for */
+    service->shutdown_done(service->shutdown_userdata);
+}
+
+/* The last answers must reach their callers, and a private bus ends right after us with whatever
+ * it has not passed on yet. */
+static void take_leave(struct service *service)
+{
+    held_send(service);
+    if (connection_settle(service->connection, LAST_WORD_USEC, last_word_is_out, service) < 0)
+        last_word_is_out(service, -ENOMEM);
+}
+
 static int turn(sd_event_source *source, void *userdata)
 {
     struct service *service = userdata;
@@ -175,36 +190,13 @@ static int turn(sd_event_source *source, void *userdata)
     show_some_changes(service);
     if (service->waiters)
         waiters_look(service);
+    if (service->connection)
+        connection_look(service->connection);
     if (core_shutdown_phase(service->core) == SHUTDOWN_COMPLETED && service->shutdown_done &&
         !service->shutdown_reported) {
         service->shutdown_reported = true;
-        service->shutdown_done(service->shutdown_userdata);
+        take_leave(service);
     }
-    return 0;
-}
-
-/* The last answers must reach their callers, and a private bus ends right after us with whatever
- * it has not passed on yet. It handles our messages in order: once it has answered this one, it has
- * passed on all that came before. */
-static int ask_bus(struct service *service)
-{
-    sd_bus_message *question = NULL;
-    int r =
-        sd_bus_message_new_method_call(service->bus, &question, "org.freedesktop.DBus",
-                                       "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId");
-    if (r >= 0)
-        r = sd_bus_call(service->bus, question, LAST_WORD_USEC, NULL, NULL);
-    sd_bus_message_unref(question);
-    return r;
-}
-
-static int farewell(sd_event_source *source, void *userdata)
-{
-    struct service *service = userdata;
-
-    (void)source;
-    if (service->bus)
-        ask_bus(service);
     return 0;
 }
 
@@ -215,50 +207,6 @@ void service_on_shutdown(struct service *service, void (*done)(void *userdata), 
 }
 
 /* ---- the connection -------------------------------------------------------------------------- */
-
-/* As sd_bus_open_system(3) and sd_bus_open_user(3) have it. The caller frees it. */
-static char *address_of(const struct service *service)
-{
-    const char *address = service->address, *folder = secure_getenv("XDG_RUNTIME_DIR");
-    char *text = NULL;
-
-    switch (service->settings.bus) {
-    case SERVICE_SYSTEM_BUS:
-        address = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS");
-        return strdup(address ? address : "unix:path=/run/dbus/system_bus_socket");
-    case SERVICE_USER_BUS:
-        address = secure_getenv("DBUS_SESSION_BUS_ADDRESS");
-        if (!address && asprintf(&text, "unix:path=%s/bus", folder ? folder : "") < 0)
-            return NULL;
-        return address ? strdup(address) : text;
-    case SERVICE_BUS_ADDRESS:
-        break;
-    }
-    return strdup(address);
-}
-
-static int open_bus(struct service *service, sd_bus **bus)
-{
-    if (service->inherited >= 0) {
-        int fd = service->inherited;
-        service->inherited = -1;
-        if (bus_inherit(fd, service->inherited_name, bus) >= 0)
-            return 0;
-        close(fd); /* all the same: whoever asked is told that the name has lost its owner */
-    }
-    char *address = address_of(service);
-    int r = address ? sd_bus_new(bus) : -ENOMEM;
-    if (r >= 0)
-        r = sd_bus_set_address(*bus, address);
-    if (r >= 0)
-        r = sd_bus_set_bus_client(*bus, true);
-    if (r >= 0) /* closing a descriptor of a stranger's can take as long as its owner likes */
-        r = sd_bus_negotiate_fds(*bus, false);
-    if (r >= 0)
-        r = sd_bus_start(*bus);
-    free(address);
-    return r;
-}
 
 int service_register(struct service *service, sd_bus *bus)
 {
@@ -284,7 +232,22 @@ int service_register(struct service *service, sd_bus *bus)
     return r;
 }
 
-static void disconnect(struct service *service)
+int service_watch(struct service *service, sd_bus *bus)
+{
+    int r = pace_watch(service->pace, bus);
+    return r < 0 ? r : strangers_watch(service->strangers, bus);
+}
+
+void service_is_up(struct service *service, sd_bus *bus)
+{
+    if (service->core)
+        show_changes(service, SIZE_MAX); /* what is here by now is not announced as new */
+    service->bus = bus;
+    if (service->came)
+        service->came(service->came_userdata);
+}
+
+void service_is_down(struct service *service)
 {
     subscribers_free(service);
     waiters_free(service);
@@ -292,100 +255,67 @@ static void disconnect(struct service *service)
     pace_reset(service->pace);
     strangers_reset(service->strangers);
     memset(service->callers, 0, sizeof(service->callers)); /* names of another bus */
-    service->bus = sd_bus_close_unref(service->bus);
+    service->bus = NULL;
 }
 
-/* A bus that goes as soon as it has come is waited for longer each time, too. */
-static void schedule_retry(struct service *service)
+void service_on_bus(struct service *service, void (*came)(void *userdata), void *userdata)
 {
-    uint64_t now, wait = service->reconnect_usec * 2;
-
-    sd_event_now(service->event, CLOCK_MONOTONIC, &now);
-    if (wait < RECONNECT_MIN_USEC ||
-        (service->connected_usec > 0 && now - service->connected_usec > 2 * RECONNECT_MAX_USEC))
-        wait = RECONNECT_MIN_USEC;
-    service->reconnect_usec = wait < RECONNECT_MAX_USEC ? wait : RECONNECT_MAX_USEC;
-    service->connected_usec = 0;
-    sd_event_source_set_time(service->reconnect, now + service->reconnect_usec);
-    sd_event_source_set_enabled(service->reconnect, SD_EVENT_ONESHOT);
+    service->came = came;
+    service->came_userdata = userdata;
 }
 
-/* The bus went away. The children do not care; the name is taken again when it is back. */
-static int bus_gone(sd_bus_message *m, void *userdata, sd_bus_error *error)
+void service_connect(struct service *service)
 {
-    struct service *service = userdata;
+    int fd = service->inherited;
 
-    (void)m;
-    (void)error;
-    if (service->bus) {
-        log_print(LOG_WARNING, "the bus went away, supervision goes on");
-        schedule_retry(service);
+    service->inherited = -1;
+    connection_begin(service->connection, fd, service->inherited_name);
+}
+
+enum service_reach service_reach(const struct service *service, const char **trouble)
+{
+    *trouble = connection_trouble(service->connection);
+    switch (connection_state(service->connection)) {
+    case CONNECTION_UNASKED:
+    case CONNECTION_ASKS:
+        return SERVICE_ASKS;
+    case CONNECTION_WAITS:
+        return SERVICE_ABSENT;
+    case CONNECTION_TAKEN:
+        return SERVICE_TAKEN;
+    case CONNECTION_UP:
+        break;
     }
-    return 0;
-}
-
-static int prepare(struct service *service, sd_bus *bus)
-{
-    int r = service_register(service, bus);
-
-    if (r >= 0)
-        r = pace_watch(service->pace, bus);
-    if (r >= 0)
-        r = strangers_watch(service->strangers, bus);
-    if (r >= 0)
-        r = sd_bus_match_signal(bus, NULL, "org.freedesktop.DBus.Local", NULL,
-                                "org.freedesktop.DBus.Local", "Disconnected", bus_gone, service);
-    if (r >= 0)
-        r = sd_bus_attach_event(bus, service->event, SD_EVENT_PRIORITY_NORMAL);
-    if (r >= 0)
-        r = sd_bus_request_name(bus, PROCTOR_BUS_NAME, 0);
-    return r == -EALREADY ? 0 : r; /* a connection that was handed over has it */
-}
-
-int service_connect(struct service *service)
-{
-    sd_bus *bus = NULL;
-    int r = open_bus(service, &bus);
-
-    if (r >= 0)
-        r = prepare(service, bus);
-    if (r < 0) {
-        sd_bus_close_unref(bus);
-        return r;
-    }
-    if (service->core)
-        show_changes(service, SIZE_MAX); /* what is here by now is not announced as new */
-    service->bus = bus;
-    sd_event_now(service->event, CLOCK_MONOTONIC, &service->connected_usec);
-    return 0;
-}
-
-static int retry(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    struct service *service = userdata;
-
-    (void)source;
-    (void)usec;
-    if (service->bus)
-        disconnect(service);
-    if (service_connect(service) < 0)
-        schedule_retry(service);
-    else
-        log_print(LOG_NOTICE, "the bus is back");
-    return 0;
+    return SERVICE_UP;
 }
 
 /* ---- from one program to the next ------------------------------------------------------------ */
 
-/* sd-bus has read whole messages only when an answer has just come, and reads no more as long as it
- * has some: so an answer is waited for, and then what came before it is handled. */
+int service_begin_handover(struct service *service, void (*ready)(void *userdata, int r),
+                           void *userdata)
+{
+    return connection_settle(service->connection, LAST_WORD_USEC, ready, userdata);
+}
+
+/* What has not been sent would be lost, and half a message would spoil the connection. */
+static int all_is_sent(const struct service *service)
+{
+    uint64_t left = 0;
+
+    if (service->bus)
+        sd_bus_get_n_queued_write(service->bus, &left);
+    return left > 0 ? -EAGAIN : 0;
+}
+
+/* sd-bus reads one message after the other, and nothing beyond it: when an answer has just come no
+ * other message has been read by half, and it reads no more as long as it has whole ones. */
 int service_prepare_handover(struct service *service)
 {
     uint64_t left;
+    int r = 0;
 
     if (!service->bus)
         return 0;
-    int r = ask_bus(service);
     for (bool more = true; r >= 0 && more;) {
         more = pace_open(service->pace);
         left = 1;
@@ -395,7 +325,7 @@ int service_prepare_handover(struct service *service)
     if (r < 0)
         return r;
     service_flush(service);
-    return 0;
+    return all_is_sent(service);
 }
 
 static void archive_connection(struct service *service, struct handover *handover)
@@ -404,11 +334,10 @@ static void archive_connection(struct service *service, struct handover *handove
 
     handover_descriptor(handover, &service->inherited);
     archive_text(archive, service->inherited_name, sizeof(service->inherited_name));
-    ARCHIVE(archive, service->settings.instance);
     ARCHIVE(archive, service->inherited_sequence);
 }
 
-void service_hand_over(struct service *service, struct handover *handover)
+int service_hand_over(struct service *service, struct handover *handover)
 {
     struct archive *archive = handover_archive(handover);
     const char *name = "";
@@ -427,8 +356,7 @@ void service_hand_over(struct service *service, struct handover *handover)
     strangers_archive(service->strangers, archive);
     subscribers_archive(service, archive);
     subscribers_let_go(service);
-    if (service->bus)
-        sd_bus_flush(service->bus);
+    return all_is_sent(service);
 }
 
 /* What happened while there was no connection had nobody to be told to. */
@@ -506,13 +434,7 @@ int service_new(sd_event *event, const struct service_settings *settings,
     if (r >= 0)
         r = sd_event_add_post(event, &fresh->turn, turn, fresh);
     if (r >= 0)
-        r = sd_event_add_exit(event, &fresh->farewell, farewell, fresh);
-    if (r >= 0) /* made before it is needed: then there may be no memory */
-        r = sd_event_add_time(event, &fresh->reconnect, CLOCK_MONOTONIC, 0, 1000, retry, fresh);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(fresh->reconnect, SD_EVENT_OFF);
-    if (r >= 0) /* sd-bus closes the connection on its own at the normal priority */
-        r = sd_event_source_set_priority(fresh->farewell, SD_EVENT_PRIORITY_IMPORTANT);
+        r = connection_new(fresh, &fresh->connection);
     if (r < 0) {
         service_free(fresh);
         return r;
@@ -548,12 +470,9 @@ void service_free(struct service *service)
     waiters_free(service);
     questions_free(service);
     subscribers_free(service);
-    if (service->bus)
-        sd_bus_flush_close_unref(service->bus);
+    connection_free(service->connection);
     sd_event_source_disable_unref(service->turn);
-    sd_event_source_disable_unref(service->farewell);
     sd_event_source_disable_unref(service->show_later);
-    sd_event_source_disable_unref(service->reconnect);
     keys_free(service->keys);
     pace_free(service->pace);
     strangers_free(service->strangers);
@@ -562,6 +481,11 @@ void service_free(struct service *service)
     free(service->address);
     sd_event_unref(service->event);
     free(service);
+}
+
+void service_name_commands(struct service *service, uint32_t instance)
+{
+    service->instance = instance;
 }
 
 void service_attach(struct service *service, struct core *core)

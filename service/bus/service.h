@@ -29,6 +29,7 @@ struct service;
 
 enum service_bus { SERVICE_SYSTEM_BUS, SERVICE_USER_BUS, SERVICE_BUS_ADDRESS };
 
+struct audit_note;
 struct manifest_changes;
 
 /* What the service needs from the rest of the daemon. All are called with `userdata`. */
@@ -39,7 +40,8 @@ struct service_hooks {
     void (*usage)(void *userdata, const struct child *child, uint64_t *cpu_nsec,
                   uint64_t *memory_bytes);
     /* The journal: whether an acknowledgement has to wait until the mark of its time is past; why
-     * nothing is written, or NULL; the audit, line by line; the trace, as a descriptor that the caller closes. */
+     * nothing is written, or NULL; the audit, line by line; the trace, as a descriptor that the
+     * caller closes. */
     bool (*syncs)(void *userdata);
     uint64_t (*mark)(void *userdata);
     bool (*is_past)(void *userdata, uint64_t mark);
@@ -47,11 +49,11 @@ struct service_hooks {
     const char *(*durability)(void *userdata);
     bool (*recovered)(void *userdata);
     void (*audit)(void *userdata, uint64_t since_usec,
-                  bool (*visit)(void *visit_data, uint64_t sequence, uint64_t realtime_usec,
-                                const char *kind, const char *child, const char *text),
-                  void *visit_data);
+                  bool (*visit)(void *visit_data, const struct audit_note *note), void *visit_data);
     int (*trace)(void *userdata);
     struct job_output (*result)(const struct job *job); /* of one that runs, up to now */
+    /* What CLOCK_MONOTONIC read at a moment of the core's; 0: the machine was not up yet. */
+    uint64_t (*clock)(void *userdata, uint64_t moment_usec);
     void (*settle)(void *userdata); /* after each input that the service gives the core */
     int (*reload)(void *userdata, const char *requester, const char *reason, bool dry_run,
                   struct manifest_changes *changes,
@@ -71,7 +73,6 @@ struct service_settings {
     enum service_bus bus;
     const char *address;       /* SERVICE_BUS_ADDRESS */
     struct handover *handover; /* of the program that was here before; NULL: none */
-    uint32_t instance;         /* first part of command ids */
     bool accept_unwritten;     /* changes are made although the journal can not be written */
     bool metrics_of_children;  /* child ids as labels */
 };
@@ -83,24 +84,44 @@ void service_free(struct service *service);
 void service_attach(struct service *service, struct core *core);
 void service_detach(struct service *service); /* before it goes away */
 
+/* Which history's commands these are (command_id.h), once that is known. */
+void service_name_commands(struct service *service, uint32_t instance);
+
 /* A mark of the journal may be past: answers that wait for it go out. */
 void service_journal_moved(struct service *service);
 
 /* The property Durability has changed. */
 void service_durability_changed(struct service *service);
 
-/* Connects, registers the objects and takes the name. Goes on trying when the bus goes away later;
- * the first time, the error is returned: -EEXIST when somebody has the name already. */
-int service_connect(struct service *service);
+/* Begins to connect, and takes the name; goes on trying for as long as the service lives, and waits
+ * for nothing (connection.h). A connection that was handed over is there when this returns. */
+void service_connect(struct service *service);
+
+/* `came` is called each time that there is a bus on which we have our name. Before connecting. */
+void service_on_bus(struct service *service, void (*came)(void *userdata), void *userdata);
+
+enum service_reach {
+    SERVICE_ASKS,   /* nothing is known yet */
+    SERVICE_ABSENT, /* it is tried again */
+    SERVICE_TAKEN,  /* another one has the name; it is asked for again */
+    SERVICE_UP
+};
+enum service_reach service_reach(const struct service *service, const char **trouble);
 
 /*
  * The connection, those who wait and those who listen pass to the program that takes this one's
- * place: the first answers all that has come by now, and leaves nothing read by half; the second
- * writes. service_new() reads the connection, and service_take_over(), after service_connect(), the
- * rest. service_stay(): nothing came of it after all, and `why` is told to those who asked for it.
+ * place. service_begin_handover() calls `ready` when the others may be called, right after that
+ * turn of the loop and before another source is looked at; or with the errno for which they may
+ * not; -ENOTCONN: without a bus they may. service_prepare_handover() answers all that has come by
+ * now, and leaves nothing read by half; service_hand_over() writes. Both return 0 or a negative
+ * errno; -EAGAIN: something has not been sent yet, and all is to be begun again. service_new()
+ * reads the connection, and service_take_over(), after service_connect(), the rest. service_stay():
+ * nothing came of it after all, and `why` is told to those who asked for it.
  */
+int service_begin_handover(struct service *service, void (*ready)(void *userdata, int r),
+                           void *userdata);
 int service_prepare_handover(struct service *service);
-void service_hand_over(struct service *service, struct handover *handover);
+int service_hand_over(struct service *service, struct handover *handover);
 void service_take_over(struct service *service, struct handover *handover);
 void service_stay(struct service *service, const char *why);
 

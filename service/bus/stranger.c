@@ -1,5 +1,6 @@
 #include "stranger.h"
 
+#include "connection.h"
 #include "private.h"
 
 #include <errno.h>
@@ -97,10 +98,8 @@ static int read_credentials(sd_bus_message *reply, uid_t *uid, pid_t *pid)
 
 static void let_in(struct stranger *stranger)
 {
-    sd_bus *bus = stranger->all->service->bus;
-
     for (struct waiting_call *waiting; (waiting = take_first(stranger)); drop_call(waiting)) {
-        int r = bus ? sd_bus_enqueue_for_read(bus, waiting->call) : -ENOTCONN;
+        int r = sd_bus_enqueue_for_read(sd_bus_message_get_bus(waiting->call), waiting->call);
         if (r < 0)
             refuse_late(waiting->call, SD_BUS_ERROR_FAILED, "the call cannot be continued: %s",
                         strerror(-r));
@@ -126,6 +125,8 @@ static int answer_came(sd_bus_message *reply, void *userdata, sd_bus_error *erro
         let_in(stranger);
     } else {
         turn_away(stranger);
+        if (sd_bus_message_get_errno(reply) == ETIMEDOUT)
+            connection_suspect(stranger->all->service->connection);
     }
     forget(stranger);
     return 1;

@@ -188,9 +188,10 @@ static void send_to(struct service *service, const struct subscriber *subscriber
 void subscribers_send(struct service *service, const struct event *event)
 {
     const char *child = event->child ? event->child->id : "";
+    struct command_id cause = {service->instance, event->cause};
 
     for (struct subscriber *s = service->subscribers; s; s = s->next)
-        if (event_filter_matches(s->filter, event->kind, child))
+        if (event_filter_matches(s->filter, event->kind, child, cause))
             send_to(service, s, event, child);
 }
 
@@ -224,8 +225,9 @@ struct catching_up {
 static void send_again(void *userdata, const struct event *event, const char *child)
 {
     const struct catching_up *both = userdata;
+    struct command_id cause = {both->service->instance, event->cause};
 
-    if (event_filter_matches(both->subscriber->filter, event->kind, child))
+    if (event_filter_matches(both->subscriber->filter, event->kind, child, cause))
         send_to(both->service, both->subscriber, event, child);
 }
 

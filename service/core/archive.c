@@ -1,5 +1,7 @@
 #include "archive.h"
 
+#include "moment.h"
+
 #include <string.h>
 
 static bool has_room(struct archive *archive, size_t size)
@@ -128,9 +130,21 @@ void archive_count(struct archive *archive, size_t *count, size_t max)
     *count = archive->failed ? 0 : (size_t)number;
 }
 
-void archive_time(struct archive *archive, uint64_t *usec)
+#define LONG_AGO 1
+
+void archive_stamp(struct archive *archive, uint64_t *usec)
 {
     archive_number(archive, usec);
-    if (archive->reading && *usec > 0)
-        *usec += (uint64_t)archive->shift_usec;
+    if (!archive->reading)
+        return;
+    if (*usec > MOMENT_MAX / 2) /* there must be time left to go on in */
+        *usec = LONG_AGO;
+    archive->latest_usec = moment_later(archive->latest_usec, *usec);
+}
+
+void archive_deadline(struct archive *archive, uint64_t *usec)
+{
+    archive_number(archive, usec);
+    if (archive->reading && *usec > MOMENT_MAX)
+        *usec = LONG_AGO;
 }

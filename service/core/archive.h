@@ -21,7 +21,7 @@ struct archive {
     uint8_t *data;
     size_t size; /* reading: how much there is; writing: how much there is room for */
     size_t used;
-    int64_t shift_usec; /* reading: what is added to monotonic times */
+    uint64_t latest_usec; /* reading: the latest moment that has been, of those that were read */
     /* Writing: what stands in the place of what may be secret, a variable of an environment or a
      * manifest; NULL where there is no memory. Without: the thing itself. */
     const char *(*redact)(void *redactor, const char *secret);
@@ -40,7 +40,11 @@ void archive_text(struct archive *archive, char *buffer, size_t size);  /* termi
 void archive_string(struct archive *archive, const char **string);      /* NULL is a value */
 void archive_strings(struct archive *archive, const char ***strings);   /* NULL-terminated */
 void archive_count(struct archive *archive, size_t *count, size_t max); /* more than max: failed */
-void archive_time(struct archive *archive, uint64_t *usec);             /* monotonic; 0: none */
+
+/* Moments of the core's time (moment.h), 0 for none: one that has been, and one that may lie ahead.
+ * What can be neither was written by a clock that had begun anew, and is read as long ago. */
+void archive_stamp(struct archive *archive, uint64_t *usec);
+void archive_deadline(struct archive *archive, uint64_t *usec);
 
 /* Any whole number, flag or enumeration. */
 #define ARCHIVE(archive, lvalue)                                                                   \

@@ -1,5 +1,6 @@
 #include "child.h"
 
+#include "moment.h"
 #include "private.h"
 #include "text.h"
 
@@ -40,11 +41,15 @@ uint64_t child_attempt(const struct child *child)
     return child->attempt.active ? child->attempt.number : 0;
 }
 
-static uint64_t realtime_of(const struct core *core, uint64_t monotonic_usec)
+static uint64_t realtime_of(const struct core *core, uint64_t deadline_usec)
 {
-    if (monotonic_usec == 0)
+    uint64_t now = core_now(core), realtime = core_realtime(core);
+
+    if (deadline_usec == 0)
         return 0;
-    return core_realtime(core) + (monotonic_usec - core_now(core));
+    if (deadline_usec >= now)
+        return moment_after(realtime, deadline_usec - now);
+    return realtime > now - deadline_usec ? realtime - (now - deadline_usec) : 0;
 }
 
 uint64_t child_next_restart_usec(const struct core *core, const struct child *child)
@@ -118,7 +123,7 @@ bool child_cancel(struct core *core, struct child *child, uint64_t cause, const 
     child_disarm(core, child, TIMER_HEARTBEAT);
     health_end(core, child);
     child_arm(core, child, TIMER_STOP,
-              core_now(core) + child->config->declaration.stop_timeout_usec);
+              core_after(core, child->config->declaration.stop_timeout_usec));
     core->plan |= PLAN_STOP;
     restart_queue_end(core, child);
     EMIT(core, EVENT_CHILD_CONTROL_CANCEL_DELIVERED, child, cause,
@@ -142,7 +147,7 @@ void child_abort(struct core *core, struct child *child, uint64_t cause)
     child_disarm(core, child, TIMER_HEARTBEAT);
     health_end(core, child);
     child_arm(core, child, TIMER_STOP,
-              core_now(core) + child->config->declaration.abort_timeout_usec);
+              core_after(core, child->config->declaration.abort_timeout_usec));
     EMIT_BARE(core, EVENT_CHILD_CONTROL_ABORT_REQUESTED, child, cause);
     if (child->fence_phase == FENCE_WAITING_FOR_OLD_STOP) {
         fence_set_phase(child, FENCE_ABORTING_OLD);
@@ -162,9 +167,9 @@ void child_insist(struct core *core, struct child *child)
 
     if (child->attempt.active && child->timers[TIMER_STOP].deadline_usec == 0)
         child_arm(core, child, TIMER_STOP,
-                  core_now(core) + (child->attempt.abort_requested
-                                        ? declaration->abort_timeout_usec
-                                        : declaration->stop_timeout_usec));
+                  core_after(core, child->attempt.abort_requested
+                                       ? declaration->abort_timeout_usec
+                                       : declaration->stop_timeout_usec));
 }
 
 /* The last word against whatever start waits. */
@@ -262,7 +267,7 @@ void child_start(struct core *core, struct child *child)
     liveness_begin(core, child);
     if (child->config->declaration.start_timeout_usec > 0)
         child_arm(core, child, TIMER_START_TIMEOUT,
-                  core_now(core) + child->config->declaration.start_timeout_usec);
+                  core_after(core, child->config->declaration.start_timeout_usec));
     restart_queue_begin(core, child);
     supervisor_comes_up(core, child->member.supervisor);
     EMIT(core, EVENT_CHILD_STARTING, child, child->start_cause,

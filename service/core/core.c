@@ -1,5 +1,6 @@
 #include "core.h"
 
+#include "moment.h"
 #include "private.h"
 #include "text.h"
 
@@ -60,7 +61,19 @@ void core_free(struct core *core)
 
 uint64_t core_now(const struct core *core)
 {
-    return core->handling ? core->now_usec : core->ports.monotonic(core->ports.userdata);
+    if (core->handling)
+        return core->now_usec;
+    return moment_later(core->now_usec, core->ports.monotonic(core->ports.userdata));
+}
+
+uint64_t core_after(const struct core *core, uint64_t delay_usec)
+{
+    return moment_after(core_now(core), delay_usec);
+}
+
+void core_last(const struct core *core, struct two_clocks *last)
+{
+    *last = (struct two_clocks){core->now_usec, core->realtime_usec};
 }
 
 uint64_t core_realtime(const struct core *core)
@@ -357,12 +370,15 @@ static void fire(struct core *core, struct child *child, enum child_timer timer)
     INVARIANT(false);
 }
 
+/* What is armed anew while they fire, and due at once, may fire too, but not for ever: the rest has
+ * the next turn, and others come between. */
 void fire_timers(struct core *core)
 {
     uint64_t now = core_now(core);
+    uint32_t left = core->children * CHILD_TIMERS;
     struct timer *timer;
 
-    while ((timer = timer_first(&core->timers)) && timer->deadline_usec <= now) {
+    while (left-- > 0 && (timer = timer_first(&core->timers)) && timer->deadline_usec <= now) {
         timer_clear(&core->timers, timer);
         fire(core, owner(timer), (enum child_timer)timer->kind);
         start_who_may(core);

@@ -22,6 +22,7 @@
 #pragma once
 
 #include "declaration.h"
+#include "era.h"
 #include "error.h"
 #include "event.h"
 #include "job.h"
@@ -346,6 +347,9 @@ uint64_t core_shutdown_command(const struct core *core);
 bool core_shutdown_row(const struct core *core, struct child *child, struct shutdown_row *row);
 uint64_t core_sequence(const struct core *core); /* of the last event */
 uint64_t core_now(const struct core *core);
+
+/* The moment of the last input, by both clocks. */
+void core_last(const struct core *core, struct two_clocks *last);
 uint64_t core_realtime(const struct core *core);
 
 /* The outcome-shaped facts of a child as it is now (for answers that come later). */

@@ -1,22 +1,33 @@
 /*
  * Door: every input comes through here. It is stamped once, so that one time holds until it has
- * been handled to its end; the shell is told of it; then whose it is handles it.
+ * been handled to its end; the shell is told of it; then whose it is handles it. The time never
+ * goes back, whatever a clock or a journal says.
  */
 #include "input.h"
+#include "moment.h"
 #include "private.h"
+
+static void stamp(struct core *core)
+{
+    const struct core_ports *ports = &core->ports;
+    uint64_t now;
+
+    if (core->replayed) {
+        now = core->replayed->monotonic_usec;
+        core->realtime_usec = core->replayed->realtime_usec;
+    } else {
+        now = ports->monotonic(ports->userdata);
+        core->realtime_usec = ports->realtime(ports->userdata);
+    }
+    core->now_usec = moment_later(core->now_usec, moment_after(now, 0));
+}
 
 static void begin(struct core *core, struct core_input *input)
 {
     const struct core_ports *ports = &core->ports;
 
     INVARIANT(!core->handling); /* a port called back */
-    if (core->replayed) {
-        core->now_usec = core->replayed->monotonic_usec;
-        core->realtime_usec = core->replayed->realtime_usec;
-    } else {
-        core->now_usec = ports->monotonic(ports->userdata);
-        core->realtime_usec = ports->realtime(ports->userdata);
-    }
+    stamp(core);
     core->handling = true;
     input->monotonic_usec = core->now_usec;
     input->realtime_usec = core->realtime_usec;

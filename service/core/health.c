@@ -8,11 +8,6 @@
  */
 #include "private.h"
 
-static uint64_t in(const struct core *core, uint64_t usec)
-{
-    return core_now(core) + usec;
-}
-
 static void withdraw(struct core *core, struct child *child)
 {
     child->attempt.check_open = false;
@@ -27,7 +22,7 @@ void health_begin(struct core *core, struct child *child)
     uint64_t interval = child->config->declaration.health_usec;
 
     if (interval > 0 && !attempt->cancel_delivered && !attempt->abort_requested)
-        child_arm(core, child, TIMER_HEALTH, in(core, interval));
+        child_arm(core, child, TIMER_HEALTH, core_after(core, interval));
 }
 
 /* It has been asked to go, or has gone. */
@@ -68,13 +63,13 @@ void health_due(struct core *core, struct child *child)
 
     if (attempt->check_open) {
         withdraw(core, child);
-        child_arm(core, child, TIMER_HEALTH, in(core, declaration->health_usec));
+        child_arm(core, child, TIMER_HEALTH, core_after(core, declaration->health_usec));
         note_miss(core, child, "no answer within its timeout");
         return;
     }
     attempt->check_open = true;
     attempt->checks++;
-    child_arm(core, child, TIMER_HEALTH, in(core, declaration->health_timeout_usec));
+    child_arm(core, child, TIMER_HEALTH, core_after(core, declaration->health_timeout_usec));
     if (core->ports.check)
         core->ports.check(core->ports.userdata, child, child_attempt_id(child), attempt->checks);
 }
@@ -82,7 +77,7 @@ void health_due(struct core *core, struct child *child)
 void health_answered(struct core *core, struct child *child, bool passed, const char *why)
 {
     child->attempt.check_open = false;
-    child_arm(core, child, TIMER_HEALTH, in(core, child->config->declaration.health_usec));
+    child_arm(core, child, TIMER_HEALTH, core_after(core, child->config->declaration.health_usec));
     if (passed)
         note_pass(core, child);
     else

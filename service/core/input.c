@@ -158,7 +158,7 @@ static bool is_asked_for(enum core_input_kind kind)
 void input_archive(struct archive *a, struct core_input *input)
 {
     ARCHIVE_WORD(a, input->kind, CORE_INPUTS - 1);
-    archive_time(a, &input->monotonic_usec);
+    archive_stamp(a, &input->monotonic_usec);
     ARCHIVE(a, input->realtime_usec);
     if (declares(input->kind))
         archive_tree(a, &input->tree);

@@ -73,7 +73,7 @@ const char *core_input_kind_to_string(enum core_input_kind kind);
 /*
  * A checkpoint: the whole state of a core, without what the shell has hung on it. Reading fills in
  * a core that core_new() has just made, and returns -EBADMSG, with the core only fit to be freed,
- * where the bytes can not be right; -ENOMEM. shift_usec of the archive moves all monotonic times:
- * for a clock that has begun anew.
+ * where the bytes can not be right; -ENOMEM. The core's time is at least
+ * that of the latest moment that it tells of.
  */
 int core_archive(struct core *core, struct archive *archive);

@@ -16,7 +16,7 @@ void liveness_begin(struct core *core, struct child *child)
     child->heartbeat_usec = 0;
     child->heartbeat_usec_monotonic = 0;
     if (declaration->heartbeat_usec > 0 && declaration->heartbeat_required)
-        child_arm(core, child, TIMER_HEARTBEAT, core_now(core) + declaration->stale_after_usec);
+        child_arm(core, child, TIMER_HEARTBEAT, core_after(core, declaration->stale_after_usec));
 }
 
 void liveness_end(struct core *core, struct child *child)
@@ -69,7 +69,7 @@ static void beat(struct core *core, struct child *child)
     child->heartbeat_usec = core_realtime(core);
     if (child->config->declaration.heartbeat_usec > 0 && !child->attempt.cancel_delivered &&
         !child->attempt.abort_requested)
-        child_arm(core, child, TIMER_HEARTBEAT, core_now(core) + stale_after);
+        child_arm(core, child, TIMER_HEARTBEAT, core_after(core, stale_after));
     child->attempt.silent = false;
     liveness_trust(core, child);
     core_changed(core, child);
@@ -77,7 +77,7 @@ static void beat(struct core *core, struct child *child)
 
 static void extend(struct core *core, struct child *child, uint64_t usec)
 {
-    uint64_t deadline = core_now(core) + (usec < EXTEND_MAX_USEC ? usec : EXTEND_MAX_USEC);
+    uint64_t deadline = core_after(core, usec < EXTEND_MAX_USEC ? usec : EXTEND_MAX_USEC);
 
     if (child->timers[TIMER_START_TIMEOUT].deadline_usec > 0 &&
         deadline > child->timers[TIMER_START_TIMEOUT].deadline_usec)

@@ -113,6 +113,7 @@ void core_finish_input(struct core *core);
 void core_changed(struct core *core, struct child *child);
 void core_changed_supervisor(struct core *core, struct supervisor *supervisor);
 uint64_t core_new_command(struct core *core);
+uint64_t core_after(const struct core *core, uint64_t delay_usec); /* so much later than now */
 
 /* event.c */
 void event_emit(struct core *core, enum event_kind kind, struct child *child, uint64_t cause,

@@ -1,6 +1,7 @@
 #include "restart_limit.h"
 
 #include "invariant.h"
+#include "moment.h"
 
 static void touch(struct restart_limit *limit, uint64_t realtime_usec)
 {
@@ -68,7 +69,7 @@ uint64_t restart_limit_next_change(const struct restart_limit *limit)
 {
     if (limit->used == 0)
         return 0;
-    return limit->ring[limit->first] + limit->interval_usec + 1;
+    return moment_after(moment_after(limit->ring[limit->first], limit->interval_usec), 1);
 }
 
 struct restart_limit_view restart_limit_view(const struct restart_limit *limit)

@@ -5,6 +5,7 @@
  * order in which they were declared.
  */
 #include "input.h"
+#include "moment.h"
 #include "private.h"
 #include "text.h"
 
@@ -226,7 +227,7 @@ static void archive_limit(struct archive *a, struct restart_limit *limit)
     if (a->reading)
         limit->first = 0;
     for (uint32_t i = 0; i < used; i++)
-        archive_time(a, &limit->ring[(limit->first + i) % (limit->burst + 1)]);
+        archive_stamp(a, &limit->ring[(limit->first + i) % (limit->burst + 1)]);
     limit->used = used;
 }
 
@@ -241,7 +242,7 @@ static void archive_supervisor(struct archive *a, struct supervisor *supervisor)
     ARCHIVE(a, supervisor->scope.restarting);
     for (size_t i = 0; i < config->declaration.n_groups; i++) {
         archive_limit(a, &config->groups[i].limit);
-        archive_time(a, &config->groups[i].budget.full_usec);
+        archive_deadline(a, &config->groups[i].budget.full_usec);
         ARCHIVE(a, config->groups[i].scope.restarting);
     }
 }
@@ -267,8 +268,8 @@ static void archive_attempt(struct archive *a, struct attempt *attempt)
     ARCHIVE(a, attempt->generation);
     ARCHIVE(a, attempt->number);
     ARCHIVE(a, attempt->pid);
-    archive_time(a, &attempt->started_usec);
-    archive_time(a, &attempt->ready_usec);
+    archive_stamp(a, &attempt->started_usec);
+    archive_stamp(a, &attempt->ready_usec);
 }
 
 static void archive_last_exit(struct archive *a, struct last_exit *last)
@@ -316,7 +317,7 @@ static void archive_shutdown(struct archive *a, struct child_shutdown *row)
 static void archive_liveness(struct archive *a, struct child *child)
 {
     ARCHIVE_WORD(a, child->readiness, READINESS_NOT_READY);
-    archive_time(a, &child->heartbeat_usec_monotonic);
+    archive_stamp(a, &child->heartbeat_usec_monotonic);
     ARCHIVE(a, child->heartbeat_usec);
     ARCHIVE(a, child->heartbeat_stale);
     archive_text(a, child->status_text, sizeof(child->status_text));
@@ -328,7 +329,7 @@ static void archive_timers(struct core *core, struct archive *a, struct child *c
     for (int i = 0; i < CHILD_TIMERS; i++) {
         struct timer *timer = &child->timers[i];
         uint64_t deadline = timer->deadline_usec, order = timer->order;
-        archive_time(a, &deadline);
+        archive_deadline(a, &deadline);
         if (deadline == 0)
             continue;
         ARCHIVE(a, order);
@@ -499,9 +500,9 @@ static void archive_job(struct core *core, struct archive *a, struct job *job)
     ARCHIVE_WORD(a, job->result, JOB_SUPERVISOR_STOPPED);
     ARCHIVE(a, job->code);
     ARCHIVE(a, job->signal);
-    archive_time(a, &job->queued_usec);
-    archive_time(a, &job->started_usec);
-    archive_time(a, &job->finished_usec);
+    archive_stamp(a, &job->queued_usec);
+    archive_stamp(a, &job->started_usec);
+    archive_stamp(a, &job->finished_usec);
     ARCHIVE(a, job->cpu_usec);
     ARCHIVE(a, job->cause);
     ARCHIVE(a, job->output.size);
@@ -571,5 +572,6 @@ int core_archive(struct core *core, struct archive *a)
         archive_scopes(core, a);
         r = archive_jobs(core, a);
     }
+    core->now_usec = moment_later(core->now_usec, a->latest_usec);
     return r == 0 && a->failed ? -EBADMSG : r;
 }

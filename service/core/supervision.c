@@ -172,7 +172,7 @@ static void schedule(struct core *core, struct child *child, uint64_t delay_usec
 {
     child->automatic_start = true;
     child->start_cause = 0;
-    child_arm(core, child, TIMER_START, core_now(core) + longer(delay_usec, wait_usec));
+    child_arm(core, child, TIMER_START, core_after(core, longer(delay_usec, wait_usec)));
     if (wait_usec > 0)
         EMIT(core, EVENT_BUDGET_EXHAUSTED, child, 0,
              FIELD_TEXT_OF("group", child->group->declaration.name),

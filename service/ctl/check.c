@@ -3,10 +3,11 @@
  * when a child that always fails is given up, or that it never is.
  */
 #include "child.h"
-#include "client.h"
-#include "json.h"
+#include "document.h"
 #include "manifest_set.h"
+#include "terminal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,44 +76,87 @@ static void print_line(const struct child_declaration *declaration, const struct
     printf(", and burst is %" PRIu32 "; it is restarted for ever\n", declaration->burst);
 }
 
-static void print_json_line(const struct child_declaration *declaration,
-                            const struct prospect *prospect, bool restarts, bool first)
+static void json_number_or_null(struct json *json, const char *key, bool known, uint64_t number)
 {
-    printf("%s{\"child\":", first ? "" : ",");
-    json_text(stdout, declaration->id);
-    if (!restarts)
-        fputs(",\"restarts\":false,\"given_up\":null,\"starts\":null,\"after_usec\":null}", stdout);
-    else if (prospect->given_up)
-        printf(",\"restarts\":true,\"given_up\":true,\"starts\":%" PRIu64 ",\"after_usec\":%" PRIu64
-               "}",
-               prospect->starts, prospect->after_usec);
+    json_key(json, key);
+    if (known)
+        json_number(json->out, number);
     else
-        fputs(",\"restarts\":true,\"given_up\":false,\"starts\":null,\"after_usec\":null}", stdout);
+        fputs("null", json->out);
 }
 
-static int tell(struct client *client, const struct manifest_set *set)
+static void answer_prospect(struct json *json, const struct child_declaration *declaration,
+                            const struct prospect *prospect, bool restarts)
 {
-    bool json = client->json != JSON_OFF;
+    bool given_up = restarts && prospect->given_up;
 
-    if (json)
-        fputs("{\"children\":[", stdout);
+    json_item(json);
+    json_open(json, '{');
+    json_key(json, "child");
+    json_text(json->out, declaration->id);
+    json_key(json, "restarts");
+    json_flag(json->out, restarts);
+    json_key(json, "given_up");
+    if (restarts)
+        json_flag(json->out, given_up);
+    else
+        fputs("null", json->out);
+    json_number_or_null(json, "starts", given_up, prospect->starts);
+    json_number_or_null(json, "after_usec", given_up, prospect->after_usec);
+    json_close(json, '}');
+}
+
+/* json: NULL where people read it. */
+static int tell_each(const struct client *client, const struct manifest_set *set, struct json *json)
+{
     for (size_t i = 0; i < manifest_set_count(set); i++) {
         const struct child_declaration *declaration = manifest_set_declaration(set, i);
         bool restarts = declaration->has_process && declaration->restart != RESTART_TEMPORARY;
         struct prospect prospect = {};
         if (restarts && foresee(declaration, &prospect) < 0)
-            return CTL_ERROR;
+            return -ENOMEM;
         if (json)
-            print_json_line(declaration, &prospect, restarts, i == 0);
+            answer_prospect(json, declaration, &prospect, restarts);
         else if (restarts && (!client->quiet || !prospect.given_up))
             print_line(declaration, &prospect);
     }
-    if (json)
-        puts("]}");
-    else if (!client->quiet)
+    return 0;
+}
+
+static int answer_all(struct client *client, const struct manifest_set *set)
+{
+    struct json json;
+
+    if (answer_begin(client, &json) < 0)
+        return CTL_ERROR;
+    json_open(&json, '{');
+    json_key(&json, "children");
+    json_open(&json, '[');
+    int r = tell_each(client, set, &json);
+    json_close(&json, ']');
+    json_close(&json, '}');
+    return answer_end(client, &json, r) < 0 ? CTL_ERROR : CTL_DONE;
+}
+
+static int tell(struct client *client, const struct manifest_set *set)
+{
+    if (client->json != JSON_OFF)
+        return answer_all(client, set);
+    if (tell_each(client, set, NULL) < 0)
+        return CTL_ERROR;
+    if (!client->quiet)
         printf("%zu %s, no mistake found\n", manifest_set_count(set),
                manifest_set_count(set) == 1 ? "child" : "children");
     return CTL_DONE;
+}
+
+/* "file:line:column: message", as compilers have it: without our name before it. */
+static void show_mistake(struct client *client, const char *text)
+{
+    text_write(stderr, text);
+    fputc('\n', stderr);
+    if (client->json != JSON_OFF)
+        answer_error(client, NULL, text);
 }
 
 int command_check(struct client *client)
@@ -129,6 +173,6 @@ int command_check(struct client *client)
         manifest_set_free(set);
     }
     if (r < 0)
-        fprintf(stderr, "%s\n", error.text);
+        show_mistake(client, error.text);
     return r < 0 ? CTL_ERROR : r;
 }

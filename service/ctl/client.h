@@ -25,6 +25,8 @@ enum exit_code {
 
 enum json_mode { JSON_OFF, JSON_SHORT, JSON_PRETTY };
 
+enum document_form { DOCUMENT_ONE, DOCUMENT_LIST, DOCUMENT_LINES };
+
 struct client {
     sd_bus *bus;
     enum json_mode json;
@@ -40,15 +42,34 @@ struct client {
     uint64_t since;
     const char *since_text; /* as it was given */
     const char *by;
+    const char *command_id;
     const char *output;
     const char *kind;
     const char *lines; /* -n, as it was given */
     char **arguments;
     int n_arguments;
+    /* of what it says as JSON (document.h) */
+    enum document_form form;
+    size_t answers;
+    char *answer; /* the one that is being written */
+    size_t answer_size;
+    const char *subject; /* the child that it is about; NULL: none */
 };
 
-/* Prints the error and what to do next; returns the exit code that belongs to it. */
-int client_error(const sd_bus_error *error, int r);
+/* Prints the error and what to do next, and answers with it where JSON is asked for; returns the
+ * exit code that belongs to it. */
+int client_error(struct client *client, const sd_bus_error *error, int r);
+
+/* The same where it is no error of the bus. Returns CTL_ERROR. */
+int client_fail(struct client *client, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A word on standard error, which is no error. */
+void client_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The filters that were given, as the a{sv} that queries end in. child: instead of the arguments.
+ */
+int client_append_filter(const struct client *client, sd_bus_message *call, const char *child);
 
 /* Each command returns an exit code. */
 int command_list(struct client *client);

@@ -1,13 +1,15 @@
 #include "client.h"
 
+#include "document.h"
 #include "fields.h"
-#include "json.h"
 #include "table.h"
+#include "terminal.h"
 
 #include <errno.h>
 #include <fnmatch.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +24,53 @@ const char *const outcome_keys[] = {"Attempt", "Generation",      "Status",
 #define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
 #define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
 
-int client_error(const sd_bus_error *error, int r)
+static void print_error(const char *message)
+{
+    fputs("proctorctl: ", stderr);
+    text_write(stderr, message);
+    fputc('\n', stderr);
+}
+
+void client_note(const char *format, ...)
+{
+    char *message = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    int length = vasprintf(&message, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        return;
+    print_error(message);
+    free(message);
+}
+
+int client_fail(struct client *client, const char *format, ...)
+{
+    char *message = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    int length = vasprintf(&message, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        return CTL_ERROR;
+    print_error(message);
+    if (client->json != JSON_OFF)
+        answer_error(client, NULL, message);
+    free(message);
+    return CTL_ERROR;
+}
+
+int client_error(struct client *client, const sd_bus_error *error, int r)
 {
     const char *name = error && error->name ? error->name : "";
 
-    fprintf(stderr, "proctorctl: %s\n", error && error->message ? error->message : strerror(-r));
+    const char *message = error && error->message ? error->message : strerror(-r);
+
+    print_error(message);
+    if (client->json != JSON_OFF)
+        answer_error(client, error ? error->name : NULL, message);
     if (strcmp(name, SD_BUS_ERROR_SERVICE_UNKNOWN) == 0)
         fputs("Is proctord running, and on this bus? Name another with --address, --user or "
               "--system.\n",
@@ -70,15 +114,6 @@ int client_append_reason(struct client *client, sd_bus_message *call)
     return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
-static int print_json(struct client *client, sd_bus_message *reply, const char *const *absent)
-{
-    struct json json = {.out = stdout, .pretty = client->json == JSON_PRETTY};
-    int r = json_value(&json, reply, absent);
-
-    fputc('\n', stdout);
-    return r;
-}
-
 /* ---- status ---------------------------------------------------------------------------------- */
 
 /* The rest of a dictionary that has been entered. */
@@ -109,10 +144,10 @@ int client_child_path(struct client *client, const char *id, char **path)
         sd_bus_call_method(client->bus, NAME, PATH, MANAGER, "GetChild", &error, &reply, "s", id);
 
     if (r < 0)
-        return client_error(&error, r);
+        return client_error(client, &error, r);
     r = sd_bus_message_read(reply, "o", &found);
     *path = r >= 0 ? strdup(found) : NULL;
-    return *path ? CTL_DONE : client_error(NULL, r < 0 ? r : -ENOMEM);
+    return *path ? CTL_DONE : client_error(client, NULL, r < 0 ? r : -ENOMEM);
 }
 
 static char *text_property(struct client *client, const char *path, const char *name)
@@ -170,10 +205,18 @@ static void print_last_exit(struct client *client, const char *path)
     time_t seconds = (time_t)(fields_number(&exit, "USec") / 1000000);
     struct tm local;
     strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &local));
-    printf("%14s: %s (%s%s), generation %" PRId64 ", attempt %" PRId64 ", %s\n", "last exit",
-           fields_text(&exit, "Kind"), fields_text(&exit, "Reason"),
+    printf("%14s: %s (", "last exit", fields_text(&exit, "Kind"));
+    text_write(stdout, fields_text(&exit, "Reason"));
+    printf("%s), generation %" PRId64 ", attempt %" PRId64 ", %s\n",
            fields_number(&exit, "CoreDumped") ? ", core dumped" : "",
            fields_number(&exit, "Generation"), fields_number(&exit, "Attempt"), when);
+}
+
+static void print_labelled(const char *label, const char *text)
+{
+    printf("%14s: ", label);
+    text_write(stdout, text);
+    puts("");
 }
 
 static void print_text(struct client *client, const char *path, const char *label, const char *name)
@@ -181,7 +224,7 @@ static void print_text(struct client *client, const char *path, const char *labe
     char *value = text_property(client, path, name);
 
     if (*value)
-        printf("%14s: %s\n", label, value);
+        print_labelled(label, value);
     free(value);
 }
 
@@ -189,7 +232,10 @@ static int status_table(struct client *client, const char *id, const char *path)
 {
     char *explanation = text_property(client, path, "Explanation");
 
-    printf("%s: %s\n", id, explanation);
+    text_write(stdout, id);
+    fputs(": ", stdout);
+    text_write(stdout, explanation);
+    puts("");
     free(explanation);
     print_text(client, path, "operation", "Operation");
     print_text(client, path, "status", "Status");
@@ -228,8 +274,8 @@ static int status_json(struct client *client, const char *path)
                                &error, &reply, "s", CHILD);
 
     if (r >= 0)
-        r = print_json(client, reply, NULL);
-    return r < 0 ? client_error(&error, r) : CTL_DONE;
+        r = answer_message(client, reply, NULL);
+    return r < 0 ? client_error(client, &error, r) : CTL_DONE;
 }
 
 static int status_of_tree(struct client *client)
@@ -242,8 +288,8 @@ static int status_of_tree(struct client *client)
         return command_list(client);
     r = sd_bus_call_method(client->bus, NAME, PATH, MANAGER, "CurrentState", &error, &reply, NULL);
     if (r >= 0)
-        r = print_json(client, reply, NULL);
-    return r < 0 ? client_error(&error, r) : CTL_DONE;
+        r = answer_message(client, reply, NULL);
+    return r < 0 ? client_error(client, &error, r) : CTL_DONE;
 }
 
 int command_status(struct client *client)
@@ -252,9 +298,12 @@ int command_status(struct client *client)
 
     if (client->n_arguments == 0)
         return status_of_tree(client);
+    if (client->n_arguments > 1)
+        document_list(client);
     for (int i = 0; i < client->n_arguments; i++) {
         char *path = NULL;
-        int code = client_child_path(client, client->arguments[i], &path);
+        client->subject = client->arguments[i];
+        int code = client_child_path(client, client->subject, &path);
         if (code == CTL_DONE)
             code = client->json == JSON_OFF ? status_table(client, client->arguments[i], path)
                                             : status_json(client, path);
@@ -343,7 +392,8 @@ static int code_of(const struct verdict *verdict)
 static void print_verdict(FILE *out, const struct client *client, const char *id,
                           const struct verdict *verdict)
 {
-    fprintf(out, "%s: %s%s", id, client->dry_run ? "would be: " : "", verdict->after);
+    text_write(out, id);
+    fprintf(out, ": %s%s", client->dry_run ? "would be: " : "", verdict->after);
     if (strcmp(verdict->before, verdict->after) != 0)
         fprintf(out, " (was %s)", verdict->before);
     if (verdict->decision[0])
@@ -357,7 +407,8 @@ static void print_verdict(FILE *out, const struct client *client, const char *id
     if (verdict->idempotent)
         fprintf(out, ", nothing new");
     if (verdict->failure[0])
-        fprintf(out, ": %s", verdict->failure);
+        fputs(": ", out);
+    text_write(out, verdict->failure);
 }
 
 int write_outcome(FILE *out, const struct client *client, sd_bus_message *m)
@@ -377,12 +428,12 @@ static int show_outcome(struct client *client, const char *id, sd_bus_message *r
 
     if (r >= 0 && client->json != JSON_OFF) {
         sd_bus_message_rewind(reply, true);
-        r = print_json(client, reply, outcome_keys);
+        r = answer_message(client, reply, outcome_keys);
     } else if (r >= 0 && !client->quiet) {
         print_verdict(stdout, client, id, &verdict);
         fputc('\n', stdout);
     }
-    return r < 0 ? client_error(NULL, r) : code_of(&verdict);
+    return r < 0 ? client_error(client, NULL, r) : code_of(&verdict);
 }
 
 int show_verdict(struct client *client, sd_bus_message *m, int *code)
@@ -391,7 +442,7 @@ int show_verdict(struct client *client, sd_bus_message *m, int *code)
     int r = read_verdict(m, &verdict);
 
     *code = code_of(&verdict);
-    if (r >= 0 && !client->quiet) {
+    if (r >= 0 && !client->quiet && client->json == JSON_OFF) {
         print_verdict(stdout, client, verdict.child, &verdict);
         fputc('\n', stdout);
     }
@@ -410,15 +461,17 @@ static int verb_on(struct client *client, const char *method, const char *id)
         r = client_append_reason(client, call);
     if (r >= 0)
         r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
-    return r < 0 ? client_error(&error, r) : show_outcome(client, id, reply);
+    return r < 0 ? client_error(client, &error, r) : show_outcome(client, id, reply);
 }
 
 int command_verb(struct client *client, const char *method)
 {
     int worst = CTL_DONE;
 
+    if (client->n_arguments > 1)
+        document_list(client);
     for (int i = 0; i < client->n_arguments; i++) {
-        const char *id = client->arguments[i];
+        const char *id = client->subject = client->arguments[i];
         int code =
             scope_is_meant(id) ? scope_verb(client, method, id) : verb_on(client, method, id);
         worst = code > worst ? code : worst;
@@ -450,7 +503,8 @@ int command_kill(struct client *client)
         r = client_append_reason(client, call);
     if (r >= 0)
         r = sd_bus_call(client->bus, call, 0, &error, &reply);
-    return r < 0 ? client_error(&error, r) : show_outcome(client, client->arguments[0], reply);
+    return r < 0 ? client_error(client, &error, r)
+                 : show_outcome(client, client->arguments[0], reply);
 }
 
 /* ---- add, reload, shutdown ------------------------------------------------------------------- */
@@ -473,6 +527,13 @@ char *read_all(const char *path)
     return text;
 }
 
+static void print_nothing_added(const char *file)
+{
+    fputs("proctorctl: ", stderr);
+    text_write(stderr, file);
+    fputs(": nothing was added\n", stderr);
+}
+
 int command_add(struct client *client)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
@@ -480,10 +541,8 @@ int command_add(struct client *client)
     const char *path;
     char *text = read_all(client->arguments[0]);
 
-    if (!text) {
-        fprintf(stderr, "proctorctl: %s: %s\n", client->arguments[0], strerror(errno));
-        return CTL_ERROR;
-    }
+    if (!text)
+        return client_fail(client, "%s: %s", client->arguments[0], strerror(errno));
     int r = client_call(client, PATH, MANAGER, "AddChild", &call);
     if (r >= 0)
         r = sd_bus_message_append(call, "s", text);
@@ -494,15 +553,15 @@ int command_add(struct client *client)
         r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
     if (r < 0) {
         if (sd_bus_error_has_name(&error, "org.proctor1.Error.InvalidManifest"))
-            fprintf(stderr, "proctorctl: %s: nothing was added\n", client->arguments[0]);
-        return client_error(&error, r);
+            print_nothing_added(client->arguments[0]);
+        return client_error(client, &error, r);
     }
     r = sd_bus_message_read(reply, "o", &path);
     if (r >= 0 && client->json != JSON_OFF)
-        printf("{\"child\":\"%s\"}\n", path);
+        answer_pair(client, "child", path);
     else if (r >= 0 && !client->quiet)
         puts(path);
-    return r < 0 ? client_error(NULL, r) : CTL_DONE;
+    return r < 0 ? client_error(client, NULL, r) : CTL_DONE;
 }
 
 int command_reload(struct client *client)
@@ -516,8 +575,8 @@ int command_reload(struct client *client)
     if (r >= 0)
         r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
     if (r >= 0)
-        r = print_json(client, reply, NULL);
-    return r < 0 ? client_error(&error, r) : CTL_DONE;
+        r = answer_message(client, reply, NULL);
+    return r < 0 ? client_error(client, &error, r) : CTL_DONE;
 }
 
 static const char *version_of(sd_bus_message *reply)
@@ -542,11 +601,11 @@ int command_reexec(struct client *client)
     if (r >= 0)
         r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
     if (r >= 0 && client->json != JSON_OFF)
-        r = print_json(client, reply, NULL);
+        r = answer_message(client, reply, NULL);
     else if (r >= 0 && !client->quiet)
         printf("proctord %s %s\n", version_of(reply),
                client->dry_run ? "can take over" : "has taken over");
-    return r < 0 ? client_error(&error, r) : CTL_DONE;
+    return r < 0 ? client_error(client, &error, r) : CTL_DONE;
 }
 
 static int print_report_row(struct table *table, sd_bus_message *m)
@@ -626,12 +685,12 @@ int command_shutdown(struct client *client)
     if (r >= 0)
         r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
     if (r < 0)
-        return client_error(&error, r);
+        return client_error(client, &error, r);
     if (client->json != JSON_OFF)
-        r = print_json(client, reply, NULL);
+        r = answer_message(client, reply, NULL);
     else if (!client->quiet)
         r = print_report(client, reply);
-    return r < 0 ? client_error(NULL, r) : CTL_DONE;
+    return r < 0 ? client_error(client, NULL, r) : CTL_DONE;
 }
 
 int command_metrics(struct client *client)
@@ -645,7 +704,10 @@ int command_metrics(struct client *client)
     if (r >= 0)
         r = sd_bus_message_read(reply, "s", &text);
     if (r < 0)
-        return client_error(&error, r);
-    fputs(text, stdout);
+        return client_error(client, &error, r);
+    if (client->json != JSON_OFF)
+        answer_pair(client, "openmetrics", text);
+    else
+        fputs(text, stdout);
     return CTL_DONE;
 }

@@ -2,8 +2,9 @@
  * Events: what happened, and what happens, a line for each, as a story or as JSON.
  */
 #include "client.h"
-#include "json.h"
+#include "document.h"
 #include "story.h"
+#include "terminal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,12 +15,14 @@
 #define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
 #define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
 
-static int append_filter(sd_bus_message *call, const struct client *client, const char *child)
+int client_append_filter(const struct client *client, sd_bus_message *call, const char *child)
 {
     int r = sd_bus_message_open_container(call, 'a', "{sv}");
 
     if (r >= 0 && client->kind)
         r = sd_bus_message_append(call, "{sv}", "kinds", "as", 1, client->kind);
+    if (r >= 0 && client->command_id && !child)
+        r = sd_bus_message_append(call, "{sv}", "command", "s", client->command_id);
     if (r >= 0 && child)
         r = sd_bus_message_append(call, "{sv}", "children", "as", 1, child);
     if (r >= 0 && !child && client->n_arguments > 0) {
@@ -50,17 +53,18 @@ static int print_event_json(struct client *client, sd_bus_message *m)
 {
     static const char *const keys[] = {"sequence", "realtime_usec", "monotonic_usec", "kind",
                                        "child",    "cause",         "fields"};
-    struct json json = {.out = stdout};
-    int r = 0;
+    struct json json;
+    int r = answer_begin(client, &json);
 
-    (void)client;
-    fputc('{', stdout);
+    if (r < 0)
+        return r;
+    json_open(&json, '{');
     for (size_t i = 0; r >= 0 && i < sizeof(keys) / sizeof(keys[0]); i++) {
-        printf("%s\"%s\":", i > 0 ? "," : "", keys[i]);
+        json_key(&json, keys[i]);
         r = json_value(&json, m, NULL);
     }
-    fputs("}\n", stdout);
-    return r;
+    json_close(&json, '}');
+    return answer_end(client, &json, r);
 }
 
 static const char *paint_event(const struct client *client, const char *kind)
@@ -110,10 +114,13 @@ static void print_entry(FILE *out, const struct client *client, const struct ent
     const char *colour = out == stdout ? paint_event(client, entry->story.kind) : "";
 
     print_time(out, entry->realtime_usec);
-    fprintf(out, " %6" PRIu64 "  %s%s%s", entry->sequence, colour, entry->child,
-            entry->child[0] ? " " : "");
+    fprintf(out, " %6" PRIu64 "  ", entry->sequence);
+    terminal_paint(out, colour);
+    text_write(out, entry->child);
+    fputs(entry->child[0] ? " " : "", out);
     story_write(out, &entry->story);
-    fputs(colour[0] ? "\033[0m\n" : "\n", out);
+    terminal_paint(out, colour[0] ? "\033[0m" : "");
+    fputc('\n', out);
 }
 
 static int print_event(struct client *client, sd_bus_message *m)
@@ -161,11 +168,11 @@ static int query_events(struct client *client, const char *child, uint64_t after
     if (r >= 0)
         r = sd_bus_message_append(call, "tu", after, UINT32_MAX);
     if (r >= 0)
-        r = append_filter(call, client, child);
+        r = client_append_filter(client, call, child);
     if (r >= 0)
         r = sd_bus_call(client->bus, call, 0, &error, &reply);
     if (r < 0)
-        return client_error(&error, r);
+        return client_error(client, &error, r);
     if (last > 0) {
         r = go_over(client, reply, 0, NULL);
         skip = r > (int)last ? (size_t)r - last : 0;
@@ -173,7 +180,7 @@ static int query_events(struct client *client, const char *child, uint64_t after
     }
     if (r >= 0)
         r = go_over(client, reply, skip, out);
-    return r < 0 ? client_error(NULL, r) : CTL_DONE;
+    return r < 0 ? client_error(client, NULL, r) : CTL_DONE;
 }
 
 int events_show_last(struct client *client, const char *id, size_t count, FILE *out)
@@ -184,9 +191,7 @@ int events_show_last(struct client *client, const char *id, size_t count, FILE *
 static int event_came(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     (void)error;
-    print_event(userdata, m);
-    fflush(stdout);
-    return 0;
+    return print_event(userdata, m);
 }
 
 static int follow_events(struct client *client)
@@ -199,24 +204,23 @@ static int follow_events(struct client *client)
     if (r >= 0)
         r = client_call(client, PATH, MANAGER, "Subscribe", &call);
     if (r >= 0)
-        r = append_filter(call, client, NULL);
+        r = client_append_filter(client, call, NULL);
     if (r >= 0)
         r = sd_bus_call(client->bus, call, 0, &error, &reply);
-    while (r >= 0) {
+    while (r >= 0 && !terminal_failed()) {
         r = sd_bus_process(client->bus, NULL);
         if (r == 0)
             r = sd_bus_wait(client->bus, UINT64_MAX);
         if (r == -EINTR)
             r = 0;
     }
-    return client_error(&error, r);
+    return r < 0 ? client_error(client, &error, r) : CTL_ERROR;
 }
 
 int command_events(struct client *client)
 {
+    (client->follow ? document_follow : document_list)(client);
     int code = query_events(client, NULL, client->since, 0, stdout);
-
-    fflush(stdout);
     if (code != CTL_DONE || !client->follow)
         return code;
     return follow_events(client);

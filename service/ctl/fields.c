@@ -1,5 +1,8 @@
 #include "fields.h"
 
+#include "terminal.h"
+
+#include <inttypes.h>
 #include <string.h>
 
 static int read_value(sd_bus_message *m, struct field *field)
@@ -19,6 +22,7 @@ static int read_value(sd_bus_message *m, struct field *field)
     if (!strchr("sotxuib", contents[0]) || contents[1])
         return sd_bus_message_skip(m, "v");
     r = sd_bus_message_read(m, "v", contents, &value);
+    field->type = contents[0];
     if (contents[0] == 's' || contents[0] == 'o')
         field->text = value.text;
     else if (contents[0] == 'u')
@@ -26,6 +30,31 @@ static int read_value(sd_bus_message *m, struct field *field)
     else
         field->number = contents[0] == 't' || contents[0] == 'x' ? value.x : value.i;
     return r;
+}
+
+void field_write(FILE *out, const struct field *field)
+{
+    if (field->text)
+        text_write_quoted(out, field->text);
+    else if (field->type == 'b')
+        fputs(field->number ? "true" : "false", out);
+    else if (field->type == 't')
+        fprintf(out, "%" PRIu64, (uint64_t)field->number);
+    else
+        fprintf(out, "%" PRId64, field->number);
+}
+
+void fields_write_json(struct json *json, const struct fields *fields)
+{
+    json_open(json, '{');
+    for (size_t i = 0; i < fields->count; i++) {
+        json_key(json, fields->list[i].key);
+        if (fields->list[i].text)
+            json_text(json->out, fields->list[i].text);
+        else
+            field_write(json->out, &fields->list[i]);
+    }
+    json_close(json, '}');
 }
 
 int fields_read(sd_bus_message *m, struct fields *fields)

@@ -2,7 +2,9 @@
  * What was: the audit, and the journal as a file.
  */
 #include "client.h"
-#include "json.h"
+#include "document.h"
+#include "fields.h"
+#include "terminal.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -33,96 +35,129 @@ static uint64_t since_usec(const struct client *client)
     return ago < realtime ? realtime - ago : 0;
 }
 
-static bool is_meant(const struct client *client, const char *kind, const char *child,
-                     const char *text)
-{
-    bool named = client->n_arguments == 0;
-    char by[300];
-
-    for (int i = 0; i < client->n_arguments; i++)
-        named = named || strcmp(client->arguments[i], child) == 0;
-    if (client->kind && strcmp(client->kind, kind) != 0)
-        return false;
-    if (!named || !client->by)
-        return named;
-    snprintf(by, sizeof(by), "by=\"%s", client->by);
-    return strstr(text, by) != NULL;
-}
-
-struct line {
+struct entry {
     uint64_t sequence, realtime_usec;
-    const char *kind, *child, *text;
+    const char *kind, *child, *cause;
+    struct fields fields;
 };
 
-static void print_line(const struct client *client, const struct line *line)
+static bool is_meant(const struct client *client, const struct entry *entry)
 {
-    time_t seconds = (time_t)(line->realtime_usec / 1000000);
+    const char *by = fields_text(&entry->fields, "by");
+    return !client->by || strncmp(by, client->by, strlen(client->by)) == 0;
+}
+
+static void print_line(const struct entry *entry)
+{
+    time_t seconds = (time_t)(entry->realtime_usec / 1000000);
     struct tm local;
     char stamp[32];
 
-    if (client->json != JSON_OFF) {
-        printf("{\"sequence\":%" PRIu64 ",\"realtime_usec\":%" PRIu64 ",\"kind\":", line->sequence,
-               line->realtime_usec);
-        json_text(stdout, line->kind);
-        fputs(",\"child\":", stdout);
-        json_text(stdout, line->child);
-        fputs(",\"text\":", stdout);
-        json_text(stdout, line->text);
-        fputs("}\n", stdout);
-        return;
-    }
     strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &local));
-    printf("%s.%03" PRIu64 "  %-31s %s%s%s\n", stamp, line->realtime_usec / 1000 % 1000, line->kind,
-           line->child, line->child[0] ? "  " : "", line->text);
+    printf("%s.%03" PRIu64 "  %-31s ", stamp, entry->realtime_usec / 1000 % 1000, entry->kind);
+    text_write(stdout, entry->child);
+    fputs(entry->child[0] ? " " : "", stdout);
+    for (size_t i = 0; i < entry->fields.count; i++) {
+        printf(" %s=", entry->fields.list[i].key);
+        field_write(stdout, &entry->fields.list[i]);
+    }
+    printf(entry->cause[0] ? " command_id=%s\n" : "%s\n", entry->cause);
 }
 
-/* Prints one answer. Returns how many lines it had, and the time of the last one. */
-static int print_page(const struct client *client, sd_bus_message *m, uint64_t *last_usec,
-                      uint64_t *last_sequence)
+static int answer_entry(struct client *client, const struct entry *entry)
 {
-    struct line line;
-    int count = 0;
-    int r = sd_bus_message_enter_container(m, 'a', "(ttsss)");
+    struct json json;
+    int r = answer_begin(client, &json);
 
-    while (r >= 0 && (r = sd_bus_message_read(m, "(ttsss)", &line.sequence, &line.realtime_usec,
-                                              &line.kind, &line.child, &line.text)) > 0) {
-        bool again = line.realtime_usec == *last_usec && line.sequence <= *last_sequence;
-        count++;
-        if (again)
+    if (r < 0)
+        return r;
+    json_open(&json, '{');
+    json_key(&json, "sequence");
+    json_number(json.out, entry->sequence);
+    json_key(&json, "realtime_usec");
+    json_number(json.out, entry->realtime_usec);
+    json_key(&json, "kind");
+    json_text(json.out, entry->kind);
+    json_key(&json, "child");
+    json_text(json.out, entry->child);
+    json_key(&json, "cause");
+    json_text(json.out, entry->cause);
+    json_key(&json, "fields");
+    fields_write_json(&json, &entry->fields);
+    json_close(&json, '}');
+    return answer_end(client, &json, 0);
+}
+
+static int read_entry(sd_bus_message *m, struct entry *entry)
+{
+    int r = sd_bus_message_enter_container(m, 'r', "ttsssa{sv}");
+
+    if (r > 0)
+        r = sd_bus_message_read(m, "ttsss", &entry->sequence, &entry->realtime_usec, &entry->kind,
+                                &entry->child, &entry->cause);
+    if (r > 0)
+        r = fields_read(m, &entry->fields);
+    if (r > 0)
+        r = sd_bus_message_exit_container(m);
+    return r;
+}
+
+/* How far has been read. */
+struct place {
+    uint64_t usec, sequence;
+};
+
+/* Prints one answer. Returns how many of its entries are new. */
+static int print_page(struct client *client, sd_bus_message *m, struct place *last)
+{
+    struct entry entry;
+    int news = 0, r = sd_bus_message_enter_container(m, 'a', "(ttsssa{sv})");
+
+    while (r >= 0 && (r = read_entry(m, &entry)) > 0) {
+        if (entry.realtime_usec == last->usec && entry.sequence <= last->sequence)
             continue; /* it ended the page before */
-        *last_usec = line.realtime_usec;
-        *last_sequence = line.sequence;
-        if (is_meant(client, line.kind, line.child, line.text))
-            print_line(client, &line);
+        news++;
+        *last = (struct place){entry.realtime_usec, entry.sequence};
+        if (!is_meant(client, &entry))
+            continue;
+        if (client->json == JSON_OFF)
+            print_line(&entry);
+        else
+            r = answer_entry(client, &entry);
     }
-    return r < 0 ? r : count;
+    return r < 0 ? r : news;
+}
+
+/* From the last place on; an answer holds no more than a page. */
+static int query_page(struct client *client, struct place *last, int *news)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
+    int r = client_call(client, PATH, MANAGER, "QueryAudit", &call);
+
+    if (r >= 0)
+        r = sd_bus_message_append(call, "tu", last->usec, PAGE);
+    if (r >= 0)
+        r = client_append_filter(client, call, NULL);
+    if (r >= 0)
+        r = sd_bus_call(client->bus, call, 0, &error, &reply);
+    if (r >= 0)
+        r = *news = print_page(client, reply, last);
+    return r < 0 ? client_error(client, &error, r) : CTL_DONE;
 }
 
 int command_audit(struct client *client)
 {
-    uint64_t since = since_usec(client), last = 0;
-    int count = PAGE;
+    struct place last = {.usec = since_usec(client)};
+    int code = CTL_DONE, news = 1;
 
-    if (since == UINT64_MAX) {
-        fprintf(stderr,
-                "proctorctl: --since: expected how long ago, such as 10m or 2h, got \"%s\"\n",
-                client->since_text);
-        return CTL_ERROR;
-    }
-    while (count == PAGE) {
-        CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
-        CLEANUP_MESSAGE *reply = NULL;
-        uint64_t before = since, before_sequence = last;
-        int r = sd_bus_call_method(client->bus, NAME, PATH, MANAGER, "QueryAudit", &error, &reply,
-                                   "tua{sv}", since, PAGE, 0);
-        if (r >= 0)
-            r = count = print_page(client, reply, &since, &last);
-        if (r < 0)
-            return client_error(&error, r);
-        if (since == before && last == before_sequence)
-            break; /* more of them in one moment than a page holds */
-    }
-    return CTL_DONE;
+    if (last.usec == UINT64_MAX)
+        return client_fail(client, "--since: expected how long ago, such as 10m or 2h, got \"%s\"",
+                           client->since_text);
+    document_list(client);
+    while (code == CTL_DONE && news > 0 && !terminal_failed())
+        code = query_page(client, &last, &news);
+    return code;
 }
 
 /* ---- trace ----------------------------------------------------------------------------------- */
@@ -176,15 +211,13 @@ int command_trace(struct client *client)
     uint64_t trace, size;
     int r, written = 0;
 
-    if (!client->output) {
-        fprintf(stderr, "proctorctl: trace: say where to, with -o FILE\n");
-        return CTL_ERROR;
-    }
+    if (!client->output)
+        return client_fail(client, "trace: say where to, with -o FILE");
     r = sd_bus_call_method(client->bus, NAME, PATH, MANAGER, "GetTrace", &error, &reply, "");
     if (r >= 0)
         r = sd_bus_message_read(reply, "tt", &trace, &size);
     if (r < 0)
-        return client_error(&error, r);
+        return client_error(client, &error, r);
     int out = open(client->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (out < 0)
         written = -errno;
@@ -193,12 +226,15 @@ int command_trace(struct client *client)
     if (out >= 0 && close(out) < 0 && written == 0)
         written = -errno;
     if (r < 0)
-        return client_error(&error, r);
-    if (written < 0) {
-        fprintf(stderr, "proctorctl: %s: %s\n", client->output, strerror(-written));
-        return CTL_ERROR;
+        return client_error(client, &error, r);
+    if (written < 0)
+        return client_fail(client, "%s: %s", client->output, strerror(-written));
+    if (client->json != JSON_OFF)
+        answer_pair(client, "file", client->output);
+    else if (!client->quiet) {
+        fputs("look at it with: proctor-sim replay ", stdout);
+        text_write(stdout, client->output);
+        puts("");
     }
-    if (!client->quiet)
-        printf("look at it with: proctor-sim replay %s\n", client->output);
     return CTL_DONE;
 }

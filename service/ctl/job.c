@@ -2,8 +2,8 @@
  * A job from the shell: what it writes as its result comes to standard output, byte for byte, as it
  * comes, and its exit code is the tool's.
  */
-#include "client.h"
-#include "json.h"
+#include "document.h"
+#include "text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -98,27 +98,23 @@ static int read_end(sd_bus_message *m, struct end *end)
 
 static int show_end(struct client *client, sd_bus_message *reply, size_t shown)
 {
-    struct json json = {.out = stdout, .pretty = client->json == JSON_PRETTY};
-    struct end end = {.shown = shown};
-    int r;
+    /* In an answer, the result stands already. */
+    struct end end = {.shown = client->json != JSON_OFF ? SIZE_MAX : shown};
+    int r = 0;
 
-    if (client->json != JSON_OFF) {
-        r = json_value(&json, reply, NULL);
-        fputc('\n', stdout);
-        sd_bus_message_rewind(reply, true);
-        if (r < 0)
-            return client_error(NULL, r);
-        freopen("/dev/null", "w", stdout); /* it has been told already */
-    }
-    r = read_end(reply, &end);
-    fflush(stdout);
+    if (client->json != JSON_OFF)
+        r = answer_message(client, reply, NULL);
+    if (r >= 0)
+        r = sd_bus_message_rewind(reply, true);
+    if (r >= 0)
+        r = read_end(reply, &end);
     if (r < 0)
-        return client_error(NULL, r);
+        return client_error(client, NULL, r);
     if (end.truncated && !client->quiet)
-        fputs("proctorctl: the result was longer than 64 KiB: the rest is lost\n", stderr);
+        client_note("the result was longer than 64 KiB: the rest is lost");
     bool by_itself = strcmp(end.result, "succeeded") == 0 || strcmp(end.result, "failed") == 0;
     if (!by_itself && !client->quiet)
-        fprintf(stderr, "proctorctl: the job ended as %s\n", end.result);
+        client_note("the job ended as %s", end.result);
     return end.code == 0 && strcmp(end.result, "succeeded") != 0 ? CTL_FAILED : end.code;
 }
 
@@ -127,12 +123,15 @@ static int start(struct client *client, char **path)
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
     CLEANUP_MESSAGE *call = NULL, *reply = NULL;
     const char *found;
-    char *text = manifest_text(client);
+    char *text;
 
-    if (!text) {
-        fprintf(stderr, "proctorctl: %s: %s\n", client->arguments[0], strerror(errno));
-        return CTL_ERROR;
-    }
+    for (int i = 1; i < client->n_arguments; i++)
+        if (!text_is_at_most(client->arguments[i], TEXT_CONTROL))
+            return client_fail(client, "argument %d is not UTF-8, which a manifest is", i);
+    text = manifest_text(client);
+
+    if (!text)
+        return client_fail(client, "%s: %s", client->arguments[0], strerror(errno));
     int r = client_call(client, PATH, MANAGER, "RunJob", &call);
     if (r >= 0)
         r = sd_bus_message_append(call, "s", text);
@@ -146,7 +145,7 @@ static int start(struct client *client, char **path)
     if (r >= 0)
         r = sd_bus_message_read(reply, "o", &found);
     *path = r >= 0 ? strdup(found) : NULL;
-    return *path ? CTL_DONE : client_error(&error, r < 0 ? r : -ENOMEM);
+    return *path ? CTL_DONE : client_error(client, &error, r < 0 ? r : -ENOMEM);
 }
 
 /* ---- while it runs --------------------------------------------------------------------------- */
@@ -222,15 +221,17 @@ int command_run(struct client *client)
     int code = start(client, &path);
     struct stream stream = {.path = path};
 
+    if (code == CTL_DONE && client->dry_run && client->json != JSON_OFF)
+        answer_pair(client, "job", path);
     if (code != CTL_DONE || client->dry_run) {
         free(path);
         return code;
     }
     int r = follow(client, &stream);
     if (r >= 0 && sd_bus_message_is_method_error(stream.reply, NULL))
-        code = client_error(sd_bus_message_get_error(stream.reply), -EIO);
+        code = client_error(client, sd_bus_message_get_error(stream.reply), -EIO);
     else
-        code = r < 0 ? client_error(NULL, r) : show_end(client, stream.reply, stream.shown);
+        code = r < 0 ? client_error(client, NULL, r) : show_end(client, stream.reply, stream.shown);
     sd_bus_message_unref(stream.reply);
     free(path);
     return code;

@@ -1,8 +1,7 @@
 /*
  * The children, one a line.
  */
-#include "client.h"
-#include "json.h"
+#include "document.h"
 #include "table.h"
 
 #include <fnmatch.h>
@@ -60,31 +59,51 @@ static int print_rows(struct client *client, sd_bus_message *reply)
     return r;
 }
 
-static int print_rows_json(struct client *client, sd_bus_message *reply)
+static int answer_row(struct json *json, sd_bus_message *reply)
 {
     static const char *const keys[] = {
         "id",         "path",    "operation",       "status",     "readiness",
         "generation", "attempt", "heartbeat_stale", "stop_state", "restarts_remaining",
         "exhausted"};
-    struct json json = {.out = stdout};
-    bool first = true;
-    int r = sd_bus_message_enter_container(reply, 'a', "(sosssttbsub)");
+    int r = 0;
 
-    fputc('[', stdout);
+    json_item(json);
+    json_open(json, '{');
+    for (size_t i = 0; r >= 0 && i < sizeof(keys) / sizeof(keys[0]); i++) {
+        json_key(json, keys[i]);
+        r = json_value(json, reply, NULL);
+    }
+    json_close(json, '}');
+    return r;
+}
+
+/* Of the row that the message stands before. */
+static bool row_is_wanted(const struct client *client, sd_bus_message *reply)
+{
+    const char *id;
+    return sd_bus_message_read(reply, "s", &id) > 0 && wanted(client, id) &&
+           sd_bus_message_rewind(reply, false) >= 0;
+}
+
+static int print_rows_json(struct client *client, sd_bus_message *reply)
+{
+    struct json json;
+    int r = answer_begin(client, &json);
+
+    if (r < 0)
+        return r;
+    json_open(&json, '[');
+    r = sd_bus_message_enter_container(reply, 'a', "(sosssttbsub)");
     while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'r', "sosssttbsub")) > 0) {
-        fputs(first ? "" : ",", stdout);
-        fputs(client->json == JSON_PRETTY ? "\n  {" : "{", stdout);
-        first = false;
-        for (size_t i = 0; r >= 0 && i < sizeof(keys) / sizeof(keys[0]); i++) {
-            printf("%s\"%s\":", i > 0 ? "," : "", keys[i]);
-            r = json_value(&json, reply, NULL);
-        }
-        fputc('}', stdout);
+        if (row_is_wanted(client, reply))
+            r = answer_row(&json, reply);
+        else
+            r = sd_bus_message_skip(reply, "osssttbsub");
         if (r >= 0)
             r = sd_bus_message_exit_container(reply);
     }
-    fputs(client->json == JSON_PRETTY && !first ? "\n]\n" : "]\n", stdout);
-    return r;
+    json_close(&json, ']');
+    return answer_end(client, &json, r);
 }
 
 int command_list(struct client *client)
@@ -95,7 +114,7 @@ int command_list(struct client *client)
         sd_bus_call_method(client->bus, NAME, PATH, MANAGER, "ListChildren", &error, &reply, NULL);
 
     if (r < 0)
-        return client_error(&error, r);
+        return client_error(client, &error, r);
     r = client->json == JSON_OFF ? print_rows(client, reply) : print_rows_json(client, reply);
-    return r < 0 ? client_error(NULL, r) : CTL_DONE;
+    return r < 0 ? client_error(client, NULL, r) : CTL_DONE;
 }

@@ -2,9 +2,10 @@
  * log: what a child has written. Where its manifest says to a file, the file and those that were
  * rotated before it; to the journal, its lines there; anything else is not kept.
  */
-#include "client.h"
 #include "declaration.h"
+#include "document.h"
 #include "manifest.h"
+#include "terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,75 @@
 #define LINES_SHOWN 5
 #define ENTRY_TIME  32
 #define PATH_ROOM   4200
+
+/* ---- lines ----------------------------------------------------------------------------------- */
+
+/* Where lines go: byte for byte to standard output, or each into an answer. */
+struct lines {
+    struct client *client;
+    char *part; /* of a line, the end of which has not come yet */
+    size_t n_part;
+};
+
+static void answer_line(struct client *client, const char *line, size_t size,
+                        uint64_t realtime_usec)
+{
+    struct json json;
+
+    if (answer_begin(client, &json) < 0)
+        return;
+    json_open(&json, '{');
+    if (realtime_usec > 0) {
+        json_key(&json, "realtime_usec");
+        json_number(json.out, realtime_usec);
+    }
+    json_key(&json, "line");
+    json_bytes(json.out, line, size);
+    json_close(&json, '}');
+    answer_end(client, &json, 0);
+}
+
+static void keep_part(struct lines *lines, const char *data, size_t size)
+{
+    char *longer = realloc(lines->part, lines->n_part + size + 1);
+
+    if (!longer)
+        return;
+    memcpy(longer + lines->n_part, data, size);
+    lines->part = longer;
+    lines->n_part += size;
+}
+
+static void end_line(struct lines *lines)
+{
+    answer_line(lines->client, lines->part ? lines->part : "", lines->n_part, 0);
+    lines->n_part = 0;
+}
+
+static void lines_add(struct lines *lines, const char *data, size_t size)
+{
+    if (lines->client->json == JSON_OFF) {
+        fwrite(data, 1, size, stdout);
+        return;
+    }
+    for (const char *end; (end = memchr(data, '\n', size));) {
+        size_t length = (size_t)(end - data);
+        keep_part(lines, data, length);
+        end_line(lines);
+        data += length + 1;
+        size -= length + 1;
+    }
+    keep_part(lines, data, size);
+}
+
+/* What came last may have no end. */
+static void lines_end(struct lines *lines)
+{
+    if (lines->n_part > 0)
+        end_line(lines);
+    free(lines->part);
+    *lines = (struct lines){.client = lines->client};
+}
 
 /* ---- a file ---------------------------------------------------------------------------------- */
 
@@ -47,12 +117,12 @@ static off_t find_tail(int fd, uint64_t *lines)
     return 0;
 }
 
-static off_t print_from(int fd, off_t at)
+static off_t print_from(struct lines *lines, int fd, off_t at)
 {
     char block[65536];
 
     for (ssize_t n; (n = pread(fd, block, sizeof(block), at)) > 0; at += n)
-        fwrite(block, 1, (size_t)n, stdout);
+        lines_add(lines, block, (size_t)n);
     fflush(stdout);
     return at;
 }
@@ -67,7 +137,7 @@ static void name_of(const struct process_output *output, uint32_t n, char path[P
 }
 
 /* The oldest of them first: FILE.2, FILE.1, FILE. */
-static off_t print_files(const struct process_output *output, uint64_t lines)
+static off_t print_files(struct lines *to, const struct process_output *output, uint64_t lines)
 {
     int fds[64];
     off_t begins[64], at = 0;
@@ -82,7 +152,7 @@ static off_t print_files(const struct process_output *output, uint64_t lines)
         begins[n] = find_tail(fds[n], &lines);
     }
     while (n-- > 0) {
-        at = print_from(fds[n], begins[n]);
+        at = print_from(to, fds[n], begins[n]);
         close(fds[n]);
     }
     return at;
@@ -125,14 +195,15 @@ static bool open_number(const struct process_output *output, uint32_t n, struct 
 
 /* To the end of this file, and of those that have come after it: more than one may have been
  * rotated away meanwhile. */
-static void catch_up(const struct process_output *output, struct followed *file)
+static void catch_up(struct lines *lines, const struct process_output *output,
+                     struct followed *file)
 {
     if (file->fd < 0 && !open_number(output, 0, file))
         return;
     for (;;) {
         uint32_t number = find_number(output, file->inode), n = number;
         struct followed next = {.fd = -1};
-        file->at = print_from(file->fd, file->at);
+        file->at = print_from(lines, file->fd, file->at);
         while (n > 0 && !open_number(output, n - 1, &next))
             n--;
         if (next.fd < 0)
@@ -147,7 +218,7 @@ static void catch_up(const struct process_output *output, struct followed *file)
 }
 
 /* Until somebody interrupts. */
-static int follow_files(const struct process_output *output, off_t at)
+static int follow_files(struct lines *lines, const struct process_output *output, off_t at)
 {
     char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
     struct followed file = {.fd = -1};
@@ -157,28 +228,33 @@ static int follow_files(const struct process_output *output, off_t at)
         return -errno;
     if (open_number(output, 0, &file))
         file.at = at;
-    for (;;) {
+    while (!terminal_failed()) {
         inotify_add_watch(watch, output->path, IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF);
-        catch_up(output, &file);
+        catch_up(lines, output, &file);
         struct pollfd ready = {.fd = watch, .events = POLLIN};
         if (poll(&ready, 1, 1000) > 0 && read(watch, events, sizeof(events)) < 0 && errno != EINTR)
             return -errno;
     }
+    return -EIO;
 }
 
 static int log_file(struct client *client, const struct process_output *output, uint64_t lines)
 {
     if (access(output->path, R_OK) < 0) {
-        fprintf(stderr, "proctorctl: %s: %s\n", output->path, strerror(errno));
-        return errno == EACCES ? CTL_NOT_ALLOWED : CTL_ERROR;
+        bool denied = errno == EACCES;
+        client_fail(client, "%s: %s", output->path, strerror(errno));
+        return denied ? CTL_NOT_ALLOWED : CTL_ERROR;
     }
-    off_t at = print_files(output, lines);
-    return client->follow && follow_files(output, at) < 0 ? CTL_ERROR : CTL_DONE;
+    struct lines to = {.client = client};
+    off_t at = print_files(&to, output, lines);
+    int r = client->follow ? follow_files(&to, output, at) : 0;
+    lines_end(&to);
+    return r < 0 ? CTL_ERROR : CTL_DONE;
 }
 
 /* ---- the journal ----------------------------------------------------------------------------- */
 
-static void print_entry(sd_journal *journal)
+static void print_entry(struct client *client, sd_journal *journal)
 {
     const void *data;
     uint64_t usec = 0;
@@ -189,14 +265,17 @@ static void print_entry(sd_journal *journal)
     sd_journal_get_realtime_usec(journal, &usec);
     time_t seconds = (time_t)(usec / 1000000);
     strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &local));
-    if (sd_journal_get_data(journal, "MESSAGE", &data, &size) >= 0 && size >= 8)
+    if (sd_journal_get_data(journal, "MESSAGE", &data, &size) < 0 || size < 8)
+        return;
+    if (client->json != JSON_OFF)
+        answer_line(client, (const char *)data + 8, size - 8, usec);
+    else
         printf("%s.%03" PRIu64 "  %.*s\n", text, usec / 1000 % 1000, (int)(size - 8),
                (const char *)data + 8);
 }
 
 /* Returns how many lines there were, or a negative errno. */
-static int read_journal(const struct client *client, const char *id, uint64_t lines,
-                        const char *heading)
+static int read_journal(struct client *client, const char *id, uint64_t lines, const char *heading)
 {
     sd_journal *journal;
     char match[600];
@@ -216,10 +295,9 @@ static int read_journal(const struct client *client, const char *id, uint64_t li
         while (r >= 0 && (r = sd_journal_next(journal)) > 0) {
             if (count++ == 0)
                 fputs(heading, stdout);
-            print_entry(journal);
+            print_entry(client, journal);
         }
-        fflush(stdout);
-        if (r < 0 || !client->follow)
+        if (r < 0 || !client->follow || terminal_failed())
             break;
         r = sd_journal_wait(journal, UINT64_MAX);
     }
@@ -234,13 +312,11 @@ static int log_journal(struct client *client, const char *id, uint64_t lines)
     if (r > 0)
         return CTL_DONE;
     if (r < 0)
-        fprintf(stderr, "proctorctl: the journal can not be read: %s\n", strerror(-r));
+        client_fail(client, "the journal cannot be read: %s", strerror(-r));
     else
-        fprintf(
-            stderr,
-            "proctorctl: the journal has no line of %s; where no journald runs, its output goes "
-            "to the standard error of proctord\n",
-            id);
+        client_note("the journal has no line of %s; where no journald runs, its output goes to the "
+                    "standard error of proctord",
+                    id);
     return r == -EACCES || r == -EPERM ? CTL_NOT_ALLOWED : r < 0 ? CTL_ERROR : CTL_DONE;
 }
 
@@ -255,11 +331,10 @@ static int log_of(struct client *client, const struct process_output *output, co
     case OUTPUT_JOURNAL:
         return log_journal(client, id, lines);
     case OUTPUT_INHERIT:
-        fprintf(stderr,
-                "proctorctl: %s writes to the standard error of proctord (stdout: inherit)\n", id);
+        client_note("%s writes to the standard error of proctord (stdout: inherit)", id);
         return CTL_DONE;
     case OUTPUT_NULL:
-        fprintf(stderr, "proctorctl: what %s writes is not kept (stdout: null)\n", id);
+        client_note("what %s writes is not kept (stdout: null)", id);
         return CTL_DONE;
     }
     return CTL_ERROR;
@@ -279,8 +354,8 @@ static int find_output(struct client *client, const char *id, const char *path,
     free(text);
     if (r >= 0 && manifest_count(*manifest) == 1)
         return CTL_DONE;
-    fprintf(stderr, "proctorctl: where %s writes to is not known: %s\n", id,
-            error.text[0] ? error.text : strerror(r < 0 ? -r : EINVAL));
+    client_fail(client, "where %s writes to is not known: %s", id,
+                error.text[0] ? error.text : strerror(r < 0 ? -r : EINVAL));
     if (*manifest)
         manifest_free(*manifest);
     *manifest = NULL;
@@ -292,7 +367,7 @@ static const struct process_output *output_of(const struct manifest *manifest)
     return &manifest_declaration(manifest, 0)->process.output;
 }
 
-static int read_lines(const struct client *client, uint64_t *lines)
+static int read_lines(struct client *client, uint64_t *lines)
 {
     char *end;
 
@@ -302,9 +377,8 @@ static int read_lines(const struct client *client, uint64_t *lines)
     *lines = strtoull(client->lines, &end, 10);
     if (client->lines[0] >= '0' && client->lines[0] <= '9' && !*end && *lines <= LINES_MAX)
         return CTL_DONE;
-    fprintf(stderr, "proctorctl: -n: expected a number of lines up to %d, got \"%s\"\n", LINES_MAX,
-            client->lines);
-    return CTL_ERROR;
+    return client_fail(client, "-n: expected a number of lines up to %d, got \"%s\"", LINES_MAX,
+                       client->lines);
 }
 
 int command_log(struct client *client)
@@ -313,8 +387,9 @@ int command_log(struct client *client)
     struct manifest *manifest = NULL;
     char *path = NULL;
     uint64_t lines;
-    int code = read_lines(client, &lines);
 
+    (client->follow ? document_follow : document_list)(client);
+    int code = read_lines(client, &lines);
     if (code == CTL_DONE)
         code = client_child_path(client, id, &path);
     if (code == CTL_DONE)
@@ -335,9 +410,11 @@ void log_show_last(struct client *client, const char *id, const char *path)
         return;
     const struct process_output *output = output_of(manifest);
     if (output->kind == OUTPUT_FILE && access(output->path, R_OK) == 0) {
-        printf("    last lines of %s:\n", output->path);
-        fflush(stdout);
-        print_files(output, LINES_SHOWN);
+        fputs("    last lines of ", stdout);
+        text_write(stdout, output->path);
+        puts(":");
+        struct lines to = {.client = client};
+        print_files(&to, output, LINES_SHOWN);
     } else if (output->kind == OUTPUT_JOURNAL) {
         read_journal(client, id, LINES_SHOWN, "    last lines in the journal:\n");
     }

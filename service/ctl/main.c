@@ -1,7 +1,9 @@
 /*
  * proctorctl: the tree, from a shell.
  */
-#include "client.h"
+#include "document.h"
+#include "terminal.h"
+#include "text.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -29,11 +31,12 @@ static const char help[] =
     "  reexec --reason=TEXT [--dry-run]        replace proctord by the one on disk; no child and "
     "no\n"
     "                                          caller notices\n"
-    "  events [-f] [--since=SEQ] [--kind=K] [ID...]\n"
+    "  events [-f] [--since=SEQ] [--kind=K] [--command=C] [ID...]\n"
     "  shutdown --reason=TEXT [--wait]         end the tree; with --wait, print the report\n"
-    "  audit [--since=10m] [--by=NAME] [--kind=K] [ID...]\n"
+    "  audit [--since=10m] [--by=NAME] [--kind=K] [--command=C] [ID...]\n"
     "                                          who did what, why, and what came of it; also\n"
-    "                                          before this proctord was started\n"
+    "                                          before this proctord was started; C: the\n"
+    "                                          CommandId of an outcome\n"
     "  log ID [-f] [-n N]                      what the child has written\n"
     "  check FILE...                           what is wrong with manifests, and when a child "
     "that\n"
@@ -61,6 +64,7 @@ enum option_code {
     OPTION_SINCE,
     OPTION_KIND,
     OPTION_BY,
+    OPTION_COMMAND,
     OPTION_HELP,
     OPTION_VERSION,
 };
@@ -79,6 +83,7 @@ static const struct option options[] = {
     {"since", required_argument, NULL, OPTION_SINCE},
     {"kind", required_argument, NULL, OPTION_KIND},
     {"by", required_argument, NULL, OPTION_BY},
+    {"command", required_argument, NULL, OPTION_COMMAND},
     {"output", required_argument, NULL, 'o'},
     {"follow", no_argument, NULL, 'f'},
     {"lines", required_argument, NULL, 'n'},
@@ -93,9 +98,9 @@ struct place {
     bool system;
 };
 
-static int usage_error(const char *what, const char *value)
+static int usage_error(struct client *client, const char *what, const char *value)
 {
-    fprintf(stderr, "proctorctl: %s: %s (see proctorctl --help)\n", what, value);
+    client_fail(client, "%s: %s (see proctorctl --help)", what, value);
     return -EINVAL;
 }
 
@@ -108,7 +113,7 @@ static int set_json(struct client *client, const char *word)
     else if (strcmp(word, "pretty") == 0)
         client->json = JSON_PRETTY;
     else
-        return usage_error("--json: expected off, short or pretty", word);
+        return usage_error(client, "--json: expected off, short or pretty", word);
     return 0;
 }
 
@@ -119,7 +124,7 @@ static int set_since(struct client *client, const char *text)
     errno = 0;
     client->since = strtoull(text, &end, 10);
     if (*text < '0' || *text > '9' || *end || errno)
-        return usage_error("--since: expected the sequence of an event", text);
+        return usage_error(client, "--since: expected the sequence of an event", text);
     client->since -= client->since > 0; /* this one too */
     return 0;
 }
@@ -165,6 +170,9 @@ static int take(struct client *client, struct place *place, int code)
     case OPTION_BY:
         client->by = optarg;
         return 0;
+    case OPTION_COMMAND:
+        client->command_id = optarg;
+        return 0;
     case 'o':
         client->output = optarg;
         return 0;
@@ -206,32 +214,33 @@ struct command {
     int min_arguments;
     int max_arguments; /* -1: any number */
     bool needs_reason;
+    bool takes_ids; /* of children; else files, or patterns */
     int (*run)(struct client *client);
     const char *method; /* of a verb */
 };
 
 static const struct command commands[] = {
-    {"list", 0, -1, false, command_list, NULL},
-    {"tree", 0, 0, false, command_tree, NULL},
-    {"top", 0, 0, false, command_top, NULL},
-    {"status", 0, -1, false, command_status, NULL},
-    {"events", 0, -1, false, command_events, NULL},
-    {"audit", 0, -1, false, command_audit, NULL},
-    {"trace", 0, 0, false, command_trace, NULL},
-    {"metrics", 0, 0, false, command_metrics, NULL},
-    {"log", 1, 1, false, command_log, NULL},
-    {"check", 1, -1, false, command_check, NULL},
-    {"add", 1, 1, true, command_add, NULL},
-    {"run", 1, -1, false, command_run, NULL},
-    {"kill", 2, 2, true, command_kill, NULL},
-    {"reload", 0, 0, true, command_reload, NULL},
-    {"reexec", 0, 0, true, command_reexec, NULL},
-    {"shutdown", 0, 0, true, command_shutdown, NULL},
-    {"pause", 1, -1, true, NULL, "PauseChild"},
-    {"resume", 1, -1, true, NULL, "ResumeChild"},
-    {"quarantine", 1, -1, true, NULL, "QuarantineChild"},
-    {"restart", 1, -1, true, NULL, "RestartChild"},
-    {"remove", 1, -1, true, NULL, "RemoveChild"},
+    {"list", 0, -1, false, false, command_list, NULL},
+    {"tree", 0, 0, false, false, command_tree, NULL},
+    {"top", 0, 0, false, false, command_top, NULL},
+    {"status", 0, -1, false, true, command_status, NULL},
+    {"events", 0, -1, false, true, command_events, NULL},
+    {"audit", 0, -1, false, true, command_audit, NULL},
+    {"trace", 0, 0, false, false, command_trace, NULL},
+    {"metrics", 0, 0, false, false, command_metrics, NULL},
+    {"log", 1, 1, false, true, command_log, NULL},
+    {"check", 1, -1, false, false, command_check, NULL},
+    {"add", 1, 1, true, false, command_add, NULL},
+    {"run", 1, -1, false, false, command_run, NULL},
+    {"kill", 2, 2, true, true, command_kill, NULL},
+    {"reload", 0, 0, true, false, command_reload, NULL},
+    {"reexec", 0, 0, true, false, command_reexec, NULL},
+    {"shutdown", 0, 0, true, false, command_shutdown, NULL},
+    {"pause", 1, -1, true, true, NULL, "PauseChild"},
+    {"resume", 1, -1, true, true, NULL, "ResumeChild"},
+    {"quarantine", 1, -1, true, true, NULL, "QuarantineChild"},
+    {"restart", 1, -1, true, true, NULL, "RestartChild"},
+    {"remove", 1, -1, true, true, NULL, "RemoveChild"},
 };
 
 static const struct command *find_command(const char *name)
@@ -242,57 +251,113 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-static int check_usage(const struct client *client, const struct command *command)
+/* What is not UTF-8 cannot go over the bus. */
+static int check_options(struct client *client)
+{
+    const struct {
+        const char *name, *text;
+    } sent[] = {{"--reason", client->reason},
+                {"--requested-by", client->requested_by},
+                {"--kind", client->kind},
+                {"--command", client->command_id}};
+
+    for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++)
+        if (sent[i].text && !text_is_at_most(sent[i].text, TEXT_CONTROL))
+            return usage_error(client, sent[i].name, "is not UTF-8");
+    return 0;
+}
+
+/* Nor can what is not UTF-8 be the id of a child. */
+static int check_ids(struct client *client, const struct command *command)
+{
+    for (int i = 0; command->takes_ids && i < client->n_arguments; i++)
+        if (!text_is_at_most(client->arguments[i], TEXT_CONTROL)) {
+            client_fail(client, "%s: no child has this id", client->arguments[i]);
+            return CTL_NO_SUCH_CHILD;
+        }
+    return CTL_DONE;
+}
+
+static int check_usage(struct client *client, const struct command *command)
 {
     if (client->n_arguments < command->min_arguments)
-        return usage_error(command->name, command->method ? "say which children, by their ids"
-                                                          : "something is missing after it");
+        return usage_error(client, command->name,
+                           command->method ? "say which children, by their ids"
+                                           : "something is missing after it");
     if (command->max_arguments >= 0 && client->n_arguments > command->max_arguments)
-        return usage_error("unexpected argument", client->arguments[command->max_arguments]);
+        return usage_error(client, "unexpected argument",
+                           client->arguments[command->max_arguments]);
     if (command->needs_reason && !client->reason)
-        return usage_error(command->name, "say why, with --reason=TEXT: it is kept with the child");
+        return usage_error(client, command->name,
+                           "say why, with --reason=TEXT: it is kept with the child");
     return 0;
+}
+
+static int bus_error(struct client *client, int r)
+{
+    client_fail(client, "the bus cannot be reached: %s", strerror(-r));
+    fputs("Is it there? Name another with --address, --user or --system, or in "
+          "PROCTOR_BUS_ADDRESS.\n",
+          stderr);
+    return CTL_ERROR;
+}
+
+static int run(struct client *client, const struct command *command, const struct place *place)
+{
+    if (client->since_text && command->run == command_events &&
+        set_since(client, client->since_text) < 0)
+        return CTL_ERROR;
+    if (check_usage(client, command) < 0)
+        return CTL_ERROR;
+    if (check_options(client) < 0)
+        return CTL_ERROR;
+    if (check_ids(client, command) != CTL_DONE)
+        return CTL_NO_SUCH_CHILD;
+    if (command->run == command_check)
+        return command_check(client);
+    int r = connect_to(client, place);
+    if (r < 0)
+        return bus_error(client, r);
+    sd_bus_set_allow_interactive_authorization(client->bus, 1); /* polkit may ask the person */
+    int code = command->run ? command->run(client) : command_verb(client, command->method);
+    sd_bus_flush_close_unref(client->bus);
+    return code;
+}
+
+/* Reads the options; returns how many commands there are to carry out, or a negative errno. */
+static int read_options(struct client *client, struct place *place, int argc, char **argv)
+{
+    for (int code; (code = getopt_long(argc, argv, "fn:o:", options, NULL)) != -1;) {
+        int r = take(client, place, code);
+        if (r != 0)
+            return r < 0 ? r : 0;
+    }
+    if (optind == argc) {
+        fputs(help, stderr);
+        return -EINVAL;
+    }
+    client->arguments = argv + optind + 1;
+    client->n_arguments = argc - optind - 1;
+    return 1;
 }
 
 int main(int argc, char **argv)
 {
     struct client client = {.legend = true, .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
     struct place place = {};
+    int code = CTL_DONE;
 
-    for (int code; (code = getopt_long(argc, argv, "fn:o:", options, NULL)) != -1;) {
-        int r = take(&client, &place, code);
-        if (r != 0)
-            return r < 0 ? CTL_ERROR : CTL_DONE;
+    terminal_guard();
+    int r = read_options(&client, &place, argc, argv);
+    if (r > 0) {
+        const struct command *command = find_command(argv[optind]);
+        if (!command)
+            r = usage_error(&client, "unknown command", argv[optind]);
+        else
+            code = run(&client, command, &place);
     }
-    if (optind == argc) {
-        fputs(help, stderr);
+    document_close(&client);
+    if (terminal_close() < 0)
         return CTL_ERROR;
-    }
-    const struct command *command = find_command(argv[optind]);
-    if (!command) {
-        usage_error("unknown command", argv[optind]);
-        return CTL_ERROR;
-    }
-    client.arguments = argv + optind + 1;
-    client.n_arguments = argc - optind - 1;
-    if (client.since_text && command->run == command_events &&
-        set_since(&client, client.since_text) < 0)
-        return CTL_ERROR;
-    if (check_usage(&client, command) < 0)
-        return CTL_ERROR;
-    if (command->run == command_check)
-        return command_check(&client);
-    int r = connect_to(&client, &place);
-    if (r < 0) {
-        fprintf(stderr,
-                "proctorctl: the bus can not be reached: %s\n"
-                "Is it there? Name another with --address, --user or --system, or in "
-                "PROCTOR_BUS_ADDRESS.\n",
-                strerror(-r));
-        return CTL_ERROR;
-    }
-    sd_bus_set_allow_interactive_authorization(client.bus, 1); /* polkit may ask the person */
-    int code = command->run ? command->run(&client) : command_verb(&client, command->method);
-    sd_bus_flush_close_unref(client.bus);
-    return code;
+    return r < 0 ? CTL_ERROR : code;
 }

@@ -2,8 +2,8 @@
  * The tree as a picture, and the verbs on a whole scope: an id that ends with a slash is the path
  * of a supervisor, and means all that is below it; "/" is the root.
  */
-#include "client.h"
-#include "json.h"
+#include "document.h"
+#include "terminal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -121,9 +121,35 @@ static uint32_t number_of(struct client *client, const char *path, const char *n
     return value;
 }
 
+/* What there is to tell of a supervisor. */
+struct branch {
+    char *path, *strategy, *state;
+    uint32_t used, burst, queued;
+};
+
+static void branch_read(struct client *client, const char *path, struct branch *branch)
+{
+    *branch = (struct branch){.path = text_of(client, path, "Path"),
+                              .strategy = text_of(client, path, "Strategy"),
+                              .state = text_of(client, path, "State"),
+                              .used = number_of(client, path, "FailuresUsed"),
+                              .burst = number_of(client, path, "FailureLimitBurst"),
+                              .queued = number_of(client, path, "RestartsQueued")};
+}
+
+static void branch_free(struct branch *branch)
+{
+    free(branch->path);
+    free(branch->strategy);
+    free(branch->state);
+}
+
+/* ---- as a picture ---------------------------------------------------------------------------- */
+
 static void print_child(const struct row *row)
 {
-    printf("%s: %s", last_segment(row->id), row->status);
+    text_write(stdout, last_segment(row->id));
+    printf(": %s", row->status);
     if (strcmp(row->operation, "active") != 0)
         printf(", %s", row->operation);
     printf(", generation %" PRIu64 "%s\n", row->generation, row->stale ? ", heartbeat stale" : "");
@@ -131,38 +157,51 @@ static void print_child(const struct row *row)
 
 static void print_supervisor(struct client *client, const char *path)
 {
-    char *name = text_of(client, path, "Path"), *strategy = text_of(client, path, "Strategy");
-    char *state = text_of(client, path, "State");
-    uint32_t burst = number_of(client, path, "FailureLimitBurst");
-    uint32_t queued = number_of(client, path, "RestartsQueued");
+    struct branch branch;
 
-    printf("%s/ %s, %s", name[0] ? last_segment(name) : "", strategy, state);
-    if (burst > 0)
-        printf(", %" PRIu32 " of %" PRIu32 " failures used",
-               number_of(client, path, "FailuresUsed"), burst);
-    if (queued > 0)
-        printf(", %" PRIu32 " restarts queued", queued);
+    branch_read(client, path, &branch);
+    text_write(stdout, branch.path[0] ? last_segment(branch.path) : "");
+    printf("/ %s, %s", branch.strategy, branch.state);
+    if (branch.burst > 0)
+        printf(", %" PRIu32 " of %" PRIu32 " failures used", branch.used, branch.burst);
+    if (branch.queued > 0)
+        printf(", %" PRIu32 " restarts queued", branch.queued);
     fputc('\n', stdout);
-    free(name);
-    free(strategy);
-    free(state);
+    branch_free(&branch);
+}
+
+static void free_members(char **members)
+{
+    for (char **member = members; member && *member; member++)
+        free(*member);
+    free(members);
+}
+
+static int read_members(struct client *client, const char *path, char ***members)
+{
+    CLEANUP_MESSAGE *reply = NULL;
+    int r = sd_bus_get_property(client->bus, NAME, path, SUPERVISOR, "Members", NULL, &reply, "ao");
+
+    *members = NULL;
+    return r < 0 ? r : sd_bus_message_read_strv(reply, members);
+}
+
+static bool is_supervisor(const char *path)
+{
+    return strncmp(path, ROOT "/", strlen(ROOT "/")) == 0;
 }
 
 static int print_members(const struct tree *tree, const char *path, const char *indent,
                          unsigned depth)
 {
-    CLEANUP_MESSAGE *reply = NULL;
-    char **members = NULL;
+    char **members;
     char deeper[DEPTH_MAX * 8];
-    int r = sd_bus_get_property(tree->client->bus, NAME, path, SUPERVISOR, "Members", NULL, &reply,
-                                "ao");
+    int r = read_members(tree->client, path, &members);
 
-    if (r >= 0)
-        r = sd_bus_message_read_strv(reply, &members);
     for (char **member = members; r >= 0 && member && *member; member++) {
         const struct row *row = find_row(tree, *member);
         bool last = !member[1];
-        if (!row && strncmp(*member, ROOT "/", strlen(ROOT "/")) != 0)
+        if (!row && !is_supervisor(*member))
             continue; /* it has gone meanwhile */
         printf("%s%s", indent, last ? "└─ " : "├─ ");
         if (row) {
@@ -174,24 +213,79 @@ static int print_members(const struct tree *tree, const char *path, const char *
         if (depth < DEPTH_MAX)
             r = print_members(tree, *member, deeper, depth + 1);
     }
-    for (char **member = members; member && *member; member++)
-        free(*member);
-    free(members);
+    free_members(members);
     return r;
 }
 
-static int print_tree_json(struct client *client)
-{
-    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
-    CLEANUP_MESSAGE *reply = NULL;
-    struct json json = {.out = stdout, .pretty = client->json == JSON_PRETTY};
-    int r = sd_bus_call_method(client->bus, NAME, PATH, "org.freedesktop.DBus.ObjectManager",
-                               "GetManagedObjects", &error, &reply, NULL);
+/* ---- as JSON --------------------------------------------------------------------------------- */
 
-    if (r >= 0)
-        r = json_value(&json, reply, NULL);
-    fputc('\n', stdout);
-    return r < 0 ? client_error(&error, r) : CTL_DONE;
+static void json_pair(struct json *json, const char *key, const char *text)
+{
+    json_key(json, key);
+    json_text(json->out, text);
+}
+
+static void json_count(struct json *json, const char *key, uint64_t number)
+{
+    json_key(json, key);
+    json_number(json->out, number);
+}
+
+static void answer_child(struct json *json, const struct row *row)
+{
+    json_open(json, '{');
+    json_pair(json, "id", row->id);
+    json_pair(json, "operation", row->operation);
+    json_pair(json, "status", row->status);
+    json_pair(json, "readiness", row->readiness);
+    json_count(json, "generation", row->generation);
+    json_count(json, "restarts_remaining", row->remaining);
+    json_key(json, "heartbeat_stale");
+    json_flag(json->out, row->stale);
+    json_close(json, '}');
+}
+
+/* A supervisor is told from a child by its key `members`. */
+static int answer_supervisor(const struct tree *tree, struct json *json, const char *path,
+                             unsigned depth)
+{
+    struct branch branch;
+    char **members;
+    int r = read_members(tree->client, path, &members);
+
+    branch_read(tree->client, path, &branch);
+    json_open(json, '{');
+    json_pair(json, "path", branch.path);
+    json_pair(json, "strategy", branch.strategy);
+    json_pair(json, "state", branch.state);
+    json_count(json, "failures_used", branch.used);
+    json_count(json, "failure_limit_burst", branch.burst);
+    json_count(json, "restarts_queued", branch.queued);
+    json_key(json, "members");
+    json_open(json, '[');
+    for (char **member = members; r >= 0 && member && *member; member++) {
+        const struct row *row = find_row(tree, *member);
+        if (!row && (!is_supervisor(*member) || depth == DEPTH_MAX))
+            continue;
+        json_item(json);
+        if (row)
+            answer_child(json, row);
+        else
+            r = answer_supervisor(tree, json, *member, depth + 1);
+    }
+    json_close(json, ']');
+    json_close(json, '}');
+    branch_free(&branch);
+    free_members(members);
+    return r;
+}
+
+static int answer_tree(const struct tree *tree)
+{
+    struct json json;
+    int r = answer_begin(tree->client, &json);
+
+    return r < 0 ? r : answer_end(tree->client, &json, answer_supervisor(tree, &json, ROOT, 0));
 }
 
 int command_tree(struct client *client)
@@ -200,15 +294,15 @@ int command_tree(struct client *client)
     struct tree tree = {.client = client};
     int r;
 
-    if (client->json != JSON_OFF)
-        return print_tree_json(client);
     r = read_children(&tree, &error);
-    if (r >= 0) {
+    if (r >= 0 && client->json != JSON_OFF) {
+        r = answer_tree(&tree);
+    } else if (r >= 0) {
         print_supervisor(client, ROOT);
         r = print_members(&tree, ROOT, "", 0);
     }
     tree_free(&tree);
-    return r < 0 ? client_error(&error, r) : CTL_DONE;
+    return r < 0 ? client_error(client, &error, r) : CTL_DONE;
 }
 
 /* ---- verbs ----------------------------------------------------------------------------------- */
@@ -250,15 +344,33 @@ static const char *scope_method(const char *method)
     return NULL;
 }
 
+/* One answer for the whole scope: a list. */
+static int answer_outcomes(struct client *client, sd_bus_message *reply)
+{
+    struct json json;
+    int r = answer_begin(client, &json);
+
+    if (r < 0)
+        return r;
+    json_open(&json, '[');
+    r = sd_bus_message_enter_container(reply, 'a', "a{sv}");
+    while (r >= 0 && sd_bus_message_at_end(reply, false) == 0) {
+        json_item(&json);
+        r = json_value(&json, reply, outcome_keys);
+    }
+    json_close(&json, ']');
+    return answer_end(client, &json, r);
+}
+
 static int show_outcomes(struct client *client, sd_bus_message *reply)
 {
-    struct json json = {.out = stdout, .pretty = client->json == JSON_PRETTY};
     int worst = CTL_DONE, r;
 
     if (client->json != JSON_OFF) {
-        r = json_value(&json, reply, outcome_keys);
-        fputc('\n', stdout);
-        return r < 0 ? client_error(NULL, r) : CTL_DONE;
+        r = answer_outcomes(client, reply);
+        if (r < 0)
+            return client_error(client, NULL, r);
+        sd_bus_message_rewind(reply, true);
     }
     r = sd_bus_message_enter_container(reply, 'a', "a{sv}");
     while (r >= 0 && sd_bus_message_at_end(reply, false) == 0) {
@@ -266,7 +378,7 @@ static int show_outcomes(struct client *client, sd_bus_message *reply)
         r = show_verdict(client, reply, &code);
         worst = code > worst ? code : worst;
     }
-    return r < 0 ? client_error(NULL, r) : worst;
+    return r < 0 ? client_error(client, NULL, r) : worst;
 }
 
 int scope_verb(struct client *client, const char *method, const char *id)
@@ -278,12 +390,9 @@ int scope_verb(struct client *client, const char *method, const char *id)
     int r = path ? 0 : -ENOMEM;
 
     if (!name) {
-        fprintf(stderr,
-                "proctorctl: %s: a whole scope can be paused, resumed, restarted and "
-                "removed\n",
-                id);
         free(path);
-        return CTL_ERROR;
+        return client_fail(client,
+                           "%s: a whole scope can be paused, resumed, restarted and removed", id);
     }
     if (r >= 0)
         r = client_call(client, path, SUPERVISOR, name, &call);
@@ -293,11 +402,8 @@ int scope_verb(struct client *client, const char *method, const char *id)
     if (r >= 0)
         r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
     if (r < 0 && sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT)) {
-        fprintf(stderr,
-                "proctorctl: %s: no supervisor has this path; \"proctorctl tree\" shows "
-                "them\n",
-                id);
+        client_fail(client, "%s: no supervisor has this path; \"proctorctl tree\" shows them", id);
         return CTL_NO_SUCH_CHILD;
     }
-    return r < 0 ? client_error(&error, r) : show_outcomes(client, reply);
+    return r < 0 ? client_error(client, &error, r) : show_outcomes(client, reply);
 }

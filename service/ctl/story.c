@@ -1,5 +1,7 @@
 #include "story.h"
 
+#include "terminal.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,7 +131,7 @@ static void write_field(FILE *out, const struct story *story, const char *key, s
     if (!field || how == 'q')
         return;
     if (field->text)
-        fputs(field->text, out);
+        text_write(out, field->text);
     else if (how == 't')
         story_duration(out, (uint64_t)field->number);
     else
@@ -183,7 +185,7 @@ static void write_end(FILE *out, const struct story *story)
     else
         fputs("ended", out);
     if (is_news(text_of(story, "reason")))
-        fprintf(out, " (%s)", text_of(story, "reason"));
+        write_sentence(out, story, " ({reason})");
 }
 
 static void write_decision(FILE *out, const struct story *story)
@@ -244,7 +246,7 @@ void story_write(FILE *out, const struct story *story)
     } else if (telling) {
         write_sentence(out, story, telling->sentence);
     } else {
-        fputs(story->kind, out); /* of a newer proctord */
+        text_write(out, story->kind); /* of a newer proctord */
     }
 }
 

@@ -1,5 +1,7 @@
 #include "table.h"
 
+#include "terminal.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,9 +31,11 @@ size_t terminal_width(void)
     const char *columns = getenv("COLUMNS");
     struct winsize size;
 
+    if (!isatty(STDOUT_FILENO))
+        return 0;
     if (columns && atoi(columns) > 0)
         return (size_t)atoi(columns);
-    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
         return size.ws_col;
     return 0;
 }
@@ -61,9 +65,9 @@ void table_add(struct table *table, const char *colour, const char *const *cells
         return;
     row->colour = table->client->colour ? colour : "";
     for (size_t i = 0; i < table->columns; i++) {
-        row->cells[i] = strdup(cells[i]);
-        if (strlen(cells[i]) > table->width[i])
-            table->width[i] = strlen(cells[i]);
+        row->cells[i] = text_shown(cells[i]);
+        if (row->cells[i] && strlen(row->cells[i]) > table->width[i])
+            table->width[i] = strlen(row->cells[i]);
     }
     *table->last = row;
     table->last = &row->next;
@@ -115,9 +119,10 @@ void table_print(struct table *table)
     }
     while (table->first) {
         struct row *row = table->first;
-        fputs(row->colour, stdout);
+        terminal_paint(stdout, row->colour);
         print_row(table, (const char *const *)row->cells);
-        puts(row->colour[0] ? "\033[0m" : "");
+        terminal_paint(stdout, row->colour[0] ? "\033[0m" : "");
+        fputc('\n', stdout);
         table->first = row->next;
         for (size_t i = 0; i < table->columns; i++)
             free(row->cells[i]);

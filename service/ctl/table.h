@@ -20,5 +20,5 @@ void table_add(struct table *table, const char *colour, const char *const *cells
 /* Prints and frees it. */
 void table_print(struct table *table);
 
-/* How wide lines may be: of the terminal, or COLUMNS; 0: as they are. */
+/* How wide lines may be on a terminal, by COLUMNS or as it says itself; 0: as they are. */
 size_t terminal_width(void);

@@ -1,5 +1,7 @@
 #include "top.h"
 
+#include "terminal.h"
+
 #include <curses.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -25,10 +27,13 @@ static const struct order {
 
 /* ---- orders ---------------------------------------------------------------------------------- */
 
-static void say(struct top *top, bool bad, const char *text)
+void top_say(struct top *top, bool bad, const char *text)
 {
+    char *shown = text_shown(text);
+
     top->bad_message = bad;
-    snprintf(top->message, sizeof(top->message), "%s", text);
+    snprintf(top->message, sizeof(top->message), "%s", shown ? shown : "");
+    free(shown);
 }
 
 static void say_outcome(struct top *top, sd_bus_message *reply)
@@ -41,7 +46,7 @@ static void say_outcome(struct top *top, sd_bus_message *reply)
         return;
     write_outcome(out, top->client, reply);
     fclose(out);
-    say(top, false, text);
+    top_say(top, false, text);
     free(text);
 }
 
@@ -59,7 +64,7 @@ static void give(struct top *top, const struct order *order, const char *reason)
     if (r >= 0)
         r = sd_bus_call(top->client->bus, call, 0, &error, &reply);
     if (r < 0)
-        say(top, true, error.message ? error.message : strerror(-r));
+        top_say(top, true, error.message ? error.message : strerror(-r));
     else
         say_outcome(top, reply);
 }
@@ -223,19 +228,17 @@ int command_top(struct client *client)
     struct top top = {.client = client};
     int r;
 
-    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-        fputs("proctorctl: top: needs a terminal; \"proctorctl list\" shows it once\n", stderr);
-        return CTL_ERROR;
-    }
+    if (client->json != JSON_OFF)
+        return client_fail(client, "top: is for people; \"proctorctl --json=short status\" has "
+                                   "the same as JSON");
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+        return client_fail(client, "top: needs a terminal; \"proctorctl list\" shows it once");
     r = top_look(&top);
-    if (r < 0 || top.message[0]) {
-        fprintf(stderr, "proctorctl: %s\n", top.message);
-        return CTL_ERROR;
-    }
-    if (screen_open(client) < 0) {
-        fputs("proctorctl: top: this terminal is not known (TERM)\n", stderr);
-        return CTL_ERROR;
-    }
+    if (r < 0 || top.message[0])
+        return client_fail(client, "%s", top.message);
+    terminal_release(); /* curses writes to it itself; what it is given is escaped */
+    if (screen_open(client) < 0)
+        return client_fail(client, "top: this terminal is not known (TERM)");
     do {
         r = top_look(&top);
         top_arrange(&top);
@@ -244,7 +247,7 @@ int command_top(struct client *client)
     } while (r >= 0 && wait_for_keys(&top));
     screen_close();
     if (r < 0)
-        fprintf(stderr, "proctorctl: %s\n", top.message);
+        client_fail(client, "%s", top.message);
     top_free(&top);
     return r < 0 ? CTL_ERROR : CTL_DONE;
 }

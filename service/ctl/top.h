@@ -52,6 +52,9 @@ void top_select(struct top *top, long by); /* so many further down */
 const char *top_sort_name(enum sort sort);
 void top_free(struct top *top);
 
+/* top.c. The last line: an outcome, or what is wrong. */
+void top_say(struct top *top, bool bad, const char *text);
+
 /* top_screen.c */
 int screen_open(const struct client *client);
 void screen_draw(struct top *top);

@@ -1,4 +1,5 @@
 #include "fields.h"
+#include "terminal.h"
 #include "top.h"
 
 #include <errno.h>
@@ -53,12 +54,13 @@ static struct top_row *row_of(struct top *top, const char *id, size_t index)
     return rows[top->count].id ? &rows[top->count++] : NULL;
 }
 
+/* It comes onto the screen. */
 static void replace(char **text, const char *by)
 {
     if (*text && strcmp(*text, by) == 0)
         return;
     free(*text);
-    *text = strdup(by);
+    *text = text_shown(by);
 }
 
 static void note_history(struct top_row *row, bool fresh, uint64_t attempt, uint64_t cpu_nsec,
@@ -174,9 +176,7 @@ int top_look(struct top *top)
                                &reply, NULL);
 
     if (r < 0) {
-        top->bad_message = true;
-        snprintf(top->message, sizeof(top->message), "%s",
-                 error.message ? error.message : strerror(-r));
+        top_say(top, true, error.message ? error.message : strerror(-r));
         return sd_bus_error_is_set(&error) && sd_bus_is_open(top->client->bus) > 0 ? 0 : r;
     }
     for (size_t i = 0; i < top->count; i++)

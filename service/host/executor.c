@@ -286,8 +286,8 @@ static uint64_t read_clock(clockid_t clock)
 
 static uint64_t monotonic(void *userdata)
 {
-    (void)userdata;
-    return read_clock(CLOCK_MONOTONIC);
+    const struct host *host = userdata;
+    return era_time(&host->era, read_clock(CLOCK_MONOTONIC));
 }
 
 static uint64_t realtime(void *userdata)
@@ -337,7 +337,7 @@ static void set_timer(void *userdata, uint64_t deadline_usec)
         sd_event_source_set_enabled(host->timer, SD_EVENT_OFF);
         return;
     }
-    sd_event_source_set_time(host->timer, deadline_usec);
+    sd_event_source_set_time(host->timer, era_clock(&host->era, deadline_usec));
     sd_event_source_set_enabled(host->timer, SD_EVENT_ONESHOT);
 }
 
@@ -594,6 +594,12 @@ void host_ports(struct host *host, struct core_ports *ports)
 void host_keep_journal(struct host *host, struct journal *journal)
 {
     host->journal = journal;
+    host->era = *journal_era(journal);
+}
+
+uint64_t host_clock(const struct host *host, uint64_t moment_usec)
+{
+    return era_clock(&host->era, moment_usec);
 }
 
 void host_cancel_again(struct host *host, struct child *child)

@@ -65,6 +65,9 @@ void host_forget_result(struct host *host, const struct job *job); /* with the j
 struct journal;
 void host_keep_journal(struct host *host, struct journal *journal);
 
+/* What the machine's monotonic clock read at a moment of the core's; 0: the machine was not up. */
+uint64_t host_clock(const struct host *host, uint64_t moment_usec);
+
 /* What the program that takes this one's place has to have: its host reads it at its beginning. */
 void host_hand_over(struct host *host, struct handover *handover);
 

@@ -6,6 +6,7 @@
 #include "input.h"
 #include "journal_segments.h"
 #include "journal_writer.h"
+#include "moment.h"
 #include "redact.h"
 #include "text.h"
 
@@ -39,17 +40,24 @@ struct journal {
     void (*notes)(void *userdata, struct journal *journal);
     void *userdata;
     bool other_boot;
+    struct era era;
     uint64_t audited; /* sequence of the last event that the audit has */
+    uint32_t instance, fresh_instance;
     char boot[BOOT_SIZE + 1];
     uint8_t *buffer; /* what is to be written */
     size_t buffer_size, buffer_used;
 };
 
-static uint64_t now_usec(void)
+static uint64_t read_clock(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint64_t now_usec(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
 }
 
 /* ---- frames into the buffer ------------------------------------------------------------------ */
@@ -155,6 +163,7 @@ void journal_audit(struct journal *journal, const struct audit_note *note)
     if (!is_open(journal) || note->sequence <= journal->audited)
         return;
     journal->audited = note->sequence;
+    copy.cause.instance = journal->instance;
     struct archive archive = begin_frame(journal);
     audit_archive(&archive, &copy);
     append(journal, &archive, FRAME_AUDIT);
@@ -191,6 +200,18 @@ static uint32_t random_stamp(void)
     return stamp;
 }
 
+/* Which boot this is, how its clock became the core's time, and when this was written. */
+static void archive_boot(struct journal *journal, struct archive *archive)
+{
+    struct two_clocks now = {era_time(&journal->era, now_usec()), read_clock(CLOCK_REALTIME)};
+
+    archive_bytes(archive, journal->boot, BOOT_SIZE);
+    ARCHIVE(archive, journal->audited);
+    ARCHIVE(archive, journal->era.origin_usec);
+    ARCHIVE(archive, now.monotonic_usec);
+    ARCHIVE(archive, now.realtime_usec);
+}
+
 static int write_beginning(struct journal *journal)
 {
     uint8_t header[JOURNAL_HEADER_SIZE];
@@ -206,9 +227,13 @@ static int write_beginning(struct journal *journal)
         return -ENOMEM;
     journal->buffer_used = archive.used;
     archive = begin_frame(journal);
-    archive_bytes(&archive, journal->boot, BOOT_SIZE);
-    ARCHIVE(&archive, journal->audited);
+    archive_boot(journal, &archive);
     int r = end_frame(journal, &archive, FRAME_BOOT);
+    if (r == 0) {
+        archive = begin_frame(journal);
+        ARCHIVE(&archive, journal->instance);
+        r = end_frame(journal, &archive, FRAME_INSTANCE);
+    }
     if (r == 0) {
         archive = begin_frame(journal);
         r = core_archive(journal->core, &archive);
@@ -343,6 +368,7 @@ int journal_open(const struct journal_settings *settings, struct journal **journ
 
     if (!fresh)
         return -ENOMEM;
+    fresh->instance = fresh->fresh_instance = settings->instance;
     fresh->directory = -1;
     fresh->durability = settings->durability;
     fresh->path = strdup(settings->directory);
@@ -452,21 +478,28 @@ struct walk {
     struct core *core;
     const struct journal_reader *reader;
     struct recovery *recovery;
-    int64_t shift_usec;
-    size_t good;  /* how far all could be used */
-    size_t last;  /* where the last input stands */
-    bool started; /* the checkpoint has been read */
+    struct two_clocks past; /* when what it tells of was over */
+    size_t good;            /* how far all could be used */
+    size_t last;            /* where the last input stands */
+    bool started;           /* the checkpoint has been read */
 };
 
+/* Journals of before there were eras end behind `audited`: they have the machine's own times. */
 static int use_boot(struct walk *walk, struct archive *archive)
 {
+    struct journal *journal = walk->journal;
     char boot[BOOT_SIZE + 1] = "";
 
     archive_bytes(archive, boot, BOOT_SIZE);
-    ARCHIVE(archive, walk->journal->audited);
+    ARCHIVE(archive, journal->audited);
+    journal->era = (struct era){};
+    if (archive->used < archive->size) {
+        ARCHIVE(archive, journal->era.origin_usec);
+        archive_stamp(archive, &walk->past.monotonic_usec);
+        ARCHIVE(archive, walk->past.realtime_usec);
+    }
     /* Where either is not known, what runs is looked at: start times tell strangers, too. */
-    walk->journal->other_boot =
-        boot[0] && walk->journal->boot[0] && strcmp(boot, walk->journal->boot) != 0;
+    journal->other_boot = boot[0] && journal->boot[0] && strcmp(boot, journal->boot) != 0;
     return archive->failed ? -EBADMSG : 0;
 }
 
@@ -486,7 +519,7 @@ static int use_input(struct walk *walk, struct archive *archive, bool last)
 static int use_frame(struct walk *walk, const struct frame *frame, bool last)
 {
     struct borrowed *borrowed = NULL;
-    struct archive archive = borrow_frame(frame, &borrowed, walk->shift_usec);
+    struct archive archive = borrow_frame(frame, &borrowed);
     struct process_note note = {};
     struct audit_note audit = {};
     int r = 0;
@@ -501,11 +534,13 @@ static int use_frame(struct walk *walk, const struct frame *frame, bool last)
         r = archive.failed ? -EBADMSG : 0;
         if (r == 0)
             walk->reader->process(walk->reader->userdata, &note);
-    } else if (frame->kind == FRAME_AUDIT) {
-        audit_archive(&archive, &audit);
+    } else if (audit_read(&archive, frame->kind, &audit)) {
         r = archive.failed ? -EBADMSG : 0;
         if (r == 0)
             walk->journal->audited = audit.sequence;
+    } else if (frame->kind == FRAME_INSTANCE) {
+        ARCHIVE(&archive, walk->journal->instance);
+        r = archive.failed ? -EBADMSG : 0;
     } else if (frame->kind == FRAME_BOOT) {
         r = use_boot(walk, &archive);
     }
@@ -513,36 +548,22 @@ static int use_frame(struct walk *walk, const struct frame *frame, bool last)
     return r;
 }
 
-/* Looks at a segment without using it: how far it is whole, where its last input stands, and when
- * that was. */
-static int survey(struct walk *walk, const struct segment *segment, uint64_t *last_usec)
+/* Looks at a segment without using it: how far it is whole, and where its last input stands. */
+static int survey(struct walk *walk, const struct segment *segment)
 {
     size_t offset = JOURNAL_HEADER_SIZE;
     struct frame frame;
     int r = journal_header_check(segment->data, segment->size);
     bool checkpoint = false;
 
-    *last_usec = 0;
     if (r < 0)
         return r;
     for (size_t at = offset; frame_next(segment->data, segment->size, &offset, &frame) > 0;
          at = offset) {
         walk->good = offset;
         checkpoint = checkpoint || frame.kind == FRAME_CHECKPOINT;
-        if (frame.kind == FRAME_BOOT) {
-            struct borrowed *borrowed = NULL;
-            struct archive archive = borrow_frame(&frame, &borrowed, 0);
-            use_boot(walk, &archive);
-        }
-        if (frame.kind != FRAME_INPUT)
-            continue;
-        uint64_t kind = 0;
-        struct borrowed *borrowed = NULL;
-        struct archive archive = borrow_frame(&frame, &borrowed, 0);
-        ARCHIVE(&archive, kind);
-        ARCHIVE(&archive, *last_usec);
-        (void)kind;
-        walk->last = at;
+        if (frame.kind == FRAME_INPUT)
+            walk->last = at;
     }
     return checkpoint ? 0 : -EBADMSG;
 }
@@ -578,6 +599,19 @@ static int walk_segment(struct walk *walk, const struct segment *segment)
     return r;
 }
 
+/* The core has lived through the past by the clock of then, and goes on by ours. */
+static void resume(struct walk *walk)
+{
+    struct journal *journal = walk->journal;
+    struct two_clocks last, present = {now_usec(), read_clock(CLOCK_REALTIME)};
+
+    core_last(walk->core, &last);
+    if (last.realtime_usec == 0) /* there was no input */
+        last.realtime_usec = walk->past.realtime_usec;
+    last.monotonic_usec = moment_later(last.monotonic_usec, walk->past.monotonic_usec);
+    era_resume(&journal->era, !journal->other_boot, &last, &present);
+}
+
 /* What was not in the file is put there: the audit reads it when the tail is long forgotten. */
 static void bring_home(const struct walk *walk, uint64_t number, const struct segment *segment)
 {
@@ -596,18 +630,17 @@ static void bring_home(const struct walk *walk, uint64_t number, const struct se
 static int recover_from(struct walk *walk, uint64_t number)
 {
     struct segment segment;
-    uint64_t last_usec;
     int r = map_segment(walk->journal, number, true, &segment);
 
     if (r == 0)
-        r = survey(walk, &segment, &last_usec);
-    if (r == 0 && walk->journal->other_boot) /* the clock has begun anew: time stood still */
-        walk->shift_usec = (int64_t)now_usec() - (int64_t)last_usec;
+        r = survey(walk, &segment);
     if (r == 0) {
         put_aside(walk, number, &segment);
         r = walk_segment(walk, &segment);
         bring_home(walk, number, &segment);
     }
+    if (r == 0)
+        resume(walk);
     unmap_segment(&segment);
     return r;
 }
@@ -676,7 +709,7 @@ static int copy_checkpoint(struct archive *from, struct archive *to)
 static int copy_frame(struct journal *scratch, struct redactor *redactor, const struct frame *frame)
 {
     struct borrowed *borrowed = NULL;
-    struct archive from = borrow_frame(frame, &borrowed, 0), to = begin_frame(scratch);
+    struct archive from = borrow_frame(frame, &borrowed), to = begin_frame(scratch);
     struct audit_note note = {};
     struct core_input input = {};
     int r = 0;
@@ -685,10 +718,10 @@ static int copy_frame(struct journal *scratch, struct redactor *redactor, const 
     to.redactor = redactor;
     if (frame->kind == FRAME_CHECKPOINT) {
         r = copy_checkpoint(&from, &to);
-    } else if (frame->kind == FRAME_AUDIT) {
-        audit_archive(&from, &note);
+    } else if (audit_read(&from, frame->kind, &note)) {
         r = from.failed ? -EBADMSG : 0;
-        audit_archive(&to, &note);
+        if (r == 0)
+            audit_archive(&to, &note);
     } else {
         input_archive(&from, &input);
         input.completion.output.data = NULL; /* a job's result is nobody else's */
@@ -696,7 +729,8 @@ static int copy_frame(struct journal *scratch, struct redactor *redactor, const 
         r = from.failed ? -EBADMSG : 0;
     }
     borrow_end(borrowed);
-    return r < 0 ? r : end_frame(scratch, &to, frame->kind);
+    enum frame_kind kind = frame->kind == FRAME_AUDIT_TEXT ? FRAME_AUDIT : frame->kind;
+    return r < 0 ? r : end_frame(scratch, &to, kind);
 }
 
 static int end_with_state(struct journal *scratch, struct redactor *redactor, struct core *core)
@@ -724,7 +758,7 @@ static int export_segment(const struct segment *segment, struct journal *scratch
     scratch->buffer_used = archive.used;
     while (r == 0 && frame_next(segment->data, segment->size, &offset, &frame) > 0)
         if (frame.kind == FRAME_CHECKPOINT || frame.kind == FRAME_INPUT ||
-            frame.kind == FRAME_AUDIT)
+            frame.kind == FRAME_AUDIT || frame.kind == FRAME_AUDIT_TEXT)
             r = copy_frame(scratch, redactor, &frame);
     return r < 0 ? r : archive.failed ? -ENOMEM : 0;
 }
@@ -778,6 +812,18 @@ int journal_export(struct journal *journal, struct core *core)
 void journal_forget(struct journal *journal)
 {
     journal->audited = 0;
+    journal->instance = journal->fresh_instance;
+    journal->era = (struct era){};
+}
+
+uint32_t journal_instance(const struct journal *journal)
+{
+    return journal->instance;
+}
+
+const struct era *journal_era(const struct journal *journal)
+{
+    return &journal->era;
 }
 
 bool journal_is_of_another_boot(const struct journal *journal)
@@ -820,12 +866,10 @@ int journal_visit_audit(struct journal *journal, uint64_t since_usec,
         while (more && journal_header_check(segment.data, segment.size) == 0 &&
                frame_next(segment.data, segment.size, &offset, &frame) > 0) {
             struct borrowed *borrowed = NULL;
-            struct archive archive = borrow_frame(&frame, &borrowed, 0);
+            struct archive archive = borrow_frame(&frame, &borrowed);
             struct audit_note note = {};
-            if (frame.kind != FRAME_AUDIT)
-                continue;
-            audit_archive(&archive, &note);
-            if (!archive.failed && note.realtime_usec >= since_usec)
+            if (audit_read(&archive, frame.kind, &note) && !archive.failed &&
+                note.realtime_usec >= since_usec)
                 more = visit(userdata, &note);
             borrow_end(borrowed);
         }

@@ -34,6 +34,7 @@ struct journal_settings {
     const char *directory; /* made where it is not there */
     enum durability durability;
     uint64_t keep_bytes;        /* of older segments, for the audit */
+    uint32_t instance;          /* of a history that begins now (command_id.h) */
     const char *tail_directory; /* in memory, if possible: NULL: there is no tail */
     void *userdata;
     void (*moved)(void *userdata); /* a mark may be past now; may be NULL */
@@ -82,6 +83,12 @@ int journal_settle(struct journal *journal);
 /* What was recovered is not used: the events of the core that comes now count from 1 again. */
 void journal_forget(struct journal *journal);
 
+/* Of the history that was recovered, or of the one that begins now. */
+uint32_t journal_instance(const struct journal *journal);
+
+/* How the machine's clock becomes the core's time, once it has been recovered (era.h). */
+const struct era *journal_era(const struct journal *journal);
+
 /* Whether the journal was written before the machine was started. */
 bool journal_is_of_another_boot(const struct journal *journal);
 
@@ -93,6 +100,7 @@ int journal_begin(struct journal *journal, struct core *core,
 
 void journal_input(struct journal *journal, const struct core_input *input);
 void journal_process(struct journal *journal, const struct process_note *note);
+/* The note's cause is a command of this history. */
 void journal_audit(struct journal *journal, const struct audit_note *note);
 
 /*

@@ -95,6 +95,7 @@ struct host {
     struct process *draining;
     struct probe *probes;
     struct journal *journal;
+    struct era era; /* the core's time and the machine's clock */
     struct keep *keep;
     struct started *started;
     int results_folder; /* -1: none */

@@ -1,14 +1,26 @@
 /*
- * Audit: an event that the audit keeps, as it stands in the journal.
+ * Audit: an event that the audit keeps, as it stands in the journal: with its fields as fields, so
+ * that nothing that somebody has written into one of them can pass for another one.
  */
 #pragma once
 
 #include "archive.h"
+#include "command_id.h"
+#include "event.h"
+#include "frame.h"
 
 struct audit_note {
-    uint64_t sequence, realtime_usec, cause;
+    uint64_t sequence, realtime_usec;
+    struct command_id cause;
     const char *kind, *child;
-    const char *text; /* "key=value" for people, as the log has it */
+    const struct event_field *fields;
+    size_t n_fields;
 };
 
+/* FRAME_AUDIT: writes it, or reads it into the archive's memory. */
 void audit_archive(struct archive *archive, struct audit_note *note);
+
+/* Reads a frame of either kind: of FRAME_AUDIT_TEXT, in which older journals have all fields in one
+ * text, this is the only one, "text". Returns whether it is a frame of the audit at all; what
+ * cannot be read sets the archive's `failed`. */
+bool audit_read(struct archive *archive, enum frame_kind kind, struct audit_note *note);

@@ -18,13 +18,11 @@ static void *allocate(struct archive *archive, size_t size)
     return block->data;
 }
 
-struct archive borrow_frame(const struct frame *frame, struct borrowed **borrowed,
-                            int64_t shift_usec)
+struct archive borrow_frame(const struct frame *frame, struct borrowed **borrowed)
 {
     return (struct archive){.reading = true,
                             .data = (uint8_t *)(uintptr_t)frame->payload,
                             .size = frame->size,
-                            .shift_usec = shift_usec,
                             .allocate = allocate,
                             .userdata = borrowed};
 }

@@ -8,10 +8,8 @@
 
 struct borrowed;
 
-/* Reads a frame's payload; what has no place of its own is added to *borrowed. shift_usec: as in
- * struct archive. */
-struct archive borrow_frame(const struct frame *frame, struct borrowed **borrowed,
-                            int64_t shift_usec);
+/* Reads a frame's payload; what has no place of its own is added to *borrowed. */
+struct archive borrow_frame(const struct frame *frame, struct borrowed **borrowed);
 void borrow_end(struct borrowed *borrowed);
 
 /* For struct archive's grow: memory of the C library, which the owner of the archive frees. */

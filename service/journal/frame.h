@@ -22,9 +22,11 @@ enum frame_kind {
     FRAME_CHECKPOINT = 1, /* core_archive() */
     FRAME_INPUT = 2,      /* input_archive() */
     FRAME_PROCESS = 3,    /* the host's: a process that was started */
-    FRAME_AUDIT = 5,      /* an event that the audit keeps */
+    FRAME_AUDIT_TEXT = 5, /* an event that the audit keeps, as text: of older journals */
     FRAME_STATE = 7,      /* of a trace: digest_core() of the core as it is behind it all */
     FRAME_BOOT = 6,       /* which boot of the machine this is, and how far the audit goes */
+    FRAME_INSTANCE = 8,   /* what commands of this history are called (command_id.h) */
+    FRAME_AUDIT = 9,      /* an event that the audit keeps */
 };
 
 struct frame {

@@ -2,6 +2,7 @@
 
 #include "catalog.h"
 #include "child.h"
+#include "command_id.h"
 
 #define SD_JOURNAL_SUPPRESS_LOCATION /* it would be that of this file */
 
@@ -20,6 +21,12 @@
 
 static bool to_journal;
 static int max_level = LOG_NOTICE;
+static uint32_t command_instance;
+
+void log_name_commands(uint32_t instance)
+{
+    command_instance = instance;
+}
 
 void log_setup(enum log_target target, int level)
 {
@@ -100,25 +107,6 @@ static void print_field(FILE *out, const struct event_field *field)
     }
 }
 
-char *log_fields(const struct event *event)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-
-    if (!out)
-        return NULL;
-    for (size_t i = 0; i < event->n_fields; i++)
-        print_field(out, &event->fields[i]);
-    if (fclose(out) != 0) {
-        free(text);
-        return NULL;
-    }
-    if (size > 0)
-        memmove(text, text + 1, size); /* the blank before the first one */
-    return text;
-}
-
 /* ---- to journald: each field one of its own ---------------------------------------------------
  */
 
@@ -171,14 +159,16 @@ static void add_event_field(struct fields *fields, const struct event_field *fie
 static void send_event(const struct event *event, int level, const char *text)
 {
     struct fields fields = {};
+    char cause[COMMAND_ID_SIZE];
 
+    command_id_text((struct command_id){command_instance, event->cause}, cause);
     add_field(&fields, "MESSAGE=%s", text);
     add_field(&fields, "MESSAGE_ID=%s", catalog_message_id(event->kind));
     add_field(&fields, "PRIORITY=%d", level);
     add_field(&fields, "PROCTOR_EVENT=%s", event_kind_to_string(event->kind));
     add_field(&fields, "PROCTOR_SEQUENCE=%" PRIu64, event->sequence);
     if (event->cause > 0)
-        add_field(&fields, "PROCTOR_CAUSE=%" PRIu64, event->cause);
+        add_field(&fields, "PROCTOR_COMMAND_ID=%s", cause);
     if (event->child) {
         add_field(&fields, "PROCTOR_CHILD=%s", event->child->id);
         add_field(&fields, "PROCTOR_GENERATION=%" PRIu64, event->generation);

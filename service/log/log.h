@@ -19,7 +19,7 @@ int log_level_from_string(const char *word, int *level);
 
 void log_print(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-void log_event(const struct event *event);
+/* Which history's commands events are caused by (command_id.h). */
+void log_name_commands(uint32_t instance);
 
-/* What it tells: `exit="failed" code=1`. The caller frees it; NULL without memory. */
-char *log_fields(const struct event *event);
+void log_event(const struct event *event);

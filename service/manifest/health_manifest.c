@@ -13,7 +13,7 @@ struct parsed {
     unsigned ways;
 };
 
-static int read_command(struct reader *reader, yaml_node_t *node, void *target)
+static int read_command(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed *parsed = target;
     const char **arguments;
@@ -29,8 +29,8 @@ static int read_command(struct reader *reader, yaml_node_t *node, void *target)
     return 0;
 }
 
-static int read_address(struct reader *reader, yaml_node_t *node, struct parsed *parsed, bool local,
-                        const char *expected)
+static int read_address(struct reader *reader, const struct node *node, struct parsed *parsed,
+                        bool local, const char *expected)
 {
     struct socket_spec *where = &parsed->health->target;
     int r = reader_text(reader, node, &where->listen);
@@ -44,42 +44,42 @@ static int read_address(struct reader *reader, yaml_node_t *node, struct parsed 
     return 0;
 }
 
-static int read_tcp(struct reader *reader, yaml_node_t *node, void *target)
+static int read_tcp(struct reader *reader, const struct node *node, void *target)
 {
     return read_address(reader, node, target, false,
                         "ADDRESS:PORT, [ADDRESS]:PORT or a PORT of 127.0.0.1");
 }
 
-static int read_unix(struct reader *reader, yaml_node_t *node, void *target)
+static int read_unix(struct reader *reader, const struct node *node, void *target)
 {
     return read_address(reader, node, target, true, "a path, or @NAME for the abstract namespace");
 }
 
-static int read_positive(struct reader *reader, yaml_node_t *node, uint64_t *usec)
+static int read_positive(struct reader *reader, const struct node *node, uint64_t *usec)
 {
     int r = reader_duration(reader, node, usec);
     return r == 0 && *usec == 0 ? reader_refuse(reader, node, "must be longer than 0") : r;
 }
 
-static int read_interval(struct reader *reader, yaml_node_t *node, void *target)
+static int read_interval(struct reader *reader, const struct node *node, void *target)
 {
     return read_positive(reader, node, &((struct parsed *)target)->declaration->health_usec);
 }
 
-static int read_timeout(struct reader *reader, yaml_node_t *node, void *target)
+static int read_timeout(struct reader *reader, const struct node *node, void *target)
 {
     return read_positive(reader, node,
                          &((struct parsed *)target)->declaration->health_timeout_usec);
 }
 
-static int read_retries(struct reader *reader, yaml_node_t *node, void *target)
+static int read_retries(struct reader *reader, const struct node *node, void *target)
 {
     uint32_t *retries = &((struct parsed *)target)->declaration->health_retries;
     int r = reader_u32(reader, node, 1000, retries);
     return r == 0 && *retries == 0 ? reader_refuse(reader, node, "must be at least 1") : r;
 }
 
-static int read_on_failure(struct reader *reader, yaml_node_t *node, void *target)
+static int read_on_failure(struct reader *reader, const struct node *node, void *target)
 {
     static const struct word words[] = {
         {"report", ON_STALE_REPORT}, {"restart", ON_STALE_RESTART}, {}};
@@ -90,7 +90,7 @@ static int read_on_failure(struct reader *reader, yaml_node_t *node, void *targe
     return r;
 }
 
-int manifest_read_health(struct reader *reader, yaml_node_t *node,
+int manifest_read_health(struct reader *reader, const struct node *node,
                          struct child_declaration *declaration)
 {
     static const struct key keys[] = {{"exec", read_command},

@@ -5,6 +5,7 @@
 #include "reader.h"
 #include "text.h"
 #include "unit.h"
+#include "written.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,21 +30,15 @@ struct parsed_child {
     bool has_interval, has_stale_after;
     const char **arguments; /* behind those of exec */
     size_t n_arguments;
-    yaml_node_t *arguments_node;
-    yaml_node_t *primary_node, *requires_node, *after_node;
-    yaml_node_t *environment_node;
+    const struct node *arguments_node;
+    const struct node *primary_node, *requires_node, *after_node;
+    const struct node *environment_node;
 };
 
-static struct place place_of(const yaml_node_t *node)
+static struct place place_of(const struct node *node)
 {
-    return (struct place){node->start_mark.line + 1, node->start_mark.column + 1};
+    return (struct place){node->line, node->column};
 }
-
-/* libyaml's marks count characters; this walks along and knows the byte that belongs to one. */
-struct cursor {
-    size_t characters;
-    size_t bytes;
-};
 
 struct parsed_supervisor {
     struct supervisor_declaration declaration;
@@ -53,17 +48,16 @@ struct parsed_supervisor {
 
 struct manifest {
     struct arena arena;
-    struct cursor cursor;
     struct parsed_child *children;
-    size_t count;
+    size_t count, children_room;
     struct parsed_supervisor *supervisors;
-    size_t n_supervisors;
+    size_t n_supervisors, supervisors_room;
     char *path;
 };
 
 /* ---- small readers --------------------------------------------------------------------------- */
 
-static int read_absolute_path(struct reader *reader, yaml_node_t *node, const char **target)
+static int read_absolute_path(struct reader *reader, const struct node *node, const char **target)
 {
     int r = reader_text(reader, node, target);
     if (r == 0 && **target != '/')
@@ -71,7 +65,7 @@ static int read_absolute_path(struct reader *reader, yaml_node_t *node, const ch
     return r;
 }
 
-static int read_milli(struct reader *reader, yaml_node_t *node, uint64_t min, uint64_t max,
+static int read_milli(struct reader *reader, const struct node *node, uint64_t min, uint64_t max,
                       uint32_t *target)
 {
     uint64_t milli;
@@ -86,7 +80,7 @@ static int read_milli(struct reader *reader, yaml_node_t *node, uint64_t min, ui
     return 0;
 }
 
-static int read_signal(struct reader *reader, yaml_node_t *node, int *target)
+static int read_signal(struct reader *reader, const struct node *node, int *target)
 {
     const char *text = reader_scalar(reader, node, "a signal such as SIGTERM");
     if (!text)
@@ -97,7 +91,7 @@ static int read_signal(struct reader *reader, yaml_node_t *node, int *target)
     return 0;
 }
 
-static int read_exit_codes(struct reader *reader, yaml_node_t *node, struct exit_codes *codes)
+static int read_exit_codes(struct reader *reader, const struct node *node, struct exit_codes *codes)
 {
     const char **list;
     size_t count;
@@ -117,7 +111,7 @@ static int read_exit_codes(struct reader *reader, yaml_node_t *node, struct exit
 }
 
 #define READER(name, expression)                                                                   \
-    static int name(struct reader *reader, yaml_node_t *node, void *target)                        \
+    static int name(struct reader *reader, const struct node *node, void *target)                  \
     {                                                                                              \
         struct parsed_child *child = target;                                                       \
         struct child_declaration *d = &child->declaration;                                         \
@@ -126,7 +120,7 @@ static int read_exit_codes(struct reader *reader, yaml_node_t *node, struct exit
     }
 
 #define WORD_READER(name, field, ...)                                                              \
-    static int name(struct reader *reader, yaml_node_t *node, void *target)                        \
+    static int name(struct reader *reader, const struct node *node, void *target)                  \
     {                                                                                              \
         static const struct word words[] = {__VA_ARGS__, {}};                                      \
         struct parsed_child *child = target;                                                       \
@@ -139,7 +133,7 @@ static int read_exit_codes(struct reader *reader, yaml_node_t *node, struct exit
 
 /* ---- nested mappings ------------------------------------------------------------------------- */
 
-static int read_burst(struct reader *reader, yaml_node_t *node, void *target)
+static int read_burst(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed_child *child = target;
     return reader_u32(reader, node, RESTART_LIMIT_BURST_MAX, &child->declaration.burst);
@@ -150,7 +144,7 @@ WORD_READER(read_on_limit, on_limit, {"quarantine", ON_LIMIT_QUARANTINE},
             {"cool-down", ON_LIMIT_COOL_DOWN}, {"stop", ON_LIMIT_STOP},
             {"escalate", ON_LIMIT_ESCALATE}, {"shutdown-tree", ON_LIMIT_SHUTDOWN_TREE})
 
-static int read_restart_limit(struct reader *reader, yaml_node_t *node, void *target)
+static int read_restart_limit(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
         {"burst", read_burst}, {"interval", read_interval}, {"on_limit", read_on_limit}, {}};
@@ -165,7 +159,7 @@ READER(read_reset_after, reader_duration(reader, node, &d->backoff.reset_after_u
 WORD_READER(read_jitter, backoff.jitter, {"none", JITTER_NONE}, {"equal", JITTER_EQUAL},
             {"full", JITTER_FULL}, {"decorrelated", JITTER_DECORRELATED})
 
-static int read_backoff(struct reader *reader, yaml_node_t *node, void *target)
+static int read_backoff(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {{"initial", read_initial},
                                       {"max", read_max},
@@ -188,7 +182,7 @@ READER(read_abort_timeout, reader_duration(reader, node, &d->abort_timeout_usec)
 WORD_READER(read_kill_mode, process.kill_group, {"group", 1}, {"main", 0})
 WORD_READER(read_timeout_action, timeout_action, {"kill", TIMEOUT_KILL}, {"report", TIMEOUT_REPORT})
 
-static int read_stop(struct reader *reader, yaml_node_t *node, void *target)
+static int read_stop(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {{"signal", read_stop_signal},
                                       {"timeout", read_stop_timeout},
@@ -199,7 +193,7 @@ static int read_stop(struct reader *reader, yaml_node_t *node, void *target)
     return reader_mapping(reader, node, keys, target);
 }
 
-static int read_heartbeat_interval(struct reader *reader, yaml_node_t *node, void *target)
+static int read_heartbeat_interval(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed_child *child = target;
     int r = reader_duration(reader, node, &child->declaration.heartbeat_usec);
@@ -210,7 +204,7 @@ static int read_heartbeat_interval(struct reader *reader, yaml_node_t *node, voi
     return r;
 }
 
-static int read_stale_after(struct reader *reader, yaml_node_t *node, void *target)
+static int read_stale_after(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed_child *child = target;
     child->has_stale_after = true;
@@ -220,7 +214,7 @@ static int read_stale_after(struct reader *reader, yaml_node_t *node, void *targ
 WORD_READER(read_on_stale, on_stale, {"report", ON_STALE_REPORT}, {"restart", ON_STALE_RESTART})
 READER(read_required, reader_bool(reader, node, &d->heartbeat_required))
 
-static int read_heartbeat(struct reader *reader, yaml_node_t *node, void *target)
+static int read_heartbeat(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {{"interval", read_heartbeat_interval},
                                       {"stale_after", read_stale_after},
@@ -246,7 +240,7 @@ static int read_heartbeat(struct reader *reader, yaml_node_t *node, void *target
 
 /* ---- the process ----------------------------------------------------------------------------- */
 
-static int read_exec(struct reader *reader, yaml_node_t *node, void *target)
+static int read_exec(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed_child *child = target;
     const char **arguments;
@@ -268,7 +262,7 @@ static int read_exec(struct reader *reader, yaml_node_t *node, void *target)
 }
 
 /* Further arguments, behind those of exec: what `proctorctl run FILE -- ARG...` adds. */
-static int read_arguments(struct reader *reader, yaml_node_t *node, void *target)
+static int read_arguments(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed_child *child = target;
 
@@ -306,13 +300,13 @@ static bool environment_name_valid(const char *name, size_t length)
     return true;
 }
 
-static int read_environment(struct reader *reader, yaml_node_t *node, void *target)
+static int read_environment(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed_child *child = target;
-    if (node->type != YAML_MAPPING_NODE)
+    if (node->kind != NODE_MAPPING)
         return reader_refuse(reader, node, "expected a mapping, such as {NAME: value}");
 
-    size_t n = (size_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start);
+    size_t n = node->count;
     if (n > ENVIRONMENT_MAX)
         return reader_refuse(reader, node, "has %zu entries, at most %d are allowed", n,
                              ENVIRONMENT_MAX);
@@ -320,9 +314,9 @@ static int read_environment(struct reader *reader, yaml_node_t *node, void *targ
     if (!list)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        yaml_node_pair_t *pair = &node->data.mapping.pairs.start[i];
-        yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
-        yaml_node_t *item = yaml_document_get_node(reader->document, pair->value);
+        const struct pair *pair = &node->pairs[i];
+        const struct node *key = pair->key;
+        const struct node *item = pair->value;
         const char *name = reader_scalar(reader, key, "the name of a variable");
         const char *value = name ? reader_scalar(reader, item, "text") : NULL;
         if (!value)
@@ -341,7 +335,7 @@ static int read_environment(struct reader *reader, yaml_node_t *node, void *targ
     return 0;
 }
 
-static int read_capabilities(struct reader *reader, yaml_node_t *node, void *target)
+static int read_capabilities(struct reader *reader, const struct node *node, void *target)
 {
     struct process_spec *process = &((struct parsed_child *)target)->declaration.process;
     const char **list;
@@ -378,7 +372,7 @@ static int parse_limit_value(const char *text, size_t length, uint64_t *value)
 }
 
 /* Limits of the child as a whole. Returns 1 where the name was one of theirs. */
-static int read_cgroup_limit(struct reader *reader, const char *name, yaml_node_t *node,
+static int read_cgroup_limit(struct reader *reader, const char *name, const struct node *node,
                              const char *text, struct process_spec *process)
 {
     uint64_t weight;
@@ -405,21 +399,20 @@ static int read_cgroup_limit(struct reader *reader, const char *name, yaml_node_
     return 0;
 }
 
-static int read_limits(struct reader *reader, yaml_node_t *node, void *target)
+static int read_limits(struct reader *reader, const struct node *node, void *target)
 {
     struct process_spec *process = &((struct parsed_child *)target)->declaration.process;
     struct process_limit *limits;
-    if (node->type != YAML_MAPPING_NODE)
+    if (node->kind != NODE_MAPPING)
         return reader_refuse(reader, node, "expected a mapping, such as {nofile: 1024}");
     limits = arena_allocate(reader->arena, PROCESS_LIMITS * sizeof(*limits));
     if (!limits)
         return -ENOMEM;
     process->limits = limits;
 
-    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-         pair < node->data.mapping.pairs.top; pair++) {
-        yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
-        yaml_node_t *item = yaml_document_get_node(reader->document, pair->value);
+    for (const struct pair *pair = node->pairs; pair < node->pairs + node->count; pair++) {
+        const struct node *key = pair->key;
+        const struct node *item = pair->value;
         const char *name = reader_scalar(reader, key, "the name of a limit");
         const char *text = name ? reader_scalar(reader, item, "a limit") : NULL;
         struct process_limit limit = {.set = true};
@@ -448,7 +441,7 @@ static int read_limits(struct reader *reader, yaml_node_t *node, void *target)
     return 0;
 }
 
-static int read_umask(struct reader *reader, yaml_node_t *node, void *target)
+static int read_umask(struct reader *reader, const struct node *node, void *target)
 {
     struct process_spec *process = &((struct parsed_child *)target)->declaration.process;
     const char *text = reader_scalar(reader, node, "a mask such as 0027");
@@ -464,7 +457,7 @@ static int read_umask(struct reader *reader, yaml_node_t *node, void *target)
     return 0;
 }
 
-static int read_nice(struct reader *reader, yaml_node_t *node, void *target)
+static int read_nice(struct reader *reader, const struct node *node, void *target)
 {
     struct process_spec *process = &((struct parsed_child *)target)->declaration.process;
     const char *text = reader_scalar(reader, node, "a whole number from -20 to 19");
@@ -480,7 +473,7 @@ static int read_nice(struct reader *reader, yaml_node_t *node, void *target)
     return 0;
 }
 
-static int read_oom_score_adj(struct reader *reader, yaml_node_t *node, void *target)
+static int read_oom_score_adj(struct reader *reader, const struct node *node, void *target)
 {
     struct process_spec *process = &((struct parsed_child *)target)->declaration.process;
     const char *text = reader_scalar(reader, node, "a whole number from -1000 to 1000");
@@ -496,21 +489,21 @@ static int read_oom_score_adj(struct reader *reader, yaml_node_t *node, void *ta
     return 0;
 }
 
-static int read_supplementary_groups(struct reader *reader, yaml_node_t *node, void *target)
+static int read_supplementary_groups(struct reader *reader, const struct node *node, void *target)
 {
     struct process_spec *process = &((struct parsed_child *)target)->declaration.process;
     size_t count;
     return reader_strings(reader, node, 32, &process->supplementary_groups, &count);
 }
 
-static int read_output_file(struct reader *reader, yaml_node_t *node, void *target)
+static int read_output_file(struct reader *reader, const struct node *node, void *target)
 {
     struct process_output *output = target;
     output->kind = OUTPUT_FILE;
     return read_absolute_path(reader, node, &output->path);
 }
 
-static int read_output_size(struct reader *reader, yaml_node_t *node, void *target)
+static int read_output_size(struct reader *reader, const struct node *node, void *target)
 {
     struct process_output *output = target;
     const char *text = reader_scalar(reader, node, "a size such as 10M");
@@ -521,13 +514,13 @@ static int read_output_size(struct reader *reader, yaml_node_t *node, void *targ
     return 0;
 }
 
-static int read_output_keep(struct reader *reader, yaml_node_t *node, void *target)
+static int read_output_keep(struct reader *reader, const struct node *node, void *target)
 {
     struct process_output *output = target;
     return reader_u32(reader, node, 100, &output->keep);
 }
 
-static int read_stdout(struct reader *reader, yaml_node_t *node, void *target)
+static int read_stdout(struct reader *reader, const struct node *node, void *target)
 {
     static const struct word words[] = {
         {"journal", OUTPUT_JOURNAL}, {"inherit", OUTPUT_INHERIT}, {"null", OUTPUT_NULL}, {}};
@@ -536,7 +529,7 @@ static int read_stdout(struct reader *reader, yaml_node_t *node, void *target)
     struct process_output *output = &((struct parsed_child *)target)->declaration.process.output;
     int kind;
 
-    if (node->type == YAML_MAPPING_NODE) {
+    if (node->kind == NODE_MAPPING) {
         *output = (struct process_output){.max_size_bytes = 10 << 20, .keep = 5};
         int r = reader_mapping(reader, node, keys, output);
         if (r == 0 && !output->path)
@@ -551,7 +544,7 @@ static int read_stdout(struct reader *reader, yaml_node_t *node, void *target)
 
 /* ---- the child ------------------------------------------------------------------------------- */
 
-static int read_name(struct reader *reader, yaml_node_t *node, void *target)
+static int read_name(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed_child *child = target;
     int r = reader_text(reader, node, &child->declaration.id);
@@ -572,14 +565,14 @@ static const struct word kinds[] = {{"service", ROLE_SERVICE},
                                     {}};
 
 /* The kind was read before everything else, as the defaults depend on it. */
-static int read_kind(struct reader *reader, yaml_node_t *node, void *target)
+static int read_kind(struct reader *reader, const struct node *node, void *target)
 {
     int value;
     (void)target;
     return reader_word(reader, node, kinds, &value);
 }
 
-static int read_supervisor(struct reader *reader, yaml_node_t *node, void *target)
+static int read_supervisor(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed_child *child = target;
     const char *path;
@@ -595,7 +588,8 @@ static int read_supervisor(struct reader *reader, yaml_node_t *node, void *targe
     return 0;
 }
 
-static int read_ids(struct reader *reader, yaml_node_t *node, const char ***ids, size_t *count)
+static int read_ids(struct reader *reader, const struct node *node, const char ***ids,
+                    size_t *count)
 {
     int r = reader_strings(reader, node, DEPENDENCIES_MAX, ids, count);
 
@@ -606,7 +600,7 @@ static int read_ids(struct reader *reader, yaml_node_t *node, const char ***ids,
 }
 
 /* manifest_apply_role() makes something of it. */
-static int read_primary(struct reader *reader, yaml_node_t *node, void *target)
+static int read_primary(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed_child *child = target;
     const char *id;
@@ -618,21 +612,21 @@ static int read_primary(struct reader *reader, yaml_node_t *node, void *target)
     return r;
 }
 
-static int read_requires(struct reader *reader, yaml_node_t *node, void *target)
+static int read_requires(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed_child *child = target;
     child->requires_node = node;
     return read_ids(reader, node, &child->declaration.requires, &child->declaration.n_requires);
 }
 
-static int read_after(struct reader *reader, yaml_node_t *node, void *target)
+static int read_after(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed_child *child = target;
     child->after_node = node;
     return read_ids(reader, node, &child->declaration.after, &child->declaration.n_after);
 }
 
-static int read_group(struct reader *reader, yaml_node_t *node, void *target)
+static int read_group(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed_child *child = target;
     child->group = place_of(node);
@@ -705,84 +699,29 @@ static const struct key child_keys[] = {
     {},
 };
 
-static enum child_role role_of(struct reader *reader, yaml_node_t *node)
+static enum child_role role_of(const struct node *node)
 {
-    yaml_node_t *kind = reader_find(reader, node, "kind");
+    const struct node *kind = node_find(node, "kind");
 
-    if (kind && kind->type == YAML_SCALAR_NODE)
+    if (kind && kind->kind == NODE_SCALAR)
         for (const struct word *word = kinds; word->word; word++)
-            if (strcmp(word->word, (const char *)kind->data.scalar.value) == 0)
+            if (strcmp(word->word, kind->text) == 0)
                 return (enum child_role)word->value;
     return ROLE_WORKER;
 }
 
-static void note_places(struct reader *reader, yaml_node_t *list, struct place *places)
+static void note_places(const struct node *list, struct place *places)
 {
-    if (!list)
-        return;
-    for (yaml_node_item_t *item = list->data.sequence.items.start;
-         item < list->data.sequence.items.top; item++) {
-        yaml_node_t *node = yaml_document_get_node(reader->document, *item);
-        *places++ = place_of(node);
-    }
-}
-
-static size_t byte_of(struct cursor *cursor, const char *text, size_t character)
-{
-    if (character < cursor->characters)
-        *cursor = (struct cursor){};
-    while (cursor->characters < character && text[cursor->bytes]) {
-        do
-            cursor->bytes++;
-        while (((unsigned char)text[cursor->bytes] & 0xC0) == 0x80);
-        cursor->characters++;
-    }
-    return cursor->bytes;
-}
-
-/* The text of a node, indented as it was, so that it is YAML again on its own. */
-static const char *text_of(struct manifest *manifest, const yaml_node_t *node, const char *text)
-{
-    size_t first = byte_of(&manifest->cursor, text, node->start_mark.index);
-    size_t last = byte_of(&manifest->cursor, text, node->end_mark.index);
-    size_t indent = node->start_mark.column;
-
-    while (last > first && strchr(" \t\r\n", text[last - 1]))
-        last--;
-    char *copy = arena_allocate(&manifest->arena, indent + (last - first) + 2);
-    if (!copy)
-        return NULL;
-    memset(copy, ' ', indent);
-    memcpy(copy + indent, text + first, last - first);
-    copy[indent + (last - first)] = '\n';
-    return copy;
-}
-
-/* Where in the child's text its environment stands. Not there: it is an alias, and nothing shows.
- */
-static void note_secret(struct manifest *manifest, const yaml_node_t *node, const char *text,
-                        struct parsed_child *child)
-{
-    const yaml_node_t *environment = child->environment_node;
-
-    if (!environment || environment->start_mark.index < node->start_mark.index ||
-        environment->end_mark.index > node->end_mark.index)
-        return;
-    size_t start = byte_of(&manifest->cursor, text, node->start_mark.index);
-    size_t first = byte_of(&manifest->cursor, text, environment->start_mark.index);
-    size_t last = byte_of(&manifest->cursor, text, environment->end_mark.index);
-    while (last > first && strchr(" \t\r\n", text[last - 1]))
-        last--;
-    child->declaration.secret_from = (uint32_t)(node->start_mark.column + first - start);
-    child->declaration.secret_length = (uint32_t)(last - first);
+    for (size_t i = 0; list && i < list->count; i++)
+        *places++ = place_of(list->items[i]);
 }
 
 /* The keys of a child, and what follows from where it stands. */
-static int read_declaration(struct reader *reader, yaml_node_t *node, const char *above,
+static int read_declaration(struct reader *reader, const struct node *node, const char *above,
                             struct parsed_child *child)
 {
     child->above = above;
-    declaration_defaults(&child->declaration, role_of(reader, node));
+    declaration_defaults(&child->declaration, role_of(node));
     int r = reader_mapping(reader, node, child_keys, child);
     if (r < 0)
         return r;
@@ -803,28 +742,70 @@ static int read_declaration(struct reader *reader, yaml_node_t *node, const char
     return 0;
 }
 
-static int read_child(struct reader *reader, yaml_node_t *node, const char *above,
-                      struct manifest *manifest, const char *text)
+/* Makes room for one more in an array that grows. Returns it, zeroed, or NULL. */
+static void *grow(struct arena *arena, void **array, size_t *count, size_t *room, size_t size)
 {
-    struct parsed_child *child = &manifest->children[manifest->count++];
-    struct child_declaration *d = &child->declaration;
+    if (*count == *room) {
+        size_t larger_room = *room ? *room * 2 : 16;
+        char *larger = arena_allocate(arena, larger_room * size);
+        if (!larger)
+            return NULL;
+        if (*count > 0)
+            memcpy(larger, *array, *count * size);
+        *array = larger;
+        *room = larger_room;
+    }
+    return (char *)*array + (*count)++ * size;
+}
 
-    child->place = place_of(node);
-    int r = read_declaration(reader, node, above, child);
+static int add_child(struct reader *reader, const struct node *node, struct manifest *manifest,
+                     const struct parsed_child *child)
+{
+    if (manifest->count == FILE_CHILDREN_MAX)
+        return reader_refuse(reader, node, "has more than %d children, the most that one file may",
+                             FILE_CHILDREN_MAX);
+    void *children = manifest->children;
+    struct parsed_child *place = grow(&manifest->arena, &children, &manifest->count,
+                                      &manifest->children_room, sizeof(*place));
+    if (!place)
+        return -ENOMEM;
+    manifest->children = children;
+    *place = *child;
+    return 0;
+}
+
+static int write_child(const struct node *node, struct manifest *manifest,
+                       struct child_declaration *d)
+{
+    struct written written = manifest_write(&manifest->arena, node, NULL, "environment");
+
+    d->manifest = written.text;
+    d->manifest_path = manifest->path;
+    d->secret_from = (uint32_t)written.secret_from;
+    d->secret_length = (uint32_t)written.secret_length;
+    return written.text ? 0 : -ENOMEM;
+}
+
+static int read_child(struct reader *reader, const struct node *node, const char *above,
+                      struct manifest *manifest)
+{
+    struct parsed_child child = {.place = place_of(node)};
+    struct child_declaration *d = &child.declaration;
+    int r = read_declaration(reader, node, above, &child);
+
+    if (r == 0)
+        r = write_child(node, manifest, d);
     if (r < 0)
         return r;
-    child->dependencies =
+    child.dependencies =
         arena_allocate(&manifest->arena, (d->n_requires + d->n_after + 1) * sizeof(struct place));
-    d->manifest = text_of(manifest, node, text);
-    d->manifest_path = manifest->path;
-    note_secret(manifest, node, text, child);
-    if (!child->dependencies || !d->manifest)
+    if (!child.dependencies)
         return -ENOMEM;
-    if (child->primary_node)
-        child->dependencies[0] = place_of(child->primary_node);
-    note_places(reader, child->requires_node, child->dependencies + (child->primary_node != NULL));
-    note_places(reader, child->after_node, child->dependencies + d->n_requires);
-    return 0;
+    if (child.primary_node)
+        child.dependencies[0] = place_of(child.primary_node);
+    note_places(child.requires_node, child.dependencies + (child.primary_node != NULL));
+    note_places(child.after_node, child.dependencies + d->n_requires);
+    return add_child(reader, node, manifest, &child);
 }
 
 static int compare_children(const void *a, const void *b)
@@ -859,126 +840,90 @@ static int refuse_doubles(struct manifest *manifest, struct reader *reader)
 
 struct list {
     struct manifest *manifest;
-    const char *text;
     const char *above;
 };
 
-static int read_supervisor_node(struct reader *reader, yaml_node_t *node, const char *above,
-                                struct manifest *manifest, const char *text);
+static int read_supervisor_node(struct reader *reader, const struct node *node, const char *above,
+                                struct manifest *manifest);
 
-static int read_member(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+static int read_member(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     const struct list *list = target;
 
     (void)i;
-    if (reader_find(reader, node, "children"))
-        return read_supervisor_node(reader, node, list->above, list->manifest, list->text);
-    return read_child(reader, node, list->above, list->manifest, list->text);
+    if (node_find(node, "children"))
+        return read_supervisor_node(reader, node, list->above, list->manifest);
+    return read_child(reader, node, list->above, list->manifest);
 }
 
-/* How a supervisor is kept: the text of its keys, but for what it is called and its children. */
-static const char *text_of_settings(struct reader *reader, struct manifest *manifest,
-                                    const yaml_node_t *node, const char *text)
+static int add_supervisor(struct reader *reader, const struct node *node, struct manifest *manifest,
+                          const struct parsed_supervisor *supervisor)
 {
-    const char *all = "";
-
-    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-         pair < node->data.mapping.pairs.top; pair++) {
-        const yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
-        const yaml_node_t *value = yaml_document_get_node(reader->document, pair->value);
-        const char *name = (const char *)key->data.scalar.value;
-        if (strcmp(name, "children") == 0 || strcmp(name, "supervisor") == 0)
-            continue;
-        const char *said = text_of(manifest, value, text);
-        size_t size = strlen(all) + strlen(name) + strlen(said ? said : "") + 4;
-        char *more = said ? arena_allocate(&manifest->arena, size) : NULL;
-        if (!more)
-            return NULL;
-        snprintf(more, size, "%s%s: %s", all, name, said + strspn(said, " "));
-        all = more;
-    }
-    return all;
+    if (manifest->n_supervisors == SUPERVISORS_MAX)
+        return reader_refuse(reader, node, "has more than %d supervisors", SUPERVISORS_MAX);
+    void *supervisors = manifest->supervisors;
+    struct parsed_supervisor *place = grow(&manifest->arena, &supervisors, &manifest->n_supervisors,
+                                           &manifest->supervisors_room, sizeof(*place));
+    if (!place)
+        return -ENOMEM;
+    manifest->supervisors = supervisors;
+    *place = *supervisor;
+    return 0;
 }
 
-static int read_supervisor_node(struct reader *reader, yaml_node_t *node, const char *above,
-                                struct manifest *manifest, const char *text)
+/* A supervisor, and then what is in its list: one walk, whatever stands below it. */
+static int read_supervisor_node(struct reader *reader, const struct node *node, const char *above,
+                                struct manifest *manifest)
 {
-    struct parsed_supervisor *supervisor = &manifest->supervisors[manifest->n_supervisors++];
-    struct supervisor_declaration *d = &supervisor->declaration;
-    yaml_node_t *children = reader_find(reader, node, "children");
-    int r = manifest_read_supervisor(reader, node, above, d, &supervisor->settings);
+    static const char *const elsewhere[] = {"supervisor", "children", NULL};
+    struct parsed_supervisor supervisor = {.place = place_of(node)};
+    struct supervisor_declaration *d = &supervisor.declaration;
+    int r = manifest_read_supervisor(reader, node, above, d, &supervisor.settings);
 
     if (r < 0)
         return r;
-    supervisor->place = place_of(node);
     d->position = manifest->count;
-    d->manifest = text_of_settings(reader, manifest, node, text);
+    d->manifest = manifest_write(&manifest->arena, node, elsewhere, NULL).text;
     d->manifest_path = manifest->path;
     if (!d->manifest)
         return -ENOMEM;
-    struct list list = {manifest, text, d->path};
+    struct list list = {manifest, d->path};
+    r = add_supervisor(reader, node, manifest, &supervisor);
+    if (r < 0)
+        return r;
     size_t mark = reader_enter(reader, "children");
-    r = reader_list(reader, children, &list, read_member);
+    r = reader_list(reader, node_find(node, "children"), &list, read_member);
     if (r == 0)
         reader_leave(reader, mark);
     return r;
 }
 
-/* How many nodes of a document are lists of children, or may be members of one. */
-static int make_room(struct reader *reader, struct manifest *manifest)
-{
-    size_t children = 1, supervisors = 0;
-
-    for (const yaml_node_t *node = reader->document->nodes.start;
-         node < reader->document->nodes.top; node++)
-        if (node->type == YAML_MAPPING_NODE) {
-            yaml_node_t *list = reader_find(reader, (yaml_node_t *)(uintptr_t)node, "children");
-            supervisors += list != NULL;
-            children += list ? reader_list_length(list) : 0;
-        }
-    if (children > FILE_CHILDREN_MAX)
-        return reader_refuse(reader, yaml_document_get_root_node(reader->document),
-                             "has %zu children, at most %d are allowed", children - 1,
-                             FILE_CHILDREN_MAX);
-    if (supervisors > SUPERVISORS_MAX)
-        return reader_refuse(reader, yaml_document_get_root_node(reader->document),
-                             "has %zu supervisors, at most %d are allowed", supervisors,
-                             SUPERVISORS_MAX);
-    manifest->children = arena_allocate(&manifest->arena, children * sizeof(struct parsed_child));
-    manifest->supervisors =
-        arena_allocate(&manifest->arena, (supervisors + 1) * sizeof(struct parsed_supervisor));
-    return manifest->children && manifest->supervisors ? 0 : -ENOMEM;
-}
-
-static int read_root(struct reader *reader, yaml_node_t *root, struct manifest *manifest,
-                     const char *text)
+static int read_root(struct reader *reader, const struct node *root, struct manifest *manifest)
 {
     if (!root)
         return reader_refuse(reader, NULL, "the manifest is empty");
-    int r = make_room(reader, manifest);
-    if (r < 0)
-        return r;
-    if (!reader_find(reader, root, "children"))
-        return read_child(reader, root, NULL, manifest, text);
-    r = read_supervisor_node(reader, root, NULL, manifest, text);
+    if (!node_find(root, "children"))
+        return read_child(reader, root, NULL, manifest);
+    int r = read_supervisor_node(reader, root, NULL, manifest);
     return r < 0 ? r : refuse_doubles(manifest, reader);
 }
 
 static int parse(struct manifest *manifest, const char *text, size_t length,
                  struct manifest_error *error)
 {
-    yaml_document_t document;
-    struct reader reader = {.document = &document, .arena = &manifest->arena, .error = error};
-    int r = reader_load(&document, text, length, error);
+    struct arena nodes = {};
+    const struct node *root;
+    struct reader reader = {.arena = &manifest->arena, .error = error};
+    size_t max = manifest->path[0] ? MANIFEST_FILE_MAX : MANIFEST_CHILD_MAX;
+    int r = document_parse(&nodes, text, length, max, &root, error);
 
-    if (r < 0)
-        return r;
-    r = read_root(&reader, yaml_document_get_root_node(&document), manifest, text);
-    yaml_document_delete(&document);
+    if (r == 0)
+        r = read_root(&reader, root, manifest);
+    arena_free(&nodes);
     return r;
 }
 
-int manifest_read_child(struct reader *reader, yaml_node_t *node, const char *above,
+int manifest_read_child(struct reader *reader, const struct node *node, const char *above,
                         struct child_declaration *declaration)
 {
     struct parsed_child child = {};
@@ -999,8 +944,7 @@ int manifest_parse(const char *text, size_t length, const char *path, struct man
     fresh->path = arena_copy(&fresh->arena, path, strlen(path));
     if (fresh->path)
         text_make_line(fresh->path);
-    char *copy = arena_copy(&fresh->arena, text, length); /* terminated, whatever it was before */
-    int r = fresh->path && copy ? parse(fresh, copy, length, error) : -ENOMEM;
+    int r = fresh->path ? parse(fresh, text, length, error) : -ENOMEM;
     if (r < 0) {
         manifest_free(fresh);
         return r;

@@ -434,6 +434,23 @@ struct reload {
     size_t n_added_supervisors;
 };
 
+/* What the journal of an earlier version has kept is the text as it stood in its file: compared is
+ * what both say. */
+static bool says_the_same(const char *before, const struct child_declaration *declaration)
+{
+    struct manifest_error ignored;
+    struct manifest *manifest;
+
+    if (strcmp(before, declaration->manifest) == 0)
+        return true;
+    if (manifest_parse(before, strlen(before), declaration->manifest_path, &manifest, &ignored) < 0)
+        return false;
+    bool same = manifest_count(manifest) == 1 &&
+                strcmp(manifest_declaration(manifest, 0)->manifest, declaration->manifest) == 0;
+    manifest_free(manifest);
+    return same;
+}
+
 static enum difference compare(const struct core *core, const struct child_declaration *declaration,
                                struct child **child)
 {
@@ -442,7 +459,7 @@ static enum difference compare(const struct core *core, const struct child_decla
         return ADDED;
     const struct child_config *config =
         (*child)->next_config ? (*child)->next_config : (*child)->config;
-    return strcmp(config->declaration.manifest, declaration->manifest) == 0 ? UNCHANGED : CHANGED;
+    return says_the_same(config->declaration.manifest, declaration) ? UNCHANGED : CHANGED;
 }
 
 static bool in_set(const struct manifest_set *set, const char *id)

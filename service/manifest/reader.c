@@ -21,14 +21,14 @@ void reader_leave(struct reader *reader, size_t mark)
     reader->path[mark] = '\0';
 }
 
-int reader_refuse(struct reader *reader, const yaml_node_t *node, const char *format, ...)
+int reader_refuse(struct reader *reader, const struct node *node, const char *format, ...)
 {
     struct manifest_error *error = reader->error;
     int length = 0;
     va_list arguments;
 
-    error->line = node ? node->start_mark.line + 1 : 1;
-    error->column = node ? node->start_mark.column + 1 : 1;
+    error->line = node ? node->line : 1;
+    error->column = node ? node->column : 1;
     if (reader->path[0])
         length = snprintf(error->text, sizeof(error->text), "%s: ", reader->path);
     va_start(arguments, format);
@@ -38,40 +38,40 @@ int reader_refuse(struct reader *reader, const yaml_node_t *node, const char *fo
     return -EINVAL;
 }
 
-static const char *node_kind(const yaml_node_t *node)
+static const char *kind_of(const struct node *node)
 {
-    switch (node->type) {
-    case YAML_SEQUENCE_NODE:
+    switch (node->kind) {
+    case NODE_LIST:
         return "a list";
-    case YAML_MAPPING_NODE:
+    case NODE_MAPPING:
         return "a mapping";
-    case YAML_SCALAR_NODE:
-    case YAML_NO_NODE:
+    case NODE_SCALAR:
         break;
     }
     return "nothing";
 }
 
-const char *reader_scalar(struct reader *reader, yaml_node_t *node, const char *expected)
+const char *reader_scalar(struct reader *reader, const struct node *node, const char *expected)
 {
-    if (node->type != YAML_SCALAR_NODE) {
-        reader_refuse(reader, node, "expected %s, got %s", expected, node_kind(node));
+    if (node->kind != NODE_SCALAR) {
+        reader_refuse(reader, node, "expected %s, got %s", expected, kind_of(node));
         return NULL;
     }
-    const char *text = (const char *)node->data.scalar.value;
-    if (strlen(text) != node->data.scalar.length) {
+    const char *text = node->text;
+    if (strlen(text) != node->length) {
         reader_refuse(reader, node, "contains a NUL character");
         return NULL;
     }
     return text;
 }
 
-static int wrong(struct reader *reader, yaml_node_t *node, const char *expected, const char *got)
+static int wrong(struct reader *reader, const struct node *node, const char *expected,
+                 const char *got)
 {
     return reader_refuse(reader, node, "expected %s, got \"%.60s\"", expected, got);
 }
 
-int reader_duration(struct reader *reader, yaml_node_t *node, uint64_t *usec)
+int reader_duration(struct reader *reader, const struct node *node, uint64_t *usec)
 {
     const char *expected = "a duration such as 500ms, 10s or 5m";
     const char *text = reader_scalar(reader, node, expected);
@@ -81,7 +81,7 @@ int reader_duration(struct reader *reader, yaml_node_t *node, uint64_t *usec)
     return unit_duration(text, usec) < 0 ? wrong(reader, node, expected, text) : 0;
 }
 
-int reader_number(struct reader *reader, yaml_node_t *node, uint64_t max, uint64_t *number)
+int reader_number(struct reader *reader, const struct node *node, uint64_t max, uint64_t *number)
 {
     char expected[64];
 
@@ -92,7 +92,7 @@ int reader_number(struct reader *reader, yaml_node_t *node, uint64_t max, uint64
     return unit_number(text, max, number) < 0 ? wrong(reader, node, expected, text) : 0;
 }
 
-int reader_bool(struct reader *reader, yaml_node_t *node, bool *value)
+int reader_bool(struct reader *reader, const struct node *node, bool *value)
 {
     static const struct word words[] = {{"true", 1}, {"false", 0}, {"yes", 1}, {"no", 0}, {}};
     int found;
@@ -103,7 +103,8 @@ int reader_bool(struct reader *reader, yaml_node_t *node, bool *value)
     return r;
 }
 
-int reader_word(struct reader *reader, yaml_node_t *node, const struct word *words, int *value)
+int reader_word(struct reader *reader, const struct node *node, const struct word *words,
+                int *value)
 {
     char expected[256] = "one of ";
     size_t length = strlen(expected);
@@ -122,13 +123,13 @@ int reader_word(struct reader *reader, yaml_node_t *node, const struct word *wor
     return wrong(reader, node, expected, text);
 }
 
-int reader_strings(struct reader *reader, yaml_node_t *node, size_t max, const char ***strings,
-                   size_t *count)
+int reader_strings(struct reader *reader, const struct node *node, size_t max,
+                   const char ***strings, size_t *count)
 {
-    if (node->type != YAML_SEQUENCE_NODE)
+    if (node->kind != NODE_LIST)
         return reader_refuse(reader, node, "expected a list, such as [a, b]");
 
-    size_t n = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
+    size_t n = node->count;
     if (n > max)
         return reader_refuse(reader, node, "has %zu entries, at most %zu are allowed", n, max);
     const char **list = arena_allocate(reader->arena, (n + 1) * sizeof(*list));
@@ -138,8 +139,7 @@ int reader_strings(struct reader *reader, yaml_node_t *node, size_t max, const c
         char index[32];
         snprintf(index, sizeof(index), "[%zu]", i);
         size_t mark = reader_enter(reader, index);
-        yaml_node_t *item =
-            yaml_document_get_node(reader->document, node->data.sequence.items.start[i]);
+        const struct node *item = node->items[i];
         const char *text = reader_scalar(reader, item, "text");
         if (!text)
             return -EINVAL;
@@ -153,7 +153,7 @@ int reader_strings(struct reader *reader, yaml_node_t *node, size_t max, const c
     return 0;
 }
 
-int reader_text(struct reader *reader, yaml_node_t *node, const char **text)
+int reader_text(struct reader *reader, const struct node *node, const char **text)
 {
     const char *scalar = reader_scalar(reader, node, "text");
     if (!scalar)
@@ -164,7 +164,7 @@ int reader_text(struct reader *reader, yaml_node_t *node, const char **text)
     return *text ? 0 : -ENOMEM;
 }
 
-int reader_u32(struct reader *reader, yaml_node_t *node, uint64_t max, uint32_t *number)
+int reader_u32(struct reader *reader, const struct node *node, uint64_t max, uint32_t *number)
 {
     uint64_t value;
     int r = reader_number(reader, node, max, &value);
@@ -173,44 +173,28 @@ int reader_u32(struct reader *reader, yaml_node_t *node, uint64_t max, uint32_t 
     return r;
 }
 
-size_t reader_list_length(const yaml_node_t *node)
+size_t reader_list_length(const struct node *node)
 {
-    if (node->type != YAML_SEQUENCE_NODE)
+    if (node->kind != NODE_LIST)
         return 0;
-    return (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
+    return node->count;
 }
 
-int reader_list(struct reader *reader, yaml_node_t *node, void *target,
-                int (*read)(struct reader *reader, yaml_node_t *item, size_t i, void *target))
+int reader_list(struct reader *reader, const struct node *node, void *target,
+                int (*read)(struct reader *reader, const struct node *item, size_t i, void *target))
 {
-    if (node->type != YAML_SEQUENCE_NODE)
+    if (node->kind != NODE_LIST)
         return reader_refuse(reader, node, "expected a list");
     for (size_t i = 0; i < reader_list_length(node); i++) {
         char index[32];
         snprintf(index, sizeof(index), "[%zu]", i);
         size_t mark = reader_enter(reader, index);
-        int r = read(reader,
-                     yaml_document_get_node(reader->document, node->data.sequence.items.start[i]),
-                     i, target);
+        int r = read(reader, node->items[i], i, target);
         if (r < 0)
             return r;
         reader_leave(reader, mark);
     }
     return 0;
-}
-
-yaml_node_t *reader_find(struct reader *reader, yaml_node_t *node, const char *name)
-{
-    if (node->type != YAML_MAPPING_NODE)
-        return NULL;
-    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-         pair < node->data.mapping.pairs.top; pair++) {
-        yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
-        if (key->type == YAML_SCALAR_NODE &&
-            strcmp((const char *)key->data.scalar.value, name) == 0)
-            return yaml_document_get_node(reader->document, pair->value);
-    }
-    return NULL;
 }
 
 /* Levenshtein's distance, for words of up to 31 letters. */
@@ -235,7 +219,7 @@ static size_t distance(const char *a, const char *b)
     return row[n];
 }
 
-static int refuse_unknown(struct reader *reader, yaml_node_t *node, const struct key *keys,
+static int refuse_unknown(struct reader *reader, const struct node *node, const struct key *keys,
                           const char *name)
 {
     const char *nearest = NULL;
@@ -264,15 +248,13 @@ static const struct key *find_key(const struct key *keys, const char *name)
     return NULL;
 }
 
-int reader_mapping(struct reader *reader, yaml_node_t *node, const struct key *keys, void *target)
+int reader_mapping(struct reader *reader, const struct node *node, const struct key *keys,
+                   void *target)
 {
-    uint64_t seen = 0;
-
-    if (node->type != YAML_MAPPING_NODE)
+    if (node->kind != NODE_MAPPING)
         return reader_refuse(reader, node, "expected a mapping of keys to values");
-    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-         pair < node->data.mapping.pairs.top; pair++) {
-        yaml_node_t *name_node = yaml_document_get_node(reader->document, pair->key);
+    for (const struct pair *pair = node->pairs; pair < node->pairs + node->count; pair++) {
+        const struct node *name_node = pair->key;
         const char *name = reader_scalar(reader, name_node, "the name of a key");
         if (!name)
             return -EINVAL;
@@ -281,64 +263,10 @@ int reader_mapping(struct reader *reader, yaml_node_t *node, const struct key *k
             return refuse_unknown(reader, name_node, keys, name);
 
         size_t mark = reader_enter(reader, name);
-        uint64_t bit = UINT64_C(1) << (key - keys);
-        if (seen & bit)
-            return reader_refuse(reader, name_node, "given twice");
-        seen |= bit;
-        int r = key->read(reader, yaml_document_get_node(reader->document, pair->value), target);
+        int r = key->read(reader, pair->value, target);
         if (r < 0)
             return r;
         reader_leave(reader, mark);
     }
     return 0;
-}
-
-/* ---- documents ------------------------------------------------------------------------------- */
-
-static int refuse_yaml(yaml_parser_t *parser, struct manifest_error *error)
-{
-    error->line = parser->problem_mark.line + 1;
-    error->column = parser->problem_mark.column + 1;
-    snprintf(error->text, sizeof(error->text), "not YAML: %s%s%s",
-             parser->problem ? parser->problem : "can not be read", parser->context ? " " : "",
-             parser->context ? parser->context : "");
-    return parser->error == YAML_MEMORY_ERROR ? -ENOMEM : -EINVAL;
-}
-
-/* A second document would be silently left out otherwise. */
-static int refuse_second_document(yaml_parser_t *parser, struct manifest_error *error)
-{
-    yaml_document_t document;
-
-    if (!yaml_parser_load(parser, &document))
-        return refuse_yaml(parser, error);
-    yaml_node_t *root = yaml_document_get_root_node(&document);
-    if (root) {
-        error->line = root->start_mark.line + 1;
-        error->column = root->start_mark.column + 1;
-        snprintf(error->text, sizeof(error->text), "a second document: one file holds one");
-    }
-    yaml_document_delete(&document);
-    return root ? -EINVAL : 0;
-}
-
-int reader_load(yaml_document_t *document, const char *text, size_t length,
-                struct manifest_error *error)
-{
-    yaml_parser_t parser;
-
-    if (!yaml_parser_initialize(&parser))
-        return -ENOMEM;
-    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
-    int r = 0;
-    if (!yaml_parser_load(&parser, document)) {
-        r = refuse_yaml(&parser, error);
-    } else {
-        r = refuse_second_document(&parser, error);
-        if (r < 0)
-            yaml_document_delete(document);
-    }
-    yaml_parser_delete(&parser);
-    return r;
 }

@@ -5,13 +5,12 @@
 #pragma once
 
 #include "arena.h"
+#include "document.h"
 #include "manifest.h"
 
 #include <stdbool.h>
-#include <yaml.h>
 
 struct reader {
-    yaml_document_t *document;
     struct arena *arena;
     struct manifest_error *error;
     char path[128]; /* the key that is being read: "restart_limit.burst" */
@@ -19,7 +18,7 @@ struct reader {
 
 struct key {
     const char *name;
-    int (*read)(struct reader *reader, yaml_node_t *node, void *target);
+    int (*read)(struct reader *reader, const struct node *node, void *target);
 };
 
 struct word {
@@ -27,77 +26,73 @@ struct word {
     int value;
 };
 
-/* Parses a text that holds one document. Returns 0; -EINVAL with the place in the error; -ENOMEM.
- * Free with yaml_document_delete(). */
-int reader_load(yaml_document_t *document, const char *text, size_t length,
-                struct manifest_error *error);
-
 /* Reads one child's mapping within another document: manifest.c's table of keys. Strings live in
  * the reader's arena; the declaration has no manifest text and no origin. above: as below. */
-int manifest_read_child(struct reader *reader, yaml_node_t *node, const char *above,
+int manifest_read_child(struct reader *reader, const struct node *node, const char *above,
                         struct child_declaration *declaration);
 
 /* Reads a supervisor's mapping but for its `children`: supervisor_manifest.c's table of keys. Its
  * path follows from what it is called and `above`, the path of the supervisor in whose list it
  * stands, or NULL where it stands for itself. *settings: it says more than what it is called. */
-int manifest_read_supervisor(struct reader *reader, yaml_node_t *node, const char *above,
+int manifest_read_supervisor(struct reader *reader, const struct node *node, const char *above,
                              struct supervisor_declaration *declaration, bool *settings);
 
 /* Reads a list of sockets: socket_manifest.c. */
-int manifest_read_sockets(struct reader *reader, yaml_node_t *node, struct process_spec *process);
+int manifest_read_sockets(struct reader *reader, const struct node *node,
+                          struct process_spec *process);
 
 /* Reads where to connect to, "ADDRESS:PORT" or a local path or "@NAME", with `host` where only a
  * port is given. Returns 0 or -EINVAL. */
 int manifest_parse_address(const char *text, const char *host, struct socket_spec *socket);
 
 /* Reads `health_check`: health_manifest.c. */
-int manifest_read_health(struct reader *reader, yaml_node_t *node,
+int manifest_read_health(struct reader *reader, const struct node *node,
                          struct child_declaration *declaration);
 
 /* What a child's kind asks for and forbids, once all its keys are read; puts a sidecar's primary
  * before all that it requires: role_manifest.c. */
-int manifest_apply_role(struct reader *reader, yaml_node_t *node,
+int manifest_apply_role(struct reader *reader, const struct node *node,
                         struct child_declaration *declaration);
 
 /* "payments/worker" from "payments" and "worker", in the arena; NULL without memory. */
 const char *manifest_path_below(struct reader *reader, const char *above, const char *name);
 
 /* The path that a `supervisor:` names: "" for root. */
-int manifest_read_path(struct reader *reader, yaml_node_t *node, const char **path);
+int manifest_read_path(struct reader *reader, const struct node *node, const char **path);
 
 /* Sets the error, with the node's place and the key's path before the text. Returns -EINVAL. */
-int reader_refuse(struct reader *reader, const yaml_node_t *node, const char *format, ...)
+int reader_refuse(struct reader *reader, const struct node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Reads a mapping by its table of keys, which ends with a NULL name. */
-int reader_mapping(struct reader *reader, yaml_node_t *node, const struct key *keys, void *target);
+int reader_mapping(struct reader *reader, const struct node *node, const struct key *keys,
+                   void *target);
 
 /* The text of a scalar, or NULL with the error set. expected: "a duration such as 10s". */
-const char *reader_scalar(struct reader *reader, yaml_node_t *node, const char *expected);
+const char *reader_scalar(struct reader *reader, const struct node *node, const char *expected);
 
 /* The scalars of a list, NULL-terminated, in the arena; at most max of them. */
-int reader_strings(struct reader *reader, yaml_node_t *node, size_t max, const char ***strings,
-                   size_t *count);
+int reader_strings(struct reader *reader, const struct node *node, size_t max,
+                   const char ***strings, size_t *count);
 
 /* A text that is not empty, in the arena. */
-int reader_text(struct reader *reader, yaml_node_t *node, const char **text);
+int reader_text(struct reader *reader, const struct node *node, const char **text);
 
-int reader_u32(struct reader *reader, yaml_node_t *node, uint64_t max, uint32_t *number);
+int reader_u32(struct reader *reader, const struct node *node, uint64_t max, uint32_t *number);
 
 /* Calls `read` for each item of a list, with the path set to it. */
-int reader_list(struct reader *reader, yaml_node_t *node, void *target,
-                int (*read)(struct reader *reader, yaml_node_t *item, size_t i, void *target));
-size_t reader_list_length(const yaml_node_t *node); /* 0 for what is no list */
-
-/* The value of a key of a mapping, or NULL. */
-yaml_node_t *reader_find(struct reader *reader, yaml_node_t *node, const char *name);
+int reader_list(struct reader *reader, const struct node *node, void *target,
+                int (*read)(struct reader *reader, const struct node *item, size_t i,
+                            void *target));
+size_t reader_list_length(const struct node *node); /* 0 for what is no list */
 
 /* Finds a scalar in a table of words that ends with NULL. */
-int reader_word(struct reader *reader, yaml_node_t *node, const struct word *words, int *value);
+int reader_word(struct reader *reader, const struct node *node, const struct word *words,
+                int *value);
 
-int reader_duration(struct reader *reader, yaml_node_t *node, uint64_t *usec);
-int reader_number(struct reader *reader, yaml_node_t *node, uint64_t max, uint64_t *number);
-int reader_bool(struct reader *reader, yaml_node_t *node, bool *value);
+int reader_duration(struct reader *reader, const struct node *node, uint64_t *usec);
+int reader_number(struct reader *reader, const struct node *node, uint64_t max, uint64_t *number);
+int reader_bool(struct reader *reader, const struct node *node, bool *value);
 
 /* Extends the path while something below a key is read; restore with the value returned. */
 size_t reader_enter(struct reader *reader, const char *key);

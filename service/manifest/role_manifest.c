@@ -8,9 +8,9 @@
 #include <string.h>
 
 /* The place of a setting that is refused, for the error; the path names its key. */
-static yaml_node_t *enter(struct reader *reader, yaml_node_t *node, const char *key)
+static const struct node *enter(struct reader *reader, const struct node *node, const char *key)
 {
-    yaml_node_t *value = reader_find(reader, node, key);
+    const struct node *value = node_find(node, key);
 
     if (value)
         reader_enter(reader, key);
@@ -38,10 +38,10 @@ static int put_primary_first(struct reader *reader, const char *primary,
     return 0;
 }
 
-static int apply_sidecar(struct reader *reader, yaml_node_t *node,
+static int apply_sidecar(struct reader *reader, const struct node *node,
                          struct child_declaration *declaration)
 {
-    yaml_node_t *primary = reader_find(reader, node, "primary"), *culprit;
+    const struct node *primary = node_find(node, "primary"), *culprit;
     const char *id;
 
     if (!primary)
@@ -64,10 +64,10 @@ static int apply_sidecar(struct reader *reader, yaml_node_t *node,
     return r < 0 ? r : put_primary_first(reader, id, declaration);
 }
 
-int manifest_apply_role(struct reader *reader, yaml_node_t *node,
+int manifest_apply_role(struct reader *reader, const struct node *node,
                         struct child_declaration *declaration)
 {
-    yaml_node_t *culprit;
+    const struct node *culprit;
 
     if (declaration->role == ROLE_SIDECAR)
         return apply_sidecar(reader, node, declaration);

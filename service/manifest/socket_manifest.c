@@ -79,7 +79,7 @@ int manifest_parse_address(const char *text, const char *host_of_port, struct so
     return parse_internet(host, port, socket);
 }
 
-static int read_name(struct reader *reader, yaml_node_t *node, void *target)
+static int read_name(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed *parsed = target;
     int r = reader_text(reader, node, &parsed->socket->name);
@@ -96,7 +96,7 @@ static int read_name(struct reader *reader, yaml_node_t *node, void *target)
     return 0;
 }
 
-static int read_listen(struct reader *reader, yaml_node_t *node, void *target)
+static int read_listen(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed *parsed = target;
     int r = reader_text(reader, node, &parsed->socket->listen);
@@ -107,7 +107,7 @@ static int read_listen(struct reader *reader, yaml_node_t *node, void *target)
     return r;
 }
 
-static int read_type(struct reader *reader, yaml_node_t *node, void *target)
+static int read_type(struct reader *reader, const struct node *node, void *target)
 {
     static const struct word words[] = {{"stream", 0}, {"datagram", 1}, {}};
     int value, r = reader_word(reader, node, words, &value);
@@ -117,7 +117,7 @@ static int read_type(struct reader *reader, yaml_node_t *node, void *target)
     return r;
 }
 
-static int read_mode(struct reader *reader, yaml_node_t *node, void *target)
+static int read_mode(struct reader *reader, const struct node *node, void *target)
 {
     const char *text = reader_scalar(reader, node, "a mode such as 0660");
     uint64_t mode;
@@ -131,7 +131,7 @@ static int read_mode(struct reader *reader, yaml_node_t *node, void *target)
     return 0;
 }
 
-static int read_socket(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+static int read_socket(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     static const struct key keys[] = {
         {"name", read_name}, {"listen", read_listen}, {"type", read_type}, {"mode", read_mode}, {}};
@@ -145,7 +145,8 @@ static int read_socket(struct reader *reader, yaml_node_t *node, size_t i, void 
     return r;
 }
 
-int manifest_read_sockets(struct reader *reader, yaml_node_t *node, struct process_spec *process)
+int manifest_read_sockets(struct reader *reader, const struct node *node,
+                          struct process_spec *process)
 {
     size_t count = reader_list_length(node);
     struct parsed parsed = {};

@@ -38,7 +38,7 @@ const char *manifest_path_below(struct reader *reader, const char *above, const 
     return path;
 }
 
-int manifest_read_path(struct reader *reader, yaml_node_t *node, const char **path)
+int manifest_read_path(struct reader *reader, const struct node *node, const char **path)
 {
     int r = reader_text(reader, node, path);
 
@@ -51,7 +51,7 @@ int manifest_read_path(struct reader *reader, yaml_node_t *node, const char **pa
     return 0;
 }
 
-static int read_name(struct reader *reader, yaml_node_t *node, void *target)
+static int read_name(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed *parsed = target;
     int r = manifest_read_path(reader, node, &parsed->name);
@@ -61,12 +61,12 @@ static int read_name(struct reader *reader, yaml_node_t *node, void *target)
     return r;
 }
 
-static int read_burst(struct reader *reader, yaml_node_t *node, void *target)
+static int read_burst(struct reader *reader, const struct node *node, void *target)
 {
     return reader_u32(reader, node, RESTART_LIMIT_BURST_MAX, &((struct limit *)target)->burst);
 }
 
-static int read_interval(struct reader *reader, yaml_node_t *node, void *target)
+static int read_interval(struct reader *reader, const struct node *node, void *target)
 {
     struct limit *limit = target;
     int r = reader_duration(reader, node, &limit->interval_usec);
@@ -76,7 +76,7 @@ static int read_interval(struct reader *reader, yaml_node_t *node, void *target)
     return r;
 }
 
-static int read_limit(struct reader *reader, yaml_node_t *node, struct limit *limit)
+static int read_limit(struct reader *reader, const struct node *node, struct limit *limit)
 {
     static const struct key keys[] = {{"burst", read_burst}, {"interval", read_interval}, {}};
 
@@ -84,7 +84,8 @@ static int read_limit(struct reader *reader, yaml_node_t *node, struct limit *li
     return reader_mapping(reader, node, keys, limit);
 }
 
-static int read_strategy_word(struct reader *reader, yaml_node_t *node, enum strategy *strategy)
+static int read_strategy_word(struct reader *reader, const struct node *node,
+                              enum strategy *strategy)
 {
     static const struct word words[] = {{"one-for-one", STRATEGY_ONE_FOR_ONE},
                                         {"one-for-all", STRATEGY_ONE_FOR_ALL},
@@ -99,7 +100,7 @@ static int read_strategy_word(struct reader *reader, yaml_node_t *node, enum str
 
 /* ---- groups ---------------------------------------------------------------------------------- */
 
-static int read_group_name(struct reader *reader, yaml_node_t *node, void *target)
+static int read_group_name(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed *parsed = target;
     const struct supervisor_declaration *d = parsed->declaration;
@@ -117,7 +118,7 @@ static int read_group_name(struct reader *reader, yaml_node_t *node, void *targe
     return 0;
 }
 
-static int read_group_strategy(struct reader *reader, yaml_node_t *node, void *target)
+static int read_group_strategy(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed *parsed = target;
 
@@ -125,7 +126,7 @@ static int read_group_strategy(struct reader *reader, yaml_node_t *node, void *t
     return read_strategy_word(reader, node, &parsed->group->strategy);
 }
 
-static int read_group_limit(struct reader *reader, yaml_node_t *node, void *target)
+static int read_group_limit(struct reader *reader, const struct node *node, void *target)
 {
     struct group_declaration *group = ((struct parsed *)target)->group;
     struct limit limit;
@@ -137,7 +138,7 @@ static int read_group_limit(struct reader *reader, yaml_node_t *node, void *targ
     return r;
 }
 
-static int read_restarts(struct reader *reader, yaml_node_t *node, void *target)
+static int read_restarts(struct reader *reader, const struct node *node, void *target)
 {
     struct group_declaration *group = target;
     int r = reader_u32(reader, node, BUDGET_MAX, &group->budget_restarts);
@@ -147,12 +148,12 @@ static int read_restarts(struct reader *reader, yaml_node_t *node, void *target)
     return r;
 }
 
-static int read_budget_interval(struct reader *reader, yaml_node_t *node, void *target)
+static int read_budget_interval(struct reader *reader, const struct node *node, void *target)
 {
     return reader_duration(reader, node, &((struct group_declaration *)target)->budget_usec);
 }
 
-static int read_budget(struct reader *reader, yaml_node_t *node, void *target)
+static int read_budget(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
         {"restarts", read_restarts}, {"interval", read_budget_interval}, {}};
@@ -164,7 +165,7 @@ static int read_budget(struct reader *reader, yaml_node_t *node, void *target)
     return r;
 }
 
-static int read_group(struct reader *reader, yaml_node_t *node, size_t i, void *target)
+static int read_group(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     static const struct key keys[] = {{"name", read_group_name},
                                       {"strategy", read_group_strategy},
@@ -180,7 +181,7 @@ static int read_group(struct reader *reader, yaml_node_t *node, size_t i, void *
     return r;
 }
 
-static int read_groups(struct reader *reader, yaml_node_t *node, void *target)
+static int read_groups(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed *parsed = target;
     size_t count = reader_list_length(node);
@@ -197,14 +198,14 @@ static int read_groups(struct reader *reader, yaml_node_t *node, void *target)
 
 /* ---- the supervisor -------------------------------------------------------------------------- */
 
-static int read_strategy(struct reader *reader, yaml_node_t *node, void *target)
+static int read_strategy(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed *parsed = target;
     parsed->settings = true;
     return read_strategy_word(reader, node, &parsed->declaration->strategy);
 }
 
-static int read_restart_limit(struct reader *reader, yaml_node_t *node, void *target)
+static int read_restart_limit(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed *parsed = target;
     struct limit limit;
@@ -217,7 +218,7 @@ static int read_restart_limit(struct reader *reader, yaml_node_t *node, void *ta
     return r;
 }
 
-static int read_escalation(struct reader *reader, yaml_node_t *node, void *target)
+static int read_escalation(struct reader *reader, const struct node *node, void *target)
 {
     static const struct word words[] = {{"parent", ESCALATION_PARENT},
                                         {"quarantine-scope", ESCALATION_QUARANTINE_SCOPE},
@@ -232,7 +233,7 @@ static int read_escalation(struct reader *reader, yaml_node_t *node, void *targe
     return r;
 }
 
-static int read_in_flight(struct reader *reader, yaml_node_t *node, void *target)
+static int read_in_flight(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed *parsed = target;
     int r = reader_u32(reader, node, IN_FLIGHT_MAX, &parsed->declaration->max_restarts_in_flight);
@@ -243,7 +244,7 @@ static int read_in_flight(struct reader *reader, yaml_node_t *node, void *target
     return r;
 }
 
-static int read_nothing(struct reader *reader, yaml_node_t *node, void *target)
+static int read_nothing(struct reader *reader, const struct node *node, void *target)
 {
     (void)reader;
     (void)node;
@@ -260,7 +261,7 @@ static const struct key supervisor_keys[] = {{"supervisor", read_name},
                                              {"children", read_nothing},
                                              {}};
 
-int manifest_read_supervisor(struct reader *reader, yaml_node_t *node, const char *above,
+int manifest_read_supervisor(struct reader *reader, const struct node *node, const char *above,
                              struct supervisor_declaration *declaration, bool *settings)
 {
     struct parsed parsed = {.declaration = declaration, .above = above};

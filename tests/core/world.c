@@ -137,10 +137,11 @@ struct world *world_new(void)
 
 void world_free(struct world *world)
 {
+    const struct seen_event *events = (const struct seen_event *)(void *)world->events->data;
+
     /* The sequence has no gap, whatever the test did. */
-    for (guint i = 0; i < world->events->len; i++)
-        g_assert_cmpuint(g_array_index(world->events, struct seen_event, i).event.sequence, ==,
-                         i + 1);
+    for (guint i = 1; i < world->events->len; i++)
+        g_assert_cmpuint(events[i].event.sequence, ==, events[0].event.sequence + i);
     core_free(world->core);
     g_array_unref(world->events);
     g_array_unref(world->starts);

@@ -248,15 +248,20 @@ static GString *read_audit(guint64 since)
         GVariantBuilder filter;
         g_autoptr(GVariantIter) lines = NULL;
         guint64 time = from, sequence;
-        const char *kind, *child, *text;
+        const char *kind, *child, *cause;
+        GVariant *fields;
         g_variant_builder_init(&filter, G_VARIANT_TYPE_VARDICT);
         g_autoptr(GVariant) reply =
             ask("org.proctor1.Manager", "QueryAudit", g_variant_new("(tua{sv})", from, 0, &filter));
-        g_variant_get(reply, "(a(ttsss))", &lines);
+        g_variant_get(reply, "(a(ttsssa{sv}))", &lines);
         if (g_variant_iter_n_children(lines) == 0)
             return all;
-        while (g_variant_iter_next(lines, "(tt&s&s&s)", &sequence, &time, &kind, &child, &text))
+        while (g_variant_iter_next(lines, "(tt&s&s&s@a{sv})", &sequence, &time, &kind, &child,
+                                   &cause, &fields)) {
+            g_autofree char *text = g_variant_print(fields, FALSE);
             g_string_append_printf(all, "%s\n", text);
+            g_variant_unref(fields);
+        }
         from = time + 1;
     }
 }

@@ -33,7 +33,7 @@ kill -9 "$bus"
 wait "$bus" 2>/dev/null
 until_true grep -q "the bus went away, supervision goes on" "$folder/log"
 answers
-check "without a bus proctorctl says so" "proctorctl: the bus can not be reached: Connection refused" \
+check "without a bus proctorctl says so" "proctorctl: the bus cannot be reached: Connection refused" \
     "$(head -1 "$folder/said")"
 check "the child runs" "" "$(kill -0 "$before" 2>&1)"
 

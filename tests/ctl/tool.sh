@@ -42,10 +42,10 @@ check "status: the last lines too" "line 2000" "$(proctorctl status counts | tai
 manifest_of() { busctl --address="$PROCTOR_BUS_ADDRESS" --json=short get-property org.proctor1 \
     /org/proctor1/child/"$1" org.proctor1.Child Manifest | sed 's/\\"/"/g; s/\\n/|/g'; }
 check "the environment is not shown: flow" \
-    '{"type":"s","data":"    {name: flow, exec: [/bin/sleep, "1000"], environment: {HIDDEN: "the environment is not shown"}, nice: 1}|"}' \
+    '{"type":"s","data":"name: flow|exec: [/bin/sleep, "1000"]|environment: {HIDDEN: "the environment is not shown"}|nice: 1|"}' \
     "$(manifest_of flow)"
 check "the environment is not shown: block" \
-    '{"type":"s","data":"    name: block|    exec: [/bin/sleep, "1000"]|    environment:|      {HIDDEN: "the environment is not shown"}|    nice: 1|"}' \
+    '{"type":"s","data":"name: block|exec: [/bin/sleep, "1000"]|environment: {HIDDEN: "the environment is not shown"}|nice: 1|"}' \
     "$(manifest_of block)"
 check "nor anywhere else" 0 "$( (proctorctl --json=short status; proctorctl --json=short events
     proctorctl audit; proctorctl metrics; busctl --address="$PROCTOR_BUS_ADDRESS" --json=short call \

@@ -249,13 +249,21 @@ static void a_job_that_ended_meanwhile_may_lack_something(void)
 
 /* ---- the audit ------------------------------------------------------------------------------- */
 
-static char *audit(void)
+/* command: only what came of it, where it is not NULL. */
+static GVariant *query(const char *method, const char *command)
 {
     GVariantBuilder filter;
 
     g_variant_builder_init(&filter, G_VARIANT_TYPE_VARDICT);
-    g_autoptr(GVariant) lines = fixture_manager(
-        &f, "QueryAudit", g_variant_new("(tua{sv})", (guint64)0, 10000, &filter), NULL);
+    if (command)
+        g_variant_builder_add(&filter, "{sv}", "command", g_variant_new_string(command));
+    return fixture_manager(&f, method, g_variant_new("(tua{sv})", (guint64)0, 10000, &filter),
+                           NULL);
+}
+
+static char *audit(void)
+{
+    g_autoptr(GVariant) lines = query("QueryAudit", NULL);
     return g_variant_print(lines, FALSE);
 }
 
@@ -267,6 +275,14 @@ static guint count_of(const char *text, const char *word)
     return count;
 }
 
+/* The audit has it once, as a command that was accepted, by the name that its caller was given. */
+static void assert_accepted(const char *lines, GVariant *outcome, const char *command)
+{
+    g_autofree char *line = g_strdup_printf("'command-accepted', 'web', '%s', {'command': <'%s'>",
+                                            dict_text(outcome, "CommandId"), command);
+    g_assert_cmpuint(count_of(lines, line), ==, 1);
+}
+
 static void the_audit_tells_the_whole_story(void)
 {
     fixture_add(&f, "web", "", "wait-term");
@@ -275,10 +291,70 @@ static void the_audit_tells_the_whole_story(void)
     g_autoptr(GVariant) resumed = fixture_verb_waiting(&f, "Resume", "web");
     die_and_come_back();
     g_autofree char *lines = audit();
-    g_assert_cmpuint(count_of(lines, "'command-accepted', 'web', 'command=\"pause\""), ==, 1);
-    g_assert_cmpuint(count_of(lines, "'command-accepted', 'web', 'command=\"resume\""), ==, 1);
+    assert_accepted(lines, paused, "pause");
+    assert_accepted(lines, resumed, "resume");
     g_assert_cmpuint(count_of(lines, "'supervisor-recovered'"), ==, 2);
     g_assert_cmpuint(count_of(lines, "'supervisor-started'"), ==, 3);
+}
+
+/* Everything is of that command, and there is something. */
+static void assert_all_of(GVariant *reply, gsize cause_column, const char *command)
+{
+    g_autoptr(GVariant) entries = g_variant_get_child_value(reply, 0);
+
+    g_assert_cmpuint(g_variant_n_children(entries), >, 1);
+    for (gsize i = 0; i < g_variant_n_children(entries); i++) {
+        g_autoptr(GVariant) entry = g_variant_get_child_value(entries, i);
+        g_autoptr(GVariant) cause = g_variant_get_child_value(entry, cause_column);
+        g_assert_cmpstr(g_variant_get_string(cause, NULL), ==, command);
+    }
+}
+
+static void a_command_is_found_by_its_id(void)
+{
+    fixture_add(&f, "web", "", "wait-term");
+    g_autoptr(GVariant) paused = fixture_verb_waiting(&f, "Pause", "web");
+    g_autoptr(GVariant) resumed = fixture_verb_waiting(&f, "Resume", "web");
+    const char *command = dict_text(paused, "CommandId");
+
+    for (int i = 0; i < 3; i++) {
+        g_autoptr(GVariant) entries = query("QueryAudit", command);
+        g_autoptr(GVariant) events = query("QueryEvents", command);
+        assert_all_of(entries, 4, command);
+        if (i < 2) /* the events begin at the last checkpoint */
+            assert_all_of(events, 5, command);
+        if (i == 0)
+            die_and_come_back();
+        else
+            fixture_upgrade(&f);
+    }
+    g_autoptr(GVariant) restarted = fixture_verb_waiting(&f, "Restart", "web");
+    g_autofree char *head = g_strndup(command, 9);
+    g_assert_true(g_str_has_prefix(dict_text(restarted, "CommandId"), head)); /* one history */
+    g_assert_cmpstr(dict_text(restarted, "CommandId"), !=, dict_text(resumed, "CommandId"));
+}
+
+static void an_id_that_is_none_is_refused(void)
+{
+    static const char *const ids[] = {"",
+                                      "2",
+                                      "70a08124",
+                                      "70a08124-",
+                                      "70a08124-0",
+                                      "70A08124-2",
+                                      "70a08124-2x",
+                                      "70a0812-2",
+                                      "70a08124-99999999999999999999"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(ids); i++) {
+        GVariantBuilder filter;
+        g_autoptr(GError) error = NULL;
+        g_variant_builder_init(&filter, G_VARIANT_TYPE_VARDICT);
+        g_variant_builder_add(&filter, "{sv}", "command", g_variant_new_string(ids[i]));
+        g_assert_null(fixture_manager(&f, "QueryAudit",
+                                      g_variant_new("(tua{sv})", (guint64)0, 10, &filter), &error));
+        g_assert_nonnull(strstr(error->message, "filter: command: "));
+    }
 }
 
 static void the_audit_goes_on_after_a_shutdown(void)
@@ -736,6 +812,8 @@ int main(int argc, char **argv)
          a_job_that_ended_meanwhile_may_lack_something);
     TEST("a-start-that-fails-leaves-the-children", a_start_that_fails_leaves_the_children);
     TEST("the-audit-tells-the-whole-story", the_audit_tells_the_whole_story);
+    TEST("a-command-is-found-by-its-id", a_command_is_found_by_its_id);
+    TEST("an-id-that-is-none-is-refused", an_id_that_is_none_is_refused);
     TEST("the-audit-goes-on-after-a-shutdown", the_audit_goes_on_after_a_shutdown);
     TEST("the-trace-has-no-secret", the_trace_has_no_secret);
     TEST("a-trace-goes-when-it-has-been-read", a_trace_goes_when_it_has_been_read);

@@ -6,6 +6,7 @@
 #include "target.h"
 
 #include "ports.h"
+#include "audit.h"
 #include "private.h"
 #include "text.h"
 
@@ -68,12 +69,18 @@ static const char *durable(void *userdata)
 }
 
 static void audit(void *userdata, uint64_t since,
-                  bool (*visit)(void *visit_data, uint64_t sequence, uint64_t realtime_usec,
-                                const char *kind, const char *child, const char *text),
-                  void *visit_data)
+                  bool (*visit)(void *visit_data, const struct audit_note *note), void *visit_data)
 {
+    static const struct event_field fields[] = {FIELD_TEXT_OF("command", "pause"),
+                                                FIELD_NUMBER_OF("attempt", 1)};
+
     (void)userdata;
-    visit(visit_data, 1, since, "command-accepted", "web", "command=\"pause\"");
+    visit(visit_data, &(struct audit_note){.sequence = 1,
+                                           .realtime_usec = since,
+                                           .kind = "command-accepted",
+                                           .child = "web",
+                                           .fields = fields,
+                                           .n_fields = 2});
 }
 
 static int no_trace(void *userdata)
@@ -193,7 +200,8 @@ static void end(struct core *core)
 {
     service_detach(t.service);
     core_free(core);
-    service_free(t.service); /* and the server's end */
+    service_free(t.service);
+    sd_bus_close_unref(t.server);
     sd_bus_close_unref(t.client);
     sd_event_unref(t.event);
 }

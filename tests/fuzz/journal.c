@@ -80,7 +80,10 @@ static void note_input(void *userdata, const struct core_input *input, bool last
 static bool visit(void *userdata, const struct audit_note *note)
 {
     (void)userdata;
-    return note->kind && note->child && note->text ? true : (found("a note without words"), false);
+    for (size_t i = 0; i < note->n_fields; i++)
+        if (!note->fields[i].key || (note->fields[i].type == FIELD_TEXT && !note->fields[i].text))
+            found("a field without words");
+    return note->kind && note->child ? true : (found("a note without words"), false);
 }
 
 static void live_on(struct core *core)
