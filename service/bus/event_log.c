@@ -86,7 +86,7 @@ void event_log_add(struct event_log *log, const struct event *event)
     slot->logged = size <= SLOT_ROOM ? (struct logged_event *)(void *)slot->room : malloc(size);
     struct logged_event *copy = slot->logged;
     if (!copy)
-        return; /* the stream goes on; this one can not be asked for later */
+        return; /* the stream goes on; this one cannot be asked for later */
     struct event_field *fields = (struct event_field *)(void *)(copy + 1);
     char *text = (char *)(fields + event->n_fields);
     copy->event = *event;

@@ -1,6 +1,6 @@
 /*
  * Explanation: one sentence that says why a child is, or is not, running, with who, when and what
- * for. The question that operators of other supervisors can not get answered (systemd#37906).
+ * for. The question that operators of other supervisors cannot get answered (systemd#37906).
  */
 #include "private.h"
 
@@ -62,16 +62,16 @@ static void print_exit(const struct sentence *s)
                 last->core_dumped ? " (core dumped)" : "");
         return;
     case EXIT_TIMED_OUT:
-        fputs("not becoming ready in time", s->stream);
+        fputs("not being ready in time", s->stream);
         return;
     case EXIT_UNHEALTHY:
-        fputs("its heartbeat went silent", s->stream);
+        fputs("a silent heartbeat or a failed health check", s->stream);
         return;
     case EXIT_OOM_KILLED:
-        fputs("the kernel ended it, out of memory", s->stream);
+        fputs("a death by the kernel, out of memory", s->stream);
         return;
     case EXIT_CANCELLED:
-        fputs("being cancelled", s->stream);
+        fputs("a stop that was asked for", s->stream);
         return;
     case EXIT_SPAWN_FAILED:
         fprintf(s->stream, "a failed start (%s)", last->reason);
@@ -113,6 +113,7 @@ static void explain_stopping(const struct sentence *s)
     if (child->attempt.forced != EXIT_NONE) {
         fprintf(s->stream, " because %s",
                 child->attempt.forced == EXIT_TIMED_OUT ? "it was not ready in time"
+                : child->attempt.unhealthy              ? "its health checks failed"
                                                         : "its heartbeat went silent");
     }
     if (child->attempt.abort_requested)
@@ -135,10 +136,7 @@ static void explain_running(const struct sentence *s)
         fputs("starting", s->stream);
         break;
     case CHILD_RUNNING:
-        fputs(child->readiness == READINESS_NOT_READY ? "running, and says that it is not ready"
-                                                      : "running, has not said yet that it is "
-                                                        "ready",
-              s->stream);
+        fputs("running", s->stream);
         break;
     case CHILD_READY:
         fputs("ready", s->stream);
@@ -149,10 +147,14 @@ static void explain_running(const struct sentence *s)
         explain_stopping(s);
         return;
     }
-    fprintf(s->stream, " since ");
+    fputs(" for ", s->stream);
     print_span(s->stream, core_now(s->core) - child->attempt.started_usec);
     fprintf(s->stream, " (pid %u, generation %" PRIu64 ")", child->attempt.pid,
             child->attempt.generation);
+    if (child->attempt.status == CHILD_RUNNING)
+        fputs(child->readiness == READINESS_NOT_READY ? ", but says that it is not ready"
+                                                      : ", but has not said yet that it is ready",
+              s->stream);
     if (child->heartbeat_stale)
         fputs(child->attempt.unhealthy ? ", but its health checks fail"
                                        : ", but its heartbeat is stale",

@@ -81,7 +81,7 @@ void held_free(struct service *service)
     free(service->held);
 }
 
-/* A change that can not be written down is refused, unless the operator has said otherwise. */
+/* A change that cannot be written down is refused, unless the operator has said otherwise. */
 int journal_check(struct service *service, sd_bus_error *error)
 {
     const char *why = service->hooks.unwritten(service->hooks.userdata);
@@ -93,7 +93,7 @@ int journal_check(struct service *service, sd_bus_error *error)
     if (!why || service->settings.accept_unwritten)
         return 0;
     return refuse_call(error, PROCTOR_ERROR "NotDurable",
-                       "the journal can not be written (%s): nothing is changed; see "
+                       "the journal cannot be written (%s): nothing is changed; see "
                        "--on-journal-error",
                        why);
 }

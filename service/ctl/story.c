@@ -44,7 +44,7 @@ static const struct telling {
     {"child-restart-fence-released", NULL, "has passed the fence: nothing of the old one was left"},
     {"child-attempt-stale-report", NULL,
      "gets a late report ({report}) about attempt {reported_attempt}: it changes nothing"},
-    {"child-spawn-failed", NULL, "can not be started: {reason}"},
+    {"child-spawn-failed", NULL, "cannot be started: {reason}"},
     {"child-added", NULL, "is declared by {by}[: \"{reason}\"]"},
     {"child-declaration-rejected", NULL, "a declaration of {by} is refused: {why}"},
     {"meltdown", NULL,
@@ -173,17 +173,27 @@ static bool is_news(const char *reason)
     return reason[0] != '\0';
 }
 
+/* Somebody asked it to end, or proctord did: it has not died. */
+static bool was_stopped(const char *exit)
+{
+    return strcmp(exit, "cancelled") == 0 || strcmp(exit, "timed-out") == 0 ||
+           strcmp(exit, "unhealthy") == 0;
+}
+
 static void write_end(FILE *out, const struct story *story)
 {
     int64_t code = number_of(story, "code"), signal = number_of(story, "signal");
+    bool stopped = was_stopped(text_of(story, "exit"));
 
     if (signal > 0)
-        fprintf(out, "died by SIG%s%s", sigabbrev_np((int)signal) ? sigabbrev_np((int)signal) : "?",
-                number_of(story, "core_dumped") ? ", with a core dump" : "");
+        fprintf(out, "%sSIG%s%s%s", stopped ? "stopped (" : "died by ",
+                sigabbrev_np((int)signal) ? sigabbrev_np((int)signal) : "?",
+                number_of(story, "core_dumped") ? ", with a core dump" : "", stopped ? ")" : "");
     else if (code != 0)
-        fprintf(out, "ended with exit code %" PRId64, code);
+        fprintf(out, stopped ? "stopped (exit code %" PRId64 ")" : "ended with exit code %" PRId64,
+                code);
     else
-        fputs("ended", out);
+        fputs(stopped ? "stopped" : "ended", out);
     if (is_news(text_of(story, "reason")))
         write_sentence(out, story, " ({reason})");
 }
@@ -221,7 +231,7 @@ static void write_conflict(FILE *out, const struct story *story)
     else if (strcmp(decision, "withdrawn") == 0)
         write_sentence(out, story, "is not to be restarted any more ({command})");
     else
-        write_sentence(out, story, "can not be restarted: {conflict}");
+        write_sentence(out, story, "cannot be restarted: {conflict}");
 }
 
 static void write_durability(FILE *out, const struct story *story)

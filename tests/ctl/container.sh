@@ -34,7 +34,7 @@ children:
   - name: leaves-orphans
     exec: [/bin/sh, -c, "(setsid sh -c 'sleep 0.2 & sleep 0.1' &) ; exec sleep 1000"]
 EOF
-ready() { "$proctorctl" status web leaves-orphans | grep -c "ready since" | grep -q 2; }
+ready() { "$proctorctl" status web leaves-orphans | grep -c "ready for" | grep -q 2; }
 until_true ready
 check "it is PID 1" "1 proctord" "$(processes | awk '$1 == 1 { print $1, $3 }')"
 check "the children have PIDs of the container" "yes" \
@@ -53,7 +53,7 @@ supervisor: root
 children:
   - {name: stubborn, exec: [/bin/sh, -c, "trap '' TERM; while :; do sleep 1000; done"], stop: {timeout: 1h}}
 EOF
-until_true grep -q . <("$proctorctl" status stubborn | grep "ready since")
+until_true grep -q . <("$proctorctl" status stubborn | grep "ready for")
 kill -INT "$init"
 stopping() { "$proctorctl" status stubborn | grep -q stopping; }
 until_true stopping

@@ -101,12 +101,12 @@ keys Enter
 check "a refusal is told too" 0 "$(until_true shows "rejected.*resume it first"; echo $?)"
 
 keys Enter
-until_true shows "web can not be restarted"
+until_true shows "web cannot be restarted"
 check "why: what it did lately" "\
 HH:MM:SS.mmm     NN  web is told to stop (pause)
-HH:MM:SS.mmm     NN  web died by SIGTERM, and stays down: it is held
+HH:MM:SS.mmm     NN  web stopped (SIGTERM), and stays down: it is held
 HH:MM:SS.mmm     NN  web gets the command restart from root (uid 0): \"no way\"
-HH:MM:SS.mmm     NN  web can not be restarted: the child is paused: resume it first" \
+HH:MM:SS.mmm     NN  web cannot be restarted: the child is paused: resume it first" \
     "$(screen | grep '^HH' | sed -E 's/mmm +[0-9]+/mmm     NN/' | tail -4)"
 keys Enter
 

@@ -296,7 +296,7 @@ static void every_state_is_explained(void)
     fixture_wait_event(&f, "child-exited", "done", 1);
     g_autoptr(GVariant) outcome = fixture_verb(&f, "Pause", "held");
 
-    assert_explained("fine", "ready since");
+    assert_explained("fine", "ready for");
     assert_explained("silent", "has not said yet that it is ready");
     assert_explained("needy", "requires silent, which is not ready");
     assert_explained("waits", "before restart 1 of 10, after exit code 3");

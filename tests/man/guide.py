@@ -44,7 +44,7 @@ def mask(said):
     said = re.sub(r":1\.\d+", ":1.N", said)
     said = re.sub(r"\b[0-9a-f]{8}-(\d+)\b", r"70a08124-\1", said)
     said = re.sub(r"\b\d+\.\d s ago", "N s ago", said)
-    said = re.sub(r"since \d+\.\d s", "since 1.0 s", said)
+    said = re.sub(r"\bfor \d+\.\d s", "for 1.0 s", said)
     said = re.sub(r"mmm +\d+  ", "mmm      n  ", said)
     said = re.sub(r"\n    last lines in the journal:.*", "", said, flags=re.S)
     return said.rstrip()
