@@ -14,6 +14,7 @@
 #include "private_bus.h"
 #include "program.h"
 #include "service.h"
+#include "text.h"
 #include "signals.h"
 
 #include <errno.h>
@@ -426,6 +427,13 @@ static int fail(const char *what, int r)
     return r;
 }
 
+/* It names files, which are called whatever somebody has called them. */
+static void print_mistake(struct error *error)
+{
+    text_make_line(error->text);
+    fprintf(stderr, "%s\n", error->text);
+}
+
 static int check_only(const struct command_line *line)
 {
     struct manifest_set *set;
@@ -440,7 +448,7 @@ static int check_only(const struct command_line *line)
         manifest_set_free(set);
     }
     if (r < 0)
-        fprintf(stderr, "%s\n", error.text);
+        print_mistake(&error);
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -713,7 +721,7 @@ static int declare_children(struct daemon *daemon)
         manifest_set_free(set);
     }
     if (r < 0)
-        fprintf(stderr, "%s\n", error.text);
+        print_mistake(&error);
     return r;
 }
 
@@ -831,15 +839,24 @@ static void tidy_up(struct daemon *daemon)
             close(daemon->locks[i]);
 }
 
+/* What could not be written was not said. */
+static int close_output(int code)
+{
+    if (fclose(stdout) == 0)
+        return code;
+    fprintf(stderr, "proctord: the output cannot be written: %s\n", strerror(errno));
+    return EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
     struct daemon daemon = {.locks = {-1, -1}, .metrics_descriptor = -1};
     int r = command_line_parse(argc, argv, &daemon.line);
 
     if (r != 0)
-        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return close_output(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
     if (daemon.line.check)
-        return check_only(&daemon.line);
+        return close_output(check_only(&daemon.line));
     the_daemon = &daemon;
     umask(0022);
     signals_prepare();

@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stdint.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,7 +115,7 @@ int commands_seconds(const char *text, double *seconds)
     return r;
 }
 
-int main(int argc, char **argv)
+static int carry_out(int argc, char **argv)
 {
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_all(argc < 2 ? stderr : stdout);
@@ -137,4 +138,15 @@ int main(int argc, char **argv)
             return 0;
         }
     return command->run(argc - 1, argv + 1);
+}
+
+/* A report that nobody can read is no success. */
+int main(int argc, char **argv)
+{
+    int code = carry_out(argc, argv);
+
+    if (fclose(stdout) == 0)
+        return code;
+    fprintf(stderr, "proctor-sim: the output cannot be written: %s\n", strerror(errno));
+    return EXIT_USAGE;
 }

@@ -3,6 +3,7 @@
 #include "catalog.h"
 #include "child.h"
 #include "command_id.h"
+#include "text.h"
 
 #define SD_JOURNAL_SUPPRESS_LOCATION /* it would be that of this file */
 
@@ -18,6 +19,7 @@
 #include <systemd/sd-journal.h>
 
 #define FIELDS_MAX 40
+#define LINE_SIZE  4096 /* a longer line is cut */
 
 static bool to_journal;
 static int max_level = LOG_NOTICE;
@@ -52,19 +54,19 @@ int log_level_from_string(const char *word, int *level)
 
 void log_print(int level, const char *format, ...)
 {
+    char line[LINE_SIZE];
     va_list arguments;
 
     if (level > max_level)
         return;
     va_start(arguments, format);
-    if (to_journal) {
-        sd_journal_printv(level, format, arguments);
-    } else {
-        fputs("proctord: ", stderr);
-        vfprintf(stderr, format, arguments);
-        fputc('\n', stderr);
-    }
+    vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
+    text_make_line(line); /* it may name a file, or a program's last words */
+    if (to_journal)
+        sd_journal_print(level, "%s", line);
+    else
+        fprintf(stderr, "proctord: %s\n", line);
 }
 
 static int level_of(enum event_kind kind)
@@ -89,11 +91,24 @@ static int level_of(enum event_kind kind)
     }
 }
 
+/* Quotes in it stay in it: what somebody has written cannot look like a field of its own. */
+static void print_quoted(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            fputc('\\', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
 static void print_field(FILE *out, const struct event_field *field)
 {
     switch (field->type) {
     case FIELD_TEXT:
-        fprintf(out, " %s=\"%s\"", field->key, field->text);
+        fprintf(out, " %s=", field->key);
+        print_quoted(out, field->text);
         return;
     case FIELD_NUMBER:
         fprintf(out, " %s=%" PRIu64, field->key, field->number);
@@ -129,7 +144,9 @@ static void add_field(struct fields *fields, const char *format, ...)
     int length = vasprintf(&text, format, arguments);
     va_end(arguments);
     if (length >= 0)
-        fields->list[fields->count++] = (struct iovec){text, (size_t)length};
+        text_make_line(text);
+    if (length >= 0)
+        fields->list[fields->count++] = (struct iovec){text, strlen(text)};
 }
 
 static void add_event_field(struct fields *fields, const struct event_field *field)

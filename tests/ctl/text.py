@@ -250,6 +250,10 @@ def full_disk():
             check(f"{named(arguments)} > /dev/full",
                   done.returncode == 1 and b"cannot be written" in done.stderr, done.returncode,
                   done.stderr)
+        for arguments in ([b"--version"], [b"--help"], [b"--check", b"--manifests=" + good]):
+            done = subprocess.run([proctord, *arguments], stdout=full, stderr=subprocess.PIPE)
+            check(f"proctord {named(arguments)} > /dev/full", done.returncode == 1 and
+                  b"cannot be written" in done.stderr, done.returncode, done.stderr)
         follower = ctl("events", "-f", stdout=full)
         check("events -f > /dev/full ends", follower.returncode == 1, follower.stderr)
         follower = ctl("log", "says", "-f", stdout=full)
@@ -302,12 +306,18 @@ def forged_lines():
     events = json.loads(ctl("--json=short", "events", "--command=" + command).stdout)
     check("the events have it, too", len(events) > 1 and all(e["cause"] == command for e in events),
           events)
+    with open(os.path.join(folder, b"errors"), "rb") as log:
+        check("nor does it leave its quotes in the log",
+              rb'reason="x\" by=\"another\" from=\"\\"' in log.read())
     other = json.loads(ctl("--json=short", "audit").stdout)
     check("and others have another", any(e["cause"] not in ("", command) for e in other))
 
 
 def raw_bytes():
     check("a line of a log goes into a pipe as it is", HOSTILE in ctl("log", "says").stdout)
+    done = subprocess.run([proctord, b"--check", b"--manifests=" + worse], stderr=subprocess.PIPE)
+    check("proctord --check shows a mistake in one line", done.returncode == 1 and
+          is_clean(done.stderr) and done.stderr.count(b"\n") == 1, done.stderr)
 
 
 def recovery():

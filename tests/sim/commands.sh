@@ -45,6 +45,9 @@ schedule=$(sed -n 's/.*--schedule //p' out)
 "$sim" run wrong.yaml --seed 0 --schedule "$schedule" >out 2>&1; [ $? -eq 1 ]
 check "the printed line repeats the failure"
 
+"$sim" run fence.yaml >/dev/full 2>out; [ $? -eq 2 ] && grep -q 'cannot be written' out
+check "a report that cannot be written is no success"
+
 sed 's/restart: worker/restrat: worker/' fence.yaml >typo.yaml
 "$sim" run typo.yaml >out 2>&1; [ $? -eq 2 ] && grep -q '^typo.yaml:6:16: steps\[0\].restrat: unknown key, did you mean "restart"' out
 check "an unknown key is refused with its place and a hint"
