@@ -2,7 +2,7 @@
 
 _proctorctl_ids() {
     proctorctl "${_proctorctl_place[@]}" --no-legend list 2>/dev/null | while read -r id _; do
-        echo "$id"
+        [[ $id =~ ^[[:alnum:]._/-]+$ ]] && echo "$id" # compgen -W would carry out anything else
     done
 }
 

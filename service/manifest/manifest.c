@@ -646,7 +646,7 @@ READER(read_success_exit_codes, read_exit_codes(reader, node, &d->success_exit_c
 READER(read_reload_signal, read_signal(reader, node, &d->process.reload_signal))
 READER(read_start_timeout, reader_duration(reader, node, &d->start_timeout_usec))
 READER(read_autostart, reader_bool(reader, node, &d->autostart))
-READER(read_tags, reader_strings(reader, node, TAGS_MAX, &d->tags, &d->n_tags))
+READER(read_tags, reader_words(reader, node, TAGS_MAX, &d->tags, &d->n_tags))
 WORD_READER(read_restart, restart, {"permanent", RESTART_PERMANENT},
             {"transient", RESTART_TRANSIENT}, {"temporary", RESTART_TEMPORARY})
 WORD_READER(read_same_name, same_name, {"reject", SAME_NAME_REJECT}, {"queue", SAME_NAME_QUEUE},

@@ -153,6 +153,19 @@ int reader_strings(struct reader *reader, const struct node *node, size_t max,
     return 0;
 }
 
+int reader_words(struct reader *reader, const struct node *node, size_t max, const char ***words,
+                 size_t *count)
+{
+    int r = reader_strings(reader, node, max, words, count);
+
+    for (size_t i = 0; r == 0 && i < *count; i++)
+        if (!text_is_at_most((*words)[i], TEXT_PLAIN))
+            r = reader_refuse(reader, node->items[i],
+                              "must be one line without line ends, tabs or other control "
+                              "characters");
+    return r;
+}
+
 int reader_text(struct reader *reader, const struct node *node, const char **text)
 {
     const char *scalar = reader_scalar(reader, node, "text");

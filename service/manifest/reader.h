@@ -75,6 +75,10 @@ const char *reader_scalar(struct reader *reader, const struct node *node, const 
 int reader_strings(struct reader *reader, const struct node *node, size_t max,
                    const char ***strings, size_t *count);
 
+/* The same of texts that are shown to people: each is one line without control characters. */
+int reader_words(struct reader *reader, const struct node *node, size_t max, const char ***words,
+                 size_t *count);
+
 /* A text that is not empty, in the arena. */
 int reader_text(struct reader *reader, const struct node *node, const char **text);
 

@@ -22,6 +22,11 @@ in_bash() { # LINE, as words for COMP_WORDS
 check "bash: a command" "resume restart remove reload reexec" "$(in_bash proctorctl re)"
 check "bash: ids" "web worker" "$(in_bash proctorctl pause w)"
 check "bash: ids, behind an option" "cache" "$(in_bash proctorctl --quiet restart --wait c)"
+mkdir "$folder/fake"
+printf '#!/bin/sh\necho "web active"\necho "w\$(touch>$0.done) active"\n' >"$folder/fake/proctorctl"
+chmod +x "$folder/fake/proctorctl"
+check "bash: what is no id is not carried out" "web" "$(PATH=$folder/fake:$PATH in_bash proctorctl pause w)"
+check "bash: nothing was done" "" "$(ls "$folder/fake" | grep done)"
 check "bash: options of the command" "--wait" "$(in_bash proctorctl pause web --w)"
 check "bash: values" "short" "$(in_bash proctorctl --json = sh)"
 

@@ -129,7 +129,7 @@ COMMANDS = [ # with the exit codes that are right
     (["log", "says", "-n", "many"], 1), (["check", good], 0), (["check", bad], 1),
     (["check", worse], 1), (["check", b"/nowhere/" + HOSTILE], 1), (["metrics"], 0),
     (["top"], 1), (["add", good, because], 0), (["add", good, because], 1),
-    (["add", bad, because], 1), (["add", worse, because], 1), (["add", b"/nowhere/" + HOSTILE, because], 1),
+    (["add", bad, because], 1), (["add", tags, because], 1), (["add", worse, because], 1), (["add", b"/nowhere/" + HOSTILE, because], 1),
     (["remove", "good", because, "--wait"], 0), (["run", job], 3), (["run", bad], 1),
     (["run", "--dry-run", job], 0), (["pause", "tagged", because, "--wait"], 0),
     (["pause", "tagged", because], 0), (["resume", "tagged", "says", because], 0),
