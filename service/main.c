@@ -2,17 +2,17 @@
  * proctord: wires the core, the host, the manifests and the bus together, and nothing else.
  */
 #include "beside.h"
+#include "bus_wait.h"
 #include "child.h"
-#include "command_line.h"
+#include "daemon.h"
 #include "handover.h"
-#include "history.h"
 #include "host.h"
 #include "instance.h"
 #include "log.h"
 #include "manifest_set.h"
 #include "metrics_socket.h"
 #include "private_bus.h"
-#include "program.h"
+#include "reexecution.h"
 #include "service.h"
 #include "text.h"
 #include "signals.h"
@@ -34,33 +34,6 @@
 #define LOOP_TRIES           50
 #define LOOP_PAUSE_MSEC      20
 #define RELOAD_USEC          1000000
-#define TELL_TRIES           3
-#define HANDOVER_TRIES       8
-#define BUS_USEC             2000000 /* how long a start waits for what the bus has to say */
-#define HANDOVER_USEC        5000000 /* what runs beside the loop must have come back until then */
-
-struct daemon {
-    struct command_line line;
-    sd_event *event;
-    struct signals *signals;
-    struct host *host;
-    struct service *service;
-    struct core *core;
-    struct private_bus bus;
-    struct history history;
-    int locks[2];
-    bool ending;
-    bool started;      /* what there is to be started has been */
-    bool told_address; /* of the private bus, to whoever has started us */
-    struct program program;
-    struct handover *handover; /* of the program that was here before, until all of it is read */
-    sd_event_source *reexecution;
-    bool reexecutes;                /* as soon as the bus has everything */
-    int handovers;                  /* that were begun for it */
-    sd_event_source *reload_source; /* the manifests could not be read when it began */
-    struct metrics_socket *metrics;
-    int metrics_descriptor; /* as it was handed over, until it is used; -1 */
-};
 
 /* ---- hooks of the service, sink of the core -------------------------------------------------- */
 
@@ -110,11 +83,15 @@ static void journal_moved(void *userdata)
         service_journal_moved(daemon->service);
 }
 
-static const char *unwritten(void *userdata)
+const char *daemon_unwritten(const struct daemon *daemon)
 {
-    struct daemon *daemon = userdata;
     int error = journal_error(daemon->history.journal);
     return error < 0 ? strerror(-error) : NULL;
+}
+
+static const char *unwritten(void *userdata)
+{
+    return daemon_unwritten(userdata);
 }
 
 static const char *durability(void *userdata)
@@ -269,144 +246,12 @@ static void reload_by_signal(void *userdata)
     sd_notify(0, "READY=1");
 }
 
-/* ---- re-execution ---------------------------------------------------------------------------- */
-
-/* What is only the daemon's; the same walk in both programs. */
-static void archive_daemon(struct daemon *daemon, struct handover *handover)
-{
-    for (int i = 0; i < 2; i++)
-        handover_descriptor(handover, &daemon->locks[i]);
-    private_bus_archive(&daemon->bus, handover_archive(handover));
-    handover_descriptor(handover, &daemon->metrics_descriptor);
-}
-
-/* execve(2) would wait for a thread that hangs, and with it all children. */
-static int wait_for_what_is_beside(void)
-{
-    const char *what = NULL;
-    int r = beside_wait(HANDOVER_USEC, &what);
-
-    if (r < 0)
-        log_print(LOG_ERR, "a call does not come back: %s", what);
-    return r;
-}
-
-static int hand_over(struct daemon *daemon)
-{
-    struct handover *handover;
-    int r = wait_for_what_is_beside();
-
-    if (r >= 0)
-        r = service_prepare_handover(daemon->service);
-
-    if (r >= 0)
-        r = journal_checkpoint(daemon->history.journal);
-    if (r >= 0)
-        r = handover_new(&handover);
-    if (r < 0)
-        return r;
-    daemon->metrics_descriptor = metrics_socket_descriptor(daemon->metrics);
-    archive_daemon(daemon, handover);
-    host_hand_over(daemon->host, handover);
-    r = service_hand_over(daemon->service, handover);
-    if (r >= 0)
-        r = handover_execute(handover, daemon->program.path, daemon->program.arguments);
-    handover_free(handover);
-    return r;
-}
-
-static void begin_reexecution(struct daemon *daemon);
-
-static void stay(struct daemon *daemon, int r)
-{
-    daemon->reexecutes = false;
-    log_print(LOG_ERR, "%s cannot take over: %s", daemon->program.path, strerror(-r));
-    service_stay(daemon->service, strerror(-r));
-}
-
-/* Between two turns of the loop, so that nothing is half done. Returns where it came to nothing. */
-static int reexecute_now(sd_event_source *source, void *userdata)
-{
-    struct daemon *daemon = userdata;
-    int r = hand_over(daemon);
-
-    (void)source;
-    if (r == -EAGAIN && ++daemon->handovers < HANDOVER_TRIES) /* not all is sent */
-        begin_reexecution(daemon);
-    else
-        stay(daemon, r);
-    return 0;
-}
-
-/* Before any other source is looked at. */
-static int schedule_reexecution(struct daemon *daemon)
-{
-    if (daemon->reexecution)
-        return sd_event_source_set_enabled(daemon->reexecution, SD_EVENT_ONESHOT);
-    int r = sd_event_add_defer(daemon->event, &daemon->reexecution, reexecute_now, daemon);
-    return r < 0 ? r
-                 : sd_event_source_set_priority(daemon->reexecution, SD_EVENT_PRIORITY_IMPORTANT);
-}
-
-static void bus_is_ready(void *userdata, int r)
-{
-    struct daemon *daemon = userdata;
-
-    if (r >= 0 || r == -ENOTCONN)
-        r = schedule_reexecution(daemon);
-    if (r < 0)
-        stay(daemon, r);
-}
-
-static void begin_reexecution(struct daemon *daemon)
-{
-    int r = service_begin_handover(daemon->service, bus_is_ready, daemon);
-
-    if (r < 0)
-        stay(daemon, r);
-}
-
-static int reexecute(void *userdata, const char *requester, const char *reason, bool dry_run,
-                     char version[64], struct error *error)
-{
-    struct daemon *daemon = userdata;
-    int r = program_check(&daemon->program, version, error);
-
-    if (r < 0 || dry_run)
-        return r;
-    if (unwritten(daemon)) {
-        snprintf(error->text, sizeof(error->text),
-                 "the journal can not be written (%s), and the new program would know nothing",
-                 unwritten(daemon));
-        return -EIO;
-    }
-    core_reexecute(daemon->core, requester, reason);
-    if (daemon->reexecutes)
-        return 0;
-    daemon->reexecutes = true;
-    daemon->handovers = 0;
-    begin_reexecution(daemon);
-    return 0;
-}
-
-static void reexecute_by_signal(void *userdata)
-{
-    char version[PROGRAM_VERSION_MAX];
-    struct daemon *daemon = userdata;
-    struct error error = {};
-
-    if (core_shutdown_phase(daemon->core) != SHUTDOWN_IDLE)
-        log_print(LOG_ERR, "the program is not replaced: the tree is shutting down");
-    else if (reexecute(daemon, "signal", "SIGUSR1", false, version, &error) < 0)
-        log_print(LOG_ERR, "the program is not replaced: %s", error.text);
-}
-
 static int add_signals(struct daemon *daemon)
 {
     struct signal_hooks hooks = {.userdata = daemon,
                                  .end = end,
                                  .reload = reload_by_signal,
-                                 .reexecute = reexecute_by_signal};
+                                 .reexecute = reexecution_by_signal};
 
     return signals_listen(daemon->event, &hooks, &daemon->signals);
 }
@@ -474,7 +319,7 @@ static int prepare_folders(struct daemon *daemon)
     if (r < 0)
         return fail(daemon->line.runtime_directory, r);
     if (daemon->handover)
-        archive_daemon(daemon, daemon->handover);
+        reexecution_archive(daemon, daemon->handover);
     if (daemon->locks[1] >= 0)
         return 0; /* they were handed over */
     r = daemon->locks[0] = instance_lock(daemon->line.state_directory, "state", &error);
@@ -543,68 +388,6 @@ static int make_host_and_core(struct daemon *daemon)
     return r < 0 ? fail(daemon->line.state_directory, r) : make_core(daemon, &daemon->core);
 }
 
-/* Whoever has started us may wait for it. */
-static void tell_address(const char *address)
-{
-    for (int i = 0; i < TELL_TRIES; i++)
-        if (dprintf(STDOUT_FILENO, "bus: %s\n", address) >= 0)
-            return;
-    log_print(LOG_ERR, "the bus is %s: standard output can not be written: %s", address,
-              strerror(errno));
-}
-
-static void bus_came(void *userdata)
-{
-    struct daemon *daemon = userdata;
-
-    if (daemon->started && daemon->line.private_bus && !daemon->told_address)
-        tell_address(daemon->bus.address);
-    daemon->told_address |= daemon->started;
-    if (daemon->started)
-        sd_notify(0, "STATUS=");
-}
-
-/* What the bus says first is worth a short while: whether another proctord has our name on it, and
- * that whoever is told that we are ready can call. The loop turns meanwhile. */
-static void listen_to_bus(struct daemon *daemon)
-{
-    uint64_t now = 0, end;
-    const char *trouble;
-
-    sd_event_now(daemon->event, CLOCK_MONOTONIC, &end);
-    end += BUS_USEC;
-    while (service_reach(daemon->service, &trouble) == SERVICE_ASKS && now < end &&
-           sd_event_get_state(daemon->event) == SD_EVENT_INITIAL) {
-        if (sd_event_run(daemon->event, now > 0 ? end - now : BUS_USEC) < 0)
-            return;
-        sd_event_now(daemon->event, CLOCK_MONOTONIC, &now);
-    }
-}
-
-/* A proctord that somebody starts by mistake beside another one must not start its children. */
-static int claim_bus(struct daemon *daemon)
-{
-    const char *trouble;
-
-    listen_to_bus(daemon);
-    if (service_reach(daemon->service, &trouble) != SERVICE_TAKEN)
-        return 0;
-    fprintf(stderr, "proctord: the bus can be used, but %s\n", trouble);
-    return -EEXIST;
-}
-
-static void tell_ready(struct daemon *daemon)
-{
-    const char *trouble;
-
-    daemon->started = true;
-    if (service_reach(daemon->service, &trouble) == SERVICE_UP)
-        bus_came(daemon);
-    else
-        sd_notifyf(0, "STATUS=Waiting for the bus: %s", trouble[0] ? trouble : "it is silent");
-    sd_notify(0, "READY=1");
-}
-
 static int make_service(struct daemon *daemon)
 {
     struct service_hooks hooks = {.userdata = daemon,
@@ -623,26 +406,18 @@ static int make_service(struct daemon *daemon)
                                   .trace = trace,
                                   .settle = settle,
                                   .reload = reload,
-                                  .reexecute = reexecute,
+                                  .reexecute = reexecution_order,
                                   .counters = counters};
     struct service_settings settings = {.bus = daemon->line.bus,
                                         .address = daemon->line.address,
                                         .handover = daemon->handover,
                                         .metrics_of_children = daemon->line.metrics_of_children,
                                         .accept_unwritten = daemon->line.accept_unwritten};
-    struct error error = {};
 
     if (daemon->line.private_bus) {
-        int r = daemon->bus.pid > 0
-                    ? 0
-                    : private_bus_start(&daemon->bus, daemon->line.runtime_directory, &error);
-        if (r < 0) {
-            fprintf(stderr, "proctord: %s\n", error.text);
-            return r;
-        }
-        host_spare(daemon->host, daemon->bus.pid);
         settings.bus = SERVICE_BUS_ADDRESS;
-        settings.address = daemon->bus.address;
+        settings.address = private_bus_address(daemon->bus);
+        settings.watch_bus = true;
     }
     int r = service_new(daemon->event, &settings, &hooks, &daemon->service);
     if (r < 0)
@@ -656,8 +431,11 @@ static int make_service(struct daemon *daemon)
         return fail("history", r);
     service_name_commands(daemon->service, journal_instance(daemon->history.journal));
     log_name_commands(journal_instance(daemon->history.journal));
-    service_on_bus(daemon->service, bus_came, daemon);
-    service_connect(daemon->service);
+    service_on_bus(daemon->service, bus_wait_came, bus_wait_silent, daemon);
+    if (daemon->line.private_bus)
+        private_bus_begin(daemon->bus);
+    else
+        service_connect(daemon->service);
     if (daemon->handover)
         service_take_over(daemon->service, daemon->handover);
     return 0;
@@ -750,6 +528,10 @@ static int tidy_history(sd_event_source *source, void *userdata)
  * who ends leaves children without a supervisor. */
 static int loop(struct daemon *daemon)
 {
+    int code = 0;
+
+    if (sd_event_get_exit_code(daemon->event, &code) >= 0)
+        return code; /* told to end while it listened to the bus */
     int r = sd_event_loop(daemon->event);
 
     for (int i = 0; r < 0 && i < LOOP_TRIES; i++) {
@@ -762,6 +544,8 @@ static int loop(struct daemon *daemon)
 
 static int make_loop(struct daemon *daemon)
 {
+    struct private_bus_hooks bus = {
+        .userdata = daemon, .spawned = bus_wait_private_spawned, .up = bus_wait_private_up};
     int r = sd_event_default(&daemon->event);
 
     if (r < 0)
@@ -772,6 +556,9 @@ static int make_loop(struct daemon *daemon)
     r = add_signals(daemon);
     if (r < 0)
         return fail("signals cannot be received", r);
+    r = private_bus_new(daemon->event, daemon->line.runtime_directory, &bus, &daemon->bus);
+    if (r < 0)
+        return fail("the bus of its own", r);
     r = sd_event_add_post(daemon->event, NULL, tidy_history, daemon);
     return r < 0 ? fail("the event loop", r) : 0;
 }
@@ -782,23 +569,25 @@ static int start_tree(struct daemon *daemon)
     int r = 0;
 
     if (!daemon->history.recovered)
-        r = claim_bus(daemon);
+        r = bus_wait_claim(daemon);
     if (r < 0)
         return r;
     core_announce(daemon->core, PROCTOR_VERSION);
+    if (core_shutdown_phase(daemon->core) != SHUTDOWN_IDLE)
+        return 0; /* told to end meanwhile */
     if (!daemon->history.recovered)
         return declare_children(daemon);
     reload_after_recovery(daemon);
-    listen_to_bus(daemon);
+    bus_wait_listen(daemon);
     return 0;
 }
 
 static int run(struct daemon *daemon)
 {
-    int r = prepare_folders(daemon);
+    int r = make_loop(daemon);
 
     if (r >= 0)
-        r = make_loop(daemon);
+        r = prepare_folders(daemon);
     if (r >= 0)
         r = make_host_and_core(daemon);
     if (r >= 0)
@@ -813,7 +602,7 @@ static int run(struct daemon *daemon)
     handover_free(daemon->handover);
     daemon->handover = NULL;
     sd_event_set_watchdog(daemon->event, true);
-    tell_ready(daemon);
+    bus_wait_tell_ready(daemon);
     return loop(daemon);
 }
 
@@ -831,7 +620,7 @@ static void tidy_up(struct daemon *daemon)
     service_free(daemon->service);
     core_free(daemon->core);
     history_close(&daemon->history);
-    private_bus_stop(&daemon->bus, daemon->line.runtime_directory);
+    private_bus_free(daemon->bus);
     beside_end();
     sd_event_unref(daemon->event);
     for (int i = 0; i < 2; i++)

@@ -17,6 +17,7 @@
 #define PATIENCE_MAX_USEC UINT64_C(60000000)
 #define SENDING_USEC      UINT64_C(5000000)  /* messages may wait to be sent, until it is asked, */
 #define ANSWER_USEC       UINT64_C(30000000) /* and has so long to answer */
+#define WATCH_USEC        UINT64_C(30000000) /* how often one that is watched is asked */
 
 /* One that waits until the bus has handled what was sent to it. */
 struct settling {
@@ -179,8 +180,10 @@ static int still_there(sd_bus_message *reply, void *userdata, sd_bus_error *erro
     (void)error;
     connection->asked = false;
     connection->sending_usec = 0;
-    if (connection->state == CONNECTION_UP && sd_bus_message_is_method_error(reply, NULL))
+    if (connection->state == CONNECTION_UP && sd_bus_message_get_errno(reply) == ETIMEDOUT) {
         fail(connection, CONNECTION_WAITS, "it does not answer any more");
+        service_is_silent(connection->service);
+    }
     return 0;
 }
 
@@ -210,6 +213,8 @@ void connection_look(struct connection *connection)
 static void is_up(struct connection *connection)
 {
     sd_event_source_set_enabled(connection->timer, SD_EVENT_OFF);
+    if (connection->service->settings.watch_bus)
+        arm(connection, WATCH_USEC);
     tell_that_it_is_up(connection);
     connection->state = CONNECTION_UP;
     connection->patience_usec = PATIENCE_MIN_USEC;
@@ -402,12 +407,18 @@ static int time_has_come(sd_event_source *source, uint64_t usec, void *userdata)
 
     (void)source;
     (void)usec;
+    if (connection->state == CONNECTION_UP) {
+        connection_suspect(connection);
+        arm(connection, WATCH_USEC);
+        return 0;
+    }
     if (connection->state != CONNECTION_ASKS) {
         try_now(connection);
         return 0;
     }
     connection->patience_usec = 2 * patience < PATIENCE_MAX_USEC ? 2 * patience : PATIENCE_MAX_USEC;
     fail(connection, CONNECTION_WAITS, "it does not answer");
+    service_is_silent(connection->service);
     return 0;
 }
 

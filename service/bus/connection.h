@@ -12,7 +12,8 @@
  * Why there is no bus is logged when it begins, and again only where the reason changes.
  *
  * A bus that stops reading is found out by a question to it, which is asked when messages have
- * waited to be sent for some seconds, or when it has not answered another question in time.
+ * waited to be sent for some seconds, or when it has not answered another question in time; and now
+ * and then where the bus is proctord's own, which can be started again.
  */
 #pragma once
 

@@ -87,7 +87,8 @@ struct service {
     sd_event_source *turn; /* after each loop turn */
     struct connection *connection;
     void (*came)(void *userdata); /* each time that there is a bus */
-    void *came_userdata;
+    void (*silent)(void *userdata); /* each time that it does not answer */
+    void *bus_userdata;
     sd_event_source *show_later;
     uint64_t shown_usec; /* monotonic: when changes were shown last */
     uint64_t storm_usec; /* since when these are counted: */
@@ -255,6 +256,7 @@ int service_register(struct service *service, sd_bus *bus);
 int service_watch(struct service *service, sd_bus *bus);
 void service_is_up(struct service *service, sd_bus *bus);
 void service_is_down(struct service *service);
+void service_is_silent(struct service *service);
 
 /* inherit.c: goes on with the connection of the program that was here before. The descriptor is the
  * bus's from then on; where it fails it is not touched. */

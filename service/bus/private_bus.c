@@ -2,8 +2,8 @@
 
 #include "again.h"
 #include "archive.h"
-#include "error.h"
 #include "handle.h"
+#include "log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,19 +13,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
-#define REPORT_FD     3 /* of the dbus-daemon */
-#define LOCK_FD       4
-#define HIGH_FD       10 /* none of the two above */
-#define LOOK_MSEC     2
-#define PATIENCE_MSEC 10000
-#define END_MSEC      2000
+#define REPORT_FD 3 /* of the dbus-daemon */
+#define LOCK_FD   4
+#define HIGH_FD   10 /* none of the two above */
+#define END_MSEC  2000
+
+#define LOOK_USEC      UINT64_C(2000)
+#define PATIENCE_USEC  UINT64_C(10000000)
+#define PAUSE_MIN_USEC UINT64_C(20000) /* then twice as long each time, up to */
+#define PAUSE_MAX_USEC UINT64_C(1000000)
+#define LASTED_USEC    UINT64_C(10000000)
 
 extern char **environ;
 
@@ -35,7 +42,7 @@ static const char configuration[] =
     "<busconfig>\n"
     "  <type>session</type>\n"
     "  <keep_umask/>\n"
-    "  <listen>unix:path=%s/bus</listen>\n"
+    "  <listen>%s</listen>\n"
     "  <auth>EXTERNAL</auth>\n"
     "  <policy context=\"default\">\n"
     "    <allow send_destination=\"*\" eavesdrop=\"false\"/>\n"
@@ -48,70 +55,103 @@ static const char configuration[] =
     "  <limit name=\"max_replies_per_connection\">50000</limit>\n"
     "</busconfig>\n";
 
-static int write_configuration(const char *directory, const char *path)
+enum state {
+    PRIVATE_BUS_IDLE,
+    PRIVATE_BUS_LOCKS,
+    PRIVATE_BUS_STARTS,
+    PRIVATE_BUS_UP,
+    PRIVATE_BUS_PAUSES,
+};
+
+struct private_bus {
+    sd_event *event;
+    struct private_bus_hooks hooks;
+    char directory[4096];
+    char *address;
+    enum state state;
+    pid_t pid; /* 0: there is no process */
+    int lock;
+    int report; /* on which it tells its address */
+    sd_event_source *report_source;
+    sd_event_source *timer;
+    uint64_t since_usec; /* in this state */
+    uint64_t pause_usec;
+    char trouble[512];
+};
+
+static const char *path_of(const struct private_bus *bus, const char *name, char path[4200])
 {
-    FILE *file = fopen(path, "we");
+    snprintf(path, 4200, "%s/%s", bus->directory, name);
+    return path;
+}
+
+static int write_configuration(const struct private_bus *bus)
+{
+    char path[4200];
+    FILE *file = fopen(path_of(bus, "bus.conf", path), "we");
 
     if (!file)
         return -errno;
-    fprintf(file, configuration, directory);
+    fprintf(file, configuration, bus->address);
     return fclose(file) == 0 ? 0 : -errno;
 }
 
-static int run(struct private_bus *bus, const char *path, int report, int lock)
+/* As the specification of D-Bus has it: all but a few characters are escaped, and none that are
+ * left mean anything in XML. */
+static char *address_of(const char *directory)
 {
-    char file[4200], print[32];
+    static const char plain[] =
+        "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz/.";
+    char *address = malloc(sizeof("unix:path=/bus") + 3 * strlen(directory));
+    char *end = address ? stpcpy(address, "unix:path=") : NULL;
+
+    if (!address)
+        return NULL;
+    for (; *directory; directory++)
+        if (strchr(plain, *directory))
+            *end++ = *directory;
+        else
+            end += sprintf(end, "%%%02x", (unsigned char)*directory);
+    strcpy(end, "/bus");
+    return address;
+}
+
+static int run(struct private_bus *bus, int report)
+{
+    char path[4200], file[4300], print[32];
     char *arguments[] = {"dbus-daemon", file, "--nofork", "--nopidfile", "--nosyslog", print, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    sigset_t none;
+    sigset_t none, all;
 
-    snprintf(file, sizeof(file), "--config-file=%s", path);
+    snprintf(file, sizeof(file), "--config-file=%s", path_of(bus, "bus.conf", path));
     snprintf(print, sizeof(print), "--print-address=%d", REPORT_FD);
     sigemptyset(&none);
+    sigfillset(&all);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, report, REPORT_FD);
-    posix_spawn_file_actions_adddup2(&actions, lock, LOCK_FD);
+    posix_spawn_file_actions_adddup2(&actions, bus->lock, LOCK_FD);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
     int r = posix_spawnp(&bus->pid, "dbus-daemon", &actions, &attributes, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     return -r;
 }
 
-/* The address comes when the bus can be used. */
-static int read_address(struct private_bus *bus, int report)
-{
-    char line[4096];
-    size_t used = 0;
-    struct pollfd ready = {.fd = report, .events = POLLIN};
-
-    while (used < sizeof(line) - 1 && !memchr(line, '\n', used)) {
-        if (poll(&ready, 1, 10000) <= 0)
-            return -ETIMEDOUT;
-        ssize_t n = read(report, line + used, sizeof(line) - 1 - used);
-        if (n <= 0)
-            return -ECONNREFUSED;
-        used += (size_t)n;
-    }
-    line[used] = '\0';
-    line[strcspn(line, "\n")] = '\0';
-    line[strcspn(line, ",")] = '\0'; /* the guid is of no use to people */
-    bus->address = strdup(line);
-    return bus->address ? 0 : -ENOMEM;
-}
-
-/* The process that listens at the socket, if there is one. */
+/* The process that listens at the socket, if there is one and can be asked without waiting. */
 static pid_t listener(const char *directory)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct ucred peer = {};
     socklen_t size = sizeof(peer);
     int n = snprintf(address.sun_path, sizeof(address.sun_path), "%s/bus", directory);
-    int fd =
-        n < (int)sizeof(address.sun_path) ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
+    int fd = n < (int)sizeof(address.sun_path)
+                 ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)
+                 : -1;
 
     if (fd >= 0 && (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
                     getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0))
@@ -134,88 +174,258 @@ static void end_left_over(const char *directory)
     close(pidfd);
 }
 
-/* The bus holds this lock as long as it lives. One that could not tell its address any more ends by
- * itself; one that listens is ended. Returns the lock's descriptor or a negative errno. */
-static int take_over(const char *directory)
+/* The bus holds this lock as long as it lives. Returns 0 or a negative errno. */
+static int open_lock(struct private_bus *bus)
 {
-    char path[4096];
+    char path[4200];
 
-    snprintf(path, sizeof(path), "%s/bus.lock", directory);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
-    int r = high < 0 ? -errno : 0;
+    if (bus->lock >= 0)
+        return 0;
+    int fd = open(path_of(bus, "bus.lock", path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bus->lock = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
+    int r = bus->lock < 0 ? -errno : 0;
     if (fd >= 0)
         close(fd);
-    if (r < 0)
-        return r;
-    fd = high;
-    for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += LOOK_MSEC) {
-        if (errno != EWOULDBLOCK || waited > PATIENCE_MSEC) {
-            close(fd);
-            return -ETIMEDOUT;
-        }
-        end_left_over(directory);
-        poll(NULL, 0, LOOK_MSEC);
-    }
-    snprintf(path, sizeof(path), "%s/bus", directory);
-    unlink(path);
-    return fd;
+    return r;
 }
 
-static int start_locked(struct private_bus *bus, const char *path, int lock)
+static void close_lock(struct private_bus *bus)
 {
+    if (bus->lock >= 0)
+        close(bus->lock);
+    bus->lock = -1;
+}
+
+/* ---- from one state to the next -------------------------------------------------------------- */
+
+static uint64_t now_usec(const struct private_bus *bus)
+{
+    uint64_t now = 0;
+
+    sd_event_now(bus->event, CLOCK_MONOTONIC, &now);
+    return now;
+}
+
+static void arm(struct private_bus *bus, uint64_t after_usec)
+{
+    sd_event_source_set_time(bus->timer, now_usec(bus) + after_usec);
+    sd_event_source_set_enabled(bus->timer, SD_EVENT_ONESHOT);
+}
+
+static void enter(struct private_bus *bus, enum state state)
+{
+    bus->state = state;
+    bus->since_usec = now_usec(bus);
+}
+
+static void forget_report(struct private_bus *bus)
+{
+    bus->report_source = sd_event_source_disable_unref(bus->report_source);
+    if (bus->report >= 0)
+        close(bus->report);
+    bus->report = -1;
+}
+
+static void fail(struct private_bus *bus, const char *trouble)
+{
+    uint64_t pause = bus->pause_usec * 2;
+
+    if (strcmp(bus->trouble, trouble) != 0)
+        log_print(LOG_ERR, "the bus of proctord's own: %s; it is started again", trouble);
+    snprintf(bus->trouble, sizeof(bus->trouble), "%s", trouble);
+    if (pause < PAUSE_MIN_USEC ||
+        (bus->state == PRIVATE_BUS_UP && now_usec(bus) - bus->since_usec > LASTED_USEC))
+        pause = PAUSE_MIN_USEC;
+    bus->pause_usec = pause < PAUSE_MAX_USEC ? pause : PAUSE_MAX_USEC;
+    forget_report(bus);
+    close_lock(bus);
+    enter(bus, PRIVATE_BUS_PAUSES);
+    arm(bus, bus->pause_usec);
+}
+
+static void is_up(struct private_bus *bus)
+{
+    sd_event_source_set_enabled(bus->timer, SD_EVENT_OFF);
+    forget_report(bus);
+    bus->trouble[0] = '\0';
+    enter(bus, PRIVATE_BUS_UP);
+    bus->hooks.up(bus->hooks.userdata);
+}
+
+/* It tells its address, which we know, when it can be used. */
+static int report_came(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct private_bus *bus = userdata;
+    char words[512];
+    ssize_t n = read(fd, words, sizeof(words));
+
+    (void)source;
+    (void)events;
+    if (n > 0 && memchr(words, '\n', (size_t)n))
+        is_up(bus);
+    else if (n == 0) /* private_bus_ended() says the rest */
+        forget_report(bus);
+    return 0;
+}
+
+static void spawn(struct private_bus *bus)
+{
+    char text[128];
     int report[2];
+    int r = write_configuration(bus);
 
-    if (pipe2(report, O_CLOEXEC) < 0)
-        return -errno;
-    int r = run(bus, path, report[1], lock);
-    close(report[1]);
-    if (r == 0)
-        r = read_address(bus, report[0]);
-    close(report[0]);
-    return r;
+    if (r >= 0 && pipe2(report, O_CLOEXEC | O_NONBLOCK) < 0)
+        r = -errno;
+    if (r >= 0) {
+        r = run(bus, report[1]);
+        close(report[1]);
+        bus->report = report[0];
+    }
+    if (r >= 0)
+        bus->hooks.spawned(bus->hooks.userdata, bus->pid);
+    if (r >= 0)
+        r = sd_event_add_io(bus->event, &bus->report_source, bus->report, EPOLLIN, report_came,
+                            bus);
+    if (r < 0) {
+        snprintf(text, sizeof(text), "dbus-daemon could not be started: %s", strerror(-r));
+        fail(bus, text);
+        return;
+    }
+    close_lock(bus); /* the process has it */
+    enter(bus, PRIVATE_BUS_STARTS);
+    arm(bus, PATIENCE_USEC);
 }
 
-int private_bus_start(struct private_bus *bus, const char *directory, struct error *error)
+/* One of an earlier proctord that could not tell its address any more ends by itself; one that
+ * listens is ended. */
+static void try_lock(struct private_bus *bus)
 {
-    char path[4096];
+    char path[4200], text[128];
+    int r = open_lock(bus);
 
-    *bus = (struct private_bus){};
-    int lock = take_over(directory);
-    if (lock < 0) {
-        snprintf(error->text, sizeof(error->text),
-                 "%.400s: the dbus-daemon of an earlier proctord does not go away", directory);
-        return lock;
+    if (r >= 0 && flock(bus->lock, LOCK_EX | LOCK_NB) < 0)
+        r = -errno;
+    if (r >= 0) {
+        unlink(path_of(bus, "bus", path));
+        spawn(bus);
+    } else if (r != -EWOULDBLOCK) {
+        snprintf(text, sizeof(text), "its lock cannot be had: %s", strerror(-r));
+        fail(bus, text);
+    } else if (now_usec(bus) - bus->since_usec > PATIENCE_USEC) {
+        fail(bus, "the dbus-daemon of an earlier proctord does not go away");
+    } else {
+        end_left_over(bus->directory);
+        arm(bus, LOOK_USEC);
     }
-    snprintf(path, sizeof(path), "%s/bus.conf", directory);
-    int r = write_configuration(directory, path);
-    if (r < 0)
-        snprintf(error->text, sizeof(error->text), "%.400s: %s", path, strerror(-r));
-    else
-        r = start_locked(bus, path, lock);
-    close(lock);
-    if (r < 0 && !error->text[0])
-        snprintf(error->text, sizeof(error->text), "dbus-daemon could not be started: %s",
-                 strerror(-r));
-    if (r < 0)
-        private_bus_stop(bus, directory);
-    return r;
+}
+
+static int time_has_come(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct private_bus *bus = userdata;
+
+    (void)source;
+    (void)usec;
+    switch (bus->state) {
+    case PRIVATE_BUS_PAUSES:
+        private_bus_begin(bus);
+        break;
+    case PRIVATE_BUS_LOCKS:
+        try_lock(bus);
+        break;
+    case PRIVATE_BUS_STARTS:
+        private_bus_replace(bus);
+        break;
+    case PRIVATE_BUS_IDLE:
+    case PRIVATE_BUS_UP:
+        break;
+    }
+    return 0;
+}
+
+/* ---- the door -------------------------------------------------------------------------------- */
+
+int private_bus_new(sd_event *event, const char *directory, const struct private_bus_hooks *hooks,
+                    struct private_bus **bus)
+{
+    struct private_bus *fresh = calloc(1, sizeof(*fresh));
+
+    if (!fresh)
+        return -ENOMEM;
+    fresh->event = sd_event_ref(event);
+    fresh->hooks = *hooks;
+    fresh->lock = fresh->report = -1;
+    snprintf(fresh->directory, sizeof(fresh->directory), "%s", directory);
+    fresh->address = address_of(fresh->directory);
+    int r = fresh->address ? 0 : -ENOMEM;
+    if (r >= 0)
+        r = sd_event_add_time(event, &fresh->timer, CLOCK_MONOTONIC, 0, 1, time_has_come, fresh);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(fresh->timer, SD_EVENT_OFF);
+    if (r < 0) {
+        private_bus_free(fresh);
+        return r;
+    }
+    *bus = fresh;
+    return 0;
 }
 
 void private_bus_archive(struct private_bus *bus, struct archive *archive)
 {
-    const char *address = bus->address;
+    bool up = bus->state == PRIVATE_BUS_UP;
 
     ARCHIVE(archive, bus->pid);
-    archive_string(archive, &address);
-    if (!archive->reading)
-        return;
-    bus->address = address ? strdup(address) : NULL;
-    if (!bus->address || archive->failed)
-        bus->pid = 0;
+    ARCHIVE(archive, up);
+    if (archive->reading && (archive->failed || !up))
+        bus->pid = 0; /* one that is only starting is ended as one that was left over */
 }
 
-/* Who holds out, or can not be reached, is not waited for without end. */
+void private_bus_begin(struct private_bus *bus)
+{
+    if (bus->pid > 0 && bus->state == PRIVATE_BUS_IDLE) {
+        bus->hooks.spawned(bus->hooks.userdata, bus->pid);
+        is_up(bus);
+        return;
+    }
+    if (bus->pid > 0) { /* it is on its way out: private_bus_ended() follows */
+        arm(bus, PAUSE_MAX_USEC);
+        return;
+    }
+    enter(bus, PRIVATE_BUS_LOCKS);
+    try_lock(bus);
+}
+
+const char *private_bus_address(const struct private_bus *bus)
+{
+    return bus->address;
+}
+
+bool private_bus_is_up(const struct private_bus *bus)
+{
+    return bus->state == PRIVATE_BUS_UP;
+}
+
+const char *private_bus_trouble(const struct private_bus *bus)
+{
+    return bus->trouble[0] ? bus->trouble : NULL;
+}
+
+void private_bus_ended(struct private_bus *bus)
+{
+    bus->pid = 0;
+    if (bus->state == PRIVATE_BUS_UP || bus->state == PRIVATE_BUS_STARTS)
+        fail(bus, bus->state == PRIVATE_BUS_UP ? "the dbus-daemon has ended"
+                                               : "the dbus-daemon ended before it could be used");
+}
+
+void private_bus_replace(struct private_bus *bus)
+{
+    if (bus->pid > 0 && (bus->state == PRIVATE_BUS_UP || bus->state == PRIVATE_BUS_STARTS)) {
+        fail(bus, "the dbus-daemon does not answer");
+        handle_signal_child(bus->pid, SIGKILL);
+    }
+}
+
+/* One that holds out, or cannot be reached, is not waited for without end. */
 static bool ends_by(pid_t pid, int signal)
 {
     int pidfd = again_pidfd(pid);
@@ -229,20 +439,22 @@ static bool ends_by(pid_t pid, int signal)
     return waitpid(pid, NULL, WNOHANG) == pid;
 }
 
-void private_bus_stop(struct private_bus *bus, const char *directory)
+void private_bus_free(struct private_bus *bus)
 {
-    char path[4096];
+    static const char *const files[] = {"bus.lock", "bus", "bus.conf"};
+    char path[4200];
 
-    if (bus->pid <= 0)
-        return; /* what is there may be another proctord's */
-    if (!ends_by(bus->pid, SIGTERM))
+    if (!bus)
+        return;
+    /* Where none has been begun, what is there may be another proctord's. */
+    if (bus->pid > 0 && !ends_by(bus->pid, SIGTERM))
         ends_by(bus->pid, SIGKILL);
-    snprintf(path, sizeof(path), "%s/bus.lock", directory);
-    unlink(path);
-    snprintf(path, sizeof(path), "%s/bus", directory);
-    unlink(path);
-    snprintf(path, sizeof(path), "%s/bus.conf", directory);
-    unlink(path);
+    for (size_t i = 0; bus->state != PRIVATE_BUS_IDLE && i < sizeof(files) / sizeof(files[0]); i++)
+        unlink(path_of(bus, files[i], path));
+    forget_report(bus);
+    close_lock(bus);
+    sd_event_source_disable_unref(bus->timer);
+    sd_event_unref(bus->event);
     free(bus->address);
-    *bus = (struct private_bus){};
+    free(bus);
 }

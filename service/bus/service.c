@@ -244,7 +244,13 @@ void service_is_up(struct service *service, sd_bus *bus)
         show_changes(service, SIZE_MAX); /* what is here by now is not announced as new */
     service->bus = bus;
     if (service->came)
-        service->came(service->came_userdata);
+        service->came(service->bus_userdata);
+}
+
+void service_is_silent(struct service *service)
+{
+    if (service->silent)
+        service->silent(service->bus_userdata);
 }
 
 void service_is_down(struct service *service)
@@ -258,10 +264,12 @@ void service_is_down(struct service *service)
     service->bus = NULL;
 }
 
-void service_on_bus(struct service *service, void (*came)(void *userdata), void *userdata)
+void service_on_bus(struct service *service, void (*came)(void *userdata),
+                    void (*silent)(void *userdata), void *userdata)
 {
     service->came = came;
-    service->came_userdata = userdata;
+    service->silent = silent;
+    service->bus_userdata = userdata;
 }
 
 void service_connect(struct service *service)

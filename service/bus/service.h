@@ -75,6 +75,7 @@ struct service_settings {
     struct handover *handover; /* of the program that was here before; NULL: none */
     bool accept_unwritten;     /* changes are made although the journal can not be written */
     bool metrics_of_children;  /* child ids as labels */
+    bool watch_bus;            /* it is ours: one that hangs is found out although nobody calls */
 };
 
 /* Returns 0 or a negative errno. The core is given later, as its sink needs the service first. */
@@ -97,8 +98,10 @@ void service_durability_changed(struct service *service);
  * for nothing (connection.h). A connection that was handed over is there when this returns. */
 void service_connect(struct service *service);
 
-/* `came` is called each time that there is a bus on which we have our name. Before connecting. */
-void service_on_bus(struct service *service, void (*came)(void *userdata), void *userdata);
+/* `came` is called each time that there is a bus on which we have our name, `silent` each time that
+ * one is given up that does not answer. To be called before service_connect(). */
+void service_on_bus(struct service *service, void (*came)(void *userdata),
+                    void (*silent)(void *userdata), void *userdata);
 
 enum service_reach {
     SERVICE_ASKS,   /* nothing is known yet */

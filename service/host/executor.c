@@ -622,9 +622,11 @@ const struct host_counters *host_counters(const struct host *host)
     return &host->counters;
 }
 
-void host_spare(struct host *host, pid_t pid)
+void host_spare(struct host *host, pid_t pid, void (*ended)(void *userdata), void *userdata)
 {
     host->spared = pid;
+    host->spared_ended = ended;
+    host->spared_userdata = userdata;
 }
 
 int host_find_pid(struct host *host, pid_t pid, struct attempt_id *id)

@@ -84,5 +84,5 @@ void host_usage(struct host *host, const struct child *child, uint64_t *cpu_nsec
 /* Limits of a child's running attempt that could not be set: enum unenforced. */
 unsigned host_unenforced(const struct child *child);
 
-/* Leaves a process of proctord's own (its bus) alone when orphans are reaped. */
-void host_spare(struct host *host, pid_t pid);
+/* A process of proctord's own (its bus) is no orphan; `ended` is called when it has been reaped. */
+void host_spare(struct host *host, pid_t pid, void (*ended)(void *userdata), void *userdata);

@@ -352,10 +352,13 @@ void orphans_reap(struct host *host)
         }
         if (probe_exited(host, info.si_pid))
             continue;
-        if (info.si_pid == host->spared)
-            return; /* its owner collects it */
         process_forget_leader(host, info.si_pid);
         waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
+        if (info.si_pid == host->spared) {
+            host->spared = 0;
+            host->spared_ended(host->spared_userdata);
+            continue;
+        }
         host->counters.orphans_reaped++;
     }
 }

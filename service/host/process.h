@@ -115,7 +115,9 @@ struct host {
     void *answer_userdata;
     void (*result_came)(void *userdata, struct job *job);
     void *result_userdata;
-    pid_t spared;
+    pid_t spared; /* see host_spare() */
+    void (*spared_ended)(void *userdata);
+    void *spared_userdata;
     struct host_counters counters;
 };
 

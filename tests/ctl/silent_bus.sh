@@ -94,6 +94,15 @@ for fault in silent deaf hello; do
     end_bus
 done
 
+fresh
+false_bus silent
+start
+until_true asked
+stop
+check "told to end before there are children: it does, in order" 0 "$result"
+check "and starts none" 0 "$(starts)"
+end_bus
+
 # A bus that was right, and hangs.
 fresh
 true_bus

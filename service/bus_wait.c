@@ -1,0 +1,111 @@
+#include "bus_wait.h"
+
+#include "daemon.h"
+#include "host.h"
+#include "log.h"
+#include "private_bus.h"
+#include "service.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define TELL_TRIES 3
+#define BUS_USEC   2000000 /* how long a start waits for what the bus has to say */
+
+/* Whoever has started us may wait for it. */
+static void tell_address(const char *address)
+{
+    for (int i = 0; i < TELL_TRIES; i++)
+        if (dprintf(STDOUT_FILENO, "bus: %s\n", address) >= 0)
+            return;
+    log_print(LOG_ERR, "the bus is %s: standard output can not be written: %s", address,
+              strerror(errno));
+}
+
+void bus_wait_came(void *userdata)
+{
+    struct daemon *daemon = userdata;
+
+    if (daemon->started && daemon->line.private_bus && !daemon->told_address)
+        tell_address(private_bus_address(daemon->bus));
+    daemon->told_address |= daemon->started;
+    if (daemon->started)
+        sd_notify(0, "STATUS=");
+}
+
+void bus_wait_silent(void *userdata)
+{
+    struct daemon *daemon = userdata;
+
+    if (daemon->line.private_bus)
+        private_bus_replace(daemon->bus);
+}
+
+static void private_bus_is_gone(void *userdata)
+{
+    struct daemon *daemon = userdata;
+    private_bus_ended(daemon->bus);
+}
+
+void bus_wait_private_spawned(void *userdata, pid_t pid)
+{
+    struct daemon *daemon = userdata;
+    host_spare(daemon->host, pid, private_bus_is_gone, daemon);
+}
+
+void bus_wait_private_up(void *userdata)
+{
+    struct daemon *daemon = userdata;
+    service_connect(daemon->service);
+}
+
+/* What the bus says first is worth a short while: whether another proctord has our name on it, and
+ * that whoever is told that we are ready can call. The loop turns meanwhile. */
+void bus_wait_listen(struct daemon *daemon)
+{
+    uint64_t now = 0, end;
+    const char *trouble;
+
+    sd_event_now(daemon->event, CLOCK_MONOTONIC, &end);
+    end += BUS_USEC;
+    while (service_reach(daemon->service, &trouble) == SERVICE_ASKS && now < end &&
+           !private_bus_trouble(daemon->bus) &&
+           sd_event_get_state(daemon->event) == SD_EVENT_INITIAL) {
+        if (sd_event_run(daemon->event, now > 0 ? end - now : BUS_USEC) < 0)
+            return;
+        sd_event_now(daemon->event, CLOCK_MONOTONIC, &now);
+    }
+}
+
+/* A proctord that is started by mistake beside another one, or where there is no dbus-daemon, must
+ * not start its children. */
+int bus_wait_claim(struct daemon *daemon)
+{
+    const char *trouble;
+
+    bus_wait_listen(daemon);
+    if (private_bus_trouble(daemon->bus)) {
+        fprintf(stderr, "proctord: the bus of its own: %s\n", private_bus_trouble(daemon->bus));
+        return -ENOENT;
+    }
+    if (service_reach(daemon->service, &trouble) != SERVICE_TAKEN)
+        return 0;
+    fprintf(stderr, "proctord: the bus can be used, but %s\n", trouble);
+    return -EEXIST;
+}
+
+void bus_wait_tell_ready(struct daemon *daemon)
+{
+    const char *trouble;
+
+    daemon->started = true;
+    if (service_reach(daemon->service, &trouble) == SERVICE_UP)
+        bus_wait_came(daemon);
+    else
+        sd_notifyf(0, "STATUS=Waiting for the bus: %s", trouble[0] ? trouble : "it is silent");
+    sd_notify(0, "READY=1");
+}

@@ -1,0 +1,48 @@
+/*
+ * Daemon: what one proctord consists of. main.c puts it together; bus_wait.c has its start wait for
+ * the bus for a moment, and reexecution.c has another program take its place.
+ */
+#pragma once
+
+#include "command_line.h"
+#include "history.h"
+#include "program.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+struct core;
+struct error;
+struct handover;
+struct host;
+struct metrics_socket;
+struct private_bus;
+struct service;
+struct signals;
+
+struct daemon {
+    struct command_line line;
+    sd_event *event;
+    struct signals *signals;
+    struct host *host;
+    struct service *service;
+    struct core *core;
+    struct private_bus *bus;
+    struct history history;
+    int locks[2];
+    bool ending;
+    bool started;      /* what there is to be started has been */
+    bool told_address; /* of the private bus, to whoever has started us */
+    struct program program;
+    struct handover *handover; /* of the program that was here before, until all of it is read */
+    sd_event_source *reexecution;
+    bool reexecutes;                /* as soon as the bus has everything */
+    int handovers;                  /* that were begun for it */
+    sd_event_source *reload_source; /* the manifests could not be read when it began */
+    struct metrics_socket *metrics;
+    int metrics_descriptor; /* as it was handed over, until it is used; -1 */
+};
+
+/* Why the journal cannot be written, or NULL. */
+const char *daemon_unwritten(const struct daemon *daemon);

@@ -1,0 +1,24 @@
+/*
+ * Re-execution: another program takes proctord's place in the same process (handover.h), between
+ * two turns of the loop, so that nothing is half done.
+ *
+ * The bus is asked first, and not waited for: when its answer comes, no message has been read by
+ * half, and then all that has come is handled and all that was handled is sent. What has not been
+ * sent by then would be lost, so the bus is asked again.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct daemon;
+struct error;
+struct handover;
+
+/* What is only the daemon's; the same walk in both programs. */
+void reexecution_archive(struct daemon *daemon, struct handover *handover);
+
+/* The hook of the service (service.h). userdata is the daemon. Nothing has happened when it
+ * returns; where nothing comes of it those who wait for it are told. */
+int reexecution_order(void *userdata, const char *requester, const char *reason, bool dry_run,
+                      char version[64], struct error *error);
+void reexecution_by_signal(void *userdata);
