@@ -68,7 +68,7 @@ static int parse(const char *path, const char *text, struct arena *arena, struct
     struct manifest_error error = {};
     struct reader reader = {.arena = arena, .error = &error};
 
-    int r = document_parse(arena, text, strlen(text), 1 << 20, &root, &error);
+    int r = node_parse(arena, text, strlen(text), 1 << 20, &root, &error);
     if (r == 0) {
         r = root ? reader_mapping(&reader, root, keys, mutant) : -EINVAL;
         if (r == 0 && (!mutant->name || !mutant->file || !mutant->replace || !mutant->with))

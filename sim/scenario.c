@@ -911,7 +911,7 @@ int scenario_parse(const char *text, const char *path, struct subject **scenario
     fresh->text = arena_copy(&fresh->arena, text, strlen(text));
     fresh->about = "";
     int r = fresh->path && fresh->text
-                ? document_parse(&fresh->arena, text, strlen(text), SCENARIO_FILE_MAX, &root, error)
+                ? node_parse(&fresh->arena, text, strlen(text), SCENARIO_FILE_MAX, &root, error)
                 : -ENOMEM;
     if (r == 0)
         r = read_scenario(&reader, root, fresh);

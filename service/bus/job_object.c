@@ -1,6 +1,7 @@
 /*
  * org.proctor1.Job: bounded one-shot work, from its acceptance until somebody forgets it.
  */
+#include "number.h"
 #include "private.h"
 
 #include <errno.h>
@@ -35,7 +36,7 @@ int job_find(sd_bus *bus, const char *path, const char *interface, void *userdat
              sd_bus_error *error)
 {
     const struct service *service = userdata;
-    char *end;
+    uint64_t id;
 
     (void)bus;
     (void)interface;
@@ -44,8 +45,7 @@ int job_find(sd_bus *bus, const char *path, const char *interface, void *userdat
     if (strncmp(path, PROCTOR_JOBS "/", strlen(PROCTOR_JOBS "/")) != 0)
         return 0;
     const char *number = path + strlen(PROCTOR_JOBS "/");
-    uint64_t id = strtoull(number, &end, 10);
-    if (*number >= '1' && *number <= '9' && !*end)
+    if (*number != '0' && number_read(number, UINT64_MAX, &id) == 0)
         *found = core_find_job(service->core, id);
     return *found ? 1 : 0;
 }

@@ -2,6 +2,7 @@
 
 #include "connection.h"
 #include "handover.h"
+#include "number.h"
 #include "private.h"
 #include "stranger.h"
 #include "trace.h"
@@ -372,8 +373,10 @@ static void tell_late(void *userdata, const struct event *event, const char *id)
 {
     struct service *service = userdata;
     struct child *child = core_find(service->core, id);
-    const struct job *job = strncmp(id, "jobs/", 5) == 0
-                                ? core_find_job(service->core, strtoull(id + 5, NULL, 10))
+    const char *number = id + 5;
+    uint64_t n;
+    const struct job *job = strncmp(id, "jobs/", 5) == 0 && number_take(&number, &n) == 0
+                                ? core_find_job(service->core, n)
                                 : NULL;
 
     if (child)

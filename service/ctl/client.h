@@ -98,8 +98,9 @@ void log_show_last(struct client *client, const char *id,
 /* The object of a child; returns an exit code, and says what is wrong. The caller frees it. */
 int client_child_path(struct client *client, const char *id, char **path);
 
-/* The text of a file, - for standard input; NULL with errno set. The caller frees it. */
-char *read_all(const char *path);
+/* The text of a file, - for standard input; NULL, and it has been said what is wrong. The caller
+ * frees it. */
+char *client_read_manifest(struct client *client, const char *path);
 
 /* scope.c: an id that ends with a slash means all that is below that supervisor. */
 bool scope_is_meant(const char *id);

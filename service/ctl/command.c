@@ -2,10 +2,14 @@
 
 #include "document.h"
 #include "fields.h"
+#include "manifest.h"
+#include "open_regular.h"
 #include "table.h"
 #include "terminal.h"
+#include "unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -485,13 +489,10 @@ int command_kill(struct client *client)
     CLEANUP_MESSAGE *call = NULL, *reply = NULL;
     const char *name = client->arguments[1];
     char *path = NULL;
-    int signal = atoi(name);
+    int signal;
 
-    if (strncasecmp(name, "SIG", 3) == 0)
-        name += 3;
-    for (int i = 1; signal == 0 && i < 65; i++)
-        if (sigabbrev_np(i) && strcasecmp(sigabbrev_np(i), name) == 0)
-            signal = i;
+    if (unit_signal(name, &signal) < 0)
+        return client_fail(client, "expected a signal such as SIGTERM, got \"%s\"", name);
     int code = client_child_path(client, client->arguments[0], &path);
     if (code != CTL_DONE)
         return code;
@@ -509,22 +510,41 @@ int command_kill(struct client *client)
 
 /* ---- add, reload, shutdown ------------------------------------------------------------------- */
 
-char *read_all(const char *path)
+/* Returns 0, -EFBIG, or another negative errno. */
+static int read_standard_input(char **text, size_t *length)
 {
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    char *text = NULL;
-    size_t size = 0;
+    char *memory = malloc(MANIFEST_FILE_MAX + 2);
 
-    if (!file)
-        return NULL;
-    ssize_t n = getdelim(&text, &size, '\0', file);
-    if (file != stdin)
-        fclose(file);
-    if (n < 0) {
-        free(text);
-        return strdup("");
+    if (!memory)
+        return -ENOMEM;
+    size_t n = fread(memory, 1, MANIFEST_FILE_MAX + 1, stdin);
+    if (ferror(stdin) || n > MANIFEST_FILE_MAX) {
+        free(memory);
+        return n > MANIFEST_FILE_MAX ? -EFBIG : -EIO;
     }
-    return text;
+    memory[n] = '\0';
+    *text = memory;
+    *length = n;
+    return 0;
+}
+
+char *client_read_manifest(struct client *client, const char *path)
+{
+    bool standard_input = strcmp(path, "-") == 0;
+    size_t length;
+    char *text;
+    int r = standard_input ? read_standard_input(&text, &length)
+                           : read_regular(AT_FDCWD, path, MANIFEST_FILE_MAX, &text, &length);
+
+    if (r == 0 && strlen(text) == length)
+        return text;
+    if (r == 0) {
+        free(text);
+        client_fail(client, "%s: contains a NUL character: this is no text file", path);
+    } else {
+        client_fail(client, "%s: %s", path, open_regular_explain(AT_FDCWD, path, r));
+    }
+    return NULL;
 }
 
 static void print_nothing_added(const char *file)
@@ -539,10 +559,10 @@ int command_add(struct client *client)
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
     CLEANUP_MESSAGE *call = NULL, *reply = NULL;
     const char *path;
-    char *text = read_all(client->arguments[0]);
+    char *text = client_read_manifest(client, client->arguments[0]);
 
     if (!text)
-        return client_fail(client, "%s: %s", client->arguments[0], strerror(errno));
+        return CTL_ERROR;
     int r = client_call(client, PATH, MANAGER, "AddChild", &call);
     if (r >= 0)
         r = sd_bus_message_append(call, "s", text);

@@ -16,9 +16,9 @@
 #define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
 
 /* The manifest, and behind it what was given on the command line: a key of its own. */
-static char *manifest_text(const struct client *client)
+static char *manifest_text(struct client *client)
 {
-    char *manifest = read_all(client->arguments[0]), *text = NULL;
+    char *manifest = client_read_manifest(client, client->arguments[0]), *text = NULL;
     size_t size;
     FILE *out = manifest ? open_memstream(&text, &size) : NULL;
 
@@ -131,7 +131,7 @@ static int start(struct client *client, char **path)
     text = manifest_text(client);
 
     if (!text)
-        return client_fail(client, "%s: %s", client->arguments[0], strerror(errno));
+        return CTL_ERROR;
     int r = client_call(client, PATH, MANAGER, "RunJob", &call);
     if (r >= 0)
         r = sd_bus_message_append(call, "s", text);

@@ -5,6 +5,8 @@
 #include "declaration.h"
 #include "document.h"
 #include "manifest.h"
+#include "number.h"
+#include "open_regular.h"
 #include "terminal.h"
 
 #include <errno.h>
@@ -146,7 +148,7 @@ static off_t print_files(struct lines *to, const struct process_output *output, 
     for (; n <= most && lines > 0; n++) {
         char path[PATH_ROOM];
         name_of(output, n, path);
-        fds[n] = open(path, O_RDONLY | O_CLOEXEC);
+        fds[n] = open_regular(AT_FDCWD, path, O_RDONLY, 0);
         if (fds[n] < 0)
             break;
         begins[n] = find_tail(fds[n], &lines);
@@ -185,7 +187,7 @@ static bool open_number(const struct process_output *output, uint32_t n, struct 
     struct stat status;
 
     name_of(output, n, path);
-    file->fd = open(path, O_RDONLY | O_CLOEXEC);
+    file->fd = open_regular(AT_FDCWD, path, O_RDONLY, 0);
     file->at = 0;
     if (file->fd < 0 || fstat(file->fd, &status) < 0)
         return false;
@@ -369,13 +371,8 @@ static const struct process_output *output_of(const struct manifest *manifest)
 
 static int read_lines(struct client *client, uint64_t *lines)
 {
-    char *end;
-
     *lines = LINES;
-    if (!client->lines)
-        return CTL_DONE;
-    *lines = strtoull(client->lines, &end, 10);
-    if (client->lines[0] >= '0' && client->lines[0] <= '9' && !*end && *lines <= LINES_MAX)
+    if (!client->lines || number_read(client->lines, LINES_MAX, lines) == 0)
         return CTL_DONE;
     return client_fail(client, "-n: expected a number of lines up to %d, got \"%s\"", LINES_MAX,
                        client->lines);

@@ -2,6 +2,7 @@
  * proctorctl: the tree, from a shell.
  */
 #include "document.h"
+#include "number.h"
 #include "terminal.h"
 #include "text.h"
 
@@ -119,11 +120,7 @@ static int set_json(struct client *client, const char *word)
 
 static int set_since(struct client *client, const char *text)
 {
-    char *end;
-
-    errno = 0;
-    client->since = strtoull(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || errno)
+    if (number_read(text, UINT64_MAX, &client->since) < 0)
         return usage_error(client, "--since: expected the sequence of an event", text);
     client->since -= client->since > 0; /* this one too */
     return 0;

@@ -1,5 +1,6 @@
 #include "table.h"
 
+#include "number.h"
 #include "terminal.h"
 
 #include <stdio.h>
@@ -30,11 +31,12 @@ size_t terminal_width(void)
 {
     const char *columns = getenv("COLUMNS");
     struct winsize size;
+    uint64_t width;
 
     if (!isatty(STDOUT_FILENO))
         return 0;
-    if (columns && atoi(columns) > 0)
-        return (size_t)atoi(columns);
+    if (columns && number_read(columns, UINT16_MAX, &width) == 0 && width > 0)
+        return (size_t)width;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
         return size.ws_col;
     return 0;

@@ -2,8 +2,10 @@
 
 #include "again.h"
 #include "borrow.h"
+#include "number.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -205,13 +207,15 @@ static int map(int fd, struct handover *handover)
 int handover_inherit(struct handover **handover)
 {
     const char *text = getenv(VARIABLE);
-    char *rest = NULL;
-    int r, fd = text ? (int)strtol(text, &rest, 10) : -1;
-    long tries = rest ? strtol(rest, NULL, 10) : 0;
+    uint64_t number = 0, tries = 0;
+    bool known = text && number_take(&text, &number) == 0;
+    int r, fd = number <= INT_MAX ? (int)number : -1;
 
+    if (known && *text++ == ' ' && number_read(text, LONG_MAX, &tries) < 0)
+        tries = 0;
     *handover = NULL;
     unsetenv(VARIABLE);
-    if (fd <= STDERR_FILENO)
+    if (!known || fd <= STDERR_FILENO)
         return 0;
     struct handover *fresh = calloc(1, sizeof(*fresh));
     r = fresh ? -EAGAIN : -ENOMEM;
@@ -219,7 +223,7 @@ int handover_inherit(struct handover **handover)
         r = map(fd, fresh);
     if (fresh) {
         fresh->file = fd;
-        fresh->tries = tries;
+        fresh->tries = (long)tries;
         fcntl(fd, F_SETFD, FD_CLOEXEC);
     } else {
         close(fd);

@@ -1,5 +1,6 @@
 #include "notify.h"
 
+#include "number.h"
 #include "text.h"
 
 #include <errno.h>
@@ -41,13 +42,8 @@ static bool value_of(const char *line, const char *key, const char **value)
 static bool number_of(const char *line, const char *key, uint64_t *number)
 {
     const char *value;
-    char *end;
 
-    if (!value_of(line, key, &value) || *value < '0' || *value > '9')
-        return false;
-    errno = 0;
-    *number = strtoull(value, &end, 10);
-    return errno == 0 && *end == '\0';
+    return value_of(line, key, &value) && number_read(value, UINT64_MAX, number) == 0;
 }
 
 static void parse_line(const char *line, struct notify_message *message)

@@ -1,5 +1,6 @@
 #include "result.h"
 
+#include "number.h"
 #include "output.h"
 
 #include <dirent.h>
@@ -89,11 +90,13 @@ void result_tidy(int folder, bool (*is_known)(void *userdata, uint64_t job), voi
 {
     int fd = folder >= 0 ? openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
+    uint64_t number;
 
     if (!list)
         return;
     for (struct dirent *entry; (entry = readdir(list));)
-        if (entry->d_name[0] != '.' && !is_known(userdata, strtoull(entry->d_name, NULL, 10)))
+        if (entry->d_name[0] != '.' &&
+            (number_read(entry->d_name, UINT64_MAX, &number) < 0 || !is_known(userdata, number)))
             unlinkat(folder, entry->d_name, 0);
     closedir(list);
 }

@@ -915,7 +915,7 @@ static int parse(struct manifest *manifest, const char *text, size_t length,
     const struct node *root;
     struct reader reader = {.arena = &manifest->arena, .error = error};
     size_t max = manifest->path[0] ? MANIFEST_FILE_MAX : MANIFEST_CHILD_MAX;
-    int r = document_parse(&nodes, text, length, max, &root, error);
+    int r = node_parse(&nodes, text, length, max, &root, error);
 
     if (r == 0)
         r = read_root(&reader, root, manifest);

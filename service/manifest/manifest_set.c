@@ -1,6 +1,7 @@
 #include "manifest_set.h"
 
 #include "child.h"
+#include "open_regular.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,32 +62,14 @@ static int fail_to_read(struct error *error, const char *path, int number)
     return -number;
 }
 
-static void close_file(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-}
-
 static int read_file(const char *path, char **text, size_t *length, struct error *error)
 {
-    __attribute__((cleanup(close_file))) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat status;
+    int r = read_regular(AT_FDCWD, path, MANIFEST_FILE_MAX, text, length);
 
-    if (fd < 0 || fstat(fd, &status) < 0)
-        return fail_to_read(error, path, errno);
-    if (!S_ISREG(status.st_mode) || status.st_size > MANIFEST_FILE_MAX)
+    if (r == -EFBIG || r == -EMEDIUMTYPE)
         return fail(error, path,
-                    S_ISREG(status.st_mode) ? "is larger than 8 MiB" : "is not a file");
-    *text = malloc((size_t)status.st_size + 1);
-    ssize_t n = *text ? read(fd, *text, (size_t)status.st_size) : -1;
-    if (n < 0) {
-        int r = fail_to_read(error, path, errno);
-        free(*text);
-        return r;
-    }
-    *length = (size_t)n;
-    (*text)[n] = '\0';
-    return 0;
+                    r == -EFBIG ? "is larger than 8 MiB" : open_regular_explain(AT_FDCWD, path, r));
+    return r < 0 ? fail_to_read(error, path, -r) : 0;
 }
 
 static int add_source(struct manifest_set *set, const char *path, struct error *error)

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "arena.h"
-#include "document.h"
+#include "node.h"
 #include "manifest.h"
 
 #include <stdbool.h>

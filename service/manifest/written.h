@@ -8,7 +8,7 @@
 #pragma once
 
 #include "arena.h"
-#include "document.h"
+#include "node.h"
 
 struct written {
     const char *text;     /* in the arena; NULL: no memory */

@@ -1,7 +1,7 @@
 /*
  * Documents: what aliases and merge keys stand for, what is bounded, and what is written again.
  */
-#include "document.h"
+#include "node.h"
 #include "manifest.h"
 #include "written.h"
 
@@ -19,8 +19,7 @@ struct parsed {
 static void parse_bytes(struct parsed *parsed, const char *text, size_t length, size_t max)
 {
     *parsed = (struct parsed){};
-    parsed->result =
-        document_parse(&parsed->arena, text, length, max, &parsed->root, &parsed->error);
+    parsed->result = node_parse(&parsed->arena, text, length, max, &parsed->root, &parsed->error);
 }
 
 static void release(struct parsed *parsed)
@@ -130,12 +129,12 @@ static void secrets_have_a_place(void)
 
 static void depth_is_bounded(void)
 {
-    for (size_t levels = DOCUMENT_DEPTH_MAX - 1; levels <= DOCUMENT_DEPTH_MAX + 1; levels++) {
+    for (size_t levels = NODE_DEPTH_MAX - 1; levels <= NODE_DEPTH_MAX + 1; levels++) {
         g_autofree char *open = g_strnfill(levels, '['), *close = g_strnfill(levels, ']');
         g_autofree char *text = g_strdup_printf("%s%s", open, close);
         struct parsed parsed;
         parse_bytes(&parsed, text, strlen(text), 100);
-        g_assert_cmpint(parsed.result, ==, levels > DOCUMENT_DEPTH_MAX ? -EINVAL : 0);
+        g_assert_cmpint(parsed.result, ==, levels > NODE_DEPTH_MAX ? -EINVAL : 0);
         release(&parsed);
     }
 }
@@ -187,18 +186,16 @@ static void nothing(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/document/aliases", aliases);
-    g_test_add_func("/document/merge-keys", merge_keys);
-    g_test_add_func("/document/keys-given-twice", keys_given_twice);
-    g_test_add_func("/document/extensions-are-left-out-at-the-top",
-                    extensions_are_left_out_at_the_top);
-    g_test_add_func("/document/written-texts", written_texts);
-    g_test_add_func("/document/long-keys-can-be-read-again", long_keys_can_be_read_again);
-    g_test_add_func("/document/secrets-have-a-place", secrets_have_a_place);
-    g_test_add_func("/document/depth-is-bounded", depth_is_bounded);
-    g_test_add_func("/document/what-aliases-stand-for-is-bounded",
-                    what_aliases_stand_for_is_bounded);
-    g_test_add_func("/document/other-encodings", other_encodings);
-    g_test_add_func("/document/nothing", nothing);
+    g_test_add_func("/node/aliases", aliases);
+    g_test_add_func("/node/merge-keys", merge_keys);
+    g_test_add_func("/node/keys-given-twice", keys_given_twice);
+    g_test_add_func("/node/extensions-are-left-out-at-the-top", extensions_are_left_out_at_the_top);
+    g_test_add_func("/node/written-texts", written_texts);
+    g_test_add_func("/node/long-keys-can-be-read-again", long_keys_can_be_read_again);
+    g_test_add_func("/node/secrets-have-a-place", secrets_have_a_place);
+    g_test_add_func("/node/depth-is-bounded", depth_is_bounded);
+    g_test_add_func("/node/what-aliases-stand-for-is-bounded", what_aliases_stand_for_is_bounded);
+    g_test_add_func("/node/other-encodings", other_encodings);
+    g_test_add_func("/node/nothing", nothing);
     return g_test_run();
 }

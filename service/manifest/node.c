@@ -1,4 +1,4 @@
-#include "document.h"
+#include "node.h"
 
 #include "manifest.h"
 #include "text.h"
@@ -133,9 +133,9 @@ static int follow_alias(struct composer *composer, const yaml_event_t *event, si
         return refuse(composer, line, column, "there is no anchor &%.60s before this alias", name);
     if (!anchor->node)
         return refuse(composer, line, column, "the alias *%.60s stands within what it names", name);
-    if (depth - 1 + anchor->node->depth > DOCUMENT_DEPTH_MAX)
+    if (depth - 1 + anchor->node->depth > NODE_DEPTH_MAX)
         return refuse(composer, line, column, "with what *%.60s names nested more than %d deep",
-                      name, DOCUMENT_DEPTH_MAX);
+                      name, NODE_DEPTH_MAX);
     composer->aliased += anchor->node->weight;
     if (composer->aliased > composer->max_aliased)
         return refuse(composer, line, column,
@@ -445,9 +445,9 @@ static int compose(struct composer *composer, yaml_event_t *event, size_t depth,
 
     if (event->type == YAML_ALIAS_EVENT)
         return follow_alias(composer, event, depth, node);
-    if (depth > DOCUMENT_DEPTH_MAX)
+    if (depth > NODE_DEPTH_MAX)
         return refuse(composer, event->start_mark.line + 1, event->start_mark.column + 1,
-                      "nested more than %d deep", DOCUMENT_DEPTH_MAX);
+                      "nested more than %d deep", NODE_DEPTH_MAX);
     struct node *fresh = new_node(composer, event, begin(event, &name, &tag));
     int r = fresh ? check_tag(composer, event, tag) : -ENOMEM;
     if (r == 0)
@@ -566,8 +566,8 @@ static int check_encoding(struct composer *composer, const char *text, size_t le
                                  : "contains a NUL character: this is no text file");
 }
 
-int document_parse(struct arena *arena, const char *text, size_t length, size_t max_aliased,
-                   const struct node **root, struct manifest_error *error)
+int node_parse(struct arena *arena, const char *text, size_t length, size_t max_aliased,
+               const struct node **root, struct manifest_error *error)
 {
     struct composer *composer = calloc(1, sizeof(*composer));
 

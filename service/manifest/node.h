@@ -1,5 +1,5 @@
 /*
- * Document: a YAML text as a tree of nodes, with its aliases followed and its merge keys merged.
+ * Nodes: a YAML text as a tree of nodes, with its aliases followed and its merge keys merged.
  *
  * The tree is made in one walk over the parser's events that looks ahead at nothing, so that
  * whatever the text is, the work is bounded before it is done: levels, what aliases stand for, and
@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define DOCUMENT_DEPTH_MAX 32
+#define NODE_DEPTH_MAX 32
 
 enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAPPING };
 
@@ -48,8 +48,8 @@ struct manifest_error;
  * Parses a text that holds one document. *root is NULL where it holds nothing. The nodes live in
  * the arena. Returns 0; -EINVAL with the place in the error; -ENOMEM.
  */
-int document_parse(struct arena *arena, const char *text, size_t length, size_t max_aliased,
-                   const struct node **root, struct manifest_error *error);
+int node_parse(struct arena *arena, const char *text, size_t length, size_t max_aliased,
+               const struct node **root, struct manifest_error *error);
 
 /* The value of a key of a mapping; NULL: there is none, or the node is no mapping. */
 const struct node *node_find(const struct node *node, const char *key);
