@@ -11,6 +11,7 @@
 #include "log.h"
 #include "manifest_set.h"
 #include "metrics_socket.h"
+#include "output.h"
 #include "private_bus.h"
 #include "reexecution.h"
 #include "service.h"
@@ -34,6 +35,7 @@
 #define LOOP_TRIES           50
 #define LOOP_PAUSE_MSEC      20
 #define RELOAD_USEC          1000000
+#define LAST_WORDS_USEC      2000000 /* children's last words have to be in their files until then */
 
 /* ---- hooks of the service, sink of the core -------------------------------------------------- */
 
@@ -147,9 +149,11 @@ static int reload(void *userdata, const char *requester, const char *reason, boo
 {
     struct daemon *daemon = userdata;
     struct manifest_set *set;
+
+    if (!dry_run) /* whatever becomes of the manifests: a rotation waits for it */
+        host_reopen_outputs(daemon->host);
     int r = manifest_set_load(daemon->line.manifests, daemon->line.n_manifests,
                               daemon->line.default_manifests, &set, error);
-
     if (r < 0)
         return r;
     r = manifest_set_reload(set, daemon->core, requester, reason, dry_run, changes, visit,
@@ -407,7 +411,8 @@ static int make_service(struct daemon *daemon)
                                   .settle = settle,
                                   .reload = reload,
                                   .reexecute = reexecution_order,
-                                  .counters = counters};
+                                  .counters = counters,
+                                  .output_lost = output_lost_bytes};
     struct service_settings settings = {.bus = daemon->line.bus,
                                         .address = daemon->line.address,
                                         .handover = daemon->handover,
@@ -617,6 +622,7 @@ static void tidy_up(struct daemon *daemon)
     if (daemon->history.journal)
         journal_settle(daemon->history.journal); /* answers may wait for it */
     host_free(daemon->host);
+    beside_wait(LAST_WORDS_USEC, &(const char *){NULL});
     service_free(daemon->service);
     core_free(daemon->core);
     history_close(&daemon->history);

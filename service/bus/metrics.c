@@ -150,6 +150,9 @@ static void print_host(FILE *out, const struct service *service)
     fprintf(out, "proctor_orphans_reaped_total %" PRIu64 "\n", orphans);
     family(out, "leftovers_killed", "counter", "Times an attempt left processes that were killed.");
     fprintf(out, "proctor_leftovers_killed_total %" PRIu64 "\n", leftovers);
+    family(out, "output_lost_bytes", "counter",
+           "What children said and their output files did not take.");
+    fprintf(out, "proctor_output_lost_bytes_total %" PRIu64 "\n", service->hooks.output_lost());
 }
 
 static void print_bus(FILE *out, const struct service *service)

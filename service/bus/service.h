@@ -65,6 +65,7 @@ struct service_hooks {
                      char version[64], struct error *error);
     void (*counters)(void *userdata, uint64_t *notify_messages, uint64_t *notify_refused,
                      uint64_t *orphans_reaped, uint64_t *leftovers_killed);
+    uint64_t (*output_lost)(void); /* bytes of children's output */
 };
 
 struct handover;

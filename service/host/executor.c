@@ -539,6 +539,15 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
     return 0;
 }
 
+void host_reopen_outputs(struct host *host)
+{
+    for (struct child *child = core_first(host->core); child; child = core_next(child)) {
+        struct process *process = child->host;
+        if (process)
+            output_reopen(process->output);
+    }
+}
+
 void host_detach(struct host *host)
 {
     for (struct child *child = host->core ? core_first(host->core) : NULL; child;

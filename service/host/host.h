@@ -84,5 +84,8 @@ void host_usage(struct host *host, const struct child *child, uint64_t *cpu_nsec
 /* Limits of a child's running attempt that could not be set: enum unenforced. */
 unsigned host_unenforced(const struct child *child);
 
+/* Looks anew at the path of each child's output file before the next write to it. */
+void host_reopen_outputs(struct host *host);
+
 /* A process of proctord's own (its bus) is no orphan; `ended` is called when it has been reaped. */
 void host_spare(struct host *host, pid_t pid, void (*ended)(void *userdata), void *userdata);

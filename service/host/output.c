@@ -1,7 +1,12 @@
 #include "output.h"
 
+#include "beside.h"
+#include "log.h"
+#include "log_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,127 +15,240 @@
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
-#define CHUNK (64 * 1024)
+#define CHUNK         (64 * 1024)
+#define DRAIN_CHUNKS  16      /* more than a pipe holds */
+#define PATIENCE_USEC 2000000 /* a child waits so long for its disk, then what it says is lost */
+
+/*
+ * What the works beside the loop use: the reading end of the pipe and the file. It goes with the
+ * last of them, which may be long after its output has gone.
+ */
+struct drain {
+    int fd; /* of the pipe; -1: there is none yet */
+    struct log_file *file;
+};
 
 struct output {
     struct process_output settings;
     char *child_id;
     char *path;
     int pipe[2]; /* OUTPUT_FILE: read end, write end; -1 otherwise */
-    int file;
-    uint64_t size;
-    sd_event_source *source;
+    bool has_file;
+    sd_event_source *source, *patience;
+    struct beside_queue *queue;
+    struct drain *drain;
+    unsigned pending; /* bit n: a work of task n has not been done yet */
+    bool dropping;    /* the disk does not answer: what comes is read and dropped */
+    uint64_t dropped; /* bytes, that the next work tells of */
 };
 
-static int open_file(struct output *output)
-{
-    struct stat status;
+static uint64_t lost_bytes;
 
-    output->file = open(output->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
-    if (output->file < 0)
-        return -errno;
-    output->size = fstat(output->file, &status) == 0 ? (uint64_t)status.st_size : 0;
-    return 0;
+uint64_t output_lost_bytes(void)
+{
+    return lost_bytes;
 }
 
-/* FILE becomes FILE.1, FILE.1 becomes FILE.2 and so on; the last one goes. */
-static void rotate(struct output *output)
-{
-    char from[4096], to[4096];
+/* ---- beside the loop ------------------------------------------------------------------------- */
 
-    for (uint32_t i = output->settings.keep; i > 0; i--) {
-        if (i == 1)
-            snprintf(from, sizeof(from), "%s", output->path);
-        else
-            snprintf(from, sizeof(from), "%s.%u", output->path, i - 1);
-        snprintf(to, sizeof(to), "%s.%u", output->path, i);
-        rename(from, to);
+enum task { TASK_CHUNK, TASK_ALL, TASK_TAKE, TASK_REOPEN, TASK_END };
+
+struct work {
+    struct beside_work beside;
+    enum task task;
+    struct drain *drain;
+    struct output *output; /* for `done`, which is not called when it has gone */
+    int file;              /* TASK_TAKE */
+    uint64_t dropped;      /* before what this reads */
+    uint64_t lost;         /* what came of it */
+    const char *why;
+};
+
+static bool move_chunk(struct work *work)
+{
+    static _Thread_local char buffer[CHUNK];
+    struct drain *drain = work->drain;
+    ssize_t n = read(drain->fd, buffer, sizeof(buffer));
+
+    if (n > 0 || work->dropped > 0)
+        log_file_write(drain->file, buffer, n > 0 ? (size_t)n : 0, work->dropped,
+                       "the disk did not answer");
+    work->dropped = 0;
+    return n > 0;
+}
+
+static void do_work(void *data)
+{
+    struct work *work = data;
+    struct drain *drain = work->drain;
+
+    switch (work->task) {
+    case TASK_CHUNK:
+        move_chunk(work); /* one chunk a turn: a loud child must not starve the others */
+        break;
+    case TASK_ALL:
+    case TASK_END:
+        for (int i = 0; drain->fd >= 0 && i < DRAIN_CHUNKS && move_chunk(work); i++)
+            ;
+        break;
+    case TASK_TAKE:
+        log_file_take(drain->file, work->file);
+        work->file = -1;
+        break;
+    case TASK_REOPEN:
+        log_file_reopen(drain->file);
+        break;
     }
-    if (output->settings.keep == 0)
-        unlink(output->path);
-    close(output->file);
-    if (open_file(output) < 0)
-        output->file = -1;
+    work->lost = log_file_lost(drain->file, &work->why);
 }
 
-/* How much of the data goes into the present file: whole lines that fit, 0 where none does. A line
- * that is longer than a whole file goes into one of its own. */
-static size_t portion(const struct output *output, const char *data, size_t length)
+static void close_if_open(int fd)
 {
-    uint64_t max = output->settings.max_size_bytes;
-    uint64_t room = max > output->size ? max - output->size : 0;
-    const char *end;
-
-    if (length <= room)
-        return length;
-    end = room > 0 ? memrchr(data, '\n', (size_t)room) : NULL;
-    if (!end && output->size > 0)
-        return 0;
-    if (!end)
-        end = memchr(data, '\n', length);
-    return end ? (size_t)(end - data) + 1 : length;
+    if (fd >= 0)
+        close(fd);
 }
 
-static bool write_all(struct output *output, const char *data, size_t length)
+static void free_drain(void *data)
 {
-    while (length > 0) {
-        ssize_t n = write(output->file, data, length);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false; /* disk full: what is said meanwhile is lost, supervision goes on */
-        output->size += (uint64_t)n;
-        data += n;
-        length -= (size_t)n;
+    struct drain *drain = data;
+
+    close_if_open(drain->fd);
+    log_file_free(drain->file);
+    free(drain);
+}
+
+static void release_work(void *data)
+{
+    struct work *work = data;
+
+    if (work->file >= 0)
+        close(work->file);
+    if (work->task == TASK_END) {
+        close_if_open(work->drain->fd);
+        work->drain->fd = -1;
+        free_drain(work->drain);
     }
+    free(work);
+}
+
+static void tell_lost(const struct output *output, const struct work *work)
+{
+    if (work->lost == 0)
+        return;
+    lost_bytes += work->lost;
+    log_print(LOG_WARNING, "%s: %" PRIu64 " bytes of its output are lost: %s: %s", output->child_id,
+              work->lost, output->path, work->why ? work->why : "not written");
+}
+
+static void work_done(void *data)
+{
+    const struct work *work = data;
+    struct output *output = work->output;
+
+    output->pending &= ~(1u << work->task);
+    tell_lost(output, work);
+    if (work->task != TASK_CHUNK)
+        return;
+    output->dropping = false;
+    sd_event_source_set_enabled(output->patience, SD_EVENT_OFF);
+    sd_event_source_set_enabled(output->source, SD_EVENT_ON);
+}
+
+/* One of a kind at a time is enough: what the second would do, the first still will. Returns false
+ * without memory. */
+static bool begin(struct output *output, enum task task, int file)
+{
+    static const char *const names[] = {"write a log file", "write a log file", "open a log file",
+                                        "open a log file", "close a log file"};
+    struct work *work;
+
+    if (output->pending & 1u << task)
+        return true;
+    work = calloc(1, sizeof(*work));
+    if (!work)
+        return false;
+    output->pending |= 1u << task;
+    *work = (struct work){.beside = {.what = names[task],
+                                     .work = do_work,
+                                     .done = work_done,
+                                     .release = release_work,
+                                     .data = work},
+                          .task = task,
+                          .drain = output->drain,
+                          .output = output,
+                          .file = file,
+                          .dropped = output->dropped};
+    output->dropped = 0;
+    beside_do(output->queue, &work->beside);
     return true;
 }
 
-static void write_out(struct output *output, const char *data, size_t length)
-{
-    while (length > 0) {
-        if (output->file < 0 && open_file(output) < 0)
-            return; /* the folder went away */
-        size_t part = portion(output, data, length);
-        if (part == 0) {
-            rotate(output);
-            if (output->file < 0)
-                continue;
-            if (output->size > 0)
-                part = length; /* it can not be rotated: rather too large than lost */
-        }
-        if (!write_all(output, data, part))
-            return;
-        data += part;
-        length -= part;
-    }
-}
+/* ---- in the loop ----------------------------------------------------------------------------- */
 
-static bool transfer(struct output *output)
+/* While a work hangs, the child goes on: what it says is not kept, but counted. */
+static void drop_chunk(struct output *output)
 {
-    static char buffer[CHUNK];
-    ssize_t n = read(output->pipe[0], buffer, sizeof(buffer));
+    static char nowhere[CHUNK];
+    ssize_t n = read(output->pipe[0], nowhere, sizeof(nowhere));
 
     if (n > 0)
-        write_out(output, buffer, (size_t)n);
-    return n > 0;
+        output->dropped += (uint64_t)n;
 }
 
 static int readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-    (void)source;
+    struct output *output = userdata;
+
     (void)fd;
     (void)events;
-    transfer(userdata); /* one chunk a turn: a loud child must not starve the others */
+    if (output->dropping) {
+        drop_chunk(output);
+        return 0;
+    }
+    sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    sd_event_source_set_time_relative(output->patience, PATIENCE_USEC);
+    sd_event_source_set_enabled(output->patience, SD_EVENT_ONESHOT);
+    if (!begin(output, TASK_CHUNK, -1))
+        sd_event_source_set_enabled(source, SD_EVENT_ON);
+    return 0;
+}
+
+static int out_of_patience(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct output *output = userdata;
+
+    (void)source;
+    (void)usec;
+    output->dropping = true;
+    log_print(LOG_WARNING, "%s: %s does not take its output: what it says now is lost",
+              output->child_id, output->path);
+    sd_event_source_set_enabled(output->source, SD_EVENT_ON);
     return 0;
 }
 
 void output_drain(struct output *output)
 {
-    if (!output || output->pipe[0] < 0)
-        return;
-    for (int i = 0; i < 16 && transfer(output); i++)
-        ;
+    if (output && output->pipe[0] >= 0)
+        begin(output, TASK_ALL, -1);
+}
+
+void output_reopen(struct output *output)
+{
+    if (output && output->drain)
+        begin(output, TASK_REOPEN, -1);
+}
+
+const char *output_wanted_file(const struct output *output)
+{
+    return output->settings.kind == OUTPUT_FILE && !output->has_file ? output->path : NULL;
+}
+
+void output_take_file(struct output *output, int fd)
+{
+    if (!output || output->has_file || !begin(output, TASK_TAKE, fd))
+        close(fd);
+    else
+        output->has_file = true;
 }
 
 int pipe_keep_open(int write_end)
@@ -145,12 +263,10 @@ int pipe_keep_open(int write_end)
     return both;
 }
 
-static int open_pipe(struct output *output, sd_event *event, int read_end)
+static int open_pipe(struct output *output, int read_end)
 {
     char path[64];
-    int r = open_file(output);
-    if (r < 0)
-        return r;
+
     if (read_end >= 0) {
         output->pipe[0] = read_end;
         snprintf(path, sizeof(path), "/proc/self/fd/%d", read_end);
@@ -163,12 +279,43 @@ static int open_pipe(struct output *output, sd_event *event, int read_end)
         output->pipe[1] = pipe_keep_open(output->pipe[1]);
     }
     /* Only our end must not wait: the child's end behaves as any pipe. */
-    if (fcntl(output->pipe[0], F_SETFL, O_NONBLOCK) < 0)
-        return -errno;
-    r = sd_event_add_io(event, &output->source, output->pipe[0], EPOLLIN, readable, output);
+    return fcntl(output->pipe[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static int open_drain(struct output *output)
+{
+    const struct process_output *settings = &output->settings;
+
+    output->queue = beside_queue_new();
+    output->drain = calloc(1, sizeof(*output->drain));
+    if (!output->queue || !output->drain)
+        return -ENOMEM;
+    output->drain->fd = output->pipe[0];
+    output->drain->file = log_file_new(output->path, settings->max_size_bytes, settings->keep);
+    return output->drain->file ? 0 : -ENOMEM;
+}
+
+static int watch(struct output *output, sd_event *event)
+{
+    int r = sd_event_add_time_relative(event, &output->patience, CLOCK_MONOTONIC, PATIENCE_USEC, 0,
+                                       out_of_patience, output);
+
+    if (r >= 0)
+        r = sd_event_source_set_enabled(output->patience, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_add_io(event, &output->source, output->pipe[0], EPOLLIN, readable, output);
     if (r >= 0)
         r = sd_event_source_set_priority(output->source, SD_EVENT_PRIORITY_IDLE);
     return r;
+}
+
+static int open_file_output(struct output *output, sd_event *event, int read_end)
+{
+    int r = open_pipe(output, read_end);
+
+    if (r == 0)
+        r = open_drain(output);
+    return r < 0 ? r : watch(output, event);
 }
 
 static int make(sd_event *event, const struct process_output *settings, const char *child_id,
@@ -179,13 +326,13 @@ static int make(sd_event *event, const struct process_output *settings, const ch
 
     if (!fresh)
         return -ENOMEM;
-    *fresh = (struct output){.settings = *settings, .pipe = {-1, -1}, .file = -1};
+    *fresh = (struct output){.settings = *settings, .pipe = {-1, -1}};
     fresh->child_id = strdup(child_id);
     fresh->path = settings->path ? strdup(settings->path) : NULL;
     if (!fresh->child_id || (settings->path && !fresh->path))
         r = -ENOMEM;
     if (r == 0 && settings->kind == OUTPUT_FILE)
-        r = open_pipe(fresh, event, read_end);
+        r = open_file_output(fresh, event, read_end);
     if (r < 0) {
         output_free(fresh);
         return r;
@@ -211,21 +358,29 @@ int output_adopt(sd_event *event, const struct process_output *settings, const c
     return make(event, settings, child_id, fd, output);
 }
 
-static void close_if_open(int fd)
+/* The reading end goes with the last work, which takes what is still in the pipe. */
+static void free_reading_side(struct output *output)
 {
-    if (fd >= 0)
-        close(fd);
+    struct drain *drain = output->drain;
+
+    if (drain && drain->file && begin(output, TASK_END, -1)) {
+        beside_leave(output->queue);
+        return;
+    }
+    close_if_open(output->pipe[0]);
+    beside_cancel(output->queue);
+    if (drain && !drain->file)
+        free(drain);
 }
 
 void output_free(struct output *output)
 {
     if (!output)
         return;
-    output_drain(output);
     sd_event_source_disable_unref(output->source);
-    close_if_open(output->pipe[0]);
+    sd_event_source_disable_unref(output->patience);
+    free_reading_side(output);
     close_if_open(output->pipe[1]);
-    close_if_open(output->file);
     free(output->child_id);
     free(output->path);
     free(output);

@@ -3,8 +3,12 @@
  *
  * journal: a stream of its own to journald, with the child's id as identifier; where there is no
  * journald, as inherit. file: a pipe that proctord reads and writes to the file, so that it can
- * rotate by size without losing a line; the pipe stays over the child's attempts, and a child that
- * writes faster than the disk waits. inherit: proctord's own. null: nowhere.
+ * rotate by size without losing a line; the pipe stays over the child's attempts. inherit:
+ * proctord's own. null: nowhere.
+ *
+ * Files are read and written beside the loop, those of one child in their order. A child that
+ * writes faster than its disk waits, for a while: from a disk that does not answer at all it is set
+ * free, what it says is dropped and counted, and the file tells of it when the disk is back.
  */
 #pragma once
 
@@ -18,7 +22,7 @@ struct output;
  * child writes waits there for the next one. Takes the writing end over. */
 int pipe_keep_open(int write_end);
 
-/* Returns 0 or a negative errno (the folder of the file is missing, ...). */
+/* Returns 0 or a negative errno. The file is not opened yet. */
 int output_new(sd_event *event, const struct process_output *settings, const char *child_id,
                struct output **output);
 void output_free(struct output *output);
@@ -26,10 +30,22 @@ void output_free(struct output *output);
 /* A descriptor for one attempt, to be closed by the caller, or a negative errno. */
 int output_open(struct output *output);
 
+/* The file that has to be opened before the next attempt, as open_regular_guarded() does, where
+ * waiting for the disk that it lies on harms nobody else. NULL: there is none, or it is known. */
+const char *output_wanted_file(const struct output *output);
+void output_take_file(struct output *output, int fd); /* it is taken over */
+
+/* Before the next write it is looked whether the path still leads to the file. */
+void output_reopen(struct output *output);
+
+/* Bytes of all children that could not be written, since the start of proctord. */
+uint64_t output_lost_bytes(void);
+
 /* The reading end of the pipe; -1: there is none. */
 int output_descriptor(const struct output *output);
 
-/* Takes what is in the pipe now, so that the last words of an attempt are in the file. */
+/* Takes what is in the pipe now before anything else that comes, for the last words of an attempt.
+ */
 void output_drain(struct output *output);
 
 /* Of a child that another proctord has started: goes on with the pipe that it writes to. fd, the

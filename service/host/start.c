@@ -5,6 +5,7 @@
  */
 #include "environment.h"
 #include "listener.h"
+#include "open_regular.h"
 #include "process.h"
 #include "result.h"
 #include "spawn.h"
@@ -56,6 +57,22 @@ static const char *culprit(const struct process_spec *spec, const char *step)
     return NULL;
 }
 
+/* As the start of a child whose log cannot be written would be of no use. */
+static int open_log(struct process *process)
+{
+    const char *path = output_wanted_file(process->output);
+    int fd, folder;
+
+    if (!path)
+        return 0;
+    fd = open_regular_guarded(path, O_WRONLY | O_APPEND | O_CREAT, 0640, &folder);
+    if (fd < 0)
+        return fd;
+    close(folder);
+    output_take_file(process->output, fd);
+    return 0;
+}
+
 static int open_output(struct process *process)
 {
     const struct child_declaration *declaration = &process->child->config->declaration;
@@ -71,7 +88,8 @@ static int open_output(struct process *process)
         if (r < 0)
             return r;
     }
-    return output_open(process->output);
+    int r = open_log(process);
+    return r < 0 ? r : output_open(process->output);
 }
 
 /* The sockets of the child: opened at its first start; later, those that are new. */

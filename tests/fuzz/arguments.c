@@ -125,6 +125,11 @@ static void counters(void *userdata, uint64_t *a, uint64_t *b, uint64_t *c, uint
     *a = *b = *c = *d = 0;
 }
 
+static uint64_t output_lost(void)
+{
+    return 0;
+}
+
 static const struct service_hooks hooks = {.find_pid = find_pid,
                                            .usage = usage,
                                            .unenforced = unenforced,
@@ -138,7 +143,8 @@ static const struct service_hooks hooks = {.find_pid = find_pid,
                                            .settle = settle,
                                            .reload = reload,
                                            .reexecute = reexecute,
-                                           .counters = counters};
+                                           .counters = counters,
+                                           .output_lost = output_lost};
 
 static void event_came(void *userdata, const struct event *event)
 {
