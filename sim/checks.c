@@ -809,12 +809,25 @@ static bool queue_is_full(const struct world *world, const struct supervisor *su
     return supervisor->in_flight >= supervisor_cap(world->core, supervisor);
 }
 
+/* Until a deadline, or without one for as long as it likes. */
+static bool has_time_to_go(const struct child *child)
+{
+    const struct child_declaration *d = &child->config->declaration;
+    const struct attempt *attempt = &child->attempt;
+
+    if (child->timers[TIMER_STOP].deadline_usec > 0)
+        return true;
+    return attempt->active && attempt->abort_requested
+               ? d->abort_timeout_usec == 0
+               : attempt->active && attempt->cancel_delivered && d->stop_timeout_usec == 0;
+}
+
 static void check_arrival(struct world *world, struct actor *actor)
 {
     const struct child *child = actor->child;
     bool removed;
 
-    if (hangs(actor) || child->timers[TIMER_STOP].deadline_usec > 0)
+    if (hangs(actor) || has_time_to_go(child))
         return; /* it can not go, or its time to go is not over */
     if (child->operation != CHILD_ACTIVE && child->attempt.active)
         world_fail(world, CHECK_LIVENESS, "%s is %s and still has an attempt", child->id,
@@ -859,7 +872,7 @@ void checks_at_the_end(struct world *world)
     for (uint32_t i = 0; i < world->n_actors; i++)
         if (world->actors[i].child) {
             check_arrival(world, &world->actors[i]);
-            waiting = waiting || world->actors[i].child->timers[TIMER_STOP].deadline_usec > 0;
+            waiting = waiting || has_time_to_go(world->actors[i].child);
         }
     if (world->shutdown_begun && !world->shutdown_completed && !waiting)
         world_fail(world, CHECK_LIVENESS, "the shutdown does not come to its end");

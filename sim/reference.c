@@ -24,6 +24,15 @@ void ref_disarm(struct ref_child *c, enum ref_timer timer)
     c->deadline[timer] = 0;
 }
 
+/* A timeout of 0 is no deadline: what ran before does not run any more. */
+static void arm_timeout(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t timeout)
+{
+    if (timeout > 0)
+        ref_arm(r, c, timer, r->now + timeout);
+    else
+        ref_disarm(c, timer);
+}
+
 static void stop_watching(struct ref_child *c)
 {
     ref_disarm(c, REF_START_TIMEOUT);
@@ -67,9 +76,8 @@ void ref_start(struct ref *r, struct ref_child *c)
     c->stale = false;
     c->heartbeat = c->heartbeat_realtime = 0;
     if (d->heartbeat_usec > 0 && d->heartbeat_required)
-        ref_arm(r, c, REF_HEARTBEAT, r->now + d->stale_after_usec);
-    if (d->start_timeout_usec > 0)
-        ref_arm(r, c, REF_START_TIMEOUT, r->now + d->start_timeout_usec);
+        arm_timeout(r, c, REF_HEARTBEAT, d->stale_after_usec);
+    arm_timeout(r, c, REF_START_TIMEOUT, d->start_timeout_usec);
 }
 
 static void adopt(struct ref *r, struct ref_child *c)
@@ -131,7 +139,7 @@ bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand)
     c->attempt.status = CHILD_CANCELLING;
     c->stop_state = STOP_CANCEL_DELIVERED;
     stop_watching(c);
-    ref_arm(r, c, REF_STOP, r->now + c->declaration->stop_timeout_usec);
+    arm_timeout(r, c, REF_STOP, c->declaration->stop_timeout_usec);
     return true;
 }
 
@@ -142,7 +150,7 @@ static void abort_attempt(struct ref *r, struct ref_child *c)
     c->attempt.aborted = true;
     c->in_flight = false;
     stop_watching(c);
-    ref_arm(r, c, REF_STOP, r->now + c->declaration->abort_timeout_usec);
+    arm_timeout(r, c, REF_STOP, c->declaration->abort_timeout_usec);
     if (c->fence == FENCE_WAITING_FOR_OLD_STOP)
         c->fence = FENCE_ABORTING_OLD;
 }
@@ -151,9 +159,9 @@ static void abort_attempt(struct ref *r, struct ref_child *c)
 void ref_insist(struct ref *r, struct ref_child *c)
 {
     if (c->attempt.active && c->deadline[REF_STOP] == 0)
-        ref_arm(r, c, REF_STOP,
-                r->now + (c->attempt.aborted ? c->declaration->abort_timeout_usec
-                                             : c->declaration->stop_timeout_usec));
+        arm_timeout(r, c, REF_STOP,
+                    c->attempt.aborted ? c->declaration->abort_timeout_usec
+                                       : c->declaration->stop_timeout_usec);
 }
 
 static void put_behind_fence(struct ref_child *c, bool by_hand, uint64_t old, uint64_t target)
@@ -603,7 +611,7 @@ static void beat(struct ref *r, struct ref_child *c)
     c->attempt.silent = false;
     c->stale = c->attempt.unhealthy;
     if (c->declaration->heartbeat_usec > 0 && !c->attempt.cancelled && !c->attempt.aborted)
-        ref_arm(r, c, REF_HEARTBEAT, r->now + c->declaration->stale_after_usec);
+        arm_timeout(r, c, REF_HEARTBEAT, c->declaration->stale_after_usec);
 }
 
 /* Misses count once it has been well, and so many of them in a row. */
@@ -633,7 +641,7 @@ static void ask(struct ref *r, struct ref_child *c)
     }
     c->attempt.check_open = true;
     c->attempt.checks++;
-    ref_arm(r, c, REF_HEALTH, r->now + c->declaration->health_timeout_usec);
+    arm_timeout(r, c, REF_HEALTH, c->declaration->health_timeout_usec);
 }
 
 static void extend(struct ref *r, struct ref_child *c, uint64_t usec)

@@ -140,20 +140,20 @@ static void draw_policy(struct world *world, struct child_declaration *d)
 
 static void draw_times(struct world *world, struct child_declaration *d)
 {
-    d->stop_timeout_usec = PICK(world, USEC_SEC, 10 * USEC_MSEC, 10 * USEC_SEC);
-    d->abort_timeout_usec = PICK(world, USEC_SEC, 100 * USEC_MSEC, 5 * USEC_SEC);
+    d->stop_timeout_usec = PICK(world, USEC_SEC, 10 * USEC_MSEC, 10 * USEC_SEC, 0);
+    d->abort_timeout_usec = PICK(world, USEC_SEC, 100 * USEC_MSEC, 5 * USEC_SEC, 0);
     d->timeout_action = (enum timeout_action)choose(world, 2);
     d->readiness = choose(world, 2) ? READINESS_EXPLICIT : READINESS_IMMEDIATE;
     d->start_timeout_usec = PICK(world, 30 * USEC_SEC, USEC_SEC, 0, 5 * USEC_SEC);
     d->heartbeat_usec = PICK(world, 0, 10 * USEC_SEC, USEC_SEC);
-    d->stale_after_usec = d->heartbeat_usec * 3;
+    d->stale_after_usec = d->heartbeat_usec * PICK(world, 3, 1, 0);
     if (d->heartbeat_usec > 0) {
         d->heartbeat_required = choose(world, 2);
         d->on_stale = (enum on_stale)choose(world, 2);
     }
     d->health_usec = PICK(world, 0, 0, 2 * USEC_SEC, 5 * USEC_SEC);
     if (d->health_usec > 0) {
-        d->health_timeout_usec = PICK(world, USEC_SEC, 200 * USEC_MSEC, 3 * USEC_SEC);
+        d->health_timeout_usec = PICK(world, USEC_SEC, 200 * USEC_MSEC, 3 * USEC_SEC, 0);
         d->health_retries = 1 + choose(world, 3);
         d->on_unhealthy = (enum on_stale)choose(world, 2);
     }
