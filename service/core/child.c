@@ -70,6 +70,15 @@ void child_arm(struct core *core, struct child *child, enum child_timer timer, u
     timer_set(&core->timers, &child->timers[timer], deadline);
 }
 
+void child_arm_timeout(struct core *core, struct child *child, enum child_timer timer,
+                       uint64_t timeout_usec)
+{
+    if (timeout_usec > 0)
+        child_arm(core, child, timer, core_after(core, timeout_usec));
+    else
+        child_disarm(core, child, timer);
+}
+
 void child_disarm(struct core *core, struct child *child, enum child_timer timer)
 {
     if (!core->muted)
@@ -122,8 +131,7 @@ bool child_cancel(struct core *core, struct child *child, uint64_t cause, const 
     child_disarm(core, child, TIMER_START_TIMEOUT);
     child_disarm(core, child, TIMER_HEARTBEAT);
     health_end(core, child);
-    child_arm(core, child, TIMER_STOP,
-              core_after(core, child->config->declaration.stop_timeout_usec));
+    child_arm_timeout(core, child, TIMER_STOP, child->config->declaration.stop_timeout_usec);
     core->plan |= PLAN_STOP;
     restart_queue_end(core, child);
     EMIT(core, EVENT_CHILD_CONTROL_CANCEL_DELIVERED, child, cause,
@@ -146,8 +154,7 @@ void child_abort(struct core *core, struct child *child, uint64_t cause)
     child_disarm(core, child, TIMER_START_TIMEOUT);
     child_disarm(core, child, TIMER_HEARTBEAT);
     health_end(core, child);
-    child_arm(core, child, TIMER_STOP,
-              core_after(core, child->config->declaration.abort_timeout_usec));
+    child_arm_timeout(core, child, TIMER_STOP, child->config->declaration.abort_timeout_usec);
     EMIT_BARE(core, EVENT_CHILD_CONTROL_ABORT_REQUESTED, child, cause);
     if (child->fence_phase == FENCE_WAITING_FOR_OLD_STOP) {
         fence_set_phase(child, FENCE_ABORTING_OLD);
@@ -166,10 +173,9 @@ void child_insist(struct core *core, struct child *child)
     const struct child_declaration *declaration = &child->config->declaration;
 
     if (child->attempt.active && child->timers[TIMER_STOP].deadline_usec == 0)
-        child_arm(core, child, TIMER_STOP,
-                  core_after(core, child->attempt.abort_requested
-                                       ? declaration->abort_timeout_usec
-                                       : declaration->stop_timeout_usec));
+        child_arm_timeout(core, child, TIMER_STOP,
+                          child->attempt.abort_requested ? declaration->abort_timeout_usec
+                                                         : declaration->stop_timeout_usec);
 }
 
 /* The last word against whatever start waits. */
@@ -265,9 +271,8 @@ void child_start(struct core *core, struct child *child)
     child->status_text[0] = '\0';
     child->notify_errno = 0;
     liveness_begin(core, child);
-    if (child->config->declaration.start_timeout_usec > 0)
-        child_arm(core, child, TIMER_START_TIMEOUT,
-                  core_after(core, child->config->declaration.start_timeout_usec));
+    child_arm_timeout(core, child, TIMER_START_TIMEOUT,
+                      child->config->declaration.start_timeout_usec);
     restart_queue_begin(core, child);
     supervisor_comes_up(core, child->member.supervisor);
     EMIT(core, EVENT_CHILD_STARTING, child, child->start_cause,

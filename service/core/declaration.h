@@ -42,12 +42,12 @@ struct child_declaration {
     struct exit_codes fatal_exit_codes;
     struct exit_codes success_exit_codes; /* besides 0 */
 
-    uint64_t stop_timeout_usec;
+    uint64_t stop_timeout_usec; /* this and the other timeouts: 0 is no deadline */
     uint64_t abort_timeout_usec;
     enum timeout_action timeout_action;
 
     enum readiness_policy readiness;
-    uint64_t start_timeout_usec; /* 0: none */
+    uint64_t start_timeout_usec;
 
     uint64_t heartbeat_usec; /* 0: none declared */
     uint64_t stale_after_usec;

@@ -69,7 +69,7 @@ void health_due(struct core *core, struct child *child)
     }
     attempt->check_open = true;
     attempt->checks++;
-    child_arm(core, child, TIMER_HEALTH, core_after(core, declaration->health_timeout_usec));
+    child_arm_timeout(core, child, TIMER_HEALTH, declaration->health_timeout_usec);
     if (core->ports.check)
         core->ports.check(core->ports.userdata, child, child_attempt_id(child), attempt->checks);
 }

@@ -16,7 +16,7 @@ void liveness_begin(struct core *core, struct child *child)
     child->heartbeat_usec = 0;
     child->heartbeat_usec_monotonic = 0;
     if (declaration->heartbeat_usec > 0 && declaration->heartbeat_required)
-        child_arm(core, child, TIMER_HEARTBEAT, core_after(core, declaration->stale_after_usec));
+        child_arm_timeout(core, child, TIMER_HEARTBEAT, declaration->stale_after_usec);
 }
 
 void liveness_end(struct core *core, struct child *child)
@@ -69,7 +69,7 @@ static void beat(struct core *core, struct child *child)
     child->heartbeat_usec = core_realtime(core);
     if (child->config->declaration.heartbeat_usec > 0 && !child->attempt.cancel_delivered &&
         !child->attempt.abort_requested)
-        child_arm(core, child, TIMER_HEARTBEAT, core_after(core, stale_after));
+        child_arm_timeout(core, child, TIMER_HEARTBEAT, stale_after);
     child->attempt.silent = false;
     liveness_trust(core, child);
     core_changed(core, child);

@@ -126,6 +126,9 @@ void event_emit(struct core *core, enum event_kind kind, struct child *child, ui
 
 /* child.c: one attempt */
 void child_arm(struct core *core, struct child *child, enum child_timer timer, uint64_t deadline);
+/* From now on; 0: no deadline, and what ran before does not run any more. */
+void child_arm_timeout(struct core *core, struct child *child, enum child_timer timer,
+                       uint64_t timeout_usec);
 void child_disarm(struct core *core, struct child *child, enum child_timer timer);
 void child_set_status(struct core *core, struct child *child, enum child_status status);
 void child_fail(struct core *core, struct child *child, enum failure_phase phase, bool recoverable,
