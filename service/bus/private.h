@@ -86,7 +86,7 @@ struct service {
     struct core *core;
     sd_event_source *turn; /* after each loop turn */
     struct connection *connection;
-    void (*came)(void *userdata); /* each time that there is a bus */
+    void (*came)(void *userdata);   /* each time that there is a bus */
     void (*silent)(void *userdata); /* each time that it does not answer */
     void *bus_userdata;
     sd_event_source *show_later;

@@ -7,6 +7,7 @@
 #include "input.h"
 #include "listener.h"
 #include "owner.h"
+#include "probe.h"
 #include "process.h"
 #include "result.h"
 
@@ -277,6 +278,8 @@ static void adopt(struct process *process, pid_t pid, int pidfd)
     adopt_result(process);
     process_link(process->host, process);
     process_watch(process);
+    if (process->child->attempt.check_open) /* whoever was asked has gone: this is no miss */
+        probe_begin(process->host, process->child, process->id, process->child->attempt.checks);
 }
 
 /* ---- one attempt ----------------------------------------------------------------------------- */

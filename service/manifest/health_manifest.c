@@ -68,8 +68,8 @@ static int read_interval(struct reader *reader, const struct node *node, void *t
 
 static int read_timeout(struct reader *reader, const struct node *node, void *target)
 {
-    return read_positive(reader, node,
-                         &((struct parsed *)target)->declaration->health_timeout_usec);
+    return reader_deadline(reader, node,
+                           &((struct parsed *)target)->declaration->health_timeout_usec);
 }
 
 static int read_retries(struct reader *reader, const struct node *node, void *target)

@@ -177,8 +177,8 @@ static int read_backoff(struct reader *reader, const struct node *node, void *ta
 }
 
 READER(read_stop_signal, read_signal(reader, node, &d->process.stop_signal))
-READER(read_stop_timeout, reader_duration(reader, node, &d->stop_timeout_usec))
-READER(read_abort_timeout, reader_duration(reader, node, &d->abort_timeout_usec))
+READER(read_stop_timeout, reader_deadline(reader, node, &d->stop_timeout_usec))
+READER(read_abort_timeout, reader_deadline(reader, node, &d->abort_timeout_usec))
 WORD_READER(read_kill_mode, process.kill_group, {"group", 1}, {"main", 0})
 WORD_READER(read_timeout_action, timeout_action, {"kill", TIMEOUT_KILL}, {"report", TIMEOUT_REPORT})
 
@@ -208,7 +208,7 @@ static int read_stale_after(struct reader *reader, const struct node *node, void
 {
     struct parsed_child *child = target;
     child->has_stale_after = true;
-    return reader_duration(reader, node, &child->declaration.stale_after_usec);
+    return reader_deadline(reader, node, &child->declaration.stale_after_usec);
 }
 
 WORD_READER(read_on_stale, on_stale, {"report", ON_STALE_REPORT}, {"restart", ON_STALE_RESTART})
@@ -231,7 +231,7 @@ static int read_heartbeat(struct reader *reader, const struct node *node, void *
         return reader_refuse(reader, node, "interval is missing");
     if (!child->has_stale_after)
         d->stale_after_usec = 3 * d->heartbeat_usec;
-    if (d->stale_after_usec < d->heartbeat_usec)
+    if (d->stale_after_usec > 0 && d->stale_after_usec < d->heartbeat_usec)
         return reader_refuse(reader, node,
                              "stale_after is shorter than interval: the child "
                              "would be stale between two beats");
@@ -644,7 +644,7 @@ READER(read_no_new_privileges, reader_bool(reader, node, &d->process.no_new_priv
 READER(read_fatal_exit_codes, read_exit_codes(reader, node, &d->fatal_exit_codes))
 READER(read_success_exit_codes, read_exit_codes(reader, node, &d->success_exit_codes))
 READER(read_reload_signal, read_signal(reader, node, &d->process.reload_signal))
-READER(read_start_timeout, reader_duration(reader, node, &d->start_timeout_usec))
+READER(read_start_timeout, reader_deadline(reader, node, &d->start_timeout_usec))
 READER(read_autostart, reader_bool(reader, node, &d->autostart))
 READER(read_tags, reader_words(reader, node, TAGS_MAX, &d->tags, &d->n_tags))
 WORD_READER(read_restart, restart, {"permanent", RESTART_PERMANENT},

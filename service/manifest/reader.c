@@ -81,6 +81,19 @@ int reader_duration(struct reader *reader, const struct node *node, uint64_t *us
     return unit_duration(text, usec) < 0 ? wrong(reader, node, expected, text) : 0;
 }
 
+int reader_deadline(struct reader *reader, const struct node *node, uint64_t *usec)
+{
+    const char *expected = "a duration such as 10s, or infinity";
+    const char *text = reader_scalar(reader, node, expected);
+
+    if (!text)
+        return -EINVAL;
+    if (strcmp(text, "infinity") != 0)
+        return unit_duration(text, usec) < 0 ? wrong(reader, node, expected, text) : 0;
+    *usec = 0;
+    return 0;
+}
+
 int reader_number(struct reader *reader, const struct node *node, uint64_t max, uint64_t *number)
 {
     char expected[64];

@@ -95,6 +95,10 @@ int reader_word(struct reader *reader, const struct node *node, const struct wor
                 int *value);
 
 int reader_duration(struct reader *reader, const struct node *node, uint64_t *usec);
+
+/* A duration within which something must have happened; 0: there is no deadline, in words
+ * `infinity`. */
+int reader_deadline(struct reader *reader, const struct node *node, uint64_t *usec);
 int reader_number(struct reader *reader, const struct node *node, uint64_t max, uint64_t *number);
 int reader_bool(struct reader *reader, const struct node *node, bool *value);
 

@@ -49,6 +49,20 @@ proctorctl run "$folder/job.yaml" --reason=test --wait >/dev/null 2>&1
 until_true test -s "$folder/job.log"
 check "run: an alias" "done" "$(cat "$folder/job.log")"
 
+# ---- a stop without a deadline waits, whatever it takes ----
+add '{name: slow, exec: [/bin/sh, -c, "trap : TERM; until [ -e '"$folder"'/go ]; do sleep 0.02; done; exit 3"],
+      restart: temporary, stop: {timeout: 0}}' >/dev/null
+property() { busctl --address="$PROCTOR_BUS_ADDRESS" get-property org.proctor1 \
+    /org/proctor1/child/slow org.proctor1.Child "$1"; }
+is() { [ "$(property "$1")" = "$2" ]; }
+until_true is Status 's "ready"'
+proctorctl pause slow --reason=test --quiet
+until_true is Status 's "cancelling"'
+check "stop: {timeout: 0}: no deadline runs" 't 0' "$(property StopDeadlineUSec)"
+touch "$folder/go"
+until_true is Status 's "none"'
+check "and it ends by itself" 1 "$(proctorctl events slow --kind=child-exited 2>/dev/null | grep -c '3')"
+
 # ---- a change of what an anchor names is a change of all that use it ----
 sed -i 's/I am b/I am changed/' "$folder/children.d/tree.yaml"
 check "reload: whoever uses the anchor has changed" "b one/y two/y" \
