@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "past.h"
+#include "text.h"
 #include "timeline.h"
 
 #include <inttypes.h>
@@ -15,6 +16,7 @@ static void print_record(void *userdata, const struct record *record)
     char line[500];
 
     record_format(record, line, sizeof(line));
+    text_make_line(line); /* the journal came from elsewhere */
     fprintf(userdata, "%s\n", line);
 }
 

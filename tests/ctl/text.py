@@ -71,6 +71,10 @@ manifest = f"""children:
     health_check: {{exec: [{ill.decode()}], interval: 200ms, timeout: 5s}}
   - {{name: lost, exec: ["/nowhere/{IN_YAML}"], restart_limit: {{burst: 1, interval: 1h}}}}
   - {{name: nobody, exec: [/bin/sleep, "1000"], user: "{IN_YAML}", restart_limit: {{burst: 1, interval: 1h}}}}
+  - {{name: envy, exec: [/bin/true], environment_file: "/nowhere/{IN_YAML}", restart_limit: {{burst: 1, interval: 1h}}}}
+  - {{name: homeless, exec: [/bin/true], working_directory: "/nowhere/{IN_YAML}", restart_limit: {{burst: 1, interval: 1h}}}}
+  - {{name: mute, exec: [/bin/true], stdout: {{file: "/nowhere/{IN_YAML}"}}, restart_limit: {{burst: 1, interval: 1h}}}}
+  - {{name: shy, exec: [/bin/sleep, "1000"], sockets: [{{name: s, listen: "/nowhere/{IN_YAML}"}}], restart_limit: {{burst: 1, interval: 1h}}}}
   - {{supervisor: pay, strategy: one-for-all, children: [{{name: api, exec: [/bin/sleep, "1000"]}}]}}
 """
 write(b"children.d/tree.yaml", manifest)
@@ -119,7 +123,9 @@ because = "--reason=for the test"
 
 COMMANDS = [ # with the exit codes that are right
     (["list"], 0), (["list", "s*"], 0), (["tree"], 0), (["status"], 0), (["status", "says"], 0),
-    (["status", "says", "ill", "lost"], 0), (["status", "unknown"], 5),
+    (["status", "says", "ill", "lost"], 0),
+    (["status", "envy", "homeless", "mute", "shy", "nobody"], 0), (["log", "mute"], None),
+    (["events", "envy", "homeless", "mute", "shy"], 0), (["status", "unknown"], 5),
     (["status", "says", "unknown"], 5), (["status", b"x" + HOSTILE], 5),
     (["events"], 0), (["events", "says"], 0), (["events", "--kind=child-ready"], 0),
     (["events", "--kind=none"], 1), (["events", "--command=70a08124-2"], 0),
@@ -334,7 +340,9 @@ def recovery():
 
 try:
     check("it starts, with all that", until(lambda: (status("says", "status_text") or "") != "" and
-                                            (status("lost", "operation") == "quarantined") and
+                                            all(status(c, "operation") == "quarantined" for c in
+                                                ("lost", "nobody", "envy", "homeless", "mute",
+                                                 "shy")) and
                                             (status("ill", "heartbeat_stale") is True)),
           ctl("list").stdout)
     text = status("says", "status_text")
