@@ -63,7 +63,11 @@ digit of an id is written as _ and two hexadecimal digits: the child web\\-1 is
 .PP
 Each method that changes something takes a reason, which must not be blank, and options (a{sv}):
 requested\\-by (s), idempotency\\-key (s; the same key within a minute is answered with the first answer, and
-nothing is done), wait (b; the answer comes when the effect is complete), dry\\-run (b).
+nothing is done), wait (b; the answer comes when the effect is complete), dry\\-run (b). Reason,
+requested\\-by and idempotency\\-key are one line without tabs and other control characters.
+.PP
+In texts that go out, what D\\-Bus does not carry is replaced by ?, and what would act on a terminal by a
+blank. Manifest and GetMetrics keep their line ends and tabs.
 .PP
 Errors are org.proctor1.Error. and NoSuchChild, ChildExists, InvalidManifest (with the line and the column),
 InvalidArgument (with the name of the argument), ShuttingDown, LimitExceeded, NotDurable, CannotReexecute; and

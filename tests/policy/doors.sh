@@ -1,7 +1,7 @@
 #!/bin/sh
 # doors.sh SOURCE: what must be done in one place only is done nowhere else. TAP.
 cd "$1" || exit 1
-echo 1..5
+echo 1..6
 n=0
 
 # only NAME 'PATTERN' PLACE FOLDER: no line of FOLDER has it but those of PLACE
@@ -31,3 +31,6 @@ only "processes are signalled by number in one place" \
 only "no state letter tells that a process has ended" \
     "[!=]= *'[ZX]'|\" ?%c %" \
     '^nowhere' service
+only "proctorctl tells of errors by one door" \
+    'fprintf\(stderr|perror\(|err(x|c)?\(EXIT' \
+    '^service/ctl/terminal\.c:' service/ctl
