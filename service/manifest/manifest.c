@@ -8,6 +8,7 @@
 #include "written.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,9 @@
 #define FILE_CHILDREN_MAX 20000
 #define ARGUMENTS_MAX     256
 #define ENVIRONMENT_MAX   256
+#define ACCOUNT_NAME_MAX  255
+
+#define SUPPLEMENTARY_GROUPS_MAX 32
 
 struct place {
     size_t line;
@@ -489,11 +493,41 @@ static int read_oom_score_adj(struct reader *reader, const struct node *node, vo
     return 0;
 }
 
+/* A name that could be one, or digits that are one: what the kernel takes for "leave it as it is"
+ * would run the child as root. Whether there is such a user is seen at the start. */
+static int check_account(struct reader *reader, const struct node *node, const char *text)
+{
+    uint32_t id;
+
+    if (number_is(text))
+        return number_read_id(text, &id) == 0
+                   ? 0
+                   : reader_refuse(reader, node,
+                                   "expected a number from 0 to %" PRIu32 ", got \"%.60s\"",
+                                   NUMBER_ID_MAX, text);
+    if (strchr("-+.", text[0]) || strpbrk(text, ":/, \t\n") || strlen(text) > ACCOUNT_NAME_MAX)
+        return reader_refuse(reader, node, "\"%.60s\" cannot be a name or a number of one", text);
+    return 0;
+}
+
+static int read_account(struct reader *reader, const struct node *node, const char **target)
+{
+    int r = reader_text(reader, node, target);
+    return r < 0 ? r : check_account(reader, node, *target);
+}
+
 static int read_supplementary_groups(struct reader *reader, const struct node *node, void *target)
 {
     struct process_spec *process = &((struct parsed_child *)target)->declaration.process;
     size_t count;
-    return reader_strings(reader, node, 32, &process->supplementary_groups, &count);
+    int r = reader_strings(reader, node, SUPPLEMENTARY_GROUPS_MAX, &process->supplementary_groups,
+                           &count);
+
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = process->supplementary_groups[i][0]
+                ? check_account(reader, node->items[i], process->supplementary_groups[i])
+                : reader_refuse(reader, node->items[i], "must not be empty");
+    return r;
 }
 
 static int read_output_file(struct reader *reader, const struct node *node, void *target)
@@ -636,8 +670,8 @@ static int read_group(struct reader *reader, const struct node *node, void *targ
 READER(read_health, manifest_read_health(reader, node, d))
 READER(read_sockets, manifest_read_sockets(reader, node, &d->process))
 READER(read_working_directory, read_absolute_path(reader, node, &d->process.working_directory))
-READER(read_user, reader_text(reader, node, &d->process.user))
-READER(read_unix_group, reader_text(reader, node, &d->process.group))
+READER(read_user, read_account(reader, node, &d->process.user))
+READER(read_unix_group, read_account(reader, node, &d->process.group))
 READER(read_environment_file, reader_text(reader, node, &d->process.environment_file))
 READER(read_ignore_sigpipe, reader_bool(reader, node, &d->process.ignore_sigpipe))
 READER(read_no_new_privileges, reader_bool(reader, node, &d->process.no_new_privileges))

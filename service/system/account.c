@@ -1,6 +1,7 @@
 #include "account.h"
 
 #include "beside.h"
+#include "number.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -16,16 +17,13 @@
 
 int account_read_id(const char *text, id_t *id)
 {
-    unsigned long long number = 0;
+    uint32_t number;
 
-    if (!*text || text[strspn(text, "0123456789")])
+    if (!number_is(text))
         return -EINVAL;
-    for (; *text; text++) {
-        number = number * 10 + (unsigned)(*text - '0');
-        if (number > ACCOUNT_ID_MAX)
-            return -ERANGE;
-    }
-    *id = (id_t)number;
+    if (number_read_id(text, &number) < 0)
+        return -ERANGE;
+    *id = number;
     return 0;
 }
 
