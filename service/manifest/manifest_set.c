@@ -1,6 +1,7 @@
 #include "manifest_set.h"
 
 #include "child.h"
+#include "environment_check.h"
 #include "open_regular.h"
 
 #include <errno.h>
@@ -396,7 +397,11 @@ static int declare_in_scratch(const struct manifest_set *set, const struct tree_
 int manifest_set_check(const struct manifest_set *set, struct error *error)
 {
     struct tree_declaration tree = whole(set);
-    return declare_in_scratch(set, &tree, error);
+    int r = declare_in_scratch(set, &tree, error);
+
+    for (size_t i = 0; r == 0 && i < set->count; i++)
+        r = environment_check(&set->declarations[i], error);
+    return r;
 }
 
 /* ---- reload ---------------------------------------------------------------------------------- */

@@ -33,7 +33,7 @@ void manifest_set_explain(const struct manifest_set *set, const struct declarati
                           struct error *error);
 
 /* Checks what declaring the set in an empty tree would find, without declaring it: doubled ids,
- * unknown dependencies, cycles. */
+ * unknown dependencies, cycles; and the environment files that it names. */
 int manifest_set_check(const struct manifest_set *set, struct error *error);
 
 /* Declares the whole set in an empty tree. Errors as core_declare(), explained. */

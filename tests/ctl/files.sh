@@ -34,6 +34,20 @@ mkdir "$folder/children.d/x.yaml"
 check "reload: a folder" 1 "$(timeout 20 proctorctl reload --reason=test 2>&1 | grep -c 'x.yaml: is a folder, not a file')"
 rmdir "$folder/children.d/x.yaml"
 
+# ---- environment files ----
+printf 'A=1\n# comment\nexport B=2\n' >"$folder/app.env"
+printf 'name: app\nexec: [/bin/true]\nenvironment_file: %s\n' "$folder/app.env" >"$folder/app.yaml"
+check "check: a line of an environment file" "$folder/app.env:3: \"export\" has no place here: expected NAME=VALUE" \
+    "$(timeout 20 proctorctl check "$folder/app.yaml" 2>&1)"
+check "proctord --check: the same" "$folder/app.env:3: \"export\" has no place here: expected NAME=VALUE" \
+    "$(timeout 20 "$1" --check --manifests="$folder/app.yaml" 2>&1)"
+rm "$folder/app.env"
+mkfifo "$folder/app.env"
+check "check: a FIFO as environment file" "$folder/app.env: is a FIFO, not a file" \
+    "$(timeout 20 proctorctl check "$folder/app.yaml" 2>&1)"
+rm "$folder/app.env"
+check "check: an environment file that is not there yet" 0 "$(timeout 20 proctorctl check "$folder/app.yaml" >/dev/null 2>&1; echo $?)"
+
 # ---- what a child is given ----
 add() { printf '%s\n' "$1" | timeout 20 proctorctl add - --reason=test >/dev/null 2>&1; }
 mkfifo "$folder/fifo"
