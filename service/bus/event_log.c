@@ -173,7 +173,7 @@ static int read_list(sd_bus_message *m, struct event_filter *filter, const char 
         sd_bus_message_enter_container(m, 'a', "s") < 0)
         return refuse(error, name, "expected a list of strings", "");
     *(kinds ? &filter->by_kind : &filter->by_child) = true;
-    while ((r = sd_bus_message_read(m, "s", &item)) > 0) {
+    while ((r = argument_read(m, name, &item, error)) > 0) {
         r = kinds ? read_kind(filter, item, error) : read_child(filter, item, error);
         if (r < 0)
             return r;
@@ -189,7 +189,7 @@ static int read_filter(sd_bus_message *m, struct event_filter *filter, sd_bus_er
     int r = sd_bus_message_enter_container(m, 'a', "{sv}");
 
     while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-        r = sd_bus_message_read(m, "s", &name);
+        r = argument_read(m, "filter", &name, error);
         if (r >= 0)
             r = strcmp(name, "command") == 0 ? read_command(m, filter, error)
                                              : read_list(m, filter, name, error);

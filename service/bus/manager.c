@@ -208,7 +208,9 @@ static int read_manifest(struct service *service, sd_bus_message *m,
     struct manifest_error why;
     const char *text;
 
-    int r = sd_bus_message_read(m, "ss", &text, reason);
+    int r = argument_read(m, "manifest", &text, error);
+    if (r >= 0)
+        r = argument_read(m, "reason", reason, error);
     if (r >= 0)
         r = command_prepare(service, m, permission, *reason, caller, options, error);
     if (r != 0)
@@ -361,7 +363,7 @@ static int method_get_child(sd_bus_message *m, void *userdata, sd_bus_error *err
 {
     struct service *service = userdata;
     const char *id;
-    int r = sd_bus_message_read(m, "s", &id);
+    int r = argument_read(m, "id", &id, error);
 
     if (r < 0)
         return r;
@@ -550,7 +552,7 @@ static int verb_by_id(sd_bus_message *m, void *userdata, enum command_verb verb,
 {
     struct service *service = userdata;
     const char *id;
-    int r = sd_bus_message_read(m, "s", &id);
+    int r = argument_read(m, "id", &id, error);
 
     return r < 0 ? r : verb_call(service, m, verb, id, error);
 }
@@ -586,7 +588,7 @@ static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *erro
     struct options options;
     const char *reason;
 
-    int r = sd_bus_message_read(m, "s", &reason);
+    int r = argument_read(m, "reason", &reason, error);
     if (r >= 0)
         r = command_prepare(service, m, &(struct permission){MAY_SHUT_DOWN, "shutdown", NULL},
                             reason, &caller, &options, error);
@@ -679,7 +681,7 @@ static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
     struct error why = {};
     const char *reason;
 
-    int r = sd_bus_message_read(m, "s", &reason);
+    int r = argument_read(m, "reason", &reason, error);
     if (r >= 0)
         r = command_prepare(service, m, &(struct permission){MAY_CHANGE_TREE, "reload", NULL},
                             reason, &caller, &options, error);
@@ -725,7 +727,7 @@ static int method_reexecute(sd_bus_message *m, void *userdata, sd_bus_error *err
     char version[64];
     const char *reason;
 
-    int r = sd_bus_message_read(m, "s", &reason);
+    int r = argument_read(m, "reason", &reason, error);
     if (r >= 0)
         r = command_prepare(service, m, &(struct permission){MAY_SHUT_DOWN, "reexecute", NULL},
                             reason, &caller, &options, error);

@@ -36,6 +36,18 @@ static int check_text(const char *where, const char *name, const char *text, siz
     return 0;
 }
 
+static int refuse_bytes(sd_bus_error *error, const char *where, const char *name)
+{
+    return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
+                       "%s%s: holds what is not UTF-8, or no character", where, name);
+}
+
+int argument_read(sd_bus_message *m, const char *name, const char **text, sd_bus_error *error)
+{
+    int r = sd_bus_message_read_basic(m, 's', text);
+    return r == -EBADMSG ? refuse_bytes(error, "", name) : r;
+}
+
 int reason_check(const char *reason, sd_bus_error *error)
 {
     return check_text("", "reason", reason, REASON_MAX, error);
@@ -44,7 +56,10 @@ int reason_check(const char *reason, sd_bus_error *error)
 static int read_text(sd_bus_message *m, const char *name, size_t max, const char **value,
                      sd_bus_error *error)
 {
-    if (sd_bus_message_read(m, "v", "s", value) < 0)
+    int r = sd_bus_message_read(m, "v", "s", value);
+    if (r == -EBADMSG)
+        return refuse_bytes(error, "options: ", name);
+    if (r < 0)
         return refuse_call(error, PROCTOR_ERROR "InvalidArgument", "options: %s: expected a string",
                            name);
     return check_text("options: ", name, *value, max, error);
@@ -64,7 +79,7 @@ static int read_flag(sd_bus_message *m, const char *name, bool *value, sd_bus_er
 static int read_option(sd_bus_message *m, struct options *options, sd_bus_error *error)
 {
     const char *name;
-    int r = sd_bus_message_read(m, "s", &name);
+    int r = argument_read(m, "options", &name, error);
 
     if (r < 0)
         return r;

@@ -147,6 +147,8 @@ void questions_free(struct service *service);
 int options_read(sd_bus_message *message, const struct caller *caller, struct options *options,
                  sd_bus_error *error);
 int reason_check(const char *reason, sd_bus_error *error);
+/* The next argument, a text: what sd-bus does not take for one is refused, with its name. */
+int argument_read(sd_bus_message *m, const char *name, const char **text, sd_bus_error *error);
 
 /* path.c: ids and object paths */
 char *path_of_child(const char *id);

@@ -140,7 +140,7 @@ int verb_call(struct service *service, sd_bus_message *m, enum command_verb verb
     struct options options;
     const char *reason;
 
-    int r = sd_bus_message_read(m, "s", &reason);
+    int r = argument_read(m, "reason", &reason, error);
     if (r >= 0)
         r = command_prepare(service, m, &permission, reason, &caller, &options, error);
     if (r != 0)
@@ -246,7 +246,7 @@ int scope_call(struct service *service, sd_bus_message *m, enum command_verb ver
     struct options options;
     const char *reason;
 
-    int r = sd_bus_message_read(m, "s", &reason);
+    int r = argument_read(m, "reason", &reason, error);
     if (r >= 0)
         r = command_prepare(service, m, &permission, reason, &caller, &options, error);
     if (r != 0)
@@ -268,7 +268,11 @@ int kill_call(struct service *service, sd_bus_message *m, const char *id, sd_bus
     const char *whom, *reason;
     int32_t signal;
 
-    int r = sd_bus_message_read(m, "sis", &whom, &signal, &reason);
+    int r = argument_read(m, "whom", &whom, error);
+    if (r >= 0)
+        r = sd_bus_message_read(m, "i", &signal);
+    if (r >= 0)
+        r = argument_read(m, "reason", &reason, error);
     if (r >= 0)
         r = command_prepare(service, m, &permission, reason, &caller, &options, error);
     if (r != 0)

@@ -359,6 +359,9 @@ static void an_id_that_is_none_is_refused(void)
 
 static void the_audit_goes_on_after_a_shutdown(void)
 {
+    fixture_add(&f, "web", "", "wait-term");
+    g_autoptr(GVariant) paused = fixture_verb_waiting(&f, "Pause", "web");
+    const char *before = dict_text(paused, "CommandId");
     kill(f.pid, SIGTERM);
     g_assert_cmpint(fixture_wait_end(&f), ==, 0);
     fixture_forget(&f);
@@ -366,6 +369,15 @@ static void the_audit_goes_on_after_a_shutdown(void)
     g_autofree char *lines = audit();
     g_assert_cmpuint(count_of(lines, "'shutdown-completed'"), ==, 1);
     g_assert_cmpuint(count_of(lines, "'supervisor-started'"), ==, 2);
+
+    /* Commands are numbered anew, and yet none is called as one of before. */
+    fixture_add(&f, "api", "", "wait-term");
+    g_autoptr(GVariant) again = fixture_verb_waiting(&f, "Pause", "api");
+    const char *after = dict_text(again, "CommandId");
+    g_assert_cmpstr(strchr(after, '-'), ==, strchr(before, '-'));
+    g_assert_cmpstr(after, !=, before);
+    g_autoptr(GVariant) old = query("QueryAudit", before);
+    assert_all_of(old, 4, before);
 }
 
 /* Asks for a trace, and returns its number. */

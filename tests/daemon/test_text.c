@@ -30,6 +30,9 @@ static const struct hostile {
     {"an isolate", "x\xe2\x81\xa6y"},
     {"a line separator", "x\xe2\x80\xa8y"},
     {"a paragraph separator", "x\xe2\x80\xa9y"},
+    {"no character", "x\xef\xbf\xbey"},
+    {"another one", "x\xef\xb7\x90y"},
+    {"one of another plane", "x\xf0\x9f\xbf\xbey"},
 };
 
 static GVariant *options_with(const char *key, const char *value)
@@ -98,6 +101,34 @@ static void a_reason_with_control_characters_is_refused(void)
     g_assert_cmpuint(fixture_events(&f, "command-accepted", NULL), ==, 0);
 }
 
+/* The ids and names that are looked up are no texts for people: they are only not found. */
+static void whatever_is_asked_is_answered(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(hostile); i++) {
+        const char *text = hostile[i].text;
+        const struct {
+            const char *method;
+            GVariant *arguments;
+        } calls[] = {
+            {"GetChild", g_variant_new("(s)", text)},
+            {"PauseChild", g_variant_new("(ss@a{sv})", text, "test", options_with(NULL, NULL))},
+            {"PauseChild", g_variant_new("(ss@a{sv})", "worker", "test", options_with(text, "x"))},
+            {"AddChild", g_variant_new("(ss@a{sv})", text, "test", options_with(NULL, NULL))},
+            {"RunJob", g_variant_new("(ss@a{sv})", text, "test", options_with(NULL, NULL))},
+            {"QueryEvents", g_variant_new("(tu@a{sv})", (guint64)0, 1, options_with(text, "x"))},
+            {"QueryEvents",
+             g_variant_new("(tu@a{sv})", (guint64)0, 1, options_with("command", text))},
+        };
+        for (gsize j = 0; j < G_N_ELEMENTS(calls); j++) {
+            g_autoptr(GError) error = NULL;
+            g_assert_null(fixture_manager(&f, calls[j].method, calls[j].arguments, &error));
+            g_autofree char *name = g_dbus_error_get_remote_error(error);
+            g_assert_true(g_str_has_prefix(name, "org.proctor1.Error."));
+            g_assert_null(strpbrk(error->message, "\n\r\t\x1b\x07\x7f"));
+        }
+    }
+}
+
 static void an_option_with_control_characters_is_refused(void)
 {
     static const char *const names[] = {"requested-by", "idempotency-key"};
@@ -152,6 +183,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     fixture_test(&f, NULL, "/daemon/text/a-reason-with-control-characters-is-refused",
                  a_reason_with_control_characters_is_refused);
+    fixture_test(&f, NULL, "/daemon/text/whatever-is-asked-is-answered",
+                 whatever_is_asked_is_answered);
     fixture_test(&f, NULL, "/daemon/text/an-option-with-control-characters-is-refused",
                  an_option_with_control_characters_is_refused);
     fixture_test(&f, NULL, "/daemon/text/a-reason-may-have-256-bytes", a_reason_may_have_256_bytes);
