@@ -20,9 +20,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EXIT_LOOKS     20
-#define EXIT_LOOK_USEC 5000
-#define RETRY_USEC     20000 /* how often a process group that does not end is looked at */
+#define EXIT_LOOKS      10
+#define EXIT_LOOK_USEC  UINT64_C(5000) /* twice as long each time, */
+#define EXIT_LOOKS_USEC UINT64_C(250000)
+#define RETRY_USEC      20000 /* how often a process group that does not end is looked at */
 
 /* ---- completion ------------------------------------------------------------------------------ */
 
@@ -310,6 +311,7 @@ static void forget_main(struct process *process)
 {
     char name[KEEP_NAME_MAX];
 
+    process->looks = 0;
     process_unlink(process->host, process);
     probe_free(process);
     keep_name(name, "pid", &process->id, process->id.attempt);
@@ -364,12 +366,15 @@ static int look_again(sd_event_source *source, uint64_t usec, void *userdata)
 /* Its parent has not reaped it yet: it is given a moment to. */
 static bool look_again_soon(struct process *process)
 {
+    uint64_t pause = EXIT_LOOK_USEC << process->looks;
+
     if (process->looks++ >= EXIT_LOOKS)
         return false;
     sd_event_source_set_enabled(process->exit_source, SD_EVENT_OFF);
     process->again_source = sd_event_source_disable_unref(process->again_source);
     return sd_event_add_time_relative(process->host->event, &process->again_source, CLOCK_MONOTONIC,
-                                      EXIT_LOOK_USEC, 0, look_again, process) >= 0;
+                                      pause < EXIT_LOOKS_USEC ? pause : EXIT_LOOKS_USEC, 1000,
+                                      look_again, process) >= 0;
 }
 
 void process_main_exited(struct process *process)
