@@ -225,9 +225,10 @@ static void set_defaults(struct command_line *line)
                  state ? "" : "/.local/state");
     if (!line->runtime_directory[0] && root)
         snprintf(line->runtime_directory, 4096, "/run/proctor");
+    else if (!line->runtime_directory[0] && runtime)
+        snprintf(line->runtime_directory, 4096, "%.2000s/proctor", runtime);
     else if (!line->runtime_directory[0])
-        snprintf(line->runtime_directory, 4096, "%.2000s%s/proctor", runtime ? runtime : "/tmp",
-                 runtime ? "" : "/proctor-runtime");
+        snprintf(line->runtime_directory, 4096, "/tmp/proctor-%u", geteuid());
 }
 
 int command_line_parse(int argc, char **argv, struct command_line *line)

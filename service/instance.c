@@ -1,5 +1,7 @@
 #include "instance.h"
 
+#include "own_folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,27 +18,12 @@
 #define PATIENCE_MSEC 10000
 #define DYING_MSEC    500
 
-int instance_make_directory(const char *path, unsigned mode)
-{
-    char partial[4096];
-
-    for (const char *slash = path + 1;; slash++) {
-        if (*slash != '/' && *slash != '\0')
-            continue;
-        snprintf(partial, sizeof(partial), "%.*s", (int)(slash - path), path);
-        if (mkdir(partial, mode) < 0 && errno != EEXIST)
-            return -errno;
-        if (*slash == '\0')
-            return 0;
-    }
-}
-
 /* Children's sockets and pipes have low numbers, and this must not be in their way. */
 static int open_high(const char *path)
 {
-    int low = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int low = own_open(AT_FDCWD, path, O_RDWR | O_CREAT, 0600);
     int fd = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, HIGH_FD);
-    int error = errno;
+    int error = low < 0 ? -low : errno;
 
     if (low >= 0)
         close(low);

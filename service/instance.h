@@ -5,9 +5,6 @@
 
 #include "error.h"
 
-/* Makes a folder and those above it. Returns 0 or a negative errno. */
-int instance_make_directory(const char *path, unsigned mode);
-
 /* Locks a folder, once the children of an earlier proctord have come to their programs; what:
  * "state" or "runtime". Returns the descriptor that holds the lock, -EAGAIN when another proctord
  * has it, or another negative errno; the error names the folder. */

@@ -12,6 +12,7 @@
 #include "manifest_set.h"
 #include "metrics_socket.h"
 #include "output.h"
+#include "own_folder.h"
 #include "private_bus.h"
 #include "reexecution.h"
 #include "service.h"
@@ -312,16 +313,25 @@ static void raise_descriptor_limit(void)
     }
 }
 
+static int make_own_folder(const char *path, const char *what)
+{
+    char why[OWN_FOLDER_WHY];
+    int r = own_folder_make(path, 0755, why);
+
+    if (r < 0)
+        fprintf(stderr, "proctord: the %s folder cannot be used: %s\n", what, why);
+    return r;
+}
+
 static int prepare_folders(struct daemon *daemon)
 {
     struct error error = {};
-    int r = instance_make_directory(daemon->line.state_directory, 0755);
+    int r = make_own_folder(daemon->line.state_directory, "state");
 
+    if (r == 0)
+        r = make_own_folder(daemon->line.runtime_directory, "runtime");
     if (r < 0)
-        return fail(daemon->line.state_directory, r);
-    r = instance_make_directory(daemon->line.runtime_directory, 0755);
-    if (r < 0)
-        return fail(daemon->line.runtime_directory, r);
+        return r;
     if (daemon->handover)
         reexecution_archive(daemon, daemon->handover);
     if (daemon->locks[1] >= 0)
@@ -450,6 +460,12 @@ static int serve_metrics(struct daemon *daemon)
 {
     if (!daemon->line.metrics_socket)
         return 0;
+    char why[OWN_FOLDER_WHY];
+    if (own_folder_of(daemon->line.metrics_socket, why) < 0) {
+        fprintf(stderr, "proctord: %s: its folder cannot be used: %s\n",
+                daemon->line.metrics_socket, why);
+        return -EPERM;
+    }
     int r = metrics_socket_open(daemon->event, daemon->service, daemon->line.metrics_socket,
                                 daemon->metrics_descriptor, daemon->line.metrics_of_children,
                                 &daemon->metrics);

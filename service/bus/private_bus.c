@@ -4,6 +4,7 @@
 #include "archive.h"
 #include "handle.h"
 #include "log.h"
+#include "own_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -88,10 +89,13 @@ static const char *path_of(const struct private_bus *bus, const char *name, char
 static int write_configuration(const struct private_bus *bus)
 {
     char path[4200];
-    FILE *file = fopen(path_of(bus, "bus.conf", path), "we");
+    int fd = own_open(AT_FDCWD, path_of(bus, "bus.conf", path), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
 
+    if (fd >= 0 && !file)
+        close(fd);
     if (!file)
-        return -errno;
+        return fd < 0 ? fd : -ENOMEM;
     fprintf(file, configuration, bus->address);
     return fclose(file) == 0 ? 0 : -errno;
 }
@@ -142,7 +146,8 @@ static int run(struct private_bus *bus, int report)
     return -r;
 }
 
-/* The process that listens at the socket, if there is one and can be asked without waiting. */
+/* The process of ours that listens at the socket, if there is one and can be asked without waiting.
+ */
 static pid_t listener(const char *directory)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -155,6 +160,8 @@ static pid_t listener(const char *directory)
 
     if (fd >= 0 && (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
                     getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0))
+        peer.pid = 0;
+    if (peer.uid != geteuid())
         peer.pid = 0;
     if (fd >= 0)
         close(fd);
@@ -181,9 +188,9 @@ static int open_lock(struct private_bus *bus)
 
     if (bus->lock >= 0)
         return 0;
-    int fd = open(path_of(bus, "bus.lock", path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = own_open(AT_FDCWD, path_of(bus, "bus.lock", path), O_RDWR | O_CREAT, 0600);
     bus->lock = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
-    int r = bus->lock < 0 ? -errno : 0;
+    int r = fd < 0 ? fd : bus->lock < 0 ? -errno : 0;
     if (fd >= 0)
         close(fd);
     return r;

@@ -4,6 +4,7 @@
 #include "again.h"
 #include "handle.h"
 #include "listener.h"
+#include "own_folder.h"
 #include "owner.h"
 #include "probe.h"
 #include "process.h"
@@ -486,14 +487,14 @@ void host_hand_over(struct host *host, struct handover *handover)
 /* Where everything is kept that outlives us. */
 static int open_state(struct host *host, const char *folder)
 {
-    char path[4200];
+    char path[4200], why[OWN_FOLDER_WHY];
     int r = started_open(folder, &host->started);
 
     snprintf(path, sizeof(path), "%s/results", folder);
-    if (r == 0 && mkdir(path, 0700) < 0 && errno != EEXIST)
-        r = -errno;
     if (r == 0)
-        host->results_folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        r = own_folder_make(path, 0700, why);
+    if (r == 0)
+        host->results_folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return r == 0 && host->results_folder < 0 ? -errno : r;
 }
 

@@ -7,6 +7,7 @@
 #include "journal_segments.h"
 #include "journal_writer.h"
 #include "moment.h"
+#include "own_folder.h"
 #include "redact.h"
 #include "text.h"
 
@@ -352,7 +353,7 @@ static int open_writer(struct journal *journal, const struct journal_settings *s
 /* To read from: the folder may have been made anew since. */
 static int open_directory(struct journal *journal)
 {
-    int fd = again_open(AT_FDCWD, journal->path, O_RDONLY | O_DIRECTORY);
+    int fd = again_open(AT_FDCWD, journal->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 
     if (fd < 0)
         return fd;
@@ -577,8 +578,7 @@ static void put_aside(struct walk *walk, uint64_t number, const struct segment *
         return;
     journal_segment_name(number, name);
     snprintf(aside, sizeof(aside), "%s.damaged", name);
-    int fd =
-        openat(walk->journal->directory, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int fd = own_open(walk->journal->directory, aside, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (fd < 0)
         return;
     journal_write_all(fd, segment->data + walk->good, segment->size - walk->good);

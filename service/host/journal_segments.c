@@ -1,6 +1,7 @@
 #include "journal_segments.h"
 
 #include "again.h"
+#include "own_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,7 +107,7 @@ static int open_directory(struct journal_segments *segments)
         return -errno;
     if (segments->directory >= 0)
         close(segments->directory);
-    segments->directory = again_open(AT_FDCWD, segments->path, O_RDONLY | O_DIRECTORY);
+    segments->directory = again_open(AT_FDCWD, segments->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     return segments->directory < 0 ? segments->directory : 0;
 }
 
@@ -175,9 +176,8 @@ int journal_segments_sync(struct journal_segments *segments)
 static int write_new(struct journal_segments *segments, const struct iovec *parts, int n_parts,
                      bool sync)
 {
-    int fd = openat(segments->directory, "new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND,
-                    0600);
-    int r = fd < 0 ? -errno : 0;
+    int fd = own_open(segments->directory, "new", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
+    int r = fd < 0 ? fd : 0;
 
     for (int i = 0; r == 0 && i < n_parts; i++)
         r = journal_write_all(fd, parts[i].iov_base, parts[i].iov_len);

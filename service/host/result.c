@@ -2,6 +2,7 @@
 
 #include "number.h"
 #include "output.h"
+#include "own_folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -41,7 +42,7 @@ int result_file(int folder, uint64_t job, bool fresh)
 
     name_of(job, name);
     if (folder >= 0)
-        file = openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC | (fresh ? O_TRUNC : 0), 0600);
+        file = own_open(folder, name, O_RDWR | O_CREAT | (fresh ? O_TRUNC : 0), 0600);
     if (file < 0)
         file = memfd_create("proctor-result", MFD_CLOEXEC);
     return file < 0 ? -errno : file;
@@ -68,7 +69,7 @@ struct job_output result_read(int folder, uint64_t job)
     char name[24];
 
     name_of(job, name);
-    int file = folder >= 0 ? openat(folder, name, O_RDONLY | O_CLOEXEC) : -1;
+    int file = folder >= 0 ? own_open(folder, name, O_RDONLY, 0) : -1;
     if (file < 0)
         return output;
     if (fstat(file, &status) == 0 && status.st_size > 0)

@@ -1,5 +1,7 @@
 #include "started.h"
 
+#include "own_folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,12 +28,12 @@ int started_open(const char *directory, struct started **started)
     if (!fresh)
         return -ENOMEM;
     snprintf(path, sizeof(path), "%s/started", directory);
-    fresh->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    fresh->fd = own_open(AT_FDCWD, path, O_RDWR | O_CREAT, 0600);
     fresh->values = fresh->fd < 0
                         ? MAP_FAILED
                         : mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fresh->fd, 0);
     if (fresh->values == MAP_FAILED || fstat(fresh->fd, &status) < 0) {
-        int error = errno;
+        int error = fresh->fd < 0 ? -fresh->fd : errno;
         if (fresh->fd >= 0)
             close(fresh->fd);
         free(fresh);

@@ -379,6 +379,80 @@ static void a_liar_does_not_keep_its_victim(void)
     g_assert_cmpstr(other, ==, "ready");
 }
 
+/* ---- folders --------------------------------------------------------------------------------- */
+
+static void refuses_to_start(const char *option, const char *why)
+{
+    const char *extra[] = {option, g_getenv("NO_CGROUPS") ? "--no-cgroups" : NULL, NULL};
+    g_autofree char *said = fixture_fails(&f, extra);
+
+    if (!strstr(said, why))
+        g_error("\"%s\" does not say \"%s\"", said, why);
+}
+
+static void a_strangers_folder_is_refused(void)
+{
+    g_autofree char *victim = g_strdup(fixture_path(&f, "victim"));
+    g_autofree char *theirs = g_strdup(fixture_path(&f, "theirs"));
+    g_autofree char *configuration = g_build_filename(theirs, "bus.conf", NULL);
+    g_autofree char *text = NULL;
+
+    if (geteuid() != 0) {
+        g_test_skip("needs another user");
+        return;
+    }
+    fixture_kill(&f);
+    g_assert_true(g_file_set_contents(victim, "mine", -1, NULL));
+    g_assert_cmpint(g_mkdir(theirs, 0755), ==, 0);
+    g_assert_cmpint(symlink(victim, configuration), ==, 0);
+    g_assert_cmpint(chown(theirs, 65534, 65534), ==, 0);
+
+    refuses_to_start(g_intern_string(g_strconcat("--runtime-dir=", theirs, NULL)),
+                     "the runtime folder cannot be used: ");
+    refuses_to_start(g_intern_string(g_strconcat("--state-dir=", theirs, NULL)),
+                     "theirs belongs to user 65534, and not to user 0");
+    refuses_to_start(g_intern_string(g_strconcat("--state-dir=", theirs, "/below", NULL)),
+                     "theirs belongs to user 65534, who can replace what lies in it");
+    refuses_to_start(g_intern_string(g_strconcat("--metrics-socket=", theirs, "/socket", NULL)),
+                     "theirs/socket: its folder cannot be used: ");
+
+    g_assert_true(g_file_get_contents(victim, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, "mine");
+    fixture_again(&f, options);
+}
+
+static void a_link_inside_is_not_followed(const char *name)
+{
+    g_autofree char *target = g_strdup(fixture_path(&f, "target"));
+    g_autofree char *link = g_strdup(fixture_path(&f, name));
+    g_autofree char *aside = g_strconcat(link, ".aside", NULL);
+
+    g_assert_true(g_file_set_contents(target, "mine", -1, NULL));
+    g_assert_cmpint(g_rename(link, aside), ==, 0);
+    g_assert_cmpint(symlink(target, link), ==, 0);
+
+    g_autofree char *said = fixture_fails(
+        &f, (const char *const[]){g_getenv("NO_CGROUPS") ? "--no-cgroups" : NULL, NULL});
+
+    g_assert_nonnull(said);
+    g_autofree char *text = NULL;
+    g_assert_true(g_file_get_contents(target, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, "mine");
+    unlink(link);
+    g_assert_cmpint(g_rename(aside, link), ==, 0);
+}
+
+static void no_link_in_our_folders_is_followed(void)
+{
+    static const char *const names[] = {"state/lock", "state/journal", "state/results", "run/lock"};
+    fixture_kill(&f);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+        a_link_inside_is_not_followed(names[i]);
+
+    fixture_again(&f, options);
+}
+
 /* ---- text ------------------------------------------------------------------------------------ */
 
 static void a_reserved_code_point_blinds_nobody(void)
@@ -415,6 +489,10 @@ int main(int argc, char **argv)
                  of_the_same_user_it_never_becomes_the_main_process);
     fixture_test(&f, options, "/daemon/identity/a-liar-does-not-keep-its-victim",
                  a_liar_does_not_keep_its_victim);
+    fixture_test(&f, options, "/daemon/identity/a-strangers-folder-is-refused",
+                 a_strangers_folder_is_refused);
+    fixture_test(&f, options, "/daemon/identity/no-link-in-our-folders-is-followed",
+                 no_link_in_our_folders_is_followed);
     fixture_test(&f, options, "/daemon/identity/a-reserved-code-point-blinds-nobody",
                  a_reserved_code_point_blinds_nobody);
     return g_test_run();

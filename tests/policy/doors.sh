@@ -1,7 +1,7 @@
 #!/bin/sh
 # doors.sh SOURCE: what must be done in one place only is done nowhere else. TAP.
 cd "$1" || exit 1
-echo 1..6
+echo 1..7
 n=0
 
 # only NAME 'PATTERN' PLACE FOLDER: no line of FOLDER has it but those of PLACE
@@ -34,3 +34,6 @@ only "no state letter tells that a process has ended" \
 only "proctorctl tells of errors by one door" \
     'fprintf\(stderr|perror\(|err(x|c)?\(EXIT' \
     '^service/ctl/terminal\.c:' service/ctl
+only "folders of our own are made and judged in one place" \
+    '(^|[^_a-z])mkdir(at)?\(' \
+    '^service/(system/own_folder|host/cgroup|host/journal_segments)\.c:' service
