@@ -70,7 +70,6 @@ manifest = f"""children:
     exec: [/bin/sleep, "1000"]
     health_check: {{exec: [{ill.decode()}], interval: 200ms, timeout: 5s}}
   - {{name: lost, exec: ["/nowhere/{IN_YAML}"], restart_limit: {{burst: 1, interval: 1h}}}}
-  - {{name: nobody, exec: [/bin/sleep, "1000"], user: "{IN_YAML}", restart_limit: {{burst: 1, interval: 1h}}}}
   - {{name: envy, exec: [/bin/true], environment_file: "/nowhere/{IN_YAML}", restart_limit: {{burst: 1, interval: 1h}}}}
   - {{name: homeless, exec: [/bin/true], working_directory: "/nowhere/{IN_YAML}", restart_limit: {{burst: 1, interval: 1h}}}}
   - {{name: mute, exec: [/bin/true], stdout: {{file: "/nowhere/{IN_YAML}"}}, restart_limit: {{burst: 1, interval: 1h}}}}
@@ -86,7 +85,11 @@ daemon = subprocess.Popen([proctord, b"--private-bus", b"--manifests=" + folder 
                            b"--state-dir=" + folder + b"/state", b"--runtime-dir=" + folder + b"/run",
                            b"--log-level=debug", b"--log-target=stderr"],
                           stdout=subprocess.PIPE, stderr=errors)
-address = daemon.stdout.readline().split(b" ", 1)[1].strip()
+said = daemon.stdout.readline()
+if not said:
+    with open(os.path.join(folder, b"errors"), "rb") as log:
+        sys.exit(f"Bail out! proctord does not start: {log.read()!r}")
+address = said.split(b" ", 1)[1].strip()
 environment = dict(os.environ, PROCTOR_BUS_ADDRESS=address.decode(), LC_ALL="C.UTF-8", NO_COLOR="1",
                    TERM="xterm")
 environment.pop("COLUMNS", None)
@@ -119,12 +122,13 @@ worse = write(b"worse" + HOSTILE + b".yaml", b"{name: worse, exec: [/bin/true], 
 job = write(b"job.yaml", f"{{name: lies, kind: job, exec: [{lies.decode()}]}}\n")
 tags = write(b"tags.yaml", f"{{name: more, exec: [/bin/sleep, \"1000\"], stdout: \"null\", "
                            f"tags: [\"{IN_YAML}\"]}}\n")
+user = write(b"user.yaml", f"{{name: x, exec: [/bin/true], user: \"{IN_YAML}\"}}\n")
 because = "--reason=for the test"
 
 COMMANDS = [ # with the exit codes that are right
     (["list"], 0), (["list", "s*"], 0), (["tree"], 0), (["status"], 0), (["status", "says"], 0),
     (["status", "says", "ill", "lost"], 0),
-    (["status", "envy", "homeless", "mute", "shy", "nobody"], 0), (["log", "mute"], None),
+    (["status", "envy", "homeless", "mute", "shy"], 0), (["log", "mute"], None),
     (["events", "envy", "homeless", "mute", "shy"], 0), (["status", "unknown"], 5),
     (["status", "says", "unknown"], 5), (["status", b"x" + HOSTILE], 5),
     (["events"], 0), (["events", "says"], 0), (["events", "--kind=child-ready"], 0),
@@ -135,7 +139,8 @@ COMMANDS = [ # with the exit codes that are right
     (["log", "says", "-n", "many"], 1), (["check", good], 0), (["check", bad], 1),
     (["check", worse], 1), (["check", b"/nowhere/" + HOSTILE], 1), (["metrics"], 0),
     (["top"], 1), (["add", good, because], 0), (["add", good, because], 1),
-    (["add", bad, because], 1), (["add", tags, because], 1), (["add", worse, because], 1), (["add", b"/nowhere/" + HOSTILE, because], 1),
+    (["add", bad, because], 1), (["add", tags, because], 1), (["add", user, because], 1),
+    (["check", user, tags], 1), (["add", worse, because], 1), (["add", b"/nowhere/" + HOSTILE, because], 1),
     (["remove", "good", because, "--wait"], 0), (["run", job], 3), (["run", bad], 1),
     (["run", "--dry-run", job], 0), (["pause", "tagged", because, "--wait"], 0),
     (["pause", "tagged", because], 0), (["resume", "tagged", "says", because], 0),
@@ -341,7 +346,7 @@ def recovery():
 try:
     check("it starts, with all that", until(lambda: (status("says", "status_text") or "") != "" and
                                             all(status(c, "operation") == "quarantined" for c in
-                                                ("lost", "nobody", "envy", "homeless", "mute",
+                                                ("lost", "envy", "homeless", "mute",
                                                  "shy")) and
                                             (status("ill", "heartbeat_stale") is True)),
           ctl("list").stdout)
@@ -364,12 +369,20 @@ try:
           is_clean(reload.stderr), reload.stdout, reload.stderr)
     os.unlink(os.path.join(folder, b"children.d/broken" + HOSTILE + b".yaml"))
     daemon = recovery()
+    said = ctl("--json=short", "reexec", because).stdout
+    check("--json reexec", "version" in json.loads(said), said)
+    said = ctl("--json=pretty", "shutdown", because, "--wait", "--requested-by=Z\xfcrich").stdout
+    report = json.loads(said)
+    check("--json shutdown", report["phase"] == "completed" and is_clean(said) and snake_case(report) and
+          report["requested_by"].startswith("Z\xfcrich through") and len(report["report"]) > 5, said)
+    check("it has ended well", daemon.wait() == 0, daemon.returncode)
     with open(os.path.join(folder, b"errors"), "rb") as log:
         lines = [line for line in log.read().split(b"\n") if not is_clean(line)]
     check("nothing in the log of proctord acts on a terminal", not lines, lines[:3])
 finally:
-    daemon.terminate()
-    daemon.wait()
+    if daemon.returncode is None:
+        daemon.terminate()
+        daemon.wait()
     errors.close()
     shutil.rmtree(folder, ignore_errors=True)
 print(f"1..{number}")
