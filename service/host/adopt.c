@@ -8,6 +8,7 @@
 #include "listener.h"
 #include "owner.h"
 #include "probe.h"
+#include "proc_stat.h"
 #include "process.h"
 #include "result.h"
 
@@ -133,7 +134,7 @@ static pid_t search(struct host *host, const struct process *process)
     pid_t found = 0;
 
     for (struct dirent *entry; folder && !found && (entry = again_next(folder, &error));) {
-        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        pid_t pid = proc_stat_pid(entry->d_name);
         int r = pid > 1 && is_leader(pid) ? process_claims(process, pid) : 0;
         if (r > 0) /* a stranger who says so is passed over */
             r = is_same(host, process, pid);

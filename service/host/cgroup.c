@@ -2,6 +2,8 @@
 
 #include "again.h"
 #include "handle.h"
+#include "number.h"
+#include "proc_stat.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -143,31 +145,29 @@ static void own_leaf(const struct cgroup_base *base, char name[CGROUP_LEAF_MAX])
 
 static bool is_ours(pid_t pid)
 {
-    char path[64], text[512];
-    int parent = 0;
+    uint64_t parent;
+    int r = pid == getpid() ? 0 : proc_stat_read(pid, PROC_STAT_PARENT, &parent);
 
-    if (pid == getpid())
-        return true;
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    if (again_read(AT_FDCWD, path, text, sizeof(text)) < 0)
-        return true; /* gone */
-    const char *end = strrchr(text, ')');
-    return end && sscanf(end + 1, " %*c %d", &parent) == 1 && parent == getpid();
+    if (pid == getpid() || (r < 0 && r != -ESRCH))
+        return true; /* of the others: gone */
+    return r == 0 && parent == (uint64_t)getpid();
 }
 
 /* Moves the processes of one cgroup (proctord, and its own bus) to another; all or none. */
 static int move_processes(int directory, const char *from, const char *to)
 {
-    char list[4096], number[16], *next;
+    char list[4096], number[24];
     ssize_t n = again_read(directory, from, list, sizeof(list));
+    const char *at;
+    uint64_t pid;
 
     if (n < 0)
         return (int)n;
-    for (const char *at = list; *at; at = next + (*next != '\0'))
-        if (!is_ours((pid_t)strtol(at, &next, 10)))
+    for (at = list; number_take(&at, &pid) == 0; at += *at != '\0')
+        if (!is_ours((pid_t)pid))
             return -EBUSY; /* somebody else's cgroup: it is not for us to make room in it */
-    for (const char *at = list; *at; at = next + (*next != '\0')) {
-        snprintf(number, sizeof(number), "%ld", strtol(at, &next, 10));
+    for (at = list; number_take(&at, &pid) == 0; at += *at != '\0') {
+        snprintf(number, sizeof(number), "%" PRIu64, pid);
         int r = write_at(directory, to, number);
         if (r < 0 && r != -ESRCH)
             return r;
@@ -365,8 +365,13 @@ static int parse_leaf_name(const char *name, size_t length, struct attempt_id *i
                 return -ENOENT;
         } while (*field != '.');
     }
-    if (sscanf(field, ".%" SCNu32 ".%" SCNu32, &id->slot, &id->serial) != 2)
+    const char *number = field + 1;
+    uint64_t slot, serial;
+    if (number_take(&number, &slot) < 0 || slot > UINT32_MAX || *number != '.' ||
+        number_read(number + 1, UINT32_MAX, &serial) < 0)
         return -ENOENT;
+    id->slot = (uint32_t)slot;
+    id->serial = (uint32_t)serial;
     return 0;
 }
 
@@ -506,9 +511,11 @@ static uint64_t value_of(const struct cgroup_base *base, const char *name, const
     if (again_read(base->fd, path, text, sizeof(text)) < 0)
         return 0;
     const char *found = *key ? strstr(text, key) : text;
-    if (found)
-        sscanf(found + strlen(key), "%" SCNu64, &value);
-    return value;
+    if (!found)
+        return 0;
+    found += strlen(key);
+    found += strspn(found, " ");
+    return number_take(&found, &value) < 0 ? 0 : value;
 }
 
 uint64_t cgroup_leaf_oom_kills(const struct cgroup_base *base, const char *name)

@@ -4,9 +4,12 @@
 #include "again.h"
 #include "handle.h"
 #include "listener.h"
+#include "number.h"
+#include "open_regular.h"
 #include "own_folder.h"
 #include "owner.h"
 #include "probe.h"
+#include "proc_stat.h"
 #include "process.h"
 #include "result.h"
 
@@ -24,6 +27,8 @@
 
 #define BURST       4 /* ends before others are answered */
 #define NOTIFY_NAME "proctor.notify"
+
+#define CHILDREN_LIST_MAX (1024 * 1024) /* bytes of the numbers of a process's children */
 
 /* ---- processes by PID ------------------------------------------------------------------------ */
 
@@ -651,40 +656,35 @@ int host_find_pid(struct host *host, pid_t pid, struct attempt_id *id)
 /* What /proc says of one process, added up. */
 static void add_usage_of(pid_t pid, uint64_t *cpu_nsec, uint64_t *memory_bytes)
 {
-    char path[64];
-    unsigned long user = 0, system = 0, pages = 0;
+    char path[64], text[128];
+    uint64_t user, system, pages;
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return;
-    if (fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-               &system) == 2)
+    if (proc_stat_read(pid, PROC_STAT_USER_TICKS, &user) == 0 &&
+        proc_stat_read(pid, PROC_STAT_SYSTEM_TICKS, &system) == 0)
         *cpu_nsec += (user + system) * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
-    fclose(file);
-
     snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
-    file = fopen(path, "re");
-    if (!file)
+    if (again_read(AT_FDCWD, path, text, sizeof(text)) < 0)
         return;
-    if (fscanf(file, "%*u %lu", &pages) == 1)
+    const char *resident = text + strcspn(text, " ");
+    resident += *resident == ' ';
+    if (number_take(&resident, &pages) == 0)
         *memory_bytes += pages * (uint64_t)sysconf(_SC_PAGESIZE);
-    fclose(file);
 }
 
 /* Without an accounting cgroup: a process and those that it made. */
 static void add_usage_below(pid_t pid, int depth, uint64_t *cpu_nsec, uint64_t *memory_bytes)
 {
-    char path[64];
+    char path[64], *list;
+    uint64_t below;
+    size_t length;
 
     add_usage_of(pid, cpu_nsec, memory_bytes);
     snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
-    FILE *file = depth > 0 ? fopen(path, "re") : NULL;
-    if (!file)
+    if (depth == 0 || read_regular(AT_FDCWD, path, CHILDREN_LIST_MAX, &list, &length) < 0)
         return;
-    for (int below; fscanf(file, "%d", &below) == 1;)
-        add_usage_below(below, depth - 1, cpu_nsec, memory_bytes);
-    fclose(file);
+    for (const char *at = list; number_take(&at, &below) == 0; at += *at != '\0')
+        add_usage_below((pid_t)below, depth - 1, cpu_nsec, memory_bytes);
+    free(list);
 }
 
 unsigned host_unenforced(const struct child *child)

@@ -8,8 +8,10 @@
  */
 #include "again.h"
 #include "handle.h"
+#include "number.h"
 #include "owner.h"
 #include "probe.h"
+#include "proc_stat.h"
 #include "process.h"
 
 #include <errno.h>
@@ -131,11 +133,10 @@ int orphan_claims(pid_t pid, const struct core *core, const char *notify_path,
 
     if (notify_path && (!notify || strcmp(notify, notify_path) != 0))
         child = NULL; /* another proctord's */
-    if (child) {
-        *id = (struct attempt_id){.slot = child->slot,
-                                  .serial = child->serial,
-                                  .generation = strtoull(generation, NULL, 10),
-                                  .attempt = strtoull(attempt, NULL, 10)};
+    if (child && number_read(generation, UINT64_MAX, &id->generation) == 0 &&
+        number_read(attempt, UINT64_MAX, &id->attempt) == 0) {
+        id->slot = child->slot;
+        id->serial = child->serial;
         r = 0;
     }
     free(block);
@@ -148,17 +149,13 @@ int orphan_claims(pid_t pid, const struct core *core, const char *notify_path,
  */
 static bool is_exiting(pid_t pid)
 {
-    char path[64], text[512];
-    unsigned flags;
+    uint64_t flags;
     int pidfd = again_pidfd(pid);
 
     if (pidfd < 0)
         return false;
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    ssize_t n = again_read(AT_FDCWD, path, text, sizeof(text));
-    const char *rest = n < 0 ? NULL : strrchr(text, ')');
-    bool exiting = rest && sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
-                   (flags & 0x4) != 0 && !handle_has_ended(pidfd);
+    bool exiting = proc_stat_read(pid, PROC_STAT_FLAGS, &flags) == 0 && (flags & 0x4) != 0 &&
+                   !handle_has_ended(pidfd);
     close(pidfd);
     return exiting;
 }
@@ -273,7 +270,7 @@ static size_t kill_those(struct host *host, const struct process *process, meani
     size_t count = 0, unseen = 0;
 
     for (struct dirent *entry; folder && (entry = again_next(folder, &error));) {
-        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        pid_t pid = proc_stat_pid(entry->d_name);
         if (pid <= 1 || pid == getpid() || process_of_pid(host, pid))
             continue; /* the main process of an attempt that goes on */
         int r = kill_if(host, process, is_meant, pid, wait_msec);

@@ -2,6 +2,8 @@
 
 #include "again.h"
 #include "handle.h"
+#include "number.h"
+#include "proc_stat.h"
 #include "process.h"
 
 #include <errno.h>
@@ -20,8 +22,13 @@ int owner_user_of(pid_t pid, uid_t *uid)
     ssize_t n = again_read(AT_FDCWD, path, text, sizeof(text));
     if (n < 0)
         return (int)n;
-    const char *line = strstr(text, "\nUid:");
-    return line && sscanf(line + 5, "%u", uid) == 1 ? 0 : -ESRCH;
+    const char *line = strstr(text, "\nUid:\t");
+    uint64_t number;
+    const char *user = line ? line + strlen("\nUid:\t") : "";
+    if (number_take(&user, &number) < 0)
+        return -ESRCH;
+    *uid = (uid_t)number;
+    return 0;
 }
 
 int owner_user(const struct process *process, uid_t *uid)
@@ -38,16 +45,9 @@ int owner_user(const struct process *process, uid_t *uid)
 
 static pid_t parent_of(pid_t pid)
 {
-    char path[64], text[512];
-    int parent = 0;
+    uint64_t parent;
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    if (again_read(AT_FDCWD, path, text, sizeof(text)) < 0)
-        return 0;
-    const char *end = strrchr(text, ')');
-    if (!end || sscanf(end + 1, " %*c %d", &parent) != 1)
-        return 0;
-    return parent;
+    return proc_stat_read(pid, PROC_STAT_PARENT, &parent) == 0 ? (pid_t)parent : 0;
 }
 
 /* A main process that is not our child may have been reaped without our knowing it yet. */

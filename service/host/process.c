@@ -4,6 +4,7 @@
 #include "handle.h"
 #include "owner.h"
 #include "probe.h"
+#include "proc_stat.h"
 #include "result.h"
 
 #include <errno.h>
@@ -505,17 +506,5 @@ void process_change_main(struct process *process, pid_t pid, int pidfd)
 /* When it was started, in ticks since the boot. */
 int process_started(pid_t pid, uint64_t *ticks)
 {
-    char path[64], text[512];
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    ssize_t n = again_read(AT_FDCWD, path, text, sizeof(text));
-    if (n < 0)
-        return (int)n;
-    const char *end = strrchr(text, ')');
-    if (!end || sscanf(end + 1,
-                       " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
-                       "%*d %" SCNu64,
-                       ticks) != 1)
-        return -ESRCH;
-    return 0;
+    return proc_stat_read(pid, PROC_STAT_STARTED_TICKS, ticks);
 }

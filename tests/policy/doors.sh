@@ -1,7 +1,7 @@
 #!/bin/sh
 # doors.sh SOURCE: what must be done in one place only is done nowhere else. TAP.
 cd "$1" || exit 1
-echo 1..7
+echo 1..9
 n=0
 
 # only NAME 'PATTERN' PLACE FOLDER: no line of FOLDER has it but those of PLACE
@@ -37,3 +37,11 @@ only "proctorctl tells of errors by one door" \
 only "folders of our own are made and judged in one place" \
     '(^|[^_a-z])mkdir(at)?\(' \
     '^service/(system/own_folder|host/cgroup|host/journal_segments)\.c:' service
+# A number is its digits, within a range: no place of its own for a sign, a base or an overflow.
+only "numbers are read in one place" \
+    '(^|[^_a-z])(strto(u?ll?|[dfi]|ld|[iu]max)|ato(i|l|ll|f)|v?sscanf)\(' \
+    '^service/host/(cgroup|journal_segments|spawn)\.c:' service
+# By path: what others may have put there; below a folder of our own, the kernel's files, ours alone.
+only "files are opened by path in one place" \
+    '(^|[^_a-z.>])(f?re)?(f?open|openat2?|creat)(64)?\([^2)]' \
+    '^service/(system/(open_regular|own_folder|again)|host/(birth|cgroup|environment|executor|journal|journal_tail|output|result|spawn)|ctl/history|signals)\.c:' service
