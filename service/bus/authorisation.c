@@ -61,9 +61,14 @@ void questions_free(struct service *service)
         take_out(service, service->questions);
 }
 
+bool uid_is_trusted(uid_t uid)
+{
+    return uid == 0 || uid == geteuid();
+}
+
 bool caller_is_trusted(const struct caller *caller)
 {
-    return caller->uid == 0 || caller->uid == geteuid();
+    return uid_is_trusted(caller->uid);
 }
 
 int caller_must_be_trusted(const struct caller *caller, const char *what, sd_bus_error *error)

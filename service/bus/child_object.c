@@ -3,6 +3,7 @@
  * vtable, CurrentState and the change signals are all made from it, so that they can not disagree.
  * One fallback vtable serves all children.
  */
+#include "objects.h"
 #include "private.h"
 
 #include <errno.h>
@@ -356,6 +357,8 @@ int child_append_properties(struct service *service, sd_bus_message *m, struct c
     int r = append_open(m, 'a', "{sv}");
 
     for (size_t i = 0; r >= 0 && i < PROPERTIES; i++) {
+        if (object_property_is_long(properties[i].name))
+            continue;
         r = append_open(m, 'e', "sv");
         if (r >= 0)
             r = append_values(m, "s", properties[i].name);
@@ -477,9 +480,11 @@ static void emit(struct service *service, const struct child *child, const char 
 {
     char *path = path_of_child(child->id);
 
-    if (path && service->bus)
+    if (path && service->bus) {
         sd_bus_emit_properties_changed_strv(service->bus, path, PROCTOR_INTERFACE "Child",
                                             (char **)names);
+        objects_tell(service, path, OBJECT_CHANGED);
+    }
     free(path);
 }
 

@@ -4,6 +4,7 @@
  * Its memory is taken when the daemon starts: an event costs none later, but for one that is larger
  * than its slot (long reasons), which gets a block of its own for as long as it is kept.
  */
+#include "bulk.h"
 #include "private.h"
 
 #include <errno.h>
@@ -269,27 +270,72 @@ void event_log_visit(const struct service *service, uint64_t after,
     }
 }
 
-int event_log_query(const struct service *service, sd_bus_message *reply, uint64_t after,
-                    uint32_t max, const struct event_filter *filter)
+/* ---- QueryEvents ----------------------------------------------------------------------------- */
+
+struct query {
+    struct event_filter *filter;
+    uint64_t next, last; /* sequences */
+    uint32_t left;
+};
+
+static void query_release(void *data)
 {
+    struct query *query = data;
+
+    event_filter_free(query->filter);
+    free(query);
+}
+
+static int query_begin(struct service *service, sd_bus_message *m, void *data)
+{
+    (void)service;
+    (void)data;
+    return append_open(m, 'a', "(tttsssa{sv})");
+}
+
+static int query_step(struct service *service, sd_bus_message *m, void *data)
+{
+    struct query *query = data;
+
+    if (query->next > query->last || query->left == 0)
+        return 0;
+    uint64_t sequence = query->next++;
+    const struct logged_event *logged = service->log->slots[sequence % EVENT_LOG_SIZE].logged;
+    if (!logged || logged->event.sequence != sequence ||
+        !event_filter_matches(query->filter, logged->event.kind, logged->child,
+                              (struct command_id){service->instance, logged->event.cause}))
+        return 1;
+    query->left--;
+    int r = append_open(m, 'r', "tttsssa{sv}");
+    if (r >= 0)
+        r = append_event(service, m, &logged->event, logged->child);
+    if (r >= 0)
+        r = sd_bus_message_close_container(m);
+    return r < 0 ? r : 1;
+}
+
+static int query_end(struct service *service, sd_bus_message *m, void *data)
+{
+    (void)service;
+    (void)data;
+    return sd_bus_message_close_container(m);
+}
+
+int event_log_query(struct service *service, sd_bus_message *call, uint64_t after, uint32_t max,
+                    struct event_filter *filter, sd_bus_error *error)
+{
+    static const struct bulk_maker maker = {
+        .begin = query_begin, .step = query_step, .end = query_end, .release = query_release};
+    struct query *query = calloc(1, sizeof(*query));
     uint64_t last = core_sequence(service->core);
     uint64_t first = last > EVENT_LOG_SIZE ? last - EVENT_LOG_SIZE + 1 : 1;
-    int r = append_open(reply, 'a', "(tttsssa{sv})");
 
+    if (!query) {
+        event_filter_free(filter);
+        return -ENOMEM;
+    }
     if (after >= first)
         first = after < last ? after + 1 : last + 1;
-    for (uint64_t sequence = first; r >= 0 && sequence <= last && max > 0; sequence++) {
-        const struct logged_event *logged = service->log->slots[sequence % EVENT_LOG_SIZE].logged;
-        if (!logged || logged->event.sequence != sequence ||
-            !event_filter_matches(filter, logged->event.kind, logged->child,
-                                  (struct command_id){service->instance, logged->event.cause}))
-            continue;
-        max--;
-        r = append_open(reply, 'r', "tttsssa{sv}");
-        if (r >= 0)
-            r = append_event(service, reply, &logged->event, logged->child);
-        if (r >= 0)
-            r = sd_bus_message_close_container(reply);
-    }
-    return r < 0 ? r : sd_bus_message_close_container(reply);
+    *query = (struct query){.filter = filter, .next = first, .last = last, .left = max};
+    return bulk_answer(service, call, &maker, query, error);
 }

@@ -2,6 +2,7 @@
  * org.proctor1.Job: bounded one-shot work, from its acceptance until somebody forgets it.
  */
 #include "number.h"
+#include "objects.h"
 #include "private.h"
 
 #include <errno.h>
@@ -273,13 +274,14 @@ void job_event(struct service *service, const struct event *event)
         keep_output(job);
     if (!service->bus)
         return;
-    if (event->kind == EVENT_JOB_QUEUED)
-        sd_bus_emit_object_added(service->bus, path);
-    else if (event->kind == EVENT_CHILD_STARTING)
+    if (event->kind == EVENT_JOB_QUEUED) {
+        object_announce(service, path);
+    } else if (event->kind == EVENT_CHILD_STARTING) {
         sd_bus_emit_properties_changed(service->bus, path, PROCTOR_INTERFACE "Job", "State", NULL);
-    else if (event->kind == EVENT_JOB_FINISHED)
-        sd_bus_emit_properties_changed(service->bus, path, PROCTOR_INTERFACE "Job", "State",
-                                       "Result", "ExitCode", NULL);
+        objects_tell(service, path, OBJECT_CHANGED);
+    } else if (event->kind == EVENT_JOB_FINISHED) {
+        job_show_all(service, job);
+    }
 }
 
 void job_show_all(struct service *service, const struct job *job)
@@ -289,6 +291,7 @@ void job_show_all(struct service *service, const struct job *job)
     path_of_job(job, path);
     sd_bus_emit_properties_changed(service->bus, path, PROCTOR_INTERFACE "Job", "State", "Result",
                                    "ExitCode", NULL);
+    objects_tell(service, path, OBJECT_CHANGED);
 }
 
 /* Once, until somebody reads what there is: a job that writes byte by byte floods nobody. */
@@ -312,8 +315,10 @@ void job_forgotten(struct service *service, struct job *job)
     char path[JOB_PATH_MAX];
 
     path_of_job(job, path);
-    if (service->bus)
+    if (service->bus) {
         sd_bus_emit_object_removed(service->bus, path);
+        objects_tell(service, path, OBJECT_REMOVED);
+    }
     waiters_job_gone(service, job);
     free(job->observer);
     job->observer = NULL;

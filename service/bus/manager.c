@@ -1,6 +1,7 @@
 /*
  * org.proctor1.Manager.
  */
+#include "listing.h"
 #include "manifest_set.h"
 #include "private.h"
 #include "trace.h"
@@ -391,118 +392,8 @@ static int method_get_child_by_pid(sd_bus_message *m, void *userdata, sd_bus_err
     return reply_with_path(m, child);
 }
 
-static int append_list_row(sd_bus_message *reply, const struct child *child)
-{
-    struct restart_limit_view limit = restart_limit_view(&child->restart_limit);
-    char *path = path_of_child(child->id);
-    int r = path ? append_values(reply, "(sosssttbsub)", child->id, path,
-                                 child_operation_to_string(child->operation),
-                                 child_status_to_string(child_status(child)),
-                                 readiness_to_string(child->readiness), child->generation,
-                                 child_attempt(child), child->heartbeat_stale,
-                                 stop_state_to_string(child->stop_state), limit.remaining,
-                                 limit.exhausted)
-                 : -ENOMEM;
-
-    free(path);
-    return r;
-}
-
-static int method_list_children(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
-    struct service *service = userdata;
-    int r = sd_bus_message_new_method_return(m, &reply);
-
-    (void)error;
-    if (r >= 0)
-        r = append_open(reply, 'a', "(sosssttbsub)");
-    for (struct child *child = core_first(service->core); r >= 0 && child; child = core_next(child))
-        r = append_list_row(reply, child);
-    if (r >= 0)
-        r = sd_bus_message_close_container(reply);
-    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
-}
-
-static int append_counts(sd_bus_message *reply, const char *key, const char *(*word)(int),
-                         const uint32_t *counts, int n)
-{
-    int r = append_open(reply, 'e', "sv");
-
-    if (r >= 0)
-        r = append_values(reply, "s", key);
-    if (r >= 0)
-        r = append_open(reply, 'v', "a{su}");
-    if (r >= 0)
-        r = append_open(reply, 'a', "{su}");
-    for (int i = 0; r >= 0 && i < n; i++)
-        r = append_values(reply, "{su}", word(i), counts[i]);
-    for (int i = 0; r >= 0 && i < 3; i++)
-        r = sd_bus_message_close_container(reply);
-    return r;
-}
-
-static const char *operation_word(int i)
-{
-    return child_operation_to_string((enum child_operation)i);
-}
-
-static const char *status_word(int i)
-{
-    return child_status_to_string((enum child_status)i);
-}
-
-static int append_children(struct service *service, sd_bus_message *reply)
-{
-    int r = append_open(reply, 'e', "sv");
-
-    if (r >= 0)
-        r = append_values(reply, "s", "children");
-    if (r >= 0)
-        r = append_open(reply, 'v', "aa{sv}");
-    if (r >= 0)
-        r = append_open(reply, 'a', "a{sv}");
-    for (struct child *child = core_first(service->core); r >= 0 && child; child = core_next(child))
-        r = child_append_properties(service, reply, child);
-    for (int i = 0; r >= 0 && i < 3; i++)
-        r = sd_bus_message_close_container(reply);
-    return r;
-}
-
-static int method_current_state(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
-    struct service *service = userdata;
-    uint32_t operations[4] = {}, statuses[6] = {};
-    int r = sd_bus_message_new_method_return(m, &reply);
-
-    (void)error;
-    for (struct child *child = core_first(service->core); child; child = core_next(child)) {
-        operations[child->operation]++;
-        statuses[child_status(child)]++;
-    }
-    if (r >= 0)
-        r = append_open(reply, 'a', "{sv}");
-    if (r >= 0)
-        r = append_counts(reply, "operations", operation_word, operations, 4);
-    if (r >= 0)
-        r = append_counts(reply, "statuses", status_word, statuses, 6);
-    if (r >= 0)
-        r = append_text(reply, "shutdown_phase",
-                        shutdown_phase_to_string(core_shutdown_phase(service->core)));
-    if (r >= 0)
-        r = append_number(reply, "sequence", core_sequence(service->core));
-    if (r >= 0)
-        r = append_children(service, reply);
-    if (r >= 0)
-        r = sd_bus_message_close_container(reply);
-    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
-}
-
 static int method_query_events(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
-    struct service *service = userdata;
     struct event_filter *filter;
     uint64_t after;
     uint32_t max;
@@ -510,13 +401,7 @@ static int method_query_events(sd_bus_message *m, void *userdata, sd_bus_error *
 
     if (r >= 0)
         r = event_filter_read(m, &filter, error);
-    if (r < 0)
-        return r;
-    r = sd_bus_message_new_method_return(m, &reply);
-    if (r >= 0)
-        r = event_log_query(service, reply, after, max, filter);
-    event_filter_free(filter);
-    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+    return r < 0 ? r : event_log_query(userdata, m, after, max, filter, error);
 }
 
 static int method_get_metrics(sd_bus_message *m, void *userdata, sd_bus_error *error)

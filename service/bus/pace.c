@@ -1,55 +1,70 @@
-/*
- * Pace: whoever calls much more than others is answered slowly, as long as there are others. Each
- * connection has a debt, the time that its calls have cost, and pays it back: half of the time is
- * for all of them, in equal parts. Those that owe too much all the same share one tenth of the time
- * until they have paid; while they do, and somebody else calls too, their calls wait here, and come
- * in again as they are paid for. Whoever is alone is never held up. It is the token bucket of
- * network queues, with time as its tokens.
- */
+#include "pace.h"
+
 #include "private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define SHARE         2                  /* half of the time is for everybody, in equal parts; */
 #define DEBTORS_SHARE 10                 /* for all that have taken more than that, a tenth */
+#define BULK_SHARE    32                 /* and this for answers about many objects */
 #define CREDIT_USEC   UINT64_C(10000)    /* so much debt is nothing */
 #define CALL_USEC     UINT64_C(60)       /* what a call costs at least, with the bus's part */
-#define COMPANY_USEC  UINT64_C(1000000)  /* who has called so lately is there */
-#define GONE_USEC     UINT64_C(10000000) /* who has not called for so long is forgotten */
+#define COMPANY_USEC  UINT64_C(1000000)  /* a client that has called so lately is there */
+#define GONE_USEC     UINT64_C(10000000) /* one that has not called for so long is forgotten */
 #define TICK_USEC     UINT64_C(1000)     /* how often those that wait are looked at */
-#define TALKERS_MAX   512
-#define WAITING_MAX   64 /* calls of one connection */
-#define RELEASED_MAX  64 /* calls on their way back */
+#define RELEASED_MAX  64                 /* calls on their way back */
+
+struct debt {
+    uint64_t usec, paid_usec; /* paid: when it was last paid back of */
+    bool debtor;              /* has owed too much, and has not paid all back since */
+};
 
 struct waiting {
     struct waiting *next;
     sd_bus_message *call;
 };
 
+/* A connection, or all of an account that have no place of their own. */
 struct talker {
-    char name[64];
-    uint64_t debt_usec, paid_usec; /* paid: when it was last paid back of */
+    char name[CALLER_NAME_MAX];
+    struct account *account; /* NULL: the place is free */
+    struct debt debt;
     uint64_t seen_usec;
-    bool debtor; /* has owed too much, and has not paid all back since */
     struct waiting *first, **last;
     size_t count;
+    size_t index; /* in pace->used */
+};
+
+/* A uid, or all that have no place of their own. */
+struct account {
+    bool used, trusted;
+    uid_t uid;
+    struct debt calls, bulk;
+    uint64_t seen_usec;
+    struct talker rest;
+    size_t talkers;
 };
 
 struct pace {
     struct service *service;
+    struct account accounts[1 + ACCOUNTS_MAX]; /* the first: all others together */
+    size_t n_accounts;                         /* none behind these is used */
     struct talker talkers[TALKERS_MAX];
-    size_t count;
+    struct talker *used[TALKERS_MAX + 1 + ACCOUNTS_MAX]; /* those, and the accounts' */
+    size_t n_used;
     size_t waiting;
     struct talker *charged; /* whose call is being handled, */
     uint64_t since_usec;    /* since then, */
-    uint64_t charge_usec;   /* and what it has been charged for it */
+    uint64_t charge_usec;   /* what it has been charged for it, */
+    uint64_t before_usec;   /* and when it had called before */
     sd_bus_message *released[RELEASED_MAX];
     size_t n_released, turn;
     sd_event_source *timer;
-    bool open; /* nobody waits any more */
+    bool open; /* no call waits any more */
 };
 
 static uint64_t now_usec(void)
@@ -60,40 +75,12 @@ static uint64_t now_usec(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* How many share with it, itself included. */
-static size_t count_sharers(const struct pace *pace, const struct talker *talker, uint64_t now)
+/* ---- places ---------------------------------------------------------------------------------- */
+
+static bool is_live(uint64_t seen_usec, uint64_t now)
 {
-    size_t count = 0;
-
-    for (size_t i = 0; i < pace->count; i++) {
-        const struct talker *other = &pace->talkers[i];
-        count += other == talker || (other->debtor == talker->debtor &&
-                                     (other->debtor || now - other->seen_usec < COMPANY_USEC));
-    }
-    return count;
+    return seen_usec > 0 && now - seen_usec < COMPANY_USEC;
 }
-
-static void pay_back(struct pace *pace, struct talker *talker, uint64_t now)
-{
-    uint64_t share = talker->debtor ? DEBTORS_SHARE : SHARE;
-    uint64_t paid = (now - talker->paid_usec) / share / count_sharers(pace, talker, now);
-
-    if (paid == 0)
-        return;
-    talker->debt_usec -= paid < talker->debt_usec ? paid : talker->debt_usec;
-    talker->paid_usec = now;
-    if (talker->debt_usec == 0 && !talker->first)
-        talker->debtor = false;
-}
-
-static void charge(struct talker *talker, uint64_t usec)
-{
-    talker->debt_usec += usec;
-    if (talker->debt_usec >= CREDIT_USEC)
-        talker->debtor = true;
-}
-
-/* ---- connections ----------------------------------------------------------------------------- */
 
 static void drop_calls(struct pace *pace, struct talker *talker)
 {
@@ -104,63 +91,217 @@ static void drop_calls(struct pace *pace, struct talker *talker)
         free(waiting);
         pace->waiting--;
     }
+    talker->last = &talker->first;
+    talker->count = 0;
 }
 
-/* The last one takes its place. */
+static void talker_init(struct pace *pace, struct talker *talker, struct account *account,
+                        const char *name, uint64_t now)
+{
+    *talker = (struct talker){.account = account, .debt.paid_usec = now};
+    talker->last = &talker->first;
+    snprintf(talker->name, sizeof(talker->name), "%s", name);
+    talker->index = pace->n_used;
+    pace->used[pace->n_used++] = talker;
+}
+
+/* The last one takes its place in the list. */
+static void talker_end(struct pace *pace, struct talker *talker)
+{
+    drop_calls(pace, talker);
+    if (pace->charged == talker)
+        pace->charged = NULL;
+    pace->used[talker->index] = pace->used[--pace->n_used];
+    pace->used[talker->index]->index = talker->index;
+    talker->account = NULL;
+}
+
 static void forget(struct pace *pace, struct talker *talker)
 {
-    struct talker *last = &pace->talkers[--pace->count];
+    talker->account->talkers--;
+    talker_end(pace, talker);
+}
 
-    drop_calls(pace, talker);
-    if (talker == last)
+static void account_init(struct pace *pace, struct account *account, uid_t uid, uint64_t now)
+{
+    if (account->used)
+        talker_end(pace, &account->rest);
+    *account = (struct account){.used = true,
+                                .uid = uid,
+                                .trusted = uid_is_trusted(uid),
+                                .calls.paid_usec = now,
+                                .bulk.paid_usec = now};
+    talker_init(pace, &account->rest, account, "", now);
+    if (account >= pace->accounts + pace->n_accounts)
+        pace->n_accounts = (size_t)(account - pace->accounts) + 1;
+}
+
+static bool owes_nothing(const struct account *account)
+{
+    return account->talkers == 0 && !account->rest.first && !account->rest.debt.debtor &&
+           !account->calls.debtor && !account->bulk.debtor;
+}
+
+/* ---- debts ----------------------------------------------------------------------------------- */
+
+static void charge(struct debt *debt, uint64_t usec)
+{
+    debt->usec += usec;
+    if (debt->usec >= CREDIT_USEC)
+        debt->debtor = true;
+}
+
+static void pay_back(struct debt *debt, uint64_t share, size_t sharers, uint64_t now)
+{
+    uint64_t paid = (now - debt->paid_usec) / share / (sharers > 0 ? sharers : 1);
+
+    if (paid == 0)
         return;
-    *talker = *last;
-    if (!talker->first)
-        talker->last = &talker->first;
+    debt->usec -= paid < debt->usec ? paid : debt->usec;
+    debt->paid_usec = now;
+    if (debt->usec == 0)
+        debt->debtor = false;
 }
 
-static void forget_silent(struct pace *pace, uint64_t now)
+/* A uid shares with all uids that owe as it does. */
+static void account_pay(struct pace *pace, struct account *account, uint64_t now)
 {
-    for (size_t i = 0; i < pace->count;)
-        if (!pace->talkers[i].first && now - pace->talkers[i].seen_usec > GONE_USEC)
-            forget(pace, &pace->talkers[i]);
-        else
-            i++;
+    bool debtor = account->calls.debtor;
+    size_t callers = 0, bulk = 0;
+
+    for (size_t i = 0; i < pace->n_accounts; i++) {
+        const struct account *other = &pace->accounts[i];
+        callers += other->used && other->calls.debtor == debtor &&
+                   (debtor || is_live(other->seen_usec, now));
+        bulk += other->used && other->bulk.debtor;
+    }
+    pay_back(&account->calls, debtor ? DEBTORS_SHARE : SHARE, callers, now);
+    pay_back(&account->bulk, BULK_SHARE, bulk, now);
 }
 
-static struct talker *find(struct pace *pace, const char *name, uint64_t now)
+/* Whether two connections are measured against each other. */
+static bool are_together(const struct talker *a, const struct talker *b)
 {
-    for (size_t i = 0; i < pace->count; i++)
-        if (strcmp(pace->talkers[i].name, name) == 0)
-            return &pace->talkers[i];
-    if (pace->count == TALKERS_MAX)
-        forget_silent(pace, now);
-    if (pace->count == TALKERS_MAX)
-        return NULL;
-    struct talker *talker = &pace->talkers[pace->count++];
-    *talker = (struct talker){.paid_usec = now, .seen_usec = now};
-    talker->last = &talker->first;
-    strncpy(talker->name, name, sizeof(talker->name) - 1);
-    return talker;
+    return a->account == b->account || a->account->trusted;
 }
 
-/* Whether somebody is there who does not call too much. */
-static bool has_company(const struct pace *pace, const struct talker *talker, uint64_t now)
+static void talker_pay(struct pace *pace, struct talker *talker, uint64_t now)
 {
-    for (size_t i = 0; i < pace->count; i++) {
-        const struct talker *other = &pace->talkers[i];
-        if (other != talker && !other->debtor && now - other->seen_usec < COMPANY_USEC)
+    bool debtor = talker->debt.debtor;
+    size_t sharers = 0;
+
+    for (size_t i = 0; i < pace->n_used; i++) {
+        const struct talker *other = pace->used[i];
+        sharers += other->debt.debtor == debtor && are_together(talker, other) &&
+                   (debtor || is_live(other->seen_usec, now));
+    }
+    pay_back(&talker->debt, debtor ? DEBTORS_SHARE : SHARE, sharers, now);
+}
+
+/* Whether a client is there that does not call too much: of another uid; or beside this talker. */
+static bool has_company(struct pace *pace, const struct account *account,
+                        const struct talker *talker, uint64_t now)
+{
+    for (size_t i = 0; i < pace->n_used; i++) {
+        const struct talker *other = pace->used[i];
+        if (other == talker || other->debt.debtor || !is_live(other->seen_usec, now) ||
+            (other->account != account && other->account->calls.debtor))
+            continue;
+        if (talker ? are_together(talker, other) : other->account != account)
             return true;
     }
     return false;
 }
 
+static bool may_go(struct pace *pace, struct talker *talker, uint64_t now)
+{
+    struct account *account = talker->account;
+
+    account_pay(pace, account, now);
+    talker_pay(pace, talker, now);
+    if (pace->open)
+        return true;
+    if (!account->trusted && account->calls.usec >= CREDIT_USEC &&
+        has_company(pace, account, NULL, now))
+        return false;
+    return talker->debt.usec < CREDIT_USEC || !has_company(pace, account, talker, now);
+}
+
+/* ---- who is who ------------------------------------------------------------------------------ */
+
+/* A free place, or that of a uid that is silent and owes nothing. */
+static struct account *place_for_uid(struct pace *pace, uint64_t now)
+{
+    for (size_t i = 1; i <= ACCOUNTS_MAX; i++) {
+        struct account *account = &pace->accounts[i];
+        if (!account->used)
+            return account;
+        if (is_live(account->seen_usec, now))
+            continue;
+        account_pay(pace, account, now);
+        if (owes_nothing(account))
+            return account;
+    }
+    return NULL;
+}
+
+static struct account *account_of(struct pace *pace, uid_t uid, uint64_t now)
+{
+    for (size_t i = 1; i < pace->n_accounts; i++)
+        if (pace->accounts[i].uid == uid)
+            return &pace->accounts[i];
+    struct account *place = place_for_uid(pace, now);
+    if (!place)
+        return &pace->accounts[0];
+    account_init(pace, place, uid, now);
+    return place;
+}
+
+/* A free place, or that of a connection that has been silent for long. */
+static struct talker *place_for(struct pace *pace, uint64_t now)
+{
+    struct talker *silent = NULL;
+
+    for (size_t i = 0; i < TALKERS_MAX; i++) {
+        struct talker *talker = &pace->talkers[i];
+        if (!talker->account)
+            return talker;
+        if (!talker->first && now - talker->seen_usec > GONE_USEC &&
+            (!silent || talker->seen_usec < silent->seen_usec))
+            silent = talker;
+    }
+    if (silent)
+        forget(pace, silent);
+    return silent;
+}
+
+static struct talker *find(struct pace *pace, const char *name, uid_t uid, uint64_t now)
+{
+    for (size_t i = 0; i < pace->n_used; i++)
+        if (strcmp(pace->used[i]->name, name) == 0)
+            return pace->used[i];
+    struct account *account = account_of(pace, uid, now);
+    bool full = !account->trusted && account->talkers >= TALKERS_PER_UID;
+    struct talker *place = account == pace->accounts || full ? NULL : place_for(pace, now);
+    if (!place)
+        return &account->rest;
+    talker_init(pace, place, account, name, now);
+    account->talkers++;
+    return place;
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
 /* The call that was let in last is over: its time is known. */
 static void settle(struct pace *pace, uint64_t now)
 {
-    if (pace->charged && now - pace->since_usec > pace->charge_usec)
-        charge(pace->charged, now - pace->since_usec - pace->charge_usec);
+    struct talker *talker = pace->charged;
+
     pace->charged = NULL;
+    if (!talker || now - pace->since_usec <= pace->charge_usec)
+        return;
+    charge(&talker->debt, now - pace->since_usec - pace->charge_usec);
+    charge(&talker->account->calls, now - pace->since_usec - pace->charge_usec);
 }
 
 void pace_turn(struct pace *pace)
@@ -172,14 +313,13 @@ void pace_turn(struct pace *pace)
 /* least: what it costs at least, where that has not been charged yet. */
 static int let_in(struct pace *pace, struct talker *talker, uint64_t now, uint64_t least)
 {
-    charge(talker, least);
+    charge(&talker->debt, least);
+    charge(&talker->account->calls, least);
     pace->charged = talker;
     pace->since_usec = now;
     pace->charge_usec = CALL_USEC;
     return 0;
 }
-
-/* ---- those that wait ------------------------------------------------------------------------- */
 
 static bool was_released(struct pace *pace, const sd_bus_message *m)
 {
@@ -204,7 +344,8 @@ static int hold(struct pace *pace, struct talker *talker, sd_bus_message *m)
 
     if (!waiting) {
         refuse_late(m, PROCTOR_ERROR "LimitExceeded",
-                    "%zu calls of yours wait already: wait for their answers", talker->count);
+                    "%zu calls of yours wait already, at most %d may: wait for their answers",
+                    talker->count, WAITING_MAX);
         return 1;
     }
     *waiting = (struct waiting){.call = sd_bus_message_ref(m)};
@@ -223,7 +364,8 @@ static void release(struct pace *pace, struct talker *talker)
     talker->first = waiting->next;
     talker->count--;
     pace->waiting--;
-    charge(talker, CALL_USEC);
+    charge(&talker->debt, CALL_USEC);
+    charge(&talker->account->calls, CALL_USEC);
     if (!talker->first)
         talker->last = &talker->first;
     if (sd_bus_enqueue_for_read(pace->service->bus, waiting->call) >= 0)
@@ -233,15 +375,12 @@ static void release(struct pace *pace, struct talker *talker)
     free(waiting);
 }
 
-/* The connections in turn; freely: also of those that owe. */
-static void release_some(struct pace *pace, bool freely, uint64_t now)
+/* The connections in turn. */
+static void release_some(struct pace *pace, uint64_t now)
 {
-    for (size_t i = 0; i < pace->count && pace->n_released < RELEASED_MAX; i++) {
-        struct talker *talker = &pace->talkers[pace->turn++ % pace->count];
-        if (!talker->first)
-            continue;
-        pay_back(pace, talker, now);
-        if (freely || talker->debt_usec < CREDIT_USEC)
+    for (size_t i = 0; i < pace->n_used && pace->n_released < RELEASED_MAX; i++) {
+        struct talker *talker = pace->used[pace->turn++ % pace->n_used];
+        if (talker->first && may_go(pace, talker, now))
             release(pace, talker);
     }
 }
@@ -250,43 +389,63 @@ static int tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct pace *pace = userdata;
     uint64_t now = now_usec();
-    bool alone = !has_company(pace, NULL, now);
 
     (void)source;
     (void)usec;
     settle(pace, now);
-    release_some(pace, alone || pace->open, now);
+    release_some(pace, now);
     if (pace->waiting > 0)
         arm(pace, now + TICK_USEC);
     return 0;
 }
 
-/* ---- the door -------------------------------------------------------------------------------- */
-
 static int call_came(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct pace *pace = userdata;
-    const char *name = sd_bus_message_get_sender(m);
+    const struct caller *caller;
     uint8_t type;
 
     (void)error;
-    if (sd_bus_message_get_type(m, &type) < 0 || type != SD_BUS_MESSAGE_METHOD_CALL || !name)
+    if (sd_bus_message_get_type(m, &type) < 0 || type != SD_BUS_MESSAGE_METHOD_CALL)
         return 0;
     uint64_t now = now_usec();
     settle(pace, now);
-    struct talker *talker = find(pace, name, now);
-    if (!talker)
+    caller = caller_known(pace->service, m);
+    if (!caller)
         return 0;
+    struct talker *talker = find(pace, caller->unique_name, caller->uid, now);
     if (was_released(pace, m))
         return let_in(pace, talker, now, 0);
-    talker->seen_usec = now;
-    pay_back(pace, talker, now);
-    bool free =
-        !talker->first && (talker->debt_usec < CREDIT_USEC || !has_company(pace, talker, now));
-    if (pace->open || free)
+    pace->before_usec = talker->seen_usec;
+    talker->seen_usec = talker->account->seen_usec = now;
+    if (!talker->first && may_go(pace, talker, now))
         return let_in(pace, talker, now, CALL_USEC);
     return hold(pace, talker, m);
 }
+
+/* ---- answers about many objects -------------------------------------------------------------- */
+
+bool pace_may_begin(struct pace *pace, uid_t uid)
+{
+    uint64_t now = now_usec();
+    struct account *account = account_of(pace, uid, now);
+
+    account_pay(pace, account, now);
+    return pace->open || account->bulk.usec < CREDIT_USEC || !has_company(pace, NULL, NULL, now);
+}
+
+void pace_charge(struct pace *pace, uid_t uid, uint64_t usec)
+{
+    charge(&account_of(pace, uid, now_usec())->bulk, usec);
+}
+
+void pace_is_bulk(struct pace *pace)
+{
+    if (pace->charged)
+        pace->charged->seen_usec = pace->before_usec;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 int pace_new(struct service *service, struct pace **pace)
 {
@@ -295,6 +454,7 @@ int pace_new(struct service *service, struct pace **pace)
     if (!fresh)
         return -ENOMEM;
     fresh->service = service;
+    account_init(fresh, &fresh->accounts[0], (uid_t)-1, now_usec());
     int r = sd_event_add_time(service->event, &fresh->timer, CLOCK_MONOTONIC, 0, 1, tick, fresh);
     if (r >= 0)
         r = sd_event_source_set_enabled(fresh->timer, SD_EVENT_OFF);
@@ -314,7 +474,7 @@ int pace_watch(struct pace *pace, sd_bus *bus)
 bool pace_open(struct pace *pace)
 {
     pace->open = true;
-    release_some(pace, true, now_usec());
+    release_some(pace, now_usec());
     return pace->waiting > 0;
 }
 
@@ -323,10 +483,14 @@ void pace_close(struct pace *pace)
     pace->open = false;
 }
 
+/* The connections are those of another bus; what the uids owe stays. */
 void pace_reset(struct pace *pace)
 {
-    while (pace->count > 0)
-        forget(pace, &pace->talkers[pace->count - 1]);
+    for (size_t i = 0; i < TALKERS_MAX; i++)
+        if (pace->talkers[i].account)
+            forget(pace, &pace->talkers[i]);
+    for (size_t i = 0; i < pace->n_used; i++)
+        drop_calls(pace, pace->used[i]);
     while (pace->n_released > 0)
         sd_bus_message_unref(pace->released[--pace->n_released]);
     pace->charged = NULL;

@@ -9,6 +9,7 @@
 #include "command_id.h"
 #include "manifest.h"
 #include "outgoing.h"
+#include "pace.h"
 #include "service.h"
 
 #define EVENT_LOG_SIZE  4096
@@ -71,6 +72,7 @@ struct event_log;
 struct keys;
 struct pace;
 struct traces;
+struct bulks;
 
 struct held {
     sd_bus_message *reply;
@@ -106,6 +108,7 @@ struct service {
     struct pace *pace;
     struct strangers *strangers;
     struct traces *traces;
+    struct bulks *bulks;
     struct held *held; /* answers to what is not durable yet, the oldest first */
     size_t n_held, held_room;
     uint32_t instance; /* of command ids */
@@ -136,6 +139,7 @@ bool caller_has_its_share(const struct caller *caller, size_t has, size_t most);
 
 /* authorisation.c: who may. authorise() returns 0 when the caller may, 1 when polkit has been asked
  * and the call will come again, or the refusal. */
+bool uid_is_trusted(uid_t uid);
 bool caller_is_trusted(const struct caller *caller);
 int caller_must_be_trusted(const struct caller *caller, const char *what, sd_bus_error *error);
 int authorise(struct service *service, sd_bus_message *m, const struct caller *caller,
@@ -240,8 +244,9 @@ void event_log_visit(const struct service *service, uint64_t after,
                      void *userdata);
 bool event_filter_matches(const struct event_filter *filter, enum event_kind kind,
                           const char *child, struct command_id cause);
-int event_log_query(const struct service *service, sd_bus_message *reply, uint64_t after,
-                    uint32_t max, const struct event_filter *filter);
+/* Answers the call, now or later; the filter is freed. */
+int event_log_query(struct service *service, sd_bus_message *call, uint64_t after, uint32_t max,
+                    struct event_filter *filter, sd_bus_error *error);
 
 /* subscription.c */
 int subscribe(struct service *service, sd_bus_message *m, sd_bus_error *error);
@@ -287,16 +292,6 @@ void waiters_archive(struct service *service, struct archive *archive);
 void waiters_look(struct service *service);
 void waiters_child_gone(struct service *service, struct child *child);
 void waiters_free(struct service *service);
-
-/* pace.c: whoever calls too much waits. pace_open() lets those that wait come in again, and nobody
- * wait from then on; it returns whether there are more than fit at once. */
-int pace_new(struct service *service, struct pace **pace);
-int pace_watch(struct pace *pace, sd_bus *bus);
-void pace_turn(struct pace *pace); /* after each turn of the loop */
-bool pace_open(struct pace *pace);
-void pace_close(struct pace *pace);
-void pace_reset(struct pace *pace); /* the connection is another one */
-void pace_free(struct pace *pace);
 
 /* key.c: idempotency keys */
 int keys_new(struct keys **keys);

@@ -1,8 +1,10 @@
 #include "service.h"
 
+#include "bulk.h"
 #include "connection.h"
 #include "handover.h"
 #include "number.h"
+#include "objects.h"
 #include "private.h"
 #include "stranger.h"
 #include "trace.h"
@@ -31,11 +33,13 @@ static void announce_child(struct service *service, const char *id, bool added)
     if (!path)
         return;
     if (added)
-        sd_bus_emit_object_added(service->bus, path);
+        object_announce(service, path);
     sd_bus_emit_signal(service->bus, PROCTOR_PATH, PROCTOR_INTERFACE "Manager",
                        added ? "ChildAdded" : "ChildRemoved", "so", id, path);
-    if (!added)
+    if (!added) {
         sd_bus_emit_object_removed(service->bus, path);
+        objects_tell(service, path, OBJECT_REMOVED);
+    }
     free(path);
 }
 
@@ -235,7 +239,9 @@ int service_register(struct service *service, sd_bus *bus)
 
 int service_watch(struct service *service, sd_bus *bus)
 {
-    int r = pace_watch(service->pace, bus);
+    int r = objects_watch(service, bus);
+    if (r >= 0)
+        r = pace_watch(service->pace, bus);
     return r < 0 ? r : strangers_watch(service->strangers, bus);
 }
 
@@ -259,6 +265,7 @@ void service_is_down(struct service *service)
     subscribers_free(service);
     waiters_free(service);
     questions_free(service);
+    bulks_reset(service->bulks);
     pace_reset(service->pace);
     strangers_reset(service->strangers);
     memset(service->callers, 0, sizeof(service->callers)); /* names of another bus */
@@ -333,6 +340,7 @@ int service_prepare_handover(struct service *service)
     }
     if (r < 0)
         return r;
+    bulks_finish(service->bulks);
     service_flush(service);
     return all_is_sent(service);
 }
@@ -443,6 +451,8 @@ int service_new(sd_event *event, const struct service_settings *settings,
     if (r >= 0)
         r = traces_new(event, &fresh->traces);
     if (r >= 0)
+        r = bulks_new(fresh, &fresh->bulks);
+    if (r >= 0)
         r = sd_event_add_post(event, &fresh->turn, turn, fresh);
     if (r >= 0)
         r = connection_new(fresh, &fresh->connection);
@@ -481,10 +491,13 @@ void service_free(struct service *service)
     waiters_free(service);
     questions_free(service);
     subscribers_free(service);
+    if (service->bulks)
+        bulks_reset(service->bulks);
     connection_free(service->connection);
     sd_event_source_disable_unref(service->turn);
     sd_event_source_disable_unref(service->show_later);
     keys_free(service->keys);
+    bulks_free(service->bulks);
     pace_free(service->pace);
     strangers_free(service->strangers);
     traces_free(service->traces);

@@ -2,6 +2,7 @@
  * org.proctor1.Supervisor: one object for each node of the supervision tree. One fallback vtable
  * serves all of them.
  */
+#include "objects.h"
 #include "private.h"
 
 #include <errno.h>
@@ -171,9 +172,11 @@ static void tell(struct service *service, const struct supervisor *supervisor, c
 {
     char *path = path_of_supervisor(supervisor->path);
 
-    if (path && service->bus)
+    if (path && service->bus) {
         sd_bus_emit_properties_changed_strv(service->bus, path, PROCTOR_INTERFACE "Supervisor",
                                             (char **)names);
+        objects_tell(service, path, OBJECT_CHANGED);
+    }
     free(path);
 }
 
@@ -203,7 +206,7 @@ static void show_new(struct service *service, struct supervisor *supervisor)
 
     supervisor->observer = calloc(1, sizeof(struct shown));
     if (path && service->bus)
-        sd_bus_emit_object_added(service->bus, path);
+        object_announce(service, path);
     free(path);
 }
 
@@ -229,8 +232,10 @@ void supervisor_forget_shown(struct service *service, struct supervisor *supervi
 {
     char *path = path_of_supervisor(supervisor->path);
 
-    if (path && service->bus)
+    if (path && service->bus) {
         sd_bus_emit_object_removed(service->bus, path);
+        objects_tell(service, path, OBJECT_REMOVED);
+    }
     free(path);
     free(supervisor->observer);
     supervisor->observer = NULL;

@@ -126,8 +126,14 @@ static void every_property_can_be_read(void)
     g_autoptr(GVariant) properties = g_variant_lookup_value(interfaces, "org.proctor1.Child", NULL);
     GDBusInterfaceInfo *written = load("org.proctor1.Child");
 
+    /* The manifest may be long, and is read by itself. */
     for (GDBusPropertyInfo **p = written->properties; *p; p++)
-        g_assert_true(dict_has(properties, (*p)->name));
+        g_assert_cmpint(dict_has(properties, (*p)->name), ==, !g_str_equal((*p)->name, "Manifest"));
+    g_autoptr(GVariant) of_one =
+        fixture_call(&f, "/org/proctor1/child/a_2eb_2dc_40d_3ae", "org.freedesktop.DBus.Properties",
+                     "GetAll", g_variant_new("(s)", "org.proctor1.Child"), NULL);
+    g_autoptr(GVariant) all = g_variant_get_child_value(of_one, 0);
+    g_assert_nonnull(strstr(dict_text(all, "Manifest"), "a.b-c@d:e"));
     g_dbus_interface_info_unref(written);
 }
 

@@ -1,0 +1,33 @@
+#include "cursor.h"
+
+#include "child.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int cursor_begin(struct cursor *cursor, const struct core *core)
+{
+    *cursor = (struct cursor){};
+    cursor->ids = calloc(core_count(core) + 1, sizeof(*cursor->ids));
+    if (!cursor->ids)
+        return -ENOMEM;
+    for (const struct child *child = core_first(core); child; child = core_next(child))
+        cursor->ids[cursor->count++] =
+            (struct attempt_id){.slot = child->slot, .serial = child->serial};
+    return 0;
+}
+
+struct child *cursor_next(struct cursor *cursor, const struct core *core)
+{
+    struct child *child = NULL;
+
+    while (!child && cursor->at < cursor->count)
+        child = core_child_of(core, cursor->ids[cursor->at++]);
+    return child;
+}
+
+void cursor_end(struct cursor *cursor)
+{
+    free(cursor->ids);
+    *cursor = (struct cursor){};
+}

@@ -1,0 +1,31 @@
+/*
+ * Objects: GetManagedObjects, all objects with all their properties.
+ *
+ * sd-bus can answer it by itself, but at one go, whatever it takes, and whatever comes of a message
+ * that the bus does not take. So the call is answered here (bulk.h), with the same contents, before
+ * sd-bus sees it.
+ *
+ * A client watches the signals and asks once for what is there. While its answer is made, things
+ * go on: what has changed, come or gone is told to everybody by signals as always, and once more to
+ * that client alone, right behind its answer. So it ends up with what is true in any case.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+
+struct service;
+
+/* Whether a property may be long (a manifest, a job's output): it is told of one object at a time,
+ * by Get and GetAll, and is in no answer about all of them, nor in InterfacesAdded. */
+bool object_property_is_long(const char *name);
+
+/* InterfacesAdded. */
+void object_announce(struct service *service, const char *path);
+
+/* To be called before other filters are added: the last one is asked first. */
+int objects_watch(struct service *service, sd_bus *bus);
+
+/* Something about an object goes out to everybody: it has come, has gone, or has changed. */
+enum object_news { OBJECT_ADDED, OBJECT_REMOVED, OBJECT_CHANGED };
+void objects_tell(struct service *service, const char *path, enum object_news news);
