@@ -1,5 +1,6 @@
 #include "instance.h"
 
+#include "aside.h"
 #include "own_folder.h"
 
 #include <errno.h>
@@ -62,8 +63,9 @@ int instance_lock(const char *directory, const char *what, struct error *error)
     char path[4200];
 
     snprintf(path, sizeof(path), "%s/lock", directory);
-    int fd = open_high(path);
-    int r = fd < 0 ? fd : 0;
+    int r = aside_put(AT_FDCWD, path, S_IFREG);
+    int fd = r < 0 ? r : open_high(path);
+    r = fd < 0 ? fd : 0;
     /* This one is proctord's alone, ... */
     if (r >= 0)
         r = take(fd);
@@ -83,6 +85,26 @@ int instance_lock(const char *directory, const char *what, struct error *error)
     else
         snprintf(error->text, sizeof(error->text), "%.400s: %s", directory, strerror(-r));
     return r;
+}
+
+int instance_clear_state(const char *directory, void (*moved)(const char *path))
+{
+    static const struct {
+        const char *name;
+        mode_t type;
+    } ours[] = {
+        {"journal", S_IFDIR}, {"journal/new", S_IFREG}, {"results", S_IFDIR}, {"started", S_IFREG}};
+    char path[4200];
+
+    for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++) {
+        snprintf(path, sizeof(path), "%s/%s", directory, ours[i].name);
+        int r = aside_put(AT_FDCWD, path, ours[i].type);
+        if (r < 0)
+            return r;
+        if (r > 0)
+            moved(path);
+    }
+    return 0;
 }
 
 void instance_name(const char *state_directory, char name[16])

@@ -10,5 +10,9 @@
  * has it, or another negative errno; the error names the folder. */
 int instance_lock(const char *directory, const char *what, struct error *error);
 
+/* In a state folder that is locked: moves aside what stands in the place of one of its files and
+ * is something else (aside.h), and says so. Returns 0 or a negative errno. */
+int instance_clear_state(const char *directory, void (*moved)(const char *path));
+
 /* A short name that is the same for the same state folder. */
 void instance_name(const char *state_directory, char name[16]);

@@ -323,6 +323,13 @@ static int make_own_folder(const char *path, const char *what)
     return r;
 }
 
+static void tell_moved(const char *path)
+{
+    log_print(LOG_WARNING,
+              "%s is not what it should be: it is kept beside it as %s.damaged, and made anew",
+              path, strrchr(path, '/') + 1);
+}
+
 static int prepare_folders(struct daemon *daemon)
 {
     struct error error = {};
@@ -337,6 +344,8 @@ static int prepare_folders(struct daemon *daemon)
     if (daemon->locks[1] >= 0)
         return 0; /* they were handed over */
     r = daemon->locks[0] = instance_lock(daemon->line.state_directory, "state", &error);
+    if (r >= 0 && (r = instance_clear_state(daemon->line.state_directory, tell_moved)) < 0)
+        return fail(daemon->line.state_directory, r);
     if (r >= 0)
         r = daemon->locks[1] = instance_lock(daemon->line.runtime_directory, "runtime", &error);
     if (r < 0)

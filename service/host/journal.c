@@ -415,10 +415,10 @@ static int map_file(const struct journal *journal, uint64_t number, struct segme
 
     *segment = (struct segment){};
     journal_segment_name(number, name);
-    int fd = openat(journal->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return -errno;
-    int r = fstat(fd, &status) < 0 ? -errno : 0;
+    int fd = openat(journal->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) /* a link, or a socket: none of ours */
+        return errno == ELOOP || errno == ENXIO ? -EBADMSG : -errno;
+    int r = fstat(fd, &status) < 0 ? -errno : S_ISREG(status.st_mode) ? 0 : -EBADMSG;
     if (r == 0 && status.st_size > 0) {
         void *data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (data == MAP_FAILED)

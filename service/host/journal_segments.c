@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,10 +68,17 @@ int journal_segments_list(int directory, uint64_t **numbers, size_t *count)
     return 0;
 }
 
+static bool is_on_disk(const struct journal_segments *segments)
+{
+    return fdatasync(segments->fd) == 0 && fsync(segments->directory) == 0;
+}
+
+/* The present one is what a recovery needs. Until it is on the disk, those before it are. */
 void journal_segments_prune(const struct journal_segments *segments, uint64_t keep_bytes)
 {
     uint64_t *numbers, kept = 0;
     size_t count;
+    bool safe = false;
 
     if (journal_segments_list(segments->directory, &numbers, &count) < 0)
         return;
@@ -81,8 +89,11 @@ void journal_segments_prune(const struct journal_segments *segments, uint64_t ke
         if (fstatat(segments->directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         kept += (uint64_t)status.st_size;
-        if (numbers[i] < segments->number && kept > keep_bytes + SEGMENT_BYTES)
-            unlinkat(segments->directory, name, 0);
+        if (numbers[i] >= segments->number || kept <= keep_bytes + SEGMENT_BYTES)
+            continue;
+        if (!safe && !(safe = is_on_disk(segments)))
+            break;
+        unlinkat(segments->directory, name, 0);
     }
     free(numbers);
 }
@@ -98,12 +109,27 @@ bool journal_segments_are_gone(const struct journal_segments *segments)
     return segments->fd >= 0 && is_gone(segments->fd);
 }
 
+/* A new folder outlives the loss of power once its name does. */
+static void sync_parent(const char *path)
+{
+    char parent[PATH_MAX];
+
+    snprintf(parent, sizeof(parent), "%s/..", path);
+    int fd = again_open(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY);
+    if (fd < 0)
+        return;
+    fsync(fd);
+    close(fd);
+}
+
 /* Makes the folder where it is not there, or not there any more. */
 static int open_directory(struct journal_segments *segments)
 {
     if (segments->directory >= 0 && !is_gone(segments->directory))
         return 0;
-    if (mkdir(segments->path, 0700) < 0 && errno != EEXIST)
+    if (mkdir(segments->path, 0700) == 0)
+        sync_parent(segments->path);
+    else if (errno != EEXIST)
         return -errno;
     if (segments->directory >= 0)
         close(segments->directory);
