@@ -45,19 +45,47 @@ static void signal_came(GDBusConnection *bus, const char *sender, const char *pa
     (void)bus, (void)sender, (void)path, (void)interface, (void)name, (void)arguments, (void)data;
 }
 
+/* Also those that come to it meanwhile. A test that failed leaves nobody behind. */
+static void end_children(void)
+{
+    char line[4096];
+
+    for (int n = 1; n > 0;) {
+        FILE *children = fopen("/proc/thread-self/children", "re");
+        n = 0;
+        if (children && fgets(line, sizeof(line), children))
+            for (char *at = line, *end; (n = (int)strtol(at, &end, 10)) > 0 && end != at; at = end)
+                kill((pid_t)n, SIGKILL);
+        if (children)
+            fclose(children);
+        n = wait(NULL) > 0;
+    }
+}
+
+static pid_t tests;
+
+static void end_tests(int signal)
+{
+    (void)signal;
+    kill(tests, SIGKILL);
+}
+
 void fixture_become_init(void)
 {
     int status;
 
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    pid_t tests = fork();
+    tests = fork();
     if (tests == 0) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         return;
     }
-    for (pid_t pid; (pid = wait(&status)) > 0;)
-        if (pid == tests)
+    signal(SIGTERM, end_tests);
+    for (pid_t pid; (pid = wait(&status)) > 0 || errno == EINTR;)
+        if (pid == tests) {
+            end_children();
             _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128);
+        }
     _exit(127);
 }
 
