@@ -5,9 +5,11 @@
 #include "log.h"
 #include "private_bus.h"
 #include "service.h"
+#include "sink.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
@@ -16,14 +18,26 @@
 #define TELL_TRIES 3
 #define BUS_USEC   2000000 /* how long a start waits for what the bus has to say */
 
-/* Whoever has started us may wait for it. */
-static void tell_address(const char *address)
+/* Whoever has started us may wait for it, or may never read it. */
+static void tell_address(struct daemon *daemon)
 {
-    for (int i = 0; i < TELL_TRIES; i++)
-        if (dprintf(STDOUT_FILENO, "bus: %s\n", address) >= 0)
-            return;
-    log_print(LOG_ERR, "the bus is %s: standard output can not be written: %s", address,
-              strerror(errno));
+    const char *address = private_bus_address(daemon->bus);
+    char *line = NULL;
+    int size = asprintf(&line, "bus: %s\n", address);
+    bool told = false;
+
+    if (!daemon->output)
+        daemon->output = sink_open(STDOUT_FILENO);
+    if (daemon->output)
+        sink_attach(daemon->output, daemon->event);
+    for (int i = 0; daemon->output && size > 0 && !told && i < TELL_TRIES; i++) {
+        uint64_t lost = sink_lost(daemon->output);
+        sink_put(daemon->output, line, (size_t)size);
+        told = sink_lost(daemon->output) == lost;
+    }
+    free(line);
+    if (!told)
+        log_print(LOG_ERR, "the bus is %s: standard output cannot be written", address);
 }
 
 void bus_wait_came(void *userdata)
@@ -31,7 +45,7 @@ void bus_wait_came(void *userdata)
     struct daemon *daemon = userdata;
 
     if (daemon->started && daemon->line.private_bus && !daemon->told_address)
-        tell_address(private_bus_address(daemon->bus));
+        tell_address(daemon);
     daemon->told_address |= daemon->started;
     if (daemon->started)
         sd_notify(0, "STATUS=");
@@ -89,12 +103,12 @@ int bus_wait_claim(struct daemon *daemon)
 
     bus_wait_listen(daemon);
     if (private_bus_trouble(daemon->bus)) {
-        fprintf(stderr, "proctord: the bus of its own: %s\n", private_bus_trouble(daemon->bus));
+        log_say("proctord: the bus of its own: %s", private_bus_trouble(daemon->bus));
         return -ENOENT;
     }
     if (service_reach(daemon->service, &trouble) != SERVICE_TAKEN)
         return 0;
-    fprintf(stderr, "proctord: the bus can be used, but %s\n", trouble);
+    log_say("proctord: the bus can be used, but %s", trouble);
     return -EEXIST;
 }
 

@@ -41,6 +41,7 @@ struct daemon {
     int handovers;                  /* that were begun for it */
     sd_event_source *reload_source; /* the manifests could not be read when it began */
     struct metrics_socket *metrics;
+    struct sink *output;    /* standard output; NULL: nothing was said there */
     int metrics_descriptor; /* as it was handed over, until it is used; -1 */
 };
 

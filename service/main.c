@@ -16,6 +16,7 @@
 #include "private_bus.h"
 #include "reexecution.h"
 #include "service.h"
+#include "sink.h"
 #include "text.h"
 #include "signals.h"
 
@@ -273,15 +274,8 @@ static void tree_is_down(void *userdata)
 
 static int fail(const char *what, int r)
 {
-    fprintf(stderr, "proctord: %s: %s\n", what, strerror(-r));
+    log_say("proctord: %s: %s", what, strerror(-r));
     return r;
-}
-
-/* It names files, which are called whatever somebody has called them. */
-static void print_mistake(struct error *error)
-{
-    text_make_line(error->text);
-    fprintf(stderr, "%s\n", error->text);
 }
 
 static int check_only(const struct command_line *line)
@@ -297,8 +291,10 @@ static int check_only(const struct command_line *line)
             printf("%zu children, no mistake found\n", manifest_set_count(set));
         manifest_set_free(set);
     }
-    if (r < 0)
-        print_mistake(&error);
+    if (r < 0) {
+        text_make_line(error.text); /* it names files, whatever they are called */
+        fprintf(stderr, "%s\n", error.text);
+    }
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -319,7 +315,7 @@ static int make_own_folder(const char *path, const char *what)
     int r = own_folder_make(path, 0755, why);
 
     if (r < 0)
-        fprintf(stderr, "proctord: the %s folder cannot be used: %s\n", what, why);
+        log_say("proctord: the %s folder cannot be used: %s", what, why);
     return r;
 }
 
@@ -349,7 +345,7 @@ static int prepare_folders(struct daemon *daemon)
     if (r >= 0)
         r = daemon->locks[1] = instance_lock(daemon->line.runtime_directory, "runtime", &error);
     if (r < 0)
-        fprintf(stderr, "proctord: %s\n", error.text);
+        log_say("proctord: %s", error.text);
     return r;
 }
 
@@ -471,8 +467,7 @@ static int serve_metrics(struct daemon *daemon)
         return 0;
     char why[OWN_FOLDER_WHY];
     if (own_folder_of(daemon->line.metrics_socket, why) < 0) {
-        fprintf(stderr, "proctord: %s: its folder cannot be used: %s\n",
-                daemon->line.metrics_socket, why);
+        log_say("proctord: %s: its folder cannot be used: %s", daemon->line.metrics_socket, why);
         return -EPERM;
     }
     int r = metrics_socket_open(daemon->event, daemon->service, daemon->line.metrics_socket,
@@ -529,7 +524,7 @@ static int declare_children(struct daemon *daemon)
         manifest_set_free(set);
     }
     if (r < 0)
-        print_mistake(&error);
+        log_say("%s", error.text);
     return r;
 }
 
@@ -583,6 +578,7 @@ static int make_loop(struct daemon *daemon)
     r = beside_start(daemon->event);
     if (r < 0)
         return fail("no threads can be made", r);
+    log_attach(daemon->event);
     r = add_signals(daemon);
     if (r < 0)
         return fail("signals cannot be received", r);
@@ -652,6 +648,9 @@ static void tidy_up(struct daemon *daemon)
     core_free(daemon->core);
     history_close(&daemon->history);
     private_bus_free(daemon->bus);
+    sink_close(daemon->output);
+    log_settle();
+    log_attach(NULL);
     beside_end();
     sd_event_unref(daemon->event);
     for (int i = 0; i < 2; i++)

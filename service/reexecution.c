@@ -57,6 +57,7 @@ static int hand_over(struct daemon *daemon)
     reexecution_archive(daemon, handover);
     host_hand_over(daemon->host, handover);
     r = service_hand_over(daemon->service, handover);
+    log_settle();
     if (r >= 0)
         r = handover_execute(handover, daemon->program.path, daemon->program.arguments);
     handover_free(handover);

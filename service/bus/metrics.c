@@ -2,6 +2,8 @@
  * Metrics in OpenMetrics' text. Child ids are labels only where the operator has asked for it: a
  * scrape of ten thousand children is not for everybody.
  */
+#include "beside.h"
+#include "log.h"
 #include "private.h"
 
 #include <errno.h>
@@ -166,6 +168,26 @@ static void print_bus(FILE *out, const struct service *service)
             service->started_usec / 1000000, service->started_usec % 1000000);
 }
 
+/* Whether a disk, a directory service or a reader is slow, or does not answer. */
+static void print_waits(FILE *out, const struct service *service)
+{
+    struct beside_counters beside = beside_counters();
+
+    family(out, "beside_running", "gauge", "Calls that are being made beside the loop.");
+    fprintf(out, "proctor_beside_running %u\n", beside.running);
+    family(out, "beside_waiting", "gauge", "Calls that wait to be made beside the loop.");
+    fprintf(out, "proctor_beside_waiting %u\n", beside.waiting);
+    family(out, "beside_oldest_seconds", "gauge",
+           "How long the call that has been made for the longest has not come back.");
+    fprintf(out, "proctor_beside_oldest_seconds %.6f\n", (double)beside.oldest_usec / 1e6);
+    family(out, "beside_calls", "counter", "Calls that have been made beside the loop.");
+    fprintf(out, "proctor_beside_calls_total %" PRIu64 "\n", beside.done);
+    family(out, "held_answers", "gauge", "Answers that wait for the disk of the journal.");
+    fprintf(out, "proctor_held_answers %zu\n", service->n_held);
+    family(out, "log_lines_lost", "counter", "Lines of proctord's own log that nobody read.");
+    fprintf(out, "proctor_log_lines_lost_total %" PRIu64 "\n", log_lost());
+}
+
 /* The caller frees the text. */
 int metrics_text(const struct service *service, bool children, char **text)
 {
@@ -179,6 +201,7 @@ int metrics_text(const struct service *service, bool children, char **text)
     print_events(out, service);
     print_host(out, service);
     print_bus(out, service);
+    print_waits(out, service);
     if (children)
         print_each_child(out, service);
     fputs("# EOF\n", out);

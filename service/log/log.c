@@ -3,11 +3,11 @@
 #include "catalog.h"
 #include "child.h"
 #include "command_id.h"
+#include "sink.h"
 #include "text.h"
 
-#define SD_JOURNAL_SUPPRESS_LOCATION /* it would be that of this file */
-
 #include <ctype.h>
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -16,18 +16,29 @@
 #include <string.h>
 #include <sys/uio.h>
 #include <syslog.h>
-#include <systemd/sd-journal.h>
+#include <unistd.h>
 
-#define FIELDS_MAX 40
-#define LINE_SIZE  4096 /* a longer line is cut */
+#define FIELDS_MAX  40
+#define LINE_SIZE   4096 /* a longer line is cut */
+#define SETTLE_MSEC 200
 
 static bool to_journal;
 static int max_level = LOG_NOTICE;
 static uint32_t command_instance;
+static struct sink *errors, *journal; /* standard error; NULL where it is not needed */
+
+static void tell_loss(struct sink *sink, uint64_t lost);
 
 void log_name_commands(uint32_t instance)
 {
     command_instance = instance;
+}
+
+static struct sink *standard_error(void)
+{
+    if (!errors && (errors = sink_open(STDERR_FILENO)))
+        sink_on_loss(errors, tell_loss);
+    return errors;
 }
 
 void log_setup(enum log_target target, int level)
@@ -35,6 +46,30 @@ void log_setup(enum log_target target, int level)
     max_level = level;
     to_journal =
         target == LOG_TARGET_JOURNAL || (target == LOG_TARGET_AUTO && getenv("JOURNAL_STREAM"));
+    if (to_journal && !journal && (journal = sink_open_journal(SINK_JOURNAL)))
+        sink_on_loss(journal, tell_loss);
+    standard_error();
+}
+
+void log_attach(sd_event *event)
+{
+    if (errors)
+        sink_attach(errors, event);
+    if (journal)
+        sink_attach(journal, event);
+}
+
+void log_settle(void)
+{
+    if (errors)
+        sink_settle(errors, SETTLE_MSEC);
+    if (journal)
+        sink_settle(journal, SETTLE_MSEC);
+}
+
+uint64_t log_lost(void)
+{
+    return (errors ? sink_lost(errors) : 0) + (journal ? sink_lost(journal) : 0);
 }
 
 int log_level_from_string(const char *word, int *level)
@@ -52,21 +87,27 @@ int log_level_from_string(const char *word, int *level)
     return -EINVAL;
 }
 
-void log_print(int level, const char *format, ...)
+/* ---- lines ----------------------------------------------------------------------------------- */
+
+static void put_line(const char *before, const char *text)
 {
-    char line[LINE_SIZE];
+    char line[LINE_SIZE + 32];
+    int size = snprintf(line, sizeof(line), "%s%s\n", before, text);
+
+    if (standard_error())
+        sink_put(errors, line, (size_t)size);
+}
+
+void log_say(const char *format, ...)
+{
+    char text[LINE_SIZE];
     va_list arguments;
 
-    if (level > max_level)
-        return;
     va_start(arguments, format);
-    vsnprintf(line, sizeof(line), format, arguments);
+    vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    text_make_line(line); /* it may name a file, or a program's last words */
-    if (to_journal)
-        sd_journal_print(level, "%s", line);
-    else
-        fprintf(stderr, "proctord: %s\n", line);
+    text_make_line(text);
+    put_line("", text);
 }
 
 static int level_of(enum event_kind kind)
@@ -173,6 +214,43 @@ static void add_event_field(struct fields *fields, const struct event_field *fie
     }
 }
 
+/* The native protocol of journald: NAME=value, or where there are several lines, the name, a length
+ * and the value. */
+static void write_field(FILE *out, const struct iovec *field)
+{
+    const char *text = field->iov_base;
+    const char *equals = memchr(text, '=', field->iov_len);
+
+    if (!memchr(text, '\n', field->iov_len) || !equals) {
+        fwrite(text, 1, field->iov_len, out);
+    } else {
+        size_t name = (size_t)(equals - text);
+        uint64_t length = htole64(field->iov_len - name - 1);
+        fwrite(text, 1, name, out);
+        fputc('\n', out);
+        fwrite(&length, sizeof(length), 1, out);
+        fwrite(equals + 1, 1, field->iov_len - name - 1, out);
+    }
+    fputc('\n', out);
+}
+
+static void send_fields(struct fields *fields)
+{
+    char *datagram = NULL;
+    size_t size;
+    FILE *out = journal ? open_memstream(&datagram, &size) : NULL;
+
+    add_field(fields, "SYSLOG_IDENTIFIER=%s", program_invocation_short_name);
+    for (int i = 0; i < fields->count; i++) {
+        if (out)
+            write_field(out, &fields->list[i]);
+        free(fields->list[i].iov_base);
+    }
+    if (out && fclose(out) == 0)
+        sink_put(journal, datagram, size);
+    free(datagram);
+}
+
 static void send_event(const struct event *event, int level, const char *text)
 {
     struct fields fields = {};
@@ -193,9 +271,44 @@ static void send_event(const struct event *event, int level, const char *text)
     }
     for (size_t i = 0; i < event->n_fields; i++)
         add_event_field(&fields, &event->fields[i]);
-    sd_journal_sendv(fields.list, fields.count);
-    for (int i = 0; i < fields.count; i++)
-        free(fields.list[i].iov_base);
+    send_fields(&fields);
+}
+
+static void send_line(int level, const char *text)
+{
+    struct fields fields = {};
+
+    add_field(&fields, "MESSAGE=%s", text);
+    add_field(&fields, "PRIORITY=%d", level);
+    send_fields(&fields);
+}
+
+static void tell_loss(struct sink *sink, uint64_t lost)
+{
+    char text[128];
+
+    snprintf(text, sizeof(text), "%" PRIu64 " lines of this log were lost: nobody read it", lost);
+    if (sink == journal)
+        send_line(LOG_WARNING, text);
+    else
+        put_line("proctord: ", text);
+}
+
+void log_print(int level, const char *format, ...)
+{
+    char line[LINE_SIZE];
+    va_list arguments;
+
+    if (level > max_level)
+        return;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    text_make_line(line); /* it may name a file, or a program's last words */
+    if (to_journal)
+        send_line(level, line);
+    else
+        put_line("proctord: ", line);
 }
 
 void log_event(const struct event *event)

@@ -1,13 +1,14 @@
 /*
  * Log: what proctord itself has to say, to journald where it was started by it, else to standard
- * error. Events of weight are logged too: who reads only the log must see that a child was given
- * up.
+ * error. It waits for neither of them (sink.h). Events of weight are logged too: who reads only the
+ * log must see that a child was given up.
  */
 #pragma once
 
 #include "event.h"
 
 #include <stdbool.h>
+#include <systemd/sd-event.h>
 
 enum log_target { LOG_TARGET_AUTO, LOG_TARGET_JOURNAL, LOG_TARGET_STDERR };
 
@@ -16,6 +17,18 @@ void log_setup(enum log_target target, int level);
 
 /* "debug", "info", "notice", "warning", "err": 0 with the level, or -EINVAL. */
 int log_level_from_string(const char *word, int *level);
+
+/* From here on what could not be written at once is written when it can be. NULL: the loop ends. */
+void log_attach(sd_event *event);
+
+/* Waits until all is written, but not for long. */
+void log_settle(void);
+
+/* Lines that were dropped, as who reads them did not come along. */
+uint64_t log_lost(void);
+
+/* For whoever has started us, on standard error, whatever the target and the level are. */
+void log_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 void log_print(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

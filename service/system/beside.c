@@ -496,17 +496,35 @@ void beside_leave(struct beside_queue *queue)
 
 /* ---- waiting for all of it ------------------------------------------------------------------- */
 
-/* With the lock held. NULL: nothing is left. */
+static const struct beside_work *older(const struct beside_work *one,
+                                       const struct beside_work *list)
+{
+    for (; list; list = list->next)
+        if (!list->may_be_left && (!one || list->since_usec < one->since_usec))
+            one = list;
+    return one;
+}
+
+/* With the lock held. NULL: nothing is left that must come back. */
 static const struct beside_work *oldest(void)
 {
-    const struct beside_work *found = pool.running;
+    const struct beside_work *found = older(NULL, pool.running);
 
-    for (const struct beside_work *work = pool.running; work; work = work->next)
-        if (work->since_usec < found->since_usec)
-            found = work;
     if (!found)
-        found = pool.runnable.first;
-    return found ? found : pool.finished.first;
+        found = older(NULL, pool.runnable.first);
+    return found ? found : older(NULL, pool.finished.first);
+}
+
+void beside_run(uint64_t limit_usec)
+{
+    if (!pool.source)
+        return;
+    lock();
+    start_thread_if_due();
+    unlock();
+    struct pollfd poll_fd = {.fd = pool.event_fd, .events = POLLIN};
+    poll(&poll_fd, 1, (int)(limit_usec / 1000));
+    some_are_finished(pool.source, pool.event_fd, POLLIN, NULL);
 }
 
 int beside_wait(uint64_t limit_usec, const char **what)
@@ -515,7 +533,6 @@ int beside_wait(uint64_t limit_usec, const char **what)
 
     while (pool.source) {
         lock();
-        start_thread_if_due();
         const struct beside_work *work = oldest();
         *what = work ? work->what : NULL;
         unlock();
@@ -524,10 +541,7 @@ int beside_wait(uint64_t limit_usec, const char **what)
             break;
         if (now >= end_usec)
             return -EBUSY;
-        uint64_t left_usec = end_usec - now < STUCK_USEC ? end_usec - now : STUCK_USEC;
-        struct pollfd poll_fd = {.fd = pool.event_fd, .events = POLLIN};
-        poll(&poll_fd, 1, (int)(left_usec / 1000) + 1);
-        some_are_finished(pool.source, pool.event_fd, POLLIN, NULL);
+        beside_run(end_usec - now < STUCK_USEC ? end_usec - now + 1000 : STUCK_USEC);
     }
     return 0;
 }

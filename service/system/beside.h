@@ -38,6 +38,7 @@ struct beside_work {
     void (*done)(void *data);    /* NULL: nothing follows from it */
     void (*release)(void *data); /* NULL: nothing is to be freed */
     void *data;
+    bool may_be_left; /* a signal ends it, wherever it hangs: beside_wait() does not wait for it */
 
     /* The rest is the pool's own. */
     struct beside_queue *queue;
@@ -81,6 +82,9 @@ void beside_leave(struct beside_queue *queue);
  * before the program is replaced: execve(2) itself waits for threads that hang in the kernel.
  */
 int beside_wait(uint64_t limit_usec, const char **what);
+
+/* Waits for something to come back, at most for so long, and calls what follows from it. */
+void beside_run(uint64_t limit_usec);
 
 struct beside_counters beside_counters(void);
 
