@@ -64,6 +64,8 @@ static void name_of(int signal, char name[16])
 
     if (word)
         snprintf(name, 16, "SIG%.11s", word);
+    else if (signal == SIGRTMIN)
+        strcpy(name, "SIGRTMIN");
     else
         snprintf(name, 16, "SIGRTMIN+%d", signal - SIGRTMIN);
 }

@@ -6,7 +6,14 @@ proctord=$(realpath "$1") proctorctl=$(realpath "$2")
 folder=$(mktemp -d)
 mkfifo "$folder/never"
 daemon=
-trap 'kill -9 $daemon 2>/dev/null; wait; rm -rf "$folder"' EXIT
+leave() { # nothing behind
+    local child=$(tail -1 "$folder/pids" 2>/dev/null)
+    kill -9 $daemon 2>/dev/null
+    [ "$(cat "/proc/$child/comm" 2>/dev/null)" = sleep ] && kill -9 "$child"
+    wait
+    rm -rf "$folder"
+}
+trap leave EXIT
 run="$folder/a run & <folder>; 50%"
 cat >"$folder/tree.yaml" <<YAML
 children:

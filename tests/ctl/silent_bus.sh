@@ -8,7 +8,14 @@ folder=$(mktemp -d)
 mkfifo "$folder/never"
 daemon= bus=
 thief=
-trap 'kill -9 $daemon $bus $thief 2>/dev/null; wait; rm -rf "$folder"' EXIT
+leave() { # nothing behind
+    local child=$(tail -1 "$folder/pids" 2>/dev/null)
+    kill -9 $daemon $bus $thief 2>/dev/null
+    [ "$(cat "/proc/$child/comm" 2>/dev/null)" = sleep ] && kill -9 "$child"
+    wait
+    rm -rf "$folder"
+}
+trap leave EXIT
 export PROCTOR_BUS_ADDRESS=unix:path=$folder/bus
 
 echo "children: []" >"$folder/never.yaml"
