@@ -1,3 +1,4 @@
+#include "call.h"
 #include "client.h"
 
 #include "document.h"
@@ -66,18 +67,40 @@ int client_fail(struct client *client, const char *format, ...)
     return CTL_ERROR;
 }
 
+/* Nothing is started by a call, so a name that nobody owns is just that. */
+static bool is_absent(const char *error)
+{
+    return strcmp(error, SD_BUS_ERROR_SERVICE_UNKNOWN) == 0 ||
+           strcmp(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER) == 0;
+}
+
+static const char *describe_absence(struct client *client, char *text, size_t size)
+{
+    const char *address = "?";
+
+    sd_bus_get_address(client->bus, &address);
+    snprintf(text, size,
+             "proctord is not on the bus at %.200s: it does not run, or it waits for this bus "
+             "(its log says so), or it is on another one",
+             address);
+    return text;
+}
+
 int client_error(struct client *client, const sd_bus_error *error, int r)
 {
     const char *name = error && error->name ? error->name : "";
-
     const char *message = error && error->message ? error->message : strerror(-r);
+    bool absent = is_absent(name);
+    char text[400];
 
+    if (absent)
+        message = describe_absence(client, text, sizeof(text));
     print_error(message);
     if (client->json != JSON_OFF)
         answer_error(client, error ? error->name : NULL, message);
-    if (strcmp(name, SD_BUS_ERROR_SERVICE_UNKNOWN) == 0)
-        fputs("Is proctord running, and on this bus? Name another with --address, --user or "
-              "--system.\n",
+    if (absent)
+        fputs("Start it (systemctl start proctor, or proctord by hand), or name another bus with "
+              "--address, --user or --system.\n",
               stderr);
     if (strcmp(name, "org.proctor1.Error.NoSuchChild") == 0) {
         fputs("\"proctorctl list\" shows the children that there are.\n", stderr);
@@ -100,7 +123,7 @@ int client_error(struct client *client, const sd_bus_error *error, int r)
 int client_call(struct client *client, const char *path, const char *interface, const char *method,
                 sd_bus_message **call)
 {
-    return sd_bus_message_new_method_call(client->bus, call, NAME, path, interface, method);
+    return call_new(client, path, interface, method, call);
 }
 
 int client_append_reason(struct client *client, sd_bus_message *call)
@@ -144,8 +167,7 @@ int client_child_path(struct client *client, const char *id, char **path)
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
     CLEANUP_MESSAGE *reply = NULL;
     const char *found;
-    int r =
-        sd_bus_call_method(client->bus, NAME, PATH, MANAGER, "GetChild", &error, &reply, "s", id);
+    int r = call_method(client, PATH, MANAGER, "GetChild", &error, &reply, "s", id);
 
     if (r < 0)
         return client_error(client, &error, r);
@@ -157,9 +179,7 @@ int client_child_path(struct client *client, const char *id, char **path)
 static char *text_property(struct client *client, const char *path, const char *name)
 {
     char *value = NULL;
-    return sd_bus_get_property_string(client->bus, NAME, path, CHILD, name, NULL, &value) < 0
-               ? strdup("?")
-               : value;
+    return call_string(client, path, CHILD, name, &value) < 0 ? strdup("?") : value;
 }
 
 static uint64_t number_property(struct client *client, const char *path, const char *name,
@@ -171,7 +191,7 @@ static uint64_t number_property(struct client *client, const char *path, const c
         int flag;
     } value = {};
 
-    if (sd_bus_get_property_trivial(client->bus, NAME, path, CHILD, name, NULL, type, &value) < 0)
+    if (call_basic(client, path, CHILD, name, type, &value) < 0)
         return 0;
     return type == 't' ? value.u64 : type == 'u' ? value.u32 : (uint64_t)value.flag;
 }
@@ -188,7 +208,7 @@ static void print_dictionary(struct client *client, const char *path, const char
 {
     CLEANUP_MESSAGE *reply = NULL;
 
-    if (sd_bus_get_property(client->bus, NAME, path, CHILD, name, NULL, &reply, "a{sv}") < 0 ||
+    if (call_property(client, path, CHILD, name, NULL, &reply, "a{sv}") < 0 ||
         dictionary_is_empty(reply))
         return;
     printf("%14s:", label);
@@ -202,8 +222,7 @@ static void print_last_exit(struct client *client, const char *path)
     struct fields exit;
     char when[32];
 
-    if (sd_bus_get_property(client->bus, NAME, path, CHILD, "LastExit", NULL, &reply, "a{sv}") <
-            0 ||
+    if (call_property(client, path, CHILD, "LastExit", NULL, &reply, "a{sv}") < 0 ||
         fields_read(reply, &exit) < 0 || exit.count == 0)
         return;
     time_t seconds = (time_t)(fields_number(&exit, "USec") / 1000000);
@@ -274,8 +293,8 @@ static int status_json(struct client *client, const char *path)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
     CLEANUP_MESSAGE *reply = NULL;
-    int r = sd_bus_call_method(client->bus, NAME, path, "org.freedesktop.DBus.Properties", "GetAll",
-                               &error, &reply, "s", CHILD);
+    int r = call_method(client, path, "org.freedesktop.DBus.Properties", "GetAll", &error, &reply,
+                        "s", CHILD);
 
     if (r >= 0)
         r = answer_message(client, reply, NULL);
@@ -290,7 +309,7 @@ static int status_of_tree(struct client *client)
 
     if (client->json == JSON_OFF)
         return command_list(client);
-    r = sd_bus_call_method(client->bus, NAME, PATH, MANAGER, "CurrentState", &error, &reply, NULL);
+    r = call_method(client, PATH, MANAGER, "CurrentState", &error, &reply, NULL);
     if (r >= 0)
         r = answer_message(client, reply, NULL);
     return r < 0 ? client_error(client, &error, r) : CTL_DONE;
@@ -718,8 +737,7 @@ int command_metrics(struct client *client)
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
     CLEANUP_MESSAGE *reply = NULL;
     const char *text;
-    int r =
-        sd_bus_call_method(client->bus, NAME, PATH, MANAGER, "GetMetrics", &error, &reply, NULL);
+    int r = call_method(client, PATH, MANAGER, "GetMetrics", &error, &reply, NULL);
 
     if (r >= 0)
         r = sd_bus_message_read(reply, "s", &text);

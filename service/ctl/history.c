@@ -1,6 +1,7 @@
 /*
  * What was: the audit, and the journal as a file.
  */
+#include "call.h"
 #include "client.h"
 #include "document.h"
 #include "fields.h"
@@ -181,8 +182,7 @@ static ssize_t copy_piece(struct client *client, uint64_t trace, uint64_t offset
     CLEANUP_MESSAGE *reply = NULL;
     const void *piece;
     size_t size = 0;
-    int r = sd_bus_call_method(client->bus, NAME, PATH, MANAGER, "ReadTrace", error, &reply, "ttu",
-                               trace, offset, 0);
+    int r = call_method(client, PATH, MANAGER, "ReadTrace", error, &reply, "ttu", trace, offset, 0);
 
     if (r >= 0)
         r = sd_bus_message_read_array(reply, 'y', &piece, &size);
@@ -213,7 +213,7 @@ int command_trace(struct client *client)
 
     if (!client->output)
         return client_fail(client, "trace: say where to, with -o FILE");
-    r = sd_bus_call_method(client->bus, NAME, PATH, MANAGER, "GetTrace", &error, &reply, "");
+    r = call_method(client, PATH, MANAGER, "GetTrace", &error, &reply, "");
     if (r >= 0)
         r = sd_bus_message_read(reply, "tt", &trace, &size);
     if (r < 0)

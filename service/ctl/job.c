@@ -3,6 +3,7 @@
  * comes, and its exit code is the tool's.
  */
 #include "document.h"
+#include "call.h"
 #include "text.h"
 
 #include <errno.h>
@@ -183,8 +184,7 @@ static int show_so_far(struct client *client, struct stream *stream)
     size_t size;
 
     stream->more = false;
-    int r = sd_bus_get_property(client->bus, NAME, stream->path, "org.proctor1.Job", "Output", NULL,
-                                &reply, "ay");
+    int r = call_property(client, stream->path, "org.proctor1.Job", "Output", NULL, &reply, "ay");
     if (r >= 0)
         r = sd_bus_message_read_array(reply, 'y', &data, &size);
     if (r >= 0)

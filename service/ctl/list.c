@@ -2,6 +2,7 @@
  * The children, one a line.
  */
 #include "document.h"
+#include "call.h"
 #include "table.h"
 
 #include <fnmatch.h>
@@ -110,8 +111,7 @@ int command_list(struct client *client)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
     CLEANUP_MESSAGE *reply = NULL;
-    int r =
-        sd_bus_call_method(client->bus, NAME, PATH, MANAGER, "ListChildren", &error, &reply, NULL);
+    int r = call_method(client, PATH, MANAGER, "ListChildren", &error, &reply, NULL);
 
     if (r < 0)
         return client_error(client, &error, r);

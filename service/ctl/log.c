@@ -3,6 +3,7 @@
  * rotated before it; to the journal, its lines there; anything else is not kept.
  */
 #include "declaration.h"
+#include "call.h"
 #include "document.h"
 #include "manifest.h"
 #include "number.h"
@@ -348,7 +349,7 @@ static int find_output(struct client *client, const char *id, const char *path,
 {
     struct manifest_error error = {};
     char *text = NULL;
-    int r = sd_bus_get_property_string(client->bus, NAME, path, CHILD, "Manifest", NULL, &text);
+    int r = call_string(client, path, CHILD, "Manifest", &text);
 
     *manifest = NULL;
     if (r >= 0)

@@ -3,6 +3,7 @@
  * of a supervisor, and means all that is below it; "/" is the root.
  */
 #include "document.h"
+#include "call.h"
 #include "terminal.h"
 
 #include <errno.h>
@@ -81,8 +82,7 @@ static int read_row(sd_bus_message *reply, struct tree *tree)
 static int read_children(struct tree *tree, sd_bus_error *error)
 {
     CLEANUP_MESSAGE *reply = NULL;
-    int r = sd_bus_call_method(tree->client->bus, NAME, PATH, MANAGER, "ListChildren", error,
-                               &reply, NULL);
+    int r = call_method(tree->client, PATH, MANAGER, "ListChildren", error, &reply, NULL);
 
     if (r >= 0)
         r = sd_bus_message_enter_container(reply, 'a', "(sosssttbsub)");
@@ -109,15 +109,13 @@ static const char *last_segment(const char *path)
 static char *text_of(struct client *client, const char *path, const char *name)
 {
     char *value = NULL;
-    return sd_bus_get_property_string(client->bus, NAME, path, SUPERVISOR, name, NULL, &value) < 0
-               ? strdup("?")
-               : value;
+    return call_string(client, path, SUPERVISOR, name, &value) < 0 ? strdup("?") : value;
 }
 
 static uint32_t number_of(struct client *client, const char *path, const char *name)
 {
     uint32_t value = 0;
-    sd_bus_get_property_trivial(client->bus, NAME, path, SUPERVISOR, name, NULL, 'u', &value);
+    call_basic(client, path, SUPERVISOR, name, 'u', &value);
     return value;
 }
 
@@ -180,7 +178,7 @@ static void free_members(char **members)
 static int read_members(struct client *client, const char *path, char ***members)
 {
     CLEANUP_MESSAGE *reply = NULL;
-    int r = sd_bus_get_property(client->bus, NAME, path, SUPERVISOR, "Members", NULL, &reply, "ao");
+    int r = call_property(client, path, SUPERVISOR, "Members", NULL, &reply, "ao");
 
     *members = NULL;
     return r < 0 ? r : sd_bus_message_read_strv(reply, members);

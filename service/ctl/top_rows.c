@@ -1,4 +1,5 @@
 #include "fields.h"
+#include "call.h"
 #include "terminal.h"
 #include "top.h"
 
@@ -172,8 +173,7 @@ int top_look(struct top *top)
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
     CLEANUP_MESSAGE *reply = NULL;
     uint64_t now = now_usec(), passed = top->looked_usec > 0 ? now - top->looked_usec : 0;
-    int r = sd_bus_call_method(top->client->bus, NAME, PATH, MANAGER, "CurrentState", &error,
-                               &reply, NULL);
+    int r = call_method(top->client, PATH, MANAGER, "CurrentState", &error, &reply, NULL);
 
     if (r < 0) {
         top_say(top, true, error.message ? error.message : strerror(-r));

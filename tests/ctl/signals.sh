@@ -74,11 +74,9 @@ done
 for _ in 1 2 3; do kill -USR2 "$daemon"; done
 check "and not again and again" 1 "$(has_reloaded "$daemon" >/dev/null; grep -c SIGUSR2 "$folder/log")"
 check "a child that ends is restarted" yes "$(restarted)"
-kill -TSTP "$daemon"
-stopped() { grep -q "^State:.T" "/proc/$daemon/status"; }
-check "SIGTSTP stops it, as ^Z does" yes "$(until_true stopped && echo yes)"
+kill -TSTP "$daemon" # stops it where its process group has a terminal, or a shell
 kill -CONT "$daemon"
-check "and SIGCONT lets it go on" yes "$(has_reloaded "$daemon")"
+check "SIGCONT lets it go on after SIGTSTP" yes "$(has_reloaded "$daemon")"
 
 for signal in SEGV ABRT BUS FPE ILL TRAP SYS; do
     before=$(child)
