@@ -40,7 +40,7 @@ static void tell_address(struct daemon *daemon)
         log_print(LOG_ERR, "the bus is %s: standard output cannot be written", address);
 }
 
-void bus_wait_came(void *userdata)
+static void came(void *userdata)
 {
     struct daemon *daemon = userdata;
 
@@ -51,12 +51,30 @@ void bus_wait_came(void *userdata)
         sd_notify(0, "STATUS=");
 }
 
-void bus_wait_silent(void *userdata)
+static void troubled(void *userdata)
 {
-    struct daemon *daemon = userdata;
+    const struct daemon *daemon = userdata;
+    const char *trouble;
+
+    service_reach(daemon->service, &trouble);
+    if (daemon->started)
+        sd_notifyf(0, "STATUS=Waiting for the bus: %s", trouble[0] ? trouble : "it is silent");
+}
+
+static void silent(void *userdata)
+{
+    const struct daemon *daemon = userdata;
 
     if (daemon->line.private_bus)
         private_bus_replace(daemon->bus);
+}
+
+void bus_wait_attach(struct daemon *daemon)
+{
+    struct service_bus_hooks hooks = {
+        .userdata = daemon, .came = came, .troubled = troubled, .silent = silent};
+
+    service_on_bus(daemon->service, &hooks);
 }
 
 static void private_bus_is_gone(void *userdata)
@@ -118,8 +136,8 @@ void bus_wait_tell_ready(struct daemon *daemon)
 
     daemon->started = true;
     if (service_reach(daemon->service, &trouble) == SERVICE_UP)
-        bus_wait_came(daemon);
+        came(daemon);
     else
-        sd_notifyf(0, "STATUS=Waiting for the bus: %s", trouble[0] ? trouble : "it is silent");
+        troubled(daemon);
     sd_notify(0, "READY=1");
 }

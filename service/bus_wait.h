@@ -13,9 +13,10 @@
 
 struct daemon;
 
-/* Hooks of service_on_bus() and of the private bus; userdata is the daemon. */
-void bus_wait_came(void *userdata);
-void bus_wait_silent(void *userdata);
+/* Tells the bus, and what is said of it, to the service: to be called before it connects. */
+void bus_wait_attach(struct daemon *daemon);
+
+/* Hooks of the private bus; userdata is the daemon. */
 void bus_wait_private_spawned(void *userdata, pid_t pid);
 void bus_wait_private_up(void *userdata);
 

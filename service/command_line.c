@@ -39,8 +39,9 @@ static const char help[] =
     "  --check                only check the manifests; exit code 0 or 1\n"
     "  --version              say which proctor this is\n"
     "\n"
-    "SIGTERM and SIGINT shut the tree down (a second one aborts at once), SIGHUP reads the\n"
-    "manifests again, SIGUSR1 replaces the program by the one on disk without touching a child.\n";
+    "SIGTERM, SIGINT and SIGQUIT shut the tree down (a second one aborts at once), SIGHUP reads the\n"
+    "manifests again, SIGUSR1 replaces the program by the one on disk without touching a child.\n"
+    "proctord(8) has all signals.\n";
 
 enum option_code {
     OPTION_SYSTEM = 256,
@@ -141,6 +142,8 @@ static int take(struct command_line *line, int code)
         line->bus = SERVICE_USER_BUS;
         return 0;
     case OPTION_ADDRESS:
+        if (strncmp(optarg, "unix:", strlen("unix:")) != 0) /* others would be waited for */
+            return refuse("--bus-address: expected one that begins with unix:", optarg);
         line->bus = SERVICE_BUS_ADDRESS;
         line->address = optarg;
         return 0;

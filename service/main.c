@@ -451,7 +451,7 @@ static int make_service(struct daemon *daemon)
         return fail("history", r);
     service_name_commands(daemon->service, journal_instance(daemon->history.journal));
     log_name_commands(journal_instance(daemon->history.journal));
-    service_on_bus(daemon->service, bus_wait_came, bus_wait_silent, daemon);
+    bus_wait_attach(daemon);
     if (daemon->line.private_bus)
         private_bus_begin(daemon->bus);
     else

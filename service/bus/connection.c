@@ -70,6 +70,7 @@ static void tell_trouble(struct connection *connection, const char *trouble)
     else
         log_print(LOG_WARNING, "waiting for the bus at %.200s, supervision goes on: %s",
                   connection->address ? connection->address : "?", trouble);
+    service_is_troubled(connection->service);
 }
 
 static void tell_that_it_is_up(struct connection *connection)
@@ -331,9 +332,20 @@ static char *address_of(const struct service *service)
     return strdup(address);
 }
 
+/* Looking up a host, or starting a program that talks for it, would make the loop wait. */
+static bool is_local(const char *address)
+{
+    for (; address; address = strchr(address, ';')) {
+        address += *address == ';';
+        if (*address && strncmp(address, "unix:", strlen("unix:")) != 0)
+            return false;
+    }
+    return true;
+}
+
 static int open_bus(sd_bus **bus, const char *address)
 {
-    int r = sd_bus_new(bus);
+    int r = is_local(address) ? sd_bus_new(bus) : -EPROTONOSUPPORT;
 
     if (r >= 0)
         r = sd_bus_set_address(*bus, address);

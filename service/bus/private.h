@@ -88,9 +88,7 @@ struct service {
     struct core *core;
     sd_event_source *turn; /* after each loop turn */
     struct connection *connection;
-    void (*came)(void *userdata);   /* each time that there is a bus */
-    void (*silent)(void *userdata); /* each time that it does not answer */
-    void *bus_userdata;
+    struct service_bus_hooks bus_hooks;
     sd_event_source *show_later;
     uint64_t shown_usec; /* monotonic: when changes were shown last */
     uint64_t storm_usec; /* since when these are counted: */
@@ -264,6 +262,7 @@ int service_watch(struct service *service, sd_bus *bus);
 void service_is_up(struct service *service, sd_bus *bus);
 void service_is_down(struct service *service);
 void service_is_silent(struct service *service);
+void service_is_troubled(struct service *service);
 
 /* inherit.c: goes on with the connection of the program that was here before. The descriptor is the
  * bus's from then on; where it fails it is not touched. */

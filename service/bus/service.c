@@ -250,14 +250,20 @@ void service_is_up(struct service *service, sd_bus *bus)
     if (service->core)
         show_changes(service, SIZE_MAX); /* what is here by now is not announced as new */
     service->bus = bus;
-    if (service->came)
-        service->came(service->bus_userdata);
+    if (service->bus_hooks.came)
+        service->bus_hooks.came(service->bus_hooks.userdata);
 }
 
 void service_is_silent(struct service *service)
 {
-    if (service->silent)
-        service->silent(service->bus_userdata);
+    if (service->bus_hooks.silent)
+        service->bus_hooks.silent(service->bus_hooks.userdata);
+}
+
+void service_is_troubled(struct service *service)
+{
+    if (service->bus_hooks.troubled)
+        service->bus_hooks.troubled(service->bus_hooks.userdata);
 }
 
 void service_is_down(struct service *service)
@@ -272,12 +278,9 @@ void service_is_down(struct service *service)
     service->bus = NULL;
 }
 
-void service_on_bus(struct service *service, void (*came)(void *userdata),
-                    void (*silent)(void *userdata), void *userdata)
+void service_on_bus(struct service *service, const struct service_bus_hooks *hooks)
 {
-    service->came = came;
-    service->silent = silent;
-    service->bus_userdata = userdata;
+    service->bus_hooks = *hooks;
 }
 
 void service_connect(struct service *service)

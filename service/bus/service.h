@@ -99,10 +99,16 @@ void service_durability_changed(struct service *service);
  * for nothing (connection.h). A connection that was handed over is there when this returns. */
 void service_connect(struct service *service);
 
-/* `came` is called each time that there is a bus on which we have our name, `silent` each time that
- * one is given up that does not answer. To be called before service_connect(). */
-void service_on_bus(struct service *service, void (*came)(void *userdata),
-                    void (*silent)(void *userdata), void *userdata);
+/* What is said of the bus, each time that it happens. */
+struct service_bus_hooks {
+    void *userdata;
+    void (*came)(void *userdata);     /* there is one on which we have our name */
+    void (*troubled)(void *userdata); /* there is none, for another reason than before */
+    void (*silent)(void *userdata);   /* one is given up that does not answer */
+};
+
+/* To be called before service_connect(). The hooks are copied. */
+void service_on_bus(struct service *service, const struct service_bus_hooks *hooks);
 
 enum service_reach {
     SERVICE_ASKS,   /* nothing is known yet */
