@@ -4,7 +4,7 @@
 # with 1 when there is a finding.
 set -eu
 build=$1 seconds=$2
-targets="manifest notify journal scenario arguments"
+targets="manifest schema notify journal scenario arguments"
 
 [ -f "$build/build.ninja" ] ||
     CC=clang meson setup "$build" -Dfuzz=true -Db_lundef=false -Db_sanitize=address,undefined >/dev/null
@@ -14,6 +14,7 @@ seeds_of() {
     case $1 in
     manifest) echo tests/corpus/manifests/good tests/corpus/manifests/bad examples/tree ;;
     scenario) find tests/scenarios -mindepth 1 -type d | tr '\n' ' ' ;;
+    schema) ;;
     *) echo "tests/corpus/$1" ;;
     esac
 }
