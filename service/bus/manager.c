@@ -456,14 +456,19 @@ BY_ID(method_remove_child, COMMAND_REMOVE)
 
 /* ---- shutdown and reload --------------------------------------------------------------------- */
 
-static int answer_shutdown(struct service *service, sd_bus_message *m, bool idempotent)
+static int answer_shutdown(struct service *service, sd_bus_message *m, bool idempotent,
+                           const struct options *options, uid_t uid)
 {
     __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
     int r = sd_bus_message_new_method_return(m, &reply);
 
     if (r >= 0)
         r = append_shutdown(service, reply, idempotent);
-    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+    if (r >= 0)
+        r = sd_bus_send(NULL, reply, NULL);
+    if (r >= 0 && !options->dry_run)
+        key_remember(service, options, uid, reply);
+    return r;
 }
 
 static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -488,7 +493,7 @@ static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *erro
                    ? refuse_call(error, PROCTOR_ERROR "LimitExceeded",
                                  "too many calls are waiting; the tree is shutting down")
                    : 1;
-    return answer_shutdown(service, m, idempotent);
+    return answer_shutdown(service, m, idempotent, &options, caller->uid);
 }
 
 /* Which children a reload touches; more than 4,095 of a kind are only counted. */

@@ -15,7 +15,7 @@
 #define EVENT_LOG_SIZE  4096
 #define SUBSCRIBERS_MAX 256
 #define WAITERS_MAX     4096
-#define KEYS_MAX        1024 /* idempotency keys that are remembered */
+#define KEYS_MAX        8192 /* idempotency keys that are remembered */
 #define KEY_MAX         128  /* bytes of one */
 #define HELD_MAX        1024 /* acknowledgements that wait for the disk: then changes are refused */
 #define CALLER_SETS     128  /* senders whose credentials are remembered: so many times */
@@ -45,6 +45,7 @@ struct caller {
 struct options {
     const char *requested_by;
     const char *key;
+    uint64_t call; /* what the key belongs to; key_claim() fills it in */
     bool wait;
     bool dry_run;
     char requester[REQUESTER_MAX + 1];
@@ -296,9 +297,9 @@ void waiters_free(struct service *service);
 int keys_new(struct keys **keys);
 void keys_free(struct keys *keys);
 void keys_archive(struct service *service, struct archive *archive);
-/* 1 when the call was answered from memory, 0 when it is to be carried out. */
-int key_replay(struct service *service, sd_bus_message *m, const struct options *options,
-               uid_t uid);
+/* 1 when the call was answered from memory; 0 when it is to be carried out; or the refusal. */
+int key_claim(struct service *service, sd_bus_message *m, struct options *options,
+              const struct caller *caller, sd_bus_error *error);
 void key_remember(struct service *service, const struct options *options, uid_t uid,
                   sd_bus_message *reply);
 

@@ -99,7 +99,7 @@ int command_prepare(struct service *service, sd_bus_message *m, const struct per
     if (r >= 0 && !options->dry_run)
         r = journal_check(service, error);
     if (r >= 0)
-        r = key_replay(service, m, options, (*caller)->uid);
+        r = key_claim(service, m, options, *caller, error);
     return r;
 }
 
