@@ -32,7 +32,8 @@ static void send_first(struct service *service, size_t count)
 
 void held_send(struct service *service)
 {
-    send_first(service, service->n_held);
+    if (service->n_held > 0)
+        send_first(service, service->n_held);
 }
 
 void service_journal_moved(struct service *service)
