@@ -123,10 +123,10 @@ static int build(const struct mutants_options *options, const struct mutant *mut
              "%s -std=gnu11 -D_GNU_SOURCE -O1 -w -I%s/service/core -c %s/%s -o %s/mutant.o && "
              "%s -o %s/mutant %s/mutant.o %s/sim/proctor-sim.p/main.c.o %s/sim/libsimulator.a "
              "%s/service/manifest/libproctor-manifest.a %s/service/core/libproctor-core.a "
-             "%s/service/journal/libproctor-journal.a -lyaml",
+             "%s/service/journal/libproctor-journal.a %s/service/system/libproctor-system.a -lyaml",
              compiler, options->source, options->work, mutant->file, options->work, compiler,
              options->work, options->work, options->build, options->build, options->build,
-             options->build, options->build);
+             options->build, options->build, options->build);
     return run_shell(command);
 }
 
