@@ -14,12 +14,21 @@
 /* Where the child side puts descriptors: ours must not be there. */
 #define FIRST_FREE (3 + SOCKETS_MAX + 1)
 
+/* What somebody has put in its place meanwhile is not ours to remove. */
+static void unlink_socket(const char *path)
+{
+    struct stat status;
+
+    if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode))
+        unlink(path);
+}
+
 static void close_listener(struct listener *listener, bool unlink_path)
 {
     if (listener->fd >= 0)
         close(listener->fd);
     if (listener->path && unlink_path)
-        unlink(listener->path);
+        unlink_socket(listener->path);
     free(listener->name);
     free(listener->listen);
     free(listener->path);
