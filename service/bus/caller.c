@@ -6,18 +6,13 @@
 #include "text.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
-static void describe(struct caller *caller, const char *command)
+static void describe(struct caller *caller, const char *user, const char *command)
 {
-    struct passwd entry, *user = NULL;
-    char buffer[4096];
-
-    getpwuid_r(caller->uid, &entry, buffer, sizeof(buffer), &user);
     if (user)
-        snprintf(caller->text, sizeof(caller->text), "%.64s (uid %u)", user->pw_name, caller->uid);
+        snprintf(caller->text, sizeof(caller->text), "%.64s (uid %u)", user, caller->uid);
     else
         snprintf(caller->text, sizeof(caller->text), "uid %u", caller->uid);
     snprintf(caller->origin, sizeof(caller->origin), "pid %d, %.32s, %.40s", (int)caller->pid,
@@ -28,14 +23,14 @@ static void describe(struct caller *caller, const char *command)
 
 /* sd-bus would look it up itself, but not on a connection that was handed over: it does not know
  * that the other end is on this machine. */
-static void describe_process(struct caller *caller)
+static void describe_process(struct caller *caller, const char *user)
 {
     __attribute__((cleanup(sd_bus_creds_unrefp))) sd_bus_creds *creds = NULL;
     const char *command = NULL;
 
     if (caller->pid > 0 && sd_bus_creds_new_from_pid(&creds, caller->pid, SD_BUS_CREDS_COMM) >= 0)
         sd_bus_creds_get_comm(creds, &command);
-    describe(caller, command ? command : "?");
+    describe(caller, user, command ? command : "?");
 }
 
 /* The few places where a caller of that name can be. */
@@ -73,13 +68,13 @@ bool caller_is_known(struct service *service, const char *name)
     return find(service, name);
 }
 
-void caller_learn(struct service *service, const char *name, uid_t uid, pid_t pid)
+void caller_learn(struct service *service, const char *name, uid_t uid, pid_t pid, const char *user)
 {
     struct caller *caller = longest_unused(places_of(service, name));
 
     *caller = (struct caller){.used = ++service->caller_clock, .uid = uid, .pid = pid};
     snprintf(caller->unique_name, sizeof(caller->unique_name), "%s", name);
-    describe_process(caller);
+    describe_process(caller, user);
 }
 
 int caller_of(struct service *service, sd_bus_message *message, const struct caller **caller,

@@ -68,6 +68,7 @@ struct waiter;
 struct question;
 struct connection;
 struct strangers;
+struct user_names;
 struct subscriber;
 struct event_log;
 struct keys;
@@ -106,6 +107,7 @@ struct service {
     struct keys *keys;
     struct pace *pace;
     struct strangers *strangers;
+    struct user_names *user_names;
     struct traces *traces;
     struct bulks *bulks;
     struct held *held; /* answers to what is not durable yet, the oldest first */
@@ -127,7 +129,8 @@ struct service {
 };
 
 /* caller.c: who asks. Every call that came over a bus is of a caller that is known (stranger.h). */
-void caller_learn(struct service *service, const char *name, uid_t uid, pid_t pid);
+void caller_learn(struct service *service, const char *name, uid_t uid, pid_t pid,
+                  const char *user); /* NULL: it has no name */
 bool caller_is_known(struct service *service, const char *name);
 int caller_of(struct service *service, sd_bus_message *message, const struct caller **caller,
               sd_bus_error *error);

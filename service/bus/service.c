@@ -7,6 +7,7 @@
 #include "objects.h"
 #include "private.h"
 #include "stranger.h"
+#include "user_name.h"
 #include "trace.h"
 
 #include <errno.h>
@@ -452,6 +453,8 @@ int service_new(sd_event *event, const struct service_settings *settings,
     if (r >= 0)
         r = strangers_new(fresh, &fresh->strangers);
     if (r >= 0)
+        r = user_names_new(event, &fresh->user_names);
+    if (r >= 0)
         r = traces_new(event, &fresh->traces);
     if (r >= 0)
         r = bulks_new(fresh, &fresh->bulks);
@@ -503,6 +506,7 @@ void service_free(struct service *service)
     bulks_free(service->bulks);
     pace_free(service->pace);
     strangers_free(service->strangers);
+    user_names_free(service->user_names);
     traces_free(service->traces);
     event_log_free(service->log);
     free(service->address);

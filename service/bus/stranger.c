@@ -2,6 +2,7 @@
 
 #include "connection.h"
 #include "private.h"
+#include "user_name.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +17,10 @@ struct stranger {
     struct stranger *next;
     struct strangers *all;
     char name[CALLER_NAME_MAX];
-    sd_bus_slot *question;
+    sd_bus_slot *question;                 /* to the bus: who it is, and then */
+    struct user_name_question *name_asked; /* what that user is called */
+    uid_t uid;
+    pid_t pid;
     struct waiting_call *first, **last;
     size_t count;
 };
@@ -59,6 +63,7 @@ static void forget(struct stranger *stranger)
     for (struct waiting_call *waiting; (waiting = take_first(stranger));)
         drop_call(waiting);
     sd_bus_slot_unref(stranger->question);
+    user_names_forget(stranger->name_asked);
     free(stranger);
 }
 
@@ -113,21 +118,49 @@ static void turn_away(struct stranger *stranger)
                     "the bus does not say who is calling");
 }
 
+static void introduce(struct stranger *stranger, const char *user)
+{
+    caller_learn(stranger->all->service, stranger->name, stranger->uid, stranger->pid, user);
+    let_in(stranger);
+    forget(stranger);
+}
+
+static void name_is_known(void *userdata)
+{
+    struct stranger *stranger = userdata;
+    const char *user = NULL;
+
+    stranger->name_asked = NULL;
+    user_names_find(stranger->all->service->user_names, stranger->uid, &user);
+    introduce(stranger, user);
+}
+
+static void credentials_came(struct stranger *stranger)
+{
+    struct user_names *names = stranger->all->service->user_names;
+    const char *user;
+
+    if (user_names_find(names, stranger->uid, &user))
+        introduce(stranger, user);
+    else if (user_names_ask(names, stranger->uid, name_is_known, stranger, &stranger->name_asked) <
+             0)
+        introduce(stranger, NULL);
+}
+
 static int answer_came(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
     struct stranger *stranger = userdata;
-    uid_t uid;
-    pid_t pid;
 
     (void)error;
-    if (!sd_bus_message_is_method_error(reply, NULL) && read_credentials(reply, &uid, &pid) >= 0) {
-        caller_learn(stranger->all->service, stranger->name, uid, pid);
-        let_in(stranger);
-    } else {
-        turn_away(stranger);
-        if (sd_bus_message_get_errno(reply) == ETIMEDOUT)
-            connection_suspect(stranger->all->service->connection);
+    stranger->question = sd_bus_slot_unref(stranger->question);
+    if (!sd_bus_message_is_method_error(reply, NULL) &&
+        read_credentials(reply, &stranger->uid, &stranger->pid) >= 0) {
+        credentials_came(stranger);
+        return 1;
     }
+    turn_away(stranger);
+    if (sd_bus_message_get_errno(reply) == ETIMEDOUT)
+        connection_suspect(stranger->all->service->connection);
     forget(stranger);
     return 1;
 }

@@ -1,7 +1,8 @@
 /*
  * Strangers: connections that call for the first time. The bus is asked who they are, and their
- * calls are kept, in order, until it has answered; then they come in again through the front door,
- * and everything behind it finds a caller that is known. Nothing waits for the bus meanwhile.
+ * calls are kept, in order, until it has answered, and the user database has said what that user is
+ * called (user_name.h); then they come in again through the front door, and everything behind it
+ * finds a caller that is known. Nothing waits for either meanwhile.
  *
  * The credentials of a unique name never change while the bus lives, and the name is never given to
  * another connection: they are asked for once (caller.c remembers them).

@@ -207,7 +207,7 @@ static void begin(struct core **core)
     service_attach(t.service, *core);
     connect_both();
     t.service->bus = t.server;
-    caller_learn(t.service, CALLER, 0, 0); /* there is no bus to ask */
+    caller_learn(t.service, CALLER, 0, 0, NULL); /* there is no bus to ask */
 }
 
 static void end(struct core *core)
