@@ -1,8 +1,8 @@
 #!/bin/bash
-# authorisation.sh PROCTORD PROCTORCTL POLICY: who may do what, over a real polkitd and a system bus
+# authorisation.sh PROCTORD PROCTORCTL POLICY NAMES: who may do what, over a real polkitd and a system bus
 # of the test's own. The actions and rules of this machine are hidden in a mount namespace, and stay
 # as they are.
-proctord=$(realpath "$1") proctorctl=$(realpath "$2") policy=$(realpath "$3")
+proctord=$(realpath "$1") proctorctl=$(realpath "$2") policy=$(realpath "$3") names=$(realpath "$4")
 polkitd=/usr/lib/polkit-1/polkitd
 if [ "$(id -u)" != 0 ] || ! [ -x $polkitd ] || ! unshare -m true 2>/dev/null; then
     echo "1..0 # SKIP needs root, polkitd and mount namespaces"
@@ -190,5 +190,29 @@ not_restarted() {
     ! restarted
 }
 check "without the rule, at once not any more" 0 "$(until_true not_restarted; echo $?)"
+# A user database that does not answer. The sanitizers want to be loaded first, and need not be.
+kill "$daemon"
+wait "$daemon"
+LD_PRELOAD=$names ASAN_OPTIONS=verify_asan_link_order=0:${ASAN_OPTIONS:-} "$proctord" --system \
+    --manifests="$folder/tree.yaml" --state-dir="$folder/state" --runtime-dir="$folder/run" \
+    2>>"$folder/errors" &
+daemon=$!
+pids=($daemon "${pids[@]}")
+until_true busctl --system status org.proctor1 >/dev/null 2>&1
+begin=$(date +%s%N)
+ctl list web >"$folder/nobody" &
+asker=$!
+check "who has no name yet holds up nobody" 0 "$("$proctorctl" --system list >/dev/null; echo $?)"
+[ -s "$folder/nobody" ] && first=nobody || first=root
+check "the other one is answered first" root $first
+wait "$asker"
+took=$((($(date +%s%N) - begin) / 1000000))
+check "and who has none is answered, too" "exit 0" "$(tail -1 "$folder/nobody")"
+check "after two seconds" yes "$([ $took -ge 1900 ] && [ $took -le 15000 ] && echo yes || echo $took ms)"
+begin=$(date +%s%N)
+ctl list web >"$folder/nobody"
+took=$((($(date +%s%N) - begin) / 1000000))
+check "the next time without waiting" yes "$([ $took -le 1500 ] && echo yes || echo $took ms)"
+
 check "it says nothing bad" "" "$(grep -i "assert\|runtime error\|sanitizer" "$folder/errors")"
 plan
