@@ -249,6 +249,11 @@ void log_file_write(struct log_file *file, const char *data, size_t length, uint
     write_out(file, data, length);
 }
 
+dev_t log_file_device(const struct log_file *file)
+{
+    return file->device;
+}
+
 uint64_t log_file_lost(struct log_file *file, const char **why)
 {
     uint64_t lost = file->lost;

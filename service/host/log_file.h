@@ -16,6 +16,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct log_file;
 
@@ -33,6 +34,9 @@ void log_file_reopen(struct log_file *file);
  * they are told of in the file. */
 void log_file_write(struct log_file *file, const char *data, size_t length, uint64_t missing,
                     const char *why);
+
+/* The disk that the file lies on; 0: none was opened yet. */
+dev_t log_file_device(const struct log_file *file);
 
 /* How many bytes were lost since this was asked last, and why: NULL, or a text of the program's. */
 uint64_t log_file_lost(struct log_file *file, const char **why);

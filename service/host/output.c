@@ -1,6 +1,7 @@
 #include "output.h"
 
 #include "beside.h"
+#include "disk_queue.h"
 #include "log.h"
 #include "log_file.h"
 
@@ -28,6 +29,10 @@ struct drain {
     struct log_file *file;
 };
 
+enum task { TASK_CHUNK, TASK_ALL, TASK_TAKE, TASK_REOPEN, TASK_END };
+
+#define TASKS (TASK_END + 1)
+
 struct output {
     struct process_output settings;
     char *child_id;
@@ -35,11 +40,12 @@ struct output {
     int pipe[2]; /* OUTPUT_FILE: read end, write end; -1 otherwise */
     bool has_file;
     sd_event_source *source, *patience;
-    struct beside_queue *queue;
+    struct beside_queue *queue; /* its own, until it is known which disk the file lies on */
+    struct disk_queue *disk;    /* then */
     struct drain *drain;
-    unsigned pending; /* bit n: a work of task n has not been done yet */
-    bool dropping;    /* the disk does not answer: what comes is read and dropped */
-    uint64_t dropped; /* bytes, that the next work tells of */
+    struct work *pending[TASKS]; /* the work of each kind that has not been done yet */
+    bool dropping;               /* the disk does not answer: what comes is read and dropped */
+    uint64_t dropped;            /* bytes, that the next work tells of */
 };
 
 static uint64_t lost_bytes;
@@ -51,17 +57,16 @@ uint64_t output_lost_bytes(void)
 
 /* ---- beside the loop ------------------------------------------------------------------------- */
 
-enum task { TASK_CHUNK, TASK_ALL, TASK_TAKE, TASK_REOPEN, TASK_END };
-
 struct work {
     struct beside_work beside;
     enum task task;
     struct drain *drain;
-    struct output *output; /* for `done`, which is not called when it has gone */
+    struct output *output; /* NULL: it has gone */
     int file;              /* TASK_TAKE */
     uint64_t dropped;      /* before what this reads */
     uint64_t lost;         /* what came of it */
     const char *why;
+    dev_t device; /* that the file lies on; 0: not known */
 };
 
 static bool move_chunk(struct work *work)
@@ -100,6 +105,7 @@ static void do_work(void *data)
         break;
     }
     work->lost = log_file_lost(drain->file, &work->why);
+    work->device = log_file_device(drain->file);
 }
 
 static void close_if_open(int fd)
@@ -140,13 +146,39 @@ static void tell_lost(const struct output *output, const struct work *work)
               work->lost, output->path, work->why ? work->why : "not written");
 }
 
+static bool is_idle(const struct output *output)
+{
+    for (int i = 0; i < TASKS; i++)
+        if (output->pending[i])
+            return false;
+    return true;
+}
+
+/* With others whose files lie there. Only while nothing is on its way, which has to stay in order.
+ */
+static void join_disk(struct output *output, dev_t device)
+{
+    if (output->disk || device == 0 || !is_idle(output))
+        return;
+    output->disk = disk_queue_join(device);
+    if (!output->disk)
+        return;
+    beside_leave(output->queue);
+    output->queue = NULL;
+}
+
 static void work_done(void *data)
 {
     const struct work *work = data;
     struct output *output = work->output;
 
-    output->pending &= ~(1u << work->task);
+    if (!output) {
+        lost_bytes += work->lost;
+        return;
+    }
+    output->pending[work->task] = NULL;
     tell_lost(output, work);
+    join_disk(output, work->device);
     if (work->task != TASK_CHUNK)
         return;
     output->dropping = false;
@@ -162,12 +194,12 @@ static bool begin(struct output *output, enum task task, int file)
                                         "open a log file", "close a log file"};
     struct work *work;
 
-    if (output->pending & 1u << task)
+    if (output->pending[task])
         return true;
     work = calloc(1, sizeof(*work));
     if (!work)
         return false;
-    output->pending |= 1u << task;
+    output->pending[task] = work;
     *work = (struct work){.beside = {.what = names[task],
                                      .work = do_work,
                                      .done = work_done,
@@ -179,7 +211,7 @@ static bool begin(struct output *output, enum task task, int file)
                           .file = file,
                           .dropped = output->dropped};
     output->dropped = 0;
-    beside_do(output->queue, &work->beside);
+    beside_do(output->disk ? disk_queue_works(output->disk) : output->queue, &work->beside);
     return true;
 }
 
@@ -364,7 +396,11 @@ static void free_reading_side(struct output *output)
     struct drain *drain = output->drain;
 
     if (drain && drain->file && begin(output, TASK_END, -1)) {
+        for (int i = 0; i < TASKS; i++)
+            if (output->pending[i])
+                output->pending[i]->output = NULL;
         beside_leave(output->queue);
+        disk_queue_leave(output->disk);
         return;
     }
     close_if_open(output->pipe[0]);

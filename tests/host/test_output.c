@@ -2,6 +2,7 @@
  * Output files: moved, deleted, replaced, full, and on a disk that does not answer.
  */
 #include "beside.h"
+#include "disk_queue.h"
 #include "log_file.h"
 #include "output.h"
 
@@ -307,6 +308,44 @@ static void dead_disk_stops_nobody(struct place *place, gconstpointer data)
     close(good_end);
 }
 
+static void dead_disk_takes_few_threads(struct place *place, gconstpointer data)
+{
+    struct output *outputs[20], *good;
+    int ends[G_N_ELEMENTS(outputs)], good_end;
+    g_autofree char *elsewhere = g_strdup_printf("/dev/shm/output-%d.log", (int)getpid());
+    struct stat here, there;
+    (void)data;
+
+    if (stat(place->folder, &here) < 0 || stat("/dev/shm", &there) < 0 ||
+        here.st_dev == there.st_dev) {
+        g_test_skip("there is only one disk");
+        return;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(outputs); i++) {
+        outputs[i] = make_output(place, place->bad, &ends[i]);
+        g_autofree char *line = g_strdup_printf("%zu\n", i);
+        say(ends[i], line);
+        until_ends(place, place->bad, line);
+    }
+    good = make_output(place, elsewhere, &good_end);
+    sd_event_run(place->event, 0);
+    set_dead(true);
+    for (size_t i = 0; i < G_N_ELEMENTS(outputs); i++)
+        say(ends[i], "hangs\n");
+    say(good_end, "goes on\n");
+    until_ends(place, elsewhere, "goes on\n");
+    g_assert_cmpuint(beside_counters().running, <=, DISK_THREADS);
+    set_dead(false);
+    for (size_t i = 0; i < G_N_ELEMENTS(outputs); i++) {
+        output_free(outputs[i]);
+        close(ends[i]);
+    }
+    output_free(good);
+    close(good_end);
+    until_ends(place, place->bad, "hangs\n");
+    g_unlink(elsewhere);
+}
+
 static void output_may_go_while_its_disk_hangs(struct place *place, gconstpointer data)
 {
     int end;
@@ -347,6 +386,7 @@ int main(int argc, char **argv)
     add("/output/rotation-keeps-lines-whole", rotation_keeps_lines_whole);
     add("/output/what-a-full-disk-does-not-take-is-told", what_a_full_disk_does_not_take_is_told);
     add("/output/dead-disk-stops-nobody", dead_disk_stops_nobody);
+    add("/output/dead-disk-takes-few-threads", dead_disk_takes_few_threads);
     add("/output/output-may-go-while-its-disk-hangs", output_may_go_while_its_disk_hangs);
     return g_test_run();
 }

@@ -1,0 +1,91 @@
+#include "disk_queue.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+struct disk_queue {
+    struct beside_queue *works;
+    unsigned users;
+    struct disk *disk;
+};
+
+struct disk {
+    struct disk *next;
+    dev_t device;
+    unsigned users, turn;
+    struct disk_queue queues[DISK_THREADS];
+};
+
+static struct disk *disks; /* those that have users */
+
+static struct disk *find(dev_t device)
+{
+    struct disk *disk = disks;
+
+    while (disk && disk->device != device)
+        disk = disk->next;
+    return disk;
+}
+
+static struct disk *add(dev_t device)
+{
+    struct disk *disk = calloc(1, sizeof(*disk));
+
+    if (!disk)
+        return NULL;
+    disk->device = device;
+    disk->next = disks;
+    disks = disk;
+    for (int i = 0; i < DISK_THREADS; i++)
+        disk->queues[i].disk = disk;
+    return disk;
+}
+
+static void drop_unused(struct disk *disk)
+{
+    struct disk **place = &disks;
+
+    if (disk->users > 0)
+        return;
+    while (*place != disk)
+        place = &(*place)->next;
+    *place = disk->next;
+    free(disk);
+}
+
+struct disk_queue *disk_queue_join(dev_t device)
+{
+    struct disk *disk = find(device);
+
+    if (!disk)
+        disk = add(device);
+    if (!disk)
+        return NULL;
+    struct disk_queue *queue = &disk->queues[disk->turn++ % DISK_THREADS];
+    if (!queue->works)
+        queue->works = beside_queue_new();
+    if (!queue->works) {
+        drop_unused(disk);
+        return NULL;
+    }
+    queue->users++;
+    disk->users++;
+    return queue;
+}
+
+struct beside_queue *disk_queue_works(const struct disk_queue *queue)
+{
+    return queue->works;
+}
+
+void disk_queue_leave(struct disk_queue *queue)
+{
+    if (!queue)
+        return;
+    if (--queue->users == 0) {
+        beside_leave(queue->works);
+        queue->works = NULL;
+    }
+    queue->disk->users--;
+    drop_unused(queue->disk);
+}
