@@ -9,15 +9,28 @@
 #include <stdio.h>
 #include <string.h>
 
+#define COMMAND_SIZE 33 /* of what a process calls itself, with the terminator */
+
+/* A process calls itself what it likes, "systemd, :1.1" for one: a comma would end the name. */
+static void clean_command(char text[COMMAND_SIZE], const char *command)
+{
+    snprintf(text, COMMAND_SIZE, "%s", command);
+    for (char *comma = text; (comma = strchr(comma, ','));)
+        *comma = ' ';
+}
+
 static void describe(struct caller *caller, const char *user, const char *command)
 {
+    char name[COMMAND_SIZE];
+
+    clean_command(name, command);
     if (user)
         snprintf(caller->text, sizeof(caller->text), "%.64s (uid %u)", user, caller->uid);
     else
         snprintf(caller->text, sizeof(caller->text), "uid %u", caller->uid);
-    snprintf(caller->origin, sizeof(caller->origin), "pid %d, %.32s, %.40s", (int)caller->pid,
-             command, caller->unique_name);
-    text_make_line(caller->text); /* a process calls itself what it likes */
+    snprintf(caller->origin, sizeof(caller->origin), "pid %d, %s, %.40s", (int)caller->pid, name,
+             caller->unique_name);
+    text_make_line(caller->text);
     text_make_line(caller->origin);
 }
 

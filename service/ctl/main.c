@@ -321,17 +321,26 @@ static int run(struct client *client, const struct command *command, const struc
     return code;
 }
 
+/* What is wrong stands on standard error already. */
+static int wrong_usage(struct client *client, const char *what)
+{
+    if (client->json != JSON_OFF && client->answers == 0)
+        answer_error(client, NULL, what);
+    return -EINVAL;
+}
+
 /* Reads the options; returns how many commands there are to carry out, or a negative errno. */
 static int read_options(struct client *client, struct place *place, int argc, char **argv)
 {
     for (int code; (code = getopt_long(argc, argv, "fn:o:", options, NULL)) != -1;) {
         int r = take(client, place, code);
         if (r != 0)
-            return r < 0 ? r : 0;
+            return r < 0 ? wrong_usage(client, "an option is not known, or not as it should be")
+                         : 0;
     }
     if (optind == argc) {
         fputs(help, stderr);
-        return -EINVAL;
+        return wrong_usage(client, "there is no command");
     }
     client->arguments = argv + optind + 1;
     client->n_arguments = argc - optind - 1;

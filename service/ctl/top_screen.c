@@ -158,6 +158,24 @@ static int min_of(int a, int b)
     return a < b ? a : b;
 }
 
+/* At most so many bytes of it, and no half of a character. */
+static void draw_text(const char *text, size_t length, int most)
+{
+    size_t shown = most > 0 ? (size_t)most : 0;
+
+    if (shown >= length)
+        shown = length;
+    else
+        while (shown > 0 && ((unsigned char)text[shown] & 0xC0) == 0x80)
+            shown--;
+    addnstr(text, (int)shown);
+}
+
+static void draw_string(const char *text, int most)
+{
+    draw_text(text, strlen(text), most);
+}
+
 static attr_t paint(const struct top_row *row)
 {
     if (row->bad)
@@ -226,7 +244,8 @@ static void draw_details(struct top *top)
     mvhline(y++, 0, ACS_HLINE, COLS);
     for (; at && *at && y < last; y++) {
         char *end = strchrnul(at, '\n');
-        mvprintw(y, 0, "%.*s", min_of((int)(end - at), COLS), at);
+        move(y, 0);
+        draw_text(at, (size_t)(end - at), COLS);
         at = *end ? end + 1 : end;
     }
 }
@@ -238,8 +257,8 @@ static void draw_foot(struct top *top)
     move(LINES - 2, 0);
     if (selected) {
         draw_id(selected->id, min_of((int)strlen(selected->id), COLS / 2));
-        printw(": %.*s", COLS - getcurx(stdscr) - 2,
-               selected->explanation ? selected->explanation : "");
+        addstr(": ");
+        draw_string(selected->explanation ? selected->explanation : "", COLS - getcurx(stdscr) - 1);
     }
     move(LINES - 1, 0);
     if (top->prompt) {
@@ -250,7 +269,7 @@ static void draw_foot(struct top *top)
     } else if (top->message[0]) {
         attr_t colour = top->bad_message ? COLOR_PAIR(PAIR_BAD) : 0;
         attron(colour);
-        printw("%.*s", COLS, top->message);
+        draw_string(top->message, COLS);
         attroff(colour);
     } else {
         printw("%.*s", COLS,

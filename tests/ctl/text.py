@@ -150,7 +150,8 @@ COMMANDS = [ # with the exit codes that are right
     (["pause", "says", "--reason=" + "x\x1b]0;y\x07"], 1), (["kill", "tagged", "CONT", because], 0),
     (["kill", "tagged", "NONE", because], 1), (["reload", because], None),
     (["reexec", because, "--dry-run"], 0), (["trace", "-o", os.path.join(folder, b"trace")], 0),
-    (["trace", "-o", "/nowhere/x"], 1), (["trace"], 1), ([b"nonsense" + HOSTILE], 1),
+    (["trace", "-o", "/nowhere/x"], 1), (["trace"], 1), ([], 1),
+    ([b"--nonsense" + HOSTILE], 1), (["list", "--since"], 1), (["events", "--since=x"], 1), ([b"nonsense" + HOSTILE], 1),
 ]
 
 
@@ -183,7 +184,7 @@ def as_json():
             except ValueError as error:
                 value, why = None, str(error)
             wanted = code is None or done.returncode == code or \
-                mode == "pretty" and arguments[0] in ("add", "remove")
+                mode == "pretty" and arguments[:1] in (["add"], ["remove"])
             told = done.returncode in (0, 3, 4) or isinstance(value, list) and \
                 any("error" in v for v in value) or isinstance(value, dict) and "error" in value
             check(f"--json={mode} {named(arguments)}",
@@ -230,7 +231,7 @@ def on_terminal(arguments, keys=b"", **more):
 
 def terminal():
     for arguments, _ in COMMANDS:
-        if arguments[0] == "top":
+        if arguments[:1] == ["top"]:
             continue
         said, _ = on_terminal(arguments)
         said = said.replace(b"\r\n", b"\n")
@@ -295,7 +296,7 @@ def width():
 
 
 def forged_lines():
-    name = os.path.join(folder, b'p"\x1b]0;x\xff\n20')
+    name = os.path.join(folder, b'p", :1.1')
     shutil.copy(proctorctl, name)
     forger = subprocess.run([name, "restart", "tagged", '--requested-by=eve" by="root (uid 0)',
                              '--reason=x" by="another" from="\\', "--json=short", "--wait"], env=environment,
@@ -312,6 +313,8 @@ def forged_lines():
           len(order) == 1 and order[0]["fields"]["reason"] == 'x" by="another" from="\\' and
           order[0]["fields"]["by"].startswith('eve" by="root (uid 0) through ') and
           rb'reason="x\" by=\"another\" from=\"\\"' in lines, order, lines)
+    check("what a process calls itself stays there", order[0]["fields"]["from"].count(",") == 2 and
+          re.fullmatch(r'pid \d+, p\\?"  :1\.1, :1\.\d+', order[0]["fields"]["from"]), order)
     check("the cause is what the caller was told", len(found) > 1 and
           all(e["cause"] == command for e in found), found)
     events = json.loads(ctl("--json=short", "events", "--command=" + command).stdout)
