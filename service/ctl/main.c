@@ -11,7 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+#define BUS_USEC UINT64_C(10000000) /* a bus has to let us in */
 
 static const char help[] =
     "proctorctl: looks at the tree of proctord and commands it.\n"
@@ -206,6 +209,33 @@ static int connect_to(struct client *client, const struct place *place)
     return r < 0 ? r : sd_bus_start(client->bus);
 }
 
+static uint64_t now_usec(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* A bus may accept and be silent: then nobody should sit before it for minutes. */
+static int wait_for_bus(sd_bus *bus)
+{
+    uint64_t now = now_usec(), end = now + BUS_USEC;
+    int r;
+
+    while ((r = sd_bus_is_ready(bus)) == 0) {
+        r = sd_bus_process(bus, NULL);
+        if (r == 0)
+            r = sd_bus_wait(bus, end - now);
+        if (r < 0)
+            return r;
+        now = now_usec();
+        if (now >= end)
+            return -ETIMEDOUT;
+    }
+    return r < 0 ? r : 0;
+}
+
 struct command {
     const char *name;
     int min_arguments;
@@ -313,6 +343,9 @@ static int run(struct client *client, const struct command *command, const struc
     if (command->run == command_check)
         return command_check(client);
     int r = connect_to(client, place);
+
+    if (r >= 0)
+        r = wait_for_bus(client->bus);
     if (r < 0)
         return bus_error(client, r);
     sd_bus_set_allow_interactive_authorization(client->bus, 1); /* polkit may ask the person */

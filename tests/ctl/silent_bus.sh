@@ -90,6 +90,14 @@ for fault in silent deaf refuses hello "late 3" garbage closes nonsense; do
     end_bus
 done
 
+false_bus silent
+begin=$SECONDS
+check "proctorctl does not wait without end for a bus that is silent" \
+    "proctorctl: the bus cannot be reached: Connection timed out" \
+    "$("$proctorctl" list 2>&1 | head -1)"
+check "but some seconds" yes "$([ $((SECONDS - begin)) -le 20 ] && echo yes)"
+end_bus
+
 # The end, with a bus that says nothing.
 for fault in silent deaf hello; do
     fresh
