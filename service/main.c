@@ -133,13 +133,14 @@ static uint64_t clock_at(void *userdata, uint64_t moment_usec)
 }
 
 static void counters(void *userdata, uint64_t *notify_messages, uint64_t *notify_refused,
-                     uint64_t *orphans_reaped, uint64_t *leftovers_killed)
+                     uint64_t *notify_dropped, uint64_t *orphans_reaped, uint64_t *leftovers_killed)
 {
     struct daemon *daemon = userdata;
     const struct host_counters *c = host_counters(daemon->host);
 
     *notify_messages = c->notify_messages;
     *notify_refused = c->notify_refused;
+    *notify_dropped = c->notify_dropped;
     *orphans_reaped = c->orphans_reaped;
     *leftovers_killed = c->leftovers_killed;
 }

@@ -141,13 +141,16 @@ static void print_events(FILE *out, const struct service *service)
 
 static void print_host(FILE *out, const struct service *service)
 {
-    uint64_t messages, refused, orphans, leftovers;
+    uint64_t messages, refused, dropped, orphans, leftovers;
 
-    service->hooks.counters(service->hooks.userdata, &messages, &refused, &orphans, &leftovers);
+    service->hooks.counters(service->hooks.userdata, &messages, &refused, &dropped, &orphans,
+                            &leftovers);
     family(out, "notify_messages", "counter", "Messages from children that counted.");
     fprintf(out, "proctor_notify_messages_total %" PRIu64 "\n", messages);
     family(out, "notify_refused", "counter", "Messages from processes that are nobody's.");
     fprintf(out, "proctor_notify_refused_total %" PRIu64 "\n", refused);
+    family(out, "notify_dropped", "counter", "Messages beyond the share of who sent them.");
+    fprintf(out, "proctor_notify_dropped_total %" PRIu64 "\n", dropped);
     family(out, "orphans_reaped", "counter", "Processes that came to proctord and were reaped.");
     fprintf(out, "proctor_orphans_reaped_total %" PRIu64 "\n", orphans);
     family(out, "leftovers_killed", "counter", "Times an attempt left processes that were killed.");

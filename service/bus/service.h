@@ -64,7 +64,8 @@ struct service_hooks {
     int (*reexecute)(void *userdata, const char *requester, const char *reason, bool dry_run,
                      char version[64], struct error *error);
     void (*counters)(void *userdata, uint64_t *notify_messages, uint64_t *notify_refused,
-                     uint64_t *orphans_reaped, uint64_t *leftovers_killed);
+                     uint64_t *notify_dropped, uint64_t *orphans_reaped,
+                     uint64_t *leftovers_killed);
     uint64_t (*output_lost)(void); /* bytes of children's output */
 };
 

@@ -29,6 +29,8 @@
 #define NOTIFY_NAME "proctor.notify"
 
 #define CHILDREN_LIST_MAX (1024 * 1024) /* bytes of the numbers of a process's children */
+#define ATTEMPT_INTERVAL_USEC 1000 /* each attempt: 1,000 messages a second, */
+#define ATTEMPT_BURST         1000 /* and so many at once */
 
 /* ---- processes by PID ------------------------------------------------------------------------ */
 
@@ -392,7 +394,7 @@ static bool take_main(struct host *host, struct process *process, const struct o
     return true;
 }
 
-static void message_came(void *userdata, const struct owner *owner,
+static bool message_came(void *userdata, const struct owner *owner, uint64_t now_usec,
                          const struct notify_message *message)
 {
     struct host *host = userdata;
@@ -400,6 +402,9 @@ static void message_came(void *userdata, const struct owner *owner,
     struct child *child = core_child_of(host->core, owner->id);
     struct process *process = child ? child->host : NULL;
 
+    if (process &&
+        !share_take(&process->notify_share, now_usec, ATTEMPT_INTERVAL_USEC, ATTEMPT_BURST))
+        return false;
     host->counters.notify_messages++;
     if ((checked.flags & NOTIFY_MAIN_PID) &&
         !take_main(host, process, owner, (pid_t)checked.main_pid)) {
@@ -408,6 +413,13 @@ static void message_came(void *userdata, const struct owner *owner,
     }
     if (checked.flags)
         core_notify(host->core, owner->id, &checked);
+    return true;
+}
+
+static void message_dropped(void *userdata)
+{
+    struct host *host = userdata;
+    host->counters.notify_dropped++;
 }
 
 /*
@@ -467,6 +479,7 @@ static int open_notify(struct host *host, const char *directory)
     struct notify_handler handler = {.userdata = host,
                                      .owner_of = owner_of,
                                      .message = message_came,
+                                     .dropped = message_dropped,
                                      .refused = message_refused};
 
     if (asprintf(&host->notify_path, "%s/notify", directory) < 0)

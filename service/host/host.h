@@ -34,6 +34,7 @@ struct host_settings {
 struct host_counters {
     uint64_t notify_refused;
     uint64_t notify_messages;
+    uint64_t notify_dropped; /* beyond a share */
     uint64_t orphans_reaped;
     uint64_t leftovers_killed;
 };

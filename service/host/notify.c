@@ -1,15 +1,22 @@
 #include "notify.h"
 
+#include "beside.h"
+#include "discard.h"
+#include "log.h"
+#include "process.h"
+#include "share.h"
 #include "number.h"
 #include "text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #ifndef SO_PASSPIDFD
@@ -19,15 +26,40 @@
 #define SCM_PIDFD 0x04
 #endif
 
-#define DATAGRAM_MAX    4096
-#define DRAIN_MAX       256 /* datagrams in one go: a flood must not keep us from everything else */
-#define DESCRIPTORS_MAX 253
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
+#define PRIORITY        (SD_EVENT_PRIORITY_NORMAL - 20)
+#define DRAIN_MAX       1024 /* datagrams in one go, */
+#define TURN_USEC       500  /* and so long */
+#define PAUSE_USEC      1000 /* between two turns, while somebody sends too much */
+#define LAST_WORDS_USEC 5000 /* before the end of a process is looked at */
+
+#define PROCESS_INTERVAL_USEC  1000 /* each process: 1,000 messages a second, */
+#define PROCESS_BURST          500  /* and so many at once */
+#define STRANGER_INTERVAL_USEC 100000
+#define STRANGER_BURST         50
+#define CLOSED_USEC            UINT64_C(1500000) /* more than a process's burst: nothing for a second */
+
+#define DOOR_USEC UINT64_C(60000000)
+#define SLOW_USEC UINT64_C(50000)
+#define TELL_USEC UINT64_C(10000000)
 
 struct notify_socket {
     struct notify_handler handler;
     int fd;
     char *path;
     sd_event_source *source;
+    sd_event_source *pause;
+    uint64_t now_usec;  /* at the last message */
+    bool crowded;       /* something was dropped in this turn */
+    uint64_t told_usec; /* when the last line about that was written, */
+    uint64_t untold;    /* and what has been dropped since */
+    struct beside_queue *queue;
+    bool discarding;    /* the next datagram is taken beside the loop */
+    uint64_t door_usec; /* no descriptors come in before then; 0: they do */
+    struct senders processes, users;
 };
 
 static bool value_of(const char *line, const char *key, const char **value)
@@ -102,39 +134,161 @@ static void take_control(struct msghdr *header, struct notify_sender *sender)
             sender->uid = credentials.uid;
         } else if (c->cmsg_type == SCM_PIDFD) {
             memcpy(&sender->pidfd, CMSG_DATA(c), sizeof(int));
-        } else if (c->cmsg_type == SCM_RIGHTS) {
-            /* FDSTORE=1 and the like: nobody keeps them, so nobody may pile them up. */
-            size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-            for (size_t i = 0; i < count; i++) {
-                int fd;
-                memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-                close(fd);
-            }
         }
     }
 }
 
-static void handle(struct notify_socket *socket, char *text, const struct notify_sender *sender)
+/* ---- shares ---------------------------------------------------------------------------------- */
+
+/* At most one line in ten seconds: it must not be a second way to flood us. */
+static void tell_dropped(struct notify_socket *socket, const struct notify_sender *sender)
+{
+    socket->untold++;
+    if (socket->told_usec > 0 && socket->now_usec - socket->told_usec < TELL_USEC)
+        return;
+    log_print(LOG_WARNING,
+              "notify: more messages than its share: %" PRIu64
+              " dropped since the last such line, now of process %d of user %u",
+              socket->untold, (int)sender->pid, sender->uid);
+    socket->told_usec = socket->now_usec;
+    socket->untold = 0;
+}
+
+static void drop(struct notify_socket *socket, const struct notify_sender *sender)
+{
+    socket->crowded = true;
+    socket->handler.dropped(socket->handler.userdata);
+    tell_dropped(socket, sender);
+}
+
+/* Before anything is looked up: only by who sent it. */
+static struct share *admit(struct notify_socket *socket, const struct notify_sender *sender,
+                           bool *admitted)
+{
+    struct share *share = senders_find(&socket->processes,
+                                       (uint64_t)sender->pid << 32 | sender->uid, socket->now_usec);
+
+    *admitted = !share || share_take(share, socket->now_usec, PROCESS_INTERVAL_USEC, PROCESS_BURST);
+    return share;
+}
+
+/* Strangers have little to say here, all those of a user together. */
+static bool admit_stranger(struct notify_socket *socket, const struct notify_sender *sender)
+{
+    struct share *share = senders_find(&socket->users, (uint64_t)sender->uid + 1, socket->now_usec);
+
+    return share && share_take(share, socket->now_usec, STRANGER_INTERVAL_USEC, STRANGER_BURST);
+}
+
+/* Returns whether it was a child's. */
+static bool handle(struct notify_socket *socket, char *text, const struct notify_sender *sender)
 {
     const struct notify_handler *handler = &socket->handler;
     struct notify_message message;
     struct owner owner;
+    bool admitted;
+    struct share *share = admit(socket, sender, &admitted);
 
+    if (!admitted) {
+        drop(socket, sender);
+        return true;
+    }
     notify_parse(text, &message);
     int r = sender->pid > 0 ? handler->owner_of(handler->userdata, sender, &owner) : -EPERM;
-    if (r < 0)
+    if (r >= 0 && handler->message(handler->userdata, &owner, socket->now_usec, &message))
+        return true;
+    if (r < 0 && admit_stranger(socket, sender)) {
         handler->refused(handler->userdata, sender->pid, sender->uid, &message);
-    else
-        handler->message(handler->userdata, &owner, &message);
+        return false;
+    }
+    drop(socket, sender);
+    if (share) /* what comes next of it costs no look */
+        share_close(share, socket->now_usec + CLOSED_USEC);
+    return r >= 0;
 }
 
-static bool receive(struct notify_socket *socket)
+/* ---- descriptors ----------------------------------------------------------------------------- */
+
+static void set_option(const struct notify_socket *socket, int option, int value)
+{
+    setsockopt(socket->fd, SOL_SOCKET, option, &value, sizeof(value)); /* where there is such */
+}
+
+/*
+ * Descriptors are for sd_notify_barrier(3), which waits until they are closed, and for nothing
+ * else. Who misuses that closes the door for a while (Linux 6.16): the kernel refuses them then as
+ * they are sent. What has been queued before is still looked at.
+ */
+static void close_door(struct notify_socket *socket, const struct discarded *discarded)
+{
+    if (socket->door_usec == 0)
+        log_print(LOG_WARNING,
+                  "notify: descriptors of process %d of user %u are not wanted: none are taken for "
+                  "a minute",
+                  (int)discarded->pid, discarded->uid);
+    set_option(socket, SO_PASSRIGHTS, 0);
+    socket->door_usec = socket->now_usec + DOOR_USEC;
+}
+
+static void open_door(struct notify_socket *socket)
+{
+    set_option(socket, SO_PASSRIGHTS, 1);
+    socket->door_usec = 0;
+}
+
+static void discard_done(void *userdata, struct discarded *discarded)
+{
+    struct notify_socket *socket = userdata;
+    struct notify_sender sender = {.pid = discarded->pid, .uid = discarded->uid, .pidfd = -1};
+
+    socket->discarding = false;
+    socket->now_usec = process_now_usec();
+    set_option(socket, SO_PASSPIDFD, 1);
+    sd_event_source_set_enabled(socket->source, SD_EVENT_ON);
+    bool wanted = discarded->size >= 0 && handle(socket, discarded->text, &sender);
+    if (!wanted || discarded->took_usec > SLOW_USEC)
+        close_door(socket, discarded);
+}
+
+/* Whether the next datagram carries descriptors: they do not fit beside the credentials. Takes
+ * nothing. Returns a negative errno where there is none, or it could not be seen. */
+static int has_descriptors(const struct notify_socket *socket)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(struct ucred))];
+    } control;
+    char byte;
+    struct iovec part = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr header = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = &control,
+                            .msg_controllen = sizeof(control)};
+
+    set_option(socket, SO_PASSPIDFD, 0);
+    ssize_t n = recvmsg(socket->fd, &header, MSG_DONTWAIT | MSG_PEEK);
+    int error = errno;
+    set_option(socket, SO_PASSPIDFD, 1);
+    return n < 0 ? -error : (header.msg_flags & MSG_CTRUNC) != 0;
+}
+
+static void begin_discard(struct notify_socket *socket)
+{
+    set_option(socket, SO_PASSPIDFD, 0);
+    socket->discarding = discard_next(socket->queue, socket->fd, discard_done, socket) == 0;
+    if (socket->discarding)
+        sd_event_source_set_enabled(socket->source, SD_EVENT_OFF);
+}
+
+/* ---- reception ------------------------------------------------------------------------------- */
+
+/* Returns 1; 0 where it is to be looked at again; or a negative errno. */
+static int receive(struct notify_socket *socket)
 {
     char text[DATAGRAM_MAX + 1];
     union {
         struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int)) +
-                   CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
+        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
     } control;
     struct iovec part = {.iov_base = text, .iov_len = DATAGRAM_MAX};
     struct msghdr header = {.msg_iov = &part,
@@ -143,32 +297,73 @@ static bool receive(struct notify_socket *socket)
                             .msg_controllen = sizeof(control)};
     struct notify_sender sender;
 
+    int r = has_descriptors(socket);
+    if (r > 0)
+        begin_discard(socket);
+    if (r != 0)
+        return r > 0 ? -EBUSY : r == -EINTR ? 0 : r;
     ssize_t n = recvmsg(socket->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0)
-        return errno == EINTR;
+        return errno == EINTR ? 0 : -errno;
     take_control(&header, &sender);
     text[n] = '\0';
     if (!(header.msg_flags & MSG_TRUNC) && memchr(text, '\0', (size_t)n) == NULL)
         handle(socket, text, &sender);
     if (sender.pidfd >= 0)
         close(sender.pidfd);
-    return true;
+    return 1;
+}
+
+/* Until the time is over, or all is read. Returns whether it is. */
+static bool drain(struct notify_socket *socket, uint64_t limit_usec)
+{
+    uint64_t begin = process_now_usec();
+    int r = socket->discarding ? -EBUSY : 0;
+
+    socket->now_usec = begin;
+    if (socket->door_usec > 0 && begin >= socket->door_usec)
+        open_door(socket);
+    for (int i = 0; r >= 0 && i < DRAIN_MAX && socket->now_usec - begin < limit_usec; i++) {
+        r = receive(socket);
+        socket->now_usec = process_now_usec();
+    }
+    return r < 0;
 }
 
 void notify_socket_drain(struct notify_socket *socket)
 {
-    for (int i = 0; i < DRAIN_MAX && receive(socket); i++)
-        ;
+    drain(socket, LAST_WORDS_USEC);
 }
 
-static int readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static int pause_over(sd_event_source *source, uint64_t usec, void *userdata)
 {
+    struct notify_socket *socket = userdata;
+
     (void)source;
-    (void)fd;
-    (void)events;
-    notify_socket_drain(userdata);
+    (void)usec;
+    if (!socket->discarding)
+        sd_event_source_set_enabled(socket->source, SD_EVENT_ON);
     return 0;
 }
+
+/* Others have their turn between two of ours: where there is much to read they come as often as
+ * we, and where somebody sends more than his share, we leave them a moment. */
+static int readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct notify_socket *socket = userdata;
+
+    (void)fd;
+    (void)events;
+    socket->crowded = false;
+    bool all = drain(socket, TURN_USEC);
+    sd_event_source_set_priority(source, all ? PRIORITY : SD_EVENT_PRIORITY_NORMAL);
+    if (socket->crowded && sd_event_source_set_time_relative(socket->pause, PAUSE_USEC) >= 0 &&
+        sd_event_source_set_enabled(socket->pause, SD_EVENT_ONESHOT) >= 0)
+        sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    return 0;
+}
+
+/* ---- the socket ------------------------------------------------------------------------------ */
 
 /* Whether it is bound there, and the path still leads to it. */
 static bool is_bound(int fd, const char *path)
@@ -201,10 +396,30 @@ static int bind_socket(struct notify_socket *notify, const char *path)
         return r;
     if (setsockopt(notify->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
         return -errno;
-    setsockopt(notify->fd, SOL_SOCKET, SO_PASSPIDFD, &on, sizeof(on)); /* Linux 6.5 */
     if (setsockopt(notify->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
         setsockopt(notify->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
     return 0;
+}
+
+static int add_sources(sd_event *event, struct notify_socket *socket)
+{
+    int r = sd_event_add_io(event, &socket->source, socket->fd, EPOLLIN, readable, socket);
+
+    if (r >= 0)
+        r = sd_event_source_set_priority(socket->source, PRIORITY);
+    if (r >= 0)
+        r = sd_event_add_time(event, &socket->pause, CLOCK_MONOTONIC, UINT64_MAX, 100, pause_over,
+                              socket);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(socket->pause, SD_EVENT_OFF);
+    set_option(socket, SO_PASSPIDFD, 1); /* Linux 6.5 */
+    open_door(socket);                   /* it may have been closed by an earlier program */
+    discard_prepare();
+    socket->queue = beside_queue_new();
+    if (!socket->queue)
+        return r < 0 ? r : -ENOMEM;
+    beside_reserve(socket->queue);
+    return r;
 }
 
 int notify_socket_open(sd_event *event, const char *path, int kept,
@@ -212,7 +427,7 @@ int notify_socket_open(sd_event *event, const char *path, int kept,
 {
     struct notify_socket *fresh = calloc(1, sizeof(*fresh));
     if (kept >= 0 && (!fresh || !is_bound(kept, path))) {
-        close(kept);
+        beside_close(kept);
         kept = -1;
     }
     if (!fresh)
@@ -223,9 +438,7 @@ int notify_socket_open(sd_event *event, const char *path, int kept,
     fresh->path = strdup(path);
     int r = !fresh->path ? -ENOMEM : kept >= 0 ? 0 : bind_socket(fresh, path);
     if (r >= 0)
-        r = sd_event_add_io(event, &fresh->source, fresh->fd, EPOLLIN, readable, fresh);
-    if (r >= 0)
-        r = sd_event_source_set_priority(fresh->source, SD_EVENT_PRIORITY_NORMAL - 20);
+        r = add_sources(event, fresh);
     if (r < 0) {
         notify_socket_close(fresh);
         return r;
@@ -244,8 +457,10 @@ void notify_socket_close(struct notify_socket *socket)
     if (!socket)
         return;
     sd_event_source_disable_unref(socket->source);
-    if (socket->fd >= 0)
-        close(socket->fd);
+    sd_event_source_disable_unref(socket->pause);
+    beside_cancel(socket->queue);
+    /* Not closed: what is queued may hold descriptors that linger, which nothing does in a process
+     * that ends, as we do now. */
     if (socket->path)
         unlink(socket->path);
     free(socket->path);

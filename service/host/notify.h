@@ -5,6 +5,10 @@
  * a process of an attempt (see owner.h), and where the kernel passes a
  * pidfd along, the process must still be the one that sent it. Everything else is refused and
  * counted.
+ *
+ * Each process, each attempt, and each user among the strangers has a share (share.h); what is
+ * beyond it is dropped, counted and told. A turn is bounded in time, and others have theirs
+ * meanwhile. No descriptor is ever received (discard.h).
  */
 #pragma once
 
@@ -27,10 +31,12 @@ struct notify_handler {
     /* Whose process it is: 0 with the owner, or a negative errno. pidfd: of the sender, -1 where
      * the kernel gives none. */
     int (*owner_of)(void *userdata, const struct notify_sender *sender, struct owner *owner);
-    /* A message of that attempt. main_pid, where given, has not been checked yet. */
-    void (*message)(void *userdata, const struct owner *owner,
+    /* A message of that attempt. main_pid, where given, has not been checked yet. Returns whether
+     * it was within the attempt's share. */
+    bool (*message)(void *userdata, const struct owner *owner, uint64_t now_usec,
                     const struct notify_message *message);
     /* A message from nobody's process. */
+    void (*dropped)(void *userdata); /* one message, beyond somebody's share */
     void (*refused)(void *userdata, pid_t pid, uid_t uid, const struct notify_message *message);
 };
 

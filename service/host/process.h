@@ -13,6 +13,7 @@
 #include "keep.h"
 #include "notify.h"
 #include "output.h"
+#include "share.h"
 #include "started.h"
 
 /* A main process whose end is known, while the core could not be told yet: it was draining when the
@@ -69,6 +70,7 @@ struct process {
     struct process_note note;       /* how the journal has it */
     bool noted_anew;                /* which the journal does not have yet */
     bool doubt_cancel, doubt_abort; /* asked for before proctord died, and perhaps not done */
+    struct share notify_share;      /* over all attempts */
     struct probe *probe;            /* the health check that is under way */
     unsigned unenforced;            /* enum unenforced: what the kernel does not let us limit */
     struct listeners *listeners;

@@ -2,6 +2,8 @@
  * A child for tests: does what its arguments say, one step after the other.
  *
  *   ready, not-ready, beat, status=TEXT, reloading, mainpid   what it says
+ *   barrier        waits until all it has said has been heard; exit code 5 where it is not
+ *   flood          says that it lives, as fast as it can
  *   wait=FIFO      until the test opens the FIFO for writing
  *   wait-term      until SIGTERM comes (blocked from the start, so that none is missed)
  *   ignore-term    SIGTERM does nothing
@@ -123,6 +125,11 @@ static void say(const char *step)
         sd_notify(0, "WATCHDOG=1");
     else if (strcmp(step, "reloading") == 0)
         sd_notify(0, "RELOADING=1");
+    else if (strcmp(step, "barrier") == 0 && sd_notify_barrier(0, 20000000) < 0)
+        _exit(5);
+    else if (strcmp(step, "flood") == 0)
+        for (;;)
+            sd_notify(0, "WATCHDOG=1");
     else if (strcmp(step, "mainpid") == 0)
         sd_notifyf(0, "MAINPID=%d", (int)getpid());
     else if ((text = value_of(step, "status")))

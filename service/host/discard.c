@@ -1,0 +1,119 @@
+#include "discard.h"
+
+#include "beside.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define POKE_NSEC 1000000
+
+struct discard {
+    struct beside_work work;
+    int socket;
+    void (*done)(void *userdata, struct discarded *discarded);
+    void *userdata;
+    struct discarded discarded;
+};
+
+static void poked(int signal)
+{
+    (void)signal;
+}
+
+void discard_prepare(void)
+{
+    struct sigaction action = {.sa_handler = poked};
+
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGURG, &action, NULL); /* without SA_RESTART: what waits is to end */
+}
+
+static uint64_t now_usec(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Room for the credentials, and not for a single descriptor. */
+static void receive(struct discard *discard)
+{
+    struct discarded *discarded = &discard->discarded;
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(struct ucred))];
+    } control;
+    struct iovec part = {.iov_base = discarded->text, .iov_len = DATAGRAM_MAX};
+    struct msghdr header = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = &control,
+                            .msg_controllen = sizeof(control)};
+    struct ucred credentials = {};
+
+    discarded->size = recvmsg(discard->socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (discarded->size < 0)
+        return;
+    const struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS)
+        memcpy(&credentials, CMSG_DATA(c), sizeof(credentials));
+    discarded->pid = credentials.pid;
+    discarded->uid = credentials.uid;
+    discarded->text[discarded->size] = '\0';
+    if ((header.msg_flags & MSG_TRUNC) || memchr(discarded->text, '\0', (size_t)discarded->size))
+        discarded->size = -1;
+}
+
+static void work(void *data)
+{
+    struct discard *discard = data;
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGURG};
+    struct itimerspec each = {.it_interval.tv_nsec = POKE_NSEC, .it_value.tv_nsec = POKE_NSEC};
+    uint64_t begin = now_usec();
+    sigset_t poke, before;
+    timer_t timer;
+
+    event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+    bool has_timer = timer_create(CLOCK_MONOTONIC, &event, &timer) == 0;
+    sigemptyset(&poke);
+    sigaddset(&poke, SIGURG);
+    pthread_sigmask(SIG_UNBLOCK, &poke, &before);
+    if (has_timer)
+        timer_settime(timer, 0, &each, NULL);
+    receive(discard);
+    if (has_timer)
+        timer_delete(timer);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    discard->discarded.took_usec = now_usec() - begin;
+}
+
+static void done(void *data)
+{
+    struct discard *discard = data;
+    discard->done(discard->userdata, &discard->discarded);
+}
+
+int discard_next(struct beside_queue *queue, int socket,
+                 void (*callback)(void *userdata, struct discarded *discarded), void *userdata)
+{
+    struct discard *discard = calloc(1, sizeof(*discard));
+
+    if (!discard)
+        return -ENOMEM;
+    *discard = (struct discard){.work = {.what = "drop descriptors of the notify socket",
+                                         .work = work,
+                                         .done = done,
+                                         .release = free,
+                                         .data = discard},
+                                .socket = socket,
+                                .done = callback,
+                                .userdata = userdata};
+    beside_do(queue, &discard->work);
+    return 0;
+}

@@ -1,0 +1,43 @@
+#include "share.h"
+
+#include <stddef.h>
+
+bool share_take(struct share *share, uint64_t now_usec, uint64_t interval_usec, unsigned burst)
+{
+    uint64_t next = share->next_usec > now_usec ? share->next_usec : now_usec;
+
+    if (next - now_usec > (burst - 1) * interval_usec)
+        return false;
+    share->next_usec = next + interval_usec;
+    return true;
+}
+
+void share_close(struct share *share, uint64_t until_usec)
+{
+    /* As far ahead as no burst reaches. */
+    if (share->next_usec < until_usec)
+        share->next_usec = until_usec;
+}
+
+/* The multiplier of SplitMix64: neighbouring numbers do not fall into the same set. */
+static size_t set_of(uint64_t key)
+{
+    return (size_t)((key * UINT64_C(0x9E3779B97F4A7C15)) >> 32) % SENDERS_SETS;
+}
+
+struct share *senders_find(struct senders *senders, uint64_t key, uint64_t now_usec)
+{
+    size_t set = set_of(key), idle = SENDERS_WAYS;
+
+    for (size_t i = 0; i < SENDERS_WAYS; i++) {
+        if (senders->entries[set][i].key == key)
+            return &senders->entries[set][i].share;
+        if (senders->entries[set][i].share.next_usec <= now_usec)
+            idle = i;
+    }
+    if (idle == SENDERS_WAYS)
+        return NULL;
+    senders->entries[set][idle].key = key;
+    senders->entries[set][idle].share = (struct share){};
+    return &senders->entries[set][idle].share;
+}
