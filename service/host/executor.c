@@ -28,9 +28,9 @@
 #define BURST       4 /* ends before others are answered */
 #define NOTIFY_NAME "proctor.notify"
 
-#define CHILDREN_LIST_MAX (1024 * 1024) /* bytes of the numbers of a process's children */
-#define ATTEMPT_INTERVAL_USEC 1000 /* each attempt: 1,000 messages a second, */
-#define ATTEMPT_BURST         1000 /* and so many at once */
+#define CHILDREN_LIST_MAX     (1024 * 1024) /* bytes of the numbers of a process's children */
+#define ATTEMPT_INTERVAL_USEC 1000          /* each attempt: 1,000 messages a second, */
+#define ATTEMPT_BURST         1000          /* and so many at once */
 
 /* ---- processes by PID ------------------------------------------------------------------------ */
 
