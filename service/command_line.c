@@ -39,7 +39,8 @@ static const char help[] =
     "  --check                only check the manifests; exit code 0 or 1\n"
     "  --version              say which proctor this is\n"
     "\n"
-    "SIGTERM, SIGINT and SIGQUIT shut the tree down (a second one aborts at once), SIGHUP reads the\n"
+    "SIGTERM, SIGINT and SIGQUIT shut the tree down (a second one aborts at once), SIGHUP reads "
+    "the\n"
     "manifests again, SIGUSR1 replaces the program by the one on disk without touching a child.\n"
     "proctord(8) has all signals.\n";
 
