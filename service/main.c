@@ -113,11 +113,10 @@ static bool recovered(void *userdata)
     return daemon->history.recovered;
 }
 
-static void audit(void *userdata, uint64_t since_usec,
-                  bool (*visit)(void *visit_data, const struct audit_note *note), void *visit_data)
+static struct audit_walk *audit(void *userdata, uint64_t since_usec)
 {
     struct daemon *daemon = userdata;
-    journal_visit_audit(daemon->history.journal, since_usec, visit, visit_data);
+    return journal_walk_audit(daemon->history.journal, since_usec);
 }
 
 static int trace(void *userdata)
@@ -423,6 +422,8 @@ static int make_service(struct daemon *daemon)
                                   .durability = durability,
                                   .recovered = recovered,
                                   .audit = audit,
+                                  .audit_run = audit_walk_run,
+                                  .audit_free = audit_walk_free,
                                   .trace = trace,
                                   .settle = settle,
                                   .reload = reload,

@@ -17,7 +17,8 @@ struct bulk {
     void *data;
     sd_bus_message *call, *answer;
     uid_t uid;
-    size_t bytes; /* of the answer, so far */
+    size_t bytes;        /* of the answer, so far */
+    uint64_t later_usec; /* it is of no use before */
 };
 
 struct bulks {
@@ -76,7 +77,7 @@ static int step(struct service *service, struct bulk *bulk, uint64_t until_usec)
     outgoing_count(&bulk->bytes);
     do
         r = bulk->maker->step(service, bulk->answer, bulk->data);
-    while (r > 0 && bulk->bytes <= BULK_BYTES_MAX && now_usec() < until_usec);
+    while (r == 1 && bulk->bytes <= BULK_BYTES_MAX && now_usec() < until_usec);
     if (r == 0 && bulk->maker->end)
         r = bulk->maker->end(service, bulk->answer, bulk->data);
     outgoing_count(NULL);
@@ -101,8 +102,10 @@ static bool advance(struct bulks *bulks, struct bulk *bulk, uint64_t until_usec)
 
     if (r >= 0)
         r = step(service, bulk, until_usec);
-    if (r > 0)
+    if (r > 0) {
+        bulk->later_usec = r == BULK_LATER ? now_usec() + WAIT_USEC : 0;
         return true;
+    }
     if (r == 0)
         r = sd_bus_send(NULL, bulk->answer, NULL);
     if (r < 0)
@@ -133,7 +136,7 @@ static bool may_advance(struct bulks *bulks, const struct bulk *bulk)
     size_t making;
 
     if (bulk->answer)
-        return true;
+        return bulk->later_usec <= now_usec();
     if (is_behind(bulks, bulk, &making) || making >= BULK_AT_ONCE)
         return false;
     return pace_may_begin(bulks->service->pace, bulk->uid);
@@ -254,10 +257,11 @@ void bulks_finish(struct bulks *bulks)
 
     while (bulks->first) {
         struct bulk *bulk = bulks->first;
+        bool more = true;
         if (bulk->answer || now_usec() < until)
-            while (advance(bulks, bulk, UINT64_MAX))
+            while ((more = advance(bulks, bulk, UINT64_MAX)) && !bulk->later_usec)
                 continue;
-        else
+        if (more)
             refuse_late(bulk->call, PROCTOR_ERROR "LimitExceeded",
                         "proctord is being replaced: call again");
         take_out(bulks, bulk);

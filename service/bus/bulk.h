@@ -23,14 +23,17 @@
 #define BULK_SLICE_USEC 500         /* of an answer in the making, */
 #define BULK_FIRST_USEC 4000        /* and the first of each */
 
+#define BULK_LATER 2
+
 struct service;
 struct bulks;
 
 /*
  * What an answer is made of. begin() is called when it is its turn, with an empty answer; step()
- * again and again: it appends one thing, and returns 1, or 0 when there are no more, or a negative
- * errno; end() closes what begin() has opened. sent() is called right behind the answer. All have
- * the data that was given, which release() frees. What is NULL is not needed.
+ * again and again: it appends one thing, and returns 1, or 0 when there are no more, BULK_LATER
+ * when what it needs is not there yet, or a negative errno; end() closes what begin() has opened.
+ * sent() is called right behind the answer. All have the data that was given, which release()
+ * frees. What is NULL is not needed.
  */
 struct bulk_maker {
     int (*begin)(struct service *service, sd_bus_message *answer, void *data);

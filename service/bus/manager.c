@@ -1,6 +1,7 @@
 /*
  * org.proctor1.Manager.
  */
+#include "audit_query.h"
 #include "listing.h"
 #include "manifest_set.h"
 #include "private.h"

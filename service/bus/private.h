@@ -311,7 +311,6 @@ int service_acknowledge(struct service *service, sd_bus_message *reply);
 int journal_check(struct service *service, sd_bus_error *error);
 void held_send(struct service *service);
 void held_free(struct service *service);
-int method_query_audit(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 /* metrics.c */
 int metrics_text(const struct service *service, bool children, char **text);

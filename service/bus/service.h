@@ -30,6 +30,7 @@ struct service;
 enum service_bus { SERVICE_SYSTEM_BUS, SERVICE_USER_BUS, SERVICE_BUS_ADDRESS };
 
 struct audit_note;
+struct audit_walk;
 struct manifest_changes;
 
 /* What the service needs from the rest of the daemon. All are called with `userdata`. */
@@ -40,16 +41,21 @@ struct service_hooks {
     void (*usage)(void *userdata, const struct child *child, uint64_t *cpu_nsec,
                   uint64_t *memory_bytes);
     /* The journal: whether an acknowledgement has to wait until the mark of its time is past; why
-     * nothing is written, or NULL; the audit, line by line; the trace, as a descriptor that the
-     * caller closes. */
+     * nothing is written, or NULL; a walk through the audit, or NULL; the trace, as a descriptor
+     * that the caller closes. */
     bool (*syncs)(void *userdata);
     uint64_t (*mark)(void *userdata);
     bool (*is_past)(void *userdata, uint64_t mark);
     const char *(*unwritten)(void *userdata);
     const char *(*durability)(void *userdata);
     bool (*recovered)(void *userdata);
-    void (*audit)(void *userdata, uint64_t since_usec,
-                  bool (*visit)(void *visit_data, const struct audit_note *note), void *visit_data);
+    struct audit_walk *(*audit)(void *userdata, uint64_t since_usec);
+    /* Goes through it; called from a thread beside the loop. */
+    void (*audit_run)(struct audit_walk *walk,
+                      bool (*visit)(void *visit_data, const struct audit_note *note,
+                                    const uint8_t *frame, size_t size),
+                      void *visit_data);
+    void (*audit_free)(struct audit_walk *walk);
     int (*trace)(void *userdata);
     struct job_output (*result)(const struct job *job); /* of one that runs, up to now */
     /* What CLOCK_MONOTONIC read at a moment of the core's; 0: the machine was not up yet. */

@@ -831,50 +831,44 @@ bool journal_is_of_another_boot(const struct journal *journal)
     return journal->other_boot;
 }
 
-/* Nothing was written into it since then. */
-static bool is_older(const struct journal *journal, uint64_t number, uint64_t since_usec)
+/* What the newest segment has by now, in its file or on the way there. */
+static int note_newest(const struct journal *journal, struct audit_walk *walk)
 {
+    uint64_t number = walk->numbers[walk->count - 1];
+    uint8_t header[JOURNAL_HEADER_SIZE];
     struct stat status;
     char name[32];
 
     journal_segment_name(number, name);
-    return fstatat(journal->directory, name, &status, 0) == 0 &&
-           ((uint64_t)status.st_mtim.tv_sec + 1) * 1000000 < since_usec;
+    walk->newest = openat(walk->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (walk->newest < 0 || fstat(walk->newest, &status) < 0)
+        return -errno;
+    if (!S_ISREG(status.st_mode) ||
+        pread(walk->newest, header, sizeof(header), 0) != (ssize_t)sizeof(header))
+        return -EBADMSG;
+    walk->newest_size = (uint64_t)status.st_size;
+    struct tail_segment which = {number, journal_header_stamp(header, sizeof(header))};
+    return journal_writer_complete(journal->writer, &which, walk->newest_size, &walk->late,
+                                   &walk->late_size);
 }
 
-int journal_visit_audit(struct journal *journal, uint64_t since_usec,
-                        bool (*visit)(void *userdata, const struct audit_note *note),
-                        void *userdata)
+struct audit_walk *journal_walk_audit(struct journal *journal, uint64_t since_usec)
 {
-    uint64_t *numbers;
-    size_t count;
-    bool more = true;
-    int r = open_directory(journal);
+    struct audit_walk *walk = calloc(1, sizeof(*walk));
+    int r = walk ? open_directory(journal) : -ENOMEM;
 
+    if (!walk)
+        return NULL;
+    *walk = (struct audit_walk){.directory = -1, .newest = -1, .since_usec = since_usec};
+    if (r == 0 && (walk->directory = fcntl(journal->directory, F_DUPFD_CLOEXEC, 3)) < 0)
+        r = -errno;
     if (r == 0)
-        r = journal_segments_list(journal->directory, &numbers, &count);
-    if (r < 0)
-        return r;
-    for (size_t i = 0; more && i < count; i++) {
-        struct segment segment;
-        struct frame frame;
-        size_t offset = JOURNAL_HEADER_SIZE;
-        bool newest = i == count - 1; /* some of it may not be in the file yet */
-        if ((!newest && is_older(journal, numbers[i], since_usec)) ||
-            map_segment(journal, numbers[i], newest, &segment) < 0)
-            continue;
-        while (more && journal_header_check(segment.data, segment.size) == 0 &&
-               frame_next(segment.data, segment.size, &offset, &frame) > 0) {
-            struct borrowed *borrowed = NULL;
-            struct archive archive = borrow_frame(&frame, &borrowed);
-            struct audit_note note = {};
-            if (audit_read(&archive, frame.kind, &note) && !archive.failed &&
-                note.realtime_usec >= since_usec)
-                more = visit(userdata, &note);
-            borrow_end(borrowed);
-        }
-        unmap_segment(&segment);
+        r = journal_segments_list(walk->directory, &walk->numbers, &walk->count);
+    if (r == 0 && walk->count > 0)
+        r = note_newest(journal, walk);
+    if (r < 0) {
+        audit_walk_free(walk);
+        return NULL;
     }
-    free(numbers);
-    return 0;
+    return walk;
 }

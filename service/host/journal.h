@@ -16,6 +16,7 @@
 
 #include "archive.h"
 #include "audit.h"
+#include "audit_walk.h"
 #include "core.h"
 #include "frame.h"
 
@@ -123,7 +124,5 @@ enum durability journal_durability(const struct journal *journal);
  * it. To be called between inputs. */
 int journal_export(struct journal *journal, struct core *core);
 
-/* Visits the audit of all segments, the oldest first, until `visit` returns false. */
-int journal_visit_audit(struct journal *journal, uint64_t since_usec,
-                        bool (*visit)(void *userdata, const struct audit_note *note),
-                        void *userdata);
+/* A walk through the audit as it is now; the caller frees it. NULL: it cannot be read. */
+struct audit_walk *journal_walk_audit(struct journal *journal, uint64_t since_usec);

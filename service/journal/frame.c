@@ -94,6 +94,11 @@ void frame_header_write(uint8_t header[FRAME_HEADER_SIZE], enum frame_kind kind,
     put32(header + 4, checksum(header, header[8], payload, size));
 }
 
+size_t frame_header_length(const uint8_t header[FRAME_HEADER_SIZE])
+{
+    return get32(header);
+}
+
 int frame_next(const uint8_t *data, size_t size, size_t *offset, struct frame *frame)
 {
     const uint8_t *at = data + *offset;

@@ -48,6 +48,9 @@ int journal_header_check(const uint8_t *data, size_t size);
 void frame_header_write(uint8_t header[FRAME_HEADER_SIZE], enum frame_kind kind,
                         const uint8_t *payload, size_t size);
 
+/* How long the payload behind a header is, as the header says; it may be damaged. */
+size_t frame_header_length(const uint8_t header[FRAME_HEADER_SIZE]);
+
 /* The frame at *offset, which is moved behind it. Returns 1; 0 at the end; -EBADMSG, with *offset
  * where it was, for what can not be a whole frame. The payload lies in data. */
 int frame_next(const uint8_t *data, size_t size, size_t *offset, struct frame *frame);

@@ -7,6 +7,7 @@
 
 #include "ports.h"
 #include "audit.h"
+#include "borrow.h"
 #include "bulk.h"
 #include "private.h"
 #include "text.h"
@@ -69,19 +70,44 @@ static const char *durable(void *userdata)
     return "crash";
 }
 
-static void audit(void *userdata, uint64_t since,
-                  bool (*visit)(void *visit_data, const struct audit_note *note), void *visit_data)
+static uint64_t audited_since;
+
+/* One note, whoever asks. */
+static struct audit_walk *audit(void *userdata, uint64_t since)
+{
+    (void)userdata;
+    audited_since = since;
+    return (struct audit_walk *)(void *)&audited_since;
+}
+
+static void audit_run(struct audit_walk *walk,
+                      bool (*visit)(void *visit_data, const struct audit_note *note,
+                                    const uint8_t *frame, size_t size),
+                      void *visit_data)
 {
     static const struct event_field fields[] = {FIELD_TEXT_OF("command", "pause"),
                                                 FIELD_NUMBER_OF("attempt", 1)};
+    struct audit_note note = {.sequence = 1,
+                              .realtime_usec = audited_since,
+                              .kind = "command-accepted",
+                              .child = "web",
+                              .fields = fields,
+                              .n_fields = 2};
+    struct archive archive = {.grow = archive_grow};
+    uint8_t header[FRAME_HEADER_SIZE] = {};
 
-    (void)userdata;
-    visit(visit_data, &(struct audit_note){.sequence = 1,
-                                           .realtime_usec = since,
-                                           .kind = "command-accepted",
-                                           .child = "web",
-                                           .fields = fields,
-                                           .n_fields = 2});
+    (void)walk;
+    archive_bytes(&archive, header, sizeof(header));
+    audit_archive(&archive, &note);
+    frame_header_write(archive.data, FRAME_AUDIT, archive.data + FRAME_HEADER_SIZE,
+                       archive.used - FRAME_HEADER_SIZE);
+    visit(visit_data, &note, archive.data, archive.used);
+    free(archive.data);
+}
+
+static void audit_free(struct audit_walk *walk)
+{
+    (void)walk;
 }
 
 static int no_trace(void *userdata)
@@ -146,6 +172,8 @@ static const struct service_hooks hooks = {.find_pid = find_pid,
                                            .durability = durable,
                                            .recovered = no,
                                            .audit = audit,
+                                           .audit_run = audit_run,
+                                           .audit_free = audit_free,
                                            .trace = no_trace,
                                            .clock = same_clock,
                                            .settle = settle,

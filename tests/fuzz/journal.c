@@ -77,8 +77,10 @@ static void note_input(void *userdata, const struct core_input *input, bool last
     (void)last;
 }
 
-static bool visit(void *userdata, const struct audit_note *note)
+static bool visit(void *userdata, const struct audit_note *note, const uint8_t *frame, size_t size)
 {
+    if (!frame || size <= FRAME_HEADER_SIZE)
+        found("a note without its frame");
     (void)userdata;
     for (size_t i = 0; i < note->n_fields; i++)
         if (!note->fields[i].key || (note->fields[i].type == FIELD_TEXT && !note->fields[i].text))
@@ -133,7 +135,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (core_new(&ports, &of_core, &core) < 0)
         found("no core");
     int r = journal_recover(journal, core, &reader, &recovery);
-    journal_visit_audit(journal, 0, visit, NULL);
+    struct audit_walk *walk = journal_walk_audit(journal, 0);
+    if (walk)
+        audit_walk_run(walk, visit, NULL);
+    audit_walk_free(walk);
     if (r > 0) {
         int fd = journal_export(journal, core);
         if (fd >= 0)

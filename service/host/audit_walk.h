@@ -1,0 +1,36 @@
+/*
+ * Audit walk: the audit of all segments, read beside the loop.
+ *
+ * Tens of megabytes lie on a disk, which may take its time. A walk is begun by the loop
+ * (journal_walk_audit()), which notes what has not arrived in the newest segment yet; from then on
+ * it needs nothing of the journal's, and one thread may go through it. What is no part of the audit
+ * is not read at all. A segment that has been let go of meanwhile is left out.
+ */
+#pragma once
+
+#include "audit.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A frame, with what stands in it. */
+typedef bool (*audit_visit)(void *userdata, const struct audit_note *note, const uint8_t *frame,
+                            size_t size);
+
+struct audit_walk {
+    int directory; /* its own */
+    uint64_t *numbers;
+    size_t count;
+    int newest; /* descriptor of the last one; -1: none */
+    uint64_t newest_size;
+    uint8_t *late; /* the rest of it */
+    size_t late_size;
+    uint64_t since_usec; /* realtime */
+};
+
+/* Visits the audit since then, the oldest first, until visit() returns false. */
+void audit_walk_run(struct audit_walk *walk, audit_visit visit, void *userdata);
+
+/* NULL is allowed. */
+void audit_walk_free(struct audit_walk *walk);
