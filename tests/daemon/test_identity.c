@@ -205,6 +205,39 @@ static void the_old_leaders_group_still_gets_the_stop(void)
     g_assert_true(is_free(old));
 }
 
+static void who_has_been_handed_over_to_goes_on(void)
+{
+    add_with_file("worker", "readiness: immediate\nstop: {timeout: 10s}\n",
+                  "log=@, hand-over-session, wait-term", "starts");
+    GPid old = first_main("worker");
+    wait_other_main("worker", old);
+    GPid heir = main_pid("worker");
+    kill(old, SIGKILL);
+    wait_free(old);
+
+    fixture_kill(&f);
+    fixture_again(&f, options);
+    fixture_upgrade(&f);
+
+    g_assert_cmpint(main_pid("worker"), ==, heir);
+    g_assert_cmpuint(fixture_count_lines(&f, "starts"), ==, 1);
+    g_autoptr(GVariant) outcome = fixture_verb_waiting(&f, "Pause", "worker");
+    wait_free(heir);
+}
+
+static void the_old_leaders_group_outlives_an_upgrade(void)
+{
+    fixture_add(&f, "worker", "readiness: immediate\nstop: {timeout: 10s}\n",
+                "hand-over, wait-term");
+    GPid old = first_main("worker");
+    wait_other_main("worker", old);
+    fixture_upgrade(&f);
+
+    g_autoptr(GVariant) outcome = fixture_verb_waiting(&f, "Pause", "worker");
+
+    g_assert_true(is_free(old));
+}
+
 /* The main process of a dead proctord's attempt is not our child: its number is free at once. */
 static GPid end_unseen(const char *child)
 {
@@ -473,6 +506,10 @@ int main(int argc, char **argv)
                  an_old_group_is_forgotten_with_its_leader);
     fixture_test(&f, options, "/daemon/identity/the-old-leaders-group-still-gets-the-stop",
                  the_old_leaders_group_still_gets_the_stop);
+    fixture_test(&f, options, "/daemon/identity/who-has-been-handed-over-to-goes-on",
+                 who_has_been_handed_over_to_goes_on);
+    fixture_test(&f, options, "/daemon/identity/the-old-leaders-group-outlives-an-upgrade",
+                 the_old_leaders_group_outlives_an_upgrade);
     fixture_test(&f, options, "/daemon/identity/who-has-an-adopted-ones-number-is-not-believed",
                  who_has_an_adopted_ones_number_is_not_believed);
     fixture_test(&f, options, "/daemon/identity/where-numbers-wrap-no-stranger-is-hit",

@@ -174,22 +174,20 @@ static void lingering_descriptors_hold_up_nobody(void)
 {
     int notify = connect_to_notify(), peers[5];
 
+    kill(f.pid, SIGSTOP); /* the last to close them is not to be us */
     for (gsize i = 0; i < G_N_ELEMENTS(peers); i++) {
         int fd = make_lingering(&peers[i]);
-        int r = send_with(notify, "READY=1", fd);
-        g_assert_true(r == 0 || r == -EPERM); /* the door has been closed */
-        struct linger none = {.l_onoff = r < 0};
-        if (r < 0) /* or else it would be us */
-            setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+        g_assert_cmpint(send_with(notify, "READY=1", fd), ==, 0);
         close(fd);
     }
+    kill(f.pid, SIGCONT);
 
     struct figures figures = measure("beside lingering descriptors");
     gint64 ready = time_of_readiness("other");
 
     g_assert_cmpint(figures.most, <, LINGER * G_USEC_PER_SEC / 4);
     g_assert_cmpint(ready, <, LINGER * G_USEC_PER_SEC / 4);
-    wait_metric("proctor_notify_refused_total", 1);
+    wait_metric("proctor_notify_refused_total", G_N_ELEMENTS(peers));
     for (gsize i = 0; i < G_N_ELEMENTS(peers); i++)
         close(peers[i]);
     close(notify);
@@ -224,7 +222,7 @@ static void a_stranger_closes_the_door_for_descriptors(void)
     int notify = connect_to_notify(), sent = 0, r = 0;
     gint64 deadline = g_get_monotonic_time() + WAIT_USEC;
 
-    if (setsockopt(notify, SOL_SOCKET, 83, &(int){1}, sizeof(int)) < 0) {
+    if (g_getenv("WRAPPER") || setsockopt(notify, SOL_SOCKET, 83, &(int){1}, sizeof(int)) < 0) {
         g_test_skip("needs SO_PASSRIGHTS");
         close(notify);
         return;
