@@ -9,6 +9,7 @@
 #include "program.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
@@ -31,6 +32,7 @@ struct daemon {
     struct private_bus *bus;
     struct history history;
     int locks[2];
+    uint64_t descriptors; /* the soft limit that it was started with */
     bool ending;
     bool started;      /* what there is to be started has been */
     bool told_address; /* of the private bus, to whoever has started us */

@@ -10,14 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HIGH_FD       64
-#define LOOK_MSEC     2
-#define PATIENCE_MSEC 10000
-#define DYING_MSEC    500
+#define HIGH_FD    64
+#define LOOK_MSEC  2
+#define DYING_MSEC 500
 
 /* Children's sockets and pipes have low numbers, and this must not be in their way. */
 static int open_high(const char *path)
@@ -46,18 +44,6 @@ static int take(int fd)
     return 0;
 }
 
-static int wait_for_children(int fd)
-{
-    for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += LOOK_MSEC) {
-        if (errno != EWOULDBLOCK)
-            return -errno;
-        if (waited > PATIENCE_MSEC)
-            return -ETIMEDOUT;
-        poll(NULL, 0, LOOK_MSEC);
-    }
-    return 0;
-}
-
 int instance_lock(const char *directory, const char *what, struct error *error)
 {
     char path[4200];
@@ -66,12 +52,8 @@ int instance_lock(const char *directory, const char *what, struct error *error)
     int r = aside_put(AT_FDCWD, path, S_IFREG);
     int fd = r < 0 ? r : open_high(path);
     r = fd < 0 ? fd : 0;
-    /* This one is proctord's alone, ... */
     if (r >= 0)
         r = take(fd);
-    /* ... and this one its children's too, until they have become their programs. */
-    if (r == 0)
-        r = wait_for_children(fd);
     if (r == 0)
         return fd;
     if (fd >= 0)
@@ -79,9 +61,6 @@ int instance_lock(const char *directory, const char *what, struct error *error)
     if (r == -EAGAIN)
         snprintf(error->text, sizeof(error->text),
                  "%.400s: another proctord is using this %s folder", directory, what);
-    else if (r == -ETIMEDOUT)
-        snprintf(error->text, sizeof(error->text),
-                 "%.400s: a child of an earlier proctord has not come to its program", directory);
     else
         snprintf(error->text, sizeof(error->text), "%.400s: %s", directory, strerror(-r));
     return r;
@@ -93,7 +72,7 @@ int instance_clear_state(const char *directory, void (*moved)(const char *path))
         const char *name;
         mode_t type;
     } ours[] = {
-        {"journal", S_IFDIR}, {"journal/new", S_IFREG}, {"results", S_IFDIR}, {"started", S_IFREG}};
+        {"journal", S_IFDIR}, {"journal/new", S_IFREG}, {"results", S_IFDIR}, {"starts", S_IFREG}};
     char path[4200];
 
     for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++) {

@@ -5,9 +5,8 @@
 
 #include "error.h"
 
-/* Locks a folder, once the children of an earlier proctord have come to their programs; what:
- * "state" or "runtime". Returns the descriptor that holds the lock, -EAGAIN when another proctord
- * has it, or another negative errno; the error names the folder. */
+/* Locks a folder; what: "state" or "runtime". Returns the descriptor that holds the lock, -EAGAIN
+ * when another proctord has it, or another negative errno; the error names the folder. */
 int instance_lock(const char *directory, const char *what, struct error *error);
 
 /* In a state folder that is locked: moves aside what stands in the place of one of its files and

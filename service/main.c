@@ -17,8 +17,9 @@
 #include "reexecution.h"
 #include "service.h"
 #include "sink.h"
-#include "text.h"
 #include "signals.h"
+#include "spawner_process.h"
+#include "text.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -38,6 +39,7 @@
 #define LOOP_PAUSE_MSEC      20
 #define RELOAD_USEC          1000000
 #define LAST_WORDS_USEC      2000000 /* children's last words have to be in their files until then */
+#define DESCRIPTORS          1024    /* where the limit is not known */
 
 /* ---- hooks of the service, sink of the core -------------------------------------------------- */
 
@@ -211,6 +213,13 @@ static struct job_output result(const struct job *job)
     return host_result(the_daemon->host, job);
 }
 
+static void start_delayed(void *userdata, const struct child *child, const char *reason)
+{
+    (void)userdata;
+    log_print(LOG_WARNING, "%s waits for its start, as proctord lacks something for it: %s",
+              child->id, reason);
+}
+
 static uint32_t restarts_in_flight(void)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -298,12 +307,14 @@ static int check_only(const struct command_line *line)
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* Ten thousand children need ten thousand pidfds. */
-static void raise_descriptor_limit(void)
+/* Ten thousand children need ten thousand pidfds. They themselves get what proctord was given. */
+static void raise_descriptor_limit(struct daemon *daemon)
 {
     struct rlimit limit;
 
+    daemon->descriptors = DESCRIPTORS;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        daemon->descriptors = limit.rlim_cur;
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
@@ -385,7 +396,7 @@ static int make_host_and_core(struct daemon *daemon)
         return fail(daemon->line.state_directory, exists);
     struct host_settings host = {.runtime_directory = daemon->line.runtime_directory,
                                  .state_directory = daemon->line.state_directory,
-                                 .lock = daemon->locks[0],
+                                 .descriptors = daemon->descriptors,
                                  .instance = instance,
                                  .use_cgroups = daemon->line.cgroups,
                                  .handover = daemon->handover,
@@ -446,6 +457,7 @@ static int make_service(struct daemon *daemon)
         return fail("service", r);
     service_attach(daemon->service, daemon->core);
     service_on_shutdown(daemon->service, tree_is_down, daemon);
+    host_on_delay(daemon->host, start_delayed, daemon);
     host_on_burst(daemon->host, service_answer, daemon->service);
     host_on_result(daemon->host, service_job_output, daemon->service);
     r = history_live(&daemon->history, daemon->host, &daemon->core, make_core, daemon);
@@ -672,8 +684,10 @@ static int close_output(int code)
 int main(int argc, char **argv)
 {
     struct daemon daemon = {.locks = {-1, -1}, .metrics_descriptor = -1};
-    int r = command_line_parse(argc, argv, &daemon.line);
 
+    if (argc > 1 && strcmp(argv[1], SPAWNER_OPTION) == 0)
+        return spawner_run(argc - 1, argv + 1);
+    int r = command_line_parse(argc, argv, &daemon.line);
     if (r != 0)
         return close_output(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
     if (daemon.line.check)
@@ -681,7 +695,7 @@ int main(int argc, char **argv)
     the_daemon = &daemon;
     umask(0022);
     signals_prepare();
-    raise_descriptor_limit();
+    raise_descriptor_limit(&daemon);
     log_setup(daemon.line.log_target, daemon.line.log_level);
     r = program_remember(&daemon.program, argv);
     if (r < 0)

@@ -25,6 +25,7 @@ void reexecution_archive(struct daemon *daemon, struct handover *handover)
 {
     for (int i = 0; i < 2; i++)
         handover_descriptor(handover, &daemon->locks[i]);
+    ARCHIVE(handover_archive(handover), daemon->descriptors);
     private_bus_archive(daemon->bus, handover_archive(handover));
     handover_descriptor(handover, &daemon->metrics_descriptor);
 }

@@ -15,6 +15,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +25,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TRIES 4 /* for each attempt, where its process could not be looked at */
+#define UNBORN_MSEC  100
+#define ARRIVAL_MSEC 500
+#define TRIES        4 /* for each attempt, where its process could not be looked at */
 
 #ifndef SYS_pidfd_getfd
 #define SYS_pidfd_getfd 438
@@ -149,6 +153,12 @@ static pid_t search(struct host *host, const struct process *process)
 }
 
 /* ---- what belongs to it ---------------------------------------------------------------------- */
+
+static uint64_t inode_of(int fd)
+{
+    struct stat status;
+    return fd >= 0 && fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) ? status.st_ino : 0;
+}
 
 static int open_pipe(pid_t pid, int number, uint64_t inode)
 {
@@ -340,6 +350,104 @@ static bool bury_known(struct process *process)
     return false;
 }
 
+/* ---- on its way ------------------------------------------------------------------------------ */
+
+static int unborn_gone(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct process *process = userdata;
+
+    (void)source;
+    (void)fd;
+    (void)events;
+    process->unborn_source = sd_event_source_disable_unref(process->unborn_source);
+    close(process->unborn);
+    process->unborn = -1;
+    process_start_again(process);
+    return 0;
+}
+
+/* One that an earlier proctord had sent on its way, and that has not arrived: it may be stopped, or
+ * hang in a file system that does not answer. It never will arrive (starts.h), and is killed; the
+ * attempt waits for its end, which the kernel may put off, and is then begun anew. */
+static void end_unborn(struct process *process, int pidfd)
+{
+    struct pollfd gone = {.fd = pidfd, .events = POLLIN};
+
+    if (poll(&gone, 1, UNBORN_MSEC) > 0 ||
+        sd_event_add_io(process->host->event, &process->unborn_source, pidfd, EPOLLIN, unborn_gone,
+                        process) < 0) {
+        close(pidfd);
+        return;
+    }
+    process->unborn = pidfd;
+}
+
+/* Whoever has its PID and is younger than its record is somebody else. */
+static bool is_on_record(const struct starts_record *record)
+{
+    uint64_t ticks;
+
+    if (process_started((pid_t)record->pid, &ticks) < 0)
+        return false;
+    return ticks <= record->begun_usec * (uint64_t)sysconf(_SC_CLK_TCK) / 1000000;
+}
+
+/* One that is in its exec comes to its program in a moment, or hangs there. */
+static bool arrives(pid_t pid, int pidfd)
+{
+    struct pollfd gone = {.fd = pidfd, .events = POLLIN};
+
+    for (int waited = 0; waited < ARRIVAL_MSEC; waited++)
+        if (process_is_unborn(pid) <= 0 || poll(&gone, 1, 1) > 0)
+            return true;
+    handle_signal(pidfd, SIGKILL);
+    /* Killed before the end of the exec, it never has been. */
+    return process_is_unborn(pid) <= 0;
+}
+
+/* Whether the attempt has come to its program. What is still on its way never will, and is ended.
+ */
+static bool has_executed(struct process *process)
+{
+    struct starts_record record;
+    bool passed = starts_shut_gate(process->host->starts, &process->id, &record);
+    int pidfd = record.pid == 0 ? -1 : again_pidfd((pid_t)record.pid);
+
+    if (pidfd < 0)
+        return passed;
+    if (!is_on_record(&record) || process_is_unborn((pid_t)record.pid) <= 0 ||
+        (passed && arrives((pid_t)record.pid, pidfd))) {
+        close(pidfd);
+        return passed;
+    }
+    handle_signal(pidfd, SIGKILL);
+    end_unborn(process, pidfd);
+    return false;
+}
+
+/* ---- each of them ---------------------------------------------------------------------------- */
+
+/* After a re-execution: its launch goes on as it was. */
+static bool goes_on_starting(struct process *process)
+{
+    const struct attempt *attempt = &process->child->attempt;
+    int status = kept(process, "start", process->id.attempt);
+
+    if (status < 0 || process_adopt_launch(process, status) < 0)
+        return false;
+    process->in_cgroup = process->host->cgroups.fd >= 0;
+    adopt_output(process);
+    adopt_listeners(process);
+    adopt_result(process);
+    if (process->output)
+        process->note.output_inode = inode_of(output_descriptor(process->output));
+    if (process->result)
+        process->note.result_inode = inode_of(result_descriptor(process->result));
+    if (attempt->cancel_delivered || attempt->abort_requested)
+        process_stop_starting(process, attempt->abort_requested);
+    return true;
+}
+
 static void look_for(struct host *host, struct child *child, bool strangers,
                      struct recovery *recovery)
 {
@@ -351,6 +459,12 @@ static void look_for(struct host *host, struct child *child, bool strangers,
     process->id = id;
     if (strangers || process->note.id.attempt != id.attempt)
         process->note = (struct process_note){};
+    if (!strangers && goes_on_starting(process)) {
+        recovery->adopted++;
+        return;
+    }
+    if (!strangers && !child->attempt.spawned && process->note.pid == 0)
+        process->executed = has_executed(process);
     int r = strangers ? -ESRCH : -EAGAIN;
     for (int i = 0; i < TRIES && again_may_help(r); i++)
         r = find(process);
@@ -372,12 +486,13 @@ static void settle_lost(struct host *host, struct child *child, bool strangers,
     struct process *process = child->host;
     bool begun, asked = child->attempt.cancel_delivered || child->attempt.abort_requested;
 
-    if (!process || process->state == PROCESS_RUNNING)
+    if (!process || process->state == PROCESS_RUNNING || process->state == PROCESS_STARTING)
         return;
     recovery->lost++;
     if (!strangers && bury_known(process))
         return;
-    begun = child->attempt.spawned || process->note.pid > 0 || started_has(host->started, &id);
+    begun = child->attempt.spawned || process->note.pid > 0 || process->executed ||
+            (strangers && starts_shut_gate(host->starts, &id, &(struct starts_record){}));
     if (begun && strangers)
         core_completed(host->core, id,
                        &(struct completion){.unknown = true, .cgroup = RESOURCE_NOT_OWNED});
@@ -416,7 +531,8 @@ static bool leaf_is_used(void *userdata, const struct attempt_id *id)
     const struct child *child = core_child_of(host->core, *id);
     const struct process *process = child ? child->host : NULL;
 
-    return process && process->state != PROCESS_IDLE && process->in_cgroup;
+    return process &&
+           ((process->state != PROCESS_IDLE && process->in_cgroup) || process->unborn >= 0);
 }
 
 static bool job_is_known(void *userdata, uint64_t job)
@@ -519,7 +635,7 @@ void adopt_nobody(struct host *host)
     struct recovery nothing = {};
 
     adopt_all(host, true, &nothing);
-    started_clear(host->started);
+    starts_clear(host->starts);
 }
 
 void adopt_write_notes(void *userdata, struct journal *journal)

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #define VARIABLES_MAX 1024
-#define LINE_LIMIT    (64 * 1024)
 
 /* What a user's children may need of the session that proctord runs in. */
 static const char *const session_variables[] = {
@@ -26,7 +25,17 @@ static const char *const session_variables[] = {
 struct list {
     char *variables[VARIABLES_MAX + 1];
     size_t count;
+    size_t before; /* those that the environment file may replace: the first ones */
 };
+
+static void drop(struct list *list, size_t i)
+{
+    free(list->variables[i]);
+    list->count--;
+    list->before -= i < list->before;
+    memmove(&list->variables[i], &list->variables[i + 1],
+            (list->count - i) * sizeof(list->variables[0]));
+}
 
 /* Takes the variable over; a later one of the same name wins. */
 static int put(struct list *list, char *variable)
@@ -36,9 +45,8 @@ static int put(struct list *list, char *variable)
     size_t name = strcspn(variable, "=") + 1;
     for (size_t i = 0; i < list->count; i++)
         if (strncmp(list->variables[i], variable, name) == 0) {
-            free(list->variables[i]);
-            list->variables[i] = variable;
-            return 0;
+            drop(list, i);
+            break;
         }
     if (list->count == VARIABLES_MAX) {
         free(variable);
@@ -66,54 +74,30 @@ static int put_inherited(struct list *list, const char *name)
     return value ? put_format(list, "%s=%s", name, value) : 0;
 }
 
-static char *strip(char *line)
-{
-    line += strspn(line, " \t");
-    size_t length = strlen(line);
-    while (length > 0 && strchr(" \t\r\n", line[length - 1]))
-        line[--length] = '\0';
-    return line;
-}
-
-static int put_line(struct list *list, char *line)
-{
-    line = strip(line);
-    char *value = strchr(line, '=');
-    if (*line == '\0' || *line == '#' || !value || value == line)
-        return 0;
-
-    *value++ = '\0';
-    size_t length = strlen(value);
-    if (length >= 2 && (*value == '"' || *value == '\'') && value[length - 1] == *value) {
-        value[length - 1] = '\0';
-        value++;
-    }
-    return put_format(list, "%s=%s", line, value);
-}
-
-static int put_file(struct list *list, const char *path)
-{
-    bool optional = *path == '-';
-    FILE *file = fopen(path + optional, "re");
-    char *line = NULL;
-    size_t capacity = 0;
-    int r = 0;
-
-    if (!file)
-        return optional && errno == ENOENT ? 0 : -errno;
-    for (ssize_t n; r == 0 && (n = getline(&line, &capacity, file)) > 0;)
-        r = n < LINE_LIMIT ? put_line(list, line) : -E2BIG;
-    free(line);
-    fclose(file);
-    return r;
-}
-
 static int put_session(struct list *list)
 {
     int r = put_inherited(list, "LANG");
     if (geteuid() != 0)
         for (size_t i = 0; r == 0 && i < sizeof(session_variables) / sizeof(char *); i++)
             r = put_inherited(list, session_variables[i]);
+    return r;
+}
+
+/* As login(1) does it; where the user database does not know the user there is nothing to say. */
+static int put_account(struct list *list, const struct account *account)
+{
+    int r = 0;
+
+    if (!account || !account->has_user)
+        return 0;
+    if (account->home)
+        r = put_format(list, "HOME=%s", account->home);
+    if (r == 0 && account->shell)
+        r = put_format(list, "SHELL=%s", account->shell);
+    if (r == 0 && account->name)
+        r = put_format(list, "USER=%s", account->name);
+    if (r == 0 && account->name)
+        r = put_format(list, "LOGNAME=%s", account->name);
     return r;
 }
 
@@ -173,18 +157,17 @@ static int put_sockets(struct list *list, const struct process_spec *spec, char 
     return r == 0 ? put_pid(list, "LISTEN_PID=", listen_pid) : r;
 }
 
-static int fill(struct list *list, const struct child *child, const char *notify_socket,
-                struct environment *environment)
+static int fill(struct list *list, const struct child *child, const struct account *account,
+                const char *notify_socket, struct environment *environment)
 {
     const struct process_spec *spec = &child->config->declaration.process;
     int r = put_format(list, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 
     if (r == 0)
         r = put_session(list);
-    if (r == 0 && spec->user)
-        r = put_format(list, "USER=%s", spec->user);
-    if (r == 0 && spec->environment_file)
-        r = put_file(list, spec->environment_file);
+    if (r == 0)
+        r = put_account(list, account);
+    list->before = list->count;
     for (const char **v = spec->environment; r == 0 && v && *v; v++)
         r = put_format(list, "%s", *v);
     if (r == 0)
@@ -196,8 +179,8 @@ static int fill(struct list *list, const struct child *child, const char *notify
     return r;
 }
 
-int environment_make(const struct child *child, const char *notify_socket,
-                     struct environment *environment)
+int environment_make(const struct child *child, const struct account *account,
+                     const char *notify_socket, struct environment *environment)
 {
     struct list *list = calloc(1, sizeof(*list));
 
@@ -205,7 +188,8 @@ int environment_make(const struct child *child, const char *notify_socket,
     if (!list)
         return -ENOMEM;
     environment->variables = list->variables;
-    int r = fill(list, child, notify_socket, environment);
+    int r = fill(list, child, account, notify_socket, environment);
+    environment->before = list->before;
     if (r < 0)
         environment_free(environment);
     return r;

@@ -5,15 +5,18 @@
  */
 #pragma once
 
+#include "account.h"
 #include "child.h"
 
 struct environment {
     char **variables;   /* NULL-terminated */
+    size_t before;      /* of these may be replaced by what the environment file says */
     char *watchdog_pid; /* where the digits go, NULL without a heartbeat */
     char *listen_pid;   /* the same, NULL without sockets */
 };
 
-/* Returns 0, -ENOMEM, or the errno of the manifest's environment_file. */
-int environment_make(const struct child *child, const char *notify_socket,
-                     struct environment *environment);
+/* account: of its user; NULL: it has none of its own. The environment file is read by the child
+ * itself: it may be anywhere. Returns 0, -ENOMEM or -E2BIG. */
+int environment_make(const struct child *child, const struct account *account,
+                     const char *notify_socket, struct environment *environment);
 void environment_free(struct environment *environment);

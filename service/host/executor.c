@@ -149,6 +149,14 @@ void host_on_burst(struct host *host, void (*answer)(void *userdata), void *user
     host->answer_userdata = userdata;
 }
 
+void host_on_delay(struct host *host,
+                   void (*delayed)(void *userdata, const struct child *child, const char *reason),
+                   void *userdata)
+{
+    host->delayed = delayed;
+    host->delayed_userdata = userdata;
+}
+
 void host_on_result(struct host *host, void (*came)(void *userdata, struct job *job),
                     void *userdata)
 {
@@ -228,6 +236,10 @@ void host_cancel(void *userdata, struct child *child, struct attempt_id id)
         process->cancel_waits = true;
         return;
     }
+    if (process && process->state == PROCESS_STARTING) {
+        process_stop_starting(process, false);
+        return;
+    }
     kill_child(userdata, child, id, spec->stop_signal, spec->kill_group);
     if (spec->stop_signal != SIGKILL && spec->stop_signal != SIGCONT)
         kill_child(userdata, child, id, SIGCONT, spec->kill_group); /* a stopped one can not obey */
@@ -244,7 +256,9 @@ static void abort_child(void *userdata, struct child *child, struct attempt_id i
         return;
     }
     process = process_running(child, id);
-    if (process)
+    if (process && process->state == PROCESS_STARTING)
+        process_stop_starting(process, true);
+    else if (process)
         process_abort(process);
     else if (child->host)
         ((struct process *)child->host)->abort_waits = true;
@@ -261,6 +275,7 @@ static void process_free(struct process *process)
     if (process->state == PROCESS_RUNNING)
         process_unlink(process->host, process);
     probe_free(process);
+    process_forget_start(process);
     if (!process->host->leaves)
         process_unkeep(process);
     sd_event_source_disable_unref(process->exit_source);
@@ -506,7 +521,7 @@ void host_hand_over(struct host *host, struct handover *handover)
 static int open_state(struct host *host, const char *folder)
 {
     char path[4200], why[OWN_FOLDER_WHY];
-    int r = started_open(folder, &host->started);
+    int r = 0;
 
     snprintf(path, sizeof(path), "%s/results", folder);
     if (r == 0)
@@ -524,7 +539,6 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
 
     fresh->event = sd_event_ref(event);
     fresh->cgroups.fd = -1;
-    fresh->lock = settings->lock;
     fresh->results_folder = -1;
     fresh->results_tail = &fresh->results;
     fresh->by_pid_size = 256;
@@ -541,6 +555,10 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
         adopt_read_gone(fresh, settings->handover);
     if (r >= 0)
         r = open_notify(fresh, settings->runtime_directory);
+    if (r >= 0)
+        r = starts_open(settings->state_directory, &fresh->starts);
+    if (r >= 0)
+        r = host_prepare_starts(fresh, settings->descriptors);
     if (r >= 0 && settings->state_directory)
         r = open_state(fresh, settings->state_directory);
     if (r >= 0 && settings->use_cgroups) {
@@ -583,7 +601,9 @@ void host_free(struct host *host)
     host_detach(host);
     cgroup_base_close(&host->cgroups, host->leaves);
     notify_socket_close(host->notify);
-    started_close(host->started);
+    spawner_free(host->spawner);
+    starts_close(host->starts);
+    sd_event_source_disable_unref(host->lack_source);
     keep_close(host->keep);
     free(host->gone);
     if (host->results_folder >= 0)
@@ -645,8 +665,9 @@ bool host_has_cgroups(const struct host *host)
     return host->cgroups.fd >= 0;
 }
 
-const struct host_counters *host_counters(const struct host *host)
+const struct host_counters *host_counters(struct host *host)
 {
+    host->counters.spawners_replaced = spawner_replacements(host->spawner);
     return &host->counters;
 }
 

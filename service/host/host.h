@@ -22,7 +22,7 @@ struct host;
 struct host_settings {
     const char *runtime_directory; /* exists; the notify socket lies in it */
     const char *state_directory;   /* exists; NULL: nothing is kept there */
-    int lock; /* of it; -1: none. Whoever comes after us waits for children that hold it */
+    uint64_t descriptors; /* the soft limit that proctord was started with, and children get */
     const char *instance; /* tells instances of proctord apart */
     bool use_cgroups;
     bool store_descriptors;    /* in the service manager's store: keep.h */
@@ -37,6 +37,8 @@ struct host_counters {
     uint64_t notify_dropped; /* beyond a share */
     uint64_t orphans_reaped;
     uint64_t leftovers_killed;
+    uint64_t starts_delayed; /* for want of what proctord lacked itself */
+    uint64_t spawners_replaced;
 };
 
 /* Returns 0 or a negative errno. Without a writable cgroup2 it goes on without cgroups. */
@@ -56,6 +58,11 @@ void host_settle(struct host *host);
 /* Lets others be answered in the middle of a storm of ends and starts: called now and then. */
 void host_on_burst(struct host *host, void (*answer)(void *userdata), void *userdata);
 
+/* Says that a start waits, as proctord lacks something for it. */
+void host_on_delay(struct host *host,
+                   void (*delayed)(void *userdata, const struct child *child, const char *reason),
+                   void *userdata);
+
 /* Says that more of a job's result has come; and what has come up to now of a job that runs. */
 void host_on_result(struct host *host, void (*came)(void *userdata, struct job *job),
                     void *userdata);
@@ -73,7 +80,7 @@ uint64_t host_clock(const struct host *host, uint64_t moment_usec);
 void host_hand_over(struct host *host, struct handover *handover);
 
 bool host_has_cgroups(const struct host *host);
-const struct host_counters *host_counters(const struct host *host);
+const struct host_counters *host_counters(struct host *host);
 
 /* The child whose process this is, grandchildren too. Returns 0, -ENOENT or -ESRCH. */
 int host_find_pid(struct host *host, pid_t pid, struct attempt_id *id);

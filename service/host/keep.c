@@ -232,6 +232,12 @@ void keep_end_handover(struct keep *keep, struct handover *handover)
     keep->handing = false;
 }
 
+void keep_hand(struct keep *keep, const char *name, int fd)
+{
+    if (keep && keep->handing && fd >= 0)
+        hand(keep, name, fd);
+}
+
 void keep_put(struct keep *keep, const char *name, int fd)
 {
     struct kept *kept = find(keep, name);

@@ -33,6 +33,8 @@ int keep_take(struct keep *keep, const char *name);
 /* A copy goes into the store, in the place of what has the name there. */
 void keep_put(struct keep *keep, const char *name, int fd);
 void keep_drop(struct keep *keep, const char *name);
+/* Only to be handed over. */
+void keep_hand(struct keep *keep, const char *name, int fd);
 
 /* Between the two, keep_put() does not store: what is put is handed over. */
 void keep_begin_handover(struct keep *keep);

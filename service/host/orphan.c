@@ -218,7 +218,7 @@ size_t orphans_kill(struct host *host, const struct process *process)
     }
     for (int pid; fscanf(file, "%d", &pid) == 1;) {
         struct attempt_id id;
-        if (pid == host->spared || process_of_pid(host, pid))
+        if (pid == host->spared || pid == spawner_pid(host->spawner) || process_of_pid(host, pid))
             continue;
         int r = orphan_claims(pid, host->core, NULL, &id);
         if (r < 0) {
@@ -323,7 +323,8 @@ static int is_unaccounted(struct host *host, const struct process *process, pid_
         return 1;
     const struct child *child = core_child_of(host->core, id);
     const struct process *its = child ? child->host : NULL;
-    return !its || its->state != PROCESS_RUNNING || !is_of(&id, its);
+    bool goes_on = its && (its->state == PROCESS_RUNNING || its->state == PROCESS_STARTING);
+    return !goes_on || !is_of(&id, its);
 }
 
 /* Nothing has been started yet: nobody else waits for it. */
@@ -347,8 +348,16 @@ void orphans_reap(struct host *host)
             host_breathe(host);
             continue;
         }
-        if (probe_exited(host, info.si_pid))
+        if (probe_exited(host, info.si_pid) || spawner_exited(host->spawner, info.si_pid))
             continue;
+        struct launch *launch = launch_of_pid(host->spawner, info.si_pid);
+        if (launch && launch_child_exited(launch))
+            continue;
+        if (launch) { /* who comes behind it is reaped in a moment */
+            host->unreaped = true;
+            host_look_again(host);
+            return;
+        }
         process_forget_leader(host, info.si_pid);
         waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
         if (info.si_pid == host->spared) {

@@ -127,8 +127,24 @@ static int by_leaf(struct host *host, pid_t pid, struct owner *owner)
     return 0;
 }
 
+/* A child that speaks has come to its program, or comes from one that has: that may not have been
+ * noticed yet. */
+static void look_at_launches(struct host *host, pid_t pid)
+{
+    for (size_t n = 0; n < DEPTH_MAX && pid > 1 && pid != getpid(); pid = parent_of(pid), n++) {
+        struct launch *launch = launch_of_pid(host->spawner, pid);
+        if (!launch)
+            continue;
+        if (!launch_look(launch) && process_is_unborn(pid) == 0)
+            launch_has_executed(launch);
+        return;
+    }
+}
+
 static int look(struct host *host, pid_t pid, struct owner *owner)
 {
+    if (!spawner_is_idle(host->spawner) && !process_of_pid(host, pid))
+        look_at_launches(host, pid);
     const struct process *process = main_process(host, pid);
 
     *owner = (struct owner){};

@@ -3,7 +3,6 @@
 #include "environment.h"
 #include "handle.h"
 #include "process.h"
-#include "spawn.h"
 #include "text.h"
 
 #include <errno.h>
@@ -16,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define AGAIN_USEC UINT64_C(50000)
+
 struct probe {
     struct process *process;
     struct attempt_id id;
@@ -24,7 +25,9 @@ struct probe {
     int fd;    /* its pidfd, or the socket; -1: it failed at once */
     int error; /* why */
     sd_event_source *source;
-    struct probe *next; /* of the host's */
+    struct account_lookup *lookup; /* of the command's user */
+    struct launch *launch;         /* the command is on its way */
+    struct probe *next;            /* of the host's */
 };
 
 static void unlink_probe(struct host *host, const struct probe *probe)
@@ -45,6 +48,10 @@ void probe_free(struct process *process)
     process->probe = NULL;
     unlink_probe(process->host, probe);
     sd_event_source_disable_unref(probe->source);
+    account_forget(probe->lookup);
+    if (probe->launch)
+        launch_kill(probe->launch);
+    launch_forget(probe->launch);
     if (probe->pid > 0) /* its zombie is reaped like an orphan's */
         handle_signal(probe->fd, SIGKILL);
     if (probe->fd >= 0)
@@ -80,7 +87,7 @@ static void look_at_command(struct probe *probe)
     siginfo_t info = {};
     char why[64];
 
-    if (waitid(P_PIDFD, (id_t)probe->fd, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0)
+    if (waitid(P_PID, (id_t)probe->pid, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0)
         return;
     if (info.si_code == CLD_EXITED && info.si_status == 0) {
         answer(probe, true, "");
@@ -101,38 +108,145 @@ bool probe_exited(struct host *host, pid_t pid)
     return false;
 }
 
-/* It runs as the child does, among its processes: whatever ends the child ends it, too. */
-static int start_command(struct probe *probe, const struct child *child)
+static int ended(sd_event_source *source, int fd, uint32_t events, void *userdata);
+static void begin_command(struct probe *probe);
+
+static int begin_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct probe *probe = userdata;
+
+    (void)source;
+    (void)usec;
+    probe->source = sd_event_source_disable_unref(probe->source);
+    begin_command(probe);
+    return 0;
+}
+
+static int failed_at_once(sd_event_source *source, void *userdata)
+{
+    struct probe *probe = userdata;
+
+    (void)source;
+    answer_failed(probe,
+                  probe->process->child->config->declaration.process.health->arguments ? "exec"
+                                                                                       : "connect",
+                  probe->error);
+    return 0;
+}
+
+/* What proctord lacks for it is no answer; the core's timeout bounds how long it is waited for. */
+static void not_begun(struct probe *probe, int r)
+{
+    sd_event *event = probe->process->host->event;
+
+    probe->error = -r;
+    if (r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -EAGAIN || r == -ENOBUFS)
+        sd_event_add_time_relative(event, &probe->source, CLOCK_MONOTONIC, AGAIN_USEC, 0,
+                                   begin_again, probe);
+    else
+        sd_event_add_defer(event, &probe->source, failed_at_once, probe);
+}
+
+static void launched(void *userdata, const struct launch_outcome *outcome)
+{
+    struct probe *probe = userdata;
+    struct host *host = probe->process->host;
+
+    probe->launch = NULL;
+    if (outcome->again || outcome->step == STEP_SPAWNER || outcome->step == STEP_FORK) {
+        if (outcome->error < 0) {
+            not_begun(probe, outcome->error);
+            return;
+        }
+    }
+    if (outcome->error < 0) {
+        answer_failed(probe, plan_step_to_string(outcome->step), -outcome->error);
+        return;
+    }
+    probe->pid = outcome->pid;
+    probe->fd = outcome->pidfd;
+    if (sd_event_add_io(host->event, &probe->source, probe->fd, EPOLLIN, ended, probe) < 0)
+        probe->source = NULL; /* SIGCHLD tells of its end */
+}
+
+static int open_leaf(const struct process *process, int *cgroup)
+{
+    char leaf[CGROUP_LEAF_MAX];
+
+    *cgroup = -1;
+    if (!process->in_cgroup)
+        return 0;
+    process_leaf(process, leaf);
+    *cgroup = cgroup_leaf_make(&process->host->cgroups, leaf);
+    return *cgroup < 0 ? *cgroup : 0;
+}
+
+static int send_command(struct probe *probe, const struct account *account,
+                        struct environment *environment)
 {
     struct process *process = probe->process;
     struct host *host = process->host;
-    struct process_spec spec = child->config->declaration.process;
-    struct environment environment = {};
-    struct spawn_result spawned = {.pidfd = -1};
-    char leaf[CGROUP_LEAF_MAX];
-    int cgroup = -1;
+    struct process_spec spec = process->child->config->declaration.process;
+    int cgroup, r = open_leaf(process, &cgroup);
 
+    if (r < 0)
+        return r;
     spec.arguments = spec.health->arguments;
-    int r = environment_make(child, host->notify_path, &environment);
-    if (r >= 0 && process->in_cgroup) {
-        process_leaf(process, leaf);
-        r = cgroup = cgroup_leaf_make(&host->cgroups, leaf);
-    }
-    if (r >= 0) {
-        struct spawn_request request = {.spec = &spec,
-                                        .environment = environment.variables,
-                                        .input = host->null,
-                                        .output = host->null,
-                                        .cgroup = cgroup,
-                                        .keep = -1};
-        r = spawn(&request, &spawned);
-    }
+    struct plan_source source = {.spec = &spec,
+                                 .arguments = (char **)(uintptr_t)spec.arguments,
+                                 .environment = environment->variables,
+                                 .n_before = environment->before,
+                                 .environment_file = spec.environment_file,
+                                 .in_cgroup = cgroup >= 0};
+    plan_take_account(&source, account);
+    struct launch_descriptors descriptors = {
+        .input = host->null, .output = host->null, .cgroup = cgroup};
+    r = launch_begin(host->spawner, &source, &descriptors, launched, probe, &probe->launch);
     if (cgroup >= 0)
         close(cgroup);
+    return r;
+}
+
+static void launch_command(struct probe *probe, const struct account *account)
+{
+    struct environment environment = {};
+    const struct process *process = probe->process;
+
+    int r = environment_make(process->child, account, process->host->notify_path, &environment);
+    if (r >= 0)
+        r = send_command(probe, account, &environment);
     environment_free(&environment);
-    probe->pid = r < 0 ? 0 : spawned.pid;
-    probe->fd = r < 0 ? -1 : spawned.pidfd;
-    return r < 0 ? r : 0;
+    if (r < 0)
+        not_begun(probe, r);
+}
+
+static void account_found(void *userdata, struct account *account)
+{
+    struct probe *probe = userdata;
+
+    probe->lookup = NULL;
+    if (!account || account->error < 0)
+        not_begun(probe, account ? account->error : -ENOMEM);
+    else
+        launch_command(probe, account);
+    account_free(account);
+}
+
+/* It runs as the child does, among its processes: whatever ends the child ends it, too. */
+static void begin_command(struct probe *probe)
+{
+    const struct process_spec *spec = &probe->process->child->config->declaration.process;
+    struct account_question question = {.user = spec->user,
+                                        .group = spec->group,
+                                        .supplementary_groups = spec->supplementary_groups};
+
+    if (!spec->user && !spec->group && !spec->supplementary_groups) {
+        launch_command(probe, NULL);
+        return;
+    }
+    int r = account_look_up(&question, account_found, probe, &probe->lookup);
+    if (r < 0)
+        not_begun(probe, r);
 }
 
 /* ---- a connection ---------------------------------------------------------------------------- */
@@ -180,26 +294,12 @@ static int ended(sd_event_source *source, int fd, uint32_t events, void *userdat
     return 0;
 }
 
-static int failed_at_once(sd_event_source *source, void *userdata)
-{
-    struct probe *probe = userdata;
-
-    (void)source;
-    answer_failed(probe,
-                  probe->process->child->config->declaration.process.health->arguments ? "exec"
-                                                                                       : "connect",
-                  probe->error);
-    return 0;
-}
-
 /* Whatever the answer is, the core is in the middle of an input now: it comes later. Where not even
  * that can be had, the core's timeout is the answer. */
-static void watch(struct host *host, struct probe *probe, int r)
+static void watch_connection(struct host *host, struct probe *probe, int r)
 {
-    uint32_t events = probe->pid > 0 ? EPOLLIN : EPOLLOUT;
-
     if (r == 0)
-        r = sd_event_add_io(host->event, &probe->source, probe->fd, events, ended, probe);
+        r = sd_event_add_io(host->event, &probe->source, probe->fd, EPOLLOUT, ended, probe);
     if (r >= 0)
         return;
     probe->error = -r;
@@ -222,9 +322,10 @@ void probe_begin(void *userdata, struct child *child, struct attempt_id id, uint
     *probe = (struct probe){
         .process = process, .id = id, .number = number, .fd = -1, .next = host->probes};
     host->probes = process->probe = probe;
-    watch(host, probe,
-          health->arguments ? start_command(probe, child)
-                            : start_connection(probe, &health->target));
+    if (health->arguments)
+        begin_command(probe);
+    else
+        watch_connection(host, probe, start_connection(probe, &health->target));
 }
 
 void probe_withdraw(void *userdata, struct child *child, struct attempt_id id)

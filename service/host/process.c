@@ -221,8 +221,14 @@ static int retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
     (void)source;
     (void)usec;
-    host_watch_unwatched(userdata);
-    process_drain_more(userdata);
+    struct host *host = userdata;
+
+    host_watch_unwatched(host);
+    if (host->unreaped) {
+        host->unreaped = false;
+        orphans_reap(host);
+    }
+    process_drain_more(host);
     return 0;
 }
 
@@ -507,4 +513,20 @@ void process_change_main(struct process *process, pid_t pid, int pidfd)
 int process_started(pid_t pid, uint64_t *ticks)
 {
     return proc_stat_read(pid, PROC_STAT_STARTED_TICKS, ticks);
+}
+
+/* Whether a process has not executed anything since it was cloned: PF_FORKNOEXEC. */
+int process_is_unborn(pid_t pid)
+{
+    char path[64], text[512];
+    unsigned flags;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    ssize_t n = again_read(AT_FDCWD, path, text, sizeof(text));
+    if (n < 0)
+        return (int)n;
+    const char *end = strrchr(text, ')');
+    if (!end || sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1)
+        return -ESRCH;
+    return (flags & 0x40) != 0;
 }

@@ -1,12 +1,16 @@
 /*
  * Process: the running attempt of one child, as the kernel knows it.
  *
- *     running --main process reaped--> draining --nobody left--> idle (completion reported)
+ *     starting --program executed--> running --main process reaped--> draining --nobody left-->
+ * idle
  *
- * While draining, whatever the main process left behind is killed.
+ * While starting, the child is on its way to its program (spawner.h), or what it needs for that is
+ * waited for. While draining, whatever the main process left behind is killed. Then the completion
+ * is reported.
  */
 #pragma once
 
+#include "account.h"
 #include "child.h"
 #include "host.h"
 #include "journal.h"
@@ -14,7 +18,8 @@
 #include "notify.h"
 #include "output.h"
 #include "share.h"
-#include "started.h"
+#include "spawner.h"
+#include "starts.h"
 
 /* A main process whose end is known, while the core could not be told yet: it was draining when the
  * program was replaced. */
@@ -28,7 +33,7 @@ struct gone {
 /* Starts that can fail at once without even the memory to say so one by one. */
 #define HOST_LOST_MAX 64
 
-enum process_state { PROCESS_IDLE, PROCESS_RUNNING, PROCESS_DRAINING };
+enum process_state { PROCESS_IDLE, PROCESS_STARTING, PROCESS_RUNNING, PROCESS_DRAINING };
 
 struct process {
     struct host *host;
@@ -66,6 +71,15 @@ struct process {
     int result_error;
     char result_reason[FAILURE_REASON_MAX];
     struct process *next_result;
+    struct account_lookup *lookup; /* its user is looked up */
+    struct launch *launch;         /* it is on its way to its program */
+    bool executed;                 /* in its past: it came to its program, and was not told of */
+    int unborn;                    /* pidfd of what an earlier proctord has sent on its way, and
+                                      which never arrives; -1: there is none */
+    sd_event_source *unborn_source;
+    unsigned
+        lacks; /* starts that failed for want of something of proctord's, one after the other */
+    uint64_t lack_until_usec; /* it is tried again then; 0: nothing is lacking */
 
     struct process_note note;       /* how the journal has it */
     bool noted_anew;                /* which the journal does not have yet */
@@ -99,11 +113,16 @@ struct host {
     struct journal *journal;
     struct era era; /* the core's time and the machine's clock */
     struct keep *keep;
-    struct started *started;
+    struct starts *starts;
+    struct spawner *spawner;
+    sd_event_source *lack_source; /* tries again what proctord lacked something for */
+    bool settling;
+    bool unreaped; /* a child has ended of which it is not known yet whether it had been started */
+    void (*delayed)(void *userdata, const struct child *child, const char *reason);
+    void *delayed_userdata;
     int results_folder; /* -1: none */
     char *result_data;  /* read from there, for who asked last */
-    int lock;
-    struct gone *gone; /* handed over */
+    struct gone *gone;  /* handed over */
     size_t n_gone;
     bool leaves;     /* it goes, and the processes stay */
     bool past;       /* the core lives through what was before proctord died, */
@@ -129,6 +148,11 @@ struct process *process_for(struct host *host, struct child *child);
 void process_keep(const struct process *process);
 void process_unkeep(const struct process *process);
 void process_adopt_result(struct process *process, int fd);
+int process_adopt_launch(struct process *process, int status);
+void process_start_again(struct process *process);
+void process_stop_starting(struct process *process, bool at_once);
+void process_forget_start(struct process *process);
+int host_prepare_starts(struct host *host, uint64_t descriptors);
 
 /* executor.c */
 void host_cancel(void *userdata, struct child *child, struct attempt_id id); /* the same */
@@ -143,6 +167,7 @@ void host_cancel_again(struct host *host, struct child *child);
 
 /* process.c */
 int process_started(pid_t pid, uint64_t *ticks);
+int process_is_unborn(pid_t pid);
 void process_is_gone(struct process *process, const struct completion *completion);
 void process_main_exited(struct process *process);
 uint64_t process_now_usec(void);

@@ -5,10 +5,8 @@
  */
 #include "environment.h"
 #include "listener.h"
-#include "open_regular.h"
 #include "process.h"
 #include "result.h"
-#include "spawn.h"
 #include "text.h"
 
 #include <errno.h>
@@ -19,7 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STARTS_MAX 2 /* before others are answered */
+#define STARTS_MAX     2               /* before others are answered */
+#define LACK_USEC      UINT64_C(50000) /* until what lacked is tried again; twice as long each time */
+#define LACK_DOUBLINGS 5
 
 /* ---- what it is given ------------------------------------------------------------------------ */
 
@@ -28,6 +28,8 @@ static void queue_result(struct process *process)
 {
     struct host *host = process->host;
 
+    if (process->result_waits)
+        return;
     process->result_waits = true;
     process->next_result = NULL;
     *host->results_tail = process;
@@ -44,33 +46,58 @@ static int step_failed(struct process *process, int error, const char *step, con
     return error;
 }
 
-static const char *culprit(const struct process_spec *spec, const char *step)
+static const char *culprit(const struct process_spec *spec, enum plan_step step)
 {
-    if (strcmp(step, "exec") == 0)
+    switch (step) {
+    case STEP_EXEC:
         return spec->arguments[0];
-    if (strcmp(step, "user") == 0)
+    case STEP_USER:
         return spec->user;
-    if (strcmp(step, "unix_group") == 0 || strcmp(step, "group") == 0)
+    case STEP_GROUP:
         return spec->group;
-    if (strcmp(step, "working_directory") == 0)
+    case STEP_WORKING_DIRECTORY:
         return spec->working_directory;
+    case STEP_STDOUT:
+        return spec->output.path;
+    case STEP_ENVIRONMENT:
+        return spec->environment_file;
+    case STEP_SPAWNER:
+    case STEP_FORK:
+    case STEP_CGROUP:
+    case STEP_LIMITS:
+    case STEP_NICE:
+    case STEP_OOM_SCORE:
+    case STEP_SOCKETS:
+    case STEP_CAPABILITIES:
+    case STEP_GROUPS:
+    case STEP_IDENTITY:
+    case STEP_NO_NEW_PRIVILEGES:
+    case PLAN_STEPS:
+        return NULL;
+    }
     return NULL;
 }
 
-/* As the start of a child whose log cannot be written would be of no use. */
-static int open_log(struct process *process)
+/* What the child says of it: "environment /etc/web.env:3: ...", "exec /no/such: No such file". */
+static void launch_failed(struct process *process, const struct launch_outcome *outcome)
 {
-    const char *path = output_wanted_file(process->output);
-    int fd, folder;
+    const struct process_spec *spec = &process->child->config->declaration.process;
+    /* One that was killed has not said where it was. */
+    enum plan_step step = outcome->error == -ECANCELED && !outcome->again
+                              ? (enum plan_step)starts_step(process->host->starts, &process->id)
+                              : outcome->step;
+    const char *what = culprit(spec, step);
+    const char *why = *outcome->text                   ? outcome->text
+                      : outcome->error == -EMEDIUMTYPE ? "not a file"
+                                                       : strerror(-outcome->error);
+    char line[16] = "";
 
-    if (!path)
-        return 0;
-    fd = open_regular_guarded(path, O_WRONLY | O_APPEND | O_CREAT, 0640, &folder);
-    if (fd < 0)
-        return fd;
-    close(folder);
-    output_take_file(process->output, fd);
-    return 0;
+    if (outcome->line > 0)
+        snprintf(line, sizeof(line), ":%u", outcome->line);
+    process->result_error = -outcome->error;
+    snprintf(process->result_reason, sizeof(process->result_reason), "%s%s%.80s%s: %s",
+             plan_step_to_string(step), what ? " " : "", what ? what : "", line, why);
+    text_make_line(process->result_reason);
 }
 
 static int open_output(struct process *process)
@@ -88,8 +115,7 @@ static int open_output(struct process *process)
         if (r < 0)
             return r;
     }
-    int r = open_log(process);
-    return r < 0 ? r : output_open(process->output);
+    return output_open(process->output);
 }
 
 /* The sockets of the child: opened at its first start; later, those that are new. */
@@ -167,6 +193,8 @@ void process_keep(const struct process *process)
     const struct attempt_id *id = &process->id;
     char name[KEEP_NAME_MAX];
 
+    keep_name(name, "start", id, id->attempt);
+    keep_hand(keep, name, process->launch ? launch_descriptor(process->launch) : -1);
     keep_name(name, "pid", id, id->attempt);
     keep_put(keep, name, process->pidfd);
     keep_name(name, "group", id, id->attempt);
@@ -193,12 +221,12 @@ void process_unkeep(const struct process *process)
     }
 }
 
-static void begin_running(struct process *process, const struct spawn_result *spawned)
+static void begin_running(struct process *process, const struct launch_outcome *outcome)
 {
-    process->leader = process->main_pid = spawned->pid;
+    process->leader = process->main_pid = outcome->pid;
     process->leads = true;
     process->adopted = false;
-    process->pidfd = spawned->pidfd;
+    process->pidfd = outcome->pidfd;
     process->state = PROCESS_RUNNING;
     process_link(process->host, process);
     process_keep(process);
@@ -206,21 +234,205 @@ static void begin_running(struct process *process, const struct spawn_result *sp
     process_watch(process);
 }
 
-static int spawn_process(struct process *process)
+/* ---- how it goes on -------------------------------------------------------------------------- */
+
+/* What proctord lacks itself is no failure of the child's. */
+static bool is_lack(int error)
+{
+    return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EAGAIN ||
+           error == -ENOBUFS;
+}
+
+static bool is_called_off(const struct process *process)
+{
+    return process->cancel_waits || process->abort_waits;
+}
+
+/* Not running, and never will: the core decides. */
+static void tell_failed(struct process *process)
+{
+    struct host *host = process->host;
+
+    process->state = PROCESS_IDLE;
+    process->lacks = 0;
+    core_spawn_failed(host->core, process->id, process->result_error, process->result_reason);
+    host_settle(host);
+}
+
+static void tell_called_off(struct process *process)
+{
+    const char *lacking = process->lacks > 0 ? process->result_reason : NULL;
+    char reason[FAILURE_REASON_MAX];
+
+    if (process->unborn >= 0)
+        snprintf(reason, sizeof(reason),
+                 "what an earlier proctord has started does not end: it hangs at %s",
+                 plan_step_to_string(starts_step(process->host->starts, &process->id)));
+    else
+        snprintf(reason, sizeof(reason), "it was to end before it had been started%s%.100s",
+                 lacking ? ": " : "", lacking ? lacking : "");
+    memcpy(process->result_reason, reason, sizeof(reason));
+    process->result_error = ECANCELED;
+    tell_failed(process);
+}
+
+static void queue_again(struct process *process)
+{
+    process->state = PROCESS_IDLE;
+    process->start_waits = true;
+    queue_result(process);
+}
+
+/* It waits, longer each time, until what proctord lacks is there, or nobody wants it any more. */
+static void wait_for_what_lacks(struct process *process)
+{
+    struct host *host = process->host;
+    uint64_t now,
+        wait = LACK_USEC << (process->lacks < LACK_DOUBLINGS ? process->lacks : LACK_DOUBLINGS);
+
+    if (process->lacks++ == 0 && host->delayed)
+        host->delayed(host->delayed_userdata, process->child, process->result_reason);
+    host->counters.starts_delayed++;
+    sd_event_now(host->event, CLOCK_MONOTONIC, &now);
+    process->lack_until_usec = now + wait;
+    uint64_t armed = UINT64_MAX;
+    int on = SD_EVENT_OFF;
+    sd_event_source_get_enabled(host->lack_source, &on);
+    if (on != SD_EVENT_OFF)
+        sd_event_source_get_time(host->lack_source, &armed);
+    if (process->lack_until_usec < armed)
+        sd_event_source_set_time(host->lack_source, process->lack_until_usec);
+    sd_event_source_set_enabled(host->lack_source, SD_EVENT_ONESHOT);
+}
+
+static int lack_is_over(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct host *host = userdata;
+    uint64_t next = UINT64_MAX;
+
+    (void)source;
+    for (struct child *child = core_first(host->core); child; child = core_next(child)) {
+        struct process *process = child->host;
+        if (!process || process->lack_until_usec == 0)
+            continue;
+        if (process->lack_until_usec > usec) {
+            next = process->lack_until_usec < next ? process->lack_until_usec : next;
+            continue;
+        }
+        process->lack_until_usec = 0;
+        queue_again(process);
+    }
+    if (next < UINT64_MAX) {
+        sd_event_source_set_time(host->lack_source, next);
+        sd_event_source_set_enabled(host->lack_source, SD_EVENT_ONESHOT);
+    }
+    return 0;
+}
+
+/* result_error and result_reason say why. */
+static void not_started(struct process *process)
+{
+    if (is_called_off(process))
+        tell_called_off(process);
+    else if (is_lack(-process->result_error))
+        wait_for_what_lacks(process);
+    else
+        tell_failed(process);
+}
+
+/* What was asked of it meanwhile is done now. */
+static void tell_started(struct process *process)
+{
+    struct host *host = process->host;
+    struct attempt_id id = process->id;
+
+    process->lacks = 0;
+    if (process->abort_waits)
+        process_abort(process);
+    else if (process->cancel_waits)
+        host_cancel(host, process->child, id);
+    core_spawned(host->core, id, (uint32_t)process->main_pid);
+    host_settle(host);
+}
+
+static void launch_ended(void *userdata, const struct launch_outcome *outcome)
+{
+    struct process *process = userdata;
+
+    process->launch = NULL;
+    if (outcome->file >= 0)
+        output_take_file(process->output, outcome->file);
+    if (outcome->error == 0) {
+        begin_running(process, outcome);
+        tell_started(process);
+        return;
+    }
+    launch_failed(process, outcome);
+    if (!is_called_off(process) && outcome->again && process->lacks == 0) {
+        process->lacks++;
+        queue_again(process);
+    } else if (outcome->again || outcome->step == STEP_SPAWNER || outcome->step == STEP_FORK) {
+        not_started(process);
+    } else {
+        tell_failed(process);
+    }
+}
+
+/* ---- the launch ------------------------------------------------------------------------------ */
+
+/* Returns 0, with *cgroup -1 where there are none. */
+static int open_leaf(struct process *process, int *cgroup)
+{
+    struct host *host = process->host;
+    const struct process_spec *spec = &process->child->config->declaration.process;
+    char leaf[CGROUP_LEAF_MAX];
+
+    process->in_cgroup = host->cgroups.fd >= 0;
+    process->unenforced = cgroup_limits_of(spec);
+    if (!process->in_cgroup)
+        return 0;
+    process_leaf(process, leaf);
+    *cgroup = cgroup_leaf_make(&host->cgroups, leaf);
+    if (*cgroup < 0)
+        return step_failed(process, *cgroup, "cgroup", leaf);
+    process->unenforced = cgroup_leaf_limit(&host->cgroups, *cgroup, spec);
+    return 0;
+}
+
+static struct plan_source source_of(struct process *process, const struct account *account,
+                                    const struct environment *environment)
+{
+    const struct host *host = process->host;
+    const struct process_spec *spec = &process->child->config->declaration.process;
+    struct plan_source source = {.spec = spec,
+                                 .arguments = (char **)(uintptr_t)spec->arguments,
+                                 .environment = environment->variables,
+                                 .n_before = environment->before,
+                                 .watchdog_pid = environment->watchdog_pid,
+                                 .listen_pid = environment->listen_pid,
+                                 .environment_file = spec->environment_file,
+                                 .output_file = output_wanted_file(process->output),
+                                 .in_cgroup = process->in_cgroup,
+                                 .slot = process->id.slot,
+                                 .gate = starts_open_gate(host->starts, &process->id)};
+
+    plan_take_account(&source, account);
+    return source;
+}
+
+static int send_launch(struct process *process, const struct account *account)
 {
     struct host *host = process->host;
     const struct process_spec *spec = &process->child->config->declaration.process;
     __attribute__((cleanup(close_if_open))) int output = -1;
     __attribute__((cleanup(close_if_open))) int cgroup = -1;
-    __attribute__((cleanup(environment_free))) struct environment environment = {};
-    struct spawn_result spawned;
-    char leaf[CGROUP_LEAF_MAX];
     __attribute__((cleanup(close_if_open))) int result = -1;
+    __attribute__((cleanup(environment_free))) struct environment environment = {};
     int sockets[SOCKETS_MAX + 1];
 
-    int r = environment_make(process->child, host->notify_path, &environment);
+    int r = environment_make(process->child, account, host->notify_path, &environment);
     if (r < 0)
-        return step_failed(process, r, "environment", spec->environment_file);
+        return step_failed(process, r, "environment", NULL);
     output = open_output(process);
     if (output < 0)
         return step_failed(process, output, "stdout", spec->output.path);
@@ -230,36 +442,64 @@ static int spawn_process(struct process *process)
     if (r < 0)
         return r;
     sockets[spec->n_sockets] = result;
-    process->in_cgroup = host->cgroups.fd >= 0;
-    if (process->in_cgroup) {
-        process_leaf(process, leaf);
-        cgroup = cgroup_leaf_make(&host->cgroups, leaf);
-        if (cgroup < 0)
-            return step_failed(process, cgroup, "cgroup", leaf);
-        process->unenforced = cgroup_leaf_limit(&host->cgroups, cgroup, spec);
-    } else {
-        process->unenforced = cgroup_limits_of(spec);
-    }
-    struct spawn_request request = {.spec = spec,
-                                    .environment = environment.variables,
-                                    .watchdog_pid = environment.watchdog_pid,
-                                    .listen_pid = environment.listen_pid,
-                                    .sockets = sockets,
-                                    .n_sockets = spec->n_sockets + (result >= 0),
-                                    .input = host->null,
-                                    .output = output,
-                                    .cgroup = cgroup,
-                                    .keep = host->lock,
-                                    .mark = started_place(host->started, process->id.slot),
-                                    .mark_value = started_value(&process->id)};
-    r = spawn(&request, &spawned);
+    r = open_leaf(process, &cgroup);
     if (r < 0)
-        return step_failed(process, r, spawned.step, culprit(spec, spawned.step));
+        return r;
+    struct plan_source source = source_of(process, account, &environment);
+    source.n_sockets = spec->n_sockets + (result >= 0);
+    struct launch_descriptors descriptors = {
+        .input = host->null, .output = output, .cgroup = cgroup, .sockets = sockets};
+    r = launch_begin(host->spawner, &source, &descriptors, launch_ended, process, &process->launch);
+    if (r < 0)
+        return step_failed(process, r, plan_step_to_string(STEP_SPAWNER), NULL);
     process->note.output_inode = spec->output.kind == OUTPUT_FILE ? inode_of(output) : 0;
     process->note.result_inode = inode_of(result);
-    begin_running(process, &spawned);
     return 0;
 }
+
+/* ---- its user -------------------------------------------------------------------------------- */
+
+static void begin_launch(struct process *process, const struct account *account)
+{
+    process->result_error = 0;
+    if (send_launch(process, account) < 0)
+        not_started(process);
+}
+
+static void account_found(void *userdata, struct account *account)
+{
+    struct process *process = userdata;
+
+    process->lookup = NULL;
+    if (is_called_off(process)) {
+        tell_called_off(process);
+    } else if (!account) {
+        step_failed(process, -ENOMEM, "user", NULL);
+        not_started(process);
+    } else if (account->error < 0) {
+        step_failed(process, account->error, account->step, account->culprit);
+        not_started(process);
+    } else {
+        begin_launch(process, account);
+    }
+    account_free(account);
+}
+
+static void look_up_account(struct process *process)
+{
+    const struct process_spec *spec = &process->child->config->declaration.process;
+    struct account_question question = {.user = spec->user,
+                                        .group = spec->group,
+                                        .supplementary_groups = spec->supplementary_groups};
+
+    int r = account_look_up(&question, account_found, process, &process->lookup);
+    if (r < 0) {
+        step_failed(process, r, "user", NULL);
+        not_started(process);
+    }
+}
+
+/* ---- the queue ------------------------------------------------------------------------------- */
 
 struct process *process_for(struct host *host, struct child *child)
 {
@@ -269,7 +509,8 @@ struct process *process_for(struct host *host, struct child *child)
         process = calloc(1, sizeof(*process));
         if (!process)
             return NULL;
-        *process = (struct process){.host = host, .child = child, .pidfd = -1, .group = -1};
+        *process =
+            (struct process){.host = host, .child = child, .pidfd = -1, .group = -1, .unborn = -1};
         child->host = process;
     }
     return process;
@@ -295,25 +536,77 @@ void host_start(void *userdata, struct child *child, struct attempt_id id)
     process->aborted = false;
     process->start_waits = true;
     process->cancel_waits = process->abort_waits = false;
+    process->lacks = 0;
+    process->lack_until_usec = 0;
     queue_result(process);
 }
 
-/* Starts the process, and tells the core. What was asked of it meanwhile is done then. */
-static void spawn_and_tell(struct host *host, struct process *process)
+/* Also where it was asked to end meanwhile: then it is ended as soon as it runs. */
+static void begin_start(struct process *process)
 {
-    struct attempt_id id = process->id;
-    struct child *child = process->child;
+    const struct process_spec *spec = &process->child->config->declaration.process;
 
     process->start_waits = false;
-    spawn_process(process);
-    if (process->result_error == 0 && process->abort_waits)
-        process_abort(process);
-    else if (process->result_error == 0 && process->cancel_waits)
-        host_cancel(host, child, id);
-    if (process->result_error == 0)
-        core_spawned(host->core, id, (uint32_t)process->main_pid);
+    if (is_called_off(process) && process->state == PROCESS_STARTING) {
+        tell_called_off(process);
+        return;
+    }
+    process->state = PROCESS_STARTING;
+    if (process->unborn >= 0)
+        return; /* goes on when that has gone */
+    if (spec->user || spec->group || spec->supplementary_groups)
+        look_up_account(process);
     else
-        core_spawn_failed(host->core, id, process->result_error, process->result_reason);
+        begin_launch(process, NULL);
+}
+
+/* The core asks in the middle of an input: what it is answered comes later. */
+void process_stop_starting(struct process *process, bool at_once)
+{
+    process->abort_waits = process->abort_waits || at_once;
+    process->cancel_waits = true;
+    if (process->launch && at_once)
+        launch_kill(process->launch);
+    else if (process->launch)
+        launch_kill_later(process->launch);
+    if (process->state != PROCESS_STARTING || process->launch || process->start_waits)
+        return;
+    account_forget(process->lookup);
+    process->lookup = NULL;
+    process->lack_until_usec = 0;
+    process->start_waits = true;
+    queue_result(process);
+}
+
+void process_forget_start(struct process *process)
+{
+    account_forget(process->lookup);
+    if (process->launch && !process->host->leaves)
+        launch_kill(process->launch);
+    launch_forget(process->launch);
+    sd_event_source_disable_unref(process->unborn_source);
+    close_if_open(&process->unborn);
+}
+
+static void room_again(void *userdata)
+{
+    const struct host *host = userdata;
+
+    if (host->results)
+        sd_event_source_set_enabled(host->settle_source, SD_EVENT_ONESHOT);
+}
+
+int host_prepare_starts(struct host *host, uint64_t descriptors)
+{
+    int r = spawner_new(host->event, host->starts, descriptors, &host->spawner);
+
+    if (r < 0)
+        return r;
+    spawner_on_room(host->spawner, room_again, host);
+    spawner_begin(host->spawner); /* where that fails it is tried again with the first start */
+    r = sd_event_add_time(host->event, &host->lack_source, CLOCK_MONOTONIC, 0, 1000, lack_is_over,
+                          host);
+    return r < 0 ? r : sd_event_source_set_enabled(host->lack_source, SD_EVENT_OFF);
 }
 
 /*
@@ -325,20 +618,24 @@ void host_settle(struct host *host)
 {
     size_t count = 0;
 
+    if (host->settling)
+        return; /* what is told in there asks for more: it is done in the next turn */
+    host->settling = true;
     while (host->n_lost > 0)
         core_spawn_failed(host->core, host->lost[--host->n_lost], ENOMEM, "out of memory");
     for (const struct process *process = host->results; process && count < STARTS_MAX;
          process = process->next_result)
         count++;
-    for (; count > 0; count--) {
+    for (; count > 0 && spawner_has_room(host->spawner); count--) {
         struct process *process = host->results;
         host->results = process->next_result;
         if (!host->results)
             host->results_tail = &host->results;
         process->result_waits = false;
-        spawn_and_tell(host, process);
+        begin_start(process);
     }
-    if (host->results)
+    host->settling = false;
+    if (host->results && spawner_has_room(host->spawner))
         sd_event_source_set_enabled(host->settle_source, SD_EVENT_ONESHOT);
 }
 
@@ -350,4 +647,20 @@ void process_adopt_result(struct process *process, int fd)
         result_adopt(process->host->event, result_came, process, fd, file, &process->result);
     else
         close(fd);
+}
+
+int process_adopt_launch(struct process *process, int status)
+{
+    int r = launch_adopt(process->host->spawner, status, launch_ended, process, &process->launch);
+
+    if (r == 0)
+        process->state = PROCESS_STARTING;
+    return r;
+}
+
+/* What it waited for is there. */
+void process_start_again(struct process *process)
+{
+    if (process->state == PROCESS_STARTING && !process->launch && !process->start_waits)
+        queue_again(process);
 }

@@ -36,14 +36,14 @@ static gboolean job_is_over(void)
 }
 
 /* proctord dies when the job has just been made; the job comes to its end before the next one
- * looks. The first clone is the private bus's. */
+ * looks. */
 static void an_attempt_that_nobody_saw_runs_once(void)
 {
     g_autofree char *file = g_strdup_printf("%s/job-%" G_GUINT64_FORMAT, t.folder, t.next + 1);
     gint64 end = g_get_monotonic_time() + PATIENCE;
     int status;
 
-    if (!start("clone:2"))
+    if (!start("launch:1"))
         fail("it does not start");
     run_job();
     while (!has_ended())

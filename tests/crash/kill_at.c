@@ -1,11 +1,11 @@
 /*
- * kill-at N|clone:N COMMAND...: runs a command and kills it with SIGKILL when it stops for the Nth
- * time at the entry of a system call or at its return, in whichever thread, or when its Nth clone
- * returns: then a child runs of which nobody has taken note. What it has started lives on. Exits
- * with 0 then, 1 if the command has ended by itself before, 2 if it had not come so far within
- * three seconds (it is killed all the same). Prints the number of stops on standard error.
+ * kill-at N|launch:N COMMAND...: runs a command and kills it with SIGKILL when it stops for the Nth
+ * time at the entry of a system call or at its return, in whichever thread, or when it is about to
+ * take hold of the child of its Nth launch: that has come to its program, and nobody has taken
+ * note. (A launch begins with a socketpair, and so does the spawner.) What it has started lives on.
+ * Exits with 0 then, 1 if the command has ended by itself before, 2 if it had not come so far
+ * within three seconds (it is killed all the same). Prints the number of stops on standard error.
  */
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,34 +40,18 @@ static pid_t start(char **arguments)
     _exit(127);
 }
 
-/* Whether these arguments of clone3 or clone make a thread. */
-static int is_for_a_thread(pid_t tid, const struct __ptrace_syscall_info *info)
+static int takes_hold(pid_t tid, long launches)
 {
-    long flags = (long)info->entry.args[0];
-
-    if (info->entry.nr == SYS_clone3)
-        flags = ptrace(PTRACE_PEEKDATA, tid, (void *)flags, NULL);
-    return (flags & CLONE_THREAD) != 0;
-}
-
-/* Whether the command's first thread, which alone makes any, has just come back from making a
- * process. */
-static int is_back_from_clone(pid_t tid)
-{
-    static int makes;
+    static long pairs;
     struct __ptrace_syscall_info info = {};
 
     if (tid != command)
         return 0;
     ptrace(PTRACE_GET_SYSCALL_INFO, tid, (void *)sizeof(info), &info);
-    if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
-        makes = ((info.entry.nr == SYS_clone3 || info.entry.nr == SYS_clone) &&
-                 !is_for_a_thread(tid, &info));
-#ifdef SYS_vfork
-        makes = makes || info.entry.nr == SYS_vfork;
-#endif
-    }
-    return info.op == PTRACE_SYSCALL_INFO_EXIT && info.exit.rval > 0 && makes;
+    if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
+        return 0;
+    pairs += info.entry.nr == SYS_socketpair;
+    return info.entry.nr == SYS_pidfd_open && pairs > launches;
 }
 
 /* What a thread that has stopped is to be given when it goes on. */
@@ -78,7 +62,7 @@ static int signal_of(int status)
 }
 
 /* The command's threads are stopped at their calls, too: each stop counts. */
-static int trace(int clones, long stops)
+static int trace(long launches, long stops)
 {
     long seen = 0;
     int status;
@@ -95,7 +79,7 @@ static int trace(int clones, long stops)
             continue;
         }
         if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
-            seen += clones ? is_back_from_clone(tid) : 1;
+            seen += launches > 0 ? takes_hold(tid, launches) : 1;
             if (seen >= stops)
                 kill(command, SIGKILL);
         }
@@ -119,6 +103,6 @@ int main(int argc, char **argv)
            (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACECLONE));
     signal(SIGALRM, time_is_up);
     alarm(SECONDS_MAX);
-    int clones = strncmp(argv[1], "clone:", 6) == 0;
-    return trace(clones, atol(argv[1] + (clones ? 6 : 0)));
+    int launch = strncmp(argv[1], "launch:", 7) == 0;
+    return launch ? trace(atol(argv[1] + 7), 1) : trace(0, atol(argv[1]));
 }

@@ -395,6 +395,28 @@ static char *with_ready(const char *steps)
     return NULL;
 }
 
+/* A child is on its way to its program for a moment; it may be gone before it is looked at. */
+static void fixture_wait_started(struct fixture *f, const char *child)
+{
+    gint64 deadline = g_get_monotonic_time() + 30 * G_USEC_PER_SEC;
+    gboolean starting = TRUE;
+
+    while (starting && g_get_monotonic_time() < deadline) {
+        g_autoptr(GError) error = NULL, gone = NULL;
+        g_autoptr(GVariant) path =
+            fixture_manager(f, "GetChild", g_variant_new("(s)", child), &error);
+        if (!path)
+            return;
+        g_autofree char *object = NULL;
+        g_variant_get(path, "(o)", &object);
+        g_autoptr(GVariant) reply =
+            fixture_call(f, object, "org.freedesktop.DBus.Properties", "Get",
+                         g_variant_new("(ss)", "org.proctor1.Child", "Status"), &gone);
+        g_autofree char *text = reply ? g_variant_print(reply, FALSE) : NULL;
+        starting = text && strstr(text, "'starting'");
+    }
+}
+
 void fixture_add(struct fixture *f, const char *name, const char *yaml, const char *steps)
 {
     g_autofree char *prepared =
@@ -408,6 +430,8 @@ void fixture_add(struct fixture *f, const char *name, const char *yaml, const ch
 
     if (prepared)
         fixture_wait_text(f, name, "Readiness", "ready");
+    else
+        fixture_wait_started(f, name);
 }
 
 static GVariant *verb(struct fixture *f, const char *name, const char *child, gboolean wait)

@@ -605,7 +605,7 @@ static void a_stale_report_changes_nothing(void)
     g_assert_cmpuint(dict_number(stale, "Attempt"), ==, 1);
     g_assert_cmpstr(dict_text(stale, "Kind"), ==, "readiness");
     assert_text("worker", "Readiness", "unreported");
-    assert_text("worker", "Status", "running");
+    fixture_wait_text(&f, "worker", "Status", "running");
     g_assert_cmpuint(fixture_number(&f, "worker", "Generation"), ==, 1);
     g_assert_cmpuint(metric("proctor_notify_refused_total"), ==, 1);
 }

@@ -1,0 +1,246 @@
+#include "plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define GROUPS_MAX 65536 /* NGROUPS_MAX of Linux */
+
+const char *plan_step_to_string(enum plan_step step)
+{
+    static const char *const names[PLAN_STEPS] = {
+        [STEP_SPAWNER] = "spawner",
+        [STEP_FORK] = "fork",
+        [STEP_CGROUP] = "cgroup",
+        [STEP_LIMITS] = "limits",
+        [STEP_NICE] = "nice",
+        [STEP_OOM_SCORE] = "oom_score_adj",
+        [STEP_STDOUT] = "stdout",
+        [STEP_SOCKETS] = "sockets",
+        [STEP_ENVIRONMENT] = "environment",
+        [STEP_CAPABILITIES] = "capabilities",
+        [STEP_GROUPS] = "supplementary_groups",
+        [STEP_GROUP] = "unix_group",
+        [STEP_USER] = "user",
+        [STEP_IDENTITY] = "identity",
+        [STEP_NO_NEW_PRIVILEGES] = "no_new_privileges",
+        [STEP_WORKING_DIRECTORY] = "working_directory",
+        [STEP_EXEC] = "exec",
+    };
+
+    return step < PLAN_STEPS ? names[step] : "start";
+}
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
+struct writer {
+    char *base;
+    size_t used;
+};
+
+static size_t count_of(char *const *list, size_t *bytes)
+{
+    size_t n = 0;
+
+    for (; list[n]; n++)
+        *bytes += strlen(list[n]) + 1;
+    return n;
+}
+
+static size_t length_of(const char *text)
+{
+    return text ? strlen(text) + 1 : 0;
+}
+
+static uint64_t put_text(struct writer *writer, const char *text)
+{
+    size_t at = writer->used, size = length_of(text);
+
+    if (!text)
+        return 0;
+    memcpy(writer->base + at, text, size);
+    writer->used += size;
+    return at;
+}
+
+/* The cells were reserved before all strings, at `cells`. */
+static void put_list(struct writer *writer, uint64_t *cells, char *const *list)
+{
+    for (; *list; list++)
+        *cells++ = put_text(writer, *list);
+    *cells = 0;
+}
+
+static uint64_t place_in(const struct plan *plan, char *const *environment, const char *inside)
+{
+    const uint64_t *cells = (const void *)((const char *)plan + plan->environment.offset);
+
+    for (size_t i = 0; inside && environment[i]; i++)
+        if (inside >= environment[i] && inside <= environment[i] + strlen(environment[i]))
+            return cells[i] + (uint64_t)(inside - environment[i]);
+    return 0;
+}
+
+static uint32_t flags_of(const struct plan_source *source)
+{
+    const struct process_spec *spec = source->spec;
+    const char *file = source->environment_file;
+
+    return (source->in_cgroup ? PLAN_IN_CGROUP : 0U) | (source->set_user ? PLAN_SET_USER : 0U) |
+           (source->set_group ? PLAN_SET_GROUP : 0U) | (source->set_groups ? PLAN_SET_GROUPS : 0U) |
+           (spec->capabilities_set ? PLAN_SET_CAPABILITIES : 0U) |
+           (spec->no_new_privileges ? PLAN_NO_NEW_PRIVILEGES : 0U) |
+           (spec->nice_set ? PLAN_SET_NICE : 0U) |
+           (spec->oom_score_adj_set && spec->oom_score_adj != 0 ? PLAN_SET_OOM_SCORE : 0U) |
+           (spec->ignore_sigpipe ? PLAN_IGNORE_SIGPIPE : 0U) |
+           (file && *file == '-' ? PLAN_FILE_OPTIONAL : 0U);
+}
+
+static void fill_numbers(struct plan *plan, const struct plan_source *source)
+{
+    const struct process_spec *spec = source->spec;
+
+    plan->magic = PLAN_MAGIC;
+    plan->flags = flags_of(source);
+    plan->n_sockets = (uint32_t)source->n_sockets;
+    plan->n_groups = (uint32_t)source->n_groups;
+    plan->n_before = (uint32_t)source->n_before;
+    plan->uid = source->uid;
+    plan->gid = source->gid;
+    plan->umask = spec->umask_set ? spec->umask : 0022;
+    plan->nice = spec->nice;
+    plan->oom_score = spec->oom_score_adj;
+    plan->slot = source->slot;
+    plan->gate = source->gate;
+    plan->capabilities = spec->capabilities;
+    for (uint32_t i = 0; spec->limits && i < PROCESS_LIMITS; i++)
+        plan->limits[i] = (struct plan_limit){.set = spec->limits[i].set,
+                                              .resource = i,
+                                              .soft = spec->limits[i].soft,
+                                              .hard = spec->limits[i].hard};
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void fill_strings(struct plan *plan, const struct plan_source *source)
+{
+    struct writer writer = {.base = (char *)plan, .used = sizeof(*plan)};
+    const char *file = source->environment_file;
+
+    plan->arguments.offset = writer.used;
+    writer.used += (plan->n_arguments + 1) * sizeof(uint64_t);
+    plan->environment.offset = writer.used;
+    writer.used += (plan->n_environment + 1) * sizeof(uint64_t);
+    plan->groups.offset = writer.used;
+    if (source->n_groups > 0) { /* in the kernel's order, so that they can be compared */
+        memcpy(writer.base + writer.used, source->groups, source->n_groups * sizeof(uint32_t));
+        qsort(writer.base + writer.used, source->n_groups, sizeof(uint32_t), compare_numbers);
+    }
+    writer.used += source->n_groups * sizeof(uint32_t);
+    put_list(&writer, (void *)(writer.base + plan->arguments.offset), source->arguments);
+    put_list(&writer, (void *)(writer.base + plan->environment.offset), source->environment);
+    plan->working_directory.offset = put_text(&writer, source->spec->working_directory);
+    plan->environment_file.offset = put_text(&writer, file ? file + (*file == '-') : NULL);
+    plan->output_file.offset = put_text(&writer, source->output_file);
+    plan->watchdog_pid.offset = place_in(plan, source->environment, source->watchdog_pid);
+    plan->listen_pid.offset = place_in(plan, source->environment, source->listen_pid);
+    writer.base[writer.used] = '\0';
+}
+
+void plan_take_account(struct plan_source *source, const struct account *account)
+{
+    if (!account)
+        return;
+    source->set_user = account->has_user;
+    source->set_group = account->has_group;
+    source->set_groups = account->has_user || account->n_groups > 0;
+    source->uid = account->uid;
+    source->gid = account->gid;
+    source->groups = account->groups;
+    source->n_groups = account->n_groups;
+}
+
+int plan_make(const struct plan_source *source, struct plan **plan)
+{
+    size_t size = sizeof(struct plan) + 1;
+    size_t arguments = count_of(source->arguments, &size);
+    size_t variables = count_of(source->environment, &size);
+
+    size += (arguments + variables + 2) * sizeof(uint64_t) + source->n_groups * sizeof(uint32_t) +
+            length_of(source->spec->working_directory) + length_of(source->environment_file) +
+            length_of(source->output_file);
+    if (size > PLAN_MAX || source->n_groups > GROUPS_MAX)
+        return -E2BIG;
+    struct plan *fresh = calloc(1, size);
+    if (!fresh)
+        return -ENOMEM;
+    fill_numbers(fresh, source);
+    fresh->size = (uint32_t)size;
+    fresh->n_arguments = (uint32_t)arguments;
+    fresh->n_environment = (uint32_t)variables;
+    fill_strings(fresh, source);
+    *plan = fresh;
+    return 0;
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+/* Each string ends within the plan, as its last byte is a zero. */
+static bool open_text(struct plan *plan, union plan_place *place)
+{
+    if (place->offset != 0 && (place->offset < sizeof(*plan) || place->offset >= plan->size))
+        return false;
+    place->text = place->offset == 0 ? NULL : (char *)plan + place->offset;
+    return true;
+}
+
+static bool has_room(const struct plan *plan, uint64_t offset, uint64_t bytes, uint64_t alignment)
+{
+    return offset >= sizeof(*plan) && offset % alignment == 0 && offset <= plan->size &&
+           bytes <= plan->size - offset;
+}
+
+static bool open_list(struct plan *plan, union plan_place *place, uint32_t count)
+{
+    if (!has_room(plan, place->offset, ((uint64_t)count + 1) * sizeof(uint64_t), 8))
+        return false;
+    union plan_place *cells = (void *)((char *)plan + place->offset);
+    for (uint32_t i = 0; i < count; i++)
+        if (cells[i].offset == 0 || !open_text(plan, &cells[i]))
+            return false;
+    if (cells[count].offset != 0)
+        return false;
+    place->list = (char **)(void *)cells;
+    return true;
+}
+
+static bool numbers_are_possible(const struct plan *plan, size_t size)
+{
+    for (uint32_t i = 0; i < PROCESS_LIMITS; i++)
+        if (plan->limits[i].set && plan->limits[i].resource != i)
+            return false;
+    return plan->magic == PLAN_MAGIC && plan->size == size && plan->n_arguments > 0 &&
+           plan->n_sockets <= SOCKETS_MAX + 1 && plan->n_groups <= GROUPS_MAX &&
+           plan->n_before <= plan->n_environment && plan->umask <= 0777 &&
+           plan->uid != UINT32_MAX && plan->gid != UINT32_MAX &&
+           ((const char *)plan)[size - 1] == '\0';
+}
+
+int plan_open(struct plan *plan, size_t size)
+{
+    if (size < sizeof(*plan) || !numbers_are_possible(plan, size) ||
+        !has_room(plan, plan->groups.offset, plan->n_groups * sizeof(uint32_t), 4))
+        return -EBADMSG;
+    plan->groups.numbers = (void *)((char *)plan + plan->groups.offset);
+    bool whole = open_list(plan, &plan->arguments, plan->n_arguments) &&
+                 open_list(plan, &plan->environment, plan->n_environment) &&
+                 open_text(plan, &plan->working_directory) &&
+                 open_text(plan, &plan->environment_file) && open_text(plan, &plan->output_file) &&
+                 open_text(plan, &plan->watchdog_pid) && open_text(plan, &plan->listen_pid);
+    return whole ? 0 : -EBADMSG;
+}

@@ -1,0 +1,131 @@
+/*
+ * Plan: all that one start needs, in one piece of memory, as proctord sends it to its spawner.
+ *
+ * A plan is flat: what would be a pointer is an offset into the plan itself, so that it can be
+ * sent. The spawner checks each of them before it makes them pointers (plan_open()), and then
+ * nothing has to be allocated, looked up or converted any more: the child side, which may make
+ * system calls only, finds ids as numbers and strings as the kernel wants them. Descriptors travel
+ * beside the plan, in the order of enum plan_descriptor.
+ *
+ * A plan is bounded by PLAN_MAX, which is more than the kernel takes for arguments and environment.
+ * Where it is larger than PLAN_INLINE it is sent as a memory file.
+ */
+#pragma once
+
+#include "account.h"
+#include "process_spec.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PLAN_MAGIC  0x6e616c70u
+#define PLAN_MAX    ((size_t)8 << 20)
+#define PLAN_INLINE ((size_t)32 << 10)
+
+/* What is sent along. Sockets and a job's result come last, and become descriptors 3 and up. */
+enum plan_descriptor {
+    PLAN_STATUS, /* the child's end of the launch's socket */
+    PLAN_INPUT,
+    PLAN_OUTPUT,
+    PLAN_CGROUP, /* absent where PLAN_IN_CGROUP is not set */
+    PLAN_FIXED,
+};
+#define PLAN_DESCRIPTORS_MAX (PLAN_FIXED + SOCKETS_MAX + 1 + 1) /* a result, and a memory file */
+
+enum plan_flag {
+    PLAN_IN_CGROUP = 1 << 0,
+    PLAN_SET_USER = 1 << 1,
+    PLAN_SET_GROUP = 1 << 2,
+    PLAN_SET_GROUPS = 1 << 3,
+    PLAN_SET_CAPABILITIES = 1 << 4,
+    PLAN_NO_NEW_PRIVILEGES = 1 << 5,
+    PLAN_SET_NICE = 1 << 6,
+    PLAN_IGNORE_SIGPIPE = 1 << 7,
+    PLAN_SET_OOM_SCORE = 1 << 8,
+    PLAN_FILE_OPTIONAL = 1 << 9, /* the environment file */
+};
+
+/* Where a start is, or has failed. Their names are those of the manifest's keys. */
+enum plan_step {
+    STEP_SPAWNER, /* it has not come to the child */
+    STEP_FORK,
+    STEP_CGROUP,
+    STEP_LIMITS,
+    STEP_NICE,
+    STEP_OOM_SCORE,
+    STEP_STDOUT,
+    STEP_SOCKETS,
+    STEP_ENVIRONMENT,
+    STEP_CAPABILITIES,
+    STEP_GROUPS,
+    STEP_GROUP,
+    STEP_USER,
+    STEP_IDENTITY, /* it is not who it should be */
+    STEP_NO_NEW_PRIVILEGES,
+    STEP_WORKING_DIRECTORY,
+    STEP_EXEC,
+    PLAN_STEPS
+};
+
+const char *plan_step_to_string(enum plan_step step);
+
+struct plan_limit {
+    uint32_t set, resource;
+    uint64_t soft, hard;
+};
+
+/* Of a string that may be missing: 0. Of the rest: the offset of the first one. plan_open() makes
+ * pointers of all of them. */
+union plan_place {
+    uint64_t offset;
+    char *text;
+    char **list; /* NULL-terminated */
+    uint32_t *numbers;
+};
+
+struct plan {
+    uint32_t magic, size;
+    uint32_t flags; /* enum plan_flag */
+    uint32_t n_sockets;
+    uint32_t n_arguments, n_environment, n_groups;
+    uint32_t n_before; /* of the environment: what the environment file may replace */
+    uint32_t uid, gid, umask;
+    int32_t nice, oom_score;
+    uint32_t slot; /* of its record in the table of starts */
+    uint64_t gate; /* there; 0: it has no record */
+    uint64_t capabilities;
+    struct plan_limit limits[PROCESS_LIMITS];
+    union plan_place arguments, environment, groups;
+    union plan_place working_directory, environment_file, output_file;
+    union plan_place watchdog_pid, listen_pid; /* into the environment: digits are written there */
+};
+
+/* What a plan is made of. */
+struct plan_source {
+    const struct process_spec *spec;
+    char **arguments;
+    char **environment;
+    size_t n_before;
+    const char *watchdog_pid, *listen_pid; /* point into the environment, or NULL */
+    const char *environment_file;          /* NULL: none, or read already */
+    const char *output_file;               /* to be opened by the child and handed back, or NULL */
+    bool in_cgroup;
+    size_t n_sockets;
+    bool set_user, set_group, set_groups;
+    uint32_t uid, gid;
+    const uint32_t *groups;
+    size_t n_groups;
+    uint32_t slot;
+    uint64_t gate;
+};
+
+/* Who it is to run as; NULL: as proctord. It has to stay until the plan is made. */
+void plan_take_account(struct plan_source *source, const struct account *account);
+
+/* The plan in memory of its own, to be freed by the caller. Returns 0, -ENOMEM or -E2BIG. */
+int plan_make(const struct plan_source *source, struct plan **plan);
+
+/* Checks what has come and makes pointers of its offsets. size: of the memory. Returns 0 or
+ * -EBADMSG. */
+int plan_open(struct plan *plan, size_t size);

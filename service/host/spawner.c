@@ -1,0 +1,838 @@
+#include "spawner.h"
+
+#include "again.h"
+#include "handle.h"
+#include "spawner_process.h"
+#include "starts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ROOM           16 /* plans that the spawner has not done with */
+#define TICK_USEC      UINT64_C(10000)
+#define SLOW_TICK_USEC UINT64_C(250000)
+#define KILL_USEC      UINT64_C(1000000)
+#define PAUSE_MIN_USEC UINT64_C(10000) /* between two spawners that came to nothing */
+#define PAUSE_MAX_USEC UINT64_C(2000000)
+#define END_MSEC       1000
+#define HIGH_FD        64
+#define ENVIRONMENT    16
+
+struct launch {
+    struct spawner *spawner;
+    struct launch *next, **link;
+    int status;
+    pid_t pid;                     /* 0: it does not exist, as far as is known */
+    uint64_t sent_usec, kill_usec; /* kill_usec: when it is killed; 0: it is not */
+    bool ended;                    /* its socket has ended; its child is waited for */
+    struct birth_message last;
+    int pidfd, file;
+    sd_event_source *source, *exit_source;
+    launch_done done;
+    void *userdata;
+};
+
+struct spawner {
+    sd_event *event;
+    struct starts *starts;
+    uint64_t descriptors;
+    pid_t pid;
+    int pidfd, socket;
+    uint64_t sent, done;      /* plans of this one, */
+    uint64_t sent_usec[ROOM]; /* and when the last ones were sent */
+    pid_t *ended;             /* killed, and not reaped yet */
+    size_t n_ended;
+    uint64_t pause_usec, not_before_usec, replacements;
+    struct launch *launches;
+    sd_event_source *timer;
+    bool full;
+    void (*room)(void *userdata);
+    void *userdata;
+};
+
+static uint64_t now_usec(const struct spawner *spawner)
+{
+    uint64_t now;
+
+    sd_event_now(spawner->event, CLOCK_MONOTONIC, &now);
+    return now;
+}
+
+static void close_one(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* ---- the process ----------------------------------------------------------------------------- */
+
+/* Only what the dynamic linker and sanitizers need: the rest is proctord's own. */
+static char **environment_of_spawner(char *list[ENVIRONMENT])
+{
+    static const char *const prefixes[] = {"LD_", "ASAN_", "UBSAN_", "LSAN_", "GCOV_", "LLVM_"};
+    size_t n = 0;
+
+    for (char **v = environ; *v && n < ENVIRONMENT - 1; v++)
+        for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+            if (strncmp(*v, prefixes[i], strlen(prefixes[i])) == 0) {
+                list[n++] = *v;
+                break;
+            }
+    list[n] = NULL;
+    return list;
+}
+
+static const char *own_program(void)
+{
+    const char *name = (const char *)getauxval(AT_EXECFN);
+    return access("/proc/self/exe", X_OK) == 0 || !name ? "/proc/self/exe" : name;
+}
+
+static int set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int socket,
+                  int starts)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    int r = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDWR, 0);
+    for (int fd = 1; r == 0 && fd <= 2; fd++)
+        r = posix_spawn_file_actions_adddup2(actions, 0, fd);
+    if (r == 0)
+        r = posix_spawn_file_actions_adddup2(actions, socket, SPAWNER_SOCKET);
+    if (r == 0)
+        r = posix_spawn_file_actions_adddup2(actions, starts, SPAWNER_STARTS);
+    if (r == 0)
+        r = posix_spawnattr_setsigmask(attributes, &all);
+    if (r == 0)
+        r = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
+    return -r;
+}
+
+static int execute(const struct spawner *spawner, int socket, pid_t *pid)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    char number[24], *environment[ENVIRONMENT];
+    char name[] = "proctord", option[] = SPAWNER_OPTION;
+    char *arguments[] = {name, option, number, NULL};
+
+    snprintf(number, sizeof(number), "%" PRIu64, spawner->descriptors);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    int r = set_up(&actions, &attributes, socket, starts_descriptor(spawner->starts));
+    if (r == 0)
+        r = -posix_spawn(pid, own_program(), &actions, &attributes, arguments,
+                         environment_of_spawner(environment));
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return r;
+}
+
+/* Both ends above what posix_spawn() puts into place. */
+static int open_sockets(int ends[2])
+{
+    int low[2], r = 0;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, low) < 0)
+        return -errno;
+    for (int i = 0; i < 2; i++) {
+        ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, SPAWNER_STARTS + 1);
+        r = ends[i] < 0 ? -errno : r;
+        close(low[i]);
+    }
+    return r;
+}
+
+static int begin(struct spawner *spawner)
+{
+    int ends[2] = {-1, -1};
+    pid_t pid = 0;
+    int r = open_sockets(ends);
+
+    if (r == 0)
+        r = execute(spawner, ends[1], &pid);
+    close_one(&ends[1]);
+    if (r < 0) {
+        close_one(&ends[0]);
+        return r;
+    }
+    spawner->pid = pid;
+    spawner->pidfd = again_pidfd(pid);
+    spawner->socket = ends[0];
+    spawner->sent = spawner->done = 0;
+    return 0;
+}
+
+int spawner_begin(struct spawner *spawner)
+{
+    if (spawner->pid > 0)
+        return 0;
+    if (now_usec(spawner) < spawner->not_before_usec)
+        return -EAGAIN;
+    return begin(spawner);
+}
+
+static void remember_to_reap(struct spawner *spawner, pid_t pid)
+{
+    pid_t *larger = realloc(spawner->ended, (spawner->n_ended + 1) * sizeof(pid_t));
+
+    if (!larger)
+        return; /* then it is reaped as an orphan is */
+    spawner->ended = larger;
+    spawner->ended[spawner->n_ended++] = pid;
+}
+
+/* One that comes to nothing again and again must not keep the machine busy. */
+static void pause_after(struct spawner *spawner)
+{
+    uint64_t pause = spawner->done > 0 ? 0 : 2 * spawner->pause_usec + PAUSE_MIN_USEC;
+
+    spawner->pause_usec = pause < PAUSE_MAX_USEC ? pause : PAUSE_MAX_USEC;
+    spawner->not_before_usec = now_usec(spawner) + spawner->pause_usec;
+    spawner->replacements++;
+}
+
+static void kill_process(struct spawner *spawner)
+{
+    handle_signal_child(spawner->pid, SIGKILL);
+    remember_to_reap(spawner, spawner->pid);
+    close_one(&spawner->socket);
+    close_one(&spawner->pidfd);
+    spawner->pid = 0;
+}
+
+pid_t spawner_pid(const struct spawner *spawner)
+{
+    return spawner->pid;
+}
+
+uint64_t spawner_replacements(const struct spawner *spawner)
+{
+    return spawner->replacements;
+}
+
+static bool was_killed(struct spawner *spawner, pid_t pid)
+{
+    for (size_t i = 0; i < spawner->n_ended; i++)
+        if (spawner->ended[i] == pid) {
+            spawner->ended[i] = spawner->ended[--spawner->n_ended];
+            return true;
+        }
+    return false;
+}
+
+bool spawner_exited(struct spawner *spawner, pid_t pid)
+{
+    siginfo_t info;
+    bool present = pid == spawner->pid;
+
+    if (!present && !was_killed(spawner, pid))
+        return false;
+    if (present) {
+        pause_after(spawner);
+        close_one(&spawner->socket);
+        close_one(&spawner->pidfd);
+        spawner->pid = 0;
+    }
+    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
+    return true;
+}
+
+/* ---- launches -------------------------------------------------------------------------------- */
+
+static void unlink_launch(struct launch *launch)
+{
+    *launch->link = launch->next;
+    if (launch->next)
+        launch->next->link = launch->link;
+}
+
+void launch_forget(struct launch *launch)
+{
+    if (!launch)
+        return;
+    unlink_launch(launch);
+    sd_event_source_disable_unref(launch->source);
+    sd_event_source_disable_unref(launch->exit_source);
+    close_one(&launch->status);
+    close_one(&launch->pidfd);
+    close_one(&launch->file);
+    free(launch);
+}
+
+static void know_pid(struct launch *launch, uint32_t pid)
+{
+    if (launch->pid == 0)
+        launch->pid = (pid_t)pid;
+}
+
+pid_t launch_pid(struct launch *launch)
+{
+    struct birth_message first;
+
+    if (launch->pid == 0 && launch->status >= 0 &&
+        recv(launch->status, &first, sizeof(first), MSG_PEEK | MSG_DONTWAIT) == sizeof(first))
+        know_pid(launch, first.pid);
+    return launch->pid;
+}
+
+int launch_descriptor(const struct launch *launch)
+{
+    return launch->status;
+}
+
+uint64_t launch_begun_usec(const struct launch *launch)
+{
+    return launch->sent_usec;
+}
+
+static void tell(struct launch *launch, const struct launch_outcome *outcome)
+{
+    launch_done done = launch->done;
+    void *userdata = launch->userdata;
+    struct spawner *spawner = launch->spawner;
+
+    launch->pidfd = launch->file = -1; /* they are the callee's by now */
+    launch_forget(launch);
+    done(userdata, outcome);
+    if (spawner->full && spawner_has_room(spawner) && spawner->room) {
+        spawner->full = false;
+        spawner->room(spawner->userdata);
+    }
+}
+
+static struct launch_outcome outcome_of(const struct launch *launch)
+{
+    return (struct launch_outcome){
+        .step = launch->last.step < PLAN_STEPS ? (enum plan_step)launch->last.step : STEP_SPAWNER,
+        .text = "",
+        .pid = launch->pid,
+        .pidfd = launch->pidfd,
+        .file = launch->file};
+}
+
+static void tell_lost(struct launch *launch)
+{
+    struct launch_outcome outcome = outcome_of(launch);
+
+    outcome.error = -EAGAIN;
+    outcome.again = true;
+    tell(launch, &outcome);
+}
+
+/* The descriptor of the socket has just been given back: there is one for it. */
+static void tell_success(struct launch *launch)
+{
+    if (launch->pidfd < 0)
+        launch->pidfd = again_pidfd(launch->pid);
+    launch->pidfd = launch->pidfd < 0 ? -1 : launch->pidfd;
+    struct launch_outcome outcome = outcome_of(launch);
+    tell(launch, &outcome);
+}
+
+static void tell_failure(struct launch *launch, const siginfo_t *info)
+{
+    char text[BIRTH_TEXT_MAX];
+    struct launch_outcome outcome = outcome_of(launch);
+
+    close_one(&launch->pidfd);
+    close_one(&launch->file);
+    outcome.pidfd = outcome.file = -1;
+    snprintf(text, sizeof(text), "%.*s", BIRTH_TEXT_MAX - 1, launch->last.text);
+    outcome.text = text;
+    outcome.line = launch->last.line;
+    outcome.error = launch->last.error > 0 ? -launch->last.error : -EIO;
+    if (launch->last.word != BIRTH_FAILED) {
+        outcome.error = -ECANCELED;
+        if (info && info->si_code != CLD_EXITED)
+            snprintf(text, sizeof(text), "killed by SIG%s on its way to its program",
+                     sigabbrev_np(info->si_status) ? sigabbrev_np(info->si_status) : "?");
+    }
+    tell(launch, &outcome);
+}
+
+/* It has failed: that is told when it is gone, so that nothing of it is in the way of the next. */
+static bool reap(struct launch *launch)
+{
+    siginfo_t info = {};
+
+    if (waitid(P_PID, (id_t)launch->pid, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0)
+        return false;
+    tell_failure(launch, &info);
+    return true;
+}
+
+bool launch_child_exited(struct launch *launch)
+{
+    return launch->ended ? reap(launch) : launch_look(launch);
+}
+
+static int child_exited(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    (void)source;
+    (void)fd;
+    (void)events;
+    reap(userdata);
+    return 0;
+}
+
+/* Where it cannot be watched, SIGCHLD tells of it. */
+static void wait_for_child(struct launch *launch)
+{
+    if (reap(launch))
+        return;
+    if (launch->pidfd < 0)
+        launch->pidfd = again_pidfd(launch->pid);
+    if (launch->pidfd >= 0)
+        sd_event_add_io(launch->spawner->event, &launch->exit_source, launch->pidfd, EPOLLIN,
+                        child_exited, launch);
+}
+
+static void note(struct launch *launch, const struct birth_message *message, int fd)
+{
+    know_pid(launch, message->pid);
+    if (message->word == BIRTH_FILE) {
+        close_one(&launch->file);
+        launch->file = fd;
+        return;
+    }
+    launch->last = *message;
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Returns 1, 0 at the end, or a negative errno. */
+static int read_message(struct launch *launch)
+{
+    struct birth_message message;
+    struct iovec data = {.iov_base = &message, .iov_len = sizeof(message)};
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct msghdr header = {.msg_iov = &data,
+                            .msg_iovlen = 1,
+                            .msg_control = &control,
+                            .msg_controllen = sizeof(control.bytes)};
+    ssize_t n = recvmsg(launch->status, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    int fd = -1;
+
+    if (n <= 0)
+        return n < 0 ? -errno : 0;
+    const struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+        fd = *(const int *)(const void *)CMSG_DATA(c);
+    if (n == sizeof(message))
+        note(launch, &message, fd);
+    else if (fd >= 0)
+        close(fd);
+    return 1;
+}
+
+/* The other end is closed: by the exec, or by a death. */
+static void end_launch(struct launch *launch)
+{
+    int r;
+
+    do
+        r = read_message(launch);
+    while (r > 0 || r == -EINTR);
+    launch->source = sd_event_source_disable_unref(launch->source);
+    close_one(&launch->status);
+    launch->ended = true;
+    if (launch->last.word == BIRTH_EXECUTING)
+        tell_success(launch);
+    else if (launch->pid > 0)
+        wait_for_child(launch);
+    else if (launch->last.word == BIRTH_FAILED)
+        tell_failure(launch, NULL);
+    else
+        tell_lost(launch);
+}
+
+bool spawner_is_idle(const struct spawner *spawner)
+{
+    return !spawner->launches;
+}
+
+bool launch_look(struct launch *launch)
+{
+    struct pollfd look = {.fd = launch->status};
+
+    if (launch->ended || poll(&look, 1, 0) <= 0 || !(look.revents & (POLLHUP | POLLERR)))
+        return false;
+    end_launch(launch);
+    return true;
+}
+
+void launch_has_executed(struct launch *launch)
+{
+    if (!launch->ended)
+        end_launch(launch);
+}
+
+static int ended(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    (void)source;
+    (void)fd;
+    (void)events;
+    end_launch(userdata);
+    return 0;
+}
+
+static int add_launch(struct spawner *spawner, int status, launch_done done, void *userdata,
+                      struct launch **launch)
+{
+    struct launch *fresh = calloc(1, sizeof(*fresh));
+
+    if (!fresh)
+        return -ENOMEM;
+    *fresh = (struct launch){.spawner = spawner,
+                             .next = spawner->launches,
+                             .link = &spawner->launches,
+                             .status = status,
+                             .sent_usec = now_usec(spawner),
+                             .pidfd = -1,
+                             .file = -1,
+                             .done = done,
+                             .userdata = userdata};
+    if (fresh->next)
+        fresh->next->link = &fresh->next;
+    spawner->launches = fresh;
+    /* No events: only the end wakes us up. */
+    int r = sd_event_add_io(spawner->event, &fresh->source, status, 0, ended, fresh);
+    if (r >= 0)
+        r = sd_event_source_set_priority(fresh->source, SD_EVENT_PRIORITY_NORMAL - 20);
+    if (r < 0) {
+        fresh->status = -1; /* the caller's again */
+        launch_forget(fresh);
+        return r;
+    }
+    *launch = fresh;
+    return 0;
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+static void wake_at(struct spawner *spawner, uint64_t usec)
+{
+    uint64_t armed;
+    int on = SD_EVENT_OFF;
+
+    sd_event_source_get_enabled(spawner->timer, &on);
+    if (on != SD_EVENT_OFF && sd_event_source_get_time(spawner->timer, &armed) >= 0 &&
+        armed <= usec)
+        return;
+    sd_event_source_set_time(spawner->timer, usec);
+    sd_event_source_set_enabled(spawner->timer, SD_EVENT_ONESHOT);
+}
+
+/* It says of each plan when it has done with it: that is read when it matters. */
+static void count_done(struct spawner *spawner)
+{
+    char word;
+
+    while (spawner->socket >= 0 && spawner->done < spawner->sent &&
+           recv(spawner->socket, &word, sizeof(word), MSG_DONTWAIT) > 0) {
+        spawner->done++;
+        spawner->pause_usec = 0;
+    }
+}
+
+static bool is_overdue(const struct spawner *spawner, uint64_t now)
+{
+    return spawner->pid > 0 && spawner->done < spawner->sent &&
+           now >= spawner->sent_usec[spawner->done % ROOM] + SPAWNER_PATIENCE_USEC;
+}
+
+static void kill_child(struct launch *launch)
+{
+    if (launch_pid(launch) == 0)
+        return;
+    if (launch->pidfd < 0)
+        launch->pidfd = again_pidfd(launch->pid);
+    if (launch->pidfd >= 0)
+        handle_signal(launch->pidfd, SIGKILL);
+    else
+        handle_signal_child(launch->pid, SIGKILL);
+}
+
+static bool is_ready_for_more(const struct spawner *spawner)
+{
+    return spawner->pid == 0 || spawner->sent - spawner->done < ROOM;
+}
+
+static int tick(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct spawner *spawner = userdata;
+    uint64_t now = now_usec(spawner);
+    bool more = false;
+
+    (void)source;
+    (void)usec;
+    count_done(spawner);
+    for (struct launch *launch = spawner->launches; launch; launch = launch->next) {
+        if (launch->kill_usec > 0 && now >= launch->kill_usec)
+            kill_child(launch);
+        more |= launch->kill_usec > 0;
+    }
+    if (is_overdue(spawner, now)) {
+        pause_after(spawner);
+        kill_process(spawner);
+    }
+    if (spawner->full && is_ready_for_more(spawner) && spawner->room) {
+        spawner->full = false;
+        spawner->room(spawner->userdata);
+    }
+    if (more || spawner->full || spawner->done < spawner->sent)
+        wake_at(spawner, now + (spawner->full ? TICK_USEC : SLOW_TICK_USEC));
+    return 0;
+}
+
+bool spawner_has_room(struct spawner *spawner)
+{
+    if (!is_ready_for_more(spawner))
+        count_done(spawner);
+    if (is_ready_for_more(spawner))
+        return true;
+    spawner->full = true;
+    wake_at(spawner, now_usec(spawner) + TICK_USEC);
+    return false;
+}
+
+void spawner_on_room(struct spawner *spawner, void (*room)(void *userdata), void *userdata)
+{
+    spawner->room = room;
+    spawner->userdata = userdata;
+}
+
+void launch_kill(struct launch *launch)
+{
+    launch->kill_usec = 1;
+    kill_child(launch);
+    wake_at(launch->spawner, now_usec(launch->spawner) + SLOW_TICK_USEC);
+}
+
+void launch_kill_later(struct launch *launch)
+{
+    uint64_t at = now_usec(launch->spawner) + KILL_USEC;
+
+    if (launch->kill_usec > 0)
+        return;
+    launch->kill_usec = at;
+    wake_at(launch->spawner, at);
+}
+
+struct launch *launch_of_pid(struct spawner *spawner, pid_t pid)
+{
+    for (struct launch *launch = spawner->launches; launch; launch = launch->next)
+        if (launch_pid(launch) == pid)
+            return launch;
+    return NULL;
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+static int send_bytes(const struct spawner *spawner, const void *bytes, size_t size, const int *fds,
+                      size_t n_fds)
+{
+    struct iovec data = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
+    union {
+        char bytes[CMSG_SPACE(PLAN_DESCRIPTORS_MAX * sizeof(int))];
+        struct cmsghdr align;
+    } control = {};
+    struct msghdr header = {.msg_iov = &data,
+                            .msg_iovlen = 1,
+                            .msg_control = &control,
+                            .msg_controllen = CMSG_SPACE(n_fds * sizeof(int))};
+
+    control.align.cmsg_level = SOL_SOCKET;
+    control.align.cmsg_type = SCM_RIGHTS;
+    control.align.cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+    memcpy(CMSG_DATA(&control.align), fds, n_fds * sizeof(int));
+    for (int i = 0; i < 4; i++)
+        if (sendmsg(spawner->socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+            return 0;
+        else if (errno != EINTR)
+            break;
+    return -errno;
+}
+
+static int memory_file(const struct plan *plan)
+{
+    int fd = memfd_create("proctor-plan", MFD_CLOEXEC);
+
+    for (size_t at = 0; fd >= 0 && at < plan->size;) {
+        ssize_t n = write(fd, (const char *)plan + at, plan->size - at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            int error = n < 0 ? errno : EIO;
+            close(fd);
+            return -error;
+        }
+        at += (size_t)n;
+    }
+    return fd < 0 ? -errno : fd;
+}
+
+static int send_plan(const struct spawner *spawner, const struct plan *plan, int *fds, size_t n_fds)
+{
+    uint64_t instead = 0; /* of the plan, which comes as a file */
+
+    if (plan->size <= PLAN_INLINE)
+        return send_bytes(spawner, plan, plan->size, fds, n_fds);
+    int file = memory_file(plan);
+    if (file < 0)
+        return file;
+    fds[n_fds] = file;
+    int r = send_bytes(spawner, &instead, sizeof(instead), fds, n_fds + 1);
+    close(file);
+    return r;
+}
+
+static size_t collect(const struct plan *plan, const struct launch_descriptors *descriptors,
+                      int status, int fds[PLAN_DESCRIPTORS_MAX])
+{
+    size_t n = 0;
+
+    fds[n++] = status;
+    fds[n++] = descriptors->input;
+    fds[n++] = descriptors->output;
+    if (plan->flags & PLAN_IN_CGROUP)
+        fds[n++] = descriptors->cgroup;
+    for (uint32_t i = 0; i < plan->n_sockets; i++)
+        fds[n++] = descriptors->sockets[i];
+    return n;
+}
+
+static int send_launch(struct spawner *spawner, const struct plan *plan,
+                       const struct launch_descriptors *descriptors, launch_done done,
+                       void *userdata, struct launch **launch)
+{
+    int ends[2], fds[PLAN_DESCRIPTORS_MAX];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    int r = add_launch(spawner, ends[0], done, userdata, launch);
+    if (r < 0)
+        close(ends[0]);
+    if (r >= 0)
+        r = send_plan(spawner, plan, fds, collect(plan, descriptors, ends[1], fds));
+    if (r < 0 && *launch) {
+        launch_forget(*launch);
+        *launch = NULL;
+    }
+    close(ends[1]);
+    return r;
+}
+
+int launch_begin(struct spawner *spawner, const struct plan_source *source,
+                 const struct launch_descriptors *descriptors, launch_done done, void *userdata,
+                 struct launch **launch)
+{
+    struct plan *plan;
+
+    *launch = NULL;
+    if (!spawner_has_room(spawner))
+        return -EAGAIN;
+    int r = spawner_begin(spawner);
+    if (r == 0)
+        r = plan_make(source, &plan);
+    if (r < 0)
+        return r;
+    r = send_launch(spawner, plan, descriptors, done, userdata, launch);
+    free(plan);
+    if (r == -EPIPE || r == -ECONNRESET) { /* it has died just now; SIGCHLD tells of it */
+        pause_after(spawner);
+        kill_process(spawner);
+        return -EAGAIN;
+    }
+    if (r == 0) {
+        spawner->sent_usec[spawner->sent++ % ROOM] = now_usec(spawner);
+        wake_at(spawner, now_usec(spawner) + SLOW_TICK_USEC);
+    }
+    return r;
+}
+
+int launch_adopt(struct spawner *spawner, int status, launch_done done, void *userdata,
+                 struct launch **launch)
+{
+    int r = add_launch(spawner, status, done, userdata, launch);
+
+    if (r < 0) {
+        close(status);
+        return r;
+    }
+    return 0;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+int spawner_new(sd_event *event, struct starts *starts, uint64_t descriptors,
+                struct spawner **spawner)
+{
+    struct spawner *fresh = calloc(1, sizeof(*fresh));
+
+    if (!fresh)
+        return -ENOMEM;
+    *fresh = (struct spawner){.event = sd_event_ref(event),
+                              .starts = starts,
+                              .descriptors = descriptors,
+                              .pidfd = -1,
+                              .socket = -1};
+    int r = sd_event_add_time(event, &fresh->timer, CLOCK_MONOTONIC, 0, 1000, tick, fresh);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(fresh->timer, SD_EVENT_OFF);
+    if (r < 0) {
+        spawner_free(fresh);
+        return r;
+    }
+    *spawner = fresh;
+    return 0;
+}
+
+/* It ends by itself when its socket does; one that is stopped does not. */
+static void end_process(struct spawner *spawner)
+{
+    struct pollfd exit = {.fd = spawner->pidfd, .events = POLLIN};
+    siginfo_t info;
+
+    close_one(&spawner->socket);
+    if (spawner->pid == 0)
+        return;
+    if (poll(&exit, 1, END_MSEC) <= 0 && spawner->pidfd >= 0) {
+        handle_signal(spawner->pidfd, SIGKILL);
+        poll(&exit, 1, END_MSEC);
+    }
+    waitid(P_PID, (id_t)spawner->pid, &info, WEXITED | WNOHANG);
+    close_one(&spawner->pidfd);
+}
+
+void spawner_free(struct spawner *spawner)
+{
+    if (!spawner)
+        return;
+    while (spawner->launches)
+        launch_forget(spawner->launches);
+    end_process(spawner);
+    sd_event_source_disable_unref(spawner->timer);
+    sd_event_unref(spawner->event);
+    free(spawner->ended);
+    free(spawner);
+}

@@ -1,0 +1,192 @@
+#include "starts.h"
+
+#include "own_folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SIZE    (STARTS_HEADER + CORE_CHILDREN_MAX * sizeof(struct starts_record))
+#define CHUNK   4096 /* the disk's blocks are there before a child writes to them */
+#define HIGH_FD 64
+
+_Static_assert(sizeof(struct starts_record) == 32, "it is on disk");
+
+#define PASSED UINT64_C(1)
+
+struct starts {
+    int fd;
+    size_t room;
+    void *map;
+    uint64_t epoch; /* counted up by each program that opens the file */
+    uint32_t gates;
+};
+
+struct starts_record *starts_record_in(void *map, uint32_t slot)
+{
+    return (struct starts_record *)(void *)((char *)map + STARTS_HEADER) + slot;
+}
+
+void *starts_map(int descriptor)
+{
+    void *map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    return map == MAP_FAILED ? NULL : map;
+}
+
+static int open_file(const char *directory)
+{
+    char path[4200];
+
+    if (!directory) {
+        int fd = memfd_create("proctor-starts", MFD_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+    }
+    snprintf(path, sizeof(path), "%s/starts", directory);
+    return own_open(AT_FDCWD, path, O_RDWR | O_CREAT, 0600);
+}
+
+/* Children find theirs below. */
+static int open_high(const char *directory)
+{
+    int low = open_file(directory);
+    int fd = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, HIGH_FD);
+    int error = errno;
+
+    if (low < 0 || (fd < 0 && error == EINVAL)) /* where so few descriptors are allowed */
+        return low;
+    close(low);
+    return fd < 0 ? -error : fd;
+}
+
+static int open_and_map(const char *directory, struct starts *starts)
+{
+    struct stat status;
+
+    starts->fd = open_high(directory);
+    if (starts->fd < 0)
+        return starts->fd;
+    int r = -posix_fallocate(starts->fd, 0, STARTS_HEADER);
+    if (r < 0)
+        return r;
+    starts->map = starts_map(starts->fd);
+    if (!starts->map || fstat(starts->fd, &status) < 0)
+        return -errno;
+    starts->room = (size_t)status.st_size < SIZE ? (size_t)status.st_size : SIZE;
+    return 0;
+}
+
+int starts_open(const char *directory, struct starts **starts)
+{
+    struct starts *fresh = calloc(1, sizeof(*fresh));
+
+    if (!fresh)
+        return -ENOMEM;
+    int r = open_and_map(directory, fresh);
+    if (r < 0) {
+        starts_close(fresh);
+        return r;
+    }
+    fresh->epoch = __atomic_add_fetch((uint64_t *)fresh->map, 1, __ATOMIC_SEQ_CST);
+    *starts = fresh;
+    return 0;
+}
+
+void starts_close(struct starts *starts)
+{
+    if (!starts)
+        return;
+    if (starts->map)
+        munmap(starts->map, SIZE);
+    if (starts->fd >= 0)
+        close(starts->fd);
+    free(starts);
+}
+
+void starts_clear(struct starts *starts)
+{
+    if (starts && starts->room > STARTS_HEADER && ftruncate(starts->fd, STARTS_HEADER) == 0)
+        starts->room = STARTS_HEADER;
+}
+
+static size_t end_of(uint32_t slot)
+{
+    return STARTS_HEADER + (slot + (size_t)1) * sizeof(struct starts_record);
+}
+
+static bool make_room(struct starts *starts, uint32_t slot)
+{
+    size_t end = end_of(slot);
+
+    if (end <= starts->room)
+        return true;
+    size_t room = (end + CHUNK - 1) / CHUNK * CHUNK;
+    room = room < SIZE ? room : SIZE;
+    if (end > SIZE || posix_fallocate(starts->fd, 0, (off_t)room) != 0)
+        return false;
+    starts->room = room;
+    return true;
+}
+
+/* Of one slot the serial and the attempt only grow; 32 bits of each are enough to tell two apart.
+ */
+static uint64_t value_of(const struct attempt_id *id)
+{
+    return (uint64_t)id->serial << 32 | (uint32_t)id->attempt;
+}
+
+uint64_t starts_open_gate(struct starts *starts, const struct attempt_id *id)
+{
+    if (!make_room(starts, id->slot))
+        return 0;
+    struct starts_record *record = starts_record_in(starts->map, id->slot);
+    uint64_t gate = (starts->epoch << 32 | ++starts->gates) << 1;
+    record->pid = 0;
+    record->attempt = value_of(id);
+    __atomic_store_n(&record->gate, gate, __ATOMIC_SEQ_CST);
+    return gate;
+}
+
+bool starts_shut_gate(struct starts *starts, const struct attempt_id *id,
+                      struct starts_record *record)
+{
+    struct starts_record *there = starts_record_in(starts->map, id->slot);
+
+    *record = (struct starts_record){};
+    if (end_of(id->slot) > starts->room || there->attempt != value_of(id))
+        return false;
+    uint64_t gate = __atomic_load_n(&there->gate, __ATOMIC_SEQ_CST);
+    while (!(gate & PASSED) && !__atomic_compare_exchange_n(&there->gate, &gate, 0, false,
+                                                            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        ;
+    *record = *(volatile struct starts_record *)there;
+    return gate & PASSED;
+}
+
+bool starts_pass_gate(struct starts_record *record, uint64_t gate)
+{
+    return __atomic_compare_exchange_n(&record->gate, &gate, gate | PASSED, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
+}
+
+void starts_go_back(struct starts_record *record, uint64_t gate)
+{
+    uint64_t passed = gate | PASSED;
+
+    __atomic_compare_exchange_n(&record->gate, &passed, gate, false, __ATOMIC_SEQ_CST,
+                                __ATOMIC_SEQ_CST);
+}
+
+uint32_t starts_step(const struct starts *starts, const struct attempt_id *id)
+{
+    return end_of(id->slot) > starts->room ? 0 : starts_record_in(starts->map, id->slot)->step;
+}
+
+int starts_descriptor(const struct starts *starts)
+{
+    return starts->fd;
+}
