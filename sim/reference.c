@@ -276,6 +276,7 @@ void ref_shut_down(struct ref *r, bool by_policy)
         struct ref_child *c = &r->children[i];
         if (!c->here)
             continue;
+        c->left = c->deadline[REF_START];
         ref_withdraw_starts(c);
         c->fence = FENCE_CLOSED;
         c->result = c->attempt.active ? SHUTDOWN_PENDING : SHUTDOWN_ALREADY_EXITED;
@@ -299,6 +300,42 @@ void reference_hurry(struct ref *r)
     for (uint32_t i = r->count; i-- > 0;)
         if (r->order[i]->here)
             abort_attempt(r, r->order[i]);
+    tree_wake(r);
+}
+
+/* What goes on is what the text says: a hold, a child that stopped for good, a removal and a job do
+ * not start; who has a process left starts behind it; who waited for a time waits on. */
+static void begin_again(struct ref *r, struct ref_child *c)
+{
+    bool over = c->operation == CHILD_REMOVED || c->is_job;
+    bool stopped = c->gave_up && c->declaration->on_limit == ON_LIMIT_STOP;
+
+    c->fence = FENCE_OPEN;
+    c->result = SHUTDOWN_PENDING;
+    if (over && !c->attempt.active)
+        c->here = false;
+    if (over || !c->declaration->has_process)
+        return;
+    c->wanted = c->wanted || (c->declaration->autostart && !stopped);
+    if (c->operation != CHILD_ACTIVE || !c->wanted)
+        return;
+    if (c->attempt.active) {
+        ref_enter_fence(r, c, true, false);
+        return;
+    }
+    c->automatic = c->automatic && c->left > 0;
+    ref_arm(r, c, REF_START, c->left > r->now ? c->left : r->now);
+}
+
+void reference_reopen(struct ref *r)
+{
+    if (r->phase != SHUTDOWN_COMPLETED)
+        return;
+    r->phase = SHUTDOWN_IDLE;
+    r->by_policy = false;
+    for (uint32_t i = 0; i < r->count; i++)
+        if (r->order[i]->here)
+            begin_again(r, r->order[i]);
     tree_wake(r);
 }
 

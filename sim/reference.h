@@ -65,6 +65,7 @@ struct ref_child {
     uint64_t exit_generation, exit_attempt;
     uint64_t stale_reports;
     enum shutdown_result result;
+    uint64_t left; /* when its start was due that the shutdown withdrew; 0: none waited for a time */
     bool drew;
     uint64_t drawn;
     uint64_t deadline[REF_TIMERS], order[REF_TIMERS];
@@ -143,6 +144,8 @@ int reference_command(struct ref *r, const struct command *command, struct outco
 int reference_command_scope(struct ref *r, const struct command *command, struct outcome *outcomes);
 void reference_shutdown(struct ref *r);
 void reference_hurry(struct ref *r);
+/* The next proctord begins a tree again that was shut down. */
+void reference_reopen(struct ref *r);
 
 /* What is heard of an attempt: completion for an exit, message for what it said. */
 struct heard {
