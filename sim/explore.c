@@ -211,9 +211,10 @@ static uint8_t id_of(struct explorer *x, uint64_t key)
 static bool concerns_everybody(const struct scenario_step *step)
 {
     return step->action == ACTION_SHUTDOWN || step->action == ACTION_HURRY ||
-           step->action == ACTION_WALL_JUMP || step->action == ACTION_ADD ||
-           step->action == ACTION_FIRE || step->action == ACTION_CRASH ||
-           step->action == ACTION_REDECLARE_SUPERVISOR || step->scope;
+           step->action == ACTION_REOPEN || step->action == ACTION_WALL_JUMP ||
+           step->action == ACTION_ADD || step->action == ACTION_FIRE ||
+           step->action == ACTION_CRASH || step->action == ACTION_REDECLARE_SUPERVISOR ||
+           step->scope;
 }
 
 static uint32_t actor_of_step(const struct explorer *x, const struct scenario_step *step)

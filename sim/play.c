@@ -264,6 +264,9 @@ bool scenario_perform(struct world *world, const struct subject *scenario,
     case ACTION_HURRY:
         world_hurry(world);
         return true;
+    case ACTION_REOPEN:
+        world_reopen(world);
+        return true;
     case ACTION_ADD:
         return add(world, scenario, step);
     case ACTION_REDECLARE:

@@ -65,7 +65,8 @@ struct ref_child {
     uint64_t exit_generation, exit_attempt;
     uint64_t stale_reports;
     enum shutdown_result result;
-    uint64_t left; /* when its start was due that the shutdown withdrew; 0: none waited for a time */
+    uint64_t
+        left; /* when its start was due that the shutdown withdrew; 0: none waited for a time */
     bool drew;
     uint64_t drawn;
     uint64_t deadline[REF_TIMERS], order[REF_TIMERS];

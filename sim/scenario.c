@@ -273,6 +273,11 @@ static int read_hurry(struct reader *reader, const struct node *node, void *targ
     return read_true(reader, node, target, ACTION_HURRY);
 }
 
+static int read_reopen(struct reader *reader, const struct node *node, void *target)
+{
+    return read_true(reader, node, target, ACTION_REOPEN);
+}
+
 static int read_expect(struct reader *reader, const struct node *node, void *target)
 {
     struct scenario_step *step = target;
@@ -478,6 +483,7 @@ static const struct key step_keys[] = {
     {"kill", read_kill},
     {"shutdown", read_shutdown},
     {"hurry", read_hurry},
+    {"reopen", read_reopen},
     {"add", read_add},
     {"redeclare", read_redeclare},
     {"redeclare_supervisor", read_redeclare_supervisor},
@@ -517,8 +523,8 @@ static int read_step(struct reader *reader, const struct node *node, struct scen
         return reader_refuse(reader, node, "does nothing: an action is missing");
     if (r == 0 && !step->child && step->action != ACTION_EXPECT &&
         step->action != ACTION_SHUTDOWN && step->action != ACTION_HURRY &&
-        step->action != ACTION_WALL_JUMP && step->action != ACTION_REDECLARE_SUPERVISOR &&
-        step->action != ACTION_CRASH)
+        step->action != ACTION_REOPEN && step->action != ACTION_WALL_JUMP &&
+        step->action != ACTION_REDECLARE_SUPERVISOR && step->action != ACTION_CRASH)
         return reader_refuse(reader, node, "%s: child is missing", step->word);
     return r;
 }

@@ -35,6 +35,7 @@ enum turn {
     TURN_CANCEL_JOB,
     TURN_RELOAD,
     TURN_DRY_RUN,
+    TURN_REOPEN,
     TURN_SHUTDOWN,
     TURN_HURRY,
     TURNS_KINDS,
@@ -556,6 +557,9 @@ static void take_turn(struct world *world, struct swarm *swarm, enum turn turn, 
         return;
     case TURN_CANCEL_JOB:
         cancel_job(world, swarm);
+        return;
+    case TURN_REOPEN:
+        world_reopen(world);
         return;
     case TURN_SHUTDOWN:
         world_shutdown(world, "client", "campaign");

@@ -266,6 +266,7 @@ static void to_core(struct world *world, const struct report *report)
     case INPUT_COMMAND:
     case INPUT_SHUTDOWN:
     case INPUT_HURRY:
+    case INPUT_REOPEN:
     case INPUT_DECLARE:
     case INPUT_REDECLARE:
     case INPUT_REDECLARE_SUPERVISOR:
@@ -469,6 +470,23 @@ void world_hurry(struct world *world)
     core_hurry(world->core, "signal", "a second signal");
     world->in_core = false;
     reference_hurry(&world->reference);
+    end_input(world, &before);
+}
+
+void world_reopen(struct world *world)
+{
+    struct checks_before before;
+
+    if (!world->shutdown_completed)
+        return;
+    begin_input(world, INPUT_REOPEN, NULL);
+    world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "reopen"});
+    checks_before(world, NULL, &before);
+    world->shutdown_begun = world->shutdown_completed = false;
+    world->in_core = true;
+    core_reopen(world->core);
+    world->in_core = false;
+    reference_reopen(&world->reference);
     end_input(world, &before);
 }
 

@@ -149,6 +149,7 @@ enum input_kind {
     INPUT_COMMAND,
     INPUT_SHUTDOWN,
     INPUT_HURRY,
+    INPUT_REOPEN,
     INPUT_DECLARE,
     INPUT_REDECLARE,
     INPUT_REDECLARE_SUPERVISOR,
@@ -282,6 +283,7 @@ int world_run_job(struct world *world, uint32_t actor, const char *name, enum sa
                   struct error *error);
 void world_shutdown(struct world *world, const char *requester, const char *reason);
 void world_hurry(struct world *world);
+void world_reopen(struct world *world); /* once a shutdown is complete */
 void world_recovered(struct world *world);
 void world_durability(struct world *world, bool durable);
 void world_reexecute(struct world *world);

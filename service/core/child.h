@@ -107,6 +107,7 @@ struct child_shutdown {
     int exit_signal;
     enum shutdown_why why;
     enum resource_state cgroup;
+    uint64_t start_usec; /* when the start was due that was withdrawn; 0: none waited for a time */
 };
 
 struct child {

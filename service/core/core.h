@@ -298,6 +298,10 @@ uint64_t core_shutdown(struct core *core, const char *requester, const char *rea
 /* Aborts every attempt at once: the second SIGTERM. Begins a shutdown where there is none. */
 void core_hurry(struct core *core, const char *requester, const char *reason);
 
+/* Begins a tree again that was shut down, with all that is known of it (reopen.c). The starts are
+ * timers that are due. Any other tree it leaves alone. */
+void core_reopen(struct core *core);
+
 /* Reports. Those that do not belong to the active attempt are recorded as stale, and no more. */
 void core_spawned(struct core *core, struct attempt_id id, uint32_t pid);
 void core_spawn_failed(struct core *core, struct attempt_id id, int error, const char *reason);

@@ -128,6 +128,11 @@ void core_hurry(struct core *core, const char *requester, const char *reason)
            .requester = requester, .reason = reason);
 }
 
+void core_reopen(struct core *core)
+{
+    HANDLE(core, shutdown_reopen(core), .kind = CORE_INPUT_REOPEN);
+}
+
 void core_spawned(struct core *core, struct attempt_id id, uint32_t pid)
 {
     HANDLE(core, report_spawned(core, id, pid), .kind = CORE_INPUT_SPAWNED, .id = id, .pid = pid);
@@ -314,6 +319,9 @@ static void replay_one(struct core *core, const struct core_input *input)
         return;
     case CORE_INPUT_REEXECUTE:
         core_reexecute(core, input->requester, input->reason);
+        return;
+    case CORE_INPUT_REOPEN:
+        core_reopen(core);
         return;
     case CORE_INPUT_FORGET_JOB:
         job = core_find_job(core, input->job);

@@ -18,7 +18,7 @@ static bool phase_may_follow(enum fence_phase from, enum fence_phase to)
     case FENCE_READY_TO_START:
         return to == FENCE_OPEN || to == FENCE_CLOSED;
     case FENCE_CLOSED:
-        return false;
+        return to == FENCE_OPEN; /* the tree is begun again */
     }
     __builtin_unreachable();
 }

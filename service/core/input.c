@@ -28,6 +28,7 @@ const char *core_input_kind_to_string(enum core_input_kind kind)
         [CORE_INPUT_RECOVERED] = "recovered",
         [CORE_INPUT_DURABILITY] = "durability",
         [CORE_INPUT_REEXECUTE] = "reexecute",
+        [CORE_INPUT_REOPEN] = "reopen",
     };
     INVARIANT(kind < CORE_INPUTS);
     return words[kind];

@@ -35,6 +35,7 @@ enum core_input_kind {
     CORE_INPUT_RECOVERED,
     CORE_INPUT_DURABILITY,
     CORE_INPUT_REEXECUTE,
+    CORE_INPUT_REOPEN,
     CORE_INPUTS, /* how many there are */
 };
 
@@ -68,7 +69,7 @@ void core_replay(struct core *core, const struct core_input *input);
 
 const char *core_input_kind_to_string(enum core_input_kind kind);
 
-#define CORE_STATE_VERSION 2 /* of checkpoints */
+#define CORE_STATE_VERSION 3 /* of checkpoints */
 
 /*
  * A checkpoint: the whole state of a core, without what the shell has hung on it. Reading fills in

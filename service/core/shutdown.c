@@ -51,7 +51,7 @@ static void withdraw_start(struct core *core, struct child *child)
     core_changed(core, child);
 }
 
-static void open_row(struct core *core, struct child *child)
+static void open_row(struct core *core, struct child *child, uint64_t start_usec)
 {
     child->shutdown = (struct child_shutdown){
         .result = SHUTDOWN_PENDING,
@@ -60,6 +60,7 @@ static void open_row(struct core *core, struct child *child)
         .attempt = child_attempt(child),
         .cancel_delivered = child->attempt.active && child->attempt.cancel_delivered,
         .cgroup = RESOURCE_NOT_OWNED,
+        .start_usec = start_usec,
     };
     if (child->attempt.active) {
         core->shutdown_unsettled++;
@@ -98,8 +99,9 @@ void shutdown_begin(struct core *core, uint64_t command, const char *requester, 
     for (struct supervisor *supervisor = &core->root; supervisor; supervisor = supervisor->next)
         core_changed_supervisor(core, supervisor);
     for (struct child *child = core_first(core); child; child = core_next(child)) {
+        uint64_t start_usec = child->timers[TIMER_START].deadline_usec;
         withdraw_start(core, child);
-        open_row(core, child);
+        open_row(core, child, start_usec);
     }
     count_dependents(core);
     advance(core, SHUTDOWN_REQUEST_STOP);

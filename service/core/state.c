@@ -312,6 +312,7 @@ static void archive_shutdown(struct archive *a, struct child_shutdown *row)
     ARCHIVE(a, row->exit_signal);
     ARCHIVE_WORD(a, row->why, SHUTDOWN_WHY_LATE);
     ARCHIVE_WORD(a, row->cgroup, RESOURCE_FAILED);
+    ARCHIVE(a, row->start_usec); /* may be later than now */
 }
 
 static void archive_liveness(struct archive *a, struct child *child)

@@ -1,0 +1,61 @@
+/*
+ * Reopening: the next proctord begins a tree again that was shut down (docs/durability.md). A
+ * polite end is no more the end of history than a death is: what was held stays held, what was
+ * counted stays counted, and what waited waits on.
+ *
+ * No child starts in the middle of it: each start is a timer that is due, so that the manifests can
+ * be compared first.
+ */
+#include "private.h"
+
+static bool is_over(const struct child *child)
+{
+    return child->operation == CHILD_REMOVED || child->job;
+}
+
+static bool has_stopped_for_good(const struct child *child)
+{
+    return child->gave_up && child->config->declaration.on_limit == ON_LIMIT_STOP;
+}
+
+static void begin_again(struct core *core, struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+    uint64_t due_usec = child->shutdown.start_usec;
+
+    fence_set_phase(child, FENCE_OPEN);
+    child->shutdown = (struct child_shutdown){};
+    core_changed(core, child);
+    if (is_over(child) && !child->attempt.active) {
+        tree_remove(core, child, CHILD_STOPPED, child->operation_cause);
+        return;
+    }
+    if (is_over(child) || !declaration->has_process)
+        return;
+    child->wanted = child->wanted || (declaration->autostart && !has_stopped_for_good(child));
+    if (child->operation != CHILD_ACTIVE || !child->wanted)
+        return;
+    if (child->attempt.active) { /* even its abort has not ended it */
+        fence_enter(core, child, 0, true, "start");
+        return;
+    }
+    child->automatic_start = child->automatic_start && due_usec > 0;
+    child->start_cause = 0;
+    child_arm(core, child, TIMER_START, due_usec > core_now(core) ? due_usec : core_now(core));
+}
+
+void shutdown_reopen(struct core *core)
+{
+    if (core->shutdown_phase != SHUTDOWN_COMPLETED)
+        return;
+    core->shutdown_phase = SHUTDOWN_IDLE;
+    core->shutdown_command = 0;
+    core->shutdown_by_policy = false;
+    for (struct supervisor *supervisor = &core->root; supervisor; supervisor = supervisor->next)
+        core_changed_supervisor(core, supervisor);
+    for (struct child *child = core_first(core), *next; child; child = next) {
+        next = core_next(child);
+        begin_again(core, child);
+    }
+    core_finish_input(core);
+}
