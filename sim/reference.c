@@ -320,7 +320,8 @@ static void begin_again(struct ref *r, struct ref_child *c)
     if (c->operation != CHILD_ACTIVE || !c->wanted)
         return;
     if (c->attempt.active) {
-        ref_enter_fence(r, c, true, false);
+        if (c->attempt.cancelled || c->attempt.aborted)
+            ref_enter_fence(r, c, true, false);
         return;
     }
     c->automatic = c->automatic && c->left > 0;
@@ -329,7 +330,7 @@ static void begin_again(struct ref *r, struct ref_child *c)
 
 void reference_reopen(struct ref *r)
 {
-    if (r->phase != SHUTDOWN_COMPLETED)
+    if (r->phase == SHUTDOWN_IDLE)
         return;
     r->phase = SHUTDOWN_IDLE;
     r->by_policy = false;

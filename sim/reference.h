@@ -145,7 +145,7 @@ int reference_command(struct ref *r, const struct command *command, struct outco
 int reference_command_scope(struct ref *r, const struct command *command, struct outcome *outcomes);
 void reference_shutdown(struct ref *r);
 void reference_hurry(struct ref *r);
-/* The next proctord begins a tree again that was shut down. */
+/* The next proctord begins a tree again that was shut down, or was about to be. */
 void reference_reopen(struct ref *r);
 
 /* What is heard of an attempt: completion for an exit, message for what it said. */
