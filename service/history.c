@@ -176,6 +176,17 @@ static void begin(struct history *history, struct core *core)
         history_tidy(history); /* says so */
 }
 
+/* A shutdown by command that is under way is carried to its end, unless the machine was started
+ * since; any other stop says nothing of this start. */
+static bool is_to_reopen(const struct history *history, const struct core *core)
+{
+    enum shutdown_phase phase = core_shutdown_phase(core);
+
+    return phase == SHUTDOWN_COMPLETED ||
+           (phase != SHUTDOWN_IDLE &&
+            (core_shutdown_by_signal(core) || journal_is_of_another_boot(history->journal)));
+}
+
 static void take_over(struct history *history, struct core *core, struct recovery *recovery)
 {
     history->recovered = true;
@@ -183,11 +194,18 @@ static void take_over(struct history *history, struct core *core, struct recover
     begin(history, core);
     adopt_all(history->host, journal_is_of_another_boot(history->journal), recovery);
     core_recovered(core, recovery);
+    bool reopens = is_to_reopen(history, core);
+    if (reopens)
+        core_reopen(core);
     host_settle(history->host);
-    log_print(LOG_NOTICE,
-              "recovered: %llu inputs since the checkpoint, %llu attempts go on, %llu have ended",
-              (unsigned long long)recovery->inputs, (unsigned long long)recovery->adopted,
-              (unsigned long long)recovery->lost);
+    if (reopens)
+        log_print(LOG_NOTICE, "the tree was shut down, and is begun again as it was");
+    else
+        log_print(
+            LOG_NOTICE,
+            "recovered: %llu inputs since the checkpoint, %llu attempts go on, %llu have ended",
+            (unsigned long long)recovery->inputs, (unsigned long long)recovery->adopted,
+            (unsigned long long)recovery->lost);
     if (recovery->damaged_bytes > 0)
         log_print(LOG_WARNING,
                   "the journal was damaged: %llu bytes were put aside, and what they told is lost",
@@ -214,11 +232,11 @@ int history_live(struct history *history, struct host *host, struct core **core,
     if (r < 0)
         log_print(LOG_ERR, "the journal can not be used (%s): beginning anew; it is kept",
                   strerror(-r));
-    if (r > 0 && core_shutdown_phase(*core) != SHUTDOWN_COMPLETED) {
+    if (r > 0) {
         take_over(history, *core, &recovery);
         return 0;
     }
-    if (r != 0) { /* it has come to its end, or can not be used: nothing of it goes on */
+    if (r < 0) { /* nothing of it goes on */
         free_kept(history);
         journal_forget(history->journal);
         r = again(userdata, core);

@@ -234,12 +234,12 @@ static void end(void *userdata, const char *signal)
 
     if (daemon->ending) {
         log_print(LOG_NOTICE, "%s: told to end again: what is left is aborted", signal);
-        core_hurry(daemon->core, "signal", "a second signal");
+        core_hurry(daemon->core, REQUESTER_SIGNAL, "a second signal");
     } else {
         log_print(LOG_NOTICE, "%s: the tree is shut down", signal);
         daemon->ending = true;
         sd_notify(0, "STOPPING=1");
-        core_shutdown(daemon->core, "signal", "proctord was told to end");
+        core_shutdown(daemon->core, REQUESTER_SIGNAL, "proctord was told to end");
     }
     host_settle(daemon->host);
 }

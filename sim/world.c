@@ -477,7 +477,7 @@ void world_reopen(struct world *world)
 {
     struct checks_before before;
 
-    if (!world->shutdown_completed)
+    if (!world->shutdown_begun)
         return;
     begin_input(world, INPUT_REOPEN, NULL);
     world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "reopen"});

@@ -283,7 +283,7 @@ int world_run_job(struct world *world, uint32_t actor, const char *name, enum sa
                   struct error *error);
 void world_shutdown(struct world *world, const char *requester, const char *reason);
 void world_hurry(struct world *world);
-void world_reopen(struct world *world); /* once a shutdown is complete */
+void world_reopen(struct world *world); /* where a shutdown has begun */
 void world_recovered(struct world *world);
 void world_durability(struct world *world, bool durable);
 void world_reexecute(struct world *world);

@@ -436,6 +436,11 @@ enum shutdown_phase core_shutdown_phase(const struct core *core)
     return core->shutdown_phase;
 }
 
+bool core_shutdown_by_signal(const struct core *core)
+{
+    return core->shutdown_by_signal;
+}
+
 bool core_shutdown_by_policy(const struct core *core)
 {
     return core->shutdown_by_policy;

@@ -40,9 +40,10 @@ struct core_input; /* input.h */
 
 /* Limits on what somebody else can grow. */
 #define CORE_CHILDREN_MAX  100000
-#define REASON_MAX         256 /* bytes of a reason, without the terminator */
-#define REQUESTER_MAX      128 /* bytes of "who asked" */
-#define STATUS_TEXT_MAX    160 /* a longer STATUS= is cut */
+#define REASON_MAX         256      /* bytes of a reason, without the terminator */
+#define REQUESTER_MAX      128      /* bytes of "who asked" */
+#define REQUESTER_SIGNAL   "signal" /* no caller: a signal to the daemon */
+#define STATUS_TEXT_MAX    160      /* a longer STATUS= is cut */
 #define FAILURE_REASON_MAX 160
 
 /*
@@ -298,8 +299,8 @@ uint64_t core_shutdown(struct core *core, const char *requester, const char *rea
 /* Aborts every attempt at once: the second SIGTERM. Begins a shutdown where there is none. */
 void core_hurry(struct core *core, const char *requester, const char *reason);
 
-/* Begins a tree again that was shut down, with all that is known of it (reopen.c). The starts are
- * timers that are due. Any other tree it leaves alone. */
+/* Begins a tree again that was shut down, or is about to be, with all that is known of it
+ * (reopen.c). The starts are timers that are due. Any other tree it leaves alone. */
 void core_reopen(struct core *core);
 
 /* Reports. Those that do not belong to the active attempt are recorded as stale, and no more. */
@@ -347,6 +348,8 @@ struct child *core_next(const struct child *child);
 size_t core_count(const struct core *core);
 enum shutdown_phase core_shutdown_phase(const struct core *core);
 bool core_shutdown_by_policy(const struct core *core); /* a limit, not a person, ended the tree */
+/* A signal to proctord ended it, which says nothing of the next start. */
+bool core_shutdown_by_signal(const struct core *core);
 uint64_t core_shutdown_command(const struct core *core);
 bool core_shutdown_row(const struct core *core, struct child *child, struct shutdown_row *row);
 uint64_t core_sequence(const struct core *core); /* of the last event */

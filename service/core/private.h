@@ -63,7 +63,7 @@ struct core {
 
     enum shutdown_phase shutdown_phase;
     uint64_t shutdown_command;
-    bool shutdown_by_policy;
+    bool shutdown_by_policy, shutdown_by_signal;
     uint32_t shutdown_unsettled;
 };
 

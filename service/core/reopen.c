@@ -1,5 +1,6 @@
 /*
- * Reopening: the next proctord begins a tree again that was shut down (docs/durability.md). A
+ * Reopening: the next proctord begins a tree again that was shut down, or was about to be when the
+ * one before died (docs/durability.md). A
  * polite end is no more the end of history than a death is: what was held stays held, what was
  * counted stays counted, and what waited waits on.
  *
@@ -35,8 +36,9 @@ static void begin_again(struct core *core, struct child *child)
     child->wanted = child->wanted || (declaration->autostart && !has_stopped_for_good(child));
     if (child->operation != CHILD_ACTIVE || !child->wanted)
         return;
-    if (child->attempt.active) { /* even its abort has not ended it */
-        fence_enter(core, child, 0, true, "start");
+    if (child->attempt.active) {
+        if (child->attempt.cancel_delivered || child->attempt.abort_requested)
+            fence_enter(core, child, 0, true, "start");
         return;
     }
     child->automatic_start = child->automatic_start && due_usec > 0;
@@ -46,11 +48,13 @@ static void begin_again(struct core *core, struct child *child)
 
 void shutdown_reopen(struct core *core)
 {
-    if (core->shutdown_phase != SHUTDOWN_COMPLETED)
+    if (core->shutdown_phase == SHUTDOWN_IDLE)
         return;
     core->shutdown_phase = SHUTDOWN_IDLE;
     core->shutdown_command = 0;
     core->shutdown_by_policy = false;
+    core->shutdown_by_signal = false;
+    core->shutdown_unsettled = 0;
     for (struct supervisor *supervisor = &core->root; supervisor; supervisor = supervisor->next)
         core_changed_supervisor(core, supervisor);
     for (struct child *child = core_first(core), *next; child; child = next) {

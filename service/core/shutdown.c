@@ -183,8 +183,10 @@ void shutdown_late_report(struct core *core, struct child *child)
 
 void shutdown_request(struct core *core, const char *requester, const char *reason)
 {
-    if (core->shutdown_phase == SHUTDOWN_IDLE)
+    if (core->shutdown_phase == SHUTDOWN_IDLE) {
+        core->shutdown_by_signal = strcmp(requester, REQUESTER_SIGNAL) == 0;
         shutdown_begin(core, core_new_command(core), requester, reason, false);
+    }
     core_finish_input(core);
 }
 

@@ -85,6 +85,7 @@ static void archive_own(struct core *core, struct archive *a)
     ARCHIVE_WORD(a, core->shutdown_phase, SHUTDOWN_COMPLETED);
     ARCHIVE(a, core->shutdown_command);
     ARCHIVE(a, core->shutdown_by_policy);
+    ARCHIVE(a, core->shutdown_by_signal);
     ARCHIVE(a, core->shutdown_unsettled);
     ARCHIVE(a, core->next_serial);
     ARCHIVE_WORD(a, core->next_slot, CORE_CHILDREN_MAX);
