@@ -5,6 +5,7 @@
 #include "handle.h"
 #include "log.h"
 #include "own_folder.h"
+#include "sink.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -124,6 +125,7 @@ static int run(struct private_bus *bus, int report)
 {
     char path[4200], file[4300], print[32];
     char *arguments[] = {"dbus-daemon", file, "--nofork", "--nopidfile", "--nosyslog", print, NULL};
+    int errors = sink_open_another(STDERR_FILENO);
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
@@ -133,6 +135,8 @@ static int run(struct private_bus *bus, int report)
     sigemptyset(&none);
     sigfillset(&all);
     posix_spawn_file_actions_init(&actions);
+    if (errors >= 0) /* it must not wait for who reads ours */
+        posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
     posix_spawn_file_actions_adddup2(&actions, report, REPORT_FD);
     posix_spawn_file_actions_adddup2(&actions, bus->lock, LOCK_FD);
     posix_spawnattr_init(&attributes);
@@ -143,6 +147,8 @@ static int run(struct private_bus *bus, int report)
     int r = posix_spawnp(&bus->pid, "dbus-daemon", &actions, &attributes, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
+    if (errors >= 0)
+        close(errors);
     return -r;
 }
 

@@ -349,6 +349,23 @@ static bool is_null_device(const struct stat *status)
 }
 
 /* A file is never opened again: it would be written from its beginning. */
+static bool may_be_opened_again(const struct stat *status)
+{
+    return S_ISFIFO(status->st_mode) || (S_ISCHR(status->st_mode) && !is_null_device(status));
+}
+
+int sink_open_another(int fd)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if (!may_be_opened_again(&status))
+        return -ENOTSUP;
+    int another = open_again(fd);
+    return another < 0 ? -errno : another;
+}
+
 static void choose_way(struct sink *sink, int fd)
 {
     struct stat status;
@@ -356,7 +373,7 @@ static void choose_way(struct sink *sink, int fd)
     if (fstat(fd, &status) < 0)
         return;
     sink->way = S_ISSOCK(status.st_mode) ? WAY_SEND : WAY_WRITE;
-    if (S_ISFIFO(status.st_mode) || (S_ISCHR(status.st_mode) && !is_null_device(&status)))
+    if (may_be_opened_again(&status))
         sink->fd = open_again(fd);
     if (sink->fd < 0) {
         sink->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);

@@ -28,6 +28,11 @@ struct sink *sink_open(int fd);
 struct sink *sink_open_journal(const char *path);
 void sink_close(struct sink *sink); /* NULL is allowed */
 
+/* Another end of a pipe or a terminal, which does not block, for a process of proctord's own that
+ * could not be used any more when it waited for the reader. A negative errno: it has to do with the
+ * one that it inherits. */
+int sink_open_another(int fd);
+
 /* Without a loop, before this and after the loop is NULL again, what is kept is tried again with
  * each further line. */
 void sink_attach(struct sink *sink, sd_event *event);
