@@ -41,6 +41,8 @@ struct daemon {
     sd_event_source *reexecution;
     bool reexecutes;                /* as soon as the bus has everything */
     int handovers;                  /* that were begun for it */
+    sd_event_source *beside_timer;  /* until what is beside the loop has come back for it */
+    uint64_t beside_until_usec;     /* and how long that may take */
     sd_event_source *reload_source; /* the manifests could not be read when it began */
     struct metrics_socket *metrics;
     struct sink *output;    /* standard output; NULL: nothing was said there */

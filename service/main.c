@@ -38,6 +38,7 @@
 #define LOOP_TRIES           50
 #define LOOP_PAUSE_MSEC      20
 #define RELOAD_USEC          1000000
+#define SETTLE_USEC          5000000 /* at the end, for the journal's disk */
 #define LAST_WORDS_USEC      2000000 /* children's last words have to be in their files until then */
 #define DESCRIPTORS          1024    /* where the limit is not known */
 
@@ -649,13 +650,14 @@ static int run(struct daemon *daemon)
 static void tidy_up(struct daemon *daemon)
 {
     sd_event_source_disable_unref(daemon->reexecution);
+    sd_event_source_disable_unref(daemon->beside_timer);
     sd_event_source_disable_unref(daemon->reload_source);
     handover_free(daemon->handover);
     program_forget(&daemon->program);
     signals_free(daemon->signals);
     metrics_socket_close(daemon->metrics);
     if (daemon->history.journal)
-        journal_settle(daemon->history.journal); /* answers may wait for it */
+        journal_settle(daemon->history.journal, SETTLE_USEC); /* answers may wait for it */
     host_free(daemon->host);
     beside_wait(LAST_WORDS_USEC, &(const char *){NULL});
     service_free(daemon->service);

@@ -17,8 +17,10 @@
 #include <string.h>
 #include <syslog.h>
 
-#define TRIES         8
-#define HANDOVER_USEC 5000000 /* what runs beside the loop must have come back until then */
+#define TRIES       8
+#define BESIDE_USEC 5000000 /* what runs beside the loop must have come back until then */
+#define LOOK_USEC   20000   /* how often it is looked whether it has */
+#define LAST_USEC   1000000 /* how long the loop stands still for the very last of it */
 
 /* What is only the daemon's; the same walk in both programs. */
 void reexecution_archive(struct daemon *daemon, struct handover *handover)
@@ -30,26 +32,18 @@ void reexecution_archive(struct daemon *daemon, struct handover *handover)
     handover_descriptor(handover, &daemon->metrics_descriptor);
 }
 
-/* execve(2) would wait for a thread that hangs, and with it all children. */
-static int wait_for_what_is_beside(void)
-{
-    const char *what = NULL;
-    int r = beside_wait(HANDOVER_USEC, &what);
-
-    if (r < 0)
-        log_print(LOG_ERR, "a call does not come back: %s", what);
-    return r;
-}
-
 static int hand_over(struct daemon *daemon)
 {
     struct handover *handover;
-    int r = wait_for_what_is_beside();
+    const char *what;
+    int r = beside_wait(LAST_USEC, &what);
 
     if (r >= 0)
         r = service_prepare_handover(daemon->service);
     if (r >= 0)
         r = journal_checkpoint(daemon->history.journal);
+    if (r >= 0)
+        r = journal_settle(daemon->history.journal, LAST_USEC);
     if (r >= 0)
         r = handover_new(&handover);
     if (r < 0)
@@ -66,12 +60,19 @@ static int hand_over(struct daemon *daemon)
 }
 
 static void begin_reexecution(struct daemon *daemon);
+static void wait_for_what_is_beside(struct daemon *daemon);
+
+static const char *explain(int r)
+{
+    return r == -EBUSY ? "a call that waits for a disk does not come back (try again later)"
+                       : strerror(-r);
+}
 
 static void stay(struct daemon *daemon, int r)
 {
     daemon->reexecutes = false;
-    log_print(LOG_ERR, "%s cannot take over: %s", daemon->program.path, strerror(-r));
-    service_stay(daemon->service, strerror(-r));
+    log_print(LOG_ERR, "%s cannot take over: %s", daemon->program.path, explain(r));
+    service_stay(daemon->service, explain(r));
 }
 
 /* Between two turns of the loop, so that nothing is half done. Returns where it came to nothing. */
@@ -83,6 +84,8 @@ static int reexecute_now(sd_event_source *source, void *userdata)
     (void)source;
     if (r == -EAGAIN && ++daemon->handovers < TRIES) /* not all is sent */
         begin_reexecution(daemon);
+    else if (r == -EBUSY) /* something has come up meanwhile */
+        wait_for_what_is_beside(daemon);
     else
         stay(daemon, r);
     return 0;
@@ -116,6 +119,44 @@ static void begin_reexecution(struct daemon *daemon)
         stay(daemon, r);
 }
 
+static uint64_t now_usec(const struct daemon *daemon)
+{
+    uint64_t now = 0;
+    sd_event_now(daemon->event, CLOCK_MONOTONIC, &now);
+    return now;
+}
+
+static int look_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct daemon *daemon = userdata;
+
+    (void)source;
+    (void)usec;
+    daemon->beside_timer = sd_event_source_disable_unref(daemon->beside_timer);
+    wait_for_what_is_beside(daemon);
+    return 0;
+}
+
+/* execve(2) would wait for a thread that hangs, and with it all children. The loop turns until all
+ * have come back. */
+static void wait_for_what_is_beside(struct daemon *daemon)
+{
+    const char *what;
+    int r = beside_wait(0, &what);
+
+    if (r == 0) {
+        begin_reexecution(daemon);
+        return;
+    }
+    if (now_usec(daemon) < daemon->beside_until_usec)
+        r = sd_event_add_time_relative(daemon->event, &daemon->beside_timer, CLOCK_MONOTONIC,
+                                       LOOK_USEC, 0, look_again, daemon);
+    else
+        log_print(LOG_ERR, "a call does not come back: %s", what);
+    if (r < 0)
+        stay(daemon, r);
+}
+
 int reexecution_order(void *userdata, const char *requester, const char *reason, bool dry_run,
                       char version[64], struct error *error)
 {
@@ -136,7 +177,10 @@ int reexecution_order(void *userdata, const char *requester, const char *reason,
         return 0;
     daemon->reexecutes = true;
     daemon->handovers = 0;
-    begin_reexecution(daemon);
+    daemon->beside_until_usec = now_usec(daemon) + BESIDE_USEC;
+    journal_checkpoint(
+        daemon->history.journal); /* whether the disk answers: the last one is short */
+    wait_for_what_is_beside(daemon);
     return 0;
 }
 

@@ -2,7 +2,10 @@
  * Re-execution: another program takes proctord's place in the same process (handover.h), between
  * two turns of the loop, so that nothing is half done.
  *
- * The bus is asked first, and not waited for: when its answer comes, no message has been read by
+ * All that runs beside the loop must have come back before, and the journal must have come to its
+ * disk; the loop turns meanwhile. Where that takes too long nothing comes of it.
+ *
+ * Then the bus is asked, and not waited for: when its answer comes, no message has been read by
  * half, and then all that has come is handled and all that was handled is sent. What has not been
  * sent by then would be lost, so the bus is asked again.
  */

@@ -23,10 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BEGIN_USEC  3600000000 /* a start waits for its disk */
-#define SETTLE_USEC 5000000
-#define RETRY_USEC  1000000
-#define BOOT_SIZE   36
+#define BEGIN_USEC 3600000000 /* a start waits for its disk */
+#define RETRY_USEC 1000000
+#define BOOT_SIZE  36
 
 struct journal {
     char *path;
@@ -324,18 +323,20 @@ void journal_tidy(struct journal *journal)
     journal_writer_hand_over(journal->writer);
 }
 
-int journal_settle(struct journal *journal)
+int journal_settle(struct journal *journal, uint64_t limit_usec)
 {
-    return journal_writer_wait(journal->writer, SETTLE_USEC);
+    return journal_writer_wait(journal->writer, limit_usec);
 }
 
 int journal_checkpoint(struct journal *journal)
 {
-    int r = journal_settle(journal);
+    int r = journal_error(journal);
 
     if (r == 0)
         r = begin_segment(journal);
-    return r == 0 ? journal_settle(journal) : r;
+    if (r == 0)
+        journal_writer_hand_over(journal->writer);
+    return r;
 }
 
 static int open_writer(struct journal *journal, const struct journal_settings *settings)

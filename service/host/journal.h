@@ -74,12 +74,12 @@ bool journal_is_unusable(int error);
 int journal_recover(struct journal *journal, struct core *core, const struct journal_reader *reader,
                     struct recovery *recovery);
 
-/* A new segment now: who reads the journal next has nothing to live through. Waits for the disk,
- * but not for ever: -EBUSY. */
+/* A new segment now: who reads the journal next has nothing to live through. -EBUSY while another
+ * one waits to be written. */
 int journal_checkpoint(struct journal *journal);
 
-/* Waits in the same way until all is written, and synced where a mark asks for it. */
-int journal_settle(struct journal *journal);
+/* Waits until all is written, and synced where a mark asks for it; but not for longer: -EBUSY. */
+int journal_settle(struct journal *journal, uint64_t limit_usec);
 
 /* What was recovered is not used: the events of the core that comes now count from 1 again. */
 void journal_forget(struct journal *journal);
