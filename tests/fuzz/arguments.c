@@ -152,7 +152,8 @@ static int reexecute(void *userdata, const char *requester, const char *reason, 
     return -EINVAL;
 }
 
-static void counters(void *userdata, uint64_t *a, uint64_t *b, uint64_t *c, uint64_t *d, uint64_t *e)
+static void counters(void *userdata, uint64_t *a, uint64_t *b, uint64_t *c, uint64_t *d,
+                     uint64_t *e)
 {
     (void)userdata;
     *a = *b = *c = *d = *e = 0;

@@ -1,0 +1,183 @@
+/*
+ * A disk under the journal that takes seconds for each call holds up nobody but those who must not
+ * be answered before it has done its work.
+ */
+#include "fixture.h"
+
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SLOW_MSEC "3000"
+#define SLOW_USEC (3 * G_TIME_SPAN_SECOND)
+
+static struct fixture f;
+static char *delay;
+
+static void set_delay(const char *msec)
+{
+    g_assert_true(g_file_set_contents(delay, msec, -1, NULL));
+}
+
+/* The slow_disk.so of $SLOW_DISK_SO is in proctord, and in nothing that the test itself does. */
+static void begin(void)
+{
+    int fd = g_file_open_tmp(NULL, &delay, NULL);
+
+    close(fd);
+    set_delay("0");
+    g_setenv("SLOW_DISK", "/state/journal", TRUE);
+    g_setenv("SLOW_DISK_MSEC", delay, TRUE);
+    g_setenv("LD_PRELOAD", g_getenv("SLOW_DISK_SO"), TRUE);
+}
+
+static void add_quick(const char *name)
+{
+    fixture_add(&f, name, "restart: permanent\nbackoff: {initial: 10ms, max: 10ms}\n", "wait-term");
+}
+
+/* How long it takes until it runs again. */
+static gint64 kill_and_wait(const char *name)
+{
+    guint64 generation = fixture_number(&f, name, "Generation");
+    gint64 before = g_get_monotonic_time();
+
+    kill((GPid)fixture_number(&f, name, "MainPID"), SIGKILL);
+    fixture_wait_number(&f, name, "Generation", generation + 1);
+    fixture_wait_text(&f, name, "Status", "ready");
+    return g_get_monotonic_time() - before;
+}
+
+static void answer_came(GObject *bus, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) reply =
+        g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
+
+    g_assert_no_error(error);
+    *(gint64 *)data = g_get_monotonic_time();
+}
+
+static void pause_child(const char *name, gint64 *answered)
+{
+    GVariantBuilder none;
+
+    g_variant_builder_init(&none, G_VARIANT_TYPE_VARDICT);
+    g_dbus_connection_call(f.bus, "org.proctor1", "/org/proctor1", "org.proctor1.Manager",
+                           "PauseChild", g_variant_new("(ssa{sv})", name, "test", &none), NULL,
+                           G_DBUS_CALL_FLAGS_NONE, -1, NULL, answer_came, answered);
+}
+
+static void wait_for_answer(const gint64 *answered)
+{
+    while (*answered == 0)
+        g_main_context_iteration(NULL, TRUE);
+}
+
+static void ends_are_seen_while_answers_wait(void)
+{
+    gint64 before, answered = 0;
+
+    add_quick("web");
+    fixture_add(&f, "held", "", "wait-term");
+    set_delay(SLOW_MSEC);
+    before = g_get_monotonic_time();
+    pause_child("held", &answered);
+    fixture_wait_text(&f, "held", "Operation", "paused");
+    g_assert_cmpint(answered, ==, 0);
+    gint64 took = kill_and_wait("web");
+    g_test_message("restarted after %d ms", (int)(took / 1000));
+    g_assert_cmpint(took, <, SLOW_USEC / 2);
+    g_assert_cmpint(answered, ==, 0);
+    wait_for_answer(&answered);
+
+    g_test_message("acknowledged after %d ms", (int)((answered - before) / 1000));
+    g_assert_cmpint(answered - before, >=, SLOW_USEC);
+    set_delay("0");
+}
+
+static void a_death_meanwhile_loses_nothing(void)
+{
+    gint64 before, answered = 0;
+
+    add_quick("web");
+    fixture_add(&f, "held", "", "wait-term");
+    set_delay(SLOW_MSEC);
+    before = g_get_monotonic_time();
+    pause_child("held", &answered);
+    wait_for_answer(&answered);
+    g_assert_cmpint(answered - before, <, SLOW_USEC / 2);
+    kill_and_wait("web"); /* all of it waits for the disk */
+    guint64 generation = fixture_number(&f, "web", "Generation");
+    GPid pid = (GPid)fixture_number(&f, "web", "MainPID");
+    set_delay("0");
+    fixture_kill(&f);
+    fixture_again(&f, NULL);
+
+    fixture_wait_text(&f, "held", "Operation", "paused");
+    g_assert_cmpuint(fixture_number(&f, "web", "Generation"), ==, generation);
+    g_assert_cmpint((GPid)fixture_number(&f, "web", "MainPID"), ==, pid);
+}
+
+/* Enough for several segments, each of which is synced, named and pruned by the slow disk. */
+static void new_segments_hold_up_nobody(void)
+{
+    GString *large = g_string_new("environment: {LARGE: ");
+    gint64 longest = 0;
+
+    for (int i = 0; i < 50000; i++)
+        g_string_append_c(large, 'x');
+    g_string_append(large, "}\n");
+    add_quick("web");
+    set_delay("300");
+    for (int i = 0; i < 120; i++) {
+        g_autofree char *name = g_strdup_printf("large%d", i);
+        fixture_add(&f, name, large->str, "wait-term");
+        if (i % 20 == 0)
+            longest = MAX(longest, kill_and_wait("web"));
+    }
+    g_test_message("restarted after %d ms at most", (int)(longest / 1000));
+    g_assert_cmpint(longest, <, 2 * G_TIME_SPAN_SECOND);
+    set_delay("0");
+    g_string_free(large, TRUE);
+}
+
+static void an_upgrade_waits_for_the_disk_and_says_so(void)
+{
+    GVariantBuilder none;
+    g_autoptr(GError) error = NULL;
+
+    add_quick("web");
+    GPid pid = (GPid)fixture_number(&f, "web", "MainPID");
+    set_delay("8000"); /* longer than an upgrade waits */
+    g_variant_builder_init(&none, G_VARIANT_TYPE_VARDICT);
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "Reexecute", g_variant_new("(sa{sv})", "test", &none), &error);
+    g_assert_null(reply);
+    g_assert_nonnull(strstr(error->message, "waits for a disk"));
+    g_assert_cmpint((GPid)fixture_number(&f, "web", "MainPID"), ==, pid);
+    set_delay("0");
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const power[] = {"--durability=power", NULL};
+
+    fixture_become_init();
+    g_test_init(&argc, &argv, NULL);
+    if (!g_getenv("SLOW_DISK_SO"))
+        return 77;
+    begin();
+    fixture_test(&f, power, "/daemon/slow-disk/ends-are-seen-while-answers-wait",
+                 ends_are_seen_while_answers_wait);
+    fixture_test(&f, NULL, "/daemon/slow-disk/a-death-meanwhile-loses-nothing",
+                 a_death_meanwhile_loses_nothing);
+    fixture_test(&f, NULL, "/daemon/slow-disk/new-segments-hold-up-nobody",
+                 new_segments_hold_up_nobody);
+    fixture_test(&f, power, "/daemon/slow-disk/an-upgrade-waits-for-the-disk-and-says-so",
+                 an_upgrade_waits_for_the_disk_and_says_so);
+    int r = g_test_run();
+    g_unlink(delay);
+    return r;
+}
