@@ -19,7 +19,7 @@
 struct manifest;
 
 struct manifest_error {
-    size_t line; /* 0: about no line, such as a file that can not be read */
+    size_t line; /* 0: about no line, such as a file that cannot be read */
     size_t column;
     char text[400];
 };

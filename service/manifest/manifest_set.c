@@ -98,7 +98,7 @@ static int add_source(struct manifest_set *set, const char *path, struct error *
     return 0;
 }
 
-/* A folder that can not be read is not an empty one: a reload would remove everybody. */
+/* A folder that cannot be read is not an empty one: a reload would remove everybody. */
 static int glob_error; /* of the last one that failed */
 
 static int folder_failed(const char *path, int error)

@@ -245,13 +245,19 @@ static size_t distance(const char *a, const char *b)
     return row[n];
 }
 
+/* Where one table ends another may go on. */
+static const struct key *skip_end(const struct key *key)
+{
+    return !key->name && key->more ? key->more : key;
+}
+
 static int refuse_unknown(struct reader *reader, const struct node *node, const struct key *keys,
                           const char *name)
 {
     const char *nearest = NULL;
     size_t best = 4;
 
-    for (const struct key *key = keys; key->name; key++) {
+    for (const struct key *key = skip_end(keys); key->name; key = skip_end(key + 1)) {
         size_t d = distance(name, key->name);
         if (d < best) {
             best = d;
@@ -268,7 +274,7 @@ static int refuse_unknown(struct reader *reader, const struct node *node, const 
 
 static const struct key *find_key(const struct key *keys, const char *name)
 {
-    for (; keys->name; keys++)
+    for (keys = skip_end(keys); keys->name; keys = skip_end(keys + 1))
         if (strcmp(keys->name, name) == 0)
             return keys;
     return NULL;

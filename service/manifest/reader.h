@@ -17,8 +17,9 @@ struct reader {
 };
 
 struct key {
-    const char *name;
+    const char *name; /* NULL: the end of the table */
     int (*read)(struct reader *reader, const struct node *node, void *target);
+    const struct key *more; /* at the end: the table that goes on */
 };
 
 struct word {
@@ -36,6 +37,10 @@ int manifest_read_child(struct reader *reader, const struct node *node, const ch
  * stands, or NULL where it stands for itself. *settings: it says more than what it is called. */
 int manifest_read_supervisor(struct reader *reader, const struct node *node, const char *above,
                              struct supervisor_declaration *declaration, bool *settings);
+
+/* The keys of a child that are about its process, for a target that begins with a struct
+ * child_declaration: process_manifest.c. */
+extern const struct key process_keys[];
 
 /* Reads a list of sockets: socket_manifest.c. */
 int manifest_read_sockets(struct reader *reader, const struct node *node,

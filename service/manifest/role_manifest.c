@@ -52,7 +52,7 @@ static int apply_sidecar(struct reader *reader, const struct node *node,
     if (declaration->criticality == CRITICALITY_CRITICAL &&
         (culprit = enter(reader, node, "criticality")))
         return reader_refuse(reader, culprit,
-                             "what becomes of a sidecar is nothing to its primary: it can not be "
+                             "what becomes of a sidecar is nothing to its primary: it cannot be "
                              "critical");
     if ((declaration->on_limit == ON_LIMIT_ESCALATE ||
          declaration->on_limit == ON_LIMIT_SHUTDOWN_TREE) &&

@@ -47,7 +47,7 @@ int manifest_read_path(struct reader *reader, const struct node *node, const cha
     if (strcmp(*path, "root") == 0)
         *path = "";
     else if (!child_id_valid(*path))
-        return reader_refuse(reader, node, "\"%.60s\" can not be the path of a supervisor", *path);
+        return reader_refuse(reader, node, "\"%.60s\" cannot be the path of a supervisor", *path);
     return 0;
 }
 
