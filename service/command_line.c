@@ -39,10 +39,9 @@ static const char help[] =
     "  --check                only check the manifests; exit code 0 or 1\n"
     "  --version              say which proctor this is\n"
     "\n"
-    "SIGTERM, SIGINT and SIGQUIT shut the tree down (a second one aborts at once), SIGHUP reads "
-    "the\n"
-    "manifests again, SIGUSR1 replaces the program by the one on disk without touching a child.\n"
-    "proctord(8) has all signals.\n";
+    "SIGTERM, SIGINT and SIGQUIT shut the tree down (a second one aborts at once); SIGHUP reads\n"
+    "the manifests again; SIGUSR1 replaces the program by the one on disk without touching a\n"
+    "child. proctord(8) has all signals.\n";
 
 enum option_code {
     OPTION_SYSTEM = 256,

@@ -39,6 +39,7 @@ struct daemon {
     struct program program;
     struct handover *handover; /* of the program that was here before, until all of it is read */
     sd_event_source *reexecution;
+    int inquiries;                  /* into the program on disk, under way */
     bool reexecutes;                /* as soon as the bus has everything */
     int handovers;                  /* that were begun for it */
     sd_event_source *beside_timer;  /* until what is beside the loop has come back for it */

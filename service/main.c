@@ -439,6 +439,7 @@ static int make_service(struct daemon *daemon)
                                   .trace = trace,
                                   .settle = settle,
                                   .reload = reload,
+                                  .check_program = reexecution_check,
                                   .reexecute = reexecution_order,
                                   .counters = counters,
                                   .output_lost = output_lost_bytes};

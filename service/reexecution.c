@@ -14,13 +14,17 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 
-#define TRIES       8
-#define BESIDE_USEC 5000000 /* what runs beside the loop must have come back until then */
-#define LOOK_USEC   20000   /* how often it is looked whether it has */
-#define LAST_USEC   1000000 /* how long the loop stands still for the very last of it */
+#define TRIES        8
+#define BESIDE_USEC  5000000 /* what runs beside the loop must have come back until then */
+#define LOOK_USEC    20000   /* how often it is looked whether it has */
+#define LAST_USEC    1000000 /* how long the loop stands still for the very last of it */
+#define INQUIRIES    8       /* into the program on disk, at the same time, */
+#define INQUIRY_USEC 5000000 /* and for one of them */
 
 /* What is only the daemon's; the same walk in both programs. */
 void reexecution_archive(struct daemon *daemon, struct handover *handover)
@@ -157,15 +161,12 @@ static void wait_for_what_is_beside(struct daemon *daemon)
         stay(daemon, r);
 }
 
-int reexecution_order(void *userdata, const char *requester, const char *reason, bool dry_run,
-                      char version[64], struct error *error)
+int reexecution_order(void *userdata, const char *requester, const char *reason,
+                      struct error *error)
 {
     struct daemon *daemon = userdata;
-    int r = program_check(&daemon->program, version, error);
-
-    if (r < 0 || dry_run)
-        return r;
     const char *unwritten = daemon_unwritten(daemon);
+
     if (unwritten) {
         snprintf(error->text, sizeof(error->text),
                  "the journal cannot be written (%s), and the new program would know nothing",
@@ -184,14 +185,113 @@ int reexecution_order(void *userdata, const char *requester, const char *reason,
     return 0;
 }
 
-void reexecution_by_signal(void *userdata)
-{
+/* ---- the program on disk --------------------------------------------------------------------- */
+
+struct inquiry {
+    struct daemon *daemon;
+    struct program program;
+    struct beside_work work;
+    sd_event_source *patience;
+    void (*done)(void *data, int r, const char *version, const char *why); /* NULL: it was told */
+    void *data;
+    int r;
     char version[PROGRAM_VERSION_MAX];
+    struct error error;
+};
+
+static void look(void *data)
+{
+    struct inquiry *inquiry = data;
+    inquiry->r = program_check(&inquiry->program, inquiry->version, &inquiry->error);
+}
+
+static void tell(struct inquiry *inquiry, int r, const char *why)
+{
+    void (*done)(void *, int, const char *, const char *) = inquiry->done;
+
+    inquiry->done = NULL;
+    inquiry->patience = sd_event_source_disable_unref(inquiry->patience);
+    if (done)
+        done(inquiry->data, r, inquiry->version, why);
+}
+
+static void looked(void *data)
+{
+    struct inquiry *inquiry = data;
+    tell(inquiry, inquiry->r, inquiry->error.text);
+}
+
+/* What the thread writes is not read before it is done. */
+static int takes_too_long(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct inquiry *inquiry = userdata;
+    void (*done)(void *, int, const char *, const char *) = inquiry->done;
+
+    (void)source;
+    (void)usec;
+    inquiry->done = NULL;
+    inquiry->patience = sd_event_source_disable_unref(inquiry->patience);
+    done(inquiry->data, -ETIMEDOUT, "",
+         "the program cannot be looked at: its file does not answer");
+    return 0;
+}
+
+static void release(void *data)
+{
+    struct inquiry *inquiry = data;
+
+    inquiry->daemon->inquiries--;
+    sd_event_source_disable_unref(inquiry->patience);
+    program_forget(&inquiry->program);
+    free(inquiry);
+}
+
+int reexecution_check(void *userdata,
+                      void (*done)(void *data, int r, const char *version, const char *why),
+                      void *data)
+{
     struct daemon *daemon = userdata;
+    struct inquiry *fresh = daemon->inquiries < INQUIRIES ? calloc(1, sizeof(*fresh)) : NULL;
+
+    if (!fresh)
+        return -EBUSY;
+    daemon->inquiries++;
+    *fresh = (struct inquiry){.daemon = daemon, .done = done, .data = data};
+    fresh->work = (struct beside_work){.what = "look at the program on disk",
+                                       .work = look,
+                                       .done = looked,
+                                       .release = release,
+                                       .data = fresh};
+    int r = program_copy(&daemon->program, &fresh->program);
+    if (r >= 0)
+        r = sd_event_add_time_relative(daemon->event, &fresh->patience, CLOCK_MONOTONIC,
+                                       INQUIRY_USEC, 0, takes_too_long, fresh);
+    if (r < 0) {
+        release(fresh);
+        return r;
+    }
+    beside_do(NULL, &fresh->work);
+    return 0;
+}
+
+static void looked_for_signal(void *data, int r, const char *version, const char *why)
+{
+    struct daemon *daemon = data;
     struct error error = {};
 
+    (void)version;
     if (core_shutdown_phase(daemon->core) != SHUTDOWN_IDLE)
         log_print(LOG_ERR, "the program is not replaced: the tree is shutting down");
-    else if (reexecution_order(daemon, "signal", "SIGUSR1", false, version, &error) < 0)
+    else if (r < 0)
+        log_print(LOG_ERR, "the program is not replaced: %s", why);
+    else if (reexecution_order(daemon, "signal", "SIGUSR1", &error) < 0)
         log_print(LOG_ERR, "the program is not replaced: %s", error.text);
+}
+
+void reexecution_by_signal(void *userdata)
+{
+    int r = reexecution_check(userdata, looked_for_signal, userdata);
+
+    if (r < 0)
+        log_print(LOG_ERR, "the program is not replaced: %s", strerror(-r));
 }

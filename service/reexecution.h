@@ -11,8 +11,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 struct daemon;
 struct error;
 struct handover;
@@ -20,8 +18,10 @@ struct handover;
 /* What is only the daemon's; the same walk in both programs. */
 void reexecution_archive(struct daemon *daemon, struct handover *handover);
 
-/* The hook of the service (service.h). userdata is the daemon. Nothing has happened when it
- * returns; where nothing comes of it those who wait for it are told. */
-int reexecution_order(void *userdata, const char *requester, const char *reason, bool dry_run,
-                      char version[64], struct error *error);
+/* The hooks of the service (service.h). userdata is the daemon. */
+int reexecution_check(void *userdata,
+                      void (*done)(void *data, int r, const char *version, const char *why),
+                      void *data);
+int reexecution_order(void *userdata, const char *requester, const char *reason,
+                      struct error *error);
 void reexecution_by_signal(void *userdata);

@@ -5,6 +5,7 @@
 #include "listing.h"
 #include "manifest_set.h"
 #include "private.h"
+#include "reexecute.h"
 #include "trace.h"
 
 #include <errno.h>
@@ -608,38 +609,6 @@ int append_reexecution(sd_bus_message *m, const char *version)
 }
 
 /* The answer comes from the new program; of a dry run from this one. */
-static int method_reexecute(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
-    struct service *service = userdata;
-    const struct caller *caller;
-    struct options options;
-    struct error why = {};
-    char version[64];
-    const char *reason;
-
-    int r = argument_read(m, "reason", &reason, error);
-    if (r >= 0)
-        r = command_prepare(service, m, &(struct permission){MAY_SHUT_DOWN, "reexecute", NULL},
-                            reason, &caller, &options, error);
-    if (r != 0)
-        return r;
-    if (core_shutdown_phase(service->core) != SHUTDOWN_IDLE)
-        return refuse_call(error, PROCTOR_ERROR "ShuttingDown", "the tree is shutting down");
-    if (service->n_waiters >= WAITERS_MAX)
-        return refuse_call(error, PROCTOR_ERROR "LimitExceeded", "too many calls are waiting");
-    r = service->hooks.reexecute(service->hooks.userdata, options.requester, reason,
-                                 options.dry_run, version, &why);
-    if (r < 0)
-        return refuse_call(error, PROCTOR_ERROR "CannotReexecute", "%s", why.text);
-    if (!options.dry_run)
-        return wait_for_reexecution(service, m) < 0 ? -ENOMEM : 1;
-    r = sd_bus_message_new_method_return(m, &reply);
-    if (r >= 0)
-        r = append_reexecution(reply, version);
-    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
-}
-
 /* ---- properties ------------------------------------------------------------------------------ */
 
 static bool has_failed(const struct child *child)

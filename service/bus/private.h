@@ -67,6 +67,7 @@ struct permission {
 struct waiter;
 struct question;
 struct connection;
+struct reexecution;
 struct strangers;
 struct user_names;
 struct subscriber;
@@ -107,6 +108,7 @@ struct service {
     struct keys *keys;
     struct pace *pace;
     struct strangers *strangers;
+    struct reexecution *reexecutions; /* that look at the program on disk first */
     struct user_names *user_names;
     struct traces *traces;
     struct bulks *bulks;

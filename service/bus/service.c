@@ -6,6 +6,7 @@
 #include "number.h"
 #include "objects.h"
 #include "private.h"
+#include "reexecute.h"
 #include "stranger.h"
 #include "user_name.h"
 #include "trace.h"
@@ -344,6 +345,7 @@ int service_prepare_handover(struct service *service)
     }
     if (r < 0)
         return r;
+    reexecutions_join(service);
     bulks_finish(service->bulks);
     service_flush(service);
     return all_is_sent(service);
@@ -506,6 +508,7 @@ void service_free(struct service *service)
     bulks_free(service->bulks);
     pace_free(service->pace);
     strangers_free(service->strangers);
+    reexecutions_free(service);
     user_names_free(service->user_names);
     traces_free(service->traces);
     event_log_free(service->log);

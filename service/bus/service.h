@@ -65,10 +65,16 @@ struct service_hooks {
                   struct manifest_changes *changes,
                   void (*visit)(void *visit_data, const char *what, const char *id),
                   void *visit_data, struct error *error);
-    /* Replaces the program once the present turn of the loop is over. dry_run: only looks at it.
-     * version: what it calls itself. */
-    int (*reexecute)(void *userdata, const char *requester, const char *reason, bool dry_run,
-                     char version[64], struct error *error);
+    /* Looks beside the loop whether the program on disk can take this one's place, and calls `done`
+     * later: 0 and what it calls itself, or a negative errno and why it cannot. Returns 0 or a
+     * negative errno, and then `done` is never called. */
+    int (*check_program)(void *userdata,
+                         void (*done)(void *data, int r, const char *version, const char *why),
+                         void *data);
+    /* Replaces it, after that: nothing has happened when this returns. Where nothing comes of it
+     * those who wait for it are told (service_stay()). */
+    int (*reexecute)(void *userdata, const char *requester, const char *reason,
+                     struct error *error);
     void (*counters)(void *userdata, uint64_t *notify_messages, uint64_t *notify_refused,
                      uint64_t *notify_dropped, uint64_t *orphans_reaped,
                      uint64_t *leftovers_killed);

@@ -1,5 +1,6 @@
 #include "program.h"
 
+#include "again.h"
 #include "frame.h"
 #include "handle.h"
 #include "handover.h"
@@ -52,6 +53,13 @@ int program_remember(struct program *program, char *const arguments[])
     program->path = path_of(arguments[0]);
     program->arguments = arguments;
     return program->path ? 0 : -errno;
+}
+
+int program_copy(const struct program *program, struct program *copy)
+{
+    *copy = (struct program){.arguments = program->arguments};
+    copy->path = program->path ? strdup(program->path) : NULL;
+    return program->path && !copy->path ? -ENOMEM : 0;
 }
 
 void program_forget(struct program *program)
@@ -176,8 +184,12 @@ int program_check(const struct program *program, char version[PROGRAM_VERSION_MA
         snprintf(error->text, sizeof(error->text), "%.200s: %s", program->path, strerror(-r));
         return -EINVAL;
     }
-    if (!listen_to(ends[0], text, sizeof(text)))
-        handle_signal_child(pid, SIGKILL);
+    /* The loop may reap it before we do: then what it has said is all that is known of it. */
+    int pidfd = again_pidfd(pid);
+    if (!listen_to(ends[0], text, sizeof(text)) && pidfd >= 0)
+        handle_signal(pidfd, SIGKILL);
+    if (pidfd >= 0)
+        close(pidfd);
     close(ends[0]);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;

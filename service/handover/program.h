@@ -20,9 +20,12 @@ struct program {
  * or what readlink(2) says. */
 int program_remember(struct program *program, char *const arguments[]);
 void program_forget(struct program *program);
+/* For a thread that may still hang when the original is gone. Returns 0 or -ENOMEM. */
+int program_copy(const struct program *program, struct program *copy);
 
-/* version: what it calls itself. Takes as long as the program, but no more than two seconds.
- * Returns 0, or -EINVAL with an error that says what is wrong with it. */
+/* version: what it calls itself. Takes as long as the program, but no more than two seconds, and as
+ * long as the file system that it lies on: not to be called by the loop. Returns 0, or -EINVAL with
+ * an error that says what is wrong with it. */
 int program_check(const struct program *program, char version[PROGRAM_VERSION_MAX],
                   struct error *error);
 

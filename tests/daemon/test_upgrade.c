@@ -416,6 +416,23 @@ static void is_refused(const char *word, gboolean dry_run)
         g_error("expected \"%s\", got \"%s\"", word, error->message);
 }
 
+/* A program that hangs is looked at beside the loop. */
+static void holds_up_nobody(const char *path)
+{
+    struct answer answer;
+
+    put_script(path, "#!/bin/sh\nexec sleep 60\n");
+    ask(&answer, "/org/proctor1", "org.proctor1.Manager", "Reexecute",
+        with_wait("(sa{sv})", "test"));
+    g_autoptr(GVariant) outcome = fixture_verb_waiting(&f, "Restart", "web");
+    g_assert_false(answer.came);
+    while (!answer.came)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_nonnull(answer.error);
+    g_assert_nonnull(strstr(answer.error->message, "does not start as it should"));
+    g_clear_error(&answer.error);
+}
+
 /* What lies where proctord was started from is a program that can not take over. */
 static void what_can_not_take_over_does_not(void)
 {
@@ -437,6 +454,8 @@ static void what_can_not_take_over_does_not(void)
     is_refused("has other formats", FALSE);
     put_script(path, "#!/bin/sh\necho oh dear >&2\nexit 1\n");
     is_refused("it says: oh dear", FALSE);
+    holds_up_nobody(path);
+    pid = fixture_number(&f, "web", "MainPID");
     g_unlink(path);
     is_refused("No such file", TRUE);
     put_script(path, gone); /* it passes, and then it is not there any more */

@@ -144,10 +144,17 @@ static int reload(void *userdata, const char *requester, const char *reason, boo
     return -ENOENT;
 }
 
-static int reexecute(void *userdata, const char *requester, const char *reason, bool dry_run,
-                     char version[64], struct error *error)
+static int check_program(void *userdata,
+                         void (*done)(void *data, int r, const char *version, const char *why),
+                         void *data)
 {
-    (void)userdata, (void)requester, (void)reason, (void)dry_run, (void)version;
+    (void)userdata, (void)done, (void)data;
+    return -EINVAL; /* there is no program here */
+}
+
+static int reexecute(void *userdata, const char *requester, const char *reason, struct error *error)
+{
+    (void)userdata, (void)requester, (void)reason;
     strcpy(error->text, "there is no program here");
     return -EINVAL;
 }
@@ -179,6 +186,7 @@ static const struct service_hooks hooks = {.find_pid = find_pid,
                                            .clock = same_clock,
                                            .settle = settle,
                                            .reload = reload,
+                                           .check_program = check_program,
                                            .reexecute = reexecute,
                                            .counters = counters,
                                            .output_lost = output_lost};
