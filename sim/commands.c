@@ -3,6 +3,7 @@
 #include "campaign.h"
 #include "clock.h"
 #include "explore.h"
+#include "number.h"
 #include "past.h"
 #include "past_commands.h"
 #include "scenario.h"
@@ -14,6 +15,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +26,20 @@
 
 static bool read_number(const char *text, uint64_t *number)
 {
-    char *end;
+    return number_read(text, UINT64_MAX, number) == 0;
+}
 
-    errno = 0;
-    *number = strtoull(text, &end, 10);
-    return *text >= '0' && *text <= '9' && !*end && errno == 0;
+/* "0/4": the first of four. */
+static bool read_shard(const char *text, unsigned *shard, unsigned *shards)
+{
+    uint64_t one, all;
+
+    if (number_take(&text, &one) < 0 || *text != '/' || number_read(text + 1, UINT_MAX, &all) < 0 ||
+        one >= all)
+        return false;
+    *shard = (unsigned)one;
+    *shards = (unsigned)all;
+    return true;
 }
 
 static bool read_range(const char *text, uint64_t *first, uint64_t *last)
@@ -384,8 +395,7 @@ int command_campaign(int argc, char **argv)
         else if (c == 'j')
             good = read_number(optarg, &jobs) && jobs > 0;
         else if (c == 'i')
-            good = sscanf(optarg, "%u/%u", &options.shard, &options.shards) == 2 &&
-                   options.shard < options.shards;
+            good = read_shard(optarg, &options.shard, &options.shards);
         else if (c == 'c')
             options.checkpoint = optarg;
         else if (c == 'o')
@@ -444,11 +454,11 @@ static size_t read_path(const char *text, uint32_t *path, size_t max)
     size_t n = 0;
 
     while (*text && n < max) {
-        char *end;
-        path[n++] = (uint32_t)strtoul(text, &end, 10);
-        if (end == text)
+        uint64_t number;
+        if (number_take(&text, &number) < 0 || number > UINT32_MAX)
             return 0;
-        text = *end == ',' ? end + 1 : end;
+        path[n++] = (uint32_t)number;
+        text += *text == ',';
     }
     return n;
 }
@@ -581,9 +591,10 @@ static int walk_trace(struct run *run, const struct trace *trace)
         fflush(stdout);
         if (!fgets(line, sizeof(line), stdin) || line[0] == 'q')
             return 0;
-        uint64_t to = line[0] >= '0' && line[0] <= '9' ? strtoull(line, NULL, 10)
-                      : line[0] == 'p'                 ? at - (at > 1)
-                                                       : at + 1;
+        const char *word = line;
+        uint64_t to;
+        if (number_take(&word, &to) < 0)
+            to = line[0] == 'p' ? at - (at > 1) : at + 1;
         to = to > 0 ? to : 1;
         if (show_until(run, trace, to > at ? at + 1 : to, to))
             at = to;

@@ -1,5 +1,6 @@
 #include "facts.h"
 
+#include "number.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -57,7 +58,9 @@ static const struct job *job_of(const struct world *world, const struct actor *a
 
     if (strncmp(id, JOB_SUPERVISOR "/", length) != 0)
         return NULL;
-    return core_find_job(world->core, strtoull(id + length, NULL, 10));
+    const char *number = id + length;
+    uint64_t n;
+    return number_take(&number, &n) == 0 ? core_find_job(world->core, n) : NULL;
 }
 
 #define OF_JOB(name, expression)                                                                   \

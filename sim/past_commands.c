@@ -3,6 +3,7 @@
 #include "child.h"
 #include "clock.h"
 #include "commands.h"
+#include "number.h"
 #include "past.h"
 #include "text.h"
 #include "timeline.h"
@@ -84,9 +85,10 @@ static void walk(struct past *past)
         fflush(stdout);
         if (!fgets(line, sizeof(line), stdin) || line[0] == 'q')
             return;
-        uint64_t to = line[0] >= '0' && line[0] <= '9' ? strtoull(line, NULL, 10)
-                      : line[0] == 'p'                 ? at - (at > 1)
-                                                       : at + 1;
+        const char *word = line;
+        uint64_t to;
+        if (number_take(&word, &to) < 0)
+            to = line[0] == 'p' ? at - (at > 1) : at + 1;
         to = to > 0 ? to : 1;
         at = show_until(past, to > at ? at + 1 : to, to);
     }

@@ -1,5 +1,6 @@
 #include "scenario.h"
 
+#include "open_regular.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -931,20 +932,15 @@ int scenario_parse(const char *text, const char *path, struct subject **scenario
 
 static char *read_file(const char *path)
 {
-    FILE *file = fopen(path, "re");
-    char *text = file ? malloc(SCENARIO_FILE_MAX + 1) : NULL;
-    size_t length = text ? fread(text, 1, SCENARIO_FILE_MAX + 1, file) : 0;
-    bool bad = !file || !text || ferror(file);
+    size_t length;
+    char *text;
+    int r = read_regular(AT_FDCWD, path, SCENARIO_FILE_MAX, &text, &length);
 
-    if (file)
-        fclose(file);
-    if (bad || length > SCENARIO_FILE_MAX) {
-        fprintf(stderr, "%s: %s\n", path, bad ? strerror(errno) : "is larger than 1 MiB");
-        free(text);
-        return NULL;
-    }
-    text[length] = '\0';
-    return text;
+    if (r == 0)
+        return text;
+    fprintf(stderr, "%s: %s\n", path,
+            r == -EFBIG ? "is larger than 1 MiB" : open_regular_explain(AT_FDCWD, path, r));
+    return NULL;
 }
 
 struct subject *scenario_read(const char *path)

@@ -1,5 +1,7 @@
 #include "trace.h"
 
+#include "number.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -158,14 +160,13 @@ static int parse(struct trace *trace, char *text)
     if (!take_line(&text, "proctor-trace 1") || !(of = take_line(&text, "of: ")) ||
         !(value = take_line(&text, "seed: ")))
         goto fail;
-    trace->seed = strtoull(value, NULL, 10);
-    if (!(value = take_line(&text, "schedule: ")) ||
+    if (number_read(value, UINT64_MAX, &trace->seed) < 0 ||
+        !(value = take_line(&text, "schedule: ")) ||
         schedule_from_text(value, &trace->choices, &trace->n_choices, &problem) < 0)
         goto fail;
     problem = "the head of the trace is damaged";
-    if (!(value = take_line(&text, "hash: ")))
+    if (!(value = take_line(&text, "hash: ")) || number_read_hex(value, &trace->hash) < 0)
         goto fail;
-    trace->hash = strtoull(value, NULL, 16);
     if (!(value = take_line(&text, "verdict: ")))
         goto fail;
     snprintf(trace->verdict, sizeof(trace->verdict), "%s", value);
