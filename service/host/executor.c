@@ -284,6 +284,7 @@ static void process_free(struct process *process)
     if (process->pidfd >= 0)
         close(process->pidfd);
     process_forget_group(process);
+    beat_forget(&process->beat);
     output_free(process->output);
     listeners_free(process->listeners);
     result_free(process->result);
@@ -426,6 +427,8 @@ static bool message_came(void *userdata, const struct owner *owner, uint64_t now
         checked.flags &= ~(unsigned)NOTIFY_MAIN_PID;
         host->counters.notify_refused++;
     }
+    if (process && process->state == PROCESS_RUNNING && process->id.attempt == owner->id.attempt)
+        beat_reduce(process, now_usec, &checked);
     if (checked.flags)
         core_notify(host->core, owner->id, &checked);
     return true;

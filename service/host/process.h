@@ -18,6 +18,7 @@
 #include "notify.h"
 #include "output.h"
 #include "share.h"
+#include "beat.h"
 #include "spawner.h"
 #include "starts.h"
 
@@ -85,8 +86,9 @@ struct process {
     bool noted_anew;                /* which the journal does not have yet */
     bool doubt_cancel, doubt_abort; /* asked for before proctord died, and perhaps not done */
     struct share notify_share;      /* over all attempts */
-    struct probe *probe;            /* the health check that is under way */
-    unsigned unenforced;            /* enum unenforced: what the kernel does not let us limit */
+    struct beat beat;
+    struct probe *probe; /* the health check that is under way */
+    unsigned unenforced; /* enum unenforced: what the kernel does not let us limit */
     struct listeners *listeners;
     struct result *result; /* of a job, while it runs */
     struct output *output;

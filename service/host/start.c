@@ -532,6 +532,7 @@ void host_start(void *userdata, struct child *child, struct attempt_id id)
         return;
     }
     process->id = id;
+    beat_forget(&process->beat);
     process->result_error = 0;
     process->aborted = false;
     process->start_waits = true;
