@@ -205,7 +205,7 @@ static void count_exit(struct world *world, struct ledger *ledger, const struct 
                 --ledger->n_counted * sizeof(ledger->counted[0]));
     if (ledger->n_counted == ledger->counted_max)
         make_room(world, ledger);
-    ledger->counted[ledger->n_counted++] = world->now_nsec / 1000;
+    ledger->counted[ledger->n_counted++] = world->reference.now;
 }
 
 static void end_of_attempt(struct world *world, struct ledger *ledger, const struct event *event)
@@ -417,7 +417,7 @@ static void check_window(struct world *world, struct actor *actor)
 {
     const struct restart_limit *limit = &actor->child->restart_limit;
     struct ledger *ledger = &actor->ledger;
-    uint64_t now = world->now_nsec / 1000;
+    uint64_t now = world->reference.now;
     uint32_t naive = 0;
 
     if (ledger->config != actor->child->config) { /* a newer declaration has come into force */
@@ -452,7 +452,7 @@ static void check_timers(struct world *world)
     if (first != world->timer_usec)
         world_fail(world, CHECK_TIMERS, "the earliest deadline is %ju, the timer is set to %ju",
                    (uintmax_t)first, (uintmax_t)world->timer_usec);
-    if (world->input == INPUT_TIMER && first > 0 && first <= world->now_nsec / 1000)
+    if (world->input == INPUT_TIMER && first > 0 && first <= world->reference.now)
         world_fail(world, CHECK_TIMERS, "a deadline has passed and was not handled");
 }
 

@@ -1,5 +1,6 @@
 #include "disk.h"
 
+#include "boot.h"
 #include "checks.h"
 #include "frame.h"
 #include "world.h"
@@ -57,10 +58,28 @@ static void end_frame(struct disk *disk, const struct archive *archive, enum fra
     disk->used = archive->used;
 }
 
+static void boot_id(const struct world *world, char id[BOOT_SIZE + 1])
+{
+    snprintf(id, BOOT_SIZE + 1, "%036u", world->boots);
+}
+
+static void write_boot(struct disk *disk)
+{
+    const struct world *world = disk->world;
+    struct boot boot = {.era = world->era,
+                        .written = {world_usec(world), world_clocks(world).realtime_usec}};
+    struct archive archive = begin_frame(disk);
+
+    boot_id(world, boot.id);
+    boot_archive(&archive, &boot);
+    end_frame(disk, &archive, FRAME_BOOT);
+}
+
 static void write_checkpoint(struct disk *disk)
 {
     journal_header_write(disk->data);
     disk->used = JOURNAL_HEADER_SIZE;
+    write_boot(disk);
     struct archive archive = begin_frame(disk);
     core_archive(disk->world->core, &archive);
     end_frame(disk, &archive, FRAME_CHECKPOINT);
@@ -142,14 +161,18 @@ static struct archive reader_of(struct borrower *borrower, const struct frame *f
                             .userdata = borrower};
 }
 
-static bool use_frame(struct world *world, struct core *core, const struct frame *frame)
+static bool use_frame(struct world *world, struct core *core, struct boot *boot,
+                      const struct frame *frame)
 {
     struct borrower borrower = {.world = world};
     struct archive archive = reader_of(&borrower, frame);
     struct core_input input = {};
     bool good;
 
-    if (frame->kind == FRAME_CHECKPOINT) {
+    if (frame->kind == FRAME_BOOT) {
+        boot_archive(&archive, boot);
+        good = !archive.failed;
+    } else if (frame->kind == FRAME_CHECKPOINT) {
         good = core_archive(core, &archive) == 0;
     } else {
         input_archive(&archive, &input);
@@ -167,6 +190,9 @@ static struct core *read_back(struct world *world)
     struct core_settings settings = {};
     struct core *core;
     struct core_ports ports;
+    struct boot boot = {};
+    struct two_clocks present = world_clocks(world);
+    char id[BOOT_SIZE + 1];
     struct frame frame;
     size_t offset = JOURNAL_HEADER_SIZE;
 
@@ -174,9 +200,11 @@ static struct core *read_back(struct world *world)
     if (core_new(&ports, &settings, &core) < 0)
         exit(EXIT_FAILURE);
     while (frame_next(disk->data, disk->used, &offset, &frame) > 0)
-        if (!use_frame(world, core, &frame))
+        if (!use_frame(world, core, &boot, &frame))
             world_fail(world, CHECK_RECOVERY, "a record of the journal can not be read");
     disk->used = offset; /* what is torn is cut off */
+    boot_id(world, id);
+    world->era = boot_resume(&boot, id, core, &present);
     return core;
 }
 
@@ -339,6 +367,28 @@ void disk_crash(struct world *world, bool torn)
         disk->used = archive.used;
     }
     world_note(world, &(struct record){.kind = RECORD_FAULT, .what = "the daemon dies"});
+    recover(world);
+}
+
+/* The clock reads `uptime` once the daemon is there again. */
+void disk_reboot(struct world *world, uint64_t off_usec, uint64_t uptime_usec, enum wall wall)
+{
+    uint64_t now;
+
+    world_note(world, &(struct record){.kind = RECORD_FAULT, .what = "the power goes"});
+    executor_power_off(world);
+    world->now_nsec += (off_usec + uptime_usec) * 1000;
+    now = world->now_nsec / 1000;
+    world->boot_usec = now - uptime_usec;
+    world->boots++;
+    if (wall == WALL_RIGHT)
+        world->wall_offset_usec = 0;
+    else if (wall == WALL_SET_BACK)
+        world->wall_offset_usec -= INT64_C(86400000000);
+    else
+        world->wall_offset_usec = (int64_t)(uptime_usec - now - WORLD_REALTIME_USEC);
+    struct two_clocks clocks = world_clocks(world);
+    reference_reboot(&world->reference, clocks.monotonic_usec, clocks.realtime_usec);
     recover(world);
 }
 

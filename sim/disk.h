@@ -24,6 +24,11 @@ void disk_crash(struct world *world, bool torn);
 /* It dies in the next input, when so many of its effects have happened. */
 void disk_crash_within(struct world *world, uint32_t effects);
 
+/* The machine loses its power, with all processes, is off for so long, and is started again: its
+ * monotonic clock begins anew, and the wall clock is right, a day behind, or not set at all. */
+enum wall { WALL_RIGHT, WALL_SET_BACK, WALL_UNSET };
+void disk_reboot(struct world *world, uint64_t off_usec, uint64_t uptime_usec, enum wall wall);
+
 /* Nothing can be written any more, until there is room again: then a checkpoint is. Commands are to
  * be refused meanwhile, and the daemon does not die: what would be lost nobody could tell. */
 void disk_fill(struct world *world);

@@ -354,14 +354,12 @@ static void note_call(struct world *world, const struct actor *actor, const char
 
 static uint64_t monotonic(void *userdata)
 {
-    const struct world *world = userdata;
-    return world->now_nsec / 1000;
+    return world_usec(userdata);
 }
 
 static uint64_t realtime(void *userdata)
 {
-    const struct world *world = userdata;
-    return WORLD_REALTIME_USEC + world->now_nsec / 1000 + (uint64_t)world->wall_offset_usec;
+    return world_clocks(userdata).realtime_usec;
 }
 
 static void *port_allocate(void *userdata, size_t size)
@@ -518,6 +516,18 @@ static void port_abort(void *userdata, struct child *child, struct attempt_id id
     obey_abort(world, actor, process);
 }
 
+void executor_power_off(struct world *world)
+{
+    for (uint32_t i = 0; i < world->n_actors; i++)
+        for (int k = 0; k < WORLD_PROCESSES; k++)
+            if (world->actors[i].processes[k].state != PROCESS_UNBORN)
+                world->actors[i].processes[k].state = PROCESS_GONE;
+    for (uint32_t i = world->n_pending; i-- > 0;)
+        if (world->pending[i].kind != PENDING_TURN)
+            world->pending[i] = world->pending[--world->n_pending];
+    world->n_in_doubt = 0;
+}
+
 void executor_do_again(struct world *world, const struct doubt *doubt)
 {
     struct actor *actor = &world->actors[doubt->actor];
@@ -597,7 +607,7 @@ static void port_set_timer(void *userdata, uint64_t deadline_usec)
         return;
     world->timer_usec = deadline_usec;
     world->timer_order = ++world->next_order;
-    world->timer_due_nsec = deadline_usec * 1000;
+    world->timer_due_nsec = (era_clock(&world->era, deadline_usec) + world->boot_usec) * 1000;
     if (deadline_usec == 0)
         return;
     if (world->timer_due_nsec < world->now_nsec)

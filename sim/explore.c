@@ -140,7 +140,7 @@ static uint64_t key_of_pending(const struct pending *pending)
 static uint64_t hash_state(const struct explorer *x, uint32_t done)
 {
     const struct world *world = x->world;
-    uint64_t now = world->now_nsec / 1000, pending = 0;
+    uint64_t now = world_usec(world), pending = 0;
     uint64_t h = mix(done, core_shutdown_phase(world->core));
 
     for (uint32_t i = 0; i < world->n_actors; i++) {

@@ -75,10 +75,10 @@ OF_JOB(job_result, job->result)
 OF_JOB(job_bytes, job->output.size)
 OF_JOB(job_truncated, job->output.truncated)
 OF_CHILD(restart_in, child && child->timers[TIMER_START].deadline_usec > 0
-                         ? child->timers[TIMER_START].deadline_usec - world->now_nsec / 1000
+                         ? child->timers[TIMER_START].deadline_usec - world_usec(world)
                          : 0)
 OF_CHILD(heartbeat_age, child && child->heartbeat_usec_monotonic > 0
-                            ? world->now_nsec / 1000 - child->heartbeat_usec_monotonic
+                            ? world_usec(world) - child->heartbeat_usec_monotonic
                             : 0)
 
 /* ---- of an outcome --------------------------------------------------------------------------- */

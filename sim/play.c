@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define SETTLE_NSEC (300 * SEC)
+#define BOOT_USEC   UINT64_C(2000000) /* from the power to the daemon */
 
 /* ---- what is to be seen ---------------------------------------------------------------------- */
 
@@ -311,6 +312,9 @@ bool scenario_perform(struct world *world, const struct subject *scenario,
         return true;
     case ACTION_CRASH:
         crash(world, step);
+        return true;
+    case ACTION_REBOOT:
+        disk_reboot(world, step->off_usec, BOOT_USEC, step->wall);
         return true;
     }
     __builtin_unreachable();

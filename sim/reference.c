@@ -11,6 +11,25 @@
 
 static void settle(struct ref *r, struct ref_child *c, enum shutdown_result result);
 
+/* ---- time ------------------------------------------------------------------------------------ */
+
+void reference_clock(struct ref *r, uint64_t uptime, uint64_t realtime)
+{
+    if (r->ahead + uptime > r->now)
+        r->now = r->ahead + uptime;
+    r->realtime = realtime;
+}
+
+/* As much later as the wall clock says; no later where it was set back, or was not set. */
+void reference_reboot(struct ref *r, uint64_t uptime, uint64_t realtime)
+{
+    uint64_t now = r->now;
+
+    if (r->realtime >= UINT64_C(50) * 365 * 24 * 3600 * 1000000 && realtime > r->realtime)
+        now += realtime - r->realtime;
+    r->ahead = now > uptime ? now - uptime : 0;
+}
+
 /* ---- deadlines ------------------------------------------------------------------------------- */
 
 void ref_arm(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t deadline)

@@ -108,13 +108,19 @@ struct ref {
     uint32_t cap; /* of restarts in flight, where a supervisor does not say */
     void *(*allocate)(void *userdata, size_t size);
     void *userdata;
-    uint64_t now, realtime; /* set by the caller before each input */
+    uint64_t now, realtime; /* by the last input */
+    uint64_t ahead;         /* what the machine's clock lacks since it was started anew */
     uint64_t next_order, next_wait, next_command;
     enum shutdown_phase phase;
     bool by_policy;
     bool dry;    /* a question: nobody else is touched */
     char *wrong; /* an impossible draw; NULL while there was none */
 };
+
+/* The time of the next input, by the machine's clocks: called before it. */
+void reference_clock(struct ref *r, uint64_t uptime, uint64_t realtime);
+/* The machine has been started anew; its clocks read this. */
+void reference_reboot(struct ref *r, uint64_t uptime, uint64_t realtime);
 
 /* A supervisor, after the one above it; the root, "", comes first. Said once more, it is a new
  * declaration. */

@@ -472,6 +472,25 @@ static int read_crash(struct reader *reader, const struct node *node, void *targ
     return r;
 }
 
+static int read_reboot(struct reader *reader, const struct node *node, void *target)
+{
+    struct scenario_step *step = target;
+    int r = set_action(reader, node, step, ACTION_REBOOT);
+
+    return r < 0 ? r : reader_duration(reader, node, &step->off_usec);
+}
+
+static int read_clock(struct reader *reader, const struct node *node, void *target)
+{
+    static const struct word words[] = {
+        {"right", WALL_RIGHT}, {"behind", WALL_SET_BACK}, {"unset", WALL_UNSET}, {}};
+    struct scenario_step *step = target;
+    int wall = WALL_RIGHT, r = reader_word(reader, node, words, &wall);
+
+    step->wall = (enum wall)wall;
+    return r;
+}
+
 static const struct key step_keys[] = {
     {"at", read_at},
     {"expect", read_expect},
@@ -501,6 +520,8 @@ static const struct key step_keys[] = {
     {"release_reports", read_release_reports},
     {"wall_jump", read_wall_jump},
     {"crash", read_crash},
+    {"reboot", read_reboot},
+    {"clock", read_clock},
     {"reason", read_reason},
     {"by", read_by},
     {"signal", read_signal},
@@ -525,7 +546,8 @@ static int read_step(struct reader *reader, const struct node *node, struct scen
     if (r == 0 && !step->child && step->action != ACTION_EXPECT &&
         step->action != ACTION_SHUTDOWN && step->action != ACTION_HURRY &&
         step->action != ACTION_REOPEN && step->action != ACTION_WALL_JUMP &&
-        step->action != ACTION_REDECLARE_SUPERVISOR && step->action != ACTION_CRASH)
+        step->action != ACTION_REDECLARE_SUPERVISOR && step->action != ACTION_CRASH &&
+        step->action != ACTION_REBOOT)
         return reader_refuse(reader, node, "%s: child is missing", step->word);
     return r;
 }
@@ -537,7 +559,7 @@ static int read_timed_step(struct reader *reader, const struct node *node, size_
     int r = read_step(reader, node, step);
 
     scenario->n_steps = i + 1;
-    scenario->crashes |= step->action == ACTION_CRASH;
+    scenario->crashes |= step->action == ACTION_CRASH || step->action == ACTION_REBOOT;
     if (r == 0 && i > 0 && step->at_usec < scenario->steps[i - 1].at_usec)
         return reader_refuse(reader, node, "at: is earlier than the step before");
     return r;
@@ -563,7 +585,8 @@ static int read_action(struct reader *reader, const struct node *node, size_t i,
 
     scenario->n_actions = i + 1;
     int r = read_step(reader, node, &scenario->actions[i]);
-    scenario->crashes |= scenario->actions[i].action == ACTION_CRASH;
+    scenario->crashes |=
+        scenario->actions[i].action == ACTION_CRASH || scenario->actions[i].action == ACTION_REBOOT;
     return r;
 }
 

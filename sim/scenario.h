@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "disk.h"
 #include "facts.h"
 #include "run.h"
 
@@ -36,7 +37,8 @@ enum action {
     ACTION_HOLD_REPORTS,
     ACTION_RELEASE_REPORTS,
     ACTION_WALL_JUMP,
-    ACTION_CRASH, /* of the daemon */
+    ACTION_CRASH,  /* of the daemon */
+    ACTION_REBOOT, /* of the machine */
 };
 
 enum crash_point {
@@ -69,7 +71,9 @@ struct scenario_step {
     int error;
     int64_t jump_usec;
     enum crash_point crash;
-    uint64_t effects; /* CRASH_WITHIN: that have happened then */
+    uint64_t effects;  /* CRASH_WITHIN: that have happened then */
+    uint64_t off_usec; /* ACTION_REBOOT: the machine is off */
+    enum wall wall;    /* and its wall clock then */
 };
 
 struct wanted_event {

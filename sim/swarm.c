@@ -36,6 +36,7 @@ enum turn {
     TURN_RELOAD,
     TURN_DRY_RUN,
     TURN_REOPEN,
+    TURN_REBOOT,
     TURN_SHUTDOWN,
     TURN_HURRY,
     TURNS_KINDS,
@@ -505,6 +506,19 @@ static void end_process(struct world *world, uint32_t child)
     world_end_process(world, &world->actors[child], ends[choose(world, COUNT_OF(ends))]);
 }
 
+/* Only where there is a journal, and it is whole. */
+static void reboot(struct world *world)
+{
+    static const uint64_t offs[] = {10 * USEC_SEC, 0, 60 * USEC_SEC, 7200 * USEC_SEC};
+    static const uint64_t uptimes[] = {2 * USEC_SEC, 0, 1, 5 * USEC_SEC, 90 * USEC_SEC};
+
+    if (!world->disk || world->cut)
+        return;
+    uint64_t off = offs[choose(world, COUNT_OF(offs))],
+             uptime = uptimes[choose(world, COUNT_OF(uptimes))];
+    disk_reboot(world, off, uptime, (enum wall)choose(world, WALL_UNSET + 1));
+}
+
 static void take_turn(struct world *world, struct swarm *swarm, enum turn turn, uint32_t child)
 {
     switch (turn) {
@@ -533,6 +547,9 @@ static void take_turn(struct world *world, struct swarm *swarm, enum turn turn, 
         return;
     case TURN_DRY_RUN:
         command(world, swarm, child, (enum command_verb)choose(world, COMMAND_RELOAD), true);
+        return;
+    case TURN_REBOOT:
+        reboot(world);
         return;
     case TURN_END:
         end_process(world, child);

@@ -92,6 +92,19 @@ struct actor *world_find(struct world *world, const char *id)
     return NULL;
 }
 
+struct two_clocks world_clocks(const struct world *world)
+{
+    uint64_t now = world->now_nsec / 1000;
+
+    return (struct two_clocks){now - world->boot_usec,
+                               WORLD_REALTIME_USEC + now + (uint64_t)world->wall_offset_usec};
+}
+
+uint64_t world_usec(const struct world *world)
+{
+    return era_time(&world->era, world_clocks(world).monotonic_usec);
+}
+
 /* ---- what is told ---------------------------------------------------------------------------- */
 
 void world_note(struct world *world, const struct record *record)
@@ -204,9 +217,8 @@ static void begin_input(struct world *world, enum input_kind kind, struct actor 
     world->input = kind;
     world->input_actor = actor;
     world->melting = false;
-    world->reference.now = world->now_nsec / 1000;
-    world->reference.realtime =
-        WORLD_REALTIME_USEC + world->now_nsec / 1000 + (uint64_t)world->wall_offset_usec;
+    struct two_clocks clocks = world_clocks(world);
+    reference_clock(&world->reference, clocks.monotonic_usec, clocks.realtime_usec);
     if (world->inputs > WORLD_INPUTS_MAX)
         world_fail(world, CHECK_ENDLESS, "more than %ju inputs", (uintmax_t)WORLD_INPUTS_MAX);
 }
@@ -829,8 +841,9 @@ void world_take(struct world *world, uint32_t i)
         happen(world, remove_pending(world, i));
         return;
     }
-    if (world->timer_usec * 1000 > world->now_nsec)
-        world->now_nsec = world->timer_usec * 1000;
+    uint64_t due = (era_clock(&world->era, world->timer_usec) + world->boot_usec) * 1000;
+    if (due > world->now_nsec)
+        world->now_nsec = due;
     world_timer(world);
 }
 

@@ -204,6 +204,9 @@ struct world {
     struct core *core;
     struct schedule *schedule;
     uint64_t now_nsec;
+    uint64_t boot_usec; /* when the machine's clock was 0; it reads what has passed since */
+    uint32_t boots;
+    struct era era;
     int64_t wall_offset_usec;
     uint64_t timer_usec, timer_due_nsec, timer_order;
     struct pending *pending;
@@ -250,6 +253,10 @@ struct world {
 /* Makes a world in the block, which is reset. actors_max bounds the records ever declared. */
 struct world *world_new(struct memory *memory, struct schedule *schedule, uint64_t seed,
                         uint32_t actors_max);
+
+/* What the machine's clocks read, and the core's time by them. */
+struct two_clocks world_clocks(const struct world *world);
+uint64_t world_usec(const struct world *world);
 
 /* From the world's block, zeroed; never NULL. */
 void *world_allocate(struct world *world, size_t size);
@@ -328,3 +335,4 @@ void executor_do_again(struct world *world, const struct doubt *doubt);
 void executor_proceed(struct world *world, struct actor *actor, struct process *process);
 void executor_beat(struct world *world, struct actor *actor, struct process *process);
 void executor_end(struct world *world, struct actor *actor, struct process *process, bool dies);
+void executor_power_off(struct world *world); /* nobody is there any more, and nobody tells of it */

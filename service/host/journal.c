@@ -1,12 +1,12 @@
 #include "journal.h"
 
 #include "again.h"
+#include "boot.h"
 #include "borrow.h"
 #include "digest.h"
 #include "input.h"
 #include "journal_segments.h"
 #include "journal_writer.h"
-#include "moment.h"
 #include "own_folder.h"
 #include "redact.h"
 #include "text.h"
@@ -25,7 +25,6 @@
 
 #define BEGIN_USEC 3600000000 /* a start waits for its disk */
 #define RETRY_USEC 1000000
-#define BOOT_SIZE  36
 
 struct journal {
     char *path;
@@ -203,13 +202,13 @@ static uint32_t random_stamp(void)
 /* Which boot this is, how its clock became the core's time, and when this was written. */
 static void archive_boot(struct journal *journal, struct archive *archive)
 {
-    struct two_clocks now = {era_time(&journal->era, now_usec()), read_clock(CLOCK_REALTIME)};
+    struct boot boot = {
+        .audited = journal->audited,
+        .era = journal->era,
+        .written = {era_time(&journal->era, now_usec()), read_clock(CLOCK_REALTIME)}};
 
-    archive_bytes(archive, journal->boot, BOOT_SIZE);
-    ARCHIVE(archive, journal->audited);
-    ARCHIVE(archive, journal->era.origin_usec);
-    ARCHIVE(archive, now.monotonic_usec);
-    ARCHIVE(archive, now.realtime_usec);
+    memcpy(boot.id, journal->boot, BOOT_SIZE);
+    boot_archive(archive, &boot);
 }
 
 static int write_beginning(struct journal *journal)
@@ -480,28 +479,20 @@ struct walk {
     struct core *core;
     const struct journal_reader *reader;
     struct recovery *recovery;
-    struct two_clocks past; /* when what it tells of was over */
-    size_t good;            /* how far all could be used */
-    size_t last;            /* where the last input stands */
-    bool started;           /* the checkpoint has been read */
+    struct boot boot; /* in which it was written */
+    size_t good;      /* how far all could be used */
+    size_t last;      /* where the last input stands */
+    bool started;     /* the checkpoint has been read */
 };
 
-/* Journals of before there were eras end behind `audited`: they have the machine's own times. */
 static int use_boot(struct walk *walk, struct archive *archive)
 {
     struct journal *journal = walk->journal;
-    char boot[BOOT_SIZE + 1] = "";
 
-    archive_bytes(archive, boot, BOOT_SIZE);
-    ARCHIVE(archive, journal->audited);
-    journal->era = (struct era){};
-    if (archive->used < archive->size) {
-        ARCHIVE(archive, journal->era.origin_usec);
-        archive_stamp(archive, &walk->past.monotonic_usec);
-        ARCHIVE(archive, walk->past.realtime_usec);
-    }
-    /* Where either is not known, what runs is looked at: start times tell strangers, too. */
-    journal->other_boot = boot[0] && journal->boot[0] && strcmp(boot, journal->boot) != 0;
+    walk->boot = (struct boot){};
+    boot_archive(archive, &walk->boot);
+    journal->audited = walk->boot.audited;
+    journal->other_boot = boot_is_another(&walk->boot, journal->boot);
     return archive->failed ? -EBADMSG : 0;
 }
 
@@ -600,17 +591,10 @@ static int walk_segment(struct walk *walk, const struct segment *segment)
     return r;
 }
 
-/* The core has lived through the past by the clock of then, and goes on by ours. */
 static void resume(struct walk *walk)
 {
-    struct journal *journal = walk->journal;
-    struct two_clocks last, present = {now_usec(), read_clock(CLOCK_REALTIME)};
-
-    core_last(walk->core, &last);
-    if (last.realtime_usec == 0) /* there was no input */
-        last.realtime_usec = walk->past.realtime_usec;
-    last.monotonic_usec = moment_later(last.monotonic_usec, walk->past.monotonic_usec);
-    era_resume(&journal->era, !journal->other_boot, &last, &present);
+    struct two_clocks present = {now_usec(), read_clock(CLOCK_REALTIME)};
+    walk->journal->era = boot_resume(&walk->boot, walk->journal->boot, walk->core, &present);
 }
 
 /* What was not in the file is put there: the audit reads it when the tail is long forgotten. */

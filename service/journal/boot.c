@@ -1,0 +1,35 @@
+#include "boot.h"
+
+#include "moment.h"
+
+#include <string.h>
+
+void boot_archive(struct archive *archive, struct boot *boot)
+{
+    archive_bytes(archive, boot->id, BOOT_SIZE);
+    ARCHIVE(archive, boot->audited);
+    if (archive->reading && archive->used == archive->size)
+        return;
+    ARCHIVE(archive, boot->era.origin_usec);
+    archive_stamp(archive, &boot->written.monotonic_usec);
+    ARCHIVE(archive, boot->written.realtime_usec);
+}
+
+bool boot_is_another(const struct boot *boot, const char *id)
+{
+    return boot->id[0] && id[0] && strcmp(boot->id, id) != 0;
+}
+
+struct era boot_resume(const struct boot *boot, const char *id, const struct core *core,
+                       const struct two_clocks *present)
+{
+    struct era era = boot->era;
+    struct two_clocks last;
+
+    core_last(core, &last);
+    if (last.realtime_usec == 0) /* there was no input */
+        last.realtime_usec = boot->written.realtime_usec;
+    last.monotonic_usec = moment_later(last.monotonic_usec, boot->written.monotonic_usec);
+    era_resume(&era, !boot_is_another(boot, id), &last, present);
+    return era;
+}
