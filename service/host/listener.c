@@ -1,5 +1,7 @@
 #include "listener.h"
 
+#include "discard.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -23,9 +25,22 @@ static void unlink_socket(const char *path)
         unlink(path);
 }
 
+static bool is_local(int fd)
+{
+    int domain = 0;
+    socklen_t size = sizeof(domain);
+
+    return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+           domain == AF_UNIX;
+}
+
 static void close_listener(struct listener *listener, bool unlink_path)
 {
-    if (listener->fd >= 0)
+    /* Who has connected to a Unix socket and was never accepted may have sent descriptors. Another
+     * address is to be free at once. */
+    if (is_local(listener->fd))
+        discard_close(listener->fd);
+    else if (listener->fd >= 0)
         close(listener->fd);
     if (listener->path && unlink_path)
         unlink_socket(listener->path);

@@ -26,10 +26,6 @@
 #define SCM_PIDFD 0x04
 #endif
 
-#ifndef SO_PASSRIGHTS
-#define SO_PASSRIGHTS 83
-#endif
-
 #define PRIORITY        (SD_EVENT_PRIORITY_NORMAL - 20)
 #define DRAIN_MAX       1024 /* datagrams in one go, */
 #define TURN_USEC       500  /* and so long */
@@ -226,13 +222,13 @@ static void close_door(struct notify_socket *socket, const struct discarded *dis
                   "notify: descriptors of process %d of user %u are not wanted: none are taken for "
                   "a minute",
                   (int)discarded->pid, discarded->uid);
-    set_option(socket, SO_PASSRIGHTS, 0);
+    discard_refuse(socket->fd, true);
     socket->door_usec = socket->now_usec + DOOR_USEC;
 }
 
 static void open_door(struct notify_socket *socket)
 {
-    set_option(socket, SO_PASSRIGHTS, 1);
+    discard_refuse(socket->fd, false);
     socket->door_usec = 0;
 }
 
@@ -414,7 +410,6 @@ static int add_sources(sd_event *event, struct notify_socket *socket)
         r = sd_event_source_set_enabled(socket->pause, SD_EVENT_OFF);
     set_option(socket, SO_PASSPIDFD, 1); /* Linux 6.5 */
     open_door(socket);                   /* it may have been closed by an earlier program */
-    discard_prepare();
     socket->queue = beside_queue_new();
     if (!socket->queue)
         return r < 0 ? r : -ENOMEM;

@@ -193,6 +193,31 @@ static void lingering_descriptors_hold_up_nobody(void)
     close(notify);
 }
 
+/* The child does not accept, and then there is no child any more. */
+static void nor_do_those_that_nobody_has_accepted(void)
+{
+    g_autofree char *yaml = g_strdup_printf(
+        "readiness: immediate\nsockets: [{name: door, listen: \"%s/door\"}]\n", f.folder);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), peer;
+    fixture_add(&f, "worker", yaml, "wait-term");
+    g_snprintf(address.sun_path, sizeof(address.sun_path), "%s/door", f.folder);
+    g_assert_cmpint(connect(fd, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+    int lingering = make_lingering(&peer);
+    g_assert_cmpint(send_with(fd, "x", lingering), ==, 0);
+    close(lingering);
+
+    gint64 begin = g_get_monotonic_time();
+    g_autoptr(GVariant) outcome = fixture_verb(&f, "Remove", "worker");
+    fixture_wait_removed(&f, "worker");
+    gint64 took = g_get_monotonic_time() - begin;
+
+    g_assert_cmpint(took, <, LINGER * G_USEC_PER_SEC / 4);
+    g_assert_cmpint(measure("after the end of a socket").most, <, LINGER * G_USEC_PER_SEC / 4);
+    close(peer);
+    close(fd);
+}
+
 static void no_descriptor_stays_open(void)
 {
     int notify = connect_to_notify(), ends[2];
@@ -276,6 +301,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     fixture_test(&f, options, "/daemon/notify/lingering-descriptors-hold-up-nobody",
                  lingering_descriptors_hold_up_nobody);
+    fixture_test(&f, options, "/daemon/notify/nor-do-those-that-nobody-has-accepted",
+                 nor_do_those_that_nobody_has_accepted);
     fixture_test(&f, options, "/daemon/notify/no-descriptor-stays-open", no_descriptor_stays_open);
     fixture_test(&f, options, "/daemon/notify/a-child-can-wait-until-it-has-been-heard",
                  a_child_can_wait_until_it_has_been_heard);

@@ -11,6 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
 #define POKE_NSEC 1000000
 
 struct discard {
@@ -26,12 +30,16 @@ static void poked(int signal)
     (void)signal;
 }
 
-void discard_prepare(void)
+/* SIGURG is nobody's else. Without SA_RESTART: what waits is to end. */
+static void prepare(void)
 {
+    static bool prepared;
     struct sigaction action = {.sa_handler = poked};
 
     sigemptyset(&action.sa_mask);
-    sigaction(SIGURG, &action, NULL); /* without SA_RESTART: what waits is to end */
+    if (!prepared)
+        sigaction(SIGURG, &action, NULL);
+    prepared = true;
 }
 
 static uint64_t now_usec(void)
@@ -70,12 +78,10 @@ static void receive(struct discard *discard)
         discarded->size = -1;
 }
 
-static void work(void *data)
+static void be_poked(struct discard *discard, void (*call)(struct discard *discard))
 {
-    struct discard *discard = data;
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGURG};
     struct itimerspec each = {.it_interval.tv_nsec = POKE_NSEC, .it_value.tv_nsec = POKE_NSEC};
-    uint64_t begin = now_usec();
     sigset_t poke, before;
     timer_t timer;
 
@@ -86,10 +92,18 @@ static void work(void *data)
     pthread_sigmask(SIG_UNBLOCK, &poke, &before);
     if (has_timer)
         timer_settime(timer, 0, &each, NULL);
-    receive(discard);
+    call(discard);
     if (has_timer)
         timer_delete(timer);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void work(void *data)
+{
+    struct discard *discard = data;
+    uint64_t begin = now_usec();
+
+    be_poked(discard, receive);
     discard->discarded.took_usec = now_usec() - begin;
 }
 
@@ -106,6 +120,7 @@ int discard_next(struct beside_queue *queue, int socket,
 
     if (!discard)
         return -ENOMEM;
+    prepare();
     *discard = (struct discard){.work = {.what = "drop descriptors of the notify socket",
                                          .work = work,
                                          .done = done,
@@ -116,4 +131,36 @@ int discard_next(struct beside_queue *queue, int socket,
                                 .userdata = userdata};
     beside_do(queue, &discard->work);
     return 0;
+}
+
+static void close_socket(struct discard *discard)
+{
+    close(discard->socket);
+}
+
+static void work_on_close(void *data)
+{
+    be_poked(data, close_socket);
+}
+
+void discard_close(int socket)
+{
+    struct discard *discard = socket >= 0 ? calloc(1, sizeof(*discard)) : NULL;
+
+    if (!discard) {
+        beside_close(socket);
+        return;
+    }
+    prepare();
+    *discard = (struct discard){
+        .work = {.what = "close a socket", .work = work_on_close, .release = free, .data = discard},
+        .socket = socket};
+    beside_do(NULL, &discard->work);
+}
+
+void discard_refuse(int socket, bool refused)
+{
+    int passes = !refused;
+
+    setsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &passes, sizeof(passes));
 }
