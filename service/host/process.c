@@ -518,15 +518,8 @@ int process_started(pid_t pid, uint64_t *ticks)
 /* Whether a process has not executed anything since it was cloned: PF_FORKNOEXEC. */
 int process_is_unborn(pid_t pid)
 {
-    char path[64], text[512];
-    unsigned flags;
+    uint64_t flags;
+    int r = proc_stat_read(pid, PROC_STAT_FLAGS, &flags);
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    ssize_t n = again_read(AT_FDCWD, path, text, sizeof(text));
-    if (n < 0)
-        return (int)n;
-    const char *end = strrchr(text, ')');
-    if (!end || sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1)
-        return -ESRCH;
-    return (flags & 0x40) != 0;
+    return r < 0 ? r : (flags & 0x40) != 0;
 }
