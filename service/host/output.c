@@ -446,6 +446,7 @@ int output_open(struct output *output)
     case OUTPUT_INHERIT:
         return duplicate(STDERR_FILENO);
     case OUTPUT_FILE:
+        output_reopen(output); /* an attempt finds a file where its path says */
         return duplicate(output->pipe[1]);
     case OUTPUT_NULL: {
         int fd = open("/dev/null", O_RDWR | O_CLOEXEC);

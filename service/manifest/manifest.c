@@ -477,7 +477,7 @@ static int add_child(struct reader *reader, const struct node *node, struct mani
                      const struct parsed_child *child)
 {
     if (manifest->count == FILE_CHILDREN_MAX)
-        return reader_refuse(reader, node, "has more than %d children, the most that one file may",
+        return reader_refuse(reader, node, "one file may have at most %d children",
                              FILE_CHILDREN_MAX);
     void *children = manifest->children;
     struct parsed_child *place = grow(&manifest->arena, &children, &manifest->count,
@@ -575,7 +575,8 @@ static int add_supervisor(struct reader *reader, const struct node *node, struct
                           const struct parsed_supervisor *supervisor)
 {
     if (manifest->n_supervisors == SUPERVISORS_MAX)
-        return reader_refuse(reader, node, "has more than %d supervisors", SUPERVISORS_MAX);
+        return reader_refuse(reader, node, "one file may have at most %d supervisors",
+                             SUPERVISORS_MAX);
     void *supervisors = manifest->supervisors;
     struct parsed_supervisor *place = grow(&manifest->arena, &supervisors, &manifest->n_supervisors,
                                            &manifest->supervisors_room, sizeof(*place));
