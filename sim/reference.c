@@ -72,6 +72,12 @@ struct ref_child *reference_find(struct ref *r, const char *id)
 
 /* ---- starting -------------------------------------------------------------------------------- */
 
+static void give_place_back(struct ref_child *c)
+{
+    c->in_flight = false;
+    ref_disarm(c, REF_PLACE);
+}
+
 void ref_start(struct ref *r, struct ref_child *c)
 {
     const struct child_declaration *d = c->declaration;
@@ -97,6 +103,8 @@ void ref_start(struct ref *r, struct ref_child *c)
     if (d->heartbeat_usec > 0 && d->heartbeat_required)
         arm_timeout(r, c, REF_HEARTBEAT, d->stale_after_usec);
     arm_timeout(r, c, REF_START_TIMEOUT, d->start_timeout_usec);
+    if (c->in_flight)
+        ref_arm(r, c, REF_PLACE, r->now + 1000000);
 }
 
 static void adopt(struct ref *r, struct ref_child *c)
@@ -154,7 +162,7 @@ bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand)
         return false;
     take_sidecars_along(r, c, by_hand);
     c->attempt.cancelled = true;
-    c->in_flight = false;
+    give_place_back(c);
     c->attempt.status = CHILD_CANCELLING;
     c->stop_state = STOP_CANCEL_DELIVERED;
     stop_watching(c);
@@ -167,7 +175,7 @@ static void abort_attempt(struct ref *r, struct ref_child *c)
     if (!c->attempt.active || c->attempt.aborted)
         return;
     c->attempt.aborted = true;
-    c->in_flight = false;
+    give_place_back(c);
     stop_watching(c);
     arm_timeout(r, c, REF_STOP, c->declaration->abort_timeout_usec);
     if (c->fence == FENCE_WAITING_FOR_OLD_STOP)
@@ -509,7 +517,7 @@ static void end_attempt(struct ref *r, struct ref_child *c)
 {
     stop_watching(c);
     ref_disarm(c, REF_STOP);
-    c->in_flight = false;
+    give_place_back(c);
     c->readiness = READINESS_UNREPORTED;
     c->stale = false;
     if (c->attempt.cancelled || c->attempt.aborted) {
@@ -620,13 +628,14 @@ static void become_ready(struct ref *r, struct ref_child *c)
         return;
     c->attempt.ready_since = r->now;
     c->attempt.status = CHILD_READY;
-    c->in_flight = false;
+    give_place_back(c);
 }
 
 static void spawned(struct ref *r, struct ref_child *c)
 {
     c->restart_count += c->born && c->automatic;
     c->attempt.spawned = c->born = true;
+    ref_disarm(c, REF_PLACE);
     c->generation = c->attempt.generation;
     c->failure = FAILURE_NONE;
     if (c->attempt.status == CHILD_STARTING)
@@ -638,7 +647,7 @@ static void spawned(struct ref *r, struct ref_child *c)
     if (c->declaration->readiness == READINESS_IMMEDIATE)
         become_ready(r, c);
     if (c->declaration->start_timeout_usec == 0)
-        c->in_flight = false;
+        give_place_back(c);
     if (c->declaration->health_usec > 0 && !c->attempt.cancelled && !c->attempt.aborted)
         ref_arm(r, c, REF_HEALTH, r->now + c->declaration->health_usec);
 }
@@ -787,6 +796,8 @@ static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
             force_stop(r, c, EXIT_UNHEALTHY);
     } else if (timer == REF_HEALTH) {
         ask(r, c);
+    } else if (timer == REF_PLACE) {
+        give_place_back(c);
     } else {
         prune(r, c);
         if (c->used > 0)

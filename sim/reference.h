@@ -11,7 +11,7 @@
 
 #include "core.h"
 
-#define REF_TIMERS     6 /* stop, start, start timeout, heartbeat, window, health */
+#define REF_TIMERS     7 /* stop, start, start timeout, heartbeat, window, health, place */
 #define REF_SCOPES_MAX 64
 
 enum ref_timer {
@@ -21,6 +21,7 @@ enum ref_timer {
     REF_HEARTBEAT,
     REF_WINDOW,
     REF_HEALTH,
+    REF_PLACE, /* among the restarts in flight */
 };
 
 struct ref_attempt {
