@@ -84,6 +84,15 @@ static void check_requirements(struct world *world, struct actor *actor)
     }
 }
 
+/* A start that has not come to its program for so long holds no place any more. */
+#define PLACE_NSEC UINT64_C(1000000000)
+
+static bool holds_place(const struct world *world, const struct ledger *ledger)
+{
+    return ledger->in_flight &&
+           (ledger->running || world->now_nsec - ledger->started_nsec < PLACE_NSEC);
+}
+
 /* Automatic restarts on their way, by what was announced of each. */
 static void check_cap(struct world *world, const struct supervisor *supervisor)
 {
@@ -92,7 +101,7 @@ static void check_cap(struct world *world, const struct supervisor *supervisor)
     for (uint32_t i = 0; i < world->n_actors; i++) {
         const struct actor *actor = &world->actors[i];
         flying += actor->child && actor->child->member.supervisor == supervisor &&
-                  actor->ledger.in_flight;
+                  holds_place(world, &actor->ledger);
     }
     if (flying > cap)
         world_fail(world, CHECK_CAP, "%u restarts are in flight under \"%s\", the cap is %u",
@@ -230,9 +239,11 @@ static void enter_child_event(struct world *world, struct actor *actor, const st
         ledger->started = true;
         ledger->running = ledger->ready = false;
         ledger->in_flight = flag_is_set(event, "automatic");
+        ledger->started_nsec = world->now_nsec;
         return;
     case EVENT_CHILD_RUNNING:
         must(world, event, ledger->started && !ledger->running, "child-starting");
+        ledger->in_flight = holds_place(world, ledger);
         ledger->running = true;
         ledger->queued = false;
         ledger->in_flight &= event->child->config->declaration.start_timeout_usec > 0;
@@ -561,11 +572,12 @@ static void agree_on_restarts(struct world *world, const char *name, const struc
     SAME("group", mine->group ? mine->group - mine->member.supervisor->config->groups : -1,
          its->group);
     for (int t = 0; t < CHILD_TIMERS; t++) {
-        static const char *const names[] = {"stop deadline",   "start deadline",
-                                            "start timeout",   "heartbeat deadline",
-                                            "window deadline", "health deadline"};
+        static const char *const names[] = {
+            "stop deadline",   "start deadline",  "start timeout", "heartbeat deadline",
+            "window deadline", "health deadline", "place deadline"};
         static const enum ref_timer same[] = {REF_STOP,      REF_START,  REF_START_TIMEOUT,
-                                              REF_HEARTBEAT, REF_WINDOW, REF_HEALTH};
+                                              REF_HEARTBEAT, REF_WINDOW, REF_HEALTH,
+                                              REF_PLACE};
         SAME(names[t], mine->timers[t].deadline_usec, its->deadline[same[t]]);
     }
 }

@@ -20,6 +20,7 @@ enum child_timer {
     TIMER_HEARTBEAT,     /* silent for too long */
     TIMER_WINDOW,        /* the oldest exit leaves the restart window */
     TIMER_HEALTH,        /* the next health check, then its timeout */
+    TIMER_PLACE,         /* it gives back its place among the restarts in flight */
     CHILD_TIMERS,
 };
 

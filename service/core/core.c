@@ -217,6 +217,7 @@ static void commit_spawn(struct core *core, struct child *child, uint32_t pid)
     bool restarted = child->born;
     bool fenced = child->fence_phase == FENCE_READY_TO_START;
 
+    child_disarm(core, child, TIMER_PLACE);
     attempt->spawned = true;
     attempt->confirmed = pid > 0;
     attempt->pid = pid;
@@ -363,6 +364,9 @@ static void fire(struct core *core, struct child *child, enum child_timer timer)
         return;
     case TIMER_HEALTH:
         health_due(core, child);
+        return;
+    case TIMER_PLACE:
+        restart_queue_end(core, child);
         return;
     case CHILD_TIMERS:
         break;

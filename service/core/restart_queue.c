@@ -5,9 +5,12 @@
  *
  * A restart is on its way from the start of its attempt until the child is ready, is asked to go,
  * or has ended. A child that says itself when it is ready, and may take for ever about it (no start
- * timeout), has left the way when it runs: it must not hold up the others.
+ * timeout), has left the way when it runs: it must not hold up the others. Nor must one that has
+ * not come to its program within a second, as its folder lies on a mount that does not answer.
  */
 #include "private.h"
+
+#define PLACE_USEC 1000000
 
 static bool has_room(const struct core *core, const struct supervisor *supervisor)
 {
@@ -80,6 +83,7 @@ void restart_queue_begin(struct core *core, struct child *child)
         return;
     child->in_flight = true;
     child->member.supervisor->in_flight++;
+    child_arm(core, child, TIMER_PLACE, core_after(core, PLACE_USEC));
     core_changed_supervisor(core, child->member.supervisor);
 }
 
@@ -101,6 +105,7 @@ void restart_queue_end(struct core *core, struct child *child)
     if (core->muted || !child->in_flight)
         return;
     child->in_flight = false;
+    child_disarm(core, child, TIMER_PLACE);
     INVARIANT(supervisor->in_flight > 0);
     supervisor->in_flight--;
     restart_queue_released(core, supervisor);
