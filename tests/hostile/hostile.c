@@ -274,11 +274,14 @@ int main(int argc, char **argv)
         printf("1..0 # SKIP only root can become sixteen others\n");
         return 0;
     }
+    const char *program = realpath(argv[1], NULL), *stamp = realpath(argv[2], NULL);
+    if (!program || !stamp)
+        die(program ? argv[2] : argv[1]);
     world_begin();
     setvbuf(stdout, NULL, _IOLBF, 0);
     bool fuse = world_fuse();
     write_maze();
-    write_trees(argv[2]);
+    write_trees(stamp);
     int fifo = open(path_of("fifo"), O_RDWR | O_CLOEXEC),
         other = open(path_of("fifo-silent"), O_RDWR | O_CLOEXEC);
     const char *address = world_bus(), *silent = world_silent_bus();
@@ -286,13 +289,13 @@ int main(int argc, char **argv)
     snprintf(notify, sizeof(notify), "%s/notify", path_of("main.run"));
     struct target target = {address, notify};
 
-    pid_t proctord = world_proctord(argv[1], "main", address);
+    pid_t proctord = world_proctord(program, "main", address);
     pid = first_start(fifo, "in peace");
     if (pid < 0 || !measure_restarts(fifo, &pid, &restarts[0], &restarts[1]) ||
         !measure_calls(address, &calls[0], &calls[1]))
         die("not even in peace");
 
-    world_proctord(argv[1], "other", silent);
+    world_proctord(program, "other", silent);
     other_pid = first_start(other, "with a silent bus");
     write_hanging(fuse);
     kill(proctord, SIGHUP);
