@@ -27,14 +27,14 @@
 #define CALLS        600
 #define DEATHS       150
 #define PAUSE_NSEC   3000000
-#define PATIENCE_MS  2000 /* the slowest answer or restart that a person may see */
+#define PATIENCE_MS  5000 /* below what any attack costs a loop that waits, on a busy machine */
 
 static unsigned tests, failed;
 static double worst_call, worst_restart;
 
 static void figure(const char *name, double value, double floor)
 {
-    printf("{\"figure\":\"%s\",\"unit\":\"us\",\"value\":%.0f,\"floor\":%.0f,\"ratio\":%.2f,"
+    printf("# {\"figure\":\"%s\",\"unit\":\"us\",\"value\":%.0f,\"floor\":%.0f,\"ratio\":%.2f,"
            "\"goal\":3}\n",
            name, value, floor, value / floor);
 }
