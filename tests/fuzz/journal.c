@@ -2,16 +2,19 @@
  * Journals: what a segment holds is lived through, its audit is read, and a trace is made of it, as
  * after the death of a daemon. The checksums are put right first: otherwise nothing would get past
  * them. Any input may come at any time, so the core must be able to go on after it. A checkpoint is
- * believed by its checksum: one that was changed is only read, written and freed.
+ * believed by its checksum: one that was changed is only read, written and freed. Each is lived
+ * through once more with clocks that make no sense (clocks.h), and so is what comes after it.
  */
 #include "target.h"
 
 #include "archive.h"
 #include "child.h"
+#include "clocks.h"
 #include "core.h"
 #include "frame.h"
 #include "input.h"
 #include "journal.h"
+#include "moment.h"
 #include "ports.h"
 
 #include <fcntl.h>
@@ -88,13 +91,50 @@ static bool visit(void *userdata, const struct audit_note *note, const uint8_t *
     return note->kind && note->child ? true : (found("a note without words"), false);
 }
 
+static struct random clocks;
+static uint64_t last_usec;
+
+static uint64_t drawn_clock(void *userdata)
+{
+    (void)userdata;
+    return last_usec = clocks_draw(&clocks, last_usec);
+}
+
+/* Whatever the clock says, time goes on, and no wait has become longer than it can be. */
+static void check_time(const struct core *core, uint64_t before_usec)
+{
+    if (core_now(core) < before_usec || core_now(core) > MOMENT_MAX)
+        found("the time went back");
+    for (const struct child *child = core_first(core); child; child = core_next(child))
+        for (int i = 0; i < CHILD_TIMERS; i++)
+            if (child->timers[i].deadline_usec > MOMENT_MAX)
+                found("a deadline beyond all time");
+}
+
 static void live_on(struct core *core)
 {
     struct recovery recovery = {};
+    struct two_clocks last;
 
+    core_last(core, &last);
     core_recovered(core, &recovery);
-    core_timer(core);
+    for (int i = 0; i < 8; i++)
+        core_timer(core);
     core_shutdown(core, "fuzz", "the end");
+    core_timer(core);
+    check_time(core, last.monotonic_usec);
+}
+
+/* What the core will be told is never before what it has lived through. */
+static void check_era(const struct journal *journal, const struct core *core)
+{
+    struct two_clocks last;
+
+    core_last(core, &last);
+    if (last.monotonic_usec > MOMENT_MAX)
+        found("a past beyond all time");
+    if (era_time(journal_era(journal), UINT64_C(1) << 40) < last.monotonic_usec)
+        found("the new era begins before the end of the last one");
 }
 
 static void remove_folder(void)
@@ -108,30 +148,32 @@ static void remove_folder(void)
     rmdir(folder);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void make_folder(void)
 {
     static bool begun;
+
+    if (begun)
+        return;
+    if (!mkdtemp(folder))
+        found("no place to write");
+    atexit(remove_folder);
+    begun = true;
+}
+
+static void live_through(bool genuine, bool odd_clocks)
+{
     struct journal_settings settings = {.directory = folder, .keep_bytes = 1 << 20};
     struct journal_reader reader = {.process = note_process, .input = note_input};
     struct recovery recovery = {};
     struct journal *journal;
-    uint8_t *copy = malloc(size + 1);
-
-    if (!begun) {
-        if (!mkdtemp(folder))
-            found("no place to write");
-        atexit(remove_folder);
-        begun = true;
-    }
-    memcpy(copy, data, size);
-    bool genuine;
-    write_segment(copy, put_right(copy, size, &genuine));
-    free(copy);
-    if (journal_open(&settings, &journal) < 0)
-        found("no journal");
     struct core_ports ports = ports_of_nobody();
     struct core_settings of_core = {.seed = 1, .max_restarts_in_flight = 4};
     struct core *core;
+
+    if (journal_open(&settings, &journal) < 0)
+        found("no journal");
+    if (odd_clocks)
+        ports.monotonic = ports.realtime = drawn_clock;
     if (core_new(&ports, &of_core, &core) < 0)
         found("no core");
     int r = journal_recover(journal, core, &reader, &recovery);
@@ -143,10 +185,32 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         int fd = journal_export(journal, core);
         if (fd >= 0)
             close(fd);
+        check_era(journal, core);
         if (genuine)
             live_on(core);
     }
     core_free(core);
     journal_close(journal);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    uint8_t *copy = malloc(size + 1);
+    bool genuine;
+
+    make_folder();
+    memcpy(copy, data, size);
+    size = put_right(copy, size, &genuine);
+    write_segment(copy, size);
+    live_through(genuine, false);
+
+    clocks.state = size;
+    for (size_t i = 0; i < size; i++)
+        clocks.state = clocks.state * 31 + copy[i];
+    uint8_t *scattered = clocks_scatter(&clocks, copy, size, &size);
+    write_segment(scattered, size);
+    live_through(genuine, true);
+    free(scattered);
+    free(copy);
     return 0;
 }
