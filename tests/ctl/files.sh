@@ -55,6 +55,19 @@ failed() { timeout 20 proctorctl status "$1" | grep -q 'not a file\|Wrong medium
 add "{name: piped, exec: [/bin/true], restart: temporary, stdout: {file: $folder/fifo}}"
 until_true failed piped
 check "stdout: a FIFO is no file" "0 alive" "$(failed piped; echo $?) $(alive)"
+add "{name: fed, exec: [/bin/true], restart: temporary, environment_file: $folder/fifo}"
+until_true failed fed
+check "environment_file: a FIFO is no file" "0 alive" "$(failed fed; echo $?) $(alive)"
+printf 'A=1\nexport B=2\n' >"$folder/bad.env"
+add "{name: fooled, exec: [/bin/true], restart: temporary, environment_file: $folder/bad.env}"
+says_line() { timeout 20 proctorctl status fooled | grep -qF "$folder/bad.env:2: \"export\" has no place here"; }
+until_true says_line
+check "environment_file: a start names the line" 0 "$(says_line; echo $?)"
+printf '\xef\xbb\xbfA=1\n B = x y \nC="two\nlines" \047j\047\nD=a\\\nb\n; c\nA=2\n' >"$folder/good.env"
+add "{name: told, exec: [/usr/bin/env], restart: temporary, environment: {B: mine}, environment_file: $folder/good.env, stdout: {file: $folder/told.log}}"
+until_true grep -q '^D=' "$folder/told.log"
+check "environment_file: what the child gets" "A=2|B=mine|C=two|D=ab|linesj" \
+    "$(grep -a '^[ABCD]=\|^lines' "$folder/told.log" | LC_ALL=C sort | tr '\n' '|' | sed 's/|$//')"
 add "{name: circled, exec: [/bin/true], restart: temporary, stdout: {file: $folder/circle/log}}"
 ln -s circle "$folder/circle"
 check "stdout: a link to itself" alive "$(alive)"
