@@ -4,6 +4,7 @@
 #include "audit_query.h"
 #include "listing.h"
 #include "manifest_set.h"
+#include "metrics.h"
 #include "private.h"
 #include "reexecute.h"
 #include "trace.h"
@@ -404,22 +405,6 @@ static int method_query_events(sd_bus_message *m, void *userdata, sd_bus_error *
     if (r >= 0)
         r = event_filter_read(m, &filter, error);
     return r < 0 ? r : event_log_query(userdata, m, after, max, filter, error);
-}
-
-static int method_get_metrics(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
-    const struct service *service = userdata;
-    char *text = NULL;
-    int r = metrics_text(service, service->settings.metrics_of_children, &text);
-
-    (void)error;
-    if (r >= 0)
-        r = sd_bus_message_new_method_return(m, &reply);
-    if (r >= 0)
-        r = append_lines(reply, text);
-    free(text);
-    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
 static int method_subscribe(sd_bus_message *m, void *userdata, sd_bus_error *error)

@@ -1,7 +1,7 @@
-/*
- * Metrics in OpenMetrics' text. Child ids are labels only where the operator has asked for it: a
- * scrape of ten thousand children is not for everybody.
- */
+#include "metrics.h"
+
+#include "bulk.h"
+#include "cursor.h"
 #include "beside.h"
 #include "log.h"
 #include "private.h"
@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 struct totals {
     uint64_t operations[4];
@@ -107,29 +108,20 @@ static double memory(const struct service *service, const struct child *child)
     return (double)bytes;
 }
 
-/* An id has only characters that need no escape in a label. */
-static void print_each_child(FILE *out, const struct service *service)
-{
-    static const struct {
-        const char *name, *help;
-        double (*value)(const struct service *service, const struct child *child);
-    } families[] = {
-        {"child_running", "Whether an attempt runs.", active},
-        {"child_ready", "Whether it is ready.", ready},
-        {"child_generation", "Its generation.", generation},
-        {"child_restarts", "Its automatic restarts.", restarts},
-        {"child_restart_limit_used", "Failures in the window of its restart limit.", failures},
-        {"child_cpu_seconds", "CPU time of its present attempt.", cpu},
-        {"child_memory_bytes", "Memory of its present attempt.", memory},
-    };
+static const struct child_family {
+    const char *name, *help;
+    double (*value)(const struct service *service, const struct child *child);
+} child_families[] = {
+    {"child_running", "Whether an attempt runs.", active},
+    {"child_ready", "Whether it is ready.", ready},
+    {"child_generation", "Its generation.", generation},
+    {"child_restarts", "Its automatic restarts.", restarts},
+    {"child_restart_limit_used", "Failures in the window of its restart limit.", failures},
+    {"child_cpu_seconds", "CPU time of its present attempt.", cpu},
+    {"child_memory_bytes", "Memory of its present attempt.", memory},
+};
 
-    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
-        family(out, families[i].name, "gauge", families[i].help);
-        for (struct child *child = core_first(service->core); child; child = core_next(child))
-            fprintf(out, "proctor_%s{child=\"%s\"} %.15g\n", families[i].name, child->id,
-                    families[i].value(service, child));
-    }
-}
+#define CHILD_FAMILIES (sizeof(child_families) / sizeof(child_families[0]))
 
 static void print_events(FILE *out, const struct service *service)
 {
@@ -191,22 +183,128 @@ static void print_waits(FILE *out, const struct service *service)
     fprintf(out, "proctor_log_lines_lost_total %" PRIu64 "\n", log_lost());
 }
 
-/* The caller frees the text. */
-int metrics_text(const struct service *service, bool children, char **text)
-{
-    size_t size;
-    FILE *out = open_memstream(text, &size);
-    if (!out)
-        return -ENOMEM;
+/* ---- line by line ---------------------------------------------------------------------------- */
 
+struct metrics {
+    FILE *out;
+    char *text;
+    size_t size;
+    bool begun;
+    size_t family; /* of those child by child, which is written now */
+    size_t families;
+    struct cursor cursor;
+};
+
+int metrics_begin(const struct service *service, bool children, struct metrics **metrics)
+{
+    struct metrics *fresh = calloc(1, sizeof(*fresh));
+
+    if (!fresh)
+        return -ENOMEM;
+    fresh->families = children ? CHILD_FAMILIES : 0;
+    fresh->out = open_memstream(&fresh->text, &fresh->size);
+    if (!fresh->out || (children && cursor_begin(&fresh->cursor, service->core) < 0)) {
+        metrics_free(fresh);
+        return -ENOMEM;
+    }
+    *metrics = fresh;
+    return 0;
+}
+
+static void print_head(FILE *out, const struct service *service)
+{
     struct totals totals = add_up(service);
+
     print_children(out, &totals);
     print_events(out, service);
     print_host(out, service);
     print_bus(out, service);
     print_waits(out, service);
-    if (children)
-        print_each_child(out, service);
+}
+
+/* An id has only characters that need no escape in a label. */
+static void print_next_child(const struct service *service, struct metrics *metrics)
+{
+    const struct child_family *kind = &child_families[metrics->family];
+
+    if (metrics->cursor.at == 0)
+        family(metrics->out, kind->name, "gauge", kind->help);
+    struct child *child = cursor_next(&metrics->cursor, service->core);
+    if (child)
+        fprintf(metrics->out, "proctor_%s{child=\"%s\"} %.15g\n", kind->name, child->id,
+                kind->value(service, child));
+    if (metrics->cursor.at < metrics->cursor.count)
+        return;
+    metrics->cursor.at = 0;
+    metrics->family++;
+}
+
+static int end(struct metrics *metrics)
+{
+    FILE *out = metrics->out;
+
+    metrics->out = NULL;
     fputs("# EOF\n", out);
     return fclose(out) == 0 ? 0 : -ENOMEM;
+}
+
+int metrics_step(const struct service *service, struct metrics *metrics)
+{
+    if (!metrics->begun) {
+        metrics->begun = true;
+        print_head(metrics->out, service);
+        return 1;
+    }
+    if (metrics->family < metrics->families) {
+        print_next_child(service, metrics);
+        return 1;
+    }
+    return end(metrics);
+}
+
+char *metrics_take(struct metrics *metrics, size_t *size)
+{
+    char *text = metrics->text;
+
+    *size = metrics->size;
+    metrics->text = NULL;
+    return text;
+}
+
+void metrics_free(struct metrics *metrics)
+{
+    if (metrics->out)
+        fclose(metrics->out);
+    cursor_end(&metrics->cursor);
+    free(metrics->text);
+    free(metrics);
+}
+
+/* ---- GetMetrics ------------------------------------------------------------------------------ */
+
+static int bulk_step(struct service *service, sd_bus_message *m, void *data)
+{
+    struct metrics *metrics = data;
+    int r = metrics_step(service, metrics);
+
+    if (r == 0 && metrics->size > BULK_BYTES_MAX)
+        return -EMSGSIZE;
+    if (r == 0 && (r = append_lines(m, metrics->text)) > 0)
+        r = 0;
+    return r;
+}
+
+static void bulk_release(void *data)
+{
+    metrics_free(data);
+}
+
+int method_get_metrics(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    static const struct bulk_maker maker = {.step = bulk_step, .release = bulk_release};
+    struct service *service = userdata;
+    struct metrics *metrics;
+    int r = metrics_begin(service, service->settings.metrics_of_children, &metrics);
+
+    return r < 0 ? r : bulk_answer(service, m, &maker, metrics, error);
 }

@@ -1,11 +1,16 @@
 /*
  * Metrics socket: the text of GetMetrics over HTTP on a Unix socket, for collectors that speak no
- * D-Bus: `curl --unix-socket PATH http://localhost/metrics`. One answer a connection, at most so
- * many at a time, each within seconds: a collector that stands still holds up nobody.
+ * D-Bus: `curl --unix-socket PATH http://localhost/metrics`. One answer a connection, each within
+ * seconds. Each uid has its share of them: one more takes the place of its oldest that has not
+ * asked yet, or else of its oldest, so that a collector that stands still holds up nobody. The text
+ * is made in slices, once for all that wait for it.
  */
 #pragma once
 
 #include "service.h"
+
+#define METRICS_CONNECTIONS_MAX 32
+#define METRICS_PER_UID         8
 
 struct metrics_socket;
 

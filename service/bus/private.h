@@ -313,6 +313,3 @@ int service_acknowledge(struct service *service, sd_bus_message *reply);
 int journal_check(struct service *service, sd_bus_error *error);
 void held_send(struct service *service);
 void held_free(struct service *service);
-
-/* metrics.c */
-int metrics_text(const struct service *service, bool children, char **text);
