@@ -662,6 +662,7 @@ static void tidy_up(struct daemon *daemon)
     host_free(daemon->host);
     beside_wait(LAST_WORDS_USEC, &(const char *){NULL});
     service_free(daemon->service);
+    daemon->service = NULL; /* the journal may still come to the end of something */
     core_free(daemon->core);
     history_close(&daemon->history);
     private_bus_free(daemon->bus);
