@@ -104,6 +104,12 @@ static void fail(struct connection *connection, enum connection_state state, con
     connection->state = state;
 }
 
+/* Whatever was asked is answered by sd-bus, with an error, before bus_gone() is called. */
+static bool is_cut_off(const struct connection *connection)
+{
+    return sd_bus_is_open(connection->bus) <= 0;
+}
+
 static int bus_gone(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct connection *connection = userdata;
@@ -133,8 +139,11 @@ static void settled(struct settling *settling, int r)
 
 static int bus_answered(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
+    struct settling *settling = userdata;
+
     (void)error;
-    settled(userdata, -sd_bus_message_get_errno(reply));
+    settled(settling,
+            is_cut_off(settling->connection) ? -ENOTCONN : -sd_bus_message_get_errno(reply));
     return 0;
 }
 
@@ -181,7 +190,8 @@ static int still_there(sd_bus_message *reply, void *userdata, sd_bus_error *erro
     (void)error;
     connection->asked = false;
     connection->sending_usec = 0;
-    if (connection->state == CONNECTION_UP && sd_bus_message_get_errno(reply) == ETIMEDOUT) {
+    if (connection->state == CONNECTION_UP && !is_cut_off(connection) &&
+        sd_bus_message_get_errno(reply) == ETIMEDOUT) {
         fail(connection, CONNECTION_WAITS, "it does not answer any more");
         service_is_silent(connection->service);
     }
@@ -263,11 +273,6 @@ static void ask_who_has_it(struct connection *connection)
 /* DBUS_REQUEST_NAME_REPLY_* */
 enum { PRIMARY_OWNER = 1, NAME_EXISTS = 3, ALREADY_OWNER = 4 };
 
-static bool is_cut_off(const sd_bus_error *error)
-{
-    return error && sd_bus_error_get_errno(error) == ECONNRESET;
-}
-
 static int name_answered(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
     struct connection *connection = userdata;
@@ -280,7 +285,7 @@ static int name_answered(sd_bus_message *reply, void *userdata, sd_bus_error *er
         sd_bus_message_read(reply, "u", &word);
     if (connection->state == CONNECTION_UP && (refusal || word != ALREADY_OWNER)) {
         fail(connection, CONNECTION_WAITS, "the connection has lost its name");
-    } else if (connection->state != CONNECTION_ASKS || is_cut_off(refusal)) {
+    } else if (connection->state != CONNECTION_ASKS || is_cut_off(connection)) {
         return 0; /* bus_gone() tells of the latter */
     } else if (word == PRIMARY_OWNER || word == ALREADY_OWNER) {
         is_up(connection);

@@ -82,6 +82,10 @@ for fault in silent deaf refuses hello "late 3" garbage closes nonsense; do
         there() { grep -q "the bus is there" "$folder/log" || ! grep -q "waiting" "$folder/log"; }
         check "late: it is waited for" yes "$(until_true there && echo yes)"
     fi
+    if [ "$fault" = closes ]; then
+        closes() { grep -q "supervision goes on: it closes the connection" "$folder/log"; }
+        check "closes: it is said what it does" yes "$(until_true closes && echo yes)"
+    fi
     end_bus
     true_bus
     check "$fault: a bus that is right is found" yes "$(until_true answers && echo yes)"
