@@ -141,6 +141,7 @@ struct writing {
     struct beside_work work;
     struct sink *sink; /* the loop's */
     int fd;
+    bool is_sinks; /* there was no descriptor for one of its own */
     struct line *lines;
     bool failed;
 };
@@ -185,7 +186,8 @@ static void release_lines(void *data)
         next = line->next;
         free(line);
     }
-    close(writing->fd);
+    if (!writing->is_sinks)
+        close(writing->fd);
     free(writing);
 }
 
@@ -195,12 +197,11 @@ static void hand_over(struct sink *sink)
     if (sink->way != WAY_BESIDE || sink->beside || !sink->first || !sink->queue)
         return;
     struct writing *writing = calloc(1, sizeof(*writing));
-    int fd = writing ? fcntl(sink->fd, F_DUPFD_CLOEXEC, 3) : -1;
-    if (fd < 0) {
-        free(writing);
+    if (!writing)
         return;
-    }
-    *writing = (struct writing){.sink = sink, .fd = fd, .lines = sink->first};
+    int fd = fcntl(sink->fd, F_DUPFD_CLOEXEC, 3);
+    *writing = (struct writing){
+        .sink = sink, .fd = fd < 0 ? sink->fd : fd, .is_sinks = fd < 0, .lines = sink->first};
     writing->work = (struct beside_work){.what = "write to the log",
                                          .work = write_lines,
                                          .done = lines_are_written,
@@ -422,7 +423,7 @@ void sink_close(struct sink *sink)
     beside_leave(sink->queue);
     while (sink->first)
         free(take_line(sink));
-    if (sink->fd >= 0)
+    if (sink->fd >= 0 && !sink->beside) /* a thread may have it */
         close(sink->fd);
     free(sink);
 }
