@@ -24,8 +24,9 @@ static int open_high(const char *path)
     int fd = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, HIGH_FD);
     int error = low < 0 ? -low : errno;
 
-    if (low >= 0)
-        close(low);
+    if (low < 0 || (fd < 0 && (error == EINVAL || error == EMFILE))) /* so few are allowed */
+        return low;
+    close(low);
     return fd < 0 ? -error : fd;
 }
 

@@ -57,7 +57,7 @@ static int open_high(const char *directory)
     int fd = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, HIGH_FD);
     int error = errno;
 
-    if (low < 0 || (fd < 0 && error == EINVAL)) /* where so few descriptors are allowed */
+    if (low < 0 || (fd < 0 && (error == EINVAL || error == EMFILE))) /* so few are allowed */
         return low;
     close(low);
     return fd < 0 ? -error : fd;
