@@ -14,7 +14,6 @@
 #include <fnmatch.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,118 +27,6 @@ const char *const outcome_keys[] = {"Attempt", "Generation",      "Status",
 
 #define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
 #define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
-
-static void print_error(const char *message)
-{
-    fputs("proctorctl: ", stderr);
-    text_write(stderr, message);
-    fputc('\n', stderr);
-}
-
-void client_note(const char *format, ...)
-{
-    char *message = NULL;
-    va_list arguments;
-
-    va_start(arguments, format);
-    int length = vasprintf(&message, format, arguments);
-    va_end(arguments);
-    if (length < 0)
-        return;
-    print_error(message);
-    free(message);
-}
-
-int client_fail(struct client *client, const char *format, ...)
-{
-    char *message = NULL;
-    va_list arguments;
-
-    va_start(arguments, format);
-    int length = vasprintf(&message, format, arguments);
-    va_end(arguments);
-    if (length < 0)
-        return CTL_ERROR;
-    print_error(message);
-    if (client->json != JSON_OFF)
-        answer_error(client, NULL, message);
-    free(message);
-    return CTL_ERROR;
-}
-
-/* Nothing is started by a call, so a name that nobody owns is just that. */
-static bool is_absent(const char *error)
-{
-    return strcmp(error, SD_BUS_ERROR_SERVICE_UNKNOWN) == 0 ||
-           strcmp(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER) == 0;
-}
-
-static const char *describe_absence(struct client *client, char *text, size_t size)
-{
-    const char *address = "?";
-
-    sd_bus_get_address(client->bus, &address);
-    snprintf(text, size,
-             "proctord is not on the bus at %.200s: it does not run, or it waits for this bus "
-             "(its log says so), or it is on another one",
-             address);
-    return text;
-}
-
-int client_error(struct client *client, const sd_bus_error *error, int r)
-{
-    const char *name = error && error->name ? error->name : "";
-    const char *message = error && error->message ? error->message : strerror(-r);
-    bool absent = is_absent(name);
-    char text[400];
-
-    if (absent)
-        message = describe_absence(client, text, sizeof(text));
-    print_error(message);
-    if (client->json != JSON_OFF)
-        answer_error(client, error ? error->name : NULL, message);
-    if (absent)
-        fputs("Start it (systemctl start proctor, or proctord by hand), or name another bus with "
-              "--address, --user or --system.\n",
-              stderr);
-    if (strcmp(name, "org.proctor1.Error.NoSuchChild") == 0) {
-        fputs("\"proctorctl list\" shows the children that there are.\n", stderr);
-        return CTL_NO_SUCH_CHILD;
-    }
-    if (strcmp(name, SD_BUS_ERROR_ACCESS_DENIED) == 0 ||
-        strcmp(name, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) == 0) {
-        bool by_polkit = error->message && strncmp(error->message, "org.proctor1.", 13) == 0;
-        fputs(by_polkit ? "Root may; a rule in /etc/polkit-1/rules.d can allow it to others "
-                          "(proctord(8)).\n"
-                        : "Root may.\n",
-              stderr);
-        return CTL_NOT_ALLOWED;
-    }
-    if (strcmp(name, "org.proctor1.Error.ShuttingDown") == 0)
-        return CTL_REJECTED;
-    return CTL_ERROR;
-}
-
-int client_call(struct client *client, const char *path, const char *interface, const char *method,
-                sd_bus_message **call)
-{
-    return call_new(client, path, interface, method, call);
-}
-
-int client_append_reason(struct client *client, sd_bus_message *call)
-{
-    int r = sd_bus_message_append(call, "s", client->reason);
-
-    if (r >= 0)
-        r = sd_bus_message_open_container(call, 'a', "{sv}");
-    if (r >= 0 && client->requested_by)
-        r = sd_bus_message_append(call, "{sv}", "requested-by", "s", client->requested_by);
-    if (r >= 0 && client->wait)
-        r = sd_bus_message_append(call, "{sv}", "wait", "b", 1);
-    if (r >= 0 && client->dry_run)
-        r = sd_bus_message_append(call, "{sv}", "dry-run", "b", 1);
-    return r < 0 ? r : sd_bus_message_close_container(call);
-}
 
 /* ---- status ---------------------------------------------------------------------------------- */
 
@@ -160,20 +47,6 @@ static int print_entries(sd_bus_message *m)
             r = sd_bus_message_exit_container(m);
     }
     return r < 0 ? r : sd_bus_message_exit_container(m);
-}
-
-int client_child_path(struct client *client, const char *id, char **path)
-{
-    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
-    CLEANUP_MESSAGE *reply = NULL;
-    const char *found;
-    int r = call_method(client, PATH, MANAGER, "GetChild", &error, &reply, "s", id);
-
-    if (r < 0)
-        return client_error(client, &error, r);
-    r = sd_bus_message_read(reply, "o", &found);
-    *path = r >= 0 ? strdup(found) : NULL;
-    return *path ? CTL_DONE : client_error(client, NULL, r < 0 ? r : -ENOMEM);
 }
 
 static char *text_property(struct client *client, const char *path, const char *name)
