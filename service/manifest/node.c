@@ -11,7 +11,7 @@
 #include <string.h>
 #include <yaml.h>
 
-#define ANCHOR_BUCKETS 1024
+#define ANCHOR_BUCKETS 16384
 
 struct anchor {
     struct anchor *next; /* in its bucket, the latest first: a name may be given anew */
