@@ -53,7 +53,8 @@ struct client {
     size_t answers;
     char *answer; /* the one that is being written */
     size_t answer_size;
-    const char *subject; /* the child that it is about; NULL: none */
+    bool lines_among_others; /* lines of a log stand among what we say ourselves */
+    const char *subject;     /* the child that it is about; NULL: none */
 };
 
 /* Prints the error and what to do next, and answers with it where JSON is asked for; returns the

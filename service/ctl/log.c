@@ -30,7 +30,8 @@
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-/* Where lines go: byte for byte to standard output, or each into an answer. */
+/* Where lines go: byte for byte to standard output; each into an answer; or, among what we say
+ * ourselves, each as a text of one line. */
 struct lines {
     struct client *client;
     char *part; /* of a line, the end of which has not come yet */
@@ -66,15 +67,29 @@ static void keep_part(struct lines *lines, const char *data, size_t size)
     lines->n_part += size;
 }
 
+static void write_line(const char *line, size_t size)
+{
+    char *copy = strndup(line, size);
+
+    text_write(stdout, copy ? copy : "");
+    puts("");
+    free(copy);
+}
+
 static void end_line(struct lines *lines)
 {
-    answer_line(lines->client, lines->part ? lines->part : "", lines->n_part, 0);
+    const char *line = lines->part ? lines->part : "";
+
+    if (lines->client->json != JSON_OFF)
+        answer_line(lines->client, line, lines->n_part, 0);
+    else
+        write_line(line, lines->n_part);
     lines->n_part = 0;
 }
 
 static void lines_add(struct lines *lines, const char *data, size_t size)
 {
-    if (lines->client->json == JSON_OFF) {
+    if (lines->client->json == JSON_OFF && !lines->client->lines_among_others) {
         fwrite(data, 1, size, stdout);
         return;
     }
@@ -270,11 +285,16 @@ static void print_entry(struct client *client, sd_journal *journal)
     strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &local));
     if (sd_journal_get_data(journal, "MESSAGE", &data, &size) < 0 || size < 8)
         return;
-    if (client->json != JSON_OFF)
-        answer_line(client, (const char *)data + 8, size - 8, usec);
+    const char *line = (const char *)data + 8;
+    if (client->json != JSON_OFF) {
+        answer_line(client, line, size - 8, usec);
+        return;
+    }
+    printf("%s.%03" PRIu64 "  ", text, usec / 1000 % 1000);
+    if (client->lines_among_others)
+        write_line(line, size - 8);
     else
-        printf("%s.%03" PRIu64 "  %.*s\n", text, usec / 1000 % 1000, (int)(size - 8),
-               (const char *)data + 8);
+        printf("%.*s\n", (int)(size - 8), line);
 }
 
 /* Returns how many lines there were, or a negative errno. */
@@ -407,14 +427,17 @@ void log_show_last(struct client *client, const char *id, const char *path)
     if (find_output(client, id, path, &manifest) != CTL_DONE)
         return;
     const struct process_output *output = output_of(manifest);
+    client->lines_among_others = true;
     if (output->kind == OUTPUT_FILE && access(output->path, R_OK) == 0) {
         fputs("    last lines of ", stdout);
         text_write(stdout, output->path);
         puts(":");
         struct lines to = {.client = client};
         print_files(&to, output, LINES_SHOWN);
+        lines_end(&to);
     } else if (output->kind == OUTPUT_JOURNAL) {
         read_journal(client, id, LINES_SHOWN, "    last lines in the journal:\n");
     }
+    client->lines_among_others = false;
     manifest_free(manifest);
 }

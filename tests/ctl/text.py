@@ -328,6 +328,9 @@ def forged_lines():
 
 
 def raw_bytes():
+    said = ctl("status", "says").stdout
+    check("among what status says, a line of a log is one line", is_clean(said) and
+          rb"a\x1b]0;owned\x07b" in said and said.endswith(b"\nlast\n"), said)
     check("a line of a log goes into a pipe as it is", HOSTILE in ctl("log", "says").stdout)
     done = subprocess.run([proctord, b"--check", b"--manifests=" + worse], stderr=subprocess.PIPE)
     check("proctord --check shows a mistake in one line", done.returncode == 1 and
