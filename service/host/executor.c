@@ -452,7 +452,8 @@ static void message_refused(void *userdata, pid_t pid, uid_t uid,
     struct attempt_id id;
 
     host->counters.notify_refused++;
-    if (pid <= 0 || (uid != 0 && uid != geteuid()) || orphan_claims(pid, host->core, NULL, &id) < 0)
+    if (pid <= 0 || (uid != 0 && uid != geteuid()) ||
+        orphan_claims(pid, host->core, host->notify_path, false, &id) < 0)
         return;
     struct child *child = core_child_of(host->core, id);
     if (child && child_attempt(child) != id.attempt && id.attempt <= child->attempts)

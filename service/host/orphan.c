@@ -115,7 +115,7 @@ static int read_environment(pid_t pid, char **block, size_t *size)
  * own orphans, or to record a report as stale; never to count one. Returns 0; -ENOENT where it says
  * none, -ESRCH where it can not say, and another error where that could not be read just now.
  */
-int orphan_claims(pid_t pid, const struct core *core, const char *notify_path,
+int orphan_claims(pid_t pid, const struct core *core, const char *notify_path, bool strict,
                   struct attempt_id *id)
 {
     size_t size;
@@ -131,7 +131,7 @@ int orphan_claims(pid_t pid, const struct core *core, const char *notify_path,
     const char *notify = variable(block, size, "NOTIFY_SOCKET");
     const struct child *child = name && generation && attempt ? core_find(core, name) : NULL;
 
-    if (notify_path && (!notify || strcmp(notify, notify_path) != 0))
+    if (notify ? strcmp(notify, notify_path) != 0 : strict)
         child = NULL; /* another proctord's */
     if (child && number_read(generation, UINT64_MAX, &id->generation) == 0 &&
         number_read(attempt, UINT64_MAX, &id->attempt) == 0) {
@@ -220,7 +220,7 @@ size_t orphans_kill(struct host *host, const struct process *process)
         struct attempt_id id;
         if (pid == host->spared || pid == spawner_pid(host->spawner) || process_of_pid(host, pid))
             continue;
-        int r = orphan_claims(pid, host->core, NULL, &id);
+        int r = orphan_claims(pid, host->core, host->notify_path, false, &id);
         if (r < 0) {
             unseen += again_may_help(r) || (is_waited_for_untold(process) && is_exiting(pid));
             continue;
@@ -287,7 +287,7 @@ int process_claims(const struct process *process, pid_t pid)
 {
     const struct host *host = process->host;
     struct attempt_id id;
-    int r = orphan_claims(pid, host->core, host->notify_path, &id);
+    int r = orphan_claims(pid, host->core, host->notify_path, true, &id);
 
     if (r < 0)
         return r == -ENOENT || r == -ESRCH ? 0 : r;
@@ -316,7 +316,7 @@ static int is_unaccounted(struct host *host, const struct process *process, pid_
     int r = was_given(pid, host->notify_path);
     if (r <= 0)
         return r;
-    r = orphan_claims(pid, host->core, host->notify_path, &id);
+    r = orphan_claims(pid, host->core, host->notify_path, true, &id);
     if (again_may_help(r))
         return r;
     if (r < 0)

@@ -87,7 +87,7 @@ static int by_hint(struct host *host, pid_t pid, struct owner *owner)
     uid_t user, its;
 
     owner->by_hint = true;
-    int r = orphan_claims(pid, host->core, host->notify_path, &owner->id);
+    int r = orphan_claims(pid, host->core, host->notify_path, true, &owner->id);
     if (r < 0)
         return r;
     const struct child *child = core_child_of(host->core, owner->id);

@@ -195,6 +195,8 @@ void strays_sweep(struct host *host);
 /* Whether a process says that it belongs to the attempt, to one of ours: 1, 0, or negative where
  * that could not be read just now. */
 int process_claims(const struct process *process, pid_t pid);
-/* notify_path: only of those that were given this one; NULL: of whomever. */
-int orphan_claims(pid_t pid, const struct core *core, const char *notify_path,
+/* Of those that were given this notify socket; where it is not strict, those too that were given
+ * none: they have wiped it from their environment. A proctord that runs as the child of another one
+ * has the other's in its own. */
+int orphan_claims(pid_t pid, const struct core *core, const char *notify_path, bool strict,
                   struct attempt_id *id);

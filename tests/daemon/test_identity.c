@@ -414,8 +414,9 @@ static void a_liar_does_not_keep_its_victim(void)
 
 /* ---- folders --------------------------------------------------------------------------------- */
 
-static void refuses_to_start(const char *option, const char *why)
+static void refuses_to_start(char *option, const char *why)
 {
+    g_autofree char *owned = option;
     const char *extra[] = {option, g_getenv("NO_CGROUPS") ? "--no-cgroups" : NULL, NULL};
     g_autofree char *said = fixture_fails(&f, extra);
 
@@ -440,13 +441,13 @@ static void a_strangers_folder_is_refused(void)
     g_assert_cmpint(symlink(victim, configuration), ==, 0);
     g_assert_cmpint(chown(theirs, 65534, 65534), ==, 0);
 
-    refuses_to_start(g_intern_string(g_strconcat("--runtime-dir=", theirs, NULL)),
+    refuses_to_start(g_strconcat("--runtime-dir=", theirs, NULL),
                      "the runtime folder cannot be used: ");
-    refuses_to_start(g_intern_string(g_strconcat("--state-dir=", theirs, NULL)),
+    refuses_to_start(g_strconcat("--state-dir=", theirs, NULL),
                      "theirs belongs to user 65534, and not to user 0");
-    refuses_to_start(g_intern_string(g_strconcat("--state-dir=", theirs, "/below", NULL)),
+    refuses_to_start(g_strconcat("--state-dir=", theirs, "/below", NULL),
                      "theirs belongs to user 65534, who can replace what lies in it");
-    refuses_to_start(g_intern_string(g_strconcat("--metrics-socket=", theirs, "/socket", NULL)),
+    refuses_to_start(g_strconcat("--metrics-socket=", theirs, "/socket", NULL),
                      "theirs/socket: its folder cannot be used: ");
 
     g_assert_true(g_file_get_contents(victim, &text, NULL, NULL));
