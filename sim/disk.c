@@ -296,6 +296,7 @@ static void find_process(struct world *world, struct actor *actor)
     }
     report.kind = INPUT_COMPLETED;
     report.completion.unknown = true;
+    report.completion.with_machine = world->rebooted;
     if (process)
         process->reported = true;
     world_queue_report(world, &report, 0);
@@ -389,7 +390,9 @@ void disk_reboot(struct world *world, uint64_t off_usec, uint64_t uptime_usec, e
         world->wall_offset_usec = (int64_t)(uptime_usec - now - WORLD_REALTIME_USEC);
     struct two_clocks clocks = world_clocks(world);
     reference_reboot(&world->reference, clocks.monotonic_usec, clocks.realtime_usec);
+    world->rebooted = true;
     recover(world);
+    world->rebooted = false;
 }
 
 void disk_fill(struct world *world)

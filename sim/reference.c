@@ -487,12 +487,13 @@ static void give_up(struct ref *r, struct ref_child *c)
 static enum exit_decision by_policy(struct ref *r, struct ref_child *c, enum exit_kind kind,
                                     bool fatal)
 {
-    bool counted = kind != EXIT_SUCCEEDED && kind != EXIT_CANCELLED;
+    bool failed = kind != EXIT_SUCCEEDED && kind != EXIT_CANCELLED;
+    bool counted = failed && !c->with_machine; /* its end is nobody's failure */
     bool within = counted ? count_exit(r, c) : true;
     enum restart_policy policy = c->declaration->restart;
     if (fatal)
         return DECISION_GIVE_UP;
-    if (policy == RESTART_TEMPORARY || (policy == RESTART_TRANSIENT && !counted))
+    if (policy == RESTART_TEMPORARY || (policy == RESTART_TRANSIENT && !failed))
         return DECISION_LEAVE;
     if (counted && (!within || c->on_trial))
         return DECISION_GIVE_UP;
@@ -557,7 +558,11 @@ uint64_t ref_back_off(struct ref *r, struct ref_child *c)
 
 static void restart_by_policy(struct ref *r, struct ref_child *c)
 {
-    uint64_t delay = schedule(r, c, tree_budget(r, c));
+    uint64_t delay = 0;
+    if (c->with_machine)
+        c->automatic = true; /* at once: no delay, and no token */
+    else
+        delay = schedule(r, c, tree_budget(r, c));
     if (!tree_restart_scope(r, c) && delay == 0)
         ref_start_or_wait(r, c, true);
 }
@@ -606,7 +611,9 @@ static void ended(struct ref *r, struct ref_child *c, const struct completion *c
 {
     enum exit_kind kind = kind_of(c, completion);
     bool fatal = kind == EXIT_FAILED && listed(&c->declaration->fatal_exit_codes, completion->code);
-    forget_failures_after_health(r, c);
+    c->with_machine = completion->with_machine;
+    if (!c->with_machine)
+        forget_failures_after_health(r, c);
     enum exit_decision decision = decide(r, c, kind, fatal);
     c->exit = kind;
     c->exit_generation = c->attempt.generation;
@@ -614,6 +621,7 @@ static void ended(struct ref *r, struct ref_child *c, const struct completion *c
     c->decision = decision;
     end_attempt(r, c);
     carry_out(r, c, decision);
+    c->with_machine = false;
 }
 
 /* ---- reports --------------------------------------------------------------------------------- */

@@ -68,6 +68,7 @@ struct ref_child {
     enum shutdown_result result;
     uint64_t
         left; /* when its start was due that the shutdown withdrew; 0: none waited for a time */
+    bool with_machine; /* the end that is handled is the machine's */
     bool drew;
     uint64_t drawn;
     uint64_t deadline[REF_TIMERS], order[REF_TIMERS];

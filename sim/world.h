@@ -207,6 +207,7 @@ struct world {
     uint64_t now_nsec;
     uint64_t boot_usec; /* when the machine's clock was 0; it reads what has passed since */
     uint32_t boots;
+    bool rebooted; /* the daemon looks for the first time since then */
     struct era era;
     int64_t wall_offset_usec;
     uint64_t timer_usec, timer_due_nsec, timer_order;

@@ -182,6 +182,9 @@ void input_archive(struct archive *a, struct core_input *input)
     ARCHIVE(a, input->job);
     if (input->kind == CORE_INPUT_RECOVERED)
         archive_recovery(a, &input->recovery);
+    /* Older journals end here. */
+    if (input->kind == CORE_INPUT_COMPLETED && (!a->reading || a->used < a->size))
+        ARCHIVE(a, input->completion.with_machine);
 
     if ((needs_text(input->kind) && !input->text) ||
         (is_asked_for(input->kind) && (!input->requester || !input->reason)) ||
