@@ -16,6 +16,7 @@
 struct verdict {
     enum exit_kind kind;
     bool counted;
+    bool with_machine; /* it ended with the machine: what is restarted is so at once */
     bool fatal;
     bool within_limit;
     enum exit_decision decision;
@@ -109,6 +110,8 @@ static enum exit_decision count_above(struct core *core, struct child *child,
 
 static void take_time(struct core *core, struct child *child, struct verdict *verdict)
 {
+    if (verdict->with_machine)
+        return;
     verdict->wait_usec = child->group ? budget_take(&child->group->budget, core_now(core)) : 0;
     verdict->delay_usec = draw_backoff(core, child);
 }
@@ -307,7 +310,8 @@ void supervision_start_after_backoff(struct core *core, struct child *child, boo
 
 static void restart_by_policy(struct core *core, struct child *child, const struct verdict *verdict)
 {
-    schedule(core, child, verdict->delay_usec, verdict->wait_usec, "backoff");
+    schedule(core, child, verdict->delay_usec, verdict->wait_usec,
+             verdict->with_machine ? "reboot" : "backoff");
     supervision_start_after_backoff(core, child, strategy_restart(core, child));
 }
 
@@ -345,7 +349,8 @@ static void execute(struct core *core, struct child *child, const struct verdict
     }
 }
 
-static void describe_exit(const struct attempt *attempt, struct last_exit *last, bool unknown)
+static void describe_exit(const struct attempt *attempt, struct last_exit *last,
+                          const struct completion *completion)
 {
     struct text text = text_in(last->reason, sizeof(last->reason));
 
@@ -372,7 +377,11 @@ static void describe_exit(const struct attempt *attempt, struct last_exit *last,
         text_append(&text, "cancelled, ");
         break;
     }
-    if (unknown) {
+    if (completion->with_machine) {
+        text_append(&text, "the machine went down with it");
+        return;
+    }
+    if (completion->unknown) {
         text_append(&text, "how it ended is not known: proctord was not there");
         return;
     }
@@ -410,7 +419,7 @@ static void record_exit(struct core *core, struct child *child, const struct ver
         .attempt = child->attempt.number,
         .decision = verdict->decision,
     };
-    describe_exit(&child->attempt, &child->last_exit, completion->unknown);
+    describe_exit(&child->attempt, &child->last_exit, completion);
 }
 
 static void end_attempt(struct core *core, struct child *child)
@@ -463,8 +472,12 @@ void supervision_exited(struct core *core, struct child *child, const struct com
 
     verdict.fatal = verdict.kind == EXIT_FAILED &&
                     code_listed(&child->config->declaration.fatal_exit_codes, completion->code);
+    verdict.with_machine = completion->with_machine;
     verdict.counted = verdict.kind != EXIT_SUCCEEDED && verdict.kind != EXIT_CANCELLED;
-    forget_failures_after_health(core, child);
+    if (verdict.with_machine) /* nobody's failure; and how long it had been well is not known */
+        verdict.counted = false;
+    else
+        forget_failures_after_health(core, child);
     decide(core, child, &verdict);
     if (asked_for(verdict.decision))
         verdict.counted = false;

@@ -495,7 +495,8 @@ static void settle_lost(struct host *host, struct child *child, bool strangers,
             (strangers && starts_shut_gate(host->starts, &id, &(struct starts_record){}));
     if (begun && strangers)
         core_completed(host->core, id,
-                       &(struct completion){.unknown = true, .cgroup = RESOURCE_NOT_OWNED});
+                       &(struct completion){
+                           .unknown = true, .with_machine = true, .cgroup = RESOURCE_NOT_OWNED});
     else if (begun)
         bury(process);
     else if (asked)

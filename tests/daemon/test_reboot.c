@@ -87,7 +87,9 @@ static void needs_permission(void (*test)(void))
 
 static void declare_all(void)
 {
-    fixture_add(&f, "web", "restart: permanent\nheartbeat: {interval: 1h}\n", "wait-term");
+    fixture_add(&f, "web",
+                "restart: permanent\nheartbeat: {interval: 1h}\nrestart_limit: {burst: 1}\n",
+                "wait-term");
     fixture_add(&f, "held", "", "wait-term");
     /* Given up: it cools down for five minutes. */
     fixture_add(&f, "bad",
@@ -137,6 +139,7 @@ static void it_comes_up_at_any_second(void)
         boot(lives[i].uptime);
         fixture_wait_text(&f, "web", "Readiness", "ready");
         g_assert_cmpuint(fixture_number(&f, "web", "Generation"), ==, i + 1);
+        g_assert_cmpuint(fixture_number(&f, "web", "RestartsUsed"), ==, 0); /* nobody's failure */
         fixture_wait_text(&f, "held", "Operation", "paused");
         g_assert_cmpuint(fixture_number(&f, "bad", "RestartsUsed"), ==, 2);
         is_near(fixture_number(&f, "bad", "NextRestartUSec"), bad);
