@@ -1,3 +1,4 @@
+#include "bulk.h"
 #include "private.h"
 
 #include <errno.h>
@@ -179,6 +180,20 @@ int append_outcome(const struct service *service, sd_bus_message *m, const struc
         APPEND(append_fence(m, &outcome->fence));
     APPEND(append_plan(service, m, outcome));
     return sd_bus_message_close_container(m);
+}
+
+int answer_is_sendable(sd_bus_message *call, int r, size_t bytes)
+{
+    if (r >= 0 && bytes <= BULK_BYTES_MAX)
+        return 0;
+    if (r >= 0)
+        r = refuse_late(call, PROCTOR_ERROR "LimitExceeded",
+                        "the command was carried out; the answer would be larger than %u bytes",
+                        BULK_BYTES_MAX);
+    else
+        r = refuse_late(call, SD_BUS_ERROR_FAILED,
+                        "the command was carried out; the answer cannot be made: %s", strerror(-r));
+    return r < 0 ? r : 1;
 }
 
 int append_outcomes(const struct service *service, sd_bus_message *m,

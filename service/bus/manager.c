@@ -449,10 +449,16 @@ static int answer_shutdown(struct service *service, sd_bus_message *m, bool idem
     __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
     int r = sd_bus_message_new_method_return(m, &reply);
 
+    size_t bytes = 0;
+
+    outgoing_count(&bytes);
     if (r >= 0)
         r = append_shutdown(service, reply, idempotent);
-    if (r >= 0)
-        r = sd_bus_send(NULL, reply, NULL);
+    outgoing_count(NULL);
+    r = answer_is_sendable(m, r, bytes);
+    if (r != 0)
+        return r;
+    r = sd_bus_send(NULL, reply, NULL);
     if (r >= 0 && !options->dry_run)
         key_remember(service, options, uid, reply);
     return r;

@@ -191,6 +191,9 @@ int append_outcomes(const struct service *service, sd_bus_message *m,
                     const struct outcome *outcomes, size_t count);
 int append_event(const struct service *service, sd_bus_message *m, const struct event *event,
                  const char *child);
+/* Of an answer whose command has been carried out: says so where it cannot be made, or is larger
+ * than a bus takes. bytes: what was counted. Returns 0, or what a handler returns. */
+int answer_is_sendable(sd_bus_message *call, int r, size_t bytes);
 int append_reexecution(sd_bus_message *m, const char *version);
 int append_shutdown(const struct service *service, sd_bus_message *m, bool idempotent);
 void command_text(const struct service *service, uint64_t number, char text[COMMAND_ID_SIZE]);

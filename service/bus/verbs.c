@@ -1,6 +1,7 @@
 /*
  * Verbs: one command, whether it came to the child's object or to the manager by id.
  */
+#include "bulk.h"
 #include "private.h"
 
 #include <errno.h>
@@ -178,10 +179,16 @@ static int answer_scope(struct service *service, sd_bus_message *m, const struct
 {
     __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
     int r = sd_bus_message_new_method_return(m, &reply);
+    size_t bytes = 0;
 
+    outgoing_count(&bytes);
     if (r >= 0)
         r = append_outcomes(service, reply, outcomes->list, outcomes->count);
-    if (r < 0)
+    outgoing_count(NULL);
+    if (later && (r < 0 || bytes > BULK_BYTES_MAX))
+        return 1; /* the waiter will say so */
+    r = answer_is_sendable(m, r, bytes);
+    if (r != 0)
         return r;
     r = later ? sd_bus_message_seal(reply, 1, 0) : service_acknowledge(service, reply);
     if (r >= 0 && !options->dry_run)

@@ -248,8 +248,14 @@ static void answer(struct service *service, struct waiter *waiter, struct child 
 {
     __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
 
-    if (sd_bus_message_new_method_return(waiter->call, &reply) >= 0 &&
-        fill(service, waiter, child, reply) >= 0)
+    size_t bytes = 0;
+    int r = sd_bus_message_new_method_return(waiter->call, &reply);
+
+    outgoing_count(&bytes);
+    if (r >= 0)
+        r = fill(service, waiter, child, reply);
+    outgoing_count(NULL);
+    if (answer_is_sendable(waiter->call, r, bytes) == 0)
         service_acknowledge(service, reply);
 }
 
