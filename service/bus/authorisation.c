@@ -200,6 +200,7 @@ static int begin(struct service *service, sd_bus_message *m, const struct caller
 
     if (!question)
         return -ENOMEM;
+    pace_add(service->pace, PACE_QUESTION_USEC);
     question->service = service;
     question->call = sd_bus_message_ref(m);
     question->uid = caller->uid;

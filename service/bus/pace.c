@@ -439,6 +439,14 @@ void pace_charge(struct pace *pace, uid_t uid, uint64_t usec)
     charge(&account_of(pace, uid, now_usec())->bulk, usec);
 }
 
+void pace_add(struct pace *pace, uint64_t usec)
+{
+    if (!pace->charged)
+        return;
+    charge(&pace->charged->debt, usec);
+    charge(&pace->charged->account->calls, usec);
+}
+
 void pace_is_bulk(struct pace *pace)
 {
     if (pace->charged)

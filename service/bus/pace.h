@@ -49,5 +49,9 @@ void pace_free(struct pace *pace);
 bool pace_may_begin(struct pace *pace, uid_t uid);
 void pace_charge(struct pace *pace, uid_t uid, uint64_t usec);
 
+/* The call that is handled now costs more than its time: others are asked about it. */
+void pace_add(struct pace *pace, uint64_t usec);
+#define PACE_QUESTION_USEC UINT64_C(500)
+
 /* The call that is handled now asks for many objects: it is no reason to hold up others. */
 void pace_is_bulk(struct pace *pace);

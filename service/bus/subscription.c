@@ -135,6 +135,7 @@ static int add_first(struct service *service, sd_bus_message *m, struct event_fi
     if (!caller || service->n_subscribers >= SUBSCRIBERS_MAX ||
         caller_has_its_share(caller, subscriptions_of(service, caller->uid), SUBSCRIBERS_PER_UID))
         return -EXFULL;
+    pace_add(service->pace, PACE_QUESTION_USEC);
     return add(service, caller->unique_name, caller->uid, filter);
 }
 
