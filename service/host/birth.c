@@ -526,6 +526,7 @@ void birth_run(struct birth *birth)
     begin_record(birth);
     say_word(birth, BIRTH_BEGUN);
     CALL(SYS_setsid);
+    CALL(SYS_prctl, PR_SET_NAME, BIRTH_NAME, 0, 0, 0);
     if (birth->enter)
         enter_cgroup(birth);
     apply_descriptors(birth);

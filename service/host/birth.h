@@ -30,6 +30,7 @@ struct starts_record;
 enum birth_word { BIRTH_BEGUN = 1, BIRTH_EXECUTING, BIRTH_FAILED, BIRTH_FILE };
 
 #define BIRTH_TEXT_MAX 128
+#define BIRTH_NAME     "proctor-start" /* as ps shows a child on its way */
 
 struct birth_message {
     uint32_t word;

@@ -27,7 +27,7 @@
 #define SLOW_TICK_USEC UINT64_C(250000)
 #define KILL_USEC      UINT64_C(1000000)
 #define PAUSE_MIN_USEC UINT64_C(10000) /* between two spawners that came to nothing */
-#define PAUSE_MAX_USEC UINT64_C(2000000)
+#define PAUSE_MAX_USEC UINT64_C(100000)
 #define END_MSEC       1000
 #define HIGH_FD        64
 #define ENVIRONMENT    16

@@ -19,7 +19,7 @@
 
 #define STARTS_MAX     2               /* before others are answered */
 #define LACK_USEC      UINT64_C(50000) /* until what lacked is tried again; twice as long each time */
-#define LACK_DOUBLINGS 5
+#define LACK_DOUBLINGS 4
 
 /* ---- what it is given ------------------------------------------------------------------------ */
 

@@ -1,0 +1,413 @@
+/*
+ * The spawner: whoever hangs on its way to its program hangs alone, and a spawner that is killed or
+ * stopped loses nothing and doubles nothing.
+ */
+#include "fixture.h"
+
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STEPS_MAX 4096
+
+static struct fixture f;
+static const char *const *options;
+
+/* ---- processes ------------------------------------------------------------------------------- */
+
+static char *proc_text(GPid pid, const char *file)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/%s", (int)pid, file);
+    char *text = NULL;
+
+    g_file_get_contents(path, &text, NULL, NULL);
+    return text;
+}
+
+static char **children_of(GPid pid)
+{
+    g_autofree char *file = g_strdup_printf("task/%d/children", (int)pid);
+    g_autofree char *text = proc_text(pid, file);
+
+    return g_strsplit(text ? text : "", " ", -1);
+}
+
+/* And not a child of it that has not executed anything yet (PF_FORKNOEXEC). */
+static gboolean is_spawner(GPid pid)
+{
+    g_autofree char *name = pid > 0 ? proc_text(pid, "comm") : NULL;
+    g_autofree char *text = name ? proc_text(pid, "stat") : NULL;
+    const char *rest = text ? strrchr(text, ')') : NULL;
+    unsigned flags = 0;
+
+    return rest && strcmp(name, "proctor-spawner\n") == 0 &&
+           sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) == 1 && !(flags & 0x40);
+}
+
+static GPid spawner(void)
+{
+    gint64 deadline = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+
+    for (;;) {
+        g_auto(GStrv) children = children_of(f.pid);
+        for (char **child = children; *child; child++) {
+            if (is_spawner((GPid)atoi(*child)))
+                return (GPid)atoi(*child);
+        }
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+    }
+}
+
+static void add(const char *name, const char *yaml)
+{
+    g_autofree char *manifest = g_strdup_printf("name: %s\nstdout: inherit\n%s", name, yaml);
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
+}
+
+static void assert_status(const char *child, const char *status)
+{
+    g_autofree char *text = fixture_text(&f, child, "Status");
+    g_assert_cmpstr(text, ==, status);
+}
+
+/* ---- a file system that does not answer ------------------------------------------------------ */
+
+static GPid holder;
+static char *mount_point;
+
+/* Returns false where there can be none. */
+static gboolean mount_hanging(void)
+{
+    char word[16] = "";
+    int output;
+
+    mount_point = g_strdup(fixture_path(&f, "hanging"));
+    g_assert_cmpint(g_mkdir(mount_point, 0755), ==, 0);
+    const char *const command[] = {g_getenv("HANGING_MOUNT"), mount_point, NULL};
+    g_assert_true(g_spawn_async_with_pipes(NULL, (char **)(gpointer)command, NULL,
+                                           G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &holder, NULL,
+                                           &output, NULL, NULL));
+    gboolean there = read(output, word, sizeof(word)) > 0;
+    close(output);
+    if (!there)
+        g_test_skip("nothing can be mounted");
+    return there;
+}
+
+static void unmount_hanging(void)
+{
+    kill(holder, SIGTERM);
+    waitpid(holder, NULL, 0);
+    g_free(mount_point);
+}
+
+static const char *const ways[] = {"directory", "program", "environment", "output"};
+
+/* Each kind of way on which it can be met. */
+static void add_hanging(const char *more)
+{
+    g_autofree char *directory = g_strdup_printf(
+        "exec: [/bin/sleep, \"1000\"]\nworking_directory: %s/x\n%s", mount_point, more);
+    g_autofree char *program = g_strdup_printf("exec: [%s/p]\n%s", mount_point, more);
+    g_autofree char *environment = g_strdup_printf(
+        "exec: [/bin/sleep, \"1000\"]\nenvironment_file: %s/e\n%s", mount_point, more);
+    g_autofree char *manifest = g_strdup_printf(
+        "name: output\nexec: [/bin/sleep, \"1000\"]\nstdout: {file: %s/o}\n%s", mount_point, more);
+
+    add("directory", directory);
+    add("program", program);
+    add("environment", environment);
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
+}
+
+/* They fail as the file system does; a log file can be made where it has been. */
+static void wait_for_all(void)
+{
+    gint64 deadline = g_get_monotonic_time() + 30 * G_USEC_PER_SEC;
+
+    for (gsize i = 0; i + 1 < G_N_ELEMENTS(ways); i++)
+        fixture_wait_event(&f, "child-spawn-failed", ways[i], 1);
+    while (fixture_events(&f, "child-spawn-failed", "output") +
+               fixture_events(&f, "child-running", "output") ==
+           0)
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+}
+
+static void who_hangs_hangs_alone(void)
+{
+    if (!mount_hanging())
+        return;
+
+    add_hanging("start_timeout: 30s\n");
+
+    for (int i = 0; i < 4; i++) {
+        g_autofree char *name = g_strdup_printf("other%d", i);
+        fixture_add(&f, name, "", "wait-term"); /* waits until it is ready */
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(ways); i++)
+        assert_status(ways[i], "starting");
+    unmount_hanging();
+    wait_for_all();
+}
+
+static void its_start_timeout_ends_it(void)
+{
+    if (!mount_hanging())
+        return;
+
+    add_hanging("start_timeout: 100ms\nstop: {abort_timeout: 100ms}\n"
+                "backoff: {initial: 1h, max: 1h}\n");
+
+    for (gsize i = 0; i < G_N_ELEMENTS(ways); i++)
+        fixture_wait_event(&f, "child-control-abort-requested", ways[i], 1);
+    unmount_hanging(); /* only then the kernel ends them */
+    for (gsize i = 0; i < G_N_ELEMENTS(ways); i++)
+        fixture_wait_text(&f, ways[i], "Status", "none");
+}
+
+static void it_can_be_paused_and_removed(void)
+{
+    if (!mount_hanging())
+        return;
+    add_hanging("start_timeout: 1h\n");
+
+    g_autoptr(GVariant) paused = fixture_verb(&f, "Pause", "directory");
+    g_autoptr(GVariant) removed = fixture_verb(&f, "Remove", "program");
+
+    fixture_wait_text(&f, "directory", "Operation", "paused");
+    unmount_hanging();
+    fixture_wait_text(&f, "directory", "Status", "none");
+    fixture_wait_removed(&f, "program");
+}
+
+static void the_next_proctord_comes_up(void)
+{
+    if (!mount_hanging())
+        return;
+    add_hanging("start_timeout: 1h\n");
+    fixture_add(&f, "good", "", "wait-term");
+    guint64 good = fixture_number(&f, "good", "MainPID");
+
+    fixture_kill(&f);
+    fixture_again(&f, options);
+
+    g_assert_cmpuint(fixture_number(&f, "good", "MainPID"), ==, good);
+    for (gsize i = 0; i < G_N_ELEMENTS(ways); i++)
+        assert_status(ways[i], "starting");
+    unmount_hanging();
+    wait_for_all();
+}
+
+static void an_upgrade_does_not_lose_it(void)
+{
+    if (!mount_hanging())
+        return;
+    add_hanging("start_timeout: 1h\n");
+
+    fixture_upgrade(&f);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(ways); i++)
+        assert_status(ways[i], "starting");
+    unmount_hanging();
+    wait_for_all();
+}
+
+/* ---- a child that its user stops ------------------------------------------------------------- */
+
+/* A directory behind many links: the way there takes as long as its user likes. */
+static char *long_way(void)
+{
+    GString *steps = g_string_new("/");
+
+    while (steps->len < STEPS_MAX - 200)
+        g_string_append(steps, "./");
+    g_assert_cmpint(symlink("/tmp", fixture_path(&f, "way0")), ==, 0);
+    for (int i = 1; i < 38; i++) {
+        g_autofree char *name = g_strdup_printf("way%d", i);
+        g_autofree char *before = g_strdup_printf("way%d", i - 1);
+        g_autofree char *target = g_strdup_printf("%s%s", steps->str, fixture_path(&f, before) + 1);
+        g_assert_cmpint(symlink(target, fixture_path(&f, name)), ==, 0);
+    }
+    g_string_free(steps, TRUE);
+    return g_strdup(fixture_path(&f, "way37"));
+}
+
+/* On its way, as user 1: its memory is still the spawner's. */
+static gboolean is_on_its_way(GPid pid)
+{
+    g_autofree char *command = proc_text(pid, "cmdline");
+    g_autofree char *status = proc_text(pid, "status");
+
+    return command && status && strcmp(command, "proctord") == 0 &&
+           strstr(status, "\nUid:\t1\t1\t1\t1\n");
+}
+
+static gboolean is_stopped(GPid pid)
+{
+    g_autofree char *text = proc_text(pid, "stat");
+
+    return text && (strstr(text, ") T ") || strstr(text, ") t "));
+}
+
+static GPid stop_on_its_way(void)
+{
+    gint64 deadline = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
+
+    for (;;) {
+        g_auto(GStrv) children = children_of(f.pid);
+        for (char **child = children; *child; child++) {
+            GPid pid = (GPid)atoi(*child);
+            if (pid > 0 && is_on_its_way(pid)) {
+                kill(pid, SIGSTOP);
+                while (is_on_its_way(pid) && !is_stopped(pid))
+                    ;
+                if (is_on_its_way(pid))
+                    return pid;
+                kill(pid, SIGCONT);
+            }
+        }
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+    }
+}
+
+static void who_is_stopped_hangs_alone(void)
+{
+    if (geteuid() != 0) {
+        g_test_skip("needs root");
+        return;
+    }
+    g_autofree char *way = long_way();
+    g_autofree char *yaml = g_strdup_printf(
+        "exec: [/bin/true]\nuser: daemon\nworking_directory: %s\nrestart: permanent\n"
+        "backoff: {initial: 1ms, max: 1ms}\nrestart_limit: {burst: 1000, interval: 1s}\n",
+        way);
+    g_assert_cmpint(chmod(f.folder, 0711), ==, 0);
+    add("stopped", yaml);
+    GPid pid = stop_on_its_way();
+
+    fixture_add(&f, "other", "", "wait-term");
+    assert_status("stopped", "starting");
+    guint64 attempt = fixture_number(&f, "stopped", "Attempt");
+    fixture_kill(&f);
+    fixture_again(&f, options);
+
+    fixture_wait_gone(&f, pid);
+    gint64 deadline = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+    while (fixture_number(&f, "stopped", "Attempt") <= attempt)
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+}
+
+/* ---- the spawner ----------------------------------------------------------------------------- */
+
+static void one_that_is_killed_is_replaced(void)
+{
+    GPid old = spawner();
+
+    kill(old, SIGKILL);
+    fixture_add(&f, "web", "", "wait-term");
+
+    g_assert_cmpint(spawner(), !=, old);
+}
+
+static void one_that_is_stopped_is_replaced(void)
+{
+    GPid old = spawner();
+
+    kill(old, SIGSTOP);
+    fixture_add(&f, "web", "", "wait-term");
+
+    fixture_wait_gone(&f, old);
+}
+
+/* Each child says once that it runs, however often the spawner dies meanwhile. */
+static void nothing_is_lost_or_doubled(void)
+{
+    enum { CHILDREN = 60 };
+
+    for (int i = 0; i < CHILDREN; i++) {
+        g_autofree char *name = g_strdup_printf("c%d", i);
+        g_autofree char *yaml = g_strdup_printf(
+            "exec: [/bin/sh, -c, \"echo x >> %s; exec sleep 1000\"]\nrestart: temporary\n",
+            fixture_path(&f, name));
+        if (i % 6 == 0)
+            kill(spawner(), i == 30 ? SIGSTOP : SIGKILL);
+        add(name, yaml);
+        if (i % 6 == 1)
+            kill(spawner(), SIGKILL);
+    }
+    for (int i = 0; i < CHILDREN; i++) {
+        g_autofree char *name = g_strdup_printf("c%d", i);
+        fixture_wait_text(&f, name, "Status", "ready");
+        gint64 deadline = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+        while (fixture_count_lines(&f, name) == 0)
+            g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+    }
+    for (int i = 0; i < CHILDREN; i++) {
+        g_autofree char *name = g_strdup_printf("c%d", i);
+        g_assert_cmpuint(fixture_count_lines(&f, name), ==, 1);
+        g_assert_cmpuint(fixture_number(&f, name, "Attempt"), ==, 1);
+    }
+}
+
+/* Longer than what is sent to the spawner in one piece. */
+static void long_arguments_pass(void)
+{
+    g_autofree char *word = g_strnfill(25000, 'x');
+    g_autofree char *yaml = g_strdup_printf(
+        "exec: [/bin/sh, -c, 'test ${#1} = 25000 && test ${#A} = 25000 && exec sleep 1000', sh, "
+        "%s]\nenvironment: {A: %s}\nrestart: temporary\n",
+        word, word);
+
+    add("long", yaml);
+
+    fixture_wait_text(&f, "long", "Status", "ready");
+    g_autofree char *status = fixture_text(&f, "long", "Status");
+    g_assert_cmpstr(status, ==, "ready");
+}
+
+static void after_proctord_none_is_left(void)
+{
+    GPid old = spawner();
+
+    fixture_kill(&f);
+    fixture_wait_gone(&f, old);
+
+    fixture_again(&f, options);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const without_cgroups[] = {"--no-cgroups", NULL};
+
+    fixture_become_init();
+    options = g_strcmp0(g_getenv("NO_CGROUPS"), "1") == 0 ? without_cgroups : NULL;
+    g_test_init(&argc, &argv, NULL);
+    fixture_test(&f, options, "/daemon/spawner/who-hangs-hangs-alone", who_hangs_hangs_alone);
+    fixture_test(&f, options, "/daemon/spawner/its-start-timeout-ends-it",
+                 its_start_timeout_ends_it);
+    fixture_test(&f, options, "/daemon/spawner/it-can-be-paused-and-removed",
+                 it_can_be_paused_and_removed);
+    fixture_test(&f, options, "/daemon/spawner/the-next-proctord-comes-up",
+                 the_next_proctord_comes_up);
+    fixture_test(&f, options, "/daemon/spawner/an-upgrade-does-not-lose-it",
+                 an_upgrade_does_not_lose_it);
+    fixture_test(&f, options, "/daemon/spawner/who-is-stopped-hangs-alone",
+                 who_is_stopped_hangs_alone);
+    fixture_test(&f, options, "/daemon/spawner/one-that-is-killed-is-replaced",
+                 one_that_is_killed_is_replaced);
+    fixture_test(&f, options, "/daemon/spawner/one-that-is-stopped-is-replaced",
+                 one_that_is_stopped_is_replaced);
+    fixture_test(&f, options, "/daemon/spawner/nothing-is-lost-or-doubled",
+                 nothing_is_lost_or_doubled);
+    fixture_test(&f, options, "/daemon/spawner/long-arguments-pass", long_arguments_pass);
+    fixture_test(&f, options, "/daemon/spawner/after-proctord-none-is-left",
+                 after_proctord_none_is_left);
+    return g_test_run();
+}

@@ -1,0 +1,203 @@
+/*
+ * What a child gets, whatever proctord was started with: the table in docs/manifest.md, line by
+ * line. proctord is started with everything that can be inherited set to something odd
+ * (hostile_parent.c).
+ */
+#include "fixture.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct fixture f;
+
+static const char common[] = "umask 022\n"
+                             "SigPnd 0000000000000000\n"
+                             "SigBlk 0000000000000000\n"
+                             "SigIgn 0000000000000000\n";
+
+static char *report(const char *name)
+{
+    const char *path = fixture_path(&f, name);
+    gint64 deadline = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+    char *text = NULL;
+
+    while (!g_file_get_contents(path, &text, NULL, NULL))
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+    unlink(path);
+    return text;
+}
+
+/* Lines of the report that must be there, each one whole. */
+static void assert_lines(const char *text, const char *lines)
+{
+    g_auto(GStrv) wanted = g_strsplit(lines, "\n", -1);
+
+    for (char **line = wanted; *line; line++) {
+        g_autofree char *whole = g_strdup_printf("\n%s\n", *line);
+        g_autofree char *framed = g_strdup_printf("\n%s", text);
+        if (**line && !strstr(framed, whole))
+            g_error("\"%s\" is not in what it was given:\n%s", *line, text);
+    }
+}
+
+static void assert_usual(const char *text, const char *descriptors)
+{
+    g_autofree char *open = g_strdup_printf("descriptors %s", descriptors);
+
+    assert_lines(text, common);
+    assert_lines(text, "files 777\noom_score_adj 0\ncoredump_filter 00000033\n"
+                       "personality 00000000\nTHP_enabled 1\nprocessors all\n"
+                       "policy 0 nice 0 ioprio 0 slack 50000\ncwd /\nroot /\nsession own\n"
+                       "terminal none\ndumpable 1 securebits 0");
+    assert_lines(text, open);
+    g_assert_null(strstr(text, "SECRET"));
+}
+
+static void add_writing(const char *name, const char *file, const char *yaml)
+{
+    g_autofree char *manifest =
+        g_strdup_printf("name: %s\nexec: [%s, %s, stay]\nstdout: inherit\n%s", name,
+                        g_getenv("WORLD"), fixture_path(&f, file), yaml);
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
+}
+
+static void add(const char *name, const char *yaml)
+{
+    add_writing(name, name, yaml);
+}
+
+static const char *names(void)
+{
+    return "environment PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG "
+           "PROCTOR_CHILD PROCTOR_GENERATION PROCTOR_ATTEMPT NOTIFY_SOCKET";
+}
+
+static gboolean is_root(void)
+{
+    if (geteuid() != 0)
+        g_test_skip("needs root");
+    return geteuid() == 0;
+}
+
+static void a_child_gets_what_the_table_says(void)
+{
+    if (!is_root())
+        return;
+    add("plain", "");
+
+    g_autofree char *text = report("plain");
+
+    assert_usual(text, "0 1 2");
+    assert_lines(text, names());
+}
+
+static void a_child_of_another_user_gets_it(void)
+{
+    if (!is_root())
+        return;
+    g_assert_cmpint(chmod(f.folder, 0711), ==, 0);
+    g_assert_cmpint(mkdir(fixture_path(&f, "open"), 0777), ==, 0);
+    g_assert_cmpint(chmod(fixture_path(&f, "open"), 0777), ==, 0); /* it writes there */
+    add_writing("other", "open/other", "user: daemon\n");
+
+    g_autofree char *text = report("open/other");
+
+    assert_usual(text, "0 1 2");
+    assert_lines(text, "Uid 1\t1\t1\t1\nGid 1\t1\t1\t1");
+    g_assert_nonnull(strstr(text, " HOME=/usr/sbin "));
+    g_assert_nonnull(strstr(text, " SHELL=/usr/sbin/nologin USER=daemon LOGNAME=daemon "));
+}
+
+static void keys_change_it(void)
+{
+    if (!is_root())
+        return;
+    add("odd", "umask: 0027\nnice: 3\noom_score_adj: 123\nignore_sigpipe: true\n"
+               "working_directory: /tmp\nlimits: {nofile: 99}\n"
+               "environment: {PATH: /bin, A: b}\n");
+
+    g_autofree char *text = report("odd");
+
+    assert_lines(text, "umask 027\nSigBlk 0000000000000000\nSigIgn 0000000000001000\nfiles 99\n"
+                       "oom_score_adj 123\npolicy 0 nice 3 ioprio 0 slack 50000\ncwd /tmp\n"
+                       "environment LANG PATH=/bin A=b PROCTOR_CHILD PROCTOR_GENERATION "
+                       "PROCTOR_ATTEMPT NOTIFY_SOCKET");
+}
+
+/* One with a score of its own beside others that are started at the same time: the kernel keeps the
+ * score with the memory, which they share on their way. */
+static void one_childs_score_is_not_anothers(void)
+{
+    if (!is_root())
+        return;
+    for (int i = 0; i < 16; i++) {
+        g_autofree char *name = g_strdup_printf("c%d", i);
+        add(name, i % 2 ? "oom_score_adj: 500\n" : "");
+    }
+    for (int i = 0; i < 16; i++) {
+        g_autofree char *name = g_strdup_printf("c%d", i);
+        g_autofree char *text = report(name);
+        assert_lines(text, i % 2 ? "oom_score_adj 500" : "oom_score_adj 0");
+    }
+}
+
+static void a_health_check_gets_it(void)
+{
+    if (!is_root())
+        return;
+    g_autofree char *yaml = g_strdup_printf("health_check: {exec: [%s, %s], interval: 20ms}\n",
+                                            g_getenv("WORLD"), fixture_path(&f, "check"));
+    add("checked", yaml);
+
+    g_autofree char *text = report("check");
+
+    assert_usual(text, "0 1 2");
+    assert_lines(text, names());
+}
+
+static void a_job_gets_it(void)
+{
+    if (!is_root())
+        return;
+    g_autofree char *manifest =
+        g_strdup_printf("name: job\nexec: [%s, %s]\n", g_getenv("WORLD"), fixture_path(&f, "job"));
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "RunJob", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
+
+    g_autofree char *text = report("job");
+
+    assert_usual(text, "0 1 2 3");
+}
+
+static void after_an_upgrade_it_is_the_same(void)
+{
+    if (!is_root())
+        return;
+    fixture_upgrade(&f);
+    add("later", "");
+
+    g_autofree char *text = report("later");
+
+    assert_usual(text, "0 1 2");
+    assert_lines(text, names());
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    fixture_test(&f, NULL, "/daemon/world/a-child-gets-what-the-table-says",
+                 a_child_gets_what_the_table_says);
+    fixture_test(&f, NULL, "/daemon/world/a-child-of-another-user-gets-it",
+                 a_child_of_another_user_gets_it);
+    fixture_test(&f, NULL, "/daemon/world/keys-change-it", keys_change_it);
+    fixture_test(&f, NULL, "/daemon/world/one-childs-score-is-not-anothers",
+                 one_childs_score_is_not_anothers);
+    fixture_test(&f, NULL, "/daemon/world/a-health-check-gets-it", a_health_check_gets_it);
+    fixture_test(&f, NULL, "/daemon/world/a-job-gets-it", a_job_gets_it);
+    fixture_test(&f, NULL, "/daemon/world/after-an-upgrade-it-is-the-same",
+                 after_an_upgrade_it_is_the_same);
+    return g_test_run();
+}
