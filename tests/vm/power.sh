@@ -118,8 +118,8 @@ for round in $(seq "$cuts"); do
         cat "$here/power_guest.sh"
     } >"$folder/guest.sh"
     start "$folder/guest.sh"
-    wait_for '^(ready|not up)' || fail "proctord is not up"
-    grep -qa '^ready' "$folder/console" || fail "proctord is not up"
+    wait_for '^(ready|not up)' || fail "proctord or a child of it is not up"
+    grep -qa '^ready' "$folder/console" || fail "proctord or a child of it is not up"
     compare "$durability"
     sleep "$(life)"
     cut_power

@@ -26,6 +26,17 @@ done
 PROCTOR_BUS_ADDRESS=$(sed -n 's/^bus: //p' /run/out)
 export PROCTOR_BUS_ADDRESS
 echo "up $looks"
+# Who is meant to run runs again, however often the power has gone.
+looks=0
+while "$PROCTORCTL" --no-legend list | grep '^r.* active ' | grep -v ' ready ' >/run/down; do
+    looks=$((looks + 1))
+    if [ $looks -gt 100 ]; then
+        echo "not up"
+        cat /run/down
+        exit 1
+    fi
+    sleep 0.05
+done
 "$PROCTORCTL" --no-legend list | while read -r child operation rest; do
     echo "state $child $operation"
 done
