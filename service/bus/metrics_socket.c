@@ -1,6 +1,6 @@
 #include "metrics_socket.h"
 
-#include "beside.h"
+#include "discard.h"
 #include "metrics.h"
 #include "private.h"
 
@@ -88,7 +88,7 @@ static void connection_free(struct connection *connection)
             socket->connections[i] = NULL;
     sd_event_source_disable_unref(connection->source);
     sd_event_source_disable_unref(connection->deadline);
-    beside_close(connection->fd);
+    discard_close(connection->fd);
     page_unref(connection->page);
     free(connection->head);
     free(connection);
@@ -399,7 +399,7 @@ static int come(sd_event_source *source, int fd, uint32_t events, void *userdata
     struct connection *fresh = calloc(1, sizeof(*fresh));
     if (!fresh || getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0) {
         free(fresh);
-        beside_close(peer);
+        discard_close(peer);
         return 0;
     }
     make_place(socket, who.uid);
@@ -469,6 +469,8 @@ int metrics_socket_open(sd_event *event, const struct service *service, const ch
     fresh->children = children;
     fresh->path = strdup(path);
     int r = fresh->fd = !fresh->path ? -ENOMEM : kept >= 0 ? kept : listen_at(path);
+    if (r >= 0)
+        discard_refuse(fresh->fd, true);
     if (r >= 0)
         r = sd_event_add_io(event, &fresh->source, fresh->fd, EPOLLIN, come, fresh);
     if (r >= 0)

@@ -218,6 +218,39 @@ static void nor_do_those_that_nobody_has_accepted(void)
     close(fd);
 }
 
+static void nor_do_those_for_the_metrics(void)
+{
+    const char *extra[] = {NULL, g_getenv("NO_CGROUPS") ? "--no-cgroups" : NULL, NULL};
+    g_autofree char *option = g_strdup_printf("--metrics-socket=%s/metrics", f.folder);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int peers[5], fds[5];
+
+    extra[0] = option;
+    fixture_kill(&f);
+    fixture_again(&f, extra);
+    g_snprintf(address.sun_path, sizeof(address.sun_path), "%s/metrics", f.folder);
+    kill(f.pid, SIGSTOP);
+    for (gsize i = 0; i < G_N_ELEMENTS(peers); i++) {
+        int fd = make_lingering(&peers[i]);
+        fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        g_assert_cmpint(connect(fds[i], (struct sockaddr *)&address, sizeof(address)), ==, 0);
+        int r = send_with(fds[i], "x", fd);
+        g_assert_true(r == 0 || r == -EPERM);
+        if (r < 0) /* it is still ours */
+            setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){}, sizeof(struct linger));
+        close(fd);
+    }
+    kill(f.pid, SIGCONT);
+
+    struct figures figures = measure("beside descriptors for the metrics");
+
+    g_assert_cmpint(figures.most, <, LINGER * G_USEC_PER_SEC / 4);
+    for (gsize i = 0; i < G_N_ELEMENTS(peers); i++) {
+        close(peers[i]);
+        close(fds[i]);
+    }
+}
+
 static void no_descriptor_stays_open(void)
 {
     int notify = connect_to_notify(), ends[2];
@@ -303,6 +336,8 @@ int main(int argc, char **argv)
                  lingering_descriptors_hold_up_nobody);
     fixture_test(&f, options, "/daemon/notify/nor-do-those-that-nobody-has-accepted",
                  nor_do_those_that_nobody_has_accepted);
+    fixture_test(&f, options, "/daemon/notify/nor-do-those-for-the-metrics",
+                 nor_do_those_for_the_metrics);
     fixture_test(&f, options, "/daemon/notify/no-descriptor-stays-open", no_descriptor_stays_open);
     fixture_test(&f, options, "/daemon/notify/a-child-can-wait-until-it-has-been-heard",
                  a_child_can_wait_until_it_has_been_heard);
