@@ -22,6 +22,7 @@
 #include "text.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@
 #define EXIT_POLICY_SHUTDOWN 10 /* a restart limit ended the tree */
 #define LOOP_TRIES           50
 #define LOOP_PAUSE_MSEC      20
+#define LARGE_BYTES          (1 << 20)
 #define RELOAD_USEC          1000000
 #define SETTLE_USEC          5000000 /* at the end, for the journal's disk */
 #define LAST_WORDS_USEC      2000000 /* children's last words have to be in their files until then */
@@ -319,6 +321,14 @@ static void raise_descriptor_limit(struct daemon *daemon)
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+}
+
+/* Threads that mostly wait need no heap of their own, and what is large and short-lived (a
+ * checkpoint on its way to the disk) goes back to the system. */
+static void keep_memory_small(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 }
 
 static int make_own_folder(const char *path, const char *what)
@@ -700,6 +710,7 @@ int main(int argc, char **argv)
     umask(0022);
     signals_prepare();
     raise_descriptor_limit(&daemon);
+    keep_memory_small();
     log_setup(daemon.line.log_target, daemon.line.log_level);
     r = program_remember(&daemon.program, argv);
     if (r < 0)
