@@ -149,6 +149,15 @@ static void counters(void *userdata, uint64_t *notify_messages, uint64_t *notify
     *leftovers_killed = c->leftovers_killed;
 }
 
+static void starts(void *userdata, uint64_t *delayed, uint64_t *spawners)
+{
+    struct daemon *daemon = userdata;
+    const struct host_counters *c = host_counters(daemon->host);
+
+    *delayed = c->starts_delayed;
+    *spawners = c->spawners_replaced;
+}
+
 static int reload(void *userdata, const char *requester, const char *reason, bool dry_run,
                   struct manifest_changes *changes,
                   void (*visit)(void *visit_data, const char *what, const char *id),
@@ -451,6 +460,7 @@ static int make_service(struct daemon *daemon)
                                   .reload = reload,
                                   .check_program = reexecution_check,
                                   .reexecute = reexecution_order,
+                                  .starts = starts,
                                   .counters = counters,
                                   .output_lost = output_lost_bytes};
     struct service_settings settings = {.bus = daemon->line.bus,

@@ -131,6 +131,17 @@ static void print_events(FILE *out, const struct service *service)
                 event_kind_to_string((enum event_kind)i), service->events_by_kind[i]);
 }
 
+static void print_starts(FILE *out, const struct service *service)
+{
+    uint64_t delayed, spawners;
+
+    service->hooks.starts(service->hooks.userdata, &delayed, &spawners);
+    family(out, "starts_delayed", "counter", "Tries of starts that proctord lacked something for.");
+    fprintf(out, "proctor_starts_delayed_total %" PRIu64 "\n", delayed);
+    family(out, "spawners_replaced", "counter", "Times the spawner had died or did not go on.");
+    fprintf(out, "proctor_spawners_replaced_total %" PRIu64 "\n", spawners);
+}
+
 static void print_host(FILE *out, const struct service *service)
 {
     uint64_t messages, refused, dropped, orphans, leftovers;
@@ -150,6 +161,7 @@ static void print_host(FILE *out, const struct service *service)
     family(out, "output_lost_bytes", "counter",
            "What children said and their output files did not take.");
     fprintf(out, "proctor_output_lost_bytes_total %" PRIu64 "\n", service->hooks.output_lost());
+    print_starts(out, service);
 }
 
 static void print_bus(FILE *out, const struct service *service)

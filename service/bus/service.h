@@ -79,6 +79,8 @@ struct service_hooks {
                      uint64_t *notify_dropped, uint64_t *orphans_reaped,
                      uint64_t *leftovers_killed);
     uint64_t (*output_lost)(void); /* bytes of children's output */
+    /* Starts that had to wait for what proctord lacked, and spawners that were replaced. */
+    void (*starts)(void *userdata, uint64_t *delayed, uint64_t *spawners);
 };
 
 struct handover;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -372,6 +373,45 @@ static void long_arguments_pass(void)
     g_assert_cmpstr(status, ==, "ready");
 }
 
+static guint64 metric(const char *name)
+{
+    const char *text;
+    g_autoptr(GVariant) reply = fixture_manager(&f, "GetMetrics", NULL, NULL);
+    g_autofree char *needle = g_strdup_printf("\n%s ", name);
+
+    g_variant_get(reply, "(&s)", &text);
+    const char *line = strstr(text, needle);
+    g_assert_nonnull(line);
+    return g_ascii_strtoull(line + strlen(needle), NULL, 10);
+}
+
+/* What proctord lacks is not the child's failure: it waits, and its limit is untouched. */
+static void what_proctord_lacks_is_waited_for(void)
+{
+    enum { CHILDREN = 100 };
+    struct rlimit before, few;
+
+    g_assert_cmpint(prlimit(f.pid, RLIMIT_NOFILE, NULL, &before), ==, 0);
+    few = (struct rlimit){.rlim_cur = 64, .rlim_max = before.rlim_max};
+    g_assert_cmpint(prlimit(f.pid, RLIMIT_NOFILE, &few, NULL), ==, 0);
+    for (int i = 0; i < CHILDREN; i++) {
+        g_autofree char *name = g_strdup_printf("c%d", i);
+        add(name, "exec: [/bin/sleep, \"1000\"]\n");
+    }
+
+    gint64 deadline = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+    while (metric("proctor_starts_delayed_total") == 0)
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+    g_assert_cmpint(prlimit(f.pid, RLIMIT_NOFILE, &before, NULL), ==, 0);
+
+    for (int i = 0; i < CHILDREN; i++) {
+        g_autofree char *name = g_strdup_printf("c%d", i);
+        fixture_wait_text(&f, name, "Status", "ready");
+        g_assert_cmpuint(fixture_number(&f, name, "RestartsUsed"), ==, 0);
+        g_assert_cmpuint(fixture_number(&f, name, "Attempt"), ==, 1);
+    }
+}
+
 static void after_proctord_none_is_left(void)
 {
     GPid old = spawner();
@@ -407,6 +447,8 @@ int main(int argc, char **argv)
     fixture_test(&f, options, "/daemon/spawner/nothing-is-lost-or-doubled",
                  nothing_is_lost_or_doubled);
     fixture_test(&f, options, "/daemon/spawner/long-arguments-pass", long_arguments_pass);
+    fixture_test(&f, options, "/daemon/spawner/what-proctord-lacks-is-waited-for",
+                 what_proctord_lacks_is_waited_for);
     fixture_test(&f, options, "/daemon/spawner/after-proctord-none-is-left",
                  after_proctord_none_is_left);
     return g_test_run();
