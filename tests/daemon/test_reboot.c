@@ -152,6 +152,12 @@ static void it_comes_up_at_any_second(void)
     lose_power(running);
     boot(2);
     is_near(fixture_number(&f, "slow", "NextRestartUSec"), slow);
+    fixture_upgrade(&f); /* and so it is when the program is replaced, */
+    is_near(fixture_number(&f, "slow", "NextRestartUSec"), slow);
+    fixture_kill(&f); /* or dies, in the same boot */
+    fixture_again(&f, NULL);
+    is_near(fixture_number(&f, "slow", "NextRestartUSec"), slow);
+    g_assert_cmpuint(last_moment(), <=, 2 * (guint64)SEC + (guint64)SLACK);
 }
 
 static void at_any_second(void)
