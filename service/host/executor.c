@@ -25,12 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BURST       4 /* ends before others are answered */
-#define NOTIFY_NAME "proctor.notify"
+#define BURST 4 /* ends before others are answered */
 
-#define CHILDREN_LIST_MAX     (1024 * 1024) /* bytes of the numbers of a process's children */
-#define ATTEMPT_INTERVAL_USEC 1000          /* each attempt: 1,000 messages a second, */
-#define ATTEMPT_BURST         1000          /* and so many at once */
+#define CHILDREN_LIST_MAX (1024 * 1024) /* bytes of the numbers of a process's children */
 
 /* ---- processes by PID ------------------------------------------------------------------------ */
 
@@ -365,101 +362,6 @@ static void set_timer(void *userdata, uint64_t deadline_usec)
     sd_event_source_set_enabled(host->timer, SD_EVENT_ONESHOT);
 }
 
-/* ---- what children say ----------------------------------------------------------------------- */
-
-/* Without the kernel's pidfd the number could be another's by now: then at least the same user's.
- */
-static int owner_of(void *userdata, const struct notify_sender *sender, struct owner *owner)
-{
-    uid_t uid;
-    int r = owner_find(userdata, sender->pid, sender->pidfd, owner);
-
-    if (r == 0 && sender->pidfd < 0 && (owner_user_of(sender->pid, &uid) < 0 || uid != sender->uid))
-        return -EPERM;
-    return r;
-}
-
-/* The process that the attempt goes on as, held; or a negative errno. */
-static int hold_main(struct host *host, pid_t pid, struct attempt_id id)
-{
-    struct owner owner;
-    int pidfd = again_pidfd(pid);
-
-    if (pidfd < 0)
-        return pidfd;
-    int r = owner_find(host, pid, pidfd, &owner);
-    if (r == 0 && !owner.by_hint && owner.id.slot == id.slot && owner.id.serial == id.serial &&
-        owner.id.attempt == id.attempt && !handle_has_ended(pidfd))
-        return pidfd;
-    close(pidfd);
-    return -EPERM;
-}
-
-static bool take_main(struct host *host, struct process *process, const struct owner *owner,
-                      pid_t pid)
-{
-    if (owner->by_hint || !process || process->state != PROCESS_RUNNING ||
-        process->id.attempt != owner->id.attempt)
-        return false;
-    if (pid == process->main_pid && !handle_is_reaped(process->pidfd))
-        return true;
-    int pidfd = hold_main(host, pid, owner->id);
-    if (pidfd < 0)
-        return false;
-    process_change_main(process, pid, pidfd);
-    return true;
-}
-
-static bool message_came(void *userdata, const struct owner *owner, uint64_t now_usec,
-                         const struct notify_message *message)
-{
-    struct host *host = userdata;
-    struct notify_message checked = *message;
-    struct child *child = core_child_of(host->core, owner->id);
-    struct process *process = child ? child->host : NULL;
-
-    if (process &&
-        !share_take(&process->notify_share, now_usec, ATTEMPT_INTERVAL_USEC, ATTEMPT_BURST))
-        return false;
-    host->counters.notify_messages++;
-    if ((checked.flags & NOTIFY_MAIN_PID) &&
-        !take_main(host, process, owner, (pid_t)checked.main_pid)) {
-        checked.flags &= ~(unsigned)NOTIFY_MAIN_PID;
-        host->counters.notify_refused++;
-    }
-    if (process && process->state == PROCESS_RUNNING && process->id.attempt == owner->id.attempt)
-        beat_reduce(process, now_usec, &checked);
-    if (checked.flags)
-        core_notify(host->core, owner->id, &checked);
-    return true;
-}
-
-static void message_dropped(void *userdata)
-{
-    struct host *host = userdata;
-    host->counters.notify_dropped++;
-}
-
-/*
- * A stranger's message changes nothing. One that names an attempt which is over is worth a line in
- * that child's record: something of it is still alive outside. Only root and the child's own user
- * are believed that much.
- */
-static void message_refused(void *userdata, pid_t pid, uid_t uid,
-                            const struct notify_message *message)
-{
-    struct host *host = userdata;
-    struct attempt_id id;
-
-    host->counters.notify_refused++;
-    if (pid <= 0 || (uid != 0 && uid != geteuid()) ||
-        orphan_claims(pid, host->core, host->notify_path, false, &id) < 0)
-        return;
-    struct child *child = core_child_of(host->core, id);
-    if (child && child_attempt(child) != id.attempt && id.attempt <= child->attempts)
-        core_notify(host->core, id, message);
-}
-
 /* ---- the host -------------------------------------------------------------------------------- */
 
 static int child_signal(sd_event_source *source, const struct signalfd_siginfo *info,
@@ -490,23 +392,6 @@ static int add_sources(struct host *host)
         r = sd_event_source_set_priority(host->settle_source, SD_EVENT_PRIORITY_NORMAL - 30);
     if (r >= 0)
         r = host_prepare_retry(host);
-    return r;
-}
-
-static int open_notify(struct host *host, const char *directory)
-{
-    struct notify_handler handler = {.userdata = host,
-                                     .owner_of = owner_of,
-                                     .message = message_came,
-                                     .dropped = message_dropped,
-                                     .refused = message_refused};
-
-    if (asprintf(&host->notify_path, "%s/notify", directory) < 0)
-        return -ENOMEM;
-    int r = notify_socket_open(host->event, host->notify_path, keep_take(host->keep, NOTIFY_NAME),
-                               &handler, &host->notify);
-    if (r >= 0)
-        keep_put(host->keep, NOTIFY_NAME, notify_socket_descriptor(host->notify));
     return r;
 }
 
@@ -558,7 +443,7 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
     if (r >= 0 && settings->handover)
         adopt_read_gone(fresh, settings->handover);
     if (r >= 0)
-        r = open_notify(fresh, settings->runtime_directory);
+        r = host_listen(fresh, settings->runtime_directory);
     if (r >= 0)
         r = starts_open(settings->state_directory, &fresh->starts);
     if (r >= 0)

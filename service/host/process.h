@@ -167,6 +167,10 @@ void host_watch_unwatched(struct host *host);
 void host_breathe(struct host *host);
 void host_cancel_again(struct host *host, struct child *child);
 
+/* hearing.c */
+#define NOTIFY_NAME "proctor.notify" /* of the socket, in the store */
+int host_listen(struct host *host, const char *directory);
+
 /* process.c */
 int process_started(pid_t pid, uint64_t *ticks);
 int process_is_unborn(pid_t pid);
