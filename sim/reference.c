@@ -78,6 +78,12 @@ static void give_place_back(struct ref_child *c)
     ref_disarm(c, REF_PLACE);
 }
 
+/* One more than the id ever had. */
+static uint64_t next_generation(const struct ref_child *c)
+{
+    return c->born || c->has_past ? c->generation + 1 : 0;
+}
+
 void ref_start(struct ref *r, struct ref_child *c)
 {
     const struct child_declaration *d = c->declaration;
@@ -93,8 +99,9 @@ void ref_start(struct ref *r, struct ref_child *c)
     c->gave_up = false;
     c->attempt = (struct ref_attempt){.active = true,
                                       .status = CHILD_STARTING,
-                                      .generation = c->born ? c->generation + 1 : 0,
+                                      .generation = next_generation(c),
                                       .number = ++c->attempts};
+    c->fence = c->fence + 1 > r->realtime ? c->fence + 1 : r->realtime;
     c->in_flight = c->automatic;
     c->stop_state = STOP_IDLE;
     c->readiness = READINESS_UNREPORTED;
@@ -205,7 +212,7 @@ static void put_behind_fence(struct ref_child *c, bool by_hand, uint64_t old, ui
 /* It has no attempt of its own to wait for, only its siblings'. */
 void ref_wait_for_siblings(struct ref_child *c, bool by_hand)
 {
-    put_behind_fence(c, by_hand, c->generation, c->born ? c->generation + 1 : 0);
+    put_behind_fence(c, by_hand, c->generation, next_generation(c));
     c->fence = FENCE_READY_TO_START;
 }
 
@@ -851,8 +858,22 @@ struct ref_child *reference_declare(struct ref *r, const struct child_declaratio
     return c;
 }
 
+/* It goes on from the highest that its id ever had: all that were declared are still there. */
+static void remember(struct ref *r, struct ref_child *c)
+{
+    for (const struct ref_child *old = r->children; old < c; old++) {
+        if (strcmp(old->id, c->id) != 0)
+            continue;
+        c->has_past = c->has_past || old->born;
+        c->generation = old->generation > c->generation ? old->generation : c->generation;
+        c->fence = old->fence > c->fence ? old->fence : c->fence;
+    }
+}
+
 void reference_declared(struct ref *r, uint32_t first)
 {
+    for (uint32_t i = first; i < r->count; i++)
+        remember(r, &r->children[i]);
     r->next_command++;
     for (uint32_t i = first; i < r->count; i++)
         r->children[i].wanted =
@@ -980,7 +1001,7 @@ static void restart_at_once(struct ref *r, struct ref_child *c, struct outcome *
     begin_anew(c);
     o->fence.decision = FENCE_STARTED_IMMEDIATELY;
     o->fence.has_target = c->declaration->has_process;
-    o->fence.target_generation = c->declaration->has_process && c->born ? c->generation + 1 : 0;
+    o->fence.target_generation = c->declaration->has_process ? next_generation(c) : 0;
     ref_start_or_wait(r, c, false);
 }
 
