@@ -231,6 +231,8 @@ static void enter_child_event(struct world *world, struct actor *actor, const st
     case EVENT_CHILD_ADDED:
         if (ledger->serial != event->child->serial)
             *ledger = (struct ledger){.serial = event->child->serial,
+                                      .born = ledger->born, /* of its id, and not of its record */
+                                      .generation = ledger->generation,
                                       .counted = ledger->counted,
                                       .counted_max = ledger->counted_max};
         return;
@@ -550,6 +552,7 @@ static void agree_on_restarts(struct world *world, const char *name, const struc
                               const struct ref_child *its)
 {
     SAME("fence phase", mine->fence_phase, its->fence);
+    SAME("fencing token", mine->fence, its->token);
     SAME("pending restart", mine->pending.active, its->pending);
     if (mine->pending.active) {
         SAME("pending by resume", mine->pending.by_resume, its->pending_by_resume);

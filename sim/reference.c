@@ -101,7 +101,7 @@ void ref_start(struct ref *r, struct ref_child *c)
                                       .status = CHILD_STARTING,
                                       .generation = next_generation(c),
                                       .number = ++c->attempts};
-    c->fence = c->fence + 1 > r->realtime ? c->fence + 1 : r->realtime;
+    c->token = c->token + 1 > r->realtime ? c->token + 1 : r->realtime;
     c->in_flight = c->automatic;
     c->stop_state = STOP_IDLE;
     c->readiness = READINESS_UNREPORTED;
@@ -866,7 +866,7 @@ static void remember(struct ref *r, struct ref_child *c)
             continue;
         c->has_past = c->has_past || old->born;
         c->generation = old->generation > c->generation ? old->generation : c->generation;
-        c->fence = old->fence > c->fence ? old->fence : c->fence;
+        c->token = old->token > c->token ? old->token : c->token;
     }
 }
 

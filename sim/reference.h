@@ -44,8 +44,8 @@ struct ref_child {
     bool wanted, born, gave_up, on_trial, automatic;
     uint32_t cool_downs;
     uint64_t generation, attempts, restart_count;
-    bool has_past; /* a child of this id was removed: its generation is the last of that one */
-    uint64_t fence;
+    bool has_past;  /* a child of this id was removed: its generation is the last of that one */
+    uint64_t token; /* of the last start */
     struct ref_attempt attempt;
     enum stop_state stop_state;
     enum failure_phase failure;

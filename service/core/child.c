@@ -36,6 +36,11 @@ enum child_status child_status(const struct child *child)
     return child->attempt.active ? child->attempt.status : CHILD_STATUS_NONE;
 }
 
+uint64_t child_next_generation(const struct child *child)
+{
+    return child->born || child->has_past ? child->generation + 1 : 0;
+}
+
 uint64_t child_attempt(const struct child *child)
 {
     return child->attempt.active ? child->attempt.number : 0;
@@ -261,10 +266,11 @@ void child_start(struct core *core, struct child *child)
     child->gave_up = false;
     child->attempt = (struct attempt){
         .status = CHILD_STARTING,
-        .generation = child->born ? child->generation + 1 : 0,
+        .generation = child_next_generation(child),
         .number = ++child->attempts,
         .started_usec = core_now(core),
     };
+    child->fence = child->fence + 1 > core_realtime(core) ? child->fence + 1 : core_realtime(core);
     child_set_active(core, child, true);
     child->started_usec = core_realtime(core);
     child->stop_state = STOP_IDLE;

@@ -130,6 +130,7 @@ struct child {
 
     struct child_config *config;
     struct child_config *next_config; /* a newer declaration that waits for the next start */
+    struct lineage *lineage;          /* memory for what it leaves behind */
     const char *id;                   /* within config */
     const char *name;                 /* last segment of the id */
 
@@ -144,7 +145,10 @@ struct child {
     bool gave_up;  /* its limit is used up and nobody has started it since */
     bool on_trial; /* the one try after a cool-down */
     uint32_t cool_downs;
+    bool
+        has_past; /* its generation, while it is not born, is the last of a removed one of its id */
     uint64_t generation;
+    uint64_t fence;    /* token of the last start: larger than that of any start of its id before */
     uint64_t attempts; /* ever tried */
     struct attempt attempt;
     enum stop_state stop_state;
@@ -185,6 +189,9 @@ struct attempt_id child_attempt_id(const struct child *child);
 
 /* The number of the active attempt, 0 without one. */
 uint64_t child_attempt(const struct child *child);
+
+/* The generation that its next start has: one more than its id ever had. */
+uint64_t child_next_generation(const struct child *child);
 
 /* Realtime of the next automatic restart, 0 where none waits. */
 uint64_t child_next_restart_usec(const struct core *core, const struct child *child);

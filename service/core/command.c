@@ -187,7 +187,7 @@ static void restart_at_once(struct core *core, struct child *child, uint64_t id,
     fence->decision = FENCE_STARTED_IMMEDIATELY;
     if (child->config->declaration.has_process) {
         fence->has_target = true;
-        fence->target_generation = child->born ? child->generation + 1 : 0;
+        fence->target_generation = child_next_generation(child);
     }
     dependency_request_start(core, child, id, false);
 }

@@ -39,6 +39,7 @@ void core_free(struct core *core)
         next = core_next(child);
         free_memory(core, child->next_config);
         free_memory(core, child->config);
+        free_memory(core, child->lineage);
         free_memory(core, child);
     }
     for (struct job *job = core->jobs.first, *next; job; job = next) {
@@ -49,6 +50,7 @@ void core_free(struct core *core)
         next = supervisor->next;
         supervisor_free(core, supervisor);
     }
+    lineages_free(core);
     free_memory(core, core->root.config);
     free_memory(core, core->slots);
     free_memory(core, core->free_slots);

@@ -66,7 +66,7 @@ void fence_ready(struct core *core, struct child *child, uint64_t cause, const c
         .active = true,
         .old_generation = child->generation,
         .old_attempt = child->attempt.number,
-        .target_generation = child->born ? child->generation + 1 : 0,
+        .target_generation = child_next_generation(child),
         .cause = cause,
     };
     fence_set_phase(child, FENCE_READY_TO_START);

@@ -371,6 +371,8 @@ static int archive_child(struct core *core, struct archive *a, struct child *chi
     archive_text(a, child->operation_by, sizeof(child->operation_by));
     archive_text(a, child->operation_reason, sizeof(child->operation_reason));
     ARCHIVE(a, child->in_flight);
+    ARCHIVE(a, child->has_past);
+    ARCHIVE(a, child->fence);
     archive_scope_ref(core, a, &child->scope);
     ARCHIVE(a, child->wanted);
     ARCHIVE(a, child->born);
@@ -574,6 +576,8 @@ int core_archive(struct core *core, struct archive *a)
         archive_scopes(core, a);
         r = archive_jobs(core, a);
     }
+    if (r == 0)
+        r = lineages_archive(core, a);
     core->now_usec = moment_later(core->now_usec, a->latest_usec);
     return r == 0 && a->failed ? -EBADMSG : r;
 }

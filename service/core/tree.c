@@ -260,7 +260,10 @@ static struct child *child_new(struct core *core, const struct child_declaration
     if (!child)
         return NULL;
     child->config = config_new(core, declaration);
-    if (!child->config) {
+    child->lineage = lineage_new(core, declaration->id);
+    if (!child->config || !child->lineage) {
+        release(core, child->config);
+        release(core, child->lineage);
         release(core, child);
         return NULL;
     }
@@ -327,6 +330,7 @@ static void child_release(struct core *core, struct child *child)
 {
     release(core, child->next_config);
     release(core, child->config);
+    release(core, child->lineage);
     release(core, child);
 }
 
@@ -571,6 +575,7 @@ static void start_all(struct core *core, const struct making *making, const char
 
     for (size_t i = 0; i < count; i++) {
         sidecar_bind(making->children[i]);
+        lineage_resume(core, making->children[i]);
         announce(core, making->children[i], id, requester, reason);
     }
     for (size_t i = 0; i < count; i++) {
@@ -818,6 +823,7 @@ void tree_remove(struct core *core, struct child *child, enum child_status final
          FIELD_TEXT_OF("final_status", child_status_to_string(final)),
          FIELD_TEXT_OF("path", child->id));
     core->ports.forget(core->ports.userdata, child);
+    lineage_leave(core, child);
     job_child_forgotten(child);
     repoint(core, child->id, NULL);
     sidecar_unbind(child);

@@ -109,6 +109,8 @@ static int put_identity(struct list *list, const struct child *child, const char
     if (r == 0)
         r = put_format(list, "PROCTOR_ATTEMPT=%" PRIu64, child->attempt.number);
     if (r == 0)
+        r = put_format(list, "PROCTOR_FENCE=%" PRIu64, child->fence);
+    if (r == 0)
         r = put_format(list, "NOTIFY_SOCKET=%s", notify_socket);
     if (r == 0 && child->job) /* behind the sockets */
         r = put_format(list, "PROCTOR_RESULT_FD=%zu",

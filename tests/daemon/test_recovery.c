@@ -163,6 +163,42 @@ static void an_orderly_stop_forgets_nothing(void)
     g_assert_cmpuint(fixture_number(&f, "held", "Generation"), ==, 1);
 }
 
+static guint64 last_number(const char *name)
+{
+    g_autofree char *text = NULL;
+
+    g_assert_true(g_file_get_contents(fixture_path(&f, name), &text, NULL, NULL));
+    g_auto(GStrv) lines = g_strsplit(g_strstrip(text), "\n", -1);
+    return g_ascii_strtoull(lines[g_strv_length(lines) - 1], NULL, 10);
+}
+
+static void the_fencing_token_only_grows(void)
+{
+    g_autofree char *manifest = g_strdup_printf(
+        "name: web\nexec: [/bin/sh, -c, 'echo $PROCTOR_FENCE >> %s; exec sleep 1000']\n",
+        fixture_path(&f, "fences"));
+    guint64 last = 0, generation = 0;
+
+    for (guint i = 0; i < 4; i++) {
+        if (i != 2) { /* then it is not removed, but proctord stops and starts */
+            g_autoptr(GVariant) reply = fixture_manager(
+                &f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
+        }
+        while (fixture_count_lines(&f, "fences") <= i)
+            g_main_context_iteration(NULL, FALSE);
+        fixture_wait_text(&f, "web", "Status", "ready");
+        g_assert_cmpuint(last_number("fences"), >, last);
+        last = last_number("fences");
+        g_assert_cmpuint(fixture_number(&f, "web", "Generation"), ==, generation++);
+        if (i == 1) {
+            stop_and_start();
+            continue;
+        }
+        g_autoptr(GVariant) outcome = fixture_verb(&f, "Remove", "web");
+        fixture_wait_removed(&f, "web");
+    }
+}
+
 static void a_manifest_that_changed_meanwhile_is_the_new_one(void)
 {
     fixture_write_tree(&f, "children:\n  - {name: web, exec: [@, wait-term]}\n"
@@ -877,6 +913,7 @@ int main(int argc, char **argv)
     TEST("a-fence-is-carried-to-its-end", a_fence_is_carried_to_its_end);
     TEST("a-shutdown-is-carried-to-its-end", a_shutdown_is_carried_to_its_end);
     TEST("an-orderly-stop-forgets-nothing", an_orderly_stop_forgets_nothing);
+    TEST("the-fencing-token-only-grows", the_fencing_token_only_grows);
     TEST("a-manifest-that-changed-meanwhile-is-the-new-one",
          a_manifest_that_changed_meanwhile_is_the_new_one);
     TEST("a-stop-by-signal-that-was-cut-is-no-stop", a_stop_by_signal_that_was_cut_is_no_stop);
