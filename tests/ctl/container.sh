@@ -46,7 +46,7 @@ check "and counted" 0 "$(until_true counted; echo $?)"
 kill -TERM "$init"
 wait "$container"
 check "SIGTERM: in order, exit code 0" 0 $?
-check "nobody is left" "" "$(pgrep -f "$folder" | grep -vx $$)"
+check "nobody is left" "" "$(echo "$folder" | grep -lsaFf - /proc/[0-9]*/cmdline)"
 
 contain <<'EOF'
 supervisor: root
