@@ -51,7 +51,7 @@ struct under_load {
     GHashTable *seen; /* of each child */
     GArray *fresh;    /* struct acknowledged: since the last look */
     GPtrArray *jobs;  /* files of acknowledged jobs */
-    guint64 next, acknowledged, kills, at_calls, deepest, upgrades;
+    guint64 next, acknowledged, kills, at_calls, deepest, upgrades, spawners;
     GRand *random;
     gboolean faulty; /* commands may fail, but not without a word */
     guint unanswered;

@@ -1,8 +1,9 @@
 /*
  * Crash test: a real proctord with real processes is killed again and again, at a random time or at
  * its Nth system call, under a load of commands, jobs and children that crash; now and then it is
- * replaced in place before it dies. After each death the next one must have every child exactly
- * once, know every command that had been acknowledged, and go on with the generations.
+ * replaced in place before it dies, and its spawner is killed or stopped. After each death the next
+ * one must have every child exactly once, know every command that had been acknowledged, and go on
+ * with the generations.
  *
  *   crash-test [--kills N] [--seed N] [--sweep]
  *   crash-test --faults ROUND [--call NAME | --sites] [--from N] [--every N] [--until N]
@@ -86,9 +87,43 @@ static void die_at_a_call(guint64 stop)
     t.deepest = MAX(t.deepest, stop);
 }
 
+/* And not a child of it that has not executed anything yet (PF_FORKNOEXEC). */
+static gboolean is_spawner(const char *pid)
+{
+    g_autofree char *name = g_strdup_printf("/proc/%s/comm", pid);
+    g_autofree char *stat = g_strdup_printf("/proc/%s/stat", pid);
+    g_autofree char *comm = NULL, *text = NULL;
+    unsigned flags = 0;
+
+    if (!g_file_get_contents(name, &comm, NULL, NULL) ||
+        !g_file_get_contents(stat, &text, NULL, NULL))
+        return FALSE;
+    const char *rest = strrchr(text, ')');
+    return strcmp(comm, "proctor-spawner\n") == 0 && rest &&
+           sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) == 1 && !(flags & 0x40);
+}
+
+/* Wherever it is just now, it ends or is stopped. */
+static void harm_spawner(int signal)
+{
+    g_autofree char *path =
+        g_strdup_printf("/proc/%d/task/%d/children", (int)t.proctord, (int)t.proctord);
+    g_autofree char *text = NULL;
+
+    g_file_get_contents(path, &text, NULL, NULL);
+    g_auto(GStrv) children = g_strsplit(text ? text : "", " ", -1);
+    for (char **child = children; *child; child++)
+        if (**child && is_spawner(*child) && kill((GPid)atoi(*child), signal) == 0)
+            t.spawners++;
+}
+
 static void die_at_some_time(void)
 {
     work_for(g_rand_int_range(t.random, 0, 30000));
+    for (int i = g_rand_int_range(t.random, 0, 6); i > 0; i--) {
+        harm_spawner(i == 1 && g_rand_int_range(t.random, 0, 4) == 0 ? SIGSTOP : SIGKILL);
+        work_for(g_rand_int_range(t.random, 0, 10000));
+    }
     if (g_rand_int_range(t.random, 0, 3) == 0) {
         kill(t.proctord, SIGUSR1);
         t.upgrades++;
@@ -155,8 +190,9 @@ int main(int argc, char **argv)
     g_print("1..1\nok 1 - %" G_GUINT64_FORMAT " kills, %" G_GUINT64_FORMAT
             " of them at a system call (the deepest at stop %" G_GUINT64_FORMAT
             "), %" G_GUINT64_FORMAT " orders acknowledged and found again\n# %" G_GUINT64_FORMAT
-            " upgrades, %.1f s, seed %" G_GINT64_FORMAT "\n",
-            t.kills, t.at_calls, t.deepest, t.acknowledged, t.upgrades,
+            " upgrades, %" G_GUINT64_FORMAT
+            " spawners killed or stopped, %.1f s, seed %" G_GINT64_FORMAT "\n",
+            t.kills, t.at_calls, t.deepest, t.acknowledged, t.upgrades, t.spawners,
             (double)(g_get_monotonic_time() - began) / 1e6, seed);
     return 0;
 }
