@@ -21,6 +21,7 @@ struct archive {
     uint8_t *data;
     size_t size; /* reading: how much there is; writing: how much there is room for */
     size_t used;
+    uint32_t version;     /* of the state that is read or written: CORE_STATE_VERSION or older */
     uint64_t latest_usec; /* reading: the latest moment that has been, of those that were read */
     /* Writing: what stands in the place of what may be secret, a variable of an environment or a
      * manifest; NULL where there is no memory. Without: the thing itself. */

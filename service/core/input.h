@@ -70,6 +70,7 @@ void core_replay(struct core *core, const struct core_input *input);
 const char *core_input_kind_to_string(enum core_input_kind kind);
 
 #define CORE_STATE_VERSION 3 /* of checkpoints */
+#define CORE_STATE_OLDEST  2 /* that is read, too */
 
 /*
  * A checkpoint: the whole state of a core, without what the shell has hung on it. Reading fills in

@@ -76,8 +76,9 @@ static void archive_own(struct core *core, struct archive *a)
     uint32_t version = CORE_STATE_VERSION;
 
     ARCHIVE(a, version);
-    if (version != CORE_STATE_VERSION)
+    if (version < CORE_STATE_OLDEST || version > CORE_STATE_VERSION)
         a->failed = true;
+    a->version = version;
     ARCHIVE(a, core->random.state);
     ARCHIVE(a, core->max_restarts_in_flight);
     ARCHIVE(a, core->sequence);
@@ -85,7 +86,8 @@ static void archive_own(struct core *core, struct archive *a)
     ARCHIVE_WORD(a, core->shutdown_phase, SHUTDOWN_COMPLETED);
     ARCHIVE(a, core->shutdown_command);
     ARCHIVE(a, core->shutdown_by_policy);
-    ARCHIVE(a, core->shutdown_by_signal);
+    if (a->version >= 3)
+        ARCHIVE(a, core->shutdown_by_signal);
     ARCHIVE(a, core->shutdown_unsettled);
     ARCHIVE(a, core->next_serial);
     ARCHIVE_WORD(a, core->next_slot, CORE_CHILDREN_MAX);
@@ -313,7 +315,8 @@ static void archive_shutdown(struct archive *a, struct child_shutdown *row)
     ARCHIVE(a, row->exit_signal);
     ARCHIVE_WORD(a, row->why, SHUTDOWN_WHY_LATE);
     ARCHIVE_WORD(a, row->cgroup, RESOURCE_FAILED);
-    ARCHIVE(a, row->start_usec); /* may be later than now */
+    if (a->version >= 3)
+        ARCHIVE(a, row->start_usec); /* may be later than now */
 }
 
 static void archive_liveness(struct archive *a, struct child *child)
@@ -328,7 +331,9 @@ static void archive_liveness(struct archive *a, struct child *child)
 
 static void archive_timers(struct core *core, struct archive *a, struct child *child)
 {
-    for (int i = 0; i < CHILD_TIMERS; i++) {
+    int count = a->version >= 3 ? CHILD_TIMERS : TIMER_PLACE;
+
+    for (int i = 0; i < count; i++) {
         struct timer *timer = &child->timers[i];
         uint64_t deadline = timer->deadline_usec, order = timer->order;
         archive_deadline(a, &deadline);
@@ -371,8 +376,10 @@ static int archive_child(struct core *core, struct archive *a, struct child *chi
     archive_text(a, child->operation_by, sizeof(child->operation_by));
     archive_text(a, child->operation_reason, sizeof(child->operation_reason));
     ARCHIVE(a, child->in_flight);
-    ARCHIVE(a, child->has_past);
-    ARCHIVE(a, child->fence);
+    if (a->version >= 3) {
+        ARCHIVE(a, child->has_past);
+        ARCHIVE(a, child->fence);
+    }
     archive_scope_ref(core, a, &child->scope);
     ARCHIVE(a, child->wanted);
     ARCHIVE(a, child->born);
@@ -576,7 +583,7 @@ int core_archive(struct core *core, struct archive *a)
         archive_scopes(core, a);
         r = archive_jobs(core, a);
     }
-    if (r == 0)
+    if (r == 0 && a->version >= 3)
         r = lineages_archive(core, a);
     core->now_usec = moment_later(core->now_usec, a->latest_usec);
     return r == 0 && a->failed ? -EBADMSG : r;

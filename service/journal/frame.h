@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JOURNAL_VERSION     3
+#define JOURNAL_VERSION     2
 #define JOURNAL_HEADER_SIZE 16
 #define FRAME_HEADER_SIZE   9
 #define FRAME_PAYLOAD_MAX   (256u << 20)

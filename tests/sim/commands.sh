@@ -71,6 +71,9 @@ check "replay stops at an input and shows the state"
 printf 'n\nn\np\n5\nq\n' | "$sim" replay world.trace --step >out 2>&1 &&
     grep -q -- '-- after input 3' out && grep -q -- '-- after input 5' out
 check "replay walks back and forth"
+"$sim" replay "$source/tests/corpus/journal/of-checkpoint-2" >out 2>&1 &&
+    grep -q '^55 inputs' out && grep -q 'of the audit: the same here' out
+check "a journal of the version before is lived through"
 echo nonsense >bad.trace
 "$sim" replay bad.trace >out 2>&1; [ $? -eq 2 ] && grep -q 'not a trace' out
 check "what is not a trace is refused"
