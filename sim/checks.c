@@ -72,13 +72,21 @@ static void check_scope(struct world *world, struct actor *actor, const char *wh
                    actor->declaration->id, world->input_actor->declaration->id);
 }
 
+/* It is ready; or it runs, where the other one is a sidecar of it and it is ready by its end. */
+static bool may_be_needed(const struct actor *actor, const struct actor *target)
+{
+    return target->ledger.ready ||
+           (actor->child->primary == target->child && target->ledger.running &&
+            declaration_is_ready_by_exit(&target->child->config->declaration));
+}
+
 static void check_requirements(struct world *world, struct actor *actor)
 {
     const struct child_declaration *d = &actor->child->config->declaration;
 
     for (size_t i = 0; i < d->n_requires; i++) {
         struct actor *target = world_find(world, d->requires[i]);
-        if (!target || !target->child || !target->ledger.ready)
+        if (!target || !target->child || !may_be_needed(actor, target))
             world_fail(world, CHECK_REQUIRES, "%s starts and %s, which it requires, is not ready",
                        d->id, d->requires[i]);
     }
@@ -220,6 +228,7 @@ static void count_exit(struct world *world, struct ledger *ledger, const struct 
 static void end_of_attempt(struct world *world, struct ledger *ledger, const struct event *event)
 {
     count_exit(world, ledger, event);
+    ledger->succeeded = text_is(event, "exit", "succeeded");
     ledger->started = ledger->running = ledger->ready = ledger->in_flight = false;
 }
 
@@ -239,7 +248,7 @@ static void enter_child_event(struct world *world, struct actor *actor, const st
     case EVENT_CHILD_STARTING:
         must(world, event, !ledger->started, "the end of the attempt before");
         ledger->started = true;
-        ledger->running = ledger->ready = false;
+        ledger->running = ledger->ready = ledger->succeeded = false;
         ledger->in_flight = flag_is_set(event, "automatic");
         ledger->started_nsec = world->now_nsec;
         return;
@@ -248,12 +257,16 @@ static void enter_child_event(struct world *world, struct actor *actor, const st
         ledger->in_flight = holds_place(world, ledger);
         ledger->running = true;
         ledger->queued = false;
-        ledger->in_flight &= event->child->config->declaration.start_timeout_usec > 0;
+        ledger->in_flight &= event->child->config->declaration.start_timeout_usec > 0 &&
+                             event->child->config->declaration.readiness != READINESS_JOB;
         ledger->generation = event->generation;
         ledger->born = true;
         return;
     case EVENT_CHILD_READY:
-        must(world, event, ledger->running, "child-running");
+        if (declaration_is_ready_by_exit(&event->child->config->declaration) && !event->child->job)
+            must(world, event, ledger->succeeded, "an end with success");
+        else
+            must(world, event, ledger->running, "child-running");
         ledger->ready = true;
         ledger->in_flight = false;
         return;

@@ -114,6 +114,12 @@ void ref_start(struct ref *r, struct ref_child *c)
         ref_arm(r, c, REF_PLACE, r->now + 1000000);
 }
 
+bool ref_ends_ready(const struct ref_child *c)
+{
+    return c->declaration->readiness == READINESS_EXIT ||
+           c->declaration->readiness == READINESS_JOB;
+}
+
 static void adopt(struct ref *r, struct ref_child *c)
 {
     if (!c->next)
@@ -121,6 +127,8 @@ static void adopt(struct ref *r, struct ref_child *c)
     c->declaration = c->next;
     c->next = NULL;
     c->used = 0;
+    if (!ref_ends_ready(c)) /* what ended with success counts for who is ready by that */
+        c->readiness = READINESS_UNREPORTED;
     ref_disarm(c, REF_WINDOW);
     tree_find_group(r, c);
 }
@@ -353,6 +361,8 @@ static void begin_again(struct ref *r, struct ref_child *c)
     c->wanted = c->wanted || (c->declaration->autostart && !stopped);
     if (c->operation != CHILD_ACTIVE || !c->wanted)
         return;
+    if (!c->attempt.active)
+        c->readiness = READINESS_UNREPORTED; /* it is to be started anew */
     if (c->attempt.active) {
         if (c->attempt.cancelled || c->attempt.aborted)
             ref_enter_fence(r, c, true, false);
@@ -627,6 +637,8 @@ static void ended(struct ref *r, struct ref_child *c, const struct completion *c
     c->exit_attempt = c->attempt.number;
     c->decision = decision;
     end_attempt(r, c);
+    if (kind == EXIT_SUCCEEDED && ref_ends_ready(c))
+        c->readiness = READINESS_READY; /* until it is started anew */
     carry_out(r, c, decision);
     c->with_machine = false;
 }
@@ -659,8 +671,13 @@ static void spawned(struct ref *r, struct ref_child *c)
         c->fence = FENCE_OPEN;
         c->pending = c->pending_by_resume = false;
     }
-    if (c->declaration->readiness == READINESS_IMMEDIATE)
+    if (c->declaration->readiness == READINESS_IMMEDIATE ||
+        (c->declaration->readiness == READINESS_JOB && c->is_job))
         become_ready(r, c);
+    if (c->declaration->readiness == READINESS_JOB) { /* nobody knows how long its work is */
+        ref_disarm(c, REF_START_TIMEOUT);
+        give_place_back(c);
+    }
     if (c->declaration->start_timeout_usec == 0)
         give_place_back(c);
     if (c->declaration->health_usec > 0 && !c->attempt.cancelled && !c->attempt.aborted)
@@ -740,9 +757,9 @@ static void listen(struct ref *r, struct ref_child *c, const struct notify_messa
         extend(r, c, message->extend_usec);
     if (message->flags & NOTIFY_HEARTBEAT)
         beat(r, c);
-    if (message->flags & NOTIFY_READY)
+    if ((message->flags & NOTIFY_READY) && !ref_ends_ready(c))
         become_ready(r, c);
-    if (message->flags & NOTIFY_NOT_READY) {
+    if ((message->flags & NOTIFY_NOT_READY) && !ref_ends_ready(c)) {
         c->readiness = READINESS_NOT_READY;
         c->attempt.ready_since = 0;
         if (c->attempt.status == CHILD_READY)

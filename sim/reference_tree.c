@@ -202,9 +202,18 @@ void reference_supervise(struct ref *r, const struct supervisor_declaration *d)
 
 /* ---- who depends on whom --------------------------------------------------------------------- */
 
-static bool is_ready(const struct ref_child *c)
+/* Whether c may start for the sake of one that it requires. Who is ready by its end has ended; only
+ * its sidecars are there while it runs. */
+static bool is_ready(const struct ref_child *c, const struct ref_child *target)
 {
-    return c && c->attempt.active && c->attempt.status == CHILD_READY;
+    const struct child_declaration *d = c->declaration;
+    if (!target)
+        return false;
+    if (!ref_ends_ready(target))
+        return target->attempt.active && target->attempt.status == CHILD_READY;
+    if (d->role == ROLE_SIDECAR && strcmp(d->requires[0], target -> id) == 0)
+        return target->attempt.active && target->attempt.status == CHILD_RUNNING;
+    return !target->attempt.active && target->readiness == READINESS_READY;
 }
 
 static bool comes_up(const struct ref_child *c)
@@ -230,7 +239,7 @@ bool tree_may_start(struct ref *r, const struct ref_child *c)
 {
     for (size_t i = 0; i < dependencies(c); i++) {
         const struct ref_child *target = reference_find(r, dependency(c, i));
-        if (i < c->declaration->n_requires ? !is_ready(target) : comes_up(target))
+        if (i < c->declaration->n_requires ? !is_ready(c, target) : comes_up(target))
             return false;
     }
     return true;

@@ -41,5 +41,7 @@ void ref_enter_fence(struct ref *r, struct ref_child *c, bool by_resume, bool by
 void ref_wait_for_siblings(struct ref_child *c, bool by_hand);
 void ref_withdraw_starts(struct ref_child *c);
 void ref_shut_down(struct ref *r, bool by_policy);
+/* Whether it is ready by having ended with success. */
+bool ref_ends_ready(const struct ref_child *c);
 uint64_t ref_back_off(struct ref *r, struct ref_child *c);
 uint32_t ref_kept(const uint64_t *exits, uint32_t used, uint64_t now, uint64_t interval);

@@ -115,6 +115,7 @@ struct ledger {
     bool held, removed;
     bool born;
     bool started, running, ready; /* of the active attempt, by its events */
+    bool succeeded;               /* how the last one ended */
     uint64_t started_nsec;
     bool fence_entered;
     bool queued, in_flight;

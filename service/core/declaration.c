@@ -41,7 +41,7 @@ void declaration_defaults(struct child_declaration *declaration, enum child_role
         .stop_timeout_usec = 10 * SEC,
         .abort_timeout_usec = 5 * SEC,
         .timeout_action = TIMEOUT_KILL,
-        .readiness = READINESS_IMMEDIATE,
+        .readiness = role == ROLE_JOB ? READINESS_JOB : READINESS_IMMEDIATE,
         .start_timeout_usec = 30 * SEC,
         .on_stale = ON_STALE_REPORT,
         .health_timeout_usec = 3 * SEC,
@@ -55,6 +55,11 @@ void declaration_defaults(struct child_declaration *declaration, enum child_role
         .manifest = "",
         .manifest_path = "",
     };
+}
+
+bool declaration_is_ready_by_exit(const struct child_declaration *declaration)
+{
+    return declaration->readiness == READINESS_EXIT || declaration->readiness == READINESS_JOB;
 }
 
 void supervisor_declaration_defaults(struct supervisor_declaration *declaration, const char *path)

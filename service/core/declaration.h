@@ -110,6 +110,9 @@ struct supervisor_declaration {
 /* Everything at its default. */
 void supervisor_declaration_defaults(struct supervisor_declaration *declaration, const char *path);
 
+/* Whether it is ready by its end, not while it runs. */
+bool declaration_is_ready_by_exit(const struct child_declaration *declaration);
+
 /* Everything at its default; the id and the process are still to be filled in. */
 void declaration_defaults(struct child_declaration *declaration, enum child_role role);
 

@@ -177,6 +177,8 @@ const char *jitter_to_string(enum jitter jitter)
 static const char *const readiness_policy_words[] = {
     [READINESS_IMMEDIATE] = "immediate",
     [READINESS_EXPLICIT] = "explicit",
+    [READINESS_EXIT] = "exit",
+    [READINESS_JOB] = "exit",
 };
 
 const char *readiness_policy_to_string(enum readiness_policy policy)

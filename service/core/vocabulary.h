@@ -83,7 +83,12 @@ enum on_limit {
     ON_LIMIT_SHUTDOWN_TREE,
 };
 enum jitter { JITTER_NONE, JITTER_EQUAL, JITTER_FULL, JITTER_DECORRELATED };
-enum readiness_policy { READINESS_IMMEDIATE, READINESS_EXPLICIT };
+enum readiness_policy {
+    READINESS_IMMEDIATE,
+    READINESS_EXPLICIT,
+    READINESS_EXIT,
+    READINESS_JOB, /* the same, and its start timeout ends when its program runs */
+};
 enum on_stale { ON_STALE_REPORT, ON_STALE_RESTART };
 enum timeout_action { TIMEOUT_KILL, TIMEOUT_REPORT };
 enum strategy { STRATEGY_ONE_FOR_ONE, STRATEGY_ONE_FOR_ALL, STRATEGY_REST_FOR_ONE };

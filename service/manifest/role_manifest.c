@@ -78,6 +78,8 @@ int manifest_apply_role(struct reader *reader, const struct node *node,
         return reader_refuse(reader, culprit,
                              "a job is done when it has ended well: expected transient or "
                              "temporary, or kind: worker");
+    if (declaration->readiness == READINESS_JOB && node_find(node, "start_timeout"))
+        declaration->readiness = READINESS_EXIT; /* it is meant for its work */
     if (declaration->role == ROLE_SERVICE && declaration->restart == RESTART_TEMPORARY &&
         (culprit = enter(reader, node, "restart")))
         return reader_refuse(reader, culprit,
