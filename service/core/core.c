@@ -241,10 +241,7 @@ static void commit_spawn(struct core *core, struct child *child, uint32_t pid)
              FIELD_FLAG_OF("automatic", child->automatic_start),
              FIELD_NUMBER_OF("restart_count", child->restart_count));
     }
-    if (child->config->declaration.readiness == READINESS_IMMEDIATE)
-        liveness_become_ready(core, child);
-    if (child->config->declaration.start_timeout_usec == 0)
-        restart_queue_end(core, child); /* nothing bounds how long it takes from here */
+    liveness_spawned(core, child);
     health_begin(core, child);
     core_changed(core, child);
 }

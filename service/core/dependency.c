@@ -13,6 +13,18 @@ static bool on_its_way_up(const struct child *child)
             child->readiness == READINESS_UNREPORTED);
 }
 
+/* Who is ready by its end has ended with success; only its sidecars are there while it runs. */
+static bool is_met(const struct child *child, const struct child *target)
+{
+    if (!target)
+        return false;
+    if (!declaration_is_ready_by_exit(&target->config->declaration))
+        return child_status(target) == CHILD_READY;
+    if (target == child->primary)
+        return child_status(target) == CHILD_RUNNING;
+    return !target->attempt.active && target->readiness == READINESS_READY;
+}
+
 const char *child_unmet_dependency(const struct child *child, bool *removed)
 {
     const struct child_declaration *declaration = &child->config->declaration;
@@ -20,7 +32,7 @@ const char *child_unmet_dependency(const struct child *child, bool *removed)
     *removed = false;
     for (size_t i = 0; i < declaration->n_requires; i++) {
         const struct child *target = child->config->targets[i];
-        if (!target || child_status(target) != CHILD_READY) {
+        if (!is_met(child, target)) {
             *removed = !target;
             return declaration->requires[i];
         }

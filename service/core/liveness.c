@@ -28,12 +28,42 @@ void liveness_end(struct core *core, struct child *child)
     health_end(core, child);
 }
 
+/* How far the attempt has come decides what its readiness is, and what bounds it. */
+void liveness_spawned(struct core *core, struct child *child)
+{
+    enum readiness_policy policy = child->config->declaration.readiness;
+
+    if (policy == READINESS_IMMEDIATE || (policy == READINESS_JOB && child->job))
+        liveness_become_ready(core, child);
+    if (policy == READINESS_JOB)
+        child_disarm(core, child, TIMER_START_TIMEOUT); /* nobody knows how long its work is */
+    if (policy == READINESS_JOB || child->config->declaration.start_timeout_usec == 0)
+        restart_queue_end(core, child); /* nothing bounds how long it takes from here */
+}
+
+/* It has ended with success: where that is its readiness, it lasts until the next start. */
+void liveness_ended_well(struct core *core, struct child *child)
+{
+    if (!declaration_is_ready_by_exit(&child->config->declaration) || child->job)
+        return;
+    child->readiness = READINESS_READY;
+    EMIT_BARE(core, EVENT_CHILD_READY, child, 0);
+    core_changed(core, child);
+}
+
+/* What ended with success does not count any more. */
+void liveness_forget_success(struct core *core, struct child *child)
+{
+    if (child->attempt.active || child->readiness == READINESS_UNREPORTED)
+        return;
+    child->readiness = READINESS_UNREPORTED;
+    core_changed(core, child);
+}
+
 void liveness_become_ready(struct core *core, struct child *child)
 {
     struct attempt *attempt = &child->attempt;
 
-    attempt->reloading = false;
-    attempt->reload_pending = false;
     if (child->readiness == READINESS_READY)
         return;
 
@@ -59,6 +89,20 @@ static void become_not_ready(struct core *core, struct child *child)
         child_set_status(core, child, CHILD_RUNNING);
     EMIT_BARE(core, EVENT_CHILD_NOT_READY, child, 0);
     core_changed(core, child);
+}
+
+/* Whether what it says of its readiness decides it. */
+static bool word_counts(const struct child *child)
+{
+    return !declaration_is_ready_by_exit(&child->config->declaration);
+}
+
+static void say_ready(struct core *core, struct child *child)
+{
+    child->attempt.reloading = false;
+    child->attempt.reload_pending = false;
+    if (word_counts(child))
+        liveness_become_ready(core, child);
 }
 
 static void beat(struct core *core, struct child *child)
@@ -113,8 +157,8 @@ void liveness_message(struct core *core, struct child *child, const struct notif
     if (message->flags & NOTIFY_STOPPING)
         child->attempt.reloading = false;
     if (message->flags & NOTIFY_READY)
-        liveness_become_ready(core, child);
-    if (message->flags & NOTIFY_NOT_READY)
+        say_ready(core, child);
+    if ((message->flags & NOTIFY_NOT_READY) && word_counts(child))
         become_not_ready(core, child);
     if (message->flags & NOTIFY_TRIGGER)
         supervision_force_stop(core, child, EXIT_UNHEALTHY);

@@ -183,6 +183,9 @@ void supervision_limit_changed(struct core *core, struct child *child, const cha
 /* liveness.c: what a child says, and its silence */
 void liveness_begin(struct core *core, struct child *child);
 void liveness_end(struct core *core, struct child *child);
+void liveness_spawned(struct core *core, struct child *child);
+void liveness_ended_well(struct core *core, struct child *child);
+void liveness_forget_success(struct core *core, struct child *child);
 void liveness_become_ready(struct core *core, struct child *child);
 void liveness_message(struct core *core, struct child *child, const struct notify_message *message);
 void liveness_silent(struct core *core, struct child *child);

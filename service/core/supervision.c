@@ -487,6 +487,8 @@ void supervision_exited(struct core *core, struct child *child, const struct com
     child->shutdown.cgroup = completion->cgroup;
     announce_exit(core, child, &verdict);
     end_attempt(core, child);
+    if (verdict.kind == EXIT_SUCCEEDED)
+        liveness_ended_well(core, child);
     if (verdict.counted)
         supervision_limit_changed(core, child, "exit");
     execute(core, child, &verdict);

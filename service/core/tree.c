@@ -721,6 +721,8 @@ void tree_adopt_next_config(struct core *core, struct child *child)
     restart_limit_init(&child->restart_limit, child->config->ring, declaration->burst,
                        declaration->interval_usec);
     tree_find_targets(core, child);
+    if (!declaration_is_ready_by_exit(declaration))
+        liveness_forget_success(core, child);
     if (!core->muted) { /* a dry run puts the old one back */
         sidecar_bind(child);
         release(core, old);
