@@ -151,7 +151,10 @@ static void explain_running(const struct sentence *s)
     print_span(s->stream, core_now(s->core) - child->attempt.started_usec);
     fprintf(s->stream, " (pid %u, generation %" PRIu64 ")", child->attempt.pid,
             child->attempt.generation);
-    if (child->attempt.status == CHILD_RUNNING)
+    if (child->attempt.status == CHILD_RUNNING &&
+        declaration_is_ready_by_exit(&child->config->declaration))
+        fputs(", ready when it has ended with success", s->stream);
+    else if (child->attempt.status == CHILD_RUNNING)
         fputs(child->readiness == READINESS_NOT_READY ? ", but says that it is not ready"
                                                       : ", but has not said yet that it is ready",
               s->stream);
@@ -207,6 +210,25 @@ static void explain_stopped(const struct sentence *s)
     }
 }
 
+/* What is missing of one that it requires. */
+static void explain_dependency(const struct sentence *s, const char *id, bool removed)
+{
+    struct sentence of = *s;
+
+    of.child = core_find(s->core, id);
+    fprintf(s->stream, "not started: requires %s, which ", id);
+    if (removed || !of.child) {
+        fputs("was removed", s->stream);
+    } else if (!declaration_is_ready_by_exit(&of.child->config->declaration)) {
+        fputs("is not ready", s->stream);
+    } else if (of.child->attempt.active || of.child->last_exit.kind == EXIT_NONE) {
+        fputs("has not ended yet", s->stream);
+    } else {
+        fputs("has not ended with success, but with ", s->stream);
+        print_cause(&of);
+    }
+}
+
 static void explain_to(const struct sentence *s)
 {
     const struct child *child = s->child;
@@ -225,8 +247,7 @@ static void explain_to(const struct sentence *s)
     } else if (child->attempt.active) {
         explain_running(s);
     } else if (dependency) {
-        fprintf(s->stream, "not started: requires %s, which %s", dependency,
-                removed ? "was removed" : "is not ready");
+        explain_dependency(s, dependency, removed);
     } else if (child->timers[TIMER_START].deadline_usec > 0) {
         explain_wait(s);
     } else if (child->scope) {
