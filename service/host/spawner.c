@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define READ_TRIES     4  /* at once, where what failed may go well the next time */
 #define ROOM           16 /* plans that the spawner has not done with */
 #define TICK_USEC      UINT64_C(10000)
 #define SLOW_TICK_USEC UINT64_C(250000)
@@ -444,14 +445,24 @@ static int read_message(struct launch *launch)
     return 1;
 }
 
-/* The other end is closed: by the exec, or by a death. */
-static void end_launch(struct launch *launch)
+/* All that was said. False where it could not be read just now: what is not known to have been
+ * said must not be taken for never said, as the plan would be sent again. */
+static bool read_messages(struct launch *launch)
 {
-    int r;
+    int r, tries = 0;
 
     do
         r = read_message(launch);
-    while (r > 0 || r == -EINTR);
+    while (r > 0 || (r < 0 && ++tries < READ_TRIES));
+    return r == 0 || r == -ECONNRESET;
+}
+
+/* The other end is closed: by the exec, or by a death. False where that has to be looked at once
+ * more: the event comes again. */
+static bool end_launch(struct launch *launch)
+{
+    if (!read_messages(launch))
+        return false;
     launch->source = sd_event_source_disable_unref(launch->source);
     close_one(&launch->status);
     launch->ended = true;
@@ -463,6 +474,7 @@ static void end_launch(struct launch *launch)
         tell_failure(launch, NULL);
     else
         tell_lost(launch);
+    return true;
 }
 
 bool spawner_is_idle(const struct spawner *spawner)
@@ -476,8 +488,7 @@ bool launch_look(struct launch *launch)
 
     if (launch->ended || poll(&look, 1, 0) <= 0 || !(look.revents & (POLLHUP | POLLERR)))
         return false;
-    end_launch(launch);
-    return true;
+    return end_launch(launch);
 }
 
 void launch_has_executed(struct launch *launch)
