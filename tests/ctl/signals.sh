@@ -24,7 +24,7 @@ children:
 YAML
 options=("$proctord" --private-bus "--manifests=$folder/tree.yaml" "--state-dir=$folder/state"
     "--runtime-dir=$folder/run")
-is_up() { grep -q "^bus: " "$folder/out"; }
+is_up() { grep -q "^bus: " "$folder/out" && [ -s "$folder/pids" ]; }
 start() { # [WRAPPER...]
     : >"$folder/out"
     "$@" "${options[@]}" >"$folder/out" 2>"$folder/log" &

@@ -72,7 +72,7 @@ static void add(const char *name, const char *yaml)
 static const char *names(void)
 {
     return "environment PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG "
-           "PROCTOR_CHILD PROCTOR_GENERATION PROCTOR_ATTEMPT NOTIFY_SOCKET";
+           "PROCTOR_CHILD PROCTOR_GENERATION PROCTOR_ATTEMPT PROCTOR_FENCE NOTIFY_SOCKET";
 }
 
 static gboolean is_root(void)
@@ -124,7 +124,7 @@ static void keys_change_it(void)
     assert_lines(text, "umask 027\nSigBlk 0000000000000000\nSigIgn 0000000000001000\nfiles 99\n"
                        "oom_score_adj 123\npolicy 0 nice 3 ioprio 0 slack 50000\ncwd /tmp\n"
                        "environment LANG PATH=/bin A=b PROCTOR_CHILD PROCTOR_GENERATION "
-                       "PROCTOR_ATTEMPT NOTIFY_SOCKET");
+                       "PROCTOR_ATTEMPT PROCTOR_FENCE NOTIFY_SOCKET");
 }
 
 /* One with a score of its own beside others that are started at the same time: the kernel keeps the
