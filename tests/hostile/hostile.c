@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -274,9 +275,9 @@ int main(int argc, char **argv)
         printf("1..0 # SKIP only root can become sixteen others\n");
         return 0;
     }
-    const char *program = realpath(argv[1], NULL), *stamp = realpath(argv[2], NULL);
-    if (!program || !stamp)
-        die(program ? argv[2] : argv[1]);
+    static char program[PATH_MAX], stamp[PATH_MAX];
+    if (!realpath(argv[1], program) || !realpath(argv[2], stamp))
+        die("realpath");
     world_begin();
     setvbuf(stdout, NULL, _IOLBF, 0);
     bool fuse = world_fuse();
