@@ -1,6 +1,5 @@
 #include "beside.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -11,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define WAKE_TRIES   4
 #define CALM_THREADS 4     /* started without looking whether anything moves */
 #define STUCK_USEC   20000 /* nothing has been taken for so long: another thread */
 #define IDLE_SEC     10    /* then a thread that has nothing to do ends */
@@ -124,8 +124,10 @@ static void wake_loop(void)
 {
     uint64_t one = 1;
 
-    if (pool.event_fd >= 0 && write(pool.event_fd, &one, sizeof(one)) < 0)
-        assert(errno == EAGAIN); /* it is awake already */
+    /* EAGAIN: it is awake already. What fails for a reason of the moment is tried again. */
+    for (int i = 0; i < WAKE_TRIES && pool.event_fd >= 0; i++)
+        if (write(pool.event_fd, &one, sizeof(one)) >= 0 || errno == EAGAIN)
+            return;
 }
 
 static void finish(struct beside_work *work)
@@ -320,7 +322,7 @@ static int some_are_finished(sd_event_source *source, int fd, uint32_t events, v
     (void)events;
     (void)userdata;
     if (read(fd, &count, sizeof(count)) < 0)
-        assert(errno == EAGAIN || errno == EINTR);
+        count = 0; /* the event comes again */
     tell_finished();
     return 0;
 }

@@ -108,7 +108,10 @@ static void end_after_fault(gboolean kill_it)
     if (!kill_it && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
         fail("it does not end well: status %x", status);
     forget();
-    if (!kill_it) { /* the next one begins anew */
+    if (!kill_it) { /* the next one begins anew, with nothing of before */
+        g_autofree char *command = g_strdup_printf("rm -rf '%s/state'", t.folder);
+        if (system(command) != 0)
+            fail("its state cannot be removed");
         g_hash_table_remove_all(t.seen);
         forget_operations();
     }

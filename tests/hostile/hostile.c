@@ -70,7 +70,7 @@ static double percentile(double *values, size_t n, double p)
 
 static void write_trees(const char *stamp)
 {
-    char text[4096];
+    char text[3 * PATH_MAX];
 
     mkdir(path_of("main.d"), 0755);
     mkdir(path_of("other.d"), 0755);
