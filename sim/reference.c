@@ -197,10 +197,12 @@ static void abort_attempt(struct ref *r, struct ref_child *c)
         c->fence = FENCE_ABORTING_OLD;
 }
 
-/* A deadline runs for whoever is asked to go, also where an earlier one has passed. */
+/* A deadline runs for whoever is asked to go, also where an earlier one has passed; and for nobody
+ * else: the target of a restart, on its way, is not asked to go by another restart. */
 void ref_insist(struct ref *r, struct ref_child *c)
 {
-    if (c->attempt.active && c->deadline[REF_STOP] == 0)
+    if (c->attempt.active && (c->attempt.cancelled || c->attempt.aborted) &&
+        c->deadline[REF_STOP] == 0)
         arm_timeout(r, c, REF_STOP,
                     c->attempt.aborted ? c->declaration->abort_timeout_usec
                                        : c->declaration->stop_timeout_usec);
