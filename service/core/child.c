@@ -172,12 +172,14 @@ void child_abort(struct core *core, struct child *child, uint64_t cause)
 }
 
 /* Makes sure that a deadline runs for an attempt that was cancelled or aborted before: an earlier
- * one may have passed, and only been reported. */
+ * one may have passed, and only been reported. An attempt that nobody has asked to go, as the
+ * target of a restart on its way, has none. */
 void child_insist(struct core *core, struct child *child)
 {
     const struct child_declaration *declaration = &child->config->declaration;
 
-    if (child->attempt.active && child->timers[TIMER_STOP].deadline_usec == 0)
+    if ((child->attempt.cancel_delivered || child->attempt.abort_requested) &&
+        child->attempt.active && child->timers[TIMER_STOP].deadline_usec == 0)
         child_arm_timeout(core, child, TIMER_STOP,
                           child->attempt.abort_requested ? declaration->abort_timeout_usec
                                                          : declaration->stop_timeout_usec);

@@ -298,6 +298,24 @@ static void a_restart_after_a_failed_stop_aborts_in_the_end(void)
     g_assert_cmpuint(world_starts(w, "worker"), ==, 2);
 }
 
+static void a_second_restart_spares_the_target_on_its_way(void)
+{
+    struct child_declaration d = world_worker("worker");
+    struct child *child = world_declare(w, &d);
+
+    world_command(w, COMMAND_RESTART, "worker");
+    w->answer_starts = false;
+    world_exits(w, child, 0);
+    g_assert_cmpint(world_command(w, COMMAND_RESTART, "worker").fence.decision, ==,
+                    FENCE_ALREADY_PENDING);
+    world_spawned(w, child);
+    world_advance(w, 3600 * SEC);
+
+    g_assert_cmpuint(world_count(w, EVENT_CHILD_CONTROL_STOP_FAILED, "worker"), ==, 0);
+    g_assert_cmpuint(w->aborts->len, ==, 0);
+    g_assert_cmpint(child->stop_state, ==, STOP_IDLE);
+}
+
 static void cancel_and_abort_go_out_once(void)
 {
     struct child *child = world_add_worker(w, "worker");
@@ -453,6 +471,8 @@ int main(int argc, char **argv)
     world_test(&w, "/holds/a-restart-after-a-failed-stop-aborts-in-the-end",
                a_restart_after_a_failed_stop_aborts_in_the_end);
     world_test(&w, "/holds/cancel-and-abort-go-out-once", cancel_and_abort_go_out_once);
+    world_test(&w, "/restart/a-second-one-spares-the-target-on-its-way",
+               a_second_restart_spares_the_target_on_its_way);
     world_test(&w, "/dependencies/a-child-starts-when-what-it-requires-is-ready",
                a_child_starts_when_what_it_requires_is_ready);
     world_test(&w, "/dependencies/a-dependency-is-cancelled-after-those-that-need-it",
