@@ -177,11 +177,14 @@ static void begin(struct history *history, struct core *core)
 }
 
 /* A shutdown by command that is under way is carried to its end, unless the machine was started
- * since; any other stop says nothing of this start. */
+ * since; any other stop says nothing of this start. An upgrade in the middle of a stop is no start.
+ */
 static bool is_to_reopen(const struct history *history, const struct core *core)
 {
     enum shutdown_phase phase = core_shutdown_phase(core);
 
+    if (history->handed_over)
+        return false;
     return phase == SHUTDOWN_COMPLETED ||
            (phase != SHUTDOWN_IDLE &&
             (core_shutdown_by_signal(core) || journal_is_of_another_boot(history->journal)));

@@ -482,6 +482,7 @@ static int make_service(struct daemon *daemon)
     host_on_delay(daemon->host, start_delayed, daemon);
     host_on_burst(daemon->host, service_answer, daemon->service);
     host_on_result(daemon->host, service_job_output, daemon->service);
+    daemon->history.handed_over = daemon->handover != NULL;
     r = history_live(&daemon->history, daemon->host, &daemon->core, make_core, daemon);
     if (r < 0)
         return fail("history", r);
