@@ -24,10 +24,15 @@ need libsystemd library
 need yaml-0.1 library
 need ncursesw library
 need gio-2.0 library
+# A second kernel, for the power cuts of the tests: only Debian and its kin have it as a package.
+if command -v apt-get >/dev/null 2>&1; then
+    need linux.uml command
+    need mkfs.ext4 command
+fi
 [ -z "$missing" ] && exit 0
 
 if command -v apt-get >/dev/null 2>&1; then
-    packages="meson ninja-build gcc libc6-dev pkg-config git dbus systemd curl python3 clang-format libsystemd-dev libyaml-dev libncurses-dev libglib2.0-dev"
+    packages="meson ninja-build gcc libc6-dev pkg-config git dbus systemd curl python3 clang-format libsystemd-dev libyaml-dev libncurses-dev libglib2.0-dev user-mode-linux e2fsprogs"
     install="apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages"
 elif command -v dnf >/dev/null 2>&1; then
     packages="meson ninja-build gcc pkgconf git dbus-daemon systemd curl python3 clang-tools-extra systemd-devel libyaml-devel ncurses-devel glib2-devel"

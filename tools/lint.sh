@@ -25,7 +25,7 @@ compile() { # FILE: its own command line, with the analyzer and no output
 git ls-files 'service/*.c' 'sim/*.c' | while read -r file; do
     line=$(compile "$file")
     [ -n "$line" ] || continue
-    (cd "$build" && sh -c "$line -fanalyzer -o /dev/null" 2>&1) |
+    (cd "$build" && sh -c "$line -fanalyzer -fdiagnostics-color=never -o /dev/null" 2>&1) |
         sed -n 's/^\.\.\/\([^:]*\):\([0-9]*\):.*warning: .*\[-W\(analyzer[^]]*\)\]$/gcc \1 \3 \2/p'
 done >>"$found"
 
