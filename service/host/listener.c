@@ -143,6 +143,11 @@ static struct listener *find(struct listeners *listeners, const struct socket_sp
     return NULL;
 }
 
+bool listeners_have(struct listeners *listeners, const struct socket_spec *spec)
+{
+    return find(listeners, spec) != NULL;
+}
+
 /* Takes over from the old ones what goes on listening; its name may be another. */
 static void take_over(struct listeners *old, const struct process_spec *spec,
                       struct listeners *fresh, const bool *kept)

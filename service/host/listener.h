@@ -25,6 +25,8 @@ struct listeners {
  */
 int listeners_open(const struct process_spec *spec, struct listeners **listeners,
                    struct error *error);
+/* Whether it is open already. listeners: NULL for none. */
+bool listeners_have(struct listeners *listeners, const struct socket_spec *spec);
 /* Those of a child that another proctord has started, as copies of its own descriptors; what is not
  * a socket that listens there is closed. fds are taken over; negative: there is none. */
 void listeners_adopt(const struct process_spec *spec, const int *fds, struct listeners **listeners);

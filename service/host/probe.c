@@ -2,6 +2,7 @@
 
 #include "environment.h"
 #include "handle.h"
+#include "path_look.h"
 #include "process.h"
 #include "text.h"
 
@@ -49,6 +50,7 @@ void probe_free(struct process *process)
     unlink_probe(process->host, probe);
     sd_event_source_disable_unref(probe->source);
     account_forget(probe->lookup);
+    path_look_forget(process->check_look);
     if (probe->launch)
         launch_kill(probe->launch);
     launch_forget(probe->launch);
@@ -306,6 +308,32 @@ static void watch_connection(struct host *host, struct probe *probe, int r)
     sd_event_add_defer(host->event, &probe->source, failed_at_once, probe);
 }
 
+/* The path of a Unix socket has answered, and the check goes on. */
+static void path_answers(void *userdata)
+{
+    struct process *process = userdata;
+    const struct health_spec *health = process->child->config->declaration.process.health;
+    struct probe *probe = process->probe;
+
+    if (probe && probe->fd < 0 && !probe->source && health && !health->arguments)
+        watch_connection(process->host, probe, start_connection(probe, &health->target));
+}
+
+/* A mount that does not answer holds up this check alone, until its timeout. */
+static void begin_connection(struct host *host, struct probe *probe,
+                             const struct socket_spec *target)
+{
+    const char *path = target->listen;
+
+    if (path[0] != '/') {
+        watch_connection(host, probe, start_connection(probe, target));
+        return;
+    }
+    int r = path_look_begin(&probe->process->check_look, &path, 1, path_answers, probe->process);
+    if (r < 0)
+        watch_connection(host, probe, r);
+}
+
 void probe_begin(void *userdata, struct child *child, struct attempt_id id, uint32_t number)
 {
     struct host *host = userdata;
@@ -325,7 +353,7 @@ void probe_begin(void *userdata, struct child *child, struct attempt_id id, uint
     if (health->arguments)
         begin_command(probe);
     else
-        watch_connection(host, probe, start_connection(probe, &health->target));
+        begin_connection(host, probe, &health->target);
 }
 
 void probe_withdraw(void *userdata, struct child *child, struct attempt_id id)

@@ -73,6 +73,8 @@ struct process {
     char result_reason[FAILURE_REASON_MAX];
     struct process *next_result;
     struct account_lookup *lookup; /* its user is looked up */
+    struct path_look *socket_look; /* at the paths of its sockets, before they are bound */
+    struct path_look *check_look;  /* at the path that a health check connects to */
     struct launch *launch;         /* it is on its way to its program */
     bool executed;                 /* in its past: it came to its program, and was not told of */
     int unborn;                    /* pidfd of what an earlier proctord has sent on its way, and

@@ -5,6 +5,7 @@
  */
 #include "environment.h"
 #include "listener.h"
+#include "path_look.h"
 #include "process.h"
 #include "result.h"
 #include "text.h"
@@ -542,10 +543,56 @@ void host_start(void *userdata, struct child *child, struct attempt_id id)
     queue_result(process);
 }
 
+static void look_up_or_launch(struct process *process)
+{
+    const struct process_spec *spec = &process->child->config->declaration.process;
+
+    if (spec->user || spec->group || spec->supplementary_groups)
+        look_up_account(process);
+    else
+        begin_launch(process, NULL);
+}
+
+/* ---- its sockets ----------------------------------------------------------------------------- */
+
+static void sockets_answer(void *userdata)
+{
+    struct process *process = userdata;
+
+    if (is_called_off(process))
+        tell_called_off(process);
+    else
+        look_up_or_launch(process);
+}
+
+/* Paths that are to be bound, and are not yet. */
+static size_t paths_of_sockets(const struct process *process, const char *paths[SOCKETS_MAX])
+{
+    const struct process_spec *spec = &process->child->config->declaration.process;
+    size_t n = 0;
+
+    for (size_t i = 0; i < spec->n_sockets; i++)
+        if (spec->sockets[i].listen[0] == '/' &&
+            !listeners_have(process->listeners, &spec->sockets[i]))
+            paths[n++] = spec->sockets[i].listen;
+    return n;
+}
+
+/* What hangs there hangs alone, until its timeout. */
+static void look_at_sockets(struct process *process, const char *const *paths, size_t n)
+{
+    int r = path_look_begin(&process->socket_look, paths, n, sockets_answer, process);
+
+    if (r == -ENOMEM) {
+        step_failed(process, r, "sockets", NULL);
+        not_started(process);
+    }
+}
+
 /* Also where it was asked to end meanwhile: then it is ended as soon as it runs. */
 static void begin_start(struct process *process)
 {
-    const struct process_spec *spec = &process->child->config->declaration.process;
+    const char *paths[SOCKETS_MAX];
 
     process->start_waits = false;
     if (is_called_off(process) && process->state == PROCESS_STARTING) {
@@ -555,10 +602,11 @@ static void begin_start(struct process *process)
     process->state = PROCESS_STARTING;
     if (process->unborn >= 0)
         return; /* goes on when that has gone */
-    if (spec->user || spec->group || spec->supplementary_groups)
-        look_up_account(process);
+    size_t n = paths_of_sockets(process, paths);
+    if (n > 0)
+        look_at_sockets(process, paths, n);
     else
-        begin_launch(process, NULL);
+        look_up_or_launch(process);
 }
 
 /* The core asks in the middle of an input: what it is answered comes later. */
@@ -574,6 +622,7 @@ void process_stop_starting(struct process *process, bool at_once)
         return;
     account_forget(process->lookup);
     process->lookup = NULL;
+    path_look_forget(process->socket_look);
     process->lack_until_usec = 0;
     process->start_waits = true;
     queue_result(process);
@@ -582,6 +631,8 @@ void process_stop_starting(struct process *process, bool at_once)
 void process_forget_start(struct process *process)
 {
     account_forget(process->lookup);
+    path_look_leave(&process->socket_look);
+    path_look_leave(&process->check_look);
     if (process->launch && !process->host->leaves)
         launch_kill(process->launch);
     launch_forget(process->launch);

@@ -158,6 +158,36 @@ static void who_hangs_hangs_alone(void)
     wait_for_all();
 }
 
+/* proctord binds the sockets itself, and makes the connection of a check. */
+static void a_socket_on_it_hangs_alone(void)
+{
+    if (!mount_hanging())
+        return;
+
+    g_autofree char *socket = g_strdup_printf("exec: [/bin/sleep, \"1000\"]\nstart_timeout: 1h\n"
+                                              "sockets: [{name: a, listen: %s/s}]\n",
+                                              mount_point);
+    g_autofree char *check = g_strdup_printf(
+        "exec: [/bin/sleep, \"1000\"]\nhealth_check: {unix: %s/h, interval: 50ms, timeout: 50ms}\n",
+        mount_point);
+    add("socket", socket);
+    add("check", check);
+
+    for (int i = 0; i < 4; i++) {
+        g_autofree char *name = g_strdup_printf("other%d", i);
+        fixture_add(&f, name, "", "wait-term");
+    }
+    assert_status("socket", "starting");
+    fixture_wait_text(&f, "check", "Status", "ready");
+    g_autoptr(GVariant) paused = fixture_verb_waiting(&f, "Pause", "socket");
+    g_autoptr(GVariant) removed = fixture_verb(&f, "Remove", "check");
+    fixture_wait_removed(&f, "check");
+    g_autoptr(GVariant) resumed = fixture_verb(&f, "Resume", "socket");
+    assert_status("socket", "starting");
+    unmount_hanging(); /* the look comes back, and the start goes on */
+    fixture_wait_text(&f, "socket", "Status", "ready");
+}
+
 static void its_start_timeout_ends_it(void)
 {
     if (!mount_hanging())
@@ -430,6 +460,8 @@ int main(int argc, char **argv)
     options = g_strcmp0(g_getenv("NO_CGROUPS"), "1") == 0 ? without_cgroups : NULL;
     g_test_init(&argc, &argv, NULL);
     fixture_test(&f, options, "/daemon/spawner/who-hangs-hangs-alone", who_hangs_hangs_alone);
+    fixture_test(&f, options, "/daemon/spawner/a-socket-on-it-hangs-alone",
+                 a_socket_on_it_hangs_alone);
     fixture_test(&f, options, "/daemon/spawner/its-start-timeout-ends-it",
                  its_start_timeout_ends_it);
     fixture_test(&f, options, "/daemon/spawner/it-can-be-paused-and-removed",

@@ -1,0 +1,35 @@
+/*
+ * Path look: whether a path answers, asked beside the loop.
+ *
+ * bind(2) and connect(2) of a Unix socket walk its path, and wait for a mount that does not answer
+ * as long as that takes. So a thread looks at the paths first, and the loop only goes on when it
+ * has come back: what hangs there is the start or the health check that asked, and nothing else.
+ *
+ * A thread that hangs in the kernel for good keeps a killed proctord from going away, and so the next
+ * one from coming up, until the mount answers or is taken away.
+ *
+ * Each owner has one place. A look that hangs stays there, also when nobody wants to hear of it any
+ * more, and until it comes back there is no other: a mount costs a child one thread, and not one
+ * for each try.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct path_look;
+
+#define PATH_LOOKS_MAX 16 /* paths of one look */
+
+/*
+ * done() is called from the loop, later; where an earlier look has not come back, when that does.
+ * Returns 0 or -ENOMEM. The paths are copied.
+ */
+int path_look_begin(struct path_look **place, const char *const *paths, size_t n,
+                    void (*done)(void *userdata), void *userdata);
+
+/* done() is not called any more. NULL is allowed. */
+void path_look_forget(struct path_look *look);
+
+/* The owner goes, and *place with it. */
+void path_look_leave(struct path_look **place);
