@@ -5,8 +5,8 @@
  * as long as that takes. So a thread looks at the paths first, and the loop only goes on when it
  * has come back: what hangs there is the start or the health check that asked, and nothing else.
  *
- * A thread that hangs in the kernel for good keeps a killed proctord from going away, and so the next
- * one from coming up, until the mount answers or is taken away.
+ * A thread that hangs in the kernel for good keeps a killed proctord from going away, and so the
+ * next one from coming up, until the mount answers or is taken away.
  *
  * Each owner has one place. A look that hangs stays there, also when nobody wants to hear of it any
  * more, and until it comes back there is no other: a mount costs a child one thread, and not one
