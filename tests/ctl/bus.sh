@@ -27,6 +27,8 @@ start_bus
     --state-dir="$folder/state" --runtime-dir="$folder/run" >"$folder/out" 2>"$folder/log" &
 daemon=$!
 until_true answers
+has_started() { [ "$(pid)" -gt 0 ] 2>/dev/null; }
+until_true has_started
 before=$(pid)
 
 kill -9 "$bus"

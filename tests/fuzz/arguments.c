@@ -85,8 +85,8 @@ static void audit_run(struct audit_walk *walk,
                                     const uint8_t *frame, size_t size),
                       void *visit_data)
 {
-    static const struct event_field fields[] = {FIELD_TEXT_OF("command", "pause"),
-                                                FIELD_NUMBER_OF("attempt", 1)};
+    struct event_field fields[] = {FIELD_TEXT_OF("command", "pause"), /* written back */
+                                   FIELD_NUMBER_OF("attempt", 1)};
     struct audit_note note = {.sequence = 1,
                               .realtime_usec = audited_since,
                               .kind = "command-accepted",
