@@ -171,6 +171,12 @@ static uint64_t output_lost(void)
     return 0;
 }
 
+static void no_starts(void *userdata, uint64_t *delayed, uint64_t *spawners)
+{
+    (void)userdata;
+    *delayed = *spawners = 0;
+}
+
 static const struct service_hooks hooks = {.find_pid = find_pid,
                                            .usage = usage,
                                            .unenforced = unenforced,
@@ -189,7 +195,8 @@ static const struct service_hooks hooks = {.find_pid = find_pid,
                                            .check_program = check_program,
                                            .reexecute = reexecute,
                                            .counters = counters,
-                                           .output_lost = output_lost};
+                                           .output_lost = output_lost,
+                                           .starts = no_starts};
 
 static void event_came(void *userdata, const struct event *event)
 {
