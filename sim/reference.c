@@ -44,7 +44,7 @@ void ref_disarm(struct ref_child *c, enum ref_timer timer)
 }
 
 /* A timeout of 0 is no deadline: what ran before does not run any more. */
-static void arm_timeout(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t timeout)
+void ref_arm_timeout(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t timeout)
 {
     if (timeout > 0)
         ref_arm(r, c, timer, r->now + timeout);
@@ -72,7 +72,7 @@ struct ref_child *reference_find(struct ref *r, const char *id)
 
 /* ---- starting -------------------------------------------------------------------------------- */
 
-static void give_place_back(struct ref_child *c)
+void ref_give_place_back(struct ref_child *c)
 {
     c->in_flight = false;
     ref_disarm(c, REF_PLACE);
@@ -108,8 +108,8 @@ void ref_start(struct ref *r, struct ref_child *c)
     c->stale = false;
     c->heartbeat = c->heartbeat_realtime = 0;
     if (d->heartbeat_usec > 0 && d->heartbeat_required)
-        arm_timeout(r, c, REF_HEARTBEAT, d->stale_after_usec);
-    arm_timeout(r, c, REF_START_TIMEOUT, d->start_timeout_usec);
+        ref_arm_timeout(r, c, REF_HEARTBEAT, d->stale_after_usec);
+    ref_arm_timeout(r, c, REF_START_TIMEOUT, d->start_timeout_usec);
     if (c->in_flight)
         ref_arm(r, c, REF_PLACE, r->now + 1000000);
 }
@@ -177,11 +177,11 @@ bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand)
         return false;
     take_sidecars_along(r, c, by_hand);
     c->attempt.cancelled = true;
-    give_place_back(c);
+    ref_give_place_back(c);
     c->attempt.status = CHILD_CANCELLING;
     c->stop_state = STOP_CANCEL_DELIVERED;
     stop_watching(c);
-    arm_timeout(r, c, REF_STOP, c->declaration->stop_timeout_usec);
+    ref_arm_timeout(r, c, REF_STOP, c->declaration->stop_timeout_usec);
     return true;
 }
 
@@ -190,9 +190,9 @@ static void abort_attempt(struct ref *r, struct ref_child *c)
     if (!c->attempt.active || c->attempt.aborted)
         return;
     c->attempt.aborted = true;
-    give_place_back(c);
+    ref_give_place_back(c);
     stop_watching(c);
-    arm_timeout(r, c, REF_STOP, c->declaration->abort_timeout_usec);
+    ref_arm_timeout(r, c, REF_STOP, c->declaration->abort_timeout_usec);
     if (c->fence == FENCE_WAITING_FOR_OLD_STOP)
         c->fence = FENCE_ABORTING_OLD;
 }
@@ -203,9 +203,9 @@ void ref_insist(struct ref *r, struct ref_child *c)
 {
     if (c->attempt.active && (c->attempt.cancelled || c->attempt.aborted) &&
         c->deadline[REF_STOP] == 0)
-        arm_timeout(r, c, REF_STOP,
-                    c->attempt.aborted ? c->declaration->abort_timeout_usec
-                                       : c->declaration->stop_timeout_usec);
+        ref_arm_timeout(r, c, REF_STOP,
+                        c->attempt.aborted ? c->declaration->abort_timeout_usec
+                                           : c->declaration->stop_timeout_usec);
 }
 
 static void put_behind_fence(struct ref_child *c, bool by_hand, uint64_t old, uint64_t target)
@@ -266,7 +266,7 @@ static void stop_deadline(struct ref *r, struct ref_child *c)
         r->phase = SHUTDOWN_ABORT_STRAGGLERS;
 }
 
-static void force_stop(struct ref *r, struct ref_child *c, enum exit_kind kind)
+void ref_force_stop(struct ref *r, struct ref_child *c, enum exit_kind kind)
 {
     if (c->attempt.cancelled || c->attempt.aborted)
         return;
@@ -537,7 +537,7 @@ static void end_attempt(struct ref *r, struct ref_child *c)
 {
     stop_watching(c);
     ref_disarm(c, REF_STOP);
-    give_place_back(c);
+    ref_give_place_back(c);
     c->readiness = READINESS_UNREPORTED;
     c->stale = false;
     if (c->attempt.cancelled || c->attempt.aborted) {
@@ -647,19 +647,6 @@ static void ended(struct ref *r, struct ref_child *c, const struct completion *c
 
 /* ---- reports --------------------------------------------------------------------------------- */
 
-static void become_ready(struct ref *r, struct ref_child *c)
-{
-    if (c->readiness == READINESS_READY)
-        return;
-    c->readiness = READINESS_READY;
-    ref_disarm(c, REF_START_TIMEOUT);
-    if (c->attempt.status == CHILD_CANCELLING)
-        return;
-    c->attempt.ready_since = r->now;
-    c->attempt.status = CHILD_READY;
-    give_place_back(c);
-}
-
 static void spawned(struct ref *r, struct ref_child *c)
 {
     c->restart_count += c->born && c->automatic;
@@ -675,13 +662,13 @@ static void spawned(struct ref *r, struct ref_child *c)
     }
     if (c->declaration->readiness == READINESS_IMMEDIATE ||
         (c->declaration->readiness == READINESS_JOB && c->is_job))
-        become_ready(r, c);
+        ref_become_ready(r, c);
     if (c->declaration->readiness == READINESS_JOB) { /* nobody knows how long its work is */
         ref_disarm(c, REF_START_TIMEOUT);
-        give_place_back(c);
+        ref_give_place_back(c);
     }
     if (c->declaration->start_timeout_usec == 0)
-        give_place_back(c);
+        ref_give_place_back(c);
     if (c->declaration->health_usec > 0 && !c->attempt.cancelled && !c->attempt.aborted)
         ref_arm(r, c, REF_HEALTH, r->now + c->declaration->health_usec);
 }
@@ -702,73 +689,6 @@ static void spawn_failed(struct ref *r, struct ref_child *c)
     }
     end_attempt(r, c);
     carry_out(r, c, decision);
-}
-
-static void beat(struct ref *r, struct ref_child *c)
-{
-    c->heartbeat = r->now;
-    c->heartbeat_realtime = r->realtime;
-    c->attempt.silent = false;
-    c->stale = c->attempt.unhealthy;
-    if (c->declaration->heartbeat_usec > 0 && !c->attempt.cancelled && !c->attempt.aborted)
-        arm_timeout(r, c, REF_HEARTBEAT, c->declaration->stale_after_usec);
-}
-
-/* Misses count once it has been well, and so many of them in a row. */
-static void checked(struct ref *r, struct ref_child *c, bool passed)
-{
-    const struct child_declaration *d = c->declaration;
-    c->attempt.check_open = false;
-    ref_arm(r, c, REF_HEALTH, r->now + d->health_usec);
-    if (passed) {
-        c->attempt.check_passed = true;
-        c->attempt.check_misses = 0;
-        c->attempt.unhealthy = false;
-        c->stale = c->attempt.silent;
-    } else if (c->attempt.check_passed && !c->attempt.unhealthy &&
-               ++c->attempt.check_misses == d->health_retries) {
-        c->attempt.unhealthy = c->stale = true;
-        if (d->on_unhealthy == ON_STALE_RESTART)
-            force_stop(r, c, EXIT_UNHEALTHY);
-    }
-}
-
-static void ask(struct ref *r, struct ref_child *c)
-{
-    if (c->attempt.check_open) {
-        checked(r, c, false);
-        return;
-    }
-    c->attempt.check_open = true;
-    c->attempt.checks++;
-    arm_timeout(r, c, REF_HEALTH, c->declaration->health_timeout_usec);
-}
-
-static void extend(struct ref *r, struct ref_child *c, uint64_t usec)
-{
-    uint64_t deadline = r->now + (usec < 24 * 60 * MINUTE ? usec : 24 * 60 * MINUTE);
-    if (c->deadline[REF_START_TIMEOUT] > 0 && deadline > c->deadline[REF_START_TIMEOUT])
-        ref_arm(r, c, REF_START_TIMEOUT, deadline);
-    if (c->deadline[REF_STOP] > 0 && !c->attempt.aborted && deadline > c->deadline[REF_STOP])
-        ref_arm(r, c, REF_STOP, deadline);
-}
-
-static void listen(struct ref *r, struct ref_child *c, const struct notify_message *message)
-{
-    if (message->flags & NOTIFY_EXTEND_TIMEOUT)
-        extend(r, c, message->extend_usec);
-    if (message->flags & NOTIFY_HEARTBEAT)
-        beat(r, c);
-    if ((message->flags & NOTIFY_READY) && !ref_ends_ready(c))
-        become_ready(r, c);
-    if ((message->flags & NOTIFY_NOT_READY) && !ref_ends_ready(c)) {
-        c->readiness = READINESS_NOT_READY;
-        c->attempt.ready_since = 0;
-        if (c->attempt.status == CHILD_READY)
-            c->attempt.status = CHILD_RUNNING;
-    }
-    if (message->flags & NOTIFY_TRIGGER)
-        force_stop(r, c, EXIT_UNHEALTHY);
 }
 
 bool reference_is_stale(const struct ref_child *c, const struct heard *heard)
@@ -799,9 +719,9 @@ static void hear(struct ref *r, struct ref_child *c, const struct heard *heard)
     else if (heard->kind == REPORT_EXIT)
         ended(r, c, heard->completion);
     else if (heard->kind == REPORT_HEALTH)
-        checked(r, c, heard->passed);
+        ref_checked(r, c, heard->passed);
     else
-        listen(r, c, heard->message);
+        ref_listen(r, c, heard->message);
 }
 
 void reference_hear(struct ref *r, struct ref_child *c, const struct heard *heard)
@@ -823,15 +743,15 @@ static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
         if (!c->scope)
             ref_start_or_wait(r, c, c->automatic);
     } else if (timer == REF_START_TIMEOUT) {
-        force_stop(r, c, EXIT_TIMED_OUT);
+        ref_force_stop(r, c, EXIT_TIMED_OUT);
     } else if (timer == REF_HEARTBEAT) {
         c->attempt.silent = c->stale = true;
         if (c->declaration->on_stale == ON_STALE_RESTART)
-            force_stop(r, c, EXIT_UNHEALTHY);
+            ref_force_stop(r, c, EXIT_UNHEALTHY);
     } else if (timer == REF_HEALTH) {
-        ask(r, c);
+        ref_ask(r, c);
     } else if (timer == REF_PLACE) {
-        give_place_back(c);
+        ref_give_place_back(c);
     } else {
         prune(r, c);
         if (c->used > 0)

@@ -1,6 +1,6 @@
 /*
  * The reference model's tree: who is whose, in what order, who is restarted with whom, and who has
- * to wait. Between reference.c and reference_tree.c only.
+ * to wait. Between the files of the reference model only.
  */
 #pragma once
 
@@ -30,9 +30,18 @@ void jobs_start(struct ref *r);
 void jobs_end(struct ref *r, struct ref_child *c);
 void jobs_stop_waiting(struct ref *r);
 
+/* reference_liveness.c */
+void ref_become_ready(struct ref *r, struct ref_child *c);
+void ref_checked(struct ref *r, struct ref_child *c, bool passed);
+void ref_ask(struct ref *r, struct ref_child *c);
+void ref_listen(struct ref *r, struct ref_child *c, const struct notify_message *message);
+
 /* reference.c */
 void ref_arm(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t deadline);
 void ref_disarm(struct ref_child *c, enum ref_timer timer);
+void ref_arm_timeout(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t timeout);
+void ref_give_place_back(struct ref_child *c);
+void ref_force_stop(struct ref *r, struct ref_child *c, enum exit_kind kind);
 void ref_start(struct ref *r, struct ref_child *c);
 void ref_start_or_wait(struct ref *r, struct ref_child *c, bool automatic);
 bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand);

@@ -1,0 +1,87 @@
+/*
+ * The reference model's liveness: what a child says of itself, what it answers to its health
+ * checks, and what its silence means.
+ */
+#include "reference_tree.h"
+
+#define MINUTE (UINT64_C(60) * 1000000)
+
+void ref_become_ready(struct ref *r, struct ref_child *c)
+{
+    if (c->readiness == READINESS_READY)
+        return;
+    c->readiness = READINESS_READY;
+    ref_disarm(c, REF_START_TIMEOUT);
+    if (c->attempt.status == CHILD_CANCELLING)
+        return;
+    c->attempt.ready_since = r->now;
+    c->attempt.status = CHILD_READY;
+    ref_give_place_back(c);
+}
+
+static void beat(struct ref *r, struct ref_child *c)
+{
+    c->heartbeat = r->now;
+    c->heartbeat_realtime = r->realtime;
+    c->attempt.silent = false;
+    c->stale = c->attempt.unhealthy;
+    if (c->declaration->heartbeat_usec > 0 && !c->attempt.cancelled && !c->attempt.aborted)
+        ref_arm_timeout(r, c, REF_HEARTBEAT, c->declaration->stale_after_usec);
+}
+
+/* Misses count once it has been well, and so many of them in a row. */
+void ref_checked(struct ref *r, struct ref_child *c, bool passed)
+{
+    const struct child_declaration *d = c->declaration;
+    c->attempt.check_open = false;
+    ref_arm(r, c, REF_HEALTH, r->now + d->health_usec);
+    if (passed) {
+        c->attempt.check_passed = true;
+        c->attempt.check_misses = 0;
+        c->attempt.unhealthy = false;
+        c->stale = c->attempt.silent;
+    } else if (c->attempt.check_passed && !c->attempt.unhealthy &&
+               ++c->attempt.check_misses == d->health_retries) {
+        c->attempt.unhealthy = c->stale = true;
+        if (d->on_unhealthy == ON_STALE_RESTART)
+            ref_force_stop(r, c, EXIT_UNHEALTHY);
+    }
+}
+
+void ref_ask(struct ref *r, struct ref_child *c)
+{
+    if (c->attempt.check_open) {
+        ref_checked(r, c, false);
+        return;
+    }
+    c->attempt.check_open = true;
+    c->attempt.checks++;
+    ref_arm_timeout(r, c, REF_HEALTH, c->declaration->health_timeout_usec);
+}
+
+static void extend(struct ref *r, struct ref_child *c, uint64_t usec)
+{
+    uint64_t deadline = r->now + (usec < 24 * 60 * MINUTE ? usec : 24 * 60 * MINUTE);
+    if (c->deadline[REF_START_TIMEOUT] > 0 && deadline > c->deadline[REF_START_TIMEOUT])
+        ref_arm(r, c, REF_START_TIMEOUT, deadline);
+    if (c->deadline[REF_STOP] > 0 && !c->attempt.aborted && deadline > c->deadline[REF_STOP])
+        ref_arm(r, c, REF_STOP, deadline);
+}
+
+void ref_listen(struct ref *r, struct ref_child *c, const struct notify_message *message)
+{
+    if (message->flags & NOTIFY_EXTEND_TIMEOUT)
+        extend(r, c, message->extend_usec);
+    if (message->flags & NOTIFY_HEARTBEAT)
+        beat(r, c);
+    if ((message->flags & NOTIFY_READY) && !ref_ends_ready(c))
+        ref_become_ready(r, c);
+    if ((message->flags & NOTIFY_NOT_READY) && !ref_ends_ready(c)) {
+        c->readiness = READINESS_NOT_READY;
+        c->attempt.ready_since = 0;
+        if (c->attempt.status == CHILD_READY)
+            c->attempt.status = CHILD_RUNNING;
+    }
+    if (message->flags & NOTIFY_TRIGGER)
+        ref_force_stop(r, c, EXIT_UNHEALTHY);
+}
