@@ -196,6 +196,19 @@ static int signal_came(sd_event_source *source, const struct signalfd_siginfo *i
     return 0;
 }
 
+static int listen_to(sd_event *event, int signal, struct signals *signals)
+{
+    sd_event_source *source = NULL;
+    int r = sd_event_add_signal(event, &source, signal, signal_came, signals);
+
+    if (r >= 0)
+        r = sd_event_source_set_priority(source, SIGNALS_PRIORITY);
+    if (r >= 0)
+        r = sd_event_source_set_floating(source, true);
+    sd_event_source_unref(source);
+    return r;
+}
+
 int signals_listen(sd_event *event, const struct signal_hooks *hooks, struct signals **signals)
 {
     struct signals *fresh = calloc(1, sizeof(*fresh));
@@ -210,7 +223,7 @@ int signals_listen(sd_event *event, const struct signal_hooks *hooks, struct sig
         if (meaning == MEANS_DEFAULT || meaning == MEANS_IGNORED || meaning == MEANS_CHILD ||
             (signal >= INTERNAL_FIRST && signal < INTERNAL_END))
             continue;
-        r = sd_event_add_signal(event, NULL, signal, signal_came, fresh);
+        r = listen_to(event, signal, fresh);
     }
     if (r < 0) {
         free(fresh);

@@ -18,6 +18,10 @@ struct signal_hooks {
     void (*reexecute)(void *userdata);
 };
 
+/* Before anything else. The event loop takes a signal from the kernel before it is dispatched: if
+ * a re-execution came between the two, the new program would never hear of it. */
+#define SIGNALS_PRIORITY (SD_EVENT_PRIORITY_IMPORTANT - 1)
+
 struct signals;
 
 /* Whatever this process was started with: what it ignores and blocks is known from here on. To be

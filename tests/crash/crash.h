@@ -67,6 +67,12 @@ void begin_crash_test(guint32 seed);
 void write_tree(void);
 gboolean has_ended(void);
 
+/* Until it is dead, and no longer than that takes; returns its wait status. */
+int wait_for_end(const char *by);
+
+/* One turn of the main loop, which comes back though nothing happens. */
+void turn(void);
+
 /* tool: what it is started under, with its arguments; NULL: nothing. Returns whether there is a bus
  * to talk to it. */
 gboolean start_under(const char *const *tool);

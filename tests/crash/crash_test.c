@@ -42,14 +42,16 @@ static void an_attempt_that_nobody_saw_runs_once(void)
 {
     g_autofree char *file = g_strdup_printf("%s/job-%" G_GUINT64_FORMAT, t.folder, t.next + 1);
     gint64 end = g_get_monotonic_time() + PATIENCE;
-    int status;
 
     if (!start("launch:1"))
         fail("it does not start");
     run_job();
-    while (!has_ended())
-        g_main_context_iteration(NULL, TRUE);
-    waitpid(t.proctord, &status, 0);
+    while (!has_ended()) {
+        if (g_get_monotonic_time() > end)
+            fail("it does not come to its first start");
+        turn();
+    }
+    wait_for_end("kill-at");
     forget();
     for (gboolean alive = TRUE; alive || lines_of(file) == 0;) {
         g_autoptr(GHashTable) left = scan();
@@ -66,7 +68,7 @@ static void an_attempt_that_nobody_saw_runs_once(void)
         fail("a job that nobody saw ran %u times", lines_of(file));
     g_ptr_array_set_size(t.jobs, 0);
     kill(t.proctord, SIGKILL);
-    waitpid(t.proctord, NULL, 0);
+    wait_for_end("SIGKILL");
     forget();
 }
 
@@ -130,7 +132,7 @@ static void die_at_some_time(void)
         work_for(g_rand_int_range(t.random, 0, 30000));
     }
     kill(t.proctord, SIGKILL);
-    waitpid(t.proctord, NULL, 0);
+    wait_for_end("SIGKILL");
     read_what_is_left();
     forget();
 }

@@ -33,7 +33,7 @@ static void work_under_fault(int times)
     for (int i = 0; i < times; i++) {
         keep_busy();
         while (t.under_way > 0 && g_get_monotonic_time() < end && !has_ended())
-            g_main_context_iteration(NULL, TRUE);
+            turn();
     }
     if (has_ended())
         fail("it died");
@@ -104,7 +104,7 @@ static void end_after_fault(gboolean kill_it)
     int status;
 
     kill(t.proctord, kill_it ? SIGKILL : SIGTERM);
-    waitpid(t.proctord, &status, 0);
+    status = wait_for_end(kill_it ? "SIGKILL" : "SIGTERM");
     if (!kill_it && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
         fail("it does not end well: status %x", status);
     forget();
@@ -129,7 +129,7 @@ static char *run_with_fault(const struct faults *faults, gint64 n, struct tally 
     g_autofree char *report = g_build_filename(t.folder, "report", NULL);
     const char *const tool[] = {g_getenv("FAIL_AT"), at, which, NULL};
     char *text = NULL;
-    int status = 0;
+    int status;
 
     g_unlink(report);
     g_setenv("FAIL_AT_REPORT", report, TRUE);
@@ -146,7 +146,7 @@ static char *run_with_fault(const struct faults *faults, gint64 n, struct tally 
             forget_operations(); /* it says that the next one will not know */
         end_after_fault(faults->call || n % 2 == 0);
     } else {
-        waitpid(t.proctord, &status, 0);
+        status = wait_for_end("itself");
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 1)
             fail("it does not start, and ends with status %x", status);
         forget();

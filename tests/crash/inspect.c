@@ -333,7 +333,7 @@ void shut_down(void)
     int status;
 
     kill(t.proctord, SIGTERM);
-    waitpid(t.proctord, &status, 0);
+    status = wait_for_end("SIGTERM");
     t.proctord = 0;
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         fail("it does not end well: status %x", status);
@@ -346,5 +346,5 @@ void shut_down(void)
              g_array_index((GArray *)pids, guint, 0));
     g_autofree char *command = g_strdup_printf("rm -rf '%s'", t.folder);
     if (system(command) != 0)
-        fail("%s: can not be removed", t.folder);
+        fail("%s: cannot be removed", t.folder);
 }

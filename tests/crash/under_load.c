@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #define AT_ONCE 4 /* commands under way */
 
@@ -85,6 +86,33 @@ gboolean has_ended(void)
 
     return waitid(P_PID, (id_t)t.proctord, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
            info.si_pid == t.proctord;
+}
+
+int wait_for_end(const char *by)
+{
+    struct pollfd ended = {.fd = (int)syscall(SYS_pidfd_open, t.proctord, 0), .events = POLLIN};
+    int status = 0;
+
+    if (ended.fd < 0 || poll(&ended, 1, PATIENCE / 1000) <= 0)
+        fail("it does not end by %s", by);
+    close(ended.fd);
+    if (waitpid(t.proctord, &status, 0) != t.proctord)
+        fail("its end by %s is somebody else's", by);
+    return status;
+}
+
+static gboolean wake(gpointer data)
+{
+    (void)data;
+    return G_SOURCE_CONTINUE;
+}
+
+void turn(void)
+{
+    guint timer = g_timeout_add(20, wake, NULL);
+
+    g_main_context_iteration(NULL, TRUE);
+    g_source_remove(timer);
 }
 
 /* Returns the bus's address; NULL: it was dead before it could say. What it has started may hold
@@ -295,12 +323,6 @@ void keep_busy(void)
         if (t.under_way == before)
             break;
     }
-}
-
-static gboolean wake(gpointer data)
-{
-    (void)data;
-    return G_SOURCE_CONTINUE;
 }
 
 static gboolean is_dead(int *status)
