@@ -670,7 +670,7 @@ static void spawned(struct ref *r, struct ref_child *c)
     if (c->declaration->start_timeout_usec == 0)
         ref_give_place_back(c);
     if (c->declaration->health_usec > 0 && !c->attempt.cancelled && !c->attempt.aborted)
-        ref_arm(r, c, REF_HEALTH, r->now + c->declaration->health_usec);
+        ref_ask_later(r, c);
 }
 
 static void spawn_failed(struct ref *r, struct ref_child *c)

@@ -4,7 +4,8 @@
  */
 #include "reference_tree.h"
 
-#define MINUTE (UINT64_C(60) * 1000000)
+#define SECOND UINT64_C(1000000)
+#define MINUTE (60 * SECOND)
 
 void ref_become_ready(struct ref *r, struct ref_child *c)
 {
@@ -29,17 +30,28 @@ static void beat(struct ref *r, struct ref_child *c)
         ref_arm_timeout(r, c, REF_HEARTBEAT, c->declaration->stale_after_usec);
 }
 
+/* Each interval; and who is to be ready by it is asked at least each second until it is. */
+void ref_ask_later(struct ref *r, struct ref_child *c)
+{
+    uint64_t pause = c->declaration->health_usec;
+    if (c->declaration->readiness == READINESS_CHECK && !c->attempt.check_passed && pause > SECOND)
+        pause = SECOND;
+    ref_arm(r, c, REF_HEALTH, r->now + pause);
+}
+
 /* Misses count once it has been well, and so many of them in a row. */
 void ref_checked(struct ref *r, struct ref_child *c, bool passed)
 {
     const struct child_declaration *d = c->declaration;
     c->attempt.check_open = false;
-    ref_arm(r, c, REF_HEALTH, r->now + d->health_usec);
+    c->attempt.check_passed = c->attempt.check_passed || passed;
+    ref_ask_later(r, c);
     if (passed) {
-        c->attempt.check_passed = true;
         c->attempt.check_misses = 0;
         c->attempt.unhealthy = false;
         c->stale = c->attempt.silent;
+        if (d->readiness == READINESS_CHECK)
+            ref_become_ready(r, c);
     } else if (c->attempt.check_passed && !c->attempt.unhealthy &&
                ++c->attempt.check_misses == d->health_retries) {
         c->attempt.unhealthy = c->stale = true;
@@ -68,15 +80,22 @@ static void extend(struct ref *r, struct ref_child *c, uint64_t usec)
         ref_arm(r, c, REF_STOP, deadline);
 }
 
+/* Whether what it says of its readiness decides it. */
+static bool is_word_good(const struct ref_child *c)
+{
+    return c->declaration->readiness == READINESS_IMMEDIATE ||
+           c->declaration->readiness == READINESS_EXPLICIT;
+}
+
 void ref_listen(struct ref *r, struct ref_child *c, const struct notify_message *message)
 {
     if (message->flags & NOTIFY_EXTEND_TIMEOUT)
         extend(r, c, message->extend_usec);
     if (message->flags & NOTIFY_HEARTBEAT)
         beat(r, c);
-    if ((message->flags & NOTIFY_READY) && !ref_ends_ready(c))
+    if ((message->flags & NOTIFY_READY) && is_word_good(c))
         ref_become_ready(r, c);
-    if ((message->flags & NOTIFY_NOT_READY) && !ref_ends_ready(c)) {
+    if ((message->flags & NOTIFY_NOT_READY) && is_word_good(c)) {
         c->readiness = READINESS_NOT_READY;
         c->attempt.ready_since = 0;
         if (c->attempt.status == CHILD_READY)

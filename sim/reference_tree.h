@@ -34,6 +34,7 @@ void jobs_stop_waiting(struct ref *r);
 void ref_become_ready(struct ref *r, struct ref_child *c);
 void ref_checked(struct ref *r, struct ref_child *c, bool passed);
 void ref_ask(struct ref *r, struct ref_child *c);
+void ref_ask_later(struct ref *r, struct ref_child *c);
 void ref_listen(struct ref *r, struct ref_child *c, const struct notify_message *message);
 
 /* reference.c */

@@ -145,7 +145,7 @@ static void draw_times(struct world *world, struct child_declaration *d)
     d->stop_timeout_usec = PICK(world, USEC_SEC, 10 * USEC_MSEC, 10 * USEC_SEC, 0);
     d->abort_timeout_usec = PICK(world, USEC_SEC, 100 * USEC_MSEC, 5 * USEC_SEC, 0);
     d->timeout_action = (enum timeout_action)choose(world, 2);
-    d->readiness = (enum readiness_policy)choose(world, READINESS_JOB + 1);
+    d->readiness = (enum readiness_policy)choose(world, READINESS_CHECK + 1);
     d->start_timeout_usec = PICK(world, 30 * USEC_SEC, USEC_SEC, 0, 5 * USEC_SEC);
     d->heartbeat_usec = PICK(world, 0, 10 * USEC_SEC, USEC_SEC);
     d->stale_after_usec = d->heartbeat_usec * PICK(world, 3, 1, 0);

@@ -226,7 +226,7 @@ void declaration_archive(struct archive *a, struct child_declaration *d)
     ARCHIVE(a, d->stop_timeout_usec);
     ARCHIVE(a, d->abort_timeout_usec);
     ARCHIVE_WORD(a, d->timeout_action, TIMEOUT_REPORT);
-    ARCHIVE_WORD(a, d->readiness, READINESS_JOB);
+    ARCHIVE_WORD(a, d->readiness, READINESS_CHECK);
     ARCHIVE(a, d->start_timeout_usec);
     ARCHIVE(a, d->heartbeat_usec);
     ARCHIVE(a, d->stale_after_usec);

@@ -179,6 +179,7 @@ static const char *const readiness_policy_words[] = {
     [READINESS_EXPLICIT] = "explicit",
     [READINESS_EXIT] = "exit",
     [READINESS_JOB] = "exit",
+    [READINESS_CHECK] = "check",
 };
 
 const char *readiness_policy_to_string(enum readiness_policy policy)

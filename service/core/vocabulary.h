@@ -88,6 +88,7 @@ enum readiness_policy {
     READINESS_EXPLICIT,
     READINESS_EXIT,
     READINESS_JOB, /* the same, and its start timeout ends when its program runs */
+    READINESS_CHECK,
 };
 enum on_stale { ON_STALE_REPORT, ON_STALE_RESTART };
 enum timeout_action { TIMEOUT_KILL, TIMEOUT_REPORT };

@@ -381,8 +381,8 @@ WORD_READER(read_restart, restart, {"permanent", RESTART_PERMANENT},
             {"transient", RESTART_TRANSIENT}, {"temporary", RESTART_TEMPORARY})
 WORD_READER(read_same_name, same_name, {"reject", SAME_NAME_REJECT}, {"queue", SAME_NAME_QUEUE},
             {"replace", SAME_NAME_REPLACE})
-WORD_READER(read_readiness, readiness, {"explicit", READINESS_EXPLICIT}, {"exit", READINESS_EXIT},
-            {"immediate", READINESS_IMMEDIATE})
+WORD_READER(read_readiness, readiness, {"explicit", READINESS_EXPLICIT}, {"check", READINESS_CHECK},
+            {"exit", READINESS_EXIT}, {"immediate", READINESS_IMMEDIATE})
 WORD_READER(read_criticality, criticality, {"critical", CRITICALITY_CRITICAL},
             {"optional", CRITICALITY_OPTIONAL})
 

@@ -64,11 +64,27 @@ static int apply_sidecar(struct reader *reader, const struct node *node,
     return r < 0 ? r : put_primary_first(reader, id, declaration);
 }
 
+/* Who would never be asked would never be ready. */
+static int look_at_readiness(struct reader *reader, const struct node *node,
+                             const struct child_declaration *declaration)
+{
+    const struct node *culprit;
+
+    if (declaration->readiness != READINESS_CHECK || declaration->health_usec > 0)
+        return 0;
+    culprit = enter(reader, node, "readiness");
+    return reader_refuse(reader, culprit,
+                         "check: it has no health_check, and would never be ready");
+}
+
 int manifest_apply_role(struct reader *reader, const struct node *node,
                         struct child_declaration *declaration)
 {
     const struct node *culprit;
+    int r = look_at_readiness(reader, node, declaration);
 
+    if (r < 0)
+        return r;
     if (declaration->role == ROLE_SIDECAR)
         return apply_sidecar(reader, node, declaration);
     if ((culprit = enter(reader, node, "primary")))

@@ -88,7 +88,7 @@ static const struct field child[] = {
             {"abort_timeout", WORD, TIME, NULL}, {"kill_mode", WORD, WORDS("group", "main"), NULL},
             {"timeout_action", WORD, WORDS("kill", "report"), NULL})},
     {"reload_signal", WORD, SIGNAL, NULL},
-    {"readiness", WORD, WORDS("explicit", "exit", "immediate"), NULL},
+    {"readiness", WORD, WORDS("explicit", "check", "exit", "immediate"), NULL},
     {"start_timeout", WORD, TIME, NULL},
     {"heartbeat", MAPPING, NULL,
      FIELDS({"interval", WORD, TIME, NULL}, {"stale_after", WORD, TIME, NULL},
