@@ -156,7 +156,9 @@ static void explain_running(const struct sentence *s)
         fputs(", ready when it has ended with success", s->stream);
     else if (child->attempt.status == CHILD_RUNNING)
         fputs(child->readiness == READINESS_NOT_READY ? ", but says that it is not ready"
-                                                      : ", but has not said yet that it is ready",
+              : child->config->declaration.readiness == READINESS_CHECK
+                  ? ", but its health check has not passed yet"
+                  : ", but has not said yet that it is ready",
               s->stream);
     if (child->heartbeat_stale)
         fputs(child->attempt.unhealthy ? ", but its health checks fail"

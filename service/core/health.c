@@ -1,12 +1,15 @@
 /*
  * Health checks: somebody asks a child, at intervals, whether it is well. The core says when to ask
  * and what to make of the answer; who asks, and how, is the executor's. At most one question is
- * open; without an answer by its timeout it is withdrawn, and counts as a miss.
+ * open; without an answer by its timeout it is withdrawn, and counts as a miss. With `readiness:
+ * check` the first pass makes the child ready; until then it is asked at least each second.
  *
  * Misses count from the first pass on: who has never been well is still on its way up, and that is
  * for the start timeout. So many misses in a row are a silence (liveness.c), and a pass ends it.
  */
 #include "private.h"
+
+#define UNTIL_READY_USEC 1000000 /* the longest pause while somebody waits for the first pass */
 
 static void withdraw(struct core *core, struct child *child)
 {
@@ -15,14 +18,25 @@ static void withdraw(struct core *core, struct child *child)
         core->ports.check_end(core->ports.userdata, child, child_attempt_id(child));
 }
 
+static void ask_later(struct core *core, struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+    uint64_t pause = declaration->health_usec;
+
+    if (declaration->readiness == READINESS_CHECK && !child->attempt.check_passed &&
+        pause > UNTIL_READY_USEC)
+        pause = UNTIL_READY_USEC;
+    child_arm(core, child, TIMER_HEALTH, core_after(core, pause));
+}
+
 /* The attempt runs. */
 void health_begin(struct core *core, struct child *child)
 {
     const struct attempt *attempt = &child->attempt;
-    uint64_t interval = child->config->declaration.health_usec;
 
-    if (interval > 0 && !attempt->cancel_delivered && !attempt->abort_requested)
-        child_arm(core, child, TIMER_HEALTH, core_after(core, interval));
+    if (child->config->declaration.health_usec > 0 && !attempt->cancel_delivered &&
+        !attempt->abort_requested)
+        ask_later(core, child);
 }
 
 /* It has been asked to go, or has gone. */
@@ -49,10 +63,11 @@ static void note_pass(struct core *core, struct child *child)
 {
     struct attempt *attempt = &child->attempt;
 
-    attempt->check_passed = true;
     attempt->check_misses = 0;
     attempt->unhealthy = false;
     liveness_trust(core, child);
+    if (child->config->declaration.readiness == READINESS_CHECK)
+        liveness_become_ready(core, child);
 }
 
 /* The time has come to ask, or the question has been open for too long. */
@@ -63,7 +78,7 @@ void health_due(struct core *core, struct child *child)
 
     if (attempt->check_open) {
         withdraw(core, child);
-        child_arm(core, child, TIMER_HEALTH, core_after(core, declaration->health_usec));
+        ask_later(core, child);
         note_miss(core, child, "no answer within its timeout");
         return;
     }
@@ -77,7 +92,8 @@ void health_due(struct core *core, struct child *child)
 void health_answered(struct core *core, struct child *child, bool passed, const char *why)
 {
     child->attempt.check_open = false;
-    child_arm(core, child, TIMER_HEALTH, core_after(core, child->config->declaration.health_usec));
+    child->attempt.check_passed |= passed;
+    ask_later(core, child);
     if (passed)
         note_pass(core, child);
     else

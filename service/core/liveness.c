@@ -94,7 +94,16 @@ static void become_not_ready(struct core *core, struct child *child)
 /* Whether what it says of its readiness decides it. */
 static bool word_counts(const struct child *child)
 {
-    return !declaration_is_ready_by_exit(&child->config->declaration);
+    switch (child->config->declaration.readiness) {
+    case READINESS_IMMEDIATE:
+    case READINESS_EXPLICIT:
+        return true;
+    case READINESS_EXIT:
+    case READINESS_JOB:
+    case READINESS_CHECK:
+        return false;
+    }
+    __builtin_unreachable();
 }
 
 static void say_ready(struct core *core, struct child *child)

@@ -86,6 +86,57 @@ static void who_ends_too_late_has_timed_out(void)
     g_assert_nonnull(g_strrstr(exit, "timed-out"));
 }
 
+/* It is asked at a file, which the test makes. */
+static void add_checked(const char *more)
+{
+    g_autofree char *yaml = g_strdup_printf(
+        "readiness: check\nrestart: permanent\nbackoff: {initial: 10ms, jitter: none}\n"
+        "health_check: {exec: [/usr/bin/test, -e, \"%s\"], interval: 50ms, timeout: 5s}\n%s",
+        fixture_path(&f, "well"), more);
+    fixture_add(&f, "db", yaml, "ready, live=600000");
+    fixture_add(&f, "api", "requires: [db]\nreadiness: immediate\n", "live=600000");
+}
+
+static void become_well(void)
+{
+    g_assert_true(g_file_set_contents(fixture_path(&f, "well"), "", 0, NULL));
+}
+
+static void the_first_pass_makes_it_ready(void)
+{
+    add_checked("start_timeout: infinity\n");
+    fixture_wait_text(&f, "db", "Status", "running");
+    assert_explained("db", "but its health check has not passed yet");
+    assert_not_started("api");
+    become_well();
+    fixture_wait_text(&f, "api", "Readiness", "ready");
+    g_assert_cmpuint(fixture_events(&f, "child-ready", "db"), ==, 1);
+}
+
+static void who_never_passes_has_timed_out(void)
+{
+    add_checked("start_timeout: 100ms\n");
+    fixture_wait_event(&f, "child-exited", "db", 2);
+    g_autofree char *exit = fixture_event_field(&f, "child-exited", "db", "exit");
+    g_assert_nonnull(g_strrstr(exit, "timed-out"));
+    g_assert_cmpuint(fixture_number(&f, "db", "RestartsUsed"), >, 0);
+    assert_not_started("api");
+}
+
+/* Neither a death of proctord nor an upgrade is a pass, and the question is put again. */
+static void a_pass_is_waited_for_over_proctords(void)
+{
+    add_checked("start_timeout: infinity\n");
+    fixture_wait_text(&f, "db", "Status", "running");
+    fixture_kill(&f);
+    fixture_again(&f, NULL);
+    fixture_upgrade(&f);
+    assert_not_started("api");
+    become_well();
+    fixture_wait_text(&f, "api", "Readiness", "ready");
+    g_assert_cmpuint(fixture_number(&f, "db", "Generation"), ==, 0);
+}
+
 int main(int argc, char **argv)
 {
     fixture_become_init();
@@ -98,5 +149,11 @@ int main(int argc, char **argv)
                  a_success_outlives_proctord);
     fixture_test(&f, NULL, "/daemon/readiness/who-ends-too-late-has-timed-out",
                  who_ends_too_late_has_timed_out);
+    fixture_test(&f, NULL, "/daemon/readiness/the-first-pass-makes-it-ready",
+                 the_first_pass_makes_it_ready);
+    fixture_test(&f, NULL, "/daemon/readiness/who-never-passes-has-timed-out",
+                 who_never_passes_has_timed_out);
+    fixture_test(&f, NULL, "/daemon/readiness/a-pass-is-waited-for-over-proctords",
+                 a_pass_is_waited_for_over_proctords);
     return g_test_run();
 }
