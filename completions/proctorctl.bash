@@ -29,11 +29,11 @@ _proctorctl() {
     done
 
     case $command in
-    pause | resume | quarantine | restart | remove) options+=' --reason= --wait --dry-run' ;;
+    pause | resume | quarantine | restart | remove) options+=' --reason= --wait --timeout= --dry-run' ;;
     add | kill) options+=' --reason=' ;;
     reload | reexec) options+=' --reason= --dry-run' ;;
-    shutdown) options+=' --reason= --wait' ;;
-    run) options+=' --reason=' ;;
+    shutdown) options+=' --reason= --wait --timeout=' ;;
+    run) options+=' --reason= --timeout=' ;;
     events) options+=' --follow --since= --kind= --command=' ;;
     audit) options+=' --since= --by= --kind= --command=' ;;
     log) options+=' --follow --lines=' ;;

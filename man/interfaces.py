@@ -63,14 +63,17 @@ digit of an id is written as _ and two hexadecimal digits: the child web\\-1 is
 .PP
 Each method that changes something takes a reason, which must not be blank, and options (a{sv}):
 requested\\-by (s), idempotency\\-key (s; the same key within a minute is answered with the first answer, and
-nothing is done), wait (b; the answer comes when the effect is complete), dry\\-run (b). Reason,
+nothing is done), wait (b; the answer comes when the effect is complete), wait\\-usec (t; for how long at most, an
+hour where it is not given, 7 days where it is 0), dry\\-run (b). When the time is up the outcome has TimedOut
+(b), WaitsFor (s: what it still waits for) and Explanation (s), and what was begun goes on. Reason,
 requested\\-by and idempotency\\-key are one line without tabs and other control characters.
 .PP
 In texts that go out, what D\\-Bus does not carry is replaced by ?, and what would act on a terminal by a
 blank. Manifest and GetMetrics keep their line ends and tabs.
 .PP
 Errors are org.proctor1.Error. and NoSuchChild, ChildExists, InvalidManifest (with the line and the column),
-InvalidArgument (with the name of the argument), ShuttingDown, LimitExceeded, NotDurable, CannotReexecute; and
+InvalidArgument (with the name of the argument), ShuttingDown, LimitExceeded, NotDurable, CannotReexecute, TimedOut
+(where an answer has no room for it: AddChild, Reexecute); and
 org.freedesktop.DBus.Error.AccessDenied.""")
 for path in sys.argv[2:]:
     for interface in tree.parse(path).getroot().iter("interface"):

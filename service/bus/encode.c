@@ -153,8 +153,29 @@ static int append_plan(const struct service *service, sd_bus_message *m,
     return append_plan_list(m, "WouldRestart", restart ? id : NULL, restart ? sidecars : NULL);
 }
 
-/* An outcome, as dbus-api.md lists its keys; a key without a value is left out. */
+/* The time is up, and this is what it still waits for. */
+static int append_overdue(const struct service *service, sd_bus_message *m,
+                          const struct child *child, const char *waits_for)
+{
+    char why[EXPLANATION_MAX];
+
+    if (!waits_for)
+        return 0;
+    explain(service, child, why, sizeof(why));
+    APPEND(append_flag(m, "TimedOut", true));
+    APPEND(append_text(m, "WaitsFor", waits_for));
+    return append_text(m, "Explanation", why);
+}
+
 int append_outcome(const struct service *service, sd_bus_message *m, const struct outcome *outcome)
+{
+    return append_late_outcome(service, m, outcome, NULL, NULL);
+}
+
+/* An outcome, as dbus-api.md lists its keys; a key without a value is left out. */
+int append_late_outcome(const struct service *service, sd_bus_message *m,
+                        const struct outcome *outcome, const struct child *child,
+                        const char *waits_for)
 {
     char command[COMMAND_ID_SIZE];
 
@@ -179,6 +200,7 @@ int append_outcome(const struct service *service, sd_bus_message *m, const struc
     if (outcome->has_fence)
         APPEND(append_fence(m, &outcome->fence));
     APPEND(append_plan(service, m, outcome));
+    APPEND(append_overdue(service, m, child, waits_for));
     return sd_bus_message_close_container(m);
 }
 
@@ -289,7 +311,23 @@ static int append_report(const struct service *service, sd_bus_message *m)
 }
 
 /* What Shutdown answers with: the report is there once the shutdown is complete. */
-int append_shutdown(const struct service *service, sd_bus_message *m, bool idempotent)
+/* The time is up, and these still have an attempt. */
+static int append_still_there(const struct service *service, sd_bus_message *m)
+{
+    APPEND(append_flag(m, "TimedOut", true));
+    APPEND(append_open(m, 'e', "sv"));
+    APPEND(append_values(m, "s", "StillThere"));
+    APPEND(append_open(m, 'v', "as"));
+    APPEND(append_open(m, 'a', "s"));
+    for (const struct child *child = core_first(service->core); child; child = core_next(child))
+        if (child->attempt.active)
+            APPEND(append_values(m, "s", child->id));
+    APPEND(sd_bus_message_close_container(m));
+    APPEND(sd_bus_message_close_container(m));
+    return sd_bus_message_close_container(m);
+}
+
+int append_shutdown(const struct service *service, sd_bus_message *m, bool idempotent, bool late)
 {
     enum shutdown_phase phase = core_shutdown_phase(service->core);
     char command[COMMAND_ID_SIZE];
@@ -303,5 +341,7 @@ int append_shutdown(const struct service *service, sd_bus_message *m, bool idemp
     APPEND(append_flag(m, "Idempotent", idempotent));
     if (phase == SHUTDOWN_COMPLETED)
         APPEND(append_report(service, m));
+    if (late)
+        APPEND(append_still_there(service, m));
     return sd_bus_message_close_container(m);
 }

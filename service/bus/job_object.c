@@ -150,7 +150,7 @@ static int append_boxed_output(sd_bus_message *m, const struct job *job)
     return r;
 }
 
-int append_job(sd_bus_message *m, const struct job *job)
+int append_job(sd_bus_message *m, const struct job *job, bool late)
 {
     int r = append_open(m, 'a', "{sv}");
 
@@ -172,6 +172,8 @@ int append_job(sd_bus_message *m, const struct job *job)
         r = append_boxed_output(m, job);
     if (r >= 0)
         r = append_flag(m, "OutputTruncated", is_truncated(job));
+    if (r >= 0 && late)
+        r = append_flag(m, "TimedOut", true);
     return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
@@ -188,7 +190,7 @@ static int method_wait(sd_bus_message *m, void *userdata, sd_bus_error *error)
                    : 1;
     int r = sd_bus_message_new_method_return(m, &reply);
     if (r >= 0)
-        r = append_job(reply, job);
+        r = append_job(reply, job, false);
     return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 

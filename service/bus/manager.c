@@ -172,7 +172,7 @@ static int answer_addition(struct service *service, sd_bus_message *m,
     struct child *child =
         one ? core_find(service->core, manifest_declaration(manifest, 0)->id) : NULL;
     bool wait = options->wait && child;
-    if (wait && wait_for_start(service, m, child) < 0)
+    if (wait && wait_for_start(service, m, child, options->wait_usec) < 0)
         return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
                            "too many calls are waiting; the child was added");
     /* The waiter answers with a message of its own; this one is then only kept for its key. */
@@ -453,7 +453,7 @@ static int answer_shutdown(struct service *service, sd_bus_message *m, bool idem
 
     outgoing_count(&bytes);
     if (r >= 0)
-        r = append_shutdown(service, reply, idempotent);
+        r = append_shutdown(service, reply, idempotent, false);
     outgoing_count(NULL);
     r = answer_is_sendable(m, r, bytes);
     if (r != 0)
@@ -482,7 +482,7 @@ static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *erro
         shutdown_order(service, &options, reason);
     if (options.wait && !options.dry_run &&
         core_shutdown_phase(service->core) != SHUTDOWN_COMPLETED)
-        return wait_for_shutdown(service, m) < 0
+        return wait_for_shutdown(service, m, options.wait_usec) < 0
                    ? refuse_call(error, PROCTOR_ERROR "LimitExceeded",
                                  "too many calls are waiting; the tree is shutting down")
                    : 1;

@@ -76,6 +76,16 @@ static int read_flag(sd_bus_message *m, const char *name, bool *value, sd_bus_er
     return 0;
 }
 
+static int read_usec(sd_bus_message *m, const char *name, uint64_t *value, sd_bus_error *error)
+{
+    if (sd_bus_message_read(m, "v", "t", value) < 0)
+        return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
+                           "options: %s: expected microseconds (t)", name);
+    if (*value == 0) /* no deadline, as everywhere */
+        *value = UINT64_MAX;
+    return 0;
+}
+
 static int read_option(sd_bus_message *m, struct options *options, sd_bus_error *error)
 {
     const char *name;
@@ -89,11 +99,13 @@ static int read_option(sd_bus_message *m, struct options *options, sd_bus_error 
         return read_text(m, name, KEY_MAX, &options->key, error);
     if (strcmp(name, "wait") == 0)
         return read_flag(m, name, &options->wait, error);
+    if (strcmp(name, "wait-usec") == 0)
+        return read_usec(m, name, &options->wait_usec, error);
     if (strcmp(name, "dry-run") == 0)
         return read_flag(m, name, &options->dry_run, error);
     return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
                        "options: %.64s: unknown option (known are requested-by, "
-                       "idempotency-key, wait, dry-run)",
+                       "idempotency-key, wait, wait-usec, dry-run)",
                        name);
 }
 

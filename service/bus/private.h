@@ -21,6 +21,11 @@
 #define CALLER_SETS     128  /* senders whose credentials are remembered: so many times */
 #define CALLER_WAYS     8
 #define QUESTIONS_MAX   1024 /* calls for which polkit is asked */
+#define EXPLANATION_MAX 1024
+
+/* How long a call with `wait` waits: where its caller does not say, and at most. */
+#define WAIT_DEFAULT_USEC (UINT64_C(3600) * 1000000)
+#define WAIT_MOST_USEC    (UINT64_C(7) * 24 * 3600 * 1000000)
 
 /* What one uid may have of it at the same time, unless it is root or proctord's own. */
 #define QUESTIONS_PER_UID   32
@@ -47,6 +52,7 @@ struct options {
     const char *key;
     uint64_t call; /* what the key belongs to; key_claim() fills it in */
     bool wait;
+    uint64_t wait_usec; /* the longest; 0: the caller sets no limit */
     bool dry_run;
     char requester[REQUESTER_MAX + 1];
 };
@@ -105,6 +111,7 @@ struct service {
     uint64_t last_question;
     struct waiter *waiters;
     size_t n_waiters;
+    sd_event_source *wait_ends; /* when the first of their deadlines passes */
     struct keys *keys;
     struct pace *pace;
     struct strangers *strangers;
@@ -178,7 +185,7 @@ int job_find(sd_bus *bus, const char *path, const char *interface, void *userdat
              sd_bus_error *error);
 int job_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***nodes,
                   sd_bus_error *error);
-int append_job(sd_bus_message *m, const struct job *job);
+int append_job(sd_bus_message *m, const struct job *job, bool late);
 
 /* encode.c: a{sv} and the like */
 int append_text(sd_bus_message *m, const char *key, const char *value);
@@ -187,6 +194,10 @@ int append_u32(sd_bus_message *m, const char *key, uint32_t value);
 int append_signed(sd_bus_message *m, const char *key, int32_t value);
 int append_flag(sd_bus_message *m, const char *key, bool value);
 int append_outcome(const struct service *service, sd_bus_message *m, const struct outcome *outcome);
+/* waits_for: what the child still waits for when the time is up; NULL: nothing. */
+int append_late_outcome(const struct service *service, sd_bus_message *m,
+                        const struct outcome *outcome, const struct child *child,
+                        const char *waits_for);
 int append_outcomes(const struct service *service, sd_bus_message *m,
                     const struct outcome *outcomes, size_t count);
 int append_event(const struct service *service, sd_bus_message *m, const struct event *event,
@@ -195,7 +206,7 @@ int append_event(const struct service *service, sd_bus_message *m, const struct 
  * than a bus takes. bytes: what was counted. Returns 0, or what a handler returns. */
 int answer_is_sendable(sd_bus_message *call, int r, size_t bytes);
 int append_reexecution(sd_bus_message *m, const char *version);
-int append_shutdown(const struct service *service, sd_bus_message *m, bool idempotent);
+int append_shutdown(const struct service *service, sd_bus_message *m, bool idempotent, bool late);
 void command_text(const struct service *service, uint64_t number, char text[COMMAND_ID_SIZE]);
 int append_field(sd_bus_message *m, const struct event_field *field);
 
@@ -284,16 +295,18 @@ int message_archive(struct archive *archive, sd_bus_message *m);
 int call_write(struct archive *archive, sd_bus_message *call);
 int call_read(struct archive *archive, sd_bus *bus);
 
-/* wait.c: answers that come when the effect is complete */
+/* wait.c: answers that come when the effect is complete, or the time is up. wait_usec: of the
+ * options. */
 int wait_for_child(struct service *service, sd_bus_message *m, enum command_verb verb,
-                   struct child *child, const struct outcome *outcome);
-int wait_for_start(struct service *service, sd_bus_message *m, struct child *child);
+                   struct child *child, const struct outcome *outcome, uint64_t wait_usec);
+int wait_for_start(struct service *service, sd_bus_message *m, struct child *child,
+                   uint64_t wait_usec);
 /* Each member's outcome is that of its moment; the answer comes when all are complete. */
 int wait_for_scope(struct service *service, sd_bus_message *m, enum command_verb verb,
-                   const struct outcome *outcomes, size_t count);
+                   const struct outcome *outcomes, size_t count, uint64_t wait_usec);
 int wait_for_job(struct service *service, sd_bus_message *m, const struct job *job);
 void waiters_job_gone(struct service *service, const struct job *job);
-int wait_for_shutdown(struct service *service, sd_bus_message *m);
+int wait_for_shutdown(struct service *service, sd_bus_message *m, uint64_t wait_usec);
 int wait_for_reexecution(struct service *service, sd_bus_message *m);
 void waiters_refuse_reexecution(struct service *service, const char *why);
 void waiters_archive(struct service *service, struct archive *archive);

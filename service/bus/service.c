@@ -504,6 +504,7 @@ void service_free(struct service *service)
     connection_free(service->connection);
     sd_event_source_disable_unref(service->turn);
     sd_event_source_disable_unref(service->show_later);
+    sd_event_source_disable_unref(service->wait_ends);
     keys_free(service->keys);
     bulks_free(service->bulks);
     pace_free(service->pace);

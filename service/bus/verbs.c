@@ -76,7 +76,7 @@ static int carry_out(struct service *service, sd_bus_message *m, struct command 
     child = core_find(service->core, command->child);
     bool wait = options->wait && child && child->serial == serial && worth_waiting(&outcome);
     if (wait) {
-        r = wait_for_child(service, m, command->verb, child, &outcome);
+        r = wait_for_child(service, m, command->verb, child, &outcome, options->wait_usec);
         if (r < 0)
             return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
                                "too many calls are waiting; the command was carried out");
@@ -238,7 +238,8 @@ static int carry_out_scope(struct service *service, sd_bus_message *m, struct co
     if (r < 0)
         return error_of(r, command->child, &why, error);
     bool wait = options->wait && !options->dry_run && outcomes->count > 0;
-    if (wait && wait_for_scope(service, m, command->verb, outcomes->list, outcomes->count) < 0)
+    if (wait && wait_for_scope(service, m, command->verb, outcomes->list, outcomes->count,
+                               options->wait_usec) < 0)
         return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
                            "too many calls are waiting; the command was carried out");
     return answer_scope(service, m, outcomes, options, caller->uid, wait);

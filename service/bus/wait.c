@@ -1,6 +1,10 @@
 /*
  * Waiters: calls with `wait`, answered when the effect of their command is complete. They are
  * looked at after each loop turn, and hold up nobody.
+ *
+ * Each has a deadline: that of its caller (`wait-usec`), else WAIT_DEFAULT_USEC. When it passes the
+ * call is answered all the same, with the outcome as it is at that moment, `TimedOut`, and the name
+ * of what it still waits for (`WaitsFor`). What was begun goes on.
  */
 #include "input.h"
 #include "private.h"
@@ -35,6 +39,7 @@ struct waiter {
     enum waiter_kind kind;
     sd_bus_message *call;
     uid_t uid;               /* of who called */
+    uint64_t deadline_usec;  /* monotonic */
     struct attempt_id child; /* slot and serial */
     struct outcome outcome;
     char *conflict; /* as above */
@@ -63,8 +68,50 @@ static size_t waiters_of(const struct service *service, uid_t uid)
     return count;
 }
 
+static uint64_t now_usec(const struct service *service)
+{
+    uint64_t now = 0;
+
+    sd_event_now(service->event, CLOCK_MONOTONIC, &now);
+    return now;
+}
+
+/* 0: the caller sets no limit of its own. */
+static uint64_t deadline_of(const struct service *service, uint64_t wait_usec)
+{
+    if (wait_usec == 0)
+        wait_usec = WAIT_DEFAULT_USEC;
+    return now_usec(service) + (wait_usec < WAIT_MOST_USEC ? wait_usec : WAIT_MOST_USEC);
+}
+
+static int time_is_up(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source;
+    (void)usec;
+    (void)userdata; /* that the loop turns is enough: waiters_look() comes after everything else */
+    return 0;
+}
+
+/* The loop turns again when the first deadline passes. */
+static void arm(struct service *service)
+{
+    uint64_t first = UINT64_MAX;
+
+    for (const struct waiter *waiter = service->waiters; waiter; waiter = waiter->next)
+        if (waiter->deadline_usec < first)
+            first = waiter->deadline_usec;
+    if (first == UINT64_MAX)
+        return;
+    if (!service->wait_ends)
+        sd_event_add_time(service->event, &service->wait_ends, CLOCK_MONOTONIC, first, 1,
+                          time_is_up, service);
+    else
+        sd_event_source_set_time(service->wait_ends, first);
+    sd_event_source_set_enabled(service->wait_ends, SD_EVENT_ONESHOT);
+}
+
 static int add(struct service *service, sd_bus_message *m, enum waiter_kind kind,
-               const struct child *child, const struct outcome *outcome)
+               const struct child *child, const struct outcome *outcome, uint64_t wait_usec)
 {
     const struct caller *caller = caller_known(service, m);
 
@@ -78,6 +125,7 @@ static int add(struct service *service, sd_bus_message *m, enum waiter_kind kind
     waiter->kind = kind;
     waiter->call = sd_bus_message_ref(m);
     waiter->uid = caller->uid;
+    waiter->deadline_usec = deadline_of(service, wait_usec);
     if (child)
         waiter->child = (struct attempt_id){.slot = child->slot, .serial = child->serial};
     if (outcome)
@@ -85,6 +133,7 @@ static int add(struct service *service, sd_bus_message *m, enum waiter_kind kind
     waiter->next = service->waiters;
     service->waiters = waiter;
     service->n_waiters++;
+    arm(service);
     return 0;
 }
 
@@ -106,21 +155,22 @@ static enum waiter_kind kind_of(enum command_verb verb)
 }
 
 int wait_for_child(struct service *service, sd_bus_message *m, enum command_verb verb,
-                   struct child *child, const struct outcome *outcome)
+                   struct child *child, const struct outcome *outcome, uint64_t wait_usec)
 {
-    return add(service, m, kind_of(verb), child, outcome);
+    return add(service, m, kind_of(verb), child, outcome, wait_usec);
 }
 
-int wait_for_start(struct service *service, sd_bus_message *m, struct child *child)
+int wait_for_start(struct service *service, sd_bus_message *m, struct child *child,
+                   uint64_t wait_usec)
 {
-    return add(service, m, WAIT_ADDED, child, NULL);
+    return add(service, m, WAIT_ADDED, child, NULL, wait_usec);
 }
 
 int wait_for_scope(struct service *service, sd_bus_message *m, enum command_verb verb,
-                   const struct outcome *outcomes, size_t count)
+                   const struct outcome *outcomes, size_t count, uint64_t wait_usec)
 {
     struct awaited *scope = calloc(count, sizeof(*scope));
-    int r = scope ? add(service, m, WAIT_SCOPE, NULL, NULL) : -ENOMEM;
+    int r = scope ? add(service, m, WAIT_SCOPE, NULL, NULL, wait_usec) : -ENOMEM;
 
     if (r < 0) {
         free(scope);
@@ -140,21 +190,21 @@ int wait_for_scope(struct service *service, sd_bus_message *m, enum command_verb
 
 int wait_for_job(struct service *service, sd_bus_message *m, const struct job *job)
 {
-    int r = add(service, m, WAIT_JOB, NULL, NULL);
+    int r = add(service, m, WAIT_JOB, NULL, NULL, 0);
 
     if (r >= 0)
         service->waiters->job = job->id;
     return r;
 }
 
-int wait_for_shutdown(struct service *service, sd_bus_message *m)
+int wait_for_shutdown(struct service *service, sd_bus_message *m, uint64_t wait_usec)
 {
-    return add(service, m, WAIT_SHUTDOWN, NULL, NULL);
+    return add(service, m, WAIT_SHUTDOWN, NULL, NULL, wait_usec);
 }
 
 int wait_for_reexecution(struct service *service, sd_bus_message *m)
 {
-    return add(service, m, WAIT_REEXECUTION, NULL, NULL);
+    return add(service, m, WAIT_REEXECUTION, NULL, NULL, 0);
 }
 
 /* Nothing more will come of a start: it is up, it failed, or it was withdrawn. */
@@ -208,52 +258,106 @@ static bool scope_is_over(const struct service *service, struct waiter *waiter)
     return all;
 }
 
+/* What an answer says that comes because the time is up. */
+static const char *what_is_awaited(enum waiter_kind kind, const struct child *child)
+{
+    switch (kind) {
+    case WAIT_STOP:
+        return "stop";
+    case WAIT_START:
+    case WAIT_ADDED:
+        if (child->attempt.active)
+            return child->pending.active ? "fenced" : "readiness";
+        return "start";
+    case WAIT_RELOAD:
+        return "reload";
+    case WAIT_SCOPE:
+    case WAIT_JOB:
+    case WAIT_SHUTDOWN:
+    case WAIT_REEXECUTION:
+        break;
+    }
+    return "";
+}
+
 static int fill_scope(struct service *service, const struct waiter *waiter, sd_bus_message *reply)
 {
     int r = append_open(reply, 'a', "a{sv}");
 
-    for (size_t i = 0; r >= 0 && i < waiter->n_scope; i++)
-        r = append_outcome(service, reply, &waiter->scope[i].outcome);
+    for (size_t i = 0; r >= 0 && i < waiter->n_scope; i++) {
+        struct awaited *awaited = &waiter->scope[i];
+        struct child *child = awaited->over ? NULL : core_child_of(service->core, awaited->child);
+        if (child)
+            core_describe(service->core, child, &awaited->outcome);
+        r = append_late_outcome(service, reply, &awaited->outcome, child,
+                                child ? what_is_awaited(waiter->scope_kind, child) : NULL);
+    }
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int fill(struct service *service, struct waiter *waiter, struct child *child,
+static int fill_added(const struct child *child, sd_bus_message *reply)
+{
+    char *path = path_of_child(child->id);
+    int r = path ? append_values(reply, "o", path) : -ENOMEM;
+
+    free(path);
+    return r;
+}
+
+static int fill(struct service *service, struct waiter *waiter, struct child *child, bool late,
                 sd_bus_message *reply)
 {
     switch (waiter->kind) {
     case WAIT_SHUTDOWN:
-        return append_shutdown(service, reply, false);
+        return append_shutdown(service, reply, false, late);
     case WAIT_REEXECUTION:
         return append_reexecution(reply, PROCTOR_VERSION);
     case WAIT_SCOPE:
         return fill_scope(service, waiter, reply);
     case WAIT_JOB:
-        return append_job(reply, core_find_job(service->core, waiter->job));
-    case WAIT_ADDED: {
-        char *path = path_of_child(child->id);
-        int r = path ? append_values(reply, "o", path) : -ENOMEM;
-        free(path);
-        return r;
-    }
+        return append_job(reply, core_find_job(service->core, waiter->job), late);
+    case WAIT_ADDED:
+        return fill_added(child, reply);
     case WAIT_STOP:
     case WAIT_START:
     case WAIT_RELOAD:
         core_describe(service->core, child, &waiter->outcome);
-        return append_outcome(service, reply, &waiter->outcome);
+        return append_late_outcome(service, reply, &waiter->outcome, child,
+                                   late ? what_is_awaited(waiter->kind, child) : NULL);
     }
     return -EINVAL;
 }
 
-static void answer(struct service *service, struct waiter *waiter, struct child *child)
+/* Where an answer has no room for it, that the time is up is an error. */
+static bool refuse_overdue(struct service *service, struct waiter *waiter, struct child *child)
+{
+    char why[EXPLANATION_MAX];
+
+    if (waiter->kind == WAIT_REEXECUTION) {
+        refuse_late(waiter->call, PROCTOR_ERROR "TimedOut", "waits for: reexecution");
+        return true;
+    }
+    if (waiter->kind != WAIT_ADDED)
+        return false;
+    explain(service, child, why, sizeof(why));
+    refuse_late(waiter->call, PROCTOR_ERROR "TimedOut",
+                "the child was added; waits for: %s: %s: %s", what_is_awaited(waiter->kind, child),
+                child->id, why);
+    return true;
+}
+
+static void answer(struct service *service, struct waiter *waiter, struct child *child, bool late)
 {
     __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
 
     size_t bytes = 0;
+    if (late && refuse_overdue(service, waiter, child))
+        return;
     int r = sd_bus_message_new_method_return(waiter->call, &reply);
 
     outgoing_count(&bytes);
     if (r >= 0)
-        r = fill(service, waiter, child, reply);
+        r = fill(service, waiter, child, late, reply);
     outgoing_count(NULL);
     if (answer_is_sendable(waiter->call, r, bytes) == 0)
         service_acknowledge(service, reply);
@@ -289,16 +393,23 @@ static struct child *child_of(const struct service *service, const struct waiter
 
 void waiters_look(struct service *service)
 {
+    uint64_t now = now_usec(service);
+    bool overdue = false;
+
     for (struct waiter **link = &service->waiters; *link;) {
         struct waiter *waiter = *link;
         struct child *child = child_of(service, waiter);
-        if (!waiter_is_over(service, waiter, child)) {
+        bool over = waiter_is_over(service, waiter, child), late = now >= waiter->deadline_usec;
+        if (!over && !late) {
             link = &waiter->next;
             continue;
         }
-        answer(service, waiter, child);
+        answer(service, waiter, child, !over);
         take_out(service, link);
+        overdue = overdue || late;
     }
+    if (overdue)
+        arm(service);
 }
 
 static void scope_child_gone(struct service *service, struct waiter *waiter, struct child *child)
@@ -322,7 +433,7 @@ void waiters_child_gone(struct service *service, struct child *child)
             link = &waiter->next;
             continue;
         }
-        answer(service, waiter, child);
+        answer(service, waiter, child, false);
         take_out(service, link);
     }
 }
@@ -431,6 +542,7 @@ static void archive_waiter(struct service *service, struct archive *archive, str
 {
     archive_call(service, archive, &waiter->call);
     ARCHIVE(archive, waiter->uid);
+    ARCHIVE(archive, waiter->deadline_usec);
     ARCHIVE_WORD(archive, waiter->kind, WAIT_REEXECUTION);
     attempt_id_archive(archive, &waiter->child);
     archive_outcome(archive, &waiter->outcome, &waiter->conflict);
@@ -501,6 +613,8 @@ void waiters_archive(struct service *service, struct archive *archive)
             service->n_waiters++;
         }
     }
+    if (archive->reading)
+        arm(service);
 }
 
 void waiters_free(struct service *service)

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WAIT_USEC  (UINT64_C(3600) * 1000000) /* proctord's own, where nothing is said */
+#define GRACE_USEC (UINT64_C(10) * 1000000)
+
 #define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
 #define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
 
@@ -102,6 +105,8 @@ int client_error(struct client *client, const sd_bus_error *error, int r)
     }
     if (strcmp(name, "org.proctor1.Error.ShuttingDown") == 0)
         return CTL_REJECTED;
+    if (strcmp(name, "org.proctor1.Error.TimedOut") == 0)
+        return CTL_TIMED_OUT;
     return CTL_ERROR;
 }
 
@@ -123,9 +128,40 @@ int client_append_reason(struct client *client, sd_bus_message *call)
         r = sd_bus_message_append(call, "{sv}", "requested-by", "s", client->requested_by);
     if (r >= 0 && client->wait)
         r = sd_bus_message_append(call, "{sv}", "wait", "b", 1);
+    if (r >= 0 && client->wait && client->timeout_usec > 0)
+        r = sd_bus_message_append(call, "{sv}", "wait-usec", "t", client->timeout_usec);
     if (r >= 0 && client->dry_run)
         r = sd_bus_message_append(call, "{sv}", "dry-run", "b", 1);
     return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+int client_wait(struct client *client, sd_bus_message *call, sd_bus_error *error,
+                sd_bus_message **reply)
+{
+    uint64_t most = client->timeout_usec > 0 ? client->timeout_usec : WAIT_USEC;
+
+    return sd_bus_call(client->bus, call, most < UINT64_MAX - GRACE_USEC ? most + GRACE_USEC : most,
+                       error, reply);
+}
+
+bool client_timed_out(sd_bus_message *reply)
+{
+    int timed_out = 0, r = sd_bus_message_rewind(reply, true);
+
+    if (r >= 0)
+        r = sd_bus_message_enter_container(reply, 'a', "{sv}");
+    while (r >= 0 && !timed_out && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
+        const char *key;
+        r = sd_bus_message_read(reply, "s", &key);
+        if (r >= 0 && strcmp(key, "TimedOut") == 0)
+            r = sd_bus_message_read(reply, "v", "b", &timed_out);
+        else if (r >= 0)
+            r = sd_bus_message_skip(reply, "v");
+        if (r >= 0)
+            r = sd_bus_message_exit_container(reply);
+    }
+    sd_bus_message_rewind(reply, true);
+    return timed_out;
 }
 
 int client_child_path(struct client *client, const char *id, char **path)

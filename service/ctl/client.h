@@ -21,6 +21,7 @@ enum exit_code {
     CTL_FAILED = 4,
     CTL_NO_SUCH_CHILD = 5,
     CTL_NOT_ALLOWED = 6,
+    CTL_TIMED_OUT = 7, /* what was begun goes on */
 };
 
 enum json_mode { JSON_OFF, JSON_SHORT, JSON_PRETTY };
@@ -37,6 +38,7 @@ struct client {
     /* of the command */
     const char *reason;
     bool wait;
+    uint64_t timeout_usec; /* of --wait; 0: none was given, UINT64_MAX: no limit */
     bool dry_run;
     bool follow;
     uint64_t since;
@@ -120,3 +122,11 @@ int show_verdict(struct client *client, sd_bus_message *m, int *code);
 int client_call(struct client *client, const char *path, const char *interface, const char *method,
                 sd_bus_message **call);
 int client_append_reason(struct client *client, sd_bus_message *call);
+
+/* Makes a call that may wait. proctord answers when the time is up; where it does not, the call
+ * ends a little later. */
+int client_wait(struct client *client, sd_bus_message *call, sd_bus_error *error,
+                sd_bus_message **reply);
+
+/* Whether an answer, a{sv}, came because the time was up. */
+bool client_timed_out(sd_bus_message *reply);

@@ -19,11 +19,10 @@
 #include <string.h>
 #include <time.h>
 
-#define CALL_TIMEOUT_USEC (UINT64_C(3600) * 1000000) /* with --wait, a stop may take its time */
-#define EVENTS_SHOWN      10
+#define EVENTS_SHOWN 10
 
-const char *const outcome_keys[] = {"Attempt", "Generation",      "Status",
-                                    "Failure", "GenerationFence", NULL};
+const char *const outcome_keys[] = {"Attempt",         "Generation", "Status",   "Failure",
+                                    "GenerationFence", "TimedOut",   "WaitsFor", NULL};
 
 #define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
 #define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
@@ -214,8 +213,8 @@ int command_status(struct client *client)
 struct verdict {
     char decision[32];
     char child[544], before[16], after[16], status[16], stop[32];
-    char failure[256];
-    int idempotent, cancelled;
+    char failure[256], waits_for[16], explanation[1024];
+    int idempotent, cancelled, timed_out;
     uint64_t target;
     bool has_target;
 };
@@ -236,6 +235,8 @@ static int read_entry(sd_bus_message *m, const char *key, struct verdict *verdic
         {"StopState", verdict->stop, sizeof(verdict->stop)},
         {"Decision", verdict->decision, sizeof(verdict->decision)},
         {"Reason", verdict->failure, sizeof(verdict->failure)},
+        {"WaitsFor", verdict->waits_for, sizeof(verdict->waits_for)},
+        {"Explanation", verdict->explanation, sizeof(verdict->explanation)},
     };
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -248,6 +249,8 @@ static int read_entry(sd_bus_message *m, const char *key, struct verdict *verdic
         }
     if (strcmp(key, "Idempotent") == 0)
         return sd_bus_message_read(m, "v", "b", &verdict->idempotent);
+    if (strcmp(key, "TimedOut") == 0)
+        return sd_bus_message_read(m, "v", "b", &verdict->timed_out);
     if (strcmp(key, "TargetGeneration") == 0) {
         verdict->has_target = true;
         return sd_bus_message_read(m, "v", "t", &verdict->target);
@@ -282,6 +285,8 @@ static int code_of(const struct verdict *verdict)
     if (strcmp(verdict->decision, "rejected") == 0 ||
         strcmp(verdict->decision, "blocked-by-shutdown") == 0)
         return CTL_REJECTED;
+    if (verdict->timed_out)
+        return CTL_TIMED_OUT;
     return verdict->failure[0] ? CTL_FAILED : CTL_DONE;
 }
 
@@ -305,6 +310,11 @@ static void print_verdict(FILE *out, const struct client *client, const char *id
     if (verdict->failure[0])
         fputs(": ", out);
     text_write(out, verdict->failure);
+    if (!verdict->timed_out)
+        return;
+    fprintf(out, "; the time is up, it waits for: %s (", verdict->waits_for);
+    text_write(out, verdict->explanation);
+    fputc(')', out);
 }
 
 int write_outcome(FILE *out, const struct client *client, sd_bus_message *m)
@@ -356,7 +366,7 @@ static int verb_on(struct client *client, const char *method, const char *id)
     if (r >= 0)
         r = client_append_reason(client, call);
     if (r >= 0)
-        r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
+        r = client_wait(client, call, &error, &reply);
     return r < 0 ? client_error(client, &error, r) : show_outcome(client, id, reply);
 }
 
@@ -395,7 +405,7 @@ int command_kill(struct client *client)
     if (r >= 0)
         r = client_append_reason(client, call);
     if (r >= 0)
-        r = sd_bus_call(client->bus, call, 0, &error, &reply);
+        r = client_wait(client, call, &error, &reply);
     return r < 0 ? client_error(client, &error, r)
                  : show_outcome(client, client->arguments[0], reply);
 }
@@ -462,7 +472,7 @@ int command_add(struct client *client)
     if (r >= 0)
         r = client_append_reason(client, call);
     if (r >= 0)
-        r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
+        r = client_wait(client, call, &error, &reply);
     if (r < 0) {
         if (sd_bus_error_has_name(&error, "org.proctor1.Error.InvalidManifest"))
             print_nothing_added(client->arguments[0]);
@@ -485,7 +495,7 @@ int command_reload(struct client *client)
     if (r >= 0)
         r = client_append_reason(client, call);
     if (r >= 0)
-        r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
+        r = client_wait(client, call, &error, &reply);
     if (r >= 0)
         r = answer_message(client, reply, NULL);
     return r < 0 ? client_error(client, &error, r) : CTL_DONE;
@@ -511,7 +521,7 @@ int command_reexec(struct client *client)
     if (r >= 0)
         r = client_append_reason(client, call);
     if (r >= 0)
-        r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
+        r = client_wait(client, call, &error, &reply);
     if (r >= 0 && client->json != JSON_OFF)
         r = answer_message(client, reply, NULL);
     else if (r >= 0 && !client->quiet)
@@ -555,6 +565,24 @@ static int print_report_row(struct table *table, sd_bus_message *m)
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
+static int print_still_there(sd_bus_message *reply)
+{
+    int r = sd_bus_message_enter_container(reply, 'v', "as");
+    const char *id;
+
+    if (r >= 0)
+        r = sd_bus_message_enter_container(reply, 'a', "s");
+    fputs("the time is up; still there:", stdout);
+    while (r >= 0 && (r = sd_bus_message_read(reply, "s", &id)) > 0) {
+        fputc(' ', stdout);
+        text_write(stdout, id);
+    }
+    fputc('\n', stdout);
+    for (int i = 0; r >= 0 && i < 2; i++)
+        r = sd_bus_message_exit_container(reply);
+    return r;
+}
+
 static int print_report(struct client *client, sd_bus_message *reply)
 {
     static const char *const titles[] = {"CHILD",    "RESULT", "EXIT", ">GEN",
@@ -577,6 +605,8 @@ static int print_report(struct client *client, sd_bus_message *reply)
             table_print(table);
             for (int i = 0; r >= 0 && i < 2; i++)
                 r = sd_bus_message_exit_container(reply);
+        } else if (r >= 0 && strcmp(key, "StillThere") == 0) {
+            r = print_still_there(reply);
         } else if (r >= 0) {
             r = sd_bus_message_skip(reply, "v");
         }
@@ -595,14 +625,16 @@ int command_shutdown(struct client *client)
     if (r >= 0)
         r = client_append_reason(client, call);
     if (r >= 0)
-        r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
+        r = client_wait(client, call, &error, &reply);
     if (r < 0)
         return client_error(client, &error, r);
     if (client->json != JSON_OFF)
         r = answer_message(client, reply, NULL);
     else if (!client->quiet)
         r = print_report(client, reply);
-    return r < 0 ? client_error(client, NULL, r) : CTL_DONE;
+    if (r < 0)
+        return client_error(client, NULL, r);
+    return client_timed_out(reply) ? CTL_TIMED_OUT : CTL_DONE;
 }
 
 int command_metrics(struct client *client)

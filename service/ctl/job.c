@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CALL_TIMEOUT_USEC UINT64_MAX /* a job takes its time */
+#include <time.h>
 
 #define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
 #define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
@@ -155,6 +154,7 @@ struct stream {
     const char *path;
     size_t shown;
     bool more, over;
+    uint64_t end_usec;     /* monotonic: the time that was given is up; UINT64_MAX: never */
     sd_bus_message *reply; /* of Wait */
 };
 
@@ -176,6 +176,47 @@ static int is_over(sd_bus_message *m, void *userdata, sd_bus_error *error)
     return 0;
 }
 
+static uint64_t now_usec(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void set_end(const struct client *client, struct stream *stream)
+{
+    uint64_t now = now_usec();
+    bool limited = client->timeout_usec > 0 && client->timeout_usec < UINT64_MAX - now;
+
+    stream->end_usec = limited ? now + client->timeout_usec : UINT64_MAX;
+}
+
+static bool time_is_up(const struct stream *stream)
+{
+    return stream->end_usec < UINT64_MAX && now_usec() >= stream->end_usec;
+}
+
+/* Where proctord's own time for an answer is up, it is asked again. */
+static int ask(struct client *client, struct stream *stream)
+{
+    CLEANUP_MESSAGE *call = NULL;
+    int r = client_call(client, stream->path, "org.proctor1.Job", "Wait", &call);
+
+    stream->over = false;
+    stream->reply = sd_bus_message_unref(stream->reply);
+    return r < 0 ? r : sd_bus_call_async(client->bus, NULL, call, is_over, stream, UINT64_MAX);
+}
+
+static int wait_for_more(struct client *client, const struct stream *stream)
+{
+    uint64_t now = now_usec();
+
+    if (stream->end_usec == UINT64_MAX)
+        return sd_bus_wait(client->bus, UINT64_MAX);
+    return sd_bus_wait(client->bus, stream->end_usec > now ? stream->end_usec - now : 0);
+}
+
 /* What is read lets proctord tell of the next piece. */
 static int show_so_far(struct client *client, struct stream *stream)
 {
@@ -194,25 +235,36 @@ static int show_so_far(struct client *client, struct stream *stream)
 
 static int follow(struct client *client, struct stream *stream)
 {
-    CLEANUP_MESSAGE *call = NULL;
     int r = sd_bus_match_signal(client->bus, NULL, NAME, stream->path,
                                 "org.freedesktop.DBus.Properties", "PropertiesChanged", more_came,
                                 stream);
 
     if (r >= 0)
-        r = client_call(client, stream->path, "org.proctor1.Job", "Wait", &call);
-    if (r >= 0)
-        r = sd_bus_call_async(client->bus, NULL, call, is_over, stream, CALL_TIMEOUT_USEC);
+        r = ask(client, stream);
     stream->more =
         client->json == JSON_OFF; /* something may have come before the match was there */
-    while (r >= 0 && !stream->over) {
+    while (r >= 0 && !stream->over && !time_is_up(stream)) {
         if (stream->more && client->json == JSON_OFF)
             show_so_far(client, stream); /* where it fails, the job is over: the answer tells */
         r = sd_bus_process(client->bus, NULL);
         if (r == 0)
-            r = sd_bus_wait(client->bus, UINT64_MAX);
+            r = wait_for_more(client, stream);
+        if (r >= 0 && stream->over && client_timed_out(stream->reply))
+            r = ask(client, stream);
     }
     return r;
+}
+
+/* It goes on without us. */
+static int tell_time_is_up(struct client *client, const struct stream *stream)
+{
+    char message[256];
+
+    snprintf(message, sizeof(message), "the time is up; the job goes on: %s", stream->path);
+    client_note("%s", message);
+    if (client->json != JSON_OFF)
+        answer_error(client, "org.proctor1.Error.TimedOut", message);
+    return CTL_TIMED_OUT;
 }
 
 int command_run(struct client *client)
@@ -227,8 +279,11 @@ int command_run(struct client *client)
         free(path);
         return code;
     }
+    set_end(client, &stream);
     int r = follow(client, &stream);
-    if (r >= 0 && sd_bus_message_is_method_error(stream.reply, NULL))
+    if (r >= 0 && !stream.over)
+        code = tell_time_is_up(client, &stream);
+    else if (r >= 0 && sd_bus_message_is_method_error(stream.reply, NULL))
         code = client_error(client, sd_bus_message_get_error(stream.reply), -EIO);
     else
         code = r < 0 ? client_error(client, NULL, r) : show_end(client, stream.reply, stream.shown);

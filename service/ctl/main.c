@@ -5,6 +5,7 @@
 #include "number.h"
 #include "terminal.h"
 #include "text.h"
+#include "unit.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -25,18 +26,20 @@ static const char help[] =
     "  tree                                    the same as they hang together\n"
     "  top                                     all of them, live, on the whole screen\n"
     "  status [ID...]                          why it runs or not, and what it last did\n"
-    "  pause|resume|quarantine|restart|remove ID... --reason=TEXT [--wait] [--dry-run]\n"
-    "                                          ID/ with a slash: all below that supervisor\n"
+    "  pause|resume|quarantine|restart|remove ID... --reason=TEXT [--wait [--timeout=T]]\n"
+    "                                          [--dry-run]; ID/ with a slash: all below that\n"
+    "                                          supervisor\n"
     "  add FILE --reason=TEXT                  declare a child, or a supervisor with its\n"
     "                                          children (- reads standard input)\n"
-    "  run FILE [-- ARG...]                    a job: prints its result, exits with its code\n"
+    "  run FILE [--timeout=T] [-- ARG...]      a job: prints its result, exits with its code\n"
     "  kill ID SIGNAL --reason=TEXT            send a signal to its main process\n"
     "  reload --reason=TEXT [--dry-run]        read the manifests again\n"
     "  reexec --reason=TEXT [--dry-run]        replace proctord by the one on disk; no child and "
     "no\n"
     "                                          caller notices\n"
     "  events [-f] [--since=SEQ] [--kind=K] [--command=C] [ID...]\n"
-    "  shutdown --reason=TEXT [--wait]         end the tree; with --wait, print the report\n"
+    "  shutdown --reason=TEXT [--wait [--timeout=T]]\n"
+    "                                          end the tree; with --wait, print the report\n"
     "  audit [--since=10m] [--by=NAME] [--kind=K] [--command=C] [ID...]\n"
     "                                          who did what, why, and what came of it; also\n"
     "                                          before this proctord was started; C: the\n"
@@ -52,7 +55,7 @@ static const char help[] =
     "  --json=off|short|pretty                 --no-legend  --quiet  --requested-by=NAME\n"
     "\n"
     "Exit code: 0 done (or nothing new), 1 error, 3 rejected or blocked, 4 failed, 5 no such\n"
-    "child, 6 not allowed.\n";
+    "child, 6 not allowed, 7 the time of --wait is up (what was begun goes on).\n";
 
 enum option_code {
     OPTION_SYSTEM = 256,
@@ -64,6 +67,7 @@ enum option_code {
     OPTION_REQUESTED_BY,
     OPTION_REASON,
     OPTION_WAIT,
+    OPTION_TIMEOUT,
     OPTION_DRY_RUN,
     OPTION_SINCE,
     OPTION_KIND,
@@ -83,6 +87,7 @@ static const struct option options[] = {
     {"requested-by", required_argument, NULL, OPTION_REQUESTED_BY},
     {"reason", required_argument, NULL, OPTION_REASON},
     {"wait", no_argument, NULL, OPTION_WAIT},
+    {"timeout", required_argument, NULL, OPTION_TIMEOUT},
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
     {"since", required_argument, NULL, OPTION_SINCE},
     {"kind", required_argument, NULL, OPTION_KIND},
@@ -129,6 +134,17 @@ static int set_since(struct client *client, const char *text)
     return 0;
 }
 
+static int set_timeout(struct client *client, const char *text)
+{
+    if (strcmp(text, "infinity") == 0)
+        client->timeout_usec = UINT64_MAX;
+    else if (unit_duration(text, &client->timeout_usec) < 0)
+        return usage_error(client, "--timeout: expected a time such as 30s or 5m", text);
+    if (client->timeout_usec == 0)
+        client->timeout_usec = UINT64_MAX; /* no deadline, as everywhere */
+    return 0;
+}
+
 static int take(struct client *client, struct place *place, int code)
 {
     switch (code) {
@@ -158,6 +174,8 @@ static int take(struct client *client, struct place *place, int code)
     case OPTION_WAIT:
         client->wait = true;
         return 0;
+    case OPTION_TIMEOUT:
+        return set_timeout(client, optarg);
     case OPTION_DRY_RUN:
         client->dry_run = true;
         return 0;
@@ -317,6 +335,8 @@ static int check_usage(struct client *client, const struct command *command)
     if (command->needs_reason && !client->reason)
         return usage_error(client, command->name,
                            "say why, with --reason=TEXT: it is kept with the child");
+    if (client->timeout_usec > 0 && !client->wait && command->run != command_run)
+        return usage_error(client, "--timeout", "only bounds --wait, and run");
     return 0;
 }
 

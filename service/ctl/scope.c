@@ -12,10 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SUPERVISOR        "org.proctor1.Supervisor"
-#define ROOT              PATH "/supervisor/root"
-#define CALL_TIMEOUT_USEC (UINT64_C(3600) * 1000000)
-#define DEPTH_MAX         16
+#define SUPERVISOR "org.proctor1.Supervisor"
+#define ROOT       PATH "/supervisor/root"
+#define DEPTH_MAX  16
 
 #define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
 #define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
@@ -398,7 +397,7 @@ int scope_verb(struct client *client, const char *method, const char *id)
     if (r >= 0)
         r = client_append_reason(client, call);
     if (r >= 0)
-        r = sd_bus_call(client->bus, call, CALL_TIMEOUT_USEC, &error, &reply);
+        r = client_wait(client, call, &error, &reply);
     if (r < 0 && sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT)) {
         client_fail(client, "%s: no supervisor has this path; \"proctorctl tree\" shows them", id);
         return CTL_NO_SUCH_CHILD;

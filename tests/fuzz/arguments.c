@@ -309,6 +309,7 @@ static const char *const names[] = {
     "{name: web, exec: [/bin/true], kind: job}",
     "{name: j, exec: [/bin/true], same_name: replace}",
     "{children: [{name: web, exec: [/bin/true]}], supervisor: group, strategy: one-for-all}",
+    "wait-usec",
 };
 
 static const char *take_text(struct input *input, char buffer[4096])
