@@ -273,6 +273,10 @@ static void find_process(struct world *world, struct actor *actor)
                                    .generation = child->attempt.generation,
                                    .attempt = child->attempt.number}};
 
+    if (process && process->delayed) { /* it was lost with the daemon that waited */
+        process->state = PROCESS_GONE;
+        process->reported = process->stillborn = true;
+    }
     if (!process || process->stillborn) {
         if (!child->attempt.spawned && !child->attempt.cancel_delivered &&
             !child->attempt.abort_requested) {

@@ -280,6 +280,7 @@ static bool take_step(struct world *world, struct actor *actor, struct process *
 
 void executor_proceed(struct world *world, struct actor *actor, struct process *process)
 {
+    process->delayed = false;
     while (process->next_step < process->model->count)
         if (!take_step(world, actor, process, &process->model->steps[process->next_step++]))
             return;
@@ -388,11 +389,31 @@ static int spawn_error(struct world *world, struct actor *actor)
     return 0;
 }
 
+/* Says that the start waits, and later that it goes on. Returns how long it waits. */
+static uint64_t delay_spawn(struct world *world, struct actor *actor, struct attempt_id id)
+{
+    uint64_t delay = actor->lack_usec * 1000;
+    struct report report = {
+        .kind = INPUT_START_DELAYED, .actor = number_of(world, actor), .id = id, .lacks = true};
+
+    actor->lack_usec = 0;
+    if (delay == 0 && strikes(world, world->faults.lack))
+        delay = some_delay(world);
+    if (delay == 0)
+        return 0;
+    note_fault(world, actor, "start delayed", id);
+    send(world, actor, &report, 0);
+    report.lacks = false;
+    send(world, actor, &report, delay);
+    return delay;
+}
+
 static void spawn(struct world *world, struct actor *actor, struct process *process)
 {
     uint32_t number = number_of(world, actor);
     int error = spawn_error(world, actor);
-    uint64_t delay = strikes(world, world->faults.slow_spawn) ? some_delay(world) : 0;
+    uint64_t wait = delay_spawn(world, actor, process->id);
+    uint64_t delay = wait + (strikes(world, world->faults.slow_spawn) ? some_delay(world) : 0);
 
     if (error) {
         struct report report = {
@@ -410,7 +431,8 @@ static void spawn(struct world *world, struct actor *actor, struct process *proc
     struct report report = {
         .kind = INPUT_SPAWNED, .actor = number, .id = process->id, .pid = process->pid};
     send(world, actor, &report, delay);
-    proceed_after(world, actor, process, 0);
+    process->delayed = wait > 0;
+    proceed_after(world, actor, process, wait);
 }
 
 void executor_start(struct world *world, struct actor *actor, struct attempt_id id)
@@ -420,6 +442,7 @@ void executor_start(struct world *world, struct actor *actor, struct attempt_id 
 
     actor->starts++;
     *process = (struct process){.id = id,
+                                .wait_serial = process->wait_serial, /* of a start lost before */
                                 .model = &actor->models[model],
                                 .traits = model_traits(&actor->models[model]),
                                 .health = STEP_HEALTHY};

@@ -299,6 +299,7 @@ static const char *child_of(const struct living *living, const struct core_input
     case CORE_INPUT_COMPLETED:
     case CORE_INPUT_NOTIFY:
     case CORE_INPUT_CHECKED:
+    case CORE_INPUT_START_DELAYED:
         child = core_child_of(living->core, input->id);
         return child ? child->id : "(gone)";
     case CORE_INPUT_RUN_JOB:
@@ -310,7 +311,7 @@ static const char *child_of(const struct living *living, const struct core_input
 
 static void note_input(const struct living *living, const struct core_input *input)
 {
-    bool reports = input->kind >= CORE_INPUT_SPAWNED && input->kind <= CORE_INPUT_CHECKED;
+    bool reports = core_input_is_report(input->kind);
     char text[RECORD_EVENT_TEXT] = "";
     const struct command *command = &input->command;
 

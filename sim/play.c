@@ -295,6 +295,9 @@ bool scenario_perform(struct world *world, const struct subject *scenario,
         actor->fail_spawns = (uint32_t)step->times;
         actor->fail_errno = step->error;
         return true;
+    case ACTION_DELAY_SPAWN:
+        actor->lack_usec = step->lack_usec;
+        return true;
     case ACTION_LOSE_CANCEL:
         actor->lose_cancels++;
         return true;

@@ -647,8 +647,31 @@ static void ended(struct ref *r, struct ref_child *c, const struct completion *c
 
 /* ---- reports --------------------------------------------------------------------------------- */
 
+/* What proctord lacks is not the child's failure: none of the deadlines of its start runs. */
+static void delayed(struct ref_child *c)
+{
+    c->attempt.delayed = true;
+    ref_disarm(c, REF_START_TIMEOUT);
+    ref_disarm(c, REF_HEARTBEAT);
+}
+
+/* It has all of its time from here, as if it were started now. */
+static void goes_on(struct ref *r, struct ref_child *c)
+{
+    const struct child_declaration *d = c->declaration;
+    bool was_delayed = c->attempt.delayed;
+
+    c->attempt.delayed = false;
+    if (!was_delayed || c->attempt.cancelled || c->attempt.aborted)
+        return;
+    ref_arm_timeout(r, c, REF_START_TIMEOUT, d->start_timeout_usec);
+    if (d->heartbeat_usec > 0 && d->heartbeat_required)
+        ref_arm_timeout(r, c, REF_HEARTBEAT, d->stale_after_usec);
+}
+
 static void spawned(struct ref *r, struct ref_child *c)
 {
+    goes_on(r, c);
     c->restart_count += c->born && c->automatic;
     c->attempt.spawned = c->born = true;
     ref_disarm(c, REF_PLACE);
@@ -700,7 +723,8 @@ bool reference_is_stale(const struct ref_child *c, const struct heard *heard)
         return c->attempt.spawned && !c->attempt.early;
     if (heard->kind == REPORT_HEALTH)
         return !c->attempt.check_open || c->attempt.checks != heard->check;
-    return heard->kind == REPORT_SPAWN_FAILED && c->attempt.spawned;
+    return (heard->kind == REPORT_SPAWN_FAILED || heard->kind == REPORT_DELAY) &&
+           c->attempt.spawned;
 }
 
 /* Whoever speaks, or ends, has been started. */
@@ -710,6 +734,12 @@ static void hear(struct ref *r, struct ref_child *c, const struct heard *heard)
         spawn_failed(r, c);
         return;
     }
+    if (heard->kind == REPORT_DELAY && heard->lacks)
+        delayed(c);
+    if (heard->kind == REPORT_DELAY && !heard->lacks)
+        goes_on(r, c);
+    if (heard->kind == REPORT_DELAY)
+        return;
     if (!c->attempt.spawned) {
         spawned(r, c);
         c->attempt.early = true;

@@ -25,6 +25,7 @@ enum ref_timer {
 };
 
 struct ref_attempt {
+    bool delayed; /* its start waits for something that the supervisor lacks */
     bool active, spawned, early, cancelled, aborted; /* early: heard of before its spawn result */
     enum exit_kind forced;
     enum child_status status;
@@ -166,6 +167,7 @@ struct heard {
     const struct notify_message *message;
     uint32_t check; /* the number of a health check, and its answer */
     bool passed;
+    bool lacks; /* the supervisor lacks something for the start; or no longer does */
 };
 
 void reference_hear(struct ref *r, struct ref_child *c, const struct heard *heard);

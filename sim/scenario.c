@@ -396,6 +396,21 @@ static int read_fail_spawn(struct reader *reader, const struct node *node, void 
     return r < 0 ? r : reader_mapping(reader, node, keys, step);
 }
 
+static int read_for(struct reader *reader, const struct node *node, void *target)
+{
+    return reader_duration(reader, node, &((struct scenario_step *)target)->lack_usec);
+}
+
+static int read_delay_spawn(struct reader *reader, const struct node *node, void *target)
+{
+    static const struct key keys[] = {{"child", read_target}, {"for", read_for}, {}};
+    struct scenario_step *step = target;
+    int r = set_action(reader, node, step, ACTION_DELAY_SPAWN);
+
+    step->lack_usec = 1000000;
+    return r < 0 ? r : reader_mapping(reader, node, keys, step);
+}
+
 static int read_report_kind(struct reader *reader, const struct node *node, void *target)
 {
     static const struct word words[] = {{"spawned", 0}, {"spawn-failed", 1}, {"exit", 2},
@@ -514,6 +529,7 @@ static const struct key step_keys[] = {
     {"late_ready", read_late_ready},
     {"end", read_end},
     {"fail_spawn", read_fail_spawn},
+    {"delay_spawn", read_delay_spawn},
     {"lose_cancel", read_lose_cancel},
     {"lose_abort", read_lose_abort},
     {"hold_reports", read_hold_reports},
@@ -772,6 +788,7 @@ FAULT(duplicate)
 FAULT(late_notify)
 FAULT(spawn_failure)
 FAULT(slow_spawn)
+FAULT(lack)
 FAULT(exit_first)
 FAULT(lost_cancel)
 FAULT(lost_abort)
@@ -794,6 +811,7 @@ static int read_faults(struct reader *reader, const struct node *node, void *tar
                                       {"late_notify", read_fault_late_notify},
                                       {"spawn_failure", read_fault_spawn_failure},
                                       {"slow_spawn", read_fault_slow_spawn},
+                                      {"lack", read_fault_lack},
                                       {"exit_first", read_fault_exit_first},
                                       {"lost_cancel", read_fault_lost_cancel},
                                       {"lost_abort", read_fault_lost_abort},

@@ -32,6 +32,7 @@ enum action {
     ACTION_LATE_READY, /* a READY=1 of its latest process, alive or not */
     ACTION_END,        /* its main process ends by itself */
     ACTION_FAIL_SPAWN,
+    ACTION_DELAY_SPAWN,
     ACTION_LOSE_CANCEL,
     ACTION_LOSE_ABORT,
     ACTION_HOLD_REPORTS,
@@ -66,7 +67,7 @@ struct scenario_step {
     bool has_outcome;
     enum input_kind report;
     unsigned notify;
-    uint64_t generation, attempt, times, extend_usec;
+    uint64_t generation, attempt, times, extend_usec, lack_usec;
     struct completion completion;
     int error;
     int64_t jump_usec;

@@ -242,7 +242,8 @@ static void draw_faults(struct world *world)
     uint16_t *const rates[] = {&faults->delay,      &faults->duplicate,     &faults->late_notify,
                                &faults->replay,     &faults->spawn_failure, &faults->slow_spawn,
                                &faults->exit_first, &faults->lost_cancel,   &faults->lost_abort,
-                               &faults->late_timer, &faults->wall_jump,     &faults->crash};
+                               &faults->late_timer, &faults->wall_jump,     &faults->crash,
+                               &faults->lack};
 
     faults->until_nsec = UINT64_MAX;
     if (choose(world, 4) == 0)

@@ -231,8 +231,8 @@ static void end_input(struct world *world, const struct checks_before *before)
 
 static void note_report(struct world *world, const struct report *report)
 {
-    static const char *const words[] = {"spawned", "spawn-failed", "completed", "notify",
-                                        "checked"};
+    static const char *const words[] = {"spawned", "spawn-failed", "completed",
+                                        "notify",  "checked",      "start-delayed"};
     char text[RECORD_EVENT_TEXT] = "";
 
     if (!world->observe)
@@ -245,6 +245,8 @@ static void note_report(struct world *world, const struct report *report)
         snprintf(text, sizeof(text), "%s", strerror(report->error));
     else if (report->kind == INPUT_CHECKED)
         snprintf(text, sizeof(text), "%s", report->passed ? "passed" : "missed");
+    else if (report->kind == INPUT_START_DELAYED)
+        snprintf(text, sizeof(text), "%s", report->lacks ? "lacks" : "goes on");
     else if (report->kind == INPUT_NOTIFY)
         record_message_text(&report->message, text);
     world_note(world, &(struct record){.kind = RECORD_INPUT,
@@ -274,6 +276,9 @@ static void to_core(struct world *world, const struct report *report)
     case INPUT_CHECKED:
         core_checked(world->core, report->id, report->check, report->passed, "the model says so");
         return;
+    case INPUT_START_DELAYED:
+        core_start_delayed(world->core, report->id, report->lacks ? "Too many open files" : NULL);
+        return;
     case INPUT_TIMER:
     case INPUT_COMMAND:
     case INPUT_SHUTDOWN:
@@ -294,17 +299,17 @@ static void to_core(struct world *world, const struct report *report)
 
 struct heard world_heard(const struct report *report)
 {
-    static const enum report_kind kinds[] = {[INPUT_SPAWNED] = REPORT_SPAWNED,
-                                             [INPUT_SPAWN_FAILED] = REPORT_SPAWN_FAILED,
-                                             [INPUT_COMPLETED] = REPORT_EXIT,
-                                             [INPUT_NOTIFY] = REPORT_STATUS,
-                                             [INPUT_CHECKED] = REPORT_HEALTH};
+    static const enum report_kind kinds[] = {
+        [INPUT_SPAWNED] = REPORT_SPAWNED, [INPUT_SPAWN_FAILED] = REPORT_SPAWN_FAILED,
+        [INPUT_COMPLETED] = REPORT_EXIT,  [INPUT_NOTIFY] = REPORT_STATUS,
+        [INPUT_CHECKED] = REPORT_HEALTH,  [INPUT_START_DELAYED] = REPORT_DELAY};
     return (struct heard){.kind = kinds[report->kind],
                           .id = report->id,
                           .completion = &report->completion,
                           .message = &report->message,
                           .check = report->check,
-                          .passed = report->passed};
+                          .passed = report->passed,
+                          .lacks = report->lacks};
 }
 
 static void to_reference(struct world *world, const struct report *report)

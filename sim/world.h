@@ -72,6 +72,7 @@ struct faults {
     uint16_t replay;        /* at a client's turn, an old report comes once more */
     uint16_t spawn_failure; /* EAGAIN, ENOMEM or ENOENT */
     uint16_t slow_spawn;
+    uint16_t lack;       /* the supervisor lacks something for a start, which waits for it */
     uint16_t exit_first; /* the exit is reported before the spawn result */
     uint16_t lost_cancel;
     uint16_t lost_abort;
@@ -101,6 +102,7 @@ struct process {
     unsigned cancels, aborts;
     bool reported;                /* its completion has been told */
     bool stillborn;               /* it could not be spawned */
+    bool delayed;                 /* the daemon waits for what it lacks for it */
     bool obeys;                   /* a cancel has moved it to go */
     bool told_cancel, told_abort; /* the executor has done it; whether it was heard or not */
     struct completion completion;
@@ -137,7 +139,8 @@ struct actor {
     uint32_t fail_spawns; /* so many of the next spawns fail, with fail_errno */
     int fail_errno;
     uint32_t lose_cancels, lose_aborts;
-    bool hold_reports; /* exits are reported when the scenario lets them */
+    uint64_t lack_usec; /* so long its next start waits for something */
+    bool hold_reports;  /* exits are reported when the scenario lets them */
     struct ledger ledger;
 };
 
@@ -147,6 +150,7 @@ enum input_kind {
     INPUT_COMPLETED,
     INPUT_NOTIFY,
     INPUT_CHECKED,
+    INPUT_START_DELAYED,
     INPUT_TIMER,
     INPUT_COMMAND,
     INPUT_SHUTDOWN,
@@ -163,7 +167,7 @@ enum input_kind {
 };
 
 struct report {
-    enum input_kind kind; /* one of the first five */
+    enum input_kind kind; /* one of the first six */
     uint32_t actor;
     struct attempt_id id;
     uint32_t pid;
@@ -172,6 +176,7 @@ struct report {
     struct notify_message message;
     uint32_t check; /* the number of a health check, and its answer */
     bool passed;
+    bool lacks; /* INPUT_START_DELAYED: false: it goes on */
 };
 
 enum pending_kind { PENDING_REPORT, PENDING_STEP, PENDING_BEAT, PENDING_END, PENDING_TURN };

@@ -36,6 +36,7 @@ struct attempt {
     bool active;
     bool spawned;   /* it is there: the executor said so, or it was heard of */
     bool confirmed; /* the executor said so */
+    bool delayed;   /* its start waits for something that proctord lacks */
     bool cancel_delivered;
     bool abort_requested;
     bool reloading; /* RELOADING=1 came, READY=1 has not yet */

@@ -291,6 +291,13 @@ void report_completed(struct core *core, struct attempt_id id, const struct comp
     core_finish_input(core);
 }
 
+void report_start_delayed(struct core *core, struct attempt_id id, const char *reason)
+{
+    (void)core;
+    (void)id;
+    (void)reason;
+}
+
 static enum report_kind report_of(const struct notify_message *message)
 {
     if (message->flags & (NOTIFY_READY | NOTIFY_NOT_READY))

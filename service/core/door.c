@@ -144,6 +144,12 @@ void core_spawn_failed(struct core *core, struct attempt_id id, int error, const
            .id = id, .error = error, .text = reason);
 }
 
+void core_start_delayed(struct core *core, struct attempt_id id, const char *reason)
+{
+    HANDLE(core, report_start_delayed(core, id, reason), .kind = CORE_INPUT_START_DELAYED, .id = id,
+           .text = reason);
+}
+
 void core_completed(struct core *core, struct attempt_id id, const struct completion *completion)
 {
     HANDLE(core, report_completed(core, id, completion), .kind = CORE_INPUT_COMPLETED, .id = id,
@@ -292,6 +298,9 @@ static void replay_one(struct core *core, const struct core_input *input)
         return;
     case CORE_INPUT_SPAWN_FAILED:
         core_spawn_failed(core, input->id, input->error, input->text);
+        return;
+    case CORE_INPUT_START_DELAYED:
+        core_start_delayed(core, input->id, input->text);
         return;
     case CORE_INPUT_COMPLETED:
         core_completed(core, input->id, &input->completion);

@@ -29,9 +29,16 @@ const char *core_input_kind_to_string(enum core_input_kind kind)
         [CORE_INPUT_DURABILITY] = "durability",
         [CORE_INPUT_REEXECUTE] = "reexecute",
         [CORE_INPUT_REOPEN] = "reopen",
+        [CORE_INPUT_START_DELAYED] = "start-delayed",
     };
     INVARIANT(kind < CORE_INPUTS);
     return words[kind];
+}
+
+bool core_input_is_report(enum core_input_kind kind)
+{
+    return (kind >= CORE_INPUT_SPAWNED && kind <= CORE_INPUT_CHECKED) ||
+           kind == CORE_INPUT_START_DELAYED;
 }
 
 static void *array(struct archive *a, const void *present, size_t count, size_t size)
@@ -137,11 +144,6 @@ static bool declares(enum core_input_kind kind)
     return kind <= CORE_INPUT_REDECLARE_SUPERVISOR || kind == CORE_INPUT_RUN_JOB;
 }
 
-static bool reports(enum core_input_kind kind)
-{
-    return kind >= CORE_INPUT_SPAWNED && kind <= CORE_INPUT_CHECKED;
-}
-
 static bool needs_text(enum core_input_kind kind)
 {
     return kind == CORE_INPUT_DISCARD_SUPERVISOR || kind == CORE_INPUT_SPAWN_FAILED ||
@@ -168,7 +170,7 @@ void input_archive(struct archive *a, struct core_input *input)
     archive_string(a, &input->text);
     if (input->kind == CORE_INPUT_COMMAND || input->kind == CORE_INPUT_COMMAND_SCOPE)
         archive_command(a, &input->command);
-    if (reports(input->kind))
+    if (core_input_is_report(input->kind))
         attempt_id_archive(a, &input->id);
     ARCHIVE(a, input->pid);
     ARCHIVE(a, input->error);

@@ -36,6 +36,7 @@ enum core_input_kind {
     CORE_INPUT_DURABILITY,
     CORE_INPUT_REEXECUTE,
     CORE_INPUT_REOPEN,
+    CORE_INPUT_START_DELAYED,
     CORE_INPUTS, /* how many there are */
 };
 
@@ -68,6 +69,8 @@ void attempt_id_archive(struct archive *archive, struct attempt_id *id);
 void core_replay(struct core *core, const struct core_input *input);
 
 const char *core_input_kind_to_string(enum core_input_kind kind);
+/* It is about an attempt: it has an id. */
+bool core_input_is_report(enum core_input_kind kind);
 
 #define CORE_STATE_VERSION 3 /* of checkpoints */
 #define CORE_STATE_OLDEST  2 /* that is read, too */

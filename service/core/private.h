@@ -88,6 +88,7 @@ void shutdown_request(struct core *core, const char *requester, const char *reas
 void shutdown_hurry(struct core *core, const char *requester, const char *reason);
 void shutdown_reopen(struct core *core); /* reopen.c */
 void report_spawned(struct core *core, struct attempt_id id, uint32_t pid);
+void report_start_delayed(struct core *core, struct attempt_id id, const char *reason);
 void report_spawn_failed(struct core *core, struct attempt_id id, int error, const char *reason);
 void report_completed(struct core *core, struct attempt_id id, const struct completion *completion);
 void report_message(struct core *core, struct attempt_id id, const struct notify_message *message);

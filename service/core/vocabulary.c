@@ -305,7 +305,7 @@ static const char *const report_kind_words[] = {
     [REPORT_SPAWNED] = "spawned",     [REPORT_SPAWN_FAILED] = "spawn-failed",
     [REPORT_EXIT] = "exit",           [REPORT_READINESS] = "readiness",
     [REPORT_HEARTBEAT] = "heartbeat", [REPORT_STATUS] = "status",
-    [REPORT_HEALTH] = "health",
+    [REPORT_HEALTH] = "health",       [REPORT_DELAY] = "delay",
 };
 
 const char *report_kind_to_string(enum report_kind kind)
@@ -360,6 +360,7 @@ static const char *const event_kind_words[] = {
     [EVENT_SUPERVISOR_RECOVERED] = "supervisor-recovered",
     [EVENT_DURABILITY_CHANGED] = "durability-changed",
     [EVENT_SUPERVISOR_REEXECUTING] = "supervisor-reexecuting",
+    [EVENT_CHILD_START_DELAYED] = "child-start-delayed",
 };
 
 const char *event_kind_to_string(enum event_kind kind)

@@ -155,6 +155,7 @@ enum report_kind {
     REPORT_HEARTBEAT,
     REPORT_STATUS,
     REPORT_HEALTH,
+    REPORT_DELAY, /* proctord lacks something for a start, or no longer does */
 };
 
 enum event_kind {
@@ -204,6 +205,7 @@ enum event_kind {
     EVENT_SUPERVISOR_RECOVERED,
     EVENT_DURABILITY_CHANGED,
     EVENT_SUPERVISOR_REEXECUTING,
+    EVENT_CHILD_START_DELAYED,
     EVENT_KINDS, /* how many there are */
 };
 

@@ -50,6 +50,7 @@ static const struct {
     [EVENT_SUPERVISOR_RECOVERED] = {"b488356388dc5a109137ee17516e690b", true},
     [EVENT_DURABILITY_CHANGED] = {"9dfeec22df945e3b9720d6a26b24f1d4", true},
     [EVENT_SUPERVISOR_REEXECUTING] = {"3415fac31a4f44069507c094ae36e7eb", true},
+    [EVENT_CHILD_START_DELAYED] = {"e5c6c1843461495c957b5efe77fb65c2", false},
 };
 
 const char *catalog_message_id(enum event_kind kind)
