@@ -225,13 +225,6 @@ static struct job_output result(const struct job *job)
     return host_result(the_daemon->host, job);
 }
 
-static void start_delayed(void *userdata, const struct child *child, const char *reason)
-{
-    (void)userdata;
-    log_print(LOG_WARNING, "%s waits for its start, as proctord lacks something for it: %s",
-              child->id, reason);
-}
-
 static uint32_t restarts_in_flight(void)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -479,7 +472,6 @@ static int make_service(struct daemon *daemon)
         return fail("service", r);
     service_attach(daemon->service, daemon->core);
     service_on_shutdown(daemon->service, tree_is_down, daemon);
-    host_on_delay(daemon->host, start_delayed, daemon);
     host_on_burst(daemon->host, service_answer, daemon->service);
     host_on_result(daemon->host, service_job_output, daemon->service);
     daemon->history.handed_over = daemon->handover != NULL;

@@ -149,8 +149,13 @@ static void explain_running(const struct sentence *s)
     }
     fputs(" for ", s->stream);
     print_span(s->stream, core_now(s->core) - child->attempt.started_usec);
-    fprintf(s->stream, " (pid %u, generation %" PRIu64 ")", child->attempt.pid,
-            child->attempt.generation);
+    fputs(" (", s->stream);
+    if (child->attempt.pid > 0)
+        fprintf(s->stream, "pid %u, ", child->attempt.pid);
+    fprintf(s->stream, "generation %" PRIu64 ")", child->attempt.generation);
+    if (child->attempt.delayed)
+        fputs(", delayed until proctord has the descriptors, memory or processes for it",
+              s->stream);
     if (child->attempt.status == CHILD_RUNNING &&
         declaration_is_ready_by_exit(&child->config->declaration))
         fputs(", ready when it has ended with success", s->stream);

@@ -195,8 +195,8 @@ static int open_lock(struct private_bus *bus)
     if (bus->lock >= 0)
         return 0;
     int fd = own_open(AT_FDCWD, path_of(bus, "bus.lock", path), O_RDWR | O_CREAT, 0600);
-    bus->lock = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
-    int r = fd < 0 ? fd : bus->lock < 0 ? -errno : 0;
+    bus->lock = fd < 0 ? fd : again_copy(fd, HIGH_FD);
+    int r = bus->lock < 0 ? bus->lock : 0;
     if (fd >= 0)
         close(fd);
     return r;

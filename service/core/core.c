@@ -219,6 +219,7 @@ static void commit_spawn(struct core *core, struct child *child, uint32_t pid)
     bool restarted = child->born;
     bool fenced = child->fence_phase == FENCE_READY_TO_START;
 
+    delay_end(core, child);
     child_disarm(core, child, TIMER_PLACE);
     attempt->spawned = true;
     attempt->confirmed = pid > 0;
@@ -293,9 +294,15 @@ void report_completed(struct core *core, struct attempt_id id, const struct comp
 
 void report_start_delayed(struct core *core, struct attempt_id id, const char *reason)
 {
-    (void)core;
-    (void)id;
-    (void)reason;
+    struct child *child = reported(core, id, REPORT_DELAY);
+
+    if (child && child->attempt.spawned)
+        record_stale(core, child, id, REPORT_DELAY);
+    else if (child && reason)
+        delay_begin(core, child, reason);
+    else if (child)
+        delay_end(core, child);
+    core_finish_input(core);
 }
 
 static enum report_kind report_of(const struct notify_message *message)
@@ -495,7 +502,7 @@ static uint64_t child_hash(uint64_t hash, const struct child *child)
     hash = mix(hash, (uint64_t)child->queued << 6 | (uint64_t)child->in_flight << 5 |
                          (uint64_t)(child->scope != NULL) << 4 | (uint64_t)child->wanted << 3 |
                          (uint64_t)child->waiting << 2 | (uint64_t)child->gave_up << 1 |
-                         child->heartbeat_stale);
+                         child->heartbeat_stale | (uint64_t)child->attempt.delayed << 7);
     for (int i = 0; i < CHILD_TIMERS; i++)
         hash = mix(hash, child->timers[i].deadline_usec);
     return hash;

@@ -7,16 +7,22 @@
 
 #define EXTEND_MAX_USEC (UINT64_C(24) * 3600 * 1000000)
 
-void liveness_begin(struct core *core, struct child *child)
+/* The heartbeat that has to come, before there was one. */
+void liveness_expect_first(struct core *core, struct child *child)
 {
     const struct child_declaration *declaration = &child->config->declaration;
 
+    if (declaration->heartbeat_usec > 0 && declaration->heartbeat_required)
+        child_arm_timeout(core, child, TIMER_HEARTBEAT, declaration->stale_after_usec);
+}
+
+void liveness_begin(struct core *core, struct child *child)
+{
     child->readiness = READINESS_UNREPORTED;
     child->heartbeat_stale = false;
     child->heartbeat_usec = 0;
     child->heartbeat_usec_monotonic = 0;
-    if (declaration->heartbeat_usec > 0 && declaration->heartbeat_required)
-        child_arm_timeout(core, child, TIMER_HEARTBEAT, declaration->stale_after_usec);
+    liveness_expect_first(core, child);
 }
 
 void liveness_end(struct core *core, struct child *child)

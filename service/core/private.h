@@ -182,6 +182,9 @@ void supervision_force_stop(struct core *core, struct child *child, enum exit_ki
 void supervision_limit_changed(struct core *core, struct child *child, const char *why);
 
 /* liveness.c: what a child says, and its silence */
+void delay_begin(struct core *core, struct child *child, const char *reason);
+void delay_end(struct core *core, struct child *child);
+void liveness_expect_first(struct core *core, struct child *child);
 void liveness_begin(struct core *core, struct child *child);
 void liveness_end(struct core *core, struct child *child);
 void liveness_spawned(struct core *core, struct child *child);

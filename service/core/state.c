@@ -255,6 +255,8 @@ static void archive_attempt(struct archive *a, struct attempt *attempt)
     ARCHIVE(a, attempt->active);
     ARCHIVE(a, attempt->spawned);
     ARCHIVE(a, attempt->confirmed);
+    if (a->version >= 3)
+        ARCHIVE(a, attempt->delayed);
     ARCHIVE(a, attempt->cancel_delivered);
     ARCHIVE(a, attempt->abort_requested);
     ARCHIVE(a, attempt->reloading);

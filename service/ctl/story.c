@@ -24,6 +24,8 @@ static const struct telling {
     {"child-heartbeat-stale", NULL, "has not been heard of for {silent_usec!t}[: {why}]"},
     {"child-heartbeat-recovered", NULL, "is heard of again"},
     {"child-backoff-scheduled", NULL, "will be started again in {delay_usec!t}"},
+    {"child-start-delayed", NULL,
+     "waits for its start, as proctord lacks something for it: {reason}"},
     {"child-restart-queued", NULL,
      "waits for its turn, as number {position}: {in_flight} others of {supervisor} are being "
      "started"},

@@ -146,14 +146,6 @@ void host_on_burst(struct host *host, void (*answer)(void *userdata), void *user
     host->answer_userdata = userdata;
 }
 
-void host_on_delay(struct host *host,
-                   void (*delayed)(void *userdata, const struct child *child, const char *reason),
-                   void *userdata)
-{
-    host->delayed = delayed;
-    host->delayed_userdata = userdata;
-}
-
 void host_on_result(struct host *host, void (*came)(void *userdata, struct job *job),
                     void *userdata)
 {
@@ -420,6 +412,13 @@ static int open_state(struct host *host, const char *folder)
     return r == 0 && host->results_folder < 0 ? -errno : r;
 }
 
+/* It goes on without cgroups where there are none. Not where proctord lacks what it takes to look:
+ * it would do without them for good. Nor where what runs is in them. */
+static bool needs_cgroups(int error, bool keeps)
+{
+    return keeps ? again_may_help(error) : error == -EMFILE || error == -ENFILE || error == -ENOMEM;
+}
+
 int host_new(sd_event *event, const struct host_settings *settings, struct host **host)
 {
     struct host *fresh = calloc(1, sizeof(*fresh));
@@ -453,8 +452,7 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
     if (r >= 0 && settings->use_cgroups) {
         int without =
             cgroup_base_open(&fresh->cgroups, settings->instance, settings->keep_processes);
-        /* What is in them would be lost; where there is nobody yet, it goes on without. */
-        if (settings->keep_processes && again_may_help(without))
+        if (needs_cgroups(without, settings->keep_processes))
             r = without;
     }
     if (r < 0) {

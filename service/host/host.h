@@ -58,11 +58,6 @@ void host_settle(struct host *host);
 /* Lets others be answered in the middle of a storm of ends and starts: called now and then. */
 void host_on_burst(struct host *host, void (*answer)(void *userdata), void *userdata);
 
-/* Says that a start waits, as proctord lacks something for it. */
-void host_on_delay(struct host *host,
-                   void (*delayed)(void *userdata, const struct child *child, const char *reason),
-                   void *userdata);
-
 /* Says that more of a job's result has come; and what has come up to now of a job that runs. */
 void host_on_result(struct host *host, void (*came)(void *userdata, struct job *job),
                     void *userdata);

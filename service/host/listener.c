@@ -1,5 +1,7 @@
 #include "listener.h"
 
+#include "again.h"
+
 #include "discard.h"
 
 #include <errno.h>
@@ -103,8 +105,8 @@ static int open_socket(const struct socket_spec *spec)
         socket(address->sa_family, (spec->datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
     if (low < 0)
         return -errno;
-    int fd = fcntl(low, F_DUPFD_CLOEXEC, FIRST_FREE);
-    int r = fd < 0 ? -errno : 0;
+    int fd = again_copy(low, FIRST_FREE);
+    int r = fd < 0 ? fd : 0;
     close(low);
     if (r == 0)
         r = bind_and_listen(fd, spec, address);

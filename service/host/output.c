@@ -1,5 +1,7 @@
 #include "output.h"
 
+#include "again.h"
+
 #include "beside.h"
 #include "disk_queue.h"
 #include "log.h"
@@ -422,12 +424,6 @@ void output_free(struct output *output)
     free(output);
 }
 
-static int duplicate(int fd)
-{
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    return copy < 0 ? -errno : copy;
-}
-
 static int open_journal(const struct output *output)
 {
     if (access("/run/systemd/journal/stdout", W_OK) == 0) {
@@ -435,7 +431,7 @@ static int open_journal(const struct output *output)
         if (fd >= 0)
             return fd;
     }
-    return duplicate(STDERR_FILENO);
+    return again_copy(STDERR_FILENO, 3);
 }
 
 int output_open(struct output *output)
@@ -444,10 +440,10 @@ int output_open(struct output *output)
     case OUTPUT_JOURNAL:
         return open_journal(output);
     case OUTPUT_INHERIT:
-        return duplicate(STDERR_FILENO);
+        return again_copy(STDERR_FILENO, 3);
     case OUTPUT_FILE:
         output_reopen(output); /* an attempt finds a file where its path says */
-        return duplicate(output->pipe[1]);
+        return again_copy(output->pipe[1], 3);
     case OUTPUT_NULL: {
         int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
         return fd < 0 ? -errno : fd;

@@ -122,8 +122,6 @@ struct host {
     sd_event_source *lack_source; /* tries again what proctord lacked something for */
     bool settling;
     bool unreaped; /* a child has ended of which it is not known yet whether it had been started */
-    void (*delayed)(void *userdata, const struct child *child, const char *reason);
-    void *delayed_userdata;
     int results_folder; /* -1: none */
     char *result_data;  /* read from there, for who asked last */
     struct gone *gone;  /* handed over */

@@ -152,8 +152,8 @@ static int open_sockets(int ends[2])
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, low) < 0)
         return -errno;
     for (int i = 0; i < 2; i++) {
-        ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, SPAWNER_STARTS + 1);
-        r = ends[i] < 0 ? -errno : r;
+        ends[i] = again_copy(low[i], SPAWNER_STARTS + 1);
+        r = ends[i] < 0 ? ends[i] : r;
         close(low[i]);
     }
     return r;

@@ -3,6 +3,7 @@
  * input; the starts themselves are made when it has finished, a few at a time, and each is its next
  * input.
  */
+#include "again.h"
 #include "environment.h"
 #include "listener.h"
 #include "path_look.h"
@@ -158,8 +159,8 @@ static int open_result(struct process *process, int *write_end)
         r = result_open(process->host->event, result_came, process, r, &process->result, &low);
     if (r < 0)
         return step_failed(process, r, "result", NULL);
-    *write_end = fcntl(low, F_DUPFD_CLOEXEC, 3 + SOCKETS_MAX + 1);
-    r = *write_end < 0 ? -errno : 0;
+    *write_end = again_copy(low, 3 + SOCKETS_MAX + 1);
+    r = *write_end < 0 ? *write_end : 0;
     close(low);
     return r < 0 ? step_failed(process, r, "result", NULL) : 0;
 }
@@ -284,19 +285,13 @@ static void queue_again(struct process *process)
     queue_result(process);
 }
 
-/* It waits, longer each time, until what proctord lacks is there, or nobody wants it any more. */
-static void wait_for_what_lacks(struct process *process)
+static void look_after(struct process *process, uint64_t wait_usec)
 {
     struct host *host = process->host;
-    uint64_t now,
-        wait = LACK_USEC << (process->lacks < LACK_DOUBLINGS ? process->lacks : LACK_DOUBLINGS);
+    uint64_t now, armed = UINT64_MAX;
 
-    if (process->lacks++ == 0 && host->delayed)
-        host->delayed(host->delayed_userdata, process->child, process->result_reason);
-    host->counters.starts_delayed++;
     sd_event_now(host->event, CLOCK_MONOTONIC, &now);
-    process->lack_until_usec = now + wait;
-    uint64_t armed = UINT64_MAX;
+    process->lack_until_usec = now + wait_usec;
     int on = SD_EVENT_OFF;
     sd_event_source_get_enabled(host->lack_source, &on);
     if (on != SD_EVENT_OFF)
@@ -304,6 +299,25 @@ static void wait_for_what_lacks(struct process *process)
     if (process->lack_until_usec < armed)
         sd_event_source_set_time(host->lack_source, process->lack_until_usec);
     sd_event_source_set_enabled(host->lack_source, SD_EVENT_ONESHOT);
+}
+
+/* It waits, longer each time, until what proctord lacks is there, or nobody wants it any more. What
+ * is there at the second try was not worth a word. */
+static void wait_for_what_lacks(struct process *process)
+{
+    unsigned doublings = process->lacks < LACK_DOUBLINGS ? process->lacks : LACK_DOUBLINGS;
+
+    look_after(process, LACK_USEC << doublings);
+    process->host->counters.starts_delayed++;
+    if (process->lacks++ > 0 && !process->child->attempt.delayed)
+        core_start_delayed(process->host->core, process->id, process->result_reason);
+}
+
+/* The plan is on its way: if it still is in a while, what hangs there is no lack of ours. */
+static void wait_for_the_launch(struct process *process)
+{
+    if (process->child->attempt.delayed)
+        look_after(process, LACK_USEC << LACK_DOUBLINGS);
 }
 
 static int lack_is_over(sd_event_source *source, uint64_t usec, void *userdata)
@@ -321,7 +335,10 @@ static int lack_is_over(sd_event_source *source, uint64_t usec, void *userdata)
             continue;
         }
         process->lack_until_usec = 0;
-        queue_again(process);
+        if (process->launch)
+            core_start_delayed(host->core, process->id, NULL);
+        else
+            queue_again(process);
     }
     if (next < UINT64_MAX) {
         sd_event_source_set_time(host->lack_source, next);
@@ -361,6 +378,7 @@ static void launch_ended(void *userdata, const struct launch_outcome *outcome)
     struct process *process = userdata;
 
     process->launch = NULL;
+    process->lack_until_usec = 0;
     if (outcome->file >= 0)
         output_take_file(process->output, outcome->file);
     if (outcome->error == 0) {
@@ -465,6 +483,8 @@ static void begin_launch(struct process *process, const struct account *account)
     process->result_error = 0;
     if (send_launch(process, account) < 0)
         not_started(process);
+    else
+        wait_for_the_launch(process);
 }
 
 static void account_found(void *userdata, struct account *account)
@@ -705,8 +725,10 @@ int process_adopt_launch(struct process *process, int status)
 {
     int r = launch_adopt(process->host->spawner, status, launch_ended, process, &process->launch);
 
-    if (r == 0)
+    if (r == 0) {
         process->state = PROCESS_STARTING;
+        wait_for_the_launch(process);
+    }
     return r;
 }
 

@@ -115,6 +115,7 @@ static int level_of(enum event_kind kind)
     switch (kind) {
     case EVENT_CHILD_QUARANTINED:
     case EVENT_CHILD_SPAWN_FAILED:
+    case EVENT_CHILD_START_DELAYED:
     case EVENT_CHILD_CONTROL_STOP_FAILED:
     case EVENT_ESCALATED:
         return LOG_WARNING;

@@ -41,6 +41,15 @@ int again_pidfd(pid_t pid)
     return fd;
 }
 
+int again_copy(int fd, int lowest)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
+
+    if (copy >= 0)
+        return copy;
+    return errno == EINVAL ? -EMFILE : -errno;
+}
+
 static ssize_t read_once(int directory, const char *path, char *text, size_t size)
 {
     int fd = again_open(directory, path, O_RDONLY);

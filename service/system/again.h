@@ -17,6 +17,9 @@ bool again_may_help(int error);
 /* All return a negative errno where they fail, the last of up to four tries. */
 int again_open(int directory, const char *path, int flags); /* O_CLOEXEC is added */
 int again_pidfd(pid_t pid);
+/* A copy of the descriptor, close-on-exec, that is not below lowest. Where the limit allows none
+ * there, which fcntl(2) calls an invalid argument, -EMFILE. */
+int again_copy(int fd, int lowest);
 
 /* A file of /proc or of a cgroup, at once and with a zero behind it. Returns its length; what does
  * not fit is left out. */

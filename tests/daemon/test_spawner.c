@@ -442,6 +442,34 @@ static void what_proctord_lacks_is_waited_for(void)
     }
 }
 
+/* However long that takes: its start_timeout does not run. */
+static void a_delayed_start_has_all_its_time(void)
+{
+    enum { TRIES = 6 }; /* the last of them later than 50 + 100 + 200 + 400 ms */
+    struct rlimit before, few;
+    guint64 tried = metric("proctor_starts_delayed_total");
+
+    g_assert_cmpint(prlimit(f.pid, RLIMIT_NOFILE, NULL, &before), ==, 0);
+    few = (struct rlimit){.rlim_cur = 3, .rlim_max = before.rlim_max};
+    add("waits", "exec: [/bin/sleep, \"1000\"]\nautostart: false\nstart_timeout: 100ms\n");
+    g_assert_cmpint(prlimit(f.pid, RLIMIT_NOFILE, &few, NULL), ==, 0);
+    g_autoptr(GVariant) outcome = fixture_verb(&f, "Restart", "waits");
+    gint64 deadline = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
+    while (metric("proctor_starts_delayed_total") < tried + TRIES)
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+    g_autofree char *waiting = fixture_text(&f, "waits", "Status");
+    g_autofree char *why = fixture_text(&f, "waits", "Explanation");
+    g_assert_cmpint(prlimit(f.pid, RLIMIT_NOFILE, &before, NULL), ==, 0);
+
+    g_assert_cmpstr(waiting, ==, "starting");
+    g_assert_nonnull(strstr(why, "delayed until proctord has"));
+    g_assert_null(strstr(why, "pid 0"));
+    fixture_wait_text(&f, "waits", "Status", "ready");
+    g_assert_cmpuint(fixture_number(&f, "waits", "RestartsUsed"), ==, 0);
+    g_assert_cmpuint(fixture_number(&f, "waits", "Attempt"), ==, 1);
+    g_assert_cmpuint(fixture_events(&f, "child-start-delayed", "waits"), ==, 1);
+}
+
 static void after_proctord_none_is_left(void)
 {
     GPid old = spawner();
@@ -481,6 +509,8 @@ int main(int argc, char **argv)
     fixture_test(&f, options, "/daemon/spawner/long-arguments-pass", long_arguments_pass);
     fixture_test(&f, options, "/daemon/spawner/what-proctord-lacks-is-waited-for",
                  what_proctord_lacks_is_waited_for);
+    fixture_test(&f, options, "/daemon/spawner/a-delayed-start-has-all-its-time",
+                 a_delayed_start_has_all_its_time);
     fixture_test(&f, options, "/daemon/spawner/after-proctord-none-is-left",
                  after_proctord_none_is_left);
     return g_test_run();
