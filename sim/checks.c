@@ -801,7 +801,9 @@ void checks_outcome(struct world *world, const struct command *command,
     SAME("outcome: fence's abort", mine->abort_requested, its->abort_requested);
     SAME("outcome: duplicates", mine->duplicate_request_count, its->duplicate_request_count);
     if (mine->decision == FENCE_REJECTED || mine->decision == FENCE_BLOCKED_BY_SHUTDOWN)
-        SAME("outcome: has a conflict", mine->conflict != NULL, true);
+        SAME("outcome: has a conflict", mine->conflict[0] != '\0', true);
+    if (mine->decision == FENCE_REJECTED && its->conflict[0] != '\0')
+        SAME("outcome: names what is missing", strstr(mine->conflict, its->conflict) != NULL, true);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */

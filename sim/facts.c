@@ -106,7 +106,7 @@ OF_OUTCOME(old_attempt, outcome->fence.old_attempt)
 OF_OUTCOME(target_generation, outcome->fence.target_generation)
 OF_OUTCOME(duplicate_request_count, outcome->fence.duplicate_request_count)
 OF_OUTCOME(abort_requested, outcome->fence.abort_requested)
-OF_OUTCOME(conflict, outcome->fence.conflict != NULL)
+OF_OUTCOME(conflict, outcome->fence.conflict[0] != '\0')
 OF_OUTCOME(dry_run, outcome->dry_run)
 
 /* ---- the tables ------------------------------------------------------------------------------ */

@@ -93,7 +93,7 @@ static int append_failure(sd_bus_message *m, const struct failure *failure)
 
 static int append_conflict(sd_bus_message *m, const struct fence_outcome *fence)
 {
-    if (!fence->conflict)
+    if (fence->conflict[0] == '\0')
         return 0;
     APPEND(open_dictionary(m, "Conflict"));
     APPEND(append_text(m, "Reason", fence->conflict));

@@ -31,7 +31,6 @@ struct awaited {
     struct attempt_id child;
     struct outcome outcome;
     bool over;
-    char *conflict; /* of the outcome's fence, where it was handed over */
 };
 
 struct waiter {
@@ -42,8 +41,7 @@ struct waiter {
     uint64_t deadline_usec;  /* monotonic */
     struct attempt_id child; /* slot and serial */
     struct outcome outcome;
-    char *conflict; /* as above */
-    uint64_t job;   /* WAIT_JOB */
+    uint64_t job; /* WAIT_JOB */
     struct awaited *scope;
     size_t n_scope;
     enum waiter_kind scope_kind;
@@ -52,9 +50,6 @@ struct waiter {
 static void waiter_free(struct waiter *waiter)
 {
     sd_bus_message_unref(waiter->call);
-    for (size_t i = 0; waiter->scope && i < waiter->n_scope; i++)
-        free(waiter->scope[i].conflict);
-    free(waiter->conflict);
     free(waiter->scope);
     free(waiter);
 }
@@ -178,7 +173,8 @@ int wait_for_scope(struct service *service, sd_bus_message *m, enum command_verb
     }
     for (size_t i = 0; i < count; i++) {
         const struct child *child = core_find(service->core, outcomes[i].child_id);
-        scope[i] = (struct awaited){.outcome = outcomes[i], .over = !child};
+        scope[i] =
+            (struct awaited){.outcome = outcomes[i], .over = !child};
         if (child)
             scope[i].child = (struct attempt_id){.slot = child->slot, .serial = child->serial};
     }
@@ -492,7 +488,16 @@ static void archive_call(struct service *service, struct archive *archive, sd_bu
         archive->failed = true;
 }
 
-static void archive_fence(struct archive *archive, struct fence_outcome *fence, char **conflict)
+static void archive_conflict(struct archive *archive, char *buffer, size_t size)
+{
+    const char *text = buffer[0] ? buffer : NULL;
+
+    archive_string(archive, &text);
+    if (archive->reading)
+        snprintf(buffer, size, "%s", text ? text : "");
+}
+
+static void archive_fence(struct archive *archive, struct fence_outcome *fence)
 {
     ARCHIVE(archive, fence->decision);
     ARCHIVE(archive, fence->has_old);
@@ -503,14 +508,12 @@ static void archive_fence(struct archive *archive, struct fence_outcome *fence, 
     ARCHIVE(archive, fence->cancel_delivered);
     ARCHIVE(archive, fence->abort_requested);
     ARCHIVE(archive, fence->duplicate_request_count);
-    archive_string(archive, &fence->conflict);
+    archive_conflict(archive, fence->conflict, sizeof(fence->conflict));
     ARCHIVE(archive, fence->conflict_recoverable);
-    if (archive->reading && fence->conflict) /* it goes with the archive */
-        fence->conflict = *conflict = strdup(fence->conflict);
 }
 
 /* All of it: where the child is over, nobody tells it anew. */
-static void archive_outcome(struct archive *archive, struct outcome *outcome, char **conflict)
+static void archive_outcome(struct archive *archive, struct outcome *outcome)
 {
     ARCHIVE(archive, outcome->command_id);
     archive_text(archive, outcome->child_id, sizeof(outcome->child_id));
@@ -535,7 +538,7 @@ static void archive_outcome(struct archive *archive, struct outcome *outcome, ch
     archive_text(archive, outcome->failure.reason, sizeof(outcome->failure.reason));
     ARCHIVE(archive, outcome->failure.recoverable);
     ARCHIVE(archive, outcome->has_fence);
-    archive_fence(archive, &outcome->fence, conflict);
+    archive_fence(archive, &outcome->fence);
 }
 
 static void archive_waiter(struct service *service, struct archive *archive, struct waiter *waiter)
@@ -545,7 +548,7 @@ static void archive_waiter(struct service *service, struct archive *archive, str
     ARCHIVE(archive, waiter->deadline_usec);
     ARCHIVE_WORD(archive, waiter->kind, WAIT_REEXECUTION);
     attempt_id_archive(archive, &waiter->child);
-    archive_outcome(archive, &waiter->outcome, &waiter->conflict);
+    archive_outcome(archive, &waiter->outcome);
     ARCHIVE(archive, waiter->job);
     ARCHIVE_WORD(archive, waiter->scope_kind, WAIT_REEXECUTION);
     archive_count(archive, &waiter->n_scope, CORE_CHILDREN_MAX);
@@ -557,7 +560,7 @@ static void archive_waiter(struct service *service, struct archive *archive, str
     for (size_t i = 0; i < waiter->n_scope && !archive->failed; i++) {
         struct awaited *awaited = &waiter->scope[i];
         attempt_id_archive(archive, &awaited->child);
-        archive_outcome(archive, &awaited->outcome, &awaited->conflict);
+        archive_outcome(archive, &awaited->outcome);
         ARCHIVE(archive, awaited->over);
     }
 }

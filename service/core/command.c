@@ -86,7 +86,7 @@ static void refuse_restart(struct core *core, struct child *child, uint64_t id,
                            const char *conflict, bool recoverable)
 {
     fence->decision = decision;
-    fence->conflict = conflict;
+    text_copy(fence->conflict, sizeof(fence->conflict), conflict);
     fence->conflict_recoverable = recoverable;
     EMIT(core, EVENT_CHILD_RESTART_CONFLICT, child, id,
          FIELD_TEXT_OF("decision", fence_decision_to_string(decision)),

@@ -45,6 +45,7 @@ struct core_input; /* input.h */
 #define REQUESTER_SIGNAL   "signal" /* no caller: a signal to the daemon */
 #define STATUS_TEXT_MAX    160      /* a longer STATUS= is cut */
 #define FAILURE_REASON_MAX 160
+#define CONFLICT_MAX       (CHILD_ID_MAX + 64) /* bytes of why a restart is refused */
 
 /*
  * Which attempt. Every report carries the identity that it was made for; nothing is ever matched
@@ -120,7 +121,7 @@ struct fence_outcome {
     bool cancel_delivered;
     bool abort_requested;
     uint64_t duplicate_request_count;
-    const char *conflict; /* constant text, NULL: none */
+    char conflict[CONFLICT_MAX + 1]; /* empty: none */
     bool conflict_recoverable;
 };
 
