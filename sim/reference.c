@@ -860,7 +860,7 @@ void reference_redeclare(struct ref *r, const struct child_declaration *d)
     c->next = d;
     if (!c->attempt.active)
         adopt(r, c);
-    else if (c->operation == CHILD_ACTIVE && !c->pending)
+    else if (c->operation == CHILD_ACTIVE && !c->pending && !tree_lacks(r, c))
         ref_enter_fence(r, c, false, true);
     tree_wake(r);
 }
@@ -892,12 +892,24 @@ static void stop_command(struct ref *r, struct ref_child *c, enum child_operatio
     o->idempotent = same && !o->cancel_delivered;
 }
 
+static void reject(struct ref *r, const struct ref_child *c, struct outcome *o)
+{
+    o->has_fence = true;
+    o->fence.decision = FENCE_REJECTED;
+    snprintf(o->fence.conflict, sizeof(o->fence.conflict), "%s", tree_lacks(r, c));
+}
+
 static void resume(struct ref *r, struct ref_child *c, struct outcome *o)
 {
     enum child_operation before = c->operation;
     o->idempotent = before == CHILD_ACTIVE;
     if (before == CHILD_ACTIVE)
         return;
+    /* It would have to wait for its old attempt, and then for what it needs: it stays held. */
+    if (r->phase == SHUTDOWN_IDLE && c->wanted && c->attempt.active && tree_lacks(r, c)) {
+        reject(r, c, o);
+        return;
+    }
     c->operation = CHILD_ACTIVE;
     if (before == CHILD_QUARANTINED) {
         c->gave_up = c->on_trial = false;
@@ -983,6 +995,8 @@ static void restart(struct ref *r, struct ref_child *c, struct outcome *o)
         o->fence.decision = FENCE_REJECTED;
     else if (c->pending)
         join(r, c, o);
+    else if (tree_lacks(r, c))
+        reject(r, c, o);
     else if (c->attempt.active || c->scope)
         restart_behind_fence(r, c, o);
     else
@@ -1082,7 +1096,7 @@ static void run_in_scope(struct ref *r, struct ref_child *c, uint32_t s,
     bool on_its_way = c->attempt.active && c->fence == FENCE_READY_TO_START;
     bool joins = command->verb == COMMAND_RESTART && r->phase == SHUTDOWN_IDLE &&
                  c->operation == CHILD_ACTIVE && c->declaration->has_process &&
-                 tree_is_wider(r, s, c) && !on_its_way;
+                 tree_is_wider(r, s, c) && !on_its_way && (c->pending || !tree_lacks(r, c));
     struct ref_child saved = *c;
     struct ref counters = *r;
     if (joins)
@@ -1101,6 +1115,7 @@ int reference_command_scope(struct ref *r, const struct command *command, struct
         return -EINVAL;
     if (s < 0)
         return -ENOENT;
+    tree_find_who_comes_back(r, (uint32_t)s, command->verb);
     for (uint32_t i = 0; i < r->count; i++) {
         struct ref_child *c = r->order[command->verb == COMMAND_RESUME ? i : r->count - 1 - i];
         if (tree_is_under(r, c, (uint32_t)s) &&
@@ -1108,6 +1123,7 @@ int reference_command_scope(struct ref *r, const struct command *command, struct
             (!c->is_job || fits_job(command->verb)))
             run_in_scope(r, c, (uint32_t)s, command, &outcomes[n++]);
     }
+    tree_forget_who_comes_back(r);
     tree_wake(r);
     return n;
 }

@@ -59,6 +59,7 @@ struct ref_child {
     uint64_t queued; /* its place in the queue of its supervisor's restarts */
     bool in_flight;
     bool is_job;
+    bool comes_back; /* by the command that is carried out */
     uint64_t *exits;
     uint32_t used;
     enum readiness readiness;

@@ -204,9 +204,8 @@ void reference_supervise(struct ref *r, const struct supervisor_declaration *d)
 
 /* Whether c may start for the sake of one that it requires. Who is ready by its end has ended; only
  * its sidecars are there while it runs. */
-static bool is_ready(const struct ref_child *c, const struct ref_child *target)
+static bool is_ready(const struct child_declaration *d, const struct ref_child *target)
 {
-    const struct child_declaration *d = c->declaration;
     if (!target)
         return false;
     if (!ref_ends_ready(target))
@@ -235,14 +234,66 @@ static const char *dependency(const struct ref_child *c, size_t i)
     return i < n ? c->declaration->requires[i] : c->declaration->after[i - n];
 }
 
+/* The first that a start under this declaration needs and does not find. One that comes back, by a
+ * restart that is pending or by the same command, will be waited for. */
+static const char *missing(struct ref *r, const struct child_declaration *d, bool or_comes_back)
+{
+    for (size_t i = 0; i < d->n_requires; i++) {
+        const struct ref_child *target = reference_find(r, d->requires[i]);
+        bool comes_back = target && (target->pending || target->comes_back);
+        if (!is_ready(d, target) && !(or_comes_back && comes_back))
+        return d->requires[i];
+    }
+    return NULL;
+}
+
 bool tree_may_start(struct ref *r, const struct ref_child *c)
 {
-    for (size_t i = 0; i < dependencies(c); i++) {
-        const struct ref_child *target = reference_find(r, dependency(c, i));
-        if (i < c->declaration->n_requires ? !is_ready(c, target) : comes_up(target))
+    const struct child_declaration *d = c->declaration;
+    for (size_t i = 0; i < d->n_after; i++)
+        if (comes_up(reference_find(r, d->after[i])))
             return false;
+    return !missing(r, d, false);
+}
+
+/* What stands in the way of a start that somebody asks for while the old attempt may be there
+ * still: nothing is stopped for it then. The newest declaration counts. */
+const char *tree_lacks(struct ref *r, const struct ref_child *c)
+{
+    return missing(r, c->next ? c->next : c->declaration, true);
+}
+
+static bool is_meant(const struct ref_child *c, enum command_verb verb)
+{
+    if (c->is_job || !c->declaration->has_process)
+        return false;
+    if (verb == COMMAND_RESUME)
+        return c->operation != CHILD_REMOVED && c->wanted;
+    return verb == COMMAND_RESTART && c->operation == CHILD_ACTIVE;
+}
+
+/* Who of a scope comes back by a command on all of it: those that it is meant for, but for whoever
+ * needs one that does not. */
+void tree_find_who_comes_back(struct ref *r, uint32_t s, enum command_verb verb)
+{
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct ref_child *c = &r->children[i];
+        c->comes_back = tree_is_under(r, c, s) && is_meant(c, verb);
     }
-    return true;
+    for (bool again = true; again;) {
+        again = false;
+        for (uint32_t i = 0; i < r->count; i++)
+            if (r->children[i].comes_back && tree_lacks(r, &r->children[i])) {
+                r->children[i].comes_back = false;
+                again = true;
+            }
+    }
+}
+
+void tree_forget_who_comes_back(struct ref *r)
+{
+    for (uint32_t i = 0; i < r->count; i++)
+        r->children[i].comes_back = false;
 }
 
 bool tree_depends_on(const struct ref_child *c, const struct ref_child *target)

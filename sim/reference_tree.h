@@ -10,6 +10,9 @@
 
 /* reference_tree.c */
 bool tree_may_start(struct ref *r, const struct ref_child *c);
+const char *tree_lacks(struct ref *r, const struct ref_child *c);
+void tree_find_who_comes_back(struct ref *r, uint32_t s, enum command_verb verb);
+void tree_forget_who_comes_back(struct ref *r);
 bool tree_depends_on(const struct ref_child *c, const struct ref_child *target);
 void tree_place(struct ref *r, struct ref_child *c);
 void tree_find_group(struct ref *r, struct ref_child *c);
