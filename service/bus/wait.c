@@ -161,6 +161,13 @@ int wait_for_start(struct service *service, sd_bus_message *m, struct child *chi
     return add(service, m, WAIT_ADDED, child, NULL, wait_usec);
 }
 
+/* Nothing was begun that could come to an end. */
+static bool is_refused(const struct outcome *outcome)
+{
+    return outcome->has_fence && (outcome->fence.decision == FENCE_REJECTED ||
+                                  outcome->fence.decision == FENCE_BLOCKED_BY_SHUTDOWN);
+}
+
 int wait_for_scope(struct service *service, sd_bus_message *m, enum command_verb verb,
                    const struct outcome *outcomes, size_t count, uint64_t wait_usec)
 {
@@ -174,7 +181,7 @@ int wait_for_scope(struct service *service, sd_bus_message *m, enum command_verb
     for (size_t i = 0; i < count; i++) {
         const struct child *child = core_find(service->core, outcomes[i].child_id);
         scope[i] =
-            (struct awaited){.outcome = outcomes[i], .over = !child};
+            (struct awaited){.outcome = outcomes[i], .over = !child || is_refused(&outcomes[i])};
         if (child)
             scope[i].child = (struct attempt_id){.slot = child->slot, .serial = child->serial};
     }

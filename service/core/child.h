@@ -122,6 +122,7 @@ struct child {
     struct child *waiting_next, *waiting_previous;
     struct child *changed_next;
     bool changed;
+    bool comes_back;     /* by the command that is carried out, see requirement.h */
     bool waiting;        /* its start waits for a dependency */
     bool queued;         /* its start waits for room among its supervisor's restarts */
     bool in_flight;      /* its attempt is such a restart, and on its way */

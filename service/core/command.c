@@ -3,6 +3,7 @@
  * facts are those of the moment at which the command had been carried out.
  */
 #include "private.h"
+#include "requirement.h"
 #include "text.h"
 
 static bool is_blank(const char *text)
@@ -50,6 +51,34 @@ static void stop_child(struct core *core, struct child *child, const struct comm
     core_changed(core, child);
 }
 
+static void refuse_start(struct core *core, struct child *child, uint64_t id,
+                         struct outcome *outcome, enum command_verb verb,
+                         enum fence_decision decision, const char *conflict, bool recoverable)
+{
+    struct fence_outcome *fence = &outcome->fence;
+
+    outcome->has_fence = true;
+    fence->decision = decision;
+    text_copy(fence->conflict, sizeof(fence->conflict), conflict);
+    fence->conflict_recoverable = recoverable;
+    EMIT(core, EVENT_CHILD_RESTART_CONFLICT, child, id,
+         FIELD_TEXT_OF("decision", fence_decision_to_string(decision)),
+         FIELD_TEXT_OF("command", command_verb_to_string(verb)),
+         FIELD_TEXT_OF("conflict", conflict));
+}
+
+/* Whether the start that is asked for could not be made for want of one that the child requires. */
+static bool is_refused(struct core *core, struct child *child, uint64_t id, struct outcome *outcome,
+                       enum command_verb verb)
+{
+    char conflict[CONFLICT_MAX + 1];
+
+    if (!requirement_refuses(core, child, conflict, sizeof(conflict)))
+        return false;
+    refuse_start(core, child, id, outcome, verb, FENCE_REJECTED, conflict, true);
+    return true;
+}
+
 static void resume_child(struct core *core, struct child *child, const struct command *command,
                          uint64_t id, struct outcome *outcome)
 {
@@ -58,6 +87,10 @@ static void resume_child(struct core *core, struct child *child, const struct co
         outcome->idempotent = true;
         return;
     }
+    /* It would have to wait for its old attempt, and then for what it needs: it stays held. */
+    if (core->shutdown_phase == SHUTDOWN_IDLE && child->wanted && child->attempt.active &&
+        is_refused(core, child, id, outcome, COMMAND_RESUME))
+        return;
 
     child_set_operation(core, child, CHILD_ACTIVE, id, command->requester, command->reason,
                         "resume");
@@ -79,18 +112,6 @@ static void resume_child(struct core *core, struct child *child, const struct co
         fence_ready(core, child, id, "resume"); /* its siblings are still being stopped */
     else if (child->config->declaration.has_process)
         dependency_request_start(core, child, id, false);
-}
-
-static void refuse_restart(struct core *core, struct child *child, uint64_t id,
-                           struct fence_outcome *fence, enum fence_decision decision,
-                           const char *conflict, bool recoverable)
-{
-    fence->decision = decision;
-    text_copy(fence->conflict, sizeof(fence->conflict), conflict);
-    fence->conflict_recoverable = recoverable;
-    EMIT(core, EVENT_CHILD_RESTART_CONFLICT, child, id,
-         FIELD_TEXT_OF("decision", fence_decision_to_string(decision)),
-         FIELD_TEXT_OF("command", "restart"), FIELD_TEXT_OF("conflict", conflict));
 }
 
 static const char *hold_conflict(enum child_operation operation)
@@ -168,19 +189,31 @@ static void restart_behind_fence(struct core *core, struct child *child, uint64_
     fence->abort_requested = child->attempt.active && child->attempt.abort_requested;
 }
 
+/* It requires nothing that lacks; whom it only comes after may be on its way up. */
+static bool comes_too_early(struct core *core, struct child *child, uint64_t id,
+                            struct outcome *outcome)
+{
+    bool removed;
+    const char *other = child_unmet_dependency(child, &removed);
+    char conflict[CONFLICT_MAX + 1];
+    struct text text = text_in(conflict, sizeof(conflict));
+
+    if (!other)
+        return false;
+    text_append(&text, "it starts after ");
+    text_append(&text, other);
+    text_append(&text, ", which is on its way up");
+    refuse_start(core, child, id, outcome, COMMAND_RESTART, FENCE_REJECTED, conflict, true);
+    return true;
+}
+
 static void restart_at_once(struct core *core, struct child *child, uint64_t id,
                             struct outcome *outcome)
 {
     struct fence_outcome *fence = &outcome->fence;
-    bool removed;
 
-    if (child_unmet_dependency(child, &removed)) {
-        refuse_restart(core, child, id, fence, FENCE_REJECTED,
-                       removed ? "a child that it requires was removed"
-                               : "a child that it requires, or starts after, is not ready",
-                       true);
+    if (comes_too_early(core, child, id, outcome))
         return;
-    }
     child_disarm(core, child, TIMER_START);
     dependency_withdraw(core, child);
     begin_anew(child);
@@ -197,13 +230,15 @@ static void restart_child(struct core *core, struct child *child, uint64_t id,
 {
     outcome->has_fence = true;
     if (core->shutdown_phase != SHUTDOWN_IDLE)
-        refuse_restart(core, child, id, &outcome->fence, FENCE_BLOCKED_BY_SHUTDOWN,
-                       "the tree is shutting down", false);
+        refuse_start(core, child, id, outcome, COMMAND_RESTART, FENCE_BLOCKED_BY_SHUTDOWN,
+                     "the tree is shutting down", false);
     else if (child->operation != CHILD_ACTIVE)
-        refuse_restart(core, child, id, &outcome->fence, FENCE_REJECTED,
-                       hold_conflict(child->operation), child->operation != CHILD_REMOVED);
+        refuse_start(core, child, id, outcome, COMMAND_RESTART, FENCE_REJECTED,
+                     hold_conflict(child->operation), child->operation != CHILD_REMOVED);
     else if (child->pending.active)
         join_pending(core, child, id, outcome);
+    else if (is_refused(core, child, id, outcome, COMMAND_RESTART))
+        return;
     else if (child->attempt.active || child->scope)
         restart_behind_fence(core, child, id, outcome);
     else
@@ -415,10 +450,13 @@ int command_handle(struct core *core, const struct command *command, struct outc
 static bool joins_scope(const struct core *core, const struct child *child,
                         const struct scope *scope)
 {
+    bool removed;
+
     return core->shutdown_phase == SHUTDOWN_IDLE && child->operation == CHILD_ACTIVE &&
            child->config->declaration.has_process &&
            (!child->scope || strategy_is_wider(scope, child->scope)) &&
-           !(child->attempt.active && child->fence_phase == FENCE_READY_TO_START);
+           !(child->attempt.active && child->fence_phase == FENCE_READY_TO_START) &&
+           (child->pending.active || !requirement_lacking(core, child, &removed));
 }
 
 static void run_in_scope(struct core *core, struct supervisor *supervisor, struct child *child,
@@ -458,6 +496,7 @@ int command_handle_scope(struct core *core, const struct command *command,
         refuse(core, command, error);
         return r;
     }
+    requirement_judge_scope(core, supervisor, command->verb);
     struct child *child = in_order ? supervisor_first(supervisor) : supervisor_last(supervisor);
     for (struct child *next; child; child = next) {
         struct outcome outcome;
@@ -471,6 +510,7 @@ int command_handle_scope(struct core *core, const struct command *command,
         visit(userdata, &outcome);
         count++;
     }
+    requirement_forget(core);
     if (!command->dry_run)
         core_finish_input(core);
     return count;

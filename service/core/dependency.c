@@ -14,13 +14,13 @@ static bool on_its_way_up(const struct child *child)
 }
 
 /* Who is ready by its end has ended with success; only its sidecars are there while it runs. */
-static bool is_met(const struct child *child, const struct child *target)
+bool dependency_is_met(const struct child_declaration *declaration, const struct child *target)
 {
     if (!target)
         return false;
     if (!declaration_is_ready_by_exit(&target->config->declaration))
         return child_status(target) == CHILD_READY;
-    if (target == child->primary)
+    if (declaration->role == ROLE_SIDECAR && strcmp(declaration->requires[0], target -> id) == 0)
         return child_status(target) == CHILD_RUNNING;
     return !target->attempt.active && target->readiness == READINESS_READY;
 }
@@ -32,7 +32,7 @@ const char *child_unmet_dependency(const struct child *child, bool *removed)
     *removed = false;
     for (size_t i = 0; i < declaration->n_requires; i++) {
         const struct child *target = child->config->targets[i];
-        if (!is_met(child, target)) {
+        if (!dependency_is_met(declaration, target)) {
             *removed = !target;
             return declaration->requires[i];
         }

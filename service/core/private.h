@@ -203,6 +203,7 @@ void health_due(struct core *core, struct child *child);
 void health_answered(struct core *core, struct child *child, bool passed, const char *why);
 
 /* dependency.c: requires and after */
+bool dependency_is_met(const struct child_declaration *declaration, const struct child *target);
 void dependency_request_start(struct core *core, struct child *child, uint64_t cause,
                               bool automatic);
 void dependency_start(struct core *core, struct child *child);

@@ -3,6 +3,7 @@
  * that allocates. Every array that an input could need grows here, before anything is changed.
  */
 #include "private.h"
+#include "requirement.h"
 #include "text.h"
 
 #define INDEX_MIN 16
@@ -757,7 +758,22 @@ static void apply_change(struct core *core, struct change *change, uint64_t id,
     announce(core, child, id, requester, reason);
     if (!child->attempt.active)
         tree_adopt_next_config(core, child);
-    else if (child->operation == CHILD_ACTIVE && !child->pending.active)
+    else if (child->operation == CHILD_ACTIVE)
+        requirement_expect(child);
+}
+
+/* Whoever runs is restarted for it, but for those that could not start: they run on. */
+static void restart_changed(struct core *core, struct child *child, uint64_t id)
+{
+    char conflict[CONFLICT_MAX + 1];
+
+    if (!child->attempt.active || child->operation != CHILD_ACTIVE || child->pending.active)
+        return;
+    if (requirement_refuses(core, child, conflict, sizeof(conflict)))
+        EMIT(core, EVENT_CHILD_RESTART_CONFLICT, child, id,
+             FIELD_TEXT_OF("decision", fence_decision_to_string(FENCE_REJECTED)),
+             FIELD_TEXT_OF("command", "reload"), FIELD_TEXT_OF("conflict", conflict));
+    else
         fence_enter(core, child, id, false, "reload");
 }
 
@@ -780,6 +796,10 @@ int tree_redeclare(struct core *core, const struct child_declaration *declaratio
             apply_change(core, &changes[i], id, requester, reason);
         else
             release(core, changes[i].config);
+    requirement_judge(core);
+    for (size_t i = 0; r == 0 && i < count; i++)
+        restart_changed(core, changes[i].child, id);
+    requirement_forget(core);
     release(core, changes);
     core_finish_input(core);
     return r;
