@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -86,15 +87,11 @@ void process_leaf(const struct process *process, char name[CGROUP_LEAF_MAX])
     cgroup_leaf_name(process->child->id, process->id, name);
 }
 
-static int exited(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static void exited(void *data)
 {
-    (void)source;
-    (void)fd;
-    (void)events;
-    struct host *host = ((struct process *)userdata)->host;
-    process_main_exited(userdata);
+    struct host *host = ((struct process *)data)->host;
+    process_main_exited(data);
     host_breathe(host);
-    return 0;
 }
 
 /* Where the kernel has no memory for it, it is tried again: an attempt that runs is never given up.
@@ -103,13 +100,18 @@ void process_watch(struct process *process)
 {
     struct host *host = process->host;
 
-    if (sd_event_add_io(host->event, &process->exit_source, process->pidfd, EPOLLIN, exited,
-                        process) < 0) {
+    process->watched = ends_watch(host->ends, process->pidfd, process) == 0;
+    if (!process->watched) {
         host->unwatched = true;
         host_look_again(host);
-        return;
     }
-    sd_event_source_set_priority(process->exit_source, SD_EVENT_PRIORITY_NORMAL - 10);
+}
+
+void process_unwatch(struct process *process)
+{
+    if (process->watched)
+        ends_forget(process->host->ends, process->pidfd);
+    process->watched = false;
 }
 
 /* Those of which process_watch() has failed. */
@@ -120,7 +122,7 @@ void host_watch_unwatched(struct host *host)
     host->unwatched = false;
     for (size_t i = 0; i < host->by_pid_size; i++)
         for (struct process *process = host->by_pid[i]; process; process = process->next_by_pid)
-            if (process->state == PROCESS_RUNNING && !process->exit_source)
+            if (process->state == PROCESS_RUNNING && !process->watched && !process->again_source)
                 process_watch(process);
 }
 
@@ -267,7 +269,7 @@ static void process_free(struct process *process)
     process_forget_start(process);
     if (!process->host->leaves)
         process_unkeep(process);
-    sd_event_source_disable_unref(process->exit_source);
+    process_unwatch(process);
     sd_event_source_disable_unref(process->again_source);
     sd_event_source_disable_unref(process->drain_source);
     if (process->pidfd >= 0)
@@ -383,6 +385,8 @@ static int add_sources(struct host *host)
     if (r >= 0)
         r = sd_event_source_set_priority(host->settle_source, SD_EVENT_PRIORITY_NORMAL - 30);
     if (r >= 0)
+        r = ends_new(host->event, SD_EVENT_PRIORITY_NORMAL - 10, EPOLLIN, exited, &host->ends);
+    if (r >= 0)
         r = host_prepare_retry(host);
     return r;
 }
@@ -497,6 +501,7 @@ void host_free(struct host *host)
         close(host->results_folder);
     free(host->result_data);
     sd_event_source_disable_unref(host->child_source);
+    ends_free(host->ends);
     sd_event_source_disable_unref(host->timer);
     sd_event_source_disable_unref(host->settle_source);
     sd_event_source_disable_unref(host->retry_source);

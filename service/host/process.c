@@ -323,7 +323,7 @@ static void forget_main(struct process *process)
     probe_free(process);
     keep_name(name, "pid", &process->id, process->id.attempt);
     keep_drop(process->host->keep, name);
-    process->exit_source = sd_event_source_disable_unref(process->exit_source);
+    process_unwatch(process);
     process->again_source = sd_event_source_disable_unref(process->again_source);
     if (process->leads) {
         process->leader = 0; /* it has been reaped */
@@ -377,7 +377,7 @@ static bool look_again_soon(struct process *process)
 
     if (process->looks++ >= EXIT_LOOKS)
         return false;
-    sd_event_source_set_enabled(process->exit_source, SD_EVENT_OFF);
+    process_unwatch(process);
     process->again_source = sd_event_source_disable_unref(process->again_source);
     return sd_event_add_time_relative(process->host->event, &process->again_source, CLOCK_MONOTONIC,
                                       pause < EXIT_LOOKS_USEC ? pause : EXIT_LOOKS_USEC, 1000,
@@ -493,7 +493,8 @@ void process_change_main(struct process *process, pid_t pid, int pidfd)
     struct host *host = process->host;
 
     process_unlink(host, process);
-    process->exit_source = sd_event_source_disable_unref(process->exit_source);
+    process_unwatch(process);
+    process->again_source = sd_event_source_disable_unref(process->again_source);
     if (process->leads) {
         process->old_group = process->main_pid;
         process->handed_over = process->leader > 0;

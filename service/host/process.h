@@ -12,6 +12,7 @@
 
 #include "account.h"
 #include "child.h"
+#include "ends.h"
 #include "host.h"
 #include "journal.h"
 #include "keep.h"
@@ -49,7 +50,7 @@ struct process {
     pid_t main_pid;  /* only to find it: what is done to it is done by its handle */
     int pidfd;       /* of the main process */
     uint64_t draining_since_usec;
-    sd_event_source *exit_source;
+    bool watched; /* its end is told, by host->ends */
     sd_event_source *drain_source;
     sd_event_source *again_source; /* an adopted one that has ended is looked at again */
     unsigned looks;
@@ -103,6 +104,7 @@ struct host {
     struct cgroup_base cgroups;
     char *notify_path;
     struct notify_socket *notify;
+    struct ends *ends;
     sd_event_source *child_source; /* SIGCHLD */
     sd_event_source *timer;
     sd_event_source *settle_source;
@@ -163,6 +165,7 @@ void process_unlink(struct host *host, struct process *process);
 struct process *process_of_pid(const struct host *host, pid_t pid);
 void process_leaf(const struct process *process, char name[CGROUP_LEAF_MAX]);
 void process_watch(struct process *process);
+void process_unwatch(struct process *process);
 void host_watch_unwatched(struct host *host);
 void host_breathe(struct host *host);
 void host_cancel_again(struct host *host, struct child *child);

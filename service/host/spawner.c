@@ -1,7 +1,9 @@
 #include "spawner.h"
 
 #include "again.h"
+#include "ends.h"
 #include "handle.h"
+#include "own_process.h"
 #include "spawner_process.h"
 #include "starts.h"
 
@@ -10,11 +12,9 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -30,8 +30,6 @@
 #define PAUSE_MIN_USEC UINT64_C(10000) /* between two spawners that came to nothing */
 #define PAUSE_MAX_USEC UINT64_C(100000)
 #define END_MSEC       1000
-#define HIGH_FD        64
-#define ENVIRONMENT    16
 
 struct launch {
     struct spawner *spawner;
@@ -42,13 +40,14 @@ struct launch {
     bool ended;                    /* its socket has ended; its child is waited for */
     struct birth_message last;
     int pidfd, file;
-    sd_event_source *source, *exit_source;
+    sd_event_source *exit_source;
     launch_done done;
     void *userdata;
 };
 
 struct spawner {
     sd_event *event;
+    struct ends *ends; /* of launches */
     struct starts *starts;
     uint64_t descriptors;
     pid_t pid;
@@ -82,88 +81,21 @@ static void close_one(int *fd)
 
 /* ---- the process ----------------------------------------------------------------------------- */
 
-/* Only what the dynamic linker and sanitizers need: the rest is proctord's own. */
-static char **environment_of_spawner(char *list[ENVIRONMENT])
-{
-    static const char *const prefixes[] = {"LD_", "ASAN_", "UBSAN_", "LSAN_", "GCOV_", "LLVM_"};
-    size_t n = 0;
-
-    for (char **v = environ; *v && n < ENVIRONMENT - 1; v++)
-        for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
-            if (strncmp(*v, prefixes[i], strlen(prefixes[i])) == 0) {
-                list[n++] = *v;
-                break;
-            }
-    list[n] = NULL;
-    return list;
-}
-
-static const char *own_program(void)
-{
-    const char *name = (const char *)getauxval(AT_EXECFN);
-    return access("/proc/self/exe", X_OK) == 0 || !name ? "/proc/self/exe" : name;
-}
-
-static int set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int socket,
-                  int starts)
-{
-    sigset_t all;
-
-    sigfillset(&all);
-    int r = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDWR, 0);
-    for (int fd = 1; r == 0 && fd <= 2; fd++)
-        r = posix_spawn_file_actions_adddup2(actions, 0, fd);
-    if (r == 0)
-        r = posix_spawn_file_actions_adddup2(actions, socket, SPAWNER_SOCKET);
-    if (r == 0)
-        r = posix_spawn_file_actions_adddup2(actions, starts, SPAWNER_STARTS);
-    if (r == 0)
-        r = posix_spawnattr_setsigmask(attributes, &all);
-    if (r == 0)
-        r = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
-    return -r;
-}
-
 static int execute(const struct spawner *spawner, int socket, pid_t *pid)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    char number[24], *environment[ENVIRONMENT];
-    char name[] = "proctord", option[] = SPAWNER_OPTION;
-    char *arguments[] = {name, option, number, NULL};
+    int descriptors[] = {[SPAWNER_SOCKET - 3] = socket,
+                         [SPAWNER_STARTS - 3] = starts_descriptor(spawner->starts)};
+    char number[24];
 
     snprintf(number, sizeof(number), "%" PRIu64, spawner->descriptors);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    int r = set_up(&actions, &attributes, socket, starts_descriptor(spawner->starts));
-    if (r == 0)
-        r = -posix_spawn(pid, own_program(), &actions, &attributes, arguments,
-                         environment_of_spawner(environment));
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    return r;
-}
-
-/* Both ends above what posix_spawn() puts into place. */
-static int open_sockets(int ends[2])
-{
-    int low[2], r = 0;
-
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, low) < 0)
-        return -errno;
-    for (int i = 0; i < 2; i++) {
-        ends[i] = again_copy(low[i], SPAWNER_STARTS + 1);
-        r = ends[i] < 0 ? ends[i] : r;
-        close(low[i]);
-    }
-    return r;
+    return own_process_begin(SPAWNER_OPTION, number, descriptors, 2, pid);
 }
 
 static int begin(struct spawner *spawner)
 {
     int ends[2] = {-1, -1};
     pid_t pid = 0;
-    int r = open_sockets(ends);
+    int r = own_process_sockets(ends);
 
     if (r == 0)
         r = execute(spawner, ends[1], &pid);
@@ -263,14 +195,20 @@ static void unlink_launch(struct launch *launch)
         launch->next->link = launch->link;
 }
 
+static void close_status(struct launch *launch)
+{
+    if (launch->status >= 0)
+        ends_forget(launch->spawner->ends, launch->status);
+    close_one(&launch->status);
+}
+
 void launch_forget(struct launch *launch)
 {
     if (!launch)
         return;
     unlink_launch(launch);
-    sd_event_source_disable_unref(launch->source);
     sd_event_source_disable_unref(launch->exit_source);
-    close_one(&launch->status);
+    close_status(launch);
     close_one(&launch->pidfd);
     close_one(&launch->file);
     free(launch);
@@ -463,8 +401,7 @@ static bool end_launch(struct launch *launch)
 {
     if (!read_messages(launch))
         return false;
-    launch->source = sd_event_source_disable_unref(launch->source);
-    close_one(&launch->status);
+    close_status(launch);
     launch->ended = true;
     if (launch->last.word == BIRTH_EXECUTING)
         tell_success(launch);
@@ -497,13 +434,9 @@ void launch_has_executed(struct launch *launch)
         end_launch(launch);
 }
 
-static int ended(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static void ended(void *data)
 {
-    (void)source;
-    (void)fd;
-    (void)events;
-    end_launch(userdata);
-    return 0;
+    end_launch(data);
 }
 
 static int add_launch(struct spawner *spawner, int status, launch_done done, void *userdata,
@@ -525,10 +458,7 @@ static int add_launch(struct spawner *spawner, int status, launch_done done, voi
     if (fresh->next)
         fresh->next->link = &fresh->next;
     spawner->launches = fresh;
-    /* No events: only the end wakes us up. */
-    int r = sd_event_add_io(spawner->event, &fresh->source, status, 0, ended, fresh);
-    if (r >= 0)
-        r = sd_event_source_set_priority(fresh->source, SD_EVENT_PRIORITY_NORMAL - 20);
+    int r = ends_watch(spawner->ends, status, fresh);
     if (r < 0) {
         fresh->status = -1; /* the caller's again */
         launch_forget(fresh);
@@ -810,6 +740,8 @@ int spawner_new(sd_event *event, struct starts *starts, uint64_t descriptors,
     int r = sd_event_add_time(event, &fresh->timer, CLOCK_MONOTONIC, 0, 1000, tick, fresh);
     if (r >= 0)
         r = sd_event_source_set_enabled(fresh->timer, SD_EVENT_OFF);
+    if (r >= 0) /* only EPOLLHUP: what is said before is read then */
+        r = ends_new(event, SD_EVENT_PRIORITY_NORMAL - 20, 0, ended, &fresh->ends);
     if (r < 0) {
         spawner_free(fresh);
         return r;
@@ -843,6 +775,7 @@ void spawner_free(struct spawner *spawner)
         launch_forget(spawner->launches);
     end_process(spawner);
     sd_event_source_disable_unref(spawner->timer);
+    ends_free(spawner->ends);
     sd_event_unref(spawner->event);
     free(spawner->ended);
     free(spawner);

@@ -1,0 +1,26 @@
+/*
+ * Ends: descriptors of one kind whose end is waited for, in an epoll of their own, so that the
+ * event loop has one source for all of them: the handles of main processes, the sockets of
+ * launches.
+ *
+ * sd-event calls epoll_wait(2) in each turn and handles one source. With a source for each
+ * descriptor every turn would collect all that are ready anew: when 10,000 children end together
+ * that is 50 million looks at a handle. The epoll in between hands out one at a time.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+struct ends;
+
+/* events: what is an end (EPOLLIN of a handle), besides EPOLLHUP. ended() is called in a turn of
+ * its own for each, and again as long as the descriptor is watched. Returns 0 or a negative errno.
+ */
+int ends_new(sd_event *event, int64_t priority, uint32_t events, void (*ended)(void *data),
+             struct ends **ends);
+void ends_free(struct ends *ends); /* NULL is allowed */
+
+/* Returns 0 or a negative errno. */
+int ends_watch(struct ends *ends, int fd, void *data);
+/* To be called before the descriptor is closed: a copy of it would keep the watch. */
+void ends_forget(struct ends *ends, int fd);
