@@ -52,11 +52,12 @@ void ref_arm_timeout(struct ref *r, struct ref_child *c, enum ref_timer timer, u
         ref_disarm(c, timer);
 }
 
-static void stop_watching(struct ref_child *c)
+void ref_stop_watching(struct ref_child *c)
 {
     ref_disarm(c, REF_START_TIMEOUT);
     ref_disarm(c, REF_HEARTBEAT);
     ref_disarm(c, REF_HEALTH);
+    ref_disarm(c, REF_CHANGE);
     c->attempt.check_open = false;
 }
 
@@ -99,6 +100,7 @@ void ref_start(struct ref *r, struct ref_child *c)
     c->gave_up = false;
     c->attempt = (struct ref_attempt){.active = true,
                                       .status = CHILD_STARTING,
+                                      .started = r->now,
                                       .generation = next_generation(c),
                                       .number = ++c->attempts};
     c->token = c->token + 1 > r->realtime ? c->token + 1 : r->realtime;
@@ -180,7 +182,7 @@ bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand)
     ref_give_place_back(c);
     c->attempt.status = CHILD_CANCELLING;
     c->stop_state = STOP_CANCEL_DELIVERED;
-    stop_watching(c);
+    ref_stop_watching(c);
     ref_arm_timeout(r, c, REF_STOP, c->declaration->stop_timeout_usec);
     return true;
 }
@@ -191,7 +193,7 @@ static void abort_attempt(struct ref *r, struct ref_child *c)
         return;
     c->attempt.aborted = true;
     ref_give_place_back(c);
-    stop_watching(c);
+    ref_stop_watching(c);
     ref_arm_timeout(r, c, REF_STOP, c->declaration->abort_timeout_usec);
     if (c->fence == FENCE_WAITING_FOR_OLD_STOP)
         c->fence = FENCE_ABORTING_OLD;
@@ -503,11 +505,20 @@ static void give_up(struct ref *r, struct ref_child *c)
     }
 }
 
+/* Whether it ended well, but sooner than one that is to run always may. */
+static bool is_early(struct ref *r, const struct ref_child *c, enum exit_kind kind)
+{
+    bool lasted = ref_ends_ready(c)
+                      ? r->now - c->attempt.started >= c->declaration->backoff.reset_after_usec
+                      : ref_is_proven(r, c);
+    return kind == EXIT_SUCCEEDED && c->declaration->restart == RESTART_PERMANENT && !lasted;
+}
+
 static enum exit_decision by_policy(struct ref *r, struct ref_child *c, enum exit_kind kind,
                                     bool fatal)
 {
     bool failed = kind != EXIT_SUCCEEDED && kind != EXIT_CANCELLED;
-    bool counted = failed && !c->with_machine; /* its end is nobody's failure */
+    bool counted = (failed || is_early(r, c, kind)) && !c->with_machine; /* else nobody's failure */
     bool within = counted ? count_exit(r, c) : true;
     enum restart_policy policy = c->declaration->restart;
     if (fatal)
@@ -535,7 +546,7 @@ static enum exit_decision decide(struct ref *r, struct ref_child *c, enum exit_k
 
 static void end_attempt(struct ref *r, struct ref_child *c)
 {
-    stop_watching(c);
+    ref_stop_watching(c);
     ref_disarm(c, REF_STOP);
     ref_give_place_back(c);
     c->readiness = READINESS_UNREPORTED;
@@ -619,8 +630,7 @@ static void carry_out(struct ref *r, struct ref_child *c, enum exit_decision dec
 
 static void forget_failures_after_health(struct ref *r, struct ref_child *c)
 {
-    uint64_t since = c->attempt.ready_since;
-    if (since == 0 || r->now - since < c->declaration->backoff.reset_after_usec)
+    if (!ref_is_proven(r, c))
         return;
     c->backoff_n = c->backoff_previous = c->cool_downs = 0;
     c->on_trial = false;
@@ -782,6 +792,8 @@ static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
         ref_ask(r, c);
     } else if (timer == REF_PLACE) {
         ref_give_place_back(c);
+    } else if (timer == REF_CHANGE) {
+        ref_force_stop(r, c, EXIT_TIMED_OUT);
     } else {
         prune(r, c);
         if (c->used > 0)

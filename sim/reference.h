@@ -11,7 +11,7 @@
 
 #include "core.h"
 
-#define REF_TIMERS     7 /* stop, start, start timeout, heartbeat, window, health, place */
+#define REF_TIMERS     8 /* stop, start, start timeout, heartbeat, window, health, place, change */
 #define REF_SCOPES_MAX 64
 
 enum ref_timer {
@@ -21,7 +21,8 @@ enum ref_timer {
     REF_HEARTBEAT,
     REF_WINDOW,
     REF_HEALTH,
-    REF_PLACE, /* among the restarts in flight */
+    REF_PLACE,  /* among the restarts in flight */
+    REF_CHANGE, /* what it does on its own word takes too long */
 };
 
 struct ref_attempt {
@@ -29,7 +30,9 @@ struct ref_attempt {
     bool active, spawned, early, cancelled, aborted; /* early: heard of before its spawn result */
     enum exit_kind forced;
     enum child_status status;
-    uint64_t generation, number, ready_since;
+    uint64_t generation, number, started, ready_since;
+    bool stopping; /* it has said so */
+    bool proven;   /* it has been ready for reset_after, once */
     bool silent, unhealthy, check_open, check_passed;
     uint32_t checks, check_misses;
 };

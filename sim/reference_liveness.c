@@ -20,13 +20,45 @@ void ref_become_ready(struct ref *r, struct ref_child *c)
     ref_give_place_back(c);
 }
 
+bool ref_is_proven(const struct ref *r, const struct ref_child *c)
+{
+    uint64_t since = c->attempt.ready_since;
+    return c->attempt.proven ||
+           (since > 0 && r->now - since >= c->declaration->backoff.reset_after_usec);
+}
+
+static void become_not_ready(struct ref *r, struct ref_child *c)
+{
+    c->attempt.proven = ref_is_proven(r, c);
+    c->readiness = READINESS_NOT_READY;
+    c->attempt.ready_since = 0;
+    if (c->attempt.status == CHILD_READY)
+        c->attempt.status = CHILD_RUNNING;
+}
+
+/* For good; nothing is expected of it any more but its end. */
+static void stop_by_itself(struct ref *r, struct ref_child *c)
+{
+    bool asked = c->attempt.cancelled || c->attempt.aborted;
+    if (c->attempt.stopping)
+        return;
+    c->attempt.stopping = true;
+    if (!ref_ends_ready(c))
+        become_not_ready(r, c);
+    ref_give_place_back(c);
+    ref_stop_watching(c);
+    if (!asked)
+        ref_arm_timeout(r, c, REF_CHANGE, c->declaration->stop_timeout_usec);
+}
+
 static void beat(struct ref *r, struct ref_child *c)
 {
     c->heartbeat = r->now;
     c->heartbeat_realtime = r->realtime;
     c->attempt.silent = false;
     c->stale = c->attempt.unhealthy;
-    if (c->declaration->heartbeat_usec > 0 && !c->attempt.cancelled && !c->attempt.aborted)
+    if (c->declaration->heartbeat_usec > 0 && !c->attempt.cancelled && !c->attempt.aborted &&
+        !c->attempt.stopping)
         ref_arm_timeout(r, c, REF_HEARTBEAT, c->declaration->stale_after_usec);
 }
 
@@ -76,6 +108,8 @@ static void extend(struct ref *r, struct ref_child *c, uint64_t usec)
     uint64_t deadline = r->now + (usec < 24 * 60 * MINUTE ? usec : 24 * 60 * MINUTE);
     if (c->deadline[REF_START_TIMEOUT] > 0 && deadline > c->deadline[REF_START_TIMEOUT])
         ref_arm(r, c, REF_START_TIMEOUT, deadline);
+    if (c->deadline[REF_CHANGE] > 0 && deadline > c->deadline[REF_CHANGE])
+        ref_arm(r, c, REF_CHANGE, deadline);
     if (c->deadline[REF_STOP] > 0 && !c->attempt.aborted && deadline > c->deadline[REF_STOP])
         ref_arm(r, c, REF_STOP, deadline);
 }
@@ -93,14 +127,14 @@ void ref_listen(struct ref *r, struct ref_child *c, const struct notify_message 
         extend(r, c, message->extend_usec);
     if (message->flags & NOTIFY_HEARTBEAT)
         beat(r, c);
+    if (message->flags & NOTIFY_STOPPING)
+        stop_by_itself(r, c);
+    if (c->attempt.stopping)
+        return;
     if ((message->flags & NOTIFY_READY) && is_word_good(c))
         ref_become_ready(r, c);
-    if ((message->flags & NOTIFY_NOT_READY) && is_word_good(c)) {
-        c->readiness = READINESS_NOT_READY;
-        c->attempt.ready_since = 0;
-        if (c->attempt.status == CHILD_READY)
-            c->attempt.status = CHILD_RUNNING;
-    }
+    if ((message->flags & NOTIFY_NOT_READY) && is_word_good(c))
+        become_not_ready(r, c);
     if (message->flags & NOTIFY_TRIGGER)
         ref_force_stop(r, c, EXIT_UNHEALTHY);
 }

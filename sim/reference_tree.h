@@ -35,6 +35,8 @@ void jobs_stop_waiting(struct ref *r);
 
 /* reference_liveness.c */
 void ref_become_ready(struct ref *r, struct ref_child *c);
+/* Whether it has been ready for reset_after, at any time of its attempt. */
+bool ref_is_proven(const struct ref *r, const struct ref_child *c);
 void ref_checked(struct ref *r, struct ref_child *c, bool passed);
 void ref_ask(struct ref *r, struct ref_child *c);
 void ref_ask_later(struct ref *r, struct ref_child *c);
@@ -44,6 +46,7 @@ void ref_listen(struct ref *r, struct ref_child *c, const struct notify_message 
 void ref_arm(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t deadline);
 void ref_disarm(struct ref_child *c, enum ref_timer timer);
 void ref_arm_timeout(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t timeout);
+void ref_stop_watching(struct ref_child *c);
 void ref_give_place_back(struct ref_child *c);
 void ref_force_stop(struct ref *r, struct ref_child *c, enum exit_kind kind);
 void ref_start(struct ref *r, struct ref_child *c);
