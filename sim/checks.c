@@ -273,6 +273,7 @@ static void enter_child_event(struct world *world, struct actor *actor, const st
     case EVENT_CHILD_NOT_READY:
         must(world, event, ledger->started, "child-starting");
         ledger->ready = false;
+        ledger->in_flight &= !flag_is_set(event, "stopping");
         return;
     case EVENT_CHILD_CONTROL_CANCEL_DELIVERED:
         must(world, event, ledger->started, "child-starting");
@@ -559,6 +560,8 @@ static void agree_on_attempt(struct world *world, const char *name, const struct
     SAME("health check open", mine->check_open, its->check_open);
     SAME("health checks", mine->checks, its->checks);
     SAME("unhealthy", mine->unhealthy, its->unhealthy);
+    SAME("stopping", mine->stopping, its->stopping);
+    SAME("proven", mine->proven, its->proven);
 }
 
 static void agree_on_restarts(struct world *world, const char *name, const struct child *mine,
@@ -589,11 +592,11 @@ static void agree_on_restarts(struct world *world, const char *name, const struc
          its->group);
     for (int t = 0; t < CHILD_TIMERS; t++) {
         static const char *const names[] = {
-            "stop deadline",   "start deadline",  "start timeout", "heartbeat deadline",
-            "window deadline", "health deadline", "place deadline"};
+            "stop deadline",   "start deadline",  "start timeout",  "heartbeat deadline",
+            "window deadline", "health deadline", "place deadline", "change deadline"};
         static const enum ref_timer same[] = {REF_STOP,      REF_START,  REF_START_TIMEOUT,
                                               REF_HEARTBEAT, REF_WINDOW, REF_HEALTH,
-                                              REF_PLACE};
+                                              REF_PLACE,     REF_CHANGE};
         SAME(names[t], mine->timers[t].deadline_usec, its->deadline[same[t]]);
     }
 }

@@ -71,7 +71,8 @@ static uint64_t hash_attempt(uint64_t h, const struct attempt *a, uint64_t now,
                    (uint64_t)a->cancel_delivered << 2 | (uint64_t)a->abort_requested << 3 |
                    (uint64_t)a->reloading << 4 | (uint64_t)a->reload_pending << 5 |
                    (uint64_t)a->notifies << 6 | (uint64_t)(a->pid > 0) << 7 |
-                   (uint64_t)a->forced << 8 | (uint64_t)a->status << 16 | a->generation << 24);
+                   (uint64_t)a->forced << 8 | (uint64_t)a->stopping << 14 |
+                   (uint64_t)a->proven << 15 | (uint64_t)a->status << 16 | a->generation << 24);
     h = mix(h, a->number << 1 | (a->ready_usec > 0 && now - a->ready_usec >= reset_after));
     h = mix(h, (uint64_t)a->silent | (uint64_t)a->unhealthy << 1 | (uint64_t)a->check_open << 2 |
                    (uint64_t)a->check_passed << 3 | (uint64_t)a->check_misses << 8 |

@@ -36,18 +36,22 @@ static void become_not_ready(struct ref *r, struct ref_child *c)
         c->attempt.status = CHILD_RUNNING;
 }
 
-/* For good; nothing is expected of it any more but its end. */
+/* For good. Who is ready by its end has its start timeout already; others have their stop timeout
+ * from now on, where nobody has asked them to go. */
 static void stop_by_itself(struct ref *r, struct ref_child *c)
 {
-    bool asked = c->attempt.cancelled || c->attempt.aborted;
     if (c->attempt.stopping)
         return;
     c->attempt.stopping = true;
-    if (!ref_ends_ready(c))
-        become_not_ready(r, c);
+    ref_disarm(c, REF_HEARTBEAT);
+    ref_disarm(c, REF_HEALTH);
+    c->attempt.check_open = false;
+    if (ref_ends_ready(c))
+        return;
+    become_not_ready(r, c);
     ref_give_place_back(c);
-    ref_stop_watching(c);
-    if (!asked)
+    ref_disarm(c, REF_START_TIMEOUT);
+    if (!c->attempt.cancelled && !c->attempt.aborted)
         ref_arm_timeout(r, c, REF_CHANGE, c->declaration->stop_timeout_usec);
 }
 

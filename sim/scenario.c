@@ -413,11 +413,27 @@ static int read_delay_spawn(struct reader *reader, const struct node *node, void
 
 static int read_report_kind(struct reader *reader, const struct node *node, void *target)
 {
-    static const struct word words[] = {{"spawned", 0}, {"spawn-failed", 1}, {"exit", 2},
-                                        {"ready", 3},   {"not-ready", 4},    {"beat", 5},
-                                        {"status", 6},  {"trigger", 7},      {}};
-    static const unsigned flags[] = {
-        0, 0, 0, NOTIFY_READY, NOTIFY_NOT_READY, NOTIFY_HEARTBEAT, NOTIFY_STATUS, NOTIFY_TRIGGER};
+    static const struct word words[] = {{"spawned", 0},
+                                        {"spawn-failed", 1},
+                                        {"exit", 2},
+                                        {"ready", 3},
+                                        {"not-ready", 4},
+                                        {"beat", 5},
+                                        {"status", 6},
+                                        {"trigger", 7},
+                                        {"stopping", 8},
+                                        {"reloading", 9},
+                                        {}};
+    static const unsigned flags[] = {0,
+                                     0,
+                                     0,
+                                     NOTIFY_READY,
+                                     NOTIFY_NOT_READY,
+                                     NOTIFY_HEARTBEAT,
+                                     NOTIFY_STATUS,
+                                     NOTIFY_TRIGGER,
+                                     NOTIFY_STOPPING,
+                                     NOTIFY_RELOADING};
     struct scenario_step *step = target;
     int word, r = reader_word(reader, node, words, &word);
 

@@ -49,7 +49,7 @@ static void print_exit(const struct sentence *s)
         fputs("no exit yet", s->stream);
         return;
     case EXIT_SUCCEEDED:
-        fputs("success", s->stream);
+        fputs(last->early ? "a success that came too soon" : "success", s->stream);
         if (last->code != 0)
             fprintf(s->stream, " (exit code %d)", last->code);
         return;
@@ -62,7 +62,8 @@ static void print_exit(const struct sentence *s)
                 last->core_dumped ? " (core dumped)" : "");
         return;
     case EXIT_TIMED_OUT:
-        fputs("not being ready in time", s->stream);
+        fputs(last->own_stop ? "a stop of its own that took too long" : "not being ready in time",
+              s->stream);
         return;
     case EXIT_UNHEALTHY:
         fputs("a silent heartbeat or a failed health check", s->stream);
@@ -112,9 +113,11 @@ static void explain_stopping(const struct sentence *s)
     fprintf(s->stream, "stopping (pid %u)", child->attempt.pid);
     if (child->attempt.forced != EXIT_NONE) {
         fprintf(s->stream, " because %s",
-                child->attempt.forced == EXIT_TIMED_OUT ? "it was not ready in time"
-                : child->attempt.unhealthy              ? "its health checks failed"
-                                                        : "its heartbeat went silent");
+                child->attempt.forced == EXIT_TIMED_OUT && child->attempt.stopping
+                    ? "its own stop took too long"
+                : child->attempt.forced == EXIT_TIMED_OUT ? "it was not ready in time"
+                : child->attempt.unhealthy                ? "its health checks failed"
+                                                          : "its heartbeat went silent");
     }
     if (child->attempt.abort_requested)
         fputs(", aborted after its stop timeout", s->stream);
@@ -156,8 +159,10 @@ static void explain_running(const struct sentence *s)
     if (child->attempt.delayed)
         fputs(", delayed until proctord has the descriptors, memory or processes for it",
               s->stream);
-    if (child->attempt.status == CHILD_RUNNING &&
-        declaration_is_ready_by_exit(&child->config->declaration))
+    if (child->attempt.stopping)
+        fputs(", but says that it is stopping", s->stream);
+    else if (child->attempt.status == CHILD_RUNNING &&
+             declaration_is_ready_by_exit(&child->config->declaration))
         fputs(", ready when it has ended with success", s->stream);
     else if (child->attempt.status == CHILD_RUNNING)
         fputs(child->readiness == READINESS_NOT_READY ? ", but says that it is not ready"

@@ -133,9 +133,7 @@ bool child_cancel(struct core *core, struct child *child, uint64_t cause, const 
     attempt->cancel_delivered = true;
     child_set_status(core, child, CHILD_CANCELLING);
     child->stop_state = STOP_CANCEL_DELIVERED;
-    child_disarm(core, child, TIMER_START_TIMEOUT);
-    child_disarm(core, child, TIMER_HEARTBEAT);
-    health_end(core, child);
+    liveness_stop_watching(core, child);
     child_arm_timeout(core, child, TIMER_STOP, child->config->declaration.stop_timeout_usec);
     core->plan |= PLAN_STOP;
     restart_queue_end(core, child);
@@ -156,9 +154,7 @@ void child_abort(struct core *core, struct child *child, uint64_t cause)
 
     attempt->abort_requested = true;
     restart_queue_end(core, child);
-    child_disarm(core, child, TIMER_START_TIMEOUT);
-    child_disarm(core, child, TIMER_HEARTBEAT);
-    health_end(core, child);
+    liveness_stop_watching(core, child);
     child_arm_timeout(core, child, TIMER_STOP, child->config->declaration.abort_timeout_usec);
     EMIT_BARE(core, EVENT_CHILD_CONTROL_ABORT_REQUESTED, child, cause);
     if (child->fence_phase == FENCE_WAITING_FOR_OLD_STOP) {

@@ -21,6 +21,7 @@ enum child_timer {
     TIMER_WINDOW,        /* the oldest exit leaves the restart window */
     TIMER_HEALTH,        /* the next health check, then its timeout */
     TIMER_PLACE,         /* it gives back its place among the restarts in flight */
+    TIMER_CHANGE,        /* what it does on its own word, a drain, takes too long */
     CHILD_TIMERS,
 };
 
@@ -42,6 +43,8 @@ struct attempt {
     bool reloading; /* RELOADING=1 came, READY=1 has not yet */
     bool reload_pending;
     bool notifies;         /* it has ever sent a message */
+    bool stopping;         /* STOPPING=1 came: it is on its way out, for good */
+    bool proven;           /* it has been ready for reset_after, once */
     bool silent;           /* its heartbeat is overdue */
     bool unhealthy;        /* its health checks fail */
     bool check_open;       /* a health check has been asked for, and not been answered */
@@ -62,6 +65,8 @@ struct last_exit {
     int code;
     int signal;
     bool core_dumped;
+    bool early;    /* a success that counts: it came too soon */
+    bool own_stop; /* timed out in a stop that it began itself */
     uint64_t usec; /* realtime */
     uint64_t generation;
     uint64_t attempt;

@@ -381,6 +381,9 @@ static void fire(struct core *core, struct child *child, enum child_timer timer)
     case TIMER_PLACE:
         restart_queue_end(core, child);
         return;
+    case TIMER_CHANGE:
+        supervision_force_stop(core, child, EXIT_TIMED_OUT);
+        return;
     case CHILD_TIMERS:
         break;
     }

@@ -25,13 +25,30 @@ void liveness_begin(struct core *core, struct child *child)
     liveness_expect_first(core, child);
 }
 
+/* It is on its way out, or has gone: nothing is expected of it any more but its end. */
+void liveness_stop_watching(struct core *core, struct child *child)
+{
+    child_disarm(core, child, TIMER_START_TIMEOUT);
+    child_disarm(core, child, TIMER_HEARTBEAT);
+    child_disarm(core, child, TIMER_CHANGE);
+    health_end(core, child);
+}
+
 void liveness_end(struct core *core, struct child *child)
 {
     child->readiness = READINESS_UNREPORTED;
     child->heartbeat_stale = false;
-    child_disarm(core, child, TIMER_HEARTBEAT);
-    child_disarm(core, child, TIMER_START_TIMEOUT);
-    health_end(core, child);
+    liveness_stop_watching(core, child);
+}
+
+/* It has been ready for reset_after, at any time of its attempt. */
+bool liveness_is_proven(const struct core *core, const struct child *child)
+{
+    uint64_t ready = child->attempt.ready_usec;
+
+    return child->attempt.proven ||
+           (ready > 0 &&
+            core_now(core) - ready >= child->config->declaration.backoff.reset_after_usec);
 }
 
 /* How far the attempt has come decides what its readiness is, and what bounds it. */
@@ -84,17 +101,21 @@ void liveness_become_ready(struct core *core, struct child *child)
     EMIT_BARE(core, EVENT_CHILD_READY, child, 0);
 }
 
-static void become_not_ready(struct core *core, struct child *child)
+static void lose_readiness(struct core *core, struct child *child, bool stopping)
 {
-    if (child->readiness == READINESS_NOT_READY)
-        return;
-
     child->readiness = READINESS_NOT_READY;
+    child->attempt.proven = liveness_is_proven(core, child);
     child->attempt.ready_usec = 0;
     if (child->attempt.status == CHILD_READY)
         child_set_status(core, child, CHILD_RUNNING);
-    EMIT_BARE(core, EVENT_CHILD_NOT_READY, child, 0);
+    EMIT(core, EVENT_CHILD_NOT_READY, child, 0, FIELD_FLAG_OF("stopping", stopping));
     core_changed(core, child);
+}
+
+static void become_not_ready(struct core *core, struct child *child)
+{
+    if (child->readiness != READINESS_NOT_READY)
+        lose_readiness(core, child, false);
 }
 
 /* Whether what it says of its readiness decides it. */
@@ -112,6 +133,31 @@ static bool word_counts(const struct child *child)
     __builtin_unreachable();
 }
 
+/*
+ * For good, whoever began it. An attempt that nobody has asked to go has its stop timeout from now
+ * on, as one that was asked; one that is ready by its end has its start timeout already.
+ */
+static void stop_by_itself(struct core *core, struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+    struct attempt *attempt = &child->attempt;
+
+    if (attempt->stopping)
+        return;
+    attempt->stopping = true;
+    attempt->reloading = attempt->reload_pending = false;
+    child_disarm(core, child, TIMER_HEARTBEAT);
+    health_end(core, child);
+    core_changed(core, child);
+    if (declaration_is_ready_by_exit(declaration))
+        return;
+    lose_readiness(core, child, true);
+    restart_queue_end(core, child);
+    child_disarm(core, child, TIMER_START_TIMEOUT);
+    if (!attempt->cancel_delivered && !attempt->abort_requested)
+        child_arm_timeout(core, child, TIMER_CHANGE, declaration->stop_timeout_usec);
+}
+
 static void say_ready(struct core *core, struct child *child)
 {
     child->attempt.reloading = false;
@@ -127,23 +173,28 @@ static void beat(struct core *core, struct child *child)
     child->heartbeat_usec_monotonic = core_now(core);
     child->heartbeat_usec = core_realtime(core);
     if (child->config->declaration.heartbeat_usec > 0 && !child->attempt.cancel_delivered &&
-        !child->attempt.abort_requested)
+        !child->attempt.abort_requested && !child->attempt.stopping)
         child_arm_timeout(core, child, TIMER_HEARTBEAT, stale_after);
     child->attempt.silent = false;
     liveness_trust(core, child);
     core_changed(core, child);
 }
 
+static void extend_one(struct core *core, struct child *child, enum child_timer timer,
+                       uint64_t deadline)
+{
+    if (child->timers[timer].deadline_usec > 0 && deadline > child->timers[timer].deadline_usec)
+        child_arm(core, child, timer, deadline);
+}
+
 static void extend(struct core *core, struct child *child, uint64_t usec)
 {
     uint64_t deadline = core_after(core, usec < EXTEND_MAX_USEC ? usec : EXTEND_MAX_USEC);
 
-    if (child->timers[TIMER_START_TIMEOUT].deadline_usec > 0 &&
-        deadline > child->timers[TIMER_START_TIMEOUT].deadline_usec)
-        child_arm(core, child, TIMER_START_TIMEOUT, deadline);
-    if (child->timers[TIMER_STOP].deadline_usec > 0 && !child->attempt.abort_requested &&
-        deadline > child->timers[TIMER_STOP].deadline_usec)
-        child_arm(core, child, TIMER_STOP, deadline);
+    extend_one(core, child, TIMER_START_TIMEOUT, deadline);
+    extend_one(core, child, TIMER_CHANGE, deadline);
+    if (!child->attempt.abort_requested)
+        extend_one(core, child, TIMER_STOP, deadline);
     core_changed(core, child);
 }
 
@@ -167,10 +218,12 @@ void liveness_message(struct core *core, struct child *child, const struct notif
         extend(core, child, message->extend_usec);
     if (message->flags & NOTIFY_HEARTBEAT)
         beat(core, child);
+    if (message->flags & NOTIFY_STOPPING)
+        stop_by_itself(core, child);
+    if (child->attempt.stopping)
+        return; /* no other word counts any more */
     if (message->flags & NOTIFY_RELOADING)
         child->attempt.reloading = true;
-    if (message->flags & NOTIFY_STOPPING)
-        child->attempt.reloading = false;
     if (message->flags & NOTIFY_READY)
         say_ready(core, child);
     if ((message->flags & NOTIFY_NOT_READY) && word_counts(child))

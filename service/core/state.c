@@ -275,6 +275,10 @@ static void archive_attempt(struct archive *a, struct attempt *attempt)
     ARCHIVE(a, attempt->pid);
     archive_stamp(a, &attempt->started_usec);
     archive_stamp(a, &attempt->ready_usec);
+    if (a->version >= 3) {
+        ARCHIVE(a, attempt->stopping);
+        ARCHIVE(a, attempt->proven);
+    }
 }
 
 static void archive_last_exit(struct archive *a, struct last_exit *last)
@@ -288,6 +292,10 @@ static void archive_last_exit(struct archive *a, struct last_exit *last)
     ARCHIVE(a, last->attempt);
     ARCHIVE_WORD(a, last->decision, DECISION_MELTDOWN);
     archive_text(a, last->reason, sizeof(last->reason));
+    if (a->version >= 3) {
+        ARCHIVE(a, last->early);
+        ARCHIVE(a, last->own_stop);
+    }
 }
 
 static void archive_fence(struct archive *a, struct child *child)

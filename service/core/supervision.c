@@ -18,6 +18,7 @@ struct verdict {
     bool counted;
     bool with_machine; /* it ended with the machine: what is restarted is so at once */
     bool fatal;
+    bool early; /* a success too soon of one that is to run always */
     bool within_limit;
     enum exit_decision decision;
     uint64_t delay_usec; /* DECISION_RESTART, and DECISION_GIVE_UP with a cool-down */
@@ -48,6 +49,18 @@ static enum exit_kind classify(const struct child *child, const struct completio
         code_listed(&child->config->declaration.success_exit_codes, completion->code))
         return EXIT_SUCCEEDED;
     return EXIT_FAILED;
+}
+
+/* Who is ready by its end is never ready while it runs: then how long it has run counts. */
+static bool is_early(const struct core *core, const struct child *child, enum exit_kind kind)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+
+    if (kind != EXIT_SUCCEEDED || declaration->restart != RESTART_PERMANENT)
+        return false;
+    if (declaration_is_ready_by_exit(declaration))
+        return core_now(core) - child->attempt.started_usec < declaration->backoff.reset_after_usec;
+    return !liveness_is_proven(core, child);
 }
 
 static bool policy_restarts(enum restart_policy policy, enum exit_kind kind)
@@ -81,8 +94,7 @@ static uint64_t cool_down(const struct child *child)
 
 static void forget_failures_after_health(const struct core *core, struct child *child)
 {
-    uint64_t ready = child->attempt.ready_usec;
-    if (ready == 0 || core_now(core) - ready < child->config->declaration.backoff.reset_after_usec)
+    if (!liveness_is_proven(core, child))
         return;
     child->backoff_n = 0;
     child->backoff_previous_usec = 0;
@@ -359,15 +371,17 @@ static void describe_exit(const struct attempt *attempt, struct last_exit *last,
     case EXIT_SPAWN_FAILED:
         break;
     case EXIT_SUCCEEDED:
-    case EXIT_FAILED:
+        text_append(&text, last->early ? "too soon to be a success, " : "");
         break;
+    case EXIT_FAILED:
     case EXIT_SIGNALED:
         break;
     case EXIT_OOM_KILLED:
         text_append(&text, "out of memory, ");
         break;
     case EXIT_TIMED_OUT:
-        text_append(&text, "not ready within its start timeout, ");
+        text_append(&text, last->own_stop ? "still there after a stop of its own, "
+                                          : "not ready within its start timeout, ");
         break;
     case EXIT_UNHEALTHY:
         text_append(&text,
@@ -414,6 +428,9 @@ static void record_exit(struct core *core, struct child *child, const struct ver
         .code = completion->by_signal ? 0 : completion->code,
         .signal = completion->by_signal ? completion->signal : 0,
         .core_dumped = completion->core_dumped,
+        .early = verdict->early,
+        .own_stop = verdict->kind == EXIT_TIMED_OUT && child->readiness == READINESS_NOT_READY &&
+                    child->attempt.stopping,
         .usec = core_realtime(core),
         .generation = child->attempt.generation,
         .attempt = child->attempt.number,
@@ -473,7 +490,9 @@ void supervision_exited(struct core *core, struct child *child, const struct com
     verdict.fatal = verdict.kind == EXIT_FAILED &&
                     code_listed(&child->config->declaration.fatal_exit_codes, completion->code);
     verdict.with_machine = completion->with_machine;
-    verdict.counted = verdict.kind != EXIT_SUCCEEDED && verdict.kind != EXIT_CANCELLED;
+    verdict.early = is_early(core, child, verdict.kind);
+    verdict.counted =
+        (verdict.kind != EXIT_SUCCEEDED && verdict.kind != EXIT_CANCELLED) || verdict.early;
     if (verdict.with_machine) /* nobody's failure; and how long it had been well is not known */
         verdict.counted = false;
     else
@@ -481,6 +500,7 @@ void supervision_exited(struct core *core, struct child *child, const struct com
     decide(core, child, &verdict);
     if (asked_for(verdict.decision))
         verdict.counted = false;
+    verdict.early = verdict.early && verdict.counted;
 
     record_exit(core, child, &verdict, completion);
     job_note_completion(child, completion);

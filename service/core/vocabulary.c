@@ -175,10 +175,8 @@ const char *jitter_to_string(enum jitter jitter)
 }
 
 static const char *const readiness_policy_words[] = {
-    [READINESS_IMMEDIATE] = "immediate",
-    [READINESS_EXPLICIT] = "explicit",
-    [READINESS_EXIT] = "exit",
-    [READINESS_JOB] = "exit",
+    [READINESS_IMMEDIATE] = "immediate", [READINESS_EXPLICIT] = "explicit",
+    [READINESS_EXIT] = "exit",           [READINESS_JOB] = "exit",
     [READINESS_CHECK] = "check",
 };
 

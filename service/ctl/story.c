@@ -20,7 +20,7 @@ static const struct telling {
     {"child-running", NULL,
      "is started: process {pid}, generation {generation}, attempt {attempt}"},
     {"child-ready", NULL, "is ready"},
-    {"child-not-ready", NULL, "says that it is not ready"},
+    {"child-not-ready", NULL, "says that it is not ready[{stopping!q} but stopping]"},
     {"child-heartbeat-stale", NULL, "has not been heard of for {silent_usec!t}[: {why}]"},
     {"child-heartbeat-recovered", NULL, "is heard of again"},
     {"child-backoff-scheduled", NULL, "will be started again in {delay_usec!t}"},

@@ -1,7 +1,8 @@
 /*
  * A child for tests: does what its arguments say, one step after the other.
  *
- *   ready, not-ready, beat, status=TEXT, reloading, mainpid   what it says
+ *   ready, not-ready, beat, status=TEXT, reloading, stopping, mainpid   what it says
+ *   say=TEXT       a message as it stands, ; between its lines
  *   barrier        waits until all it has said has been heard; exit code 5 where it is not
  *   flood          says that it lives, as fast as it can
  *   wait=FIFO      until the test opens the FIFO for writing
@@ -113,6 +114,16 @@ static void write_result(const char *data, size_t size)
         _exit(4);
 }
 
+static void say_lines(const char *text)
+{
+    char *lines = strdup(text);
+
+    for (char *c = lines; *c; c++)
+        *c = *c == ';' ? '\n' : *c;
+    sd_notify(0, lines);
+    free(lines);
+}
+
 static void say(const char *step)
 {
     const char *text;
@@ -125,6 +136,8 @@ static void say(const char *step)
         sd_notify(0, "WATCHDOG=1");
     else if (strcmp(step, "reloading") == 0)
         sd_notify(0, "RELOADING=1");
+    else if (strcmp(step, "stopping") == 0)
+        sd_notify(0, "STOPPING=1");
     else if (strcmp(step, "barrier") == 0 && sd_notify_barrier(0, 20000000) < 0)
         _exit(5);
     else if (strcmp(step, "flood") == 0)
@@ -132,6 +145,8 @@ static void say(const char *step)
             sd_notify(0, "WATCHDOG=1");
     else if (strcmp(step, "mainpid") == 0)
         sd_notifyf(0, "MAINPID=%d", (int)getpid());
+    else if ((text = value_of(step, "say")))
+        say_lines(text);
     else if ((text = value_of(step, "status")))
         sd_notifyf(0, "STATUS=%s", text);
 }

@@ -1,9 +1,10 @@
 /*
- * When a child is ready, with real processes: by its end with success, and what becomes of those
- * that need it.
+ * When a child is ready, with real processes: by its end with success, or by its health check; when
+ * it is not any more; and what becomes of those that need it.
  */
 #include "fixture.h"
 
+#include <glib/gstdio.h>
 #include <signal.h>
 
 static struct fixture f;
@@ -137,6 +138,70 @@ static void a_pass_is_waited_for_over_proctords(void)
     g_assert_cmpuint(fixture_number(&f, "db", "Generation"), ==, 0);
 }
 
+/* It beats and answers no more, and drains until it is released. */
+static void add_draining(const char *more)
+{
+    fixture_fifo(&f, "go");
+    g_autofree char *yaml = g_strdup_printf(
+        "heartbeat: {interval: 50ms, stale_after: 100ms, on_stale: restart, required: true}\n"
+        "health_check: {exec: [/usr/bin/test, -e, \"%s\"], interval: 50ms, timeout: 5s, "
+        "retries: 1, on_failure: restart}\n%s",
+        fixture_path(&f, "well"), more);
+    g_autofree char *steps =
+        g_strdup_printf("beat, ready, stopping, wait=%s, exit=0", fixture_path(&f, "go"));
+    become_well();
+    fixture_add(&f, "web", yaml, steps);
+    fixture_wait_event(&f, "child-not-ready", "web", 1);
+    g_remove(fixture_path(&f, "well"));
+}
+
+static void assert_nobody_called_it_ill(void)
+{
+    g_assert_cmpuint(fixture_events(&f, "child-heartbeat-stale", "web"), ==, 0);
+    g_assert_cmpuint(fixture_events(&f, "child-control-cancel-delivered", "web"), ==, 0);
+}
+
+static void who_drains_is_not_ill(void)
+{
+    add_draining("restart: transient\n");
+    fixture_add(&f, "user", "requires: [web]\nreadiness: immediate\n", "live=600000");
+    assert_explained("web", "but says that it is stopping");
+    assert_not_started("user");
+    fixture_kill(&f);
+    fixture_again(&f, NULL);
+    fixture_add(&f, "clock", "heartbeat: {interval: 300ms, stale_after: 300ms, required: true}\n",
+                "live=600000");
+    fixture_wait_event(&f, "child-heartbeat-stale", "clock", 1); /* so long nothing happens */
+    assert_nobody_called_it_ill();
+    assert_explained("web", "but says that it is stopping");
+    fixture_release(&f, "go");
+    fixture_wait_event(&f, "child-exited", "web", 1);
+    g_autofree char *exit = fixture_event_field(&f, "child-exited", "web", "exit");
+    g_assert_nonnull(g_strrstr(exit, "succeeded"));
+}
+
+static void who_drains_too_long_has_timed_out(void)
+{
+    add_draining("restart: temporary\nstop: {timeout: 100ms}\n");
+    fixture_wait_event(&f, "child-exited", "web", 1);
+    g_autofree char *reason = fixture_event_field(&f, "child-exited", "web", "reason");
+    g_assert_nonnull(g_strrstr(reason, "still there after a stop of its own"));
+    assert_explained("web", "a stop of its own that took too long");
+}
+
+static void a_success_too_soon_counts(void)
+{
+    fixture_add(&f, "web",
+                "restart: permanent\nrestart_limit: {burst: 1, interval: 1h, on_limit: stop}\n"
+                "backoff: {initial: 1ms, jitter: none}\n",
+                "exit=0");
+    fixture_wait_event(&f, "child-exited", "web", 2);
+    g_autofree char *decision = fixture_event_field(&f, "child-exited", "web", "decision");
+    g_assert_nonnull(g_strrstr(decision, "give-up"));
+    g_assert_cmpuint(fixture_number(&f, "web", "RestartsUsed"), ==, 2);
+    assert_explained("web", "a success that came too soon");
+}
+
 int main(int argc, char **argv)
 {
     fixture_become_init();
@@ -155,5 +220,10 @@ int main(int argc, char **argv)
                  who_never_passes_has_timed_out);
     fixture_test(&f, NULL, "/daemon/readiness/a-pass-is-waited-for-over-proctords",
                  a_pass_is_waited_for_over_proctords);
+    fixture_test(&f, NULL, "/daemon/readiness/who-drains-is-not-ill", who_drains_is_not_ill);
+    fixture_test(&f, NULL, "/daemon/readiness/who-drains-too-long-has-timed-out",
+                 who_drains_too_long_has_timed_out);
+    fixture_test(&f, NULL, "/daemon/readiness/a-success-too-soon-counts",
+                 a_success_too_soon_counts);
     return g_test_run();
 }
