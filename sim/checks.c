@@ -1,5 +1,7 @@
 #include "checks.h"
 
+#include "causes.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -378,6 +380,7 @@ void checks_event(struct world *world, const struct event *event)
         world_fail(world, CHECK_EVENTS, "event %ju follows %ju", (uintmax_t)event->sequence,
                    (uintmax_t)world->sequence - 1);
     check_cause(world, event);
+    causes_event(world, event);
     if (event->child)
         enter_child_event(world, event->child->host, event);
     else

@@ -28,7 +28,8 @@ struct watch {
 static bool fits(const struct wanted_event *wanted, const struct record *record)
 {
     return wanted->kind == record->event &&
-           (!wanted->child || strcmp(wanted->child, record->child) == 0);
+           (!wanted->child || strcmp(wanted->child, record->child) == 0) &&
+           (!wanted->has_cause || wanted->cause == record->cause);
 }
 
 static void watch(void *userdata, const struct record *record)

@@ -179,6 +179,7 @@ bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand)
         return false;
     take_sidecars_along(r, c, by_hand);
     c->attempt.cancelled = true;
+    c->attempt.by_hand = by_hand;
     ref_give_place_back(c);
     c->attempt.status = CHILD_CANCELLING;
     c->stop_state = STOP_CANCEL_DELIVERED;
@@ -191,6 +192,8 @@ static void abort_attempt(struct ref *r, struct ref_child *c)
 {
     if (!c->attempt.active || c->attempt.aborted)
         return;
+    if (!c->attempt.cancelled)
+        c->attempt.by_hand = true; /* a second signal: no policy kills without asking first */
     c->attempt.aborted = true;
     ref_give_place_back(c);
     ref_stop_watching(c);
@@ -338,8 +341,11 @@ void reference_shutdown(struct ref *r)
     tree_wake(r);
 }
 
+/* To hurry a shutdown that is under way is a command of its own. */
 void reference_hurry(struct ref *r)
 {
+    if (r->phase != SHUTDOWN_IDLE)
+        r->next_command++;
     ref_shut_down(r, false);
     if (r->phase < SHUTDOWN_ABORT_STRAGGLERS)
         r->phase = SHUTDOWN_ABORT_STRAGGLERS;
@@ -559,7 +565,7 @@ static void end_attempt(struct ref *r, struct ref_child *c)
         c->stop_state = STOP_NO_ACTIVE_ATTEMPT;
     }
     c->attempt.active = false;
-    take_sidecars_along(r, c, false);
+    take_sidecars_along(r, c, c->attempt.by_hand);
 }
 
 static void gone_in_shutdown(struct ref *r, struct ref_child *c)

@@ -28,6 +28,7 @@ enum ref_timer {
 struct ref_attempt {
     bool delayed; /* its start waits for something that the supervisor lacks */
     bool active, spawned, early, cancelled, aborted; /* early: heard of before its spawn result */
+    bool by_hand; /* a command asked for its stop, and no policy */
     enum exit_kind forced;
     enum child_status status;
     uint64_t generation, number, started, ready_since;

@@ -1,5 +1,6 @@
 #include "scenario.h"
 
+#include "number.h"
 #include "open_regular.h"
 #include "unit.h"
 
@@ -663,6 +664,26 @@ static int read_explore(struct reader *reader, const struct node *node, void *ta
 
 /* ---- the rest -------------------------------------------------------------------------------- */
 
+/* `CHILD by N`: N is the number of the command that the event carries. */
+static int read_event_cause(struct reader *reader, const struct node *node,
+                            struct wanted_event *wanted)
+{
+    const char *by = wanted->child ? strstr(wanted->child, " by ") : NULL;
+
+    if (!by)
+        return 0;
+    size_t length = (size_t)(by - wanted->child);
+    char *child = arena_allocate(reader->arena, length + 1);
+    if (!child)
+        return -ENOMEM;
+    memcpy(child, wanted->child, length);
+    wanted->child = child;
+    wanted->has_cause = true;
+    if (number_read(by + 4, UINT32_MAX, &wanted->cause) < 0)
+        return reader_refuse(reader, node, "expected the number of a command after \"by\"");
+    return 0;
+}
+
 static int read_event(struct reader *reader, const struct node *node, struct wanted_event *wanted)
 {
     const char *text;
@@ -678,7 +699,7 @@ static int read_event(struct reader *reader, const struct node *node, struct wan
     wanted->column = node->column;
     if (event_kind_from_string(kind, &wanted->kind) < 0)
         return reader_refuse(reader, node, "there is no event \"%.60s\"", kind);
-    return 0;
+    return read_event_cause(reader, node, wanted);
 }
 
 static int read_include(struct reader *reader, const struct node *node, size_t i, void *target)

@@ -80,7 +80,9 @@ struct scenario_step {
 struct wanted_event {
     enum event_kind kind;
     const char *child; /* NULL: whoever */
-    uint64_t count;    /* of `count` */
+    bool has_cause;
+    uint64_t cause; /* the number of the command that it has to carry; 0: none */
+    uint64_t count; /* of `count` */
     size_t line, column;
 };
 

@@ -1,5 +1,6 @@
 #include "world.h"
 
+#include "causes.h"
 #include "checks.h"
 #include "disk.h"
 
@@ -156,6 +157,7 @@ static const char *const check_names[] = {
     [CHECK_NOTHING_LEFT] = "nothing-left-after-shutdown",
     [CHECK_TIMERS] = "timers-fire",
     [CHECK_MEMORY] = "no-allocation",
+    [CHECK_CAUSES] = "stops-say-who-asked",
     [CHECK_LIVENESS] = "everybody-arrives",
     [CHECK_REFERENCE] = "agrees-with-the-reference",
     [CHECK_INVARIANT] = "core-invariant",
@@ -217,6 +219,7 @@ static void begin_input(struct world *world, enum input_kind kind, struct actor 
     world->input = kind;
     world->input_actor = actor;
     world->melting = false;
+    causes_begin(world);
     struct two_clocks clocks = world_clocks(world);
     reference_clock(&world->reference, clocks.monotonic_usec, clocks.realtime_usec);
     if (world->inputs > WORLD_INPUTS_MAX)

@@ -56,6 +56,7 @@ enum check {
     CHECK_NOTHING_LEFT, /* 15 */
     CHECK_TIMERS,       /* 16 */
     CHECK_MEMORY,       /* 17 */
+    CHECK_CAUSES,
     CHECK_LIVENESS,
     CHECK_REFERENCE,
     CHECK_INVARIANT,   /* the core's own assertion */
@@ -111,6 +112,17 @@ struct process {
     enum step_kind health; /* STEP_HEALTHY, or how it answers when it is asked */
 };
 
+/* The stop of an attempt (causes.c): the commands that its events carry. */
+struct stop_ledger {
+    bool under_way, aborted;
+    bool forced;       /* by a time limit or for its health: its deadline aborts */
+    bool no_deadline;  /* none runs */
+    uint64_t cause;    /* whom it is for */
+    uint64_t deadline; /* whose deadline runs */
+    uint64_t abort;    /* who wants more than a report when it passes */
+    uint64_t fence;    /* whose restart waits for it */
+};
+
 /* What the checks know of a child, from events and calls alone. */
 struct ledger {
     uint32_t serial; /* of the record that this is about */
@@ -125,6 +137,7 @@ struct ledger {
     const struct child_config *config;
     uint64_t *counted; /* monotonic times of counted exits, with room for */
     uint32_t counted_max, n_counted;
+    struct stop_ledger stop;
 };
 
 struct actor {
@@ -237,9 +250,11 @@ struct world {
     uint64_t calls;       /* of the executor's ports */
     uint64_t allocations; /* by the core */
     uint64_t sequence, commands;
-    struct disk *disk; /* the journal; NULL: there is none */
-    bool full;         /* the disk */
-    bool cut;          /* the daemon dies in this input, or the next, after: */
+    uint64_t commands_before;                   /* the present input */
+    uint64_t shutdown_command, shutdown_before; /* the one before it, which was reopened */
+    struct disk *disk;                          /* the journal; NULL: there is none */
+    bool full;                                  /* the disk */
+    bool cut; /* the daemon dies in this input, or the next, after: */
     uint32_t effects_left;
     bool dead;       /* it has: what it asks for now never happens */
     bool recovering; /* the core lives through the past: nothing of that is new */
