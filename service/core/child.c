@@ -131,6 +131,7 @@ bool child_cancel(struct core *core, struct child *child, uint64_t cause, const 
 
     sidecars_follow(core, child, cause);
     attempt->cancel_delivered = true;
+    attempt->stop = (struct stop_causes){.asked = cause, .deadline = cause, .abort = cause};
     child_set_status(core, child, CHILD_CANCELLING);
     child->stop_state = STOP_CANCEL_DELIVERED;
     liveness_stop_watching(core, child);
@@ -152,6 +153,9 @@ void child_abort(struct core *core, struct child *child, uint64_t cause)
     if (!attempt->active || attempt->abort_requested)
         return;
 
+    if (!attempt->cancel_delivered)
+        attempt->stop.asked = cause;
+    attempt->stop.deadline = cause;
     attempt->abort_requested = true;
     restart_queue_end(core, child);
     liveness_stop_watching(core, child);
@@ -167,18 +171,24 @@ void child_abort(struct core *core, struct child *child, uint64_t cause)
     core_changed(core, child);
 }
 
-/* Makes sure that a deadline runs for an attempt that was cancelled or aborted before: an earlier
- * one may have passed, and only been reported. An attempt that nobody has asked to go, as the
- * target of a restart on its way, has none. */
-void child_insist(struct core *core, struct child *child)
+/* Another command wants an attempt to be gone that was cancelled or aborted before: a deadline runs
+ * then, as an earlier one may have passed and only been reported. An attempt that nobody has asked
+ * to go, as the target of a restart on its way, has none. */
+void child_insist(struct core *core, struct child *child, uint64_t cause, enum timeout_action wants)
 {
     const struct child_declaration *declaration = &child->config->declaration;
+    struct attempt *attempt = &child->attempt;
 
-    if ((child->attempt.cancel_delivered || child->attempt.abort_requested) &&
-        child->attempt.active && child->timers[TIMER_STOP].deadline_usec == 0)
-        child_arm_timeout(core, child, TIMER_STOP,
-                          child->attempt.abort_requested ? declaration->abort_timeout_usec
-                                                         : declaration->stop_timeout_usec);
+    if (!attempt->active || !(attempt->cancel_delivered || attempt->abort_requested))
+        return;
+    if (wants == TIMEOUT_KILL)
+        attempt->stop.abort = cause;
+    if (child->timers[TIMER_STOP].deadline_usec > 0)
+        return;
+    attempt->stop.deadline = cause;
+    child_arm_timeout(core, child, TIMER_STOP,
+                      attempt->abort_requested ? declaration->abort_timeout_usec
+                                               : declaration->stop_timeout_usec);
 }
 
 /* The last word against whatever start waits. */
@@ -199,15 +209,33 @@ static bool deadline_aborts(const struct core *core, const struct child *child)
            child->config->declaration.timeout_action == TIMEOUT_KILL;
 }
 
-static void abort_deadline(struct core *core, struct child *child)
+/* Whose abort it is that follows from the deadline. */
+static uint64_t abort_cause(const struct core *core, const struct child *child)
+{
+    const struct stop_causes *stop = &child->attempt.stop;
+
+    if (child->config->declaration.timeout_action == TIMEOUT_KILL ||
+        child->attempt.forced != EXIT_NONE)
+        return stop->deadline;
+    return core->shutdown_phase != SHUTDOWN_IDLE ? core->shutdown_command : stop->abort;
+}
+
+static void stop_failed(struct core *core, struct child *child, enum failure_phase phase,
+                        bool recoverable, const char *reason)
 {
     child->stop_state = STOP_FAILED;
-    child_fail(core, child, FAILURE_WAIT_ABORT, false,
-               "still there after the abort: processes that the kernel can not end yet");
-    EMIT(core, EVENT_CHILD_CONTROL_STOP_FAILED, child, child->operation_cause,
-         FIELD_TEXT_OF("phase", failure_phase_to_string(FAILURE_WAIT_ABORT)),
+    child_fail(core, child, phase, recoverable, reason);
+    EMIT(core, EVENT_CHILD_CONTROL_STOP_FAILED, child, child->attempt.stop.deadline,
+         FIELD_TEXT_OF("phase", failure_phase_to_string(phase)), FIELD_TEXT_OF("reason", reason),
+         FIELD_TEXT_OF("status", child_status_to_string(child->attempt.status)),
          FIELD_TEXT_OF("stop_state", stop_state_to_string(STOP_FAILED)),
-         FIELD_FLAG_OF("recoverable", false));
+         FIELD_FLAG_OF("recoverable", recoverable));
+}
+
+static void abort_deadline(struct core *core, struct child *child)
+{
+    stop_failed(core, child, FAILURE_WAIT_ABORT, false,
+                "still there after the abort: processes that the kernel cannot end yet");
     if (core->shutdown_phase != SHUTDOWN_IDLE)
         shutdown_abort_failed(core, child);
 }
@@ -220,16 +248,10 @@ void child_stop_deadline(struct core *core, struct child *child)
         return;
     }
 
-    child->stop_state = STOP_FAILED;
-    child_fail(core, child, FAILURE_WAIT_COMPLETION, true,
-               "did not end within its stop timeout after the cancel");
-    EMIT(core, EVENT_CHILD_CONTROL_STOP_FAILED, child, child->operation_cause,
-         FIELD_TEXT_OF("phase", failure_phase_to_string(FAILURE_WAIT_COMPLETION)),
-         FIELD_TEXT_OF("status", child_status_to_string(child->attempt.status)),
-         FIELD_TEXT_OF("stop_state", stop_state_to_string(STOP_FAILED)),
-         FIELD_FLAG_OF("recoverable", true));
+    stop_failed(core, child, FAILURE_WAIT_COMPLETION, true,
+                "did not end within its stop timeout after the cancel");
     if (deadline_aborts(core, child)) {
-        child_abort(core, child, child->operation_cause);
+        child_abort(core, child, abort_cause(core, child));
         if (core->shutdown_phase != SHUTDOWN_IDLE)
             shutdown_child_aborting(core);
     }

@@ -33,6 +33,14 @@ struct child_config {
 };
 
 /* The one running incarnation. */
+/* The commands that the events of an attempt's stop carry (docs/decisions.md, "Who a stop is for").
+ * 0: none, the policy's. */
+struct stop_causes {
+    uint64_t asked;    /* first: the stop is for this one */
+    uint64_t deadline; /* set the deadline that runs */
+    uint64_t abort;    /* wants the abort when it passes, where the declaration wants a report */
+};
+
 struct attempt {
     bool active;
     bool spawned;   /* it is there: the executor said so, or it was heard of */
@@ -58,6 +66,7 @@ struct attempt {
     uint32_t pid;          /* 0: not known yet */
     uint64_t started_usec; /* monotonic */
     uint64_t ready_usec;   /* monotonic, when it became ready; 0: it is not */
+    struct stop_causes stop;
 };
 
 struct last_exit {

@@ -137,7 +137,7 @@ static void join_pending(struct core *core, struct child *child, uint64_t id,
 
     pending->duplicates++;
     pending->by_resume = false; /* now somebody wants a restart: its deadline aborts */
-    child_insist(core, child);
+    child_insist(core, child, id, TIMEOUT_KILL);
     fence->decision = FENCE_ALREADY_PENDING;
     fence->has_old = true;
     fence->old_generation = pending->old_generation;

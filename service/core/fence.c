@@ -51,7 +51,7 @@ void fence_enter(struct core *core, struct child *child, uint64_t cause, bool by
     if (child->attempt.abort_requested)
         fence_set_phase(child, FENCE_ABORTING_OLD);
     else
-        child_insist(core, child);
+        child_insist(core, child, cause, by_resume ? TIMEOUT_REPORT : TIMEOUT_KILL);
     core->plan |= PLAN_RESTART;
     core_changed(core, child);
 }

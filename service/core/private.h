@@ -139,7 +139,8 @@ void child_fail(struct core *core, struct child *child, enum failure_phase phase
                 const char *reason);
 bool child_cancel(struct core *core, struct child *child, uint64_t cause, const char *command);
 void child_abort(struct core *core, struct child *child, uint64_t cause);
-void child_insist(struct core *core, struct child *child);
+void child_insist(struct core *core, struct child *child, uint64_t cause,
+                  enum timeout_action wants);
 void child_start(struct core *core, struct child *child);
 void child_withdraw_starts(struct core *core, struct child *child, uint64_t cause,
                            const char *command);

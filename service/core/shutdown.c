@@ -35,7 +35,7 @@ static void cancel_for_shutdown(struct core *core, struct child *child)
     if (child->shutdown.result != SHUTDOWN_PENDING)
         return; /* given up, and reported as such: there is nothing more to ask of it */
     if (!child_cancel(core, child, core->shutdown_command, "shutdown")) {
-        child_insist(core, child);
+        child_insist(core, child, core->shutdown_command, TIMEOUT_KILL);
         return;
     }
     child->shutdown.cancel_delivered = true;
@@ -192,12 +192,19 @@ void shutdown_request(struct core *core, const char *requester, const char *reas
 
 void shutdown_hurry(struct core *core, const char *requester, const char *reason)
 {
+    uint64_t id = 0;
+
+    if (core->shutdown_phase != SHUTDOWN_IDLE) {
+        id = core_new_command(core);
+        EMIT(core, EVENT_COMMAND_ACCEPTED, NULL, id, FIELD_TEXT_OF("command", "hurry"),
+             FIELD_TEXT_OF("by", requester), FIELD_TEXT_OF("reason", reason));
+    }
     shutdown_request(core, requester, reason);
     if (core->shutdown_unsettled > 0)
         shutdown_child_aborting(core);
     for (struct child *child = supervisor_last(&core->root); child;
          child = supervisor_previous(&core->root, child))
-        child_abort(core, child, core->shutdown_command);
+        child_abort(core, child, id > 0 ? id : core->shutdown_command);
     core_finish_input(core);
 }
 

@@ -278,6 +278,9 @@ static void archive_attempt(struct archive *a, struct attempt *attempt)
     if (a->version >= 3) {
         ARCHIVE(a, attempt->stopping);
         ARCHIVE(a, attempt->proven);
+        ARCHIVE(a, attempt->stop.asked);
+        ARCHIVE(a, attempt->stop.deadline);
+        ARCHIVE(a, attempt->stop.abort);
     }
 }
 
@@ -376,6 +379,20 @@ static int archive_next_config(struct core *core, struct archive *a, struct chil
     return child->next_config ? 0 : -ENOMEM;
 }
 
+/* An earlier version did not keep whom a stop is for: what it would have said of it. */
+static void guess_stop_causes(const struct core *core, struct child *child)
+{
+    uint64_t cause = core->shutdown_command;
+
+    if (!child->attempt.cancel_delivered && !child->attempt.abort_requested)
+        return;
+    if (child->pending.active)
+        cause = child->pending.cause;
+    else if (child->operation != CHILD_ACTIVE)
+        cause = child->operation_cause;
+    child->attempt.stop = (struct stop_causes){.asked = cause, .deadline = cause, .abort = cause};
+}
+
 static int archive_child(struct core *core, struct archive *a, struct child *child)
 {
     if (a->reading)
@@ -404,6 +421,8 @@ static int archive_child(struct core *core, struct archive *a, struct child *chi
     ARCHIVE(a, child->failure.recoverable);
     archive_text(a, child->failure.reason, sizeof(child->failure.reason));
     archive_fence(a, child);
+    if (a->reading && a->version < 3)
+        guess_stop_causes(core, child);
     ARCHIVE(a, child->backoff_n);
     ARCHIVE(a, child->backoff_previous_usec);
     ARCHIVE(a, child->restart_count);

@@ -82,8 +82,8 @@ static void meet_pending(struct core *core, struct child *child)
 {
     child->pending.duplicates++;
     child->pending.by_resume = false;
-    child_insist(core, child);
-    EMIT(core, EVENT_CHILD_RESTART_CONFLICT, child, child->pending.cause,
+    child_insist(core, child, 0, TIMEOUT_KILL);
+    EMIT(core, EVENT_CHILD_RESTART_CONFLICT, child, 0,
          FIELD_TEXT_OF("decision", fence_decision_to_string(FENCE_ALREADY_PENDING)),
          FIELD_TEXT_OF("command", "policy"),
          FIELD_NUMBER_OF("target_generation", child->pending.target_generation));

@@ -409,7 +409,7 @@ static void announce_exit(struct core *core, struct child *child, const struct v
 {
     const struct last_exit *last = &child->last_exit;
 
-    EMIT(core, EVENT_CHILD_EXITED, child, child->pending.active ? child->pending.cause : 0,
+    EMIT(core, EVENT_CHILD_EXITED, child, child->attempt.stop.asked,
          FIELD_TEXT_OF("exit", exit_kind_to_string(verdict->kind)),
          FIELD_SIGNED_OF("code", last->code), FIELD_SIGNED_OF("signal", last->signal),
          FIELD_FLAG_OF("core_dumped", last->core_dumped), FIELD_TEXT_OF("reason", last->reason),
@@ -449,8 +449,7 @@ static void end_attempt(struct core *core, struct child *child)
         child->stop_state = STOP_COMPLETED;
         if (child->failure.phase != FAILURE_SPAWN)
             child->failure = (struct failure){}; /* it was late, and now it is over */
-        EMIT(core, EVENT_CHILD_CONTROL_STOP_COMPLETED, child,
-             child->pending.active ? child->pending.cause : child->operation_cause,
+        EMIT(core, EVENT_CHILD_CONTROL_STOP_COMPLETED, child, attempt->stop.asked,
              FIELD_TEXT_OF("exit", exit_kind_to_string(child->last_exit.kind)),
              FIELD_FLAG_OF("aborted", attempt->abort_requested));
     } else {
@@ -460,7 +459,7 @@ static void end_attempt(struct core *core, struct child *child)
     restart_queue_end(core, child);
     child_set_active(core, child, false);
     attempt->pid = 0;
-    sidecars_follow(core, child, 0);
+    sidecars_follow(core, child, attempt->stop.asked);
     core_changed(core, child);
 }
 

@@ -35,7 +35,7 @@ static const struct telling {
     {"child-control-cancel-delivered", NULL, "is told to stop ({command})"},
     {"child-control-abort-requested", NULL, "is killed"},
     {"child-control-stop-completed", "-", "has stopped[, {exit}]"},
-    {"child-control-stop-failed", NULL, "does not stop in time"},
+    {"child-control-stop-failed", NULL, "does not stop in time[: {reason}]"},
     {"child-control-command-completed", "-", "{command}: {result}"},
     {"child-restart-limit-updated", "gave_up", "[is given up: {why}][, {used} of {burst} used]"},
     {"child-runtime-state-removed", NULL, "is removed"},
