@@ -61,25 +61,6 @@ void questions_free(struct service *service)
         take_out(service, service->questions);
 }
 
-bool uid_is_trusted(uid_t uid)
-{
-    return uid == 0 || uid == geteuid();
-}
-
-bool caller_is_trusted(const struct caller *caller)
-{
-    return uid_is_trusted(caller->uid);
-}
-
-int caller_must_be_trusted(const struct caller *caller, const char *what, sd_bus_error *error)
-{
-    if (caller_is_trusted(caller))
-        return 0;
-    return refuse_call(error, SD_BUS_ERROR_ACCESS_DENIED,
-                       "%s: %s may not: only root and the user that proctord runs as may", what,
-                       caller->text);
-}
-
 /* ---- the answer ------------------------------------------------------------------------------ */
 
 static bool is_absent(const sd_bus_error *error)

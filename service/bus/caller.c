@@ -11,6 +11,25 @@
 
 #define COMMAND_SIZE 33 /* of what a process calls itself, with the terminator */
 
+bool uid_is_trusted(uid_t uid)
+{
+    return uid == 0 || uid == geteuid();
+}
+
+bool caller_is_trusted(const struct caller *caller)
+{
+    return uid_is_trusted(caller->uid);
+}
+
+int caller_must_be_trusted(const struct caller *caller, const char *what, sd_bus_error *error)
+{
+    if (caller_is_trusted(caller))
+        return 0;
+    return refuse_call(error, SD_BUS_ERROR_ACCESS_DENIED,
+                       "%s: %s may not: only root and the user that proctord runs as may", what,
+                       caller->text);
+}
+
 /* A process calls itself what it likes, "systemd, :1.1" for one: a comma would end the name. */
 static void clean_command(char text[COMMAND_SIZE], const char *command)
 {

@@ -105,19 +105,6 @@ int client_child_path(struct client *client, const char *id, char **path);
  * frees it. */
 char *client_read_manifest(struct client *client, const char *path);
 
-/* scope.c: an id that ends with a slash means all that is below that supervisor. */
-bool scope_is_meant(const char *id);
-int scope_verb(struct client *client, const char *method, const char *id);
-
-/* The keys of an outcome that may have no value: JSON has them all the same. */
-extern const char *const outcome_keys[];
-
-/* Reads one outcome, and writes its line, without a newline. */
-int write_outcome(FILE *out, const struct client *client, sd_bus_message *m);
-
-/* Reads one outcome, prints its line, and says which exit code belongs to it. */
-int show_verdict(struct client *client, sd_bus_message *m, int *code);
-
 /* Starts a method call; appends the reason and the options that were given. */
 int client_call(struct client *client, const char *path, const char *interface, const char *method,
                 sd_bus_message **call);

@@ -5,6 +5,8 @@
 #include "fields.h"
 #include "manifest.h"
 #include "open_regular.h"
+#include "outcome.h"
+#include "scope.h"
 #include "table.h"
 #include "terminal.h"
 #include "unit.h"
@@ -20,9 +22,6 @@
 #include <time.h>
 
 #define EVENTS_SHOWN 10
-
-const char *const outcome_keys[] = {"Attempt",         "Generation", "Status",   "Failure",
-                                    "GenerationFence", "TimedOut",   "WaitsFor", NULL};
 
 #define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
 #define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
@@ -210,151 +209,6 @@ int command_status(struct client *client)
 
 /* ---- verbs ----------------------------------------------------------------------------------- */
 
-struct verdict {
-    char decision[32];
-    char child[544], before[16], after[16], status[16], stop[32];
-    char failure[256], waits_for[16], explanation[1024];
-    int idempotent, cancelled, timed_out;
-    uint64_t target;
-    bool has_target;
-};
-
-static int read_verdict(sd_bus_message *m, struct verdict *verdict);
-
-static int read_entry(sd_bus_message *m, const char *key, struct verdict *verdict)
-{
-    const struct {
-        const char *key;
-        char *text;
-        size_t size;
-    } texts[] = {
-        {"ChildId", verdict->child, sizeof(verdict->child)},
-        {"OperationBefore", verdict->before, sizeof(verdict->before)},
-        {"OperationAfter", verdict->after, sizeof(verdict->after)},
-        {"Status", verdict->status, sizeof(verdict->status)},
-        {"StopState", verdict->stop, sizeof(verdict->stop)},
-        {"Decision", verdict->decision, sizeof(verdict->decision)},
-        {"Reason", verdict->failure, sizeof(verdict->failure)},
-        {"WaitsFor", verdict->waits_for, sizeof(verdict->waits_for)},
-        {"Explanation", verdict->explanation, sizeof(verdict->explanation)},
-    };
-
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-        if (strcmp(texts[i].key, key) == 0) {
-            const char *value;
-            int r = sd_bus_message_read(m, "v", "s", &value);
-            if (r >= 0)
-                snprintf(texts[i].text, texts[i].size, "%s", value);
-            return r;
-        }
-    if (strcmp(key, "Idempotent") == 0)
-        return sd_bus_message_read(m, "v", "b", &verdict->idempotent);
-    if (strcmp(key, "TimedOut") == 0)
-        return sd_bus_message_read(m, "v", "b", &verdict->timed_out);
-    if (strcmp(key, "TargetGeneration") == 0) {
-        verdict->has_target = true;
-        return sd_bus_message_read(m, "v", "t", &verdict->target);
-    }
-    if (strcmp(key, "Failure") == 0 || strcmp(key, "GenerationFence") == 0 ||
-        strcmp(key, "Conflict") == 0) {
-        int r = sd_bus_message_enter_container(m, 'v', "a{sv}");
-        if (r >= 0)
-            r = read_verdict(m, verdict);
-        return r < 0 ? r : sd_bus_message_exit_container(m);
-    }
-    return sd_bus_message_skip(m, "v");
-}
-
-static int read_verdict(sd_bus_message *m, struct verdict *verdict)
-{
-    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
-
-    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-        const char *key;
-        r = sd_bus_message_read(m, "s", &key);
-        if (r >= 0)
-            r = read_entry(m, key, verdict);
-        if (r >= 0)
-            r = sd_bus_message_exit_container(m);
-    }
-    return r < 0 ? r : sd_bus_message_exit_container(m);
-}
-
-static int code_of(const struct verdict *verdict)
-{
-    if (strcmp(verdict->decision, "rejected") == 0 ||
-        strcmp(verdict->decision, "blocked-by-shutdown") == 0)
-        return CTL_REJECTED;
-    if (verdict->timed_out)
-        return CTL_TIMED_OUT;
-    return verdict->failure[0] ? CTL_FAILED : CTL_DONE;
-}
-
-static void print_verdict(FILE *out, const struct client *client, const char *id,
-                          const struct verdict *verdict)
-{
-    text_write(out, id);
-    fprintf(out, ": %s%s", client->dry_run ? "would be: " : "", verdict->after);
-    if (strcmp(verdict->before, verdict->after) != 0)
-        fprintf(out, " (was %s)", verdict->before);
-    if (verdict->decision[0])
-        fprintf(out, ", %s", verdict->decision);
-    if (verdict->has_target)
-        fprintf(out, ", generation %" PRIu64, verdict->target);
-    if (verdict->status[0])
-        fprintf(out, ", %s", verdict->status);
-    if (strcmp(verdict->stop, "idle") != 0 && strcmp(verdict->stop, "no-active-attempt") != 0)
-        fprintf(out, ", %s", verdict->stop);
-    if (verdict->idempotent)
-        fprintf(out, ", nothing new");
-    if (verdict->failure[0])
-        fputs(": ", out);
-    text_write(out, verdict->failure);
-    if (!verdict->timed_out)
-        return;
-    fprintf(out, "; the time is up, it waits for: %s (", verdict->waits_for);
-    text_write(out, verdict->explanation);
-    fputc(')', out);
-}
-
-int write_outcome(FILE *out, const struct client *client, sd_bus_message *m)
-{
-    struct verdict verdict = {};
-    int r = read_verdict(m, &verdict);
-
-    if (r >= 0)
-        print_verdict(out, client, verdict.child, &verdict);
-    return r;
-}
-
-static int show_outcome(struct client *client, const char *id, sd_bus_message *reply)
-{
-    struct verdict verdict = {};
-    int r = read_verdict(reply, &verdict);
-
-    if (r >= 0 && client->json != JSON_OFF) {
-        sd_bus_message_rewind(reply, true);
-        r = answer_message(client, reply, outcome_keys);
-    } else if (r >= 0 && !client->quiet) {
-        print_verdict(stdout, client, id, &verdict);
-        fputc('\n', stdout);
-    }
-    return r < 0 ? client_error(client, NULL, r) : code_of(&verdict);
-}
-
-int show_verdict(struct client *client, sd_bus_message *m, int *code)
-{
-    struct verdict verdict = {};
-    int r = read_verdict(m, &verdict);
-
-    *code = code_of(&verdict);
-    if (r >= 0 && !client->quiet && client->json == JSON_OFF) {
-        print_verdict(stdout, client, verdict.child, &verdict);
-        fputc('\n', stdout);
-    }
-    return r;
-}
-
 static int verb_on(struct client *client, const char *method, const char *id)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
@@ -367,7 +221,7 @@ static int verb_on(struct client *client, const char *method, const char *id)
         r = client_append_reason(client, call);
     if (r >= 0)
         r = client_wait(client, call, &error, &reply);
-    return r < 0 ? client_error(client, &error, r) : show_outcome(client, id, reply);
+    return r < 0 ? client_error(client, &error, r) : outcome_answer(client, id, reply);
 }
 
 int command_verb(struct client *client, const char *method)
@@ -407,7 +261,7 @@ int command_kill(struct client *client)
     if (r >= 0)
         r = client_wait(client, call, &error, &reply);
     return r < 0 ? client_error(client, &error, r)
-                 : show_outcome(client, client->arguments[0], reply);
+                 : outcome_answer(client, client->arguments[0], reply);
 }
 
 /* ---- add, reload, shutdown ------------------------------------------------------------------- */

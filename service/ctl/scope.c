@@ -1,9 +1,9 @@
-/*
- * The tree as a picture, and the verbs on a whole scope: an id that ends with a slash is the path
- * of a supervisor, and means all that is below it; "/" is the root.
- */
-#include "document.h"
+/* The tree as a picture, and the verbs on a whole scope. */
+#include "scope.h"
+
 #include "call.h"
+#include "document.h"
+#include "outcome.h"
 #include "terminal.h"
 
 #include <errno.h>
@@ -372,7 +372,7 @@ static int show_outcomes(struct client *client, sd_bus_message *reply)
     r = sd_bus_message_enter_container(reply, 'a', "a{sv}");
     while (r >= 0 && sd_bus_message_at_end(reply, false) == 0) {
         int code;
-        r = show_verdict(client, reply, &code);
+        r = outcome_show(client, reply, &code);
         worst = code > worst ? code : worst;
     }
     return r < 0 ? client_error(client, NULL, r) : worst;

@@ -1,5 +1,6 @@
 #include "top.h"
 
+#include "outcome.h"
 #include "terminal.h"
 
 #include <curses.h>
@@ -27,15 +28,6 @@ static const struct order {
 
 /* ---- orders ---------------------------------------------------------------------------------- */
 
-void top_say(struct top *top, bool bad, const char *text)
-{
-    char *shown = text_shown(text);
-
-    top->bad_message = bad;
-    snprintf(top->message, sizeof(top->message), "%s", shown ? shown : "");
-    free(shown);
-}
-
 static void say_outcome(struct top *top, sd_bus_message *reply)
 {
     char *text = NULL;
@@ -44,7 +36,7 @@ static void say_outcome(struct top *top, sd_bus_message *reply)
 
     if (!out)
         return;
-    write_outcome(out, top->client, reply);
+    outcome_write(out, top->client, reply);
     fclose(out);
     top_say(top, false, text);
     free(text);
@@ -132,7 +124,7 @@ static void show_events(struct top *top)
 
 static bool move_to(struct top *top, int key)
 {
-    long page = (long)screen_rows(top), all = (long)top->n_shown;
+    long page = (long)top->fit, all = (long)top->n_shown;
 
     switch (key) {
     case KEY_UP:
@@ -239,6 +231,7 @@ int command_top(struct client *client)
     terminal_release(); /* curses writes to it itself; what it is given is escaped */
     if (screen_open(client) < 0)
         return client_fail(client, "top: this terminal is not known (TERM)");
+    top.fit = screen_rows(&top);
     do {
         r = top_look(&top);
         top_arrange(&top);

@@ -35,6 +35,7 @@ struct top {
     char *selected; /* id */
     size_t *shown;  /* rows that pass the filter, in order */
     size_t n_shown, offset;
+    size_t fit; /* rows that the screen has room for; the screen says so */
     bool details;
     char *events;      /* of the selected one, with details */
     char message[512]; /* the last outcome, or what is wrong */
@@ -52,7 +53,7 @@ void top_select(struct top *top, long by); /* so many further down */
 const char *top_sort_name(enum sort sort);
 void top_free(struct top *top);
 
-/* top.c. The last line: an outcome, or what is wrong. */
+/* The last line: an outcome, or what is wrong. */
 void top_say(struct top *top, bool bad, const char *text);
 
 /* top_screen.c */

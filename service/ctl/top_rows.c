@@ -36,6 +36,15 @@ void top_free(struct top *top)
     free(top->events);
 }
 
+void top_say(struct top *top, bool bad, const char *text)
+{
+    char *shown = text_shown(text);
+
+    top->bad_message = bad;
+    snprintf(top->message, sizeof(top->message), "%s", shown ? shown : "");
+    free(shown);
+}
+
 /* ---- a look ---------------------------------------------------------------------------------- */
 
 /* Rows keep their place from one look to the next, and so mostly do children: index is where it is
@@ -244,13 +253,11 @@ static size_t place_of_selected(const struct top *top)
 
 static void select_place(struct top *top, size_t place)
 {
-    size_t fit = screen_rows(top);
-
     replace(&top->selected, top->rows[top->shown[place]].id);
     if (place < top->offset)
         top->offset = place;
-    if (fit > 0 && place >= top->offset + fit)
-        top->offset = place - fit + 1;
+    if (top->fit > 0 && place >= top->offset + top->fit)
+        top->offset = place - top->fit + 1;
 }
 
 void top_arrange(struct top *top)

@@ -298,11 +298,10 @@ static void draw_help(void)
 
 void screen_draw(struct top *top)
 {
-    size_t fit = screen_rows(top);
-
+    top->fit = screen_rows(top);
     erase();
     draw_head(top);
-    for (size_t i = 0; !top->help && i < fit && top->offset + i < top->n_shown; i++)
+    for (size_t i = 0; !top->help && i < top->fit && top->offset + i < top->n_shown; i++)
         draw_row(top, &top->rows[top->shown[top->offset + i]], (int)(HEAD + i));
     if (top->help)
         draw_help();
