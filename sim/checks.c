@@ -717,6 +717,30 @@ void checks_agreement(struct world *world)
         world_fail(world, CHECK_REFERENCE, "%s", world->reference.wrong);
 }
 
+/* ---- what a start waits for ------------------------------------------------------------------ */
+
+/* One reason at most keeps a child from starting, but that who is restarted with others may have a
+ * backoff of its own to wait for first; and who is meant to run, and does not, has one. */
+static void check_start(struct world *world, const struct child *child)
+{
+    bool backoff = child->timers[TIMER_START].deadline_usec > 0;
+    bool scope = child->scope && child->pending.active && !child->attempt.active;
+    int reasons = (backoff || scope) + child->waiting + child->queued;
+
+    if (reasons > 1)
+        world_fail(world, CHECK_REFERENCE, "%s waits for more than one thing:%s%s%s%s", child->id,
+                   backoff ? " backoff" : "", scope ? " scope" : "",
+                   child->waiting ? " dependency" : "", child->queued ? " queue" : "");
+    else if (reasons > 0 && (child->attempt.active || child->operation != CHILD_ACTIVE))
+        world_fail(world, CHECK_REFERENCE, "%s waits to start%s", child->id,
+                   child->attempt.active ? ", and has an attempt" : ", and is held");
+    else if (reasons > 0 && !child->wanted)
+        world_fail(world, CHECK_REFERENCE, "%s waits to start, and nobody wants it to", child->id);
+    else if (reasons == 0 && child->wanted && child->operation == CHILD_ACTIVE &&
+             !child->attempt.active && core_shutdown_phase(world->core) == SHUTDOWN_IDLE)
+        world_fail(world, CHECK_REFERENCE, "%s is meant to run, and waits for nothing", child->id);
+}
+
 /* ---- coverage -------------------------------------------------------------------------------- */
 
 static void cover(struct world *world, const struct child *child)
@@ -762,6 +786,7 @@ void checks_after(struct world *world, const struct checks_before *before)
         if (world->actors[i].child) {
             check_monotone(world, &world->actors[i]);
             check_window(world, &world->actors[i]);
+            check_start(world, world->actors[i].child);
         }
     if (world->input_actor && world->input_actor->child)
         cover(world, world->input_actor->child);

@@ -228,6 +228,7 @@ static void put_behind_fence(struct ref_child *c, bool by_hand, uint64_t old, ui
 void ref_wait_for_siblings(struct ref_child *c, bool by_hand)
 {
     put_behind_fence(c, by_hand, c->generation, next_generation(c));
+    c->wanted = true; /* somebody has asked for it */
     c->fence = FENCE_READY_TO_START;
 }
 
