@@ -69,6 +69,7 @@ void fence_ready(struct core *core, struct child *child, uint64_t cause, const c
         .target_generation = child_next_generation(child),
         .cause = cause,
     };
+    child->wanted = true;
     fence_set_phase(child, FENCE_READY_TO_START);
     core->plan |= PLAN_START;
     EMIT(core, EVENT_CHILD_RESTART_FENCE_ENTERED, child, cause, FIELD_TEXT_OF("command", command),
