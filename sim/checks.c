@@ -1,6 +1,7 @@
 #include "checks.h"
 
 #include "causes.h"
+#include "start.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -719,6 +720,22 @@ void checks_agreement(struct world *world)
 
 /* ---- what a start waits for ------------------------------------------------------------------ */
 
+/* The core, and the reference model, which has it from the text, tell the same. */
+static void agree_on_wait(struct world *world, const struct actor *actor)
+{
+    const struct child *mine = actor->child;
+    const char *name = actor->declaration->id;
+    struct ref_wait its = reference_waits_for(&world->reference, actor->reference);
+    struct start_dependency dependency = child_awaits(mine);
+
+    SAME("what it waits for", child_waits_for(mine), its.reason);
+    SAME("a dependency it waits for", dependency.id != NULL, its.target != NULL);
+    if (!its.target)
+        return;
+    SAME("the dependency it waits for", strcmp(dependency.id, its.target), 0);
+    SAME("by requires", dependency.required, its.required);
+}
+
 /* One reason at most keeps a child from starting, but that who is restarted with others may have a
  * backoff of its own to wait for first; and who is meant to run, and does not, has one. */
 static void check_start(struct world *world, const struct child *child)
@@ -787,6 +804,7 @@ void checks_after(struct world *world, const struct checks_before *before)
             check_monotone(world, &world->actors[i]);
             check_window(world, &world->actors[i]);
             check_start(world, world->actors[i].child);
+            agree_on_wait(world, &world->actors[i]);
         }
     if (world->input_actor && world->input_actor->child)
         cover(world, world->input_actor->child);

@@ -1,6 +1,7 @@
 #include "facts.h"
 
 #include "number.h"
+#include "start.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -38,6 +39,8 @@ OF_CHILD(remaining, child ? restart_limit_view(&child->restart_limit).remaining 
 OF_CHILD(exhausted, child &&restart_limit_view(&child->restart_limit).exhausted)
 OF_CHILD(waiting, child && child->waiting)
 OF_CHILD(wanted, child && child->wanted)
+OF_CHILD(waits_for, child ? child_waits_for(child) : START_WAITS_FOR_NOTHING)
+OF_CHILD(waits_by_requires, child &&child_awaits(child).required)
 OF_CHILD(stale, child && child->heartbeat_stale)
 OF_CHILD(exit, child ? child->last_exit.kind : EXIT_NONE)
 OF_CHILD(decision, child ? child->last_exit.decision : DECISION_RESTART)
@@ -122,6 +125,14 @@ WORDS_OF(child_status, child_status)
 WORDS_OF(stop_state, stop_state)
 WORDS_OF(readiness, readiness)
 WORDS_OF(fence_phase, fence_phase)
+
+/* YAML has no word for nothing. */
+static const char *start_wait_word(int value)
+{
+    return value == START_WAITS_FOR_NOTHING ? "nothing"
+                                            : start_wait_to_string((enum start_wait)value);
+}
+
 WORDS_OF(fence_decision, fence_decision)
 WORDS_OF(failure_phase, failure_phase)
 WORDS_OF(exit_kind, exit_kind)
@@ -149,6 +160,8 @@ static const struct fact child_facts[] = {
     {"exhausted", FACT_FLAG, NULL, 0, of_exhausted, NULL},
     {"waiting", FACT_FLAG, NULL, 0, of_waiting, NULL},
     {"wanted", FACT_FLAG, NULL, 0, of_wanted, NULL},
+    {"waits_for", FACT_WORD, start_wait_word, START_QUEUED + 1, of_waits_for, NULL},
+    {"waits_by_requires", FACT_FLAG, NULL, 0, of_waits_by_requires, NULL},
     {"stale", FACT_FLAG, NULL, 0, of_stale, NULL},
     {"heartbeat_age", FACT_DURATION, NULL, 0, of_heartbeat_age, NULL},
     {"exit", FACT_WORD, exit_kind_word, EXIT_SPAWN_FAILED + 1, of_exit, NULL},

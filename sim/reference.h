@@ -152,6 +152,14 @@ void reference_run_job(struct ref *r, struct ref_child *c, const char *name,
 void reference_redeclare(struct ref *r, const struct child_declaration *d);
 struct ref_child *reference_find(struct ref *r, const char *id);
 
+/* Why it has no attempt, and for a dependency which one, and whether it is required. */
+struct ref_wait {
+    enum start_wait reason;
+    const char *target;
+    bool required;
+};
+struct ref_wait reference_waits_for(struct ref *r, const struct ref_child *c);
+
 /* What the core drew for this child's next delay, told before the input is. */
 void reference_drew(struct ref_child *c, uint64_t delay);
 

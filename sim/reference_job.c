@@ -95,3 +95,11 @@ void reference_run_job(struct ref *r, struct ref_child *c, const char *name,
     r->jobs[r->n_jobs++] = (struct ref_job){.name = name, .child = c};
     tree_wake(r);
 }
+
+bool jobs_is_queued(const struct ref *r, const struct ref_child *c)
+{
+    for (uint32_t i = 0; i < r->n_jobs; i++)
+        if (r->jobs[i].child == c)
+            return r->jobs[i].state == JOB_QUEUED;
+    return false;
+}

@@ -247,13 +247,21 @@ static const char *missing(struct ref *r, const struct child_declaration *d, boo
     return NULL;
 }
 
-bool tree_may_start(struct ref *r, const struct ref_child *c)
+const char *tree_obstacle(struct ref *r, const struct ref_child *c, bool *required)
 {
     const struct child_declaration *d = c->declaration;
-    for (size_t i = 0; i < d->n_after; i++)
+    const char *obstacle = missing(r, d, false);
+    *required = obstacle != NULL;
+    for (size_t i = 0; !obstacle && i < d->n_after; i++)
         if (comes_up(reference_find(r, d->after[i])))
-            return false;
-    return !missing(r, d, false);
+            obstacle = d->after[i];
+    return obstacle;
+}
+
+bool tree_may_start(struct ref *r, const struct ref_child *c)
+{
+    bool required;
+    return !tree_obstacle(r, c, &required);
 }
 
 /* What stands in the way of a start that somebody asks for while the old attempt may be there

@@ -13,6 +13,9 @@ bool tree_may_start(struct ref *r, const struct ref_child *c);
 const char *tree_lacks(struct ref *r, const struct ref_child *c);
 void tree_find_who_comes_back(struct ref *r, uint32_t s, enum command_verb verb);
 void tree_forget_who_comes_back(struct ref *r);
+/* The first that keeps it from starting: of those that it requires, then of those that it comes
+ * after; NULL: none. */
+const char *tree_obstacle(struct ref *r, const struct ref_child *c, bool *required);
 bool tree_depends_on(const struct ref_child *c, const struct ref_child *target);
 void tree_place(struct ref *r, struct ref_child *c);
 void tree_find_group(struct ref *r, struct ref_child *c);
@@ -32,6 +35,7 @@ void tree_melt_down(struct ref *r, uint32_t s, struct ref_child *c);
 void jobs_start(struct ref *r);
 void jobs_end(struct ref *r, struct ref_child *c);
 void jobs_stop_waiting(struct ref *r);
+bool jobs_is_queued(const struct ref *r, const struct ref_child *c);
 
 /* reference_liveness.c */
 void ref_become_ready(struct ref *r, struct ref_child *c);

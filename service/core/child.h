@@ -138,6 +138,7 @@ struct child {
     bool changed;
     bool comes_back;     /* by the command that is carried out, see requirement.h */
     bool waiting;        /* its start waits for a dependency */
+    uint32_t awaited;    /* the number of that one (dependency.c), as it was shown last */
     bool queued;         /* its start waits for room among its supervisor's restarts */
     bool in_flight;      /* its attempt is such a restart, and on its way */
     struct scope *scope; /* its start waits for those that are restarted with it */

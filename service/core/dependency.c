@@ -5,6 +5,7 @@
  * nothing of that stands in its way, it may still have to queue (restart_queue.c).
  */
 #include "private.h"
+#include "start.h"
 
 static bool on_its_way_up(const struct child *child)
 {
@@ -25,24 +26,49 @@ bool dependency_is_met(const struct child_declaration *declaration, const struct
     return !target->attempt.active && target->readiness == READINESS_READY;
 }
 
-const char *child_unmet_dependency(const struct child *child, bool *removed)
+/* The number of the first of its dependencies that stands in its way, those that it requires first,
+ * from 1; 0: none does. */
+static uint32_t unmet(const struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+    uint32_t n = 0;
+
+    for (; n < declaration->n_requires; n++)
+        if (!dependency_is_met(declaration, child->config->targets[n]))
+            return n + 1;
+    for (; n < declaration->n_requires + declaration->n_after; n++)
+        if (child->config->targets[n] && on_its_way_up(child->config->targets[n]))
+            return n + 1;
+    return 0;
+}
+
+static struct start_dependency dependency_of(const struct child *child, uint32_t number)
 {
     const struct child_declaration *declaration = &child->config->declaration;
 
-    *removed = false;
-    for (size_t i = 0; i < declaration->n_requires; i++) {
-        const struct child *target = child->config->targets[i];
-        if (!dependency_is_met(declaration, target)) {
-            *removed = !target;
-            return declaration->requires[i];
-        }
-    }
-    for (size_t i = 0; i < declaration->n_after; i++) {
-        const struct child *target = child->config->targets[declaration->n_requires + i];
-        if (target && on_its_way_up(target))
-            return declaration->after[i];
-    }
-    return NULL;
+    if (number == 0)
+        return (struct start_dependency){};
+    bool required = number <= declaration->n_requires;
+    return (struct start_dependency){
+        .id = required ? declaration->requires[number - 1]
+                       : declaration->after[number - 1 - declaration->n_requires],
+        .required = required,
+        .removed = !child->config->targets[number - 1],
+    };
+}
+
+const char *child_unmet_dependency(const struct child *child, bool *removed)
+{
+    struct start_dependency dependency = dependency_of(child, unmet(child));
+
+    *removed = dependency.removed;
+    return dependency.id;
+}
+
+struct start_dependency child_awaits(const struct child *child)
+{
+    return child_waits_for(child) == START_DEPENDENCY ? dependency_of(child, unmet(child))
+                                                      : (struct start_dependency){};
 }
 
 static void append(struct core *core, struct child *child)
@@ -53,8 +79,18 @@ static void append(struct core *core, struct child *child)
     core->waiting_last = child;
 }
 
+/* Which one it waits for is shown. */
+static void await(struct core *core, struct child *child, uint32_t number)
+{
+    if (child->awaited == number)
+        return;
+    child->awaited = number;
+    core_changed(core, child);
+}
+
 static void wait_for_dependency(struct core *core, struct child *child)
 {
+    await(core, child, unmet(child));
     if (child->waiting)
         return;
     child->waiting = true;
@@ -75,6 +111,7 @@ static void stop_waiting(struct core *core, struct child *child)
     if (!child->waiting)
         return;
     child->waiting = false;
+    child->awaited = 0;
     core_changed(core, child);
     if (core->muted)
         return;
@@ -129,10 +166,12 @@ void dependency_wake(struct core *core)
     /* A start changes who waits for whom; one pass in order is enough, as a start makes nobody
      * ready: the executor's answer comes in later. */
     for (struct child *child = core->waiting_first, *next; child; child = next) {
-        bool removed;
+        uint32_t number = unmet(child);
         next = child->waiting_next;
-        if (child_unmet_dependency(child, &removed))
+        if (number > 0) {
+            await(core, child, number);
             continue;
+        }
         stop_waiting(core, child);
         if (restart_queue_admit(core, child))
             child_start(core, child);

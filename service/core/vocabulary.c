@@ -74,6 +74,17 @@ const char *fence_phase_to_string(enum fence_phase phase)
     return WORD_OF(fence_phase_words, phase);
 }
 
+static const char *const start_wait_words[] = {
+    [START_WAITS_FOR_NOTHING] = "", [START_HELD] = "held",   [START_FENCED] = "fenced",
+    [START_BACKOFF] = "backoff",    [START_SCOPE] = "scope", [START_DEPENDENCY] = "dependency",
+    [START_QUEUED] = "queued",
+};
+
+const char *start_wait_to_string(enum start_wait wait)
+{
+    return WORD_OF(start_wait_words, wait);
+}
+
 static const char *const fence_decision_words[] = {
     [FENCE_STARTED_IMMEDIATELY] = "started-immediately",
     [FENCE_QUEUED_AFTER_STOP] = "queued-after-stop",

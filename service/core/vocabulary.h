@@ -45,6 +45,17 @@ enum fence_phase {
     FENCE_CLOSED,
 };
 
+/* Why a child that is meant to run has no attempt; the first of these that holds. */
+enum start_wait {
+    START_WAITS_FOR_NOTHING,
+    START_HELD,       /* paused, quarantined or being removed */
+    START_FENCED,     /* its old attempt is still there */
+    START_BACKOFF,    /* a time: its backoff or cool-down, or when its budget has a token */
+    START_SCOPE,      /* those that are restarted with it are still there */
+    START_DEPENDENCY, /* one that it requires, or comes after */
+    START_QUEUED,     /* its turn, among its supervisor's restarts or among the jobs */
+};
+
 enum fence_decision {
     FENCE_STARTED_IMMEDIATELY,
     FENCE_QUEUED_AFTER_STOP,
@@ -213,6 +224,7 @@ const char *child_operation_to_string(enum child_operation operation);
 const char *child_status_to_string(enum child_status status);
 const char *stop_state_to_string(enum stop_state state);
 const char *readiness_to_string(enum readiness readiness);
+const char *start_wait_to_string(enum start_wait wait); /* "" for nothing */
 const char *fence_phase_to_string(enum fence_phase phase);
 const char *fence_decision_to_string(enum fence_decision decision);
 const char *failure_phase_to_string(enum failure_phase phase);
