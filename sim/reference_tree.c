@@ -215,10 +215,11 @@ static bool is_ready(const struct child_declaration *d, const struct ref_child *
     return !target->attempt.active && target->readiness == READINESS_READY;
 }
 
+/* Also by a restart that is pending. */
 static bool comes_up(const struct ref_child *c)
 {
     return c &&
-           (c->waits > 0 || c->queued > 0 ||
+           (c->waits > 0 || c->queued > 0 || c->pending ||
             (c->attempt.active && !c->attempt.cancelled && c->readiness == READINESS_UNREPORTED));
 }
 

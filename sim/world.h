@@ -155,6 +155,8 @@ struct actor {
     uint64_t lack_usec; /* so long its next start waits for something */
     bool hold_reports;  /* exits are reported when the scenario lets them */
     struct ledger ledger;
+    uint64_t told; /* what was told of it last, and of which record: after a recovery it is another */
+    const struct child *told_by;
 };
 
 enum input_kind {
