@@ -189,6 +189,7 @@ void child_insist(struct core *core, struct child *child, uint64_t cause, enum t
     child_arm_timeout(core, child, TIMER_STOP,
                       attempt->abort_requested ? declaration->abort_timeout_usec
                                                : declaration->stop_timeout_usec);
+    core_changed(core, child);
 }
 
 /* The last word against whatever start waits. */

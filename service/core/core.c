@@ -362,6 +362,7 @@ static void fire(struct core *core, struct child *child, enum child_timer timer)
         child_stop_deadline(core, child);
         return;
     case TIMER_START:
+        core_changed(core, child);
         if (child->scope)
             return; /* strategy_look() starts it, with the others */
         dependency_request_start(core, child, child->start_cause, child->automatic_start);

@@ -7,9 +7,10 @@
 #include "private.h"
 #include "start.h"
 
+/* Also by a restart that is pending; who is in a backoff is not: it may last for an hour. */
 static bool on_its_way_up(const struct child *child)
 {
-    return child->waiting || child->queued ||
+    return child->waiting || child->queued || child->pending.active ||
            (child->attempt.active && !child->attempt.cancel_delivered &&
             child->readiness == READINESS_UNREPORTED);
 }
