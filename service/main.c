@@ -12,13 +12,14 @@
 #include "manifest_set.h"
 #include "metrics_socket.h"
 #include "output.h"
+#include "outside.h"
 #include "own_folder.h"
 #include "private_bus.h"
 #include "reexecution.h"
+#include "roles.h"
 #include "service.h"
 #include "sink.h"
 #include "signals.h"
-#include "spawner_process.h"
 #include "text.h"
 
 #include <errno.h>
@@ -702,15 +703,17 @@ int main(int argc, char **argv)
 {
     struct daemon daemon = {.locks = {-1, -1}, .metrics_descriptor = -1};
 
-    if (argc > 1 && strcmp(argv[1], SPAWNER_OPTION) == 0)
-        return spawner_run(argc - 1, argv + 1);
-    int r = command_line_parse(argc, argv, &daemon.line);
+    int r = role_run(argc, argv);
+    if (r >= 0)
+        return r;
+    r = command_line_parse(argc, argv, &daemon.line);
     if (r != 0)
         return close_output(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
     if (daemon.line.check)
         return close_output(check_only(&daemon.line));
     the_daemon = &daemon;
     umask(0022);
+    outside_begin();
     signals_prepare();
     raise_descriptor_limit(&daemon);
     keep_memory_small();

@@ -2,6 +2,7 @@
 
 #include "again.h"
 
+#include "beside.h"
 #include "discard.h"
 
 #include <errno.h>
@@ -18,13 +19,57 @@
 /* Where the child side puts descriptors: ours must not be there. */
 #define FIRST_FREE (3 + SOCKETS_MAX + 1)
 
+/* ---- its path, which may lead to a mount that does not answer -------------------------------- */
+
+struct removal {
+    struct beside_work work;
+    struct removed {
+        dev_t device;
+        ino_t inode; /* 0: any socket there */
+        char path[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1];
+    } removed;
+};
+
 /* What somebody has put in its place meanwhile is not ours to remove. */
-static void unlink_socket(const char *path)
+static void unlink_socket(const struct outside_parcel *request, struct outside_parcel *answer)
 {
+    const struct removed *removed = request->data;
     struct stat status;
 
-    if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode))
-        unlink(path);
+    (void)answer;
+    if (request->size == sizeof(*removed) && lstat(removed->path, &status) == 0 &&
+        S_ISSOCK(status.st_mode) &&
+        (removed->inode == 0 ||
+         (removed->inode == status.st_ino && removed->device == status.st_dev)))
+        unlink(removed->path);
+}
+
+const struct outside_job listener_unlink_job = {OUTSIDE_UNLINK, unlink_socket};
+
+static void remove_work(void *data)
+{
+    struct removal *removal = data;
+    struct outside_parcel request = {.data = &removal->removed, .size = sizeof(removal->removed)},
+                          answer = {};
+
+    outside_make(&listener_unlink_job, &request, &answer);
+}
+
+static void remove_path(const struct listener *listener)
+{
+    struct removal *removal = calloc(1, sizeof(*removal));
+
+    if (!removal)
+        return; /* it is left over, and in nobody's way */
+    removal->removed.device = listener->device;
+    removal->removed.inode = listener->inode;
+    snprintf(removal->removed.path, sizeof(removal->removed.path), "%s", listener->path);
+    removal->work = (struct beside_work){.what = "remove the path of a socket",
+                                         .work = remove_work,
+                                         .release = free,
+                                         .data = removal,
+                                         .may_be_left = true};
+    beside_do(NULL, &removal->work);
 }
 
 static bool is_local(int fd)
@@ -45,7 +90,7 @@ static void close_listener(struct listener *listener, bool unlink_path)
     else if (listener->fd >= 0)
         close(listener->fd);
     if (listener->path && unlink_path)
-        unlink_socket(listener->path);
+        remove_path(listener);
     free(listener->name);
     free(listener->listen);
     free(listener->path);
@@ -131,6 +176,11 @@ static int open_listener(const struct socket_spec *spec, struct listener *listen
         return fd;
     }
     listener->fd = fd;
+    struct stat status;
+    if (listener->path && lstat(listener->path, &status) == 0) {
+        listener->device = status.st_dev;
+        listener->inode = status.st_ino;
+    }
     return 0;
 }
 

@@ -6,13 +6,18 @@
 #pragma once
 
 #include "error.h"
+#include "outside.h"
 #include "process_spec.h"
+
+#include <sys/types.h>
 
 struct listeners {
     size_t count;
     struct listener {
         char *name, *listen; /* as in the manifest: what is the same stays open */
-        char *path;          /* to be removed with it, or NULL */
+        char *path;          /* to be removed with it, or NULL; */
+        dev_t device;        /* where it is the same file still */
+        ino_t inode;         /* 0: not known */
         bool datagram;
         int fd; /* above all that a child may get */
     } list[SOCKETS_MAX];
@@ -31,4 +36,7 @@ bool listeners_have(struct listeners *listeners, const struct socket_spec *spec)
  * a socket that listens there is closed. fds are taken over; negative: there is none. */
 void listeners_adopt(const struct process_spec *spec, const int *fds, struct listeners **listeners);
 
+/* Paths are removed beside the loop. */
 void listeners_free(struct listeners *listeners);
+
+extern const struct outside_job listener_unlink_job;

@@ -9,6 +9,7 @@
 #include "again.h"
 #include "handle.h"
 #include "number.h"
+#include "outside.h"
 #include "owner.h"
 #include "probe.h"
 #include "proc_stat.h"
@@ -350,10 +351,13 @@ void orphans_reap(struct host *host)
         }
         if (probe_exited(host, info.si_pid) || spawner_exited(host->spawner, info.si_pid))
             continue;
+        int outside = outside_exited(info.si_pid);
+        if (outside > 0)
+            continue;
         struct launch *launch = launch_of_pid(host->spawner, info.si_pid);
         if (launch && launch_child_exited(launch))
             continue;
-        if (launch) { /* who comes behind it is reaped in a moment */
+        if (launch || outside == -EAGAIN) { /* who comes behind it is reaped in a moment */
             host->unreaped = true;
             host_look_again(host);
             return;

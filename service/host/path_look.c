@@ -1,11 +1,16 @@
 #include "path_look.h"
 
 #include "beside.h"
+#include "outside.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+
+#define SOCKET_PATH_ROOM (sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1)
 
 struct path_look {
     struct beside_work work;
@@ -16,14 +21,34 @@ struct path_look {
     size_t n;
 };
 
-static void look(void *data)
+/* In the process: that there is an answer is enough, whoever asked meets an error again. */
+static void look_at_paths(const struct outside_parcel *request, struct outside_parcel *answer)
 {
-    struct path_look *asked = data;
+    const char *at = request->data, *end = at + request->size;
     struct stat status;
 
-    for (size_t i = 0; i < asked->n; i++)
-        if (lstat(asked->paths[i], &status) < 0)
-            continue; /* whoever asked meets the error again; that there is an answer is enough */
+    (void)answer;
+    for (; at < end && memchr(at, '\0', (size_t)(end - at)); at += strlen(at) + 1)
+        if (lstat(at, &status) < 0)
+            continue;
+}
+
+const struct outside_job path_look_job = {OUTSIDE_LOOK, look_at_paths};
+
+static void look(void *data)
+{
+    const struct path_look *asked = data;
+    char text[PATH_LOOKS_MAX * SOCKET_PATH_ROOM];
+    struct outside_parcel request = {.data = text}, answer = {};
+
+    for (size_t i = 0; i < asked->n; i++) {
+        size_t size = strlen(asked->paths[i]) + 1;
+        if (request.size + size > sizeof(text))
+            break;
+        memcpy(text + request.size, asked->paths[i], size);
+        request.size += size;
+    }
+    outside_make(&path_look_job, &request, &answer);
 }
 
 static void came_back(void *data)
@@ -74,7 +99,8 @@ int path_look_begin(struct path_look **place, const char *const *paths, size_t n
                                        .work = look,
                                        .done = came_back,
                                        .release = release,
-                                       .data = fresh};
+                                       .data = fresh,
+                                       .may_be_left = true};
     *place = fresh;
     beside_do(NULL, &fresh->work);
     return 0;

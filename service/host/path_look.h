@@ -2,14 +2,12 @@
  * Path look: whether a path answers, asked beside the loop.
  *
  * bind(2) and connect(2) of a Unix socket walk its path, and wait for a mount that does not answer
- * as long as that takes. So a thread looks at the paths first, and the loop only goes on when it
- * has come back: what hangs there is the start or the health check that asked, and nothing else.
- *
- * A thread that hangs in the kernel for good keeps a killed proctord from going away, and so the
- * next one from coming up, until the mount answers or is taken away.
+ * as long as that takes. So a process outside (outside.h) looks at the paths first, and the loop
+ * only goes on when it has come back: what hangs there is the start or the health check that asked,
+ * and nothing else.
  *
  * Each owner has one place. A look that hangs stays there, also when nobody wants to hear of it any
- * more, and until it comes back there is no other: a mount costs a child one thread, and not one
+ * more, and until it comes back there is no other: a mount costs a child one process, and not one
  * for each try.
  */
 #pragma once
@@ -17,7 +15,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct outside_job;
 struct path_look;
+
+extern const struct outside_job path_look_job;
 
 #define PATH_LOOKS_MAX 16 /* paths of one look */
 

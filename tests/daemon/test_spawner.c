@@ -188,6 +188,37 @@ static void a_socket_on_it_hangs_alone(void)
     fixture_wait_text(&f, "socket", "Status", "ready");
 }
 
+static void add_socket_and_check(void)
+{
+    g_autofree char *socket = g_strdup_printf("exec: [/bin/sleep, \"1000\"]\nstart_timeout: 1h\n"
+                                              "sockets: [{name: a, listen: %s/s}]\n",
+                                              mount_point);
+    g_autofree char *check = g_strdup_printf(
+        "exec: [/bin/sleep, \"1000\"]\nhealth_check: {unix: %s/h, interval: 50ms, timeout: 1h}\n",
+        mount_point);
+
+    add("socket", socket);
+    add("check", check);
+    fixture_wait_text(&f, "check", "Status", "ready");
+}
+
+/* What hangs in it is no part of proctord: neither its death nor its exec waits for it. */
+static void no_proctord_hangs_in_it(void)
+{
+    if (!mount_hanging())
+        return;
+    add_socket_and_check();
+
+    fixture_kill(&f);
+    fixture_again(&f, options);
+    assert_status("socket", "starting");
+    fixture_upgrade(&f);
+    assert_status("socket", "starting");
+
+    unmount_hanging();
+    fixture_wait_text(&f, "socket", "Status", "ready");
+}
+
 static void its_start_timeout_ends_it(void)
 {
     if (!mount_hanging())
@@ -490,6 +521,7 @@ int main(int argc, char **argv)
     fixture_test(&f, options, "/daemon/spawner/who-hangs-hangs-alone", who_hangs_hangs_alone);
     fixture_test(&f, options, "/daemon/spawner/a-socket-on-it-hangs-alone",
                  a_socket_on_it_hangs_alone);
+    fixture_test(&f, options, "/daemon/spawner/no-proctord-hangs-in-it", no_proctord_hangs_in_it);
     fixture_test(&f, options, "/daemon/spawner/its-start-timeout-ends-it",
                  its_start_timeout_ends_it);
     fixture_test(&f, options, "/daemon/spawner/it-can-be-paused-and-removed",

@@ -1,0 +1,24 @@
+#include "roles.h"
+
+#include "listener.h"
+#include "outside.h"
+#include "path_look.h"
+#include "spawner_process.h"
+
+#include <string.h>
+
+static int be_outside(void)
+{
+    const struct outside_job jobs[] = {path_look_job, listener_unlink_job};
+
+    return outside_run(jobs, sizeof(jobs) / sizeof(*jobs));
+}
+
+int role_run(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], SPAWNER_OPTION) == 0)
+        return spawner_run(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], OUTSIDE_OPTION) == 0)
+        return be_outside();
+    return -1;
+}
