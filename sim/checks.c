@@ -1,6 +1,7 @@
 #include "checks.h"
 
 #include "causes.h"
+#include "shown.h"
 #include "start.h"
 
 #include <stdio.h>
@@ -758,53 +759,6 @@ static void check_start(struct world *world, const struct child *child)
         world_fail(world, CHECK_REFERENCE, "%s is meant to run, and waits for nothing", child->id);
 }
 
-/* ---- what changes is marked ------------------------------------------------------------------ */
-
-/* What is told of a child without being asked, in one number. */
-static uint64_t told_of(const struct child *child)
-{
-    struct start_dependency awaited = child_awaits(child);
-    const uint64_t told[] = {
-        child_waits_for(child),
-        awaited.id ? (uint64_t)(uintptr_t)awaited.id : 0,
-        child->timers[TIMER_START].deadline_usec,
-        child->timers[TIMER_STOP].deadline_usec,
-        child->operation,
-        child_status(child),
-        child->stop_state,
-        child->readiness,
-        child->fence_phase,
-        child->pending.active,
-        child->pending.duplicates,
-        child->failure.phase,
-        child->generation,
-        child_attempt(child),
-        child->restart_count,
-        child->heartbeat_usec_monotonic,
-        child->heartbeat_stale,
-        child->last_stale.count,
-        child->last_exit.usec,
-        child->restart_limit.used,
-        child->restart_limit.updated_usec,
-    };
-    uint64_t hash = child->serial;
-
-    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
-        hash = (hash ^ told[i]) * UINT64_C(0x9E3779B97F4A7C15);
-    return hash;
-}
-
-/* A client that is not told of a change goes on believing what was. */
-static void check_marks(struct world *world, struct actor *actor)
-{
-    uint64_t told = told_of(actor->child);
-
-    if (actor->told != told && actor->told_by == actor->child && !actor->child->changed)
-        world_fail(world, CHECK_REFERENCE, "%s has changed, and nobody is told", actor->child->id);
-    actor->told = told;
-    actor->told_by = actor->child;
-}
-
 /* ---- coverage -------------------------------------------------------------------------------- */
 
 static void cover(struct world *world, const struct child *child)
@@ -842,11 +796,7 @@ void checks_after(struct world *world, const struct checks_before *before)
 {
     bool was_completed = world->shutdown_completed;
 
-    for (uint32_t i = 0; i < world->n_actors; i++)
-        if (world->actors[i].child)
-            check_marks(world, &world->actors[i]);
-    while (core_take_changed(world->core))
-        ;
+    shown_check(world);
     if (before->stale)
         check_stale(world, before);
     for (uint32_t i = 0; i < world->n_actors; i++)

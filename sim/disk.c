@@ -3,6 +3,7 @@
 #include "boot.h"
 #include "checks.h"
 #include "frame.h"
+#include "shown.h"
 #include "world.h"
 
 #include <errno.h>
@@ -234,6 +235,7 @@ static void take_over(struct world *world, struct core *core)
 {
     core_free(world->core);
     world->core = core;
+    shown_forget(world);
     world->timer_usec = 0;
     for (uint32_t i = 0; i < world->n_actors; i++) {
         struct actor *actor = &world->actors[i];

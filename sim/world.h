@@ -57,6 +57,7 @@ enum check {
     CHECK_TIMERS,       /* 16 */
     CHECK_MEMORY,       /* 17 */
     CHECK_CAUSES,
+    CHECK_SHOWN,
     CHECK_LIVENESS,
     CHECK_REFERENCE,
     CHECK_INVARIANT,   /* the core's own assertion */
@@ -140,6 +141,13 @@ struct ledger {
     struct stop_ledger stop;
 };
 
+#define SHOWN_FACTS 24
+
+struct shown_supervisor {
+    const struct supervisor *supervisor; /* NULL: none was shown */
+    uint64_t facts;
+};
+
 struct actor {
     const struct child_declaration *declaration;
     const struct model *models; /* one for each attempt; the last one for all later ones */
@@ -155,8 +163,8 @@ struct actor {
     uint64_t lack_usec; /* so long its next start waits for something */
     bool hold_reports;  /* exits are reported when the scenario lets them */
     struct ledger ledger;
-    uint64_t told; /* what was told of it last, and of which record: after a recovery it is another */
-    const struct child *told_by;
+    uint32_t shown_serial; /* and 1, of the record that was shown; 0: none was */
+    uint64_t shown[SHOWN_FACTS];
 };
 
 enum input_kind {
@@ -265,6 +273,7 @@ struct world {
     uint32_t n_in_doubt;
     uint64_t jobs; /* taken in */
     bool shutdown_begun, shutdown_completed;
+    struct shown_supervisor shown_supervisors[WORLD_SUPERVISORS];
     uint64_t marks[2];     /* "sometimes": see world_mark() */
     unsigned char *states; /* coverage: one bit for each state of a child seen; not in the block */
     struct verdict verdict;
