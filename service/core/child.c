@@ -67,10 +67,20 @@ uint64_t child_stop_deadline_usec(const struct core *core, const struct child *c
     return realtime_of(core, child->timers[TIMER_STOP].deadline_usec);
 }
 
+/* Two deadlines are properties: whoever moves one has changed the child. */
+void child_deadline_moves(struct core *core, struct child *child, enum child_timer timer,
+                          uint64_t deadline)
+{
+    if ((timer == TIMER_START || timer == TIMER_STOP) &&
+        child->timers[timer].deadline_usec != deadline)
+        core_changed(core, child);
+}
+
 void child_arm(struct core *core, struct child *child, enum child_timer timer, uint64_t deadline)
 {
     if (core->muted)
         return;
+    child_deadline_moves(core, child, timer, deadline);
     child->timers[timer].kind = (uint8_t)timer;
     timer_set(&core->timers, &child->timers[timer], deadline);
 }
@@ -86,8 +96,10 @@ void child_arm_timeout(struct core *core, struct child *child, enum child_timer 
 
 void child_disarm(struct core *core, struct child *child, enum child_timer timer)
 {
-    if (!core->muted)
-        timer_clear(&core->timers, &child->timers[timer]);
+    if (core->muted)
+        return;
+    child_deadline_moves(core, child, timer, 0);
+    timer_clear(&core->timers, &child->timers[timer]);
 }
 
 void child_fail(struct core *core, struct child *child, enum failure_phase phase, bool recoverable,
@@ -189,7 +201,6 @@ void child_insist(struct core *core, struct child *child, uint64_t cause, enum t
     child_arm_timeout(core, child, TIMER_STOP,
                       attempt->abort_requested ? declaration->abort_timeout_usec
                                                : declaration->stop_timeout_usec);
-    core_changed(core, child);
 }
 
 /* The last word against whatever start waits. */
@@ -197,8 +208,6 @@ void child_withdraw_starts(struct core *core, struct child *child, uint64_t caus
                            const char *command)
 {
     fence_withdraw(core, child, cause, command);
-    if (child->timers[TIMER_START].deadline_usec > 0)
-        core_changed(core, child);
     child_disarm(core, child, TIMER_START);
     dependency_withdraw(core, child);
 }

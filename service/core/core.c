@@ -362,7 +362,6 @@ static void fire(struct core *core, struct child *child, enum child_timer timer)
         child_stop_deadline(core, child);
         return;
     case TIMER_START:
-        core_changed(core, child);
         if (child->scope)
             return; /* strategy_look() starts it, with the others */
         dependency_request_start(core, child, child->start_cause, child->automatic_start);
@@ -400,8 +399,10 @@ void fire_timers(struct core *core)
     struct timer *timer;
 
     while (left-- > 0 && (timer = timer_first(&core->timers)) && timer->deadline_usec <= now) {
+        struct child *child = owner(timer);
+        child_deadline_moves(core, child, (enum child_timer)timer->kind, 0);
         timer_clear(&core->timers, timer);
-        fire(core, owner(timer), (enum child_timer)timer->kind);
+        fire(core, child, (enum child_timer)timer->kind);
         start_who_may(core);
     }
     core->armed_usec = 0; /* it has fired: the shell has none armed now */

@@ -134,6 +134,8 @@ void child_arm(struct core *core, struct child *child, enum child_timer timer, u
 void child_arm_timeout(struct core *core, struct child *child, enum child_timer timer,
                        uint64_t timeout_usec);
 void child_disarm(struct core *core, struct child *child, enum child_timer timer);
+void child_deadline_moves(struct core *core, struct child *child, enum child_timer timer,
+                          uint64_t deadline);
 void child_set_status(struct core *core, struct child *child, enum child_status status);
 void child_fail(struct core *core, struct child *child, enum failure_phase phase, bool recoverable,
                 const char *reason);
