@@ -488,6 +488,16 @@ static void emit(struct service *service, const struct child *child, const char 
     free(path);
 }
 
+/* InterfacesAdded carries the properties as they are by now. */
+void child_show_from_now(struct child *child)
+{
+    struct shown now = look_at(child);
+
+    child->observer = malloc(sizeof(now));
+    if (child->observer)
+        memcpy(child->observer, &now, sizeof(now));
+}
+
 /* One signal with exactly what differs from what was shown before. */
 void child_show_changes(struct service *service, struct child *child)
 {
@@ -495,11 +505,9 @@ void child_show_changes(struct service *service, struct child *child)
     const char *names[WATCHED + 1];
     size_t n = 0;
 
-    if (!before) {
-        /* New: InterfacesAdded carries the properties as they are by now. */
-        child->observer = malloc(sizeof(now));
-        if (child->observer)
-            memcpy(child->observer, &now, sizeof(now));
+    if (!before) { /* it was there before this proctord, and what was shown then is not known */
+        child_show_from_now(child);
+        child_show_all(service, child);
         return;
     }
     for (size_t i = 0; i < WATCHED; i++)

@@ -229,6 +229,8 @@ extern const sd_bus_vtable manager_vtable[];
 const sd_bus_vtable *child_vtable(void);
 void child_object_serve(struct service *service);
 int child_append_properties(struct service *service, sd_bus_message *m, struct child *child);
+/* Of a child that is announced now; of one that has changed; of one of which nothing is known. */
+void child_show_from_now(struct child *child);
 void child_show_changes(struct service *service, struct child *child);
 void child_show_all(struct service *service, struct child *child);
 void child_forget_shown(struct child *child);

@@ -56,7 +56,7 @@ void service_event(void *userdata, const struct event *event)
     job_event(service, event);
     if (event->kind == EVENT_CHILD_ADDED && !event->child->observer) {
         announce_child(service, event->child->id, true);
-        child_show_changes(service, event->child); /* from here on, changes are told */
+        child_show_from_now(event->child); /* from here on, changes are told */
     } else if (event->kind == EVENT_CHILD_RUNTIME_STATE_REMOVED) {
         waiters_child_gone(service, event->child);
         announce_child(service, event->child->id, false);

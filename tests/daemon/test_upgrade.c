@@ -382,6 +382,40 @@ static void events_come_without_a_gap(void)
     g_array_unref(sequences);
 }
 
+static void property_came(GDBusConnection *bus, const char *sender, const char *path,
+                          const char *interface, const char *name, GVariant *arguments,
+                          gpointer data)
+{
+    g_autoptr(GVariant) changed = g_variant_get_child_value(arguments, 1);
+    char **operation = data;
+
+    (void)bus, (void)sender, (void)path, (void)interface, (void)name;
+    if (dict_has(changed, "Operation")) {
+        g_free(*operation);
+        *operation = g_strdup(dict_text(changed, "Operation"));
+    }
+}
+
+/* What was shown of a child before is not known any more: its first change is told all the same. */
+static void the_first_change_is_told(void)
+{
+    g_autofree char *operation = NULL;
+
+    fixture_add(&f, "web", "", "wait-term");
+    fixture_wait_text(&f, "web", "Status", "ready");
+    guint id = g_dbus_connection_signal_subscribe(
+        f.bus, "org.proctor1", "org.freedesktop.DBus.Properties", "PropertiesChanged",
+        "/org/proctor1/child/web", "org.proctor1.Child", G_DBUS_SIGNAL_FLAGS_NONE, property_came,
+        &operation, NULL);
+    fixture_upgrade(&f);
+    g_autoptr(GVariant) outcome = fixture_verb_waiting(&f, "Pause", "web");
+    g_autoptr(GVariant) again = fixture_property(&f, "web", "Operation"); /* comes after it */
+    while (g_main_context_iteration(NULL, FALSE))
+        ;
+    g_assert_cmpstr(operation, ==, "paused");
+    g_dbus_connection_signal_unsubscribe(f.bus, id);
+}
+
 /* ---- the program ----------------------------------------------------------------------------- */
 
 static void nothing_piles_up(void)
@@ -487,6 +521,7 @@ int main(int argc, char **argv)
     TEST("keys-are-remembered", keys_are_remembered);
     TEST("who-waits-is-answered", who_waits_is_answered);
     TEST("events-come-without-a-gap", events_come_without_a_gap);
+    TEST("the-first-change-is-told", the_first_change_is_told);
     TEST("nothing-piles-up", nothing_piles_up);
     TEST("what-can-not-take-over-does-not", what_can_not_take_over_does_not);
     return g_test_run();
