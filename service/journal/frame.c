@@ -1,7 +1,6 @@
 #include "frame.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 static const uint8_t magic[8] = {'P', 'R', 'O', 'C', 'T', 'O', 'R', 'J'};
@@ -24,7 +23,8 @@ static uint32_t get32(const uint8_t *from)
 /* Eight tables, eight bytes at a time ("slicing by eight"). */
 static uint32_t table[8][256];
 
-static void make_table(void)
+/* Before there are threads, which write the journal. */
+__attribute__((constructor)) static void make_table(void)
 {
     for (uint32_t n = 0; n < 256; n++) {
         uint32_t crc = n;
@@ -39,11 +39,6 @@ static void make_table(void)
 
 uint32_t crc32c(uint32_t crc, const uint8_t *data, size_t size)
 {
-    static bool made;
-
-    if (!made)
-        make_table();
-    made = true;
     crc = ~crc;
     for (; size >= 8; size -= 8, data += 8) {
         uint32_t low = crc ^ get32(data);
