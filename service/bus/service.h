@@ -16,7 +16,6 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
-#define PROCTOR_VERSION   "0.1.0"
 #define PROCTOR_BUS_NAME  "org.proctor1"
 #define PROCTOR_PATH      "/org/proctor1"
 #define PROCTOR_CHILDREN  "/org/proctor1/child"

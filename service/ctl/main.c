@@ -204,7 +204,7 @@ static int take(struct client *client, struct place *place, int code)
         fputs(help, stdout);
         return 1;
     case OPTION_VERSION:
-        puts("proctorctl 0.1.0");
+        puts("proctorctl " PROCTOR_VERSION);
         return 1;
     default:
         return -EINVAL;

@@ -80,8 +80,9 @@ check "check: without a daemon" "1" \
 
 # ---- reexec ----
 before=$(proctorctl status mute | grep -o 'pid [0-9]*' | head -1)
-check "reexec --dry-run" "proctord 0.1.0 can take over" "$(proctorctl reexec --reason=test --dry-run)"
-check "reexec" "proctord 0.1.0 has taken over" "$(proctorctl reexec --reason=test)"
+version=$("$1" --version | head -1)
+check "reexec --dry-run" "$version can take over" "$(proctorctl reexec --reason=test --dry-run)"
+check "reexec" "$version has taken over" "$(proctorctl reexec --reason=test)"
 check "reexec: the same process" "$before" "$(proctorctl status mute | grep -o 'pid [0-9]*' | head -1)"
 check "reexec: the audit knows" "1" "$(proctorctl audit --kind=supervisor-reexecuting | wc -l)"
 check "reexec: why" "1" "$(proctorctl reexec 2>/dev/null; echo $?)"

@@ -499,7 +499,7 @@ static void what_can_not_take_over_does_not(void)
     put_script(path, good);
     g_autoptr(GVariant) dry = reexecute(TRUE, NULL);
     g_autoptr(GVariant) result = g_variant_get_child_value(dry, 0);
-    g_assert_cmpstr(dict_text(result, "version"), ==, "0.1.0");
+    g_assert_cmpstr(dict_text(result, "version"), ==, PROCTOR_VERSION);
     fixture_upgrade(&f);
     g_assert_cmpuint(fixture_number(&f, "web", "MainPID"), ==, pid);
     g_setenv("PROCTORD", real, TRUE);
