@@ -20,6 +20,7 @@ complete -c proctorctl -n __fish_use_subcommand -a restart -d 'stop it and start
 complete -c proctorctl -n __fish_use_subcommand -a remove -d 'stop it and forget it'
 complete -c proctorctl -n __fish_use_subcommand -a add -d 'declare a child or a supervisor'
 complete -c proctorctl -n __fish_use_subcommand -a run -d 'run a job and print its result'
+complete -c proctorctl -n __fish_use_subcommand -a jobs -d 'the jobs, one a line'
 complete -c proctorctl -n __fish_use_subcommand -a kill -d 'send a signal to its main process'
 complete -c proctorctl -n __fish_use_subcommand -a reload -d 'read the manifests again'
 complete -c proctorctl -n __fish_use_subcommand -a reexec -d 'replace proctord by the one on disk'

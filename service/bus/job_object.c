@@ -1,6 +1,7 @@
 /*
  * org.proctor1.Job: bounded one-shot work, from its acceptance until somebody forgets it.
  */
+#include "job_metrics.h"
 #include "number.h"
 #include "objects.h"
 #include "private.h"
@@ -272,8 +273,10 @@ void job_event(struct service *service, const struct event *event)
     if (!job)
         return;
     path_of_job(job, path);
-    if (event->kind == EVENT_JOB_FINISHED)
+    if (event->kind == EVENT_JOB_FINISHED) {
         keep_output(job);
+        job_metrics_count(service->job_metrics, service->core, job);
+    }
     if (!service->bus)
         return;
     if (event->kind == EVENT_JOB_QUEUED) {
@@ -316,6 +319,7 @@ void job_forgotten(struct service *service, struct job *job)
 {
     char path[JOB_PATH_MAX];
 
+    service->jobs_forgotten++;
     path_of_job(job, path);
     if (service->bus) {
         sd_bus_emit_object_removed(service->bus, path);

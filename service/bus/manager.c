@@ -2,6 +2,7 @@
  * org.proctor1.Manager.
  */
 #include "audit_query.h"
+#include "job_list.h"
 #include "listing.h"
 #include "manifest_set.h"
 #include "metrics.h"
@@ -693,6 +694,8 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD_WITH_ARGS("ListChildren", SD_BUS_NO_ARGS,
                             SD_BUS_RESULT("a(sosssttbsub)", children), method_list_children,
                             SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("ListJobs", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(tsssttt)", jobs),
+                            method_list_jobs, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("CurrentState", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{sv}", state),
                             method_current_state, SD_BUS_VTABLE_UNPRIVILEGED),
     VERB_BY_ID("PauseChild", method_pause_child),

@@ -3,6 +3,7 @@
 #include "bulk.h"
 #include "cursor.h"
 #include "beside.h"
+#include "job_metrics.h"
 #include "log.h"
 #include "private.h"
 
@@ -232,6 +233,7 @@ static void print_head(FILE *out, const struct service *service)
     print_host(out, service);
     print_bus(out, service);
     print_waits(out, service);
+    job_metrics_print(service->job_metrics, service->core, out);
 }
 
 /* An id has only characters that need no escape in a label. */

@@ -124,6 +124,8 @@ struct service {
     uint32_t instance; /* of command ids */
     uint64_t started_usec;
     uint64_t events_by_kind[EVENT_KINDS];
+    struct job_metrics *job_metrics;
+    uint64_t jobs_forgotten;
     char shutdown_requester[REQUESTER_MAX + 1];
     char shutdown_reason[REASON_MAX + 1];
     bool shutdown_reported;

@@ -3,6 +3,7 @@
 #include "bulk.h"
 #include "connection.h"
 #include "handover.h"
+#include "job_metrics.h"
 #include "number.h"
 #include "objects.h"
 #include "private.h"
@@ -449,6 +450,8 @@ int service_new(sd_event *event, const struct service_settings *settings,
     job_object_serve(fresh);
     int r = event_log_new(&fresh->log);
     if (r >= 0)
+        r = job_metrics_new(&fresh->job_metrics);
+    if (r >= 0)
         r = keys_new(&fresh->keys);
     if (r >= 0)
         r = pace_new(fresh, &fresh->pace);
@@ -512,6 +515,7 @@ void service_free(struct service *service)
     reexecutions_free(service);
     user_names_free(service->user_names);
     traces_free(service->traces);
+    job_metrics_free(service->job_metrics);
     event_log_free(service->log);
     free(service->address);
     sd_event_unref(service->event);

@@ -46,25 +46,14 @@ uint64_t child_attempt(const struct child *child)
     return child->attempt.active ? child->attempt.number : 0;
 }
 
-static uint64_t realtime_of(const struct core *core, uint64_t deadline_usec)
-{
-    uint64_t now = core_now(core), realtime = core_realtime(core);
-
-    if (deadline_usec == 0)
-        return 0;
-    if (deadline_usec >= now)
-        return moment_after(realtime, deadline_usec - now);
-    return realtime > now - deadline_usec ? realtime - (now - deadline_usec) : 0;
-}
-
 uint64_t child_next_restart_usec(const struct core *core, const struct child *child)
 {
-    return realtime_of(core, child->timers[TIMER_START].deadline_usec);
+    return core_realtime_of(core, child->timers[TIMER_START].deadline_usec);
 }
 
 uint64_t child_stop_deadline_usec(const struct core *core, const struct child *child)
 {
-    return realtime_of(core, child->timers[TIMER_STOP].deadline_usec);
+    return core_realtime_of(core, child->timers[TIMER_STOP].deadline_usec);
 }
 
 /* Two deadlines are properties: whoever moves one has changed the child. */

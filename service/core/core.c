@@ -78,6 +78,17 @@ void core_last(const struct core *core, struct two_clocks *last)
     *last = (struct two_clocks){core->now_usec, core->realtime_usec};
 }
 
+uint64_t core_realtime_of(const struct core *core, uint64_t usec)
+{
+    uint64_t now = core_now(core), realtime = core_realtime(core);
+
+    if (usec == 0)
+        return 0;
+    if (usec >= now)
+        return moment_after(realtime, usec - now);
+    return realtime > now - usec ? realtime - (now - usec) : 0;
+}
+
 uint64_t core_realtime(const struct core *core)
 {
     return core->handling ? core->realtime_usec : core->ports.realtime(core->ports.userdata);

@@ -364,6 +364,9 @@ uint64_t core_now(const struct core *core);
 void core_last(const struct core *core, struct two_clocks *last);
 uint64_t core_realtime(const struct core *core);
 
+/* What the wall clock reads at a time of the core's, by what both read now; 0 stays 0. */
+uint64_t core_realtime_of(const struct core *core, uint64_t usec);
+
 /* The outcome-shaped facts of a child as it is now (for answers that come later). */
 void core_describe(struct core *core, struct child *child, struct outcome *outcome);
 

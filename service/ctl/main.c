@@ -32,6 +32,8 @@ static const char help[] =
     "  add FILE --reason=TEXT                  declare a child, or a supervisor with its\n"
     "                                          children (- reads standard input)\n"
     "  run FILE [--timeout=T] [-- ARG...]      a job: prints its result, exits with its code\n"
+    "  jobs [NAME...]                          the jobs, one a line; NAME may be a pattern, or a\n"
+    "                                          job's number\n"
     "  kill ID SIGNAL --reason=TEXT            send a signal to its main process\n"
     "  reload --reason=TEXT [--dry-run]        read the manifests again\n"
     "  reexec --reason=TEXT [--dry-run]        replace proctord by the one on disk; no child and "
@@ -277,6 +279,7 @@ static const struct command commands[] = {
     {"check", 1, -1, false, false, command_check, NULL},
     {"add", 1, 1, true, false, command_add, NULL},
     {"run", 1, -1, false, false, command_run, NULL},
+    {"jobs", 0, -1, false, false, command_jobs, NULL},
     {"kill", 2, 2, true, true, command_kill, NULL},
     {"reload", 0, 0, true, false, command_reload, NULL},
     {"reexec", 0, 0, true, false, command_reexec, NULL},

@@ -30,7 +30,7 @@ check "each sample has its family, each family its help" "" "$(awk '
     /^# TYPE/ { if (type[$3]) print "twice:", $3; type[$3] = $4; next }
     /^# HELP/ { if (!type[$3]) print "help first:", $3; if (NF < 4) print "no help:", $3; next }
     /^# EOF/ { next }
-    { name = $1; sub(/\{.*/, "", name); base = name; sub(/_total$/, "", base)
+    { name = $1; sub(/\{.*/, "", name); base = name; sub(/_(total|bucket|sum|count)$/, "", base)
       if (name !~ /^proctor_[a-z_]*$/) print "name:", name
       if (!(base in type) && !(name in type)) print "no family:", name
       if (base in type && type[base] == "counter" && name == base) print "counter without _total:", name

@@ -126,7 +126,7 @@ user = write(b"user.yaml", f"{{name: x, exec: [/bin/true], user: \"{IN_YAML}\"}}
 because = "--reason=for the test"
 
 COMMANDS = [ # with the exit codes that are right
-    (["list"], 0), (["list", "s*"], 0), (["tree"], 0), (["status"], 0), (["status", "says"], 0),
+    (["list"], 0), (["list", "s*"], 0), (["jobs"], 0), (["jobs", "n*"], 0), (["tree"], 0), (["status"], 0), (["status", "says"], 0),
     (["status", "says", "ill", "lost"], 0),
     (["status", "envy", "homeless", "mute", "shy"], 0), (["log", "mute"], None),
     (["events", "envy", "homeless", "mute", "shy"], 0), (["status", "unknown"], 5),

@@ -241,6 +241,167 @@ static void a_shutdown_cuts_jobs(void)
     g_assert_cmpint(fixture_wait_end(&f), ==, 0);
 }
 
+/* ---- found by name --------------------------------------------------------------------------- */
+
+static char *metrics(void)
+{
+    g_autoptr(GVariant) reply = fixture_manager(&f, "GetMetrics", NULL, NULL);
+    char *text;
+
+    g_variant_get(reply, "(s)", &text);
+    return text;
+}
+
+/* The value of a sample; -1 where there is none. */
+static double sample(const char *text, const char *name)
+{
+    g_autofree char *line = g_strdup_printf("\n%s ", name);
+    const char *found = strstr(text, line);
+
+    return found ? g_ascii_strtod(found + strlen(line), NULL) : -1;
+}
+
+static void jobs_are_listed(void)
+{
+    guint64 number, queued, started, finished;
+    const char *name, *state, *result;
+
+    fixture_fifo(&f, "go");
+    g_autofree char *waits = g_strdup_printf("wait=%s", fixture_path(&f, "go"));
+    g_autoptr(GVariant) failed = wait_for(run("nightly", "", "exit=3", NULL));
+    run("nightly", "same_name: queue\n", waits, NULL);
+    run("nightly", "same_name: queue\n", "exit=0", NULL);
+    assert_state(2, "running");
+
+    g_autoptr(GVariant) reply = fixture_manager(&f, "ListJobs", NULL, NULL);
+    g_assert_cmpstr(g_variant_get_type_string(reply), ==, "(a(tsssttt))");
+    g_autoptr(GVariant) rows = g_variant_get_child_value(reply, 0);
+    g_assert_cmpuint(g_variant_n_children(rows), ==, 3);
+    g_variant_get_child(rows, 0, "(t&s&s&sttt)", &number, &name, &state, &result, &queued, &started,
+                        &finished);
+    g_assert_cmpuint(number, ==, 1);
+    g_assert_cmpstr(name, ==, "nightly");
+    g_assert_cmpstr(state, ==, "finished");
+    g_assert_cmpstr(result, ==, "failed");
+    g_assert_cmpuint(queued, <=, started);
+    g_assert_cmpuint(started, <=, finished);
+    g_assert_cmpint((gint64)finished, <=, g_get_real_time());
+    g_assert_cmpint((gint64)queued, >, g_get_real_time() - 60 * G_USEC_PER_SEC);
+    g_variant_get_child(rows, 2, "(t&s&s&sttt)", &number, &name, &state, &result, &queued, &started,
+                        &finished);
+    g_assert_cmpstr(state, ==, "queued");
+    g_assert_cmpstr(result, ==, "");
+    g_assert_cmpuint(queued, >, 0);
+    g_assert_cmpuint(started, ==, 0);
+    g_assert_cmpuint(finished, ==, 0);
+    fixture_release(&f, "go");
+    g_autoptr(GVariant) last = wait_for(3);
+}
+
+/* test_measure_blocking_emits_metrics of the seeds: both histograms, by the job's name. */
+static void both_times_are_measured_by_name(void)
+{
+    fixture_fifo(&f, "go");
+    g_autofree char *waits = g_strdup_printf("wait=%s", fixture_path(&f, "go"));
+    g_autoptr(GVariant) good = wait_for(run("blocking", "", "result=42", NULL));
+    g_autoptr(GVariant) bad = wait_for(run("blocking", "", "exit=3", NULL));
+    run("blocking", "", waits, NULL);
+    run("blocking", "same_name: queue\n", "exit=0", NULL);
+    assert_state(3, "running");
+    g_autofree char *text = metrics();
+
+    g_assert_cmpfloat(sample(text, "proctor_job_wall_seconds_count{name=\"blocking\"}"), ==, 2);
+    g_assert_cmpfloat(sample(text, "proctor_job_cpu_seconds_count{name=\"blocking\"}"), ==, 2);
+    g_assert_cmpfloat(sample(text, "proctor_job_wall_seconds_sum{name=\"blocking\"}"), ==,
+                      (double)(dict_number(good, "WallUSec") + dict_number(bad, "WallUSec")) / 1e6);
+    g_assert_cmpfloat(sample(text, "proctor_job_cpu_seconds_sum{name=\"blocking\"}"), ==,
+                      (double)(dict_number(good, "CPUUSec") + dict_number(bad, "CPUUSec")) / 1e6);
+    g_assert_cmpfloat(
+        sample(text, "proctor_job_wall_seconds_bucket{name=\"blocking\",le=\"+Inf\"}"), ==, 2);
+    g_assert_cmpfloat(
+        sample(text, "proctor_job_results_total{name=\"blocking\",result=\"succeeded\"}"), ==, 1);
+    g_assert_cmpfloat(
+        sample(text, "proctor_job_results_total{name=\"blocking\",result=\"failed\"}"), ==, 1);
+    g_assert_cmpfloat(sample(text, "proctor_jobs{name=\"blocking\",state=\"running\"}"), ==, 1);
+    g_assert_cmpfloat(sample(text, "proctor_jobs{name=\"blocking\",state=\"queued\"}"), ==, 1);
+    fixture_release(&f, "go");
+    g_autoptr(GVariant) last = wait_for(4);
+}
+
+static char *tool(const char *json, const char *pattern)
+{
+    g_autofree char *address = g_strdup_printf("--address=%s", f.address);
+    char *command[] = {(char *)g_getenv("PROCTORCTL"),
+                       address,
+                       (char *)json,
+                       (char *)"--no-legend",
+                       (char *)"jobs",
+                       (char *)pattern,
+                       NULL};
+    char *output;
+    int status;
+
+    g_assert_true(g_spawn_sync(NULL, command, NULL, G_SPAWN_DEFAULT, NULL, NULL, &output, NULL,
+                               &status, NULL));
+    g_assert_cmpint(WEXITSTATUS(status), ==, 0);
+    return output;
+}
+
+static void the_tool_finds_jobs_by_name(void)
+{
+    g_autoptr(GVariant) first = wait_for(run("nightly", "", "exit=3", NULL));
+    g_autoptr(GVariant) second = wait_for(run("hourly", "", "exit=0", NULL));
+    g_autofree char *text = tool("--json=off", "night*"), *by_number = tool("--json=off", "2"),
+                    *none = tool("--json=off", "weekly"), *json = tool("--json=short", "night*");
+
+    g_assert_true(g_regex_match_simple("^nightly +1 +finished +failed +[0-9: -]+ [0-9.]+ .?s\n$",
+                                       text, 0, 0));
+    g_assert_true(g_regex_match_simple("^hourly +2 +finished +succeeded ", by_number, 0, 0));
+    g_assert_cmpstr(none, ==, "");
+    g_assert_true(g_regex_match_simple(
+        "^\\[\\{\"number\":1,\"name\":\"nightly\",\"state\":\"finished\",\"result\":\"failed\","
+        "\"queued_usec\":[0-9]+,\"started_usec\":[0-9]+,\"finished_usec\":[0-9]+\\}\\]\n$",
+        json, 0, 0));
+}
+
+#define NAMES_MAX 256
+
+static void finish_names(guint first, guint last)
+{
+    for (guint i = first; i <= last; i++) {
+        g_autofree char *name = g_strdup_printf("n%u", i);
+        run(name, "", "exit=0", NULL);
+    }
+    for (guint i = first; i <= last; i++)
+        g_variant_unref(wait_for(i));
+}
+
+static void assert_names(const char *first_that_counts, double forgotten)
+{
+    g_autofree char *text = metrics();
+    g_autofree char *name = g_strdup_printf(
+        "proctor_job_results_total{name=\"%s\",result=\"succeeded\"}", first_that_counts);
+
+    g_assert_cmpfloat(sample(text, name), ==, 1);
+    g_assert_cmpfloat(sample(text, "proctor_job_names_forgotten_total"), ==, forgotten);
+    g_assert_cmpfloat(sample(text, "proctor_jobs_of_other_names"), ==, 0);
+}
+
+static void only_so_many_names_are_measured(void)
+{
+    g_autofree char *gone = NULL;
+
+    finish_names(1, 1); /* it ends first */
+    finish_names(2, NAMES_MAX - 1);
+    assert_names("n1", 0);
+    finish_names(NAMES_MAX, NAMES_MAX);
+    assert_names("n1", 0);
+    finish_names(NAMES_MAX + 1, NAMES_MAX + 1);
+    assert_names("n257", 1);
+    gone = metrics();
+    g_assert_cmpfloat(sample(gone, "proctor_job_wall_seconds_count{name=\"n1\"}"), ==, -1);
+}
+
 /* ---- proctorctl ------------------------------------------------------------------------------ */
 
 static void the_tool_passes_the_result_and_the_code_on(void)
@@ -309,6 +470,12 @@ int main(int argc, char **argv)
                  a_cancelled_job_is_gone_and_can_be_forgotten);
     fixture_test(&f, NULL, "/daemon/jobs/a-job-can-not-be-held", a_job_can_not_be_held);
     fixture_test(&f, NULL, "/daemon/jobs/a-shutdown-cuts-jobs", a_shutdown_cuts_jobs);
+    fixture_test(&f, NULL, "/daemon/jobs/jobs-are-listed", jobs_are_listed);
+    fixture_test(&f, NULL, "/daemon/jobs/both-times-are-measured-by-name",
+                 both_times_are_measured_by_name);
+    fixture_test(&f, NULL, "/daemon/jobs/the-tool-finds-jobs-by-name", the_tool_finds_jobs_by_name);
+    fixture_test(&f, NULL, "/daemon/jobs/only-so-many-names-are-measured",
+                 only_so_many_names_are_measured);
     fixture_test(&f, NULL, "/daemon/jobs/the-tool-passes-the-result-and-the-code-on",
                  the_tool_passes_the_result_and_the_code_on);
     fixture_test(&f, NULL, "/daemon/jobs/the-tool-shows-the-result-while-it-comes",

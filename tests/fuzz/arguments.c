@@ -423,6 +423,7 @@ static const struct {
     {"Manager", "GetChild", "s"},
     {"Manager", "GetChildByPID", "u"},
     {"Manager", "ListChildren", ""},
+    {"Manager", "ListJobs", ""},
     {"Manager", "CurrentState", ""},
     {"Manager", "PauseChild", "sso"},
     {"Manager", "ResumeChild", "sso"},
