@@ -238,7 +238,8 @@ static void end(void *userdata, const char *signal)
 {
     struct daemon *daemon = userdata;
 
-    if (daemon->ending) {
+    /* The program before this one may have been told, too. */
+    if (daemon->ending || core_shutdown_by_signal(daemon->core)) {
         log_print(LOG_NOTICE, "%s: told to end again: what is left is aborted", signal);
         core_hurry(daemon->core, REQUESTER_SIGNAL, "a second signal");
     } else {
