@@ -143,12 +143,16 @@ static void branch_free(struct branch *branch)
 
 /* ---- as a picture ---------------------------------------------------------------------------- */
 
+/* "ready", "paused, cancelling": what is wanted of it where that is not the usual, and what it does
+ * where it does anything. */
 static void print_child(const struct row *row)
 {
+    bool held = strcmp(row->operation, "active") != 0, idle = strcmp(row->status, "none") == 0;
+
     text_write(stdout, last_segment(row->id));
-    printf(": %s", row->status);
-    if (strcmp(row->operation, "active") != 0)
-        printf(", %s", row->operation);
+    printf(": %s", held ? row->operation : row->status);
+    if (held && !idle)
+        printf(", %s", row->status);
     printf(", generation %" PRIu64 "%s\n", row->generation, row->stale ? ", heartbeat stale" : "");
 }
 
