@@ -5,6 +5,7 @@
  */
 #include "objects.h"
 #include "private.h"
+#include "start.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -218,6 +219,18 @@ static int read_explanation(struct service *service, sd_bus_message *m, struct c
     return append_values(m, "s", text);
 }
 
+READER(read_waits_for, "s", start_wait_to_string(child_waits_for(child)))
+
+static int read_waits_for_dependency(struct service *service, sd_bus_message *m,
+                                     struct child *child)
+{
+    struct start_dependency dependency = child_awaits(child);
+
+    (void)service;
+    return append_values(m, "(ss)", start_dependency_list(&dependency),
+                         dependency.id ? dependency.id : "");
+}
+
 static const struct property properties[] = {
     {"Id", "s", read_id, CONSTANT},
     {"Name", "s", read_name, CONSTANT},
@@ -246,6 +259,8 @@ static const struct property properties[] = {
     {"RestartLimitUpdatedUSec", "t", read_limit_updated, CHANGE},
     {"RestartCount", "t", read_restart_count, CHANGE},
     {"NextRestartUSec", "t", read_next_restart, CHANGE},
+    {"WaitsFor", "s", read_waits_for, CHANGE},
+    {"WaitsForDependency", "(ss)", read_waits_for_dependency, CHANGE},
     {"FencePhase", "s", read_fence_phase, CHANGE},
     {"PendingRestart", "a{sv}", read_pending_restart, CHANGE},
     {"Failure", "a{sv}", read_failure, CHANGE},
@@ -380,10 +395,10 @@ int child_append_properties(struct service *service, sd_bus_message *m, struct c
 struct shown {
     uint64_t generation, attempt, limit_updated, restart_count, started;
     uint64_t next_restart, stop_deadline; /* monotonic: the realtime of a deadline may flicker */
-    uint64_t heartbeat, stale_count, last_exit, pending, failure, status_text;
+    uint64_t heartbeat, stale_count, last_exit, pending, failure, status_text, dependency;
     uint32_t main_pid, used, remaining;
     uint8_t operation, status, stop_state, readiness, heartbeat_stale, exhausted, fence_phase,
-        manifest_pending;
+        manifest_pending, waits_for;
 };
 
 struct watched {
@@ -416,6 +431,8 @@ static const struct watched watched[] = {
     WATCH("RestartLimitUpdatedUSec", limit_updated),
     WATCH("RestartCount", restart_count),
     WATCH("NextRestartUSec", next_restart),
+    WATCH("WaitsFor", waits_for),
+    WATCH("WaitsForDependency", dependency),
     WATCH("FencePhase", fence_phase),
     WATCH("PendingRestart", pending),
     WATCH("Failure", failure),
@@ -441,6 +458,13 @@ static uint64_t hash_text(uint64_t hash, const char *text)
     return hash_bytes(hash, text, strlen(text));
 }
 
+static uint64_t hash_dependency(uint64_t seed, const struct child *child)
+{
+    struct start_dependency dependency = child_awaits(child);
+
+    return dependency.id ? hash_text(seed + dependency.required, dependency.id) : 0;
+}
+
 static struct shown look_at(const struct child *child)
 {
     struct restart_limit_view limit = restart_limit_view(&child->restart_limit);
@@ -462,6 +486,8 @@ static struct shown look_at(const struct child *child)
                        : 0,
         .failure = hash_text(seed + child->failure.phase, child->failure.reason),
         .status_text = hash_text(seed, child->status_text),
+        .dependency = hash_dependency(seed, child),
+        .waits_for = (uint8_t)child_waits_for(child),
         .main_pid = child->attempt.pid,
         .used = limit.used,
         .remaining = limit.remaining,

@@ -2,7 +2,9 @@
  * Explanation: one sentence that says why a child is, or is not, running, with who, when and what
  * for. The question that operators of other supervisors cannot get answered (systemd#37906).
  */
+#include "job.h"
 #include "private.h"
+#include "start.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -66,10 +68,10 @@ static void print_exit(const struct sentence *s)
               s->stream);
         return;
     case EXIT_UNHEALTHY:
-        fputs("a silent heartbeat or a failed health check", s->stream);
+        fputs(last->failed_check ? "failed health checks" : "a silent heartbeat", s->stream);
         return;
     case EXIT_OOM_KILLED:
-        fputs("a death by the kernel, out of memory", s->stream);
+        fputs("being killed by the kernel, as it was out of memory", s->stream);
         return;
     case EXIT_CANCELLED:
         fputs("a stop that was asked for", s->stream);
@@ -105,6 +107,14 @@ static void explain_hold(const struct sentence *s)
                 child->attempt.pid);
 }
 
+/* With an action of `report` it is only told, unless a restart wants it to be gone. */
+static bool deadline_aborts(const struct child *child)
+{
+    return child->config->declaration.timeout_action == TIMEOUT_KILL ||
+           child->attempt.forced != EXIT_NONE ||
+           (child->pending.active && !child->pending.by_resume);
+}
+
 static void explain_stopping(const struct sentence *s)
 {
     const struct child *child = s->child;
@@ -116,14 +126,17 @@ static void explain_stopping(const struct sentence *s)
                 child->attempt.forced == EXIT_TIMED_OUT && child->attempt.stopping
                     ? "its own stop took too long"
                 : child->attempt.forced == EXIT_TIMED_OUT ? "it was not ready in time"
-                : child->attempt.unhealthy                ? "its health checks failed"
+                : child->attempt.failed_check             ? "its health checks failed"
                                                           : "its heartbeat went silent");
     }
-    if (child->attempt.abort_requested)
-        fputs(", aborted after its stop timeout", s->stream);
-    else if (deadline > now) {
-        fputs(", abort in ", s->stream);
+    if (child->attempt.abort_requested) {
+        fputs(child->stop_state == STOP_FAILED ? ", aborted after its stop timeout" : ", aborted",
+              s->stream);
+    } else if (deadline > now) {
+        fputs(deadline_aborts(child) ? ", abort in " : ", its stop timeout ends in ", s->stream);
         print_span(s->stream, deadline - now);
+    } else if (child->stop_state == STOP_FAILED) {
+        fputs(", there after its stop timeout", s->stream);
     }
     if (child->pending.active)
         fprintf(s->stream, "; then generation %" PRIu64 " starts",
@@ -180,7 +193,12 @@ static void explain_running(const struct sentence *s)
         fputs(", reloading", s->stream);
 }
 
-static void explain_wait(const struct sentence *s)
+static const char *name_of(const struct supervisor *supervisor)
+{
+    return supervisor->path[0] ? supervisor->path : "root";
+}
+
+static void explain_backoff(const struct sentence *s)
 {
     const struct child *child = s->child;
     uint64_t due = child->timers[TIMER_START].deadline_usec, now = core_now(s->core);
@@ -189,6 +207,9 @@ static void explain_wait(const struct sentence *s)
     print_span(s->stream, due > now ? due - now : 0);
     if (child->gave_up)
         fprintf(s->stream, " (cool-down %" PRIu32 ") before one more try, ", child->cool_downs);
+    else if (child->by_budget && child->group)
+        fprintf(s->stream, " until the budget of the group %s has room for its restart, ",
+                child->group->declaration.name);
     else if (child->restart_limit.used > 0)
         fprintf(s->stream, " before restart %" PRIu32 " of %" PRIu32 ", ",
                 child->restart_limit.used, child->restart_limit.burst);
@@ -196,6 +217,35 @@ static void explain_wait(const struct sentence *s)
         fputs(" before its restart, ", s->stream);
     fputs("after ", s->stream);
     print_cause(s);
+    if (child->scope && child->pending.active)
+        fprintf(s->stream, "; then with those that are restarted with it under %s",
+                name_of(child->scope->supervisor));
+}
+
+static bool is_fatal(const struct child *child)
+{
+    const struct exit_codes *codes = &child->config->declaration.fatal_exit_codes;
+
+    for (uint8_t i = 0; i < codes->count; i++)
+        if (child->last_exit.kind == EXIT_FAILED && codes->codes[i] == child->last_exit.code)
+            return true;
+    return false;
+}
+
+/* The exits of then may have left the window by now. */
+static void explain_give_up(const struct sentence *s)
+{
+    const struct child *child = s->child;
+
+    fputs("given up after ", s->stream);
+    print_cause(s);
+    if (is_fatal(child))
+        fputs(", which is fatal", s->stream);
+    else
+        fprintf(s->stream, ": more than %" PRIu32 " counted exits within %" PRIu64 " s",
+                child->config->declaration.burst,
+                child->config->declaration.interval_usec / 1000000);
+    fputs("; restart it by hand", s->stream);
 }
 
 static void explain_stopped(const struct sentence *s)
@@ -206,10 +256,7 @@ static void explain_stopped(const struct sentence *s)
     if (!declaration->has_process) {
         fputs("has no process: its manifest has no exec", s->stream);
     } else if (child->gave_up) {
-        fputs("given up after ", s->stream);
-        print_cause(s);
-        fprintf(s->stream, ": %" PRIu32 " counted exits, burst is %" PRIu32 "; restart it by hand",
-                child->restart_limit.used, child->restart_limit.burst);
+        explain_give_up(s);
     } else if (child->attempts == 0) {
         fputs(declaration->autostart ? "not started yet"
                                      : "not started: autostart is off, start it with Restart",
@@ -223,7 +270,7 @@ static void explain_stopped(const struct sentence *s)
 }
 
 /* What is missing of one that it requires. */
-static void explain_dependency(const struct sentence *s, const char *id, bool removed)
+static void explain_requirement(const struct sentence *s, const char *id, bool removed)
 {
     struct sentence of = *s;
 
@@ -241,42 +288,90 @@ static void explain_dependency(const struct sentence *s, const char *id, bool re
     }
 }
 
-static void explain_to(const struct sentence *s)
+/* What one that it comes after is doing: it is on its way up. */
+static const char *way_up_of(const struct child *target)
+{
+    if (target->attempt.active && child_waits_for(target) != START_FENCED)
+        return "is starting";
+    return target->pending.active ? "is being restarted" : "waits for its own start";
+}
+
+static void explain_dependency(const struct sentence *s)
+{
+    struct start_dependency dependency = child_awaits(s->child);
+    const struct child *target = dependency.id ? core_find(s->core, dependency.id) : NULL;
+
+    if (dependency.required)
+        explain_requirement(s, dependency.id, dependency.removed);
+    else if (target)
+        fprintf(s->stream, "not started: comes after %s, which %s", dependency.id,
+                way_up_of(target));
+}
+
+static void explain_scope(const struct sentence *s)
+{
+    fprintf(s->stream, "waits until those that are restarted with it under %s have ended, after ",
+            name_of(s->child->scope->supervisor));
+    print_cause(s);
+}
+
+static void explain_job_queue(const struct sentence *s)
 {
     const struct child *child = s->child;
     bool removed;
-    const char *dependency = child->waiting ? child_unmet_dependency(child, &removed) : NULL;
+    const char *requirement = child_unmet_dependency(child, &removed);
 
-    if (core_shutdown_phase(s->core) != SHUTDOWN_IDLE) {
-        if (child->attempt.active)
-            explain_running(s);
-        else
-            fputs("not running", s->stream);
-        fprintf(s->stream, ": the tree is shutting down (%s)",
-                shutdown_phase_to_string(core_shutdown_phase(s->core)));
-    } else if (child->operation != CHILD_ACTIVE) {
-        explain_hold(s);
-    } else if (child->attempt.active) {
-        explain_running(s);
-    } else if (dependency) {
-        explain_dependency(s, dependency, removed);
-    } else if (child->timers[TIMER_START].deadline_usec > 0) {
-        explain_wait(s);
-    } else if (child->scope) {
-        fprintf(s->stream,
-                "waits until those that are restarted with it under %s have ended, after ",
-                child->scope->supervisor->path[0] ? child->scope->supervisor->path : "root");
-        print_cause(s);
-    } else if (child->queued) {
-        const struct supervisor *supervisor = child->member.supervisor;
-        fprintf(s->stream, "waits for its turn: %u of at most %u restarts of %s are on their way, ",
-                supervisor->in_flight, supervisor_cap(s->core, supervisor),
-                supervisor->path[0] ? supervisor->path : "root");
-        fputs("after ", s->stream);
-        print_cause(s);
-    } else {
-        explain_stopped(s);
+    fprintf(s->stream, "waits for its turn among the jobs, at most %u run at once",
+            core_max_jobs(s->core));
+    if (child->job->after)
+        fprintf(s->stream, ", and for the one before it that is called \"%s\", too",
+                child->job->name);
+    if (requirement)
+        fprintf(s->stream, ", and for %s", requirement);
+}
+
+static void explain_queue(const struct sentence *s)
+{
+    const struct supervisor *supervisor = s->child->member.supervisor;
+
+    if (s->child->job && s->child->job->state == JOB_QUEUED) {
+        explain_job_queue(s);
+        return;
     }
+    fprintf(s->stream,
+            "waits for its turn: %u of at most %u restarts of %s are on their way, after ",
+            supervisor->in_flight, supervisor_cap(s->core, supervisor), name_of(supervisor));
+    print_cause(s);
+}
+
+/* It waits for nothing: there is an attempt, or there is to be none. */
+static void explain_present(const struct sentence *s)
+{
+    if (s->child->attempt.active)
+        explain_running(s);
+    else
+        explain_stopped(s);
+}
+
+/* One sentence for each of the reasons that a start waits for. */
+static void (*const sentences[])(const struct sentence *s) = {
+    [START_WAITS_FOR_NOTHING] = explain_present,
+    [START_HELD] = explain_hold,
+    [START_FENCED] = explain_stopping,
+    [START_BACKOFF] = explain_backoff,
+    [START_SCOPE] = explain_scope,
+    [START_DEPENDENCY] = explain_dependency,
+    [START_QUEUED] = explain_queue,
+};
+
+static void explain_shutdown(const struct sentence *s)
+{
+    if (s->child->attempt.active)
+        explain_running(s);
+    else
+        fputs("not running", s->stream);
+    fprintf(s->stream, ": the tree is shutting down (%s)",
+            shutdown_phase_to_string(core_shutdown_phase(s->core)));
 }
 
 void explain(const struct service *service, const struct child *child, char *buffer, size_t size)
@@ -289,7 +384,10 @@ void explain(const struct service *service, const struct child *child, char *buf
     buffer[0] = '\0';
     if (!s.stream)
         return;
-    explain_to(&s);
+    if (core_shutdown_phase(service->core) != SHUTDOWN_IDLE)
+        explain_shutdown(&s);
+    else
+        sentences[child_waits_for(child)](&s);
     fclose(s.stream);
     buffer[size - 1] = '\0';
 }

@@ -8,6 +8,7 @@
  */
 #include "input.h"
 #include "private.h"
+#include "start.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -217,11 +218,20 @@ static bool start_is_over(const struct child *child)
 
     if (child->pending.active)
         return false;
-    if (!attempt->active)
-        return !child->waiting && !child->queued;
-    if (child->operation != CHILD_ACTIVE || attempt->cancel_delivered)
+    switch (child_waits_for(child)) {
+    case START_FENCED:
+    case START_SCOPE:
+    case START_DEPENDENCY:
+    case START_QUEUED:
+        return false;
+    case START_HELD:
+    case START_BACKOFF: /* it has failed, and it is the policy's now */
         return true;
-    return attempt->spawned && child->readiness != READINESS_UNREPORTED;
+    case START_WAITS_FOR_NOTHING:
+        break;
+    }
+    return !attempt->active || attempt->cancel_delivered ||
+           (attempt->spawned && child->readiness != READINESS_UNREPORTED);
 }
 
 static bool is_over(enum waiter_kind kind, const struct child *child)
@@ -269,9 +279,9 @@ static const char *what_is_awaited(enum waiter_kind kind, const struct child *ch
         return "stop";
     case WAIT_START:
     case WAIT_ADDED:
-        if (child->attempt.active)
-            return child->pending.active ? "fenced" : "readiness";
-        return "start";
+        return child_waits_for(child) == START_WAITS_FOR_NOTHING
+                   ? "readiness"
+                   : start_wait_to_string(child_waits_for(child));
     case WAIT_RELOAD:
         return "reload";
     case WAIT_SCOPE:

@@ -55,6 +55,7 @@ struct attempt {
     bool proven;           /* it has been ready for reset_after, once */
     bool silent;           /* its heartbeat is overdue */
     bool unhealthy;        /* its health checks fail */
+    bool failed_check;     /* forced to end by that, and not by a silence */
     bool check_open;       /* a health check has been asked for, and not been answered */
     bool check_passed;     /* one has, once */
     uint32_t checks;       /* asked for so far; the number of the last one */
@@ -74,9 +75,10 @@ struct last_exit {
     int code;
     int signal;
     bool core_dumped;
-    bool early;    /* a success that counts: it came too soon */
-    bool own_stop; /* timed out in a stop that it began itself */
-    uint64_t usec; /* realtime */
+    bool early;        /* a success that counts: it came too soon */
+    bool own_stop;     /* timed out in a stop that it began itself */
+    bool failed_check; /* unhealthy by its health checks, and not by a silence */
+    uint64_t usec;     /* realtime */
     uint64_t generation;
     uint64_t attempt;
     enum exit_decision decision;
@@ -177,6 +179,7 @@ struct child {
     uint64_t backoff_n;
     uint64_t backoff_previous_usec;
     uint64_t restart_count; /* automatic restarts */
+    bool by_budget;         /* the time that it waits for is that of its group's budget */
     uint64_t start_cause;   /* command behind the start that waits */
     bool automatic_start;   /* the start that waits is the policy's */
     struct restart_limit restart_limit;

@@ -56,7 +56,7 @@ static void note_miss(struct core *core, struct child *child, const char *why)
     if (++attempt->check_misses < child->config->declaration.health_retries)
         return;
     attempt->unhealthy = true;
-    liveness_doubt(core, child, why, child->config->declaration.on_unhealthy);
+    liveness_doubt(core, child, true, why, child->config->declaration.on_unhealthy);
 }
 
 static void note_pass(struct core *core, struct child *child)

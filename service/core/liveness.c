@@ -234,7 +234,8 @@ void liveness_message(struct core *core, struct child *child, const struct notif
 
 /* There is reason to think that it is not well: one event for each silence, whatever tells of it.
  */
-void liveness_doubt(struct core *core, struct child *child, const char *why, enum on_stale action)
+void liveness_doubt(struct core *core, struct child *child, bool by_check, const char *why,
+                    enum on_stale action)
 {
     uint64_t last = child->heartbeat_usec_monotonic;
 
@@ -245,8 +246,11 @@ void liveness_doubt(struct core *core, struct child *child, const char *why, enu
              FIELD_FLAG_OF("ever", last > 0));
     child->heartbeat_stale = true;
     core_changed(core, child);
-    if (action == ON_STALE_RESTART)
-        supervision_force_stop(core, child, EXIT_UNHEALTHY);
+    if (action != ON_STALE_RESTART)
+        return;
+    if (child->attempt.forced == EXIT_NONE)
+        child->attempt.failed_check = by_check;
+    supervision_force_stop(core, child, EXIT_UNHEALTHY);
 }
 
 /* A reason to think so has gone; where another one is left, it stays. */
@@ -262,5 +266,5 @@ void liveness_trust(struct core *core, struct child *child)
 void liveness_silent(struct core *core, struct child *child)
 {
     child->attempt.silent = true;
-    liveness_doubt(core, child, "heartbeat", child->config->declaration.on_stale);
+    liveness_doubt(core, child, false, "heartbeat", child->config->declaration.on_stale);
 }

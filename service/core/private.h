@@ -198,7 +198,8 @@ void liveness_forget_success(struct core *core, struct child *child);
 void liveness_become_ready(struct core *core, struct child *child);
 void liveness_message(struct core *core, struct child *child, const struct notify_message *message);
 void liveness_silent(struct core *core, struct child *child);
-void liveness_doubt(struct core *core, struct child *child, const char *why, enum on_stale action);
+void liveness_doubt(struct core *core, struct child *child, bool by_check, const char *why,
+                    enum on_stale action);
 void liveness_trust(struct core *core, struct child *child);
 
 /* health.c: what it answers when it is asked */

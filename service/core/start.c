@@ -22,3 +22,10 @@ enum start_wait child_waits_for(const struct child *child)
                ? START_QUEUED
                : START_WAITS_FOR_NOTHING;
 }
+
+const char *start_dependency_list(const struct start_dependency *dependency)
+{
+    if (!dependency->id)
+        return "";
+    return dependency->required ? "requires" : "after";
+}

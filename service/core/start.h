@@ -18,3 +18,6 @@ struct start_dependency {
     bool removed;
 };
 struct start_dependency child_awaits(const struct child *child);
+
+/* Which of its lists that stands in: "requires", "after"; "" where it waits for none. */
+const char *start_dependency_list(const struct start_dependency *dependency);

@@ -278,6 +278,7 @@ static void archive_attempt(struct archive *a, struct attempt *attempt)
     if (a->version >= 3) {
         ARCHIVE(a, attempt->stopping);
         ARCHIVE(a, attempt->proven);
+        ARCHIVE(a, attempt->failed_check);
         ARCHIVE(a, attempt->stop.asked);
         ARCHIVE(a, attempt->stop.deadline);
         ARCHIVE(a, attempt->stop.abort);
@@ -298,6 +299,7 @@ static void archive_last_exit(struct archive *a, struct last_exit *last)
     if (a->version >= 3) {
         ARCHIVE(a, last->early);
         ARCHIVE(a, last->own_stop);
+        ARCHIVE(a, last->failed_check);
     }
 }
 
@@ -406,6 +408,7 @@ static int archive_child(struct core *core, struct archive *a, struct child *chi
     if (a->version >= 3) {
         ARCHIVE(a, child->has_past);
         ARCHIVE(a, child->fence);
+        ARCHIVE(a, child->by_budget);
     }
     archive_scope_ref(core, a, &child->scope);
     ARCHIVE(a, child->wanted);

@@ -187,6 +187,7 @@ static void schedule(struct core *core, struct child *child, uint64_t delay_usec
 {
     child->automatic_start = true;
     child->start_cause = 0;
+    child->by_budget = wait_usec > delay_usec;
     child_arm(core, child, TIMER_START, core_after(core, longer(delay_usec, wait_usec)));
     if (wait_usec > 0)
         EMIT(core, EVENT_BUDGET_EXHAUSTED, child, 0,
@@ -208,6 +209,10 @@ static void describe_give_up(const struct child *child, const struct verdict *ve
         text_append(text, "exit code ");
         text_append_number(text, (uint64_t)child->last_exit.code);
         text_append(text, " is fatal");
+        return;
+    }
+    if (verdict->within_limit) {
+        text_append(text, "failed again in the one try after its cool-down");
         return;
     }
     text_append(text, "restart limit used up: ");
@@ -361,8 +366,7 @@ static void execute(struct core *core, struct child *child, const struct verdict
     }
 }
 
-static void describe_exit(const struct attempt *attempt, struct last_exit *last,
-                          const struct completion *completion)
+static void describe_exit(struct last_exit *last, const struct completion *completion)
 {
     struct text text = text_in(last->reason, sizeof(last->reason));
 
@@ -385,7 +389,7 @@ static void describe_exit(const struct attempt *attempt, struct last_exit *last,
         break;
     case EXIT_UNHEALTHY:
         text_append(&text,
-                    attempt->unhealthy ? "health checks failed, " : "heartbeat went silent, ");
+                    last->failed_check ? "health checks failed, " : "heartbeat went silent, ");
         break;
     case EXIT_CANCELLED:
         text_append(&text, "cancelled, ");
@@ -431,12 +435,13 @@ static void record_exit(struct core *core, struct child *child, const struct ver
         .early = verdict->early,
         .own_stop = verdict->kind == EXIT_TIMED_OUT && child->readiness == READINESS_NOT_READY &&
                     child->attempt.stopping,
+        .failed_check = verdict->kind == EXIT_UNHEALTHY && child->attempt.failed_check,
         .usec = core_realtime(core),
         .generation = child->attempt.generation,
         .attempt = child->attempt.number,
         .decision = verdict->decision,
     };
-    describe_exit(&child->attempt, &child->last_exit, completion);
+    describe_exit(&child->last_exit, completion);
 }
 
 static void end_attempt(struct core *core, struct child *child)

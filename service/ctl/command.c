@@ -122,6 +122,28 @@ static void print_text(struct client *client, const char *path, const char *labe
     free(value);
 }
 
+/* Why it has no attempt, in a word; the sentence above says more. */
+static void print_wait(struct client *client, const char *path)
+{
+    CLEANUP_MESSAGE *reply = NULL;
+    const char *list = "", *id = "";
+    char *reason = NULL;
+
+    if (call_string(client, path, CHILD, "WaitsFor", &reason) < 0 || !reason[0]) {
+        free(reason);
+        return; /* for nothing, or it is told by an older proctord */
+    }
+    if (call_property(client, path, CHILD, "WaitsForDependency", NULL, &reply, "(ss)") >= 0)
+        sd_bus_message_read(reply, "(ss)", &list, &id);
+    printf("%14s: %s", "waits for", reason);
+    if (id[0]) {
+        printf(", %s ", list);
+        text_write(stdout, id);
+    }
+    puts("");
+    free(reason);
+}
+
 static int status_table(struct client *client, const char *id, const char *path)
 {
     char *explanation = text_property(client, path, "Explanation");
@@ -133,6 +155,7 @@ static int status_table(struct client *client, const char *id, const char *path)
     free(explanation);
     print_text(client, path, "operation", "Operation");
     print_text(client, path, "status", "Status");
+    print_wait(client, path);
     print_text(client, path, "stop state", "StopState");
     print_text(client, path, "readiness", "Readiness");
     print_text(client, path, "says", "StatusText");

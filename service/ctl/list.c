@@ -8,6 +8,7 @@
 #include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
@@ -60,7 +61,33 @@ static int print_rows(struct client *client, sd_bus_message *reply)
     return r;
 }
 
-static int answer_row(struct json *json, sd_bus_message *reply)
+struct row {
+    const char *id, *path, *operation, *status;
+};
+
+/* One that is up waits for nothing: it need not be asked. */
+static bool may_wait(const struct row *row)
+{
+    return strcmp(row->status, "none") == 0 || strcmp(row->status, "cancelling") == 0;
+}
+
+/* Why it has no attempt: null where it waits for nothing. */
+static void answer_wait(struct client *client, struct json *json, const struct row *row)
+{
+    char *reason = NULL;
+
+    if (may_wait(row))
+        call_string(client, row->path, CHILD, "WaitsFor", &reason);
+    json_key(json, "waits_for");
+    if (reason && reason[0])
+        json_text(json->out, reason);
+    else
+        fputs("null", json->out);
+    free(reason);
+}
+
+static int answer_row(struct client *client, struct json *json, const struct row *row,
+                      sd_bus_message *reply)
 {
     static const char *const keys[] = {
         "id",         "path",    "operation",       "status",     "readiness",
@@ -74,16 +101,16 @@ static int answer_row(struct json *json, sd_bus_message *reply)
         json_key(json, keys[i]);
         r = json_value(json, reply, NULL);
     }
+    answer_wait(client, json, row);
     json_close(json, '}');
     return r;
 }
 
-/* Of the row that the message stands before. */
-static bool row_is_wanted(const struct client *client, sd_bus_message *reply)
+/* Of the row that the message stands before, which stays there. */
+static int look_at_row(sd_bus_message *reply, struct row *row)
 {
-    const char *id;
-    return sd_bus_message_read(reply, "s", &id) > 0 && wanted(client, id) &&
-           sd_bus_message_rewind(reply, false) >= 0;
+    int r = sd_bus_message_read(reply, "soss", &row->id, &row->path, &row->operation, &row->status);
+    return r < 0 ? r : sd_bus_message_rewind(reply, false);
 }
 
 static int print_rows_json(struct client *client, sd_bus_message *reply)
@@ -96,10 +123,12 @@ static int print_rows_json(struct client *client, sd_bus_message *reply)
     json_open(&json, '[');
     r = sd_bus_message_enter_container(reply, 'a', "(sosssttbsub)");
     while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'r', "sosssttbsub")) > 0) {
-        if (row_is_wanted(client, reply))
-            r = answer_row(&json, reply);
-        else
-            r = sd_bus_message_skip(reply, "osssttbsub");
+        struct row row;
+        r = look_at_row(reply, &row);
+        if (r >= 0 && wanted(client, row.id))
+            r = answer_row(client, &json, &row, reply);
+        else if (r >= 0)
+            r = sd_bus_message_skip(reply, "sosssttbsub");
         if (r >= 0)
             r = sd_bus_message_exit_container(reply);
     }

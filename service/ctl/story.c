@@ -21,8 +21,8 @@ static const struct telling {
      "is started: process {pid}, generation {generation}, attempt {attempt}"},
     {"child-ready", NULL, "is ready"},
     {"child-not-ready", NULL, "says that it is not ready[{stopping!q} but stopping]"},
-    {"child-heartbeat-stale", NULL, "has not been heard of for {silent_usec!t}[: {why}]"},
-    {"child-heartbeat-recovered", NULL, "is heard of again"},
+    {"child-heartbeat-stale", NULL, ""},
+    {"child-heartbeat-recovered", NULL, "is well again"},
     {"child-backoff-scheduled", NULL, "will be started again in {delay_usec!t}"},
     {"child-start-delayed", NULL,
      "waits for its start, as proctord lacks something for it: {reason}"},
@@ -236,6 +236,16 @@ static void write_conflict(FILE *out, const struct story *story)
         write_sentence(out, story, "cannot be restarted: {conflict}");
 }
 
+/* The event is that of a silence and of failed health checks alike. */
+static void write_doubt(FILE *out, const struct story *story)
+{
+    bool silent = strcmp(text_of(story, "why"), "heartbeat") == 0;
+
+    write_sentence(out, story,
+                   silent ? "has not been heard of for {silent_usec!t}"
+                          : "has failed its health checks[: {why}]");
+}
+
 static void write_durability(FILE *out, const struct story *story)
 {
     fputs(number_of(story, "durable") ? "the journal can be written again"
@@ -253,6 +263,8 @@ void story_write(FILE *out, const struct story *story)
         write_decision(out, story);
     } else if (strcmp(story->kind, "child-restart-conflict") == 0) {
         write_conflict(out, story);
+    } else if (strcmp(story->kind, "child-heartbeat-stale") == 0) {
+        write_doubt(out, story);
     } else if (strcmp(story->kind, "durability-changed") == 0) {
         write_durability(out, story);
     } else if (telling) {

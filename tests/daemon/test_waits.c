@@ -80,7 +80,7 @@ static void a_requirement_that_is_down_is_named(void)
     fixture_add(&f, "api", "requires: [db]\n", "live=600000");
     g_variant_unref(fixture_verb(&f, "Pause", "api"));
     g_autoptr(GVariant) outcome = wait_a_little("ResumeChild", "api");
-    assert_waits(outcome, "start", "requires db");
+    assert_waits(outcome, "dependency", "requires db");
 }
 
 static void a_reload_that_is_never_done_is_named(void)
