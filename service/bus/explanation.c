@@ -91,6 +91,13 @@ static void print_cause(const struct sentence *s)
         print_exit(s);
 }
 
+/* Where it has one: a start that is called off has none yet. */
+static void print_pid(const struct sentence *s)
+{
+    if (s->child->attempt.active && s->child->attempt.pid > 0)
+        fprintf(s->stream, " (pid %u)", s->child->attempt.pid);
+}
+
 static void explain_hold(const struct sentence *s)
 {
     const struct child *child = s->child;
@@ -102,9 +109,9 @@ static void explain_hold(const struct sentence *s)
     print_ago(s, child->operation_usec);
     fprintf(s->stream, ": \"%s\"", child->operation_reason);
     if (child->attempt.active)
-        fprintf(s->stream, "; still %s (pid %u)",
-                child->stop_state == STOP_FAILED ? "there after its stop timeout" : "stopping",
-                child->attempt.pid);
+        fprintf(s->stream, "; still %s",
+                child->stop_state == STOP_FAILED ? "there after its stop timeout" : "stopping");
+    print_pid(s);
 }
 
 /* With an action of `report` it is only told, unless a restart wants it to be gone. */
@@ -120,7 +127,8 @@ static void explain_stopping(const struct sentence *s)
     const struct child *child = s->child;
     uint64_t deadline = child->timers[TIMER_STOP].deadline_usec, now = core_now(s->core);
 
-    fprintf(s->stream, "stopping (pid %u)", child->attempt.pid);
+    fputs("stopping", s->stream);
+    print_pid(s);
     if (child->attempt.forced != EXIT_NONE) {
         fprintf(s->stream, " because %s",
                 child->attempt.forced == EXIT_TIMED_OUT && child->attempt.stopping
@@ -165,10 +173,11 @@ static void explain_running(const struct sentence *s)
     }
     fputs(" for ", s->stream);
     print_span(s->stream, core_now(s->core) - child->attempt.started_usec);
-    fputs(" (", s->stream);
-    if (child->attempt.pid > 0)
-        fprintf(s->stream, "pid %u, ", child->attempt.pid);
-    fprintf(s->stream, "generation %" PRIu64 ")", child->attempt.generation);
+    if (child->attempt.spawned)
+        fprintf(s->stream, " (pid %u, generation %" PRIu64 ")", child->attempt.pid,
+                child->attempt.generation);
+    else
+        fprintf(s->stream, " (attempt %" PRIu64 ", not at its program yet)", child->attempt.number);
     if (child->attempt.delayed)
         fputs(", delayed until proctord has the descriptors, memory or processes for it",
               s->stream);

@@ -144,6 +144,22 @@ static void print_wait(struct client *client, const char *path)
     free(reason);
 }
 
+/* The generation is that of the last one that came to its program. */
+static void print_attempt(struct client *client, const char *path)
+{
+    uint64_t attempt = number_property(client, path, "Attempt", 't'),
+             pid = number_property(client, path, "MainPID", 'u');
+
+    printf("%14s: generation %" PRIu64, "attempt",
+           number_property(client, path, "Generation", 't'));
+    if (attempt == 0)
+        puts(", no attempt now");
+    else if (pid == 0)
+        printf(", attempt %" PRIu64 " not at its program yet\n", attempt);
+    else
+        printf(", attempt %" PRIu64 ", pid %" PRIu64 "\n", attempt, pid);
+}
+
 static int status_table(struct client *client, const char *id, const char *path)
 {
     char *explanation = text_property(client, path, "Explanation");
@@ -159,10 +175,7 @@ static int status_table(struct client *client, const char *id, const char *path)
     print_text(client, path, "stop state", "StopState");
     print_text(client, path, "readiness", "Readiness");
     print_text(client, path, "says", "StatusText");
-    printf("%14s: generation %" PRIu64 ", attempt %" PRIu64 ", pid %" PRIu64 "\n", "attempt",
-           number_property(client, path, "Generation", 't'),
-           number_property(client, path, "Attempt", 't'),
-           number_property(client, path, "MainPID", 'u'));
+    print_attempt(client, path);
     printf("%14s: %" PRIu64 " of %" PRIu64 " used within %" PRIu64 " s%s\n", "restart limit",
            number_property(client, path, "RestartsUsed", 'u'),
            number_property(client, path, "RestartLimitBurst", 'u'),

@@ -27,6 +27,7 @@
 
 #define FILE_VARIABLES_MAX 16384
 #define SIGNALS_SIZE       8 /* of the kernel's set of 64 signals */
+#define SAY_TRIES          4
 
 /* A sanitizer keeps accounts of the stack in memory that would be shared. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -139,12 +140,17 @@ __attribute__((noreturn)) static void fail_with(const struct birth *birth, enum 
     end();
 }
 
-/* What has no record is not wanted any more where nobody listens. */
+/* Where nobody listens any more, what has a record goes on: the next proctord finds it by that. But
+ * a program must not run of which a proctord that does listen was not told: it would be taken for
+ * one that hangs on its way. */
 static void say_word(const struct birth *birth, enum birth_word word)
 {
     struct birth_message message = {.word = word, .pid = (uint32_t)CALL(SYS_getpid)};
+    long r = -EAGAIN;
 
-    if (say(birth->descriptors[PLAN_STATUS], &message, -1) < 0 && !birth->record)
+    for (int i = 0; i < SAY_TRIES && r < 0 && r != -EPIPE; i++)
+        r = say(birth->descriptors[PLAN_STATUS], &message, -1);
+    if (r < 0 && (r != -EPIPE || !birth->record))
         end();
 }
 

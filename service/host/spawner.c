@@ -3,6 +3,7 @@
 #include "again.h"
 #include "ends.h"
 #include "handle.h"
+#include "log.h"
 #include "own_process.h"
 #include "spawner_process.h"
 #include "starts.h"
@@ -20,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #define READ_TRIES     4  /* at once, where what failed may go well the next time */
@@ -130,9 +132,11 @@ static void remember_to_reap(struct spawner *spawner, pid_t pid)
     spawner->ended[spawner->n_ended++] = pid;
 }
 
-/* One that comes to nothing again and again must not keep the machine busy. */
-static void pause_after(struct spawner *spawner)
+/* One that comes to nothing again and again must not keep the machine busy, nor fill the log. */
+static void pause_after(struct spawner *spawner, const char *why)
 {
+    if (spawner->done > 0 || spawner->pause_usec == 0)
+        log_print(LOG_WARNING, "the spawner %s: there will be another one", why);
     uint64_t pause = spawner->done > 0 ? 0 : 2 * spawner->pause_usec + PAUSE_MIN_USEC;
 
     spawner->pause_usec = pause < PAUSE_MAX_USEC ? pause : PAUSE_MAX_USEC;
@@ -171,18 +175,22 @@ static bool was_killed(struct spawner *spawner, pid_t pid)
 
 bool spawner_exited(struct spawner *spawner, pid_t pid)
 {
-    siginfo_t info;
+    siginfo_t info = {};
+    char why[48];
     bool present = pid == spawner->pid;
 
     if (!present && !was_killed(spawner, pid))
         return false;
+    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
     if (present) {
-        pause_after(spawner);
+        snprintf(why, sizeof(why),
+                 info.si_code == CLD_EXITED ? "has ended with code %d" : "was killed by signal %d",
+                 info.si_status);
+        pause_after(spawner, why);
         close_one(&spawner->socket);
         close_one(&spawner->pidfd);
         spawner->pid = 0;
     }
-    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
     return true;
 }
 
@@ -533,7 +541,7 @@ static int tick(sd_event_source *source, uint64_t usec, void *userdata)
         more |= launch->kill_usec > 0;
     }
     if (is_overdue(spawner, now)) {
-        pause_after(spawner);
+        pause_after(spawner, "is stopped, or starved");
         kill_process(spawner);
     }
     if (spawner->full && is_ready_for_more(spawner) && spawner->room) {
@@ -700,7 +708,7 @@ int launch_begin(struct spawner *spawner, const struct plan_source *source,
     r = send_launch(spawner, plan, descriptors, done, userdata, launch);
     free(plan);
     if (r == -EPIPE || r == -ECONNRESET) { /* it has died just now; SIGCHLD tells of it */
-        pause_after(spawner);
+        pause_after(spawner, "has died");
         kill_process(spawner);
         return -EAGAIN;
     }

@@ -96,7 +96,7 @@ static void launch_failed(struct process *process, const struct launch_outcome *
 
     if (outcome->line > 0)
         snprintf(line, sizeof(line), ":%u", outcome->line);
-    process->result_error = -outcome->error;
+    process->result_error = outcome->error == -ECANCELED ? 0 : -outcome->error;
     snprintf(process->result_reason, sizeof(process->result_reason), "%s%s%.80s%s: %s",
              plan_step_to_string(step), what ? " " : "", what ? what : "", line, why);
     text_make_line(process->result_reason);
@@ -274,7 +274,7 @@ static void tell_called_off(struct process *process)
         snprintf(reason, sizeof(reason), "it was to end before it had been started%s%.100s",
                  lacking ? ": " : "", lacking ? lacking : "");
     memcpy(process->result_reason, reason, sizeof(reason));
-    process->result_error = ECANCELED;
+    process->result_error = 0; /* nothing has failed */
     tell_failed(process);
 }
 
@@ -301,15 +301,22 @@ static void look_after(struct process *process, uint64_t wait_usec)
     sd_event_source_set_enabled(host->lack_source, SD_EVENT_ONESHOT);
 }
 
-/* It waits, longer each time, until what proctord lacks is there, or nobody wants it any more. What
- * is there at the second try was not worth a word. */
+/* A spawner that is replaced, or a fork, goes well at the third try, or something is wrong. */
+static bool has_to_be_told(const struct process *process)
+{
+    return !process->child->attempt.delayed &&
+           (process->result_error != EAGAIN || process->lacks > 2);
+}
+
+/* It waits, longer each time, until what proctord lacks is there, or nobody wants it any more. */
 static void wait_for_what_lacks(struct process *process)
 {
     unsigned doublings = process->lacks < LACK_DOUBLINGS ? process->lacks : LACK_DOUBLINGS;
 
     look_after(process, LACK_USEC << doublings);
     process->host->counters.starts_delayed++;
-    if (process->lacks++ > 0 && !process->child->attempt.delayed)
+    process->lacks++;
+    if (has_to_be_told(process))
         core_start_delayed(process->host->core, process->id, process->result_reason);
 }
 
