@@ -39,11 +39,12 @@ struct daemon {
     struct program program;
     struct handover *handover; /* of the program that was here before, until all of it is read */
     sd_event_source *reexecution;
-    int inquiries;                  /* into the program on disk, under way */
-    bool reexecutes;                /* as soon as the bus has everything */
-    int handovers;                  /* that were begun for it */
-    sd_event_source *beside_timer;  /* until what is beside the loop has come back for it */
-    uint64_t beside_until_usec;     /* and how long that may take */
+    int inquiries;                 /* into the program on disk, under way */
+    bool reexecutes;               /* as soon as the bus has everything */
+    int handovers;                 /* that were begun for it */
+    sd_event_source *beside_timer; /* until what is beside the loop has come back for it */
+    uint64_t beside_until_usec;    /* and how long that may take */
+    struct manifest_loads *loads;
     sd_event_source *reload_source; /* the manifests could not be read when it began */
     struct metrics_socket *metrics;
     struct sink *output;    /* standard output; NULL: nothing was said there */

@@ -9,7 +9,8 @@
 #include "host.h"
 #include "instance.h"
 #include "log.h"
-#include "manifest_set.h"
+#include "manifest_load.h"
+#include "manifests.h"
 #include "metrics_socket.h"
 #include "output.h"
 #include "outside.h"
@@ -40,7 +41,6 @@
 #define LOOP_TRIES           50
 #define LOOP_PAUSE_MSEC      20
 #define LARGE_BYTES          (1 << 20)
-#define RELOAD_USEC          1000000
 #define SETTLE_USEC          5000000 /* at the end, for the journal's disk */
 #define LAST_WORDS_USEC      2000000 /* children's last words have to be in their files until then */
 #define DESCRIPTORS          1024    /* where the limit is not known */
@@ -159,26 +159,6 @@ static void starts(void *userdata, uint64_t *delayed, uint64_t *spawners)
     *spawners = c->spawners_replaced;
 }
 
-static int reload(void *userdata, const char *requester, const char *reason, bool dry_run,
-                  struct manifest_changes *changes,
-                  void (*visit)(void *visit_data, const char *what, const char *id),
-                  void *visit_data, struct error *error)
-{
-    struct daemon *daemon = userdata;
-    struct manifest_set *set;
-
-    if (!dry_run) /* whatever becomes of the manifests: a rotation waits for it */
-        host_reopen_outputs(daemon->host);
-    int r = manifest_set_load(daemon->line.manifests, daemon->line.n_manifests,
-                              daemon->line.default_manifests, &set, error);
-    if (r < 0)
-        return r;
-    r = manifest_set_reload(set, daemon->core, requester, reason, dry_run, changes, visit,
-                            visit_data, error);
-    manifest_set_free(set);
-    return r;
-}
-
 /* The core's ports belong to the host, but for the sink; its userdata is the host's. */
 static struct daemon *the_daemon;
 
@@ -251,28 +231,11 @@ static void end(void *userdata, const char *signal)
     host_settle(daemon->host);
 }
 
-static void reload_by_signal(void *userdata)
-{
-    struct daemon *daemon = userdata;
-    struct manifest_changes changes;
-    struct error error = {};
-
-    sd_notify(0, "RELOADING=1");
-    int r = reload(daemon, "signal", "SIGHUP", false, &changes, NULL, NULL, &error);
-    host_settle(daemon->host);
-    if (r < 0)
-        log_print(LOG_ERR, "nothing was reloaded: %s", error.text);
-    else
-        log_print(LOG_NOTICE, "reloaded: %zu added, %zu changed, %zu removed, %zu unchanged",
-                  changes.added, changes.changed, changes.removed, changes.unchanged);
-    sd_notify(0, "READY=1");
-}
-
 static int add_signals(struct daemon *daemon)
 {
     struct signal_hooks hooks = {.userdata = daemon,
                                  .end = end,
-                                 .reload = reload_by_signal,
+                                 .reload = manifests_reload_by_signal,
                                  .reexecute = reexecution_by_signal};
 
     return signals_listen(daemon->event, &hooks, &daemon->signals);
@@ -298,8 +261,8 @@ static int check_only(const struct command_line *line)
 {
     struct manifest_set *set;
     struct error error = {};
-    int r = manifest_set_load(line->manifests, line->n_manifests, line->default_manifests, &set,
-                              &error);
+    int r = manifest_set_load(line->manifests, line->n_manifests, line->default_manifests, NULL,
+                              &set, &error);
 
     if (r == 0) {
         r = manifest_set_check(set, &error);
@@ -452,7 +415,8 @@ static int make_service(struct daemon *daemon)
                                   .audit_free = audit_walk_free,
                                   .trace = trace,
                                   .settle = settle,
-                                  .reload = reload,
+                                  .load = manifests_load,
+                                  .reload = manifests_apply,
                                   .check_program = reexecution_check,
                                   .reexecute = reexecution_order,
                                   .starts = starts,
@@ -505,58 +469,6 @@ static int serve_metrics(struct daemon *daemon)
                                 daemon->metrics_descriptor, daemon->line.metrics_of_children,
                                 &daemon->metrics);
     return r < 0 ? fail(daemon->line.metrics_socket, r) : 0;
-}
-
-static bool will_pass(int error)
-{
-    return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EINTR ||
-           error == -EIO;
-}
-
-static int reload_again(sd_event_source *source, uint64_t usec, void *userdata);
-
-/* Those of before are there; what has been changed in the manifests meanwhile is changed now, or
- * when they can be read. */
-static void reload_after_recovery(struct daemon *daemon)
-{
-    struct manifest_changes changes;
-    struct error error = {};
-
-    if (core_shutdown_phase(daemon->core) != SHUTDOWN_IDLE)
-        return;
-    int r = reload(daemon, "proctord", "start", false, &changes, NULL, NULL, &error);
-    if (r < 0)
-        log_print(LOG_ERR, "the manifests are left as they were: %s", error.text);
-    daemon->reload_source = sd_event_source_disable_unref(daemon->reload_source);
-    if (will_pass(r))
-        sd_event_add_time_relative(daemon->event, &daemon->reload_source, CLOCK_MONOTONIC,
-                                   RELOAD_USEC, 0, reload_again, daemon);
-    host_settle(daemon->host);
-}
-
-static int reload_again(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    (void)source;
-    (void)usec;
-    reload_after_recovery(userdata);
-    return 0;
-}
-
-static int declare_children(struct daemon *daemon)
-{
-    struct manifest_set *set;
-    struct error error = {};
-    int r = manifest_set_load(daemon->line.manifests, daemon->line.n_manifests,
-                              daemon->line.default_manifests, &set, &error);
-
-    if (r == 0) {
-        r = manifest_set_declare(set, daemon->core, "proctord", "start", &error);
-        host_settle(daemon->host);
-        manifest_set_free(set);
-    }
-    if (r < 0)
-        log_say("%s", error.text);
-    return r;
 }
 
 static void tell_durability(struct daemon *daemon)
@@ -613,6 +525,10 @@ static int make_loop(struct daemon *daemon)
     r = add_signals(daemon);
     if (r < 0)
         return fail("signals cannot be received", r);
+    r = manifest_loads_new(daemon->event, daemon->line.manifests, daemon->line.n_manifests,
+                           daemon->line.default_manifests, &daemon->loads);
+    if (r < 0)
+        return fail("manifests cannot be read", r);
     r = private_bus_new(daemon->event, daemon->line.runtime_directory, &bus, &daemon->bus);
     if (r < 0)
         return fail("the bus of its own", r);
@@ -633,8 +549,8 @@ static int start_tree(struct daemon *daemon)
     if (core_shutdown_phase(daemon->core) != SHUTDOWN_IDLE)
         return 0; /* told to end meanwhile */
     if (!daemon->history.recovered)
-        return declare_children(daemon);
-    reload_after_recovery(daemon);
+        return manifests_declare(daemon);
+    manifests_recover(daemon);
     bus_wait_listen(daemon);
     return 0;
 }
@@ -676,6 +592,7 @@ static void tidy_up(struct daemon *daemon)
         journal_settle(daemon->history.journal, SETTLE_USEC); /* answers may wait for it */
     host_free(daemon->host);
     beside_wait(LAST_WORDS_USEC, &(const char *){NULL});
+    manifest_loads_free(daemon->loads);
     service_free(daemon->service);
     daemon->service = NULL; /* the journal may still come to the end of something */
     core_free(daemon->core);

@@ -219,6 +219,15 @@ int key_claim(struct service *service, sd_bus_message *m, struct options *option
     return 0;
 }
 
+bool key_answers(struct service *service, sd_bus_message *m, const struct options *options,
+                 uid_t uid)
+{
+    const struct key *key =
+        options->key ? find(service->keys, options->key, uid, core_now(service->core)) : NULL;
+
+    return key && key->call == options->call && replay(m, key) >= 0;
+}
+
 void key_remember(struct service *service, const struct options *options, uid_t uid,
                   sd_bus_message *reply)
 {

@@ -8,6 +8,7 @@
 #include "metrics.h"
 #include "private.h"
 #include "reexecute.h"
+#include "reload.h"
 #include "trace.h"
 
 #include <errno.h>
@@ -442,7 +443,7 @@ BY_ID(method_quarantine_child, COMMAND_QUARANTINE)
 BY_ID(method_restart_child, COMMAND_RESTART)
 BY_ID(method_remove_child, COMMAND_REMOVE)
 
-/* ---- shutdown and reload --------------------------------------------------------------------- */
+/* ---- shutdown ------------------------------------------------------------------------------- */
 
 static int answer_shutdown(struct service *service, sd_bus_message *m, bool idempotent,
                            const struct options *options, uid_t uid)
@@ -488,104 +489,6 @@ static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *erro
                                  "too many calls are waiting; the tree is shutting down")
                    : 1;
     return answer_shutdown(service, m, idempotent, &options, caller->uid);
-}
-
-/* Which children a reload touches; more than 4,095 of a kind are only counted. */
-struct named {
-    char *added[4096], *changed[4096], *removed[4096];
-    size_t n_added, n_changed, n_removed;
-};
-
-static void note_change(void *userdata, const char *what, const char *id)
-{
-    struct named *named = userdata;
-    bool added = strcmp(what, "added") == 0, changed = strcmp(what, "changed") == 0;
-    char **list = added ? named->added : changed ? named->changed : named->removed;
-    size_t *n = added ? &named->n_added : changed ? &named->n_changed : &named->n_removed;
-
-    if (*n < 4095 && (list[*n] = strdup(id)))
-        ++*n;
-}
-
-static int append_names(sd_bus_message *reply, const char *key, char **names)
-{
-    int r = append_open(reply, 'e', "sv");
-
-    if (r >= 0)
-        r = append_values(reply, "s", key);
-    if (r >= 0)
-        r = append_open(reply, 'v', "as");
-    if (r >= 0)
-        r = append_open(reply, 'a', "s");
-    for (; r >= 0 && *names; names++)
-        r = append_values(reply, "s", *names);
-    for (int i = 0; r >= 0 && i < 3; i++)
-        r = sd_bus_message_close_container(reply);
-    return r;
-}
-
-static void free_names(char **names)
-{
-    for (; *names; names++)
-        free(*names);
-}
-
-static int answer_reload(struct service *service, sd_bus_message *m, struct named *named,
-                         const struct manifest_changes *changes, const struct options *options,
-                         uid_t uid)
-{
-    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
-    int r = sd_bus_message_new_method_return(m, &reply);
-
-    if (r >= 0)
-        r = append_open(reply, 'a', "{sv}");
-    if (r >= 0)
-        r = append_names(reply, "added", named->added);
-    if (r >= 0)
-        r = append_names(reply, "changed", named->changed);
-    if (r >= 0)
-        r = append_names(reply, "removed", named->removed);
-    if (r >= 0)
-        r = append_u32(reply, "unchanged", (uint32_t)changes->unchanged);
-    if (r >= 0)
-        r = sd_bus_message_close_container(reply);
-    if (r >= 0)
-        r = service_acknowledge(service, reply);
-    if (r >= 0 && !options->dry_run)
-        key_remember(service, options, uid, reply);
-    return r;
-}
-
-static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-    struct service *service = userdata;
-    const struct caller *caller;
-    struct options options;
-    struct manifest_changes changes;
-    struct error why = {};
-    const char *reason;
-
-    int r = argument_read(m, "reason", &reason, error);
-    if (r >= 0)
-        r = command_prepare(service, m, &(struct permission){MAY_CHANGE_TREE, "reload", NULL},
-                            reason, &caller, &options, error);
-    if (r != 0)
-        return r;
-    if (core_shutdown_phase(service->core) != SHUTDOWN_IDLE)
-        return refuse_call(error, PROCTOR_ERROR "ShuttingDown", "the tree is shutting down");
-    struct named *named = calloc(1, sizeof(*named));
-    if (!named)
-        return -ENOMEM;
-    r = service->hooks.reload(service->hooks.userdata, options.requester, reason, options.dry_run,
-                              &changes, note_change, named, &why);
-    service->hooks.settle(service->hooks.userdata);
-    r = r < 0 ? refuse_call(error, PROCTOR_ERROR "InvalidManifest", "%s", why.text)
-              : answer_reload(service, m, named, &changes, &options, caller->uid);
-    free_names(named->added);
-    free_names(named->changed);
-    free_names(named->removed);
-    free(named);
-    return r;
 }
 
 /* ---- re-execution -------------------------------------------------------------------------------

@@ -116,6 +116,7 @@ struct service {
     struct pace *pace;
     struct strangers *strangers;
     struct reexecution *reexecutions; /* that look at the program on disk first */
+    struct reload *reloads;           /* that wait for the manifests */
     struct user_names *user_names;
     struct traces *traces;
     struct bulks *bulks;
@@ -325,6 +326,9 @@ void keys_archive(struct service *service, struct archive *archive);
 /* 1 when the call was answered from memory; 0 when it is to be carried out; or the refusal. */
 int key_claim(struct service *service, sd_bus_message *m, struct options *options,
               const struct caller *caller, sd_bus_error *error);
+/* For a call that has waited since key_claim(): another one with its key may have been answered. */
+bool key_answers(struct service *service, sd_bus_message *m, const struct options *options,
+                 uid_t uid);
 void key_remember(struct service *service, const struct options *options, uid_t uid,
                   sd_bus_message *reply);
 

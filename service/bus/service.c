@@ -8,6 +8,7 @@
 #include "objects.h"
 #include "private.h"
 #include "reexecute.h"
+#include "reload.h"
 #include "stranger.h"
 #include "user_name.h"
 #include "trace.h"
@@ -347,6 +348,7 @@ int service_prepare_handover(struct service *service)
     if (r < 0)
         return r;
     reexecutions_join(service);
+    reloads_refuse(service);
     bulks_finish(service->bulks);
     service_flush(service);
     return all_is_sent(service);
@@ -513,6 +515,7 @@ void service_free(struct service *service)
     pace_free(service->pace);
     strangers_free(service->strangers);
     reexecutions_free(service);
+    reloads_free(service);
     user_names_free(service->user_names);
     traces_free(service->traces);
     job_metrics_free(service->job_metrics);

@@ -31,6 +31,7 @@ enum service_bus { SERVICE_SYSTEM_BUS, SERVICE_USER_BUS, SERVICE_BUS_ADDRESS };
 struct audit_note;
 struct audit_walk;
 struct manifest_changes;
+struct manifest_set;
 
 /* What the service needs from the rest of the daemon. All are called with `userdata`. */
 struct service_hooks {
@@ -60,8 +61,13 @@ struct service_hooks {
     /* What CLOCK_MONOTONIC read at a moment of the core's; 0: the machine was not up yet. */
     uint64_t (*clock)(void *userdata, uint64_t moment_usec);
     void (*settle)(void *userdata); /* after each input that the service gives the core */
-    int (*reload)(void *userdata, const char *requester, const char *reason, bool dry_run,
-                  struct manifest_changes *changes,
+    /* Reads the manifests beside the loop, and calls `done` later; the set is valid until it returns;
+     * why: where r is negative. Returns 0 or a negative errno, and then `done` is never called. */
+    int (*load)(void *userdata, bool dry_run,
+                void (*done)(void *data, int r, const struct manifest_set *set, const char *why),
+                void *data);
+    int (*reload)(void *userdata, const struct manifest_set *set, const char *requester,
+                  const char *reason, bool dry_run, struct manifest_changes *changes,
                   void (*visit)(void *visit_data, const char *what, const char *id),
                   void *visit_data, struct error *error);
     /* Looks beside the loop whether the program on disk can take this one's place, and calls `done`

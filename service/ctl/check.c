@@ -164,7 +164,7 @@ int command_check(struct client *client)
     struct manifest_set *set;
     struct error error = {};
     int r = manifest_set_load((const char *const *)client->arguments, (size_t)client->n_arguments,
-                              false, &set, &error);
+                              false, NULL, &set, &error);
 
     if (r == 0) {
         r = manifest_set_check(set, &error);

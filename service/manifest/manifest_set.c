@@ -2,16 +2,12 @@
 
 #include "child.h"
 #include "environment_check.h"
-#include "open_regular.h"
+#include "manifest_files.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct source {
     char *path;
@@ -35,6 +31,26 @@ struct manifest_set {
     struct supervisor_declaration *supervisor_declarations; /* the same, for the core */
 };
 
+void manifest_progress_note(struct manifest_progress *progress, const char *path)
+{
+    if (!progress)
+        return;
+    pthread_mutex_lock(&progress->lock);
+    snprintf(progress->path, sizeof(progress->path), "%s", path);
+    progress->steps++;
+    pthread_mutex_unlock(&progress->lock);
+}
+
+unsigned manifest_progress_read(struct manifest_progress *progress,
+                                char path[MANIFEST_PROGRESS_MAX])
+{
+    pthread_mutex_lock(&progress->lock);
+    memcpy(path, progress->path, MANIFEST_PROGRESS_MAX);
+    unsigned steps = progress->steps;
+    pthread_mutex_unlock(&progress->lock);
+    return steps;
+}
+
 void manifest_set_free(struct manifest_set *set)
 {
     if (!set)
@@ -56,90 +72,59 @@ static int fail(struct error *error, const char *path, const char *why)
     return -EINVAL;
 }
 
-/* It could not be read, which says nothing about what is in it. */
-static int fail_to_read(struct error *error, const char *path, int number)
+static int fail_without_memory(struct error *error, const char *path)
 {
-    fail(error, path, strerror(number));
-    return -number;
+    fail(error, path, strerror(ENOMEM));
+    return -ENOMEM;
 }
 
-static int read_file(const char *path, char **text, size_t *length, struct error *error)
+static int parse(const char *path, const char *text, size_t length, struct source *source,
+                 struct error *error)
 {
-    int r = read_regular(AT_FDCWD, path, MANIFEST_FILE_MAX, text, length);
+    struct manifest_error problem;
+    int r = manifest_parse(text, length, path, &source->manifest, &problem);
 
-    if (r == -EFBIG || r == -EMEDIUMTYPE)
-        return fail(error, path,
-                    r == -EFBIG ? "is larger than 8 MiB" : open_regular_explain(AT_FDCWD, path, r));
-    return r < 0 ? fail_to_read(error, path, -r) : 0;
+    if (r < 0)
+        snprintf(error->text, sizeof(error->text), "%s:%zu:%zu: %s", path, problem.line,
+                 problem.column, problem.text[0] ? problem.text : strerror(-r));
+    else
+        source->path = strdup(path);
+    return r;
 }
 
 static int add_source(struct manifest_set *set, const char *path, struct error *error)
 {
-    struct manifest_error problem;
-    struct manifest *manifest;
     size_t length = 0;
     char *text = NULL;
 
     struct source *sources = realloc(set->sources, (set->n_sources + 1) * sizeof(*set->sources));
     if (!sources)
-        return fail_to_read(error, path, ENOMEM);
+        return fail_without_memory(error, path);
     set->sources = sources;
-    int r = read_file(path, &text, &length, error);
-    if (r < 0)
-        return r;
-    r = manifest_parse(text, length, path, &manifest, &problem);
+    int r = manifest_files_read(path, &text, &length, error);
+    if (r == 0)
+        r = parse(path, text, length, &set->sources[set->n_sources], error);
+    set->n_sources += r == 0;
     free(text);
-    if (r < 0) {
-        snprintf(error->text, sizeof(error->text), "%s:%zu:%zu: %s", path, problem.line,
-                 problem.column, problem.text[0] ? problem.text : strerror(-r));
-        return r;
-    }
-    set->sources[set->n_sources++] = (struct source){.path = strdup(path), .manifest = manifest};
-    return 0;
-}
-
-/* A folder that cannot be read is not an empty one: a reload would remove everybody. */
-static int glob_error; /* of the last one that failed */
-
-static int folder_failed(const char *path, int error)
-{
-    (void)path;
-    if (error == ENOENT || error == ENOTDIR)
-        return 0;
-    glob_error = error;
-    return 1;
-}
-
-static int add_matches(struct manifest_set *set, const char *pattern, int flags, size_t *found,
-                       struct error *error)
-{
-    glob_t matches = {};
-    int r = 0, result = glob(pattern, flags, folder_failed, &matches);
-
-    if (result == 0) {
-        *found += matches.gl_pathc;
-        for (size_t i = 0; i < matches.gl_pathc && r == 0; i++)
-            r = add_source(set, matches.gl_pathv[i], error);
-    } else if (result != GLOB_NOMATCH) {
-        r = fail_to_read(error, pattern, result == GLOB_NOSPACE ? ENOMEM : glob_error);
-    }
-    globfree(&matches);
     return r;
 }
 
-static int add_path(struct manifest_set *set, const char *path, bool optional, struct error *error)
+static int add_path(struct manifest_set *set, const char *path, bool optional,
+                    struct manifest_progress *progress, struct error *error)
 {
-    struct stat status;
-    char pattern[4096];
-    size_t found = 0;
+    bool folder;
+    size_t size;
+    char *names;
 
-    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
-        snprintf(pattern, sizeof(pattern), "%s/*.y{,a}ml", path);
-        return add_matches(set, pattern, GLOB_BRACE, &found, error);
+    manifest_progress_note(progress, path);
+    int r = manifest_files_list(path, &names, &size, &folder, error);
+    if (r == 0 && size == 0 && !folder && !optional)
+        r = fail(error, path, "no such file, folder or pattern");
+    for (const char *name = names; r == 0 && name < names + size; name += strlen(name) + 1) {
+        manifest_progress_note(progress, name);
+        r = add_source(set, name, error);
     }
-    int r = add_matches(set, path, 0, &found, error);
-    if (r == 0 && found == 0 && !optional)
-        return fail(error, path, "no such file, folder or pattern");
+    free(names);
     return r;
 }
 
@@ -242,13 +227,14 @@ static int collect(struct manifest_set *set, struct error *error)
 }
 
 int manifest_set_load(const char *const *paths, size_t count, bool optional,
-                      struct manifest_set **set, struct error *error)
+                      struct manifest_progress *progress, struct manifest_set **set,
+                      struct error *error)
 {
     struct manifest_set *fresh = calloc(1, sizeof(*fresh));
     int r = fresh ? 0 : fail(error, "manifests", "out of memory");
 
     for (size_t i = 0; r == 0 && i < count; i++)
-        r = add_path(fresh, paths[i], optional, error);
+        r = add_path(fresh, paths[i], optional, progress, error);
     if (r == 0)
         r = collect(fresh, error);
     if (r < 0) {

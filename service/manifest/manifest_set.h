@@ -7,7 +7,22 @@
 #include "core.h"
 #include "manifest.h"
 
+#include <pthread.h>
+
+#define MANIFEST_PROGRESS_MAX 300
+
 struct manifest_set;
+
+/* Which path a set that is being loaded has come to, for another thread that wants to know. */
+struct manifest_progress {
+    pthread_mutex_t lock;
+    char path[MANIFEST_PROGRESS_MAX];
+    unsigned steps; /* how many paths it has come to */
+};
+
+void manifest_progress_note(struct manifest_progress *progress, const char *path);
+unsigned manifest_progress_read(struct manifest_progress *progress,
+                                char path[MANIFEST_PROGRESS_MAX]);
 
 /* What a reload did, or would do. */
 struct manifest_changes {
@@ -19,11 +34,12 @@ struct manifest_changes {
 
 /*
  * Reads files. Each path is a file, a folder (its *.yaml and *.yml in the order of their names) or
- * a pattern of glob(7); optional paths may be missing. Returns 0, -EINVAL or -ENOMEM with
- * "FILE:LINE:COLUMN: message" in the error.
+ * a pattern of glob(7); optional paths may be missing. progress: NULL where nobody asks. Returns 0,
+ * -EINVAL or -ENOMEM with "FILE:LINE:COLUMN: message" in the error. May be called beside the loop.
  */
 int manifest_set_load(const char *const *paths, size_t count, bool optional,
-                      struct manifest_set **set, struct error *error);
+                      struct manifest_progress *progress, struct manifest_set **set,
+                      struct error *error);
 void manifest_set_free(struct manifest_set *set);
 size_t manifest_set_count(const struct manifest_set *set);
 const struct child_declaration *manifest_set_declaration(const struct manifest_set *set, size_t i);

@@ -32,7 +32,7 @@ struct outside_parcel {
 };
 
 /* Numbers that both sides know. */
-enum outside_number { OUTSIDE_LOOK, OUTSIDE_UNLINK, OUTSIDE_LOG, OUTSIDE_FILES, OUTSIDE_NUMBERS };
+enum outside_number { OUTSIDE_LOOK, OUTSIDE_UNLINK, OUTSIDE_LIST, OUTSIDE_READ };
 
 /* Descriptors of the request are closed by whoever calls it; those of the answer are its own. */
 typedef void (*outside_handler)(const struct outside_parcel *request,

@@ -219,6 +219,30 @@ static void no_proctord_hangs_in_it(void)
     fixture_wait_text(&f, "socket", "Status", "ready");
 }
 
+static void a_manifest_on_it_holds_up_a_reload_alone(void)
+{
+    if (!mount_hanging())
+        return;
+    fixture_add(&f, "good", "", "wait-term");
+    guint64 good = fixture_number(&f, "good", "MainPID");
+    g_autofree char *target = g_strdup_printf("%s/m.yaml", mount_point);
+    g_assert_cmpint(symlink(target, fixture_path(&f, "children.d/m.yaml")), ==, 0);
+
+    fixture_kill(&f);
+    fixture_again(&f, options); /* it supervises while it reads */
+    g_assert_cmpuint(fixture_number(&f, "good", "MainPID"), ==, good);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) changes = fixture_reload(&f, &error);
+    g_assert_null(changes);
+    if (!strstr(error->message, "children.d/m.yaml: does not answer"))
+        g_error("%s", error->message);
+    fixture_upgrade(&f);
+
+    g_assert_cmpint(g_unlink(fixture_path(&f, "children.d/m.yaml")), ==, 0);
+    g_autoptr(GVariant) again = fixture_reload(&f, NULL);
+    unmount_hanging();
+}
+
 static void its_start_timeout_ends_it(void)
 {
     if (!mount_hanging())
@@ -522,6 +546,8 @@ int main(int argc, char **argv)
     fixture_test(&f, options, "/daemon/spawner/a-socket-on-it-hangs-alone",
                  a_socket_on_it_hangs_alone);
     fixture_test(&f, options, "/daemon/spawner/no-proctord-hangs-in-it", no_proctord_hangs_in_it);
+    fixture_test(&f, options, "/daemon/spawner/a-manifest-on-it-holds-up-a-reload-alone",
+                 a_manifest_on_it_holds_up_a_reload_alone);
     fixture_test(&f, options, "/daemon/spawner/its-start-timeout-ends-it",
                  its_start_timeout_ends_it);
     fixture_test(&f, options, "/daemon/spawner/it-can-be-paused-and-removed",

@@ -133,12 +133,21 @@ static void settle(void *userdata)
     (void)userdata;
 }
 
-static int reload(void *userdata, const char *requester, const char *reason, bool dry_run,
-                  struct manifest_changes *changes,
+static int load(void *userdata, bool dry_run,
+                void (*done)(void *data, int r, const struct manifest_set *set, const char *why),
+                void *data)
+{
+    (void)userdata, (void)dry_run, (void)done, (void)data;
+    return -EBUSY;
+}
+
+static int reload(void *userdata, const struct manifest_set *set, const char *requester,
+                  const char *reason, bool dry_run, struct manifest_changes *changes,
                   void (*visit)(void *visit_data, const char *what, const char *id),
                   void *visit_data, struct error *error)
 {
-    (void)userdata, (void)requester, (void)reason, (void)dry_run, (void)changes, (void)visit;
+    (void)userdata, (void)set, (void)requester, (void)reason, (void)dry_run, (void)changes;
+    (void)visit;
     (void)visit_data;
     strcpy(error->text, "there are no manifests here");
     return -ENOENT;
@@ -191,6 +200,7 @@ static const struct service_hooks hooks = {.find_pid = find_pid,
                                            .trace = no_trace,
                                            .clock = same_clock,
                                            .settle = settle,
+                                           .load = load,
                                            .reload = reload,
                                            .check_program = check_program,
                                            .reexecute = reexecute,

@@ -22,7 +22,7 @@ static int check(const char *text, size_t length, struct error *error)
 
     close(fd);
     g_assert_true(g_file_set_contents(path, text, (gssize)length, NULL));
-    r = manifest_set_load(paths, 1, false, &set, error);
+    r = manifest_set_load(paths, 1, false, NULL, &set, error);
     if (r == 0)
         r = manifest_set_check(set, error);
     manifest_set_free(set);

@@ -1,0 +1,15 @@
+/*
+ * Reload: the method of that name. The manifests are read beside the loop; the call waits for that,
+ * and what it asks for is done when they are there.
+ */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+struct service;
+
+int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* Before the program is replaced: calls whose manifests are not there yet are refused. */
+void reloads_refuse(struct service *service);
+void reloads_free(struct service *service);

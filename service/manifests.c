@@ -1,0 +1,154 @@
+#include "manifests.h"
+
+#include "child.h"
+#include "log.h"
+#include "manifest_load.h"
+
+#include <errno.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+
+#define RELOAD_USEC  1000000
+#define BRIEFLY_USEC 50000
+
+/* ---- when it is asked for -------------------------------------------------------------------- */
+
+int manifests_load(void *userdata, bool dry_run,
+                   void (*done)(void *data, int r, const struct manifest_set *set, const char *why),
+                   void *data)
+{
+    struct daemon *daemon = userdata;
+
+    if (!dry_run) /* whatever becomes of the manifests: a rotation waits for it */
+        host_reopen_outputs(daemon->host);
+    return manifest_load(daemon->loads, done, data);
+}
+
+int manifests_apply(void *userdata, const struct manifest_set *set, const char *requester,
+                    const char *reason, bool dry_run, struct manifest_changes *changes,
+                    void (*visit)(void *visit_data, const char *what, const char *id),
+                    void *visit_data, struct error *error)
+{
+    struct daemon *daemon = userdata;
+
+    return manifest_set_reload(set, daemon->core, requester, reason, dry_run, changes, visit,
+                               visit_data, error);
+}
+
+/* ---- by a signal ----------------------------------------------------------------------------- */
+
+static void loaded_by_signal(void *data, int r, const struct manifest_set *set, const char *why)
+{
+    struct daemon *daemon = data;
+    struct manifest_changes changes;
+    struct error error = {};
+
+    if (r == 0) {
+        r = manifests_apply(daemon, set, "signal", "SIGHUP", false, &changes, NULL, NULL, &error);
+        why = error.text;
+    }
+    host_settle(daemon->host);
+    if (r < 0)
+        log_print(LOG_ERR, "nothing was reloaded: %s", why);
+    else
+        log_print(LOG_NOTICE, "reloaded: %zu added, %zu changed, %zu removed, %zu unchanged",
+                  changes.added, changes.changed, changes.removed, changes.unchanged);
+    sd_notify(0, "READY=1");
+}
+
+void manifests_reload_by_signal(void *userdata)
+{
+    struct daemon *daemon = userdata;
+
+    sd_notify(0, "RELOADING=1");
+    int r = manifests_load(daemon, false, loaded_by_signal, daemon);
+    if (r < 0)
+        loaded_by_signal(daemon, r, NULL, "too many reloads are waiting");
+}
+
+/* ---- at the start ---------------------------------------------------------------------------- */
+
+static bool will_pass(int error)
+{
+    return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EINTR ||
+           error == -EIO;
+}
+
+static void reload_after_recovery(struct daemon *daemon);
+
+static int reload_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source;
+    (void)usec;
+    reload_after_recovery(userdata);
+    return 0;
+}
+
+static void try_later(struct daemon *daemon)
+{
+    daemon->reload_source = sd_event_source_disable_unref(daemon->reload_source);
+    sd_event_add_time_relative(daemon->event, &daemon->reload_source, CLOCK_MONOTONIC, RELOAD_USEC,
+                               0, reload_again, daemon);
+}
+
+static void loaded_after_recovery(void *data, int r, const struct manifest_set *set,
+                                  const char *why)
+{
+    struct daemon *daemon = data;
+    struct manifest_changes changes;
+    struct error error = {};
+
+    if (core_shutdown_phase(daemon->core) != SHUTDOWN_IDLE)
+        return;
+    if (r == 0) {
+        r = manifests_apply(daemon, set, "proctord", "start", false, &changes, NULL, NULL, &error);
+        why = error.text;
+    }
+    if (r < 0)
+        log_print(LOG_ERR, "the manifests are left as they were: %s", why);
+    if (will_pass(r))
+        try_later(daemon);
+    host_settle(daemon->host);
+}
+
+static void reload_after_recovery(struct daemon *daemon)
+{
+    if (core_shutdown_phase(daemon->core) != SHUTDOWN_IDLE)
+        return;
+    if (manifests_load(daemon, false, loaded_after_recovery, daemon) < 0)
+        try_later(daemon);
+}
+
+static bool somebody_runs(struct core *core)
+{
+    for (const struct child *child = core_first(core); child; child = core_next(child))
+        if (child->attempt.active && child->attempt.spawned)
+            return true;
+    return false;
+}
+
+/* What is not running yet is best started as the manifests say now; who runs is not kept waiting.
+ */
+void manifests_recover(struct daemon *daemon)
+{
+    reload_after_recovery(daemon);
+    manifest_loads_wait(daemon->loads,
+                        somebody_runs(daemon->core) ? BRIEFLY_USEC : MANIFEST_PATIENCE_USEC);
+}
+
+int manifests_declare(struct daemon *daemon)
+{
+    struct manifest_set *set;
+    struct error error = {};
+    int r = manifest_set_load(daemon->line.manifests, daemon->line.n_manifests,
+                              daemon->line.default_manifests, NULL, &set, &error);
+
+    if (r == 0) {
+        r = manifest_set_declare(set, daemon->core, "proctord", "start", &error);
+        host_settle(daemon->host);
+        manifest_set_free(set);
+    }
+    if (r < 0)
+        log_say("%s", error.text);
+    return r;
+}
