@@ -566,6 +566,8 @@ static void agree_on_attempt(struct world *world, const char *name, const struct
     SAME("health checks", mine->checks, its->checks);
     SAME("unhealthy", mine->unhealthy, its->unhealthy);
     SAME("stopping", mine->stopping, its->stopping);
+    SAME("reloading", mine->reloading, its->reloading);
+    SAME("how far a reload has come", (int)mine->reload, (int)its->reload);
     SAME("proven", mine->proven, its->proven);
 }
 
@@ -626,6 +628,7 @@ static void agree(struct world *world, const struct actor *actor)
     SAME("stop state", mine->stop_state, its->stop_state);
     SAME("failure", mine->failure.phase, its->failure);
     SAME("readiness", mine->readiness, its->readiness);
+    SAME("reload result", mine->reload_result, its->reload_result);
     SAME("last heartbeat", mine->heartbeat_usec_monotonic, its->heartbeat);
     SAME("last heartbeat's stamp", mine->heartbeat_usec, its->heartbeat_realtime);
     SAME("stale", mine->heartbeat_stale, its->stale);
@@ -832,6 +835,7 @@ void checks_outcome(struct world *world, const struct command *command,
     SAME("outcome: cancel delivered", outcome->cancel_delivered, expected->cancel_delivered);
     SAME("outcome: stop state", outcome->stop_state, expected->stop_state);
     SAME("outcome: readiness", outcome->readiness, expected->readiness);
+    SAME("outcome: reload", outcome->reload, expected->reload);
     SAME("outcome: stale", outcome->heartbeat_stale, expected->heartbeat_stale);
     SAME("outcome: used", outcome->restart_limit.used, expected->restart_limit.used);
     SAME("outcome: failure", outcome->failure.phase, expected->failure.phase);

@@ -206,6 +206,12 @@ static void proceed_after(struct world *world, struct actor *actor, struct proce
                         delay);
 }
 
+static uint64_t ago(const struct world *world, uint64_t usec)
+{
+    uint64_t now = world_usec(world);
+    return now > usec ? now - usec : 1;
+}
+
 /* Takes one step. Returns false when the process waits now, or is gone. */
 static bool take_step(struct world *world, struct actor *actor, struct process *process,
                       const struct step *step)
@@ -235,6 +241,11 @@ static bool take_step(struct world *world, struct actor *actor, struct process *
     case STEP_RELOADING:
         say(world, actor, process, (struct notify_message){.flags = NOTIFY_RELOADING});
         return true;
+    case STEP_RELOADING_SINCE:
+        say(world, actor, process,
+            (struct notify_message){.flags = NOTIFY_RELOADING,
+                                    .reloading_usec = ago(world, step->number)});
+        return true;
     case STEP_STOPPING:
         say(world, actor, process, (struct notify_message){.flags = NOTIFY_STOPPING});
         return true;
@@ -258,6 +269,10 @@ static bool take_step(struct world *world, struct actor *actor, struct process *
     case STEP_WAIT_CANCEL:
         process->waits_for_cancel = true;
         return false;
+    case STEP_WAIT_RELOAD:
+        process->waits_for_reload = !process->has_reload;
+        process->has_reload = false;
+        return !process->waits_for_reload;
     case STEP_EXIT:
         die(world, actor, process, (struct completion){.code = (int)step->number});
         return false;
@@ -564,6 +579,16 @@ void executor_do_again(struct world *world, const struct doubt *doubt)
         obey_cancel(world, actor, process);
 }
 
+static void take_reload(struct world *world, struct actor *actor, struct process *process)
+{
+    if (process->state != PROCESS_ALIVE)
+        return;
+    process->has_reload = !process->waits_for_reload;
+    if (process->waits_for_reload)
+        proceed_after(world, actor, process, 0);
+    process->waits_for_reload = false;
+}
+
 static int port_kill(void *userdata, struct child *child, struct attempt_id id, int signal,
                      bool whole)
 {
@@ -574,7 +599,11 @@ static int port_kill(void *userdata, struct child *child, struct attempt_id id, 
         return 0;
     struct process *process = world_process(actor, id.attempt);
     note_call(world, actor, whole ? "kill all" : "kill", id);
-    if (happens(world) && process && signal == SIGKILL) {
+    if (!happens(world) || !process)
+        return 0;
+    if (signal == child->config->declaration.process.reload_signal)
+        take_reload(world, actor, process);
+    if (signal == SIGKILL) {
         process->completion = (struct completion){.by_signal = true, .signal = SIGKILL};
         queue_end(world, actor, process, true, 0);
     }

@@ -69,7 +69,7 @@ static uint64_t hash_attempt(uint64_t h, const struct attempt *a, uint64_t now,
         return mix(h, 0);
     h = mix(h, (uint64_t)a->spawned | (uint64_t)a->confirmed << 1 |
                    (uint64_t)a->cancel_delivered << 2 | (uint64_t)a->abort_requested << 3 |
-                   (uint64_t)a->reloading << 4 | (uint64_t)a->reload_pending << 5 |
+                   (uint64_t)a->reloading << 4 | (uint64_t)a->reload << 12 |
                    (uint64_t)a->notifies << 6 | (uint64_t)(a->pid > 0) << 7 |
                    (uint64_t)a->forced << 8 | (uint64_t)a->stopping << 14 |
                    (uint64_t)a->proven << 15 | (uint64_t)a->status << 16 | a->generation << 24);
@@ -117,9 +117,9 @@ static uint64_t hash_processes(uint64_t h, const struct actor *actor)
             continue;
         h = mix(h, p->id.attempt | (uint64_t)p->state << 32 | (uint64_t)p->cancels << 36 |
                        (uint64_t)p->aborts << 40 | (uint64_t)p->reported << 44 |
-                       (uint64_t)p->waits_for_cancel << 45 |
-                       (uint64_t)(p->waits_for != NULL) << 46 | (uint64_t)p->next_step << 48 |
-                       (uint64_t)p->health << 56);
+                       (uint64_t)p->waits_for_cancel << 45 | (uint64_t)p->waits_for_reload << 42 |
+                       (uint64_t)p->has_reload << 43 | (uint64_t)(p->waits_for != NULL) << 46 |
+                       (uint64_t)p->next_step << 48 | (uint64_t)p->health << 56);
     }
     return mix(h, actor->fail_spawns | (uint64_t)actor->lose_cancels << 16 |
                       (uint64_t)actor->lose_aborts << 32);

@@ -31,6 +31,7 @@ OF_CHILD(attempt, child ? child_attempt(child) : 0)
 OF_CHILD(starts, child ? child->attempts : 0)
 OF_CHILD(stop_state, child ? child->stop_state : STOP_NO_ACTIVE_ATTEMPT)
 OF_CHILD(readiness, child ? child->readiness : READINESS_UNREPORTED)
+OF_CHILD(reload, child ? child->reload_result : RELOAD_NONE)
 OF_CHILD(fence, child ? child->fence_phase : FENCE_OPEN)
 OF_CHILD(pending, child && child->pending.active)
 OF_CHILD(failure, child ? child->failure.phase : FAILURE_NONE)
@@ -102,6 +103,7 @@ OF_OUTCOME(operation_before, outcome->operation_before)
 OF_OUTCOME(status, outcome->status)
 OF_OUTCOME(stop_state, outcome->stop_state)
 OF_OUTCOME(readiness, outcome->readiness)
+OF_OUTCOME(reload, outcome->reload)
 OF_OUTCOME(used, outcome->restart_limit.used)
 OF_OUTCOME(failure, outcome->failure.phase)
 OF_OUTCOME(old_generation, outcome->fence.old_generation)
@@ -124,6 +126,7 @@ WORDS_OF(child_operation, child_operation)
 WORDS_OF(child_status, child_status)
 WORDS_OF(stop_state, stop_state)
 WORDS_OF(readiness, readiness)
+WORDS_OF(reload_result, reload_result)
 WORDS_OF(fence_phase, fence_phase)
 
 /* YAML has no word for nothing. */
@@ -152,6 +155,7 @@ static const struct fact child_facts[] = {
     {"processes", FACT_NUMBER, NULL, 0, of_processes, NULL},
     {"stop_state", FACT_WORD, stop_state_word, STOP_FAILED + 1, of_stop_state, NULL},
     {"readiness", FACT_WORD, readiness_word, READINESS_NOT_READY + 1, of_readiness, NULL},
+    {"reload", FACT_WORD, reload_result_word, RELOAD_INTERRUPTED + 1, of_reload, NULL},
     {"fence", FACT_WORD, fence_phase_word, FENCE_CLOSED + 1, of_fence, NULL},
     {"pending", FACT_FLAG, NULL, 0, of_pending, NULL},
     {"failure", FACT_WORD, failure_phase_word, FAILURE_WAIT_ABORT + 1, of_failure, NULL},
@@ -197,6 +201,7 @@ static const struct fact outcome_facts[] = {
     {"status", FACT_WORD, child_status_word, CHILD_STOPPED + 1, NULL, outcome_status},
     {"stop_state", FACT_WORD, stop_state_word, STOP_FAILED + 1, NULL, outcome_stop_state},
     {"readiness", FACT_WORD, readiness_word, READINESS_NOT_READY + 1, NULL, outcome_readiness},
+    {"reload", FACT_WORD, reload_result_word, RELOAD_INTERRUPTED + 1, NULL, outcome_reload},
     {"used", FACT_NUMBER, NULL, 0, NULL, outcome_used},
     {"failure", FACT_WORD, failure_phase_word, FAILURE_WAIT_ABORT + 1, NULL, outcome_failure},
     {"old_generation", FACT_NUMBER, NULL, 0, NULL, outcome_old_generation},

@@ -22,9 +22,11 @@ static const struct {
     {"die", SIGNAL, STEP_DIE, "die SIGNAL, such as die SIGSEGV"},
     {"oom", NONE, STEP_OOM, "oom"},
     {"wait cancel", NONE, STEP_WAIT_CANCEL, "wait cancel"},
+    {"wait reload", NONE, STEP_WAIT_RELOAD, "wait reload"},
     {"wait", WORD, STEP_WAIT, "wait NAME"},
     {"status", WORD, STEP_STATUS, "status TEXT"},
     {"extend", DURATION, STEP_EXTEND, "extend DURATION"},
+    {"reloading since", DURATION, STEP_RELOADING_SINCE, "reloading since DURATION"},
     {"reloading", NONE, STEP_RELOADING, "reloading"},
     {"stopping", NONE, STEP_STOPPING, "stopping"},
     {"trigger", NONE, STEP_TRIGGER, "trigger"},
@@ -90,7 +92,8 @@ int model_read_step(const char *text, struct step *step, const char **expected)
     }
     *expected =
         "a step of a model: ready, not-ready, beat, beat every D, run D, exit N, die SIGNAL, "
-        "oom, wait NAME, wait cancel, status TEXT, extend D, reloading, stopping, trigger, "
+        "oom, wait NAME, wait cancel, wait reload, status TEXT, extend D, reloading, "
+        "reloading since D, stopping, trigger, "
         "write-result BYTES, healthy, unhealthy, mute, ignore-cancel, cancel-takes D, hang D, "
         "double-fork";
     return -EINVAL;

@@ -12,6 +12,8 @@
  *   exit N, die SIGNAL    ends; `oom` is killed for its memory
  *   wait NAME             goes on when the scenario fires NAME
  *   wait cancel           goes on when it is cancelled, and ends after its last step
+ *   wait reload           goes on when it gets its reload signal, or has got it since the last wait
+ *   reloading since D     says RELOADING=1, and that it is so since D ago (0s: from now on)
  *   write-result BYTES    of a job: so much more of its result
  *   status TEXT, extend D, reloading, stopping, trigger   further messages of sd_notify(3)
  *   unhealthy, mute       from here on it fails health checks, or does not answer; `healthy` again
@@ -37,9 +39,11 @@ enum step_kind {
     STEP_OOM,
     STEP_WAIT,
     STEP_WAIT_CANCEL,
+    STEP_WAIT_RELOAD,
     STEP_STATUS,
     STEP_EXTEND,
     STEP_RELOADING,
+    STEP_RELOADING_SINCE,
     STEP_STOPPING,
     STEP_TRIGGER,
     STEP_WRITE_RESULT,

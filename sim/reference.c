@@ -58,6 +58,7 @@ void ref_stop_watching(struct ref_child *c)
     ref_disarm(c, REF_HEARTBEAT);
     ref_disarm(c, REF_HEALTH);
     ref_disarm(c, REF_CHANGE);
+    ref_end_reload(c, RELOAD_INTERRUPTED);
     c->attempt.check_open = false;
 }
 
@@ -800,7 +801,7 @@ static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
     } else if (timer == REF_PLACE) {
         ref_give_place_back(c);
     } else if (timer == REF_CHANGE) {
-        ref_force_stop(r, c, EXIT_TIMED_OUT);
+        ref_too_long(r, c);
     } else {
         prune(r, c);
         if (c->used > 0)
@@ -1026,7 +1027,9 @@ static int obey(struct ref *r, struct ref_child *c, const struct command *comman
                 struct outcome *o)
 {
     enum command_verb verb = command->verb;
-    if (verb == COMMAND_RELOAD || verb == COMMAND_KILL)
+    if (verb == COMMAND_RELOAD)
+        return ref_reload(r, c, o);
+    if (verb == COMMAND_KILL)
         return c->attempt.active && c->attempt.spawned ? 0 : -ESRCH;
     if (verb == COMMAND_RESUME && c->operation == CHILD_REMOVED)
         return -ENOENT;

@@ -32,8 +32,11 @@ struct ref_attempt {
     enum exit_kind forced;
     enum child_status status;
     uint64_t generation, number, started, ready_since;
-    bool stopping; /* it has said so */
-    bool proven;   /* it has been ready for reset_after, once */
+    bool stopping;                                               /* it has said so */
+    bool reloading;                                              /* it says that it is, */
+    enum { REF_NO_RELOAD, REF_SIGNALLED, REF_ANNOUNCED } reload; /* and one was asked for, */
+    uint64_t reload_signal;                                      /* at this time */
+    bool proven; /* it has been ready for reset_after, once */
     bool silent, unhealthy, check_open, check_passed;
     uint32_t checks, check_misses;
 };
@@ -67,6 +70,7 @@ struct ref_child {
     uint64_t *exits;
     uint32_t used;
     enum readiness readiness;
+    enum reload_result reload_result;
     uint64_t heartbeat, heartbeat_realtime;
     bool stale;
     enum exit_kind exit;
@@ -139,6 +143,8 @@ void reference_supervise(struct ref *r, const struct supervisor_declaration *d);
  * together. */
 bool reference_restarts(const struct ref *r, uint32_t supervisor, int group);
 void reference_wake(struct ref *r); /* after it */
+/* Another daemon goes on with what this one did. */
+void reference_recovered(struct ref *r);
 
 /* exits has room for burst + 1 times. Returns NULL when there is no room. */
 struct ref_child *reference_declare(struct ref *r, const struct child_declaration *d,

@@ -4,6 +4,8 @@
  */
 #include "reference_tree.h"
 
+#include <errno.h>
+
 #define SECOND UINT64_C(1000000)
 #define MINUTE (60 * SECOND)
 
@@ -36,6 +38,111 @@ static void become_not_ready(struct ref *r, struct ref_child *c)
         c->attempt.status = CHILD_RUNNING;
 }
 
+/* ---- reloads --------------------------------------------------------------------------------- */
+
+void ref_end_reload(struct ref_child *c, enum reload_result result)
+{
+    c->attempt.reloading = false;
+    if (c->attempt.reload == REF_NO_RELOAD)
+        return;
+    c->attempt.reload = REF_NO_RELOAD;
+    c->reload_result = result;
+}
+
+/* A second for RELOADING=1, and no more than the start timeout for the whole. */
+static void wait_for_announcement(struct ref *r, struct ref_child *c)
+{
+    uint64_t timeout = c->declaration->start_timeout_usec, from = c->attempt.reload_signal;
+    uint64_t deadline = r->now + SECOND;
+    if (timeout > 0 && from + timeout < deadline)
+        deadline = from + timeout;
+    ref_arm(r, c, REF_CHANGE, deadline);
+}
+
+/* For the rest, the start timeout. */
+static void wait_for_end(struct ref *r, struct ref_child *c)
+{
+    uint64_t timeout = c->declaration->start_timeout_usec, from = c->attempt.reload_signal;
+    if (timeout == 0)
+        ref_disarm(c, REF_CHANGE);
+    else if (c->deadline[REF_CHANGE] < from + timeout) /* it may have asked for more */
+        ref_arm(r, c, REF_CHANGE, from + timeout);
+}
+
+int ref_reload(struct ref *r, struct ref_child *c, struct outcome *o)
+{
+    if (!c->attempt.active || !c->attempt.spawned || c->attempt.cancelled || c->attempt.aborted ||
+        c->attempt.stopping)
+        return -ESRCH;
+    if (r->dry)
+        return 0;
+    o->reload = c->reload_result = RELOAD_PENDING;
+    c->attempt.reload = REF_SIGNALLED;
+    c->attempt.reload_signal = r->now;
+    if (c->attempt.reloading)
+        wait_for_end(r, c); /* the one before goes first */
+    else
+        wait_for_announcement(r, c);
+    return 0;
+}
+
+static void announce_reload(struct ref *r, struct ref_child *c, uint64_t since)
+{
+    bool another = c->attempt.reloading;
+    if (c->attempt.cancelled || c->attempt.aborted)
+        return;
+    c->attempt.reloading = true;
+    if (c->attempt.reload == REF_ANNOUNCED)
+        return;
+    if (c->attempt.reload == REF_SIGNALLED) {
+        if (since == 0 || since >= c->attempt.reload_signal)
+            c->attempt.reload = REF_ANNOUNCED;
+        wait_for_end(r, c);
+    } else if (!another) {
+        ref_arm_timeout(r, c, REF_CHANGE, c->declaration->start_timeout_usec);
+    }
+}
+
+static void end_reload_by_word(struct ref *r, struct ref_child *c)
+{
+    bool was = c->attempt.reloading;
+    c->attempt.reloading = false;
+    if (!was)
+        return;
+    if (c->attempt.reload == REF_SIGNALLED) {
+        wait_for_announcement(r, c); /* it was the one before */
+        return;
+    }
+    ref_end_reload(c, RELOAD_DONE);
+    ref_disarm(c, REF_CHANGE);
+}
+
+void ref_too_long(struct ref *r, struct ref_child *c)
+{
+    uint64_t timeout = c->declaration->start_timeout_usec, from = c->attempt.reload_signal;
+    bool late = timeout > 0 && r->now >= from + timeout;
+    if (c->attempt.stopping)
+        ref_force_stop(r, c, EXIT_TIMED_OUT);
+    else if (c->attempt.reload == REF_SIGNALLED && !c->attempt.reloading && !late)
+        ref_end_reload(c, RELOAD_NOT_ANNOUNCED);
+    else
+        ref_end_reload(c, RELOAD_TIMED_OUT);
+}
+
+/* The second begins anew: nobody was there to hear. */
+void reference_recovered(struct ref *r)
+{
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct ref_child *c = r->order[i];
+        if (c->here && c->attempt.active && c->attempt.reload == REF_SIGNALLED &&
+            !c->attempt.reloading)
+            wait_for_announcement(r, c);
+    }
+    tree_wake(r);
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
 /* For good. Who is ready by its end has its start timeout already; others have their stop timeout
  * from now on, where nobody has asked them to go. */
 static void stop_by_itself(struct ref *r, struct ref_child *c)
@@ -46,6 +153,8 @@ static void stop_by_itself(struct ref *r, struct ref_child *c)
     ref_disarm(c, REF_HEARTBEAT);
     ref_disarm(c, REF_HEALTH);
     c->attempt.check_open = false;
+    ref_end_reload(c, RELOAD_INTERRUPTED);
+    ref_disarm(c, REF_CHANGE);
     if (ref_ends_ready(c))
         return;
     become_not_ready(r, c);
@@ -135,6 +244,10 @@ void ref_listen(struct ref *r, struct ref_child *c, const struct notify_message 
         stop_by_itself(r, c);
     if (c->attempt.stopping)
         return;
+    if (message->flags & NOTIFY_RELOADING)
+        announce_reload(r, c, message->reloading_usec);
+    if (message->flags & NOTIFY_READY)
+        end_reload_by_word(r, c);
     if ((message->flags & NOTIFY_READY) && is_word_good(c))
         ref_become_ready(r, c);
     if ((message->flags & NOTIFY_NOT_READY) && is_word_good(c))

@@ -41,6 +41,10 @@ bool jobs_is_queued(const struct ref *r, const struct ref_child *c);
 void ref_become_ready(struct ref *r, struct ref_child *c);
 /* Whether it has been ready for reset_after, at any time of its attempt. */
 bool ref_is_proven(const struct ref *r, const struct ref_child *c);
+int ref_reload(struct ref *r, struct ref_child *c, struct outcome *o);
+void ref_end_reload(struct ref_child *c, enum reload_result result);
+/* What it does on its own word has taken too long. */
+void ref_too_long(struct ref *r, struct ref_child *c);
 void ref_checked(struct ref *r, struct ref_child *c, bool passed);
 void ref_ask(struct ref *r, struct ref_child *c);
 void ref_ask_later(struct ref *r, struct ref_child *c);

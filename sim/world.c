@@ -522,7 +522,7 @@ void world_recovered(struct world *world)
     world->in_core = true;
     core_recovered(world->core, &recovery);
     world->in_core = false;
-    reference_wake(&world->reference);
+    reference_recovered(&world->reference);
     end_input(world, &before);
 }
 

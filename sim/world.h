@@ -99,7 +99,8 @@ struct process {
     struct traits traits;
     size_t next_step;
     uint32_t wait_serial; /* a pending continuation with another number is void */
-    bool waits_for_cancel;
+    bool waits_for_cancel, waits_for_reload;
+    bool has_reload;       /* a reload signal that no step has waited for yet */
     const char *waits_for; /* a name that the scenario fires */
     unsigned cancels, aborts;
     bool reported;                /* its completion has been told */

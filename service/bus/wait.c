@@ -244,7 +244,7 @@ static bool is_over(enum waiter_kind kind, const struct child *child)
         return start_is_over(child);
     case WAIT_RELOAD:
         return !child->attempt.active ||
-               (!child->attempt.reload_pending && !child->attempt.reloading);
+               (child->attempt.reload == RELOAD_IDLE && !child->attempt.reloading);
     case WAIT_SCOPE:
     case WAIT_JOB:
     case WAIT_SHUTDOWN:

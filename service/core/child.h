@@ -32,6 +32,13 @@ struct child_config {
     uint64_t *ring;
 };
 
+/* How far a Reload by command has come. */
+enum reload_phase {
+    RELOAD_IDLE,
+    RELOAD_SIGNALLED, /* RELOADING=1 has to come */
+    RELOAD_ANNOUNCED, /* READY=1 has to come */
+};
+
 /* The one running incarnation. */
 /* The commands that the events of an attempt's stop carry (docs/decisions.md, "Who a stop is for").
  * 0: none, the policy's. */
@@ -49,7 +56,7 @@ struct attempt {
     bool cancel_delivered;
     bool abort_requested;
     bool reloading; /* RELOADING=1 came, READY=1 has not yet */
-    bool reload_pending;
+    enum reload_phase reload;
     bool notifies;         /* it has ever sent a message */
     bool stopping;         /* STOPPING=1 came: it is on its way out, for good */
     bool proven;           /* it has been ready for reset_after, once */
@@ -65,6 +72,8 @@ struct attempt {
     uint64_t generation;
     uint64_t number;
     uint32_t pid;          /* 0: not known yet */
+    uint64_t reload_usec;  /* monotonic, of the signal */
+    uint64_t reload_cause; /* its command */
     uint64_t started_usec; /* monotonic */
     uint64_t ready_usec;   /* monotonic, when it became ready; 0: it is not */
     struct stop_causes stop;
@@ -185,6 +194,7 @@ struct child {
     struct restart_limit restart_limit;
 
     enum readiness readiness;
+    enum reload_result reload_result;
     uint64_t heartbeat_usec_monotonic; /* 0: none yet */
     uint64_t heartbeat_usec;           /* realtime */
     bool heartbeat_stale;

@@ -258,7 +258,7 @@ static int signal_child(struct core *core, struct child *child, const struct com
     if (core->muted)
         return 0;
     if (reload)
-        child->attempt.reload_pending = child->attempt.notifies;
+        child->attempt.reload = RELOAD_IDLE;
     int r = core->ports.kill(core->ports.userdata, child, child_attempt_id(child), signal,
                              command->whole && !reload);
     if (r < 0)

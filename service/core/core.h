@@ -90,6 +90,7 @@ struct notify_message {
     unsigned flags;
     const char *status;
     uint64_t extend_usec;
+    uint64_t reloading_usec; /* NOTIFY_RELOADING: since when; 0: it does not say */
     uint32_t main_pid;
     int error; /* errno */
 };
@@ -146,6 +147,7 @@ struct outcome {
     struct failure failure;
     bool has_fence;
     struct fence_outcome fence;
+    enum reload_result reload; /* COMMAND_RELOAD */
     bool dry_run;
     unsigned plan; /* of a dry run: enum planned_action */
 };

@@ -187,6 +187,8 @@ void input_archive(struct archive *a, struct core_input *input)
     /* Older journals end here. */
     if (input->kind == CORE_INPUT_COMPLETED && (!a->reading || a->used < a->size))
         ARCHIVE(a, input->completion.with_machine);
+    if (input->kind == CORE_INPUT_NOTIFY && (!a->reading || a->used < a->size))
+        archive_stamp(a, &input->message.reloading_usec);
 
     if ((needs_text(input->kind) && !input->text) ||
         (is_asked_for(input->kind) && (!input->requester || !input->reason)) ||

@@ -145,7 +145,7 @@ static void stop_by_itself(struct core *core, struct child *child)
     if (attempt->stopping)
         return;
     attempt->stopping = true;
-    attempt->reloading = attempt->reload_pending = false;
+    attempt->reloading = false;
     child_disarm(core, child, TIMER_HEARTBEAT);
     health_end(core, child);
     core_changed(core, child);
@@ -161,7 +161,6 @@ static void stop_by_itself(struct core *core, struct child *child)
 static void say_ready(struct core *core, struct child *child)
 {
     child->attempt.reloading = false;
-    child->attempt.reload_pending = false;
     if (word_counts(child))
         liveness_become_ready(core, child);
 }

@@ -250,6 +250,14 @@ static void archive_supervisor(struct archive *a, struct supervisor *supervisor)
     }
 }
 
+/* The version before only knew whether one was pending, and not since when: it is forgotten. */
+static void archive_reload_phase(struct archive *a, struct attempt *attempt)
+{
+    ARCHIVE_WORD(a, attempt->reload, RELOAD_ANNOUNCED);
+    if (a->version < 3)
+        attempt->reload = RELOAD_IDLE;
+}
+
 static void archive_attempt(struct archive *a, struct attempt *attempt)
 {
     ARCHIVE(a, attempt->active);
@@ -260,7 +268,7 @@ static void archive_attempt(struct archive *a, struct attempt *attempt)
     ARCHIVE(a, attempt->cancel_delivered);
     ARCHIVE(a, attempt->abort_requested);
     ARCHIVE(a, attempt->reloading);
-    ARCHIVE(a, attempt->reload_pending);
+    archive_reload_phase(a, attempt);
     ARCHIVE(a, attempt->notifies);
     ARCHIVE(a, attempt->silent);
     ARCHIVE(a, attempt->unhealthy);
@@ -282,6 +290,8 @@ static void archive_attempt(struct archive *a, struct attempt *attempt)
         ARCHIVE(a, attempt->stop.asked);
         ARCHIVE(a, attempt->stop.deadline);
         ARCHIVE(a, attempt->stop.abort);
+        archive_stamp(a, &attempt->reload_usec);
+        ARCHIVE(a, attempt->reload_cause);
     }
 }
 
@@ -342,6 +352,8 @@ static void archive_liveness(struct archive *a, struct child *child)
     ARCHIVE(a, child->heartbeat_stale);
     archive_text(a, child->status_text, sizeof(child->status_text));
     ARCHIVE(a, child->notify_errno);
+    if (a->version >= 3)
+        ARCHIVE_WORD(a, child->reload_result, RELOAD_INTERRUPTED);
 }
 
 static void archive_timers(struct core *core, struct archive *a, struct child *child)

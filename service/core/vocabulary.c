@@ -50,6 +50,17 @@ const char *stop_state_to_string(enum stop_state state)
     return WORD_OF(stop_state_words, state);
 }
 
+static const char *const reload_result_words[] = {
+    [RELOAD_NONE] = "none",           [RELOAD_PENDING] = "pending",
+    [RELOAD_DONE] = "done",           [RELOAD_NOT_ANNOUNCED] = "not-announced",
+    [RELOAD_TIMED_OUT] = "timed-out", [RELOAD_INTERRUPTED] = "interrupted",
+};
+
+const char *reload_result_to_string(enum reload_result result)
+{
+    return WORD_OF(reload_result_words, result);
+}
+
 static const char *const readiness_words[] = {
     [READINESS_UNREPORTED] = "unreported",
     [READINESS_READY] = "ready",
@@ -369,6 +380,7 @@ static const char *const event_kind_words[] = {
     [EVENT_SUPERVISOR_RECOVERED] = "supervisor-recovered",
     [EVENT_DURABILITY_CHANGED] = "durability-changed",
     [EVENT_SUPERVISOR_REEXECUTING] = "supervisor-reexecuting",
+    [EVENT_CHILD_RELOAD_COMPLETED] = "child-reload-completed",
     [EVENT_CHILD_START_DELAYED] = "child-start-delayed",
 };
 

@@ -94,6 +94,16 @@ enum on_limit {
     ON_LIMIT_SHUTDOWN_TREE,
 };
 enum jitter { JITTER_NONE, JITTER_EQUAL, JITTER_FULL, JITTER_DECORRELATED };
+/* What became of the last Reload of a child. */
+enum reload_result {
+    RELOAD_NONE, /* there was none */
+    RELOAD_PENDING,
+    RELOAD_DONE,
+    RELOAD_NOT_ANNOUNCED,
+    RELOAD_TIMED_OUT,
+    RELOAD_INTERRUPTED,
+};
+
 enum readiness_policy {
     READINESS_IMMEDIATE,
     READINESS_EXPLICIT,
@@ -217,12 +227,14 @@ enum event_kind {
     EVENT_DURABILITY_CHANGED,
     EVENT_SUPERVISOR_REEXECUTING,
     EVENT_CHILD_START_DELAYED,
+    EVENT_CHILD_RELOAD_COMPLETED,
     EVENT_KINDS, /* how many there are */
 };
 
 const char *child_operation_to_string(enum child_operation operation);
 const char *child_status_to_string(enum child_status status);
 const char *stop_state_to_string(enum stop_state state);
+const char *reload_result_to_string(enum reload_result result);
 const char *readiness_to_string(enum readiness readiness);
 const char *start_wait_to_string(enum start_wait wait); /* "" for nothing */
 const char *fence_phase_to_string(enum fence_phase phase);

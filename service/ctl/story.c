@@ -21,6 +21,7 @@ static const struct telling {
      "is started: process {pid}, generation {generation}, attempt {attempt}"},
     {"child-ready", NULL, "is ready"},
     {"child-not-ready", NULL, "says that it is not ready[{stopping!q} but stopping]"},
+    {"child-reload-completed", NULL, "its reload: {result}[, after {took_usec!t}]"},
     {"child-heartbeat-stale", NULL, ""},
     {"child-heartbeat-recovered", NULL, "is well again"},
     {"child-backoff-scheduled", NULL, "will be started again in {delay_usec!t}"},
