@@ -5,11 +5,14 @@
 #include "again.h"
 #include "beat.h"
 #include "handle.h"
+#include "log.h"
 #include "owner.h"
 #include "process.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #define ATTEMPT_INTERVAL_USEC 1000 /* each attempt: 1,000 messages a second, */
@@ -58,8 +61,44 @@ static bool take_main(struct host *host, struct process *process, const struct o
     return true;
 }
 
+/* Each key once for a child: a program makes its mistake each time. */
+static void tell_mistake(struct process *process, const struct child *child, enum notify_key key,
+                         const char *value)
+{
+    unsigned bit = 1U << key;
+
+    if (!value || (process->mistakes_told & bit))
+        return;
+    process->mistakes_told |= bit;
+    log_print(LOG_WARNING, "%s: %s%.64s%s is passed over: expected %s", child->id,
+              notify_key_name(key), value, strlen(value) > 64 ? "..." : "",
+              notify_key_expected(key));
+}
+
+static void tell_mistakes(struct process *process, const struct child *child,
+                          const struct notify_mistakes *mistakes)
+{
+    for (int key = 0; key < NOTIFY_KEYS; key++)
+        tell_mistake(process, child, (enum notify_key)key, mistakes->values[key]);
+}
+
+static void tell_main(struct process *process, const struct child *child, uint32_t pid)
+{
+    char value[16];
+
+    snprintf(value, sizeof(value), "%u", pid);
+    tell_mistake(process, child, NOTIFY_KEY_MAIN_PID, value);
+}
+
+/* The core's time for the machine's; what has not come yet is now. */
+static uint64_t moment_of(const struct host *host, uint64_t clock_usec, uint64_t now_usec)
+{
+    return era_time(&host->era, clock_usec < now_usec ? clock_usec : now_usec);
+}
+
 static bool message_came(void *userdata, const struct owner *owner, uint64_t now_usec,
-                         const struct notify_message *message)
+                         const struct notify_message *message,
+                         const struct notify_mistakes *mistakes)
 {
     struct host *host = userdata;
     struct notify_message checked = *message;
@@ -74,7 +113,13 @@ static bool message_came(void *userdata, const struct owner *owner, uint64_t now
         !take_main(host, process, owner, (pid_t)checked.main_pid)) {
         checked.flags &= ~(unsigned)NOTIFY_MAIN_PID;
         host->counters.notify_refused++;
+        if (process)
+            tell_main(process, child, checked.main_pid);
     }
+    if (process)
+        tell_mistakes(process, child, mistakes);
+    if (checked.reloading_usec > 0)
+        checked.reloading_usec = moment_of(host, checked.reloading_usec, now_usec);
     if (process && process->state == PROCESS_RUNNING && process->id.attempt == owner->id.attempt)
         beat_reduce(process, now_usec, &checked);
     if (checked.flags)

@@ -5,8 +5,6 @@
 #include "log.h"
 #include "process.h"
 #include "share.h"
-#include "number.h"
-#include "text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -57,65 +55,6 @@ struct notify_socket {
     uint64_t door_usec; /* no descriptors come in before then; 0: they do */
     struct senders processes, users;
 };
-
-static bool value_of(const char *line, const char *key, const char **value)
-{
-    size_t length = strlen(key);
-    if (strncmp(line, key, length) != 0)
-        return false;
-    *value = line + length;
-    return true;
-}
-
-static bool number_of(const char *line, const char *key, uint64_t *number)
-{
-    const char *value;
-
-    return value_of(line, key, &value) && number_read(value, UINT64_MAX, number) == 0;
-}
-
-static void parse_line(const char *line, struct notify_message *message)
-{
-    const char *value;
-    uint64_t number;
-
-    if (strcmp(line, "READY=1") == 0)
-        message->flags |= NOTIFY_READY;
-    else if (strcmp(line, "READY=0") == 0)
-        message->flags |= NOTIFY_NOT_READY;
-    else if (strcmp(line, "WATCHDOG=1") == 0)
-        message->flags |= NOTIFY_HEARTBEAT;
-    else if (strcmp(line, "WATCHDOG=trigger") == 0)
-        message->flags |= NOTIFY_TRIGGER;
-    else if (strcmp(line, "STOPPING=1") == 0)
-        message->flags |= NOTIFY_STOPPING;
-    else if (strcmp(line, "RELOADING=1") == 0)
-        message->flags |= NOTIFY_RELOADING;
-    else if (value_of(line, "STATUS=", &value)) {
-        message->flags |= NOTIFY_STATUS;
-        message->status = value;
-    } else if (number_of(line, "ERRNO=", &number) && number < 4096) {
-        message->flags |= NOTIFY_ERRNO;
-        message->error = (int)number;
-    } else if (number_of(line, "EXTEND_TIMEOUT_USEC=", &number)) {
-        message->flags |= NOTIFY_EXTEND_TIMEOUT;
-        message->extend_usec = number;
-    } else if (number_of(line, "MAINPID=", &number) && number > 1 && number <= INT32_MAX) {
-        message->flags |= NOTIFY_MAIN_PID;
-        message->main_pid = (uint32_t)number;
-    }
-}
-
-void notify_parse(char *text, struct notify_message *message)
-{
-    char *rest = text;
-
-    *message = (struct notify_message){};
-    for (char *line; (line = strsep(&rest, "\n"));) {
-        text_make_line(line); /* STATUS= goes out over D-Bus, and comes to terminals */
-        parse_line(line, message);
-    }
-}
 
 static void take_control(struct msghdr *header, struct notify_sender *sender)
 {
@@ -181,6 +120,7 @@ static bool handle(struct notify_socket *socket, char *text, const struct notify
 {
     const struct notify_handler *handler = &socket->handler;
     struct notify_message message;
+    struct notify_mistakes mistakes;
     struct owner owner;
     bool admitted;
     struct share *share = admit(socket, sender, &admitted);
@@ -189,9 +129,10 @@ static bool handle(struct notify_socket *socket, char *text, const struct notify
         drop(socket, sender);
         return true;
     }
-    notify_parse(text, &message);
+    notify_parse(text, &message, &mistakes);
     int r = sender->pid > 0 ? handler->owner_of(handler->userdata, sender, &owner) : -EPERM;
-    if (r >= 0 && handler->message(handler->userdata, &owner, socket->now_usec, &message))
+    if (r >= 0 &&
+        handler->message(handler->userdata, &owner, socket->now_usec, &message, &mistakes))
         return true;
     if (r < 0 && admit_stranger(socket, sender)) {
         handler->refused(handler->userdata, sender->pid, sender->uid, &message);

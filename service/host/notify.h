@@ -13,6 +13,7 @@
 #pragma once
 
 #include "core.h"
+#include "notify_words.h"
 #include "owner.h"
 
 #include <sys/types.h>
@@ -34,7 +35,7 @@ struct notify_handler {
     /* A message of that attempt. main_pid, where given, has not been checked yet. Returns whether
      * it was within the attempt's share. */
     bool (*message)(void *userdata, const struct owner *owner, uint64_t now_usec,
-                    const struct notify_message *message);
+                    const struct notify_message *message, const struct notify_mistakes *mistakes);
     /* A message from nobody's process. */
     void (*dropped)(void *userdata); /* one message, beyond somebody's share */
     void (*refused)(void *userdata, pid_t pid, uid_t uid, const struct notify_message *message);
@@ -50,6 +51,3 @@ void notify_socket_close(struct notify_socket *socket);
 /* Handles what has arrived. Called before an exit is looked at: the last message of a process
  * comes before its end. */
 void notify_socket_drain(struct notify_socket *socket);
-
-/* Parses a datagram in place (it is cut into lines). Exposed for fuzzing. */
-void notify_parse(char *text, struct notify_message *message);

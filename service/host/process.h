@@ -88,7 +88,9 @@ struct process {
     struct process_note note;       /* how the journal has it */
     bool noted_anew;                /* which the journal does not have yet */
     bool doubt_cancel, doubt_abort; /* asked for before proctord died, and perhaps not done */
+    int doubt_signal;               /* the same of a signal; 0: none */
     struct share notify_share;      /* over all attempts */
+    unsigned mistakes_told;         /* bits of enum notify_key */
     struct beat beat;
     struct probe *probe; /* the health check that is under way */
     unsigned unenforced; /* enum unenforced: what the kernel does not let us limit */

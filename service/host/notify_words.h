@@ -1,0 +1,38 @@
+/*
+ * Notify words: what the lines of an sd_notify(3) datagram mean.
+ *
+ * Keys that are not known are for others, and passed over. A known key with a value that it cannot
+ * have is a mistake of the program that says it: the line changes nothing, and the caller learns
+ * which it was, so that somebody is told. Of READY=, RELOADING=1 and STOPPING=1 the last counts.
+ */
+#pragma once
+
+#include "core.h"
+
+/* One for each known key, so that a caller can tell what it has told. */
+enum notify_key {
+    NOTIFY_KEY_READY,
+    NOTIFY_KEY_WATCHDOG,
+    NOTIFY_KEY_STOPPING,
+    NOTIFY_KEY_RELOADING,
+    NOTIFY_KEY_STATUS,
+    NOTIFY_KEY_ERRNO,
+    NOTIFY_KEY_EXTEND_TIMEOUT,
+    NOTIFY_KEY_MONOTONIC,
+    NOTIFY_KEY_MAIN_PID,
+    NOTIFY_KEY_WATCHDOG_USEC,
+    NOTIFY_KEYS,
+};
+
+/* The values that are none, by their key; NULL: it is right, or not there. They point into the
+ * text that was read. */
+struct notify_mistakes {
+    const char *values[NOTIFY_KEYS];
+};
+
+/* Reads a datagram in place: it is cut into lines. */
+void notify_parse(char *text, struct notify_message *message, struct notify_mistakes *mistakes);
+
+/* With its "=", and what its value has to be, for people. */
+const char *notify_key_name(enum notify_key key);
+const char *notify_key_expected(enum notify_key key);
