@@ -199,6 +199,8 @@ int append_late_outcome(const struct service *service, sd_bus_message *m,
     APPEND(append_failure(m, &outcome->failure));
     if (outcome->has_fence)
         APPEND(append_fence(m, &outcome->fence));
+    if (outcome->reload != RELOAD_NONE)
+        APPEND(append_text(m, "Reload", reload_result_to_string(outcome->reload)));
     APPEND(append_plan(service, m, outcome));
     APPEND(append_overdue(service, m, child, waits_for));
     return sd_bus_message_close_container(m);

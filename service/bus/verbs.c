@@ -74,7 +74,8 @@ static int carry_out(struct service *service, sd_bus_message *m, struct command 
         return error_of(r, command->child, &why, error);
 
     child = core_find(service->core, command->child);
-    bool wait = options->wait && child && child->serial == serial && worth_waiting(&outcome);
+    bool wait = options->wait && child && child->serial == serial && worth_waiting(&outcome) &&
+                command->verb != COMMAND_KILL; /* it is done */
     if (wait) {
         r = wait_for_child(service, m, command->verb, child, &outcome, options->wait_usec);
         if (r < 0)

@@ -243,8 +243,7 @@ static bool is_over(enum waiter_kind kind, const struct child *child)
     case WAIT_ADDED:
         return start_is_over(child);
     case WAIT_RELOAD:
-        return !child->attempt.active ||
-               (child->attempt.reload == RELOAD_IDLE && !child->attempt.reloading);
+        return child->reload_result != RELOAD_PENDING;
     case WAIT_SCOPE:
     case WAIT_JOB:
     case WAIT_SHUTDOWN:
@@ -554,6 +553,7 @@ static void archive_outcome(struct archive *archive, struct outcome *outcome)
     ARCHIVE(archive, outcome->failure.phase);
     archive_text(archive, outcome->failure.reason, sizeof(outcome->failure.reason));
     ARCHIVE(archive, outcome->failure.recoverable);
+    ARCHIVE_WORD(archive, outcome->reload, RELOAD_INTERRUPTED);
     ARCHIVE(archive, outcome->has_fence);
     archive_fence(archive, &outcome->fence);
 }

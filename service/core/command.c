@@ -245,25 +245,43 @@ static void restart_child(struct core *core, struct child *child, uint64_t id,
         restart_at_once(core, child, id, outcome);
 }
 
+static int send_signal(struct core *core, struct child *child, int signal, bool whole,
+                       struct error *error)
+{
+    int r = core->ports.kill(core->ports.userdata, child, child_attempt_id(child), signal, whole);
+
+    if (r < 0)
+        text_copy(error->text, sizeof(error->text), "the signal could not be sent");
+    return r;
+}
+
+static int reload_child(struct core *core, struct child *child, uint64_t id,
+                        struct outcome *outcome, struct error *error)
+{
+    if (!reload_may_begin(child)) {
+        text_copy(error->text, sizeof(error->text),
+                  child->attempt.active && child->attempt.spawned
+                      ? "the child is on its way out"
+                      : "the child has no running process");
+        return -ESRCH;
+    }
+    if (core->muted)
+        return 0;
+    reload_begin(core, child, id);
+    outcome->reload = RELOAD_PENDING;
+    return send_signal(core, child, child->config->declaration.process.reload_signal, false, error);
+}
+
 static int signal_child(struct core *core, struct child *child, const struct command *command,
                         struct error *error)
 {
-    bool reload = command->verb == COMMAND_RELOAD;
-    int signal = reload ? child->config->declaration.process.reload_signal : command->signal;
-
     if (!child->attempt.active || !child->attempt.spawned) {
         text_copy(error->text, sizeof(error->text), "the child has no running process");
         return -ESRCH;
     }
     if (core->muted)
         return 0;
-    if (reload)
-        child->attempt.reload = RELOAD_IDLE;
-    int r = core->ports.kill(core->ports.userdata, child, child_attempt_id(child), signal,
-                             command->whole && !reload);
-    if (r < 0)
-        text_copy(error->text, sizeof(error->text), "the signal could not be sent");
-    return r;
+    return send_signal(core, child, command->signal, command->whole, error);
 }
 
 void core_describe(struct core *core, struct child *child, struct outcome *outcome)
@@ -278,6 +296,8 @@ void core_describe(struct core *core, struct child *child, struct outcome *outco
     outcome->heartbeat_stale = child->heartbeat_stale;
     outcome->readiness = child->readiness;
     outcome->failure = child->failure;
+    if (outcome->reload != RELOAD_NONE)
+        outcome->reload = child->reload_result;
 }
 
 static const char *result_label(const struct outcome *outcome)
@@ -310,6 +330,7 @@ static int carry_out(struct core *core, struct child *child, const struct comman
         restart_child(core, child, id, outcome);
         return 0;
     case COMMAND_RELOAD:
+        return reload_child(core, child, id, outcome, error);
     case COMMAND_KILL:
         return signal_child(core, child, command, error);
     }

@@ -393,7 +393,7 @@ static void fire(struct core *core, struct child *child, enum child_timer timer)
         restart_queue_end(core, child);
         return;
     case TIMER_CHANGE:
-        supervision_force_stop(core, child, EXIT_TIMED_OUT);
+        liveness_too_long(core, child);
         return;
     case CHILD_TIMERS:
         break;
@@ -439,6 +439,7 @@ void announce_recovered(struct core *core, const struct recovery *recovery)
     EMIT(core, EVENT_SUPERVISOR_RECOVERED, NULL, 0, FIELD_NUMBER_OF("inputs", recovery->inputs),
          FIELD_NUMBER_OF("adopted", recovery->adopted), FIELD_NUMBER_OF("lost", recovery->lost),
          FIELD_NUMBER_OF("damaged_bytes", recovery->damaged_bytes));
+    reload_recovered(core);
     core->armed_usec = 0; /* whoever was told of it is not there any more */
     core_finish_input(core);
 }

@@ -30,7 +30,7 @@ void liveness_stop_watching(struct core *core, struct child *child)
 {
     child_disarm(core, child, TIMER_START_TIMEOUT);
     child_disarm(core, child, TIMER_HEARTBEAT);
-    child_disarm(core, child, TIMER_CHANGE);
+    reload_interrupt(core, child);
     health_end(core, child);
 }
 
@@ -145,7 +145,7 @@ static void stop_by_itself(struct core *core, struct child *child)
     if (attempt->stopping)
         return;
     attempt->stopping = true;
-    attempt->reloading = false;
+    reload_interrupt(core, child);
     child_disarm(core, child, TIMER_HEARTBEAT);
     health_end(core, child);
     core_changed(core, child);
@@ -160,7 +160,7 @@ static void stop_by_itself(struct core *core, struct child *child)
 
 static void say_ready(struct core *core, struct child *child)
 {
-    child->attempt.reloading = false;
+    reload_heard_ready(core, child);
     if (word_counts(child))
         liveness_become_ready(core, child);
 }
@@ -222,7 +222,7 @@ void liveness_message(struct core *core, struct child *child, const struct notif
     if (child->attempt.stopping)
         return; /* no other word counts any more */
     if (message->flags & NOTIFY_RELOADING)
-        child->attempt.reloading = true;
+        reload_announced(core, child, message->reloading_usec);
     if (message->flags & NOTIFY_READY)
         say_ready(core, child);
     if ((message->flags & NOTIFY_NOT_READY) && word_counts(child))
@@ -266,4 +266,14 @@ void liveness_silent(struct core *core, struct child *child)
 {
     child->attempt.silent = true;
     liveness_doubt(core, child, false, "heartbeat", child->config->declaration.on_stale);
+}
+
+/* What it does on its own word takes longer than it may: a stop ends in one of ours, a reload is
+ * only not waited for. */
+void liveness_too_long(struct core *core, struct child *child)
+{
+    if (child->attempt.stopping)
+        supervision_force_stop(core, child, EXIT_TIMED_OUT);
+    else
+        reload_late(core, child);
 }

@@ -197,10 +197,20 @@ void liveness_ended_well(struct core *core, struct child *child);
 void liveness_forget_success(struct core *core, struct child *child);
 void liveness_become_ready(struct core *core, struct child *child);
 void liveness_message(struct core *core, struct child *child, const struct notify_message *message);
+void liveness_too_long(struct core *core, struct child *child);
 void liveness_silent(struct core *core, struct child *child);
 void liveness_doubt(struct core *core, struct child *child, bool by_check, const char *why,
                     enum on_stale action);
 void liveness_trust(struct core *core, struct child *child);
+
+/* child_reload.c: what becomes of a reload */
+bool reload_may_begin(const struct child *child);
+void reload_begin(struct core *core, struct child *child, uint64_t cause);
+void reload_announced(struct core *core, struct child *child, uint64_t since_usec);
+void reload_heard_ready(struct core *core, struct child *child);
+void reload_interrupt(struct core *core, struct child *child);
+void reload_late(struct core *core, struct child *child);
+void reload_recovered(struct core *core);
 
 /* health.c: what it answers when it is asked */
 void health_begin(struct core *core, struct child *child);

@@ -520,7 +520,10 @@ static void finish_what_is_in_doubt(struct host *host, struct child *child)
         host_cancel_again(host, child);
     if (process->doubt_abort || child->attempt.abort_requested)
         process_abort(process);
+    if (child->attempt.reload == RELOAD_SIGNALLED && process->doubt_signal > 0)
+        handle_signal(process->pidfd, process->doubt_signal);
     process->doubt_cancel = process->doubt_abort = false;
+    process->doubt_signal = 0;
     if (is_news && host->journal)
         journal_process(host->journal, &process->note);
     process->noted_anew = false;

@@ -201,8 +201,11 @@ static int kill_child(void *userdata, struct child *child, struct attempt_id id,
     const struct host *host = userdata;
     struct process *process = process_running(child, id);
 
-    if (host->past)
+    if (host->past) {
+        if (child->host)
+            ((struct process *)child->host)->doubt_signal = host->last_input ? signal : 0;
         return 0;
+    }
     if (!process || process->state != PROCESS_RUNNING)
         return -ESRCH;
     if (whole) {

@@ -7,6 +7,8 @@
  *   flood          says that it lives, as fast as it can
  *   wait=FIFO      until the test opens the FIFO for writing
  *   wait-term      until SIGTERM comes (blocked from the start, so that none is missed)
+ *   wait-hup       until SIGHUP comes (blocked from the start)
+ *   reloading-now  RELOADING=1 with MONOTONIC_USEC of now; reloading-before: of ten seconds ago
  *   ignore-term    SIGTERM does nothing
  *   fork=FILE      a process of its own session-mate that stays; its PID goes into FILE
  *   daemon=FILE    the same, but double-forked into a session of its own
@@ -22,6 +24,7 @@
  *   pause, exit=N, die=N
  */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -31,6 +34,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *value_of(const char *step, const char *name)
@@ -124,6 +128,15 @@ static void say_lines(const char *text)
     free(lines);
 }
 
+static void say_reloading(uint64_t ago_usec)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+               (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000 - ago_usec);
+}
+
 static void say(const char *step)
 {
     const char *text;
@@ -136,6 +149,10 @@ static void say(const char *step)
         sd_notify(0, "WATCHDOG=1");
     else if (strcmp(step, "reloading") == 0)
         sd_notify(0, "RELOADING=1");
+    else if (strcmp(step, "reloading-now") == 0)
+        say_reloading(0);
+    else if (strcmp(step, "reloading-before") == 0)
+        say_reloading(10000000);
     else if (strcmp(step, "stopping") == 0)
         sd_notify(0, "STOPPING=1");
     else if (strcmp(step, "barrier") == 0 && sd_notify_barrier(0, 20000000) < 0)
@@ -170,6 +187,8 @@ static void act(const char *step)
         hand_over(strcmp(step, "hand-over-session") == 0);
     if (strcmp(step, "wait-term") == 0)
         wait_for(SIGTERM);
+    else if (strcmp(step, "wait-hup") == 0)
+        wait_for(SIGHUP);
     else if (strcmp(step, "ignore-term") == 0)
         signal(SIGTERM, SIG_IGN);
     else if (strcmp(step, "serve") == 0)
@@ -226,5 +245,7 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "wait-term") == 0 || strcmp(argv[i], "serve") == 0)
             block(SIGTERM);
+        else if (strcmp(argv[i], "wait-hup") == 0)
+            block(SIGHUP);
     act_all(argv + 1);
 }
