@@ -8,7 +8,7 @@ _proctorctl_ids() {
 
 _proctorctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= i
-    local commands='list top tree status pause resume quarantine restart remove add run jobs kill reload
+    local commands='list top tree status pause resume quarantine restart remove add run jobs kill wait reload
         reexec events shutdown audit log check trace metrics'
     local options='--system --user --address= --json= --no-legend --quiet --requested-by= --help
         --version'
@@ -30,6 +30,7 @@ _proctorctl() {
 
     case $command in
     pause | resume | quarantine | restart | remove) options+=' --reason= --wait --timeout= --dry-run' ;;
+    wait) options+=' --for= --timeout=' ;;
     add | kill) options+=' --reason=' ;;
     reload | reexec) options+=' --reason= --dry-run' ;;
     shutdown) options+=' --reason= --wait --timeout=' ;;
@@ -44,6 +45,7 @@ _proctorctl() {
         local option=${COMP_WORDS[COMP_CWORD - 2]}
         [[ $word == = ]] && option=$before word=
         case $option in
+        --for) COMPREPLY=($(compgen -W 'ready running stopped removed' -- "$word")) ;;
         --json) COMPREPLY=($(compgen -W 'off short pretty' -- "$word")) ;;
         --output) COMPREPLY=($(compgen -f -- "$word")) ;;
         esac
@@ -54,7 +56,7 @@ _proctorctl() {
         COMPREPLY=($(compgen -W "$commands" -- "$word"))
     else
         case $command in
-        list | status | pause | resume | quarantine | restart | remove | events | audit | log)
+        list | status | pause | resume | quarantine | restart | remove | wait | events | audit | log)
             COMPREPLY=($(compgen -W "$(_proctorctl_ids)" -- "$word"))
             ;;
         kill)

@@ -5,7 +5,7 @@ function __proctorctl_ids
     proctorctl $place --no-legend list 2>/dev/null | string replace -r ' .*' ''
 end
 
-set -l with_ids list status pause resume quarantine restart remove kill events audit log
+set -l with_ids list status pause resume quarantine restart remove kill wait events audit log
 set -l with_files add run check
 set -l verbs pause resume quarantine restart remove
 complete -c proctorctl -f
@@ -22,6 +22,7 @@ complete -c proctorctl -n __fish_use_subcommand -a add -d 'declare a child or a 
 complete -c proctorctl -n __fish_use_subcommand -a run -d 'run a job and print its result'
 complete -c proctorctl -n __fish_use_subcommand -a jobs -d 'the jobs, one a line'
 complete -c proctorctl -n __fish_use_subcommand -a kill -d 'send a signal to its main process'
+complete -c proctorctl -n __fish_use_subcommand -a wait -d 'until it is ready, running, stopped or removed'
 complete -c proctorctl -n __fish_use_subcommand -a reload -d 'read the manifests again'
 complete -c proctorctl -n __fish_use_subcommand -a reexec -d 'replace proctord by the one on disk'
 complete -c proctorctl -n __fish_use_subcommand -a events -d 'what has happened'
@@ -44,7 +45,8 @@ complete -c proctorctl -l help -d 'how it is used'
 complete -c proctorctl -l version -d 'which proctorctl this is'
 complete -c proctorctl -l reason -x -d 'why; kept with the child'
 complete -c proctorctl -n "__fish_seen_subcommand_from $verbs shutdown" -l wait -d 'until the effect is complete'
-complete -c proctorctl -n "__fish_seen_subcommand_from $verbs shutdown run" -l timeout -x -d 'of --wait and run: for so long'
+complete -c proctorctl -n "__fish_seen_subcommand_from $verbs shutdown run wait" -l timeout -x -d 'of --wait, run and wait: for so long'
+complete -c proctorctl -n '__fish_seen_subcommand_from wait' -l for -x -a 'ready running stopped removed' -d 'until it is so'
 complete -c proctorctl -n "__fish_seen_subcommand_from $verbs reload reexec" -l dry-run -d 'only say what would happen'
 complete -c proctorctl -n '__fish_seen_subcommand_from events audit' -l since -x -d 'from then on'
 complete -c proctorctl -n '__fish_seen_subcommand_from events audit' -l command -x -d 'only what that command brought about'

@@ -46,6 +46,7 @@ struct client {
     const char *by;
     const char *command_id;
     const char *output;
+    const char *state; /* of wait */
     const char *kind;
     const char *lines; /* -n, as it was given */
     char **arguments;
@@ -93,6 +94,7 @@ int command_trace(struct client *client);
 int command_check(struct client *client); /* without a bus */
 int command_log(struct client *client);
 int command_top(struct client *client);
+int command_wait(struct client *client);
 
 /* The last events of a child, as a story. */
 int events_show_last(struct client *client, const char *id, size_t count, FILE *out);

@@ -35,6 +35,8 @@ static const char help[] =
     "  jobs [NAME...]                          the jobs, one a line; NAME may be a pattern, or a\n"
     "                                          job's number\n"
     "  kill ID SIGNAL --reason=TEXT            send a signal to its main process\n"
+    "  wait ID... [--for=STATE] [--timeout=T]  until it is ready (the default), running, stopped\n"
+    "                                          or removed, whoever brings it about\n"
     "  reload --reason=TEXT [--dry-run]        read the manifests again\n"
     "  reexec --reason=TEXT [--dry-run]        replace proctord by the one on disk; no child and "
     "no\n"
@@ -70,6 +72,7 @@ enum option_code {
     OPTION_REASON,
     OPTION_WAIT,
     OPTION_TIMEOUT,
+    OPTION_FOR,
     OPTION_DRY_RUN,
     OPTION_SINCE,
     OPTION_KIND,
@@ -90,6 +93,7 @@ static const struct option options[] = {
     {"reason", required_argument, NULL, OPTION_REASON},
     {"wait", no_argument, NULL, OPTION_WAIT},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+    {"for", required_argument, NULL, OPTION_FOR},
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
     {"since", required_argument, NULL, OPTION_SINCE},
     {"kind", required_argument, NULL, OPTION_KIND},
@@ -175,6 +179,9 @@ static int take(struct client *client, struct place *place, int code)
         return 0;
     case OPTION_WAIT:
         client->wait = true;
+        return 0;
+    case OPTION_FOR:
+        client->state = optarg;
         return 0;
     case OPTION_TIMEOUT:
         return set_timeout(client, optarg);
@@ -281,6 +288,7 @@ static const struct command commands[] = {
     {"run", 1, -1, false, false, command_run, NULL},
     {"jobs", 0, -1, false, false, command_jobs, NULL},
     {"kill", 2, 2, true, true, command_kill, NULL},
+    {"wait", 1, -1, false, true, command_wait, NULL},
     {"reload", 0, 0, true, false, command_reload, NULL},
     {"reexec", 0, 0, true, false, command_reexec, NULL},
     {"shutdown", 0, 0, true, false, command_shutdown, NULL},
@@ -338,8 +346,9 @@ static int check_usage(struct client *client, const struct command *command)
     if (command->needs_reason && !client->reason)
         return usage_error(client, command->name,
                            "say why, with --reason=TEXT: it is kept with the child");
-    if (client->timeout_usec > 0 && !client->wait && command->run != command_run)
-        return usage_error(client, "--timeout", "only bounds --wait, and run");
+    if (client->timeout_usec > 0 && !client->wait && command->run != command_run &&
+        command->run != command_wait)
+        return usage_error(client, "--timeout", "only bounds --wait, run and wait");
     return 0;
 }
 

@@ -140,7 +140,7 @@ static void its_turn(void)
 
     assert_reason(b, "s/b", "queued", "waits for its turn: 1 of at most 1 restarts of s");
     g_variant_unref(fixture_verb(&f, "Pause", "s/a"));
-    assert_reason(b, "s/b", "", "running for");
+    assert_reason(b, "s/b", "", "ing for");
 }
 
 /* What brought it to its end is told, and not what might have. */

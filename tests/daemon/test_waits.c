@@ -222,6 +222,43 @@ static void the_tool_leaves_a_job_that_takes_too_long(void)
     fixture_wait_event(&f, "child-starting", "jobs/1", 1); /* it goes on */
 }
 
+/* Whoever brings it about; and nobody waits for what cannot come. */
+static void the_tool_waits_for_a_state(void)
+{
+    g_autofree char *text = NULL, *json = NULL;
+
+    fixture_add(&f, "mute", "readiness: explicit\nstart_timeout: 0\nautostart: false\n",
+                "live=600000");
+    g_assert_cmpint(TOOL(&text, "wait", "mute"), ==, 4);
+    if (!g_strrstr(text, "mute: will not come to be ready: not started: autostart is off"))
+        g_error("%s", text);
+    g_assert_cmpint(TOOL(NULL, "wait", "mute", "--for=stopped"), ==, 0);
+    g_variant_unref(fixture_verb(&f, "Restart", "mute"));
+    g_assert_cmpint(TOOL(NULL, "wait", "mute", "--for=running"), ==, 0);
+    g_assert_cmpint(TOOL(&json, "wait", "mute", "--timeout=100ms", "--json=short"), ==, 7);
+    g_assert_nonnull(g_strrstr(json, "\"result\":\"timed-out\""));
+    g_assert_cmpint(TOOL(NULL, "wait", "mute", "--for=lunch"), ==, 1);
+    g_assert_cmpint(TOOL(NULL, "wait", "nobody", "--for=removed"), ==, 0);
+    g_assert_cmpint(TOOL(NULL, "wait", "nobody"), ==, 5);
+}
+
+static void the_tool_hears_that_a_child_is_removed(void)
+{
+    g_autofree char *address = g_strdup_printf("--address=%s", f.address);
+    char *command[] = {(char *)g_getenv("PROCTORCTL"), address, (char *)"wait", (char *)"slow",
+                       (char *)"--for=removed",        NULL};
+    int status;
+    GPid pid;
+
+    add_slow("slow", "readiness: explicit\n");
+    g_variant_unref(fixture_verb(&f, "Remove", "slow"));
+    g_assert_true(
+        g_spawn_async(NULL, command, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid, NULL));
+    fixture_release(&f, "slow");
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    g_assert_cmpint(WEXITSTATUS(status), ==, 0);
+}
+
 #define TEST(name, test) fixture_test(&f, NULL, "/daemon/waits/" name, test)
 
 int main(int argc, char **argv)
@@ -241,5 +278,7 @@ int main(int argc, char **argv)
     TEST("the-tool-says-what-it-waited-for", the_tool_says_what_it_waited_for);
     TEST("a-limit-of-nothing-is-refused", a_limit_of_nothing_is_refused);
     TEST("the-tool-leaves-a-job-that-takes-too-long", the_tool_leaves_a_job_that_takes_too_long);
+    TEST("the-tool-waits-for-a-state", the_tool_waits_for_a_state);
+    TEST("the-tool-hears-that-a-child-is-removed", the_tool_hears_that_a_child_is_removed);
     return g_test_run();
 }
