@@ -61,8 +61,9 @@ struct service_hooks {
     /* What CLOCK_MONOTONIC read at a moment of the core's; 0: the machine was not up yet. */
     uint64_t (*clock)(void *userdata, uint64_t moment_usec);
     void (*settle)(void *userdata); /* after each input that the service gives the core */
-    /* Reads the manifests beside the loop, and calls `done` later; the set is valid until it returns;
-     * why: where r is negative. Returns 0 or a negative errno, and then `done` is never called. */
+    /* Reads the manifests beside the loop, and calls `done` later; the set is valid until it
+     * returns; why: where r is negative. Returns 0 or a negative errno, and then `done` is never
+     * called. */
     int (*load)(void *userdata, bool dry_run,
                 void (*done)(void *data, int r, const struct manifest_set *set, const char *why),
                 void *data);

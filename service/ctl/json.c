@@ -70,14 +70,18 @@ void json_flag(FILE *out, bool flag)
     fputs(flag ? "true" : "false", out);
 }
 
+static bool is_unit(const char *name)
+{
+    return strncmp(name, "USec", 4) == 0 || strncmp(name, "NSec", 4) == 0;
+}
+
 static bool begins_word(const char *name, size_t i)
 {
     if (i == 0 || !isupper((unsigned char)name[i]))
         return false;
-    if (islower((unsigned char)name[i - 1]))
+    if (islower((unsigned char)name[i - 1]) || is_unit(name + i))
         return true;
-    return islower((unsigned char)name[i + 1]) && strncmp(name + i - 1, "USec", 4) != 0 &&
-           strncmp(name + i - 1, "NSec", 4) != 0;
+    return islower((unsigned char)name[i + 1]) && !is_unit(name + i - 1);
 }
 
 /* What is no name of ours stays as it is: an object's path, a child's id. */
