@@ -81,9 +81,6 @@ static void press(struct stop_ledger *stop, uint64_t cause, bool aborts)
 
 static void check_failed(struct world *world, const struct event *event, struct stop_ledger *stop)
 {
-    if (stop->no_deadline) /* a shutdown sets one and says nothing of it, and it outlives that */
-        stop->deadline = event->cause == world->shutdown_before ? world->shutdown_before
-                                                                : world->shutdown_command;
     must_be(world, event, stop->deadline);
     stop->no_deadline = true;
     if (!text_of(event, "reason")[0])
@@ -166,12 +163,19 @@ static void enter_stop(struct world *world, const struct event *event, struct st
     }
 }
 
+/* It sets a deadline for whoever is on his way out and has none, and says nothing of it. */
+static void enter_shutdown(struct world *world, uint64_t cause)
+{
+    world->shutdown_command = cause;
+    for (uint32_t i = 0; i < world->n_actors; i++)
+        if (world->actors[i].child)
+            press(&world->actors[i].ledger.stop, cause, true);
+}
+
 void causes_event(struct world *world, const struct event *event)
 {
-    if (event->kind == EVENT_SHUTDOWN_REQUESTED) {
-        world->shutdown_before = world->shutdown_command;
-        world->shutdown_command = event->cause;
-    }
+    if (event->kind == EVENT_SHUTDOWN_REQUESTED)
+        enter_shutdown(world, event->cause);
     if (event->child)
         enter_stop(world, event, &((struct actor *)event->child->host)->ledger.stop);
 }

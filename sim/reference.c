@@ -179,6 +179,7 @@ bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand)
     if (!c->attempt.active || c->attempt.cancelled || c->attempt.aborted)
         return false;
     take_sidecars_along(r, c, by_hand);
+    c->named = c->waits_to_go = false;
     c->attempt.cancelled = true;
     c->attempt.by_hand = by_hand;
     ref_give_place_back(c);
@@ -189,10 +190,23 @@ bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand)
     return true;
 }
 
+/* Asks it to go: in its turn where it is one of several, now where it is asked alone. */
+bool ref_go(struct ref *r, struct ref_child *c, bool by_hand)
+{
+    if (!c->named || !tree_is_held_up(r, c))
+        return ref_cancel(r, c, by_hand);
+    if (!c->waits_to_go)
+        c->goes_by_hand = by_hand;
+    c->waits_to_go = true;
+    c->named = false;
+    return false;
+}
+
 static void abort_attempt(struct ref *r, struct ref_child *c)
 {
     if (!c->attempt.active || c->attempt.aborted)
         return;
+    c->named = c->waits_to_go = false;
     if (!c->attempt.cancelled)
         c->attempt.by_hand = true; /* a second signal: no policy kills without asking first */
     c->attempt.aborted = true;
@@ -238,7 +252,7 @@ void ref_enter_fence(struct ref *r, struct ref_child *c, bool by_resume, bool by
     put_behind_fence(c, by_hand, c->attempt.generation, c->attempt.generation + 1);
     c->pending_by_resume = by_resume;
     c->fence = FENCE_WAITING_FOR_OLD_STOP;
-    ref_cancel(r, c, by_hand);
+    ref_go(r, c, by_hand);
     if (c->attempt.aborted)
         c->fence = FENCE_ABORTING_OLD;
     else
@@ -283,21 +297,17 @@ void ref_force_stop(struct ref *r, struct ref_child *c, enum exit_kind kind)
 
 /* ---- shutdown -------------------------------------------------------------------------------- */
 
-static void cancel_those_nobody_needs(struct ref *r)
+static void ask_all_to_go(struct ref *r)
 {
-    for (uint32_t i = r->count; i-- > 0;) {
-        struct ref_child *c = r->order[i];
-        bool needed = false;
-        if (!c->here || c->result != SHUTDOWN_PENDING)
-            continue;
-        for (uint32_t k = 0; k < r->count; k++) {
-            const struct ref_child *user = &r->children[k];
-            if (user->here && user->result == SHUTDOWN_PENDING && tree_depends_on(user, c))
-                needed = true;
-        }
-        if (!needed && !ref_cancel(r, c, true))
-            ref_insist(r, c);
-    }
+    for (uint32_t i = 0; i < r->count; i++)
+        if (r->children[i].here)
+            tree_name(&r->children[i]);
+    for (uint32_t i = 0; i < r->count; i++)
+        if (r->order[i]->here && r->order[i]->attempt.active)
+            ref_insist(r, r->order[i]); /* a deadline that has passed before counts no more */
+    for (uint32_t i = r->count; i-- > 0;)
+        if (r->order[i]->here)
+            ref_go(r, r->order[i], true);
 }
 
 static void complete_when_all_are_gone(struct ref *r)
@@ -311,7 +321,6 @@ static void complete_when_all_are_gone(struct ref *r)
 static void settle(struct ref *r, struct ref_child *c, enum shutdown_result result)
 {
     c->result = result;
-    cancel_those_nobody_needs(r);
     complete_when_all_are_gone(r);
 }
 
@@ -333,7 +342,7 @@ void ref_shut_down(struct ref *r, bool by_policy)
         c->result = c->attempt.active ? SHUTDOWN_PENDING : SHUTDOWN_ALREADY_EXITED;
     }
     r->phase = SHUTDOWN_GRACEFUL_DRAIN;
-    cancel_those_nobody_needs(r);
+    ask_all_to_go(r);
     complete_when_all_are_gone(r);
 }
 
@@ -366,6 +375,7 @@ static void begin_again(struct ref *r, struct ref_child *c)
 
     c->fence = FENCE_OPEN;
     c->result = SHUTDOWN_PENDING;
+    c->named = c->waits_to_go = false;
     if (over && !c->attempt.active)
         c->here = false;
     if (over || !c->declaration->has_process)
@@ -567,6 +577,7 @@ static void end_attempt(struct ref *r, struct ref_child *c)
         c->stop_state = STOP_NO_ACTIVE_ATTEMPT;
     }
     c->attempt.active = false;
+    c->named = c->waits_to_go = false;
     take_sidecars_along(r, c, c->attempt.by_hand);
 }
 
@@ -880,8 +891,10 @@ void reference_redeclare(struct ref *r, const struct child_declaration *d)
     c->next = d;
     if (!c->attempt.active)
         adopt(r, c);
-    else if (c->operation == CHILD_ACTIVE && !c->pending && !tree_lacks(r, c))
+    else if (c->operation == CHILD_ACTIVE && !c->pending && !tree_lacks(r, c)) {
+        tree_name(c); /* a reload stops in order, also where it stops only one */
         ref_enter_fence(r, c, false, true);
+    }
     tree_wake(r);
 }
 
@@ -906,7 +919,7 @@ static void stop_command(struct ref *r, struct ref_child *c, enum child_operatio
     bool same = c->operation == target;
     c->operation = target;
     ref_withdraw_starts(c);
-    o->cancel_delivered = ref_cancel(r, c, true);
+    o->cancel_delivered = ref_go(r, c, true);
     if (!c->attempt.active)
         c->stop_state = STOP_NO_ACTIVE_ATTEMPT;
     o->idempotent = same && !o->cancel_delivered;
@@ -926,7 +939,8 @@ static void resume(struct ref *r, struct ref_child *c, struct outcome *o)
     if (before == CHILD_ACTIVE)
         return;
     /* It would have to wait for its old attempt, and then for what it needs: it stays held. */
-    if (r->phase == SHUTDOWN_IDLE && c->wanted && c->attempt.active && tree_lacks(r, c)) {
+    if (r->phase == SHUTDOWN_IDLE && c->wanted && c->attempt.active && !c->waits_to_go &&
+        tree_lacks(r, c)) {
         reject(r, c, o);
         return;
     }
@@ -937,6 +951,10 @@ static void resume(struct ref *r, struct ref_child *c, struct outcome *o)
         c->backoff_n = c->backoff_previous = 0;
         c->used = 0;
         ref_disarm(c, REF_WINDOW);
+    }
+    if (r->phase == SHUTDOWN_IDLE && c->waits_to_go) {
+        c->waits_to_go = false; /* nobody has asked it to go yet: it runs on */
+        return;
     }
     if (r->phase != SHUTDOWN_IDLE || !c->wanted)
         return;
@@ -980,7 +998,7 @@ static void begin_anew(struct ref_child *c)
 
 static void restart_behind_fence(struct ref *r, struct ref_child *c, struct outcome *o)
 {
-    o->cancel_delivered = c->attempt.active && !c->attempt.cancelled && !c->attempt.aborted;
+    bool could_be = c->attempt.active && !c->attempt.cancelled && !c->attempt.aborted;
     if (c->attempt.active) {
         ref_enter_fence(r, c, false, true);
     } else {
@@ -988,6 +1006,7 @@ static void restart_behind_fence(struct ref *r, struct ref_child *c, struct outc
         begin_anew(c);
         ref_wait_for_siblings(c, true);
     }
+    o->cancel_delivered = could_be && c->attempt.cancelled;
     tell_fence(c, o, FENCE_QUEUED_AFTER_STOP);
 }
 
@@ -1130,6 +1149,18 @@ static void run_in_scope(struct ref *r, struct ref_child *c, uint32_t s,
     }
 }
 
+/* Who is asked to go by a verb on all of a scope. */
+static void name(struct ref *r, struct ref_child *c, enum command_verb verb)
+{
+    if (c->is_job && !fits_job(verb))
+        return;
+    if (verb == COMMAND_PAUSE || verb == COMMAND_QUARANTINE || verb == COMMAND_REMOVE)
+        tree_name(c);
+    else if (verb == COMMAND_RESTART && r->phase == SHUTDOWN_IDLE && c->operation == CHILD_ACTIVE &&
+             !c->pending && !tree_lacks(r, c))
+        tree_name(c);
+}
+
 int reference_command_scope(struct ref *r, const struct command *command, struct outcome *outcomes)
 {
     int s = tree_find(r, command->child), n = 0;
@@ -1138,6 +1169,9 @@ int reference_command_scope(struct ref *r, const struct command *command, struct
     if (s < 0)
         return -ENOENT;
     tree_find_who_comes_back(r, (uint32_t)s, command->verb);
+    for (uint32_t i = 0; i < r->count; i++)
+        if (tree_is_under(r, &r->children[i], (uint32_t)s))
+            name(r, &r->children[i], command->verb);
     for (uint32_t i = 0; i < r->count; i++) {
         struct ref_child *c = r->order[command->verb == COMMAND_RESUME ? i : r->count - 1 - i];
         if (tree_is_under(r, c, (uint32_t)s) &&
@@ -1146,6 +1180,7 @@ int reference_command_scope(struct ref *r, const struct command *command, struct
             run_in_scope(r, c, (uint32_t)s, command, &outcomes[n++]);
     }
     tree_forget_who_comes_back(r);
+    tree_spare_the_rest(r);
     tree_wake(r);
     return n;
 }

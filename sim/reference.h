@@ -67,6 +67,9 @@ struct ref_child {
     bool in_flight;
     bool is_job;
     bool comes_back; /* by the command that is carried out */
+    /* One of several that are asked to go together; asked, and goes when those that depend on it
+     * are gone; and by whom. */
+    bool named, waits_to_go, goes_by_hand;
     uint64_t *exits;
     uint32_t used;
     enum readiness readiness;

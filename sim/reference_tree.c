@@ -206,7 +206,7 @@ void reference_supervise(struct ref *r, const struct supervisor_declaration *d)
  * its sidecars are there while it runs. */
 static bool is_ready(const struct child_declaration *d, const struct ref_child *target)
 {
-    if (!target)
+    if (!target || target->waits_to_go) /* it is about to go */
         return false;
     if (!ref_ends_ready(target))
         return target->attempt.active && target->attempt.status == CHILD_READY;
@@ -305,12 +305,54 @@ void tree_forget_who_comes_back(struct ref *r)
         r->children[i].comes_back = false;
 }
 
-bool tree_depends_on(const struct ref_child *c, const struct ref_child *target)
+/* ---- in what order they go ------------------------------------------------------------------- */
+
+static bool depends_on(const struct ref_child *c, const struct ref_child *target)
 {
     for (size_t i = 0; i < dependencies(c); i++)
         if (strcmp(dependency(c, i), target->id) == 0)
             return true;
     return false;
+}
+
+/* It is there still, and somebody has asked it to go; not for ever: its own deadlines end it. */
+static bool is_on_its_way_out(const struct ref_child *c)
+{
+    if (!c->here || !c->attempt.active)
+        return false;
+    if (c->named || c->waits_to_go)
+        return true;
+    return (c->attempt.cancelled || c->attempt.aborted) &&
+           !(c->stop_state == STOP_FAILED && c->deadline[REF_STOP] == 0);
+}
+
+bool tree_is_held_up(struct ref *r, const struct ref_child *c)
+{
+    for (uint32_t i = 0; i < r->count; i++)
+        if (is_on_its_way_out(&r->children[i]) && depends_on(&r->children[i], c))
+            return true;
+    return false;
+}
+
+/* One of several that are asked to go together: all are named before the first is asked. */
+void tree_name(struct ref_child *c)
+{
+    c->named = c->attempt.active && !c->attempt.cancelled && !c->attempt.aborted;
+}
+
+/* Who was named and not asked after all goes on. */
+void tree_spare_the_rest(struct ref *r)
+{
+    for (uint32_t i = 0; i < r->count; i++)
+        r->children[i].named = false;
+}
+
+/* Those go whom nobody holds up any more. */
+void tree_let_go(struct ref *r)
+{
+    for (uint32_t i = r->count; i-- > 0;)
+        if (r->order[i]->here && r->order[i]->waits_to_go && !tree_is_held_up(r, r->order[i]))
+            ref_cancel(r, r->order[i], r->order[i]->goes_by_hand);
 }
 
 /* ---- not too many at once -------------------------------------------------------------------- */
@@ -377,7 +419,7 @@ static void bring_in(struct ref *r, struct ref_child *c, uint32_t scope)
         c->fence = FENCE_OPEN;
     }
     if (c->operation != CHILD_ACTIVE || c->declaration->restart == RESTART_TEMPORARY) {
-        ref_cancel(r, c, false);
+        ref_go(r, c, false);
     } else if (c->pending) {
         c->duplicates++;
         c->pending_by_resume = false;
@@ -430,6 +472,9 @@ static bool restart_together(struct ref *r, const struct fate *f, struct ref_chi
 {
     uint32_t scope = widest_scope(r, f);
     bool others = false;
+    for (uint32_t i = 0; i < r->count; i++)
+        if (shares_the_fate(r, &r->children[i], f))
+            tree_name(&r->children[i]);
     for (uint32_t i = r->count; i-- > 0;) {
         struct ref_child *c = r->order[i];
         if (c == failed || !shares_the_fate(r, c, f))
@@ -438,6 +483,7 @@ static bool restart_together(struct ref *r, const struct fate *f, struct ref_chi
             bring_in(r, c, scope);
         others = others || c->scope > 0;
     }
+    tree_spare_the_rest(r);
     if (!others)
         return false;
     begin_scope(r, scope);
@@ -509,6 +555,7 @@ static void start_waiting(struct ref *r)
 
 void tree_wake(struct ref *r)
 {
+    tree_let_go(r);
     for (uint32_t i = 0; i < r->n_scopes;)
         if (!start_scope(r, r->scopes[i]))
             i++;
@@ -577,16 +624,23 @@ static void clear_limits(struct ref *r, uint32_t s)
             r->supervisors[i].used = 0;
 }
 
+static bool is_quarantined_with(struct ref *r, const struct ref_child *c, uint32_t s)
+{
+    return tree_is_under(r, c, s) && !c->is_job && c->operation < CHILD_QUARANTINED;
+}
+
 static void quarantine_scope(struct ref *r, uint32_t s)
 {
+    for (uint32_t i = 0; i < r->count; i++)
+        if (is_quarantined_with(r, &r->children[i], s))
+            tree_name(&r->children[i]);
     for (uint32_t i = r->count; i-- > 0;) {
         struct ref_child *c = r->order[i];
-        if (!c->here || c->is_job || !is_below(r, c->supervisor, s) ||
-            c->operation >= CHILD_QUARANTINED)
+        if (!is_quarantined_with(r, c, s))
             continue;
         c->operation = CHILD_QUARANTINED;
         ref_withdraw_starts(c);
-        ref_cancel(r, c, false);
+        ref_go(r, c, false);
     }
 }
 

@@ -16,7 +16,10 @@ void tree_forget_who_comes_back(struct ref *r);
 /* The first that keeps it from starting: of those that it requires, then of those that it comes
  * after; NULL: none. */
 const char *tree_obstacle(struct ref *r, const struct ref_child *c, bool *required);
-bool tree_depends_on(const struct ref_child *c, const struct ref_child *target);
+void tree_name(struct ref_child *c);
+bool tree_is_held_up(struct ref *r, const struct ref_child *c);
+void tree_let_go(struct ref *r);
+void tree_spare_the_rest(struct ref *r);
 void tree_place(struct ref *r, struct ref_child *c);
 void tree_find_group(struct ref *r, struct ref_child *c);
 bool tree_has_room(struct ref *r, const struct ref_child *c);
@@ -60,6 +63,7 @@ void ref_force_stop(struct ref *r, struct ref_child *c, enum exit_kind kind);
 void ref_start(struct ref *r, struct ref_child *c);
 void ref_start_or_wait(struct ref *r, struct ref_child *c, bool automatic);
 bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand);
+bool ref_go(struct ref *r, struct ref_child *c, bool by_hand);
 void ref_insist(struct ref *r, struct ref_child *c);
 void ref_enter_fence(struct ref *r, struct ref_child *c, bool by_resume, bool by_hand);
 void ref_wait_for_siblings(struct ref_child *c, bool by_hand);

@@ -261,11 +261,11 @@ struct world {
     uint64_t calls;       /* of the executor's ports */
     uint64_t allocations; /* by the core */
     uint64_t sequence, commands;
-    uint64_t commands_before;                   /* the present input */
-    uint64_t shutdown_command, shutdown_before; /* the one before it, which was reopened */
-    struct disk *disk;                          /* the journal; NULL: there is none */
-    bool full;                                  /* the disk */
-    bool cut; /* the daemon dies in this input, or the next, after: */
+    uint64_t commands_before; /* the present input */
+    uint64_t shutdown_command;
+    struct disk *disk; /* the journal; NULL: there is none */
+    bool full;         /* the disk */
+    bool cut;          /* the daemon dies in this input, or the next, after: */
     uint32_t effects_left;
     bool dead;       /* it has: what it asks for now never happens */
     bool recovering; /* the core lives through the past: nothing of that is new */
