@@ -51,6 +51,12 @@ static bool shares_the_fate(const struct world *world, const struct child *child
            (strategy == STRATEGY_REST_FOR_ONE && declared_after(child, failed));
 }
 
+/* It has been asked to go before; now those that depend on it are gone. */
+static bool has_its_turn(const struct actor *actor)
+{
+    return actor->reference && actor->reference->waits_to_go;
+}
+
 /* What is started after something that happened to another one has waited: for those that are
  * restarted with it, for room, for what it requires, or for a place among the jobs. */
 static bool in_scope(const struct world *world, const struct actor *actor, const char *what)
@@ -58,6 +64,8 @@ static bool in_scope(const struct world *world, const struct actor *actor, const
     if (what[0] == 's')
         return actor->ledger.fence_entered || actor->ledger.queued || requires_somebody(actor) ||
                actor->child->job;
+    if (has_its_turn(actor) || (actor->child->primary && has_its_turn(actor->child->primary->host)))
+        return true;
     return shares_the_fate(world, actor->child) ||
            (actor->child->primary && shares_the_fate(world, actor->child->primary));
 }
@@ -594,6 +602,7 @@ static void agree_on_restarts(struct world *world, const char *name, const struc
     SAME("waits for a dependency", mine->waiting, its->waits > 0);
     SAME("waits for its scope", mine->scope != NULL, its->scope > 0);
     SAME("queued", mine->queued, its->queued > 0);
+    SAME("waits for its turn to stop", mine->stop_waits, its->waits_to_go);
     SAME("in flight", mine->in_flight, its->in_flight);
     SAME("group", mine->group ? mine->group - mine->member.supervisor->config->groups : -1,
          its->group);
@@ -795,6 +804,34 @@ static void cover(struct world *world, const struct child *child)
     world->states[state / 8] |= (unsigned char)(1 << (state % 8));
 }
 
+static bool depends_on(const struct child *child, const struct child *target)
+{
+    const struct child_declaration *d = &child->config->declaration;
+
+    for (size_t i = 0; i < d->n_requires + d->n_after; i++)
+        if (child->config->targets[i] == target)
+            return true;
+    return false;
+}
+
+/* Who waits for its turn to stop does so for somebody who is there. */
+static void check_turn(struct world *world, const struct child *child)
+{
+    bool held_up = false;
+
+    for (uint32_t i = 0; i < world->n_actors; i++) {
+        const struct child *other = world->actors[i].child;
+        held_up = held_up ||
+                  (other && other->holds_up && other->attempt.active && depends_on(other, child));
+    }
+    if (held_up != (child->held_up > 0))
+        world_fail(world, CHECK_LIVENESS, "%s is held up by %u on their way out, and by%s one",
+                   child->id, child->held_up, held_up ? "" : " not");
+    if (child->stop_named || (child->stop_waits && (!held_up || !child->attempt.active)))
+        world_fail(world, CHECK_LIVENESS, "%s waits for its turn to stop, and for nobody",
+                   child->id);
+}
+
 void checks_after(struct world *world, const struct checks_before *before)
 {
     bool was_completed = world->shutdown_completed;
@@ -808,6 +845,7 @@ void checks_after(struct world *world, const struct checks_before *before)
             check_window(world, &world->actors[i]);
             check_start(world, world->actors[i].child);
             agree_on_wait(world, &world->actors[i]);
+            check_turn(world, world->actors[i].child);
         }
     if (world->input_actor && world->input_actor->child)
         cover(world, world->input_actor->child);
@@ -912,6 +950,8 @@ static void check_arrival(struct world *world, struct actor *actor)
 
     if (hangs(actor) || has_time_to_go(child))
         return; /* it can not go, or its time to go is not over */
+    if (child->stop_waits && child->held_up > 0)
+        return; /* nor is that of one that it waits for */
     if (child->operation != CHILD_ACTIVE && child->attempt.active)
         world_fail(world, CHECK_LIVENESS, "%s is %s and still has an attempt", child->id,
                    child_operation_to_string(child->operation));

@@ -100,7 +100,7 @@ static uint64_t hash_child(uint64_t h, const struct child *c, uint64_t now)
                    (uint64_t)(c->next_config != NULL) << 50 | (uint64_t)(c->scope != NULL) << 51 |
                    (uint64_t)c->queued << 52 | (uint64_t)c->in_flight << 53);
     h = mix(h, c->generation << 32 | c->attempts);
-    h = mix(h, c->backoff_n << 32 | c->shutdown.dependents);
+    h = mix(h, c->backoff_n << 32 | (uint64_t)c->stop_waits << 16 | c->held_up);
     h = mix(h, (uint64_t)c->pending.active | (uint64_t)c->pending.by_resume << 1 |
                    c->pending.old_attempt << 8);
     h = hash_limit(h, limit, now);

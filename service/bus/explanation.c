@@ -5,6 +5,7 @@
 #include "job.h"
 #include "private.h"
 #include "start.h"
+#include "stop_order.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -98,6 +99,18 @@ static void print_pid(const struct sentence *s)
         fprintf(s->stream, " (pid %u)", s->child->attempt.pid);
 }
 
+/* It is asked to go when those that depend on it are gone. */
+static void explain_turn(const struct sentence *s)
+{
+    const struct child *holder = s->child->stop_waits ? stop_order_holder(s->core, s->child) : NULL;
+
+    if (holder)
+        fprintf(s->stream, "; stops when %s, which depends on it, has stopped", holder->id);
+    if (holder && s->child->pending.active)
+        fprintf(s->stream, ", then generation %" PRIu64 " starts",
+                s->child->pending.target_generation);
+}
+
 static void explain_hold(const struct sentence *s)
 {
     const struct child *child = s->child;
@@ -108,10 +121,13 @@ static void explain_hold(const struct sentence *s)
             child->operation_by);
     print_ago(s, child->operation_usec);
     fprintf(s->stream, ": \"%s\"", child->operation_reason);
-    if (child->attempt.active)
+    if (child->stop_waits)
+        explain_turn(s);
+    else if (child->attempt.active)
         fprintf(s->stream, "; still %s",
                 child->stop_state == STOP_FAILED ? "there after its stop timeout" : "stopping");
-    print_pid(s);
+    if (!child->stop_waits)
+        print_pid(s);
 }
 
 /* With an action of `report` it is only told, unless a restart wants it to be gone. */
@@ -200,6 +216,7 @@ static void explain_running(const struct sentence *s)
         fputs(", without some of its limits (UnenforcedLimits)", s->stream);
     if (child->attempt.reloading)
         fputs(", reloading", s->stream);
+    explain_turn(s);
 }
 
 static const char *name_of(const struct supervisor *supervisor)
@@ -287,6 +304,8 @@ static void explain_requirement(const struct sentence *s, const char *id, bool r
     fprintf(s->stream, "not started: requires %s, which ", id);
     if (removed || !of.child) {
         fputs("was removed", s->stream);
+    } else if (of.child->stop_waits) {
+        fputs("is about to stop", s->stream);
     } else if (!declaration_is_ready_by_exit(&of.child->config->declaration)) {
         fputs("is not ready", s->stream);
     } else if (of.child->attempt.active || of.child->last_exit.kind == EXIT_NONE) {
@@ -366,7 +385,7 @@ static void explain_present(const struct sentence *s)
 static void (*const sentences[])(const struct sentence *s) = {
     [START_WAITS_FOR_NOTHING] = explain_present,
     [START_HELD] = explain_hold,
-    [START_FENCED] = explain_stopping,
+    [START_FENCED] = explain_running, /* also one that has not been asked to go yet */
     [START_BACKOFF] = explain_backoff,
     [START_SCOPE] = explain_scope,
     [START_DEPENDENCY] = explain_dependency,

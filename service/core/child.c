@@ -2,6 +2,7 @@
 
 #include "moment.h"
 #include "private.h"
+#include "stop_order.h"
 #include "text.h"
 
 static bool status_may_follow(enum child_status from, enum child_status to)
@@ -137,6 +138,8 @@ bool child_cancel(struct core *core, struct child *child, uint64_t cause, const 
     child->stop_state = STOP_CANCEL_DELIVERED;
     liveness_stop_watching(core, child);
     child_arm_timeout(core, child, TIMER_STOP, child->config->declaration.stop_timeout_usec);
+    stop_order_withdraw(core, child);
+    stop_order_update(core, child);
     core->plan |= PLAN_STOP;
     restart_queue_end(core, child);
     EMIT(core, EVENT_CHILD_CONTROL_CANCEL_DELIVERED, child, cause,
@@ -161,6 +164,8 @@ void child_abort(struct core *core, struct child *child, uint64_t cause)
     restart_queue_end(core, child);
     liveness_stop_watching(core, child);
     child_arm_timeout(core, child, TIMER_STOP, child->config->declaration.abort_timeout_usec);
+    stop_order_withdraw(core, child);
+    stop_order_update(core, child);
     EMIT_BARE(core, EVENT_CHILD_CONTROL_ABORT_REQUESTED, child, cause);
     if (child->fence_phase == FENCE_WAITING_FOR_OLD_STOP) {
         fence_set_phase(child, FENCE_ABORTING_OLD);
@@ -190,6 +195,7 @@ void child_insist(struct core *core, struct child *child, uint64_t cause, enum t
     child_arm_timeout(core, child, TIMER_STOP,
                       attempt->abort_requested ? declaration->abort_timeout_usec
                                                : declaration->stop_timeout_usec);
+    stop_order_update(core, child);
 }
 
 /* The last word against whatever start waits. */
@@ -239,9 +245,8 @@ static void abort_deadline(struct core *core, struct child *child)
         shutdown_abort_failed(core, child);
 }
 
-void child_stop_deadline(struct core *core, struct child *child)
+static void stop_deadline(struct core *core, struct child *child)
 {
-    INVARIANT(child->attempt.active);
     if (child->attempt.abort_requested) {
         abort_deadline(core, child);
         return;
@@ -254,6 +259,13 @@ void child_stop_deadline(struct core *core, struct child *child)
         if (core->shutdown_phase != SHUTDOWN_IDLE)
             shutdown_child_aborting(core);
     }
+}
+
+void child_stop_deadline(struct core *core, struct child *child)
+{
+    INVARIANT(child->attempt.active);
+    stop_deadline(core, child);
+    stop_order_update(core, child); /* nobody waits for one that cannot be ended */
 }
 
 /* A child of the seed kind: it is declared and has nothing to start. */

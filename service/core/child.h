@@ -128,7 +128,6 @@ struct child_shutdown {
     uint64_t generation;
     uint64_t attempt;
     bool cancel_delivered;
-    uint32_t dependents; /* with an attempt still there: they go first */
     enum exit_kind exit;
     int exit_code;
     int exit_signal;
@@ -147,6 +146,7 @@ struct child {
     struct child *waiting_next, *waiting_previous;
     struct child *changed_next;
     bool changed;
+    uint8_t mark;        /* of a walk over dependencies; 0 between inputs */
     bool comes_back;     /* by the command that is carried out, see requirement.h */
     bool waiting;        /* its start waits for a dependency */
     uint32_t awaited;    /* the number of that one (dependency.c), as it was shown last */
@@ -180,6 +180,14 @@ struct child {
     uint64_t attempts; /* ever tried */
     struct attempt attempt;
     enum stop_state stop_state;
+    bool stop_named; /* among several that are to go, within one input; see stop_order.h */
+    bool stop_waits; /* asked to go: it does when those that depend on it are gone */
+    bool stop_released;
+    bool holds_up;    /* it is counted in those that it depends on: */
+    uint32_t held_up; /* so many depend on it and are on their way out */
+    enum stop_by stop_by;
+    uint64_t stop_cause;     /* of the stop that waits */
+    struct child *stop_next; /* whose turn comes after it */
     struct failure failure;
 
     enum fence_phase fence_phase;

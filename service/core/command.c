@@ -4,6 +4,7 @@
  */
 #include "private.h"
 #include "requirement.h"
+#include "stop_order.h"
 #include "text.h"
 
 static bool is_blank(const char *text)
@@ -44,7 +45,7 @@ static void stop_child(struct core *core, struct child *child, const struct comm
     bool repeated = child->operation == target;
     child_set_operation(core, child, target, id, command->requester, command->reason, verb);
     child_withdraw_starts(core, child, id, verb);
-    outcome->cancel_delivered = child_cancel(core, child, id, verb);
+    outcome->cancel_delivered = stop_order_go(core, child, id, verb);
     if (!child->attempt.active)
         child->stop_state = STOP_NO_ACTIVE_ATTEMPT;
     outcome->idempotent = repeated && !outcome->cancel_delivered;
@@ -89,7 +90,7 @@ static void resume_child(struct core *core, struct child *child, const struct co
     }
     /* It would have to wait for its old attempt, and then for what it needs: it stays held. */
     if (core->shutdown_phase == SHUTDOWN_IDLE && child->wanted && child->attempt.active &&
-        is_refused(core, child, id, outcome, COMMAND_RESUME))
+        !child->stop_waits && is_refused(core, child, id, outcome, COMMAND_RESUME))
         return;
 
     child_set_operation(core, child, CHILD_ACTIVE, id, command->requester, command->reason,
@@ -103,6 +104,10 @@ static void resume_child(struct core *core, struct child *child, const struct co
         child_disarm(core, child, TIMER_WINDOW);
         if (restart_limit_clear(&child->restart_limit, core_realtime(core)))
             supervision_limit_changed(core, child, "resume");
+    }
+    if (core->shutdown_phase == SHUTDOWN_IDLE && child->stop_waits) {
+        stop_order_withdraw(core, child); /* nobody has asked it to go yet: it runs on */
+        return;
     }
     if (core->shutdown_phase != SHUTDOWN_IDLE || !child->wanted)
         return;
@@ -501,6 +506,27 @@ static void run_in_scope(struct core *core, struct supervisor *supervisor, struc
         strategy_scope_begins(core, &supervisor->scope);
 }
 
+static bool is_asked_to_go(const struct core *core, const struct child *child,
+                           enum command_verb verb)
+{
+    bool removed;
+
+    if (child->job && !fits_job(verb))
+        return false;
+    if (verb == COMMAND_RESTART)
+        return core->shutdown_phase == SHUTDOWN_IDLE && child->operation == CHILD_ACTIVE &&
+               !child->pending.active && !requirement_lacking(core, child, &removed);
+    return operation_of(verb) != CHILD_ACTIVE;
+}
+
+static void name_stops(struct core *core, struct supervisor *supervisor, enum command_verb verb)
+{
+    for (struct child *child = supervisor_first(supervisor); child;
+         child = supervisor_next(supervisor, child))
+        if (is_asked_to_go(core, child, verb))
+            stop_order_name(core, child);
+}
+
 int command_handle_scope(struct core *core, const struct command *command,
                          void (*visit)(void *userdata, const struct outcome *outcome),
                          void *userdata, struct error *error)
@@ -518,6 +544,7 @@ int command_handle_scope(struct core *core, const struct command *command,
         return r;
     }
     requirement_judge_scope(core, supervisor, command->verb);
+    name_stops(core, supervisor, command->verb);
     struct child *child = in_order ? supervisor_first(supervisor) : supervisor_last(supervisor);
     for (struct child *next; child; child = next) {
         struct outcome outcome;
@@ -532,6 +559,7 @@ int command_handle_scope(struct core *core, const struct command *command,
         count++;
     }
     requirement_forget(core);
+    stop_order_settle(core);
     if (!command->dry_run)
         core_finish_input(core);
     return count;

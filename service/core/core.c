@@ -2,6 +2,7 @@
 
 #include "moment.h"
 #include "private.h"
+#include "stop_order.h"
 #include "text.h"
 
 int core_new(const struct core_ports *ports, const struct core_settings *settings,
@@ -167,6 +168,7 @@ static void arm(struct core *core)
 /* Starts that became possible. */
 static void start_who_may(struct core *core)
 {
+    stop_order_look(core);
     strategy_look(core);
     restart_queue_look(core);
     dependency_wake(core);

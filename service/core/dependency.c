@@ -18,7 +18,7 @@ static bool on_its_way_up(const struct child *child)
 /* Who is ready by its end has ended with success; only its sidecars are there while it runs. */
 bool dependency_is_met(const struct child_declaration *declaration, const struct child *target)
 {
-    if (!target)
+    if (!target || target->stop_waits) /* or it is there only until its turn to stop comes */
         return false;
     if (!declaration_is_ready_by_exit(&target->config->declaration))
         return child_status(target) == CHILD_READY;

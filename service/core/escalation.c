@@ -10,6 +10,7 @@
  * restarted, the number of times is bounded.
  */
 #include "private.h"
+#include "stop_order.h"
 
 static void clear_limits(struct core *core, struct supervisor *supervisor)
 {
@@ -22,15 +23,24 @@ static void clear_limits(struct core *core, struct supervisor *supervisor)
     }
 }
 
+static bool is_quarantined_with(const struct child *child)
+{
+    return child->operation < CHILD_QUARANTINED && !child->job;
+}
+
 static void quarantine_scope(struct core *core, struct supervisor *supervisor, const char *why)
 {
+    for (struct child *child = supervisor_first(supervisor); child;
+         child = supervisor_next(supervisor, child))
+        if (is_quarantined_with(child))
+            stop_order_name(core, child);
     for (struct child *child = supervisor_last(supervisor); child;
          child = supervisor_previous(supervisor, child)) {
-        if (child->operation >= CHILD_QUARANTINED || child->job)
+        if (!is_quarantined_with(child))
             continue;
         supervision_quarantine(core, child, why);
         child_withdraw_starts(core, child, 0, "policy");
-        child_cancel(core, child, 0, "policy");
+        stop_order_go(core, child, 0, "policy");
     }
 }
 

@@ -4,6 +4,7 @@
  * wants a restart meanwhile joins it.
  */
 #include "private.h"
+#include "stop_order.h"
 
 static bool phase_may_follow(enum fence_phase from, enum fence_phase to)
 {
@@ -47,7 +48,7 @@ void fence_enter(struct core *core, struct child *child, uint64_t cause, bool by
     fence_set_phase(child, FENCE_WAITING_FOR_OLD_STOP);
     EMIT(core, EVENT_CHILD_RESTART_FENCE_ENTERED, child, cause, FIELD_TEXT_OF("command", command),
          FIELD_NUMBER_OF("target_generation", child->pending.target_generation));
-    child_cancel(core, child, cause, command);
+    stop_order_go(core, child, cause, command);
     if (child->attempt.abort_requested)
         fence_set_phase(child, FENCE_ABORTING_OLD);
     else

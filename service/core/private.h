@@ -43,6 +43,8 @@ struct core {
     uint32_t supervisors; /* below the root */
     uint32_t children;
     uint32_t max_restarts_in_flight; /* where a supervisor does not say */
+    uint32_t stops_named;            /* within an input, see stop_order.h */
+    struct child *released_stops;    /* whose turn to stop has come */
     struct scope *restarting;        /* in the order in which they began */
     struct supervisor *released;     /* queues that may have room */
     struct supervisor *changed_supervisor;
@@ -298,6 +300,7 @@ void job_restored(struct core *core, struct job *job);
 /* shutdown.c */
 void shutdown_begin(struct core *core, uint64_t command, const char *requester, const char *reason,
                     bool by_policy);
+void shutdown_cancelled(struct core *core, struct child *child);
 void shutdown_child_gone(struct core *core, struct child *child);
 void shutdown_child_aborting(struct core *core);
 void shutdown_abort_failed(struct core *core, struct child *child);

@@ -8,6 +8,7 @@
  * be compared first.
  */
 #include "private.h"
+#include "stop_order.h"
 
 static bool is_over(const struct child *child)
 {
@@ -26,6 +27,7 @@ static void begin_again(struct core *core, struct child *child)
 
     fence_set_phase(child, FENCE_OPEN);
     child->shutdown = (struct child_shutdown){};
+    stop_order_withdraw(core, child);
     core_changed(core, child);
     if (is_over(child) && !child->attempt.active) {
         tree_remove(core, child, CHILD_STOPPED, child->operation_cause);

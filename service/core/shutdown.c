@@ -1,9 +1,10 @@
 /*
  * Shutdown of the tree (semantics.md section 7). Cancel goes out in the reverse order of the tree,
- * and to a child only when those that depend on it are gone; independent ones go in parallel. Each
- * child has its own stop deadline; the phases only tell how far the whole has come.
+ * and to a child only when those that depend on it are gone (stop_order.h). Each child has its own
+ * stop deadline; the phases only tell how far the whole has come.
  */
 #include "private.h"
+#include "stop_order.h"
 
 static void advance(struct core *core, enum shutdown_phase phase)
 {
@@ -24,20 +25,9 @@ static void complete_when_settled(struct core *core)
     EMIT_BARE(core, EVENT_SHUTDOWN_COMPLETED, NULL, core->shutdown_command);
 }
 
-static size_t dependencies(const struct child *child)
+/* Its cancel has gone out, in its turn. */
+void shutdown_cancelled(struct core *core, struct child *child)
 {
-    const struct child_declaration *declaration = &child->config->declaration;
-    return declaration->n_requires + declaration->n_after;
-}
-
-static void cancel_for_shutdown(struct core *core, struct child *child)
-{
-    if (child->shutdown.result != SHUTDOWN_PENDING)
-        return; /* given up, and reported as such: there is nothing more to ask of it */
-    if (!child_cancel(core, child, core->shutdown_command, "shutdown")) {
-        child_insist(core, child, core->shutdown_command, TIMEOUT_KILL);
-        return;
-    }
     child->shutdown.cancel_delivered = true;
     EMIT_BARE(core, EVENT_CHILD_SHUTDOWN_CANCEL_DELIVERED, child, core->shutdown_command);
 }
@@ -73,15 +63,16 @@ static void open_row(struct core *core, struct child *child, uint64_t start_usec
     child->shutdown.why = SHUTDOWN_WHY_HAD_NONE;
 }
 
-static void count_dependents(struct core *core)
+static void ask_all_to_go(struct core *core)
 {
     for (struct child *child = core_first(core); child; child = core_next(child)) {
-        if (!child->attempt.active)
-            continue;
-        for (size_t i = 0; i < dependencies(child); i++)
-            if (child->config->targets[i])
-                child->config->targets[i]->shutdown.dependents++;
+        stop_order_name(core, child);
+        /* A deadline that has passed before, and was only reported, counts no more. */
+        child_insist(core, child, core->shutdown_command, TIMEOUT_KILL);
     }
+    for (struct child *child = supervisor_last(&core->root); child;
+         child = supervisor_previous(&core->root, child))
+        stop_order_go(core, child, core->shutdown_command, "shutdown");
 }
 
 void shutdown_begin(struct core *core, uint64_t command, const char *requester, const char *reason,
@@ -103,27 +94,10 @@ void shutdown_begin(struct core *core, uint64_t command, const char *requester, 
         withdraw_start(core, child);
         open_row(core, child, start_usec);
     }
-    count_dependents(core);
     advance(core, SHUTDOWN_REQUEST_STOP);
-    for (struct child *child = supervisor_last(&core->root); child;
-         child = supervisor_previous(&core->root, child))
-        if (child->attempt.active && child->shutdown.dependents == 0)
-            cancel_for_shutdown(core, child);
+    ask_all_to_go(core);
     advance(core, SHUTDOWN_GRACEFUL_DRAIN);
     complete_when_settled(core);
-}
-
-/* Lets those go whom only this child still needed, the last declared first. */
-static void release_dependencies(struct core *core, struct child *child)
-{
-    for (size_t i = dependencies(child); i-- > 0;) {
-        struct child *target = child->config->targets[i];
-        if (!target)
-            continue;
-        INVARIANT(target->shutdown.dependents > 0);
-        if (--target->shutdown.dependents == 0)
-            cancel_for_shutdown(core, target);
-    }
 }
 
 static void settle(struct core *core, struct child *child, enum shutdown_result result,
@@ -135,7 +109,6 @@ static void settle(struct core *core, struct child *child, enum shutdown_result 
     child->shutdown.why = why;
     INVARIANT(core->shutdown_unsettled > 0);
     core->shutdown_unsettled--;
-    release_dependencies(core, child);
     complete_when_settled(core);
 }
 

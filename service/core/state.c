@@ -7,6 +7,7 @@
 #include "input.h"
 #include "moment.h"
 #include "private.h"
+#include "stop_order.h"
 #include "text.h"
 
 #define NOBODY UINT32_MAX
@@ -329,12 +330,15 @@ static void archive_fence(struct archive *a, struct child *child)
 
 static void archive_shutdown(struct archive *a, struct child_shutdown *row)
 {
+    uint32_t dependents = 0; /* are counted anew */
+
     ARCHIVE_WORD(a, row->result, SHUTDOWN_LATE_REPORT);
     ARCHIVE_WORD(a, row->phase, SHUTDOWN_COMPLETED);
     ARCHIVE(a, row->generation);
     ARCHIVE(a, row->attempt);
     ARCHIVE(a, row->cancel_delivered);
-    ARCHIVE(a, row->dependents);
+    if (a->version < 3)
+        ARCHIVE(a, dependents);
     ARCHIVE_WORD(a, row->exit, EXIT_SPAWN_FAILED);
     ARCHIVE(a, row->exit_code);
     ARCHIVE(a, row->exit_signal);
@@ -407,6 +411,25 @@ static void guess_stop_causes(const struct core *core, struct child *child)
     child->attempt.stop = (struct stop_causes){.asked = cause, .deadline = cause, .abort = cause};
 }
 
+static void archive_stop(struct archive *a, struct child *child)
+{
+    ARCHIVE(a, child->stop_waits);
+    ARCHIVE(a, child->stop_cause);
+    ARCHIVE_WORD(a, child->stop_by, STOP_BY_SHUTDOWN);
+    a->failed = a->failed || (child->stop_waits && !child->attempt.active);
+}
+
+/* In an earlier version only the shutdown let a child wait for its turn. */
+static void guess_stop(const struct core *core, struct child *child)
+{
+    if (core->shutdown_phase == SHUTDOWN_IDLE || !child->attempt.active ||
+        child->attempt.cancel_delivered || child->attempt.abort_requested)
+        return;
+    child->stop_waits = true;
+    child->stop_cause = core->shutdown_command;
+    child->stop_by = STOP_BY_SHUTDOWN;
+}
+
 static int archive_child(struct core *core, struct archive *a, struct child *child)
 {
     if (a->reading)
@@ -438,6 +461,10 @@ static int archive_child(struct core *core, struct archive *a, struct child *chi
     archive_fence(a, child);
     if (a->reading && a->version < 3)
         guess_stop_causes(core, child);
+    if (a->version >= 3)
+        archive_stop(a, child);
+    else
+        guess_stop(core, child);
     ARCHIVE(a, child->backoff_n);
     ARCHIVE(a, child->backoff_previous_usec);
     ARCHIVE(a, child->restart_count);
@@ -629,6 +656,8 @@ int core_archive(struct core *core, struct archive *a)
     }
     if (r == 0 && a->version >= 3)
         r = lineages_archive(core, a);
+    if (r == 0 && a->reading && !a->failed)
+        stop_order_restore(core);
     core->now_usec = moment_later(core->now_usec, a->latest_usec);
     return r == 0 && a->failed ? -EBADMSG : r;
 }

@@ -11,6 +11,7 @@
  * stays so. Where a scope meets a wider one that is being restarted, it becomes part of that.
  */
 #include "private.h"
+#include "stop_order.h"
 
 /* ---- scopes ---------------------------------------------------------------------------------- */
 
@@ -115,7 +116,7 @@ static void bring_in(struct core *core, struct child *child, struct scope *scope
     if (child->attempt.active && child->fence_phase == FENCE_READY_TO_START)
         fence_withdraw(core, child, 0, "policy");
     if (stays)
-        child_cancel(core, child, 0, "policy");
+        stop_order_go(core, child, 0, "policy");
     else if (child->pending.active)
         meet_pending(core, child);
     else if (child->attempt.active)
@@ -142,6 +143,16 @@ static struct scope *scope_of(const struct failure_place *place, struct member *
     return scope;
 }
 
+static void name_stops(struct core *core, const struct failure_place *place, struct member *first,
+                       struct member *last)
+{
+    for (struct member *member = first; member != last->next; member = member->next) {
+        struct child *child = member_child(member);
+        if (child && in_scope(place, child))
+            stop_order_name(core, child);
+    }
+}
+
 static bool restart(struct core *core, const struct failure_place *place, enum strategy strategy,
                     struct child *failed)
 {
@@ -149,6 +160,7 @@ static bool restart(struct core *core, const struct failure_place *place, enum s
     struct scope *scope = scope_of(place, first, last);
     bool others = false;
 
+    name_stops(core, place, first, last);
     for (struct member *member = last; member != first->previous; member = member->previous) {
         struct child *child = member_child(member);
         if (!child || child == failed || !in_scope(place, child))
@@ -156,6 +168,7 @@ static bool restart(struct core *core, const struct failure_place *place, enum s
         bring_in(core, child, scope);
         others = others || child->scope;
     }
+    stop_order_settle(core);
     if (!others)
         return false;
     strategy_scope_begins(core, scope);

@@ -8,6 +8,7 @@
  * always grants.
  */
 #include "private.h"
+#include "stop_order.h"
 #include "text.h"
 
 #define COOL_DOWN_USEC     (UINT64_C(5) * 60 * 1000000)
@@ -463,6 +464,8 @@ static void end_attempt(struct core *core, struct child *child)
     child_set_status(core, child, CHILD_STOPPED);
     restart_queue_end(core, child);
     child_set_active(core, child, false);
+    stop_order_withdraw(core, child);
+    stop_order_update(core, child);
     attempt->pid = 0;
     sidecars_follow(core, child, attempt->stop.asked);
     core_changed(core, child);

@@ -4,6 +4,7 @@
  */
 #include "private.h"
 #include "requirement.h"
+#include "stop_order.h"
 #include "text.h"
 
 #define INDEX_MIN 16
@@ -203,30 +204,30 @@ static int connect(struct core *core, struct child *child, size_t declaration,
 }
 
 /*
- * Whether a child is reached from itself. Marks live in shutdown.dependents, which has no meaning
- * before a shutdown: 0 not seen, 1 on the path, 2 done. The depth is bounded, and said so.
+ * Whether a child is reached from itself. Marks: 0 not seen, 1 on the path, 2 done. The depth is
+ * bounded, and said so.
  */
 static bool visit(struct child *child, unsigned depth)
 {
-    if (child->shutdown.dependents == 2)
+    if (child->mark == 2)
         return true;
-    if (child->shutdown.dependents == 1 || depth > 1000)
+    if (child->mark == 1 || depth > 1000)
         return false;
 
-    child->shutdown.dependents = 1;
+    child->mark = 1;
     for (size_t i = 0; i < dependency_count(&child->config->declaration); i++)
         if (child->config->targets[i] && !visit(child->config->targets[i], depth + 1))
             return false;
-    child->shutdown.dependents = 2;
+    child->mark = 2;
     return true;
 }
 
 /* Takes the marks away again; what is not marked leads to nothing that is. */
 static void forget_visit(struct child *child)
 {
-    if (child->shutdown.dependents == 0)
+    if (child->mark == 0)
         return;
-    child->shutdown.dependents = 0;
+    child->mark = 0;
     for (size_t i = 0; i < dependency_count(&child->config->declaration); i++)
         if (child->config->targets[i])
             forget_visit(child->config->targets[i]);
@@ -341,6 +342,7 @@ static void repoint(struct core *core, const char *id, struct child *target)
     for (struct child *child = core_first(core); child; child = core_next(child))
         for (size_t i = 0; i < dependency_count(&child->config->declaration); i++)
             if (strcmp(dependency_id(&child->config->declaration, i), id) == 0) {
+                stop_order_repoint(core, child, child->config->targets[i], target);
                 child->config->targets[i] = target;
                 core->may_miss = core->may_miss || !target;
                 if (i == 0)
@@ -762,12 +764,17 @@ static void apply_change(struct core *core, struct change *change, uint64_t id,
         requirement_expect(child);
 }
 
+static bool is_to_be_restarted(const struct child *child)
+{
+    return child->attempt.active && child->operation == CHILD_ACTIVE && !child->pending.active;
+}
+
 /* Whoever runs is restarted for it, but for those that could not start: they run on. */
 static void restart_changed(struct core *core, struct child *child, uint64_t id)
 {
     char conflict[CONFLICT_MAX + 1];
 
-    if (!child->attempt.active || child->operation != CHILD_ACTIVE || child->pending.active)
+    if (!is_to_be_restarted(child))
         return;
     if (requirement_refuses(core, child, conflict, sizeof(conflict)))
         EMIT(core, EVENT_CHILD_RESTART_CONFLICT, child, id,
@@ -798,7 +805,11 @@ int tree_redeclare(struct core *core, const struct child_declaration *declaratio
             release(core, changes[i].config);
     requirement_judge(core);
     for (size_t i = 0; r == 0 && i < count; i++)
+        if (is_to_be_restarted(changes[i].child))
+            stop_order_name(core, changes[i].child);
+    for (size_t i = 0; r == 0 && i < count; i++)
         restart_changed(core, changes[i].child, id);
+    stop_order_settle(core);
     requirement_forget(core);
     release(core, changes);
     core_finish_input(core);

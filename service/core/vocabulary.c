@@ -61,6 +61,28 @@ const char *reload_result_to_string(enum reload_result result)
     return WORD_OF(reload_result_words, result);
 }
 
+static const char *const stop_by_words[] = {
+    [STOP_BY_POLICY] = "policy",         [STOP_BY_PAUSE] = "pause",
+    [STOP_BY_QUARANTINE] = "quarantine", [STOP_BY_REMOVE] = "remove",
+    [STOP_BY_RESTART] = "restart",       [STOP_BY_RESUME] = "resume",
+    [STOP_BY_RELOAD] = "reload",         [STOP_BY_START] = "start",
+    [STOP_BY_PRIMARY] = "primary",       [STOP_BY_SHUTDOWN] = "shutdown",
+};
+
+const char *stop_by_to_string(enum stop_by by)
+{
+    return WORD_OF(stop_by_words, by);
+}
+
+enum stop_by stop_by_from_string(const char *word)
+{
+    enum stop_by by = STOP_BY_POLICY;
+
+    while (strcmp(stop_by_to_string(by), word) != 0)
+        by++;
+    return by;
+}
+
 static const char *const readiness_words[] = {
     [READINESS_UNREPORTED] = "unreported",
     [READINESS_READY] = "ready",

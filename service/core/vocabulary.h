@@ -23,6 +23,20 @@ enum child_status {
     CHILD_STOPPED,
 };
 
+/* What asks for a stop, where several are stopped in order. */
+enum stop_by {
+    STOP_BY_POLICY,
+    STOP_BY_PAUSE,
+    STOP_BY_QUARANTINE,
+    STOP_BY_REMOVE,
+    STOP_BY_RESTART,
+    STOP_BY_RESUME,
+    STOP_BY_RELOAD,
+    STOP_BY_START,
+    STOP_BY_PRIMARY,
+    STOP_BY_SHUTDOWN,
+};
+
 enum stop_state {
     STOP_NO_ACTIVE_ATTEMPT,
     STOP_IDLE,
@@ -235,6 +249,8 @@ const char *child_operation_to_string(enum child_operation operation);
 const char *child_status_to_string(enum child_status status);
 const char *stop_state_to_string(enum stop_state state);
 const char *reload_result_to_string(enum reload_result result);
+const char *stop_by_to_string(enum stop_by by);
+enum stop_by stop_by_from_string(const char *word); /* one of these words */
 const char *readiness_to_string(enum readiness readiness);
 const char *start_wait_to_string(enum start_wait wait); /* "" for nothing */
 const char *fence_phase_to_string(enum fence_phase phase);
