@@ -89,8 +89,121 @@ static void a_reload_stops_nothing_that_could_not_start(void)
     g_assert_cmpuint(fixture_events(&f, "child-control-cancel-delivered", "api"), ==, 0);
 }
 
+/* ---- what a stop waits for ------------------------------------------------------------------- */
+
+#define PAY "/org/proctor1/supervisor/root/pay"
+
+/* api drains until the test lets it go. */
+static void declare_pay(const char *more, const char *member)
+{
+    fixture_fifo(&f, "drain");
+    g_autofree char *text = g_strdup_printf(
+        "children:\n"
+        "  - supervisor: pay\n"
+        "%s"
+        "    children:\n"
+        "    - {name: db, exec: [@, ready, wait-term], readiness: explicit}\n"
+        "    - {name: api, requires: [pay/db], exec: [@, ready, wait-term, wait=%s],\n"
+        "       readiness: explicit, stop: {timeout: 1m}}\n%s",
+        more, fixture_path(&f, "drain"), member);
+    declare(text, "pay/api");
+}
+
+static void ask_scope(const char *verb)
+{
+    g_autoptr(GVariant) outcomes = fixture_call(&f, PAY, "org.proctor1.Supervisor", verb,
+                                                g_variant_new("(sa{sv})", "test", NULL), NULL);
+}
+
+static void assert_text(const char *child, const char *property, const char *expected)
+{
+    g_autofree char *text = fixture_text(&f, child, property);
+    g_assert_cmpstr(text, ==, expected);
+}
+
+/* api has been asked to go and drains; db waits for its turn, and says so. */
+static void assert_db_waits(void)
+{
+    fixture_wait_text(&f, "pay/api", "Status", "cancelling");
+    assert_text("pay/db", "Status", "ready");
+    assert_text("pay/db", "StopState", "idle");
+    g_autofree char *explanation = fixture_text(&f, "pay/db", "Explanation");
+    g_assert_nonnull(strstr(explanation, "stops when pay/api, which depends on it, has stopped"));
+    g_assert_cmpuint(fixture_events(&f, "child-control-cancel-delivered", "pay/db"), ==, 0);
+}
+
+static void a_paused_scope_stops_dependents_first(void)
+{
+    declare_pay("", "");
+
+    ask_scope("Pause");
+    assert_db_waits();
+    assert_text("pay/db", "Operation", "paused");
+    fixture_release(&f, "drain");
+    fixture_wait_text(&f, "pay/db", "Status", "none");
+    assert_text("pay/api", "Status", "none");
+    assert_text("pay/db", "StopState", "completed");
+}
+
+static void a_restarted_scope_stops_dependents_first(void)
+{
+    declare_pay("", "");
+
+    ask_scope("Restart");
+    assert_db_waits();
+    assert_text("pay/db", "FencePhase", "waiting-for-old-stop");
+    fixture_release(&f, "drain");
+    fixture_wait_number(&f, "pay/api", "Generation", 1);
+    fixture_wait_number(&f, "pay/db", "Generation", 1);
+}
+
+static void a_strategy_stops_dependents_first(void)
+{
+    fixture_fifo(&f, "fail");
+    g_autofree char *worker =
+        g_strdup_printf("    - {name: worker, restart: permanent, backoff: {initial: 10ms},\n"
+                        "       exec: [@, wait=%s, exit=1]}\n",
+                        fixture_path(&f, "fail"));
+    declare_pay("    strategy: one-for-all\n", worker);
+
+    fixture_release(&f, "fail");
+    assert_db_waits();
+    fixture_release(&f, "drain");
+    fixture_wait_number(&f, "pay/db", "Generation", 1);
+}
+
+static void who_waits_for_its_turn_outlives_proctord(void)
+{
+    declare_pay("", "");
+
+    ask_scope("Pause");
+    assert_db_waits();
+    fixture_kill(&f);
+    fixture_again(&f, NULL);
+    assert_db_waits();
+    fixture_upgrade(&f);
+    assert_db_waits();
+    fixture_release(&f, "drain");
+    fixture_wait_text(&f, "pay/db", "Status", "none");
+}
+
+static void a_resume_before_its_turn_changes_nothing(void)
+{
+    declare_pay("", "");
+    guint64 pid = fixture_number(&f, "pay/db", "MainPID");
+
+    ask_scope("Pause");
+    assert_db_waits();
+    g_autoptr(GVariant) resumed = fixture_verb_waiting(&f, "Resume", "pay/db");
+    fixture_release(&f, "drain");
+    fixture_wait_text(&f, "pay/api", "Status", "none");
+    assert_text("pay/db", "Status", "ready");
+    g_assert_cmpuint(fixture_number(&f, "pay/db", "MainPID"), ==, pid);
+}
+
 int main(int argc, char **argv)
 {
+    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     fixture_test(&f, NULL, "/order/a-restart-stops-nothing-that-could-not-start",
                  a_restart_stops_nothing_that_could_not_start);
@@ -98,5 +211,15 @@ int main(int argc, char **argv)
                  a_resume_behind_the_fence_leaves_the_hold);
     fixture_test(&f, NULL, "/order/a-reload-stops-nothing-that-could-not-start",
                  a_reload_stops_nothing_that_could_not_start);
+    fixture_test(&f, NULL, "/order/a-paused-scope-stops-dependents-first",
+                 a_paused_scope_stops_dependents_first);
+    fixture_test(&f, NULL, "/order/a-restarted-scope-stops-dependents-first",
+                 a_restarted_scope_stops_dependents_first);
+    fixture_test(&f, NULL, "/order/a-strategy-stops-dependents-first",
+                 a_strategy_stops_dependents_first);
+    fixture_test(&f, NULL, "/order/who-waits-for-its-turn-outlives-proctord",
+                 who_waits_for_its_turn_outlives_proctord);
+    fixture_test(&f, NULL, "/order/a-resume-before-its-turn-changes-nothing",
+                 a_resume_before_its_turn_changes_nothing);
     return g_test_run();
 }
