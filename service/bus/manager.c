@@ -484,7 +484,7 @@ static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *erro
         shutdown_order(service, &options, reason);
     if (options.wait && !options.dry_run &&
         core_shutdown_phase(service->core) != SHUTDOWN_COMPLETED)
-        return wait_for_shutdown(service, m, options.wait_usec) < 0
+        return wait_for_shutdown(service, m, idempotent, options.wait_usec) < 0
                    ? refuse_call(error, PROCTOR_ERROR "LimitExceeded",
                                  "too many calls are waiting; the tree is shutting down")
                    : 1;

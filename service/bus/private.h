@@ -311,7 +311,8 @@ int wait_for_scope(struct service *service, sd_bus_message *m, enum command_verb
                    const struct outcome *outcomes, size_t count, uint64_t wait_usec);
 int wait_for_job(struct service *service, sd_bus_message *m, const struct job *job);
 void waiters_job_gone(struct service *service, const struct job *job);
-int wait_for_shutdown(struct service *service, sd_bus_message *m, uint64_t wait_usec);
+int wait_for_shutdown(struct service *service, sd_bus_message *m, bool idempotent,
+                      uint64_t wait_usec);
 int wait_for_reexecution(struct service *service, sd_bus_message *m);
 void waiters_refuse_reexecution(struct service *service, const char *why);
 void waiters_archive(struct service *service, struct archive *archive);

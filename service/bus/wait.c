@@ -201,9 +201,12 @@ int wait_for_job(struct service *service, sd_bus_message *m, const struct job *j
     return r;
 }
 
-int wait_for_shutdown(struct service *service, sd_bus_message *m, uint64_t wait_usec)
+int wait_for_shutdown(struct service *service, sd_bus_message *m, bool idempotent,
+                      uint64_t wait_usec)
 {
-    return add(service, m, WAIT_SHUTDOWN, NULL, NULL, wait_usec);
+    struct outcome outcome = {.idempotent = idempotent};
+
+    return add(service, m, WAIT_SHUTDOWN, NULL, &outcome, wait_usec);
 }
 
 int wait_for_reexecution(struct service *service, sd_bus_message *m)
@@ -321,7 +324,7 @@ static int fill(struct service *service, struct waiter *waiter, struct child *ch
 {
     switch (waiter->kind) {
     case WAIT_SHUTDOWN:
-        return append_shutdown(service, reply, false, late);
+        return append_shutdown(service, reply, waiter->outcome.idempotent, late);
     case WAIT_REEXECUTION:
         return append_reexecution(reply, PROCTOR_VERSION);
     case WAIT_SCOPE:

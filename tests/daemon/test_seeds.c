@@ -378,6 +378,15 @@ static void blank_audit_metadata_is_refused(void)
     g_assert_cmpuint(fixture_events(&f, "child-control-cancel-delivered", NULL), ==, 0);
 }
 
+static void keep_reply(GObject *source, GAsyncResult *result, gpointer data)
+{
+    GVariant **reply = data;
+    g_autoptr(GError) error = NULL;
+
+    *reply = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
+    g_assert_no_error(error);
+}
+
 static GVariant *shut_down(void)
 {
     GVariantBuilder options;
@@ -387,6 +396,38 @@ static GVariant *shut_down(void)
     g_autoptr(GVariant) reply =
         fixture_manager(&f, "Shutdown", g_variant_new("(sa{sv})", "test", &options), NULL);
     return g_variant_get_child_value(reply, 0);
+}
+
+/* The second call is answered with the same shutdown, and says that it was not the first. */
+static void a_second_shutdown_is_idempotent(void)
+{
+    fixture_fifo(&f, "go");
+    g_autofree char *steps = g_strdup_printf("ready, wait-term, wait=%s", fixture_path(&f, "go"));
+    fixture_add(&f, "worker", "readiness: explicit\n", steps);
+    fixture_wait_text(&f, "worker", "Status", "ready");
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "Shutdown", g_variant_new("(sa{sv})", "test", NULL), NULL);
+    g_autoptr(GVariant) first = g_variant_get_child_value(reply, 0);
+    fixture_wait_text(&f, "worker", "Status", "cancelling");
+
+    GVariantBuilder options;
+    g_autoptr(GVariant) second = NULL;
+    g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&options, "{sv}", "wait", g_variant_new_boolean(TRUE));
+    g_dbus_connection_call(f.bus, "org.proctor1", "/org/proctor1", "org.proctor1.Manager",
+                           "Shutdown", g_variant_new("(sa{sv})", "test", &options), NULL,
+                           G_DBUS_CALL_FLAGS_NONE, 60000, NULL, keep_reply, &second);
+    fixture_wait_number(&f, "worker", "Attempt", 1); /* it has been taken in before this answer */
+    fixture_release(&f, "go");
+    while (!second)
+        g_main_context_iteration(NULL, TRUE);
+    g_autoptr(GVariant) result = g_variant_get_child_value(second, 0);
+
+    g_assert_false(dict_flag(first, "Idempotent"));
+    g_assert_true(dict_flag(result, "Idempotent"));
+    g_assert_cmpstr(dict_text(result, "Phase"), ==, "completed");
+    g_assert_cmpstr(dict_text(result, "CommandId"), ==, dict_text(first, "CommandId"));
+    g_assert_cmpint(fixture_wait_end(&f), ==, 0);
 }
 
 /* shutdown_tree_returns_completed_report */
@@ -784,6 +825,8 @@ int main(int argc, char **argv)
                  the_outcome_names_the_attempt);
     fixture_test(&f, NULL, "/daemon/seed-001/blank-audit-metadata-is-refused",
                  blank_audit_metadata_is_refused);
+    fixture_test(&f, NULL, "/daemon/seed-001/a-second-shutdown-is-idempotent",
+                 a_second_shutdown_is_idempotent);
     fixture_test(&f, NULL, "/daemon/seed-001/the-shutdown-of-an-empty-tree-is-complete-at-once",
                  the_shutdown_of_an_empty_tree_is_complete_at_once);
     fixture_test(&f, NULL, "/daemon/seed-002/the-first-generation-is-zero",
