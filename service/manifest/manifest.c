@@ -1,6 +1,7 @@
 #include "manifest.h"
 
 #include "core.h"
+#include "defaults_manifest.h"
 #include "reader.h"
 #include "text.h"
 #include "unit.h"
@@ -45,6 +46,7 @@ struct parsed_supervisor {
 
 struct manifest {
     struct arena arena;
+    struct arena *nodes; /* while it is read */
     struct parsed_child *children;
     size_t count, children_room;
     struct parsed_supervisor *supervisors;
@@ -53,21 +55,6 @@ struct manifest {
 };
 
 /* ---- small readers --------------------------------------------------------------------------- */
-
-static int read_milli(struct reader *reader, const struct node *node, uint64_t min, uint64_t max,
-                      uint32_t *target)
-{
-    uint64_t milli;
-    const char *text = reader_scalar(reader, node, "a number");
-
-    if (!text)
-        return -EINVAL;
-    if (unit_milli(text, max, &milli) < 0 || milli < min)
-        return reader_refuse(reader, node, "expected a number from %g to %g, got \"%.60s\"",
-                             (double)min / 1000, (double)max / 1000, text);
-    *target = (uint32_t)milli;
-    return 0;
-}
 
 static int read_signal(struct reader *reader, const struct node *node, int *target)
 {
@@ -142,8 +129,8 @@ static int read_restart_limit(struct reader *reader, const struct node *node, vo
 
 READER(read_initial, reader_duration(reader, node, &d->backoff.initial_usec))
 READER(read_max, reader_duration(reader, node, &d->backoff.max_usec))
-READER(read_factor, read_milli(reader, node, 1000, 100000, &d->backoff.factor_milli))
-READER(read_ratio, read_milli(reader, node, 0, 1000, &d->backoff.ratio_milli))
+READER(read_factor, reader_milli(reader, node, 1000, 100000, &d->backoff.factor_milli))
+READER(read_ratio, reader_milli(reader, node, 0, 1000, &d->backoff.ratio_milli))
 READER(read_reset_after, reader_duration(reader, node, &d->backoff.reset_after_usec))
 WORD_READER(read_jitter, backoff.jitter, {"none", JITTER_NONE}, {"equal", JITTER_EQUAL},
             {"full", JITTER_FULL}, {"decorrelated", JITTER_DECORRELATED})
@@ -556,10 +543,11 @@ static int refuse_doubles(struct manifest *manifest, struct reader *reader)
 struct list {
     struct manifest *manifest;
     const char *above;
+    const struct node *defaults; /* for its children; NULL: none */
 };
 
-static int read_supervisor_node(struct reader *reader, const struct node *node, const char *above,
-                                struct manifest *manifest);
+static int read_supervisor_node(struct reader *reader, const struct node *node,
+                                const struct list *above);
 
 static int read_member(struct reader *reader, const struct node *node, size_t i, void *target)
 {
@@ -567,8 +555,9 @@ static int read_member(struct reader *reader, const struct node *node, size_t i,
 
     (void)i;
     if (node_find(node, "children"))
-        return read_supervisor_node(reader, node, list->above, list->manifest);
-    return read_child(reader, node, list->above, list->manifest);
+        return read_supervisor_node(reader, node, list);
+    node = manifest_with_defaults(list->manifest->nodes, node, list->defaults);
+    return node ? read_child(reader, node, list->above, list->manifest) : -ENOMEM;
 }
 
 static int add_supervisor(struct reader *reader, const struct node *node, struct manifest *manifest,
@@ -588,14 +577,18 @@ static int add_supervisor(struct reader *reader, const struct node *node, struct
 }
 
 /* A supervisor, and then what is in its list: one walk, whatever stands below it. */
-static int read_supervisor_node(struct reader *reader, const struct node *node, const char *above,
-                                struct manifest *manifest)
+static int read_supervisor_node(struct reader *reader, const struct node *node,
+                                const struct list *above)
 {
-    static const char *const elsewhere[] = {"supervisor", "children", NULL};
+    static const char *const elsewhere[] = {"supervisor", "children", "defaults", NULL};
     struct parsed_supervisor supervisor = {.place = place_of(node)};
     struct supervisor_declaration *d = &supervisor.declaration;
-    int r = manifest_read_supervisor(reader, node, above, d, &supervisor.settings);
+    struct manifest *manifest = above->manifest;
+    struct list list = {.manifest = manifest};
+    int r = manifest_read_supervisor(reader, node, above->above, d, &supervisor.settings);
 
+    if (r == 0)
+        r = manifest_read_defaults(reader, manifest->nodes, node, above->defaults, &list.defaults);
     if (r < 0)
         return r;
     d->position = manifest->count;
@@ -603,7 +596,7 @@ static int read_supervisor_node(struct reader *reader, const struct node *node, 
     d->manifest_path = manifest->path;
     if (!d->manifest)
         return -ENOMEM;
-    struct list list = {manifest, d->path};
+    list.above = d->path;
     r = add_supervisor(reader, node, manifest, &supervisor);
     if (r < 0)
         return r;
@@ -620,7 +613,7 @@ static int read_root(struct reader *reader, const struct node *root, struct mani
         return reader_refuse(reader, NULL, "the manifest is empty");
     if (!node_find(root, "children"))
         return read_child(reader, root, NULL, manifest);
-    int r = read_supervisor_node(reader, root, NULL, manifest);
+    int r = read_supervisor_node(reader, root, &(struct list){.manifest = manifest});
     return r < 0 ? r : refuse_doubles(manifest, reader);
 }
 
@@ -631,11 +624,13 @@ static int parse(struct manifest *manifest, const char *text, size_t length,
     const struct node *root;
     struct reader reader = {.arena = &manifest->arena, .error = error};
     size_t max = manifest->path[0] ? MANIFEST_FILE_MAX : MANIFEST_CHILD_MAX;
+    manifest->nodes = &nodes;
     int r = node_parse(&nodes, text, length, max, &root, error);
 
     if (r == 0)
         r = read_root(&reader, root, manifest);
     arena_free(&nodes);
+    manifest->nodes = NULL;
     return r;
 }
 

@@ -302,3 +302,18 @@ int reader_mapping(struct reader *reader, const struct node *node, const struct 
     }
     return 0;
 }
+
+int reader_milli(struct reader *reader, const struct node *node, uint64_t min, uint64_t max,
+                 uint32_t *target)
+{
+    uint64_t milli;
+    const char *text = reader_scalar(reader, node, "a number");
+
+    if (!text)
+        return -EINVAL;
+    if (unit_milli(text, max, &milli) < 0 || milli < min)
+        return reader_refuse(reader, node, "expected a number from %g to %g, got \"%.60s\"",
+                             (double)min / 1000, (double)max / 1000, text);
+    *target = (uint32_t)milli;
+    return 0;
+}

@@ -105,6 +105,9 @@ int reader_duration(struct reader *reader, const struct node *node, uint64_t *us
  * `infinity`. */
 int reader_deadline(struct reader *reader, const struct node *node, uint64_t *usec);
 int reader_number(struct reader *reader, const struct node *node, uint64_t max, uint64_t *number);
+/* A number with up to three decimals, as thousandths; min and max are in thousandths, too. */
+int reader_milli(struct reader *reader, const struct node *node, uint64_t min, uint64_t max,
+                 uint32_t *target);
 int reader_bool(struct reader *reader, const struct node *node, bool *value);
 
 /* Extends the path while something below a key is read; restore with the value returned. */

@@ -258,6 +258,7 @@ static const struct key supervisor_keys[] = {{"supervisor", read_name},
                                              {"escalation", read_escalation},
                                              {"max_restarts_in_flight", read_in_flight},
                                              {"groups", read_groups},
+                                             {"defaults", read_nothing}, /* with the children */
                                              {"children", read_nothing},
                                              {}};
 

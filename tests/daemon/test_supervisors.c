@@ -263,6 +263,34 @@ static void the_root_is_shut_down_as_the_tree(void)
     g_assert_cmpint(fixture_wait_end(&f), ==, 0);
 }
 
+static void reload_with_defaults(const char *defaults)
+{
+    g_autofree char *text =
+        g_strdup_printf("supervisor: pay\n"
+                        "defaults: {%s}\n"
+                        "children:\n"
+                        "  - {name: plain, exec: [@, ready, wait-term], readiness: explicit}\n"
+                        "  - {name: own, exec: [@, ready, wait-term], readiness: explicit,\n"
+                        "     restart_limit: {burst: 9}}\n",
+                        defaults);
+    fixture_write_tree(&f, text);
+    g_autoptr(GVariant) changes = fixture_reload(&f, NULL);
+}
+
+static void other_defaults_change_the_children(void)
+{
+    reload_with_defaults("restart_limit: {burst: 3}");
+    g_assert_cmpuint(fixture_number(&f, "pay/plain", "RestartLimitBurst"), ==, 3);
+    g_assert_cmpuint(fixture_number(&f, "pay/own", "RestartLimitBurst"), ==, 9);
+    g_autofree char *manifest = fixture_text(&f, "pay/plain", "Manifest");
+    g_assert_nonnull(strstr(manifest, "restart_limit: {burst: 3}"));
+
+    reload_with_defaults("restart_limit: {burst: 4}");
+    fixture_wait_number(&f, "pay/plain", "RestartLimitBurst", 4);
+    g_assert_cmpuint(fixture_number(&f, "pay/own", "RestartLimitBurst"), ==, 9);
+    g_assert_cmpuint(fixture_number(&f, "pay/own", "Generation"), ==, 0);
+}
+
 /* ---- groups and the queue -------------------------------------------------------------------- */
 
 static void a_group_that_fuses_costs_nobody_a_restart(void)
@@ -404,6 +432,8 @@ int main(int argc, char **argv)
                  a_group_that_fuses_costs_nobody_a_restart);
     fixture_test(&f, NULL, "/daemon/supervisors/restarts-beyond-the-cap-can-be-seen-waiting",
                  restarts_beyond_the_cap_can_be_seen_waiting);
+    fixture_test(&f, NULL, "/daemon/supervisors/other-defaults-change-the-children",
+                 other_defaults_change_the_children);
     fixture_test(&f, NULL, "/daemon/supervisors/a-supervisor-is-added-over-the-bus",
                  a_supervisor_is_added_over_the_bus);
     fixture_test(&f, NULL, "/daemon/supervisors/a-reload-adds-changes-and-removes-supervisors",
