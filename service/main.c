@@ -8,6 +8,7 @@
 #include "handover.h"
 #include "host.h"
 #include "instance.h"
+#include "journal_trace.h"
 #include "log.h"
 #include "manifest_load.h"
 #include "manifests.h"
@@ -125,10 +126,10 @@ static struct audit_walk *audit(void *userdata, uint64_t since_usec)
     return journal_walk_audit(daemon->history.journal, since_usec);
 }
 
-static int trace(void *userdata)
+static int trace(void *userdata, struct journal_trace **trace)
 {
     struct daemon *daemon = userdata;
-    return journal_export(daemon->history.journal, daemon->core);
+    return journal_trace_begin(daemon->history.journal, daemon->core, trace);
 }
 
 static uint64_t clock_at(void *userdata, uint64_t moment_usec)
@@ -414,6 +415,8 @@ static int make_service(struct daemon *daemon)
                                   .audit_run = audit_walk_run,
                                   .audit_free = audit_walk_free,
                                   .trace = trace,
+                                  .trace_make = journal_trace_make,
+                                  .trace_free = journal_trace_free,
                                   .settle = settle,
                                   .load = manifests_load,
                                   .reload = manifests_apply,

@@ -275,3 +275,14 @@ int refuse_late(sd_bus_message *call, const char *name, const char *format, ...)
     va_end(arguments);
     return sd_bus_reply_method_errorf(call, name, "%s", text);
 }
+
+int refuse_late_errno(sd_bus_message *call, int r, const char *format, ...)
+{
+    char text[ERROR_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    write_error(text, format, arguments);
+    va_end(arguments);
+    return sd_bus_reply_method_errnof(call, r, "%s", text);
+}

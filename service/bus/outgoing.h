@@ -35,3 +35,5 @@ int refuse_errno(sd_bus_error *error, int r, const char *format, ...)
 /* The same for a call whose handler has returned long ago. */
 int refuse_late(sd_bus_message *call, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+int refuse_late_errno(sd_bus_message *call, int r, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));

@@ -30,6 +30,7 @@ enum service_bus { SERVICE_SYSTEM_BUS, SERVICE_USER_BUS, SERVICE_BUS_ADDRESS };
 
 struct audit_note;
 struct audit_walk;
+struct journal_trace;
 struct manifest_changes;
 struct manifest_set;
 
@@ -41,8 +42,8 @@ struct service_hooks {
     void (*usage)(void *userdata, const struct child *child, uint64_t *cpu_nsec,
                   uint64_t *memory_bytes);
     /* The journal: whether an acknowledgement has to wait until the mark of its time is past; why
-     * nothing is written, or NULL; a walk through the audit, or NULL; the trace, as a descriptor
-     * that the caller closes. */
+     * nothing is written, or NULL; a walk through the audit, or NULL; a trace, made by
+     * trace_make() as a descriptor that the caller closes. */
     bool (*syncs)(void *userdata);
     uint64_t (*mark)(void *userdata);
     bool (*is_past)(void *userdata, uint64_t mark);
@@ -56,7 +57,9 @@ struct service_hooks {
                                     const uint8_t *frame, size_t size),
                       void *visit_data);
     void (*audit_free)(struct audit_walk *walk);
-    int (*trace)(void *userdata);
+    int (*trace)(void *userdata, struct journal_trace **trace);
+    int (*trace_make)(struct journal_trace *trace); /* from a thread beside the loop */
+    void (*trace_free)(struct journal_trace *trace);
     struct job_output (*result)(const struct job *job); /* of one that runs, up to now */
     /* What CLOCK_MONOTONIC read at a moment of the core's; 0: the machine was not up yet. */
     uint64_t (*clock)(void *userdata, uint64_t moment_usec);

@@ -1,5 +1,6 @@
 #include "trace.h"
 
+#include "beside.h"
 #include "private.h"
 
 #include <errno.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct trace {
@@ -17,8 +19,24 @@ struct trace {
     uint64_t read_usec; /* when it was made, or read last */
 };
 
+/* One that is being made, and the call that waits for it. */
+struct order {
+    struct beside_work work;
+    struct order *next;
+    struct service *service; /* NULL: nobody waits for it any more */
+    sd_bus_message *call;
+    uid_t uid;
+    struct journal_trace *trace;
+    int (*make)(struct journal_trace *trace);
+    void (*free_trace)(struct journal_trace *trace);
+    int fd; /* or a negative errno */
+    uint64_t took_usec;
+};
+
 struct traces {
     struct trace list[TRACES_MAX];
+    struct order *orders;
+    struct beside_queue *queue;
     uint64_t last;
     sd_event *event;
     sd_event_source *timer;
@@ -77,6 +95,11 @@ int traces_new(sd_event *event, struct traces **traces)
     if (!fresh)
         return -ENOMEM;
     fresh->event = event;
+    fresh->queue = beside_queue_new();
+    if (!fresh->queue) {
+        free(fresh);
+        return -ENOMEM;
+    }
     int r = sd_event_add_time(event, &fresh->timer, CLOCK_MONOTONIC, 0, 0, too_late, fresh);
     if (r >= 0)
         r = sd_event_source_set_enabled(fresh->timer, SD_EVENT_OFF);
@@ -88,12 +111,26 @@ int traces_new(sd_event *event, struct traces **traces)
     return 0;
 }
 
+static void forget(struct traces *traces, struct order *order)
+{
+    struct order **link = &traces->orders;
+
+    while (*link != order)
+        link = &(*link)->next;
+    *link = order->next;
+    order->call = sd_bus_message_unref(order->call);
+    order->service = NULL;
+}
+
 void traces_free(struct traces *traces)
 {
     if (!traces)
         return;
     for (size_t i = 0; i < TRACES_MAX; i++)
         let_go(&traces->list[i]);
+    while (traces->orders)
+        forget(traces, traces->orders);
+    beside_cancel(traces->queue);
     sd_event_source_disable_unref(traces->timer);
     free(traces);
 }
@@ -124,8 +161,9 @@ static struct trace *place_for(struct traces *traces, uid_t uid)
     return free_place ? free_place : oldest;
 }
 
-static int keep(struct traces *traces, int fd, uid_t uid, struct trace **trace)
+static int keep(const struct service *service, int fd, uid_t uid, struct trace **trace)
 {
+    struct traces *traces = service->traces;
     struct stat status;
 
     if (fstat(fd, &status) < 0)
@@ -149,24 +187,113 @@ static int check_caller(struct service *service, sd_bus_message *m, const char *
     return r < 0 ? r : caller_must_be_trusted(*caller, method, error);
 }
 
+static void make(void *data)
+{
+    struct order *order = data;
+    struct timespec began, ended;
+
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    order->fd = order->make(order->trace);
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    order->took_usec = (uint64_t)(ended.tv_sec - began.tv_sec) * 1000000 +
+                       (uint64_t)(ended.tv_nsec / 1000) - (uint64_t)(began.tv_nsec / 1000);
+}
+
+static int answer(struct order *order)
+{
+    struct trace *trace = NULL;
+    int r = order->fd < 0 ? order->fd : keep(order->service, order->fd, order->uid, &trace);
+
+    if (r < 0)
+        return r;
+    order->fd = -1; /* it is kept */
+    return sd_bus_reply_method_return(order->call, "tt", trace->id, trace->size);
+}
+
+static void made(void *data)
+{
+    struct order *order = data;
+    struct service *service = order->service;
+
+    if (!service)
+        return;
+    pace_charge(service->pace, order->uid, order->took_usec);
+    int r = answer(order);
+    if (r < 0)
+        refuse_late_errno(order->call, r, "the journal cannot be read: %s", strerror(-r));
+    forget(service->traces, order);
+}
+
+static void release(void *data)
+{
+    struct order *order = data;
+
+    if (order->service)
+        forget(order->service->traces, order);
+    if (order->fd >= 0)
+        close(order->fd);
+    order->free_trace(order->trace);
+    free(order);
+}
+
+static size_t count_orders(const struct traces *traces, uid_t uid, size_t *own)
+{
+    size_t all = 0;
+
+    *own = 0;
+    for (const struct order *order = traces->orders; order; order = order->next) {
+        all++;
+        *own += order->uid == uid;
+    }
+    return all;
+}
+
+static int order_trace(struct service *service, sd_bus_message *m, uid_t uid)
+{
+    struct order *fresh = calloc(1, sizeof(*fresh));
+
+    if (!fresh)
+        return -ENOMEM;
+    *fresh = (struct order){.next = service->traces->orders,
+                            .service = service,
+                            .uid = uid,
+                            .make = service->hooks.trace_make,
+                            .free_trace = service->hooks.trace_free,
+                            .fd = -1,
+                            .work = {.what = "make a trace",
+                                     .work = make,
+                                     .done = made,
+                                     .release = release,
+                                     .data = fresh,
+                                     .may_be_left = true}};
+    int r = service->hooks.trace(service->hooks.userdata, &fresh->trace);
+    if (r < 0) {
+        free(fresh);
+        return r;
+    }
+    fresh->call = sd_bus_message_ref(m);
+    service->traces->orders = fresh;
+    beside_do(service->traces->queue, &fresh->work);
+    return 0;
+}
+
 int method_get_trace(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct service *service = userdata;
     const struct caller *caller;
-    struct trace *trace = NULL;
+    size_t own;
     int r = check_caller(service, m, "GetTrace", &caller, error);
 
     if (r < 0)
         return r;
-    int fd = service->hooks.trace(service->hooks.userdata);
-    if (fd < 0)
-        return refuse_errno(error, fd, "the journal cannot be read: %s", strerror(-fd));
-    r = keep(service->traces, fd, caller->uid, &trace);
-    if (r < 0) {
-        close(fd);
-        return r;
-    }
-    return sd_bus_reply_method_return(m, "tt", trace->id, trace->size);
+    if (count_orders(service->traces, caller->uid, &own) >= TRACES_MAX || own >= TRACES_PER_UID)
+        return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
+                           "%zu traces of yours are being made, at most %d are", own,
+                           TRACES_PER_UID);
+    r = order_trace(service, m, caller->uid);
+    if (r < 0)
+        return refuse_errno(error, r, "the journal cannot be read: %s", strerror(-r));
+    return 1;
 }
 
 static struct trace *find(struct traces *traces, uint64_t id, uid_t uid)

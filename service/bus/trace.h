@@ -5,9 +5,9 @@
  * those of every stranger to proctord, and closing a stranger's socket can take as long as its
  * owner likes. So proctord takes no descriptors from the bus, and can send none either.
  *
- * A trace is kept until it has been read to its end, or has not been read for a minute. Each uid
- * has room for a few; a further one takes the place of the one that has not been read for the
- * longest.
+ * A trace is made beside the loop, one after the other, and the call waits for it. It is kept until
+ * it has been read to its end, or has not been read for a minute. Each uid has room for a few; a
+ * further one takes the place of the one that has not been read for the longest.
  */
 #pragma once
 
@@ -15,7 +15,7 @@
 #include <systemd/sd-event.h>
 
 #define TRACES_MAX      8       /* at a time */
-#define TRACES_PER_UID  4       /* of them */
+#define TRACES_PER_UID  4       /* of them, and of those that are being made */
 #define TRACE_PIECE_MAX 1048576 /* bytes of one answer */
 #define TRACE_LIFE_USEC (UINT64_C(60) * 1000000)
 

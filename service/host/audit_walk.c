@@ -1,5 +1,6 @@
 #include "audit_walk.h"
 
+#include "again.h"
 #include "borrow.h"
 #include "frame.h"
 #include "journal_segments.h"
@@ -114,42 +115,65 @@ static bool is_older(int fd, uint64_t since_usec)
     return fstat(fd, &status) == 0 && ((uint64_t)status.st_mtim.tv_sec + 1) * 1000000 < since_usec;
 }
 
-static bool walk_file(const struct audit_walk *walk, uint64_t number, uint8_t *window,
-                      audit_visit visit, void *userdata)
+/* extent: NULL for all that the file has. */
+static bool walk_file(int directory, uint64_t number, const struct journal_extent *extent,
+                      uint64_t since_usec, uint8_t *window, audit_visit visit, void *userdata)
 {
-    struct source source = {.window = window};
+    struct source source = {.window = window, .fd = -1};
     struct stat status;
     char name[32];
+    bool more = true;
 
+    if (extent) {
+        source.size = extent->size;
+        source.late = extent->late;
+        source.late_size = extent->late_size;
+    }
     journal_segment_name(number, name);
-    source.fd = openat(walk->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (!extent || extent->size > 0)
+        source.fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (source.fd < 0 && source.size == 0 && extent)
+        return walk_source(&source, since_usec, visit, userdata);
     if (source.fd < 0)
         return true;
-    bool more = true;
     if (fstat(source.fd, &status) == 0 && S_ISREG(status.st_mode) &&
-        !is_older(source.fd, walk->since_usec)) {
-        source.size = (uint64_t)status.st_size;
-        more = walk_source(&source, walk->since_usec, visit, userdata);
+        (extent || !is_older(source.fd, since_usec))) {
+        if (!extent)
+            source.size = (uint64_t)status.st_size;
+        more = walk_source(&source, since_usec, visit, userdata);
     }
     close(source.fd);
+    return more;
+}
+
+static bool walk_older(const struct audit_walk *walk, int directory, uint8_t *window,
+                       audit_visit visit, void *userdata)
+{
+    uint64_t *numbers = NULL;
+    size_t count = 0;
+    bool more = true;
+
+    if (journal_segments_list(directory, &numbers, &count) < 0)
+        return true;
+    for (size_t i = 0; more && i < count; i++)
+        if (walk->newest.number == 0 || numbers[i] < walk->newest.number)
+            more =
+                walk_file(directory, numbers[i], NULL, walk->since_usec, window, visit, userdata);
+    free(numbers);
     return more;
 }
 
 void audit_walk_run(struct audit_walk *walk, audit_visit visit, void *userdata)
 {
     uint8_t *window = malloc(WINDOW_SIZE + NOTE_MAX);
-    bool more = window != NULL;
+    int directory = again_open(AT_FDCWD, walk->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 
-    for (size_t i = 0; more && i + 1 < walk->count; i++)
-        more = walk_file(walk, walk->numbers[i], window, visit, userdata);
-    if (more && walk->newest >= 0) {
-        struct source source = {.fd = walk->newest,
-                                .size = walk->newest_size,
-                                .late = walk->late,
-                                .late_size = walk->late_size,
-                                .window = window};
-        walk_source(&source, walk->since_usec, visit, userdata);
-    }
+    if (window && (directory < 0 || walk_older(walk, directory, window, visit, userdata)) &&
+        walk->newest.number > 0)
+        walk_file(directory, walk->newest.number, &walk->newest, walk->since_usec, window, visit,
+                  userdata);
+    if (directory >= 0)
+        close(directory);
     free(window);
 }
 
@@ -157,11 +181,7 @@ void audit_walk_free(struct audit_walk *walk)
 {
     if (!walk)
         return;
-    if (walk->directory >= 0)
-        close(walk->directory);
-    if (walk->newest >= 0)
-        close(walk->newest);
-    free(walk->numbers);
-    free(walk->late);
+    free(walk->path);
+    free(walk->newest.late);
     free(walk);
 }

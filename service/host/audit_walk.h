@@ -9,6 +9,7 @@
 #pragma once
 
 #include "audit.h"
+#include "journal_extent.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,13 +20,8 @@ typedef bool (*audit_visit)(void *userdata, const struct audit_note *note, const
                             size_t size);
 
 struct audit_walk {
-    int directory; /* its own */
-    uint64_t *numbers;
-    size_t count;
-    int newest; /* descriptor of the last one; -1: none */
-    uint64_t newest_size;
-    uint8_t *late; /* the rest of it */
-    size_t late_size;
+    char *path; /* of the folder */
+    struct journal_extent newest;
     uint64_t since_usec; /* realtime */
 };
 

@@ -3,12 +3,11 @@
 #include "again.h"
 #include "boot.h"
 #include "borrow.h"
-#include "digest.h"
+#include "frame_buffer.h"
 #include "input.h"
 #include "journal_segments.h"
 #include "journal_writer.h"
 #include "own_folder.h"
-#include "redact.h"
 #include "text.h"
 
 #include <errno.h>
@@ -43,8 +42,7 @@ struct journal {
     uint64_t audited; /* sequence of the last event that the audit has */
     uint32_t instance, fresh_instance;
     char boot[BOOT_SIZE + 1];
-    uint8_t *buffer; /* what is to be written */
-    size_t buffer_size, buffer_used;
+    struct frame_buffer frames; /* what is to be written */
 };
 
 static uint64_t read_clock(clockid_t clock)
@@ -59,60 +57,19 @@ static uint64_t now_usec(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
-/* ---- frames into the buffer ------------------------------------------------------------------ */
-
-static bool grow(struct archive *archive, size_t size)
-{
-    struct journal *journal = archive->userdata;
-    size_t larger = journal->buffer_size > 0 ? journal->buffer_size : 4096;
-
-    while (larger < size)
-        larger *= 2;
-    uint8_t *data = realloc(journal->buffer, larger);
-    if (!data)
-        return false;
-    archive->data = journal->buffer = data;
-    archive->size = journal->buffer_size = larger;
-    return true;
-}
-
-static struct archive begin_frame(struct journal *journal)
-{
-    struct archive archive = {.data = journal->buffer,
-                              .size = journal->buffer_size,
-                              .used = journal->buffer_used,
-                              .grow = grow,
-                              .userdata = journal};
-    uint8_t header[FRAME_HEADER_SIZE] = {};
-
-    archive_bytes(&archive, header, sizeof(header));
-    return archive;
-}
-
-static int end_frame(struct journal *journal, const struct archive *archive, enum frame_kind kind)
-{
-    if (archive->failed)
-        return -ENOMEM;
-    uint8_t *header = journal->buffer + journal->buffer_used;
-    frame_header_write(header, kind, header + FRAME_HEADER_SIZE,
-                       archive->used - journal->buffer_used - FRAME_HEADER_SIZE);
-    journal->buffer_used = archive->used;
-    return 0;
-}
-
 /* ---- writing --------------------------------------------------------------------------------- */
 
 static void append(struct journal *journal, const struct archive *archive, enum frame_kind kind)
 {
-    int r = end_frame(journal, archive, kind);
+    int r = frame_end(&journal->frames, archive, kind);
 
     if (journal->building)
         return;
     if (r < 0)
         journal_writer_fail(journal->writer, r);
     else
-        journal_writer_append(journal->writer, journal->buffer, journal->buffer_used);
-    journal->buffer_used = 0;
+        journal_writer_append(journal->writer, journal->frames.data, journal->frames.used);
+    journal->frames.used = 0;
 }
 
 static bool is_open(const struct journal *journal)
@@ -126,7 +83,7 @@ void journal_input(struct journal *journal, const struct core_input *input)
 
     if (!is_open(journal))
         return;
-    struct archive archive = begin_frame(journal);
+    struct archive archive = frame_begin(&journal->frames);
     input_archive(&archive, &copy);
     append(journal, &archive, FRAME_INPUT);
 }
@@ -149,7 +106,7 @@ void journal_process(struct journal *journal, const struct process_note *note)
 
     if (!is_open(journal))
         return;
-    struct archive archive = begin_frame(journal);
+    struct archive archive = frame_begin(&journal->frames);
     archive_note(&archive, &copy);
     append(journal, &archive, FRAME_PROCESS);
 }
@@ -163,7 +120,7 @@ void journal_audit(struct journal *journal, const struct audit_note *note)
         return;
     journal->audited = note->sequence;
     copy.cause.instance = journal->instance;
-    struct archive archive = begin_frame(journal);
+    struct archive archive = frame_begin(&journal->frames);
     audit_archive(&archive, &copy);
     append(journal, &archive, FRAME_AUDIT);
 }
@@ -213,31 +170,23 @@ static void archive_boot(struct journal *journal, struct archive *archive)
 
 static int write_beginning(struct journal *journal)
 {
-    uint8_t header[JOURNAL_HEADER_SIZE];
-    struct archive archive = {.grow = grow, .userdata = journal};
+    int r = frame_buffer_begin(&journal->frames, random_stamp());
 
-    journal_header_write(header);
-    journal_header_set_stamp(header, random_stamp());
-    journal->buffer_used = 0;
-    archive.data = journal->buffer;
-    archive.size = journal->buffer_size;
-    archive_bytes(&archive, header, sizeof(header));
-    if (archive.failed)
-        return -ENOMEM;
-    journal->buffer_used = archive.used;
-    archive = begin_frame(journal);
+    if (r < 0)
+        return r;
+    struct archive archive = frame_begin(&journal->frames);
     archive_boot(journal, &archive);
-    int r = end_frame(journal, &archive, FRAME_BOOT);
+    r = frame_end(&journal->frames, &archive, FRAME_BOOT);
     if (r == 0) {
-        archive = begin_frame(journal);
+        archive = frame_begin(&journal->frames);
         ARCHIVE(&archive, journal->instance);
-        r = end_frame(journal, &archive, FRAME_INSTANCE);
+        r = frame_end(&journal->frames, &archive, FRAME_INSTANCE);
     }
     if (r == 0) {
-        archive = begin_frame(journal);
+        archive = frame_begin(&journal->frames);
         r = core_archive(journal->core, &archive);
     }
-    return r < 0 ? r : end_frame(journal, &archive, FRAME_CHECKPOINT);
+    return r < 0 ? r : frame_end(&journal->frames, &archive, FRAME_CHECKPOINT);
 }
 
 /* A new segment, with the core as it is. */
@@ -252,13 +201,13 @@ static int begin_segment(struct journal *journal)
     journal->building = false;
     if (r < 0) {
         journal->audited = audited;
-        journal->buffer_used = 0;
+        journal->frames.used = 0;
         return r;
     }
-    uint64_t size = journal->buffer_used;
-    r = journal_writer_begin(journal->writer, journal->buffer, size);
-    journal->buffer = NULL;
-    journal->buffer_size = journal->buffer_used = 0;
+    uint64_t size = journal->frames.used;
+    r = journal_writer_begin(journal->writer, journal->frames.data, size);
+    journal->frames.data = NULL;
+    journal->frames.size = journal->frames.used = 0;
     if (r == 0)
         journal->checkpoint_size = size;
     else
@@ -395,7 +344,7 @@ void journal_close(struct journal *journal)
     journal_writer_close(journal->writer);
     close(journal->directory);
     free(journal->path);
-    free(journal->buffer);
+    free(journal->frames.data);
     free(journal);
 }
 
@@ -660,139 +609,8 @@ int journal_recover(struct journal *journal, struct core *core, const struct jou
     return r < 0 ? r : 1;
 }
 
-/* ---- for others' eyes ------------------------------------------------------------------------ */
-
-static void *port_allocate(void *userdata, size_t size)
-{
-    (void)userdata;
-    return calloc(1, size);
-}
-
-static void port_release(void *userdata, void *memory)
-{
-    (void)userdata;
-    free(memory);
-}
-
-/* The same checkpoint without secrets: read into a core of its own, and written again. */
-static int copy_checkpoint(struct archive *from, struct archive *to)
-{
-    struct core_ports ports = {.allocate = port_allocate, .release = port_release};
-    struct core_settings settings = {};
-    struct core *core;
-    int r = core_new(&ports, &settings, &core);
-
-    if (r < 0)
-        return r;
-    r = core_archive(core, from);
-    if (r == 0)
-        r = core_archive(core, to);
-    core_free(core);
-    return r;
-}
-
-static int copy_frame(struct journal *scratch, struct redactor *redactor, const struct frame *frame)
-{
-    struct borrowed *borrowed = NULL;
-    struct archive from = borrow_frame(frame, &borrowed), to = begin_frame(scratch);
-    struct audit_note note = {};
-    struct core_input input = {};
-    int r = 0;
-
-    to.redact = redactor_replace;
-    to.redactor = redactor;
-    if (frame->kind == FRAME_CHECKPOINT) {
-        r = copy_checkpoint(&from, &to);
-    } else if (audit_read(&from, frame->kind, &note)) {
-        r = from.failed ? -EBADMSG : 0;
-        if (r == 0)
-            audit_archive(&to, &note);
-    } else {
-        input_archive(&from, &input);
-        input.completion.output.data = NULL; /* a job's result is nobody else's */
-        input_archive(&to, &input);
-        r = from.failed ? -EBADMSG : 0;
-    }
-    borrow_end(borrowed);
-    enum frame_kind kind = frame->kind == FRAME_AUDIT_TEXT ? FRAME_AUDIT : frame->kind;
-    return r < 0 ? r : end_frame(scratch, &to, kind);
-}
-
-static int end_with_state(struct journal *scratch, struct redactor *redactor, struct core *core)
-{
-    uint64_t digest;
-
-    if (!digest_core(core, redactor_replace, redactor, &digest))
-        return -ENOMEM;
-    struct archive archive = begin_frame(scratch);
-    ARCHIVE(&archive, digest);
-    return end_frame(scratch, &archive, FRAME_STATE);
-}
-
-static int export_segment(const struct segment *segment, struct journal *scratch,
-                          struct redactor *redactor)
-{
-    uint8_t header[JOURNAL_HEADER_SIZE];
-    struct archive archive = {.grow = grow, .userdata = scratch};
-    size_t offset = JOURNAL_HEADER_SIZE;
-    struct frame frame;
-    int r = journal_header_check(segment->data, segment->size);
-
-    journal_header_write(header);
-    archive_bytes(&archive, header, sizeof(header));
-    scratch->buffer_used = archive.used;
-    while (r == 0 && frame_next(segment->data, segment->size, &offset, &frame) > 0)
-        if (frame.kind == FRAME_CHECKPOINT || frame.kind == FRAME_INPUT ||
-            frame.kind == FRAME_AUDIT || frame.kind == FRAME_AUDIT_TEXT)
-            r = copy_frame(scratch, redactor, &frame);
-    return r < 0 ? r : archive.failed ? -ENOMEM : 0;
-}
-
-static int map_newest(struct journal *journal, struct segment *segment)
-{
-    uint64_t *numbers = NULL;
-    size_t count;
-    int r = open_directory(journal);
-
-    if (r == 0)
-        r = journal_segments_list(journal->directory, &numbers, &count);
-    if (r < 0)
-        return r;
-    r = count > 0 ? map_segment(journal, numbers[count - 1], true, segment) : -ENOENT;
-    free(numbers);
-    return r;
-}
-
-int journal_export(struct journal *journal, struct core *core)
-{
-    struct redactor *redactor = redactor_new();
-    struct journal scratch = {.directory = -1};
-    struct segment segment = {};
-    int fd = -1, r = redactor ? journal_error(journal) : -ENOMEM;
-
-    if (r < 0) {
-        redactor_free(redactor);
-        return r;
-    }
-    r = map_newest(journal, &segment);
-    if (r == 0)
-        r = export_segment(&segment, &scratch, redactor);
-    unmap_segment(&segment);
-    if (r == 0)
-        r = end_with_state(&scratch, redactor, core);
-    redactor_free(redactor);
-    if (r == 0 && (fd = memfd_create("proctor-trace", MFD_CLOEXEC | MFD_ALLOW_SEALING)) < 0)
-        r = -errno;
-    if (r == 0)
-        r = journal_write_all(fd, scratch.buffer, scratch.buffer_used);
-    if (r == 0 &&
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
-        r = -errno;
-    free(scratch.buffer);
-    if (r < 0 && fd >= 0)
-        close(fd);
-    return r < 0 ? r : fd;
-}
+/* ---- for others' eyes --------------------------------------------------------------------------
+ */
 
 void journal_forget(struct journal *journal)
 {
@@ -816,44 +634,29 @@ bool journal_is_of_another_boot(const struct journal *journal)
     return journal->other_boot;
 }
 
-/* What the newest segment has by now, in its file or on the way there. */
-static int note_newest(const struct journal *journal, struct audit_walk *walk)
+/* Where nothing is written the newest file has all, but for what has been left in the tail. */
+int journal_extent(const struct journal *journal, struct journal_extent *extent)
 {
-    uint64_t number = walk->numbers[walk->count - 1];
-    uint8_t header[JOURNAL_HEADER_SIZE];
-    struct stat status;
-    char name[32];
+    *extent = (struct journal_extent){};
+    return journal_writer_takes(journal->writer) ? journal_writer_extent(journal->writer, extent)
+                                                 : 0;
+}
 
-    journal_segment_name(number, name);
-    walk->newest = openat(walk->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (walk->newest < 0 || fstat(walk->newest, &status) < 0)
-        return -errno;
-    if (!S_ISREG(status.st_mode) ||
-        pread(walk->newest, header, sizeof(header), 0) != (ssize_t)sizeof(header))
-        return -EBADMSG;
-    walk->newest_size = (uint64_t)status.st_size;
-    struct tail_segment which = {number, journal_header_stamp(header, sizeof(header))};
-    return journal_writer_complete(journal->writer, &which, walk->newest_size, &walk->late,
-                                   &walk->late_size);
+const char *journal_folder(const struct journal *journal)
+{
+    return journal->path;
 }
 
 struct audit_walk *journal_walk_audit(struct journal *journal, uint64_t since_usec)
 {
     struct audit_walk *walk = calloc(1, sizeof(*walk));
-    int r = walk ? open_directory(journal) : -ENOMEM;
 
     if (!walk)
         return NULL;
-    *walk = (struct audit_walk){.directory = -1, .newest = -1, .since_usec = since_usec};
-    if (r == 0 && (walk->directory = fcntl(journal->directory, F_DUPFD_CLOEXEC, 3)) < 0)
-        r = -errno;
-    if (r == 0)
-        r = journal_segments_list(walk->directory, &walk->numbers, &walk->count);
-    if (r == 0 && walk->count > 0)
-        r = note_newest(journal, walk);
-    if (r < 0) {
-        audit_walk_free(walk);
-        return NULL;
-    }
-    return walk;
+    walk->since_usec = since_usec;
+    walk->path = strdup(journal->path);
+    if (walk->path && journal_extent(journal, &walk->newest) == 0)
+        return walk;
+    audit_walk_free(walk);
+    return NULL;
 }

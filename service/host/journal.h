@@ -19,6 +19,7 @@
 #include "audit_walk.h"
 #include "core.h"
 #include "frame.h"
+#include "journal_extent.h"
 
 #include <sys/types.h>
 
@@ -120,9 +121,9 @@ void journal_tidy(struct journal *journal);
 int journal_error(const struct journal *journal);
 enum durability journal_durability(const struct journal *journal);
 
-/* A sealed memory file: the newest segment, without what may be secret, and what the core is behind
- * it. To be called between inputs. */
-int journal_export(struct journal *journal, struct core *core);
+/* What the newest segment has by now. Returns 0 or -ENOMEM. */
+int journal_extent(const struct journal *journal, struct journal_extent *extent);
+const char *journal_folder(const struct journal *journal);
 
-/* A walk through the audit as it is now; the caller frees it. NULL: it cannot be read. */
+/* A walk through the audit as it is now; the caller frees it. NULL: no memory. */
 struct audit_walk *journal_walk_audit(struct journal *journal, uint64_t since_usec);

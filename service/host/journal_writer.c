@@ -329,6 +329,48 @@ int journal_writer_complete(struct journal_writer *writer, const struct tail_seg
     return writer->tail ? tail_complete(writer->tail, segment, segment_size, data, size) : 0;
 }
 
+/* Bytes that may not be in the file yet, in their order: of the batch that is under way, and of the
+ * one behind it. The present segment begins with the last beginning. */
+static size_t list_late(const struct journal_writer *writer, const struct bytes *late[4])
+{
+    const struct batch *of[] = {writer->under_way, writer->filling};
+    size_t n = 0;
+
+    for (size_t i = 0; i < 2; i++) {
+        if (!of[i])
+            continue;
+        if (of[i]->beginning.size > 0)
+            n = 0;
+        else
+            late[n++] = &of[i]->before;
+        if (of[i]->beginning.size > 0) {
+            late[n++] = &of[i]->beginning;
+            late[n++] = &of[i]->after;
+        }
+    }
+    return n;
+}
+
+int journal_writer_extent(const struct journal_writer *writer, struct journal_extent *extent)
+{
+    const struct bytes *late[4];
+    size_t n = list_late(writer, late), at = 0;
+
+    *extent = (struct journal_extent){.number = writer->place.segment.number};
+    for (size_t i = 0; i < n; i++)
+        extent->late_size += late[i]->size;
+    extent->size = writer->place.offset - extent->late_size;
+    extent->late = malloc(extent->late_size + 1);
+    if (!extent->late)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        if (late[i]->size > 0)
+            memcpy(extent->late + at, late[i]->data, late[i]->size);
+        at += late[i]->size;
+    }
+    return 0;
+}
+
 void journal_writer_forget_tail(struct journal_writer *writer)
 {
     if (writer->tail)

@@ -110,9 +110,9 @@ static void audit_free(struct audit_walk *walk)
     (void)walk;
 }
 
-static int no_trace(void *userdata)
+static int no_trace(void *userdata, struct journal_trace **trace)
 {
-    (void)userdata;
+    (void)userdata, (void)trace;
     return -ENOSPC;
 }
 

@@ -14,6 +14,7 @@
 #include "frame.h"
 #include "input.h"
 #include "journal.h"
+#include "journal_trace.h"
 #include "moment.h"
 #include "ports.h"
 
@@ -185,9 +186,13 @@ static void live_through(bool genuine, bool odd_clocks)
         audit_walk_run(walk, visit, NULL);
     audit_walk_free(walk);
     if (r > 0) {
-        int fd = journal_export(journal, core);
-        if (fd >= 0)
-            close(fd);
+        struct journal_trace *trace;
+        if (journal_trace_begin(journal, core, &trace) == 0) {
+            int fd = journal_trace_make(trace);
+            if (fd >= 0)
+                close(fd);
+            journal_trace_free(trace);
+        }
         check_era(journal, core);
         if (genuine)
             live_on(core);
