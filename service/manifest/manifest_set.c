@@ -2,6 +2,7 @@
 
 #include "child.h"
 #include "environment_check.h"
+#include "id_list.h"
 #include "manifest_files.h"
 
 #include <errno.h>
@@ -25,31 +26,12 @@ struct manifest_set {
     struct source *sources;
     size_t n_sources;
     struct child_declaration *declarations; /* of all sources, one after the other */
+    const char **ids;                       /* theirs, sorted */
     size_t count;
     struct known_supervisor *supervisors; /* each once, the root first */
     size_t n_supervisors;
     struct supervisor_declaration *supervisor_declarations; /* the same, for the core */
 };
-
-void manifest_progress_note(struct manifest_progress *progress, const char *path)
-{
-    if (!progress)
-        return;
-    pthread_mutex_lock(&progress->lock);
-    snprintf(progress->path, sizeof(progress->path), "%s", path);
-    progress->steps++;
-    pthread_mutex_unlock(&progress->lock);
-}
-
-unsigned manifest_progress_read(struct manifest_progress *progress,
-                                char path[MANIFEST_PROGRESS_MAX])
-{
-    pthread_mutex_lock(&progress->lock);
-    memcpy(path, progress->path, MANIFEST_PROGRESS_MAX);
-    unsigned steps = progress->steps;
-    pthread_mutex_unlock(&progress->lock);
-    return steps;
-}
 
 void manifest_set_free(struct manifest_set *set)
 {
@@ -61,6 +43,7 @@ void manifest_set_free(struct manifest_set *set)
     }
     free(set->sources);
     free(set->declarations);
+    free(set->ids);
     free(set->supervisors);
     free(set->supervisor_declarations);
     free(set);
@@ -201,7 +184,8 @@ static int make_room(struct manifest_set *set, struct error *error)
     set->declarations = calloc(set->count + 1, sizeof(*set->declarations));
     set->supervisors = calloc(supervisors, sizeof(*set->supervisors));
     set->supervisor_declarations = calloc(supervisors, sizeof(*set->supervisor_declarations));
-    if (!set->declarations || !set->supervisors || !set->supervisor_declarations)
+    set->ids = calloc(set->count + 1, sizeof(*set->ids));
+    if (!set->declarations || !set->ids || !set->supervisors || !set->supervisor_declarations)
         return fail(error, "manifests", "out of memory");
     supervisor_declaration_defaults(&set->supervisors[0].declaration, "");
     set->n_supervisors = 1;
@@ -223,6 +207,10 @@ static int collect(struct manifest_set *set, struct error *error)
     }
     for (size_t i = 0; i < set->n_supervisors; i++)
         set->supervisor_declarations[i] = set->supervisors[i].declaration;
+    for (size_t i = 0; r == 0 && i < set->count; i++)
+        set->ids[i] = set->declarations[i].id;
+    if (r == 0)
+        id_list_sort(set->ids, set->count);
     return r;
 }
 
@@ -438,10 +426,7 @@ static enum difference compare(const struct core *core, const struct child_decla
 
 static bool in_set(const struct manifest_set *set, const char *id)
 {
-    for (size_t i = 0; i < set->count; i++)
-        if (strcmp(set->declarations[i].id, id) == 0)
-            return true;
-    return false;
+    return id_list_has(set->ids, set->count, id);
 }
 
 static bool is_orphan(const struct reload *reload, const struct child *child)

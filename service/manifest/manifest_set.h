@@ -6,23 +6,9 @@
 
 #include "core.h"
 #include "manifest.h"
-
-#include <pthread.h>
-
-#define MANIFEST_PROGRESS_MAX 300
+#include "manifest_progress.h"
 
 struct manifest_set;
-
-/* Which path a set that is being loaded has come to, for another thread that wants to know. */
-struct manifest_progress {
-    pthread_mutex_t lock;
-    char path[MANIFEST_PROGRESS_MAX];
-    unsigned steps; /* how many paths it has come to */
-};
-
-void manifest_progress_note(struct manifest_progress *progress, const char *path);
-unsigned manifest_progress_read(struct manifest_progress *progress,
-                                char path[MANIFEST_PROGRESS_MAX]);
 
 /* What a reload did, or would do. */
 struct manifest_changes {

@@ -1,0 +1,10 @@
+/*
+ * Id list: the ids of a set, sorted, so that looking for each of ten thousand takes a moment.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+void id_list_sort(const char **ids, size_t count);
+bool id_list_has(const char *const *ids, size_t count, const char *id);
