@@ -138,6 +138,13 @@ void reference_recovered(struct ref *r)
             !c->attempt.reloading)
             wait_for_announcement(r, c);
     }
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct ref_child *c = r->order[i];
+        if (!c->here || !c->attempt.check_open)
+            continue;
+        c->attempt.check_open = false; /* whoever was asked has gone: it is asked again */
+        ref_ask(r, c);
+    }
     tree_wake(r);
 }
 
