@@ -442,6 +442,7 @@ void announce_recovered(struct core *core, const struct recovery *recovery)
          FIELD_NUMBER_OF("adopted", recovery->adopted), FIELD_NUMBER_OF("lost", recovery->lost),
          FIELD_NUMBER_OF("damaged_bytes", recovery->damaged_bytes));
     reload_recovered(core);
+    health_recovered(core);
     core->armed_usec = 0; /* whoever was told of it is not there any more */
     core_finish_input(core);
 }

@@ -70,10 +70,28 @@ static void note_pass(struct core *core, struct child *child)
         liveness_become_ready(core, child);
 }
 
+static void ask(struct core *core, struct child *child)
+{
+    struct attempt *attempt = &child->attempt;
+
+    attempt->check_open = true;
+    attempt->checks++;
+    child_arm_timeout(core, child, TIMER_HEALTH, child->config->declaration.health_timeout_usec);
+    if (core->ports.check)
+        core->ports.check(core->ports.userdata, child, child_attempt_id(child), attempt->checks);
+}
+
+/* Whoever was asked has gone with the proctord that asked: that is no miss. */
+void health_recovered(struct core *core)
+{
+    for (struct child *child = core_first(core); child; child = core_next(child))
+        if (child->attempt.active && child->attempt.check_open)
+            ask(core, child);
+}
+
 /* The time has come to ask, or the question has been open for too long. */
 void health_due(struct core *core, struct child *child)
 {
-    const struct child_declaration *declaration = &child->config->declaration;
     struct attempt *attempt = &child->attempt;
 
     if (attempt->check_open) {
@@ -82,11 +100,7 @@ void health_due(struct core *core, struct child *child)
         note_miss(core, child, "no answer within its timeout");
         return;
     }
-    attempt->check_open = true;
-    attempt->checks++;
-    child_arm_timeout(core, child, TIMER_HEALTH, declaration->health_timeout_usec);
-    if (core->ports.check)
-        core->ports.check(core->ports.userdata, child, child_attempt_id(child), attempt->checks);
+    ask(core, child);
 }
 
 void health_answered(struct core *core, struct child *child, bool passed, const char *why)

@@ -218,6 +218,7 @@ void reload_recovered(struct core *core);
 void health_begin(struct core *core, struct child *child);
 void health_end(struct core *core, struct child *child);
 void health_due(struct core *core, struct child *child);
+void health_recovered(struct core *core);
 void health_answered(struct core *core, struct child *child, bool passed, const char *why);
 
 /* dependency.c: requires and after */

@@ -7,7 +7,6 @@
 #include "input.h"
 #include "listener.h"
 #include "owner.h"
-#include "probe.h"
 #include "proc_stat.h"
 #include "process.h"
 #include "result.h"
@@ -289,8 +288,6 @@ static void adopt(struct process *process, pid_t pid, int pidfd)
     adopt_result(process);
     process_link(process->host, process);
     process_watch(process);
-    if (process->child->attempt.check_open) /* whoever was asked has gone: this is no miss */
-        probe_begin(process->host, process->child, process->id, process->child->attempt.checks);
 }
 
 /* ---- one attempt ----------------------------------------------------------------------------- */
