@@ -31,10 +31,16 @@ static bool is_a_commands(enum input_kind kind)
            kind == INPUT_RUN_JOB || kind == INPUT_SHUTDOWN || kind == INPUT_HURRY;
 }
 
+/* Nobody asked: it is aborted at its deadline, whatever the operator wants of other stops. */
+static bool is_forced(const char *command)
+{
+    return strcmp(command, "timed-out") == 0 || strcmp(command, "unhealthy") == 0 ||
+           strcmp(command, "leftovers") == 0;
+}
+
 static bool is_the_policys(const char *command)
 {
-    return strcmp(command, "policy") == 0 || strcmp(command, "timed-out") == 0 ||
-           strcmp(command, "unhealthy") == 0;
+    return strcmp(command, "policy") == 0 || is_forced(command);
 }
 
 /* What a sidecar's stop is for is what its primary's is for. */
@@ -92,7 +98,9 @@ static uint64_t cause_of_abort(const struct world *world, const struct event *ev
                                const struct stop_ledger *stop)
 {
     if (world->input == INPUT_HURRY)
-        return world->commands; /* the newest: the hurry itself */
+        return world->commands;            /* the newest: the hurry itself */
+    if (world->input == INPUT_MAIN_EXITED) /* leftovers: kill */
+        return stop->under_way ? stop->cause : 0;
     if (stop->forced || event->child->config->declaration.timeout_action == TIMEOUT_KILL)
         return stop->deadline;
     return world->shutdown_begun ? world->shutdown_command : stop->abort;
@@ -120,14 +128,14 @@ static void enter_stop(struct world *world, const struct event *event, struct st
         return;
     case EVENT_CHILD_CONTROL_CANCEL_DELIVERED:
         check_cancel(world, event);
-        *stop = (struct stop_ledger){
-            .under_way = true,
-            .forced = strcmp(command, "timed-out") == 0 || strcmp(command, "unhealthy") == 0,
-            .no_deadline = event->child->config->declaration.stop_timeout_usec == 0,
-            .cause = event->cause,
-            .deadline = event->cause,
-            .abort = event->cause,
-            .fence = stop->fence};
+        *stop = (struct stop_ledger){.under_way = true,
+                                     .forced = is_forced(command),
+                                     .no_deadline =
+                                         event->child->config->declaration.stop_timeout_usec == 0,
+                                     .cause = event->cause,
+                                     .deadline = event->cause,
+                                     .abort = event->cause,
+                                     .fence = stop->fence};
         return;
     case EVENT_CHILD_CONTROL_STOP_FAILED:
         check_failed(world, event, stop);
@@ -139,6 +147,7 @@ static void enter_stop(struct world *world, const struct event *event, struct st
         must_be(world, event, stop->cause);
         return;
     case EVENT_CHILD_EXITED:
+    case EVENT_CHILD_LEFTOVERS:
         must_be(world, event, stop->under_way ? stop->cause : 0);
         return;
     case EVENT_CHILD_RESTART_FENCE_ENTERED:

@@ -74,9 +74,9 @@ static bool in_scope(const struct world *world, const struct actor *actor, const
  * it. */
 static void check_scope(struct world *world, struct actor *actor, const char *what)
 {
-    bool about_one = world->input == INPUT_COMPLETED || world->input == INPUT_SPAWN_FAILED ||
-                     world->input == INPUT_SPAWNED || world->input == INPUT_NOTIFY ||
-                     world->input == INPUT_COMMAND;
+    bool about_one = world->input == INPUT_COMPLETED || world->input == INPUT_MAIN_EXITED ||
+                     world->input == INPUT_SPAWN_FAILED || world->input == INPUT_SPAWNED ||
+                     world->input == INPUT_NOTIFY || world->input == INPUT_COMMAND;
 
     if (about_one && world->input_actor && world->input_actor != actor && !world->shutdown_begun &&
         !in_scope(world, actor, what))
@@ -543,6 +543,15 @@ static void check_report(struct world *world)
             check_row(world, &world->actors[i]);
 }
 
+/* No process of an attempt outlives it, but what was to be kept: the world counts them. */
+static void check_nobody_left(struct world *world, const struct actor *actor)
+{
+    if (!actor->child->attempt.active && world_processes(actor) > 0)
+        world_fail(world, CHECK_ONE_ATTEMPT,
+                   "an attempt of %s is over while a process of it is alive",
+                   actor->declaration->id);
+}
+
 /* ---- the reference model --------------------------------------------------------------------- */
 
 #define SAME(what, core_says, reference_says)                                                      \
@@ -846,6 +855,7 @@ void checks_after(struct world *world, const struct checks_before *before)
             check_start(world, world->actors[i].child);
             agree_on_wait(world, &world->actors[i]);
             check_turn(world, world->actors[i].child);
+            check_nobody_left(world, &world->actors[i]);
         }
     if (world->input_actor && world->input_actor->child)
         cover(world, world->input_actor->child);

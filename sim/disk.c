@@ -293,7 +293,14 @@ static void find_process(struct world *world, struct actor *actor)
         }
         process = NULL;
     }
-    if (process && process->state != PROCESS_GONE) {
+    if (process && process->state == PROCESS_LEFTOVER) {
+        report.kind = INPUT_MAIN_EXITED; /* how it ended, nobody has seen */
+        report.completion = (struct completion){.unknown = true, .left = 1};
+        if (!actor->reference->attempt.main_gone)
+            world_queue_report(world, &report, 0);
+        return;
+    }
+    if (process && process->state == PROCESS_ALIVE) {
         report.kind = INPUT_SPAWNED;
         report.pid = process->pid;
         if (!child->attempt.confirmed)
@@ -303,6 +310,7 @@ static void find_process(struct world *world, struct actor *actor)
     report.kind = INPUT_COMPLETED;
     report.completion.unknown = true;
     report.completion.with_machine = world->rebooted;
+    report.completion.left = process && process->state == PROCESS_KEPT;
     if (process)
         process->reported = true;
     world_queue_report(world, &report, 0);

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LEFTOVER_NSEC MSEC /* from the main process's end to the end of what it left behind */
+#define LEFTOVER_NSEC MSEC /* from the stop signal to the end of what was left behind */
 
 static uint32_t number_of(const struct world *world, const struct actor *actor)
 {
@@ -145,13 +145,48 @@ void world_release_reports(struct world *world, struct actor *actor)
     actor->hold_reports = false;
     for (uint32_t i = 0; i < WORLD_PROCESSES; i++) {
         struct process *process = &actor->processes[i];
-        if (process->state == PROCESS_GONE && !process->reported &&
-            process->id.serial == actor->serial)
+        if ((process->state == PROCESS_GONE || process->state == PROCESS_KEPT) &&
+            !process->reported && process->id.serial == actor->serial)
             report_end(world, actor, process);
     }
 }
 
-/* The main process ends. What it forked is ended by the executor before the end is reported. */
+/* What is left ends so long after the stop signal, which it has heard or hears now. */
+static void end_leftover(struct world *world, struct actor *actor, struct process *process)
+{
+    uint64_t due = process->cancel_nsec + process->traits.left_takes_usec * 1000 + LEFTOVER_NSEC;
+
+    if (!process->traits.left_ignores)
+        queue_end(world, actor, process, false,
+                  due > world->now_nsec ? due - world->now_nsec : LEFTOVER_NSEC);
+}
+
+/* The attempt is over, and what it has left is nobody's business any more. */
+static void leave_behind(struct world *world, struct actor *actor, struct process *process)
+{
+    process->state = PROCESS_KEPT;
+    process->completion.left = 1;
+    note_process(world, actor, process, "main process gone, one stays");
+    if (!actor->hold_reports)
+        report_end(world, actor, process);
+}
+
+static void report_leftover(struct world *world, struct actor *actor, struct process *process)
+{
+    struct report report = {.kind = INPUT_MAIN_EXITED,
+                            .actor = number_of(world, actor),
+                            .id = process->id,
+                            .completion = process->completion};
+
+    report.completion.left = 1;
+    process->state = PROCESS_LEFTOVER;
+    note_process(world, actor, process, "main process gone, one left over");
+    send(world, actor, &report, 0);
+    if (process->heard_cancel)
+        end_leftover(world, actor, process);
+}
+
+/* The main process ends, and leaves what it forked. */
 static void die(struct world *world, struct actor *actor, struct process *process,
                 struct completion completion)
 {
@@ -159,9 +194,10 @@ static void die(struct world *world, struct actor *actor, struct process *proces
         return;
     process->completion = completion;
     if (process->traits.double_forks) {
-        process->state = PROCESS_LEFTOVER;
-        note_process(world, actor, process, "main process gone, one left over");
-        queue_end(world, actor, process, false, LEFTOVER_NSEC);
+        if (process->leftovers == LEFTOVERS_KEEP)
+            leave_behind(world, actor, process);
+        else
+            report_leftover(world, actor, process);
         return;
     }
     is_gone(world, actor, process);
@@ -288,6 +324,8 @@ static bool take_step(struct world *world, struct actor *actor, struct process *
     case STEP_CANCEL_TAKES:
     case STEP_HANG:
     case STEP_DOUBLE_FORK:
+    case STEP_LEFT_TAKES:
+    case STEP_LEFT_IGNORES:
         return true; /* traits */
     }
     __builtin_unreachable();
@@ -458,6 +496,7 @@ void executor_start(struct world *world, struct actor *actor, struct attempt_id 
     actor->starts++;
     *process = (struct process){.id = id,
                                 .wait_serial = process->wait_serial, /* of a start lost before */
+                                .leftovers = actor->child->config->declaration.leftovers,
                                 .model = &actor->models[model],
                                 .traits = model_traits(&actor->models[model]),
                                 .health = STEP_HEALTHY};
@@ -479,7 +518,10 @@ static void port_start(void *userdata, struct child *child, struct attempt_id id
 
 static void obey_cancel(struct world *world, struct actor *actor, struct process *process)
 {
-    process->told_cancel = true;
+    process->told_cancel = process->heard_cancel = true;
+    process->cancel_nsec = world->now_nsec;
+    if (process->state == PROCESS_LEFTOVER)
+        end_leftover(world, actor, process);
     if (process->state != PROCESS_ALIVE || process->traits.ignores_cancel || process->obeys)
         return;
     process->obeys = true;
@@ -523,6 +565,10 @@ static void obey_abort(struct world *world, struct actor *actor, struct process 
     process->told_abort = true;
     if (process->traits.hang_usec == MODEL_FOREVER)
         return;
+    if (process->state == PROCESS_LEFTOVER) {
+        queue_end(world, actor, process, false, process->traits.hang_usec * 1000);
+        return;
+    }
     process->traits.double_forks = false; /* all of it goes */
     process->completion = (struct completion){.by_signal = true, .signal = SIGKILL};
     queue_end(world, actor, process, true, process->traits.hang_usec * 1000);

@@ -38,6 +38,8 @@ static const struct {
     {"cancel-takes", DURATION, STEP_CANCEL_TAKES, "cancel-takes DURATION"},
     {"hang", MAYBE_DURATION, STEP_HANG, "hang, or hang DURATION"},
     {"double-fork", NONE, STEP_DOUBLE_FORK, "double-fork"},
+    {"left-takes", DURATION, STEP_LEFT_TAKES, "left-takes DURATION"},
+    {"left-ignores", NONE, STEP_LEFT_IGNORES, "left-ignores"},
 };
 
 #define N_WORDS (sizeof(words) / sizeof(words[0]))
@@ -95,7 +97,7 @@ int model_read_step(const char *text, struct step *step, const char **expected)
         "oom, wait NAME, wait cancel, wait reload, status TEXT, extend D, reloading, "
         "reloading since D, stopping, trigger, "
         "write-result BYTES, healthy, unhealthy, mute, ignore-cancel, cancel-takes D, hang D, "
-        "double-fork";
+        "double-fork, left-takes D, left-ignores";
     return -EINVAL;
 }
 
@@ -118,6 +120,10 @@ struct traits model_traits(const struct model *model)
             traits.hang_usec = step->number;
         else if (step->kind == STEP_DOUBLE_FORK)
             traits.double_forks = true;
+        else if (step->kind == STEP_LEFT_TAKES)
+            traits.left_takes_usec = step->number;
+        else if (step->kind == STEP_LEFT_IGNORES)
+            traits.left_ignores = true;
     }
     return traits;
 }

@@ -20,7 +20,9 @@
  *   ignore-cancel         a cancel does nothing
  *   cancel-takes D        it ends D after the cancel (default: at once)
  *   hang D                it survives an abort for D; bare `hang` for good
- *   double-fork           a second process lives on after the main one until it is aborted
+ *   double-fork           a second process lives on after the main one until it is told to go
+ *   left-takes D          which ends D after the stop signal (default: at once)
+ *   left-ignores          which does not hear the stop signal
  */
 #pragma once
 
@@ -54,6 +56,8 @@ enum step_kind {
     STEP_CANCEL_TAKES,
     STEP_HANG,
     STEP_DOUBLE_FORK,
+    STEP_LEFT_TAKES,
+    STEP_LEFT_IGNORES,
 };
 
 #define MODEL_FOREVER UINT64_MAX
@@ -72,6 +76,8 @@ struct model {
 struct traits {
     bool ignores_cancel;
     bool double_forks;
+    bool left_ignores;
+    uint64_t left_takes_usec;
     uint64_t cancel_takes_usec;
     uint64_t hang_usec; /* 0: an abort ends it at once */
 };

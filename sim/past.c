@@ -300,6 +300,7 @@ static const char *child_of(const struct living *living, const struct core_input
     case CORE_INPUT_NOTIFY:
     case CORE_INPUT_CHECKED:
     case CORE_INPUT_START_DELAYED:
+    case CORE_INPUT_MAIN_EXITED:
         child = core_child_of(living->core, input->id);
         return child ? child->id : "(gone)";
     case CORE_INPUT_RUN_JOB:
@@ -321,9 +322,9 @@ static void note_input(const struct living *living, const struct core_input *inp
         snprintf(text, sizeof(text), "%s%s by %.60s: %.100s", command->dry_run ? "dry run, " : "",
                  command_verb_to_string(command->verb), command->requester,
                  command->reason ? command->reason : "");
-    else if (input->kind == CORE_INPUT_COMPLETED && input->completion.unknown)
+    else if (core_input_tells_an_end(input->kind) && input->completion.unknown)
         snprintf(text, sizeof(text), "how is not known");
-    else if (input->kind == CORE_INPUT_COMPLETED)
+    else if (core_input_tells_an_end(input->kind))
         snprintf(text, sizeof(text), input->completion.by_signal ? "signal %d" : "exit code %d",
                  input->completion.by_signal ? input->completion.signal : input->completion.code);
     else if (input->kind == CORE_INPUT_SPAWNED)

@@ -208,7 +208,7 @@ static void abort_attempt(struct ref *r, struct ref_child *c)
         return;
     c->named = c->waits_to_go = false;
     if (!c->attempt.cancelled)
-        c->attempt.by_hand = true; /* a second signal: no policy kills without asking first */
+        c->attempt.by_hand = true; /* a second signal; or leftovers, see there */
     c->attempt.aborted = true;
     ref_give_place_back(c);
     ref_stop_watching(c);
@@ -280,6 +280,7 @@ static void stop_deadline(struct ref *r, struct ref_child *c)
     }
     c->failure = FAILURE_WAIT_COMPLETION;
     if (!down && c->attempt.forced == EXIT_NONE && !(c->pending && !c->pending_by_resume) &&
+        !(c->attempt.main_gone && c->attempt.main_exit != EXIT_CANCELLED) && /* nobody asked */
         c->declaration->timeout_action == TIMEOUT_REPORT)
         return;
     abort_attempt(r, c);
@@ -655,9 +656,32 @@ static void forget_failures_after_health(struct ref *r, struct ref_child *c)
     c->on_trial = false;
 }
 
+/* The main process has ended and others are there. Unless they are to be killed at once, they get
+ * the stop signal, if it has not been given before, and what is left of the time to stop. */
+static void main_ended(struct ref *r, struct ref_child *c, const struct completion *completion)
+{
+    c->attempt.main_exit = kind_of(c, completion);
+    c->attempt.main_gone = true;
+    c->attempt.main = *completion;
+    c->leftovers = completion->left;
+    if (c->declaration->leftovers == LEFTOVERS_KILL) {
+        c->attempt.status = CHILD_CANCELLING;
+        abort_attempt(r, c);
+        if (!c->attempt.cancelled)
+            c->attempt.by_hand = false;
+    } else {
+        ref_cancel(r, c, false);
+    }
+}
+
+/* An attempt whose main process had ended before is over when the last one is gone. It ended as its
+ * main process did. */
 static void ended(struct ref *r, struct ref_child *c, const struct completion *completion)
 {
-    enum exit_kind kind = kind_of(c, completion);
+    c->leftovers = completion->left;
+    if (c->attempt.main_gone)
+        completion = &c->attempt.main;
+    enum exit_kind kind = c->attempt.main_gone ? c->attempt.main_exit : kind_of(c, completion);
     bool fatal = kind == EXIT_FAILED && listed(&c->declaration->fatal_exit_codes, completion->code);
     c->with_machine = completion->with_machine;
     if (!c->with_machine)
@@ -750,6 +774,8 @@ bool reference_is_stale(const struct ref_child *c, const struct heard *heard)
         return true;
     if (heard->kind == REPORT_SPAWNED)
         return c->attempt.spawned && !c->attempt.early;
+    if (heard->kind == REPORT_MAIN_EXIT)
+        return c->attempt.main_gone;
     if (heard->kind == REPORT_HEALTH)
         return !c->attempt.check_open || c->attempt.checks != heard->check;
     return (heard->kind == REPORT_SPAWN_FAILED || heard->kind == REPORT_DELAY) &&
@@ -777,6 +803,8 @@ static void hear(struct ref *r, struct ref_child *c, const struct heard *heard)
         c->attempt.early = false;
     else if (heard->kind == REPORT_EXIT)
         ended(r, c, heard->completion);
+    else if (heard->kind == REPORT_MAIN_EXIT)
+        main_ended(r, c, heard->completion);
     else if (heard->kind == REPORT_HEALTH)
         ref_checked(r, c, heard->passed);
     else

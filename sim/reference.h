@@ -39,6 +39,9 @@ struct ref_attempt {
     bool proven; /* it has been ready for reset_after, once */
     bool silent, unhealthy, check_open, check_passed;
     uint32_t checks, check_misses;
+    bool main_gone; /* others are there; it ended so: */
+    struct completion main;
+    enum exit_kind main_exit;
 };
 
 struct ref_child {
@@ -80,6 +83,7 @@ struct ref_child {
     enum exit_decision decision;
     uint64_t exit_generation, exit_attempt;
     uint64_t stale_reports;
+    uint32_t leftovers; /* processes that were there when its main process had ended */
     enum shutdown_result result;
     uint64_t
         left; /* when its start was due that the shutdown withdrew; 0: none waited for a time */

@@ -94,6 +94,12 @@ static const struct model programs[] = {
     {S({STEP_IGNORE_CANCEL}, {STEP_HANG, 2 * USEC_SEC})},
     {S({STEP_IGNORE_CANCEL}, {STEP_HANG, MODEL_FOREVER})},
     {S({STEP_DOUBLE_FORK}, {STEP_READY}, {STEP_RUN, 2 * USEC_SEC}, {STEP_DIE, 11})},
+    {S({STEP_DOUBLE_FORK}, {STEP_LEFT_TAKES, 900 * USEC_MSEC}, {STEP_READY},
+       {STEP_RUN, 3 * USEC_SEC}, {STEP_EXIT, 0})},
+    {S({STEP_DOUBLE_FORK}, {STEP_LEFT_IGNORES}, {STEP_HANG, 3 * USEC_SEC}, {STEP_READY},
+       {STEP_RUN, 2 * USEC_SEC}, {STEP_EXIT, 1})},
+    {S({STEP_DOUBLE_FORK}, {STEP_LEFT_TAKES, 2 * USEC_SEC}, {STEP_READY},
+       {STEP_CANCEL_TAKES, 300 * USEC_MSEC})},
     {S({STEP_EXTEND, 20 * USEC_SEC}, {STEP_RUN, 8 * USEC_SEC}, {STEP_READY})},
     {S({STEP_READY}, {STEP_RUN, USEC_SEC}, {STEP_OOM})},
     {S({STEP_READY}, {STEP_RELOADING}, {STEP_DIE, 6})},
@@ -154,6 +160,7 @@ static void draw_times(struct world *world, struct child_declaration *d)
     d->stop_timeout_usec = PICK(world, USEC_SEC, 10 * USEC_MSEC, 10 * USEC_SEC, 0);
     d->abort_timeout_usec = PICK(world, USEC_SEC, 100 * USEC_MSEC, 5 * USEC_SEC, 0);
     d->timeout_action = (enum timeout_action)choose(world, 2);
+    d->leftovers = (enum leftovers)choose(world, LEFTOVERS_KEEP + 1);
     d->readiness = (enum readiness_policy)choose(world, READINESS_CHECK + 1);
     d->start_timeout_usec = PICK(world, 30 * USEC_SEC, USEC_SEC, 0, 5 * USEC_SEC);
     d->heartbeat_usec = PICK(world, 0, 10 * USEC_SEC, USEC_SEC);

@@ -235,13 +235,13 @@ static void end_input(struct world *world, const struct checks_before *before)
 
 static void note_report(struct world *world, const struct report *report)
 {
-    static const char *const words[] = {"spawned", "spawn-failed", "completed",
-                                        "notify",  "checked",      "start-delayed"};
+    static const char *const words[] = {"spawned", "spawn-failed",  "completed",  "notify",
+                                        "checked", "start-delayed", "main-exited"};
     char text[RECORD_EVENT_TEXT] = "";
 
     if (!world->observe)
         return;
-    if (report->kind == INPUT_COMPLETED)
+    if (report->kind == INPUT_COMPLETED || report->kind == INPUT_MAIN_EXITED)
         snprintf(text, sizeof(text), report->completion.by_signal ? "signal %d" : "exit code %d",
                  report->completion.by_signal ? report->completion.signal
                                               : report->completion.code);
@@ -274,6 +274,9 @@ static void to_core(struct world *world, const struct report *report)
     case INPUT_COMPLETED:
         core_completed(world->core, report->id, &report->completion);
         return;
+    case INPUT_MAIN_EXITED:
+        core_main_exited(world->core, report->id, &report->completion);
+        return;
     case INPUT_NOTIFY:
         core_notify(world->core, report->id, &report->message);
         return;
@@ -304,9 +307,10 @@ static void to_core(struct world *world, const struct report *report)
 struct heard world_heard(const struct report *report)
 {
     static const enum report_kind kinds[] = {
-        [INPUT_SPAWNED] = REPORT_SPAWNED, [INPUT_SPAWN_FAILED] = REPORT_SPAWN_FAILED,
-        [INPUT_COMPLETED] = REPORT_EXIT,  [INPUT_NOTIFY] = REPORT_STATUS,
-        [INPUT_CHECKED] = REPORT_HEALTH,  [INPUT_START_DELAYED] = REPORT_DELAY};
+        [INPUT_SPAWNED] = REPORT_SPAWNED,      [INPUT_SPAWN_FAILED] = REPORT_SPAWN_FAILED,
+        [INPUT_COMPLETED] = REPORT_EXIT,       [INPUT_NOTIFY] = REPORT_STATUS,
+        [INPUT_CHECKED] = REPORT_HEALTH,       [INPUT_START_DELAYED] = REPORT_DELAY,
+        [INPUT_MAIN_EXITED] = REPORT_MAIN_EXIT};
     return (struct heard){.kind = kinds[report->kind],
                           .id = report->id,
                           .completion = &report->completion,

@@ -88,6 +88,7 @@ enum process_state {
     PROCESS_UNBORN,
     PROCESS_ALIVE,
     PROCESS_LEFTOVER, /* the main process is gone, another one is not */
+    PROCESS_KEPT,     /* the attempt is over, and what it left lives on */
     PROCESS_GONE,
 };
 
@@ -97,6 +98,7 @@ struct process {
     uint32_t pid;
     const struct model *model;
     struct traits traits;
+    enum leftovers leftovers;
     size_t next_step;
     uint32_t wait_serial; /* a pending continuation with another number is void */
     bool waits_for_cancel, waits_for_reload;
@@ -108,6 +110,8 @@ struct process {
     bool delayed;                 /* the daemon waits for what it lacks for it */
     bool obeys;                   /* a cancel has moved it to go */
     bool told_cancel, told_abort; /* the executor has done it; whether it was heard or not */
+    bool heard_cancel;            /* by all of it: */
+    uint64_t cancel_nsec;         /* then */
     struct completion completion;
     uint64_t beat_usec;
     uint64_t result_bytes; /* written, of a job */
@@ -175,6 +179,7 @@ enum input_kind {
     INPUT_NOTIFY,
     INPUT_CHECKED,
     INPUT_START_DELAYED,
+    INPUT_MAIN_EXITED,
     INPUT_TIMER,
     INPUT_COMMAND,
     INPUT_SHUTDOWN,

@@ -318,6 +318,14 @@ void report_start_delayed(struct core *core, struct attempt_id id, const char *r
     core_finish_input(core);
 }
 
+void report_main_exited(struct core *core, struct attempt_id id,
+                        const struct completion *completion)
+{
+    (void)completion; /* nothing follows from it yet */
+    reported(core, id, REPORT_MAIN_EXIT);
+    core_finish_input(core);
+}
+
 static enum report_kind report_of(const struct notify_message *message)
 {
     if (message->flags & (NOTIFY_READY | NOTIFY_NOT_READY))

@@ -69,6 +69,7 @@ struct completion {
     bool core_dumped;
     bool oom_killed;
     enum resource_state cgroup; /* how its cgroup was left */
+    uint32_t left;              /* processes that are there still */
     uint64_t cpu_usec;
     struct job_output output; /* of a job; read while core_completed() runs */
 };
@@ -180,8 +181,11 @@ struct core_ports {
 
     /*
      * Executor. start() answers with core_spawned() or core_spawn_failed(), and a started attempt
-     * ends with exactly one core_completed(), after its last process is gone. cancel() and abort()
-     * are asked at most once for an attempt. forget() says that the child's record goes away.
+     * ends with exactly one core_completed(), after its last process is gone; core_main_exited()
+     * comes before it where the main process is gone and others are not. cancel() and abort() are
+     * asked at most once for an attempt, and mean whoever is there of it. With `leftovers: keep`
+     * core_completed() comes with the end of the main process and says how many it leaves. forget()
+     * says that the child's record goes away.
      */
     void (*start)(void *userdata, struct child *child, struct attempt_id id);
     void (*cancel)(void *userdata, struct child *child, struct attempt_id id);
@@ -314,6 +318,8 @@ void core_spawn_failed(struct core *core, struct attempt_id id, int error, const
  * NULL: it goes on. Meanwhile no deadline of the child's runs. */
 void core_start_delayed(struct core *core, struct attempt_id id, const char *reason);
 void core_completed(struct core *core, struct attempt_id id, const struct completion *completion);
+/* The main process has ended so, and completion->left others of the attempt are there. */
+void core_main_exited(struct core *core, struct attempt_id id, const struct completion *completion);
 void core_notify(struct core *core, struct attempt_id id, const struct notify_message *message);
 
 /* The answer to a health check; `why` says, for people, what went wrong where it did not pass. */

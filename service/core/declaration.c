@@ -41,6 +41,7 @@ void declaration_defaults(struct child_declaration *declaration, enum child_role
         .stop_timeout_usec = 10 * SEC,
         .abort_timeout_usec = 5 * SEC,
         .timeout_action = TIMEOUT_KILL,
+        .leftovers = LEFTOVERS_WAIT,
         .readiness = role == ROLE_JOB ? READINESS_JOB : READINESS_IMMEDIATE,
         .start_timeout_usec = 30 * SEC,
         .on_stale = ON_STALE_REPORT,

@@ -45,6 +45,7 @@ struct child_declaration {
     uint64_t stop_timeout_usec; /* this and the other timeouts: 0 is no deadline */
     uint64_t abort_timeout_usec;
     enum timeout_action timeout_action;
+    enum leftovers leftovers;
 
     enum readiness_policy readiness;
     uint64_t start_timeout_usec;

@@ -207,6 +207,16 @@ static void archive_hidden(struct archive *a, struct child_declaration *d)
     d->secret_length = a->failed ? 0 : length;
 }
 
+/* As archive_later_keys(): what becomes of leftovers came later. */
+static void archive_stop_words(struct archive *a, struct child_declaration *d)
+{
+    unsigned words = (unsigned)d->timeout_action | (unsigned)d->leftovers << 1;
+
+    ARCHIVE_WORD(a, words, TIMEOUT_REPORT | LEFTOVERS_KEEP << 1);
+    d->timeout_action = words & 1;
+    d->leftovers = words >> 1;
+}
+
 void declaration_archive(struct archive *a, struct child_declaration *d)
 {
     archive_required(a, &d->id);
@@ -225,7 +235,7 @@ void declaration_archive(struct archive *a, struct child_declaration *d)
     archive_codes(a, &d->success_exit_codes);
     ARCHIVE(a, d->stop_timeout_usec);
     ARCHIVE(a, d->abort_timeout_usec);
-    ARCHIVE_WORD(a, d->timeout_action, TIMEOUT_REPORT);
+    archive_stop_words(a, d);
     ARCHIVE_WORD(a, d->readiness, READINESS_CHECK);
     ARCHIVE(a, d->start_timeout_usec);
     ARCHIVE(a, d->heartbeat_usec);

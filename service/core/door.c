@@ -156,6 +156,12 @@ void core_completed(struct core *core, struct attempt_id id, const struct comple
            .completion = *completion);
 }
 
+void core_main_exited(struct core *core, struct attempt_id id, const struct completion *completion)
+{
+    HANDLE(core, report_main_exited(core, id, completion), .kind = CORE_INPUT_MAIN_EXITED, .id = id,
+           .completion = *completion);
+}
+
 void core_notify(struct core *core, struct attempt_id id, const struct notify_message *message)
 {
     HANDLE(core, report_message(core, id, message), .kind = CORE_INPUT_NOTIFY, .id = id,
@@ -304,6 +310,9 @@ static void replay_one(struct core *core, const struct core_input *input)
         return;
     case CORE_INPUT_COMPLETED:
         core_completed(core, input->id, &input->completion);
+        return;
+    case CORE_INPUT_MAIN_EXITED:
+        core_main_exited(core, input->id, &input->completion);
         return;
     case CORE_INPUT_NOTIFY:
         core_notify(core, input->id, &input->message);

@@ -30,6 +30,7 @@ const char *core_input_kind_to_string(enum core_input_kind kind)
         [CORE_INPUT_REEXECUTE] = "reexecute",
         [CORE_INPUT_REOPEN] = "reopen",
         [CORE_INPUT_START_DELAYED] = "start-delayed",
+        [CORE_INPUT_MAIN_EXITED] = "main-exited",
     };
     INVARIANT(kind < CORE_INPUTS);
     return words[kind];
@@ -38,7 +39,7 @@ const char *core_input_kind_to_string(enum core_input_kind kind)
 bool core_input_is_report(enum core_input_kind kind)
 {
     return (kind >= CORE_INPUT_SPAWNED && kind <= CORE_INPUT_CHECKED) ||
-           kind == CORE_INPUT_START_DELAYED;
+           kind == CORE_INPUT_START_DELAYED || kind == CORE_INPUT_MAIN_EXITED;
 }
 
 static void *array(struct archive *a, const void *present, size_t count, size_t size)
@@ -144,6 +145,11 @@ static bool declares(enum core_input_kind kind)
     return kind <= CORE_INPUT_REDECLARE_SUPERVISOR || kind == CORE_INPUT_RUN_JOB;
 }
 
+bool core_input_tells_an_end(enum core_input_kind kind)
+{
+    return kind == CORE_INPUT_COMPLETED || kind == CORE_INPUT_MAIN_EXITED;
+}
+
 static bool needs_text(enum core_input_kind kind)
 {
     return kind == CORE_INPUT_DISCARD_SUPERVISOR || kind == CORE_INPUT_SPAWN_FAILED ||
@@ -174,7 +180,7 @@ void input_archive(struct archive *a, struct core_input *input)
         attempt_id_archive(a, &input->id);
     ARCHIVE(a, input->pid);
     ARCHIVE(a, input->error);
-    if (input->kind == CORE_INPUT_COMPLETED)
+    if (core_input_tells_an_end(input->kind))
         completion_archive(a, &input->completion);
     if (input->kind == CORE_INPUT_NOTIFY)
         archive_message(a, &input->message);
@@ -185,8 +191,10 @@ void input_archive(struct archive *a, struct core_input *input)
     if (input->kind == CORE_INPUT_RECOVERED)
         archive_recovery(a, &input->recovery);
     /* Older journals end here. */
-    if (input->kind == CORE_INPUT_COMPLETED && (!a->reading || a->used < a->size))
+    if (core_input_tells_an_end(input->kind) && (!a->reading || a->used < a->size)) {
         ARCHIVE(a, input->completion.with_machine);
+        ARCHIVE(a, input->completion.left);
+    }
     if (input->kind == CORE_INPUT_NOTIFY && (!a->reading || a->used < a->size))
         archive_stamp(a, &input->message.reloading_usec);
 

@@ -37,6 +37,7 @@ enum core_input_kind {
     CORE_INPUT_REEXECUTE,
     CORE_INPUT_REOPEN,
     CORE_INPUT_START_DELAYED,
+    CORE_INPUT_MAIN_EXITED,
     CORE_INPUTS, /* how many there are */
 };
 
@@ -71,6 +72,7 @@ void core_replay(struct core *core, const struct core_input *input);
 const char *core_input_kind_to_string(enum core_input_kind kind);
 /* It is about an attempt: it has an id. */
 bool core_input_is_report(enum core_input_kind kind);
+bool core_input_tells_an_end(enum core_input_kind kind); /* of an attempt, or its main process */
 
 #define CORE_STATE_VERSION 3 /* of checkpoints */
 #define CORE_STATE_OLDEST  2 /* that is read, too */

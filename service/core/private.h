@@ -93,6 +93,8 @@ void report_spawned(struct core *core, struct attempt_id id, uint32_t pid);
 void report_start_delayed(struct core *core, struct attempt_id id, const char *reason);
 void report_spawn_failed(struct core *core, struct attempt_id id, int error, const char *reason);
 void report_completed(struct core *core, struct attempt_id id, const struct completion *completion);
+void report_main_exited(struct core *core, struct attempt_id id,
+                        const struct completion *completion);
 void report_message(struct core *core, struct attempt_id id, const struct notify_message *message);
 void report_checked(struct core *core, struct attempt_id id, uint32_t number, bool passed,
                     const char *why);

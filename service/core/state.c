@@ -474,7 +474,7 @@ static int archive_child(struct core *core, struct archive *a, struct child *chi
     archive_liveness(a, child);
     ARCHIVE(a, child->started_usec);
     archive_last_exit(a, &child->last_exit);
-    ARCHIVE_WORD(a, child->last_stale.kind, REPORT_DELAY);
+    ARCHIVE_WORD(a, child->last_stale.kind, REPORT_MAIN_EXIT);
     ARCHIVE(a, child->last_stale.generation);
     ARCHIVE(a, child->last_stale.attempt);
     ARCHIVE(a, child->last_stale.usec);

@@ -249,6 +249,17 @@ const char *timeout_action_to_string(enum timeout_action action)
     return WORD_OF(timeout_action_words, action);
 }
 
+static const char *const leftovers_words[] = {
+    [LEFTOVERS_WAIT] = "wait",
+    [LEFTOVERS_KILL] = "kill",
+    [LEFTOVERS_KEEP] = "keep",
+};
+
+const char *leftovers_to_string(enum leftovers leftovers)
+{
+    return WORD_OF(leftovers_words, leftovers);
+}
+
 static const char *const strategy_words[] = {
     [STRATEGY_ONE_FOR_ONE] = "one-for-one",
     [STRATEGY_ONE_FOR_ALL] = "one-for-all",
@@ -348,6 +359,7 @@ static const char *const report_kind_words[] = {
     [REPORT_EXIT] = "exit",           [REPORT_READINESS] = "readiness",
     [REPORT_HEARTBEAT] = "heartbeat", [REPORT_STATUS] = "status",
     [REPORT_HEALTH] = "health",       [REPORT_DELAY] = "delay",
+    [REPORT_MAIN_EXIT] = "main-exit",
 };
 
 const char *report_kind_to_string(enum report_kind kind)
@@ -404,6 +416,7 @@ static const char *const event_kind_words[] = {
     [EVENT_SUPERVISOR_REEXECUTING] = "supervisor-reexecuting",
     [EVENT_CHILD_RELOAD_COMPLETED] = "child-reload-completed",
     [EVENT_CHILD_START_DELAYED] = "child-start-delayed",
+    [EVENT_CHILD_LEFTOVERS] = "child-leftovers",
 };
 
 const char *event_kind_to_string(enum event_kind kind)

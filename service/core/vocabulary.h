@@ -127,6 +127,9 @@ enum readiness_policy {
 };
 enum on_stale { ON_STALE_REPORT, ON_STALE_RESTART };
 enum timeout_action { TIMEOUT_KILL, TIMEOUT_REPORT };
+
+/* What becomes of those who are there when the main process has ended. */
+enum leftovers { LEFTOVERS_WAIT, LEFTOVERS_KILL, LEFTOVERS_KEEP };
 enum strategy { STRATEGY_ONE_FOR_ONE, STRATEGY_ONE_FOR_ALL, STRATEGY_REST_FOR_ONE };
 enum escalation { ESCALATION_PARENT, ESCALATION_QUARANTINE_SCOPE, ESCALATION_SHUTDOWN_TREE };
 
@@ -190,7 +193,8 @@ enum report_kind {
     REPORT_HEARTBEAT,
     REPORT_STATUS,
     REPORT_HEALTH,
-    REPORT_DELAY, /* proctord lacks something for a start, or no longer does */
+    REPORT_DELAY,     /* proctord lacks something for a start, or no longer does */
+    REPORT_MAIN_EXIT, /* others of the attempt are still there */
 };
 
 enum event_kind {
@@ -242,6 +246,7 @@ enum event_kind {
     EVENT_SUPERVISOR_REEXECUTING,
     EVENT_CHILD_START_DELAYED,
     EVENT_CHILD_RELOAD_COMPLETED,
+    EVENT_CHILD_LEFTOVERS,
     EVENT_KINDS, /* how many there are */
 };
 
@@ -265,6 +270,7 @@ const char *jitter_to_string(enum jitter jitter);
 const char *readiness_policy_to_string(enum readiness_policy policy);
 const char *on_stale_to_string(enum on_stale action);
 const char *timeout_action_to_string(enum timeout_action action);
+const char *leftovers_to_string(enum leftovers leftovers);
 const char *strategy_to_string(enum strategy strategy);
 const char *escalation_to_string(enum escalation escalation);
 const char *command_verb_to_string(enum command_verb verb);

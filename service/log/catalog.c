@@ -52,6 +52,7 @@ static const struct {
     [EVENT_SUPERVISOR_REEXECUTING] = {"3415fac31a4f44069507c094ae36e7eb", true},
     [EVENT_CHILD_RELOAD_COMPLETED] = {"5d0c1f7a3e964b52a8c70f4be1936d28", false},
     [EVENT_CHILD_START_DELAYED] = {"e5c6c1843461495c957b5efe77fb65c2", false},
+    [EVENT_CHILD_LEFTOVERS] = {"c61f0d5b7a394e0c9a52f81d3be64a07", true},
 };
 
 const char *catalog_message_id(enum event_kind kind)
