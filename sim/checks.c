@@ -586,6 +586,9 @@ static void agree_on_attempt(struct world *world, const char *name, const struct
     SAME("reloading", mine->reloading, its->reloading);
     SAME("how far a reload has come", (int)mine->reload, (int)its->reload);
     SAME("proven", mine->proven, its->proven);
+    SAME("main process gone", mine->main.gone, its->main_gone);
+    if (mine->main.gone)
+        SAME("main process's exit", mine->main.kind, its->main_exit);
 }
 
 static void agree_on_restarts(struct world *world, const char *name, const struct child *mine,
@@ -651,6 +654,7 @@ static void agree(struct world *world, const struct actor *actor)
     SAME("last heartbeat's stamp", mine->heartbeat_usec, its->heartbeat_realtime);
     SAME("stale", mine->heartbeat_stale, its->stale);
     SAME("stale reports", mine->last_stale.count, its->stale_reports);
+    SAME("left", mine->left, its->leftovers);
     if (world->shutdown_begun)
         SAME("shutdown result", mine->shutdown.result, its->result);
     agree_on_attempt(world, name, &mine->attempt, &its->attempt);

@@ -47,6 +47,7 @@ OF_CHILD(exit, child ? child->last_exit.kind : EXIT_NONE)
 OF_CHILD(decision, child ? child->last_exit.decision : DECISION_RESTART)
 OF_CHILD(restart_count, child ? child->restart_count : 0)
 OF_CHILD(stale_reports, child ? child->last_stale.count : 0)
+OF_CHILD(left, child ? child->left : 0)
 OF_CHILD(result, child ? child->shutdown.result : SHUTDOWN_PENDING)
 OF_CHILD(queued, child && child->queued)
 OF_CHILD(in_flight, child ? child->member.supervisor->in_flight : 0)
@@ -183,6 +184,7 @@ static const struct fact child_facts[] = {
     {"job_truncated", FACT_FLAG, NULL, 0, of_job_truncated, NULL},
     {"restart_in", FACT_DURATION, NULL, 0, of_restart_in, NULL},
     {"stale_reports", FACT_NUMBER, NULL, 0, of_stale_reports, NULL},
+    {"left", FACT_NUMBER, NULL, 0, of_left, NULL},
     {"result", FACT_WORD, shutdown_result_word, SHUTDOWN_LATE_REPORT + 1, of_result, NULL},
     {"exists", FACT_FLAG, NULL, 0, of_exists, NULL},
     {"shutdown", FACT_WORD, shutdown_phase_word, SHUTDOWN_COMPLETED + 1, of_shutdown, NULL},

@@ -207,9 +207,18 @@ void child_withdraw_starts(struct core *core, struct child *child, uint64_t caus
     dependency_withdraw(core, child);
 }
 
+/* Its stop is the policy's: the attempt was ended by force, or its main process ended by itself and
+ * left others. */
+static bool nobody_asked(const struct child *child)
+{
+    const struct main_end *main = &child->attempt.main;
+
+    return child->attempt.forced != EXIT_NONE || (main->gone && main->kind != EXIT_CANCELLED);
+}
+
 static bool deadline_aborts(const struct core *core, const struct child *child)
 {
-    return core->shutdown_phase != SHUTDOWN_IDLE || child->attempt.forced != EXIT_NONE ||
+    return core->shutdown_phase != SHUTDOWN_IDLE || nobody_asked(child) ||
            (child->pending.active && !child->pending.by_resume) ||
            child->config->declaration.timeout_action == TIMEOUT_KILL;
 }
@@ -219,8 +228,7 @@ static uint64_t abort_cause(const struct core *core, const struct child *child)
 {
     const struct stop_causes *stop = &child->attempt.stop;
 
-    if (child->config->declaration.timeout_action == TIMEOUT_KILL ||
-        child->attempt.forced != EXIT_NONE)
+    if (child->config->declaration.timeout_action == TIMEOUT_KILL || nobody_asked(child))
         return stop->deadline;
     return core->shutdown_phase != SHUTDOWN_IDLE ? core->shutdown_command : stop->abort;
 }

@@ -39,6 +39,14 @@ enum reload_phase {
     RELOAD_ANNOUNCED, /* READY=1 has to come */
 };
 
+/* How the main process of an attempt has ended, while others of it are still there. */
+struct main_end {
+    bool gone; /* it has; else nothing of this means anything */
+    bool unknown, by_signal, core_dumped, oom_killed;
+    int code, signal;
+    enum exit_kind kind; /* by what had been asked for then */
+};
+
 /* The one running incarnation. */
 /* The commands that the events of an attempt's stop carry (docs/decisions.md, "Who a stop is for").
  * 0: none, the policy's. */
@@ -68,6 +76,7 @@ struct attempt {
     uint32_t checks;       /* asked for so far; the number of the last one */
     uint32_t check_misses; /* in a row */
     enum exit_kind forced; /* its exit counts as this: timed-out, unhealthy; else EXIT_NONE */
+    struct main_end main;
     enum child_status status;
     uint64_t generation;
     uint64_t number;
@@ -120,6 +129,7 @@ enum shutdown_why {
     SHUTDOWN_WHY_TOO_SLOW,
     SHUTDOWN_WHY_STILL_THERE,
     SHUTDOWN_WHY_LATE,
+    SHUTDOWN_WHY_LEFTOVERS,
 };
 
 struct child_shutdown {
@@ -211,6 +221,7 @@ struct child {
 
     uint64_t started_usec; /* realtime of the last start */
     struct last_exit last_exit;
+    uint32_t left; /* processes that were there when its main process had ended */
     struct stale_report last_stale;
     struct child_shutdown shutdown;
     struct timer timers[CHILD_TIMERS];

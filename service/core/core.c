@@ -321,8 +321,15 @@ void report_start_delayed(struct core *core, struct attempt_id id, const char *r
 void report_main_exited(struct core *core, struct attempt_id id,
                         const struct completion *completion)
 {
-    (void)completion; /* nothing follows from it yet */
-    reported(core, id, REPORT_MAIN_EXIT);
+    struct child *child = reported(core, id, REPORT_MAIN_EXIT);
+
+    if (child && child->attempt.main.gone) {
+        record_stale(core, child, id, REPORT_MAIN_EXIT); /* said twice */
+    } else if (child) {
+        if (!child->attempt.spawned)
+            commit_spawn(core, child, 0);
+        leftovers_begin(core, child, completion);
+    }
     core_finish_input(core);
 }
 
@@ -531,6 +538,7 @@ static uint64_t child_hash(uint64_t hash, const struct child *child)
                          (uint64_t)(child->scope != NULL) << 4 | (uint64_t)child->wanted << 3 |
                          (uint64_t)child->waiting << 2 | (uint64_t)child->gave_up << 1 |
                          child->heartbeat_stale | (uint64_t)child->attempt.delayed << 7);
+    hash = mix(hash, (uint64_t)child->left << 1 | child->attempt.main.gone);
     for (int i = 0; i < CHILD_TIMERS; i++)
         hash = mix(hash, child->timers[i].deadline_usec);
     return hash;

@@ -181,12 +181,16 @@ void supervision_quarantine(struct core *core, struct child *child, const char *
 void supervision_shut_down(struct core *core, struct child *child, const char *why);
 void supervision_back_off(struct core *core, struct child *child);
 void supervision_start_after_backoff(struct core *core, struct child *child, bool with_others);
-void supervision_exited(struct core *core, struct child *child,
-                        const struct completion *completion);
+void supervision_exited(struct core *core, struct child *child, const struct completion *reported);
+enum exit_kind supervision_classify(const struct child *child, const struct completion *completion);
 void supervision_spawn_failed(struct core *core, struct child *child, int error,
                               const char *reason);
 void supervision_force_stop(struct core *core, struct child *child, enum exit_kind kind);
 void supervision_limit_changed(struct core *core, struct child *child, const char *why);
+
+/* leftovers.c: an attempt without its main process */
+void leftovers_begin(struct core *core, struct child *child, const struct completion *completion);
+void leftovers_end(struct core *core, struct child *child, struct completion *completion);
 
 /* liveness.c: what a child says, and its silence */
 void delay_begin(struct core *core, struct child *child, const char *reason);

@@ -127,7 +127,8 @@ void shutdown_child_gone(struct core *core, struct child *child)
     EMIT_BARE(core, aborted ? EVENT_CHILD_SHUTDOWN_ABORTED : EVENT_CHILD_SHUTDOWN_GRACEFUL, child,
               core->shutdown_command);
     if (aborted)
-        settle(core, child, SHUTDOWN_ABORTED, SHUTDOWN_WHY_TOO_SLOW);
+        settle(core, child, SHUTDOWN_ABORTED,
+               child->attempt.main.gone ? SHUTDOWN_WHY_LEFTOVERS : SHUTDOWN_WHY_TOO_SLOW);
     else
         settle(core, child, SHUTDOWN_GRACEFUL, SHUTDOWN_WHY_ENDED);
 }
@@ -189,6 +190,7 @@ static const char *reason_of(enum shutdown_why why)
         [SHUTDOWN_WHY_ENDED] = "ended after the cancel",
         [SHUTDOWN_WHY_TOO_SLOW] = "did not end within its stop timeout",
         [SHUTDOWN_WHY_STILL_THERE] = "still there after the abort",
+        [SHUTDOWN_WHY_LEFTOVERS] = "what its main process left was killed",
         [SHUTDOWN_WHY_LATE] = "its end was reported after the abort timeout",
     };
     return reasons[why];

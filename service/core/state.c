@@ -259,6 +259,18 @@ static void archive_reload_phase(struct archive *a, struct attempt *attempt)
         attempt->reload = RELOAD_IDLE;
 }
 
+static void archive_main_end(struct archive *a, struct main_end *main)
+{
+    ARCHIVE(a, main->gone);
+    ARCHIVE(a, main->unknown);
+    ARCHIVE(a, main->by_signal);
+    ARCHIVE(a, main->core_dumped);
+    ARCHIVE(a, main->oom_killed);
+    ARCHIVE(a, main->code);
+    ARCHIVE(a, main->signal);
+    ARCHIVE_WORD(a, main->kind, EXIT_SPAWN_FAILED);
+}
+
 static void archive_attempt(struct archive *a, struct attempt *attempt)
 {
     ARCHIVE(a, attempt->active);
@@ -294,6 +306,8 @@ static void archive_attempt(struct archive *a, struct attempt *attempt)
         archive_stamp(a, &attempt->reload_usec);
         ARCHIVE(a, attempt->reload_cause);
     }
+    if (a->version >= 3)
+        archive_main_end(a, &attempt->main);
 }
 
 static void archive_last_exit(struct archive *a, struct last_exit *last)
@@ -342,7 +356,7 @@ static void archive_shutdown(struct archive *a, struct child_shutdown *row)
     ARCHIVE_WORD(a, row->exit, EXIT_SPAWN_FAILED);
     ARCHIVE(a, row->exit_code);
     ARCHIVE(a, row->exit_signal);
-    ARCHIVE_WORD(a, row->why, SHUTDOWN_WHY_LATE);
+    ARCHIVE_WORD(a, row->why, SHUTDOWN_WHY_LEFTOVERS);
     ARCHIVE_WORD(a, row->cgroup, RESOURCE_FAILED);
     if (a->version >= 3)
         ARCHIVE(a, row->start_usec); /* may be later than now */
@@ -479,6 +493,8 @@ static int archive_child(struct core *core, struct archive *a, struct child *chi
     ARCHIVE(a, child->last_stale.attempt);
     ARCHIVE(a, child->last_stale.usec);
     ARCHIVE(a, child->last_stale.count);
+    if (a->version >= 3)
+        ARCHIVE(a, child->left);
     archive_shutdown(a, &child->shutdown);
     archive_timers(core, a, child);
     if (a->reading)

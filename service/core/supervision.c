@@ -34,7 +34,7 @@ static bool code_listed(const struct exit_codes *codes, int code)
     return false;
 }
 
-static enum exit_kind classify(const struct child *child, const struct completion *completion)
+enum exit_kind supervision_classify(const struct child *child, const struct completion *completion)
 {
     if (child->attempt.forced != EXIT_NONE)
         return child->attempt.forced;
@@ -490,9 +490,14 @@ static bool asked_for(enum exit_decision decision)
     return false;
 }
 
-void supervision_exited(struct core *core, struct child *child, const struct completion *completion)
+void supervision_exited(struct core *core, struct child *child, const struct completion *reported)
 {
-    struct verdict verdict = {.kind = classify(child, completion), .within_limit = true};
+    struct completion copy = *reported, *completion = &copy;
+    struct verdict verdict = {.within_limit = true};
+
+    leftovers_end(core, child, completion);
+    verdict.kind = child->attempt.main.gone ? child->attempt.main.kind
+                                            : supervision_classify(child, completion);
 
     verdict.fatal = verdict.kind == EXIT_FAILED &&
                     code_listed(&child->config->declaration.fatal_exit_codes, completion->code);

@@ -158,6 +158,9 @@ READER(read_abort_timeout, reader_deadline(reader, node, &d->abort_timeout_usec)
 WORD_READER(read_kill_mode, process.kill_group, {"group", 1}, {"main", 0})
 WORD_READER(read_timeout_action, timeout_action, {"kill", TIMEOUT_KILL}, {"report", TIMEOUT_REPORT})
 
+WORD_READER(read_leftovers, leftovers, {"wait", LEFTOVERS_WAIT}, {"kill", LEFTOVERS_KILL},
+            {"keep", LEFTOVERS_KEEP})
+
 static int read_stop(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {{"signal", read_stop_signal},
@@ -385,6 +388,7 @@ static const struct key child_keys[] = {
     {"fatal_exit_codes", read_fatal_exit_codes},
     {"success_exit_codes", read_success_exit_codes},
     {"stop", read_stop},
+    {"leftovers", read_leftovers},
     {"reload_signal", read_reload_signal},
     {"readiness", read_readiness},
     {"start_timeout", read_start_timeout},
