@@ -70,6 +70,7 @@ READER(read_used, "u", child->restart_limit.used)
 READER(read_remaining, "u", restart_limit_view(&child->restart_limit).remaining)
 READER(read_exhausted, "b", restart_limit_view(&child->restart_limit).exhausted)
 READER(read_limit_updated, "t", child->restart_limit.updated_usec)
+READER(read_left, "u", child->left)
 READER(read_restart_count, "t", child->restart_count)
 READER(read_next_restart, "t", child_next_restart_usec(service->core, child))
 READER(read_fence_phase, "s", fence_phase_to_string(child->fence_phase))
@@ -265,6 +266,7 @@ static const struct property properties[] = {
     {"PendingRestart", "a{sv}", read_pending_restart, CHANGE},
     {"Failure", "a{sv}", read_failure, CHANGE},
     {"LastExit", "a{sv}", read_last_exit, CHANGE},
+    {"LeftProcesses", "u", read_left, CHANGE},
     {"LastStaleReport", "a{sv}", read_last_stale_report, CHANGE},
     {"StartedUSec", "t", read_started, CHANGE},
     {"CPUUsageNSec", "t", read_cpu, SILENT},
@@ -396,7 +398,7 @@ struct shown {
     uint64_t generation, attempt, limit_updated, restart_count, started;
     uint64_t next_restart, stop_deadline; /* monotonic: the realtime of a deadline may flicker */
     uint64_t heartbeat, stale_count, last_exit, pending, failure, status_text, dependency;
-    uint32_t main_pid, used, remaining;
+    uint32_t main_pid, used, remaining, left;
     uint8_t operation, status, stop_state, readiness, heartbeat_stale, exhausted, fence_phase,
         manifest_pending, waits_for;
 };
@@ -437,6 +439,7 @@ static const struct watched watched[] = {
     WATCH("PendingRestart", pending),
     WATCH("Failure", failure),
     WATCH("LastExit", last_exit),
+    WATCH("LeftProcesses", left),
     WATCH("LastStaleReport", stale_count),
     WATCH("StartedUSec", started),
     WATCH("ManifestPending", manifest_pending),
@@ -474,6 +477,7 @@ static struct shown look_at(const struct child *child)
         .generation = child->generation,
         .attempt = child_attempt(child),
         .limit_updated = limit.updated_usec,
+        .left = child->left,
         .restart_count = child->restart_count,
         .started = child->started_usec,
         .next_restart = child->timers[TIMER_START].deadline_usec,

@@ -95,7 +95,10 @@ static void print_cause(const struct sentence *s)
 /* Where it has one: a start that is called off has none yet. */
 static void print_pid(const struct sentence *s)
 {
-    if (s->child->attempt.active && s->child->attempt.pid > 0)
+    if (s->child->attempt.active && s->child->attempt.main.gone)
+        fprintf(s->stream, " (its main process has ended, %u of its processes are left)",
+                s->child->left);
+    else if (s->child->attempt.active && s->child->attempt.pid > 0)
         fprintf(s->stream, " (pid %u)", s->child->attempt.pid);
 }
 
@@ -133,8 +136,10 @@ static void explain_hold(const struct sentence *s)
 /* With an action of `report` it is only told, unless a restart wants it to be gone. */
 static bool deadline_aborts(const struct child *child)
 {
+    const struct main_end *main = &child->attempt.main;
+
     return child->config->declaration.timeout_action == TIMEOUT_KILL ||
-           child->attempt.forced != EXIT_NONE ||
+           (main->gone && main->kind != EXIT_CANCELLED) || child->attempt.forced != EXIT_NONE ||
            (child->pending.active && !child->pending.by_resume);
 }
 

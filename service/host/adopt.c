@@ -86,10 +86,11 @@ static int is_in_leaf(struct host *host, const struct process *process, pid_t pi
 
     if (host->cgroups.fd < 0)
         return 0;
-    int r = cgroup_child_of(&host->cgroups, pid, &id);
+    uint64_t mark;
+    int r = cgroup_child_of(&host->cgroups, pid, &id, &mark);
     if (r < 0)
         return again_may_help(r) ? r : 0;
-    return id.slot == process->id.slot && id.serial == process->id.serial;
+    return id.slot == process->id.slot && id.serial == process->id.serial && mark == process->mark;
 }
 
 static int is_same(struct host *host, const struct process *process, pid_t pid)
@@ -235,17 +236,31 @@ static void adopt_idle_listeners(struct host *host)
     }
 }
 
+/* As it was started: its declaration may say something else by now. */
+static void find_mark(struct process *process)
+{
+    struct attempt_id id;
+    uint64_t mark;
+
+    if (process->host->cgroups.fd >= 0 &&
+        cgroup_child_of(&process->host->cgroups, process->main_pid, &id, &mark) == 0 &&
+        id.slot == process->id.slot && id.serial == process->id.serial)
+        process->mark = mark;
+}
+
 static void adopt_cgroup(struct process *process)
 {
     struct host *host = process->host;
     char leaf[CGROUP_LEAF_MAX];
     int fd;
 
+    find_mark(process);
     process->in_cgroup = (process->note.in_cgroup && host->cgroups.fd >= 0) ||
                          is_in_leaf(host, process, process->main_pid) > 0;
     if (!process->in_cgroup)
         return;
     process_leaf(process, leaf);
+    cgroup_checks_sweep(&host->cgroups, leaf);
     process->leaf_killed = true; /* it may have been: better to make it anew once it is empty */
     process->oom_kills = cgroup_leaf_oom_kills(&host->cgroups, leaf);
     fd = cgroup_leaf_make(&host->cgroups, leaf);
@@ -321,6 +336,8 @@ static void bury(struct process *process)
     char leaf[CGROUP_LEAF_MAX];
 
     process_leaf(process, leaf);
+    if (process->host->cgroups.fd >= 0)
+        cgroup_checks_sweep(&process->host->cgroups, leaf);
     process->in_cgroup =
         process->host->cgroups.fd >= 0 && !cgroup_leaf_empty(&process->host->cgroups, leaf);
     process->adopted = true;
@@ -454,6 +471,7 @@ static void look_for(struct host *host, struct child *child, bool strangers,
     if (!process)
         return;
     process->id = id;
+    process_choose_mark(process);
     if (strangers || process->note.id.attempt != id.attempt)
         process->note = (struct process_note){};
     if (!strangers && goes_on_starting(process)) {
@@ -509,7 +527,7 @@ static void finish_what_is_in_doubt(struct host *host, struct child *child)
 {
     struct process *process = child->host;
 
-    if (!process || process->state != PROCESS_RUNNING)
+    if (!process || (process->state != PROCESS_RUNNING && process->state != PROCESS_DRAINING))
         return;
     bool is_news = process->noted_anew || process->doubt_cancel || process->doubt_abort;
     /* An abort once more hurts nobody. A cancel is only repeated where it may not have come. */

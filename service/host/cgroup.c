@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define CHECK "check." /* begins the name of a health check's leaf */
+
 static int write_at(int directory, const char *path, const char *text)
 {
     int fd = again_open(directory, path, O_WRONLY);
@@ -93,11 +95,65 @@ static void remove_below(int directory, int depth)
     closedir(folder);
 }
 
+/* Its attempt's alone: what is left in it is to be kept. No id has this character. */
+static bool is_marked(const char *leaf)
+{
+    return strchr(leaf, '~') != NULL;
+}
+
+static bool is_folder(const struct dirent *entry)
+{
+    return entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
+           strlen(entry->d_name) < CGROUP_LEAF_MAX;
+}
+
+/* How many leaves are marked, and are not empty. */
+static size_t marked_leaves(const struct cgroup_base *base)
+{
+    int error = 0;
+    size_t count = 0;
+    DIR *folder = again_folder(base->fd, ".", &error);
+
+    for (struct dirent *entry; folder && (entry = again_next(folder, &error));)
+        count +=
+            is_folder(entry) && is_marked(entry->d_name) && !cgroup_leaf_empty(base, entry->d_name);
+    if (folder)
+        closedir(folder);
+    return count;
+}
+
+static void kill_and_remove(const struct cgroup_base *base, const char *leaf)
+{
+    cgroup_leaf_kill(base, leaf);
+    for (int i = 0; i < 200 && cgroup_leaf_remove(base, leaf) == -EBUSY; i++) {
+        usleep(1000);     /* the kernel is ending them; nothing else is to be done yet */
+        if (i % 20 == 19) /* one whose main thread has ended is not reached by that */
+            cgroup_leaf_signal(base, leaf, SIGKILL, 0);
+    }
+}
+
+/* Kills what is in the others, one after the other. */
+static void sweep_unmarked(const struct cgroup_base *base)
+{
+    int error = 0;
+    DIR *folder = again_folder(base->fd, ".", &error);
+
+    for (struct dirent *entry; folder && (entry = again_next(folder, &error));)
+        if (is_folder(entry) && !is_marked(entry->d_name))
+            kill_and_remove(base, entry->d_name);
+    if (folder)
+        closedir(folder);
+}
+
 /* Ends what a dead instance left behind: its children must not run beside ours. */
 static void sweep(const struct cgroup_base *base)
 {
     char events[256];
 
+    if (marked_leaves(base) > 0) {
+        sweep_unmarked(base);
+        return;
+    }
     if (write_at(base->fd, "cgroup.kill", "1") < 0)
         return;
     for (int i = 0; i < 200; i++) {
@@ -342,12 +398,61 @@ void cgroup_base_close(struct cgroup_base *base, bool keep)
     *base = (struct cgroup_base){.fd = -1};
 }
 
-void cgroup_leaf_name(const char *child_id, struct attempt_id id, char name[CGROUP_LEAF_MAX])
+void cgroup_leaf_name(const char *child_id, struct attempt_id id, uint64_t mark,
+                      char name[CGROUP_LEAF_MAX])
 {
-    snprintf(name, CGROUP_LEAF_MAX, "%.64s.%" PRIu32 ".%" PRIu32, child_id, id.slot, id.serial);
+    char marked[24] = "";
+
+    if (mark > 0)
+        snprintf(marked, sizeof(marked), "~%" PRIu64, mark);
+    snprintf(name, CGROUP_LEAF_MAX, "%.64s%s.%" PRIu32 ".%" PRIu32, child_id, marked, id.slot,
+             id.serial);
     for (char *c = name; *c; c++)
         if (*c == '/')
             *c = '+';
+}
+
+void cgroup_check_name(const char *leaf, uint32_t check, char name[CGROUP_LEAF_MAX])
+{
+    snprintf(name, CGROUP_LEAF_MAX, "%.120s/" CHECK "%" PRIu32, leaf, check);
+}
+
+void cgroup_checks_sweep(const struct cgroup_base *base, const char *leaf)
+{
+    char name[CGROUP_LEAF_MAX];
+    int error = 0;
+    DIR *folder = again_folder(base->fd, leaf, &error);
+
+    for (struct dirent *entry; folder && (entry = again_next(folder, &error));)
+        if (is_folder(entry) && strncmp(entry->d_name, CHECK, strlen(CHECK)) == 0) {
+            snprintf(name, sizeof(name), "%.120s/%.30s", leaf, entry->d_name);
+            kill_and_remove(base, name);
+        }
+    if (folder)
+        closedir(folder);
+}
+
+void cgroup_marked_tidy(const struct cgroup_base *base)
+{
+    int error = 0;
+    DIR *folder = again_folder(base->fd, ".", &error);
+
+    for (struct dirent *entry; folder && (entry = again_next(folder, &error));)
+        if (is_folder(entry) && is_marked(entry->d_name))
+            cgroup_leaf_remove(base, entry->d_name);
+    if (folder)
+        closedir(folder);
+}
+
+/* 0: it has none. */
+static uint64_t mark_of(const char *name, size_t length)
+{
+    const char *mark = memchr(name, '~', length);
+    uint64_t number = 0;
+
+    if (mark)
+        mark++;
+    return mark && number_take(&mark, &number) == 0 ? number : 0;
 }
 
 static int parse_leaf_name(const char *name, size_t length, struct attempt_id *id)
@@ -545,9 +650,10 @@ static int tidy(const struct cgroup_base *base,
         if (parse_leaf_name(entry->d_name, strlen(entry->d_name), &id) == 0 &&
             is_used(userdata, &id))
             continue;
-        cgroup_leaf_kill(base, entry->d_name);
-        for (int i = 0; i < 200 && cgroup_leaf_remove(base, entry->d_name) == -EBUSY; i++)
-            usleep(1000); /* the kernel is ending them; nothing else is to be done yet */
+        if (is_marked(entry->d_name))
+            cgroup_leaf_remove(base, entry->d_name);
+        else
+            kill_and_remove(base, entry->d_name);
     }
     closedir(folder);
     return error;
@@ -560,7 +666,8 @@ void cgroup_base_tidy(const struct cgroup_base *base,
         ;
 }
 
-int cgroup_child_of(const struct cgroup_base *base, pid_t pid, struct attempt_id *id)
+int cgroup_child_of(const struct cgroup_base *base, pid_t pid, struct attempt_id *id,
+                    uint64_t *mark)
 {
     char proc[64], path[2048];
 
@@ -571,5 +678,7 @@ int cgroup_child_of(const struct cgroup_base *base, pid_t pid, struct attempt_id
     size_t prefix = strlen(base->kernel_path);
     if (strncmp(path, base->kernel_path, prefix) != 0)
         return -ENOENT;
-    return parse_leaf_name(path + prefix, strcspn(path + prefix, "/ "), id);
+    size_t length = strcspn(path + prefix, "/ ");
+    *mark = mark_of(path + prefix, length);
+    return parse_leaf_name(path + prefix, length, id);
 }

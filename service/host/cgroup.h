@@ -5,6 +5,10 @@
  * Only where it was emptied by cgroup.kill it goes: on newer kernels (seen on 6.18) whoever is
  * cloned into a cgroup that was killed once is killed at birth.
  *
+ * An attempt whose leftovers are to be kept has a leaf of its own, with a mark that no other ever
+ * has: what it leaves stays in there, and no attempt after it, nor the end of proctord, touches it.
+ * Health checks run in leaves below that of the attempt, one for each.
+ *
  * The leaves lie below `BASE`, a folder of this instance in the cgroup that proctord itself was
  * started in (cgroup v2; on a hybrid machine the v2 part). Where none is writable there is no
  * base: children are then kept together by their process group and the subreaper. See cgroups(7).
@@ -34,15 +38,27 @@ struct cgroup_base {
  */
 int cgroup_base_open(struct cgroup_base *base, const char *instance, bool keep);
 
-/* Kills and removes the leaves that nobody uses. */
+/* Kills and removes the leaves that nobody uses, but for marked ones. */
 void cgroup_base_tidy(const struct cgroup_base *base,
                       bool (*is_used)(void *userdata, const struct attempt_id *id), void *userdata);
 
-/* Kills and removes whatever is left, and the base itself; with keep, only what is empty. */
+/* Kills and removes whatever is left, but for marked leaves, and the base itself; with keep, only
+ * what is empty. */
 void cgroup_base_close(struct cgroup_base *base, bool keep);
 
-/* The leaf's name for a child: readable, and slot and serial can be parsed back from it. */
-void cgroup_leaf_name(const char *child_id, struct attempt_id id, char name[CGROUP_LEAF_MAX]);
+/* The leaf's name for a child: readable, and slot, serial and mark can be parsed back from it.
+ * mark: 0, or a number that no other attempt has. */
+void cgroup_leaf_name(const char *child_id, struct attempt_id id, uint64_t mark,
+                      char name[CGROUP_LEAF_MAX]);
+
+/* That of a health check, below it. */
+void cgroup_check_name(const char *leaf, uint32_t check, char name[CGROUP_LEAF_MAX]);
+
+/* Kills and removes the leaves of health checks below a leaf: those who asked have gone. */
+void cgroup_checks_sweep(const struct cgroup_base *base, const char *leaf);
+
+/* Removes the marked leaves that nobody is in any more. */
+void cgroup_marked_tidy(const struct cgroup_base *base);
 
 /* Makes the leaf; returns its descriptor (the caller closes it) or a negative errno. */
 int cgroup_leaf_make(const struct cgroup_base *base, const char *name);
@@ -80,6 +96,7 @@ uint64_t cgroup_leaf_oom_kills(const struct cgroup_base *base, const char *name)
 void cgroup_leaf_usage(const struct cgroup_base *base, const char *name, uint64_t *cpu_nsec,
                        uint64_t *memory_bytes);
 
-/* The child (slot and serial) in whose leaf a process is. Returns 0, -ENOENT where it is in none,
- * -ESRCH. */
-int cgroup_child_of(const struct cgroup_base *base, pid_t pid, struct attempt_id *id);
+/* The child (slot and serial) in whose leaf a process is, and the leaf's mark. Returns 0, -ENOENT
+ * where it is in none, -ESRCH. */
+int cgroup_child_of(const struct cgroup_base *base, pid_t pid, struct attempt_id *id,
+                    uint64_t *mark);

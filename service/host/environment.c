@@ -101,7 +101,8 @@ static int put_account(struct list *list, const struct account *account)
     return r;
 }
 
-static int put_identity(struct list *list, const struct child *child, const char *notify_socket)
+static int put_identity(struct list *list, const struct child *child, uint32_t check,
+                        const char *notify_socket)
 {
     int r = put_format(list, "PROCTOR_CHILD=%s", child->id);
     if (r == 0)
@@ -110,6 +111,8 @@ static int put_identity(struct list *list, const struct child *child, const char
         r = put_format(list, "PROCTOR_ATTEMPT=%" PRIu64, child->attempt.number);
     if (r == 0)
         r = put_format(list, "PROCTOR_FENCE=%" PRIu64, child->fence);
+    if (r == 0 && check > 0)
+        r = put_format(list, "PROCTOR_CHECK=%" PRIu32, check);
     if (r == 0)
         r = put_format(list, "NOTIFY_SOCKET=%s", notify_socket);
     if (r == 0 && child->job) /* behind the sockets */
@@ -160,7 +163,7 @@ static int put_sockets(struct list *list, const struct process_spec *spec, char 
 }
 
 static int fill(struct list *list, const struct child *child, const struct account *account,
-                const char *notify_socket, struct environment *environment)
+                uint32_t check, const char *notify_socket, struct environment *environment)
 {
     const struct process_spec *spec = &child->config->declaration.process;
     int r = put_format(list, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
@@ -173,7 +176,7 @@ static int fill(struct list *list, const struct child *child, const struct accou
     for (const char **v = spec->environment; r == 0 && v && *v; v++)
         r = put_format(list, "%s", *v);
     if (r == 0)
-        r = put_identity(list, child, notify_socket);
+        r = put_identity(list, child, check, notify_socket);
     if (r == 0)
         r = put_watchdog(list, child, &environment->watchdog_pid);
     if (r == 0)
@@ -181,7 +184,7 @@ static int fill(struct list *list, const struct child *child, const struct accou
     return r;
 }
 
-int environment_make(const struct child *child, const struct account *account,
+int environment_make(const struct child *child, const struct account *account, uint32_t check,
                      const char *notify_socket, struct environment *environment)
 {
     struct list *list = calloc(1, sizeof(*list));
@@ -190,7 +193,7 @@ int environment_make(const struct child *child, const struct account *account,
     if (!list)
         return -ENOMEM;
     environment->variables = list->variables;
-    int r = fill(list, child, account, notify_socket, environment);
+    int r = fill(list, child, account, check, notify_socket, environment);
     environment->before = list->before;
     if (r < 0)
         environment_free(environment);

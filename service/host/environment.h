@@ -15,8 +15,9 @@ struct environment {
     char *listen_pid;   /* the same, NULL without sockets */
 };
 
-/* account: of its user; NULL: it has none of its own. The environment file is read by the child
- * itself: it may be anywhere. Returns 0, -ENOMEM or -E2BIG. */
-int environment_make(const struct child *child, const struct account *account,
+/* account: of its user; NULL: it has none of its own. check: the number of a health check, 0 for
+ * the attempt itself. The environment file is read by the child itself: it may be anywhere. Returns
+ * 0, -ENOMEM or -E2BIG. */
+int environment_make(const struct child *child, const struct account *account, uint32_t check,
                      const char *notify_socket, struct environment *environment);
 void environment_free(struct environment *environment);

@@ -84,7 +84,21 @@ void process_unlink(struct host *host, struct process *process)
 
 void process_leaf(const struct process *process, char name[CGROUP_LEAF_MAX])
 {
-    cgroup_leaf_name(process->child->id, process->id, name);
+    cgroup_leaf_name(process->child->id, process->id, process->mark, name);
+}
+
+bool process_keeps_leftovers(const struct process *process)
+{
+    return process->child->config->declaration.leftovers == LEFTOVERS_KEEP &&
+           (!process->in_cgroup || process->mark > 0);
+}
+
+/* The fencing token is nobody else's, ever. */
+void process_choose_mark(struct process *process)
+{
+    const struct child *child = process->child;
+
+    process->mark = child->config->declaration.leftovers == LEFTOVERS_KEEP ? child->fence : 0;
 }
 
 static void exited(void *data)
@@ -206,6 +220,10 @@ static int kill_child(void *userdata, struct child *child, struct attempt_id id,
             ((struct process *)child->host)->doubt_signal = host->last_input ? signal : 0;
         return 0;
     }
+    if (process && process->state == PROCESS_DRAINING && whole) {
+        process_signal_left(process, signal);
+        return 0;
+    }
     if (!process || process->state != PROCESS_RUNNING)
         return -ESRCH;
     if (whole) {
@@ -234,9 +252,11 @@ void host_cancel(void *userdata, struct child *child, struct attempt_id id)
         process_stop_starting(process, false);
         return;
     }
-    kill_child(userdata, child, id, spec->stop_signal, spec->kill_group);
+    bool whole = process && (process->state == PROCESS_DRAINING ||
+                             (spec->kill_group && !process_keeps_leftovers(process)));
+    kill_child(userdata, child, id, spec->stop_signal, whole);
     if (spec->stop_signal != SIGKILL && spec->stop_signal != SIGCONT)
-        kill_child(userdata, child, id, SIGCONT, spec->kill_group); /* a stopped one can not obey */
+        kill_child(userdata, child, id, SIGCONT, whole); /* a stopped one cannot obey */
 }
 
 static void abort_child(void *userdata, struct child *child, struct attempt_id id)
@@ -274,7 +294,7 @@ static void process_free(struct process *process)
         process_unkeep(process);
     process_unwatch(process);
     sd_event_source_disable_unref(process->again_source);
-    sd_event_source_disable_unref(process->drain_source);
+    tree_forget(&process->tree);
     if (process->pidfd >= 0)
         close(process->pidfd);
     process_forget_group(process);
@@ -369,7 +389,7 @@ static int child_signal(sd_event_source *source, const struct signalfd_siginfo *
     (void)source;
     (void)info;
     orphans_reap(host);
-    process_drain_more(host);
+    host_look_at_trees(host, false);
     return 0;
 }
 
@@ -493,6 +513,7 @@ void host_free(struct host *host)
         return;
     host->leaves = !host->core || core_shutdown_phase(host->core) != SHUTDOWN_COMPLETED;
     host_detach(host);
+    probe_free_trees(host);
     cgroup_base_close(&host->cgroups, host->leaves);
     notify_socket_close(host->notify);
     spawner_free(host->spawner);

@@ -4,8 +4,9 @@
  * socket.
  *
  * An attempt is complete when its main process has been reaped and no other process of it is left:
- * leftovers are killed. With cgroups that is what the kernel says of the attempt's leaf; without,
- * the process group and the orphans that the subreaper has inherited.
+ * leftovers are waited for, and signalled or killed as the core says (tree.h). With cgroups the
+ * kernel tells of the attempt's leaf; without, there are the process group and the orphans that the
+ * subreaper has inherited.
  */
 #pragma once
 

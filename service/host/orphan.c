@@ -1,7 +1,7 @@
 /*
  * Orphans: proctord is a subreaper (or PID 1), so whoever loses its parent comes to us. Zombies are
  * reaped; one that belonged to an attempt (a double fork) is found by the identity that the attempt
- * was given in its environment, and killed with it.
+ * was given in its environment, and goes with it.
  *
  * An environment proves nothing. Who lies in it dies with the attempt that it names, and that is
  * all: only processes of the attempt's own user are waited for.
@@ -11,6 +11,7 @@
 #include "number.h"
 #include "outside.h"
 #include "owner.h"
+#include "crowd.h"
 #include "probe.h"
 #include "proc_stat.h"
 #include "process.h"
@@ -116,8 +117,8 @@ static int read_environment(pid_t pid, char **block, size_t *size)
  * own orphans, or to record a report as stale; never to count one. Returns 0; -ENOENT where it says
  * none, -ESRCH where it can not say, and another error where that could not be read just now.
  */
-int orphan_claims(pid_t pid, const struct core *core, const char *notify_path, bool strict,
-                  struct attempt_id *id)
+static int claims(pid_t pid, const struct core *core, const char *notify_path, bool strict,
+                  struct attempt_id *id, uint64_t *check)
 {
     size_t size;
     char *block;
@@ -130,6 +131,7 @@ int orphan_claims(pid_t pid, const struct core *core, const char *notify_path, b
     const char *generation = variable(block, size, "PROCTOR_GENERATION");
     const char *attempt = variable(block, size, "PROCTOR_ATTEMPT");
     const char *notify = variable(block, size, "NOTIFY_SOCKET");
+    const char *number = variable(block, size, "PROCTOR_CHECK");
     const struct child *child = name && generation && attempt ? core_find(core, name) : NULL;
 
     if (notify ? strcmp(notify, notify_path) != 0 : strict)
@@ -138,10 +140,19 @@ int orphan_claims(pid_t pid, const struct core *core, const char *notify_path, b
         number_read(attempt, UINT64_MAX, &id->attempt) == 0) {
         id->slot = child->slot;
         id->serial = child->serial;
+        if (!number || number_read(number, UINT32_MAX, check) < 0)
+            *check = 0;
         r = 0;
     }
     free(block);
     return r;
+}
+
+int orphan_claims(pid_t pid, const struct core *core, const char *notify_path, bool strict,
+                  struct attempt_id *id)
+{
+    uint64_t check;
+    return claims(pid, core, notify_path, strict, id, &check);
 }
 
 /*
@@ -162,18 +173,26 @@ static bool is_exiting(pid_t pid)
 }
 
 /* One that hangs on its way out holds up no attempt: it might be anybody's. */
-static bool is_waited_for_untold(const struct process *process)
+static bool is_waited_for_untold(const struct tree *tree)
 {
-    return process->state != PROCESS_DRAINING ||
-           process_now_usec() - process->draining_since_usec < UNTOLD_USEC;
+    return tree->since_usec == 0 || process_now_usec() - tree->since_usec < UNTOLD_USEC;
+}
+
+static const struct process *process_of(const struct tree *tree)
+{
+    const struct child *child = core_child_of(tree->host->core, tree->id);
+    const struct process *process = child ? child->host : NULL;
+
+    return process && process->id.attempt == tree->id.attempt ? process : NULL;
 }
 
 /* Whether it runs as the attempt's user: others are not waited for. */
-static bool is_of_its_user(const struct process *process, pid_t pid)
+static bool is_of_its_user(const struct tree *tree, pid_t pid)
 {
+    const struct process *process = process_of(tree);
     uid_t user, its;
 
-    if (owner_user(process, &user) < 0) /* it ended when nobody was there to see it */
+    if (!process || owner_user(process, &user) < 0) /* it ended when nobody was there to see it */
         return true;
     return owner_user_of(pid, &its) == 0 && user == its;
 }
@@ -195,146 +214,186 @@ static int was_given(pid_t pid, const char *notify_path)
     return ours;
 }
 
-static bool is_of(const struct attempt_id *id, const struct process *process)
+static bool is_same(const struct attempt_id *a, const struct attempt_id *b)
 {
-    return id->slot == process->id.slot && id->serial == process->id.serial &&
-           id->attempt == process->id.attempt;
+    return a->slot == b->slot && a->serial == b->serial && a->attempt == b->attempt;
 }
 
-/* Kills those of our children that no attempt is led by and that name this attempt. Returns how
- * many there were, with those that can not be told for a moment. */
-size_t orphans_kill(struct host *host, const struct process *process)
+/* 1, 0, or negative where that could not be read just now. */
+static int names(const struct tree *tree, pid_t pid, bool strict)
 {
+    const struct host *host = tree->host;
+    struct attempt_id id;
+    uint64_t check;
+    int r = claims(pid, host->core, host->notify_path, strict, &id, &check);
+
+    return r < 0 ? r : is_same(&id, &tree->id) && check == tree->check;
+}
+
+/* Those of our children that no attempt is led by and that name this one. */
+static void gather_orphan(const struct tree *tree, pid_t pid, struct crowd *crowd)
+{
+    int r = names(tree, pid, false);
+
+    if (r < 0)
+        crowd->unseen += again_may_help(r) || (is_waited_for_untold(tree) && is_exiting(pid));
+    if (r <= 0)
+        return;
+    crowd_add(crowd, pid);
+    crowd->waited += is_of_its_user(tree, pid);
+    crowd_add_below(crowd, pid);
+}
+
+void orphans_gather(const struct tree *tree, struct crowd *crowd)
+{
+    const struct host *host = tree->host;
     char path[64];
-    size_t count = 0, killed = 0, unseen = 0;
 
     snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)gettid());
     int fd = again_open(AT_FDCWD, path, O_RDONLY);
     FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
     if (!file) {
-        unseen = fd >= 0 || again_may_help(fd);
+        crowd->unseen += fd >= 0 || again_may_help(fd);
         if (fd >= 0)
             close(fd);
-        return unseen;
+        return;
     }
-    for (int pid; fscanf(file, "%d", &pid) == 1;) {
-        struct attempt_id id;
-        if (pid == host->spared || pid == spawner_pid(host->spawner) || process_of_pid(host, pid))
-            continue;
-        int r = orphan_claims(pid, host->core, host->notify_path, false, &id);
-        if (r < 0) {
-            unseen += again_may_help(r) || (is_waited_for_untold(process) && is_exiting(pid));
-            continue;
-        }
-        if (!is_of(&id, process))
-            continue;
-        count += is_of_its_user(process, pid);
-        handle_signal_child(pid, SIGKILL); /* ours, and not reaped: the number is its own */
-        killed++;
-    }
-    unseen += ferror(file) != 0;
+    for (int pid; fscanf(file, "%d", &pid) == 1;)
+        if (pid != host->spared && pid != spawner_pid(host->spawner) && !process_of_pid(host, pid))
+            gather_orphan(tree, pid, crowd);
+    crowd->unseen += ferror(file) != 0;
     fclose(file);
-    host->counters.leftovers_killed += killed;
-    return count + unseen;
 }
 
-enum { NOT_MEANT, MEANT, MEANT_UNCOUNTED };
-
-/* As the answers of these; negative: that could not be seen just now. */
-typedef int (*meaning)(struct host *host, const struct process *process, pid_t pid);
-
-/* Returns the same. The pidfd comes first: what is looked at afterwards is the same process, or
- * none. */
-static int kill_if(struct host *host, const struct process *process, meaning is_meant, pid_t pid,
-                   int wait_msec)
-{
-    int pidfd = again_pidfd(pid);
-    if (pidfd < 0)
-        return again_may_help(pidfd) ? pidfd : 0;
-    int r = is_meant(host, process, pid);
-    if (r > 0) {
-        handle_signal(pidfd, SIGKILL);
-        if (wait_msec > 0)
-            poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, wait_msec);
-    }
-    close(pidfd);
-    return r;
-}
-
-/* Kills those of all processes that are meant, but no main process. Returns how many there were,
- * with those that could not be seen. */
-static size_t kill_those(struct host *host, const struct process *process, meaning is_meant,
-                         int wait_msec)
-{
-    int error = 0;
-    DIR *folder = again_folder(AT_FDCWD, "/proc", &error);
-    size_t count = 0, unseen = 0;
-
-    for (struct dirent *entry; folder && (entry = again_next(folder, &error));) {
-        pid_t pid = proc_stat_pid(entry->d_name);
-        if (pid <= 1 || pid == getpid() || process_of_pid(host, pid))
-            continue; /* the main process of an attempt that goes on */
-        int r = kill_if(host, process, is_meant, pid, wait_msec);
-        count += r == MEANT;
-        unseen += r < 0;
-    }
-    if (folder)
-        closedir(folder);
-    host->counters.leftovers_killed += wait_msec > 0 ? 0 : count;
-    return count + unseen + again_may_help(error);
-}
+enum { NOT_MEANT, MEANT };
 
 int process_claims(const struct process *process, pid_t pid)
 {
-    const struct host *host = process->host;
-    struct attempt_id id;
-    int r = orphan_claims(pid, host->core, host->notify_path, true, &id);
+    int r = names(&(struct tree){.host = process->host, .id = process->id}, pid, true);
 
-    if (r < 0)
-        return r == -ENOENT || r == -ESRCH ? 0 : r;
-    return is_of(&id, process);
+    return r == -ENOENT || r == -ESRCH ? 0 : r;
 }
 
-/* Those of other users are killed by what they say, but not waited for. */
-static int is_stray(struct host *host, const struct process *process, pid_t pid)
+/* Looks at all processes but the main ones of attempts that go on. */
+static void for_all(struct host *host, void (*look)(struct host *host, pid_t pid, void *userdata),
+                    void *userdata, size_t *unseen)
 {
+    int error = 0;
+    DIR *folder = again_folder(AT_FDCWD, "/proc", &error);
+
+    for (struct dirent *entry; folder && (entry = again_next(folder, &error));) {
+        pid_t pid = proc_stat_pid(entry->d_name);
+        if (pid > 1 && pid != getpid() && !process_of_pid(host, pid))
+            look(host, pid, userdata);
+    }
+    if (folder)
+        closedir(folder);
+    *unseen += again_may_help(error);
+}
+
+struct gathering {
+    const struct tree *tree;
+    struct crowd *crowd;
+};
+
+/* Those of other users are signalled by what they say, but not waited for. */
+static void gather_stray(struct host *host, pid_t pid, void *userdata)
+{
+    const struct gathering *gathering = userdata;
+    int r = names(gathering->tree, pid, true);
+
     (void)host;
-    int r = process_claims(process, pid);
-    return r > 0 && !is_of_its_user(process, pid) ? MEANT_UNCOUNTED : r;
+    gathering->crowd->unseen += r < 0 && again_may_help(r);
+    if (r <= 0)
+        return;
+    crowd_add(gathering->crowd, pid);
+    gathering->crowd->waited += is_of_its_user(gathering->tree, pid);
 }
 
-size_t strays_kill(struct host *host, const struct process *process)
+void strays_gather(const struct tree *tree, struct crowd *crowd)
 {
-    return kill_those(host, process, is_stray, 0);
+    struct gathering gathering = {.tree = tree, .crowd = crowd};
+
+    for_all(tree->host, gather_stray, &gathering, &crowd->unseen);
 }
 
-/* Names our notify socket, and belongs to no attempt that goes on. */
-static int is_unaccounted(struct host *host, const struct process *process, pid_t pid)
+/* Whether a process of that attempt may be there: it goes on, also without its main process, or it
+ * has left what is to be kept. */
+static bool is_accounted_for(const struct host *host, const struct attempt_id *id, uint64_t check)
+{
+    const struct child *child = core_child_of(host->core, *id);
+
+    if (!child || check > 0) /* a check is asked anew */
+        return false;
+    if (child->attempt.active && child->attempt.number == id->attempt)
+        return true;
+    return child->config->declaration.leftovers == LEFTOVERS_KEEP && id->attempt <= child->attempts;
+}
+
+/* Left by an attempt of a child that is not there any more: the kernel says that it was to stay. */
+static bool is_in_marked_leaf(const struct host *host, pid_t pid)
 {
     struct attempt_id id;
+    uint64_t mark;
 
-    (void)process;
+    return host->cgroups.fd >= 0 && cgroup_child_of(&host->cgroups, pid, &id, &mark) == 0 &&
+           mark > 0;
+}
+
+/* Names our notify socket, and belongs to nobody. */
+static int is_unaccounted(const struct host *host, pid_t pid)
+{
+    struct attempt_id id;
+    uint64_t check;
     int r = was_given(pid, host->notify_path);
+
     if (r <= 0)
         return r;
-    r = orphan_claims(pid, host->core, host->notify_path, true, &id);
-    if (again_may_help(r))
-        return r;
+    r = claims(pid, host->core, host->notify_path, true, &id, &check);
+    if (r == -ENOENT && is_in_marked_leaf(host, pid))
+        return NOT_MEANT;
     if (r < 0)
-        return 1;
-    const struct child *child = core_child_of(host->core, id);
-    const struct process *its = child ? child->host : NULL;
-    bool goes_on = its && (its->state == PROCESS_RUNNING || its->state == PROCESS_STARTING);
-    return !goes_on || !is_of(&id, its);
+        return again_may_help(r) ? r : MEANT;
+    return is_accounted_for(host, &id, check) ? NOT_MEANT : MEANT;
+}
+
+struct sweep {
+    int wait_msec;
+    size_t count;
+};
+
+/* The pidfd comes first: what is looked at afterwards is the same process, or none. */
+static void sweep_one(struct host *host, pid_t pid, void *userdata)
+{
+    struct sweep *sweep = userdata;
+    int pidfd = again_pidfd(pid);
+
+    if (pidfd < 0) {
+        sweep->count += again_may_help(pidfd);
+        return;
+    }
+    int r = is_unaccounted(host, pid);
+    sweep->count += r != NOT_MEANT;
+    if (r == MEANT) {
+        handle_signal(pidfd, SIGKILL);
+        host->counters.leftovers_killed += sweep->wait_msec == 0;
+        if (sweep->wait_msec > 0)
+            poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, sweep->wait_msec);
+    }
+    close(pidfd);
 }
 
 /* Nothing has been started yet: nobody else waits for it. */
 void strays_sweep(struct host *host)
 {
-    size_t count = kill_those(host, NULL, is_unaccounted, 0);
+    struct sweep sweep = {};
+    uint64_t end = process_now_usec() + SWEEP_USEC;
 
-    for (uint64_t end = process_now_usec() + SWEEP_USEC; count > 0 && process_now_usec() < end;)
-        count = kill_those(host, NULL, is_unaccounted, SWEEP_MSEC);
+    for_all(host, sweep_one, &sweep, &sweep.count);
+    while (sweep.count > 0 && process_now_usec() < end) {
+        sweep = (struct sweep){.wait_msec = SWEEP_MSEC};
+        for_all(host, sweep_one, &sweep, &sweep.count);
+    }
 }
 
 void orphans_reap(struct host *host)

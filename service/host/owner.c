@@ -115,14 +115,15 @@ static int by_tree(struct host *host, pid_t pid, struct owner *owner)
 
 static int by_leaf(struct host *host, pid_t pid, struct owner *owner)
 {
-    int r = cgroup_child_of(&host->cgroups, pid, &owner->id);
+    uint64_t mark;
+    int r = cgroup_child_of(&host->cgroups, pid, &owner->id, &mark);
     const struct child *child = r == 0 ? core_child_of(host->core, owner->id) : NULL;
     const struct process *process = child ? child->host : NULL;
 
     if (r < 0)
         return r;
-    if (!process || process->state == PROCESS_IDLE)
-        return -ENOENT;
+    if (!process || process->state == PROCESS_IDLE || process->mark != mark)
+        return -ENOENT; /* or left by an earlier attempt */
     owner->id = process->id;
     return 0;
 }

@@ -28,6 +28,7 @@ struct probe {
     sd_event_source *source;
     struct account_lookup *lookup; /* of the command's user */
     struct launch *launch;         /* the command is on its way */
+    struct tree *tree;             /* all processes of the command */
     struct probe *next;            /* of the host's */
 };
 
@@ -38,6 +39,78 @@ static void unlink_probe(struct host *host, const struct probe *probe)
     while (*link != probe)
         link = &(*link)->next;
     *link = probe->next;
+}
+
+/* ---- its processes --------------------------------------------------------------------------- */
+
+static void free_tree(struct tree *tree)
+{
+    tree_forget(tree);
+    if (tree->group >= 0)
+        close(tree->group);
+    free(tree);
+}
+
+static void tree_is_gone(struct tree *tree)
+{
+    struct host *host = tree->host;
+    const struct child *child = core_child_of(host->core, tree->id);
+    struct process *process = child ? child->host : NULL;
+    bool is_its = process && process->id.attempt == tree->id.attempt && process->checks_left > 0;
+
+    if (tree->leaf[0])
+        cgroup_leaf_remove(&host->cgroups, tree->leaf);
+    free_tree(tree);
+    if (is_its)
+        process_check_gone(process);
+}
+
+void probe_free_trees(struct host *host)
+{
+    while (host->trees)
+        free_tree(host->trees);
+}
+
+static struct tree *tree_new(const struct probe *probe)
+{
+    struct tree *tree = calloc(1, sizeof(*tree));
+    char leaf[CGROUP_LEAF_MAX];
+
+    if (!tree)
+        return NULL;
+    *tree = (struct tree){
+        .host = probe->process->host, .id = probe->id, .check = probe->number, .group = -1};
+    if (probe->process->in_cgroup) {
+        process_leaf(probe->process, leaf);
+        cgroup_check_name(leaf, probe->number, tree->leaf);
+    }
+    return tree;
+}
+
+/* Whatever the answer, or without one: nothing of the command stays. */
+static void end_tree(struct probe *probe)
+{
+    struct tree *tree = probe->tree;
+    struct process *process = probe->process;
+
+    if (!tree)
+        return;
+    probe->tree = NULL;
+    if (probe->pid > 0) { /* its zombie is reaped like an orphan's */
+        handle_signal_group(probe->fd, probe->pid, SIGKILL);
+        handle_signal(probe->fd, SIGKILL);
+    }
+    tree->group = probe->fd;
+    probe->fd = -1;
+    if (tree_is_empty(tree)) {
+        if (tree->leaf[0])
+            cgroup_leaf_remove(&tree->host->cgroups, tree->leaf);
+        free_tree(tree);
+        return;
+    }
+    tree_kill(tree);
+    process->checks_left++;
+    tree_leave(tree, tree_is_gone, NULL);
 }
 
 void probe_free(struct process *process)
@@ -54,8 +127,7 @@ void probe_free(struct process *process)
     if (probe->launch)
         launch_kill(probe->launch);
     launch_forget(probe->launch);
-    if (probe->pid > 0) /* its zombie is reaped like an orphan's */
-        handle_signal(probe->fd, SIGKILL);
+    end_tree(probe);
     if (probe->fd >= 0)
         close(probe->fd);
     free(probe);
@@ -167,19 +239,18 @@ static void launched(void *userdata, const struct launch_outcome *outcome)
     }
     probe->pid = outcome->pid;
     probe->fd = outcome->pidfd;
+    probe->tree->number = outcome->pid;
     if (sd_event_add_io(host->event, &probe->source, probe->fd, EPOLLIN, ended, probe) < 0)
         probe->source = NULL; /* SIGCHLD tells of its end */
 }
 
-static int open_leaf(const struct process *process, int *cgroup)
+/* One of its own, below that of the attempt, within whose limits it is. */
+static int open_leaf(const struct probe *probe, int *cgroup)
 {
-    char leaf[CGROUP_LEAF_MAX];
-
     *cgroup = -1;
-    if (!process->in_cgroup)
+    if (!probe->tree->leaf[0])
         return 0;
-    process_leaf(process, leaf);
-    *cgroup = cgroup_leaf_make(&process->host->cgroups, leaf);
+    *cgroup = cgroup_leaf_make(&probe->process->host->cgroups, probe->tree->leaf);
     return *cgroup < 0 ? *cgroup : 0;
 }
 
@@ -189,7 +260,9 @@ static int send_command(struct probe *probe, const struct account *account,
     struct process *process = probe->process;
     struct host *host = process->host;
     struct process_spec spec = process->child->config->declaration.process;
-    int cgroup, r = open_leaf(process, &cgroup);
+    if (!probe->tree)
+        probe->tree = tree_new(probe);
+    int cgroup, r = probe->tree ? open_leaf(probe, &cgroup) : -ENOMEM;
 
     if (r < 0)
         return r;
@@ -214,7 +287,8 @@ static void launch_command(struct probe *probe, const struct account *account)
     struct environment environment = {};
     const struct process *process = probe->process;
 
-    int r = environment_make(process->child, account, process->host->notify_path, &environment);
+    int r = environment_make(process->child, account, probe->number, process->host->notify_path,
+                             &environment);
     if (r >= 0)
         r = send_command(probe, account, &environment);
     environment_free(&environment);
@@ -234,7 +308,7 @@ static void account_found(void *userdata, struct account *account)
     account_free(account);
 }
 
-/* It runs as the child does, among its processes: whatever ends the child ends it, too. */
+/* It runs as the child does, and goes with it: whatever ends the child ends it, too. */
 static void begin_command(struct probe *probe)
 {
     const struct process_spec *spec = &probe->process->child->config->declaration.process;

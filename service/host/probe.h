@@ -1,6 +1,7 @@
 /*
- * Probe: one health check under way: a command among the child's own processes, or a connection.
- * The core says when, and bounds how long; see core.h, check() and check_end().
+ * Probe: one health check under way: a command, which is an attempt in small with a tree of
+ * processes of its own (tree.h), or a connection. The core says when, and bounds how long; see
+ * core.h, check() and check_end().
  */
 #pragma once
 
@@ -15,8 +16,12 @@ struct process;
 void probe_begin(void *userdata, struct child *child, struct attempt_id id, uint32_t number);
 void probe_withdraw(void *userdata, struct child *child, struct attempt_id id);
 
-/* Ends what is under way for a process, without an answer. */
+/* Ends what is under way for a process, without an answer. All its processes go; the process waits
+ * for them where it ends itself. */
 void probe_free(struct process *process);
+
+/* Those that are still on their way out are not waited for any more. */
+void probe_free_trees(struct host *host);
 
 /* Our child of this PID has ended: true where it was a probe's, which takes it from there. */
 bool probe_exited(struct host *host, pid_t pid);

@@ -21,10 +21,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EXIT_LOOKS      10
-#define EXIT_LOOK_USEC  UINT64_C(5000) /* twice as long each time, */
-#define EXIT_LOOKS_USEC UINT64_C(250000)
-#define RETRY_USEC      20000 /* how often a process group that does not end is looked at */
+#define EXIT_LOOKS          10
+#define EXIT_LOOK_USEC      UINT64_C(5000) /* twice as long each time, */
+#define EXIT_LOOKS_USEC     UINT64_C(250000)
+#define RETRY_USEC          20000            /* until the next look at what does not end */
+#define CHECK_PATIENCE_USEC UINT64_C(100000) /* for a health check that has been killed */
 
 /* ---- completion ------------------------------------------------------------------------------ */
 
@@ -50,18 +51,22 @@ static int group_of(const struct process *process)
     return process->leads ? process->pidfd : process->group;
 }
 
-/* Where it has none of its own, -1: never the caller's. */
-static int signal_group(const struct process *process, int signal)
+/* As it is to be found now. */
+static struct tree *tree_of(struct process *process)
 {
-    return handle_signal_group(group_of(process), process->leader, signal);
-}
+    struct tree *tree = &process->tree;
 
-/* Where the kernel does not know groups by their handle, it is forgotten with its leader's number,
- * and its members are found like orphans. */
-static bool group_is_empty(const struct process *process)
-{
-    int r = signal_group(process, 0);
-    return r == -ESRCH || r == -ENOSYS;
+    tree->host = process->host;
+    tree->id = process->id;
+    tree->first = process->state == PROCESS_RUNNING ? process->main_pid : 0;
+    tree->group = group_of(process);
+    tree->leader = process->leader;
+    tree->number = process->leads ? process->main_pid : process->old_group;
+    tree->everywhere = process->adopted;
+    tree->leaf[0] = '\0';
+    if (process->in_cgroup)
+        process_leaf(process, tree->leaf);
+    return tree;
 }
 
 void process_forget_leader(struct host *host, pid_t pid)
@@ -71,7 +76,7 @@ void process_forget_leader(struct host *host, pid_t pid)
     for (struct child *child = core_first(host->core); child; child = core_next(child)) {
         struct process *process = child->host;
         if (process && process->leader == pid)
-            process->leader = 0;
+            process->leader = process->tree.leader = 0;
     }
 }
 
@@ -90,6 +95,7 @@ void process_forget_group(struct process *process)
 static void keep_group(struct process *process)
 {
     process->leads = false;
+    process->old_group = process->main_pid;
     if (!process->in_cgroup)
         process->group = process->pidfd;
     else
@@ -103,12 +109,9 @@ static void complete(struct process *process)
     struct completion completion = process->completion;
     char name[KEEP_NAME_MAX];
 
-    process->drain_source = sd_event_source_disable_unref(process->drain_source);
-    for (struct process **link = &host->draining; *link; link = &(*link)->next_draining)
-        if (*link == process) {
-            *link = process->next_draining;
-            break;
-        }
+    tree_forget(&process->tree);
+    process->tree = (struct tree){};
+    process->untold = false;
     process->state = PROCESS_IDLE;
     process_forget_group(process);
     keep_name(name, "group", &id, id.attempt);
@@ -143,78 +146,22 @@ static bool is_last_attempt(const struct process *process)
            core_shutdown_phase(process->host->core) != SHUTDOWN_IDLE;
 }
 
-static bool leaf_is_empty(struct process *process)
+static void settle_leaf(struct process *process)
 {
     char leaf[CGROUP_LEAF_MAX];
 
+    if (!process->in_cgroup)
+        return;
     process_leaf(process, leaf);
-    if (!cgroup_leaf_empty(&process->host->cgroups, leaf))
-        return false;
     process->completion.cgroup = RESOURCE_RECORDED; /* kept for the next attempt */
-    if (!process->leaf_killed && !is_last_attempt(process))
-        return true;
+    if (!process->leaf_killed && !is_last_attempt(process) && process->mark == 0)
+        return;
     bool removed = cgroup_leaf_remove(&process->host->cgroups, leaf) == 0;
     process->completion.cgroup = removed ? RESOURCE_CLEANED : RESOURCE_FAILED;
     if (removed) { /* the next one counts from nothing */
         process->leaf_killed = false;
         process->oom_kills = 0;
     }
-    return true;
-}
-
-static bool nobody_is_left(struct process *process)
-{
-    if (process->in_cgroup)
-        return leaf_is_empty(process);
-    signal_group(process, SIGKILL);
-    if (process->adopted) /* its zombies are another's to reap */
-        return strays_kill(process->host, process) == 0;
-    size_t left = orphans_kill(process->host, process);
-    orphans_reap(process->host); /* zombies count as members of the group */
-    return group_is_empty(process) && left == 0;
-}
-
-static int population_changed(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-    struct process *process = userdata;
-    char text[256];
-
-    (void)source;
-    (void)events;
-    /* Reading clears the condition. */
-    if (pread(fd, text, sizeof(text), 0) < 0 || !leaf_is_empty(process))
-        return 0;
-    complete(process);
-    return 0;
-}
-
-static void kill_leaf(struct process *process)
-{
-    char leaf[CGROUP_LEAF_MAX];
-
-    process_leaf(process, leaf);
-    process->leaf_killed = true;
-    cgroup_leaf_kill(&process->host->cgroups, leaf);
-}
-
-static int watch_leaf(struct process *process)
-{
-    char leaf[CGROUP_LEAF_MAX];
-
-    process_leaf(process, leaf);
-    kill_leaf(process);
-    process->host->counters.leftovers_killed++;
-    int fd = cgroup_leaf_watch(&process->host->cgroups, leaf);
-    if (fd < 0)
-        return fd;
-    int r = sd_event_add_io(process->host->event, &process->drain_source, fd, EPOLLPRI,
-                            population_changed, process);
-    if (r < 0) {
-        close(fd);
-        return r;
-    }
-    sd_event_source_set_io_fd_own(process->drain_source, true);
-    return 0;
 }
 
 static int retry(sd_event_source *source, uint64_t usec, void *userdata)
@@ -228,7 +175,7 @@ static int retry(sd_event_source *source, uint64_t usec, void *userdata)
         host->unreaped = false;
         orphans_reap(host);
     }
-    process_drain_more(host);
+    host_look_at_trees(host, true);
     return 0;
 }
 
@@ -240,52 +187,101 @@ int host_prepare_retry(struct host *host)
     return r < 0 ? r : sd_event_source_set_enabled(host->retry_source, SD_EVENT_OFF);
 }
 
-void host_look_again(struct host *host)
+static void look_again_in(struct host *host, uint64_t usec)
 {
     uint64_t at;
 
     sd_event_now(host->event, CLOCK_MONOTONIC, &at);
-    sd_event_source_set_time(host->retry_source, at + RETRY_USEC);
+    sd_event_source_set_time(host->retry_source, at + usec);
     sd_event_source_set_enabled(host->retry_source, SD_EVENT_ONESHOT);
 }
 
-/* Looks again at those that are draining, after an orphan was reaped or a moment has passed. */
-void process_drain_more(struct host *host)
+void host_look_again(struct host *host)
 {
-    struct process *next;
+    look_again_in(host, RETRY_USEC);
+}
 
-    for (struct process *process = host->draining; process; process = next) {
-        next = process->next_draining;
-        if (nobody_is_left(process)) {
-            complete(process);
-            next = host->draining; /* the core may have started and ended others meanwhile */
-            if (!next)
-                break;
-        }
+/* After an orphan was reaped or a moment has passed. */
+void host_look_at_trees(struct host *host, bool time_has_passed)
+{
+    trees_look(host, time_has_passed);
+    uint64_t patience = trees_patience_usec(host);
+    if (patience > 0)
+        look_again_in(host, patience);
+}
+
+/* ---- what is left ---------------------------------------------------------------------------- */
+
+static void left_is_gone(struct tree *tree)
+{
+    struct process *process = tree->userdata;
+
+    settle_leaf(process);
+    complete(process);
+}
+
+/* It stays, and nobody looks after it any more. */
+static void leave_behind(struct process *process, uint32_t left)
+{
+    process->completion.left = left;
+    process->completion.cgroup = process->in_cgroup ? RESOURCE_RECORDED : RESOURCE_NOT_OWNED;
+    complete(process);
+}
+
+/* The core says what becomes of them: it has them signalled, if that has not been done, or killed.
+ */
+static void tell_what_is_left(struct process *process)
+{
+    const struct attempt *attempt = &process->child->attempt;
+    const struct process_spec *spec = &process->child->config->declaration.process;
+    bool main_alone = attempt->cancel_delivered && !spec->kill_group; /* has been told to go */
+    size_t left = tree_count(tree_of(process));
+    struct completion completion = process->completion;
+
+    process->untold = false;
+    completion.left = left > UINT32_MAX ? UINT32_MAX : (uint32_t)left;
+    if (process_keeps_leftovers(process)) {
+        leave_behind(process, completion.left);
+        return;
     }
-    if (host->draining)
-        host_look_again(host);
+    if (attempt->main.gone) /* as an earlier proctord has told */
+        return;
+    core_main_exited(process->host->core, process->id, &completion);
+    if (main_alone && process->state == PROCESS_DRAINING && !process->aborted)
+        process_signal_left(process, spec->stop_signal);
+    host_settle(process->host);
+}
+
+/* A health check that was on its way has been killed, and is given a moment to go: nobody needs to
+ * be told of it. */
+static bool waits_for_check(const struct process *process)
+{
+    return process->checks_left > 0 &&
+           process_now_usec() - process->tree.since_usec < CHECK_PATIENCE_USEC;
 }
 
 static void begin_draining(struct process *process)
 {
-    struct host *host = process->host;
+    struct tree *tree = tree_of(process);
 
     process->state = PROCESS_DRAINING;
-    process->draining_since_usec = process_now_usec();
-    if (nobody_is_left(process)) {
-        complete(process);
+    tree->first = 0;
+    if (tree_is_empty(tree)) {
+        process->tree.userdata = process;
+        left_is_gone(tree);
         return;
     }
-    if (process->in_cgroup && watch_leaf(process) == 0) {
-        /* The last one may have gone between the two looks. */
-        if (leaf_is_empty(process))
-            complete(process);
-        return;
-    }
-    process->next_draining = host->draining;
-    host->draining = process;
-    host_look_again(host);
+    tree_leave(tree, left_is_gone, process);
+    process->untold = waits_for_check(process);
+    if (!process->untold)
+        tell_what_is_left(process);
+}
+
+void process_check_gone(struct process *process)
+{
+    process->checks_left--;
+    if (process->untold && !waits_for_check(process) && !tree_is_empty(&process->tree))
+        tell_what_is_left(process);
 }
 
 static void note_exit(struct process *process, const siginfo_t *info)
@@ -394,9 +390,6 @@ void process_main_exited(struct process *process)
     if (process->state != PROCESS_RUNNING)
         return;
     struct rusage usage = {};
-    /* As long as it has not been reaped, its group is known on every kernel. */
-    if (process->leads && !process->in_cgroup && handle_has_ended(process->pidfd))
-        signal_group(process, SIGKILL);
     process->has_user = owner_user(process, &process->user) == 0; /* of its orphans, then */
     /* The C library's waitid() does not tell what was used. */
     int r = (int)syscall(SYS_waitid, P_PIDFD, process->pidfd, &info, WEXITED | WNOHANG, &usage);
@@ -426,46 +419,44 @@ void process_is_gone(struct process *process, const struct completion *completio
 
 /* ---- signals --------------------------------------------------------------------------------- */
 
-/* A main process that MAINPID= has named may lead a group of its own, or still be in the old one.
- */
-static void signal_tree(const struct process *process, int signal)
-{
-    bool has_had_it = signal_group(process, signal) == 0 &&
-                      (process->leads || getpgid(process->main_pid) == process->old_group);
-
-    if (!has_had_it && handle_signal_group(process->pidfd, 0, signal) < 0)
-        handle_signal(process->pidfd, signal);
-}
-
+/* A main process that MAINPID= has named may lead a group of its own, or be in the old one, and
+ * then has the signal with that. */
 void process_signal_all(struct process *process, int signal)
 {
-    char leaf[CGROUP_LEAF_MAX];
+    struct tree *tree = tree_of(process);
 
     if (process->state != PROCESS_RUNNING)
         return;
     if (process->in_cgroup) {
         handle_signal(process->pidfd, signal);
-        process_leaf(process, leaf);
-        cgroup_leaf_signal(&process->host->cgroups, leaf, signal, process->main_pid);
+        tree_signal(tree, signal);
         return;
     }
-    signal_tree(process, signal);
+    bool in_group = tree->number > 0 && getpgid(process->main_pid) == tree->number &&
+                    handle_signal_group(tree->group, tree->leader, 0) == 0;
+    tree_signal(tree, signal);
+    if (!in_group)
+        handle_signal(process->pidfd, signal);
+}
+
+/* Whoever is there when the main process is not. */
+void process_signal_left(struct process *process, int signal)
+{
+    if (process->state == PROCESS_DRAINING)
+        tree_signal(tree_of(process), signal);
 }
 
 void process_abort(struct process *process)
 {
     process->aborted = true;
-    if (process->in_cgroup)
-        kill_leaf(process);
-    else
-        signal_group(process, SIGKILL);
-    if (process->state == PROCESS_RUNNING && !process->in_cgroup && !process->leads)
-        handle_signal_group(process->pidfd, 0, SIGKILL);
+    if (!process_keeps_leftovers(process)) {
+        process->leaf_killed = process->leaf_killed || process->in_cgroup;
+        tree_kill(tree_of(process));
+        if (process->state == PROCESS_RUNNING && !process->in_cgroup && !process->leads)
+            handle_signal_group(process->pidfd, 0, SIGKILL);
+    }
     if (process->state == PROCESS_RUNNING)
         handle_signal(process->pidfd, SIGKILL);
-    orphans_kill(process->host, process);
-    if (process->adopted && !process->in_cgroup)
-        strays_kill(process->host, process);
 }
 
 /* ---- another main process -------------------------------------------------------------------- */

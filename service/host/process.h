@@ -5,8 +5,8 @@
  * idle
  *
  * While starting, the child is on its way to its program (spawner.h), or what it needs for that is
- * waited for. While draining, whatever the main process left behind is killed. Then the completion
- * is reported.
+ * waited for. While draining, others of the attempt are there (tree.h): the core has been told, and
+ * says whether they are to be signalled or killed. When they are gone the completion is reported.
  */
 #pragma once
 
@@ -22,6 +22,7 @@
 #include "beat.h"
 #include "spawner.h"
 #include "starts.h"
+#include "tree.h"
 
 /* A main process whose end is known, while the core could not be told yet: it was draining when the
  * program was replaced. */
@@ -46,12 +47,13 @@ struct process {
     int group;    /* its pidfd; -1: it is the main process, or not known */
     bool leads;   /* the main process leads the group: MAINPID= has named no other */
     bool handed_over;
-    pid_t old_group; /* only to tell whether the main process that was named is in it */
-    pid_t main_pid;  /* only to find it: what is done to it is done by its handle */
-    int pidfd;       /* of the main process */
-    uint64_t draining_since_usec;
-    bool watched; /* its end is told, by host->ends */
-    sd_event_source *drain_source;
+    pid_t old_group;  /* only to tell whether the main process that was named is in it */
+    pid_t main_pid;   /* only to find it: what is done to it is done by its handle */
+    int pidfd;        /* of the main process */
+    struct tree tree; /* of all its processes */
+    bool untold;      /* draining, and the core does not know: a check is still on its way out */
+    unsigned checks_left;          /* trees of health checks that are not gone yet */
+    bool watched;                  /* its end is told, by host->ends */
     sd_event_source *again_source; /* an adopted one that has ended is looked at again */
     unsigned looks;
     bool has_user;
@@ -59,12 +61,12 @@ struct process {
     bool in_cgroup;
     bool adopted; /* not our child: its PID may be somebody else's as soon as it has ended */
     bool aborted;
+    uint64_t mark;    /* of its leaf, where that is its attempt's alone; 0: it is the child's */
     bool leaf_killed; /* by cgroup.kill: newer kernels kill whoever is cloned into it after that */
     uint64_t oom_kills;       /* of its leaf, over all attempts so far */
     uint64_t cpu_before_nsec; /* used in its leaf before the present attempt */
     struct completion completion;
     struct process *next_by_pid;
-    struct process *next_draining;
 
     /* What start() has asked for, until it is made and the core knows how it went. */
     bool result_waits;
@@ -116,7 +118,7 @@ struct host {
     struct process **by_pid; /* hash of main_pid */
     size_t by_pid_size, by_pid_count;
     size_t n_handed_over; /* processes whose main process does not lead their group */
-    struct process *draining;
+    struct tree *trees;   /* whose first process is gone, or that are being killed */
     struct probe *probes;
     struct journal *journal;
     struct era era; /* the core's time and the machine's clock */
@@ -166,6 +168,8 @@ void process_link(struct host *host, struct process *process);
 void process_unlink(struct host *host, struct process *process);
 struct process *process_of_pid(const struct host *host, pid_t pid);
 void process_leaf(const struct process *process, char name[CGROUP_LEAF_MAX]);
+void process_choose_mark(struct process *process);
+bool process_keeps_leftovers(const struct process *process);
 void process_watch(struct process *process);
 void process_unwatch(struct process *process);
 void host_watch_unwatched(struct host *host);
@@ -181,11 +185,13 @@ int process_started(pid_t pid, uint64_t *ticks);
 int process_is_unborn(pid_t pid);
 void process_is_gone(struct process *process, const struct completion *completion);
 void process_main_exited(struct process *process);
+void process_check_gone(struct process *process); /* the tree of one, at last */
 uint64_t process_now_usec(void);
 void process_forget_group(struct process *process);
 /* A child of ours is about to be reaped: its number is nobody's from now on. */
 void process_forget_leader(struct host *host, pid_t pid);
-void process_drain_more(struct host *host);
+void process_signal_left(struct process *process, int signal);
+void host_look_at_trees(struct host *host, bool time_has_passed);
 int host_prepare_retry(struct host *host);
 void host_look_again(struct host *host); /* at what is draining or not watched, in a moment */
 void process_signal_all(struct process *process, int signal);
@@ -195,9 +201,10 @@ void process_change_main(struct process *process, pid_t pid, int pidfd);
 
 /* orphan.c: processes that have come to us because their parents died */
 void orphans_reap(struct host *host);
-size_t orphans_kill(struct host *host, const struct process *process);
+struct crowd;
+void orphans_gather(const struct tree *tree, struct crowd *crowd);
 /* The same of an adopted one, whose orphans may be anywhere. */
-size_t strays_kill(struct host *host, const struct process *process);
+void strays_gather(const struct tree *tree, struct crowd *crowd);
 /* Kills what an earlier proctord has started and no attempt that goes on can account for: the
  * journal may lack the last moments. Waits until it is gone, two seconds or so at most. */
 void strays_sweep(struct host *host);

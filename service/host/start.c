@@ -406,6 +406,15 @@ static void launch_ended(void *userdata, const struct launch_outcome *outcome)
 
 /* ---- the launch ------------------------------------------------------------------------------ */
 
+/* Nothing has been counted in it; and those that earlier attempts had go when they are empty. */
+static void begin_marked_leaf(struct process *process)
+{
+    process->leaf_killed = false;
+    process->oom_kills = 0;
+    process->cpu_before_nsec = 0;
+    cgroup_marked_tidy(&process->host->cgroups);
+}
+
 /* Returns 0, with *cgroup -1 where there are none. */
 static int open_leaf(struct process *process, int *cgroup)
 {
@@ -417,6 +426,8 @@ static int open_leaf(struct process *process, int *cgroup)
     process->unenforced = cgroup_limits_of(spec);
     if (!process->in_cgroup)
         return 0;
+    if (process->mark > 0)
+        begin_marked_leaf(process);
     process_leaf(process, leaf);
     *cgroup = cgroup_leaf_make(&host->cgroups, leaf);
     if (*cgroup < 0)
@@ -456,7 +467,7 @@ static int send_launch(struct process *process, const struct account *account)
     __attribute__((cleanup(environment_free))) struct environment environment = {};
     int sockets[SOCKETS_MAX + 1];
 
-    int r = environment_make(process->child, account, host->notify_path, &environment);
+    int r = environment_make(process->child, account, 0, host->notify_path, &environment);
     if (r < 0)
         return step_failed(process, r, "environment", NULL);
     output = open_output(process);
@@ -560,6 +571,8 @@ void host_start(void *userdata, struct child *child, struct attempt_id id)
         return;
     }
     process->id = id;
+    process_choose_mark(process);
+    process->checks_left = 0;
     beat_forget(&process->beat);
     process->result_error = 0;
     process->aborted = false;

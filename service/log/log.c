@@ -120,6 +120,7 @@ static int level_of(enum event_kind kind)
     case EVENT_ESCALATED:
         return LOG_WARNING;
     case EVENT_CHILD_EXITED:
+    case EVENT_CHILD_LEFTOVERS:
     case EVENT_CHILD_HEARTBEAT_STALE:
     case EVENT_CHILD_ATTEMPT_STALE_REPORT:
     case EVENT_CHILD_DECLARATION_REJECTED:

@@ -11,6 +11,7 @@
  *   reloading-now  RELOADING=1 with MONOTONIC_USEC of now; reloading-before: of ten seconds ago
  *   ignore-term    SIGTERM does nothing
  *   fork=FILE      a process of its own session-mate that stays; its PID goes into FILE
+ *   shell=FILE     a shell runs it, beside what follows
  *   daemon=FILE    the same, but double-forked into a session of its own
  *   hand-over      a new process says MAINPID= of itself and does the rest; the old one stays
  *   hand-over-session   the same, in a session of its own
@@ -70,6 +71,16 @@ static void stay(const char *file)
     rename(temporary, file);
     for (;;)
         pause();
+}
+
+static void run_shell(const char *file)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execl("/bin/sh", "sh", file, NULL);
+    _exit(127);
 }
 
 static void nothing(int signal)
@@ -216,6 +227,8 @@ static void act(const char *step)
         close(open(value, O_RDONLY));
     else if ((value = value_of(step, "fork")) && fork() == 0)
         stay(value);
+    else if ((value = value_of(step, "shell")) && fork() == 0)
+        run_shell(value);
     else if ((value = value_of(step, "daemon")) && fork() == 0) {
         setsid();
         if (fork() == 0)

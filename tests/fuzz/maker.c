@@ -87,6 +87,7 @@ static const struct field child[] = {
      FIELDS({"signal", WORD, SIGNAL, NULL}, {"timeout", WORD, TIME, NULL},
             {"abort_timeout", WORD, TIME, NULL}, {"kill_mode", WORD, WORDS("group", "main"), NULL},
             {"timeout_action", WORD, WORDS("kill", "report"), NULL})},
+    {"leftovers", WORD, WORDS("wait", "kill", "keep"), NULL},
     {"reload_signal", WORD, SIGNAL, NULL},
     {"readiness", WORD, WORDS("explicit", "check", "exit", "immediate"), NULL},
     {"start_timeout", WORD, TIME, NULL},

@@ -1,0 +1,75 @@
+/*
+ * Tree: all processes of one attempt, or of one health check, and what can be done with them: send
+ * a signal, wait until they are gone, kill.
+ *
+ *     whole ──first process reaped, others there──▶ left ──kill──▶ killed ──nobody there──▶ gone
+ *       └───────────────kill────────────────────────────────────────▲
+ *
+ * With cgroups the kernel says who is in it: a leaf. Without, the tree is put together from the
+ * group that its first process led, from the descendants of that process while it lives, and from
+ * those of our own children (the subreaper's orphans) that say in their environment that they
+ * belong to it, with their descendants. Numbers are only used to find a process: it is signalled by
+ * a handle, after it has been compared with what was found.
+ *
+ * A tree that is left or killed is looked at until nobody is there. One that is killed is killed
+ * again at each look: cgroup.kill passes over a process whose main thread has ended, and without
+ * cgroups a process may fork while it is looked for. How long a tree is waited for is not decided
+ * here: the core's deadlines are, for attempts, and a check's is its answer.
+ */
+#pragma once
+
+#include "cgroup.h"
+#include "core.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+struct host;
+
+enum tree_state { TREE_WHOLE, TREE_LEFT, TREE_KILLED, TREE_GONE };
+
+struct tree {
+    struct host *host;
+    enum tree_state state;
+    struct attempt_id id;
+    uint32_t check;             /* number of the health check that it is of; 0: of none */
+    char leaf[CGROUP_LEAF_MAX]; /* "": no cgroup */
+    pid_t first;                /* its first process, while it lives: it is signalled apart */
+    int group;                  /* handle of the process that leads or led its group; -1 */
+    pid_t leader;               /* that process, while it is our child and not reaped; 0 */
+    pid_t number;               /* of the group: tells who has had the group's signal; 0 */
+    bool everywhere;            /* its orphans may be anybody's: an earlier proctord started them */
+
+    uint64_t since_usec; /* that its first process has been gone; 0: it has not */
+
+    void (*emptied)(struct tree *tree); /* called once; the tree is gone then */
+    void *userdata;
+    sd_event_source *watch;
+    struct tree *next;
+};
+
+/* How many processes are there, but for the first one while it lives. At least 1 where it is not
+ * empty. */
+size_t tree_count(const struct tree *tree);
+bool tree_is_empty(const struct tree *tree);
+
+/* To each of them once, but for the first one while it lives. */
+void tree_signal(const struct tree *tree, int signal);
+
+/* SIGKILL to all of them, the first one too where a cgroup has it; and again until they are gone,
+ * if the tree is left, or when it is. */
+void tree_kill(struct tree *tree);
+
+/* Its first process has been reaped, and it is not empty: emptied() is called when it is. Not from
+ * within this call. */
+void tree_leave(struct tree *tree, void (*emptied)(struct tree *tree), void *userdata);
+
+/* Nobody looks at it any more. */
+void tree_forget(struct tree *tree);
+
+/* Looks at those that are left or killed: a child of ours has ended, or some time has passed. */
+void trees_look(struct host *host, bool time_has_passed);
+
+/* When that is due again, in microseconds from now; 0: there is none to be looked at. */
+uint64_t trees_patience_usec(const struct host *host);

@@ -1,0 +1,362 @@
+/*
+ * An attempt is a tree of processes: what becomes of those that the main process leaves, and of
+ * those of a health check.
+ */
+#include "fixture.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct fixture f;
+static const char *const without_cgroups[] = {"--no-cgroups", NULL};
+static const char *const *options;
+
+/* @ is the test's folder. */
+static char *in_folder(const char *text)
+{
+    g_auto(GStrv) parts = g_strsplit(text, "@", -1);
+    return g_strjoinv(f.folder, parts);
+}
+
+static void write_script(const char *name, const char *text)
+{
+    g_autofree char *script = in_folder(text);
+    g_assert_true(g_file_set_contents(fixture_path(&f, name), script, -1, NULL));
+}
+
+static void add(const char *manifest)
+{
+    g_autofree char *text = in_folder(manifest);
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", text, "test", NULL), NULL);
+}
+
+static gboolean runs(GPid pid)
+{
+    return kill(pid, 0) == 0;
+}
+
+/* Says where it is, counts its stop signals, and goes when it is let go. */
+static void write_worker(void)
+{
+    write_script("left.sh", "trap 'echo term >> @/terms' TERM\n"
+                            "echo $$ > @/left.part; mv @/left.part @/left\n"
+                            "while [ ! -e @/terms ]; do sleep 0.02; done\n"
+                            "while [ ! -e @/go ]; do sleep 0.01; done\n"
+                            "echo flushed >> @/flushed\n");
+}
+
+static void let_go(void)
+{
+    g_assert_true(g_file_set_contents(fixture_path(&f, "go"), "", -1, NULL));
+}
+
+static void assert_told_once(void)
+{
+    g_assert_cmpuint(fixture_count_lines(&f, "terms"), ==, 1);
+    g_assert_cmpuint(fixture_count_lines(&f, "flushed"), ==, 1);
+}
+
+/* ---- wait ------------------------------------------------------------------------------------ */
+
+static void they_have_the_time_to_stop(void)
+{
+    write_worker();
+    add("name: web\nexec: [/bin/sh, -c, 'sh @/left.sh & wait']\nstop: {timeout: 60s}\n");
+    GPid left = fixture_read_pid(&f, "left");
+
+    g_autoptr(GVariant) outcome = fixture_verb(&f, "Pause", "web");
+    fixture_wait_event(&f, "child-leftovers", "web", 1);
+
+    fixture_wait_text(&f, "web", "Status", "cancelling");
+    g_assert_cmpuint(fixture_number(&f, "web", "LeftProcesses"), >=, 1);
+    g_assert_true(runs(left));
+    let_go();
+    fixture_wait_text(&f, "web", "StopState", "completed");
+    g_assert_false(runs(left));
+    assert_told_once();
+    g_assert_cmpuint(fixture_events(&f, "child-control-abort-requested", "web"), ==, 0);
+    g_assert_cmpuint(fixture_number(&f, "web", "LeftProcesses"), ==, 0);
+}
+
+/* The new one is in a session of its own, and so are its workers. */
+static void workers_of_a_new_main_process_are_told(void)
+{
+    write_worker();
+    g_autofree char *steps =
+        in_folder("hand-over-session, shell=@/left.sh, log=@/up, wait-term, exit=0");
+    fixture_add(&f, "web", "stop: {timeout: 60s}\n", steps);
+    GPid left = fixture_read_pid(&f, "left");
+    g_autofree char *old = fixture_event_field(&f, "child-running", "web", "pid");
+
+    g_autoptr(GVariant) outcome = fixture_verb(&f, "Pause", "web");
+    fixture_wait_event(&f, "child-leftovers", "web", 1);
+
+    g_assert_true(runs(left));
+    let_go();
+    kill((GPid)g_ascii_strtoll(old, NULL, 10), SIGKILL); /* it does not hear the signal */
+    fixture_wait_text(&f, "web", "StopState", "completed");
+    assert_told_once();
+}
+
+/* With kill_mode main they have not been told with the main process. */
+static void with_kill_mode_main_they_are_told_later(void)
+{
+    write_worker();
+    add("name: web\nexec: [/bin/sh, -c, 'sh @/left.sh & exec sleep 1000']\n"
+        "stop: {timeout: 60s, kill_mode: main}\n");
+    fixture_read_pid(&f, "left");
+
+    g_autoptr(GVariant) outcome = fixture_verb(&f, "Pause", "web");
+    fixture_wait_event(&f, "child-leftovers", "web", 1);
+    let_go();
+
+    fixture_wait_text(&f, "web", "StopState", "completed");
+    assert_told_once();
+}
+
+#define ENDS_ITSELF                                                                                \
+    "name: web\nbackoff: {initial: 10ms, jitter: none}\nstop: {timeout: 60s}\n"                    \
+    "exec: [/bin/sh, -c, 'if [ -e @/end ]; then exec sleep 1000; fi; sh @/left.sh & "              \
+    "while [ ! -e @/end ]; do sleep 0.01; done; exit 3']\n"
+
+static void end_itself(void)
+{
+    write_worker();
+    add(ENDS_ITSELF);
+    fixture_read_pid(&f, "left");
+    g_assert_true(g_file_set_contents(fixture_path(&f, "end"), "", -1, NULL));
+    fixture_wait_event(&f, "child-leftovers", "web", 1);
+    fixture_wait_text(&f, "web", "Status", "cancelling");
+}
+
+static void assert_restarted(void)
+{
+    fixture_wait_number(&f, "web", "Generation", 1);
+    g_autoptr(GVariant) last = fixture_property(&f, "web", "LastExit");
+    g_assert_cmpstr(dict_text(last, "Kind"), ==, "failed");
+    g_assert_cmpuint(fixture_number(&f, "web", "RestartsUsed"), ==, 1);
+    assert_told_once();
+}
+
+static void a_restart_waits_for_them(void)
+{
+    end_itself();
+    g_assert_cmpuint(fixture_number(&f, "web", "Generation"), ==, 0);
+
+    let_go();
+
+    assert_restarted();
+}
+
+static void after_a_death_they_are_waited_for(void)
+{
+    end_itself();
+    /* What the very last input has asked for may not have been done: it is done again. */
+    g_autoptr(GVariant) outcome = fixture_verb(&f, "Resume", "web");
+
+    fixture_kill(&f);
+    fixture_again(&f, options);
+
+    fixture_wait_text(&f, "web", "Status", "cancelling");
+    g_assert_true(runs(fixture_read_pid(&f, "left")));
+    let_go();
+    assert_restarted();
+}
+
+static void an_upgrade_goes_on_waiting(void)
+{
+    end_itself();
+
+    fixture_upgrade(&f);
+
+    fixture_wait_text(&f, "web", "Status", "cancelling");
+    let_go();
+    assert_restarted();
+}
+
+/* What cgroup.kill passes over is killed one by one. */
+static void one_whose_main_thread_has_ended_is_killed(void)
+{
+    g_autofree char *manifest =
+        g_strdup_printf("name: web\nrestart: temporary\nkind: worker\nstop: {timeout: 50ms}\n"
+                        "exec: [/bin/sh, -c, '%s ignore-term lose-main-thread log=@/lost pause & "
+                        "echo $! > @/left; while [ ! -s @/lost ]; do sleep 0.01; done; exit 1']\n",
+                        g_getenv("TEST_CHILD"));
+    add(manifest);
+    GPid left = fixture_read_pid(&f, "left");
+
+    fixture_wait_text(&f, "web", "Status", "none");
+
+    fixture_wait_gone(&f, left);
+    g_assert_cmpuint(fixture_events(&f, "child-control-abort-requested", "web"), ==, 1);
+}
+
+/* ---- kill and keep --------------------------------------------------------------------------- */
+
+static void kill_ends_them_at_once(void)
+{
+    write_worker();
+    add("name: web\nleftovers: kill\nstop: {timeout: 60s}\n"
+        "exec: [/bin/sh, -c, 'trap \"exit 0\" TERM; setsid sh @/left.sh & sleep 1000 & wait']\n");
+    GPid left = fixture_read_pid(&f, "left");
+
+    kill((GPid)fixture_number(&f, "web", "MainPID"), SIGKILL);
+
+    fixture_wait_gone(&f, left);
+    g_assert_false(g_file_test(fixture_path(&f, "flushed"), G_FILE_TEST_EXISTS));
+}
+
+#define KEEPER                                                                                     \
+    "name: sshd\nleftovers: keep\nbackoff: {initial: 10ms, jitter: none}\n"                        \
+    "exec: [/bin/sh, -c, 'sleep 1000 & echo $! > @/kept$PROCTOR_ATTEMPT.part; "                    \
+    "mv @/kept$PROCTOR_ATTEMPT.part @/kept$PROCTOR_ATTEMPT; exec sleep 1000']\n"
+
+static void what_is_kept_outlives_all(void)
+{
+    add(KEEPER);
+    GPid first = fixture_read_pid(&f, "kept1");
+
+    g_autoptr(GVariant) restart = fixture_verb_waiting(&f, "Restart", "sshd");
+    GPid second = fixture_read_pid(&f, "kept2");
+    fixture_wait_number(&f, "sshd", "LeftProcesses", 1);
+    kill((GPid)fixture_number(&f, "sshd", "MainPID"), SIGKILL);
+    GPid third = fixture_read_pid(&f, "kept3");
+    fixture_kill(&f);
+    fixture_again(&f, options);
+    fixture_wait_text(&f, "sshd", "Status", "ready");
+    fixture_upgrade(&f);
+    g_autoptr(GVariant) again = fixture_verb_waiting(&f, "Restart", "sshd");
+    GPid fourth = fixture_read_pid(&f, "kept4");
+    g_autoptr(GVariant) removal = fixture_verb(&f, "Remove", "sshd");
+    fixture_wait_removed(&f, "sshd");
+
+    GPid kept[] = {first, second, third, fourth};
+    for (size_t i = 0; i < G_N_ELEMENTS(kept); i++) {
+        g_assert_true(runs(kept[i]));
+        kill(kept[i], SIGKILL);
+    }
+    g_assert_cmpuint(fixture_events(&f, "child-control-abort-requested", "sshd"), ==, 0);
+}
+
+/* ---- health checks --------------------------------------------------------------------------- */
+
+static void check_with(const char *command)
+{
+    g_autofree char *manifest = g_strdup_printf(
+        "name: web\nexec: [/bin/sleep, '1000']\n"
+        "health_check: {exec: [/bin/sh, -c, '%s'], interval: 10ms, timeout: 50ms}\n",
+        command);
+    add(manifest);
+}
+
+static void wait_for_checks(guint count)
+{
+    for (gint64 end = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
+         fixture_count_lines(&f, "checks") < count;) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(1000);
+    }
+}
+
+static GPid *pids_of_checks(guint *n)
+{
+    g_autofree char *text = NULL;
+    g_assert_true(g_file_get_contents(fixture_path(&f, "checks"), &text, NULL, NULL));
+    g_auto(GStrv) lines = g_strsplit(g_strchomp(text), "\n", -1);
+    *n = g_strv_length(lines);
+    GPid *pids = g_new0(GPid, *n);
+    for (guint i = 0; i < *n; i++)
+        pids[i] = (GPid)g_ascii_strtoll(lines[i], NULL, 10);
+    return pids;
+}
+
+static void assert_all_go(void)
+{
+    guint n;
+    g_autofree GPid *pids = pids_of_checks(&n);
+
+    for (guint i = 0; i < n; i++)
+        fixture_wait_gone(&f, pids[i]);
+}
+
+static void a_check_that_hangs_ends_whole(void)
+{
+    check_with("sleep 1000 & echo $! >> @/checks; wait");
+    wait_for_checks(5);
+
+    assert_all_go();
+}
+
+static void nothing_stays_behind_an_answer(void)
+{
+    check_with("setsid sh -c \"echo \\$\\$ >> @/checks; exec sleep 1000\" & sleep 0.01; exit 0");
+    wait_for_checks(5);
+
+    assert_all_go();
+    g_assert_cmpuint(fixture_events(&f, "child-leftovers", "web"), ==, 0);
+}
+
+static void a_restart_and_a_removal_end_the_check(void)
+{
+    check_with("sleep 1000 & echo $! >> @/checks; wait");
+    wait_for_checks(1);
+
+    g_autoptr(GVariant) restart = fixture_verb_waiting(&f, "Restart", "web");
+    assert_all_go();
+    wait_for_checks(2);
+    g_autoptr(GVariant) removal = fixture_verb(&f, "Remove", "web");
+    fixture_wait_removed(&f, "web");
+
+    assert_all_go();
+    g_assert_cmpuint(fixture_events(&f, "child-leftovers", "web"), ==, 0);
+}
+
+static void the_death_of_proctord_ends_the_check(void)
+{
+    add("name: web\nexec: [/bin/sleep, '1000']\n"
+        "health_check: {exec: [/bin/sh, -c, 'sleep 1000 & echo $! >> @/checks; wait'], "
+        "interval: 10ms, timeout: 60s}\n");
+    wait_for_checks(1);
+    guint n;
+    g_autofree GPid *pids = pids_of_checks(&n);
+
+    fixture_kill(&f);
+    fixture_again(&f, options);
+
+    fixture_wait_gone(&f, pids[0]);
+    wait_for_checks(2);
+}
+
+int main(int argc, char **argv)
+{
+    fixture_become_init();
+    options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
+    g_test_init(&argc, &argv, NULL);
+
+    static const struct {
+        const char *path;
+        void (*test)(void);
+    } tests[] = {
+        {"wait/they-have-the-time-to-stop", they_have_the_time_to_stop},
+        {"wait/workers-of-a-new-main-process-are-told", workers_of_a_new_main_process_are_told},
+        {"wait/with-kill-mode-main-they-are-told-later", with_kill_mode_main_they_are_told_later},
+        {"wait/a-restart-waits-for-them", a_restart_waits_for_them},
+        {"wait/after-a-death-they-are-waited-for", after_a_death_they_are_waited_for},
+        {"wait/an-upgrade-goes-on-waiting", an_upgrade_goes_on_waiting},
+        {"wait/one-whose-main-thread-has-ended-is-killed",
+         one_whose_main_thread_has_ended_is_killed},
+        {"kill/they-end-at-once", kill_ends_them_at_once},
+        {"keep/what-is-kept-outlives-all", what_is_kept_outlives_all},
+        {"check/one-that-hangs-ends-whole", a_check_that_hangs_ends_whole},
+        {"check/nothing-stays-behind-an-answer", nothing_stays_behind_an_answer},
+        {"check/a-restart-and-a-removal-end-it", a_restart_and_a_removal_end_the_check},
+        {"check/the-death-of-proctord-ends-it", the_death_of_proctord_ends_the_check},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(tests); i++) {
+        g_autofree char *path = g_strdup_printf("/daemon/leftovers/%s", tests[i].path);
+        fixture_test(&f, options, path, tests[i].test);
+    }
+    return g_test_run();
+}
