@@ -160,10 +160,10 @@ void dependency_request_start(struct core *core, struct child *child, uint64_t c
         child_start(core, child);
 }
 
-void dependency_wake(struct core *core)
+static bool start_who_may(struct core *core)
 {
-    if (core->muted)
-        return;
+    bool any = false;
+
     /* A start changes who waits for whom; one pass in order is enough, as a start makes nobody
      * ready: the executor's answer comes in later. */
     for (struct child *child = core->waiting_first, *next; child; child = next) {
@@ -173,8 +173,22 @@ void dependency_wake(struct core *core)
             await(core, child, number);
             continue;
         }
+        any = true;
         stop_waiting(core, child);
         if (restart_queue_admit(core, child))
             child_start(core, child);
+    }
+    return any;
+}
+
+/* What somebody waits for may be another one when a start has followed that came later. */
+void dependency_wake(struct core *core)
+{
+    if (core->muted || !start_who_may(core))
+        return;
+    for (struct child *child = core->waiting_first; child; child = child->waiting_next) {
+        uint32_t number = unmet(child);
+        if (number > 0)
+            await(core, child, number);
     }
 }
