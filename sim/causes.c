@@ -27,8 +27,9 @@ void causes_begin(struct world *world)
 
 static bool is_a_commands(enum input_kind kind)
 {
-    return kind == INPUT_COMMAND || kind == INPUT_COMMAND_SCOPE || kind == INPUT_REDECLARE ||
-           kind == INPUT_RUN_JOB || kind == INPUT_SHUTDOWN || kind == INPUT_HURRY;
+    return kind == INPUT_COMMAND || kind == INPUT_COMMAND_SCOPE || kind == INPUT_REMOVE ||
+           kind == INPUT_REDECLARE || kind == INPUT_RUN_JOB || kind == INPUT_SHUTDOWN ||
+           kind == INPUT_HURRY;
 }
 
 /* Nobody asked: it is aborted at its deadline, whatever the operator wants of other stops. */

@@ -263,6 +263,9 @@ bool scenario_perform(struct world *world, const struct subject *scenario,
     case ACTION_SHUTDOWN:
         world_shutdown(world, step->by, step->reason);
         return true;
+    case ACTION_REMOVE_SET:
+        world_remove(world, step->ids, (uint32_t)step->n_ids);
+        return true;
     case ACTION_HURRY:
         world_hurry(world);
         return true;

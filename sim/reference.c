@@ -376,7 +376,7 @@ static void begin_again(struct ref *r, struct ref_child *c)
 
     c->fence = FENCE_OPEN;
     c->result = SHUTDOWN_PENDING;
-    c->named = c->waits_to_go = false;
+    c->waits_to_go = c->waits_to_go && c->operation != CHILD_ACTIVE; /* it still is to go */
     if (over && !c->attempt.active)
         c->here = false;
     if (over || !c->declaration->has_process)
@@ -1211,4 +1211,18 @@ int reference_command_scope(struct ref *r, const struct command *command, struct
     tree_spare_the_rest(r);
     tree_wake(r);
     return n;
+}
+
+void reference_remove(struct ref *r, const char *const *ids, uint32_t n)
+{
+    struct command command = {.verb = COMMAND_REMOVE};
+    struct outcome ignored;
+    for (uint32_t i = 0; i < n; i++)
+        if (reference_find(r, ids[i]))
+            tree_name(reference_find(r, ids[i]));
+    for (uint32_t i = 0; i < n; i++)
+        if (reference_find(r, ids[i]))
+            run_whole(r, reference_find(r, ids[i]), &command, &ignored);
+    tree_spare_the_rest(r);
+    tree_wake(r);
 }

@@ -180,6 +180,8 @@ void reference_drew(struct ref_child *c, uint64_t delay);
 int reference_command(struct ref *r, const struct command *command, struct outcome *o);
 /* The same on every child below a supervisor; outcomes has room for all. Returns how many. */
 int reference_command_scope(struct ref *r, const struct command *command, struct outcome *outcomes);
+/* Removes those of these ids that are there, in this order. */
+void reference_remove(struct ref *r, const char *const *ids, uint32_t n);
 void reference_shutdown(struct ref *r);
 void reference_hurry(struct ref *r);
 /* The next proctord begins a tree again that was shut down, or was about to be. */

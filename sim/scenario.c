@@ -275,6 +275,14 @@ static int read_hurry(struct reader *reader, const struct node *node, void *targ
     return read_true(reader, node, target, ACTION_HURRY);
 }
 
+static int read_remove_set(struct reader *reader, const struct node *node, void *target)
+{
+    struct scenario_step *step = target;
+    int r = set_action(reader, node, step, ACTION_REMOVE_SET);
+
+    return r == 0 ? reader_strings(reader, node, 16, &step->ids, &step->n_ids) : r;
+}
+
 static int read_reopen(struct reader *reader, const struct node *node, void *target)
 {
     return read_true(reader, node, target, ACTION_REOPEN);
@@ -535,6 +543,7 @@ static const struct key step_keys[] = {
     {"kill", read_kill},
     {"shutdown", read_shutdown},
     {"hurry", read_hurry},
+    {"remove_set", read_remove_set},
     {"reopen", read_reopen},
     {"add", read_add},
     {"redeclare", read_redeclare},
@@ -578,9 +587,9 @@ static int read_step(struct reader *reader, const struct node *node, struct scen
         return reader_refuse(reader, node, "does nothing: an action is missing");
     if (r == 0 && !step->child && step->action != ACTION_EXPECT &&
         step->action != ACTION_SHUTDOWN && step->action != ACTION_HURRY &&
-        step->action != ACTION_REOPEN && step->action != ACTION_WALL_JUMP &&
-        step->action != ACTION_REDECLARE_SUPERVISOR && step->action != ACTION_CRASH &&
-        step->action != ACTION_REBOOT)
+        step->action != ACTION_REMOVE_SET && step->action != ACTION_REOPEN &&
+        step->action != ACTION_WALL_JUMP && step->action != ACTION_REDECLARE_SUPERVISOR &&
+        step->action != ACTION_CRASH && step->action != ACTION_REBOOT)
         return reader_refuse(reader, node, "%s: child is missing", step->word);
     return r;
 }

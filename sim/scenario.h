@@ -21,6 +21,7 @@ enum action {
     ACTION_COMMAND,
     ACTION_SHUTDOWN,
     ACTION_HURRY,
+    ACTION_REMOVE_SET,
     ACTION_REOPEN,
     ACTION_ADD,
     ACTION_REDECLARE,
@@ -58,6 +59,8 @@ struct scenario_step {
     const char *child; /* or the name that is fired */
     const char *reason, *by, *refused;
     bool dry_run, whole, scope;
+    const char **ids; /* ACTION_REMOVE_SET */
+    size_t n_ids;
     int signal;
     uint32_t actor;                        /* ACTION_ADD */
     struct child_declaration *declaration; /* ACTION_ADD, ACTION_REDECLARE */

@@ -31,6 +31,7 @@ enum turn {
     TURN_REDECLARE,
     TURN_REDECLARE_SUPERVISOR,
     TURN_SCOPE,
+    TURN_REMOVE_SET,
     TURN_JOB,
     TURN_CANCEL_JOB,
     TURN_RELOAD,
@@ -423,6 +424,18 @@ static void command_scope(struct world *world, const struct swarm *swarm)
     world_command_scope(world, &command, &error);
 }
 
+/* As a reload does whose files are gone; also of some that are not there. */
+static void remove_set(struct world *world, const struct swarm *swarm)
+{
+    const char *ids[CHILDREN_MAX];
+    uint32_t members = choose(world, 1u << swarm->n), n = 0;
+
+    for (uint32_t i = swarm->n; i-- > 0;)
+        if (members & 1u << i)
+            ids[n++] = swarm->ids[i];
+    world_remove(world, ids, n);
+}
+
 static void run_job(struct world *world, struct swarm *swarm)
 {
     static const char *const job_names[] = {"import", "export", "report"};
@@ -582,6 +595,9 @@ static void take_turn(struct world *world, struct swarm *swarm, enum turn turn, 
         return;
     case TURN_REDECLARE_SUPERVISOR:
         redeclare_supervisor(world, swarm);
+        return;
+    case TURN_REMOVE_SET:
+        remove_set(world, swarm);
         return;
     case TURN_SCOPE:
         command_scope(world, swarm);

@@ -295,6 +295,7 @@ static void to_core(struct world *world, const struct report *report)
     case INPUT_REDECLARE:
     case INPUT_REDECLARE_SUPERVISOR:
     case INPUT_COMMAND_SCOPE:
+    case INPUT_REMOVE:
     case INPUT_RUN_JOB:
     case INPUT_RECOVERED:
     case INPUT_DURABILITY:
@@ -468,6 +469,25 @@ int world_command_scope(struct world *world, const struct command *command, stru
     }
     memory_release(world->memory, outcomes);
     return r;
+}
+
+void world_remove(struct world *world, const char *const *ids, uint32_t n)
+{
+    struct checks_before before;
+    char lines[512] = "";
+
+    for (uint32_t i = 0; i < n; i++) {
+        strncat(lines, ids[i], sizeof(lines) - strlen(lines) - 2);
+        strcat(lines, "\n");
+    }
+    begin_input(world, INPUT_REMOVE, NULL);
+    world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "remove", .text = lines});
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    core_remove(world->core, lines, "client", "gone");
+    world->in_core = false;
+    reference_remove(&world->reference, ids, n);
+    end_input(world, &before);
 }
 
 void world_shutdown(struct world *world, const char *requester, const char *reason)

@@ -189,6 +189,7 @@ enum input_kind {
     INPUT_REDECLARE,
     INPUT_REDECLARE_SUPERVISOR,
     INPUT_COMMAND_SCOPE,
+    INPUT_REMOVE,
     INPUT_RUN_JOB,
     INPUT_RECOVERED,
     INPUT_DURABILITY,
@@ -328,6 +329,7 @@ void world_set_max_jobs(struct world *world, uint32_t max_jobs);
 /* Takes in a job; the actor is a child called jobs/N, with the number that the job will have. */
 int world_run_job(struct world *world, uint32_t actor, const char *name, enum same_name same_name,
                   struct error *error);
+void world_remove(struct world *world, const char *const *ids, uint32_t n);
 void world_shutdown(struct world *world, const char *requester, const char *reason);
 void world_hurry(struct world *world);
 void world_reopen(struct world *world); /* where a shutdown has begun */
