@@ -564,3 +564,40 @@ int command_handle_scope(struct core *core, const struct command *command,
         core_finish_input(core);
     return count;
 }
+
+/* ---- of a set -------------------------------------------------------------------------------- */
+
+/* The next line; one that is too long is the id of nobody. */
+static bool take_line(const char **lines, char id[CHILD_ID_MAX + 1])
+{
+    const char *end = strchr(*lines, '\n');
+    size_t length = end ? (size_t)(end - *lines) : strlen(*lines);
+    size_t taken = length <= CHILD_ID_MAX ? length : 0;
+
+    if (**lines == '\0')
+        return false;
+    memcpy(id, *lines, taken);
+    id[taken] = '\0';
+    *lines += length + (end != NULL);
+    return true;
+}
+
+void command_remove(struct core *core, const char *ids, const char *requester, const char *reason)
+{
+    char id[CHILD_ID_MAX + 1];
+    struct command command = {
+        .verb = COMMAND_REMOVE, .child = id, .reason = reason, .requester = requester};
+    struct outcome outcome;
+    struct error error;
+
+    for (const char *lines = ids; take_line(&lines, id);) {
+        struct child *child = core_find(core, id);
+        if (child)
+            stop_order_name(core, child);
+    }
+    for (const char *lines = ids; take_line(&lines, id);)
+        if (check(core, &command, &error) == 0)
+            run_for_good(core, core_find(core, id), &command, &outcome, &error);
+    stop_order_settle(core);
+    core_finish_input(core);
+}

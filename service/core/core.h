@@ -298,6 +298,10 @@ int core_command_scope(struct core *core, const struct command *command,
                        void (*visit)(void *userdata, const struct outcome *outcome), void *userdata,
                        struct error *error);
 
+/* Removes children, one id a line, as Remove does each, those that depend on others first: what a
+ * reload does with those whose declarations are gone. An id that is not there is left out. */
+void core_remove(struct core *core, const char *ids, const char *requester, const char *reason);
+
 /*
  * Begins the shutdown of the tree; a second call changes nothing. Returns the id of the command
  * that began it. dry_run only counts as a question.

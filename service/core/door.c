@@ -115,6 +115,12 @@ int core_command_scope(struct core *core, const struct command *command,
     return r;
 }
 
+void core_remove(struct core *core, const char *ids, const char *requester, const char *reason)
+{
+    HANDLE(core, command_remove(core, ids, requester, reason), .kind = CORE_INPUT_REMOVE,
+           .text = ids, .requester = requester, .reason = reason);
+}
+
 uint64_t core_shutdown(struct core *core, const char *requester, const char *reason)
 {
     HANDLE(core, shutdown_request(core, requester, reason), .kind = CORE_INPUT_SHUTDOWN,
@@ -292,6 +298,9 @@ static void replay_one(struct core *core, const struct core_input *input)
         supervisor = core_find_supervisor(core, input->text);
         if (supervisor)
             core_discard_supervisor(core, supervisor);
+        return;
+    case CORE_INPUT_REMOVE:
+        core_remove(core, input->text, input->requester, input->reason);
         return;
     case CORE_INPUT_SHUTDOWN:
         core_shutdown(core, input->requester, input->reason);

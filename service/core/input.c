@@ -29,6 +29,7 @@ const char *core_input_kind_to_string(enum core_input_kind kind)
         [CORE_INPUT_DURABILITY] = "durability",
         [CORE_INPUT_REEXECUTE] = "reexecute",
         [CORE_INPUT_REOPEN] = "reopen",
+        [CORE_INPUT_REMOVE] = "remove",
         [CORE_INPUT_START_DELAYED] = "start-delayed",
         [CORE_INPUT_MAIN_EXITED] = "main-exited",
     };
@@ -154,14 +155,15 @@ static bool needs_text(enum core_input_kind kind)
 {
     return kind == CORE_INPUT_DISCARD_SUPERVISOR || kind == CORE_INPUT_SPAWN_FAILED ||
            kind == CORE_INPUT_CHECKED || kind == CORE_INPUT_ANNOUNCE ||
-           kind == CORE_INPUT_REJECTED || kind == CORE_INPUT_DURABILITY;
+           kind == CORE_INPUT_REJECTED || kind == CORE_INPUT_DURABILITY ||
+           kind == CORE_INPUT_REMOVE;
 }
 
 static bool is_asked_for(enum core_input_kind kind)
 {
     return kind == CORE_INPUT_DECLARE || kind == CORE_INPUT_REDECLARE ||
            kind == CORE_INPUT_RUN_JOB || kind == CORE_INPUT_SHUTDOWN || kind == CORE_INPUT_HURRY ||
-           kind == CORE_INPUT_REEXECUTE;
+           kind == CORE_INPUT_REEXECUTE || kind == CORE_INPUT_REMOVE;
 }
 
 void input_archive(struct archive *a, struct core_input *input)

@@ -38,6 +38,7 @@ enum core_input_kind {
     CORE_INPUT_REOPEN,
     CORE_INPUT_START_DELAYED,
     CORE_INPUT_MAIN_EXITED,
+    CORE_INPUT_REMOVE,
     CORE_INPUTS, /* how many there are */
 };
 
@@ -57,7 +58,7 @@ struct core_input {
     bool passed;
     enum same_name same_name;
     uint64_t job;
-    const char *text; /* version, or why, or the path of a supervisor */
+    const char *text; /* version, or why, or the path of a supervisor, or ids */
     struct recovery recovery;
 };
 

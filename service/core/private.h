@@ -86,6 +86,7 @@ int command_handle(struct core *core, const struct command *command, struct outc
 int command_handle_scope(struct core *core, const struct command *command,
                          void (*visit)(void *userdata, const struct outcome *outcome),
                          void *userdata, struct error *error);
+void command_remove(struct core *core, const char *ids, const char *requester, const char *reason);
 void shutdown_request(struct core *core, const char *requester, const char *reason);
 void shutdown_hurry(struct core *core, const char *requester, const char *reason);
 void shutdown_reopen(struct core *core); /* reopen.c */

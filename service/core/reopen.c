@@ -27,7 +27,8 @@ static void begin_again(struct core *core, struct child *child)
 
     fence_set_phase(child, FENCE_OPEN);
     child->shutdown = (struct child_shutdown){};
-    stop_order_withdraw(core, child);
+    if (child->operation == CHILD_ACTIVE)
+        stop_order_withdraw(core, child); /* else it still is to go */
     core_changed(core, child);
     if (is_over(child) && !child->attempt.active) {
         tree_remove(core, child, CHILD_STOPPED, child->operation_cause);

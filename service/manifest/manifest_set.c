@@ -658,20 +658,28 @@ static int apply_changed(struct reload *reload, struct error *error)
     return r;
 }
 
-static void remove_orphans(struct reload *reload)
+/* In one input, the last first: those that depend on others are to go before them. */
+static int remove_orphans(struct reload *reload, struct error *error)
 {
-    for (struct child *child = core_first(reload->core), *next; child; child = next) {
-        struct outcome outcome;
-        struct error ignored;
-        next = core_next(child);
-        if (!is_orphan(reload, child))
-            continue;
-        struct command command = {.verb = COMMAND_REMOVE,
-                                  .child = child->id,
-                                  .reason = reload->reason,
-                                  .requester = reload->requester};
-        core_command(reload->core, &command, &outcome, &ignored);
-    }
+    struct supervisor *root = core_first_supervisor(reload->core);
+    char *ids = NULL;
+    size_t size = 0, count = 0;
+    FILE *stream = open_memstream(&ids, &size);
+
+    if (!stream)
+        return fail(error, "reload", "out of memory");
+    for (struct child *child = supervisor_last(root); child;
+         child = supervisor_previous(root, child))
+        if (is_orphan(reload, child)) {
+            fprintf(stream, "%s\n", child->id);
+            count++;
+        }
+    bool whole = !ferror(stream);
+    whole = fclose(stream) == 0 && whole;
+    if (whole && count > 0)
+        core_remove(reload->core, ids, reload->requester, reload->reason);
+    free(ids);
+    return whole ? 0 : fail(error, "reload", "out of memory");
 }
 
 static void remove_orphan_supervisors(struct reload *reload)
@@ -716,10 +724,10 @@ static int apply(struct reload *reload, struct error *error)
         r = apply_added(reload, error);
     if (r == 0)
         r = apply_changed(reload, error);
-    if (r == 0) {
-        remove_orphans(reload);
+    if (r == 0)
+        r = remove_orphans(reload, error);
+    if (r == 0)
         remove_orphan_supervisors(reload);
-    }
     return r;
 }
 

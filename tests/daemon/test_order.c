@@ -172,6 +172,30 @@ static void a_strategy_stops_dependents_first(void)
     fixture_wait_number(&f, "pay/db", "Generation", 1);
 }
 
+static void a_reload_removes_dependents_first(void)
+{
+    declare_pay("", "");
+
+    fixture_write_tree(&f, "children: []\n");
+    g_autoptr(GVariant) changes = fixture_reload(&f, NULL);
+    assert_db_waits();
+    assert_text("pay/db", "Operation", "removed");
+    fixture_release(&f, "drain");
+    fixture_wait_removed(&f, "pay/db");
+    fixture_wait_removed(&f, "pay/api");
+}
+
+static void the_shutdown_stops_dependents_first(void)
+{
+    declare_pay("", "");
+
+    g_autoptr(GVariant) begun =
+        fixture_manager(&f, "Shutdown", g_variant_new("(sa{sv})", "test", NULL), NULL);
+    assert_db_waits();
+    fixture_release(&f, "drain");
+    g_assert_cmpint(fixture_wait_end(&f), ==, 0);
+}
+
 static void who_waits_for_its_turn_outlives_proctord(void)
 {
     declare_pay("", "");
@@ -217,6 +241,10 @@ int main(int argc, char **argv)
                  a_restarted_scope_stops_dependents_first);
     fixture_test(&f, NULL, "/order/a-strategy-stops-dependents-first",
                  a_strategy_stops_dependents_first);
+    fixture_test(&f, NULL, "/order/a-reload-removes-dependents-first",
+                 a_reload_removes_dependents_first);
+    fixture_test(&f, NULL, "/order/the-shutdown-stops-dependents-first",
+                 the_shutdown_stops_dependents_first);
     fixture_test(&f, NULL, "/order/who-waits-for-its-turn-outlives-proctord",
                  who_waits_for_its_turn_outlives_proctord);
     fixture_test(&f, NULL, "/order/a-resume-before-its-turn-changes-nothing",
