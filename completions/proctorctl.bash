@@ -9,7 +9,7 @@ _proctorctl_ids() {
 _proctorctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= i
     local commands='list top tree status pause resume quarantine restart remove add run jobs kill wait reload
-        reexec events shutdown audit log check trace metrics'
+        reexec events shutdown audit log check trace metrics help'
     local options='--system --user --address= --json= --no-legend --quiet --requested-by= --help
         --version'
     _proctorctl_place=()

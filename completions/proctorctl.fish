@@ -32,6 +32,7 @@ complete -c proctorctl -n __fish_use_subcommand -a log -d 'what a child has writ
 complete -c proctorctl -n __fish_use_subcommand -a check -d 'what is wrong with manifests'
 complete -c proctorctl -n __fish_use_subcommand -a trace -d 'the journal, for proctor-sim replay'
 complete -c proctorctl -n __fish_use_subcommand -a metrics -d 'OpenMetrics'
+complete -c proctorctl -n __fish_use_subcommand -a help -d 'how a command is used'
 complete -c proctorctl -n "__fish_seen_subcommand_from $with_ids" -a '(__proctorctl_ids)'
 complete -c proctorctl -n "__fish_seen_subcommand_from $with_files" -F
 complete -c proctorctl -l system -d 'the system bus'

@@ -29,7 +29,7 @@ static const char help[] =
     "  --log-target=TARGET    auto (default), journal, stderr\n"
     "  --durability=WHAT      what an acknowledged command survives: none, crash (of the daemon;\n"
     "                         default), power (the loss of it)\n"
-    "  --on-journal-error=WHAT  refuse (default) or accept changes that can not be written down\n"
+    "  --on-journal-error=WHAT  refuse (default) or accept changes that cannot be written down\n"
     "  --audit-size=SIZE      of older segments of the journal, such as 64M (default)\n"
     "  --fd-store             keep sockets, pipes and pidfds in the service manager's store, for\n"
     "                         who comes after this proctord (FileDescriptorStoreMax=)\n"

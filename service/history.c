@@ -228,12 +228,12 @@ int history_live(struct history *history, struct host *host, struct core **core,
     adopt_begin(host);
     r = journal_recover(history->journal, *core, &reader, &recovery);
     if (r < 0 && !journal_is_unusable(r)) {
-        log_print(LOG_ERR, "the journal can not be read (%s): not started, so that it is not lost",
+        log_print(LOG_ERR, "the journal cannot be read (%s): not started, so that it is not lost",
                   strerror(-r));
         return r;
     }
     if (r < 0)
-        log_print(LOG_ERR, "the journal can not be used (%s): beginning anew; it is kept",
+        log_print(LOG_ERR, "the journal cannot be used (%s): beginning anew; it is kept",
                   strerror(-r));
     if (r > 0) {
         take_over(history, *core, &recovery);
@@ -264,7 +264,7 @@ void history_tidy(struct history *history)
         return;
     if (error != 0)
         log_print(LOG_ERR,
-                  "the journal can not be written: %s. Supervision goes on, but what happens now "
+                  "the journal cannot be written: %s. Supervision goes on, but what happens now "
                   "is not known to whoever comes after this proctord",
                   strerror(-error));
     else

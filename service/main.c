@@ -644,10 +644,10 @@ int main(int argc, char **argv)
         log_print(LOG_WARNING, "where this program lies is not known: %s", strerror(-r));
     r = handover_inherit(&daemon.handover);
     if (r < 0)
-        log_print(LOG_ERR, "what was handed over can not be used: %s", strerror(-r));
+        log_print(LOG_ERR, "what was handed over cannot be used: %s", strerror(-r));
     r = run(&daemon);
     if (r != 0 && daemon.handover) { /* it has not come up, and what it was given is still whole */
-        log_print(LOG_ERR, "the new program has not come up: it is begun once more");
+        log_print(LOG_ERR, "the new program has not come up: it is started again");
         int why = handover_repeat(daemon.handover, "/proc/self/exe", argv);
         log_print(LOG_ERR, "it is not: %s", strerror(-why));
     }

@@ -71,7 +71,7 @@ static bool read_chooser(const char *text, enum chooser *chooser, unsigned *dept
     return true;
 }
 
-/* "swarm", or a scenario. Returns false when it can not be read. */
+/* "swarm", or a scenario. Returns false when it cannot be read. */
 static bool read_subject(const char *name, struct subject **subject)
 {
     *subject = NULL;

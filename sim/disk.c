@@ -202,7 +202,7 @@ static struct core *read_back(struct world *world)
         exit(EXIT_FAILURE);
     while (frame_next(disk->data, disk->used, &offset, &frame) > 0)
         if (!use_frame(world, core, &boot, &frame))
-            world_fail(world, CHECK_RECOVERY, "a record of the journal can not be read");
+            world_fail(world, CHECK_RECOVERY, "a record of the journal cannot be read");
     disk->used = offset; /* what is torn is cut off */
     boot_id(world, id);
     world->era = boot_resume(&boot, id, core, &present);

@@ -381,7 +381,7 @@ static bool read_checkpoint(struct living *living, const struct frame *frame)
 
     borrow_end(borrowed);
     if (r < 0)
-        fail(living, "the checkpoint can not be read: %s", strerror(-r));
+        fail(living, "the checkpoint cannot be read: %s", strerror(-r));
     else
         note_those_that_run(living);
     return r == 0;
@@ -396,7 +396,7 @@ static bool handle_input(struct living *living, const struct frame *frame)
     input_archive(&archive, &input);
     if (archive.failed) {
         borrow_end(borrowed);
-        fail(living, "input %" PRIu64 " can not be read", living->life->inputs + 1);
+        fail(living, "input %" PRIu64 " cannot be read", living->life->inputs + 1);
         return false;
     }
     living->now_usec = input.monotonic_usec;

@@ -100,7 +100,7 @@ static char *read_whole(const char *path)
         }
     }
     if (!file || !text || ferror(file) || size > TRACE_FILE_MAX) {
-        fprintf(stderr, "%s: %s\n", path, errno ? strerror(errno) : "can not be read");
+        fprintf(stderr, "%s: %s\n", path, errno ? strerror(errno) : "cannot be read");
         free(text);
         text = NULL;
     } else {

@@ -90,7 +90,7 @@ static void note_verdict(struct question *question, sd_bus_message *reply)
         r = sd_bus_message_read(reply, "bb", &allowed, &challenge);
     if (r <= 0) {
         refuse_call(&question->refusal, SD_BUS_ERROR_ACCESS_DENIED,
-                    "%s: not allowed: polkit's answer can not be read", question->subject);
+                    "%s: not allowed: polkit's answer cannot be read", question->subject);
         return;
     }
     if (allowed)

@@ -72,6 +72,7 @@ struct core {
 };
 
 /* What the doors (door.c) lead to. */
+int cycle_look(struct child **children, size_t count, struct declaration_problem *problem);
 int tree_declare(struct core *core, const struct tree_declaration *tree, const char *requester,
                  const char *reason, struct declaration_problem *problem);
 int tree_check(struct core *core, const struct tree_declaration *tree,

@@ -163,7 +163,7 @@ static int check_sidecar(struct child *child, size_t declaration,
         return 0;
     if (child->first_sidecar) {
         problem_text(problem, declaration, -1, "\"", child->first_sidecar->id,
-                     "\" is its sidecar: it can not become one itself");
+                     "\" is its sidecar: it cannot become one itself");
         return -EINVAL;
     }
     if (config->declaration.n_requires == 0) {
@@ -201,51 +201,6 @@ static int connect(struct core *core, struct child *child, size_t declaration,
         }
     }
     return check_sidecar(child, declaration, problem);
-}
-
-/*
- * Whether a child is reached from itself. Marks: 0 not seen, 1 on the path, 2 done. The depth is
- * bounded, and said so.
- */
-static bool visit(struct child *child, unsigned depth)
-{
-    if (child->mark == 2)
-        return true;
-    if (child->mark == 1 || depth > 1000)
-        return false;
-
-    child->mark = 1;
-    for (size_t i = 0; i < dependency_count(&child->config->declaration); i++)
-        if (child->config->targets[i] && !visit(child->config->targets[i], depth + 1))
-            return false;
-    child->mark = 2;
-    return true;
-}
-
-/* Takes the marks away again; what is not marked leads to nothing that is. */
-static void forget_visit(struct child *child)
-{
-    if (child->mark == 0)
-        return;
-    child->mark = 0;
-    for (size_t i = 0; i < dependency_count(&child->config->declaration); i++)
-        if (child->config->targets[i])
-            forget_visit(child->config->targets[i]);
-}
-
-static int check_cycles(struct child **children, size_t count, struct declaration_problem *problem)
-{
-    int r = 0;
-
-    for (size_t i = 0; i < count && r == 0; i++)
-        if (!visit(children[i], 0)) {
-            problem_text(problem, i, 0, "the dependencies of \"", children[i]->id,
-                         "\" form a cycle, or a chain of more than 1000");
-            r = -ELOOP;
-        }
-    for (size_t i = 0; i < count; i++)
-        forget_visit(children[i]);
-    return r;
 }
 
 /* ---- declaring ------------------------------------------------------------------------------- */
@@ -559,7 +514,7 @@ static int link_all(struct core *core, struct making *making)
         return r;
     for (size_t i = 0; missing && i < tree->n_children; i++)
         repoint(core, making->children[i]->id, making->children[i]);
-    return check_cycles(making->children, tree->n_children, making->problem);
+    return cycle_look(making->children, tree->n_children, making->problem);
 }
 
 static void announce(struct core *core, struct child *child, uint64_t id, const char *requester,
@@ -687,7 +642,7 @@ static int check_changes(struct core *core, struct change *changes, size_t count
     for (size_t i = 0; r == 0 && i < count; i++)
         r = connect(core, changes[i].child, i, problem);
     for (size_t i = 0; r == 0 && i < count; i++) {
-        r = check_cycles(&changes[i].child, 1, problem);
+        r = cycle_look(&changes[i].child, 1, problem);
         problem->declaration = i;
     }
     swap_configs(changes, count);

@@ -54,6 +54,7 @@ static const char help[] =
     "                                          always fails is given up; needs no proctord\n"
     "  trace -o FILE                           the journal, for proctor-sim replay\n"
     "  metrics                                 OpenMetrics\n"
+    "  help [COMMAND]                          this, or what is said here of a command\n"
     "\n"
     "  --system, --user, --address=ADDRESS     which bus (PROCTOR_BUS_ADDRESS is honoured)\n"
     "  --json=off|short|pretty                 --no-legend  --quiet  --requested-by=NAME\n"
@@ -273,7 +274,44 @@ struct command {
     const char *method; /* of a verb */
 };
 
+/* Whether an entry of the help, which begins with "  WORD|WORD ...", is about the command. */
+static bool is_about(const char *entry, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (const char *word = entry + 2; *word && *word != ' ' && *word != '\n'; word++) {
+        size_t n = strcspn(word, "| \n");
+        if (n == length && strncmp(word, name, n) == 0)
+            return true;
+        word += n;
+        if (*word != '|')
+            break;
+    }
+    return false;
+}
+
+static bool begins_entry(const char *line)
+{
+    return line[0] == ' ' && line[1] == ' ' && line[2] >= 'a' && line[2] <= 'z';
+}
+
+/* What the help says of one command: from the line that begins with it to the next that begins. */
+static int command_help(struct client *client)
+{
+    const char *name = client->n_arguments > 0 ? client->arguments[0] : NULL;
+    bool shown = !name;
+
+    for (const char *line = help; *line; line += strcspn(line, "\n") + 1) {
+        if (name && (begins_entry(line) || line[0] != ' '))
+            shown = begins_entry(line) && is_about(line, name);
+        if (shown)
+            printf("%.*s\n", (int)strcspn(line, "\n"), line);
+    }
+    return CTL_DONE;
+}
+
 static const struct command commands[] = {
+    {"help", 0, 1, false, false, command_help, NULL},
     {"list", 0, -1, false, false, command_list, NULL},
     {"tree", 0, 0, false, false, command_tree, NULL},
     {"top", 0, 0, false, false, command_top, NULL},
@@ -372,8 +410,11 @@ static int run(struct client *client, const struct command *command, const struc
         return CTL_ERROR;
     if (check_ids(client, command) != CTL_DONE)
         return CTL_NO_SUCH_CHILD;
-    if (command->run == command_check)
-        return command_check(client);
+    if (command->run == command_help && client->n_arguments > 0 &&
+        !find_command(client->arguments[0]))
+        return usage_error(client, "unknown command", client->arguments[0]) < 0 ? CTL_ERROR : 0;
+    if (command->run == command_check || command->run == command_help)
+        return command->run(client);
     int r = connect_to(client, place);
 
     if (r >= 0)

@@ -102,7 +102,8 @@ static void print_verdict(FILE *out, const struct client *client, const char *id
         fprintf(out, ", generation %" PRIu64, verdict->target);
     if (verdict->status[0])
         fprintf(out, ", %s", verdict->status);
-    if (strcmp(verdict->stop, "idle") != 0 && strcmp(verdict->stop, "no-active-attempt") != 0)
+    if (code_of(verdict) != CTL_REJECTED && strcmp(verdict->stop, "idle") != 0 &&
+        strcmp(verdict->stop, "no-active-attempt") != 0)
         fprintf(out, ", %s", verdict->stop);
     if (verdict->idempotent)
         fprintf(out, ", nothing new");

@@ -47,7 +47,7 @@ static int read_address(struct reader *reader, const struct node *node, struct p
 static int read_tcp(struct reader *reader, const struct node *node, void *target)
 {
     return read_address(reader, node, target, false,
-                        "ADDRESS:PORT, [ADDRESS]:PORT or a PORT of 127.0.0.1");
+                        "ADDRESS:PORT, [ADDRESS]:PORT or a PORT (1 to 65535) of 127.0.0.1");
 }
 
 static int read_unix(struct reader *reader, const struct node *node, void *target)

@@ -1,6 +1,7 @@
 /*
  * The process in a manifest: what a child executes is given, from its user to its output.
  */
+#include "environment_file.h"
 #include "number.h"
 #include "reader.h"
 #include "unit.h"
@@ -69,6 +70,8 @@ static int read_environment(struct reader *reader, const struct node *node, void
             return -EINVAL;
         if (!environment_name_valid(name, strlen(name)))
             return reader_refuse(reader, key, "\"%.60s\" cannot be the name of a variable", name);
+        if (environment_is_own(name))
+            return reader_refuse(reader, key, "%s is set by proctord itself", name);
         size_t size = strlen(name) + strlen(value) + 2;
         char *entry = arena_allocate(reader->arena, size);
         if (!entry)

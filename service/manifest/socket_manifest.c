@@ -16,7 +16,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define EXPECTED "ADDRESS:PORT, [ADDRESS]:PORT, PORT, a path, or @NAME for the abstract namespace"
+#define EXPECTED                                                                                   \
+    "ADDRESS:PORT, [ADDRESS]:PORT, PORT (1 to 65535), a path, or @NAME for the abstract namespace"
 
 struct parsed {
     struct socket_spec *sockets, *socket;

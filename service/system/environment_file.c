@@ -73,6 +73,17 @@ static void cut_blanks(struct parser *parser)
     parser->trailing = NULL;
 }
 
+bool environment_is_own(const char *name)
+{
+    static const char *const own[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC",  "WATCHDOG_PID",
+                                      "LISTEN_FDS",    "LISTEN_FDNAMES", "LISTEN_PID"};
+
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (strcmp(name, own[i]) == 0)
+            return true;
+    return strncmp(name, "PROCTOR_", 8) == 0;
+}
+
 static int end_name(struct parser *parser)
 {
     cut_blanks(parser);
@@ -82,6 +93,8 @@ static int end_name(struct parser *parser)
                       strncmp(parser->variable, "export", 6) == 0 && is_blank(parser->variable[6])
                           ? "\"export\" has no place here: expected NAME=VALUE"
                           : "expected NAME=VALUE with a name of letters, digits and _");
+    if (environment_is_own(parser->variable))
+        return refuse(parser, parser->line, "sets a variable that is proctord's own");
     put(parser, '=');
     parser->state = BEFORE_VALUE;
     return 0;

@@ -17,10 +17,15 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define ENVIRONMENT_FILE_MAX     (1024 * 1024) /* bytes of a file */
 #define ENVIRONMENT_VARIABLE_MAX (128 * 1024)  /* bytes of one with its zero: as the kernel */
+
+/* A name that says which attempt a process is, what it is to report to, or what it was given:
+ * nobody but proctord sets those. */
+bool environment_is_own(const char *name);
 
 struct environment_problem {
     size_t line;     /* from 1 */

@@ -42,4 +42,10 @@ check "proctor.child(5) has every key" \
 check "org.proctor1(5) has every member" \
     "$(grep -ho '<\(method\|property\|signal\) name="[A-Za-z]*"' "$source"/introspection/*.xml |
         sed 's/.*"\(.*\)"/\1/' | sort -u | lacking "$interfaces")"
+# What users read is plain English: style.md has the list.
+stilted='can not|whomever|of the moment|once more'
+check "no stilted English in what users read" "$(
+    grep -nE "$stilted" "$source"/README.md "$source"/docs/*.md "$source"/man/* \
+        "$source"/introspection/*.xml "$source"/completions/* "$source"/debian/* "$interfaces"
+    grep -rnE "^[^/]*\"[^\"]*($stilted)" --include='*.c' "$source/service" "$source/sim")"
 echo "1..$n"
