@@ -122,6 +122,8 @@ static void report_end(struct world *world, struct actor *actor, struct process 
     report.completion.output.size =
         process->result_bytes < JOB_OUTPUT_MAX ? process->result_bytes : JOB_OUTPUT_MAX;
     report.completion.output.truncated = process->result_bytes > JOB_OUTPUT_MAX;
+    /* A processor is its own half of the time that it lives. */
+    report.completion.cpu_usec = (world->now_nsec - process->born_nsec) / 2000;
     process->reported = true;
     send(world, actor, &report, 0);
     if (strikes(world, world->faults.late_notify)) {
@@ -478,6 +480,7 @@ static void spawn(struct world *world, struct actor *actor, struct process *proc
     }
     process->state = PROCESS_ALIVE;
     process->pid = ++world->next_pid;
+    process->born_nsec = world->now_nsec;
     note_process(world, actor, process, "born");
     if (strikes(world, world->faults.exit_first))
         delay += some_delay(world);

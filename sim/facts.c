@@ -79,6 +79,8 @@ OF_JOB(job_state, job->state)
 OF_JOB(job_result, job->result)
 OF_JOB(job_bytes, job->output.size)
 OF_JOB(job_truncated, job->output.truncated)
+OF_JOB(job_wall, job->finished_usec > 0 ? job->finished_usec - job->started_usec : 0)
+OF_JOB(job_cpu, job->cpu_usec)
 OF_CHILD(restart_in, child && child->timers[TIMER_START].deadline_usec > 0
                          ? child->timers[TIMER_START].deadline_usec - world_usec(world)
                          : 0)
@@ -182,6 +184,8 @@ static const struct fact child_facts[] = {
     {"job_result", FACT_WORD, job_result_word, JOB_SUPERVISOR_STOPPED + 1, of_job_result, NULL},
     {"job_bytes", FACT_NUMBER, NULL, 0, of_job_bytes, NULL},
     {"job_truncated", FACT_FLAG, NULL, 0, of_job_truncated, NULL},
+    {"job_wall", FACT_DURATION, NULL, 0, of_job_wall, NULL},
+    {"job_cpu", FACT_DURATION, NULL, 0, of_job_cpu, NULL},
     {"restart_in", FACT_DURATION, NULL, 0, of_restart_in, NULL},
     {"stale_reports", FACT_NUMBER, NULL, 0, of_stale_reports, NULL},
     {"left", FACT_NUMBER, NULL, 0, of_left, NULL},

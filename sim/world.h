@@ -115,6 +115,7 @@ struct process {
     struct completion completion;
     uint64_t beat_usec;
     uint64_t result_bytes; /* written, of a job */
+    uint64_t born_nsec;
     enum step_kind health; /* STEP_HEALTHY, or how it answers when it is asked */
 };
 

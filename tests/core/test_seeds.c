@@ -111,10 +111,13 @@ static void remove_cancels_and_then_removes(void)
 
 static void blocks_automatic_restart(enum command_verb verb, enum child_operation operation)
 {
-    struct child *child = world_add_worker(w, "worker");
+    struct child_declaration d = world_worker("worker");
+    d.restart = RESTART_PERMANENT; /* a transient one is left alone after a cancel anyway */
+    struct child *child = world_declare(w, &d);
 
     world_command(w, verb, "worker");
     world_exits(w, child, 1);
+    g_assert_cmpint(child->last_exit.decision, ==, DECISION_HOLD);
     world_advance(w, 3600 * SEC);
 
     g_assert_cmpuint(world_starts(w, "worker"), ==, 1);
@@ -229,8 +232,10 @@ static void a_failed_stop_tells_phase_and_reason(void)
     struct outcome outcome = world_command(w, COMMAND_REMOVE, "worker");
     g_assert_cmpint(outcome.failure.phase, ==, FAILURE_WAIT_COMPLETION);
     g_assert_cmpuint(strlen(outcome.failure.reason), >, 0);
-    assert_has(world_last(w, EVENT_CHILD_CONTROL_STOP_FAILED, "worker"),
-               "status=cancelling stop_state=failed recoverable=true");
+    const char *failed = world_last(w, EVENT_CHILD_CONTROL_STOP_FAILED, "worker");
+    assert_has(failed, "status=cancelling stop_state=failed recoverable=true");
+    assert_has(failed, outcome.failure.reason);
+    g_assert_cmpuint(world_count(w, EVENT_CHILD_CONTROL_STOP_FAILED, "worker"), ==, 1);
     g_assert_cmpuint(w->aborts->len, ==, 0);
 }
 
@@ -274,6 +279,18 @@ static void a_hold_wins_against_an_automatic_restart(void)
 
     g_assert_cmpuint(world_starts(w, "worker"), ==, 1);
     g_assert_cmpuint(child_attempt(child), ==, 0);
+
+    /* The other way round: the pause comes first, and then the child fails. */
+    struct child_declaration d = world_worker("other");
+    d.restart = RESTART_PERMANENT;
+    d.backoff.initial_usec = 0;
+    struct child *other = world_declare(w, &d);
+    world_command(w, COMMAND_PAUSE, "other");
+    world_exits(w, other, 1);
+    world_advance(w, 3600 * SEC);
+    g_assert_cmpuint(world_starts(w, "other"), ==, 1);
+    g_assert_cmpint(other->operation, ==, CHILD_PAUSED);
+    g_assert_cmpuint(child_attempt(other), ==, 0);
 }
 
 /* ---- seed 001 -------------------------------------------------------------------------------- */
@@ -593,6 +610,9 @@ static void shutdown_cancels_all(void)
     struct child *children[] = {world_add_worker(w, "a"), world_add_worker(w, "b"),
                                 world_add_worker(w, "c")};
 
+    for (int i = 0; i < 3; i++) /* not cancelled before */
+        g_assert_false(children[i]->attempt.cancel_delivered);
+    g_assert_cmpuint(world_cancels(w), ==, 0);
     core_shutdown(w->core, "tester", "test");
     g_assert_cmpuint(world_cancels(w), ==, 3);
     g_assert_cmpuint(g_array_index(w->cancels, struct attempt_id, 0).slot, ==, children[2]->slot);
@@ -659,7 +679,18 @@ static void burst_zero_means_no_restart(void)
     g_assert_cmpint(child->operation, ==, CHILD_QUARANTINED);
 }
 
-/* test_spawn_and_complete, test_panic_capture, test_registry_snapshot */
+/* test_registry_snapshot */
+static void all_that_run_are_listed(void)
+{
+    struct child *a = world_add_worker(w, "a"), *b = world_add_worker(w, "b");
+
+    g_assert_cmpuint(core_count(w->core), ==, 2);
+    g_assert_true(core_first(w->core) == a && core_next(a) == b && !core_next(b));
+    g_assert_cmpint(child_status(a), ==, CHILD_READY);
+    g_assert_cmpint(child_status(b), ==, CHILD_READY);
+}
+
+/* test_spawn_and_complete, test_panic_capture */
 static void a_temporary_child_ends_and_stays_listed(void)
 {
     struct child_declaration d = world_worker("once");
@@ -748,6 +779,7 @@ int main(int argc, char **argv)
     world_test(&w, "/seed-004/a-child-that-always-fails-is-given-up-and-still-listed",
                a_child_that_always_fails_is_given_up_and_still_listed);
     world_test(&w, "/seed-004/backoff-doubles", backoff_doubles);
+    world_test(&w, "/seed-004/all-that-run-are-listed", all_that_run_are_listed);
     world_test(&w, "/seed-004/shutdown-cancels-all", shutdown_cancels_all);
     world_test(&w, "/seed-004/shutdown-marks-who-was-aborted", shutdown_marks_who_was_aborted);
     world_test(&w, "/seed-004/shutdown-waits-for-every-completion-after-the-cancel",

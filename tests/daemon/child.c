@@ -10,6 +10,8 @@
  *   wait-hup       until SIGHUP comes (blocked from the start)
  *   reloading-now  RELOADING=1 with MONOTONIC_USEC of now; reloading-before: of ten seconds ago
  *   ignore-term    SIGTERM does nothing
+ *   count-terms=FILE   each SIGTERM from now on is a line in FILE, and does nothing else
+ *   together=FILE  "+", and 20 ms later "-", is appended: how many do so at once can be counted
  *   fork=FILE      a process of its own session-mate that stays; its PID goes into FILE
  *   shell=FILE     a shell runs it, beside what follows
  *   daemon=FILE    the same, but double-forked into a session of its own
@@ -189,6 +191,36 @@ static void hand_over(bool own_session)
     say("mainpid");
 }
 
+static int terms = -1;
+
+static void count_term(int signal)
+{
+    (void)signal;
+    if (write(terms, "TERM\n", 5) != 5)
+        _exit(6);
+}
+
+/* Blocked from the start where a later step waits for it; here each one that comes is seen. */
+static void count_terms(const char *file)
+{
+    struct sigaction action = {.sa_handler = count_term, .sa_flags = SA_RESTART};
+
+    terms = open(file, O_WRONLY | O_APPEND | O_CREAT, 0600);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static void be_together(const char *file)
+{
+    int fd = open(file, O_WRONLY | O_APPEND | O_CREAT, 0600);
+
+    if (write(fd, "+", 1) != 1)
+        _exit(6);
+    poll(NULL, 0, 20);
+    if (write(fd, "-", 1) != 1)
+        _exit(6);
+    close(fd);
+}
+
 static void act(const char *step)
 {
     const char *value;
@@ -216,6 +248,10 @@ static void act(const char *step)
             pause();
     else if (strcmp(step, "fail-first") == 0 && strcmp(getenv("PROCTOR_ATTEMPT"), "1") == 0)
         _exit(1);
+    else if ((value = value_of(step, "count-terms")))
+        count_terms(value);
+    else if ((value = value_of(step, "together")))
+        be_together(value);
     else if ((value = value_of(step, "live")))
         poll(NULL, 0, atoi(value));
     else if ((value = value_of(step, "exit")))

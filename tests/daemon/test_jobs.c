@@ -138,6 +138,60 @@ static void a_hundred_jobs_share_eight_places(void)
     g_assert_cmpstr(dict_text(killed, "Result"), ==, "panicked");
 }
 
+/* How many were together at once, at most: what the jobs themselves have written, in its order. */
+static gint most_together(const char *name)
+{
+    g_autofree char *text = NULL;
+    gint now = 0, most = 0;
+
+    g_assert_true(g_file_get_contents(fixture_path(&f, name), &text, NULL, NULL));
+    for (const char *c = text; *c; c++) {
+        now += *c == '+' ? 1 : -1;
+        most = MAX(most, now);
+    }
+    g_assert_cmpint(now, ==, 0);
+    return most;
+}
+
+/* test_spawn_blocking_semaphore_cap: sixteen of 20 ms each, counted by the jobs themselves. */
+static void sixteen_jobs_are_never_more_than_eight(void)
+{
+    g_autofree char *steps = g_strdup_printf("together=%s", fixture_path(&f, "together"));
+
+    for (guint i = 1; i <= 16; i++) {
+        g_autofree char *name = g_strdup_printf("job-%u", i);
+        g_assert_cmpuint(run(name, "", steps, NULL), ==, i);
+    }
+    for (guint i = 1; i <= 16; i++) {
+        g_autoptr(GVariant) result = wait_for(i);
+        g_assert_cmpstr(dict_text(result, "Result"), ==, "succeeded");
+    }
+    gint most = most_together("together");
+    g_assert_cmpint(most, <=, 8);
+    g_assert_cmpint(most, >, 1); /* else nothing was measured */
+}
+
+/* test_blocking_spawner_task_appears_in_snapshot: by its name, while it runs. */
+static void a_job_is_listed_by_its_name_while_it_runs(void)
+{
+    const char *name, *state;
+
+    fixture_fifo(&f, "go");
+    g_autofree char *waits = g_strdup_printf("wait=%s", fixture_path(&f, "go"));
+    guint64 job = run("chunk_file", "", waits, NULL);
+    g_autoptr(GVariant) reply = fixture_manager(&f, "ListJobs", NULL, NULL);
+    g_autoptr(GVariant) rows = g_variant_get_child_value(reply, 0);
+
+    g_assert_cmpuint(g_variant_n_children(rows), ==, 1);
+    g_variant_get_child(rows, 0, "(t&s&ssttt)", NULL, &name, &state, NULL, NULL, NULL, NULL);
+    g_assert_cmpstr(name, ==, "chunk_file");
+    g_assert_cmpstr(state, ==, "running");
+    g_assert_cmpuint(fixture_number(&f, "jobs/1", "Attempt"), ==, 1);
+    fixture_release(&f, "go");
+    g_autoptr(GVariant) result = wait_for(job);
+    g_assert_cmpstr(dict_text(result, "Result"), ==, "succeeded");
+}
+
 static void no_more_than_max_jobs_run(void)
 {
     fixture_fifo(&f, "go");
@@ -463,6 +517,10 @@ int main(int argc, char **argv)
                  a_large_result_is_cut_and_says_so);
     fixture_test(&f, NULL, "/daemon/jobs/a-hundred-jobs-share-eight-places",
                  a_hundred_jobs_share_eight_places);
+    fixture_test(&f, NULL, "/daemon/jobs/sixteen-jobs-are-never-more-than-eight",
+                 sixteen_jobs_are_never_more_than_eight);
+    fixture_test(&f, NULL, "/daemon/jobs/a-job-is-listed-by-its-name-while-it-runs",
+                 a_job_is_listed_by_its_name_while_it_runs);
     fixture_test(&f, NULL, "/daemon/jobs/no-more-than-max-jobs-run", no_more_than_max_jobs_run);
     fixture_test(&f, NULL, "/daemon/jobs/a-name-is-refused-queued-or-replaced",
                  a_name_is_refused_queued_or_replaced);

@@ -46,6 +46,31 @@ static void assert_field(const char *kind, const char *child, const char *field,
     g_assert_cmpstr(value, ==, expected);
 }
 
+/* The command that the last event of a kind carries. */
+static char *cause_of(const char *kind, const char *child)
+{
+    const char *kinds[] = {kind, NULL}, *children[] = {child, NULL}, *cause;
+    GVariantBuilder filter;
+
+    g_variant_builder_init(&filter, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&filter, "{sv}", "kinds", g_variant_new_strv(kinds, -1));
+    g_variant_builder_add(&filter, "{sv}", "children", g_variant_new_strv(children, -1));
+    g_autoptr(GVariant) reply = fixture_manager(
+        &f, "QueryEvents", g_variant_new("(tua{sv})", (guint64)0, (guint32)4096, &filter), NULL);
+    g_autoptr(GVariant) events = g_variant_get_child_value(reply, 0);
+    g_assert_cmpuint(g_variant_n_children(events), >, 0);
+    g_variant_get_child(events, g_variant_n_children(events) - 1, "(tttss&sa{sv})", NULL, NULL,
+                        NULL, NULL, NULL, &cause, NULL);
+    return g_strdup(cause);
+}
+
+static void assert_cause(const char *kind, const char *child, GVariant *outcome)
+{
+    g_autofree char *cause = cause_of(kind, child);
+
+    g_assert_cmpstr(cause, ==, dict_text(outcome, "CommandId"));
+}
+
 /* ---- seed 000 -------------------------------------------------------------------------------- */
 
 /* current_state_exposes_full_runtime_state_fields_test */
@@ -63,8 +88,16 @@ static void state_shows_every_field(void)
     g_autoptr(GVariant) children = dict_dict(state, "children");
 
     g_assert_cmpuint(g_variant_n_children(children), ==, 2);
+    for (int n = 0; n < 20; n++) { /* and reading changes nothing */
+        g_autoptr(GVariant) again = fixture_manager(&f, "CurrentState", NULL, NULL);
+        g_autoptr(GVariant) same = g_variant_get_child_value(again, 0);
+        g_assert_cmpuint(dict_number(same, "sequence"), ==, dict_number(state, "sequence"));
+    }
     for (gsize i = 0; i < 2; i++) {
         g_autoptr(GVariant) child = g_variant_get_child_value(children, i);
+        g_assert_cmpstr(dict_text(child, "Readiness"), ==, "ready");
+        g_autoptr(GVariant) failure = dict_dict(child, "Failure");
+        g_assert_cmpuint(g_variant_n_children(failure), ==, 0);
         g_assert_cmpstr(dict_text(child, "Id"), ==, names[i]);
         g_assert_cmpuint(dict_number(child, "Generation"), ==, 0);
         g_assert_cmpuint(dict_number(child, "Attempt"), ==, 1);
@@ -107,11 +140,25 @@ static void no_heartbeat_is_not_the_same_as_stale(void)
     g_assert_cmpuint(fixture_events(&f, "child-heartbeat-stale", "worker"), ==, 1);
 }
 
+static void wait_for_lines(const char *name, guint count)
+{
+    gint64 deadline = g_get_monotonic_time() + 30 * G_TIME_SPAN_SECOND;
+
+    while (fixture_count_lines(&f, name) < count) {
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+        g_main_context_iteration(NULL, FALSE);
+    }
+}
+
 /* pause_child_delivers_real_cancellation_test */
 static void pause_delivers_the_cancel(void)
 {
     fixture_fifo(&f, "go");
-    add_with_file("worker", "", "wait-term, status=cancelled, wait=@", "go");
+    g_autofree char *text = g_strdup_printf("count-terms=%s, ready, wait=%s, status=released",
+                                            fixture_path(&f, "terms"), fixture_path(&f, "go"));
+    fixture_add(&f, "worker", "readiness: explicit\n", text);
+    fixture_wait_text(&f, "worker", "Readiness", "ready");
+    g_assert_cmpuint(fixture_count_lines(&f, "terms"), ==, 0);
 
     g_autoptr(GVariant) outcome = fixture_verb(&f, "Pause", "worker");
 
@@ -119,12 +166,17 @@ static void pause_delivers_the_cancel(void)
     g_assert_cmpstr(dict_text(outcome, "Status"), ==, "cancelling");
     g_assert_true(dict_flag(outcome, "CancelDelivered"));
     g_assert_false(dict_flag(outcome, "Idempotent"));
-    fixture_wait_text(&f, "worker", "StatusText", "cancelled"); /* the child really saw it */
+    wait_for_lines("terms", 1); /* the child really saw it */
     assert_text("worker", "Operation", "paused");
+    assert_text("worker", "Status", "cancelling");
     assert_field("child-control-cancel-delivered", "worker", "command", "pause");
+    assert_cause("child-control-cancel-delivered", "worker", outcome);
+    assert_field("child-operation-changed", "worker", "from", "active");
     assert_field("child-operation-changed", "worker", "to", "paused");
+    assert_cause("child-operation-changed", "worker", outcome);
     fixture_release(&f, "go");
     fixture_wait_text(&f, "worker", "Status", "none");
+    g_assert_cmpuint(fixture_count_lines(&f, "terms"), ==, 1);
 }
 
 /* remove_child_cancels_and_eventually_removes_runtime_state_test */
@@ -146,15 +198,17 @@ static void remove_cancels_and_then_removes(void)
 static void blocks_automatic_restart(const char *verb, const char *operation)
 {
     fixture_fifo(&f, "go");
-    add_with_file("worker", FAST, "ignore-term, wait=@, exit=1", "go");
+    /* Permanent: a transient one is left alone after a cancel, whatever the hold says. */
+    add_with_file("worker", FAST "restart: permanent\nreadiness: explicit\n",
+                  "ignore-term, ready, wait=@, exit=1", "go");
     fixture_wait_text(&f, "worker", "Readiness", "ready");
 
     g_autoptr(GVariant) outcome = fixture_verb(&f, verb, "worker");
     fixture_release(&f, "go");
+    fixture_wait_event(&f, "child-exited", "worker", 1);
     fixture_wait_text(&f, "worker", "Status", "none");
 
-    /* The fence that a later start would have to pass is a second command: it comes after whatever
-     * the exit could have set going. */
+    assert_field("child-exited", "worker", "decision", "hold");
     g_assert_cmpuint(fixture_events(&f, "child-starting", "worker"), ==, 1);
     g_assert_cmpuint(fixture_events(&f, "child-backoff-scheduled", "worker"), ==, 0);
     assert_text("worker", "Operation", operation);
@@ -195,10 +249,14 @@ static void repeated_stop_commands_are_idempotent(void)
 {
     static const char *const verbs[] = {"Pause", "Quarantine", "Remove"};
     static const char *const names[] = {"a", "b", "c"};
-    fixture_fifo(&f, "go");
 
     for (int i = 0; i < 3; i++) {
-        add_with_file(names[i], "", "wait-term, wait=@", "go");
+        fixture_fifo(&f, names[i]);
+        g_autofree char *counted =
+            g_strdup_printf("count-terms=%s, ready, wait=%s", fixture_path(&f, "terms"),
+                            fixture_path(&f, names[i]));
+        fixture_add(&f, names[i], "readiness: explicit\n", counted);
+        fixture_wait_text(&f, names[i], "Readiness", "ready");
         g_autoptr(GVariant) first = fixture_verb(&f, verbs[i], names[i]);
         g_assert_true(dict_flag(first, "CancelDelivered"));
         g_assert_false(dict_flag(first, "Idempotent"));
@@ -206,11 +264,19 @@ static void repeated_stop_commands_are_idempotent(void)
             g_autoptr(GVariant) again = fixture_verb(&f, verbs[i], names[i]);
             g_assert_true(dict_flag(again, "Idempotent"));
             g_assert_false(dict_flag(again, "CancelDelivered"));
+            g_assert_cmpstr(dict_text(again, "OperationBefore"), ==,
+                            dict_text(again, "OperationAfter"));
         }
     }
 
     g_assert_cmpuint(fixture_events(&f, "child-control-cancel-delivered", NULL), ==, 3);
     g_assert_cmpuint(fixture_events(&f, "child-operation-changed", NULL), ==, 3);
+    wait_for_lines("terms", 3);
+    for (int i = 0; i < 3; i++) { /* whatever else was sent comes before they end */
+        fixture_release(&f, names[i]);
+        fixture_wait_event(&f, "child-exited", names[i], 1);
+    }
+    g_assert_cmpuint(fixture_count_lines(&f, "terms"), ==, 3);
 }
 
 /* The second half of the same seed test: without an attempt. */
@@ -249,8 +315,8 @@ static void remove_without_an_attempt_says_so(void)
 static void a_failed_stop_tells_phase_and_reason(void)
 {
     fixture_fifo(&f, "go");
-    add_with_file("worker", "stop: {timeout: 20ms, timeout_action: report}\n",
-                  "ignore-term, wait=@", "go");
+    add_with_file("worker", "readiness: explicit\nstop: {timeout: 20ms, timeout_action: report}\n",
+                  "ignore-term, ready, wait=@", "go");
     fixture_wait_text(&f, "worker", "Readiness", "ready");
 
     g_autoptr(GVariant) first = fixture_verb(&f, "Remove", "worker");
@@ -263,6 +329,13 @@ static void a_failed_stop_tells_phase_and_reason(void)
     g_assert_cmpuint(strlen(dict_text(failure, "Reason")), >, 0);
     g_assert_true(dict_flag(failure, "Recoverable"));
     g_assert_cmpuint(fixture_events(&f, "child-control-abort-requested", "worker"), ==, 0);
+    g_assert_cmpuint(fixture_events(&f, "child-control-stop-failed", "worker"), ==, 1);
+    assert_cause("child-control-stop-failed", "worker", first);
+    assert_field("child-control-stop-failed", "worker", "phase", "wait-completion");
+    assert_field("child-control-stop-failed", "worker", "status", "cancelling");
+    assert_field("child-control-stop-failed", "worker", "stop_state", "failed");
+    assert_field("child-control-stop-failed", "worker", "recoverable", "true");
+    assert_field("child-control-stop-failed", "worker", "reason", dict_text(failure, "Reason"));
     fixture_release(&f, "go");
     fixture_wait_removed(&f, "worker");
 }
@@ -717,12 +790,38 @@ static const char *result_of(GVariant *shutdown, const char *child)
     return "not in the report";
 }
 
-/* test_graceful_shutdown, test_cancellation_token, test_registry_snapshot */
+/* test_registry_snapshot */
+static void all_that_run_are_listed(void)
+{
+    const char *id, *status;
+
+    fixture_add(&f, "a", "", "wait-term");
+    fixture_add(&f, "b", "", "wait-term");
+    fixture_wait_text(&f, "a", "Status", "ready");
+    fixture_wait_text(&f, "b", "Status", "ready");
+    g_autoptr(GVariant) list = fixture_manager(&f, "ListChildren", NULL, NULL);
+    g_autoptr(GVariant) rows = g_variant_get_child_value(list, 0);
+
+    g_assert_cmpuint(g_variant_n_children(rows), ==, 2);
+    for (gsize i = 0; i < 2; i++) {
+        g_variant_get_child(rows, i, "(&sos&ssttbsub)", &id, NULL, NULL, &status, NULL, NULL, NULL,
+                            NULL, NULL, NULL, NULL);
+        g_assert_cmpstr(id, ==, i == 0 ? "a" : "b");
+        g_assert_cmpstr(status, ==, "ready");
+    }
+}
+
+/* test_graceful_shutdown, test_cancellation_token */
 static void shutdown_cancels_all(void)
 {
     static const char *const names[] = {"a", "b", "c"};
+    g_autofree char *counted =
+        g_strdup_printf("wait-term, count-terms=%s", fixture_path(&f, "terms"));
     for (int i = 0; i < 3; i++)
-        fixture_add(&f, names[i], "", "wait-term");
+        fixture_add(&f, names[i], "", counted);
+    for (int i = 0; i < 3; i++)
+        assert_text(names[i], "StopState", "idle"); /* not cancelled before */
+    g_assert_cmpuint(fixture_events(&f, "child-control-cancel-delivered", NULL), ==, 0);
 
     g_autoptr(GVariant) result = shut_down();
 
@@ -853,6 +952,7 @@ int main(int argc, char **argv)
                  "/daemon/seed-004/a-child-that-always-fails-is-given-up-and-still-listed",
                  a_child_that_always_fails_is_given_up_and_still_listed);
     fixture_test(&f, NULL, "/daemon/seed-004/backoff-doubles", backoff_doubles);
+    fixture_test(&f, NULL, "/daemon/seed-004/all-that-run-are-listed", all_that_run_are_listed);
     fixture_test(&f, NULL, "/daemon/seed-004/shutdown-cancels-all", shutdown_cancels_all);
     fixture_test(&f, NULL, "/daemon/seed-004/shutdown-marks-who-was-aborted",
                  shutdown_marks_who_was_aborted);
