@@ -20,7 +20,7 @@ static const struct telling {
     {"child-running", NULL,
      "is started: process {pid}, generation {generation}, attempt {attempt}"},
     {"child-ready", NULL, "is ready"},
-    {"child-not-ready", NULL, "says that it is not ready[{stopping!q} but stopping]"},
+    {"child-not-ready", NULL, "says that it is [{stopping!q}stopping, and ]not ready"},
     {"child-reload-completed", NULL, "its reload: {result}[, after {took_usec!t}]"},
     {"child-heartbeat-stale", NULL, ""},
     {"child-heartbeat-recovered", NULL, "is well again"},
