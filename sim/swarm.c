@@ -182,6 +182,7 @@ static void draw_times(struct world *world, struct child_declaration *d)
 static void draw_process(struct world *world, struct child_declaration *d)
 {
     d->process.ignore_sigpipe = choose(world, 2);
+    d->process.fd_store_max = (uint32_t)PICK(world, 0, FD_STORE_MAX);
     d->process.oom_score_adj_set = choose(world, 2);
     if (d->process.oom_score_adj_set)
         d->process.oom_score_adj = (int)choose(world, 2001) + OOM_SCORE_ADJ_MIN;

@@ -107,14 +107,15 @@ static void archive_later_keys(struct archive *a, struct process_spec *spec)
     uint64_t score = (uint64_t)(spec->oom_score_adj - OOM_SCORE_ADJ_MIN);
     uint64_t bits = (uint64_t)spec->nice_set | (uint64_t)spec->ignore_sigpipe << 1 |
                     (uint64_t)spec->oom_score_adj_set << 2 |
-                    (spec->oom_score_adj_set ? score << 3 : 0);
+                    (spec->oom_score_adj_set ? score << 3 : 0) | (uint64_t)spec->fd_store_max << 16;
 
     ARCHIVE(a, bits);
-    score = bits >> 3;
-    if (score > (uint64_t)(OOM_SCORE_ADJ_MAX - OOM_SCORE_ADJ_MIN))
+    score = bits >> 3 & 0x1FFF;
+    if (bits >> 16 > FD_STORE_MAX || score > (uint64_t)(OOM_SCORE_ADJ_MAX - OOM_SCORE_ADJ_MIN))
         a->failed = true;
     if (!a->reading || a->failed)
         return;
+    spec->fd_store_max = (uint32_t)(bits >> 16);
     spec->nice_set = bits & 1;
     spec->ignore_sigpipe = bits & 2;
     spec->oom_score_adj_set = bits & 4;

@@ -11,11 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OOM_SCORE_ADJ_MIN  (-1000)
-#define OOM_SCORE_ADJ_MAX  1000
-#define PROCESS_LIMITS     16  /* RLIM_NLIMITS of Linux */
-#define SOCKETS_MAX        16  /* of one child */
-#define SOCKET_ADDRESS_MAX 128 /* bytes of a struct sockaddr_storage */
+#define OOM_SCORE_ADJ_MIN     (-1000)
+#define OOM_SCORE_ADJ_MAX     1000
+#define PROCESS_LIMITS        16 /* RLIM_NLIMITS of Linux */
+#define SOCKETS_MAX           16 /* of one child */
+#define FD_STORE_MAX          32 /* descriptors that one child may have kept for it */
+#define CHILD_DESCRIPTORS_MAX (SOCKETS_MAX + FD_STORE_MAX)
+#define SOCKET_ADDRESS_MAX    128 /* bytes of a struct sockaddr_storage */
 
 enum output_kind { OUTPUT_JOURNAL, OUTPUT_INHERIT, OUTPUT_NULL, OUTPUT_FILE };
 
@@ -80,6 +82,7 @@ struct process_spec {
     struct process_output output;       /* of stdout and stderr */
     const struct socket_spec *sockets;
     size_t n_sockets;
+    uint32_t fd_store_max;            /* descriptors that are kept for it; 0: none */
     const struct health_spec *health; /* NULL: nobody asks */
     bool kill_group;   /* cancel goes to all processes of the child, not just the main one */
     int stop_signal;   /* what cancel sends */

@@ -6,6 +6,7 @@
 #include "handover.h"
 #include "input.h"
 #include "listener.h"
+#include "store.h"
 #include "owner.h"
 #include "proc_stat.h"
 #include "process.h"
@@ -207,6 +208,7 @@ static void adopt_listeners(struct process *process)
             fds[i] = (int)syscall(SYS_pidfd_getfd, process->pidfd, 3 + (int)i, 0);
     }
     listeners_adopt(spec, fds, &process->listeners);
+    store_adopt(process);
 }
 
 static void adopt_result(struct process *process)
@@ -225,7 +227,9 @@ static void adopt_idle_listeners(struct host *host)
 {
     for (struct child *child = core_first(host->core); child; child = core_next(child)) {
         struct process *process = child->host;
-        if (child->config->declaration.process.n_sockets == 0 || (process && process->listeners))
+        const struct process_spec *spec = &child->config->declaration.process;
+        if ((spec->n_sockets == 0 && spec->fd_store_max == 0) ||
+            (process && (process->listeners || process->store)))
             continue;
         process = process_for(host, child);
         if (!process)

@@ -44,7 +44,7 @@ struct birth_message {
 struct birth {
     struct plan *plan; /* opened */
     int descriptors[PLAN_FIXED];
-    int sockets[SOCKETS_MAX + 1];
+    int sockets[CHILD_DESCRIPTORS_MAX + 1];
     struct starts_record *record; /* NULL: none */
     bool copied;                  /* it has a copy of the spawner's memory */
     bool enter;                   /* the cgroup, which the clone could not do */

@@ -146,24 +146,30 @@ static int put_watchdog(struct list *list, const struct child *child, char **wat
     return r == 0 ? put_pid(list, "WATCHDOG_PID=", watchdog_pid) : r;
 }
 
-static int put_sockets(struct list *list, const struct process_spec *spec, char **listen_pid)
+/* Behind the sockets of the manifest lies what the child has put into its store. */
+static int put_sockets(struct list *list, const struct process_spec *spec,
+                       const struct fd_store *store, char **listen_pid)
 {
-    char names[SOCKETS_MAX * (CHILD_SEGMENT_MAX + 1) + 1] = "";
+    char names[SOCKETS_MAX * (CHILD_SEGMENT_MAX + 1) + FD_STORE_MAX * (FD_STORE_NAME_MAX + 1) + 1];
+    size_t stored = store ? store->count : 0, n = spec->n_sockets + stored;
 
-    if (spec->n_sockets == 0)
+    if (n == 0)
         return 0;
-    for (size_t i = 0; i < spec->n_sockets; i++) {
+    names[0] = '\0';
+    for (size_t i = 0; i < n; i++) {
         strcat(names, i > 0 ? ":" : "");
-        strcat(names, spec->sockets[i].name);
+        strcat(names,
+               i < spec->n_sockets ? spec->sockets[i].name : store->list[i - spec->n_sockets].name);
     }
-    int r = put_format(list, "LISTEN_FDS=%zu", spec->n_sockets);
+    int r = put_format(list, "LISTEN_FDS=%zu", n);
     if (r == 0)
         r = put_format(list, "LISTEN_FDNAMES=%s", names);
     return r == 0 ? put_pid(list, "LISTEN_PID=", listen_pid) : r;
 }
 
 static int fill(struct list *list, const struct child *child, const struct account *account,
-                uint32_t check, const char *notify_socket, struct environment *environment)
+                uint32_t check, const char *notify_socket, const struct fd_store *store,
+                struct environment *environment)
 {
     const struct process_spec *spec = &child->config->declaration.process;
     int r = put_format(list, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
@@ -180,12 +186,13 @@ static int fill(struct list *list, const struct child *child, const struct accou
     if (r == 0)
         r = put_watchdog(list, child, &environment->watchdog_pid);
     if (r == 0)
-        r = put_sockets(list, spec, &environment->listen_pid);
+        r = put_sockets(list, spec, store, &environment->listen_pid);
     return r;
 }
 
 int environment_make(const struct child *child, const struct account *account, uint32_t check,
-                     const char *notify_socket, struct environment *environment)
+                     const char *notify_socket, const struct fd_store *store,
+                     struct environment *environment)
 {
     struct list *list = calloc(1, sizeof(*list));
 
@@ -193,7 +200,7 @@ int environment_make(const struct child *child, const struct account *account, u
     if (!list)
         return -ENOMEM;
     environment->variables = list->variables;
-    int r = fill(list, child, account, check, notify_socket, environment);
+    int r = fill(list, child, account, check, notify_socket, store, environment);
     environment->before = list->before;
     if (r < 0)
         environment_free(environment);

@@ -7,6 +7,7 @@
 
 #include "account.h"
 #include "child.h"
+#include "fd_store.h"
 
 struct environment {
     char **variables;   /* NULL-terminated */
@@ -19,5 +20,6 @@ struct environment {
  * the attempt itself. The environment file is read by the child itself: it may be anywhere. Returns
  * 0, -ENOMEM or -E2BIG. */
 int environment_make(const struct child *child, const struct account *account, uint32_t check,
-                     const char *notify_socket, struct environment *environment);
+                     const char *notify_socket, const struct fd_store *store,
+                     struct environment *environment);
 void environment_free(struct environment *environment);

@@ -4,6 +4,7 @@
 #include "again.h"
 #include "handle.h"
 #include "listener.h"
+#include "store.h"
 #include "number.h"
 #include "open_regular.h"
 #include "own_folder.h"
@@ -301,6 +302,7 @@ static void process_free(struct process *process)
     beat_forget(&process->beat);
     output_free(process->output);
     listeners_free(process->listeners);
+    store_free(process);
     result_free(process->result);
     free(process);
 }

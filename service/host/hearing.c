@@ -8,6 +8,7 @@
 #include "log.h"
 #include "owner.h"
 #include "process.h"
+#include "store.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -76,10 +77,10 @@ static void tell_mistake(struct process *process, const struct child *child, enu
 }
 
 static void tell_mistakes(struct process *process, const struct child *child,
-                          const struct notify_mistakes *mistakes)
+                          const struct notify_asides *asides)
 {
     for (int key = 0; key < NOTIFY_KEYS; key++)
-        tell_mistake(process, child, (enum notify_key)key, mistakes->values[key]);
+        tell_mistake(process, child, (enum notify_key)key, asides->mistakes[key]);
 }
 
 static void tell_main(struct process *process, const struct child *child, uint32_t pid)
@@ -97,8 +98,7 @@ static uint64_t moment_of(const struct host *host, uint64_t clock_usec, uint64_t
 }
 
 static bool message_came(void *userdata, const struct owner *owner, uint64_t now_usec,
-                         const struct notify_message *message,
-                         const struct notify_mistakes *mistakes)
+                         const struct notify_message *message, const struct notify_asides *asides)
 {
     struct host *host = userdata;
     struct notify_message checked = *message;
@@ -117,7 +117,11 @@ static bool message_came(void *userdata, const struct owner *owner, uint64_t now
             tell_main(process, child, checked.main_pid);
     }
     if (process)
-        tell_mistakes(process, child, mistakes);
+        tell_mistakes(process, child, asides);
+    if (process && !owner->by_hint && process->id.attempt == owner->id.attempt)
+        store_remove(process, asides);
+    if (process && asides->stores && !process->store)
+        tell_mistake(process, child, NOTIFY_KEY_FDSTORE, "1");
     if (checked.reloading_usec > 0)
         checked.reloading_usec = moment_of(host, checked.reloading_usec, now_usec);
     if (process && process->state == PROCESS_RUNNING && process->id.attempt == owner->id.attempt)
@@ -125,6 +129,33 @@ static bool message_came(void *userdata, const struct owner *owner, uint64_t now
     if (checked.flags)
         core_notify(host->core, owner->id, &checked);
     return true;
+}
+
+/* sender: NULL asks for anybody. */
+static bool stores(void *userdata, const struct notify_sender *sender)
+{
+    const struct host *host = userdata;
+    struct owner owner;
+
+    if (host->stores == 0 || !sender)
+        return host->stores > 0;
+    if (sender->pid <= 0 || owner_of(userdata, sender, &owner) < 0 || owner.by_hint)
+        return false;
+    const struct child *child = core_child_of(host->core, owner.id);
+    const struct process *process = child ? child->host : NULL;
+    return process && process->store && process->id.attempt == owner.id.attempt &&
+           child->config->declaration.process.fd_store_max > 0;
+}
+
+static void descriptors_came(void *userdata, const struct owner *owner,
+                             const struct notify_asides *asides, int *fds, size_t n)
+{
+    const struct host *host = userdata;
+    const struct child *child = core_child_of(host->core, owner->id);
+    struct process *process = child ? child->host : NULL;
+
+    if (process && process->id.attempt == owner->id.attempt && !owner->by_hint)
+        store_take(process, asides, fds, n);
 }
 
 static void message_dropped(void *userdata)
@@ -158,6 +189,8 @@ int host_listen(struct host *host, const char *directory)
     struct notify_handler handler = {.userdata = host,
                                      .owner_of = owner_of,
                                      .message = message_came,
+                                     .stores = stores,
+                                     .descriptors = descriptors_came,
                                      .dropped = message_dropped,
                                      .refused = message_refused};
 

@@ -98,6 +98,8 @@ static void archive_note(struct archive *a, struct process_note *note)
     ARCHIVE(a, note->result_inode);
     ARCHIVE(a, note->doubt_cancel);
     ARCHIVE(a, note->doubt_abort);
+    if (!a->reading || a->used < a->size) /* older journals end here */
+        ARCHIVE(a, note->stored);
 }
 
 void journal_process(struct journal *journal, const struct process_note *note)

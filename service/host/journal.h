@@ -52,6 +52,7 @@ struct process_note {
     uint64_t result_inode; /* of the pipe for its result, a job's */
     /* What proctord had been asked for when it died, and may not have done. */
     bool doubt_cancel, doubt_abort;
+    uint32_t stored; /* descriptors that it has given to be kept */
 };
 
 struct journal_reader {

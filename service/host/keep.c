@@ -181,6 +181,34 @@ int keep_take(struct keep *keep, const char *name)
     return fd;
 }
 
+struct search {
+    const char *prefix;
+    struct kept *found;
+};
+
+static void look_for_prefix(const void *node, VISIT visit, void *closure)
+{
+    struct kept *kept = *(struct kept *const *)node;
+    struct search *search = closure;
+
+    if ((visit != postorder && visit != leaf) || search->found || kept->fd < 0)
+        return;
+    if (strncmp(kept->name, search->prefix, strlen(search->prefix)) == 0)
+        search->found = kept;
+}
+
+int keep_take_next(struct keep *keep, const char *prefix, char name[KEEP_NAME_MAX])
+{
+    struct search search = {.prefix = prefix};
+
+    if (keep)
+        twalk_r(keep->root, look_for_prefix, &search);
+    if (!search.found)
+        return -ENOENT;
+    snprintf(name, KEEP_NAME_MAX, "%s", search.found->name);
+    return keep_take(keep, name);
+}
+
 static void tell(const char *what, const char *name, int fd)
 {
     char text[KEEP_NAME_MAX + 64];

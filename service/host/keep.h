@@ -13,7 +13,7 @@
 
 #include "core.h"
 
-#define KEEP_NAME_MAX 96
+#define KEEP_NAME_MAX 160
 
 struct handover;
 struct keep;
@@ -29,6 +29,9 @@ void keep_name(char name[KEEP_NAME_MAX], const char *kind, const struct attempt_
 
 /* One that was handed over; from now on the caller's. -ENOENT: there is none. */
 int keep_take(struct keep *keep, const char *name);
+
+/* The first one whose name begins so, by their order as text; name becomes its own. */
+int keep_take_next(struct keep *keep, const char *prefix, char name[KEEP_NAME_MAX]);
 
 /* A copy goes into the store, in the place of what has the name there. */
 void keep_put(struct keep *keep, const char *name, int fd);

@@ -36,6 +36,8 @@
 #define STRANGER_BURST         50
 #define CLOSED_USEC            UINT64_C(1500000) /* more than a process's burst: nothing for a second */
 
+#define DESCRIPTORS_MAX 253 /* of one message, by the kernel */
+
 #define DOOR_USEC UINT64_C(60000000)
 #define SLOW_USEC UINT64_C(50000)
 #define TELL_USEC UINT64_C(10000000)
@@ -56,9 +58,31 @@ struct notify_socket {
     struct senders processes, users;
 };
 
-static void take_control(struct msghdr *header, struct notify_sender *sender)
+/* What came beside a datagram. */
+struct parcel {
+    struct notify_sender sender;
+    int fds[DESCRIPTORS_MAX]; /* -1: taken over */
+    size_t n_fds;
+};
+
+static void take_descriptors(const struct cmsghdr *c, struct parcel *parcel)
 {
+    size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+    for (size_t i = 0; i < n; i++) {
+        int fd;
+        memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+        if (parcel->n_fds < DESCRIPTORS_MAX)
+            parcel->fds[parcel->n_fds++] = fd;
+    }
+}
+
+static void take_control(struct msghdr *header, struct parcel *parcel)
+{
+    struct notify_sender *sender = &parcel->sender;
+
     *sender = (struct notify_sender){.pidfd = -1};
+    parcel->n_fds = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
         if (c->cmsg_level != SOL_SOCKET)
             continue;
@@ -69,8 +93,20 @@ static void take_control(struct msghdr *header, struct notify_sender *sender)
             sender->uid = credentials.uid;
         } else if (c->cmsg_type == SCM_PIDFD) {
             memcpy(&sender->pidfd, CMSG_DATA(c), sizeof(int));
+        } else if (c->cmsg_type == SCM_RIGHTS) {
+            take_descriptors(c, parcel);
         }
     }
+}
+
+/* What nobody has taken may linger in its close. */
+static void let_go(struct parcel *parcel)
+{
+    for (size_t i = 0; i < parcel->n_fds; i++)
+        if (parcel->fds[i] >= 0)
+            discard_close(parcel->fds[i]);
+    if (parcel->sender.pidfd >= 0)
+        close(parcel->sender.pidfd);
 }
 
 /* ---- shares ---------------------------------------------------------------------------------- */
@@ -116,11 +152,12 @@ static bool admit_stranger(struct notify_socket *socket, const struct notify_sen
 }
 
 /* Returns whether it was a child's. */
-static bool handle(struct notify_socket *socket, char *text, const struct notify_sender *sender)
+static bool handle(struct notify_socket *socket, char *text, struct parcel *parcel)
 {
+    const struct notify_sender *sender = &parcel->sender;
     const struct notify_handler *handler = &socket->handler;
     struct notify_message message;
-    struct notify_mistakes mistakes;
+    struct notify_asides asides;
     struct owner owner;
     bool admitted;
     struct share *share = admit(socket, sender, &admitted);
@@ -129,11 +166,14 @@ static bool handle(struct notify_socket *socket, char *text, const struct notify
         drop(socket, sender);
         return true;
     }
-    notify_parse(text, &message, &mistakes);
+    notify_parse(text, &message, &asides);
     int r = sender->pid > 0 ? handler->owner_of(handler->userdata, sender, &owner) : -EPERM;
     if (r >= 0 &&
-        handler->message(handler->userdata, &owner, socket->now_usec, &message, &mistakes))
+        handler->message(handler->userdata, &owner, socket->now_usec, &message, &asides)) {
+        if (parcel->n_fds > 0)
+            handler->descriptors(handler->userdata, &owner, &asides, parcel->fds, parcel->n_fds);
         return true;
+    }
     if (r < 0 && admit_stranger(socket, sender)) {
         handler->refused(handler->userdata, sender->pid, sender->uid, &message);
         return false;
@@ -152,12 +192,14 @@ static void set_option(const struct notify_socket *socket, int option, int value
 }
 
 /*
- * Descriptors are for sd_notify_barrier(3), which waits until they are closed, and for nothing
- * else. Who misuses that closes the door for a while (Linux 6.16): the kernel refuses them then as
- * they are sent. What has been queued before is still looked at.
+ * Descriptors are for sd_notify_barrier(3), which waits until they are closed, and for the store of
+ * a child. Who misuses that closes the door for a while (Linux 6.16), unless somebody has a store:
+ * the kernel refuses them then as they are sent. What has been queued before is still looked at.
  */
 static void close_door(struct notify_socket *socket, const struct discarded *discarded)
 {
+    if (socket->handler.stores(socket->handler.userdata, NULL))
+        return; /* the kernel would refuse those of a store, too */
     if (socket->door_usec == 0)
         log_print(LOG_WARNING,
                   "notify: descriptors of process %d of user %u are not wanted: none are taken for "
@@ -176,20 +218,20 @@ static void open_door(struct notify_socket *socket)
 static void discard_done(void *userdata, struct discarded *discarded)
 {
     struct notify_socket *socket = userdata;
-    struct notify_sender sender = {.pid = discarded->pid, .uid = discarded->uid, .pidfd = -1};
+    struct parcel parcel = {.sender = {.pid = discarded->pid, .uid = discarded->uid, .pidfd = -1}};
 
     socket->discarding = false;
     socket->now_usec = process_now_usec();
     set_option(socket, SO_PASSPIDFD, 1);
     sd_event_source_set_enabled(socket->source, SD_EVENT_ON);
-    bool wanted = discarded->size >= 0 && handle(socket, discarded->text, &sender);
+    bool wanted = discarded->size >= 0 && handle(socket, discarded->text, &parcel);
     if (!wanted || discarded->took_usec > SLOW_USEC)
         close_door(socket, discarded);
 }
 
-/* Whether the next datagram carries descriptors: they do not fit beside the credentials. Takes
- * nothing. Returns a negative errno where there is none, or it could not be seen. */
-static int has_descriptors(const struct notify_socket *socket)
+/* Whether the next datagram carries descriptors (they do not fit beside the credentials), and whose
+ * it is. Takes nothing. Returns a negative errno where there is none, or it could not be seen. */
+static int has_descriptors(const struct notify_socket *socket, struct parcel *parcel)
 {
     union {
         struct cmsghdr align;
@@ -206,6 +248,8 @@ static int has_descriptors(const struct notify_socket *socket)
     ssize_t n = recvmsg(socket->fd, &header, MSG_DONTWAIT | MSG_PEEK);
     int error = errno;
     set_option(socket, SO_PASSPIDFD, 1);
+    if (n >= 0)
+        take_control(&header, parcel);
     return n < 0 ? -error : (header.msg_flags & MSG_CTRUNC) != 0;
 }
 
@@ -219,36 +263,49 @@ static void begin_discard(struct notify_socket *socket)
 
 /* ---- reception ------------------------------------------------------------------------------- */
 
-/* Returns 1; 0 where it is to be looked at again; or a negative errno. */
-static int receive(struct notify_socket *socket)
+/* The next datagram, with room for all descriptors that can come along where they are wanted: none
+ * is to be closed by the kernel meanwhile. Returns 1, 0 or a negative errno. */
+static int take_datagram(struct notify_socket *socket, bool with_descriptors)
 {
     char text[DATAGRAM_MAX + 1];
     union {
         struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
+        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int)) +
+                   CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
     } control;
+    size_t room = CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int));
     struct iovec part = {.iov_base = text, .iov_len = DATAGRAM_MAX};
     struct msghdr header = {.msg_iov = &part,
                             .msg_iovlen = 1,
                             .msg_control = &control,
-                            .msg_controllen = sizeof(control)};
-    struct notify_sender sender;
+                            .msg_controllen = with_descriptors ? sizeof(control) : room};
+    struct parcel parcel;
 
-    int r = has_descriptors(socket);
-    if (r > 0)
-        begin_discard(socket);
-    if (r != 0)
-        return r > 0 ? -EBUSY : r == -EINTR ? 0 : r;
     ssize_t n = recvmsg(socket->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0)
         return errno == EINTR ? 0 : -errno;
-    take_control(&header, &sender);
+    take_control(&header, &parcel);
     text[n] = '\0';
     if (!(header.msg_flags & MSG_TRUNC) && memchr(text, '\0', (size_t)n) == NULL)
-        handle(socket, text, &sender);
-    if (sender.pidfd >= 0)
-        close(sender.pidfd);
+        handle(socket, text, &parcel);
+    let_go(&parcel);
     return 1;
+}
+
+/* Returns 1; 0 where it is to be looked at again; or a negative errno. */
+static int receive(struct notify_socket *socket)
+{
+    const struct notify_handler *handler = &socket->handler;
+    struct parcel parcel;
+
+    int r = has_descriptors(socket, &parcel);
+    if (r < 0)
+        return r == -EINTR ? 0 : r;
+    if (r > 0 && !handler->stores(handler->userdata, &parcel.sender)) {
+        begin_discard(socket);
+        return -EBUSY;
+    }
+    return take_datagram(socket, r > 0);
 }
 
 /* Until the time is over, or all is read. Returns whether it is. */
@@ -381,6 +438,12 @@ int notify_socket_open(sd_event *event, const char *path, int kept,
     }
     *socket = fresh;
     return 0;
+}
+
+void notify_socket_let_in(struct notify_socket *socket)
+{
+    if (socket && socket->door_usec > 0)
+        open_door(socket);
 }
 
 int notify_socket_descriptor(const struct notify_socket *socket)

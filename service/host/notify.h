@@ -8,7 +8,8 @@
  *
  * Each process, each attempt, and each user among the strangers has a share (share.h); what is
  * beyond it is dropped, counted and told. A turn is bounded in time, and others have theirs
- * meanwhile. No descriptor is ever received (discard.h).
+ * meanwhile. Descriptors are received of children that have a store (fd_store.h), and of nobody
+ * else (discard.h).
  */
 #pragma once
 
@@ -35,7 +36,12 @@ struct notify_handler {
     /* A message of that attempt. main_pid, where given, has not been checked yet. Returns whether
      * it was within the attempt's share. */
     bool (*message)(void *userdata, const struct owner *owner, uint64_t now_usec,
-                    const struct notify_message *message, const struct notify_mistakes *mistakes);
+                    const struct notify_message *message, const struct notify_asides *asides);
+    /* Whether somebody has descriptors kept here; and whether this is one. */
+    bool (*stores)(void *userdata, const struct notify_sender *sender);
+    /* What came with a message of that attempt. Those that are taken over are -1 then. */
+    void (*descriptors)(void *userdata, const struct owner *owner,
+                        const struct notify_asides *asides, int *fds, size_t n);
     /* A message from nobody's process. */
     void (*dropped)(void *userdata); /* one message, beyond somebody's share */
     void (*refused)(void *userdata, pid_t pid, uid_t uid, const struct notify_message *message);
@@ -45,6 +51,8 @@ struct notify_handler {
 /* kept: the same socket from an earlier proctord, which is taken over; -1: none. */
 int notify_socket_open(sd_event *event, const char *path, int kept,
                        const struct notify_handler *handler, struct notify_socket **socket);
+/* Who sends descriptors is not refused any more by the kernel: a child has a store now. */
+void notify_socket_let_in(struct notify_socket *socket);
 int notify_socket_descriptor(const struct notify_socket *socket);
 void notify_socket_close(struct notify_socket *socket);
 

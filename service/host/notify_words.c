@@ -1,5 +1,6 @@
 #include "notify_words.h"
 
+#include "fd_store.h"
 #include "number.h"
 #include "text.h"
 
@@ -21,25 +22,33 @@ static bool is_one(const char *value)
     return strcmp(value, "1") == 0;
 }
 
-static bool read_ready(const char *value, struct notify_message *message)
+static bool read_ready(const char *value, struct notify_message *message,
+                       struct notify_asides *asides)
 {
+    (void)asides;
     if (strcmp(value, "0") == 0)
         return say(message, NOTIFY_NOT_READY);
     return is_one(value) && say(message, NOTIFY_READY);
 }
 
-static bool read_stopping(const char *value, struct notify_message *message)
+static bool read_stopping(const char *value, struct notify_message *message,
+                          struct notify_asides *asides)
 {
+    (void)asides;
     return is_one(value) && say(message, NOTIFY_STOPPING);
 }
 
-static bool read_reloading(const char *value, struct notify_message *message)
+static bool read_reloading(const char *value, struct notify_message *message,
+                           struct notify_asides *asides)
 {
+    (void)asides;
     return is_one(value) && say(message, NOTIFY_RELOADING);
 }
 
-static bool read_watchdog(const char *value, struct notify_message *message)
+static bool read_watchdog(const char *value, struct notify_message *message,
+                          struct notify_asides *asides)
 {
+    (void)asides;
     bool trigger = strcmp(value, "trigger") == 0;
 
     if (!trigger && !is_one(value))
@@ -48,15 +57,19 @@ static bool read_watchdog(const char *value, struct notify_message *message)
     return true;
 }
 
-static bool read_status(const char *value, struct notify_message *message)
+static bool read_status(const char *value, struct notify_message *message,
+                        struct notify_asides *asides)
 {
+    (void)asides;
     message->flags |= NOTIFY_STATUS;
     message->status = value;
     return true;
 }
 
-static bool read_errno(const char *value, struct notify_message *message)
+static bool read_errno(const char *value, struct notify_message *message,
+                       struct notify_asides *asides)
 {
+    (void)asides;
     uint64_t number;
 
     if (number_read(value, ERRNO_MAX, &number) < 0)
@@ -66,8 +79,10 @@ static bool read_errno(const char *value, struct notify_message *message)
     return true;
 }
 
-static bool read_extend_timeout(const char *value, struct notify_message *message)
+static bool read_extend_timeout(const char *value, struct notify_message *message,
+                                struct notify_asides *asides)
 {
+    (void)asides;
     uint64_t number;
 
     if (number_read(value, UINT64_MAX, &number) < 0)
@@ -77,13 +92,17 @@ static bool read_extend_timeout(const char *value, struct notify_message *messag
     return true;
 }
 
-static bool read_monotonic(const char *value, struct notify_message *message)
+static bool read_monotonic(const char *value, struct notify_message *message,
+                           struct notify_asides *asides)
 {
+    (void)asides;
     return number_read(value, UINT64_MAX, &message->reloading_usec) == 0;
 }
 
-static bool read_main_pid(const char *value, struct notify_message *message)
+static bool read_main_pid(const char *value, struct notify_message *message,
+                          struct notify_asides *asides)
 {
+    (void)asides;
     uint64_t number;
 
     if (number_read(value, INT32_MAX, &number) < 0 || number <= 1)
@@ -93,17 +112,42 @@ static bool read_main_pid(const char *value, struct notify_message *message)
     return true;
 }
 
-static bool refuse(const char *value, struct notify_message *message)
+static bool read_store(const char *value, struct notify_message *message,
+                       struct notify_asides *asides)
+{
+    (void)message;
+    return asides->stores = is_one(value);
+}
+
+static bool read_store_remove(const char *value, struct notify_message *message,
+                              struct notify_asides *asides)
+{
+    (void)message;
+    return asides->removes = is_one(value);
+}
+
+static bool read_fd_name(const char *value, struct notify_message *message,
+                         struct notify_asides *asides)
+{
+    (void)message;
+    if (!fd_store_name_is_valid(value))
+        return false;
+    asides->fd_name = value;
+    return true;
+}
+
+static bool refuse(const char *value, struct notify_message *message, struct notify_asides *asides)
 {
     (void)value;
     (void)message;
+    (void)asides;
     return false;
 }
 
 static const struct word {
     const char *name;
     const char *expected;
-    bool (*read)(const char *value, struct notify_message *message);
+    bool (*read)(const char *value, struct notify_message *message, struct notify_asides *asides);
 } words[NOTIFY_KEYS] = {
     [NOTIFY_KEY_READY] = {"READY=", "0 or 1", read_ready},
     [NOTIFY_KEY_WATCHDOG] = {"WATCHDOG=", "1 or trigger", read_watchdog},
@@ -117,30 +161,34 @@ static const struct word {
     [NOTIFY_KEY_MAIN_PID] = {"MAINPID=", "a process of the child's own", read_main_pid},
     [NOTIFY_KEY_WATCHDOG_USEC] = {"WATCHDOG_USEC=", "none: the manifest's heartbeat says it",
                                   refuse},
+    [NOTIFY_KEY_FDSTORE] = {"FDSTORE=", "1, and fd_store_max in the manifest", read_store},
+    [NOTIFY_KEY_FDSTOREREMOVE] = {"FDSTOREREMOVE=", "1", read_store_remove},
+    [NOTIFY_KEY_FDNAME] = {"FDNAME=", "at most 64 printable characters, and no colon",
+                           read_fd_name},
 };
 
 static void read_line(const char *line, struct notify_message *message,
-                      struct notify_mistakes *mistakes)
+                      struct notify_asides *asides)
 {
     for (int key = 0; key < NOTIFY_KEYS; key++) {
         size_t length = strlen(words[key].name);
         if (strncmp(line, words[key].name, length) != 0)
             continue;
-        if (!words[key].read(line + length, message))
-            mistakes->values[key] = line + length;
+        if (!words[key].read(line + length, message, asides))
+            asides->mistakes[key] = line + length;
         return;
     }
 }
 
-void notify_parse(char *text, struct notify_message *message, struct notify_mistakes *mistakes)
+void notify_parse(char *text, struct notify_message *message, struct notify_asides *asides)
 {
     char *rest = text;
 
     *message = (struct notify_message){};
-    *mistakes = (struct notify_mistakes){};
+    *asides = (struct notify_asides){};
     for (char *line; (line = strsep(&rest, "\n"));) {
         text_make_line(line); /* STATUS= goes out over D-Bus, and comes to terminals */
-        read_line(line, message, mistakes);
+        read_line(line, message, asides);
     }
 }
 

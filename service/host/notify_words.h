@@ -21,17 +21,21 @@ enum notify_key {
     NOTIFY_KEY_MONOTONIC,
     NOTIFY_KEY_MAIN_PID,
     NOTIFY_KEY_WATCHDOG_USEC,
+    NOTIFY_KEY_FDSTORE,
+    NOTIFY_KEY_FDSTOREREMOVE,
+    NOTIFY_KEY_FDNAME,
     NOTIFY_KEYS,
 };
 
-/* The values that are none, by their key; NULL: it is right, or not there. They point into the
- * text that was read. */
-struct notify_mistakes {
-    const char *values[NOTIFY_KEYS];
+/* What is not for the core. All texts point into the one that was read. */
+struct notify_asides {
+    const char *mistakes[NOTIFY_KEYS]; /* values that are none; NULL: it is right, or not there */
+    bool stores, removes;              /* FDSTORE=1, FDSTOREREMOVE=1 */
+    const char *fd_name;               /* NULL: none */
 };
 
 /* Reads a datagram in place: it is cut into lines. */
-void notify_parse(char *text, struct notify_message *message, struct notify_mistakes *mistakes);
+void notify_parse(char *text, struct notify_message *message, struct notify_asides *asides);
 
 /* With its "=", and what its value has to be, for people. */
 const char *notify_key_name(enum notify_key key);

@@ -225,7 +225,7 @@ static bool numbers_are_possible(const struct plan *plan, size_t size)
         if (plan->limits[i].set && plan->limits[i].resource != i)
             return false;
     return plan->magic == PLAN_MAGIC && plan->size == size && plan->n_arguments > 0 &&
-           plan->n_sockets <= SOCKETS_MAX + 1 && plan->n_groups <= GROUPS_MAX &&
+           plan->n_sockets <= CHILD_DESCRIPTORS_MAX + 1 && plan->n_groups <= GROUPS_MAX &&
            plan->n_before <= plan->n_environment && plan->umask <= 0777 &&
            plan->uid != UINT32_MAX && plan->gid != UINT32_MAX &&
            ((const char *)plan)[size - 1] == '\0';

@@ -31,7 +31,8 @@ enum plan_descriptor {
     PLAN_CGROUP, /* absent where PLAN_IN_CGROUP is not set */
     PLAN_FIXED,
 };
-#define PLAN_DESCRIPTORS_MAX (PLAN_FIXED + SOCKETS_MAX + 1 + 1) /* a result, and a memory file */
+#define PLAN_DESCRIPTORS_MAX                                                                       \
+    (PLAN_FIXED + CHILD_DESCRIPTORS_MAX + 1 + 1) /* a result, and a memory file */
 
 enum plan_flag {
     PLAN_IN_CGROUP = 1 << 0,

@@ -288,7 +288,7 @@ static void launch_command(struct probe *probe, const struct account *account)
     const struct process *process = probe->process;
 
     int r = environment_make(process->child, account, probe->number, process->host->notify_path,
-                             &environment);
+                             NULL, &environment);
     if (r >= 0)
         r = send_command(probe, account, &environment);
     environment_free(&environment);

@@ -97,6 +97,8 @@ struct process {
     struct probe *probe; /* the health check that is under way */
     unsigned unenforced; /* enum unenforced: what the kernel does not let us limit */
     struct listeners *listeners;
+    struct fd_store *store; /* NULL: it has never had one */
+    bool store_full_told;
     struct result *result; /* of a job, while it runs */
     struct output *output;
     const struct child_config *output_config; /* the declaration that it was opened for */
@@ -108,6 +110,7 @@ struct host {
     struct cgroup_base cgroups;
     char *notify_path;
     struct notify_socket *notify;
+    size_t stores; /* children that may give descriptors */
     struct ends *ends;
     sd_event_source *child_source; /* SIGCHLD */
     sd_event_source *timer;

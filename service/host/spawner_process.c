@@ -28,7 +28,7 @@
 #define PROCESSORS_MAX 8192
 
 /* Those that a child may get are taken, so that none that comes along with a plan is among them. */
-#define FIRST_FREE (3 + SOCKETS_MAX + 2)
+#define FIRST_FREE (3 + CHILD_DESCRIPTORS_MAX + 2)
 
 /* One start under way: all that its child may still look at. */
 struct slot {

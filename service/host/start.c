@@ -6,6 +6,7 @@
 #include "again.h"
 #include "environment.h"
 #include "listener.h"
+#include "store.h"
 #include "path_look.h"
 #include "process.h"
 #include "result.h"
@@ -159,7 +160,7 @@ static int open_result(struct process *process, int *write_end)
         r = result_open(process->host->event, result_came, process, r, &process->result, &low);
     if (r < 0)
         return step_failed(process, r, "result", NULL);
-    *write_end = again_copy(low, 3 + SOCKETS_MAX + 1);
+    *write_end = again_copy(low, 3 + CHILD_DESCRIPTORS_MAX + 1);
     r = *write_end < 0 ? *write_end : 0;
     close(low);
     return r < 0 ? step_failed(process, r, "result", NULL) : 0;
@@ -209,6 +210,7 @@ void process_keep(const struct process *process)
         keep_name(name, "socket", id, i);
         keep_put(keep, name, process->listeners->list[i].fd);
     }
+    store_keep(process);
 }
 
 void process_unkeep(const struct process *process)
@@ -221,6 +223,7 @@ void process_unkeep(const struct process *process)
         keep_name(name, "socket", &process->id, i);
         keep_drop(process->host->keep, name);
     }
+    store_unkeep(process);
 }
 
 static void begin_running(struct process *process, const struct launch_outcome *outcome)
@@ -465,9 +468,11 @@ static int send_launch(struct process *process, const struct account *account)
     __attribute__((cleanup(close_if_open))) int cgroup = -1;
     __attribute__((cleanup(close_if_open))) int result = -1;
     __attribute__((cleanup(environment_free))) struct environment environment = {};
-    int sockets[SOCKETS_MAX + 1];
+    int sockets[CHILD_DESCRIPTORS_MAX + 1];
 
-    int r = environment_make(process->child, account, 0, host->notify_path, &environment);
+    store_prepare(process);
+    int r = environment_make(process->child, account, 0, host->notify_path, process->store,
+                             &environment);
     if (r < 0)
         return step_failed(process, r, "environment", NULL);
     output = open_output(process);
@@ -478,12 +483,13 @@ static int send_launch(struct process *process, const struct account *account)
         r = open_result(process, &result);
     if (r < 0)
         return r;
-    sockets[spec->n_sockets] = result;
+    size_t n_sockets = spec->n_sockets + store_list(process->store, sockets + spec->n_sockets);
+    sockets[n_sockets] = result;
     r = open_leaf(process, &cgroup);
     if (r < 0)
         return r;
     struct plan_source source = source_of(process, account, &environment);
-    source.n_sockets = spec->n_sockets + (result >= 0);
+    source.n_sockets = n_sockets + (result >= 0);
     struct launch_descriptors descriptors = {
         .input = host->null, .output = output, .cgroup = cgroup, .sockets = sockets};
     r = launch_begin(host->spawner, &source, &descriptors, launch_ended, process, &process->launch);

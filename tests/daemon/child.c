@@ -1,6 +1,10 @@
 /*
  * A child for tests: does what its arguments say, one step after the other.
  *
+ *   store=NAME     gives a memory file that contains NAME, under it; bare `store`: under none
+ *   unstore=NAME   FDSTOREREMOVE=1
+ *   store-lingering=PORT   a socket whose close waits for its peer there, which never reads
+ *   store-contents=FILE what LISTEN_FDS contain, memory files, goes into FILE, and their names
  *   ready, not-ready, beat, status=TEXT, reloading, stopping, mainpid   what it says
  *   say=TEXT       a message as it stands, ; between its lines
  *   barrier        waits until all it has said has been heard; exit code 5 where it is not
@@ -28,6 +32,7 @@
  */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -35,6 +40,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
@@ -141,6 +147,53 @@ static void say_lines(const char *text)
     free(lines);
 }
 
+static void store(const char *name)
+{
+    char text[256] = "FDSTORE=1";
+    int fd = memfd_create("kept", 0);
+
+    if (name)
+        snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s", name);
+    name = name ? name : "nameless";
+    if (write(fd, name, strlen(name)) < 0 || sd_pid_notify_with_fds(0, 0, text, &fd, 1) < 0)
+        _exit(6);
+    close(fd);
+}
+
+static void store_lingering(const char *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)atoi(port)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct linger linger = {1, 20};
+    char block[65536] = "";
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        _exit(7);
+    while (send(fd, block, sizeof(block), MSG_DONTWAIT) > 0)
+        ;
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+    sd_pid_notify_with_fds(0, 0, "FDSTORE=1", &fd, 1);
+    /* Ours stays open: a process that ends does not linger, and proctord has the last one then. */
+}
+
+static void write_contents(const char *file)
+{
+    char temporary[4096], content[256];
+    int n = getenv("LISTEN_FDS") ? atoi(getenv("LISTEN_FDS")) : 0;
+
+    snprintf(temporary, sizeof(temporary), "%s.new", file);
+    FILE *out = fopen(temporary, "w");
+    fprintf(out, "%s", n > 0 ? getenv("LISTEN_FDNAMES") : "none");
+    for (int fd = 3; fd < 3 + n; fd++) {
+        ssize_t size = pread(fd, content, sizeof(content), 0);
+        fprintf(out, " %.*s", size > 0 ? (int)size : 1, size > 0 ? content : "-");
+    }
+    fclose(out);
+    rename(temporary, file);
+}
+
 static void say_reloading(uint64_t ago_usec)
 {
     struct timespec now;
@@ -238,6 +291,14 @@ static void act(const char *step)
         serve();
     else if ((value = value_of(step, "listen-names")))
         write_names(value);
+    else if ((value = value_of(step, "store")) || strcmp(step, "store") == 0)
+        store(value);
+    else if ((value = value_of(step, "store-lingering")))
+        store_lingering(value);
+    else if ((value = value_of(step, "unstore")))
+        sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", value);
+    else if ((value = value_of(step, "store-contents")))
+        write_contents(value);
     else if ((value = value_of(step, "result")))
         write_result(value, strlen(value));
     else if ((value = value_of(step, "result-bytes")))

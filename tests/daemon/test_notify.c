@@ -193,6 +193,15 @@ static void lingering_descriptors_hold_up_nobody(void)
     close(notify);
 }
 
+/* Then the kernel is not asked to refuse those of strangers. */
+static void nor_do_they_beside_a_store(void)
+{
+    fixture_add(&f, "keeper", "fd_store_max: 4\nreadiness: explicit\n",
+                "store=a, ready, live=600000");
+    fixture_wait_text(&f, "keeper", "Readiness", "ready");
+    lingering_descriptors_hold_up_nobody();
+}
+
 /* The child does not accept, and then there is no child any more. */
 static void nor_do_those_that_nobody_has_accepted(void)
 {
@@ -334,6 +343,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     fixture_test(&f, options, "/daemon/notify/lingering-descriptors-hold-up-nobody",
                  lingering_descriptors_hold_up_nobody);
+    fixture_test(&f, options, "/daemon/notify/nor-do-they-beside-a-store",
+                 nor_do_they_beside_a_store);
     fixture_test(&f, options, "/daemon/notify/nor-do-those-that-nobody-has-accepted",
                  nor_do_those_that_nobody_has_accepted);
     fixture_test(&f, options, "/daemon/notify/nor-do-those-for-the-metrics",

@@ -96,6 +96,35 @@ static void what_was_said_meanwhile_is_heard(void)
     fixture_wait_text(&f, "web", "Readiness", "ready");
 }
 
+static void assert_has(const char *name, const char *contents)
+{
+    g_autofree char *text = NULL;
+
+    g_assert_true(g_file_get_contents(fixture_path(&f, name), &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, contents);
+}
+
+/* Of one that runs, and of one that does not. */
+static void what_children_have_given_is_there(void)
+{
+    const char *const names[] = {"web", "held"};
+
+    for (int i = 0; i < 2; i++) {
+        g_autofree char *steps = g_strdup_printf(
+            "store-contents=%s, store=b, store=a, ready, live=600000", fixture_path(&f, names[i]));
+        fixture_add(&f, names[i], "readiness: explicit\nfd_store_max: 2\n", steps);
+        fixture_wait_text(&f, names[i], "Readiness", "ready");
+    }
+    g_variant_unref(fixture_verb_waiting(&f, "Pause", "held"));
+    die();
+    g_variant_unref(fixture_verb_waiting(&f, "Restart", "web"));
+    g_variant_unref(fixture_verb_waiting(&f, "Resume", "held"));
+    for (int i = 0; i < 2; i++) {
+        fixture_wait_text(&f, names[i], "Readiness", "ready");
+        assert_has(names[i], "b:a b a");
+    }
+}
+
 int main(int argc, char **argv)
 {
     fixture_become_init();
@@ -105,5 +134,7 @@ int main(int argc, char **argv)
     fixture_test(&f, options, "/daemon/store/how-it-ended-is-known", how_it_ended_is_known);
     fixture_test(&f, options, "/daemon/store/what-was-said-meanwhile-is-heard",
                  what_was_said_meanwhile_is_heard);
+    fixture_test(&f, options, "/daemon/store/what-children-have-given-is-there",
+                 what_children_have_given_is_there);
     return g_test_run();
 }

@@ -66,6 +66,7 @@ static const struct field child[] = {
     {"nice", WORD, WORDS("5", "-20", "20", "+1"), NULL},
     {"oom_score_adj", WORD, WORDS("0", "-1000", "1001"), NULL},
     {"ignore_sigpipe", WORD, FLAG, NULL},
+    {"fd_store_max", WORD, WORDS("0", "1", "32"), NULL},
     {"limits", MAPPING, NULL,
      FIELDS({"nofile", WORD, SIZE, NULL}, {"core", WORD, SIZE, NULL}, {"memory", WORD, SIZE, NULL},
             {"pids", WORD, NUMBER, NULL}, {"cpu_weight", WORD, NUMBER, NULL})},

@@ -12,12 +12,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct notify_message message = {};
-    struct notify_mistakes mistakes;
+    struct notify_asides asides;
     char *text = malloc(size + 1), *copy;
 
     memcpy(text, data, size);
     text[size] = '\0';
-    notify_parse(text, &message, &mistakes);
+    notify_parse(text, &message, &asides);
     if (message.status) {
         copy = strdup(message.status);
         text_make_line(copy);
