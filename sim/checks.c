@@ -611,9 +611,9 @@ static void agree_on_restarts(struct world *world, const char *name, const struc
     SAME("exit's generation", mine->last_exit.generation, its->exit_generation);
     SAME("exit's attempt", mine->last_exit.attempt, its->exit_attempt);
     SAME("decision", mine->last_exit.decision, its->decision);
-    SAME("waits for a dependency", mine->waiting, its->waits > 0);
+    SAME("waits for a dependency", mine->start == START_DEPENDENCY, its->waits > 0);
     SAME("waits for its scope", mine->scope != NULL, its->scope > 0);
-    SAME("queued", mine->queued, its->queued > 0);
+    SAME("queued", mine->start == START_QUEUED, its->queued > 0);
     SAME("waits for its turn to stop", mine->stop_waits, its->waits_to_go);
     SAME("in flight", mine->in_flight, its->in_flight);
     SAME("group", mine->group ? mine->group - mine->member.supervisor->config->groups : -1,
@@ -762,24 +762,24 @@ static void agree_on_wait(struct world *world, const struct actor *actor)
     SAME("by requires", dependency.required, its.required);
 }
 
-/* One reason at most keeps a child from starting, but that who is restarted with others may have a
- * backoff of its own to wait for first; and who is meant to run, and does not, has one. */
+/* What a start waits for is one value, and it is what its timer and its scope say; who waits is
+ * meant to run, and who is meant to run, and does not, waits. */
 static void check_start(struct world *world, const struct child *child)
 {
     bool backoff = child->timers[TIMER_START].deadline_usec > 0;
-    bool scope = child->scope && child->pending.active && !child->attempt.active;
-    int reasons = (backoff || scope) + child->waiting + child->queued;
+    bool scope = child->scope && child->pending.active && !child->attempt.active && !backoff;
+    bool waits = child->start != START_WAITS_FOR_NOTHING;
 
-    if (reasons > 1)
-        world_fail(world, CHECK_REFERENCE, "%s waits for more than one thing:%s%s%s%s", child->id,
-                   backoff ? " backoff" : "", scope ? " scope" : "",
-                   child->waiting ? " dependency" : "", child->queued ? " queue" : "");
-    else if (reasons > 0 && (child->attempt.active || child->operation != CHILD_ACTIVE))
+    if (backoff != (child->start == START_BACKOFF))
+        world_fail(world, CHECK_REFERENCE, "%s and its start deadline do not agree", child->id);
+    else if (scope != (child->start == START_SCOPE))
+        world_fail(world, CHECK_REFERENCE, "%s and its scope do not agree", child->id);
+    else if (waits && (child->attempt.active || child->operation != CHILD_ACTIVE))
         world_fail(world, CHECK_REFERENCE, "%s waits to start%s", child->id,
                    child->attempt.active ? ", and has an attempt" : ", and is held");
-    else if (reasons > 0 && !child->wanted)
+    else if (waits && !child->wanted)
         world_fail(world, CHECK_REFERENCE, "%s waits to start, and nobody wants it to", child->id);
-    else if (reasons == 0 && child->wanted && child->operation == CHILD_ACTIVE &&
+    else if (!waits && child->wanted && child->operation == CHILD_ACTIVE &&
              !child->attempt.active && core_shutdown_phase(world->core) == SHUTDOWN_IDLE)
         world_fail(world, CHECK_REFERENCE, "%s is meant to run, and waits for nothing", child->id);
 }
@@ -793,9 +793,10 @@ static void cover(struct world *world, const struct child *child)
     world->marks[1] |=
         UINT64_C(1) << child->last_exit.kind | UINT64_C(1) << (16 + child->last_exit.decision) |
         UINT64_C(1) << (26 + child->fence_phase) | UINT64_C(1) << (32 + child->failure.phase) |
-        UINT64_C(1) << (40 + child->shutdown.result) | (uint64_t)child->waiting << 48 |
-        (uint64_t)child->on_trial << 49 | (uint64_t)(child->next_config != NULL) << 50 |
-        (uint64_t)child->queued << 51 | (uint64_t)(child->group != NULL) << 52;
+        UINT64_C(1) << (40 + child->shutdown.result) |
+        (uint64_t)(child->start == START_DEPENDENCY) << 48 | (uint64_t)child->on_trial << 49 |
+        (uint64_t)(child->next_config != NULL) << 50 |
+        (uint64_t)(child->start == START_QUEUED) << 51 | (uint64_t)(child->group != NULL) << 52;
     if (!world->states)
         return;
     state = state * 4 + child->operation;
@@ -809,7 +810,7 @@ static void cover(struct world *world, const struct child *child)
     state = state * 2 + child->attempt.spawned;
     state = state * 2 + child->attempt.abort_requested;
     state = state * 2 + child->heartbeat_stale;
-    state = state * 2 + child->waiting;
+    state = state * 2 + (child->start == START_DEPENDENCY);
     state = state * 2 + child->wanted;
     state = state * 2 + child->gave_up;
     state = state * 2 + (child->timers[TIMER_START].deadline_usec > 0);
@@ -971,16 +972,17 @@ static void check_arrival(struct world *world, struct actor *actor)
                    child_operation_to_string(child->operation));
     else if (child->operation == CHILD_REMOVED && !world->shutdown_begun)
         world_fail(world, CHECK_LIVENESS, "%s is removed and still there", child->id);
-    else if (child->pending.active && !child->waiting && !child->scope && !child->queued)
+    else if (child->pending.active && child->start != START_DEPENDENCY && !child->scope &&
+             child->start != START_QUEUED)
         world_fail(world, CHECK_LIVENESS, "the restart of %s still waits behind its fence",
                    child->id);
     else if (child->attempt.active && !child->attempt.spawned)
         world_fail(world, CHECK_LIVENESS, "the start of %s has no answer", child->id);
     else if (!world->shutdown_begun && child->operation == CHILD_ACTIVE && child->wanted &&
              !child->attempt.active && child->timers[TIMER_START].deadline_usec == 0 &&
-             !(child->waiting && child_unmet_dependency(child, &removed)) &&
+             !(child->start == START_DEPENDENCY && child_unmet_dependency(child, &removed)) &&
              !(child->scope && scope_is_under_way(world)) &&
-             !(child->queued && queue_is_full(world, child->member.supervisor)))
+             !(child->start == START_QUEUED && queue_is_full(world, child->member.supervisor)))
         world_fail(world, CHECK_LIVENESS, "%s is meant to run and nothing will start it",
                    child->id);
 }

@@ -2,6 +2,7 @@
 
 #include "moment.h"
 #include "private.h"
+#include "start.h"
 #include "stop_order.h"
 #include "text.h"
 
@@ -203,8 +204,7 @@ void child_withdraw_starts(struct core *core, struct child *child, uint64_t caus
                            const char *command)
 {
     fence_withdraw(core, child, cause, command);
-    child_disarm(core, child, TIMER_START);
-    dependency_withdraw(core, child);
+    start_withdraw(core, child);
 }
 
 /* Its stop is the policy's: the attempt was ended by force, or its main process ended by itself and
@@ -289,11 +289,10 @@ static void fail_without_process(struct core *core, struct child *child)
 /* Starts the next attempt. Nothing stands in the way any more: no attempt, no hold, no shutdown. */
 void child_start(struct core *core, struct child *child)
 {
-    INVARIANT(!child->attempt.active && !child->waiting && !child->queued && !child->scope);
+    INVARIANT(!child->attempt.active && child->start == START_WAITS_FOR_NOTHING && !child->scope);
     INVARIANT(child->operation == CHILD_ACTIVE && core->shutdown_phase == SHUTDOWN_IDLE);
 
     core->plan |= PLAN_START;
-    child_disarm(core, child, TIMER_START);
     core_changed(core, child);
     if (!child->config->declaration.has_process) {
         fail_without_process(core, child);

@@ -156,13 +156,12 @@ struct child {
     struct child *waiting_next, *waiting_previous;
     struct child *changed_next;
     bool changed;
-    uint8_t mark;        /* of a walk over dependencies; 0 between inputs */
-    bool comes_back;     /* by the command that is carried out, see requirement.h */
-    bool waiting;        /* its start waits for a dependency */
-    uint32_t awaited;    /* the number of that one (dependency.c), as it was shown last */
-    bool queued;         /* its start waits for room among its supervisor's restarts */
-    bool in_flight;      /* its attempt is such a restart, and on its way */
-    struct scope *scope; /* its start waits for those that are restarted with it */
+    uint8_t mark;          /* of a walk over dependencies; 0 between inputs */
+    bool comes_back;       /* by the command that is carried out, see requirement.h */
+    enum start_wait start; /* what its start waits for; only start_move() (start.c) changes it */
+    uint32_t awaited;      /* the number of that one (dependency.c), as it was shown last */
+    bool in_flight;        /* its attempt is such a restart, and on its way */
+    struct scope *scope;   /* its start waits for those that are restarted with it */
     struct child *queue_next, *queue_previous;
     uint32_t slot, serial;
 

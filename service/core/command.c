@@ -3,6 +3,7 @@
  * facts are those of the moment at which the command had been carried out.
  */
 #include "private.h"
+#include "start.h"
 #include "requirement.h"
 #include "stop_order.h"
 #include "text.h"
@@ -116,7 +117,7 @@ static void resume_child(struct core *core, struct child *child, const struct co
     else if (child->scope)
         fence_ready(core, child, id, "resume"); /* its siblings are still being stopped */
     else if (child->config->declaration.has_process)
-        dependency_request_start(core, child, id, false);
+        start_request(core, child, id, false);
 }
 
 static const char *hold_conflict(enum child_operation operation)
@@ -219,15 +220,14 @@ static void restart_at_once(struct core *core, struct child *child, uint64_t id,
 
     if (comes_too_early(core, child, id, outcome))
         return;
-    child_disarm(core, child, TIMER_START);
-    dependency_withdraw(core, child);
+    start_withdraw(core, child);
     begin_anew(child);
     fence->decision = FENCE_STARTED_IMMEDIATELY;
     if (child->config->declaration.has_process) {
         fence->has_target = true;
         fence->target_generation = child_next_generation(child);
     }
-    dependency_request_start(core, child, id, false);
+    start_request(core, child, id, false);
 }
 
 static void restart_child(struct core *core, struct child *child, uint64_t id,

@@ -2,6 +2,7 @@
 
 #include "moment.h"
 #include "private.h"
+#include "start.h"
 #include "stop_order.h"
 #include "text.h"
 
@@ -165,20 +166,17 @@ static void arm(struct core *core)
     core->ports.set_timer(core->ports.userdata, deadline);
 }
 
-/* Starts that became possible. */
-static void start_who_may(struct core *core)
+/* Stops, then starts, that became possible. */
+static void settle(struct core *core)
 {
     stop_order_look(core);
-    strategy_look(core);
-    restart_queue_look(core);
-    dependency_wake(core);
-    jobs_look(core);
+    start_settle(core);
 }
 
-/* The end of each input: those starts, and the shell's timer. */
+/* The end of each input: those, and the shell's timer. */
 void core_finish_input(struct core *core)
 {
-    start_who_may(core);
+    settle(core);
     arm(core);
 }
 
@@ -390,9 +388,7 @@ static void fire(struct core *core, struct child *child, enum child_timer timer)
         child_stop_deadline(core, child);
         return;
     case TIMER_START:
-        if (child->scope)
-            return; /* strategy_look() starts it, with the others */
-        dependency_request_start(core, child, child->start_cause, child->automatic_start);
+        start_is_due(core, child);
         return;
     case TIMER_START_TIMEOUT:
         supervision_force_stop(core, child, EXIT_TIMED_OUT);
@@ -431,7 +427,7 @@ void fire_timers(struct core *core)
         child_deadline_moves(core, child, (enum child_timer)timer->kind, 0);
         timer_clear(&core->timers, timer);
         fire(core, child, (enum child_timer)timer->kind);
-        start_who_may(core);
+        settle(core);
     }
     core->armed_usec = 0; /* it has fired: the shell has none armed now */
     arm(core);
@@ -534,10 +530,12 @@ static uint64_t child_hash(uint64_t hash, const struct child *child)
     hash = mix(hash, child->last_stale.count);
     hash = mix(hash, (uint64_t)child->attempt.checks << 32 | child->attempt.check_misses << 1 |
                          child->attempt.check_open);
-    hash = mix(hash, (uint64_t)child->queued << 6 | (uint64_t)child->in_flight << 5 |
-                         (uint64_t)(child->scope != NULL) << 4 | (uint64_t)child->wanted << 3 |
-                         (uint64_t)child->waiting << 2 | (uint64_t)child->gave_up << 1 |
-                         child->heartbeat_stale | (uint64_t)child->attempt.delayed << 7);
+    hash =
+        mix(hash, (uint64_t)(child->start == START_QUEUED) << 6 | (uint64_t)child->in_flight << 5 |
+                      (uint64_t)(child->scope != NULL) << 4 | (uint64_t)child->wanted << 3 |
+                      (uint64_t)(child->start == START_DEPENDENCY) << 2 |
+                      (uint64_t)child->gave_up << 1 | child->heartbeat_stale |
+                      (uint64_t)child->attempt.delayed << 7);
     hash = mix(hash, (uint64_t)child->left << 1 | child->attempt.main.gone);
     for (int i = 0; i < CHILD_TIMERS; i++)
         hash = mix(hash, child->timers[i].deadline_usec);

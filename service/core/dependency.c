@@ -10,7 +10,8 @@
 /* Also by a restart that is pending; who is in a backoff is not: it may last for an hour. */
 static bool on_its_way_up(const struct child *child)
 {
-    return child->waiting || child->queued || child->pending.active ||
+    return child->start == START_DEPENDENCY || child->start == START_QUEUED ||
+           child->pending.active ||
            (child->attempt.active && !child->attempt.cancel_delivered &&
             child->readiness == READINESS_UNREPORTED);
 }
@@ -89,31 +90,27 @@ static void await(struct core *core, struct child *child, uint32_t number)
     core_changed(core, child);
 }
 
-static void wait_for_dependency(struct core *core, struct child *child)
+/* At the end of the list, unless it stands in it. */
+static void wait_for_dependency(struct core *core, struct child *child, uint32_t number)
 {
-    await(core, child, unmet(child));
-    if (child->waiting)
-        return;
-    child->waiting = true;
-    core_changed(core, child);
-    if (!core->muted)
+    bool waits = child->start == START_DEPENDENCY;
+
+    start_move(core, child, START_DEPENDENCY);
+    await(core, child, number);
+    if (!waits && !core->muted)
         append(core, child);
 }
 
 /* As it was in another core. */
 void dependency_restore(struct core *core, struct child *child)
 {
-    child->waiting = true;
+    child->start = START_DEPENDENCY;
     append(core, child);
 }
 
-static void stop_waiting(struct core *core, struct child *child)
+void dependency_leave(struct core *core, struct child *child)
 {
-    if (!child->waiting)
-        return;
-    child->waiting = false;
     child->awaited = 0;
-    core_changed(core, child);
     if (core->muted)
         return;
     *(child->waiting_previous ? &child->waiting_previous->waiting_next : &core->waiting_first) =
@@ -123,41 +120,13 @@ static void stop_waiting(struct core *core, struct child *child)
     child->waiting_next = child->waiting_previous = NULL;
 }
 
-void dependency_withdraw(struct core *core, struct child *child)
+bool dependency_holds_up(struct core *core, struct child *child)
 {
-    stop_waiting(core, child);
-    restart_queue_leave(core, child);
-}
+    uint32_t number = unmet(child);
 
-/* The start of a child that has been asked for, and has its turn. */
-void dependency_start(struct core *core, struct child *child)
-{
-    bool removed;
-
-    if (child_unmet_dependency(child, &removed))
-        wait_for_dependency(core, child);
-    else
-        child_start(core, child);
-}
-
-void dependency_request_start(struct core *core, struct child *child, uint64_t cause,
-                              bool automatic)
-{
-    bool removed;
-
-    child->start_cause = cause;
-    child->automatic_start = automatic;
-    if (child->next_config)
-        tree_adopt_next_config(core, child); /* its dependencies count, not the old ones */
-    restart_queue_leave(core, child);
-    if (child_unmet_dependency(child, &removed)) {
-        child->wanted = true;
-        wait_for_dependency(core, child);
-        return;
-    }
-    stop_waiting(core, child);
-    if (restart_queue_admit(core, child))
-        child_start(core, child);
+    if (number > 0)
+        wait_for_dependency(core, child, number);
+    return number > 0;
 }
 
 static bool start_who_may(struct core *core)
@@ -167,14 +136,11 @@ static bool start_who_may(struct core *core)
     /* A start changes who waits for whom; one pass in order is enough, as a start makes nobody
      * ready: the executor's answer comes in later. */
     for (struct child *child = core->waiting_first, *next; child; child = next) {
-        uint32_t number = unmet(child);
         next = child->waiting_next;
-        if (number > 0) {
-            await(core, child, number);
+        if (dependency_holds_up(core, child))
             continue;
-        }
         any = true;
-        stop_waiting(core, child);
+        start_move(core, child, START_WAITS_FOR_NOTHING);
         if (restart_queue_admit(core, child))
             child_start(core, child);
     }

@@ -4,6 +4,7 @@
  * wants a restart meanwhile joins it.
  */
 #include "private.h"
+#include "start.h"
 #include "stop_order.h"
 
 static bool phase_may_follow(enum fence_phase from, enum fence_phase to)
@@ -72,6 +73,7 @@ void fence_ready(struct core *core, struct child *child, uint64_t cause, const c
     };
     child->wanted = true;
     fence_set_phase(child, FENCE_READY_TO_START);
+    start_with_others(core, child);
     core->plan |= PLAN_START;
     EMIT(core, EVENT_CHILD_RESTART_FENCE_ENTERED, child, cause, FIELD_TEXT_OF("command", command),
          FIELD_NUMBER_OF("target_generation", child->pending.target_generation));

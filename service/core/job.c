@@ -1,6 +1,7 @@
 #include "job.h"
 
 #include "private.h"
+#include "start.h"
 #include "text.h"
 
 /* ---- words ----------------------------------------------------------------------------------- */
@@ -274,7 +275,7 @@ void jobs_look(struct core *core)
         job->state = JOB_RUNNING;
         job->started_usec = core_now(core);
         job->child->wanted = true;
-        dependency_request_start(core, job->child, job->cause, false);
+        start_request(core, job->child, job->cause, false);
     }
 }
 

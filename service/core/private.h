@@ -231,10 +231,9 @@ void health_answered(struct core *core, struct child *child, bool passed, const 
 
 /* dependency.c: requires and after */
 bool dependency_is_met(const struct child_declaration *declaration, const struct child *target);
-void dependency_request_start(struct core *core, struct child *child, uint64_t cause,
-                              bool automatic);
-void dependency_start(struct core *core, struct child *child);
-void dependency_withdraw(struct core *core, struct child *child);
+/* Whether one stands in the way of its start, which then waits for it. */
+bool dependency_holds_up(struct core *core, struct child *child);
+void dependency_leave(struct core *core, struct child *child); /* as start_move() says */
 void dependency_wake(struct core *core);
 
 /* restart_queue.c: not too many at once */

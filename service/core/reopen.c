@@ -8,6 +8,7 @@
  * be compared first.
  */
 #include "private.h"
+#include "start.h"
 #include "stop_order.h"
 
 static bool is_over(const struct child *child)
@@ -47,7 +48,7 @@ static void begin_again(struct core *core, struct child *child)
     liveness_forget_success(core, child); /* it is to be started anew */
     child->automatic_start = child->automatic_start && due_usec > 0;
     child->start_cause = 0;
-    child_arm(core, child, TIMER_START, due_usec > core_now(core) ? due_usec : core_now(core));
+    start_schedule(core, child, due_usec > core_now(core) ? due_usec : core_now(core));
 }
 
 void shutdown_reopen(struct core *core)

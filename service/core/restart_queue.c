@@ -9,6 +9,7 @@
  * not come to its program within a second, as its folder lies on a mount that does not answer.
  */
 #include "private.h"
+#include "start.h"
 
 #define PLACE_USEC 1000000
 
@@ -22,7 +23,7 @@ void restart_queue_restore(struct child *child)
 {
     struct supervisor *supervisor = child->member.supervisor;
 
-    child->queued = true;
+    child->start = START_QUEUED;
     child->queue_next = NULL;
     child->queue_previous = supervisor->queue_last;
     *(supervisor->queue_last ? &supervisor->queue_last->queue_next : &supervisor->queue_first) =
@@ -35,6 +36,7 @@ static void enter(struct core *core, struct child *child)
 {
     struct supervisor *supervisor = child->member.supervisor;
 
+    start_move(core, child, START_QUEUED);
     restart_queue_restore(child);
     EMIT(core, EVENT_CHILD_RESTART_QUEUED, child, child->start_cause,
          FIELD_TEXT_OF("supervisor", supervisor->path),
@@ -49,7 +51,7 @@ bool restart_queue_admit(struct core *core, struct child *child)
 {
     const struct supervisor *supervisor = child->member.supervisor;
 
-    INVARIANT(!child->queued);
+    INVARIANT(child->start == START_WAITS_FOR_NOTHING);
     if (!child->automatic_start || (supervisor->queued == 0 && has_room(core, supervisor)))
         return true;
     child->wanted = true;
@@ -61,10 +63,6 @@ void restart_queue_leave(struct core *core, struct child *child)
 {
     struct supervisor *supervisor = child->member.supervisor;
 
-    if (!child->queued)
-        return;
-    child->queued = false;
-    core_changed(core, child);
     if (core->muted)
         return;
     *(child->queue_previous ? &child->queue_previous->queue_next : &supervisor->queue_first) =
@@ -121,8 +119,10 @@ void restart_queue_look(struct core *core)
         supervisor->released = false;
         while (supervisor->queue_first && has_room(core, supervisor)) {
             struct child *child = supervisor->queue_first;
-            restart_queue_leave(core, child);
-            dependency_start(core, child);
+            if (dependency_holds_up(core, child))
+                continue;
+            start_move(core, child, START_WAITS_FOR_NOTHING);
+            child_start(core, child);
         }
     }
 }

@@ -4,6 +4,7 @@
  * stop deadline; the phases only tell how far the whole has come.
  */
 #include "private.h"
+#include "start.h"
 #include "stop_order.h"
 
 static void advance(struct core *core, enum shutdown_phase phase)
@@ -35,8 +36,7 @@ void shutdown_cancelled(struct core *core, struct child *child)
 static void withdraw_start(struct core *core, struct child *child)
 {
     fence_withdraw(core, child, core->shutdown_command, "shutdown");
-    child_disarm(core, child, TIMER_START);
-    dependency_withdraw(core, child);
+    start_withdraw(core, child);
     fence_set_phase(child, FENCE_CLOSED);
     core_changed(core, child);
 }

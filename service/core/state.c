@@ -7,6 +7,7 @@
 #include "input.h"
 #include "moment.h"
 #include "private.h"
+#include "start.h"
 #include "stop_order.h"
 #include "text.h"
 
@@ -498,6 +499,8 @@ static int archive_child(struct core *core, struct archive *a, struct child *chi
     archive_shutdown(a, &child->shutdown);
     archive_timers(core, a, child);
     if (a->reading)
+        start_restore(child);
+    if (a->reading)
         tally_add(core, child);
     return archive_next_config(core, a, child);
 }
@@ -514,7 +517,7 @@ static void archive_waiting(struct core *core, struct archive *a)
     struct child *child = core->waiting_first;
     for (size_t i = 0; i < count && !a->failed; i++) {
         archive_child_ref(core, a, &child);
-        if (a->reading && child && !child->waiting)
+        if (a->reading && child && child->start == START_WAITS_FOR_NOTHING)
             dependency_restore(core, child);
         else if (a->reading)
             a->failed = true;
@@ -531,7 +534,8 @@ static void archive_queue(struct core *core, struct archive *a, struct superviso
     archive_count(a, &count, core->children);
     for (size_t i = 0; i < count && !a->failed; i++) {
         archive_child_ref(core, a, &child);
-        if (a->reading && child && !child->queued && child->member.supervisor == supervisor)
+        if (a->reading && child && child->start == START_WAITS_FOR_NOTHING &&
+            child->member.supervisor == supervisor)
             restart_queue_restore(child);
         else if (a->reading)
             a->failed = true;

@@ -11,6 +11,7 @@
  * stays so. Where a scope meets a wider one that is being restarted, it becomes part of that.
  */
 #include "private.h"
+#include "start.h"
 #include "stop_order.h"
 
 /* ---- scopes ---------------------------------------------------------------------------------- */
@@ -92,15 +93,16 @@ static void meet_pending(struct core *core, struct child *child)
 
 static bool waits_to_start(const struct child *child)
 {
-    return child->waiting || child->queued || child->scope ||
-           (child->timers[TIMER_START].deadline_usec > 0 && !child->gave_up);
+    return child->start == START_BACKOFF ? !child->gave_up
+                                         : child->start != START_WAITS_FOR_NOTHING;
 }
 
 /* Who is between two attempts starts with the others, not before. */
 void strategy_hold_back(struct core *core, struct child *child)
 {
-    child_disarm(core, child, TIMER_START);
-    dependency_withdraw(core, child);
+    start_withdraw(core, child);
+    if (child->pending.active)
+        start_with_others(core, child);
 }
 
 static void bring_in(struct core *core, struct child *child, struct scope *scope)
@@ -228,7 +230,7 @@ static void start_together(struct core *core, struct scope *scope)
             continue;
         child_set_scope(core, child, NULL);
         if (child->pending.active)
-            dependency_request_start(core, child, child->pending.cause, child->pending.cause == 0);
+            start_request(core, child, child->pending.cause, child->pending.cause == 0);
     }
 }
 

@@ -8,6 +8,7 @@
  * always grants.
  */
 #include "private.h"
+#include "start.h"
 #include "stop_order.h"
 #include "text.h"
 
@@ -189,7 +190,7 @@ static void schedule(struct core *core, struct child *child, uint64_t delay_usec
     child->automatic_start = true;
     child->start_cause = 0;
     child->by_budget = wait_usec > delay_usec;
-    child_arm(core, child, TIMER_START, core_after(core, longer(delay_usec, wait_usec)));
+    start_schedule(core, child, core_after(core, longer(delay_usec, wait_usec)));
     if (wait_usec > 0)
         EMIT(core, EVENT_BUDGET_EXHAUSTED, child, 0,
              FIELD_TEXT_OF("group", child->group->declaration.name),
@@ -284,10 +285,11 @@ static void release_fence(struct core *core, struct child *child)
 {
     uint64_t cause = child->pending.cause;
 
-    child_disarm(core, child, TIMER_START);
     fence_set_phase(child, FENCE_READY_TO_START);
-    if (!child->scope) /* else it starts with its siblings */
-        dependency_request_start(core, child, cause, cause == 0);
+    if (child->scope)
+        start_with_others(core, child);
+    else
+        start_request(core, child, cause, cause == 0);
 }
 
 /* The limit of the group is used up: the running ones go on, who fails is not started again. */
@@ -321,9 +323,11 @@ void supervision_start_after_backoff(struct core *core, struct child *child, boo
 {
     if (child->timers[TIMER_START].deadline_usec > core_now(core))
         return;
-    child_disarm(core, child, TIMER_START);
-    if (!with_others)
-        dependency_request_start(core, child, 0, true);
+    start_withdraw(core, child);
+    if (with_others)
+        start_with_others(core, child);
+    else
+        start_request(core, child, 0, true);
 }
 
 static void restart_by_policy(struct core *core, struct child *child, const struct verdict *verdict)

@@ -3,6 +3,7 @@
  * that allocates. Every array that an input could need grows here, before anything is changed.
  */
 #include "private.h"
+#include "start.h"
 #include "requirement.h"
 #include "stop_order.h"
 #include "text.h"
@@ -542,7 +543,7 @@ static void start_all(struct core *core, const struct making *making, const char
     }
     for (size_t i = 0; i < count; i++)
         if (making->children[i]->wanted)
-            dependency_request_start(core, making->children[i], id, false);
+            start_request(core, making->children[i], id, false);
 }
 
 static int check_room(const struct core *core, const struct tree_declaration *tree,
@@ -805,7 +806,7 @@ void tree_remove(struct core *core, struct child *child, enum child_status final
     INVARIANT(!child->attempt.active && !core->muted);
     for (int i = 0; i < CHILD_TIMERS; i++)
         child_disarm(core, child, (enum child_timer)i);
-    dependency_withdraw(core, child);
+    start_withdraw(core, child);
     job_child_gone(core, child);
     EMIT(core, EVENT_CHILD_RUNTIME_STATE_REMOVED, child, cause,
          FIELD_TEXT_OF("final_status", child_status_to_string(final)),
