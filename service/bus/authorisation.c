@@ -242,7 +242,9 @@ int authorise(struct service *service, sd_bus_message *m, const struct caller *c
     }
     if (total >= QUESTIONS_MAX || own >= QUESTIONS_PER_UID)
         return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
-                           "%zu calls of %s are waiting for polkit already", own, caller->text);
+                           "%zu calls of %s are waiting for polkit already; at most %d may, and %d "
+                           "of one uid",
+                           own, caller->text, QUESTIONS_MAX, QUESTIONS_PER_UID);
     forget_old(service);
     return begin(service, m, caller, wanted);
 }

@@ -187,7 +187,7 @@ static int method_wait(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
     if (job->state != JOB_FINISHED)
         return wait_for_job(the_service, m, job) < 0
-                   ? refuse_call(error, PROCTOR_ERROR "LimitExceeded", "too many calls are waiting")
+                   ? refuse_call(error, PROCTOR_ERROR "LimitExceeded", WAITERS_FULL)
                    : 1;
     int r = sd_bus_message_new_method_return(m, &reply);
     if (r >= 0)

@@ -176,7 +176,7 @@ static int answer_addition(struct service *service, sd_bus_message *m,
     bool wait = options->wait && child;
     if (wait && wait_for_start(service, m, child, options->wait_usec) < 0)
         return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
-                           "too many calls are waiting; the child was added");
+                           WAITERS_FULL "; the child was added");
     /* The waiter answers with a message of its own; this one is then only kept for its key. */
     r = wait ? sd_bus_message_seal(reply, 1, 0) : service_acknowledge(service, reply);
     if (r >= 0 && !options->dry_run)
@@ -486,7 +486,7 @@ static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *erro
         core_shutdown_phase(service->core) != SHUTDOWN_COMPLETED)
         return wait_for_shutdown(service, m, idempotent, options.wait_usec) < 0
                    ? refuse_call(error, PROCTOR_ERROR "LimitExceeded",
-                                 "too many calls are waiting; the tree is shutting down")
+                                 WAITERS_FULL "; the tree is shutting down")
                    : 1;
     return answer_shutdown(service, m, idempotent, &options, caller->uid);
 }

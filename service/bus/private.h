@@ -31,9 +31,15 @@
 #define QUESTIONS_PER_UID   32
 #define SUBSCRIBERS_PER_UID 32
 #define WAITERS_PER_UID     256
-#define KEYS_PER_UID        128
-#define JOBS_PER_UID        256 /* not finished */
-#define CHILDREN_PER_UID    1000
+/* Of a call that cannot wait; what has been done all the same may be said behind it. */
+#define WORDS_OF_(number) #number
+#define WORDS_OF(number)  WORDS_OF_(number)
+#define WAITERS_FULL                                                                               \
+    "at most " WORDS_OF(WAITERS_MAX) " calls may wait, and " WORDS_OF(WAITERS_PER_UID) " of one "  \
+                                                                                       "uid"
+#define KEYS_PER_UID     128
+#define JOBS_PER_UID     256 /* not finished */
+#define CHILDREN_PER_UID 1000
 
 #define CALLER_NAME_MAX 64 /* of a unique name, with its zero */
 

@@ -55,6 +55,7 @@ static const char configuration[] =
     "  <limit name=\"max_outgoing_bytes\">1000000000</limit>\n"
     "  <limit name=\"max_message_size\">134217728</limit>\n"
     "  <limit name=\"max_replies_per_connection\">50000</limit>\n"
+    "  <limit name=\"max_connections_per_user\">2048</limit>\n"
     "</busconfig>\n";
 
 enum state {

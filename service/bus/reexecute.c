@@ -48,7 +48,7 @@ static void go_on(struct reexecution *reexecution, const char *version)
     else if (reexecution->dry_run)
         answer_version(reexecution->call, version);
     else if (wait_for_reexecution(service, reexecution->call) < 0)
-        refuse_late(reexecution->call, PROCTOR_ERROR "LimitExceeded", "too many calls are waiting");
+        refuse_late(reexecution->call, PROCTOR_ERROR "LimitExceeded", WAITERS_FULL);
     else if (service->hooks.reexecute(service->hooks.userdata, reexecution->requester,
                                       reexecution->reason, &why) < 0)
         waiters_refuse_reexecution(service, why.text);
@@ -105,7 +105,7 @@ int method_reexecute(sd_bus_message *m, void *userdata, sd_bus_error *error)
     if (core_shutdown_phase(service->core) != SHUTDOWN_IDLE)
         return refuse_call(error, PROCTOR_ERROR "ShuttingDown", "the tree is shutting down");
     if (service->n_waiters >= WAITERS_MAX)
-        return refuse_call(error, PROCTOR_ERROR "LimitExceeded", "too many calls are waiting");
+        return refuse_call(error, PROCTOR_ERROR "LimitExceeded", WAITERS_FULL);
     r = begin(service, m, &options, reason);
     if (r < 0)
         return refuse_call(error, PROCTOR_ERROR "CannotReexecute",

@@ -80,7 +80,7 @@ static int carry_out(struct service *service, sd_bus_message *m, struct command 
         r = wait_for_child(service, m, command->verb, child, &outcome, options->wait_usec);
         if (r < 0)
             return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
-                               "too many calls are waiting; the command was carried out");
+                               WAITERS_FULL "; the command was carried out");
     }
     return answer(service, m, &outcome, options, caller->uid, wait);
 }
@@ -242,7 +242,7 @@ static int carry_out_scope(struct service *service, sd_bus_message *m, struct co
     if (wait && wait_for_scope(service, m, command->verb, outcomes->list, outcomes->count,
                                options->wait_usec) < 0)
         return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
-                           "too many calls are waiting; the command was carried out");
+                           WAITERS_FULL "; the command was carried out");
     return answer_scope(service, m, outcomes, options, caller->uid, wait);
 }
 

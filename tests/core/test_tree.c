@@ -159,6 +159,31 @@ static struct job *run(const char *name)
     return job;
 }
 
+static int try_to_run(guint number, struct declaration_problem *problem)
+{
+    g_autofree char *name = g_strdup_printf("n%u", number);
+    struct child_declaration declaration = world_worker(name);
+    struct job *job;
+
+    return core_run_job(w->core, &declaration, SAME_NAME_REJECT, "tester", "test", &job, problem);
+}
+
+/* One that ends makes room for one. */
+static void twenty_thousand_jobs_and_no_more(void)
+{
+    struct declaration_problem problem;
+
+    w->answer_starts = true;
+    for (guint i = 0; i < JOBS_MAX; i++)
+        g_assert_cmpint(try_to_run(i, &problem), ==, 0);
+    g_assert_cmpint(try_to_run(JOBS_MAX, &problem), ==, -E2BIG);
+    g_assert_nonnull(strstr(problem.error.text, "20000"));
+
+    world_exits(w, core_find(w->core, "jobs/1"), 0);
+    g_assert_cmpint(try_to_run(JOBS_MAX, &problem), ==, 0);
+    g_assert_cmpint(try_to_run(JOBS_MAX + 1, &problem), ==, -E2BIG);
+}
+
 static void blocking_returns_value(void)
 {
     struct completion completion = {.output = {.data = "42", .size = 2}};
@@ -281,6 +306,7 @@ int main(int argc, char **argv)
     world_test(&w, "/job/spawn-blocking-semaphore-cap", spawn_blocking_semaphore_cap);
     world_test(&w, "/job/ten-thousand-jobs-wait-without-a-timer",
                ten_thousand_jobs_wait_without_a_timer);
+    world_test(&w, "/job/twenty-thousand-jobs-and-no-more", twenty_thousand_jobs_and_no_more);
     world_test(&w, "/job/the-oldest-finished-jobs-are-forgotten",
                the_oldest_finished_jobs_are_forgotten);
     return g_test_run();
