@@ -89,7 +89,8 @@ check "root may without polkit" "web: paused (was active), cancelling, cancel-de
 "$proctorctl" --system resume web --reason=test --wait >/dev/null
 
 $polkitd --no-debug 2>>"$folder/errors" &
-pids=($! "${pids[@]}")
+polkit=$!
+pids=($polkit "${pids[@]}")
 until_true busctl --system status org.freedesktop.PolicyKit1 >/dev/null 2>&1
 
 # Of nobody, without an agent that could ask for a password.
@@ -184,6 +185,26 @@ check "they are counted over an upgrade" "exit 1" "$("$proctorctl" --system --qu
     ctl add "$folder/too-many.yaml" --reason=test | tail -1)"
 check "root may" "exit 0" "$("$proctorctl" --system --quiet add "$folder/too-many.yaml" --reason=test
     echo "exit $?")"
+
+# Bounds of what one uid may have under way, or have remembered.
+with_key() {
+    as_nobody busctl --system call org.proctor1 /org/proctor1/child/web org.proctor1.Child Resume \
+        'sa{sv}' "a test" 1 idempotency-key s "$1"
+}
+check "a uid may have 128 keys" 128 "$(for i in $(seq 128); do with_key "k$i"; done | grep -c '^a{sv}')"
+check "an old one is known" 1 "$(with_key k1 | grep -c '^a{sv}')"
+check "and no more" 1 "$(with_key k129 | grep -c 'at most 128')"
+kill -STOP $polkit
+askers=()
+for i in $(seq 33); do
+    call Resume >"$folder/asker.$i" &
+    askers+=($!)
+done
+one_is_refused() { [ "$(cat "$folder"/asker.* | grep -c '32 of one uid')" = 1 ]; }
+check "of 33 calls for which polkit is asked one is refused" 0 "$(until_true one_is_refused; echo $?)"
+kill -CONT $polkit
+wait "${askers[@]}"
+check "and 32 are answered" 32 "$(cat "$folder"/asker.* | grep -c '^a{sv}')"
 
 rm /etc/polkit-1/rules.d/50-proctor.rules
 not_restarted() {
