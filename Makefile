@@ -3,6 +3,8 @@
 BUILD ?= build
 TIME ?= 60
 KILLS ?= 2000
+RESTARTS ?= 500
+REBOOTS ?= 200
 
 .PHONY: all deps build demo test bench campaign crash faults soak fuzz coverage sim check-format install clean
 
@@ -37,7 +39,8 @@ sim: build
 # A real proctord, killed again and again: at random times, and at one system call after the other.
 crash: build
 	@cd $(BUILD) && PROCTORD=$$PWD/service/proctord TEST_CHILD=$$PWD/tests/test-child \
-		KILL_AT=$$PWD/tests/kill-at tests/crash-test --kills $(KILLS) --sweep
+		KILL_AT=$$PWD/tests/kill-at OTHER_BOOT=$$PWD/tests/other-boot \
+		tests/crash-test --kills $(KILLS) --restarts $(RESTARTS) --reboots $(REBOOTS) --sweep
 
 # Each place where a real proctord makes a system call: it fails once, with each error that it can
 # have; an hour. With EVERY=1 each call by its number, all night.

@@ -51,7 +51,8 @@ struct under_load {
     GHashTable *seen; /* of each child */
     GArray *fresh;    /* struct acknowledged: since the last look */
     GPtrArray *jobs;  /* files of acknowledged jobs */
-    guint64 next, acknowledged, kills, at_calls, deepest, upgrades, spawners;
+    guint64 next, acknowledged, kills, at_calls, deepest, upgrades, spawners, restarts, reboots;
+    gboolean ending; /* in good order: what is asked for now may be refused */
     GRand *random;
     gboolean faulty; /* commands may fail, but not without a word */
     guint unanswered;
@@ -87,6 +88,20 @@ void keep_busy(void);
 void work_until_dead(int *status);
 void work_for(gint64 usec);
 void read_what_is_left(void);
+
+/* Ends whatever was started here, at once. */
+void kill_all_of_ours(void);
+
+/* ---- endings.c ------------------------------------------------------------------------------- */
+
+void add_over_the_bus(void);
+
+/* Until proctord has ended, after some work; and nobody is left. */
+void end_in_good_order(void);
+void lose_power(void);
+
+/* As start(), where the machine was started since; every time in a boot of its own. */
+gboolean start_in_another_boot(void);
 
 /* ---- inspect.c ------------------------------------------------------------------------------- */
 

@@ -5,8 +5,12 @@
  * one must have every child exactly once, know every command that had been acknowledged, and go on
  * with the generations.
  *
- *   crash-test [--kills N] [--seed N] [--sweep]
+ *   crash-test [--kills N] [--restarts N] [--reboots N] [--seed N] [--sweep]
  *   crash-test --faults ROUND [--call NAME | --sites] [--from N] [--every N] [--until N]
+ *
+ * Between the deaths it is ended in good order N times (--restarts), and afterwards the whole
+ * machine goes down N times (--reboots, where OTHER_BOOT may change the clock and the boot's id):
+ * holds, generations and a child that came over the bus outlive all of it.
  *
  * Every other death is at a system call: a random one of the first 4,000 stops, or with --sweep the
  * first, the second, the third ... With --faults no kills: each time another system call of
@@ -137,15 +141,63 @@ static void die_at_some_time(void)
     forget();
 }
 
-static void torment(guint64 kills, gboolean sweep)
+/* A child that no manifest knows is there from the beginning. */
+static void begin_with_one_more(void)
+{
+    if (!start(NULL))
+        fail("it does not start");
+    add_over_the_bus();
+    check(FALSE);
+    kill(t.proctord, SIGKILL);
+    wait_for_end("SIGKILL");
+    forget();
+}
+
+static void start_and_check(void)
+{
+    if (!start(NULL))
+        fail("it does not start");
+    check(FALSE);
+}
+
+/* The orderly ends are spread over the deaths. */
+static void torment(guint64 kills, guint64 restarts, gboolean sweep)
 {
     for (guint64 stop = 1; t.kills < kills; stop++) {
-        if (!start(NULL))
-            fail("it does not start");
-        check(FALSE);
+        for (; t.restarts * kills < restarts * (t.kills + 1);) {
+            start_and_check();
+            end_in_good_order();
+        }
+        start_and_check();
         die_at_some_time();
         if (t.kills < kills)
             die_at_a_call(sweep ? stop : (guint64)g_rand_int_range(t.random, 1, STOPS));
+    }
+    start_and_check();
+    end_in_good_order();
+}
+
+static gboolean may_change_boot(void)
+{
+    g_autofree char *probe =
+        g_strdup_printf("%s /bin/true", g_getenv("OTHER_BOOT") ? g_getenv("OTHER_BOOT") : "false");
+
+    g_setenv("BOOT_ID", "00000000-0000-4000-8000-000000000000", TRUE);
+    g_setenv("UPTIME", "2", TRUE);
+    return g_getenv("OTHER_BOOT") && system(probe) == 0;
+}
+
+static void go_down(guint64 reboots)
+{
+    if (reboots > 0 && !may_change_boot()) {
+        g_print("# no reboots: neither clock nor boot id can be changed here\n");
+        reboots = 0;
+    }
+    while (t.reboots < reboots) {
+        if (!start_in_another_boot())
+            fail("it does not start after a reboot");
+        check(FALSE);
+        lose_power();
     }
     if (!start(NULL))
         fail("it does not start");
@@ -154,11 +206,13 @@ static void torment(guint64 kills, gboolean sweep)
 
 int main(int argc, char **argv)
 {
-    gint64 kills = 100, seed = 1;
+    gint64 kills = 100, restarts = 0, reboots = 0, seed = 1;
     gboolean sweep = FALSE;
     struct faults faults = {.round = -1, .from = 1, .every = 1, .until = G_MAXINT64};
     const GOptionEntry options[] = {
         {"kills", 0, 0, G_OPTION_ARG_INT64, &kills, "so many", "N"},
+        {"restarts", 0, 0, G_OPTION_ARG_INT64, &restarts, "so many in good order", "N"},
+        {"reboots", 0, 0, G_OPTION_ARG_INT64, &reboots, "so many of the machine", "N"},
         {"seed", 0, 0, G_OPTION_ARG_INT64, &seed, "of when and what", "N"},
         {"faults", 0, 0, G_OPTION_ARG_INT64, &faults.round, "which error of each call", "ROUND"},
         {"sites", 0, 0, G_OPTION_ARG_NONE, &faults.sites, "each place once", NULL},
@@ -187,14 +241,17 @@ int main(int argc, char **argv)
     for (int i = 0; i < 3; i++)
         an_attempt_that_nobody_saw_runs_once();
     write_tree();
-    torment((guint64)kills, sweep);
+    begin_with_one_more();
+    torment((guint64)kills, (guint64)restarts, sweep);
+    go_down((guint64)reboots);
     shut_down();
     g_print("1..1\nok 1 - %" G_GUINT64_FORMAT " kills, %" G_GUINT64_FORMAT
             " of them at a system call (the deepest at stop %" G_GUINT64_FORMAT
             "), %" G_GUINT64_FORMAT " orders acknowledged and found again\n# %" G_GUINT64_FORMAT
+            " orderly restarts, %" G_GUINT64_FORMAT " reboots, %" G_GUINT64_FORMAT
             " upgrades, %" G_GUINT64_FORMAT
             " spawners killed or stopped, %.1f s, seed %" G_GINT64_FORMAT "\n",
-            t.kills, t.at_calls, t.deepest, t.acknowledged, t.upgrades, t.spawners,
-            (double)(g_get_monotonic_time() - began) / 1e6, seed);
+            t.kills, t.at_calls, t.deepest, t.acknowledged, t.restarts, t.reboots, t.upgrades,
+            t.spawners, (double)(g_get_monotonic_time() - began) / 1e6, seed);
     return 0;
 }
