@@ -620,11 +620,12 @@ static void agree_on_restarts(struct world *world, const char *name, const struc
          its->group);
     for (int t = 0; t < CHILD_TIMERS; t++) {
         static const char *const names[] = {
-            "stop deadline",   "start deadline",  "start timeout",  "heartbeat deadline",
-            "window deadline", "health deadline", "place deadline", "change deadline"};
+            "stop deadline",      "start deadline",  "start timeout",
+            "heartbeat deadline", "window deadline", "health deadline",
+            "place deadline",     "change deadline", "run deadline"};
         static const enum ref_timer same[] = {REF_STOP,      REF_START,  REF_START_TIMEOUT,
                                               REF_HEARTBEAT, REF_WINDOW, REF_HEALTH,
-                                              REF_PLACE,     REF_CHANGE};
+                                              REF_PLACE,     REF_CHANGE, REF_RUN};
         SAME(names[t], mine->timers[t].deadline_usec, its->deadline[same[t]]);
     }
 }

@@ -58,6 +58,7 @@ void ref_stop_watching(struct ref_child *c)
     ref_disarm(c, REF_HEARTBEAT);
     ref_disarm(c, REF_HEALTH);
     ref_disarm(c, REF_CHANGE);
+    ref_disarm(c, REF_RUN);
     ref_end_reload(c, RELOAD_INTERRUPTED);
     c->attempt.check_open = false;
 }
@@ -747,6 +748,8 @@ static void spawned(struct ref *r, struct ref_child *c)
         ref_give_place_back(c);
     if (c->declaration->health_usec > 0 && !c->attempt.cancelled && !c->attempt.aborted)
         ref_ask_later(r, c);
+    if (!c->attempt.cancelled && !c->attempt.aborted)
+        ref_arm_timeout(r, c, REF_RUN, c->declaration->run_timeout_usec);
 }
 
 static void spawn_failed(struct ref *r, struct ref_child *c)
@@ -841,6 +844,9 @@ static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
         ref_give_place_back(c);
     } else if (timer == REF_CHANGE) {
         ref_too_long(r, c);
+    } else if (timer == REF_RUN) {
+        c->attempt.ran_out = true;
+        ref_force_stop(r, c, EXIT_TIMED_OUT);
     } else {
         prune(r, c);
         if (c->used > 0)

@@ -11,7 +11,8 @@
 
 #include "core.h"
 
-#define REF_TIMERS     8 /* stop, start, start timeout, heartbeat, window, health, place, change */
+#define REF_TIMERS 9 /* stop, start, start timeout, heartbeat, window, health, place, change, run  \
+                      */
 #define REF_SCOPES_MAX 64
 
 enum ref_timer {
@@ -23,6 +24,7 @@ enum ref_timer {
     REF_HEALTH,
     REF_PLACE,  /* among the restarts in flight */
     REF_CHANGE, /* what it does on its own word takes too long */
+    REF_RUN,    /* it has run for as long as it may */
 };
 
 struct ref_attempt {
@@ -39,6 +41,7 @@ struct ref_attempt {
     bool proven; /* it has been ready for reset_after, once */
     bool silent, unhealthy, check_open, check_passed;
     uint32_t checks, check_misses;
+    bool ran_out;   /* of the time that it may run */
     bool main_gone; /* others are there; it ended so: */
     struct completion main;
     enum exit_kind main_exit;

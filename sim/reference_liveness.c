@@ -230,6 +230,8 @@ static void extend(struct ref *r, struct ref_child *c, uint64_t usec)
         ref_arm(r, c, REF_START_TIMEOUT, deadline);
     if (c->deadline[REF_CHANGE] > 0 && deadline > c->deadline[REF_CHANGE])
         ref_arm(r, c, REF_CHANGE, deadline);
+    if (c->deadline[REF_RUN] > 0 && deadline > c->deadline[REF_RUN])
+        ref_arm(r, c, REF_RUN, deadline);
     if (c->deadline[REF_STOP] > 0 && !c->attempt.aborted && deadline > c->deadline[REF_STOP])
         ref_arm(r, c, REF_STOP, deadline);
 }

@@ -164,6 +164,7 @@ static void draw_times(struct world *world, struct child_declaration *d)
     d->leftovers = (enum leftovers)choose(world, LEFTOVERS_KEEP + 1);
     d->readiness = (enum readiness_policy)choose(world, READINESS_CHECK + 1);
     d->start_timeout_usec = PICK(world, 30 * USEC_SEC, USEC_SEC, 0, 5 * USEC_SEC);
+    d->run_timeout_usec = PICK(world, 0, 0, 0, 3 * USEC_SEC, 40 * USEC_SEC);
     d->heartbeat_usec = PICK(world, 0, 10 * USEC_SEC, USEC_SEC);
     d->stale_after_usec = d->heartbeat_usec * PICK(world, 3, 1, 0);
     if (d->heartbeat_usec > 0) {

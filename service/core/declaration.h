@@ -49,6 +49,7 @@ struct child_declaration {
 
     enum readiness_policy readiness;
     uint64_t start_timeout_usec;
+    uint64_t run_timeout_usec; /* from the moment that its program runs */
 
     uint64_t heartbeat_usec; /* 0: none declared */
     uint64_t stale_after_usec;

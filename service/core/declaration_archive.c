@@ -218,6 +218,21 @@ static void archive_stop_words(struct archive *a, struct child_declaration *d)
     d->leftovers = words >> 1;
 }
 
+/* The same: how long it may run came later, and stands before the number that was there, with a
+ * number that this could never be. */
+static void archive_start_and_run(struct archive *a, struct child_declaration *d)
+{
+    uint64_t first = d->run_timeout_usec > 0 ? UINT64_MAX : d->start_timeout_usec;
+
+    ARCHIVE(a, first);
+    if (first != UINT64_MAX) {
+        d->start_timeout_usec = first;
+        return;
+    }
+    ARCHIVE(a, d->run_timeout_usec);
+    ARCHIVE(a, d->start_timeout_usec);
+}
+
 void declaration_archive(struct archive *a, struct child_declaration *d)
 {
     archive_required(a, &d->id);
@@ -238,7 +253,7 @@ void declaration_archive(struct archive *a, struct child_declaration *d)
     ARCHIVE(a, d->abort_timeout_usec);
     archive_stop_words(a, d);
     ARCHIVE_WORD(a, d->readiness, READINESS_CHECK);
-    ARCHIVE(a, d->start_timeout_usec);
+    archive_start_and_run(a, d);
     ARCHIVE(a, d->heartbeat_usec);
     ARCHIVE(a, d->stale_after_usec);
     ARCHIVE_WORD(a, d->on_stale, ON_STALE_RESTART);
