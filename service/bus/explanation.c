@@ -65,7 +65,9 @@ static void print_exit(const struct sentence *s)
                 last->core_dumped ? " (core dumped)" : "");
         return;
     case EXIT_TIMED_OUT:
-        fputs(last->own_stop ? "a stop of its own that took too long" : "not being ready in time",
+        fputs(last->ran_out    ? "running for longer than it may"
+              : last->own_stop ? "a stop of its own that took too long"
+                               : "not being ready in time",
               s->stream);
         return;
     case EXIT_UNHEALTHY:
@@ -152,7 +154,9 @@ static void explain_stopping(const struct sentence *s)
     print_pid(s);
     if (child->attempt.forced != EXIT_NONE) {
         fprintf(s->stream, " because %s",
-                child->attempt.forced == EXIT_TIMED_OUT && child->attempt.stopping
+                child->attempt.forced == EXIT_TIMED_OUT && child->attempt.ran_out
+                    ? "it has run for as long as it may"
+                : child->attempt.forced == EXIT_TIMED_OUT && child->attempt.stopping
                     ? "its own stop took too long"
                 : child->attempt.forced == EXIT_TIMED_OUT ? "it was not ready in time"
                 : child->attempt.failed_check             ? "its health checks failed"

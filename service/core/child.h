@@ -22,6 +22,7 @@ enum child_timer {
     TIMER_HEALTH,        /* the next health check, then its timeout */
     TIMER_PLACE,         /* it gives back its place among the restarts in flight */
     TIMER_CHANGE,        /* what it does on its own word, a drain, takes too long */
+    TIMER_RUN,           /* it has run for as long as it may */
     CHILD_TIMERS,
 };
 
@@ -77,6 +78,7 @@ struct attempt {
     uint32_t check_misses; /* in a row */
     enum exit_kind forced; /* its exit counts as this: timed-out, unhealthy; else EXIT_NONE */
     struct main_end main;
+    bool ran_out; /* of the time that it may run */
     enum child_status status;
     uint64_t generation;
     uint64_t number;
@@ -100,6 +102,7 @@ struct last_exit {
     uint64_t generation;
     uint64_t attempt;
     enum exit_decision decision;
+    bool ran_out; /* timed-out: by its run timeout */
     char reason[FAILURE_REASON_MAX];
 };
 

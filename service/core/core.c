@@ -255,6 +255,8 @@ static void commit_spawn(struct core *core, struct child *child, uint32_t pid)
     }
     liveness_spawned(core, child);
     health_begin(core, child);
+    if (!child->attempt.cancel_delivered && !child->attempt.abort_requested)
+        child_arm_timeout(core, child, TIMER_RUN, child->config->declaration.run_timeout_usec);
     core_changed(core, child);
 }
 
@@ -407,6 +409,9 @@ static void fire(struct core *core, struct child *child, enum child_timer timer)
         return;
     case TIMER_CHANGE:
         liveness_too_long(core, child);
+        return;
+    case TIMER_RUN:
+        liveness_ran_out(core, child);
         return;
     case CHILD_TIMERS:
         break;

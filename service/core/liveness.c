@@ -30,8 +30,16 @@ void liveness_stop_watching(struct core *core, struct child *child)
 {
     child_disarm(core, child, TIMER_START_TIMEOUT);
     child_disarm(core, child, TIMER_HEARTBEAT);
+    child_disarm(core, child, TIMER_RUN);
     reload_interrupt(core, child);
     health_end(core, child);
+}
+
+/* It has run for as long as it may. */
+void liveness_ran_out(struct core *core, struct child *child)
+{
+    child->attempt.ran_out = true;
+    supervision_force_stop(core, child, EXIT_TIMED_OUT);
 }
 
 void liveness_end(struct core *core, struct child *child)
@@ -192,6 +200,7 @@ static void extend(struct core *core, struct child *child, uint64_t usec)
 
     extend_one(core, child, TIMER_START_TIMEOUT, deadline);
     extend_one(core, child, TIMER_CHANGE, deadline);
+    extend_one(core, child, TIMER_RUN, deadline);
     if (!child->attempt.abort_requested)
         extend_one(core, child, TIMER_STOP, deadline);
     core_changed(core, child);

@@ -200,6 +200,7 @@ void delay_end(struct core *core, struct child *child);
 void liveness_expect_first(struct core *core, struct child *child);
 void liveness_begin(struct core *core, struct child *child);
 void liveness_end(struct core *core, struct child *child);
+void liveness_ran_out(struct core *core, struct child *child);
 void liveness_stop_watching(struct core *core, struct child *child);
 bool liveness_is_proven(const struct core *core, const struct child *child);
 void liveness_spawned(struct core *core, struct child *child);

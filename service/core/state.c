@@ -309,6 +309,8 @@ static void archive_attempt(struct archive *a, struct attempt *attempt)
     }
     if (a->version >= 3)
         archive_main_end(a, &attempt->main);
+    if (a->version >= 3)
+        ARCHIVE(a, attempt->ran_out);
 }
 
 static void archive_last_exit(struct archive *a, struct last_exit *last)
@@ -325,6 +327,7 @@ static void archive_last_exit(struct archive *a, struct last_exit *last)
     if (a->version >= 3) {
         ARCHIVE(a, last->early);
         ARCHIVE(a, last->own_stop);
+        ARCHIVE(a, last->ran_out);
         ARCHIVE(a, last->failed_check);
     }
 }

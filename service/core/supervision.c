@@ -389,8 +389,9 @@ static void describe_exit(struct last_exit *last, const struct completion *compl
         text_append(&text, "out of memory, ");
         break;
     case EXIT_TIMED_OUT:
-        text_append(&text, last->own_stop ? "still there after a stop of its own, "
-                                          : "not ready within its start timeout, ");
+        text_append(&text, last->ran_out    ? "ran for longer than its run timeout, "
+                           : last->own_stop ? "still there after a stop of its own, "
+                                            : "not ready within its start timeout, ");
         break;
     case EXIT_UNHEALTHY:
         text_append(&text,
@@ -438,6 +439,7 @@ static void record_exit(struct core *core, struct child *child, const struct ver
         .signal = completion->by_signal ? completion->signal : 0,
         .core_dumped = completion->core_dumped,
         .early = verdict->early,
+        .ran_out = verdict->kind == EXIT_TIMED_OUT && child->attempt.ran_out,
         .own_stop = verdict->kind == EXIT_TIMED_OUT && child->readiness == READINESS_NOT_READY &&
                     child->attempt.stopping,
         .failed_check = verdict->kind == EXIT_UNHEALTHY && child->attempt.failed_check,

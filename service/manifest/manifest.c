@@ -364,6 +364,7 @@ READER(read_health, manifest_read_health(reader, node, d))
 READER(read_fatal_exit_codes, read_exit_codes(reader, node, &d->fatal_exit_codes))
 READER(read_success_exit_codes, read_exit_codes(reader, node, &d->success_exit_codes))
 READER(read_reload_signal, read_signal(reader, node, &d->process.reload_signal))
+READER(read_run_timeout, reader_deadline(reader, node, &d->run_timeout_usec))
 READER(read_start_timeout, reader_deadline(reader, node, &d->start_timeout_usec))
 READER(read_autostart, reader_bool(reader, node, &d->autostart))
 READER(read_tags, reader_words(reader, node, TAGS_MAX, &d->tags, &d->n_tags))
@@ -392,6 +393,7 @@ static const struct key child_keys[] = {
     {"reload_signal", read_reload_signal},
     {"readiness", read_readiness},
     {"start_timeout", read_start_timeout},
+    {"run_timeout", read_run_timeout},
     {"heartbeat", read_heartbeat},
     {"requires", read_requires},
     {"after", read_after},

@@ -92,6 +92,7 @@ static const struct field child[] = {
     {"reload_signal", WORD, SIGNAL, NULL},
     {"readiness", WORD, WORDS("explicit", "check", "exit", "immediate"), NULL},
     {"start_timeout", WORD, TIME, NULL},
+    {"run_timeout", WORD, TIME, NULL},
     {"heartbeat", MAPPING, NULL,
      FIELDS({"interval", WORD, TIME, NULL}, {"stale_after", WORD, TIME, NULL},
             {"on_stale", WORD, WORDS("report", "restart"), NULL}, {"required", WORD, FLAG, NULL})},
