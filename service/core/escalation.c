@@ -11,6 +11,7 @@
  */
 #include "private.h"
 #include "stop_order.h"
+#include "text.h"
 
 static void clear_limits(struct core *core, struct supervisor *supervisor)
 {
@@ -75,10 +76,32 @@ static void restart(struct core *core, struct supervisor *supervisor, struct chi
         supervision_start_after_backoff(core, child, with_others);
 }
 
+/* Whoever is held for it reads this, also where nothing was wrong with it. */
+static void describe(char buffer[FAILURE_REASON_MAX], const struct supervisor *supervisor,
+                     const struct child *child)
+{
+    struct text text = text_in(buffer, FAILURE_REASON_MAX);
+
+    text_append(&text, "the restart limit of ");
+    text_append(&text, supervisor->path[0] ? supervisor->path : "the root");
+    text_append(&text, " is used up, last by ");
+    text_append(&text, child->id);
+}
+
+void escalation_limit_used_up(struct core *core, struct child *child)
+{
+    char why[FAILURE_REASON_MAX];
+
+    describe(why, child->member.supervisor, child);
+    escalation_melt_down(core, child->member.supervisor, child, why);
+}
+
 /* `child` is the one whose failure it was: its attempt is over, and nothing is decided about it. */
 void escalation_melt_down(struct core *core, struct supervisor *supervisor, struct child *child,
                           const char *why)
 {
+    char buffer[FAILURE_REASON_MAX];
+
     for (;;) {
         struct supervisor *parent = supervisor->member.supervisor;
 
@@ -105,6 +128,7 @@ void escalation_melt_down(struct core *core, struct supervisor *supervisor, stru
             return;
         }
         supervisor = parent;
-        why = "restart limit used up by a supervisor below";
+        describe(buffer, supervisor, child);
+        why = buffer;
     }
 }

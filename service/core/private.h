@@ -177,6 +177,8 @@ void strategy_forget(struct core *core);
 /* escalation.c: a supervisor that is beyond its limit */
 void escalation_melt_down(struct core *core, struct supervisor *supervisor, struct child *child,
                           const char *why);
+/* The same, as the limit of its supervisor is used up. */
+void escalation_limit_used_up(struct core *core, struct child *child);
 
 /* supervision.c: after an exit */
 void supervision_quarantine(struct core *core, struct child *child, const char *why);

@@ -365,8 +365,7 @@ static void execute(struct core *core, struct child *child, const struct verdict
         blow_fuse(core, child);
         break;
     case DECISION_MELTDOWN:
-        escalation_melt_down(core, child->member.supervisor, child,
-                             "the supervisor's restart limit is used up");
+        escalation_limit_used_up(core, child);
         break;
     }
 }

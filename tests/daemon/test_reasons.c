@@ -184,6 +184,32 @@ static void a_fatal_exit_code_is_no_limit_used_up(void)
     g_assert_cmpstr(text, ==, "given up after exit code 78, which is fatal; restart it by hand");
 }
 
+/* Also of one that nothing is wrong with. */
+static void a_meltdown_names_its_supervisor(void)
+{
+    fixture_write_tree(&f, "supervisor: s\nrestart_limit: {burst: 0, interval: 1m}\n"
+                           "escalation: quarantine-scope\nchildren:\n"
+                           "  - {name: well, exec: [@, wait-term]}\n"
+                           "  - {name: bad, restart: permanent, exec: [@, exit=1]}\n");
+    g_variant_unref(fixture_reload(&f, NULL));
+    fixture_wait_text(&f, "s/well", "WaitsFor", "held");
+    g_autofree char *text = fixture_text(&f, "s/well", "Explanation");
+    g_assert_nonnull(strstr(text, "\"the restart limit of s is used up, last by s/bad\""));
+}
+
+static void a_budget_is_told(void)
+{
+    fixture_write_tree(&f, "supervisor: s\n"
+                           "groups: [{name: g, budget: {restarts: 1, interval: 1h}}]\nchildren:\n"
+                           "  - {name: a, group: g, restart: permanent, exec: [@, exit=1],\n"
+                           "     backoff: {initial: 0s, jitter: none}}\n");
+    g_variant_unref(fixture_reload(&f, NULL));
+    fixture_wait_text(&f, "s/a", "WaitsFor", "backoff");
+    g_autofree char *text = fixture_text(&f, "s/a", "Explanation");
+    g_assert_nonnull(strstr(
+        text, "until the budget of the group g has room for its restart, after exit code 1"));
+}
+
 #define TEST(name, test) fixture_test(&f, NULL, "/daemon/reasons/" name, test)
 
 int main(int argc, char **argv)
@@ -197,5 +223,7 @@ int main(int argc, char **argv)
     TEST("its-turn", its_turn);
     TEST("failed-checks-are-no-silence", failed_checks_are_no_silence);
     TEST("a-fatal-exit-code-is-no-limit-used-up", a_fatal_exit_code_is_no_limit_used_up);
+    TEST("a-meltdown-names-its-supervisor", a_meltdown_names_its_supervisor);
+    TEST("a-budget-is-told", a_budget_is_told);
     return g_test_run();
 }
