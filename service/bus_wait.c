@@ -6,13 +6,13 @@
 #include "private_bus.h"
 #include "service.h"
 #include "sink.h"
+#include "upward.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #define TELL_TRIES 3
@@ -48,7 +48,7 @@ static void came(void *userdata)
         tell_address(daemon);
     daemon->told_address |= daemon->started;
     if (daemon->started)
-        sd_notify(0, "STATUS=");
+        upward_say("STATUS=", -1);
 }
 
 static void troubled(void *userdata)
@@ -58,7 +58,7 @@ static void troubled(void *userdata)
 
     service_reach(daemon->service, &trouble);
     if (daemon->started)
-        sd_notifyf(0, "STATUS=Waiting for the bus: %s", trouble[0] ? trouble : "it is silent");
+        upward_sayf("STATUS=Waiting for the bus: %s", trouble[0] ? trouble : "it is silent");
 }
 
 static void silent(void *userdata)
@@ -139,5 +139,5 @@ void bus_wait_tell_ready(struct daemon *daemon)
         came(daemon);
     else
         troubled(daemon);
-    sd_notify(0, "READY=1");
+    upward_say("READY=1", -1);
 }

@@ -23,6 +23,7 @@
 #include "sink.h"
 #include "signals.h"
 #include "text.h"
+#include "upward.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -34,7 +35,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <syslog.h>
-#include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
@@ -226,7 +226,7 @@ static void end(void *userdata, const char *signal)
     } else {
         log_print(LOG_NOTICE, "%s: the tree is shut down", signal);
         daemon->ending = true;
-        sd_notify(0, "STOPPING=1");
+        upward_say("STOPPING=1", -1);
         core_shutdown(daemon->core, REQUESTER_SIGNAL, "proctord was told to end");
     }
     host_settle(daemon->host);
@@ -577,7 +577,7 @@ static int run(struct daemon *daemon)
         return EXIT_FAILURE;
     handover_free(daemon->handover);
     daemon->handover = NULL;
-    sd_event_set_watchdog(daemon->event, true);
+    upward_watchdog(daemon->event, &daemon->watchdog);
     bus_wait_tell_ready(daemon);
     return loop(daemon);
 }
@@ -587,6 +587,7 @@ static void tidy_up(struct daemon *daemon)
     sd_event_source_disable_unref(daemon->reexecution);
     sd_event_source_disable_unref(daemon->beside_timer);
     sd_event_source_disable_unref(daemon->reload_source);
+    sd_event_source_disable_unref(daemon->watchdog);
     handover_free(daemon->handover);
     program_forget(&daemon->program);
     signals_free(daemon->signals);

@@ -3,10 +3,10 @@
 #include "child.h"
 #include "log.h"
 #include "manifest_load.h"
+#include "upward.h"
 
 #include <errno.h>
 #include <syslog.h>
-#include <systemd/sd-daemon.h>
 
 #define RELOAD_USEC  1000000
 #define BRIEFLY_USEC 50000
@@ -53,14 +53,14 @@ static void loaded_by_signal(void *data, int r, const struct manifest_set *set, 
     else
         log_print(LOG_NOTICE, "reloaded: %zu added, %zu changed, %zu removed, %zu unchanged",
                   changes.added, changes.changed, changes.removed, changes.unchanged);
-    sd_notify(0, "READY=1");
+    upward_say("READY=1", -1);
 }
 
 void manifests_reload_by_signal(void *userdata)
 {
     struct daemon *daemon = userdata;
 
-    sd_notify(0, "RELOADING=1");
+    upward_say("RELOADING=1", -1);
     int r = manifests_load(daemon, false, loaded_by_signal, daemon);
     if (r < 0)
         loaded_by_signal(daemon, r, NULL, "too many reloads are waiting");

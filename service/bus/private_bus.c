@@ -122,6 +122,21 @@ static char *address_of(const char *directory)
     return address;
 }
 
+/* Our service manager is none of its: it would talk to it, and wait for it. */
+static char **without_manager(void)
+{
+    size_t n = 0, kept = 0;
+
+    while (environ[n])
+        n++;
+    char **list = calloc(n + 1, sizeof(*list));
+    for (size_t i = 0; list && i < n; i++)
+        if (strncmp(environ[i], "NOTIFY_SOCKET=", 14) != 0 &&
+            strncmp(environ[i], "WATCHDOG_", 9) != 0)
+            list[kept++] = environ[i];
+    return list;
+}
+
 static int run(struct private_bus *bus, int report)
 {
     char path[4200], file[4300], print[32];
@@ -145,7 +160,11 @@ static int run(struct private_bus *bus, int report)
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-    int r = posix_spawnp(&bus->pid, "dbus-daemon", &actions, &attributes, arguments, environ);
+    char **environment = without_manager();
+    int r = environment ? posix_spawnp(&bus->pid, "dbus-daemon", &actions, &attributes, arguments,
+                                       environment)
+                        : ENOMEM;
+    free(environment);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (errors >= 0)

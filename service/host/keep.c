@@ -1,6 +1,7 @@
 #include "keep.h"
 
 #include "handover.h"
+#include "upward.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -214,7 +215,7 @@ static void tell(const char *what, const char *name, int fd)
     char text[KEEP_NAME_MAX + 64];
 
     snprintf(text, sizeof(text), "%s\nFDNAME=%s", what, name);
-    sd_pid_notify_with_fds(0, 0, text, &fd, fd >= 0 ? 1 : 0);
+    upward_say(text, fd);
 }
 
 void keep_drop(struct keep *keep, const char *name)

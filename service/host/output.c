@@ -4,6 +4,7 @@
 
 #include "beside.h"
 #include "disk_queue.h"
+#include "journal_stream.h"
 #include "log.h"
 #include "log_file.h"
 
@@ -15,7 +16,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
-#include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #define CHUNK         (64 * 1024)
@@ -427,7 +427,7 @@ void output_free(struct output *output)
 static int open_journal(const struct output *output)
 {
     if (access("/run/systemd/journal/stdout", W_OK) == 0) {
-        int fd = sd_journal_stream_fd(output->child_id, LOG_INFO, 1);
+        int fd = journal_stream_open(output->child_id, LOG_INFO);
         if (fd >= 0)
             return fd;
     }

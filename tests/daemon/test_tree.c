@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -243,6 +245,61 @@ static void coming_and_going_is_signalled(void)
     g_dbus_connection_signal_unsubscribe(f.bus, id);
 }
 
+/* ---- a service manager that does not read ---------------------------------------------------- */
+
+static int bind_manager(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    g_assert_cmpint(fd, >=, 0);
+    g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
+    g_assert_cmpint(bind(fd, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+    /* Each has room of its own for a part of what fills the queue. */
+    for (gboolean more = TRUE; more;) {
+        int other = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        ssize_t n = sendto(other, "X=1", 3, 0, (struct sockaddr *)&address, sizeof(address));
+        more = n > 0;
+        while (n > 0)
+            n = sendto(other, "X=1", 3, 0, (struct sockaddr *)&address, sizeof(address));
+        close(other);
+    }
+    return fd;
+}
+
+/* Each word once, in the order in which they were said; others between them do not matter. */
+static void wait_for_words(int fd, const char *const *words)
+{
+    gint64 deadline = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+    char text[4096];
+
+    while (*words) {
+        ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
+        text[n > 0 ? n : 0] = '\0';
+        words += strcmp(text, *words) == 0;
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+    }
+}
+
+static void a_manager_that_does_not_read_holds_up_nobody(void)
+{
+    static const char *const words[] = {"READY=1", "RELOADING=1", "READY=1", NULL};
+    g_autofree char *path = g_strdup(fixture_path(&f, "manager"));
+    int manager = bind_manager(path);
+
+    fixture_kill(&f);
+    g_setenv("NOTIFY_SOCKET", path, TRUE);
+    fixture_again(&f, NULL);
+    g_unsetenv("NOTIFY_SOCKET");
+    fixture_write_tree(&f, "children:\n  - {name: a, exec: [@, wait-term]}\n");
+    kill(f.pid, SIGHUP);
+    fixture_wait_event(&f, "child-ready", "a", 1);
+    fixture_add(&f, "b", "", "wait-term");
+
+    wait_for_words(manager, words);
+    close(manager);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -257,6 +314,8 @@ int main(int argc, char **argv)
     fixture_test(&f, NULL, "/daemon/tree/a-reload-with-a-cycle-changes-nothing",
                  a_reload_with_a_cycle_changes_nothing);
     fixture_test(&f, NULL, "/daemon/tree/sighup-reloads", sighup_reloads);
+    fixture_test(&f, NULL, "/daemon/tree/a-manager-that-does-not-read-holds-up-nobody",
+                 a_manager_that_does_not_read_holds_up_nobody);
     fixture_test(&f, NULL, "/daemon/tree/a-second-instance-says-so", a_second_instance_says_so);
     fixture_test(&f, NULL, "/daemon/tree/a-second-instance-in-the-same-folders-hurts-nobody",
                  a_second_instance_in_the_same_folders_hurts_nobody);
