@@ -1,8 +1,10 @@
 /*
  * Declarations as bytes, for the journal and for checkpoints: every field of declaration.h and
- * process_spec.h, in their order.
+ * process_spec.h, in the order in which they came to be. The table at the end says which key of a
+ * manifest each of them is for (declaration_keys.h).
  */
 #include "archive.h"
+#include "declaration_keys.h"
 #include "private.h"
 
 #include <string.h>
@@ -122,37 +124,6 @@ static void archive_later_keys(struct archive *a, struct process_spec *spec)
     spec->oom_score_adj = spec->oom_score_adj_set ? (int)score + OOM_SCORE_ADJ_MIN : 0;
 }
 
-static void archive_process(struct archive *a, struct process_spec *spec)
-{
-    archive_strings(a, &spec->arguments);
-    archive_string(a, &spec->working_directory);
-    archive_string(a, &spec->user);
-    archive_string(a, &spec->group);
-    archive_strings(a, &spec->supplementary_groups);
-    archive_secrets(a, &spec->environment);
-    archive_string(a, &spec->environment_file);
-    ARCHIVE(a, spec->capabilities);
-    ARCHIVE(a, spec->capabilities_set);
-    ARCHIVE(a, spec->no_new_privileges);
-    ARCHIVE(a, spec->umask);
-    ARCHIVE(a, spec->umask_set);
-    ARCHIVE(a, spec->nice);
-    archive_later_keys(a, spec);
-    archive_limits(a, spec);
-    ARCHIVE(a, spec->memory_max);
-    ARCHIVE(a, spec->pids_max);
-    ARCHIVE(a, spec->cpu_weight);
-    ARCHIVE_WORD(a, spec->output.kind, OUTPUT_FILE);
-    archive_string(a, &spec->output.path);
-    ARCHIVE(a, spec->output.max_size_bytes);
-    ARCHIVE(a, spec->output.keep);
-    archive_sockets(a, spec);
-    archive_health(a, spec);
-    ARCHIVE(a, spec->kill_group);
-    ARCHIVE_WORD(a, spec->stop_signal, PROCESS_SIGNAL_MAX);
-    ARCHIVE_WORD(a, spec->reload_signal, PROCESS_SIGNAL_MAX);
-}
-
 static void archive_backoff(struct archive *a, struct backoff_settings *backoff)
 {
     ARCHIVE(a, backoff->initial_usec);
@@ -233,41 +204,253 @@ static void archive_start_and_run(struct archive *a, struct child_declaration *d
     ARCHIVE(a, d->start_timeout_usec);
 }
 
-void declaration_archive(struct archive *a, struct child_declaration *d)
+/* ---- by key ---------------------------------------------------------------------------------- */
+
+#define FIELDS(name, ...)                                                                          \
+    static void name(struct archive *a, struct child_declaration *d)                               \
+    {                                                                                              \
+        __VA_ARGS__;                                                                               \
+    }
+
+static void write_name(struct archive *a, struct child_declaration *d)
 {
     archive_required(a, &d->id);
     if (a->reading && !child_id_valid(d->id))
         a->failed = true;
-    ARCHIVE_WORD(a, d->role, ROLE_SIDECAR);
-    ARCHIVE_WORD(a, d->criticality, CRITICALITY_OPTIONAL);
-    ARCHIVE_WORD(a, d->restart, RESTART_TEMPORARY);
-    ARCHIVE(a, d->autostart);
-    ARCHIVE(a, d->has_process);
+}
+
+static void write_restart_limit(struct archive *a, struct child_declaration *d)
+{
     ARCHIVE_WORD(a, d->burst, RESTART_LIMIT_BURST_MAX);
     ARCHIVE(a, d->interval_usec);
     ARCHIVE_WORD(a, d->on_limit, ON_LIMIT_SHUTDOWN_TREE);
-    archive_backoff(a, &d->backoff);
-    archive_codes(a, &d->fatal_exit_codes);
-    archive_codes(a, &d->success_exit_codes);
+}
+
+static void write_stop_times(struct archive *a, struct child_declaration *d)
+{
     ARCHIVE(a, d->stop_timeout_usec);
     ARCHIVE(a, d->abort_timeout_usec);
-    archive_stop_words(a, d);
-    ARCHIVE_WORD(a, d->readiness, READINESS_CHECK);
-    archive_start_and_run(a, d);
+}
+
+static void write_heartbeat(struct archive *a, struct child_declaration *d)
+{
     ARCHIVE(a, d->heartbeat_usec);
     ARCHIVE(a, d->stale_after_usec);
     ARCHIVE_WORD(a, d->on_stale, ON_STALE_RESTART);
     ARCHIVE(a, d->heartbeat_required);
+}
+
+static void write_health_times(struct archive *a, struct child_declaration *d)
+{
     ARCHIVE(a, d->health_usec);
     ARCHIVE(a, d->health_timeout_usec);
     ARCHIVE(a, d->health_retries);
     ARCHIVE_WORD(a, d->on_unhealthy, ON_STALE_RESTART);
-    archive_list(a, &d->requires, &d->n_requires, DEPENDENCIES_MAX);
-    archive_list(a, &d->after, &d->n_after, DEPENDENCIES_MAX);
-    archive_list(a, &d->tags, &d->n_tags, TAGS_MAX);
-    archive_string(a, &d->group);
-    ARCHIVE_WORD(a, d->same_name, SAME_NAME_REPLACE);
-    archive_process(a, &d->process);
+}
+
+static void write_capabilities(struct archive *a, struct child_declaration *d)
+{
+    ARCHIVE(a, d->process.capabilities);
+    ARCHIVE(a, d->process.capabilities_set);
+}
+
+static void write_umask(struct archive *a, struct child_declaration *d)
+{
+    ARCHIVE(a, d->process.umask);
+    ARCHIVE(a, d->process.umask_set);
+}
+
+static void write_whole_limits(struct archive *a, struct child_declaration *d)
+{
+    ARCHIVE(a, d->process.memory_max);
+    ARCHIVE(a, d->process.pids_max);
+    ARCHIVE(a, d->process.cpu_weight);
+}
+
+static void write_output(struct archive *a, struct child_declaration *d)
+{
+    ARCHIVE_WORD(a, d->process.output.kind, OUTPUT_FILE);
+    archive_string(a, &d->process.output.path);
+    ARCHIVE(a, d->process.output.max_size_bytes);
+    ARCHIVE(a, d->process.output.keep);
+}
+
+static void write_stop_signal(struct archive *a, struct child_declaration *d)
+{
+    ARCHIVE(a, d->process.kill_group);
+    ARCHIVE_WORD(a, d->process.stop_signal, PROCESS_SIGNAL_MAX);
+}
+
+FIELDS(write_kind, ARCHIVE_WORD(a, d->role, ROLE_SIDECAR))
+FIELDS(write_criticality, ARCHIVE_WORD(a, d->criticality, CRITICALITY_OPTIONAL))
+FIELDS(write_restart, ARCHIVE_WORD(a, d->restart, RESTART_TEMPORARY))
+FIELDS(write_autostart, ARCHIVE(a, d->autostart))
+FIELDS(write_has_process, ARCHIVE(a, d->has_process))
+FIELDS(write_backoff, archive_backoff(a, &d->backoff))
+FIELDS(write_fatal_exit_codes, archive_codes(a, &d->fatal_exit_codes))
+FIELDS(write_success_exit_codes, archive_codes(a, &d->success_exit_codes))
+FIELDS(write_readiness, ARCHIVE_WORD(a, d->readiness, READINESS_CHECK))
+FIELDS(compare_start_timeout, ARCHIVE(a, d->start_timeout_usec))
+FIELDS(compare_run_timeout, ARCHIVE(a, d->run_timeout_usec))
+FIELDS(write_requires, archive_list(a, &d->requires, &d->n_requires, DEPENDENCIES_MAX))
+FIELDS(write_after, archive_list(a, &d->after, &d->n_after, DEPENDENCIES_MAX))
+FIELDS(write_tags, archive_list(a, &d->tags, &d->n_tags, TAGS_MAX))
+FIELDS(write_group, archive_string(a, &d->group))
+FIELDS(write_same_name, ARCHIVE_WORD(a, d->same_name, SAME_NAME_REPLACE))
+FIELDS(write_arguments, archive_strings(a, &d->process.arguments))
+FIELDS(write_working_directory, archive_string(a, &d->process.working_directory))
+FIELDS(write_user, archive_string(a, &d->process.user))
+FIELDS(write_unix_group, archive_string(a, &d->process.group))
+FIELDS(write_supplementary_groups, archive_strings(a, &d->process.supplementary_groups))
+FIELDS(write_environment, archive_secrets(a, &d->process.environment))
+FIELDS(write_environment_file, archive_string(a, &d->process.environment_file))
+FIELDS(write_no_new_privileges, ARCHIVE(a, d->process.no_new_privileges))
+FIELDS(write_nice, ARCHIVE(a, d->process.nice))
+FIELDS(write_later_keys, archive_later_keys(a, &d->process))
+FIELDS(write_limits, archive_limits(a, &d->process))
+FIELDS(write_sockets, archive_sockets(a, &d->process))
+FIELDS(write_health, archive_health(a, &d->process))
+FIELDS(write_reload_signal, ARCHIVE_WORD(a, d->process.reload_signal, PROCESS_SIGNAL_MAX))
+FIELDS(compare_timeout_action, ARCHIVE(a, d->timeout_action))
+FIELDS(compare_leftovers, ARCHIVE(a, d->leftovers))
+FIELDS(compare_nice, ARCHIVE(a, d->process.nice_set))
+FIELDS(compare_sigpipe, ARCHIVE(a, d->process.ignore_sigpipe))
+
+static void compare_oom_score(struct archive *a, struct child_declaration *d)
+{
+    ARCHIVE(a, d->process.oom_score_adj_set);
+    ARCHIVE(a, d->process.oom_score_adj);
+}
+
+static const struct {
+    const char *name;
+    enum key_class class;
+} keys[DECLARATION_KEYS] = {
+    [KEY_NAME] = {"name", KEY_IS_IDENTITY},
+    [KEY_KIND] = {"kind", KEY_IN_PLACE},
+    [KEY_CRITICALITY] = {"criticality", KEY_IN_PLACE},
+    [KEY_RESTART] = {"restart", KEY_IN_PLACE},
+    [KEY_AUTOSTART] = {"autostart", KEY_IN_PLACE},
+    [KEY_RESTART_LIMIT] = {"restart_limit", KEY_IN_PLACE},
+    [KEY_BACKOFF] = {"backoff", KEY_IN_PLACE},
+    [KEY_FATAL_EXIT_CODES] = {"fatal_exit_codes", KEY_IN_PLACE},
+    [KEY_SUCCESS_EXIT_CODES] = {"success_exit_codes", KEY_IN_PLACE},
+    [KEY_STOP] = {"stop", KEY_IN_PLACE},
+    [KEY_READINESS] = {"readiness", KEY_IN_PLACE},
+    [KEY_START_TIMEOUT] = {"start_timeout", KEY_IN_PLACE},
+    [KEY_RUN_TIMEOUT] = {"run_timeout", KEY_IN_PLACE},
+    [KEY_HEARTBEAT] = {"heartbeat", KEY_IN_PLACE},
+    [KEY_HEALTH_CHECK] = {"health_check", KEY_IN_PLACE},
+    [KEY_REQUIRES] = {"requires", KEY_IN_PLACE},
+    [KEY_AFTER] = {"after", KEY_IN_PLACE},
+    [KEY_TAGS] = {"tags", KEY_IN_PLACE},
+    [KEY_GROUP] = {"group", KEY_IN_PLACE},
+    [KEY_SAME_NAME] = {"same_name", KEY_IN_PLACE},
+    [KEY_RELOAD_SIGNAL] = {"reload_signal", KEY_IN_PLACE},
+    [KEY_EXEC] = {"exec", KEY_OF_PROCESS},
+    [KEY_LEFTOVERS] = {"leftovers", KEY_OF_PROCESS},
+    [KEY_WORKING_DIRECTORY] = {"working_directory", KEY_OF_PROCESS},
+    [KEY_USER] = {"user", KEY_OF_PROCESS},
+    [KEY_UNIX_GROUP] = {"unix_group", KEY_OF_PROCESS},
+    [KEY_SUPPLEMENTARY_GROUPS] = {"supplementary_groups", KEY_OF_PROCESS},
+    [KEY_ENVIRONMENT] = {"environment", KEY_OF_PROCESS},
+    [KEY_ENVIRONMENT_FILE] = {"environment_file", KEY_OF_PROCESS},
+    [KEY_CAPABILITIES] = {"capabilities", KEY_OF_PROCESS},
+    [KEY_NO_NEW_PRIVILEGES] = {"no_new_privileges", KEY_OF_PROCESS},
+    [KEY_UMASK] = {"umask", KEY_OF_PROCESS},
+    [KEY_NICE] = {"nice", KEY_OF_PROCESS},
+    [KEY_OOM_SCORE_ADJ] = {"oom_score_adj", KEY_OF_PROCESS},
+    [KEY_IGNORE_SIGPIPE] = {"ignore_sigpipe", KEY_OF_PROCESS},
+    [KEY_LIMITS] = {"limits", KEY_OF_PROCESS},
+    [KEY_STDOUT] = {"stdout", KEY_OF_PROCESS},
+    [KEY_SOCKETS] = {"sockets", KEY_OF_PROCESS},
+};
+
+/* Some fields stand for several keys on disk: they are written together, and compared apart. */
+enum row_use { ROW_BOTH, ROW_WRITTEN, ROW_COMPARED };
+
+/* In the order in which they are written. */
+static const struct row {
+    void (*write)(struct archive *a, struct child_declaration *d);
+    enum declaration_key key;
+    enum row_use use;
+} rows[] = {
+    {write_name, KEY_NAME, ROW_BOTH},
+    {write_kind, KEY_KIND, ROW_BOTH},
+    {write_criticality, KEY_CRITICALITY, ROW_BOTH},
+    {write_restart, KEY_RESTART, ROW_BOTH},
+    {write_autostart, KEY_AUTOSTART, ROW_BOTH},
+    {write_has_process, KEY_EXEC, ROW_BOTH},
+    {write_restart_limit, KEY_RESTART_LIMIT, ROW_BOTH},
+    {write_backoff, KEY_BACKOFF, ROW_BOTH},
+    {write_fatal_exit_codes, KEY_FATAL_EXIT_CODES, ROW_BOTH},
+    {write_success_exit_codes, KEY_SUCCESS_EXIT_CODES, ROW_BOTH},
+    {write_stop_times, KEY_STOP, ROW_BOTH},
+    {archive_stop_words, KEY_STOP, ROW_WRITTEN},
+    {compare_timeout_action, KEY_STOP, ROW_COMPARED},
+    {compare_leftovers, KEY_LEFTOVERS, ROW_COMPARED},
+    {write_readiness, KEY_READINESS, ROW_BOTH},
+    {archive_start_and_run, KEY_START_TIMEOUT, ROW_WRITTEN},
+    {compare_start_timeout, KEY_START_TIMEOUT, ROW_COMPARED},
+    {compare_run_timeout, KEY_RUN_TIMEOUT, ROW_COMPARED},
+    {write_heartbeat, KEY_HEARTBEAT, ROW_BOTH},
+    {write_health_times, KEY_HEALTH_CHECK, ROW_BOTH},
+    {write_requires, KEY_REQUIRES, ROW_BOTH},
+    {write_after, KEY_AFTER, ROW_BOTH},
+    {write_tags, KEY_TAGS, ROW_BOTH},
+    {write_group, KEY_GROUP, ROW_BOTH},
+    {write_same_name, KEY_SAME_NAME, ROW_BOTH},
+    {write_arguments, KEY_EXEC, ROW_BOTH},
+    {write_working_directory, KEY_WORKING_DIRECTORY, ROW_BOTH},
+    {write_user, KEY_USER, ROW_BOTH},
+    {write_unix_group, KEY_UNIX_GROUP, ROW_BOTH},
+    {write_supplementary_groups, KEY_SUPPLEMENTARY_GROUPS, ROW_BOTH},
+    {write_environment, KEY_ENVIRONMENT, ROW_BOTH},
+    {write_environment_file, KEY_ENVIRONMENT_FILE, ROW_BOTH},
+    {write_capabilities, KEY_CAPABILITIES, ROW_BOTH},
+    {write_no_new_privileges, KEY_NO_NEW_PRIVILEGES, ROW_BOTH},
+    {write_umask, KEY_UMASK, ROW_BOTH},
+    {write_nice, KEY_NICE, ROW_BOTH},
+    {write_later_keys, KEY_NICE, ROW_WRITTEN},
+    {compare_nice, KEY_NICE, ROW_COMPARED},
+    {compare_sigpipe, KEY_IGNORE_SIGPIPE, ROW_COMPARED},
+    {compare_oom_score, KEY_OOM_SCORE_ADJ, ROW_COMPARED},
+    {write_limits, KEY_LIMITS, ROW_BOTH},
+    {write_whole_limits, KEY_LIMITS, ROW_BOTH},
+    {write_output, KEY_STDOUT, ROW_BOTH},
+    {write_sockets, KEY_SOCKETS, ROW_BOTH},
+    {write_health, KEY_HEALTH_CHECK, ROW_BOTH},
+    {write_stop_signal, KEY_STOP, ROW_BOTH},
+    {write_reload_signal, KEY_RELOAD_SIGNAL, ROW_BOTH},
+};
+
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+const char *declaration_key_name(enum declaration_key key)
+{
+    INVARIANT(key < DECLARATION_KEYS);
+    return keys[key].name;
+}
+
+enum key_class declaration_key_class(enum declaration_key key)
+{
+    INVARIANT(key < DECLARATION_KEYS);
+    return keys[key].class;
+}
+
+void declaration_key_write(struct archive *a, struct child_declaration *d, enum declaration_key key)
+{
+    INVARIANT(!a->reading && key < DECLARATION_KEYS);
+    for (size_t i = 0; i < ROWS; i++)
+        if (rows[i].key == key && rows[i].use != ROW_WRITTEN)
+            rows[i].write(a, d);
+}
+
+void declaration_archive(struct archive *a, struct child_declaration *d)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        if (rows[i].use != ROW_COMPARED)
+            rows[i].write(a, d);
     archive_secret(a, &d->manifest);
     archive_required(a, &d->manifest_path);
     if (!d->manifest)

@@ -295,6 +295,15 @@ struct supervisor_config *supervisor_config_new(struct core *core,
                                                 const struct supervisor_declaration *declaration);
 
 /* tree.c: declaring and removing */
+void tree_problem(struct declaration_problem *problem, size_t declaration, int dependency,
+                  const char *a, const char *b, const char *c);
+int tree_connect(struct core *core, struct child *child, size_t declaration,
+                 struct declaration_problem *problem);
+void tree_announce(struct core *core, struct child *child, uint64_t id, const char *requester,
+                   const char *reason);
+const char *dependency_id(const struct child_declaration *declaration, size_t i);
+size_t dependency_count(const struct child_declaration *declaration);
+const char *last_segment(const char *id);
 void tree_remove(struct core *core, struct child *child, enum child_status final, uint64_t cause);
 void tree_adopt_next_config(struct core *core, struct child *child);
 void tree_find_targets(struct core *core, struct child *child);

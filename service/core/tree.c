@@ -4,7 +4,6 @@
  */
 #include "private.h"
 #include "start.h"
-#include "requirement.h"
 #include "stop_order.h"
 #include "text.h"
 
@@ -130,8 +129,8 @@ static int reserve(struct core *core, size_t more)
 
 /* ---- checks ---------------------------------------------------------------------------------- */
 
-static void problem_text(struct declaration_problem *problem, size_t declaration, int dependency,
-                         const char *a, const char *b, const char *c)
+void tree_problem(struct declaration_problem *problem, size_t declaration, int dependency,
+                  const char *a, const char *b, const char *c)
 {
     struct text text = text_in(problem->error.text, sizeof(problem->error.text));
 
@@ -143,13 +142,13 @@ static void problem_text(struct declaration_problem *problem, size_t declaration
     text_append(&text, c);
 }
 
-static const char *dependency_id(const struct child_declaration *declaration, size_t i)
+const char *dependency_id(const struct child_declaration *declaration, size_t i)
 {
     return i < declaration->n_requires ? declaration->requires[i]
                                        : declaration->after[i - declaration->n_requires];
 }
 
-static size_t dependency_count(const struct child_declaration *declaration)
+size_t dependency_count(const struct child_declaration *declaration)
 {
     return declaration->n_requires + declaration->n_after;
 }
@@ -163,17 +162,17 @@ static int check_sidecar(struct child *child, size_t declaration,
     if (config->declaration.role != ROLE_SIDECAR)
         return 0;
     if (child->first_sidecar) {
-        problem_text(problem, declaration, -1, "\"", child->first_sidecar->id,
+        tree_problem(problem, declaration, -1, "\"", child->first_sidecar->id,
                      "\" is its sidecar: it cannot become one itself");
         return -EINVAL;
     }
     if (config->declaration.n_requires == 0) {
-        problem_text(problem, declaration, -1, "a sidecar needs a primary", "", "");
+        tree_problem(problem, declaration, -1, "a sidecar needs a primary", "", "");
         return -EINVAL;
     }
     primary = config->targets[0];
     if (primary->config->declaration.role == ROLE_SIDECAR || primary->job) {
-        problem_text(problem, declaration, 0, "\"", primary->id,
+        tree_problem(problem, declaration, 0, "\"", primary->id,
                      primary->job ? "\" is a job, and can have no sidecar"
                                   : "\" is a sidecar itself, and can have none");
         return -EINVAL;
@@ -181,15 +180,15 @@ static int check_sidecar(struct child *child, size_t declaration,
     return 0;
 }
 
-static int connect(struct core *core, struct child *child, size_t declaration,
-                   struct declaration_problem *problem)
+int tree_connect(struct core *core, struct child *child, size_t declaration,
+                 struct declaration_problem *problem)
 {
     struct child_config *config = child->config;
     const char *group = config->declaration.group;
 
     child->group = supervisor_group(child->member.supervisor, group);
     if (group && !child->group) {
-        problem_text(problem, declaration, PROBLEM_GROUP, "its supervisor has no group called \"",
+        tree_problem(problem, declaration, PROBLEM_GROUP, "its supervisor has no group called \"",
                      group, "\"");
         return -ENOENT;
     }
@@ -197,7 +196,7 @@ static int connect(struct core *core, struct child *child, size_t declaration,
         const char *id = dependency_id(&config->declaration, i);
         config->targets[i] = core_find(core, id);
         if (!config->targets[i]) {
-            problem_text(problem, declaration, (int)i, "no child is called \"", id, "\"");
+            tree_problem(problem, declaration, (int)i, "no child is called \"", id, "\"");
             return -ENOENT;
         }
     }
@@ -206,7 +205,7 @@ static int connect(struct core *core, struct child *child, size_t declaration,
 
 /* ---- declaring ------------------------------------------------------------------------------- */
 
-static const char *last_segment(const char *id)
+const char *last_segment(const char *id)
 {
     const char *slash = strrchr(id, '/');
     return slash ? slash + 1 : id;
@@ -334,7 +333,7 @@ struct making {
 static void problem_of_supervisor(struct making *making, size_t i, const char *a, const char *b,
                                   const char *c)
 {
-    problem_text(making->problem, i, -1, a, b, c);
+    tree_problem(making->problem, i, -1, a, b, c);
     making->problem->of_supervisor = true;
 }
 
@@ -467,7 +466,7 @@ static void problem_of_missing(struct making *making, size_t i, const char *id)
 
     memcpy(path, id, length);
     path[length] = '\0';
-    problem_text(making->problem, i, PROBLEM_SUPERVISOR, "no supervisor is called \"", path, "\"");
+    tree_problem(making->problem, i, PROBLEM_SUPERVISOR, "no supervisor is called \"", path, "\"");
 }
 
 static int link_one(struct core *core, struct making *making, size_t i)
@@ -479,7 +478,7 @@ static int link_one(struct core *core, struct making *making, size_t i)
     if (r < 0)
         return r;
     if (core_find(core, child->id) || core_find_supervisor(core, child->id)) {
-        problem_text(making->problem, i, -1, "a child is already called \"", child->id, "\"");
+        tree_problem(making->problem, i, -1, "a child is already called \"", child->id, "\"");
         return -EEXIST;
     }
     making->problem->error.text[0] = '\0';
@@ -510,7 +509,7 @@ static int link_all(struct core *core, struct making *making)
     if (r == 0)
         r = link_supervisors_until(core, making, SIZE_MAX);
     for (size_t i = 0; r == 0 && i < tree->n_children; i++)
-        r = connect(core, making->children[i], i, making->problem);
+        r = tree_connect(core, making->children[i], i, making->problem);
     if (r < 0)
         return r;
     for (size_t i = 0; missing && i < tree->n_children; i++)
@@ -518,8 +517,8 @@ static int link_all(struct core *core, struct making *making)
     return cycle_look(making->children, tree->n_children, making->problem);
 }
 
-static void announce(struct core *core, struct child *child, uint64_t id, const char *requester,
-                     const char *reason)
+void tree_announce(struct core *core, struct child *child, uint64_t id, const char *requester,
+                   const char *reason)
 {
     core_changed(core, child);
     EMIT(core, EVENT_CHILD_ADDED, child, id, FIELD_TEXT_OF("by", requester),
@@ -535,7 +534,7 @@ static void start_all(struct core *core, const struct making *making, const char
     for (size_t i = 0; i < count; i++) {
         sidecar_bind(making->children[i]);
         lineage_resume(core, making->children[i]);
-        announce(core, making->children[i], id, requester, reason);
+        tree_announce(core, making->children[i], id, requester, reason);
     }
     for (size_t i = 0; i < count; i++) {
         const struct child_declaration *declaration = &making->children[i]->config->declaration;
@@ -550,21 +549,21 @@ static int check_room(const struct core *core, const struct tree_declaration *tr
                       struct declaration_problem *problem)
 {
     if (core->shutdown_phase != SHUTDOWN_IDLE) {
-        problem_text(problem, 0, -1, "the tree is shutting down", "", "");
+        tree_problem(problem, 0, -1, "the tree is shutting down", "", "");
         return -ESHUTDOWN;
     }
     if (tree->n_children > CORE_CHILDREN_MAX ||
         core->children + tree->n_children > CORE_CHILDREN_MAX) {
-        problem_text(problem, 0, -1, "more than 100000 children", "", "");
+        tree_problem(problem, 0, -1, "more than 100000 children", "", "");
         return -E2BIG;
     }
     if (tree->n_supervisors > SUPERVISORS_MAX ||
         core->supervisors + tree->n_supervisors > SUPERVISORS_MAX) {
-        problem_text(problem, 0, -1, "more than 1000 supervisors", "", "");
+        tree_problem(problem, 0, -1, "more than 1000 supervisors", "", "");
         problem->of_supervisor = tree->n_supervisors > 0;
         return -E2BIG;
     }
-    problem_text(problem, 0, -1, "out of memory", "", "");
+    tree_problem(problem, 0, -1, "out of memory", "", "");
     return 0;
 }
 
@@ -614,187 +613,6 @@ int tree_check(struct core *core, const struct tree_declaration *tree,
         undo(core, &making);
     free_making(core, &making);
     return r;
-}
-
-/* ---- a newer declaration --------------------------------------------------------------------- */
-
-/* A child that is to have a new declaration. */
-struct change {
-    struct child *child;
-    struct child_config *config;
-};
-
-static void swap_configs(struct change *changes, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct child_config *old = changes[i].child->config;
-        changes[i].child->config = changes[i].config;
-        changes[i].config = old;
-    }
-}
-
-/* Looks for unknown dependencies and cycles as if the new declarations were in force already. */
-static int check_changes(struct core *core, struct change *changes, size_t count,
-                         struct declaration_problem *problem)
-{
-    int r = 0;
-
-    swap_configs(changes, count);
-    for (size_t i = 0; r == 0 && i < count; i++)
-        r = connect(core, changes[i].child, i, problem);
-    for (size_t i = 0; r == 0 && i < count; i++) {
-        r = cycle_look(&changes[i].child, 1, problem);
-        problem->declaration = i;
-    }
-    swap_configs(changes, count);
-    for (size_t i = 0; i < count; i++) { /* what connect() has found is the new one's */
-        struct child *child = changes[i].child;
-        child->group = supervisor_group(child->member.supervisor, child->config->declaration.group);
-    }
-    return r;
-}
-
-/* Dependencies were checked when they were given; one may have been removed since. */
-void tree_find_targets(struct core *core, struct child *child)
-{
-    const struct child_declaration *declaration = &child->config->declaration;
-
-    child->group = supervisor_group(child->member.supervisor, declaration->group);
-    for (size_t i = 0; i < dependency_count(declaration); i++) {
-        child->config->targets[i] = core_find(core, dependency_id(declaration, i));
-        core->may_miss = core->may_miss || !child->config->targets[i];
-    }
-}
-
-void tree_adopt_next_config(struct core *core, struct child *child)
-{
-    struct child_config *old = child->config;
-    const struct child_declaration *declaration;
-
-    child->config = child->next_config;
-    child->next_config = NULL;
-    declaration = &child->config->declaration;
-    child->id = declaration->id;
-    child->name = last_segment(child->id);
-    child_disarm(core, child, TIMER_WINDOW);
-    restart_limit_init(&child->restart_limit, child->config->ring, declaration->burst,
-                       declaration->interval_usec);
-    tree_find_targets(core, child);
-    if (!declaration_is_ready_by_exit(declaration))
-        liveness_forget_success(core, child);
-    if (!core->muted) { /* a dry run puts the old one back */
-        sidecar_bind(child);
-        release(core, old);
-    }
-    core_changed(core, child);
-}
-
-static int prepare_changes(struct core *core, struct change *changes,
-                           const struct child_declaration *declarations, size_t count,
-                           struct declaration_problem *problem)
-{
-    for (size_t i = 0; i < count; i++) {
-        changes[i].child = core_find(core, declarations[i].id);
-        if (!changes[i].child) {
-            problem_text(problem, i, -1, "no child is called \"", declarations[i].id, "\"");
-            return -ENOENT;
-        }
-        changes[i].config = config_new(core, &declarations[i]);
-        if (!changes[i].config)
-            return -ENOMEM;
-    }
-    return check_changes(core, changes, count, problem);
-}
-
-static void apply_change(struct core *core, struct change *change, uint64_t id,
-                         const char *requester, const char *reason)
-{
-    struct child *child = change->child;
-
-    release(core, child->next_config);
-    child->next_config = change->config;
-    announce(core, child, id, requester, reason);
-    if (!child->attempt.active)
-        tree_adopt_next_config(core, child);
-    else if (child->operation == CHILD_ACTIVE)
-        requirement_expect(child);
-}
-
-static bool is_to_be_restarted(const struct child *child)
-{
-    return child->attempt.active && child->operation == CHILD_ACTIVE && !child->pending.active;
-}
-
-/* Whoever runs is restarted for it, but for those that could not start: they run on. */
-static void restart_changed(struct core *core, struct child *child, uint64_t id)
-{
-    char conflict[CONFLICT_MAX + 1];
-
-    if (!is_to_be_restarted(child))
-        return;
-    if (requirement_refuses(core, child, conflict, sizeof(conflict)))
-        EMIT(core, EVENT_CHILD_RESTART_CONFLICT, child, id,
-             FIELD_TEXT_OF("decision", fence_decision_to_string(FENCE_REJECTED)),
-             FIELD_TEXT_OF("command", "reload"), FIELD_TEXT_OF("conflict", conflict));
-    else
-        fence_enter(core, child, id, false, "reload");
-}
-
-int tree_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
-                   const char *requester, const char *reason, struct declaration_problem *problem)
-{
-    if (core->shutdown_phase != SHUTDOWN_IDLE) {
-        problem_text(problem, 0, -1, "the tree is shutting down", "", "");
-        return -ESHUTDOWN;
-    }
-    problem_text(problem, 0, -1, "out of memory", "", "");
-    struct change *changes = allocate(core, (count + 1) * sizeof(*changes));
-    if (!changes)
-        return -ENOMEM;
-
-    int r = prepare_changes(core, changes, declarations, count, problem);
-    uint64_t id = r == 0 ? core_new_command(core) : 0;
-    for (size_t i = 0; i < count; i++)
-        if (r == 0)
-            apply_change(core, &changes[i], id, requester, reason);
-        else
-            release(core, changes[i].config);
-    requirement_judge(core);
-    for (size_t i = 0; r == 0 && i < count; i++)
-        if (is_to_be_restarted(changes[i].child))
-            stop_order_name(core, changes[i].child);
-    for (size_t i = 0; r == 0 && i < count; i++)
-        restart_changed(core, changes[i].child, id);
-    stop_order_settle(core);
-    requirement_forget(core);
-    release(core, changes);
-    core_finish_input(core);
-    return r;
-}
-
-int tree_redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
-                              struct declaration_problem *problem)
-{
-    struct supervisor *supervisor = core_find_supervisor(core, declaration->path);
-    struct supervisor_config *config;
-
-    if (core->shutdown_phase != SHUTDOWN_IDLE) {
-        problem_text(problem, 0, -1, "the tree is shutting down", "", "");
-        return -ESHUTDOWN;
-    }
-    if (!supervisor) {
-        problem_text(problem, 0, -1, "no supervisor is called \"", declaration->path, "\"");
-        return -ENOENT;
-    }
-    config = supervisor_config_new(core, declaration);
-    if (!config) {
-        problem_text(problem, 0, -1, "out of memory", "", "");
-        return -ENOMEM;
-    }
-    supervisor->discarded = false;
-    release(core, supervisor_configure(core, supervisor, config));
-    core_finish_input(core);
-    return 0;
 }
 
 /* ---- letting go ------------------------------------------------------------------------------ */
