@@ -159,7 +159,8 @@ static bool redeclare(struct world *world, const struct subject *scenario,
     struct actor *actor = world_find(world, step->child);
     struct error error = {};
 
-    int r = world_redeclare(world, (uint32_t)(actor - world->actors), step->declaration, &error);
+    int r = world_redeclare(world, (uint32_t)(actor - world->actors), step->declaration,
+                            step->restart ? REDECLARE_APPLIES : REDECLARE_WAITS, &error);
     check_refused(world, scenario, step, r, error.text);
     return true;
 }

@@ -327,6 +327,11 @@ static int read_redeclare(struct reader *reader, const struct node *node, void *
     return read_declared(reader, node, target, ACTION_REDECLARE);
 }
 
+static int read_applied(struct reader *reader, const struct node *node, void *target)
+{
+    return reader_bool(reader, node, &((struct scenario_step *)target)->restart);
+}
+
 static int read_redeclare_supervisor(struct reader *reader, const struct node *node, void *target)
 {
     struct scenario_step *step = target;
@@ -547,6 +552,7 @@ static const struct key step_keys[] = {
     {"reopen", read_reopen},
     {"add", read_add},
     {"redeclare", read_redeclare},
+    {"applied", read_applied},
     {"redeclare_supervisor", read_redeclare_supervisor},
     {"run_job", read_run_job},
     {"fire", read_fire},

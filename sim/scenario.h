@@ -64,6 +64,7 @@ struct scenario_step {
     int signal;
     uint32_t actor;                        /* ACTION_ADD */
     struct child_declaration *declaration; /* ACTION_ADD, ACTION_REDECLARE */
+    bool restart;                          /* ACTION_REDECLARE: for the keys of the process */
     struct supervisor_declaration *supervisor;
     const char *job; /* its name; child is jobs/N */
     struct claims claims, outcome;

@@ -517,7 +517,7 @@ static void redeclare(struct world *world, struct swarm *swarm, uint32_t child)
     swarm->changed[child] = !swarm->changed[child];
     world_redeclare(world, child,
                     swarm->changed[child] ? &swarm->others[child] : &swarm->declarations[child],
-                    &error);
+                    choose(world, 2) ? REDECLARE_APPLIES : REDECLARE_WAITS, &error);
 }
 
 static void redeclare_supervisor(struct world *world, struct swarm *swarm)

@@ -647,7 +647,8 @@ int world_declare_tree(struct world *world, const struct supervisor_declaration 
 }
 
 int world_redeclare(struct world *world, uint32_t number,
-                    const struct child_declaration *declaration, struct error *error)
+                    const struct child_declaration *declaration, enum redeclare_how how,
+                    struct error *error)
 {
     struct actor *actor = &world->actors[number];
     struct declaration_problem problem = {};
@@ -658,7 +659,7 @@ int world_redeclare(struct world *world, uint32_t number,
                           .kind = RECORD_INPUT, .what = "redeclare", .child = declaration->id});
     checks_before(world, NULL, &before);
     world->in_core = true;
-    int r = core_redeclare(world->core, declaration, 1, "operator", "changed", &problem);
+    int r = core_redeclare(world->core, declaration, 1, how, "operator", "changed", &problem);
     world->in_core = false;
     if (r == 0) {
         /* Until it takes effect the old window goes on, so there must be room for either. */

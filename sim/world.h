@@ -319,7 +319,8 @@ int world_redeclare_supervisor(struct world *world,
                                const struct supervisor_declaration *declaration,
                                struct error *error);
 int world_redeclare(struct world *world, uint32_t actor,
-                    const struct child_declaration *declaration, struct error *error);
+                    const struct child_declaration *declaration, enum redeclare_how how,
+                    struct error *error);
 int world_command(struct world *world, const struct command *command, struct outcome *outcome,
                   struct error *error);
 /* The same on every child below the supervisor of that path. */

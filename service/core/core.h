@@ -260,13 +260,22 @@ int core_check_tree(struct core *core, const struct tree_declaration *tree,
 int core_declare(struct core *core, const struct child_declaration *declarations, size_t count,
                  const char *requester, const char *reason, struct declaration_problem *problem);
 
+/* What becomes of a process that was started with other keys of the process. The numbers stand in
+ * journals; those of before there was a choice say 0. */
+enum redeclare_how {
+    REDECLARE_RESTARTS = 0, /* whoever has an attempt is restarted, whatever has changed */
+    REDECLARE_WAITS = 1,    /* the new keys wait for its next start, */
+    REDECLARE_APPLIES = 2,  /* or it is restarted for them, through the fence */
+};
+
 /*
  * Gives children new declarations of the same ids, all or none. Each takes effect with the child's
  * next start; an active child with an attempt is restarted for it, through the fence. Dependencies
  * must be in the tree. Errors as core_declare(), and -ENOENT for an id that is not in the tree.
  */
 int core_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
-                   const char *requester, const char *reason, struct declaration_problem *problem);
+                   enum redeclare_how how, const char *requester, const char *reason,
+                   struct declaration_problem *problem);
 
 /*
  * Gives a supervisor that is in the tree a new declaration, from the next exit on. Its limits begin

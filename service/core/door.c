@@ -71,12 +71,13 @@ int core_check_tree(struct core *core, const struct tree_declaration *tree,
 }
 
 int core_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
-                   const char *requester, const char *reason, struct declaration_problem *problem)
+                   enum redeclare_how how, const char *requester, const char *reason,
+                   struct declaration_problem *problem)
 {
     int r;
-    HANDLE(core, r = tree_redeclare(core, declarations, count, requester, reason, problem),
+    HANDLE(core, r = tree_redeclare(core, declarations, count, how, requester, reason, problem),
            .kind = CORE_INPUT_REDECLARE, .tree = {.children = declarations, .n_children = count},
-           .requester = requester, .reason = reason);
+           .number = how, .requester = requester, .reason = reason);
     return r;
 }
 
@@ -268,8 +269,8 @@ static void replay_declaration(struct core *core, const struct core_input *input
     else if (input->kind == CORE_INPUT_CHECK)
         core_check_tree(core, tree, &problem);
     else if (input->kind == CORE_INPUT_REDECLARE)
-        core_redeclare(core, tree->children, tree->n_children, input->requester, input->reason,
-                       &problem);
+        core_redeclare(core, tree->children, tree->n_children, (enum redeclare_how)input->number,
+                       input->requester, input->reason, &problem);
     else if (input->kind == CORE_INPUT_REDECLARE_SUPERVISOR)
         core_redeclare_supervisor(core, tree->supervisors, &problem);
     else

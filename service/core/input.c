@@ -203,6 +203,7 @@ void input_archive(struct archive *a, struct core_input *input)
     if ((needs_text(input->kind) && !input->text) ||
         (is_asked_for(input->kind) && (!input->requester || !input->reason)) ||
         (input->kind == CORE_INPUT_REJECTED && !input->requester) ||
+        (input->kind == CORE_INPUT_REDECLARE && input->number > REDECLARE_APPLIES) ||
         ((input->kind == CORE_INPUT_REDECLARE_SUPERVISOR) && input->tree.n_supervisors != 1) ||
         (input->kind == CORE_INPUT_RUN_JOB && input->tree.n_children != 1) ||
         (input->kind == CORE_INPUT_MAX_JOBS &&

@@ -54,7 +54,7 @@ struct core_input {
     int error;
     struct completion completion;
     struct notify_message message;
-    uint32_t number; /* of a health check; how many jobs */
+    uint32_t number; /* of a health check; how many jobs; enum redeclare_how */
     bool passed;
     enum same_name same_name;
     uint64_t job;

@@ -78,7 +78,8 @@ int tree_declare(struct core *core, const struct tree_declaration *tree, const c
 int tree_check(struct core *core, const struct tree_declaration *tree,
                struct declaration_problem *problem);
 int tree_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
-                   const char *requester, const char *reason, struct declaration_problem *problem);
+                   enum redeclare_how how, const char *requester, const char *reason,
+                   struct declaration_problem *problem);
 int tree_redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
                               struct declaration_problem *problem);
 void supervisor_discard(struct core *core, struct supervisor *supervisor);

@@ -140,8 +140,10 @@ static void restart_changed(struct core *core, struct child *child, uint64_t id)
 }
 
 int tree_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
-                   const char *requester, const char *reason, struct declaration_problem *problem)
+                   enum redeclare_how how, const char *requester, const char *reason,
+                   struct declaration_problem *problem)
 {
+    (void)how;
     if (core->shutdown_phase != SHUTDOWN_IDLE) {
         tree_problem(problem, 0, -1, "the tree is shutting down", "", "");
         return -ESHUTDOWN;

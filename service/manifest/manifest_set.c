@@ -649,8 +649,8 @@ static int apply_changed(struct reload *reload, struct error *error)
     for (size_t i = 0; i < reload->set->count; i++)
         if (compare(reload->core, &reload->set->declarations[i], &child) == CHANGED)
             changed[n++] = reload->set->declarations[i];
-    int r = n > 0 ? core_redeclare(reload->core, changed, n, reload->requester, reload->reason,
-                                   &problem)
+    int r = n > 0 ? core_redeclare(reload->core, changed, n, REDECLARE_WAITS, reload->requester,
+                                   reload->reason, &problem)
                   : 0;
     if (r < 0)
         *error = problem.error;
