@@ -75,19 +75,24 @@ static void check_cancel(struct world *world, const struct event *event)
 
 /* Somebody else wants the attempt to be gone: the deadline that is to come is theirs where none
  * runs, and so is the abort that the first one alone would not have had. */
-static void press(struct stop_ledger *stop, uint64_t cause, bool aborts)
+static void press(struct stop_ledger *stop, const struct child *child, uint64_t cause, bool aborts)
 {
+    const struct child_declaration *d = &child->config->declaration;
+
     if (!stop->under_way)
         return;
     if (stop->no_deadline)
         stop->deadline = cause;
-    stop->no_deadline = false;
+    stop->no_deadline =
+        stop->no_deadline && (stop->aborted ? d->abort_timeout_usec : d->stop_timeout_usec) == 0;
     if (aborts)
         stop->abort = cause;
 }
 
 static void check_failed(struct world *world, const struct event *event, struct stop_ledger *stop)
 {
+    if (stop->changed) /* a newer declaration may have given it one, for whoever it was for */
+        stop->deadline = event->cause;
     must_be(world, event, stop->deadline);
     stop->no_deadline = true;
     if (!text_of(event, "reason")[0])
@@ -124,6 +129,9 @@ static void enter_stop(struct world *world, const struct event *event, struct st
     const char *command = text_of(event, "command");
 
     switch ((int)event->kind) {
+    case EVENT_CHILD_ADDED:
+        stop->changed = true;
+        return;
     case EVENT_CHILD_STARTING:
         *stop = (struct stop_ledger){.fence = stop->fence};
         return;
@@ -153,8 +161,10 @@ static void enter_stop(struct world *world, const struct event *event, struct st
         return;
     case EVENT_CHILD_RESTART_FENCE_ENTERED:
         stop->fence = event->cause;
+        /* The shutdown before may have set one, or this does: neither says so. */
+        stop->changed = stop->changed || (stop->no_deadline && strcmp(command, "start") == 0);
         if (!stop->aborted) /* else nothing more can be asked of it */
-            press(stop, event->cause,
+            press(stop, event->child, event->cause,
                   strcmp(command, "resume") != 0 && strcmp(command, "start") != 0);
         return;
     case EVENT_CHILD_RESTART_FENCE_ABORT_REQUESTED:
@@ -162,7 +172,7 @@ static void enter_stop(struct world *world, const struct event *event, struct st
         return;
     case EVENT_CHILD_RESTART_CONFLICT:
         if (strcmp(text_of(event, "decision"), "already-pending") == 0)
-            press(stop, event->cause, true);
+            press(stop, event->child, event->cause, true);
         return;
     case EVENT_CHILD_SHUTDOWN_CANCEL_DELIVERED:
     case EVENT_CHILD_SHUTDOWN_GRACEFUL:
@@ -179,7 +189,7 @@ static void enter_shutdown(struct world *world, uint64_t cause)
     world->shutdown_command = cause;
     for (uint32_t i = 0; i < world->n_actors; i++)
         if (world->actors[i].child)
-            press(&world->actors[i].ledger.stop, cause, true);
+            press(&world->actors[i].ledger.stop, world->actors[i].child, cause, true);
 }
 
 void causes_event(struct world *world, const struct event *event)

@@ -452,6 +452,25 @@ static void check_monotone(struct world *world, struct actor *actor)
                    (uintmax_t)ledger->generation, (uintmax_t)ledger->attempts);
 }
 
+/* A newer declaration is in force: what had left the old window is not in the new one. */
+static void new_window(const struct world *world, struct actor *actor)
+{
+    const struct restart_limit *limit = &actor->child->restart_limit;
+    struct ledger *ledger = &actor->ledger;
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; ledger->config && i < ledger->n_counted; i++)
+        if (world->reference.now - ledger->counted[i] <= ledger->interval_usec)
+            ledger->counted[kept++] = ledger->counted[i];
+    uint32_t burst = limit->burst < ledger->burst ? limit->burst : ledger->burst;
+    for (; kept > burst + 1; kept--)
+        memmove(ledger->counted, ledger->counted + 1, (kept - 1) * sizeof(*ledger->counted));
+    ledger->n_counted = ledger->config ? kept : ledger->n_counted;
+    ledger->config = actor->child->config;
+    ledger->interval_usec = limit->interval_usec;
+    ledger->burst = limit->burst;
+}
+
 /* The window from the exits that were announced, counted one by one. */
 static void check_window(struct world *world, struct actor *actor)
 {
@@ -460,10 +479,8 @@ static void check_window(struct world *world, struct actor *actor)
     uint64_t now = world->reference.now;
     uint32_t naive = 0;
 
-    if (ledger->config != actor->child->config) { /* a newer declaration has come into force */
-        ledger->n_counted = ledger->config && world->input != INPUT_DECLARE ? 0 : ledger->n_counted;
-        ledger->config = actor->child->config;
-    }
+    if (ledger->config != actor->child->config)
+        new_window(world, actor);
     if (limit->burst + 1 >= WORLD_COUNTED_MAX ||
         (actor->child->timers[TIMER_WINDOW].deadline_usec > 0 &&
          actor->child->timers[TIMER_WINDOW].deadline_usec <= now))
@@ -608,6 +625,7 @@ static void agree_on_restarts(struct world *world, const char *name, const struc
     SAME("backoff n", mine->backoff_n, its->backoff_n);
     SAME("restart count", mine->restart_count, its->restart_count);
     SAME("used", mine->restart_limit.used, its->used);
+    SAME("a newer declaration waits", mine->next_config != NULL, reference_waits(its));
     SAME("exit", mine->last_exit.kind, its->exit);
     SAME("exit's generation", mine->last_exit.generation, its->exit_generation);
     SAME("exit's attempt", mine->last_exit.attempt, its->exit_attempt);
@@ -924,7 +942,8 @@ static bool hangs(const struct actor *actor)
             continue;
         if (process->aborts > 0)
             return true; /* an abort that was lost, or could not end it */
-        if (process->cancels > 0 && actor->declaration->timeout_action == TIMEOUT_REPORT)
+        if (process->cancels > 0 &&
+            actor->child->config->declaration.timeout_action == TIMEOUT_REPORT)
             return true; /* the operator wants to know, and no more */
     }
     return false;
@@ -981,7 +1000,8 @@ static void check_arrival(struct world *world, struct actor *actor)
     else if (child->attempt.active && !child->attempt.spawned)
         world_fail(world, CHECK_LIVENESS, "the start of %s has no answer", child->id);
     else if (!world->shutdown_begun && child->operation == CHILD_ACTIVE && child->wanted &&
-             !child->attempt.active && child->timers[TIMER_START].deadline_usec == 0 &&
+             child->config->declaration.has_process && !child->attempt.active &&
+             child->timers[TIMER_START].deadline_usec == 0 &&
              !(child->start == START_DEPENDENCY && child_unmet_dependency(child, &removed)) &&
              !(child->scope && scope_is_under_way(world)) &&
              !(child->start == START_QUEUED && queue_is_full(world, child->member.supervisor)))

@@ -43,6 +43,7 @@ OF_CHILD(wanted, child && child->wanted)
 OF_CHILD(waits_for, child ? child_waits_for(child) : START_WAITS_FOR_NOTHING)
 OF_CHILD(waits_by_requires, child &&child_awaits(child).required)
 OF_CHILD(stale, child && child->heartbeat_stale)
+OF_CHILD(change_waits, child && child->next_config != NULL)
 OF_CHILD(exit, child ? child->last_exit.kind : EXIT_NONE)
 OF_CHILD(decision, child ? child->last_exit.decision : DECISION_RESTART)
 OF_CHILD(restart_count, child ? child->restart_count : 0)
@@ -171,6 +172,7 @@ static const struct fact child_facts[] = {
     {"waits_by_requires", FACT_FLAG, NULL, 0, of_waits_by_requires, NULL},
     {"stale", FACT_FLAG, NULL, 0, of_stale, NULL},
     {"heartbeat_age", FACT_DURATION, NULL, 0, of_heartbeat_age, NULL},
+    {"change_waits", FACT_FLAG, NULL, 0, of_change_waits, NULL},
     {"exit", FACT_WORD, exit_kind_word, EXIT_SPAWN_FAILED + 1, of_exit, NULL},
     {"decision", FACT_WORD, exit_decision_word, DECISION_MELTDOWN + 1, of_decision, NULL},
     {"restart_count", FACT_NUMBER, NULL, 0, of_restart_count, NULL},

@@ -92,9 +92,14 @@ void ref_start(struct ref *r, struct ref_child *c)
     const struct child_declaration *d = c->declaration;
     c->waits = 0;
     ref_disarm(c, REF_START);
-    if (!d->has_process) {
+    if (!c->process->has_process) {
         c->wanted = false;
         c->failure = FAILURE_SPAWN;
+        c->readiness = READINESS_UNREPORTED;
+        if (c->fence == FENCE_READY_TO_START) { /* there is nothing more to wait for */
+            c->fence = FENCE_OPEN;
+            c->pending = c->pending_by_resume = false;
+        }
         return;
     }
     c->wanted = true;
@@ -124,24 +129,10 @@ bool ref_ends_ready(const struct ref_child *c)
            c->declaration->readiness == READINESS_JOB;
 }
 
-static void adopt(struct ref *r, struct ref_child *c)
-{
-    if (!c->next)
-        return;
-    c->declaration = c->next;
-    c->next = NULL;
-    c->used = 0;
-    if (!ref_ends_ready(c)) /* what ended with success counts for who is ready by that */
-        c->readiness = READINESS_UNREPORTED;
-    ref_disarm(c, REF_WINDOW);
-    tree_find_group(r, c);
-}
-
 void ref_start_or_wait(struct ref *r, struct ref_child *c, bool automatic)
 {
     c->automatic = automatic;
     c->queued = 0;
-    adopt(r, c);
     if (!tree_may_start(r, c)) {
         c->wanted = true;
         if (c->waits == 0)
@@ -380,7 +371,8 @@ static void begin_again(struct ref *r, struct ref_child *c)
     c->waits_to_go = c->waits_to_go && c->operation != CHILD_ACTIVE; /* it still is to go */
     if (over && !c->attempt.active)
         c->here = false;
-    if (over || !c->declaration->has_process)
+    c->wanted = c->wanted && c->process->has_process;
+    if (over || !c->process->has_process)
         return;
     c->wanted = c->wanted || (c->declaration->autostart && !stopped);
     if (c->operation != CHILD_ACTIVE || !c->wanted)
@@ -580,6 +572,7 @@ static void end_attempt(struct ref *r, struct ref_child *c)
     }
     c->attempt.active = false;
     c->named = c->waits_to_go = false;
+    c->process = c->declaration; /* what waited for that is in force */
     take_sidecars_along(r, c, c->attempt.by_hand);
 }
 
@@ -665,7 +658,7 @@ static void main_ended(struct ref *r, struct ref_child *c, const struct completi
     c->attempt.main_gone = true;
     c->attempt.main = *completion;
     c->leftovers = completion->left;
-    if (c->declaration->leftovers == LEFTOVERS_KILL) {
+    if (c->process->leftovers == LEFTOVERS_KILL) {
         c->attempt.status = CHILD_CANCELLING;
         abort_attempt(r, c);
         if (!c->attempt.cancelled)
@@ -887,7 +880,8 @@ struct ref_child *reference_declare(struct ref *r, const struct child_declaratio
     if (r->count == r->capacity)
         return NULL;
     struct ref_child *c = &r->children[r->count++];
-    *c = (struct ref_child){.declaration = d, .id = d->id, .here = true, .exits = exits};
+    *c = (struct ref_child){
+        .declaration = d, .process = d, .id = d->id, .here = true, .exits = exits};
     tree_place(r, c);
     return c;
 }
@@ -911,24 +905,10 @@ void reference_declared(struct ref *r, uint32_t first)
     r->next_command++;
     for (uint32_t i = first; i < r->count; i++)
         r->children[i].wanted =
-            r->children[i].declaration->autostart && r->children[i].declaration->has_process;
+            r->children[i].declaration->autostart && r->children[i].process->has_process;
     for (uint32_t i = first; i < r->count; i++)
         if (r->children[i].wanted)
             ref_start_or_wait(r, &r->children[i], false);
-    tree_wake(r);
-}
-
-void reference_redeclare(struct ref *r, const struct child_declaration *d)
-{
-    struct ref_child *c = reference_find(r, d->id);
-    r->next_command++;
-    c->next = d;
-    if (!c->attempt.active)
-        adopt(r, c);
-    else if (c->operation == CHILD_ACTIVE && !c->pending && !tree_lacks(r, c)) {
-        tree_name(c); /* a reload stops in order, also where it stops only one */
-        ref_enter_fence(r, c, false, true);
-    }
     tree_wake(r);
 }
 
@@ -996,8 +976,10 @@ static void resume(struct ref *r, struct ref_child *c, struct outcome *o)
         ref_enter_fence(r, c, true, true);
     else if (c->scope)
         ref_wait_for_siblings(c, true);
-    else if (c->declaration->has_process)
+    else if (c->process->has_process)
         ref_start_or_wait(r, c, false);
+    else
+        c->wanted = false; /* there is nothing to start any more */
 }
 
 static void tell_fence(const struct ref_child *c, struct outcome *o, enum fence_decision decision)
@@ -1054,8 +1036,8 @@ static void restart_at_once(struct ref *r, struct ref_child *c, struct outcome *
     c->waits = c->queued = 0;
     begin_anew(c);
     o->fence.decision = FENCE_STARTED_IMMEDIATELY;
-    o->fence.has_target = c->declaration->has_process;
-    o->fence.target_generation = c->declaration->has_process ? next_generation(c) : 0;
+    o->fence.has_target = c->process->has_process;
+    o->fence.target_generation = c->process->has_process ? next_generation(c) : 0;
     ref_start_or_wait(r, c, false);
 }
 
@@ -1170,7 +1152,7 @@ static void run_in_scope(struct ref *r, struct ref_child *c, uint32_t s,
 {
     bool on_its_way = c->attempt.active && c->fence == FENCE_READY_TO_START;
     bool joins = command->verb == COMMAND_RESTART && r->phase == SHUTDOWN_IDLE &&
-                 c->operation == CHILD_ACTIVE && c->declaration->has_process &&
+                 c->operation == CHILD_ACTIVE && c->process->has_process &&
                  tree_is_wider(r, s, c) && !on_its_way && (c->pending || !tree_lacks(r, c));
     struct ref_child saved = *c;
     struct ref counters = *r;

@@ -48,7 +48,9 @@ struct ref_attempt {
 };
 
 struct ref_child {
-    const struct child_declaration *declaration, *next; /* the caller's */
+    const struct child_declaration *declaration; /* the newest; the caller's */
+    const struct child_declaration
+        *process; /* that has the keys of the process that are in force */
     const char *id;
     bool here;
     uint64_t member; /* its number among all members ever declared */
@@ -165,7 +167,11 @@ void reference_declared(struct ref *r, uint32_t first);
 int reference_may_run(struct ref *r, const char *name, enum same_name same_name);
 void reference_run_job(struct ref *r, struct ref_child *c, const char *name,
                        enum same_name same_name);
-void reference_redeclare(struct ref *r, const struct child_declaration *d);
+void reference_redeclare(struct ref *r, const struct child_declaration *d, enum redeclare_how how);
+/* What that would be, where it is restarted for it or not. */
+enum child_change reference_change(struct ref *r, const struct child_declaration *d, bool restart);
+/* Whether keys of the process wait for its next start. */
+bool reference_waits(const struct ref_child *c);
 struct ref_child *reference_find(struct ref *r, const char *id);
 
 /* Why it has no attempt, and for a dependency which one, and whether it is required. */

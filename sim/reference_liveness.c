@@ -205,7 +205,7 @@ void ref_checked(struct ref *r, struct ref_child *c, bool passed)
         if (d->readiness == READINESS_CHECK)
             ref_become_ready(r, c);
     } else if (c->attempt.check_passed && !c->attempt.unhealthy &&
-               ++c->attempt.check_misses == d->health_retries) {
+               ++c->attempt.check_misses >= d->health_retries) {
         c->attempt.unhealthy = c->stale = true;
         if (d->on_unhealthy == ON_STALE_RESTART)
             ref_force_stop(r, c, EXIT_UNHEALTHY);

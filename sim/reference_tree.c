@@ -266,15 +266,15 @@ bool tree_may_start(struct ref *r, const struct ref_child *c)
 }
 
 /* What stands in the way of a start that somebody asks for while the old attempt may be there
- * still: nothing is stopped for it then. The newest declaration counts. */
+ * still: nothing is stopped for it then. */
 const char *tree_lacks(struct ref *r, const struct ref_child *c)
 {
-    return missing(r, c->next ? c->next : c->declaration, true);
+    return missing(r, c->declaration, true);
 }
 
 static bool is_meant(const struct ref_child *c, enum command_verb verb)
 {
-    if (c->is_job || !c->declaration->has_process)
+    if (c->is_job || !c->process->has_process)
         return false;
     if (verb == COMMAND_RESUME)
         return c->operation != CHILD_REMOVED && c->wanted;

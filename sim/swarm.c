@@ -185,8 +185,8 @@ static void draw_process(struct world *world, struct child_declaration *d)
     d->process.ignore_sigpipe = choose(world, 2);
     d->process.fd_store_max = (uint32_t)PICK(world, 0, FD_STORE_MAX);
     d->process.oom_score_adj_set = choose(world, 2);
-    if (d->process.oom_score_adj_set)
-        d->process.oom_score_adj = (int)choose(world, 2001) + OOM_SCORE_ADJ_MIN;
+    d->process.oom_score_adj =
+        d->process.oom_score_adj_set ? (int)choose(world, 2001) + OOM_SCORE_ADJ_MIN : 0;
 }
 
 /* Bound to an earlier one that is none itself, if there is such a one. */
@@ -232,6 +232,33 @@ static void draw_group(struct world *world, struct swarm *swarm, uint32_t i)
     swarm->declarations[i].group = group > 0 ? group_names[group - 1] : NULL;
 }
 
+/* The other declaration: with other keys of supervision, of the process, of both or of neither. */
+static void draw_other_child(struct world *world, struct swarm *swarm, uint32_t i)
+{
+    struct child_declaration *d = &swarm->declarations[i], *other = &swarm->others[i];
+
+    *other = *d;
+    if (choose(world, 3) == 1)
+        draw_policy(world, other);
+    if (choose(world, 3) == 1)
+        draw_times(world, other);
+    if (choose(world, 3) == 1)
+        draw_process(world, other);
+    if (choose(world, 4) == 1)
+        other->burst = d->burst + 1;
+    if (choose(world, 4) == 1)
+        other->group = d->group ? NULL : group_names[0];
+    if (choose(world, 8) == 1 && d->n_after > 0)
+        other->n_after--;
+    if (choose(world, 16) == 1)
+        other->has_process = !d->has_process;
+    if (d->role == ROLE_SIDECAR) { /* what it may say */
+        other->criticality = d->criticality;
+        other->restart = d->restart;
+        other->on_limit = d->on_limit;
+    }
+}
+
 static void draw_child(struct world *world, struct swarm *swarm, uint32_t i)
 {
     struct child_declaration *d = &swarm->declarations[i];
@@ -248,10 +275,7 @@ static void draw_child(struct world *world, struct swarm *swarm, uint32_t i)
     draw_dependencies(world, swarm, i);
     for (uint32_t m = 0; m < models; m++)
         swarm->models[i][m] = programs[choose(world, COUNT_OF(programs))];
-    swarm->others[i] = *d;
-    swarm->others[i].burst = d->burst + 1;
-    swarm->others[i].backoff.initial_usec = 200 * USEC_MSEC;
-    swarm->others[i].group = d->group ? NULL : group_names[0];
+    draw_other_child(world, swarm, i);
     world_add_actor(world, d, swarm->models[i], models);
 }
 

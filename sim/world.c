@@ -662,13 +662,13 @@ int world_redeclare(struct world *world, uint32_t number,
     int r = core_redeclare(world->core, declaration, 1, how, "operator", "changed", &problem);
     world->in_core = false;
     if (r == 0) {
-        /* Until it takes effect the old window goes on, so there must be room for either. */
+        /* The window goes on, so there must be room for either. */
         uint32_t old = actor->reference->declaration->burst;
         uint32_t room = (old > declaration->burst ? old : declaration->burst) + 1;
         uint64_t *exits = world_allocate(world, room * sizeof(*exits));
         memcpy(exits, actor->reference->exits, actor->reference->used * sizeof(*exits));
         actor->reference->exits = exits;
-        reference_redeclare(&world->reference, declaration);
+        reference_redeclare(&world->reference, declaration, how);
     }
     *error = problem.error;
     end_input(world, &before);

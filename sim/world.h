@@ -122,6 +122,7 @@ struct process {
 /* The stop of an attempt (causes.c): the commands that its events carry. */
 struct stop_ledger {
     bool under_way, aborted;
+    bool changed;      /* a newer declaration came meanwhile */
     bool forced;       /* by a time limit or for its health: its deadline aborts */
     bool no_deadline;  /* none runs */
     uint64_t cause;    /* whom it is for */
@@ -142,6 +143,8 @@ struct ledger {
     bool queued, in_flight;
     uint64_t generation, attempts;
     const struct child_config *config;
+    uint64_t interval_usec; /* of its window, and how many are in it */
+    uint32_t burst;
     uint64_t *counted; /* monotonic times of counted exits, with room for */
     uint32_t counted_max, n_counted;
     struct stop_ledger stop;

@@ -143,6 +143,18 @@ const char *failure_phase_to_string(enum failure_phase phase)
     return WORD_OF(failure_phase_words, phase);
 }
 
+static const char *const child_change_words[] = {
+    [CHANGE_NONE] = "unchanged",
+    [CHANGE_IN_PLACE] = "in-place",
+    [CHANGE_PENDING] = "pending",
+    [CHANGE_RESTART] = "restart",
+};
+
+const char *child_change_to_string(enum child_change change)
+{
+    return WORD_OF(child_change_words, change);
+}
+
 static const char *const exit_kind_words[] = {
     [EXIT_NONE] = "none",
     [EXIT_SUCCEEDED] = "succeeded",

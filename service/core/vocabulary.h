@@ -78,6 +78,13 @@ enum fence_decision {
     FENCE_REJECTED,
 };
 
+enum child_change {
+    CHANGE_NONE,     /* it has been declared so before */
+    CHANGE_IN_PLACE, /* all of it is in force at once */
+    CHANGE_PENDING,  /* keys of the process wait for its next start */
+    CHANGE_RESTART,  /* and it is restarted for them */
+};
+
 enum failure_phase {
     FAILURE_NONE,
     FAILURE_SPAWN,
@@ -260,6 +267,7 @@ const char *readiness_to_string(enum readiness readiness);
 const char *start_wait_to_string(enum start_wait wait); /* "" for nothing */
 const char *fence_phase_to_string(enum fence_phase phase);
 const char *fence_decision_to_string(enum fence_decision decision);
+const char *child_change_to_string(enum child_change change);
 const char *failure_phase_to_string(enum failure_phase phase);
 const char *exit_kind_to_string(enum exit_kind kind);
 const char *child_role_to_string(enum child_role role);
