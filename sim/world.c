@@ -659,6 +659,8 @@ int world_redeclare(struct world *world, uint32_t number,
                           .kind = RECORD_INPUT, .what = "redeclare", .child = declaration->id});
     checks_before(world, NULL, &before);
     world->in_core = true;
+    enum child_change change = CHANGE_NONE;
+    core_change_of(world->core, declaration, how == REDECLARE_APPLIES, &change);
     int r = core_redeclare(world->core, declaration, 1, how, "operator", "changed", &problem);
     world->in_core = false;
     if (r == 0) {
@@ -668,6 +670,12 @@ int world_redeclare(struct world *world, uint32_t number,
         uint64_t *exits = world_allocate(world, room * sizeof(*exits));
         memcpy(exits, actor->reference->exits, actor->reference->used * sizeof(*exits));
         actor->reference->exits = exits;
+        enum child_change wanted =
+            reference_change(&world->reference, declaration, how == REDECLARE_APPLIES);
+        if (change != wanted)
+            world_fail(world, CHECK_REFERENCE, "%s: its change is told as %s and is %s",
+                       declaration->id, child_change_to_string(change),
+                       child_change_to_string(wanted));
         reference_redeclare(&world->reference, declaration, how);
     }
     *error = problem.error;

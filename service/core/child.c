@@ -280,6 +280,11 @@ void child_stop_deadline(struct core *core, struct child *child)
 static void fail_without_process(struct core *core, struct child *child)
 {
     child->wanted = false;
+    if (child->fence_phase == FENCE_READY_TO_START) { /* it was the target of a restart */
+        child->pending = (struct pending_restart){};
+        fence_set_phase(child, FENCE_OPEN);
+    }
+    liveness_forget_success(core, child);
     child_fail(core, child, FAILURE_SPAWN, false,
                "the child has no process: its manifest has no exec");
     EMIT(core, EVENT_CHILD_SPAWN_FAILED, child, child->start_cause,

@@ -169,7 +169,7 @@ struct child {
     uint32_t slot, serial;
 
     struct child_config *config;
-    struct child_config *next_config; /* a newer declaration that waits for the next start */
+    struct child_config *next_config; /* a newer declaration that waits until its attempt ends */
     struct lineage *lineage;          /* memory for what it leaves behind */
     const char *id;                   /* within config */
     const char *name;                 /* last segment of the id */

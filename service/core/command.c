@@ -118,6 +118,8 @@ static void resume_child(struct core *core, struct child *child, const struct co
         fence_ready(core, child, id, "resume"); /* its siblings are still being stopped */
     else if (child->config->declaration.has_process)
         start_request(core, child, id, false);
+    else
+        child->wanted = false; /* there is nothing to start any more */
 }
 
 static const char *hold_conflict(enum child_operation operation)

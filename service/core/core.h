@@ -269,13 +269,23 @@ enum redeclare_how {
 };
 
 /*
- * Gives children new declarations of the same ids, all or none. Each takes effect with the child's
- * next start; an active child with an attempt is restarted for it, through the fence. Dependencies
- * must be in the tree. Errors as core_declare(), and -ENOENT for an id that is not in the tree.
+ * Gives children new declarations of the same ids, all or none. Keys of supervision are in force at
+ * once; keys of the process where there is no attempt, and else as `how` says. Dependencies must be
+ * in the tree. Errors as core_declare(), -ENOENT for an id that is not in the tree, and -EINVAL for
+ * a job.
  */
 int core_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
                    enum redeclare_how how, const char *requester, const char *reason,
                    struct declaration_problem *problem);
+
+/* What it would say; nothing changes. */
+int core_check_redeclare(struct core *core, const struct child_declaration *declarations,
+                         size_t count, struct declaration_problem *problem);
+
+/* What it would be for one child. */
+/* Returns 0, -ENOENT for an id that is not in the tree, or -ENOMEM. */
+int core_change_of(struct core *core, const struct child_declaration *declaration, bool restart,
+                   enum child_change *change);
 
 /*
  * Gives a supervisor that is in the tree a new declaration, from the next exit on. Its limits begin

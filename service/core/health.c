@@ -47,6 +47,32 @@ void health_end(struct core *core, struct child *child)
         withdraw(core, child);
 }
 
+/* Nobody waits for the open answer any more. */
+void health_withdraw(struct core *core, struct child *child)
+{
+    if (child->attempt.check_open)
+        withdraw(core, child);
+}
+
+/* It is asked in another way, or another thing, from now on: as after a start. Only who was found
+ * ill is so until it passes. */
+void health_change(struct core *core, struct child *child)
+{
+    struct attempt *attempt = &child->attempt;
+
+    if (!attempt->spawned)
+        return;
+    health_end(core, child);
+    attempt->check_passed = false;
+    attempt->check_misses = 0; /* of the question before */
+    if (child->config->declaration.health_usec > 0) {
+        ask_later(core, child);
+        return;
+    }
+    attempt->unhealthy = false;
+    liveness_trust(core, child);
+}
+
 static void note_miss(struct core *core, struct child *child, const char *why)
 {
     struct attempt *attempt = &child->attempt;

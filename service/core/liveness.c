@@ -109,6 +109,58 @@ void liveness_become_ready(struct core *core, struct child *child)
     EMIT_BARE(core, EVENT_CHILD_READY, child, 0);
 }
 
+/* The silence begins now: a process was told of the interval at its start. */
+void liveness_change_heartbeat(struct core *core, struct child *child)
+{
+    const struct child_declaration *d = &child->config->declaration;
+
+    if (d->heartbeat_usec > 0 && (d->heartbeat_required || child->heartbeat_usec_monotonic > 0)) {
+        child_arm_timeout(core, child, TIMER_HEARTBEAT, d->stale_after_usec);
+        return;
+    }
+    child_disarm(core, child, TIMER_HEARTBEAT);
+    if (d->heartbeat_usec > 0)
+        return;
+    child->attempt.silent = false;
+    liveness_trust(core, child);
+}
+
+static bool is_ready_by_now(const struct child *child)
+{
+    const struct attempt *attempt = &child->attempt;
+
+    switch (child->config->declaration.readiness) {
+    case READINESS_IMMEDIATE:
+        return attempt->spawned;
+    case READINESS_JOB:
+        return attempt->spawned && child->job;
+    case READINESS_CHECK:
+        return attempt->spawned && attempt->check_passed && !attempt->unhealthy;
+    case READINESS_EXPLICIT:
+    case READINESS_EXIT:
+        break;
+    }
+    return false;
+}
+
+/* Another rule of readiness, or another time for it. Who is ready stays so. */
+void liveness_change_readiness(struct core *core, struct child *child, bool policy_too)
+{
+    const struct child_declaration *d = &child->config->declaration;
+    const struct attempt *attempt = &child->attempt;
+    bool job = d->readiness == READINESS_JOB;
+
+    if (policy_too && is_ready_by_now(child))
+        liveness_become_ready(core, child);
+    if (job && attempt->spawned)
+        child_disarm(core, child, TIMER_START_TIMEOUT);
+    else if (child->timers[TIMER_START_TIMEOUT].deadline_usec > 0 ||
+             child->readiness == READINESS_UNREPORTED)
+        child_arm_timeout(core, child, TIMER_START_TIMEOUT, d->start_timeout_usec);
+    if (attempt->spawned && (job || d->start_timeout_usec == 0))
+        restart_queue_end(core, child);
+}
+
 static void lose_readiness(struct core *core, struct child *child, bool stopping)
 {
     child->readiness = READINESS_NOT_READY;

@@ -5,7 +5,7 @@
  * reports), supervision.c (what follows an exit), strategy.c (to whom), escalation.c (and when that
  * does not help), command.c (the verbs), dependency.c and restart_queue.c (what a start waits for),
  * sidecar.c, shutdown.c, supervisor.c (the shape of the tree), tree.c (declaring and removing),
- * config.c, core.c (the door in).
+ * redeclare.c (newer declarations), config.c, core.c (the door in).
  */
 #pragma once
 
@@ -212,6 +212,8 @@ void liveness_forget_success(struct core *core, struct child *child);
 void liveness_become_ready(struct core *core, struct child *child);
 void liveness_message(struct core *core, struct child *child, const struct notify_message *message);
 void liveness_too_long(struct core *core, struct child *child);
+void liveness_change_heartbeat(struct core *core, struct child *child);
+void liveness_change_readiness(struct core *core, struct child *child, bool policy_too);
 void liveness_silent(struct core *core, struct child *child);
 void liveness_doubt(struct core *core, struct child *child, bool by_check, const char *why,
                     enum on_stale action);
@@ -229,6 +231,8 @@ void reload_recovered(struct core *core);
 /* health.c: what it answers when it is asked */
 void health_begin(struct core *core, struct child *child);
 void health_end(struct core *core, struct child *child);
+void health_withdraw(struct core *core, struct child *child);
+void health_change(struct core *core, struct child *child);
 void health_due(struct core *core, struct child *child);
 void health_recovered(struct core *core);
 void health_answered(struct core *core, struct child *child, bool passed, const char *why);
@@ -306,8 +310,10 @@ const char *dependency_id(const struct child_declaration *declaration, size_t i)
 size_t dependency_count(const struct child_declaration *declaration);
 const char *last_segment(const char *id);
 void tree_remove(struct core *core, struct child *child, enum child_status final, uint64_t cause);
-void tree_adopt_next_config(struct core *core, struct child *child);
 void tree_find_targets(struct core *core, struct child *child);
+
+/* redeclare.c: newer declarations */
+void redeclare_attempt_ended(struct core *core, struct child *child);
 
 /* state.c puts back what was in another core. */
 int tree_reserve(struct core *core, uint32_t slots);

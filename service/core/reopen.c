@@ -35,6 +35,7 @@ static void begin_again(struct core *core, struct child *child)
         tree_remove(core, child, CHILD_STOPPED, child->operation_cause);
         return;
     }
+    child->wanted = child->wanted && declaration->has_process;
     if (is_over(child) || !declaration->has_process)
         return;
     child->wanted = child->wanted || (declaration->autostart && !has_stopped_for_good(child));

@@ -26,6 +26,13 @@ const char *requirement_lacking(const struct core *core, const struct child *chi
     return lacking_in(core, &config->declaration, removed);
 }
 
+bool requirement_lacks(const struct core *core, const struct child_declaration *declaration)
+{
+    bool removed;
+
+    return lacking_in(core, declaration, &removed) != NULL;
+}
+
 bool requirement_refuses(const struct core *core, const struct child *child, char *buffer,
                          size_t size)
 {

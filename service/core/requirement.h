@@ -17,6 +17,9 @@
  * The newest declaration counts. *removed: there is none of this id any more. */
 const char *requirement_lacking(const struct core *core, const struct child *child, bool *removed);
 
+/* Whether a declaration that may not be in force yet requires one that is neither. */
+bool requirement_lacks(const struct core *core, const struct child_declaration *declaration);
+
 /* The same as a sentence. Returns false, and leaves the buffer alone, where nothing lacks. */
 bool requirement_refuses(const struct core *core, const struct child *child, char *buffer,
                          size_t size);

@@ -31,6 +31,25 @@ void restart_limit_init(struct restart_limit *limit, uint64_t *ring, uint32_t bu
     };
 }
 
+void restart_limit_resize(struct restart_limit *limit, uint64_t *ring, uint32_t burst,
+                          uint64_t interval_usec, uint64_t realtime_usec)
+{
+    struct restart_limit old = *limit;
+
+    INVARIANT(burst <= RESTART_LIMIT_BURST_MAX && ring != old.ring);
+    while (old.used > burst + 1)
+        drop_oldest(&old);
+    for (uint32_t i = 0; i < old.used; i++)
+        ring[i] = old.ring[(old.first + i) % (old.burst + 1)];
+    limit->ring = ring;
+    limit->first = 0;
+    if (burst != limit->burst || interval_usec != limit->interval_usec || old.used != limit->used)
+        touch(limit, realtime_usec);
+    limit->burst = burst;
+    limit->interval_usec = interval_usec;
+    limit->used = old.used;
+}
+
 bool restart_limit_prune(struct restart_limit *limit, uint64_t now_usec, uint64_t realtime_usec)
 {
     bool changed = false;

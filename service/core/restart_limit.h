@@ -42,6 +42,11 @@ size_t restart_limit_ring_size(uint32_t burst);
 void restart_limit_init(struct restart_limit *limit, uint64_t *ring, uint32_t burst,
                         uint64_t interval_usec);
 
+/* Gives it another size: the newest exits are kept, as many as a window of this size has, and not
+ * those that are too old for it. ring is not the one that it has. */
+void restart_limit_resize(struct restart_limit *limit, uint64_t *ring, uint32_t burst,
+                          uint64_t interval_usec, uint64_t realtime_usec);
+
 /* Lets go of the exits that are too old. Returns true when the window changed. */
 bool restart_limit_prune(struct restart_limit *limit, uint64_t now_usec, uint64_t realtime_usec);
 

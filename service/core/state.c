@@ -682,5 +682,9 @@ int core_archive(struct core *core, struct archive *a)
     if (r == 0 && a->reading && !a->failed)
         stop_order_restore(core);
     core->now_usec = moment_later(core->now_usec, a->latest_usec);
+    for (struct child *child = core_first(core); r == 0 && a->reading && !a->failed && child;
+         child = core_next(child))
+        if (!child->attempt.active)
+            redeclare_attempt_ended(core, child); /* that of before waited for the start */
     return r == 0 && a->failed ? -EBADMSG : r;
 }

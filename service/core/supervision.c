@@ -472,6 +472,7 @@ static void end_attempt(struct core *core, struct child *child)
     stop_order_withdraw(core, child);
     stop_order_update(core, child);
     attempt->pid = 0;
+    redeclare_attempt_ended(core, child);
     sidecars_follow(core, child, attempt->stop.asked);
     core_changed(core, child);
 }
