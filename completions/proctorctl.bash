@@ -31,8 +31,10 @@ _proctorctl() {
     case $command in
     pause | resume | quarantine | restart | remove) options+=' --reason= --wait --timeout= --dry-run' ;;
     wait) options+=' --for= --timeout=' ;;
-    add | kill) options+=' --reason=' ;;
-    reload | reexec) options+=' --reason= --dry-run' ;;
+    add) options+=' --reason= --replace --restart --dry-run' ;;
+    kill) options+=' --reason=' ;;
+    reload) options+=' --reason= --restart --dry-run' ;;
+    reexec) options+=' --reason= --dry-run' ;;
     shutdown) options+=' --reason= --wait --timeout=' ;;
     run) options+=' --reason= --timeout=' ;;
     events) options+=' --follow --since= --kind= --command=' ;;

@@ -24,15 +24,13 @@ int manifests_load(void *userdata, bool dry_run,
     return manifest_load(daemon->loads, done, data);
 }
 
-int manifests_apply(void *userdata, const struct manifest_set *set, const char *requester,
-                    const char *reason, bool dry_run, struct manifest_changes *changes,
-                    void (*visit)(void *visit_data, const char *what, const char *id),
-                    void *visit_data, struct error *error)
+int manifests_apply(void *userdata, const struct manifest_set *set,
+                    const struct manifest_reload *what, struct manifest_changes *changes,
+                    struct error *error)
 {
     struct daemon *daemon = userdata;
 
-    return manifest_set_reload(set, daemon->core, requester, reason, dry_run, changes, visit,
-                               visit_data, error);
+    return manifest_set_reload(set, daemon->core, what, changes, error);
 }
 
 /* ---- by a signal ----------------------------------------------------------------------------- */
@@ -44,15 +42,20 @@ static void loaded_by_signal(void *data, int r, const struct manifest_set *set, 
     struct error error = {};
 
     if (r == 0) {
-        r = manifests_apply(daemon, set, "signal", "SIGHUP", false, &changes, NULL, NULL, &error);
+        r = manifests_apply(daemon, set,
+                            &(struct manifest_reload){.requester = "signal", .reason = "SIGHUP"},
+                            &changes, &error);
         why = error.text;
     }
     host_settle(daemon->host);
     if (r < 0)
         log_print(LOG_ERR, "nothing was reloaded: %s", why);
     else
-        log_print(LOG_NOTICE, "reloaded: %zu added, %zu changed, %zu removed, %zu unchanged",
-                  changes.added, changes.changed, changes.removed, changes.unchanged);
+        log_print(
+            LOG_NOTICE,
+            "reloaded: %zu added, %zu changed in place, %zu changed from their next start on, "
+            "%zu removed, %zu unchanged",
+            changes.added, changes.in_place, changes.pending, changes.removed, changes.unchanged);
     upward_say("READY=1", -1);
 }
 
@@ -101,7 +104,9 @@ static void loaded_after_recovery(void *data, int r, const struct manifest_set *
     if (core_shutdown_phase(daemon->core) != SHUTDOWN_IDLE)
         return;
     if (r == 0) {
-        r = manifests_apply(daemon, set, "proctord", "start", false, &changes, NULL, NULL, &error);
+        r = manifests_apply(daemon, set,
+                            &(struct manifest_reload){.requester = "proctord", .reason = "start"},
+                            &changes, &error);
         why = error.text;
     }
     if (r < 0)

@@ -13,10 +13,9 @@
 int manifests_load(void *userdata, bool dry_run,
                    void (*done)(void *data, int r, const struct manifest_set *set, const char *why),
                    void *data);
-int manifests_apply(void *userdata, const struct manifest_set *set, const char *requester,
-                    const char *reason, bool dry_run, struct manifest_changes *changes,
-                    void (*visit)(void *visit_data, const char *what, const char *id),
-                    void *visit_data, struct error *error);
+int manifests_apply(void *userdata, const struct manifest_set *set,
+                    const struct manifest_reload *what, struct manifest_changes *changes,
+                    struct error *error);
 
 void manifests_reload_by_signal(void *userdata); /* SIGHUP */
 

@@ -73,8 +73,8 @@ static bool same_process(const struct child_declaration *x, const struct child_d
            same_text(a->environment_file, b->environment_file) && a->umask == b->umask &&
            a->umask_set == b->umask_set && a->nice == b->nice && a->nice_set == b->nice_set &&
            a->oom_score_adj == b->oom_score_adj && a->oom_score_adj_set == b->oom_score_adj_set &&
-           a->ignore_sigpipe == b->ignore_sigpipe && same_limits(a, b) &&
-           same_output(&a->output, &b->output) && same_sockets(a, b);
+           a->ignore_sigpipe == b->ignore_sigpipe && a->fd_store_max == b->fd_store_max &&
+           same_limits(a, b) && same_output(&a->output, &b->output) && same_sockets(a, b);
 }
 
 static bool same_limit(const struct child_declaration *a, const struct child_declaration *b)

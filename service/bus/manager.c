@@ -2,6 +2,7 @@
  * org.proctor1.Manager.
  */
 #include "audit_query.h"
+#include "declare.h"
 #include "job_list.h"
 #include "listing.h"
 #include "manifest_set.h"
@@ -16,97 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- AddChild -------------------------------------------------------------------------------- */
-
-static int manifest_refused(struct service *service, const struct caller *caller,
-                            const struct manifest_error *why, sd_bus_error *error)
-{
-    core_declaration_rejected(service->core, caller->text, why->text);
-    return refuse_call(error, PROCTOR_ERROR "InvalidManifest", "line %zu, column %zu: %s",
-                       why->line, why->column, why->text);
-}
-
-/* Where in the text the problem is. */
-static void locate(const struct manifest *manifest, const struct tree_declaration *tree,
-                   const struct declaration_problem *problem, struct manifest_error *why)
-{
-    bool ignored;
-
-    for (size_t i = 0; problem->of_supervisor && i < manifest_supervisor_count(manifest); i++)
-        if (strcmp(manifest_supervisor(manifest, i, &ignored)->path,
-                   tree->supervisors[problem->declaration].path) == 0)
-            manifest_locate_supervisor(manifest, i, why);
-    if (!problem->of_supervisor)
-        manifest_locate(manifest, problem->declaration, problem->dependency, why);
-    snprintf(why->text, sizeof(why->text), "%.390s", problem->error.text);
-}
-
-static int declaration_refused(struct service *service, const struct caller *caller,
-                               const struct manifest *manifest, const struct tree_declaration *tree,
-                               int r, const struct declaration_problem *problem,
-                               sd_bus_error *error)
-{
-    struct manifest_error why = {};
-
-    switch (-r) {
-    case ESHUTDOWN:
-        return refuse_call(error, PROCTOR_ERROR "ShuttingDown", "%s", problem->error.text);
-    case EEXIST:
-        core_declaration_rejected(service->core, caller->text, problem->error.text);
-        return refuse_call(error, PROCTOR_ERROR "ChildExists", "%s", problem->error.text);
-    case E2BIG:
-        return refuse_call(error, PROCTOR_ERROR "LimitExceeded", "%s", problem->error.text);
-    case ENOENT:
-    case ELOOP:
-    case EINVAL:
-        locate(manifest, tree, problem, &why);
-        return manifest_refused(service, caller, &why, error);
-    default:
-        return refuse_errno(error, r, "%s", strerror(-r));
-    }
-}
-
-/* What a text adds: copies of its declarations, in a row. */
-struct addition {
-    struct tree_declaration tree;
-    struct child_declaration *children;
-    struct supervisor_declaration *supervisors;
-};
-
-static void addition_free(struct addition *addition)
-{
-    free(addition->children);
-    free(addition->supervisors);
-}
-
-/* A supervisor that is there already may be named to say whose children these are, and no more. */
-static int add_supervisors(const struct service *service, const struct manifest *manifest,
-                           struct addition *addition, sd_bus_error *error)
-{
-    size_t count = manifest_supervisor_count(manifest);
-
-    for (size_t i = 0; i < count; i++) {
-        bool settings;
-        const struct supervisor_declaration *d = manifest_supervisor(manifest, i, &settings);
-        bool there = core_find_supervisor(service->core, d->path) != NULL;
-        if (there && settings)
-            return refuse_call(error, PROCTOR_ERROR "ChildExists",
-                               "a supervisor is already called \"%s\"",
-                               d->path[0] ? d->path : "root");
-        if (!there)
-            addition->supervisors[addition->tree.n_supervisors++] = *d;
-    }
-    return 0;
-}
-
-static size_t children_of(const struct service *service, uid_t uid)
-{
-    size_t count = 0;
-
-    for (struct child *child = core_first(service->core); child; child = core_next(child))
-        count += !child->job && child->config->declaration.owner == uid;
-    return count;
-}
+/* ---- RunJob ---------------------------------------------------------------------------------- */
 
 static size_t jobs_of(const struct service *service, uid_t uid)
 {
@@ -117,144 +28,12 @@ static size_t jobs_of(const struct service *service, uid_t uid)
     return count;
 }
 
-static int make_addition(const struct service *service, const struct manifest *manifest,
-                         const struct caller *caller, struct addition *addition,
-                         sd_bus_error *error)
-{
-    size_t count = manifest_count(manifest);
-
-    addition->children = calloc(count + 1, sizeof(*addition->children));
-    addition->supervisors =
-        calloc(manifest_supervisor_count(manifest) + 1, sizeof(*addition->supervisors));
-    if (!addition->children || !addition->supervisors)
-        return -ENOMEM;
-    if (caller_has_its_share(caller, count == 0 ? 0 : children_of(service, caller->uid) + count - 1,
-                             CHILDREN_PER_UID))
-        return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
-                           "%s may have at most %d children here", caller->text, CHILDREN_PER_UID);
-    for (size_t i = 0; i < count; i++) {
-        addition->children[i] = *manifest_declaration(manifest, i);
-        addition->children[i].owner = caller->uid;
-        if (core_find(service->core, addition->children[i].id))
-            return refuse_call(error, PROCTOR_ERROR "ChildExists",
-                               "a child is already called \"%s\"", addition->children[i].id);
-    }
-    addition->tree.children = addition->children;
-    addition->tree.n_children = count;
-    addition->tree.supervisors = addition->supervisors;
-    return add_supervisors(service, manifest, addition, error);
-}
-
-/* The path of what was added: the supervisor, or the one child. */
-static char *path_of_addition(const struct manifest *manifest)
-{
-    bool ignored;
-
-    if (manifest_supervisor_count(manifest) > 0)
-        return path_of_supervisor(manifest_supervisor(manifest, 0, &ignored)->path);
-    return path_of_child(manifest_declaration(manifest, 0)->id);
-}
-
-static int answer_addition(struct service *service, sd_bus_message *m,
-                           const struct manifest *manifest, const struct caller *caller,
-                           const struct options *options, sd_bus_error *error)
-{
-    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
-    char *path = path_of_addition(manifest);
-    int r = path ? sd_bus_message_new_method_return(m, &reply) : -ENOMEM;
-
-    if (r >= 0)
-        r = append_values(reply, "o", path);
-    free(path);
-    if (r < 0)
-        return r;
-
-    /* A supervisor is there at once; of one child, the start can be waited for. */
-    bool one = manifest_supervisor_count(manifest) == 0;
-    struct child *child =
-        one ? core_find(service->core, manifest_declaration(manifest, 0)->id) : NULL;
-    bool wait = options->wait && child;
-    if (wait && wait_for_start(service, m, child, options->wait_usec) < 0)
-        return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
-                           WAITERS_FULL "; the child was added");
-    /* The waiter answers with a message of its own; this one is then only kept for its key. */
-    r = wait ? sd_bus_message_seal(reply, 1, 0) : service_acknowledge(service, reply);
-    if (r >= 0 && !options->dry_run)
-        key_remember(service, options, caller->uid, reply);
-    return r < 0 ? r : 1;
-}
-
-static int declare(struct service *service, sd_bus_message *m, const struct manifest *manifest,
-                   const struct caller *caller, const struct options *options, const char *reason,
-                   sd_bus_error *error)
-{
-    struct addition addition = {};
-    struct declaration_problem problem = {};
-    int r = make_addition(service, manifest, caller, &addition, error);
-
-    if (r >= 0) {
-        r = options->dry_run ? core_check_tree(service->core, &addition.tree, &problem)
-                             : core_declare_tree(service->core, &addition.tree, options->requester,
-                                                 reason, &problem);
-        service->hooks.settle(service->hooks.userdata);
-        if (r < 0)
-            r = declaration_refused(service, caller, manifest, &addition.tree, r, &problem, error);
-    }
-    addition_free(&addition);
-    return r < 0 ? r : answer_addition(service, m, manifest, caller, options, error);
-}
-
-/* Reads `s manifest, s reason, a{sv} options`. Returns 1, or 2 where a key has answered the call
- * already, or what is to be returned. */
-static int read_manifest(struct service *service, sd_bus_message *m,
-                         const struct permission *permission, struct manifest **manifest,
-                         const struct caller **caller, struct options *options, const char **reason,
-                         sd_bus_error *error)
-{
-    struct manifest_error why;
-    const char *text;
-
-    int r = argument_read(m, "manifest", &text, error);
-    if (r >= 0)
-        r = argument_read(m, "reason", reason, error);
-    if (r >= 0)
-        r = command_prepare(service, m, permission, *reason, caller, options, error);
-    if (r != 0)
-        return r > 0 ? 2 : r;
-    if (strlen(text) > MANIFEST_CHILD_MAX)
-        return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
-                           "manifest: is longer than %d bytes", MANIFEST_CHILD_MAX);
-    r = manifest_parse(text, strlen(text), "", manifest, &why);
-    if (r == -ENOMEM)
-        return r;
-    return r < 0 ? manifest_refused(service, *caller, &why, error) : 1;
-}
-
-static int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-    struct service *service = userdata;
-    struct manifest *manifest;
-    const struct caller *caller;
-    struct options options;
-    const char *reason;
-
-    int r = read_manifest(service, m, &(struct permission){MAY_CHANGE_TREE, "add", NULL}, &manifest,
-                          &caller, &options, &reason, error);
-    if (r != 1)
-        return r == 2 ? 1 : r;
-    r = declare(service, m, manifest, caller, &options, reason, error);
-    manifest_free(manifest);
-    return r;
-}
-
-/* ---- RunJob ---------------------------------------------------------------------------------- */
-
 static int job_refused(struct service *service, const struct caller *caller,
                        const struct manifest *manifest, int r,
                        const struct declaration_problem *problem, sd_bus_error *error)
 {
     struct tree_declaration none = {};
-    return declaration_refused(service, caller, manifest, &none, r, problem, error);
+    return declare_refuse(service, caller, manifest, &none, r, problem, error);
 }
 
 static int check_job(const struct manifest *manifest, struct manifest_error *why)
@@ -299,12 +78,12 @@ static int method_run_job(sd_bus_message *m, void *userdata, sd_bus_error *error
     const struct caller *caller;
     const char *reason;
 
-    int r = read_manifest(service, m, &(struct permission){MAY_RUN_JOBS, "run", NULL}, &manifest,
-                          &caller, &options, &reason, error);
+    int r = declare_read_manifest(service, m, &(struct permission){MAY_RUN_JOBS, "run", NULL},
+                                  &manifest, &caller, &options, &reason, error);
     if (r != 1)
         return r == 2 ? 1 : r;
     r = check_job(manifest, &why) < 0
-            ? manifest_refused(service, caller, &why, error)
+            ? declare_refuse_manifest(service, caller, &why, error)
             : run_job(service, m, manifest, caller, &options, reason, error);
     manifest_free(manifest);
     return r;
@@ -612,6 +391,9 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_ARGS("s", reason, "a{sv}", options),
                             SD_BUS_RESULT("a{sv}", changes), method_reload,
                             SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS(
+        "ReplaceChild", SD_BUS_ARGS("s", manifest, "s", reason, "a{sv}", options),
+        SD_BUS_RESULT("a{sv}", changes), method_replace_child, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("Reexecute", SD_BUS_ARGS("s", reason, "a{sv}", options),
                             SD_BUS_RESULT("a{sv}", result), method_reexecute,
                             SD_BUS_VTABLE_UNPRIVILEGED),

@@ -86,7 +86,8 @@ static int read_usec(sd_bus_message *m, const char *name, uint64_t *value, sd_bu
     return 0;
 }
 
-static int read_option(sd_bus_message *m, struct options *options, sd_bus_error *error)
+static int read_option(sd_bus_message *m, bool may_restart, struct options *options,
+                       sd_bus_error *error)
 {
     const char *name;
     int r = argument_read(m, "options", &name, error);
@@ -103,21 +104,23 @@ static int read_option(sd_bus_message *m, struct options *options, sd_bus_error 
         return read_usec(m, name, &options->wait_usec, error);
     if (strcmp(name, "dry-run") == 0)
         return read_flag(m, name, &options->dry_run, error);
+    if (strcmp(name, "restart") == 0 && may_restart)
+        return read_flag(m, name, &options->restart, error);
     return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
                        "options: %.64s: unknown option (known are requested-by, "
-                       "idempotency-key, wait, wait-usec, dry-run)",
-                       name);
+                       "idempotency-key, wait, wait-usec, dry-run%s)",
+                       name, may_restart ? ", restart" : "");
 }
 
-int options_read(sd_bus_message *message, const struct caller *caller, struct options *options,
-                 sd_bus_error *error)
+int options_read(sd_bus_message *message, const struct caller *caller, bool may_restart,
+                 struct options *options, sd_bus_error *error)
 {
     *options = (struct options){};
     int r = sd_bus_message_enter_container(message, 'a', "{sv}");
     if (r < 0)
         return r;
     while ((r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-        r = read_option(message, options, error);
+        r = read_option(message, may_restart, options, error);
         if (r < 0)
             return r;
         r = sd_bus_message_exit_container(message);

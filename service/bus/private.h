@@ -60,6 +60,7 @@ struct options {
     bool wait;
     uint64_t wait_usec; /* the longest; 0: the caller sets no limit */
     bool dry_run;
+    bool restart; /* only of what declares */
     char requester[REQUESTER_MAX + 1];
 };
 
@@ -68,6 +69,7 @@ struct permission {
     const char *action; /* one of those below */
     const char *verb;
     const char *child; /* id or path; NULL: of the whole */
+    bool may_restart;  /* the option `restart` is known */
 };
 
 #define MAY_MANAGE      "org.proctor1.manage-children"
@@ -168,8 +170,8 @@ void questions_archive(struct service *service, struct archive *archive);
 void questions_free(struct service *service);
 
 /* options.c: the last argument of mutating methods */
-int options_read(sd_bus_message *message, const struct caller *caller, struct options *options,
-                 sd_bus_error *error);
+int options_read(sd_bus_message *message, const struct caller *caller, bool may_restart,
+                 struct options *options, sd_bus_error *error);
 int reason_check(const char *reason, sd_bus_error *error);
 /* The next argument, a text: what sd-bus does not take for one is refused, with its name. */
 int argument_read(sd_bus_message *m, const char *name, const char **text, sd_bus_error *error);

@@ -1,5 +1,6 @@
 #include "reload.h"
 
+#include "changes.h"
 #include "manifest_set.h"
 #include "outgoing.h"
 #include "private.h"
@@ -29,99 +30,34 @@ static void forget(struct reload *reload)
     free(reload);
 }
 
-/* ---- the answer ------------------------------------------------------------------------------ */
-
-/* Which children a reload touches; more than 4,095 of a kind are only counted. */
-struct named {
-    char *added[4096], *changed[4096], *removed[4096];
-    size_t n_added, n_changed, n_removed;
-};
-
-static void note_change(void *userdata, const char *what, const char *id)
-{
-    struct named *named = userdata;
-    bool added = strcmp(what, "added") == 0, changed = strcmp(what, "changed") == 0;
-    char **list = added ? named->added : changed ? named->changed : named->removed;
-    size_t *n = added ? &named->n_added : changed ? &named->n_changed : &named->n_removed;
-
-    if (*n < 4095 && (list[*n] = strdup(id)))
-        ++*n;
-}
-
-static int append_names(sd_bus_message *reply, const char *key, char **names)
-{
-    int r = append_open(reply, 'e', "sv");
-
-    if (r >= 0)
-        r = append_values(reply, "s", key);
-    if (r >= 0)
-        r = append_open(reply, 'v', "as");
-    if (r >= 0)
-        r = append_open(reply, 'a', "s");
-    for (; r >= 0 && *names; names++)
-        r = append_values(reply, "s", *names);
-    for (int i = 0; r >= 0 && i < 3; i++)
-        r = sd_bus_message_close_container(reply);
-    return r;
-}
-
-static void free_names(char **names)
-{
-    for (; *names; names++)
-        free(*names);
-}
-
-static int answer(const struct reload *reload, struct named *named,
-                  const struct manifest_changes *changes)
-{
-    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
-    int r = sd_bus_message_new_method_return(reload->call, &reply);
-
-    if (r >= 0)
-        r = append_open(reply, 'a', "{sv}");
-    if (r >= 0)
-        r = append_names(reply, "added", named->added);
-    if (r >= 0)
-        r = append_names(reply, "changed", named->changed);
-    if (r >= 0)
-        r = append_names(reply, "removed", named->removed);
-    if (r >= 0)
-        r = append_u32(reply, "unchanged", (uint32_t)changes->unchanged);
-    if (r >= 0)
-        r = sd_bus_message_close_container(reply);
-    if (r >= 0)
-        r = service_acknowledge(reload->service, reply);
-    if (r >= 0 && !reload->options.dry_run)
-        key_remember(reload->service, &reload->options, reload->uid, reply);
-    return r;
-}
-
 /* ---- the manifests are there ----------------------------------------------------------------- */
 
 static void apply(const struct reload *reload, const struct manifest_set *set)
 {
+    const struct options *options = &reload->options;
     struct service *service = reload->service;
-    struct manifest_changes changes;
+    struct manifest_changes counts;
     struct error why = {};
-    struct named *named = calloc(1, sizeof(*named));
+    struct changes *changes = calloc(1, sizeof(*changes));
+    struct manifest_reload what = {.requester = options->requester,
+                                   .reason = reload->reason,
+                                   .dry_run = options->dry_run,
+                                   .restart = options->restart,
+                                   .visit = changes_note,
+                                   .userdata = changes};
     int r = -ENOMEM;
 
     strcpy(why.text, "out of memory");
-    if (named)
-        r = service->hooks.reload(service->hooks.userdata, set, reload->options.requester,
-                                  reload->reason, reload->options.dry_run, &changes, note_change,
-                                  named, &why);
+    if (changes)
+        r = service->hooks.reload(service->hooks.userdata, set, &what, &counts, &why);
     service->hooks.settle(service->hooks.userdata);
     if (r < 0)
         refuse_late(reload->call, PROCTOR_ERROR "InvalidManifest", "%s", why.text);
-    else if (answer(reload, named, &changes) < 0)
+    else if (changes_answer(service, reload->call, changes, (uint32_t)counts.unchanged, options,
+                            reload->uid) < 0)
         refuse_late(reload->call, PROCTOR_ERROR "LimitExceeded", "the answer cannot be sent");
-    if (named) {
-        free_names(named->added);
-        free_names(named->changed);
-        free_names(named->removed);
-    }
-    free(named);
+    if (changes)
+        changes_free(changes);
 }
 
 /* Without its connection there is nobody who is told what comes of it. */
@@ -159,8 +95,10 @@ int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
     int r = argument_read(m, "reason", &reason, error);
     if (r >= 0)
-        r = command_prepare(service, m, &(struct permission){MAY_CHANGE_TREE, "reload", NULL},
-                            reason, &caller, &options, error);
+        r = command_prepare(
+            service, m,
+            &(struct permission){.action = MAY_CHANGE_TREE, .verb = "reload", .may_restart = true},
+            reason, &caller, &options, error);
     if (r != 0)
         return r;
     if (core_shutdown_phase(service->core) != SHUTDOWN_IDLE)

@@ -33,6 +33,7 @@ struct audit_walk;
 struct journal_trace;
 struct manifest_changes;
 struct manifest_set;
+struct manifest_reload;
 
 /* What the service needs from the rest of the daemon. All are called with `userdata`. */
 struct service_hooks {
@@ -70,10 +71,9 @@ struct service_hooks {
     int (*load)(void *userdata, bool dry_run,
                 void (*done)(void *data, int r, const struct manifest_set *set, const char *why),
                 void *data);
-    int (*reload)(void *userdata, const struct manifest_set *set, const char *requester,
-                  const char *reason, bool dry_run, struct manifest_changes *changes,
-                  void (*visit)(void *visit_data, const char *what, const char *id),
-                  void *visit_data, struct error *error);
+    int (*reload)(void *userdata, const struct manifest_set *set,
+                  const struct manifest_reload *what, struct manifest_changes *changes,
+                  struct error *error);
     /* Looks beside the loop whether the program on disk can take this one's place, and calls `done`
      * later: 0 and what it calls itself, or a negative errno and why it cannot. Returns 0 or a
      * negative errno, and then `done` is never called. */

@@ -95,7 +95,7 @@ int command_prepare(struct service *service, sd_bus_message *m, const struct per
     if (r > 0)
         return r;
     if (r >= 0)
-        r = options_read(m, *caller, options, error);
+        r = options_read(m, *caller, permission->may_restart, options, error);
     if (r >= 0 && reason)
         r = reason_check(reason, error);
     if (r >= 0 && !options->dry_run)

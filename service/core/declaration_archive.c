@@ -314,6 +314,7 @@ FIELDS(write_reload_signal, ARCHIVE_WORD(a, d->process.reload_signal, PROCESS_SI
 FIELDS(compare_timeout_action, ARCHIVE(a, d->timeout_action))
 FIELDS(compare_leftovers, ARCHIVE(a, d->leftovers))
 FIELDS(compare_nice, ARCHIVE(a, d->process.nice_set))
+FIELDS(compare_fd_store, ARCHIVE(a, d->process.fd_store_max))
 FIELDS(compare_sigpipe, ARCHIVE(a, d->process.ignore_sigpipe))
 
 static void compare_oom_score(struct archive *a, struct child_declaration *d)
@@ -349,6 +350,7 @@ static const struct {
     [KEY_RELOAD_SIGNAL] = {"reload_signal", KEY_IN_PLACE},
     [KEY_EXEC] = {"exec", KEY_OF_PROCESS},
     [KEY_LEFTOVERS] = {"leftovers", KEY_OF_PROCESS},
+    [KEY_FD_STORE_MAX] = {"fd_store_max", KEY_OF_PROCESS},
     [KEY_WORKING_DIRECTORY] = {"working_directory", KEY_OF_PROCESS},
     [KEY_USER] = {"user", KEY_OF_PROCESS},
     [KEY_UNIX_GROUP] = {"unix_group", KEY_OF_PROCESS},
@@ -413,6 +415,7 @@ static const struct row {
     {write_nice, KEY_NICE, ROW_BOTH},
     {write_later_keys, KEY_NICE, ROW_WRITTEN},
     {compare_nice, KEY_NICE, ROW_COMPARED},
+    {compare_fd_store, KEY_FD_STORE_MAX, ROW_COMPARED},
     {compare_sigpipe, KEY_IGNORE_SIGPIPE, ROW_COMPARED},
     {compare_oom_score, KEY_OOM_SCORE_ADJ, ROW_COMPARED},
     {write_limits, KEY_LIMITS, ROW_BOTH},

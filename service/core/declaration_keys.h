@@ -39,6 +39,7 @@ enum declaration_key {
     KEY_RELOAD_SIGNAL,
     KEY_EXEC,
     KEY_LEFTOVERS,
+    KEY_FD_STORE_MAX,
     KEY_WORKING_DIRECTORY,
     KEY_USER,
     KEY_UNIX_GROUP,

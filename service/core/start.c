@@ -88,8 +88,6 @@ void start_request(struct core *core, struct child *child, uint64_t cause, bool 
 {
     child->start_cause = cause;
     child->automatic_start = automatic;
-    if (child->next_config)
-        tree_adopt_next_config(core, child); /* its dependencies count, not the old ones */
     if (dependency_holds_up(core, child)) {
         child->wanted = true;
         return;

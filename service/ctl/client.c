@@ -132,6 +132,8 @@ int client_append_reason(struct client *client, sd_bus_message *call)
         r = sd_bus_message_append(call, "{sv}", "wait-usec", "t", client->timeout_usec);
     if (r >= 0 && client->dry_run)
         r = sd_bus_message_append(call, "{sv}", "dry-run", "b", 1);
+    if (r >= 0 && client->restart)
+        r = sd_bus_message_append(call, "{sv}", "restart", "b", 1);
     return r < 0 ? r : sd_bus_message_close_container(call);
 }
 

@@ -40,6 +40,8 @@ struct client {
     bool wait;
     uint64_t timeout_usec; /* of --wait; 0: none was given, UINT64_MAX: no limit */
     bool dry_run;
+    bool restart; /* of reload and add: for the keys that wait */
+    bool replace; /* of add */
     bool follow;
     uint64_t since;
     const char *since_text; /* as it was given */

@@ -339,58 +339,6 @@ char *client_read_manifest(struct client *client, const char *path)
     return NULL;
 }
 
-static void print_nothing_added(const char *file)
-{
-    fputs("proctorctl: ", stderr);
-    text_write(stderr, file);
-    fputs(": nothing was added\n", stderr);
-}
-
-int command_add(struct client *client)
-{
-    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
-    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
-    const char *path;
-    char *text = client_read_manifest(client, client->arguments[0]);
-
-    if (!text)
-        return CTL_ERROR;
-    int r = client_call(client, PATH, MANAGER, "AddChild", &call);
-    if (r >= 0)
-        r = sd_bus_message_append(call, "s", text);
-    free(text);
-    if (r >= 0)
-        r = client_append_reason(client, call);
-    if (r >= 0)
-        r = client_wait(client, call, &error, &reply);
-    if (r < 0) {
-        if (sd_bus_error_has_name(&error, "org.proctor1.Error.InvalidManifest"))
-            print_nothing_added(client->arguments[0]);
-        return client_error(client, &error, r);
-    }
-    r = sd_bus_message_read(reply, "o", &path);
-    if (r >= 0 && client->json != JSON_OFF)
-        answer_pair(client, "child", path);
-    else if (r >= 0 && !client->quiet)
-        puts(path);
-    return r < 0 ? client_error(client, NULL, r) : CTL_DONE;
-}
-
-int command_reload(struct client *client)
-{
-    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
-    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
-    int r = client_call(client, PATH, MANAGER, "Reload", &call);
-
-    if (r >= 0)
-        r = client_append_reason(client, call);
-    if (r >= 0)
-        r = client_wait(client, call, &error, &reply);
-    if (r >= 0)
-        r = answer_message(client, reply, NULL);
-    return r < 0 ? client_error(client, &error, r) : CTL_DONE;
-}
-
 static const char *version_of(sd_bus_message *reply)
 {
     const char *key, *version = "?";

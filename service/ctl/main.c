@@ -29,15 +29,20 @@ static const char help[] =
     "  pause|resume|quarantine|restart|remove ID... --reason=TEXT [--wait [--timeout=T]]\n"
     "                                          [--dry-run]; ID/ with a slash: all below that\n"
     "                                          supervisor\n"
-    "  add FILE --reason=TEXT                  declare a child, or a supervisor with its\n"
-    "                                          children (- reads standard input)\n"
+    "  add FILE --reason=TEXT [--replace [--restart]] [--dry-run]\n"
+    "                                          declare a child, or a supervisor with its\n"
+    "                                          children (- reads standard input); --replace: one\n"
+    "                                          that is there may be declared anew\n"
     "  run FILE [--timeout=T] [-- ARG...]      a job: prints its result, exits with its code\n"
     "  jobs [NAME...]                          the jobs, one a line; NAME may be a pattern, or a\n"
     "                                          job's number\n"
     "  kill ID SIGNAL --reason=TEXT            send a signal to its main process\n"
     "  wait ID... [--for=STATE] [--timeout=T]  until it is ready (the default), running, stopped\n"
     "                                          or removed, whoever brings it about\n"
-    "  reload --reason=TEXT [--dry-run]        read the manifests again\n"
+    "  reload --reason=TEXT [--restart] [--dry-run]\n"
+    "                                          read the manifests again; --restart: those that\n"
+    "                                          would have a change at their next start have it "
+    "now\n"
     "  reexec --reason=TEXT [--dry-run]        replace proctord by the one on disk; no child and "
     "no\n"
     "                                          caller notices\n"
@@ -75,6 +80,8 @@ enum option_code {
     OPTION_TIMEOUT,
     OPTION_FOR,
     OPTION_DRY_RUN,
+    OPTION_RESTART,
+    OPTION_REPLACE,
     OPTION_SINCE,
     OPTION_KIND,
     OPTION_BY,
@@ -96,6 +103,8 @@ static const struct option options[] = {
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
     {"for", required_argument, NULL, OPTION_FOR},
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+    {"restart", no_argument, NULL, OPTION_RESTART},
+    {"replace", no_argument, NULL, OPTION_REPLACE},
     {"since", required_argument, NULL, OPTION_SINCE},
     {"kind", required_argument, NULL, OPTION_KIND},
     {"by", required_argument, NULL, OPTION_BY},
@@ -188,6 +197,12 @@ static int take(struct client *client, struct place *place, int code)
         return set_timeout(client, optarg);
     case OPTION_DRY_RUN:
         client->dry_run = true;
+        return 0;
+    case OPTION_RESTART:
+        client->restart = true;
+        return 0;
+    case OPTION_REPLACE:
+        client->replace = true;
         return 0;
     case OPTION_SINCE:
         client->since_text = optarg;

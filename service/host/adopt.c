@@ -192,7 +192,6 @@ static void adopt_output(struct process *process)
         fd = open_pipe((pid_t)process->note.pid, 1, process->note.output_inode);
     if (fd < 0)
         return;
-    process->output_config = process->child->config;
     output_adopt(process->host->event, &declaration->process.output, declaration->id, fd,
                  &process->output);
 }

@@ -381,6 +381,14 @@ int output_new(sd_event *event, const struct process_output *settings, const cha
     return make(event, settings, child_id, -1, output);
 }
 
+bool output_is(const struct output *output, const struct process_output *settings)
+{
+    return output->settings.kind == settings->kind &&
+           output->settings.max_size_bytes == settings->max_size_bytes &&
+           output->settings.keep == settings->keep &&
+           strcmp(output->path ? output->path : "", settings->path ? settings->path : "") == 0;
+}
+
 int output_descriptor(const struct output *output)
 {
     return output->settings.kind == OUTPUT_FILE ? output->pipe[0] : -1;

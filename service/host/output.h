@@ -27,6 +27,9 @@ int output_new(sd_event *event, const struct process_output *settings, const cha
                struct output **output);
 void output_free(struct output *output);
 
+/* Whether it is what these settings ask for. */
+bool output_is(const struct output *output, const struct process_output *settings);
+
 /* A descriptor for one attempt, to be closed by the caller, or a negative errno. */
 int output_open(struct output *output);
 

@@ -101,7 +101,6 @@ struct process {
     bool store_full_told;
     struct result *result; /* of a job, while it runs */
     struct output *output;
-    const struct child_config *output_config; /* the declaration that it was opened for */
 };
 
 struct host {

@@ -107,12 +107,11 @@ static int open_output(struct process *process)
 {
     const struct child_declaration *declaration = &process->child->config->declaration;
 
-    if (process->output_config != process->child->config) {
+    if (process->output && !output_is(process->output, &declaration->process.output)) {
         output_free(process->output);
         process->output = NULL;
     }
     if (!process->output) {
-        process->output_config = process->child->config;
         int r = output_new(process->host->event, &declaration->process.output, declaration->id,
                            &process->output);
         if (r < 0)

@@ -10,12 +10,25 @@
 
 struct manifest_set;
 
-/* What a reload did, or would do. */
+/* How many children and supervisors a reload did what to, or would do. */
 struct manifest_changes {
     size_t added;
-    size_t changed;
+    size_t in_place; /* by their changes (docs/manifest.md, "Changing a declaration") */
+    size_t pending;
+    size_t restart;
     size_t removed;
     size_t unchanged;
+};
+
+/* What is asked of a reload. visit, where given, is called for each child and supervisor that is
+ * touched, with the word of what becomes of it: "added", "in-place", "pending", "restart" or
+ * "removed". */
+struct manifest_reload {
+    const char *requester, *reason;
+    bool dry_run; /* only tells */
+    bool restart; /* those that wait for their next start are restarted */
+    void (*visit)(void *userdata, const char *what, const char *id);
+    void *userdata;
 };
 
 /*
@@ -29,6 +42,15 @@ int manifest_set_load(const char *const *paths, size_t count, bool optional,
 void manifest_set_free(struct manifest_set *set);
 size_t manifest_set_count(const struct manifest_set *set);
 const struct child_declaration *manifest_set_declaration(const struct manifest_set *set, size_t i);
+
+bool manifest_set_has(const struct manifest_set *set, const char *id);
+
+/* The tree that it declares; the root first among the supervisors. */
+struct tree_declaration manifest_set_tree(const struct manifest_set *set);
+
+/* Declares a tree in a core that does nothing: 0, or the first mistake, explained. */
+int manifest_set_try(const struct manifest_set *set, const struct tree_declaration *tree,
+                     struct error *error);
 
 /* Puts the place of a problem before its text: "FILE:LINE:COLUMN: message". */
 void manifest_set_explain(const struct manifest_set *set, const struct declaration_problem *problem,
@@ -44,10 +66,9 @@ int manifest_set_declare(const struct manifest_set *set, struct core *core, cons
 
 /*
  * Brings those children of the tree that came from files to what the set says: new ones are
- * declared, changed ones redeclared, missing ones removed. With dry_run only counts. visit, where
- * given, is called for each child that is touched, with "added", "changed" or "removed".
+ * declared, changed ones redeclared, missing ones removed. Mistakes are found first, also by a dry
+ * run.
  */
-int manifest_set_reload(const struct manifest_set *set, struct core *core, const char *requester,
-                        const char *reason, bool dry_run, struct manifest_changes *changes,
-                        void (*visit)(void *userdata, const char *what, const char *id),
-                        void *userdata, struct error *error);
+int manifest_set_reload(const struct manifest_set *set, struct core *core,
+                        const struct manifest_reload *what, struct manifest_changes *changes,
+                        struct error *error);

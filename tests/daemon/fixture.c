@@ -668,10 +668,25 @@ void fixture_write_tree(struct fixture *f, const char *text)
     g_assert_true(g_file_set_contents(fixture_path(f, "children.d/tree.yaml"), full, -1, NULL));
 }
 
-GVariant *fixture_reload(struct fixture *f, GError **error)
+static GVariant *reload(struct fixture *f, const char *option, GError **error)
 {
+    GVariantBuilder options;
+
+    g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
+    if (option)
+        g_variant_builder_add(&options, "{sv}", option, g_variant_new_boolean(TRUE));
     g_autoptr(GVariant) reply =
-        fixture_manager(f, "Reload", g_variant_new("(sa{sv})", "test", NULL), error);
+        fixture_manager(f, "Reload", g_variant_new("(sa{sv})", "test", &options), error);
 
     return reply ? g_variant_get_child_value(reply, 0) : NULL;
+}
+
+GVariant *fixture_reload(struct fixture *f, GError **error)
+{
+    return reload(f, NULL, error);
+}
+
+GVariant *fixture_reload_with(struct fixture *f, const char *option)
+{
+    return reload(f, option, NULL);
 }

@@ -59,6 +59,8 @@ void fixture_add(struct fixture *f, const char *name, const char *yaml, const ch
 void fixture_write_tree(struct fixture *f, const char *text);
 /* Reload; returns the changes. */
 GVariant *fixture_reload(struct fixture *f, GError **error);
+/* With an option: "restart" or "dry-run". */
+GVariant *fixture_reload_with(struct fixture *f, const char *option);
 /* Calls; the error is returned where error is not NULL, else the call must succeed. */
 GVariant *fixture_call(struct fixture *f, const char *path, const char *interface,
                        const char *method, GVariant *arguments, GError **error);

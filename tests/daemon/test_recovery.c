@@ -262,10 +262,13 @@ static void changed_manifests_are_read_at_the_start(void)
     fixture_wait_text(&f, "b", "Status", "ready");
     fixture_kill(&f);
     fixture_write_tree(&f, "children:\n  - {name: a, exec: [@, wait-term]}\n"
-                           "  - {name: b, exec: [@, wait-term], tags: [new]}\n"
+                           "  - {name: b, exec: [@, wait-term], tags: [new], nice: 1}\n"
                            "  - {name: c, exec: [@, wait-term]}\n");
     fixture_again(&f, options);
-    fixture_wait_number(&f, "b", "Generation", 1);
+    fixture_wait_flag(&f, "b", "ManifestPending");
+    g_autoptr(GVariant) restarted = fixture_verb_waiting(&f, "Restart", "b");
+    g_assert_false(fixture_flag(&f, "b", "ManifestPending"));
+    g_assert_cmpuint(fixture_number(&f, "b", "Generation"), ==, 1);
     fixture_wait_text(&f, "c", "Status", "ready");
     g_assert_cmpuint(fixture_number(&f, "a", "Generation"), ==, 0);
 }

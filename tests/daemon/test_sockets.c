@@ -129,7 +129,8 @@ static void nobody_is_refused_across_restarts(void)
         if (i == 100)
             fixture_upgrade(&f);
     }
-    declare_server(port, "    tags: [upgraded]\n");
+    declare_server(port, "    umask: \"0027\"\n");
+    g_autoptr(GVariant) changes = fixture_reload_with(&f, "restart");
     fixture_wait_number(&f, "server", "Generation", 201);
     fixture_wait_text(&f, "server", "Readiness", "ready");
     g_atomic_int_set(&client.stop, 1);

@@ -47,7 +47,9 @@ static void reload_applies_the_difference(void)
     assert_names(second, "removed", "goes");
     g_assert_cmpuint(dict_number(second, "unchanged"), ==, 1);
     fixture_wait_removed(&f, "goes");
-    fixture_wait_number(&f, "changes", "Generation", 1);
+    assert_names(second, "in-place", "changes");
+    assert_names(second, "pending", "");
+    g_assert_cmpuint(fixture_number(&f, "changes", "Generation"), ==, 0);
     g_autoptr(GVariant) tags = fixture_property(&f, "changes", "Tags");
     g_autofree char *text = g_variant_print(tags, FALSE);
     g_assert_cmpstr(text, ==, "['x']");

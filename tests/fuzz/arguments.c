@@ -141,14 +141,11 @@ static int load(void *userdata, bool dry_run,
     return -EBUSY;
 }
 
-static int reload(void *userdata, const struct manifest_set *set, const char *requester,
-                  const char *reason, bool dry_run, struct manifest_changes *changes,
-                  void (*visit)(void *visit_data, const char *what, const char *id),
-                  void *visit_data, struct error *error)
+static int reload(void *userdata, const struct manifest_set *set,
+                  const struct manifest_reload *what, struct manifest_changes *changes,
+                  struct error *error)
 {
-    (void)userdata, (void)set, (void)requester, (void)reason, (void)dry_run, (void)changes;
-    (void)visit;
-    (void)visit_data;
+    (void)userdata, (void)set, (void)what, (void)changes;
     strcpy(error->text, "there are no manifests here");
     return -ENOENT;
 }

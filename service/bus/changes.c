@@ -1,0 +1,77 @@
+#include "changes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const change_words[CHANGE_WORDS] = {"added", "in-place", "pending", "restart",
+                                                       "removed"};
+
+void changes_note(void *userdata, const char *what, const char *id)
+{
+    struct changes *named = userdata;
+    size_t word = 0;
+
+    while (word < CHANGE_WORDS && strcmp(change_words[word], what) != 0)
+        word++;
+    if (word < CHANGE_WORDS && named->n[word] < CHANGES_NAMED_MAX &&
+        (named->names[word][named->n[word]] = strdup(id)))
+        named->n[word]++;
+}
+
+static int append_names(sd_bus_message *reply, const char *key, const struct changes *named,
+                        size_t first, size_t last)
+{
+    int r = append_open(reply, 'e', "sv");
+
+    if (r >= 0)
+        r = append_values(reply, "s", key);
+    if (r >= 0)
+        r = append_open(reply, 'v', "as");
+    if (r >= 0)
+        r = append_open(reply, 'a', "s");
+    for (size_t word = first; word <= last; word++)
+        for (size_t i = 0; r >= 0 && i < named->n[word]; i++)
+            r = append_values(reply, "s", named->names[word][i]);
+    for (int i = 0; r >= 0 && i < 3; i++)
+        r = sd_bus_message_close_container(reply);
+    return r;
+}
+
+void changes_free(struct changes *named)
+{
+    for (size_t word = 0; word < CHANGE_WORDS; word++)
+        for (size_t i = 0; i < named->n[word]; i++)
+            free(named->names[word][i]);
+    free(named);
+}
+
+static int append_all(sd_bus_message *reply, const struct changes *named, uint32_t unchanged,
+                      bool dry_run)
+{
+    int r = append_open(reply, 'a', "{sv}");
+
+    for (size_t word = 0; r >= 0 && word < CHANGE_WORDS; word++)
+        r = append_names(reply, change_words[word], named, word, word);
+    if (r >= 0)
+        r = append_names(reply, "changed", named, WORD_IN_PLACE, WORD_RESTART);
+    if (r >= 0)
+        r = append_u32(reply, "unchanged", unchanged);
+    if (r >= 0 && dry_run)
+        r = append_flag(reply, "dry-run", true);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+int changes_answer(struct service *service, sd_bus_message *m, const struct changes *named,
+                   uint32_t unchanged, const struct options *options, uid_t uid)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+    int r = sd_bus_message_new_method_return(m, &reply);
+
+    if (r >= 0)
+        r = append_all(reply, named, unchanged, options->dry_run);
+    if (r >= 0)
+        r = service_acknowledge(service, reply);
+    if (r >= 0 && !options->dry_run)
+        key_remember(service, options, uid, reply);
+    return r;
+}

@@ -1,0 +1,94 @@
+/*
+ * Keys of a declaration: each key of docs/manifest.md has a class, the same in the table of
+ * declaration_keys.h and in the text.
+ */
+#include "declaration_keys.h"
+
+#include <glib.h>
+#include <string.h>
+
+static char *manual;
+
+/* The part of the manual from one text to the next line that begins with another. */
+static char *part(const char *from, const char *to)
+{
+    const char *start = strstr(manual, from);
+    g_assert_nonnull(start);
+    const char *end = strstr(start, to);
+    g_assert_nonnull(end);
+    return g_strndup(start, (gsize)(end - start));
+}
+
+/* The names in backquotes. */
+static GHashTable *names_in(const char *text)
+{
+    GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_auto(GStrv) pieces = g_strsplit(text, "`", -1);
+
+    for (guint i = 1; pieces[i] && pieces[i + 1]; i += 2)
+        g_hash_table_add(names, g_strdup(pieces[i]));
+    return names;
+}
+
+/* The names in the first column of the table of keys, each with a class. */
+static void each_key_of_the_manual_has_a_class(void)
+{
+    g_autofree char *table = part("| key | default | meaning |", "\n\n");
+    g_auto(GStrv) lines = g_strsplit(table, "\n", -1);
+    guint n = 0;
+
+    for (guint i = 2; lines[i]; i++) {
+        g_auto(GStrv) columns = g_strsplit(lines[i], "|", -1);
+        g_autoptr(GHashTable) names = names_in(columns[1]);
+        GHashTableIter iter;
+        gpointer name;
+        g_hash_table_iter_init(&iter, names);
+        while (g_hash_table_iter_next(&iter, &name, NULL)) {
+            if (declaration_key_find(name) == DECLARATION_KEYS)
+                g_error("the key %s has no row in declaration_keys.h", (char *)name);
+            n++;
+        }
+    }
+    g_assert_cmpuint(n, >, 30);
+}
+
+static void check_row(const char *row, enum key_class class)
+{
+    g_auto(GStrv) columns = g_strsplit(row, "|", -1);
+    g_autoptr(GHashTable) names = names_in(columns[1]);
+    GHashTableIter iter;
+    gpointer name;
+
+    g_hash_table_iter_init(&iter, names);
+    while (g_hash_table_iter_next(&iter, &name, NULL)) {
+        enum declaration_key key = declaration_key_find(name);
+        if (key == DECLARATION_KEYS || declaration_key_class(key) != class)
+            g_error("the key %s has another class in the text", (char *)name);
+    }
+    for (int key = 0; key < DECLARATION_KEYS; key++)
+        if (declaration_key_class((enum declaration_key)key) == class &&
+            !g_hash_table_contains(names, declaration_key_name((enum declaration_key)key)))
+            g_error("the text does not say what a change of %s costs",
+                    declaration_key_name((enum declaration_key)key));
+}
+
+static void the_text_says_what_a_change_costs(void)
+{
+    g_autofree char *table = part("| keys | a change |", "\n\n");
+    g_auto(GStrv) lines = g_strsplit(table, "\n", -1);
+
+    check_row(lines[2], KEY_IN_PLACE);
+    check_row(lines[3], KEY_OF_PROCESS);
+    check_row(lines[4], KEY_IS_IDENTITY);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_assert_true(g_file_get_contents(g_getenv("MANUAL"), &manual, NULL, NULL));
+    g_test_add_func("/keys/each-key-of-the-manual-has-a-class", each_key_of_the_manual_has_a_class);
+    g_test_add_func("/keys/the-text-says-what-a-change-costs", the_text_says_what_a_change_costs);
+    int r = g_test_run();
+    g_free(manual);
+    return r;
+}
