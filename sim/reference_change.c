@@ -146,7 +146,8 @@ static bool same(const struct child_declaration *a, const struct child_declarati
 {
     return same_process(a, b) && same_limit(a, b) && same_stop(a, b) && same_heartbeat(a, b) &&
            same_check(a, b) && same_policy(a, b) && a->readiness == b->readiness &&
-           a->start_timeout_usec == b->start_timeout_usec;
+           a->start_timeout_usec == b->start_timeout_usec &&
+           a->run_timeout_usec == b->run_timeout_usec;
 }
 
 bool reference_waits(const struct ref_child *c)
@@ -260,6 +261,9 @@ static void change_in_place(struct ref *r, struct ref_child *c, const struct chi
         change_limit(r, c, old);
     if (!same_stop(old, d))
         change_stop(r, c);
+    if (old->run_timeout_usec != d->run_timeout_usec && c->attempt.active && c->attempt.spawned &&
+        !is_leaving(c) && !c->attempt.delayed)
+        ref_arm_timeout(r, c, REF_RUN, d->run_timeout_usec);
     if (!same_heartbeat(old, d))
         change_heartbeat(r, c);
     if (!same_check(old, d))

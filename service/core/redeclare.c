@@ -127,6 +127,8 @@ static void apply_keys(struct core *core, struct child *child, uint64_t keys)
         liveness_forget_success(core, child);
     if (!is_watched(child))
         return;
+    if ((keys & KEY_BIT(KEY_RUN_TIMEOUT)) && child->attempt.spawned)
+        child_arm_timeout(core, child, TIMER_RUN, child->config->declaration.run_timeout_usec);
     if (keys & KEY_BIT(KEY_HEARTBEAT))
         liveness_change_heartbeat(core, child);
     if (keys & KEY_BIT(KEY_HEALTH_CHECK))
