@@ -5,9 +5,13 @@
  */
 #include "fixture.h"
 
+#include <linux/keyctl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static struct fixture f;
@@ -55,6 +59,51 @@ static void assert_usual(const char *text, const char *descriptors)
     g_assert_null(strstr(text, "SECRET"));
 }
 
+/* As proctord's own, but for the soft limit of descriptors. */
+static void assert_limits(const char *text)
+{
+    struct rlimit limit;
+
+    for (int i = 0; i < RLIM_NLIMITS; i++) {
+        if (prlimit(f.pid, (__rlimit_resource_t)i, NULL, &limit) < 0)
+            continue;
+        g_autofree char *line = g_strdup_printf("limit %d %lld %lld", i,
+                                                i == RLIMIT_NOFILE ? 0 : (long long)limit.rlim_cur,
+                                                (long long)limit.rlim_max);
+        assert_lines(text, line);
+    }
+}
+
+static void assert_capabilities_of_proctord(const char *text)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/status", (int)f.pid);
+    g_autofree char *status = NULL;
+
+    g_assert_true(g_file_get_contents(path, &status, NULL, NULL));
+    g_auto(GStrv) lines = g_strsplit(status, "\n", -1);
+    for (char **line = lines; *line; line++) {
+        if (!g_str_has_prefix(*line, "CapPrm") && !g_str_has_prefix(*line, "CapEff") &&
+            !g_str_has_prefix(*line, "CapBnd") && !g_str_has_prefix(*line, "CapAmb"))
+            continue;
+        g_autofree char *wanted = g_strdup_printf("%.6s %s", *line, *line + 8);
+        assert_lines(text, wanted);
+    }
+}
+
+/* Not the one that proctord was started with, which is the test's. */
+static void assert_own_keyring(const char *text)
+{
+    long ours = syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+    const char *line = strstr(text, "\nkeyring ");
+
+    g_assert_nonnull(line);
+    long its = atol(line + strlen("\nkeyring "));
+    if (ours < 0) /* the kernel has none, or does not let us ask */
+        return;
+    g_assert_cmpint(its, >, 0);
+    g_assert_cmpint(its, !=, ours);
+}
+
 static void add_writing(const char *name, const char *file, const char *yaml)
 {
     g_autofree char *manifest =
@@ -92,6 +141,9 @@ static void a_child_gets_what_the_table_says(void)
 
     assert_usual(text, "0 1 2");
     assert_lines(text, names());
+    assert_limits(text);
+    assert_capabilities_of_proctord(text);
+    assert_own_keyring(text);
 }
 
 static void a_child_of_another_user_gets_it(void)
@@ -107,6 +159,9 @@ static void a_child_of_another_user_gets_it(void)
 
     assert_usual(text, "0 1 2");
     assert_lines(text, "Uid 1\t1\t1\t1\nGid 1\t1\t1\t1");
+    assert_lines(text, "CapPrm 0000000000000000\nCapEff 0000000000000000\nCapAmb 0000000000000000");
+    assert_limits(text);
+    assert_own_keyring(text);
     g_assert_nonnull(strstr(text, " HOME=/usr/sbin "));
     g_assert_nonnull(strstr(text, " SHELL=/usr/sbin/nologin USER=daemon LOGNAME=daemon "));
 }

@@ -4,6 +4,7 @@
  * not.
  */
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,6 +89,25 @@ static void scheduling(void)
             getpriority(PRIO_PROCESS, 0), syscall(SYS_ioprio_get, 1, 0), slack);
 }
 
+/* But for the soft limit of descriptors, which has a line of its own. */
+static void limits(void)
+{
+    struct rlimit limit;
+
+    for (int i = 0; i < RLIM_NLIMITS; i++)
+        if (getrlimit((__rlimit_resource_t)i, &limit) == 0)
+            fprintf(out, "limit %d %lld %lld\n", i,
+                    i == RLIMIT_NOFILE ? 0 : (long long)limit.rlim_cur, (long long)limit.rlim_max);
+}
+
+/* The session keyring's number. */
+static void keyring(void)
+{
+    long serial = syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+
+    fprintf(out, "keyring %ld\n", serial);
+}
+
 int main(int argc, char **argv)
 {
     struct rlimit limit;
@@ -103,8 +123,11 @@ int main(int argc, char **argv)
         return 1;
     getrlimit(RLIMIT_NOFILE, &limit);
     fprintf(out, "umask %03o\n", mask);
-    for (int i = 0; i < 6; i++)
-        status_line((const char *[]){"SigPnd", "SigBlk", "SigIgn", "Uid", "Gid", "THP_enabled"}[i]);
+    for (int i = 0; i < 10; i++)
+        status_line((const char *[]){"SigPnd", "SigBlk", "SigIgn", "Uid", "Gid", "THP_enabled",
+                                     "CapPrm", "CapEff", "CapBnd", "CapAmb"}[i]);
+    limits();
+    keyring();
     fprintf(out, "files %llu\n", (unsigned long long)limit.rlim_cur);
     for (int i = 0; i < 3; i++)
         first_line((const char *[]){"oom_score_adj", "coredump_filter", "personality"}[i]);
