@@ -102,15 +102,6 @@ static void disarm_internal(void)
     sigaction(SIGUSR2, &old, NULL);
 }
 
-/* A handler at the start of the program is a sanitizer's, which tells of a fault and ends us. */
-static bool is_handled(int signal)
-{
-    struct sigaction old = {};
-
-    return sigaction(signal, NULL, &old) == 0 && old.sa_handler != SIG_DFL &&
-           old.sa_handler != SIG_IGN;
-}
-
 void signals_prepare(void)
 {
     struct sigaction old = {};
@@ -127,8 +118,6 @@ void signals_prepare(void)
             SIGHUP) /* is blocked all the same, and the program after us has to know, too */
             sigaddset(&blocked, number);
         if (number == SIGHUP)
-            continue;
-        if (meaning == MEANS_DEFAULT && is_handled(number))
             continue;
         /* Who ignores SIGCHLD has no children to wait for. */
         signal(number, meaning == MEANS_IGNORED ? SIG_IGN : SIG_DFL);
