@@ -45,7 +45,7 @@ struct daemon {
     sd_event_source *beside_timer; /* until what is beside the loop has come back for it */
     uint64_t beside_until_usec;    /* and how long that may take */
     struct manifest_loads *loads;
-    sd_event_source *watchdog; /* of the service manager that we are a service of */
+    sd_event_source *watchdog;      /* of the service manager that we are a service of */
     sd_event_source *reload_source; /* the manifests could not be read when it began */
     struct metrics_socket *metrics;
     struct sink *output;    /* standard output; NULL: nothing was said there */

@@ -11,9 +11,8 @@
 
 #include "core.h"
 
-#define REF_TIMERS                                                                                 \
-    9 /* stop, start, start timeout, heartbeat, window, health, place, change, run                 \
-       */
+/* Stop, start, start timeout, heartbeat, window, health, place, change, run. */
+#define REF_TIMERS     9
 #define REF_SCOPES_MAX 64
 
 enum ref_timer {

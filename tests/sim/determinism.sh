@@ -15,8 +15,7 @@ build() {
     "$@" -std=gnu11 -D_GNU_SOURCE -w -I"$source/service/core" -I"$source/service/manifest" \
         -I"$source/service/journal" -I"$source/service/system" -I"$source/sim" -I"$work" -DPROCTOR_VERSION='"test"' \
         "$source"/sim/*.c "$source"/service/core/*.c "$source"/service/journal/*.c \
-        "$source"/service/manifest/*.c "$source/service/system/number.c" \
-        "$source/service/system/open_regular.c" "$source/service/system/environment_file.c" -lyaml \
+        "$source"/service/manifest/*.c "$source"/service/system/*.c -lyaml -lsystemd \
         -o "$work/$name" >"$work/$name.log" 2>&1 &&
         "$work/$name" campaign --hashes --seeds "$seeds" >"$work/$name.hashes" 2>>"$work/$name.log"
 }
