@@ -33,7 +33,7 @@ _proctorctl() {
     wait) options+=' --for= --timeout=' ;;
     add) options+=' --reason= --replace --restart --dry-run' ;;
     kill) options+=' --reason=' ;;
-    reload) options+=' --reason= --restart --dry-run' ;;
+    reload) options+=' --reason= --restart --dry-run --wait --timeout=' ;;
     reexec) options+=' --reason= --dry-run' ;;
     shutdown) options+=' --reason= --wait --timeout=' ;;
     run) options+=' --reason= --timeout=' ;;
@@ -58,7 +58,7 @@ _proctorctl() {
         COMPREPLY=($(compgen -W "$commands" -- "$word"))
     else
         case $command in
-        list | status | pause | resume | quarantine | restart | remove | wait | events | audit | log)
+        list | status | pause | resume | quarantine | restart | remove | reload | wait | events | audit | log)
             COMPREPLY=($(compgen -W "$(_proctorctl_ids)" -- "$word"))
             ;;
         kill)

@@ -5,7 +5,7 @@ function __proctorctl_ids
     proctorctl $place --no-legend list 2>/dev/null | string replace -r ' .*' ''
 end
 
-set -l with_ids list status pause resume quarantine restart remove kill wait events audit log
+set -l with_ids list status pause resume quarantine restart remove kill wait events audit log reload
 set -l with_files add run check
 set -l verbs pause resume quarantine restart remove
 complete -c proctorctl -f
@@ -45,8 +45,8 @@ complete -c proctorctl -l requested-by -x -d 'in whose name'
 complete -c proctorctl -l help -d 'how it is used'
 complete -c proctorctl -l version -d 'which proctorctl this is'
 complete -c proctorctl -l reason -x -d 'why; kept with the child'
-complete -c proctorctl -n "__fish_seen_subcommand_from $verbs shutdown" -l wait -d 'until the effect is complete'
-complete -c proctorctl -n "__fish_seen_subcommand_from $verbs shutdown run wait" -l timeout -x -d 'of --wait, run and wait: for so long'
+complete -c proctorctl -n "__fish_seen_subcommand_from $verbs reload shutdown" -l wait -d 'until the effect is complete'
+complete -c proctorctl -n "__fish_seen_subcommand_from $verbs reload shutdown run wait" -l timeout -x -d 'of --wait, run and wait: for so long'
 complete -c proctorctl -n '__fish_seen_subcommand_from wait' -l for -x -a 'ready running stopped removed' -d 'until it is so'
 complete -c proctorctl -n "__fish_seen_subcommand_from reload add" -l restart -d 'restart those whose change would wait'
 complete -c proctorctl -n "__fish_seen_subcommand_from add" -l replace -d 'declare anew one that is there'

@@ -3,6 +3,7 @@
  */
 #include "client.h"
 #include "document.h"
+#include "outcome.h"
 #include "terminal.h"
 
 #include <errno.h>
@@ -183,8 +184,46 @@ int command_add(struct client *client)
     return client_error(client, &error, r);
 }
 
+/* The Reload verb of a child, which has nothing to do with its manifest. */
+static int reload_child(struct client *client, const char *id)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
+    char *path = NULL;
+    int code = client_child_path(client, id, &path);
+
+    if (code != CTL_DONE)
+        return code;
+    int r = client_call(client, path, CHILD, "Reload", &call);
+    free(path);
+    if (r >= 0)
+        r = client_append_reason(client, call);
+    if (r >= 0)
+        r = client_wait(client, call, &error, &reply);
+    return r < 0 ? client_error(client, &error, r) : outcome_answer(client, id, reply);
+}
+
+static int reload_children(struct client *client)
+{
+    int worst = CTL_DONE;
+
+    if (client->restart)
+        return client_fail(client, "--restart is for what has changed, and not for a child");
+    if (client->n_arguments > 1)
+        document_list(client);
+    for (int i = 0; i < client->n_arguments; i++) {
+        client->subject = client->arguments[i];
+        int code = reload_child(client, client->subject);
+        worst = code > worst ? code : worst;
+    }
+    return worst;
+}
+
 int command_reload(struct client *client)
 {
+    if (client->n_arguments > 0)
+        return reload_children(client);
+
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
     CLEANUP_MESSAGE *reply = NULL;
     int r = call_with_text(client, "Reload", NULL, &error, &reply);

@@ -39,6 +39,7 @@ static const char help[] =
     "  kill ID SIGNAL --reason=TEXT            send a signal to its main process\n"
     "  wait ID... [--for=STATE] [--timeout=T]  until it is ready (the default), running, stopped\n"
     "                                          or removed, whoever brings it about\n"
+    "  reload ID... --reason=TEXT [--wait]     let children read their settings again\n"
     "  reload --reason=TEXT [--restart] [--dry-run]\n"
     "                                          read the manifests again; --restart: those that\n"
     "                                          would have a change at their next start have it "
@@ -342,7 +343,7 @@ static const struct command commands[] = {
     {"jobs", 0, -1, false, false, command_jobs, NULL},
     {"kill", 2, 2, true, true, command_kill, NULL},
     {"wait", 1, -1, false, true, command_wait, NULL},
-    {"reload", 0, 0, true, false, command_reload, NULL},
+    {"reload", 0, -1, true, true, command_reload, NULL},
     {"reexec", 0, 0, true, false, command_reexec, NULL},
     {"shutdown", 0, 0, true, false, command_shutdown, NULL},
     {"pause", 1, -1, true, true, NULL, "PauseChild"},

@@ -6,13 +6,14 @@
 #include <inttypes.h>
 #include <string.h>
 
-const char *const outcome_keys[] = {"Attempt",         "Generation", "Status",   "Failure",
-                                    "GenerationFence", "TimedOut",   "WaitsFor", NULL};
+const char *const outcome_keys[] = {"Attempt",  "Generation",      "Status",
+                                    "Failure",  "GenerationFence", "Reload",
+                                    "TimedOut", "WaitsFor",        NULL};
 
 struct verdict {
     char decision[32];
     char child[544], before[16], after[16], status[16], stop[32];
-    char failure[256], waits_for[16], explanation[1024];
+    char failure[256], waits_for[16], explanation[1024], reload[16];
     int idempotent, cancelled, timed_out;
     uint64_t target;
     bool has_target;
@@ -34,6 +35,7 @@ static int read_entry(sd_bus_message *m, const char *key, struct verdict *verdic
         {"StopState", verdict->stop, sizeof(verdict->stop)},
         {"Decision", verdict->decision, sizeof(verdict->decision)},
         {"Reason", verdict->failure, sizeof(verdict->failure)},
+        {"Reload", verdict->reload, sizeof(verdict->reload)},
         {"WaitsFor", verdict->waits_for, sizeof(verdict->waits_for)},
         {"Explanation", verdict->explanation, sizeof(verdict->explanation)},
     };
@@ -86,6 +88,8 @@ static int code_of(const struct verdict *verdict)
         return CTL_REJECTED;
     if (verdict->timed_out)
         return CTL_TIMED_OUT;
+    if (strcmp(verdict->reload, "timed-out") == 0 || strcmp(verdict->reload, "interrupted") == 0)
+        return CTL_FAILED;
     return verdict->failure[0] ? CTL_FAILED : CTL_DONE;
 }
 
@@ -105,6 +109,8 @@ static void print_verdict(FILE *out, const struct client *client, const char *id
     if (code_of(verdict) != CTL_REJECTED && strcmp(verdict->stop, "idle") != 0 &&
         strcmp(verdict->stop, "no-active-attempt") != 0)
         fprintf(out, ", %s", verdict->stop);
+    if (verdict->reload[0])
+        fprintf(out, ", reload %s", verdict->reload);
     if (verdict->idempotent)
         fprintf(out, ", nothing new");
     if (verdict->failure[0])
