@@ -46,6 +46,9 @@ struct daemon {
     uint64_t beside_until_usec;    /* and how long that may take */
     struct manifest_loads *loads;
     sd_event_source *watchdog;      /* of the service manager that we are a service of */
+    struct manifest_set *returning; /* has children whose records have to go first */
+    struct manifest_request *return_request;
+    sd_event_source *return_source; /* one of them may have gone */
     sd_event_source *reload_source; /* the manifests could not be read when it began */
     struct metrics_socket *metrics;
     struct sink *output;    /* standard output; NULL: nothing was said there */

@@ -185,6 +185,8 @@ static void sink(void *userdata, const struct event *event)
     if (the_daemon->history.past)
         return; /* it has been logged when it was new */
     log_event(event);
+    if (event->kind == EVENT_CHILD_RUNTIME_STATE_REMOVED)
+        manifests_child_gone(the_daemon);
     if (event->kind == EVENT_CHILD_RUNNING && event->attempt == 1)
         warn_of_limits(event->child);
 }
@@ -596,6 +598,7 @@ static void tidy_up(struct daemon *daemon)
         journal_settle(daemon->history.journal, SETTLE_USEC); /* answers may wait for it */
     host_free(daemon->host);
     beside_wait(LAST_WORDS_USEC, &(const char *){NULL});
+    manifests_forget(daemon);
     manifest_loads_free(daemon->loads);
     service_free(daemon->service);
     daemon->service = NULL; /* the journal may still come to the end of something */

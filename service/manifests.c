@@ -6,6 +6,8 @@
 #include "upward.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <syslog.h>
 
 #define RELOAD_USEC  1000000
@@ -24,13 +26,79 @@ int manifests_load(void *userdata, bool dry_run,
     return manifest_load(daemon->loads, done, data);
 }
 
+/* ---- a child that is declared while it is removed -------------------------------------------- */
+
+/* Whose word it is that brings it back. */
+struct manifest_request {
+    char requester[REQUESTER_MAX + 1];
+    char reason[REASON_MAX + 1];
+};
+
+void manifests_forget(struct daemon *daemon)
+{
+    manifest_set_free(daemon->returning);
+    free(daemon->return_request);
+    daemon->returning = NULL;
+    daemon->return_request = NULL;
+    daemon->return_source = sd_event_source_disable_unref(daemon->return_source);
+}
+
+static int go_on(sd_event_source *source, void *userdata)
+{
+    struct daemon *daemon = userdata;
+    const struct manifest_request *request = daemon->return_request;
+
+    (void)source;
+    size_t left =
+        manifest_set_go_on(daemon->returning, daemon->core, request->requester, request->reason);
+    host_settle(daemon->host);
+    if (left == 0)
+        manifests_forget(daemon);
+    return 0;
+}
+
+static void await_return(struct daemon *daemon, const struct manifest_set *set,
+                         const struct manifest_reload *what, size_t awaited)
+{
+    manifests_forget(daemon); /* the newer set knows better */
+    if (awaited == 0)
+        return;
+    daemon->return_request = calloc(1, sizeof(*daemon->return_request));
+    if (!daemon->return_request ||
+        sd_event_add_defer(daemon->event, &daemon->return_source, go_on, daemon) < 0) {
+        manifests_forget(daemon);
+        log_print(LOG_ERR,
+                  "out of memory: %zu children that are being removed do not come back "
+                  "before the next reload",
+                  awaited);
+        return;
+    }
+    sd_event_source_set_enabled(daemon->return_source, SD_EVENT_OFF);
+    snprintf(daemon->return_request->requester, sizeof(daemon->return_request->requester), "%s",
+             what->requester);
+    snprintf(daemon->return_request->reason, sizeof(daemon->return_request->reason), "%s",
+             what->reason);
+    daemon->returning = manifest_set_keep(set);
+}
+
+void manifests_child_gone(struct daemon *daemon)
+{
+    if (daemon->returning)
+        sd_event_source_set_enabled(daemon->return_source, SD_EVENT_ONESHOT);
+}
+
+/* ---- applying them --------------------------------------------------------------------------- */
+
 int manifests_apply(void *userdata, const struct manifest_set *set,
                     const struct manifest_reload *what, struct manifest_changes *changes,
                     struct error *error)
 {
     struct daemon *daemon = userdata;
+    int r = manifest_set_reload(set, daemon->core, what, changes, error);
 
-    return manifest_set_reload(set, daemon->core, what, changes, error);
+    if (r == 0 && !what->dry_run)
+        await_return(daemon, set, what, changes->awaited);
+    return r;
 }
 
 /* ---- by a signal ----------------------------------------------------------------------------- */

@@ -17,6 +17,10 @@ int manifests_apply(void *userdata, const struct manifest_set *set,
                     const struct manifest_reload *what, struct manifest_changes *changes,
                     struct error *error);
 
+/* A record has gone: a child that is to come back in its place is declared when the loop turns. */
+void manifests_child_gone(struct daemon *daemon);
+void manifests_forget(struct daemon *daemon);
+
 void manifests_reload_by_signal(void *userdata); /* SIGHUP */
 
 /* Those of before are there; what has been changed in the manifests meanwhile is changed as soon as

@@ -120,9 +120,13 @@ static int make_addition(const struct service *service, const struct manifest *m
     for (size_t i = 0; i < count; i++) {
         addition->children[i] = *manifest_declaration(manifest, i);
         addition->children[i].owner = caller->uid;
-        if (core_find(service->core, addition->children[i].id))
+        const struct child *child = core_find(service->core, addition->children[i].id);
+        if (child)
             return refuse_call(error, PROCTOR_ERROR "ChildExists",
-                               "a child is already called \"%s\"", addition->children[i].id);
+                               "a child is already called \"%s\"%s", addition->children[i].id,
+                               child->operation == CHILD_REMOVED
+                                   ? "; it is being removed: add it when it has gone"
+                                   : "");
     }
     addition->tree.children = addition->children;
     addition->tree.n_children = count;

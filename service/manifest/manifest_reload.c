@@ -135,10 +135,25 @@ static void survey_change(struct reload *reload, const struct child_declaration 
         count(reload, counters[change], child_change_to_string(change), declaration->id);
 }
 
+static bool is_leaving(const struct core *core, const char *id)
+{
+    const struct child *child = core_find(core, id);
+
+    return child && child->operation == CHILD_REMOVED;
+}
+
 static int survey_child(struct reload *reload, size_t i, struct manifest_changes *changes)
 {
     const struct child_declaration *declaration = &reload->tree.children[i];
+    bool *awaited = &manifest_set_awaited(reload->set)[i];
     enum child_change change;
+
+    *awaited = is_leaving(reload->core, declaration->id);
+    if (*awaited) {
+        changes->awaited++;
+        count(reload, &changes->added, "added", declaration->id);
+        return 0;
+    }
     int r = core_change_of(reload->core, declaration, reload->what->restart, &change);
 
     if (r == 0) {
@@ -365,4 +380,32 @@ int manifest_set_reload(const struct manifest_set *set, struct core *core,
     free(reload.added_index);
     free(reload.added_supervisors);
     return r;
+}
+
+/* ---- those that had to go first -------------------------------------------------------------- */
+
+/* Returns whether it has to be waited for still: its record is there, or one that it needs is not.
+ */
+static bool is_awaited(struct core *core, const struct child_declaration *declaration,
+                       const char *requester, const char *reason)
+{
+    struct declaration_problem problem = {};
+
+    if (core_find(core, declaration->id))
+        return is_leaving(core, declaration->id);
+    return core_declare(core, declaration, 1, requester, reason, &problem) == -ENOENT;
+}
+
+size_t manifest_set_go_on(const struct manifest_set *set, struct core *core, const char *requester,
+                          const char *reason)
+{
+    bool *awaited = manifest_set_awaited(set);
+    size_t left = 0;
+
+    for (size_t i = 0; i < manifest_set_count(set); i++) {
+        awaited[i] =
+            awaited[i] && is_awaited(core, manifest_set_declaration(set, i), requester, reason);
+        left += awaited[i];
+    }
+    return left;
 }

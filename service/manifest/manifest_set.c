@@ -23,6 +23,8 @@ struct known_supervisor {
 };
 
 struct manifest_set {
+    unsigned references;
+    bool *awaited; /* by number: its record has to go first, see manifest_set_go_on() */
     struct source *sources;
     size_t n_sources;
     struct child_declaration *declarations; /* of all sources, one after the other */
@@ -33,10 +35,24 @@ struct manifest_set {
     struct supervisor_declaration *supervisor_declarations; /* the same, for the core */
 };
 
+struct manifest_set *manifest_set_keep(const struct manifest_set *set)
+{
+    struct manifest_set *kept = (struct manifest_set *)(uintptr_t)set;
+
+    kept->references++;
+    return kept;
+}
+
+bool *manifest_set_awaited(const struct manifest_set *set)
+{
+    return set->awaited;
+}
+
 void manifest_set_free(struct manifest_set *set)
 {
-    if (!set)
+    if (!set || (set->references > 0 && set->references-- > 0))
         return;
+    free(set->awaited);
     for (size_t i = 0; i < set->n_sources; i++) {
         free(set->sources[i].path);
         manifest_free(set->sources[i].manifest);
@@ -185,7 +201,9 @@ static int make_room(struct manifest_set *set, struct error *error)
     set->supervisors = calloc(supervisors, sizeof(*set->supervisors));
     set->supervisor_declarations = calloc(supervisors, sizeof(*set->supervisor_declarations));
     set->ids = calloc(set->count + 1, sizeof(*set->ids));
-    if (!set->declarations || !set->ids || !set->supervisors || !set->supervisor_declarations)
+    set->awaited = calloc(set->count + 1, sizeof(*set->awaited));
+    if (!set->declarations || !set->ids || !set->awaited || !set->supervisors ||
+        !set->supervisor_declarations)
         return fail(error, "manifests", "out of memory");
     supervisor_declaration_defaults(&set->supervisors[0].declaration, "");
     set->n_supervisors = 1;

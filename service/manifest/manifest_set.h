@@ -18,6 +18,7 @@ struct manifest_changes {
     size_t restart;
     size_t removed;
     size_t unchanged;
+    size_t awaited; /* of those added: they are still being removed, see manifest_set_go_on() */
 };
 
 /* What is asked of a reload. visit, where given, is called for each child and supervisor that is
@@ -52,6 +53,10 @@ struct tree_declaration manifest_set_tree(const struct manifest_set *set);
 int manifest_set_try(const struct manifest_set *set, const struct tree_declaration *tree,
                      struct error *error);
 
+/* Another owner: the set is there until each of them has freed it. Only of the loop's thread. */
+struct manifest_set *manifest_set_keep(const struct manifest_set *set);
+bool *manifest_set_awaited(const struct manifest_set *set); /* by the number of a child */
+
 /* Puts the place of a problem before its text: "FILE:LINE:COLUMN: message". */
 void manifest_set_explain(const struct manifest_set *set, const struct declaration_problem *problem,
                           struct error *error);
@@ -72,3 +77,10 @@ int manifest_set_declare(const struct manifest_set *set, struct core *core, cons
 int manifest_set_reload(const struct manifest_set *set, struct core *core,
                         const struct manifest_reload *what, struct manifest_changes *changes,
                         struct error *error);
+
+/*
+ * A child that is being removed counts as absent: a reload adds it, when its record has gone. This
+ * declares those of whom that is so by now. Returns how many are still waited for.
+ */
+size_t manifest_set_go_on(const struct manifest_set *set, struct core *core, const char *requester,
+                          const char *reason);
