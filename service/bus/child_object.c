@@ -236,10 +236,10 @@ static const struct property properties[] = {
     {"Id", "s", read_id, CONSTANT},
     {"Name", "s", read_name, CONSTANT},
     {"Supervisor", "o", read_supervisor, CONSTANT},
-    {"Role", "s", read_role, CONSTANT},
-    {"Criticality", "s", read_criticality, CONSTANT},
-    {"Tags", "as", read_tags, CONSTANT},
-    {"Requires", "as", read_requires, CONSTANT},
+    {"Role", "s", read_role, CHANGE},
+    {"Criticality", "s", read_criticality, CHANGE},
+    {"Tags", "as", read_tags, CHANGE},
+    {"Requires", "as", read_requires, CHANGE},
     {"Operation", "s", read_operation, CHANGE},
     {"Status", "s", read_status, CHANGE},
     {"Generation", "t", read_generation, CHANGE},
@@ -252,8 +252,8 @@ static const struct property properties[] = {
     {"LastHeartbeatUSecMonotonic", "t", read_heartbeat_monotonic, INVALIDATES},
     {"HeartbeatStale", "b", read_heartbeat_stale, CHANGE},
     {"StatusText", "s", read_status_text, CHANGE},
-    {"RestartLimitIntervalUSec", "t", read_interval, CONSTANT},
-    {"RestartLimitBurst", "u", read_burst, CONSTANT},
+    {"RestartLimitIntervalUSec", "t", read_interval, CHANGE},
+    {"RestartLimitBurst", "u", read_burst, CHANGE},
     {"RestartsUsed", "u", read_used, CHANGE},
     {"RestartsRemaining", "u", read_remaining, CHANGE},
     {"RestartLimitExhausted", "b", read_exhausted, CHANGE},
@@ -272,7 +272,7 @@ static const struct property properties[] = {
     {"CPUUsageNSec", "t", read_cpu, SILENT},
     {"MemoryCurrent", "t", read_memory, SILENT},
     {"UnenforcedLimits", "as", read_unenforced, SILENT},
-    {"ManifestPath", "s", read_manifest_path, CONSTANT},
+    {"ManifestPath", "s", read_manifest_path, CHANGE},
     {"ManifestPending", "b", read_manifest_pending, CHANGE},
     {"Manifest", "s", read_manifest, SILENT},
     {"Explanation", "s", read_explanation, SILENT},
@@ -398,9 +398,10 @@ struct shown {
     uint64_t generation, attempt, limit_updated, restart_count, started;
     uint64_t next_restart, stop_deadline; /* monotonic: the realtime of a deadline may flicker */
     uint64_t heartbeat, stale_count, last_exit, pending, failure, status_text, dependency;
-    uint32_t main_pid, used, remaining, left;
+    uint64_t tags, requires, manifest_path, interval;
+    uint32_t main_pid, used, remaining, left, burst;
     uint8_t operation, status, stop_state, readiness, heartbeat_stale, exhausted, fence_phase,
-        manifest_pending, waits_for;
+        manifest_pending, waits_for, role, criticality;
 };
 
 struct watched {
@@ -415,6 +416,13 @@ struct watched {
     }
 
 static const struct watched watched[] = {
+    WATCH("Role", role),
+    WATCH("Criticality", criticality),
+    WATCH("Tags", tags),
+    WATCH("Requires", requires),
+    WATCH("RestartLimitIntervalUSec", interval),
+    WATCH("RestartLimitBurst", burst),
+    WATCH("ManifestPath", manifest_path),
     WATCH("Operation", operation),
     WATCH("Status", status),
     WATCH("Generation", generation),
@@ -468,8 +476,16 @@ static uint64_t hash_dependency(uint64_t seed, const struct child *child)
     return dependency.id ? hash_text(seed + dependency.required, dependency.id) : 0;
 }
 
+static uint64_t hash_texts(uint64_t hash, const char **texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        hash = hash_bytes(hash, texts[i], strlen(texts[i]) + 1);
+    return hash;
+}
+
 static struct shown look_at(const struct child *child)
 {
+    const struct child_declaration *d = DECLARATION;
     struct restart_limit_view limit = restart_limit_view(&child->restart_limit);
     uint64_t seed = UINT64_C(14695981039346656037);
 
@@ -492,6 +508,13 @@ static struct shown look_at(const struct child *child)
         .status_text = hash_text(seed, child->status_text),
         .dependency = hash_dependency(seed, child),
         .waits_for = (uint8_t)child_waits_for(child),
+        .tags = hash_texts(seed, d->tags, d->n_tags),
+        .requires = hash_texts(seed, d->requires, d->n_requires),
+        .manifest_path = hash_text(seed, d->manifest_path),
+        .interval = limit.interval_usec,
+        .burst = limit.burst,
+        .role = (uint8_t)d->role,
+        .criticality = (uint8_t)d->criticality,
         .main_pid = child->attempt.pid,
         .used = limit.used,
         .remaining = limit.remaining,

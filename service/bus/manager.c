@@ -123,8 +123,12 @@ static int set_max_jobs(sd_bus *bus, const char *path, const char *interface, co
     if (most == 0 || most > JOBS_AT_ONCE_MAX)
         return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
                            "MaxJobs: expected a number from 1 to %d", JOBS_AT_ONCE_MAX);
+    bool changes = most != core_max_jobs(service->core);
     core_set_max_jobs(service->core, most);
     service->hooks.settle(service->hooks.userdata);
+    if (changes && service->bus)
+        sd_bus_emit_properties_changed(service->bus, PROCTOR_PATH, PROCTOR_INTERFACE "Manager",
+                                       "MaxJobs", NULL);
     return 0;
 }
 
