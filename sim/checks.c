@@ -63,7 +63,7 @@ static bool in_scope(const struct world *world, const struct actor *actor, const
 {
     if (what[0] == 's')
         return actor->ledger.fence_entered || actor->ledger.queued || requires_somebody(actor) ||
-               actor->child->job;
+               actor->child->job || actor->child->first_sidecar;
     if (has_its_turn(actor) || (actor->child->primary && has_its_turn(actor->child->primary->host)))
         return true;
     return shares_the_fate(world, actor->child) ||
@@ -96,7 +96,7 @@ static void check_requirements(struct world *world, struct actor *actor)
 {
     const struct child_declaration *d = &actor->child->config->declaration;
 
-    for (size_t i = 0; i < d->n_requires; i++) {
+    for (size_t i = declaration_is_around(d) ? 1 : 0; i < d->n_requires; i++) {
         struct actor *target = world_find(world, d->requires[i]);
         if (!target || !target->child || !may_be_needed(actor, target))
             world_fail(world, CHECK_REQUIRES, "%s starts and %s, which it requires, is not ready",
@@ -842,7 +842,9 @@ static bool depends_on(const struct child *child, const struct child *target)
 {
     const struct child_declaration *d = &child->config->declaration;
 
-    for (size_t i = 0; i < d->n_requires + d->n_after; i++)
+    if (target->goes_around && target->primary == child)
+        return true;
+    for (size_t i = d->role == ROLE_SIDECAR ? 1 : 0; i < d->n_requires + d->n_after; i++)
         if (child->config->targets[i] == target)
             return true;
     return false;
@@ -982,7 +984,6 @@ static bool has_time_to_go(const struct child *child)
 static void check_arrival(struct world *world, struct actor *actor)
 {
     const struct child *child = actor->child;
-    bool removed;
 
     if (hangs(actor) || has_time_to_go(child))
         return; /* it can not go, or its time to go is not over */
@@ -1002,7 +1003,7 @@ static void check_arrival(struct world *world, struct actor *actor)
     else if (!world->shutdown_begun && child->operation == CHILD_ACTIVE && child->wanted &&
              child->config->declaration.has_process && !child->attempt.active &&
              child->timers[TIMER_START].deadline_usec == 0 &&
-             !(child->start == START_DEPENDENCY && child_unmet_dependency(child, &removed)) &&
+             !(child->start == START_DEPENDENCY && child_awaits(child).id) &&
              !(child->scope && scope_is_under_way(world)) &&
              !(child->start == START_QUEUED && queue_is_full(world, child->member.supervisor)))
         world_fail(world, CHECK_LIVENESS, "%s is meant to run and nothing will start it",

@@ -148,7 +148,8 @@ void ref_start_or_wait(struct ref *r, struct ref_child *c, bool automatic)
 
 /* ---- sidecars -------------------------------------------------------------------------------- */
 
-/* Who is bound to it goes with it, and comes back when it is ready again. */
+/* Who is bound to it and goes with it goes now; who goes around it does when it is gone. Each comes
+ * back with it. One that waits for its turn to go has been asked for itself. */
 static void take_sidecars_along(struct ref *r, const struct ref_child *primary, bool by_hand)
 {
     if (r->dry || r->phase != SHUTDOWN_IDLE)
@@ -157,7 +158,8 @@ static void take_sidecars_along(struct ref *r, const struct ref_child *primary, 
         struct ref_child *c = r->order[i];
         const struct child_declaration *d = c->declaration;
         if (c->here && d->role == ROLE_SIDECAR && strcmp(d->requires[0], primary -> id) == 0 &&
-            c->attempt.active && !c->attempt.cancelled && !c->attempt.aborted) {
+            (d->sidecar_order == SIDECAR_WITH || !primary->attempt.active) && c->attempt.active &&
+            !c->attempt.cancelled && !c->attempt.aborted && !c->waits_to_go) {
             c->fence = FENCE_OPEN;
             ref_enter_fence(r, c, false, by_hand);
         }
@@ -394,9 +396,10 @@ void reference_reopen(struct ref *r)
         return;
     r->phase = SHUTDOWN_IDLE;
     r->by_policy = false;
-    for (uint32_t i = 0; i < r->count; i++)
-        if (r->order[i]->here)
-            begin_again(r, r->order[i]);
+    for (int around = 1; around >= 0; around--) /* who goes around another comes before it */
+        for (uint32_t i = 0; i < r->count; i++)
+            if (r->order[i]->here && tree_goes_around(r->order[i]) == around)
+                begin_again(r, r->order[i]);
     tree_wake(r);
 }
 
@@ -906,9 +909,10 @@ void reference_declared(struct ref *r, uint32_t first)
     for (uint32_t i = first; i < r->count; i++)
         r->children[i].wanted =
             r->children[i].declaration->autostart && r->children[i].process->has_process;
-    for (uint32_t i = first; i < r->count; i++)
-        if (r->children[i].wanted)
-            ref_start_or_wait(r, &r->children[i], false);
+    for (int around = 1; around >= 0; around--) /* who goes around another comes before it */
+        for (uint32_t i = first; i < r->count; i++)
+            if (r->children[i].wanted && tree_goes_around(&r->children[i]) == around)
+                ref_start_or_wait(r, &r->children[i], false);
     tree_wake(r);
 }
 
@@ -1028,7 +1032,7 @@ static void restart_behind_fence(struct ref *r, struct ref_child *c, struct outc
 
 static void restart_at_once(struct ref *r, struct ref_child *c, struct outcome *o)
 {
-    if (!tree_may_start(r, c)) {
+    if (!tree_starts_at_once(r, c)) {
         o->fence.decision = FENCE_REJECTED;
         return;
     }

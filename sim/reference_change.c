@@ -132,7 +132,8 @@ static bool same_ids(const char **a, size_t n, const char **b, size_t m)
 
 static bool same_policy(const struct child_declaration *a, const struct child_declaration *b)
 {
-    return a->role == b->role && a->criticality == b->criticality && a->restart == b->restart &&
+    return a->role == b->role && a->sidecar_order == b->sidecar_order &&
+           a->criticality == b->criticality && a->restart == b->restart &&
            a->autostart == b->autostart && same_backoff(&a->backoff, &b->backoff) &&
            same_codes(&a->fatal_exit_codes, &b->fatal_exit_codes) &&
            same_codes(&a->success_exit_codes, &b->success_exit_codes) &&

@@ -204,10 +204,35 @@ void reference_supervise(struct ref *r, const struct supervisor_declaration *d)
 
 /* Whether c may start for the sake of one that it requires. Who is ready by its end has ended; only
  * its sidecars are there while it runs. */
-static bool is_ready(const struct child_declaration *d, const struct ref_child *target)
+static bool goes_around(const struct child_declaration *d)
+{
+    return d->role == ROLE_SIDECAR && d->sidecar_order == SIDECAR_AROUND;
+}
+
+bool tree_goes_around(const struct ref_child *c)
+{
+    return goes_around(c->declaration);
+}
+
+static const char *obstacle_of_its_own(struct ref *r, const struct child_declaration *d,
+                                       bool *required);
+
+/* Who goes around this one is to be there while it is, and before: it runs, or would start now. */
+static bool is_about_to_run(struct ref *r, const struct ref_child *primary)
+{
+    bool required;
+    if (primary->attempt.active)
+        return primary->attempt.status != CHILD_CANCELLING;
+    return primary->waits > 0 && !obstacle_of_its_own(r, primary->declaration, &required);
+}
+
+static bool is_ready(struct ref *r, const struct child_declaration *d,
+                     const struct ref_child *target)
 {
     if (!target || target->waits_to_go) /* it is about to go */
         return false;
+    if (goes_around(d) && strcmp(d->requires[0], target -> id) == 0)
+        return is_about_to_run(r, target);
     if (!ref_ends_ready(target))
         return target->attempt.active && target->attempt.status == CHILD_READY;
     if (d->role == ROLE_SIDECAR && strcmp(d->requires[0], target -> id) == 0)
@@ -242,15 +267,15 @@ static const char *missing(struct ref *r, const struct child_declaration *d, boo
     for (size_t i = 0; i < d->n_requires; i++) {
         const struct ref_child *target = reference_find(r, d->requires[i]);
         bool comes_back = target && (target->pending || target->comes_back);
-        if (!is_ready(d, target) && !(or_comes_back && comes_back))
+        if (!is_ready(r, d, target) && !(or_comes_back && comes_back))
         return d->requires[i];
     }
     return NULL;
 }
 
-const char *tree_obstacle(struct ref *r, const struct ref_child *c, bool *required)
+static const char *obstacle_of_its_own(struct ref *r, const struct child_declaration *d,
+                                       bool *required)
 {
-    const struct child_declaration *d = c->declaration;
     const char *obstacle = missing(r, d, false);
     *required = obstacle != NULL;
     for (size_t i = 0; !obstacle && i < d->n_after; i++)
@@ -259,10 +284,56 @@ const char *tree_obstacle(struct ref *r, const struct ref_child *c, bool *requir
     return obstacle;
 }
 
+/* Whether nothing but the primary keeps a sidecar from starting. */
+static bool only_waits_for_its_primary(struct ref *r, const struct ref_child *c)
+{
+    struct child_declaration without = *c->declaration;
+    bool required;
+    without.role = ROLE_WORKER; /* its primary is left out, and so what it is to it */
+    without.requires ++;
+    without.n_requires--;
+    return !obstacle_of_its_own(r, &without, &required);
+}
+
+/* A primary waits for who goes around it and comes up, or will when the old one of it is gone; not
+ * for ever: an attempt that has no time to become ready is not waited for, nor one that cannot be
+ * ended. */
+static bool comes_first(struct ref *r, const struct ref_child *c)
+{
+    const struct child_declaration *d = c->declaration;
+    if (!c->here || c->operation != CHILD_ACTIVE)
+        return false;
+    if (c->attempt.active && c->attempt.status == CHILD_CANCELLING)
+        return c->pending && (c->stop_state != STOP_FAILED || c->deadline[REF_STOP] > 0);
+    if (c->attempt.active)
+        return c->readiness == READINESS_UNREPORTED &&
+               !(c->attempt.spawned && (d->start_timeout_usec == 0 || ref_ends_ready(c)));
+    return c->queued > 0 || ((c->waits > 0 || c->pending) && only_waits_for_its_primary(r, c));
+}
+
+const char *tree_obstacle(struct ref *r, const struct ref_child *c, bool *required)
+{
+    const char *obstacle = obstacle_of_its_own(r, c->declaration, required);
+    for (uint32_t i = c->process->has_process ? r->count : 0; !obstacle && i-- > 0;) {
+        const struct child_declaration *d = r->children[i].declaration;
+        if (goes_around(d) && strcmp(d->requires[0], c -> id) == 0 &&
+            comes_first(r, &r->children[i]))
+            obstacle = d->id;
+    }
+    return obstacle;
+}
+
 bool tree_may_start(struct ref *r, const struct ref_child *c)
 {
     bool required;
     return !tree_obstacle(r, c, &required);
+}
+
+/* Apart from those that would come before it because it is to start. */
+bool tree_starts_at_once(struct ref *r, const struct ref_child *c)
+{
+    bool required;
+    return !obstacle_of_its_own(r, c->declaration, &required);
 }
 
 /* What stands in the way of a start that somebody asks for while the old attempt may be there
@@ -309,7 +380,10 @@ void tree_forget_who_comes_back(struct ref *r)
 
 static bool depends_on(const struct ref_child *c, const struct ref_child *target)
 {
-    for (size_t i = 0; i < dependencies(c); i++)
+    bool is_one = c->declaration->role == ROLE_SIDECAR;
+    if (goes_around(target->declaration) && strcmp(target->declaration->requires[0], c -> id) == 0)
+        return true;
+    for (size_t i = is_one ? 1 : 0; /* a sidecar holds up no primary */ i < dependencies(c); i++)
         if (strcmp(dependency(c, i), target->id) == 0)
             return true;
     return false;

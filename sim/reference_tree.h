@@ -9,6 +9,8 @@
 #include <string.h>
 
 /* reference_tree.c */
+bool tree_goes_around(const struct ref_child *c);
+bool tree_starts_at_once(struct ref *r, const struct ref_child *c);
 bool tree_may_start(struct ref *r, const struct ref_child *c);
 const char *tree_lacks(struct ref *r, const struct ref_child *c);
 void tree_find_who_comes_back(struct ref *r, uint32_t s, enum command_verb verb);

@@ -131,7 +131,8 @@ static void look_at(const struct child *child, uint64_t facts[FACTS])
         mix(mix(mix(stale->count, stale->kind), stale->generation), stale->attempt);
     facts[FACT_STARTED] = child->started_usec;
     facts[FACT_MANIFEST_PENDING] = child->next_config != NULL;
-    facts[FACT_WAITS_FOR] = mix((uintptr_t)child_awaits(child).id, child_waits_for(child));
+    const char *awaited = child_awaits(child).id;
+    facts[FACT_WAITS_FOR] = mix(awaited ? text_hash(awaited) : 0, child_waits_for(child));
 }
 
 static void check_child(struct world *world, struct actor *actor)

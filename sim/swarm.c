@@ -189,20 +189,23 @@ static void draw_process(struct world *world, struct child_declaration *d)
         d->process.oom_score_adj_set ? (int)choose(world, 2001) + OOM_SCORE_ADJ_MIN : 0;
 }
 
-/* Bound to an earlier one that is none itself, if there is such a one. */
-static void draw_sidecar(struct world *world, struct swarm *swarm, uint32_t i)
+/* Bound to an earlier one that is none itself, if there is such a one. Returns how many of the
+ * children it may depend on: one that goes around its primary needs nobody who comes after that. */
+static uint32_t draw_sidecar(struct world *world, struct swarm *swarm, uint32_t i)
 {
     struct child_declaration *d = &swarm->declarations[i];
     uint32_t primary = i > 0 ? choose(world, i) : 0;
 
     if (i == 0 || choose(world, 6) != 1 || swarm->declarations[primary].role == ROLE_SIDECAR)
-        return;
+        return i;
     d->role = ROLE_SIDECAR;
+    d->sidecar_order = (enum sidecar_order)choose(world, 2);
     d->criticality = CRITICALITY_OPTIONAL;
     d->restart = RESTART_PERMANENT;
     if (d->on_limit >= ON_LIMIT_ESCALATE)
         d->on_limit = ON_LIMIT_STOP;
     d->requires[d->n_requires++] = swarm->ids[primary];
+    return declaration_is_around(d) ? primary : i;
 }
 
 static void draw_dependencies(struct world *world, struct swarm *swarm, uint32_t i)
@@ -211,8 +214,8 @@ static void draw_dependencies(struct world *world, struct swarm *swarm, uint32_t
 
     d->requires = swarm->requires[i];
     d->after = swarm->after[i];
-    draw_sidecar(world, swarm, i);
-    for (uint32_t k = 0; k < i; k++)
+    uint32_t n = draw_sidecar(world, swarm, i);
+    for (uint32_t k = 0; k < n; k++)
         switch (choose(world, 4)) {
         case 2:
             d->requires

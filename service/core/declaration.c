@@ -97,3 +97,8 @@ bool child_id_valid(const char *id)
     }
     return length > 0;
 }
+
+bool declaration_is_around(const struct child_declaration *declaration)
+{
+    return declaration->role == ROLE_SIDECAR && declaration->sidecar_order == SIDECAR_AROUND;
+}

@@ -30,6 +30,7 @@ enum same_name { SAME_NAME_REJECT, SAME_NAME_QUEUE, SAME_NAME_REPLACE };
 struct child_declaration {
     const char *id;
     enum child_role role;
+    enum sidecar_order sidecar_order; /* of a sidecar */
     enum criticality criticality;
     enum restart_policy restart;
     bool autostart;
@@ -117,6 +118,9 @@ bool declaration_is_ready_by_exit(const struct child_declaration *declaration);
 
 /* Everything at its default; the id and the process are still to be filled in. */
 void declaration_defaults(struct child_declaration *declaration, enum child_role role);
+
+/* Whether it is a sidecar that goes around its primary. */
+bool declaration_is_around(const struct child_declaration *declaration);
 
 /* True for a path of 1 to 8 segments of [A-Za-z0-9_.@:-]{1,64}. */
 bool child_id_valid(const char *id);

@@ -204,6 +204,16 @@ static void archive_start_and_run(struct archive *a, struct child_declaration *d
     ARCHIVE(a, d->start_timeout_usec);
 }
 
+/* The order of a sidecar came later, too. */
+static void archive_role(struct archive *a, struct child_declaration *d)
+{
+    unsigned words = (unsigned)d->role | (unsigned)d->sidecar_order << 2;
+
+    ARCHIVE_WORD(a, words, ROLE_SIDECAR | SIDECAR_WITH << 2);
+    d->role = words & 3;
+    d->sidecar_order = words >> 2;
+}
+
 /* ---- by key ---------------------------------------------------------------------------------- */
 
 #define FIELDS(name, ...)                                                                          \
@@ -281,7 +291,8 @@ static void write_stop_signal(struct archive *a, struct child_declaration *d)
     ARCHIVE_WORD(a, d->process.stop_signal, PROCESS_SIGNAL_MAX);
 }
 
-FIELDS(write_kind, ARCHIVE_WORD(a, d->role, ROLE_SIDECAR))
+FIELDS(compare_kind, ARCHIVE(a, d->role))
+FIELDS(compare_order, ARCHIVE(a, d->sidecar_order))
 FIELDS(write_criticality, ARCHIVE_WORD(a, d->criticality, CRITICALITY_OPTIONAL))
 FIELDS(write_restart, ARCHIVE_WORD(a, d->restart, RESTART_TEMPORARY))
 FIELDS(write_autostart, ARCHIVE(a, d->autostart))
@@ -329,6 +340,7 @@ static const struct {
 } keys[DECLARATION_KEYS] = {
     [KEY_NAME] = {"name", KEY_IS_IDENTITY},
     [KEY_KIND] = {"kind", KEY_IN_PLACE},
+    [KEY_SIDECAR_ORDER] = {"order", KEY_IN_PLACE},
     [KEY_CRITICALITY] = {"criticality", KEY_IN_PLACE},
     [KEY_RESTART] = {"restart", KEY_IN_PLACE},
     [KEY_AUTOSTART] = {"autostart", KEY_IN_PLACE},
@@ -378,7 +390,9 @@ static const struct row {
     enum row_use use;
 } rows[] = {
     {write_name, KEY_NAME, ROW_BOTH},
-    {write_kind, KEY_KIND, ROW_BOTH},
+    {archive_role, KEY_KIND, ROW_WRITTEN},
+    {compare_kind, KEY_KIND, ROW_COMPARED},
+    {compare_order, KEY_SIDECAR_ORDER, ROW_COMPARED},
     {write_criticality, KEY_CRITICALITY, ROW_BOTH},
     {write_restart, KEY_RESTART, ROW_BOTH},
     {write_autostart, KEY_AUTOSTART, ROW_BOTH},

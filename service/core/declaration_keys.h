@@ -18,6 +18,7 @@ struct core_ports;
 enum declaration_key {
     KEY_NAME,
     KEY_KIND,
+    KEY_SIDECAR_ORDER,
     KEY_CRITICALITY,
     KEY_RESTART,
     KEY_AUTOSTART,

@@ -230,6 +230,16 @@ const char *jitter_to_string(enum jitter jitter)
     return WORD_OF(jitter_words, jitter);
 }
 
+static const char *const sidecar_order_words[] = {
+    [SIDECAR_AROUND] = "around",
+    [SIDECAR_WITH] = "with",
+};
+
+const char *sidecar_order_to_string(enum sidecar_order order)
+{
+    return WORD_OF(sidecar_order_words, order);
+}
+
 static const char *const readiness_policy_words[] = {
     [READINESS_IMMEDIATE] = "immediate", [READINESS_EXPLICIT] = "explicit",
     [READINESS_EXIT] = "exit",           [READINESS_JOB] = "exit",

@@ -132,6 +132,9 @@ enum readiness_policy {
     READINESS_JOB, /* the same, and its start timeout ends when its program runs */
     READINESS_CHECK,
 };
+/* Of a sidecar: it is started before its primary and cancelled when that is gone; or started when
+ * its primary is ready, and cancelled with it. */
+enum sidecar_order { SIDECAR_AROUND, SIDECAR_WITH };
 enum on_stale { ON_STALE_REPORT, ON_STALE_RESTART };
 enum timeout_action { TIMEOUT_KILL, TIMEOUT_REPORT };
 
@@ -276,6 +279,7 @@ const char *restart_policy_to_string(enum restart_policy policy);
 const char *on_limit_to_string(enum on_limit action);
 const char *jitter_to_string(enum jitter jitter);
 const char *readiness_policy_to_string(enum readiness_policy policy);
+const char *sidecar_order_to_string(enum sidecar_order order);
 const char *on_stale_to_string(enum on_stale action);
 const char *timeout_action_to_string(enum timeout_action action);
 const char *leftovers_to_string(enum leftovers leftovers);

@@ -339,6 +339,17 @@ static int read_primary(struct reader *reader, const struct node *node, void *ta
     return r;
 }
 
+static int read_sidecar_order(struct reader *reader, const struct node *node, void *target)
+{
+    static const struct word words[] = {{"around", SIDECAR_AROUND}, {"with", SIDECAR_WITH}, {}};
+    struct parsed_child *child = target;
+    int value, r = reader_word(reader, node, words, &value);
+
+    if (r == 0)
+        child->declaration.sidecar_order = (enum sidecar_order)value;
+    return r;
+}
+
 static int read_requires(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed_child *child = target;
@@ -402,6 +413,7 @@ static const struct key child_keys[] = {
     {"tags", read_tags},
     {"health_check", read_health},
     {"primary", read_primary},
+    {"order", read_sidecar_order},
     {"autostart", read_autostart},
     {"same_name", read_same_name},
     {.more = process_keys},

@@ -89,6 +89,8 @@ int manifest_apply_role(struct reader *reader, const struct node *node,
         return apply_sidecar(reader, node, declaration);
     if ((culprit = enter(reader, node, "primary")))
         return reader_refuse(reader, culprit, "only a child with kind: sidecar has a primary");
+    if ((culprit = enter(reader, node, "order")))
+        return reader_refuse(reader, culprit, "only a child with kind: sidecar has an order");
     if (declaration->role == ROLE_JOB && declaration->process.fd_store_max > 0 &&
         (culprit = enter(reader, node, "fd_store_max")))
         return reader_refuse(reader, culprit, "a job runs once: it has no next start to keep for");

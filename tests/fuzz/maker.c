@@ -114,6 +114,7 @@ static const struct field child[] = {
             {"type", WORD, WORDS("stream", "datagram"), NULL},
             {"mode", WORD, WORDS("0600", "9"), NULL})},
     {"primary", WORD, IDS, NULL},
+    {"order", WORD, WORDS("around", "with", "before"), NULL},
     {"autostart", WORD, FLAG, NULL},
     {"same_name", WORD, WORDS("reject", "queue", "replace"), NULL},
     {},
