@@ -155,6 +155,7 @@ struct child {
     struct job *job;                            /* the job that it is; NULL: it is none */
     struct child *primary;                      /* of a sidecar */
     struct child *first_sidecar, *next_sidecar; /* bound to it; with it, to the same primary */
+    bool goes_around;                           /* the primary that it is bound to */
     struct child *index_next;
     struct child *waiting_next, *waiting_previous;
     struct child *changed_next;

@@ -6,19 +6,32 @@
 
 #define DEPTH_MAX 1000
 
-/* Marks live in mark, which has no meaning before a shutdown. */
 enum mark { NOT_SEEN, ON_THE_PATH, DONE, TOLD };
 
-static size_t targets_of(const struct child *child)
+/* The next that a child waits for, behind `n` others; *target may be NULL: it was removed. A
+ * primary waits for the sidecars that go around it, and these do not for their primary. */
+static bool next_target(const struct child *child, size_t n, struct child **target)
 {
     const struct child_declaration *declaration = &child->config->declaration;
-    return declaration->n_requires + declaration->n_after;
+    size_t declared = declaration->n_requires + declaration->n_after;
+    struct child *sidecar = child->first_sidecar;
+
+    *target = n < declared ? child->config->targets[n] : NULL;
+    if (n == 0 && declaration_is_around(declaration))
+        *target = NULL;
+    if (n < declared)
+        return true;
+    for (; sidecar && n > declared; n--)
+        sidecar = sidecar->next_sidecar;
+    *target = sidecar && sidecar->goes_around ? sidecar : NULL;
+    return sidecar != NULL;
 }
 
 /* Returns 0; -ELOOP where it is reached from itself, or -E2BIG where the chain is too long to say.
  * Then the marks show the way. */
 static int visit(struct child *child, unsigned depth)
 {
+    struct child *target;
     int r = 0;
 
     if (child->mark == DONE)
@@ -28,9 +41,9 @@ static int visit(struct child *child, unsigned depth)
     if (depth > DEPTH_MAX)
         return -E2BIG;
     child->mark = ON_THE_PATH;
-    for (size_t i = 0; r == 0 && i < targets_of(child); i++)
-        if (child->config->targets[i])
-            r = visit(child->config->targets[i], depth + 1);
+    for (size_t i = 0; r == 0 && next_target(child, i, &target); i++)
+        if (target)
+            r = visit(target, depth + 1);
     if (r == 0)
         child->mark = DONE;
     return r;
@@ -39,22 +52,24 @@ static int visit(struct child *child, unsigned depth)
 /* Takes the marks away again; what is not marked leads to nothing that is. */
 static void forget_visit(struct child *child)
 {
+    struct child *target;
+
     if (child->mark == NOT_SEEN)
         return;
     child->mark = NOT_SEEN;
-    for (size_t i = 0; i < targets_of(child); i++)
-        if (child->config->targets[i])
-            forget_visit(child->config->targets[i]);
+    for (size_t i = 0; next_target(child, i, &target); i++)
+        if (target)
+            forget_visit(target);
 }
 
 /* Those before it are done: it is the one that the visit went on to. */
 static struct child *next_on_the_path(const struct child *child)
 {
-    for (size_t i = 0; i < targets_of(child); i++) {
-        struct child *target = child->config->targets[i];
+    struct child *target;
+
+    for (size_t i = 0; next_target(child, i, &target); i++)
         if (target && (target->mark == ON_THE_PATH || target->mark == TOLD))
             return target;
-    }
     return NULL;
 }
 
@@ -83,7 +98,11 @@ int cycle_look(struct child **children, size_t count, struct declaration_problem
         struct text text = text_in(problem->error.text, sizeof(problem->error.text));
         problem->of_supervisor = false;
         problem->declaration = i;
-        problem->dependency = 0;
+        problem->dependency =
+            children[i]->config->declaration.n_requires + children[i]->config->declaration.n_after >
+                    0
+                ? 0
+                : -1;
         if (r == -ELOOP)
             tell_cycle(children[i], &text);
         else

@@ -1,7 +1,9 @@
 /*
  * Dependencies: a child starts when those it `requires` are ready; `after` only waits while the
  * other one is on its way up. A start that can not be made yet waits in one list, in the order in
- * which it was asked for, and is looked at again whenever a child becomes ready or goes away. Where
+ * which it was asked for, and is looked at again whenever a child becomes ready or goes away. A
+ * sidecar that goes around its primary starts when that would, and the primary waits for it as for
+ * one that it comes after. Where
  * nothing of that stands in its way, it may still have to queue (restart_queue.c).
  */
 #include "private.h"
@@ -16,11 +18,23 @@ static bool on_its_way_up(const struct child *child)
             child->readiness == READINESS_UNREPORTED);
 }
 
+static uint32_t unmet_of_its_own(const struct child *child);
+
+/* Whether a sidecar that goes around this primary is to be there: it runs, or would start now. */
+static bool is_about_to_run(const struct child *primary)
+{
+    if (primary->attempt.active)
+        return child_status(primary) != CHILD_CANCELLING;
+    return primary->start == START_DEPENDENCY && unmet_of_its_own(primary) == 0;
+}
+
 /* Who is ready by its end has ended with success; only its sidecars are there while it runs. */
 bool dependency_is_met(const struct child_declaration *declaration, const struct child *target)
 {
     if (!target || target->stop_waits) /* or it is there only until its turn to stop comes */
         return false;
+    if (declaration_is_around(declaration) && strcmp(declaration->requires[0], target -> id) == 0)
+        return is_about_to_run(target);
     if (!declaration_is_ready_by_exit(&target->config->declaration))
         return child_status(target) == CHILD_READY;
     if (declaration->role == ROLE_SIDECAR && strcmp(declaration->requires[0], target -> id) == 0)
@@ -29,11 +43,10 @@ bool dependency_is_met(const struct child_declaration *declaration, const struct
 }
 
 /* The number of the first of its dependencies that stands in its way, those that it requires first,
- * from 1; 0: none does. */
-static uint32_t unmet(const struct child *child)
+ * from 1; 0: none does. Those before `n` are not looked at. */
+static uint32_t unmet_from(const struct child *child, uint32_t n)
 {
     const struct child_declaration *declaration = &child->config->declaration;
-    uint32_t n = 0;
 
     for (; n < declaration->n_requires; n++)
         if (!dependency_is_met(declaration, child->config->targets[n]))
@@ -44,12 +57,73 @@ static uint32_t unmet(const struct child *child)
     return 0;
 }
 
+static uint32_t unmet_of_its_own(const struct child *child)
+{
+    return unmet_from(child, 0);
+}
+
+/* An attempt that is on its way up, but for one that may take for ever about it. */
+static bool attempt_comes_up(const struct child *sidecar)
+{
+    const struct child_declaration *declaration = &sidecar->config->declaration;
+
+    return sidecar->readiness == READINESS_UNREPORTED &&
+           !(sidecar->attempt.spawned &&
+             (declaration->start_timeout_usec == 0 || declaration_is_ready_by_exit(declaration)));
+}
+
+/* Whether its primary waits for a sidecar that goes around it: it comes up, or will as soon as its
+ * old attempt is gone, and only waits for its primary to want it. */
+static bool comes_first(const struct child *sidecar)
+{
+    if (!declaration_is_around(&sidecar->config->declaration) || sidecar->operation != CHILD_ACTIVE)
+        return false;
+    if (sidecar->attempt.active && child_status(sidecar) != CHILD_CANCELLING)
+        return attempt_comes_up(sidecar);
+    if (sidecar->attempt.active)
+        return sidecar->pending.active && (sidecar->stop_state != STOP_FAILED ||
+                                           sidecar->timers[TIMER_STOP].deadline_usec > 0);
+    return sidecar->start == START_QUEUED ||
+           ((sidecar->start == START_DEPENDENCY || sidecar->pending.active) &&
+            unmet_from(sidecar, 1) == 0);
+}
+
+/* The same with the sidecars that come first, numbered behind the others. */
+static uint32_t unmet(const struct child *child)
+{
+    uint32_t number = unmet_of_its_own(child);
+
+    if (number > 0 || !child->config->declaration.has_process)
+        return number;
+    number = (uint32_t)(child->config->declaration.n_requires + child->config->declaration.n_after);
+    for (const struct child *sidecar = child->first_sidecar; sidecar;
+         sidecar = sidecar->next_sidecar) {
+        number++;
+        if (comes_first(sidecar))
+            return number;
+    }
+    return 0;
+}
+
+static const struct child *sidecar_of(const struct child *child, uint32_t number)
+{
+    const struct child *sidecar = child->first_sidecar;
+
+    while (sidecar && --number > 0)
+        sidecar = sidecar->next_sidecar;
+    return sidecar;
+}
+
 static struct start_dependency dependency_of(const struct child *child, uint32_t number)
 {
     const struct child_declaration *declaration = &child->config->declaration;
 
+    uint32_t declared = (uint32_t)(declaration->n_requires + declaration->n_after);
+
     if (number == 0)
         return (struct start_dependency){};
+    if (number > declared)
+        return (struct start_dependency){.id = sidecar_of(child, number - declared)->id};
     bool required = number <= declaration->n_requires;
     return (struct start_dependency){
         .id = required ? declaration->requires[number - 1]
@@ -61,7 +135,7 @@ static struct start_dependency dependency_of(const struct child *child, uint32_t
 
 const char *child_unmet_dependency(const struct child *child, bool *removed)
 {
-    struct start_dependency dependency = dependency_of(child, unmet(child));
+    struct start_dependency dependency = dependency_of(child, unmet_of_its_own(child));
 
     *removed = dependency.removed;
     return dependency.id;

@@ -281,8 +281,8 @@ enum escalation supervisor_escalation(const struct supervisor *supervisor);
 size_t path_parent_length(const char *path);
 
 /* sidecar.c: who comes and goes with another */
-void sidecar_bind(struct child *child);
-void sidecar_unbind(struct child *child);
+void sidecar_bind(struct core *core, struct child *child);
+void sidecar_unbind(struct core *core, struct child *child);
 void sidecars_follow(struct core *core, struct child *primary, uint64_t cause);
 
 /* job.c: bounded one-shot work */

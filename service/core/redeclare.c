@@ -115,6 +115,7 @@ static void change_stop(struct core *core, struct child *child)
                                                          : d->stop_timeout_usec);
     else if (child->attempt.stopping && child->timers[TIMER_CHANGE].deadline_usec > 0)
         child_arm_timeout(core, child, TIMER_CHANGE, d->stop_timeout_usec);
+    stop_order_update(core, child);
 }
 
 static void apply_keys(struct core *core, struct child *child, uint64_t keys)
@@ -145,14 +146,14 @@ static void adopt(struct core *core, struct child *child, struct child_config *c
 
     move_window(core, child, config);
     for (size_t i = 0; i < dependency_count(&old->declaration); i++)
-        stop_order_repoint(core, child, old->targets[i], NULL);
+        stop_order_repoint(core, child, old->targets[i], NULL, i);
     child->config = config;
     child->id = config->declaration.id;
     child->name = last_segment(child->id);
     tree_find_targets(core, child);
     for (size_t i = 0; i < dependency_count(&config->declaration); i++)
-        stop_order_repoint(core, child, NULL, config->targets[i]);
-    sidecar_bind(child);
+        stop_order_repoint(core, child, NULL, config->targets[i], i);
+    sidecar_bind(core, child);
     release(core, old);
     core_changed(core, child);
 }
@@ -198,6 +199,8 @@ static int check_changes(struct core *core, struct change *changes, size_t count
     swap_configs(changes, count);
     for (size_t i = 0; r == 0 && i < count; i++)
         r = tree_connect(core, changes[i].child, i, problem);
+    for (size_t i = 0; r == 0 && i < count; i++)
+        sidecar_bind(core, changes[i].child);
     for (size_t i = 0; r == 0 && i < count; i++) {
         r = cycle_look(&changes[i].child, 1, problem);
         problem->declaration = i;
@@ -205,6 +208,7 @@ static int check_changes(struct core *core, struct change *changes, size_t count
     swap_configs(changes, count);
     for (size_t i = 0; i < count; i++) { /* what tree_connect() has found is the new one's */
         struct child *child = changes[i].child;
+        sidecar_bind(core, child);
         child->group = supervisor_group(child->member.supervisor, child->config->declaration.group);
     }
     return r;

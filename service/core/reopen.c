@@ -63,9 +63,11 @@ void shutdown_reopen(struct core *core)
     core->shutdown_unsettled = 0;
     for (struct supervisor *supervisor = &core->root; supervisor; supervisor = supervisor->next)
         core_changed_supervisor(core, supervisor);
-    for (struct child *child = core_first(core), *next; child; child = next) {
-        next = core_next(child);
-        begin_again(core, child);
-    }
+    for (int around = 1; around >= 0; around--) /* those that go around others come before them */
+        for (struct child *child = core_first(core), *next; child; child = next) {
+            next = core_next(child);
+            if (declaration_is_around(&child->config->declaration) == around)
+                begin_again(core, child);
+        }
     core_finish_input(core);
 }

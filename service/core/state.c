@@ -566,6 +566,7 @@ static void archive_sidecars(struct core *core, struct archive *a, struct child 
             return;
         }
         child->primary = primary;
+        child->goes_around = declaration_is_around(&child->config->declaration);
         *link = child;
         link = &child->next_sidecar;
     }

@@ -8,6 +8,12 @@ static size_t dependencies(const struct child *child)
     return declaration->n_requires + declaration->n_after;
 }
 
+/* A sidecar goes around its primary, or with it: it never holds it up. */
+static size_t first_dependency(const struct child *child)
+{
+    return child->config->declaration.role == ROLE_SIDECAR ? 1 : 0;
+}
+
 /* ---- who holds up whom ----------------------------------------------------------------------- */
 
 static bool is_on_its_way_out(const struct child *child)
@@ -53,14 +59,23 @@ void stop_order_update(struct core *core, struct child *child)
     if (core->muted || holds == child->holds_up)
         return;
     child->holds_up = holds;
-    for (size_t i = dependencies(child); i-- > 0;) /* the last declared goes first */
+    for (size_t i = dependencies(child); i-- > first_dependency(child);) /* the last goes first */
         hold_up(core, child->config->targets[i], holds);
+    for (struct child *sidecar = child->first_sidecar; sidecar; sidecar = sidecar->next_sidecar)
+        if (sidecar->goes_around)
+            hold_up(core, sidecar, holds);
+}
+
+void stop_order_bind(struct core *core, struct child *sidecar, bool bound)
+{
+    if (sidecar->goes_around && sidecar->primary->holds_up)
+        hold_up(core, sidecar, bound);
 }
 
 void stop_order_repoint(struct core *core, struct child *child, struct child *before,
-                        struct child *after)
+                        struct child *after, size_t number)
 {
-    if (!child->holds_up || before == after)
+    if (!child->holds_up || before == after || number < first_dependency(child))
         return;
     hold_up(core, before, false);
     hold_up(core, after, true);
@@ -77,8 +92,10 @@ void stop_order_restore(struct core *core)
 
 struct child *stop_order_holder(const struct core *core, const struct child *child)
 {
+    if (child->goes_around && child->primary->holds_up)
+        return child->primary;
     for (struct child *holder = core_first(core); holder; holder = core_next(holder))
-        for (size_t i = 0; holder->holds_up && i < dependencies(holder); i++)
+        for (size_t i = first_dependency(holder); holder->holds_up && i < dependencies(holder); i++)
             if (holder->config->targets[i] == child)
                 return holder;
     return NULL;

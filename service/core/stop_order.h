@@ -9,7 +9,8 @@
  * holds up those that it depends on from the moment at which it is named, cancelled or aborted by
  * anybody until its attempt is over, or its stop has failed and nothing more will be done about it:
  * each wait ends with the deadlines of the one that is waited for, and dependencies have no cycles.
- * One that is not on its way out holds up nobody.
+ * One that is not on its way out holds up nobody. A primary holds up the sidecars that go around
+ * it.
  *
  * How many hold up a child is counted as they come and go. A child that waits for its turn is as
  * before, runs on, and can be resumed as if nothing had been; a verb on it alone does not wait.
@@ -34,9 +35,12 @@ void stop_order_withdraw(struct core *core, struct child *child);
 /* Whether it holds up others may have changed. */
 void stop_order_update(struct core *core, struct child *child);
 
-/* One of its dependencies is about to be another child, or none (NULL). */
+/* One of its dependencies, by its number, is about to be another child, or none (NULL). */
 void stop_order_repoint(struct core *core, struct child *child, struct child *before,
-                        struct child *after);
+                        struct child *after, size_t number);
+
+/* A sidecar has been bound to its primary, or is about to be unbound. */
+void stop_order_bind(struct core *core, struct child *sidecar, bool bound);
 
 /* The end of each input: those go whose turn has come. */
 void stop_order_look(struct core *core);

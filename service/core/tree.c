@@ -297,11 +297,11 @@ static void repoint(struct core *core, const char *id, struct child *target)
     for (struct child *child = core_first(core); child; child = core_next(child))
         for (size_t i = 0; i < dependency_count(&child->config->declaration); i++)
             if (strcmp(dependency_id(&child->config->declaration, i), id) == 0) {
-                stop_order_repoint(core, child, child->config->targets[i], target);
+                stop_order_repoint(core, child, child->config->targets[i], target, i);
                 child->config->targets[i] = target;
                 core->may_miss = core->may_miss || !target;
                 if (i == 0)
-                    sidecar_bind(child);
+                    sidecar_bind(core, child);
             }
 }
 
@@ -382,6 +382,7 @@ static void undo(struct core *core, struct making *making)
     while (making->linked_children > 0) {
         struct child *child = making->children[--making->linked_children];
         repoint(core, child->id, NULL);
+        sidecar_unbind(core, child);
         unlink_child(core, child);
     }
     /* A supervisor may have been linked after those that come later in the list. */
@@ -512,6 +513,8 @@ static int link_all(struct core *core, struct making *making)
         r = tree_connect(core, making->children[i], i, making->problem);
     if (r < 0)
         return r;
+    for (size_t i = 0; i < tree->n_children; i++)
+        sidecar_bind(core, making->children[i]);
     for (size_t i = 0; missing && i < tree->n_children; i++)
         repoint(core, making->children[i]->id, making->children[i]);
     return cycle_look(making->children, tree->n_children, making->problem);
@@ -532,7 +535,6 @@ static void start_all(struct core *core, const struct making *making, const char
     size_t count = making->tree->n_children;
 
     for (size_t i = 0; i < count; i++) {
-        sidecar_bind(making->children[i]);
         lineage_resume(core, making->children[i]);
         tree_announce(core, making->children[i], id, requester, reason);
     }
@@ -540,9 +542,12 @@ static void start_all(struct core *core, const struct making *making, const char
         const struct child_declaration *declaration = &making->children[i]->config->declaration;
         making->children[i]->wanted = declaration->autostart && declaration->has_process;
     }
-    for (size_t i = 0; i < count; i++)
-        if (making->children[i]->wanted)
-            start_request(core, making->children[i], id, false);
+    for (int around = 1; around >= 0; around--) /* those that go around others come before them */
+        for (size_t i = 0; i < count; i++) {
+            struct child *child = making->children[i];
+            if (child->wanted && declaration_is_around(&child->config->declaration) == around)
+                start_request(core, child, id, false);
+        }
 }
 
 static int check_room(const struct core *core, const struct tree_declaration *tree,
@@ -633,7 +638,7 @@ void tree_remove(struct core *core, struct child *child, enum child_status final
     lineage_leave(core, child);
     job_child_forgotten(child);
     repoint(core, child->id, NULL);
-    sidecar_unbind(child);
+    sidecar_unbind(core, child);
     unlink_child(core, child);
     for (struct child **link = &core->changed_first; *link; link = &(*link)->changed_next)
         if (*link == child) {

@@ -153,20 +153,21 @@ static void a_connection_is_a_check(void)
 
 /* ---- sidecars -------------------------------------------------------------------------------- */
 
-static void declare_pair(const char *more)
+static void declare_pair(const char *order, const char *more)
 {
     g_autofree char *text = g_strdup_printf(
         "strategy: one-for-all\n"
         "children:\n"
         "  - {name: app, exec: [@, ready, wait-term], readiness: explicit,\n"
         "     restart: permanent, backoff: {initial: 10ms, jitter: none}}\n"
-        "  - {name: proxy, kind: sidecar, primary: app, exec: [@, ready, wait-term],\n"
+        "  - {name: proxy, kind: sidecar, primary: app, order: %s, exec: [@, ready, wait-term],\n"
         "     readiness: explicit, backoff: {initial: 10ms, jitter: none}}\n"
         "%s",
-        more);
+        order, more);
     fixture_write_tree(&f, text);
     g_autoptr(GVariant) changes = fixture_reload(&f, NULL);
     fixture_wait_text(&f, "proxy", "Readiness", "ready");
+    fixture_wait_text(&f, "app", "Readiness", "ready");
 }
 
 /* Whether the last event of the one came before the last of the other. */
@@ -206,7 +207,7 @@ static void kill_child(const char *child)
 
 static void a_sidecar_starts_after_and_is_restarted_with_its_primary(void)
 {
-    declare_pair("");
+    declare_pair("with", "");
     assert_before("child-ready", "app", "child-starting", "proxy");
     g_autoptr(GVariant) outcome = fixture_verb(&f, "Restart", "app");
     fixture_wait_number(&f, "proxy", "Generation", 1);
@@ -218,17 +219,30 @@ static void a_sidecar_starts_after_and_is_restarted_with_its_primary(void)
     g_assert_cmpuint(fixture_number(&f, "proxy", "RestartsUsed"), ==, 0);
 }
 
+static void a_sidecar_goes_around_and_is_restarted_with_its_primary(void)
+{
+    declare_pair("around", "");
+    assert_before("child-ready", "proxy", "child-starting", "app");
+    g_autoptr(GVariant) outcome = fixture_verb(&f, "Restart", "app");
+    fixture_wait_number(&f, "app", "Generation", 1);
+    fixture_wait_text(&f, "app", "Readiness", "ready");
+    g_assert_cmpuint(fixture_number(&f, "proxy", "Generation"), ==, 1);
+    assert_before("child-exited", "app", "child-control-cancel-delivered", "proxy");
+    assert_before("child-ready", "proxy", "child-starting", "app");
+    g_assert_cmpuint(fixture_number(&f, "proxy", "RestartsUsed"), ==, 0);
+}
+
 static void a_crash_of_the_primary_takes_its_sidecar_along(void)
 {
-    declare_pair("");
+    declare_pair("around", "");
     kill_child("app");
     fixture_wait_number(&f, "proxy", "Generation", 1);
-    g_assert_cmpuint(fixture_number(&f, "app", "Generation"), ==, 1);
+    fixture_wait_number(&f, "app", "Generation", 1);
 }
 
 static void a_crash_of_the_sidecar_is_its_own(void)
 {
-    declare_pair("");
+    declare_pair("around", "");
     kill_child("proxy");
     fixture_wait_number(&f, "proxy", "Generation", 1);
     g_assert_cmpuint(fixture_number(&f, "app", "Generation"), ==, 0);
@@ -237,7 +251,7 @@ static void a_crash_of_the_sidecar_is_its_own(void)
 
 static void a_hold_of_the_primary_stops_its_sidecar(void)
 {
-    declare_pair("");
+    declare_pair("around", "");
     g_autoptr(GVariant) paused = fixture_verb(&f, "Pause", "app");
     fixture_wait_text(&f, "proxy", "Status", "none");
     g_autofree char *why = fixture_text(&f, "proxy", "Explanation");
@@ -246,6 +260,7 @@ static void a_hold_of_the_primary_stops_its_sidecar(void)
     g_assert_cmpstr(operation, ==, "active");
     g_autoptr(GVariant) resumed = fixture_verb(&f, "Resume", "app");
     fixture_wait_number(&f, "proxy", "Generation", 1);
+    fixture_wait_number(&f, "app", "Generation", 1);
 
     g_autoptr(GVariant) alone = fixture_verb(&f, "Pause", "proxy"); /* and not the other way */
     fixture_wait_text(&f, "proxy", "Status", "none");
@@ -257,7 +272,7 @@ static void a_dry_run_names_the_sidecar(void)
 {
     GVariantBuilder options;
 
-    declare_pair("");
+    declare_pair("around", "");
     g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
     g_variant_builder_add(&options, "{sv}", "dry-run", g_variant_new_boolean(TRUE));
     g_autoptr(GVariant) reply = fixture_manager(
@@ -287,7 +302,7 @@ static void assert_refused(const char *manifest, const char *message)
 
 static void a_primary_must_be_a_proper_one(void)
 {
-    declare_pair("");
+    declare_pair("around", "");
     assert_refused("name: x\nkind: sidecar\nexec: [/bin/true]\n",
                    "line 1, column 1: primary is missing");
     assert_refused("name: x\nkind: sidecar\nprimary: nobody\nexec: [/bin/true]\n",
@@ -317,6 +332,9 @@ int main(int argc, char **argv)
     fixture_test(&f, NULL,
                  "/daemon/sidecars/a-sidecar-starts-after-and-is-restarted-with-its-primary",
                  a_sidecar_starts_after_and_is_restarted_with_its_primary);
+    fixture_test(&f, NULL,
+                 "/daemon/sidecars/a-sidecar-goes-around-and-is-restarted-with-its-primary",
+                 a_sidecar_goes_around_and_is_restarted_with_its_primary);
     fixture_test(&f, NULL, "/daemon/sidecars/a-crash-of-the-primary-takes-its-sidecar-along",
                  a_crash_of_the_primary_takes_its_sidecar_along);
     fixture_test(&f, NULL, "/daemon/sidecars/a-crash-of-the-sidecar-is-its-own",

@@ -225,6 +225,43 @@ static void a_resume_before_its_turn_changes_nothing(void)
     g_assert_cmpuint(fixture_number(&f, "pay/db", "MainPID"), ==, pid);
 }
 
+/* ---- sidecars -------------------------------------------------------------------------------- */
+
+/* app drains until the test lets it go; proxy comes up when the test lets it. */
+static void declare_app_and_proxy(void)
+{
+    fixture_fifo(&f, "drain");
+    fixture_fifo(&f, "up");
+    g_autofree char *text = g_strdup_printf(
+        "children:\n"
+        "  - {name: app, exec: [@, ready, wait-term, wait=%s], readiness: explicit,\n"
+        "     stop: {timeout: 1m}}\n"
+        "  - {name: proxy, kind: sidecar, primary: app, readiness: explicit,\n"
+        "     exec: [@, wait=%s, ready, wait-term]}\n",
+        fixture_path(&f, "drain"), fixture_path(&f, "up"));
+    fixture_write_tree(&f, text);
+    g_autoptr(GVariant) changes = fixture_reload(&f, NULL);
+}
+
+static void a_sidecar_goes_around_its_primary(void)
+{
+    declare_app_and_proxy();
+
+    fixture_wait_text(&f, "proxy", "Status", "running");
+    assert_text("app", "Status", "none");
+    assert_text("app", "WaitsFor", "dependency");
+    fixture_release(&f, "up");
+    fixture_wait_text(&f, "app", "Status", "ready");
+    assert_text("proxy", "Status", "ready");
+
+    g_autoptr(GVariant) outcome = fixture_verb(&f, "Pause", "app");
+    fixture_wait_text(&f, "app", "Status", "cancelling");
+    assert_text("proxy", "Status", "ready");
+    fixture_release(&f, "drain");
+    fixture_wait_text(&f, "proxy", "Status", "none");
+    assert_text("app", "Status", "none");
+}
+
 int main(int argc, char **argv)
 {
     fixture_become_init();
@@ -249,5 +286,7 @@ int main(int argc, char **argv)
                  who_waits_for_its_turn_outlives_proctord);
     fixture_test(&f, NULL, "/order/a-resume-before-its-turn-changes-nothing",
                  a_resume_before_its_turn_changes_nothing);
+    fixture_test(&f, NULL, "/order/a-sidecar-goes-around-its-primary",
+                 a_sidecar_goes_around_its_primary);
     return g_test_run();
 }
