@@ -512,7 +512,7 @@ static int loop(struct daemon *daemon)
         poll(NULL, 0, LOOP_PAUSE_MSEC);
         r = sd_event_loop(daemon->event);
     }
-    return r < 0 ? EXIT_FAILURE : r;
+    return r < 0 ? (fail("the event loop", r), EXIT_FAILURE) : r;
 }
 
 static int make_loop(struct daemon *daemon)

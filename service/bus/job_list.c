@@ -32,6 +32,13 @@ static const struct job *find_next(const struct service *service, const struct j
     return job;
 }
 
+/* A later time of a job, by the wall clock's reading of when it was queued: the two of one row keep
+ * their order, though the clocks go on. */
+static uint64_t later(const struct job *job, uint64_t queued_usec, uint64_t usec)
+{
+    return usec > 0 ? queued_usec + (usec - job->queued_usec) : 0;
+}
+
 static int step(struct service *service, sd_bus_message *m, void *data)
 {
     struct job_list *list = data;
@@ -42,11 +49,11 @@ static int step(struct service *service, sd_bus_message *m, void *data)
     list->at = job;
     list->last = job->id;
     list->forgotten = service->jobs_forgotten;
+    uint64_t queued_usec = core_realtime_of(service->core, job->queued_usec);
     int r = append_values(m, "(tsssttt)", job->id, job->name, job_state_to_string(job->state),
-                          job_result_to_string(job->result),
-                          core_realtime_of(service->core, job->queued_usec),
-                          core_realtime_of(service->core, job->started_usec),
-                          core_realtime_of(service->core, job->finished_usec));
+                          job_result_to_string(job->result), queued_usec,
+                          later(job, queued_usec, job->started_usec),
+                          later(job, queued_usec, job->finished_usec));
     return r < 0 ? r : 1;
 }
 
