@@ -345,10 +345,37 @@ static void explain_dependency(const struct sentence *s)
                 way_up_of(target));
 }
 
+/* One of those that are restarted with it that holds it up: the first that is still there, else the
+ * first whose backoff runs. */
+static const struct child *straggler_of(const struct child *child)
+{
+    const struct supervisor *supervisor = child->scope->supervisor;
+    const struct child *later = NULL;
+
+    for (const struct child *other = supervisor_first(supervisor); other;
+         other = supervisor_next(supervisor, other)) {
+        if (other->scope == child->scope && other->attempt.active)
+            return other;
+        if (other->scope == child->scope && other->start == START_BACKOFF && !later)
+            later = other;
+    }
+    return later;
+}
+
 static void explain_scope(const struct sentence *s)
 {
-    fprintf(s->stream, "waits until those that are restarted with it under %s have ended, after ",
+    const struct child *straggler = straggler_of(s->child);
+
+    fputs("waits ", s->stream);
+    if (straggler)
+        fprintf(s->stream,
+                straggler->attempt.active ? "until %s has ended, " : "for the backoff of %s, ",
+                straggler->id);
+    fprintf(s->stream, "as both are restarted together under %s",
             name_of(s->child->scope->supervisor));
+    if (s->child->last_exit.kind == EXIT_CANCELLED)
+        return; /* it was stopped for that, and nothing is wrong with it */
+    fputs(", after ", s->stream);
     print_cause(s);
 }
 

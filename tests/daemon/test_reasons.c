@@ -119,7 +119,8 @@ static void those_that_are_restarted_with_it(void)
     fixture_release(&f, "crash");
     assert_reason(a, "s/a", "backoff", "; then with those that are restarted with it under s");
     assert_reason(b, "s/b", "fenced", "stopping");
-    assert_reason(a, "s/a", "scope", "waits until those that are restarted with it under s");
+    assert_reason(a, "s/a", "scope",
+                  "waits until s/b has ended, as both are restarted together under s");
     assert_cached(a, "NextRestartUSec", "0"); /* it is told that its own time is over */
     fixture_release(&f, "go");
     assert_reason(a, "s/a", "", "");
