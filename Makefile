@@ -6,7 +6,7 @@ KILLS ?= 2000
 RESTARTS ?= 500
 REBOOTS ?= 200
 
-.PHONY: all deps build demo test bench campaign crash faults soak fuzz coverage sim check-format install clean
+.PHONY: all deps build demo test watch bench campaign crash faults soak fuzz coverage sim check-format install clean
 
 all: build
 
@@ -24,6 +24,10 @@ demo: build
 
 test: build
 	@sh tools/test.sh $(BUILD)
+
+# All tests of the daemon with a look at each call of its loop: none but its poll may take 50 ms.
+watch: build
+	@meson test -C $(BUILD) --benchmark --no-rebuild --verbose daemon-loop-all
 
 bench: build
 	@$(BUILD)/tests/bench $(BUILD)/service/proctord
