@@ -176,11 +176,9 @@ int command_add(struct client *client)
     free(text);
     if (r >= 0)
         return CTL_DONE;
-    if (sd_bus_error_has_name(&error, INVALID)) {
-        fputs("proctorctl: ", stderr);
-        text_write(stderr, client->arguments[0]);
-        fprintf(stderr, ": nothing was %s\n", client->replace ? "changed" : "added");
-    }
+    if (sd_bus_error_has_name(&error, INVALID))
+        client_note("%s: nothing was %s", client->arguments[0],
+                    client->replace ? "changed" : "added");
     return client_error(client, &error, r);
 }
 

@@ -2,6 +2,7 @@
 
 #include "keep.h"
 #include "log.h"
+#include "number.h"
 #include "notify.h"
 #include "process.h"
 
@@ -130,10 +131,10 @@ void store_unkeep(const struct process *process)
 
 static void adopt_one(struct process *process, int fd, const char *rest)
 {
-    char *end;
-    uint64_t number = strtoull(rest, &end, 10);
+    uint64_t number = 0;
 
-    fd_store_restore(process->store, number, fd, *end == '/' ? end + 1 : FD_STORE_NAME);
+    number_take(&rest, &number);
+    fd_store_restore(process->store, number, fd, *rest == '/' ? rest + 1 : FD_STORE_NAME);
 }
 
 void store_adopt(struct process *process)
