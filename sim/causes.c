@@ -63,6 +63,8 @@ static void check_cancel(struct world *world, const struct event *event)
         must_be(world, event, world->shutdown_command);
     else if (strcmp(command, "primary") == 0)
         must_be(world, event, cause_of_primary(event));
+    else if (world->input == INPUT_REDECLARE && strcmp(command, "reload") != 0)
+        return; /* it waited for its turn behind one that it needs no more */
     else if (is_a_commands(world->input) && event->cause <= world->commands_before)
         world_fail(world, CHECK_CAUSES, "%s is cancelled for command %ju, which is an earlier one",
                    event->child->id, (uintmax_t)event->cause);

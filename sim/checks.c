@@ -113,6 +113,14 @@ static bool holds_place(const struct world *world, const struct ledger *ledger)
            (ledger->running || world->now_nsec - ledger->started_nsec < PLACE_NSEC);
 }
 
+/* Who runs and has nothing that bounds how long it takes: a newer declaration may say so. */
+static bool is_unbounded(const struct actor *actor)
+{
+    const struct child_declaration *d = &actor->child->config->declaration;
+
+    return actor->ledger.running && (d->start_timeout_usec == 0 || d->readiness == READINESS_JOB);
+}
+
 /* Automatic restarts on their way, by what was announced of each. */
 static void check_cap(struct world *world, const struct supervisor *supervisor)
 {
@@ -121,7 +129,7 @@ static void check_cap(struct world *world, const struct supervisor *supervisor)
     for (uint32_t i = 0; i < world->n_actors; i++) {
         const struct actor *actor = &world->actors[i];
         flying += actor->child && actor->child->member.supervisor == supervisor &&
-                  holds_place(world, &actor->ledger);
+                  holds_place(world, &actor->ledger) && !is_unbounded(actor);
     }
     if (flying > cap)
         world_fail(world, CHECK_CAP, "%u restarts are in flight under \"%s\", the cap is %u",
@@ -465,6 +473,7 @@ static void new_window(const struct world *world, struct actor *actor)
     uint32_t burst = limit->burst < ledger->burst ? limit->burst : ledger->burst;
     for (; kept > burst + 1; kept--)
         memmove(ledger->counted, ledger->counted + 1, (kept - 1) * sizeof(*ledger->counted));
+    ledger->in_flight = ledger->in_flight && !is_unbounded(actor);
     ledger->n_counted = ledger->config ? kept : ledger->n_counted;
     ledger->config = actor->child->config;
     ledger->interval_usec = limit->interval_usec;

@@ -174,6 +174,33 @@ static void make_room(struct ref *r)
     r->supervisors_max = room;
 }
 
+/* The newest exits, as many as there is room for. */
+static uint32_t keep_exits(uint64_t *to, uint32_t burst, const uint64_t *from, uint32_t used)
+{
+    uint32_t kept = used < burst + 1 ? used : burst + 1;
+    memcpy(to, from + used - kept, kept * sizeof(*to));
+    return kept;
+}
+
+/* What has been counted stays counted, of a group by its name; a token that was taken stays so. */
+static void keep_counts(struct ref_supervisor *its, const struct ref_supervisor *old)
+{
+    const struct supervisor_declaration *d = its->declaration, *before = old->declaration;
+    its->used = keep_exits(its->exits, d->burst, old->exits, old->used);
+    for (size_t g = 0; g < d->n_groups; g++) {
+        int k = find_group(before, d->groups[g].name);
+        if (k < 0)
+            continue;
+        const struct ref_group *was = &old->groups[k];
+        struct ref_group *is = &its->groups[g];
+        is->used = keep_exits(is->exits, d->groups[g].burst, was->exits, was->used);
+        if (was->declaration->budget_restarts > 0 && d->groups[g].budget_restarts > 0) {
+            is->level = was->level;
+            is->since = was->since;
+        }
+    }
+}
+
 void reference_supervise(struct ref *r, const struct supervisor_declaration *d)
 {
     const char *slash = strrchr(d->path, '/');
@@ -185,8 +212,10 @@ void reference_supervise(struct ref *r, const struct supervisor_declaration *d)
         if (strlen(r->supervisors[i].declaration->path) == length &&
             strncmp(r->supervisors[i].declaration->path, d->path, length) == 0)
             above = i;
-    const struct supervisor_declaration *old =
-        s < r->n_supervisors ? r->supervisors[s].declaration : d;
+    bool there = s < r->n_supervisors;
+    struct ref_supervisor old = {.declaration = d};
+    if (there)
+        old = r->supervisors[s];
     if (s == r->n_supervisors) {
         if (s == r->supervisors_max)
             make_room(r);
@@ -197,7 +226,9 @@ void reference_supervise(struct ref *r, const struct supervisor_declaration *d)
     r->supervisors[s].exits = r->allocate(r->userdata, (d->burst + 1) * sizeof(uint64_t));
     r->supervisors[s].used = 0;
     r->supervisors[s].groups = make_groups(r, d);
-    regroup(r, s, old);
+    if (there)
+        keep_counts(&r->supervisors[s], &old);
+    regroup(r, s, old.declaration);
 }
 
 /* ---- who depends on whom --------------------------------------------------------------------- */
