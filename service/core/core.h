@@ -288,9 +288,9 @@ int core_change_of(struct core *core, const struct child_declaration *declaratio
                    enum child_change *change);
 
 /*
- * Gives a supervisor that is in the tree a new declaration, from the next exit on. Its limits begin
- * again; who names a group that it has no more is in none. Returns 0, -ENOENT, -ESHUTDOWN, -EINVAL
- * or -ENOMEM.
+ * Gives a supervisor that is in the tree a new declaration, from the next exit on. What it and its
+ * groups have counted stays counted; who names a group that it has no more is in none. Returns 0,
+ * -ENOENT, -ESHUTDOWN, -EINVAL or -ENOMEM.
  */
 int core_redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
                               struct declaration_problem *problem);

@@ -278,6 +278,31 @@ static void repoint_groups(struct core *core, struct supervisor *supervisor,
     }
 }
 
+static void keep_exits(const struct core *core, struct restart_limit *limit,
+                       const struct restart_limit *before)
+{
+    struct restart_limit kept = *before;
+
+    restart_limit_resize(&kept, limit->ring, limit->burst, limit->interval_usec,
+                         core_realtime(core));
+    *limit = kept;
+}
+
+/* What a group of this name has counted, and the tokens that were taken, stay. */
+static void keep_counts_of_groups(const struct core *core, struct supervisor *supervisor,
+                                  const struct supervisor_config *old)
+{
+    for (size_t i = 0; i < old->declaration.n_groups; i++) {
+        const struct group *before = &old->groups[i];
+        struct group *group = supervisor_group(supervisor, before->declaration.name);
+        if (!group)
+            continue;
+        keep_exits(core, &group->limit, &before->limit);
+        if (before->budget.interval_usec > 0 && group->budget.interval_usec > 0)
+            group->budget.full_usec = before->budget.full_usec;
+    }
+}
+
 /* Gives a supervisor its declaration; returns the one before, which is the caller's now. */
 struct supervisor_config *supervisor_configure(struct core *core, struct supervisor *supervisor,
                                                struct supervisor_config *config)
@@ -288,8 +313,13 @@ struct supervisor_config *supervisor_configure(struct core *core, struct supervi
     supervisor->path = config->declaration.path;
     for (size_t i = 0; i < config->declaration.n_groups; i++)
         config->groups[i].scope.supervisor = supervisor;
+    struct restart_limit before = supervisor->limit;
     restart_limit_init(&supervisor->limit, config->ring, config->declaration.burst,
                        config->declaration.interval_usec);
+    if (config != old && core->handling) { /* else it is read, and its counts come next */
+        keep_exits(core, &supervisor->limit, &before);
+        keep_counts_of_groups(core, supervisor, old);
+    }
     repoint_groups(core, supervisor, old);
     restart_queue_released(core, supervisor);
     core_changed_supervisor(core, supervisor);
