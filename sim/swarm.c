@@ -255,6 +255,8 @@ static void draw_other_child(struct world *world, struct swarm *swarm, uint32_t 
         other->n_after--;
     if (choose(world, 16) == 1)
         other->has_process = !d->has_process;
+    if (choose(world, 4) == 1 && d->role == ROLE_SIDECAR)
+        other->sidecar_order = SIDECAR_WITH - d->sidecar_order;
     if (d->role == ROLE_SIDECAR) { /* what it may say */
         other->criticality = d->criticality;
         other->restart = d->restart;
