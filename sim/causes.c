@@ -102,6 +102,22 @@ static void check_failed(struct world *world, const struct event *event, struct 
                    event->child->id);
 }
 
+/* The time of the next signal is that of whoever set the time of the one before it; a declaration
+ * that came in the middle of the stop may have set it, for the stop itself. */
+static void check_escalated(struct world *world, const struct event *event,
+                            struct stop_ledger *stop)
+{
+    const struct child_declaration *d = &event->child->config->declaration;
+
+    if (event->cause != stop->cause)
+        must_be(world, event, stop->deadline);
+    stop->deadline = event->cause;
+    if (stop->aborted || !stop->under_way || stop->steps >= d->n_further_stops)
+        world_fail(world, CHECK_CAUSES, "%s: one signal more than its stop has", d->id);
+    else
+        stop->no_deadline = d->further_stops[stop->steps++].usec == 0;
+}
+
 static uint64_t cause_of_abort(const struct world *world, const struct event *event,
                                const struct stop_ledger *stop)
 {
@@ -147,6 +163,9 @@ static void enter_stop(struct world *world, const struct event *event, struct st
                                      .deadline = event->cause,
                                      .abort = event->cause,
                                      .fence = stop->fence};
+        return;
+    case EVENT_CHILD_CONTROL_STOP_ESCALATED:
+        check_escalated(world, event, stop);
         return;
     case EVENT_CHILD_CONTROL_STOP_FAILED:
         check_failed(world, event, stop);

@@ -181,6 +181,13 @@ void checks_abort(struct world *world, struct actor *actor, struct process *proc
                    actor->declaration->id, (uintmax_t)process->id.attempt);
 }
 
+void checks_escalate(struct world *world, struct actor *actor, const struct process *process)
+{
+    if (process->cancels == 0 || process->aborts > 0)
+        world_fail(world, CHECK_CANCEL_ONCE, "%s: a further signal %s", actor->declaration->id,
+                   process->aborts > 0 ? "after the abort" : "before the cancel");
+}
+
 void checks_forget(struct world *world, struct actor *actor)
 {
     if (world_processes(actor) > 0)
@@ -977,6 +984,13 @@ static bool queue_is_full(const struct world *world, const struct supervisor *su
     return supervisor->in_flight >= supervisor_cap(world->core, supervisor);
 }
 
+/* Of the last signal: the others have a deadline. */
+static uint64_t last_stop_time(const struct child_declaration *d)
+{
+    return d->n_further_stops > 0 ? d->further_stops[d->n_further_stops - 1].usec
+                                  : d->stop_timeout_usec;
+}
+
 /* Until a deadline, or without one for as long as it likes. */
 static bool has_time_to_go(const struct child *child)
 {
@@ -987,7 +1001,7 @@ static bool has_time_to_go(const struct child *child)
         return true;
     return attempt->active && attempt->abort_requested
                ? d->abort_timeout_usec == 0
-               : attempt->active && attempt->cancel_delivered && d->stop_timeout_usec == 0;
+               : attempt->active && attempt->cancel_delivered && last_stop_time(d) == 0;
 }
 
 static void check_arrival(struct world *world, struct actor *actor)

@@ -10,6 +10,7 @@
 void checks_start(struct world *world, struct actor *actor, struct attempt_id id);
 void checks_cancel(struct world *world, struct actor *actor, struct process *process);
 void checks_abort(struct world *world, struct actor *actor, struct process *process);
+void checks_escalate(struct world *world, struct actor *actor, const struct process *process);
 void checks_forget(struct world *world, struct actor *actor);
 void checks_event(struct world *world, const struct event *event);
 

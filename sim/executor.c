@@ -328,6 +328,7 @@ static bool take_step(struct world *world, struct actor *actor, struct process *
     case STEP_DOUBLE_FORK:
     case STEP_LEFT_TAKES:
     case STEP_LEFT_IGNORES:
+    case STEP_HEEDS:
         return true; /* traits */
     }
     __builtin_unreachable();
@@ -603,6 +604,26 @@ static void port_abort(void *userdata, struct child *child, struct attempt_id id
     obey_abort(world, actor, process);
 }
 
+static void port_escalate(void *userdata, struct child *child, struct attempt_id id, int signal)
+{
+    struct world *world = userdata;
+    struct actor *actor = child->host;
+
+    if (world->recovering)
+        return;
+    struct process *process = world_process(actor, id.attempt);
+    note_call(world, actor, "escalate", id);
+    if (!process)
+        return;
+    checks_escalate(world, actor, process);
+    process->escalations++;
+    if (!happens(world) || process->traits.heeds != signal)
+        return;
+    if (process->state == PROCESS_ALIVE)
+        process->completion = (struct completion){.by_signal = true, .signal = signal};
+    queue_end(world, actor, process, process->state == PROCESS_ALIVE, 0);
+}
+
 void executor_power_off(struct world *world)
 {
     for (uint32_t i = 0; i < world->n_actors; i++)
@@ -739,6 +760,7 @@ void executor_ports(struct world *world, struct core_ports *ports)
         .start = port_start,
         .cancel = port_cancel,
         .abort = port_abort,
+        .escalate = port_escalate,
         .check = port_check,
         .check_end = port_check_end,
         .kill = port_kill,

@@ -39,6 +39,7 @@ static const struct {
     {"hang", MAYBE_DURATION, STEP_HANG, "hang, or hang DURATION"},
     {"double-fork", NONE, STEP_DOUBLE_FORK, "double-fork"},
     {"left-takes", DURATION, STEP_LEFT_TAKES, "left-takes DURATION"},
+    {"heeds", SIGNAL, STEP_HEEDS, "heeds SIGNAL, such as heeds SIGQUIT"},
     {"left-ignores", NONE, STEP_LEFT_IGNORES, "left-ignores"},
 };
 
@@ -97,7 +98,7 @@ int model_read_step(const char *text, struct step *step, const char **expected)
         "oom, wait NAME, wait cancel, wait reload, status TEXT, extend D, reloading, "
         "reloading since D, stopping, trigger, "
         "write-result BYTES, healthy, unhealthy, mute, ignore-cancel, cancel-takes D, hang D, "
-        "double-fork, left-takes D, left-ignores";
+        "double-fork, left-takes D, left-ignores, heeds SIGNAL";
     return -EINVAL;
 }
 
@@ -124,6 +125,8 @@ struct traits model_traits(const struct model *model)
             traits.left_takes_usec = step->number;
         else if (step->kind == STEP_LEFT_IGNORES)
             traits.left_ignores = true;
+        else if (step->kind == STEP_HEEDS)
+            traits.heeds = (int)step->number;
     }
     return traits;
 }

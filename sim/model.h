@@ -21,6 +21,7 @@
  *   cancel-takes D        it ends D after the cancel (default: at once)
  *   hang D                it survives an abort for D; bare `hang` for good
  *   double-fork           a second process lives on after the main one until it is told to go
+ *   heeds SIGNAL          a further signal of its stop ends it at once
  *   left-takes D          which ends D after the stop signal (default: at once)
  *   left-ignores          which does not hear the stop signal
  */
@@ -58,6 +59,7 @@ enum step_kind {
     STEP_DOUBLE_FORK,
     STEP_LEFT_TAKES,
     STEP_LEFT_IGNORES,
+    STEP_HEEDS,
 };
 
 #define MODEL_FOREVER UINT64_MAX
@@ -77,6 +79,7 @@ struct traits {
     bool ignores_cancel;
     bool double_forks;
     bool left_ignores;
+    int heeds; /* a signal, or 0 */
     uint64_t left_takes_usec;
     uint64_t cancel_takes_usec;
     uint64_t hang_usec; /* 0: an abort ends it at once */

@@ -211,6 +211,15 @@ static void abort_attempt(struct ref *r, struct ref_child *c)
         c->fence = FENCE_ABORTING_OLD;
 }
 
+/* What the last signal that it has had gives it. */
+uint64_t ref_stop_time(const struct ref_child *c)
+{
+    uint32_t most = c->declaration->n_further_stops; /* of a declaration that came meanwhile */
+    uint32_t step = c->attempt.stop_step < most ? c->attempt.stop_step : most;
+    return step > 0 ? c->declaration->further_stops[step - 1].usec
+                    : c->declaration->stop_timeout_usec;
+}
+
 /* A deadline runs for whoever is asked to go, also where an earlier one has passed; and for nobody
  * else: the target of a restart, on its way, is not asked to go by another restart. */
 void ref_insist(struct ref *r, struct ref_child *c)
@@ -218,8 +227,7 @@ void ref_insist(struct ref *r, struct ref_child *c)
     if (c->attempt.active && (c->attempt.cancelled || c->attempt.aborted) &&
         c->deadline[REF_STOP] == 0)
         ref_arm_timeout(r, c, REF_STOP,
-                        c->attempt.aborted ? c->declaration->abort_timeout_usec
-                                           : c->declaration->stop_timeout_usec);
+                        c->attempt.aborted ? c->declaration->abort_timeout_usec : ref_stop_time(c));
 }
 
 static void put_behind_fence(struct ref_child *c, bool by_hand, uint64_t old, uint64_t target)
@@ -265,6 +273,11 @@ void ref_withdraw_starts(struct ref_child *c)
 static void stop_deadline(struct ref *r, struct ref_child *c)
 {
     bool down = r->phase != SHUTDOWN_IDLE;
+    if (!c->attempt.aborted && c->attempt.stop_step < c->declaration->n_further_stops) {
+        c->attempt.stop_step++; /* the next signal, with a time of its own */
+        ref_arm_timeout(r, c, REF_STOP, ref_stop_time(c));
+        return;
+    }
     c->stop_state = STOP_FAILED;
     if (c->attempt.aborted) {
         c->failure = FAILURE_WAIT_ABORT;

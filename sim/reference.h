@@ -41,8 +41,9 @@ struct ref_attempt {
     bool proven; /* it has been ready for reset_after, once */
     bool silent, unhealthy, check_open, check_passed;
     uint32_t checks, check_misses;
-    bool ran_out;   /* of the time that it may run */
-    bool main_gone; /* others are there; it ended so: */
+    uint32_t stop_step; /* how many of the further signals of its stop it has had */
+    bool ran_out;       /* of the time that it may run */
+    bool main_gone;     /* others are there; it ended so: */
     struct completion main;
     enum exit_kind main_exit;
 };

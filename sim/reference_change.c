@@ -187,8 +187,7 @@ static void change_stop(struct ref *r, struct ref_child *c)
 {
     if (c->attempt.active && is_going(c))
         ref_arm_timeout(r, c, REF_STOP,
-                        c->attempt.aborted ? c->declaration->abort_timeout_usec
-                                           : c->declaration->stop_timeout_usec);
+                        c->attempt.aborted ? c->declaration->abort_timeout_usec : ref_stop_time(c));
     else if (c->attempt.active && c->deadline[REF_CHANGE] > 0 && c->attempt.stopping)
         ref_arm_timeout(r, c, REF_CHANGE, c->declaration->stop_timeout_usec);
 }

@@ -60,6 +60,7 @@ void ref_arm(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t 
 void ref_disarm(struct ref_child *c, enum ref_timer timer);
 void ref_arm_timeout(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t timeout);
 void ref_stop_watching(struct ref_child *c);
+uint64_t ref_stop_time(const struct ref_child *c);
 void ref_give_place_back(struct ref_child *c);
 void ref_force_stop(struct ref *r, struct ref_child *c, enum exit_kind kind);
 void ref_start(struct ref *r, struct ref_child *c);

@@ -3,6 +3,7 @@
 #include "checks.h"
 #include "disk.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -93,6 +94,7 @@ static const struct model programs[] = {
        {STEP_READY})},
     {S({STEP_EXIT, 78})},
     {S({STEP_IGNORE_CANCEL}, {STEP_HANG, 2 * USEC_SEC})},
+    {S({STEP_READY}, {STEP_IGNORE_CANCEL}, {STEP_HEEDS, 3})},
     {S({STEP_IGNORE_CANCEL}, {STEP_HANG, MODEL_FOREVER})},
     {S({STEP_DOUBLE_FORK}, {STEP_READY}, {STEP_RUN, 2 * USEC_SEC}, {STEP_DIE, 11})},
     {S({STEP_DOUBLE_FORK}, {STEP_LEFT_TAKES, 900 * USEC_MSEC}, {STEP_READY},
@@ -156,9 +158,24 @@ static void draw_policy(struct world *world, struct child_declaration *d)
     d->backoff.reset_after_usec = PICK(world, 60 * USEC_SEC, 2 * USEC_SEC);
 }
 
+/* Only the last one may have as long as it likes. */
+static void draw_further_stops(struct world *world, struct child_declaration *d)
+{
+    static const int signals[] = {SIGQUIT, SIGINT};
+
+    d->n_further_stops = d->stop_timeout_usec > 0 ? (uint32_t)PICK(world, 0, 0, 0, 1, 2) : 0;
+    for (uint32_t i = 0; i < d->n_further_stops; i++)
+        d->further_stops[i] = (struct stop_step){
+            .signal = signals[i],
+            .usec = i + 1 < d->n_further_stops
+                        ? PICK(world, USEC_SEC, 10 * USEC_MSEC)
+                        : PICK(world, USEC_SEC, 100 * USEC_MSEC, 3 * USEC_SEC, 0)};
+}
+
 static void draw_times(struct world *world, struct child_declaration *d)
 {
     d->stop_timeout_usec = PICK(world, USEC_SEC, 10 * USEC_MSEC, 10 * USEC_SEC, 0);
+    draw_further_stops(world, d);
     d->abort_timeout_usec = PICK(world, USEC_SEC, 100 * USEC_MSEC, 5 * USEC_SEC, 0);
     d->timeout_action = (enum timeout_action)choose(world, 2);
     d->leftovers = (enum leftovers)choose(world, LEFTOVERS_KEEP + 1);

@@ -104,7 +104,7 @@ struct process {
     bool waits_for_cancel, waits_for_reload;
     bool has_reload;       /* a reload signal that no step has waited for yet */
     const char *waits_for; /* a name that the scenario fires */
-    unsigned cancels, aborts;
+    unsigned cancels, aborts, escalations;
     bool reported;                /* its completion has been told */
     bool stillborn;               /* it could not be spawned */
     bool delayed;                 /* the daemon waits for what it lacks for it */
@@ -129,6 +129,7 @@ struct stop_ledger {
     uint64_t deadline; /* whose deadline runs */
     uint64_t abort;    /* who wants more than a report when it passes */
     uint64_t fence;    /* whose restart waits for it */
+    uint32_t steps;    /* further signals that it has had */
 };
 
 /* What the checks know of a child, from events and calls alone. */

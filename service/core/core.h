@@ -190,6 +190,8 @@ struct core_ports {
     void (*start)(void *userdata, struct child *child, struct attempt_id id);
     void (*cancel)(void *userdata, struct child *child, struct attempt_id id);
     void (*abort)(void *userdata, struct child *child, struct attempt_id id);
+    /* May be NULL. The next signal of a stop, to the same processes as the cancel before it. */
+    void (*escalate)(void *userdata, struct child *child, struct attempt_id id, int signal);
     /* May be NULL: nobody asks. check() is answered with core_checked() and the same number, or
      * withdrawn with check_end(). */
     void (*check)(void *userdata, struct child *child, struct attempt_id id, uint32_t number);

@@ -18,6 +18,13 @@
 #define DEPENDENCIES_MAX  64
 #define TAGS_MAX          32
 #define GROUPS_MAX        64 /* of one supervisor */
+#define STOP_SIGNALS_MAX  8  /* of one stop */
+
+/* A signal of a stop behind the first, and the time that it has. */
+struct stop_step {
+    int signal;
+    uint64_t usec;
+};
 
 struct exit_codes {
     uint8_t codes[EXIT_CODES_MAX];
@@ -44,6 +51,9 @@ struct child_declaration {
     struct exit_codes success_exit_codes; /* besides 0 */
 
     uint64_t stop_timeout_usec; /* this and the other timeouts: 0 is no deadline */
+    struct stop_step
+        further_stops[STOP_SIGNALS_MAX - 1]; /* one after the other, before the abort */
+    uint32_t n_further_stops;
     uint64_t abort_timeout_usec;
     enum timeout_action timeout_action;
     enum leftovers leftovers;

@@ -179,14 +179,27 @@ static void archive_hidden(struct archive *a, struct child_declaration *d)
     d->secret_length = a->failed ? 0 : length;
 }
 
-/* As archive_later_keys(): what becomes of leftovers came later. */
-static void archive_stop_words(struct archive *a, struct child_declaration *d)
+/* As archive_later_keys(): what becomes of leftovers, and the further signals of a stop, came
+ * later. */
+static void archive_stop(struct archive *a, struct child_declaration *d)
 {
-    unsigned words = (unsigned)d->timeout_action | (unsigned)d->leftovers << 1;
+    bool goes_on = d->n_further_stops > 0;
+    unsigned words =
+        (unsigned)d->timeout_action | (unsigned)d->leftovers << 1 | (unsigned)goes_on << 3;
 
-    ARCHIVE_WORD(a, words, TIMEOUT_REPORT | LEFTOVERS_KEEP << 1);
+    ARCHIVE_WORD(a, words, 15);
+    if ((words >> 1 & 3) > LEFTOVERS_KEEP)
+        a->failed = true;
     d->timeout_action = words & 1;
-    d->leftovers = words >> 1;
+    d->leftovers = a->failed ? LEFTOVERS_WAIT : words >> 1 & 3;
+    goes_on = words >> 3;
+    if (!goes_on)
+        return;
+    ARCHIVE_WORD(a, d->n_further_stops, STOP_SIGNALS_MAX - 1);
+    for (uint32_t i = 0; i < d->n_further_stops; i++) {
+        ARCHIVE_WORD(a, d->further_stops[i].signal, PROCESS_SIGNAL_MAX);
+        ARCHIVE(a, d->further_stops[i].usec);
+    }
 }
 
 /* The same: how long it may run came later, and stands before the number that was there, with a
@@ -328,6 +341,15 @@ FIELDS(compare_nice, ARCHIVE(a, d->process.nice_set))
 FIELDS(compare_fd_store, ARCHIVE(a, d->process.fd_store_max))
 FIELDS(compare_sigpipe, ARCHIVE(a, d->process.ignore_sigpipe))
 
+static void compare_further_stops(struct archive *a, struct child_declaration *d)
+{
+    ARCHIVE(a, d->n_further_stops);
+    for (uint32_t i = 0; i < d->n_further_stops; i++) {
+        ARCHIVE(a, d->further_stops[i].signal);
+        ARCHIVE(a, d->further_stops[i].usec);
+    }
+}
+
 static void compare_oom_score(struct archive *a, struct child_declaration *d)
 {
     ARCHIVE(a, d->process.oom_score_adj_set);
@@ -402,7 +424,8 @@ static const struct row {
     {write_fatal_exit_codes, KEY_FATAL_EXIT_CODES, ROW_BOTH},
     {write_success_exit_codes, KEY_SUCCESS_EXIT_CODES, ROW_BOTH},
     {write_stop_times, KEY_STOP, ROW_BOTH},
-    {archive_stop_words, KEY_STOP, ROW_WRITTEN},
+    {archive_stop, KEY_STOP, ROW_WRITTEN},
+    {compare_further_stops, KEY_STOP, ROW_COMPARED},
     {compare_timeout_action, KEY_STOP, ROW_COMPARED},
     {compare_leftovers, KEY_LEFTOVERS, ROW_COMPARED},
     {write_readiness, KEY_READINESS, ROW_BOTH},

@@ -439,6 +439,7 @@ static const char *const event_kind_words[] = {
     [EVENT_CHILD_RELOAD_COMPLETED] = "child-reload-completed",
     [EVENT_CHILD_START_DELAYED] = "child-start-delayed",
     [EVENT_CHILD_LEFTOVERS] = "child-leftovers",
+    [EVENT_CHILD_CONTROL_STOP_ESCALATED] = "child-control-stop-escalated",
 };
 
 const char *event_kind_to_string(enum event_kind kind)

@@ -53,6 +53,7 @@ static const struct {
     [EVENT_CHILD_RELOAD_COMPLETED] = {"5d0c1f7a3e964b52a8c70f4be1936d28", false},
     [EVENT_CHILD_START_DELAYED] = {"e5c6c1843461495c957b5efe77fb65c2", false},
     [EVENT_CHILD_LEFTOVERS] = {"c61f0d5b7a394e0c9a52f81d3be64a07", true},
+    [EVENT_CHILD_CONTROL_STOP_ESCALATED] = {"0b6de1a2f4c7485ba93c1e5d87f6024c", true},
 };
 
 const char *catalog_message_id(enum event_kind kind)

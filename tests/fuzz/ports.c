@@ -76,6 +76,14 @@ static void ignore_job(void *userdata, struct job *job)
     (void)job;
 }
 
+static void ignore_signal(void *userdata, struct child *child, struct attempt_id id, int signal)
+{
+    (void)userdata;
+    (void)child;
+    (void)id;
+    (void)signal;
+}
+
 struct core_ports ports_of_nobody(void)
 {
     return (struct core_ports){.monotonic = now,
@@ -85,6 +93,7 @@ struct core_ports ports_of_nobody(void)
                                .start = ignore,
                                .cancel = ignore,
                                .abort = ignore,
+                               .escalate = ignore_signal,
                                .check = ignore_check,
                                .check_end = ignore,
                                .kill = ignore_kill,
