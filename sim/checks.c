@@ -620,6 +620,7 @@ static void agree_on_attempt(struct world *world, const char *name, const struct
     SAME("how far a reload has come", (int)mine->reload, (int)its->reload);
     SAME("proven", mine->proven, its->proven);
     SAME("ran out", mine->ran_out, its->ran_out);
+    SAME("step of the stop", mine->stop_step, its->stop_step);
     SAME("main process gone", mine->main.gone, its->main_gone);
     if (mine->main.gone)
         SAME("main process's exit", mine->main.kind, its->main_exit);

@@ -178,6 +178,18 @@ void child_abort(struct core *core, struct child *child, uint64_t cause)
     core_changed(core, child);
 }
 
+/* What the signal that was sent last gives it. */
+uint64_t child_stop_time(const struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+    uint32_t step = child->attempt.stop_step;
+
+    /* A declaration that came in the middle of a stop may have fewer. */
+    if (step > declaration->n_further_stops)
+        step = declaration->n_further_stops;
+    return step > 0 ? declaration->further_stops[step - 1].usec : declaration->stop_timeout_usec;
+}
+
 /* Another command wants an attempt to be gone that was cancelled or aborted before: a deadline runs
  * then, as an earlier one may have passed and only been reported. An attempt that nobody has asked
  * to go, as the target of a restart on its way, has none. */
@@ -195,7 +207,7 @@ void child_insist(struct core *core, struct child *child, uint64_t cause, enum t
     attempt->stop.deadline = cause;
     child_arm_timeout(core, child, TIMER_STOP,
                       attempt->abort_requested ? declaration->abort_timeout_usec
-                                               : declaration->stop_timeout_usec);
+                                               : child_stop_time(child));
     stop_order_update(core, child);
 }
 
@@ -269,9 +281,29 @@ static void stop_deadline(struct core *core, struct child *child)
     }
 }
 
+/* The time of one signal is over, and another one is left to be tried. */
+static void escalate(struct core *core, struct child *child)
+{
+    const struct stop_step *step =
+        &child->config->declaration.further_stops[child->attempt.stop_step++];
+
+    child_arm_timeout(core, child, TIMER_STOP, step->usec);
+    EMIT(core, EVENT_CHILD_CONTROL_STOP_ESCALATED, child, child->attempt.stop.deadline,
+         FIELD_SIGNED_OF("signal", step->signal),
+         FIELD_NUMBER_OF("step", child->attempt.stop_step + 1));
+    if (core->ports.escalate && !core->muted)
+        core->ports.escalate(core->ports.userdata, child, child_attempt_id(child), step->signal);
+    core_changed(core, child);
+}
+
 void child_stop_deadline(struct core *core, struct child *child)
 {
     INVARIANT(child->attempt.active);
+    if (!child->attempt.abort_requested &&
+        child->attempt.stop_step < child->config->declaration.n_further_stops) {
+        escalate(core, child);
+        return;
+    }
     stop_deadline(core, child);
     stop_order_update(core, child); /* nobody waits for one that cannot be ended */
 }

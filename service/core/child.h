@@ -77,6 +77,7 @@ struct attempt {
     uint32_t checks;       /* asked for so far; the number of the last one */
     uint32_t check_misses; /* in a row */
     enum exit_kind forced; /* its exit counts as this: timed-out, unhealthy; else EXIT_NONE */
+    uint32_t stop_step;    /* how many of the further signals of its stop have gone out */
     struct main_end main;
     bool ran_out; /* of the time that it may run */
     enum child_status status;

@@ -146,6 +146,7 @@ void child_deadline_moves(struct core *core, struct child *child, enum child_tim
 void child_set_status(struct core *core, struct child *child, enum child_status status);
 void child_fail(struct core *core, struct child *child, enum failure_phase phase, bool recoverable,
                 const char *reason);
+uint64_t child_stop_time(const struct child *child); /* of the signal that was sent last */
 bool child_cancel(struct core *core, struct child *child, uint64_t cause, const char *command);
 void child_abort(struct core *core, struct child *child, uint64_t cause);
 void child_insist(struct core *core, struct child *child, uint64_t cause,

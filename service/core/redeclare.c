@@ -112,7 +112,7 @@ static void change_stop(struct core *core, struct child *child)
     if (child->attempt.active && is_going(child))
         child_arm_timeout(core, child, TIMER_STOP,
                           child->attempt.abort_requested ? d->abort_timeout_usec
-                                                         : d->stop_timeout_usec);
+                                                         : child_stop_time(child));
     else if (child->attempt.stopping && child->timers[TIMER_CHANGE].deadline_usec > 0)
         child_arm_timeout(core, child, TIMER_CHANGE, d->stop_timeout_usec);
     stop_order_update(core, child);

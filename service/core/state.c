@@ -309,8 +309,10 @@ static void archive_attempt(struct archive *a, struct attempt *attempt)
     }
     if (a->version >= 3)
         archive_main_end(a, &attempt->main);
-    if (a->version >= 3)
+    if (a->version >= 3) {
         ARCHIVE(a, attempt->ran_out);
+        ARCHIVE_WORD(a, attempt->stop_step, STOP_SIGNALS_MAX - 1);
+    }
 }
 
 static void archive_last_exit(struct archive *a, struct last_exit *last)

@@ -73,6 +73,7 @@ static const struct telling {
     {"supervisor-recovered", NULL,
      "proctord goes on after its death: {adopted} running children taken over[, {lost} had "
      "ended][, {damaged_bytes} bytes of the journal were damaged]"},
+    {"child-control-stop-escalated", NULL, "is sent signal {signal}, number {step} of its stop"},
     {"child-leftovers", NULL,
      "has lost its main process, and {left} others of it are there: {action}"},
     {"supervisor-reexecuting", NULL, "proctord is replaced in place, by {by}: \"{reason}\""},

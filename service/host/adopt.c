@@ -536,6 +536,9 @@ static void finish_what_is_in_doubt(struct host *host, struct child *child)
     /* An abort once more hurts nobody. A cancel is only repeated where it may not have come. */
     if (process->doubt_cancel)
         host_cancel_again(host, child);
+    if (process->doubt_step > 0)
+        host_escalate_again(host, child, process->doubt_step);
+    process->doubt_step = 0;
     if (process->doubt_abort || child->attempt.abort_requested)
         process_abort(process);
     if (child->attempt.reload == RELOAD_SIGNALLED && process->doubt_signal > 0)

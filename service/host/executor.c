@@ -234,6 +234,13 @@ static int kill_child(void *userdata, struct child *child, struct attempt_id id,
     return handle_signal(process->pidfd, signal);
 }
 
+static bool is_for_all(const struct process *process)
+{
+    return process->state == PROCESS_DRAINING ||
+           (process->child->config->declaration.process.kill_group &&
+            !process_keeps_leftovers(process));
+}
+
 void host_cancel(void *userdata, struct child *child, struct attempt_id id)
 {
     const struct process_spec *spec = &child->config->declaration.process;
@@ -253,11 +260,29 @@ void host_cancel(void *userdata, struct child *child, struct attempt_id id)
         process_stop_starting(process, false);
         return;
     }
-    bool whole = process && (process->state == PROCESS_DRAINING ||
-                             (spec->kill_group && !process_keeps_leftovers(process)));
+    bool whole = process && is_for_all(process);
     kill_child(userdata, child, id, spec->stop_signal, whole);
     if (spec->stop_signal != SIGKILL && spec->stop_signal != SIGCONT)
         kill_child(userdata, child, id, SIGCONT, whole); /* a stopped one cannot obey */
+}
+
+/* One that has not come to its program has been ended by the cancel. */
+static void escalate_stop(void *userdata, struct child *child, struct attempt_id id, int signal)
+{
+    const struct host *host = userdata;
+    struct process *process = child->host;
+
+    if (!process)
+        return;
+    if (host->past)
+        process->doubt_step = host->last_input ? signal : 0;
+    else
+        kill_child(userdata, child, id, signal, is_for_all(process));
+}
+
+void host_escalate_again(struct host *host, struct child *child, int signal)
+{
+    escalate_stop(host, child, child_attempt_id(child), signal);
 }
 
 static void abort_child(void *userdata, struct child *child, struct attempt_id id)
@@ -549,6 +574,7 @@ void host_ports(struct host *host, struct core_ports *ports)
     ports->start = host_start;
     ports->cancel = host_cancel;
     ports->abort = abort_child;
+    ports->escalate = escalate_stop;
     ports->check = probe_begin;
     ports->check_end = probe_withdraw;
     ports->kill = kill_child;

@@ -89,6 +89,7 @@ struct process {
 
     struct process_note note;       /* how the journal has it */
     bool noted_anew;                /* which the journal does not have yet */
+    int doubt_step;                 /* the same of a further signal of the stop; 0: none */
     bool doubt_cancel, doubt_abort; /* asked for before proctord died, and perhaps not done */
     int doubt_signal;               /* the same of a signal; 0: none */
     struct share notify_share;      /* over all attempts */
@@ -177,6 +178,7 @@ void process_unwatch(struct process *process);
 void host_watch_unwatched(struct host *host);
 void host_breathe(struct host *host);
 void host_cancel_again(struct host *host, struct child *child);
+void host_escalate_again(struct host *host, struct child *child, int signal);
 
 /* hearing.c */
 #define NOTIFY_NAME "proctor.notify" /* of the socket, in the store */

@@ -161,14 +161,75 @@ WORD_READER(read_timeout_action, timeout_action, {"kill", TIMEOUT_KILL}, {"repor
 WORD_READER(read_leftovers, leftovers, {"wait", LEFTOVERS_WAIT}, {"kill", LEFTOVERS_KILL},
             {"keep", LEFTOVERS_KEEP})
 
+/* "SIGTERM 10s" */
+static int read_stop_step(struct reader *reader, const struct node *item, size_t i, void *target)
+{
+    struct child_declaration *d = &((struct parsed_child *)target)->declaration;
+    const char *expected = "a signal and its time, such as SIGTERM 10s";
+    const char *text = reader_scalar(reader, item, expected);
+    char word[32];
+    struct stop_step step = {};
+
+    if (!text)
+        return -EINVAL;
+    size_t length = strcspn(text, " ");
+    const char *time = text + length + strspn(text + length, " ");
+    snprintf(word, sizeof(word), "%.*s", (int)(length < sizeof(word) ? length : 0), text);
+    if (unit_signal(word, &step.signal) < 0 ||
+        (strcmp(time, "infinity") != 0 && unit_duration(time, &step.usec) < 0))
+        return reader_refuse(reader, item, "expected %s, got \"%.60s\"", expected, text);
+    if (i == 0) {
+        d->process.stop_signal = step.signal;
+        d->stop_timeout_usec = step.usec;
+    } else {
+        d->further_stops[i - 1] = step;
+    }
+    return 0;
+}
+
+/* Only the last may take as long as it likes: else nobody would come to the next. */
+static int check_times(struct reader *reader, const struct node *node,
+                       const struct child_declaration *d)
+{
+    for (uint32_t i = 0; i < d->n_further_stops; i++)
+        if ((i == 0 ? d->stop_timeout_usec : d->further_stops[i - 1].usec) == 0)
+            return reader_refuse(reader, node->items[i],
+                                 "only the last signal can have no deadline");
+    return 0;
+}
+
+static int read_stop_signals(struct reader *reader, const struct node *node, void *target)
+{
+    struct child_declaration *d = &((struct parsed_child *)target)->declaration;
+    size_t count = reader_list_length(node);
+
+    if (node->kind == NODE_LIST && (count == 0 || count > STOP_SIGNALS_MAX))
+        return reader_refuse(reader, node, "expected 1 to %d signals, got %zu", STOP_SIGNALS_MAX,
+                             count);
+    int r = reader_list(reader, node, target, read_stop_step);
+    if (r < 0)
+        return r;
+    d->n_further_stops = (uint32_t)count - 1;
+    return check_times(reader, node, d);
+}
+
 static int read_stop(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {{"signal", read_stop_signal},
                                       {"timeout", read_stop_timeout},
+                                      {"signals", read_stop_signals},
                                       {"abort_timeout", read_abort_timeout},
                                       {"kill_mode", read_kill_mode},
                                       {"timeout_action", read_timeout_action},
                                       {}};
+    struct child_declaration *d = &((struct parsed_child *)target)->declaration;
+    bool one = node_find(node, "signal") || node_find(node, "timeout");
+
+    if (one) /* what a supervisor's defaults say of more than one is not meant */
+        d->n_further_stops = 0;
+    if (one && node_find(node, "signals"))
+        return reader_refuse(reader, node_find(node, "signals"),
+                             "signals stands in the place of signal and timeout");
     return reader_mapping(reader, node, keys, target);
 }
 

@@ -193,6 +193,35 @@ static void one_whose_main_thread_has_ended_is_killed(void)
     g_assert_cmpuint(fixture_events(&f, "child-control-abort-requested", "web"), ==, 1);
 }
 
+/* ---- limits ---------------------------------------------------------------------------------- */
+
+static void a_run_has_its_time(void)
+{
+    add("name: web\nexec: [/bin/sleep, '1000']\nrun_timeout: 50ms\nbackoff: {initial: 10ms}\n");
+
+    fixture_wait_event(&f, "child-exited", "web", 1);
+
+    g_autoptr(GVariant) last = fixture_property(&f, "web", "LastExit");
+    g_assert_cmpstr(dict_text(last, "Kind"), ==, "timed-out");
+    g_assert_nonnull(strstr(dict_text(last, "Reason"), "run timeout"));
+}
+
+static void a_stop_goes_by_steps(void)
+{
+    write_script("steps.sh", "trap 'echo term >> @/got' TERM\n"
+                             "trap 'echo quit >> @/got; exit 0' QUIT\n"
+                             "echo $$ > @/up.part; mv @/up.part @/up\n"
+                             "while :; do sleep 0.02; done\n");
+    add("name: web\nexec: [/bin/sh, @/steps.sh]\nstop: {signals: [SIGTERM 100ms, SIGQUIT 60s]}\n");
+    fixture_read_pid(&f, "up");
+
+    g_autoptr(GVariant) outcome = fixture_verb_waiting(&f, "Pause", "web");
+
+    g_assert_cmpuint(fixture_count_lines(&f, "got"), ==, 2);
+    g_assert_cmpuint(fixture_events(&f, "child-control-stop-escalated", "web"), ==, 1);
+    g_assert_cmpuint(fixture_events(&f, "child-control-abort-requested", "web"), ==, 0);
+}
+
 /* ---- kill and keep --------------------------------------------------------------------------- */
 
 static void kill_ends_them_at_once(void)
@@ -347,6 +376,8 @@ int main(int argc, char **argv)
         {"wait/an-upgrade-goes-on-waiting", an_upgrade_goes_on_waiting},
         {"wait/one-whose-main-thread-has-ended-is-killed",
          one_whose_main_thread_has_ended_is_killed},
+        {"limits/a-run-has-its-time", a_run_has_its_time},
+        {"limits/a-stop-goes-by-steps", a_stop_goes_by_steps},
         {"kill/they-end-at-once", kill_ends_them_at_once},
         {"keep/what-is-kept-outlives-all", what_is_kept_outlives_all},
         {"check/one-that-hangs-ends-whole", a_check_that_hangs_ends_whole},

@@ -86,6 +86,7 @@ static const struct field child[] = {
     {"success_exit_codes", LIST, NUMBER, NULL},
     {"stop", MAPPING, NULL,
      FIELDS({"signal", WORD, SIGNAL, NULL}, {"timeout", WORD, TIME, NULL},
+            {"signals", LIST, WORDS("SIGTERM 1s", "SIGQUIT 0", "SIGINT infinity", "9"), NULL},
             {"abort_timeout", WORD, TIME, NULL}, {"kill_mode", WORD, WORDS("group", "main"), NULL},
             {"timeout_action", WORD, WORDS("kill", "report"), NULL})},
     {"leftovers", WORD, WORDS("wait", "kill", "keep"), NULL},
