@@ -143,7 +143,7 @@ static void add_draining(const char *more)
 {
     fixture_fifo(&f, "go");
     g_autofree char *yaml = g_strdup_printf(
-        "heartbeat: {interval: 50ms, stale_after: 100ms, on_stale: restart, required: true}\n"
+        "heartbeat: {interval: 1s, stale_after: 2s, on_stale: restart, required: true}\n"
         "health_check: {exec: [/usr/bin/test, -e, \"%s\"], interval: 50ms, timeout: 5s, "
         "retries: 1, on_failure: restart}\n%s",
         fixture_path(&f, "well"), more);
@@ -169,7 +169,7 @@ static void who_drains_is_not_ill(void)
     assert_not_started("user");
     fixture_kill(&f);
     fixture_again(&f, NULL);
-    fixture_add(&f, "clock", "heartbeat: {interval: 300ms, stale_after: 300ms, required: true}\n",
+    fixture_add(&f, "clock", "heartbeat: {interval: 1s, stale_after: 3s, required: true}\n",
                 "live=600000");
     fixture_wait_event(&f, "child-heartbeat-stale", "clock", 1); /* so long nothing happens */
     assert_nobody_called_it_ill();
