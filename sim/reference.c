@@ -702,7 +702,8 @@ static void ended(struct ref *r, struct ref_child *c, const struct completion *c
     c->exit_attempt = c->attempt.number;
     c->decision = decision;
     end_attempt(r, c);
-    if (kind == EXIT_SUCCEEDED && ref_ends_ready(c))
+    if (kind == EXIT_SUCCEEDED && ref_ends_ready(c) &&
+        !c->is_job)                     /* its record goes, or is history */
         c->readiness = READINESS_READY; /* until it is started anew */
     carry_out(r, c, decision);
     c->with_machine = false;
