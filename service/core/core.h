@@ -311,9 +311,10 @@ int core_command(struct core *core, const struct command *command, struct outcom
 /*
  * Carries out a verb on every child below the supervisor that command->child names by its path:
  * Pause, Quarantine and Remove in the reverse order of the tree, Resume in its order. Restart stops
- * all that run, in reverse order, and starts them together, in order, when the last is gone. Each
- * child has its own outcome, told to visit() in that order. Returns how many there were; -ENOENT
- * for a supervisor that is not there; -EINVAL with an error that names the argument.
+ * all that run, in reverse order, and starts them together, in order, when the last is gone. A
+ * child is asked to go when those that depend on it are gone (stop_order.h). Each child has its own
+ * outcome, told to visit() in that order. Returns how many there were; -ENOENT for a supervisor
+ * that is not there; -EINVAL with an error that names the argument.
  */
 int core_command_scope(struct core *core, const struct command *command,
                        void (*visit)(void *userdata, const struct outcome *outcome), void *userdata,

@@ -4,8 +4,9 @@
  * Reading order: door.c (how inputs come in), child.c (one attempt: start, cancel, abort, its
  * reports), supervision.c (what follows an exit), strategy.c (to whom), escalation.c (and when that
  * does not help), command.c (the verbs), dependency.c and restart_queue.c (what a start waits for),
- * sidecar.c, shutdown.c, supervisor.c (the shape of the tree), tree.c (declaring and removing),
- * redeclare.c (newer declarations), config.c, core.c (the door in).
+ * requirement.c (what it lacks), stop_order.c (what a stop waits for), sidecar.c, shutdown.c,
+ * supervisor.c (the shape of the tree), tree.c (declaring and removing), redeclare.c (newer
+ * declarations), config.c, core.c (the door in).
  */
 #pragma once
 
