@@ -73,6 +73,17 @@ static bool append_segment(char *id, const char *label, size_t length)
     return fits;
 }
 
+/* Each object has one path: what decodes to the same id, as "below_2fweb" to "below/web", names
+ * nothing. */
+static bool is_the_path(const char *path, const char *prefix, const char *id)
+{
+    char *own = path_below(prefix, id);
+    bool same = own && strcmp(own, path) == 0;
+
+    free(own);
+    return same;
+}
+
 /* The id that a path names below a prefix; false for a path that names none. */
 static bool id_of_path(const char *path, const char *prefix, char id[CHILD_ID_MAX + 1])
 {
@@ -87,7 +98,7 @@ static bool id_of_path(const char *path, const char *prefix, char id[CHILD_ID_MA
             return false;
         label += size;
     }
-    return true;
+    return is_the_path(path, prefix, id);
 }
 
 struct child *child_of_path(const struct service *service, const char *path)
