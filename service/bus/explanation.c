@@ -225,6 +225,8 @@ static void explain_running(const struct sentence *s)
         fputs(", without some of its limits (UnenforcedLimits)", s->stream);
     if (child->attempt.reloading)
         fputs(", reloading", s->stream);
+    if (child->next_config)
+        fputs(", a newer declaration waits for its next start", s->stream);
     explain_turn(s);
 }
 

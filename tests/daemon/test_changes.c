@@ -51,6 +51,8 @@ static void each_change_has_its_class(void)
         g_assert_cmpuint(dict_number(changes, "unchanged"), ==, 1);
         g_assert_true(fixture_flag(&f, "web", "ManifestPending") == !dry);
     }
+    g_autofree char *why = fixture_text(&f, "web", "Explanation");
+    g_assert_nonnull(strstr(why, "a newer declaration waits for its next start"));
     g_autoptr(GVariant) again = fixture_reload(&f, NULL);
     g_assert_cmpuint(dict_number(again, "unchanged"), ==, 3);
     g_autoptr(GVariant) applied = fixture_reload_with(&f, "restart");
@@ -91,6 +93,48 @@ static void wait_until_it_is_back(const char *path)
         g_assert_cmpint(g_get_monotonic_time(), <, deadline);
         g_main_context_iteration(NULL, FALSE);
     }
+}
+
+static GVariant *replace(const char *manifest, const char *option, GError **error)
+{
+    GVariantBuilder options;
+
+    g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
+    if (option)
+        g_variant_builder_add(&options, "{sv}", option, g_variant_new_boolean(TRUE));
+    g_autoptr(GVariant) reply = fixture_manager(
+        &f, "ReplaceChild", g_variant_new("(ssa{sv})", manifest, "test", &options), error);
+    return reply ? g_variant_get_child_value(reply, 0) : NULL;
+}
+
+static void a_child_of_the_bus_is_replaced(void)
+{
+    g_autoptr(GError) missing = NULL, wrong = NULL;
+    g_autofree char *newer =
+        g_strdup_printf("name: bus\nexec: [%s, wait-term]\nnice: 1\n", g_getenv("TEST_CHILD"));
+
+    g_assert_null(replace(newer, NULL, &missing));
+    g_assert_nonnull(strstr(missing->message, "NoSuchChild"));
+    fixture_add(&f, "bus", "", "wait-term");
+    fixture_wait_text(&f, "bus", "Status", "ready");
+    g_assert_null(replace("name: bus\nexec: [/bin/true]\nrequires: [nobody]\n", NULL, &wrong));
+    g_assert_nonnull(strstr(wrong->message, "InvalidManifest"));
+    g_assert_false(fixture_flag(&f, "bus", "ManifestPending"));
+
+    g_autoptr(GVariant) dry = replace(newer, "dry-run", NULL);
+    assert_names(dry, "pending", "bus");
+    g_assert_false(fixture_flag(&f, "bus", "ManifestPending"));
+    g_autoptr(GVariant) changes = replace(newer, NULL, NULL);
+    assert_names(changes, "pending", "bus");
+    fixture_kill(&f);
+    fixture_again(&f, NULL);
+    g_assert_true(fixture_flag(&f, "bus", "ManifestPending"));
+    fixture_upgrade(&f);
+    g_assert_true(fixture_flag(&f, "bus", "ManifestPending"));
+    g_autoptr(GVariant) applied = replace(newer, "restart", NULL);
+    assert_names(applied, "restart", "bus");
+    fixture_wait_number(&f, "bus", "Generation", 1);
+    g_assert_false(fixture_flag(&f, "bus", "ManifestPending"));
 }
 
 static void who_comes_back_while_it_is_removed_is_declared_again(void)
@@ -233,6 +277,8 @@ int main(int argc, char **argv)
                  an_anchor_is_a_change_of_each_that_uses_it);
     fixture_test(&f, NULL, "/daemon/changes/who-comes-back-while-it-is-removed-is-declared-again",
                  who_comes_back_while_it_is_removed_is_declared_again);
+    fixture_test(&f, NULL, "/daemon/changes/a-child-of-the-bus-is-replaced",
+                 a_child_of_the_bus_is_replaced);
     fixture_test(&f, NULL, "/daemon/changes/a-client-that-caches-sees-each-change",
                  a_client_that_caches_sees_each_change);
     return g_test_run();
