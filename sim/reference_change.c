@@ -83,9 +83,18 @@ static bool same_limit(const struct child_declaration *a, const struct child_dec
            a->on_limit == b->on_limit;
 }
 
+static bool same_signals(const struct child_declaration *a, const struct child_declaration *b)
+{
+    for (uint32_t i = 0; a->n_further_stops == b->n_further_stops && i < a->n_further_stops; i++)
+        if (a->further_stops[i].signal != b->further_stops[i].signal ||
+            a->further_stops[i].usec != b->further_stops[i].usec)
+            return false;
+    return a->n_further_stops == b->n_further_stops;
+}
+
 static bool same_stop(const struct child_declaration *a, const struct child_declaration *b)
 {
-    return a->stop_timeout_usec == b->stop_timeout_usec &&
+    return same_signals(a, b) && a->stop_timeout_usec == b->stop_timeout_usec &&
            a->abort_timeout_usec == b->abort_timeout_usec &&
            a->timeout_action == b->timeout_action &&
            a->process.stop_signal == b->process.stop_signal &&
