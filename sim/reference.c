@@ -623,7 +623,10 @@ static void restart_by_policy(struct ref *r, struct ref_child *c)
         c->automatic = true; /* at once: no delay, and no token */
     else
         delay = schedule(r, c, tree_budget(r, c));
-    if (!tree_restart_scope(r, c) && delay == 0)
+    bool together = tree_restart_scope(r, c);
+    if (!together && c->scope > 0)
+        ref_wait_for_siblings(c, false); /* it was to stay down among them, and is not any more */
+    if (c->scope == 0 && delay == 0)
         ref_start_or_wait(r, c, true);
 }
 
