@@ -330,11 +330,21 @@ void supervision_start_after_backoff(struct core *core, struct child *child, boo
         start_request(core, child, 0, true);
 }
 
+/* Or with those of a scope in which it was to stay down: a newer declaration has come meanwhile. */
+static bool restarts_with_others(struct core *core, struct child *child)
+{
+    if (strategy_restart(core, child))
+        return true;
+    if (child->scope)
+        fence_ready(core, child, 0, "policy");
+    return child->scope != NULL;
+}
+
 static void restart_by_policy(struct core *core, struct child *child, const struct verdict *verdict)
 {
     schedule(core, child, verdict->delay_usec, verdict->wait_usec,
              verdict->with_machine ? "reboot" : "backoff");
-    supervision_start_after_backoff(core, child, strategy_restart(core, child));
+    supervision_start_after_backoff(core, child, restarts_with_others(core, child));
 }
 
 static void execute(struct core *core, struct child *child, const struct verdict *verdict)
