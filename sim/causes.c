@@ -109,7 +109,7 @@ static void check_escalated(struct world *world, const struct event *event,
 {
     const struct child_declaration *d = &event->child->config->declaration;
 
-    if (event->cause != stop->cause)
+    if (event->cause != stop->cause && !stop->changed) /* as check_failed() */
         must_be(world, event, stop->deadline);
     stop->deadline = event->cause;
     if (stop->aborted || !stop->under_way || stop->steps >= d->n_further_stops)
