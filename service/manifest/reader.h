@@ -27,8 +27,8 @@ struct word {
     int value;
 };
 
-/* Reads one child's mapping within another document: manifest.c's table of keys. Strings live in
- * the reader's arena; the declaration has no manifest text and no origin. above: as below. */
+/* Reads one child's mapping within another document: child_manifest.c's table of keys. Strings live
+ * in the reader's arena; the declaration has no manifest text and no origin. above: as below. */
 int manifest_read_child(struct reader *reader, const struct node *node, const char *above,
                         struct child_declaration *declaration);
 
