@@ -319,6 +319,16 @@ GPid fixture_read_pid(struct fixture *f, const char *name)
     return atoi(text);
 }
 
+static gboolean no_file_is_there(struct fixture *f, gconstpointer data)
+{
+    return !file_exists(f, data);
+}
+
+void fixture_wait_no_file(struct fixture *f, const char *name)
+{
+    wait_until(f, no_file_is_there, name, name);
+}
+
 static gboolean is_gone(struct fixture *f, gconstpointer data)
 {
     (void)f;

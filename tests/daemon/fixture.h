@@ -49,6 +49,7 @@ void fixture_fifo(struct fixture *f, const char *name);
 void fixture_release(struct fixture *f, const char *name);
 /* The PID that a child wrote into a file; waits for it. */
 GPid fixture_read_pid(struct fixture *f, const char *name);
+void fixture_wait_no_file(struct fixture *f, const char *name);
 void fixture_wait_gone(struct fixture *f, GPid pid);
 guint fixture_count_lines(struct fixture *f, const char *name);
 
