@@ -259,6 +259,19 @@ static void end_of_attempt(struct world *world, struct ledger *ledger, const str
     ledger->started = ledger->running = ledger->ready = ledger->in_flight = false;
 }
 
+static void enter_running(struct world *world, struct ledger *ledger, const struct event *event)
+{
+    const struct child_declaration *declaration = &event->child->config->declaration;
+
+    must(world, event, ledger->started && !ledger->running, "child-starting");
+    ledger->in_flight = holds_place(world, ledger) && declaration->start_timeout_usec > 0 &&
+                        declaration->readiness != READINESS_JOB;
+    ledger->running = true;
+    ledger->queued = false;
+    ledger->generation = event->generation;
+    ledger->born = true;
+}
+
 static void enter_child_event(struct world *world, struct actor *actor, const struct event *event)
 {
     struct ledger *ledger = &actor->ledger;
@@ -280,14 +293,7 @@ static void enter_child_event(struct world *world, struct actor *actor, const st
         ledger->started_nsec = world->now_nsec;
         return;
     case EVENT_CHILD_RUNNING:
-        must(world, event, ledger->started && !ledger->running, "child-starting");
-        ledger->in_flight = holds_place(world, ledger);
-        ledger->running = true;
-        ledger->queued = false;
-        ledger->in_flight &= event->child->config->declaration.start_timeout_usec > 0 &&
-                             event->child->config->declaration.readiness != READINESS_JOB;
-        ledger->generation = event->generation;
-        ledger->born = true;
+        enter_running(world, ledger, event);
         return;
     case EVENT_CHILD_READY:
         if (declaration_is_ready_by_exit(&event->child->config->declaration) && !event->child->job)

@@ -312,7 +312,6 @@ static int append_report(const struct service *service, sd_bus_message *m)
     return sd_bus_message_close_container(m);
 }
 
-/* What Shutdown answers with: the report is there once the shutdown is complete. */
 /* The time is up, and these still have an attempt. */
 static int append_still_there(const struct service *service, sd_bus_message *m)
 {
@@ -329,6 +328,7 @@ static int append_still_there(const struct service *service, sd_bus_message *m)
     return sd_bus_message_close_container(m);
 }
 
+/* What Shutdown answers with: the report is there once the shutdown is complete. */
 int append_shutdown(const struct service *service, sd_bus_message *m, bool idempotent, bool late)
 {
     enum shutdown_phase phase = core_shutdown_phase(service->core);
