@@ -639,9 +639,10 @@ void tree_forget_scopes(struct ref *r)
         r->children[i].scope = 0;
 }
 
-/* Whoever waits is looked at once, the one who waits longest first. */
-static void start_waiting(struct ref *r)
+/* Whoever waits is looked at, the one who waits longest first. Returns whether one was started. */
+static bool start_waiting(struct ref *r)
 {
+    bool any = false;
     uint64_t last = 0;
     for (;;) {
         struct ref_child *next = NULL;
@@ -651,10 +652,12 @@ static void start_waiting(struct ref *r)
                 next = c;
         }
         if (!next)
-            return;
+            return any;
         last = next->waits;
-        if (tree_may_start(r, next))
-            ref_start_or_wait(r, next, next->automatic);
+        if (!tree_may_start(r, next))
+            continue;
+        ref_start_or_wait(r, next, next->automatic);
+        any = true;
     }
 }
 
@@ -665,7 +668,8 @@ void tree_wake(struct ref *r)
         if (!start_scope(r, r->scopes[i]))
             i++;
     start_queued(r);
-    start_waiting(r);
+    while (start_waiting(r)) /* a start that fails at once may be what another one waited for */
+        ;
     jobs_start(r);
 }
 
