@@ -3,8 +3,8 @@
  * other one is on its way up. A start that can not be made yet waits in one list, in the order in
  * which it was asked for, and is looked at again whenever a child becomes ready or goes away. A
  * sidecar that goes around its primary starts when that would, and the primary waits for it as for
- * one that it comes after. Where
- * nothing of that stands in its way, it may still have to queue (restart_queue.c).
+ * one that it comes after. Where nothing of that stands in its way, it may still have to queue
+ * (restart_queue.c).
  */
 #include "private.h"
 #include "start.h"
@@ -28,16 +28,24 @@ static bool is_about_to_run(const struct child *primary)
     return primary->start == START_DEPENDENCY && unmet_of_its_own(primary) == 0;
 }
 
+static bool is_primary(const struct child_declaration *sidecar, const struct child *child)
+{
+    const char *primary = sidecar->requires[0];
+
+    return strcmp(primary, child->id) == 0;
+}
+
 /* Who is ready by its end has ended with success; only its sidecars are there while it runs. */
 bool dependency_is_met(const struct child_declaration *declaration, const struct child *target)
 {
     if (!target || target->stop_waits) /* or it is there only until its turn to stop comes */
         return false;
-    if (declaration_is_around(declaration) && strcmp(declaration->requires[0], target -> id) == 0)
+    bool sidecar = declaration->role == ROLE_SIDECAR && is_primary(declaration, target);
+    if (sidecar && declaration_is_around(declaration))
         return is_about_to_run(target);
     if (!declaration_is_ready_by_exit(&target->config->declaration))
         return child_status(target) == CHILD_READY;
-    if (declaration->role == ROLE_SIDECAR && strcmp(declaration->requires[0], target -> id) == 0)
+    if (sidecar)
         return child_status(target) == CHILD_RUNNING;
     return !target->attempt.active && target->readiness == READINESS_READY;
 }
@@ -203,12 +211,11 @@ bool dependency_holds_up(struct core *core, struct child *child)
     return number > 0;
 }
 
+/* Returns whether one was started. */
 static bool start_who_may(struct core *core)
 {
     bool any = false;
 
-    /* A start changes who waits for whom; one pass in order is enough, as a start makes nobody
-     * ready: the executor's answer comes in later. */
     for (struct child *child = core->waiting_first, *next; child; child = next) {
         next = child->waiting_next;
         if (dependency_holds_up(core, child))
@@ -221,14 +228,10 @@ static bool start_who_may(struct core *core)
     return any;
 }
 
-/* What somebody waits for may be another one when a start has followed that came later. */
+/* A start changes who waits for whom, and one that fails at once may be what another one waited
+ * for. Nobody is started twice, so it comes to an end. */
 void dependency_wake(struct core *core)
 {
-    if (core->muted || !start_who_may(core))
-        return;
-    for (struct child *child = core->waiting_first; child; child = child->waiting_next) {
-        uint32_t number = unmet(child);
-        if (number > 0)
-            await(core, child, number);
-    }
+    while (!core->muted && start_who_may(core))
+        ;
 }
