@@ -469,9 +469,18 @@ GVariant *fixture_verb_waiting(struct fixture *f, const char *name, const char *
 
 /* ---- properties ------------------------------------------------------------------------------ */
 
+/* As sd_bus_path_encode(3) has it, one segment at a time; the names of tests have no more in them
+ * than letters, digits and dashes. */
 static char *object_path(const char *child)
 {
-    return g_strconcat(MANAGER_PATH "/child/", child, NULL);
+    g_autoptr(GString) path = g_string_new(MANAGER_PATH "/child/");
+
+    for (const char *c = child; *c; c++)
+        if (g_ascii_isalpha(*c) || *c == '/' || (g_ascii_isdigit(*c) && c > child && c[-1] != '/'))
+            g_string_append_c(path, *c);
+        else
+            g_string_append_printf(path, "_%02x", (guchar)*c);
+    return g_string_free(g_steal_pointer(&path), FALSE);
 }
 
 static GVariant *get(struct fixture *f, const char *child, const char *property, GError **error)

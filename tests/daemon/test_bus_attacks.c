@@ -44,6 +44,8 @@ static void add_tree(void)
         NULL);
 
     fixture_wait_text(&f, "below/web", "Status", "ready");
+    for (guint i = 0; i < G_N_ELEMENTS(paths); i++) /* of the test before */
+        g_free(paths[i]);
     paths[0] = g_strdup("/org/proctor1");
     paths[1] = g_strdup("/org/proctor1/child/below/web");
     paths[2] = g_strdup("/org/proctor1/supervisor/root/below");
