@@ -115,15 +115,17 @@ static void loaded_by_signal(void *data, int r, const struct manifest_set *set, 
                             &changes, &error);
         why = error.text;
     }
-    host_settle(daemon->host);
-    if (r < 0)
+    if (r < 0) {
+        core_declaration_rejected(daemon->core, REQUESTER_SIGNAL, why);
         log_print(LOG_ERR, "nothing was reloaded: %s", why);
-    else
+    } else {
         log_print(
             LOG_NOTICE,
             "reloaded: %zu added, %zu changed in place, %zu changed from their next start on, "
             "%zu removed, %zu unchanged",
             changes.added, changes.in_place, changes.pending, changes.removed, changes.unchanged);
+    }
+    host_settle(daemon->host);
     upward_say("READY=1", -1);
 }
 

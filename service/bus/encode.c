@@ -199,6 +199,10 @@ int append_late_outcome(const struct service *service, sd_bus_message *m,
     APPEND(append_failure(m, &outcome->failure));
     if (outcome->has_fence)
         APPEND(append_fence(m, &outcome->fence));
+    if (child && child->attempt.active) { /* it was waited for: what there is now */
+        APPEND(append_number(m, "NewAttempt", child->attempt.number));
+        APPEND(append_number(m, "NewGeneration", child->attempt.generation));
+    }
     if (outcome->reload != RELOAD_NONE)
         APPEND(append_text(m, "Reload", reload_result_to_string(outcome->reload)));
     APPEND(append_plan(service, m, outcome));

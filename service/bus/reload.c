@@ -30,6 +30,13 @@ static void forget(struct reload *reload)
     free(reload);
 }
 
+static void refuse_manifests(const struct reload *reload, const char *why)
+{
+    if (!reload->options.dry_run)
+        core_declaration_rejected(reload->service->core, reload->options.requester, why);
+    refuse_late(reload->call, PROCTOR_ERROR "InvalidManifest", "%s", why);
+}
+
 /* ---- the manifests are there ----------------------------------------------------------------- */
 
 static void apply(const struct reload *reload, const struct manifest_set *set)
@@ -52,7 +59,7 @@ static void apply(const struct reload *reload, const struct manifest_set *set)
         r = service->hooks.reload(service->hooks.userdata, set, &what, &counts, &why);
     service->hooks.settle(service->hooks.userdata);
     if (r < 0)
-        refuse_late(reload->call, PROCTOR_ERROR "InvalidManifest", "%s", why.text);
+        refuse_manifests(reload, why.text);
     else if (changes_answer(service, reload->call, changes, (uint32_t)counts.unchanged, options,
                             reload->uid) < 0)
         refuse_late(reload->call, PROCTOR_ERROR "LimitExceeded", "the answer cannot be sent");
@@ -77,7 +84,7 @@ static void loaded(void *data, int r, const struct manifest_set *set, const char
         if (core_shutdown_phase(reload->service->core) != SHUTDOWN_IDLE)
             refuse_late(reload->call, PROCTOR_ERROR "ShuttingDown", "the tree is shutting down");
         else if (r < 0)
-            refuse_late(reload->call, PROCTOR_ERROR "InvalidManifest", "%s", why);
+            refuse_manifests(reload, why);
         else
             apply(reload, set);
     }

@@ -245,6 +245,14 @@ int command_status(struct client *client)
 
 /* ---- verbs ----------------------------------------------------------------------------------- */
 
+static uint64_t now_usec(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static int verb_on(struct client *client, const char *method, const char *id)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
@@ -260,14 +268,26 @@ static int verb_on(struct client *client, const char *method, const char *id)
     return r < 0 ? client_error(client, &error, r) : outcome_answer(client, id, reply);
 }
 
+/* The time is for all that are named, not for each of them. */
+static void leave_what_is_left(struct client *client, uint64_t end_usec)
+{
+    uint64_t now = now_usec();
+
+    if (end_usec < UINT64_MAX)
+        client->timeout_usec = end_usec > now ? end_usec - now : 1;
+}
+
 int command_verb(struct client *client, const char *method)
 {
+    bool limited = client->timeout_usec > 0 && client->timeout_usec < UINT64_MAX;
+    uint64_t end_usec = limited ? now_usec() + client->timeout_usec : UINT64_MAX;
     int worst = CTL_DONE;
 
     if (client->n_arguments > 1)
         document_list(client);
     for (int i = 0; i < client->n_arguments; i++) {
         const char *id = client->subject = client->arguments[i];
+        leave_what_is_left(client, end_usec);
         int code =
             scope_is_meant(id) ? scope_verb(client, method, id) : verb_on(client, method, id);
         worst = code > worst ? code : worst;

@@ -390,6 +390,10 @@ int scope_verb(struct client *client, const char *method, const char *id)
     char *path = scope_path(id);
     int r = path ? 0 : -ENOMEM;
 
+    if (strcmp(method, "RemoveChild") == 0 && strcmp(id, "/") == 0) {
+        free(path);
+        return client_fail(client, "/: this is the whole tree; \"proctorctl shutdown\" ends it");
+    }
     if (!name) {
         free(path);
         return client_fail(client,

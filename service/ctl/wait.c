@@ -21,9 +21,10 @@ struct present {
     char *status, *readiness, *waits_for;
 };
 
+/* Who is on the way out has said once that it is ready. */
 static bool is_ready(const struct present *present)
 {
-    return strcmp(present->readiness, "ready") == 0;
+    return strcmp(present->readiness, "ready") == 0 && strcmp(present->status, "cancelling") != 0;
 }
 
 static bool is_running(const struct present *present)
