@@ -9,8 +9,6 @@
 #define MINUTE    (UINT64_C(60) * 1000000)
 #define WRONG_MAX 160
 
-static void settle(struct ref *r, struct ref_child *c, enum shutdown_result result);
-
 /* ---- time ------------------------------------------------------------------------------------ */
 
 void reference_clock(struct ref *r, uint64_t uptime, uint64_t realtime)
@@ -196,7 +194,7 @@ bool ref_go(struct ref *r, struct ref_child *c, bool by_hand)
     return false;
 }
 
-static void abort_attempt(struct ref *r, struct ref_child *c)
+void ref_abort(struct ref *r, struct ref_child *c)
 {
     if (!c->attempt.active || c->attempt.aborted)
         return;
@@ -282,7 +280,7 @@ static void stop_deadline(struct ref *r, struct ref_child *c)
     if (c->attempt.aborted) {
         c->failure = FAILURE_WAIT_ABORT;
         if (down && c->result == SHUTDOWN_PENDING)
-            settle(r, c, SHUTDOWN_ABORT_FAILED);
+            ref_settle(r, c, SHUTDOWN_ABORT_FAILED);
         return;
     }
     c->failure = FAILURE_WAIT_COMPLETION;
@@ -290,7 +288,7 @@ static void stop_deadline(struct ref *r, struct ref_child *c)
         !(c->attempt.main_gone && c->attempt.main_exit != EXIT_CANCELLED) && /* nobody asked */
         c->declaration->timeout_action == TIMEOUT_REPORT)
         return;
-    abort_attempt(r, c);
+    ref_abort(r, c);
     if (down && r->phase < SHUTDOWN_ABORT_STRAGGLERS)
         r->phase = SHUTDOWN_ABORT_STRAGGLERS;
 }
@@ -301,119 +299,6 @@ void ref_force_stop(struct ref *r, struct ref_child *c, enum exit_kind kind)
         return;
     c->attempt.forced = kind;
     ref_cancel(r, c, false);
-}
-
-/* ---- shutdown -------------------------------------------------------------------------------- */
-
-static void ask_all_to_go(struct ref *r)
-{
-    for (uint32_t i = 0; i < r->count; i++)
-        if (r->children[i].here)
-            tree_name(&r->children[i]);
-    for (uint32_t i = 0; i < r->count; i++)
-        if (r->order[i]->here && r->order[i]->attempt.active)
-            ref_insist(r, r->order[i]); /* a deadline that has passed before counts no more */
-    for (uint32_t i = r->count; i-- > 0;)
-        if (r->order[i]->here)
-            ref_go(r, r->order[i], true);
-}
-
-static void complete_when_all_are_gone(struct ref *r)
-{
-    for (uint32_t i = 0; i < r->count; i++)
-        if (r->children[i].here && r->children[i].result == SHUTDOWN_PENDING)
-            return;
-    r->phase = SHUTDOWN_COMPLETED;
-}
-
-static void settle(struct ref *r, struct ref_child *c, enum shutdown_result result)
-{
-    c->result = result;
-    complete_when_all_are_gone(r);
-}
-
-void ref_shut_down(struct ref *r, bool by_policy)
-{
-    if (r->phase != SHUTDOWN_IDLE)
-        return;
-    r->next_command++;
-    r->by_policy = by_policy;
-    tree_forget_scopes(r);
-    jobs_stop_waiting(r);
-    for (uint32_t i = 0; i < r->count; i++) {
-        struct ref_child *c = &r->children[i];
-        if (!c->here)
-            continue;
-        c->left = c->deadline[REF_START];
-        ref_withdraw_starts(c);
-        c->fence = FENCE_CLOSED;
-        c->result = c->attempt.active ? SHUTDOWN_PENDING : SHUTDOWN_ALREADY_EXITED;
-    }
-    r->phase = SHUTDOWN_GRACEFUL_DRAIN;
-    ask_all_to_go(r);
-    complete_when_all_are_gone(r);
-}
-
-void reference_shutdown(struct ref *r)
-{
-    ref_shut_down(r, false);
-    tree_wake(r);
-}
-
-/* To hurry a shutdown that is under way is a command of its own. */
-void reference_hurry(struct ref *r)
-{
-    if (r->phase != SHUTDOWN_IDLE)
-        r->next_command++;
-    ref_shut_down(r, false);
-    if (r->phase < SHUTDOWN_ABORT_STRAGGLERS)
-        r->phase = SHUTDOWN_ABORT_STRAGGLERS;
-    for (uint32_t i = r->count; i-- > 0;)
-        if (r->order[i]->here)
-            abort_attempt(r, r->order[i]);
-    tree_wake(r);
-}
-
-/* What goes on is what the text says: a hold, a child that stopped for good, a removal and a job do
- * not start; who has a process left starts behind it; who waited for a time waits on. */
-static void begin_again(struct ref *r, struct ref_child *c)
-{
-    bool over = c->operation == CHILD_REMOVED || c->is_job;
-    bool stopped = c->gave_up && c->declaration->on_limit == ON_LIMIT_STOP;
-
-    c->fence = FENCE_OPEN;
-    c->result = SHUTDOWN_PENDING;
-    c->waits_to_go = c->waits_to_go && c->operation != CHILD_ACTIVE; /* it still is to go */
-    if (over && !c->attempt.active)
-        c->here = false;
-    c->wanted = c->wanted && c->process->has_process;
-    if (over || !c->process->has_process)
-        return;
-    c->wanted = c->wanted || (c->declaration->autostart && !stopped);
-    if (c->operation != CHILD_ACTIVE || !c->wanted)
-        return;
-    if (!c->attempt.active)
-        c->readiness = READINESS_UNREPORTED; /* it is to be started anew */
-    if (c->attempt.active) {
-        if (c->attempt.cancelled || c->attempt.aborted)
-            ref_enter_fence(r, c, true, false);
-        return;
-    }
-    c->automatic = c->automatic && c->left > 0;
-    ref_arm(r, c, REF_START, c->left > r->now ? c->left : r->now);
-}
-
-void reference_reopen(struct ref *r)
-{
-    if (r->phase == SHUTDOWN_IDLE)
-        return;
-    r->phase = SHUTDOWN_IDLE;
-    r->by_policy = false;
-    for (int around = 1; around >= 0; around--) /* who goes around another comes before it */
-        for (uint32_t i = 0; i < r->count; i++)
-            if (r->order[i]->here && tree_goes_around(r->order[i]) == around)
-                begin_again(r, r->order[i]);
-    tree_wake(r);
 }
 
 /* ---- after an exit --------------------------------------------------------------------------- */
@@ -597,7 +482,7 @@ static void gone_in_shutdown(struct ref *r, struct ref_child *c)
     if (c->result != SHUTDOWN_PENDING)
         c->result = SHUTDOWN_LATE_REPORT;
     else
-        settle(r, c, c->attempt.aborted ? SHUTDOWN_ABORTED : SHUTDOWN_GRACEFUL);
+        ref_settle(r, c, c->attempt.aborted ? SHUTDOWN_ABORTED : SHUTDOWN_GRACEFUL);
 }
 
 /* Schedules the next start; returns how long from now. */
@@ -679,7 +564,7 @@ static void main_ended(struct ref *r, struct ref_child *c, const struct completi
     c->leftovers = completion->left;
     if (c->process->leftovers == LEFTOVERS_KILL) {
         c->attempt.status = CHILD_CANCELLING;
-        abort_attempt(r, c);
+        ref_abort(r, c);
         if (!c->attempt.cancelled)
             c->attempt.by_hand = false;
     } else {

@@ -55,6 +55,11 @@ void ref_ask(struct ref *r, struct ref_child *c);
 void ref_ask_later(struct ref *r, struct ref_child *c);
 void ref_listen(struct ref *r, struct ref_child *c, const struct notify_message *message);
 
+/* reference_shutdown.c */
+void ref_shut_down(struct ref *r, bool by_policy);
+/* Its row of the report. */
+void ref_settle(struct ref *r, struct ref_child *c, enum shutdown_result result);
+
 /* reference.c */
 void ref_arm(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t deadline);
 void ref_disarm(struct ref_child *c, enum ref_timer timer);
@@ -67,11 +72,11 @@ void ref_start(struct ref *r, struct ref_child *c);
 void ref_start_or_wait(struct ref *r, struct ref_child *c, bool automatic);
 bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand);
 bool ref_go(struct ref *r, struct ref_child *c, bool by_hand);
+void ref_abort(struct ref *r, struct ref_child *c);
 void ref_insist(struct ref *r, struct ref_child *c);
 void ref_enter_fence(struct ref *r, struct ref_child *c, bool by_resume, bool by_hand);
 void ref_wait_for_siblings(struct ref_child *c, bool by_hand);
 void ref_withdraw_starts(struct ref_child *c);
-void ref_shut_down(struct ref *r, bool by_policy);
 /* Whether it is ready by having ended with success. */
 bool ref_ends_ready(const struct ref_child *c);
 uint64_t ref_back_off(struct ref *r, struct ref_child *c);
