@@ -262,7 +262,7 @@ bool scenario_perform(struct world *world, const struct subject *scenario,
     case ACTION_COMMAND:
         return give_command(world, scenario, step, strict);
     case ACTION_SHUTDOWN:
-        world_shutdown(world, step->by, step->reason);
+        world_shutdown(world, step->timeout_usec, step->by, step->reason);
         return true;
     case ACTION_REMOVE_SET:
         world_remove(world, step->ids, (uint32_t)step->n_ids);

@@ -769,6 +769,9 @@ void reference_timer(struct ref *r)
                     which = t;
                 }
             }
+        if (who ? ref_bound_passes(r, who->deadline[which], who->order[which])
+                : ref_bound_passes(r, UINT64_MAX, 0))
+            continue;
         if (!who)
             return;
         who->deadline[which] = 0;

@@ -140,8 +140,9 @@ struct ref {
     uint64_t next_order, next_wait, next_command;
     enum shutdown_phase phase;
     bool by_policy;
-    bool dry;    /* a question: nobody else is touched */
-    char *wrong; /* an impossible draw; NULL while there was none */
+    uint64_t bound, bound_order; /* when whoever is left is aborted; 0: there is none */
+    bool dry;                    /* a question: nobody else is touched */
+    char *wrong;                 /* an impossible draw; NULL while there was none */
 };
 
 /* The time of the next input, by the machine's clocks: called before it. */
@@ -192,7 +193,7 @@ int reference_command(struct ref *r, const struct command *command, struct outco
 int reference_command_scope(struct ref *r, const struct command *command, struct outcome *outcomes);
 /* Removes those of these ids that are there, in this order. */
 void reference_remove(struct ref *r, const char *const *ids, uint32_t n);
-void reference_shutdown(struct ref *r);
+void reference_shutdown(struct ref *r, uint64_t timeout); /* of the whole; 0: none */
 void reference_hurry(struct ref *r);
 /* The next proctord begins a tree again that was shut down, or was about to be. */
 void reference_reopen(struct ref *r);

@@ -23,6 +23,7 @@ static void complete_when_all_are_gone(struct ref *r)
         if (r->children[i].here && r->children[i].result == SHUTDOWN_PENDING)
             return;
     r->phase = SHUTDOWN_COMPLETED;
+    r->bound = 0;
 }
 
 void ref_settle(struct ref *r, struct ref_child *c, enum shutdown_result result)
@@ -53,10 +54,46 @@ void ref_shut_down(struct ref *r, bool by_policy)
     complete_when_all_are_gone(r);
 }
 
-void reference_shutdown(struct ref *r)
+/* A bound counts from the call that gives it, and only shortens; that is a command of its own where
+ * the shutdown is another's. */
+static void bound(struct ref *r, uint64_t timeout, bool is_anothers)
 {
+    uint64_t deadline = r->now + timeout;
+
+    if (timeout == 0 || r->phase == SHUTDOWN_COMPLETED || (r->bound > 0 && r->bound <= deadline))
+        return;
+    r->next_command += is_anothers;
+    r->bound = deadline;
+    r->bound_order = ++r->next_order;
+}
+
+void reference_shutdown(struct ref *r, uint64_t timeout)
+{
+    bool is_anothers = r->phase != SHUTDOWN_IDLE;
+
     ref_shut_down(r, false);
+    bound(r, timeout, is_anothers);
     tree_wake(r);
+}
+
+static void abort_all(struct ref *r)
+{
+    if (r->phase < SHUTDOWN_ABORT_STRAGGLERS)
+        r->phase = SHUTDOWN_ABORT_STRAGGLERS;
+    for (uint32_t i = r->count; i-- > 0;)
+        if (r->order[i]->here)
+            ref_abort(r, r->order[i]);
+    tree_wake(r);
+}
+
+bool ref_bound_passes(struct ref *r, uint64_t deadline, uint64_t order)
+{
+    if (r->bound == 0 || r->bound > r->now || r->bound > deadline ||
+        (r->bound == deadline && r->bound_order > order))
+        return false;
+    r->bound = 0;
+    abort_all(r);
+    return true;
 }
 
 /* To hurry a shutdown that is under way is a command of its own. */
@@ -65,12 +102,7 @@ void reference_hurry(struct ref *r)
     if (r->phase != SHUTDOWN_IDLE)
         r->next_command++;
     ref_shut_down(r, false);
-    if (r->phase < SHUTDOWN_ABORT_STRAGGLERS)
-        r->phase = SHUTDOWN_ABORT_STRAGGLERS;
-    for (uint32_t i = r->count; i-- > 0;)
-        if (r->order[i]->here)
-            ref_abort(r, r->order[i]);
-    tree_wake(r);
+    abort_all(r);
 }
 
 /* What goes on is what the text says: a hold, a child that stopped for good, a removal and a job do
@@ -107,6 +139,7 @@ void reference_reopen(struct ref *r)
     if (r->phase == SHUTDOWN_IDLE)
         return;
     r->phase = SHUTDOWN_IDLE;
+    r->bound = 0;
     r->by_policy = false;
     for (int around = 1; around >= 0; around--) /* who goes around another comes before it */
         for (uint32_t i = 0; i < r->count; i++)

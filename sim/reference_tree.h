@@ -59,6 +59,8 @@ void ref_listen(struct ref *r, struct ref_child *c, const struct notify_message 
 void ref_shut_down(struct ref *r, bool by_policy);
 /* Its row of the report. */
 void ref_settle(struct ref *r, struct ref_child *c, enum shutdown_result result);
+/* Its bound has passed, before that deadline: whoever is left is aborted. */
+bool ref_bound_passes(struct ref *r, uint64_t deadline, uint64_t order);
 
 /* reference.c */
 void ref_arm(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t deadline);

@@ -217,25 +217,18 @@ TEXT_OF_STEP(read_by, by)
 TEXT_OF_STEP(read_refused, refused)
 TEXT_OF_STEP(read_target, child)
 
-static int read_dry_run(struct reader *reader, const struct node *node, void *target)
-{
-    return reader_bool(reader, node, &((struct scenario_step *)target)->dry_run);
-}
+#define FIELD_OF_STEP(name, read, field)                                                           \
+    static int name(struct reader *reader, const struct node *node, void *target)                  \
+    {                                                                                              \
+        return read(reader, node, &((struct scenario_step *)target)->field);                       \
+    }
 
-static int read_whole(struct reader *reader, const struct node *node, void *target)
-{
-    return reader_bool(reader, node, &((struct scenario_step *)target)->whole);
-}
-
-static int read_scope(struct reader *reader, const struct node *node, void *target)
-{
-    return reader_bool(reader, node, &((struct scenario_step *)target)->scope);
-}
-
-static int read_at(struct reader *reader, const struct node *node, void *target)
-{
-    return reader_duration(reader, node, &((struct scenario_step *)target)->at_usec);
-}
+FIELD_OF_STEP(read_dry_run, reader_bool, dry_run)
+FIELD_OF_STEP(read_whole, reader_bool, whole)
+FIELD_OF_STEP(read_scope, reader_bool, scope)
+FIELD_OF_STEP(read_applied, reader_bool, restart)
+FIELD_OF_STEP(read_at, reader_duration, at_usec)
+FIELD_OF_STEP(read_timeout, reader_duration, timeout_usec)
 
 static int read_signal_number(struct reader *reader, const struct node *node, int *signal)
 {
@@ -265,15 +258,15 @@ static int read_true(struct reader *reader, const struct node *node, struct scen
     return r == 0 && !value ? reader_refuse(reader, node, "expected true") : r;
 }
 
-static int read_shutdown(struct reader *reader, const struct node *node, void *target)
-{
-    return read_true(reader, node, target, ACTION_SHUTDOWN);
-}
+#define TRUE_ACTION(name, action)                                                                  \
+    static int name(struct reader *reader, const struct node *node, void *target)                  \
+    {                                                                                              \
+        return read_true(reader, node, target, action);                                            \
+    }
 
-static int read_hurry(struct reader *reader, const struct node *node, void *target)
-{
-    return read_true(reader, node, target, ACTION_HURRY);
-}
+TRUE_ACTION(read_shutdown, ACTION_SHUTDOWN)
+TRUE_ACTION(read_hurry, ACTION_HURRY)
+TRUE_ACTION(read_reopen, ACTION_REOPEN)
 
 static int read_remove_set(struct reader *reader, const struct node *node, void *target)
 {
@@ -281,11 +274,6 @@ static int read_remove_set(struct reader *reader, const struct node *node, void 
     int r = set_action(reader, node, step, ACTION_REMOVE_SET);
 
     return r == 0 ? reader_strings(reader, node, 16, &step->ids, &step->n_ids) : r;
-}
-
-static int read_reopen(struct reader *reader, const struct node *node, void *target)
-{
-    return read_true(reader, node, target, ACTION_REOPEN);
 }
 
 static int read_expect(struct reader *reader, const struct node *node, void *target)
@@ -325,11 +313,6 @@ static int read_add(struct reader *reader, const struct node *node, void *target
 static int read_redeclare(struct reader *reader, const struct node *node, void *target)
 {
     return read_declared(reader, node, target, ACTION_REDECLARE);
-}
-
-static int read_applied(struct reader *reader, const struct node *node, void *target)
-{
-    return reader_bool(reader, node, &((struct scenario_step *)target)->restart);
 }
 
 static int read_redeclare_supervisor(struct reader *reader, const struct node *node, void *target)
@@ -550,6 +533,7 @@ static const struct key step_keys[] = {
     {"hurry", read_hurry},
     {"remove_set", read_remove_set},
     {"reopen", read_reopen},
+    {"timeout", read_timeout},
     {"add", read_add},
     {"redeclare", read_redeclare},
     {"applied", read_applied},

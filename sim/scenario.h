@@ -76,9 +76,10 @@ struct scenario_step {
     int error;
     int64_t jump_usec;
     enum crash_point crash;
-    uint64_t effects;  /* CRASH_WITHIN: that have happened then */
-    uint64_t off_usec; /* ACTION_REBOOT: the machine is off */
-    enum wall wall;    /* and its wall clock then */
+    uint64_t effects;      /* CRASH_WITHIN: that have happened then */
+    uint64_t timeout_usec; /* ACTION_SHUTDOWN: of the whole */
+    uint64_t off_usec;     /* ACTION_REBOOT: the machine is off */
+    enum wall wall;        /* and its wall clock then */
 };
 
 struct wanted_event {

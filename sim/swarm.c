@@ -660,7 +660,7 @@ static void take_turn(struct world *world, struct swarm *swarm, enum turn turn, 
         world_reopen(world);
         return;
     case TURN_SHUTDOWN:
-        world_shutdown(world, "client", "campaign");
+        world_shutdown(world, choose(world, 4) * 700 * USEC_MSEC, "client", "campaign");
         return;
     case TURN_HURRY:
         world_hurry(world);

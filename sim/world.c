@@ -490,17 +490,17 @@ void world_remove(struct world *world, const char *const *ids, uint32_t n)
     end_input(world, &before);
 }
 
-void world_shutdown(struct world *world, const char *requester, const char *reason)
+void world_shutdown(struct world *world, uint64_t bound_usec, const char *by, const char *why)
 {
     struct checks_before before;
 
     begin_input(world, INPUT_SHUTDOWN, NULL);
-    world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "shutdown", .text = reason});
+    world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "shutdown", .text = why});
     checks_before(world, NULL, &before);
     world->in_core = true;
-    core_shutdown(world->core, requester, reason);
+    core_shutdown(world->core, by, why);
     world->in_core = false;
-    reference_shutdown(&world->reference);
+    reference_shutdown(&world->reference, bound_usec);
     end_input(world, &before);
 }
 

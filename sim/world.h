@@ -336,7 +336,8 @@ void world_set_max_jobs(struct world *world, uint32_t max_jobs);
 int world_run_job(struct world *world, uint32_t actor, const char *name, enum same_name same_name,
                   struct error *error);
 void world_remove(struct world *world, const char *const *ids, uint32_t n);
-void world_shutdown(struct world *world, const char *requester, const char *reason);
+/* bound_usec: of the whole; 0: none */
+void world_shutdown(struct world *world, uint64_t bound_usec, const char *by, const char *why);
 void world_hurry(struct world *world);
 void world_reopen(struct world *world); /* where a shutdown has begun */
 void world_recovered(struct world *world);
