@@ -97,6 +97,7 @@ static void check_failed(struct world *world, const struct event *event, struct 
         stop->deadline = event->cause;
     must_be(world, event, stop->deadline);
     stop->no_deadline = true;
+    stop->failed = event->sequence;
     if (!text_of(event, "reason")[0])
         world_fail(world, CHECK_CAUSES, "%s: a stop that failed does not say why",
                    event->child->id);
@@ -122,7 +123,9 @@ static uint64_t cause_of_abort(const struct world *world, const struct event *ev
                                const struct stop_ledger *stop)
 {
     if (world->input == INPUT_HURRY)
-        return world->commands;            /* the newest: the hurry itself */
+        return world->commands; /* the newest: the hurry itself */
+    if (world->input == INPUT_TIMER && stop->failed + 1 != event->sequence)
+        return world->bound_command;       /* no deadline of its own has passed */
     if (world->input == INPUT_MAIN_EXITED) /* leftovers: kill */
         return stop->under_way ? stop->cause : 0;
     if (stop->forced || event->child->config->declaration.timeout_action == TIMEOUT_KILL)
@@ -217,6 +220,9 @@ void causes_event(struct world *world, const struct event *event)
 {
     if (event->kind == EVENT_SHUTDOWN_REQUESTED)
         enter_shutdown(world, event->cause);
+    if (world->input == INPUT_SHUTDOWN &&
+        (event->kind == EVENT_SHUTDOWN_REQUESTED || event->kind == EVENT_COMMAND_ACCEPTED))
+        world->bound_command = event->cause;
     if (event->child)
         enter_stop(world, event, &((struct actor *)event->child->host)->ledger.stop);
 }

@@ -518,7 +518,7 @@ static void check_window(struct world *world, struct actor *actor)
 
 static void check_timers(struct world *world)
 {
-    uint64_t first = 0;
+    uint64_t first = core_shutdown_deadline(world->core);
 
     for (uint32_t i = 0; i < world->n_actors; i++) {
         const struct child *child = world->actors[i].child;
@@ -782,6 +782,7 @@ void checks_agreement(struct world *world)
     agree_on_supervisors(world);
     agree_on_jobs(world);
     SAME("shutdown phase", core_shutdown_phase(world->core), world->reference.phase);
+    SAME("bound of the shutdown", core_shutdown_deadline(world->core), world->reference.bound);
     SAME("shutdown by policy", core_shutdown_by_policy(world->core), world->reference.by_policy);
     if (world->reference.wrong)
         world_fail(world, CHECK_REFERENCE, "%s", world->reference.wrong);

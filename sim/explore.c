@@ -143,7 +143,8 @@ static uint64_t hash_state(const struct explorer *x, uint32_t done)
 {
     const struct world *world = x->world;
     uint64_t now = world_usec(world), pending = 0;
-    uint64_t h = mix(done, core_shutdown_phase(world->core));
+    uint64_t bound = core_shutdown_deadline(world->core);
+    uint64_t h = mix(mix(done, core_shutdown_phase(world->core)), bound > 0 ? bound - now : 0);
 
     for (uint32_t i = 0; i < world->n_actors; i++) {
         const struct actor *actor = &world->actors[i];

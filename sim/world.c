@@ -498,7 +498,7 @@ void world_shutdown(struct world *world, uint64_t bound_usec, const char *by, co
     world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "shutdown", .text = why});
     checks_before(world, NULL, &before);
     world->in_core = true;
-    core_shutdown(world->core, by, why);
+    core_shutdown_within(world->core, bound_usec, by, why);
     world->in_core = false;
     reference_shutdown(&world->reference, bound_usec);
     end_input(world, &before);

@@ -129,6 +129,7 @@ struct stop_ledger {
     uint64_t deadline; /* whose deadline runs */
     uint64_t abort;    /* who wants more than a report when it passes */
     uint64_t fence;    /* whose restart waits for it */
+    uint64_t failed;   /* the event that told that it did */
     uint32_t steps;    /* further signals that it has had */
 };
 
@@ -272,11 +273,11 @@ struct world {
     uint64_t calls;       /* of the executor's ports */
     uint64_t allocations; /* by the core */
     uint64_t sequence, commands;
-    uint64_t commands_before; /* the present input */
-    uint64_t shutdown_command;
-    struct disk *disk; /* the journal; NULL: there is none */
-    bool full;         /* the disk */
-    bool cut;          /* the daemon dies in this input, or the next, after: */
+    uint64_t commands_before;                 /* the present input */
+    uint64_t shutdown_command, bound_command; /* whose the shutdown is, and its bound */
+    struct disk *disk;                        /* the journal; NULL: there is none */
+    bool full;                                /* the disk */
+    bool cut; /* the daemon dies in this input, or the next, after: */
     uint32_t effects_left;
     bool dead;       /* it has: what it asks for now never happens */
     bool recovering; /* the core lives through the past: nothing of that is new */

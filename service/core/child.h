@@ -134,6 +134,7 @@ enum shutdown_why {
     SHUTDOWN_WHY_STILL_THERE,
     SHUTDOWN_WHY_LATE,
     SHUTDOWN_WHY_LEFTOVERS,
+    SHUTDOWN_WHY_CUT_SHORT, /* by its bound, or a second signal */
 };
 
 struct child_shutdown {

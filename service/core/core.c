@@ -419,19 +419,28 @@ static void fire(struct core *core, struct child *child, enum child_timer timer)
     INVARIANT(false);
 }
 
+static void fire_first(struct core *core, struct timer *timer)
+{
+    if (timer == &core->shutdown_bound) {
+        shutdown_bound_passed(core);
+        return;
+    }
+    struct child *child = owner(timer);
+    child_deadline_moves(core, child, (enum child_timer)timer->kind, 0);
+    timer_clear(&core->timers, timer);
+    fire(core, child, (enum child_timer)timer->kind);
+}
+
 /* What is armed anew while they fire, and due at once, may fire too, but not for ever: the rest has
  * the next turn, and others come between. */
 void fire_timers(struct core *core)
 {
     uint64_t now = core_now(core);
-    uint32_t left = core->children * CHILD_TIMERS;
+    uint32_t left = core->children * CHILD_TIMERS + 1;
     struct timer *timer;
 
     while (left-- > 0 && (timer = timer_first(&core->timers)) && timer->deadline_usec <= now) {
-        struct child *child = owner(timer);
-        child_deadline_moves(core, child, (enum child_timer)timer->kind, 0);
-        timer_clear(&core->timers, timer);
-        fire(core, child, (enum child_timer)timer->kind);
+        fire_first(core, timer);
         settle(core);
     }
     core->armed_usec = 0; /* it has fired: the shell has none armed now */
@@ -554,6 +563,7 @@ uint64_t core_hash(const struct core *core)
     hash = mix(hash, core->sequence);
     hash = mix(hash, core->random.state);
     hash = mix(hash, core->shutdown_phase);
+    hash = mix(hash, core->shutdown_bound.deadline_usec);
     for (const struct supervisor *supervisor = &core->root; supervisor;
          supervisor = supervisor->next)
         hash = mix(hash, (uint64_t)supervisor->limit.used << 32 | supervisor->in_flight << 16 |

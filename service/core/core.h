@@ -325,9 +325,12 @@ int core_command_scope(struct core *core, const struct command *command,
 void core_remove(struct core *core, const char *ids, const char *requester, const char *reason);
 
 /*
- * Begins the shutdown of the tree; a second call changes nothing. Returns the id of the command
- * that began it. dry_run only counts as a question.
+ * Begins the shutdown of the tree; a second call begins none. Returns the id of the command that
+ * began it. timeout_usec (0: none) bounds the whole, from now on: whatever is left then is aborted
+ * at once. A later call can only shorten the bound.
  */
+uint64_t core_shutdown_within(struct core *core, uint64_t timeout_usec, const char *requester,
+                              const char *reason);
 uint64_t core_shutdown(struct core *core, const char *requester, const char *reason);
 
 /* Aborts every attempt at once: the second SIGTERM. Begins a shutdown where there is none. */
@@ -390,6 +393,8 @@ bool core_shutdown_by_policy(const struct core *core); /* a limit, not a person,
 /* A signal to proctord ended it, which says nothing of the next start. */
 bool core_shutdown_by_signal(const struct core *core);
 uint64_t core_shutdown_command(const struct core *core);
+uint64_t
+core_shutdown_deadline(const struct core *core); /* when its bound passes; 0: it has none */
 bool core_shutdown_row(const struct core *core, struct child *child, struct shutdown_row *row);
 uint64_t core_sequence(const struct core *core); /* of the last event */
 uint64_t core_now(const struct core *core);

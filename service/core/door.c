@@ -122,11 +122,18 @@ void core_remove(struct core *core, const char *ids, const char *requester, cons
            .text = ids, .requester = requester, .reason = reason);
 }
 
+uint64_t core_shutdown_within(struct core *core, uint64_t timeout_usec, const char *requester,
+                              const char *reason)
+{
+    HANDLE(core, shutdown_request(core, timeout_usec, requester, reason),
+           .kind = CORE_INPUT_SHUTDOWN, .timeout_usec = timeout_usec, .requester = requester,
+           .reason = reason);
+    return core->shutdown_command;
+}
+
 uint64_t core_shutdown(struct core *core, const char *requester, const char *reason)
 {
-    HANDLE(core, shutdown_request(core, requester, reason), .kind = CORE_INPUT_SHUTDOWN,
-           .requester = requester, .reason = reason);
-    return core->shutdown_command;
+    return core_shutdown_within(core, 0, requester, reason);
 }
 
 void core_hurry(struct core *core, const char *requester, const char *reason)
@@ -304,7 +311,7 @@ static void replay_one(struct core *core, const struct core_input *input)
         core_remove(core, input->text, input->requester, input->reason);
         return;
     case CORE_INPUT_SHUTDOWN:
-        core_shutdown(core, input->requester, input->reason);
+        core_shutdown_within(core, input->timeout_usec, input->requester, input->reason);
         return;
     case CORE_INPUT_HURRY:
         core_hurry(core, input->requester, input->reason);

@@ -199,6 +199,8 @@ void input_archive(struct archive *a, struct core_input *input)
     }
     if (input->kind == CORE_INPUT_NOTIFY && (!a->reading || a->used < a->size))
         archive_stamp(a, &input->message.reloading_usec);
+    if (input->kind == CORE_INPUT_SHUTDOWN && (!a->reading || a->used < a->size))
+        ARCHIVE(a, input->timeout_usec);
 
     if ((needs_text(input->kind) && !input->text) ||
         (is_asked_for(input->kind) && (!input->requester || !input->reason)) ||

@@ -60,6 +60,7 @@ struct core_input {
     uint64_t job;
     const char *text; /* version, or why, or the path of a supervisor, or ids */
     struct recovery recovery;
+    uint64_t timeout_usec; /* of a shutdown, for the whole; 0: none */
 };
 
 /* Writes it, or reads it. Reading: valid as long as the archive's memory. */

@@ -70,6 +70,8 @@ struct core {
     uint64_t shutdown_command;
     bool shutdown_by_policy, shutdown_by_signal;
     uint32_t shutdown_unsettled;
+    struct timer shutdown_bound; /* the only timer that is no child's */
+    uint64_t shutdown_bound_command;
 };
 
 /* What the doors (door.c) lead to. */
@@ -90,7 +92,8 @@ int command_handle_scope(struct core *core, const struct command *command,
                          void (*visit)(void *userdata, const struct outcome *outcome),
                          void *userdata, struct error *error);
 void command_remove(struct core *core, const char *ids, const char *requester, const char *reason);
-void shutdown_request(struct core *core, const char *requester, const char *reason);
+void shutdown_request(struct core *core, uint64_t timeout_usec, const char *requester,
+                      const char *reason);
 void shutdown_hurry(struct core *core, const char *requester, const char *reason);
 void shutdown_reopen(struct core *core); /* reopen.c */
 void report_spawned(struct core *core, struct attempt_id id, uint32_t pid);
@@ -327,8 +330,9 @@ int job_restore(struct core *core, const char *name, uint64_t id, struct job **j
 void job_restored(struct core *core, struct job *job);
 
 /* shutdown.c */
-void shutdown_begin(struct core *core, uint64_t command, const char *requester, const char *reason,
-                    bool by_policy);
+void shutdown_begin_by_policy(struct core *core, const char *reason);
+void shutdown_bound_passed(struct core *core);
+void shutdown_archive_bound(struct core *core, struct archive *archive);
 void shutdown_cancelled(struct core *core, struct child *child);
 void shutdown_child_gone(struct core *core, struct child *child);
 void shutdown_child_aborting(struct core *core);

@@ -61,6 +61,7 @@ void shutdown_reopen(struct core *core)
     core->shutdown_by_policy = false;
     core->shutdown_by_signal = false;
     core->shutdown_unsettled = 0;
+    timer_clear(&core->timers, &core->shutdown_bound);
     for (struct supervisor *supervisor = &core->root; supervisor; supervisor = supervisor->next)
         core_changed_supervisor(core, supervisor);
     for (int around = 1; around >= 0; around--) /* those that go around others come before them */

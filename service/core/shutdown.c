@@ -1,8 +1,10 @@
 /*
  * Shutdown of the tree (semantics.md section 7). Cancel goes out in the reverse order of the tree,
  * and to a child only when those that depend on it are gone (stop_order.h). Each child has its own
- * stop deadline; the phases only tell how far the whole has come.
+ * stop deadline; the phases only tell how far the whole has come. A bound for the whole, where a
+ * call gives one, cuts short what is left when it passes.
  */
+#include "archive.h"
 #include "private.h"
 #include "start.h"
 #include "stop_order.h"
@@ -23,6 +25,7 @@ static void complete_when_settled(struct core *core)
         return;
     advance(core, SHUTDOWN_RECONCILE);
     advance(core, SHUTDOWN_COMPLETED);
+    timer_clear(&core->timers, &core->shutdown_bound);
     EMIT_BARE(core, EVENT_SHUTDOWN_COMPLETED, NULL, core->shutdown_command);
 }
 
@@ -75,16 +78,15 @@ static void ask_all_to_go(struct core *core)
         stop_order_go(core, child, core->shutdown_command, "shutdown");
 }
 
-void shutdown_begin(struct core *core, uint64_t command, const char *requester, const char *reason,
-                    bool by_policy)
+static void begin(struct core *core, uint64_t timeout_usec, const char *requester,
+                  const char *reason, bool by_policy)
 {
-    if (core->shutdown_phase != SHUTDOWN_IDLE)
-        return;
+    uint64_t command = core_new_command(core);
 
     core->shutdown_command = command;
     core->shutdown_by_policy = by_policy;
     EMIT(core, EVENT_SHUTDOWN_REQUESTED, NULL, command, FIELD_TEXT_OF("by", requester),
-         FIELD_TEXT_OF("reason", reason));
+         FIELD_TEXT_OF("reason", reason), FIELD_NUMBER_OF("timeout_usec", timeout_usec));
     strategy_forget(core);
     jobs_stop(core);
     for (struct supervisor *supervisor = &core->root; supervisor; supervisor = supervisor->next)
@@ -100,6 +102,12 @@ void shutdown_begin(struct core *core, uint64_t command, const char *requester, 
     complete_when_settled(core);
 }
 
+void shutdown_begin_by_policy(struct core *core, const char *reason)
+{
+    if (core->shutdown_phase == SHUTDOWN_IDLE)
+        begin(core, 0, "policy", reason, true);
+}
+
 static void settle(struct core *core, struct child *child, enum shutdown_result result,
                    enum shutdown_why why)
 {
@@ -110,6 +118,13 @@ static void settle(struct core *core, struct child *child, enum shutdown_result 
     INVARIANT(core->shutdown_unsettled > 0);
     core->shutdown_unsettled--;
     complete_when_settled(core);
+}
+
+static enum shutdown_why why_aborted(const struct child *child)
+{
+    if (child->shutdown.why == SHUTDOWN_WHY_CUT_SHORT)
+        return SHUTDOWN_WHY_CUT_SHORT;
+    return child->attempt.main.gone ? SHUTDOWN_WHY_LEFTOVERS : SHUTDOWN_WHY_TOO_SLOW;
 }
 
 void shutdown_child_gone(struct core *core, struct child *child)
@@ -127,8 +142,7 @@ void shutdown_child_gone(struct core *core, struct child *child)
     EMIT_BARE(core, aborted ? EVENT_CHILD_SHUTDOWN_ABORTED : EVENT_CHILD_SHUTDOWN_GRACEFUL, child,
               core->shutdown_command);
     if (aborted)
-        settle(core, child, SHUTDOWN_ABORTED,
-               child->attempt.main.gone ? SHUTDOWN_WHY_LEFTOVERS : SHUTDOWN_WHY_TOO_SLOW);
+        settle(core, child, SHUTDOWN_ABORTED, why_aborted(child));
     else
         settle(core, child, SHUTDOWN_GRACEFUL, SHUTDOWN_WHY_ENDED);
 }
@@ -155,13 +169,56 @@ void shutdown_late_report(struct core *core, struct child *child)
     EMIT_BARE(core, EVENT_CHILD_SHUTDOWN_LATE_REPORT, child, core->shutdown_command);
 }
 
-void shutdown_request(struct core *core, const char *requester, const char *reason)
+/* A bound counts from the call that gives it, and only ever shortens. Where the shutdown is
+ * another's, that is a command of its own. */
+static void set_bound(struct core *core, uint64_t timeout_usec, const char *requester,
+                      const char *reason, bool is_anothers)
 {
-    if (core->shutdown_phase == SHUTDOWN_IDLE) {
-        core->shutdown_by_signal = strcmp(requester, REQUESTER_SIGNAL) == 0;
-        shutdown_begin(core, core_new_command(core), requester, reason, false);
+    uint64_t deadline_usec = core_after(core, timeout_usec);
+    uint64_t runs_usec = core->shutdown_bound.deadline_usec;
+
+    if (timeout_usec == 0 || core->shutdown_phase == SHUTDOWN_COMPLETED ||
+        (runs_usec > 0 && runs_usec <= deadline_usec))
+        return;
+    core->shutdown_bound_command = core->shutdown_command;
+    if (is_anothers) {
+        core->shutdown_bound_command = core_new_command(core);
+        EMIT(core, EVENT_COMMAND_ACCEPTED, NULL, core->shutdown_bound_command,
+             FIELD_TEXT_OF("command", "shutdown"), FIELD_TEXT_OF("by", requester),
+             FIELD_TEXT_OF("reason", reason), FIELD_NUMBER_OF("timeout_usec", timeout_usec));
     }
+    timer_set(&core->timers, &core->shutdown_bound, deadline_usec);
+}
+
+void shutdown_request(struct core *core, uint64_t timeout_usec, const char *requester,
+                      const char *reason)
+{
+    bool is_anothers = core->shutdown_phase != SHUTDOWN_IDLE;
+
+    if (!is_anothers) {
+        core->shutdown_by_signal = strcmp(requester, REQUESTER_SIGNAL) == 0;
+        begin(core, timeout_usec, requester, reason, false);
+    }
+    set_bound(core, timeout_usec, requester, reason, is_anothers);
     core_finish_input(core);
+}
+
+static void cut_short(struct core *core, uint64_t cause)
+{
+    if (core->shutdown_unsettled > 0)
+        shutdown_child_aborting(core);
+    for (struct child *child = supervisor_last(&core->root); child;
+         child = supervisor_previous(&core->root, child)) {
+        if (child->shutdown.result == SHUTDOWN_PENDING && !child->attempt.abort_requested)
+            child->shutdown.why = SHUTDOWN_WHY_CUT_SHORT;
+        child_abort(core, child, cause);
+    }
+}
+
+void shutdown_bound_passed(struct core *core)
+{
+    timer_clear(&core->timers, &core->shutdown_bound);
+    cut_short(core, core->shutdown_bound_command);
 }
 
 void shutdown_hurry(struct core *core, const char *requester, const char *reason)
@@ -173,13 +230,32 @@ void shutdown_hurry(struct core *core, const char *requester, const char *reason
         EMIT(core, EVENT_COMMAND_ACCEPTED, NULL, id, FIELD_TEXT_OF("command", "hurry"),
              FIELD_TEXT_OF("by", requester), FIELD_TEXT_OF("reason", reason));
     }
-    shutdown_request(core, requester, reason);
-    if (core->shutdown_unsettled > 0)
-        shutdown_child_aborting(core);
-    for (struct child *child = supervisor_last(&core->root); child;
-         child = supervisor_previous(&core->root, child))
-        child_abort(core, child, id > 0 ? id : core->shutdown_command);
+    shutdown_request(core, 0, requester, reason);
+    cut_short(core, id > 0 ? id : core->shutdown_command);
     core_finish_input(core);
+}
+
+void shutdown_archive_bound(struct core *core, struct archive *a)
+{
+    struct timer *timer = &core->shutdown_bound;
+    uint64_t deadline_usec = timer->deadline_usec, order = timer->order;
+    bool is_under_way =
+        core->shutdown_phase != SHUTDOWN_IDLE && core->shutdown_phase != SHUTDOWN_COMPLETED;
+
+    ARCHIVE(a, core->shutdown_bound_command);
+    archive_deadline(a, &deadline_usec);
+    if (deadline_usec == 0)
+        return;
+    ARCHIVE(a, order);
+    if (!is_under_way)
+        a->failed = true;
+    if (a->reading && !a->failed)
+        timer_restore(&core->timers, timer, deadline_usec, order);
+}
+
+uint64_t core_shutdown_deadline(const struct core *core)
+{
+    return core->shutdown_bound.deadline_usec;
 }
 
 static const char *reason_of(enum shutdown_why why)
@@ -192,6 +268,7 @@ static const char *reason_of(enum shutdown_why why)
         [SHUTDOWN_WHY_STILL_THERE] = "still there after the abort",
         [SHUTDOWN_WHY_LEFTOVERS] = "what its main process left was killed",
         [SHUTDOWN_WHY_LATE] = "its end was reported after the abort timeout",
+        [SHUTDOWN_WHY_CUT_SHORT] = "was still there when the shutdown was cut short",
     };
     return reasons[why];
 }

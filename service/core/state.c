@@ -362,7 +362,7 @@ static void archive_shutdown(struct archive *a, struct child_shutdown *row)
     ARCHIVE_WORD(a, row->exit, EXIT_SPAWN_FAILED);
     ARCHIVE(a, row->exit_code);
     ARCHIVE(a, row->exit_signal);
-    ARCHIVE_WORD(a, row->why, SHUTDOWN_WHY_LEFTOVERS);
+    ARCHIVE_WORD(a, row->why, SHUTDOWN_WHY_CUT_SHORT);
     ARCHIVE_WORD(a, row->cgroup, RESOURCE_FAILED);
     if (a->version >= 3)
         ARCHIVE(a, row->start_usec); /* may be later than now */
@@ -682,6 +682,8 @@ int core_archive(struct core *core, struct archive *a)
     }
     if (r == 0 && a->version >= 3)
         r = lineages_archive(core, a);
+    if (r == 0 && a->version >= 3)
+        shutdown_archive_bound(core, a);
     if (r == 0 && a->reading && !a->failed)
         stop_order_restore(core);
     core->now_usec = moment_later(core->now_usec, a->latest_usec);

@@ -238,7 +238,7 @@ void supervision_shut_down(struct core *core, struct child *child, const char *w
 {
     EMIT(core, EVENT_ESCALATED, child, 0, FIELD_TEXT_OF("to", "shutdown-tree"),
          FIELD_TEXT_OF("why", why));
-    shutdown_begin(core, core_new_command(core), "policy", why, true);
+    shutdown_begin_by_policy(core, why);
 }
 
 void supervision_quarantine(struct core *core, struct child *child, const char *why)

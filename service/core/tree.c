@@ -116,8 +116,8 @@ static int reserve(struct core *core, size_t more)
             return -ENOMEM;
         core->n_slots = (uint32_t)size;
     }
-    if (count * CHILD_TIMERS > core->timers.capacity) {
-        size_t size = core->n_slots * (size_t)CHILD_TIMERS;
+    if (count * CHILD_TIMERS + 1 > core->timers.capacity) {
+        size_t size = core->n_slots * (size_t)CHILD_TIMERS + 1; /* and the bound of a shutdown */
         if (grow(core, &core->timers.timers,
                  (core->timers.count + 1) * sizeof(*core->timers.timers),
                  (size + 1) * sizeof(*core->timers.timers)) < 0)
