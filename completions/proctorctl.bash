@@ -35,7 +35,7 @@ _proctorctl() {
     kill) options+=' --reason=' ;;
     reload) options+=' --reason= --restart --dry-run --wait --timeout=' ;;
     reexec) options+=' --reason= --dry-run' ;;
-    shutdown) options+=' --reason= --wait --timeout=' ;;
+    shutdown) options+=' --reason= --within= --wait --timeout=' ;;
     run) options+=' --reason= --timeout=' ;;
     events) options+=' --follow --since= --kind= --command=' ;;
     audit) options+=' --since= --by= --kind= --command=' ;;

@@ -290,7 +290,7 @@ static int answer_replacement(struct service *service, sd_bus_message *m, const 
 int method_replace_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct permission permission = {
-        .action = MAY_CHANGE_TREE, .verb = "replace", .may_restart = true};
+        .action = MAY_CHANGE_TREE, .verb = "replace", .option = "restart"};
     struct service *service = userdata;
     struct child_declaration declaration;
     struct declaration_problem problem = {};

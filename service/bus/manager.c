@@ -258,12 +258,11 @@ static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *erro
 
     int r = argument_read(m, "reason", &reason, error);
     if (r >= 0)
-        r = command_prepare(service, m, &(struct permission){MAY_SHUT_DOWN, "shutdown", NULL},
-                            reason, &caller, &options, error);
+        r = command_prepare(service, m, &shutdown_permission, reason, &caller, &options, error);
     if (r != 0)
         return r;
     bool idempotent = core_shutdown_phase(service->core) != SHUTDOWN_IDLE;
-    if (!idempotent && !options.dry_run)
+    if (!options.dry_run)
         shutdown_order(service, &options, reason);
     if (options.wait && !options.dry_run &&
         core_shutdown_phase(service->core) != SHUTDOWN_COMPLETED)

@@ -81,12 +81,28 @@ static int read_usec(sd_bus_message *m, const char *name, uint64_t *value, sd_bu
     if (sd_bus_message_read(m, "v", "t", value) < 0)
         return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
                            "options: %s: expected microseconds (t)", name);
-    if (*value == 0) /* no deadline, as everywhere */
-        *value = UINT64_MAX;
     return 0;
 }
 
-static int read_option(sd_bus_message *m, bool may_restart, struct options *options,
+static int read_wait(sd_bus_message *m, const char *name, uint64_t *value, sd_bus_error *error)
+{
+    int r = read_usec(m, name, value, error);
+
+    if (r >= 0 && *value == 0) /* no deadline, as everywhere */
+        *value = UINT64_MAX;
+    return r;
+}
+
+/* One that only this method has. */
+static int read_its_own(sd_bus_message *m, const char *name, struct options *options,
+                        sd_bus_error *error)
+{
+    if (strcmp(name, "timeout-usec") == 0)
+        return read_usec(m, name, &options->timeout_usec, error);
+    return read_flag(m, name, &options->restart, error);
+}
+
+static int read_option(sd_bus_message *m, const char *its_own, struct options *options,
                        sd_bus_error *error)
 {
     const char *name;
@@ -101,18 +117,18 @@ static int read_option(sd_bus_message *m, bool may_restart, struct options *opti
     if (strcmp(name, "wait") == 0)
         return read_flag(m, name, &options->wait, error);
     if (strcmp(name, "wait-usec") == 0)
-        return read_usec(m, name, &options->wait_usec, error);
+        return read_wait(m, name, &options->wait_usec, error);
     if (strcmp(name, "dry-run") == 0)
         return read_flag(m, name, &options->dry_run, error);
-    if (strcmp(name, "restart") == 0 && may_restart)
-        return read_flag(m, name, &options->restart, error);
+    if (its_own && strcmp(name, its_own) == 0)
+        return read_its_own(m, name, options, error);
     return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
                        "options: %.64s: unknown option (known are requested-by, "
-                       "idempotency-key, wait, wait-usec, dry-run%s)",
-                       name, may_restart ? ", restart" : "");
+                       "idempotency-key, wait, wait-usec, dry-run%s%s)",
+                       name, its_own ? ", " : "", its_own ? its_own : "");
 }
 
-int options_read(sd_bus_message *message, const struct caller *caller, bool may_restart,
+int options_read(sd_bus_message *message, const struct caller *caller, const char *its_own,
                  struct options *options, sd_bus_error *error)
 {
     *options = (struct options){};
@@ -120,7 +136,7 @@ int options_read(sd_bus_message *message, const struct caller *caller, bool may_
     if (r < 0)
         return r;
     while ((r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-        r = read_option(message, may_restart, options, error);
+        r = read_option(message, its_own, options, error);
         if (r < 0)
             return r;
         r = sd_bus_message_exit_container(message);

@@ -60,7 +60,8 @@ struct options {
     bool wait;
     uint64_t wait_usec; /* the longest; 0: the caller sets no limit */
     bool dry_run;
-    bool restart; /* only of what declares */
+    bool restart;          /* only of what declares */
+    uint64_t timeout_usec; /* only of a shutdown of the tree: for the whole; 0: none */
     char requester[REQUESTER_MAX + 1];
 };
 
@@ -68,8 +69,8 @@ struct options {
 struct permission {
     const char *action; /* one of those below */
     const char *verb;
-    const char *child; /* id or path; NULL: of the whole */
-    bool may_restart;  /* the option `restart` is known */
+    const char *child;  /* id or path; NULL: of the whole */
+    const char *option; /* that only this has: `restart`, `timeout-usec`; NULL: none */
 };
 
 #define MAY_MANAGE      "org.proctor1.manage-children"
@@ -77,6 +78,8 @@ struct permission {
 #define MAY_CHANGE_TREE "org.proctor1.change-tree"
 #define MAY_RUN_JOBS    "org.proctor1.run-jobs"
 #define MAY_SHUT_DOWN   "org.proctor1.shutdown"
+
+extern const struct permission shutdown_permission; /* of the tree (verbs.c) */
 
 struct waiter;
 struct question;
@@ -170,7 +173,7 @@ void questions_archive(struct service *service, struct archive *archive);
 void questions_free(struct service *service);
 
 /* options.c: the last argument of mutating methods */
-int options_read(sd_bus_message *message, const struct caller *caller, bool may_restart,
+int options_read(sd_bus_message *message, const struct caller *caller, const char *its_own,
                  struct options *options, sd_bus_error *error);
 int reason_check(const char *reason, sd_bus_error *error);
 /* The next argument, a text: what sd-bus does not take for one is refused, with its name. */

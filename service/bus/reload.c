@@ -104,7 +104,7 @@ int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
     if (r >= 0)
         r = command_prepare(
             service, m,
-            &(struct permission){.action = MAY_CHANGE_TREE, .verb = "reload", .may_restart = true},
+            &(struct permission){.action = MAY_CHANGE_TREE, .verb = "reload", .option = "restart"},
             reason, &caller, &options, error);
     if (r != 0)
         return r;

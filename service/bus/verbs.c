@@ -95,7 +95,7 @@ int command_prepare(struct service *service, sd_bus_message *m, const struct per
     if (r > 0)
         return r;
     if (r >= 0)
-        r = options_read(m, *caller, permission->may_restart, options, error);
+        r = options_read(m, *caller, permission->option, options, error);
     if (r >= 0 && reason)
         r = reason_check(reason, error);
     if (r >= 0 && !options->dry_run)
@@ -104,6 +104,9 @@ int command_prepare(struct service *service, sd_bus_message *m, const struct per
         r = key_claim(service, m, options, *caller, error);
     return r;
 }
+
+const struct permission shutdown_permission = {
+    .action = MAY_SHUT_DOWN, .verb = "shutdown", .option = "timeout-usec"};
 
 static const char *action_of(enum command_verb verb)
 {
@@ -129,9 +132,11 @@ static struct permission permission_for(enum command_verb verb, const char *subj
     bool of_job = strncmp(subject, "jobs/", 5) == 0;
 
     if (verb == COMMAND_REMOVE && subject[0] == '\0')
-        return (struct permission){MAY_SHUT_DOWN, "shutdown", NULL};
-    return (struct permission){verb == COMMAND_REMOVE && of_job ? MAY_RUN_JOBS : action_of(verb),
-                               command_verb_to_string(verb), subject};
+        return shutdown_permission;
+    return (struct permission){.action = verb == COMMAND_REMOVE && of_job ? MAY_RUN_JOBS
+                                                                          : action_of(verb),
+                               .verb = command_verb_to_string(verb),
+                               .child = subject};
 }
 
 int verb_call(struct service *service, sd_bus_message *m, enum command_verb verb, const char *id,
@@ -155,10 +160,16 @@ int verb_call(struct service *service, sd_bus_message *m, enum command_verb verb
 
 void shutdown_order(struct service *service, const struct options *options, const char *reason)
 {
-    snprintf(service->shutdown_requester, sizeof(service->shutdown_requester), "%s",
-             options->requester);
-    snprintf(service->shutdown_reason, sizeof(service->shutdown_reason), "%s", reason);
-    core_shutdown(service->core, options->requester, reason);
+    bool begins = core_shutdown_phase(service->core) == SHUTDOWN_IDLE;
+
+    if (!begins && options->timeout_usec == 0)
+        return; /* it is under way, and nothing of it changes */
+    if (begins) {
+        snprintf(service->shutdown_requester, sizeof(service->shutdown_requester), "%s",
+                 options->requester);
+        snprintf(service->shutdown_reason, sizeof(service->shutdown_reason), "%s", reason);
+    }
+    core_shutdown_within(service->core, options->timeout_usec, options->requester, reason);
     service->hooks.settle(service->hooks.userdata);
 }
 
@@ -204,7 +215,7 @@ static int shut_root_down(struct service *service, const struct command *command
     struct supervisor *root = core_first_supervisor(service->core);
     bool idempotent = core_shutdown_phase(service->core) != SHUTDOWN_IDLE;
 
-    if (!idempotent && !options->dry_run)
+    if (!options->dry_run)
         shutdown_order(service, options, command->reason);
     for (struct child *child = supervisor_last(root); child;
          child = supervisor_previous(root, child)) {

@@ -130,6 +130,8 @@ int client_append_reason(struct client *client, sd_bus_message *call)
         r = sd_bus_message_append(call, "{sv}", "wait", "b", 1);
     if (r >= 0 && client->wait && client->timeout_usec > 0)
         r = sd_bus_message_append(call, "{sv}", "wait-usec", "t", client->timeout_usec);
+    if (r >= 0 && client->within_usec > 0)
+        r = sd_bus_message_append(call, "{sv}", "timeout-usec", "t", client->within_usec);
     if (r >= 0 && client->dry_run)
         r = sd_bus_message_append(call, "{sv}", "dry-run", "b", 1);
     if (r >= 0 && client->restart)

@@ -38,6 +38,8 @@ struct client {
     /* of the command */
     const char *reason;
     bool wait;
+    bool within;           /* that was given: */
+    uint64_t within_usec;  /* of shutdown; 0: no bound */
     uint64_t timeout_usec; /* of --wait; 0: none was given, UINT64_MAX: no limit */
     bool dry_run;
     bool restart; /* of reload and add: for the keys that wait */

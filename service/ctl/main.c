@@ -48,8 +48,9 @@ static const char help[] =
     "no\n"
     "                                          caller notices\n"
     "  events [-f] [--since=SEQ] [--kind=K] [--command=C] [ID...]\n"
-    "  shutdown --reason=TEXT [--wait [--timeout=T]]\n"
-    "                                          end the tree; with --wait, print the report\n"
+    "  shutdown --reason=TEXT [--within=T] [--wait [--timeout=T]]\n"
+    "                                          end the tree, and kill what is left after the\n"
+    "                                          time of --within; with --wait, print the report\n"
     "  audit [--since=10m] [--by=NAME] [--kind=K] [--command=C] [ID...]\n"
     "                                          who did what, why, and what came of it; also\n"
     "                                          before this proctord was started; C: the\n"
@@ -79,6 +80,7 @@ enum option_code {
     OPTION_REASON,
     OPTION_WAIT,
     OPTION_TIMEOUT,
+    OPTION_WITHIN,
     OPTION_FOR,
     OPTION_DRY_RUN,
     OPTION_RESTART,
@@ -102,6 +104,7 @@ static const struct option options[] = {
     {"reason", required_argument, NULL, OPTION_REASON},
     {"wait", no_argument, NULL, OPTION_WAIT},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+    {"within", required_argument, NULL, OPTION_WITHIN},
     {"for", required_argument, NULL, OPTION_FOR},
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
     {"restart", no_argument, NULL, OPTION_RESTART},
@@ -151,6 +154,7 @@ static int set_since(struct client *client, const char *text)
     return 0;
 }
 
+/* 0 or infinity: no deadline, as everywhere. */
 static int set_timeout(struct client *client, const char *text)
 {
     if (strcmp(text, "infinity") == 0)
@@ -158,7 +162,15 @@ static int set_timeout(struct client *client, const char *text)
     else if (unit_duration(text, &client->timeout_usec) < 0)
         return usage_error(client, "--timeout: expected a time such as 30s or 5m", text);
     if (client->timeout_usec == 0)
-        client->timeout_usec = UINT64_MAX; /* no deadline, as everywhere */
+        client->timeout_usec = UINT64_MAX;
+    return 0;
+}
+
+static int set_within(struct client *client, const char *text)
+{
+    client->within = true;
+    if (strcmp(text, "infinity") != 0 && unit_duration(text, &client->within_usec) < 0)
+        return usage_error(client, "--within: expected a time such as 30s or 5m", text);
     return 0;
 }
 
@@ -196,6 +208,8 @@ static int take(struct client *client, struct place *place, int code)
         return 0;
     case OPTION_TIMEOUT:
         return set_timeout(client, optarg);
+    case OPTION_WITHIN:
+        return set_within(client, optarg);
     case OPTION_DRY_RUN:
         client->dry_run = true;
         return 0;
@@ -403,6 +417,8 @@ static int check_usage(struct client *client, const struct command *command)
     if (client->timeout_usec > 0 && !client->wait && command->run != command_run &&
         command->run != command_wait)
         return usage_error(client, "--timeout", "only bounds --wait, run and wait");
+    if (client->within && command->run != command_shutdown)
+        return usage_error(client, "--within", "only bounds shutdown");
     return 0;
 }
 

@@ -317,6 +317,7 @@ static const char *const names[] = {
     "{name: j, exec: [/bin/true], same_name: replace}",
     "{children: [{name: web, exec: [/bin/true]}], supervisor: group, strategy: one-for-all}",
     "wait-usec",
+    "timeout-usec",
 };
 
 static const char *take_text(struct input *input, char buffer[4096])
