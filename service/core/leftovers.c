@@ -3,9 +3,9 @@
  * section 2). Its exit is decided at that moment, by what had been asked for then; what follows
  * from it waits until the last one is gone, or has been given up.
  *
- *     wait   they get the stop signal, if the stop has not given it to them before, and what is
- * left of the time to stop; then they are aborted kill   they are aborted at once keep   the
- * executor reports the end of the main process as that of the attempt
+ * With `wait` they get the stop signal, if the stop has not given it to them before, and what is
+ * left of the time to stop; then they are aborted. With `kill` they are aborted at once. With
+ * `keep` the executor reports the end of the main process as that of the attempt.
  */
 #include "private.h"
 
