@@ -44,7 +44,8 @@
 #define LARGE_BYTES          (1 << 20)
 #define SETTLE_USEC          5000000 /* at the end, for the journal's disk */
 #define LAST_WORDS_USEC      2000000 /* children's last words have to be in their files until then */
-#define DESCRIPTORS          1024    /* where the limit is not known */
+#define RESULTS_USEC         10000000 /* a start waits so long for what jobs have written */
+#define DESCRIPTORS          1024     /* where the limit is not known */
 
 /* ---- hooks of the service, sink of the core -------------------------------------------------- */
 
@@ -399,6 +400,21 @@ static int make_host_and_core(struct daemon *daemon)
     return r < 0 ? fail(daemon->line.state_directory, r) : make_core(daemon, &daemon->core);
 }
 
+/* Who asks for the result of an old job is to get it: calls are taken when all are there, or the
+ * disk has had its time. The loop turns meanwhile. */
+static void read_results(struct daemon *daemon)
+{
+    uint64_t now, end;
+
+    host_read_results(daemon->host, service_job_read);
+    sd_event_now(daemon->event, CLOCK_MONOTONIC, &now);
+    for (end = now + RESULTS_USEC; host_results_unread(daemon->host) > 0 && now < end &&
+                                   sd_event_get_state(daemon->event) == SD_EVENT_INITIAL;
+         sd_event_now(daemon->event, CLOCK_MONOTONIC, &now))
+        if (sd_event_run(daemon->event, end - now) < 0)
+            return;
+}
+
 static int make_service(struct daemon *daemon)
 {
     struct service_hooks hooks = {.userdata = daemon,
@@ -452,6 +468,7 @@ static int make_service(struct daemon *daemon)
     service_name_commands(daemon->service, journal_instance(daemon->history.journal));
     log_name_commands(journal_instance(daemon->history.journal));
     bus_wait_attach(daemon);
+    read_results(daemon);
     if (daemon->line.private_bus)
         private_bus_begin(daemon->bus);
     else

@@ -100,17 +100,17 @@ static int append_output(sd_bus_message *m, const struct job *job)
             output->told = false;
         return sd_bus_message_append_array(m, 'y', so_far.size > 0 ? so_far.data : "", so_far.size);
     }
-    if (!output && job->output.size > 0) { /* it was finished under an earlier proctord */
-        so_far = the_service->hooks.result(job);
-        return sd_bus_message_append_array(m, 'y', so_far.size > 0 ? so_far.data : "", so_far.size);
-    }
     return sd_bus_message_append_array(m, 'y', output ? output->data : "",
                                        output ? output->size : 0);
 }
 
+/* Also where its file lacks some, or a proctord that came after its end has not read it yet. */
 static bool is_truncated(const struct job *job)
 {
-    return job->state == JOB_FINISHED && job->output.truncated;
+    const struct kept_output *output = job->observer;
+    size_t kept = output ? output->size : 0;
+
+    return job->state == JOB_FINISHED && (job->output.truncated || kept < job->output.size);
 }
 
 #define PROPERTY(name, ...)                                                                        \
@@ -249,19 +249,25 @@ const sd_bus_vtable job_vtable[] = {
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
-static void keep_output(struct job *job)
+static void keep_output(struct job *job, const struct job_output *output)
 {
-    struct kept_output *kept = malloc(sizeof(*kept) + job->output.size);
+    struct kept_output *kept = malloc(sizeof(*kept) + output->size);
 
     if (!kept)
         return;
     free(job->observer);
     kept->told = true;
-    kept->size = job->output.size;
-    kept->truncated = job->output.truncated;
+    kept->size = output->size;
+    kept->truncated = output->truncated;
     if (kept->size > 0)
-        memcpy(kept->data, job->output.data, kept->size);
+        memcpy(kept->data, output->data, kept->size);
     job->observer = kept;
+}
+
+void service_job_read(void *userdata, struct job *job, const struct job_output *output)
+{
+    (void)userdata;
+    keep_output(job, output);
 }
 
 /* Jobs are few words and come to their end once: their changes are told as they come. */
@@ -274,7 +280,7 @@ void job_event(struct service *service, const struct event *event)
         return;
     path_of_job(job, path);
     if (event->kind == EVENT_JOB_FINISHED) {
-        keep_output(job);
+        keep_output(job, &job->output);
         job_metrics_count(service->job_metrics, service->core, job);
     }
     if (!service->bus)

@@ -168,6 +168,9 @@ void service_forget_supervisor(void *userdata, struct supervisor *supervisor);
 /* The same of a job's object. */
 void service_forget_job(void *userdata, struct job *job);
 
+/* The result of a job that was finished under an earlier proctord. userdata is the service. */
+void service_job_read(void *userdata, struct job *job, const struct job_output *output);
+
 /* More of a job's result has come. userdata is the service. */
 void service_job_output(void *userdata, struct job *job);
 

@@ -560,12 +560,6 @@ static bool leaf_is_used(void *userdata, const struct attempt_id *id)
            ((process->state != PROCESS_IDLE && process->in_cgroup) || process->unborn >= 0);
 }
 
-static bool job_is_known(void *userdata, uint64_t job)
-{
-    const struct host *host = userdata;
-    return core_find_job(host->core, job) != NULL;
-}
-
 static void for_those(struct host *host, const struct attempt_id *ids, size_t n,
                       void (*what)(struct host *host, struct child *child, bool strangers,
                                    struct recovery *recovery),
@@ -603,7 +597,7 @@ void adopt_all(struct host *host, bool strangers, struct recovery *recovery)
     adopt_idle_listeners(host);
     keep_settle(host->keep);
     cgroup_base_tidy(&host->cgroups, leaf_is_used, host);
-    result_tidy(host->results_folder, job_is_known, host);
+    host_tidy_results(host);
 }
 
 /* ---- from one program to the next ------------------------------------------------------------ */

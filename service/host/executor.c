@@ -163,31 +163,6 @@ void host_on_burst(struct host *host, void (*answer)(void *userdata), void *user
     host->answer_userdata = userdata;
 }
 
-void host_on_result(struct host *host, void (*came)(void *userdata, struct job *job),
-                    void *userdata)
-{
-    host->result_came = came;
-    host->result_userdata = userdata;
-}
-
-struct job_output host_result(struct host *host, const struct job *job)
-{
-    const struct process *process = job->child ? job->child->host : NULL;
-
-    if (process && process->result)
-        return result_so_far(process->result);
-    free(host->result_data);
-    struct job_output output = result_read(host->results_folder, job->id);
-    host->result_data = (void *)(uintptr_t)output.data;
-    return output;
-}
-
-void host_forget_result(struct host *host, const struct job *job)
-{
-    if (!host->past)
-        result_remove(host->results_folder, job->id);
-}
-
 static int settle(sd_event_source *source, void *userdata)
 {
     struct host *host = userdata;
@@ -452,20 +427,6 @@ void host_hand_over(struct host *host, struct handover *handover)
     adopt_write_gone(host, handover);
 }
 
-/* Where everything is kept that outlives us. */
-static int open_state(struct host *host, const char *folder)
-{
-    char path[4200], why[OWN_FOLDER_WHY];
-    int r = 0;
-
-    snprintf(path, sizeof(path), "%s/results", folder);
-    if (r == 0)
-        r = own_folder_make(path, 0700, why);
-    if (r == 0)
-        host->results_folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return r == 0 && host->results_folder < 0 ? -errno : r;
-}
-
 /* It goes on without cgroups where there are none. Not where proctord lacks what it takes to look:
  * it would do without them for good. Nor where what runs is in them. */
 static bool needs_cgroups(int error, bool keeps)
@@ -481,7 +442,6 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
 
     fresh->event = sd_event_ref(event);
     fresh->cgroups.fd = -1;
-    fresh->results_folder = -1;
     fresh->results_tail = &fresh->results;
     fresh->by_pid_size = 256;
     fresh->by_pid = calloc(fresh->by_pid_size, sizeof(*fresh->by_pid));
@@ -501,8 +461,8 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
         r = starts_open(settings->state_directory, &fresh->starts);
     if (r >= 0)
         r = host_prepare_starts(fresh, settings->descriptors);
-    if (r >= 0 && settings->state_directory)
-        r = open_state(fresh, settings->state_directory);
+    if (r >= 0)
+        r = host_open_results(fresh, settings->state_directory);
     if (r >= 0 && settings->use_cgroups) {
         int without =
             cgroup_base_open(&fresh->cgroups, settings->instance, settings->keep_processes);
@@ -548,9 +508,7 @@ void host_free(struct host *host)
     sd_event_source_disable_unref(host->lack_source);
     keep_close(host->keep);
     free(host->gone);
-    if (host->results_folder >= 0)
-        close(host->results_folder);
-    free(host->result_data);
+    result_store_free(host->result_store);
     sd_event_source_disable_unref(host->child_source);
     ends_free(host->ends);
     sd_event_source_disable_unref(host->timer);

@@ -63,6 +63,12 @@ void host_on_burst(struct host *host, void (*answer)(void *userdata), void *user
 void host_on_result(struct host *host, void (*came)(void *userdata, struct job *job),
                     void *userdata);
 struct job_output host_result(struct host *host, const struct job *job);
+
+/* Of jobs that were finished under an earlier proctord: each is handed over when its file has been
+ * read, which is beside the loop; the userdata is that of host_on_result(). */
+void host_read_results(struct host *host, void (*was_read)(void *userdata, struct job *job,
+                                                           const struct job_output *output));
+size_t host_results_unread(const struct host *host);               /* that are waited for */
 void host_forget_result(struct host *host, const struct job *job); /* with the job */
 
 /* The core's inputs, and the processes that are started, are written there from now on. */

@@ -102,34 +102,18 @@ static void keep_group(struct process *process)
         close(process->pidfd);
 }
 
-static void complete(struct process *process)
+static void tell_completion(struct process *process)
 {
     struct host *host = process->host;
     struct attempt_id id = process->id;
     struct completion completion = process->completion;
-    char name[KEEP_NAME_MAX];
-
-    tree_forget(&process->tree);
-    process->tree = (struct tree){};
-    process->untold = false;
-    process->state = PROCESS_IDLE;
-    process_forget_group(process);
-    keep_name(name, "group", &id, id.attempt);
-    keep_drop(host->keep, name);
-    output_drain(process->output);
     bool in_cgroup = process->in_cgroup;
+
+    process_take_result(process, &completion);
     struct result *result = process->result;
     process->result = NULL;
-    if (result) {
-        keep_name(name, "result", &id, id.attempt);
-        keep_drop(host->keep, name);
-    }
-    if (result) {
-        completion.output = result_take(result);
-    } else if (process->adopted && process->child->job) {
-        completion.output = host_result(host, process->child->job);
-        completion.output.truncated = true; /* what it wrote last may be lost */
-    }
+    process->ending = false;
+    process->state = PROCESS_IDLE;
     core_completed(host->core, id, &completion);
     result_free(result);
     host_settle(host);
@@ -137,6 +121,28 @@ static void complete(struct process *process)
     struct child *child = in_cgroup ? core_child_of(host->core, id) : NULL;
     if (child && child->host == process)
         process_note_usage(process);
+}
+
+void process_result_ended(void *userdata)
+{
+    tell_completion(userdata);
+}
+
+static void complete(struct process *process)
+{
+    struct host *host = process->host;
+    struct attempt_id id = process->id;
+    char name[KEEP_NAME_MAX];
+
+    tree_forget(&process->tree);
+    process->tree = (struct tree){};
+    process->untold = false;
+    process_forget_group(process);
+    keep_name(name, "group", &id, id.attempt);
+    keep_drop(host->keep, name);
+    output_drain(process->output);
+    if (!process_waits_for_result(process))
+        tell_completion(process);
 }
 
 /* Whether the leaf will hardly be used again: then it goes at once. */
@@ -442,13 +448,15 @@ void process_signal_all(struct process *process, int signal)
 /* Whoever is there when the main process is not. */
 void process_signal_left(struct process *process, int signal)
 {
-    if (process->state == PROCESS_DRAINING)
+    if (process->state == PROCESS_DRAINING && !process->ending)
         tree_signal(tree_of(process), signal);
 }
 
 void process_abort(struct process *process)
 {
     process->aborted = true;
+    if (process->ending) /* nobody is left */
+        return;
     if (!process_keeps_leftovers(process)) {
         process->leaf_killed = process->leaf_killed || process->in_cgroup;
         tree_kill(tree_of(process));

@@ -101,6 +101,7 @@ struct process {
     struct fd_store *store; /* NULL: it has never had one */
     bool store_full_told;
     struct result *result; /* of a job, while it runs */
+    bool ending;           /* nobody is left, and the end of its result is waited for */
     struct output *output;
 };
 
@@ -131,9 +132,9 @@ struct host {
     sd_event_source *lack_source; /* tries again what proctord lacked something for */
     bool settling;
     bool unreaped; /* a child has ended of which it is not known yet whether it had been started */
-    int results_folder; /* -1: none */
-    char *result_data;  /* read from there, for who asked last */
-    struct gone *gone;  /* handed over */
+    struct result_store *result_store;
+    size_t results_unread; /* of jobs that were finished under an earlier proctord */
+    struct gone *gone;     /* handed over */
     size_t n_gone;
     bool leaves;     /* it goes, and the processes stay */
     bool past;       /* the core lives through what was before proctord died, */
@@ -146,6 +147,7 @@ struct host {
     void (*answer)(void *userdata);
     void *answer_userdata;
     void (*result_came)(void *userdata, struct job *job);
+    void (*result_read)(void *userdata, struct job *job, const struct job_output *output);
     void *result_userdata;
     pid_t spared; /* see host_spare() */
     void (*spared_ended)(void *userdata);
@@ -158,7 +160,6 @@ void host_start(void *userdata, struct child *child, struct attempt_id id); /* t
 struct process *process_for(struct host *host, struct child *child);
 void process_keep(const struct process *process);
 void process_unkeep(const struct process *process);
-void process_adopt_result(struct process *process, int fd);
 int process_adopt_launch(struct process *process, int status);
 void process_start_again(struct process *process);
 void process_stop_starting(struct process *process, bool at_once);
@@ -189,6 +190,7 @@ int process_started(pid_t pid, uint64_t *ticks);
 int process_is_unborn(pid_t pid);
 void process_is_gone(struct process *process, const struct completion *completion);
 void process_main_exited(struct process *process);
+void process_result_ended(void *userdata);        /* the end of its result has come */
 void process_check_gone(struct process *process); /* the tree of one, at last */
 uint64_t process_now_usec(void);
 void process_forget_group(struct process *process);
@@ -202,6 +204,17 @@ void process_signal_all(struct process *process, int signal);
 void process_abort(struct process *process);
 /* pidfd: of the process, which is known to belong to the attempt; taken over. */
 void process_change_main(struct process *process, pid_t pid, int pidfd);
+
+/* job_results.c */
+int host_open_results(struct host *host, const char *folder); /* in the state folder; may be NULL */
+void host_tidy_results(const struct host *host);
+int process_open_result(struct process *process, int *write_end);
+/* fd: the reading end, taken over; -1: it is gone. Returns 0 or a negative errno. */
+int process_adopt_result(struct process *process, int fd);
+/* Nobody is left who could write: whether its end is to be told by process_result_ended(), when all
+ * that it wrote is where its result is kept. */
+bool process_waits_for_result(struct process *process);
+void process_take_result(struct process *process, struct completion *completion);
 
 /* orphan.c: processes that have come to us because their parents died */
 void orphans_reap(struct host *host);

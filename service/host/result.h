@@ -2,6 +2,11 @@
  * Result: what a job writes to $PROCTOR_RESULT_FD, taken along while it runs, so that a job which
  * writes much is not held up, and kept up to JOB_OUTPUT_MAX bytes. It is moved from the pipe into a
  * file by splice(2): at no moment is a byte in neither of the two, whenever proctord dies.
+ *
+ * Files are opened, written, read and removed beside the loop, all of them in the order in which
+ * that was asked for. What a job has written is in memory, too, as soon as its file has it: answers
+ * wait for no disk. The end of a job waits until its file has all of it, but not for ever: from a
+ * disk that does not answer at all it is set free, and its result is cut.
  */
 #pragma once
 
@@ -10,34 +15,46 @@
 #include <systemd/sd-event.h>
 
 struct result;
+struct result_store; /* the folder */
 
-/* The file of a job in the folder, made anew or as it is. Where there is none, or no room for it:
- * one in memory. Returns a descriptor or a negative errno. */
-int result_file(int folder, uint64_t job, bool fresh);
+/* folder: -1 where there is none, and results are kept in memory; it is taken over. NULL without
+ * memory. */
+struct result_store *result_store_new(int folder);
+void result_store_free(struct result_store *store);
 
-/* Opens the pipe; the file is taken over. *write_end is the caller's, to be given to the job and
+struct result_hooks {
+    void (*came)(void *userdata);  /* more of it */
+    void (*ended)(void *userdata); /* as result_end() has asked for */
+    void *userdata;
+};
+
+/* Opens the pipe, and makes the file anew. *write_end is the caller's, to be given to the job and
  * closed. Returns 0 or a negative errno. */
-int result_open(sd_event *event, void (*came)(void *userdata), void *userdata, int file,
-                struct result **result, int *write_end);
+int result_open(sd_event *event, const struct result_hooks *hooks, struct result_store *store,
+                uint64_t job, struct result **result, int *write_end);
 
-/* The reading end and the file of a job that was started by another proctord; both are taken over.
- */
-int result_adopt(sd_event *event, void (*came)(void *userdata), void *userdata, int fd, int file,
-                 struct result **result);
+/* Of a job that was started by another proctord: the reading end, which is taken over, and the file
+ * as it is. fd: -1 where the pipe is gone; what was in it is lost. */
+int result_adopt(sd_event *event, const struct result_hooks *hooks, struct result_store *store,
+                 uint64_t job, int fd, struct result **result);
 
-/* The reading end of the pipe. */
+/* The reading end of the pipe; -1: it is gone. */
 int result_descriptor(const struct result *result);
 
-/* What has come up to now; the data is the result's, and valid until it is asked again. */
-struct job_output result_so_far(struct result *result);
+/* What has come up to now; the data is the result's, and valid until the loop turns. */
+struct job_output result_so_far(const struct result *result);
 
-/* Takes what is still there, when all who could write are gone. The data is the result's. */
-struct job_output result_take(struct result *result);
+/* Takes what is still there, when all who could write are gone: then ended() is called. Returns 0
+ * or a negative errno, then it is not. To be called once. */
+int result_end(struct result *result);
 void result_free(struct result *result);
 
-/* What the folder has of a job. The data is the caller's, to be freed. */
-struct job_output result_read(int folder, uint64_t job);
-void result_remove(int folder, uint64_t job);
+/* Hands over what the folder has of a job, not from within this call. Returns 0 or a negative
+ * errno. */
+int result_read(struct result_store *store, uint64_t job,
+                void (*came)(void *userdata, uint64_t job, const struct job_output *output),
+                void *userdata);
+void result_remove(struct result_store *store, uint64_t job);
 
-/* Removes the files of jobs that nobody knows any more. */
-void result_tidy(int folder, bool (*is_known)(void *userdata, uint64_t job), void *userdata);
+/* Removes the files of all jobs but these, which are in order; the list is taken over. */
+void result_tidy(struct result_store *store, uint64_t *known, size_t n);

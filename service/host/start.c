@@ -136,15 +136,6 @@ static int open_listeners(struct process *process, int *sockets)
     return 0;
 }
 
-static void result_came(void *userdata)
-{
-    const struct process *process = userdata;
-    const struct host *host = process->host;
-
-    if (host->result_came && process->child->job)
-        host->result_came(host->result_userdata, process->child->job);
-}
-
 /* The job's end of the pipe for its result, where no descriptor that it may get is in the way. */
 static int open_result(struct process *process, int *write_end)
 {
@@ -152,11 +143,7 @@ static int open_result(struct process *process, int *write_end)
 
     if (!process->child->job)
         return 0;
-    result_free(process->result);
-    process->result = NULL;
-    r = result_file(process->host->results_folder, process->child->job->id, true);
-    if (r >= 0)
-        r = result_open(process->host->event, result_came, process, r, &process->result, &low);
+    r = process_open_result(process, &low);
     if (r < 0)
         return step_failed(process, r, "result", NULL);
     *write_end = again_copy(low, 3 + CHILD_DESCRIPTORS_MAX + 1);
@@ -734,16 +721,6 @@ void host_settle(struct host *host)
     host->settling = false;
     if (host->results && spawner_has_room(host->spawner))
         sd_event_source_set_enabled(host->settle_source, SD_EVENT_ONESHOT);
-}
-
-void process_adopt_result(struct process *process, int fd)
-{
-    int file = result_file(process->host->results_folder, process->child->job->id, false);
-
-    if (file >= 0)
-        result_adopt(process->host->event, result_came, process, fd, file, &process->result);
-    else
-        close(fd);
 }
 
 int process_adopt_launch(struct process *process, int status)

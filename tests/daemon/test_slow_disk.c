@@ -1,11 +1,12 @@
 /*
- * A disk under the journal that takes seconds for each call holds up nobody but those who must not
- * be answered before it has done its work.
+ * A disk under the state folder that takes seconds for each call holds up nobody but those who must
+ * not be answered before it has done its work.
  */
 #include "fixture.h"
 
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,7 +28,7 @@ static void begin(void)
 
     close(fd);
     set_delay("0");
-    g_setenv("SLOW_DISK", "/state/journal", TRUE);
+    g_setenv("SLOW_DISK", "/state/journal:/state/results", TRUE);
     g_setenv("SLOW_DISK_MSEC", delay, TRUE);
     g_setenv("LD_PRELOAD", g_getenv("SLOW_DISK_SO"), TRUE);
 }
@@ -163,6 +164,90 @@ static void an_upgrade_waits_for_the_disk_and_says_so(void)
     set_delay("0");
 }
 
+/* ---- results of jobs ------------------------------------------------------------------------- */
+
+static void run_job(const char *steps)
+{
+    g_autofree char *text =
+        g_strdup_printf("name: job\nexec: [%s, %s]\n", g_getenv("TEST_CHILD"), steps);
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "RunJob", g_variant_new("(ssa{sv})", text, "test", NULL), NULL);
+    g_assert_nonnull(reply);
+}
+
+static void result_came(GObject *bus, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    *(GVariant **)data = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
+    g_assert_no_error(error);
+}
+
+static void wait_for_job(guint64 number, GVariant **reply)
+{
+    g_autofree char *path = g_strdup_printf("/org/proctor1/job/%" G_GUINT64_FORMAT, number);
+
+    g_dbus_connection_call(f.bus, "org.proctor1", path, "org.proctor1.Job", "Wait", NULL, NULL,
+                           G_DBUS_CALL_FLAGS_NONE, G_MAXINT, NULL, result_came, reply);
+}
+
+static void assert_output(guint64 number, const char *text, gsize expected, bool cut)
+{
+    GVariant *reply = NULL;
+    gsize size;
+
+    wait_for_job(number, &reply);
+    while (!reply)
+        g_main_context_iteration(NULL, TRUE);
+    g_autoptr(GVariant) result = g_variant_get_child_value(reply, 0);
+    g_autoptr(GVariant) output = g_variant_lookup_value(result, "Output", G_VARIANT_TYPE("ay"));
+    const char *data = g_variant_get_fixed_array(output, &size, 1);
+
+    g_assert_cmpstr(dict_text(result, "Result"), ==, "succeeded");
+    g_assert_cmpuint(size, ==, expected);
+    g_assert_cmpint(memcmp(data, text, strlen(text)), ==, 0);
+    g_assert_cmpint(dict_flag(result, "OutputTruncated"), ==, cut);
+    g_variant_unref(reply);
+}
+
+/* One that says little and one that says more than is kept: their ends wait for the disk, the end
+ * of another child does not; nor does it while what they have written is read again. */
+static void results_hold_up_nobody(void)
+{
+    GVariant *first = NULL;
+    gint64 longest = 0;
+
+    add_quick("web");
+    set_delay(SLOW_MSEC);
+    gint64 before = g_get_monotonic_time();
+    run_job("result=42");
+    wait_for_job(1, &first);
+    for (int i = 0; i < 20; i++) {
+        gint64 took = kill_and_wait("web");
+        longest = MAX(longest, took);
+    }
+    g_test_message("restarted after %d ms at most", (int)(longest / 1000));
+    g_assert_cmpint(longest, <, G_TIME_SPAN_SECOND);
+    g_assert_null(first);
+    while (!first)
+        g_main_context_iteration(NULL, TRUE);
+    gint64 waited = g_get_monotonic_time() - before;
+    g_variant_unref(first);
+    g_test_message("the job had ended after %d ms", (int)(waited / 1000));
+    g_assert_cmpint(waited, >=, SLOW_USEC);
+    assert_output(1, "42", 2, false);
+    set_delay("0");
+    run_job("result-bytes=100000");
+    assert_output(2, "xxxx", 65536, true);
+
+    fixture_kill(&f);
+    set_delay(SLOW_MSEC);
+    fixture_again(&f, NULL);
+    assert_output(1, "42", 2, false);
+    assert_output(2, "xxxx", 65536, true);
+    set_delay("0");
+}
+
 int main(int argc, char **argv)
 {
     static const char *const power[] = {"--durability=power", NULL};
@@ -178,6 +263,7 @@ int main(int argc, char **argv)
                  a_death_meanwhile_loses_nothing);
     fixture_test(&f, NULL, "/daemon/slow-disk/new-segments-hold-up-nobody",
                  new_segments_hold_up_nobody);
+    fixture_test(&f, NULL, "/daemon/slow-disk/results-hold-up-nobody", results_hold_up_nobody);
     fixture_test(&f, power, "/daemon/slow-disk/an-upgrade-waits-for-the-disk-and-says-so",
                  an_upgrade_waits_for_the_disk_and_says_so);
     int r = g_test_run();
