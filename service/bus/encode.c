@@ -172,16 +172,25 @@ int append_outcome(const struct service *service, sd_bus_message *m, const struc
     return append_late_outcome(service, m, outcome, NULL, NULL);
 }
 
+/* A dry run is no command of the history: the next id goes to the next command. */
+static int append_command(const struct service *service, sd_bus_message *m, uint64_t number,
+                          bool dry_run)
+{
+    char command[COMMAND_ID_SIZE];
+
+    if (dry_run)
+        return 0;
+    command_text(service, number, command);
+    return append_text(m, "CommandId", command);
+}
+
 /* An outcome, as dbus-api.md lists its keys; a key without a value is left out. */
 int append_late_outcome(const struct service *service, sd_bus_message *m,
                         const struct outcome *outcome, const struct child *child,
                         const char *waits_for)
 {
-    char command[COMMAND_ID_SIZE];
-
-    command_text(service, outcome->command_id, command);
     APPEND(append_open(m, 'a', "{sv}"));
-    APPEND(append_text(m, "CommandId", command));
+    APPEND(append_command(service, m, outcome->command_id, outcome->dry_run));
     APPEND(append_text(m, "ChildId", outcome->child_id));
     if (outcome->attempt > 0) {
         APPEND(append_number(m, "Attempt", outcome->attempt));
@@ -333,14 +342,13 @@ static int append_still_there(const struct service *service, sd_bus_message *m)
 }
 
 /* What Shutdown answers with: the report is there once the shutdown is complete. */
-int append_shutdown(const struct service *service, sd_bus_message *m, bool idempotent, bool late)
+int append_shutdown(const struct service *service, sd_bus_message *m, bool dry_run, bool idempotent,
+                    bool late)
 {
     enum shutdown_phase phase = core_shutdown_phase(service->core);
-    char command[COMMAND_ID_SIZE];
 
-    command_text(service, core_shutdown_command(service->core), command);
     APPEND(append_open(m, 'a', "{sv}"));
-    APPEND(append_text(m, "CommandId", command));
+    APPEND(append_command(service, m, core_shutdown_command(service->core), dry_run));
     APPEND(append_text(m, "Phase", shutdown_phase_to_string(phase)));
     APPEND(append_text(m, "RequestedBy", service->shutdown_requester));
     APPEND(append_text(m, "Reason", service->shutdown_reason));

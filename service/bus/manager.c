@@ -238,7 +238,7 @@ static int answer_shutdown(struct service *service, sd_bus_message *m, bool idem
 
     outgoing_count(&bytes);
     if (r >= 0)
-        r = append_shutdown(service, reply, idempotent, false);
+        r = append_shutdown(service, reply, options->dry_run, idempotent, false);
     outgoing_count(NULL);
     r = answer_is_sendable(m, r, bytes);
     if (r != 0)

@@ -220,7 +220,8 @@ int append_event(const struct service *service, sd_bus_message *m, const struct 
  * than a bus takes. bytes: what was counted. Returns 0, or what a handler returns. */
 int answer_is_sendable(sd_bus_message *call, int r, size_t bytes);
 int append_reexecution(sd_bus_message *m, const char *version);
-int append_shutdown(const struct service *service, sd_bus_message *m, bool idempotent, bool late);
+int append_shutdown(const struct service *service, sd_bus_message *m, bool dry_run, bool idempotent,
+                    bool late);
 void command_text(const struct service *service, uint64_t number, char text[COMMAND_ID_SIZE]);
 int append_field(sd_bus_message *m, const struct event_field *field);
 

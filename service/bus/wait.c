@@ -324,7 +324,7 @@ static int fill(struct service *service, struct waiter *waiter, struct child *ch
 {
     switch (waiter->kind) {
     case WAIT_SHUTDOWN:
-        return append_shutdown(service, reply, waiter->outcome.idempotent, late);
+        return append_shutdown(service, reply, false, waiter->outcome.idempotent, late);
     case WAIT_REEXECUTION:
         return append_reexecution(reply, PROCTOR_VERSION);
     case WAIT_SCOPE:

@@ -487,7 +487,7 @@ int command_shutdown(struct client *client)
     if (r < 0)
         return client_error(client, &error, r);
     if (client->json != JSON_OFF)
-        r = answer_message(client, reply, NULL);
+        r = answer_message(client, reply, (const char *const[]){"CommandId", NULL});
     else if (!client->quiet)
         r = print_report(client, reply);
     if (r < 0)

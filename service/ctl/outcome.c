@@ -6,9 +6,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-const char *const outcome_keys[] = {"Attempt",         "Generation",    "Status",   "Failure",
-                                    "GenerationFence", "Reload",        "TimedOut", "WaitsFor",
-                                    "NewAttempt",      "NewGeneration", NULL};
+const char *const outcome_keys[] = {"CommandId", "Attempt",         "Generation",    "Status",
+                                    "Failure",   "GenerationFence", "Reload",        "TimedOut",
+                                    "WaitsFor",  "NewAttempt",      "NewGeneration", NULL};
 
 struct verdict {
     char decision[32];

@@ -82,6 +82,8 @@ check "check: without a daemon" "1" \
 before=$(proctorctl status mute | grep -o 'pid [0-9]*' | head -1)
 version=$("$1" --version | head -1)
 check "reexec --dry-run" "$version can take over" "$(proctorctl reexec --reason=test --dry-run)"
+check "the dry run of a command has no id" 2 "$( (proctorctl pause mute --reason=test --dry-run --json=short
+    proctorctl shutdown --reason=test --dry-run --json=short) | grep -o '"command_id":null' | wc -l)"
 check "reexec" "$version has taken over" "$(proctorctl reexec --reason=test)"
 check "reexec: the same process" "$before" "$(proctorctl status mute | grep -o 'pid [0-9]*' | head -1)"
 check "reexec: the audit knows" "1" "$(proctorctl audit --kind=supervisor-reexecuting | wc -l)"

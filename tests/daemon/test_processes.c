@@ -475,6 +475,12 @@ static void a_limit_is_in_force_or_told_not_to_be(void)
     g_assert_cmpuint(g_variant_n_children(none), ==, 0);
 }
 
+static void assert_has_no_command(GVariant *answer)
+{
+    g_autoptr(GVariant) command = g_variant_lookup_value(answer, "CommandId", NULL);
+    g_assert_null(command);
+}
+
 static void a_dry_run_tells_and_changes_nothing(void)
 {
     GVariantBuilder options;
@@ -489,11 +495,41 @@ static void a_dry_run_tells_and_changes_nothing(void)
     g_autoptr(GVariant) fence = dict_dict(outcome, "GenerationFence");
     g_assert_cmpstr(dict_text(fence, "Decision"), ==, "queued-after-stop");
     g_assert_true(dict_flag(outcome, "DryRun"));
+    assert_has_no_command(outcome);
     g_autofree char *status = fixture_text(&f, "worker", "Status");
     g_autofree char *phase = fixture_text(&f, "worker", "FencePhase");
     g_assert_cmpstr(status, ==, "ready");
     g_assert_cmpstr(phase, ==, "open");
     g_assert_cmpuint(fixture_events(&f, "child-control-cancel-delivered", NULL), ==, 0);
+}
+
+static GVariant *dry_run(const char *method, const char *subject)
+{
+    GVariantBuilder options;
+
+    g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&options, "{sv}", "dry-run", g_variant_new_boolean(TRUE));
+    return fixture_manager(&f, method,
+                           subject ? g_variant_new("(ssa{sv})", subject, "test", &options)
+                                   : g_variant_new("(sa{sv})", "test", &options),
+                           NULL);
+}
+
+/* The id that it would have goes to the next command of somebody else. */
+static void a_dry_run_is_no_command(void)
+{
+    fixture_add(&f, "worker", "", "wait-term");
+    g_autoptr(GVariant) paused = dry_run("PauseChild", "worker");
+    g_autoptr(GVariant) outcome = g_variant_get_child_value(paused, 0);
+    assert_has_no_command(outcome);
+    g_autoptr(GVariant) shut = dry_run("Shutdown", NULL);
+    g_autoptr(GVariant) shutdown = g_variant_get_child_value(shut, 0);
+    assert_has_no_command(shutdown);
+    g_autofree char *phase = g_strdup(dict_text(shutdown, "Phase"));
+    g_assert_cmpstr(phase, ==, "idle");
+
+    g_autoptr(GVariant) done = fixture_verb(&f, "Pause", "worker");
+    g_assert_nonnull(dict_text(done, "CommandId"));
 }
 
 static guint64 first_sequence;
@@ -627,6 +663,7 @@ int main(int argc, char **argv)
                  a_limit_is_in_force_or_told_not_to_be);
     fixture_test(&f, options, "/daemon/callers/a-dry-run-tells-and-changes-nothing",
                  a_dry_run_tells_and_changes_nothing);
+    fixture_test(&f, options, "/daemon/callers/a-dry-run-is-no-command", a_dry_run_is_no_command);
     fixture_test(&f, options, "/daemon/callers/subscribers-get-every-event-in-order",
                  subscribers_get_every_event_in_order);
     fixture_test(&f, options, "/daemon/processes/the-next-one-lives-after-leftovers",
