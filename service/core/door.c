@@ -285,11 +285,22 @@ static void replay_declaration(struct core *core, const struct core_input *input
                      &problem);
 }
 
+/* What is to be forgotten may have gone meanwhile. */
+static void replay_forgetting(struct core *core, const struct core_input *input)
+{
+    if (input->kind == CORE_INPUT_FORGET_JOB) {
+        struct job *job = core_find_job(core, input->job);
+        if (job)
+            core_forget_job(core, job);
+        return;
+    }
+    struct supervisor *supervisor = core_find_supervisor(core, input->text);
+    if (supervisor)
+        core_discard_supervisor(core, supervisor);
+}
+
 static void replay_one(struct core *core, const struct core_input *input)
 {
-    struct supervisor *supervisor;
-    struct job *job;
-
     switch (input->kind) {
     case CORE_INPUT_DECLARE:
     case CORE_INPUT_CHECK:
@@ -303,9 +314,8 @@ static void replay_one(struct core *core, const struct core_input *input)
         replay_command(core, input);
         return;
     case CORE_INPUT_DISCARD_SUPERVISOR:
-        supervisor = core_find_supervisor(core, input->text);
-        if (supervisor)
-            core_discard_supervisor(core, supervisor);
+    case CORE_INPUT_FORGET_JOB:
+        replay_forgetting(core, input);
         return;
     case CORE_INPUT_REMOVE:
         core_remove(core, input->text, input->requester, input->reason);
@@ -357,11 +367,6 @@ static void replay_one(struct core *core, const struct core_input *input)
         return;
     case CORE_INPUT_REOPEN:
         core_reopen(core);
-        return;
-    case CORE_INPUT_FORGET_JOB:
-        job = core_find_job(core, input->job);
-        if (job)
-            core_forget_job(core, job);
         return;
     case CORE_INPUT_MAX_JOBS:
         core_set_max_jobs(core, input->number);
