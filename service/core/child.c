@@ -300,11 +300,10 @@ void child_stop_deadline(struct core *core, struct child *child)
 {
     INVARIANT(child->attempt.active);
     if (!child->attempt.abort_requested &&
-        child->attempt.stop_step < child->config->declaration.n_further_stops) {
+        child->attempt.stop_step < child->config->declaration.n_further_stops)
         escalate(core, child);
-        return;
-    }
-    stop_deadline(core, child);
+    else
+        stop_deadline(core, child);
     stop_order_update(core, child); /* nobody waits for one that cannot be ended */
 }
 
