@@ -117,6 +117,8 @@ OF_OUTCOME(duplicate_request_count, outcome->fence.duplicate_request_count)
 OF_OUTCOME(abort_requested, outcome->fence.abort_requested)
 OF_OUTCOME(conflict, outcome->fence.conflict[0] != '\0')
 OF_OUTCOME(dry_run, outcome->dry_run)
+OF_OUTCOME(would_start, (outcome->plan & PLAN_START) != 0)
+OF_OUTCOME(would_bring, (outcome->plan & PLAN_BRING) != 0)
 
 /* ---- the tables ------------------------------------------------------------------------------ */
 
@@ -219,6 +221,8 @@ static const struct fact outcome_facts[] = {
     {"abort_requested", FACT_FLAG, NULL, 0, NULL, outcome_abort_requested},
     {"conflict", FACT_FLAG, NULL, 0, NULL, outcome_conflict},
     {"dry_run", FACT_FLAG, NULL, 0, NULL, outcome_dry_run},
+    {"would_start", FACT_FLAG, NULL, 0, NULL, outcome_would_start},
+    {"would_bring", FACT_FLAG, NULL, 0, NULL, outcome_would_bring},
     {},
 };
 

@@ -137,6 +137,25 @@ static int append_plan_list(sd_bus_message *m, const char *key, const char *id,
     return sd_bus_message_close_container(m);
 }
 
+/* The child, and those that wait for it. */
+static int append_would_start(sd_bus_message *m, const struct outcome *outcome,
+                              const struct child *child)
+{
+    const struct child *brought = child && outcome->plan & PLAN_BRING ? child->brings_first : NULL;
+
+    APPEND(append_open(m, 'e', "sv"));
+    APPEND(append_values(m, "s", "WouldStart"));
+    APPEND(append_open(m, 'v', "as"));
+    APPEND(append_open(m, 'a', "s"));
+    if (outcome->plan & PLAN_START)
+        APPEND(append_values(m, "s", outcome->child_id));
+    for (; brought; brought = brought->brings_next)
+        APPEND(append_values(m, "s", brought->id));
+    APPEND(sd_bus_message_close_container(m));
+    APPEND(sd_bus_message_close_container(m));
+    return sd_bus_message_close_container(m);
+}
+
 static int append_plan(const struct service *service, sd_bus_message *m,
                        const struct outcome *outcome)
 {
@@ -149,7 +168,7 @@ static int append_plan(const struct service *service, sd_bus_message *m,
         return 0;
     APPEND(append_flag(m, "DryRun", true));
     APPEND(append_plan_list(m, "WouldStop", stop ? id : NULL, stop ? sidecars : NULL));
-    APPEND(append_plan_list(m, "WouldStart", outcome->plan & PLAN_START ? id : NULL, NULL));
+    APPEND(append_would_start(m, outcome, child));
     return append_plan_list(m, "WouldRestart", restart ? id : NULL, restart ? sidecars : NULL);
 }
 

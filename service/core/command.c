@@ -3,6 +3,7 @@
  * facts are those of the moment at which the command had been carried out.
  */
 #include "private.h"
+#include "plan.h"
 #include "start.h"
 #include "requirement.h"
 #include "stop_order.h"
@@ -419,12 +420,13 @@ static int run_dry(struct core *core, struct child *child, const struct command 
     struct child saved = *child;
     struct random random = core->random;
     uint64_t next_command = core->next_command;
+    unsigned plan = plan_of(child);
 
     core->muted = true;
     core->plan = 0;
     int r = run(core, child, command, outcome, error);
     core->muted = false;
-    outcome->plan = core->plan;
+    outcome->plan = core->plan | (r == 0 ? plan : 0);
 
     *child = saved;
     core->random = random;
@@ -465,8 +467,10 @@ int command_handle(struct core *core, const struct command *command, struct outc
     }
 
     struct child *child = core_find(core, command->child);
-    if (command->dry_run)
+    if (command->dry_run) {
+        plan_child(core, child, command->verb);
         return run_dry(core, child, command, outcome, error);
+    }
     r = run_for_good(core, child, command, outcome, error);
     core_finish_input(core);
     return r;
@@ -547,6 +551,8 @@ int command_handle_scope(struct core *core, const struct command *command,
     }
     requirement_judge_scope(core, supervisor, command->verb);
     name_stops(core, supervisor, command->verb);
+    if (command->dry_run)
+        plan_scope(core, supervisor, command->verb);
     struct child *child = in_order ? supervisor_first(supervisor) : supervisor_last(supervisor);
     for (struct child *next; child; child = next) {
         struct outcome outcome;

@@ -127,7 +127,12 @@ struct fence_outcome {
     bool conflict_recoverable;
 };
 
-enum planned_action { PLAN_STOP = 1 << 0, PLAN_START = 1 << 1, PLAN_RESTART = 1 << 2 };
+enum planned_action {
+    PLAN_STOP = 1 << 0,
+    PLAN_START = 1 << 1,
+    PLAN_RESTART = 1 << 2,
+    PLAN_BRING = 1 << 3 /* others start that wait for this child: its brings_first */
+};
 
 /* What became of a command; semantics.md section 3 tells each field. */
 struct outcome {

@@ -285,6 +285,53 @@ static void a_dry_run_names_the_sidecar(void)
     g_assert_cmpuint(fixture_number(&f, "proxy", "Generation"), ==, 0);
 }
 
+/* What a verb on a child or a scope answers; it is waited for unless it is tried only. */
+static GVariant *give(const char *path, const char *interface, const char *verb, const char *option)
+{
+    GVariantBuilder options;
+
+    g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&options, "{sv}", option, g_variant_new_boolean(TRUE));
+    g_autoptr(GVariant) reply =
+        fixture_call(&f, path, interface, verb, g_variant_new("(sa{sv})", "test", &options), NULL);
+    return g_variant_get_child_value(reply, 0);
+}
+
+static void assert_would_start(GVariant *outcome, const char *expected)
+{
+    g_autoptr(GVariant) list =
+        g_variant_lookup_value(outcome, "WouldStart", G_VARIANT_TYPE_STRING_ARRAY);
+    g_autofree char *text = g_variant_print(list, FALSE);
+    g_assert_cmpstr(text, ==, expected);
+}
+
+static void a_dry_run_names_who_starts_later(void)
+{
+    const char *app = "/org/proctor1/child/app", *child = "org.proctor1.Child";
+    const char *s = "/org/proctor1/supervisor/root/s", *supervisor = "org.proctor1.Supervisor";
+
+    declare_pair("around", "  - supervisor: s\n"
+                           "    children:\n"
+                           "      - {name: l, exec: [@, wait-term]}\n"
+                           "      - {name: w, requires: [s/l], exec: [@, wait-term]}\n");
+    g_autoptr(GVariant) paused = give(app, child, "Pause", "wait");
+    fixture_wait_text(&f, "proxy", "Status", "none");
+    g_autoptr(GVariant) alone = give(app, child, "Resume", "dry-run");
+    assert_would_start(alone, "['app', 'proxy']");
+    g_autoptr(GVariant) resumed = give(app, child, "Resume", "wait");
+    fixture_wait_number(&f, "proxy", "Generation", 1);
+    fixture_wait_text(&f, "app", "Readiness", "ready");
+
+    fixture_wait_text(&f, "s/w", "Status", "ready");
+    g_autoptr(GVariant) held = give(s, supervisor, "Pause", "wait");
+    g_autoptr(GVariant) outcomes = give(s, supervisor, "Resume", "dry-run");
+    g_assert_cmpuint(g_variant_n_children(outcomes), ==, 2);
+    g_autoptr(GVariant) first = g_variant_get_child_value(outcomes, 0);
+    g_autoptr(GVariant) second = g_variant_get_child_value(outcomes, 1);
+    assert_would_start(first, "['s/l']");
+    assert_would_start(second, "['s/w']");
+}
+
 static void assert_refused(const char *manifest, const char *message)
 {
     GVariantBuilder options;
@@ -343,6 +390,8 @@ int main(int argc, char **argv)
                  a_hold_of_the_primary_stops_its_sidecar);
     fixture_test(&f, NULL, "/daemon/sidecars/a-dry-run-names-the-sidecar",
                  a_dry_run_names_the_sidecar);
+    fixture_test(&f, NULL, "/daemon/sidecars/a-dry-run-names-who-starts-later",
+                 a_dry_run_names_who_starts_later);
     fixture_test(&f, NULL, "/daemon/sidecars/a-primary-must-be-a-proper-one",
                  a_primary_must_be_a_proper_one);
     return g_test_run();
