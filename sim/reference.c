@@ -34,11 +34,15 @@ void ref_arm(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t 
 {
     c->deadline[timer] = deadline;
     c->order[timer] = ++r->next_order;
+    if (timer == REF_START)
+        c->named_to_start = false;
 }
 
 void ref_disarm(struct ref_child *c, enum ref_timer timer)
 {
     c->deadline[timer] = 0;
+    if (timer == REF_START)
+        c->named_to_start = false;
 }
 
 /* A timeout of 0 is no deadline: what ran before does not run any more. */
@@ -131,6 +135,7 @@ void ref_start_or_wait(struct ref *r, struct ref_child *c, bool automatic)
 {
     c->automatic = automatic;
     c->queued = 0;
+    c->named_to_start = false;
     if (!tree_may_start(r, c)) {
         c->wanted = true;
         if (c->waits == 0)
@@ -752,16 +757,24 @@ static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
     }
 }
 
+static bool is_due(const struct ref *r, const struct ref_child *c, enum ref_timer timer)
+{
+    return c->here && c->deadline[timer] > 0 && c->deadline[timer] <= r->now;
+}
+
 /* All deadlines that have passed, the earliest first, then in the order in which they were set. */
 void reference_timer(struct ref *r)
 {
+    for (uint32_t i = 0; i < r->count; i++)
+        if (is_due(r, &r->children[i], REF_START))
+            r->children[i].named_to_start = true;
     for (;;) {
         struct ref_child *who = NULL;
         int which = 0;
         for (uint32_t i = 0; i < r->count; i++)
             for (int t = 0; t < REF_TIMERS; t++) {
                 struct ref_child *c = &r->children[i];
-                if (!c->here || c->deadline[t] == 0 || c->deadline[t] > r->now)
+                if (!is_due(r, c, (enum ref_timer)t))
                     continue;
                 if (!who || c->deadline[t] < who->deadline[which] ||
                     (c->deadline[t] == who->deadline[which] && c->order[t] < who->order[which])) {
@@ -814,6 +827,8 @@ void reference_declared(struct ref *r, uint32_t first)
     for (uint32_t i = first; i < r->count; i++)
         r->children[i].wanted =
             r->children[i].declaration->autostart && r->children[i].process->has_process;
+    for (uint32_t i = first; i < r->count; i++)
+        r->children[i].named_to_start = r->children[i].wanted;
     for (int around = 1; around >= 0; around--) /* who goes around another comes before it */
         for (uint32_t i = first; i < r->count; i++)
             if (r->children[i].wanted && tree_goes_around(&r->children[i]) == around)
@@ -1086,6 +1101,24 @@ static void name(struct ref *r, struct ref_child *c, enum command_verb verb)
         tree_name(c);
 }
 
+/* Who is started by a resume of all of a scope, now or when its old attempt is gone. */
+static void name_start(struct ref *r, struct ref_child *c)
+{
+    bool held = c->operation == CHILD_PAUSED || c->operation == CHILD_QUARANTINED;
+    bool refused = c->attempt.active && !c->comes_back;
+    if (r->phase == SHUTDOWN_IDLE && held && c->wanted && c->process->has_process && !c->is_job &&
+        !c->waits_to_go && !refused)
+        c->named_to_start = true;
+}
+
+/* Those that were not asked after all; one with a time of its own is. */
+static void forget_starts(struct ref *r)
+{
+    for (uint32_t i = 0; i < r->count; i++)
+        if (r->children[i].deadline[REF_START] == 0)
+            r->children[i].named_to_start = false;
+}
+
 int reference_command_scope(struct ref *r, const struct command *command, struct outcome *outcomes)
 {
     int s = tree_find(r, command->child), n = 0;
@@ -1097,6 +1130,9 @@ int reference_command_scope(struct ref *r, const struct command *command, struct
     for (uint32_t i = 0; i < r->count; i++)
         if (tree_is_under(r, &r->children[i], (uint32_t)s))
             name(r, &r->children[i], command->verb);
+    for (uint32_t i = 0; i < r->count; i++)
+        if (tree_is_under(r, &r->children[i], (uint32_t)s) && command->verb == COMMAND_RESUME)
+            name_start(r, &r->children[i]);
     for (uint32_t i = 0; i < r->count; i++) {
         struct ref_child *c = r->order[command->verb == COMMAND_RESUME ? i : r->count - 1 - i];
         if (tree_is_under(r, c, (uint32_t)s) &&
@@ -1105,6 +1141,7 @@ int reference_command_scope(struct ref *r, const struct command *command, struct
             run_in_scope(r, c, (uint32_t)s, command, &outcomes[n++]);
     }
     tree_forget_who_comes_back(r);
+    forget_starts(r);
     tree_spare_the_rest(r);
     tree_wake(r);
     return n;

@@ -75,7 +75,8 @@ struct ref_child {
     uint64_t queued; /* its place in the queue of its supervisor's restarts */
     bool in_flight;
     bool is_job;
-    bool comes_back; /* by the command that is carried out */
+    bool comes_back;     /* by the command that is carried out */
+    bool named_to_start; /* with others, and has not been asked yet */
     /* One of several that are asked to go together; asked, and goes when those that depend on it
      * are gone; and by whom. */
     bool named, waits_to_go, goes_by_hand;

@@ -132,6 +132,7 @@ static void begin_again(struct ref *r, struct ref_child *c)
     }
     c->automatic = c->automatic && c->left > 0;
     ref_arm(r, c, REF_START, c->left > r->now ? c->left : r->now);
+    c->named_to_start = c->left <= r->now; /* it starts with all the others */
 }
 
 void reference_reopen(struct ref *r)

@@ -271,11 +271,11 @@ static bool is_ready(struct ref *r, const struct child_declaration *d,
     return !target->attempt.active && target->readiness == READINESS_READY;
 }
 
-/* Also by a restart that is pending. */
+/* Also by a restart that is pending, or by the input that starts several. */
 static bool comes_up(const struct ref_child *c)
 {
     return c &&
-           (c->waits > 0 || c->queued > 0 || c->pending ||
+           (c->named_to_start || c->waits > 0 || c->queued > 0 || c->pending ||
             (c->attempt.active && !c->attempt.cancelled && c->readiness == READINESS_UNREPORTED));
 }
 
@@ -339,7 +339,8 @@ static bool comes_first(struct ref *r, const struct ref_child *c)
     if (c->attempt.active)
         return c->readiness == READINESS_UNREPORTED &&
                !(c->attempt.spawned && (d->start_timeout_usec == 0 || ref_ends_ready(c)));
-    return c->queued > 0 || ((c->waits > 0 || c->pending) && only_waits_for_its_primary(r, c));
+    return c->queued > 0 ||
+           ((c->named_to_start || c->waits > 0 || c->pending) && only_waits_for_its_primary(r, c));
 }
 
 const char *tree_obstacle(struct ref *r, const struct ref_child *c, bool *required)
