@@ -162,9 +162,10 @@ struct child {
     struct child *waiting_next, *waiting_previous;
     struct child *changed_next;
     bool changed;
-    uint8_t mark;     /* of a walk over dependencies; 0 between inputs */
-    bool comes_back;  /* by the command that is carried out, see requirement.h */
-    bool made_wanted; /* by the command that is tried, see plan.h */
+    uint8_t mark;        /* of a walk over dependencies; 0 between inputs */
+    bool comes_back;     /* by the command that is carried out, see requirement.h */
+    bool made_wanted;    /* by the command that is tried, see plan.h */
+    bool named_to_start; /* with others, and has not been asked for yet, see start.h */
     struct child *planned_by, *brings_first, *brings_next; /* by whom; those beside it; the next */
     enum start_wait start; /* what its start waits for; only start_move() (start.c) changes it */
     uint32_t awaited;      /* the number of that one (dependency.c), as it was shown last */

@@ -553,6 +553,8 @@ int command_handle_scope(struct core *core, const struct command *command,
     name_stops(core, supervisor, command->verb);
     if (command->dry_run)
         plan_scope(core, supervisor, command->verb);
+    if (in_order)
+        start_name_resumed(core, supervisor);
     struct child *child = in_order ? supervisor_first(supervisor) : supervisor_last(supervisor);
     for (struct child *next; child; child = next) {
         struct outcome outcome;
@@ -566,6 +568,7 @@ int command_handle_scope(struct core *core, const struct command *command,
         visit(userdata, &outcome);
         count++;
     }
+    start_forget_named(core);
     requirement_forget(core);
     stop_order_settle(core);
     if (!command->dry_run)

@@ -366,7 +366,7 @@ void report_checked(struct core *core, struct attempt_id id, uint32_t number, bo
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
-static struct child *owner(struct timer *timer)
+struct child *child_of_timer(struct timer *timer)
 {
     struct timer *first = timer - timer->kind;
     return (struct child *)(void *)((char *)first - offsetof(struct child, timers));
@@ -425,7 +425,7 @@ static void fire_first(struct core *core, struct timer *timer)
         shutdown_bound_passed(core);
         return;
     }
-    struct child *child = owner(timer);
+    struct child *child = child_of_timer(timer);
     child_deadline_moves(core, child, (enum child_timer)timer->kind, 0);
     timer_clear(&core->timers, timer);
     fire(core, child, (enum child_timer)timer->kind);
@@ -439,6 +439,7 @@ void fire_timers(struct core *core)
     uint32_t left = core->children * CHILD_TIMERS + 1;
     struct timer *timer;
 
+    start_name_due(core);
     while (left-- > 0 && (timer = timer_first(&core->timers)) && timer->deadline_usec <= now) {
         fire_first(core, timer);
         settle(core);

@@ -9,13 +9,15 @@
 #include "private.h"
 #include "start.h"
 
-/* Also by a restart that is pending; who is in a backoff is not: it may last for an hour. */
+/* Also by a restart that is pending, and where it has been named. One that is in a backoff is not:
+ * it may last for an hour. */
 static bool on_its_way_up(const struct child *child)
 {
     return child->start == START_DEPENDENCY || child->start == START_QUEUED ||
            child->pending.active ||
            (child->attempt.active && !child->attempt.cancel_delivered &&
-            child->readiness == READINESS_UNREPORTED);
+            child->readiness == READINESS_UNREPORTED) ||
+           child->named_to_start;
 }
 
 static uint32_t unmet_of_its_own(const struct child *child);
@@ -92,7 +94,8 @@ static bool comes_first(const struct child *sidecar)
         return sidecar->pending.active && (sidecar->stop_state != STOP_FAILED ||
                                            sidecar->timers[TIMER_STOP].deadline_usec > 0);
     return sidecar->start == START_QUEUED ||
-           ((sidecar->start == START_DEPENDENCY || sidecar->pending.active) &&
+           ((sidecar->named_to_start || sidecar->start == START_DEPENDENCY ||
+             sidecar->pending.active) &&
             unmet_from(sidecar, 1) == 0);
 }
 

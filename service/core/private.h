@@ -106,6 +106,7 @@ void report_message(struct core *core, struct attempt_id id, const struct notify
 void report_checked(struct core *core, struct attempt_id id, uint32_t number, bool passed,
                     const char *why);
 void fire_timers(struct core *core);
+struct child *child_of_timer(struct timer *timer);
 void announce_start(struct core *core, const char *version);
 void announce_rejected(struct core *core, const char *requester, const char *why);
 void announce_recovered(struct core *core, const struct recovery *recovery);

@@ -50,6 +50,8 @@ static void begin_again(struct core *core, struct child *child)
     child->automatic_start = child->automatic_start && due_usec > 0;
     child->start_cause = 0;
     start_schedule(core, child, due_usec > core_now(core) ? due_usec : core_now(core));
+    if (due_usec <= core_now(core))
+        start_name(child);
 }
 
 void shutdown_reopen(struct core *core)

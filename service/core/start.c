@@ -66,6 +66,7 @@ static void leave(struct core *core, struct child *child)
 
 void start_move(struct core *core, struct child *child, enum start_wait to)
 {
+    child->named_to_start = false;
     if (child->start == to)
         return;
     INVARIANT(may_follow(child->start, to));
@@ -80,6 +81,58 @@ void start_restore(struct child *child)
         child->start = START_BACKOFF;
     else if (child->scope && child->pending.active && !child->attempt.active)
         child->start = START_SCOPE;
+}
+
+/* ---- several at once ------------------------------------------------------------------------- */
+
+void start_name(struct child *child)
+{
+    child->named_to_start = true;
+}
+
+/* Only as far down the heap as deadlines have passed. */
+static void name_due_from(struct core *core, uint32_t position)
+{
+    struct timer *timer = position <= core->timers.count ? core->timers.timers[position] : NULL;
+
+    if (!timer || timer->deadline_usec > core_now(core))
+        return;
+    if (timer->kind == TIMER_START && timer != &core->shutdown_bound)
+        start_name(child_of_timer(timer));
+    name_due_from(core, 2 * position);
+    name_due_from(core, 2 * position + 1);
+}
+
+void start_name_due(struct core *core)
+{
+    name_due_from(core, 1);
+}
+
+/* Now, or when its old attempt is gone. */
+static bool is_resumed(const struct child *child)
+{
+    if (child->operation == CHILD_ACTIVE || child->operation == CHILD_REMOVED || child->job ||
+        child->stop_waits)
+        return false;
+    return child->wanted && child->config->declaration.has_process &&
+           (!child->attempt.active || child->comes_back);
+}
+
+void start_name_resumed(struct core *core, const struct supervisor *supervisor)
+{
+    if (core->shutdown_phase != SHUTDOWN_IDLE)
+        return;
+    for (struct child *child = supervisor_first(supervisor); child;
+         child = supervisor_next(supervisor, child))
+        if (is_resumed(child))
+            start_name(child);
+}
+
+void start_forget_named(struct core *core)
+{
+    for (struct child *child = core_first(core); child; child = core_next(child))
+        if (child->start != START_BACKOFF)
+            child->named_to_start = false;
 }
 
 /* ---- asking for it --------------------------------------------------------------------------- */

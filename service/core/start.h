@@ -32,6 +32,16 @@ const char *start_dependency_list(const struct start_dependency *dependency);
  * policy, so that it may have to wait for its turn. */
 void start_request(struct core *core, struct child *child, uint64_t cause, bool automatic);
 
+/* Several are going to be asked for: all are named first, so that it does not matter in what order
+ * that happens, and one that comes after another of them waits for it. A named child counts as on
+ * its way up until its start moves. */
+void start_name(struct child *child);
+void start_name_due(struct core *core); /* those whose time has come */
+void start_name_resumed(struct core *core, const struct supervisor *supervisor);
+
+/* Those that were not asked for after all are not waited for; one with a time of its own is. */
+void start_forget_named(struct core *core);
+
 /* Asks for one at a time, by the policy or with what was asked for before. */
 void start_schedule(struct core *core, struct child *child, uint64_t deadline_usec);
 void start_is_due(struct core *core, struct child *child);

@@ -464,6 +464,7 @@ static int archive_child(struct core *core, struct archive *a, struct child *chi
         ARCHIVE(a, child->has_past);
         ARCHIVE(a, child->fence);
         ARCHIVE(a, child->by_budget);
+        ARCHIVE(a, child->named_to_start);
     }
     archive_scope_ref(core, a, &child->scope);
     ARCHIVE(a, child->wanted);

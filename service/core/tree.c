@@ -542,6 +542,9 @@ static void start_all(struct core *core, const struct making *making, const char
         const struct child_declaration *declaration = &making->children[i]->config->declaration;
         making->children[i]->wanted = declaration->autostart && declaration->has_process;
     }
+    for (size_t i = 0; i < count; i++)
+        if (making->children[i]->wanted)
+            start_name(making->children[i]);
     for (int around = 1; around >= 0; around--) /* those that go around others come before them */
         for (size_t i = 0; i < count; i++) {
             struct child *child = making->children[i];
