@@ -57,13 +57,24 @@ static bool has_its_turn(const struct actor *actor)
     return actor->reference && actor->reference->waits_to_go;
 }
 
+/* Also one that has just been removed: its record has gone, its declaration has not. */
+static bool is_sidecar_of(const struct actor *sidecar, const struct actor *primary)
+{
+    const struct child_declaration *d = sidecar->declaration;
+    const char *first = d->n_requires > 0 ? d->requires[0] : "";
+
+    return d->role == ROLE_SIDECAR && strcmp(first, primary->declaration->id) == 0;
+}
+
 /* What is started after something that happened to another one has waited: for those that are
- * restarted with it, for room, for what it requires, or for a place among the jobs. */
+ * restarted with it, for room, for what it requires, for a sidecar, or for a place among the jobs.
+ */
 static bool in_scope(const struct world *world, const struct actor *actor, const char *what)
 {
     if (what[0] == 's')
         return actor->ledger.fence_entered || actor->ledger.queued || requires_somebody(actor) ||
-               actor->child->job || actor->child->first_sidecar;
+               actor->child->job || actor->child->first_sidecar ||
+               is_sidecar_of(world->input_actor, actor);
     if (has_its_turn(actor) || (actor->child->primary && has_its_turn(actor->child->primary->host)))
         return true;
     return shares_the_fate(world, actor->child) ||
