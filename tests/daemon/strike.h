@@ -26,7 +26,7 @@ enum strike_how {
     STRIKE_STARVE, /* EAGAIN, each clone from the Nth stop to the end */
 };
 
-/* Returns when it is under way. */
-void strike_begin(GPid traced, enum strike_whom whom, enum strike_how how, guint n);
+/* Returns when it is under way; FALSE: that process is on its way out. */
+gboolean strike_begin(GPid traced, enum strike_whom whom, enum strike_how how, guint n);
 /* Lets everything run on. Whether it has come to the Nth stop. */
 gboolean strike_end(void);
