@@ -17,10 +17,10 @@
 #define MANAGER   "/org/proctor1"
 #define STEADY    4
 #define FLAKY     5
-#define MANAGED   6       /* commands are for these */
-#define EXTRA     "extra" /* it comes and goes */
-#define JOBS_MAX  40      /* not yet known to be over */
-#define PATIENCE  (15 * G_USEC_PER_SEC)
+#define MANAGED   6                     /* commands are for these */
+#define EXTRA     "extra"               /* it comes and goes */
+#define JOBS_MAX  40                    /* not yet known to be over */
+#define PATIENCE  (40 * G_USEC_PER_SEC) /* a busy machine, and what waits for manifests */
 #define CALL_MSEC 5000
 
 /* A child that gets commands, one at a time. */
