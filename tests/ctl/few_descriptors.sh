@@ -26,6 +26,10 @@ os.execv(sys.argv[2], sys.argv[2:])' "$1" "$proctord" --bus-address="unix:path=$
     if is_up; then
         verdict=started
         kill "$daemon"
+        until_true has_ended || {
+            verdict="started, and does not end: $(cat "$folder/log")"
+            kill -9 "$daemon"
+        }
     elif grep -q "^proctord: .*: .*" "$folder/log"; then
         verdict=told
     fi
