@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define DEADLINE_USEC (20 * G_USEC_PER_SEC)
+#define DEADLINE_USEC (40 * G_USEC_PER_SEC)
 #define NAME          "org.proctor1"
 #define MANAGER_PATH  "/org/proctor1"
 
