@@ -1028,7 +1028,7 @@ static void check_arrival(struct world *world, struct actor *actor)
     const struct child *child = actor->child;
 
     if (hangs(actor) || has_time_to_go(child))
-        return; /* it can not go, or its time to go is not over */
+        return; /* it cannot go, or its time to go is not over */
     if (child->stop_waits && child->held_up > 0)
         return; /* nor is that of one that it waits for */
     if (child->operation != CHILD_ACTIVE && child->attempt.active)

@@ -250,45 +250,49 @@ static uint64_t ago(const struct world *world, uint64_t usec)
     return now > usec ? now - usec : 1;
 }
 
+static struct notify_message message_of(const struct world *world, const struct step *step)
+{
+    static const unsigned flags[] = {
+        [STEP_READY] = NOTIFY_READY,
+        [STEP_NOT_READY] = NOTIFY_NOT_READY,
+        [STEP_BEAT] = NOTIFY_HEARTBEAT,
+        [STEP_STATUS] = NOTIFY_STATUS,
+        [STEP_EXTEND] = NOTIFY_EXTEND_TIMEOUT,
+        [STEP_RELOADING] = NOTIFY_RELOADING,
+        [STEP_RELOADING_SINCE] = NOTIFY_RELOADING,
+        [STEP_STOPPING] = NOTIFY_STOPPING,
+        [STEP_TRIGGER] = NOTIFY_TRIGGER,
+    };
+    struct notify_message message = {.flags = flags[step->kind]};
+
+    if (step->kind == STEP_STATUS)
+        message.status = step->word;
+    if (step->kind == STEP_EXTEND)
+        message.extend_usec = step->number;
+    if (step->kind == STEP_RELOADING_SINCE)
+        message.reloading_usec = ago(world, step->number);
+    return message;
+}
+
 /* Takes one step. Returns false when the process waits now, or is gone. */
 static bool take_step(struct world *world, struct actor *actor, struct process *process,
                       const struct step *step)
 {
     switch (step->kind) {
     case STEP_READY:
-        say(world, actor, process, (struct notify_message){.flags = NOTIFY_READY});
-        return true;
     case STEP_NOT_READY:
-        say(world, actor, process, (struct notify_message){.flags = NOTIFY_NOT_READY});
-        return true;
     case STEP_BEAT:
-        say(world, actor, process, (struct notify_message){.flags = NOTIFY_HEARTBEAT});
+    case STEP_STATUS:
+    case STEP_EXTEND:
+    case STEP_RELOADING:
+    case STEP_RELOADING_SINCE:
+    case STEP_STOPPING:
+    case STEP_TRIGGER:
+        say(world, actor, process, message_of(world, step));
         return true;
     case STEP_BEAT_EVERY:
         process->beat_usec = step->number > 0 ? step->number : 1;
         executor_beat(world, actor, process);
-        return true;
-    case STEP_STATUS:
-        say(world, actor, process,
-            (struct notify_message){.flags = NOTIFY_STATUS, .status = step->word});
-        return true;
-    case STEP_EXTEND:
-        say(world, actor, process,
-            (struct notify_message){.flags = NOTIFY_EXTEND_TIMEOUT, .extend_usec = step->number});
-        return true;
-    case STEP_RELOADING:
-        say(world, actor, process, (struct notify_message){.flags = NOTIFY_RELOADING});
-        return true;
-    case STEP_RELOADING_SINCE:
-        say(world, actor, process,
-            (struct notify_message){.flags = NOTIFY_RELOADING,
-                                    .reloading_usec = ago(world, step->number)});
-        return true;
-    case STEP_STOPPING:
-        say(world, actor, process, (struct notify_message){.flags = NOTIFY_STOPPING});
-        return true;
-    case STEP_TRIGGER:
-        say(world, actor, process, (struct notify_message){.flags = NOTIFY_TRIGGER});
         return true;
     case STEP_HEALTHY:
     case STEP_UNHEALTHY:

@@ -4,7 +4,7 @@
  *
  * It knows the vocabulary and the shapes of messages from the core's headers, and calls none of the
  * core's functions. Lists are walked, names are compared, nothing is cached. The one thing that it
- * can not know is what the core's generator draws for a backoff: it is told (reference_drew()) and
+ * cannot know is what the core's generator draws for a backoff: it is told (reference_drew()) and
  * checks that the draw was a possible one.
  */
 #pragma once

@@ -235,7 +235,7 @@ struct verdict {
     char text[256];
 };
 
-/* A cancel or an abort of which a new daemon can not know whether it has been done. */
+/* A cancel or an abort of which a new daemon cannot know whether it has been done. */
 struct doubt {
     uint32_t actor;
     uint64_t attempt;

@@ -1,6 +1,6 @@
 /*
  * org.proctor1.Child: one table says what a property is called, its type and how it is read. The
- * vtable, CurrentState and the change signals are all made from it, so that they can not disagree.
+ * vtable, CurrentState and the change signals are all made from it, so that they cannot disagree.
  * One fallback vtable serves all children.
  */
 #include "objects.h"

@@ -98,7 +98,7 @@ struct service_settings {
     enum service_bus bus;
     const char *address;       /* SERVICE_BUS_ADDRESS */
     struct handover *handover; /* of the program that was here before; NULL: none */
-    bool accept_unwritten;     /* changes are made although the journal can not be written */
+    bool accept_unwritten;     /* changes are made although the journal cannot be written */
     bool metrics_of_children;  /* child ids as labels */
     bool watch_bus;            /* it is ours: one that hangs is found out although nobody calls */
 };

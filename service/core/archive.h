@@ -1,12 +1,12 @@
 /*
  * Archive: one walk over a structure that writes it as bytes, or reads it back from them. What is
- * written and what is read can not drift apart, as it is the same line of code.
+ * written and what is read cannot drift apart, as it is the same line of code.
  *
  *     ARCHIVE(archive, child->generation);
  *     archive_text(archive, child->status_text, sizeof(child->status_text));
  *
  * Numbers are LEB128, texts carry their length. Reading trusts nothing: whoever meets bytes that
- * can not be right, or none where there should be some, sets `failed`, and everything that is read
+ * cannot be right, or none where there should be some, sets `failed`, and everything that is read
  * from then on is 0 or empty. The idea: Boost.Serialization's archives.
  */
 #pragma once
@@ -28,7 +28,7 @@ struct archive {
     const char *(*redact)(void *redactor, const char *secret);
     void *redactor;
 
-    /* Writing: makes data larger, to at least `size`; false where it can not. Reading: zeroed
+    /* Writing: makes data larger, to at least `size`; false where it cannot. Reading: zeroed
      * memory for what has no place of its own, valid as long as the caller says. */
     bool (*grow)(struct archive *archive, size_t size);
     void *(*allocate)(struct archive *archive, size_t size);

@@ -50,7 +50,7 @@ struct core_input; /* input.h */
 /*
  * Which attempt. Every report carries the identity that it was made for; nothing is ever matched
  * by PID. `child` is a slot and a serial that is never used again, so that a report about a removed
- * child can not meet its successor of the same name.
+ * child cannot meet its successor of the same name.
  */
 struct attempt_id {
     uint32_t slot;
@@ -377,7 +377,7 @@ struct recovery {
 /* Says that the supervisor has come back, with what it knew: one event. */
 void core_recovered(struct core *core, const struct recovery *recovery);
 
-/* Says that the shell can not write down what happens any more, or can again: one event. */
+/* Says that the shell cannot write down what happens any more, or can again: one event. */
 void core_durability(struct core *core, bool durable, const char *why);
 
 /* Says that the program is about to be replaced in place, and by whom: one event. What comes next

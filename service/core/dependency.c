@@ -1,6 +1,6 @@
 /*
  * Dependencies: a child starts when those it `requires` are ready; `after` only waits while the
- * other one is on its way up. A start that can not be made yet waits in one list, in the order in
+ * other one is on its way up. A start that cannot be made yet waits in one list, in the order in
  * which it was asked for, and is looked at again whenever a child becomes ready or goes away. A
  * sidecar that goes around its primary starts when that would, and the primary waits for it as for
  * one that it comes after. Where nothing of that stands in its way, it may still have to queue

@@ -1,6 +1,6 @@
 /*
  * Escalation: what becomes of a supervisor whose restart limit is used up, or whose child says that
- * it can not be helped. `parent` restarts it, with all that is below it, as one failed member of
+ * it cannot be helped. `parent` restarts it, with all that is below it, as one failed member of
  * the supervisor above, in whose limit it counts; where that is used up too, it goes on from there.
  * Above the root there is only the end of the tree.
  *

@@ -82,7 +82,7 @@ bool core_input_tells_an_end(enum core_input_kind kind); /* of an attempt, or it
 /*
  * A checkpoint: the whole state of a core, without what the shell has hung on it. Reading fills in
  * a core that core_new() has just made, and returns -EBADMSG, with the core only fit to be freed,
- * where the bytes can not be right; -ENOMEM. The core's time is at least
+ * where the bytes cannot be right; -ENOMEM. The core's time is at least
  * that of the latest moment that it tells of.
  */
 int core_archive(struct core *core, struct archive *archive);

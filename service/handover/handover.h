@@ -34,7 +34,7 @@ void handover_descriptor(struct handover *handover, int *fd);
 /* Replaces the program. Returns only where that failed, a negative errno: nothing has changed. */
 int handover_execute(struct handover *handover, const char *program, char *const arguments[]);
 
-/* For the new program, where it can not come up with what it was given: begins it once more, with
+/* For the new program, where it cannot come up with what it was given: begins it once more, with
  * the same, as what failed may have been of the moment. As handover_execute(); -ELOOP where this
  * has been done three times. */
 int handover_repeat(struct handover *handover, const char *program, char *const arguments[]);

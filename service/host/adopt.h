@@ -19,7 +19,7 @@ void adopt_begin(struct host *host);
 void adopt_note_process(void *userdata, const struct process_note *note);
 void adopt_note_input(void *userdata, const struct core_input *input, bool last);
 
-/* The core has arrived in the present: finds its attempts, and tells it of those that it can not
+/* The core has arrived in the present: finds its attempts, and tells it of those that it cannot
  * have known of. strangers: the machine was started since, and whatever has these PIDs now is
  * somebody else. Counts in *recovery. */
 void adopt_all(struct host *host, bool strangers, struct recovery *recovery);

@@ -89,7 +89,7 @@ int cgroup_leaf_signal(const struct cgroup_base *base, const char *name, int sig
 /* Descriptor that polls EPOLLPRI when the leaf's population changes, or a negative errno. */
 int cgroup_leaf_watch(const struct cgroup_base *base, const char *name);
 
-/* How often the kernel's OOM killer has struck in it (0 where it can not be known). */
+/* How often the kernel's OOM killer has struck in it (0 where it cannot be known). */
 uint64_t cgroup_leaf_oom_kills(const struct cgroup_base *base, const char *name);
 
 /* CPU time and memory, 0 where the kernel keeps no account. */

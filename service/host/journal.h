@@ -68,7 +68,7 @@ void journal_close(struct journal *journal);
 
 /*
  * Brings a new core to the state that the journal tells of. Returns 1; 0 where there is no history;
- * a negative errno where it can not be read at all. Counts inputs and damaged bytes. What is
+ * a negative errno where it cannot be read at all. Counts inputs and damaged bytes. What is
  * damaged is put aside, in a file beside its segment.
  */
 /* Whether it is the journal's fault, and not that it could not be read just now. */

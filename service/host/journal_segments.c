@@ -59,7 +59,7 @@ int journal_segments_list(int directory, uint64_t **numbers, size_t *count)
         (*numbers)[(*count)++] = number;
     }
     closedir(folder);
-    if (error < 0) { /* what can not be read may be the newest of all */
+    if (error < 0) { /* what cannot be read may be the newest of all */
         free(*numbers);
         return error;
     }

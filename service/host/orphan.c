@@ -115,7 +115,7 @@ static int read_environment(pid_t pid, char **block, size_t *size)
 /*
  * The attempt that a process says it belongs to. Only a claim: enough to decide about one of our
  * own orphans, or to record a report as stale; never to count one. Returns 0; -ENOENT where it says
- * none, -ESRCH where it can not say, and another error where that could not be read just now.
+ * none, -ESRCH where it cannot say, and another error where that could not be read just now.
  */
 static int claims(pid_t pid, const struct core *core, const char *notify_path, bool strict,
                   struct attempt_id *id, uint64_t *check)

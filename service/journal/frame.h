@@ -52,7 +52,7 @@ void frame_header_write(uint8_t header[FRAME_HEADER_SIZE], enum frame_kind kind,
 size_t frame_header_length(const uint8_t header[FRAME_HEADER_SIZE]);
 
 /* The frame at *offset, which is moved behind it. Returns 1; 0 at the end; -EBADMSG, with *offset
- * where it was, for what can not be a whole frame. The payload lies in data. */
+ * where it was, for what cannot be a whole frame. The payload lies in data. */
 int frame_next(const uint8_t *data, size_t size, size_t *offset, struct frame *frame);
 
 uint32_t crc32c(uint32_t crc, const uint8_t *data, size_t size);

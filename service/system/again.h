@@ -28,6 +28,6 @@ ssize_t again_read(int directory, const char *path, char *text, size_t size);
 /* The caller closes the folder with closedir(3). NULL: *error says why. */
 DIR *again_folder(int directory, const char *path, int *error);
 
-/* NULL at the end, and where it can not be read on: then *error, which the caller has set to 0, is
+/* NULL at the end, and where it cannot be read on: then *error, which the caller has set to 0, is
  * not 0 any more. */
 struct dirent *again_next(DIR *folder, int *error);

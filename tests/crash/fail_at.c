@@ -32,7 +32,7 @@
 #ifdef __x86_64__
 
 /* Not in it is what has no errors that could be (setting signal masks, asking who one is), and
- * brk(2), which tells its own by the break: memory that malloc(3) can not get is met by mmap(2).
+ * brk(2), which tells its own by the break: memory that malloc(3) cannot get is met by mmap(2).
  * close(2) has done its work also where it fails: it is carried out, and told as failed. */
 static const struct fault {
     long number;

@@ -703,7 +703,7 @@ static guint64 metric(const char *name)
     return g_ascii_strtoull(line + strlen(needle), NULL, 10);
 }
 
-/* stale_exit_report_never_overwrites_current_attempt_test: an exit report can not be forged from
+/* stale_exit_report_never_overwrites_current_attempt_test: an exit report cannot be forged from
  * outside; a report of readiness from something that outlived attempt 1 can be tried. */
 static void a_stale_report_changes_nothing(void)
 {

@@ -111,7 +111,7 @@ static void a_reload_with_a_mistake_changes_nothing(void)
     g_assert_cmpuint(fixture_number(&f, "a", "Attempt"), ==, 1);
 }
 
-/* No descriptor is left, say: a folder that can not be read is not an empty one. */
+/* No descriptor is left, say: a folder that cannot be read is not an empty one. */
 static void a_reload_that_can_not_read_changes_nothing(void)
 {
     struct rlimit before;

@@ -467,7 +467,7 @@ static void holds_up_nobody(const char *path)
     g_clear_error(&answer.error);
 }
 
-/* What lies where proctord was started from is a program that can not take over. */
+/* What lies where proctord was started from is a program that cannot take over. */
 static void what_can_not_take_over_does_not(void)
 {
     const char *real = g_getenv("PROCTORD");

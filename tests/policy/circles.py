@@ -24,11 +24,11 @@ def calls(objects):
 
 
 def reached(graph, start):
-    found, todo = set(), [start]
-    while todo:
-        for other in graph[todo.pop()] - found:
+    found, pending = set(), [start]
+    while pending:
+        for other in graph[pending.pop()] - found:
             found.add(other)
-            todo.append(other)
+            pending.append(other)
     return found
 
 
