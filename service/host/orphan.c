@@ -172,6 +172,14 @@ static bool is_exiting(pid_t pid)
     return exiting;
 }
 
+/* In the midst of an exec the old environment has gone, and the new one is not there yet. */
+static bool is_executing(pid_t pid)
+{
+    uint64_t end;
+
+    return proc_stat_read(pid, PROC_STAT_ENVIRONMENT_END, &end) == 0 && end == 0;
+}
+
 /* One that hangs on its way out holds up no attempt: it might be anybody's. */
 static bool is_waited_for_untold(const struct tree *tree)
 {
@@ -230,13 +238,26 @@ static int names(const struct tree *tree, pid_t pid, bool strict)
     return r < 0 ? r : is_same(&id, &tree->id) && check == tree->check;
 }
 
+/* The same; *unseen where it cannot be told yet. An exec that is over by the second look was under
+ * way at the first one, perhaps. */
+static int names_by_now(const struct tree *tree, pid_t pid, bool *unseen)
+{
+    int r = names(tree, pid, false);
+    bool between = r < 0 && (is_exiting(pid) || is_executing(pid));
+
+    if (r == -ENOENT && !between)
+        r = names(tree, pid, false);
+    *unseen = r < 0 && (again_may_help(r) || (between && is_waited_for_untold(tree)));
+    return r;
+}
+
 /* Those of our children that no attempt is led by and that name this one. */
 static void gather_orphan(const struct tree *tree, pid_t pid, struct crowd *crowd)
 {
-    int r = names(tree, pid, false);
+    bool unseen;
+    int r = names_by_now(tree, pid, &unseen);
 
-    if (r < 0)
-        crowd->unseen += again_may_help(r) || (is_waited_for_untold(tree) && is_exiting(pid));
+    crowd->unseen += unseen;
     if (r <= 0)
         return;
     crowd_add(crowd, pid);

@@ -10,7 +10,7 @@
 
 int proc_stat_read(pid_t pid, enum proc_stat_field field, uint64_t *value)
 {
-    char path[64], text[512];
+    char path[64], text[1024];
 
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     ssize_t n = again_read(AT_FDCWD, path, text, sizeof(text));

@@ -16,6 +16,7 @@ enum proc_stat_field {
     PROC_STAT_USER_TICKS = 14,
     PROC_STAT_SYSTEM_TICKS = 15,
     PROC_STAT_STARTED_TICKS = 22,
+    PROC_STAT_ENVIRONMENT_END = 51, /* 0: it has none, or none yet */
 };
 
 /* Returns 0; -ESRCH where it is not said, or another negative errno. */
