@@ -2,6 +2,7 @@
 # the two commands of the README.
 BUILD ?= build
 TIME ?= 60
+SEEDS ?= 400000
 KILLS ?= 2000
 RESTARTS ?= 500
 REBOOTS ?= 200
@@ -38,7 +39,7 @@ campaign: build
 
 # All that the simulator can prove: scenarios, small spaces, a campaign, the seeded bugs.
 sim: build
-	@sh tools/sim.sh $(BUILD) $(TIME)
+	@sh tools/sim.sh $(BUILD) $(SEEDS)
 
 # A real proctord, killed again and again: at random times, and at one system call after the other.
 crash: build

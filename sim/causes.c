@@ -44,6 +44,11 @@ static bool is_the_policys(const char *command)
     return strcmp(command, "policy") == 0 || is_forced(command);
 }
 
+static const struct ledger *ledger_of(const struct event *event)
+{
+    return &((const struct actor *)event->child->host)->ledger;
+}
+
 /* What a sidecar's stop is for is what its primary's is for. */
 static uint64_t cause_of_primary(const struct event *event)
 {
@@ -63,9 +68,8 @@ static void check_cancel(struct world *world, const struct event *event)
         must_be(world, event, world->shutdown_command);
     else if (strcmp(command, "primary") == 0)
         must_be(world, event, cause_of_primary(event));
-    else if (world->input == INPUT_REDECLARE && strcmp(command, "reload") != 0)
-        return; /* it waited for its turn behind one that it needs no more */
-    else if (is_a_commands(world->input) && event->cause <= world->commands_before)
+    else if (is_a_commands(world->input) && event->cause <= world->commands_before &&
+             event->cause != ledger_of(event)->stop.asked) /* its turn in the order of stops came */
         world_fail(world, CHECK_CAUSES, "%s is cancelled for command %ju, which is an earlier one",
                    event->child->id, (uintmax_t)event->cause);
     else if (event->cause == 0 && strcmp(command, "start") != 0)
@@ -153,8 +157,11 @@ static void enter_stop(struct world *world, const struct event *event, struct st
     case EVENT_CHILD_ADDED:
         stop->changed = true;
         return;
+    case EVENT_COMMAND_ACCEPTED:
+        stop->asked = event->cause;
+        return;
     case EVENT_CHILD_STARTING:
-        *stop = (struct stop_ledger){.fence = stop->fence};
+        *stop = (struct stop_ledger){.fence = stop->fence, .asked = stop->asked};
         return;
     case EVENT_CHILD_CONTROL_CANCEL_DELIVERED:
         check_cancel(world, event);
@@ -165,7 +172,8 @@ static void enter_stop(struct world *world, const struct event *event, struct st
                                      .cause = event->cause,
                                      .deadline = event->cause,
                                      .abort = event->cause,
-                                     .fence = stop->fence};
+                                     .fence = stop->fence,
+                                     .asked = stop->asked};
         return;
     case EVENT_CHILD_CONTROL_STOP_ESCALATED:
         check_escalated(world, event, stop);
