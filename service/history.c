@@ -1,9 +1,9 @@
 #include "history.h"
 
 #include "again.h"
-#include "borrow.h"
 #include "catalog.h"
 #include "child.h"
+#include "journal/borrow.h"
 #include "log.h"
 
 #include <errno.h>

@@ -7,7 +7,7 @@
 
 #include "adopt.h"
 #include "host.h"
-#include "journal.h"
+#include "journal/journal.h"
 
 struct history {
     struct journal *journal;

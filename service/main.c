@@ -8,7 +8,7 @@
 #include "handover.h"
 #include "host.h"
 #include "instance.h"
-#include "journal_trace.h"
+#include "journal/export.h"
 #include "log.h"
 #include "manifest_load.h"
 #include "manifests.h"
@@ -20,8 +20,8 @@
 #include "reexecution.h"
 #include "roles.h"
 #include "service.h"
-#include "sink.h"
 #include "signals.h"
+#include "sink.h"
 #include "text.h"
 #include "upward.h"
 

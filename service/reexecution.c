@@ -6,7 +6,7 @@
 #include "error.h"
 #include "handover.h"
 #include "host.h"
-#include "journal.h"
+#include "journal/journal.h"
 #include "log.h"
 #include "metrics_socket.h"
 #include "private_bus.h"

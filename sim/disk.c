@@ -1,8 +1,8 @@
 #include "disk.h"
 
-#include "boot.h"
 #include "checks.h"
-#include "frame.h"
+#include "journal/boot.h"
+#include "journal/frame.h"
 #include "shown.h"
 #include "world.h"
 

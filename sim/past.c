@@ -1,11 +1,11 @@
 #include "past.h"
 
-#include "audit.h"
-#include "borrow.h"
 #include "child.h"
-#include "digest.h"
-#include "frame.h"
 #include "input.h"
+#include "journal/audit.h"
+#include "journal/borrow.h"
+#include "journal/digest.h"
+#include "journal/frame.h"
 #include "memory.h"
 #include "run.h"
 

@@ -1,9 +1,9 @@
 #include "audit_query.h"
 
-#include "audit.h"
 #include "beside.h"
-#include "borrow.h"
 #include "bulk.h"
+#include "journal/audit.h"
+#include "journal/borrow.h"
 #include "private.h"
 
 #include <errno.h>

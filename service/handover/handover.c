@@ -1,7 +1,7 @@
 #include "handover.h"
 
 #include "again.h"
-#include "borrow.h"
+#include "journal/borrow.h"
 #include "number.h"
 
 #include <errno.h>

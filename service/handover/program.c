@@ -1,10 +1,10 @@
 #include "program.h"
 
 #include "again.h"
-#include "frame.h"
 #include "handle.h"
 #include "handover.h"
 #include "input.h"
+#include "journal/frame.h"
 
 #include <errno.h>
 #include <fcntl.h>

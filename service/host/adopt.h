@@ -10,7 +10,7 @@
 #pragma once
 
 #include "host.h"
-#include "journal.h"
+#include "journal/journal.h"
 
 /* From now on the core is in its past: nothing is started, stopped or timed. */
 void adopt_begin(struct host *host);

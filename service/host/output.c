@@ -4,7 +4,7 @@
 
 #include "beside.h"
 #include "disk_queue.h"
-#include "journal_stream.h"
+#include "journald_stream.h"
 #include "log.h"
 #include "log_file.h"
 

@@ -11,15 +11,15 @@
 #pragma once
 
 #include "account.h"
+#include "beat.h"
 #include "child.h"
 #include "ends.h"
 #include "host.h"
-#include "journal.h"
+#include "journal/journal.h"
 #include "keep.h"
 #include "notify.h"
 #include "output.h"
 #include "share.h"
-#include "beat.h"
 #include "spawner.h"
 #include "starts.h"
 #include "tree.h"

@@ -1,4 +1,4 @@
-#include "audit.h"
+#include "journal/audit.h"
 
 #define FIELDS_MAX 256 /* an event has a dozen */
 

@@ -7,7 +7,7 @@
 #include "archive.h"
 #include "command_id.h"
 #include "event.h"
-#include "frame.h"
+#include "journal/frame.h"
 
 struct audit_note {
     uint64_t sequence, realtime_usec;

@@ -1,4 +1,4 @@
-#include "boot.h"
+#include "journal/boot.h"
 
 #include "moment.h"
 

@@ -1,4 +1,4 @@
-#include "borrow.h"
+#include "journal/borrow.h"
 
 #include <stdlib.h>
 

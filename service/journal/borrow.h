@@ -4,7 +4,7 @@
 #pragma once
 
 #include "archive.h"
-#include "frame.h"
+#include "journal/frame.h"
 
 struct borrowed;
 

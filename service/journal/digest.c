@@ -1,7 +1,7 @@
-#include "digest.h"
+#include "journal/digest.h"
 
-#include "borrow.h"
 #include "input.h"
+#include "journal/borrow.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "frame_buffer.h"
+#include "journal/frame_buffer.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "redact.h"
+#include "journal/redact.h"
 
 #include <search.h>
 #include <stdio.h>

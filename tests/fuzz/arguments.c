@@ -5,10 +5,10 @@
  */
 #include "target.h"
 
-#include "ports.h"
-#include "audit.h"
-#include "borrow.h"
 #include "bulk.h"
+#include "journal/audit.h"
+#include "journal/borrow.h"
+#include "ports.h"
 #include "private.h"
 #include "text.h"
 

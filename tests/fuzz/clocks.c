@@ -1,7 +1,7 @@
 #include "clocks.h"
 
-#include "borrow.h"
-#include "frame.h"
+#include "journal/borrow.h"
+#include "journal/frame.h"
 #include "target.h"
 
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "boot.h"
+#include "journal/boot.h"
 #include "random.h"
 
 #include <stddef.h>

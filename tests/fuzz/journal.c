@@ -11,10 +11,10 @@
 #include "child.h"
 #include "clocks.h"
 #include "core.h"
-#include "frame.h"
 #include "input.h"
-#include "journal.h"
-#include "journal_trace.h"
+#include "journal/export.h"
+#include "journal/frame.h"
+#include "journal/journal.h"
 #include "moment.h"
 #include "ports.h"
 

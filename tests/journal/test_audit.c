@@ -2,8 +2,8 @@
  * The audit's entries as bytes: what is written is read, whatever the fields hold, and so is what
  * proctord wrote before there were fields.
  */
-#include "audit.h"
-#include "borrow.h"
+#include "journal/audit.h"
+#include "journal/borrow.h"
 
 #include <glib.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /*
  * Frames: whatever was cut, torn or flipped is found, and what stands before it can be used.
  */
-#include "frame.h"
+#include "journal/frame.h"
 
 #include <errno.h>
 #include <glib.h>

@@ -2,7 +2,7 @@
  * Redaction: equal secrets get equal words, different ones different words, and of the secret
  * nothing is left but the name of a variable.
  */
-#include "redact.h"
+#include "journal/redact.h"
 
 #include <glib.h>
 #include <string.h>

@@ -36,12 +36,12 @@ only "proctorctl tells of errors by one door" \
     '^service/ctl/terminal\.c:' service/ctl
 only "folders of our own are made and judged in one place" \
     '(^|[^_a-z])mkdir(at)?\(' \
-    '^service/(system/own_folder|host/cgroup|host/journal_segments)\.c:' service
+    '^service/(system/own_folder|host/cgroup|journal/segments)\.c:' service
 # A number is its digits, within a range: no place of its own for a sign, a base or an overflow.
 only "numbers are read in one place" \
     '(^|[^_a-z])(strto(u?ll?|[dfi]|ld|[iu]max)|ato(i|l|ll|f)|v?sscanf)\(' \
-    '^service/host/(cgroup|journal_segments)\.c:' service
+    '^service/(host/cgroup|journal/segments)\.c:' service
 # By path: what others may have put there; below a folder of our own, the kernel's files, ours alone.
 only "files are opened by path in one place" \
     '(^|[^_a-z.>])(f?re)?(f?open|openat2?|creat)(64)?\([^2)]' \
-    '^service/(system/(open_regular|own_folder|again)|host/(audit_walk|birth|cgroup|environment|executor|journal|job_results|journal_tail|output|result|spawner_process)|ctl/history|log/sink|signals)\.c:' service
+    '^service/(system/(open_regular|own_folder|again)|host/(birth|cgroup|environment|executor|job_results|output|result|spawner_process)|journal/(audit_walk|journal|tail)|ctl/history|log/sink|signals)\.c:' service

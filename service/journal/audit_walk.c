@@ -1,9 +1,9 @@
-#include "audit_walk.h"
+#include "journal/audit_walk.h"
 
 #include "again.h"
-#include "borrow.h"
-#include "frame.h"
-#include "journal_segments.h"
+#include "journal/borrow.h"
+#include "journal/frame.h"
+#include "journal/segments.h"
 
 #include <errno.h>
 #include <fcntl.h>

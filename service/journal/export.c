@@ -1,13 +1,13 @@
-#include "journal_trace.h"
+#include "journal/export.h"
 
 #include "again.h"
-#include "borrow.h"
-#include "digest.h"
-#include "frame_buffer.h"
 #include "input.h"
-#include "journal.h"
-#include "journal_segments.h"
-#include "redact.h"
+#include "journal/borrow.h"
+#include "journal/digest.h"
+#include "journal/frame_buffer.h"
+#include "journal/journal.h"
+#include "journal/redact.h"
+#include "journal/segments.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /*
  * Journal writer: brings frames into the segments of the journal, beside the loop (beside.h).
  *
- * What is appended is in the tail at once (journal_tail.h), which is all that has to survive the
+ * What is appended is in the tail at once (tail.h), which is all that has to survive the
  * death of proctord. At the end of a turn of the loop all of it is handed over, as one batch: the
  * end of the present segment, or also the beginning of a new one and what follows it. A thread
  * writes the batch, syncs it where somebody waits for that, gives a new segment its name, and lets
@@ -15,8 +15,8 @@
  */
 #pragma once
 
-#include "journal_extent.h"
-#include "journal_tail.h"
+#include "journal/extent.h"
+#include "journal/tail.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
-#include "journal_tail.h"
+#include "journal/tail.h"
 
 #include "again.h"
-#include "frame.h"
+#include "journal/frame.h"
 
 #include <assert.h>
 #include <errno.h>

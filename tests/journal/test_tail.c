@@ -2,7 +2,7 @@
  * The journal's tail: whatever a dead proctord was writing, a reader completes the segment that it
  * finds.
  */
-#include "journal_tail.h"
+#include "journal/tail.h"
 
 #include <errno.h>
 #include <glib.h>

@@ -8,8 +8,8 @@
  */
 #pragma once
 
-#include "audit.h"
-#include "journal_extent.h"
+#include "journal/audit.h"
+#include "journal/extent.h"
 
 #include <stdbool.h>
 #include <stddef.h>

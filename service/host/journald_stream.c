@@ -1,4 +1,4 @@
-#include "journal_stream.h"
+#include "journald_stream.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,8 @@
  * A folder of numbered segments, each of which begins with a checkpoint: the newest is all that a
  * recovery needs, the older ones are kept for the audit. A segment is made whole under another name
  * first, so that there is always one that can be read. An input is in memory that survives the
- * death of the daemon before the core handles it (journal_tail.h); it comes into its segment beside
- * the loop (journal_writer.h), so that a disk that is slow or hangs holds up nobody. Only
+ * death of the daemon before the core handles it (tail.h); it comes into its segment beside
+ * the loop (writer.h), so that a disk that is slow or hangs holds up nobody. Only
  * fdatasync(2) survives the loss of power; it is made once for all that is to be acknowledged
  * together.
  *
@@ -15,11 +15,11 @@
 #pragma once
 
 #include "archive.h"
-#include "audit.h"
-#include "audit_walk.h"
 #include "core.h"
-#include "frame.h"
-#include "journal_extent.h"
+#include "journal/audit.h"
+#include "journal/audit_walk.h"
+#include "journal/extent.h"
+#include "journal/frame.h"
 
 #include <sys/types.h>
 

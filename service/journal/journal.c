@@ -1,12 +1,12 @@
-#include "journal.h"
+#include "journal/journal.h"
 
 #include "again.h"
-#include "boot.h"
-#include "borrow.h"
-#include "frame_buffer.h"
 #include "input.h"
-#include "journal_segments.h"
-#include "journal_writer.h"
+#include "journal/boot.h"
+#include "journal/borrow.h"
+#include "journal/frame_buffer.h"
+#include "journal/segments.h"
+#include "journal/writer.h"
 #include "own_folder.h"
 #include "text.h"
 

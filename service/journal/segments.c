@@ -1,4 +1,4 @@
-#include "journal_segments.h"
+#include "journal/segments.h"
 
 #include "again.h"
 #include "own_folder.h"

@@ -1,8 +1,8 @@
-#include "journal_writer.h"
+#include "journal/writer.h"
 
 #include "beside.h"
-#include "frame.h"
-#include "journal_segments.h"
+#include "journal/frame.h"
+#include "journal/segments.h"
 
 #include <assert.h>
 #include <errno.h>
