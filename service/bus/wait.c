@@ -16,16 +16,20 @@
 #include <string.h>
 
 enum waiter_kind {
-    WAIT_STOP,
-    WAIT_START,
-    WAIT_RELOAD,
-    WAIT_ADDED,
+    WAIT_STOP = 0,
+    WAIT_START = 1,
+    WAIT_RELOAD = 2,
+    WAIT_ADDED = 3,
     /* Not about one child: */
-    WAIT_SCOPE,
-    WAIT_JOB,
-    WAIT_SHUTDOWN,
-    WAIT_REEXECUTION
+    WAIT_SCOPE = 4,
+    WAIT_JOB = 5,
+    WAIT_SHUTDOWN = 6,
+    WAIT_REEXECUTION = 7
 };
+
+/* Those who wait, and what they are to be told, are handed over to the next program. */
+_Static_assert(WAIT_REEXECUTION == 7 && FENCE_REJECTED == 4 && RELOAD_INTERRUPTED == 5,
+               "the numbers stand in handovers: count HANDOVER_VERSION on");
 
 /* One of those that a WAIT_SCOPE waits for. */
 struct awaited {

@@ -13,16 +13,17 @@
 #include "supervisor.h"
 #include "timer.h"
 
+/* In checkpoints a timer is known by its number. */
 enum child_timer {
-    TIMER_STOP,          /* stop deadline, then abort deadline */
-    TIMER_START,         /* backoff or cool-down is over */
-    TIMER_START_TIMEOUT, /* not ready in time */
-    TIMER_HEARTBEAT,     /* silent for too long */
-    TIMER_WINDOW,        /* the oldest exit leaves the restart window */
-    TIMER_HEALTH,        /* the next health check, then its timeout */
-    TIMER_PLACE,         /* it gives back its place among the restarts in flight */
-    TIMER_CHANGE,        /* what it does on its own word, a drain, takes too long */
-    TIMER_RUN,           /* it has run for as long as it may */
+    TIMER_STOP = 0,          /* stop deadline, then abort deadline */
+    TIMER_START = 1,         /* backoff or cool-down is over */
+    TIMER_START_TIMEOUT = 2, /* not ready in time */
+    TIMER_HEARTBEAT = 3,     /* silent for too long */
+    TIMER_WINDOW = 4,        /* the oldest exit leaves the restart window */
+    TIMER_HEALTH = 5,        /* the next health check, then its timeout */
+    TIMER_PLACE = 6,         /* it gives back its place among the restarts in flight */
+    TIMER_CHANGE = 7,        /* what it does on its own word, a drain, takes too long */
+    TIMER_RUN = 8,           /* it has run for as long as it may */
     CHILD_TIMERS,
 };
 
@@ -35,9 +36,9 @@ struct child_config {
 
 /* How far a Reload by command has come. */
 enum reload_phase {
-    RELOAD_IDLE,
-    RELOAD_SIGNALLED, /* RELOADING=1 has to come */
-    RELOAD_ANNOUNCED, /* READY=1 has to come */
+    RELOAD_IDLE = 0,
+    RELOAD_SIGNALLED = 1, /* RELOADING=1 has to come */
+    RELOAD_ANNOUNCED = 2, /* READY=1 has to come */
 };
 
 /* How the main process of an attempt has ended, while others of it are still there. */
@@ -127,14 +128,14 @@ struct pending_restart {
 };
 
 enum shutdown_why {
-    SHUTDOWN_WHY_NONE,
-    SHUTDOWN_WHY_HAD_NONE,
-    SHUTDOWN_WHY_ENDED,
-    SHUTDOWN_WHY_TOO_SLOW,
-    SHUTDOWN_WHY_STILL_THERE,
-    SHUTDOWN_WHY_LATE,
-    SHUTDOWN_WHY_LEFTOVERS,
-    SHUTDOWN_WHY_CUT_SHORT, /* by its bound, or a second signal */
+    SHUTDOWN_WHY_NONE = 0,
+    SHUTDOWN_WHY_HAD_NONE = 1,
+    SHUTDOWN_WHY_ENDED = 2,
+    SHUTDOWN_WHY_TOO_SLOW = 3,
+    SHUTDOWN_WHY_STILL_THERE = 4,
+    SHUTDOWN_WHY_LATE = 5,
+    SHUTDOWN_WHY_LEFTOVERS = 6,
+    SHUTDOWN_WHY_CUT_SHORT = 7, /* by its bound, or a second signal */
 };
 
 struct child_shutdown {

@@ -32,7 +32,7 @@ struct exit_codes {
 };
 
 /* What happens when a job of the same name is queued or runs. */
-enum same_name { SAME_NAME_REJECT, SAME_NAME_QUEUE, SAME_NAME_REPLACE };
+enum same_name { SAME_NAME_REJECT = 0, SAME_NAME_QUEUE = 1, SAME_NAME_REPLACE = 2 };
 
 struct child_declaration {
     const char *id;

@@ -11,6 +11,17 @@
 
 #define PROCESS_SIGNAL_MAX 64
 
+/* Declarations stand in journals and in checkpoints; some of these share a number there. */
+_Static_assert(ROLE_SIDECAR == 3 && SIDECAR_WITH == 1, "archive_role() has two bits and one");
+_Static_assert(TIMEOUT_REPORT == 1 && LEFTOVERS_KEEP == 2, "archive_stop() has one bit and two");
+_Static_assert(CRITICALITY_OPTIONAL == 1 && RESTART_TEMPORARY == 2 && ON_LIMIT_SHUTDOWN_TREE == 4,
+               "when it is restarted");
+_Static_assert(JITTER_DECORRELATED == 3 && READINESS_CHECK == 4 && ON_STALE_RESTART == 1,
+               "how it is watched");
+_Static_assert(STRATEGY_REST_FOR_ONE == 2 && ESCALATION_SHUTDOWN_TREE == 2, "of a supervisor");
+_Static_assert(OUTPUT_FILE == 3 && PROCESS_LIMITS == 16 && SAME_NAME_REPLACE == 2, "of a process");
+_Static_assert(FD_STORE_MAX < 1 << 16, "archive_later_keys() has it from bit 16 on");
+
 static void archive_socket(struct archive *a, struct socket_spec *socket)
 {
     archive_string(a, &socket->name);

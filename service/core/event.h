@@ -16,7 +16,7 @@
 struct core;
 struct child;
 
-enum event_field_type { FIELD_TEXT, FIELD_NUMBER, FIELD_SIGNED, FIELD_FLAG };
+enum event_field_type { FIELD_TEXT = 0, FIELD_NUMBER = 1, FIELD_SIGNED = 2, FIELD_FLAG = 3 };
 
 struct event_field {
     const char *key;

@@ -43,6 +43,10 @@ bool core_input_is_report(enum core_input_kind kind)
            kind == CORE_INPUT_START_DELAYED || kind == CORE_INPUT_MAIN_EXITED;
 }
 
+_Static_assert(COMMAND_KILL == 6 && SAME_NAME_REPLACE == 2 && REDECLARE_APPLIES == 2,
+               "what is asked for, in journals");
+_Static_assert(NOTIFY_TRIGGER == 1 << 9 && RESOURCE_FAILED == 3, "what is reported, in journals");
+
 static void *array(struct archive *a, const void *present, size_t count, size_t size)
 {
     if (!a->reading)

@@ -11,36 +11,39 @@
 #include "archive.h"
 #include "core.h"
 
+/* The numbers stand in journals: they never change, and a new one is appended. */
 enum core_input_kind {
-    CORE_INPUT_DECLARE,
-    CORE_INPUT_CHECK, /* it changes nothing but which slot comes next */
-    CORE_INPUT_REDECLARE,
-    CORE_INPUT_REDECLARE_SUPERVISOR,
-    CORE_INPUT_DISCARD_SUPERVISOR,
-    CORE_INPUT_COMMAND,
-    CORE_INPUT_COMMAND_SCOPE,
-    CORE_INPUT_SHUTDOWN,
-    CORE_INPUT_HURRY,
-    CORE_INPUT_SPAWNED,
-    CORE_INPUT_SPAWN_FAILED,
-    CORE_INPUT_COMPLETED,
-    CORE_INPUT_NOTIFY,
-    CORE_INPUT_CHECKED,
-    CORE_INPUT_TIMER,
-    CORE_INPUT_ANNOUNCE,
-    CORE_INPUT_REJECTED,
-    CORE_INPUT_RUN_JOB,
-    CORE_INPUT_FORGET_JOB,
-    CORE_INPUT_MAX_JOBS,
-    CORE_INPUT_RECOVERED,
-    CORE_INPUT_DURABILITY,
-    CORE_INPUT_REEXECUTE,
-    CORE_INPUT_REOPEN,
-    CORE_INPUT_START_DELAYED,
-    CORE_INPUT_MAIN_EXITED,
-    CORE_INPUT_REMOVE,
+    CORE_INPUT_DECLARE = 0,
+    CORE_INPUT_CHECK = 1, /* it changes nothing but which slot comes next */
+    CORE_INPUT_REDECLARE = 2,
+    CORE_INPUT_REDECLARE_SUPERVISOR = 3,
+    CORE_INPUT_DISCARD_SUPERVISOR = 4,
+    CORE_INPUT_COMMAND = 5,
+    CORE_INPUT_COMMAND_SCOPE = 6,
+    CORE_INPUT_SHUTDOWN = 7,
+    CORE_INPUT_HURRY = 8,
+    CORE_INPUT_SPAWNED = 9,
+    CORE_INPUT_SPAWN_FAILED = 10,
+    CORE_INPUT_COMPLETED = 11,
+    CORE_INPUT_NOTIFY = 12,
+    CORE_INPUT_CHECKED = 13,
+    CORE_INPUT_TIMER = 14,
+    CORE_INPUT_ANNOUNCE = 15,
+    CORE_INPUT_REJECTED = 16,
+    CORE_INPUT_RUN_JOB = 17,
+    CORE_INPUT_FORGET_JOB = 18,
+    CORE_INPUT_MAX_JOBS = 19,
+    CORE_INPUT_RECOVERED = 20,
+    CORE_INPUT_DURABILITY = 21,
+    CORE_INPUT_REEXECUTE = 22,
+    CORE_INPUT_REOPEN = 23,
+    CORE_INPUT_START_DELAYED = 24,
+    CORE_INPUT_MAIN_EXITED = 25,
+    CORE_INPUT_REMOVE = 26,
     CORE_INPUTS, /* how many there are */
 };
+
+_Static_assert(CORE_INPUTS == 27, "an older proctord does not read a journal with a new kind");
 
 /* Those fields that the kind has; the rest is 0. What is pointed to is valid while it is told. */
 struct core_input {

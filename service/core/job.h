@@ -29,19 +29,19 @@ struct declaration_problem;
 #define JOBS_AT_ONCE_MAX 10000
 #define JOB_OUTPUT_MAX   65536 /* bytes of a result that are kept */
 
-enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_FINISHED };
+enum job_state { JOB_QUEUED = 0, JOB_RUNNING = 1, JOB_FINISHED = 2 };
 
 enum job_result {
-    JOB_NO_RESULT, /* not finished */
-    JOB_SUCCEEDED,
-    JOB_FAILED,   /* an exit code */
-    JOB_PANICKED, /* a signal */
-    JOB_OOM_KILLED,
-    JOB_TIMED_OUT,
-    JOB_UNHEALTHY,
-    JOB_CANCELLED,
-    JOB_SPAWN_FAILED,
-    JOB_SUPERVISOR_STOPPED, /* the tree was shut down */
+    JOB_NO_RESULT = 0, /* not finished */
+    JOB_SUCCEEDED = 1,
+    JOB_FAILED = 2,   /* an exit code */
+    JOB_PANICKED = 3, /* a signal */
+    JOB_OOM_KILLED = 4,
+    JOB_TIMED_OUT = 5,
+    JOB_UNHEALTHY = 6,
+    JOB_CANCELLED = 7,
+    JOB_SPAWN_FAILED = 8,
+    JOB_SUPERVISOR_STOPPED = 9, /* the tree was shut down */
 };
 
 /* The result as the executor hands it over, valid while job-finished is told. */

@@ -19,7 +19,7 @@
 #define CHILD_DESCRIPTORS_MAX (SOCKETS_MAX + FD_STORE_MAX)
 #define SOCKET_ADDRESS_MAX    128 /* bytes of a struct sockaddr_storage */
 
-enum output_kind { OUTPUT_JOURNAL, OUTPUT_INHERIT, OUTPUT_NULL, OUTPUT_FILE };
+enum output_kind { OUTPUT_JOURNAL = 0, OUTPUT_INHERIT = 1, OUTPUT_NULL = 2, OUTPUT_FILE = 3 };
 
 struct process_output {
     enum output_kind kind;

@@ -13,6 +13,23 @@
 
 #define NOBODY UINT32_MAX
 
+/*
+ * What a checkpoint of this version holds of each enumeration. A value that is appended is unknown
+ * to an older program, which then refuses the checkpoint: that is meant, and the line below is
+ * where to say so.
+ */
+_Static_assert(CORE_STATE_VERSION == 3 && CORE_STATE_OLDEST == 2, "the numbers below are of these");
+_Static_assert(CHILD_TIMERS == 9 && TIMER_PLACE == 6, "version 2 had those before TIMER_PLACE");
+_Static_assert(CHILD_REMOVED == 3 && CHILD_STOPPED == 5 && STOP_FAILED == 4, "of a child");
+_Static_assert(EXIT_SPAWN_FAILED == 8 && DECISION_MELTDOWN == 8, "of an exit");
+_Static_assert(FENCE_CLOSED == 4 && STOP_BY_SHUTDOWN == 9 && RELOAD_ANNOUNCED == 2, "of a stop");
+_Static_assert(READINESS_NOT_READY == 2 && RELOAD_INTERRUPTED == 5, "of what it says");
+_Static_assert(FAILURE_WAIT_ABORT == 3 && REPORT_MAIN_EXIT == 8, "of what went wrong");
+_Static_assert(SHUTDOWN_COMPLETED == 5 && SHUTDOWN_LATE_REPORT == 5 &&
+                   SHUTDOWN_WHY_CUT_SHORT == 7 && RESOURCE_FAILED == 3,
+               "of a shutdown");
+_Static_assert(JOB_FINISHED == 2 && JOB_SUPERVISOR_STOPPED == 9, "of a job");
+
 /* ---- who is meant ---------------------------------------------------------------------------- */
 
 static void archive_child_ref(struct core *core, struct archive *a, struct child **child)

@@ -2,61 +2,64 @@
  * The vocabulary: every enumeration that is seen on the bus, in events, in JSON and in scenarios,
  * with its one table of words (see vocabulary.c). The words are those of semantics.md; they are
  * stable. Each *_to_string() returns a constant string and accepts only values of its enum.
+ *
+ * A number that is written down here stands in journals, checkpoints and handovers: it never
+ * changes, and a new one is appended. state.c, input.h and wait.c assert how many there are.
  */
 #pragma once
 
 #include <stdint.h>
 
 enum child_operation {
-    CHILD_ACTIVE,
-    CHILD_PAUSED,
-    CHILD_QUARANTINED,
-    CHILD_REMOVED,
+    CHILD_ACTIVE = 0,
+    CHILD_PAUSED = 1,
+    CHILD_QUARANTINED = 2,
+    CHILD_REMOVED = 3,
 };
 
 enum child_status {
-    CHILD_STATUS_NONE,
-    CHILD_STARTING,
-    CHILD_RUNNING,
-    CHILD_READY,
-    CHILD_CANCELLING,
-    CHILD_STOPPED,
+    CHILD_STATUS_NONE = 0,
+    CHILD_STARTING = 1,
+    CHILD_RUNNING = 2,
+    CHILD_READY = 3,
+    CHILD_CANCELLING = 4,
+    CHILD_STOPPED = 5,
 };
 
 /* What asks for a stop, where several are stopped in order. */
 enum stop_by {
-    STOP_BY_POLICY,
-    STOP_BY_PAUSE,
-    STOP_BY_QUARANTINE,
-    STOP_BY_REMOVE,
-    STOP_BY_RESTART,
-    STOP_BY_RESUME,
-    STOP_BY_RELOAD,
-    STOP_BY_START,
-    STOP_BY_PRIMARY,
-    STOP_BY_SHUTDOWN,
+    STOP_BY_POLICY = 0,
+    STOP_BY_PAUSE = 1,
+    STOP_BY_QUARANTINE = 2,
+    STOP_BY_REMOVE = 3,
+    STOP_BY_RESTART = 4,
+    STOP_BY_RESUME = 5,
+    STOP_BY_RELOAD = 6,
+    STOP_BY_START = 7,
+    STOP_BY_PRIMARY = 8,
+    STOP_BY_SHUTDOWN = 9,
 };
 
 enum stop_state {
-    STOP_NO_ACTIVE_ATTEMPT,
-    STOP_IDLE,
-    STOP_CANCEL_DELIVERED,
-    STOP_COMPLETED,
-    STOP_FAILED,
+    STOP_NO_ACTIVE_ATTEMPT = 0,
+    STOP_IDLE = 1,
+    STOP_CANCEL_DELIVERED = 2,
+    STOP_COMPLETED = 3,
+    STOP_FAILED = 4,
 };
 
 enum readiness {
-    READINESS_UNREPORTED,
-    READINESS_READY,
-    READINESS_NOT_READY,
+    READINESS_UNREPORTED = 0,
+    READINESS_READY = 1,
+    READINESS_NOT_READY = 2,
 };
 
 enum fence_phase {
-    FENCE_OPEN,
-    FENCE_WAITING_FOR_OLD_STOP,
-    FENCE_ABORTING_OLD,
-    FENCE_READY_TO_START,
-    FENCE_CLOSED,
+    FENCE_OPEN = 0,
+    FENCE_WAITING_FOR_OLD_STOP = 1,
+    FENCE_ABORTING_OLD = 2,
+    FENCE_READY_TO_START = 3,
+    FENCE_CLOSED = 4,
 };
 
 /* Why a child that is meant to run has no attempt; the first of these that holds. */
@@ -71,11 +74,11 @@ enum start_wait {
 };
 
 enum fence_decision {
-    FENCE_STARTED_IMMEDIATELY,
-    FENCE_QUEUED_AFTER_STOP,
-    FENCE_ALREADY_PENDING,
-    FENCE_BLOCKED_BY_SHUTDOWN,
-    FENCE_REJECTED,
+    FENCE_STARTED_IMMEDIATELY = 0,
+    FENCE_QUEUED_AFTER_STOP = 1,
+    FENCE_ALREADY_PENDING = 2,
+    FENCE_BLOCKED_BY_SHUTDOWN = 3,
+    FENCE_REJECTED = 4,
 };
 
 enum child_change {
@@ -86,84 +89,88 @@ enum child_change {
 };
 
 enum failure_phase {
-    FAILURE_NONE,
-    FAILURE_SPAWN,
-    FAILURE_WAIT_COMPLETION,
-    FAILURE_WAIT_ABORT,
+    FAILURE_NONE = 0,
+    FAILURE_SPAWN = 1,
+    FAILURE_WAIT_COMPLETION = 2,
+    FAILURE_WAIT_ABORT = 3,
 };
 
 enum exit_kind {
-    EXIT_NONE, /* no attempt has ended yet */
-    EXIT_SUCCEEDED,
-    EXIT_FAILED,
-    EXIT_SIGNALED,
-    EXIT_TIMED_OUT,
-    EXIT_UNHEALTHY,
-    EXIT_OOM_KILLED,
-    EXIT_CANCELLED,
-    EXIT_SPAWN_FAILED,
+    EXIT_NONE = 0, /* no attempt has ended yet */
+    EXIT_SUCCEEDED = 1,
+    EXIT_FAILED = 2,
+    EXIT_SIGNALED = 3,
+    EXIT_TIMED_OUT = 4,
+    EXIT_UNHEALTHY = 5,
+    EXIT_OOM_KILLED = 6,
+    EXIT_CANCELLED = 7,
+    EXIT_SPAWN_FAILED = 8,
 };
 
-enum child_role { ROLE_SERVICE, ROLE_WORKER, ROLE_JOB, ROLE_SIDECAR };
-enum criticality { CRITICALITY_CRITICAL, CRITICALITY_OPTIONAL };
-enum restart_policy { RESTART_PERMANENT, RESTART_TRANSIENT, RESTART_TEMPORARY };
+enum child_role { ROLE_SERVICE = 0, ROLE_WORKER = 1, ROLE_JOB = 2, ROLE_SIDECAR = 3 };
+enum criticality { CRITICALITY_CRITICAL = 0, CRITICALITY_OPTIONAL = 1 };
+enum restart_policy { RESTART_PERMANENT = 0, RESTART_TRANSIENT = 1, RESTART_TEMPORARY = 2 };
 enum on_limit {
-    ON_LIMIT_QUARANTINE,
-    ON_LIMIT_COOL_DOWN,
-    ON_LIMIT_STOP,
-    ON_LIMIT_ESCALATE,
-    ON_LIMIT_SHUTDOWN_TREE,
+    ON_LIMIT_QUARANTINE = 0,
+    ON_LIMIT_COOL_DOWN = 1,
+    ON_LIMIT_STOP = 2,
+    ON_LIMIT_ESCALATE = 3,
+    ON_LIMIT_SHUTDOWN_TREE = 4,
 };
-enum jitter { JITTER_NONE, JITTER_EQUAL, JITTER_FULL, JITTER_DECORRELATED };
+enum jitter { JITTER_NONE = 0, JITTER_EQUAL = 1, JITTER_FULL = 2, JITTER_DECORRELATED = 3 };
 /* What became of the last Reload of a child. */
 enum reload_result {
-    RELOAD_NONE, /* there was none */
-    RELOAD_PENDING,
-    RELOAD_DONE,
-    RELOAD_NOT_ANNOUNCED,
-    RELOAD_TIMED_OUT,
-    RELOAD_INTERRUPTED,
+    RELOAD_NONE = 0, /* there was none */
+    RELOAD_PENDING = 1,
+    RELOAD_DONE = 2,
+    RELOAD_NOT_ANNOUNCED = 3,
+    RELOAD_TIMED_OUT = 4,
+    RELOAD_INTERRUPTED = 5,
 };
 
 enum readiness_policy {
-    READINESS_IMMEDIATE,
-    READINESS_EXPLICIT,
-    READINESS_EXIT,
-    READINESS_JOB, /* the same, and its start timeout ends when its program runs */
-    READINESS_CHECK,
+    READINESS_IMMEDIATE = 0,
+    READINESS_EXPLICIT = 1,
+    READINESS_EXIT = 2,
+    READINESS_JOB = 3, /* the same, and its start timeout ends when its program runs */
+    READINESS_CHECK = 4,
 };
 /* Of a sidecar: it is started before its primary and cancelled when that is gone; or started when
  * its primary is ready, and cancelled with it. */
-enum sidecar_order { SIDECAR_AROUND, SIDECAR_WITH };
-enum on_stale { ON_STALE_REPORT, ON_STALE_RESTART };
-enum timeout_action { TIMEOUT_KILL, TIMEOUT_REPORT };
+enum sidecar_order { SIDECAR_AROUND = 0, SIDECAR_WITH = 1 };
+enum on_stale { ON_STALE_REPORT = 0, ON_STALE_RESTART = 1 };
+enum timeout_action { TIMEOUT_KILL = 0, TIMEOUT_REPORT = 1 };
 
 /* What becomes of those who are there when the main process has ended. */
-enum leftovers { LEFTOVERS_WAIT, LEFTOVERS_KILL, LEFTOVERS_KEEP };
-enum strategy { STRATEGY_ONE_FOR_ONE, STRATEGY_ONE_FOR_ALL, STRATEGY_REST_FOR_ONE };
-enum escalation { ESCALATION_PARENT, ESCALATION_QUARANTINE_SCOPE, ESCALATION_SHUTDOWN_TREE };
+enum leftovers { LEFTOVERS_WAIT = 0, LEFTOVERS_KILL = 1, LEFTOVERS_KEEP = 2 };
+enum strategy { STRATEGY_ONE_FOR_ONE = 0, STRATEGY_ONE_FOR_ALL = 1, STRATEGY_REST_FOR_ONE = 2 };
+enum escalation {
+    ESCALATION_PARENT = 0,
+    ESCALATION_QUARANTINE_SCOPE = 1,
+    ESCALATION_SHUTDOWN_TREE = 2
+};
 
 enum command_verb {
-    COMMAND_PAUSE,
-    COMMAND_RESUME,
-    COMMAND_QUARANTINE,
-    COMMAND_RESTART,
-    COMMAND_REMOVE,
-    COMMAND_RELOAD,
-    COMMAND_KILL,
+    COMMAND_PAUSE = 0,
+    COMMAND_RESUME = 1,
+    COMMAND_QUARANTINE = 2,
+    COMMAND_RESTART = 3,
+    COMMAND_REMOVE = 4,
+    COMMAND_RELOAD = 5,
+    COMMAND_KILL = 6,
 };
 
 /* What the supervisor does about an exit. */
 enum exit_decision {
-    DECISION_RESTART,       /* after its backoff */
-    DECISION_LEAVE,         /* the restart policy leaves this exit alone */
-    DECISION_HOLD,          /* a hold forbids the restart */
-    DECISION_FENCE_RELEASE, /* a restart waited behind this attempt */
-    DECISION_REMOVE,        /* the record goes away */
-    DECISION_SHUTDOWN,      /* the tree shuts down */
-    DECISION_GIVE_UP,       /* the restart limit is used up, or the exit code is fatal */
-    DECISION_FUSE,          /* the limit of its group is used up */
-    DECISION_MELTDOWN,      /* the limit of its supervisor is used up */
+    DECISION_RESTART = 0,       /* after its backoff */
+    DECISION_LEAVE = 1,         /* the restart policy leaves this exit alone */
+    DECISION_HOLD = 2,          /* a hold forbids the restart */
+    DECISION_FENCE_RELEASE = 3, /* a restart waited behind this attempt */
+    DECISION_REMOVE = 4,        /* the record goes away */
+    DECISION_SHUTDOWN = 5,      /* the tree shuts down */
+    DECISION_GIVE_UP = 6,       /* the restart limit is used up, or the exit code is fatal */
+    DECISION_FUSE = 7,          /* the limit of its group is used up */
+    DECISION_MELTDOWN = 8,      /* the limit of its supervisor is used up */
 };
 
 /* What a supervisor does. */
@@ -176,88 +183,93 @@ enum supervisor_state {
 };
 
 enum shutdown_phase {
-    SHUTDOWN_IDLE,
-    SHUTDOWN_REQUEST_STOP,
-    SHUTDOWN_GRACEFUL_DRAIN,
-    SHUTDOWN_ABORT_STRAGGLERS,
-    SHUTDOWN_RECONCILE,
-    SHUTDOWN_COMPLETED,
+    SHUTDOWN_IDLE = 0,
+    SHUTDOWN_REQUEST_STOP = 1,
+    SHUTDOWN_GRACEFUL_DRAIN = 2,
+    SHUTDOWN_ABORT_STRAGGLERS = 3,
+    SHUTDOWN_RECONCILE = 4,
+    SHUTDOWN_COMPLETED = 5,
 };
 
 enum shutdown_result {
-    SHUTDOWN_PENDING, /* still in the pipeline; not part of a complete report */
-    SHUTDOWN_ALREADY_EXITED,
-    SHUTDOWN_GRACEFUL,
-    SHUTDOWN_ABORTED,
-    SHUTDOWN_ABORT_FAILED,
-    SHUTDOWN_LATE_REPORT,
+    SHUTDOWN_PENDING = 0, /* still in the pipeline; not part of a complete report */
+    SHUTDOWN_ALREADY_EXITED = 1,
+    SHUTDOWN_GRACEFUL = 2,
+    SHUTDOWN_ABORTED = 3,
+    SHUTDOWN_ABORT_FAILED = 4,
+    SHUTDOWN_LATE_REPORT = 5,
 };
 
-enum resource_state { RESOURCE_CLEANED, RESOURCE_RECORDED, RESOURCE_NOT_OWNED, RESOURCE_FAILED };
+enum resource_state {
+    RESOURCE_CLEANED = 0,
+    RESOURCE_RECORDED = 1,
+    RESOURCE_NOT_OWNED = 2,
+    RESOURCE_FAILED = 3
+};
 
 enum report_kind {
-    REPORT_SPAWNED,
-    REPORT_SPAWN_FAILED,
-    REPORT_EXIT,
-    REPORT_READINESS,
-    REPORT_HEARTBEAT,
-    REPORT_STATUS,
-    REPORT_HEALTH,
-    REPORT_DELAY,     /* proctord lacks something for a start, or no longer does */
-    REPORT_MAIN_EXIT, /* others of the attempt are still there */
+    REPORT_SPAWNED = 0,
+    REPORT_SPAWN_FAILED = 1,
+    REPORT_EXIT = 2,
+    REPORT_READINESS = 3,
+    REPORT_HEARTBEAT = 4,
+    REPORT_STATUS = 5,
+    REPORT_HEALTH = 6,
+    REPORT_DELAY = 7,     /* proctord lacks something for a start, or no longer does */
+    REPORT_MAIN_EXIT = 8, /* others of the attempt are still there */
 };
 
 enum event_kind {
-    EVENT_CHILD_STARTING,
-    EVENT_CHILD_RUNNING,
-    EVENT_CHILD_READY,
-    EVENT_CHILD_NOT_READY,
-    EVENT_CHILD_HEARTBEAT_STALE,
-    EVENT_CHILD_HEARTBEAT_RECOVERED,
-    EVENT_CHILD_EXITED,
-    EVENT_CHILD_BACKOFF_SCHEDULED,
-    EVENT_CHILD_RESTART_QUEUED,
-    EVENT_CHILD_RESTARTED,
-    EVENT_CHILD_QUARANTINED,
-    EVENT_CHILD_OPERATION_CHANGED,
-    EVENT_CHILD_CONTROL_CANCEL_DELIVERED,
-    EVENT_CHILD_CONTROL_ABORT_REQUESTED,
-    EVENT_CHILD_CONTROL_STOP_COMPLETED,
-    EVENT_CHILD_CONTROL_STOP_FAILED,
-    EVENT_CHILD_CONTROL_COMMAND_COMPLETED,
-    EVENT_CHILD_RESTART_LIMIT_UPDATED,
-    EVENT_CHILD_RUNTIME_STATE_REMOVED,
-    EVENT_CHILD_RESTART_FENCE_ENTERED,
-    EVENT_CHILD_RESTART_FENCE_ABORT_REQUESTED,
-    EVENT_CHILD_RESTART_FENCE_RELEASED,
-    EVENT_CHILD_RESTART_CONFLICT,
-    EVENT_CHILD_ATTEMPT_STALE_REPORT,
-    EVENT_CHILD_SPAWN_FAILED,
-    EVENT_CHILD_ADDED,
-    EVENT_CHILD_DECLARATION_REJECTED,
-    EVENT_MELTDOWN,
-    EVENT_ESCALATED,
-    EVENT_GROUP_FUSE_TRIGGERED,
-    EVENT_BUDGET_EXHAUSTED,
-    EVENT_SHUTDOWN_REQUESTED,
-    EVENT_SHUTDOWN_PHASE_CHANGED,
-    EVENT_CHILD_SHUTDOWN_CANCEL_DELIVERED,
-    EVENT_CHILD_SHUTDOWN_GRACEFUL,
-    EVENT_CHILD_SHUTDOWN_ABORTED,
-    EVENT_CHILD_SHUTDOWN_LATE_REPORT,
-    EVENT_SHUTDOWN_COMPLETED,
-    EVENT_COMMAND_ACCEPTED,
-    EVENT_COMMAND_REJECTED,
-    EVENT_JOB_QUEUED,
-    EVENT_JOB_FINISHED,
-    EVENT_SUPERVISOR_STARTED,
-    EVENT_SUPERVISOR_RECOVERED,
-    EVENT_DURABILITY_CHANGED,
-    EVENT_SUPERVISOR_REEXECUTING,
-    EVENT_CHILD_START_DELAYED,
-    EVENT_CHILD_RELOAD_COMPLETED,
-    EVENT_CHILD_LEFTOVERS,
-    EVENT_CHILD_CONTROL_STOP_ESCALATED,
+    EVENT_CHILD_STARTING = 0,
+    EVENT_CHILD_RUNNING = 1,
+    EVENT_CHILD_READY = 2,
+    EVENT_CHILD_NOT_READY = 3,
+    EVENT_CHILD_HEARTBEAT_STALE = 4,
+    EVENT_CHILD_HEARTBEAT_RECOVERED = 5,
+    EVENT_CHILD_EXITED = 6,
+    EVENT_CHILD_BACKOFF_SCHEDULED = 7,
+    EVENT_CHILD_RESTART_QUEUED = 8,
+    EVENT_CHILD_RESTARTED = 9,
+    EVENT_CHILD_QUARANTINED = 10,
+    EVENT_CHILD_OPERATION_CHANGED = 11,
+    EVENT_CHILD_CONTROL_CANCEL_DELIVERED = 12,
+    EVENT_CHILD_CONTROL_ABORT_REQUESTED = 13,
+    EVENT_CHILD_CONTROL_STOP_COMPLETED = 14,
+    EVENT_CHILD_CONTROL_STOP_FAILED = 15,
+    EVENT_CHILD_CONTROL_COMMAND_COMPLETED = 16,
+    EVENT_CHILD_RESTART_LIMIT_UPDATED = 17,
+    EVENT_CHILD_RUNTIME_STATE_REMOVED = 18,
+    EVENT_CHILD_RESTART_FENCE_ENTERED = 19,
+    EVENT_CHILD_RESTART_FENCE_ABORT_REQUESTED = 20,
+    EVENT_CHILD_RESTART_FENCE_RELEASED = 21,
+    EVENT_CHILD_RESTART_CONFLICT = 22,
+    EVENT_CHILD_ATTEMPT_STALE_REPORT = 23,
+    EVENT_CHILD_SPAWN_FAILED = 24,
+    EVENT_CHILD_ADDED = 25,
+    EVENT_CHILD_DECLARATION_REJECTED = 26,
+    EVENT_MELTDOWN = 27,
+    EVENT_ESCALATED = 28,
+    EVENT_GROUP_FUSE_TRIGGERED = 29,
+    EVENT_BUDGET_EXHAUSTED = 30,
+    EVENT_SHUTDOWN_REQUESTED = 31,
+    EVENT_SHUTDOWN_PHASE_CHANGED = 32,
+    EVENT_CHILD_SHUTDOWN_CANCEL_DELIVERED = 33,
+    EVENT_CHILD_SHUTDOWN_GRACEFUL = 34,
+    EVENT_CHILD_SHUTDOWN_ABORTED = 35,
+    EVENT_CHILD_SHUTDOWN_LATE_REPORT = 36,
+    EVENT_SHUTDOWN_COMPLETED = 37,
+    EVENT_COMMAND_ACCEPTED = 38,
+    EVENT_COMMAND_REJECTED = 39,
+    EVENT_JOB_QUEUED = 40,
+    EVENT_JOB_FINISHED = 41,
+    EVENT_SUPERVISOR_STARTED = 42,
+    EVENT_SUPERVISOR_RECOVERED = 43,
+    EVENT_DURABILITY_CHANGED = 44,
+    EVENT_SUPERVISOR_REEXECUTING = 45,
+    EVENT_CHILD_START_DELAYED = 46,
+    EVENT_CHILD_RELOAD_COMPLETED = 47,
+    EVENT_CHILD_LEFTOVERS = 48,
+    EVENT_CHILD_CONTROL_STOP_ESCALATED = 49,
     EVENT_KINDS, /* how many there are */
 };
 

@@ -47,27 +47,30 @@ enum plan_flag {
     PLAN_FILE_OPTIONAL = 1 << 9, /* the environment file */
 };
 
-/* Where a start is, or has failed. Their names are those of the manifest's keys. */
+/* Where a start is, or has failed. Their names are those of the manifest's keys, and their numbers
+ * stand in the table of starts. */
 enum plan_step {
-    STEP_SPAWNER, /* it has not come to the child */
-    STEP_FORK,
-    STEP_CGROUP,
-    STEP_LIMITS,
-    STEP_NICE,
-    STEP_OOM_SCORE,
-    STEP_STDOUT,
-    STEP_SOCKETS,
-    STEP_ENVIRONMENT,
-    STEP_CAPABILITIES,
-    STEP_GROUPS,
-    STEP_GROUP,
-    STEP_USER,
-    STEP_IDENTITY, /* it is not who it should be */
-    STEP_NO_NEW_PRIVILEGES,
-    STEP_WORKING_DIRECTORY,
-    STEP_EXEC,
+    STEP_SPAWNER = 0, /* it has not come to the child */
+    STEP_FORK = 1,
+    STEP_CGROUP = 2,
+    STEP_LIMITS = 3,
+    STEP_NICE = 4,
+    STEP_OOM_SCORE = 5,
+    STEP_STDOUT = 6,
+    STEP_SOCKETS = 7,
+    STEP_ENVIRONMENT = 8,
+    STEP_CAPABILITIES = 9,
+    STEP_GROUPS = 10,
+    STEP_GROUP = 11,
+    STEP_USER = 12,
+    STEP_IDENTITY = 13, /* it is not who it should be */
+    STEP_NO_NEW_PRIVILEGES = 14,
+    STEP_WORKING_DIRECTORY = 15,
+    STEP_EXEC = 16,
     PLAN_STEPS
 };
+
+_Static_assert(PLAN_STEPS == 17, "starts_record.step: a step is appended, never inserted");
 
 const char *plan_step_to_string(enum plan_step step);
 

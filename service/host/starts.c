@@ -15,7 +15,7 @@
 #define CHUNK   4096 /* the disk's blocks are there before a child writes to them */
 #define HIGH_FD 64
 
-_Static_assert(sizeof(struct starts_record) == 32, "it is on disk");
+_Static_assert(sizeof(struct starts_record) == 32 && STARTS_HEADER == 4096, "it is on disk");
 
 #define PASSED UINT64_C(1)
 

@@ -2,6 +2,8 @@
 
 #define FIELDS_MAX 256 /* an event has a dozen */
 
+_Static_assert(FIELD_TEXT == 0 && FIELD_FLAG == 3, "they stand in audits");
+
 static void archive_field(struct archive *a, struct event_field *field)
 {
     archive_string(a, &field->key);

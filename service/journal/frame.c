@@ -5,6 +5,10 @@
 
 static const uint8_t magic[8] = {'P', 'R', 'O', 'C', 'T', 'O', 'R', 'J'};
 
+_Static_assert(JOURNAL_HEADER_SIZE == sizeof(magic) + 4 + 4, "magic, version, stamp");
+_Static_assert(FRAME_HEADER_SIZE == 4 + 4 + 1, "length, checksum, kind");
+_Static_assert(JOURNAL_VERSION == 2 && FRAME_AUDIT == 9, "written in segments");
+
 static void put32(uint8_t *to, uint32_t value)
 {
     for (int i = 0; i < 4; i++)
