@@ -245,7 +245,9 @@ void event_filter_archive(struct event_filter **filter, struct archive *archive)
     ARCHIVE((archive), (*filter)->by_command);
     ARCHIVE((archive), (*filter)->command.instance);
     ARCHIVE((archive), (*filter)->command.number);
-    for (size_t i = 0; i < EVENT_KINDS; i++)
+    size_t kinds = EVENT_KINDS; /* the program before may have known fewer */
+    archive_count(archive, &kinds, EVENT_KINDS);
+    for (size_t i = 0; i < kinds; i++)
         ARCHIVE((archive), (*filter)->kinds[i]);
     size_t count = (*filter)->n_children;
     archive_count(archive, &count, FILTER_CHILDREN_MAX);
