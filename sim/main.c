@@ -1,7 +1,7 @@
 /*
  * proctor-sim: the daemon's own core under a virtual clock and a virtual executor.
  */
-#include "commands.h"
+#include "commands/commands.h"
 #include "unit.h"
 
 #include <stdarg.h>

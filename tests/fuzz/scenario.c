@@ -4,7 +4,7 @@
 #include "target.h"
 
 #include "manifest.h"
-#include "scenario.h"
+#include "scenario/scenario.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,15 +7,18 @@ seeds=0..1000
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-"$source/sim/page_header.sh" "$source/sim/timeline.html" "$work/timeline_page.h"
+"$source/sim/trace/page_header.sh" "$source/sim/trace/timeline.html" "$work/timeline_page.h"
+
+sources=$(cd "$source/service" && find "$source/sim" "$PWD/core" "$PWD/journal" "$PWD/manifest" "$PWD/system" -name '*.c')
+includes="-I$source/sim -I$source/service"
+for room in core journal manifest system; do includes="$includes -I$source/service/$room"; done
 
 build() {
     name=$1
     shift
-    "$@" -std=gnu11 -D_GNU_SOURCE -w -I"$source/service/core" -I"$source/service/manifest" \
-        -I"$source/service/journal" -I"$source/service/system" -I"$source/sim" -I"$work" -DPROCTOR_VERSION='"test"' \
-        "$source"/sim/*.c "$source"/service/core/*.c "$source"/service/journal/*.c \
-        "$source"/service/manifest/*.c "$source"/service/system/*.c -lyaml -lsystemd \
+    # shellcheck disable=SC2086
+    "$@" -std=gnu11 -D_GNU_SOURCE -w $includes -I"$work" -DPROCTOR_VERSION='"test"' \
+        $sources -lyaml -lsystemd -lpthread \
         -o "$work/$name" >"$work/$name.log" 2>&1 &&
         "$work/$name" campaign --hashes --seeds "$seeds" >"$work/$name.hashes" 2>>"$work/$name.log"
 }

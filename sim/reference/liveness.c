@@ -1,0 +1,266 @@
+/*
+ * The reference model's liveness: what a child says of itself, what it answers to its health
+ * checks, and what its silence means.
+ */
+#include "reference/tree.h"
+
+#include <errno.h>
+
+#define SECOND UINT64_C(1000000)
+#define MINUTE (60 * SECOND)
+
+void ref_become_ready(struct ref *r, struct ref_child *c)
+{
+    if (c->readiness == READINESS_READY)
+        return;
+    c->readiness = READINESS_READY;
+    ref_disarm(c, REF_START_TIMEOUT);
+    if (c->attempt.status == CHILD_CANCELLING)
+        return;
+    c->attempt.ready_since = r->now;
+    c->attempt.status = CHILD_READY;
+    ref_give_place_back(c);
+}
+
+bool ref_is_proven(const struct ref *r, const struct ref_child *c)
+{
+    uint64_t since = c->attempt.ready_since;
+    return c->attempt.proven ||
+           (since > 0 && r->now - since >= c->declaration->backoff.reset_after_usec);
+}
+
+static void become_not_ready(struct ref *r, struct ref_child *c)
+{
+    c->attempt.proven = ref_is_proven(r, c);
+    c->readiness = READINESS_NOT_READY;
+    c->attempt.ready_since = 0;
+    if (c->attempt.status == CHILD_READY)
+        c->attempt.status = CHILD_RUNNING;
+}
+
+/* ---- reloads --------------------------------------------------------------------------------- */
+
+void ref_end_reload(struct ref_child *c, enum reload_result result)
+{
+    c->attempt.reloading = false;
+    if (c->attempt.reload == REF_NO_RELOAD)
+        return;
+    c->attempt.reload = REF_NO_RELOAD;
+    c->reload_result = result;
+}
+
+/* A second for RELOADING=1, and no more than the start timeout for the whole. */
+static void wait_for_announcement(struct ref *r, struct ref_child *c)
+{
+    uint64_t timeout = c->declaration->start_timeout_usec, from = c->attempt.reload_signal;
+    uint64_t deadline = r->now + SECOND;
+    if (timeout > 0 && from + timeout < deadline)
+        deadline = from + timeout;
+    ref_arm(r, c, REF_CHANGE, deadline);
+}
+
+/* For the rest, the start timeout. */
+static void wait_for_end(struct ref *r, struct ref_child *c)
+{
+    uint64_t timeout = c->declaration->start_timeout_usec, from = c->attempt.reload_signal;
+    if (timeout == 0)
+        ref_disarm(c, REF_CHANGE);
+    else if (c->deadline[REF_CHANGE] < from + timeout) /* it may have asked for more */
+        ref_arm(r, c, REF_CHANGE, from + timeout);
+}
+
+int ref_reload(struct ref *r, struct ref_child *c, struct outcome *o)
+{
+    if (!c->attempt.active || !c->attempt.spawned || c->attempt.cancelled || c->attempt.aborted ||
+        c->attempt.stopping)
+        return -ESRCH;
+    if (r->dry)
+        return 0;
+    o->reload = c->reload_result = RELOAD_PENDING;
+    c->attempt.reload = REF_SIGNALLED;
+    c->attempt.reload_signal = r->now;
+    if (c->attempt.reloading)
+        wait_for_end(r, c); /* the one before goes first */
+    else
+        wait_for_announcement(r, c);
+    return 0;
+}
+
+static void announce_reload(struct ref *r, struct ref_child *c, uint64_t since)
+{
+    bool another = c->attempt.reloading;
+    if (c->attempt.cancelled || c->attempt.aborted)
+        return;
+    c->attempt.reloading = true;
+    if (c->attempt.reload == REF_ANNOUNCED)
+        return;
+    if (c->attempt.reload == REF_SIGNALLED) {
+        if (since == 0 || since >= c->attempt.reload_signal)
+            c->attempt.reload = REF_ANNOUNCED;
+        wait_for_end(r, c);
+    } else if (!another) {
+        ref_arm_timeout(r, c, REF_CHANGE, c->declaration->start_timeout_usec);
+    }
+}
+
+static void end_reload_by_word(struct ref *r, struct ref_child *c)
+{
+    bool was = c->attempt.reloading;
+    c->attempt.reloading = false;
+    if (!was)
+        return;
+    if (c->attempt.reload == REF_SIGNALLED) {
+        wait_for_announcement(r, c); /* it was the one before */
+        return;
+    }
+    ref_end_reload(c, RELOAD_DONE);
+    ref_disarm(c, REF_CHANGE);
+}
+
+void ref_too_long(struct ref *r, struct ref_child *c)
+{
+    uint64_t timeout = c->declaration->start_timeout_usec, from = c->attempt.reload_signal;
+    bool late = timeout > 0 && r->now >= from + timeout;
+    if (c->attempt.stopping)
+        ref_force_stop(r, c, EXIT_TIMED_OUT);
+    else if (c->attempt.reload == REF_SIGNALLED && !c->attempt.reloading && !late)
+        ref_end_reload(c, RELOAD_NOT_ANNOUNCED);
+    else
+        ref_end_reload(c, RELOAD_TIMED_OUT);
+}
+
+/* The second begins anew: nobody was there to hear. */
+void reference_recovered(struct ref *r)
+{
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct ref_child *c = r->order[i];
+        if (c->here && c->attempt.active && c->attempt.reload == REF_SIGNALLED &&
+            !c->attempt.reloading)
+            wait_for_announcement(r, c);
+    }
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct ref_child *c = r->order[i];
+        if (!c->here || !c->attempt.check_open)
+            continue;
+        c->attempt.check_open = false; /* whoever was asked has gone: it is asked again */
+        ref_ask(r, c);
+    }
+    tree_wake(r);
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+/* For good. Who is ready by its end has its start timeout already; others have their stop timeout
+ * from now on, where nobody has asked them to go. */
+static void stop_by_itself(struct ref *r, struct ref_child *c)
+{
+    if (c->attempt.stopping)
+        return;
+    c->attempt.stopping = true;
+    ref_disarm(c, REF_HEARTBEAT);
+    ref_disarm(c, REF_HEALTH);
+    c->attempt.check_open = false;
+    ref_end_reload(c, RELOAD_INTERRUPTED);
+    ref_disarm(c, REF_CHANGE);
+    if (ref_ends_ready(c))
+        return;
+    become_not_ready(r, c);
+    ref_give_place_back(c);
+    ref_disarm(c, REF_START_TIMEOUT);
+    if (!c->attempt.cancelled && !c->attempt.aborted)
+        ref_arm_timeout(r, c, REF_CHANGE, c->declaration->stop_timeout_usec);
+}
+
+static void beat(struct ref *r, struct ref_child *c)
+{
+    c->heartbeat = r->now;
+    c->heartbeat_realtime = r->realtime;
+    c->attempt.silent = false;
+    c->stale = c->attempt.unhealthy;
+    if (c->declaration->heartbeat_usec > 0 && !c->attempt.cancelled && !c->attempt.aborted &&
+        !c->attempt.stopping)
+        ref_arm_timeout(r, c, REF_HEARTBEAT, c->declaration->stale_after_usec);
+}
+
+/* Each interval; and who is to be ready by it is asked at least each second until it is. */
+void ref_ask_later(struct ref *r, struct ref_child *c)
+{
+    uint64_t pause = c->declaration->health_usec;
+    if (c->declaration->readiness == READINESS_CHECK && !c->attempt.check_passed && pause > SECOND)
+        pause = SECOND;
+    ref_arm(r, c, REF_HEALTH, r->now + pause);
+}
+
+/* Misses count once it has been well, and so many of them in a row. */
+void ref_checked(struct ref *r, struct ref_child *c, bool passed)
+{
+    const struct child_declaration *d = c->declaration;
+    c->attempt.check_open = false;
+    c->attempt.check_passed = c->attempt.check_passed || passed;
+    ref_ask_later(r, c);
+    if (passed) {
+        c->attempt.check_misses = 0;
+        c->attempt.unhealthy = false;
+        c->stale = c->attempt.silent;
+        if (d->readiness == READINESS_CHECK)
+            ref_become_ready(r, c);
+    } else if (c->attempt.check_passed && !c->attempt.unhealthy &&
+               ++c->attempt.check_misses >= d->health_retries) {
+        c->attempt.unhealthy = c->stale = true;
+        if (d->on_unhealthy == ON_STALE_RESTART)
+            ref_force_stop(r, c, EXIT_UNHEALTHY);
+    }
+}
+
+void ref_ask(struct ref *r, struct ref_child *c)
+{
+    if (c->attempt.check_open) {
+        ref_checked(r, c, false);
+        return;
+    }
+    c->attempt.check_open = true;
+    c->attempt.checks++;
+    ref_arm_timeout(r, c, REF_HEALTH, c->declaration->health_timeout_usec);
+}
+
+static void extend(struct ref *r, struct ref_child *c, uint64_t usec)
+{
+    uint64_t deadline = r->now + (usec < 24 * 60 * MINUTE ? usec : 24 * 60 * MINUTE);
+    if (c->deadline[REF_START_TIMEOUT] > 0 && deadline > c->deadline[REF_START_TIMEOUT])
+        ref_arm(r, c, REF_START_TIMEOUT, deadline);
+    if (c->deadline[REF_CHANGE] > 0 && deadline > c->deadline[REF_CHANGE])
+        ref_arm(r, c, REF_CHANGE, deadline);
+    if (c->deadline[REF_RUN] > 0 && deadline > c->deadline[REF_RUN])
+        ref_arm(r, c, REF_RUN, deadline);
+    if (c->deadline[REF_STOP] > 0 && !c->attempt.aborted && deadline > c->deadline[REF_STOP])
+        ref_arm(r, c, REF_STOP, deadline);
+}
+
+/* Whether what it says of its readiness decides it. */
+static bool is_word_good(const struct ref_child *c)
+{
+    return c->declaration->readiness == READINESS_IMMEDIATE ||
+           c->declaration->readiness == READINESS_EXPLICIT;
+}
+
+void ref_listen(struct ref *r, struct ref_child *c, const struct notify_message *message)
+{
+    if (message->flags & NOTIFY_EXTEND_TIMEOUT)
+        extend(r, c, message->extend_usec);
+    if (message->flags & NOTIFY_HEARTBEAT)
+        beat(r, c);
+    if (message->flags & NOTIFY_STOPPING)
+        stop_by_itself(r, c);
+    if (c->attempt.stopping)
+        return;
+    if (message->flags & NOTIFY_RELOADING)
+        announce_reload(r, c, message->reloading_usec);
+    if (message->flags & NOTIFY_READY)
+        end_reload_by_word(r, c);
+    if ((message->flags & NOTIFY_READY) && is_word_good(c))
+        ref_become_ready(r, c);
+    if ((message->flags & NOTIFY_NOT_READY) && is_word_good(c))
+        become_not_ready(r, c);
+    if (message->flags & NOTIFY_TRIGGER)
+        ref_force_stop(r, c, EXIT_UNHEALTHY);
+}

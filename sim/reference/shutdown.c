@@ -1,0 +1,150 @@
+/*
+ * The reference model's shutdown of the tree, as semantics.md section 7 tells it, and how the next
+ * proctord begins the tree again.
+ */
+#include "reference/tree.h"
+
+static void ask_all_to_go(struct ref *r)
+{
+    for (uint32_t i = 0; i < r->count; i++)
+        if (r->children[i].here)
+            tree_name(&r->children[i]);
+    for (uint32_t i = 0; i < r->count; i++)
+        if (r->order[i]->here && r->order[i]->attempt.active)
+            ref_insist(r, r->order[i]); /* a deadline that has passed before counts no more */
+    for (uint32_t i = r->count; i-- > 0;)
+        if (r->order[i]->here)
+            ref_go(r, r->order[i], true);
+}
+
+static void complete_when_all_are_gone(struct ref *r)
+{
+    for (uint32_t i = 0; i < r->count; i++)
+        if (r->children[i].here && r->children[i].result == SHUTDOWN_PENDING)
+            return;
+    r->phase = SHUTDOWN_COMPLETED;
+    r->bound = 0;
+}
+
+void ref_settle(struct ref *r, struct ref_child *c, enum shutdown_result result)
+{
+    c->result = result;
+    complete_when_all_are_gone(r);
+}
+
+void ref_shut_down(struct ref *r, bool by_policy)
+{
+    if (r->phase != SHUTDOWN_IDLE)
+        return;
+    r->next_command++;
+    r->by_policy = by_policy;
+    tree_forget_scopes(r);
+    jobs_stop_waiting(r);
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct ref_child *c = &r->children[i];
+        if (!c->here)
+            continue;
+        c->left = c->deadline[REF_START];
+        ref_withdraw_starts(c);
+        c->fence = FENCE_CLOSED;
+        c->result = c->attempt.active ? SHUTDOWN_PENDING : SHUTDOWN_ALREADY_EXITED;
+    }
+    r->phase = SHUTDOWN_GRACEFUL_DRAIN;
+    ask_all_to_go(r);
+    complete_when_all_are_gone(r);
+}
+
+/* A bound counts from the call that gives it, and only shortens; that is a command of its own where
+ * the shutdown is another's. */
+static void bound(struct ref *r, uint64_t timeout, bool is_anothers)
+{
+    uint64_t deadline = r->now + timeout;
+
+    if (timeout == 0 || r->phase == SHUTDOWN_COMPLETED || (r->bound > 0 && r->bound <= deadline))
+        return;
+    r->next_command += is_anothers;
+    r->bound = deadline;
+    r->bound_order = ++r->next_order;
+}
+
+void reference_shutdown(struct ref *r, uint64_t timeout)
+{
+    bool is_anothers = r->phase != SHUTDOWN_IDLE;
+
+    ref_shut_down(r, false);
+    bound(r, timeout, is_anothers);
+    tree_wake(r);
+}
+
+static void abort_all(struct ref *r)
+{
+    if (r->phase < SHUTDOWN_ABORT_STRAGGLERS)
+        r->phase = SHUTDOWN_ABORT_STRAGGLERS;
+    for (uint32_t i = r->count; i-- > 0;)
+        if (r->order[i]->here)
+            ref_abort(r, r->order[i]);
+    tree_wake(r);
+}
+
+bool ref_bound_passes(struct ref *r, uint64_t deadline, uint64_t order)
+{
+    if (r->bound == 0 || r->bound > r->now || r->bound > deadline ||
+        (r->bound == deadline && r->bound_order > order))
+        return false;
+    r->bound = 0;
+    abort_all(r);
+    return true;
+}
+
+/* To hurry a shutdown that is under way is a command of its own. */
+void reference_hurry(struct ref *r)
+{
+    if (r->phase != SHUTDOWN_IDLE)
+        r->next_command++;
+    ref_shut_down(r, false);
+    abort_all(r);
+}
+
+/* What goes on is what the text says: a hold, a child that stopped for good, a removal and a job do
+ * not start; who has a process left starts behind it; who waited for a time waits on. */
+static void begin_again(struct ref *r, struct ref_child *c)
+{
+    bool over = c->operation == CHILD_REMOVED || c->is_job;
+    bool stopped = c->gave_up && c->declaration->on_limit == ON_LIMIT_STOP;
+
+    c->fence = FENCE_OPEN;
+    c->result = SHUTDOWN_PENDING;
+    c->waits_to_go = c->waits_to_go && c->operation != CHILD_ACTIVE; /* it still is to go */
+    if (over && !c->attempt.active)
+        c->here = false;
+    c->wanted = c->wanted && c->process->has_process;
+    if (over || !c->process->has_process)
+        return;
+    c->wanted = c->wanted || (c->declaration->autostart && !stopped);
+    if (c->operation != CHILD_ACTIVE || !c->wanted)
+        return;
+    if (!c->attempt.active)
+        c->readiness = READINESS_UNREPORTED; /* it is to be started anew */
+    if (c->attempt.active) {
+        if (c->attempt.cancelled || c->attempt.aborted)
+            ref_enter_fence(r, c, true, false);
+        return;
+    }
+    c->automatic = c->automatic && c->left > 0;
+    ref_arm(r, c, REF_START, c->left > r->now ? c->left : r->now);
+    c->named_to_start = c->left <= r->now; /* it starts with all the others */
+}
+
+void reference_reopen(struct ref *r)
+{
+    if (r->phase == SHUTDOWN_IDLE)
+        return;
+    r->phase = SHUTDOWN_IDLE;
+    r->bound = 0;
+    r->by_policy = false;
+    for (int around = 1; around >= 0; around--) /* who goes around another comes before it */
+        for (uint32_t i = 0; i < r->count; i++)
+            if (r->order[i]->here && tree_goes_around(r->order[i]) == around)
+                begin_again(r, r->order[i]);
+    tree_wake(r);
+}

@@ -1,0 +1,98 @@
+#include "search/run.h"
+
+#include "scenario/scenario.h"
+#include "search/swarm.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/time.h>
+
+#define ENDLESS_SECONDS 10
+
+static sigjmp_buf back;
+static volatile sig_atomic_t raised, guarding;
+
+static void catch_signal(int number)
+{
+    if (!guarding) { /* not the core's: ours */
+        signal(number, SIG_DFL);
+        raise(number);
+        return;
+    }
+    raised = number;
+    siglongjmp(back, 1);
+}
+
+static void set_handlers(void)
+{
+    static const int signals[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGALRM};
+    struct sigaction action = {.sa_handler = catch_signal, .sa_flags = SA_NODEFER};
+    static bool done;
+
+    for (size_t i = 0; !done && i < sizeof(signals) / sizeof(signals[0]); i++)
+        sigaction(signals[i], &action, NULL);
+    done = true;
+}
+
+static void set_alarm(unsigned seconds)
+{
+    setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_sec = seconds}, NULL);
+}
+
+bool run_guarded(struct world **world, void (*drive)(void *userdata), void *userdata,
+                 unsigned seconds)
+{
+    set_handlers();
+    set_alarm(seconds);
+    volatile bool came_back = sigsetjmp(back, 1) == 0;
+    guarding = came_back;
+    if (came_back)
+        drive(userdata);
+    guarding = 0;
+    set_alarm(0);
+    if (came_back || !*world)
+        return came_back;
+    if (raised == SIGALRM)
+        world_fail(*world, CHECK_ENDLESS, "an input, or the run, does not come to its end");
+    else
+        world_fail(*world, CHECK_INVARIANT, "the core stopped at an assertion (%s)",
+                   strsignal(raised));
+    return false;
+}
+
+struct driven {
+    const struct run *run;
+    struct world *world;
+};
+
+static void drive(void *userdata)
+{
+    struct driven *driven = userdata;
+    const struct run *run = driven->run;
+
+    if (run->subject) {
+        scenario_run(run, &driven->world);
+        return;
+    }
+    swarm_run(run, &driven->world);
+}
+
+void run_once(const struct run *run, struct result *result)
+{
+    struct driven driven = {.run = run};
+
+    *result = (struct result){};
+    bool whole = run_guarded(&driven.world, drive, &driven, ENDLESS_SECONDS);
+    if (!driven.world) {
+        result->verdict = (struct verdict){.check = CHECK_INVARIANT};
+        strcpy(result->verdict.text, "the world could not be made");
+        return;
+    }
+    result->verdict = driven.world->verdict;
+    result->hash = whole ? world_hash(driven.world) : driven.world->hash;
+    result->inputs = driven.world->inputs;
+    result->simulated_nsec = driven.world->now_nsec - WORLD_START_NSEC;
+    result->marks[0] = driven.world->marks[0];
+    result->marks[1] = driven.world->marks[1];
+}

@@ -1,0 +1,442 @@
+#include "world/disk.h"
+
+#include "checks/checks.h"
+#include "checks/shown.h"
+#include "journal/boot.h"
+#include "journal/frame.h"
+#include "world/world.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_SIZE     4096
+#define CHECKPOINT_AT  (16 * 1024) /* bytes of journal that are more than enough to replay */
+#define TORN_BYTES_MAX 24
+#define DEATHS         2 /* of the daemon while it takes over */
+#define DEATH_STEPS    6
+#define NEVER          UINT32_MAX
+
+struct disk {
+    struct world *world;
+    uint8_t *data;
+    size_t size, used;
+};
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static bool grow(struct archive *archive, size_t size)
+{
+    struct disk *disk = archive->userdata;
+    size_t larger = disk->size;
+
+    while (larger < size)
+        larger *= 2;
+    uint8_t *data = world_allocate(disk->world, larger);
+    memcpy(data, disk->data, archive->used);
+    memory_release(disk->world->memory, disk->data);
+    archive->data = disk->data = data;
+    archive->size = disk->size = larger;
+    return true;
+}
+
+static struct archive begin_frame(struct disk *disk)
+{
+    struct archive archive = {
+        .data = disk->data, .size = disk->size, .used = disk->used, .grow = grow, .userdata = disk};
+    uint8_t header[FRAME_HEADER_SIZE] = {};
+
+    archive_bytes(&archive, header, sizeof(header));
+    return archive;
+}
+
+static void end_frame(struct disk *disk, const struct archive *archive, enum frame_kind kind)
+{
+    uint8_t *header = disk->data + disk->used, *payload = header + FRAME_HEADER_SIZE;
+
+    frame_header_write(header, kind, payload, archive->used - disk->used - FRAME_HEADER_SIZE);
+    disk->used = archive->used;
+}
+
+static void boot_id(const struct world *world, char id[BOOT_SIZE + 1])
+{
+    snprintf(id, BOOT_SIZE + 1, "%036u", world->boots);
+}
+
+static void write_boot(struct disk *disk)
+{
+    const struct world *world = disk->world;
+    struct boot boot = {.era = world->era,
+                        .written = {world_usec(world), world_clocks(world).realtime_usec}};
+    struct archive archive = begin_frame(disk);
+
+    boot_id(world, boot.id);
+    boot_archive(&archive, &boot);
+    end_frame(disk, &archive, FRAME_BOOT);
+}
+
+static void write_checkpoint(struct disk *disk)
+{
+    journal_header_write(disk->data);
+    disk->used = JOURNAL_HEADER_SIZE;
+    write_boot(disk);
+    struct archive archive = begin_frame(disk);
+    core_archive(disk->world->core, &archive);
+    end_frame(disk, &archive, FRAME_CHECKPOINT);
+}
+
+static struct disk *new_disk(struct world *world)
+{
+    struct disk *disk = world_allocate(world, sizeof(*disk));
+
+    *disk = (struct disk){.world = world, .size = FIRST_SIZE};
+    disk->data = world_allocate(world, disk->size);
+    return disk;
+}
+
+static void free_disk(struct disk *disk)
+{
+    memory_release(disk->world->memory, disk->data);
+    memory_release(disk->world->memory, disk);
+}
+
+void disk_begin(struct world *world)
+{
+    if (world->disk)
+        return;
+    world->disk = new_disk(world);
+    world->in_doubt = world_allocate(world, WORLD_DOUBTS * sizeof(*world->in_doubt));
+    write_checkpoint(world->disk);
+}
+
+void disk_record(void *userdata, const struct core_input *input)
+{
+    struct world *world = userdata;
+    struct core_input copy = *input;
+
+    world->n_in_doubt = 0;
+    if (!world->disk || world->full)
+        return;
+    struct archive archive = begin_frame(world->disk);
+    input_archive(&archive, &copy);
+    end_frame(world->disk, &archive, FRAME_INPUT);
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+struct borrowed {
+    struct borrowed *next;
+};
+
+struct borrower {
+    struct world *world;
+    struct borrowed *first;
+};
+
+static void *borrow(struct archive *archive, size_t size)
+{
+    struct borrower *borrower = archive->userdata;
+    struct borrowed *block = world_allocate(borrower->world, sizeof(*block) + size);
+
+    block->next = borrower->first;
+    borrower->first = block;
+    return block + 1;
+}
+
+static void give_back(struct borrower *borrower)
+{
+    for (struct borrowed *block = borrower->first, *next; block; block = next) {
+        next = block->next;
+        memory_release(borrower->world->memory, block);
+    }
+    borrower->first = NULL;
+}
+
+static struct archive reader_of(struct borrower *borrower, const struct frame *frame)
+{
+    return (struct archive){.reading = true,
+                            .data = (uint8_t *)(uintptr_t)frame->payload,
+                            .size = frame->size,
+                            .allocate = borrow,
+                            .userdata = borrower};
+}
+
+static bool use_frame(struct world *world, struct core *core, struct boot *boot,
+                      const struct frame *frame)
+{
+    struct borrower borrower = {.world = world};
+    struct archive archive = reader_of(&borrower, frame);
+    struct core_input input = {};
+    bool good;
+
+    if (frame->kind == FRAME_BOOT) {
+        boot_archive(&archive, boot);
+        good = !archive.failed;
+    } else if (frame->kind == FRAME_CHECKPOINT) {
+        good = core_archive(core, &archive) == 0;
+    } else {
+        input_archive(&archive, &input);
+        good = !archive.failed;
+        if (good)
+            core_replay(core, &input);
+    }
+    give_back(&borrower);
+    return good && archive.used == frame->size;
+}
+
+static struct core *read_back(struct world *world)
+{
+    struct disk *disk = world->disk;
+    struct core_settings settings = {};
+    struct core *core;
+    struct core_ports ports;
+    struct boot boot = {};
+    struct two_clocks present = world_clocks(world);
+    char id[BOOT_SIZE + 1];
+    struct frame frame;
+    size_t offset = JOURNAL_HEADER_SIZE;
+
+    executor_ports(world, &ports);
+    if (core_new(&ports, &settings, &core) < 0)
+        exit(EXIT_FAILURE);
+    while (frame_next(disk->data, disk->used, &offset, &frame) > 0)
+        if (!use_frame(world, core, &boot, &frame))
+            world_fail(world, CHECK_RECOVERY, "a record of the journal cannot be read");
+    disk->used = offset; /* what is torn is cut off */
+    boot_id(world, id);
+    world->era = boot_resume(&boot, id, core, &present);
+    return core;
+}
+
+/* ---- is it the same? ------------------------------------------------------------------------- */
+
+static void compare(struct world *world, struct core *before, struct core *after)
+{
+    struct disk *a = new_disk(world), *b = new_disk(world);
+    struct archive x = begin_frame(a), y = begin_frame(b);
+    size_t at = 0;
+
+    core_archive(before, &x);
+    core_archive(after, &y);
+    while (at < x.used && at < y.used && x.data[at] == y.data[at])
+        at++;
+    if (at != x.used || at != y.used)
+        world_fail(world, CHECK_RECOVERY,
+                   "the recovered core differs from the one that died, at byte %zu of %zu", at,
+                   x.used);
+    free_disk(a);
+    free_disk(b);
+}
+
+/* ---- going on -------------------------------------------------------------------------------- */
+
+static void take_over(struct world *world, struct core *core)
+{
+    core_free(world->core);
+    world->core = core;
+    shown_forget(world);
+    world->timer_usec = 0;
+    for (uint32_t i = 0; i < world->n_actors; i++) {
+        struct actor *actor = &world->actors[i];
+        struct child *child = core_find(core, actor->declaration->id);
+        actor->child = child && child->serial == actor->serial ? child : NULL;
+        if (!actor->child)
+            continue;
+        child->host = actor;
+        actor->ledger.config = child->config;
+    }
+}
+
+/* What was on its way to the daemon is lost with it, but for what lies in the notify socket. */
+static void lose_reports(struct world *world)
+{
+    for (uint32_t i = world->n_pending; i-- > 0;) {
+        const struct pending *pending = &world->pending[i];
+        if (pending->kind == PENDING_REPORT && pending->report.kind != INPUT_NOTIFY)
+            world->pending[i] = world->pending[--world->n_pending];
+    }
+}
+
+/* When the daemon dies once more, while it takes over: after so many steps; NEVER: it does not. */
+static uint32_t draw_death(struct world *world)
+{
+    bool dies = schedule_strikes(world->schedule, world->faults.crash);
+    return dies ? schedule_choose(world->schedule, DEATH_STEPS) : NEVER;
+}
+
+static void find_process(struct world *world, struct actor *actor)
+{
+    struct child *child = actor->child;
+    struct process *process = world_process(actor, child->attempt.number);
+    struct report report = {.actor = (uint32_t)(actor - world->actors),
+                            .id = {.slot = child->slot,
+                                   .serial = child->serial,
+                                   .generation = child->attempt.generation,
+                                   .attempt = child->attempt.number}};
+
+    if (process && process->delayed) { /* it was lost with the daemon that waited */
+        process->state = PROCESS_GONE;
+        process->reported = process->stillborn = true;
+    }
+    if (!process || process->stillborn) {
+        if (!child->attempt.spawned && !child->attempt.cancel_delivered &&
+            !child->attempt.abort_requested) {
+            executor_start(world, actor, report.id);
+            return;
+        }
+        if (!child->attempt.spawned) { /* and never will be: it has been asked to go already */
+            report.kind = INPUT_SPAWN_FAILED;
+            report.error = ECANCELED;
+            world_queue_report(world, &report, 0);
+            return;
+        }
+        process = NULL;
+    }
+    if (process && process->state == PROCESS_LEFTOVER) {
+        report.kind = INPUT_MAIN_EXITED; /* how it ended, nobody has seen */
+        report.completion = (struct completion){.unknown = true, .left = 1};
+        if (!actor->reference->attempt.main_gone)
+            world_queue_report(world, &report, 0);
+        return;
+    }
+    if (process && process->state == PROCESS_ALIVE) {
+        report.kind = INPUT_SPAWNED;
+        report.pid = process->pid;
+        if (!child->attempt.confirmed)
+            world_queue_report(world, &report, 0);
+        return;
+    }
+    report.kind = INPUT_COMPLETED;
+    report.completion.unknown = true;
+    report.completion.with_machine = world->rebooted;
+    report.completion.left = process && process->state == PROCESS_KEPT;
+    if (process)
+        process->reported = true;
+    world_queue_report(world, &report, 0);
+}
+
+/* Returns false when the daemon has died in the middle of it: what is in doubt stays so. */
+static bool find_processes(struct world *world, uint32_t steps)
+{
+    for (uint32_t i = 0; i < world->n_actors; i++) {
+        struct actor *actor = &world->actors[i];
+        if (!actor->child || !actor->child->attempt.active)
+            continue;
+        if (steps-- == 0)
+            return false;
+        find_process(world, actor);
+    }
+    for (uint32_t i = 0; i < world->n_in_doubt; i++) {
+        if (steps-- == 0)
+            return false;
+        executor_do_again(world, &world->in_doubt[i]);
+    }
+    world->n_in_doubt = 0;
+    return true;
+}
+
+/* Returns false when the daemon has died once more meanwhile. */
+static bool recover_once(struct world *world, uint32_t death)
+{
+    struct core *core;
+
+    world->cut = world->dead = false;
+    world->recovering = true;
+    core = read_back(world);
+    compare(world, world->core, core);
+    take_over(world, core);
+    world->recovering = false;
+    if (world->verdict.check != CHECK_NONE)
+        return true;
+    lose_reports(world);
+    if (find_processes(world, death))
+        return true;
+    world_note(world, &(struct record){.kind = RECORD_FAULT,
+                                       .what = "the daemon dies while it takes over"});
+    return false;
+}
+
+static void recover(struct world *world)
+{
+    if (world->verdict.check != CHECK_NONE)
+        return;
+    /* Twice at most: then the third one is let live. */
+    for (int deaths = 0; !recover_once(world, deaths < DEATHS ? draw_death(world) : NEVER);)
+        deaths++;
+    if (world->verdict.check != CHECK_NONE)
+        return;
+    checks_recovered(world);
+    write_checkpoint(world->disk);
+    world_recovered(world);
+}
+
+void disk_crash(struct world *world, bool torn)
+{
+    struct disk *disk = world->disk;
+
+    if (torn) {
+        struct archive archive = begin_frame(disk);
+        for (uint32_t n = schedule_choose(world->schedule, TORN_BYTES_MAX); n > 0; n--)
+            archive_bytes(&archive, &(uint8_t){(uint8_t)n}, 1);
+        disk->used = archive.used;
+    }
+    world_note(world, &(struct record){.kind = RECORD_FAULT, .what = "the daemon dies"});
+    recover(world);
+}
+
+/* The clock reads `uptime` once the daemon is there again. */
+void disk_reboot(struct world *world, uint64_t off_usec, uint64_t uptime_usec, enum wall wall)
+{
+    uint64_t now;
+
+    world_note(world, &(struct record){.kind = RECORD_FAULT, .what = "the power goes"});
+    executor_power_off(world);
+    world->now_nsec += (off_usec + uptime_usec) * 1000;
+    now = world->now_nsec / 1000;
+    world->boot_usec = now - uptime_usec;
+    world->boots++;
+    if (wall == WALL_RIGHT)
+        world->wall_offset_usec = 0;
+    else if (wall == WALL_SET_BACK)
+        world->wall_offset_usec -= INT64_C(86400000000);
+    else
+        world->wall_offset_usec = (int64_t)(uptime_usec - now - WORLD_REALTIME_USEC);
+    struct two_clocks clocks = world_clocks(world);
+    reference_reboot(&world->reference, clocks.monotonic_usec, clocks.realtime_usec);
+    world->rebooted = true;
+    recover(world);
+    world->rebooted = false;
+}
+
+void disk_fill(struct world *world)
+{
+    world->full = true;
+    world_note(world, &(struct record){.kind = RECORD_FAULT, .what = "the disk is full"});
+    world_durability(world, false);
+}
+
+void disk_make_room(struct world *world)
+{
+    world->full = false;
+    write_checkpoint(world->disk);
+    world_durability(world, true);
+}
+
+void disk_crash_within(struct world *world, uint32_t effects)
+{
+    world->cut = true;
+    world->effects_left = effects;
+}
+
+void disk_look(struct world *world)
+{
+    if (world->cut) {
+        world_note(world, &(struct record){.kind = RECORD_FAULT,
+                                           .what = "the daemon has died in the middle of it"});
+        recover(world);
+    } else if (world->disk && !world->full && world->disk->used > CHECKPOINT_AT &&
+               world->verdict.check == CHECK_NONE) {
+        write_checkpoint(world->disk);
+    }
+}
