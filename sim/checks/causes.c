@@ -157,7 +157,7 @@ static void enter_stop(struct world *world, const struct event *event, struct st
     case EVENT_CHILD_ADDED:
         stop->changed = true;
         return;
-    case EVENT_COMMAND_ACCEPTED:
+    case EVENT_CHILD_OPERATION_CHANGED:
         stop->asked = event->cause;
         return;
     case EVENT_CHILD_STARTING:
@@ -192,7 +192,7 @@ static void enter_stop(struct world *world, const struct event *event, struct st
         must_be(world, event, stop->under_way ? stop->cause : 0);
         return;
     case EVENT_CHILD_RESTART_FENCE_ENTERED:
-        stop->fence = event->cause;
+        stop->fence = stop->asked = event->cause;
         /* The shutdown before may have set one, or this does: neither says so. */
         stop->changed = stop->changed || (stop->no_deadline && strcmp(command, "start") == 0);
         if (!stop->aborted) /* else nothing more can be asked of it */

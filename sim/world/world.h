@@ -129,7 +129,7 @@ struct stop_ledger {
     uint64_t deadline; /* whose deadline runs */
     uint64_t abort;    /* who wants more than a report when it passes */
     uint64_t fence;    /* whose restart waits for it */
-    uint64_t asked;    /* the last command about it, which its stop may be late for */
+    uint64_t asked;    /* who last changed what is wanted of it: its stop may be late for that */
     uint64_t failed;   /* the event that told that it did */
     uint32_t steps;    /* further signals that it has had */
 };
