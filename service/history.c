@@ -134,12 +134,12 @@ void history_event(struct history *history, const struct event *event)
 static void write_kept(struct history *history)
 {
     for (const struct kept_note *kept = history->kept; kept; kept = kept->next) {
-        struct borrowed *borrowed = NULL;
-        struct archive archive = borrow_frame(&kept->frame, &borrowed);
+        struct borrower borrower = {};
+        struct archive archive = borrow_frame(&kept->frame, &borrower);
         struct audit_note note;
         if (audit_read(&archive, kept->frame.kind, &note) && !archive.failed)
             journal_audit(history->journal, &note);
-        borrow_end(borrowed);
+        borrow_end(&borrower);
     }
 }
 

@@ -177,7 +177,7 @@ static int append_note(sd_bus_message *m, const struct audit_note *note)
 static int step(struct service *service, sd_bus_message *m, void *data)
 {
     struct query *query = data;
-    struct borrowed *borrowed = NULL;
+    struct borrower borrower = {};
     struct audit_note note;
     struct frame frame;
 
@@ -189,9 +189,9 @@ static int step(struct service *service, sd_bus_message *m, void *data)
     query->took_usec = 0;
     if (query->at >= query->size || frame_next(query->frames, query->size, &query->at, &frame) <= 0)
         return 0;
-    struct archive archive = borrow_frame(&frame, &borrowed);
+    struct archive archive = borrow_frame(&frame, &borrower);
     int r = audit_read(&archive, frame.kind, &note) && !archive.failed ? append_note(m, &note) : 0;
-    borrow_end(borrowed);
+    borrow_end(&borrower);
     return r < 0 ? r : 1;
 }
 

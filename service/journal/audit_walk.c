@@ -68,7 +68,7 @@ static const uint8_t *look(struct source *source, uint64_t at, size_t size)
 static bool visit_frame(const uint8_t *data, size_t size, uint64_t since_usec, audit_visit visit,
                         void *userdata, bool *damaged)
 {
-    struct borrowed *borrowed = NULL;
+    struct borrower borrower = {};
     struct audit_note note;
     struct frame frame;
     size_t offset = 0;
@@ -77,11 +77,11 @@ static bool visit_frame(const uint8_t *data, size_t size, uint64_t since_usec, a
     *damaged = frame_next(data, size, &offset, &frame) <= 0;
     if (*damaged)
         return true;
-    struct archive archive = borrow_frame(&frame, &borrowed);
+    struct archive archive = borrow_frame(&frame, &borrower);
     if (audit_read(&archive, frame.kind, &note) && !archive.failed &&
         note.realtime_usec >= since_usec)
         more = visit(userdata, &note, data, size);
-    borrow_end(borrowed);
+    borrow_end(&borrower);
     return more;
 }
 

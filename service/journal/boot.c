@@ -3,6 +3,7 @@
 #include "moment.h"
 
 #include <string.h>
+#include <time.h>
 
 void boot_archive(struct archive *archive, struct boot *boot)
 {
@@ -32,4 +33,16 @@ struct era boot_resume(const struct boot *boot, const char *id, const struct cor
     last.monotonic_usec = moment_later(last.monotonic_usec, boot->written.monotonic_usec);
     era_resume(&era, !boot_is_another(boot, id), &last, present);
     return era;
+}
+
+static uint64_t read_clock(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+struct two_clocks boot_clocks(void)
+{
+    return (struct two_clocks){read_clock(CLOCK_MONOTONIC), read_clock(CLOCK_REALTIME)};
 }

@@ -26,3 +26,6 @@ bool boot_is_another(const struct boot *boot, const char *id);
 /* The core has lived through the past by the clock of then: the era in which it goes on by ours. */
 struct era boot_resume(const struct boot *boot, const char *id, const struct core *core,
                        const struct two_clocks *present);
+
+/* The machine's two clocks now. */
+struct two_clocks boot_clocks(void);

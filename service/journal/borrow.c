@@ -1,38 +1,45 @@
 #include "journal/borrow.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct borrowed {
     struct borrowed *next;
+    size_t size;
     max_align_t data[];
 };
 
 static void *allocate(struct archive *archive, size_t size)
 {
-    struct borrowed **first = archive->userdata, *block = calloc(1, sizeof(*block) + size);
+    struct borrower *borrower = archive->userdata;
+    size_t whole = sizeof(struct borrowed) + size;
+    struct borrowed *block = frame_memory_resize(borrower->memory, NULL, 0, whole);
 
     if (!block)
         return NULL;
-    block->next = *first;
-    *first = block;
+    memset(block, 0, whole);
+    block->size = whole;
+    block->next = borrower->first;
+    borrower->first = block;
     return block->data;
 }
 
-struct archive borrow_frame(const struct frame *frame, struct borrowed **borrowed)
+struct archive borrow_frame(const struct frame *frame, struct borrower *borrower)
 {
     return (struct archive){.reading = true,
                             .data = (uint8_t *)(uintptr_t)frame->payload,
                             .size = frame->size,
                             .allocate = allocate,
-                            .userdata = borrowed};
+                            .userdata = borrower};
 }
 
-void borrow_end(struct borrowed *first)
+void borrow_end(struct borrower *borrower)
 {
-    for (struct borrowed *next; first; first = next) {
-        next = first->next;
-        free(first);
+    for (struct borrowed *block = borrower->first, *next; block; block = next) {
+        next = block->next;
+        frame_memory_resize(borrower->memory, block, block->size, 0);
     }
+    borrower->first = NULL;
 }
 
 bool archive_grow(struct archive *archive, size_t size)

@@ -5,12 +5,19 @@
 
 #include "archive.h"
 #include "journal/frame.h"
+#include "journal/frame_memory.h"
 
 struct borrowed;
 
-/* Reads a frame's payload; what has no place of its own is added to *borrowed. */
-struct archive borrow_frame(const struct frame *frame, struct borrowed **borrowed);
-void borrow_end(struct borrowed *borrowed);
+/* What has no place of its own in what is read. */
+struct borrower {
+    struct borrowed *first;
+    const struct frame_memory *memory; /* NULL: the C library's */
+};
+
+/* Reads a frame's payload; the borrower must not move meanwhile. */
+struct archive borrow_frame(const struct frame *frame, struct borrower *borrower);
+void borrow_end(struct borrower *borrower);
 
 /* For struct archive's grow: memory of the C library, which the owner of the archive frees. */
 bool archive_grow(struct archive *archive, size_t size);

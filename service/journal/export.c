@@ -167,8 +167,8 @@ static int copy_checkpoint(struct archive *from, struct archive *to)
 static int copy_frame(struct frame_buffer *out, struct redactor *redactor,
                       const struct frame *frame)
 {
-    struct borrowed *borrowed = NULL;
-    struct archive from = borrow_frame(frame, &borrowed), to = frame_begin(out);
+    struct borrower borrower = {};
+    struct archive from = borrow_frame(frame, &borrower), to = frame_begin(out);
     struct audit_note note = {};
     struct core_input input = {};
     int r = 0;
@@ -187,7 +187,7 @@ static int copy_frame(struct frame_buffer *out, struct redactor *redactor,
         input_archive(&to, &input);
         r = from.failed ? -EBADMSG : 0;
     }
-    borrow_end(borrowed);
+    borrow_end(&borrower);
     enum frame_kind kind = frame->kind == FRAME_AUDIT_TEXT ? FRAME_AUDIT : frame->kind;
     return r < 0 ? r : frame_end(out, &to, kind);
 }
@@ -214,7 +214,7 @@ static int sum_up(const struct frame_buffer *image, struct redactor *redactor, u
 {
     struct core_ports ports = {.allocate = port_allocate, .release = port_release};
     struct core_settings settings = {};
-    struct borrowed *borrowed = NULL;
+    struct borrower borrower = {};
     struct core *core;
     struct frame frame;
     size_t offset = 0;
@@ -224,12 +224,12 @@ static int sum_up(const struct frame_buffer *image, struct redactor *redactor, u
     int r = core_new(&ports, &settings, &core);
     if (r < 0)
         return r;
-    struct archive archive = borrow_frame(&frame, &borrowed);
+    struct archive archive = borrow_frame(&frame, &borrower);
     r = core_archive(core, &archive);
     if (r == 0 && !digest_core(core, redactor_replace, redactor, digest))
         r = -ENOMEM;
     core_free(core);
-    borrow_end(borrowed);
+    borrow_end(&borrower);
     return r;
 }
 

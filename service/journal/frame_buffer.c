@@ -1,7 +1,6 @@
 #include "journal/frame_buffer.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 static bool grow(struct archive *archive, size_t size)
 {
@@ -10,7 +9,7 @@ static bool grow(struct archive *archive, size_t size)
 
     while (larger < size)
         larger *= 2;
-    uint8_t *data = realloc(buffer->data, larger);
+    uint8_t *data = frame_memory_resize(buffer->memory, buffer->data, buffer->size, larger);
     if (!data)
         return false;
     archive->data = buffer->data = data;
@@ -65,6 +64,6 @@ int frame_buffer_begin(struct frame_buffer *buffer, uint32_t stamp)
 
 void frame_buffer_free(struct frame_buffer *buffer)
 {
-    free(buffer->data);
-    *buffer = (struct frame_buffer){};
+    frame_memory_resize(buffer->memory, buffer->data, buffer->size, 0);
+    *buffer = (struct frame_buffer){.memory = buffer->memory};
 }

@@ -5,10 +5,12 @@
 
 #include "archive.h"
 #include "journal/frame.h"
+#include "journal/frame_memory.h"
 
 struct frame_buffer {
-    uint8_t *data; /* of the C library's */
+    uint8_t *data;
     size_t size, used;
+    const struct frame_memory *memory; /* NULL: the C library's */
 };
 
 /* An archive for the payload of the next frame; end: puts its header before it. What is not ended

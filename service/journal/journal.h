@@ -19,6 +19,8 @@
 #include "journal/audit.h"
 #include "journal/audit_walk.h"
 #include "journal/extent.h"
+#include "journal/process_note.h"
+#include "journal/recovery.h"
 #include "journal/frame.h"
 
 #include <sys/types.h>
@@ -42,37 +44,14 @@ struct journal_settings {
     void (*moved)(void *userdata); /* a mark may be past now; may be NULL */
 };
 
-/* A process that was started, as the host notes it. */
-struct process_note {
-    struct attempt_id id;
-    uint32_t pid;
-    uint64_t started; /* in ticks since the boot, as /proc says */
-    bool in_cgroup;
-    uint64_t output_inode; /* of the pipe that is its standard output; 0: it has none of ours */
-    uint64_t result_inode; /* of the pipe for its result, a job's */
-    /* What proctord had been asked for when it died, and may not have done. */
-    bool doubt_cancel, doubt_abort;
-    uint32_t stored; /* descriptors that it has given to be kept */
-};
-
-struct journal_reader {
-    void *userdata;
-    void (*process)(void *userdata, const struct process_note *note);
-    /* An input is about to be handled once more; `last`: none follows. */
-    void (*input)(void *userdata, const struct core_input *input, bool last);
-};
-
 /* Returns 0 or a negative errno. */
 int journal_open(const struct journal_settings *settings, struct journal **journal);
 void journal_close(struct journal *journal);
 
 /*
- * Brings a new core to the state that the journal tells of. Returns 1; 0 where there is no history;
- * a negative errno where it cannot be read at all. Counts inputs and damaged bytes. What is
- * damaged is put aside, in a file beside its segment.
+ * Brings a new core to the state that the journal tells of (recovery.h). Returns 1; 0 where there
+ * is no history; a negative errno where it cannot be read at all.
  */
-/* Whether it is the journal's fault, and not that it could not be read just now. */
-bool journal_is_unusable(int error);
 int journal_recover(struct journal *journal, struct core *core, const struct journal_reader *reader,
                     struct recovery *recovery);
 

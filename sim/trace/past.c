@@ -1,11 +1,10 @@
 #include "trace/past.h"
 
 #include "child.h"
-#include "input.h"
 #include "journal/audit.h"
-#include "journal/borrow.h"
 #include "journal/digest.h"
 #include "journal/frame.h"
+#include "journal/replay.h"
 #include "search/run.h"
 #include "world/memory.h"
 
@@ -373,71 +372,37 @@ static void note_those_that_run(const struct living *living)
     }
 }
 
-static bool read_checkpoint(struct living *living, const struct frame *frame)
+static void handle_input(void *userdata, const struct core_input *input)
 {
-    struct borrowed *borrowed = NULL;
-    struct archive archive = borrow_frame(frame, &borrowed);
-    int r = core_archive(living->core, &archive);
+    struct living *living = userdata;
 
-    borrow_end(borrowed);
-    if (r < 0)
-        fail(living, "the checkpoint cannot be read: %s", strerror(-r));
-    else
-        note_those_that_run(living);
-    return r == 0;
-}
-
-static bool handle_input(struct living *living, const struct frame *frame)
-{
-    struct borrowed *borrowed = NULL;
-    struct archive archive = borrow_frame(frame, &borrowed);
-    struct core_input input = {};
-
-    input_archive(&archive, &input);
-    if (archive.failed) {
-        borrow_end(borrowed);
-        fail(living, "input %" PRIu64 " cannot be read", living->life->inputs + 1);
-        return false;
-    }
-    living->now_usec = input.monotonic_usec;
-    living->first_usec = living->first_usec ? living->first_usec : input.monotonic_usec;
+    living->now_usec = input->monotonic_usec;
+    living->first_usec = living->first_usec ? living->first_usec : input->monotonic_usec;
     living->life->inputs++;
-    note_input(living, &input);
-    core_replay(living->core, &input);
-    borrow_end(borrowed);
-    return true;
+    note_input(living, input);
 }
 
 /* What the audit has of an event that happened here too. */
-static bool compare_note(struct living *living, const struct frame *frame)
+static bool compare_note(struct living *living, const struct audit_note *audit)
 {
-    struct borrowed *borrowed = NULL;
-    struct archive archive = borrow_frame(frame, &borrowed);
-    struct audit_note audit = {};
-
-    audit_read(&archive, frame->kind, &audit);
-    const struct told *told = &living->told[audit.sequence % REMEMBER];
-    bool later = living->last_sequence > 0 && audit.sequence > living->last_sequence;
-    bool known = !archive.failed && told->sequence == audit.sequence;
-    bool same = !known || (strcmp(event_kind_to_string(told->kind), audit.kind) == 0 &&
-                           told->child == digest_of(audit.child));
-    if (!archive.failed && (later || !same))
-        fail(living, "event %" PRIu64 " was %s %s there, and here it %s%s", audit.sequence,
-             audit.kind, audit.child, later ? "did not come" : "is ",
+    const struct told *told = &living->told[audit->sequence % REMEMBER];
+    bool later = living->last_sequence > 0 && audit->sequence > living->last_sequence;
+    bool known = told->sequence == audit->sequence;
+    bool same = !known || (strcmp(event_kind_to_string(told->kind), audit->kind) == 0 &&
+                           told->child == digest_of(audit->child));
+    if (later || !same)
+        fail(living, "event %" PRIu64 " was %s %s there, and here it %s%s", audit->sequence,
+             audit->kind, audit->child, later ? "did not come" : "is ",
              later ? "" : event_kind_to_string(told->kind));
     living->life->compared += known;
-    borrow_end(borrowed);
     return same && !later;
 }
 
-static bool compare_end(struct living *living, const struct frame *frame)
+static bool compare_end(struct living *living, uint64_t there)
 {
-    struct borrowed *borrowed = NULL;
-    struct archive archive = borrow_frame(frame, &borrowed);
-    uint64_t there = 0, here;
+    uint64_t here;
 
-    ARCHIVE(&archive, there);
-    if (archive.failed || !digest_core(living->core, NULL, NULL, &here))
+    if (!digest_core(living->core, NULL, NULL, &here))
         return false;
     living->life->has_end = true;
     if (there != here)
@@ -446,26 +411,37 @@ static bool compare_end(struct living *living, const struct frame *frame)
     return there == here;
 }
 
-static bool handle(struct living *living, const struct frame *frame, size_t *number)
+/* Where inputs are left out, what was seen there is no measure. */
+static int compare(void *userdata, const struct frame *frame, struct archive *archive)
 {
-    const struct life *life = living->life;
+    struct living *living = userdata;
+    struct audit_note audit = {};
+    uint64_t state = 0;
+    bool same = true;
 
-    switch (frame->kind) {
-    case FRAME_CHECKPOINT:
-        return read_checkpoint(living, frame);
-    case FRAME_INPUT:
-        return (life->left_out && life->left_out[(*number)++]) || handle_input(living, frame);
-    case FRAME_AUDIT:
-    case FRAME_AUDIT_TEXT:
-        return life->left_out || compare_note(living, frame);
-    case FRAME_STATE:
-        return life->left_out || compare_end(living, frame);
-    case FRAME_PROCESS:
-    case FRAME_BOOT:
-    case FRAME_INSTANCE:
-        return true;
+    if (living->life->left_out)
+        return 0;
+    if (audit_read(archive, frame->kind, &audit)) {
+        same = archive->failed || compare_note(living, &audit);
+    } else if (frame->kind == FRAME_STATE) {
+        ARCHIVE(archive, state);
+        same = !archive->failed && compare_end(living, state);
     }
-    return true;
+    return same ? 0 : -ECANCELED;
+}
+
+static bool handle(struct living *living, struct replay *replay, const struct frame *frame)
+{
+    bool begun = replay->begun;
+    int r = replay_frame(replay, frame);
+
+    if (r < 0 && frame->kind == FRAME_CHECKPOINT)
+        fail(living, "the checkpoint cannot be read: %s", strerror(-r));
+    else if (r < 0 && frame->kind == FRAME_INPUT)
+        fail(living, "input %" PRIu64 " cannot be read", living->life->inputs + 1);
+    else if (replay->begun && !begun)
+        note_those_that_run(living);
+    return r == 0;
 }
 
 static void live(void *userdata)
@@ -494,10 +470,15 @@ static void live(void *userdata)
         return;
     }
     life->core = living->core;
+    struct replay replay = {
+        .core = living->core, .userdata = living, .input = handle_input, .other = compare};
     for (size_t i = 0; i < past->n_frames; i++) {
-        if (life->until > 0 && life->inputs >= life->until && past->frames[i].kind == FRAME_INPUT)
+        bool input = past->frames[i].kind == FRAME_INPUT;
+        if (input && life->until > 0 && life->inputs >= life->until)
             break;
-        if (!handle(living, &past->frames[i], &number) || life->found)
+        if (input && life->left_out && life->left_out[number++])
+            continue;
+        if (!handle(living, &replay, &past->frames[i]) || life->found)
             break;
     }
 }

@@ -3,7 +3,8 @@
 #include "checks/checks.h"
 #include "checks/shown.h"
 #include "journal/boot.h"
-#include "journal/frame.h"
+#include "journal/frame_buffer.h"
+#include "journal/replay.h"
 #include "world/world.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_SIZE     4096
 #define CHECKPOINT_AT  (16 * 1024) /* bytes of journal that are more than enough to replay */
 #define TORN_BYTES_MAX 24
 #define DEATHS         2 /* of the daemon while it takes over */
@@ -20,44 +20,41 @@
 
 struct disk {
     struct world *world;
-    uint8_t *data;
-    size_t size, used;
+    struct frame_memory memory;
+    struct frame_buffer frames;
 };
 
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+/* The world's, so that it is saved and restored with it. */
+static void *resize(void *userdata, void *memory, size_t before, size_t size)
+{
+    struct world *world = userdata;
+    void *fresh = size > 0 ? world_allocate(world, size) : NULL;
+
+    if (fresh && memory)
+        memcpy(fresh, memory, before < size ? before : size);
+    if (memory)
+        memory_release(world->memory, memory);
+    return fresh;
+}
+
+static struct disk *new_disk(struct world *world)
+{
+    struct disk *disk = world_allocate(world, sizeof(*disk));
+
+    *disk = (struct disk){.world = world, .memory = {.resize = resize, .userdata = world}};
+    disk->frames.memory = &disk->memory;
+    return disk;
+}
+
+static void free_disk(struct disk *disk)
+{
+    frame_buffer_free(&disk->frames);
+    memory_release(disk->world->memory, disk);
+}
+
 /* ---- writing --------------------------------------------------------------------------------- */
-
-static bool grow(struct archive *archive, size_t size)
-{
-    struct disk *disk = archive->userdata;
-    size_t larger = disk->size;
-
-    while (larger < size)
-        larger *= 2;
-    uint8_t *data = world_allocate(disk->world, larger);
-    memcpy(data, disk->data, archive->used);
-    memory_release(disk->world->memory, disk->data);
-    archive->data = disk->data = data;
-    archive->size = disk->size = larger;
-    return true;
-}
-
-static struct archive begin_frame(struct disk *disk)
-{
-    struct archive archive = {
-        .data = disk->data, .size = disk->size, .used = disk->used, .grow = grow, .userdata = disk};
-    uint8_t header[FRAME_HEADER_SIZE] = {};
-
-    archive_bytes(&archive, header, sizeof(header));
-    return archive;
-}
-
-static void end_frame(struct disk *disk, const struct archive *archive, enum frame_kind kind)
-{
-    uint8_t *header = disk->data + disk->used, *payload = header + FRAME_HEADER_SIZE;
-
-    frame_header_write(header, kind, payload, archive->used - disk->used - FRAME_HEADER_SIZE);
-    disk->used = archive->used;
-}
 
 static void boot_id(const struct world *world, char id[BOOT_SIZE + 1])
 {
@@ -69,36 +66,20 @@ static void write_boot(struct disk *disk)
     const struct world *world = disk->world;
     struct boot boot = {.era = world->era,
                         .written = {world_usec(world), world_clocks(world).realtime_usec}};
-    struct archive archive = begin_frame(disk);
+    struct archive archive = frame_begin(&disk->frames);
 
     boot_id(world, boot.id);
     boot_archive(&archive, &boot);
-    end_frame(disk, &archive, FRAME_BOOT);
+    frame_end(&disk->frames, &archive, FRAME_BOOT);
 }
 
 static void write_checkpoint(struct disk *disk)
 {
-    journal_header_write(disk->data);
-    disk->used = JOURNAL_HEADER_SIZE;
+    frame_buffer_begin(&disk->frames, 0);
     write_boot(disk);
-    struct archive archive = begin_frame(disk);
+    struct archive archive = frame_begin(&disk->frames);
     core_archive(disk->world->core, &archive);
-    end_frame(disk, &archive, FRAME_CHECKPOINT);
-}
-
-static struct disk *new_disk(struct world *world)
-{
-    struct disk *disk = world_allocate(world, sizeof(*disk));
-
-    *disk = (struct disk){.world = world, .size = FIRST_SIZE};
-    disk->data = world_allocate(world, disk->size);
-    return disk;
-}
-
-static void free_disk(struct disk *disk)
-{
-    memory_release(disk->world->memory, disk->data);
-    memory_release(disk->world->memory, disk);
+    frame_end(&disk->frames, &archive, FRAME_CHECKPOINT);
 }
 
 void disk_begin(struct world *world)
@@ -118,71 +99,18 @@ void disk_record(void *userdata, const struct core_input *input)
     world->n_in_doubt = 0;
     if (!world->disk || world->full)
         return;
-    struct archive archive = begin_frame(world->disk);
+    struct archive archive = frame_begin(&world->disk->frames);
     input_archive(&archive, &copy);
-    end_frame(world->disk, &archive, FRAME_INPUT);
+    frame_end(&world->disk->frames, &archive, FRAME_INPUT);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-struct borrowed {
-    struct borrowed *next;
-};
-
-struct borrower {
-    struct world *world;
-    struct borrowed *first;
-};
-
-static void *borrow(struct archive *archive, size_t size)
+static int read_boot(void *userdata, const struct frame *frame, struct archive *archive)
 {
-    struct borrower *borrower = archive->userdata;
-    struct borrowed *block = world_allocate(borrower->world, sizeof(*block) + size);
-
-    block->next = borrower->first;
-    borrower->first = block;
-    return block + 1;
-}
-
-static void give_back(struct borrower *borrower)
-{
-    for (struct borrowed *block = borrower->first, *next; block; block = next) {
-        next = block->next;
-        memory_release(borrower->world->memory, block);
-    }
-    borrower->first = NULL;
-}
-
-static struct archive reader_of(struct borrower *borrower, const struct frame *frame)
-{
-    return (struct archive){.reading = true,
-                            .data = (uint8_t *)(uintptr_t)frame->payload,
-                            .size = frame->size,
-                            .allocate = borrow,
-                            .userdata = borrower};
-}
-
-static bool use_frame(struct world *world, struct core *core, struct boot *boot,
-                      const struct frame *frame)
-{
-    struct borrower borrower = {.world = world};
-    struct archive archive = reader_of(&borrower, frame);
-    struct core_input input = {};
-    bool good;
-
-    if (frame->kind == FRAME_BOOT) {
-        boot_archive(&archive, boot);
-        good = !archive.failed;
-    } else if (frame->kind == FRAME_CHECKPOINT) {
-        good = core_archive(core, &archive) == 0;
-    } else {
-        input_archive(&archive, &input);
-        good = !archive.failed;
-        if (good)
-            core_replay(core, &input);
-    }
-    give_back(&borrower);
-    return good && archive.used == frame->size;
+    (void)frame;
+    boot_archive(archive, userdata);
+    return archive->failed ? -EBADMSG : 0;
 }
 
 static struct core *read_back(struct world *world)
@@ -200,10 +128,15 @@ static struct core *read_back(struct world *world)
     executor_ports(world, &ports);
     if (core_new(&ports, &settings, &core) < 0)
         exit(EXIT_FAILURE);
-    while (frame_next(disk->data, disk->used, &offset, &frame) > 0)
-        if (!use_frame(world, core, &boot, &frame))
+    struct replay replay = {.core = core,
+                            .memory = &disk->memory,
+                            .exact = true,
+                            .userdata = &boot,
+                            .other = read_boot};
+    while (frame_next(disk->frames.data, disk->frames.used, &offset, &frame) > 0)
+        if (replay_frame(&replay, &frame) < 0)
             world_fail(world, CHECK_RECOVERY, "a record of the journal cannot be read");
-    disk->used = offset; /* what is torn is cut off */
+    disk->frames.used = offset; /* what is torn is cut off */
     boot_id(world, id);
     world->era = boot_resume(&boot, id, core, &present);
     return core;
@@ -214,7 +147,7 @@ static struct core *read_back(struct world *world)
 static void compare(struct world *world, struct core *before, struct core *after)
 {
     struct disk *a = new_disk(world), *b = new_disk(world);
-    struct archive x = begin_frame(a), y = begin_frame(b);
+    struct archive x = frame_begin(&a->frames), y = frame_begin(&b->frames);
     size_t at = 0;
 
     core_archive(before, &x);
@@ -376,10 +309,10 @@ void disk_crash(struct world *world, bool torn)
     struct disk *disk = world->disk;
 
     if (torn) {
-        struct archive archive = begin_frame(disk);
+        struct archive archive = frame_begin(&disk->frames);
         for (uint32_t n = schedule_choose(world->schedule, TORN_BYTES_MAX); n > 0; n--)
             archive_bytes(&archive, &(uint8_t){(uint8_t)n}, 1);
-        disk->used = archive.used;
+        disk->frames.used = archive.used;
     }
     world_note(world, &(struct record){.kind = RECORD_FAULT, .what = "the daemon dies"});
     recover(world);
@@ -435,7 +368,7 @@ void disk_look(struct world *world)
         world_note(world, &(struct record){.kind = RECORD_FAULT,
                                            .what = "the daemon has died in the middle of it"});
         recover(world);
-    } else if (world->disk && !world->full && world->disk->used > CHECKPOINT_AT &&
+    } else if (world->disk && !world->full && world->disk->frames.used > CHECKPOINT_AT &&
                world->verdict.check == CHECK_NONE) {
         write_checkpoint(world->disk);
     }

@@ -79,14 +79,14 @@ static void write_boot(struct random *random, struct archive *whole)
 static void write_input(struct random *random, struct archive *whole, const struct frame *frame,
                         struct two_clocks *before)
 {
-    struct borrowed *borrowed = NULL;
-    struct archive from = borrow_frame(frame, &borrowed), to = begin_frame(whole);
+    struct borrower borrower = {};
+    struct archive from = borrow_frame(frame, &borrower), to = begin_frame(whole);
     uint64_t kind = 0, times[2] = {};
 
     ARCHIVE(&from, kind);
     ARCHIVE(&from, times[0]);
     ARCHIVE(&from, times[1]);
-    borrow_end(borrowed);
+    borrow_end(&borrower);
     before->monotonic_usec = clocks_draw(random, before->monotonic_usec);
     before->realtime_usec = clocks_draw(random, before->realtime_usec);
     ARCHIVE(&to, kind);

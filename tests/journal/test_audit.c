@@ -9,10 +9,10 @@
 #include <stdlib.h>
 
 static struct audit_note read_back(const struct archive *written, enum frame_kind kind,
-                                   struct borrowed **borrowed)
+                                   struct borrower *borrower)
 {
     const struct frame frame = {.kind = kind, .payload = written->data, .size = written->used};
-    struct archive archive = borrow_frame(&frame, borrowed);
+    struct archive archive = borrow_frame(&frame, borrower);
     struct audit_note note;
 
     g_assert_true(audit_read(&archive, kind, &note));
@@ -34,10 +34,10 @@ static void fields_come_back_as_fields(void)
                               .fields = fields,
                               .n_fields = G_N_ELEMENTS(fields)};
     struct archive archive = {.grow = archive_grow};
-    struct borrowed *borrowed = NULL;
+    struct borrower borrower = {};
 
     audit_archive(&archive, &note);
-    struct audit_note back = read_back(&archive, FRAME_AUDIT, &borrowed);
+    struct audit_note back = read_back(&archive, FRAME_AUDIT, &borrower);
 
     g_assert_cmpuint(back.sequence, ==, 7);
     g_assert_cmpuint(back.cause.instance, ==, UINT32_MAX);
@@ -49,14 +49,14 @@ static void fields_come_back_as_fields(void)
     g_assert_cmpint(back.fields[2].sign, ==, -5);
     g_assert_true(back.fields[3].flag);
     g_assert_cmpstr(back.fields[4].text, ==, "");
-    borrow_end(borrowed);
+    borrow_end(&borrower);
     free(archive.data);
 }
 
 static void an_older_entry_has_its_text(void)
 {
     struct archive archive = {.grow = archive_grow};
-    struct borrowed *borrowed = NULL;
+    struct borrower borrower = {};
     uint64_t numbers[] = {7, 8, 9}; /* sequence, time, cause */
     const char *texts[] = {"command-accepted", "web", "command=\"pause\""};
 
@@ -64,7 +64,7 @@ static void an_older_entry_has_its_text(void)
         archive_number(&archive, &numbers[i]);
     for (int i = 0; i < 3; i++)
         archive_string(&archive, &texts[i]);
-    struct audit_note back = read_back(&archive, FRAME_AUDIT_TEXT, &borrowed);
+    struct audit_note back = read_back(&archive, FRAME_AUDIT_TEXT, &borrower);
 
     g_assert_cmpuint(back.sequence, ==, 7);
     g_assert_cmpuint(back.cause.number, ==, 0); /* of which history is not known */
@@ -72,7 +72,7 @@ static void an_older_entry_has_its_text(void)
     g_assert_cmpuint(back.n_fields, ==, 1);
     g_assert_cmpstr(back.fields[0].key, ==, "text");
     g_assert_cmpstr(back.fields[0].text, ==, "command=\"pause\"");
-    borrow_end(borrowed);
+    borrow_end(&borrower);
     free(archive.data);
 }
 
@@ -86,11 +86,11 @@ static void what_is_cut_is_not_read(void)
     audit_archive(&written, &note);
     for (size_t size = 0; size < written.used; size++) {
         const struct frame frame = {.kind = FRAME_AUDIT, .payload = written.data, .size = size};
-        struct borrowed *borrowed = NULL;
-        struct archive archive = borrow_frame(&frame, &borrowed);
+        struct borrower borrower = {};
+        struct archive archive = borrow_frame(&frame, &borrower);
         g_assert_true(audit_read(&archive, FRAME_AUDIT, &note));
         g_assert_true(archive.failed);
-        borrow_end(borrowed);
+        borrow_end(&borrower);
     }
     free(written.data);
 }

@@ -1,0 +1,16 @@
+#include "journal/frame_memory.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+void *frame_memory_resize(const struct frame_memory *memory, void *block, size_t before,
+                          size_t size)
+{
+    assert(block || before == 0);
+    if (memory)
+        return memory->resize(memory->userdata, block, before, size);
+    if (size > 0)
+        return realloc(block, size);
+    free(block);
+    return NULL;
+}

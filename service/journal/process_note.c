@@ -1,0 +1,15 @@
+#include "journal/process_note.h"
+
+void process_note_archive(struct archive *archive, struct process_note *note)
+{
+    attempt_id_archive(archive, &note->id);
+    ARCHIVE(archive, note->pid);
+    ARCHIVE(archive, note->started);
+    ARCHIVE(archive, note->in_cgroup);
+    ARCHIVE(archive, note->output_inode);
+    ARCHIVE(archive, note->result_inode);
+    ARCHIVE(archive, note->doubt_cancel);
+    ARCHIVE(archive, note->doubt_abort);
+    if (!archive->reading || archive->used < archive->size) /* older journals end here */
+        ARCHIVE(archive, note->stored);
+}
