@@ -2,7 +2,7 @@
 
 #include "again.h"
 #include "catalog.h"
-#include "child.h"
+#include "core/model/child.h"
 #include "journal/borrow.h"
 #include "log.h"
 

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "error.h"
+#include "core/vocabulary/error.h"
 
 /* Locks a folder; what: "state" or "runtime". Returns the descriptor that holds the lock, -EAGAIN
  * when another proctord has it, or another negative errno; the error names the folder. */

@@ -3,7 +3,7 @@
  */
 #include "beside.h"
 #include "bus_wait.h"
-#include "child.h"
+#include "core/model/child.h"
 #include "daemon.h"
 #include "handover.h"
 #include "host.h"
@@ -22,7 +22,7 @@
 #include "service.h"
 #include "signals.h"
 #include "sink.h"
-#include "text.h"
+#include "core/vocabulary/text.h"
 #include "upward.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 #include "manifests.h"
 
-#include "child.h"
+#include "core/model/child.h"
 #include "log.h"
 #include "manifest_load.h"
 #include "upward.h"

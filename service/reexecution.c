@@ -1,9 +1,9 @@
 #include "reexecution.h"
 
 #include "beside.h"
-#include "core.h"
+#include "core/core.h"
 #include "daemon.h"
-#include "error.h"
+#include "core/vocabulary/error.h"
 #include "handover.h"
 #include "host.h"
 #include "journal/journal.h"

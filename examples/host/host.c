@@ -5,8 +5,8 @@
  *     cc host.c $(pkg-config --cflags --libs proctor-core) -o host
  *     ./host sh -c 'sleep 1; exit 1'
  */
-#include <child.h>
-#include <core.h>
+#include <core/core.h>
+#include <core/model/child.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * change while the bus lives, and the name is never given to another: they are asked for once.
  */
 #include "private.h"
-#include "text.h"
+#include "core/vocabulary/text.h"
 
 #include <errno.h>
 #include <stdio.h>

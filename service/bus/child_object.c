@@ -5,7 +5,7 @@
  */
 #include "objects.h"
 #include "private.h"
-#include "start.h"
+#include "core/rules/start.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 #include "cursor.h"
 
-#include "child.h"
+#include "core/model/child.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "core.h"
+#include "core/core.h"
 
 struct cursor {
     struct attempt_id *ids; /* slot and serial: no child has that of another one */

@@ -2,10 +2,10 @@
  * Explanation: one sentence that says why a child is, or is not, running, with who, when and what
  * for. The question that operators of other supervisors cannot get answered (systemd#37906).
  */
-#include "job.h"
+#include "core/model/job.h"
 #include "private.h"
-#include "start.h"
-#include "stop_order.h"
+#include "core/rules/start.h"
+#include "core/rules/stop_order.h"
 
 #include <inttypes.h>
 #include <signal.h>

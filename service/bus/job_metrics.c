@@ -1,6 +1,6 @@
 #include "job_metrics.h"
 
-#include "core.h"
+#include "core/core.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "job.h"
+#include "core/model/job.h"
 
 #include <stdio.h>
 

@@ -3,7 +3,7 @@
  * is misspelt must not be a command without it.
  */
 #include "private.h"
-#include "text.h"
+#include "core/vocabulary/text.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 #include "outgoing.h"
 
-#include "text.h"
+#include "core/vocabulary/text.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -4,9 +4,9 @@
  */
 #pragma once
 
-#include "archive.h"
-#include "child.h"
-#include "command_id.h"
+#include "core/model/archive.h"
+#include "core/model/child.h"
+#include "core/vocabulary/command_id.h"
 #include "manifest.h"
 #include "outgoing.h"
 #include "pace.h"

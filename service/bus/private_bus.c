@@ -1,7 +1,7 @@
 #include "private_bus.h"
 
 #include "again.h"
-#include "archive.h"
+#include "core/model/archive.h"
 #include "handle.h"
 #include "log.h"
 #include "own_folder.h"

@@ -6,9 +6,9 @@
  * call is answered all the same, with the outcome as it is at that moment, `TimedOut`, and the name
  * of what it still waits for (`WaitsFor`). What was begun goes on.
  */
-#include "input.h"
+#include "core/model/input_archive.h"
 #include "private.h"
-#include "start.h"
+#include "core/rules/start.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
-#include "core.h"
+#include "core/core.h"
 
-#include "moment.h"
-#include "private.h"
-#include "start.h"
-#include "stop_order.h"
-#include "text.h"
+#include "core/private.h"
+#include "core/rules/start.h"
+#include "core/rules/stop_order.h"
+#include "core/vocabulary/moment.h"
+#include "core/vocabulary/text.h"
 
 int core_new(const struct core_ports *ports, const struct core_settings *settings,
              struct core **core)

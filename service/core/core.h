@@ -21,14 +21,14 @@
  */
 #pragma once
 
-#include "declaration.h"
-#include "era.h"
-#include "error.h"
-#include "event.h"
-#include "job.h"
-#include "restart_limit.h"
-#include "supervisor.h"
-#include "vocabulary.h"
+#include "core/model/declaration.h"
+#include "core/model/era.h"
+#include "core/model/job.h"
+#include "core/model/restart_limit.h"
+#include "core/model/supervisor.h"
+#include "core/vocabulary/error.h"
+#include "core/vocabulary/event.h"
+#include "core/vocabulary/vocabulary.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,7 +36,7 @@
 
 struct core;
 struct child;
-struct core_input; /* input.h */
+struct core_input; /* input_archive.h */
 
 /* Limits on what somebody else can grow. */
 #define CORE_CHILDREN_MAX  100000

@@ -1,218 +1,385 @@
-#include "input.h"
+/*
+ * Door: every input comes through here. It is stamped once, so that one time holds until it has
+ * been handled to its end; the shell is told of it; then whose it is handles it. The time never
+ * goes back, whatever a clock or a journal says.
+ */
+#include "core/model/input_archive.h"
+#include "core/private.h"
+#include "core/vocabulary/moment.h"
 
-#include "private.h"
-
-const char *core_input_kind_to_string(enum core_input_kind kind)
+static void stamp(struct core *core)
 {
-    static const char *const words[] = {
-        [CORE_INPUT_DECLARE] = "declare",
-        [CORE_INPUT_CHECK] = "check",
-        [CORE_INPUT_REDECLARE] = "redeclare",
-        [CORE_INPUT_REDECLARE_SUPERVISOR] = "redeclare supervisor",
-        [CORE_INPUT_DISCARD_SUPERVISOR] = "discard supervisor",
-        [CORE_INPUT_COMMAND] = "command",
-        [CORE_INPUT_COMMAND_SCOPE] = "command scope",
-        [CORE_INPUT_SHUTDOWN] = "shutdown",
-        [CORE_INPUT_HURRY] = "hurry",
-        [CORE_INPUT_SPAWNED] = "spawned",
-        [CORE_INPUT_SPAWN_FAILED] = "spawn-failed",
-        [CORE_INPUT_COMPLETED] = "completed",
-        [CORE_INPUT_NOTIFY] = "notify",
-        [CORE_INPUT_CHECKED] = "checked",
-        [CORE_INPUT_TIMER] = "timer",
-        [CORE_INPUT_ANNOUNCE] = "announce",
-        [CORE_INPUT_REJECTED] = "rejected",
-        [CORE_INPUT_RUN_JOB] = "run job",
-        [CORE_INPUT_FORGET_JOB] = "forget job",
-        [CORE_INPUT_MAX_JOBS] = "max jobs",
-        [CORE_INPUT_RECOVERED] = "recovered",
-        [CORE_INPUT_DURABILITY] = "durability",
-        [CORE_INPUT_REEXECUTE] = "reexecute",
-        [CORE_INPUT_REOPEN] = "reopen",
-        [CORE_INPUT_REMOVE] = "remove",
-        [CORE_INPUT_START_DELAYED] = "start-delayed",
-        [CORE_INPUT_MAIN_EXITED] = "main-exited",
-    };
-    INVARIANT(kind < CORE_INPUTS);
-    return words[kind];
-}
+    const struct core_ports *ports = &core->ports;
+    uint64_t now;
 
-bool core_input_is_report(enum core_input_kind kind)
-{
-    return (kind >= CORE_INPUT_SPAWNED && kind <= CORE_INPUT_CHECKED) ||
-           kind == CORE_INPUT_START_DELAYED || kind == CORE_INPUT_MAIN_EXITED;
-}
-
-_Static_assert(COMMAND_KILL == 6 && SAME_NAME_REPLACE == 2 && REDECLARE_APPLIES == 2,
-               "what is asked for, in journals");
-_Static_assert(NOTIFY_TRIGGER == 1 << 9 && RESOURCE_FAILED == 3, "what is reported, in journals");
-
-static void *array(struct archive *a, const void *present, size_t count, size_t size)
-{
-    if (!a->reading)
-        return (void *)(uintptr_t)present;
-    void *memory = a->failed ? NULL : a->allocate(a, (count + 1) * size);
-    a->failed = a->failed || !memory;
-    return memory;
-}
-
-static void archive_tree(struct archive *a, struct tree_declaration *tree)
-{
-    archive_count(a, &tree->n_supervisors, SUPERVISORS_MAX);
-    struct supervisor_declaration *supervisors =
-        array(a, tree->supervisors, tree->n_supervisors, sizeof(*supervisors));
-    tree->supervisors = supervisors;
-    for (size_t i = 0; !a->failed && i < tree->n_supervisors; i++) {
-        struct supervisor_declaration copy = supervisors[i];
-        supervisor_declaration_archive(a, &copy);
-        if (a->reading)
-            supervisors[i] = copy;
+    if (core->replayed) {
+        now = core->replayed->monotonic_usec;
+        core->realtime_usec = core->replayed->realtime_usec;
+    } else {
+        now = ports->monotonic(ports->userdata);
+        core->realtime_usec = ports->realtime(ports->userdata);
     }
-    archive_count(a, &tree->n_children, CORE_CHILDREN_MAX);
-    struct child_declaration *children =
-        array(a, tree->children, tree->n_children, sizeof(*children));
-    tree->children = children;
-    for (size_t i = 0; !a->failed && i < tree->n_children; i++) {
-        struct child_declaration copy = children[i];
-        declaration_archive(a, &copy);
-        if (a->reading)
-            children[i] = copy;
+    core->now_usec = moment_later(core->now_usec, moment_after(now, 0));
+}
+
+static void begin(struct core *core, struct core_input *input)
+{
+    const struct core_ports *ports = &core->ports;
+
+    INVARIANT(!core->handling); /* a port called back */
+    stamp(core);
+    core->handling = true;
+    input->monotonic_usec = core->now_usec;
+    input->realtime_usec = core->realtime_usec;
+    if (ports->record && !core->replayed)
+        ports->record(ports->userdata, input);
+}
+
+static void end(struct core *core)
+{
+    core->handling = false;
+}
+
+#define HANDLE(core, call, ...)                                                                    \
+    struct core_input input_ = {__VA_ARGS__};                                                      \
+    begin(core, &input_);                                                                          \
+    call;                                                                                          \
+    end(core)
+
+int core_declare_tree(struct core *core, const struct tree_declaration *tree, const char *requester,
+                      const char *reason, struct declaration_problem *problem)
+{
+    int r;
+    HANDLE(core, r = tree_declare(core, tree, requester, reason, problem),
+           .kind = CORE_INPUT_DECLARE, .tree = *tree, .requester = requester, .reason = reason);
+    return r;
+}
+
+int core_declare(struct core *core, const struct child_declaration *declarations, size_t count,
+                 const char *requester, const char *reason, struct declaration_problem *problem)
+{
+    struct tree_declaration tree = {.children = declarations, .n_children = count};
+    return core_declare_tree(core, &tree, requester, reason, problem);
+}
+
+int core_check_tree(struct core *core, const struct tree_declaration *tree,
+                    struct declaration_problem *problem)
+{
+    int r;
+    HANDLE(core, r = tree_check(core, tree, problem), .kind = CORE_INPUT_CHECK, .tree = *tree);
+    return r;
+}
+
+int core_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
+                   enum redeclare_how how, const char *requester, const char *reason,
+                   struct declaration_problem *problem)
+{
+    int r;
+    HANDLE(core, r = tree_redeclare(core, declarations, count, how, requester, reason, problem),
+           .kind = CORE_INPUT_REDECLARE, .tree = {.children = declarations, .n_children = count},
+           .number = how, .requester = requester, .reason = reason);
+    return r;
+}
+
+int core_redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
+                              struct declaration_problem *problem)
+{
+    int r;
+    HANDLE(core, r = tree_redeclare_supervisor(core, declaration, problem),
+           .kind = CORE_INPUT_REDECLARE_SUPERVISOR,
+           .tree = {.supervisors = declaration, .n_supervisors = 1});
+    return r;
+}
+
+void core_discard_supervisor(struct core *core, struct supervisor *supervisor)
+{
+    HANDLE(core, supervisor_discard(core, supervisor), .kind = CORE_INPUT_DISCARD_SUPERVISOR,
+           .text = supervisor->path);
+}
+
+int core_command(struct core *core, const struct command *command, struct outcome *outcome,
+                 struct error *error)
+{
+    int r;
+    HANDLE(core, r = command_handle(core, command, outcome, error), .kind = CORE_INPUT_COMMAND,
+           .command = *command);
+    return r;
+}
+
+int core_command_scope(struct core *core, const struct command *command,
+                       void (*visit)(void *userdata, const struct outcome *outcome), void *userdata,
+                       struct error *error)
+{
+    int r;
+    HANDLE(core, r = command_handle_scope(core, command, visit, userdata, error),
+           .kind = CORE_INPUT_COMMAND_SCOPE, .command = *command);
+    return r;
+}
+
+void core_remove(struct core *core, const char *ids, const char *requester, const char *reason)
+{
+    HANDLE(core, command_remove(core, ids, requester, reason), .kind = CORE_INPUT_REMOVE,
+           .text = ids, .requester = requester, .reason = reason);
+}
+
+uint64_t core_shutdown_within(struct core *core, uint64_t timeout_usec, const char *requester,
+                              const char *reason)
+{
+    HANDLE(core, shutdown_request(core, timeout_usec, requester, reason),
+           .kind = CORE_INPUT_SHUTDOWN, .timeout_usec = timeout_usec, .requester = requester,
+           .reason = reason);
+    return core->shutdown_command;
+}
+
+uint64_t core_shutdown(struct core *core, const char *requester, const char *reason)
+{
+    return core_shutdown_within(core, 0, requester, reason);
+}
+
+void core_hurry(struct core *core, const char *requester, const char *reason)
+{
+    HANDLE(core, shutdown_hurry(core, requester, reason), .kind = CORE_INPUT_HURRY,
+           .requester = requester, .reason = reason);
+}
+
+void core_reopen(struct core *core)
+{
+    HANDLE(core, shutdown_reopen(core), .kind = CORE_INPUT_REOPEN);
+}
+
+void core_spawned(struct core *core, struct attempt_id id, uint32_t pid)
+{
+    HANDLE(core, report_spawned(core, id, pid), .kind = CORE_INPUT_SPAWNED, .id = id, .pid = pid);
+}
+
+void core_spawn_failed(struct core *core, struct attempt_id id, int error, const char *reason)
+{
+    HANDLE(core, report_spawn_failed(core, id, error, reason), .kind = CORE_INPUT_SPAWN_FAILED,
+           .id = id, .error = error, .text = reason);
+}
+
+void core_start_delayed(struct core *core, struct attempt_id id, const char *reason)
+{
+    HANDLE(core, report_start_delayed(core, id, reason), .kind = CORE_INPUT_START_DELAYED, .id = id,
+           .text = reason);
+}
+
+void core_completed(struct core *core, struct attempt_id id, const struct completion *completion)
+{
+    HANDLE(core, report_completed(core, id, completion), .kind = CORE_INPUT_COMPLETED, .id = id,
+           .completion = *completion);
+}
+
+void core_main_exited(struct core *core, struct attempt_id id, const struct completion *completion)
+{
+    HANDLE(core, report_main_exited(core, id, completion), .kind = CORE_INPUT_MAIN_EXITED, .id = id,
+           .completion = *completion);
+}
+
+void core_notify(struct core *core, struct attempt_id id, const struct notify_message *message)
+{
+    HANDLE(core, report_message(core, id, message), .kind = CORE_INPUT_NOTIFY, .id = id,
+           .message = *message);
+}
+
+void core_checked(struct core *core, struct attempt_id id, uint32_t number, bool passed,
+                  const char *why)
+{
+    HANDLE(core, report_checked(core, id, number, passed, why), .kind = CORE_INPUT_CHECKED,
+           .id = id, .number = number, .passed = passed, .text = why);
+}
+
+void core_timer(struct core *core)
+{
+    HANDLE(core, fire_timers(core), .kind = CORE_INPUT_TIMER);
+}
+
+void core_announce(struct core *core, const char *version)
+{
+    HANDLE(core, announce_start(core, version), .kind = CORE_INPUT_ANNOUNCE, .text = version);
+}
+
+void core_declaration_rejected(struct core *core, const char *requester, const char *why)
+{
+    HANDLE(core, announce_rejected(core, requester, why), .kind = CORE_INPUT_REJECTED,
+           .requester = requester, .text = why);
+}
+
+void core_recovered(struct core *core, const struct recovery *recovery)
+{
+    HANDLE(core, announce_recovered(core, recovery), .kind = CORE_INPUT_RECOVERED,
+           .recovery = *recovery);
+}
+
+void core_durability(struct core *core, bool durable, const char *why)
+{
+    HANDLE(core, announce_durability(core, durable, why), .kind = CORE_INPUT_DURABILITY,
+           .passed = durable, .text = why);
+}
+
+void core_reexecute(struct core *core, const char *requester, const char *reason)
+{
+    HANDLE(core, announce_reexecution(core, requester, reason), .kind = CORE_INPUT_REEXECUTE,
+           .requester = requester, .reason = reason);
+}
+
+int core_run_job(struct core *core, const struct child_declaration *declaration,
+                 enum same_name same_name, const char *requester, const char *reason,
+                 struct job **job, struct declaration_problem *problem)
+{
+    int r;
+    HANDLE(core, r = job_take_in(core, declaration, same_name, requester, reason, job, problem),
+           .kind = CORE_INPUT_RUN_JOB, .tree = {.children = declaration, .n_children = 1},
+           .same_name = same_name, .requester = requester, .reason = reason);
+    return r;
+}
+
+int core_forget_job(struct core *core, struct job *job)
+{
+    int r;
+    HANDLE(core, r = job_let_go(core, job), .kind = CORE_INPUT_FORGET_JOB, .job = job->id);
+    return r;
+}
+
+void core_set_max_jobs(struct core *core, uint32_t max_jobs)
+{
+    HANDLE(core, jobs_set_most(core, max_jobs), .kind = CORE_INPUT_MAX_JOBS, .number = max_jobs);
+}
+
+/* ---- once more ------------------------------------------------------------------------------- */
+
+static void ignore_outcome(void *userdata, const struct outcome *outcome)
+{
+    (void)userdata;
+    (void)outcome;
+}
+
+static void replay_command(struct core *core, const struct core_input *input)
+{
+    struct outcome outcome;
+    struct error error;
+
+    if (input->kind == CORE_INPUT_COMMAND)
+        core_command(core, &input->command, &outcome, &error);
+    else
+        core_command_scope(core, &input->command, ignore_outcome, NULL, &error);
+}
+
+static void replay_declaration(struct core *core, const struct core_input *input)
+{
+    const struct tree_declaration *tree = &input->tree;
+    struct declaration_problem problem;
+    struct job *job;
+
+    if (input->kind == CORE_INPUT_DECLARE)
+        core_declare_tree(core, tree, input->requester, input->reason, &problem);
+    else if (input->kind == CORE_INPUT_CHECK)
+        core_check_tree(core, tree, &problem);
+    else if (input->kind == CORE_INPUT_REDECLARE)
+        core_redeclare(core, tree->children, tree->n_children, (enum redeclare_how)input->number,
+                       input->requester, input->reason, &problem);
+    else if (input->kind == CORE_INPUT_REDECLARE_SUPERVISOR)
+        core_redeclare_supervisor(core, tree->supervisors, &problem);
+    else
+        core_run_job(core, tree->children, input->same_name, input->requester, input->reason, &job,
+                     &problem);
+}
+
+/* What is to be forgotten may have gone meanwhile. */
+static void replay_forgetting(struct core *core, const struct core_input *input)
+{
+    if (input->kind == CORE_INPUT_FORGET_JOB) {
+        struct job *job = core_find_job(core, input->job);
+        if (job)
+            core_forget_job(core, job);
+        return;
     }
+    struct supervisor *supervisor = core_find_supervisor(core, input->text);
+    if (supervisor)
+        core_discard_supervisor(core, supervisor);
 }
 
-static void archive_command(struct archive *a, struct command *command)
+static void replay_one(struct core *core, const struct core_input *input)
 {
-    ARCHIVE_WORD(a, command->verb, COMMAND_KILL);
-    archive_string(a, &command->child);
-    archive_string(a, &command->reason);
-    archive_string(a, &command->requester);
-    archive_string(a, &command->origin);
-    ARCHIVE(a, command->dry_run);
-    ARCHIVE_WORD(a, command->signal, 127);
-    ARCHIVE(a, command->whole);
-    a->failed = a->failed || !command->child || !command->requester;
-}
-
-void completion_archive(struct archive *a, struct completion *completion)
-{
-    uint64_t size = completion->output.data ? completion->output.size : 0;
-
-    ARCHIVE(a, completion->unknown);
-    ARCHIVE(a, completion->by_signal);
-    ARCHIVE(a, completion->code);
-    ARCHIVE(a, completion->signal);
-    ARCHIVE(a, completion->core_dumped);
-    ARCHIVE(a, completion->oom_killed);
-    ARCHIVE_WORD(a, completion->cgroup, RESOURCE_FAILED);
-    ARCHIVE(a, completion->cpu_usec);
-    ARCHIVE_WORD(a, completion->output.size, JOB_OUTPUT_MAX);
-    ARCHIVE(a, completion->output.truncated);
-    ARCHIVE_WORD(a, size, JOB_OUTPUT_MAX);
-    void *data = (void *)(uintptr_t)completion->output.data;
-    if (a->reading) {
-        data = size > 0 && !a->failed ? a->allocate(a, size) : NULL;
-        a->failed = a->failed || (size > 0 && !data) || size > completion->output.size;
-        completion->output.data = data;
+    switch (input->kind) {
+    case CORE_INPUT_DECLARE:
+    case CORE_INPUT_CHECK:
+    case CORE_INPUT_REDECLARE:
+    case CORE_INPUT_REDECLARE_SUPERVISOR:
+    case CORE_INPUT_RUN_JOB:
+        replay_declaration(core, input);
+        return;
+    case CORE_INPUT_COMMAND:
+    case CORE_INPUT_COMMAND_SCOPE:
+        replay_command(core, input);
+        return;
+    case CORE_INPUT_DISCARD_SUPERVISOR:
+    case CORE_INPUT_FORGET_JOB:
+        replay_forgetting(core, input);
+        return;
+    case CORE_INPUT_REMOVE:
+        core_remove(core, input->text, input->requester, input->reason);
+        return;
+    case CORE_INPUT_SHUTDOWN:
+        core_shutdown_within(core, input->timeout_usec, input->requester, input->reason);
+        return;
+    case CORE_INPUT_HURRY:
+        core_hurry(core, input->requester, input->reason);
+        return;
+    case CORE_INPUT_SPAWNED:
+        core_spawned(core, input->id, input->pid);
+        return;
+    case CORE_INPUT_SPAWN_FAILED:
+        core_spawn_failed(core, input->id, input->error, input->text);
+        return;
+    case CORE_INPUT_START_DELAYED:
+        core_start_delayed(core, input->id, input->text);
+        return;
+    case CORE_INPUT_COMPLETED:
+        core_completed(core, input->id, &input->completion);
+        return;
+    case CORE_INPUT_MAIN_EXITED:
+        core_main_exited(core, input->id, &input->completion);
+        return;
+    case CORE_INPUT_NOTIFY:
+        core_notify(core, input->id, &input->message);
+        return;
+    case CORE_INPUT_CHECKED:
+        core_checked(core, input->id, input->number, input->passed, input->text);
+        return;
+    case CORE_INPUT_TIMER:
+        core_timer(core);
+        return;
+    case CORE_INPUT_ANNOUNCE:
+        core_announce(core, input->text);
+        return;
+    case CORE_INPUT_REJECTED:
+        core_declaration_rejected(core, input->requester, input->text);
+        return;
+    case CORE_INPUT_RECOVERED:
+        core_recovered(core, &input->recovery);
+        return;
+    case CORE_INPUT_DURABILITY:
+        core_durability(core, input->passed, input->text);
+        return;
+    case CORE_INPUT_REEXECUTE:
+        core_reexecute(core, input->requester, input->reason);
+        return;
+    case CORE_INPUT_REOPEN:
+        core_reopen(core);
+        return;
+    case CORE_INPUT_MAX_JOBS:
+        core_set_max_jobs(core, input->number);
+        return;
+    case CORE_INPUTS:
+        break;
     }
-    if (!a->failed)
-        archive_bytes(a, data, size);
+    INVARIANT(false);
 }
 
-static void archive_message(struct archive *a, struct notify_message *message)
+void core_replay(struct core *core, const struct core_input *input)
 {
-    ARCHIVE_WORD(a, message->flags, (NOTIFY_TRIGGER << 1) - 1);
-    archive_string(a, &message->status);
-    ARCHIVE(a, message->extend_usec);
-    ARCHIVE(a, message->main_pid);
-    ARCHIVE(a, message->error);
-    if (message->flags & NOTIFY_STATUS && !message->status)
-        a->failed = true;
-}
-
-void attempt_id_archive(struct archive *a, struct attempt_id *id)
-{
-    ARCHIVE(a, id->slot);
-    ARCHIVE(a, id->serial);
-    ARCHIVE(a, id->generation);
-    ARCHIVE(a, id->attempt);
-}
-
-static void archive_recovery(struct archive *a, struct recovery *recovery)
-{
-    ARCHIVE(a, recovery->inputs);
-    ARCHIVE(a, recovery->adopted);
-    ARCHIVE(a, recovery->lost);
-    ARCHIVE(a, recovery->damaged_bytes);
-}
-
-static bool declares(enum core_input_kind kind)
-{
-    return kind <= CORE_INPUT_REDECLARE_SUPERVISOR || kind == CORE_INPUT_RUN_JOB;
-}
-
-bool core_input_tells_an_end(enum core_input_kind kind)
-{
-    return kind == CORE_INPUT_COMPLETED || kind == CORE_INPUT_MAIN_EXITED;
-}
-
-static bool needs_text(enum core_input_kind kind)
-{
-    return kind == CORE_INPUT_DISCARD_SUPERVISOR || kind == CORE_INPUT_SPAWN_FAILED ||
-           kind == CORE_INPUT_CHECKED || kind == CORE_INPUT_ANNOUNCE ||
-           kind == CORE_INPUT_REJECTED || kind == CORE_INPUT_DURABILITY ||
-           kind == CORE_INPUT_REMOVE;
-}
-
-static bool is_asked_for(enum core_input_kind kind)
-{
-    return kind == CORE_INPUT_DECLARE || kind == CORE_INPUT_REDECLARE ||
-           kind == CORE_INPUT_RUN_JOB || kind == CORE_INPUT_SHUTDOWN || kind == CORE_INPUT_HURRY ||
-           kind == CORE_INPUT_REEXECUTE || kind == CORE_INPUT_REMOVE;
-}
-
-void input_archive(struct archive *a, struct core_input *input)
-{
-    ARCHIVE_WORD(a, input->kind, CORE_INPUTS - 1);
-    archive_stamp(a, &input->monotonic_usec);
-    ARCHIVE(a, input->realtime_usec);
-    if (declares(input->kind))
-        archive_tree(a, &input->tree);
-    archive_string(a, &input->requester);
-    archive_string(a, &input->reason);
-    archive_string(a, &input->text);
-    if (input->kind == CORE_INPUT_COMMAND || input->kind == CORE_INPUT_COMMAND_SCOPE)
-        archive_command(a, &input->command);
-    if (core_input_is_report(input->kind))
-        attempt_id_archive(a, &input->id);
-    ARCHIVE(a, input->pid);
-    ARCHIVE(a, input->error);
-    if (core_input_tells_an_end(input->kind))
-        completion_archive(a, &input->completion);
-    if (input->kind == CORE_INPUT_NOTIFY)
-        archive_message(a, &input->message);
-    ARCHIVE(a, input->number);
-    ARCHIVE(a, input->passed);
-    ARCHIVE_WORD(a, input->same_name, SAME_NAME_REPLACE);
-    ARCHIVE(a, input->job);
-    if (input->kind == CORE_INPUT_RECOVERED)
-        archive_recovery(a, &input->recovery);
-    /* Older journals end here. */
-    if (core_input_tells_an_end(input->kind) && (!a->reading || a->used < a->size)) {
-        ARCHIVE(a, input->completion.with_machine);
-        ARCHIVE(a, input->completion.left);
-    }
-    if (input->kind == CORE_INPUT_NOTIFY && (!a->reading || a->used < a->size))
-        archive_stamp(a, &input->message.reloading_usec);
-    if (input->kind == CORE_INPUT_SHUTDOWN && (!a->reading || a->used < a->size))
-        ARCHIVE(a, input->timeout_usec);
-
-    if ((needs_text(input->kind) && !input->text) ||
-        (is_asked_for(input->kind) && (!input->requester || !input->reason)) ||
-        (input->kind == CORE_INPUT_REJECTED && !input->requester) ||
-        (input->kind == CORE_INPUT_REDECLARE && input->number > REDECLARE_APPLIES) ||
-        ((input->kind == CORE_INPUT_REDECLARE_SUPERVISOR) && input->tree.n_supervisors != 1) ||
-        (input->kind == CORE_INPUT_RUN_JOB && input->tree.n_children != 1) ||
-        (input->kind == CORE_INPUT_MAX_JOBS &&
-         (input->number == 0 || input->number > JOBS_AT_ONCE_MAX)))
-        a->failed = true;
+    core->replayed = input;
+    replay_one(core, input);
+    core->replayed = NULL;
 }

@@ -1,21 +1,21 @@
 /*
  * What the parts of the core know of each other. Nobody outside service/core includes this.
  *
- * Reading order: door.c (how inputs come in), child.c (one attempt: start, cancel, abort, its
- * reports), supervision.c (what follows an exit), strategy.c (to whom), escalation.c (and when that
+ * Reading order: input.c (how inputs come in), child.c (one attempt: start, cancel, abort, its
+ * reports), exit.c (what follows an exit), strategy.c (to whom), escalation.c (and when that
  * does not help), command.c (the verbs), dependency.c and restart_queue.c (what a start waits for),
  * requirement.c (what it lacks), stop_order.c (what a stop waits for), sidecar.c, shutdown.c,
- * supervisor.c (the shape of the tree), tree.c (declaring and removing), redeclare.c (newer
+ * supervisor.c (the shape of the tree), declare.c (declaring and removing), redeclare.c (newer
  * declarations), config.c, core.c (the door in).
  */
 #pragma once
 
-#include "child.h"
-#include "core.h"
-#include "invariant.h"
-#include "lineage.h"
-#include "random.h"
-#include "timer.h"
+#include "core/core.h"
+#include "core/model/child.h"
+#include "core/model/lineage.h"
+#include "core/model/random.h"
+#include "core/model/timer.h"
+#include "core/vocabulary/invariant.h"
 
 #include <errno.h>
 #include <string.h>
@@ -74,7 +74,7 @@ struct core {
     uint64_t shutdown_bound_command;
 };
 
-/* What the doors (door.c) lead to. */
+/* What the doors (input.c) lead to. */
 int cycle_look(struct child **children, size_t count, struct declaration_problem *problem);
 int tree_declare(struct core *core, const struct tree_declaration *tree, const char *requester,
                  const char *reason, struct declaration_problem *problem);
@@ -187,7 +187,7 @@ void escalation_melt_down(struct core *core, struct supervisor *supervisor, stru
 /* The same, as the limit of its supervisor is used up. */
 void escalation_limit_used_up(struct core *core, struct child *child);
 
-/* supervision.c: after an exit */
+/* exit.c: after an exit */
 void supervision_quarantine(struct core *core, struct child *child, const char *why);
 void supervision_shut_down(struct core *core, struct child *child, const char *why);
 void supervision_back_off(struct core *core, struct child *child);
@@ -305,7 +305,7 @@ struct child_config *config_new(struct core *core, const struct child_declaratio
 struct supervisor_config *supervisor_config_new(struct core *core,
                                                 const struct supervisor_declaration *declaration);
 
-/* tree.c: declaring and removing */
+/* declare.c: declaring and removing */
 void tree_problem(struct declaration_problem *problem, size_t declaration, int dependency,
                   const char *a, const char *b, const char *c);
 int tree_connect(struct core *core, struct child *child, size_t declaration,
@@ -321,7 +321,7 @@ void tree_find_targets(struct core *core, struct child *child);
 /* redeclare.c: newer declarations */
 void redeclare_attempt_ended(struct core *core, struct child *child);
 
-/* state.c puts back what was in another core. */
+/* checkpoint.c puts back what was in another core. */
 int tree_reserve(struct core *core, uint32_t slots);
 int tree_restore_child(struct core *core, const struct child_declaration *declaration,
                        uint32_t slot, uint32_t serial);

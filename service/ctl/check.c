@@ -2,7 +2,7 @@
  * check: what is wrong with manifests, without a daemon; and what their restart limits come to:
  * when a child that always fails is given up, or that it never is.
  */
-#include "child.h"
+#include "core/model/child.h"
 #include "document.h"
 #include "manifest_set.h"
 #include "terminal.h"

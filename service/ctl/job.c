@@ -4,7 +4,7 @@
  */
 #include "document.h"
 #include "call.h"
-#include "text.h"
+#include "core/vocabulary/text.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "json.h"
 
-#include "text.h"
+#include "core/vocabulary/text.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
  * log: what a child has written. Where its manifest says to a file, the file and those that were
  * rotated before it; to the journal, its lines there; anything else is not kept.
  */
-#include "declaration.h"
+#include "core/model/declaration.h"
 #include "call.h"
 #include "document.h"
 #include "manifest.h"

@@ -4,7 +4,7 @@
 #include "document.h"
 #include "number.h"
 #include "terminal.h"
-#include "text.h"
+#include "core/vocabulary/text.h"
 #include "unit.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 #include "terminal.h"
 
-#include "text.h"
+#include "core/vocabulary/text.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "archive.h"
+#include "core/model/archive.h"
 
 #define HANDOVER_VERSION 4 /* to be counted on where the walk changes */
 

@@ -3,7 +3,7 @@
 #include "again.h"
 #include "handle.h"
 #include "handover.h"
-#include "input.h"
+#include "core/model/input_archive.h"
 #include "journal/frame.h"
 
 #include <errno.h>

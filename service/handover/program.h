@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "error.h"
+#include "core/vocabulary/error.h"
 
 #include <stddef.h>
 

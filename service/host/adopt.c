@@ -4,7 +4,7 @@
 #include "again.h"
 #include "handle.h"
 #include "handover.h"
-#include "input.h"
+#include "core/model/input_archive.h"
 #include "listener.h"
 #include "store.h"
 #include "owner.h"

@@ -1,6 +1,6 @@
 #include "beat.h"
 
-#include "child.h"
+#include "core/model/child.h"
 #include "process.h"
 
 #include <string.h>

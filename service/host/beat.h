@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "core.h"
+#include "core/core.h"
 
 #include <systemd/sd-event.h>
 

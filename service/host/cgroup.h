@@ -15,7 +15,7 @@
  */
 #pragma once
 
-#include "core.h"
+#include "core/core.h"
 
 #include <stdbool.h>
 #include <stdint.h>

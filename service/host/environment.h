@@ -6,7 +6,7 @@
 #pragma once
 
 #include "account.h"
-#include "child.h"
+#include "core/model/child.h"
 #include "fd_store.h"
 
 struct environment {

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "process_spec.h"
+#include "core/model/process_spec.h"
 
 #include <stdbool.h>
 #include <stddef.h>

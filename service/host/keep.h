@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "core.h"
+#include "core/core.h"
 
 #define KEEP_NAME_MAX 160
 

@@ -5,9 +5,9 @@
  */
 #pragma once
 
-#include "error.h"
+#include "core/vocabulary/error.h"
 #include "outside.h"
-#include "process_spec.h"
+#include "core/model/process_spec.h"
 
 #include <sys/types.h>
 

@@ -2,7 +2,7 @@
 
 #include "fd_store.h"
 #include "number.h"
-#include "text.h"
+#include "core/vocabulary/text.h"
 
 #include <string.h>
 

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "core.h"
+#include "core/core.h"
 
 /* One for each known key, so that a caller can tell what it has told. */
 enum notify_key {

@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "process_spec.h"
+#include "core/model/process_spec.h"
 
 #include <systemd/sd-event.h>
 

@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "core.h"
+#include "core/core.h"
 
 #include <sys/types.h>
 

@@ -13,7 +13,7 @@
 #pragma once
 
 #include "account.h"
-#include "process_spec.h"
+#include "core/model/process_spec.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,7 +4,7 @@
 #include "handle.h"
 #include "path_look.h"
 #include "process.h"
-#include "text.h"
+#include "core/vocabulary/text.h"
 
 #include <errno.h>
 #include <signal.h>

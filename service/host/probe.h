@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "core.h"
+#include "core/core.h"
 
 #include <sys/types.h>
 

@@ -12,7 +12,7 @@
 
 #include "account.h"
 #include "beat.h"
-#include "child.h"
+#include "core/model/child.h"
 #include "ends.h"
 #include "host.h"
 #include "journal/journal.h"

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "job.h"
+#include "core/model/job.h"
 
 #include <systemd/sd-event.h>
 

@@ -10,7 +10,7 @@
 #include "path_look.h"
 #include "process.h"
 #include "result.h"
-#include "text.h"
+#include "core/vocabulary/text.h"
 
 #include <errno.h>
 #include <fcntl.h>

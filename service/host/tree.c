@@ -3,7 +3,7 @@
 #include "again.h"
 #include "crowd.h"
 #include "handle.h"
-#include "invariant.h"
+#include "core/vocabulary/invariant.h"
 #include "process.h"
 
 #include <errno.h>

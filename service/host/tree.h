@@ -19,7 +19,7 @@
 #pragma once
 
 #include "cgroup.h"
-#include "core.h"
+#include "core/core.h"
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -4,9 +4,9 @@
  */
 #pragma once
 
-#include "archive.h"
-#include "command_id.h"
-#include "event.h"
+#include "core/model/archive.h"
+#include "core/vocabulary/command_id.h"
+#include "core/vocabulary/event.h"
 #include "journal/frame.h"
 
 struct audit_note {

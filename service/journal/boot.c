@@ -1,6 +1,6 @@
 #include "journal/boot.h"
 
-#include "moment.h"
+#include "core/vocabulary/moment.h"
 
 #include <string.h>
 #include <time.h>

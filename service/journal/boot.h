@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "archive.h"
-#include "core.h"
+#include "core/model/archive.h"
+#include "core/core.h"
 
 #define BOOT_SIZE 36 /* of a boot_id */
 

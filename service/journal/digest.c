@@ -1,6 +1,6 @@
 #include "journal/digest.h"
 
-#include "input.h"
+#include "core/model/input_archive.h"
 #include "journal/borrow.h"
 
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "archive.h"
+#include "core/model/archive.h"
 
 struct core;
 

@@ -1,7 +1,7 @@
 #include "journal/export.h"
 
 #include "again.h"
-#include "input.h"
+#include "core/model/input_archive.h"
 #include "journal/borrow.h"
 #include "journal/digest.h"
 #include "journal/frame_buffer.h"

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "archive.h"
+#include "core/model/archive.h"
 #include "journal/frame.h"
 #include "journal/frame_memory.h"
 

@@ -1,7 +1,7 @@
 #include "journal/journal.h"
 
 #include "again.h"
-#include "input.h"
+#include "core/model/input_archive.h"
 #include "journal/boot.h"
 #include "journal/frame_buffer.h"
 #include "journal/recovery.h"

@@ -14,8 +14,8 @@
  */
 #pragma once
 
-#include "archive.h"
-#include "core.h"
+#include "core/model/archive.h"
+#include "core/core.h"
 #include "journal/audit.h"
 #include "journal/audit_walk.h"
 #include "journal/extent.h"

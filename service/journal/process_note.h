@@ -3,9 +3,9 @@
  */
 #pragma once
 
-#include "archive.h"
-#include "core.h"
-#include "input.h"
+#include "core/model/archive.h"
+#include "core/core.h"
+#include "core/model/input_archive.h"
 
 struct process_note {
     struct attempt_id id;

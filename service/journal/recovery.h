@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "core.h"
+#include "core/core.h"
 #include "journal/process_note.h"
 
 struct journal_writer;

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "input.h"
+#include "core/model/input_archive.h"
 #include "journal/borrow.h"
 
 struct replay {

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "vocabulary.h"
+#include "core/vocabulary/vocabulary.h"
 
 #include <stdbool.h>
 

@@ -1,10 +1,10 @@
 #include "log.h"
 
 #include "catalog.h"
-#include "child.h"
-#include "command_id.h"
+#include "core/model/child.h"
+#include "core/vocabulary/command_id.h"
 #include "sink.h"
-#include "text.h"
+#include "core/vocabulary/text.h"
 
 #include <ctype.h>
 #include <endian.h>

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "event.h"
+#include "core/vocabulary/event.h"
 
 #include <stdbool.h>
 #include <systemd/sd-event.h>

@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "declaration.h"
-#include "error.h"
+#include "core/model/declaration.h"
+#include "core/vocabulary/error.h"
 
 /* Returns 0, also where the file is not there or not for our eyes; -EINVAL with "FILE:LINE:
  * message", or -ENOMEM. */

@@ -1,10 +1,10 @@
 #include "manifest.h"
 
 #include "child_manifest.h"
-#include "core.h"
+#include "core/core.h"
 #include "defaults_manifest.h"
 #include "reader.h"
-#include "text.h"
+#include "core/vocabulary/text.h"
 #include "unit.h"
 #include "written.h"
 

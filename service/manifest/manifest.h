@@ -8,8 +8,8 @@
  */
 #pragma once
 
-#include "declaration.h"
-#include "restart_limit.h"
+#include "core/model/declaration.h"
+#include "core/model/restart_limit.h"
 
 #include <stddef.h>
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "error.h"
+#include "core/vocabulary/error.h"
 #include "outside.h"
 
 #include <stdbool.h>

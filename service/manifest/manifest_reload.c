@@ -3,7 +3,7 @@
  */
 #include "manifest_set.h"
 
-#include "child.h"
+#include "core/model/child.h"
 
 #include <errno.h>
 #include <stdio.h>

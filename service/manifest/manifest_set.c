@@ -1,6 +1,6 @@
 #include "manifest_set.h"
 
-#include "child.h"
+#include "core/model/child.h"
 #include "environment_check.h"
 #include "id_list.h"
 #include "manifest_files.h"

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "core.h"
+#include "core/core.h"
 #include "manifest.h"
 #include "manifest_progress.h"
 

@@ -1,7 +1,7 @@
 #include "node.h"
 
 #include "manifest.h"
-#include "text.h"
+#include "core/vocabulary/text.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 #include "reader.h"
 
-#include "text.h"
+#include "core/vocabulary/text.h"
 #include "unit.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * children in its list are manifest.c's.
  */
 #include "reader.h"
-#include "restart_limit.h"
+#include "core/model/restart_limit.h"
 
 #include <errno.h>
 #include <stdio.h>

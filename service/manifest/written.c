@@ -1,6 +1,6 @@
 #include "written.h"
 
-#include "text.h"
+#include "core/vocabulary/text.h"
 
 #include <stdbool.h>
 #include <stdio.h>

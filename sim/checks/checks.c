@@ -2,7 +2,7 @@
 
 #include "checks/causes.h"
 #include "checks/shown.h"
-#include "start.h"
+#include "core/rules/start.h"
 
 #include <stdio.h>
 #include <string.h>

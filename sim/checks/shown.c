@@ -1,6 +1,6 @@
 #include "checks/shown.h"
 
-#include "start.h"
+#include "core/rules/start.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -103,7 +103,7 @@ static int write_source(const struct mutants_options *options, const struct muta
         free(text);
         return -EINVAL;
     }
-    snprintf(path, sizeof(path), "%s/%s", options->work, mutant->file);
+    snprintf(path, sizeof(path), "%s/mutant.c", options->work);
     FILE *file = fopen(path, "we");
     if (file) {
         fprintf(file, "%.*s%s%s", (int)(place - text), text, mutant->with,
@@ -114,19 +114,19 @@ static int write_source(const struct mutants_options *options, const struct muta
     return file ? 0 : -errno;
 }
 
-static int build(const struct mutants_options *options, const struct mutant *mutant)
+static int build(const struct mutants_options *options)
 {
     char command[8192];
     const char *compiler = getenv("CC") ? getenv("CC") : "cc";
 
     snprintf(command, sizeof(command),
-             "%s -std=gnu11 -D_GNU_SOURCE -O1 -w -I%s/service/core -c %s/%s -o %s/mutant.o && "
+             "%s -std=gnu11 -D_GNU_SOURCE -O1 -w -I%s/service -c %s/mutant.c -o %s/mutant.o && "
              "%s -o %s/mutant %s/mutant.o %s/sim/proctor-sim.p/main.c.o %s/sim/libsimulator.a "
              "%s/service/manifest/libproctor-manifest.a %s/service/core/libproctor-core.a "
              "%s/service/journal/libproctor-journal.a %s/service/system/libproctor-system.a -lyaml",
-             compiler, options->source, options->work, mutant->file, options->work, compiler,
-             options->work, options->work, options->build, options->build, options->build,
-             options->build, options->build, options->build);
+             compiler, options->source, options->work, options->work, compiler, options->work,
+             options->work, options->build, options->build, options->build, options->build,
+             options->build, options->build);
     return run_shell(command);
 }
 
@@ -215,7 +215,7 @@ static int try_mutant(const struct mutants_options *options, const char *path)
     int r = text ? parse(path, text, &arena, &mutant) : -ENOENT;
     if (r == 0)
         r = write_source(options, &mutant);
-    if (r == 0 && build(options, &mutant) != 0) {
+    if (r == 0 && build(options) != 0) {
         fprintf(stderr, "%s: does not compile\n", path);
         r = -EINVAL;
     }

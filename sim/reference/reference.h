@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "core.h"
+#include "core/core.h"
 
 /* Stop, start, start timeout, heartbeat, window, health, place, change, run. */
 #define REF_TIMERS     9

@@ -1,7 +1,7 @@
 #include "scenario/facts.h"
 
 #include "number.h"
-#include "start.h"
+#include "core/rules/start.h"
 #include "unit.h"
 
 #include <errno.h>

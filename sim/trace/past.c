@@ -1,6 +1,6 @@
 #include "trace/past.h"
 
-#include "child.h"
+#include "core/model/child.h"
 #include "journal/audit.h"
 #include "journal/digest.h"
 #include "journal/frame.h"

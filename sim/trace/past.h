@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "core.h"
+#include "core/core.h"
 #include "world/record.h"
 
 struct past;

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "input.h"
+#include "core/model/input_archive.h"
 
 struct world;
 

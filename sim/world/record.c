@@ -1,6 +1,6 @@
 #include "world/record.h"
 
-#include "core.h"
+#include "core/core.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -11,8 +11,8 @@
  */
 #pragma once
 
-#include "child.h"
-#include "core.h"
+#include "core/model/child.h"
+#include "core/core.h"
 #include "world/memory.h"
 #include "world/model.h"
 #include "world/record.h"

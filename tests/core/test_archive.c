@@ -2,8 +2,8 @@
  * Archives: what is written is read, whatever is cut or made up fails, and a failed archive gives
  * nothing but 0 and empty texts.
  */
-#include "archive.h"
-#include "moment.h"
+#include "core/model/archive.h"
+#include "core/vocabulary/moment.h"
 
 #include <glib.h>
 #include <string.h>

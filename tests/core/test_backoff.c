@@ -2,7 +2,7 @@
  * Backoff: the delay grows to its cap and no further, never overflows, and each kind of jitter
  * falls into its range, and into every tenth of it.
  */
-#include "backoff.h"
+#include "core/model/backoff.h"
 
 #include <glib.h>
 #include <string.h>

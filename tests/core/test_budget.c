@@ -2,8 +2,8 @@
  * Budget: a bucket that starts full and fills evenly. Whoever finds it empty takes the next token
  * to come and waits for it, in the order of asking.
  */
-#include "budget.h"
-#include "moment.h"
+#include "core/model/budget.h"
+#include "core/vocabulary/moment.h"
 
 #include <glib.h>
 

@@ -2,7 +2,7 @@
  * Keys of a declaration: each key of docs/manifest.md has a class, the same in the table of
  * declaration_keys.h and in the text.
  */
-#include "declaration_keys.h"
+#include "core/model/declaration_keys.h"
 
 #include <glib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /*
  * Lineage: neither generation nor fencing token of an id ever goes back (lineage.h).
  */
-#include "lineage.h"
-#include "private.h"
+#include "core/model/lineage.h"
+#include "core/private.h"
 #include "world.h"
 
 static struct world *w;

@@ -2,8 +2,8 @@
  * Restart limit: an exact window. An exit leaves it when it is older than the interval, strictly;
  * a restart happens while used <= burst.
  */
-#include "moment.h"
-#include "restart_limit.h"
+#include "core/vocabulary/moment.h"
+#include "core/model/restart_limit.h"
 
 #include <glib.h>
 

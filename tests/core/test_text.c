@@ -1,7 +1,7 @@
 /*
  * What a text is made of: each kind of character at its borders.
  */
-#include "text.h"
+#include "core/vocabulary/text.h"
 
 #include <glib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  * The core's time: it goes on over reboots (era.h), never back, and never wraps around
  * (moment.h), whatever a clock, a declaration or a journal says.
  */
-#include "input.h"
-#include "moment.h"
+#include "core/model/input_archive.h"
+#include "core/vocabulary/moment.h"
 #include "world.h"
 
 #include <string.h>

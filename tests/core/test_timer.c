@@ -2,7 +2,7 @@
  * Timers: the earliest first, equals in the order of arming, whatever is armed, moved and disarmed
  * in between.
  */
-#include "timer.h"
+#include "core/model/timer.h"
 
 #include <glib.h>
 

@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "child.h"
-#include "core.h"
+#include "core/model/child.h"
+#include "core/core.h"
 
 #include <glib.h>
 

@@ -9,8 +9,8 @@
 #include "journal/audit.h"
 #include "journal/borrow.h"
 #include "ports.h"
-#include "private.h"
-#include "text.h"
+#include "bus/private.h"
+#include "core/vocabulary/text.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "journal/boot.h"
-#include "random.h"
+#include "core/model/random.h"
 
 #include <stddef.h>
 

@@ -7,15 +7,15 @@
  */
 #include "target.h"
 
-#include "archive.h"
-#include "child.h"
+#include "core/model/archive.h"
+#include "core/model/child.h"
 #include "clocks.h"
-#include "core.h"
-#include "input.h"
+#include "core/core.h"
+#include "core/model/input_archive.h"
 #include "journal/export.h"
 #include "journal/frame.h"
 #include "journal/journal.h"
-#include "moment.h"
+#include "core/vocabulary/moment.h"
 #include "ports.h"
 
 #include <fcntl.h>

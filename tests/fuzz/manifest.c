@@ -5,9 +5,9 @@
  */
 #include "target.h"
 
-#include "core.h"
+#include "core/core.h"
 #include "manifest.h"
-#include "text.h"
+#include "core/vocabulary/text.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #include "target.h"
 
 #include "notify.h"
-#include "text.h"
+#include "core/vocabulary/text.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,6 +4,6 @@
  */
 #pragma once
 
-#include "core.h"
+#include "core/core.h"
 
 struct core_ports ports_of_nobody(void);

@@ -6,7 +6,7 @@
 
 #include "maker.h"
 #include "manifest.h"
-#include "text.h"
+#include "core/vocabulary/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>

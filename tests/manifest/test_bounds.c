@@ -1,10 +1,10 @@
 /*
  * Bounds: each limit of a manifest, at one less, at the limit, and at one more.
  */
-#include "declaration.h"
+#include "core/model/declaration.h"
 #include "manifest.h"
 #include "manifest_set.h"
-#include "supervisor.h"
+#include "core/model/supervisor.h"
 
 #include <errno.h>
 #include <glib.h>

@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 
 sources=$(cd "$source/service" && find "$source/sim" "$PWD/core" "$PWD/journal" "$PWD/manifest" "$PWD/system" -name '*.c')
 includes="-I$source/sim -I$source/service"
-for room in core journal manifest system; do includes="$includes -I$source/service/$room"; done
+for room in journal manifest system; do includes="$includes -I$source/service/$room"; done
 
 build() {
     name=$1

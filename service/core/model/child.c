@@ -1,0 +1,362 @@
+#include "core/model/child.h"
+
+#include "core/private.h"
+#include "core/rules/start.h"
+#include "core/rules/stop_order.h"
+#include "core/vocabulary/moment.h"
+#include "core/vocabulary/text.h"
+
+static bool status_may_follow(enum child_status from, enum child_status to)
+{
+    switch (from) {
+    case CHILD_STATUS_NONE:
+    case CHILD_STOPPED:
+        return to == CHILD_STARTING;
+    case CHILD_STARTING:
+        return to == CHILD_RUNNING || to == CHILD_CANCELLING || to == CHILD_STOPPED;
+    case CHILD_RUNNING:
+        return to == CHILD_READY || to == CHILD_CANCELLING || to == CHILD_STOPPED;
+    case CHILD_READY:
+        return to == CHILD_RUNNING || to == CHILD_CANCELLING || to == CHILD_STOPPED;
+    case CHILD_CANCELLING:
+        return to == CHILD_STOPPED;
+    }
+    __builtin_unreachable();
+}
+
+void child_set_status(struct core *core, struct child *child, enum child_status status)
+{
+    if (child->attempt.status == status)
+        return;
+    INVARIANT(status_may_follow(child->attempt.status, status));
+    child->attempt.status = status;
+    core_changed(core, child);
+}
+
+enum child_status child_status(const struct child *child)
+{
+    return child->attempt.active ? child->attempt.status : CHILD_STATUS_NONE;
+}
+
+uint64_t child_next_generation(const struct child *child)
+{
+    return child->born || child->has_past ? child->generation + 1 : 0;
+}
+
+uint64_t child_attempt(const struct child *child)
+{
+    return child->attempt.active ? child->attempt.number : 0;
+}
+
+uint64_t child_next_restart_usec(const struct core *core, const struct child *child)
+{
+    return core_realtime_of(core, child->timers[TIMER_START].deadline_usec);
+}
+
+uint64_t child_stop_deadline_usec(const struct core *core, const struct child *child)
+{
+    return core_realtime_of(core, child->timers[TIMER_STOP].deadline_usec);
+}
+
+/* Two deadlines are properties: whoever moves one has changed the child. */
+void child_deadline_moves(struct core *core, struct child *child, enum child_timer timer,
+                          uint64_t deadline)
+{
+    if ((timer == TIMER_START || timer == TIMER_STOP) &&
+        child->timers[timer].deadline_usec != deadline)
+        core_changed(core, child);
+}
+
+void child_arm(struct core *core, struct child *child, enum child_timer timer, uint64_t deadline)
+{
+    if (core->muted)
+        return;
+    child_deadline_moves(core, child, timer, deadline);
+    child->timers[timer].kind = (uint8_t)timer;
+    timer_set(&core->timers, &child->timers[timer], deadline);
+}
+
+void child_arm_timeout(struct core *core, struct child *child, enum child_timer timer,
+                       uint64_t timeout_usec)
+{
+    if (timeout_usec > 0)
+        child_arm(core, child, timer, core_after(core, timeout_usec));
+    else
+        child_disarm(core, child, timer);
+}
+
+void child_disarm(struct core *core, struct child *child, enum child_timer timer)
+{
+    if (core->muted)
+        return;
+    child_deadline_moves(core, child, timer, 0);
+    timer_clear(&core->timers, &child->timers[timer]);
+}
+
+void child_fail(struct core *core, struct child *child, enum failure_phase phase, bool recoverable,
+                const char *reason)
+{
+    child->failure.phase = phase;
+    child->failure.recoverable = recoverable;
+    text_copy(child->failure.reason, sizeof(child->failure.reason), reason);
+    core_changed(core, child);
+}
+
+void child_set_operation(struct core *core, struct child *child, enum child_operation operation,
+                         uint64_t cause, const char *by, const char *reason, const char *command)
+{
+    if (child->operation == operation)
+        return;
+
+    enum child_operation before = child->operation;
+    child_put_operation(core, child, operation);
+    child->operation_usec = core_realtime(core);
+    child->operation_cause = cause;
+    text_copy(child->operation_by, sizeof(child->operation_by), by);
+    text_copy(child->operation_reason, sizeof(child->operation_reason), reason);
+    EMIT(core, EVENT_CHILD_OPERATION_CHANGED, child, cause,
+         FIELD_TEXT_OF("from", child_operation_to_string(before)),
+         FIELD_TEXT_OF("to", child_operation_to_string(operation)),
+         FIELD_TEXT_OF("command", command), FIELD_TEXT_OF("by", by),
+         FIELD_TEXT_OF("reason", reason));
+    core_changed(core, child);
+}
+
+/*
+ * Delivers the cancel, once for an attempt, whoever asks, and never after its abort. Returns true
+ * when this call delivered it.
+ */
+bool child_cancel(struct core *core, struct child *child, uint64_t cause, const char *command)
+{
+    struct attempt *attempt = &child->attempt;
+    if (!attempt->active || attempt->cancel_delivered || attempt->abort_requested)
+        return false;
+
+    sidecars_follow(core, child, cause);
+    attempt->cancel_delivered = true;
+    attempt->stop = (struct stop_causes){.asked = cause, .deadline = cause, .abort = cause};
+    child_set_status(core, child, CHILD_CANCELLING);
+    child->stop_state = STOP_CANCEL_DELIVERED;
+    liveness_stop_watching(core, child);
+    child_arm_timeout(core, child, TIMER_STOP, child->config->declaration.stop_timeout_usec);
+    stop_order_withdraw(core, child);
+    stop_order_update(core, child);
+    core->plan |= PLAN_STOP;
+    restart_queue_end(core, child);
+    EMIT(core, EVENT_CHILD_CONTROL_CANCEL_DELIVERED, child, cause,
+         FIELD_TEXT_OF("command", command));
+    if (!core->muted)
+        core->ports.cancel(core->ports.userdata, child, child_attempt_id(child));
+    core_changed(core, child);
+    return true;
+}
+
+/* Requests the abort, once for an attempt. */
+void child_abort(struct core *core, struct child *child, uint64_t cause)
+{
+    struct attempt *attempt = &child->attempt;
+    if (!attempt->active || attempt->abort_requested)
+        return;
+
+    if (!attempt->cancel_delivered)
+        attempt->stop.asked = cause;
+    attempt->stop.deadline = cause;
+    attempt->abort_requested = true;
+    restart_queue_end(core, child);
+    liveness_stop_watching(core, child);
+    child_arm_timeout(core, child, TIMER_STOP, child->config->declaration.abort_timeout_usec);
+    stop_order_withdraw(core, child);
+    stop_order_update(core, child);
+    EMIT_BARE(core, EVENT_CHILD_CONTROL_ABORT_REQUESTED, child, cause);
+    if (child->fence_phase == FENCE_WAITING_FOR_OLD_STOP) {
+        fence_set_phase(child, FENCE_ABORTING_OLD);
+        EMIT(core, EVENT_CHILD_RESTART_FENCE_ABORT_REQUESTED, child, child->pending.cause,
+             FIELD_NUMBER_OF("target_generation", child->pending.target_generation));
+    }
+    if (!core->muted)
+        core->ports.abort(core->ports.userdata, child, child_attempt_id(child));
+    core_changed(core, child);
+}
+
+/* What the signal that was sent last gives it. */
+uint64_t child_stop_time(const struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+    uint32_t step = child->attempt.stop_step;
+
+    /* A declaration that came in the middle of a stop may have fewer. */
+    if (step > declaration->n_further_stops)
+        step = declaration->n_further_stops;
+    return step > 0 ? declaration->further_stops[step - 1].usec : declaration->stop_timeout_usec;
+}
+
+/* Another command wants an attempt to be gone that was cancelled or aborted before: a deadline runs
+ * then, as an earlier one may have passed and only been reported. An attempt that nobody has asked
+ * to go, as the target of a restart on its way, has none. */
+void child_insist(struct core *core, struct child *child, uint64_t cause, enum timeout_action wants)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+    struct attempt *attempt = &child->attempt;
+
+    if (!attempt->active || !(attempt->cancel_delivered || attempt->abort_requested))
+        return;
+    if (wants == TIMEOUT_KILL)
+        attempt->stop.abort = cause;
+    if (child->timers[TIMER_STOP].deadline_usec > 0)
+        return;
+    attempt->stop.deadline = cause;
+    child_arm_timeout(core, child, TIMER_STOP,
+                      attempt->abort_requested ? declaration->abort_timeout_usec
+                                               : child_stop_time(child));
+    stop_order_update(core, child);
+}
+
+/* The last word against whatever start waits. */
+void child_withdraw_starts(struct core *core, struct child *child, uint64_t cause,
+                           const char *command)
+{
+    fence_withdraw(core, child, cause, command);
+    start_withdraw(core, child);
+}
+
+/* Its stop is the policy's: the attempt was ended by force, or its main process ended by itself and
+ * left others. */
+static bool nobody_asked(const struct child *child)
+{
+    const struct main_end *main = &child->attempt.main;
+
+    return child->attempt.forced != EXIT_NONE || (main->gone && main->kind != EXIT_CANCELLED);
+}
+
+static bool deadline_aborts(const struct core *core, const struct child *child)
+{
+    return core->shutdown_phase != SHUTDOWN_IDLE || nobody_asked(child) ||
+           (child->pending.active && !child->pending.by_resume) ||
+           child->config->declaration.timeout_action == TIMEOUT_KILL;
+}
+
+/* Whose abort it is that follows from the deadline. */
+static uint64_t abort_cause(const struct core *core, const struct child *child)
+{
+    const struct stop_causes *stop = &child->attempt.stop;
+
+    if (child->config->declaration.timeout_action == TIMEOUT_KILL || nobody_asked(child))
+        return stop->deadline;
+    return core->shutdown_phase != SHUTDOWN_IDLE ? core->shutdown_command : stop->abort;
+}
+
+static void stop_failed(struct core *core, struct child *child, enum failure_phase phase,
+                        bool recoverable, const char *reason)
+{
+    child->stop_state = STOP_FAILED;
+    child_fail(core, child, phase, recoverable, reason);
+    EMIT(core, EVENT_CHILD_CONTROL_STOP_FAILED, child, child->attempt.stop.deadline,
+         FIELD_TEXT_OF("phase", failure_phase_to_string(phase)), FIELD_TEXT_OF("reason", reason),
+         FIELD_TEXT_OF("status", child_status_to_string(child->attempt.status)),
+         FIELD_TEXT_OF("stop_state", stop_state_to_string(STOP_FAILED)),
+         FIELD_FLAG_OF("recoverable", recoverable));
+}
+
+static void abort_deadline(struct core *core, struct child *child)
+{
+    stop_failed(core, child, FAILURE_WAIT_ABORT, false,
+                "still there after the abort: processes that the kernel cannot end yet");
+    if (core->shutdown_phase != SHUTDOWN_IDLE)
+        shutdown_abort_failed(core, child);
+}
+
+static void stop_deadline(struct core *core, struct child *child)
+{
+    if (child->attempt.abort_requested) {
+        abort_deadline(core, child);
+        return;
+    }
+
+    stop_failed(core, child, FAILURE_WAIT_COMPLETION, true,
+                "did not end within its stop timeout after the cancel");
+    if (deadline_aborts(core, child)) {
+        child_abort(core, child, abort_cause(core, child));
+        if (core->shutdown_phase != SHUTDOWN_IDLE)
+            shutdown_child_aborting(core);
+    }
+}
+
+/* The time of one signal is over, and another one is left to be tried. */
+static void escalate(struct core *core, struct child *child)
+{
+    const struct stop_step *step =
+        &child->config->declaration.further_stops[child->attempt.stop_step++];
+
+    child_arm_timeout(core, child, TIMER_STOP, step->usec);
+    EMIT(core, EVENT_CHILD_CONTROL_STOP_ESCALATED, child, child->attempt.stop.deadline,
+         FIELD_SIGNED_OF("signal", step->signal),
+         FIELD_NUMBER_OF("step", child->attempt.stop_step + 1));
+    if (core->ports.escalate && !core->muted)
+        core->ports.escalate(core->ports.userdata, child, child_attempt_id(child), step->signal);
+    core_changed(core, child);
+}
+
+void child_stop_deadline(struct core *core, struct child *child)
+{
+    INVARIANT(child->attempt.active);
+    if (!child->attempt.abort_requested &&
+        child->attempt.stop_step < child->config->declaration.n_further_stops)
+        escalate(core, child);
+    else
+        stop_deadline(core, child);
+    stop_order_update(core, child); /* nobody waits for one that cannot be ended */
+}
+
+/* A child of the seed kind: it is declared and has nothing to start. */
+static void fail_without_process(struct core *core, struct child *child)
+{
+    child->wanted = false;
+    if (child->fence_phase == FENCE_READY_TO_START) { /* it was the target of a restart */
+        child->pending = (struct pending_restart){};
+        fence_set_phase(child, FENCE_OPEN);
+    }
+    liveness_forget_success(core, child);
+    child_fail(core, child, FAILURE_SPAWN, false,
+               "the child has no process: its manifest has no exec");
+    EMIT(core, EVENT_CHILD_SPAWN_FAILED, child, child->start_cause,
+         FIELD_TEXT_OF("reason", child->failure.reason), FIELD_NUMBER_OF("errno", 0));
+}
+
+/* Starts the next attempt. Nothing stands in the way any more: no attempt, no hold, no shutdown. */
+void child_start(struct core *core, struct child *child)
+{
+    INVARIANT(!child->attempt.active && child->start == START_WAITS_FOR_NOTHING && !child->scope);
+    INVARIANT(child->operation == CHILD_ACTIVE && core->shutdown_phase == SHUTDOWN_IDLE);
+
+    core->plan |= PLAN_START;
+    core_changed(core, child);
+    if (!child->config->declaration.has_process) {
+        fail_without_process(core, child);
+        return;
+    }
+
+    child->wanted = true;
+    child->on_trial = child->on_trial || (child->gave_up && child->automatic_start);
+    child->gave_up = false;
+    child->attempt = (struct attempt){
+        .status = CHILD_STARTING,
+        .generation = child_next_generation(child),
+        .number = ++child->attempts,
+        .started_usec = core_now(core),
+    };
+    child->fence = child->fence + 1 > core_realtime(core) ? child->fence + 1 : core_realtime(core);
+    child_set_active(core, child, true);
+    child->started_usec = core_realtime(core);
+    child->stop_state = STOP_IDLE;
+    child->status_text[0] = '\0';
+    child->notify_errno = 0;
+    liveness_begin(core, child);
+    child_arm_timeout(core, child, TIMER_START_TIMEOUT,
+                      child->config->declaration.start_timeout_usec);
+    restart_queue_begin(core, child);
+    supervisor_comes_up(core, child->member.supervisor);
+    EMIT(core, EVENT_CHILD_STARTING, child, child->start_cause,
+         FIELD_FLAG_OF("automatic", child->automatic_start));
+    if (!core->muted)
+        core->ports.start(core->ports.userdata, child, child_attempt_id(child));
+}

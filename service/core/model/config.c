@@ -1,0 +1,187 @@
+/*
+ * Configuration: a declaration as the core keeps it, with every string, array and window in one
+ * block of memory. What a declaration needs later is measured and taken when it is declared, so
+ * that supervising allocates nothing.
+ */
+#include "core/private.h"
+
+/* One block that is first measured, then filled: base is NULL while measuring. */
+struct block {
+    char *base;
+    size_t used;
+};
+
+static void *block_take(struct block *block, size_t size)
+{
+    size_t at = (block->used + 7) & ~(size_t)7;
+    block->used = at + size;
+    return block->base ? block->base + at : NULL;
+}
+
+static const char *block_string(struct block *block, const char *string)
+{
+    if (!string)
+        return NULL;
+    size_t size = strlen(string) + 1;
+    char *copy = block->base ? block->base + block->used : NULL;
+    block->used += size;
+    return copy ? memcpy(copy, string, size) : NULL;
+}
+
+static const char **block_strings(struct block *block, const char **strings, size_t count)
+{
+    if (!strings)
+        return NULL;
+    const char **copy = block_take(block, (count + 1) * sizeof(*copy));
+    for (size_t i = 0; i < count; i++) {
+        const char *string = block_string(block, strings[i]);
+        if (copy)
+            copy[i] = string;
+    }
+    if (copy)
+        copy[count] = NULL;
+    return copy;
+}
+
+static size_t strings_count(const char **strings)
+{
+    size_t count = 0;
+    while (strings && strings[count])
+        count++;
+    return count;
+}
+
+static void copy_process(struct block *block, const struct process_spec *from,
+                         struct process_spec *to)
+{
+    *to = *from;
+    to->arguments = block_strings(block, from->arguments, strings_count(from->arguments));
+    to->supplementary_groups =
+        block_strings(block, from->supplementary_groups, strings_count(from->supplementary_groups));
+    to->environment = block_strings(block, from->environment, strings_count(from->environment));
+    to->working_directory = block_string(block, from->working_directory);
+    to->user = block_string(block, from->user);
+    to->group = block_string(block, from->group);
+    to->environment_file = block_string(block, from->environment_file);
+    to->output.path = block_string(block, from->output.path);
+    struct socket_spec *sockets = block_take(block, from->n_sockets * sizeof(*sockets));
+    for (size_t i = 0; i < from->n_sockets; i++) {
+        const char *name = block_string(block, from->sockets[i].name);
+        const char *listen = block_string(block, from->sockets[i].listen);
+        if (!sockets)
+            continue;
+        sockets[i] = from->sockets[i];
+        sockets[i].name = name;
+        sockets[i].listen = listen;
+    }
+    to->sockets = from->n_sockets > 0 ? sockets : NULL;
+    if (from->health) {
+        struct health_spec *health = block_take(block, sizeof(*health));
+        const char **arguments =
+            block_strings(block, from->health->arguments, strings_count(from->health->arguments));
+        const char *listen = block_string(block, from->health->target.listen);
+        if (health) {
+            *health = *from->health;
+            health->arguments = arguments;
+            health->target.listen = listen;
+        }
+        to->health = health;
+    }
+    if (from->limits) {
+        size_t size = PROCESS_LIMITS * sizeof(*from->limits);
+        void *limits = block_take(block, size);
+        to->limits = limits ? memcpy(limits, from->limits, size) : NULL;
+    }
+}
+
+static void fill_config(struct block *block, const struct child_declaration *from,
+                        struct child_config *scratch)
+{
+    struct child_config *config = block_take(block, sizeof(*config));
+    struct child_declaration *to = &scratch->declaration;
+
+    *to = *from;
+    scratch->ring = block_take(block, restart_limit_ring_size(from->burst));
+    scratch->targets =
+        block_take(block, (from->n_requires + from->n_after) * sizeof(struct child *));
+    to->requires = block_strings(block, from->requires, from->n_requires);
+    to->after = block_strings(block, from->after, from->n_after);
+    to->tags = block_strings(block, from->tags, from->n_tags);
+    copy_process(block, &from->process, &to->process);
+    to->id = block_string(block, from->id);
+    to->group = block_string(block, from->group);
+    to->manifest = block_string(block, from->manifest);
+    to->manifest_path = block_string(block, from->manifest_path);
+    if (config)
+        *config = *scratch;
+}
+
+struct child_config *config_new(struct core *core, const struct child_declaration *declaration)
+{
+    struct child_config scratch = {};
+    struct block block = {};
+
+    fill_config(&block, declaration, &scratch);
+    block.base = core->ports.allocate(core->ports.userdata, block.used);
+    if (!block.base)
+        return NULL;
+    block.used = 0;
+    fill_config(&block, declaration, &scratch);
+    return (struct child_config *)(void *)block.base;
+}
+
+/* ---- of a supervisor ------------------------------------------------------------------------- */
+
+static struct group *fill_groups(struct block *block, const struct supervisor_declaration *from)
+{
+    struct group *groups = block_take(block, from->n_groups * sizeof(*groups));
+
+    for (size_t i = 0; i < from->n_groups; i++) {
+        uint64_t *ring = block_take(block, restart_limit_ring_size(from->groups[i].burst));
+        const char *name = block_string(block, from->groups[i].name);
+        if (!groups)
+            continue;
+        groups[i] = (struct group){.declaration = from->groups[i]};
+        groups[i].declaration.name = name;
+        restart_limit_init(&groups[i].limit, ring, from->groups[i].burst,
+                           from->groups[i].interval_usec);
+        budget_init(&groups[i].budget, from->groups[i].budget_restarts,
+                    from->groups[i].budget_usec);
+    }
+    return groups;
+}
+
+static void fill_supervisor(struct block *block, const struct supervisor_declaration *from,
+                            struct supervisor_config *scratch)
+{
+    struct supervisor_config *config = block_take(block, sizeof(*config));
+    struct supervisor_declaration *to = &scratch->declaration;
+
+    *to = *from;
+    scratch->groups = fill_groups(block, from);
+    scratch->ring = block_take(block, restart_limit_ring_size(from->burst));
+    struct group_declaration *groups = block_take(block, from->n_groups * sizeof(*groups));
+    for (size_t i = 0; groups && i < from->n_groups; i++)
+        groups[i] = scratch->groups[i].declaration;
+    to->groups = groups;
+    to->path = block_string(block, from->path);
+    to->manifest = block_string(block, from->manifest);
+    to->manifest_path = block_string(block, from->manifest_path);
+    if (config)
+        *config = *scratch;
+}
+
+struct supervisor_config *supervisor_config_new(struct core *core,
+                                                const struct supervisor_declaration *declaration)
+{
+    struct supervisor_config scratch = {};
+    struct block block = {};
+
+    fill_supervisor(&block, declaration, &scratch);
+    block.base = core->ports.allocate(core->ports.userdata, block.used);
+    if (!block.base)
+        return NULL;
+    block.used = 0;
+    fill_supervisor(&block, declaration, &scratch);
+    return (struct supervisor_config *)(void *)block.base;
+}

@@ -1,0 +1,78 @@
+#include "core/model/declaration_keys.h"
+
+#include "core/model/archive.h"
+#include "core/private.h"
+
+#define ROOM_MIN 1024
+
+uint64_t declaration_keys_of(enum key_class class)
+{
+    uint64_t keys = 0;
+
+    for (int key = 0; key < DECLARATION_KEYS; key++)
+        if (declaration_key_class((enum declaration_key)key) == class)
+            keys |= KEY_BIT(key);
+    return keys;
+}
+
+enum declaration_key declaration_key_find(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum declaration_key key;
+    } without_fields[] = {
+        {"arguments", KEY_EXEC}, {"primary", KEY_REQUIRES}, {"supervisor", KEY_NAME}};
+
+    for (size_t i = 0; i < sizeof(without_fields) / sizeof(without_fields[0]); i++)
+        if (strcmp(without_fields[i].name, name) == 0)
+            return without_fields[i].key;
+    for (int key = 0; key < DECLARATION_KEYS; key++)
+        if (strcmp(declaration_key_name((enum declaration_key)key), name) == 0)
+            return (enum declaration_key)key;
+    return DECLARATION_KEYS;
+}
+
+static bool make_room(struct archive *a, size_t size)
+{
+    const struct core_ports *ports = a->userdata;
+    size_t room = a->size > 0 ? a->size : ROOM_MIN;
+
+    while (room < size)
+        room *= 2;
+    uint8_t *larger = ports->allocate(ports->userdata, room);
+    if (!larger)
+        return false;
+    if (a->data) {
+        memcpy(larger, a->data, a->used);
+        ports->release(ports->userdata, a->data);
+    }
+    a->data = larger;
+    a->size = room;
+    return true;
+}
+
+static bool differs(struct archive *a, const struct child_declaration *before,
+                    const struct child_declaration *after, enum declaration_key key)
+{
+    struct child_declaration copies[] = {*before, *after}; /* of what is only read */
+
+    a->used = 0;
+    declaration_key_write(a, &copies[0], key);
+    size_t half = a->used;
+    declaration_key_write(a, &copies[1], key);
+    return a->used != 2 * half || (half > 0 && memcmp(a->data, a->data + half, half) != 0);
+}
+
+int declaration_compare(const struct core_ports *ports, const struct child_declaration *before,
+                        const struct child_declaration *after, uint64_t *keys)
+{
+    struct archive a = {.grow = make_room, .userdata = (void *)(uintptr_t)ports};
+
+    *keys = 0;
+    for (int key = 0; key < DECLARATION_KEYS && !a.failed; key++)
+        if (differs(&a, before, after, (enum declaration_key)key))
+            *keys |= KEY_BIT(key);
+    if (a.data)
+        ports->release(ports->userdata, a.data);
+    return a.failed ? -ENOMEM : 0;
+}

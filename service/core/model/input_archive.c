@@ -1,0 +1,218 @@
+#include "core/model/input_archive.h"
+
+#include "core/private.h"
+
+const char *core_input_kind_to_string(enum core_input_kind kind)
+{
+    static const char *const words[] = {
+        [CORE_INPUT_DECLARE] = "declare",
+        [CORE_INPUT_CHECK] = "check",
+        [CORE_INPUT_REDECLARE] = "redeclare",
+        [CORE_INPUT_REDECLARE_SUPERVISOR] = "redeclare supervisor",
+        [CORE_INPUT_DISCARD_SUPERVISOR] = "discard supervisor",
+        [CORE_INPUT_COMMAND] = "command",
+        [CORE_INPUT_COMMAND_SCOPE] = "command scope",
+        [CORE_INPUT_SHUTDOWN] = "shutdown",
+        [CORE_INPUT_HURRY] = "hurry",
+        [CORE_INPUT_SPAWNED] = "spawned",
+        [CORE_INPUT_SPAWN_FAILED] = "spawn-failed",
+        [CORE_INPUT_COMPLETED] = "completed",
+        [CORE_INPUT_NOTIFY] = "notify",
+        [CORE_INPUT_CHECKED] = "checked",
+        [CORE_INPUT_TIMER] = "timer",
+        [CORE_INPUT_ANNOUNCE] = "announce",
+        [CORE_INPUT_REJECTED] = "rejected",
+        [CORE_INPUT_RUN_JOB] = "run job",
+        [CORE_INPUT_FORGET_JOB] = "forget job",
+        [CORE_INPUT_MAX_JOBS] = "max jobs",
+        [CORE_INPUT_RECOVERED] = "recovered",
+        [CORE_INPUT_DURABILITY] = "durability",
+        [CORE_INPUT_REEXECUTE] = "reexecute",
+        [CORE_INPUT_REOPEN] = "reopen",
+        [CORE_INPUT_REMOVE] = "remove",
+        [CORE_INPUT_START_DELAYED] = "start-delayed",
+        [CORE_INPUT_MAIN_EXITED] = "main-exited",
+    };
+    INVARIANT(kind < CORE_INPUTS);
+    return words[kind];
+}
+
+bool core_input_is_report(enum core_input_kind kind)
+{
+    return (kind >= CORE_INPUT_SPAWNED && kind <= CORE_INPUT_CHECKED) ||
+           kind == CORE_INPUT_START_DELAYED || kind == CORE_INPUT_MAIN_EXITED;
+}
+
+_Static_assert(COMMAND_KILL == 6 && SAME_NAME_REPLACE == 2 && REDECLARE_APPLIES == 2,
+               "what is asked for, in journals");
+_Static_assert(NOTIFY_TRIGGER == 1 << 9 && RESOURCE_FAILED == 3, "what is reported, in journals");
+
+static void *array(struct archive *a, const void *present, size_t count, size_t size)
+{
+    if (!a->reading)
+        return (void *)(uintptr_t)present;
+    void *memory = a->failed ? NULL : a->allocate(a, (count + 1) * size);
+    a->failed = a->failed || !memory;
+    return memory;
+}
+
+static void archive_tree(struct archive *a, struct tree_declaration *tree)
+{
+    archive_count(a, &tree->n_supervisors, SUPERVISORS_MAX);
+    struct supervisor_declaration *supervisors =
+        array(a, tree->supervisors, tree->n_supervisors, sizeof(*supervisors));
+    tree->supervisors = supervisors;
+    for (size_t i = 0; !a->failed && i < tree->n_supervisors; i++) {
+        struct supervisor_declaration copy = supervisors[i];
+        supervisor_declaration_archive(a, &copy);
+        if (a->reading)
+            supervisors[i] = copy;
+    }
+    archive_count(a, &tree->n_children, CORE_CHILDREN_MAX);
+    struct child_declaration *children =
+        array(a, tree->children, tree->n_children, sizeof(*children));
+    tree->children = children;
+    for (size_t i = 0; !a->failed && i < tree->n_children; i++) {
+        struct child_declaration copy = children[i];
+        declaration_archive(a, &copy);
+        if (a->reading)
+            children[i] = copy;
+    }
+}
+
+static void archive_command(struct archive *a, struct command *command)
+{
+    ARCHIVE_WORD(a, command->verb, COMMAND_KILL);
+    archive_string(a, &command->child);
+    archive_string(a, &command->reason);
+    archive_string(a, &command->requester);
+    archive_string(a, &command->origin);
+    ARCHIVE(a, command->dry_run);
+    ARCHIVE_WORD(a, command->signal, 127);
+    ARCHIVE(a, command->whole);
+    a->failed = a->failed || !command->child || !command->requester;
+}
+
+void completion_archive(struct archive *a, struct completion *completion)
+{
+    uint64_t size = completion->output.data ? completion->output.size : 0;
+
+    ARCHIVE(a, completion->unknown);
+    ARCHIVE(a, completion->by_signal);
+    ARCHIVE(a, completion->code);
+    ARCHIVE(a, completion->signal);
+    ARCHIVE(a, completion->core_dumped);
+    ARCHIVE(a, completion->oom_killed);
+    ARCHIVE_WORD(a, completion->cgroup, RESOURCE_FAILED);
+    ARCHIVE(a, completion->cpu_usec);
+    ARCHIVE_WORD(a, completion->output.size, JOB_OUTPUT_MAX);
+    ARCHIVE(a, completion->output.truncated);
+    ARCHIVE_WORD(a, size, JOB_OUTPUT_MAX);
+    void *data = (void *)(uintptr_t)completion->output.data;
+    if (a->reading) {
+        data = size > 0 && !a->failed ? a->allocate(a, size) : NULL;
+        a->failed = a->failed || (size > 0 && !data) || size > completion->output.size;
+        completion->output.data = data;
+    }
+    if (!a->failed)
+        archive_bytes(a, data, size);
+}
+
+static void archive_message(struct archive *a, struct notify_message *message)
+{
+    ARCHIVE_WORD(a, message->flags, (NOTIFY_TRIGGER << 1) - 1);
+    archive_string(a, &message->status);
+    ARCHIVE(a, message->extend_usec);
+    ARCHIVE(a, message->main_pid);
+    ARCHIVE(a, message->error);
+    if (message->flags & NOTIFY_STATUS && !message->status)
+        a->failed = true;
+}
+
+void attempt_id_archive(struct archive *a, struct attempt_id *id)
+{
+    ARCHIVE(a, id->slot);
+    ARCHIVE(a, id->serial);
+    ARCHIVE(a, id->generation);
+    ARCHIVE(a, id->attempt);
+}
+
+static void archive_recovery(struct archive *a, struct recovery *recovery)
+{
+    ARCHIVE(a, recovery->inputs);
+    ARCHIVE(a, recovery->adopted);
+    ARCHIVE(a, recovery->lost);
+    ARCHIVE(a, recovery->damaged_bytes);
+}
+
+static bool declares(enum core_input_kind kind)
+{
+    return kind <= CORE_INPUT_REDECLARE_SUPERVISOR || kind == CORE_INPUT_RUN_JOB;
+}
+
+bool core_input_tells_an_end(enum core_input_kind kind)
+{
+    return kind == CORE_INPUT_COMPLETED || kind == CORE_INPUT_MAIN_EXITED;
+}
+
+static bool needs_text(enum core_input_kind kind)
+{
+    return kind == CORE_INPUT_DISCARD_SUPERVISOR || kind == CORE_INPUT_SPAWN_FAILED ||
+           kind == CORE_INPUT_CHECKED || kind == CORE_INPUT_ANNOUNCE ||
+           kind == CORE_INPUT_REJECTED || kind == CORE_INPUT_DURABILITY ||
+           kind == CORE_INPUT_REMOVE;
+}
+
+static bool is_asked_for(enum core_input_kind kind)
+{
+    return kind == CORE_INPUT_DECLARE || kind == CORE_INPUT_REDECLARE ||
+           kind == CORE_INPUT_RUN_JOB || kind == CORE_INPUT_SHUTDOWN || kind == CORE_INPUT_HURRY ||
+           kind == CORE_INPUT_REEXECUTE || kind == CORE_INPUT_REMOVE;
+}
+
+void input_archive(struct archive *a, struct core_input *input)
+{
+    ARCHIVE_WORD(a, input->kind, CORE_INPUTS - 1);
+    archive_stamp(a, &input->monotonic_usec);
+    ARCHIVE(a, input->realtime_usec);
+    if (declares(input->kind))
+        archive_tree(a, &input->tree);
+    archive_string(a, &input->requester);
+    archive_string(a, &input->reason);
+    archive_string(a, &input->text);
+    if (input->kind == CORE_INPUT_COMMAND || input->kind == CORE_INPUT_COMMAND_SCOPE)
+        archive_command(a, &input->command);
+    if (core_input_is_report(input->kind))
+        attempt_id_archive(a, &input->id);
+    ARCHIVE(a, input->pid);
+    ARCHIVE(a, input->error);
+    if (core_input_tells_an_end(input->kind))
+        completion_archive(a, &input->completion);
+    if (input->kind == CORE_INPUT_NOTIFY)
+        archive_message(a, &input->message);
+    ARCHIVE(a, input->number);
+    ARCHIVE(a, input->passed);
+    ARCHIVE_WORD(a, input->same_name, SAME_NAME_REPLACE);
+    ARCHIVE(a, input->job);
+    if (input->kind == CORE_INPUT_RECOVERED)
+        archive_recovery(a, &input->recovery);
+    /* Older journals end here. */
+    if (core_input_tells_an_end(input->kind) && (!a->reading || a->used < a->size)) {
+        ARCHIVE(a, input->completion.with_machine);
+        ARCHIVE(a, input->completion.left);
+    }
+    if (input->kind == CORE_INPUT_NOTIFY && (!a->reading || a->used < a->size))
+        archive_stamp(a, &input->message.reloading_usec);
+    if (input->kind == CORE_INPUT_SHUTDOWN && (!a->reading || a->used < a->size))
+        ARCHIVE(a, input->timeout_usec);
+
+    if ((needs_text(input->kind) && !input->text) ||
+        (is_asked_for(input->kind) && (!input->requester || !input->reason)) ||
+        (input->kind == CORE_INPUT_REJECTED && !input->requester) ||
+        (input->kind == CORE_INPUT_REDECLARE && input->number > REDECLARE_APPLIES) ||
+        ((input->kind == CORE_INPUT_REDECLARE_SUPERVISOR) && input->tree.n_supervisors != 1) ||
+        (input->kind == CORE_INPUT_RUN_JOB && input->tree.n_children != 1) ||
+        (input->kind == CORE_INPUT_MAX_JOBS &&
+         (input->number == 0 || input->number > JOBS_AT_ONCE_MAX)))
+        a->failed = true;
+}

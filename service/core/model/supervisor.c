@@ -1,0 +1,471 @@
+#include "core/model/supervisor.h"
+
+#include "core/private.h"
+#include "core/vocabulary/text.h"
+
+/* ---- the list of members --------------------------------------------------------------------- */
+
+struct child *member_child(const struct member *member)
+{
+    if (member->is_supervisor)
+        return NULL;
+    return (struct child *)(void *)((char *)(uintptr_t)member - offsetof(struct child, member));
+}
+
+struct supervisor *member_supervisor(const struct member *member)
+{
+    if (!member->is_supervisor)
+        return NULL;
+    return (struct supervisor *)(void *)((char *)(uintptr_t)member -
+                                         offsetof(struct supervisor, member));
+}
+
+static struct member *end_of(struct member *member)
+{
+    struct supervisor *supervisor = member_supervisor(member);
+    return supervisor ? supervisor->tail : member;
+}
+
+/* As the last member of its supervisor. */
+void member_link(struct supervisor *supervisor, struct member *member)
+{
+    struct member *before = supervisor->tail;
+
+    member->supervisor = supervisor;
+    member->previous = before;
+    member->next = before->next;
+    if (before->next)
+        before->next->previous = member;
+    before->next = member;
+    supervisor->members++;
+    supervisor->listed++;
+    for (; supervisor && supervisor->tail == before; supervisor = supervisor->member.supervisor)
+        supervisor->tail = member;
+}
+
+void member_unlink(struct member *member)
+{
+    struct supervisor *supervisor = member->supervisor;
+
+    INVARIANT(end_of(member) == member);
+    member->previous->next = member->next;
+    if (member->next)
+        member->next->previous = member->previous;
+    supervisor->members--;
+    supervisor->listed++;
+    for (; supervisor && supervisor->tail == member; supervisor = supervisor->member.supervisor)
+        supervisor->tail = member->previous;
+}
+
+struct child *supervisor_next(const struct supervisor *supervisor, const struct child *child)
+{
+    for (const struct member *member = &child->member; member != supervisor->tail;) {
+        member = member->next;
+        if (!member->is_supervisor)
+            return member_child(member);
+    }
+    return NULL;
+}
+
+struct child *supervisor_first(const struct supervisor *supervisor)
+{
+    for (const struct member *member = &supervisor->member; member != supervisor->tail;) {
+        member = member->next;
+        if (!member->is_supervisor)
+            return member_child(member);
+    }
+    return NULL;
+}
+
+struct child *supervisor_previous(const struct supervisor *supervisor, const struct child *child)
+{
+    for (const struct member *member = child->member.previous; member != &supervisor->member;
+         member = member->previous)
+        if (!member->is_supervisor)
+            return member_child(member);
+    return NULL;
+}
+
+struct child *supervisor_last(const struct supervisor *supervisor)
+{
+    for (const struct member *member = supervisor->tail; member != &supervisor->member;
+         member = member->previous)
+        if (!member->is_supervisor)
+            return member_child(member);
+    return NULL;
+}
+
+struct child *core_first(const struct core *core)
+{
+    return supervisor_first(&core->root);
+}
+
+struct child *core_next(const struct child *child)
+{
+    for (const struct member *member = child->member.next; member; member = member->next)
+        if (!member->is_supervisor)
+            return member_child(member);
+    return NULL;
+}
+
+bool supervisor_is_above(const struct supervisor *above, const struct supervisor *below)
+{
+    for (; below; below = below->member.supervisor)
+        if (below == above)
+            return true;
+    return false;
+}
+
+/* ---- tallies --------------------------------------------------------------------------------- */
+
+static struct tally tally_of(const struct child *child)
+{
+    return (struct tally){.children = 1,
+                          .attempts = child->attempt.active,
+                          .held = child->operation != CHILD_ACTIVE,
+                          .scoped = child->scope != NULL};
+}
+
+/* A child has changed, or come (before is empty), or gone (after is). */
+static void count_again(struct core *core, struct supervisor *supervisor, struct tally before,
+                        struct tally after)
+{
+    for (; supervisor; supervisor = supervisor->member.supervisor) {
+        struct tally *tally = &supervisor->tally;
+        tally->children += after.children - before.children;
+        tally->attempts += after.attempts - before.attempts;
+        tally->held += after.held - before.held;
+        tally->scoped += after.scoped - before.scoped;
+        core_changed_supervisor(core, supervisor);
+    }
+}
+
+void tally_add(struct core *core, struct child *child)
+{
+    count_again(core, child->member.supervisor, (struct tally){}, tally_of(child));
+}
+
+void tally_remove(struct core *core, struct child *child)
+{
+    count_again(core, child->member.supervisor, tally_of(child), (struct tally){});
+}
+
+/* Each change of what is tallied goes through one of these. */
+void child_set_active(struct core *core, struct child *child, bool active)
+{
+    struct tally before = tally_of(child);
+
+    child->attempt.active = active;
+    if (!core->muted)
+        count_again(core, child->member.supervisor, before, tally_of(child));
+}
+
+void child_set_scope(struct core *core, struct child *child, struct scope *scope)
+{
+    struct tally before = tally_of(child);
+
+    child->scope = scope;
+    if (!core->muted)
+        count_again(core, child->member.supervisor, before, tally_of(child));
+}
+
+void child_put_operation(struct core *core, struct child *child, enum child_operation operation)
+{
+    struct tally before = tally_of(child);
+
+    child->operation = operation;
+    if (!core->muted)
+        count_again(core, child->member.supervisor, before, tally_of(child));
+}
+
+/* ---- finding --------------------------------------------------------------------------------- */
+
+static bool path_is(const char *path, const char *text, size_t length)
+{
+    return strncmp(path, text, length) == 0 && path[length] == '\0';
+}
+
+static struct supervisor *find(const struct core *core, const char *path, size_t length)
+{
+    struct supervisor *supervisor = core_first_supervisor(core);
+    while (supervisor && !path_is(supervisor->path, path, length))
+        supervisor = supervisor->next;
+    return supervisor;
+}
+
+struct supervisor *core_find_supervisor(const struct core *core, const char *path)
+{
+    return find(core, path, strlen(path));
+}
+
+size_t path_parent_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) : 0;
+}
+
+/* The supervisor that an id names by what stands before its last segment. */
+struct supervisor *supervisor_of_path(const struct core *core, const char *path)
+{
+    return find(core, path, path_parent_length(path));
+}
+
+struct supervisor *core_first_supervisor(const struct core *core)
+{
+    return (struct supervisor *)(uintptr_t)&core->root;
+}
+
+struct supervisor *core_next_supervisor(const struct supervisor *supervisor)
+{
+    return supervisor->next;
+}
+
+struct group *supervisor_group(const struct supervisor *supervisor, const char *name)
+{
+    const struct supervisor_config *config = supervisor->config;
+
+    for (size_t i = 0; name && i < config->declaration.n_groups; i++)
+        if (strcmp(config->groups[i].declaration.name, name) == 0)
+            return &config->groups[i];
+    return NULL;
+}
+
+/* ---- declaring ------------------------------------------------------------------------------- */
+
+/* The root as long as nobody says how it is kept. */
+int supervisor_init_root(struct core *core)
+{
+    struct supervisor *root = &core->root;
+    struct supervisor_declaration plain;
+
+    supervisor_declaration_defaults(&plain, "");
+    *root = (struct supervisor){.member = {.is_supervisor = true}, .depth = 1};
+    root->tail = &root->member;
+    root->scope.supervisor = root;
+    root->config = supervisor_config_new(core, &plain);
+    if (!root->config)
+        return -ENOMEM;
+    supervisor_configure(core, root, root->config);
+    return 0;
+}
+
+/* Where a child that waits in the scope of a group goes on waiting: in that of the present group of
+ * that name. It need not be the child's own group: it may have a newer declaration. */
+static struct scope *present_scope(const struct supervisor *supervisor,
+                                   const struct supervisor_config *old, struct scope *scope)
+{
+    for (size_t i = 0; i < old->declaration.n_groups; i++)
+        if (scope == &old->groups[i].scope) {
+            struct group *group = supervisor_group(supervisor, old->groups[i].declaration.name);
+            return group ? &group->scope : (struct scope *)(uintptr_t)&supervisor->scope;
+        }
+    return scope;
+}
+
+static void repoint_groups(struct core *core, struct supervisor *supervisor,
+                           struct supervisor_config *old)
+{
+    for (size_t i = 0; i < old->declaration.n_groups; i++)
+        strategy_scope_ends(core, &old->groups[i].scope);
+    for (struct child *child = supervisor_first(supervisor); child;
+         child = supervisor_next(supervisor, child)) {
+        if (child->member.supervisor != supervisor)
+            continue;
+        child->group = supervisor_group(supervisor, child->config->declaration.group);
+        child_set_scope(core, child, present_scope(supervisor, old, child->scope));
+        if (child->scope)
+            strategy_scope_begins(core, child->scope);
+    }
+}
+
+static void keep_exits(const struct core *core, struct restart_limit *limit,
+                       const struct restart_limit *before)
+{
+    struct restart_limit kept = *before;
+
+    restart_limit_resize(&kept, limit->ring, limit->burst, limit->interval_usec,
+                         core_realtime(core));
+    *limit = kept;
+}
+
+/* What a group of this name has counted, and the tokens that were taken, stay. */
+static void keep_counts_of_groups(const struct core *core, struct supervisor *supervisor,
+                                  const struct supervisor_config *old)
+{
+    for (size_t i = 0; i < old->declaration.n_groups; i++) {
+        const struct group *before = &old->groups[i];
+        struct group *group = supervisor_group(supervisor, before->declaration.name);
+        if (!group)
+            continue;
+        keep_exits(core, &group->limit, &before->limit);
+        if (before->budget.interval_usec > 0 && group->budget.interval_usec > 0)
+            group->budget.full_usec = before->budget.full_usec;
+    }
+}
+
+/* Gives a supervisor its declaration; returns the one before, which is the caller's now. */
+struct supervisor_config *supervisor_configure(struct core *core, struct supervisor *supervisor,
+                                               struct supervisor_config *config)
+{
+    struct supervisor_config *old = supervisor->config;
+
+    supervisor->config = config;
+    supervisor->path = config->declaration.path;
+    for (size_t i = 0; i < config->declaration.n_groups; i++)
+        config->groups[i].scope.supervisor = supervisor;
+    struct restart_limit before = supervisor->limit;
+    restart_limit_init(&supervisor->limit, config->ring, config->declaration.burst,
+                       config->declaration.interval_usec);
+    if (config != old && core->handling) { /* else it is read, and its counts come next */
+        keep_exits(core, &supervisor->limit, &before);
+        keep_counts_of_groups(core, supervisor, old);
+    }
+    repoint_groups(core, supervisor, old);
+    restart_queue_released(core, supervisor);
+    core_changed_supervisor(core, supervisor);
+    return old;
+}
+
+enum strategy supervisor_strategy(const struct supervisor *supervisor)
+{
+    return supervisor->config->declaration.strategy;
+}
+
+enum escalation supervisor_escalation(const struct supervisor *supervisor)
+{
+    return supervisor->config->declaration.escalation;
+}
+
+/* A child below it is started: whatever melted down has come up again. */
+void supervisor_comes_up(struct core *core, struct supervisor *supervisor)
+{
+    for (; supervisor && !core->muted; supervisor = supervisor->member.supervisor) {
+        if (supervisor->melted_down)
+            core_changed_supervisor(core, supervisor);
+        supervisor->melted_down = false;
+    }
+}
+
+/* Counts the failure of a supervisor below; true while the limit is not used up. */
+bool supervisor_count_below(struct core *core, struct supervisor *supervisor)
+{
+    core_changed_supervisor(core, supervisor);
+    return restart_limit_count(&supervisor->limit, core_now(core), core_realtime(core));
+}
+
+/* Counts the failure of a child; true while there is no limit for these, or it is not used up. */
+bool supervisor_count(struct core *core, struct supervisor *supervisor)
+{
+    return !supervisor->config->declaration.limited || supervisor_count_below(core, supervisor);
+}
+
+struct supervisor *supervisor_new(struct core *core,
+                                  const struct supervisor_declaration *declaration)
+{
+    struct supervisor *supervisor = core->ports.allocate(core->ports.userdata, sizeof(*supervisor));
+    struct supervisor_config *config = supervisor ? supervisor_config_new(core, declaration) : NULL;
+
+    if (!config) {
+        if (supervisor)
+            core->ports.release(core->ports.userdata, supervisor);
+        return NULL;
+    }
+    supervisor->member.is_supervisor = true;
+    supervisor->tail = &supervisor->member;
+    supervisor->scope.supervisor = supervisor;
+    supervisor->config = config;
+    supervisor->path = config->declaration.path;
+    return supervisor;
+}
+
+void supervisor_link(struct core *core, struct supervisor *parent, struct supervisor *supervisor)
+{
+    struct supervisor *last = &core->root;
+
+    member_link(parent, &supervisor->member);
+    core_changed_supervisor(core, parent);
+    supervisor->depth = parent->depth + 1;
+    while (last->next)
+        last = last->next;
+    last->next = supervisor;
+    core->supervisors++;
+    supervisor_configure(core, supervisor, supervisor->config);
+}
+
+void supervisor_unlink(struct core *core, struct supervisor *supervisor)
+{
+    struct supervisor *before = &core->root;
+
+    core_changed_supervisor(core, supervisor->member.supervisor);
+    member_unlink(&supervisor->member);
+    while (before->next != supervisor)
+        before = before->next;
+    before->next = supervisor->next;
+    core->supervisors--;
+    strategy_scope_ends(core, &supervisor->scope);
+    restart_queue_forget(core, supervisor);
+    for (struct supervisor **link = &core->changed_supervisor; *link; link = &(*link)->changed_next)
+        if (*link == supervisor) {
+            *link = supervisor->changed_next;
+            break;
+        }
+}
+
+void supervisor_free(struct core *core, struct supervisor *supervisor)
+{
+    core->ports.release(core->ports.userdata, supervisor->config);
+    core->ports.release(core->ports.userdata, supervisor);
+}
+
+/* One that is to go does so with its last member, and may take the one above with it. */
+void supervisor_collect(struct core *core, struct supervisor *supervisor)
+{
+    while (supervisor->discarded && supervisor->members == 0) {
+        struct supervisor *parent = supervisor->member.supervisor;
+        if (core->ports.forget_supervisor)
+            core->ports.forget_supervisor(core->ports.userdata, supervisor);
+        supervisor_unlink(core, supervisor);
+        supervisor_free(core, supervisor);
+        supervisor = parent;
+    }
+}
+
+void supervisor_discard(struct core *core, struct supervisor *supervisor)
+{
+    supervisor->discarded = supervisor != &core->root;
+    supervisor_collect(core, supervisor);
+}
+
+/* ---- what it shows --------------------------------------------------------------------------- */
+
+enum supervisor_state supervisor_state(const struct core *core, const struct supervisor *supervisor)
+{
+    const struct tally *tally = &supervisor->tally;
+
+    if (core->shutdown_phase != SHUTDOWN_IDLE)
+        return tally->attempts > 0 ? SUPERVISOR_STOPPING : SUPERVISOR_STOPPED;
+    if (tally->scoped > 0)
+        return SUPERVISOR_RESTARTING;
+    if (supervisor->melted_down)
+        return SUPERVISOR_MELTED_DOWN;
+    if (tally->children > 0 && tally->held == tally->children)
+        return tally->attempts > 0 ? SUPERVISOR_STOPPING : SUPERVISOR_STOPPED;
+    return SUPERVISOR_RUNNING;
+}
+
+struct restart_limit_view supervisor_limit(const struct core *core,
+                                           const struct supervisor *supervisor)
+{
+    struct restart_limit limit = supervisor->limit;
+
+    if (!supervisor->config->declaration.limited)
+        return (struct restart_limit_view){};
+    restart_limit_prune(&limit, core_now(core), core_realtime(core)); /* of the copy */
+    return restart_limit_view(&limit);
+}
+
+uint32_t supervisor_cap(const struct core *core, const struct supervisor *supervisor)
+{
+    uint32_t cap = supervisor->config->declaration.max_restarts_in_flight;
+    return cap > 0 ? cap : core->max_restarts_in_flight;
+}

@@ -1,0 +1,146 @@
+/*
+ * Reloads of a child, by command or on its own word. The signal is sent, RELOADING=1 has to follow
+ * within a second, and READY=1 then ends it. What the child says of a reload that it had begun
+ * before the signal is about that one. Whatever happens, there is an end and it is told.
+ */
+#include "core/private.h"
+#include "core/vocabulary/moment.h"
+
+#define ANNOUNCED_USEC 1000000 /* so soon a child says what it makes of the signal */
+
+static bool is_on_its_way_out(const struct attempt *attempt)
+{
+    return attempt->cancel_delivered || attempt->abort_requested || attempt->stopping;
+}
+
+static void end(struct core *core, struct child *child, enum reload_result result)
+{
+    struct attempt *attempt = &child->attempt;
+
+    if (attempt->reloading)
+        core_changed(core, child);
+    attempt->reloading = false;
+    if (attempt->reload == RELOAD_IDLE)
+        return;
+    attempt->reload = RELOAD_IDLE;
+    child->reload_result = result;
+    EMIT(core, EVENT_CHILD_RELOAD_COMPLETED, child, attempt->reload_cause,
+         FIELD_TEXT_OF("result", reload_result_to_string(result)),
+         FIELD_NUMBER_OF("took_usec", core_now(core) - attempt->reload_usec));
+    core_changed(core, child);
+}
+
+/* Of the whole, from the signal on; 0: none. */
+static uint64_t last_moment(const struct child *child)
+{
+    uint64_t timeout = child->config->declaration.start_timeout_usec;
+    return timeout > 0 ? moment_after(child->attempt.reload_usec, timeout) : 0;
+}
+
+static void wait_for_announcement(struct core *core, struct child *child)
+{
+    uint64_t deadline = core_after(core, ANNOUNCED_USEC), last = last_moment(child);
+
+    child_arm(core, child, TIMER_CHANGE, last > 0 && last < deadline ? last : deadline);
+}
+
+static void wait_for_end(struct core *core, struct child *child)
+{
+    uint64_t last = last_moment(child);
+
+    if (last == 0)
+        child_disarm(core, child, TIMER_CHANGE);
+    else if (child->timers[TIMER_CHANGE].deadline_usec < last) /* it may have asked for more */
+        child_arm(core, child, TIMER_CHANGE, last);
+}
+
+bool reload_may_begin(const struct child *child)
+{
+    return child->attempt.active && child->attempt.spawned && !is_on_its_way_out(&child->attempt);
+}
+
+/* One that it is still in goes first. */
+void reload_begin(struct core *core, struct child *child, uint64_t cause)
+{
+    struct attempt *attempt = &child->attempt;
+
+    attempt->reload = RELOAD_SIGNALLED;
+    attempt->reload_usec = core_now(core);
+    attempt->reload_cause = cause;
+    child->reload_result = RELOAD_PENDING;
+    if (attempt->reloading)
+        wait_for_end(core, child);
+    else
+        wait_for_announcement(core, child);
+    core_changed(core, child);
+}
+
+/* since_usec: by the child's word; 0: it does not say, and it is now. */
+void reload_announced(struct core *core, struct child *child, uint64_t since_usec)
+{
+    struct attempt *attempt = &child->attempt;
+    bool another = attempt->reloading;
+
+    if (is_on_its_way_out(attempt))
+        return;
+    attempt->reloading = true;
+    core_changed(core, child);
+    switch (attempt->reload) {
+    case RELOAD_IDLE:
+        if (!another)
+            child_arm_timeout(core, child, TIMER_CHANGE,
+                              child->config->declaration.start_timeout_usec);
+        return;
+    case RELOAD_SIGNALLED:
+        if (since_usec == 0 || since_usec >= attempt->reload_usec)
+            attempt->reload = RELOAD_ANNOUNCED;
+        wait_for_end(core, child);
+        return;
+    case RELOAD_ANNOUNCED:
+        return;
+    }
+    INVARIANT(false);
+}
+
+void reload_heard_ready(struct core *core, struct child *child)
+{
+    struct attempt *attempt = &child->attempt;
+
+    if (!attempt->reloading)
+        return; /* it says again what it had said */
+    if (attempt->reload == RELOAD_SIGNALLED) {
+        attempt->reloading = false; /* that was the one before */
+        wait_for_announcement(core, child);
+        core_changed(core, child);
+        return;
+    }
+    end(core, child, RELOAD_DONE);
+    child_disarm(core, child, TIMER_CHANGE);
+}
+
+void reload_interrupt(struct core *core, struct child *child)
+{
+    end(core, child, RELOAD_INTERRUPTED);
+    child_disarm(core, child, TIMER_CHANGE);
+}
+
+void reload_late(struct core *core, struct child *child)
+{
+    const struct attempt *attempt = &child->attempt;
+    uint64_t last = last_moment(child);
+    bool waits_for_word = attempt->reload == RELOAD_SIGNALLED && !attempt->reloading;
+
+    end(core, child,
+        waits_for_word && (last == 0 || core_now(core) < last) ? RELOAD_NOT_ANNOUNCED
+                                                               : RELOAD_TIMED_OUT);
+}
+
+/* Nobody was there to hear it: its second begins anew. */
+void reload_recovered(struct core *core)
+{
+    for (struct child *child = core_first(core); child; child = core_next(child)) {
+        const struct attempt *attempt = &child->attempt;
+        if (attempt->active && attempt->reload == RELOAD_SIGNALLED && !attempt->reloading)
+            wait_for_announcement(core, child);
+    }
+}

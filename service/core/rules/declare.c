@@ -1,0 +1,653 @@
+/*
+ * Tree: declaring children, all of a set or none, and letting them go. The only place of the core
+ * that allocates. Every array that an input could need grows here, before anything is changed.
+ */
+#include "core/private.h"
+#include "core/rules/start.h"
+#include "core/rules/stop_order.h"
+#include "core/vocabulary/text.h"
+
+#define INDEX_MIN 16
+
+/* ---- memory --------------------------------------------------------------------------------- */
+
+static void *allocate(struct core *core, size_t size)
+{
+    return core->ports.allocate(core->ports.userdata, size);
+}
+
+static void release(struct core *core, void *memory)
+{
+    if (memory)
+        core->ports.release(core->ports.userdata, memory);
+}
+
+/* Replaces *array by a larger one with the same content. */
+static int grow(struct core *core, void *array, size_t old_size, size_t new_size)
+{
+    void *old, *fresh = allocate(core, new_size);
+    if (!fresh)
+        return -ENOMEM;
+    memcpy(&old, array, sizeof(old));
+    if (old)
+        memcpy(fresh, old, old_size);
+    release(core, old);
+    memcpy(array, &fresh, sizeof(fresh));
+    return 0;
+}
+
+/* ---- the index of ids ------------------------------------------------------------------------ */
+
+static uint32_t id_hash(const char *id)
+{
+    uint32_t hash = UINT32_C(2166136261);
+    for (; *id; id++)
+        hash = (hash ^ (unsigned char)*id) * UINT32_C(16777619);
+    return hash;
+}
+
+static void index_add(struct core *core, struct child *child)
+{
+    struct child **bucket = &core->index[id_hash(child->id) & (core->index_size - 1)];
+    child->index_next = *bucket;
+    *bucket = child;
+}
+
+static void index_remove(struct core *core, struct child *child)
+{
+    struct child **link = &core->index[id_hash(child->id) & (core->index_size - 1)];
+    while (*link != child)
+        link = &(*link)->index_next;
+    *link = child->index_next;
+}
+
+struct child *core_find(const struct core *core, const char *id)
+{
+    if (core->index_size == 0)
+        return NULL;
+    struct child *child = core->index[id_hash(id) & (core->index_size - 1)];
+    while (child && strcmp(child->id, id) != 0)
+        child = child->index_next;
+    return child;
+}
+
+/* Behind the buckets of the children: there are never more jobs under way than children. */
+struct job **tree_job_bucket(const struct core *core, const char *name)
+{
+    if (core->index_size == 0)
+        return NULL;
+    return (struct job **)(core->index + core->index_size) +
+           (id_hash(name) & (core->index_size - 1));
+}
+
+static int index_reserve(struct core *core, size_t count)
+{
+    uint32_t size = core->index_size > 0 ? core->index_size : INDEX_MIN;
+    while (size < count)
+        size *= 2;
+    if (size == core->index_size)
+        return 0;
+
+    struct child **fresh = allocate(core, size * (sizeof(struct child *) + sizeof(struct job *)));
+    if (!fresh)
+        return -ENOMEM;
+    release(core, core->index);
+    core->index = fresh;
+    core->index_size = size;
+    for (struct child *child = core_first(core); child; child = core_next(child))
+        index_add(core, child);
+    jobs_index(core);
+    return 0;
+}
+
+static int reserve(struct core *core, size_t more)
+{
+    size_t count = core->children + more;
+    size_t used = core->next_slot + more;
+
+    if (used > core->n_slots) {
+        size_t size = core->n_slots > 0 ? core->n_slots : INDEX_MIN;
+        while (size < used)
+            size *= 2;
+        if (grow(core, &core->slots, core->n_slots * sizeof(*core->slots),
+                 size * sizeof(*core->slots)) < 0 ||
+            grow(core, &core->free_slots, core->n_slots * sizeof(*core->free_slots),
+                 size * sizeof(*core->free_slots)) < 0)
+            return -ENOMEM;
+        core->n_slots = (uint32_t)size;
+    }
+    if (count * CHILD_TIMERS + 1 > core->timers.capacity) {
+        size_t size = core->n_slots * (size_t)CHILD_TIMERS + 1; /* and the bound of a shutdown */
+        if (grow(core, &core->timers.timers,
+                 (core->timers.count + 1) * sizeof(*core->timers.timers),
+                 (size + 1) * sizeof(*core->timers.timers)) < 0)
+            return -ENOMEM;
+        core->timers.capacity = (uint32_t)size;
+    }
+    return index_reserve(core, count);
+}
+
+/* ---- checks ---------------------------------------------------------------------------------- */
+
+void tree_problem(struct declaration_problem *problem, size_t declaration, int dependency,
+                  const char *a, const char *b, const char *c)
+{
+    struct text text = text_in(problem->error.text, sizeof(problem->error.text));
+
+    problem->of_supervisor = false;
+    problem->declaration = declaration;
+    problem->dependency = dependency;
+    text_append(&text, a);
+    text_append(&text, b);
+    text_append(&text, c);
+}
+
+const char *dependency_id(const struct child_declaration *declaration, size_t i)
+{
+    return i < declaration->n_requires ? declaration->requires[i]
+                                       : declaration->after[i - declaration->n_requires];
+}
+
+size_t dependency_count(const struct child_declaration *declaration)
+{
+    return declaration->n_requires + declaration->n_after;
+}
+
+static int check_sidecar(struct child *child, size_t declaration,
+                         struct declaration_problem *problem)
+{
+    const struct child_config *config = child->config;
+    const struct child *primary;
+
+    if (config->declaration.role != ROLE_SIDECAR)
+        return 0;
+    if (child->first_sidecar) {
+        tree_problem(problem, declaration, -1, "\"", child->first_sidecar->id,
+                     "\" is its sidecar: it cannot become one itself");
+        return -EINVAL;
+    }
+    if (config->declaration.n_requires == 0) {
+        tree_problem(problem, declaration, -1, "a sidecar needs a primary", "", "");
+        return -EINVAL;
+    }
+    primary = config->targets[0];
+    if (primary->config->declaration.role == ROLE_SIDECAR || primary->job) {
+        tree_problem(problem, declaration, 0, "\"", primary->id,
+                     primary->job ? "\" is a job, and can have no sidecar"
+                                  : "\" is a sidecar itself, and can have none");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int tree_connect(struct core *core, struct child *child, size_t declaration,
+                 struct declaration_problem *problem)
+{
+    struct child_config *config = child->config;
+    const char *group = config->declaration.group;
+
+    child->group = supervisor_group(child->member.supervisor, group);
+    if (group && !child->group) {
+        tree_problem(problem, declaration, PROBLEM_GROUP, "its supervisor has no group called \"",
+                     group, "\"");
+        return -ENOENT;
+    }
+    for (size_t i = 0; i < dependency_count(&config->declaration); i++) {
+        const char *id = dependency_id(&config->declaration, i);
+        config->targets[i] = core_find(core, id);
+        if (!config->targets[i]) {
+            tree_problem(problem, declaration, (int)i, "no child is called \"", id, "\"");
+            return -ENOENT;
+        }
+    }
+    return check_sidecar(child, declaration, problem);
+}
+
+/* ---- declaring ------------------------------------------------------------------------------- */
+
+const char *last_segment(const char *id)
+{
+    const char *slash = strrchr(id, '/');
+    return slash ? slash + 1 : id;
+}
+
+static struct child *child_new(struct core *core, const struct child_declaration *declaration)
+{
+    struct child *child = allocate(core, sizeof(*child));
+    if (!child)
+        return NULL;
+    child->config = config_new(core, declaration);
+    child->lineage = lineage_new(core, declaration->id);
+    if (!child->config || !child->lineage) {
+        release(core, child->config);
+        release(core, child->lineage);
+        release(core, child);
+        return NULL;
+    }
+    child->id = child->config->declaration.id;
+    child->name = last_segment(child->id);
+    restart_limit_init(&child->restart_limit, child->config->ring, declaration->burst,
+                       declaration->interval_usec);
+    return child;
+}
+
+static void link_child(struct core *core, struct supervisor *supervisor, struct child *child)
+{
+    member_link(supervisor, &child->member);
+    tally_add(core, child);
+    core->children++;
+    child->serial = core->next_serial++;
+    child->slot =
+        core->free_slot_count > 0 ? core->free_slots[--core->free_slot_count] : core->next_slot++;
+    core->slots[child->slot] = child;
+    index_add(core, child);
+}
+
+/* ---- as it was in another core --------------------------------------------------------------- */
+
+int tree_reserve(struct core *core, uint32_t slots)
+{
+    uint32_t next = core->next_slot;
+
+    core->next_slot = 0;
+    int r = reserve(core, slots);
+    core->next_slot = next;
+    return r;
+}
+
+int tree_restore_child(struct core *core, const struct child_declaration *declaration,
+                       uint32_t slot, uint32_t serial)
+{
+    struct supervisor *supervisor = supervisor_of_path(core, declaration->id);
+    struct child *child = supervisor ? child_new(core, declaration) : NULL;
+
+    if (!child)
+        return supervisor ? -ENOMEM : -EBADMSG;
+    member_link(supervisor, &child->member);
+    tally_add(core, child);
+    core->children++;
+    child->slot = slot;
+    child->serial = serial;
+    core->slots[slot] = child;
+    index_add(core, child);
+    return 0;
+}
+
+static void unlink_child(struct core *core, struct child *child)
+{
+    tally_remove(core, child);
+    member_unlink(&child->member);
+    core->children--;
+    core->slots[child->slot] = NULL;
+    core->free_slots[core->free_slot_count++] = child->slot;
+    index_remove(core, child);
+}
+
+static void child_release(struct core *core, struct child *child)
+{
+    release(core, child->next_config);
+    release(core, child->config);
+    release(core, child->lineage);
+    release(core, child);
+}
+
+/* Points everybody who depends on an id at its present record; NULL when it goes away. */
+static void repoint(struct core *core, const char *id, struct child *target)
+{
+    for (struct child *child = core_first(core); child; child = core_next(child))
+        for (size_t i = 0; i < dependency_count(&child->config->declaration); i++)
+            if (strcmp(dependency_id(&child->config->declaration, i), id) == 0) {
+                stop_order_repoint(core, child, child->config->targets[i], target, i);
+                child->config->targets[i] = target;
+                core->may_miss = core->may_miss || !target;
+                if (i == 0)
+                    sidecar_bind(core, child);
+            }
+}
+
+static bool anybody_misses_one(struct core *core)
+{
+    if (!core->may_miss)
+        return false;
+    for (const struct child *child = core_first(core); child; child = core_next(child))
+        for (size_t i = 0; i < dependency_count(&child->config->declaration); i++)
+            if (!child->config->targets[i])
+                return true;
+    core->may_miss = false;
+    return false;
+}
+
+/* What a declaration makes, until it is sure that all of it can be made. */
+struct making {
+    const struct tree_declaration *tree;
+    struct declaration_problem *problem;
+    struct child **children;
+    size_t made_children, linked_children;
+    struct supervisor **supervisors; /* NULL where it is the root */
+    bool *linked;
+    size_t made_supervisors;
+    struct supervisor_config *root; /* the new one, then the old one */
+    bool root_changed;
+};
+
+static void problem_of_supervisor(struct making *making, size_t i, const char *a, const char *b,
+                                  const char *c)
+{
+    tree_problem(making->problem, i, -1, a, b, c);
+    making->problem->of_supervisor = true;
+}
+
+static int make_supervisor(struct core *core, struct making *making, size_t i)
+{
+    const struct supervisor_declaration *declaration = &making->tree->supervisors[i];
+
+    if (declaration->path[0] != '\0') {
+        making->supervisors[i] = supervisor_new(core, declaration);
+        return making->supervisors[i] ? 0 : -ENOMEM;
+    }
+    if (making->root) {
+        problem_of_supervisor(making, i, "the root is declared twice", "", "");
+        return -EEXIST;
+    }
+    making->root = supervisor_config_new(core, declaration);
+    return making->root ? 0 : -ENOMEM;
+}
+
+static int make_all(struct core *core, struct making *making)
+{
+    const struct tree_declaration *tree = making->tree;
+    int r = reserve(core, tree->n_children);
+
+    for (; r == 0 && making->made_supervisors < tree->n_supervisors; making->made_supervisors++)
+        r = make_supervisor(core, making, making->made_supervisors);
+    for (; r == 0 && making->made_children < tree->n_children; making->made_children++) {
+        size_t i = making->made_children;
+        making->children[i] = child_new(core, &tree->children[i]);
+        if (!making->children[i])
+            return -ENOMEM;
+    }
+    return r;
+}
+
+static void free_making(struct core *core, struct making *making)
+{
+    release(core, making->children);
+    release(core, making->supervisors);
+    release(core, making->linked);
+    release(core, making->root);
+}
+
+static void undo(struct core *core, struct making *making)
+{
+    while (making->linked_children > 0) {
+        struct child *child = making->children[--making->linked_children];
+        repoint(core, child->id, NULL);
+        sidecar_unbind(core, child);
+        unlink_child(core, child);
+    }
+    /* A supervisor may have been linked after those that come later in the list. */
+    for (bool again = true; again;) {
+        again = false;
+        for (size_t i = 0; i < making->made_supervisors; i++)
+            if (making->linked[i] && making->supervisors[i]->members == 0) {
+                supervisor_unlink(core, making->supervisors[i]);
+                making->linked[i] = false;
+                again = true;
+            }
+    }
+    if (making->root_changed)
+        making->root = supervisor_configure(core, &core->root, making->root);
+    for (size_t i = 0; i < making->made_children; i++)
+        child_release(core, making->children[i]);
+    for (size_t i = 0; i < making->made_supervisors; i++)
+        if (making->supervisors[i])
+            supervisor_free(core, making->supervisors[i]);
+}
+
+static int link_supervisor(struct core *core, struct making *making, size_t i);
+
+/* The supervisor above a path: it may be in the set, and come later. */
+static struct supervisor *reach(struct core *core, struct making *making, const char *path)
+{
+    size_t length = path_parent_length(path);
+    struct supervisor *supervisor = supervisor_of_path(core, path);
+
+    for (size_t i = 0; !supervisor && i < making->made_supervisors; i++) {
+        const struct supervisor *candidate = making->supervisors[i];
+        if (!candidate || making->linked[i] || strlen(candidate->path) != length ||
+            strncmp(candidate->path, path, length) != 0)
+            continue;
+        if (link_supervisor(core, making, i) < 0)
+            return NULL;
+        supervisor = making->supervisors[i];
+    }
+    return supervisor;
+}
+
+static int link_supervisor(struct core *core, struct making *making, size_t i)
+{
+    struct supervisor *supervisor = making->supervisors[i], *parent;
+
+    if (!supervisor || making->linked[i])
+        return 0;
+    if (core_find_supervisor(core, supervisor->path) || core_find(core, supervisor->path)) {
+        problem_of_supervisor(making, i, "the name \"", supervisor->path, "\" is taken");
+        return -EEXIST;
+    }
+    making->problem->error.text[0] = '\0';
+    parent = reach(core, making, supervisor->path);
+    if (!parent) {
+        if (making->problem->error.text[0] == '\0')
+            problem_of_supervisor(making, i, "no supervisor is above \"", supervisor->path, "\"");
+        return -ENOENT;
+    }
+    if (parent->depth == SUPERVISOR_DEPTH_MAX) {
+        problem_of_supervisor(making, i, "\"", supervisor->path, "\" is nested more than 8 deep");
+        return -EINVAL;
+    }
+    supervisor_link(core, parent, supervisor);
+    making->linked[i] = true;
+    return 0;
+}
+
+static int link_supervisors_until(struct core *core, struct making *making, size_t position)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < making->made_supervisors; i++)
+        if (making->tree->supervisors[i].position <= position)
+            r = link_supervisor(core, making, i);
+    return r;
+}
+
+static void problem_of_missing(struct making *making, size_t i, const char *id)
+{
+    char path[CHILD_ID_MAX + 1];
+    size_t length = path_parent_length(id);
+
+    memcpy(path, id, length);
+    path[length] = '\0';
+    tree_problem(making->problem, i, PROBLEM_SUPERVISOR, "no supervisor is called \"", path, "\"");
+}
+
+static int link_one(struct core *core, struct making *making, size_t i)
+{
+    struct child *child = making->children[i];
+    struct supervisor *supervisor;
+    int r = link_supervisors_until(core, making, i);
+
+    if (r < 0)
+        return r;
+    if (core_find(core, child->id) || core_find_supervisor(core, child->id)) {
+        tree_problem(making->problem, i, -1, "a child is already called \"", child->id, "\"");
+        return -EEXIST;
+    }
+    making->problem->error.text[0] = '\0';
+    supervisor = reach(core, making, child->id);
+    if (!supervisor) {
+        if (making->problem->error.text[0] == '\0')
+            problem_of_missing(making, i, child->id);
+        return -ENOENT;
+    }
+    link_child(core, supervisor, child);
+    return 0;
+}
+
+static int link_all(struct core *core, struct making *making)
+{
+    const struct tree_declaration *tree = making->tree;
+    bool missing = anybody_misses_one(core);
+    int r = 0;
+
+    if (making->root) {
+        making->root = supervisor_configure(core, &core->root, making->root);
+        making->root_changed = true;
+    }
+    for (; r == 0 && making->linked_children < tree->n_children;) {
+        r = link_one(core, making, making->linked_children);
+        making->linked_children += r == 0;
+    }
+    if (r == 0)
+        r = link_supervisors_until(core, making, SIZE_MAX);
+    for (size_t i = 0; r == 0 && i < tree->n_children; i++)
+        r = tree_connect(core, making->children[i], i, making->problem);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < tree->n_children; i++)
+        sidecar_bind(core, making->children[i]);
+    for (size_t i = 0; missing && i < tree->n_children; i++)
+        repoint(core, making->children[i]->id, making->children[i]);
+    return cycle_look(making->children, tree->n_children, making->problem);
+}
+
+void tree_announce(struct core *core, struct child *child, uint64_t id, const char *requester,
+                   const char *reason)
+{
+    core_changed(core, child);
+    EMIT(core, EVENT_CHILD_ADDED, child, id, FIELD_TEXT_OF("by", requester),
+         FIELD_TEXT_OF("reason", reason));
+}
+
+static void start_all(struct core *core, const struct making *making, const char *requester,
+                      const char *reason)
+{
+    uint64_t id = core_new_command(core);
+    size_t count = making->tree->n_children;
+
+    for (size_t i = 0; i < count; i++) {
+        lineage_resume(core, making->children[i]);
+        tree_announce(core, making->children[i], id, requester, reason);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct child_declaration *declaration = &making->children[i]->config->declaration;
+        making->children[i]->wanted = declaration->autostart && declaration->has_process;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (making->children[i]->wanted)
+            start_name(making->children[i]);
+    for (int around = 1; around >= 0; around--) /* those that go around others come before them */
+        for (size_t i = 0; i < count; i++) {
+            struct child *child = making->children[i];
+            if (child->wanted && declaration_is_around(&child->config->declaration) == around)
+                start_request(core, child, id, false);
+        }
+}
+
+static int check_room(const struct core *core, const struct tree_declaration *tree,
+                      struct declaration_problem *problem)
+{
+    if (core->shutdown_phase != SHUTDOWN_IDLE) {
+        tree_problem(problem, 0, -1, "the tree is shutting down", "", "");
+        return -ESHUTDOWN;
+    }
+    if (tree->n_children > CORE_CHILDREN_MAX ||
+        core->children + tree->n_children > CORE_CHILDREN_MAX) {
+        tree_problem(problem, 0, -1, "more than 100000 children", "", "");
+        return -E2BIG;
+    }
+    if (tree->n_supervisors > SUPERVISORS_MAX ||
+        core->supervisors + tree->n_supervisors > SUPERVISORS_MAX) {
+        tree_problem(problem, 0, -1, "more than 1000 supervisors", "", "");
+        problem->of_supervisor = tree->n_supervisors > 0;
+        return -E2BIG;
+    }
+    tree_problem(problem, 0, -1, "out of memory", "", "");
+    return 0;
+}
+
+/* Makes and links all of a set, or leaves everything as it was. */
+static int make_and_link(struct core *core, struct making *making)
+{
+    const struct tree_declaration *tree = making->tree;
+    int r = check_room(core, tree, making->problem);
+
+    if (r < 0)
+        return r;
+    making->children = allocate(core, (tree->n_children + 1) * sizeof(*making->children));
+    making->supervisors = allocate(core, (tree->n_supervisors + 1) * sizeof(*making->supervisors));
+    making->linked = allocate(core, (tree->n_supervisors + 1) * sizeof(*making->linked));
+    if (!making->children || !making->supervisors || !making->linked)
+        r = -ENOMEM;
+    if (r == 0)
+        r = make_all(core, making);
+    if (r == 0)
+        r = link_all(core, making);
+    if (r < 0)
+        undo(core, making);
+    return r;
+}
+
+int tree_declare(struct core *core, const struct tree_declaration *tree, const char *requester,
+                 const char *reason, struct declaration_problem *problem)
+{
+    struct making making = {.tree = tree, .problem = problem};
+    int r = make_and_link(core, &making);
+
+    if (r == 0)
+        start_all(core, &making, requester, reason);
+    free_making(core, &making);
+    if (r == 0)
+        core_finish_input(core);
+    return r;
+}
+
+int tree_check(struct core *core, const struct tree_declaration *tree,
+               struct declaration_problem *problem)
+{
+    struct making making = {.tree = tree, .problem = problem};
+    int r = make_and_link(core, &making);
+
+    if (r == 0)
+        undo(core, &making);
+    free_making(core, &making);
+    return r;
+}
+
+/* ---- letting go ------------------------------------------------------------------------------ */
+
+void tree_remove(struct core *core, struct child *child, enum child_status final, uint64_t cause)
+{
+    struct supervisor *supervisor = child->member.supervisor;
+
+    INVARIANT(!child->attempt.active && !core->muted);
+    for (int i = 0; i < CHILD_TIMERS; i++)
+        child_disarm(core, child, (enum child_timer)i);
+    start_withdraw(core, child);
+    job_child_gone(core, child);
+    EMIT(core, EVENT_CHILD_RUNTIME_STATE_REMOVED, child, cause,
+         FIELD_TEXT_OF("final_status", child_status_to_string(final)),
+         FIELD_TEXT_OF("path", child->id));
+    core->ports.forget(core->ports.userdata, child);
+    lineage_leave(core, child);
+    job_child_forgotten(child);
+    repoint(core, child->id, NULL);
+    sidecar_unbind(core, child);
+    unlink_child(core, child);
+    for (struct child **link = &core->changed_first; *link; link = &(*link)->changed_next)
+        if (*link == child) {
+            *link = child->changed_next;
+            break;
+        }
+    child_release(core, child);
+    supervisor_collect(core, supervisor);
+}

@@ -1,0 +1,134 @@
+/*
+ * Escalation: what becomes of a supervisor whose restart limit is used up, or whose child says that
+ * it cannot be helped. `parent` restarts it, with all that is below it, as one failed member of
+ * the supervisor above, in whose limit it counts; where that is used up too, it goes on from there.
+ * Above the root there is only the end of the tree.
+ *
+ * A supervisor that is restarted is a new one, and so are those below it: their limits begin again,
+ * as does that of a child that escalated. What the other children have used of theirs stays used,
+ * and a supervisor without a limit for children has the default one for supervisors: whatever is
+ * restarted, the number of times is bounded.
+ */
+#include "core/private.h"
+#include "core/rules/stop_order.h"
+#include "core/vocabulary/text.h"
+
+static void clear_limits(struct core *core, struct supervisor *supervisor)
+{
+    for (struct member *member = &supervisor->member;; member = member->next) {
+        struct supervisor *below = member_supervisor(member);
+        if (below && restart_limit_clear(&below->limit, core_realtime(core)))
+            core_changed_supervisor(core, below);
+        if (member == supervisor->tail)
+            return;
+    }
+}
+
+static bool is_quarantined_with(const struct child *child)
+{
+    return child->operation < CHILD_QUARANTINED && !child->job;
+}
+
+static void quarantine_scope(struct core *core, struct supervisor *supervisor, const char *why)
+{
+    for (struct child *child = supervisor_first(supervisor); child;
+         child = supervisor_next(supervisor, child))
+        if (is_quarantined_with(child))
+            stop_order_name(core, child);
+    for (struct child *child = supervisor_last(supervisor); child;
+         child = supervisor_previous(supervisor, child)) {
+        if (!is_quarantined_with(child))
+            continue;
+        supervision_quarantine(core, child, why);
+        child_withdraw_starts(core, child, 0, "policy");
+        stop_order_go(core, child, 0, "policy");
+    }
+}
+
+static void announce(struct core *core, struct supervisor *supervisor, struct child *child,
+                     const char *why)
+{
+    struct restart_limit_view limit = supervisor_limit(core, supervisor);
+
+    EMIT(core, EVENT_MELTDOWN, child, 0, FIELD_TEXT_OF("supervisor", supervisor->path),
+         FIELD_TEXT_OF("why", why), FIELD_NUMBER_OF("used", limit.used),
+         FIELD_NUMBER_OF("burst", limit.burst),
+         FIELD_TEXT_OF("escalation", escalation_to_string(supervisor_escalation(supervisor))));
+    supervisor->melted_down = true;
+    core_changed_supervisor(core, supervisor);
+}
+
+static void restart(struct core *core, struct supervisor *supervisor, struct child *child)
+{
+    bool comes_back = child->config->declaration.restart != RESTART_TEMPORARY;
+
+    child->wanted = comes_back;
+    if (child->gave_up && restart_limit_clear(&child->restart_limit, core_realtime(core))) {
+        child_disarm(core, child, TIMER_WINDOW);
+        supervision_limit_changed(core, child, "escalated");
+    }
+    child->gave_up = false;
+    clear_limits(core, supervisor);
+    if (comes_back)
+        supervision_back_off(core, child);
+    bool with_others = strategy_restart_supervisor(core, supervisor, comes_back ? child : NULL);
+    if (comes_back)
+        supervision_start_after_backoff(core, child, with_others);
+}
+
+/* Whoever is held for it reads this, also where nothing was wrong with it. */
+static void describe(char buffer[FAILURE_REASON_MAX], const struct supervisor *supervisor,
+                     const struct child *child)
+{
+    struct text text = text_in(buffer, FAILURE_REASON_MAX);
+
+    text_append(&text, "the restart limit of ");
+    text_append(&text, supervisor->path[0] ? supervisor->path : "the root");
+    text_append(&text, " is used up, last by ");
+    text_append(&text, child->id);
+}
+
+void escalation_limit_used_up(struct core *core, struct child *child)
+{
+    char why[FAILURE_REASON_MAX];
+
+    describe(why, child->member.supervisor, child);
+    escalation_melt_down(core, child->member.supervisor, child, why);
+}
+
+/* `child` is the one whose failure it was: its attempt is over, and nothing is decided about it. */
+void escalation_melt_down(struct core *core, struct supervisor *supervisor, struct child *child,
+                          const char *why)
+{
+    char buffer[FAILURE_REASON_MAX];
+
+    for (;;) {
+        struct supervisor *parent = supervisor->member.supervisor;
+
+        announce(core, supervisor, child, why);
+        switch (supervisor_escalation(supervisor)) {
+        case ESCALATION_QUARANTINE_SCOPE:
+            clear_limits(core, supervisor);
+            quarantine_scope(core, supervisor, why);
+            return;
+        case ESCALATION_SHUTDOWN_TREE:
+            supervision_shut_down(core, child, why);
+            return;
+        case ESCALATION_PARENT:
+            break;
+        }
+        if (!parent) {
+            supervision_shut_down(core, child, why);
+            return;
+        }
+        EMIT(core, EVENT_ESCALATED, child, 0, FIELD_TEXT_OF("from", supervisor->path),
+             FIELD_TEXT_OF("to", parent->path), FIELD_TEXT_OF("why", why));
+        if (supervisor_count_below(core, parent)) {
+            restart(core, supervisor, child);
+            return;
+        }
+        supervisor = parent;
+        describe(buffer, supervisor, child);
+        why = buffer;
+    }
+}

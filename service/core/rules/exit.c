@@ -1,0 +1,592 @@
+/*
+ * Supervision: what follows the end of an attempt, in six steps (semantics.md section 5):
+ * classify, count, budget, decide, announce, execute. The event child-exited carries what each of
+ * them found, and it comes before anything that follows from it.
+ *
+ * A failure counts in the child's own limit, and where a restart is to mend it, in that of its
+ * group or, outside of groups, of its supervisor. Budgets belong to groups; without one that step
+ * always grants.
+ */
+#include "core/private.h"
+#include "core/rules/start.h"
+#include "core/rules/stop_order.h"
+#include "core/vocabulary/text.h"
+
+#define COOL_DOWN_USEC     (UINT64_C(5) * 60 * 1000000)
+#define COOL_DOWN_MAX_USEC (UINT64_C(60) * 60 * 1000000)
+
+struct verdict {
+    enum exit_kind kind;
+    bool counted;
+    bool with_machine; /* it ended with the machine: what is restarted is so at once */
+    bool fatal;
+    bool early; /* a success too soon of one that is to run always */
+    bool within_limit;
+    enum exit_decision decision;
+    uint64_t delay_usec; /* DECISION_RESTART, and DECISION_GIVE_UP with a cool-down */
+    uint64_t wait_usec;  /* the part of it that the budget asks for; 0: a token was there */
+};
+
+static bool code_listed(const struct exit_codes *codes, int code)
+{
+    for (uint8_t i = 0; i < codes->count; i++)
+        if (codes->codes[i] == code)
+            return true;
+    return false;
+}
+
+enum exit_kind supervision_classify(const struct child *child, const struct completion *completion)
+{
+    if (child->attempt.forced != EXIT_NONE)
+        return child->attempt.forced;
+    if (child->attempt.cancel_delivered)
+        return EXIT_CANCELLED;
+    if (completion->oom_killed)
+        return EXIT_OOM_KILLED;
+    if (completion->unknown)
+        return EXIT_FAILED;
+    if (completion->by_signal)
+        return EXIT_SIGNALED;
+    if (completion->code == 0 ||
+        code_listed(&child->config->declaration.success_exit_codes, completion->code))
+        return EXIT_SUCCEEDED;
+    return EXIT_FAILED;
+}
+
+/* Who is ready by its end is never ready while it runs: then how long it has run counts. */
+static bool is_early(const struct core *core, const struct child *child, enum exit_kind kind)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+
+    if (kind != EXIT_SUCCEEDED || declaration->restart != RESTART_PERMANENT)
+        return false;
+    if (declaration_is_ready_by_exit(declaration))
+        return core_now(core) - child->attempt.started_usec < declaration->backoff.reset_after_usec;
+    return !liveness_is_proven(core, child);
+}
+
+static bool policy_restarts(enum restart_policy policy, enum exit_kind kind)
+{
+    switch (policy) {
+    case RESTART_PERMANENT:
+        return true;
+    case RESTART_TRANSIENT:
+        return kind != EXIT_SUCCEEDED && kind != EXIT_CANCELLED;
+    case RESTART_TEMPORARY:
+        return false;
+    }
+    __builtin_unreachable();
+}
+
+static uint64_t draw_backoff(struct core *core, struct child *child)
+{
+    uint64_t delay = backoff_delay(&child->config->declaration.backoff, ++child->backoff_n,
+                                   child->backoff_previous_usec, &core->random);
+    child->backoff_previous_usec = delay;
+    return delay;
+}
+
+static uint64_t cool_down(const struct child *child)
+{
+    uint64_t delay = COOL_DOWN_USEC;
+    for (uint32_t i = 0; i < child->cool_downs && delay < COOL_DOWN_MAX_USEC; i++)
+        delay *= 2;
+    return delay < COOL_DOWN_MAX_USEC ? delay : COOL_DOWN_MAX_USEC;
+}
+
+static void forget_failures_after_health(const struct core *core, struct child *child)
+{
+    if (!liveness_is_proven(core, child))
+        return;
+    child->backoff_n = 0;
+    child->backoff_previous_usec = 0;
+    child->cool_downs = 0;
+    child->on_trial = false;
+}
+
+/* What those above the child say about one more restart. */
+static enum exit_decision count_above(struct core *core, struct child *child,
+                                      const struct verdict *verdict)
+{
+    struct group *group = child->group;
+
+    if (!verdict->counted)
+        return DECISION_RESTART;
+    if (group) {
+        bool within = !group->declaration.limited ||
+                      restart_limit_count(&group->limit, core_now(core), core_realtime(core));
+        return within ? DECISION_RESTART : DECISION_FUSE;
+    }
+    if (child->config->declaration.criticality == CRITICALITY_OPTIONAL)
+        return DECISION_RESTART; /* optional never escalates */
+    return supervisor_count(core, child->member.supervisor) ? DECISION_RESTART : DECISION_MELTDOWN;
+}
+
+static void take_time(struct core *core, struct child *child, struct verdict *verdict)
+{
+    if (verdict->with_machine)
+        return;
+    verdict->wait_usec = child->group ? budget_take(&child->group->budget, core_now(core)) : 0;
+    verdict->delay_usec = draw_backoff(core, child);
+}
+
+static void decide_by_policy(struct core *core, struct child *child, struct verdict *verdict)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+
+    if (verdict->counted) {
+        verdict->within_limit =
+            restart_limit_count(&child->restart_limit, core_now(core), core_realtime(core));
+        child_arm(core, child, TIMER_WINDOW, restart_limit_next_change(&child->restart_limit));
+    }
+    if (verdict->fatal) {
+        verdict->decision = DECISION_GIVE_UP;
+    } else if (!policy_restarts(declaration->restart, verdict->kind)) {
+        verdict->decision = DECISION_LEAVE;
+    } else if (verdict->counted && (!verdict->within_limit || child->on_trial)) {
+        verdict->decision = DECISION_GIVE_UP;
+    } else {
+        verdict->decision = count_above(core, child, verdict);
+    }
+    if (verdict->decision == DECISION_RESTART)
+        take_time(core, child, verdict);
+    if (verdict->decision == DECISION_GIVE_UP && declaration->on_limit == ON_LIMIT_COOL_DOWN)
+        verdict->delay_usec = cool_down(child);
+}
+
+static void decide(struct core *core, struct child *child, struct verdict *verdict)
+{
+    if (core->shutdown_phase != SHUTDOWN_IDLE)
+        verdict->decision = DECISION_SHUTDOWN;
+    else if (child->operation == CHILD_REMOVED || child->job)
+        verdict->decision = DECISION_REMOVE; /* a job runs once */
+    else if (child->operation != CHILD_ACTIVE)
+        verdict->decision = DECISION_HOLD;
+    else if (child->pending.active)
+        verdict->decision = DECISION_FENCE_RELEASE;
+    else
+        decide_by_policy(core, child, verdict);
+}
+
+void supervision_limit_changed(struct core *core, struct child *child, const char *why)
+{
+    struct restart_limit_view view = restart_limit_view(&child->restart_limit);
+
+    EMIT(core, EVENT_CHILD_RESTART_LIMIT_UPDATED, child, 0, FIELD_TEXT_OF("why", why),
+         FIELD_NUMBER_OF("used", view.used), FIELD_NUMBER_OF("remaining", view.remaining),
+         FIELD_NUMBER_OF("burst", view.burst), FIELD_FLAG_OF("exhausted", view.exhausted));
+    core_changed(core, child);
+}
+
+static uint64_t longer(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Schedules the next start after a delay, or when the budget grants it where that is later. */
+static void schedule(struct core *core, struct child *child, uint64_t delay_usec,
+                     uint64_t wait_usec, const char *why)
+{
+    child->automatic_start = true;
+    child->start_cause = 0;
+    child->by_budget = wait_usec > delay_usec;
+    start_schedule(core, child, core_after(core, longer(delay_usec, wait_usec)));
+    if (wait_usec > 0)
+        EMIT(core, EVENT_BUDGET_EXHAUSTED, child, 0,
+             FIELD_TEXT_OF("group", child->group->declaration.name),
+             FIELD_TEXT_OF("supervisor", child->member.supervisor->path),
+             FIELD_NUMBER_OF("wait_usec", wait_usec));
+    EMIT(core, EVENT_CHILD_BACKOFF_SCHEDULED, child, 0, FIELD_TEXT_OF("why", why),
+         FIELD_NUMBER_OF("delay_usec", longer(delay_usec, wait_usec)),
+         FIELD_NUMBER_OF("drawn_usec", delay_usec), FIELD_NUMBER_OF("n", child->backoff_n));
+    core_changed(core, child);
+}
+
+static void describe_give_up(const struct child *child, const struct verdict *verdict,
+                             struct text *text)
+{
+    struct restart_limit_view view = restart_limit_view(&child->restart_limit);
+
+    if (verdict->fatal) {
+        text_append(text, "exit code ");
+        text_append_number(text, (uint64_t)child->last_exit.code);
+        text_append(text, " is fatal");
+        return;
+    }
+    if (verdict->within_limit) {
+        text_append(text, "failed again in the one try after its cool-down");
+        return;
+    }
+    text_append(text, "restart limit used up: ");
+    text_append_number(text, view.used);
+    text_append(text, " counted exits within ");
+    text_append_number(text, view.interval_usec / 1000000);
+    text_append(text, " s, burst is ");
+    text_append_number(text, view.burst);
+}
+
+static enum on_limit effective_on_limit(const struct child *child)
+{
+    enum on_limit action = child->config->declaration.on_limit;
+    if (action == ON_LIMIT_ESCALATE &&
+        child->config->declaration.criticality == CRITICALITY_OPTIONAL)
+        return ON_LIMIT_STOP; /* optional never escalates */
+    return action;
+}
+
+void supervision_shut_down(struct core *core, struct child *child, const char *why)
+{
+    EMIT(core, EVENT_ESCALATED, child, 0, FIELD_TEXT_OF("to", "shutdown-tree"),
+         FIELD_TEXT_OF("why", why));
+    shutdown_begin_by_policy(core, why);
+}
+
+void supervision_quarantine(struct core *core, struct child *child, const char *why)
+{
+    child_set_operation(core, child, CHILD_QUARANTINED, 0, "policy", why, "policy");
+    EMIT(core, EVENT_CHILD_QUARANTINED, child, 0, FIELD_TEXT_OF("why", why));
+}
+
+/* Gives up, loudly and so that a person can take it back. */
+static void give_up(struct core *core, struct child *child, const struct verdict *verdict)
+{
+    char buffer[FAILURE_REASON_MAX];
+    struct text why = text_in(buffer, sizeof(buffer));
+    enum on_limit action = effective_on_limit(child);
+
+    describe_give_up(child, verdict, &why);
+    child->gave_up = true;
+    EMIT(core, EVENT_CHILD_RESTART_LIMIT_UPDATED, child, 0, FIELD_TEXT_OF("why", buffer),
+         FIELD_TEXT_OF("on_limit", on_limit_to_string(action)), FIELD_FLAG_OF("gave_up", true),
+         FIELD_NUMBER_OF("used", child->restart_limit.used),
+         FIELD_NUMBER_OF("burst", child->restart_limit.burst));
+    switch (action) {
+    case ON_LIMIT_QUARANTINE:
+        supervision_quarantine(core, child, buffer);
+        break;
+    case ON_LIMIT_COOL_DOWN:
+        child->cool_downs++;
+        schedule(core, child, verdict->delay_usec, 0, "cool-down");
+        break;
+    case ON_LIMIT_STOP:
+        child->wanted = false;
+        break;
+    case ON_LIMIT_ESCALATE:
+        escalation_melt_down(core, child->member.supervisor, child, buffer);
+        break;
+    case ON_LIMIT_SHUTDOWN_TREE:
+        supervision_shut_down(core, child, buffer);
+        break;
+    }
+    core_changed(core, child);
+}
+
+static void release_fence(struct core *core, struct child *child)
+{
+    uint64_t cause = child->pending.cause;
+
+    fence_set_phase(child, FENCE_READY_TO_START);
+    if (child->scope)
+        start_with_others(core, child);
+    else
+        start_request(core, child, cause, cause == 0);
+}
+
+/* The limit of the group is used up: the running ones go on, who fails is not started again. */
+static void blow_fuse(struct core *core, struct child *child)
+{
+    const struct group *group = child->group;
+    struct restart_limit_view view = restart_limit_view(&group->limit);
+    char buffer[FAILURE_REASON_MAX];
+    struct text why = text_in(buffer, sizeof(buffer));
+
+    text_append(&why, "the limit of the group \"");
+    text_append(&why, group->declaration.name);
+    text_append(&why, "\" is used up");
+    EMIT(core, EVENT_GROUP_FUSE_TRIGGERED, child, 0,
+         FIELD_TEXT_OF("group", group->declaration.name),
+         FIELD_TEXT_OF("supervisor", child->member.supervisor->path),
+         FIELD_NUMBER_OF("used", view.used), FIELD_NUMBER_OF("burst", view.burst));
+    child->gave_up = true;
+    supervision_quarantine(core, child, buffer);
+    core_changed(core, child);
+}
+
+/* Draws the delay of a restart that follows from no exit's own decision. */
+void supervision_back_off(struct core *core, struct child *child)
+{
+    schedule(core, child, draw_backoff(core, child), 0, "backoff");
+}
+
+/* The start has been scheduled, and those that start with the child are known. */
+void supervision_start_after_backoff(struct core *core, struct child *child, bool with_others)
+{
+    if (child->timers[TIMER_START].deadline_usec > core_now(core))
+        return;
+    start_withdraw(core, child);
+    if (with_others)
+        start_with_others(core, child);
+    else
+        start_request(core, child, 0, true);
+}
+
+/* Or with those of a scope in which it was to stay down: a newer declaration has come meanwhile. */
+static bool restarts_with_others(struct core *core, struct child *child)
+{
+    if (strategy_restart(core, child))
+        return true;
+    if (child->scope)
+        fence_ready(core, child, 0, "policy");
+    return child->scope != NULL;
+}
+
+static void restart_by_policy(struct core *core, struct child *child, const struct verdict *verdict)
+{
+    schedule(core, child, verdict->delay_usec, verdict->wait_usec,
+             verdict->with_machine ? "reboot" : "backoff");
+    supervision_start_after_backoff(core, child, restarts_with_others(core, child));
+}
+
+static void execute(struct core *core, struct child *child, const struct verdict *verdict)
+{
+    switch (verdict->decision) {
+    case DECISION_RESTART:
+        restart_by_policy(core, child, verdict);
+        break;
+    case DECISION_LEAVE:
+        child->wanted = false;
+        break;
+    case DECISION_HOLD:
+        break;
+    case DECISION_FENCE_RELEASE:
+        release_fence(core, child);
+        break;
+    case DECISION_REMOVE:
+        tree_remove(core, child, CHILD_STOPPED, child->operation_cause);
+        break;
+    case DECISION_SHUTDOWN:
+        job_child_gone(core, child);
+        shutdown_child_gone(core, child);
+        break;
+    case DECISION_GIVE_UP:
+        give_up(core, child, verdict);
+        break;
+    case DECISION_FUSE:
+        blow_fuse(core, child);
+        break;
+    case DECISION_MELTDOWN:
+        escalation_limit_used_up(core, child);
+        break;
+    }
+}
+
+static void describe_exit(struct last_exit *last, const struct completion *completion)
+{
+    struct text text = text_in(last->reason, sizeof(last->reason));
+
+    switch (last->kind) {
+    case EXIT_NONE:
+    case EXIT_SPAWN_FAILED:
+        break;
+    case EXIT_SUCCEEDED:
+        text_append(&text, last->early ? "too soon to be a success, " : "");
+        break;
+    case EXIT_FAILED:
+    case EXIT_SIGNALED:
+        break;
+    case EXIT_OOM_KILLED:
+        text_append(&text, "out of memory, ");
+        break;
+    case EXIT_TIMED_OUT:
+        text_append(&text, last->ran_out    ? "ran for longer than its run timeout, "
+                           : last->own_stop ? "still there after a stop of its own, "
+                                            : "not ready within its start timeout, ");
+        break;
+    case EXIT_UNHEALTHY:
+        text_append(&text,
+                    last->failed_check ? "health checks failed, " : "heartbeat went silent, ");
+        break;
+    case EXIT_CANCELLED:
+        text_append(&text, "cancelled, ");
+        break;
+    }
+    if (completion->with_machine) {
+        text_append(&text, "the machine went down with it");
+        return;
+    }
+    if (completion->unknown) {
+        text_append(&text, "how it ended is not known: proctord was not there");
+        return;
+    }
+    text_append(&text, last->signal ? "signal " : "exit code ");
+    text_append_number(&text, (uint64_t)(last->signal ? last->signal : last->code));
+    if (last->core_dumped)
+        text_append(&text, ", core dumped");
+}
+
+static void announce_exit(struct core *core, struct child *child, const struct verdict *verdict)
+{
+    const struct last_exit *last = &child->last_exit;
+
+    EMIT(core, EVENT_CHILD_EXITED, child, child->attempt.stop.asked,
+         FIELD_TEXT_OF("exit", exit_kind_to_string(verdict->kind)),
+         FIELD_SIGNED_OF("code", last->code), FIELD_SIGNED_OF("signal", last->signal),
+         FIELD_FLAG_OF("core_dumped", last->core_dumped), FIELD_TEXT_OF("reason", last->reason),
+         FIELD_FLAG_OF("counted", verdict->counted),
+         FIELD_NUMBER_OF("used", child->restart_limit.used),
+         FIELD_NUMBER_OF("burst", child->restart_limit.burst),
+         FIELD_TEXT_OF("decision", exit_decision_to_string(verdict->decision)),
+         FIELD_NUMBER_OF("delay_usec", verdict->delay_usec));
+}
+
+static void record_exit(struct core *core, struct child *child, const struct verdict *verdict,
+                        const struct completion *completion)
+{
+    child->last_exit = (struct last_exit){
+        .kind = verdict->kind,
+        .code = completion->by_signal ? 0 : completion->code,
+        .signal = completion->by_signal ? completion->signal : 0,
+        .core_dumped = completion->core_dumped,
+        .early = verdict->early,
+        .ran_out = verdict->kind == EXIT_TIMED_OUT && child->attempt.ran_out,
+        .own_stop = verdict->kind == EXIT_TIMED_OUT && child->readiness == READINESS_NOT_READY &&
+                    child->attempt.stopping,
+        .failed_check = verdict->kind == EXIT_UNHEALTHY && child->attempt.failed_check,
+        .usec = core_realtime(core),
+        .generation = child->attempt.generation,
+        .attempt = child->attempt.number,
+        .decision = verdict->decision,
+    };
+    describe_exit(&child->last_exit, completion);
+}
+
+static void end_attempt(struct core *core, struct child *child)
+{
+    struct attempt *attempt = &child->attempt;
+
+    liveness_end(core, child);
+    child_disarm(core, child, TIMER_STOP);
+    if (attempt->cancel_delivered || attempt->abort_requested) {
+        child->stop_state = STOP_COMPLETED;
+        if (child->failure.phase != FAILURE_SPAWN)
+            child->failure = (struct failure){}; /* it was late, and now it is over */
+        EMIT(core, EVENT_CHILD_CONTROL_STOP_COMPLETED, child, attempt->stop.asked,
+             FIELD_TEXT_OF("exit", exit_kind_to_string(child->last_exit.kind)),
+             FIELD_FLAG_OF("aborted", attempt->abort_requested));
+    } else {
+        child->stop_state = STOP_NO_ACTIVE_ATTEMPT;
+    }
+    child_set_status(core, child, CHILD_STOPPED);
+    restart_queue_end(core, child);
+    child_set_active(core, child, false);
+    stop_order_withdraw(core, child);
+    stop_order_update(core, child);
+    attempt->pid = 0;
+    redeclare_attempt_ended(core, child);
+    sidecars_follow(core, child, attempt->stop.asked);
+    core_changed(core, child);
+}
+
+/* Whether somebody wanted the attempt to end: then its end is no failure of the child's. */
+static bool asked_for(enum exit_decision decision)
+{
+    switch (decision) {
+    case DECISION_HOLD:
+    case DECISION_FENCE_RELEASE:
+    case DECISION_REMOVE:
+    case DECISION_SHUTDOWN:
+        return true;
+    case DECISION_RESTART:
+    case DECISION_LEAVE:
+    case DECISION_GIVE_UP:
+    case DECISION_FUSE:
+    case DECISION_MELTDOWN:
+        break;
+    }
+    return false;
+}
+
+void supervision_exited(struct core *core, struct child *child, const struct completion *reported)
+{
+    struct completion copy = *reported, *completion = &copy;
+    struct verdict verdict = {.within_limit = true};
+
+    leftovers_end(core, child, completion);
+    verdict.kind = child->attempt.main.gone ? child->attempt.main.kind
+                                            : supervision_classify(child, completion);
+
+    verdict.fatal = verdict.kind == EXIT_FAILED &&
+                    code_listed(&child->config->declaration.fatal_exit_codes, completion->code);
+    verdict.with_machine = completion->with_machine;
+    verdict.early = is_early(core, child, verdict.kind);
+    verdict.counted =
+        (verdict.kind != EXIT_SUCCEEDED && verdict.kind != EXIT_CANCELLED) || verdict.early;
+    if (verdict.with_machine) /* nobody's failure; and how long it had been well is not known */
+        verdict.counted = false;
+    else
+        forget_failures_after_health(core, child);
+    decide(core, child, &verdict);
+    if (asked_for(verdict.decision))
+        verdict.counted = false;
+    verdict.early = verdict.early && verdict.counted;
+
+    record_exit(core, child, &verdict, completion);
+    job_note_completion(child, completion);
+    child->shutdown.cgroup = completion->cgroup;
+    announce_exit(core, child, &verdict);
+    end_attempt(core, child);
+    if (verdict.kind == EXIT_SUCCEEDED)
+        liveness_ended_well(core, child);
+    if (verdict.counted)
+        supervision_limit_changed(core, child, "exit");
+    execute(core, child, &verdict);
+}
+
+/*
+ * A spawn that failed uses up an attempt and never a generation. The exit before it stays visible;
+ * a restart by hand that it was meant for is over, and the policy decides on the next try. One that
+ * waited behind it goes ahead: nothing stands in its way any more.
+ */
+void supervision_spawn_failed(struct core *core, struct child *child, int error, const char *reason)
+{
+    struct verdict verdict = {.kind = EXIT_SPAWN_FAILED, .counted = true, .within_limit = true};
+    uint64_t cause = child->start_cause;
+
+    if (child->fence_phase == FENCE_READY_TO_START) {
+        child->pending = (struct pending_restart){};
+        fence_set_phase(child, FENCE_OPEN);
+    }
+    decide(core, child, &verdict);
+    if (asked_for(verdict.decision))
+        verdict.counted = false;
+
+    child_fail(core, child, FAILURE_SPAWN, true, reason);
+    EMIT(core, EVENT_CHILD_SPAWN_FAILED, child, cause, FIELD_TEXT_OF("reason", reason),
+         FIELD_SIGNED_OF("errno", error), FIELD_FLAG_OF("counted", verdict.counted),
+         FIELD_NUMBER_OF("used", child->restart_limit.used),
+         FIELD_NUMBER_OF("burst", child->restart_limit.burst),
+         FIELD_TEXT_OF("decision", exit_decision_to_string(verdict.decision)),
+         FIELD_NUMBER_OF("delay_usec", verdict.delay_usec));
+    if (!child->born)
+        child->last_exit = (struct last_exit){
+            .kind = EXIT_SPAWN_FAILED,
+            .usec = core_realtime(core),
+            .attempt = child->attempt.number,
+            .decision = verdict.decision,
+        };
+    if (!child->born)
+        text_copy(child->last_exit.reason, sizeof(child->last_exit.reason), reason);
+    end_attempt(core, child);
+    if (verdict.counted)
+        supervision_limit_changed(core, child, "spawn failed");
+    execute(core, child, &verdict);
+}
+
+/* Ends an attempt on the supervisor's own account: too slow to start, or silent. */
+void supervision_force_stop(struct core *core, struct child *child, enum exit_kind kind)
+{
+    if (child->attempt.cancel_delivered || child->attempt.abort_requested)
+        return; /* it is on its way out already, for somebody else's reason */
+    child->attempt.forced = kind;
+    child_cancel(core, child, 0, exit_kind_to_string(kind));
+}

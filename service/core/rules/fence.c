@@ -1,0 +1,95 @@
+/*
+ * Fence: the target of a restart starts only after the completion report of the old attempt
+ * (semantics.md, Restart). The record carries one pending restart at most; everything else that
+ * wants a restart meanwhile joins it.
+ */
+#include "core/private.h"
+#include "core/rules/start.h"
+#include "core/rules/stop_order.h"
+
+static bool phase_may_follow(enum fence_phase from, enum fence_phase to)
+{
+    switch (from) {
+    case FENCE_OPEN:
+        return to == FENCE_WAITING_FOR_OLD_STOP || to == FENCE_READY_TO_START || to == FENCE_CLOSED;
+    case FENCE_WAITING_FOR_OLD_STOP:
+        return to == FENCE_ABORTING_OLD || to == FENCE_READY_TO_START || to == FENCE_OPEN ||
+               to == FENCE_CLOSED;
+    case FENCE_ABORTING_OLD:
+        return to == FENCE_READY_TO_START || to == FENCE_OPEN || to == FENCE_CLOSED;
+    case FENCE_READY_TO_START:
+        return to == FENCE_OPEN || to == FENCE_CLOSED;
+    case FENCE_CLOSED:
+        return to == FENCE_OPEN; /* the tree is begun again */
+    }
+    __builtin_unreachable();
+}
+
+void fence_set_phase(struct child *child, enum fence_phase phase)
+{
+    if (child->fence_phase == phase)
+        return;
+    INVARIANT(phase_may_follow(child->fence_phase, phase));
+    child->fence_phase = phase;
+}
+
+void fence_enter(struct core *core, struct child *child, uint64_t cause, bool by_resume,
+                 const char *command)
+{
+    INVARIANT(child->attempt.active && !child->pending.active);
+
+    child->pending = (struct pending_restart){
+        .active = true,
+        .by_resume = by_resume,
+        .old_generation = child->attempt.generation,
+        .old_attempt = child->attempt.number,
+        .target_generation = child->attempt.generation + 1,
+        .cause = cause,
+    };
+    fence_set_phase(child, FENCE_WAITING_FOR_OLD_STOP);
+    EMIT(core, EVENT_CHILD_RESTART_FENCE_ENTERED, child, cause, FIELD_TEXT_OF("command", command),
+         FIELD_NUMBER_OF("target_generation", child->pending.target_generation));
+    stop_order_go(core, child, cause, command);
+    if (child->attempt.abort_requested)
+        fence_set_phase(child, FENCE_ABORTING_OLD);
+    else
+        child_insist(core, child, cause, by_resume ? TIMEOUT_REPORT : TIMEOUT_KILL);
+    core->plan |= PLAN_RESTART;
+    core_changed(core, child);
+}
+
+/* Puts a restart behind the fence that has no attempt of its own to wait for, only its siblings'.
+ */
+void fence_ready(struct core *core, struct child *child, uint64_t cause, const char *command)
+{
+    INVARIANT(!child->attempt.active && !child->pending.active);
+
+    child->pending = (struct pending_restart){
+        .active = true,
+        .old_generation = child->generation,
+        .old_attempt = child->attempt.number,
+        .target_generation = child_next_generation(child),
+        .cause = cause,
+    };
+    child->wanted = true;
+    fence_set_phase(child, FENCE_READY_TO_START);
+    start_with_others(core, child);
+    core->plan |= PLAN_START;
+    EMIT(core, EVENT_CHILD_RESTART_FENCE_ENTERED, child, cause, FIELD_TEXT_OF("command", command),
+         FIELD_NUMBER_OF("target_generation", child->pending.target_generation));
+    core_changed(core, child);
+}
+
+void fence_withdraw(struct core *core, struct child *child, uint64_t cause, const char *command)
+{
+    if (!child->pending.active)
+        return;
+
+    uint64_t target = child->pending.target_generation;
+    child->pending = (struct pending_restart){};
+    if (child->fence_phase != FENCE_CLOSED)
+        fence_set_phase(child, FENCE_OPEN);
+    EMIT(core, EVENT_CHILD_RESTART_CONFLICT, child, cause, FIELD_TEXT_OF("decision", "withdrawn"),
+         FIELD_TEXT_OF("command", command), FIELD_NUMBER_OF("target_generation", target));
+    core_changed(core, child);
+}

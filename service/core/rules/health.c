@@ -1,0 +1,141 @@
+/*
+ * Health checks: somebody asks a child, at intervals, whether it is well. The core says when to ask
+ * and what to make of the answer; who asks, and how, is the executor's. At most one question is
+ * open; without an answer by its timeout it is withdrawn, and counts as a miss. With `readiness:
+ * check` the first pass makes the child ready; until then it is asked at least each second.
+ *
+ * Misses count from the first pass on: who has never been well is still on its way up, and that is
+ * for the start timeout. So many misses in a row are a silence (liveness.c), and a pass ends it.
+ */
+#include "core/private.h"
+
+#define UNTIL_READY_USEC 1000000 /* the longest pause while somebody waits for the first pass */
+
+static void withdraw(struct core *core, struct child *child)
+{
+    child->attempt.check_open = false;
+    if (!core->muted && core->ports.check_end)
+        core->ports.check_end(core->ports.userdata, child, child_attempt_id(child));
+}
+
+static void ask_later(struct core *core, struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+    uint64_t pause = declaration->health_usec;
+
+    if (declaration->readiness == READINESS_CHECK && !child->attempt.check_passed &&
+        pause > UNTIL_READY_USEC)
+        pause = UNTIL_READY_USEC;
+    child_arm(core, child, TIMER_HEALTH, core_after(core, pause));
+}
+
+/* The attempt runs. */
+void health_begin(struct core *core, struct child *child)
+{
+    const struct attempt *attempt = &child->attempt;
+
+    if (child->config->declaration.health_usec > 0 && !attempt->cancel_delivered &&
+        !attempt->abort_requested)
+        ask_later(core, child);
+}
+
+/* It has been asked to go, or has gone. */
+void health_end(struct core *core, struct child *child)
+{
+    child_disarm(core, child, TIMER_HEALTH);
+    if (child->attempt.check_open)
+        withdraw(core, child);
+}
+
+/* Nobody waits for the open answer any more. */
+void health_withdraw(struct core *core, struct child *child)
+{
+    if (child->attempt.check_open)
+        withdraw(core, child);
+}
+
+/* It is asked in another way, or another thing, from now on: as after a start. Only who was found
+ * ill is so until it passes. */
+void health_change(struct core *core, struct child *child)
+{
+    struct attempt *attempt = &child->attempt;
+
+    if (!attempt->spawned)
+        return;
+    health_end(core, child);
+    attempt->check_passed = false;
+    attempt->check_misses = 0; /* of the question before */
+    if (child->config->declaration.health_usec > 0) {
+        ask_later(core, child);
+        return;
+    }
+    attempt->unhealthy = false;
+    liveness_trust(core, child);
+}
+
+static void note_miss(struct core *core, struct child *child, const char *why)
+{
+    struct attempt *attempt = &child->attempt;
+
+    if (!attempt->check_passed || attempt->unhealthy)
+        return;
+    if (++attempt->check_misses < child->config->declaration.health_retries)
+        return;
+    attempt->unhealthy = true;
+    liveness_doubt(core, child, true, why, child->config->declaration.on_unhealthy);
+}
+
+static void note_pass(struct core *core, struct child *child)
+{
+    struct attempt *attempt = &child->attempt;
+
+    attempt->check_misses = 0;
+    attempt->unhealthy = false;
+    liveness_trust(core, child);
+    if (child->config->declaration.readiness == READINESS_CHECK)
+        liveness_become_ready(core, child);
+}
+
+static void ask(struct core *core, struct child *child)
+{
+    struct attempt *attempt = &child->attempt;
+
+    attempt->check_open = true;
+    attempt->checks++;
+    child_arm_timeout(core, child, TIMER_HEALTH, child->config->declaration.health_timeout_usec);
+    if (core->ports.check)
+        core->ports.check(core->ports.userdata, child, child_attempt_id(child), attempt->checks);
+}
+
+/* Whoever was asked has gone with the proctord that asked: that is no miss. */
+void health_recovered(struct core *core)
+{
+    for (struct child *child = core_first(core); child; child = core_next(child))
+        if (child->attempt.active && child->attempt.check_open)
+            ask(core, child);
+}
+
+/* The time has come to ask, or the question has been open for too long. */
+void health_due(struct core *core, struct child *child)
+{
+    struct attempt *attempt = &child->attempt;
+
+    if (attempt->check_open) {
+        withdraw(core, child);
+        ask_later(core, child);
+        note_miss(core, child, "no answer within its timeout");
+        return;
+    }
+    ask(core, child);
+}
+
+void health_answered(struct core *core, struct child *child, bool passed, const char *why)
+{
+    child->attempt.check_open = false;
+    child->attempt.check_passed |= passed;
+    ask_later(core, child);
+    if (passed)
+        note_pass(core, child);
+    else
+        note_miss(core, child, why);
+}

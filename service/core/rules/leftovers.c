@@ -1,0 +1,62 @@
+/*
+ * Leftovers: an attempt whose main process has ended while others of it are there (semantics.md
+ * section 2). Its exit is decided at that moment, by what had been asked for then; what follows
+ * from it waits until the last one is gone, or has been given up.
+ *
+ * With `wait` they get the stop signal, if the stop has not given it to them before, and what is
+ * left of the time to stop; then they are aborted. With `kill` they are aborted at once. With
+ * `keep` the executor reports the end of the main process as that of the attempt.
+ */
+#include "core/private.h"
+
+static void tell(struct core *core, struct child *child, enum leftovers what)
+{
+    core_changed(core, child);
+    EMIT(core, EVENT_CHILD_LEFTOVERS, child, child->attempt.stop.asked,
+         FIELD_TEXT_OF("action", leftovers_to_string(what)), FIELD_NUMBER_OF("left", child->left));
+}
+
+void leftovers_begin(struct core *core, struct child *child, const struct completion *completion)
+{
+    bool at_once = child->config->declaration.leftovers == LEFTOVERS_KILL;
+
+    child->attempt.main = (struct main_end){
+        .gone = true,
+        .unknown = completion->unknown,
+        .by_signal = completion->by_signal,
+        .core_dumped = completion->core_dumped,
+        .oom_killed = completion->oom_killed,
+        .code = completion->code,
+        .signal = completion->signal,
+        .kind = supervision_classify(child, completion),
+    };
+    child->left = completion->left;
+    tell(core, child, at_once ? LEFTOVERS_KILL : LEFTOVERS_WAIT);
+    if (at_once) {
+        child_set_status(core, child, CHILD_CANCELLING);
+        child_abort(core, child, child->attempt.stop.asked);
+    } else {
+        child_cancel(core, child, 0, "leftovers");
+    }
+}
+
+/* The attempt is over: it has ended as its main process did, however the others went. */
+void leftovers_end(struct core *core, struct child *child, struct completion *completion)
+{
+    const struct main_end *main = &child->attempt.main;
+
+    if (child->left != completion->left)
+        core_changed(core, child);
+    child->left = completion->left;
+    if (completion->left > 0)
+        tell(core, child, LEFTOVERS_KEEP);
+    if (!main->gone)
+        return;
+    completion->unknown = main->unknown;
+    completion->with_machine = false;
+    completion->by_signal = main->by_signal;
+    completion->core_dumped = main->core_dumped;
+    completion->oom_killed = main->oom_killed;
+    completion->code = main->code;
+    completion->signal = main->signal;
+}

@@ -1,0 +1,422 @@
+/*
+ * Redeclaring: giving those that are in the tree a newer declaration, all of a set or none.
+ *
+ * Keys of supervision are in force at once; what is under way goes on with them, and timers that
+ * run begin anew. Keys of the process wait until the attempt that was started with others has
+ * ended: until then the child has two declarations, the one in force (`config`: the newer keys of
+ * supervision with the older ones of the process) and the newer one as a whole (`next_config`).
+ */
+#include "core/model/declaration_keys.h"
+#include "core/private.h"
+#include "core/rules/requirement.h"
+#include "core/rules/stop_order.h"
+
+static void *allocate(struct core *core, size_t size)
+{
+    return core->ports.allocate(core->ports.userdata, size);
+}
+
+static void release(struct core *core, void *memory)
+{
+    if (memory)
+        core->ports.release(core->ports.userdata, memory);
+}
+
+/* ---- what a change costs --------------------------------------------------------------------- */
+
+/* The last one that was given, in force or not. */
+static const struct child_declaration *newest(const struct child *child)
+{
+    return child->next_config ? &child->next_config->declaration : &child->config->declaration;
+}
+
+static bool touches_process(uint64_t keys)
+{
+    return (keys & declaration_keys_of(KEY_OF_PROCESS)) != 0;
+}
+
+/* Whether it is restarted for its keys of the process, where somebody asks for that: nothing may
+ * stand in the way of the start that follows. */
+static bool may_restart(const struct core *core, const struct child *child,
+                        const struct child_declaration *declaration)
+{
+    return child->attempt.active && child->operation == CHILD_ACTIVE &&
+           !requirement_lacks(core, declaration);
+}
+
+int core_change_of(struct core *core, const struct child_declaration *declaration, bool restart,
+                   enum child_change *change)
+{
+    const struct child *child = core_find(core, declaration->id);
+    uint64_t said, due = 0;
+
+    if (!child)
+        return -ENOENT;
+    int r = declaration_compare(&core->ports, newest(child), declaration, &said);
+    if (r == 0)
+        r = declaration_compare(&core->ports, &child->config->declaration, declaration, &due);
+    bool waits = child->attempt.active && touches_process(due);
+    if (waits && restart && may_restart(core, child, declaration))
+        *change = CHANGE_RESTART;
+    else if (said == 0)
+        *change = CHANGE_NONE;
+    else
+        *change = waits ? CHANGE_PENDING : CHANGE_IN_PLACE;
+    return r;
+}
+
+/* ---- what goes on with the new keys ---------------------------------------------------------- */
+
+static bool is_going(const struct child *child)
+{
+    return child->attempt.cancel_delivered || child->attempt.abort_requested;
+}
+
+/* It is asked to go, or goes by itself: nothing is expected of it any more. What waits for
+ * something that proctord lacks has all of its time, by the newer keys, when it goes on. */
+static bool is_watched(const struct child *child)
+{
+    const struct attempt *attempt = &child->attempt;
+
+    return attempt->active && !is_going(child) && !attempt->stopping && !attempt->delayed;
+}
+
+/* The window moves into the new one's memory, with the newest exits that have room there. */
+static void move_window(struct core *core, struct child *child, const struct child_config *config)
+{
+    const struct child_declaration *d = &config->declaration;
+
+    if (d->burst != child->restart_limit.burst ||
+        d->interval_usec != child->restart_limit.interval_usec)
+        restart_limit_prune(&child->restart_limit, core_now(core), core_realtime(core));
+    restart_limit_resize(&child->restart_limit, config->ring, d->burst, d->interval_usec,
+                         core_realtime(core));
+}
+
+static void change_limit(struct core *core, struct child *child)
+{
+    uint64_t next;
+
+    restart_limit_prune(&child->restart_limit, core_now(core), core_realtime(core));
+    next = restart_limit_next_change(&child->restart_limit);
+    child_disarm(core, child, TIMER_WINDOW);
+    if (next > 0)
+        child_arm(core, child, TIMER_WINDOW, next);
+    supervision_limit_changed(core, child, "reload");
+}
+
+static void change_stop(struct core *core, struct child *child)
+{
+    const struct child_declaration *d = &child->config->declaration;
+
+    if (child->attempt.active && is_going(child))
+        child_arm_timeout(core, child, TIMER_STOP,
+                          child->attempt.abort_requested ? d->abort_timeout_usec
+                                                         : child_stop_time(child));
+    else if (child->attempt.stopping && child->timers[TIMER_CHANGE].deadline_usec > 0)
+        child_arm_timeout(core, child, TIMER_CHANGE, d->stop_timeout_usec);
+    stop_order_update(core, child);
+}
+
+static void apply_keys(struct core *core, struct child *child, uint64_t keys)
+{
+    if (keys & KEY_BIT(KEY_RESTART_LIMIT))
+        change_limit(core, child);
+    if (keys & KEY_BIT(KEY_STOP))
+        change_stop(core, child);
+    if (!child->attempt.active && !declaration_is_ready_by_exit(&child->config->declaration))
+        liveness_forget_success(core, child);
+    if (!is_watched(child))
+        return;
+    if ((keys & KEY_BIT(KEY_RUN_TIMEOUT)) && child->attempt.spawned)
+        child_arm_timeout(core, child, TIMER_RUN, child->config->declaration.run_timeout_usec);
+    if (keys & KEY_BIT(KEY_HEARTBEAT))
+        liveness_change_heartbeat(core, child);
+    if (keys & KEY_BIT(KEY_HEALTH_CHECK))
+        health_change(core, child);
+    if (keys & (KEY_BIT(KEY_READINESS) | KEY_BIT(KEY_START_TIMEOUT)))
+        liveness_change_readiness(core, child, keys & KEY_BIT(KEY_READINESS));
+}
+
+/* Puts a declaration into force, in the place of the one that is; what the keys mean for what is
+ * under way is the caller's. */
+static void adopt(struct core *core, struct child *child, struct child_config *config)
+{
+    struct child_config *old = child->config;
+
+    move_window(core, child, config);
+    for (size_t i = 0; i < dependency_count(&old->declaration); i++)
+        stop_order_repoint(core, child, old->targets[i], NULL, i);
+    child->config = config;
+    child->id = config->declaration.id;
+    child->name = last_segment(child->id);
+    tree_find_targets(core, child);
+    for (size_t i = 0; i < dependency_count(&config->declaration); i++)
+        stop_order_repoint(core, child, NULL, config->targets[i], i);
+    sidecar_bind(core, child);
+    release(core, old);
+    core_changed(core, child);
+}
+
+/* The attempt has ended that was started with older keys of the process. */
+void redeclare_attempt_ended(struct core *core, struct child *child)
+{
+    struct child_config *config = child->next_config;
+
+    if (!config)
+        return;
+    INVARIANT(!core->muted);
+    child->next_config = NULL;
+    adopt(core, child, config);
+}
+
+/* ---- all of a set ---------------------------------------------------------------------------- */
+
+/* A child that is to have a new declaration. */
+struct change {
+    struct child *child;
+    uint64_t said;               /* the keys that differ from those of the last declaration */
+    struct child_config *config; /* that is in force from now on */
+    struct child_config *next;   /* that waits for the process; NULL: nothing does */
+    bool restarts;
+};
+
+static void swap_configs(struct change *changes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct child_config *old = changes[i].child->config;
+        changes[i].child->config = changes[i].config;
+        changes[i].config = old;
+    }
+}
+
+/* Looks for unknown dependencies and cycles as if the new declarations were in force already. */
+static int check_changes(struct core *core, struct change *changes, size_t count,
+                         struct declaration_problem *problem)
+{
+    int r = 0;
+
+    swap_configs(changes, count);
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = tree_connect(core, changes[i].child, i, problem);
+    for (size_t i = 0; r == 0 && i < count; i++)
+        sidecar_bind(core, changes[i].child);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        r = cycle_look(&changes[i].child, 1, problem);
+        problem->declaration = i;
+    }
+    swap_configs(changes, count);
+    for (size_t i = 0; i < count; i++) { /* what tree_connect() has found is the new one's */
+        struct child *child = changes[i].child;
+        sidecar_bind(core, child);
+        child->group = supervisor_group(child->member.supervisor, child->config->declaration.group);
+    }
+    return r;
+}
+
+/* Dependencies were checked when they were given; one may have been removed since. */
+void tree_find_targets(struct core *core, struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+
+    child->group = supervisor_group(child->member.supervisor, declaration->group);
+    for (size_t i = 0; i < dependency_count(declaration); i++) {
+        child->config->targets[i] = core_find(core, dependency_id(declaration, i));
+        core->may_miss = core->may_miss || !child->config->targets[i];
+    }
+}
+
+/* The newer declaration with the keys of the process of the older one. */
+static struct child_declaration with_old_process(const struct child_declaration *newer,
+                                                 const struct child_declaration *older)
+{
+    struct child_declaration mixed = *newer;
+
+    mixed.has_process = older->has_process;
+    mixed.leftovers = older->leftovers;
+    mixed.process = older->process;
+    mixed.process.health = newer->process.health;
+    mixed.process.kill_group = newer->process.kill_group;
+    mixed.process.stop_signal = newer->process.stop_signal;
+    mixed.process.reload_signal = newer->process.reload_signal;
+    return mixed;
+}
+
+static int make_configs(struct core *core, struct change *change,
+                        const struct child_declaration *declaration)
+{
+    const struct child *child = change->child;
+    const struct child_declaration *present = &child->config->declaration;
+    uint64_t keys;
+
+    int r = declaration_compare(&core->ports, newest(child), declaration, &change->said);
+    if (r == 0)
+        r = declaration_compare(&core->ports, present, declaration, &keys);
+    if (r == 0 && child->attempt.active && touches_process(keys)) {
+        struct child_declaration mixed = with_old_process(declaration, present);
+        change->next = config_new(core, declaration);
+        change->config = config_new(core, &mixed);
+        return change->next && change->config ? 0 : -ENOMEM;
+    }
+    change->config = r == 0 ? config_new(core, declaration) : NULL;
+    return change->config ? 0 : -ENOMEM;
+}
+
+static int prepare_changes(struct core *core, struct change *changes,
+                           const struct child_declaration *declarations, size_t count,
+                           struct declaration_problem *problem)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct child *child = changes[i].child = core_find(core, declarations[i].id);
+        if (!child || child->job) {
+            tree_problem(problem, i, -1, child ? "a job runs once: \"" : "no child is called \"",
+                         declarations[i].id, "\"");
+            return child ? -EINVAL : -ENOENT;
+        }
+        if (make_configs(core, &changes[i], &declarations[i]) < 0)
+            return -ENOMEM;
+    }
+    return check_changes(core, changes, count, problem);
+}
+
+static void put_into_force(struct core *core, struct change *change)
+{
+    struct child *child = change->child;
+
+    release(core, child->next_config);
+    child->next_config = change->next;
+    if (change->said & KEY_BIT(KEY_HEALTH_CHECK))
+        health_withdraw(core, child); /* the question is in the memory that goes */
+    adopt(core, child, change->config);
+}
+
+static void apply_change(struct core *core, const struct change *change, uint64_t id,
+                         const char *requester, const char *reason)
+{
+    struct child *child = change->child;
+
+    if (change->said != 0 || change->restarts)
+        tree_announce(core, child, id, requester, reason);
+    apply_keys(core, child, change->said);
+}
+
+static bool is_restarted(const struct core *core, const struct child *child, enum redeclare_how how)
+{
+    switch (how) {
+    case REDECLARE_WAITS:
+        return false;
+    case REDECLARE_APPLIES:
+        return child->next_config && !child->pending.active &&
+               may_restart(core, child, &child->config->declaration);
+    case REDECLARE_RESTARTS:
+        return child->attempt.active && child->operation == CHILD_ACTIVE && !child->pending.active;
+    }
+    __builtin_unreachable();
+}
+
+/* Each once, and in order. */
+static void restart_changed(struct core *core, const struct change *changes, size_t count,
+                            uint64_t id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (changes[i].restarts)
+            stop_order_name(core, changes[i].child);
+    for (size_t i = 0; i < count; i++)
+        if (changes[i].restarts && !changes[i].child->pending.active)
+            fence_enter(core, changes[i].child, id, false, "reload");
+    stop_order_settle(core);
+}
+
+/* Who is to be restarted is known before anything happens to anybody. */
+static void apply_changes(struct core *core, struct change *changes, size_t count,
+                          enum redeclare_how how, const char *requester, const char *reason)
+{
+    bool restarts = false, changed = false;
+    uint64_t id;
+
+    for (size_t i = 0; i < count; i++)
+        put_into_force(core, &changes[i]);
+    for (size_t i = 0; i < count; i++) {
+        changes[i].restarts = is_restarted(core, changes[i].child, how);
+        restarts = restarts || changes[i].restarts;
+        changed = changed || changes[i].said != 0;
+    }
+    id = restarts || changed ? core_new_command(core) : 0;
+    for (size_t i = 0; i < count; i++)
+        apply_change(core, &changes[i], id, requester, reason);
+    restart_changed(core, changes, count, id);
+}
+
+static void drop_changes(struct core *core, struct change *changes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        release(core, changes[i].config);
+        release(core, changes[i].next);
+    }
+}
+
+static int check_phase(const struct core *core, struct declaration_problem *problem)
+{
+    bool down = core->shutdown_phase != SHUTDOWN_IDLE;
+
+    tree_problem(problem, 0, -1, down ? "the tree is shutting down" : "out of memory", "", "");
+    return down ? -ESHUTDOWN : 0;
+}
+
+int core_check_redeclare(struct core *core, const struct child_declaration *declarations,
+                         size_t count, struct declaration_problem *problem)
+{
+    int r = check_phase(core, problem);
+    struct change *changes = r == 0 ? allocate(core, (count + 1) * sizeof(*changes)) : NULL;
+
+    if (!changes)
+        return r < 0 ? r : -ENOMEM;
+    r = prepare_changes(core, changes, declarations, count, problem);
+    drop_changes(core, changes, count);
+    release(core, changes);
+    return r;
+}
+
+int tree_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
+                   enum redeclare_how how, const char *requester, const char *reason,
+                   struct declaration_problem *problem)
+{
+    int r = check_phase(core, problem);
+    struct change *changes = r == 0 ? allocate(core, (count + 1) * sizeof(*changes)) : NULL;
+
+    if (!changes)
+        return r < 0 ? r : -ENOMEM;
+    r = prepare_changes(core, changes, declarations, count, problem);
+    if (r == 0)
+        apply_changes(core, changes, count, how, requester, reason);
+    else
+        drop_changes(core, changes, count);
+    release(core, changes);
+    core_finish_input(core);
+    return r;
+}
+
+int tree_redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
+                              struct declaration_problem *problem)
+{
+    struct supervisor *supervisor = core_find_supervisor(core, declaration->path);
+    struct supervisor_config *config;
+
+    if (core->shutdown_phase != SHUTDOWN_IDLE) {
+        tree_problem(problem, 0, -1, "the tree is shutting down", "", "");
+        return -ESHUTDOWN;
+    }
+    if (!supervisor) {
+        tree_problem(problem, 0, -1, "no supervisor is called \"", declaration->path, "\"");
+        return -ENOENT;
+    }
+    config = supervisor_config_new(core, declaration);
+    if (!config) {
+        tree_problem(problem, 0, -1, "out of memory", "", "");
+        return -ENOMEM;
+    }
+    supervisor->discarded = false;
+    release(core, supervisor_configure(core, supervisor, config));
+    core_finish_input(core);
+    return 0;
+}

@@ -1,0 +1,76 @@
+/*
+ * Reopening: the next proctord begins a tree again that was shut down, or was about to be when the
+ * one before died (docs/durability.md). A
+ * polite end is no more the end of history than a death is: what was held stays held, what was
+ * counted stays counted, and what waited waits on.
+ *
+ * No child starts in the middle of it: each start is a timer that is due, so that the manifests can
+ * be compared first.
+ */
+#include "core/private.h"
+#include "core/rules/start.h"
+#include "core/rules/stop_order.h"
+
+static bool is_over(const struct child *child)
+{
+    return child->operation == CHILD_REMOVED || child->job;
+}
+
+static bool has_stopped_for_good(const struct child *child)
+{
+    return child->gave_up && child->config->declaration.on_limit == ON_LIMIT_STOP;
+}
+
+static void begin_again(struct core *core, struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+    uint64_t due_usec = child->shutdown.start_usec;
+
+    fence_set_phase(child, FENCE_OPEN);
+    child->shutdown = (struct child_shutdown){};
+    if (child->operation == CHILD_ACTIVE)
+        stop_order_withdraw(core, child); /* else it still is to go */
+    core_changed(core, child);
+    if (is_over(child) && !child->attempt.active) {
+        tree_remove(core, child, CHILD_STOPPED, child->operation_cause);
+        return;
+    }
+    child->wanted = child->wanted && declaration->has_process;
+    if (is_over(child) || !declaration->has_process)
+        return;
+    child->wanted = child->wanted || (declaration->autostart && !has_stopped_for_good(child));
+    if (child->operation != CHILD_ACTIVE || !child->wanted)
+        return;
+    if (child->attempt.active) {
+        if (child->attempt.cancel_delivered || child->attempt.abort_requested)
+            fence_enter(core, child, 0, true, "start");
+        return;
+    }
+    liveness_forget_success(core, child); /* it is to be started anew */
+    child->automatic_start = child->automatic_start && due_usec > 0;
+    child->start_cause = 0;
+    start_schedule(core, child, due_usec > core_now(core) ? due_usec : core_now(core));
+    if (due_usec <= core_now(core))
+        start_name(child);
+}
+
+void shutdown_reopen(struct core *core)
+{
+    if (core->shutdown_phase == SHUTDOWN_IDLE)
+        return;
+    core->shutdown_phase = SHUTDOWN_IDLE;
+    core->shutdown_command = 0;
+    core->shutdown_by_policy = false;
+    core->shutdown_by_signal = false;
+    core->shutdown_unsettled = 0;
+    timer_clear(&core->timers, &core->shutdown_bound);
+    for (struct supervisor *supervisor = &core->root; supervisor; supervisor = supervisor->next)
+        core_changed_supervisor(core, supervisor);
+    for (int around = 1; around >= 0; around--) /* those that go around others come before them */
+        for (struct child *child = core_first(core), *next; child; child = next) {
+            next = core_next(child);
+            if (declaration_is_around(&child->config->declaration) == around)
+                begin_again(core, child);
+        }
+    core_finish_input(core);
+}

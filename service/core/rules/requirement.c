@@ -1,0 +1,95 @@
+#include "core/rules/requirement.h"
+
+#include "core/private.h"
+#include "core/vocabulary/text.h"
+
+static const char *lacking_in(const struct core *core, const struct child_declaration *declaration,
+                              bool *removed)
+{
+    *removed = false;
+    for (size_t i = 0; i < declaration->n_requires; i++) {
+        const struct child *target = core_find(core, declaration->requires[i]);
+        if (target && (target->pending.active || target->comes_back))
+            continue;
+        if (dependency_is_met(declaration, target))
+            continue;
+        *removed = !target;
+        return declaration->requires[i];
+    }
+    return NULL;
+}
+
+const char *requirement_lacking(const struct core *core, const struct child *child, bool *removed)
+{
+    const struct child_config *config = child->next_config ? child->next_config : child->config;
+
+    return lacking_in(core, &config->declaration, removed);
+}
+
+bool requirement_lacks(const struct core *core, const struct child_declaration *declaration)
+{
+    bool removed;
+
+    return lacking_in(core, declaration, &removed) != NULL;
+}
+
+bool requirement_refuses(const struct core *core, const struct child *child, char *buffer,
+                         size_t size)
+{
+    bool removed;
+    const char *id = requirement_lacking(core, child, &removed);
+    struct text text = text_in(buffer, size);
+
+    if (!id)
+        return false;
+    text_append(&text, "it requires ");
+    text_append(&text, id);
+    text_append(&text, removed ? ", which was removed" : ", which is not ready");
+    return true;
+}
+
+static bool is_meant(const struct child *child, enum command_verb verb)
+{
+    if (child->job || !child->config->declaration.has_process)
+        return false;
+    if (verb == COMMAND_RESUME)
+        return child->operation != CHILD_REMOVED && child->wanted;
+    return verb == COMMAND_RESTART && child->operation == CHILD_ACTIVE;
+}
+
+void requirement_judge_scope(struct core *core, const struct supervisor *supervisor,
+                             enum command_verb verb)
+{
+    for (struct child *child = supervisor_first(supervisor); child;
+         child = supervisor_next(supervisor, child))
+        if (is_meant(child, verb))
+            requirement_expect(child);
+    requirement_judge(core);
+}
+
+void requirement_expect(struct child *child)
+{
+    child->comes_back = true;
+}
+
+/* Each pass takes out those that need one that the pass before has taken out: at most as many as
+ * a chain of dependencies is long. */
+void requirement_judge(struct core *core)
+{
+    for (bool again = true; again;) {
+        again = false;
+        for (struct child *child = core_first(core); child; child = core_next(child)) {
+            bool removed;
+            if (!child->comes_back || !requirement_lacking(core, child, &removed))
+                continue;
+            child->comes_back = false;
+            again = true;
+        }
+    }
+}
+
+void requirement_forget(struct core *core)
+{
+    for (struct child *child = core_first(core); child; child = core_next(child))
+        child->comes_back = false;
+}

@@ -1,0 +1,296 @@
+/*
+ * Shutdown of the tree (semantics.md section 7). Cancel goes out in the reverse order of the tree,
+ * and to a child only when those that depend on it are gone (stop_order.h). Each child has its own
+ * stop deadline; the phases only tell how far the whole has come. A bound for the whole, where a
+ * call gives one, cuts short what is left when it passes.
+ */
+#include "core/model/archive.h"
+#include "core/private.h"
+#include "core/rules/start.h"
+#include "core/rules/stop_order.h"
+
+static void advance(struct core *core, enum shutdown_phase phase)
+{
+    while (core->shutdown_phase < phase) {
+        core->shutdown_phase++;
+        EMIT(core, EVENT_SHUTDOWN_PHASE_CHANGED, NULL, core->shutdown_command,
+             FIELD_TEXT_OF("phase", shutdown_phase_to_string(core->shutdown_phase)),
+             FIELD_NUMBER_OF("left", core->shutdown_unsettled));
+    }
+}
+
+static void complete_when_settled(struct core *core)
+{
+    if (core->shutdown_unsettled > 0 || core->shutdown_phase == SHUTDOWN_COMPLETED)
+        return;
+    advance(core, SHUTDOWN_RECONCILE);
+    advance(core, SHUTDOWN_COMPLETED);
+    timer_clear(&core->timers, &core->shutdown_bound);
+    EMIT_BARE(core, EVENT_SHUTDOWN_COMPLETED, NULL, core->shutdown_command);
+}
+
+/* Its cancel has gone out, in its turn. */
+void shutdown_cancelled(struct core *core, struct child *child)
+{
+    child->shutdown.cancel_delivered = true;
+    EMIT_BARE(core, EVENT_CHILD_SHUTDOWN_CANCEL_DELIVERED, child, core->shutdown_command);
+}
+
+static void withdraw_start(struct core *core, struct child *child)
+{
+    fence_withdraw(core, child, core->shutdown_command, "shutdown");
+    start_withdraw(core, child);
+    fence_set_phase(child, FENCE_CLOSED);
+    core_changed(core, child);
+}
+
+static void open_row(struct core *core, struct child *child, uint64_t start_usec)
+{
+    child->shutdown = (struct child_shutdown){
+        .result = SHUTDOWN_PENDING,
+        .phase = SHUTDOWN_REQUEST_STOP,
+        .generation = child->attempt.active ? child->attempt.generation : child->generation,
+        .attempt = child_attempt(child),
+        .cancel_delivered = child->attempt.active && child->attempt.cancel_delivered,
+        .cgroup = RESOURCE_NOT_OWNED,
+        .start_usec = start_usec,
+    };
+    if (child->attempt.active) {
+        core->shutdown_unsettled++;
+        return;
+    }
+    child->shutdown.result = SHUTDOWN_ALREADY_EXITED;
+    child->shutdown.exit = child->last_exit.kind;
+    child->shutdown.exit_code = child->last_exit.code;
+    child->shutdown.exit_signal = child->last_exit.signal;
+    child->shutdown.why = SHUTDOWN_WHY_HAD_NONE;
+}
+
+static void ask_all_to_go(struct core *core)
+{
+    for (struct child *child = core_first(core); child; child = core_next(child)) {
+        stop_order_name(core, child);
+        /* A deadline that has passed before, and was only reported, counts no more. */
+        child_insist(core, child, core->shutdown_command, TIMEOUT_KILL);
+    }
+    for (struct child *child = supervisor_last(&core->root); child;
+         child = supervisor_previous(&core->root, child))
+        stop_order_go(core, child, core->shutdown_command, "shutdown");
+}
+
+static void begin(struct core *core, uint64_t timeout_usec, const char *requester,
+                  const char *reason, bool by_policy)
+{
+    uint64_t command = core_new_command(core);
+
+    core->shutdown_command = command;
+    core->shutdown_by_policy = by_policy;
+    EMIT(core, EVENT_SHUTDOWN_REQUESTED, NULL, command, FIELD_TEXT_OF("by", requester),
+         FIELD_TEXT_OF("reason", reason), FIELD_NUMBER_OF("timeout_usec", timeout_usec));
+    strategy_forget(core);
+    jobs_stop(core);
+    for (struct supervisor *supervisor = &core->root; supervisor; supervisor = supervisor->next)
+        core_changed_supervisor(core, supervisor);
+    for (struct child *child = core_first(core); child; child = core_next(child)) {
+        uint64_t start_usec = child->timers[TIMER_START].deadline_usec;
+        withdraw_start(core, child);
+        open_row(core, child, start_usec);
+    }
+    advance(core, SHUTDOWN_REQUEST_STOP);
+    ask_all_to_go(core);
+    advance(core, SHUTDOWN_GRACEFUL_DRAIN);
+    complete_when_settled(core);
+}
+
+void shutdown_begin_by_policy(struct core *core, const char *reason)
+{
+    if (core->shutdown_phase == SHUTDOWN_IDLE)
+        begin(core, 0, "policy", reason, true);
+}
+
+static void settle(struct core *core, struct child *child, enum shutdown_result result,
+                   enum shutdown_why why)
+{
+    child->shutdown.result = result;
+    child->shutdown.phase = core->shutdown_phase;
+    child->shutdown.cancel_delivered = child->attempt.cancel_delivered; /* whoever asked for it */
+    child->shutdown.why = why;
+    INVARIANT(core->shutdown_unsettled > 0);
+    core->shutdown_unsettled--;
+    complete_when_settled(core);
+}
+
+static enum shutdown_why why_aborted(const struct child *child)
+{
+    if (child->shutdown.why == SHUTDOWN_WHY_CUT_SHORT)
+        return SHUTDOWN_WHY_CUT_SHORT;
+    return child->attempt.main.gone ? SHUTDOWN_WHY_LEFTOVERS : SHUTDOWN_WHY_TOO_SLOW;
+}
+
+void shutdown_child_gone(struct core *core, struct child *child)
+{
+    struct child_shutdown *row = &child->shutdown;
+    bool aborted = child->attempt.abort_requested;
+
+    row->exit = child->last_exit.kind;
+    row->exit_code = child->last_exit.code;
+    row->exit_signal = child->last_exit.signal;
+    if (row->result != SHUTDOWN_PENDING) {
+        shutdown_late_report(core, child);
+        return;
+    }
+    EMIT_BARE(core, aborted ? EVENT_CHILD_SHUTDOWN_ABORTED : EVENT_CHILD_SHUTDOWN_GRACEFUL, child,
+              core->shutdown_command);
+    if (aborted)
+        settle(core, child, SHUTDOWN_ABORTED, why_aborted(child));
+    else
+        settle(core, child, SHUTDOWN_GRACEFUL, SHUTDOWN_WHY_ENDED);
+}
+
+void shutdown_child_aborting(struct core *core)
+{
+    advance(core, SHUTDOWN_ABORT_STRAGGLERS);
+}
+
+void shutdown_abort_failed(struct core *core, struct child *child)
+{
+    if (child->shutdown.result != SHUTDOWN_PENDING)
+        return;
+    EMIT(core, EVENT_CHILD_SHUTDOWN_ABORTED, child, core->shutdown_command,
+         FIELD_TEXT_OF("result", shutdown_result_to_string(SHUTDOWN_ABORT_FAILED)));
+    child->shutdown.cgroup = RESOURCE_FAILED;
+    settle(core, child, SHUTDOWN_ABORT_FAILED, SHUTDOWN_WHY_STILL_THERE);
+}
+
+void shutdown_late_report(struct core *core, struct child *child)
+{
+    child->shutdown.result = SHUTDOWN_LATE_REPORT;
+    child->shutdown.why = SHUTDOWN_WHY_LATE;
+    EMIT_BARE(core, EVENT_CHILD_SHUTDOWN_LATE_REPORT, child, core->shutdown_command);
+}
+
+/* A bound counts from the call that gives it, and only ever shortens. Where the shutdown is
+ * another's, that is a command of its own. */
+static void set_bound(struct core *core, uint64_t timeout_usec, const char *requester,
+                      const char *reason, bool is_anothers)
+{
+    uint64_t deadline_usec = core_after(core, timeout_usec);
+    uint64_t runs_usec = core->shutdown_bound.deadline_usec;
+
+    if (timeout_usec == 0 || core->shutdown_phase == SHUTDOWN_COMPLETED ||
+        (runs_usec > 0 && runs_usec <= deadline_usec))
+        return;
+    core->shutdown_bound_command = core->shutdown_command;
+    if (is_anothers) {
+        core->shutdown_bound_command = core_new_command(core);
+        EMIT(core, EVENT_COMMAND_ACCEPTED, NULL, core->shutdown_bound_command,
+             FIELD_TEXT_OF("command", "shutdown"), FIELD_TEXT_OF("by", requester),
+             FIELD_TEXT_OF("reason", reason), FIELD_NUMBER_OF("timeout_usec", timeout_usec));
+    }
+    timer_set(&core->timers, &core->shutdown_bound, deadline_usec);
+}
+
+void shutdown_request(struct core *core, uint64_t timeout_usec, const char *requester,
+                      const char *reason)
+{
+    bool is_anothers = core->shutdown_phase != SHUTDOWN_IDLE;
+
+    if (!is_anothers) {
+        core->shutdown_by_signal = strcmp(requester, REQUESTER_SIGNAL) == 0;
+        begin(core, timeout_usec, requester, reason, false);
+    }
+    set_bound(core, timeout_usec, requester, reason, is_anothers);
+    core_finish_input(core);
+}
+
+static void cut_short(struct core *core, uint64_t cause)
+{
+    if (core->shutdown_unsettled > 0)
+        shutdown_child_aborting(core);
+    for (struct child *child = supervisor_last(&core->root); child;
+         child = supervisor_previous(&core->root, child)) {
+        if (child->shutdown.result == SHUTDOWN_PENDING && !child->attempt.abort_requested)
+            child->shutdown.why = SHUTDOWN_WHY_CUT_SHORT;
+        child_abort(core, child, cause);
+    }
+}
+
+void shutdown_bound_passed(struct core *core)
+{
+    timer_clear(&core->timers, &core->shutdown_bound);
+    cut_short(core, core->shutdown_bound_command);
+}
+
+void shutdown_hurry(struct core *core, const char *requester, const char *reason)
+{
+    uint64_t id = 0;
+
+    if (core->shutdown_phase != SHUTDOWN_IDLE) {
+        id = core_new_command(core);
+        EMIT(core, EVENT_COMMAND_ACCEPTED, NULL, id, FIELD_TEXT_OF("command", "hurry"),
+             FIELD_TEXT_OF("by", requester), FIELD_TEXT_OF("reason", reason));
+    }
+    shutdown_request(core, 0, requester, reason);
+    cut_short(core, id > 0 ? id : core->shutdown_command);
+    core_finish_input(core);
+}
+
+void shutdown_archive_bound(struct core *core, struct archive *a)
+{
+    struct timer *timer = &core->shutdown_bound;
+    uint64_t deadline_usec = timer->deadline_usec, order = timer->order;
+    bool is_under_way =
+        core->shutdown_phase != SHUTDOWN_IDLE && core->shutdown_phase != SHUTDOWN_COMPLETED;
+
+    ARCHIVE(a, core->shutdown_bound_command);
+    archive_deadline(a, &deadline_usec);
+    if (deadline_usec == 0)
+        return;
+    ARCHIVE(a, order);
+    if (!is_under_way)
+        a->failed = true;
+    if (a->reading && !a->failed)
+        timer_restore(&core->timers, timer, deadline_usec, order);
+}
+
+uint64_t core_shutdown_deadline(const struct core *core)
+{
+    return core->shutdown_bound.deadline_usec;
+}
+
+static const char *reason_of(enum shutdown_why why)
+{
+    static const char *const reasons[] = {
+        [SHUTDOWN_WHY_NONE] = "",
+        [SHUTDOWN_WHY_HAD_NONE] = "had no attempt when the shutdown began",
+        [SHUTDOWN_WHY_ENDED] = "ended after the cancel",
+        [SHUTDOWN_WHY_TOO_SLOW] = "did not end within its stop timeout",
+        [SHUTDOWN_WHY_STILL_THERE] = "still there after the abort",
+        [SHUTDOWN_WHY_LEFTOVERS] = "what its main process left was killed",
+        [SHUTDOWN_WHY_LATE] = "its end was reported after the abort timeout",
+        [SHUTDOWN_WHY_CUT_SHORT] = "was still there when the shutdown was cut short",
+    };
+    return reasons[why];
+}
+
+bool core_shutdown_row(const struct core *core, struct child *child, struct shutdown_row *row)
+{
+    if (core->shutdown_phase == SHUTDOWN_IDLE)
+        return false;
+
+    const struct child_shutdown *shutdown = &child->shutdown;
+    *row = (struct shutdown_row){
+        .child = child,
+        .result = shutdown->result,
+        .generation = shutdown->generation,
+        .attempt = shutdown->attempt,
+        .cancel_delivered = shutdown->cancel_delivered,
+        .exit = shutdown->exit,
+        .exit_code = shutdown->exit_code,
+        .exit_signal = shutdown->exit_signal,
+        .phase = shutdown->phase,
+        .reason = reason_of(shutdown->why),
+        .cgroup = shutdown->cgroup,
+    };
+    return true;
+}

@@ -1,0 +1,185 @@
+#include "core/rules/start.h"
+
+#include "core/private.h"
+
+/* ---- what it waits for ----------------------------------------------------------------------- */
+
+enum start_wait child_waits_for(const struct child *child)
+{
+    if (child->fence_phase == FENCE_CLOSED)
+        return START_WAITS_FOR_NOTHING;
+    if (child->operation != CHILD_ACTIVE)
+        return START_HELD;
+    if (child->attempt.active)
+        return child->pending.active && child->fence_phase != FENCE_READY_TO_START
+                   ? START_FENCED
+                   : START_WAITS_FOR_NOTHING;
+    if (child->job && child->job->state == JOB_QUEUED)
+        return START_QUEUED;
+    return child->start;
+}
+
+const char *start_dependency_list(const struct start_dependency *dependency)
+{
+    if (!dependency->id)
+        return "";
+    return dependency->required ? "requires" : "after";
+}
+
+/* ---- from one to the next -------------------------------------------------------------------- */
+
+#define TO(wait) (1u << START_##wait)
+
+/* Each can be withdrawn, and each start can be brought into the scope of others. */
+static bool may_follow(enum start_wait from, enum start_wait to)
+{
+    static const unsigned next[] = {
+        [START_WAITS_FOR_NOTHING] = TO(BACKOFF) | TO(SCOPE) | TO(DEPENDENCY) | TO(QUEUED),
+        [START_BACKOFF] = TO(WAITS_FOR_NOTHING) | TO(SCOPE) | TO(DEPENDENCY) | TO(QUEUED),
+        [START_SCOPE] = TO(WAITS_FOR_NOTHING) | TO(DEPENDENCY) | TO(QUEUED),
+        [START_DEPENDENCY] = TO(WAITS_FOR_NOTHING) | TO(SCOPE) | TO(QUEUED),
+        [START_QUEUED] = TO(WAITS_FOR_NOTHING) | TO(SCOPE) | TO(DEPENDENCY),
+    };
+
+    return from < sizeof(next) / sizeof(next[0]) && (next[from] & 1u << to);
+}
+
+static void leave(struct core *core, struct child *child)
+{
+    switch (child->start) {
+    case START_BACKOFF:
+        child_disarm(core, child, TIMER_START);
+        return;
+    case START_DEPENDENCY:
+        dependency_leave(core, child);
+        return;
+    case START_QUEUED:
+        restart_queue_leave(core, child);
+        return;
+    case START_SCOPE:
+    case START_WAITS_FOR_NOTHING:
+    case START_HELD:
+    case START_FENCED:
+        return;
+    }
+}
+
+void start_move(struct core *core, struct child *child, enum start_wait to)
+{
+    child->named_to_start = false;
+    if (child->start == to)
+        return;
+    INVARIANT(may_follow(child->start, to));
+    leave(core, child);
+    child->start = to;
+    core_changed(core, child);
+}
+
+void start_restore(struct child *child)
+{
+    if (child->timers[TIMER_START].deadline_usec > 0)
+        child->start = START_BACKOFF;
+    else if (child->scope && child->pending.active && !child->attempt.active)
+        child->start = START_SCOPE;
+}
+
+/* ---- several at once ------------------------------------------------------------------------- */
+
+void start_name(struct child *child)
+{
+    child->named_to_start = true;
+}
+
+/* Only as far down the heap as deadlines have passed. */
+static void name_due_from(struct core *core, uint32_t position)
+{
+    struct timer *timer = position <= core->timers.count ? core->timers.timers[position] : NULL;
+
+    if (!timer || timer->deadline_usec > core_now(core))
+        return;
+    if (timer->kind == TIMER_START && timer != &core->shutdown_bound)
+        start_name(child_of_timer(timer));
+    name_due_from(core, 2 * position);
+    name_due_from(core, 2 * position + 1);
+}
+
+void start_name_due(struct core *core)
+{
+    name_due_from(core, 1);
+}
+
+/* Now, or when its old attempt is gone. */
+static bool is_resumed(const struct child *child)
+{
+    if (child->operation == CHILD_ACTIVE || child->operation == CHILD_REMOVED || child->job ||
+        child->stop_waits)
+        return false;
+    return child->wanted && child->config->declaration.has_process &&
+           (!child->attempt.active || child->comes_back);
+}
+
+void start_name_resumed(struct core *core, const struct supervisor *supervisor)
+{
+    if (core->shutdown_phase != SHUTDOWN_IDLE)
+        return;
+    for (struct child *child = supervisor_first(supervisor); child;
+         child = supervisor_next(supervisor, child))
+        if (is_resumed(child))
+            start_name(child);
+}
+
+void start_forget_named(struct core *core)
+{
+    for (struct child *child = core_first(core); child; child = core_next(child))
+        if (child->start != START_BACKOFF)
+            child->named_to_start = false;
+}
+
+/* ---- asking for it --------------------------------------------------------------------------- */
+
+void start_request(struct core *core, struct child *child, uint64_t cause, bool automatic)
+{
+    child->start_cause = cause;
+    child->automatic_start = automatic;
+    if (dependency_holds_up(core, child)) {
+        child->wanted = true;
+        return;
+    }
+    start_move(core, child, START_WAITS_FOR_NOTHING);
+    if (restart_queue_admit(core, child))
+        child_start(core, child);
+}
+
+void start_schedule(struct core *core, struct child *child, uint64_t deadline_usec)
+{
+    child_arm(core, child, TIMER_START, deadline_usec);
+    start_move(core, child, START_BACKOFF);
+}
+
+void start_is_due(struct core *core, struct child *child)
+{
+    if (child->scope)
+        start_move(core, child, START_SCOPE);
+    else
+        start_request(core, child, child->start_cause, child->automatic_start);
+}
+
+void start_with_others(struct core *core, struct child *child)
+{
+    INVARIANT(child->scope && child->pending.active && !child->attempt.active);
+    if (child->start != START_BACKOFF)
+        start_move(core, child, START_SCOPE);
+}
+
+void start_withdraw(struct core *core, struct child *child)
+{
+    start_move(core, child, START_WAITS_FOR_NOTHING);
+}
+
+void start_settle(struct core *core)
+{
+    strategy_look(core);
+    restart_queue_look(core);
+    dependency_wake(core);
+    jobs_look(core);
+}

@@ -1,0 +1,178 @@
+#include "core/rules/stop_order.h"
+
+#include "core/private.h"
+
+static size_t dependencies(const struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+    return declaration->n_requires + declaration->n_after;
+}
+
+/* A sidecar goes around its primary, or with it: it never holds it up. */
+static size_t first_dependency(const struct child *child)
+{
+    return child->config->declaration.role == ROLE_SIDECAR ? 1 : 0;
+}
+
+/* ---- who holds up whom ----------------------------------------------------------------------- */
+
+static bool is_on_its_way_out(const struct child *child)
+{
+    const struct attempt *attempt = &child->attempt;
+
+    if (!attempt->active)
+        return false;
+    if (child->stop_named || child->stop_waits)
+        return true;
+    if (!attempt->cancel_delivered && !attempt->abort_requested)
+        return false;
+    return child->stop_state != STOP_FAILED || child->timers[TIMER_STOP].deadline_usec > 0;
+}
+
+static void release(struct core *core, struct child *child)
+{
+    struct child **last = &core->released_stops;
+
+    if (!child->stop_waits || child->stop_released)
+        return;
+    while (*last)
+        last = &(*last)->stop_next;
+    child->stop_released = true;
+    child->stop_next = NULL;
+    *last = child;
+}
+
+static void hold_up(struct core *core, struct child *target, bool holds)
+{
+    if (!target)
+        return;
+    INVARIANT(holds || target->held_up > 0);
+    target->held_up += holds ? 1 : UINT32_MAX;
+    if (target->held_up == 0)
+        release(core, target);
+}
+
+void stop_order_update(struct core *core, struct child *child)
+{
+    bool holds = is_on_its_way_out(child);
+
+    if (core->muted || holds == child->holds_up)
+        return;
+    child->holds_up = holds;
+    for (size_t i = dependencies(child); i-- > first_dependency(child);) /* the last goes first */
+        hold_up(core, child->config->targets[i], holds);
+    for (struct child *sidecar = child->first_sidecar; sidecar; sidecar = sidecar->next_sidecar)
+        if (sidecar->goes_around)
+            hold_up(core, sidecar, holds);
+}
+
+void stop_order_bind(struct core *core, struct child *sidecar, bool bound)
+{
+    if (sidecar->goes_around && sidecar->primary->holds_up)
+        hold_up(core, sidecar, bound);
+}
+
+void stop_order_repoint(struct core *core, struct child *child, struct child *before,
+                        struct child *after, size_t number)
+{
+    if (!child->holds_up || before == after || number < first_dependency(child))
+        return;
+    hold_up(core, before, false);
+    hold_up(core, after, true);
+}
+
+void stop_order_restore(struct core *core)
+{
+    for (struct child *child = core_first(core); child; child = core_next(child))
+        stop_order_update(core, child);
+    for (struct child *child = core_first(core); child; child = core_next(child))
+        if (child->held_up == 0)
+            release(core, child);
+}
+
+struct child *stop_order_holder(const struct core *core, const struct child *child)
+{
+    if (child->goes_around && child->primary->holds_up)
+        return child->primary;
+    for (struct child *holder = core_first(core); holder; holder = core_next(holder))
+        for (size_t i = first_dependency(holder); holder->holds_up && i < dependencies(holder); i++)
+            if (holder->config->targets[i] == child)
+                return holder;
+    return NULL;
+}
+
+/* ---- whose turn it is ------------------------------------------------------------------------ */
+
+static void set_named(struct core *core, struct child *child, bool named)
+{
+    if (child->stop_named == named)
+        return;
+    child->stop_named = named;
+    if (!core->muted)
+        core->stops_named += named ? 1 : UINT32_MAX;
+    stop_order_update(core, child);
+}
+
+static void set_waits(struct core *core, struct child *child, bool waits)
+{
+    if (child->stop_waits == waits)
+        return;
+    child->stop_waits = waits;
+    stop_order_update(core, child);
+    core_changed(core, child);
+}
+
+void stop_order_name(struct core *core, struct child *child)
+{
+    const struct attempt *attempt = &child->attempt;
+
+    if (attempt->active && !attempt->cancel_delivered && !attempt->abort_requested)
+        set_named(core, child, true);
+}
+
+void stop_order_withdraw(struct core *core, struct child *child)
+{
+    set_named(core, child, false);
+    set_waits(core, child, false);
+}
+
+static bool deliver(struct core *core, struct child *child, uint64_t cause, const char *command)
+{
+    if (!child_cancel(core, child, cause, command))
+        return false;
+    if (core->shutdown_phase != SHUTDOWN_IDLE)
+        shutdown_cancelled(core, child);
+    return true;
+}
+
+bool stop_order_go(struct core *core, struct child *child, uint64_t cause, const char *command)
+{
+    if (!child->stop_named || child->held_up == 0)
+        return deliver(core, child, cause, command);
+    core->plan |= PLAN_STOP;
+    if (!child->stop_waits) { /* else it is for the one that asked first */
+        child->stop_cause = cause;
+        child->stop_by = stop_by_from_string(command);
+    }
+    set_waits(core, child, true);
+    set_named(core, child, false);
+    return false;
+}
+
+void stop_order_settle(struct core *core)
+{
+    for (struct child *child = core->stops_named > 0 ? core_first(core) : NULL; child;
+         child = core_next(child))
+        set_named(core, child, false);
+}
+
+void stop_order_look(struct core *core)
+{
+    for (struct child *child; (child = core->released_stops);) {
+        core->released_stops = child->stop_next;
+        child->stop_next = NULL;
+        child->stop_released = false;
+        if (child->stop_waits && child->held_up == 0)
+            deliver(core, child, child->stop_cause, stop_by_to_string(child->stop_by));
+    }
+}

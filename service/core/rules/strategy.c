@@ -1,0 +1,254 @@
+/*
+ * Strategy: who is restarted with a member that failed (Erlang/OTP's supervisor). One-for-one: what
+ * failed itself, which is a child, or a supervisor with all that is below it; one-for-all: all of
+ * the supervisor's members; rest-for-one: what failed and those declared after it. A group is a
+ * supervisor in small: the strategy stays among its members.
+ *
+ * Siblings go through the same fence as by hand, so that a restart by hand and one by policy never
+ * start a child twice. Cancels go out in the reverse order of the tree; when the last attempt of
+ * the scope is gone and the failed child's backoff is over, all are started in the order of the
+ * tree. Who is held, or has been given up, is only waited for; a temporary child is stopped and
+ * stays so. Where a scope meets a wider one that is being restarted, it becomes part of that.
+ */
+#include "core/private.h"
+#include "core/rules/start.h"
+#include "core/rules/stop_order.h"
+
+/* ---- scopes ---------------------------------------------------------------------------------- */
+
+void strategy_scope_begins(struct core *core, struct scope *scope)
+{
+    struct scope **last = &core->restarting;
+
+    if (scope->restarting)
+        return;
+    scope->restarting = true;
+    scope->next = NULL;
+    while (*last)
+        last = &(*last)->next;
+    *last = scope;
+    core_changed_supervisor(core, scope->supervisor);
+}
+
+void strategy_scope_ends(struct core *core, struct scope *scope)
+{
+    struct scope **link = &core->restarting;
+
+    if (!scope->restarting)
+        return;
+    while (*link != scope)
+        link = &(*link)->next;
+    *link = scope->next;
+    scope->restarting = false;
+    core_changed_supervisor(core, scope->supervisor);
+}
+
+bool strategy_is_wider(const struct scope *scope, const struct scope *other)
+{
+    return scope->supervisor != other->supervisor &&
+           supervisor_is_above(scope->supervisor, other->supervisor);
+}
+
+/* ---- who belongs to it ----------------------------------------------------------------------- */
+
+/* A failure: of this member, under this supervisor; in one of its groups where it is a child. */
+struct failure_place {
+    struct supervisor *at;
+    struct member *failed;
+    struct group *group;
+};
+
+static struct member *first_of(const struct failure_place *place, enum strategy strategy)
+{
+    return strategy == STRATEGY_ONE_FOR_ALL ? &place->at->member : place->failed;
+}
+
+static struct member *last_of(const struct failure_place *place, enum strategy strategy)
+{
+    struct supervisor *failed = member_supervisor(place->failed);
+
+    if (strategy != STRATEGY_ONE_FOR_ONE)
+        return place->at->tail;
+    return failed ? failed->tail : place->failed;
+}
+
+static bool in_scope(const struct failure_place *place, const struct child *child)
+{
+    struct group *group = child->member.supervisor == place->at ? child->group : NULL;
+    return group == place->group && !child->job; /* jobs are nobody's siblings */
+}
+
+/* ---- bringing them in ------------------------------------------------------------------------ */
+
+static void meet_pending(struct core *core, struct child *child)
+{
+    child->pending.duplicates++;
+    child->pending.by_resume = false;
+    child_insist(core, child, 0, TIMEOUT_KILL);
+    EMIT(core, EVENT_CHILD_RESTART_CONFLICT, child, 0,
+         FIELD_TEXT_OF("decision", fence_decision_to_string(FENCE_ALREADY_PENDING)),
+         FIELD_TEXT_OF("command", "policy"),
+         FIELD_NUMBER_OF("target_generation", child->pending.target_generation));
+}
+
+static bool waits_to_start(const struct child *child)
+{
+    return child->start == START_BACKOFF ? !child->gave_up
+                                         : child->start != START_WAITS_FOR_NOTHING;
+}
+
+/* Who is between two attempts starts with the others, not before. */
+void strategy_hold_back(struct core *core, struct child *child)
+{
+    start_withdraw(core, child);
+    if (child->pending.active)
+        start_with_others(core, child);
+}
+
+static void bring_in(struct core *core, struct child *child, struct scope *scope)
+{
+    bool stays =
+        child->operation != CHILD_ACTIVE || child->config->declaration.restart == RESTART_TEMPORARY;
+
+    if (!child->attempt.active && (stays || child->scope == scope || !waits_to_start(child)))
+        return;
+    child_set_scope(core, child, scope);
+    core_changed(core, child);
+    /* A target that is on its way already: it is the old one now. */
+    if (child->attempt.active && child->fence_phase == FENCE_READY_TO_START)
+        fence_withdraw(core, child, 0, "policy");
+    if (stays)
+        stop_order_go(core, child, 0, "policy");
+    else if (child->pending.active)
+        meet_pending(core, child);
+    else if (child->attempt.active)
+        fence_enter(core, child, 0, false, "policy");
+    if (child->attempt.active)
+        return;
+    strategy_hold_back(core, child);
+    if (!child->pending.active)
+        fence_ready(core, child, 0, "policy");
+}
+
+/* The scope that the restart belongs to: a wider one that is on its way takes it in. */
+static struct scope *scope_of(const struct failure_place *place, struct member *first,
+                              struct member *last)
+{
+    struct scope *scope = place->group ? &place->group->scope : &place->at->scope;
+
+    for (struct member *member = first; member != last->next; member = member->next) {
+        const struct child *child = member_child(member);
+        if (child && child->scope && in_scope(place, child) &&
+            strategy_is_wider(child->scope, scope))
+            scope = child->scope;
+    }
+    return scope;
+}
+
+static void name_stops(struct core *core, const struct failure_place *place, struct member *first,
+                       struct member *last)
+{
+    for (struct member *member = first; member != last->next; member = member->next) {
+        struct child *child = member_child(member);
+        if (child && in_scope(place, child))
+            stop_order_name(core, child);
+    }
+}
+
+static bool restart(struct core *core, const struct failure_place *place, enum strategy strategy,
+                    struct child *failed)
+{
+    struct member *first = first_of(place, strategy), *last = last_of(place, strategy);
+    struct scope *scope = scope_of(place, first, last);
+    bool others = false;
+
+    name_stops(core, place, first, last);
+    for (struct member *member = last; member != first->previous; member = member->previous) {
+        struct child *child = member_child(member);
+        if (!child || child == failed || !in_scope(place, child))
+            continue;
+        bring_in(core, child, scope);
+        others = others || child->scope;
+    }
+    stop_order_settle(core);
+    if (!others)
+        return false;
+    strategy_scope_begins(core, scope);
+    if (failed) {
+        child_set_scope(core, failed, scope);
+        fence_ready(core, failed, 0, "policy");
+    }
+    return true;
+}
+
+/* The failed child's next start has been scheduled. Returns true where it waits for others now. */
+bool strategy_restart(struct core *core, struct child *failed)
+{
+    struct group *group = failed->group;
+    struct failure_place place = {
+        .at = failed->member.supervisor, .failed = &failed->member, .group = group};
+    enum strategy strategy = group ? group->declaration.strategy : supervisor_strategy(place.at);
+
+    if (strategy == STRATEGY_ONE_FOR_ONE || failed->config->declaration.role == ROLE_SIDECAR)
+        return false; /* a sidecar's failure is nobody else's */
+    return restart(core, &place, strategy, failed);
+}
+
+/* A supervisor is restarted like a child that failed. `failed` is the one at the bottom of it,
+ * whose start has been scheduled; NULL where it stays down. */
+bool strategy_restart_supervisor(struct core *core, struct supervisor *supervisor,
+                                 struct child *failed)
+{
+    struct failure_place place = {.at = supervisor->member.supervisor,
+                                  .failed = &supervisor->member};
+
+    return restart(core, &place, supervisor_strategy(place.at), failed);
+}
+
+/* ---- starting them together ------------------------------------------------------------------ */
+
+static bool all_are_down(const struct scope *scope)
+{
+    const struct supervisor *supervisor = scope->supervisor;
+
+    for (const struct child *child = supervisor_first(supervisor); child;
+         child = supervisor_next(supervisor, child))
+        if (child->scope == scope &&
+            (child->attempt.active || child->timers[TIMER_START].deadline_usec > 0))
+            return false;
+    return true;
+}
+
+static void start_together(struct core *core, struct scope *scope)
+{
+    struct supervisor *supervisor = scope->supervisor;
+
+    strategy_scope_ends(core, scope);
+    for (struct child *child = supervisor_first(supervisor); child;
+         child = supervisor_next(supervisor, child)) {
+        if (child->scope != scope)
+            continue;
+        child_set_scope(core, child, NULL);
+        if (child->pending.active)
+            start_request(core, child, child->pending.cause, child->pending.cause == 0);
+    }
+}
+
+/* The end of each input: where the last of a scope is gone, its members are started. */
+void strategy_look(struct core *core)
+{
+    for (struct scope *scope = core->restarting, *next; scope; scope = next) {
+        next = scope->next;
+        if (all_are_down(scope))
+            start_together(core, scope);
+    }
+}
+
+/* A shutdown voids it. */
+void strategy_forget(struct core *core)
+{
+    while (core->restarting)
+        strategy_scope_ends(core, core->restarting);
+    for (struct child *child = core_first(core); child; child = core_next(child))
+        child_set_scope(core, child, NULL);
+}
