@@ -733,6 +733,7 @@ static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
     if (timer == REF_STOP) {
         stop_deadline(r, c);
     } else if (timer == REF_START) {
+        c->named_to_start = false;
         if (!c->scope)
             ref_start_or_wait(r, c, c->automatic);
     } else if (timer == REF_START_TIMEOUT) {

@@ -77,6 +77,7 @@ struct ref_child {
     bool is_job;
     bool comes_back;     /* by the command that is carried out */
     bool named_to_start; /* with others, and has not been asked yet */
+    bool looked_at;      /* in a walk over those that it requires */
     /* One of several that are asked to go together; asked, and goes when those that depend on it
      * are gone; and by whom. */
     bool named, waits_to_go, goes_by_hand;

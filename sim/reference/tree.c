@@ -245,16 +245,37 @@ bool tree_goes_around(const struct ref_child *c)
     return goes_around(c->declaration);
 }
 
-static const char *obstacle_of_its_own(struct ref *r, const struct child_declaration *d,
-                                       bool *required);
+static bool comes_up(struct ref *r, struct ref_child *c);
+static bool is_ready(struct ref *r, const struct child_declaration *d,
+                     const struct ref_child *target);
+
+static bool is_sidecar_around(const struct ref_child *c, const struct child_declaration *primary)
+{
+    return c && goes_around(c->declaration) &&
+           strcmp(c->declaration->requires[0], primary -> id) == 0;
+}
+
+/* Whether a start under this declaration would have to wait for another than those that go around
+ * it. */
+static bool lacks_another(struct ref *r, const struct child_declaration *d)
+{
+    bool lacks = false;
+    for (size_t i = 0; !lacks && i < d->n_requires + d->n_after; i++) {
+        bool required = i < d->n_requires;
+        const char *id = required ? d->requires[i] : d->after[i - d->n_requires];
+        struct ref_child *target = reference_find(r, id);
+        if (!is_sidecar_around(target, d))
+            lacks = required ? !is_ready(r, d, target) : comes_up(r, target);
+    }
+    return lacks;
+}
 
 /* Who goes around this one is to be there while it is, and before: it runs, or would start now. */
 static bool is_about_to_run(struct ref *r, const struct ref_child *primary)
 {
-    bool required;
     if (primary->attempt.active)
         return primary->attempt.status != CHILD_CANCELLING;
-    return primary->waits > 0 && !obstacle_of_its_own(r, primary->declaration, &required);
+    return primary->waits > 0 && !lacks_another(r, primary->declaration);
 }
 
 static bool is_ready(struct ref *r, const struct child_declaration *d,
@@ -269,14 +290,6 @@ static bool is_ready(struct ref *r, const struct child_declaration *d,
     if (d->role == ROLE_SIDECAR && strcmp(d->requires[0], target -> id) == 0)
         return target->attempt.active && target->attempt.status == CHILD_RUNNING;
     return !target->attempt.active && target->readiness == READINESS_READY;
-}
-
-/* Also by a restart that is pending, or by the input that starts several. */
-static bool comes_up(const struct ref_child *c)
-{
-    return c &&
-           (c->named_to_start || c->waits > 0 || c->queued > 0 || c->pending ||
-            (c->attempt.active && !c->attempt.cancelled && c->readiness == READINESS_UNREPORTED));
 }
 
 static size_t dependencies(const struct ref_child *c)
@@ -296,12 +309,46 @@ static const char *dependency(const struct ref_child *c, size_t i)
 static const char *missing(struct ref *r, const struct child_declaration *d, bool or_comes_back)
 {
     for (size_t i = 0; i < d->n_requires; i++) {
-        const struct ref_child *target = reference_find(r, d->requires[i]);
-        bool comes_back = target && (target->pending || target->comes_back);
+        struct ref_child *target = reference_find(r, d->requires[i]);
+        bool comes_back =
+            target && ((target->pending && comes_up(r, target)) || target->comes_back);
         if (!is_ready(r, d, target) && !(or_comes_back && comes_back))
         return d->requires[i];
     }
     return NULL;
+}
+
+/* It is coming up, and nothing says that it is about to go. */
+static bool is_coming_up(const struct ref_child *c)
+{
+    return c->attempt.active && c->attempt.status != CHILD_CANCELLING && !c->waits_to_go &&
+           c->readiness == READINESS_UNREPORTED;
+}
+
+/* An old attempt is there, and no deadline will end it any more. */
+static bool is_stuck_behind_its_old_one(const struct ref_child *c)
+{
+    return c->attempt.active && c->stop_state == STOP_FAILED && c->deadline[REF_STOP] == 0;
+}
+
+/* Whether it gets there by itself: also by a restart that is pending, or by the input that starts
+ * several. A start that waits for a child that is not on its way up is not on its way either. */
+static bool comes_up(struct ref *r, struct ref_child *c)
+{
+    bool all = true;
+    if (!c || c->looked_at)
+        return false;
+    if (c->named_to_start || is_coming_up(c))
+        return true;
+    if ((c->waits == 0 && c->queued == 0 && !c->pending) || is_stuck_behind_its_old_one(c))
+        return false;
+    c->looked_at = true;
+    for (size_t i = 0; all && i < c->declaration->n_requires; i++) {
+        struct ref_child *target = reference_find(r, c->declaration->requires[i]);
+        all = is_ready(r, c->declaration, target) || comes_up(r, target);
+    }
+    c->looked_at = false;
+    return all;
 }
 
 static const char *obstacle_of_its_own(struct ref *r, const struct child_declaration *d,
@@ -310,7 +357,8 @@ static const char *obstacle_of_its_own(struct ref *r, const struct child_declara
     const char *obstacle = missing(r, d, false);
     *required = obstacle != NULL;
     for (size_t i = 0; !obstacle && i < d->n_after; i++)
-        if (comes_up(reference_find(r, d->after[i])))
+        if (!is_sidecar_around(reference_find(r, d->after[i]), d) &&
+            comes_up(r, reference_find(r, d->after[i])))
             obstacle = d->after[i];
     return obstacle;
 }
