@@ -245,6 +245,8 @@ void health_answered(struct core *core, struct child *child, bool passed, const 
 
 /* dependency.c: requires and after */
 bool dependency_is_met(const struct child_declaration *declaration, const struct child *target);
+/* Whether its pending restart will be made without anybody doing anything for it. */
+bool dependency_comes_back(struct child *target);
 /* Whether one stands in the way of its start, which then waits for it. */
 bool dependency_holds_up(struct core *core, struct child *child);
 void dependency_leave(struct core *core, struct child *child); /* as start_move() says */

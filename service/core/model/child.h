@@ -152,6 +152,9 @@ struct child_shutdown {
     uint64_t start_usec; /* when the start was due that was withdrawn; 0: none waited for a time */
 };
 
+/* Whether a child is on its way up by itself. */
+enum way { WAY_NOT_LOOKED_AT, WAY_BLOCKED, WAY_UP };
+
 struct child {
     struct member member;                       /* its place in the tree */
     struct group *group;                        /* of its supervisor; NULL: none */
@@ -163,10 +166,12 @@ struct child {
     struct child *waiting_next, *waiting_previous;
     struct child *changed_next;
     bool changed;
-    uint8_t mark;        /* of a walk over dependencies; 0 between inputs */
-    bool comes_back;     /* by the command that is carried out, see requirement.h */
-    bool made_wanted;    /* by the command that is tried, see plan.h */
-    bool named_to_start; /* with others, and has not been asked for yet, see start.h */
+    uint8_t mark;           /* of a walk over dependencies; 0 between inputs */
+    bool comes_back;        /* by the command that is carried out, see requirement.h */
+    bool made_wanted;       /* by the command that is tried, see plan.h */
+    bool named_to_start;    /* with others, and has not been asked for yet, see start.h */
+    enum way way;           /* within a walk of dependency.c: what it has found out; */
+    struct child *way_next; /* and those that it has looked at before */
     struct child *planned_by, *brings_first, *brings_next; /* by whom; those beside it; the next */
     enum start_wait start; /* what its start waits for; only start_move() (start.c) changes it */
     uint32_t awaited;      /* the number of that one (dependency.c), as it was shown last */

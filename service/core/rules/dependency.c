@@ -9,25 +9,102 @@
 #include "core/private.h"
 #include "core/rules/start.h"
 
-/* Also by a restart that is pending, and where it has been named. One that is in a backoff is not:
- * it may last for an hour. */
-static bool on_its_way_up(const struct child *child)
+/*
+ * A walk over those that a child waits for, and those that these wait for in turn: what is found
+ * out of one child is kept in it until the walk is over or a start is made, so that each is looked
+ * at once. Chains are at most 1000 long (cycle.c).
+ */
+struct walk {
+    struct child *first;
+};
+
+static void remember_way(struct walk *walk, struct child *child, enum way way)
 {
-    return child->start == START_DEPENDENCY || child->start == START_QUEUED ||
-           child->pending.active ||
-           (child->attempt.active && !child->attempt.cancel_delivered &&
-            child->readiness == READINESS_UNREPORTED) ||
-           child->named_to_start;
+    if (child->way == WAY_NOT_LOOKED_AT) {
+        child->way_next = walk->first;
+        walk->first = child;
+    }
+    child->way = way;
 }
 
-static uint32_t unmet_of_its_own(const struct child *child);
+static void forget_ways(struct walk *walk)
+{
+    while (walk->first) {
+        struct child *child = walk->first;
+        walk->first = child->way_next;
+        child->way_next = NULL;
+        child->way = WAY_NOT_LOOKED_AT;
+    }
+}
+
+static bool is_met(const struct child_declaration *declaration, const struct child *target,
+                   struct walk *walk);
+
+/* Nothing asks it to stop; a main process that has ended does not come up any more. */
+static bool comes_up(const struct child *child)
+{
+    return child->attempt.active && child_status(child) != CHILD_CANCELLING && !child->stop_waits &&
+           child->readiness == READINESS_UNREPORTED;
+}
+
+/* No deadline ends the old attempt any more. */
+static bool is_stuck_behind_its_old_one(const struct child *child)
+{
+    return child->attempt.active && child->stop_state == STOP_FAILED &&
+           child->timers[TIMER_STOP].deadline_usec == 0;
+}
+
+static bool waits_on_its_way(const struct child *child)
+{
+    return (child->start == START_DEPENDENCY || child->start == START_QUEUED ||
+            child->pending.active) &&
+           !is_stuck_behind_its_old_one(child);
+}
+
+/* By itself: also by a restart that is pending, and where it has been named; but not where it waits
+ * for one that is not. One in a backoff is not: that may last for an hour. */
+static bool on_its_way_up(struct child *child, struct walk *walk)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+
+    if (child->way != WAY_NOT_LOOKED_AT)
+        return child->way == WAY_UP;
+    if (child->named_to_start || comes_up(child))
+        return true;
+    if (!waits_on_its_way(child))
+        return false;
+    remember_way(walk, child, WAY_BLOCKED); /* whoever leads back to it is not either */
+    for (size_t i = 0; i < declaration->n_requires; i++) {
+        struct child *target = child->config->targets[i];
+        if (!is_met(declaration, target, walk) && !(target && on_its_way_up(target, walk)))
+            return false;
+    }
+    remember_way(walk, child, WAY_UP);
+    return true;
+}
+
+bool dependency_comes_back(struct child *target)
+{
+    struct walk walk = {};
+    bool comes_back = target->pending.active && on_its_way_up(target, &walk);
+
+    forget_ways(&walk);
+    return comes_back;
+}
+
+static bool is_sidecar_around(const struct child *target, const struct child *primary)
+{
+    return target && target->goes_around && target->primary == primary;
+}
+
+static bool lacks_another(const struct child *primary, struct walk *walk);
 
 /* Whether a sidecar that goes around this primary is to be there: it runs, or would start now. */
-static bool is_about_to_run(const struct child *primary)
+static bool is_about_to_run(const struct child *primary, struct walk *walk)
 {
     if (primary->attempt.active)
         return child_status(primary) != CHILD_CANCELLING;
-    return primary->start == START_DEPENDENCY && unmet_of_its_own(primary) == 0;
+    return primary->start == START_DEPENDENCY && !lacks_another(primary, walk);
 }
 
 static bool is_primary(const struct child_declaration *sidecar, const struct child *child)
@@ -38,13 +115,14 @@ static bool is_primary(const struct child_declaration *sidecar, const struct chi
 }
 
 /* Who is ready by its end has ended with success; only its sidecars are there while it runs. */
-bool dependency_is_met(const struct child_declaration *declaration, const struct child *target)
+static bool is_met(const struct child_declaration *declaration, const struct child *target,
+                   struct walk *walk)
 {
     if (!target || target->stop_waits) /* or it is there only until its turn to stop comes */
         return false;
     bool sidecar = declaration->role == ROLE_SIDECAR && is_primary(declaration, target);
     if (sidecar && declaration_is_around(declaration))
-        return is_about_to_run(target);
+        return is_about_to_run(target, walk);
     if (!declaration_is_ready_by_exit(&target->config->declaration))
         return child_status(target) == CHILD_READY;
     if (sidecar)
@@ -52,24 +130,58 @@ bool dependency_is_met(const struct child_declaration *declaration, const struct
     return !target->attempt.active && target->readiness == READINESS_READY;
 }
 
-/* The number of the first of its dependencies that stands in its way, those that it requires first,
- * from 1; 0: none does. Those before `n` are not looked at. */
-static uint32_t unmet_from(const struct child *child, uint32_t n)
+bool dependency_is_met(const struct child_declaration *declaration, const struct child *target)
+{
+    struct walk walk = {};
+    bool met = is_met(declaration, target, &walk);
+
+    forget_ways(&walk);
+    return met;
+}
+
+/* What stands in the way of a child as its nth dependency, those that it requires first. Its own
+ * sidecar around it is not waited for twice, see comes_first(). */
+static bool is_in_the_way(const struct child *child, size_t n, struct walk *walk)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+    struct child *target = child->config->targets[n];
+
+    if (n < declaration->n_requires)
+        return !is_met(declaration, target, walk);
+    return target && !is_sidecar_around(target, child) && on_its_way_up(target, walk);
+}
+
+/* The number of the first of its dependencies that stands in its way, from 1; 0: none does. Those
+ * before `n` are not looked at. */
+static uint32_t unmet_from(const struct child *child, uint32_t n, struct walk *walk)
 {
     const struct child_declaration *declaration = &child->config->declaration;
 
-    for (; n < declaration->n_requires; n++)
-        if (!dependency_is_met(declaration, child->config->targets[n]))
-            return n + 1;
     for (; n < declaration->n_requires + declaration->n_after; n++)
-        if (child->config->targets[n] && on_its_way_up(child->config->targets[n]))
+        if (is_in_the_way(child, n, walk))
             return n + 1;
     return 0;
 }
 
 static uint32_t unmet_of_its_own(const struct child *child)
 {
-    return unmet_from(child, 0);
+    struct walk walk = {};
+    uint32_t number = unmet_from(child, 0, &walk);
+
+    forget_ways(&walk);
+    return number;
+}
+
+/* Apart from the sidecars that go around it. */
+static bool lacks_another(const struct child *primary, struct walk *walk)
+{
+    const struct child_declaration *declaration = &primary->config->declaration;
+
+    for (size_t n = 0; n < declaration->n_requires + declaration->n_after; n++)
+        if (!is_sidecar_around(primary->config->targets[n], primary) &&
+            is_in_the_way(primary, n, walk))
+            return true;
+    return false;
 }
 
 /* An attempt that is on its way up, but for one that may take for ever about it. */
@@ -84,7 +196,7 @@ static bool attempt_comes_up(const struct child *sidecar)
 
 /* Whether its primary waits for a sidecar that goes around it: it comes up, or will as soon as its
  * old attempt is gone, and only waits for its primary to want it. */
-static bool comes_first(const struct child *sidecar)
+static bool comes_first(const struct child *sidecar, struct walk *walk)
 {
     if (!declaration_is_around(&sidecar->config->declaration) || sidecar->operation != CHILD_ACTIVE)
         return false;
@@ -96,13 +208,13 @@ static bool comes_first(const struct child *sidecar)
     return sidecar->start == START_QUEUED ||
            ((sidecar->named_to_start || sidecar->start == START_DEPENDENCY ||
              sidecar->pending.active) &&
-            unmet_from(sidecar, 1) == 0);
+            unmet_from(sidecar, 1, walk) == 0);
 }
 
 /* The same with the sidecars that come first, numbered behind the others. */
-static uint32_t unmet(const struct child *child)
+static uint32_t unmet(const struct child *child, struct walk *walk)
 {
-    uint32_t number = unmet_of_its_own(child);
+    uint32_t number = unmet_from(child, 0, walk);
 
     if (number > 0 || !child->config->declaration.has_process)
         return number;
@@ -110,7 +222,7 @@ static uint32_t unmet(const struct child *child)
     for (const struct child *sidecar = child->first_sidecar; sidecar;
          sidecar = sidecar->next_sidecar) {
         number++;
-        if (comes_first(sidecar))
+        if (comes_first(sidecar, walk))
             return number;
     }
     return 0;
@@ -154,8 +266,11 @@ const char *child_unmet_dependency(const struct child *child, bool *removed)
 
 struct start_dependency child_awaits(const struct child *child)
 {
-    return child_waits_for(child) == START_DEPENDENCY ? dependency_of(child, unmet(child))
-                                                      : (struct start_dependency){};
+    struct walk walk = {};
+    uint32_t number = child_waits_for(child) == START_DEPENDENCY ? unmet(child, &walk) : 0;
+
+    forget_ways(&walk);
+    return dependency_of(child, number);
 }
 
 static void append(struct core *core, struct child *child)
@@ -205,29 +320,41 @@ void dependency_leave(struct core *core, struct child *child)
     child->waiting_next = child->waiting_previous = NULL;
 }
 
-bool dependency_holds_up(struct core *core, struct child *child)
+static bool holds_up(struct core *core, struct child *child, struct walk *walk)
 {
-    uint32_t number = unmet(child);
+    uint32_t number = unmet(child, walk);
 
     if (number > 0)
         wait_for_dependency(core, child, number);
     return number > 0;
 }
 
+bool dependency_holds_up(struct core *core, struct child *child)
+{
+    struct walk walk = {};
+    bool held_up = holds_up(core, child, &walk);
+
+    forget_ways(&walk);
+    return held_up;
+}
+
 /* Returns whether one was started. */
 static bool start_who_may(struct core *core)
 {
+    struct walk walk = {};
     bool any = false;
 
     for (struct child *child = core->waiting_first, *next; child; child = next) {
         next = child->waiting_next;
-        if (dependency_holds_up(core, child))
+        if (holds_up(core, child, &walk))
             continue;
         any = true;
+        forget_ways(&walk);
         start_move(core, child, START_WAITS_FOR_NOTHING);
         if (restart_queue_admit(core, child))
             child_start(core, child);
     }
+    forget_ways(&walk);
     return any;
 }
 

@@ -8,8 +8,8 @@ static const char *lacking_in(const struct core *core, const struct child_declar
 {
     *removed = false;
     for (size_t i = 0; i < declaration->n_requires; i++) {
-        const struct child *target = core_find(core, declaration->requires[i]);
-        if (target && (target->pending.active || target->comes_back))
+        struct child *target = core_find(core, declaration->requires[i]);
+        if (target && (target->comes_back || dependency_comes_back(target)))
             continue;
         if (dependency_is_met(declaration, target))
             continue;
