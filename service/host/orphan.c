@@ -7,6 +7,7 @@
  * all: only processes of the attempt's own user are waited for.
  */
 #include "again.h"
+#include "burst.h"
 #include "handle.h"
 #include "number.h"
 #include "outside.h"

@@ -19,6 +19,7 @@
 #include "keep.h"
 #include "notify.h"
 #include "output.h"
+#include "process_table.h"
 #include "share.h"
 #include "spawner.h"
 #include "starts.h"
@@ -166,18 +167,11 @@ void process_stop_starting(struct process *process, bool at_once);
 void process_forget_start(struct process *process);
 int host_prepare_starts(struct host *host, uint64_t descriptors);
 
-/* executor.c */
+/* host.c */
 void host_cancel(void *userdata, struct child *child, struct attempt_id id); /* the same */
-void process_link(struct host *host, struct process *process);
-void process_unlink(struct host *host, struct process *process);
-struct process *process_of_pid(const struct host *host, pid_t pid);
-void process_leaf(const struct process *process, char name[CGROUP_LEAF_MAX]);
-void process_choose_mark(struct process *process);
-bool process_keeps_leftovers(const struct process *process);
 void process_watch(struct process *process);
 void process_unwatch(struct process *process);
 void host_watch_unwatched(struct host *host);
-void host_breathe(struct host *host);
 void host_cancel_again(struct host *host, struct child *child);
 void host_escalate_again(struct host *host, struct child *child, int signal);
 

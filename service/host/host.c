@@ -2,15 +2,13 @@
 
 #include "adopt.h"
 #include "again.h"
+#include "burst.h"
 #include "handle.h"
 #include "listener.h"
 #include "store.h"
-#include "number.h"
-#include "open_regular.h"
 #include "own_folder.h"
 #include "owner.h"
 #include "probe.h"
-#include "proc_stat.h"
 #include "process.h"
 #include "result.h"
 
@@ -27,80 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BURST 4 /* ends before others are answered */
-
-#define CHILDREN_LIST_MAX (1024 * 1024) /* bytes of the numbers of a process's children */
-
-/* ---- processes by PID ------------------------------------------------------------------------ */
-
-static struct process **bucket(const struct host *host, pid_t pid)
-{
-    return &host->by_pid[(size_t)pid & (host->by_pid_size - 1)];
-}
-
-struct process *process_of_pid(const struct host *host, pid_t pid)
-{
-    struct process *process = *bucket(host, pid);
-    while (process && process->main_pid != pid)
-        process = process->next_by_pid;
-    return process;
-}
-
-static void grow_index(struct host *host)
-{
-    size_t size = host->by_pid_size * 2;
-    struct process **old = host->by_pid, **fresh = calloc(size, sizeof(*fresh));
-    size_t old_size = host->by_pid_size;
-
-    if (!fresh)
-        return; /* longer chains, no harm */
-    host->by_pid = fresh;
-    host->by_pid_size = size;
-    for (size_t i = 0; i < old_size; i++)
-        for (struct process *process = old[i], *next; process; process = next) {
-            next = process->next_by_pid;
-            process->next_by_pid = *bucket(host, process->main_pid);
-            *bucket(host, process->main_pid) = process;
-        }
-    free(old);
-}
-
-void process_link(struct host *host, struct process *process)
-{
-    if (++host->by_pid_count > host->by_pid_size)
-        grow_index(host);
-    process->next_by_pid = *bucket(host, process->main_pid);
-    *bucket(host, process->main_pid) = process;
-}
-
-void process_unlink(struct host *host, struct process *process)
-{
-    struct process **link = bucket(host, process->main_pid);
-
-    while (*link != process)
-        link = &(*link)->next_by_pid;
-    *link = process->next_by_pid;
-    host->by_pid_count--;
-}
-
-void process_leaf(const struct process *process, char name[CGROUP_LEAF_MAX])
-{
-    cgroup_leaf_name(process->child->id, process->id, process->mark, name);
-}
-
-bool process_keeps_leftovers(const struct process *process)
-{
-    return process->child->config->declaration.leftovers == LEFTOVERS_KEEP &&
-           (!process->in_cgroup || process->mark > 0);
-}
-
-/* The fencing token is nobody else's, ever. */
-void process_choose_mark(struct process *process)
-{
-    const struct child *child = process->child;
-
-    process->mark = child->config->declaration.leftovers == LEFTOVERS_KEEP ? child->fence : 0;
-}
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 static void exited(void *data)
 {
@@ -141,28 +66,6 @@ void host_watch_unwatched(struct host *host)
                 process_watch(process);
 }
 
-/*
- * A storm of ends and starts is handled before everything else, so that what the core knows is as
- * new as can be; but whoever asks meanwhile is to be answered meanwhile.
- */
-static void answer_now(struct host *host)
-{
-    if (host->answer)
-        host->answer(host->answer_userdata);
-}
-
-void host_breathe(struct host *host)
-{
-    if (++host->burst % BURST == 0)
-        answer_now(host);
-}
-
-void host_on_burst(struct host *host, void (*answer)(void *userdata), void *userdata)
-{
-    host->answer = answer;
-    host->answer_userdata = userdata;
-}
-
 static int settle(sd_event_source *source, void *userdata)
 {
     struct host *host = userdata;
@@ -170,7 +73,7 @@ static int settle(sd_event_source *source, void *userdata)
     (void)source;
     host_settle(host);
     if (host->results)
-        answer_now(host);
+        host_answer_now(host);
     return 0;
 }
 
@@ -587,68 +490,4 @@ int host_find_pid(struct host *host, pid_t pid, struct attempt_id *id)
 
     *id = owner.id;
     return r;
-}
-
-/* What /proc says of one process, added up. */
-static void add_usage_of(pid_t pid, uint64_t *cpu_nsec, uint64_t *memory_bytes)
-{
-    char path[64], text[128];
-    uint64_t user, system, pages;
-
-    if (proc_stat_read(pid, PROC_STAT_USER_TICKS, &user) == 0 &&
-        proc_stat_read(pid, PROC_STAT_SYSTEM_TICKS, &system) == 0)
-        *cpu_nsec += (user + system) * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
-    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
-    if (again_read(AT_FDCWD, path, text, sizeof(text)) < 0)
-        return;
-    const char *resident = text + strcspn(text, " ");
-    resident += *resident == ' ';
-    if (number_take(&resident, &pages) == 0)
-        *memory_bytes += pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-/* Without an accounting cgroup: a process and those that it made. */
-static void add_usage_below(pid_t pid, int depth, uint64_t *cpu_nsec, uint64_t *memory_bytes)
-{
-    char path[64], *list;
-    uint64_t below;
-    size_t length;
-
-    add_usage_of(pid, cpu_nsec, memory_bytes);
-    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
-    if (depth == 0 || read_regular(AT_FDCWD, path, CHILDREN_LIST_MAX, &list, &length) < 0)
-        return;
-    for (const char *at = list; number_take(&at, &below) == 0; at += *at != '\0')
-        add_usage_below((pid_t)below, depth - 1, cpu_nsec, memory_bytes);
-    free(list);
-}
-
-unsigned host_unenforced(const struct child *child)
-{
-    const struct process *process = child->host;
-    return process ? process->unenforced : 0;
-}
-
-void host_usage(struct host *host, const struct child *child, uint64_t *cpu_nsec,
-                uint64_t *memory_bytes)
-{
-    const struct process *process = child->host;
-    char leaf[CGROUP_LEAF_MAX];
-
-    *cpu_nsec = *memory_bytes = 0;
-    if (!process || process->state == PROCESS_IDLE)
-        return;
-    if (process->in_cgroup) {
-        process_leaf(process, leaf);
-        cgroup_leaf_usage(&host->cgroups, leaf, cpu_nsec, memory_bytes);
-        *cpu_nsec -= process->cpu_before_nsec < *cpu_nsec ? process->cpu_before_nsec : 0;
-    }
-    if (*cpu_nsec == 0 || *memory_bytes == 0) {
-        uint64_t cpu = 0, memory = 0;
-        add_usage_below(process->main_pid, 16, &cpu, &memory);
-        if (process->pidfd < 0 || handle_is_reaped(process->pidfd))
-            cpu = memory = 0; /* of somebody who has the number now */
-        *cpu_nsec = *cpu_nsec > 0 ? *cpu_nsec : cpu;
-        *memory_bytes = *memory_bytes > 0 ? *memory_bytes : memory;
-    }
 }

@@ -1,0 +1,23 @@
+#include "burst.h"
+
+#include "process.h"
+
+#define BURST 4 /* ends before others are answered */
+
+void host_answer_now(struct host *host)
+{
+    if (host->answer)
+        host->answer(host->answer_userdata);
+}
+
+void host_breathe(struct host *host)
+{
+    if (++host->burst % BURST == 0)
+        host_answer_now(host);
+}
+
+void host_on_burst(struct host *host, void (*answer)(void *userdata), void *userdata)
+{
+    host->answer = answer;
+    host->answer_userdata = userdata;
+}
