@@ -1,0 +1,19 @@
+/*
+ * Outfit: what a child's process is given for its start, and where it runs: its environment,
+ * output, sockets, kept descriptors, the pipe for a job's result, its cgroup. All of it goes to the
+ * spawner with the plan (spawner.h).
+ */
+#pragma once
+
+#include "spawner.h"
+
+struct process;
+
+/* Sends it on its way; ended() is told what became of it. Returns 0, or a negative errno with
+ * result_error and result_reason set. */
+int process_send_launch(struct process *process, const struct account *account,
+                        void (*ended)(void *userdata, const struct launch_outcome *outcome));
+
+/* Sets result_error and result_reason. The first returns the error. */
+int process_step_failed(struct process *process, int error, const char *step, const char *what);
+void process_launch_failed(struct process *process, const struct launch_outcome *outcome);
