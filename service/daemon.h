@@ -54,6 +54,3 @@ struct daemon {
     struct sink *output;    /* standard output; NULL: nothing was said there */
     int metrics_descriptor; /* as it was handed over, until it is used; -1 */
 };
-
-/* Why the journal cannot be written, or NULL. */
-const char *daemon_unwritten(const struct daemon *daemon);

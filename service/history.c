@@ -272,6 +272,12 @@ void history_tidy(struct history *history)
     history->told = error;
 }
 
+const char *history_unwritten(const struct history *history)
+{
+    int error = journal_error(history->journal);
+    return error < 0 ? strerror(-error) : NULL;
+}
+
 void history_close(struct history *history)
 {
     free_kept(history);

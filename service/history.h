@@ -48,4 +48,7 @@ void history_event(struct history *history, const struct event *event);
 /* Between two turns of the loop: new segments, and a word when the journal fails or works again. */
 void history_tidy(struct history *history);
 
+/* Why the journal cannot be written, or NULL. */
+const char *history_unwritten(const struct history *history);
+
 void history_close(struct history *history);

@@ -95,15 +95,10 @@ static void journal_moved(void *userdata)
         service_journal_moved(daemon->service);
 }
 
-const char *daemon_unwritten(const struct daemon *daemon)
-{
-    int error = journal_error(daemon->history.journal);
-    return error < 0 ? strerror(-error) : NULL;
-}
-
 static const char *unwritten(void *userdata)
 {
-    return daemon_unwritten(userdata);
+    const struct daemon *daemon = userdata;
+    return history_unwritten(&daemon->history);
 }
 
 static const char *durability(void *userdata)

@@ -165,7 +165,7 @@ int reexecution_order(void *userdata, const char *requester, const char *reason,
                       struct error *error)
 {
     struct daemon *daemon = userdata;
-    const char *unwritten = daemon_unwritten(daemon);
+    const char *unwritten = history_unwritten(&daemon->history);
 
     if (unwritten) {
         snprintf(error->text, sizeof(error->text),

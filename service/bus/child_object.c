@@ -297,11 +297,6 @@ static const struct property *find_property(const char *name)
 /* sd-bus hands a fallback handler the child and nothing else; there is one service in a process. */
 static struct service *the_service;
 
-void child_object_serve(struct service *service)
-{
-    the_service = service;
-}
-
 /* sd-bus calls this for every property; userdata is the child. */
 static int get_property(sd_bus *bus, const char *path, const char *interface, const char *name,
                         sd_bus_message *reply, void *userdata, sd_bus_error *error)
@@ -589,4 +584,15 @@ void child_forget_shown(struct child *child)
 {
     free(child->observer);
     child->observer = NULL;
+}
+
+/* ---- the interface --------------------------------------------------------------------------- */
+
+void child_object_serve(struct service *service)
+{
+    static const struct object_kind kind = {PROCTOR_CHILDREN, PROCTOR_INTERFACE "Child",
+                                            child_vtable, child_find, child_enumerate};
+
+    the_service = service;
+    objects_serve(service, OBJECT_CHILDREN, &kind);
 }

@@ -30,6 +30,7 @@ struct settling {
 
 struct connection {
     struct service *service;
+    const struct connection_hooks *hooks;
     enum connection_state state;
     sd_bus *bus;            /* from the first step on */
     sd_bus_slot *request;   /* of the name, and who has it */
@@ -70,7 +71,7 @@ static void tell_trouble(struct connection *connection, const char *trouble)
     else
         log_print(LOG_WARNING, "waiting for the bus at %.200s, supervision goes on: %s",
                   connection->address ? connection->address : "?", trouble);
-    service_is_troubled(connection->service);
+    connection->hooks->troubled(connection->service);
 }
 
 static void tell_that_it_is_up(struct connection *connection)
@@ -193,7 +194,7 @@ static int still_there(sd_bus_message *reply, void *userdata, sd_bus_error *erro
     if (connection->state == CONNECTION_UP && !is_cut_off(connection) &&
         sd_bus_message_get_errno(reply) == ETIMEDOUT) {
         fail(connection, CONNECTION_WAITS, "it does not answer any more");
-        service_is_silent(connection->service);
+        connection->hooks->silent(connection->service);
     }
     return 0;
 }
@@ -230,7 +231,7 @@ static void is_up(struct connection *connection)
     connection->state = CONNECTION_UP;
     connection->patience_usec = PATIENCE_MIN_USEC;
     connection->up_usec = now_usec(connection);
-    service_is_up(connection->service, connection->bus);
+    connection->hooks->up(connection->service, connection->bus);
 }
 
 static void tell_who_has_it(struct connection *connection, uint32_t pid)
@@ -367,10 +368,10 @@ static int open_bus(sd_bus **bus, const char *address)
 static int prepare(struct connection *connection)
 {
     sd_bus *bus = connection->bus;
-    int r = service_register(connection->service, bus);
+    int r = connection->hooks->serve(connection->service, bus);
 
     if (r >= 0)
-        r = service_watch(connection->service, bus);
+        r = connection->hooks->watch(connection->service, bus);
     if (r >= 0)
         r = sd_bus_add_filter(bus, NULL, call_came, connection);
     if (r >= 0)
@@ -391,7 +392,7 @@ static void close_bus(struct connection *connection)
     if (!connection->bus)
         return;
     if (connection->service->bus == connection->bus)
-        service_is_down(connection->service);
+        connection->hooks->down(connection->service);
     while (connection->settling)
         settled(connection->settling, -ENOTCONN);
     sd_bus_slot_unref(connection->request);
@@ -435,7 +436,7 @@ static int time_has_come(sd_event_source *source, uint64_t usec, void *userdata)
     }
     connection->patience_usec = 2 * patience < PATIENCE_MAX_USEC ? 2 * patience : PATIENCE_MAX_USEC;
     fail(connection, CONNECTION_WAITS, "it does not answer");
-    service_is_silent(connection->service);
+    connection->hooks->silent(connection->service);
     return 0;
 }
 
@@ -472,13 +473,15 @@ const char *connection_trouble(const struct connection *connection)
     return connection->trouble;
 }
 
-int connection_new(struct service *service, struct connection **connection)
+int connection_new(struct service *service, const struct connection_hooks *hooks,
+                   struct connection **connection)
 {
     struct connection *fresh = calloc(1, sizeof(*fresh));
 
     if (!fresh)
         return -ENOMEM;
     fresh->service = service;
+    fresh->hooks = hooks;
     fresh->patience_usec = PATIENCE_MIN_USEC;
     /* Made before it is needed: then there may be no memory. */
     int r = sd_event_add_time(service->event, &fresh->timer, CLOCK_MONOTONIC, 0, 1000,

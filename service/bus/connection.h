@@ -32,8 +32,19 @@ enum connection_state {
     CONNECTION_UP,
 };
 
+/* What the service is told and asked. */
+struct connection_hooks {
+    int (*serve)(struct service *service, sd_bus *bus); /* all objects, on a bus that begins */
+    int (*watch)(struct service *service, sd_bus *bus); /* what looks at each call before them */
+    void (*up)(struct service *service, sd_bus *bus);
+    void (*down)(struct service *service);
+    void (*silent)(struct service *service);
+    void (*troubled)(struct service *service);
+};
+
 /* Returns 0 or a negative errno. */
-int connection_new(struct service *service, struct connection **connection);
+int connection_new(struct service *service, const struct connection_hooks *hooks,
+                   struct connection **connection);
 void connection_free(struct connection *connection);
 
 /* Tries at once, whatever was tried before. fd: a connection that was handed over, with its unique

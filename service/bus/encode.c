@@ -378,3 +378,13 @@ int append_shutdown(const struct service *service, sd_bus_message *m, bool dry_r
         APPEND(append_still_there(service, m));
     return sd_bus_message_close_container(m);
 }
+
+/* Of a re-execution: by the new program; of a dry run by this one. */
+int append_reexecution(sd_bus_message *m, const char *version)
+{
+    int r = append_open(m, 'a', "{sv}");
+
+    if (r >= 0)
+        r = append_text(m, "version", version);
+    return r < 0 ? r : sd_bus_message_close_container(m);
+}

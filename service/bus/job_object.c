@@ -1,6 +1,7 @@
 /*
  * org.proctor1.Job: bounded one-shot work, from its acceptance until somebody forgets it.
  */
+#include "job_encode.h"
 #include "job_metrics.h"
 #include "number.h"
 #include "objects.h"
@@ -13,19 +14,6 @@
 #include <string.h>
 
 static struct service *the_service;
-
-/* What a job wrote, kept for who asks later; while it runs, only whether it was told of. */
-struct kept_output {
-    bool told; /* that there is more, since somebody last asked */
-    size_t size;
-    bool truncated;
-    char data[];
-};
-
-void job_object_serve(struct service *service)
-{
-    the_service = service;
-}
 
 /* ---- paths ----------------------------------------------------------------------------------- */
 
@@ -75,44 +63,6 @@ int job_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***nodes
 
 /* ---- what it tells --------------------------------------------------------------------------- */
 
-static uint64_t wall_usec(const struct job *job)
-{
-    if (job->started_usec == 0)
-        return 0;
-    return (job->state == JOB_FINISHED ? job->finished_usec : core_now(the_service->core)) -
-           job->started_usec;
-}
-
-/* As a shell has it: 128 and the signal where there was one. */
-static int32_t exit_code(const struct job *job)
-{
-    return job->signal > 0 ? 128 + job->signal : job->code;
-}
-
-static int append_output(sd_bus_message *m, const struct job *job)
-{
-    struct kept_output *output = job->observer;
-    struct job_output so_far;
-
-    if (job->state == JOB_RUNNING) {
-        so_far = the_service->hooks.result(job);
-        if (output)
-            output->told = false;
-        return sd_bus_message_append_array(m, 'y', so_far.size > 0 ? so_far.data : "", so_far.size);
-    }
-    return sd_bus_message_append_array(m, 'y', output ? output->data : "",
-                                       output ? output->size : 0);
-}
-
-/* Also where its file lacks some, or a proctord that came after its end has not read it yet. */
-static bool is_truncated(const struct job *job)
-{
-    const struct kept_output *output = job->observer;
-    size_t kept = output ? output->size : 0;
-
-    return job->state == JOB_FINISHED && (job->output.truncated || kept < job->output.size);
-}
-
 #define PROPERTY(name, ...)                                                                        \
     static int name(sd_bus *bus, const char *path, const char *interface, const char *property,    \
                     sd_bus_message *reply, void *userdata, sd_bus_error *error)                    \
@@ -130,53 +80,11 @@ PROPERTY(get_id, append_values(reply, "t", job->id))
 PROPERTY(get_name, append_values(reply, "s", job->name))
 PROPERTY(get_state, append_values(reply, "s", job_state_to_string(job->state)))
 PROPERTY(get_result, append_values(reply, "s", job_result_to_string(job->result)))
-PROPERTY(get_exit_code, append_values(reply, "i", exit_code(job)))
-PROPERTY(get_wall, append_values(reply, "t", wall_usec(job)))
+PROPERTY(get_exit_code, append_values(reply, "i", job_exit_code(job)))
+PROPERTY(get_wall, append_values(reply, "t", job_wall_usec(the_service, job)))
 PROPERTY(get_cpu, append_values(reply, "t", job->cpu_usec))
-PROPERTY(get_output, append_output(reply, job))
-PROPERTY(get_truncated, append_values(reply, "b", is_truncated(job)))
-
-static int append_boxed_output(sd_bus_message *m, const struct job *job)
-{
-    int r = append_open(m, 'e', "sv");
-
-    if (r >= 0)
-        r = append_values(m, "s", "Output");
-    if (r >= 0)
-        r = append_open(m, 'v', "ay");
-    if (r >= 0)
-        r = append_output(m, job);
-    for (int i = 0; r >= 0 && i < 2; i++)
-        r = sd_bus_message_close_container(m);
-    return r;
-}
-
-int append_job(sd_bus_message *m, const struct job *job, bool late)
-{
-    int r = append_open(m, 'a', "{sv}");
-
-    if (r >= 0)
-        r = append_number(m, "Id", job->id);
-    if (r >= 0)
-        r = append_text(m, "Name", job->name);
-    if (r >= 0)
-        r = append_text(m, "State", job_state_to_string(job->state));
-    if (r >= 0)
-        r = append_text(m, "Result", job_result_to_string(job->result));
-    if (r >= 0)
-        r = append_signed(m, "ExitCode", exit_code(job));
-    if (r >= 0)
-        r = append_number(m, "WallUSec", wall_usec(job));
-    if (r >= 0)
-        r = append_number(m, "CPUUSec", job->cpu_usec);
-    if (r >= 0)
-        r = append_boxed_output(m, job);
-    if (r >= 0)
-        r = append_flag(m, "OutputTruncated", is_truncated(job));
-    if (r >= 0 && late)
-        r = append_flag(m, "TimedOut", true);
-    return r < 0 ? r : sd_bus_message_close_container(m);
-}
+PROPERTY(get_output, job_append_output(the_service, reply, job))
+PROPERTY(get_truncated, append_values(reply, "b", job_is_truncated(job)))
 
 /* ---- methods --------------------------------------------------------------------------------- */
 
@@ -191,7 +99,7 @@ static int method_wait(sd_bus_message *m, void *userdata, sd_bus_error *error)
                    : 1;
     int r = sd_bus_message_new_method_return(m, &reply);
     if (r >= 0)
-        r = append_job(reply, job, false);
+        r = append_job(the_service, reply, job, false);
     return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
@@ -354,4 +262,20 @@ int answer_job(struct service *service, sd_bus_message *m, const struct job *job
     if (r >= 0 && job)
         key_remember(service, options, uid, reply);
     return r < 0 ? r : 1;
+}
+
+/* ---- the interface --------------------------------------------------------------------------- */
+
+static const sd_bus_vtable *vtable(void)
+{
+    return job_vtable;
+}
+
+void job_object_serve(struct service *service)
+{
+    static const struct object_kind kind = {PROCTOR_JOBS, PROCTOR_INTERFACE "Job", vtable, job_find,
+                                            job_enumerate};
+
+    the_service = service;
+    objects_serve(service, OBJECT_JOBS, &kind);
 }

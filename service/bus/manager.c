@@ -273,19 +273,6 @@ static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *erro
     return answer_shutdown(service, m, idempotent, &options, caller->uid);
 }
 
-/* ---- re-execution -------------------------------------------------------------------------------
- */
-
-int append_reexecution(sd_bus_message *m, const char *version)
-{
-    int r = append_open(m, 'a', "{sv}");
-
-    if (r >= 0)
-        r = append_text(m, "version", version);
-    return r < 0 ? r : sd_bus_message_close_container(m);
-}
-
-/* The answer comes from the new program; of a dry run from this one. */
 /* ---- properties ------------------------------------------------------------------------------ */
 
 static bool has_failed(const struct child *child)

@@ -2,6 +2,7 @@
 
 #include "bulk.h"
 #include "cursor.h"
+#include "core/vocabulary/invariant.h"
 #include "private.h"
 
 #include <errno.h>
@@ -29,36 +30,19 @@ struct objects {
 
 /* ---- one object ------------------------------------------------------------------------------ */
 
-struct kind {
-    const char *prefix, *interface;
-    const sd_bus_vtable *(*vtable)(void);
-    int (*find)(sd_bus *bus, const char *path, const char *interface, void *userdata, void **found,
-                sd_bus_error *error);
-};
-
-static const sd_bus_vtable *of_supervisor(void)
+void objects_serve(struct service *service, enum object_class class, const struct object_kind *kind)
 {
-    return supervisor_vtable;
+    INVARIANT(kind->vtable && kind->find);
+    service->object_kinds[class] = kind;
 }
 
-static const sd_bus_vtable *of_job(void)
+static const struct object_kind *kind_of(const struct service *service, const char *path)
 {
-    return job_vtable;
-}
-
-static const struct kind kinds[] = {
-    {PROCTOR_ROOT, PROCTOR_INTERFACE "Supervisor", of_supervisor, supervisor_find},
-    {PROCTOR_CHILDREN, PROCTOR_INTERFACE "Child", child_vtable, child_find},
-    {PROCTOR_JOBS, PROCTOR_INTERFACE "Job", of_job, job_find},
-};
-
-enum { SUPERVISOR, CHILD, JOB };
-
-static const struct kind *kind_of(const char *path)
-{
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        if (strncmp(path, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
-            return &kinds[i];
+    for (size_t i = 0; i < OBJECT_CLASSES; i++) {
+        const struct object_kind *kind = service->object_kinds[i];
+        if (strncmp(path, kind->prefix, strlen(kind->prefix)) == 0)
+            return kind;
+    }
     return NULL;
 }
 
@@ -68,7 +52,7 @@ static bool is_property(const sd_bus_vtable *entry)
            entry->type == _SD_BUS_VTABLE_WRITABLE_PROPERTY;
 }
 
-static int append_property(sd_bus_message *m, const char *path, const struct kind *kind,
+static int append_property(sd_bus_message *m, const char *path, const struct object_kind *kind,
                            const sd_bus_vtable *entry, void *object)
 {
     int r = append_open(m, 'e', "sv");
@@ -91,7 +75,7 @@ bool object_property_is_long(const char *name)
 }
 
 /* With a flag: only those that have it. */
-static int append_properties(sd_bus_message *m, const char *path, const struct kind *kind,
+static int append_properties(sd_bus_message *m, const char *path, const struct object_kind *kind,
                              void *object, uint64_t flag)
 {
     const sd_bus_vtable *entry = kind->vtable();
@@ -105,7 +89,7 @@ static int append_properties(sd_bus_message *m, const char *path, const struct k
 }
 
 /* As sd-bus has them: those that each object has come first. */
-static int append_interfaces(sd_bus_message *m, const char *path, const struct kind *kind,
+static int append_interfaces(sd_bus_message *m, const char *path, const struct object_kind *kind,
                              void *object)
 {
     int r = append_open(m, 'a', "{sa{sv}}");
@@ -125,7 +109,8 @@ static int append_interfaces(sd_bus_message *m, const char *path, const struct k
     return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int append_object(sd_bus_message *m, const char *path, const struct kind *kind, void *object)
+static int append_object(sd_bus_message *m, const char *path, const struct object_kind *kind,
+                         void *object)
 {
     int r = append_open(m, 'e', "oa{sa{sv}}");
 
@@ -138,32 +123,39 @@ static int append_object(sd_bus_message *m, const char *path, const struct kind 
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
+static int paths_of(struct service *service, enum object_class class, char ***paths)
+{
+    const struct object_kind *kind = service->object_kinds[class];
+    return kind->enumerate(service->bus, kind->prefix, service, paths, NULL);
+}
+
 static int begin(struct service *service, sd_bus_message *m, void *data)
 {
     struct objects *objects = data;
-    int r = supervisor_enumerate(service->bus, PROCTOR_ROOT, service, &objects->supervisors, NULL);
+    int r = paths_of(service, OBJECT_SUPERVISORS, &objects->supervisors);
 
     if (r >= 0)
         r = cursor_begin(&objects->children, service->core);
     if (r >= 0)
-        r = job_enumerate(service->bus, PROCTOR_JOBS, service, &objects->jobs, NULL);
+        r = paths_of(service, OBJECT_JOBS, &objects->jobs);
     return r < 0 ? r : append_open(m, 'a', "{oa{sa{sv}}}");
 }
 
 /* One that has gone since is left out. */
 static int append_by_path(struct service *service, sd_bus_message *m, const char *path,
-                          const struct kind *kind)
+                          enum object_class class)
 {
+    const struct object_kind *kind = service->object_kinds[class];
     void *object = NULL;
     int r = kind->find(service->bus, path, kind->interface, service, &object, NULL);
 
     return r > 0 ? append_object(m, path, kind, object) : r;
 }
 
-static int append_child(sd_bus_message *m, struct child *child)
+static int append_child(const struct service *service, sd_bus_message *m, struct child *child)
 {
     char *path = path_of_child(child->id);
-    int r = path ? append_object(m, path, &kinds[CHILD], child) : -ENOMEM;
+    int r = path ? append_object(m, path, service->object_kinds[OBJECT_CHILDREN], child) : -ENOMEM;
 
     free(path);
     return r;
@@ -177,19 +169,19 @@ static int step(struct service *service, sd_bus_message *m, void *data)
 
     if (path) {
         objects->next_supervisor++;
-        r = append_by_path(service, m, path, &kinds[SUPERVISOR]);
+        r = append_by_path(service, m, path, OBJECT_SUPERVISORS);
         return r < 0 ? r : 1;
     }
     struct child *child = cursor_next(&objects->children, service->core);
     if (child) {
-        r = append_child(m, child);
+        r = append_child(service, m, child);
         return r < 0 ? r : 1;
     }
     path = objects->jobs[objects->next_job];
     if (!path)
         return 0;
     objects->next_job++;
-    r = append_by_path(service, m, path, &kinds[JOB]);
+    r = append_by_path(service, m, path, OBJECT_JOBS);
     return r < 0 ? r : 1;
 }
 
@@ -246,7 +238,7 @@ static void note(void *userdata, void *data)
         objects->news[objects->n_news++] = (struct news){.path = path, .what = news->what};
 }
 
-static int append_invalidated(sd_bus_message *m, const struct kind *kind)
+static int append_invalidated(sd_bus_message *m, const struct object_kind *kind)
 {
     const sd_bus_vtable *entry = kind->vtable();
     int r = append_open(m, 'a', "s");
@@ -257,7 +249,7 @@ static int append_invalidated(sd_bus_message *m, const struct kind *kind)
     return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int append_changes(sd_bus_message *m, const char *path, const struct kind *kind,
+static int append_changes(sd_bus_message *m, const char *path, const struct object_kind *kind,
                           void *object)
 {
     int r = append_values(m, "s", kind->interface);
@@ -267,7 +259,7 @@ static int append_changes(sd_bus_message *m, const char *path, const struct kind
     return r < 0 ? r : append_invalidated(m, kind);
 }
 
-static int append_gone(sd_bus_message *m, const char *path, const struct kind *kind)
+static int append_gone(sd_bus_message *m, const char *path, const struct object_kind *kind)
 {
     return append_values(m, "oas", path, 4, "org.freedesktop.DBus.Peer",
                          "org.freedesktop.DBus.Introspectable", "org.freedesktop.DBus.Properties",
@@ -282,7 +274,7 @@ static int make_signal(struct service *service, const struct news *news, sd_bus_
         [OBJECT_REMOVED] = "InterfacesRemoved",
         [OBJECT_CHANGED] = "PropertiesChanged",
     };
-    const struct kind *kind = kind_of(news->path);
+    const struct object_kind *kind = kind_of(service, news->path);
     bool change = news->what == OBJECT_CHANGED, removal = news->what == OBJECT_REMOVED;
     void *object = NULL;
     int r =

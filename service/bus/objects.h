@@ -16,6 +16,18 @@
 
 struct service;
 
+/* What the objects of one interface have in common; each interface says it of its own. */
+struct object_kind {
+    const char *prefix, *interface;
+    const sd_bus_vtable *(*vtable)(void);
+    sd_bus_object_find_t find;
+    sd_bus_node_enumerator_t enumerate;
+};
+
+enum object_class { OBJECT_SUPERVISORS, OBJECT_CHILDREN, OBJECT_JOBS, OBJECT_CLASSES };
+void objects_serve(struct service *service, enum object_class class,
+                   const struct object_kind *kind);
+
 /* Whether a property may be long (a manifest, a job's output): it is told of one object at a time,
  * by Get and GetAll, and is in no answer about all of them, nor in InterfacesAdded. */
 bool object_property_is_long(const char *name);

@@ -93,6 +93,7 @@ struct keys;
 struct pace;
 struct traces;
 struct bulks;
+struct object_kind;
 
 struct held {
     sd_bus_message *reply;
@@ -131,6 +132,7 @@ struct service {
     struct user_names *user_names;
     struct traces *traces;
     struct bulks *bulks;
+    const struct object_kind *object_kinds[3]; /* see objects.h */
     struct held *held; /* answers to what is not durable yet, the oldest first */
     size_t n_held, held_room;
     uint32_t instance; /* of command ids */
@@ -199,7 +201,6 @@ int job_find(sd_bus *bus, const char *path, const char *interface, void *userdat
              sd_bus_error *error);
 int job_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***nodes,
                   sd_bus_error *error);
-int append_job(sd_bus_message *m, const struct job *job, bool late);
 
 /* encode.c: a{sv} and the like */
 int append_text(sd_bus_message *m, const char *key, const char *value);
@@ -292,14 +293,8 @@ void subscribers_archive(struct service *service, struct archive *archive);
 void subscribers_let_go(struct service *service);
 void subscribers_track(struct service *service);
 
-/* service.c: all objects, on a bus; what looks at each call before they do; and what connection.c
- * has to tell. */
+/* service.c: all objects, on a bus. */
 int service_register(struct service *service, sd_bus *bus);
-int service_watch(struct service *service, sd_bus *bus);
-void service_is_up(struct service *service, sd_bus *bus);
-void service_is_down(struct service *service);
-void service_is_silent(struct service *service);
-void service_is_troubled(struct service *service);
 
 /* inherit.c: goes on with the connection of the program that was here before. The descriptor is the
  * bus's from then on; where it fails it is not touched. */

@@ -241,7 +241,7 @@ int service_register(struct service *service, sd_bus *bus)
     return r;
 }
 
-int service_watch(struct service *service, sd_bus *bus)
+static int watch_calls(struct service *service, sd_bus *bus)
 {
     int r = objects_watch(service, bus);
     if (r >= 0)
@@ -249,7 +249,7 @@ int service_watch(struct service *service, sd_bus *bus)
     return r < 0 ? r : strangers_watch(service->strangers, bus);
 }
 
-void service_is_up(struct service *service, sd_bus *bus)
+static void bus_is_up(struct service *service, sd_bus *bus)
 {
     if (service->core)
         show_changes(service, SIZE_MAX); /* what is here by now is not announced as new */
@@ -258,19 +258,19 @@ void service_is_up(struct service *service, sd_bus *bus)
         service->bus_hooks.came(service->bus_hooks.userdata);
 }
 
-void service_is_silent(struct service *service)
+static void bus_is_silent(struct service *service)
 {
     if (service->bus_hooks.silent)
         service->bus_hooks.silent(service->bus_hooks.userdata);
 }
 
-void service_is_troubled(struct service *service)
+static void bus_is_troubled(struct service *service)
 {
     if (service->bus_hooks.troubled)
         service->bus_hooks.troubled(service->bus_hooks.userdata);
 }
 
-void service_is_down(struct service *service)
+static void bus_is_down(struct service *service)
 {
     subscribers_free(service);
     waiters_free(service);
@@ -281,6 +281,13 @@ void service_is_down(struct service *service)
     memset(service->callers, 0, sizeof(service->callers)); /* names of another bus */
     service->bus = NULL;
 }
+
+static const struct connection_hooks connection_hooks = {.serve = service_register,
+                                                         .watch = watch_calls,
+                                                         .up = bus_is_up,
+                                                         .down = bus_is_down,
+                                                         .silent = bus_is_silent,
+                                                         .troubled = bus_is_troubled};
 
 void service_on_bus(struct service *service, const struct service_bus_hooks *hooks)
 {
@@ -468,7 +475,7 @@ int service_new(sd_event *event, const struct service_settings *settings,
     if (r >= 0)
         r = sd_event_add_post(event, &fresh->turn, turn, fresh);
     if (r >= 0)
-        r = connection_new(fresh, &fresh->connection);
+        r = connection_new(fresh, &connection_hooks, &fresh->connection);
     if (r < 0) {
         service_free(fresh);
         return r;

@@ -13,11 +13,6 @@
  * process. */
 static struct service *the_service;
 
-void supervisor_object_serve(struct service *service)
-{
-    the_service = service;
-}
-
 /* ---- properties ------------------------------------------------------------------------------ */
 
 #define PROPERTY(name, ...)                                                                        \
@@ -239,4 +234,20 @@ void supervisor_forget_shown(struct service *service, struct supervisor *supervi
     free(path);
     free(supervisor->observer);
     supervisor->observer = NULL;
+}
+
+/* ---- the interface --------------------------------------------------------------------------- */
+
+static const sd_bus_vtable *vtable(void)
+{
+    return supervisor_vtable;
+}
+
+void supervisor_object_serve(struct service *service)
+{
+    static const struct object_kind kind = {PROCTOR_ROOT, PROCTOR_INTERFACE "Supervisor", vtable,
+                                            supervisor_find, supervisor_enumerate};
+
+    the_service = service;
+    objects_serve(service, OBJECT_SUPERVISORS, &kind);
 }

@@ -7,6 +7,7 @@
  * of what it still waits for (`WaitsFor`). What was begun goes on.
  */
 #include "core/model/input_archive.h"
+#include "job_encode.h"
 #include "private.h"
 #include "core/rules/start.h"
 
@@ -334,7 +335,7 @@ static int fill(struct service *service, struct waiter *waiter, struct child *ch
     case WAIT_SCOPE:
         return fill_scope(service, waiter, reply);
     case WAIT_JOB:
-        return append_job(reply, core_find_job(service->core, waiter->job), late);
+        return append_job(service, reply, core_find_job(service->core, waiter->job), late);
     case WAIT_ADDED:
         return fill_added(child, reply);
     case WAIT_STOP:

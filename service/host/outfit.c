@@ -6,7 +6,7 @@
 #include "process.h"
 #include "result.h"
 #include "store.h"
-#include "text.h"
+#include "core/vocabulary/text.h"
 
 #include <errno.h>
 #include <stdio.h>
