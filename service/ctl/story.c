@@ -1,82 +1,21 @@
 #include "story.h"
 
+#include "core/vocabulary/vocabulary.h"
 #include "terminal.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * How a kind is told. In a sentence {key} is the field's value, {key!t} a time, and [...] is left
- * out where one of its fields is empty or 0. An event whose `needs` has no value is not told unless
- * it is asked for.
- */
+/* How a kind is told: event_table.def has its language. */
 static const struct telling {
-    const char *kind;
-    const char *needs; /* NULL: nothing; "-": never told by itself, others say the same */
-    const char *sentence;
+    const char *needs;
+    const char *sentence; /* NULL: one of the functions below writes it */
 } tellings[] = {
-    {"child-starting", "-", "is being started, generation {generation}, attempt {attempt}"},
-    {"child-running", NULL,
-     "is started: process {pid}, generation {generation}, attempt {attempt}"},
-    {"child-ready", NULL, "is ready"},
-    {"child-not-ready", NULL, "says that it is [{stopping!q}stopping, and ]not ready"},
-    {"child-reload-completed", NULL, "its reload: {result}[, after {took_usec!t}]"},
-    {"child-heartbeat-stale", NULL, ""},
-    {"child-heartbeat-recovered", NULL, "is well again"},
-    {"child-backoff-scheduled", NULL, "will be started again in {delay_usec!t}"},
-    {"child-start-delayed", NULL,
-     "waits for its start, as proctord lacks something for it: {reason}"},
-    {"child-restart-queued", NULL,
-     "waits for its turn, as number {position}: {in_flight} others of {supervisor} are being "
-     "started"},
-    {"child-restarted", "-", "has been restarted[, for the {restart_count}. time by policy]"},
-    {"child-quarantined", NULL, "is quarantined: {why}"},
-    {"child-operation-changed", "-", "was {from} and is {to}, by {by}[: \"{reason}\"]"},
-    {"child-control-cancel-delivered", NULL, "is told to stop ({command})"},
-    {"child-control-abort-requested", NULL, "is killed"},
-    {"child-control-stop-completed", "-", "has stopped[, {exit}]"},
-    {"child-control-stop-failed", NULL, "does not stop in time[: {reason}]"},
-    {"child-control-command-completed", "-", "{command}: {result}"},
-    {"child-restart-limit-updated", "gave_up", "[is given up: {why}][, {used} of {burst} used]"},
-    {"child-runtime-state-removed", NULL, "is removed"},
-    {"child-restart-fence-entered", NULL,
-     "waits: generation {target_generation} starts when nothing of the old one is left"},
-    {"child-restart-fence-abort-requested", "-",
-     "is killed, as generation {target_generation} waits"},
-    {"child-restart-fence-released", NULL, "has passed the fence: nothing of the old one was left"},
-    {"child-attempt-stale-report", NULL,
-     "gets a late report ({report}) about attempt {reported_attempt}: it changes nothing"},
-    {"child-spawn-failed", NULL, "cannot be started: {reason}"},
-    {"child-added", NULL, "is declared by {by}[: \"{reason}\"]"},
-    {"child-declaration-rejected", NULL, "a declaration of {by} is refused: {why}"},
-    {"meltdown", NULL,
-     "takes its supervisor \"{supervisor}\" down with it: {why}[ ({used} of {burst})]"},
-    {"escalated", NULL, "is passed on[ from \"{from}\"] to \"{to}\": {why}"},
-    {"group-fuse-triggered", NULL,
-     "blows the fuse of the group \"{group}\": {used} failures, and {burst} are allowed"},
-    {"budget-exhausted", NULL,
-     "has to wait {wait_usec!t}: the restart budget of the group \"{group}\" is used up"},
-    {"shutdown-requested", NULL, "shutdown, by {by}: \"{reason}\""},
-    {"shutdown-phase-changed", NULL, "shutdown: {phase}[, {left} children left]"},
-    {"child-shutdown-cancel-delivered", "-", "is told to stop, for the shutdown"},
-    {"child-shutdown-graceful", NULL, "has ended as it should"},
-    {"child-shutdown-aborted", NULL, "had to be killed[: {result}]"},
-    {"child-shutdown-late-report", NULL, "ended after the shutdown had given it up"},
-    {"shutdown-completed", NULL, "the shutdown is complete"},
-    {"command-accepted", NULL,
-     "gets the command {command} from {by}: \"{reason}\"[ (dry run{dry_run!q})]"},
-    {"command-rejected", NULL, "{command} is rejected[ for {child}]: {why}"},
-    {"job-queued", NULL, "job {job} \"{name}\" is queued[, {running} are running]"},
-    {"job-finished", NULL, "job {job} \"{name}\": {result}, after {wall_usec!t}"},
-    {"supervisor-started", NULL, "proctord {version} is up"},
-    {"supervisor-recovered", NULL,
-     "proctord goes on after its death: {adopted} running children taken over[, {lost} had "
-     "ended][, {damaged_bytes} bytes of the journal were damaged]"},
-    {"child-control-stop-escalated", NULL, "is sent signal {signal}, number {step} of its stop"},
-    {"child-leftovers", NULL,
-     "has lost its main process, and {left} others of it are there: {action}"},
-    {"supervisor-reexecuting", NULL, "proctord is replaced in place, by {by}: \"{reason}\""},
+#define EVENT(kind, number, word, id, level, audited, needs, sentence, when)                       \
+    [kind] = {needs, sentence},
+#include "core/vocabulary/event_table.def"
+#undef EVENT
 };
 
 static const char *text_of(const struct story *story, const char *key)
@@ -95,12 +34,11 @@ static bool has_value(const struct story *story, const char *key, size_t length)
     return field && (field->text ? field->text[0] != '\0' : field->number != 0);
 }
 
-static const struct telling *telling_of(const char *kind)
+/* NULL: it is of a newer proctord. */
+static const struct telling *telling_of(const char *word)
 {
-    for (size_t i = 0; i < sizeof(tellings) / sizeof(tellings[0]); i++)
-        if (strcmp(tellings[i].kind, kind) == 0)
-            return &tellings[i];
-    return NULL;
+    enum event_kind kind;
+    return event_kind_from_string(word, &kind) < 0 ? NULL : &tellings[kind];
 }
 
 int story_read(sd_bus_message *m, const char *kind, struct story *story)
@@ -258,24 +196,34 @@ static void write_durability(FILE *out, const struct story *story)
     write_sentence(out, story, "[: {why}]");
 }
 
+static void write_exit(FILE *out, const struct story *story)
+{
+    write_end(out, story);
+    write_decision(out, story);
+}
+
+/* Those whose words depend on what has happened. */
+static const struct {
+    enum event_kind kind;
+    void (*write)(FILE *out, const struct story *story);
+} writers[] = {
+    {EVENT_CHILD_EXITED, write_exit},
+    {EVENT_CHILD_RESTART_CONFLICT, write_conflict},
+    {EVENT_CHILD_HEARTBEAT_STALE, write_doubt},
+    {EVENT_DURABILITY_CHANGED, write_durability},
+};
+
 void story_write(FILE *out, const struct story *story)
 {
     const struct telling *telling = telling_of(story->kind);
 
-    if (strcmp(story->kind, "child-exited") == 0) {
-        write_end(out, story);
-        write_decision(out, story);
-    } else if (strcmp(story->kind, "child-restart-conflict") == 0) {
-        write_conflict(out, story);
-    } else if (strcmp(story->kind, "child-heartbeat-stale") == 0) {
-        write_doubt(out, story);
-    } else if (strcmp(story->kind, "durability-changed") == 0) {
-        write_durability(out, story);
-    } else if (telling) {
+    if (!telling)
+        text_write(out, story->kind);
+    else if (telling->sentence)
         write_sentence(out, story, telling->sentence);
-    } else {
-        text_write(out, story->kind); /* of a newer proctord */
-    }
+    for (size_t i = 0; telling && i < sizeof(writers) / sizeof(writers[0]); i++)
+        if (telling == &tellings[writers[i].kind])
+            writers[i].write(out, story);
 }
 
 bool story_is_told(const struct story *story, bool named)

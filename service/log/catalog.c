@@ -1,64 +1,30 @@
 #include "catalog.h"
 
+#include <stddef.h>
+#include <syslog.h>
+
+#define AUDITED     true
+#define NOT_AUDITED false
+
 static const struct {
     const char *message_id;
+    int level;
     bool audited;
 } kinds[] = {
-    [EVENT_CHILD_STARTING] = {"13cf24d4b2f35df784b8eacf6ed74826", false},
-    [EVENT_CHILD_RUNNING] = {"de9dc74d6b4359eab539f8561fa852e7", false},
-    [EVENT_CHILD_READY] = {"154b05afa16c5c8a9d1160df4d184dc0", false},
-    [EVENT_CHILD_NOT_READY] = {"f17492b7495a5d8f8576a6c407ed7c3e", false},
-    [EVENT_CHILD_HEARTBEAT_STALE] = {"f74811215d165709bdf4879289b4ca30", false},
-    [EVENT_CHILD_HEARTBEAT_RECOVERED] = {"4b6bf923564a5628a3ac34abd8e30b5d", false},
-    [EVENT_CHILD_EXITED] = {"d6ff4f1ee4085a56b0bbfbfcbe5c1b1c", true},
-    [EVENT_CHILD_BACKOFF_SCHEDULED] = {"38a19ac016095649bc12200f25926c96", false},
-    [EVENT_CHILD_RESTART_QUEUED] = {"8d840a57aa5e5112b90a54a9243632da", false},
-    [EVENT_CHILD_RESTARTED] = {"1a20b8e47aaa5c2ab1d68c3c337dd9d9", false},
-    [EVENT_CHILD_QUARANTINED] = {"392901a9a835549db3cc09bbd2b1e415", true},
-    [EVENT_CHILD_OPERATION_CHANGED] = {"26ded020662f52528a6afcd241642caf", true},
-    [EVENT_CHILD_CONTROL_CANCEL_DELIVERED] = {"c5af8d4de9365c05979cc6d7aec437e1", false},
-    [EVENT_CHILD_CONTROL_ABORT_REQUESTED] = {"bb2f37b82bfc5219984a0bb84269e8c0", false},
-    [EVENT_CHILD_CONTROL_STOP_COMPLETED] = {"861567b806425995bd39ddd572e375e9", false},
-    [EVENT_CHILD_CONTROL_STOP_FAILED] = {"9733a2fef9ad5dddba1d05f4d39e55ea", false},
-    [EVENT_CHILD_CONTROL_COMMAND_COMPLETED] = {"a4a2b01d2bd65cde9bb983a9fb370166", true},
-    [EVENT_CHILD_RESTART_LIMIT_UPDATED] = {"de92e991f98b57d99a279b860d17d944", false},
-    [EVENT_CHILD_RUNTIME_STATE_REMOVED] = {"9e12b56ca039557583ca1d4a99215135", true},
-    [EVENT_CHILD_RESTART_FENCE_ENTERED] = {"320f05e62f71577499e4c3f9851897c8", false},
-    [EVENT_CHILD_RESTART_FENCE_ABORT_REQUESTED] = {"7d81092b25795211bdd94570a87688f8", false},
-    [EVENT_CHILD_RESTART_FENCE_RELEASED] = {"89b7bdb995c35137824464a7a6516992", false},
-    [EVENT_CHILD_RESTART_CONFLICT] = {"7890bb42ad005864b2210f039ba375f0", false},
-    [EVENT_CHILD_ATTEMPT_STALE_REPORT] = {"019e94a721965540bdd38cba5ec6cf98", false},
-    [EVENT_CHILD_SPAWN_FAILED] = {"721f79bc59445dea881ecebf77334f8f", false},
-    [EVENT_CHILD_ADDED] = {"4fea3616b19f5de5bc8c61a819ae738a", true},
-    [EVENT_CHILD_DECLARATION_REJECTED] = {"654cb6d272d75ecc9917496ba83d02d8", true},
-    [EVENT_MELTDOWN] = {"df0da19878385463b223f61a4ae8a0cd", true},
-    [EVENT_ESCALATED] = {"a38f95143c765b0badaf7108562cb7ca", true},
-    [EVENT_GROUP_FUSE_TRIGGERED] = {"07dfc70041e554babcd2f2b85c95147c", true},
-    [EVENT_BUDGET_EXHAUSTED] = {"6d4e93705c565d0ea7994fb7eddb34f1", false},
-    [EVENT_SHUTDOWN_REQUESTED] = {"37796cb373f95a4d81a7fabe40eac325", true},
-    [EVENT_SHUTDOWN_PHASE_CHANGED] = {"66ba3699af0c5f3e91ca7797c0184e41", false},
-    [EVENT_CHILD_SHUTDOWN_CANCEL_DELIVERED] = {"eaa8fb2834bc58b1a05fb53e59444568", false},
-    [EVENT_CHILD_SHUTDOWN_GRACEFUL] = {"f7dba53bb317563599168677889934ae", false},
-    [EVENT_CHILD_SHUTDOWN_ABORTED] = {"d6b3c834ed7a53af9704911f2b75f4f8", false},
-    [EVENT_CHILD_SHUTDOWN_LATE_REPORT] = {"40894c5e3bd95f11936c85884c88b79d", false},
-    [EVENT_SHUTDOWN_COMPLETED] = {"8d56f4f323c756e38e7fa5a4edd6a631", true},
-    [EVENT_COMMAND_ACCEPTED] = {"711c6f4452de58c0a3e7137acd39d204", true},
-    [EVENT_COMMAND_REJECTED] = {"cd384738edef5216ba48b2ccdd6707f8", true},
-    [EVENT_JOB_QUEUED] = {"c7b4cbed3dc958d787fbcc0243b79da1", true},
-    [EVENT_JOB_FINISHED] = {"e5403d540e9350bd8d159acccfee72a2", true},
-    [EVENT_SUPERVISOR_STARTED] = {"42ffceb86dc55ff58bfd43cf9564e1da", true},
-    [EVENT_SUPERVISOR_RECOVERED] = {"b488356388dc5a109137ee17516e690b", true},
-    [EVENT_DURABILITY_CHANGED] = {"9dfeec22df945e3b9720d6a26b24f1d4", true},
-    [EVENT_SUPERVISOR_REEXECUTING] = {"3415fac31a4f44069507c094ae36e7eb", true},
-    [EVENT_CHILD_RELOAD_COMPLETED] = {"5d0c1f7a3e964b52a8c70f4be1936d28", false},
-    [EVENT_CHILD_START_DELAYED] = {"e5c6c1843461495c957b5efe77fb65c2", false},
-    [EVENT_CHILD_LEFTOVERS] = {"c61f0d5b7a394e0c9a52f81d3be64a07", true},
-    [EVENT_CHILD_CONTROL_STOP_ESCALATED] = {"0b6de1a2f4c7485ba93c1e5d87f6024c", true},
+#define EVENT(kind, number, word, id, level, audited, needs, sentence, when)                       \
+    [kind] = {id, level, audited},
+#include "core/vocabulary/event_table.def"
+#undef EVENT
 };
 
 const char *catalog_message_id(enum event_kind kind)
 {
     return kinds[kind].message_id;
+}
+
+int catalog_level(enum event_kind kind)
+{
+    return kinds[kind].level;
 }
 
 bool catalog_is_audited(enum event_kind kind)

@@ -110,31 +110,6 @@ void log_say(const char *format, ...)
     put_line("", text);
 }
 
-static int level_of(enum event_kind kind)
-{
-    switch (kind) {
-    case EVENT_CHILD_QUARANTINED:
-    case EVENT_CHILD_SPAWN_FAILED:
-    case EVENT_CHILD_START_DELAYED:
-    case EVENT_CHILD_CONTROL_STOP_FAILED:
-    case EVENT_ESCALATED:
-        return LOG_WARNING;
-    case EVENT_CHILD_EXITED:
-    case EVENT_CHILD_LEFTOVERS:
-    case EVENT_CHILD_CONTROL_STOP_ESCALATED:
-    case EVENT_CHILD_HEARTBEAT_STALE:
-    case EVENT_CHILD_ATTEMPT_STALE_REPORT:
-    case EVENT_CHILD_DECLARATION_REJECTED:
-    case EVENT_SHUTDOWN_REQUESTED:
-    case EVENT_SHUTDOWN_COMPLETED:
-    case EVENT_SUPERVISOR_STARTED:
-    case EVENT_COMMAND_ACCEPTED:
-        return LOG_INFO;
-    default:
-        return LOG_DEBUG;
-    }
-}
-
 /* Quotes in it stay in it: what somebody has written cannot look like a field of its own. */
 static void print_quoted(FILE *out, const char *text)
 {
@@ -316,7 +291,7 @@ void log_print(int level, const char *format, ...)
 
 void log_event(const struct event *event)
 {
-    int level = level_of(event->kind);
+    int level = catalog_level(event->kind);
     char *text = NULL;
     size_t size;
     bool audited = to_journal && catalog_is_audited(event->kind);

@@ -390,57 +390,27 @@ const char *report_kind_to_string(enum report_kind kind)
 }
 
 static const char *const event_kind_words[] = {
-    [EVENT_CHILD_STARTING] = "child-starting",
-    [EVENT_CHILD_RUNNING] = "child-running",
-    [EVENT_CHILD_READY] = "child-ready",
-    [EVENT_CHILD_NOT_READY] = "child-not-ready",
-    [EVENT_CHILD_HEARTBEAT_STALE] = "child-heartbeat-stale",
-    [EVENT_CHILD_HEARTBEAT_RECOVERED] = "child-heartbeat-recovered",
-    [EVENT_CHILD_EXITED] = "child-exited",
-    [EVENT_CHILD_BACKOFF_SCHEDULED] = "child-backoff-scheduled",
-    [EVENT_CHILD_RESTART_QUEUED] = "child-restart-queued",
-    [EVENT_CHILD_RESTARTED] = "child-restarted",
-    [EVENT_CHILD_QUARANTINED] = "child-quarantined",
-    [EVENT_CHILD_OPERATION_CHANGED] = "child-operation-changed",
-    [EVENT_CHILD_CONTROL_CANCEL_DELIVERED] = "child-control-cancel-delivered",
-    [EVENT_CHILD_CONTROL_ABORT_REQUESTED] = "child-control-abort-requested",
-    [EVENT_CHILD_CONTROL_STOP_COMPLETED] = "child-control-stop-completed",
-    [EVENT_CHILD_CONTROL_STOP_FAILED] = "child-control-stop-failed",
-    [EVENT_CHILD_CONTROL_COMMAND_COMPLETED] = "child-control-command-completed",
-    [EVENT_CHILD_RESTART_LIMIT_UPDATED] = "child-restart-limit-updated",
-    [EVENT_CHILD_RUNTIME_STATE_REMOVED] = "child-runtime-state-removed",
-    [EVENT_CHILD_RESTART_FENCE_ENTERED] = "child-restart-fence-entered",
-    [EVENT_CHILD_RESTART_FENCE_ABORT_REQUESTED] = "child-restart-fence-abort-requested",
-    [EVENT_CHILD_RESTART_FENCE_RELEASED] = "child-restart-fence-released",
-    [EVENT_CHILD_RESTART_CONFLICT] = "child-restart-conflict",
-    [EVENT_CHILD_ATTEMPT_STALE_REPORT] = "child-attempt-stale-report",
-    [EVENT_CHILD_SPAWN_FAILED] = "child-spawn-failed",
-    [EVENT_CHILD_ADDED] = "child-added",
-    [EVENT_CHILD_DECLARATION_REJECTED] = "child-declaration-rejected",
-    [EVENT_MELTDOWN] = "meltdown",
-    [EVENT_ESCALATED] = "escalated",
-    [EVENT_GROUP_FUSE_TRIGGERED] = "group-fuse-triggered",
-    [EVENT_BUDGET_EXHAUSTED] = "budget-exhausted",
-    [EVENT_SHUTDOWN_REQUESTED] = "shutdown-requested",
-    [EVENT_SHUTDOWN_PHASE_CHANGED] = "shutdown-phase-changed",
-    [EVENT_CHILD_SHUTDOWN_CANCEL_DELIVERED] = "child-shutdown-cancel-delivered",
-    [EVENT_CHILD_SHUTDOWN_GRACEFUL] = "child-shutdown-graceful",
-    [EVENT_CHILD_SHUTDOWN_ABORTED] = "child-shutdown-aborted",
-    [EVENT_CHILD_SHUTDOWN_LATE_REPORT] = "child-shutdown-late-report",
-    [EVENT_SHUTDOWN_COMPLETED] = "shutdown-completed",
-    [EVENT_COMMAND_ACCEPTED] = "command-accepted",
-    [EVENT_COMMAND_REJECTED] = "command-rejected",
-    [EVENT_JOB_QUEUED] = "job-queued",
-    [EVENT_JOB_FINISHED] = "job-finished",
-    [EVENT_SUPERVISOR_STARTED] = "supervisor-started",
-    [EVENT_SUPERVISOR_RECOVERED] = "supervisor-recovered",
-    [EVENT_DURABILITY_CHANGED] = "durability-changed",
-    [EVENT_SUPERVISOR_REEXECUTING] = "supervisor-reexecuting",
-    [EVENT_CHILD_RELOAD_COMPLETED] = "child-reload-completed",
-    [EVENT_CHILD_START_DELAYED] = "child-start-delayed",
-    [EVENT_CHILD_LEFTOVERS] = "child-leftovers",
-    [EVENT_CHILD_CONTROL_STOP_ESCALATED] = "child-control-stop-escalated",
+#define EVENT(kind, number, word, ...) [kind] = word,
+#include "core/vocabulary/event_table.def"
+#undef EVENT
 };
+
+/* As many rows as numbers, and these are 0, 1, 2 ...: no word is missing. */
+enum {
+#define EVENT(kind, number, ...) +1
+    EVENT_ROWS = 0
+#include "core/vocabulary/event_table.def"
+#undef EVENT
+    ,
+#define EVENT(kind, number, ...) +number
+    EVENT_SUM = 0
+#include "core/vocabulary/event_table.def"
+#undef EVENT
+};
+
+_Static_assert((int)EVENT_KINDS == EVENT_ROWS &&
+                   (int)EVENT_KINDS * (EVENT_KINDS - 1) / 2 == EVENT_SUM,
+               "a number of event_table.def is left out or stands twice");
 
 const char *event_kind_to_string(enum event_kind kind)
 {
