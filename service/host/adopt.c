@@ -7,10 +7,11 @@
 #include "core/model/input_archive.h"
 #include "listener.h"
 #include "store.h"
-#include "owner.h"
+#include "owner_user.h"
 #include "proc_stat.h"
 #include "process.h"
 #include "result.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,6 +7,7 @@
 #include "handle.h"
 #include "log.h"
 #include "owner.h"
+#include "owner_user.h"
 #include "process.h"
 #include "store.h"
 

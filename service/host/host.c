@@ -10,7 +10,9 @@
 #include "owner.h"
 #include "probe.h"
 #include "process.h"
+#include "reap.h"
 #include "result.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,38 +34,6 @@ static void exited(void *data)
     struct host *host = ((struct process *)data)->host;
     process_main_exited(data);
     host_breathe(host);
-}
-
-/* Where the kernel has no memory for it, it is tried again: an attempt that runs is never given up.
- */
-void process_watch(struct process *process)
-{
-    struct host *host = process->host;
-
-    process->watched = ends_watch(host->ends, process->pidfd, process) == 0;
-    if (!process->watched) {
-        host->unwatched = true;
-        host_look_again(host);
-    }
-}
-
-void process_unwatch(struct process *process)
-{
-    if (process->watched)
-        ends_forget(process->host->ends, process->pidfd);
-    process->watched = false;
-}
-
-/* Those of which process_watch() has failed. */
-void host_watch_unwatched(struct host *host)
-{
-    if (!host->unwatched)
-        return;
-    host->unwatched = false;
-    for (size_t i = 0; i < host->by_pid_size; i++)
-        for (struct process *process = host->by_pid[i]; process; process = process->next_by_pid)
-            if (process->state == PROCESS_RUNNING && !process->watched && !process->again_source)
-                process_watch(process);
 }
 
 static int settle(sd_event_source *source, void *userdata)

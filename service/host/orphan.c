@@ -7,13 +7,10 @@
  * all: only processes of the attempt's own user are waited for.
  */
 #include "again.h"
-#include "burst.h"
 #include "handle.h"
 #include "number.h"
-#include "outside.h"
-#include "owner.h"
+#include "owner_user.h"
 #include "crowd.h"
-#include "probe.h"
 #include "proc_stat.h"
 #include "process.h"
 
@@ -26,7 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define ENVIRONMENT_LIMIT (128 * 1024)
@@ -415,41 +411,5 @@ void strays_sweep(struct host *host)
     while (sweep.count > 0 && process_now_usec() < end) {
         sweep = (struct sweep){.wait_msec = SWEEP_MSEC};
         for_all(host, sweep_one, &sweep, &sweep.count);
-    }
-}
-
-void orphans_reap(struct host *host)
-{
-    for (;;) {
-        siginfo_t info = {};
-        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
-            return;
-        struct process *process = process_of_pid(host, info.si_pid);
-        if (process && process->state == PROCESS_RUNNING) {
-            process_main_exited(process);
-            host_breathe(host);
-            continue;
-        }
-        if (probe_exited(host, info.si_pid) || spawner_exited(host->spawner, info.si_pid))
-            continue;
-        int outside = outside_exited(info.si_pid);
-        if (outside > 0)
-            continue;
-        struct launch *launch = launch_of_pid(host->spawner, info.si_pid);
-        if (launch && launch_child_exited(launch))
-            continue;
-        if (launch || outside == -EAGAIN) { /* who comes behind it is reaped in a moment */
-            host->unreaped = true;
-            host_look_again(host);
-            return;
-        }
-        process_forget_leader(host, info.si_pid);
-        waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
-        if (info.si_pid == host->spared) {
-            host->spared = 0;
-            host->spared_ended(host->spared_userdata);
-            continue;
-        }
-        host->counters.orphans_reaped++;
     }
 }

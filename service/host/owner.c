@@ -2,46 +2,14 @@
 
 #include "again.h"
 #include "handle.h"
-#include "number.h"
+#include "owner_user.h"
 #include "proc_stat.h"
 #include "process.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #define DEPTH_MAX 64 /* of a process below its main process */
-
-int owner_user_of(pid_t pid, uid_t *uid)
-{
-    char path[64], text[2048];
-
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-    ssize_t n = again_read(AT_FDCWD, path, text, sizeof(text));
-    if (n < 0)
-        return (int)n;
-    const char *line = strstr(text, "\nUid:\t");
-    uint64_t number;
-    const char *user = line ? line + strlen("\nUid:\t") : "";
-    if (number_take(&user, &number) < 0)
-        return -ESRCH;
-    *uid = (uid_t)number;
-    return 0;
-}
-
-int owner_user(const struct process *process, uid_t *uid)
-{
-    if (process->pidfd < 0) {
-        *uid = process->user;
-        return process->has_user ? 0 : -ESRCH;
-    }
-    int r = owner_user_of(process->main_pid, uid);
-    if (r == 0 && handle_is_reaped(process->pidfd))
-        return -ESRCH;
-    return r;
-}
 
 static pid_t parent_of(pid_t pid)
 {

@@ -28,9 +28,3 @@ struct owner {
 /* pidfd: of the process, of which pid is the number; stays the caller's. -1: it is opened here.
  * Returns 0; -ENOENT where it is no child's; -ESRCH where it is gone; or another negative errno. */
 int owner_find(struct host *host, pid_t pid, int pidfd, struct owner *owner);
-
-/* The user that the attempt's main process runs as: 0, or a negative errno. */
-int owner_user(const struct process *process, uid_t *uid);
-
-/* The real user of any process. */
-int owner_user_of(pid_t pid, uid_t *uid);

@@ -2,10 +2,11 @@
 
 #include "again.h"
 #include "handle.h"
-#include "owner.h"
+#include "owner_user.h"
 #include "probe.h"
 #include "proc_stat.h"
 #include "result.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -168,29 +169,6 @@ static void settle_leaf(struct process *process)
         process->leaf_killed = false;
         process->oom_kills = 0;
     }
-}
-
-static int retry(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    (void)source;
-    (void)usec;
-    struct host *host = userdata;
-
-    host_watch_unwatched(host);
-    if (host->unreaped) {
-        host->unreaped = false;
-        orphans_reap(host);
-    }
-    host_look_at_trees(host, true);
-    return 0;
-}
-
-/* Made before it is needed: it helps where there is no memory. */
-int host_prepare_retry(struct host *host)
-{
-    int r =
-        sd_event_add_time(host->event, &host->retry_source, CLOCK_MONOTONIC, 0, 1000, retry, host);
-    return r < 0 ? r : sd_event_source_set_enabled(host->retry_source, SD_EVENT_OFF);
 }
 
 static void look_again_in(struct host *host, uint64_t usec)

@@ -169,9 +169,6 @@ int host_prepare_starts(struct host *host, uint64_t descriptors);
 
 /* host.c */
 void host_cancel(void *userdata, struct child *child, struct attempt_id id); /* the same */
-void process_watch(struct process *process);
-void process_unwatch(struct process *process);
-void host_watch_unwatched(struct host *host);
 void host_cancel_again(struct host *host, struct child *child);
 void host_escalate_again(struct host *host, struct child *child, int signal);
 
@@ -192,7 +189,6 @@ void process_forget_group(struct process *process);
 void process_forget_leader(struct host *host, pid_t pid);
 void process_signal_left(struct process *process, int signal);
 void host_look_at_trees(struct host *host, bool time_has_passed);
-int host_prepare_retry(struct host *host);
 void host_look_again(struct host *host); /* at what is draining or not watched, in a moment */
 void process_signal_all(struct process *process, int signal);
 void process_abort(struct process *process);
@@ -211,7 +207,6 @@ bool process_waits_for_result(struct process *process);
 void process_take_result(struct process *process, struct completion *completion);
 
 /* orphan.c: processes that have come to us because their parents died */
-void orphans_reap(struct host *host);
 struct crowd;
 void orphans_gather(const struct tree *tree, struct crowd *crowd);
 /* The same of an adopted one, whose orphans may be anywhere. */

@@ -9,6 +9,7 @@
 #include "process.h"
 #include "result.h"
 #include "store.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <stdio.h>

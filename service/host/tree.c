@@ -5,6 +5,7 @@
 #include "handle.h"
 #include "core/vocabulary/invariant.h"
 #include "process.h"
+#include "reap.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,0 +1,69 @@
+#include "reap.h"
+
+#include "burst.h"
+#include "outside.h"
+#include "probe.h"
+#include "process.h"
+#include "watch.h"
+
+#include <errno.h>
+#include <sys/wait.h>
+
+void orphans_reap(struct host *host)
+{
+    for (;;) {
+        siginfo_t info = {};
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+            return;
+        struct process *process = process_of_pid(host, info.si_pid);
+        if (process && process->state == PROCESS_RUNNING) {
+            process_main_exited(process);
+            host_breathe(host);
+            continue;
+        }
+        if (probe_exited(host, info.si_pid) || spawner_exited(host->spawner, info.si_pid))
+            continue;
+        int outside = outside_exited(info.si_pid);
+        if (outside > 0)
+            continue;
+        struct launch *launch = launch_of_pid(host->spawner, info.si_pid);
+        if (launch && launch_child_exited(launch))
+            continue;
+        if (launch || outside == -EAGAIN) { /* who comes behind it is reaped in a moment */
+            host->unreaped = true;
+            host_look_again(host);
+            return;
+        }
+        process_forget_leader(host, info.si_pid);
+        waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
+        if (info.si_pid == host->spared) {
+            host->spared = 0;
+            host->spared_ended(host->spared_userdata);
+            continue;
+        }
+        host->counters.orphans_reaped++;
+    }
+}
+
+static int retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source;
+    (void)usec;
+    struct host *host = userdata;
+
+    host_watch_unwatched(host);
+    if (host->unreaped) {
+        host->unreaped = false;
+        orphans_reap(host);
+    }
+    host_look_at_trees(host, true);
+    return 0;
+}
+
+/* Made before it is needed: it helps where there is no memory. */
+int host_prepare_retry(struct host *host)
+{
+    int r =
+        sd_event_add_time(host->event, &host->retry_source, CLOCK_MONOTONIC, 0, 1000, retry, host);
+    return r < 0 ? r : sd_event_source_set_enabled(host->retry_source, SD_EVENT_OFF);
+}
