@@ -32,7 +32,6 @@ static int moment_is_over(sd_event_source *source, uint64_t usec, void *userdata
     sd_event_now(process->host->event, CLOCK_MONOTONIC, &beat->last_usec);
     core_notify(process->host->core, process->id,
                 &(struct notify_message){.flags = NOTIFY_HEARTBEAT});
-    host_settle(process->host);
     return 0;
 }
 

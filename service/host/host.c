@@ -316,6 +316,8 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
     fresh->event = sd_event_ref(event);
     fresh->cgroups.fd = -1;
     fresh->results_tail = &fresh->results;
+    fresh->check_gone = process_check_gone;
+    fresh->result_ended = process_result_ended;
     fresh->by_pid_size = 256;
     fresh->by_pid = calloc(fresh->by_pid_size, sizeof(*fresh->by_pid));
     fresh->null = open("/dev/null", O_RDWR | O_CLOEXEC);

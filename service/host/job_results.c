@@ -22,7 +22,7 @@ static void result_came(void *userdata)
 static struct result_hooks result_hooks(struct process *process)
 {
     return (struct result_hooks){
-        .came = result_came, .ended = process_result_ended, .userdata = process};
+        .came = result_came, .ended = process->host->result_ended, .userdata = process};
 }
 
 int process_open_result(struct process *process, int *write_end)

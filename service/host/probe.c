@@ -62,7 +62,7 @@ static void tree_is_gone(struct tree *tree)
         cgroup_leaf_remove(&host->cgroups, tree->leaf);
     free_tree(tree);
     if (is_its)
-        process_check_gone(process);
+        host->check_gone(process);
 }
 
 void probe_free_trees(struct host *host)
@@ -135,14 +135,13 @@ void probe_free(struct process *process)
 
 static void answer(struct probe *probe, bool passed, const char *why)
 {
-    struct host *host = probe->process->host;
+    const struct host *host = probe->process->host;
     struct attempt_id id = probe->id;
     uint32_t number = probe->number;
 
     probe->pid = 0;
     probe_free(probe->process);
     core_checked(host->core, id, number, passed, why);
-    host_settle(host);
 }
 
 static void answer_failed(struct probe *probe, const char *what, int error)

@@ -117,7 +117,6 @@ static void tell_completion(struct process *process)
     process->state = PROCESS_IDLE;
     core_completed(host->core, id, &completion);
     result_free(result);
-    host_settle(host);
     /* The record may be gone by now; where it is not, its leaf goes on counting. */
     struct child *child = in_cgroup ? core_child_of(host->core, id) : NULL;
     if (child && child->host == process)
@@ -233,7 +232,6 @@ static void tell_what_is_left(struct process *process)
     core_main_exited(process->host->core, process->id, &completion);
     if (main_alone && process->state == PROCESS_DRAINING && !process->aborted)
         process_signal_left(process, spec->stop_signal);
-    host_settle(process->host);
 }
 
 /* A health check that was on its way has been killed, and is given a moment to go: nobody needs to

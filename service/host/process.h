@@ -147,6 +147,9 @@ struct host {
     unsigned burst; /* ends and starts handled */
     void (*answer)(void *userdata);
     void *answer_userdata;
+    /* What lies below process.c tells it. */
+    void (*check_gone)(struct process *process); /* the tree of one, at last */
+    void (*result_ended)(void *process);         /* the end of its result has come */
     void (*result_came)(void *userdata, struct job *job);
     void (*result_read)(void *userdata, struct job *job, const struct job_output *output);
     void *result_userdata;

@@ -120,7 +120,6 @@ static void tell_failed(struct process *process)
     process->state = PROCESS_IDLE;
     process->lacks = 0;
     core_spawn_failed(host->core, process->id, process->result_error, process->result_reason);
-    host_settle(host);
 }
 
 static void tell_called_off(struct process *process)
@@ -239,7 +238,6 @@ static void tell_started(struct process *process)
     else if (process->cancel_waits)
         host_cancel(host, process->child, id);
     core_spawned(host->core, id, (uint32_t)process->main_pid);
-    host_settle(host);
 }
 
 static void launch_ended(void *userdata, const struct launch_outcome *outcome)
