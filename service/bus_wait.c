@@ -58,7 +58,7 @@ static void troubled(void *userdata)
 
     service_reach(daemon->service, &trouble);
     if (daemon->started)
-        upward_sayf("STATUS=Waiting for the bus: %s", trouble[0] ? trouble : "it is silent");
+        upward_sayf("STATUS=Waiting for the bus: %s", trouble[0] ? trouble : "it does not answer");
 }
 
 static void silent(void *userdata)
@@ -121,12 +121,12 @@ int bus_wait_claim(struct daemon *daemon)
 
     bus_wait_listen(daemon);
     if (private_bus_trouble(daemon->bus)) {
-        log_say("proctord: the bus of its own: %s", private_bus_trouble(daemon->bus));
+        log_say("proctord: the private bus: %s", private_bus_trouble(daemon->bus));
         return -ENOENT;
     }
     if (service_reach(daemon->service, &trouble) != SERVICE_TAKEN)
         return 0;
-    log_say("proctord: the bus can be used, but %s", trouble);
+    log_say("proctord: the bus is available, but %s", trouble);
     return -EEXIST;
 }
 

@@ -202,17 +202,18 @@ static void take_over(struct history *history, struct core *core, struct recover
         core_reopen(core);
     host_settle(history->host);
     if (reopens)
-        log_print(LOG_NOTICE, "the tree was shut down, and is begun again as it was");
+        log_print(LOG_NOTICE, "the tree had been shut down; starting it again as it was");
     else
         log_print(
             LOG_NOTICE,
-            "recovered: %llu inputs since the checkpoint, %llu attempts go on, %llu have ended",
+            "recovered: %llu inputs since the checkpoint, %llu attempts still running, %llu ended",
             (unsigned long long)recovery->inputs, (unsigned long long)recovery->adopted,
             (unsigned long long)recovery->lost);
     if (recovery->damaged_bytes > 0)
-        log_print(LOG_WARNING,
-                  "the journal was damaged: %llu bytes were put aside, and what they told is lost",
-                  (unsigned long long)recovery->damaged_bytes);
+        log_print(
+            LOG_WARNING,
+            "the journal was damaged: %llu bytes were set aside, and the records in them are lost",
+            (unsigned long long)recovery->damaged_bytes);
 }
 
 int history_live(struct history *history, struct host *host, struct core **core,
@@ -228,13 +229,16 @@ int history_live(struct history *history, struct host *host, struct core **core,
     adopt_begin(host);
     r = journal_recover(history->journal, *core, &reader, &recovery);
     if (r < 0 && !journal_is_unusable(r)) {
-        log_print(LOG_ERR, "the journal cannot be read (%s): not started, so that it is not lost",
+        log_print(LOG_ERR,
+                  "the journal cannot be read (%s): refusing to start, so as not to lose it",
                   strerror(-r));
         return r;
     }
     if (r < 0)
-        log_print(LOG_ERR, "the journal cannot be used (%s): beginning anew; it is kept",
-                  strerror(-r));
+        log_print(
+            LOG_ERR,
+            "the journal cannot be used (%s): starting with an empty one; the old one is kept",
+            strerror(-r));
     if (r > 0) {
         take_over(history, *core, &recovery);
         return 0;
@@ -264,11 +268,11 @@ void history_tidy(struct history *history)
         return;
     if (error != 0)
         log_print(LOG_ERR,
-                  "the journal cannot be written: %s. Supervision goes on, but what happens now "
-                  "is not known to whoever comes after this proctord",
+                  "the journal cannot be written: %s. Supervision continues, but the next proctord "
+                  "will not know what happens from now on",
                   strerror(-error));
     else
-        log_print(LOG_NOTICE, "the journal is written again");
+        log_print(LOG_NOTICE, "the journal can be written again");
     history->told = error;
 }
 

@@ -166,7 +166,7 @@ static void warn_of_limits(const struct child *child)
 
     if (unenforced)
         log_print(LOG_WARNING,
-                  "%s runs without its limit of%s%s%s: its cgroup has no such controller (see "
+                  "%s runs without its limit on%s%s%s: its cgroup lacks the controller (see "
                   "\"Limits\" in docs/manifest.md)",
                   child->id, unenforced & UNENFORCED_MEMORY ? " memory" : "",
                   unenforced & UNENFORCED_PIDS ? " pids" : "",
@@ -219,13 +219,13 @@ static void end(void *userdata, const char *signal)
 
     /* The program before this one may have been told, too. */
     if (daemon->ending || core_shutdown_by_signal(daemon->core)) {
-        log_print(LOG_NOTICE, "%s: told to end again: what is left is aborted", signal);
+        log_print(LOG_NOTICE, "%s again: aborting the children that are left", signal);
         core_hurry(daemon->core, REQUESTER_SIGNAL, "a second signal");
     } else {
-        log_print(LOG_NOTICE, "%s: the tree is shut down", signal);
+        log_print(LOG_NOTICE, "%s: shutting the tree down", signal);
         daemon->ending = true;
         upward_say("STOPPING=1", -1);
-        core_shutdown(daemon->core, REQUESTER_SIGNAL, "proctord was told to end");
+        core_shutdown(daemon->core, REQUESTER_SIGNAL, "proctord was asked to stop");
     }
     host_settle(daemon->host);
 }
@@ -266,7 +266,7 @@ static int check_only(const struct command_line *line)
     if (r == 0) {
         r = manifest_set_check(set, &error);
         if (r == 0)
-            printf("%zu children, no mistake found\n", manifest_set_count(set));
+            printf("%zu children, no errors found\n", manifest_set_count(set));
         manifest_set_free(set);
     }
     if (r < 0) {
@@ -309,8 +309,7 @@ static int make_own_folder(const char *path, const char *what)
 
 static void tell_moved(const char *path)
 {
-    log_print(LOG_WARNING,
-              "%s is not what it should be: it is kept beside it as %s.damaged, and made anew",
+    log_print(LOG_WARNING, "%s is unusable: it was renamed to %s.damaged, and a new one is created",
               path, strrchr(path, '/') + 1);
 }
 
@@ -492,7 +491,7 @@ static void tell_durability(struct daemon *daemon)
 {
     const char *why = unwritten(daemon);
 
-    core_durability(daemon->core, !why, why ? why : "the journal is written again");
+    core_durability(daemon->core, !why, why ? why : "the journal can be written again");
     service_durability_changed(daemon->service);
 }
 
@@ -520,7 +519,7 @@ static int loop(struct daemon *daemon)
     int r = sd_event_loop(daemon->event);
 
     for (int i = 0; r < 0 && i < LOOP_TRIES; i++) {
-        log_print(LOG_ERR, "the event loop fails (%s), trying again", strerror(-r));
+        log_print(LOG_ERR, "the event loop failed (%s), retrying", strerror(-r));
         poll(NULL, 0, LOOP_PAUSE_MSEC);
         r = sd_event_loop(daemon->event);
     }
@@ -534,21 +533,21 @@ static int make_loop(struct daemon *daemon)
     int r = sd_event_default(&daemon->event);
 
     if (r < 0)
-        return fail("no event loop can be made", r);
+        return fail("cannot create an event loop", r);
     r = beside_start(daemon->event);
     if (r < 0)
-        return fail("no threads can be made", r);
+        return fail("cannot create threads", r);
     log_attach(daemon->event);
     r = add_signals(daemon);
     if (r < 0)
-        return fail("signals cannot be received", r);
+        return fail("cannot receive signals", r);
     r = manifest_loads_new(daemon->event, daemon->line.manifests, daemon->line.n_manifests,
                            daemon->line.default_manifests, &daemon->loads);
     if (r < 0)
         return fail("manifests cannot be read", r);
     r = private_bus_new(daemon->event, daemon->line.runtime_directory, &bus, &daemon->bus);
     if (r < 0)
-        return fail("the bus of its own", r);
+        return fail("the private bus", r);
     r = sd_event_add_post(daemon->event, NULL, tidy_history, daemon);
     return r < 0 ? fail("the event loop", r) : 0;
 }
@@ -657,15 +656,15 @@ int main(int argc, char **argv)
     log_setup(daemon.line.log_target, daemon.line.log_level);
     r = program_remember(&daemon.program, argv);
     if (r < 0)
-        log_print(LOG_WARNING, "where this program lies is not known: %s", strerror(-r));
+        log_print(LOG_WARNING, "the path of this program is not known: %s", strerror(-r));
     r = handover_inherit(&daemon.handover);
     if (r < 0)
-        log_print(LOG_ERR, "what was handed over cannot be used: %s", strerror(-r));
+        log_print(LOG_ERR, "the state that was handed over cannot be used: %s", strerror(-r));
     r = run(&daemon);
     if (r != 0 && daemon.handover) { /* it has not come up, and what it was given is still whole */
-        log_print(LOG_ERR, "the new program has not come up: it is started again");
+        log_print(LOG_ERR, "the new program failed to start: restarting it");
         int why = handover_repeat(daemon.handover, "/proc/self/exe", argv);
-        log_print(LOG_ERR, "it is not: %s", strerror(-why));
+        log_print(LOG_ERR, "restarting it failed: %s", strerror(-why));
     }
     tidy_up(&daemon);
     return r;

@@ -134,7 +134,7 @@ static int out_of_patience(sd_event_source *source, uint64_t usec, void *userdat
         return 0;
     }
     struct load *load = take_first(loads);
-    snprintf(why, sizeof(why), "%s: does not answer", path[0] ? path : "the manifests");
+    snprintf(why, sizeof(why), "%s: does not respond", path[0] ? path : "the manifests");
     load->late = true;
     load->next = loads->late;
     loads->late = load;
@@ -155,7 +155,7 @@ static int refuse(sd_event_source *source, void *userdata)
         return 0;
     struct load *load = take_first(loads);
     manifest_progress_read(&loads->late->progress, path);
-    snprintf(why, sizeof(why), "%s: still does not answer", path);
+    snprintf(why, sizeof(why), "%s: still does not respond", path);
     load->done(load->data, -ETIMEDOUT, NULL, why);
     free_load(load);
     begin_first(loads);

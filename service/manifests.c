@@ -68,8 +68,8 @@ static void await_return(struct daemon *daemon, const struct manifest_set *set,
         sd_event_add_defer(daemon->event, &daemon->return_source, go_on, daemon) < 0) {
         manifests_forget(daemon);
         log_print(LOG_ERR,
-                  "out of memory: %zu children that are being removed do not come back "
-                  "before the next reload",
+                  "out of memory: %zu children that are being removed will not return before the "
+                  "next reload",
                   awaited);
         return;
     }
@@ -119,11 +119,11 @@ static void loaded_by_signal(void *data, int r, const struct manifest_set *set, 
         core_declaration_rejected(daemon->core, REQUESTER_SIGNAL, why);
         log_print(LOG_ERR, "nothing was reloaded: %s", why);
     } else {
-        log_print(
-            LOG_NOTICE,
-            "reloaded: %zu added, %zu changed in place, %zu changed from their next start on, "
-            "%zu removed, %zu unchanged",
-            changes.added, changes.in_place, changes.pending, changes.removed, changes.unchanged);
+        log_print(LOG_NOTICE,
+                  "reloaded: %zu added, %zu changed in place, %zu changing at their next start, "
+                  "%zu removed, %zu unchanged",
+                  changes.added, changes.in_place, changes.pending, changes.removed,
+                  changes.unchanged);
     }
     host_settle(daemon->host);
     upward_say("READY=1", -1);
@@ -180,7 +180,7 @@ static void loaded_after_recovery(void *data, int r, const struct manifest_set *
         why = error.text;
     }
     if (r < 0)
-        log_print(LOG_ERR, "the manifests are left as they were: %s", why);
+        log_print(LOG_ERR, "cannot apply the manifests, keeping the tree as it was: %s", why);
     if (will_pass(r))
         try_later(daemon);
     host_settle(daemon->host);

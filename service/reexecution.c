@@ -68,7 +68,7 @@ static void wait_for_what_is_beside(struct daemon *daemon);
 
 static const char *explain(int r)
 {
-    return r == -EBUSY ? "a call that waits for a disk does not come back (try again later)"
+    return r == -EBUSY ? "a blocking call on a disk has not returned (try again later)"
                        : strerror(-r);
 }
 
@@ -156,7 +156,7 @@ static void wait_for_what_is_beside(struct daemon *daemon)
         r = sd_event_add_time_relative(daemon->event, &daemon->beside_timer, CLOCK_MONOTONIC,
                                        LOOK_USEC, 0, look_again, daemon);
     else
-        log_print(LOG_ERR, "a call does not come back: %s", what);
+        log_print(LOG_ERR, "a blocking call has not returned: %s", what);
     if (r < 0)
         stay(daemon, r);
 }
@@ -169,7 +169,7 @@ int reexecution_order(void *userdata, const char *requester, const char *reason,
 
     if (unwritten) {
         snprintf(error->text, sizeof(error->text),
-                 "the journal cannot be written (%s), and the new program would know nothing",
+                 "the journal cannot be written (%s), so the new program would not know the tree",
                  unwritten);
         return -EIO;
     }
@@ -232,7 +232,7 @@ static int takes_too_long(sd_event_source *source, uint64_t usec, void *userdata
     inquiry->done = NULL;
     inquiry->patience = sd_event_source_disable_unref(inquiry->patience);
     done(inquiry->data, -ETIMEDOUT, "",
-         "the program cannot be looked at: its file does not answer");
+         "the program on disk cannot be checked: its file system does not respond");
     return 0;
 }
 
@@ -281,11 +281,11 @@ static void looked_for_signal(void *data, int r, const char *version, const char
 
     (void)version;
     if (core_shutdown_phase(daemon->core) != SHUTDOWN_IDLE)
-        log_print(LOG_ERR, "the program is not replaced: the tree is shutting down");
+        log_print(LOG_ERR, "the program was not replaced: the tree is shutting down");
     else if (r < 0)
-        log_print(LOG_ERR, "the program is not replaced: %s", why);
+        log_print(LOG_ERR, "the program was not replaced: %s", why);
     else if (reexecution_order(daemon, "signal", "SIGUSR1", &error) < 0)
-        log_print(LOG_ERR, "the program is not replaced: %s", error.text);
+        log_print(LOG_ERR, "the program was not replaced: %s", error.text);
 }
 
 void reexecution_by_signal(void *userdata)
@@ -293,5 +293,5 @@ void reexecution_by_signal(void *userdata)
     int r = reexecution_check(userdata, looked_for_signal, userdata);
 
     if (r < 0)
-        log_print(LOG_ERR, "the program is not replaced: %s", strerror(-r));
+        log_print(LOG_ERR, "the program was not replaced: %s", strerror(-r));
 }

@@ -149,8 +149,8 @@ static void hang_up(struct signals *signals, const struct signalfd_siginfo *info
     }
     signals->had_terminal = false;
     if (hangups_are_ignored)
-        log_print(LOG_NOTICE, "the terminal is gone; SIGHUP was ignored at the start, so proctord "
-                              "goes on");
+        log_print(LOG_NOTICE,
+                  "the terminal is gone; SIGHUP was ignored at startup, so proctord continues");
     else
         signals->hooks.end(signals->hooks.userdata, "SIGHUP (the terminal is gone)");
 }
@@ -164,8 +164,8 @@ static void say_that_it_means_nothing(struct signals *signals, sd_event *event,
     if (*said > 0 && now - *said < SAY_AGAIN_USEC)
         return;
     *said = now;
-    log_print(LOG_NOTICE, "%s, sent by PID %u (uid %u), means nothing to proctord and is ignored",
-              name, info->ssi_pid, info->ssi_uid);
+    log_print(LOG_NOTICE, "%s, sent by PID %u (uid %u), is ignored: proctord does not use it", name,
+              info->ssi_pid, info->ssi_uid);
 }
 
 static int signal_came(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)

@@ -73,7 +73,7 @@ static void note_failure(struct question *question, const sd_bus_error *error)
 {
     if (is_absent(error))
         refuse_call(&question->refusal, SD_BUS_ERROR_ACCESS_DENIED,
-                    "%s: not allowed: polkit, which could allow it, is not there; root may",
+                    "%s: not allowed: polkit is not running; without it only root may do this",
                     question->subject);
     else
         refuse_call(&question->refusal, SD_BUS_ERROR_ACCESS_DENIED,
@@ -103,7 +103,8 @@ static void note_verdict(struct question *question, sd_bus_message *reply)
     else
         refuse_call(&question->refusal, SD_BUS_ERROR_ACCESS_DENIED, "%s: not allowed by polkit%s",
                     question->subject,
-                    challenge ? ", and no agent is there to ask for a password" : "");
+                    challenge ? ", and no authentication agent is running to ask for a password"
+                              : "");
 }
 
 static int verdict_came(sd_bus_message *reply, void *userdata, sd_bus_error *ignored)
@@ -208,7 +209,7 @@ static int settle(struct service *service, struct question *question,
     take_out(service, question);
     if (!same)
         return refuse_call(error, SD_BUS_ERROR_ACCESS_DENIED,
-                           "not allowed: polkit was asked about something else");
+                           "not allowed: polkit was asked about a different request");
     return sd_bus_error_is_set(&refusal) ? refuse_call(error, refusal.name, "%s", refusal.message)
                                          : 0;
 }
@@ -241,10 +242,10 @@ int authorise(struct service *service, sd_bus_message *m, const struct caller *c
         own += question->uid == caller->uid;
     }
     if (total >= QUESTIONS_MAX || own >= QUESTIONS_PER_UID)
-        return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
-                           "%zu calls of %s are waiting for polkit already; at most %d may, and %d "
-                           "of one uid",
-                           own, caller->text, QUESTIONS_MAX, QUESTIONS_PER_UID);
+        return refuse_call(
+            error, PROCTOR_ERROR "LimitExceeded",
+            "%zu calls of %s are already waiting for polkit; the limit is %d, and %d for one uid",
+            own, caller->text, QUESTIONS_MAX, QUESTIONS_PER_UID);
     forget_old(service);
     return begin(service, m, caller, wanted);
 }

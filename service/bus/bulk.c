@@ -88,10 +88,9 @@ static void refuse(struct bulk *bulk, int r)
 {
     if (r == -EMSGSIZE)
         refuse_late(bulk->call, PROCTOR_ERROR "LimitExceeded",
-                    "the answer would be larger than %u bytes: ask for parts of it",
-                    BULK_BYTES_MAX);
+                    "the reply would be larger than %u bytes: request it in parts", BULK_BYTES_MAX);
     else
-        refuse_late(bulk->call, SD_BUS_ERROR_FAILED, "the answer cannot be made: %s", strerror(-r));
+        refuse_late(bulk->call, SD_BUS_ERROR_FAILED, "the reply cannot be built: %s", strerror(-r));
 }
 
 /* A slice of it. Returns whether there is more to do. */
@@ -230,8 +229,8 @@ int bulk_answer(struct service *service, sd_bus_message *call, const struct bulk
 
     if (r >= 0 && has_its_share(bulks, caller))
         r = refuse_call(error, PROCTOR_ERROR "LimitExceeded",
-                        "answers about many objects: %d calls of %s wait already", BULK_PER_UID,
-                        caller->text);
+                        "replies about many objects: %d calls of %s are already waiting",
+                        BULK_PER_UID, caller->text);
     if (r < 0) {
         if (maker->release)
             maker->release(data);

@@ -25,9 +25,10 @@ int caller_must_be_trusted(const struct caller *caller, const char *what, sd_bus
 {
     if (caller_is_trusted(caller))
         return 0;
-    return refuse_call(error, SD_BUS_ERROR_ACCESS_DENIED,
-                       "%s: %s may not: only root and the user that proctord runs as may", what,
-                       caller->text);
+    return refuse_call(
+        error, SD_BUS_ERROR_ACCESS_DENIED,
+        "%s: not allowed for %s: only root and the user that proctord runs as may do this", what,
+        caller->text);
 }
 
 /* A process calls itself what it likes, "systemd, :1.1" for one: a comma would end the name. */
@@ -116,7 +117,7 @@ int caller_of(struct service *service, sd_bus_message *message, const struct cal
     struct caller *known = name ? find(service, name) : NULL;
 
     if (!known)
-        return refuse_call(error, SD_BUS_ERROR_ACCESS_DENIED, "the caller has no name");
+        return refuse_call(error, SD_BUS_ERROR_ACCESS_DENIED, "the caller has no bus name");
     known->used = ++service->caller_clock;
     *caller = known;
     return 0;

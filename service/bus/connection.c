@@ -67,9 +67,9 @@ static void tell_trouble(struct connection *connection, const char *trouble)
         return;
     snprintf(connection->trouble, sizeof(connection->trouble), "%s", trouble);
     if (connection->state == CONNECTION_UP)
-        log_print(LOG_WARNING, "the bus went away, supervision goes on: %s", trouble);
+        log_print(LOG_WARNING, "lost the bus, supervision continues: %s", trouble);
     else
-        log_print(LOG_WARNING, "waiting for the bus at %.200s, supervision goes on: %s",
+        log_print(LOG_WARNING, "waiting for the bus at %.200s, supervision continues: %s",
                   connection->address ? connection->address : "?", trouble);
     connection->hooks->troubled(connection->service);
 }
@@ -77,9 +77,9 @@ static void tell_trouble(struct connection *connection, const char *trouble)
 static void tell_that_it_is_up(struct connection *connection)
 {
     if (connection->was_up)
-        log_print(LOG_NOTICE, "the bus is back");
+        log_print(LOG_NOTICE, "connected to the bus again");
     else if (connection->trouble[0])
-        log_print(LOG_NOTICE, "the bus is there");
+        log_print(LOG_NOTICE, "connected to the bus");
     connection->trouble[0] = '\0';
     connection->was_up = true;
 }
@@ -120,7 +120,7 @@ static int bus_gone(sd_bus_message *m, void *userdata, sd_bus_error *error)
     if (connection->state == CONNECTION_UP)
         fail(connection, CONNECTION_WAITS, "the connection was closed");
     else if (connection->state == CONNECTION_ASKS)
-        fail(connection, CONNECTION_WAITS, "it closes the connection");
+        fail(connection, CONNECTION_WAITS, "it closed the connection");
     return 0;
 }
 
@@ -193,7 +193,7 @@ static int still_there(sd_bus_message *reply, void *userdata, sd_bus_error *erro
     connection->sending_usec = 0;
     if (connection->state == CONNECTION_UP && !is_cut_off(connection) &&
         sd_bus_message_get_errno(reply) == ETIMEDOUT) {
-        fail(connection, CONNECTION_WAITS, "it does not answer any more");
+        fail(connection, CONNECTION_WAITS, "it no longer answers");
         connection->hooks->silent(connection->service);
     }
     return 0;
@@ -293,8 +293,8 @@ static int name_answered(sd_bus_message *reply, void *userdata, sd_bus_error *er
     } else if (word == NAME_EXISTS) {
         ask_who_has_it(connection);
     } else {
-        snprintf(text, sizeof(text), "it does not give the name " PROCTOR_BUS_NAME ": %.100s",
-                 refusal && refusal->message ? refusal->message : "an answer that says nothing");
+        snprintf(text, sizeof(text), "it does not grant the name " PROCTOR_BUS_NAME ": %.100s",
+                 refusal && refusal->message ? refusal->message : "an unexpected reply");
         fail(connection, CONNECTION_WAITS, text);
     }
     return 0;

@@ -115,8 +115,8 @@ static int make_addition(const struct service *service, const struct manifest *m
         return -ENOMEM;
     if (caller_has_its_share(caller, count == 0 ? 0 : children_of(service, caller->uid) + count - 1,
                              CHILDREN_PER_UID))
-        return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
-                           "%s may have at most %d children here", caller->text, CHILDREN_PER_UID);
+        return refuse_call(error, PROCTOR_ERROR "LimitExceeded", "%s may own at most %d children",
+                           caller->text, CHILDREN_PER_UID);
     for (size_t i = 0; i < count; i++) {
         addition->children[i] = *manifest_declaration(manifest, i);
         addition->children[i].owner = caller->uid;
@@ -125,7 +125,7 @@ static int make_addition(const struct service *service, const struct manifest *m
             return refuse_call(error, PROCTOR_ERROR "ChildExists",
                                "a child is already called \"%s\"%s", addition->children[i].id,
                                child->operation == CHILD_REMOVED
-                                   ? "; it is being removed: add it when it has gone"
+                                   ? "; it is being removed: add it again once it is gone"
                                    : "");
     }
     addition->tree.children = addition->children;

@@ -244,11 +244,11 @@ int answer_is_sendable(sd_bus_message *call, int r, size_t bytes)
         return 0;
     if (r >= 0)
         r = refuse_late(call, PROCTOR_ERROR "LimitExceeded",
-                        "the command was carried out; the answer would be larger than %u bytes",
+                        "the command was carried out; the reply would be larger than %u bytes",
                         BULK_BYTES_MAX);
     else
         r = refuse_late(call, SD_BUS_ERROR_FAILED,
-                        "the command was carried out; the answer cannot be made: %s", strerror(-r));
+                        "the command was carried out; the reply cannot be built: %s", strerror(-r));
     return r < 0 ? r : 1;
 }
 

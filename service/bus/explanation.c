@@ -60,24 +60,24 @@ static void print_exit(const struct sentence *s)
         fprintf(s->stream, "exit code %d", last->code);
         return;
     case EXIT_SIGNALED:
-        fprintf(s->stream, "death by SIG%s%s",
+        fprintf(s->stream, "signal SIG%s%s",
                 sigabbrev_np(last->signal) ? sigabbrev_np(last->signal) : "?",
                 last->core_dumped ? " (core dumped)" : "");
         return;
     case EXIT_TIMED_OUT:
-        fputs(last->ran_out    ? "running for longer than it may"
-              : last->own_stop ? "a stop of its own that took too long"
-                               : "not being ready in time",
+        fputs(last->ran_out    ? "a run timeout"
+              : last->own_stop ? "a timeout of its own stop"
+                               : "a start timeout",
               s->stream);
         return;
     case EXIT_UNHEALTHY:
-        fputs(last->failed_check ? "failed health checks" : "a silent heartbeat", s->stream);
+        fputs(last->failed_check ? "failed health checks" : "a missed heartbeat", s->stream);
         return;
     case EXIT_OOM_KILLED:
-        fputs("being killed by the kernel, as it was out of memory", s->stream);
+        fputs("an out-of-memory kill", s->stream);
         return;
     case EXIT_CANCELLED:
-        fputs("a stop that was asked for", s->stream);
+        fputs("a requested stop", s->stream);
         return;
     case EXIT_SPAWN_FAILED:
         fprintf(s->stream, "a failed start (%s)", last->reason);
@@ -98,8 +98,7 @@ static void print_cause(const struct sentence *s)
 static void print_pid(const struct sentence *s)
 {
     if (s->child->attempt.active && s->child->attempt.main.gone)
-        fprintf(s->stream, " (its main process has ended, %u of its processes are left)",
-                s->child->left);
+        fprintf(s->stream, " (main process ended, %u processes left)", s->child->left);
     else if (s->child->attempt.active && s->child->attempt.pid > 0)
         fprintf(s->stream, " (pid %u)", s->child->attempt.pid);
 }
@@ -110,7 +109,7 @@ static void explain_turn(const struct sentence *s)
     const struct child *holder = s->child->stop_waits ? stop_order_holder(s->core, s->child) : NULL;
 
     if (holder)
-        fprintf(s->stream, "; stops when %s, which depends on it, has stopped", holder->id);
+        fprintf(s->stream, "; will stop after %s, which depends on it", holder->id);
     if (holder && s->child->pending.active)
         fprintf(s->stream, ", then generation %" PRIu64 " starts",
                 s->child->pending.target_generation);
@@ -121,7 +120,7 @@ static void explain_hold(const struct sentence *s)
     const struct child *child = s->child;
 
     fprintf(s->stream, "%s by %s ",
-            child->operation == CHILD_REMOVED ? "being removed"
+            child->operation == CHILD_REMOVED ? "being removed, requested"
                                               : child_operation_to_string(child->operation),
             child->operation_by);
     print_ago(s, child->operation_usec);
@@ -155,21 +154,21 @@ static void explain_stopping(const struct sentence *s)
     if (child->attempt.forced != EXIT_NONE) {
         fprintf(s->stream, " because %s",
                 child->attempt.forced == EXIT_TIMED_OUT && child->attempt.ran_out
-                    ? "it has run for as long as it may"
+                    ? "its run timeout expired"
                 : child->attempt.forced == EXIT_TIMED_OUT && child->attempt.stopping
                     ? "its own stop took too long"
                 : child->attempt.forced == EXIT_TIMED_OUT ? "it was not ready in time"
                 : child->attempt.failed_check             ? "its health checks failed"
-                                                          : "its heartbeat went silent");
+                                                          : "its heartbeat stopped");
     }
     if (child->attempt.abort_requested) {
         fputs(child->stop_state == STOP_FAILED ? ", aborted after its stop timeout" : ", aborted",
               s->stream);
     } else if (deadline > now) {
-        fputs(deadline_aborts(child) ? ", abort in " : ", its stop timeout ends in ", s->stream);
+        fputs(deadline_aborts(child) ? ", abort in " : ", stop timeout in ", s->stream);
         print_span(s->stream, deadline - now);
     } else if (child->stop_state == STOP_FAILED) {
-        fputs(", there after its stop timeout", s->stream);
+        fputs(", still running after its stop timeout", s->stream);
     }
     if (child->pending.active)
         fprintf(s->stream, "; then generation %" PRIu64 " starts",
@@ -197,25 +196,27 @@ static void explain_running(const struct sentence *s)
         return;
     }
     fputs(" for ", s->stream);
-    print_span(s->stream, core_now(s->core) - child->attempt.started_usec);
+    print_span(s->stream, core_now(s->core) - (child->attempt.status == CHILD_READY
+                                                   ? child->attempt.ready_usec
+                                                   : child->attempt.started_usec));
     if (child->attempt.spawned)
         fprintf(s->stream, " (pid %u, generation %" PRIu64 ")", child->attempt.pid,
                 child->attempt.generation);
     else
-        fprintf(s->stream, " (attempt %" PRIu64 ", not at its program yet)", child->attempt.number);
+        fprintf(s->stream, " (attempt %" PRIu64 ", program not executed yet)",
+                child->attempt.number);
     if (child->attempt.delayed)
-        fputs(", delayed until proctord has the descriptors, memory or processes for it",
-              s->stream);
+        fputs(", delayed until proctord has enough descriptors, memory or processes", s->stream);
     if (child->attempt.stopping)
-        fputs(", but says that it is stopping", s->stream);
+        fputs(", but reports that it is stopping", s->stream);
     else if (child->attempt.status == CHILD_RUNNING &&
              declaration_is_ready_by_exit(&child->config->declaration))
-        fputs(", ready when it has ended with success", s->stream);
+        fputs(", ready once it has exited successfully", s->stream);
     else if (child->attempt.status == CHILD_RUNNING)
-        fputs(child->readiness == READINESS_NOT_READY ? ", but says that it is not ready"
+        fputs(child->readiness == READINESS_NOT_READY ? ", but reports that it is not ready"
               : child->config->declaration.readiness == READINESS_CHECK
                   ? ", but its health check has not passed yet"
-                  : ", but has not said yet that it is ready",
+                  : ", but has not reported readiness yet",
               s->stream);
     if (child->heartbeat_stale)
         fputs(child->attempt.unhealthy ? ", but its health checks fail"
@@ -226,7 +227,7 @@ static void explain_running(const struct sentence *s)
     if (child->attempt.reloading)
         fputs(", reloading", s->stream);
     if (child->next_config)
-        fputs(", a newer declaration waits for its next start", s->stream);
+        fputs(", a newer declaration takes effect at its next start", s->stream);
     explain_turn(s);
 }
 
@@ -243,9 +244,9 @@ static void explain_backoff(const struct sentence *s)
     fputs("waits ", s->stream);
     print_span(s->stream, due > now ? due - now : 0);
     if (child->gave_up)
-        fprintf(s->stream, " (cool-down %" PRIu32 ") before one more try, ", child->cool_downs);
+        fprintf(s->stream, " (cool-down %" PRIu32 ") before another try, ", child->cool_downs);
     else if (child->by_budget && child->group)
-        fprintf(s->stream, " until the budget of the group %s has room for its restart, ",
+        fprintf(s->stream, " until the restart budget of group %s allows a restart, ",
                 child->group->declaration.name);
     else if (child->restart_limit.used > 0)
         fprintf(s->stream, " before restart %" PRIu32 " of %" PRIu32 ", ",
@@ -255,7 +256,7 @@ static void explain_backoff(const struct sentence *s)
     fputs("after ", s->stream);
     print_cause(s);
     if (child->scope && child->pending.active)
-        fprintf(s->stream, "; then with those that are restarted with it under %s",
+        fprintf(s->stream, "; then restarts together with its siblings under %s",
                 name_of(child->scope->supervisor));
 }
 
@@ -301,7 +302,7 @@ static void explain_stopped(const struct sentence *s)
     } else {
         fputs("ended with ", s->stream);
         print_cause(s);
-        fprintf(s->stream, ", which restart policy %s leaves alone",
+        fprintf(s->stream, "; restart policy %s does not restart it",
                 restart_policy_to_string(declaration->restart));
     }
 }
@@ -322,7 +323,7 @@ static void explain_requirement(const struct sentence *s, const char *id, bool r
     } else if (of.child->attempt.active || of.child->last_exit.kind == EXIT_NONE) {
         fputs("has not ended yet", s->stream);
     } else {
-        fputs("has not ended with success, but with ", s->stream);
+        fputs("did not succeed but ended with ", s->stream);
         print_cause(&of);
     }
 }
@@ -332,7 +333,7 @@ static const char *way_up_of(const struct child *target)
 {
     if (target->attempt.active && child_waits_for(target) != START_FENCED)
         return "is starting";
-    return target->pending.active ? "is being restarted" : "waits for its own start";
+    return target->pending.active ? "is being restarted" : "is itself waiting to start";
 }
 
 static void explain_dependency(const struct sentence *s)
@@ -387,13 +388,11 @@ static void explain_job_queue(const struct sentence *s)
     bool removed;
     const char *requirement = child_unmet_dependency(child, &removed);
 
-    fprintf(s->stream, "waits for its turn among the jobs, at most %u run at once",
-            core_max_jobs(s->core));
+    fprintf(s->stream, "queued: at most %u jobs run at once", core_max_jobs(s->core));
     if (child->job->after)
-        fprintf(s->stream, ", and for the one before it that is called \"%s\", too",
-                child->job->name);
+        fprintf(s->stream, "; also waits for the earlier job \"%s\"", child->job->name);
     if (requirement)
-        fprintf(s->stream, ", and for %s", requirement);
+        fprintf(s->stream, "; also waits for %s", requirement);
 }
 
 static void explain_queue(const struct sentence *s)
@@ -405,7 +404,7 @@ static void explain_queue(const struct sentence *s)
         return;
     }
     fprintf(s->stream,
-            "waits for its turn: %u of at most %u restarts of %s are on their way, after ",
+            "waits for its turn: %u of at most %u restarts under %s are in progress, after ",
             supervisor->in_flight, supervisor_cap(s->core, supervisor), name_of(supervisor));
     print_cause(s);
 }

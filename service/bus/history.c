@@ -85,13 +85,14 @@ int journal_check(struct service *service, sd_bus_error *error)
     const char *why = service->hooks.unwritten(service->hooks.userdata);
 
     if (service->n_held >= HELD_MAX)
-        return refuse_call(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
-                           "%zu answers wait for the disk of the journal: nothing is changed",
-                           service->n_held);
+        return refuse_call(
+            error, SD_BUS_ERROR_LIMITS_EXCEEDED,
+            "%zu replies are already waiting for the journal's disk: nothing was changed",
+            service->n_held);
     if (!why || service->settings.accept_unwritten)
         return 0;
     return refuse_call(error, PROCTOR_ERROR "NotDurable",
-                       "the journal cannot be written (%s): nothing is changed; see "
+                       "the journal cannot be written (%s): nothing was changed; see "
                        "--on-journal-error",
                        why);
 }

@@ -256,17 +256,18 @@ void job_metrics_print(struct job_metrics *metrics, const struct core *core, FIL
 {
     count_under_way(metrics, core);
     count_new_names(metrics, core);
-    family(out, "jobs", "gauge", "Jobs that are queued or run, by name.");
+    family(out, "jobs", "gauge", "Queued and running jobs, by name.");
     for_each(metrics, out, print_under_way);
     family(out, "jobs_of_other_names", "gauge",
-           "Jobs that are queued or run, of names for which there is no room here.");
+           "Queued and running jobs whose names are not tracked individually.");
     fprintf(out, "proctor_jobs_of_other_names %" PRIu64 "\n", metrics->others);
-    family(out, "job_results", "counter", "Jobs that are finished, by name and result.");
+    family(out, "job_results", "counter", "Finished jobs, by name and result.");
     for_each(metrics, out, print_results);
-    family(out, "job_wall_seconds", "histogram", "How long jobs ran, by name.");
+    family(out, "job_wall_seconds", "histogram", "Run time of jobs, by name.");
     for_each(metrics, out, print_wall);
-    family(out, "job_cpu_seconds", "histogram", "How much CPU time jobs took, by name.");
+    family(out, "job_cpu_seconds", "histogram", "CPU time of jobs, by name.");
     for_each(metrics, out, print_cpu);
-    family(out, "job_names_forgotten", "counter", "Names of jobs that had to make room here.");
+    family(out, "job_names_forgotten", "counter",
+           "Job names dropped from these metrics to make room for others.");
     fprintf(out, "proctor_job_names_forgotten_total %" PRIu64 "\n", metrics->forgotten);
 }

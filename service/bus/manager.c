@@ -57,7 +57,8 @@ static int run_job(struct service *service, sd_bus_message *m, const struct mani
 
     if (caller_has_its_share(caller, jobs_of(service, caller->uid), JOBS_PER_UID))
         return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
-                           "%d jobs of %s are not finished yet", JOBS_PER_UID, caller->text);
+                           "%d jobs of %s are not finished yet, which is the limit", JOBS_PER_UID,
+                           caller->text);
     declaration.owner = caller->uid;
     if (!options->dry_run) {
         int r = core_run_job(service->core, &declaration, declaration.same_name, options->requester,

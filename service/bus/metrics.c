@@ -41,22 +41,22 @@ static void family(FILE *out, const char *name, const char *type, const char *he
 
 static void print_children(FILE *out, const struct totals *totals)
 {
-    family(out, "children", "gauge", "Declared children, by what the operator wants of them.");
+    family(out, "children", "gauge", "Declared children, by operation.");
     for (int i = 0; i < 4; i++)
         fprintf(out, "proctor_children{operation=\"%s\"} %" PRIu64 "\n",
                 child_operation_to_string((enum child_operation)i), totals->operations[i]);
-    family(out, "children_by_status", "gauge", "Declared children, by what they do.");
+    family(out, "children_by_status", "gauge", "Declared children, by status.");
     for (int i = 0; i < 5; i++)
         fprintf(out, "proctor_children_by_status{status=\"%s\"} %" PRIu64 "\n",
                 child_status_to_string((enum child_status)i), totals->statuses[i]);
     family(out, "restart_limit_exhausted_children", "gauge",
-           "Children whose restart limit is used up.");
+           "Children that have used up their restart limit.");
     fprintf(out, "proctor_restart_limit_exhausted_children %" PRIu64 "\n", totals->exhausted);
     /* No counters: they go with the children. */
-    family(out, "children_restarts", "gauge", "Automatic restarts of the children that there are.");
+    family(out, "children_restarts", "gauge", "Automatic restarts of the current children.");
     fprintf(out, "proctor_children_restarts %" PRIu64 "\n", totals->restarts);
     family(out, "children_stale_reports", "gauge",
-           "Reports of attempts that were over, of the children that there are.");
+           "Reports about attempts that were already over, for the current children.");
     fprintf(out, "proctor_children_stale_reports %" PRIu64 "\n", totals->stale_reports);
 }
 
@@ -113,13 +113,13 @@ static const struct child_family {
     const char *name, *help;
     double (*value)(const struct service *service, const struct child *child);
 } child_families[] = {
-    {"child_running", "Whether an attempt runs.", active},
+    {"child_running", "Whether an attempt is running.", active},
     {"child_ready", "Whether it is ready.", ready},
     {"child_generation", "Its generation.", generation},
     {"child_restarts", "Its automatic restarts.", restarts},
     {"child_restart_limit_used", "Failures in the window of its restart limit.", failures},
-    {"child_cpu_seconds", "CPU time of its present attempt.", cpu},
-    {"child_memory_bytes", "Memory of its present attempt.", memory},
+    {"child_cpu_seconds", "CPU time of its current attempt.", cpu},
+    {"child_memory_bytes", "Memory of its current attempt.", memory},
 };
 
 #define CHILD_FAMILIES (sizeof(child_families) / sizeof(child_families[0]))
@@ -137,9 +137,10 @@ static void print_starts(FILE *out, const struct service *service)
     uint64_t delayed, spawners;
 
     service->hooks.starts(service->hooks.userdata, &delayed, &spawners);
-    family(out, "starts_delayed", "counter", "Tries of starts that proctord lacked something for.");
+    family(out, "starts_delayed", "counter",
+           "Starts delayed because proctord lacked descriptors, memory or processes.");
     fprintf(out, "proctor_starts_delayed_total %" PRIu64 "\n", delayed);
-    family(out, "spawners_replaced", "counter", "Times the spawner had died or did not go on.");
+    family(out, "spawners_replaced", "counter", "Spawners replaced because they died or hung.");
     fprintf(out, "proctor_spawners_replaced_total %" PRIu64 "\n", spawners);
 }
 
@@ -149,29 +150,31 @@ static void print_host(FILE *out, const struct service *service)
 
     service->hooks.counters(service->hooks.userdata, &messages, &refused, &dropped, &orphans,
                             &leftovers);
-    family(out, "notify_messages", "counter", "Messages from children that counted.");
+    family(out, "notify_messages", "counter", "Notify messages accepted from children.");
     fprintf(out, "proctor_notify_messages_total %" PRIu64 "\n", messages);
-    family(out, "notify_refused", "counter", "Messages from processes that are nobody's.");
+    family(out, "notify_refused", "counter",
+           "Notify messages refused because their sender belongs to no child.");
     fprintf(out, "proctor_notify_refused_total %" PRIu64 "\n", refused);
-    family(out, "notify_dropped", "counter", "Messages beyond the share of who sent them.");
+    family(out, "notify_dropped", "counter",
+           "Notify messages dropped because their sender exceeded its share.");
     fprintf(out, "proctor_notify_dropped_total %" PRIu64 "\n", dropped);
-    family(out, "orphans_reaped", "counter", "Processes that came to proctord and were reaped.");
+    family(out, "orphans_reaped", "counter", "Orphaned processes adopted and reaped.");
     fprintf(out, "proctor_orphans_reaped_total %" PRIu64 "\n", orphans);
-    family(out, "leftovers_killed", "counter", "Times an attempt left processes that were killed.");
+    family(out, "leftovers_killed", "counter", "Attempts whose leftover processes were killed.");
     fprintf(out, "proctor_leftovers_killed_total %" PRIu64 "\n", leftovers);
     family(out, "output_lost_bytes", "counter",
-           "What children said and their output files did not take.");
+           "Bytes of children's output that could not be written.");
     fprintf(out, "proctor_output_lost_bytes_total %" PRIu64 "\n", service->hooks.output_lost());
     print_starts(out, service);
 }
 
 static void print_bus(FILE *out, const struct service *service)
 {
-    family(out, "subscribers", "gauge", "Clients that get events.");
+    family(out, "subscribers", "gauge", "Clients subscribed to events.");
     fprintf(out, "proctor_subscribers %zu\n", service->n_subscribers);
-    family(out, "waiting_calls", "gauge", "Calls that wait for the effect of their command.");
+    family(out, "waiting_calls", "gauge", "Calls waiting for their command to take effect.");
     fprintf(out, "proctor_waiting_calls %zu\n", service->n_waiters);
-    family(out, "start_time_seconds", "gauge", "When proctord was started, in Unix time.");
+    family(out, "start_time_seconds", "gauge", "Start time of proctord, in Unix time.");
     fprintf(out, "proctor_start_time_seconds %" PRIu64 ".%06" PRIu64 "\n",
             service->started_usec / 1000000, service->started_usec % 1000000);
 }
@@ -181,18 +184,19 @@ static void print_waits(FILE *out, const struct service *service)
 {
     struct beside_counters beside = beside_counters();
 
-    family(out, "beside_running", "gauge", "Calls that are being made beside the loop.");
+    family(out, "beside_running", "gauge", "Blocking calls running outside the event loop.");
     fprintf(out, "proctor_beside_running %u\n", beside.running);
-    family(out, "beside_waiting", "gauge", "Calls that wait to be made beside the loop.");
+    family(out, "beside_waiting", "gauge", "Blocking calls waiting for a thread.");
     fprintf(out, "proctor_beside_waiting %u\n", beside.waiting);
     family(out, "beside_oldest_seconds", "gauge",
-           "How long the call that has been made for the longest has not come back.");
+           "Age of the oldest blocking call that has not returned.");
     fprintf(out, "proctor_beside_oldest_seconds %.6f\n", (double)beside.oldest_usec / 1e6);
-    family(out, "beside_calls", "counter", "Calls that have been made beside the loop.");
+    family(out, "beside_calls", "counter", "Blocking calls made outside the event loop.");
     fprintf(out, "proctor_beside_calls_total %" PRIu64 "\n", beside.done);
-    family(out, "held_answers", "gauge", "Answers that wait for the disk of the journal.");
+    family(out, "held_answers", "gauge", "Replies waiting for the journal to reach the disk.");
     fprintf(out, "proctor_held_answers %zu\n", service->n_held);
-    family(out, "log_lines_lost", "counter", "Lines of proctord's own log that nobody read.");
+    family(out, "log_lines_lost", "counter",
+           "Lines of proctord's own log dropped because nothing read them.");
     fprintf(out, "proctor_log_lines_lost_total %" PRIu64 "\n", log_lost());
 }
 

@@ -278,7 +278,7 @@ static int answer(struct connection *connection)
     const char *path = strchr(request, ' ') + 1;
     size_t length = strcspn(path, " ?\r\n");
     if (!(length == 1 && path[0] == '/') && !(length == 8 && strncmp(path, "/metrics", 8) == 0))
-        return make_error(connection, "404 Not Found", "it is at /metrics\n", head);
+        return make_error(connection, "404 Not Found", "the metrics are at /metrics\n", head);
     connection->state = WAITS;
     connection->next = connection->socket->metrics != NULL;
     sd_event_source_set_io_events(connection->source, 0);

@@ -39,7 +39,7 @@ static int check_text(const char *where, const char *name, const char *text, siz
 static int refuse_bytes(sd_bus_error *error, const char *where, const char *name)
 {
     return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
-                       "%s%s: holds what is not UTF-8, or no character", where, name);
+                       "%s%s: is not valid UTF-8, or contains a noncharacter", where, name);
 }
 
 int argument_read(sd_bus_message *m, const char *name, const char **text, sd_bus_error *error)

@@ -343,9 +343,10 @@ static int hold(struct pace *pace, struct talker *talker, sd_bus_message *m)
     struct waiting *waiting = talker->count < WAITING_MAX ? malloc(sizeof(*waiting)) : NULL;
 
     if (!waiting) {
-        refuse_late(m, PROCTOR_ERROR "LimitExceeded",
-                    "%zu calls of yours wait already, at most %d may: wait for their answers",
-                    talker->count, WAITING_MAX);
+        refuse_late(
+            m, PROCTOR_ERROR "LimitExceeded",
+            "%zu of your calls are already waiting, the limit is %d: wait for their replies",
+            talker->count, WAITING_MAX);
         return 1;
     }
     *waiting = (struct waiting){.call = sd_bus_message_ref(m)};

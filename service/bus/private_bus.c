@@ -264,7 +264,7 @@ static void fail(struct private_bus *bus, const char *trouble)
     uint64_t pause = bus->pause_usec * 2;
 
     if (strcmp(bus->trouble, trouble) != 0)
-        log_print(LOG_ERR, "the bus of proctord's own: %s; it is started again", trouble);
+        log_print(LOG_ERR, "the private bus: %s; starting it again", trouble);
     snprintf(bus->trouble, sizeof(bus->trouble), "%s", trouble);
     if (pause < PAUSE_MIN_USEC ||
         (bus->state == PRIVATE_BUS_UP && now_usec(bus) - bus->since_usec > LASTED_USEC))
@@ -342,10 +342,10 @@ static void try_lock(struct private_bus *bus)
         unlink(path_of(bus, "bus", path));
         spawn(bus);
     } else if (r != -EWOULDBLOCK) {
-        snprintf(text, sizeof(text), "its lock cannot be had: %s", strerror(-r));
+        snprintf(text, sizeof(text), "its lock cannot be taken: %s", strerror(-r));
         fail(bus, text);
     } else if (now_usec(bus) - bus->since_usec > PATIENCE_USEC) {
-        fail(bus, "the dbus-daemon of an earlier proctord does not go away");
+        fail(bus, "the dbus-daemon of an earlier proctord does not exit");
     } else {
         end_left_over(bus->directory);
         arm(bus, LOOK_USEC);

@@ -109,7 +109,7 @@ int method_reexecute(sd_bus_message *m, void *userdata, sd_bus_error *error)
     r = begin(service, m, &options, reason);
     if (r < 0)
         return refuse_call(error, PROCTOR_ERROR "CannotReexecute",
-                           "the program cannot be looked at: %s", strerror(-r));
+                           "the program on disk cannot be checked: %s", strerror(-r));
     return 1;
 }
 
@@ -120,7 +120,7 @@ void reexecutions_join(struct service *service)
             continue;
         if (r->dry_run || wait_for_reexecution(service, r->call) < 0)
             refuse_late(r->call, PROCTOR_ERROR "CannotReexecute",
-                        "the program is just being replaced");
+                        "proctord is already being replaced");
         r->call = sd_bus_message_unref(r->call);
     }
 }

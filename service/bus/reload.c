@@ -62,7 +62,7 @@ static void apply(const struct reload *reload, const struct manifest_set *set)
         refuse_manifests(reload, why.text);
     else if (changes_answer(service, reload->call, changes, (uint32_t)counts.unchanged, options,
                             reload->uid) < 0)
-        refuse_late(reload->call, PROCTOR_ERROR "LimitExceeded", "the answer cannot be sent");
+        refuse_late(reload->call, PROCTOR_ERROR "LimitExceeded", "the reply cannot be sent");
     if (changes)
         changes_free(changes);
 }
@@ -135,7 +135,7 @@ void reloads_refuse(struct service *service)
         if (!r->call)
             continue;
         refuse_late(r->call, PROCTOR_ERROR "InvalidManifest",
-                    "nothing was reloaded: the program is just being replaced");
+                    "nothing was reloaded: proctord is being replaced");
         r->call = sd_bus_message_unref(r->call);
     }
 }

@@ -86,7 +86,7 @@ static void note_policy_shutdown(struct service *service)
            core_shutdown_by_policy(service->core) ? "policy" : "signal");
     strcpy(service->shutdown_reason, core_shutdown_by_policy(service->core)
                                          ? "a child's restart limit ends the tree"
-                                         : "proctord was told to end");
+                                         : "proctord was asked to stop");
 }
 
 /* Returns how many children have changed. */

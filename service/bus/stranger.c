@@ -115,7 +115,7 @@ static void turn_away(struct stranger *stranger)
 {
     for (struct waiting_call *waiting; (waiting = take_first(stranger)); drop_call(waiting))
         refuse_late(waiting->call, SD_BUS_ERROR_ACCESS_DENIED,
-                    "the bus does not say who is calling");
+                    "the bus does not identify the caller");
 }
 
 static void introduce(struct stranger *stranger, const char *user)
@@ -211,7 +211,7 @@ static int keep(struct stranger *stranger, sd_bus_message *m)
         waiting = malloc(sizeof(*waiting));
     if (!waiting)
         return refuse_late(m, PROCTOR_ERROR "LimitExceeded",
-                           "too many calls wait for the bus to say who is calling");
+                           "too many calls are waiting for the bus to identify their callers");
     *waiting = (struct waiting_call){.call = sd_bus_message_ref(m)};
     *stranger->last = waiting;
     stranger->last = &waiting->next;

@@ -156,9 +156,10 @@ int subscribe(struct service *service, sd_bus_message *m, sd_bus_error *error)
         if (r < 0)
             event_filter_free(filter);
         if (r == -EXFULL)
-            return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
-                               "there are %zu subscribers already; at most %d, and %d of one uid",
-                               service->n_subscribers, SUBSCRIBERS_MAX, SUBSCRIBERS_PER_UID);
+            return refuse_call(
+                error, PROCTOR_ERROR "LimitExceeded",
+                "there are already %zu subscribers; the limit is %d, and %d for one uid",
+                service->n_subscribers, SUBSCRIBERS_MAX, SUBSCRIBERS_PER_UID);
         if (r < 0)
             return r;
     }

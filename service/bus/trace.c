@@ -288,7 +288,7 @@ int method_get_trace(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return r;
     if (count_orders(service->traces, caller->uid, &own) >= TRACES_MAX || own >= TRACES_PER_UID)
         return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
-                           "%zu traces of yours are being made, at most %d are", own,
+                           "%zu of your traces are already being made, the limit is %d", own,
                            TRACES_PER_UID);
     r = order_trace(service, m, caller->uid);
     if (r < 0)

@@ -633,7 +633,7 @@ void waiters_archive(struct service *service, struct archive *archive)
                 answer_removal(service, fresh);
             else if (fresh->call)
                 refuse_late(fresh->call, PROCTOR_ERROR "NoSuchChild",
-                            "it has gone while proctord was replaced");
+                            "the child was removed while proctord was being replaced");
             waiter_free(fresh);
         } else {
             fresh->next = service->waiters;

@@ -206,7 +206,8 @@ static int reload_children(struct client *client)
     int worst = CTL_DONE;
 
     if (client->restart)
-        return client_fail(client, "--restart is for what has changed, and not for a child");
+        return client_fail(client,
+                           "--restart applies to a reload of the manifests, not to a child");
     if (client->n_arguments > 1)
         document_list(client);
     for (int i = 0; i < client->n_arguments; i++) {

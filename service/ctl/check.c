@@ -62,7 +62,7 @@ static void print_span(uint64_t usec)
 static void print_line(const struct child_declaration *declaration, const struct prospect *prospect)
 {
     if (prospect->given_up) {
-        printf("%s: when it always fails, it is given up (%s) after %" PRIu64 " start%s, about ",
+        printf("%s: if it always fails, it is given up (%s) after %" PRIu64 " start%s, about ",
                declaration->id, on_limit_to_string(declaration->on_limit), prospect->starts,
                prospect->starts == 1 ? "" : "s");
         print_span(prospect->after_usec);
@@ -73,7 +73,7 @@ static void print_line(const struct child_declaration *declaration, const struct
            " failures fit into ",
            declaration->id, prospect->most);
     print_span(declaration->interval_usec);
-    printf(", and burst is %" PRIu32 "; it is restarted for ever\n", declaration->burst);
+    printf(", and burst is %" PRIu32 "; it is restarted forever\n", declaration->burst);
 }
 
 static void json_number_or_null(struct json *json, const char *key, bool known, uint64_t number)
@@ -145,7 +145,7 @@ static int tell(struct client *client, const struct manifest_set *set)
     if (tell_each(client, set, NULL) < 0)
         return CTL_ERROR;
     if (!client->quiet)
-        printf("%zu %s, no mistake found\n", manifest_set_count(set),
+        printf("%zu %s, no errors found\n", manifest_set_count(set),
                manifest_set_count(set) == 1 ? "child" : "children");
     return CTL_DONE;
 }

@@ -68,8 +68,8 @@ static const char *describe_absence(struct client *client, char *text, size_t si
 
     sd_bus_get_address(client->bus, &address);
     snprintf(text, size,
-             "proctord is not on the bus at %.200s: it does not run, or it waits for this bus "
-             "(its log says so), or it is on another one",
+             "proctord is not on the bus at %.200s: it is not running, is still waiting for this "
+             "bus (see its log), or is on another bus",
              address);
     return text;
 }
@@ -91,15 +91,15 @@ int client_error(struct client *client, const sd_bus_error *error, int r)
               "--address, --user or --system.\n",
               stderr);
     if (strcmp(name, "org.proctor1.Error.NoSuchChild") == 0) {
-        fputs("\"proctorctl list\" shows the children that there are.\n", stderr);
+        fputs("\"proctorctl list\" lists the children.\n", stderr);
         return CTL_NO_SUCH_CHILD;
     }
     if (strcmp(name, SD_BUS_ERROR_ACCESS_DENIED) == 0 ||
         strcmp(name, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) == 0) {
         bool by_polkit = error->message && strncmp(error->message, "org.proctor1.", 13) == 0;
-        fputs(by_polkit ? "Root may; a rule in /etc/polkit-1/rules.d can allow it to others "
-                          "(proctord(8)).\n"
-                        : "Root may.\n",
+        fputs(by_polkit ? "Root may do this; a rule in /etc/polkit-1/rules.d can allow others to "
+                          "(see proctord(8)).\n"
+                        : "Root may do this.\n",
               stderr);
         return CTL_NOT_ALLOWED;
     }

@@ -155,7 +155,7 @@ static void print_attempt(struct client *client, const char *path)
     if (attempt == 0)
         puts(", no attempt now");
     else if (pid == 0)
-        printf(", attempt %" PRIu64 " not at its program yet\n", attempt);
+        printf(", attempt %" PRIu64 " program not executed yet\n", attempt);
     else
         printf(", attempt %" PRIu64 ", pid %" PRIu64 "\n", attempt, pid);
 }
@@ -352,7 +352,7 @@ char *client_read_manifest(struct client *client, const char *path)
         return text;
     if (r == 0) {
         free(text);
-        client_fail(client, "%s: contains a NUL character: this is no text file", path);
+        client_fail(client, "%s: contains a NUL character: not a text file", path);
     } else {
         client_fail(client, "%s: %s", path, open_regular_explain(AT_FDCWD, path, r));
     }
@@ -430,7 +430,7 @@ static int print_still_there(sd_bus_message *reply)
 
     if (r >= 0)
         r = sd_bus_message_enter_container(reply, 'a', "s");
-    fputs("the time is up; still there:", stdout);
+    fputs("timed out; still running:", stdout);
     while (r >= 0 && (r = sd_bus_message_read(reply, "s", &id)) > 0) {
         fputc(' ', stdout);
         text_write(stdout, id);

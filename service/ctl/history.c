@@ -212,7 +212,7 @@ int command_trace(struct client *client)
     int r, written = 0;
 
     if (!client->output)
-        return client_fail(client, "trace: say where to, with -o FILE");
+        return client_fail(client, "trace: name the output file with -o FILE");
     r = call_method(client, PATH, MANAGER, "GetTrace", &error, &reply, "");
     if (r >= 0)
         r = sd_bus_message_read(reply, "tt", &trace, &size);

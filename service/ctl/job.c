@@ -127,7 +127,7 @@ static int start(struct client *client, char **path)
 
     for (int i = 1; i < client->n_arguments; i++)
         if (!text_is_at_most(client->arguments[i], TEXT_CONTROL))
-            return client_fail(client, "argument %d is not UTF-8, which a manifest is", i);
+            return client_fail(client, "argument %d is not valid UTF-8", i);
     text = manifest_text(client);
 
     if (!text)
@@ -260,7 +260,7 @@ static int tell_time_is_up(struct client *client, const struct stream *stream)
 {
     char message[256];
 
-    snprintf(message, sizeof(message), "the time is up; the job goes on: %s", stream->path);
+    snprintf(message, sizeof(message), "timed out; the job continues: %s", stream->path);
     client_note("%s", message);
     if (client->json != JSON_OFF)
         answer_error(client, "org.proctor1.Error.TimedOut", message);

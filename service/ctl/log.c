@@ -337,7 +337,7 @@ static int log_journal(struct client *client, const char *id, uint64_t lines)
     if (r < 0)
         client_fail(client, "the journal cannot be read: %s", strerror(-r));
     else
-        client_note("the journal has no line of %s; where no journald runs, its output goes to the "
+        client_note("the journal has no lines from %s; without journald its output goes to the "
                     "standard error of proctord",
                     id);
     return r == -EACCES || r == -EPERM ? CTL_NOT_ALLOWED : r < 0 ? CTL_ERROR : CTL_DONE;
@@ -377,7 +377,7 @@ static int find_output(struct client *client, const char *id, const char *path,
     free(text);
     if (r >= 0 && manifest_count(*manifest) == 1)
         return CTL_DONE;
-    client_fail(client, "where %s writes to is not known: %s", id,
+    client_fail(client, "cannot find out where %s writes its output: %s", id,
                 error.text[0] ? error.text : strerror(r < 0 ? -r : EINVAL));
     if (*manifest)
         manifest_free(*manifest);

@@ -18,56 +18,56 @@
 #define BUS_USEC UINT64_C(10000000) /* a bus has to let us in */
 
 static const char help[] =
-    "proctorctl: looks at the tree of proctord and commands it.\n"
+    "proctorctl: inspect and control the children of proctord.\n"
     "\n"
     "  proctorctl [OPTION...] COMMAND\n"
     "\n"
-    "  list [PATTERN...]                       the children, one a line\n"
-    "  tree                                    the same as they hang together\n"
-    "  top                                     all of them, live, on the whole screen\n"
-    "  status [ID...]                          why it runs or not, and what it last did\n"
+    "  list [PATTERN...]                       list children, one per line\n"
+    "  tree                                    show supervisors and children as a tree\n"
+    "  top                                     show all children live, full screen\n"
+    "  status [ID...]                          explain why a child is, or is not, running; show\n"
+    "                                          its recent events and log lines\n"
     "  pause|resume|quarantine|restart|remove ID... --reason=TEXT [--wait [--timeout=T]]\n"
-    "                                          [--dry-run]; ID/ with a slash: all below that\n"
-    "                                          supervisor\n"
+    "                                          [--dry-run]; ID/ with a slash: all children below\n"
+    "                                          that supervisor\n"
     "  add FILE --reason=TEXT [--replace [--restart]] [--dry-run]\n"
     "                                          declare a child, or a supervisor with its\n"
-    "                                          children (- reads standard input); --replace: one\n"
-    "                                          that is there may be declared anew\n"
-    "  run FILE [--timeout=T] [-- ARG...]      a job: prints its result, exits with its code\n"
-    "  jobs [NAME...]                          the jobs, one a line; NAME may be a pattern, or a\n"
-    "                                          job's number\n"
-    "  kill ID SIGNAL --reason=TEXT            send a signal to its main process\n"
-    "  wait ID... [--for=STATE] [--timeout=T]  until it is ready (the default), running, stopped\n"
-    "                                          or removed, whoever brings it about\n"
-    "  reload ID... --reason=TEXT [--wait]     let children read their settings again\n"
+    "                                          children (-: from standard input); --replace:\n"
+    "                                          replace the declaration of an existing child\n"
+    "  run FILE [--timeout=T] [-- ARG...]      run a job, print its result, exit with its code\n"
+    "  jobs [NAME...]                          list jobs, one per line; NAME may be a pattern or\n"
+    "                                          the number of a job\n"
+    "  kill ID SIGNAL --reason=TEXT            send a signal to the main process\n"
+    "  wait ID... [--for=STATE] [--timeout=T]  wait until a child is ready (default), running,\n"
+    "                                          stopped or removed\n"
+    "  reload ID... --reason=TEXT [--wait]     ask children to reload their configuration\n"
     "  reload --reason=TEXT [--restart] [--dry-run]\n"
-    "                                          read the manifests again; --restart: those that\n"
-    "                                          would have a change at their next start have it "
-    "now\n"
-    "  reexec --reason=TEXT [--dry-run]        replace proctord by the one on disk; no child and "
-    "no\n"
-    "                                          caller notices\n"
+    "                                          read the manifests again; --restart: restart the\n"
+    "                                          children whose changes need it\n"
+    "  reexec --reason=TEXT [--dry-run]        replace proctord by the program on disk, without\n"
+    "                                          disturbing children or callers\n"
     "  events [-f] [--since=SEQ] [--kind=K] [--command=C] [ID...]\n"
+    "                                          show recent events\n"
     "  shutdown --reason=TEXT [--within=T] [--wait [--timeout=T]]\n"
-    "                                          end the tree, and kill what is left after the\n"
-    "                                          time of --within; with --wait, print the report\n"
+    "                                          stop all children and end proctord; --within:\n"
+    "                                          kill what is left after this time; --wait: print\n"
+    "                                          the report\n"
     "  audit [--since=10m] [--by=NAME] [--kind=K] [--command=C] [ID...]\n"
-    "                                          who did what, why, and what came of it; also\n"
-    "                                          before this proctord was started; C: the\n"
-    "                                          CommandId of an outcome\n"
-    "  log ID [-f] [-n N]                      what the child has written\n"
-    "  check FILE...                           what is wrong with manifests, and when a child "
-    "that\n"
+    "                                          show who did what, why, and with what result,\n"
+    "                                          across restarts of proctord; C: the CommandId of\n"
+    "                                          an outcome\n"
+    "  log ID [-f] [-n N]                      show the output of a child\n"
+    "  check FILE...                           validate manifests, and tell when a child that\n"
     "                                          always fails is given up; needs no proctord\n"
-    "  trace -o FILE                           the journal, for proctor-sim replay\n"
-    "  metrics                                 OpenMetrics\n"
-    "  help [COMMAND]                          this, or what is said here of a command\n"
+    "  trace -o FILE                           save the journal, for proctor-sim replay\n"
+    "  metrics                                 print the metrics in OpenMetrics format\n"
+    "  help [COMMAND]                          show this help, or that of one command\n"
     "\n"
-    "  --system, --user, --address=ADDRESS     which bus (PROCTOR_BUS_ADDRESS is honoured)\n"
+    "  --system, --user, --address=ADDRESS     which bus (default: PROCTOR_BUS_ADDRESS if set)\n"
     "  --json=off|short|pretty                 --no-legend  --quiet  --requested-by=NAME\n"
     "\n"
-    "Exit code: 0 done (or nothing new), 1 error, 3 rejected or blocked, 4 failed, 5 no such\n"
-    "child, 6 not allowed, 7 the time of --wait is up (what was begun goes on).\n";
+    "Exit code: 0 done (or already so), 1 error, 3 rejected or blocked, 4 failed, 5 no such\n"
+    "child, 6 not allowed, 7 timed out (the operation continues).\n";
 
 enum option_code {
     OPTION_SYSTEM = 256,
@@ -149,7 +149,7 @@ static int set_json(struct client *client, const char *word)
 static int set_since(struct client *client, const char *text)
 {
     if (number_read(text, UINT64_MAX, &client->since) < 0)
-        return usage_error(client, "--since: expected the sequence of an event", text);
+        return usage_error(client, "--since: expected the sequence number of an event", text);
     client->since -= client->since > 0; /* this one too */
     return 0;
 }
@@ -406,26 +406,25 @@ static int check_usage(struct client *client, const struct command *command)
 {
     if (client->n_arguments < command->min_arguments)
         return usage_error(client, command->name,
-                           command->method ? "say which children, by their ids"
-                                           : "something is missing after it");
+                           command->method ? "name the children by their ids" : "missing argument");
     if (command->max_arguments >= 0 && client->n_arguments > command->max_arguments)
         return usage_error(client, "unexpected argument",
                            client->arguments[command->max_arguments]);
     if (command->needs_reason && !client->reason)
         return usage_error(client, command->name,
-                           "say why, with --reason=TEXT: it is kept with the child");
+                           "a reason is required: --reason=TEXT (it is kept with the child)");
     if (client->timeout_usec > 0 && !client->wait && command->run != command_run &&
         command->run != command_wait)
-        return usage_error(client, "--timeout", "only bounds --wait, run and wait");
+        return usage_error(client, "--timeout", "applies only to --wait, run and wait");
     if (client->within && command->run != command_shutdown)
-        return usage_error(client, "--within", "only bounds shutdown");
+        return usage_error(client, "--within", "applies only to shutdown");
     return 0;
 }
 
 static int bus_error(struct client *client, int r)
 {
     client_fail(client, "the bus cannot be reached: %s", strerror(-r));
-    fputs("Is it there? Name another with --address, --user or --system, or in "
+    fputs("Is it running? Name another bus with --address, --user or --system, or in "
           "PROCTOR_BUS_ADDRESS.\n",
           stderr);
     return CTL_ERROR;
@@ -473,12 +472,11 @@ static int read_options(struct client *client, struct place *place, int argc, ch
     for (int code; (code = getopt_long(argc, argv, "fn:o:", options, NULL)) != -1;) {
         int r = take(client, place, code);
         if (r != 0)
-            return r < 0 ? wrong_usage(client, "an option is not known, or not as it should be")
-                         : 0;
+            return r < 0 ? wrong_usage(client, "unknown or malformed option") : 0;
     }
     if (optind == argc) {
         fputs(help, stderr);
-        return wrong_usage(client, "there is no command");
+        return wrong_usage(client, "no command given");
     }
     client->arguments = argv + optind + 1;
     client->n_arguments = argc - optind - 1;

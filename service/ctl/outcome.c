@@ -112,13 +112,13 @@ static void print_verdict(FILE *out, const struct client *client, const char *id
     if (verdict->reload[0])
         fprintf(out, ", reload %s", verdict->reload);
     if (verdict->idempotent)
-        fprintf(out, ", nothing new");
+        fprintf(out, ", no change");
     if (verdict->failure[0])
         fputs(": ", out);
     text_write(out, verdict->failure);
     if (!verdict->timed_out)
         return;
-    fprintf(out, "; the time is up, it waits for: %s (", verdict->waits_for);
+    fprintf(out, "; timed out waiting for: %s (", verdict->waits_for);
     text_write(out, verdict->explanation);
     fputc(')', out);
 }

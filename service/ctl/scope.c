@@ -396,8 +396,8 @@ int scope_verb(struct client *client, const char *method, const char *id)
     }
     if (!name) {
         free(path);
-        return client_fail(client,
-                           "%s: a whole scope can be paused, resumed, restarted and removed", id);
+        return client_fail(
+            client, "%s: only pause, resume, restart and remove apply to a whole supervisor", id);
     }
     if (r >= 0)
         r = client_call(client, path, SUPERVISOR, name, &call);

@@ -130,9 +130,9 @@ static void write_end(FILE *out, const struct story *story)
     bool stopped = was_stopped(text_of(story, "exit"));
 
     if (signal > 0)
-        fprintf(out, "%sSIG%s%s%s", stopped ? "stopped (" : "died by ",
+        fprintf(out, "%sSIG%s%s%s", stopped ? "stopped (" : "killed by ",
                 sigabbrev_np((int)signal) ? sigabbrev_np((int)signal) : "?",
-                number_of(story, "core_dumped") ? ", with a core dump" : "", stopped ? ")" : "");
+                number_of(story, "core_dumped") ? ", core dumped" : "", stopped ? ")" : "");
     else if (code != 0)
         fprintf(out, stopped ? "stopped (exit code %" PRId64 ")" : "ended with exit code %" PRId64,
                 code);
@@ -147,9 +147,9 @@ static void write_decision(FILE *out, const struct story *story)
     static const struct {
         const char *decision, *words;
     } words[] = {
-        {"leave", "and is left alone, as its policy says"},
+        {"leave", "and is not restarted, as its policy says"},
         {"hold", "and stays down: it is held"},
-        {"remove", "and goes"},
+        {"remove", "and is removed"},
         {"give-up", "and is given up"},
         {"fuse", "and its group is given up"},
         {"meltdown", "and its supervisor gives up"},
@@ -170,10 +170,10 @@ static void write_conflict(FILE *out, const struct story *story)
 
     if (strcmp(decision, "already-pending") == 0)
         write_sentence(out, story,
-                       "is to be restarted already: this request joins it[ (the "
-                       "{duplicate_request_count}. to do so)]");
+                       "already has a pending restart: this request joins it[ (duplicate "
+                       "{duplicate_request_count})]");
     else if (strcmp(decision, "withdrawn") == 0)
-        write_sentence(out, story, "is not to be restarted any more ({command})");
+        write_sentence(out, story, "will no longer be restarted ({command})");
     else
         write_sentence(out, story, "cannot be restarted: {conflict}");
 }
@@ -184,14 +184,15 @@ static void write_doubt(FILE *out, const struct story *story)
     bool silent = strcmp(text_of(story, "why"), "heartbeat") == 0;
 
     write_sentence(out, story,
-                   silent ? "has not been heard of for {silent_usec!t}"
+                   silent ? "has sent no heartbeat for {silent_usec!t}"
                           : "has failed its health checks[: {why}]");
 }
 
 static void write_durability(FILE *out, const struct story *story)
 {
-    fputs(number_of(story, "durable") ? "the journal can be written again"
-                                      : "what happens now would not survive",
+    fputs(number_of(story, "durable")
+              ? "the journal can be written again"
+              : "the journal cannot be written, changes would not survive a crash",
           out);
     write_sentence(out, story, "[: {why}]");
 }

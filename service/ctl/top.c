@@ -221,8 +221,8 @@ int command_top(struct client *client)
     int r;
 
     if (client->json != JSON_OFF)
-        return client_fail(client, "top: is for people; \"proctorctl --json=short status\" has "
-                                   "the same as JSON");
+        return client_fail(client,
+                           "top: has no JSON output; use \"proctorctl --json=short status\"");
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return client_fail(client, "top: needs a terminal; \"proctorctl list\" shows it once");
     r = top_look(&top);
@@ -230,7 +230,7 @@ int command_top(struct client *client)
         return client_fail(client, "%s", top.message);
     terminal_release(); /* curses writes to it itself; what it is given is escaped */
     if (screen_open(client) < 0)
-        return client_fail(client, "top: this terminal is not known (TERM)");
+        return client_fail(client, "top: unknown terminal type (TERM)");
     top.fit = screen_rows(&top);
     do {
         r = top_look(&top);

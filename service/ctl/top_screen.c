@@ -217,7 +217,7 @@ static void draw_head(const struct top *top)
 {
     int curve = curve_width(), id = COLS - columns_of_figures(curve);
 
-    mvprintw(0, 0, "proctor: %zu children, %zu run", top->count, top->active);
+    mvprintw(0, 0, "proctor: %zu children, %zu running", top->count, top->active);
     if (top->failed > 0) {
         addstr(", ");
         attron(COLOR_PAIR(PAIR_BAD));
@@ -282,14 +282,14 @@ static void draw_help(void)
 {
     static const char *const lines[] = {
         "up down j k      another child           pgup pgdn home end   further",
-        "enter            what it did lately, and why it is as it is",
-        "/                only ids with this text (empty: all)",
+        "enter            recent events, and the reason for its state",
+        "/                show only ids that contain this text (empty: all)",
         "s                order: name, state, cpu, memory, starts",
         "p u r x D        pause, resume, restart, quarantine, remove it: asks for the reason",
-        "q                quit                     esc  take back what is asked",
+        "q                quit                     esc  cancel",
         "",
-        "STARTS and CPU on the right are curves of the last looks, one a second: four starts,",
-        "or a whole processor, fill them.",
+        "STARTS and CPU on the right are sampled once a second: four starts,",
+        "or one whole processor, fill the graph.",
     };
 
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)

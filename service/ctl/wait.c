@@ -120,8 +120,8 @@ static int tell(struct client *client, const char *id, const char *path, const s
     } else if (!client->quiet) {
         text_write(stdout, id);
         fprintf(stdout, ": %s%s",
-                code == CTL_TIMED_OUT ? "the time is up; not "
-                : code == CTL_FAILED  ? "will not come to be "
+                code == CTL_TIMED_OUT ? "timed out; not "
+                : code == CTL_FAILED  ? "will not be "
                                       : "",
                 state->name);
         fputs(explanation ? ": " : "", stdout);

@@ -147,13 +147,13 @@ static int judge(const struct program *program, const char *text, int status, ch
 
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || !name || !formats)
         snprintf(error->text, sizeof(error->text),
-                 "%.200s does not start as it should with these options; it says: %.*s",
+                 "%.200s does not start with these options; its output: %.*s",
                  program->path, (int)strcspn(text, "\n"), text);
     else if (length != strlen(program_formats()) ||
              strncmp(formats + 1, program_formats(), length) != 0)
         snprintf(error->text, sizeof(error->text),
-                 "%.200s has other formats (%.*s) than the program that runs (%.100s): it has to "
-                 "be stopped, and the new one started",
+                 "%.200s uses other formats (%.*s) than the running proctord (%.100s): stop that "
+                 "one, then start the new one",
                  program->path, (int)(length < 100 ? length : 100), formats + 1, program_formats());
     else {
         snprintf(version, PROGRAM_VERSION_MAX, "%.*s", (int)strcspn(name, "\n"), name);
@@ -170,7 +170,7 @@ int program_check(const struct program *program, char version[PROGRAM_VERSION_MA
     pid_t pid;
 
     if (!program->path) {
-        snprintf(error->text, sizeof(error->text), "where this program lies is not known");
+        snprintf(error->text, sizeof(error->text), "the path of this program is not known");
         return -EINVAL;
     }
     if (pipe2(ends, O_CLOEXEC) < 0) {

@@ -520,7 +520,7 @@ static void settle_lost(struct host *host, struct child *child, bool strangers,
         bury(process);
     else if (asked)
         core_spawn_failed(host->core, id, ECANCELED,
-                          "it was to end before it had been started, when proctord died");
+                          "it was stopped before it had started, when proctord died");
     else
         host_start(host, child, id);
 }

@@ -72,9 +72,8 @@ static void tell_mistake(struct process *process, const struct child *child, enu
     if (!value || (process->mistakes_told & bit))
         return;
     process->mistakes_told |= bit;
-    log_print(LOG_WARNING, "%s: %s%.64s%s is passed over: expected %s", child->id,
-              notify_key_name(key), value, strlen(value) > 64 ? "..." : "",
-              notify_key_expected(key));
+    log_print(LOG_WARNING, "%s: %s%.64s%s is ignored: expected %s", child->id, notify_key_name(key),
+              value, strlen(value) > 64 ? "..." : "", notify_key_expected(key));
 }
 
 static void tell_mistakes(struct process *process, const struct child *child,

@@ -119,7 +119,7 @@ static void tell_dropped(struct notify_socket *socket, const struct notify_sende
         return;
     log_print(LOG_WARNING,
               "notify: more messages than its share: %" PRIu64
-              " dropped since the last such line, now of process %d of user %u",
+              " dropped since the last such line, most recently from process %d of user %u",
               socket->untold, (int)sender->pid, sender->uid);
     socket->told_usec = socket->now_usec;
     socket->untold = 0;
@@ -201,10 +201,10 @@ static void close_door(struct notify_socket *socket, const struct discarded *dis
     if (socket->handler.stores(socket->handler.userdata, NULL))
         return; /* the kernel would refuse those of a store, too */
     if (socket->door_usec == 0)
-        log_print(LOG_WARNING,
-                  "notify: descriptors of process %d of user %u are not wanted: none are taken for "
-                  "a minute",
-                  (int)discarded->pid, discarded->uid);
+        log_print(
+            LOG_WARNING,
+            "notify: unwanted descriptors from process %d of user %u: accepting none for a minute",
+            (int)discarded->pid, discarded->uid);
     discard_refuse(socket->fd, true);
     socket->door_usec = socket->now_usec + DOOR_USEC;
 }

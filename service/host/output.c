@@ -79,7 +79,7 @@ static bool move_chunk(struct work *work)
 
     if (n > 0 || work->dropped > 0)
         log_file_write(drain->file, buffer, n > 0 ? (size_t)n : 0, work->dropped,
-                       "the disk did not answer");
+                       "the disk did not respond");
     work->dropped = 0;
     return n > 0;
 }
@@ -254,7 +254,7 @@ static int out_of_patience(sd_event_source *source, uint64_t usec, void *userdat
     (void)source;
     (void)usec;
     output->dropping = true;
-    log_print(LOG_WARNING, "%s: %s does not take its output: what it says now is lost",
+    log_print(LOG_WARNING, "%s: %s does not accept its output: what it writes now is lost",
               output->child_id, output->path);
     sd_event_source_set_enabled(output->source, SD_EVENT_ON);
     return 0;

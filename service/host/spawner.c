@@ -136,7 +136,7 @@ static void remember_to_reap(struct spawner *spawner, pid_t pid)
 static void pause_after(struct spawner *spawner, const char *why)
 {
     if (spawner->done > 0 || spawner->pause_usec == 0)
-        log_print(LOG_WARNING, "the spawner %s: there will be another one", why);
+        log_print(LOG_WARNING, "the spawner %s: starting another one", why);
     uint64_t pause = spawner->done > 0 ? 0 : 2 * spawner->pause_usec + PAUSE_MIN_USEC;
 
     spawner->pause_usec = pause < PAUSE_MAX_USEC ? pause : PAUSE_MAX_USEC;
@@ -307,7 +307,7 @@ static void tell_failure(struct launch *launch, const siginfo_t *info)
     if (launch->last.word != BIRTH_FAILED) {
         outcome.error = -ECANCELED;
         if (info && info->si_code != CLD_EXITED)
-            snprintf(text, sizeof(text), "killed by SIG%s on its way to its program",
+            snprintf(text, sizeof(text), "killed by SIG%s before it executed its program",
                      sigabbrev_np(info->si_status) ? sigabbrev_np(info->si_status) : "?");
     }
     tell(launch, &outcome);
@@ -541,7 +541,7 @@ static int tick(sd_event_source *source, uint64_t usec, void *userdata)
         more |= launch->kill_usec > 0;
     }
     if (is_overdue(spawner, now)) {
-        pause_after(spawner, "is stopped, or starved");
+        pause_after(spawner, "does not respond");
         kill_process(spawner);
     }
     if (spawner->full && is_ready_for_more(spawner) && spawner->room) {

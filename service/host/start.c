@@ -129,10 +129,10 @@ static void tell_called_off(struct process *process)
 
     if (process->unborn >= 0)
         snprintf(reason, sizeof(reason),
-                 "what an earlier proctord has started does not end: it hangs at %s",
+                 "a process started by an earlier proctord does not exit: it hangs at %s",
                  plan_step_to_string(starts_step(process->host->starts, &process->id)));
     else
-        snprintf(reason, sizeof(reason), "it was to end before it had been started%s%.100s",
+        snprintf(reason, sizeof(reason), "it was stopped before it had started%s%.100s",
                  lacking ? ": " : "", lacking ? lacking : "");
     memcpy(process->result_reason, reason, sizeof(reason));
     process->result_error = 0; /* nothing has failed */

@@ -77,8 +77,8 @@ static void tell_full(struct process *process)
 {
     if (!process->store_full_told)
         log_print(LOG_WARNING,
-                  "%s: it gives more descriptors to be kept than its fd_store_max, %" PRIu32
-                  ": they are closed",
+                  "%s: it stores more descriptors than its fd_store_max, %" PRIu32
+                  ": the rest are closed",
                   process->child->id, most_of(process));
     process->store_full_told = true;
 }
@@ -147,8 +147,7 @@ void store_adopt(struct process *process)
     for (int fd; (fd = keep_take_next(process->host->keep, prefix, name)) >= 0;)
         adopt_one(process, fd, name + strlen(prefix));
     if (process->note.stored > process->store->count)
-        log_print(LOG_WARNING,
-                  "%s: %zu descriptors that were kept for it are lost with the proctord that died",
+        log_print(LOG_WARNING, "%s: %zu of its stored descriptors were lost when proctord died",
                   process->child->id, process->note.stored - process->store->count);
     note_count(process);
 }

@@ -265,7 +265,8 @@ static void tell_loss(struct sink *sink, uint64_t lost)
 {
     char text[128];
 
-    snprintf(text, sizeof(text), "%" PRIu64 " lines of this log were lost: nobody read it", lost);
+    snprintf(text, sizeof(text), "%" PRIu64 " lines of this log were lost: nothing was reading it",
+             lost);
     if (sink == journal)
         send_line(LOG_WARNING, text);
     else

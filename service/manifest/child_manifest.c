@@ -185,7 +185,7 @@ static int read_stop(struct reader *reader, const struct node *node, void *targe
         d->n_further_stops = 0;
     if (one && node_find(node, "signals"))
         return reader_refuse(reader, node_find(node, "signals"),
-                             "signals stands in the place of signal and timeout");
+                             "signals replaces signal and timeout: expected one or the other");
     return reader_mapping(reader, node, keys, target);
 }
 
@@ -274,7 +274,7 @@ static int append_arguments(struct reader *reader, struct parsed_child *child)
     if (child->n_arguments == 0)
         return 0;
     if (!exec)
-        return reader_refuse(reader, child->arguments_node, "arguments: there is no exec before");
+        return reader_refuse(reader, child->arguments_node, "arguments: exec is missing");
     while (exec[n])
         n++;
     all = arena_allocate(reader->arena, (n + child->n_arguments + 1) * sizeof(*all));
@@ -325,7 +325,7 @@ static int read_supervisor(struct reader *reader, const struct node *node, void 
     if (r < 0)
         return r;
     if (child->above && strcmp(child->above, path) != 0)
-        return reader_refuse(reader, node, "the child stands in the list of \"%.60s\"",
+        return reader_refuse(reader, node, "the child is already in the list of \"%.60s\"",
                              child->above[0] ? child->above : "root");
     child->above = path;
     child->supervisor = place_of(node);
@@ -339,7 +339,7 @@ static int read_ids(struct reader *reader, const struct node *node, const char *
 
     for (size_t i = 0; r == 0 && i < *count; i++)
         if (!child_id_valid((*ids)[i]))
-            return reader_refuse(reader, node, "\"%.60s\" cannot be the id of a child", (*ids)[i]);
+            return reader_refuse(reader, node, "\"%.60s\" is not a valid child id", (*ids)[i]);
     return r;
 }
 
@@ -352,7 +352,7 @@ static int read_primary(struct reader *reader, const struct node *node, void *ta
     child->primary_node = node;
     int r = reader_text(reader, node, &id);
     if (r == 0 && !child_id_valid(id))
-        return reader_refuse(reader, node, "\"%.60s\" cannot be the id of a child", id);
+        return reader_refuse(reader, node, "\"%.60s\" is not a valid child id", id);
     return r;
 }
 
@@ -467,7 +467,7 @@ int child_manifest_read(struct reader *reader, const struct node *node, const ch
     if (!child->declaration.id)
         return -ENOMEM;
     if (!child_id_valid(child->declaration.id))
-        return reader_refuse(reader, node, "\"%.80s\" is nested more than 8 deep",
+        return reader_refuse(reader, node, "\"%.80s\" is more than 8 levels deep",
                              child->declaration.id);
     return 0;
 }

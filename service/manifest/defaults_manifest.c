@@ -119,7 +119,7 @@ static int check_keys(struct reader *reader, const struct node *defaults)
     for (size_t i = 0; i < defaults->count; i++)
         if (!is_one_of(keys, defaults->pairs[i].key->text))
             return reader_refuse(reader, defaults->pairs[i].key,
-                                 "\"%.60s\" is each child's own to say, and has no default here",
+                                 "\"%.60s\" is set for each child, and cannot have a default",
                                  defaults->pairs[i].key->text);
     return 0;
 }

@@ -150,7 +150,7 @@ static int merge(struct manifest_set *set, struct known_supervisor *known,
             return 0;
         manifest_locate_supervisor(source->manifest, said->index, &place);
         snprintf(error->text, sizeof(error->text),
-                 "%.150s:%zu:%zu: the supervisor \"%.60s\" is kept in another way %s%.150s",
+                 "%.150s:%zu:%zu: the supervisor \"%.60s\" is declared differently %s%.150s",
                  source->path, place.line, place.column,
                  said->declaration.path[0] ? said->declaration.path : "root",
                  source == other ? "above" : "by ", source == other ? "" : other->path);

@@ -83,7 +83,7 @@ static int refuse_yaml(struct composer *composer)
     if (parser->error == YAML_SCANNER_ERROR && parser->buffer.pointer < parser->buffer.last &&
         *parser->buffer.pointer == '\t')
         return refuse_at(composer, &parser->problem_mark,
-                         "not YAML: a tab, where YAML wants blanks");
+                         "not YAML: a tab, where YAML requires spaces");
     return refuse(composer, parser->problem_mark.line + 1, parser->problem_mark.column + 1,
                   "not YAML: %s%s%s", parser->problem ? parser->problem : "cannot be read",
                   parser->context ? " " : "", parser->context ? parser->context : "");
@@ -132,14 +132,15 @@ static int follow_alias(struct composer *composer, const yaml_event_t *event, si
     if (!anchor)
         return refuse(composer, line, column, "there is no anchor &%.60s before this alias", name);
     if (!anchor->node)
-        return refuse(composer, line, column, "the alias *%.60s stands within what it names", name);
+        return refuse(composer, line, column,
+                      "the alias *%.60s is inside the node that it refers to", name);
     if (depth - 1 + anchor->node->depth > NODE_DEPTH_MAX)
-        return refuse(composer, line, column, "with what *%.60s names nested more than %d deep",
-                      name, NODE_DEPTH_MAX);
+        return refuse(composer, line, column,
+                      "with the contents of *%.60s nested more than %d levels deep", name,
+                      NODE_DEPTH_MAX);
     composer->aliased += anchor->node->weight;
     if (composer->aliased > composer->max_aliased)
-        return refuse(composer, line, column,
-                      "what the aliases up to here stand for is larger than %zu KiB",
+        return refuse(composer, line, column, "the aliases up to here expand to more than %zu KiB",
                       composer->max_aliased / 1024);
     struct node *copy = arena_allocate(composer->arena, sizeof(*copy));
     if (!copy)
@@ -168,7 +169,7 @@ static int check_tag(struct composer *composer, const yaml_event_t *event, const
             if (strcmp(name + sizeof(prefix) - 1, known[i]) == 0)
                 return 0;
     return refuse(composer, event->start_mark.line + 1, event->start_mark.column + 1,
-                  "the tag %.60s is not known here", name);
+                  "unknown tag %.60s", name);
 }
 
 static struct node *new_node(struct composer *composer, const yaml_event_t *event,
@@ -315,7 +316,7 @@ static int survey_pairs(struct composer *composer, size_t mark, size_t *pairs)
         const struct node *key = composer->stack[i];
         int r = 0;
         if (key->kind != NODE_SCALAR)
-            return refuse(composer, key->line, key->column, "a key must be a text, not a %s",
+            return refuse(composer, key->line, key->column, "a key must be a string, not a %s",
                           key->kind == NODE_LIST ? "list" : "mapping");
         if (is_merge(key))
             r = check_merge(composer, composer->stack[i + 1], pairs);
@@ -354,7 +355,7 @@ static int drop_hidden(struct composer *composer, struct candidates *all)
             all->list[kept++] = *c;
         else if (c->rank < all->own)
             return refuse(composer, c->pair.key->line, c->pair.key->column,
-                          "\"%.60s\" is given twice, first in line %zu", c->pair.key->text,
+                          "\"%.60s\" is given twice, first on line %zu", c->pair.key->text,
                           before->pair.key->line);
     }
     all->count = kept;
@@ -447,7 +448,7 @@ static int compose(struct composer *composer, yaml_event_t *event, size_t depth,
         return follow_alias(composer, event, depth, node);
     if (depth > NODE_DEPTH_MAX)
         return refuse(composer, event->start_mark.line + 1, event->start_mark.column + 1,
-                      "nested more than %d deep", NODE_DEPTH_MAX);
+                      "nested more than %d levels deep", NODE_DEPTH_MAX);
     struct node *fresh = new_node(composer, event, begin(event, &name, &tag));
     int r = fresh ? check_tag(composer, event, tag) : -ENOMEM;
     if (r == 0)
@@ -489,7 +490,7 @@ static int refuse_second_document(struct composer *composer)
         r = skip(composer, YAML_STREAM_END_EVENT, &mark);
     return r < 0   ? r
            : r > 0 ? 0
-                   : refuse_at(composer, &mark, "a second document: one file holds one");
+                   : refuse_at(composer, &mark, "a second document: a file contains only one");
 }
 
 static bool is_extension(const char *key, const char *prefix)
@@ -562,8 +563,8 @@ static int check_encoding(struct composer *composer, const char *text, size_t le
         line += *c == '\n';
     }
     return refuse(composer, line, column,
-                  nul - text < 2 ? "is UTF-16, UTF-32 or no text at all, expected UTF-8"
-                                 : "contains a NUL character: this is no text file");
+                  nul - text < 2 ? "is UTF-16, UTF-32 or not text: expected UTF-8"
+                                 : "contains a NUL character: not a text file");
 }
 
 int node_parse(struct arena *arena, const char *text, size_t length, size_t max_aliased,

@@ -69,7 +69,7 @@ static int read_environment(struct reader *reader, const struct node *node, void
         if (!value)
             return -EINVAL;
         if (!environment_name_valid(name, strlen(name)))
-            return reader_refuse(reader, key, "\"%.60s\" cannot be the name of a variable", name);
+            return reader_refuse(reader, key, "\"%.60s\" is not a valid variable name", name);
         if (environment_is_own(name))
             return reader_refuse(reader, key, "%s is set by proctord itself", name);
         size_t size = strlen(name) + strlen(value) + 2;
@@ -173,7 +173,7 @@ static int read_limits(struct reader *reader, const struct node *node, void *tar
         if (r > 0)
             continue;
         if (unit_limit(name, &number) < 0)
-            return reader_refuse(reader, key, "no limit is called \"%.60s\"", name);
+            return reader_refuse(reader, key, "unknown limit \"%.60s\"", name);
         size_t soft = strcspn(text, ":");
         r = parse_limit_value(text, soft, &limit.soft);
         limit.hard = limit.soft;
@@ -250,7 +250,7 @@ static int check_account(struct reader *reader, const struct node *node, const c
                                    "expected a number from 0 to %" PRIu32 ", got \"%.60s\"",
                                    NUMBER_ID_MAX, text);
     if (strchr("-+.", text[0]) || strpbrk(text, ":/, \t\n") || strlen(text) > ACCOUNT_NAME_MAX)
-        return reader_refuse(reader, node, "\"%.60s\" cannot be a name or a number of one", text);
+        return reader_refuse(reader, node, "\"%.60s\" is not a valid name or number", text);
     return 0;
 }
 

@@ -48,18 +48,17 @@ static int apply_sidecar(struct reader *reader, const struct node *node,
         return reader_refuse(reader, node, "primary is missing: a sidecar is bound to one child");
     if ((culprit = enter(reader, node, "restart")))
         return reader_refuse(reader, culprit,
-                             "a sidecar follows its primary, and has no policy of its own");
+                             "a sidecar follows its primary, and cannot have a policy of its own");
     if (declaration->criticality == CRITICALITY_CRITICAL &&
         (culprit = enter(reader, node, "criticality")))
         return reader_refuse(reader, culprit,
-                             "what becomes of a sidecar is nothing to its primary: it cannot be "
-                             "critical");
+                             "a sidecar does not affect its primary: it cannot be critical");
     if ((declaration->on_limit == ON_LIMIT_ESCALATE ||
          declaration->on_limit == ON_LIMIT_SHUTDOWN_TREE) &&
         (culprit = enter(reader, node, "restart_limit")))
         return reader_refuse(reader, culprit,
-                             "on_limit: what becomes of a sidecar is nothing to its primary: "
-                             "expected quarantine, cool-down or stop");
+                             "on_limit: a sidecar does not affect its primary: expected "
+                             "quarantine, cool-down or stop");
     int r = reader_text(reader, primary, &id);
     return r < 0 ? r : put_primary_first(reader, id, declaration);
 }
@@ -74,7 +73,7 @@ static int look_at_readiness(struct reader *reader, const struct node *node,
         return 0;
     culprit = enter(reader, node, "readiness");
     return reader_refuse(reader, culprit,
-                         "check: it has no health_check, and would never be ready");
+                         "check: there is no health_check, so it would never be ready");
 }
 
 int manifest_apply_role(struct reader *reader, const struct node *node,
@@ -93,18 +92,20 @@ int manifest_apply_role(struct reader *reader, const struct node *node,
         return reader_refuse(reader, culprit, "only a child with kind: sidecar has an order");
     if (declaration->role == ROLE_JOB && declaration->process.fd_store_max > 0 &&
         (culprit = enter(reader, node, "fd_store_max")))
-        return reader_refuse(reader, culprit, "a job runs once: it has no next start to keep for");
+        return reader_refuse(reader, culprit,
+                             "a job runs once: there is no next start to keep for");
     if (declaration->role == ROLE_JOB && declaration->restart == RESTART_PERMANENT &&
         (culprit = enter(reader, node, "restart")))
         return reader_refuse(reader, culprit,
-                             "a job is done when it has ended well: expected transient or "
+                             "a job ends when it succeeds: expected transient or "
                              "temporary, or kind: worker");
     if (declaration->readiness == READINESS_JOB && node_find(node, "start_timeout"))
         declaration->readiness = READINESS_EXIT; /* it is meant for its work */
     if (declaration->role == ROLE_SERVICE && declaration->restart == RESTART_TEMPORARY &&
         (culprit = enter(reader, node, "restart")))
-        return reader_refuse(reader, culprit,
-                             "a service is there to run: expected permanent or transient, or "
-                             "kind: worker");
+        return reader_refuse(
+            reader, culprit,
+            "a service is meant to keep running: expected permanent or transient, or "
+            "kind: worker");
     return 0;
 }

@@ -47,7 +47,7 @@ int manifest_read_path(struct reader *reader, const struct node *node, const cha
     if (strcmp(*path, "root") == 0)
         *path = "";
     else if (!child_id_valid(*path))
-        return reader_refuse(reader, node, "\"%.60s\" cannot be the path of a supervisor", *path);
+        return reader_refuse(reader, node, "\"%.60s\" is not a valid supervisor path", *path);
     return 0;
 }
 
@@ -272,7 +272,7 @@ int manifest_read_supervisor(struct reader *reader, const struct node *node, con
     if (r < 0)
         return r;
     if (above && !parsed.name)
-        return reader_refuse(reader, node, "supervisor is missing: what is it called?");
+        return reader_refuse(reader, node, "supervisor is missing: expected its name");
     declaration->path =
         manifest_path_below(reader, above ? above : "", parsed.name ? parsed.name : "");
     if (!declaration->path)

@@ -91,10 +91,10 @@ static int end_name(struct parser *parser)
     if (!name_valid(parser->variable))
         return refuse(parser, parser->line,
                       strncmp(parser->variable, "export", 6) == 0 && is_blank(parser->variable[6])
-                          ? "\"export\" has no place here: expected NAME=VALUE"
+                          ? "\"export\" is not supported: expected NAME=VALUE"
                           : "expected NAME=VALUE with a name of letters, digits and _");
     if (environment_is_own(parser->variable))
-        return refuse(parser, parser->line, "sets a variable that is proctord's own");
+        return refuse(parser, parser->line, "sets a variable that is reserved for proctord");
     put(parser, '=');
     parser->state = BEFORE_VALUE;
     return 0;
@@ -105,7 +105,7 @@ static int end_value(struct parser *parser)
     cut_blanks(parser);
     *parser->out++ = '\0';
     if (parser->out - parser->variable > ENVIRONMENT_VARIABLE_MAX)
-        return refuse(parser, parser->line, "is longer than the 128 KiB that the kernel takes");
+        return refuse(parser, parser->line, "is longer than the 128 KiB that the kernel accepts");
     parser->state = BEFORE_NAME;
     return parser->take(parser->userdata, parser->variable);
 }
@@ -235,7 +235,7 @@ static int finish(struct parser *parser)
     case SINGLE_QUOTE:
     case DOUBLE_QUOTE:
     case DOUBLE_QUOTE_ESCAPE:
-        return refuse(parser, parser->quote_line, "the quote that begins here does not end");
+        return refuse(parser, parser->quote_line, "the quote that begins here is not closed");
     }
     return -EINVAL;
 }

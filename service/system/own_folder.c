@@ -54,10 +54,10 @@ static int judge(const struct walk *walk, const struct stat *status, bool own)
     if (!S_ISDIR(status->st_mode))
         return refuse(walk, -ENOTDIR, "is not a folder");
     if (own && status->st_uid != geteuid())
-        return refuse(walk, -EPERM, "belongs to user %u, and not to user %u, whom proctord runs as",
+        return refuse(walk, -EPERM, "belongs to user %u, not to user %u that proctord runs as",
                       status->st_uid, geteuid());
     if (!is_trusted(status->st_uid))
-        return refuse(walk, -EPERM, "belongs to user %u, who can replace what lies in it",
+        return refuse(walk, -EPERM, "belongs to user %u, who can replace its contents",
                       status->st_uid);
     if (others_may_write(status) && (own || !(status->st_mode & S_ISVTX)))
         return refuse(walk, -EPERM, "can be written to by others: its mode is %04o",

@@ -24,7 +24,7 @@ enum ref_timer {
     REF_HEALTH,
     REF_PLACE,  /* among the restarts in flight */
     REF_CHANGE, /* what it does on its own word takes too long */
-    REF_RUN,    /* it has run for as long as it may */
+    REF_RUN,    /* its run timeout expired */
 };
 
 struct ref_attempt {

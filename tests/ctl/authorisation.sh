@@ -77,11 +77,11 @@ call() { # as nobody, on a child: METHOD
     as_nobody busctl --system --allow-interactive-authorization="${asking:-yes}" call org.proctor1 \
         /org/proctor1/child/web org.proctor1.Child "$1" 'sa{sv}' "a test" 0
 }
-hint="Root may; a rule in /etc/polkit-1/rules.d can allow it to others (proctord(8))."
+hint="Root may do this; a rule in /etc/polkit-1/rules.d can allow others to (see proctord(8))."
 
 check "everybody may look" "exit 0" "$(ctl --quiet list web >/dev/null; echo "exit $?")"
 check "without polkit nobody but root may change anything" "proctorctl: org.proctor1.manage-children: \
-pause web: not allowed: polkit, which could allow it, is not there; root may
+pause web: not allowed: polkit is not running; without it only root may do this
 $hint
 exit 6" "$(ctl pause web --reason=test)"
 check "root may without polkit" "web: paused (was active), cancelling, cancel-delivered" \
@@ -95,7 +95,7 @@ until_true busctl --system status org.freedesktop.PolicyKit1 >/dev/null 2>&1
 
 # Of nobody, without an agent that could ask for a password.
 refused() { # ACTION VERB
-    echo "proctorctl: $1: $2: not allowed by polkit, and no agent is there to ask for a password
+    echo "proctorctl: $1: $2: not allowed by polkit, and no authentication agent is running to ask for a password
 $hint
 exit 6"
 }
@@ -179,7 +179,7 @@ added() {
     ctl --quiet add "$folder/many.yaml" --reason=test | grep -q "exit 0"
 }
 check "a uid may have many children" 0 "$(until_true added; echo $?)"
-check "but not too many" "proctorctl: nobody (uid 65534) may have at most 1000 children here
+check "but not too many" "proctorctl: nobody (uid 65534) may own at most 1000 children
 exit 1" "$(ctl add "$folder/too-many.yaml" --reason=test)"
 check "they are counted over an upgrade" "exit 1" "$("$proctorctl" --system --quiet reexec --reason=test
     ctl add "$folder/too-many.yaml" --reason=test | tail -1)"
@@ -200,7 +200,7 @@ for i in $(seq 33); do
     call Resume >"$folder/asker.$i" &
     askers+=($!)
 done
-one_is_refused() { [ "$(cat "$folder"/asker.* | grep -c '32 of one uid')" = 1 ]; }
+one_is_refused() { [ "$(cat "$folder"/asker.* | grep -c '32 for one uid')" = 1 ]; }
 check "of 33 calls for which polkit is asked one is refused" 0 "$(until_true one_is_refused; echo $?)"
 kill -CONT $polkit
 wait "${askers[@]}"

@@ -33,7 +33,7 @@ before=$(pid)
 
 kill -9 "$bus"
 wait "$bus" 2>/dev/null
-until_true grep -q "the bus went away, supervision goes on" "$folder/log"
+until_true grep -q "lost the bus, supervision continues" "$folder/log"
 answers
 check "without a bus proctorctl says so" "proctorctl: the bus cannot be reached: Connection refused" \
     "$(head -1 "$folder/said")"
@@ -42,7 +42,7 @@ check "the child runs" "" "$(kill -0 "$before" 2>&1)"
 start_bus
 check "proctord is back on the new bus" yes "$(until_true answers && echo yes)"
 check "and so is the child, as it was" "$before" "$(pid)"
-check "both are told" 1 "$(grep -c "the bus is back" "$folder/log")"
+check "both are told" 1 "$(grep -c "connected to the bus again" "$folder/log")"
 
 for _ in 1 2 3; do
     kill -9 "$bus"

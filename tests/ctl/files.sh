@@ -37,9 +37,9 @@ rmdir "$folder/children.d/x.yaml"
 # ---- environment files ----
 printf 'A=1\n# comment\nexport B=2\n' >"$folder/app.env"
 printf 'name: app\nexec: [/bin/true]\nenvironment_file: %s\n' "$folder/app.env" >"$folder/app.yaml"
-check "check: a line of an environment file" "$folder/app.env:3: \"export\" has no place here: expected NAME=VALUE" \
+check "check: a line of an environment file" "$folder/app.env:3: \"export\" is not supported: expected NAME=VALUE" \
     "$(timeout 20 proctorctl check "$folder/app.yaml" 2>&1)"
-check "proctord --check: the same" "$folder/app.env:3: \"export\" has no place here: expected NAME=VALUE" \
+check "proctord --check: the same" "$folder/app.env:3: \"export\" is not supported: expected NAME=VALUE" \
     "$(timeout 20 "$1" --check --manifests="$folder/app.yaml" 2>&1)"
 rm "$folder/app.env"
 mkfifo "$folder/app.env"
@@ -60,7 +60,7 @@ until_true failed fed
 check "environment_file: a FIFO is no file" "0 alive" "$(failed fed; echo $?) $(alive)"
 printf 'A=1\nexport B=2\n' >"$folder/bad.env"
 add "{name: fooled, exec: [/bin/true], restart: temporary, environment_file: $folder/bad.env}"
-says_line() { timeout 20 proctorctl status fooled | grep -qF "$folder/bad.env:2: \"export\" has no place here"; }
+says_line() { timeout 20 proctorctl status fooled | grep -qF "$folder/bad.env:2: \"export\" is not supported"; }
 until_true says_line
 check "environment_file: a start names the line" 0 "$(says_line; echo $?)"
 printf '\xef\xbb\xbfA=1\n B = x y \nC="two\nlines" \047j\047\nD=a\\\nb\n; c\nA=2\n' >"$folder/good.env"

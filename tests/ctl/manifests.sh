@@ -28,7 +28,7 @@ add() { printf '%s\n' "$1" | proctorctl add - --reason=test 2>&1; }
 add '{children: [{supervisor: late, children: &tree [{name: x, exec: [/bin/sleep, "1000"]}]}, {supervisor: later, children: *tree}]}' >/dev/null
 check "add: children by an alias" "a b late/x later/x one/x one/y two/x two/y " "$(ids)"
 check "add: an alias within itself" "1 alive" \
-    "$(add '{children: &a [*a]}' | grep -c 'within what it names') $(alive)"
+    "$(add '{children: &a [*a]}' | grep -c 'inside the node that it refers to') $(alive)"
 check "add: an alias of nothing" "1 alive" "$(add '{name: z, exec: *e}' | grep -c 'no anchor') $(alive)"
 bomb='x-0: &l0 [a, a, a, a, a, a, a, a]'
 for i in 1 2 3 4 5 6 7 8 9; do
@@ -43,7 +43,7 @@ deep=$(printf '[%.0s' $(seq 40000))
 check "add: 40,000 levels" "1 alive" "$(add "$deep" | grep -c 'nested more than 32') $(alive)"
 printf '{name: job, exec: &e [/bin/true], arguments: &a [*a]}' >"$folder/job.yaml"
 check "run: an alias within itself" "1 alive" \
-    "$(proctorctl run "$folder/job.yaml" --reason=test 2>&1 | grep -c 'within what it names') $(alive)"
+    "$(proctorctl run "$folder/job.yaml" --reason=test 2>&1 | grep -c 'inside the node that it refers to') $(alive)"
 printf 'x-t: &t {file: %s/job.log}\nname: job\nexec: [/bin/echo, done]\nstdout: *t\n' "$folder" >"$folder/job.yaml"
 proctorctl run "$folder/job.yaml" --reason=test --wait >/dev/null 2>&1
 until_true test -s "$folder/job.log"
@@ -72,7 +72,7 @@ check "reload: a comment is no change" "" \
     "$(proctorctl reload --dry-run --reason=test 2>&1 | grep -o '\bchanged: [1-9]')"
 printf 'children: &a [*a]\n' >"$folder/children.d/bomb.yaml"
 kill -HUP $daemon
-until_true grep -q 'within what it names' "$folder/errors"
+until_true grep -q 'inside the node that it refers to' "$folder/errors"
 check "SIGHUP: an alias within itself" "1 alive" \
     "$(grep -c 'bomb.yaml:1:15: the alias' "$folder/errors") $(alive)"
 check "and nobody is gone" "a b late/x later/x one/x one/y two/x two/y " "$(ids)"

@@ -17,22 +17,22 @@ X
     >/dev/null 2>"$folder/log" &
 daemon=$!
 
-all_are_told() { [ "$(grep -c "is passed over" "$folder/log")" -ge 6 ]; }
+all_are_told() { [ "$(grep -c "is ignored: expected" "$folder/log")" -ge 6 ]; }
 until_true all_are_told
-line() { grep "is passed over" "$folder/log" | grep -F "$1" | sed 's/^proctord: //'; }
-check "a negative time" "web: EXTEND_TIMEOUT_USEC=-1 is passed over: expected a number of microseconds" \
+line() { grep "is ignored: expected" "$folder/log" | grep -F "$1" | sed 's/^proctord: //'; }
+check "a negative time" "web: EXTEND_TIMEOUT_USEC=-1 is ignored: expected a number of microseconds" \
     "$(line "web: EXTEND")"
-check "of another child" "other: EXTEND_TIMEOUT_USEC=-1 is passed over: expected a number of microseconds" \
+check "of another child" "other: EXTEND_TIMEOUT_USEC=-1 is ignored: expected a number of microseconds" \
     "$(line "other: EXTEND")"
-check "a word" "web: READY=perhaps is passed over: expected 0 or 1" "$(line "web: READY")"
-check "beside others" "web: ERRNO=none is passed over: expected a number from 0 to 4095" \
+check "a word" "web: READY=perhaps is ignored: expected 0 or 1" "$(line "web: READY")"
+check "beside others" "web: ERRNO=none is ignored: expected a number from 0 to 4095" \
     "$(line "web: ERRNO")"
-check "a stranger" "web: MAINPID=1 is passed over: expected a process of the child's own" \
+check "a stranger" "web: MAINPID=1 is ignored: expected the PID of one of the child's processes" \
     "$(line "web: MAINPID")"
-check "no store" "web: FDSTORE=1 is passed over: expected 1, and fd_store_max in the manifest" \
+check "no store" "web: FDSTORE=1 is ignored: expected 1, and fd_store_max in the manifest" \
     "$(line "web: FDSTORE")"
 kill "$daemon"
 wait "$daemon"
 daemon=
-check "and no more" 6 "$(grep -c "is passed over" "$folder/log")"
+check "and no more" 6 "$(grep -c "is ignored: expected" "$folder/log")"
 plan

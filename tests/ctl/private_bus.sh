@@ -53,7 +53,7 @@ for i in 1 2 3; do
 done
 check "the address is still the same" "$PROCTOR_BUS_ADDRESS" "$(sed 's/^bus: //' "$folder/out")"
 check "and told once" 1 "$(grep -c "^bus: " "$folder/out")"
-check "that it died is told" 3 "$(grep -c "the dbus-daemon has ended; it is started again" "$folder/log")"
+check "that it died is told" 3 "$(grep -c "the dbus-daemon has ended; starting it again" "$folder/log")"
 zombies() { ps -o stat= --ppid "$daemon" | grep -c Z; }
 check "none of them is left" 0 "$(zombies)"
 check "a child that ends is restarted" yes "$(restarted)"
@@ -86,6 +86,6 @@ timeout 20 env PATH="$folder/path" "$proctord" --private-bus --manifests="$folde
     --state-dir="$folder/state" --runtime-dir="$run" >"$folder/out" 2>"$folder/log"
 check "without a dbus-daemon it does not start" 1 $?
 check "and says what is missing" \
-    "proctord: the bus of its own: dbus-daemon could not be started: No such file or directory" \
+    "proctord: the private bus: dbus-daemon could not be started: No such file or directory" \
     "$(tail -1 "$folder/log")"
 plan

@@ -39,7 +39,7 @@ keys() { tmux send-keys "$@"; }
 
 until_true shows "MEMORY      1"
 check "the screen" "\
-proctor: 4 children, 1 run, 1 in trouble; by name
+proctor: 4 children, 1 running, 1 in trouble; by name
 CHILD                    STATE           PID    UP  CPU% MEMORY STARTS  STARTS    CPU
 declared                 none              -     -     -      -      -
 gives-up                 quarantined       -     -     -      -      -
@@ -102,10 +102,10 @@ check "a refusal is told too" 0 "$(until_true shows "rejected.*resume it first";
 
 keys Enter
 until_true shows "web cannot be restarted"
-check "why: what it did lately" "\
-HH:MM:SS.mmm     NN  web is told to stop (pause)
+check "why: recent events" "\
+HH:MM:SS.mmm     NN  web is asked to stop (pause)
 HH:MM:SS.mmm     NN  web stopped (SIGTERM), and stays down: it is held
-HH:MM:SS.mmm     NN  web gets the command restart from root (uid 0): \"no way\"
+HH:MM:SS.mmm     NN  web received command restart from root (uid 0): \"no way\"
 HH:MM:SS.mmm     NN  web cannot be restarted: the child is paused: resume it first" \
     "$(screen | grep '^HH' | sed -E 's/mmm +[0-9]+/mmm     NN/' | tail -4)"
 keys Enter

@@ -69,7 +69,7 @@ check "it outlives every signal that means nothing" yes "$(has_reloaded "$daemon
 check "and its child is not touched" "$before" "$(child)"
 for signal in USR2 ALRM VTALRM PROF POLL XCPU TTIN TTOU STKFLT RTMIN RTMIN+1 RTMIN+7 RTMIN+30; do
     check "SIG$signal is said to mean nothing" 1 \
-        "$(grep -c "SIG$signal, sent by PID $$ (uid $(id -u)), means nothing" "$folder/log")"
+        "$(grep -c "SIG$signal, sent by PID $$ (uid $(id -u)), is ignored: proctord does not use it" "$folder/log")"
 done
 for _ in 1 2 3; do kill -USR2 "$daemon"; done
 check "and not again and again" 1 "$(has_reloaded "$daemon" >/dev/null; grep -c SIGUSR2 "$folder/log")"
@@ -99,7 +99,7 @@ for signal in $ends; do
     wait "$daemon"
     check "SIG$signal shuts the tree down" 0 $?
     check "SIG$signal: nobody is left" yes "$(gone "$before" && echo yes)"
-    check "SIG$signal is told" 1 "$(grep -c "SIG$signal: the tree is shut down" "$folder/log")"
+    check "SIG$signal is told" 1 "$(grep -c "SIG$signal: shutting the tree down" "$folder/log")"
 done
 
 # Started by a parent that ignores and blocks all there is.
@@ -157,11 +157,11 @@ echo >"$folder/hang"
 wait "$wrapper"
 check "the terminal goes: it ends in order" 0 $?
 check "nobody is left" yes "$(gone "$before" && echo yes)"
-check "and it is told why" 1 "$(grep -c "SIGHUP (the terminal is gone): the tree is shut down" "$folder/log")"
+check "and it is told why" 1 "$(grep -c "SIGHUP (the terminal is gone): shutting the tree down" "$folder/log")"
 
 at_terminal nohup
 echo >"$folder/hang"
-told() { grep -q "the terminal is gone; SIGHUP was ignored at the start" "$folder/log"; }
+told() { grep -q "the terminal is gone; SIGHUP was ignored at startup" "$folder/log"; }
 check "the terminal goes, with nohup: it goes on" yes "$(until_true told && echo yes)"
 check "SIGHUP of a process still reloads" yes "$(has_reloaded "$daemon")"
 check "a child that ends is restarted" yes "$(restarted)"
@@ -195,7 +195,7 @@ for signal in $ends; do
     kill -s "$signal" "$init"
     wait "$daemon"
     check "PID 1: SIG$signal shuts the tree down" 0 $?
-    check "PID 1: SIG$signal is told" 1 "$(grep -c "SIG$signal: the tree is shut down" "$folder/log")"
+    check "PID 1: SIG$signal is told" 1 "$(grep -c "SIG$signal: shutting the tree down" "$folder/log")"
 done
 daemon=
 plan

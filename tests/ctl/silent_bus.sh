@@ -79,11 +79,11 @@ for fault in silent deaf refuses hello "late 3" garbage closes nonsense; do
     until_true asked
     check "$fault: a child that ends is restarted" yes "$(restarted)"
     if [ "$fault" = "late 3" ]; then
-        there() { grep -q "the bus is there" "$folder/log" || ! grep -q "waiting" "$folder/log"; }
+        there() { grep -q "connected to the bus" "$folder/log" || ! grep -q "waiting" "$folder/log"; }
         check "late: it is waited for" yes "$(until_true there && echo yes)"
     fi
     if [ "$fault" = closes ]; then
-        closes() { grep -q "supervision goes on: it closes the connection" "$folder/log"; }
+        closes() { grep -q "supervision continues: it closed the connection" "$folder/log"; }
         check "closes: it is said what it does" yes "$(until_true closes && echo yes)"
     fi
     end_bus
@@ -151,7 +151,7 @@ fresh
 start
 check "no bus: the children are started" yes "$(started 1)"
 check "no bus: it is said once what is missing" \
-    "proctord: waiting for the bus at $PROCTOR_BUS_ADDRESS, supervision goes on: Connection refused" \
+    "proctord: waiting for the bus at $PROCTOR_BUS_ADDRESS, supervision continues: Connection refused" \
     "$(cat "$folder/log")"
 before=$(tail -1 "$folder/pids")
 kill -9 "$daemon"
@@ -168,11 +168,11 @@ other() {
 }
 check "a second proctord on the bus does not start" 1 "$(other; echo $?)"
 check "and says who is there" \
-    "proctord: the bus can be used, but org.proctor1 on it belongs to another process, PID $daemon" \
+    "proctord: the bus is available, but org.proctor1 on it belongs to another process, PID $daemon" \
     "$(tail -1 "$folder/other-log")"
 check "nothing of its is started" 1 "$(starts)"
 end_bus
-until_true grep -q "the bus went away" "$folder/log"
+until_true grep -q "lost the bus" "$folder/log"
 kill -STOP "$daemon"
 true_bus
 "$proctord" --bus-address="$PROCTOR_BUS_ADDRESS" --manifests="$folder/never.yaml" \
@@ -188,7 +188,7 @@ kill -TERM "$thief"
 wait "$thief"
 has_web() { "$proctorctl" status web >/dev/null 2>&1; }
 check "and asked for again, until it is free" yes "$(until_true has_web && echo yes)"
-check "that is told, too" 1 "$(grep -c "the bus is back" "$folder/log")"
+check "that is told, too" 1 "$(grep -c "connected to the bus again" "$folder/log")"
 stop
 check "it ends in order" 0 "$result"
 end_bus

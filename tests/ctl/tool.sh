@@ -63,9 +63,9 @@ children:
   - {name: c, exec: [/bin/true], restart: temporary}
 EOF
 check "check: what limits come to" \
-"a: when it always fails, it is given up (quarantine) after 3 starts, about 300 ms of backoff
-b: warning: its restart limit is never reached: with its backoff no more than 3 failures fit into 5 min, and burst is 10; it is restarted for ever
-3 children, no mistake found" "$(proctorctl check "$folder/good.yaml")"
+"a: if it always fails, it is given up (quarantine) after 3 starts, about 300 ms of backoff
+b: warning: its restart limit is never reached: with its backoff no more than 3 failures fit into 5 min, and burst is 10; it is restarted forever
+3 children, no errors found" "$(proctorctl check "$folder/good.yaml")"
 check "check --quiet: only the warning" "1" "$(proctorctl check --quiet "$folder/good.yaml" | wc -l)"
 check "check --json" \
 '{"children":[{"child":"a","restarts":true,"given_up":true,"starts":3,"after_usec":300000},{"child":"b","restarts":true,"given_up":false,"starts":null,"after_usec":null},{"child":"c","restarts":false,"given_up":null,"starts":null,"after_usec":null}]}' \

@@ -68,7 +68,7 @@ static void subscriptions(void)
     }
 
     g_assert_cmpuint(n, ==, SUBSCRIBERS);
-    assert_limit(error, "at most 256");
+    assert_limit(error, "the limit is 256");
     g_assert_true(subscribe(list[0], NULL)); /* again: another filter */
     g_autoptr(GVariant) reply = call(list[0], "Unsubscribe", NULL, NULL);
     g_assert_true(subscribe(list[SUBSCRIBERS], NULL));

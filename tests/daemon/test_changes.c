@@ -52,7 +52,7 @@ static void each_change_has_its_class(void)
         g_assert_true(fixture_flag(&f, "web", "ManifestPending") == !dry);
     }
     g_autofree char *why = fixture_text(&f, "web", "Explanation");
-    g_assert_nonnull(strstr(why, "a newer declaration waits for its next start"));
+    g_assert_nonnull(strstr(why, "a newer declaration takes effect at its next start"));
     g_autoptr(GVariant) again = fixture_reload(&f, NULL);
     g_assert_cmpuint(dict_number(again, "unchanged"), ==, 3);
     g_autoptr(GVariant) applied = fixture_reload_with(&f, "restart");

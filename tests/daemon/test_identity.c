@@ -444,9 +444,9 @@ static void a_strangers_folder_is_refused(void)
     refuses_to_start(g_strconcat("--runtime-dir=", theirs, NULL),
                      "the runtime folder cannot be used: ");
     refuses_to_start(g_strconcat("--state-dir=", theirs, NULL),
-                     "theirs belongs to user 65534, and not to user 0");
+                     "theirs belongs to user 65534, not to user 0");
     refuses_to_start(g_strconcat("--state-dir=", theirs, "/below", NULL),
-                     "theirs belongs to user 65534, who can replace what lies in it");
+                     "theirs belongs to user 65534, who can replace its contents");
     refuses_to_start(g_strconcat("--metrics-socket=", theirs, "/socket", NULL),
                      "theirs/socket: its folder cannot be used: ");
 

@@ -128,7 +128,7 @@ static void assert_db_waits(void)
     assert_text("pay/db", "Status", "ready");
     assert_text("pay/db", "StopState", "idle");
     g_autofree char *explanation = fixture_text(&f, "pay/db", "Explanation");
-    g_assert_nonnull(strstr(explanation, "stops when pay/api, which depends on it, has stopped"));
+    g_assert_nonnull(strstr(explanation, "will stop after pay/api, which depends on it"));
     g_assert_cmpuint(fixture_events(&f, "child-control-cancel-delivered", "pay/db"), ==, 0);
 }
 

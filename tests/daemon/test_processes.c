@@ -307,10 +307,10 @@ static void every_state_is_explained(void)
     g_autoptr(GVariant) outcome = fixture_verb(&f, "Pause", "held");
 
     assert_explained("fine", "ready for");
-    assert_explained("silent", "has not said yet that it is ready");
+    assert_explained("silent", "has not reported readiness yet");
     assert_explained("needy", "requires silent, which is not ready");
     assert_explained("waits", "before restart 1 of 10, after exit code 3");
-    assert_explained("done", "ended with success, which restart policy temporary leaves alone");
+    assert_explained("done", "ended with success; restart policy temporary does not restart it");
     assert_explained("off", "autostart is off");
     assert_explained("held", "paused by root (uid 0)");
     assert_explained("held", "\"test\"; still stopping");

@@ -34,7 +34,7 @@ static void declare_job(int code)
                 "live=600000");
     assert_not_started("app");
     assert_explained("app", "requires migrate, which has not ended yet");
-    assert_explained("migrate", "ready when it has ended with success");
+    assert_explained("migrate", "ready once it has exited successfully");
 }
 
 static void kill_app(void)
@@ -61,7 +61,7 @@ static void who_needs_a_job_that_failed_does_not_start(void)
     fixture_release(&f, "go");
     fixture_wait_event(&f, "child-exited", "migrate", 1);
     assert_not_started("app");
-    assert_explained("app", "requires migrate, which has not ended with success, but with exit "
+    assert_explained("app", "requires migrate, which did not succeed but ended with exit "
                             "code 3");
 }
 
@@ -165,7 +165,7 @@ static void who_drains_is_not_ill(void)
 {
     add_draining("restart: transient\n");
     fixture_add(&f, "user", "requires: [web]\nreadiness: immediate\n", "live=600000");
-    assert_explained("web", "but says that it is stopping");
+    assert_explained("web", "but reports that it is stopping");
     assert_not_started("user");
     fixture_kill(&f);
     fixture_again(&f, NULL);
@@ -173,7 +173,7 @@ static void who_drains_is_not_ill(void)
                 "live=600000");
     fixture_wait_event(&f, "child-heartbeat-stale", "clock", 1); /* so long nothing happens */
     assert_nobody_called_it_ill();
-    assert_explained("web", "but says that it is stopping");
+    assert_explained("web", "but reports that it is stopping");
     fixture_release(&f, "go");
     fixture_wait_event(&f, "child-exited", "web", 1);
     g_autofree char *exit = fixture_event_field(&f, "child-exited", "web", "exit");
@@ -186,7 +186,7 @@ static void who_drains_too_long_has_timed_out(void)
     fixture_wait_event(&f, "child-exited", "web", 1);
     g_autofree char *reason = fixture_event_field(&f, "child-exited", "web", "reason");
     g_assert_nonnull(g_strrstr(reason, "still there after a stop of its own"));
-    assert_explained("web", "a stop of its own that took too long");
+    assert_explained("web", "a timeout of its own stop");
 }
 
 static void a_success_too_soon_counts(void)

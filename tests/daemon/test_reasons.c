@@ -117,7 +117,7 @@ static void those_that_are_restarted_with_it(void)
     g_autoptr(GDBusProxy) a = cache_of("s/a"), b = cache_of("s/b");
 
     fixture_release(&f, "crash");
-    assert_reason(a, "s/a", "backoff", "; then with those that are restarted with it under s");
+    assert_reason(a, "s/a", "backoff", "; then restarts together with its siblings under s");
     assert_reason(b, "s/b", "fenced", "stopping");
     assert_reason(a, "s/a", "scope",
                   "waits until s/b has ended, as both are restarted together under s");
@@ -139,7 +139,7 @@ static void its_turn(void)
     g_variant_unref(fixture_reload(&f, NULL));
     g_autoptr(GDBusProxy) b = cache_of("s/b");
 
-    assert_reason(b, "s/b", "queued", "waits for its turn: 1 of at most 1 restarts of s");
+    assert_reason(b, "s/b", "queued", "waits for its turn: 1 of at most 1 restarts under s");
     g_variant_unref(fixture_verb(&f, "Pause", "s/a"));
     assert_reason(b, "s/b", "", "ing for");
 }
@@ -207,8 +207,8 @@ static void a_budget_is_told(void)
     g_variant_unref(fixture_reload(&f, NULL));
     fixture_wait_text(&f, "s/a", "WaitsFor", "backoff");
     g_autofree char *text = fixture_text(&f, "s/a", "Explanation");
-    g_assert_nonnull(strstr(
-        text, "until the budget of the group g has room for its restart, after exit code 1"));
+    g_assert_nonnull(
+        strstr(text, "until the restart budget of group g allows a restart, after exit code 1"));
 }
 
 #define TEST(name, test) fixture_test(&f, NULL, "/daemon/reasons/" name, test)

@@ -159,7 +159,7 @@ static void an_upgrade_waits_for_the_disk_and_says_so(void)
     g_autoptr(GVariant) reply =
         fixture_manager(&f, "Reexecute", g_variant_new("(sa{sv})", "test", &none), &error);
     g_assert_null(reply);
-    g_assert_nonnull(strstr(error->message, "waits for a disk"));
+    g_assert_nonnull(strstr(error->message, "blocking call on a disk"));
     g_assert_cmpint((GPid)fixture_number(&f, "web", "MainPID"), ==, pid);
     set_delay("0");
 }

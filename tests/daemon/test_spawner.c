@@ -234,7 +234,7 @@ static void a_manifest_on_it_holds_up_a_reload_alone(void)
     g_autoptr(GError) error = NULL;
     g_autoptr(GVariant) changes = fixture_reload(&f, &error);
     g_assert_null(changes);
-    if (!strstr(error->message, "children.d/m.yaml: does not answer"))
+    if (!strstr(error->message, "children.d/m.yaml: does not respond"))
         g_error("%s", error->message);
     fixture_upgrade(&f);
 

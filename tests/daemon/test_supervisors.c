@@ -338,7 +338,7 @@ static void restarts_beyond_the_cap_can_be_seen_waiting(void)
     crash("b");
     fixture_wait_event(&f, "child-restart-queued", "b", 1);
     g_autofree char *why = fixture_text(&f, "b", "Explanation");
-    g_assert_nonnull(strstr(why, "waits for its turn: 1 of at most 1 restarts of root"));
+    g_assert_nonnull(strstr(why, "waits for its turn: 1 of at most 1 restarts under root"));
     wait_printed(ROOT, "RestartsQueued", "1");
     assert_printed(ROOT, "RestartsInFlight", "1");
     fixture_release(&f, "go");

@@ -463,7 +463,7 @@ static void holds_up_nobody(const char *path)
     while (!answer.came)
         g_main_context_iteration(NULL, TRUE);
     g_assert_nonnull(answer.error);
-    g_assert_nonnull(strstr(answer.error->message, "does not start as it should"));
+    g_assert_nonnull(strstr(answer.error->message, "does not start with these options"));
     g_clear_error(&answer.error);
 }
 
@@ -484,10 +484,10 @@ static void what_can_not_take_over_does_not(void)
     guint64 pid = fixture_number(&f, "web", "MainPID");
 
     put_script(path, "#!/bin/sh\necho proctord 9; echo formats: journal-9\n");
-    is_refused("has other formats (formats: journal-9)", TRUE);
-    is_refused("has other formats", FALSE);
+    is_refused("uses other formats (formats: journal-9)", TRUE);
+    is_refused("uses other formats", FALSE);
     put_script(path, "#!/bin/sh\necho oh dear >&2\nexit 1\n");
-    is_refused("it says: oh dear", FALSE);
+    is_refused("its output: oh dear", FALSE);
     holds_up_nobody(path);
     pid = fixture_number(&f, "web", "MainPID");
     g_unlink(path);

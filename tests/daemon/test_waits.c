@@ -71,7 +71,7 @@ static void a_start_that_is_never_ready_is_named(void)
     fixture_add(&f, "mute", "readiness: explicit\nstart_timeout: 0\nautostart: false\n",
                 "live=600000");
     g_autoptr(GVariant) outcome = wait_a_little("RestartChild", "mute");
-    assert_waits(outcome, "readiness", "has not said yet that it is ready");
+    assert_waits(outcome, "readiness", "has not reported readiness yet");
 }
 
 static void a_requirement_that_is_down_is_named(void)
@@ -194,7 +194,7 @@ static void the_tool_says_what_it_waited_for(void)
     add_slow("slow", "readiness: explicit\n");
     g_assert_cmpint(TOOL(&text, "pause", "slow", "--reason=test", "--wait", "--timeout=100ms"), ==,
                     7);
-    if (!g_strrstr(text, "cancel-delivered; the time is up, it waits for: stop (paused by"))
+    if (!g_strrstr(text, "cancel-delivered; timed out waiting for: stop (paused by"))
         g_error("%s", text);
     g_assert_cmpint(
         TOOL(&json, "pause", "slow", "--reason=test", "--wait", "--timeout=100ms", "--json=short"),
@@ -230,7 +230,7 @@ static void the_tool_waits_for_a_state(void)
     fixture_add(&f, "mute", "readiness: explicit\nstart_timeout: 0\nautostart: false\n",
                 "live=600000");
     g_assert_cmpint(TOOL(&text, "wait", "mute"), ==, 4);
-    if (!g_strrstr(text, "mute: will not come to be ready: not started: autostart is off"))
+    if (!g_strrstr(text, "mute: will not be ready: not started: autostart is off"))
         g_error("%s", text);
     g_assert_cmpint(TOOL(NULL, "wait", "mute", "--for=stopped"), ==, 0);
     g_variant_unref(fixture_verb(&f, "Restart", "mute"));

@@ -300,7 +300,7 @@ static void dead_disk_stops_nobody(struct place *place, gconstpointer data)
     }
     until_ends(place, place->bad, "again\n");
     g_autofree char *text = content(place->bad);
-    g_assert_nonnull(strstr(text, "bytes are missing here: the disk did not answer\n"));
+    g_assert_nonnull(strstr(text, "bytes are missing here: the disk did not respond\n"));
     g_assert_cmpuint(output_lost_bytes() - lost, <, said);
     output_free(bad);
     output_free(good);

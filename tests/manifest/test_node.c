@@ -62,7 +62,7 @@ static void aliases(void)
     expect("a: &a {k: &v w}\nb: {l: *v, m: *a}\n", "a: {k: w}\nb: {l: w, m: {k: w}}\n");
     expect("a: &a 1\nb: &a 2\nc: *a\n", "a: 1\nb: 2\nc: 2\n");
     expect("? &k a\n: *k\n", "a: a\n");
-    refuse("a: &a [*a]\n", 100, 1, 8, "within what it names");
+    refuse("a: &a [*a]\n", 100, 1, 8, "inside the node that it refers to");
     refuse("a: *b\nc: &b 1\n", 100, 1, 4, "no anchor &b");
 }
 
@@ -80,7 +80,7 @@ static void merge_keys(void)
 
 static void keys_given_twice(void)
 {
-    refuse("a: 1\nb: 2\na: 3\n", 100, 3, 1, "\"a\" is given twice, first in line 1");
+    refuse("a: 1\nb: 2\na: 3\n", 100, 3, 1, "\"a\" is given twice, first on line 1");
     refuse("a: {\"b\": 1, b: 2}\n", 100, 1, 13, "\"b\" is given twice");
     refuse("{a: 1, ? b, ? b}", 100, 1, 15, "\"b\" is given twice");
 }

@@ -116,8 +116,8 @@ static void what_is_no_assignment_is_refused(void)
     refuse("=1\n", 1, "a name before");
     refuse("1A=1\n", 1, "name of letters");
     refuse("A-B=1\n", 1, "name of letters");
-    refuse("A=1\nB='x\ny\n", 2, "does not end");
-    refuse("B=\"x\\", 1, "does not end");
+    refuse("A=1\nB='x\ny\n", 2, "is not closed");
+    refuse("B=\"x\\", 1, "is not closed");
     refuse("\xC3\xA4=1\n", 1, "name of letters");
 }
 

@@ -23,7 +23,7 @@ enum child_timer {
     TIMER_HEALTH = 5,        /* the next health check, then its timeout */
     TIMER_PLACE = 6,         /* it gives back its place among the restarts in flight */
     TIMER_CHANGE = 7,        /* what it does on its own word, a drain, takes too long */
-    TIMER_RUN = 8,           /* it has run for as long as it may */
+    TIMER_RUN = 8,           /* its run timeout expired */
     CHILD_TIMERS,
 };
 

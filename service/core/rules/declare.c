@@ -442,7 +442,7 @@ static int link_supervisor(struct core *core, struct making *making, size_t i)
         return -ENOENT;
     }
     if (parent->depth == SUPERVISOR_DEPTH_MAX) {
-        problem_of_supervisor(making, i, "\"", supervisor->path, "\" is nested more than 8 deep");
+        problem_of_supervisor(making, i, "\"", supervisor->path, "\" is more than 8 levels deep");
         return -EINVAL;
     }
     supervisor_link(core, parent, supervisor);
