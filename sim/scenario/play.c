@@ -3,7 +3,7 @@
  */
 #include "scenario/scenario.h"
 
-#include "checks/checks.h"
+#include "checks/arrival.h"
 #include "world/disk.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 #include "search/explore.h"
 
-#include "checks/checks.h"
+#include "checks/arrival.h"
 #include "search/clock.h"
 #include "world/disk.h"
 

@@ -1,6 +1,6 @@
 #include "search/swarm.h"
 
-#include "checks/checks.h"
+#include "checks/arrival.h"
 #include "world/disk.h"
 
 #include <signal.h>

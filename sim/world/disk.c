@@ -1,6 +1,6 @@
 #include "world/disk.h"
 
-#include "checks/checks.h"
+#include "checks/arrival.h"
 #include "checks/shown.h"
 #include "journal/boot.h"
 #include "journal/frame_buffer.h"

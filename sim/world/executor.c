@@ -3,7 +3,8 @@
  */
 #include "world/world.h"
 
-#include "checks/checks.h"
+#include "checks/calls.h"
+#include "checks/ledger.h"
 #include "world/disk.h"
 
 #include <errno.h>

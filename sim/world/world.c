@@ -1,5 +1,6 @@
 #include "world/world.h"
 
+#include "checks/agreement.h"
 #include "checks/causes.h"
 #include "checks/checks.h"
 #include "world/disk.h"
