@@ -1,6 +1,7 @@
 #include "checks/arrival.h"
 
 #include "core/rules/start.h"
+#include "world/process.h"
 
 static bool hangs(const struct actor *actor)
 {

@@ -1,6 +1,7 @@
 #include "checks/calls.h"
 
 #include "checks/ledger.h"
+#include "world/process.h"
 
 #include <string.h>
 

@@ -3,10 +3,10 @@
  */
 #include "commands/commands.h"
 
+#include "scenario/scenario.h"
 #include "search/campaign.h"
 #include "search/clock.h"
 #include "search/explore.h"
-#include "scenario/scenario.h"
 
 #include <getopt.h>
 #include <inttypes.h>

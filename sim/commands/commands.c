@@ -1,15 +1,16 @@
 #include "commands/commands.h"
 
+#include "commands/past_commands.h"
+#include "number.h"
+#include "scenario/scenario.h"
 #include "search/campaign.h"
 #include "search/clock.h"
 #include "search/explore.h"
-#include "number.h"
-#include "trace/past.h"
-#include "commands/past_commands.h"
-#include "scenario/scenario.h"
 #include "search/shrink.h"
+#include "trace/past.h"
 #include "trace/timeline.h"
 #include "trace/trace.h"
+#include "world/process.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -6,8 +6,8 @@
  */
 #include "commands/commands.h"
 
-#include "search/clock.h"
 #include "reader.h"
+#include "search/clock.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,11 +1,11 @@
 #include "commands/past_commands.h"
 
-#include "core/model/child.h"
-#include "search/clock.h"
 #include "commands/commands.h"
-#include "number.h"
-#include "trace/past.h"
+#include "core/model/child.h"
 #include "core/vocabulary/text.h"
+#include "number.h"
+#include "search/clock.h"
+#include "trace/past.h"
 #include "trace/timeline.h"
 
 #include <inttypes.h>

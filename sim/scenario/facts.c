@@ -1,8 +1,9 @@
 #include "scenario/facts.h"
 
-#include "number.h"
 #include "core/rules/start.h"
+#include "number.h"
 #include "unit.h"
+#include "world/process.h"
 
 #include <errno.h>
 #include <inttypes.h>

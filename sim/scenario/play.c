@@ -4,7 +4,12 @@
 #include "scenario/scenario.h"
 
 #include "checks/arrival.h"
-#include "world/disk.h"
+#include "daemon/declarations.h"
+#include "daemon/disk.h"
+#include "daemon/reports.h"
+#include "daemon/requests.h"
+#include "daemon/step.h"
+#include "world/process.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -239,12 +244,12 @@ static bool say_again(struct world *world, struct actor *actor, enum action acti
 static void crash(struct world *world, const struct scenario_step *step)
 {
     if (step->crash == CRASH_WITHIN) {
-        disk_crash_within(world, (uint32_t)step->effects);
+        crash_within(world, (uint32_t)step->effects);
         return;
     }
     if (step->crash == CRASH_UPGRADE)
         world_reexecute(world);
-    disk_crash(world, step->crash == CRASH_TORN);
+    crash_daemon(world, step->crash == CRASH_TORN);
 }
 
 bool scenario_perform(struct world *world, const struct subject *scenario,
@@ -322,7 +327,7 @@ bool scenario_perform(struct world *world, const struct subject *scenario,
         crash(world, step);
         return true;
     case ACTION_REBOOT:
-        disk_reboot(world, step->off_usec, BOOT_USEC, step->wall);
+        crash_reboot(world, step->off_usec, BOOT_USEC, step->wall);
         return true;
     }
     __builtin_unreachable();

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "world/disk.h"
+#include "daemon/crash.h"
 #include "scenario/facts.h"
 #include "search/run.h"
 

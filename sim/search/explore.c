@@ -1,8 +1,8 @@
 #include "search/explore.h"
 
 #include "checks/arrival.h"
+#include "daemon/step.h"
 #include "search/clock.h"
-#include "world/disk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -319,7 +319,7 @@ static bool take(struct explorer *x, const struct option *option)
     bool done = true;
 
     if (option->crash)
-        disk_crash_within(x->world, option->choice);
+        crash_within(x->world, option->choice);
     else if (option->action)
         done = scenario_perform(x->world, x->scenario, &x->scenario->actions[option->choice]);
     else

@@ -1,7 +1,13 @@
 #include "search/swarm.h"
 
 #include "checks/arrival.h"
-#include "world/disk.h"
+#include "daemon/crash.h"
+#include "daemon/declarations.h"
+#include "daemon/disk.h"
+#include "daemon/requests.h"
+#include "daemon/step.h"
+#include "world/process.h"
+#include "world/queue.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -594,7 +600,7 @@ static void reboot(struct world *world)
         return;
     uint64_t off = offs[choose(world, COUNT_OF(offs))],
              uptime = uptimes[choose(world, COUNT_OF(uptimes))];
-    disk_reboot(world, off, uptime, (enum wall)choose(world, WALL_UNSET + 1));
+    crash_reboot(world, off, uptime, (enum wall)choose(world, WALL_UNSET + 1));
 }
 
 static void take_turn(struct world *world, struct swarm *swarm, enum turn turn, uint32_t child)
@@ -681,18 +687,18 @@ static void strike(struct world *world)
     if (world->cut || !schedule_strikes(world->schedule, world->faults.crash))
         return;
     if (world->full) {
-        disk_make_room(world);
+        crash_make_room(world);
         return;
     }
     if (choose(world, 2))
-        disk_crash_within(world, choose(world, 4));
+        crash_within(world, choose(world, 4));
     else if (choose(world, 4) == 1)
-        disk_fill(world);
+        crash_fill_disk(world);
     else {
         uint32_t how = choose(world, 3);
         if (how == 2) /* on purpose */
             world_reexecute(world);
-        disk_crash(world, how == 1);
+        crash_daemon(world, how == 1);
     }
 }
 

@@ -298,10 +298,6 @@ struct world {
     void *observe_userdata;
 };
 
-/* Makes a world in the block, which is reset. actors_max bounds the records ever declared. */
-struct world *world_new(struct memory *memory, struct schedule *schedule, uint64_t seed,
-                        uint32_t actors_max);
-
 /* What the machine's clocks read, and the core's time by them. */
 struct two_clocks world_clocks(const struct world *world);
 uint64_t world_usec(const struct world *world);
@@ -314,61 +310,9 @@ void *world_allocate(struct world *world, size_t size);
 uint32_t world_add_actor(struct world *world, const struct child_declaration *declaration,
                          const struct model *models, size_t n_models);
 struct actor *world_find(struct world *world, const char *id);
+uint32_t world_number_of(const struct world *world, const struct actor *actor);
 
-/* Inputs. Each is handled whole, by the core, the reference model and the checks. */
-int world_declare(struct world *world, const uint32_t *actors, size_t count, struct error *error);
-/* With supervisors, each after the one above it and before what is below it; the caller's. */
-int world_declare_tree(struct world *world, const struct supervisor_declaration *supervisors,
-                       size_t n_supervisors, const uint32_t *actors, size_t count,
-                       struct error *error);
-int world_redeclare_supervisor(struct world *world,
-                               const struct supervisor_declaration *declaration,
-                               struct error *error);
-int world_redeclare(struct world *world, uint32_t actor,
-                    const struct child_declaration *declaration, enum redeclare_how how,
-                    struct error *error);
-int world_command(struct world *world, const struct command *command, struct outcome *outcome,
-                  struct error *error);
-/* The same on every child below the supervisor of that path. */
-int world_command_scope(struct world *world, const struct command *command, struct error *error);
-/* How many jobs run at once. */
-void world_set_max_jobs(struct world *world, uint32_t max_jobs);
-
-/* Takes in a job; the actor is a child called jobs/N, with the number that the job will have. */
-int world_run_job(struct world *world, uint32_t actor, const char *name, enum same_name same_name,
-                  struct error *error);
-void world_remove(struct world *world, const char *const *ids, uint32_t n);
-/* bound_usec: of the whole; 0: none */
-void world_shutdown(struct world *world, uint64_t bound_usec, const char *by, const char *why);
-void world_hurry(struct world *world);
-void world_reopen(struct world *world); /* where a shutdown has begun */
-void world_recovered(struct world *world);
-void world_durability(struct world *world, bool durable);
-void world_reexecute(struct world *world);
-void world_report(struct world *world, const struct report *report);
 struct heard world_heard(const struct report *report); /* in the reference model's terms */
-void world_timer(struct world *world);
-
-/* Lets the next thing happen, if it is due by until_nsec. False: nothing is, or a check failed. */
-bool world_step(struct world *world, uint64_t until_nsec);
-
-/* Exploration: what could happen next, whatever its time; and lets number i of it happen. The last
- * number is the timer where one is armed. */
-uint32_t world_choices(const struct world *world);
-void world_take(struct world *world, uint32_t i);
-
-/* Queues. delay_nsec from now. */
-void world_queue_turn(struct world *world, uint64_t due_nsec);
-void world_queue_report(struct world *world, const struct report *report, uint64_t delay_nsec);
-void world_queue_process(struct world *world, const struct pending *wanted, uint64_t delay_nsec);
-
-/* For scenarios: a process of a child that waits for this name goes on. False: nobody waits. */
-bool world_fire(struct world *world, const char *name);
-/* The main process of the active attempt ends now. False: there is none. */
-bool world_end_process(struct world *world, struct actor *actor, struct completion completion);
-void world_release_reports(struct world *world, struct actor *actor);
-unsigned world_processes(const struct actor *actor); /* alive, by the executor's count */
-struct process *world_process(struct actor *actor, uint64_t attempt);
 
 /* Says that a check failed; only the first one counts. */
 void world_fail(struct world *world, enum check check, const char *format, ...)
@@ -378,12 +322,3 @@ void world_note(struct world *world, const struct record *record);
 uint64_t world_hash(const struct world *world);
 
 const char *check_to_string(enum check check);
-
-/* executor.c, for world.c: the ports, and what processes do when their time has come. */
-void executor_ports(struct world *world, struct core_ports *ports);
-void executor_start(struct world *world, struct actor *actor, struct attempt_id id);
-void executor_do_again(struct world *world, const struct doubt *doubt);
-void executor_proceed(struct world *world, struct actor *actor, struct process *process);
-void executor_beat(struct world *world, struct actor *actor, struct process *process);
-void executor_end(struct world *world, struct actor *actor, struct process *process, bool dies);
-void executor_power_off(struct world *world); /* nobody is there any more, and nobody tells of it */

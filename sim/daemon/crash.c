@@ -1,110 +1,24 @@
-#include "world/disk.h"
+#include "daemon/crash.h"
 
 #include "checks/arrival.h"
+#include "checks/checks.h"
 #include "checks/shown.h"
+#include "daemon/disk.h"
+#include "daemon/executor.h"
+#include "daemon/inputs.h"
 #include "journal/boot.h"
-#include "journal/frame_buffer.h"
 #include "journal/replay.h"
-#include "world/world.h"
+#include "world/process.h"
+#include "world/queue.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define CHECKPOINT_AT  (16 * 1024) /* bytes of journal that are more than enough to replay */
 #define TORN_BYTES_MAX 24
 #define DEATHS         2 /* of the daemon while it takes over */
 #define DEATH_STEPS    6
 #define NEVER          UINT32_MAX
-
-struct disk {
-    struct world *world;
-    struct frame_memory memory;
-    struct frame_buffer frames;
-};
-
-/* ---- memory ---------------------------------------------------------------------------------- */
-
-/* The world's, so that it is saved and restored with it. */
-static void *resize(void *userdata, void *memory, size_t before, size_t size)
-{
-    struct world *world = userdata;
-    void *fresh = size > 0 ? world_allocate(world, size) : NULL;
-
-    if (fresh && memory)
-        memcpy(fresh, memory, before < size ? before : size);
-    if (memory)
-        memory_release(world->memory, memory);
-    return fresh;
-}
-
-static struct disk *new_disk(struct world *world)
-{
-    struct disk *disk = world_allocate(world, sizeof(*disk));
-
-    *disk = (struct disk){.world = world, .memory = {.resize = resize, .userdata = world}};
-    disk->frames.memory = &disk->memory;
-    return disk;
-}
-
-static void free_disk(struct disk *disk)
-{
-    frame_buffer_free(&disk->frames);
-    memory_release(disk->world->memory, disk);
-}
-
-/* ---- writing --------------------------------------------------------------------------------- */
-
-static void boot_id(const struct world *world, char id[BOOT_SIZE + 1])
-{
-    snprintf(id, BOOT_SIZE + 1, "%036u", world->boots);
-}
-
-static void write_boot(struct disk *disk)
-{
-    const struct world *world = disk->world;
-    struct boot boot = {.era = world->era,
-                        .written = {world_usec(world), world_clocks(world).realtime_usec}};
-    struct archive archive = frame_begin(&disk->frames);
-
-    boot_id(world, boot.id);
-    boot_archive(&archive, &boot);
-    frame_end(&disk->frames, &archive, FRAME_BOOT);
-}
-
-static void write_checkpoint(struct disk *disk)
-{
-    frame_buffer_begin(&disk->frames, 0);
-    write_boot(disk);
-    struct archive archive = frame_begin(&disk->frames);
-    core_archive(disk->world->core, &archive);
-    frame_end(&disk->frames, &archive, FRAME_CHECKPOINT);
-}
-
-void disk_begin(struct world *world)
-{
-    if (world->disk)
-        return;
-    world->disk = new_disk(world);
-    world->in_doubt = world_allocate(world, WORLD_DOUBTS * sizeof(*world->in_doubt));
-    write_checkpoint(world->disk);
-}
-
-void disk_record(void *userdata, const struct core_input *input)
-{
-    struct world *world = userdata;
-    struct core_input copy = *input;
-
-    world->n_in_doubt = 0;
-    if (!world->disk || world->full)
-        return;
-    struct archive archive = frame_begin(&world->disk->frames);
-    input_archive(&archive, &copy);
-    frame_end(&world->disk->frames, &archive, FRAME_INPUT);
-}
-
-/* ---- reading --------------------------------------------------------------------------------- */
 
 static int read_boot(void *userdata, const struct frame *frame, struct archive *archive)
 {
@@ -137,16 +51,14 @@ static struct core *read_back(struct world *world)
         if (replay_frame(&replay, &frame) < 0)
             world_fail(world, CHECK_RECOVERY, "a record of the journal cannot be read");
     disk->frames.used = offset; /* what is torn is cut off */
-    boot_id(world, id);
+    disk_boot_id(world, id);
     world->era = boot_resume(&boot, id, core, &present);
     return core;
 }
 
-/* ---- is it the same? ------------------------------------------------------------------------- */
-
 static void compare(struct world *world, struct core *before, struct core *after)
 {
-    struct disk *a = new_disk(world), *b = new_disk(world);
+    struct disk *a = disk_new(world), *b = disk_new(world);
     struct archive x = frame_begin(&a->frames), y = frame_begin(&b->frames);
     size_t at = 0;
 
@@ -158,11 +70,9 @@ static void compare(struct world *world, struct core *before, struct core *after
         world_fail(world, CHECK_RECOVERY,
                    "the recovered core differs from the one that died, at byte %zu of %zu", at,
                    x.used);
-    free_disk(a);
-    free_disk(b);
+    disk_free(a);
+    disk_free(b);
 }
-
-/* ---- going on -------------------------------------------------------------------------------- */
 
 static void take_over(struct world *world, struct core *core)
 {
@@ -215,7 +125,7 @@ static void find_process(struct world *world, struct actor *actor)
     if (!process || process->stillborn) {
         if (!child->attempt.spawned && !child->attempt.cancel_delivered &&
             !child->attempt.abort_requested) {
-            executor_start(world, actor, report.id);
+            process_start(world, actor, report.id);
             return;
         }
         if (!child->attempt.spawned) { /* and never will be: it has been asked to go already */
@@ -290,6 +200,35 @@ static bool recover_once(struct world *world, uint32_t death)
     return false;
 }
 
+static void recovered(struct world *world)
+{
+    struct recovery recovery = {};
+    struct checks_before before;
+
+    inputs_begin(world, INPUT_RECOVERED, NULL);
+    world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "recovered"});
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    core_recovered(world->core, &recovery);
+    world->in_core = false;
+    reference_recovered(&world->reference);
+    crash_end_input(world, &before);
+}
+
+static void durability(struct world *world, bool durable)
+{
+    struct checks_before before;
+
+    inputs_begin(world, INPUT_DURABILITY, NULL);
+    world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "durability"});
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    core_durability(world->core, durable, "the disk is full");
+    world->in_core = false;
+    reference_wake(&world->reference);
+    crash_end_input(world, &before);
+}
+
 static void recover(struct world *world)
 {
     if (world->verdict.check != CHECK_NONE)
@@ -300,11 +239,11 @@ static void recover(struct world *world)
     if (world->verdict.check != CHECK_NONE)
         return;
     checks_recovered(world);
-    write_checkpoint(world->disk);
-    world_recovered(world);
+    disk_checkpoint(world->disk);
+    recovered(world);
 }
 
-void disk_crash(struct world *world, bool torn)
+void crash_daemon(struct world *world, bool torn)
 {
     struct disk *disk = world->disk;
 
@@ -319,12 +258,12 @@ void disk_crash(struct world *world, bool torn)
 }
 
 /* The clock reads `uptime` once the daemon is there again. */
-void disk_reboot(struct world *world, uint64_t off_usec, uint64_t uptime_usec, enum wall wall)
+void crash_reboot(struct world *world, uint64_t off_usec, uint64_t uptime_usec, enum wall wall)
 {
     uint64_t now;
 
     world_note(world, &(struct record){.kind = RECORD_FAULT, .what = "the power goes"});
-    executor_power_off(world);
+    process_power_off(world);
     world->now_nsec += (off_usec + uptime_usec) * 1000;
     now = world->now_nsec / 1000;
     world->boot_usec = now - uptime_usec;
@@ -342,27 +281,27 @@ void disk_reboot(struct world *world, uint64_t off_usec, uint64_t uptime_usec, e
     world->rebooted = false;
 }
 
-void disk_fill(struct world *world)
+void crash_fill_disk(struct world *world)
 {
     world->full = true;
     world_note(world, &(struct record){.kind = RECORD_FAULT, .what = "the disk is full"});
-    world_durability(world, false);
+    durability(world, false);
 }
 
-void disk_make_room(struct world *world)
+void crash_make_room(struct world *world)
 {
     world->full = false;
-    write_checkpoint(world->disk);
-    world_durability(world, true);
+    disk_checkpoint(world->disk);
+    durability(world, true);
 }
 
-void disk_crash_within(struct world *world, uint32_t effects)
+void crash_within(struct world *world, uint32_t effects)
 {
     world->cut = true;
     world->effects_left = effects;
 }
 
-void disk_look(struct world *world)
+static void look(struct world *world)
 {
     if (world->cut) {
         world_note(world, &(struct record){.kind = RECORD_FAULT,
@@ -370,6 +309,12 @@ void disk_look(struct world *world)
         recover(world);
     } else if (world->disk && !world->full && world->disk->frames.used > CHECKPOINT_AT &&
                world->verdict.check == CHECK_NONE) {
-        write_checkpoint(world->disk);
+        disk_checkpoint(world->disk);
     }
+}
+
+void crash_end_input(struct world *world, const struct checks_before *before)
+{
+    checks_after(world, before);
+    look(world);
 }

@@ -1,68 +1,13 @@
-/*
- * Executor: the core's ports in the simulated world, and the processes behind them.
- */
-#include "world/world.h"
+#include "world/process.h"
 
-#include "checks/calls.h"
-#include "checks/ledger.h"
-#include "world/disk.h"
+#include "world/fault.h"
+#include "world/queue.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 #define LEFTOVER_NSEC MSEC /* from the stop signal to the end of what was left behind */
-
-static uint32_t number_of(const struct world *world, const struct actor *actor)
-{
-    return (uint32_t)(actor - world->actors);
-}
-
-/* ---- faults ---------------------------------------------------------------------------------- */
-
-static bool strikes(struct world *world, uint16_t per_mille)
-{
-    return world->now_nsec >= world->faults.from_nsec &&
-           world->now_nsec < world->faults.until_nsec &&
-           schedule_strikes(world->schedule, per_mille);
-}
-
-static uint64_t some_delay(struct world *world)
-{
-    static const uint64_t delays[] = {MSEC,    10 * MSEC, 100 * MSEC, SEC,
-                                      4 * SEC, 12 * SEC,  31 * SEC};
-    return delays[schedule_choose(world->schedule, sizeof(delays) / sizeof(delays[0]))];
-}
-
-static void note_fault(struct world *world, const struct actor *actor, const char *what,
-                       struct attempt_id id)
-{
-    world->marks[1] |= UINT64_C(1) << 63;
-    world_note(world, &(struct record){.kind = RECORD_FAULT,
-                                       .what = what,
-                                       .child = actor->declaration->id,
-                                       .has_attempt = true,
-                                       .generation = id.generation,
-                                       .attempt = id.attempt});
-}
-
-/* Sends a report on its way into the core, which it may reach late, or twice. */
-static void send(struct world *world, struct actor *actor, const struct report *report,
-                 uint64_t delay)
-{
-    if (strikes(world, world->faults.delay)) {
-        delay += some_delay(world);
-        note_fault(world, actor, "delayed", report->id);
-    }
-    world_queue_report(world, report, delay);
-    if (strikes(world, world->faults.duplicate)) {
-        world_queue_report(world, report, delay + some_delay(world));
-        note_fault(world, actor, "doubled", report->id);
-    }
-}
-
-/* ---- processes ------------------------------------------------------------------------------- */
 
 struct process *world_process(struct actor *actor, uint64_t attempt)
 {
@@ -91,12 +36,12 @@ static void note_process(struct world *world, const struct actor *actor,
                                        .attempt = process->id.attempt});
 }
 
-static void queue_end(struct world *world, struct actor *actor, const struct process *process,
-                      bool dies, uint64_t delay)
+void process_queue_end(struct world *world, struct actor *actor, const struct process *process,
+                       bool dies, uint64_t delay)
 {
     world_queue_process(world,
                         &(struct pending){.kind = PENDING_END,
-                                          .actor = number_of(world, actor),
+                                          .actor = world_number_of(world, actor),
                                           .attempt = process->id.attempt,
                                           .dies = dies},
                         delay);
@@ -106,16 +51,16 @@ static void say(struct world *world, struct actor *actor, const struct process *
                 struct notify_message message)
 {
     struct report report = {.kind = INPUT_NOTIFY,
-                            .actor = number_of(world, actor),
+                            .actor = world_number_of(world, actor),
                             .id = process->id,
                             .message = message};
-    send(world, actor, &report, 0);
+    fault_send(world, actor, &report, 0);
 }
 
 static void report_end(struct world *world, struct actor *actor, struct process *process)
 {
     struct report report = {.kind = INPUT_COMPLETED,
-                            .actor = number_of(world, actor),
+                            .actor = world_number_of(world, actor),
                             .id = process->id,
                             .completion = process->completion};
 
@@ -126,9 +71,9 @@ static void report_end(struct world *world, struct actor *actor, struct process 
     /* A processor is its own half of the time that it lives. */
     report.completion.cpu_usec = (world->now_nsec - process->born_nsec) / 2000;
     process->reported = true;
-    send(world, actor, &report, 0);
-    if (strikes(world, world->faults.late_notify)) {
-        note_fault(world, actor, "late message", process->id);
+    fault_send(world, actor, &report, 0);
+    if (fault_strikes(world, world->faults.late_notify)) {
+        fault_note(world, actor, "late message", process->id);
         say(world, actor, process,
             (struct notify_message){.flags = schedule_choose(world->schedule, 2) ? NOTIFY_HEARTBEAT
                                                                                  : NOTIFY_READY});
@@ -160,8 +105,8 @@ static void end_leftover(struct world *world, struct actor *actor, struct proces
     uint64_t due = process->cancel_nsec + process->traits.left_takes_usec * 1000 + LEFTOVER_NSEC;
 
     if (!process->traits.left_ignores)
-        queue_end(world, actor, process, false,
-                  due > world->now_nsec ? due - world->now_nsec : LEFTOVER_NSEC);
+        process_queue_end(world, actor, process, false,
+                          due > world->now_nsec ? due - world->now_nsec : LEFTOVER_NSEC);
 }
 
 /* The attempt is over, and what it has left is nobody's business any more. */
@@ -177,14 +122,14 @@ static void leave_behind(struct world *world, struct actor *actor, struct proces
 static void report_leftover(struct world *world, struct actor *actor, struct process *process)
 {
     struct report report = {.kind = INPUT_MAIN_EXITED,
-                            .actor = number_of(world, actor),
+                            .actor = world_number_of(world, actor),
                             .id = process->id,
                             .completion = process->completion};
 
     report.completion.left = 1;
     process->state = PROCESS_LEFTOVER;
     note_process(world, actor, process, "main process gone, one left over");
-    send(world, actor, &report, 0);
+    fault_send(world, actor, &report, 0);
     if (process->heard_cancel)
         end_leftover(world, actor, process);
 }
@@ -206,7 +151,7 @@ static void die(struct world *world, struct actor *actor, struct process *proces
     is_gone(world, actor, process);
 }
 
-void executor_end(struct world *world, struct actor *actor, struct process *process, bool dies)
+void process_end(struct world *world, struct actor *actor, struct process *process, bool dies)
 {
     if (dies)
         die(world, actor, process, process->completion);
@@ -224,12 +169,12 @@ bool world_end_process(struct world *world, struct actor *actor, struct completi
     return false;
 }
 
-void executor_beat(struct world *world, struct actor *actor, struct process *process)
+void process_beat(struct world *world, struct actor *actor, struct process *process)
 {
     say(world, actor, process, (struct notify_message){.flags = NOTIFY_HEARTBEAT});
     world_queue_process(world,
                         &(struct pending){.kind = PENDING_BEAT,
-                                          .actor = number_of(world, actor),
+                                          .actor = world_number_of(world, actor),
                                           .attempt = process->id.attempt},
                         process->beat_usec * 1000);
 }
@@ -239,7 +184,7 @@ static void proceed_after(struct world *world, struct actor *actor, struct proce
 {
     world_queue_process(world,
                         &(struct pending){.kind = PENDING_STEP,
-                                          .actor = number_of(world, actor),
+                                          .actor = world_number_of(world, actor),
                                           .attempt = process->id.attempt,
                                           .wait_serial = ++process->wait_serial},
                         delay);
@@ -293,7 +238,7 @@ static bool take_step(struct world *world, struct actor *actor, struct process *
         return true;
     case STEP_BEAT_EVERY:
         process->beat_usec = step->number > 0 ? step->number : 1;
-        executor_beat(world, actor, process);
+        process_beat(world, actor, process);
         return true;
     case STEP_HEALTHY:
     case STEP_UNHEALTHY:
@@ -339,7 +284,7 @@ static bool take_step(struct world *world, struct actor *actor, struct process *
     __builtin_unreachable();
 }
 
-void executor_proceed(struct world *world, struct actor *actor, struct process *process)
+void process_proceed(struct world *world, struct actor *actor, struct process *process)
 {
     process->delayed = false;
     while (process->next_step < process->model->count)
@@ -366,77 +311,6 @@ bool world_fire(struct world *world, const char *name)
     return fired;
 }
 
-/* ---- the daemon's death ---------------------------------------------------------------------- */
-
-/* Whether something that the core asks for happens: not in a past that is lived through once more,
- * and not when the daemon has died before it could do it. */
-static bool happens(struct world *world)
-{
-    if (world->cut && !world->dead && world->effects_left-- == 0)
-        world->dead = true;
-    return !world->dead;
-}
-
-static void doubt(struct world *world, const struct actor *actor, uint64_t attempt, bool abort)
-{
-    if (world->disk && world->n_in_doubt < WORLD_DOUBTS)
-        world->in_doubt[world->n_in_doubt++] =
-            (struct doubt){.actor = number_of(world, actor), .attempt = attempt, .abort = abort};
-}
-
-/* ---- ports ----------------------------------------------------------------------------------- */
-
-static struct actor *actor_of(struct world *world, struct child *child)
-{
-    if (!child->host) {
-        struct actor *actor = world_find(world, child->id);
-        if (actor->serial != child->serial) {
-            memset(actor->processes, 0, sizeof(actor->processes));
-            actor->starts = 0;
-        }
-        actor->child = child;
-        actor->serial = child->serial;
-        child->host = actor;
-    }
-    return child->host;
-}
-
-static void note_call(struct world *world, const struct actor *actor, const char *what,
-                      struct attempt_id id)
-{
-    world->calls++;
-    world->hash = (world->hash ^ id.attempt ^ (uint64_t)what[0] << 32) * UINT64_C(0x100000001B3);
-    world_note(world, &(struct record){.kind = RECORD_CALL,
-                                       .what = what,
-                                       .child = actor->declaration->id,
-                                       .has_attempt = true,
-                                       .generation = id.generation,
-                                       .attempt = id.attempt});
-}
-
-static uint64_t monotonic(void *userdata)
-{
-    return world_usec(userdata);
-}
-
-static uint64_t realtime(void *userdata)
-{
-    return world_clocks(userdata).realtime_usec;
-}
-
-static void *port_allocate(void *userdata, size_t size)
-{
-    struct world *world = userdata;
-    world->allocations++;
-    return memory_allocate(world->memory, size);
-}
-
-static void port_release(void *userdata, void *memory)
-{
-    struct world *world = userdata;
-    memory_release(world->memory, memory);
-}
-
 static int spawn_error(struct world *world, struct actor *actor)
 {
     static const int errors[] = {EAGAIN, ENOMEM, ENOENT};
@@ -445,7 +319,7 @@ static int spawn_error(struct world *world, struct actor *actor)
         actor->fail_spawns--;
         return actor->fail_errno;
     }
-    if (strikes(world, world->faults.spawn_failure))
+    if (fault_strikes(world, world->faults.spawn_failure))
         return errors[schedule_choose(world->schedule, 3)];
     return 0;
 }
@@ -454,50 +328,53 @@ static int spawn_error(struct world *world, struct actor *actor)
 static uint64_t delay_spawn(struct world *world, struct actor *actor, struct attempt_id id)
 {
     uint64_t delay = actor->lack_usec * 1000;
-    struct report report = {
-        .kind = INPUT_START_DELAYED, .actor = number_of(world, actor), .id = id, .lacks = true};
+    struct report report = {.kind = INPUT_START_DELAYED,
+                            .actor = world_number_of(world, actor),
+                            .id = id,
+                            .lacks = true};
 
     actor->lack_usec = 0;
-    if (delay == 0 && strikes(world, world->faults.lack))
-        delay = some_delay(world);
+    if (delay == 0 && fault_strikes(world, world->faults.lack))
+        delay = fault_delay(world);
     if (delay == 0)
         return 0;
-    note_fault(world, actor, "start delayed", id);
-    send(world, actor, &report, 0);
+    fault_note(world, actor, "start delayed", id);
+    fault_send(world, actor, &report, 0);
     report.lacks = false;
-    send(world, actor, &report, delay);
+    fault_send(world, actor, &report, delay);
     return delay;
 }
 
 static void spawn(struct world *world, struct actor *actor, struct process *process)
 {
-    uint32_t number = number_of(world, actor);
+    uint32_t number = world_number_of(world, actor);
     int error = spawn_error(world, actor);
     uint64_t wait = delay_spawn(world, actor, process->id);
-    uint64_t delay = wait + (strikes(world, world->faults.slow_spawn) ? some_delay(world) : 0);
+    uint64_t delay =
+        wait + (fault_strikes(world, world->faults.slow_spawn) ? fault_delay(world) : 0);
 
     if (error) {
         struct report report = {
             .kind = INPUT_SPAWN_FAILED, .actor = number, .id = process->id, .error = error};
         process->state = PROCESS_GONE;
         process->reported = process->stillborn = true;
-        send(world, actor, &report, delay);
+        fault_send(world, actor, &report, delay);
         return;
     }
     process->state = PROCESS_ALIVE;
     process->pid = ++world->next_pid;
     process->born_nsec = world->now_nsec;
     note_process(world, actor, process, "born");
-    if (strikes(world, world->faults.exit_first))
-        delay += some_delay(world);
+    if (fault_strikes(world, world->faults.exit_first))
+        delay += fault_delay(world);
     struct report report = {
         .kind = INPUT_SPAWNED, .actor = number, .id = process->id, .pid = process->pid};
-    send(world, actor, &report, delay);
+    fault_send(world, actor, &report, delay);
     process->delayed = wait > 0;
     proceed_after(world, actor, process, wait);
 }
 
-void executor_start(struct world *world, struct actor *actor, struct attempt_id id)
+void process_start(struct world *world, struct actor *actor, struct attempt_id id)
 {
     struct process *process = &actor->processes[id.attempt % WORLD_PROCESSES];
     size_t model = actor->starts < actor->n_models ? actor->starts : actor->n_models - 1;
@@ -512,20 +389,7 @@ void executor_start(struct world *world, struct actor *actor, struct attempt_id 
     spawn(world, actor, process);
 }
 
-static void port_start(void *userdata, struct child *child, struct attempt_id id)
-{
-    struct world *world = userdata;
-
-    if (world->recovering)
-        return;
-    struct actor *actor = actor_of(world, child);
-    checks_start(world, actor, id);
-    note_call(world, actor, "start", id);
-    if (happens(world))
-        executor_start(world, actor, id);
-}
-
-static void obey_cancel(struct world *world, struct actor *actor, struct process *process)
+void process_obey_cancel(struct world *world, struct actor *actor, struct process *process)
 {
     process->told_cancel = process->heard_cancel = true;
     process->cancel_nsec = world->now_nsec;
@@ -540,96 +404,24 @@ static void obey_cancel(struct world *world, struct actor *actor, struct process
         return;
     }
     process->completion = (struct completion){.by_signal = true, .signal = SIGTERM};
-    queue_end(world, actor, process, true, process->traits.cancel_takes_usec * 1000);
+    process_queue_end(world, actor, process, true, process->traits.cancel_takes_usec * 1000);
 }
 
-static void port_cancel(void *userdata, struct child *child, struct attempt_id id)
-{
-    struct world *world = userdata;
-    struct actor *actor = child->host;
-
-    if (world->recovering)
-        return;
-    struct process *process = world_process(actor, id.attempt);
-    note_call(world, actor, "cancel", id);
-    doubt(world, actor, id.attempt, false);
-    if (!world->disk || process) /* else its start was lost with the daemon */
-        checks_cancel(world, actor, process);
-    if (!process)
-        return;
-    process->cancels++;
-    if (!happens(world))
-        return;
-    if (actor->lose_cancels > 0 || strikes(world, world->faults.lost_cancel)) {
-        actor->lose_cancels -= actor->lose_cancels > 0;
-        process->told_cancel = true;
-        note_fault(world, actor, "cancel lost", id);
-        return;
-    }
-    obey_cancel(world, actor, process);
-}
-
-static void obey_abort(struct world *world, struct actor *actor, struct process *process)
+void process_obey_abort(struct world *world, struct actor *actor, struct process *process)
 {
     process->told_abort = true;
     if (process->traits.hang_usec == MODEL_FOREVER)
         return;
     if (process->state == PROCESS_LEFTOVER) {
-        queue_end(world, actor, process, false, process->traits.hang_usec * 1000);
+        process_queue_end(world, actor, process, false, process->traits.hang_usec * 1000);
         return;
     }
     process->traits.double_forks = false; /* all of it goes */
     process->completion = (struct completion){.by_signal = true, .signal = SIGKILL};
-    queue_end(world, actor, process, true, process->traits.hang_usec * 1000);
+    process_queue_end(world, actor, process, true, process->traits.hang_usec * 1000);
 }
 
-static void port_abort(void *userdata, struct child *child, struct attempt_id id)
-{
-    struct world *world = userdata;
-    struct actor *actor = child->host;
-
-    if (world->recovering)
-        return;
-    struct process *process = world_process(actor, id.attempt);
-    note_call(world, actor, "abort", id);
-    doubt(world, actor, id.attempt, true);
-    if (!world->disk || process)
-        checks_abort(world, actor, process);
-    if (!process)
-        return;
-    process->aborts++;
-    if (!happens(world))
-        return;
-    if (actor->lose_aborts > 0 || strikes(world, world->faults.lost_abort)) {
-        actor->lose_aborts -= actor->lose_aborts > 0;
-        process->told_abort = true;
-        note_fault(world, actor, "abort lost", id);
-        return;
-    }
-    obey_abort(world, actor, process);
-}
-
-static void port_escalate(void *userdata, struct child *child, struct attempt_id id, int signal)
-{
-    struct world *world = userdata;
-    struct actor *actor = child->host;
-
-    if (world->recovering)
-        return;
-    struct process *process = world_process(actor, id.attempt);
-    note_call(world, actor, "escalate", id);
-    if (!process)
-        return;
-    checks_escalate(world, actor, process);
-    process->escalations++;
-    if (!happens(world) || process->traits.heeds != signal)
-        return;
-    if (process->state == PROCESS_ALIVE)
-        process->completion = (struct completion){.by_signal = true, .signal = signal};
-    queue_end(world, actor, process, process->state == PROCESS_ALIVE, 0);
-}
-
-void executor_power_off(struct world *world)
+void process_power_off(struct world *world)
 {
     for (uint32_t i = 0; i < world->n_actors; i++)
         for (int k = 0; k < WORLD_PROCESSES; k++)
@@ -641,20 +433,7 @@ void executor_power_off(struct world *world)
     world->n_in_doubt = 0;
 }
 
-void executor_do_again(struct world *world, const struct doubt *doubt)
-{
-    struct actor *actor = &world->actors[doubt->actor];
-    struct process *process = actor->child ? world_process(actor, doubt->attempt) : NULL;
-
-    if (!process || process->state == PROCESS_GONE)
-        return;
-    if (doubt->abort)
-        obey_abort(world, actor, process);
-    else
-        obey_cancel(world, actor, process);
-}
-
-static void take_reload(struct world *world, struct actor *actor, struct process *process)
+void process_take_reload(struct world *world, struct actor *actor, struct process *process)
 {
     if (process->state != PROCESS_ALIVE)
         return;
@@ -662,116 +441,4 @@ static void take_reload(struct world *world, struct actor *actor, struct process
     if (process->waits_for_reload)
         proceed_after(world, actor, process, 0);
     process->waits_for_reload = false;
-}
-
-static int port_kill(void *userdata, struct child *child, struct attempt_id id, int signal,
-                     bool whole)
-{
-    struct world *world = userdata;
-    struct actor *actor = child->host;
-
-    if (world->recovering)
-        return 0;
-    struct process *process = world_process(actor, id.attempt);
-    note_call(world, actor, whole ? "kill all" : "kill", id);
-    if (!happens(world) || !process)
-        return 0;
-    if (signal == child->config->declaration.process.reload_signal)
-        take_reload(world, actor, process);
-    if (signal == SIGKILL) {
-        process->completion = (struct completion){.by_signal = true, .signal = SIGKILL};
-        queue_end(world, actor, process, true, 0);
-    }
-    return 0;
-}
-
-/* A process that is healthy, or not, says so at once; a mute one never. */
-static void port_check(void *userdata, struct child *child, struct attempt_id id, uint32_t number)
-{
-    struct world *world = userdata;
-    struct actor *actor = child->host;
-
-    if (world->recovering)
-        return;
-    const struct process *process = world_process(actor, id.attempt);
-    note_call(world, actor, "check", id);
-    if (!happens(world) || !process || process->state != PROCESS_ALIVE ||
-        process->health == STEP_MUTE)
-        return;
-    struct report report = {.kind = INPUT_CHECKED,
-                            .actor = number_of(world, actor),
-                            .id = id,
-                            .check = number,
-                            .passed = process->health == STEP_HEALTHY};
-    send(world, actor, &report, 0);
-}
-
-static void port_check_end(void *userdata, struct child *child, struct attempt_id id)
-{
-    struct world *world = userdata;
-
-    if (!world->recovering)
-        note_call(world, child->host, "end check", id);
-}
-
-static void port_forget(void *userdata, struct child *child)
-{
-    struct world *world = userdata;
-
-    if (world->recovering)
-        return;
-    struct actor *actor = actor_of(world, child);
-    note_call(world, actor, "forget", (struct attempt_id){});
-    checks_forget(world, actor);
-    actor->child = NULL;
-}
-
-static void port_set_timer(void *userdata, uint64_t deadline_usec)
-{
-    struct world *world = userdata;
-
-    if (world->recovering)
-        return;
-    world->timer_usec = deadline_usec;
-    world->timer_order = ++world->next_order;
-    world->timer_due_nsec = (era_clock(&world->era, deadline_usec) + world->boot_usec) * 1000;
-    if (deadline_usec == 0)
-        return;
-    if (world->timer_due_nsec < world->now_nsec)
-        world->timer_due_nsec = world->now_nsec;
-    if (strikes(world, world->faults.late_timer))
-        world->timer_due_nsec += some_delay(world);
-}
-
-static void port_event(void *userdata, const struct event *event)
-{
-    struct world *world = userdata;
-
-    if (world->recovering)
-        return;
-    if (event->child)
-        actor_of(world, event->child);
-    checks_event(world, event);
-}
-
-void executor_ports(struct world *world, struct core_ports *ports)
-{
-    *ports = (struct core_ports){
-        .userdata = world,
-        .monotonic = monotonic,
-        .realtime = realtime,
-        .allocate = port_allocate,
-        .release = port_release,
-        .start = port_start,
-        .cancel = port_cancel,
-        .abort = port_abort,
-        .escalate = port_escalate,
-        .check = port_check,
-        .check_end = port_check_end,
-        .kill = port_kill,
-        .forget = port_forget,
-        .set_timer = port_set_timer,
-        .record = disk_record,
-        .event = port_event,
-    };
 }

@@ -1,0 +1,177 @@
+#include "daemon/declarations.h"
+
+#include "checks/checks.h"
+#include "daemon/crash.h"
+#include "daemon/inputs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FEW 16 /* children that are declared at once */
+
+static void add_reference(struct world *world, struct actor *actor)
+{
+    uint64_t *exits = world_allocate(world, (actor->declaration->burst + 1) * sizeof(*exits));
+
+    actor->reference = reference_declare(&world->reference, actor->declaration, exits);
+    if (!actor->reference) {
+        fprintf(stderr, "proctor-sim: more declarations than this world has room for\n");
+        exit(EXIT_FAILURE);
+    }
+}
+
+static void tell_reference(struct world *world, const struct supervisor_declaration *supervisors,
+                           size_t n_supervisors, const uint32_t *actors, size_t count)
+{
+    uint32_t first = world->reference.count;
+    size_t s = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        for (; s < n_supervisors && supervisors[s].position <= i; s++)
+            reference_supervise(&world->reference, &supervisors[s]);
+        add_reference(world, &world->actors[actors[i]]);
+    }
+    for (; s < n_supervisors; s++)
+        reference_supervise(&world->reference, &supervisors[s]);
+    reference_declared(&world->reference, first);
+}
+
+int world_declare(struct world *world, const uint32_t *actors, size_t count, struct error *error)
+{
+    return world_declare_tree(world, NULL, 0, actors, count, error);
+}
+
+int world_declare_tree(struct world *world, const struct supervisor_declaration *supervisors,
+                       size_t n_supervisors, const uint32_t *actors, size_t count,
+                       struct error *error)
+{
+    struct child_declaration few[FEW]; /* of a small world nothing stays behind in the block */
+    struct child_declaration *declarations =
+        count <= FEW ? few : world_allocate(world, count * sizeof(*declarations));
+    struct declaration_problem problem = {};
+    struct checks_before before;
+
+    for (size_t i = 0; i < count; i++)
+        declarations[i] = *world->actors[actors[i]].declaration;
+    inputs_begin(world, INPUT_DECLARE, count == 1 ? &world->actors[actors[0]] : NULL);
+    world_note(world, &(struct record){.kind = RECORD_INPUT,
+                                       .what = "declare",
+                                       .child = count == 1 ? declarations[0].id : ""});
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    int r = core_declare_tree(world->core,
+                              &(struct tree_declaration){.children = declarations,
+                                                         .n_children = count,
+                                                         .supervisors = supervisors,
+                                                         .n_supervisors = n_supervisors},
+                              "operator", "declared", &problem);
+    world->in_core = false;
+    if (r == 0)
+        tell_reference(world, supervisors, n_supervisors, actors, count);
+    *error = problem.error;
+    crash_end_input(world, &before);
+    if (declarations != few)
+        memory_release(world->memory, declarations);
+    return r;
+}
+
+int world_redeclare(struct world *world, uint32_t number,
+                    const struct child_declaration *declaration, enum redeclare_how how,
+                    struct error *error)
+{
+    struct actor *actor = &world->actors[number];
+    struct declaration_problem problem = {};
+    struct checks_before before;
+
+    inputs_begin(world, INPUT_REDECLARE, actor);
+    world_note(world, &(struct record){
+                          .kind = RECORD_INPUT, .what = "redeclare", .child = declaration->id});
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    enum child_change change = CHANGE_NONE;
+    core_change_of(world->core, declaration, how == REDECLARE_APPLIES, &change);
+    int r = core_redeclare(world->core, declaration, 1, how, "operator", "changed", &problem);
+    world->in_core = false;
+    if (r == 0) {
+        /* The window goes on, so there must be room for either. */
+        uint32_t old = actor->reference->declaration->burst;
+        uint32_t room = (old > declaration->burst ? old : declaration->burst) + 1;
+        uint64_t *exits = world_allocate(world, room * sizeof(*exits));
+        memcpy(exits, actor->reference->exits, actor->reference->used * sizeof(*exits));
+        actor->reference->exits = exits;
+        enum child_change wanted =
+            reference_change(&world->reference, declaration, how == REDECLARE_APPLIES);
+        if (change != wanted)
+            world_fail(world, CHECK_REFERENCE, "%s: its change is told as %s and is %s",
+                       declaration->id, child_change_to_string(change),
+                       child_change_to_string(wanted));
+        reference_redeclare(&world->reference, declaration, how);
+    }
+    *error = problem.error;
+    crash_end_input(world, &before);
+    return r;
+}
+
+int world_redeclare_supervisor(struct world *world,
+                               const struct supervisor_declaration *declaration,
+                               struct error *error)
+{
+    struct declaration_problem problem = {};
+    struct checks_before before;
+
+    inputs_begin(world, INPUT_REDECLARE_SUPERVISOR, NULL);
+    world_note(world, &(struct record){.kind = RECORD_INPUT,
+                                       .what = "redeclare supervisor",
+                                       .text = declaration->path});
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    int r = core_redeclare_supervisor(world->core, declaration, &problem);
+    world->in_core = false;
+    if (r == 0) {
+        reference_supervise(&world->reference, declaration);
+        reference_wake(&world->reference);
+    }
+    *error = problem.error;
+    crash_end_input(world, &before);
+    return r;
+}
+
+int world_run_job(struct world *world, uint32_t number, const char *name, enum same_name same_name,
+                  struct error *error)
+{
+    static const struct supervisor_declaration jobs = {
+        .path = JOB_SUPERVISOR, .burst = 10, .interval_usec = UINT64_C(300) * 1000000};
+    struct actor *actor = &world->actors[number];
+    struct child_declaration declaration = *actor->declaration;
+    struct declaration_problem problem = {};
+    struct checks_before before;
+    struct job *job;
+
+    declaration.id = name;
+    inputs_begin(world, INPUT_RUN_JOB, NULL);
+    world_note(
+        world,
+        &(struct record){.kind = RECORD_INPUT, .what = "run job", .child = actor->declaration->id});
+    checks_before(world, NULL, &before);
+    int wanted = reference_may_run(&world->reference, name, same_name);
+    world->in_core = true;
+    int r =
+        core_run_job(world->core, &declaration, same_name, "operator", "replaced", &job, &problem);
+    world->in_core = false;
+    if (r != wanted)
+        world_fail(world, CHECK_JOBS, "the job %s was answered with %d, it should have been %d",
+                   name, r, wanted);
+    if (r == 0) {
+        world->jobs++;
+        if (world->jobs == 1)
+            reference_supervise(&world->reference, &jobs);
+        uint32_t first = world->reference.count;
+        add_reference(world, actor);
+        reference_declared(&world->reference, first);
+        reference_run_job(&world->reference, actor->reference, name, same_name);
+    }
+    *error = problem.error;
+    crash_end_input(world, &before);
+    return r;
+}

@@ -1,0 +1,128 @@
+#include "daemon/reports.h"
+
+#include "checks/checks.h"
+#include "daemon/crash.h"
+#include "daemon/inputs.h"
+#include "world/record.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void note_report(struct world *world, const struct report *report)
+{
+    static const char *const words[] = {"spawned", "spawn-failed",  "completed",  "notify",
+                                        "checked", "start-delayed", "main-exited"};
+    char text[RECORD_EVENT_TEXT] = "";
+
+    if (!world->observe)
+        return;
+    if (report->kind == INPUT_COMPLETED || report->kind == INPUT_MAIN_EXITED)
+        snprintf(text, sizeof(text), report->completion.by_signal ? "signal %d" : "exit code %d",
+                 report->completion.by_signal ? report->completion.signal
+                                              : report->completion.code);
+    else if (report->kind == INPUT_SPAWN_FAILED)
+        snprintf(text, sizeof(text), "%s", strerror(report->error));
+    else if (report->kind == INPUT_CHECKED)
+        snprintf(text, sizeof(text), "%s", report->passed ? "passed" : "missed");
+    else if (report->kind == INPUT_START_DELAYED)
+        snprintf(text, sizeof(text), "%s", report->lacks ? "lacks" : "goes on");
+    else if (report->kind == INPUT_NOTIFY)
+        record_message_text(&report->message, text);
+    world_note(world, &(struct record){.kind = RECORD_INPUT,
+                                       .what = words[report->kind],
+                                       .child = world->actors[report->actor].declaration->id,
+                                       .has_attempt = true,
+                                       .generation = report->id.generation,
+                                       .attempt = report->id.attempt,
+                                       .text = text});
+}
+
+static void to_core(struct world *world, const struct report *report)
+{
+    switch (report->kind) {
+    case INPUT_SPAWNED:
+        core_spawned(world->core, report->id, report->pid);
+        return;
+    case INPUT_SPAWN_FAILED:
+        core_spawn_failed(world->core, report->id, report->error, strerror(report->error));
+        return;
+    case INPUT_COMPLETED:
+        core_completed(world->core, report->id, &report->completion);
+        return;
+    case INPUT_MAIN_EXITED:
+        core_main_exited(world->core, report->id, &report->completion);
+        return;
+    case INPUT_NOTIFY:
+        core_notify(world->core, report->id, &report->message);
+        return;
+    case INPUT_CHECKED:
+        core_checked(world->core, report->id, report->check, report->passed, "the model says so");
+        return;
+    case INPUT_START_DELAYED:
+        core_start_delayed(world->core, report->id, report->lacks ? "Too many open files" : NULL);
+        return;
+    case INPUT_TIMER:
+    case INPUT_COMMAND:
+    case INPUT_SHUTDOWN:
+    case INPUT_HURRY:
+    case INPUT_REOPEN:
+    case INPUT_DECLARE:
+    case INPUT_REDECLARE:
+    case INPUT_REDECLARE_SUPERVISOR:
+    case INPUT_COMMAND_SCOPE:
+    case INPUT_REMOVE:
+    case INPUT_RUN_JOB:
+    case INPUT_RECOVERED:
+    case INPUT_DURABILITY:
+    case INPUT_REEXECUTE:
+        break;
+    }
+    abort();
+}
+
+static void to_reference(struct world *world, const struct report *report)
+{
+    struct ref_child *child = world->actors[report->actor].reference;
+    struct heard heard = world_heard(report);
+
+    if (child && child->here && world->actors[report->actor].serial == report->id.serial)
+        reference_hear(&world->reference, child,
+                       &heard); /* else the record is not there any more */
+}
+
+static void remember(struct world *world, const struct report *report)
+{
+    if (world->history)
+        world->history[world->n_history++ % WORLD_HISTORY] = *report;
+}
+
+void world_report(struct world *world, const struct report *report)
+{
+    struct checks_before before;
+
+    inputs_begin(world, report->kind, &world->actors[report->actor]);
+    note_report(world, report);
+    checks_before(world, report, &before);
+    world->in_core = true;
+    to_core(world, report);
+    world->in_core = false;
+    to_reference(world, report);
+    crash_end_input(world, &before);
+    remember(world, report);
+}
+
+void world_timer(struct world *world)
+{
+    struct checks_before before;
+
+    inputs_begin(world, INPUT_TIMER, NULL);
+    world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "timer"});
+    checks_before(world, NULL, &before);
+    world->timer_usec = 0;
+    world->in_core = true;
+    core_timer(world->core);
+    world->in_core = false;
+    reference_timer(&world->reference);
+    crash_end_input(world, &before);
+}

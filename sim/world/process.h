@@ -1,0 +1,28 @@
+/*
+ * Process: what simulated processes do, by their programs (model.h): they are born, say things,
+ * hear what they are told, or do not, leave others behind, and end.
+ */
+#pragma once
+
+#include "world/world.h"
+
+void process_start(struct world *world, struct actor *actor, struct attempt_id id);
+void process_proceed(struct world *world, struct actor *actor, struct process *process);
+void process_beat(struct world *world, struct actor *actor, struct process *process);
+void process_end(struct world *world, struct actor *actor, struct process *process, bool dies);
+void process_power_off(struct world *world); /* nobody is there any more, and nobody tells of it */
+
+/* For scenarios: a process of a child that waits for this name goes on. False: nobody waits. */
+bool world_fire(struct world *world, const char *name);
+/* The main process of the active attempt ends now. False: there is none. */
+bool world_end_process(struct world *world, struct actor *actor, struct completion completion);
+void world_release_reports(struct world *world, struct actor *actor);
+unsigned world_processes(const struct actor *actor); /* alive, by the executor's count */
+struct process *world_process(struct actor *actor, uint64_t attempt);
+
+/* It ends after so long; dies: its main process does. */
+void process_queue_end(struct world *world, struct actor *actor, const struct process *process,
+                       bool dies, uint64_t delay);
+void process_obey_cancel(struct world *world, struct actor *actor, struct process *process);
+void process_obey_abort(struct world *world, struct actor *actor, struct process *process);
+void process_take_reload(struct world *world, struct actor *actor, struct process *process);
