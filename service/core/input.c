@@ -254,132 +254,112 @@ static void ignore_outcome(void *userdata, const struct outcome *outcome)
     (void)outcome;
 }
 
+#define REPLAY(kind, ...)                                                                          \
+    static void replay_##kind(struct core *core, const struct core_input *input)                   \
+    {                                                                                              \
+        (void)input;                                                                               \
+        __VA_ARGS__;                                                                               \
+    }
+
 static void replay_command(struct core *core, const struct core_input *input)
 {
     struct outcome outcome;
     struct error error;
 
-    if (input->kind == CORE_INPUT_COMMAND)
-        core_command(core, &input->command, &outcome, &error);
-    else
-        core_command_scope(core, &input->command, ignore_outcome, NULL, &error);
+    core_command(core, &input->command, &outcome, &error);
 }
 
-static void replay_declaration(struct core *core, const struct core_input *input)
+static void replay_command_scope(struct core *core, const struct core_input *input)
 {
-    const struct tree_declaration *tree = &input->tree;
+    struct error error;
+
+    core_command_scope(core, &input->command, ignore_outcome, NULL, &error);
+}
+
+static void replay_declare(struct core *core, const struct core_input *input)
+{
+    struct declaration_problem problem;
+
+    core_declare_tree(core, &input->tree, input->requester, input->reason, &problem);
+}
+
+static void replay_check(struct core *core, const struct core_input *input)
+{
+    struct declaration_problem problem;
+
+    core_check_tree(core, &input->tree, &problem);
+}
+
+static void replay_redeclare(struct core *core, const struct core_input *input)
+{
+    struct declaration_problem problem;
+
+    core_redeclare(core, input->tree.children, input->tree.n_children,
+                   (enum redeclare_how)input->number, input->requester, input->reason, &problem);
+}
+
+static void replay_redeclare_supervisor(struct core *core, const struct core_input *input)
+{
+    struct declaration_problem problem;
+
+    core_redeclare_supervisor(core, input->tree.supervisors, &problem);
+}
+
+static void replay_run_job(struct core *core, const struct core_input *input)
+{
     struct declaration_problem problem;
     struct job *job;
 
-    if (input->kind == CORE_INPUT_DECLARE)
-        core_declare_tree(core, tree, input->requester, input->reason, &problem);
-    else if (input->kind == CORE_INPUT_CHECK)
-        core_check_tree(core, tree, &problem);
-    else if (input->kind == CORE_INPUT_REDECLARE)
-        core_redeclare(core, tree->children, tree->n_children, (enum redeclare_how)input->number,
-                       input->requester, input->reason, &problem);
-    else if (input->kind == CORE_INPUT_REDECLARE_SUPERVISOR)
-        core_redeclare_supervisor(core, tree->supervisors, &problem);
-    else
-        core_run_job(core, tree->children, input->same_name, input->requester, input->reason, &job,
-                     &problem);
+    core_run_job(core, input->tree.children, input->same_name, input->requester, input->reason,
+                 &job, &problem);
 }
 
 /* What is to be forgotten may have gone meanwhile. */
-static void replay_forgetting(struct core *core, const struct core_input *input)
+static void replay_forget_job(struct core *core, const struct core_input *input)
 {
-    if (input->kind == CORE_INPUT_FORGET_JOB) {
-        struct job *job = core_find_job(core, input->job);
-        if (job)
-            core_forget_job(core, job);
-        return;
-    }
+    struct job *job = core_find_job(core, input->job);
+
+    if (job)
+        core_forget_job(core, job);
+}
+
+static void replay_discard_supervisor(struct core *core, const struct core_input *input)
+{
     struct supervisor *supervisor = core_find_supervisor(core, input->text);
+
     if (supervisor)
         core_discard_supervisor(core, supervisor);
 }
 
-static void replay_one(struct core *core, const struct core_input *input)
-{
-    switch (input->kind) {
-    case CORE_INPUT_DECLARE:
-    case CORE_INPUT_CHECK:
-    case CORE_INPUT_REDECLARE:
-    case CORE_INPUT_REDECLARE_SUPERVISOR:
-    case CORE_INPUT_RUN_JOB:
-        replay_declaration(core, input);
-        return;
-    case CORE_INPUT_COMMAND:
-    case CORE_INPUT_COMMAND_SCOPE:
-        replay_command(core, input);
-        return;
-    case CORE_INPUT_DISCARD_SUPERVISOR:
-    case CORE_INPUT_FORGET_JOB:
-        replay_forgetting(core, input);
-        return;
-    case CORE_INPUT_REMOVE:
-        core_remove(core, input->text, input->requester, input->reason);
-        return;
-    case CORE_INPUT_SHUTDOWN:
-        core_shutdown_within(core, input->timeout_usec, input->requester, input->reason);
-        return;
-    case CORE_INPUT_HURRY:
-        core_hurry(core, input->requester, input->reason);
-        return;
-    case CORE_INPUT_SPAWNED:
-        core_spawned(core, input->id, input->pid);
-        return;
-    case CORE_INPUT_SPAWN_FAILED:
-        core_spawn_failed(core, input->id, input->error, input->text);
-        return;
-    case CORE_INPUT_START_DELAYED:
-        core_start_delayed(core, input->id, input->text);
-        return;
-    case CORE_INPUT_COMPLETED:
-        core_completed(core, input->id, &input->completion);
-        return;
-    case CORE_INPUT_MAIN_EXITED:
-        core_main_exited(core, input->id, &input->completion);
-        return;
-    case CORE_INPUT_NOTIFY:
-        core_notify(core, input->id, &input->message);
-        return;
-    case CORE_INPUT_CHECKED:
-        core_checked(core, input->id, input->number, input->passed, input->text);
-        return;
-    case CORE_INPUT_TIMER:
-        core_timer(core);
-        return;
-    case CORE_INPUT_ANNOUNCE:
-        core_announce(core, input->text);
-        return;
-    case CORE_INPUT_REJECTED:
-        core_declaration_rejected(core, input->requester, input->text);
-        return;
-    case CORE_INPUT_RECOVERED:
-        core_recovered(core, &input->recovery);
-        return;
-    case CORE_INPUT_DURABILITY:
-        core_durability(core, input->passed, input->text);
-        return;
-    case CORE_INPUT_REEXECUTE:
-        core_reexecute(core, input->requester, input->reason);
-        return;
-    case CORE_INPUT_REOPEN:
-        core_reopen(core);
-        return;
-    case CORE_INPUT_MAX_JOBS:
-        core_set_max_jobs(core, input->number);
-        return;
-    case CORE_INPUTS:
-        break;
-    }
-    INVARIANT(false);
-}
+REPLAY(remove, core_remove(core, input->text, input->requester, input->reason))
+REPLAY(shutdown, core_shutdown_within(core, input->timeout_usec, input->requester, input->reason))
+REPLAY(hurry, core_hurry(core, input->requester, input->reason))
+REPLAY(reopen, core_reopen(core))
+REPLAY(spawned, core_spawned(core, input->id, input->pid))
+REPLAY(spawn_failed, core_spawn_failed(core, input->id, input->error, input->text))
+REPLAY(start_delayed, core_start_delayed(core, input->id, input->text))
+REPLAY(completed, core_completed(core, input->id, &input->completion))
+REPLAY(main_exited, core_main_exited(core, input->id, &input->completion))
+REPLAY(notify, core_notify(core, input->id, &input->message))
+REPLAY(checked, core_checked(core, input->id, input->number, input->passed, input->text))
+REPLAY(timer, core_timer(core))
+REPLAY(announce, core_announce(core, input->text))
+REPLAY(rejected, core_declaration_rejected(core, input->requester, input->text))
+REPLAY(recovered, core_recovered(core, &input->recovery))
+REPLAY(durability, core_durability(core, input->passed, input->text))
+REPLAY(reexecute, core_reexecute(core, input->requester, input->reason))
+REPLAY(max_jobs, core_set_max_jobs(core, input->number))
+
+static void (*const replays[])(struct core *core, const struct core_input *input) = {
+#define INPUT(kind, number, name, carries, replay) [kind] = replay,
+#include "core/model/input_table.def"
+#undef INPUT
+};
 
 void core_replay(struct core *core, const struct core_input *input)
 {
+    INVARIANT(input->kind < CORE_INPUTS && replays[input->kind]);
     core->replayed = input;
-    replay_one(core, input);
+    replays[input->kind](core, input);
     core->replayed = NULL;
 }

@@ -311,19 +311,19 @@ static const char *child_of(const struct living *living, const struct core_input
 
 static void note_input(const struct living *living, const struct core_input *input)
 {
-    bool reports = core_input_is_report(input->kind);
+    bool reports = core_input_carries(input->kind, CARRIES_ATTEMPT);
     char text[RECORD_EVENT_TEXT] = "";
     const struct command *command = &input->command;
 
     if (!living->life->observe)
         return;
-    if (input->kind == CORE_INPUT_COMMAND || input->kind == CORE_INPUT_COMMAND_SCOPE)
+    if (core_input_carries(input->kind, CARRIES_COMMAND))
         snprintf(text, sizeof(text), "%s%s by %.60s: %.100s", command->dry_run ? "dry run, " : "",
                  command_verb_to_string(command->verb), command->requester,
                  command->reason ? command->reason : "");
-    else if (core_input_tells_an_end(input->kind) && input->completion.unknown)
+    else if (core_input_carries(input->kind, CARRIES_END) && input->completion.unknown)
         snprintf(text, sizeof(text), "how is not known");
-    else if (core_input_tells_an_end(input->kind))
+    else if (core_input_carries(input->kind, CARRIES_END))
         snprintf(text, sizeof(text), input->completion.by_signal ? "signal %d" : "exit code %d",
                  input->completion.by_signal ? input->completion.signal : input->completion.code);
     else if (input->kind == CORE_INPUT_SPAWNED)

@@ -2,45 +2,42 @@
 
 #include "core/private.h"
 
+static const struct {
+    const char *name;
+    unsigned carries;
+} kinds[] = {
+#define INPUT(kind, number, name, carries, replay) [kind] = {name, carries},
+#include "core/model/input_table.def"
+#undef INPUT
+};
+
+/* As many rows as numbers, and these are 0, 1, 2 ...: no row is missing. */
+enum {
+#define INPUT(kind, number, ...) +1
+    INPUT_ROWS = 0
+#include "core/model/input_table.def"
+#undef INPUT
+    ,
+#define INPUT(kind, number, ...) +number
+    INPUT_SUM = 0
+#include "core/model/input_table.def"
+#undef INPUT
+};
+
+_Static_assert((int)CORE_INPUTS == INPUT_ROWS &&
+                   (int)CORE_INPUTS * (CORE_INPUTS - 1) / 2 == INPUT_SUM,
+               "a number of input_table.def is left out or stands twice");
+
 const char *core_input_kind_to_string(enum core_input_kind kind)
 {
-    static const char *const words[] = {
-        [CORE_INPUT_DECLARE] = "declare",
-        [CORE_INPUT_CHECK] = "check",
-        [CORE_INPUT_REDECLARE] = "redeclare",
-        [CORE_INPUT_REDECLARE_SUPERVISOR] = "redeclare supervisor",
-        [CORE_INPUT_DISCARD_SUPERVISOR] = "discard supervisor",
-        [CORE_INPUT_COMMAND] = "command",
-        [CORE_INPUT_COMMAND_SCOPE] = "command scope",
-        [CORE_INPUT_SHUTDOWN] = "shutdown",
-        [CORE_INPUT_HURRY] = "hurry",
-        [CORE_INPUT_SPAWNED] = "spawned",
-        [CORE_INPUT_SPAWN_FAILED] = "spawn-failed",
-        [CORE_INPUT_COMPLETED] = "completed",
-        [CORE_INPUT_NOTIFY] = "notify",
-        [CORE_INPUT_CHECKED] = "checked",
-        [CORE_INPUT_TIMER] = "timer",
-        [CORE_INPUT_ANNOUNCE] = "announce",
-        [CORE_INPUT_REJECTED] = "rejected",
-        [CORE_INPUT_RUN_JOB] = "run job",
-        [CORE_INPUT_FORGET_JOB] = "forget job",
-        [CORE_INPUT_MAX_JOBS] = "max jobs",
-        [CORE_INPUT_RECOVERED] = "recovered",
-        [CORE_INPUT_DURABILITY] = "durability",
-        [CORE_INPUT_REEXECUTE] = "reexecute",
-        [CORE_INPUT_REOPEN] = "reopen",
-        [CORE_INPUT_REMOVE] = "remove",
-        [CORE_INPUT_START_DELAYED] = "start-delayed",
-        [CORE_INPUT_MAIN_EXITED] = "main-exited",
-    };
     INVARIANT(kind < CORE_INPUTS);
-    return words[kind];
+    return kinds[kind].name;
 }
 
-bool core_input_is_report(enum core_input_kind kind)
+bool core_input_carries(enum core_input_kind kind, enum input_carries what)
 {
-    return (kind >= CORE_INPUT_SPAWNED && kind <= CORE_INPUT_CHECKED) ||
-           kind == CORE_INPUT_START_DELAYED || kind == CORE_INPUT_MAIN_EXITED;
+    INVARIANT(kind < CORE_INPUTS);
+    return kinds[kind].carries & what;
 }
 
 _Static_assert(COMMAND_KILL == 6 && SAME_NAME_REPLACE == 2 && REDECLARE_APPLIES == 2,
@@ -145,29 +142,9 @@ static void archive_recovery(struct archive *a, struct recovery *recovery)
     ARCHIVE(a, recovery->damaged_bytes);
 }
 
-static bool declares(enum core_input_kind kind)
+static bool lacks(const struct core_input *input, enum input_carries what, const void *field)
 {
-    return kind <= CORE_INPUT_REDECLARE_SUPERVISOR || kind == CORE_INPUT_RUN_JOB;
-}
-
-bool core_input_tells_an_end(enum core_input_kind kind)
-{
-    return kind == CORE_INPUT_COMPLETED || kind == CORE_INPUT_MAIN_EXITED;
-}
-
-static bool needs_text(enum core_input_kind kind)
-{
-    return kind == CORE_INPUT_DISCARD_SUPERVISOR || kind == CORE_INPUT_SPAWN_FAILED ||
-           kind == CORE_INPUT_CHECKED || kind == CORE_INPUT_ANNOUNCE ||
-           kind == CORE_INPUT_REJECTED || kind == CORE_INPUT_DURABILITY ||
-           kind == CORE_INPUT_REMOVE;
-}
-
-static bool is_asked_for(enum core_input_kind kind)
-{
-    return kind == CORE_INPUT_DECLARE || kind == CORE_INPUT_REDECLARE ||
-           kind == CORE_INPUT_RUN_JOB || kind == CORE_INPUT_SHUTDOWN || kind == CORE_INPUT_HURRY ||
-           kind == CORE_INPUT_REEXECUTE || kind == CORE_INPUT_REMOVE;
+    return core_input_carries(input->kind, what) && !field;
 }
 
 void input_archive(struct archive *a, struct core_input *input)
@@ -175,40 +152,40 @@ void input_archive(struct archive *a, struct core_input *input)
     ARCHIVE_WORD(a, input->kind, CORE_INPUTS - 1);
     archive_stamp(a, &input->monotonic_usec);
     ARCHIVE(a, input->realtime_usec);
-    if (declares(input->kind))
+    if (core_input_carries(input->kind, CARRIES_TREE))
         archive_tree(a, &input->tree);
     archive_string(a, &input->requester);
     archive_string(a, &input->reason);
     archive_string(a, &input->text);
-    if (input->kind == CORE_INPUT_COMMAND || input->kind == CORE_INPUT_COMMAND_SCOPE)
+    if (core_input_carries(input->kind, CARRIES_COMMAND))
         archive_command(a, &input->command);
-    if (core_input_is_report(input->kind))
+    if (core_input_carries(input->kind, CARRIES_ATTEMPT))
         attempt_id_archive(a, &input->id);
     ARCHIVE(a, input->pid);
     ARCHIVE(a, input->error);
-    if (core_input_tells_an_end(input->kind))
+    if (core_input_carries(input->kind, CARRIES_END))
         completion_archive(a, &input->completion);
-    if (input->kind == CORE_INPUT_NOTIFY)
+    if (core_input_carries(input->kind, CARRIES_MESSAGE))
         archive_message(a, &input->message);
     ARCHIVE(a, input->number);
     ARCHIVE(a, input->passed);
     ARCHIVE_WORD(a, input->same_name, SAME_NAME_REPLACE);
     ARCHIVE(a, input->job);
-    if (input->kind == CORE_INPUT_RECOVERED)
+    if (core_input_carries(input->kind, CARRIES_RECOVERY))
         archive_recovery(a, &input->recovery);
     /* Older journals end here. */
-    if (core_input_tells_an_end(input->kind) && (!a->reading || a->used < a->size)) {
+    if (core_input_carries(input->kind, CARRIES_END) && (!a->reading || a->used < a->size)) {
         ARCHIVE(a, input->completion.with_machine);
         ARCHIVE(a, input->completion.left);
     }
-    if (input->kind == CORE_INPUT_NOTIFY && (!a->reading || a->used < a->size))
+    if (core_input_carries(input->kind, CARRIES_MESSAGE) && (!a->reading || a->used < a->size))
         archive_stamp(a, &input->message.reloading_usec);
     if (input->kind == CORE_INPUT_SHUTDOWN && (!a->reading || a->used < a->size))
         ARCHIVE(a, input->timeout_usec);
 
-    if ((needs_text(input->kind) && !input->text) ||
-        (is_asked_for(input->kind) && (!input->requester || !input->reason)) ||
-        (input->kind == CORE_INPUT_REJECTED && !input->requester) ||
+    if (lacks(input, CARRIES_TEXT, input->text) ||
+        lacks(input, CARRIES_REQUESTER, input->requester) ||
+        lacks(input, CARRIES_REASON, input->reason) ||
         (input->kind == CORE_INPUT_REDECLARE && input->number > REDECLARE_APPLIES) ||
         ((input->kind == CORE_INPUT_REDECLARE_SUPERVISOR) && input->tree.n_supervisors != 1) ||
         (input->kind == CORE_INPUT_RUN_JOB && input->tree.n_children != 1) ||

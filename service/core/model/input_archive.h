@@ -11,36 +11,27 @@
 #include "core/core.h"
 #include "core/model/archive.h"
 
-/* The numbers stand in journals: they never change, and a new one is appended. */
+/* input_table.def has them, with what each carries and what handles it again. */
 enum core_input_kind {
-    CORE_INPUT_DECLARE = 0,
-    CORE_INPUT_CHECK = 1, /* it changes nothing but which slot comes next */
-    CORE_INPUT_REDECLARE = 2,
-    CORE_INPUT_REDECLARE_SUPERVISOR = 3,
-    CORE_INPUT_DISCARD_SUPERVISOR = 4,
-    CORE_INPUT_COMMAND = 5,
-    CORE_INPUT_COMMAND_SCOPE = 6,
-    CORE_INPUT_SHUTDOWN = 7,
-    CORE_INPUT_HURRY = 8,
-    CORE_INPUT_SPAWNED = 9,
-    CORE_INPUT_SPAWN_FAILED = 10,
-    CORE_INPUT_COMPLETED = 11,
-    CORE_INPUT_NOTIFY = 12,
-    CORE_INPUT_CHECKED = 13,
-    CORE_INPUT_TIMER = 14,
-    CORE_INPUT_ANNOUNCE = 15,
-    CORE_INPUT_REJECTED = 16,
-    CORE_INPUT_RUN_JOB = 17,
-    CORE_INPUT_FORGET_JOB = 18,
-    CORE_INPUT_MAX_JOBS = 19,
-    CORE_INPUT_RECOVERED = 20,
-    CORE_INPUT_DURABILITY = 21,
-    CORE_INPUT_REEXECUTE = 22,
-    CORE_INPUT_REOPEN = 23,
-    CORE_INPUT_START_DELAYED = 24,
-    CORE_INPUT_MAIN_EXITED = 25,
-    CORE_INPUT_REMOVE = 26,
+#define INPUT(kind, number, ...) kind = number,
+#include "core/model/input_table.def"
+#undef INPUT
     CORE_INPUTS, /* how many there are */
+};
+
+/* What an input of a kind must hold besides numbers; what is missing makes it unreadable. */
+enum input_carries {
+    CARRIES_NOTHING = 0,
+    CARRIES_TREE = 1 << 0,
+    CARRIES_REQUESTER = 1 << 1,
+    CARRIES_REASON = 1 << 2,
+    CARRIES_ORDER = CARRIES_REQUESTER | CARRIES_REASON, /* a client asked for it */
+    CARRIES_TEXT = 1 << 3,
+    CARRIES_COMMAND = 1 << 4,
+    CARRIES_ATTEMPT = 1 << 5, /* it is about an attempt */
+    CARRIES_END = 1 << 6,     /* of that attempt, or of its main process */
+    CARRIES_MESSAGE = 1 << 7,
+    CARRIES_RECOVERY = 1 << 8,
 };
 
 _Static_assert(CORE_INPUTS == 27, "an older proctord does not read a journal with a new kind");
@@ -75,9 +66,8 @@ void attempt_id_archive(struct archive *archive, struct attempt_id *id);
 void core_replay(struct core *core, const struct core_input *input);
 
 const char *core_input_kind_to_string(enum core_input_kind kind);
-/* It is about an attempt: it has an id. */
-bool core_input_is_report(enum core_input_kind kind);
-bool core_input_tells_an_end(enum core_input_kind kind); /* of an attempt, or its main process */
+/* Whether the kind has one of these. */
+bool core_input_carries(enum core_input_kind kind, enum input_carries what);
 
 #define CORE_STATE_VERSION 3 /* of checkpoints */
 #define CORE_STATE_OLDEST  2 /* that is read, too */
