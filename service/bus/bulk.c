@@ -1,5 +1,6 @@
 #include "bulk.h"
 
+#include "core/vocabulary/invariant.h"
 #include "private.h"
 
 #include <errno.h>
@@ -78,6 +79,7 @@ static int step(struct service *service, struct bulk *bulk, uint64_t until_usec)
     do
         r = bulk->maker->step(service, bulk->answer, bulk->data);
     while (r == 1 && bulk->bytes <= BULK_BYTES_MAX && now_usec() < until_usec);
+    INVARIANT(r <= 1 || r == BULK_LATER);
     if (r == 0 && bulk->maker->end)
         r = bulk->maker->end(service, bulk->answer, bulk->data);
     outgoing_count(NULL);
@@ -237,6 +239,7 @@ int bulk_answer(struct service *service, sd_bus_message *call, const struct bulk
         free(bulk);
         return r;
     }
+    INVARIANT(maker->step && bulks->count < BULK_CALLS_MAX);
     *bulk = (struct bulk){
         .maker = maker, .data = data, .call = sd_bus_message_ref(call), .uid = caller->uid};
     put_in(bulks, bulk);

@@ -1,5 +1,7 @@
 #include "changes.h"
 
+#include "core/vocabulary/invariant.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +15,8 @@ void changes_note(void *userdata, const char *what, const char *id)
 
     while (word < CHANGE_WORDS && strcmp(change_words[word], what) != 0)
         word++;
-    if (word < CHANGE_WORDS && named->n[word] < CHANGES_NAMED_MAX &&
-        (named->names[word][named->n[word]] = strdup(id)))
+    INVARIANT(word < CHANGE_WORDS);
+    if (named->n[word] < CHANGES_NAMED_MAX && (named->names[word][named->n[word]] = strdup(id)))
         named->n[word]++;
 }
 

@@ -1,5 +1,6 @@
 #include "connection.h"
 
+#include "core/vocabulary/invariant.h"
 #include "log.h"
 #include "private.h"
 
@@ -44,6 +45,33 @@ struct connection {
     char *address; /* that was tried last; NULL: a connection that was handed over */
     char trouble[256];
 };
+
+/* ---- states ---------------------------------------------------------------------------------- */
+
+/* It may be told to ask at once in any of them. */
+static bool may_follow(enum connection_state from, enum connection_state to)
+{
+    static const bool table[CONNECTION_UP + 1][CONNECTION_UP + 1] = {
+        [CONNECTION_UNASKED] =
+            {[CONNECTION_WAITS] = true, [CONNECTION_ASKS] = true, [CONNECTION_UP] = true},
+        [CONNECTION_WAITS] = {[CONNECTION_WAITS] = true, [CONNECTION_ASKS] = true},
+        [CONNECTION_ASKS] = {[CONNECTION_WAITS] = true,
+                             [CONNECTION_ASKS] = true,
+                             [CONNECTION_TAKEN] = true,
+                             [CONNECTION_UP] = true},
+        [CONNECTION_TAKEN] = {[CONNECTION_WAITS] = true, [CONNECTION_ASKS] = true},
+        [CONNECTION_UP] = {[CONNECTION_WAITS] = true, [CONNECTION_ASKS] = true},
+    };
+    return table[from][to];
+}
+
+static void set_state(struct connection *connection, enum connection_state state)
+{
+    INVARIANT(may_follow(connection->state, state));
+    connection->state = state;
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
 
 static uint64_t now_usec(const struct connection *connection)
 {
@@ -102,7 +130,7 @@ static void fail(struct connection *connection, enum connection_state state, con
 {
     tell_trouble(connection, trouble);
     arm(connection, next_pause(connection));
-    connection->state = state;
+    set_state(connection, state);
 }
 
 /* Whatever was asked is answered by sd-bus, with an error, before bus_gone() is called. */
@@ -228,7 +256,7 @@ static void is_up(struct connection *connection)
     if (connection->service->settings.watch_bus)
         arm(connection, WATCH_USEC);
     tell_that_it_is_up(connection);
-    connection->state = CONNECTION_UP;
+    set_state(connection, CONNECTION_UP);
     connection->patience_usec = PATIENCE_MIN_USEC;
     connection->up_usec = now_usec(connection);
     connection->hooks->up(connection->service, connection->bus);
@@ -414,7 +442,7 @@ static void try_now(struct connection *connection)
         fail(connection, CONNECTION_WAITS, strerror(-r));
         return;
     }
-    connection->state = CONNECTION_ASKS;
+    set_state(connection, CONNECTION_ASKS);
     arm(connection, connection->patience_usec);
 }
 

@@ -1,5 +1,6 @@
 #include "cursor.h"
 
+#include "core/vocabulary/invariant.h"
 #include "core/model/child.h"
 
 #include <errno.h>
@@ -14,6 +15,7 @@ int cursor_begin(struct cursor *cursor, const struct core *core)
     for (const struct child *child = core_first(core); child; child = core_next(child))
         cursor->ids[cursor->count++] =
             (struct attempt_id){.slot = child->slot, .serial = child->serial};
+    INVARIANT(cursor->count == core_count(core));
     return 0;
 }
 

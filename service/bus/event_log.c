@@ -4,6 +4,7 @@
  * Its memory is taken when the daemon starts: an event costs none later, but for one that is larger
  * than its slot (long reasons), which gets a block of its own for as long as it is kept.
  */
+#include "core/vocabulary/invariant.h"
 #include "bulk.h"
 #include "private.h"
 
@@ -86,6 +87,7 @@ void event_log_add(struct event_log *log, const struct event *event)
     slot_clear(slot);
     slot->logged = size <= SLOT_ROOM ? (struct logged_event *)(void *)slot->room : malloc(size);
     struct logged_event *copy = slot->logged;
+    INVARIANT(event->n_fields == 0 || event->fields);
     if (!copy)
         return; /* the stream goes on; this one cannot be asked for later */
     struct event_field *fields = (struct event_field *)(void *)(copy + 1);
@@ -99,6 +101,7 @@ void event_log_add(struct event_log *log, const struct event *event)
         if (fields[i].type == FIELD_TEXT)
             fields[i].text = put(&text, event->fields[i].text);
     }
+    INVARIANT(text == (char *)copy + size); /* as text_size() has it */
 }
 
 /* ---- filters --------------------------------------------------------------------------------- */
@@ -220,6 +223,7 @@ int event_filter_read(sd_bus_message *m, struct event_filter **filter, sd_bus_er
 bool event_filter_matches(const struct event_filter *filter, enum event_kind kind,
                           const char *child, struct command_id cause)
 {
+    INVARIANT(kind < EVENT_KINDS);
     if (filter->by_kind && !filter->kinds[kind])
         return false;
     if (filter->by_command &&

@@ -2,6 +2,7 @@
  * What the bus has to do with the journal: no acknowledgement before what it acknowledges is
  * durable.
  */
+#include "core/vocabulary/invariant.h"
 #include "private.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@ static void send_held(const struct service *service, sd_bus_message *reply)
 
 static void send_first(struct service *service, size_t count)
 {
+    INVARIANT(count <= service->n_held);
     for (size_t i = 0; i < count; i++)
         send_held(service, service->held[i].reply);
     service->n_held -= count;
@@ -68,8 +70,11 @@ int service_acknowledge(struct service *service, sd_bus_message *reply)
         r = sd_bus_message_seal(reply, 1, 0);
     if (r < 0)
         return r;
-    service->held[service->n_held++] = (struct held){
-        .reply = sd_bus_message_ref(reply), .mark = service->hooks.mark(service->hooks.userdata)};
+    uint64_t mark = service->hooks.mark(service->hooks.userdata);
+    /* Those that are past stand first. */
+    INVARIANT(service->n_held == 0 || service->held[service->n_held - 1].mark <= mark);
+    service->held[service->n_held++] =
+        (struct held){.reply = sd_bus_message_ref(reply), .mark = mark};
     return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "job_metrics.h"
 
+#include "core/vocabulary/invariant.h"
 #include "core/core.h"
 
 #include <errno.h>
@@ -179,6 +180,7 @@ void job_metrics_count(struct job_metrics *metrics, const struct core *core, con
 {
     struct name *name = find(metrics, job->name);
 
+    INVARIANT(job->state == JOB_FINISHED && job->finished_usec >= job->started_usec);
     if (!name && metrics->count == JOB_METRICS_NAMES)
         count_under_way(metrics, core); /* none of which something is goes */
     if (!name)

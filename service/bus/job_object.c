@@ -1,6 +1,7 @@
 /*
  * org.proctor1.Job: bounded one-shot work, from its acceptance until somebody forgets it.
  */
+#include "core/vocabulary/invariant.h"
 #include "job_encode.h"
 #include "job_metrics.h"
 #include "number.h"
@@ -175,6 +176,7 @@ static void keep_output(struct job *job, const struct job_output *output)
 void service_job_read(void *userdata, struct job *job, const struct job_output *output)
 {
     (void)userdata;
+    INVARIANT(job->state == JOB_FINISHED);
     keep_output(job, output);
 }
 
@@ -188,6 +190,7 @@ void job_event(struct service *service, const struct event *event)
         return;
     path_of_job(job, path);
     if (event->kind == EVENT_JOB_FINISHED) {
+        INVARIANT(job->state == JOB_FINISHED);
         keep_output(job, &job->output);
         job_metrics_count(service->job_metrics, service->core, job);
     }

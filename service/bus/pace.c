@@ -1,5 +1,6 @@
 #include "pace.h"
 
+#include "core/vocabulary/invariant.h"
 #include "private.h"
 
 #include <errno.h>
@@ -101,6 +102,7 @@ static void talker_init(struct pace *pace, struct talker *talker, struct account
     *talker = (struct talker){.account = account, .debt.paid_usec = now};
     talker->last = &talker->first;
     snprintf(talker->name, sizeof(talker->name), "%s", name);
+    INVARIANT(pace->n_used < TALKERS_MAX + 1 + ACCOUNTS_MAX);
     talker->index = pace->n_used;
     pace->used[pace->n_used++] = talker;
 }
@@ -108,6 +110,7 @@ static void talker_init(struct pace *pace, struct talker *talker, struct account
 /* The last one takes its place in the list. */
 static void talker_end(struct pace *pace, struct talker *talker)
 {
+    INVARIANT(pace->used[talker->index] == talker);
     drop_calls(pace, talker);
     if (pace->charged == talker)
         pace->charged = NULL;
@@ -118,6 +121,7 @@ static void talker_end(struct pace *pace, struct talker *talker)
 
 static void forget(struct pace *pace, struct talker *talker)
 {
+    INVARIANT(talker != &talker->account->rest && talker->account->talkers > 0);
     talker->account->talkers--;
     talker_end(pace, talker);
 }

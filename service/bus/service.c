@@ -1,5 +1,6 @@
 #include "service.h"
 
+#include "core/vocabulary/invariant.h"
 #include "bulk.h"
 #include "connection.h"
 #include "handover.h"
@@ -51,6 +52,7 @@ void service_event(void *userdata, const struct event *event)
 {
     struct service *service = userdata;
 
+    INVARIANT(event->kind < EVENT_KINDS && event->sequence > 0);
     service->events_by_kind[event->kind]++;
     event_log_add(service->log, event);
     if (service->bus)
@@ -68,6 +70,7 @@ void service_event(void *userdata, const struct event *event)
 
 void service_forget_job(void *userdata, struct job *job)
 {
+    INVARIANT(job->state == JOB_FINISHED);
     job_forgotten(userdata, job);
 }
 
@@ -437,6 +440,20 @@ void service_stay(struct service *service, const char *why)
 }
 /* ---- the service ----------------------------------------------------------------------------- */
 
+/* One that was forgotten would be a jump to nowhere, some day. */
+static bool are_whole(const struct service_hooks *hooks)
+{
+    void (*hook)(void);
+
+    for (size_t at = offsetof(struct service_hooks, find_pid); at < sizeof(*hooks);
+         at += sizeof(hook)) {
+        memcpy(&hook, (const char *)hooks + at, sizeof(hook));
+        if (!hook)
+            return false;
+    }
+    return true;
+}
+
 int service_new(sd_event *event, const struct service_settings *settings,
                 const struct service_hooks *hooks, struct service **service)
 {
@@ -445,6 +462,7 @@ int service_new(sd_event *event, const struct service_settings *settings,
 
     if (!fresh)
         return -ENOMEM;
+    INVARIANT(are_whole(hooks));
     clock_gettime(CLOCK_REALTIME, &now);
     fresh->started_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
     fresh->event = sd_event_ref(event);
@@ -539,5 +557,6 @@ void service_name_commands(struct service *service, uint32_t instance)
 
 void service_attach(struct service *service, struct core *core)
 {
+    INVARIANT(core && !service->core);
     service->core = core;
 }

@@ -3,6 +3,7 @@
  * subscription a client; it ends with the client's connection, of which the bus tells.
  * (sd_bus_track does the same, but waits for the bus to say whether the client is still there.)
  */
+#include "core/vocabulary/invariant.h"
 #include "private.h"
 
 #include <errno.h>
@@ -42,6 +43,7 @@ static void take_out(struct service *service, struct subscriber **link)
 {
     struct subscriber *subscriber = *link;
 
+    INVARIANT(service->n_subscribers > 0);
     *link = subscriber->next;
     service->n_subscribers--;
     subscriber_free(subscriber);

@@ -6,6 +6,7 @@
  * call is answered all the same, with the outcome as it is at that moment, `TimedOut`, and the name
  * of what it still waits for (`WaitsFor`). What was begun goes on.
  */
+#include "core/vocabulary/invariant.h"
 #include "core/model/input_archive.h"
 #include "job_encode.h"
 #include "private.h"
@@ -158,6 +159,7 @@ static enum waiter_kind kind_of(enum command_verb verb)
 int wait_for_child(struct service *service, sd_bus_message *m, enum command_verb verb,
                    struct child *child, const struct outcome *outcome, uint64_t wait_usec)
 {
+    INVARIANT(strcmp(outcome->child_id, child->id) == 0);
     return add(service, m, kind_of(verb), child, outcome, wait_usec);
 }
 
@@ -199,6 +201,7 @@ int wait_for_scope(struct service *service, sd_bus_message *m, enum command_verb
 
 int wait_for_job(struct service *service, sd_bus_message *m, const struct job *job)
 {
+    INVARIANT(job->state != JOB_FINISHED);
     int r = add(service, m, WAIT_JOB, NULL, NULL, 0);
 
     if (r >= 0)
@@ -387,6 +390,7 @@ static void take_out(struct service *service, struct waiter **link)
 {
     struct waiter *waiter = *link;
 
+    INVARIANT(service->n_waiters > 0);
     *link = waiter->next;
     service->n_waiters--;
     waiter_free(waiter);

@@ -116,6 +116,29 @@ static int no_trace(void *userdata, struct journal_trace **trace)
     return -ENOSPC;
 }
 
+static int no_trace_made(struct journal_trace *trace)
+{
+    (void)trace;
+    return -ENOSPC;
+}
+
+static void free_no_trace(struct journal_trace *trace)
+{
+    (void)trace;
+}
+
+static uint64_t no_mark(void *userdata)
+{
+    (void)userdata;
+    return 0;
+}
+
+static bool is_past(void *userdata, uint64_t mark)
+{
+    (void)userdata, (void)mark;
+    return true;
+}
+
 static struct job_output no_result(const struct job *job)
 {
     (void)job;
@@ -188,6 +211,8 @@ static const struct service_hooks hooks = {.find_pid = find_pid,
                                            .unenforced = unenforced,
                                            .result = no_result,
                                            .syncs = no,
+                                           .mark = no_mark,
+                                           .is_past = is_past,
                                            .unwritten = nothing,
                                            .durability = durable,
                                            .recovered = no,
@@ -195,6 +220,8 @@ static const struct service_hooks hooks = {.find_pid = find_pid,
                                            .audit_run = audit_run,
                                            .audit_free = audit_free,
                                            .trace = no_trace,
+                                           .trace_make = no_trace_made,
+                                           .trace_free = free_no_trace,
                                            .clock = same_clock,
                                            .settle = settle,
                                            .load = load,
