@@ -608,7 +608,7 @@ static void tidy_up(struct daemon *daemon)
     if (daemon->history.journal)
         journal_settle(daemon->history.journal, SETTLE_USEC); /* answers may wait for it */
     host_free(daemon->host);
-    beside_wait(LAST_WORDS_USEC, &(const char *){NULL});
+    beside_wait(LAST_WORDS_USEC, LAST_WORDS_USEC, &(const char *){NULL});
     manifests_forget(daemon);
     manifest_loads_free(daemon->loads);
     service_free(daemon->service);

@@ -23,6 +23,7 @@
 #define BESIDE_USEC  5000000 /* what runs beside the loop must have come back until then */
 #define LOOK_USEC    20000   /* how often it is looked whether it has */
 #define LAST_USEC    1000000 /* how long the loop stands still for the very last of it */
+#define LEFT_USEC    500000  /* and for what a signal ends wherever it hangs */
 #define INQUIRIES    8       /* into the program on disk, at the same time, */
 #define INQUIRY_USEC 5000000 /* and for one of them */
 
@@ -40,7 +41,7 @@ static int hand_over(struct daemon *daemon)
 {
     struct handover *handover;
     const char *what;
-    int r = beside_wait(LAST_USEC, &what);
+    int r = beside_wait(LAST_USEC, LEFT_USEC, &what);
 
     if (r >= 0)
         r = service_prepare_handover(daemon->service);
@@ -146,9 +147,9 @@ static int look_again(sd_event_source *source, uint64_t usec, void *userdata)
 static void wait_for_what_is_beside(struct daemon *daemon)
 {
     const char *what;
-    int r = beside_wait(0, &what);
+    int r = -EBUSY;
 
-    if (r == 0) {
+    if (beside_may_be_left(&what)) {
         begin_reexecution(daemon);
         return;
     }

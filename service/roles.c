@@ -1,6 +1,7 @@
 #include "roles.h"
 
 #include "listener.h"
+#include "log_writer.h"
 #include "manifest_files.h"
 #include "outside.h"
 #include "path_look.h"
@@ -11,7 +12,7 @@
 static int be_outside(void)
 {
     const struct outside_job jobs[] = {path_look_job, listener_unlink_job, manifest_list_job,
-                                       manifest_read_job};
+                                       manifest_read_job, log_writer_job};
 
     return outside_run(jobs, sizeof(jobs) / sizeof(*jobs));
 }

@@ -194,7 +194,7 @@ static void adopt_output(struct process *process)
     if (fd < 0)
         return;
     output_adopt(process->host->event, &declaration->process.output, declaration->id, fd,
-                 &process->output);
+                 (dev_t)process->note.log_device, &process->output);
 }
 
 static void adopt_listeners(struct process *process)

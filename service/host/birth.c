@@ -91,30 +91,18 @@ static inline long bare(long number, long a, long b, long c, long d, long e, lon
 
 /* ---- what is said ---------------------------------------------------------------------------- */
 
-static long say(int status, const struct birth_message *message, int fd)
+static long say(int status, const struct birth_message *message)
 {
     struct iovec data = {.iov_base = (void *)(uintptr_t)message, .iov_len = sizeof(*message)};
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {};
     struct msghdr header = {.msg_iov = &data, .msg_iovlen = 1};
 
-    if (fd >= 0) {
-        header.msg_control = &control;
-        header.msg_controllen = sizeof(control.bytes);
-        control.align.cmsg_level = SOL_SOCKET;
-        control.align.cmsg_type = SCM_RIGHTS;
-        control.align.cmsg_len = CMSG_LEN(sizeof(int));
-        *(int *)(void *)CMSG_DATA(&control.align) = fd;
-    }
     return CALL(SYS_sendmsg, status, &header, MSG_NOSIGNAL);
 }
 
 void birth_say_failed(int status, enum plan_step step, int error)
 {
     struct birth_message message = {.word = BIRTH_FAILED, .step = step, .error = error};
-    say(status, &message, -1);
+    say(status, &message);
 }
 
 __attribute__((noreturn)) static void end(void)
@@ -136,7 +124,7 @@ __attribute__((noreturn)) static void fail_with(const struct birth *birth, enum 
         message.text[i] = why[i];
     if (birth->record)
         starts_go_back(birth->record, birth->plan->gate);
-    say(birth->descriptors[PLAN_STATUS], &message, -1);
+    say(birth->descriptors[PLAN_STATUS], &message);
     end();
 }
 
@@ -149,7 +137,7 @@ static void say_word(const struct birth *birth, enum birth_word word)
     long r = -EAGAIN;
 
     for (int i = 0; i < SAY_TRIES && r < 0 && r != -EPIPE; i++)
-        r = say(birth->descriptors[PLAN_STATUS], &message, -1);
+        r = say(birth->descriptors[PLAN_STATUS], &message);
     if (r < 0 && (r != -EPIPE || !birth->record))
         end();
 }
@@ -316,10 +304,11 @@ static void apply_descriptors(const struct birth *birth)
     CALL(SYS_close_range, status + 1, ~0U, 0);
 }
 
-/* proctord writes it, and rotates it; only that opening it may wait is the child's. */
+/* It is written, and rotated, outside; that it can be opened at all is found out here. */
 static void open_output_file(const struct birth *birth)
 {
     struct birth_message message = {.word = BIRTH_FILE};
+    struct stat status = {};
     int folder = -1;
 
     enter_step(birth, STEP_STDOUT);
@@ -327,7 +316,9 @@ static void open_output_file(const struct birth *birth)
     int fd = open_regular_guarded(birth->plan->output_file.text, O_WRONLY | O_APPEND | O_CREAT,
                                   0640, &folder);
     must(birth, STEP_STDOUT, fd);
-    must(birth, STEP_STDOUT, say(birth->descriptors[PLAN_STATUS], &message, fd));
+    if (fstat(fd, &status) == 0)
+        memcpy(message.text, &status.st_dev, sizeof(status.st_dev));
+    must(birth, STEP_STDOUT, say(birth->descriptors[PLAN_STATUS], &message));
     CALL(SYS_close, fd);
     CALL(SYS_close, folder);
 }

@@ -38,7 +38,8 @@ struct birth_message {
     int32_t error; /* an errno */
     uint32_t pid;
     uint32_t line;             /* of the environment file, or 0 */
-    char text[BIRTH_TEXT_MAX]; /* BIRTH_FAILED: what is wrong where the errno does not say it */
+    char text[BIRTH_TEXT_MAX]; /* BIRTH_FAILED: what is wrong where the errno does not say it.
+                                  BIRTH_FILE: the number of the disk that the log lies on */
 };
 
 struct birth {

@@ -5,6 +5,7 @@
 
 struct disk_queue {
     struct beside_queue *works;
+    struct outside_process *process;
     unsigned users;
     struct disk *disk;
 };
@@ -53,6 +54,14 @@ static void drop_unused(struct disk *disk)
     free(disk);
 }
 
+static void end(struct disk_queue *queue)
+{
+    beside_leave(queue->works);
+    outside_process_leave(queue->process);
+    queue->works = NULL;
+    queue->process = NULL;
+}
+
 struct disk_queue *disk_queue_join(dev_t device)
 {
     struct disk *disk = find(device);
@@ -64,7 +73,11 @@ struct disk_queue *disk_queue_join(dev_t device)
     struct disk_queue *queue = &disk->queues[disk->turn++ % DISK_THREADS];
     if (!queue->works)
         queue->works = beside_queue_new();
-    if (!queue->works) {
+    if (!queue->process)
+        queue->process = outside_process_new();
+    if (!queue->works || !queue->process) {
+        if (queue->users == 0)
+            end(queue);
         drop_unused(disk);
         return NULL;
     }
@@ -78,14 +91,17 @@ struct beside_queue *disk_queue_works(const struct disk_queue *queue)
     return queue->works;
 }
 
+struct outside_process *disk_queue_process(const struct disk_queue *queue)
+{
+    return queue->process;
+}
+
 void disk_queue_leave(struct disk_queue *queue)
 {
     if (!queue)
         return;
-    if (--queue->users == 0) {
-        beside_leave(queue->works);
-        queue->works = NULL;
-    }
+    if (--queue->users == 0)
+        end(queue);
     queue->disk->users--;
     drop_unused(queue->disk);
 }

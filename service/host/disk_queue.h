@@ -8,6 +8,7 @@
 #pragma once
 
 #include "beside.h"
+#include "outside.h"
 
 #include <sys/types.h>
 
@@ -18,6 +19,8 @@ struct disk_queue;
 /* One of the queues of a disk, the next each time. NULL without memory. */
 struct disk_queue *disk_queue_join(dev_t device);
 struct beside_queue *disk_queue_works(const struct disk_queue *queue);
+/* The process outside that its works share. */
+struct outside_process *disk_queue_process(const struct disk_queue *queue);
 
 /* What has been handed in is still done. NULL is allowed. */
 void disk_queue_leave(struct disk_queue *queue);

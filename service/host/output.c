@@ -6,7 +6,7 @@
 #include "disk_queue.h"
 #include "journald_stream.h"
 #include "log.h"
-#include "log_file.h"
+#include "log_writer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,38 +19,34 @@
 #include <unistd.h>
 
 #define CHUNK         (64 * 1024)
-#define DRAIN_CHUNKS  16      /* more than a pipe holds */
 #define PATIENCE_USEC 2000000 /* a child waits so long for its disk, then what it says is lost */
 
 /*
- * What the works beside the loop use: the reading end of the pipe and the file. It goes with the
- * last of them, which may be long after its output has gone.
+ * What the works beside the loop use: the reading end of the pipe, and what the writer has to know.
+ * It goes with the last of them, which may be long after its output has gone.
  */
 struct drain {
-    int fd; /* of the pipe; -1: there is none yet */
-    struct log_file *file;
+    uint64_t number; /* of no other output of this program */
+    int fd;          /* of the pipe; -1: there is none yet */
+    char *path;
 };
-
-enum task { TASK_CHUNK, TASK_ALL, TASK_TAKE, TASK_REOPEN, TASK_END };
-
-#define TASKS (TASK_END + 1)
 
 struct output {
     struct process_output settings;
     char *child_id;
     char *path;
     int pipe[2]; /* OUTPUT_FILE: read end, write end; -1 otherwise */
-    bool has_file;
     sd_event_source *source, *patience;
-    struct beside_queue *queue; /* its own, until it is known which disk the file lies on */
+    dev_t device;               /* that the file lies on; 0: not known */
+    struct beside_queue *queue; /* its own, until that is known */
     struct disk_queue *disk;    /* then */
     struct drain *drain;
-    struct work *pending[TASKS]; /* the work of each kind that has not been done yet */
-    bool dropping;               /* the disk does not answer: what comes is read and dropped */
-    uint64_t dropped;            /* bytes, that the next work tells of */
+    struct work *pending[LOG_TASKS]; /* the work of each kind that has not been done yet */
+    bool dropping;                   /* the disk does not answer: what comes is read and dropped */
+    uint64_t dropped;                /* bytes, that the next work tells of */
 };
 
-static uint64_t lost_bytes;
+static uint64_t lost_bytes, outputs;
 
 uint64_t output_lost_bytes(void)
 {
@@ -61,53 +57,21 @@ uint64_t output_lost_bytes(void)
 
 struct work {
     struct beside_work beside;
-    enum task task;
+    struct log_order order;
     struct drain *drain;
-    struct output *output; /* NULL: it has gone */
-    int file;              /* TASK_TAKE */
-    uint64_t dropped;      /* before what this reads */
-    uint64_t lost;         /* what came of it */
-    const char *why;
-    dev_t device; /* that the file lies on; 0: not known */
+    struct output *output;           /* NULL: it has gone */
+    struct outside_process *process; /* NULL: any */
+    struct log_report report;        /* what came of it */
+    bool died;                       /* a process over it */
 };
-
-static bool move_chunk(struct work *work)
-{
-    static _Thread_local char buffer[CHUNK];
-    struct drain *drain = work->drain;
-    ssize_t n = read(drain->fd, buffer, sizeof(buffer));
-
-    if (n > 0 || work->dropped > 0)
-        log_file_write(drain->file, buffer, n > 0 ? (size_t)n : 0, work->dropped,
-                       "the disk did not respond");
-    work->dropped = 0;
-    return n > 0;
-}
 
 static void do_work(void *data)
 {
     struct work *work = data;
-    struct drain *drain = work->drain;
+    const struct drain *drain = work->drain;
 
-    switch (work->task) {
-    case TASK_CHUNK:
-        move_chunk(work); /* one chunk a turn: a loud child must not starve the others */
-        break;
-    case TASK_ALL:
-    case TASK_END:
-        for (int i = 0; drain->fd >= 0 && i < DRAIN_CHUNKS && move_chunk(work); i++)
-            ;
-        break;
-    case TASK_TAKE:
-        log_file_take(drain->file, work->file);
-        work->file = -1;
-        break;
-    case TASK_REOPEN:
-        log_file_reopen(drain->file);
-        break;
-    }
-    work->lost = log_file_lost(drain->file, &work->why);
-    work->device = log_file_device(drain->file);
+    work->died =
+        !log_writer_order(work->process, &work->order, drain->path, drain->fd, &work->report);
 }
 
 static void close_if_open(int fd)
@@ -116,12 +80,10 @@ static void close_if_open(int fd)
         close(fd);
 }
 
-static void free_drain(void *data)
+static void free_drain(struct drain *drain)
 {
-    struct drain *drain = data;
-
     close_if_open(drain->fd);
-    log_file_free(drain->file);
+    free(drain->path);
     free(drain);
 }
 
@@ -129,28 +91,30 @@ static void release_work(void *data)
 {
     struct work *work = data;
 
-    if (work->file >= 0)
-        close(work->file);
-    if (work->task == TASK_END) {
-        close_if_open(work->drain->fd);
-        work->drain->fd = -1;
+    outside_process_leave(work->process);
+    if (work->order.task == LOG_END)
         free_drain(work->drain);
-    }
     free(work);
 }
 
 static void tell_lost(const struct output *output, const struct work *work)
 {
-    if (work->lost == 0)
+    const struct log_report *report = &work->report;
+
+    if (work->died)
+        log_print(LOG_WARNING,
+                  "%s: the process that writes its output has died: some may be missing in %s",
+                  output->child_id, output->path);
+    if (report->lost == 0)
         return;
-    lost_bytes += work->lost;
+    lost_bytes += report->lost;
     log_print(LOG_WARNING, "%s: %" PRIu64 " bytes of its output are lost: %s: %s", output->child_id,
-              work->lost, output->path, work->why ? work->why : "not written");
+              report->lost, output->path, report->why[0] ? report->why : "not written");
 }
 
 static bool is_idle(const struct output *output)
 {
-    for (int i = 0; i < TASKS; i++)
+    for (int i = 0; i < LOG_TASKS; i++)
         if (output->pending[i])
             return false;
     return true;
@@ -158,15 +122,28 @@ static bool is_idle(const struct output *output)
 
 /* With others whose files lie there. Only while nothing is on its way, which has to stay in order.
  */
-static void join_disk(struct output *output, dev_t device)
+static void join_disk(struct output *output)
 {
-    if (output->disk || device == 0 || !is_idle(output))
+    if (output->disk || output->device == 0 || !is_idle(output))
         return;
-    output->disk = disk_queue_join(device);
+    output->disk = disk_queue_join(output->device);
     if (!output->disk)
         return;
     beside_leave(output->queue);
     output->queue = NULL;
+}
+
+void output_know_disk(struct output *output, dev_t device)
+{
+    if (!output || !output->drain || device == 0)
+        return;
+    output->device = device;
+    join_disk(output);
+}
+
+dev_t output_disk(const struct output *output)
+{
+    return output ? output->device : 0;
 }
 
 static void work_done(void *data)
@@ -175,13 +152,13 @@ static void work_done(void *data)
     struct output *output = work->output;
 
     if (!output) {
-        lost_bytes += work->lost;
+        lost_bytes += work->report.lost;
         return;
     }
-    output->pending[work->task] = NULL;
+    output->pending[work->order.task] = NULL;
     tell_lost(output, work);
-    join_disk(output, work->device);
-    if (work->task != TASK_CHUNK)
+    output_know_disk(output, work->report.device);
+    if (work->order.task != LOG_CHUNK)
         return;
     output->dropping = false;
     sd_event_source_set_enabled(output->patience, SD_EVENT_OFF);
@@ -190,10 +167,9 @@ static void work_done(void *data)
 
 /* One of a kind at a time is enough: what the second would do, the first still will. Returns false
  * without memory. */
-static bool begin(struct output *output, enum task task, int file)
+static bool begin(struct output *output, enum log_task task)
 {
-    static const char *const names[] = {"write a log file", "write a log file", "open a log file",
-                                        "open a log file", "close a log file"};
+    struct outside_process *process = output->disk ? disk_queue_process(output->disk) : NULL;
     struct work *work;
 
     if (output->pending[task])
@@ -202,16 +178,21 @@ static bool begin(struct output *output, enum task task, int file)
     if (!work)
         return false;
     output->pending[task] = work;
-    *work = (struct work){.beside = {.what = names[task],
+    *work = (struct work){.beside = {.what = "write a log file",
                                      .work = do_work,
                                      .done = work_done,
                                      .release = release_work,
-                                     .data = work},
-                          .task = task,
+                                     .data = work,
+                                     .may_be_left = true},
+                          .order = {.output = output->drain->number,
+                                    .task = task,
+                                    .keeps = process != NULL,
+                                    .max_size_bytes = output->settings.max_size_bytes,
+                                    .keep = output->settings.keep,
+                                    .dropped = output->dropped},
                           .drain = output->drain,
                           .output = output,
-                          .file = file,
-                          .dropped = output->dropped};
+                          .process = outside_process_use(process)};
     output->dropped = 0;
     beside_do(output->disk ? disk_queue_works(output->disk) : output->queue, &work->beside);
     return true;
@@ -242,7 +223,7 @@ static int readable(sd_event_source *source, int fd, uint32_t events, void *user
     sd_event_source_set_enabled(source, SD_EVENT_OFF);
     sd_event_source_set_time_relative(output->patience, PATIENCE_USEC);
     sd_event_source_set_enabled(output->patience, SD_EVENT_ONESHOT);
-    if (!begin(output, TASK_CHUNK, -1))
+    if (!begin(output, LOG_CHUNK))
         sd_event_source_set_enabled(source, SD_EVENT_ON);
     return 0;
 }
@@ -263,26 +244,18 @@ static int out_of_patience(sd_event_source *source, uint64_t usec, void *userdat
 void output_drain(struct output *output)
 {
     if (output && output->pipe[0] >= 0)
-        begin(output, TASK_ALL, -1);
+        begin(output, LOG_ALL);
 }
 
 void output_reopen(struct output *output)
 {
     if (output && output->drain)
-        begin(output, TASK_REOPEN, -1);
+        begin(output, LOG_REOPEN);
 }
 
 const char *output_wanted_file(const struct output *output)
 {
-    return output->settings.kind == OUTPUT_FILE && !output->has_file ? output->path : NULL;
-}
-
-void output_take_file(struct output *output, int fd)
-{
-    if (!output || output->has_file || !begin(output, TASK_TAKE, fd))
-        close(fd);
-    else
-        output->has_file = true;
+    return output->settings.kind == OUTPUT_FILE && output->device == 0 ? output->path : NULL;
 }
 
 int pipe_keep_open(int write_end)
@@ -318,15 +291,13 @@ static int open_pipe(struct output *output, int read_end)
 
 static int open_drain(struct output *output)
 {
-    const struct process_output *settings = &output->settings;
-
     output->queue = beside_queue_new();
     output->drain = calloc(1, sizeof(*output->drain));
     if (!output->queue || !output->drain)
         return -ENOMEM;
-    output->drain->fd = output->pipe[0];
-    output->drain->file = log_file_new(output->path, settings->max_size_bytes, settings->keep);
-    return output->drain->file ? 0 : -ENOMEM;
+    *output->drain =
+        (struct drain){.number = ++outputs, .fd = output->pipe[0], .path = strdup(output->path)};
+    return output->drain->path ? 0 : -ENOMEM;
 }
 
 static int watch(struct output *output, sd_event *event)
@@ -395,9 +366,13 @@ int output_descriptor(const struct output *output)
 }
 
 int output_adopt(sd_event *event, const struct process_output *settings, const char *child_id,
-                 int fd, struct output **output)
+                 int fd, dev_t device, struct output **output)
 {
-    return make(event, settings, child_id, fd, output);
+    int r = make(event, settings, child_id, fd, output);
+
+    if (r == 0)
+        output_know_disk(*output, device);
+    return r;
 }
 
 /* The reading end goes with the last work, which takes what is still in the pipe. */
@@ -405,8 +380,8 @@ static void free_reading_side(struct output *output)
 {
     struct drain *drain = output->drain;
 
-    if (drain && drain->file && begin(output, TASK_END, -1)) {
-        for (int i = 0; i < TASKS; i++)
+    if (drain && drain->path && begin(output, LOG_END)) {
+        for (int i = 0; i < LOG_TASKS; i++)
             if (output->pending[i])
                 output->pending[i]->output = NULL;
         beside_leave(output->queue);
@@ -415,8 +390,10 @@ static void free_reading_side(struct output *output)
     }
     close_if_open(output->pipe[0]);
     beside_cancel(output->queue);
-    if (drain && !drain->file)
-        free(drain);
+    disk_queue_leave(output->disk);
+    if (drain)
+        free(drain->path);
+    free(drain);
 }
 
 void output_free(struct output *output)

@@ -113,7 +113,7 @@ struct plan_source {
     size_t n_before;
     const char *watchdog_pid, *listen_pid; /* point into the environment, or NULL */
     const char *environment_file;          /* NULL: none, or read already */
-    const char *output_file;               /* to be opened by the child and handed back, or NULL */
+    const char *output_file;               /* to be opened by the child, or NULL */
     bool in_cgroup;
     size_t n_sockets;
     bool set_user, set_group, set_groups;

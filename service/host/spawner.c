@@ -41,7 +41,8 @@ struct launch {
     uint64_t sent_usec, kill_usec; /* kill_usec: when it is killed; 0: it is not */
     bool ended;                    /* its socket has ended; its child is waited for */
     struct birth_message last;
-    int pidfd, file;
+    int pidfd;
+    dev_t log_device;
     sd_event_source *exit_source;
     launch_done done;
     void *userdata;
@@ -218,7 +219,6 @@ void launch_forget(struct launch *launch)
     sd_event_source_disable_unref(launch->exit_source);
     close_status(launch);
     close_one(&launch->pidfd);
-    close_one(&launch->file);
     free(launch);
 }
 
@@ -254,7 +254,7 @@ static void tell(struct launch *launch, const struct launch_outcome *outcome)
     void *userdata = launch->userdata;
     struct spawner *spawner = launch->spawner;
 
-    launch->pidfd = launch->file = -1; /* they are the callee's by now */
+    launch->pidfd = -1; /* it is the callee's by now */
     launch_forget(launch);
     done(userdata, outcome);
     if (spawner->full && spawner_has_room(spawner) && spawner->room) {
@@ -270,7 +270,7 @@ static struct launch_outcome outcome_of(const struct launch *launch)
         .text = "",
         .pid = launch->pid,
         .pidfd = launch->pidfd,
-        .file = launch->file};
+        .log_device = launch->log_device};
 }
 
 static void tell_lost(struct launch *launch)
@@ -298,8 +298,7 @@ static void tell_failure(struct launch *launch, const siginfo_t *info)
     struct launch_outcome outcome = outcome_of(launch);
 
     close_one(&launch->pidfd);
-    close_one(&launch->file);
-    outcome.pidfd = outcome.file = -1;
+    outcome.pidfd = -1;
     snprintf(text, sizeof(text), "%.*s", BIRTH_TEXT_MAX - 1, launch->last.text);
     outcome.text = text;
     outcome.line = launch->last.line;
@@ -350,17 +349,13 @@ static void wait_for_child(struct launch *launch)
                         child_exited, launch);
 }
 
-static void note(struct launch *launch, const struct birth_message *message, int fd)
+static void note(struct launch *launch, const struct birth_message *message)
 {
     know_pid(launch, message->pid);
-    if (message->word == BIRTH_FILE) {
-        close_one(&launch->file);
-        launch->file = fd;
-        return;
-    }
-    launch->last = *message;
-    if (fd >= 0)
-        close(fd);
+    if (message->word == BIRTH_FILE)
+        memcpy(&launch->log_device, message->text, sizeof(launch->log_device));
+    else
+        launch->last = *message;
 }
 
 /* Returns 1, 0 at the end, or a negative errno. */
@@ -368,26 +363,13 @@ static int read_message(struct launch *launch)
 {
     struct birth_message message;
     struct iovec data = {.iov_base = &message, .iov_len = sizeof(message)};
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct msghdr header = {.msg_iov = &data,
-                            .msg_iovlen = 1,
-                            .msg_control = &control,
-                            .msg_controllen = sizeof(control.bytes)};
-    ssize_t n = recvmsg(launch->status, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    int fd = -1;
+    struct msghdr header = {.msg_iov = &data, .msg_iovlen = 1};
+    ssize_t n = recvmsg(launch->status, &header, MSG_DONTWAIT);
 
     if (n <= 0)
         return n < 0 ? -errno : 0;
-    const struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-        fd = *(const int *)(const void *)CMSG_DATA(c);
     if (n == sizeof(message))
-        note(launch, &message, fd);
-    else if (fd >= 0)
-        close(fd);
+        note(launch, &message);
     return 1;
 }
 
@@ -460,7 +442,6 @@ static int add_launch(struct spawner *spawner, int status, launch_done done, voi
                              .status = status,
                              .sent_usec = now_usec(spawner),
                              .pidfd = -1,
-                             .file = -1,
                              .done = done,
                              .userdata = userdata};
     if (fresh->next)

@@ -71,8 +71,8 @@ struct launch_outcome {
     const char *text; /* "" or more than the errno says */
     unsigned line;    /* of the environment file, or 0 */
     pid_t pid;
-    int pidfd; /* the callee's; -1: it could not be opened just now */
-    int file;  /* the log that the child has opened: the callee's; -1: none */
+    int pidfd;        /* the callee's; -1: it could not be opened just now */
+    dev_t log_device; /* of the disk with the log that the child has opened; 0: none */
 };
 
 typedef void (*launch_done)(void *userdata, const struct launch_outcome *outcome);

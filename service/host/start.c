@@ -43,6 +43,7 @@ static void note_process(struct process *process)
     process->note.id = process->id;
     process->note.pid = (uint32_t)process->main_pid;
     process->note.in_cgroup = process->in_cgroup;
+    process->note.log_device = output_disk(process->output);
     process_started(process->main_pid, &process->note.started);
     if (process->host->journal)
         journal_process(process->host->journal, &process->note);
@@ -246,8 +247,8 @@ static void launch_ended(void *userdata, const struct launch_outcome *outcome)
 
     process->launch = NULL;
     process->lack_until_usec = 0;
-    if (outcome->file >= 0)
-        output_take_file(process->output, outcome->file);
+    if (outcome->log_device != 0)
+        output_know_disk(process->output, outcome->log_device);
     if (outcome->error == 0) {
         begin_running(process, outcome);
         tell_started(process);

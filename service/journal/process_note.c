@@ -12,4 +12,6 @@ void process_note_archive(struct archive *archive, struct process_note *note)
     ARCHIVE(archive, note->doubt_abort);
     if (!archive->reading || archive->used < archive->size) /* older journals end here */
         ARCHIVE(archive, note->stored);
+    if (!archive->reading || archive->used < archive->size)
+        ARCHIVE(archive, note->log_device);
 }

@@ -16,7 +16,8 @@ struct process_note {
     uint64_t result_inode; /* of the pipe for its result, a job's */
     /* What proctord had been asked for when it died, and may not have done. */
     bool doubt_cancel, doubt_abort;
-    uint32_t stored; /* descriptors that it has given to be kept */
+    uint32_t stored;     /* descriptors that it has given to be kept */
+    uint64_t log_device; /* of the disk with its log; 0: not known */
 };
 
 /* FRAME_PROCESS */

@@ -218,7 +218,7 @@ int journal_writer_wait(struct journal_writer *writer, uint64_t limit_usec)
 
     journal_writer_hand_over(writer);
     while (writer->under_way && now_usec() < end_usec) {
-        beside_wait(WAIT_USEC, &what); /* for others, too: but not to their end */
+        beside_wait(WAIT_USEC, 0, &what); /* for others, too: but not to their end */
         journal_writer_hand_over(writer);
     }
     return writer->under_way ? -EBUSY : writer->error;

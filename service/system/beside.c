@@ -498,23 +498,34 @@ void beside_leave(struct beside_queue *queue)
 
 /* ---- waiting for all of it ------------------------------------------------------------------- */
 
+/* One that may be left is waited for where it has come since then. */
 static const struct beside_work *older(const struct beside_work *one,
-                                       const struct beside_work *list)
+                                       const struct beside_work *list, uint64_t since_usec)
 {
     for (; list; list = list->next)
-        if (!list->may_be_left && (!one || list->since_usec < one->since_usec))
+        if ((!list->may_be_left || list->since_usec > since_usec) &&
+            (!one || list->since_usec < one->since_usec))
             one = list;
     return one;
 }
 
-/* With the lock held. NULL: nothing is left that must come back. */
-static const struct beside_work *oldest(void)
+/* NULL: nothing is left that is waited for. Works that wait stand behind one that runs. */
+static const struct beside_work *oldest(uint64_t since_usec, const char **what)
 {
-    const struct beside_work *found = older(NULL, pool.running);
-
+    lock();
+    const struct beside_work *found = older(NULL, pool.running, since_usec);
     if (!found)
-        found = older(NULL, pool.runnable.first);
-    return found ? found : older(NULL, pool.finished.first);
+        found = older(NULL, pool.runnable.first, since_usec);
+    if (!found)
+        found = older(NULL, pool.finished.first, since_usec);
+    *what = found ? found->what : NULL;
+    unlock();
+    return found;
+}
+
+bool beside_may_be_left(const char **what)
+{
+    return !oldest(UINT64_MAX, what);
 }
 
 void beside_run(uint64_t limit_usec)
@@ -529,17 +540,13 @@ void beside_run(uint64_t limit_usec)
     some_are_finished(pool.source, pool.event_fd, POLLIN, NULL);
 }
 
-int beside_wait(uint64_t limit_usec, const char **what)
+int beside_wait(uint64_t limit_usec, uint64_t left_usec, const char **what)
 {
     uint64_t end_usec = now_usec() + limit_usec;
 
     while (pool.source) {
-        lock();
-        const struct beside_work *work = oldest();
-        *what = work ? work->what : NULL;
-        unlock();
         uint64_t now = now_usec();
-        if (!work)
+        if (!oldest(now - left_usec, what))
             break;
         if (now >= end_usec)
             return -EBUSY;

@@ -38,7 +38,7 @@ struct beside_work {
     void (*done)(void *data);    /* NULL: nothing follows from it */
     void (*release)(void *data); /* NULL: nothing is to be freed */
     void *data;
-    bool may_be_left; /* a signal ends it, wherever it hangs: beside_wait() does not wait for it */
+    bool may_be_left; /* a signal ends it, wherever it hangs: it is not waited for long */
 
     /* The rest is the pool's own. */
     struct beside_queue *queue;
@@ -77,11 +77,15 @@ void beside_cancel(struct beside_queue *queue);
 void beside_leave(struct beside_queue *queue);
 
 /*
- * Waits until all works are made and done, those of `done` callbacks too, at most for so long.
- * Returns 0, or -EBUSY with the `what` of the oldest that is not: then *what is set. To be called
- * before the program is replaced: execve(2) itself waits for threads that hang in the kernel.
+ * Waits until all works are made and done, those of `done` callbacks too, at most for so long; for
+ * those that may be left only until they have taken `left_usec`. Returns 0, or -EBUSY with the
+ * `what` of the oldest that is not: then *what is set. To be called before the program is replaced:
+ * execve(2) itself waits for threads that hang in the kernel.
  */
-int beside_wait(uint64_t limit_usec, const char **what);
+int beside_wait(uint64_t limit_usec, uint64_t left_usec, const char **what);
+
+/* Whether only such are under way as may be left; otherwise *what is set. */
+bool beside_may_be_left(const char **what);
 
 /* Waits for something to come back, at most for so long, and calls what follows from it. */
 void beside_run(uint64_t limit_usec);

@@ -185,64 +185,132 @@ static void give_back(const struct helper *helper)
         close(helper->socket);
 }
 
-static int try(const struct outside_job *job, const struct outside_parcel *request,
-               struct outside_parcel *answer, bool fresh)
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+struct outside_process {
+    struct helper helper; /* its socket is -1 where there is none */
+    unsigned users;
+};
+
+static int take_for(struct outside_process *process, bool fresh, struct helper *helper)
+{
+    if (!process || process->helper.socket < 0)
+        return take(fresh, helper);
+    *helper = process->helper;
+    return 0;
+}
+
+static void keep(struct outside_process *process, const struct helper *helper)
+{
+    if (process)
+        process->helper = *helper;
+    else
+        give_back(helper);
+}
+
+static void lose(struct outside_process *process, const struct helper *helper)
+{
+    close(helper->socket);
+    if (process)
+        process->helper.socket = -1;
+}
+
+static int try(struct outside_process *process, const struct outside_job *job,
+               const struct outside_parcel *request, struct outside_parcel *answer, bool fresh)
 {
     struct helper helper;
     uint32_t number;
-    int r = take(fresh, &helper);
+    int r = take_for(process, fresh, &helper);
 
     if (r < 0)
         return r;
     r = send_parcel(helper.socket, job->number, request);
     if (r == 0)
         r = receive_parcel(helper.socket, &number, answer);
-    if (r <= 0) {
-        close(helper.socket);
-        return r < 0 ? r : -EPIPE;
+    if (r > 0) {
+        keep(process, &helper);
+        return 0;
     }
-    give_back(&helper);
-    return 0;
+    lose(process, &helper);
+    return r < 0 ? r : -EPIPE;
+}
+
+int outside_ask(struct outside_process *process, const struct outside_job *job,
+                const struct outside_parcel *request, struct outside_parcel *answer)
+{
+    int r = -ENOSYS;
+
+    for (int i = 0; pool.begun && i < TRIES; i++) {
+        answer->size = answer->n_fds = 0;
+        r = try(process, job, request, answer, i > 0);
+        if (r == 0)
+            return i;
+    }
+    answer->size = answer->n_fds = 0;
+    return r;
 }
 
 void outside_make(const struct outside_job *job, const struct outside_parcel *request,
                   struct outside_parcel *answer)
 {
-    answer->size = answer->n_fds = 0;
-    for (int i = 0; pool.begun && i < TRIES; i++)
-        if (try(job, request, answer, i > 0) == 0)
-            return;
-    answer->size = answer->n_fds = 0;
-    job->handle(request, answer);
+    if (outside_ask(NULL, job, request, answer) < 0)
+        job->handle(request, answer);
+}
+
+struct outside_process *outside_process_new(void)
+{
+    struct outside_process *process = calloc(1, sizeof(*process));
+
+    if (process)
+        *process = (struct outside_process){.helper.socket = -1, .users = 1};
+    return process;
+}
+
+struct outside_process *outside_process_use(struct outside_process *process)
+{
+    if (process)
+        process->users++;
+    return process;
+}
+
+void outside_process_leave(struct outside_process *process)
+{
+    if (!process || --process->users > 0)
+        return;
+    if (process->helper.socket >= 0)
+        close(process->helper.socket);
+    free(process);
 }
 
 /* ---- the process ----------------------------------------------------------------------------- */
 
-static outside_handler handler_of(const struct outside_job *jobs, size_t n, uint32_t number)
+static const struct outside_job *job_of(const struct outside_job *jobs, size_t n, uint32_t number)
 {
     for (size_t i = 0; i < n; i++)
         if (jobs[i].number == number)
-            return jobs[i].handle;
+            return &jobs[i];
     return NULL;
 }
 
 /* Returns false where there is nothing more to do. */
 static bool serve(const struct outside_job *jobs, size_t n, struct outside_parcel *request,
-                  struct outside_parcel *answer)
+                  struct outside_parcel *answer, bool *stays)
 {
     struct pollfd more = {.fd = SOCKET, .events = POLLIN};
     uint32_t number;
 
-    if (poll(&more, 1, IDLE_MSEC) <= 0 || receive_parcel(SOCKET, &number, request) <= 0)
+    if (poll(&more, 1, *stays ? -1 : IDLE_MSEC) <= 0 ||
+        receive_parcel(SOCKET, &number, request) <= 0)
         return false;
-    outside_handler handle = handler_of(jobs, n, number);
+    const struct outside_job *job = job_of(jobs, n, number);
     answer->size = answer->n_fds = 0;
-    if (handle)
-        handle(request, answer);
+    if (job)
+        job->handle(request, answer);
+    *stays = *stays || (job && job->stays);
     close_descriptors(request);
     int r = send_parcel(SOCKET, number, answer);
     close_descriptors(answer);
-    return handle && r == 0;
+    return job && r == 0;
 }
 
 int outside_run(const struct outside_job *jobs, size_t n)
@@ -253,7 +321,8 @@ int outside_run(const struct outside_job *jobs, size_t n)
 
     prctl(PR_SET_NAME, NAME);
     syscall(SYS_close_range, SOCKET + 1, ~0U, 0);
-    while (serve(jobs, n, &request, &answer))
+    bool stays = false;
+    while (serve(jobs, n, &request, &answer, &stays))
         ;
     return EXIT_SUCCESS;
 }

@@ -12,11 +12,15 @@
  * and others are started for the rest. A few wait for more, for a while. They end when proctord
  * does, or when what they hang in comes back.
  *
+ * Whoever asks for one thing after the other may keep a process of its own, which keeps what it has
+ * opened.
+ *
  * A process that dies over a call has perhaps done it: it is made once more. Where no process can
  * be had, and before outside_begin(), the caller makes the call itself.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -32,7 +36,7 @@ struct outside_parcel {
 };
 
 /* Numbers that both sides know. */
-enum outside_number { OUTSIDE_LOOK, OUTSIDE_UNLINK, OUTSIDE_LIST, OUTSIDE_READ };
+enum outside_number { OUTSIDE_LOOK, OUTSIDE_UNLINK, OUTSIDE_LIST, OUTSIDE_READ, OUTSIDE_LOG };
 
 /* Descriptors of the request are closed by whoever calls it; those of the answer are its own. */
 typedef void (*outside_handler)(const struct outside_parcel *request,
@@ -41,7 +45,10 @@ typedef void (*outside_handler)(const struct outside_parcel *request,
 struct outside_job {
     enum outside_number number;
     outside_handler handle;
+    bool stays; /* the process keeps something from one call to the next: it waits for ever */
 };
+
+struct outside_process; /* that somebody keeps */
 
 /* From now on there are processes. */
 void outside_begin(void);
@@ -50,6 +57,17 @@ void outside_begin(void);
  * answer. */
 void outside_make(const struct outside_job *job, const struct outside_parcel *request,
                   struct outside_parcel *answer);
+
+/* One to keep; it is begun by the first call, and again where it has died. NULL without memory. Its
+ * users are counted; the last one ends it. Both are the loop's. */
+struct outside_process *outside_process_new(void);
+struct outside_process *outside_process_use(struct outside_process *process);
+void outside_process_leave(struct outside_process *process); /* NULL is allowed */
+
+/* The same by that process, in one thread at a time; NULL: by any. Returns 1 where a process has
+ * died over it, 0, or a negative errno where none can be had: nothing has been done then. */
+int outside_ask(struct outside_process *process, const struct outside_job *job,
+                const struct outside_parcel *request, struct outside_parcel *answer);
 
 /* A child of ours of this PID has ended. 1: it was such a process, and is reaped; 0: it was not;
  * -EAGAIN: one is being started, and it is not known yet. Called by the loop. */

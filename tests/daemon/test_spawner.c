@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -82,14 +83,17 @@ static void assert_status(const char *child, const char *status)
 static GPid holder;
 static char *mount_point;
 
+static void make_mount_point(void)
+{
+    mount_point = g_strdup(fixture_path(&f, "hanging"));
+    g_assert_cmpint(g_mkdir(mount_point, 0755), ==, 0);
+}
+
 /* Returns false where there can be none. */
-static gboolean mount_hanging(void)
+static gboolean begin_to_hang(void)
 {
     char word[16] = "";
     int output;
-
-    mount_point = g_strdup(fixture_path(&f, "hanging"));
-    g_assert_cmpint(g_mkdir(mount_point, 0755), ==, 0);
     const char *const command[] = {g_getenv("HANGING_MOUNT"), mount_point, NULL};
     g_assert_true(g_spawn_async_with_pipes(NULL, (char **)(gpointer)command, NULL,
                                            G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &holder, NULL,
@@ -99,6 +103,12 @@ static gboolean mount_hanging(void)
     if (!there)
         g_test_skip("nothing can be mounted");
     return there;
+}
+
+static gboolean mount_hanging(void)
+{
+    make_mount_point();
+    return begin_to_hang();
 }
 
 static void unmount_hanging(void)
@@ -241,6 +251,130 @@ static void a_manifest_on_it_holds_up_a_reload_alone(void)
     g_assert_cmpint(g_unlink(fixture_path(&f, "children.d/m.yaml")), ==, 0);
     g_autoptr(GVariant) again = fixture_reload(&f, NULL);
     unmount_hanging();
+}
+
+/* ---- a log file whose disk does not answer any more ------------------------------------------ */
+
+static const char speaks[] =
+    "exec: [/bin/sh, -c, \"i=0; while sleep 0.01; do i=$((i+1)); echo line "
+    "$i; done\"]\nstart_timeout: 30s\n";
+
+static void add_speaking(const char *name)
+{
+    g_autofree char *manifest =
+        g_strdup_printf("name: %s\nstdout: {file: %s/%s}\n%s", name, mount_point, name, speaks);
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
+    fixture_wait_text(&f, name, "Status", "ready");
+}
+
+/* In a call that has to do with a file: not where it waits for what is to be done. */
+static gboolean is_at_a_file(GPid pid)
+{
+    g_autofree char *name = proc_text(pid, "comm"), *text = proc_text(pid, "syscall");
+    long call = text && g_ascii_isdigit(text[0]) ? strtol(text, NULL, 10) : -1;
+
+#ifdef SYS_poll
+    if (call == SYS_poll)
+        return FALSE;
+#endif
+    return g_strcmp0(name, "proctor-outside\n") == 0 && call >= 0 && call != SYS_ppoll;
+}
+
+static gboolean hangs_in_kernel(GPid pid)
+{
+    gboolean hangs = is_at_a_file(pid);
+
+    for (int i = 0; i < 20 && hangs; i++) {
+        g_usleep(10000);
+        hangs = is_at_a_file(pid);
+    }
+    return hangs;
+}
+
+/* Each thread has its own. */
+static gboolean a_child_hangs(void)
+{
+    g_autofree char *tasks = g_strdup_printf("/proc/%d/task", (int)f.pid);
+    GDir *folder = g_dir_open(tasks, 0, NULL);
+    gboolean hangs = FALSE;
+
+    for (const char *task; (task = g_dir_read_name(folder)) && !hangs;) {
+        g_autofree char *file = g_strdup_printf("task/%s/children", task);
+        g_autofree char *text = proc_text(f.pid, file);
+        g_auto(GStrv) children = g_strsplit(text ? text : "", " ", -1);
+        for (char **child = children; *child && !hangs; child++)
+            hangs = **child && hangs_in_kernel((GPid)atoi(*child));
+    }
+    g_dir_close(folder);
+    return hangs;
+}
+
+static void wait_until_it_hangs(void)
+{
+    gint64 deadline = g_get_monotonic_time() + 30 * G_USEC_PER_SEC;
+
+    while (!a_child_hangs())
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+}
+
+/* Waits until so many more lines are in it; returns its text. */
+static char *wait_for_lines(const char *name, guint more)
+{
+    g_autofree char *file = g_strdup_printf("hanging/%s", name);
+    guint wanted = fixture_count_lines(&f, file) + more;
+    gint64 deadline = g_get_monotonic_time() + 30 * G_USEC_PER_SEC;
+    char *text = NULL;
+
+    while (fixture_count_lines(&f, file) < wanted)
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+    g_assert_true(g_file_get_contents(fixture_path(&f, file), &text, NULL, NULL));
+    return text;
+}
+
+static void each_line_is_whole(const char *text)
+{
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    guint64 last = 0;
+
+    for (char **line = lines; *line && line[1]; line++) {
+        guint64 number =
+            g_str_has_prefix(*line, "line ") ? g_ascii_strtoull(*line + 5, NULL, 10) : 0;
+        if (number <= last && !strstr(*line, " bytes are missing here: "))
+            g_error("after line %" G_GUINT64_FORMAT " comes: %s", last, *line);
+        last = number > 0 ? number : last;
+    }
+}
+
+static void a_log_on_it_keeps_no_proctord(void)
+{
+    static const char *const names[] = {"one", "two", "three", "four", "five", "six"};
+
+    make_mount_point();
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+        add_speaking(names[i]);
+    g_autofree char *before = wait_for_lines("one", 5);
+    if (!begin_to_hang())
+        return;
+    wait_until_it_hangs();
+
+    gint64 began = g_get_monotonic_time();
+    fixture_kill(&f);
+    g_assert_cmpint(g_get_monotonic_time() - began, <, 2 * G_USEC_PER_SEC);
+    fixture_again(&f, options);
+    wait_until_it_hangs();
+    began = g_get_monotonic_time();
+    fixture_upgrade(&f); /* it is refused where the program cannot be replaced */
+    g_assert_cmpint(g_get_monotonic_time() - began, <, 4 * G_USEC_PER_SEC);
+    fixture_add(&f, "other", "", "wait-term");
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+        assert_status(names[i], "ready");
+
+    unmount_hanging();
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *after = wait_for_lines(names[i], 5);
+        each_line_is_whole(after);
+    }
 }
 
 static void its_start_timeout_ends_it(void)
@@ -548,6 +682,8 @@ int main(int argc, char **argv)
     fixture_test(&f, options, "/daemon/spawner/no-proctord-hangs-in-it", no_proctord_hangs_in_it);
     fixture_test(&f, options, "/daemon/spawner/a-manifest-on-it-holds-up-a-reload-alone",
                  a_manifest_on_it_holds_up_a_reload_alone);
+    fixture_test(&f, options, "/daemon/spawner/a-log-on-it-keeps-no-proctord",
+                 a_log_on_it_keeps_no_proctord);
     fixture_test(&f, options, "/daemon/spawner/its-start-timeout-ends-it",
                  its_start_timeout_ends_it);
     fixture_test(&f, options, "/daemon/spawner/it-can-be-paused-and-removed",

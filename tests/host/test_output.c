@@ -81,7 +81,7 @@ static void tear_down(struct place *place, gconstpointer data)
     (void)data;
 
     set_dead(false);
-    g_assert_cmpint(beside_wait(10000000, &what), ==, 0);
+    g_assert_cmpint(beside_wait(10000000, 10000000, &what), ==, 0);
     beside_end();
     sd_event_unref(place->event);
     folder = g_dir_open(place->folder, 0, NULL);

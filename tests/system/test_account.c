@@ -200,7 +200,7 @@ static void a_silent_directory_holds_up_no_other_user(void)
     close(ends[1]);
     run_until(event, &far);
 
-    g_assert_cmpint(beside_wait(DEADLINE_USEC, &what), ==, 0);
+    g_assert_cmpint(beside_wait(DEADLINE_USEC, 0, &what), ==, 0);
     account_free(far);
     account_free(web);
     beside_end();

@@ -243,10 +243,10 @@ static void waiting_has_a_bound(void)
     begin();
 
     int gate = hand_in_waiting(NULL, 'a');
-    g_assert_cmpint(beside_wait(30000, &what), ==, -EBUSY);
+    g_assert_cmpint(beside_wait(30000, 0, &what), ==, -EBUSY);
     g_assert_cmpstr(what, ==, "make a letter");
     close(gate);
-    g_assert_cmpint(beside_wait(DEADLINE_USEC, &what), ==, 0);
+    g_assert_cmpint(beside_wait(DEADLINE_USEC, 0, &what), ==, 0);
 
     g_assert_null(what);
     g_assert_cmpstr(told, ==, "a");
@@ -304,7 +304,7 @@ static void signals_are_for_the_loop(void)
     begin();
 
     beside_do(NULL, &work);
-    g_assert_cmpint(beside_wait(DEADLINE_USEC, &what), ==, 0);
+    g_assert_cmpint(beside_wait(DEADLINE_USEC, 0, &what), ==, 0);
 
     g_assert_true(atomic_load(&other_mask));
     end();
