@@ -2,6 +2,9 @@
 
 #include "checks/calls.h"
 #include "core/rules/start.h"
+#include "reference/change.h"
+#include "reference/start.h"
+#include "reference/tree.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,6 +5,7 @@
 #include "checks/ledger.h"
 #include "checks/shown.h"
 #include "core/rules/start.h"
+#include "reference/report.h"
 #include "world/process.h"
 
 #include <string.h>

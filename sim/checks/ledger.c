@@ -1,6 +1,7 @@
 #include "checks/ledger.h"
 
 #include "checks/causes.h"
+#include "reference/backoff.h"
 #include "world/record.h"
 
 #include <string.h>

@@ -8,6 +8,8 @@
 #include "daemon/inputs.h"
 #include "journal/boot.h"
 #include "journal/replay.h"
+#include "reference/liveness.h"
+#include "reference/wake.h"
 #include "world/process.h"
 #include "world/queue.h"
 

@@ -3,6 +3,12 @@
 #include "checks/checks.h"
 #include "daemon/crash.h"
 #include "daemon/inputs.h"
+#include "reference/change.h"
+#include "reference/command.h"
+#include "reference/declare.h"
+#include "reference/job.h"
+#include "reference/tree.h"
+#include "reference/wake.h"
 
 #include <stdio.h>
 #include <stdlib.h>

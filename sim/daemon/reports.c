@@ -3,6 +3,8 @@
 #include "checks/checks.h"
 #include "daemon/crash.h"
 #include "daemon/inputs.h"
+#include "reference/deadline.h"
+#include "reference/report.h"
 #include "world/record.h"
 
 #include <stdio.h>

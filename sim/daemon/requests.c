@@ -4,6 +4,9 @@
 #include "checks/checks.h"
 #include "daemon/crash.h"
 #include "daemon/inputs.h"
+#include "reference/command.h"
+#include "reference/shutdown.h"
+#include "reference/wake.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,6 +2,7 @@
 
 #include "daemon/executor.h"
 #include "daemon/reports.h"
+#include "reference/tree.h"
 #include "world/process.h"
 #include "world/queue.h"
 

@@ -1,11 +1,14 @@
-/*
- * The reference model's changes: what becomes of a child when it is declared anew, as
- * docs/manifest.md says ("Changing a declaration"). A child has the newest declaration at once, but
- * for the keys of the process: those are of the declaration that its attempt was started with.
- */
-#include "reference/tree.h"
+#include "reference/change.h"
 
-/* ---- what differs ---------------------------------------------------------------------------- */
+#include "reference/attempt.h"
+#include "reference/dependency.h"
+#include "reference/liveness.h"
+#include "reference/stop.h"
+#include "reference/stop_order.h"
+#include "reference/tree.h"
+#include "reference/wake.h"
+
+#include <string.h>
 
 static bool same_text(const char *a, const char *b)
 {
@@ -165,8 +168,6 @@ bool reference_waits(const struct ref_child *c)
     return c->attempt.active && !same_process(c->process, c->declaration);
 }
 
-/* ---- what goes on ---------------------------------------------------------------------------- */
-
 static bool is_going(const struct ref_child *c)
 {
     return c->attempt.cancelled || c->attempt.aborted;
@@ -265,7 +266,7 @@ static void change_in_place(struct ref *r, struct ref_child *c, const struct chi
     c->declaration = d;
     if (!c->attempt.active)
         c->process = d;
-    tree_find_group(r, c);
+    ref_find_group(r, c);
     if (!same_limit(old, d))
         change_limit(r, c, old);
     if (!same_stop(old, d))
@@ -281,15 +282,13 @@ static void change_in_place(struct ref *r, struct ref_child *c, const struct chi
         change_readiness(r, c, old);
 }
 
-/* ---- the change ------------------------------------------------------------------------------ */
-
 enum child_change reference_change(struct ref *r, const struct child_declaration *d, bool restart)
 {
     struct ref_child *c = reference_find(r, d->id);
     struct ref_child changed = *c;
     changed.declaration = d;
     bool waits = c->attempt.active && !same_process(c->process, d);
-    if (waits && restart && c->operation == CHILD_ACTIVE && !tree_lacks(r, &changed))
+    if (waits && restart && c->operation == CHILD_ACTIVE && !ref_lacks(r, &changed))
         return CHANGE_RESTART;
     if (same(c->declaration, d))
         return CHANGE_NONE;
@@ -304,8 +303,8 @@ void reference_redeclare(struct ref *r, const struct child_declaration *d, enum 
     r->next_command += restarts || !same(c->declaration, d);
     change_in_place(r, c, d);
     if (restarts) {
-        tree_name(c); /* a reload stops in order, also where it stops only one */
+        ref_name(c); /* a reload stops in order, also where it stops only one */
         ref_enter_fence(r, c, false, true);
     }
-    tree_wake(r);
+    ref_wake(r);
 }

@@ -1,33 +1,13 @@
-/*
- * The reference model's liveness: what a child says of itself, what it answers to its health
- * checks, and what its silence means.
- */
-#include "reference/tree.h"
+#include "reference/liveness.h"
+
+#include "reference/attempt.h"
+#include "reference/stop.h"
+#include "reference/wake.h"
 
 #include <errno.h>
 
 #define SECOND UINT64_C(1000000)
 #define MINUTE (60 * SECOND)
-
-void ref_become_ready(struct ref *r, struct ref_child *c)
-{
-    if (c->readiness == READINESS_READY)
-        return;
-    c->readiness = READINESS_READY;
-    ref_disarm(c, REF_START_TIMEOUT);
-    if (c->attempt.status == CHILD_CANCELLING)
-        return;
-    c->attempt.ready_since = r->now;
-    c->attempt.status = CHILD_READY;
-    ref_give_place_back(c);
-}
-
-bool ref_is_proven(const struct ref *r, const struct ref_child *c)
-{
-    uint64_t since = c->attempt.ready_since;
-    return c->attempt.proven ||
-           (since > 0 && r->now - since >= c->declaration->backoff.reset_after_usec);
-}
 
 static void become_not_ready(struct ref *r, struct ref_child *c)
 {
@@ -36,17 +16,6 @@ static void become_not_ready(struct ref *r, struct ref_child *c)
     c->attempt.ready_since = 0;
     if (c->attempt.status == CHILD_READY)
         c->attempt.status = CHILD_RUNNING;
-}
-
-/* ---- reloads --------------------------------------------------------------------------------- */
-
-void ref_end_reload(struct ref_child *c, enum reload_result result)
-{
-    c->attempt.reloading = false;
-    if (c->attempt.reload == REF_NO_RELOAD)
-        return;
-    c->attempt.reload = REF_NO_RELOAD;
-    c->reload_result = result;
 }
 
 /* A second for RELOADING=1, and no more than the start timeout for the whole. */
@@ -145,10 +114,8 @@ void reference_recovered(struct ref *r)
         c->attempt.check_open = false; /* whoever was asked has gone: it is asked again */
         ref_ask(r, c);
     }
-    tree_wake(r);
+    ref_wake(r);
 }
-
-/* ---- the end --------------------------------------------------------------------------------- */
 
 /* For good. Who is ready by its end has its start timeout already; others have their stop timeout
  * from now on, where nobody has asked them to go. */

@@ -149,70 +149,12 @@ struct ref {
 
 /* The time of the next input, by the machine's clocks: called before it. */
 void reference_clock(struct ref *r, uint64_t uptime, uint64_t realtime);
+
 /* The machine has been started anew; its clocks read this. */
 void reference_reboot(struct ref *r, uint64_t uptime, uint64_t realtime);
-
-/* A supervisor, after the one above it; the root, "", comes first. Said once more, it is a new
- * declaration. */
-void reference_supervise(struct ref *r, const struct supervisor_declaration *d);
-/* Whether the members of a supervisor, or of a group of it (-1: none), are being restarted
- * together. */
-bool reference_restarts(const struct ref *r, uint32_t supervisor, int group);
-void reference_wake(struct ref *r); /* after it */
-/* Another daemon goes on with what this one did. */
-void reference_recovered(struct ref *r);
-
-/* exits has room for burst + 1 times. Returns NULL when there is no room. */
-struct ref_child *reference_declare(struct ref *r, const struct child_declaration *d,
-                                    uint64_t *exits);
-void reference_declared(struct ref *r, uint32_t first);
-/* Whether a job may be taken in: 0, or the error that it has to get. Then its child is declared,
- * and it is. */
-int reference_may_run(struct ref *r, const char *name, enum same_name same_name);
-void reference_run_job(struct ref *r, struct ref_child *c, const char *name,
-                       enum same_name same_name);
-void reference_redeclare(struct ref *r, const struct child_declaration *d, enum redeclare_how how);
-/* What that would be, where it is restarted for it or not. */
-enum child_change reference_change(struct ref *r, const struct child_declaration *d, bool restart);
-/* Whether keys of the process wait for its next start. */
-bool reference_waits(const struct ref_child *c);
+void ref_arm(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t deadline);
+void ref_disarm(struct ref_child *c, enum ref_timer timer);
+void ref_arm_timeout(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t timeout);
 struct ref_child *reference_find(struct ref *r, const char *id);
-
-/* Why it has no attempt, and for a dependency which one, and whether it is required. */
-struct ref_wait {
-    enum start_wait reason;
-    const char *target;
-    bool required;
-};
-struct ref_wait reference_waits_for(struct ref *r, const struct ref_child *c);
-
-/* What the core drew for this child's next delay, told before the input is. */
-void reference_drew(struct ref_child *c, uint64_t delay);
-
-/* Returns 0 with what the outcome has to say, or the error that the command has to get. */
-int reference_command(struct ref *r, const struct command *command, struct outcome *o);
-/* The same on every child below a supervisor; outcomes has room for all. Returns how many. */
-int reference_command_scope(struct ref *r, const struct command *command, struct outcome *outcomes);
-/* Removes those of these ids that are there, in this order. */
-void reference_remove(struct ref *r, const char *const *ids, uint32_t n);
-void reference_shutdown(struct ref *r, uint64_t timeout); /* of the whole; 0: none */
-void reference_hurry(struct ref *r);
-/* The next proctord begins a tree again that was shut down, or was about to be. */
-void reference_reopen(struct ref *r);
-
-/* What is heard of an attempt: completion for an exit, message for what it said. */
-struct heard {
-    enum report_kind kind;
-    struct attempt_id id;
-    const struct completion *completion;
-    const struct notify_message *message;
-    uint32_t check; /* the number of a health check, and its answer */
-    bool passed;
-    bool lacks; /* the supervisor lacks something for the start; or no longer does */
-};
-
-void reference_hear(struct ref *r, struct ref_child *c, const struct heard *heard);
-
-/* Whether it would be about an attempt that is not there any more, or was told before. */
-bool reference_is_stale(const struct ref_child *c, const struct heard *heard);
-void reference_timer(struct ref *r);
+uint32_t ref_kept(const uint64_t *exits, uint32_t used, uint64_t now, uint64_t interval);
+void ref_prune(struct ref *r, struct ref_child *c);

@@ -1,14 +1,17 @@
-/*
- * The reference model's shutdown of the tree, as semantics.md section 7 tells it, and how the next
- * proctord begins the tree again.
- */
+#include "reference/shutdown.h"
+
+#include "reference/dependency.h"
+#include "reference/job.h"
+#include "reference/stop.h"
+#include "reference/stop_order.h"
 #include "reference/tree.h"
+#include "reference/wake.h"
 
 static void ask_all_to_go(struct ref *r)
 {
     for (uint32_t i = 0; i < r->count; i++)
         if (r->children[i].here)
-            tree_name(&r->children[i]);
+            ref_name(&r->children[i]);
     for (uint32_t i = 0; i < r->count; i++)
         if (r->order[i]->here && r->order[i]->attempt.active)
             ref_insist(r, r->order[i]); /* a deadline that has passed before counts no more */
@@ -38,8 +41,8 @@ void ref_shut_down(struct ref *r, bool by_policy)
         return;
     r->next_command++;
     r->by_policy = by_policy;
-    tree_forget_scopes(r);
-    jobs_stop_waiting(r);
+    ref_forget_scopes(r);
+    ref_withdraw_jobs(r);
     for (uint32_t i = 0; i < r->count; i++) {
         struct ref_child *c = &r->children[i];
         if (!c->here)
@@ -73,7 +76,7 @@ void reference_shutdown(struct ref *r, uint64_t timeout)
 
     ref_shut_down(r, false);
     bound(r, timeout, is_anothers);
-    tree_wake(r);
+    ref_wake(r);
 }
 
 static void abort_all(struct ref *r)
@@ -83,7 +86,7 @@ static void abort_all(struct ref *r)
     for (uint32_t i = r->count; i-- > 0;)
         if (r->order[i]->here)
             ref_abort(r, r->order[i]);
-    tree_wake(r);
+    ref_wake(r);
 }
 
 bool ref_bound_passes(struct ref *r, uint64_t deadline, uint64_t order)
@@ -144,7 +147,7 @@ void reference_reopen(struct ref *r)
     r->by_policy = false;
     for (int around = 1; around >= 0; around--) /* who goes around another comes before it */
         for (uint32_t i = 0; i < r->count; i++)
-            if (r->order[i]->here && tree_goes_around(r->order[i]) == around)
+            if (r->order[i]->here && ref_goes_around(r->order[i]) == around)
                 begin_again(r, r->order[i]);
-    tree_wake(r);
+    ref_wake(r);
 }

@@ -1,8 +1,104 @@
-/*
- * The reference model's starts: why a child that is meant to run has no attempt (semantics.md
- * section 5): held, fenced, backoff, scope, dependency, queued. Exactly one of them.
- */
-#include "reference/tree.h"
+#include "reference/start.h"
+
+#include "reference/attempt.h"
+#include "reference/dependency.h"
+#include "reference/job.h"
+
+static uint32_t in_flight(struct ref *r, uint32_t s)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < r->count; i++)
+        n += r->children[i].here && r->children[i].supervisor == s && r->children[i].in_flight;
+    return n;
+}
+
+static struct ref_child *first_queued(struct ref *r, uint32_t s)
+{
+    struct ref_child *first = NULL;
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct ref_child *c = &r->children[i];
+        if (c->here && c->supervisor == s && c->queued > 0 && (!first || c->queued < first->queued))
+            first = c;
+    }
+    return first;
+}
+
+static bool below_cap(struct ref *r, uint32_t s)
+{
+    uint32_t cap = r->supervisors[s].declaration->max_restarts_in_flight;
+    return in_flight(r, s) < (cap > 0 ? cap : r->cap);
+}
+
+static bool has_room(struct ref *r, const struct ref_child *c)
+{
+    return !first_queued(r, c->supervisor) && below_cap(r, c->supervisor);
+}
+
+static void start(struct ref *r, struct ref_child *c)
+{
+    const struct child_declaration *d = c->declaration;
+    c->waits = 0;
+    ref_disarm(c, REF_START);
+    if (!c->process->has_process) {
+        c->wanted = false;
+        c->failure = FAILURE_SPAWN;
+        c->readiness = READINESS_UNREPORTED;
+        if (c->fence == FENCE_READY_TO_START) { /* there is nothing more to wait for */
+            c->fence = FENCE_OPEN;
+            c->pending = c->pending_by_resume = false;
+        }
+        return;
+    }
+    c->wanted = true;
+    c->on_trial = c->on_trial || (c->gave_up && c->automatic);
+    c->gave_up = false;
+    c->attempt = (struct ref_attempt){.active = true,
+                                      .status = CHILD_STARTING,
+                                      .started = r->now,
+                                      .generation = ref_next_generation(c),
+                                      .number = ++c->attempts};
+    c->token = c->token + 1 > r->realtime ? c->token + 1 : r->realtime;
+    c->in_flight = c->automatic;
+    c->stop_state = STOP_IDLE;
+    c->readiness = READINESS_UNREPORTED;
+    c->stale = false;
+    c->heartbeat = c->heartbeat_realtime = 0;
+    if (d->heartbeat_usec > 0 && d->heartbeat_required)
+        ref_arm_timeout(r, c, REF_HEARTBEAT, d->stale_after_usec);
+    ref_arm_timeout(r, c, REF_START_TIMEOUT, d->start_timeout_usec);
+    if (c->in_flight)
+        ref_arm(r, c, REF_PLACE, r->now + 1000000);
+}
+
+void ref_start_or_wait(struct ref *r, struct ref_child *c, bool automatic)
+{
+    c->automatic = automatic;
+    c->queued = 0;
+    c->named_to_start = false;
+    if (!ref_may_start(r, c)) {
+        c->wanted = true;
+        if (c->waits == 0)
+            c->waits = ++r->next_wait;
+    } else if (automatic && !has_room(r, c)) {
+        c->wanted = true;
+        c->waits = 0;
+        c->queued = ++r->next_wait;
+    } else {
+        start(r, c);
+    }
+}
+
+void ref_start_queued(struct ref *r)
+{
+    for (uint32_t s = 0; s < r->n_supervisors; s++)
+        for (struct ref_child *c; below_cap(r, s) && (c = first_queued(r, s));) {
+            c->queued = 0;
+            if (ref_may_start(r, c))
+                start(r, c);
+            else
+                c->waits = ++r->next_wait;
+        }
+}
 
 struct ref_wait reference_waits_for(struct ref *r, const struct ref_child *c)
 {
@@ -15,7 +111,7 @@ struct ref_wait reference_waits_for(struct ref *r, const struct ref_child *c)
     } else if (c->attempt.active) {
         if (c->fence == FENCE_WAITING_FOR_OLD_STOP || c->fence == FENCE_ABORTING_OLD)
             wait.reason = START_FENCED;
-    } else if (jobs_is_queued(r, c)) {
+    } else if (ref_is_queued_job(r, c)) {
         wait.reason = START_QUEUED;
     } else if (!c->wanted) {
         wait.reason = START_WAITS_FOR_NOTHING;
@@ -26,7 +122,7 @@ struct ref_wait reference_waits_for(struct ref *r, const struct ref_child *c)
     } else if (c->queued > 0) {
         wait.reason = START_QUEUED;
     } else {
-        wait.target = tree_obstacle(r, c, &wait.required);
+        wait.target = ref_obstacle(r, c, &wait.required);
         wait.reason = wait.target ? START_DEPENDENCY : START_WAITS_FOR_NOTHING;
     }
     return wait;

@@ -16,7 +16,7 @@
 #include "world/memory.h"
 #include "world/model.h"
 #include "world/record.h"
-#include "reference/reference.h"
+#include "reference/report.h"
 #include "world/schedule.h"
 
 #include <setjmp.h>

@@ -1,0 +1,65 @@
+#include "reference/backoff.h"
+
+#include <stdio.h>
+
+#define WRONG_MAX 160
+
+static uint64_t plain_backoff(const struct backoff_settings *b, uint64_t n)
+{
+    unsigned __int128 delay = b->initial_usec;
+    for (uint64_t i = 1; i < n && delay < b->max_usec; i++)
+        delay = delay * b->factor_milli / 1000;
+    return delay < b->max_usec ? (uint64_t)delay : b->max_usec;
+}
+
+static bool possible(const struct backoff_settings *b, uint64_t n, uint64_t previous,
+                     uint64_t drawn)
+{
+    uint64_t delay = plain_backoff(b, n), low = delay, high = delay;
+    if (b->jitter == JITTER_EQUAL) {
+        uint64_t spread = delay * b->ratio_milli / 1000;
+        low = delay - (spread < delay ? spread : delay);
+        high = delay + spread;
+    } else if (b->jitter == JITTER_FULL) {
+        low = 0;
+    } else if (b->jitter == JITTER_DECORRELATED) {
+        low = b->initial_usec < b->max_usec ? b->initial_usec : b->max_usec;
+        high = previous * 3 < b->max_usec ? previous * 3 : b->max_usec;
+        high = high > low ? high : low;
+    }
+    return drawn >= low && drawn <= high;
+}
+
+static uint64_t next_backoff(struct ref *r, struct ref_child *c)
+{
+    const struct backoff_settings *b = &c->declaration->backoff;
+    c->backoff_n++;
+    if (!c->drew || !possible(b, c->backoff_n, c->backoff_previous, c->drawn)) {
+        r->wrong = r->allocate(r->userdata, WRONG_MAX);
+        snprintf(r->wrong, WRONG_MAX, "%.60s: a delay of %ju us is not possible for n = %ju", c->id,
+                 (uintmax_t)c->drawn, (uintmax_t)c->backoff_n);
+    }
+    c->backoff_previous = c->drawn;
+    return c->drawn;
+}
+
+uint64_t ref_schedule(struct ref *r, struct ref_child *c, uint64_t wait)
+{
+    uint64_t delay = next_backoff(r, c);
+    delay = wait > delay ? wait : delay;
+    c->automatic = true;
+    if (delay > 0)
+        ref_arm(r, c, REF_START, r->now + delay);
+    return delay;
+}
+
+uint64_t ref_back_off(struct ref *r, struct ref_child *c)
+{
+    return ref_schedule(r, c, 0);
+}
+
+void reference_drew(struct ref_child *c, uint64_t delay)
+{
+    c->drew = true;
+    c->drawn = delay;
+}

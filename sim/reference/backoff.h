@@ -1,0 +1,13 @@
+/*
+ * Backoff: how long a restart waits. What the core drew is told, and has to be a possible draw.
+ */
+#pragma once
+
+#include "reference/reference.h"
+
+/* Schedules the next start; returns how long from now. */
+uint64_t ref_schedule(struct ref *r, struct ref_child *c, uint64_t wait);
+uint64_t ref_back_off(struct ref *r, struct ref_child *c);
+
+/* What the core drew for this child's next delay, told before the input is. */
+void reference_drew(struct ref_child *c, uint64_t delay);

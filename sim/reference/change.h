@@ -1,0 +1,15 @@
+/*
+ * Change: what becomes of a child when it is declared anew, as docs/manifest.md says ("Changing a
+ * declaration"). A child has the newest declaration at once, but for the keys of the process: those
+ * are of the declaration that its attempt was started with.
+ */
+#pragma once
+
+#include "reference/reference.h"
+
+/* Whether keys of the process wait for its next start. */
+bool reference_waits(const struct ref_child *c);
+
+/* What that would be, where it is restarted for it or not. */
+enum child_change reference_change(struct ref *r, const struct child_declaration *d, bool restart);
+void reference_redeclare(struct ref *r, const struct child_declaration *d, enum redeclare_how how);

@@ -1,0 +1,343 @@
+#include "reference/command.h"
+
+#include "reference/attempt.h"
+#include "reference/dependency.h"
+#include "reference/job.h"
+#include "reference/liveness.h"
+#include "reference/start.h"
+#include "reference/stop.h"
+#include "reference/stop_order.h"
+#include "reference/tree.h"
+#include "reference/wake.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void stop_command(struct ref *r, struct ref_child *c, enum child_operation target,
+                         struct outcome *o)
+{
+    if (c->operation > target)
+        target = c->operation; /* active, paused, quarantined, removed: the stronger one stays */
+    bool same = c->operation == target;
+    c->operation = target;
+    ref_withdraw_starts(c);
+    o->cancel_delivered = ref_go(r, c, true);
+    if (!c->attempt.active)
+        c->stop_state = STOP_NO_ACTIVE_ATTEMPT;
+    o->idempotent = same && !o->cancel_delivered;
+}
+
+static void reject(struct ref *r, const struct ref_child *c, struct outcome *o)
+{
+    o->has_fence = true;
+    o->fence.decision = FENCE_REJECTED;
+    snprintf(o->fence.conflict, sizeof(o->fence.conflict), "%s", ref_lacks(r, c));
+}
+
+static void resume(struct ref *r, struct ref_child *c, struct outcome *o)
+{
+    enum child_operation before = c->operation;
+    o->idempotent = before == CHILD_ACTIVE;
+    if (before == CHILD_ACTIVE)
+        return;
+    /* It would have to wait for its old attempt, and then for what it needs: it stays held. */
+    if (r->phase == SHUTDOWN_IDLE && c->wanted && c->attempt.active && !c->waits_to_go &&
+        ref_lacks(r, c)) {
+        reject(r, c, o);
+        return;
+    }
+    c->operation = CHILD_ACTIVE;
+    if (before == CHILD_QUARANTINED) {
+        c->gave_up = c->on_trial = false;
+        c->cool_downs = 0;
+        c->backoff_n = c->backoff_previous = 0;
+        c->used = 0;
+        ref_disarm(c, REF_WINDOW);
+    }
+    if (r->phase == SHUTDOWN_IDLE && c->waits_to_go) {
+        c->waits_to_go = false; /* nobody has asked it to go yet: it runs on */
+        return;
+    }
+    if (r->phase != SHUTDOWN_IDLE || !c->wanted)
+        return;
+    if (c->attempt.active)
+        ref_enter_fence(r, c, true, true);
+    else if (c->scope)
+        ref_wait_for_siblings(c, true);
+    else if (c->process->has_process)
+        ref_start_or_wait(r, c, false);
+    else
+        c->wanted = false; /* there is nothing to start any more */
+}
+
+static void tell_fence(const struct ref_child *c, struct outcome *o, enum fence_decision decision)
+{
+    o->fence = (struct fence_outcome){
+        .decision = decision,
+        .has_old = true,
+        .old_generation = c->pending_generation,
+        .old_attempt = c->pending_attempt,
+        .has_target = true,
+        .target_generation = c->pending_target,
+        .cancel_delivered = o->cancel_delivered,
+        .abort_requested = c->attempt.active && c->attempt.aborted,
+        .duplicate_request_count = c->duplicates,
+    };
+}
+
+static void join(struct ref *r, struct ref_child *c, struct outcome *o)
+{
+    c->duplicates++;
+    c->pending_by_resume = false;
+    ref_insist(r, c);
+    o->idempotent = true;
+    tell_fence(c, o, FENCE_ALREADY_PENDING);
+}
+
+static void begin_anew(struct ref_child *c)
+{
+    c->gave_up = c->on_trial = false;
+    c->backoff_n = c->backoff_previous = 0;
+}
+
+static void restart_behind_fence(struct ref *r, struct ref_child *c, struct outcome *o)
+{
+    bool could_be = c->attempt.active && !c->attempt.cancelled && !c->attempt.aborted;
+    if (c->attempt.active) {
+        ref_enter_fence(r, c, false, true);
+    } else {
+        ref_withdraw_starts(c);
+        begin_anew(c);
+        ref_wait_for_siblings(c, true);
+    }
+    o->cancel_delivered = could_be && c->attempt.cancelled;
+    tell_fence(c, o, FENCE_QUEUED_AFTER_STOP);
+}
+
+static void restart_at_once(struct ref *r, struct ref_child *c, struct outcome *o)
+{
+    if (!ref_starts_at_once(r, c)) {
+        o->fence.decision = FENCE_REJECTED;
+        return;
+    }
+    ref_disarm(c, REF_START);
+    c->waits = c->queued = 0;
+    begin_anew(c);
+    o->fence.decision = FENCE_STARTED_IMMEDIATELY;
+    o->fence.has_target = c->process->has_process;
+    o->fence.target_generation = c->process->has_process ? ref_next_generation(c) : 0;
+    ref_start_or_wait(r, c, false);
+}
+
+static void restart(struct ref *r, struct ref_child *c, struct outcome *o)
+{
+    o->has_fence = true;
+    if (r->phase != SHUTDOWN_IDLE)
+        o->fence.decision = FENCE_BLOCKED_BY_SHUTDOWN;
+    else if (c->operation != CHILD_ACTIVE)
+        o->fence.decision = FENCE_REJECTED;
+    else if (c->pending)
+        join(r, c, o);
+    else if (ref_lacks(r, c))
+        reject(r, c, o);
+    else if (c->attempt.active || c->scope)
+        restart_behind_fence(r, c, o);
+    else
+        restart_at_once(r, c, o);
+}
+
+static int obey(struct ref *r, struct ref_child *c, const struct command *command,
+                struct outcome *o)
+{
+    enum command_verb verb = command->verb;
+    if (verb == COMMAND_RELOAD)
+        return ref_reload(r, c, o);
+    if (verb == COMMAND_KILL)
+        return c->attempt.active && c->attempt.spawned ? 0 : -ESRCH;
+    if (verb == COMMAND_RESUME && c->operation == CHILD_REMOVED)
+        return -ENOENT;
+    if (verb == COMMAND_RESUME)
+        resume(r, c, o);
+    else if (verb == COMMAND_RESTART)
+        restart(r, c, o);
+    else
+        stop_command(r, c,
+                     verb == COMMAND_PAUSE        ? CHILD_PAUSED
+                     : verb == COMMAND_QUARANTINE ? CHILD_QUARANTINED
+                                                  : CHILD_REMOVED,
+                     o);
+    return 0;
+}
+
+static int run(struct ref *r, struct ref_child *c, const struct command *command, struct outcome *o)
+{
+    *o = (struct outcome){
+        .command_id = ++r->next_command,
+        .attempt = c->attempt.active ? c->attempt.number : 0,
+        .generation = c->attempt.active ? c->attempt.generation : c->generation,
+        .operation_before = c->operation,
+        .dry_run = command->dry_run,
+    };
+    int error = obey(r, c, command, o);
+    o->operation_after = c->operation;
+    o->status = c->attempt.active ? c->attempt.status : CHILD_STATUS_NONE;
+    o->stop_state = c->stop_state;
+    o->readiness = c->readiness;
+    o->heartbeat_stale = c->stale;
+    o->restart_limit.used = c->used;
+    o->failure.phase = c->failure;
+    return error;
+}
+
+static int run_whole(struct ref *r, struct ref_child *c, const struct command *command,
+                     struct outcome *o)
+{
+    if (command->dry_run) {
+        struct ref_child saved = *c;
+        struct ref counters = *r;
+        r->dry = true;
+        int error = run(r, c, command, o);
+        *c = saved;
+        *r = counters;
+        return error;
+    }
+    int error = run(r, c, command, o);
+    if (command->verb == COMMAND_REMOVE && error == 0 && !c->attempt.active &&
+        r->phase == SHUTDOWN_IDLE) {
+        c->here = false;
+        ref_end_job(r, c);
+    }
+    return error;
+}
+
+static bool is_blank(const char *reason)
+{
+    return strspn(reason, " \t\r\n\v\f") == strlen(reason);
+}
+
+/* A job runs once: what holds or restarts is not for it. */
+static bool fits_job(enum command_verb verb)
+{
+    return verb == COMMAND_REMOVE || verb == COMMAND_RELOAD || verb == COMMAND_KILL;
+}
+
+int reference_command(struct ref *r, const struct command *command, struct outcome *o)
+{
+    struct ref_child *c = reference_find(r, command->child);
+    if (is_blank(command->reason))
+        return -EINVAL;
+    if (!c)
+        return -ENOENT;
+    if (c->is_job && !fits_job(command->verb))
+        return -EINVAL;
+    int error = run_whole(r, c, command, o);
+    ref_wake(r);
+    return error;
+}
+
+static void run_in_scope(struct ref *r, struct ref_child *c, uint32_t s,
+                         const struct command *command, struct outcome *o)
+{
+    bool on_its_way = c->attempt.active && c->fence == FENCE_READY_TO_START;
+    bool joins = command->verb == COMMAND_RESTART && r->phase == SHUTDOWN_IDLE &&
+                 c->operation == CHILD_ACTIVE && c->process->has_process && ref_is_wider(r, s, c) &&
+                 !on_its_way && (c->pending || !ref_lacks(r, c));
+    struct ref_child saved = *c;
+    struct ref counters = *r;
+    if (joins)
+        ref_join_scope(r, c, s);
+    run_whole(r, c, command, o);
+    if (command->dry_run) {
+        *c = saved;
+        *r = counters;
+    }
+}
+
+/* Who is asked to go by a verb on all of a scope. */
+static void name(struct ref *r, struct ref_child *c, enum command_verb verb)
+{
+    if (c->is_job && !fits_job(verb))
+        return;
+    if (verb == COMMAND_PAUSE || verb == COMMAND_QUARANTINE || verb == COMMAND_REMOVE)
+        ref_name(c);
+    else if (verb == COMMAND_RESTART && r->phase == SHUTDOWN_IDLE && c->operation == CHILD_ACTIVE &&
+             !c->pending && !ref_lacks(r, c))
+        ref_name(c);
+}
+
+/* Who is started by a resume of all of a scope, now or when its old attempt is gone. */
+static void name_start(struct ref *r, struct ref_child *c)
+{
+    bool held = c->operation == CHILD_PAUSED || c->operation == CHILD_QUARANTINED;
+    bool refused = c->attempt.active && !c->comes_back;
+    if (r->phase == SHUTDOWN_IDLE && held && c->wanted && c->process->has_process && !c->is_job &&
+        !c->waits_to_go && !refused)
+        c->named_to_start = true;
+}
+
+/* Those that were not asked after all; one with a time of its own is. */
+static void forget_starts(struct ref *r)
+{
+    for (uint32_t i = 0; i < r->count; i++)
+        if (r->children[i].deadline[REF_START] == 0)
+            r->children[i].named_to_start = false;
+}
+
+int reference_command_scope(struct ref *r, const struct command *command, struct outcome *outcomes)
+{
+    int s = ref_find_supervisor(r, command->child), n = 0;
+    if (is_blank(command->reason))
+        return -EINVAL;
+    if (s < 0)
+        return -ENOENT;
+    ref_find_who_comes_back(r, (uint32_t)s, command->verb);
+    for (uint32_t i = 0; i < r->count; i++)
+        if (ref_is_under(r, &r->children[i], (uint32_t)s))
+            name(r, &r->children[i], command->verb);
+    for (uint32_t i = 0; i < r->count; i++)
+        if (ref_is_under(r, &r->children[i], (uint32_t)s) && command->verb == COMMAND_RESUME)
+            name_start(r, &r->children[i]);
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct ref_child *c = r->order[command->verb == COMMAND_RESUME ? i : r->count - 1 - i];
+        if (ref_is_under(r, c, (uint32_t)s) &&
+            (command->verb != COMMAND_RESUME || c->operation != CHILD_REMOVED) &&
+            (!c->is_job || fits_job(command->verb)))
+            run_in_scope(r, c, (uint32_t)s, command, &outcomes[n++]);
+    }
+    ref_forget_who_comes_back(r);
+    forget_starts(r);
+    ref_spare_the_rest(r);
+    ref_wake(r);
+    return n;
+}
+
+void reference_remove(struct ref *r, const char *const *ids, uint32_t n)
+{
+    struct command command = {.verb = COMMAND_REMOVE};
+    struct outcome ignored;
+    for (uint32_t i = 0; i < n; i++)
+        if (reference_find(r, ids[i]))
+            ref_name(reference_find(r, ids[i]));
+    for (uint32_t i = 0; i < n; i++)
+        if (reference_find(r, ids[i]))
+            run_whole(r, reference_find(r, ids[i]), &command, &ignored);
+    ref_spare_the_rest(r);
+    ref_wake(r);
+}
+
+void reference_run_job(struct ref *r, struct ref_child *c, const char *name,
+                       enum same_name same_name)
+{
+    c->is_job = true;
+    if (same_name == SAME_NAME_REPLACE)
+        for (uint32_t i = r->n_jobs; i-- > 0;) {
+            struct command command = {
+                .verb = COMMAND_REMOVE, .child = r->jobs[i].child->id, .reason = "replaced"};
+            struct outcome ignored;
+            if (r->jobs[i].state != JOB_FINISHED && strcmp(r->jobs[i].name, name) == 0)
+                reference_command(r, &command, &ignored);
+        }
+    r->jobs[r->n_jobs++] = (struct ref_job){.name = name, .child = c};
+    ref_wake(r);
+}

@@ -1,0 +1,99 @@
+#include "reference/deadline.h"
+
+#include "reference/attempt.h"
+#include "reference/liveness.h"
+#include "reference/shutdown.h"
+#include "reference/start.h"
+#include "reference/stop.h"
+#include "reference/wake.h"
+
+static void stop_deadline(struct ref *r, struct ref_child *c)
+{
+    bool down = r->phase != SHUTDOWN_IDLE;
+    if (!c->attempt.aborted && c->attempt.stop_step < c->declaration->n_further_stops) {
+        c->attempt.stop_step++; /* the next signal, with a time of its own */
+        ref_arm_timeout(r, c, REF_STOP, ref_stop_time(c));
+        return;
+    }
+    c->stop_state = STOP_FAILED;
+    if (c->attempt.aborted) {
+        c->failure = FAILURE_WAIT_ABORT;
+        if (down && c->result == SHUTDOWN_PENDING)
+            ref_settle(r, c, SHUTDOWN_ABORT_FAILED);
+        return;
+    }
+    c->failure = FAILURE_WAIT_COMPLETION;
+    if (!down && c->attempt.forced == EXIT_NONE && !(c->pending && !c->pending_by_resume) &&
+        !(c->attempt.main_gone && c->attempt.main_exit != EXIT_CANCELLED) && /* nobody asked */
+        c->declaration->timeout_action == TIMEOUT_REPORT)
+        return;
+    ref_abort(r, c);
+    if (down && r->phase < SHUTDOWN_ABORT_STRAGGLERS)
+        r->phase = SHUTDOWN_ABORT_STRAGGLERS;
+}
+
+static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
+{
+    if (timer == REF_STOP) {
+        stop_deadline(r, c);
+    } else if (timer == REF_START) {
+        c->named_to_start = false;
+        if (!c->scope)
+            ref_start_or_wait(r, c, c->automatic);
+    } else if (timer == REF_START_TIMEOUT) {
+        ref_force_stop(r, c, EXIT_TIMED_OUT);
+    } else if (timer == REF_HEARTBEAT) {
+        c->attempt.silent = c->stale = true;
+        if (c->declaration->on_stale == ON_STALE_RESTART)
+            ref_force_stop(r, c, EXIT_UNHEALTHY);
+    } else if (timer == REF_HEALTH) {
+        ref_ask(r, c);
+    } else if (timer == REF_PLACE) {
+        ref_give_place_back(c);
+    } else if (timer == REF_CHANGE) {
+        ref_too_long(r, c);
+    } else if (timer == REF_RUN) {
+        c->attempt.ran_out = true;
+        ref_force_stop(r, c, EXIT_TIMED_OUT);
+    } else {
+        ref_prune(r, c);
+        if (c->used > 0)
+            ref_arm(r, c, REF_WINDOW, c->exits[0] + c->declaration->interval_usec + 1);
+    }
+}
+
+static bool is_due(const struct ref *r, const struct ref_child *c, enum ref_timer timer)
+{
+    return c->here && c->deadline[timer] > 0 && c->deadline[timer] <= r->now;
+}
+
+/* All deadlines that have passed, the earliest first, then in the order in which they were set. */
+void reference_timer(struct ref *r)
+{
+    for (uint32_t i = 0; i < r->count; i++)
+        if (is_due(r, &r->children[i], REF_START))
+            r->children[i].named_to_start = true;
+    for (;;) {
+        struct ref_child *who = NULL;
+        int which = 0;
+        for (uint32_t i = 0; i < r->count; i++)
+            for (int t = 0; t < REF_TIMERS; t++) {
+                struct ref_child *c = &r->children[i];
+                if (!is_due(r, c, (enum ref_timer)t))
+                    continue;
+                if (!who || c->deadline[t] < who->deadline[which] ||
+                    (c->deadline[t] == who->deadline[which] && c->order[t] < who->order[which])) {
+                    who = c;
+                    which = t;
+                }
+            }
+        if (who ? ref_bound_passes(r, who->deadline[which], who->order[which])
+                : ref_bound_passes(r, UINT64_MAX, 0))
+            continue;
+        if (!who)
+            return;
+        who->deadline[which] = 0;
+        fire(r, who, (enum ref_timer)which);
+        ref_wake(r);
+    }
+}

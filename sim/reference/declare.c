@@ -1,0 +1,49 @@
+#include "reference/declare.h"
+
+#include "reference/dependency.h"
+#include "reference/start.h"
+#include "reference/tree.h"
+#include "reference/wake.h"
+
+#include <string.h>
+
+struct ref_child *reference_declare(struct ref *r, const struct child_declaration *d,
+                                    uint64_t *exits)
+{
+    if (r->count == r->capacity)
+        return NULL;
+    struct ref_child *c = &r->children[r->count++];
+    *c = (struct ref_child){
+        .declaration = d, .process = d, .id = d->id, .here = true, .exits = exits};
+    ref_place(r, c);
+    return c;
+}
+
+/* It goes on from the highest that its id ever had: all that were declared are still there. */
+static void remember(struct ref *r, struct ref_child *c)
+{
+    for (const struct ref_child *old = r->children; old < c; old++) {
+        if (strcmp(old->id, c->id) != 0)
+            continue;
+        c->has_past = c->has_past || old->born;
+        c->generation = old->generation > c->generation ? old->generation : c->generation;
+        c->token = old->token > c->token ? old->token : c->token;
+    }
+}
+
+void reference_declared(struct ref *r, uint32_t first)
+{
+    for (uint32_t i = first; i < r->count; i++)
+        remember(r, &r->children[i]);
+    r->next_command++;
+    for (uint32_t i = first; i < r->count; i++)
+        r->children[i].wanted =
+            r->children[i].declaration->autostart && r->children[i].process->has_process;
+    for (uint32_t i = first; i < r->count; i++)
+        r->children[i].named_to_start = r->children[i].wanted;
+    for (int around = 1; around >= 0; around--) /* who goes around another comes before it */
+        for (uint32_t i = first; i < r->count; i++)
+            if (r->children[i].wanted && ref_goes_around(&r->children[i]) == around)
+                ref_start_or_wait(r, &r->children[i], false);
+    ref_wake(r);
+}

@@ -1,0 +1,232 @@
+#include "reference/exit.h"
+
+#include "reference/attempt.h"
+#include "reference/backoff.h"
+#include "reference/job.h"
+#include "reference/limit.h"
+#include "reference/shutdown.h"
+#include "reference/start.h"
+#include "reference/stop.h"
+#include "reference/strategy.h"
+
+#include <string.h>
+
+#define MINUTE (UINT64_C(60) * 1000000)
+
+static bool listed(const struct exit_codes *codes, int code)
+{
+    for (int i = 0; i < codes->count; i++)
+        if (codes->codes[i] == code)
+            return true;
+    return false;
+}
+
+static enum exit_kind kind_of(const struct ref_child *c, const struct completion *completion)
+{
+    if (c->attempt.forced != EXIT_NONE)
+        return c->attempt.forced;
+    if (c->attempt.cancelled)
+        return EXIT_CANCELLED;
+    if (completion->oom_killed)
+        return EXIT_OOM_KILLED;
+    if (completion->unknown)
+        return EXIT_FAILED;
+    if (completion->by_signal)
+        return EXIT_SIGNALED;
+    if (completion->code == 0 || listed(&c->declaration->success_exit_codes, completion->code))
+        return EXIT_SUCCEEDED;
+    return EXIT_FAILED;
+}
+
+/* At most burst + 1 exits are kept: more would not change anything. */
+static bool count_exit(struct ref *r, struct ref_child *c)
+{
+    ref_prune(r, c);
+    if (c->used == c->declaration->burst + 1) {
+        memmove(c->exits, c->exits + 1, (c->used - 1) * sizeof(*c->exits));
+        c->used--;
+    }
+    c->exits[c->used++] = r->now;
+    ref_arm(r, c, REF_WINDOW, c->exits[0] + c->declaration->interval_usec + 1);
+    return c->used <= c->declaration->burst;
+}
+
+static void give_up(struct ref *r, struct ref_child *c)
+{
+    enum on_limit action = c->declaration->on_limit;
+    uint64_t delay = c->cool_downs < 4 ? (5 * MINUTE) << c->cool_downs : 60 * MINUTE;
+    c->gave_up = true;
+    if (action == ON_LIMIT_ESCALATE && c->declaration->criticality == CRITICALITY_OPTIONAL)
+        action = ON_LIMIT_STOP;
+    if (action == ON_LIMIT_QUARANTINE) {
+        c->operation = CHILD_QUARANTINED;
+    } else if (action == ON_LIMIT_COOL_DOWN) {
+        c->cool_downs++;
+        c->automatic = true;
+        ref_arm(r, c, REF_START, r->now + delay);
+    } else if (action == ON_LIMIT_STOP) {
+        c->wanted = false;
+    } else if (action == ON_LIMIT_ESCALATE) {
+        ref_melt_down(r, c->supervisor, c);
+    } else {
+        ref_shut_down(r, true);
+    }
+}
+
+/* Whether it ended well, but sooner than one that is to run always may. */
+static bool is_early(struct ref *r, const struct ref_child *c, enum exit_kind kind)
+{
+    bool lasted = ref_ends_ready(c)
+                      ? r->now - c->attempt.started >= c->declaration->backoff.reset_after_usec
+                      : ref_is_proven(r, c);
+    return kind == EXIT_SUCCEEDED && c->declaration->restart == RESTART_PERMANENT && !lasted;
+}
+
+static enum exit_decision by_policy(struct ref *r, struct ref_child *c, enum exit_kind kind,
+                                    bool fatal)
+{
+    bool failed = kind != EXIT_SUCCEEDED && kind != EXIT_CANCELLED;
+    bool counted = (failed || is_early(r, c, kind)) && !c->with_machine; /* else nobody's failure */
+    bool within = counted ? count_exit(r, c) : true;
+    enum restart_policy policy = c->declaration->restart;
+    if (fatal)
+        return DECISION_GIVE_UP;
+    if (policy == RESTART_TEMPORARY || (policy == RESTART_TRANSIENT && !failed))
+        return DECISION_LEAVE;
+    if (counted && (!within || c->on_trial))
+        return DECISION_GIVE_UP;
+    return counted ? ref_count_failure(r, c) : DECISION_RESTART;
+}
+
+enum exit_decision ref_decide(struct ref *r, struct ref_child *c, enum exit_kind kind, bool fatal)
+{
+    if (r->phase != SHUTDOWN_IDLE)
+        return DECISION_SHUTDOWN;
+    if (c->operation == CHILD_REMOVED || c->is_job)
+        return DECISION_REMOVE;
+    if (c->operation != CHILD_ACTIVE)
+        return DECISION_HOLD;
+    if (c->pending)
+        return DECISION_FENCE_RELEASE;
+    return by_policy(r, c, kind, fatal);
+}
+
+void ref_end_attempt(struct ref *r, struct ref_child *c)
+{
+    ref_stop_watching(c);
+    ref_disarm(c, REF_STOP);
+    ref_give_place_back(c);
+    c->readiness = READINESS_UNREPORTED;
+    c->stale = false;
+    if (c->attempt.cancelled || c->attempt.aborted) {
+        c->stop_state = STOP_COMPLETED;
+        if (c->failure != FAILURE_SPAWN)
+            c->failure = FAILURE_NONE;
+    } else {
+        c->stop_state = STOP_NO_ACTIVE_ATTEMPT;
+    }
+    c->attempt.active = false;
+    c->named = c->waits_to_go = false;
+    c->process = c->declaration; /* what waited for that is in force */
+    ref_take_sidecars_along(r, c, c->attempt.by_hand);
+}
+
+static void gone_in_shutdown(struct ref *r, struct ref_child *c)
+{
+    if (c->result != SHUTDOWN_PENDING)
+        c->result = SHUTDOWN_LATE_REPORT;
+    else
+        ref_settle(r, c, c->attempt.aborted ? SHUTDOWN_ABORTED : SHUTDOWN_GRACEFUL);
+}
+
+static void restart_by_policy(struct ref *r, struct ref_child *c)
+{
+    uint64_t delay = 0;
+    if (c->with_machine)
+        c->automatic = true; /* at once: no delay, and no token */
+    else
+        delay = ref_schedule(r, c, ref_budget(r, c));
+    bool together = ref_restart_scope(r, c);
+    if (!together && c->scope > 0)
+        ref_wait_for_siblings(c, false); /* it was to stay down among them, and is not any more */
+    if (c->scope == 0 && delay == 0)
+        ref_start_or_wait(r, c, true);
+}
+
+static void blow_fuse(struct ref_child *c)
+{
+    c->gave_up = true;
+    c->operation = CHILD_QUARANTINED;
+}
+
+void ref_carry_out(struct ref *r, struct ref_child *c, enum exit_decision decision)
+{
+    if (decision == DECISION_RESTART) {
+        restart_by_policy(r, c);
+    } else if (decision == DECISION_LEAVE) {
+        c->wanted = false;
+    } else if (decision == DECISION_FENCE_RELEASE) {
+        c->fence = FENCE_READY_TO_START;
+        if (!c->scope)
+            ref_start_or_wait(r, c, !c->pending_by_hand);
+    } else if (decision == DECISION_REMOVE) {
+        c->here = false;
+        ref_end_job(r, c);
+    } else if (decision == DECISION_SHUTDOWN) {
+        ref_end_job(r, c);
+        gone_in_shutdown(r, c);
+    } else if (decision == DECISION_GIVE_UP) {
+        give_up(r, c);
+    } else if (decision == DECISION_FUSE) {
+        blow_fuse(c);
+    } else if (decision == DECISION_MELTDOWN) {
+        ref_melt_down(r, c->supervisor, c);
+    }
+}
+
+static void forget_failures_after_health(struct ref *r, struct ref_child *c)
+{
+    if (!ref_is_proven(r, c))
+        return;
+    c->backoff_n = c->backoff_previous = c->cool_downs = 0;
+    c->on_trial = false;
+}
+
+void ref_main_ended(struct ref *r, struct ref_child *c, const struct completion *completion)
+{
+    c->attempt.main_exit = kind_of(c, completion);
+    c->attempt.main_gone = true;
+    c->attempt.main = *completion;
+    c->leftovers = completion->left;
+    if (c->process->leftovers == LEFTOVERS_KILL) {
+        c->attempt.status = CHILD_CANCELLING;
+        ref_abort(r, c);
+        if (!c->attempt.cancelled)
+            c->attempt.by_hand = false;
+    } else {
+        ref_cancel(r, c, false);
+    }
+}
+
+void ref_process_ended(struct ref *r, struct ref_child *c, const struct completion *completion)
+{
+    c->leftovers = completion->left;
+    if (c->attempt.main_gone)
+        completion = &c->attempt.main;
+    enum exit_kind kind = c->attempt.main_gone ? c->attempt.main_exit : kind_of(c, completion);
+    bool fatal = kind == EXIT_FAILED && listed(&c->declaration->fatal_exit_codes, completion->code);
+    c->with_machine = completion->with_machine;
+    if (!c->with_machine)
+        forget_failures_after_health(r, c);
+    enum exit_decision decision = ref_decide(r, c, kind, fatal);
+    c->exit = kind;
+    c->exit_generation = c->attempt.generation;
+    c->exit_attempt = c->attempt.number;
+    c->decision = decision;
+    ref_end_attempt(r, c);
+    if (kind == EXIT_SUCCEEDED && ref_ends_ready(c) &&
+        !c->is_job)                     /* its record goes, or is history */
+        c->readiness = READINESS_READY; /* until it is started anew */
+    ref_carry_out(r, c, decision);
+    c->with_machine = false;
+}

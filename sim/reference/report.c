@@ -1,0 +1,128 @@
+#include "reference/report.h"
+
+#include "reference/attempt.h"
+#include "reference/exit.h"
+#include "reference/liveness.h"
+#include "reference/wake.h"
+
+/* What proctord lacks is not the child's failure: none of the deadlines of its start runs. */
+static void delayed(struct ref_child *c)
+{
+    c->attempt.delayed = true;
+    ref_disarm(c, REF_START_TIMEOUT);
+    ref_disarm(c, REF_HEARTBEAT);
+}
+
+/* It has all of its time from here, as if it were started now. */
+static void goes_on(struct ref *r, struct ref_child *c)
+{
+    const struct child_declaration *d = c->declaration;
+    bool was_delayed = c->attempt.delayed;
+
+    c->attempt.delayed = false;
+    if (!was_delayed || c->attempt.cancelled || c->attempt.aborted)
+        return;
+    ref_arm_timeout(r, c, REF_START_TIMEOUT, d->start_timeout_usec);
+    if (d->heartbeat_usec > 0 && d->heartbeat_required)
+        ref_arm_timeout(r, c, REF_HEARTBEAT, d->stale_after_usec);
+}
+
+static void spawned(struct ref *r, struct ref_child *c)
+{
+    goes_on(r, c);
+    c->restart_count += c->born && c->automatic;
+    c->attempt.spawned = c->born = true;
+    ref_disarm(c, REF_PLACE);
+    c->generation = c->attempt.generation;
+    c->failure = FAILURE_NONE;
+    if (c->attempt.status == CHILD_STARTING)
+        c->attempt.status = CHILD_RUNNING;
+    if (c->fence == FENCE_READY_TO_START) {
+        c->fence = FENCE_OPEN;
+        c->pending = c->pending_by_resume = false;
+    }
+    if (c->declaration->readiness == READINESS_IMMEDIATE ||
+        (c->declaration->readiness == READINESS_JOB && c->is_job))
+        ref_become_ready(r, c);
+    if (c->declaration->readiness == READINESS_JOB) { /* nobody knows how long its work is */
+        ref_disarm(c, REF_START_TIMEOUT);
+        ref_give_place_back(c);
+    }
+    if (c->declaration->start_timeout_usec == 0)
+        ref_give_place_back(c);
+    if (c->declaration->health_usec > 0 && !c->attempt.cancelled && !c->attempt.aborted)
+        ref_ask_later(r, c);
+    if (!c->attempt.cancelled && !c->attempt.aborted)
+        ref_arm_timeout(r, c, REF_RUN, c->declaration->run_timeout_usec);
+}
+
+static void spawn_failed(struct ref *r, struct ref_child *c)
+{
+    if (c->fence == FENCE_READY_TO_START) { /* it was the target: the policy decides */
+        c->pending = c->pending_by_resume = false;
+        c->fence = FENCE_OPEN;
+    }
+    enum exit_decision decision = ref_decide(r, c, EXIT_SPAWN_FAILED, false);
+    c->failure = FAILURE_SPAWN;
+    if (!c->born) {
+        c->exit = EXIT_SPAWN_FAILED;
+        c->exit_generation = 0;
+        c->exit_attempt = c->attempt.number;
+        c->decision = decision;
+    }
+    ref_end_attempt(r, c);
+    ref_carry_out(r, c, decision);
+}
+
+bool reference_is_stale(const struct ref_child *c, const struct heard *heard)
+{
+    if (!c->attempt.active || c->attempt.generation != heard->id.generation ||
+        c->attempt.number != heard->id.attempt)
+        return true;
+    if (heard->kind == REPORT_SPAWNED)
+        return c->attempt.spawned && !c->attempt.early;
+    if (heard->kind == REPORT_MAIN_EXIT)
+        return c->attempt.main_gone;
+    if (heard->kind == REPORT_HEALTH)
+        return !c->attempt.check_open || c->attempt.checks != heard->check;
+    return (heard->kind == REPORT_SPAWN_FAILED || heard->kind == REPORT_DELAY) &&
+           c->attempt.spawned;
+}
+
+/* Whoever speaks, or ends, has been started. */
+static void hear(struct ref *r, struct ref_child *c, const struct heard *heard)
+{
+    if (heard->kind == REPORT_SPAWN_FAILED) {
+        spawn_failed(r, c);
+        return;
+    }
+    if (heard->kind == REPORT_DELAY && heard->lacks)
+        delayed(c);
+    if (heard->kind == REPORT_DELAY && !heard->lacks)
+        goes_on(r, c);
+    if (heard->kind == REPORT_DELAY)
+        return;
+    if (!c->attempt.spawned) {
+        spawned(r, c);
+        c->attempt.early = true;
+    }
+    if (heard->kind == REPORT_SPAWNED)
+        c->attempt.early = false;
+    else if (heard->kind == REPORT_EXIT)
+        ref_process_ended(r, c, heard->completion);
+    else if (heard->kind == REPORT_MAIN_EXIT)
+        ref_main_ended(r, c, heard->completion);
+    else if (heard->kind == REPORT_HEALTH)
+        ref_checked(r, c, heard->passed);
+    else
+        ref_listen(r, c, heard->message);
+}
+
+void reference_hear(struct ref *r, struct ref_child *c, const struct heard *heard)
+{
+    if (reference_is_stale(c, heard))
+        c->stale_reports++;
+    else
+        hear(r, c, heard);
+    ref_wake(r);
+}

@@ -1,0 +1,21 @@
+/*
+ * Report: what is heard of an attempt, if it is about the attempt that is there.
+ */
+#pragma once
+
+#include "reference/reference.h"
+
+/* What is heard of an attempt: completion for an exit, message for what it said. */
+struct heard {
+    enum report_kind kind;
+    struct attempt_id id;
+    const struct completion *completion;
+    const struct notify_message *message;
+    uint32_t check; /* the number of a health check, and its answer */
+    bool passed;
+    bool lacks; /* the supervisor lacks something for the start; or no longer does */
+};
+
+/* Whether it would be about an attempt that is not there any more, or was told before. */
+bool reference_is_stale(const struct ref_child *c, const struct heard *heard);
+void reference_hear(struct ref *r, struct ref_child *c, const struct heard *heard);

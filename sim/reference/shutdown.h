@@ -1,0 +1,19 @@
+/*
+ * Shutdown of the tree, as semantics.md section 7 tells it, and how the next proctord begins the
+ * tree again.
+ */
+#pragma once
+
+#include "reference/reference.h"
+
+/* Its row of the report. */
+void ref_settle(struct ref *r, struct ref_child *c, enum shutdown_result result);
+void ref_shut_down(struct ref *r, bool by_policy);
+void reference_shutdown(struct ref *r, uint64_t timeout); /* of the whole; 0: none */
+
+/* Its bound has passed, before that deadline: whoever is left is aborted. */
+bool ref_bound_passes(struct ref *r, uint64_t deadline, uint64_t order);
+void reference_hurry(struct ref *r);
+
+/* The next proctord begins a tree again that was shut down, or was about to be. */
+void reference_reopen(struct ref *r);
