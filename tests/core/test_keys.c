@@ -68,13 +68,13 @@ static void check_row(const char *row, enum key_class class)
     for (int key = 0; key < DECLARATION_KEYS; key++)
         if (declaration_key_class((enum declaration_key)key) == class &&
             !g_hash_table_contains(names, declaration_key_name((enum declaration_key)key)))
-            g_error("the text does not say what a change of %s costs",
+            g_error("the text does not give the effect of a change of %s",
                     declaration_key_name((enum declaration_key)key));
 }
 
 static void the_text_says_what_a_change_costs(void)
 {
-    g_autofree char *table = part("| keys | a change |", "\n\n");
+    g_autofree char *table = part("| keys | effect |", "\n\n");
     g_auto(GStrv) lines = g_strsplit(table, "\n", -1);
 
     check_row(lines[2], KEY_IN_PLACE);

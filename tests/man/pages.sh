@@ -39,6 +39,9 @@ check "proctor-sim(1) has every option" \
 check "proctor.child(5) has every key" \
     "$(sed -n 's/^| \(`[^|]*\) |.*/\1/p' "$source/docs/manifest.md" | grep -o '`[a-z_]*`' | tr -d '`' |
         sort -u | lacking "$man/proctor.child.5")"
+check "proctor.child(5) is what docs/manifest.md says (man/manifest.py VERSION docs/manifest.md)" \
+    "$(python3 "$man/manifest.py" "$("$proctord" --version | sed -n 's/^proctord //p')" \
+        "$source/docs/manifest.md" | diff - "$man/proctor.child.5")"
 check "org.proctor1(5) has every member" \
     "$(grep -ho '<\(method\|property\|signal\) name="[A-Za-z]*"' "$source"/introspection/*.xml |
         sed 's/.*"\(.*\)"/\1/' | sort -u | lacking "$interfaces")"
