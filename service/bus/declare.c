@@ -3,6 +3,7 @@
  */
 #include "declare.h"
 
+#include "core/model/members.h"
 #include "changes.h"
 #include "manifest_set.h"
 

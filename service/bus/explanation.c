@@ -4,6 +4,7 @@
  */
 #include "core/model/job.h"
 #include "private.h"
+#include "core/model/members.h"
 #include "core/rules/start.h"
 #include "core/rules/stop_order.h"
 

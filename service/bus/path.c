@@ -1,3 +1,4 @@
+#include "core/model/members.h"
 #include "private.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 #include "service.h"
 
+#include "core/model/members.h"
 #include "core/vocabulary/invariant.h"
 #include "bulk.h"
 #include "connection.h"

@@ -2,6 +2,7 @@
  * org.proctor1.Supervisor: one object for each node of the supervision tree. One fallback vtable
  * serves all of them.
  */
+#include "core/model/members.h"
 #include "objects.h"
 #include "private.h"
 

@@ -1,6 +1,7 @@
 /*
  * Verbs: one command, whether it came to the child's object or to the manager by id.
  */
+#include "core/model/members.h"
 #include "bulk.h"
 #include "private.h"
 

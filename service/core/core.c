@@ -63,44 +63,6 @@ void core_free(struct core *core)
 
 /* ---- shared by the parts --------------------------------------------------------------------- */
 
-uint64_t core_now(const struct core *core)
-{
-    if (core->handling)
-        return core->now_usec;
-    return moment_later(core->now_usec, core->ports.monotonic(core->ports.userdata));
-}
-
-uint64_t core_after(const struct core *core, uint64_t delay_usec)
-{
-    return moment_after(core_now(core), delay_usec);
-}
-
-void core_last(const struct core *core, struct two_clocks *last)
-{
-    *last = (struct two_clocks){core->now_usec, core->realtime_usec};
-}
-
-uint64_t core_realtime_of(const struct core *core, uint64_t usec)
-{
-    uint64_t now = core_now(core), realtime = core_realtime(core);
-
-    if (usec == 0)
-        return 0;
-    if (usec >= now)
-        return moment_after(realtime, usec - now);
-    return realtime > now - usec ? realtime - (now - usec) : 0;
-}
-
-uint64_t core_realtime(const struct core *core)
-{
-    return core->handling ? core->realtime_usec : core->ports.realtime(core->ports.userdata);
-}
-
-uint64_t core_new_command(struct core *core)
-{
-    return ++core->next_command;
-}
-
 struct attempt_id child_attempt_id(const struct child *child)
 {
     return (struct attempt_id){
@@ -109,49 +71,6 @@ struct attempt_id child_attempt_id(const struct child *child)
         .generation = child->attempt.generation,
         .attempt = child->attempt.number,
     };
-}
-
-void core_changed(struct core *core, struct child *child)
-{
-    if (child->changed || core->muted)
-        return;
-    child->changed = true;
-    child->changed_next = core->changed_first;
-    core->changed_first = child;
-}
-
-struct child *core_take_changed(struct core *core)
-{
-    struct child *child = core->changed_first;
-    if (child) {
-        core->changed_first = child->changed_next;
-        child->changed = false;
-    }
-    return child;
-}
-
-void core_changed_supervisor(struct core *core, struct supervisor *supervisor)
-{
-    if (supervisor->changed || core->muted)
-        return;
-    supervisor->changed = true;
-    supervisor->changed_next = core->changed_supervisor;
-    core->changed_supervisor = supervisor;
-}
-
-struct supervisor *core_take_changed_supervisor(struct core *core)
-{
-    struct supervisor *supervisor = core->changed_supervisor;
-    if (supervisor) {
-        core->changed_supervisor = supervisor->changed_next;
-        supervisor->changed = false;
-    }
-    return supervisor;
-}
-
-bool core_has_changed(const struct core *core)
-{
-    return core->changed_first || core->changed_supervisor;
 }
 
 /* Tells the shell about the earliest deadline, where it has moved. */
@@ -181,12 +100,6 @@ void core_finish_input(struct core *core)
 }
 
 /* ---- reports --------------------------------------------------------------------------------- */
-
-struct child *core_child_of(const struct core *core, struct attempt_id id)
-{
-    struct child *child = id.slot < core->n_slots ? core->slots[id.slot] : NULL;
-    return child && child->serial == id.serial ? child : NULL;
-}
 
 static bool is_active(const struct child *child, struct attempt_id id)
 {
@@ -489,11 +402,6 @@ void announce_reexecution(struct core *core, const char *requester, const char *
 
 /* ---- queries --------------------------------------------------------------------------------- */
 
-size_t core_count(const struct core *core)
-{
-    return core->children;
-}
-
 enum shutdown_phase core_shutdown_phase(const struct core *core)
 {
     return core->shutdown_phase;
@@ -512,11 +420,6 @@ bool core_shutdown_by_policy(const struct core *core)
 uint64_t core_shutdown_command(const struct core *core)
 {
     return core->shutdown_command;
-}
-
-uint64_t core_sequence(const struct core *core)
-{
-    return core->sequence;
 }
 
 static uint64_t mix(uint64_t hash, uint64_t value)

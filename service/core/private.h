@@ -11,6 +11,12 @@
 #pragma once
 
 #include "core/core.h"
+#include "core/model/present.h"
+#include "core/model/registry.h"
+#include "core/model/config.h"
+#include "core/model/tally.h"
+#include "core/model/declaration_archive.h"
+#include "core/model/members.h"
 #include "core/model/child.h"
 #include "core/model/lineage.h"
 #include "core/model/random.h"
@@ -118,29 +124,15 @@ int job_take_in(struct core *core, const struct child_declaration *declaration,
 int job_let_go(struct core *core, struct job *job);
 void jobs_set_most(struct core *core, uint32_t max_jobs);
 
-/* declaration_archive.c: declarations as bytes */
 struct archive;
-void declaration_archive(struct archive *archive, struct child_declaration *declaration);
-void supervisor_declaration_archive(struct archive *archive,
-                                    struct supervisor_declaration *declaration);
 
-/* core.c */
 void core_finish_input(struct core *core);
-void core_changed(struct core *core, struct child *child);
-void core_changed_supervisor(struct core *core, struct supervisor *supervisor);
-uint64_t core_new_command(struct core *core);
-uint64_t core_after(const struct core *core, uint64_t delay_usec); /* so much later than now */
-
-/* event.c */
-void event_emit(struct core *core, enum event_kind kind, struct child *child, uint64_t cause,
-                const struct event_field *fields, size_t n_fields);
 
 #define EMIT(core, kind, child, cause, ...)                                                        \
     event_emit(core, kind, child, cause, (const struct event_field[]){__VA_ARGS__},                \
                sizeof((const struct event_field[]){__VA_ARGS__}) / sizeof(struct event_field))
 #define EMIT_BARE(core, kind, child, cause) event_emit(core, kind, child, cause, NULL, 0)
 
-/* child.c: one attempt */
 void child_arm(struct core *core, struct child *child, enum child_timer timer, uint64_t deadline);
 /* From now on; 0: no deadline, and what ran before does not run any more. */
 void child_arm_timeout(struct core *core, struct child *child, enum child_timer timer,
@@ -163,14 +155,12 @@ void child_stop_deadline(struct core *core, struct child *child);
 void child_set_operation(struct core *core, struct child *child, enum child_operation operation,
                          uint64_t cause, const char *by, const char *reason, const char *command);
 
-/* fence.c: restarts behind an old attempt */
 void fence_set_phase(struct child *child, enum fence_phase phase);
 void fence_enter(struct core *core, struct child *child, uint64_t cause, bool by_resume,
                  const char *command);
 void fence_ready(struct core *core, struct child *child, uint64_t cause, const char *command);
 void fence_withdraw(struct core *core, struct child *child, uint64_t cause, const char *command);
 
-/* strategy.c: who is restarted with whom */
 bool strategy_restart(struct core *core, struct child *failed);
 bool strategy_restart_supervisor(struct core *core, struct supervisor *supervisor,
                                  struct child *failed);
@@ -181,13 +171,11 @@ void strategy_scope_ends(struct core *core, struct scope *scope);
 void strategy_look(struct core *core);
 void strategy_forget(struct core *core);
 
-/* escalation.c: a supervisor that is beyond its limit */
 void escalation_melt_down(struct core *core, struct supervisor *supervisor, struct child *child,
                           const char *why);
 /* The same, as the limit of its supervisor is used up. */
 void escalation_limit_used_up(struct core *core, struct child *child);
 
-/* exit.c: after an exit */
 void supervision_quarantine(struct core *core, struct child *child, const char *why);
 void supervision_shut_down(struct core *core, struct child *child, const char *why);
 void supervision_back_off(struct core *core, struct child *child);
@@ -199,11 +187,9 @@ void supervision_spawn_failed(struct core *core, struct child *child, int error,
 void supervision_force_stop(struct core *core, struct child *child, enum exit_kind kind);
 void supervision_limit_changed(struct core *core, struct child *child, const char *why);
 
-/* leftovers.c: an attempt without its main process */
 void leftovers_begin(struct core *core, struct child *child, const struct completion *completion);
 void leftovers_end(struct core *core, struct child *child, struct completion *completion);
 
-/* liveness.c: what a child says, and its silence */
 void delay_begin(struct core *core, struct child *child, const char *reason);
 void delay_end(struct core *core, struct child *child);
 void liveness_expect_first(struct core *core, struct child *child);
@@ -225,7 +211,6 @@ void liveness_doubt(struct core *core, struct child *child, bool by_check, const
                     enum on_stale action);
 void liveness_trust(struct core *core, struct child *child);
 
-/* child_reload.c: what becomes of a reload */
 bool reload_may_begin(const struct child *child);
 void reload_begin(struct core *core, struct child *child, uint64_t cause);
 void reload_announced(struct core *core, struct child *child, uint64_t since_usec);
@@ -234,7 +219,6 @@ void reload_interrupt(struct core *core, struct child *child);
 void reload_late(struct core *core, struct child *child);
 void reload_recovered(struct core *core);
 
-/* health.c: what it answers when it is asked */
 void health_begin(struct core *core, struct child *child);
 void health_end(struct core *core, struct child *child);
 void health_withdraw(struct core *core, struct child *child);
@@ -243,7 +227,6 @@ void health_due(struct core *core, struct child *child);
 void health_recovered(struct core *core);
 void health_answered(struct core *core, struct child *child, bool passed, const char *why);
 
-/* dependency.c: requires and after */
 bool dependency_is_met(const struct child_declaration *declaration, const struct child *target);
 /* Whether its pending restart will be made without anybody doing anything for it. */
 bool dependency_comes_back(struct child *target);
@@ -252,7 +235,6 @@ bool dependency_holds_up(struct core *core, struct child *child);
 void dependency_leave(struct core *core, struct child *child); /* as start_move() says */
 void dependency_wake(struct core *core);
 
-/* restart_queue.c: not too many at once */
 bool restart_queue_admit(struct core *core, struct child *child);
 void restart_queue_leave(struct core *core, struct child *child);
 void restart_queue_begin(struct core *core, struct child *child);
@@ -261,9 +243,6 @@ void restart_queue_released(struct core *core, struct supervisor *supervisor);
 void restart_queue_look(struct core *core);
 void restart_queue_forget(struct core *core, struct supervisor *supervisor);
 
-/* supervisor.c: the shape of the tree */
-void member_link(struct supervisor *supervisor, struct member *member);
-void member_unlink(struct member *member);
 int supervisor_init_root(struct core *core);
 struct supervisor *supervisor_new(struct core *core,
                                   const struct supervisor_declaration *declaration);
@@ -273,58 +252,31 @@ void supervisor_unlink(struct core *core, struct supervisor *supervisor);
 void supervisor_collect(struct core *core, struct supervisor *supervisor);
 struct supervisor_config *supervisor_configure(struct core *core, struct supervisor *supervisor,
                                                struct supervisor_config *config);
-struct supervisor *supervisor_of_path(const struct core *core, const char *path);
-struct group *supervisor_group(const struct supervisor *supervisor, const char *name);
-bool supervisor_is_above(const struct supervisor *above, const struct supervisor *below);
 void supervisor_comes_up(struct core *core, struct supervisor *supervisor);
-void tally_add(struct core *core, struct child *child);
-void tally_remove(struct core *core, struct child *child);
-void child_set_active(struct core *core, struct child *child, bool active);
-void child_set_scope(struct core *core, struct child *child, struct scope *scope);
-void child_put_operation(struct core *core, struct child *child, enum child_operation operation);
 bool supervisor_count_below(struct core *core, struct supervisor *supervisor);
 bool supervisor_count(struct core *core, struct supervisor *supervisor);
-enum strategy supervisor_strategy(const struct supervisor *supervisor);
-enum escalation supervisor_escalation(const struct supervisor *supervisor);
-size_t path_parent_length(const char *path);
 
-/* sidecar.c: who comes and goes with another */
 void sidecar_bind(struct core *core, struct child *child);
 void sidecar_unbind(struct core *core, struct child *child);
 void sidecars_follow(struct core *core, struct child *primary, uint64_t cause);
 
-/* job.c: bounded one-shot work */
 void job_note_completion(struct child *child, const struct completion *completion);
 void job_child_gone(struct core *core, struct child *child);
 void job_child_forgotten(struct child *child);
 void jobs_stop(struct core *core);
 void jobs_look(struct core *core);
-void jobs_index(struct core *core); /* the buckets are new, and empty */
-struct job **tree_job_bucket(const struct core *core, const char *name); /* NULL: there is none */
 
-/* config.c: declarations, kept */
-struct child_config *config_new(struct core *core, const struct child_declaration *declaration);
-struct supervisor_config *supervisor_config_new(struct core *core,
-                                                const struct supervisor_declaration *declaration);
-
-/* declare.c: declaring and removing */
 void tree_problem(struct declaration_problem *problem, size_t declaration, int dependency,
                   const char *a, const char *b, const char *c);
 int tree_connect(struct core *core, struct child *child, size_t declaration,
                  struct declaration_problem *problem);
 void tree_announce(struct core *core, struct child *child, uint64_t id, const char *requester,
                    const char *reason);
-const char *dependency_id(const struct child_declaration *declaration, size_t i);
-size_t dependency_count(const struct child_declaration *declaration);
-const char *last_segment(const char *id);
 void tree_remove(struct core *core, struct child *child, enum child_status final, uint64_t cause);
 void tree_find_targets(struct core *core, struct child *child);
 
-/* redeclare.c: newer declarations */
 void redeclare_attempt_ended(struct core *core, struct child *child);
 
-/* checkpoint.c puts back what was in another core. */
-int tree_reserve(struct core *core, uint32_t slots);
 int tree_restore_child(struct core *core, const struct child_declaration *declaration,
                        uint32_t slot, uint32_t serial);
 void dependency_restore(struct core *core, struct child *child);
@@ -332,7 +284,6 @@ void restart_queue_restore(struct child *child);
 int job_restore(struct core *core, const char *name, uint64_t id, struct job **job);
 void job_restored(struct core *core, struct job *job);
 
-/* shutdown.c */
 void shutdown_begin_by_policy(struct core *core, const char *reason);
 void shutdown_bound_passed(struct core *core);
 void shutdown_archive_bound(struct core *core, struct archive *archive);

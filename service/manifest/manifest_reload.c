@@ -4,6 +4,7 @@
 #include "manifest_set.h"
 
 #include "core/model/child.h"
+#include "core/model/members.h"
 
 #include <errno.h>
 #include <stdio.h>

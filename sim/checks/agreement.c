@@ -1,6 +1,7 @@
 #include "checks/agreement.h"
 
 #include "checks/calls.h"
+#include "core/model/members.h"
 #include "core/rules/start.h"
 #include "reference/change.h"
 #include "reference/start.h"

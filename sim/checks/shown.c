@@ -1,5 +1,6 @@
 #include "checks/shown.h"
 
+#include "core/model/members.h"
 #include "core/rules/start.h"
 
 #include <inttypes.h>

@@ -1,5 +1,6 @@
 #include "search/explore.h"
 
+#include "core/model/members.h"
 #include "checks/arrival.h"
 #include "daemon/step.h"
 #include "search/clock.h"

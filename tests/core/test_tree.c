@@ -1,6 +1,7 @@
 /*
  * The tree: what is declared together, in whatever order, and what of it is refused; and jobs.
  */
+#include "core/model/members.h"
 #include "world.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
-/*
- * Configuration: a declaration as the core keeps it, with every string, array and window in one
- * block of memory. What a declaration needs later is measured and taken when it is declared, so
- * that supervising allocates nothing.
- */
+#include "core/model/config.h"
+
 #include "core/private.h"
+#include "core/rules/start.h"
+#include "core/rules/stop_order.h"
+#include "core/vocabulary/text.h"
 
 /* One block that is first measured, then filled: base is NULL while measuring. */
 struct block {
@@ -184,4 +184,21 @@ struct supervisor_config *supervisor_config_new(struct core *core,
     block.used = 0;
     fill_supervisor(&block, declaration, &scratch);
     return (struct supervisor_config *)(void *)block.base;
+}
+
+const char *dependency_id(const struct child_declaration *declaration, size_t i)
+{
+    return i < declaration->n_requires ? declaration->requires[i]
+                                       : declaration->after[i - declaration->n_requires];
+}
+
+size_t dependency_count(const struct child_declaration *declaration)
+{
+    return declaration->n_requires + declaration->n_after;
+}
+
+const char *last_segment(const char *id)
+{
+    const char *slash = strrchr(id, '/');
+    return slash ? slash + 1 : id;
 }

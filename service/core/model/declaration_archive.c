@@ -1,8 +1,5 @@
-/*
- * Declarations as bytes, for the journal and for checkpoints: every field of declaration.h and
- * process_spec.h, in the order in which they came to be. The table at the end says which key of a
- * manifest each of them is for (declaration_keys.h).
- */
+#include "core/model/declaration_archive.h"
+
 #include "core/model/archive.h"
 #include "core/model/declaration_keys.h"
 #include "core/private.h"

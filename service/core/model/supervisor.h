@@ -84,23 +84,6 @@ struct supervisor {
     void *observer; /* the bus's */
 };
 
-/* The supervisor of this path ("" is the root), or NULL. */
-struct supervisor *core_find_supervisor(const struct core *core, const char *path);
-
-/* All of them, in the order in which they were declared, the root first. */
-struct supervisor *core_first_supervisor(const struct core *core);
-struct supervisor *core_next_supervisor(const struct supervisor *supervisor);
-
-/* The children below a supervisor, at whatever depth, in the order of the tree. */
-struct child *supervisor_first(const struct supervisor *supervisor);
-struct child *supervisor_last(const struct supervisor *supervisor);
-struct child *supervisor_next(const struct supervisor *supervisor, const struct child *child);
-struct child *supervisor_previous(const struct supervisor *supervisor, const struct child *child);
-
-/* The child that a member is, NULL for a supervisor; the supervisor, NULL for a child. */
-struct child *member_child(const struct member *member);
-struct supervisor *member_supervisor(const struct member *member);
-
 enum supervisor_state supervisor_state(const struct core *core,
                                        const struct supervisor *supervisor);
 

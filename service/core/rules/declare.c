@@ -7,126 +7,6 @@
 #include "core/rules/stop_order.h"
 #include "core/vocabulary/text.h"
 
-#define INDEX_MIN 16
-
-/* ---- memory --------------------------------------------------------------------------------- */
-
-static void *allocate(struct core *core, size_t size)
-{
-    return core->ports.allocate(core->ports.userdata, size);
-}
-
-static void release(struct core *core, void *memory)
-{
-    if (memory)
-        core->ports.release(core->ports.userdata, memory);
-}
-
-/* Replaces *array by a larger one with the same content. */
-static int grow(struct core *core, void *array, size_t old_size, size_t new_size)
-{
-    void *old, *fresh = allocate(core, new_size);
-    if (!fresh)
-        return -ENOMEM;
-    memcpy(&old, array, sizeof(old));
-    if (old)
-        memcpy(fresh, old, old_size);
-    release(core, old);
-    memcpy(array, &fresh, sizeof(fresh));
-    return 0;
-}
-
-/* ---- the index of ids ------------------------------------------------------------------------ */
-
-static uint32_t id_hash(const char *id)
-{
-    uint32_t hash = UINT32_C(2166136261);
-    for (; *id; id++)
-        hash = (hash ^ (unsigned char)*id) * UINT32_C(16777619);
-    return hash;
-}
-
-static void index_add(struct core *core, struct child *child)
-{
-    struct child **bucket = &core->index[id_hash(child->id) & (core->index_size - 1)];
-    child->index_next = *bucket;
-    *bucket = child;
-}
-
-static void index_remove(struct core *core, struct child *child)
-{
-    struct child **link = &core->index[id_hash(child->id) & (core->index_size - 1)];
-    while (*link != child)
-        link = &(*link)->index_next;
-    *link = child->index_next;
-}
-
-struct child *core_find(const struct core *core, const char *id)
-{
-    if (core->index_size == 0)
-        return NULL;
-    struct child *child = core->index[id_hash(id) & (core->index_size - 1)];
-    while (child && strcmp(child->id, id) != 0)
-        child = child->index_next;
-    return child;
-}
-
-/* Behind the buckets of the children: there are never more jobs under way than children. */
-struct job **tree_job_bucket(const struct core *core, const char *name)
-{
-    if (core->index_size == 0)
-        return NULL;
-    return (struct job **)(core->index + core->index_size) +
-           (id_hash(name) & (core->index_size - 1));
-}
-
-static int index_reserve(struct core *core, size_t count)
-{
-    uint32_t size = core->index_size > 0 ? core->index_size : INDEX_MIN;
-    while (size < count)
-        size *= 2;
-    if (size == core->index_size)
-        return 0;
-
-    struct child **fresh = allocate(core, size * (sizeof(struct child *) + sizeof(struct job *)));
-    if (!fresh)
-        return -ENOMEM;
-    release(core, core->index);
-    core->index = fresh;
-    core->index_size = size;
-    for (struct child *child = core_first(core); child; child = core_next(child))
-        index_add(core, child);
-    jobs_index(core);
-    return 0;
-}
-
-static int reserve(struct core *core, size_t more)
-{
-    size_t count = core->children + more;
-    size_t used = core->next_slot + more;
-
-    if (used > core->n_slots) {
-        size_t size = core->n_slots > 0 ? core->n_slots : INDEX_MIN;
-        while (size < used)
-            size *= 2;
-        if (grow(core, &core->slots, core->n_slots * sizeof(*core->slots),
-                 size * sizeof(*core->slots)) < 0 ||
-            grow(core, &core->free_slots, core->n_slots * sizeof(*core->free_slots),
-                 size * sizeof(*core->free_slots)) < 0)
-            return -ENOMEM;
-        core->n_slots = (uint32_t)size;
-    }
-    if (count * CHILD_TIMERS + 1 > core->timers.capacity) {
-        size_t size = core->n_slots * (size_t)CHILD_TIMERS + 1; /* and the bound of a shutdown */
-        if (grow(core, &core->timers.timers,
-                 (core->timers.count + 1) * sizeof(*core->timers.timers),
-                 (size + 1) * sizeof(*core->timers.timers)) < 0)
-            return -ENOMEM;
-        core->timers.capacity = (uint32_t)size;
-    }
-    return index_reserve(core, count);
-}
-
 /* ---- checks ---------------------------------------------------------------------------------- */
 
 void tree_problem(struct declaration_problem *problem, size_t declaration, int dependency,
@@ -140,17 +20,6 @@ void tree_problem(struct declaration_problem *problem, size_t declaration, int d
     text_append(&text, a);
     text_append(&text, b);
     text_append(&text, c);
-}
-
-const char *dependency_id(const struct child_declaration *declaration, size_t i)
-{
-    return i < declaration->n_requires ? declaration->requires[i]
-                                       : declaration->after[i - declaration->n_requires];
-}
-
-size_t dependency_count(const struct child_declaration *declaration)
-{
-    return declaration->n_requires + declaration->n_after;
 }
 
 static int check_sidecar(struct child *child, size_t declaration,
@@ -205,23 +74,17 @@ int tree_connect(struct core *core, struct child *child, size_t declaration,
 
 /* ---- declaring ------------------------------------------------------------------------------- */
 
-const char *last_segment(const char *id)
-{
-    const char *slash = strrchr(id, '/');
-    return slash ? slash + 1 : id;
-}
-
 static struct child *child_new(struct core *core, const struct child_declaration *declaration)
 {
-    struct child *child = allocate(core, sizeof(*child));
+    struct child *child = registry_allocate(core, sizeof(*child));
     if (!child)
         return NULL;
     child->config = config_new(core, declaration);
     child->lineage = lineage_new(core, declaration->id);
     if (!child->config || !child->lineage) {
-        release(core, child->config);
-        release(core, child->lineage);
-        release(core, child);
+        registry_release(core, child->config);
+        registry_release(core, child->lineage);
+        registry_release(core, child);
         return NULL;
     }
     child->id = child->config->declaration.id;
@@ -240,20 +103,10 @@ static void link_child(struct core *core, struct supervisor *supervisor, struct 
     child->slot =
         core->free_slot_count > 0 ? core->free_slots[--core->free_slot_count] : core->next_slot++;
     core->slots[child->slot] = child;
-    index_add(core, child);
+    registry_index(core, child);
 }
 
 /* ---- as it was in another core --------------------------------------------------------------- */
-
-int tree_reserve(struct core *core, uint32_t slots)
-{
-    uint32_t next = core->next_slot;
-
-    core->next_slot = 0;
-    int r = reserve(core, slots);
-    core->next_slot = next;
-    return r;
-}
 
 int tree_restore_child(struct core *core, const struct child_declaration *declaration,
                        uint32_t slot, uint32_t serial)
@@ -269,7 +122,7 @@ int tree_restore_child(struct core *core, const struct child_declaration *declar
     child->slot = slot;
     child->serial = serial;
     core->slots[slot] = child;
-    index_add(core, child);
+    registry_index(core, child);
     return 0;
 }
 
@@ -280,15 +133,15 @@ static void unlink_child(struct core *core, struct child *child)
     core->children--;
     core->slots[child->slot] = NULL;
     core->free_slots[core->free_slot_count++] = child->slot;
-    index_remove(core, child);
+    registry_unindex(core, child);
 }
 
 static void child_release(struct core *core, struct child *child)
 {
-    release(core, child->next_config);
-    release(core, child->config);
-    release(core, child->lineage);
-    release(core, child);
+    registry_release(core, child->next_config);
+    registry_release(core, child->config);
+    registry_release(core, child->lineage);
+    registry_release(core, child);
 }
 
 /* Points everybody who depends on an id at its present record; NULL when it goes away. */
@@ -356,7 +209,7 @@ static int make_supervisor(struct core *core, struct making *making, size_t i)
 static int make_all(struct core *core, struct making *making)
 {
     const struct tree_declaration *tree = making->tree;
-    int r = reserve(core, tree->n_children);
+    int r = registry_reserve(core, tree->n_children);
 
     for (; r == 0 && making->made_supervisors < tree->n_supervisors; making->made_supervisors++)
         r = make_supervisor(core, making, making->made_supervisors);
@@ -371,10 +224,10 @@ static int make_all(struct core *core, struct making *making)
 
 static void free_making(struct core *core, struct making *making)
 {
-    release(core, making->children);
-    release(core, making->supervisors);
-    release(core, making->linked);
-    release(core, making->root);
+    registry_release(core, making->children);
+    registry_release(core, making->supervisors);
+    registry_release(core, making->linked);
+    registry_release(core, making->root);
 }
 
 static void undo(struct core *core, struct making *making)
@@ -583,9 +436,10 @@ static int make_and_link(struct core *core, struct making *making)
 
     if (r < 0)
         return r;
-    making->children = allocate(core, (tree->n_children + 1) * sizeof(*making->children));
-    making->supervisors = allocate(core, (tree->n_supervisors + 1) * sizeof(*making->supervisors));
-    making->linked = allocate(core, (tree->n_supervisors + 1) * sizeof(*making->linked));
+    making->children = registry_allocate(core, (tree->n_children + 1) * sizeof(*making->children));
+    making->supervisors =
+        registry_allocate(core, (tree->n_supervisors + 1) * sizeof(*making->supervisors));
+    making->linked = registry_allocate(core, (tree->n_supervisors + 1) * sizeof(*making->linked));
     if (!making->children || !making->supervisors || !making->linked)
         r = -ENOMEM;
     if (r == 0)

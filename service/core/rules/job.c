@@ -1,36 +1,9 @@
 #include "core/model/job.h"
-
 #include "core/private.h"
 #include "core/rules/start.h"
 #include "core/vocabulary/text.h"
 
 /* ---- words ----------------------------------------------------------------------------------- */
-
-const char *job_state_to_string(enum job_state state)
-{
-    static const char *const words[] = {
-        [JOB_QUEUED] = "queued", [JOB_RUNNING] = "running", [JOB_FINISHED] = "finished"};
-    INVARIANT(state <= JOB_FINISHED);
-    return words[state];
-}
-
-const char *job_result_to_string(enum job_result result)
-{
-    static const char *const words[] = {
-        [JOB_NO_RESULT] = "",
-        [JOB_SUCCEEDED] = "succeeded",
-        [JOB_FAILED] = "failed",
-        [JOB_PANICKED] = "panicked",
-        [JOB_OOM_KILLED] = "oom-killed",
-        [JOB_TIMED_OUT] = "timed-out",
-        [JOB_UNHEALTHY] = "unhealthy",
-        [JOB_CANCELLED] = "cancelled",
-        [JOB_SPAWN_FAILED] = "spawn-failed",
-        [JOB_SUPERVISOR_STOPPED] = "supervisor-stopped",
-    };
-    INVARIANT(result <= JOB_SUPERVISOR_STOPPED);
-    return words[result];
-}
 
 static enum job_result result_of_exit(enum exit_kind kind)
 {
@@ -57,24 +30,6 @@ static enum job_result result_of_exit(enum exit_kind kind)
 }
 
 /* ---- lists ----------------------------------------------------------------------------------- */
-
-struct job *core_first_job(const struct core *core)
-{
-    return core->jobs.first;
-}
-
-struct job *core_find_job(const struct core *core, uint64_t id)
-{
-    struct job *job = core->jobs.first;
-    while (job && job->id != id)
-        job = job->next;
-    return job;
-}
-
-uint32_t core_max_jobs(const struct core *core)
-{
-    return core->jobs.most;
-}
 
 void jobs_set_most(struct core *core, uint32_t max_jobs)
 {
@@ -106,40 +61,6 @@ static void leave_queue(struct core *core, struct job *job)
 
 /* ---- the index of names, of those that are under way ------------------------------------------
  */
-
-static void index_name(struct core *core, struct job *job)
-{
-    struct job **bucket = tree_job_bucket(core, job->name);
-
-    job->name_next = *bucket;
-    *bucket = job;
-}
-
-static void unindex_name(struct core *core, struct job *job)
-{
-    struct job **link = tree_job_bucket(core, job->name);
-
-    while (*link != job)
-        link = &(*link)->name_next;
-    *link = job->name_next;
-}
-
-void jobs_index(struct core *core)
-{
-    for (struct job *job = core->jobs.first; job; job = job->next)
-        if (job->state != JOB_FINISHED)
-            index_name(core, job);
-}
-
-static struct job *last_of_name(const struct core *core, const char *name)
-{
-    struct job **bucket = tree_job_bucket(core, name);
-    struct job *job = bucket ? *bucket : NULL;
-
-    while (job && strcmp(job->name, name) != 0)
-        job = job->name_next;
-    return job;
-}
 
 /* ---- going away -------------------------------------------------------------------------------
  */
@@ -190,7 +111,7 @@ static void finish(struct core *core, struct job *job, enum job_result result)
         leave_queue(core, job);
     else
         jobs->running--;
-    unindex_name(core, job);
+    registry_unindex_job(core, job);
     if (job->before)
         job->before->after = job->after;
     if (job->after)
@@ -319,7 +240,7 @@ static void link_job(struct core *core, struct job *job)
     *(jobs->last ? &jobs->last->next : &jobs->first) = job;
     jobs->last = job;
     if (job->state != JOB_FINISHED)
-        index_name(core, job);
+        registry_index_job(core, job);
 }
 
 /* A job as it was in another core: first it is there, then, when its state is known, it takes its
@@ -335,7 +256,7 @@ void job_restored(struct core *core, struct job *job)
     struct jobs *jobs = &core->jobs;
 
     if (job->state != JOB_FINISHED)
-        job->after = last_of_name(core, job->name);
+        job->after = registry_last_job(core, job->name);
     if (job->after)
         job->after->before = job;
     link_job(core, job);
@@ -367,7 +288,7 @@ static int check(const struct core *core, const struct child_declaration *declar
         return refuse(problem, -EINVAL, "a job is in no group");
     if (core->jobs.queued + core->jobs.running >= JOBS_MAX)
         return refuse(problem, -E2BIG, "more than 20000 jobs are queued or run");
-    if (same_name == SAME_NAME_REJECT && last_of_name(core, declaration->id))
+    if (same_name == SAME_NAME_REJECT && registry_last_job(core, declaration->id))
         return refuse(problem, -EEXIST, "a job of this name is queued or runs");
     return 0;
 }
@@ -430,7 +351,7 @@ int job_take_in(struct core *core, const struct child_declaration *declaration,
     }
     if (same_name == SAME_NAME_REPLACE)
         replace(core, fresh->name, requester, reason);
-    fresh->after = last_of_name(core, fresh->name);
+    fresh->after = registry_last_job(core, fresh->name);
     if (fresh->after)
         fresh->after->before = fresh;
     link_job(core, fresh);

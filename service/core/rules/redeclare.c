@@ -11,17 +11,6 @@
 #include "core/rules/requirement.h"
 #include "core/rules/stop_order.h"
 
-static void *allocate(struct core *core, size_t size)
-{
-    return core->ports.allocate(core->ports.userdata, size);
-}
-
-static void release(struct core *core, void *memory)
-{
-    if (memory)
-        core->ports.release(core->ports.userdata, memory);
-}
-
 /* ---- what a change costs --------------------------------------------------------------------- */
 
 /* The last one that was given, in force or not. */
@@ -154,7 +143,7 @@ static void adopt(struct core *core, struct child *child, struct child_config *c
     for (size_t i = 0; i < dependency_count(&config->declaration); i++)
         stop_order_repoint(core, child, NULL, config->targets[i], i);
     sidecar_bind(core, child);
-    release(core, old);
+    registry_release(core, old);
     core_changed(core, child);
 }
 
@@ -283,7 +272,7 @@ static void put_into_force(struct core *core, struct change *change)
 {
     struct child *child = change->child;
 
-    release(core, child->next_config);
+    registry_release(core, child->next_config);
     child->next_config = change->next;
     if (change->said & KEY_BIT(KEY_HEALTH_CHECK))
         health_withdraw(core, child); /* the question is in the memory that goes */
@@ -350,8 +339,8 @@ static void apply_changes(struct core *core, struct change *changes, size_t coun
 static void drop_changes(struct core *core, struct change *changes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        release(core, changes[i].config);
-        release(core, changes[i].next);
+        registry_release(core, changes[i].config);
+        registry_release(core, changes[i].next);
     }
 }
 
@@ -367,13 +356,14 @@ int core_check_redeclare(struct core *core, const struct child_declaration *decl
                          size_t count, struct declaration_problem *problem)
 {
     int r = check_phase(core, problem);
-    struct change *changes = r == 0 ? allocate(core, (count + 1) * sizeof(*changes)) : NULL;
+    struct change *changes =
+        r == 0 ? registry_allocate(core, (count + 1) * sizeof(*changes)) : NULL;
 
     if (!changes)
         return r < 0 ? r : -ENOMEM;
     r = prepare_changes(core, changes, declarations, count, problem);
     drop_changes(core, changes, count);
-    release(core, changes);
+    registry_release(core, changes);
     return r;
 }
 
@@ -382,7 +372,8 @@ int tree_redeclare(struct core *core, const struct child_declaration *declaratio
                    struct declaration_problem *problem)
 {
     int r = check_phase(core, problem);
-    struct change *changes = r == 0 ? allocate(core, (count + 1) * sizeof(*changes)) : NULL;
+    struct change *changes =
+        r == 0 ? registry_allocate(core, (count + 1) * sizeof(*changes)) : NULL;
 
     if (!changes)
         return r < 0 ? r : -ENOMEM;
@@ -391,7 +382,7 @@ int tree_redeclare(struct core *core, const struct child_declaration *declaratio
         apply_changes(core, changes, count, how, requester, reason);
     else
         drop_changes(core, changes, count);
-    release(core, changes);
+    registry_release(core, changes);
     core_finish_input(core);
     return r;
 }
@@ -416,7 +407,7 @@ int tree_redeclare_supervisor(struct core *core, const struct supervisor_declara
         return -ENOMEM;
     }
     supervisor->discarded = false;
-    release(core, supervisor_configure(core, supervisor, config));
+    registry_release(core, supervisor_configure(core, supervisor, config));
     core_finish_input(core);
     return 0;
 }

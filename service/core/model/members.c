@@ -1,0 +1,174 @@
+#include "core/model/members.h"
+
+#include "core/model/supervisor.h"
+#include "core/private.h"
+#include "core/vocabulary/text.h"
+
+struct child *member_child(const struct member *member)
+{
+    if (member->is_supervisor)
+        return NULL;
+    return (struct child *)(void *)((char *)(uintptr_t)member - offsetof(struct child, member));
+}
+
+struct supervisor *member_supervisor(const struct member *member)
+{
+    if (!member->is_supervisor)
+        return NULL;
+    return (struct supervisor *)(void *)((char *)(uintptr_t)member -
+                                         offsetof(struct supervisor, member));
+}
+
+static struct member *end_of(struct member *member)
+{
+    struct supervisor *supervisor = member_supervisor(member);
+    return supervisor ? supervisor->tail : member;
+}
+
+void member_link(struct supervisor *supervisor, struct member *member)
+{
+    struct member *before = supervisor->tail;
+
+    member->supervisor = supervisor;
+    member->previous = before;
+    member->next = before->next;
+    if (before->next)
+        before->next->previous = member;
+    before->next = member;
+    supervisor->members++;
+    supervisor->listed++;
+    for (; supervisor && supervisor->tail == before; supervisor = supervisor->member.supervisor)
+        supervisor->tail = member;
+}
+
+void member_unlink(struct member *member)
+{
+    struct supervisor *supervisor = member->supervisor;
+
+    INVARIANT(end_of(member) == member);
+    member->previous->next = member->next;
+    if (member->next)
+        member->next->previous = member->previous;
+    supervisor->members--;
+    supervisor->listed++;
+    for (; supervisor && supervisor->tail == member; supervisor = supervisor->member.supervisor)
+        supervisor->tail = member->previous;
+}
+
+struct child *supervisor_next(const struct supervisor *supervisor, const struct child *child)
+{
+    for (const struct member *member = &child->member; member != supervisor->tail;) {
+        member = member->next;
+        if (!member->is_supervisor)
+            return member_child(member);
+    }
+    return NULL;
+}
+
+struct child *supervisor_first(const struct supervisor *supervisor)
+{
+    for (const struct member *member = &supervisor->member; member != supervisor->tail;) {
+        member = member->next;
+        if (!member->is_supervisor)
+            return member_child(member);
+    }
+    return NULL;
+}
+
+struct child *supervisor_previous(const struct supervisor *supervisor, const struct child *child)
+{
+    for (const struct member *member = child->member.previous; member != &supervisor->member;
+         member = member->previous)
+        if (!member->is_supervisor)
+            return member_child(member);
+    return NULL;
+}
+
+struct child *supervisor_last(const struct supervisor *supervisor)
+{
+    for (const struct member *member = supervisor->tail; member != &supervisor->member;
+         member = member->previous)
+        if (!member->is_supervisor)
+            return member_child(member);
+    return NULL;
+}
+
+struct child *core_first(const struct core *core)
+{
+    return supervisor_first(&core->root);
+}
+
+struct child *core_next(const struct child *child)
+{
+    for (const struct member *member = child->member.next; member; member = member->next)
+        if (!member->is_supervisor)
+            return member_child(member);
+    return NULL;
+}
+
+bool supervisor_is_above(const struct supervisor *above, const struct supervisor *below)
+{
+    for (; below; below = below->member.supervisor)
+        if (below == above)
+            return true;
+    return false;
+}
+
+static bool path_is(const char *path, const char *text, size_t length)
+{
+    return strncmp(path, text, length) == 0 && path[length] == '\0';
+}
+
+static struct supervisor *find(const struct core *core, const char *path, size_t length)
+{
+    struct supervisor *supervisor = core_first_supervisor(core);
+    while (supervisor && !path_is(supervisor->path, path, length))
+        supervisor = supervisor->next;
+    return supervisor;
+}
+
+struct supervisor *core_find_supervisor(const struct core *core, const char *path)
+{
+    return find(core, path, strlen(path));
+}
+
+size_t path_parent_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) : 0;
+}
+
+struct supervisor *supervisor_of_path(const struct core *core, const char *path)
+{
+    return find(core, path, path_parent_length(path));
+}
+
+struct supervisor *core_first_supervisor(const struct core *core)
+{
+    return (struct supervisor *)(uintptr_t)&core->root;
+}
+
+struct supervisor *core_next_supervisor(const struct supervisor *supervisor)
+{
+    return supervisor->next;
+}
+
+struct group *supervisor_group(const struct supervisor *supervisor, const char *name)
+{
+    const struct supervisor_config *config = supervisor->config;
+
+    for (size_t i = 0; name && i < config->declaration.n_groups; i++)
+        if (strcmp(config->groups[i].declaration.name, name) == 0)
+            return &config->groups[i];
+    return NULL;
+}
+
+enum strategy supervisor_strategy(const struct supervisor *supervisor)
+{
+    return supervisor->config->declaration.strategy;
+}
+
+enum escalation supervisor_escalation(const struct supervisor *supervisor)
+{
+    return supervisor->config->declaration.escalation;
+}

@@ -1,0 +1,22 @@
+/*
+ * Registry: memory, and what finds a child by its slot or its id, and a job by its name. Every
+ * array that an input could need grows before the input changes anything.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct child;
+struct core;
+struct job;
+
+void *registry_allocate(struct core *core, size_t size);
+void registry_release(struct core *core, void *memory);
+void registry_index(struct core *core, struct child *child);
+void registry_unindex(struct core *core, struct child *child);
+int registry_reserve(struct core *core, size_t more);
+int tree_reserve(struct core *core, uint32_t slots);
+void registry_index_job(struct core *core, struct job *job);
+void registry_unindex_job(struct core *core, struct job *job);
+struct job *registry_last_job(const struct core *core, const char *name);
