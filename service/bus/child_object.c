@@ -5,7 +5,7 @@
  */
 #include "objects.h"
 #include "private.h"
-#include "core/rules/start.h"
+#include "core/model/start_wait.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -5,8 +5,8 @@
 #include "core/model/job.h"
 #include "private.h"
 #include "core/model/members.h"
-#include "core/rules/start.h"
-#include "core/rules/stop_order.h"
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
 
 #include <inttypes.h>
 #include <signal.h>

@@ -10,7 +10,7 @@
 #include "core/model/input_archive.h"
 #include "job_encode.h"
 #include "private.h"
-#include "core/rules/start.h"
+#include "core/model/start_wait.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -5,9 +5,9 @@
  * order in which they were declared.
  */
 #include "core/model/input_archive.h"
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
 #include "core/private.h"
-#include "core/rules/start.h"
-#include "core/rules/stop_order.h"
 #include "core/vocabulary/moment.h"
 #include "core/vocabulary/text.h"
 

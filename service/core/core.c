@@ -1,8 +1,8 @@
 #include "core/core.h"
 
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
 #include "core/private.h"
-#include "core/rules/start.h"
-#include "core/rules/stop_order.h"
 #include "core/vocabulary/moment.h"
 #include "core/vocabulary/text.h"
 
@@ -62,16 +62,6 @@ void core_free(struct core *core)
 }
 
 /* ---- shared by the parts --------------------------------------------------------------------- */
-
-struct attempt_id child_attempt_id(const struct child *child)
-{
-    return (struct attempt_id){
-        .slot = child->slot,
-        .serial = child->serial,
-        .generation = child->attempt.generation,
-        .attempt = child->attempt.number,
-    };
-}
 
 /* Tells the shell about the earliest deadline, where it has moved. */
 static void arm(struct core *core)
@@ -278,12 +268,6 @@ void report_checked(struct core *core, struct attempt_id id, uint32_t number, bo
 }
 
 /* ---- time ------------------------------------------------------------------------------------ */
-
-struct child *child_of_timer(struct timer *timer)
-{
-    struct timer *first = timer - timer->kind;
-    return (struct child *)(void *)((char *)first - offsetof(struct child, timers));
-}
 
 static void window_moves(struct core *core, struct child *child)
 {

@@ -11,12 +11,17 @@
 #pragma once
 
 #include "core/core.h"
-#include "core/model/present.h"
-#include "core/model/registry.h"
-#include "core/model/config.h"
+#include "core/model/child_change.h"
 #include "core/model/tally.h"
-#include "core/model/declaration_archive.h"
+#include "core/model/supervisor_change.h"
+#include "core/model/restart_queue.h"
+#include "core/model/registry.h"
 #include "core/model/members.h"
+#include "core/model/config.h"
+#include "core/model/declaration_archive.h"
+#include "core/model/present.h"
+#include "core/model/scope.h"
+#include "core/model/sidecar.h"
 #include "core/model/child.h"
 #include "core/model/lineage.h"
 #include "core/model/random.h"
@@ -91,7 +96,6 @@ int tree_redeclare(struct core *core, const struct child_declaration *declaratio
                    struct declaration_problem *problem);
 int tree_redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
                               struct declaration_problem *problem);
-void supervisor_discard(struct core *core, struct supervisor *supervisor);
 int command_handle(struct core *core, const struct command *command, struct outcome *outcome,
                    struct error *error);
 int command_handle_scope(struct core *core, const struct command *command,
@@ -112,7 +116,6 @@ void report_message(struct core *core, struct attempt_id id, const struct notify
 void report_checked(struct core *core, struct attempt_id id, uint32_t number, bool passed,
                     const char *why);
 void fire_timers(struct core *core);
-struct child *child_of_timer(struct timer *timer);
 void announce_start(struct core *core, const char *version);
 void announce_rejected(struct core *core, const char *requester, const char *why);
 void announce_recovered(struct core *core, const struct recovery *recovery);
@@ -133,29 +136,6 @@ void core_finish_input(struct core *core);
                sizeof((const struct event_field[]){__VA_ARGS__}) / sizeof(struct event_field))
 #define EMIT_BARE(core, kind, child, cause) event_emit(core, kind, child, cause, NULL, 0)
 
-void child_arm(struct core *core, struct child *child, enum child_timer timer, uint64_t deadline);
-/* From now on; 0: no deadline, and what ran before does not run any more. */
-void child_arm_timeout(struct core *core, struct child *child, enum child_timer timer,
-                       uint64_t timeout_usec);
-void child_disarm(struct core *core, struct child *child, enum child_timer timer);
-void child_deadline_moves(struct core *core, struct child *child, enum child_timer timer,
-                          uint64_t deadline);
-void child_set_status(struct core *core, struct child *child, enum child_status status);
-void child_fail(struct core *core, struct child *child, enum failure_phase phase, bool recoverable,
-                const char *reason);
-uint64_t child_stop_time(const struct child *child); /* of the signal that was sent last */
-bool child_cancel(struct core *core, struct child *child, uint64_t cause, const char *command);
-void child_abort(struct core *core, struct child *child, uint64_t cause);
-void child_insist(struct core *core, struct child *child, uint64_t cause,
-                  enum timeout_action wants);
-void child_start(struct core *core, struct child *child);
-void child_withdraw_starts(struct core *core, struct child *child, uint64_t cause,
-                           const char *command);
-void child_stop_deadline(struct core *core, struct child *child);
-void child_set_operation(struct core *core, struct child *child, enum child_operation operation,
-                         uint64_t cause, const char *by, const char *reason, const char *command);
-
-void fence_set_phase(struct child *child, enum fence_phase phase);
 void fence_enter(struct core *core, struct child *child, uint64_t cause, bool by_resume,
                  const char *command);
 void fence_ready(struct core *core, struct child *child, uint64_t cause, const char *command);
@@ -165,9 +145,6 @@ bool strategy_restart(struct core *core, struct child *failed);
 bool strategy_restart_supervisor(struct core *core, struct supervisor *supervisor,
                                  struct child *failed);
 void strategy_hold_back(struct core *core, struct child *child);
-bool strategy_is_wider(const struct scope *scope, const struct scope *other);
-void strategy_scope_begins(struct core *core, struct scope *scope);
-void strategy_scope_ends(struct core *core, struct scope *scope);
 void strategy_look(struct core *core);
 void strategy_forget(struct core *core);
 
@@ -232,33 +209,7 @@ bool dependency_is_met(const struct child_declaration *declaration, const struct
 bool dependency_comes_back(struct child *target);
 /* Whether one stands in the way of its start, which then waits for it. */
 bool dependency_holds_up(struct core *core, struct child *child);
-void dependency_leave(struct core *core, struct child *child); /* as start_move() says */
 void dependency_wake(struct core *core);
-
-bool restart_queue_admit(struct core *core, struct child *child);
-void restart_queue_leave(struct core *core, struct child *child);
-void restart_queue_begin(struct core *core, struct child *child);
-void restart_queue_end(struct core *core, struct child *child);
-void restart_queue_released(struct core *core, struct supervisor *supervisor);
-void restart_queue_look(struct core *core);
-void restart_queue_forget(struct core *core, struct supervisor *supervisor);
-
-int supervisor_init_root(struct core *core);
-struct supervisor *supervisor_new(struct core *core,
-                                  const struct supervisor_declaration *declaration);
-void supervisor_free(struct core *core, struct supervisor *supervisor);
-void supervisor_link(struct core *core, struct supervisor *parent, struct supervisor *supervisor);
-void supervisor_unlink(struct core *core, struct supervisor *supervisor);
-void supervisor_collect(struct core *core, struct supervisor *supervisor);
-struct supervisor_config *supervisor_configure(struct core *core, struct supervisor *supervisor,
-                                               struct supervisor_config *config);
-void supervisor_comes_up(struct core *core, struct supervisor *supervisor);
-bool supervisor_count_below(struct core *core, struct supervisor *supervisor);
-bool supervisor_count(struct core *core, struct supervisor *supervisor);
-
-void sidecar_bind(struct core *core, struct child *child);
-void sidecar_unbind(struct core *core, struct child *child);
-void sidecars_follow(struct core *core, struct child *primary, uint64_t cause);
 
 void job_note_completion(struct child *child, const struct completion *completion);
 void job_child_gone(struct core *core, struct child *child);
@@ -279,8 +230,6 @@ void redeclare_attempt_ended(struct core *core, struct child *child);
 
 int tree_restore_child(struct core *core, const struct child_declaration *declaration,
                        uint32_t slot, uint32_t serial);
-void dependency_restore(struct core *core, struct child *child);
-void restart_queue_restore(struct child *child);
 int job_restore(struct core *core, const char *name, uint64_t id, struct job **job);
 void job_restored(struct core *core, struct job *job);
 

@@ -2,7 +2,7 @@
 
 #include "checks/calls.h"
 #include "core/model/members.h"
-#include "core/rules/start.h"
+#include "core/model/start_wait.h"
 #include "reference/change.h"
 #include "reference/start.h"
 #include "reference/tree.h"

@@ -1,6 +1,6 @@
 #include "checks/arrival.h"
 
-#include "core/rules/start.h"
+#include "core/model/start_wait.h"
 #include "world/process.h"
 
 static bool hangs(const struct actor *actor)

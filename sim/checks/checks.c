@@ -4,7 +4,7 @@
 #include "checks/coverage.h"
 #include "checks/ledger.h"
 #include "checks/shown.h"
-#include "core/rules/start.h"
+#include "core/model/start_wait.h"
 #include "reference/report.h"
 #include "world/process.h"
 

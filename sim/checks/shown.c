@@ -1,7 +1,7 @@
 #include "checks/shown.h"
 
 #include "core/model/members.h"
-#include "core/rules/start.h"
+#include "core/model/start_wait.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "scenario/facts.h"
 
-#include "core/rules/start.h"
+#include "core/model/start_wait.h"
 #include "number.h"
 #include "unit.h"
 #include "world/process.h"

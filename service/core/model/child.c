@@ -1,37 +1,11 @@
 #include "core/model/child.h"
 
+#include "core/core.h"
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
 #include "core/private.h"
-#include "core/rules/start.h"
-#include "core/rules/stop_order.h"
 #include "core/vocabulary/moment.h"
 #include "core/vocabulary/text.h"
-
-static bool status_may_follow(enum child_status from, enum child_status to)
-{
-    switch (from) {
-    case CHILD_STATUS_NONE:
-    case CHILD_STOPPED:
-        return to == CHILD_STARTING;
-    case CHILD_STARTING:
-        return to == CHILD_RUNNING || to == CHILD_CANCELLING || to == CHILD_STOPPED;
-    case CHILD_RUNNING:
-        return to == CHILD_READY || to == CHILD_CANCELLING || to == CHILD_STOPPED;
-    case CHILD_READY:
-        return to == CHILD_RUNNING || to == CHILD_CANCELLING || to == CHILD_STOPPED;
-    case CHILD_CANCELLING:
-        return to == CHILD_STOPPED;
-    }
-    __builtin_unreachable();
-}
-
-void child_set_status(struct core *core, struct child *child, enum child_status status)
-{
-    if (child->attempt.status == status)
-        return;
-    INVARIANT(status_may_follow(child->attempt.status, status));
-    child->attempt.status = status;
-    core_changed(core, child);
-}
 
 enum child_status child_status(const struct child *child)
 {
@@ -58,74 +32,6 @@ uint64_t child_stop_deadline_usec(const struct core *core, const struct child *c
     return core_realtime_of(core, child->timers[TIMER_STOP].deadline_usec);
 }
 
-/* Two deadlines are properties: whoever moves one has changed the child. */
-void child_deadline_moves(struct core *core, struct child *child, enum child_timer timer,
-                          uint64_t deadline)
-{
-    if ((timer == TIMER_START || timer == TIMER_STOP) &&
-        child->timers[timer].deadline_usec != deadline)
-        core_changed(core, child);
-}
-
-void child_arm(struct core *core, struct child *child, enum child_timer timer, uint64_t deadline)
-{
-    if (core->muted)
-        return;
-    child_deadline_moves(core, child, timer, deadline);
-    child->timers[timer].kind = (uint8_t)timer;
-    timer_set(&core->timers, &child->timers[timer], deadline);
-}
-
-void child_arm_timeout(struct core *core, struct child *child, enum child_timer timer,
-                       uint64_t timeout_usec)
-{
-    if (timeout_usec > 0)
-        child_arm(core, child, timer, core_after(core, timeout_usec));
-    else
-        child_disarm(core, child, timer);
-}
-
-void child_disarm(struct core *core, struct child *child, enum child_timer timer)
-{
-    if (core->muted)
-        return;
-    child_deadline_moves(core, child, timer, 0);
-    timer_clear(&core->timers, &child->timers[timer]);
-}
-
-void child_fail(struct core *core, struct child *child, enum failure_phase phase, bool recoverable,
-                const char *reason)
-{
-    child->failure.phase = phase;
-    child->failure.recoverable = recoverable;
-    text_copy(child->failure.reason, sizeof(child->failure.reason), reason);
-    core_changed(core, child);
-}
-
-void child_set_operation(struct core *core, struct child *child, enum child_operation operation,
-                         uint64_t cause, const char *by, const char *reason, const char *command)
-{
-    if (child->operation == operation)
-        return;
-
-    enum child_operation before = child->operation;
-    child_put_operation(core, child, operation);
-    child->operation_usec = core_realtime(core);
-    child->operation_cause = cause;
-    text_copy(child->operation_by, sizeof(child->operation_by), by);
-    text_copy(child->operation_reason, sizeof(child->operation_reason), reason);
-    EMIT(core, EVENT_CHILD_OPERATION_CHANGED, child, cause,
-         FIELD_TEXT_OF("from", child_operation_to_string(before)),
-         FIELD_TEXT_OF("to", child_operation_to_string(operation)),
-         FIELD_TEXT_OF("command", command), FIELD_TEXT_OF("by", by),
-         FIELD_TEXT_OF("reason", reason));
-    core_changed(core, child);
-}
-
-/*
- * Delivers the cancel, once for an attempt, whoever asks, and never after its abort. Returns true
- * when this call delivered it.
- */
 bool child_cancel(struct core *core, struct child *child, uint64_t cause, const char *command)
 {
     struct attempt *attempt = &child->attempt;
@@ -151,7 +57,6 @@ bool child_cancel(struct core *core, struct child *child, uint64_t cause, const 
     return true;
 }
 
-/* Requests the abort, once for an attempt. */
 void child_abort(struct core *core, struct child *child, uint64_t cause)
 {
     struct attempt *attempt = &child->attempt;
@@ -178,21 +83,6 @@ void child_abort(struct core *core, struct child *child, uint64_t cause)
     core_changed(core, child);
 }
 
-/* What the signal that was sent last gives it. */
-uint64_t child_stop_time(const struct child *child)
-{
-    const struct child_declaration *declaration = &child->config->declaration;
-    uint32_t step = child->attempt.stop_step;
-
-    /* A declaration that came in the middle of a stop may have fewer. */
-    if (step > declaration->n_further_stops)
-        step = declaration->n_further_stops;
-    return step > 0 ? declaration->further_stops[step - 1].usec : declaration->stop_timeout_usec;
-}
-
-/* Another command wants an attempt to be gone that was cancelled or aborted before: a deadline runs
- * then, as an earlier one may have passed and only been reported. An attempt that nobody has asked
- * to go, as the target of a restart on its way, has none. */
 void child_insist(struct core *core, struct child *child, uint64_t cause, enum timeout_action wants)
 {
     const struct child_declaration *declaration = &child->config->declaration;
@@ -211,7 +101,6 @@ void child_insist(struct core *core, struct child *child, uint64_t cause, enum t
     stop_order_update(core, child);
 }
 
-/* The last word against whatever start waits. */
 void child_withdraw_starts(struct core *core, struct child *child, uint64_t cause,
                            const char *command)
 {
@@ -322,7 +211,6 @@ static void fail_without_process(struct core *core, struct child *child)
          FIELD_TEXT_OF("reason", child->failure.reason), FIELD_NUMBER_OF("errno", 0));
 }
 
-/* Starts the next attempt. Nothing stands in the way any more: no attempt, no hold, no shutdown. */
 void child_start(struct core *core, struct child *child)
 {
     INVARIANT(!child->attempt.active && child->start == START_WAITS_FOR_NOTHING && !child->scope);
@@ -359,4 +247,14 @@ void child_start(struct core *core, struct child *child)
          FIELD_FLAG_OF("automatic", child->automatic_start));
     if (!core->muted)
         core->ports.start(core->ports.userdata, child, child_attempt_id(child));
+}
+
+struct attempt_id child_attempt_id(const struct child *child)
+{
+    return (struct attempt_id){
+        .slot = child->slot,
+        .serial = child->serial,
+        .generation = child->attempt.generation,
+        .attempt = child->attempt.number,
+    };
 }

@@ -2,9 +2,9 @@
  * Child: the record of one declared unit of work, and at most one active attempt of it.
  *
  * The shell may read all of this between inputs; only the core writes it (but for `host` and
- * `observer`, which are the shell's). Values go through the functions of child.c, each of which
- * keeps the invariants: one attempt at most, cancel and abort once per attempt, a status that only
- * moves along the table in child.c.
+ * `observer`, which are the shell's). Values go through the functions of child_change.c, each of
+ * which keeps the invariants: one attempt at most, cancel and abort once per attempt, a status that
+ * only moves along the table in child_change.c.
  */
 #pragma once
 
@@ -169,11 +169,11 @@ struct child {
     uint8_t mark;           /* of a walk over dependencies; 0 between inputs */
     bool comes_back;        /* by the command that is carried out, see requirement.h */
     bool made_wanted;       /* by the command that is tried, see plan.h */
-    bool named_to_start;    /* with others, and has not been asked for yet, see start.h */
+    bool named_to_start;    /* with others, and has not been asked for yet, see start_wait.h */
     enum way way;           /* within a walk of dependency.c: what it has found out; */
     struct child *way_next; /* and those that it has looked at before */
     struct child *planned_by, *brings_first, *brings_next; /* by whom; those beside it; the next */
-    enum start_wait start; /* what its start waits for; only start_move() (start.c) changes it */
+    enum start_wait start; /* what its start waits for; only start_move() changes it */
     uint32_t awaited;      /* the number of that one (dependency.c), as it was shown last */
     bool in_flight;        /* its attempt is such a restart, and on its way */
     struct scope *scope;   /* its start waits for those that are restarted with it */
@@ -265,3 +265,26 @@ uint64_t child_stop_deadline_usec(const struct core *core, const struct child *c
 /* The first dependency that keeps it from starting, NULL when there is none. A dependency that was
  * removed is named too; *removed says so. */
 const char *child_unmet_dependency(const struct child *child, bool *removed);
+
+/*
+ * Delivers the cancel, once for an attempt, whoever asks, and never after its abort. Returns true
+ * when this call delivered it.
+ */
+bool child_cancel(struct core *core, struct child *child, uint64_t cause, const char *command);
+
+/* Requests the abort, once for an attempt. */
+void child_abort(struct core *core, struct child *child, uint64_t cause);
+
+/* Another command wants an attempt to be gone that was cancelled or aborted before: a deadline runs
+ * then, as an earlier one may have passed and only been reported. An attempt that nobody has asked
+ * to go, as the target of a restart on its way, has none. */
+void child_insist(struct core *core, struct child *child, uint64_t cause,
+                  enum timeout_action wants);
+
+/* The last word against whatever start waits. */
+void child_withdraw_starts(struct core *core, struct child *child, uint64_t cause,
+                           const char *command);
+void child_stop_deadline(struct core *core, struct child *child);
+
+/* Starts the next attempt. Nothing stands in the way any more: no attempt, no hold, no shutdown. */
+void child_start(struct core *core, struct child *child);

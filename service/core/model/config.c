@@ -1,8 +1,8 @@
 #include "core/model/config.h"
 
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
 #include "core/private.h"
-#include "core/rules/start.h"
-#include "core/rules/stop_order.h"
 #include "core/vocabulary/text.h"
 
 /* One block that is first measured, then filled: base is NULL while measuring. */

@@ -1,9 +1,9 @@
 #include "core/model/present.h"
 
 #include "core/core.h"
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
 #include "core/private.h"
-#include "core/rules/start.h"
-#include "core/rules/stop_order.h"
 #include "core/vocabulary/event.h"
 #include "core/vocabulary/moment.h"
 #include "core/vocabulary/text.h"

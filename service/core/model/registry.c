@@ -3,10 +3,10 @@
 #include "core/core.h"
 #include "core/model/declaration_keys.h"
 #include "core/model/job.h"
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
 #include "core/private.h"
 #include "core/rules/requirement.h"
-#include "core/rules/start.h"
-#include "core/rules/stop_order.h"
 #include "core/vocabulary/moment.h"
 #include "core/vocabulary/text.h"
 

@@ -2,11 +2,11 @@
  * Commands: the verbs of semantics.md section 3. Each is answered by exactly one outcome, whose
  * facts are those of the moment at which the command had been carried out.
  */
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
 #include "core/private.h"
 #include "core/rules/plan.h"
 #include "core/rules/requirement.h"
-#include "core/rules/start.h"
-#include "core/rules/stop_order.h"
 #include "core/vocabulary/text.h"
 
 static bool is_blank(const char *text)

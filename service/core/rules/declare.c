@@ -2,9 +2,9 @@
  * Tree: declaring children, all of a set or none, and letting them go. The only place of the core
  * that allocates. Every array that an input could need grows here, before anything is changed.
  */
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
 #include "core/private.h"
-#include "core/rules/start.h"
-#include "core/rules/stop_order.h"
 #include "core/vocabulary/text.h"
 
 /* ---- checks ---------------------------------------------------------------------------------- */

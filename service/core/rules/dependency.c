@@ -6,8 +6,8 @@
  * one that it comes after. Where nothing of that stands in its way, it may still have to queue
  * (restart_queue.c).
  */
+#include "core/model/start_wait.h"
 #include "core/private.h"
-#include "core/rules/start.h"
 
 /*
  * A walk over those that a child waits for, and those that these wait for in turn: what is found
@@ -273,14 +273,6 @@ struct start_dependency child_awaits(const struct child *child)
     return dependency_of(child, number);
 }
 
-static void append(struct core *core, struct child *child)
-{
-    child->waiting_previous = core->waiting_last;
-    child->waiting_next = NULL;
-    *(core->waiting_last ? &core->waiting_last->waiting_next : &core->waiting_first) = child;
-    core->waiting_last = child;
-}
-
 /* Which one it waits for is shown. */
 static void await(struct core *core, struct child *child, uint32_t number)
 {
@@ -298,26 +290,7 @@ static void wait_for_dependency(struct core *core, struct child *child, uint32_t
     start_move(core, child, START_DEPENDENCY);
     await(core, child, number);
     if (!waits && !core->muted)
-        append(core, child);
-}
-
-/* As it was in another core. */
-void dependency_restore(struct core *core, struct child *child)
-{
-    child->start = START_DEPENDENCY;
-    append(core, child);
-}
-
-void dependency_leave(struct core *core, struct child *child)
-{
-    child->awaited = 0;
-    if (core->muted)
-        return;
-    *(child->waiting_previous ? &child->waiting_previous->waiting_next : &core->waiting_first) =
-        child->waiting_next;
-    *(child->waiting_next ? &child->waiting_next->waiting_previous : &core->waiting_last) =
-        child->waiting_previous;
-    child->waiting_next = child->waiting_previous = NULL;
+        dependency_append(core, child);
 }
 
 static bool holds_up(struct core *core, struct child *child, struct walk *walk)

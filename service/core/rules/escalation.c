@@ -9,8 +9,8 @@
  * and a supervisor without a limit for children has the default one for supervisors: whatever is
  * restarted, the number of times is bounded.
  */
+#include "core/model/stop_order.h"
 #include "core/private.h"
-#include "core/rules/stop_order.h"
 #include "core/vocabulary/text.h"
 
 static void clear_limits(struct core *core, struct supervisor *supervisor)

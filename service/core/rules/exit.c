@@ -7,9 +7,9 @@
  * group or, outside of groups, of its supervisor. Budgets belong to groups; without one that step
  * always grants.
  */
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
 #include "core/private.h"
-#include "core/rules/start.h"
-#include "core/rules/stop_order.h"
 #include "core/vocabulary/text.h"
 
 #define COOL_DOWN_USEC     (UINT64_C(5) * 60 * 1000000)

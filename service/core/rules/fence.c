@@ -3,35 +3,9 @@
  * (semantics.md, Restart). The record carries one pending restart at most; everything else that
  * wants a restart meanwhile joins it.
  */
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
 #include "core/private.h"
-#include "core/rules/start.h"
-#include "core/rules/stop_order.h"
-
-static bool phase_may_follow(enum fence_phase from, enum fence_phase to)
-{
-    switch (from) {
-    case FENCE_OPEN:
-        return to == FENCE_WAITING_FOR_OLD_STOP || to == FENCE_READY_TO_START || to == FENCE_CLOSED;
-    case FENCE_WAITING_FOR_OLD_STOP:
-        return to == FENCE_ABORTING_OLD || to == FENCE_READY_TO_START || to == FENCE_OPEN ||
-               to == FENCE_CLOSED;
-    case FENCE_ABORTING_OLD:
-        return to == FENCE_READY_TO_START || to == FENCE_OPEN || to == FENCE_CLOSED;
-    case FENCE_READY_TO_START:
-        return to == FENCE_OPEN || to == FENCE_CLOSED;
-    case FENCE_CLOSED:
-        return to == FENCE_OPEN; /* the tree is begun again */
-    }
-    __builtin_unreachable();
-}
-
-void fence_set_phase(struct child *child, enum fence_phase phase)
-{
-    if (child->fence_phase == phase)
-        return;
-    INVARIANT(phase_may_follow(child->fence_phase, phase));
-    child->fence_phase = phase;
-}
 
 void fence_enter(struct core *core, struct child *child, uint64_t cause, bool by_resume,
                  const char *command)

@@ -1,6 +1,6 @@
 #include "core/model/job.h"
+#include "core/model/start_wait.h"
 #include "core/private.h"
-#include "core/rules/start.h"
 #include "core/vocabulary/text.h"
 
 /* ---- words ----------------------------------------------------------------------------------- */

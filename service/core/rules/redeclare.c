@@ -7,9 +7,9 @@
  * supervision with the older ones of the process) and the newer one as a whole (`next_config`).
  */
 #include "core/model/declaration_keys.h"
+#include "core/model/stop_order.h"
 #include "core/private.h"
 #include "core/rules/requirement.h"
-#include "core/rules/stop_order.h"
 
 /* ---- what a change costs --------------------------------------------------------------------- */
 

@@ -7,9 +7,9 @@
  * No child starts in the middle of it: each start is a timer that is due, so that the manifests can
  * be compared first.
  */
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
 #include "core/private.h"
-#include "core/rules/start.h"
-#include "core/rules/stop_order.h"
 
 static bool is_over(const struct child *child)
 {

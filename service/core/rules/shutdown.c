@@ -5,9 +5,9 @@
  * call gives one, cuts short what is left when it passes.
  */
 #include "core/model/archive.h"
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
 #include "core/private.h"
-#include "core/rules/start.h"
-#include "core/rules/stop_order.h"
 
 static void advance(struct core *core, enum shutdown_phase phase)
 {

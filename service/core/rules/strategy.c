@@ -10,44 +10,9 @@
  * tree. Who is held, or has been given up, is only waited for; a temporary child is stopped and
  * stays so. Where a scope meets a wider one that is being restarted, it becomes part of that.
  */
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
 #include "core/private.h"
-#include "core/rules/start.h"
-#include "core/rules/stop_order.h"
-
-/* ---- scopes ---------------------------------------------------------------------------------- */
-
-void strategy_scope_begins(struct core *core, struct scope *scope)
-{
-    struct scope **last = &core->restarting;
-
-    if (scope->restarting)
-        return;
-    scope->restarting = true;
-    scope->next = NULL;
-    while (*last)
-        last = &(*last)->next;
-    *last = scope;
-    core_changed_supervisor(core, scope->supervisor);
-}
-
-void strategy_scope_ends(struct core *core, struct scope *scope)
-{
-    struct scope **link = &core->restarting;
-
-    if (!scope->restarting)
-        return;
-    while (*link != scope)
-        link = &(*link)->next;
-    *link = scope->next;
-    scope->restarting = false;
-    core_changed_supervisor(core, scope->supervisor);
-}
-
-bool strategy_is_wider(const struct scope *scope, const struct scope *other)
-{
-    return scope->supervisor != other->supervisor &&
-           supervisor_is_above(scope->supervisor, other->supervisor);
-}
 
 /* ---- who belongs to it ----------------------------------------------------------------------- */
 

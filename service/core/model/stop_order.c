@@ -1,4 +1,4 @@
-#include "core/rules/stop_order.h"
+#include "core/model/stop_order.h"
 
 #include "core/private.h"
 

@@ -1,4 +1,4 @@
-#include "core/rules/start.h"
+#include "core/model/start_wait.h"
 
 #include "core/private.h"
 
@@ -182,4 +182,30 @@ void start_settle(struct core *core)
     restart_queue_look(core);
     dependency_wake(core);
     jobs_look(core);
+}
+
+void dependency_append(struct core *core, struct child *child)
+{
+    child->waiting_previous = core->waiting_last;
+    child->waiting_next = NULL;
+    *(core->waiting_last ? &core->waiting_last->waiting_next : &core->waiting_first) = child;
+    core->waiting_last = child;
+}
+
+void dependency_restore(struct core *core, struct child *child)
+{
+    child->start = START_DEPENDENCY;
+    dependency_append(core, child);
+}
+
+void dependency_leave(struct core *core, struct child *child)
+{
+    child->awaited = 0;
+    if (core->muted)
+        return;
+    *(child->waiting_previous ? &child->waiting_previous->waiting_next : &core->waiting_first) =
+        child->waiting_next;
+    *(child->waiting_next ? &child->waiting_next->waiting_previous : &core->waiting_last) =
+        child->waiting_previous;
+    child->waiting_next = child->waiting_previous = NULL;
 }

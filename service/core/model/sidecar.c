@@ -1,14 +1,7 @@
-/*
- * Sidecars: a helper that is bound to one child, its primary, which is the first that it requires.
- * One that goes around its primary (`order: around`) is started before it, so that the primary
- * finds it ready, and is asked to go when the primary is gone, so that the primary can drain
- * through it. One that goes with it (`order: with`) is started when the primary is ready and asked
- * to go at the same moment. Either waits behind its own fence until the primary comes again: so a
- * restart of the primary restarts it, and a hold of the primary stops it. What becomes of a sidecar
- * is nothing to its primary. The idea: native sidecars of Kubernetes.
- */
+#include "core/model/sidecar.h"
+
+#include "core/model/stop_order.h"
 #include "core/private.h"
-#include "core/rules/stop_order.h"
 
 void sidecar_unbind(struct core *core, struct child *child)
 {
@@ -25,7 +18,6 @@ void sidecar_unbind(struct core *core, struct child *child)
     child->goes_around = false;
 }
 
-/* Its dependencies have been found anew. The last one declared is the first to be stopped. */
 void sidecar_bind(struct core *core, struct child *child)
 {
     const struct child_declaration *declaration = &child->config->declaration;
@@ -54,7 +46,6 @@ static bool goes_along(const struct child *sidecar)
            !sidecar->attempt.abort_requested && !sidecar->stop_waits;
 }
 
-/* The primary has been asked to go, or has gone. */
 void sidecars_follow(struct core *core, struct child *primary, uint64_t cause)
 {
     if (core->muted || core->shutdown_phase != SHUTDOWN_IDLE)

@@ -4,10 +4,10 @@
  * one sentence (bus/explanation.c).
  *
  * A start is asked for (start_request()), waits for one thing after the other, and is made, or
- * withdrawn. What it waits for is one value of the record, which moves along the table in start.c;
- * the lists of those that wait for a dependency and for their turn follow from it. That a child is
- * held, or its old attempt is still there, is told before that: then no start waits, but there will
- * be one.
+ * withdrawn. What it waits for is one value of the record, which moves along the table in
+ * start_wait.c; the lists of those that wait for a dependency and for their turn follow from it.
+ * That a child is held, or its old attempt is still there, is told before that: then no start
+ * waits, but there will be one.
  */
 #pragma once
 
@@ -61,3 +61,9 @@ void start_move(struct core *core, struct child *child, enum start_wait to);
 
 /* What it waits for by the rest of a record that was archived; the lists come after that. */
 void start_restore(struct child *child);
+
+void dependency_append(struct core *core, struct child *child);
+
+/* As it was in another core. */
+void dependency_restore(struct core *core, struct child *child);
+void dependency_leave(struct core *core, struct child *child); /* as start_move() says */

@@ -1,15 +1,7 @@
-/*
- * Restart queue: at most so many automatic restarts of a supervisor's children are on their way at
- * once, so that a thousand that fail together do not come back together. Who finds no room waits,
- * first come first served, and can be seen waiting; a restart by hand does not queue.
- *
- * A restart is on its way from the start of its attempt until the child is ready, is asked to go,
- * or has ended. A child that says itself when it is ready, and may take for ever about it (no start
- * timeout), has left the way when it runs: it must not hold up the others. Nor must one that has
- * not come to its program within a second, as its folder lies on a mount that does not answer.
- */
+#include "core/model/restart_queue.h"
+
+#include "core/model/start_wait.h"
 #include "core/private.h"
-#include "core/rules/start.h"
 
 #define PLACE_USEC 1000000
 
@@ -18,7 +10,6 @@ static bool has_room(const struct core *core, const struct supervisor *superviso
     return supervisor->in_flight < supervisor_cap(core, supervisor);
 }
 
-/* At the end of the queue, without a word. */
 void restart_queue_restore(struct child *child)
 {
     struct supervisor *supervisor = child->member.supervisor;
@@ -46,7 +37,6 @@ static void enter(struct core *core, struct child *child)
     core_changed_supervisor(core, supervisor);
 }
 
-/* Whether the start that has been asked for may be made now; otherwise it is queued. */
 bool restart_queue_admit(struct core *core, struct child *child)
 {
     const struct supervisor *supervisor = child->member.supervisor;
@@ -74,7 +64,6 @@ void restart_queue_leave(struct core *core, struct child *child)
     core_changed_supervisor(core, supervisor);
 }
 
-/* Its attempt has been started. */
 void restart_queue_begin(struct core *core, struct child *child)
 {
     if (core->muted || !child->automatic_start)
@@ -85,7 +74,6 @@ void restart_queue_begin(struct core *core, struct child *child)
     core_changed_supervisor(core, child->member.supervisor);
 }
 
-/* There may be room in its queue. */
 void restart_queue_released(struct core *core, struct supervisor *supervisor)
 {
     if (supervisor->released)
@@ -95,7 +83,6 @@ void restart_queue_released(struct core *core, struct supervisor *supervisor)
     core->released = supervisor;
 }
 
-/* Its attempt is not on its way any more. */
 void restart_queue_end(struct core *core, struct child *child)
 {
     struct supervisor *supervisor = child->member.supervisor;
@@ -110,7 +97,6 @@ void restart_queue_end(struct core *core, struct child *child)
     core_changed_supervisor(core, supervisor);
 }
 
-/* The end of each input: who is first in a queue with room is started. */
 void restart_queue_look(struct core *core)
 {
     while (core->released && !core->muted) {
@@ -127,7 +113,6 @@ void restart_queue_look(struct core *core)
     }
 }
 
-/* The supervisor goes away. */
 void restart_queue_forget(struct core *core, struct supervisor *supervisor)
 {
     for (struct supervisor **link = &core->released; *link; link = &(*link)->released_next)

@@ -1,0 +1,38 @@
+#include "core/model/scope.h"
+
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
+#include "core/private.h"
+
+void strategy_scope_begins(struct core *core, struct scope *scope)
+{
+    struct scope **last = &core->restarting;
+
+    if (scope->restarting)
+        return;
+    scope->restarting = true;
+    scope->next = NULL;
+    while (*last)
+        last = &(*last)->next;
+    *last = scope;
+    core_changed_supervisor(core, scope->supervisor);
+}
+
+void strategy_scope_ends(struct core *core, struct scope *scope)
+{
+    struct scope **link = &core->restarting;
+
+    if (!scope->restarting)
+        return;
+    while (*link != scope)
+        link = &(*link)->next;
+    *link = scope->next;
+    scope->restarting = false;
+    core_changed_supervisor(core, scope->supervisor);
+}
+
+bool strategy_is_wider(const struct scope *scope, const struct scope *other)
+{
+    return scope->supervisor != other->supervisor &&
+           supervisor_is_above(scope->supervisor, other->supervisor);
+}

@@ -1,0 +1,14 @@
+/*
+ * Scope: those that are restarted together, from the failure until they are started. Which scopes
+ * are being restarted is a list, in the order in which that began.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct core;
+struct scope;
+
+void strategy_scope_begins(struct core *core, struct scope *scope);
+void strategy_scope_ends(struct core *core, struct scope *scope);
+bool strategy_is_wider(const struct scope *scope, const struct scope *other);

@@ -1,0 +1,23 @@
+/*
+ * Sidecars: a helper that is bound to one child, its primary, which is the first that it requires.
+ * One that goes around its primary (`order: around`) is started before it, so that the primary
+ * finds it ready, and is asked to go when the primary is gone, so that the primary can drain
+ * through it. One that goes with it (`order: with`) is started when the primary is ready and asked
+ * to go at the same moment. Either waits behind its own fence until the primary comes again: so a
+ * restart of the primary restarts it, and a hold of the primary stops it. What becomes of a sidecar
+ * is nothing to its primary. The idea: native sidecars of Kubernetes.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct child;
+struct core;
+
+void sidecar_unbind(struct core *core, struct child *child);
+
+/* Its dependencies have been found anew. The last one declared is the first to be stopped. */
+void sidecar_bind(struct core *core, struct child *child);
+
+/* The primary has been asked to go, or has gone. */
+void sidecars_follow(struct core *core, struct child *primary, uint64_t cause);
