@@ -6,6 +6,7 @@
 #include "objects.h"
 #include "private.h"
 #include "core/model/start_wait.h"
+#include "core/rules/dependency.h"
 
 #include <errno.h>
 #include <stddef.h>

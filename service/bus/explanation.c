@@ -7,6 +7,7 @@
 #include "core/model/members.h"
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"
+#include "core/rules/dependency.h"
 
 #include <inttypes.h>
 #include <signal.h>

@@ -11,17 +11,24 @@
 #pragma once
 
 #include "core/core.h"
-#include "core/model/child_change.h"
-#include "core/model/tally.h"
-#include "core/model/supervisor_change.h"
 #include "core/model/restart_queue.h"
-#include "core/model/registry.h"
-#include "core/model/members.h"
+#include "core/rules/dependency.h"
 #include "core/model/config.h"
+#include "core/model/tally.h"
+#include "core/model/registry.h"
+#include "core/model/child_change.h"
 #include "core/model/declaration_archive.h"
-#include "core/model/present.h"
-#include "core/model/scope.h"
 #include "core/model/sidecar.h"
+#include "core/model/supervisor_change.h"
+#include "core/model/members.h"
+#include "core/rules/exit_kind.h"
+#include "core/model/scope.h"
+#include "core/rules/reload.h"
+#include "core/model/present.h"
+#include "core/rules/stop.h"
+#include "core/rules/fence.h"
+#include "core/rules/cycle.h"
+#include "core/rules/watch.h"
 #include "core/model/child.h"
 #include "core/model/lineage.h"
 #include "core/model/random.h"
@@ -85,8 +92,6 @@ struct core {
     uint64_t shutdown_bound_command;
 };
 
-/* What the doors (input.c) lead to. */
-int cycle_look(struct child **children, size_t count, struct declaration_problem *problem);
 int tree_declare(struct core *core, const struct tree_declaration *tree, const char *requester,
                  const char *reason, struct declaration_problem *problem);
 int tree_check(struct core *core, const struct tree_declaration *tree,
@@ -136,11 +141,6 @@ void core_finish_input(struct core *core);
                sizeof((const struct event_field[]){__VA_ARGS__}) / sizeof(struct event_field))
 #define EMIT_BARE(core, kind, child, cause) event_emit(core, kind, child, cause, NULL, 0)
 
-void fence_enter(struct core *core, struct child *child, uint64_t cause, bool by_resume,
-                 const char *command);
-void fence_ready(struct core *core, struct child *child, uint64_t cause, const char *command);
-void fence_withdraw(struct core *core, struct child *child, uint64_t cause, const char *command);
-
 bool strategy_restart(struct core *core, struct child *failed);
 bool strategy_restart_supervisor(struct core *core, struct supervisor *supervisor,
                                  struct child *failed);
@@ -158,10 +158,8 @@ void supervision_shut_down(struct core *core, struct child *child, const char *w
 void supervision_back_off(struct core *core, struct child *child);
 void supervision_start_after_backoff(struct core *core, struct child *child, bool with_others);
 void supervision_exited(struct core *core, struct child *child, const struct completion *reported);
-enum exit_kind supervision_classify(const struct child *child, const struct completion *completion);
 void supervision_spawn_failed(struct core *core, struct child *child, int error,
                               const char *reason);
-void supervision_force_stop(struct core *core, struct child *child, enum exit_kind kind);
 void supervision_limit_changed(struct core *core, struct child *child, const char *why);
 
 void leftovers_begin(struct core *core, struct child *child, const struct completion *completion);
@@ -171,9 +169,7 @@ void delay_begin(struct core *core, struct child *child, const char *reason);
 void delay_end(struct core *core, struct child *child);
 void liveness_expect_first(struct core *core, struct child *child);
 void liveness_begin(struct core *core, struct child *child);
-void liveness_end(struct core *core, struct child *child);
 void liveness_ran_out(struct core *core, struct child *child);
-void liveness_stop_watching(struct core *core, struct child *child);
 bool liveness_is_proven(const struct core *core, const struct child *child);
 void liveness_spawned(struct core *core, struct child *child);
 void liveness_ended_well(struct core *core, struct child *child);
@@ -188,28 +184,11 @@ void liveness_doubt(struct core *core, struct child *child, bool by_check, const
                     enum on_stale action);
 void liveness_trust(struct core *core, struct child *child);
 
-bool reload_may_begin(const struct child *child);
-void reload_begin(struct core *core, struct child *child, uint64_t cause);
-void reload_announced(struct core *core, struct child *child, uint64_t since_usec);
-void reload_heard_ready(struct core *core, struct child *child);
-void reload_interrupt(struct core *core, struct child *child);
-void reload_late(struct core *core, struct child *child);
-void reload_recovered(struct core *core);
-
 void health_begin(struct core *core, struct child *child);
-void health_end(struct core *core, struct child *child);
-void health_withdraw(struct core *core, struct child *child);
 void health_change(struct core *core, struct child *child);
 void health_due(struct core *core, struct child *child);
 void health_recovered(struct core *core);
 void health_answered(struct core *core, struct child *child, bool passed, const char *why);
-
-bool dependency_is_met(const struct child_declaration *declaration, const struct child *target);
-/* Whether its pending restart will be made without anybody doing anything for it. */
-bool dependency_comes_back(struct child *target);
-/* Whether one stands in the way of its start, which then waits for it. */
-bool dependency_holds_up(struct core *core, struct child *child);
-void dependency_wake(struct core *core);
 
 void job_note_completion(struct child *child, const struct completion *completion);
 void job_child_gone(struct core *core, struct child *child);
@@ -236,7 +215,6 @@ void job_restored(struct core *core, struct job *job);
 void shutdown_begin_by_policy(struct core *core, const char *reason);
 void shutdown_bound_passed(struct core *core);
 void shutdown_archive_bound(struct core *core, struct archive *archive);
-void shutdown_cancelled(struct core *core, struct child *child);
 void shutdown_child_gone(struct core *core, struct child *child);
 void shutdown_child_aborting(struct core *core);
 void shutdown_abort_failed(struct core *core, struct child *child);

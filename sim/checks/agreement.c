@@ -3,6 +3,7 @@
 #include "checks/calls.h"
 #include "core/model/members.h"
 #include "core/model/start_wait.h"
+#include "core/rules/dependency.h"
 #include "reference/change.h"
 #include "reference/start.h"
 #include "reference/tree.h"

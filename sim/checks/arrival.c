@@ -1,6 +1,7 @@
 #include "checks/arrival.h"
 
 #include "core/model/start_wait.h"
+#include "core/rules/dependency.h"
 #include "world/process.h"
 
 static bool hangs(const struct actor *actor)

@@ -2,6 +2,7 @@
 
 #include "core/model/members.h"
 #include "core/model/start_wait.h"
+#include "core/rules/dependency.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 #include "scenario/facts.h"
 
 #include "core/model/start_wait.h"
+#include "core/rules/dependency.h"
 #include "number.h"
 #include "unit.h"
 #include "world/process.h"

@@ -262,28 +262,6 @@ uint64_t child_next_restart_usec(const struct core *core, const struct child *ch
 /* Realtime of the stop or abort deadline, 0 where none runs. */
 uint64_t child_stop_deadline_usec(const struct core *core, const struct child *child);
 
-/* The first dependency that keeps it from starting, NULL when there is none. A dependency that was
- * removed is named too; *removed says so. */
-const char *child_unmet_dependency(const struct child *child, bool *removed);
-
-/*
- * Delivers the cancel, once for an attempt, whoever asks, and never after its abort. Returns true
- * when this call delivered it.
- */
-bool child_cancel(struct core *core, struct child *child, uint64_t cause, const char *command);
-
-/* Requests the abort, once for an attempt. */
-void child_abort(struct core *core, struct child *child, uint64_t cause);
-
-/* Another command wants an attempt to be gone that was cancelled or aborted before: a deadline runs
- * then, as an earlier one may have passed and only been reported. An attempt that nobody has asked
- * to go, as the target of a restart on its way, has none. */
-void child_insist(struct core *core, struct child *child, uint64_t cause,
-                  enum timeout_action wants);
-
-/* The last word against whatever start waits. */
-void child_withdraw_starts(struct core *core, struct child *child, uint64_t cause,
-                           const char *command);
 void child_stop_deadline(struct core *core, struct child *child);
 
 /* Starts the next attempt. Nothing stands in the way any more: no attempt, no hold, no shutdown. */

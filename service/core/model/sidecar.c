@@ -39,21 +39,3 @@ void sidecar_bind(struct core *core, struct child *child)
     core_changed(core, primary);
     stop_order_bind(core, child, true);
 }
-
-static bool goes_along(const struct child *sidecar)
-{
-    return sidecar->attempt.active && !sidecar->attempt.cancel_delivered &&
-           !sidecar->attempt.abort_requested && !sidecar->stop_waits;
-}
-
-void sidecars_follow(struct core *core, struct child *primary, uint64_t cause)
-{
-    if (core->muted || core->shutdown_phase != SHUTDOWN_IDLE)
-        return; /* in a shutdown each is asked for itself */
-    for (struct child *child = primary->first_sidecar; child; child = child->next_sidecar)
-        if (goes_along(child) && !(child->goes_around && primary->attempt.active)) {
-            /* A target that is on its way is the old one now. */
-            fence_withdraw(core, child, cause, "primary");
-            fence_enter(core, child, cause, false, "primary");
-        }
-}

@@ -9,8 +9,6 @@
  */
 #pragma once
 
-#include <stdint.h>
-
 struct child;
 struct core;
 
@@ -18,6 +16,3 @@ void sidecar_unbind(struct core *core, struct child *child);
 
 /* Its dependencies have been found anew. The last one declared is the first to be stopped. */
 void sidecar_bind(struct core *core, struct child *child);
-
-/* The primary has been asked to go, or has gone. */
-void sidecars_follow(struct core *core, struct child *primary, uint64_t cause);

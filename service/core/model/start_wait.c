@@ -19,13 +19,6 @@ enum start_wait child_waits_for(const struct child *child)
     return child->start;
 }
 
-const char *start_dependency_list(const struct start_dependency *dependency)
-{
-    if (!dependency->id)
-        return "";
-    return dependency->required ? "requires" : "after";
-}
-
 /* ---- from one to the next -------------------------------------------------------------------- */
 
 #define TO(wait) (1u << START_##wait)

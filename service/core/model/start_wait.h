@@ -23,10 +23,6 @@ struct start_dependency {
     bool required;  /* it is in `requires`; else in `after` */
     bool removed;
 };
-struct start_dependency child_awaits(const struct child *child);
-
-/* Which of its lists that stands in: "requires", "after"; "" where it waits for none. */
-const char *start_dependency_list(const struct start_dependency *dependency);
 
 /* Asks for a start: it is made at once, or waits for what stands in its way. automatic: by the
  * policy, so that it may have to wait for its turn. */

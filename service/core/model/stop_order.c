@@ -103,7 +103,7 @@ struct child *stop_order_holder(const struct core *core, const struct child *chi
 
 /* ---- whose turn it is ------------------------------------------------------------------------ */
 
-static void set_named(struct core *core, struct child *child, bool named)
+void stop_order_set_named(struct core *core, struct child *child, bool named)
 {
     if (child->stop_named == named)
         return;
@@ -113,7 +113,7 @@ static void set_named(struct core *core, struct child *child, bool named)
     stop_order_update(core, child);
 }
 
-static void set_waits(struct core *core, struct child *child, bool waits)
+void stop_order_set_waits(struct core *core, struct child *child, bool waits)
 {
     if (child->stop_waits == waits)
         return;
@@ -127,52 +127,18 @@ void stop_order_name(struct core *core, struct child *child)
     const struct attempt *attempt = &child->attempt;
 
     if (attempt->active && !attempt->cancel_delivered && !attempt->abort_requested)
-        set_named(core, child, true);
+        stop_order_set_named(core, child, true);
 }
 
 void stop_order_withdraw(struct core *core, struct child *child)
 {
-    set_named(core, child, false);
-    set_waits(core, child, false);
-}
-
-static bool deliver(struct core *core, struct child *child, uint64_t cause, const char *command)
-{
-    if (!child_cancel(core, child, cause, command))
-        return false;
-    if (core->shutdown_phase != SHUTDOWN_IDLE)
-        shutdown_cancelled(core, child);
-    return true;
-}
-
-bool stop_order_go(struct core *core, struct child *child, uint64_t cause, const char *command)
-{
-    if (!child->stop_named || child->held_up == 0)
-        return deliver(core, child, cause, command);
-    core->plan |= PLAN_STOP;
-    if (!child->stop_waits) { /* else it is for the one that asked first */
-        child->stop_cause = cause;
-        child->stop_by = stop_by_from_string(command);
-    }
-    set_waits(core, child, true);
-    set_named(core, child, false);
-    return false;
+    stop_order_set_named(core, child, false);
+    stop_order_set_waits(core, child, false);
 }
 
 void stop_order_settle(struct core *core)
 {
     for (struct child *child = core->stops_named > 0 ? core_first(core) : NULL; child;
          child = core_next(child))
-        set_named(core, child, false);
-}
-
-void stop_order_look(struct core *core)
-{
-    for (struct child *child; (child = core->released_stops);) {
-        core->released_stops = child->stop_next;
-        child->stop_next = NULL;
-        child->stop_released = false;
-        if (child->stop_waits && child->held_up == 0)
-            deliver(core, child, child->stop_cause, stop_by_to_string(child->stop_by));
-    }
+        stop_order_set_named(core, child, false);
 }

@@ -22,10 +22,6 @@
 /* Names one of several that are going to be asked. */
 void stop_order_name(struct core *core, struct child *child);
 
-/* Asks an attempt to go: one that was named in its turn, any other now. Returns true when this call
- * has delivered the cancel. */
-bool stop_order_go(struct core *core, struct child *child, uint64_t cause, const char *command);
-
 /* Whoever was named and has not been asked stays. */
 void stop_order_settle(struct core *core);
 
@@ -42,11 +38,11 @@ void stop_order_repoint(struct core *core, struct child *child, struct child *be
 /* A sidecar has been bound to its primary, or is about to be unbound. */
 void stop_order_bind(struct core *core, struct child *sidecar, bool bound);
 
-/* The end of each input: those go whose turn has come. */
-void stop_order_look(struct core *core);
-
 /* Counts anew, in a core that was read. */
 void stop_order_restore(struct core *core);
 
 /* One that holds up a child, for people; NULL: none. */
 struct child *stop_order_holder(const struct core *core, const struct child *child);
+
+void stop_order_set_named(struct core *core, struct child *child, bool named);
+void stop_order_set_waits(struct core *core, struct child *child, bool waits);

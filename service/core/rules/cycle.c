@@ -1,6 +1,5 @@
-/*
- * Cycle: whether a child would wait for itself. The error tells the way round.
- */
+#include "core/rules/cycle.h"
+
 #include "core/private.h"
 #include "core/vocabulary/text.h"
 

@@ -1,11 +1,5 @@
-/*
- * Dependencies: a child starts when those it `requires` are ready; `after` only waits while the
- * other one is on its way up. A start that cannot be made yet waits in one list, in the order in
- * which it was asked for, and is looked at again whenever a child becomes ready or goes away. A
- * sidecar that goes around its primary starts when that would, and the primary waits for it as for
- * one that it comes after. Where nothing of that stands in its way, it may still have to queue
- * (restart_queue.c).
- */
+#include "core/rules/dependency.h"
+
 #include "core/model/start_wait.h"
 #include "core/private.h"
 
@@ -331,10 +325,15 @@ static bool start_who_may(struct core *core)
     return any;
 }
 
-/* A start changes who waits for whom, and one that fails at once may be what another one waited
- * for. Nobody is started twice, so it comes to an end. */
 void dependency_wake(struct core *core)
 {
     while (!core->muted && start_who_may(core))
         ;
+}
+
+const char *start_dependency_list(const struct start_dependency *dependency)
+{
+    if (!dependency->id)
+        return "";
+    return dependency->required ? "requires" : "after";
 }

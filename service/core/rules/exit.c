@@ -27,32 +27,6 @@ struct verdict {
     uint64_t wait_usec;  /* the part of it that the budget asks for; 0: a token was there */
 };
 
-static bool code_listed(const struct exit_codes *codes, int code)
-{
-    for (uint8_t i = 0; i < codes->count; i++)
-        if (codes->codes[i] == code)
-            return true;
-    return false;
-}
-
-enum exit_kind supervision_classify(const struct child *child, const struct completion *completion)
-{
-    if (child->attempt.forced != EXIT_NONE)
-        return child->attempt.forced;
-    if (child->attempt.cancel_delivered)
-        return EXIT_CANCELLED;
-    if (completion->oom_killed)
-        return EXIT_OOM_KILLED;
-    if (completion->unknown)
-        return EXIT_FAILED;
-    if (completion->by_signal)
-        return EXIT_SIGNALED;
-    if (completion->code == 0 ||
-        code_listed(&child->config->declaration.success_exit_codes, completion->code))
-        return EXIT_SUCCEEDED;
-    return EXIT_FAILED;
-}
-
 /* Who is ready by its end is never ready while it runs: then how long it has run counts. */
 static bool is_early(const struct core *core, const struct child *child, enum exit_kind kind)
 {
@@ -515,8 +489,9 @@ void supervision_exited(struct core *core, struct child *child, const struct com
     verdict.kind = child->attempt.main.gone ? child->attempt.main.kind
                                             : supervision_classify(child, completion);
 
-    verdict.fatal = verdict.kind == EXIT_FAILED &&
-                    code_listed(&child->config->declaration.fatal_exit_codes, completion->code);
+    verdict.fatal =
+        verdict.kind == EXIT_FAILED &&
+        exit_code_listed(&child->config->declaration.fatal_exit_codes, completion->code);
     verdict.with_machine = completion->with_machine;
     verdict.early = is_early(core, child, verdict.kind);
     verdict.counted =
@@ -580,13 +555,4 @@ void supervision_spawn_failed(struct core *core, struct child *child, int error,
     if (verdict.counted)
         supervision_limit_changed(core, child, "spawn failed");
     execute(core, child, &verdict);
-}
-
-/* Ends an attempt on the supervisor's own account: too slow to start, or silent. */
-void supervision_force_stop(struct core *core, struct child *child, enum exit_kind kind)
-{
-    if (child->attempt.cancel_delivered || child->attempt.abort_requested)
-        return; /* it is on its way out already, for somebody else's reason */
-    child->attempt.forced = kind;
-    child_cancel(core, child, 0, exit_kind_to_string(kind));
 }

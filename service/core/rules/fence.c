@@ -1,39 +1,9 @@
-/*
- * Fence: the target of a restart starts only after the completion report of the old attempt
- * (semantics.md, Restart). The record carries one pending restart at most; everything else that
- * wants a restart meanwhile joins it.
- */
+#include "core/rules/fence.h"
+
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"
 #include "core/private.h"
 
-void fence_enter(struct core *core, struct child *child, uint64_t cause, bool by_resume,
-                 const char *command)
-{
-    INVARIANT(child->attempt.active && !child->pending.active);
-
-    child->pending = (struct pending_restart){
-        .active = true,
-        .by_resume = by_resume,
-        .old_generation = child->attempt.generation,
-        .old_attempt = child->attempt.number,
-        .target_generation = child->attempt.generation + 1,
-        .cause = cause,
-    };
-    fence_set_phase(child, FENCE_WAITING_FOR_OLD_STOP);
-    EMIT(core, EVENT_CHILD_RESTART_FENCE_ENTERED, child, cause, FIELD_TEXT_OF("command", command),
-         FIELD_NUMBER_OF("target_generation", child->pending.target_generation));
-    stop_order_go(core, child, cause, command);
-    if (child->attempt.abort_requested)
-        fence_set_phase(child, FENCE_ABORTING_OLD);
-    else
-        child_insist(core, child, cause, by_resume ? TIMEOUT_REPORT : TIMEOUT_KILL);
-    core->plan |= PLAN_RESTART;
-    core_changed(core, child);
-}
-
-/* Puts a restart behind the fence that has no attempt of its own to wait for, only its siblings'.
- */
 void fence_ready(struct core *core, struct child *child, uint64_t cause, const char *command)
 {
     INVARIANT(!child->attempt.active && !child->pending.active);

@@ -11,13 +11,6 @@
 
 #define UNTIL_READY_USEC 1000000 /* the longest pause while somebody waits for the first pass */
 
-static void withdraw(struct core *core, struct child *child)
-{
-    child->attempt.check_open = false;
-    if (!core->muted && core->ports.check_end)
-        core->ports.check_end(core->ports.userdata, child, child_attempt_id(child));
-}
-
 static void ask_later(struct core *core, struct child *child)
 {
     const struct child_declaration *declaration = &child->config->declaration;
@@ -37,21 +30,6 @@ void health_begin(struct core *core, struct child *child)
     if (child->config->declaration.health_usec > 0 && !attempt->cancel_delivered &&
         !attempt->abort_requested)
         ask_later(core, child);
-}
-
-/* It has been asked to go, or has gone. */
-void health_end(struct core *core, struct child *child)
-{
-    child_disarm(core, child, TIMER_HEALTH);
-    if (child->attempt.check_open)
-        withdraw(core, child);
-}
-
-/* Nobody waits for the open answer any more. */
-void health_withdraw(struct core *core, struct child *child)
-{
-    if (child->attempt.check_open)
-        withdraw(core, child);
 }
 
 /* It is asked in another way, or another thing, from now on: as after a start. Only who was found
@@ -121,7 +99,7 @@ void health_due(struct core *core, struct child *child)
     struct attempt *attempt = &child->attempt;
 
     if (attempt->check_open) {
-        withdraw(core, child);
+        health_ask_no_more(core, child);
         ask_later(core, child);
         note_miss(core, child, "no answer within its timeout");
         return;

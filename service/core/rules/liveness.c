@@ -25,28 +25,11 @@ void liveness_begin(struct core *core, struct child *child)
     liveness_expect_first(core, child);
 }
 
-/* It is on its way out, or has gone: nothing is expected of it any more but its end. */
-void liveness_stop_watching(struct core *core, struct child *child)
-{
-    child_disarm(core, child, TIMER_START_TIMEOUT);
-    child_disarm(core, child, TIMER_HEARTBEAT);
-    child_disarm(core, child, TIMER_RUN);
-    reload_interrupt(core, child);
-    health_end(core, child);
-}
-
 /* It has run for as long as it may. */
 void liveness_ran_out(struct core *core, struct child *child)
 {
     child->attempt.ran_out = true;
     supervision_force_stop(core, child, EXIT_TIMED_OUT);
-}
-
-void liveness_end(struct core *core, struct child *child)
-{
-    child->readiness = READINESS_UNREPORTED;
-    child->heartbeat_stale = false;
-    liveness_stop_watching(core, child);
 }
 
 /* It has been ready for reset_after, at any time of its attempt. */

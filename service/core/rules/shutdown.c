@@ -29,13 +29,6 @@ static void complete_when_settled(struct core *core)
     EMIT_BARE(core, EVENT_SHUTDOWN_COMPLETED, NULL, core->shutdown_command);
 }
 
-/* Its cancel has gone out, in its turn. */
-void shutdown_cancelled(struct core *core, struct child *child)
-{
-    child->shutdown.cancel_delivered = true;
-    EMIT_BARE(core, EVENT_CHILD_SHUTDOWN_CANCEL_DELIVERED, child, core->shutdown_command);
-}
-
 static void withdraw_start(struct core *core, struct child *child)
 {
     fence_withdraw(core, child, core->shutdown_command, "shutdown");

@@ -1,8 +1,5 @@
-/*
- * Reloads of a child, by command or on its own word. The signal is sent, RELOADING=1 has to follow
- * within a second, and READY=1 then ends it. What the child says of a reload that it had begun
- * before the signal is about that one. Whatever happens, there is an end and it is told.
- */
+#include "core/rules/reload.h"
+
 #include "core/private.h"
 #include "core/vocabulary/moment.h"
 
@@ -59,7 +56,6 @@ bool reload_may_begin(const struct child *child)
     return child->attempt.active && child->attempt.spawned && !is_on_its_way_out(&child->attempt);
 }
 
-/* One that it is still in goes first. */
 void reload_begin(struct core *core, struct child *child, uint64_t cause)
 {
     struct attempt *attempt = &child->attempt;
@@ -75,7 +71,6 @@ void reload_begin(struct core *core, struct child *child, uint64_t cause)
     core_changed(core, child);
 }
 
-/* since_usec: by the child's word; 0: it does not say, and it is now. */
 void reload_announced(struct core *core, struct child *child, uint64_t since_usec)
 {
     struct attempt *attempt = &child->attempt;
@@ -135,7 +130,6 @@ void reload_late(struct core *core, struct child *child)
                                                                : RELOAD_TIMED_OUT);
 }
 
-/* Nobody was there to hear it: its second begins anew. */
 void reload_recovered(struct core *core)
 {
     for (struct child *child = core_first(core); child; child = core_next(child)) {

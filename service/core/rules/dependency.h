@@ -1,0 +1,36 @@
+/*
+ * Dependencies: a child starts when those it `requires` are ready; `after` only waits while the
+ * other one is on its way up. A start that cannot be made yet waits in one list, in the order in
+ * which it was asked for, and is looked at again whenever a child becomes ready or goes away. A
+ * sidecar that goes around its primary starts when that would, and the primary waits for it as for
+ * one that it comes after. Where nothing of that stands in its way, it may still have to queue
+ * (restart_queue.c).
+ */
+#pragma once
+
+#include "core/model/start_wait.h"
+
+#include <stdbool.h>
+
+struct child;
+struct child_declaration;
+struct core;
+
+/* Whether its pending restart will be made without anybody doing anything for it. */
+bool dependency_comes_back(struct child *target);
+bool dependency_is_met(const struct child_declaration *declaration, const struct child *target);
+
+/* The first dependency that keeps it from starting, NULL when there is none. A dependency that was
+ * removed is named too; *removed says so. */
+const char *child_unmet_dependency(const struct child *child, bool *removed);
+struct start_dependency child_awaits(const struct child *child);
+
+/* Whether one stands in the way of its start, which then waits for it. */
+bool dependency_holds_up(struct core *core, struct child *child);
+
+/* A start changes who waits for whom, and one that fails at once may be what another one waited
+ * for. Nobody is started twice, so it comes to an end. */
+void dependency_wake(struct core *core);
+
+/* Which of its lists that stands in: "requires", "after"; "" where it waits for none. */
+const char *start_dependency_list(const struct start_dependency *dependency);

@@ -1,0 +1,32 @@
+#include "core/rules/exit_kind.h"
+
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
+#include "core/private.h"
+#include "core/vocabulary/text.h"
+
+bool exit_code_listed(const struct exit_codes *codes, int code)
+{
+    for (uint8_t i = 0; i < codes->count; i++)
+        if (codes->codes[i] == code)
+            return true;
+    return false;
+}
+
+enum exit_kind supervision_classify(const struct child *child, const struct completion *completion)
+{
+    if (child->attempt.forced != EXIT_NONE)
+        return child->attempt.forced;
+    if (child->attempt.cancel_delivered)
+        return EXIT_CANCELLED;
+    if (completion->oom_killed)
+        return EXIT_OOM_KILLED;
+    if (completion->unknown)
+        return EXIT_FAILED;
+    if (completion->by_signal)
+        return EXIT_SIGNALED;
+    if (completion->code == 0 ||
+        exit_code_listed(&child->config->declaration.success_exit_codes, completion->code))
+        return EXIT_SUCCEEDED;
+    return EXIT_FAILED;
+}
