@@ -61,34 +61,6 @@ void core_free(struct core *core)
     free_memory(core, core);
 }
 
-/* ---- shared by the parts --------------------------------------------------------------------- */
-
-/* Tells the shell about the earliest deadline, where it has moved. */
-static void arm(struct core *core)
-{
-    const struct timer *first = timer_first(&core->timers);
-    uint64_t deadline = first ? first->deadline_usec : 0;
-
-    if (deadline == core->armed_usec)
-        return;
-    core->armed_usec = deadline;
-    core->ports.set_timer(core->ports.userdata, deadline);
-}
-
-/* Stops, then starts, that became possible. */
-static void settle(struct core *core)
-{
-    stop_order_look(core);
-    start_settle(core);
-}
-
-/* The end of each input: those, and the shell's timer. */
-void core_finish_input(struct core *core)
-{
-    settle(core);
-    arm(core);
-}
-
 /* ---- reports --------------------------------------------------------------------------------- */
 
 static bool is_active(const struct child *child, struct attempt_id id)
@@ -339,10 +311,10 @@ void fire_timers(struct core *core)
     start_name_due(core);
     while (left-- > 0 && (timer = timer_first(&core->timers)) && timer->deadline_usec <= now) {
         fire_first(core, timer);
-        settle(core);
+        settle_waiting(core);
     }
     core->armed_usec = 0; /* it has fired: the shell has none armed now */
-    arm(core);
+    settle_timer(core);
 }
 
 /* ---- the shell's own events ------------------------------------------------------------------ */
@@ -350,7 +322,7 @@ void fire_timers(struct core *core)
 void announce_start(struct core *core, const char *version)
 {
     EMIT(core, EVENT_SUPERVISOR_STARTED, NULL, 0, FIELD_TEXT_OF("version", version));
-    arm(core);
+    settle_timer(core);
 }
 
 void announce_rejected(struct core *core, const char *requester, const char *why)

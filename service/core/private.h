@@ -11,24 +11,33 @@
 #pragma once
 
 #include "core/core.h"
-#include "core/model/restart_queue.h"
+#include "core/rules/leftovers.h"
+#include "core/model/registry.h"
 #include "core/rules/dependency.h"
+#include "core/model/sidecar.h"
+#include "core/rules/settle.h"
 #include "core/model/config.h"
 #include "core/model/tally.h"
-#include "core/model/registry.h"
+#include "core/rules/exit_kind.h"
+#include "core/rules/cycle.h"
+#include "core/model/present.h"
 #include "core/model/child_change.h"
 #include "core/model/declaration_archive.h"
-#include "core/model/sidecar.h"
+#include "core/rules/start.h"
+#include "core/model/restart_queue.h"
+#include "core/rules/delay.h"
+#include "core/rules/liveness.h"
 #include "core/model/supervisor_change.h"
-#include "core/model/members.h"
-#include "core/rules/exit_kind.h"
-#include "core/model/scope.h"
-#include "core/rules/reload.h"
-#include "core/model/present.h"
 #include "core/rules/stop.h"
-#include "core/rules/fence.h"
-#include "core/rules/cycle.h"
 #include "core/rules/watch.h"
+#include "core/rules/reload.h"
+#include "core/model/scope.h"
+#include "core/rules/strategy.h"
+#include "core/model/members.h"
+#include "core/rules/restart.h"
+#include "core/rules/health.h"
+#include "core/rules/fence.h"
+#include "core/rules/jobs.h"
 #include "core/model/child.h"
 #include "core/model/lineage.h"
 #include "core/model/random.h"
@@ -126,75 +135,23 @@ void announce_rejected(struct core *core, const char *requester, const char *why
 void announce_recovered(struct core *core, const struct recovery *recovery);
 void announce_durability(struct core *core, bool durable, const char *why);
 void announce_reexecution(struct core *core, const char *requester, const char *reason);
-int job_take_in(struct core *core, const struct child_declaration *declaration,
-                enum same_name same_name, const char *requester, const char *reason,
-                struct job **job, struct declaration_problem *problem);
-int job_let_go(struct core *core, struct job *job);
-void jobs_set_most(struct core *core, uint32_t max_jobs);
 
 struct archive;
-
-void core_finish_input(struct core *core);
 
 #define EMIT(core, kind, child, cause, ...)                                                        \
     event_emit(core, kind, child, cause, (const struct event_field[]){__VA_ARGS__},                \
                sizeof((const struct event_field[]){__VA_ARGS__}) / sizeof(struct event_field))
 #define EMIT_BARE(core, kind, child, cause) event_emit(core, kind, child, cause, NULL, 0)
 
-bool strategy_restart(struct core *core, struct child *failed);
-bool strategy_restart_supervisor(struct core *core, struct supervisor *supervisor,
-                                 struct child *failed);
-void strategy_hold_back(struct core *core, struct child *child);
-void strategy_look(struct core *core);
-void strategy_forget(struct core *core);
-
 void escalation_melt_down(struct core *core, struct supervisor *supervisor, struct child *child,
                           const char *why);
 /* The same, as the limit of its supervisor is used up. */
 void escalation_limit_used_up(struct core *core, struct child *child);
 
-void supervision_quarantine(struct core *core, struct child *child, const char *why);
 void supervision_shut_down(struct core *core, struct child *child, const char *why);
-void supervision_back_off(struct core *core, struct child *child);
-void supervision_start_after_backoff(struct core *core, struct child *child, bool with_others);
 void supervision_exited(struct core *core, struct child *child, const struct completion *reported);
 void supervision_spawn_failed(struct core *core, struct child *child, int error,
                               const char *reason);
-void supervision_limit_changed(struct core *core, struct child *child, const char *why);
-
-void leftovers_begin(struct core *core, struct child *child, const struct completion *completion);
-void leftovers_end(struct core *core, struct child *child, struct completion *completion);
-
-void delay_begin(struct core *core, struct child *child, const char *reason);
-void delay_end(struct core *core, struct child *child);
-void liveness_expect_first(struct core *core, struct child *child);
-void liveness_begin(struct core *core, struct child *child);
-void liveness_ran_out(struct core *core, struct child *child);
-bool liveness_is_proven(const struct core *core, const struct child *child);
-void liveness_spawned(struct core *core, struct child *child);
-void liveness_ended_well(struct core *core, struct child *child);
-void liveness_forget_success(struct core *core, struct child *child);
-void liveness_become_ready(struct core *core, struct child *child);
-void liveness_message(struct core *core, struct child *child, const struct notify_message *message);
-void liveness_too_long(struct core *core, struct child *child);
-void liveness_change_heartbeat(struct core *core, struct child *child);
-void liveness_change_readiness(struct core *core, struct child *child, bool policy_too);
-void liveness_silent(struct core *core, struct child *child);
-void liveness_doubt(struct core *core, struct child *child, bool by_check, const char *why,
-                    enum on_stale action);
-void liveness_trust(struct core *core, struct child *child);
-
-void health_begin(struct core *core, struct child *child);
-void health_change(struct core *core, struct child *child);
-void health_due(struct core *core, struct child *child);
-void health_recovered(struct core *core);
-void health_answered(struct core *core, struct child *child, bool passed, const char *why);
-
-void job_note_completion(struct child *child, const struct completion *completion);
-void job_child_gone(struct core *core, struct child *child);
-void job_child_forgotten(struct child *child);
-void jobs_stop(struct core *core);
-void jobs_look(struct core *core);
 
 void tree_problem(struct declaration_problem *problem, size_t declaration, int dependency,
                   const char *a, const char *b, const char *c);
@@ -209,8 +166,6 @@ void redeclare_attempt_ended(struct core *core, struct child *child);
 
 int tree_restore_child(struct core *core, const struct child_declaration *declaration,
                        uint32_t slot, uint32_t serial);
-int job_restore(struct core *core, const char *name, uint64_t id, struct job **job);
-void job_restored(struct core *core, struct job *job);
 
 void shutdown_begin_by_policy(struct core *core, const char *reason);
 void shutdown_bound_passed(struct core *core);

@@ -120,59 +120,6 @@ void child_stop_deadline(struct core *core, struct child *child)
     stop_order_update(core, child); /* nobody waits for one that cannot be ended */
 }
 
-/* A child of the seed kind: it is declared and has nothing to start. */
-static void fail_without_process(struct core *core, struct child *child)
-{
-    child->wanted = false;
-    if (child->fence_phase == FENCE_READY_TO_START) { /* it was the target of a restart */
-        child->pending = (struct pending_restart){};
-        fence_set_phase(child, FENCE_OPEN);
-    }
-    liveness_forget_success(core, child);
-    child_fail(core, child, FAILURE_SPAWN, false,
-               "the child has no process: its manifest has no exec");
-    EMIT(core, EVENT_CHILD_SPAWN_FAILED, child, child->start_cause,
-         FIELD_TEXT_OF("reason", child->failure.reason), FIELD_NUMBER_OF("errno", 0));
-}
-
-void child_start(struct core *core, struct child *child)
-{
-    INVARIANT(!child->attempt.active && child->start == START_WAITS_FOR_NOTHING && !child->scope);
-    INVARIANT(child->operation == CHILD_ACTIVE && core->shutdown_phase == SHUTDOWN_IDLE);
-
-    core->plan |= PLAN_START;
-    core_changed(core, child);
-    if (!child->config->declaration.has_process) {
-        fail_without_process(core, child);
-        return;
-    }
-
-    child->wanted = true;
-    child->on_trial = child->on_trial || (child->gave_up && child->automatic_start);
-    child->gave_up = false;
-    child->attempt = (struct attempt){
-        .status = CHILD_STARTING,
-        .generation = child_next_generation(child),
-        .number = ++child->attempts,
-        .started_usec = core_now(core),
-    };
-    child->fence = child->fence + 1 > core_realtime(core) ? child->fence + 1 : core_realtime(core);
-    child_set_active(core, child, true);
-    child->started_usec = core_realtime(core);
-    child->stop_state = STOP_IDLE;
-    child->status_text[0] = '\0';
-    child->notify_errno = 0;
-    liveness_begin(core, child);
-    child_arm_timeout(core, child, TIMER_START_TIMEOUT,
-                      child->config->declaration.start_timeout_usec);
-    restart_queue_begin(core, child);
-    supervisor_comes_up(core, child->member.supervisor);
-    EMIT(core, EVENT_CHILD_STARTING, child, child->start_cause,
-         FIELD_FLAG_OF("automatic", child->automatic_start));
-    if (!core->muted)
-        core->ports.start(core->ports.userdata, child, child_attempt_id(child));
-}
-
 struct attempt_id child_attempt_id(const struct child *child)
 {
     return (struct attempt_id){

@@ -174,7 +174,7 @@ struct child {
     struct child *way_next; /* and those that it has looked at before */
     struct child *planned_by, *brings_first, *brings_next; /* by whom; those beside it; the next */
     enum start_wait start; /* what its start waits for; only start_move() changes it */
-    uint32_t awaited;      /* the number of that one (dependency.c), as it was shown last */
+    uint32_t awaited;      /* the number of that one (dependency.h), as it was shown last */
     bool in_flight;        /* its attempt is such a restart, and on its way */
     struct scope *scope;   /* its start waits for those that are restarted with it */
     struct child *queue_next, *queue_previous;
@@ -263,6 +263,3 @@ uint64_t child_next_restart_usec(const struct core *core, const struct child *ch
 uint64_t child_stop_deadline_usec(const struct core *core, const struct child *child);
 
 void child_stop_deadline(struct core *core, struct child *child);
-
-/* Starts the next attempt. Nothing stands in the way any more: no attempt, no hold, no shutdown. */
-void child_start(struct core *core, struct child *child);

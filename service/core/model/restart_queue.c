@@ -5,7 +5,7 @@
 
 #define PLACE_USEC 1000000
 
-static bool has_room(const struct core *core, const struct supervisor *supervisor)
+bool restart_queue_has_room(const struct core *core, const struct supervisor *supervisor)
 {
     return supervisor->in_flight < supervisor_cap(core, supervisor);
 }
@@ -21,32 +21,6 @@ void restart_queue_restore(struct child *child)
         child;
     supervisor->queue_last = child;
     supervisor->queued++;
-}
-
-static void enter(struct core *core, struct child *child)
-{
-    struct supervisor *supervisor = child->member.supervisor;
-
-    start_move(core, child, START_QUEUED);
-    restart_queue_restore(child);
-    EMIT(core, EVENT_CHILD_RESTART_QUEUED, child, child->start_cause,
-         FIELD_TEXT_OF("supervisor", supervisor->path),
-         FIELD_NUMBER_OF("in_flight", supervisor->in_flight),
-         FIELD_NUMBER_OF("position", supervisor->queued));
-    core_changed(core, child);
-    core_changed_supervisor(core, supervisor);
-}
-
-bool restart_queue_admit(struct core *core, struct child *child)
-{
-    const struct supervisor *supervisor = child->member.supervisor;
-
-    INVARIANT(child->start == START_WAITS_FOR_NOTHING);
-    if (!child->automatic_start || (supervisor->queued == 0 && has_room(core, supervisor)))
-        return true;
-    child->wanted = true;
-    enter(core, child);
-    return false;
 }
 
 void restart_queue_leave(struct core *core, struct child *child)
@@ -95,22 +69,6 @@ void restart_queue_end(struct core *core, struct child *child)
     supervisor->in_flight--;
     restart_queue_released(core, supervisor);
     core_changed_supervisor(core, supervisor);
-}
-
-void restart_queue_look(struct core *core)
-{
-    while (core->released && !core->muted) {
-        struct supervisor *supervisor = core->released;
-        core->released = supervisor->released_next;
-        supervisor->released = false;
-        while (supervisor->queue_first && has_room(core, supervisor)) {
-            struct child *child = supervisor->queue_first;
-            if (dependency_holds_up(core, child))
-                continue;
-            start_move(core, child, START_WAITS_FOR_NOTHING);
-            child_start(core, child);
-        }
-    }
 }
 
 void restart_queue_forget(struct core *core, struct supervisor *supervisor)

@@ -16,11 +16,10 @@ struct child;
 struct core;
 struct supervisor;
 
+bool restart_queue_has_room(const struct core *core, const struct supervisor *supervisor);
+
 /* At the end of the queue, without a word. */
 void restart_queue_restore(struct child *child);
-
-/* Whether the start that has been asked for may be made now; otherwise it is queued. */
-bool restart_queue_admit(struct core *core, struct child *child);
 void restart_queue_leave(struct core *core, struct child *child);
 
 /* Its attempt has been started. */
@@ -31,9 +30,6 @@ void restart_queue_released(struct core *core, struct supervisor *supervisor);
 
 /* Its attempt is not on its way any more. */
 void restart_queue_end(struct core *core, struct child *child);
-
-/* The end of each input: who is first in a queue with room is started. */
-void restart_queue_look(struct core *core);
 
 /* The supervisor goes away. */
 void restart_queue_forget(struct core *core, struct supervisor *supervisor);

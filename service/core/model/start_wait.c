@@ -130,31 +130,10 @@ void start_forget_named(struct core *core)
 
 /* ---- asking for it --------------------------------------------------------------------------- */
 
-void start_request(struct core *core, struct child *child, uint64_t cause, bool automatic)
-{
-    child->start_cause = cause;
-    child->automatic_start = automatic;
-    if (dependency_holds_up(core, child)) {
-        child->wanted = true;
-        return;
-    }
-    start_move(core, child, START_WAITS_FOR_NOTHING);
-    if (restart_queue_admit(core, child))
-        child_start(core, child);
-}
-
 void start_schedule(struct core *core, struct child *child, uint64_t deadline_usec)
 {
     child_arm(core, child, TIMER_START, deadline_usec);
     start_move(core, child, START_BACKOFF);
-}
-
-void start_is_due(struct core *core, struct child *child)
-{
-    if (child->scope)
-        start_move(core, child, START_SCOPE);
-    else
-        start_request(core, child, child->start_cause, child->automatic_start);
 }
 
 void start_with_others(struct core *core, struct child *child)
@@ -167,14 +146,6 @@ void start_with_others(struct core *core, struct child *child)
 void start_withdraw(struct core *core, struct child *child)
 {
     start_move(core, child, START_WAITS_FOR_NOTHING);
-}
-
-void start_settle(struct core *core)
-{
-    strategy_look(core);
-    restart_queue_look(core);
-    dependency_wake(core);
-    jobs_look(core);
 }
 
 void dependency_append(struct core *core, struct child *child)

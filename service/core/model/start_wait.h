@@ -24,10 +24,6 @@ struct start_dependency {
     bool removed;
 };
 
-/* Asks for a start: it is made at once, or waits for what stands in its way. automatic: by the
- * policy, so that it may have to wait for its turn. */
-void start_request(struct core *core, struct child *child, uint64_t cause, bool automatic);
-
 /* Several are going to be asked for: all are named first, so that it does not matter in what order
  * that happens, and one that comes after another of them waits for it. A named child counts as on
  * its way up until its start moves. */
@@ -40,7 +36,6 @@ void start_forget_named(struct core *core);
 
 /* Asks for one at a time, by the policy or with what was asked for before. */
 void start_schedule(struct core *core, struct child *child, uint64_t deadline_usec);
-void start_is_due(struct core *core, struct child *child);
 
 /* It starts with those that are restarted with it, and not before; where it has a backoff of its
  * own, that comes first. */
@@ -48,9 +43,6 @@ void start_with_others(struct core *core, struct child *child);
 
 /* No start waits any more. */
 void start_withdraw(struct core *core, struct child *child);
-
-/* The end of each input: makes the starts that became possible. */
-void start_settle(struct core *core);
 
 /* What is left to the lists: leaves the present one, and marks the child. */
 void start_move(struct core *core, struct child *child, enum start_wait to);

@@ -1,8 +1,5 @@
-/*
- * Delay: what proctord lacks itself for a start (descriptors, memory, processes) is not the child's
- * failure. The start waits as long as it takes, which is told once, and none of the deadlines that
- * bound it runs; when it goes on, or is heard of, it has all of its time again.
- */
+#include "core/rules/delay.h"
+
 #include "core/private.h"
 
 void delay_begin(struct core *core, struct child *child, const char *reason)

@@ -3,16 +3,7 @@
 #include "core/model/start_wait.h"
 #include "core/private.h"
 
-/*
- * A walk over those that a child waits for, and those that these wait for in turn: what is found
- * out of one child is kept in it until the walk is over or a start is made, so that each is looked
- * at once. Chains are at most 1000 long (cycle.c).
- */
-struct walk {
-    struct child *first;
-};
-
-static void remember_way(struct walk *walk, struct child *child, enum way way)
+static void remember_way(struct dependency_walk *walk, struct child *child, enum way way)
 {
     if (child->way == WAY_NOT_LOOKED_AT) {
         child->way_next = walk->first;
@@ -21,7 +12,7 @@ static void remember_way(struct walk *walk, struct child *child, enum way way)
     child->way = way;
 }
 
-static void forget_ways(struct walk *walk)
+void dependency_forget_ways(struct dependency_walk *walk)
 {
     while (walk->first) {
         struct child *child = walk->first;
@@ -32,7 +23,7 @@ static void forget_ways(struct walk *walk)
 }
 
 static bool is_met(const struct child_declaration *declaration, const struct child *target,
-                   struct walk *walk);
+                   struct dependency_walk *walk);
 
 /* Nothing asks it to stop; a main process that has ended does not come up any more. */
 static bool comes_up(const struct child *child)
@@ -57,7 +48,7 @@ static bool waits_on_its_way(const struct child *child)
 
 /* By itself: also by a restart that is pending, and where it has been named; but not where it waits
  * for one that is not. One in a backoff is not: that may last for an hour. */
-static bool on_its_way_up(struct child *child, struct walk *walk)
+static bool on_its_way_up(struct child *child, struct dependency_walk *walk)
 {
     const struct child_declaration *declaration = &child->config->declaration;
 
@@ -79,10 +70,10 @@ static bool on_its_way_up(struct child *child, struct walk *walk)
 
 bool dependency_comes_back(struct child *target)
 {
-    struct walk walk = {};
+    struct dependency_walk walk = {};
     bool comes_back = target->pending.active && on_its_way_up(target, &walk);
 
-    forget_ways(&walk);
+    dependency_forget_ways(&walk);
     return comes_back;
 }
 
@@ -91,10 +82,10 @@ static bool is_sidecar_around(const struct child *target, const struct child *pr
     return target && target->goes_around && target->primary == primary;
 }
 
-static bool lacks_another(const struct child *primary, struct walk *walk);
+static bool lacks_another(const struct child *primary, struct dependency_walk *walk);
 
 /* Whether a sidecar that goes around this primary is to be there: it runs, or would start now. */
-static bool is_about_to_run(const struct child *primary, struct walk *walk)
+static bool is_about_to_run(const struct child *primary, struct dependency_walk *walk)
 {
     if (primary->attempt.active)
         return child_status(primary) != CHILD_CANCELLING;
@@ -110,7 +101,7 @@ static bool is_primary(const struct child_declaration *sidecar, const struct chi
 
 /* Who is ready by its end has ended with success; only its sidecars are there while it runs. */
 static bool is_met(const struct child_declaration *declaration, const struct child *target,
-                   struct walk *walk)
+                   struct dependency_walk *walk)
 {
     if (!target || target->stop_waits) /* or it is there only until its turn to stop comes */
         return false;
@@ -126,16 +117,16 @@ static bool is_met(const struct child_declaration *declaration, const struct chi
 
 bool dependency_is_met(const struct child_declaration *declaration, const struct child *target)
 {
-    struct walk walk = {};
+    struct dependency_walk walk = {};
     bool met = is_met(declaration, target, &walk);
 
-    forget_ways(&walk);
+    dependency_forget_ways(&walk);
     return met;
 }
 
 /* What stands in the way of a child as its nth dependency, those that it requires first. Its own
  * sidecar around it is not waited for twice, see comes_first(). */
-static bool is_in_the_way(const struct child *child, size_t n, struct walk *walk)
+static bool is_in_the_way(const struct child *child, size_t n, struct dependency_walk *walk)
 {
     const struct child_declaration *declaration = &child->config->declaration;
     struct child *target = child->config->targets[n];
@@ -147,7 +138,7 @@ static bool is_in_the_way(const struct child *child, size_t n, struct walk *walk
 
 /* The number of the first of its dependencies that stands in its way, from 1; 0: none does. Those
  * before `n` are not looked at. */
-static uint32_t unmet_from(const struct child *child, uint32_t n, struct walk *walk)
+static uint32_t unmet_from(const struct child *child, uint32_t n, struct dependency_walk *walk)
 {
     const struct child_declaration *declaration = &child->config->declaration;
 
@@ -159,15 +150,15 @@ static uint32_t unmet_from(const struct child *child, uint32_t n, struct walk *w
 
 static uint32_t unmet_of_its_own(const struct child *child)
 {
-    struct walk walk = {};
+    struct dependency_walk walk = {};
     uint32_t number = unmet_from(child, 0, &walk);
 
-    forget_ways(&walk);
+    dependency_forget_ways(&walk);
     return number;
 }
 
 /* Apart from the sidecars that go around it. */
-static bool lacks_another(const struct child *primary, struct walk *walk)
+static bool lacks_another(const struct child *primary, struct dependency_walk *walk)
 {
     const struct child_declaration *declaration = &primary->config->declaration;
 
@@ -190,7 +181,7 @@ static bool attempt_comes_up(const struct child *sidecar)
 
 /* Whether its primary waits for a sidecar that goes around it: it comes up, or will as soon as its
  * old attempt is gone, and only waits for its primary to want it. */
-static bool comes_first(const struct child *sidecar, struct walk *walk)
+static bool comes_first(const struct child *sidecar, struct dependency_walk *walk)
 {
     if (!declaration_is_around(&sidecar->config->declaration) || sidecar->operation != CHILD_ACTIVE)
         return false;
@@ -206,7 +197,7 @@ static bool comes_first(const struct child *sidecar, struct walk *walk)
 }
 
 /* The same with the sidecars that come first, numbered behind the others. */
-static uint32_t unmet(const struct child *child, struct walk *walk)
+static uint32_t unmet(const struct child *child, struct dependency_walk *walk)
 {
     uint32_t number = unmet_from(child, 0, walk);
 
@@ -260,10 +251,10 @@ const char *child_unmet_dependency(const struct child *child, bool *removed)
 
 struct start_dependency child_awaits(const struct child *child)
 {
-    struct walk walk = {};
+    struct dependency_walk walk = {};
     uint32_t number = child_waits_for(child) == START_DEPENDENCY ? unmet(child, &walk) : 0;
 
-    forget_ways(&walk);
+    dependency_forget_ways(&walk);
     return dependency_of(child, number);
 }
 
@@ -287,7 +278,7 @@ static void wait_for_dependency(struct core *core, struct child *child, uint32_t
         dependency_append(core, child);
 }
 
-static bool holds_up(struct core *core, struct child *child, struct walk *walk)
+bool dependency_holds_up_in(struct core *core, struct child *child, struct dependency_walk *walk)
 {
     uint32_t number = unmet(child, walk);
 
@@ -298,37 +289,11 @@ static bool holds_up(struct core *core, struct child *child, struct walk *walk)
 
 bool dependency_holds_up(struct core *core, struct child *child)
 {
-    struct walk walk = {};
-    bool held_up = holds_up(core, child, &walk);
+    struct dependency_walk walk = {};
+    bool held_up = dependency_holds_up_in(core, child, &walk);
 
-    forget_ways(&walk);
+    dependency_forget_ways(&walk);
     return held_up;
-}
-
-/* Returns whether one was started. */
-static bool start_who_may(struct core *core)
-{
-    struct walk walk = {};
-    bool any = false;
-
-    for (struct child *child = core->waiting_first, *next; child; child = next) {
-        next = child->waiting_next;
-        if (holds_up(core, child, &walk))
-            continue;
-        any = true;
-        forget_ways(&walk);
-        start_move(core, child, START_WAITS_FOR_NOTHING);
-        if (restart_queue_admit(core, child))
-            child_start(core, child);
-    }
-    forget_ways(&walk);
-    return any;
-}
-
-void dependency_wake(struct core *core)
-{
-    while (!core->muted && start_who_may(core))
-        ;
 }
 
 const char *start_dependency_list(const struct start_dependency *dependency)

@@ -52,14 +52,6 @@ static bool policy_restarts(enum restart_policy policy, enum exit_kind kind)
     __builtin_unreachable();
 }
 
-static uint64_t draw_backoff(struct core *core, struct child *child)
-{
-    uint64_t delay = backoff_delay(&child->config->declaration.backoff, ++child->backoff_n,
-                                   child->backoff_previous_usec, &core->random);
-    child->backoff_previous_usec = delay;
-    return delay;
-}
-
 static uint64_t cool_down(const struct child *child)
 {
     uint64_t delay = COOL_DOWN_USEC;
@@ -101,7 +93,7 @@ static void take_time(struct core *core, struct child *child, struct verdict *ve
     if (verdict->with_machine)
         return;
     verdict->wait_usec = child->group ? budget_take(&child->group->budget, core_now(core)) : 0;
-    verdict->delay_usec = draw_backoff(core, child);
+    verdict->delay_usec = restart_draw_backoff(core, child);
 }
 
 static void decide_by_policy(struct core *core, struct child *child, struct verdict *verdict)
@@ -140,40 +132,6 @@ static void decide(struct core *core, struct child *child, struct verdict *verdi
         verdict->decision = DECISION_FENCE_RELEASE;
     else
         decide_by_policy(core, child, verdict);
-}
-
-void supervision_limit_changed(struct core *core, struct child *child, const char *why)
-{
-    struct restart_limit_view view = restart_limit_view(&child->restart_limit);
-
-    EMIT(core, EVENT_CHILD_RESTART_LIMIT_UPDATED, child, 0, FIELD_TEXT_OF("why", why),
-         FIELD_NUMBER_OF("used", view.used), FIELD_NUMBER_OF("remaining", view.remaining),
-         FIELD_NUMBER_OF("burst", view.burst), FIELD_FLAG_OF("exhausted", view.exhausted));
-    core_changed(core, child);
-}
-
-static uint64_t longer(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
-/* Schedules the next start after a delay, or when the budget grants it where that is later. */
-static void schedule(struct core *core, struct child *child, uint64_t delay_usec,
-                     uint64_t wait_usec, const char *why)
-{
-    child->automatic_start = true;
-    child->start_cause = 0;
-    child->by_budget = wait_usec > delay_usec;
-    start_schedule(core, child, core_after(core, longer(delay_usec, wait_usec)));
-    if (wait_usec > 0)
-        EMIT(core, EVENT_BUDGET_EXHAUSTED, child, 0,
-             FIELD_TEXT_OF("group", child->group->declaration.name),
-             FIELD_TEXT_OF("supervisor", child->member.supervisor->path),
-             FIELD_NUMBER_OF("wait_usec", wait_usec));
-    EMIT(core, EVENT_CHILD_BACKOFF_SCHEDULED, child, 0, FIELD_TEXT_OF("why", why),
-         FIELD_NUMBER_OF("delay_usec", longer(delay_usec, wait_usec)),
-         FIELD_NUMBER_OF("drawn_usec", delay_usec), FIELD_NUMBER_OF("n", child->backoff_n));
-    core_changed(core, child);
 }
 
 static void describe_give_up(const struct child *child, const struct verdict *verdict,
@@ -215,12 +173,6 @@ void supervision_shut_down(struct core *core, struct child *child, const char *w
     shutdown_begin_by_policy(core, why);
 }
 
-void supervision_quarantine(struct core *core, struct child *child, const char *why)
-{
-    child_set_operation(core, child, CHILD_QUARANTINED, 0, "policy", why, "policy");
-    EMIT(core, EVENT_CHILD_QUARANTINED, child, 0, FIELD_TEXT_OF("why", why));
-}
-
 /* Gives up, loudly and so that a person can take it back. */
 static void give_up(struct core *core, struct child *child, const struct verdict *verdict)
 {
@@ -240,7 +192,7 @@ static void give_up(struct core *core, struct child *child, const struct verdict
         break;
     case ON_LIMIT_COOL_DOWN:
         child->cool_downs++;
-        schedule(core, child, verdict->delay_usec, 0, "cool-down");
+        restart_schedule(core, child, verdict->delay_usec, 0, "cool-down");
         break;
     case ON_LIMIT_STOP:
         child->wanted = false;
@@ -286,24 +238,6 @@ static void blow_fuse(struct core *core, struct child *child)
     core_changed(core, child);
 }
 
-/* Draws the delay of a restart that follows from no exit's own decision. */
-void supervision_back_off(struct core *core, struct child *child)
-{
-    schedule(core, child, draw_backoff(core, child), 0, "backoff");
-}
-
-/* The start has been scheduled, and those that start with the child are known. */
-void supervision_start_after_backoff(struct core *core, struct child *child, bool with_others)
-{
-    if (child->timers[TIMER_START].deadline_usec > core_now(core))
-        return;
-    start_withdraw(core, child);
-    if (with_others)
-        start_with_others(core, child);
-    else
-        start_request(core, child, 0, true);
-}
-
 /* Or with those of a scope in which it was to stay down: a newer declaration has come meanwhile. */
 static bool restarts_with_others(struct core *core, struct child *child)
 {
@@ -316,8 +250,8 @@ static bool restarts_with_others(struct core *core, struct child *child)
 
 static void restart_by_policy(struct core *core, struct child *child, const struct verdict *verdict)
 {
-    schedule(core, child, verdict->delay_usec, verdict->wait_usec,
-             verdict->with_machine ? "reboot" : "backoff");
+    restart_schedule(core, child, verdict->delay_usec, verdict->wait_usec,
+                     verdict->with_machine ? "reboot" : "backoff");
     supervision_start_after_backoff(core, child, restarts_with_others(core, child));
 }
 

@@ -1,12 +1,5 @@
-/*
- * Health checks: somebody asks a child, at intervals, whether it is well. The core says when to ask
- * and what to make of the answer; who asks, and how, is the executor's. At most one question is
- * open; without an answer by its timeout it is withdrawn, and counts as a miss. With `readiness:
- * check` the first pass makes the child ready; until then it is asked at least each second.
- *
- * Misses count from the first pass on: who has never been well is still on its way up, and that is
- * for the start timeout. So many misses in a row are a silence (liveness.c), and a pass ends it.
- */
+#include "core/rules/health.h"
+
 #include "core/private.h"
 
 #define UNTIL_READY_USEC 1000000 /* the longest pause while somebody waits for the first pass */
@@ -22,7 +15,6 @@ static void ask_later(struct core *core, struct child *child)
     child_arm(core, child, TIMER_HEALTH, core_after(core, pause));
 }
 
-/* The attempt runs. */
 void health_begin(struct core *core, struct child *child)
 {
     const struct attempt *attempt = &child->attempt;
@@ -32,8 +24,6 @@ void health_begin(struct core *core, struct child *child)
         ask_later(core, child);
 }
 
-/* It is asked in another way, or another thing, from now on: as after a start. Only who was found
- * ill is so until it passes. */
 void health_change(struct core *core, struct child *child)
 {
     struct attempt *attempt = &child->attempt;
@@ -85,7 +75,6 @@ static void ask(struct core *core, struct child *child)
         core->ports.check(core->ports.userdata, child, child_attempt_id(child), attempt->checks);
 }
 
-/* Whoever was asked has gone with the proctord that asked: that is no miss. */
 void health_recovered(struct core *core)
 {
     for (struct child *child = core_first(core); child; child = core_next(child))
@@ -93,7 +82,6 @@ void health_recovered(struct core *core)
             ask(core, child);
 }
 
-/* The time has come to ask, or the question has been open for too long. */
 void health_due(struct core *core, struct child *child)
 {
     struct attempt *attempt = &child->attempt;

@@ -1,13 +1,10 @@
-/*
- * Liveness: what a child says of itself (readiness, heartbeats, status), and what its silence
- * means. Stamps are those of the message, never of the moment somebody looked (seed fault W35).
- */
+#include "core/rules/liveness.h"
+
 #include "core/private.h"
 #include "core/vocabulary/text.h"
 
 #define EXTEND_MAX_USEC (UINT64_C(24) * 3600 * 1000000)
 
-/* The heartbeat that has to come, before there was one. */
 void liveness_expect_first(struct core *core, struct child *child)
 {
     const struct child_declaration *declaration = &child->config->declaration;
@@ -25,14 +22,12 @@ void liveness_begin(struct core *core, struct child *child)
     liveness_expect_first(core, child);
 }
 
-/* It has run for as long as it may. */
 void liveness_ran_out(struct core *core, struct child *child)
 {
     child->attempt.ran_out = true;
     supervision_force_stop(core, child, EXIT_TIMED_OUT);
 }
 
-/* It has been ready for reset_after, at any time of its attempt. */
 bool liveness_is_proven(const struct core *core, const struct child *child)
 {
     uint64_t ready = child->attempt.ready_usec;
@@ -42,7 +37,6 @@ bool liveness_is_proven(const struct core *core, const struct child *child)
             core_now(core) - ready >= child->config->declaration.backoff.reset_after_usec);
 }
 
-/* How far the attempt has come decides what its readiness is, and what bounds it. */
 void liveness_spawned(struct core *core, struct child *child)
 {
     enum readiness_policy policy = child->config->declaration.readiness;
@@ -55,7 +49,6 @@ void liveness_spawned(struct core *core, struct child *child)
         restart_queue_end(core, child); /* nothing bounds how long it takes from here */
 }
 
-/* It has ended with success: where that is its readiness, it lasts until the next start. */
 void liveness_ended_well(struct core *core, struct child *child)
 {
     if (!declaration_is_ready_by_exit(&child->config->declaration) || child->job)
@@ -65,7 +58,6 @@ void liveness_ended_well(struct core *core, struct child *child)
     core_changed(core, child);
 }
 
-/* What ended with success does not count any more. */
 void liveness_forget_success(struct core *core, struct child *child)
 {
     if (child->attempt.active || child->readiness == READINESS_UNREPORTED)
@@ -92,7 +84,6 @@ void liveness_become_ready(struct core *core, struct child *child)
     EMIT_BARE(core, EVENT_CHILD_READY, child, 0);
 }
 
-/* The silence begins now: a process was told of the interval at its start. */
 void liveness_change_heartbeat(struct core *core, struct child *child)
 {
     const struct child_declaration *d = &child->config->declaration;
@@ -126,7 +117,6 @@ static bool is_ready_by_now(const struct child *child)
     return false;
 }
 
-/* Another rule of readiness, or another time for it. Who is ready stays so. */
 void liveness_change_readiness(struct core *core, struct child *child, bool policy_too)
 {
     const struct child_declaration *d = &child->config->declaration;
@@ -275,8 +265,6 @@ void liveness_message(struct core *core, struct child *child, const struct notif
         supervision_force_stop(core, child, EXIT_UNHEALTHY);
 }
 
-/* There is reason to think that it is not well: one event for each silence, whatever tells of it.
- */
 void liveness_doubt(struct core *core, struct child *child, bool by_check, const char *why,
                     enum on_stale action)
 {
@@ -296,7 +284,6 @@ void liveness_doubt(struct core *core, struct child *child, bool by_check, const
     supervision_force_stop(core, child, EXIT_UNHEALTHY);
 }
 
-/* A reason to think so has gone; where another one is left, it stays. */
 void liveness_trust(struct core *core, struct child *child)
 {
     if (!child->heartbeat_stale || child->attempt.silent || child->attempt.unhealthy)
@@ -312,8 +299,6 @@ void liveness_silent(struct core *core, struct child *child)
     liveness_doubt(core, child, false, "heartbeat", child->config->declaration.on_stale);
 }
 
-/* What it does on its own word takes longer than it may: a stop ends in one of ours, a reload is
- * only not waited for. */
 void liveness_too_long(struct core *core, struct child *child)
 {
     if (child->attempt.stopping)

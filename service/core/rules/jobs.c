@@ -1,3 +1,5 @@
+#include "core/rules/jobs.h"
+
 #include "core/model/job.h"
 #include "core/model/start_wait.h"
 #include "core/private.h"
@@ -134,7 +136,6 @@ static void finish(struct core *core, struct job *job, enum job_result result)
     forget_the_oldest(core);
 }
 
-/* What its process has left behind, before anything is decided about its end. */
 void job_note_completion(struct child *child, const struct completion *completion)
 {
     if (!child->job)
@@ -143,7 +144,6 @@ void job_note_completion(struct child *child, const struct completion *completio
     child->job->output = completion->output;
 }
 
-/* Its record goes away, or, in a shutdown, its attempt is over. */
 void job_child_gone(struct core *core, struct child *child)
 {
     struct job *job = child->job;
@@ -156,7 +156,6 @@ void job_child_gone(struct core *core, struct child *child)
     finish(core, job, result);
 }
 
-/* The record of its child is released. */
 void job_child_forgotten(struct child *child)
 {
     if (child->job)
@@ -165,7 +164,6 @@ void job_child_forgotten(struct child *child)
 
 /* ---- its beginning --------------------------------------------------------------------------- */
 
-/* A shutdown starts nobody any more. */
 void jobs_stop(struct core *core)
 {
     while (core->jobs.queue_first)
@@ -178,8 +176,6 @@ static bool may_start(const struct job *job)
     return !job->after && !child_unmet_dependency(job->child, &removed);
 }
 
-/* The end of each input: places that are free, and who waits for one. A job that waits for a
- * dependency, or for the one of its name, holds up nobody behind it. */
 void jobs_look(struct core *core)
 {
     struct jobs *jobs = &core->jobs;
@@ -243,8 +239,6 @@ static void link_job(struct core *core, struct job *job)
         registry_index_job(core, job);
 }
 
-/* A job as it was in another core: first it is there, then, when its state is known, it takes its
- * place among those of its name and in the queue. */
 int job_restore(struct core *core, const char *name, uint64_t id, struct job **job)
 {
     *job = job_new(core, name, id);

@@ -1,0 +1,19 @@
+/*
+ * Settle: the end of each input. Stops and starts that became possible are made, and the shell is
+ * told of the earliest deadline.
+ */
+#pragma once
+
+struct core;
+
+/* Tells the shell about the earliest deadline, where it has moved. */
+void settle_timer(struct core *core);
+
+/* Stops, then starts, that became possible. */
+void settle_waiting(struct core *core);
+
+/* The end of each input: those, and the shell's timer. */
+void core_finish_input(struct core *core);
+
+/* The end of each input: makes the starts that became possible. */
+void start_settle(struct core *core);

@@ -1,0 +1,151 @@
+#include "core/rules/start.h"
+
+#include "core/model/child.h"
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
+#include "core/private.h"
+#include "core/vocabulary/moment.h"
+#include "core/vocabulary/text.h"
+
+static void enter(struct core *core, struct child *child)
+{
+    struct supervisor *supervisor = child->member.supervisor;
+
+    start_move(core, child, START_QUEUED);
+    restart_queue_restore(child);
+    EMIT(core, EVENT_CHILD_RESTART_QUEUED, child, child->start_cause,
+         FIELD_TEXT_OF("supervisor", supervisor->path),
+         FIELD_NUMBER_OF("in_flight", supervisor->in_flight),
+         FIELD_NUMBER_OF("position", supervisor->queued));
+    core_changed(core, child);
+    core_changed_supervisor(core, supervisor);
+}
+
+bool restart_queue_admit(struct core *core, struct child *child)
+{
+    const struct supervisor *supervisor = child->member.supervisor;
+
+    INVARIANT(child->start == START_WAITS_FOR_NOTHING);
+    if (!child->automatic_start ||
+        (supervisor->queued == 0 && restart_queue_has_room(core, supervisor)))
+        return true;
+    child->wanted = true;
+    enter(core, child);
+    return false;
+}
+
+void restart_queue_look(struct core *core)
+{
+    while (core->released && !core->muted) {
+        struct supervisor *supervisor = core->released;
+        core->released = supervisor->released_next;
+        supervisor->released = false;
+        while (supervisor->queue_first && restart_queue_has_room(core, supervisor)) {
+            struct child *child = supervisor->queue_first;
+            if (dependency_holds_up(core, child))
+                continue;
+            start_move(core, child, START_WAITS_FOR_NOTHING);
+            child_start(core, child);
+        }
+    }
+}
+
+/* A child of the seed kind: it is declared and has nothing to start. */
+static void fail_without_process(struct core *core, struct child *child)
+{
+    child->wanted = false;
+    if (child->fence_phase == FENCE_READY_TO_START) { /* it was the target of a restart */
+        child->pending = (struct pending_restart){};
+        fence_set_phase(child, FENCE_OPEN);
+    }
+    liveness_forget_success(core, child);
+    child_fail(core, child, FAILURE_SPAWN, false,
+               "the child has no process: its manifest has no exec");
+    EMIT(core, EVENT_CHILD_SPAWN_FAILED, child, child->start_cause,
+         FIELD_TEXT_OF("reason", child->failure.reason), FIELD_NUMBER_OF("errno", 0));
+}
+
+void child_start(struct core *core, struct child *child)
+{
+    INVARIANT(!child->attempt.active && child->start == START_WAITS_FOR_NOTHING && !child->scope);
+    INVARIANT(child->operation == CHILD_ACTIVE && core->shutdown_phase == SHUTDOWN_IDLE);
+
+    core->plan |= PLAN_START;
+    core_changed(core, child);
+    if (!child->config->declaration.has_process) {
+        fail_without_process(core, child);
+        return;
+    }
+
+    child->wanted = true;
+    child->on_trial = child->on_trial || (child->gave_up && child->automatic_start);
+    child->gave_up = false;
+    child->attempt = (struct attempt){
+        .status = CHILD_STARTING,
+        .generation = child_next_generation(child),
+        .number = ++child->attempts,
+        .started_usec = core_now(core),
+    };
+    child->fence = child->fence + 1 > core_realtime(core) ? child->fence + 1 : core_realtime(core);
+    child_set_active(core, child, true);
+    child->started_usec = core_realtime(core);
+    child->stop_state = STOP_IDLE;
+    child->status_text[0] = '\0';
+    child->notify_errno = 0;
+    liveness_begin(core, child);
+    child_arm_timeout(core, child, TIMER_START_TIMEOUT,
+                      child->config->declaration.start_timeout_usec);
+    restart_queue_begin(core, child);
+    supervisor_comes_up(core, child->member.supervisor);
+    EMIT(core, EVENT_CHILD_STARTING, child, child->start_cause,
+         FIELD_FLAG_OF("automatic", child->automatic_start));
+    if (!core->muted)
+        core->ports.start(core->ports.userdata, child, child_attempt_id(child));
+}
+
+void start_request(struct core *core, struct child *child, uint64_t cause, bool automatic)
+{
+    child->start_cause = cause;
+    child->automatic_start = automatic;
+    if (dependency_holds_up(core, child)) {
+        child->wanted = true;
+        return;
+    }
+    start_move(core, child, START_WAITS_FOR_NOTHING);
+    if (restart_queue_admit(core, child))
+        child_start(core, child);
+}
+
+void start_is_due(struct core *core, struct child *child)
+{
+    if (child->scope)
+        start_move(core, child, START_SCOPE);
+    else
+        start_request(core, child, child->start_cause, child->automatic_start);
+}
+
+/* Returns whether one was started. */
+static bool start_who_may(struct core *core)
+{
+    struct dependency_walk walk = {};
+    bool any = false;
+
+    for (struct child *child = core->waiting_first, *next; child; child = next) {
+        next = child->waiting_next;
+        if (dependency_holds_up_in(core, child, &walk))
+            continue;
+        any = true;
+        dependency_forget_ways(&walk);
+        start_move(core, child, START_WAITS_FOR_NOTHING);
+        if (restart_queue_admit(core, child))
+            child_start(core, child);
+    }
+    dependency_forget_ways(&walk);
+    return any;
+}
+
+void dependency_wake(struct core *core)
+{
+    while (!core->muted && start_who_may(core))
+        ;
+}
