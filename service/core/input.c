@@ -3,9 +3,50 @@
  * been handled to its end; the shell is told of it; then whose it is handles it. The time never
  * goes back, whatever a clock or a journal says.
  */
+#include "core/core.h"
 #include "core/model/input_archive.h"
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
 #include "core/private.h"
 #include "core/vocabulary/moment.h"
+#include "core/vocabulary/text.h"
+
+static void announce_start(struct core *core, const char *version)
+{
+    EMIT(core, EVENT_SUPERVISOR_STARTED, NULL, 0, FIELD_TEXT_OF("version", version));
+    settle_timer(core);
+}
+
+static void announce_rejected(struct core *core, const char *requester, const char *why)
+{
+    EMIT(core, EVENT_CHILD_DECLARATION_REJECTED, NULL, 0, FIELD_TEXT_OF("by", requester),
+         FIELD_TEXT_OF("why", why));
+}
+
+static void announce_recovered(struct core *core, const struct recovery *recovery)
+{
+    EMIT(core, EVENT_SUPERVISOR_RECOVERED, NULL, 0, FIELD_NUMBER_OF("inputs", recovery->inputs),
+         FIELD_NUMBER_OF("adopted", recovery->adopted), FIELD_NUMBER_OF("lost", recovery->lost),
+         FIELD_NUMBER_OF("damaged_bytes", recovery->damaged_bytes));
+    reload_recovered(core);
+    health_recovered(core);
+    core->armed_usec = 0; /* whoever was told of it is not there any more */
+    core_finish_input(core);
+}
+
+static void announce_durability(struct core *core, bool durable, const char *why)
+{
+    EMIT(core, EVENT_DURABILITY_CHANGED, NULL, 0, FIELD_FLAG_OF("durable", durable),
+         FIELD_TEXT_OF("why", why));
+    core_finish_input(core);
+}
+
+static void announce_reexecution(struct core *core, const char *requester, const char *reason)
+{
+    EMIT(core, EVENT_SUPERVISOR_REEXECUTING, NULL, 0, FIELD_TEXT_OF("by", requester),
+         FIELD_TEXT_OF("reason", reason));
+    core_finish_input(core);
+}
 
 static void stamp(struct core *core)
 {

@@ -11,33 +11,44 @@
 #pragma once
 
 #include "core/core.h"
-#include "core/rules/leftovers.h"
-#include "core/model/registry.h"
-#include "core/rules/dependency.h"
-#include "core/model/sidecar.h"
-#include "core/rules/settle.h"
-#include "core/model/config.h"
-#include "core/model/tally.h"
-#include "core/rules/exit_kind.h"
-#include "core/rules/cycle.h"
-#include "core/model/present.h"
-#include "core/model/child_change.h"
-#include "core/model/declaration_archive.h"
-#include "core/rules/start.h"
-#include "core/model/restart_queue.h"
-#include "core/rules/delay.h"
-#include "core/rules/liveness.h"
-#include "core/model/supervisor_change.h"
-#include "core/rules/stop.h"
-#include "core/rules/watch.h"
-#include "core/rules/reload.h"
-#include "core/model/scope.h"
-#include "core/rules/strategy.h"
-#include "core/model/members.h"
-#include "core/rules/restart.h"
-#include "core/rules/health.h"
-#include "core/rules/fence.h"
 #include "core/rules/jobs.h"
+#include "core/model/restart_queue.h"
+#include "core/rules/settle.h"
+#include "core/rules/start.h"
+#include "core/model/registry.h"
+#include "core/model/child_change.h"
+#include "core/rules/strategy.h"
+#include "core/model/scope.h"
+#include "core/rules/restart.h"
+#include "core/rules/redeclare.h"
+#include "core/model/present.h"
+#include "core/model/sidecar.h"
+#include "core/rules/adopt.h"
+#include "core/rules/liveness.h"
+#include "core/rules/run_job.h"
+#include "core/rules/reload.h"
+#include "core/model/tally.h"
+#include "core/rules/cycle.h"
+#include "core/rules/exit.h"
+#include "core/rules/deadline.h"
+#include "core/rules/leftovers.h"
+#include "core/rules/delay.h"
+#include "core/rules/fence.h"
+#include "core/rules/escalation.h"
+#include "core/rules/declare.h"
+#include "core/model/members.h"
+#include "core/rules/reopen.h"
+#include "core/model/config.h"
+#include "core/model/supervisor_change.h"
+#include "core/rules/watch.h"
+#include "core/rules/report.h"
+#include "core/rules/stop.h"
+#include "core/rules/shutdown.h"
+#include "core/model/declaration_archive.h"
+#include "core/rules/exit_kind.h"
+#include "core/rules/health.h"
+#include "core/rules/dependency.h"
+#include "core/rules/command.h"
 #include "core/model/child.h"
 #include "core/model/lineage.h"
 #include "core/model/random.h"
@@ -101,76 +112,9 @@ struct core {
     uint64_t shutdown_bound_command;
 };
 
-int tree_declare(struct core *core, const struct tree_declaration *tree, const char *requester,
-                 const char *reason, struct declaration_problem *problem);
-int tree_check(struct core *core, const struct tree_declaration *tree,
-               struct declaration_problem *problem);
-int tree_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
-                   enum redeclare_how how, const char *requester, const char *reason,
-                   struct declaration_problem *problem);
-int tree_redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
-                              struct declaration_problem *problem);
-int command_handle(struct core *core, const struct command *command, struct outcome *outcome,
-                   struct error *error);
-int command_handle_scope(struct core *core, const struct command *command,
-                         void (*visit)(void *userdata, const struct outcome *outcome),
-                         void *userdata, struct error *error);
-void command_remove(struct core *core, const char *ids, const char *requester, const char *reason);
-void shutdown_request(struct core *core, uint64_t timeout_usec, const char *requester,
-                      const char *reason);
-void shutdown_hurry(struct core *core, const char *requester, const char *reason);
-void shutdown_reopen(struct core *core); /* reopen.c */
-void report_spawned(struct core *core, struct attempt_id id, uint32_t pid);
-void report_start_delayed(struct core *core, struct attempt_id id, const char *reason);
-void report_spawn_failed(struct core *core, struct attempt_id id, int error, const char *reason);
-void report_completed(struct core *core, struct attempt_id id, const struct completion *completion);
-void report_main_exited(struct core *core, struct attempt_id id,
-                        const struct completion *completion);
-void report_message(struct core *core, struct attempt_id id, const struct notify_message *message);
-void report_checked(struct core *core, struct attempt_id id, uint32_t number, bool passed,
-                    const char *why);
-void fire_timers(struct core *core);
-void announce_start(struct core *core, const char *version);
-void announce_rejected(struct core *core, const char *requester, const char *why);
-void announce_recovered(struct core *core, const struct recovery *recovery);
-void announce_durability(struct core *core, bool durable, const char *why);
-void announce_reexecution(struct core *core, const char *requester, const char *reason);
-
 struct archive;
 
 #define EMIT(core, kind, child, cause, ...)                                                        \
     event_emit(core, kind, child, cause, (const struct event_field[]){__VA_ARGS__},                \
                sizeof((const struct event_field[]){__VA_ARGS__}) / sizeof(struct event_field))
 #define EMIT_BARE(core, kind, child, cause) event_emit(core, kind, child, cause, NULL, 0)
-
-void escalation_melt_down(struct core *core, struct supervisor *supervisor, struct child *child,
-                          const char *why);
-/* The same, as the limit of its supervisor is used up. */
-void escalation_limit_used_up(struct core *core, struct child *child);
-
-void supervision_shut_down(struct core *core, struct child *child, const char *why);
-void supervision_exited(struct core *core, struct child *child, const struct completion *reported);
-void supervision_spawn_failed(struct core *core, struct child *child, int error,
-                              const char *reason);
-
-void tree_problem(struct declaration_problem *problem, size_t declaration, int dependency,
-                  const char *a, const char *b, const char *c);
-int tree_connect(struct core *core, struct child *child, size_t declaration,
-                 struct declaration_problem *problem);
-void tree_announce(struct core *core, struct child *child, uint64_t id, const char *requester,
-                   const char *reason);
-void tree_remove(struct core *core, struct child *child, enum child_status final, uint64_t cause);
-void tree_find_targets(struct core *core, struct child *child);
-
-void redeclare_attempt_ended(struct core *core, struct child *child);
-
-int tree_restore_child(struct core *core, const struct child_declaration *declaration,
-                       uint32_t slot, uint32_t serial);
-
-void shutdown_begin_by_policy(struct core *core, const char *reason);
-void shutdown_bound_passed(struct core *core);
-void shutdown_archive_bound(struct core *core, struct archive *archive);
-void shutdown_child_gone(struct core *core, struct child *child);
-void shutdown_child_aborting(struct core *core);
-void shutdown_abort_failed(struct core *core, struct child *child);
-void shutdown_late_report(struct core *core, struct child *child);

@@ -261,5 +261,3 @@ uint64_t child_next_restart_usec(const struct core *core, const struct child *ch
 
 /* Realtime of the stop or abort deadline, 0 where none runs. */
 uint64_t child_stop_deadline_usec(const struct core *core, const struct child *child);
-
-void child_stop_deadline(struct core *core, struct child *child);

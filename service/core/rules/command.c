@@ -1,7 +1,5 @@
-/*
- * Commands: the verbs of semantics.md section 3. Each is answered by exactly one outcome, whose
- * facts are those of the moment at which the command had been carried out.
- */
+#include "core/rules/command.h"
+
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"
 #include "core/private.h"

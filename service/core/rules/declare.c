@@ -1,7 +1,5 @@
-/*
- * Tree: declaring children, all of a set or none, and letting them go. The only place of the core
- * that allocates. Every array that an input could need grows here, before anything is changed.
- */
+#include "core/rules/declare.h"
+
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"
 #include "core/private.h"

@@ -1,14 +1,6 @@
-/*
- * Escalation: what becomes of a supervisor whose restart limit is used up, or whose child says that
- * it cannot be helped. `parent` restarts it, with all that is below it, as one failed member of
- * the supervisor above, in whose limit it counts; where that is used up too, it goes on from there.
- * Above the root there is only the end of the tree.
- *
- * A supervisor that is restarted is a new one, and so are those below it: their limits begin again,
- * as does that of a child that escalated. What the other children have used of theirs stays used,
- * and a supervisor without a limit for children has the default one for supervisors: whatever is
- * restarted, the number of times is bounded.
- */
+#include "core/rules/escalation.h"
+
+#include "core/model/start_wait.h"
 #include "core/model/stop_order.h"
 #include "core/private.h"
 #include "core/vocabulary/text.h"
@@ -96,7 +88,6 @@ void escalation_limit_used_up(struct core *core, struct child *child)
     escalation_melt_down(core, child->member.supervisor, child, why);
 }
 
-/* `child` is the one whose failure it was: its attempt is over, and nothing is decided about it. */
 void escalation_melt_down(struct core *core, struct supervisor *supervisor, struct child *child,
                           const char *why)
 {
@@ -131,4 +122,11 @@ void escalation_melt_down(struct core *core, struct supervisor *supervisor, stru
         describe(buffer, supervisor, child);
         why = buffer;
     }
+}
+
+void supervision_shut_down(struct core *core, struct child *child, const char *why)
+{
+    EMIT(core, EVENT_ESCALATED, child, 0, FIELD_TEXT_OF("to", "shutdown-tree"),
+         FIELD_TEXT_OF("why", why));
+    shutdown_begin_by_policy(core, why);
 }

@@ -1,12 +1,5 @@
-/*
- * Supervision: what follows the end of an attempt, in six steps (semantics.md section 5):
- * classify, count, budget, decide, announce, execute. The event child-exited carries what each of
- * them found, and it comes before anything that follows from it.
- *
- * A failure counts in the child's own limit, and where a restart is to mend it, in that of its
- * group or, outside of groups, of its supervisor. Budgets belong to groups; without one that step
- * always grants.
- */
+#include "core/rules/exit.h"
+
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"
 #include "core/private.h"
@@ -164,13 +157,6 @@ static enum on_limit effective_on_limit(const struct child *child)
         child->config->declaration.criticality == CRITICALITY_OPTIONAL)
         return ON_LIMIT_STOP; /* optional never escalates */
     return action;
-}
-
-void supervision_shut_down(struct core *core, struct child *child, const char *why)
-{
-    EMIT(core, EVENT_ESCALATED, child, 0, FIELD_TEXT_OF("to", "shutdown-tree"),
-         FIELD_TEXT_OF("why", why));
-    shutdown_begin_by_policy(core, why);
 }
 
 /* Gives up, loudly and so that a person can take it back. */
@@ -451,11 +437,6 @@ void supervision_exited(struct core *core, struct child *child, const struct com
     execute(core, child, &verdict);
 }
 
-/*
- * A spawn that failed uses up an attempt and never a generation. The exit before it stays visible;
- * a restart by hand that it was meant for is over, and the policy decides on the next try. One that
- * waited behind it goes ahead: nothing stands in its way any more.
- */
 void supervision_spawn_failed(struct core *core, struct child *child, int error, const char *reason)
 {
     struct verdict verdict = {.kind = EXIT_SPAWN_FAILED, .counted = true, .within_limit = true};

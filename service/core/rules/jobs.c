@@ -33,14 +33,7 @@ static enum job_result result_of_exit(enum exit_kind kind)
 
 /* ---- lists ----------------------------------------------------------------------------------- */
 
-void jobs_set_most(struct core *core, uint32_t max_jobs)
-{
-    INVARIANT(max_jobs > 0 && max_jobs <= JOBS_AT_ONCE_MAX);
-    core->jobs.most = max_jobs;
-    core_finish_input(core);
-}
-
-static void enter_queue(struct core *core, struct job *job)
+void job_enter_queue(struct core *core, struct job *job)
 {
     struct jobs *jobs = &core->jobs;
 
@@ -196,27 +189,7 @@ void jobs_look(struct core *core)
     }
 }
 
-static void cancel(struct core *core, struct job *job, const char *requester, const char *reason)
-{
-    struct command command = {
-        .verb = COMMAND_REMOVE, .child = job->child->id, .reason = reason, .requester = requester};
-    struct outcome outcome;
-    struct error ignored;
-
-    command_handle(core, &command, &outcome, &ignored);
-}
-
-/* Those of the same name that are under way make room: what waits goes at once. */
-static void replace(struct core *core, const char *name, const char *requester, const char *reason)
-{
-    for (struct job *job = core->jobs.last, *previous; job; job = previous) {
-        previous = job->previous;
-        if (job->state != JOB_FINISHED && strcmp(job->name, name) == 0)
-            cancel(core, job, requester, reason);
-    }
-}
-
-static struct job *job_new(struct core *core, const char *name, uint64_t id)
+struct job *job_new(struct core *core, const char *name, uint64_t id)
 {
     size_t size = strlen(name) + 1;
     struct job *job = core->ports.allocate(core->ports.userdata, sizeof(*job) + size);
@@ -228,7 +201,7 @@ static struct job *job_new(struct core *core, const char *name, uint64_t id)
     return job;
 }
 
-static void link_job(struct core *core, struct job *job)
+void job_link(struct core *core, struct job *job)
 {
     struct jobs *jobs = &core->jobs;
 
@@ -253,107 +226,11 @@ void job_restored(struct core *core, struct job *job)
         job->after = registry_last_job(core, job->name);
     if (job->after)
         job->after->before = job;
-    link_job(core, job);
+    job_link(core, job);
     if (job->state == JOB_QUEUED)
-        enter_queue(core, job);
+        job_enter_queue(core, job);
     else if (job->state == JOB_RUNNING)
         jobs->running++;
     else
         jobs->finished++;
-}
-
-static int refuse(struct declaration_problem *problem, int r, const char *why)
-{
-    *problem = (struct declaration_problem){.dependency = PROBLEM_ELSEWHERE};
-    text_copy(problem->error.text, sizeof(problem->error.text), why);
-    return r;
-}
-
-static int check(const struct core *core, const struct child_declaration *declaration,
-                 enum same_name same_name, struct declaration_problem *problem)
-{
-    if (core->shutdown_phase != SHUTDOWN_IDLE)
-        return refuse(problem, -ESHUTDOWN, "the tree is shutting down");
-    if (!declaration->has_process)
-        return refuse(problem, -EINVAL, "a job needs exec");
-    if (strchr(declaration->id, '/'))
-        return refuse(problem, -EINVAL, "a job is below no supervisor but \"jobs\"");
-    if (declaration->group)
-        return refuse(problem, -EINVAL, "a job is in no group");
-    if (core->jobs.queued + core->jobs.running >= JOBS_MAX)
-        return refuse(problem, -E2BIG, "more than 20000 jobs are queued or run");
-    if (same_name == SAME_NAME_REJECT && registry_last_job(core, declaration->id))
-        return refuse(problem, -EEXIST, "a job of this name is queued or runs");
-    return 0;
-}
-
-/* "jobs/17" */
-static void child_id_of(uint64_t id, char *buffer, size_t size)
-{
-    struct text text = text_in(buffer, size);
-
-    text_append(&text, JOB_SUPERVISOR "/");
-    text_append_number(&text, id);
-}
-
-static int declare(struct core *core, const struct child_declaration *declaration, struct job *job,
-                   const char *requester, const char *reason, struct declaration_problem *problem)
-{
-    struct child_declaration child = *declaration;
-    struct supervisor_declaration supervisor;
-    struct tree_declaration tree = {.children = &child, .n_children = 1};
-    char id[48];
-
-    child_id_of(job->id, id, sizeof(id));
-    child.id = id;
-    child.role = ROLE_JOB;
-    child.restart = RESTART_TEMPORARY;
-    child.autostart = false;
-    supervisor_declaration_defaults(&supervisor, JOB_SUPERVISOR);
-    if (!core_find_supervisor(core, JOB_SUPERVISOR)) {
-        tree.supervisors = &supervisor;
-        tree.n_supervisors = 1;
-    }
-    int r = tree_declare(core, &tree, requester, reason, problem);
-    if (r == 0) {
-        job->child = core_find(core, id);
-        job->child->job = job;
-        job->cause = core->next_command;
-    }
-    return r;
-}
-
-int job_take_in(struct core *core, const struct child_declaration *declaration,
-                enum same_name same_name, const char *requester, const char *reason,
-                struct job **job, struct declaration_problem *problem)
-{
-    int r = check(core, declaration, same_name, problem);
-    if (r < 0)
-        return r;
-
-    struct job *fresh = job_new(core, declaration->id, core->jobs.next_id + 1);
-    if (fresh) {
-        core->jobs.next_id++;
-        fresh->queued_usec = core_now(core);
-    }
-    r = fresh ? declare(core, declaration, fresh, requester, reason, problem)
-              : refuse(problem, -ENOMEM, "out of memory");
-    if (r < 0) {
-        if (fresh)
-            core->ports.release(core->ports.userdata, fresh);
-        return r;
-    }
-    if (same_name == SAME_NAME_REPLACE)
-        replace(core, fresh->name, requester, reason);
-    fresh->after = registry_last_job(core, fresh->name);
-    if (fresh->after)
-        fresh->after->before = fresh;
-    link_job(core, fresh);
-    enter_queue(core, fresh);
-    EMIT(core, EVENT_JOB_QUEUED, fresh->child, fresh->cause, FIELD_NUMBER_OF("job", fresh->id),
-         FIELD_TEXT_OF("name", fresh->name), FIELD_NUMBER_OF("position", core->jobs.queued),
-         FIELD_NUMBER_OF("running", core->jobs.running));
-    core_finish_input(core);
-    *job = fresh;
-    return 0;
 }

@@ -4,18 +4,14 @@
  */
 #pragma once
 
-#include "core/model/declaration.h"
-
 #include <stdint.h>
 
 struct child;
-struct child_declaration;
 struct completion;
 struct core;
-struct declaration_problem;
 struct job;
 
-void jobs_set_most(struct core *core, uint32_t max_jobs);
+void job_enter_queue(struct core *core, struct job *job);
 int job_let_go(struct core *core, struct job *job);
 
 /* What its process has left behind, before anything is decided about its end. */
@@ -33,11 +29,10 @@ void jobs_stop(struct core *core);
 /* The end of each input: places that are free, and who waits for one. A job that waits for a
  * dependency, or for the one of its name, holds up nobody behind it. */
 void jobs_look(struct core *core);
+struct job *job_new(struct core *core, const char *name, uint64_t id);
+void job_link(struct core *core, struct job *job);
 
 /* A job as it was in another core: first it is there, then, when its state is known, it takes its
  * place among those of its name and in the queue. */
 int job_restore(struct core *core, const char *name, uint64_t id, struct job **job);
 void job_restored(struct core *core, struct job *job);
-int job_take_in(struct core *core, const struct child_declaration *declaration,
-                enum same_name same_name, const char *requester, const char *reason,
-                struct job **job, struct declaration_problem *problem);

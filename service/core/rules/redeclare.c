@@ -1,11 +1,5 @@
-/*
- * Redeclaring: giving those that are in the tree a newer declaration, all of a set or none.
- *
- * Keys of supervision are in force at once; what is under way goes on with them, and timers that
- * run begin anew. Keys of the process wait until the attempt that was started with others has
- * ended: until then the child has two declarations, the one in force (`config`: the newer keys of
- * supervision with the older ones of the process) and the newer one as a whole (`next_config`).
- */
+#include "core/rules/redeclare.h"
+
 #include "core/model/declaration_keys.h"
 #include "core/model/stop_order.h"
 #include "core/private.h"
@@ -70,18 +64,6 @@ static bool is_watched(const struct child *child)
     return attempt->active && !is_going(child) && !attempt->stopping && !attempt->delayed;
 }
 
-/* The window moves into the new one's memory, with the newest exits that have room there. */
-static void move_window(struct core *core, struct child *child, const struct child_config *config)
-{
-    const struct child_declaration *d = &config->declaration;
-
-    if (d->burst != child->restart_limit.burst ||
-        d->interval_usec != child->restart_limit.interval_usec)
-        restart_limit_prune(&child->restart_limit, core_now(core), core_realtime(core));
-    restart_limit_resize(&child->restart_limit, config->ring, d->burst, d->interval_usec,
-                         core_realtime(core));
-}
-
 static void change_limit(struct core *core, struct child *child)
 {
     uint64_t next;
@@ -127,38 +109,6 @@ static void apply_keys(struct core *core, struct child *child, uint64_t keys)
         liveness_change_readiness(core, child, keys & KEY_BIT(KEY_READINESS));
 }
 
-/* Puts a declaration into force, in the place of the one that is; what the keys mean for what is
- * under way is the caller's. */
-static void adopt(struct core *core, struct child *child, struct child_config *config)
-{
-    struct child_config *old = child->config;
-
-    move_window(core, child, config);
-    for (size_t i = 0; i < dependency_count(&old->declaration); i++)
-        stop_order_repoint(core, child, old->targets[i], NULL, i);
-    child->config = config;
-    child->id = config->declaration.id;
-    child->name = last_segment(child->id);
-    tree_find_targets(core, child);
-    for (size_t i = 0; i < dependency_count(&config->declaration); i++)
-        stop_order_repoint(core, child, NULL, config->targets[i], i);
-    sidecar_bind(core, child);
-    registry_release(core, old);
-    core_changed(core, child);
-}
-
-/* The attempt has ended that was started with older keys of the process. */
-void redeclare_attempt_ended(struct core *core, struct child *child)
-{
-    struct child_config *config = child->next_config;
-
-    if (!config)
-        return;
-    INVARIANT(!core->muted);
-    child->next_config = NULL;
-    adopt(core, child, config);
-}
-
 /* ---- all of a set ---------------------------------------------------------------------------- */
 
 /* A child that is to have a new declaration. */
@@ -201,18 +151,6 @@ static int check_changes(struct core *core, struct change *changes, size_t count
         child->group = supervisor_group(child->member.supervisor, child->config->declaration.group);
     }
     return r;
-}
-
-/* Dependencies were checked when they were given; one may have been removed since. */
-void tree_find_targets(struct core *core, struct child *child)
-{
-    const struct child_declaration *declaration = &child->config->declaration;
-
-    child->group = supervisor_group(child->member.supervisor, declaration->group);
-    for (size_t i = 0; i < dependency_count(declaration); i++) {
-        child->config->targets[i] = core_find(core, dependency_id(declaration, i));
-        core->may_miss = core->may_miss || !child->config->targets[i];
-    }
 }
 
 /* The newer declaration with the keys of the process of the older one. */
@@ -276,7 +214,7 @@ static void put_into_force(struct core *core, struct change *change)
     child->next_config = change->next;
     if (change->said & KEY_BIT(KEY_HEALTH_CHECK))
         health_withdraw(core, child); /* the question is in the memory that goes */
-    adopt(core, child, change->config);
+    adopt_config(core, child, change->config);
 }
 
 static void apply_change(struct core *core, const struct change *change, uint64_t id,

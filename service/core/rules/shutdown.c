@@ -1,9 +1,5 @@
-/*
- * Shutdown of the tree (semantics.md section 7). Cancel goes out in the reverse order of the tree,
- * and to a child only when those that depend on it are gone (stop_order.h). Each child has its own
- * stop deadline; the phases only tell how far the whole has come. A bound for the whole, where a
- * call gives one, cuts short what is left when it passes.
- */
+#include "core/rules/shutdown.h"
+
 #include "core/model/archive.h"
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"

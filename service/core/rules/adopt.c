@@ -1,0 +1,58 @@
+#include "core/rules/adopt.h"
+
+#include "core/model/declaration_keys.h"
+#include "core/model/stop_order.h"
+#include "core/private.h"
+#include "core/rules/requirement.h"
+
+/* The window moves into the new one's memory, with the newest exits that have room there. */
+static void move_window(struct core *core, struct child *child, const struct child_config *config)
+{
+    const struct child_declaration *d = &config->declaration;
+
+    if (d->burst != child->restart_limit.burst ||
+        d->interval_usec != child->restart_limit.interval_usec)
+        restart_limit_prune(&child->restart_limit, core_now(core), core_realtime(core));
+    restart_limit_resize(&child->restart_limit, config->ring, d->burst, d->interval_usec,
+                         core_realtime(core));
+}
+
+void adopt_config(struct core *core, struct child *child, struct child_config *config)
+{
+    struct child_config *old = child->config;
+
+    move_window(core, child, config);
+    for (size_t i = 0; i < dependency_count(&old->declaration); i++)
+        stop_order_repoint(core, child, old->targets[i], NULL, i);
+    child->config = config;
+    child->id = config->declaration.id;
+    child->name = last_segment(child->id);
+    tree_find_targets(core, child);
+    for (size_t i = 0; i < dependency_count(&config->declaration); i++)
+        stop_order_repoint(core, child, NULL, config->targets[i], i);
+    sidecar_bind(core, child);
+    registry_release(core, old);
+    core_changed(core, child);
+}
+
+void redeclare_attempt_ended(struct core *core, struct child *child)
+{
+    struct child_config *config = child->next_config;
+
+    if (!config)
+        return;
+    INVARIANT(!core->muted);
+    child->next_config = NULL;
+    adopt_config(core, child, config);
+}
+
+void tree_find_targets(struct core *core, struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+
+    child->group = supervisor_group(child->member.supervisor, declaration->group);
+    for (size_t i = 0; i < dependency_count(declaration); i++) {
+        child->config->targets[i] = core_find(core, dependency_id(declaration, i));
+        core->may_miss = core->may_miss || !child->config->targets[i];
+    }
+}

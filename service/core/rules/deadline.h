@@ -1,0 +1,11 @@
+/*
+ * Deadlines: the timer that is due first, and what follows when it passes: the next signal of a
+ * stop, an abort, a stop that has failed, a start whose backoff is over.
+ */
+#pragma once
+
+struct core;
+
+/* What is armed anew while they fire, and due at once, may fire too, but not for ever: the rest has
+ * the next turn, and others come between. */
+void fire_timers(struct core *core);

@@ -1,0 +1,30 @@
+/*
+ * Tree: declaring children, all of a set or none, and letting them go. The only place of the core
+ * that allocates. Every array that an input could need grows here, before anything is changed.
+ */
+#pragma once
+
+#include "core/vocabulary/vocabulary.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct child;
+struct child_declaration;
+struct core;
+struct declaration_problem;
+struct tree_declaration;
+
+void tree_problem(struct declaration_problem *problem, size_t declaration, int dependency,
+                  const char *a, const char *b, const char *c);
+int tree_connect(struct core *core, struct child *child, size_t declaration,
+                 struct declaration_problem *problem);
+int tree_restore_child(struct core *core, const struct child_declaration *declaration,
+                       uint32_t slot, uint32_t serial);
+void tree_announce(struct core *core, struct child *child, uint64_t id, const char *requester,
+                   const char *reason);
+int tree_declare(struct core *core, const struct tree_declaration *tree, const char *requester,
+                 const char *reason, struct declaration_problem *problem);
+int tree_check(struct core *core, const struct tree_declaration *tree,
+               struct declaration_problem *problem);
+void tree_remove(struct core *core, struct child *child, enum child_status final, uint64_t cause);

@@ -1,0 +1,184 @@
+#include "core/rules/report.h"
+
+#include "core/core.h"
+#include "core/model/start_wait.h"
+#include "core/model/stop_order.h"
+#include "core/private.h"
+#include "core/vocabulary/moment.h"
+#include "core/vocabulary/text.h"
+
+static bool is_active(const struct child *child, struct attempt_id id)
+{
+    return child->attempt.active && child->attempt.generation == id.generation &&
+           child->attempt.number == id.attempt;
+}
+
+/* A report of an attempt that is not there any more changes this, and nothing else. */
+static void record_stale(struct core *core, struct child *child, struct attempt_id id,
+                         enum report_kind kind)
+{
+    child->last_stale = (struct stale_report){
+        .kind = kind,
+        .generation = id.generation,
+        .attempt = id.attempt,
+        .usec = core_realtime(core),
+        .count = child->last_stale.count + 1,
+    };
+    EMIT(core, EVENT_CHILD_ATTEMPT_STALE_REPORT, child, 0,
+         FIELD_TEXT_OF("report", report_kind_to_string(kind)),
+         FIELD_NUMBER_OF("reported_generation", id.generation),
+         FIELD_NUMBER_OF("reported_attempt", id.attempt));
+    core_changed(core, child);
+}
+
+/* The child whose active attempt a report is about; otherwise it is recorded as stale. */
+static struct child *reported(struct core *core, struct attempt_id id, enum report_kind kind)
+{
+    struct child *child = core_child_of(core, id);
+
+    if (child && !is_active(child, id)) {
+        record_stale(core, child, id, kind);
+        return NULL;
+    }
+    return child;
+}
+
+static void commit_spawn(struct core *core, struct child *child, uint32_t pid)
+{
+    struct attempt *attempt = &child->attempt;
+    bool restarted = child->born;
+    bool fenced = child->fence_phase == FENCE_READY_TO_START;
+
+    delay_end(core, child);
+    child_disarm(core, child, TIMER_PLACE);
+    attempt->spawned = true;
+    attempt->confirmed = pid > 0;
+    attempt->pid = pid;
+    child->born = true;
+    child->generation = attempt->generation;
+    child->failure = (struct failure){};
+    if (attempt->status == CHILD_STARTING)
+        child_set_status(core, child, CHILD_RUNNING);
+    EMIT(core, EVENT_CHILD_RUNNING, child, child->start_cause, FIELD_NUMBER_OF("pid", pid));
+    if (fenced) {
+        uint64_t cause = child->pending.cause;
+        child->pending = (struct pending_restart){};
+        fence_set_phase(child, FENCE_OPEN);
+        EMIT_BARE(core, EVENT_CHILD_RESTART_FENCE_RELEASED, child, cause);
+    }
+    if (restarted) {
+        child->restart_count += child->automatic_start;
+        EMIT(core, EVENT_CHILD_RESTARTED, child, child->start_cause,
+             FIELD_FLAG_OF("automatic", child->automatic_start),
+             FIELD_NUMBER_OF("restart_count", child->restart_count));
+    }
+    liveness_spawned(core, child);
+    health_begin(core, child);
+    if (!child->attempt.cancel_delivered && !child->attempt.abort_requested)
+        child_arm_timeout(core, child, TIMER_RUN, child->config->declaration.run_timeout_usec);
+    core_changed(core, child);
+}
+
+/* The word of the executor about an attempt that had been heard of before. */
+static void confirm_spawn(struct core *core, struct child *child, uint32_t pid)
+{
+    child->attempt.confirmed = true;
+    if (child->attempt.pid == 0)
+        child->attempt.pid = pid;
+    core_changed(core, child);
+}
+
+void report_spawned(struct core *core, struct attempt_id id, uint32_t pid)
+{
+    struct child *child = reported(core, id, REPORT_SPAWNED);
+
+    if (child && child->attempt.confirmed)
+        record_stale(core, child, id, REPORT_SPAWNED); /* said twice */
+    else if (child && child->attempt.spawned)
+        confirm_spawn(core, child, pid);
+    else if (child)
+        commit_spawn(core, child, pid);
+    core_finish_input(core);
+}
+
+void report_spawn_failed(struct core *core, struct attempt_id id, int error, const char *reason)
+{
+    struct child *child = reported(core, id, REPORT_SPAWN_FAILED);
+
+    if (child && child->attempt.spawned)
+        record_stale(core, child, id, REPORT_SPAWN_FAILED);
+    else if (child)
+        supervision_spawn_failed(core, child, error, reason);
+    core_finish_input(core);
+}
+
+void report_completed(struct core *core, struct attempt_id id, const struct completion *completion)
+{
+    struct child *child = reported(core, id, REPORT_EXIT);
+
+    if (child) {
+        if (!child->attempt.spawned)
+            commit_spawn(core, child, 0); /* it ended before the executor's word came */
+        supervision_exited(core, child, completion);
+    }
+    core_finish_input(core);
+}
+
+void report_start_delayed(struct core *core, struct attempt_id id, const char *reason)
+{
+    struct child *child = reported(core, id, REPORT_DELAY);
+
+    if (child && child->attempt.spawned)
+        record_stale(core, child, id, REPORT_DELAY);
+    else if (child && reason)
+        delay_begin(core, child, reason);
+    else if (child)
+        delay_end(core, child);
+    core_finish_input(core);
+}
+
+void report_main_exited(struct core *core, struct attempt_id id,
+                        const struct completion *completion)
+{
+    struct child *child = reported(core, id, REPORT_MAIN_EXIT);
+
+    if (child && child->attempt.main.gone) {
+        record_stale(core, child, id, REPORT_MAIN_EXIT); /* said twice */
+    } else if (child) {
+        if (!child->attempt.spawned)
+            commit_spawn(core, child, 0);
+        leftovers_begin(core, child, completion);
+    }
+    core_finish_input(core);
+}
+
+static enum report_kind report_of(const struct notify_message *message)
+{
+    if (message->flags & (NOTIFY_READY | NOTIFY_NOT_READY))
+        return REPORT_READINESS;
+    return message->flags & NOTIFY_HEARTBEAT ? REPORT_HEARTBEAT : REPORT_STATUS;
+}
+
+void report_message(struct core *core, struct attempt_id id, const struct notify_message *message)
+{
+    struct child *child = reported(core, id, report_of(message));
+
+    if (child) {
+        if (!child->attempt.spawned)
+            commit_spawn(core, child, 0); /* who speaks has been started */
+        liveness_message(core, child, message);
+    }
+    core_finish_input(core);
+}
+
+void report_checked(struct core *core, struct attempt_id id, uint32_t number, bool passed,
+                    const char *why)
+{
+    struct child *child = reported(core, id, REPORT_HEALTH);
+
+    if (child && (!child->attempt.check_open || child->attempt.checks != number))
+        record_stale(core, child, id, REPORT_HEALTH); /* nobody waits for it any more */
+    else if (child)
+        health_answered(core, child, passed, why);
+    core_finish_input(core);
+}
