@@ -1,15 +1,36 @@
 /*
- * State: everything that a core knows, as bytes. The order: the core's own, then the tree (who is
- * there, and how it is declared), then what each supervisor, child and job is doing, then the lists
- * that have an order of their own. A child is named by its slot, a supervisor by its number in the
- * order in which they were declared.
+ * Checkpoint: everything that a core knows, as bytes. The order: the core's own, then the tree (who
+ * is there, and how it is declared), then what each supervisor, child and job is doing, then the
+ * lists that have an order of their own. A child is named by its slot, a supervisor by its number
+ * in the order in which they were declared.
  */
+#include "core/model/archive.h"
+#include "core/model/config.h"
+#include "core/model/declaration.h"
+#include "core/model/declaration_archive.h"
 #include "core/model/input_archive.h"
+#include "core/model/job.h"
+#include "core/model/lineage.h"
+#include "core/model/members.h"
+#include "core/model/registry.h"
+#include "core/model/restart_limit.h"
+#include "core/model/restart_queue.h"
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"
+#include "core/model/supervisor.h"
+#include "core/model/supervisor_change.h"
+#include "core/model/tally.h"
+#include "core/model/timer.h"
 #include "core/private.h"
+#include "core/rules/adopt.h"
+#include "core/rules/declare.h"
+#include "core/rules/jobs.h"
+#include "core/rules/shutdown.h"
+#include "core/vocabulary/invariant.h"
 #include "core/vocabulary/moment.h"
-#include "core/vocabulary/text.h"
+
+#include <errno.h>
+#include <string.h>
 
 #define NOBODY UINT32_MAX
 

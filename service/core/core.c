@@ -1,10 +1,13 @@
 #include "core/core.h"
 
-#include "core/model/start_wait.h"
-#include "core/model/stop_order.h"
+#include "core/model/job.h"
+#include "core/model/lineage.h"
+#include "core/model/supervisor.h"
+#include "core/model/supervisor_change.h"
 #include "core/private.h"
-#include "core/vocabulary/moment.h"
-#include "core/vocabulary/text.h"
+#include "core/vocabulary/vocabulary.h"
+
+#include <errno.h>
 
 int core_new(const struct core_ports *ports, const struct core_settings *settings,
              struct core **core)

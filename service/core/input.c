@@ -1,15 +1,31 @@
 /*
- * Door: every input comes through here. It is stamped once, so that one time holds until it has
- * been handled to its end; the shell is told of it; then whose it is handles it. The time never
- * goes back, whatever a clock or a journal says.
+ * Inputs: every one comes through here. It is stamped once, so that one time holds until it has
+ * been handled to its end; the shell records it; then the module in charge handles it. The time
+ * never goes back, whatever a clock or a journal says.
  */
-#include "core/core.h"
+#include "core/model/declaration.h"
 #include "core/model/input_archive.h"
-#include "core/model/start_wait.h"
-#include "core/model/stop_order.h"
+#include "core/model/job.h"
+#include "core/model/members.h"
+#include "core/model/supervisor.h"
+#include "core/model/supervisor_change.h"
 #include "core/private.h"
+#include "core/rules/command.h"
+#include "core/rules/deadline.h"
+#include "core/rules/declare.h"
+#include "core/rules/health.h"
+#include "core/rules/jobs.h"
+#include "core/rules/redeclare.h"
+#include "core/rules/reload.h"
+#include "core/rules/reopen.h"
+#include "core/rules/report.h"
+#include "core/rules/run_job.h"
+#include "core/rules/settle.h"
+#include "core/rules/shutdown.h"
+#include "core/vocabulary/error.h"
+#include "core/vocabulary/event.h"
+#include "core/vocabulary/invariant.h"
 #include "core/vocabulary/moment.h"
-#include "core/vocabulary/text.h"
 
 static void announce_start(struct core *core, const char *version)
 {

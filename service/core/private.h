@@ -1,62 +1,16 @@
 /*
- * What the parts of the core know of each other. Nobody outside service/core includes this.
- *
- * Reading order: input.c (how inputs come in), child.c (one attempt: start, cancel, abort, its
- * reports), exit.c (what follows an exit), strategy.c (to whom), escalation.c (and when that
- * does not help), command.c (the verbs), dependency.c and restart_queue.c (what a start waits for),
- * requirement.c (what it lacks), stop_order.c (what a stop waits for), sidecar.c, shutdown.c,
- * supervisor.c (the shape of the tree), declare.c (declaring and removing), redeclare.c (newer
- * declarations), config.c, core.c (the door in).
+ * The record of a core, and how its files tell events. Only files of service/core include this.
+ * What else they know of each other stands in the header of each; docs/architecture.md lists them
+ * from the bottom to the top.
  */
 #pragma once
 
 #include "core/core.h"
-#include "core/rules/jobs.h"
-#include "core/model/restart_queue.h"
-#include "core/rules/settle.h"
-#include "core/rules/start.h"
-#include "core/model/registry.h"
-#include "core/model/child_change.h"
-#include "core/rules/strategy.h"
-#include "core/model/scope.h"
-#include "core/rules/restart.h"
-#include "core/rules/redeclare.h"
-#include "core/model/present.h"
-#include "core/model/sidecar.h"
-#include "core/rules/adopt.h"
-#include "core/rules/liveness.h"
-#include "core/rules/run_job.h"
-#include "core/rules/reload.h"
-#include "core/model/tally.h"
-#include "core/rules/cycle.h"
-#include "core/rules/exit.h"
-#include "core/rules/deadline.h"
-#include "core/rules/leftovers.h"
-#include "core/rules/delay.h"
-#include "core/rules/fence.h"
-#include "core/rules/escalation.h"
-#include "core/rules/declare.h"
-#include "core/model/members.h"
-#include "core/rules/reopen.h"
-#include "core/model/config.h"
-#include "core/model/supervisor_change.h"
-#include "core/rules/watch.h"
-#include "core/rules/report.h"
-#include "core/rules/stop.h"
-#include "core/rules/shutdown.h"
-#include "core/model/declaration_archive.h"
-#include "core/rules/exit_kind.h"
-#include "core/rules/health.h"
-#include "core/rules/dependency.h"
-#include "core/rules/command.h"
 #include "core/model/child.h"
 #include "core/model/lineage.h"
+#include "core/model/present.h"
 #include "core/model/random.h"
 #include "core/model/timer.h"
-#include "core/vocabulary/invariant.h"
-
-#include <errno.h>
-#include <string.h>
 
 struct core_input;
 
@@ -111,8 +65,6 @@ struct core {
     struct timer shutdown_bound; /* the only timer that is no child's */
     uint64_t shutdown_bound_command;
 };
-
-struct archive;
 
 #define EMIT(core, kind, child, cause, ...)                                                        \
     event_emit(core, kind, child, cause, (const struct event_field[]){__VA_ARGS__},                \

@@ -1,5 +1,6 @@
 #include "core/model/backoff.h"
 
+#include "core/model/random.h"
 #include "core/vocabulary/invariant.h"
 
 static uint64_t smaller(uint64_t a, uint64_t b)

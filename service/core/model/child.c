@@ -1,11 +1,7 @@
 #include "core/model/child.h"
 
-#include "core/core.h"
-#include "core/model/start_wait.h"
-#include "core/model/stop_order.h"
 #include "core/private.h"
-#include "core/vocabulary/moment.h"
-#include "core/vocabulary/text.h"
+#include "core/vocabulary/vocabulary.h"
 
 enum child_status child_status(const struct child *child)
 {

@@ -1,12 +1,14 @@
 #include "core/model/child_change.h"
 
-#include "core/core.h"
-#include "core/model/child.h"
-#include "core/model/start_wait.h"
-#include "core/model/stop_order.h"
+#include "core/model/declaration.h"
+#include "core/model/present.h"
+#include "core/model/tally.h"
+#include "core/model/timer.h"
 #include "core/private.h"
-#include "core/vocabulary/moment.h"
+#include "core/vocabulary/event.h"
+#include "core/vocabulary/invariant.h"
 #include "core/vocabulary/text.h"
+#include "core/vocabulary/vocabulary.h"
 
 struct child *child_of_timer(struct timer *timer)
 {

@@ -33,5 +33,5 @@ void child_set_operation(struct core *core, struct child *child, enum child_oper
                          uint64_t cause, const char *by, const char *reason, const char *command);
 
 /* What the signal that was sent last gives it. */
-uint64_t child_stop_time(const struct child *child); /* of the signal that was sent last */
+uint64_t child_stop_time(const struct child *child);
 void fence_set_phase(struct child *child, enum fence_phase phase);

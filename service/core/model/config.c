@@ -1,9 +1,13 @@
 #include "core/model/config.h"
 
-#include "core/model/start_wait.h"
-#include "core/model/stop_order.h"
+#include "core/model/budget.h"
+#include "core/model/declaration.h"
+#include "core/model/process_spec.h"
+#include "core/model/restart_limit.h"
+#include "core/model/supervisor.h"
 #include "core/private.h"
-#include "core/vocabulary/text.h"
+
+#include <string.h>
 
 /* One block that is first measured, then filled: base is NULL while measuring. */
 struct block {

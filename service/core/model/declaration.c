@@ -1,5 +1,7 @@
 #include "core/model/declaration.h"
 
+#include "core/vocabulary/vocabulary.h"
+
 #include <string.h>
 
 #define MSEC UINT64_C(1000)

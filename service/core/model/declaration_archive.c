@@ -1,8 +1,13 @@
 #include "core/model/declaration_archive.h"
 
 #include "core/model/archive.h"
+#include "core/model/backoff.h"
+#include "core/model/declaration.h"
 #include "core/model/declaration_keys.h"
-#include "core/private.h"
+#include "core/model/input_archive.h"
+#include "core/model/process_spec.h"
+#include "core/model/restart_limit.h"
+#include "core/vocabulary/invariant.h"
 
 #include <string.h>
 

@@ -1,7 +1,11 @@
 #include "core/model/declaration_keys.h"
 
+#include "core/core.h"
 #include "core/model/archive.h"
-#include "core/private.h"
+#include "core/model/declaration.h"
+
+#include <errno.h>
+#include <string.h>
 
 #define ROOM_MIN 1024
 

@@ -1,6 +1,12 @@
 #include "core/model/input_archive.h"
 
-#include "core/private.h"
+#include "core/core.h"
+#include "core/model/archive.h"
+#include "core/model/declaration.h"
+#include "core/model/declaration_archive.h"
+#include "core/model/job.h"
+#include "core/model/supervisor.h"
+#include "core/vocabulary/invariant.h"
 
 static const struct {
     const char *name;

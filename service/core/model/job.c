@@ -1,8 +1,7 @@
 #include "core/model/job.h"
 
-#include "core/model/start_wait.h"
 #include "core/private.h"
-#include "core/vocabulary/text.h"
+#include "core/vocabulary/invariant.h"
 
 const char *job_state_to_string(enum job_state state)
 {

@@ -1,7 +1,11 @@
 #include "core/model/lineage.h"
 
 #include "core/model/archive.h"
+#include "core/model/declaration.h"
 #include "core/private.h"
+
+#include <errno.h>
+#include <string.h>
 
 static uint32_t hash_of(const char *id)
 {

@@ -2,7 +2,10 @@
 
 #include "core/model/supervisor.h"
 #include "core/private.h"
-#include "core/vocabulary/text.h"
+#include "core/vocabulary/invariant.h"
+#include "core/vocabulary/vocabulary.h"
+
+#include <string.h>
 
 struct child *member_child(const struct member *member)
 {

@@ -1,12 +1,11 @@
 #include "core/model/present.h"
 
-#include "core/core.h"
-#include "core/model/start_wait.h"
-#include "core/model/stop_order.h"
+#include "core/model/era.h"
+#include "core/model/supervisor.h"
 #include "core/private.h"
 #include "core/vocabulary/event.h"
 #include "core/vocabulary/moment.h"
-#include "core/vocabulary/text.h"
+#include "core/vocabulary/vocabulary.h"
 
 void event_emit(struct core *core, enum event_kind kind, struct child *child, uint64_t cause,
                 const struct event_field *fields, size_t n_fields)

@@ -1,14 +1,10 @@
 #include "core/model/registry.h"
 
-#include "core/core.h"
-#include "core/model/declaration_keys.h"
 #include "core/model/job.h"
-#include "core/model/start_wait.h"
-#include "core/model/stop_order.h"
 #include "core/private.h"
-#include "core/rules/requirement.h"
-#include "core/vocabulary/moment.h"
-#include "core/vocabulary/text.h"
+
+#include <errno.h>
+#include <string.h>
 
 #define INDEX_MIN 16
 

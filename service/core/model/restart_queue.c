@@ -1,7 +1,10 @@
 #include "core/model/restart_queue.h"
 
-#include "core/model/start_wait.h"
+#include "core/model/child_change.h"
+#include "core/model/present.h"
+#include "core/model/supervisor.h"
 #include "core/private.h"
+#include "core/vocabulary/invariant.h"
 
 #define PLACE_USEC 1000000
 

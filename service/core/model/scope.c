@@ -1,7 +1,8 @@
 #include "core/model/scope.h"
 
-#include "core/model/start_wait.h"
-#include "core/model/stop_order.h"
+#include "core/model/members.h"
+#include "core/model/present.h"
+#include "core/model/supervisor.h"
 #include "core/private.h"
 
 void strategy_scope_begins(struct core *core, struct scope *scope)

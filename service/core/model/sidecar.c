@@ -1,5 +1,7 @@
 #include "core/model/sidecar.h"
 
+#include "core/model/declaration.h"
+#include "core/model/present.h"
 #include "core/model/stop_order.h"
 #include "core/private.h"
 

@@ -1,6 +1,14 @@
 #include "core/model/start_wait.h"
 
+#include "core/model/child_change.h"
+#include "core/model/members.h"
+#include "core/model/present.h"
+#include "core/model/restart_queue.h"
+#include "core/model/supervisor.h"
+#include "core/model/timer.h"
 #include "core/private.h"
+#include "core/vocabulary/invariant.h"
+#include "core/vocabulary/vocabulary.h"
 
 /* ---- what it waits for ----------------------------------------------------------------------- */
 

@@ -1,6 +1,9 @@
 #include "core/model/stop_order.h"
 
+#include "core/model/declaration.h"
+#include "core/model/present.h"
 #include "core/private.h"
+#include "core/vocabulary/invariant.h"
 
 static size_t dependencies(const struct child *child)
 {

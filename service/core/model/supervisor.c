@@ -1,7 +1,8 @@
 #include "core/model/supervisor.h"
 
+#include "core/model/restart_limit.h"
 #include "core/private.h"
-#include "core/vocabulary/text.h"
+#include "core/vocabulary/vocabulary.h"
 
 /* ---- what it shows --------------------------------------------------------------------------- */
 

@@ -1,8 +1,17 @@
 #include "core/model/supervisor_change.h"
 
+#include "core/model/config.h"
+#include "core/model/declaration.h"
+#include "core/model/members.h"
+#include "core/model/present.h"
+#include "core/model/restart_limit.h"
+#include "core/model/restart_queue.h"
+#include "core/model/scope.h"
 #include "core/model/supervisor.h"
+#include "core/model/tally.h"
 #include "core/private.h"
-#include "core/vocabulary/text.h"
+
+#include <errno.h>
 
 int supervisor_init_root(struct core *core)
 {

@@ -1,8 +1,9 @@
 #include "core/model/tally.h"
 
+#include "core/model/present.h"
 #include "core/model/supervisor.h"
 #include "core/private.h"
-#include "core/vocabulary/text.h"
+#include "core/vocabulary/vocabulary.h"
 
 static struct tally tally_of(const struct child *child)
 {

@@ -1,9 +1,15 @@
 #include "core/rules/adopt.h"
 
-#include "core/model/declaration_keys.h"
+#include "core/model/config.h"
+#include "core/model/declaration.h"
+#include "core/model/members.h"
+#include "core/model/present.h"
+#include "core/model/registry.h"
+#include "core/model/restart_limit.h"
+#include "core/model/sidecar.h"
 #include "core/model/stop_order.h"
 #include "core/private.h"
-#include "core/rules/requirement.h"
+#include "core/vocabulary/invariant.h"
 
 /* The window moves into the new one's memory, with the newest exits that have room there. */
 static void move_window(struct core *core, struct child *child, const struct child_config *config)

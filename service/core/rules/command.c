@@ -1,11 +1,35 @@
 #include "core/rules/command.h"
 
+#include "core/model/child_change.h"
+#include "core/model/declaration.h"
+#include "core/model/members.h"
+#include "core/model/present.h"
+#include "core/model/random.h"
+#include "core/model/restart_limit.h"
+#include "core/model/scope.h"
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"
+#include "core/model/supervisor.h"
+#include "core/model/tally.h"
 #include "core/private.h"
+#include "core/rules/declare.h"
+#include "core/rules/dependency.h"
+#include "core/rules/fence.h"
 #include "core/rules/plan.h"
+#include "core/rules/reload.h"
 #include "core/rules/requirement.h"
+#include "core/rules/restart.h"
+#include "core/rules/settle.h"
+#include "core/rules/start.h"
+#include "core/rules/stop.h"
+#include "core/rules/strategy.h"
+#include "core/vocabulary/error.h"
+#include "core/vocabulary/event.h"
 #include "core/vocabulary/text.h"
+#include "core/vocabulary/vocabulary.h"
+
+#include <errno.h>
+#include <string.h>
 
 static bool is_blank(const char *text)
 {

@@ -1,7 +1,11 @@
 #include "core/rules/cycle.h"
 
-#include "core/private.h"
+#include "core/core.h"
+#include "core/model/child.h"
+#include "core/model/declaration.h"
 #include "core/vocabulary/text.h"
+
+#include <errno.h>
 
 #define DEPTH_MAX 1000
 

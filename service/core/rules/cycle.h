@@ -8,5 +8,4 @@
 struct child;
 struct declaration_problem;
 
-/* What the doors (input.c) lead to. */
 int cycle_look(struct child **children, size_t count, struct declaration_problem *problem);

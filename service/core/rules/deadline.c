@@ -1,12 +1,24 @@
 #include "core/rules/deadline.h"
 
-#include "core/core.h"
-#include "core/model/child.h"
+#include "core/model/child_change.h"
+#include "core/model/declaration.h"
+#include "core/model/present.h"
+#include "core/model/restart_limit.h"
+#include "core/model/restart_queue.h"
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"
+#include "core/model/timer.h"
 #include "core/private.h"
-#include "core/vocabulary/moment.h"
-#include "core/vocabulary/text.h"
+#include "core/rules/health.h"
+#include "core/rules/liveness.h"
+#include "core/rules/restart.h"
+#include "core/rules/settle.h"
+#include "core/rules/shutdown.h"
+#include "core/rules/start.h"
+#include "core/rules/stop.h"
+#include "core/vocabulary/event.h"
+#include "core/vocabulary/invariant.h"
+#include "core/vocabulary/vocabulary.h"
 
 /* Its stop is the policy's: the attempt was ended by force, or its main process ended by itself and
  * left others. */

@@ -1,9 +1,31 @@
 #include "core/rules/declare.h"
 
+#include "core/model/child_change.h"
+#include "core/model/config.h"
+#include "core/model/declaration.h"
+#include "core/model/lineage.h"
+#include "core/model/members.h"
+#include "core/model/present.h"
+#include "core/model/registry.h"
+#include "core/model/restart_limit.h"
+#include "core/model/sidecar.h"
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"
+#include "core/model/supervisor.h"
+#include "core/model/supervisor_change.h"
+#include "core/model/tally.h"
 #include "core/private.h"
+#include "core/rules/cycle.h"
+#include "core/rules/jobs.h"
+#include "core/rules/settle.h"
+#include "core/rules/start.h"
+#include "core/vocabulary/event.h"
+#include "core/vocabulary/invariant.h"
 #include "core/vocabulary/text.h"
+#include "core/vocabulary/vocabulary.h"
+
+#include <errno.h>
+#include <string.h>
 
 /* ---- checks ---------------------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /*
- * Tree: declaring children, all of a set or none, and letting them go. The only place of the core
- * that allocates. Every array that an input could need grows here, before anything is changed.
+ * Tree: declaring children, all of a set or none, and letting them go. What
+ * it needs is allocated before anything is changed.
  */
 #pragma once
 

@@ -1,6 +1,11 @@
 #include "core/rules/delay.h"
 
+#include "core/model/child_change.h"
+#include "core/model/declaration.h"
+#include "core/model/present.h"
 #include "core/private.h"
+#include "core/rules/liveness.h"
+#include "core/vocabulary/event.h"
 
 void delay_begin(struct core *core, struct child *child, const char *reason)
 {

@@ -1,7 +1,11 @@
 #include "core/rules/dependency.h"
 
+#include "core/model/declaration.h"
+#include "core/model/present.h"
 #include "core/model/start_wait.h"
 #include "core/private.h"
+
+#include <string.h>
 
 static void remember_way(struct dependency_walk *walk, struct child *child, enum way way)
 {

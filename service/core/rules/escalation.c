@@ -1,9 +1,20 @@
 #include "core/rules/escalation.h"
 
-#include "core/model/start_wait.h"
+#include "core/model/child_change.h"
+#include "core/model/members.h"
+#include "core/model/present.h"
+#include "core/model/restart_limit.h"
 #include "core/model/stop_order.h"
+#include "core/model/supervisor.h"
+#include "core/model/supervisor_change.h"
 #include "core/private.h"
+#include "core/rules/restart.h"
+#include "core/rules/shutdown.h"
+#include "core/rules/stop.h"
+#include "core/rules/strategy.h"
+#include "core/vocabulary/event.h"
 #include "core/vocabulary/text.h"
+#include "core/vocabulary/vocabulary.h"
 
 static void clear_limits(struct core *core, struct supervisor *supervisor)
 {

@@ -1,5 +1,5 @@
 /*
- * Supervision: what follows the end of an attempt, in six steps (semantics.md section 5):
+ * Exit: what follows the end of an attempt, in six steps (semantics.md section 5):
  * classify, count, budget, decide, announce, execute. The event child-exited carries what each of
  * them found, and it comes before anything that follows from it.
  *

@@ -1,9 +1,9 @@
 #include "core/rules/exit_kind.h"
 
-#include "core/model/start_wait.h"
-#include "core/model/stop_order.h"
-#include "core/private.h"
-#include "core/vocabulary/text.h"
+#include "core/core.h"
+#include "core/model/child.h"
+#include "core/model/declaration.h"
+#include "core/vocabulary/vocabulary.h"
 
 bool exit_code_listed(const struct exit_codes *codes, int code)
 {

@@ -1,8 +1,11 @@
 #include "core/rules/fence.h"
 
+#include "core/model/child_change.h"
+#include "core/model/present.h"
 #include "core/model/start_wait.h"
-#include "core/model/stop_order.h"
 #include "core/private.h"
+#include "core/vocabulary/event.h"
+#include "core/vocabulary/invariant.h"
 
 void fence_ready(struct core *core, struct child *child, uint64_t cause, const char *command)
 {

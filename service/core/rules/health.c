@@ -1,6 +1,11 @@
 #include "core/rules/health.h"
 
+#include "core/model/child_change.h"
+#include "core/model/declaration.h"
+#include "core/model/present.h"
 #include "core/private.h"
+#include "core/rules/liveness.h"
+#include "core/rules/watch.h"
 
 #define UNTIL_READY_USEC 1000000 /* the longest pause while somebody waits for the first pass */
 

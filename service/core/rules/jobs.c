@@ -1,9 +1,15 @@
 #include "core/rules/jobs.h"
 
 #include "core/model/job.h"
-#include "core/model/start_wait.h"
+#include "core/model/registry.h"
 #include "core/private.h"
-#include "core/vocabulary/text.h"
+#include "core/rules/dependency.h"
+#include "core/rules/start.h"
+#include "core/vocabulary/event.h"
+#include "core/vocabulary/vocabulary.h"
+
+#include <errno.h>
+#include <string.h>
 
 /* ---- words ----------------------------------------------------------------------------------- */
 

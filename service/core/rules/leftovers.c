@@ -1,6 +1,12 @@
 #include "core/rules/leftovers.h"
 
+#include "core/model/child_change.h"
+#include "core/model/present.h"
 #include "core/private.h"
+#include "core/rules/exit_kind.h"
+#include "core/rules/stop.h"
+#include "core/vocabulary/event.h"
+#include "core/vocabulary/vocabulary.h"
 
 static void tell(struct core *core, struct child *child, enum leftovers what)
 {

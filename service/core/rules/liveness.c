@@ -1,7 +1,16 @@
 #include "core/rules/liveness.h"
 
+#include "core/model/child_change.h"
+#include "core/model/declaration.h"
+#include "core/model/present.h"
+#include "core/model/restart_queue.h"
 #include "core/private.h"
+#include "core/rules/reload.h"
+#include "core/rules/stop.h"
+#include "core/rules/watch.h"
+#include "core/vocabulary/event.h"
 #include "core/vocabulary/text.h"
+#include "core/vocabulary/vocabulary.h"
 
 #define EXTEND_MAX_USEC (UINT64_C(24) * 3600 * 1000000)
 

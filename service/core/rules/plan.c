@@ -1,7 +1,12 @@
 #include "core/rules/plan.h"
 
+#include "core/model/declaration.h"
+#include "core/model/members.h"
+#include "core/model/supervisor.h"
 #include "core/private.h"
+#include "core/rules/dependency.h"
 #include "core/rules/requirement.h"
+#include "core/vocabulary/vocabulary.h"
 
 static bool is_on_its_way(const struct child *child)
 {

@@ -1,9 +1,31 @@
 #include "core/rules/redeclare.h"
 
+#include "core/model/child_change.h"
+#include "core/model/config.h"
+#include "core/model/declaration.h"
 #include "core/model/declaration_keys.h"
+#include "core/model/members.h"
+#include "core/model/present.h"
+#include "core/model/registry.h"
+#include "core/model/restart_limit.h"
+#include "core/model/sidecar.h"
 #include "core/model/stop_order.h"
+#include "core/model/supervisor.h"
+#include "core/model/supervisor_change.h"
 #include "core/private.h"
+#include "core/rules/adopt.h"
+#include "core/rules/cycle.h"
+#include "core/rules/declare.h"
+#include "core/rules/health.h"
+#include "core/rules/liveness.h"
 #include "core/rules/requirement.h"
+#include "core/rules/restart.h"
+#include "core/rules/settle.h"
+#include "core/rules/stop.h"
+#include "core/rules/watch.h"
+#include "core/vocabulary/vocabulary.h"
+
+#include <errno.h>
 
 /* ---- what a change costs --------------------------------------------------------------------- */
 

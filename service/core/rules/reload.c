@@ -1,7 +1,12 @@
 #include "core/rules/reload.h"
 
+#include "core/model/child_change.h"
+#include "core/model/present.h"
 #include "core/private.h"
+#include "core/vocabulary/event.h"
+#include "core/vocabulary/invariant.h"
 #include "core/vocabulary/moment.h"
+#include "core/vocabulary/vocabulary.h"
 
 #define ANNOUNCED_USEC 1000000 /* so soon a child says what it makes of the signal */
 

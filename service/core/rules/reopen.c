@@ -1,8 +1,17 @@
 #include "core/rules/reopen.h"
 
+#include "core/model/child_change.h"
+#include "core/model/declaration.h"
+#include "core/model/present.h"
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"
+#include "core/model/supervisor.h"
+#include "core/model/timer.h"
 #include "core/private.h"
+#include "core/rules/declare.h"
+#include "core/rules/liveness.h"
+#include "core/rules/settle.h"
+#include "core/rules/stop.h"
 
 static bool is_over(const struct child *child)
 {

@@ -1,11 +1,16 @@
 #include "core/rules/report.h"
 
-#include "core/core.h"
-#include "core/model/start_wait.h"
-#include "core/model/stop_order.h"
+#include "core/model/child_change.h"
+#include "core/model/present.h"
 #include "core/private.h"
-#include "core/vocabulary/moment.h"
-#include "core/vocabulary/text.h"
+#include "core/rules/delay.h"
+#include "core/rules/exit.h"
+#include "core/rules/health.h"
+#include "core/rules/leftovers.h"
+#include "core/rules/liveness.h"
+#include "core/rules/settle.h"
+#include "core/vocabulary/event.h"
+#include "core/vocabulary/vocabulary.h"
 
 static bool is_active(const struct child *child, struct attempt_id id)
 {

@@ -1,7 +1,12 @@
 #include "core/rules/requirement.h"
 
+#include "core/model/declaration.h"
+#include "core/model/members.h"
+#include "core/model/supervisor.h"
 #include "core/private.h"
+#include "core/rules/dependency.h"
 #include "core/vocabulary/text.h"
+#include "core/vocabulary/vocabulary.h"
 
 static const char *lacking_in(const struct core *core, const struct child_declaration *declaration,
                               bool *removed)

@@ -1,9 +1,13 @@
 #include "core/rules/restart.h"
 
+#include "core/model/backoff.h"
+#include "core/model/child_change.h"
+#include "core/model/present.h"
+#include "core/model/restart_limit.h"
 #include "core/model/start_wait.h"
-#include "core/model/stop_order.h"
 #include "core/private.h"
-#include "core/vocabulary/text.h"
+#include "core/rules/start.h"
+#include "core/vocabulary/event.h"
 
 uint64_t restart_draw_backoff(struct core *core, struct child *child)
 {

@@ -1,9 +1,21 @@
 #include "core/rules/run_job.h"
 
+#include "core/model/declaration.h"
 #include "core/model/job.h"
-#include "core/model/start_wait.h"
+#include "core/model/members.h"
+#include "core/model/registry.h"
 #include "core/private.h"
+#include "core/rules/command.h"
+#include "core/rules/declare.h"
+#include "core/rules/jobs.h"
+#include "core/rules/settle.h"
+#include "core/vocabulary/error.h"
+#include "core/vocabulary/event.h"
+#include "core/vocabulary/invariant.h"
 #include "core/vocabulary/text.h"
+
+#include <errno.h>
+#include <string.h>
 
 void jobs_set_most(struct core *core, uint32_t max_jobs)
 {

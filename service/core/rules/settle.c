@@ -1,11 +1,11 @@
 #include "core/rules/settle.h"
 
-#include "core/core.h"
-#include "core/model/start_wait.h"
-#include "core/model/stop_order.h"
+#include "core/model/timer.h"
 #include "core/private.h"
-#include "core/vocabulary/moment.h"
-#include "core/vocabulary/text.h"
+#include "core/rules/jobs.h"
+#include "core/rules/start.h"
+#include "core/rules/stop.h"
+#include "core/rules/strategy.h"
 
 void settle_timer(struct core *core)
 {

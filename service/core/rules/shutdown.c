@@ -1,9 +1,24 @@
 #include "core/rules/shutdown.h"
 
 #include "core/model/archive.h"
+#include "core/model/child_change.h"
+#include "core/model/members.h"
+#include "core/model/present.h"
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"
+#include "core/model/supervisor.h"
+#include "core/model/timer.h"
 #include "core/private.h"
+#include "core/rules/fence.h"
+#include "core/rules/jobs.h"
+#include "core/rules/settle.h"
+#include "core/rules/stop.h"
+#include "core/rules/strategy.h"
+#include "core/vocabulary/event.h"
+#include "core/vocabulary/invariant.h"
+#include "core/vocabulary/vocabulary.h"
+
+#include <string.h>
 
 static void advance(struct core *core, enum shutdown_phase phase)
 {

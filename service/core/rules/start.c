@@ -1,11 +1,17 @@
 #include "core/rules/start.h"
 
-#include "core/model/child.h"
+#include "core/model/child_change.h"
+#include "core/model/present.h"
+#include "core/model/restart_queue.h"
 #include "core/model/start_wait.h"
-#include "core/model/stop_order.h"
+#include "core/model/supervisor.h"
+#include "core/model/supervisor_change.h"
+#include "core/model/tally.h"
 #include "core/private.h"
-#include "core/vocabulary/moment.h"
-#include "core/vocabulary/text.h"
+#include "core/rules/dependency.h"
+#include "core/rules/liveness.h"
+#include "core/vocabulary/event.h"
+#include "core/vocabulary/invariant.h"
 
 static void enter(struct core *core, struct child *child)
 {

@@ -1,12 +1,17 @@
 #include "core/rules/stop.h"
 
-#include "core/model/archive.h"
-#include "core/model/child.h"
+#include "core/model/child_change.h"
+#include "core/model/declaration.h"
+#include "core/model/present.h"
+#include "core/model/restart_queue.h"
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"
 #include "core/private.h"
-#include "core/vocabulary/moment.h"
-#include "core/vocabulary/text.h"
+#include "core/rules/fence.h"
+#include "core/rules/watch.h"
+#include "core/vocabulary/event.h"
+#include "core/vocabulary/invariant.h"
+#include "core/vocabulary/vocabulary.h"
 
 bool child_cancel(struct core *core, struct child *child, uint64_t cause, const char *command)
 {

@@ -1,8 +1,18 @@
 #include "core/rules/strategy.h"
 
+#include "core/model/members.h"
+#include "core/model/present.h"
+#include "core/model/scope.h"
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"
+#include "core/model/supervisor.h"
+#include "core/model/tally.h"
 #include "core/private.h"
+#include "core/rules/fence.h"
+#include "core/rules/start.h"
+#include "core/rules/stop.h"
+#include "core/vocabulary/event.h"
+#include "core/vocabulary/vocabulary.h"
 
 /* ---- who belongs to it ----------------------------------------------------------------------- */
 

@@ -1,7 +1,8 @@
 #include "core/rules/watch.h"
 
+#include "core/model/child_change.h"
 #include "core/private.h"
-#include "core/vocabulary/text.h"
+#include "core/rules/reload.h"
 
 void health_ask_no_more(struct core *core, struct child *child)
 {
