@@ -1,4 +1,5 @@
 #include "checks/checks.h"
+#include "checks/told.h"
 
 #include "checks/agreement.h"
 #include "checks/coverage.h"
@@ -254,6 +255,7 @@ void checks_after(struct world *world, const struct checks_before *before)
     check_timers(world);
     check_memory(world, before);
     checks_agreement(world);
+    told_end(world);
     if (was_completed)
         check_report(world);
     if (core_sequence(world->core) != world->sequence)

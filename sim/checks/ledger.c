@@ -1,6 +1,7 @@
 #include "checks/ledger.h"
 
 #include "checks/causes.h"
+#include "checks/told.h"
 #include "reference/backoff.h"
 #include "world/record.h"
 
@@ -238,6 +239,7 @@ void checks_event(struct world *world, const struct event *event)
                    (uintmax_t)world->sequence - 1);
     check_cause(world, event);
     causes_event(world, event);
+    told_event(world, event);
     if (event->child)
         enter_child_event(world, event->child->host, event);
     else

@@ -1,6 +1,7 @@
 #include "daemon/inputs.h"
 
 #include "checks/causes.h"
+#include "checks/told.h"
 
 void inputs_begin(struct world *world, enum input_kind kind, struct actor *actor)
 {
@@ -9,6 +10,7 @@ void inputs_begin(struct world *world, enum input_kind kind, struct actor *actor
     world->input_actor = actor;
     world->melting = false;
     causes_begin(world);
+    told_begin(world);
     struct two_clocks clocks = world_clocks(world);
     reference_clock(&world->reference, clocks.monotonic_usec, clocks.realtime_usec);
     if (world->inputs > WORLD_INPUTS_MAX)

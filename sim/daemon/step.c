@@ -1,4 +1,5 @@
 #include "daemon/step.h"
+#include "checks/told.h"
 
 #include "daemon/executor.h"
 #include "daemon/reports.h"
@@ -44,6 +45,7 @@ struct world *world_new(struct memory *memory, struct schedule *schedule, uint64
         world_allocate(world, world->reference.capacity * sizeof(*world->reference.jobs));
     world->reference.allocate = allocate_for_reference;
     world->reference.userdata = world;
+    told_open(world);
     reference_supervise(&world->reference, &plain_root);
     executor_ports(world, &ports);
     if (core_new(&ports, &settings, &world->core) < 0)

@@ -28,6 +28,16 @@ bool ref_ends_ready(const struct ref_child *c)
            c->declaration->readiness == READINESS_JOB;
 }
 
+void ref_set_operation(struct ref *r, struct ref_child *c, enum child_operation operation)
+{
+    enum child_operation before = c->operation;
+    c->operation = operation;
+    if (before != operation)
+        TELL(r, c, EVENT_CHILD_OPERATION_CHANGED,
+             FIELD_TEXT_OF("from", child_operation_to_string(before)),
+             FIELD_TEXT_OF("to", child_operation_to_string(operation)));
+}
+
 void ref_become_ready(struct ref *r, struct ref_child *c)
 {
     if (c->readiness == READINESS_READY)
@@ -39,6 +49,26 @@ void ref_become_ready(struct ref *r, struct ref_child *c)
     c->attempt.ready_since = r->now;
     c->attempt.status = CHILD_READY;
     ref_give_place_back(c);
+    TELL_BARE(r, c, EVENT_CHILD_READY);
+}
+
+/* There is reason to think that it is not well; one event, until there is none. */
+void ref_doubt(struct ref *r, struct ref_child *c)
+{
+    uint64_t last = c->heartbeat;
+    if (!c->stale)
+        TELL(r, c, EVENT_CHILD_HEARTBEAT_STALE,
+             FIELD_NUMBER_OF("silent_usec", r->now - (last > 0 ? last : c->attempt.started)),
+             FIELD_FLAG_OF("ever", last > 0));
+    c->stale = true;
+}
+
+void ref_trust(struct ref *r, struct ref_child *c)
+{
+    bool was = c->stale;
+    c->stale = c->attempt.silent || c->attempt.unhealthy;
+    if (was && !c->stale)
+        TELL_BARE(r, c, EVENT_CHILD_HEARTBEAT_RECOVERED);
 }
 
 bool ref_is_proven(const struct ref *r, const struct ref_child *c)

@@ -14,6 +14,10 @@ uint64_t ref_next_generation(const struct ref_child *c);
 
 /* Whether it is ready by having ended with success. */
 bool ref_ends_ready(const struct ref_child *c);
+void ref_set_operation(struct ref *r, struct ref_child *c, enum child_operation operation);
+/* There is reason to think that it is not well, and there may be none any more. */
+void ref_doubt(struct ref *r, struct ref_child *c);
+void ref_trust(struct ref *r, struct ref_child *c);
 void ref_become_ready(struct ref *r, struct ref_child *c);
 
 /* Whether it has been ready for reset_after, at any time of its attempt. */

@@ -216,7 +216,7 @@ static void change_heartbeat(struct ref *r, struct ref_child *c)
     if (d->heartbeat_usec > 0)
         return;
     c->attempt.silent = false;
-    c->stale = c->attempt.unhealthy;
+    ref_trust(r, c);
 }
 
 static void change_check(struct ref *r, struct ref_child *c)
@@ -231,7 +231,7 @@ static void change_check(struct ref *r, struct ref_child *c)
         return;
     }
     c->attempt.unhealthy = false;
-    c->stale = c->attempt.silent;
+    ref_trust(r, c);
 }
 
 static bool is_ready_now(const struct ref_child *c)

@@ -20,12 +20,19 @@ static void stop_command(struct ref *r, struct ref_child *c, enum child_operatio
     if (c->operation > target)
         target = c->operation; /* active, paused, quarantined, removed: the stronger one stays */
     bool same = c->operation == target;
-    c->operation = target;
-    ref_withdraw_starts(c);
+    ref_set_operation(r, c, target);
+    ref_withdraw_starts(r, c);
     o->cancel_delivered = ref_go(r, c, true);
     if (!c->attempt.active)
         c->stop_state = STOP_NO_ACTIVE_ATTEMPT;
     o->idempotent = same && !o->cancel_delivered;
+}
+
+/* Of a restart, or of a resume that would be one. */
+static void tell_refusal(struct ref *r, const struct ref_child *c, enum fence_decision decision)
+{
+    TELL(r, c, EVENT_CHILD_RESTART_CONFLICT,
+         FIELD_TEXT_OF("decision", fence_decision_to_string(decision)));
 }
 
 static void reject(struct ref *r, const struct ref_child *c, struct outcome *o)
@@ -33,6 +40,7 @@ static void reject(struct ref *r, const struct ref_child *c, struct outcome *o)
     o->has_fence = true;
     o->fence.decision = FENCE_REJECTED;
     snprintf(o->fence.conflict, sizeof(o->fence.conflict), "%s", ref_lacks(r, c));
+    tell_refusal(r, c, FENCE_REJECTED);
 }
 
 static void resume(struct ref *r, struct ref_child *c, struct outcome *o)
@@ -47,7 +55,7 @@ static void resume(struct ref *r, struct ref_child *c, struct outcome *o)
         reject(r, c, o);
         return;
     }
-    c->operation = CHILD_ACTIVE;
+    ref_set_operation(r, c, CHILD_ACTIVE);
     if (before == CHILD_QUARANTINED) {
         c->gave_up = c->on_trial = false;
         c->cool_downs = 0;
@@ -64,7 +72,7 @@ static void resume(struct ref *r, struct ref_child *c, struct outcome *o)
     if (c->attempt.active)
         ref_enter_fence(r, c, true, true);
     else if (c->scope)
-        ref_wait_for_siblings(c, true);
+        ref_wait_for_siblings(r, c, true);
     else if (c->process->has_process)
         ref_start_or_wait(r, c, false);
     else
@@ -93,6 +101,10 @@ static void join(struct ref *r, struct ref_child *c, struct outcome *o)
     ref_insist(r, c);
     o->idempotent = true;
     tell_fence(c, o, FENCE_ALREADY_PENDING);
+    TELL(r, c, EVENT_CHILD_RESTART_CONFLICT, FIELD_TEXT_OF("decision", "already-pending"),
+         FIELD_TEXT_OF("command", "restart"),
+         FIELD_NUMBER_OF("target_generation", c->pending_target),
+         FIELD_NUMBER_OF("duplicate_request_count", c->duplicates));
 }
 
 static void begin_anew(struct ref_child *c)
@@ -107,9 +119,9 @@ static void restart_behind_fence(struct ref *r, struct ref_child *c, struct outc
     if (c->attempt.active) {
         ref_enter_fence(r, c, false, true);
     } else {
-        ref_withdraw_starts(c);
+        ref_withdraw_starts(r, c);
         begin_anew(c);
-        ref_wait_for_siblings(c, true);
+        ref_wait_for_siblings(r, c, true);
     }
     o->cancel_delivered = could_be && c->attempt.cancelled;
     tell_fence(c, o, FENCE_QUEUED_AFTER_STOP);
@@ -119,6 +131,7 @@ static void restart_at_once(struct ref *r, struct ref_child *c, struct outcome *
 {
     if (!ref_starts_at_once(r, c)) {
         o->fence.decision = FENCE_REJECTED;
+        tell_refusal(r, c, FENCE_REJECTED);
         return;
     }
     ref_disarm(c, REF_START);
@@ -133,11 +146,10 @@ static void restart_at_once(struct ref *r, struct ref_child *c, struct outcome *
 static void restart(struct ref *r, struct ref_child *c, struct outcome *o)
 {
     o->has_fence = true;
-    if (r->phase != SHUTDOWN_IDLE)
-        o->fence.decision = FENCE_BLOCKED_BY_SHUTDOWN;
-    else if (c->operation != CHILD_ACTIVE)
-        o->fence.decision = FENCE_REJECTED;
-    else if (c->pending)
+    if (r->phase != SHUTDOWN_IDLE || c->operation != CHILD_ACTIVE) {
+        o->fence.decision = r->phase != SHUTDOWN_IDLE ? FENCE_BLOCKED_BY_SHUTDOWN : FENCE_REJECTED;
+        tell_refusal(r, c, o->fence.decision);
+    } else if (c->pending)
         join(r, c, o);
     else if (ref_lacks(r, c))
         reject(r, c, o);

@@ -13,16 +13,24 @@ static void stop_deadline(struct ref *r, struct ref_child *c)
     if (!c->attempt.aborted && c->attempt.stop_step < c->declaration->n_further_stops) {
         c->attempt.stop_step++; /* the next signal, with a time of its own */
         ref_arm_timeout(r, c, REF_STOP, ref_stop_time(c));
+        TELL(r, c, EVENT_CHILD_CONTROL_STOP_ESCALATED,
+             FIELD_SIGNED_OF("signal",
+                             c->declaration->further_stops[c->attempt.stop_step - 1].signal),
+             FIELD_NUMBER_OF("step", c->attempt.stop_step + 1));
         return;
     }
     c->stop_state = STOP_FAILED;
+    c->failure = c->attempt.aborted ? FAILURE_WAIT_ABORT : FAILURE_WAIT_COMPLETION;
+    TELL(r, c, EVENT_CHILD_CONTROL_STOP_FAILED,
+         FIELD_TEXT_OF("phase", failure_phase_to_string(c->failure)),
+         FIELD_TEXT_OF("status", child_status_to_string(c->attempt.status)),
+         FIELD_TEXT_OF("stop_state", stop_state_to_string(STOP_FAILED)),
+         FIELD_FLAG_OF("recoverable", !c->attempt.aborted));
     if (c->attempt.aborted) {
-        c->failure = FAILURE_WAIT_ABORT;
         if (down && c->result == SHUTDOWN_PENDING)
             ref_settle(r, c, SHUTDOWN_ABORT_FAILED);
         return;
     }
-    c->failure = FAILURE_WAIT_COMPLETION;
     if (!down && c->attempt.forced == EXIT_NONE && !(c->pending && !c->pending_by_resume) &&
         !(c->attempt.main_gone && c->attempt.main_exit != EXIT_CANCELLED) && /* nobody asked */
         c->declaration->timeout_action == TIMEOUT_REPORT)
@@ -43,7 +51,8 @@ static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
     } else if (timer == REF_START_TIMEOUT) {
         ref_force_stop(r, c, EXIT_TIMED_OUT);
     } else if (timer == REF_HEARTBEAT) {
-        c->attempt.silent = c->stale = true;
+        c->attempt.silent = true;
+        ref_doubt(r, c);
         if (c->declaration->on_stale == ON_STALE_RESTART)
             ref_force_stop(r, c, EXIT_UNHEALTHY);
     } else if (timer == REF_HEALTH) {

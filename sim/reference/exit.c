@@ -51,6 +51,12 @@ static bool count_exit(struct ref *r, struct ref_child *c)
     return c->used <= c->declaration->burst;
 }
 
+static void quarantine(struct ref *r, struct ref_child *c)
+{
+    ref_set_operation(r, c, CHILD_QUARANTINED);
+    TELL_BARE(r, c, EVENT_CHILD_QUARANTINED);
+}
+
 static void give_up(struct ref *r, struct ref_child *c)
 {
     enum on_limit action = c->declaration->on_limit;
@@ -58,8 +64,11 @@ static void give_up(struct ref *r, struct ref_child *c)
     c->gave_up = true;
     if (action == ON_LIMIT_ESCALATE && c->declaration->criticality == CRITICALITY_OPTIONAL)
         action = ON_LIMIT_STOP;
+    TELL(r, c, EVENT_CHILD_RESTART_LIMIT_UPDATED,
+         FIELD_TEXT_OF("on_limit", on_limit_to_string(action)), FIELD_FLAG_OF("gave_up", true),
+         FIELD_NUMBER_OF("used", c->used), FIELD_NUMBER_OF("burst", c->declaration->burst));
     if (action == ON_LIMIT_QUARANTINE) {
-        c->operation = CHILD_QUARANTINED;
+        quarantine(r, c);
     } else if (action == ON_LIMIT_COOL_DOWN) {
         c->cool_downs++;
         c->automatic = true;
@@ -82,11 +91,27 @@ static bool is_early(struct ref *r, const struct ref_child *c, enum exit_kind ki
     return kind == EXIT_SUCCEEDED && c->declaration->restart == RESTART_PERMANENT && !lasted;
 }
 
+/* A failure counts, and a success that came too soon; not what somebody asked for, and not an end
+ * with the machine. */
+static bool is_failure(struct ref *r, const struct ref_child *c, enum exit_kind kind)
+{
+    bool failed = kind != EXIT_SUCCEEDED && kind != EXIT_CANCELLED;
+    return (failed || is_early(r, c, kind)) && !c->with_machine;
+}
+
+bool ref_is_counted(struct ref *r, const struct ref_child *c, enum exit_kind kind,
+                    enum exit_decision decision)
+{
+    return is_failure(r, c, kind) && decision != DECISION_HOLD &&
+           decision != DECISION_FENCE_RELEASE && decision != DECISION_REMOVE &&
+           decision != DECISION_SHUTDOWN;
+}
+
 static enum exit_decision by_policy(struct ref *r, struct ref_child *c, enum exit_kind kind,
                                     bool fatal)
 {
     bool failed = kind != EXIT_SUCCEEDED && kind != EXIT_CANCELLED;
-    bool counted = (failed || is_early(r, c, kind)) && !c->with_machine; /* else nobody's failure */
+    bool counted = is_failure(r, c, kind); /* else nobody's */
     bool within = counted ? count_exit(r, c) : true;
     enum restart_policy policy = c->declaration->restart;
     if (fatal)
@@ -122,6 +147,9 @@ void ref_end_attempt(struct ref *r, struct ref_child *c)
         c->stop_state = STOP_COMPLETED;
         if (c->failure != FAILURE_SPAWN)
             c->failure = FAILURE_NONE;
+        TELL(r, c, EVENT_CHILD_CONTROL_STOP_COMPLETED,
+             FIELD_TEXT_OF("exit", exit_kind_to_string(c->exit)),
+             FIELD_FLAG_OF("aborted", c->attempt.aborted));
     } else {
         c->stop_state = STOP_NO_ACTIVE_ATTEMPT;
     }
@@ -148,15 +176,23 @@ static void restart_by_policy(struct ref *r, struct ref_child *c)
         delay = ref_schedule(r, c, ref_budget(r, c));
     bool together = ref_restart_scope(r, c);
     if (!together && c->scope > 0)
-        ref_wait_for_siblings(c, false); /* it was to stay down among them, and is not any more */
+        ref_wait_for_siblings(r, c,
+                              false); /* it was to stay down among them, and is not any more */
     if (c->scope == 0 && delay == 0)
         ref_start_or_wait(r, c, true);
 }
 
-static void blow_fuse(struct ref_child *c)
+/* Its group's limit is used up. */
+static void blow_fuse(struct ref *r, struct ref_child *c)
 {
+    const struct ref_supervisor *s = &r->supervisors[c->supervisor];
+    const struct ref_group *group = &s->groups[c->group];
+
+    TELL(r, c, EVENT_GROUP_FUSE_TRIGGERED, FIELD_TEXT_OF("group", group->declaration->name),
+         FIELD_TEXT_OF("supervisor", s->declaration->path), FIELD_NUMBER_OF("used", group->used),
+         FIELD_NUMBER_OF("burst", group->declaration->burst));
     c->gave_up = true;
-    c->operation = CHILD_QUARANTINED;
+    quarantine(r, c);
 }
 
 void ref_carry_out(struct ref *r, struct ref_child *c, enum exit_decision decision)
@@ -178,7 +214,7 @@ void ref_carry_out(struct ref *r, struct ref_child *c, enum exit_decision decisi
     } else if (decision == DECISION_GIVE_UP) {
         give_up(r, c);
     } else if (decision == DECISION_FUSE) {
-        blow_fuse(c);
+        blow_fuse(r, c);
     } else if (decision == DECISION_MELTDOWN) {
         ref_melt_down(r, c->supervisor, c);
     }
@@ -198,6 +234,9 @@ void ref_main_ended(struct ref *r, struct ref_child *c, const struct completion 
     c->attempt.main_gone = true;
     c->attempt.main = *completion;
     c->leftovers = completion->left;
+    TELL(r, c, EVENT_CHILD_LEFTOVERS,
+         FIELD_TEXT_OF("action", c->process->leftovers == LEFTOVERS_KILL ? "kill" : "wait"),
+         FIELD_NUMBER_OF("left", completion->left));
     if (c->process->leftovers == LEFTOVERS_KILL) {
         c->attempt.status = CHILD_CANCELLING;
         ref_abort(r, c);
@@ -208,9 +247,23 @@ void ref_main_ended(struct ref *r, struct ref_child *c, const struct completion 
     }
 }
 
+static void tell_exit(struct ref *r, const struct ref_child *c, const struct completion *completion,
+                      bool counted)
+{
+    TELL(r, c, EVENT_CHILD_EXITED, FIELD_TEXT_OF("exit", exit_kind_to_string(c->exit)),
+         FIELD_SIGNED_OF("code", completion->by_signal ? 0 : completion->code),
+         FIELD_SIGNED_OF("signal", completion->by_signal ? completion->signal : 0),
+         FIELD_FLAG_OF("core_dumped", completion->core_dumped), FIELD_FLAG_OF("counted", counted),
+         FIELD_NUMBER_OF("used", c->used), FIELD_NUMBER_OF("burst", c->declaration->burst),
+         FIELD_TEXT_OF("decision", exit_decision_to_string(c->decision)));
+}
+
 void ref_process_ended(struct ref *r, struct ref_child *c, const struct completion *completion)
 {
     c->leftovers = completion->left;
+    if (completion->left > 0)
+        TELL(r, c, EVENT_CHILD_LEFTOVERS, FIELD_TEXT_OF("action", "keep"),
+             FIELD_NUMBER_OF("left", completion->left));
     if (c->attempt.main_gone)
         completion = &c->attempt.main;
     enum exit_kind kind = c->attempt.main_gone ? c->attempt.main_exit : kind_of(c, completion);
@@ -219,14 +272,19 @@ void ref_process_ended(struct ref *r, struct ref_child *c, const struct completi
     if (!c->with_machine)
         forget_failures_after_health(r, c);
     enum exit_decision decision = ref_decide(r, c, kind, fatal);
+    bool counted = ref_is_counted(r, c, kind, decision);
     c->exit = kind;
     c->exit_generation = c->attempt.generation;
     c->exit_attempt = c->attempt.number;
     c->decision = decision;
+    tell_exit(r, c, completion, counted);
     ref_end_attempt(r, c);
     if (kind == EXIT_SUCCEEDED && ref_ends_ready(c) &&
-        !c->is_job)                     /* its record goes, or is history */
+        !c->is_job) /* its record goes, or is history */
+    {
         c->readiness = READINESS_READY; /* until it is started anew */
+        TELL_BARE(r, c, EVENT_CHILD_READY);
+    }
     ref_carry_out(r, c, decision);
     c->with_machine = false;
 }

@@ -5,6 +5,9 @@
 
 #include "reference/reference.h"
 
+/* Whether the end counts against its limit, where this follows from it. */
+bool ref_is_counted(struct ref *r, const struct ref_child *c, enum exit_kind kind,
+                    enum exit_decision decision);
 enum exit_decision ref_decide(struct ref *r, struct ref_child *c, enum exit_kind kind, bool fatal);
 void ref_end_attempt(struct ref *r, struct ref_child *c);
 void ref_carry_out(struct ref *r, struct ref_child *c, enum exit_decision decision);

@@ -1,5 +1,6 @@
 #include "reference/limit.h"
 
+#include "reference/attempt.h"
 #include "reference/backoff.h"
 #include "reference/shutdown.h"
 #include "reference/start.h"
@@ -82,8 +83,9 @@ static void quarantine_scope(struct ref *r, uint32_t s)
         struct ref_child *c = r->order[i];
         if (!is_quarantined_with(r, c, s))
             continue;
-        c->operation = CHILD_QUARANTINED;
-        ref_withdraw_starts(c);
+        ref_set_operation(r, c, CHILD_QUARANTINED);
+        TELL_BARE(r, c, EVENT_CHILD_QUARANTINED);
+        ref_withdraw_starts(r, c);
         ref_go(r, c, false);
     }
 }

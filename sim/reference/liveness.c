@@ -9,13 +9,16 @@
 #define SECOND UINT64_C(1000000)
 #define MINUTE (60 * SECOND)
 
-static void become_not_ready(struct ref *r, struct ref_child *c)
+static void become_not_ready(struct ref *r, struct ref_child *c, bool stopping)
 {
+    if (c->readiness == READINESS_NOT_READY && !stopping)
+        return;
     c->attempt.proven = ref_is_proven(r, c);
     c->readiness = READINESS_NOT_READY;
     c->attempt.ready_since = 0;
     if (c->attempt.status == CHILD_READY)
         c->attempt.status = CHILD_RUNNING;
+    TELL(r, c, EVENT_CHILD_NOT_READY, FIELD_FLAG_OF("stopping", stopping));
 }
 
 /* A second for RELOADING=1, and no more than the start timeout for the whole. */
@@ -131,7 +134,7 @@ static void stop_by_itself(struct ref *r, struct ref_child *c)
     ref_disarm(c, REF_CHANGE);
     if (ref_ends_ready(c))
         return;
-    become_not_ready(r, c);
+    become_not_ready(r, c, true);
     ref_give_place_back(c);
     ref_disarm(c, REF_START_TIMEOUT);
     if (!c->attempt.cancelled && !c->attempt.aborted)
@@ -143,7 +146,7 @@ static void beat(struct ref *r, struct ref_child *c)
     c->heartbeat = r->now;
     c->heartbeat_realtime = r->realtime;
     c->attempt.silent = false;
-    c->stale = c->attempt.unhealthy;
+    ref_trust(r, c);
     if (c->declaration->heartbeat_usec > 0 && !c->attempt.cancelled && !c->attempt.aborted &&
         !c->attempt.stopping)
         ref_arm_timeout(r, c, REF_HEARTBEAT, c->declaration->stale_after_usec);
@@ -168,12 +171,13 @@ void ref_checked(struct ref *r, struct ref_child *c, bool passed)
     if (passed) {
         c->attempt.check_misses = 0;
         c->attempt.unhealthy = false;
-        c->stale = c->attempt.silent;
+        ref_trust(r, c);
         if (d->readiness == READINESS_CHECK)
             ref_become_ready(r, c);
     } else if (c->attempt.check_passed && !c->attempt.unhealthy &&
                ++c->attempt.check_misses >= d->health_retries) {
-        c->attempt.unhealthy = c->stale = true;
+        c->attempt.unhealthy = true;
+        ref_doubt(r, c);
         if (d->on_unhealthy == ON_STALE_RESTART)
             ref_force_stop(r, c, EXIT_UNHEALTHY);
     }
@@ -227,7 +231,7 @@ void ref_listen(struct ref *r, struct ref_child *c, const struct notify_message 
     if ((message->flags & NOTIFY_READY) && is_word_good(c))
         ref_become_ready(r, c);
     if ((message->flags & NOTIFY_NOT_READY) && is_word_good(c))
-        become_not_ready(r, c);
+        become_not_ready(r, c, false);
     if (message->flags & NOTIFY_TRIGGER)
         ref_force_stop(r, c, EXIT_UNHEALTHY);
 }

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "core/core.h"
+#include "reference/told.h"
 
 /* Stop, start, start timeout, heartbeat, window, health, place, change, run. */
 #define REF_TIMERS     9
@@ -144,7 +145,9 @@ struct ref {
     bool by_policy;
     uint64_t bound, bound_order; /* when whoever is left is aborted; 0: there is none */
     bool dry;                    /* a question: nobody else is touched */
-    char *wrong;                 /* an impossible draw; NULL while there was none */
+    struct ref_told_list *told;  /* what has happened in this input; NULL: nobody asks */
+    uint32_t n_told;
+    char *wrong; /* an impossible draw; NULL while there was none */
 };
 
 /* The time of the next input, by the machine's clocks: called before it. */

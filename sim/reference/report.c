@@ -29,6 +29,7 @@ static void goes_on(struct ref *r, struct ref_child *c)
 
 static void spawned(struct ref *r, struct ref_child *c)
 {
+    bool again = c->born, fenced = c->fence == FENCE_READY_TO_START;
     goes_on(r, c);
     c->restart_count += c->born && c->automatic;
     c->attempt.spawned = c->born = true;
@@ -41,6 +42,12 @@ static void spawned(struct ref *r, struct ref_child *c)
         c->fence = FENCE_OPEN;
         c->pending = c->pending_by_resume = false;
     }
+    TELL_BARE(r, c, EVENT_CHILD_RUNNING);
+    if (fenced)
+        TELL_BARE(r, c, EVENT_CHILD_RESTART_FENCE_RELEASED);
+    if (again)
+        TELL(r, c, EVENT_CHILD_RESTARTED, FIELD_FLAG_OF("automatic", c->automatic),
+             FIELD_NUMBER_OF("restart_count", c->restart_count));
     if (c->declaration->readiness == READINESS_IMMEDIATE ||
         (c->declaration->readiness == READINESS_JOB && c->is_job))
         ref_become_ready(r, c);
@@ -64,6 +71,10 @@ static void spawn_failed(struct ref *r, struct ref_child *c)
     }
     enum exit_decision decision = ref_decide(r, c, EXIT_SPAWN_FAILED, false);
     c->failure = FAILURE_SPAWN;
+    bool counted = ref_is_counted(r, c, EXIT_SPAWN_FAILED, decision);
+    TELL(r, c, EVENT_CHILD_SPAWN_FAILED, FIELD_FLAG_OF("counted", counted),
+         FIELD_NUMBER_OF("used", c->used), FIELD_NUMBER_OF("burst", c->declaration->burst),
+         FIELD_TEXT_OF("decision", exit_decision_to_string(decision)));
     if (!c->born) {
         c->exit = EXIT_SPAWN_FAILED;
         c->exit_generation = 0;
@@ -118,11 +129,19 @@ static void hear(struct ref *r, struct ref_child *c, const struct heard *heard)
         ref_listen(r, c, heard->message);
 }
 
+static void tell_stale(struct ref *r, const struct ref_child *c, const struct heard *heard)
+{
+    TELL(r, c, EVENT_CHILD_ATTEMPT_STALE_REPORT,
+         FIELD_NUMBER_OF("reported_generation", heard->id.generation),
+         FIELD_NUMBER_OF("reported_attempt", heard->id.attempt));
+}
+
 void reference_hear(struct ref *r, struct ref_child *c, const struct heard *heard)
 {
-    if (reference_is_stale(c, heard))
+    if (reference_is_stale(c, heard)) {
         c->stale_reports++;
-    else
+        tell_stale(r, c, heard);
+    } else
         hear(r, c, heard);
     ref_wake(r);
 }

@@ -48,7 +48,7 @@ void ref_shut_down(struct ref *r, bool by_policy)
         if (!c->here)
             continue;
         c->left = c->deadline[REF_START];
-        ref_withdraw_starts(c);
+        ref_withdraw_starts(r, c);
         c->fence = FENCE_CLOSED;
         c->result = c->attempt.active ? SHUTDOWN_PENDING : SHUTDOWN_ALREADY_EXITED;
     }

@@ -12,6 +12,14 @@ static uint32_t in_flight(struct ref *r, uint32_t s)
     return n;
 }
 
+static uint32_t queued(struct ref *r, uint32_t s)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < r->count; i++)
+        n += r->children[i].here && r->children[i].supervisor == s && r->children[i].queued > 0;
+    return n;
+}
+
 static struct ref_child *first_queued(struct ref *r, uint32_t s)
 {
     struct ref_child *first = NULL;
@@ -47,6 +55,7 @@ static void start(struct ref *r, struct ref_child *c)
             c->fence = FENCE_OPEN;
             c->pending = c->pending_by_resume = false;
         }
+        TELL_BARE(r, c, EVENT_CHILD_SPAWN_FAILED);
         return;
     }
     c->wanted = true;
@@ -68,6 +77,7 @@ static void start(struct ref *r, struct ref_child *c)
     ref_arm_timeout(r, c, REF_START_TIMEOUT, d->start_timeout_usec);
     if (c->in_flight)
         ref_arm(r, c, REF_PLACE, r->now + 1000000);
+    TELL(r, c, EVENT_CHILD_STARTING, FIELD_FLAG_OF("automatic", c->automatic));
 }
 
 void ref_start_or_wait(struct ref *r, struct ref_child *c, bool automatic)
@@ -83,6 +93,10 @@ void ref_start_or_wait(struct ref *r, struct ref_child *c, bool automatic)
         c->wanted = true;
         c->waits = 0;
         c->queued = ++r->next_wait;
+        TELL(r, c, EVENT_CHILD_RESTART_QUEUED,
+             FIELD_TEXT_OF("supervisor", r->supervisors[c->supervisor].declaration->path),
+             FIELD_NUMBER_OF("in_flight", in_flight(r, c->supervisor)),
+             FIELD_NUMBER_OF("position", queued(r, c->supervisor)));
     } else {
         start(r, c);
     }

@@ -5,6 +5,14 @@
 
 #include <string.h>
 
+/* A restart that was pending is not any more. */
+void ref_tell_withdrawn(struct ref *r, const struct ref_child *c)
+{
+    if (c->pending)
+        TELL(r, c, EVENT_CHILD_RESTART_CONFLICT, FIELD_TEXT_OF("decision", "withdrawn"),
+             FIELD_NUMBER_OF("target_generation", c->pending_target));
+}
+
 void ref_take_sidecars_along(struct ref *r, const struct ref_child *primary, bool by_hand)
 {
     if (r->dry || r->phase != SHUTDOWN_IDLE)
@@ -15,6 +23,7 @@ void ref_take_sidecars_along(struct ref *r, const struct ref_child *primary, boo
         if (c->here && d->role == ROLE_SIDECAR && strcmp(d->requires[0], primary -> id) == 0 &&
             (d->sidecar_order == SIDECAR_WITH || !primary->attempt.active) && c->attempt.active &&
             !c->attempt.cancelled && !c->attempt.aborted && !c->waits_to_go) {
+            ref_tell_withdrawn(r, c);
             c->fence = FENCE_OPEN;
             ref_enter_fence(r, c, false, by_hand);
         }
@@ -34,6 +43,7 @@ bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand)
     c->stop_state = STOP_CANCEL_DELIVERED;
     ref_stop_watching(c);
     ref_arm_timeout(r, c, REF_STOP, c->declaration->stop_timeout_usec);
+    TELL_BARE(r, c, EVENT_CHILD_CONTROL_CANCEL_DELIVERED);
     return true;
 }
 
@@ -60,8 +70,12 @@ void ref_abort(struct ref *r, struct ref_child *c)
     ref_give_place_back(c);
     ref_stop_watching(c);
     ref_arm_timeout(r, c, REF_STOP, c->declaration->abort_timeout_usec);
-    if (c->fence == FENCE_WAITING_FOR_OLD_STOP)
-        c->fence = FENCE_ABORTING_OLD;
+    TELL_BARE(r, c, EVENT_CHILD_CONTROL_ABORT_REQUESTED);
+    if (c->fence != FENCE_WAITING_FOR_OLD_STOP)
+        return;
+    c->fence = FENCE_ABORTING_OLD;
+    TELL(r, c, EVENT_CHILD_RESTART_FENCE_ABORT_REQUESTED,
+         FIELD_NUMBER_OF("target_generation", c->pending_target));
 }
 
 /* What the last signal that it has had gives it. */
@@ -95,11 +109,13 @@ static void put_behind_fence(struct ref_child *c, bool by_hand, uint64_t old, ui
 }
 
 /* It has no attempt of its own to wait for, only its siblings'. */
-void ref_wait_for_siblings(struct ref_child *c, bool by_hand)
+void ref_wait_for_siblings(struct ref *r, struct ref_child *c, bool by_hand)
 {
     put_behind_fence(c, by_hand, c->generation, ref_next_generation(c));
     c->wanted = true; /* somebody has asked for it */
     c->fence = FENCE_READY_TO_START;
+    TELL(r, c, EVENT_CHILD_RESTART_FENCE_ENTERED,
+         FIELD_NUMBER_OF("target_generation", c->pending_target));
 }
 
 void ref_enter_fence(struct ref *r, struct ref_child *c, bool by_resume, bool by_hand)
@@ -107,6 +123,8 @@ void ref_enter_fence(struct ref *r, struct ref_child *c, bool by_resume, bool by
     put_behind_fence(c, by_hand, c->attempt.generation, c->attempt.generation + 1);
     c->pending_by_resume = by_resume;
     c->fence = FENCE_WAITING_FOR_OLD_STOP;
+    TELL(r, c, EVENT_CHILD_RESTART_FENCE_ENTERED,
+         FIELD_NUMBER_OF("target_generation", c->pending_target));
     ref_go(r, c, by_hand);
     if (c->attempt.aborted)
         c->fence = FENCE_ABORTING_OLD;
@@ -114,8 +132,9 @@ void ref_enter_fence(struct ref *r, struct ref_child *c, bool by_resume, bool by
         ref_insist(r, c);
 }
 
-void ref_withdraw_starts(struct ref_child *c)
+void ref_withdraw_starts(struct ref *r, struct ref_child *c)
 {
+    ref_tell_withdrawn(r, c);
     if (c->pending && c->fence != FENCE_CLOSED)
         c->fence = FENCE_OPEN;
     c->pending = c->pending_by_resume = false;

@@ -17,6 +17,7 @@ static void bring_in(struct ref *r, struct ref_child *c, uint32_t scope)
 {
     c->scope = scope;
     if (c->attempt.active && c->fence == FENCE_READY_TO_START) {
+        ref_tell_withdrawn(r, c);
         c->pending = c->pending_by_resume =
             false; /* the target is on its way: it is the old one now */
         c->fence = FENCE_OPEN;
@@ -26,6 +27,9 @@ static void bring_in(struct ref *r, struct ref_child *c, uint32_t scope)
     } else if (c->pending) {
         c->duplicates++;
         c->pending_by_resume = false;
+        TELL(r, c, EVENT_CHILD_RESTART_CONFLICT, FIELD_TEXT_OF("decision", "already-pending"),
+             FIELD_TEXT_OF("command", "policy"),
+             FIELD_NUMBER_OF("target_generation", c->pending_target));
         ref_insist(r, c);
     } else if (c->attempt.active) {
         ref_enter_fence(r, c, false, false);
@@ -35,7 +39,7 @@ static void bring_in(struct ref *r, struct ref_child *c, uint32_t scope)
     ref_disarm(c, REF_START);
     c->waits = c->queued = 0;
     if (!c->pending)
-        ref_wait_for_siblings(c, false);
+        ref_wait_for_siblings(r, c, false);
 }
 
 static bool shares_the_fate(struct ref *r, const struct ref_child *c, const struct fate *f)
@@ -84,7 +88,7 @@ bool ref_restart_together(struct ref *r, const struct fate *f, struct ref_child 
     ref_begin_scope(r, scope);
     if (failed) {
         failed->scope = scope;
-        ref_wait_for_siblings(failed, false);
+        ref_wait_for_siblings(r, failed, false);
     }
     return true;
 }

@@ -104,6 +104,7 @@ static const char *const check_names[] = {
     [CHECK_TIMERS] = "timers-fire",
     [CHECK_MEMORY] = "no-allocation",
     [CHECK_CAUSES] = "stops-say-who-asked",
+    [CHECK_TOLD] = "events-are-true",
     [CHECK_SHOWN] = "changes-are-told",
     [CHECK_LIVENESS] = "everybody-arrives",
     [CHECK_REFERENCE] = "agrees-with-the-reference",

@@ -57,6 +57,7 @@ enum check {
     CHECK_TIMERS,       /* 16 */
     CHECK_MEMORY,       /* 17 */
     CHECK_CAUSES,
+    CHECK_TOLD, /* what happens is told, once, and as it is */
     CHECK_SHOWN,
     CHECK_LIVENESS,
     CHECK_REFERENCE,
