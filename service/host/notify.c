@@ -50,6 +50,7 @@ struct notify_socket {
     sd_event_source *pause;
     uint64_t now_usec;  /* at the last message */
     bool crowded;       /* something was dropped in this turn */
+    bool passes_pidfd;  /* handles come along: they cost something */
     uint64_t told_usec; /* when the last line about that was written, */
     uint64_t untold;    /* and what has been dropped since */
     struct beside_queue *queue;
@@ -132,12 +133,17 @@ static void drop(struct notify_socket *socket, const struct notify_sender *sende
     tell_dropped(socket, sender);
 }
 
+static struct share *share_of(struct notify_socket *socket, const struct notify_sender *sender)
+{
+    return senders_find(&socket->processes, (uint64_t)sender->pid << 32 | sender->uid,
+                        socket->now_usec);
+}
+
 /* Before anything is looked up: only by who sent it. */
 static struct share *admit(struct notify_socket *socket, const struct notify_sender *sender,
                            bool *admitted)
 {
-    struct share *share = senders_find(&socket->processes,
-                                       (uint64_t)sender->pid << 32 | sender->uid, socket->now_usec);
+    struct share *share = share_of(socket, sender);
 
     *admitted = !share || share_take(share, socket->now_usec, PROCESS_INTERVAL_USEC, PROCESS_BURST);
     return share;
@@ -191,6 +197,14 @@ static void set_option(const struct notify_socket *socket, int option, int value
     setsockopt(socket->fd, SOL_SOCKET, option, &value, sizeof(value)); /* where there is such */
 }
 
+/* Linux 6.5. */
+static void pass_pidfd(struct notify_socket *socket, bool passes)
+{
+    if (socket->passes_pidfd != passes)
+        set_option(socket, SO_PASSPIDFD, passes);
+    socket->passes_pidfd = passes;
+}
+
 /*
  * Descriptors are for sd_notify_barrier(3), which waits until they are closed, and for the store of
  * a child. Who misuses that closes the door for a while (Linux 6.16), unless somebody has a store:
@@ -222,7 +236,7 @@ static void discard_done(void *userdata, struct discarded *discarded)
 
     socket->discarding = false;
     socket->now_usec = process_now_usec();
-    set_option(socket, SO_PASSPIDFD, 1);
+    pass_pidfd(socket, true);
     sd_event_source_set_enabled(socket->source, SD_EVENT_ON);
     bool wanted = discarded->size >= 0 && handle(socket, discarded->text, &parcel);
     if (!wanted || discarded->took_usec > SLOW_USEC)
@@ -231,7 +245,7 @@ static void discard_done(void *userdata, struct discarded *discarded)
 
 /* Whether the next datagram carries descriptors (they do not fit beside the credentials), and whose
  * it is. Takes nothing. Returns a negative errno where there is none, or it could not be seen. */
-static int has_descriptors(const struct notify_socket *socket, struct parcel *parcel)
+static int has_descriptors(struct notify_socket *socket, struct parcel *parcel)
 {
     union {
         struct cmsghdr align;
@@ -244,18 +258,17 @@ static int has_descriptors(const struct notify_socket *socket, struct parcel *pa
                             .msg_control = &control,
                             .msg_controllen = sizeof(control)};
 
-    set_option(socket, SO_PASSPIDFD, 0);
+    pass_pidfd(socket, false);
     ssize_t n = recvmsg(socket->fd, &header, MSG_DONTWAIT | MSG_PEEK);
-    int error = errno;
-    set_option(socket, SO_PASSPIDFD, 1);
-    if (n >= 0)
-        take_control(&header, parcel);
-    return n < 0 ? -error : (header.msg_flags & MSG_CTRUNC) != 0;
+    if (n < 0)
+        return -errno;
+    take_control(&header, parcel);
+    return (header.msg_flags & MSG_CTRUNC) != 0;
 }
 
 static void begin_discard(struct notify_socket *socket)
 {
-    set_option(socket, SO_PASSPIDFD, 0);
+    pass_pidfd(socket, false);
     socket->discarding = discard_next(socket->queue, socket->fd, discard_done, socket) == 0;
     if (socket->discarding)
         sd_event_source_set_enabled(socket->source, SD_EVENT_OFF);
@@ -281,6 +294,7 @@ static int take_datagram(struct notify_socket *socket, bool with_descriptors)
                             .msg_controllen = with_descriptors ? sizeof(control) : room};
     struct parcel parcel;
 
+    pass_pidfd(socket, true);
     ssize_t n = recvmsg(socket->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0)
         return errno == EINTR ? 0 : -errno;
@@ -289,6 +303,24 @@ static int take_datagram(struct notify_socket *socket, bool with_descriptors)
     if (!(header.msg_flags & MSG_TRUNC) && memchr(text, '\0', (size_t)n) == NULL)
         handle(socket, text, &parcel);
     let_go(&parcel);
+    return 1;
+}
+
+static bool is_too_much(struct notify_socket *socket, const struct notify_sender *sender)
+{
+    const struct share *share = share_of(socket, sender);
+
+    return share && !share_admits(share, socket->now_usec, PROCESS_INTERVAL_USEC, PROCESS_BURST);
+}
+
+/* What comes with no descriptors and is not admitted is not even read. */
+static int drop_next(struct notify_socket *socket, const struct notify_sender *sender)
+{
+    char byte;
+
+    if (recv(socket->fd, &byte, sizeof(byte), MSG_DONTWAIT) < 0)
+        return errno == EINTR ? 0 : -errno;
+    drop(socket, sender);
     return 1;
 }
 
@@ -301,6 +333,8 @@ static int receive(struct notify_socket *socket)
     int r = has_descriptors(socket, &parcel);
     if (r < 0)
         return r == -EINTR ? 0 : r;
+    if (r == 0 && is_too_much(socket, &parcel.sender))
+        return drop_next(socket, &parcel.sender);
     if (r > 0 && !handler->stores(handler->userdata, &parcel.sender)) {
         begin_discard(socket);
         return -EBUSY;
@@ -321,6 +355,8 @@ static bool drain(struct notify_socket *socket, uint64_t limit_usec)
         r = receive(socket);
         socket->now_usec = process_now_usec();
     }
+    if (!socket->discarding)
+        pass_pidfd(socket, true);
     return r < 0;
 }
 
@@ -406,8 +442,9 @@ static int add_sources(sd_event *event, struct notify_socket *socket)
                               socket);
     if (r >= 0)
         r = sd_event_source_set_enabled(socket->pause, SD_EVENT_OFF);
-    set_option(socket, SO_PASSPIDFD, 1); /* Linux 6.5 */
-    open_door(socket);                   /* it may have been closed by an earlier program */
+    set_option(socket, SO_PASSPIDFD, 1);
+    socket->passes_pidfd = true;
+    open_door(socket); /* it may have been closed by an earlier program */
     socket->queue = beside_queue_new();
     if (!socket->queue)
         return r < 0 ? r : -ENOMEM;

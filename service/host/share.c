@@ -2,13 +2,22 @@
 
 #include <stddef.h>
 
+static uint64_t next_of(const struct share *share, uint64_t now_usec)
+{
+    return share->next_usec > now_usec ? share->next_usec : now_usec;
+}
+
+bool share_admits(const struct share *share, uint64_t now_usec, uint64_t interval_usec,
+                  unsigned burst)
+{
+    return next_of(share, now_usec) - now_usec <= (burst - 1) * interval_usec;
+}
+
 bool share_take(struct share *share, uint64_t now_usec, uint64_t interval_usec, unsigned burst)
 {
-    uint64_t next = share->next_usec > now_usec ? share->next_usec : now_usec;
-
-    if (next - now_usec > (burst - 1) * interval_usec)
+    if (!share_admits(share, now_usec, interval_usec, burst))
         return false;
-    share->next_usec = next + interval_usec;
+    share->next_usec = next_of(share, now_usec) + interval_usec;
     return true;
 }
 

@@ -16,7 +16,10 @@ struct share {
     uint64_t next_usec; /* when it would be its turn, if it had never been let in early */
 };
 
-/* Whether one more may come in now; then it is counted. */
+/* Whether one more may come in now. */
+bool share_admits(const struct share *share, uint64_t now_usec, uint64_t interval_usec,
+                  unsigned burst);
+/* The same; then it is counted. */
 bool share_take(struct share *share, uint64_t now_usec, uint64_t interval_usec, unsigned burst);
 
 /* Nothing comes in before then. */

@@ -13,8 +13,11 @@ static void so_many_at_once_and_then_one_each_so_long(void)
 {
     struct share share = {};
 
-    for (int i = 0; i < BURST; i++)
+    for (int i = 0; i < BURST; i++) {
+        g_assert_true(share_admits(&share, START, EACH, BURST)); /* and takes nothing */
         g_assert_true(share_take(&share, START, EACH, BURST));
+    }
+    g_assert_false(share_admits(&share, START, EACH, BURST));
     g_assert_false(share_take(&share, START, EACH, BURST));
     g_assert_false(share_take(&share, START + EACH - 1, EACH, BURST));
     g_assert_true(share_take(&share, START + EACH, EACH, BURST));
