@@ -171,6 +171,7 @@ static bool measure_calls(const char *address, double *p50, double *p99)
         die("pipe");
     pid_t pid = world_fork();
     if (pid == 0) {
+        setsid();
         become(UID_POLITE);
         sd_bus *bus = world_connect(address);
         sd_bus_set_method_call_timeout(bus, 20000000);
@@ -206,17 +207,22 @@ static bool measure_calls(const char *address, double *p50, double *p99)
     return good;
 }
 
-static void begin_attack(const struct target *target, pid_t *attackers)
+/* Those of a kind are one user, and of one session: the kernel gives them one share of the
+ * processors together (sched_autogroup, or the cgroup of a login), not one each. */
+static void begin_attack(const struct target *target)
 {
     static void (*const kinds[])(const struct target *, int) = {
         attack_by_lingering, attack_by_stopping, attack_by_silence, attack_by_flood};
 
-    for (int i = 0; i < OF_EACH_KIND * 4; i++) {
-        attackers[i] = world_fork();
-        if (attackers[i] == 0) {
-            kinds[i % 4](target, i / 4);
-            _exit(0);
-        }
+    for (int kind = 0; kind < 4; kind++) {
+        int number = 0;
+        if (world_fork() != 0)
+            continue;
+        setsid();
+        while (number < OF_EACH_KIND - 1 && world_fork() == 0)
+            number++;
+        kinds[kind](target, number);
+        _exit(0);
     }
 }
 
@@ -265,7 +271,7 @@ static void compare_calls(const char *address, const double quiet[2])
 int main(int argc, char **argv)
 {
     double restarts[2], calls[2];
-    pid_t attackers[OF_EACH_KIND * 4], pid, other_pid;
+    pid_t pid, other_pid;
 
     if (argc != 3) {
         fprintf(stderr, "usage: hostile PROCTORD STAMP\n");
@@ -300,7 +306,7 @@ int main(int argc, char **argv)
     other_pid = first_start(other, "with a silent bus");
     write_hanging(fuse);
     kill(proctord, SIGHUP);
-    begin_attack(&target, attackers);
+    begin_attack(&target);
     compare_restarts("hostile-restart", fifo, &pid, restarts);
     compare_calls(address, calls);
     compare_restarts("silent-bus-restart", other, &other_pid, restarts);

@@ -199,6 +199,7 @@ const char *world_bus(void)
     if (world_fork() == 0) {
         int null = open("/dev/null", O_WRONLY | O_CLOEXEC); /* it tells of each refusal */
         dup2(null, 2);
+        setsid();
         execlp("dbus-daemon", "dbus-daemon", option, "--nofork", "--nopidfile", "--nosyslog", NULL);
         die("dbus-daemon");
     }
@@ -271,6 +272,7 @@ pid_t world_proctord(const char *proctord, const char *name, const char *address
     pid_t pid = world_fork();
     if (pid > 0)
         return pid;
+    setsid();                                /* as a service */
     const char *wrapper = getenv("WRAPPER"); /* a program that watches its calls */
     int null = open("/dev/null", O_WRONLY);
     if (!wrapper && !getenv("VERBOSE"))
