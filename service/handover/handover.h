@@ -11,7 +11,7 @@
 
 #include "core/model/archive.h"
 
-#define HANDOVER_VERSION 4 /* to be counted on where the walk changes */
+#define HANDOVER_VERSION 5 /* to be counted on where the walk changes */
 
 struct handover;
 

@@ -3,7 +3,7 @@
 #include "account.h"
 #include "again.h"
 #include "handle.h"
-#include "handover.h"
+#include "inherit.h"
 #include "core/model/input_archive.h"
 #include "listener.h"
 #include "store.h"
@@ -50,8 +50,10 @@ void adopt_note_process(void *userdata, const struct process_note *note)
     if (!process)
         return;
     process->note = *note;
+    process->note.doubt_cancel = process->note.doubt_abort = false;
     process->doubt_cancel = note->doubt_cancel;
     process->doubt_abort = note->doubt_abort;
+    process->doubt_step = process->doubt_signal = 0; /* a note of it comes behind what was done */
 }
 
 /* Only what the last input has asked for is in doubt: all before it was done before it came. */
@@ -111,8 +113,8 @@ static int is_same(struct host *host, const struct process *process, pid_t pid)
     return r > 0 ? is_its_user(process, pid) : r;
 }
 
-/* The pidfd comes first: what is looked at afterwards is then the same process, or none. Only the
- * pidfd tells whether it has ended: one whose main thread has may go on working. */
+/* The pidfd comes first: what is looked at afterwards is then the same process, or none. One that
+ * has ended and waits for a parent who does not reap it can still tell how. */
 static int hold(struct host *host, struct process *process, pid_t pid)
 {
     int pidfd = again_pidfd(pid);
@@ -120,7 +122,7 @@ static int hold(struct host *host, struct process *process, pid_t pid)
     if (pidfd < 0)
         return pidfd;
     int r = is_same(host, process, pid);
-    if (r > 0 && !handle_has_ended(pidfd))
+    if (r > 0 && !handle_is_reaped(pidfd))
         return pidfd;
     close(pidfd);
     return r < 0 ? r : -ESRCH;
@@ -291,6 +293,7 @@ static void adopt(struct process *process, pid_t pid, int pidfd)
     process->leads = getpgid(pid) == pid;
     process->group = process->leads ? -1 : kept(process, "group", process->id.attempt);
     process->leader = process->leads && !process->adopted ? pid : 0;
+    inherit_kin(process);
     process->pidfd = pidfd;
     process->state = PROCESS_RUNNING;
     if (process->note.pid == 0) {
@@ -345,6 +348,7 @@ static void bury(struct process *process)
     process->in_cgroup =
         process->host->cgroups.fd >= 0 && !cgroup_leaf_empty(&process->host->cgroups, leaf);
     process->adopted = true;
+    inherit_kin(process);
     process_is_gone(process, &(struct completion){.unknown = true, .cgroup = RESOURCE_NOT_OWNED});
 }
 
@@ -361,6 +365,7 @@ static bool bury_known(struct process *process)
         process->in_cgroup = gone->in_cgroup;
         process->group = kept(process, "group", process->id.attempt);
         process->adopted = false;
+        inherit_kin(process);
         adopt_result(process);
         process_is_gone(process, &gone->completion);
         return true;
@@ -599,55 +604,6 @@ void adopt_all(struct host *host, bool strangers, struct recovery *recovery)
     keep_settle(host->keep);
     cgroup_base_tidy(&host->cgroups, leaf_is_used, host);
     host_tidy_results(host);
-}
-
-/* ---- from one program to the next ------------------------------------------------------------ */
-
-static void archive_gone(struct archive *archive, struct gone *gone)
-{
-    attempt_id_archive(archive, &gone->id);
-    ARCHIVE(archive, gone->leader);
-    ARCHIVE(archive, gone->in_cgroup);
-    completion_archive(archive, &gone->completion);
-}
-
-static bool is_draining(const struct child *child)
-{
-    const struct process *process = child->host;
-    return process && process->state == PROCESS_DRAINING;
-}
-
-void adopt_write_gone(struct host *host, struct handover *handover)
-{
-    struct archive *archive = handover_archive(handover);
-    size_t count = 0;
-
-    for (struct child *child = core_first(host->core); child; child = core_next(child))
-        count += is_draining(child);
-    archive_count(archive, &count, CORE_CHILDREN_MAX);
-    for (struct child *child = core_first(host->core); child; child = core_next(child)) {
-        const struct process *process = child->host;
-        if (!is_draining(child))
-            continue;
-        archive_gone(archive, &(struct gone){.id = process->id,
-                                             .in_cgroup = process->in_cgroup,
-                                             .completion = process->completion});
-    }
-}
-
-void adopt_read_gone(struct host *host, struct handover *handover)
-{
-    struct archive *archive = handover_archive(handover);
-    size_t count = 0;
-
-    archive_count(archive, &count, CORE_CHILDREN_MAX);
-    host->gone = calloc(count + 1, sizeof(*host->gone));
-    for (size_t i = 0; host->gone && i < count && !archive->failed; i++) {
-        archive_gone(archive, &host->gone[i]);
-        host->n_gone++;
-    }
-    if (archive->failed || !host->gone)
-        host->n_gone = 0;
 }
 
 void adopt_nobody(struct host *host)

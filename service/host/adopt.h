@@ -27,9 +27,5 @@ void adopt_all(struct host *host, bool strangers, struct recovery *recovery);
 /* Ends what a proctord has left of which nothing is known any more: nothing may run twice. */
 void adopt_nobody(struct host *host);
 
-/* Attempts that are over, and of which the core has not heard: host_hand_over() and host_new(). */
-void adopt_write_gone(struct host *host, struct handover *handover);
-void adopt_read_gone(struct host *host, struct handover *handover);
-
 /* For the beginning of a segment: userdata is the host. */
 void adopt_write_notes(void *userdata, struct journal *journal);

@@ -1,6 +1,7 @@
 #include "cgroup.h"
 
 #include "again.h"
+#include "members.h"
 #include "handle.h"
 #include "number.h"
 #include "proc_stat.h"
@@ -56,26 +57,6 @@ static int find_mount(char *mount, size_t size)
     return r;
 }
 
-/* The cgroup2 path of a process: the line that begins with "0::". */
-static int kernel_path_of(const char *proc, char *path, size_t size)
-{
-    char text[4096];
-    ssize_t n = again_read(AT_FDCWD, proc, text, sizeof(text));
-    if (n < 0)
-        return (int)n;
-
-    const char *line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
-    if (!line)
-        return -ENOENT;
-    line = strstr(line, "0::") + 3;
-    size_t length = strcspn(line, "\n");
-    if (length >= size)
-        return -ENAMETOOLONG;
-    memcpy(path, line, length);
-    path[length] = '\0';
-    return 0;
-}
-
 static void remove_below(int directory, int depth)
 {
     int error;
@@ -128,7 +109,7 @@ static void kill_and_remove(const struct cgroup_base *base, const char *leaf)
     for (int i = 0; i < 200 && cgroup_leaf_remove(base, leaf) == -EBUSY; i++) {
         usleep(1000);     /* the kernel is ending them; nothing else is to be done yet */
         if (i % 20 == 19) /* one whose main thread has ended is not reached by that */
-            cgroup_leaf_signal(base, leaf, SIGKILL, 0);
+            members_kill(base, leaf);
     }
 }
 
@@ -162,7 +143,7 @@ static void sweep(const struct cgroup_base *base)
             break;
         usleep(5000); /* the kernel is ending them; there is nobody else to do yet */
     }
-    remove_below(base->fd, 8);
+    remove_below(base->fd, CGROUP_DEPTH_MAX);
 }
 
 /* ---- limits ---------------------------------------------------------------------------------- */
@@ -339,7 +320,7 @@ static int open_base(struct cgroup_base *base, const char *instance, bool keep)
     *base = (struct cgroup_base){.fd = -1};
     int r = find_mount(mount, sizeof(mount));
     if (r == 0)
-        r = kernel_path_of("/proc/self/cgroup", own, sizeof(own));
+        r = cgroup_kernel_path("/proc/self/cgroup", own, sizeof(own));
     if (r < 0)
         return r;
     leave_own_leaf(own);
@@ -511,79 +492,12 @@ int cgroup_leaf_remove(const struct cgroup_base *base, const char *name)
         return -EBUSY;
     int fd = openat(base->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
-        remove_below(fd, 8);
+        remove_below(fd, CGROUP_DEPTH_MAX);
         close(fd);
     }
     if (unlinkat(base->fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
         return 0;
     return -errno;
-}
-
-static bool is_below(const struct cgroup_base *base, const char *leaf, pid_t pid)
-{
-    char proc[64], path[2048];
-    size_t prefix = strlen(base->kernel_path), length = strlen(leaf);
-
-    snprintf(proc, sizeof(proc), "/proc/%d/cgroup", (int)pid);
-    return kernel_path_of(proc, path, sizeof(path)) == 0 &&
-           strncmp(path, base->kernel_path, prefix) == 0 &&
-           strncmp(path + prefix, leaf, length) == 0 && strchr("/", path[prefix + length]) != NULL;
-}
-
-/* The number may have become a stranger's since it was read: held first, and looked at then. */
-static void signal_member(const struct cgroup_base *base, const char *leaf, pid_t pid, int signal)
-{
-    int pidfd = again_pidfd(pid);
-
-    if (pidfd < 0)
-        return;
-    if (is_below(base, leaf, pid))
-        handle_signal(pidfd, signal);
-    close(pidfd);
-}
-
-struct leaf_signal {
-    const struct cgroup_base *base;
-    const char *leaf;
-    int signal;
-    pid_t except;
-};
-
-static int signal_below(const struct leaf_signal *what, int directory, const char *name, int depth)
-{
-    char path[CGROUP_LEAF_MAX + 20];
-    int count = 0;
-
-    snprintf(path, sizeof(path), "%s/cgroup.procs", name);
-    int fd = again_open(directory, path, O_RDONLY);
-    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
-    if (!file && fd >= 0)
-        close(fd);
-    if (!file)
-        return 0;
-    for (int pid; fscanf(file, "%d", &pid) == 1;) {
-        count++;
-        if (pid > 0 && pid != what->except)
-            signal_member(what->base, what->leaf, pid, what->signal);
-    }
-    fclose(file);
-
-    int error;
-    DIR *folder = depth > 0 ? again_folder(directory, name, &error) : NULL;
-    if (!folder)
-        return count;
-    for (struct dirent *entry; (entry = readdir(folder));)
-        if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
-            strlen(entry->d_name) < CGROUP_LEAF_MAX)
-            count += signal_below(what, dirfd(folder), entry->d_name, depth - 1);
-    closedir(folder);
-    return count;
-}
-
-int cgroup_leaf_signal(const struct cgroup_base *base, const char *name, int signal, pid_t except)
-{
-    struct leaf_signal what = {.base = base, .leaf = name, .signal = signal, .except = except};
-    return signal_below(&what, base->fd, name, 8);
 }
 
 int cgroup_leaf_kill(const struct cgroup_base *base, const char *name)
@@ -593,7 +507,7 @@ int cgroup_leaf_kill(const struct cgroup_base *base, const char *name)
     snprintf(path, sizeof(path), "%s/cgroup.kill", name);
     int r = write_at(base->fd, path, "1");
     if (r == -ENOENT) /* before Linux 5.14: one by one, until nobody forks any more */
-        for (int i = 0; i < 16 && cgroup_leaf_signal(base, name, SIGKILL, 0) > 0; i++)
+        for (int i = 0; i < 16 && members_kill(base, name) > 0; i++)
             r = 0;
     return r;
 }
@@ -672,7 +586,7 @@ int cgroup_child_of(const struct cgroup_base *base, pid_t pid, struct attempt_id
     char proc[64], path[2048];
 
     snprintf(proc, sizeof(proc), "/proc/%d/cgroup", (int)pid);
-    int r = kernel_path_of(proc, path, sizeof(path));
+    int r = cgroup_kernel_path(proc, path, sizeof(path));
     if (r < 0)
         return r == -ENOENT ? -ESRCH : r;
     size_t prefix = strlen(base->kernel_path);

@@ -15,21 +15,12 @@
  */
 #pragma once
 
+#include "cgroup_base.h"
 #include "core/core.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
-
-#define CGROUP_LEAF_MAX 160
-
-struct cgroup_base {
-    int fd;            /* of the base folder; -1: there is none */
-    char *path;        /* in the file system */
-    char *kernel_path; /* as /proc/PID/cgroup shows it */
-    bool asked;        /* for controllers: limits were wanted */
-    bool moved;        /* proctord has made room for them, and lies in a leaf of its own */
-};
 
 /*
  * Finds and makes the base. instance tells instances of proctord apart. Leaves that a dead
@@ -82,9 +73,6 @@ int cgroup_leaf_remove(const struct cgroup_base *base, const char *name);
 
 /* SIGKILL to all processes in it, at once where the kernel can (cgroup.kill). */
 int cgroup_leaf_kill(const struct cgroup_base *base, const char *name);
-
-/* Sends a signal to each process in it but `except`. Returns how many were there. */
-int cgroup_leaf_signal(const struct cgroup_base *base, const char *name, int signal, pid_t except);
 
 /* Descriptor that polls EPOLLPRI when the leaf's population changes, or a negative errno. */
 int cgroup_leaf_watch(const struct cgroup_base *base, const char *name);

@@ -4,6 +4,7 @@
 #include "again.h"
 #include "burst.h"
 #include "handle.h"
+#include "inherit.h"
 #include "listener.h"
 #include "store.h"
 #include "own_folder.h"
@@ -69,17 +70,16 @@ static int kill_child(void *userdata, struct child *child, struct attempt_id id,
             ((struct process *)child->host)->doubt_signal = host->last_input ? signal : 0;
         return 0;
     }
-    if (process && process->state == PROCESS_DRAINING && whole) {
-        process_signal_left(process, signal);
-        return 0;
-    }
-    if (!process || process->state != PROCESS_RUNNING)
+    bool left = process && process->state == PROCESS_DRAINING && whole;
+    if (!left && (!process || process->state != PROCESS_RUNNING))
         return -ESRCH;
-    if (whole) {
+    int r = 0;
+    if (whole)
         process_signal_all(process, signal);
-        return 0;
-    }
-    return handle_signal(process->pidfd, signal);
+    else
+        r = handle_signal(process->pidfd, signal);
+    process_note(process); /* it is not to be sent once more */
+    return r;
 }
 
 static bool is_for_all(const struct process *process)
@@ -87,6 +87,14 @@ static bool is_for_all(const struct process *process)
     return process->state == PROCESS_DRAINING ||
            (process->child->config->declaration.process.kill_group &&
             !process_keeps_leftovers(process));
+}
+
+static void send_stop(struct child *child, struct attempt_id id, int signal)
+{
+    struct process *process = process_running(child, id);
+
+    if (process && (process->state == PROCESS_RUNNING || process->state == PROCESS_DRAINING))
+        process_stop(process, signal, is_for_all(process));
 }
 
 void host_cancel(void *userdata, struct child *child, struct attempt_id id)
@@ -108,10 +116,7 @@ void host_cancel(void *userdata, struct child *child, struct attempt_id id)
         process_stop_starting(process, false);
         return;
     }
-    bool whole = process && is_for_all(process);
-    kill_child(userdata, child, id, spec->stop_signal, whole);
-    if (spec->stop_signal != SIGKILL && spec->stop_signal != SIGCONT)
-        kill_child(userdata, child, id, SIGCONT, whole); /* a stopped one cannot obey */
+    send_stop(child, id, spec->stop_signal);
 }
 
 /* One that has not come to its program has been ended by the cancel. */
@@ -125,7 +130,7 @@ static void escalate_stop(void *userdata, struct child *child, struct attempt_id
     if (host->past)
         process->doubt_step = host->last_input ? signal : 0;
     else
-        kill_child(userdata, child, id, signal, is_for_all(process));
+        send_stop(child, id, signal);
 }
 
 void host_escalate_again(struct host *host, struct child *child, int signal)
@@ -297,7 +302,7 @@ void host_hand_over(struct host *host, struct handover *handover)
         if (child->host)
             process_keep(child->host);
     keep_end_handover(host->keep, handover);
-    adopt_write_gone(host, handover);
+    inherit_hand_over(host, handover);
 }
 
 /* It goes on without cgroups where there are none. Not where proctord lacks what it takes to look:
@@ -329,7 +334,7 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
     if (r >= 0)
         r = keep_open(settings->store_descriptors, settings->handover, &fresh->keep);
     if (r >= 0 && settings->handover)
-        adopt_read_gone(fresh, settings->handover);
+        inherit_read(fresh, settings->handover);
     if (r >= 0)
         r = host_listen(fresh, settings->runtime_directory);
     if (r >= 0)
@@ -382,7 +387,7 @@ void host_free(struct host *host)
     starts_close(host->starts);
     sd_event_source_disable_unref(host->lack_source);
     keep_close(host->keep);
-    free(host->gone);
+    inherit_forget(host);
     result_store_free(host->result_store);
     sd_event_source_disable_unref(host->child_source);
     ends_free(host->ends);

@@ -27,6 +27,8 @@
 
 #define ENVIRONMENT_LIMIT (128 * 1024)
 #define THREADS_MAX       16                /* looked at for what their process was started with */
+#define IS_EXITING        0x4               /* PF_EXITING and */
+#define IS_KERNELS        0x200000          /* PF_KTHREAD, of PROC_STAT_FLAGS */
 #define SWEEP_USEC        UINT64_C(2000000) /* until what was killed is gone, */
 #define SWEEP_MSEC        20                /* with so long for each process */
 #define UNTOLD_USEC       UINT64_C(1000000) /* a process on its way out is waited for */
@@ -154,27 +156,17 @@ int orphan_claims(pid_t pid, const struct core *core, const char *notify_path, b
 
 /*
  * A process on its way out has lost its environment before its children are handed to us: for that
- * moment neither it nor they can be told apart from strangers. PF_EXITING, and still there.
+ * moment neither it nor they can be told apart from strangers. In the midst of an exec the old
+ * environment has gone, and the new one is not there yet. Kernel threads never have one.
  */
-static bool is_exiting(pid_t pid)
+static bool is_between(pid_t pid, bool had_none)
 {
-    uint64_t flags;
-    int pidfd = again_pidfd(pid);
+    static const enum proc_stat_field fields[] = {PROC_STAT_FLAGS, PROC_STAT_ENVIRONMENT_END};
+    uint64_t values[2];
 
-    if (pidfd < 0)
+    if (proc_stat_read_fields(pid, fields, 2, values) < 0 || (values[0] & IS_KERNELS) != 0)
         return false;
-    bool exiting = proc_stat_read(pid, PROC_STAT_FLAGS, &flags) == 0 && (flags & 0x4) != 0 &&
-                   !handle_has_ended(pidfd);
-    close(pidfd);
-    return exiting;
-}
-
-/* In the midst of an exec the old environment has gone, and the new one is not there yet. */
-static bool is_executing(pid_t pid)
-{
-    uint64_t end;
-
-    return proc_stat_read(pid, PROC_STAT_ENVIRONMENT_END, &end) == 0 && end == 0;
+    return (values[0] & IS_EXITING) != 0 || (had_none && values[1] == 0);
 }
 
 /* One that hangs on its way out holds up no attempt: it might be anybody's. */
@@ -237,34 +229,54 @@ static int names(const struct tree *tree, pid_t pid, bool strict)
 
 /* The same; *unseen where it cannot be told yet. An exec that is over by the second look was under
  * way at the first one, perhaps. */
-static int names_by_now(const struct tree *tree, pid_t pid, bool *unseen)
+static int names_by_now(const struct tree *tree, pid_t pid, bool strict, bool *unseen)
 {
-    int r = names(tree, pid, false);
-    bool between = r < 0 && (is_exiting(pid) || is_executing(pid));
+    int r = names(tree, pid, strict);
+    bool between = r < 0 && is_between(pid, r == -ENOENT);
 
     if (r == -ENOENT && !between)
-        r = names(tree, pid, false);
+        r = names(tree, pid, strict);
     *unseen = r < 0 && (again_may_help(r) || (between && is_waited_for_untold(tree)));
     return r;
 }
 
-/* Those of our children that no attempt is led by and that name this one. */
-static void gather_orphan(const struct tree *tree, pid_t pid, struct crowd *crowd)
+/* The number is its group's as long as somebody is in it: the tree has looked (tree.c). */
+static bool is_in_group(const struct crowd_search *search, pid_t pid)
 {
-    bool unseen;
-    int r = names_by_now(tree, pid, &unseen);
-
-    crowd->unseen += unseen;
-    if (r <= 0)
-        return;
-    crowd_add(crowd, pid);
-    crowd->waited += is_of_its_user(tree, pid);
-    crowd_add_below(crowd, pid);
+    return search->group > 0 && getpgid(pid) == search->group;
 }
 
-void orphans_gather(const struct tree *tree, struct crowd *crowd)
+/* Adds it where it is one of the tree. */
+static void gather_one(const struct crowd_search *search, pid_t pid, int pidfd)
 {
-    const struct host *host = tree->host;
+    const struct tree *tree = search->tree;
+    bool unseen = false, in_group = is_in_group(search, pid);
+    int r = in_group || search->group_alone ? in_group
+                                            : names_by_now(tree, pid, search->strict, &unseen);
+
+    search->crowd->unseen += unseen && !handle_has_ended(pidfd);
+    if (r <= 0)
+        return;
+    crowd_add(search->crowd, pid, pidfd, in_group || is_of_its_user(tree, pid));
+    crowd_add_below(search->crowd, pid);
+}
+
+static void gather(const struct crowd_search *search, pid_t pid)
+{
+    int pidfd = again_pidfd(pid);
+
+    if (pidfd >= 0) {
+        gather_one(search, pid, pidfd);
+        close(pidfd);
+    } else {
+        search->crowd->unseen += again_may_help(pidfd);
+    }
+}
+
+void orphans_gather(const struct crowd_search *search)
+{
+    const struct host *host = search->tree->host;
+    struct crowd *crowd = search->crowd;
     char path[64];
 
     snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)gettid());
@@ -278,7 +290,7 @@ void orphans_gather(const struct tree *tree, struct crowd *crowd)
     }
     for (int pid; fscanf(file, "%d", &pid) == 1;)
         if (pid != host->spared && pid != spawner_pid(host->spawner) && !process_of_pid(host, pid))
-            gather_orphan(tree, pid, crowd);
+            gather(search, pid);
     crowd->unseen += ferror(file) != 0;
     fclose(file);
 }
@@ -309,30 +321,19 @@ static void for_all(struct host *host, void (*look)(struct host *host, pid_t pid
     *unseen += again_may_help(error);
 }
 
-struct gathering {
-    const struct tree *tree;
-    struct crowd *crowd;
-};
-
-/* Those of other users are signalled by what they say, but not waited for. */
 static void gather_stray(struct host *host, pid_t pid, void *userdata)
 {
-    const struct gathering *gathering = userdata;
-    int r = names(gathering->tree, pid, true);
-
     (void)host;
-    gathering->crowd->unseen += r < 0 && again_may_help(r);
-    if (r <= 0)
-        return;
-    crowd_add(gathering->crowd, pid);
-    gathering->crowd->waited += is_of_its_user(gathering->tree, pid);
+    gather(userdata, pid);
 }
 
-void strays_gather(const struct tree *tree, struct crowd *crowd)
+/* Those of other users are signalled by what they say, but not waited for. */
+void strays_gather(const struct crowd_search *search)
 {
-    struct gathering gathering = {.tree = tree, .crowd = crowd};
+    struct crowd_search strict = *search;
 
-    for_all(tree->host, gather_stray, &gathering, &crowd->unseen);
+    strict.strict = true;
+    for_all(search->tree->host, gather_stray, &strict, &search->crowd->unseen);
 }
 
 /* Whether a process of that attempt may be there: it goes on, also without its main process, or it

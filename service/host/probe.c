@@ -1,6 +1,7 @@
 #include "probe.h"
 
 #include "environment.h"
+#include "exit_status.h"
 #include "handle.h"
 #include "path_look.h"
 #include "process.h"
@@ -12,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define AGAIN_USEC UINT64_C(50000)
@@ -157,10 +156,11 @@ static void answer_failed(struct probe *probe, const char *what, int error)
 
 static void look_at_command(struct probe *probe)
 {
-    siginfo_t info = {};
+    struct rusage usage;
+    siginfo_t info;
     char why[64];
 
-    if (waitid(P_PID, (id_t)probe->pid, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0)
+    if (exit_status_take(probe->pid, probe->fd, &info, &usage) == 0)
         return;
     if (info.si_code == CLD_EXITED && info.si_status == 0) {
         answer(probe, true, "");

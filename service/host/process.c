@@ -1,6 +1,7 @@
 #include "process.h"
 
 #include "again.h"
+#include "exit_status.h"
 #include "handle.h"
 #include "owner_user.h"
 #include "probe.h"
@@ -15,10 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -172,10 +170,15 @@ static void settle_leaf(struct process *process)
 
 static void look_again_in(struct host *host, uint64_t usec)
 {
-    uint64_t at;
+    uint64_t now, due = 0;
+    int enabled = SD_EVENT_OFF;
 
-    sd_event_now(host->event, CLOCK_MONOTONIC, &at);
-    sd_event_source_set_time(host->retry_source, at + usec);
+    sd_event_now(host->event, CLOCK_MONOTONIC, &now);
+    sd_event_source_get_enabled(host->retry_source, &enabled);
+    sd_event_source_get_time(host->retry_source, &due);
+    if (enabled != SD_EVENT_OFF && due <= now + usec)
+        return;
+    sd_event_source_set_time(host->retry_source, now + usec);
     sd_event_source_set_enabled(host->retry_source, SD_EVENT_ONESHOT);
 }
 
@@ -231,7 +234,7 @@ static void tell_what_is_left(struct process *process)
         return;
     core_main_exited(process->host->core, process->id, &completion);
     if (main_alone && process->state == PROCESS_DRAINING && !process->aborted)
-        process_signal_left(process, spec->stop_signal);
+        process_stop(process, spec->stop_signal, true);
 }
 
 /* A health check that was on its way has been killed, and is given a moment to go: nobody needs to
@@ -312,34 +315,6 @@ static void forget_main(struct process *process)
     process->pidfd = -1;
 }
 
-/* Linux 6.15 tells whoever holds a pidfd how the process ended, once its parent has reaped it. */
-struct pidfd_exit_info {
-    uint64_t mask;
-    uint64_t cgroup;
-    uint32_t ids[11];
-    int32_t exit_code; /* as wait(2) has it */
-    uint32_t reserved[2];
-};
-
-#define PIDFD_EXIT_INFO      _IOWR(0xFF, 11, struct pidfd_exit_info)
-#define PIDFD_EXIT_INFO_MASK (1u << 3)
-
-static int exit_of_stranger(int pidfd, siginfo_t *info)
-{
-    struct pidfd_exit_info exit = {.mask = PIDFD_EXIT_INFO_MASK};
-
-    if (ioctl(pidfd, PIDFD_EXIT_INFO, &exit) < 0 || !(exit.mask & PIDFD_EXIT_INFO_MASK))
-        return -ENODATA;
-    if (WIFSIGNALED(exit.exit_code)) {
-        info->si_code = WCOREDUMP(exit.exit_code) ? CLD_DUMPED : CLD_KILLED;
-        info->si_status = WTERMSIG(exit.exit_code);
-    } else {
-        info->si_code = CLD_EXITED;
-        info->si_status = WEXITSTATUS(exit.exit_code);
-    }
-    return 0;
-}
-
 static int look_again(sd_event_source *source, uint64_t usec, void *userdata)
 {
     (void)source;
@@ -348,7 +323,7 @@ static int look_again(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-/* Its parent has not reaped it yet: it is given a moment to. */
+/* Its status may not be known yet: whoever has it is given a moment. */
 static bool look_again_soon(struct process *process)
 {
     uint64_t pause = EXIT_LOOK_USEC << process->looks;
@@ -373,18 +348,14 @@ void process_main_exited(struct process *process)
         return;
     struct rusage usage = {};
     process->has_user = owner_user(process, &process->user) == 0; /* of its orphans, then */
-    /* The C library's waitid() does not tell what was used. */
-    int r = (int)syscall(SYS_waitid, P_PIDFD, process->pidfd, &info, WEXITED | WNOHANG, &usage);
-    if (r == 0 && info.si_pid == 0)
-        return; /* not ended, after all: MAINPID= named another */
-    bool known = r == 0;
-    if (r < 0) /* adopted: somebody else's to wait for */
-        known = exit_of_stranger(process->pidfd, &info) == 0;
-    if (r < 0 && !known && look_again_soon(process))
+    int r = exit_status_take(process->main_pid, process->pidfd, &info, &usage);
+    if (r == 0) /* not ended, after all: MAINPID= named another */
+        return;
+    if (r == -EAGAIN && look_again_soon(process))
         return;
 
     forget_main(process);
-    if (known)
+    if (r > 0)
         note_exit(process, &info);
     else
         process->completion = (struct completion){.unknown = true, .cgroup = RESOURCE_NOT_OWNED};
@@ -401,31 +372,34 @@ void process_is_gone(struct process *process, const struct completion *completio
 
 /* ---- signals --------------------------------------------------------------------------------- */
 
-/* A main process that MAINPID= has named may lead a group of its own, or be in the old one, and
- * then has the signal with that. */
 void process_signal_all(struct process *process, int signal)
 {
-    struct tree *tree = tree_of(process);
-
-    if (process->state != PROCESS_RUNNING)
+    if (process->state == PROCESS_DRAINING && process->ending)
         return;
-    if (process->in_cgroup) {
+    if (process->state == PROCESS_RUNNING)
         handle_signal(process->pidfd, signal);
-        tree_signal(tree, signal);
-        return;
-    }
-    bool in_group = tree->number > 0 && getpgid(process->main_pid) == tree->number &&
-                    handle_signal_group(tree->group, tree->leader, 0) == 0;
-    tree_signal(tree, signal);
-    if (!in_group)
-        handle_signal(process->pidfd, signal);
+    tree_signal(tree_of(process), signal);
 }
 
-/* Whoever is there when the main process is not. */
-void process_signal_left(struct process *process, int signal)
+/* The next proctord is not to send it once more. */
+static void note_stop(struct process *process, int signal)
 {
-    if (process->state == PROCESS_DRAINING && !process->ending)
-        tree_signal(tree_of(process), signal);
+    process->note.stop_signal = (uint32_t)signal;
+    process->note.stop_ticks = process->tree.told.ticks;
+    process_note(process);
+}
+
+void process_stop(struct process *process, int signal, bool whole)
+{
+    if (process->ending)
+        return;
+    if (process->state == PROCESS_RUNNING)
+        handle_signal(process->pidfd, signal);
+    if (process->state == PROCESS_RUNNING && signal != SIGKILL && signal != SIGCONT)
+        handle_signal(process->pidfd, SIGCONT); /* a stopped one cannot obey */
+    if (whole)
+        tree_tell(tree_of(process), signal);
+    note_stop(process, whole ? signal : 0);
 }
 
 void process_abort(struct process *process)
@@ -443,6 +417,17 @@ void process_abort(struct process *process)
         handle_signal(process->pidfd, SIGKILL);
 }
 
+void process_note(struct process *process)
+{
+    struct process_note *note = &process->note;
+
+    if (note->id.attempt != process->id.attempt) /* of an end that nobody saw */
+        *note = (struct process_note){
+            .id = process->id, .stop_signal = note->stop_signal, .stop_ticks = note->stop_ticks};
+    if (process->host->journal)
+        journal_process(process->host->journal, note);
+}
+
 /* ---- another main process -------------------------------------------------------------------- */
 
 /* Who comes after us finds the new one, too. */
@@ -458,8 +443,7 @@ static void note_main(struct process *process)
     keep_put(keep, name, process->group);
     process->note.pid = (uint32_t)process->main_pid;
     process_started(process->main_pid, &process->note.started);
-    if (process->host->journal)
-        journal_process(process->host->journal, &process->note);
+    process_note(process);
 }
 
 /* A child that re-executes itself under a new PID goes on being the child. */

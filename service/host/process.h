@@ -30,8 +30,14 @@
 struct gone {
     struct attempt_id id;
     struct completion completion;
-    pid_t leader; /* as older programs have it; its number proves nothing any more */
     bool in_cgroup;
+};
+
+/* What only the program that started a process knows of its tree. */
+struct kin {
+    struct attempt_id id;
+    pid_t group; /* number of the group that its handle is of; 0: it leads it, or has none */
+    struct told told;
 };
 
 /* Starts that can fail at once without even the memory to say so one by one. */
@@ -137,6 +143,8 @@ struct host {
     size_t results_unread; /* of jobs that were finished under an earlier proctord */
     struct gone *gone;     /* handed over */
     size_t n_gone;
+    struct kin *kin; /* the same */
+    size_t n_kin;
     bool leaves;     /* it goes, and the processes stay */
     bool past;       /* the core lives through what was before proctord died, */
     bool last_input; /* and has come to its end */
@@ -190,10 +198,13 @@ uint64_t process_now_usec(void);
 void process_forget_group(struct process *process);
 /* A child of ours is about to be reaped: its number is nobody's from now on. */
 void process_forget_leader(struct host *host, pid_t pid);
-void process_signal_left(struct process *process, int signal);
 void host_look_at_trees(struct host *host, bool time_has_passed);
 void host_look_again(struct host *host); /* at what is draining or not watched, in a moment */
+/* Whoever is there, whether its main process is or not. */
 void process_signal_all(struct process *process, int signal);
+/* A signal of its stop: to the main process, and to all others where `whole`; each has it once. */
+void process_stop(struct process *process, int signal, bool whole);
+void process_note(struct process *process); /* in the journal, as it is */
 void process_abort(struct process *process);
 /* pidfd: of the process, which is known to belong to the attempt; taken over. */
 void process_change_main(struct process *process, pid_t pid, int pidfd);
@@ -210,10 +221,16 @@ bool process_waits_for_result(struct process *process);
 void process_take_result(struct process *process, struct completion *completion);
 
 /* orphan.c: processes that have come to us because their parents died */
-struct crowd;
-void orphans_gather(const struct tree *tree, struct crowd *crowd);
-/* The same of an adopted one, whose orphans may be anywhere. */
-void strays_gather(const struct tree *tree, struct crowd *crowd);
+struct crowd_search {
+    const struct tree *tree;
+    struct crowd *crowd;
+    pid_t group;      /* number of a process group whose members are the tree's, too; 0: none */
+    bool group_alone; /* nobody else is looked for */
+    bool strict;      /* see orphan_claims() */
+};
+void orphans_gather(const struct crowd_search *search);
+/* The same among all processes: the orphans of an adopted one may be anywhere. */
+void strays_gather(const struct crowd_search *search);
 /* Kills what an earlier proctord has started and no attempt that goes on can account for: the
  * journal may lack the last moments. Waits until it is gone, two seconds or so at most. */
 void strays_sweep(struct host *host);

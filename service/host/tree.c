@@ -4,6 +4,8 @@
 #include "crowd.h"
 #include "handle.h"
 #include "core/vocabulary/invariant.h"
+#include "members.h"
+#include "proc_stat.h"
 #include "process.h"
 #include "reap.h"
 
@@ -14,6 +16,9 @@
 
 #define KILLED_LOOK_USEC UINT64_C(20000)
 #define LEFT_LOOK_USEC   UINT64_C(100000)
+#define LATE_LOOK_USEC   UINT64_C(100000) /* twice as long each time that nobody is found, */
+#define LATE_PAUSE_USEC  UINT64_C(1600000)
+#define LATE_TICKS       5
 
 static const bool may_become[TREE_GONE + 1][TREE_GONE + 1] = {
     [TREE_WHOLE] = {[TREE_LEFT] = true, [TREE_KILLED] = true},
@@ -41,75 +46,131 @@ static int signal_group(const struct tree *tree, int signal)
     return handle_signal_group(tree->group, tree->leader, signal);
 }
 
-/* Where the kernel does not know groups by their handle, it is forgotten with its leader's number,
- * and its members are found like orphans. */
-static bool group_is_empty(const struct tree *tree)
+/* The number of the group, while it is its own: somebody is in it, and may be a zombie. Where the
+ * kernel does not know groups by their handle, it is forgotten with its leader's number, and its
+ * members are found like orphans. */
+static pid_t group_number(const struct tree *tree)
 {
-    int r = signal_group(tree, 0);
-    return r == -ESRCH || r == -ENOSYS;
+    return tree->number > 0 && signal_group(tree, 0) == 0 ? tree->number : 0;
+}
+
+/* Where nobody else is found, all processes are asked whether they are in the group. */
+static void gather_by_kin(const struct tree *tree, struct crowd *crowd)
+{
+    struct crowd_search search = {.tree = tree, .crowd = crowd, .group = group_number(tree)};
+
+    if (tree->first > 0 && tree->check == 0)
+        crowd_add_below(crowd, tree->first);
+    orphans_gather(&search);
+    search.group_alone = !tree->everywhere;
+    if (tree->everywhere || (search.group > 0 && crowd->n == 0))
+        strays_gather(&search);
 }
 
 static void gather(const struct tree *tree, struct crowd *crowd)
 {
-    if (tree->first > 0 && tree->check == 0)
-        crowd_add_below(crowd, tree->first);
-    orphans_gather(tree, crowd);
-    if (tree->everywhere)
-        strays_gather(tree, crowd);
+    if (tree->leaf[0])
+        members_gather(base_of(tree), tree->leaf, crowd);
+    else
+        gather_by_kin(tree, crowd);
+    crowd_settle(crowd, tree->first);
 }
 
 size_t tree_count(const struct tree *tree)
 {
     struct crowd crowd = {};
 
-    if (tree->leaf[0])
-        return (size_t)cgroup_leaf_signal(base_of(tree), tree->leaf, 0, tree->first);
     gather(tree, &crowd);
-    size_t count = crowd.waited + crowd.unseen;
+    size_t count = crowd_count_waited(&crowd) + crowd.unseen;
     crowd_free(&crowd);
-    return count > 0 || group_is_empty(tree) ? count : 1;
+    return count;
 }
 
 bool tree_is_empty(const struct tree *tree)
 {
     if (tree->leaf[0])
         return cgroup_leaf_empty(base_of(tree), tree->leaf);
-    orphans_reap(tree->host); /* zombies count as members of the group */
-    return group_is_empty(tree) && tree_count(tree) == 0;
+    orphans_reap(tree->host);
+    return tree_count(tree) == 0;
 }
 
 /* ---- signals --------------------------------------------------------------------------------- */
 
 /* All are looked for before the first one is signalled: one that ends leaves its own to us. */
-static void signal_crowd(const struct tree *tree, int signal)
+void tree_signal(const struct tree *tree, int signal)
 {
     struct crowd crowd = {};
 
     gather(tree, &crowd);
-    bool has_had_it = signal_group(tree, signal) == 0 && tree->number > 0;
-    crowd_signal(&crowd, signal, has_had_it ? tree->number : 0);
-    if (signal == SIGKILL)
-        tree->host->counters.leftovers_killed += crowd.n;
+    crowd_signal(&crowd, signal);
     crowd_free(&crowd);
 }
 
-void tree_signal(const struct tree *tree, int signal)
+/* A stopped one cannot obey. */
+static int wakes_after(int signal)
 {
-    if (tree->leaf[0])
-        cgroup_leaf_signal(base_of(tree), tree->leaf, signal, tree->first);
-    else
-        signal_crowd(tree, signal);
+    return signal == SIGKILL || signal == SIGCONT ? 0 : SIGCONT;
+}
+
+void tree_tell(struct tree *tree, int signal)
+{
+    struct crowd crowd = {};
+
+    gather(tree, &crowd);
+    crowd_signal(&crowd, signal);
+    crowd_signal(&crowd, wakes_after(signal));
+    told_begin(&tree->told, signal, &crowd);
+}
+
+/* Nobody of the tree looks after it, and it has had the time to get ready for a signal. */
+static bool is_late(const struct tree *tree, const struct crowd *crowd,
+                    const struct crowd_member *member)
+{
+    return !told_has(&tree->told, member) && !crowd_find(crowd, member->parent) &&
+           proc_stat_ticks_now() - member->started_ticks >= LATE_TICKS;
+}
+
+/* Returns how many there were. */
+static size_t tell_late(struct tree *tree)
+{
+    struct crowd crowd = {};
+    size_t count = 0;
+
+    gather(tree, &crowd);
+    for (size_t i = 0; i < crowd.n; i++) {
+        const struct crowd_member *member = &crowd.members[i];
+        if (!is_late(tree, &crowd, member))
+            continue;
+        crowd_signal_member(member, tree->told.signal);
+        crowd_signal_member(member, wakes_after(tree->told.signal));
+        told_add(&tree->told, member);
+        count++;
+    }
+    crowd_free(&crowd);
+    return count;
+}
+
+/* The group has it at once, so that nobody forks away from it. */
+static void kill_by_kin(const struct tree *tree)
+{
+    struct crowd crowd = {};
+
+    gather(tree, &crowd);
+    signal_group(tree, SIGKILL);
+    crowd_signal(&crowd, SIGKILL);
+    tree->host->counters.leftovers_killed += crowd.n;
+    crowd_free(&crowd);
 }
 
 static void kill_once(const struct tree *tree)
 {
     if (!tree->leaf[0]) {
-        signal_crowd(tree, SIGKILL);
+        kill_by_kin(tree);
         return;
     }
     cgroup_leaf_kill(base_of(tree), tree->leaf);
     if (!cgroup_leaf_empty(base_of(tree), tree->leaf))
-        cgroup_leaf_signal(base_of(tree), tree->leaf, SIGKILL, 0);
+        members_kill(base_of(tree), tree->leaf);
 }
 
 void tree_kill(struct tree *tree)
@@ -137,6 +198,7 @@ static void unlink_tree(struct tree *tree)
 void tree_forget(struct tree *tree)
 {
     tree->watch = sd_event_source_disable_unref(tree->watch);
+    told_forget(&tree->told);
     if (tree->host)
         unlink_tree(tree);
     tree->next = NULL;
@@ -186,6 +248,8 @@ void tree_leave(struct tree *tree, void (*emptied)(struct tree *tree), void *use
 
     tree->first = 0;
     tree->since_usec = process_now_usec();
+    tree->late_usec = tree->since_usec + LATE_LOOK_USEC;
+    tree->late_pause_usec = LATE_LOOK_USEC;
     tree->emptied = emptied;
     tree->userdata = userdata;
     if (!killed)
@@ -210,27 +274,53 @@ static struct tree *first_empty(const struct host *host, bool time_has_passed)
     return NULL;
 }
 
+/* Seldom where nobody comes late: there may be thousands that drain. */
+static void look_for_late(struct tree *tree, uint64_t now)
+{
+    if (tree->state != TREE_LEFT || tree->told.signal == 0 || now < tree->late_usec)
+        return;
+    if (tell_late(tree) > 0)
+        tree->late_pause_usec = LATE_LOOK_USEC;
+    else if (tree->late_pause_usec < LATE_PAUSE_USEC)
+        tree->late_pause_usec *= 2;
+    tree->late_usec = now + tree->late_pause_usec;
+}
+
 void trees_look(struct host *host, bool time_has_passed)
 {
+    uint64_t now = process_now_usec();
     struct tree *tree;
 
     for (tree = host->trees; tree; tree = tree->next)
         if (tree->state == TREE_KILLED && is_looked_at(tree, time_has_passed))
             kill_once(tree);
+        else if (time_has_passed)
+            look_for_late(tree, now);
     /* What follows from the end of one may begin and end others. */
     while ((tree = first_empty(host, time_has_passed)))
         end(tree);
 }
 
+/* Until the tree is to be looked at again; 0: never. */
+static uint64_t patience_of(const struct tree *tree, uint64_t now)
+{
+    uint64_t late = tree->late_usec > now ? tree->late_usec - now : 1;
+
+    if (tree->state == TREE_KILLED)
+        return KILLED_LOOK_USEC;
+    if (!tree->watch)
+        return LEFT_LOOK_USEC;
+    return tree->told.signal > 0 ? late : 0;
+}
+
 uint64_t trees_patience_usec(const struct host *host)
 {
-    uint64_t patience = 0;
+    uint64_t patience = 0, now = process_now_usec();
 
     for (const struct tree *tree = host->trees; tree; tree = tree->next) {
-        if (tree->state == TREE_KILLED)
-            return KILLED_LOOK_USEC;
-        if (!tree->watch)
-            patience = LEFT_LOOK_USEC;
+        uint64_t its = patience_of(tree, now);
+        if (its > 0 && (patience == 0 || its < patience))
+            patience = its;
     }
     return patience;
 }

@@ -20,6 +20,7 @@
 
 #include "cgroup.h"
 #include "core/core.h"
+#include "told.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -41,7 +42,10 @@ struct tree {
     pid_t number;               /* of the group: tells who has had the group's signal; 0 */
     bool everywhere;            /* its orphans may be anybody's: an earlier proctord started them */
 
-    uint64_t since_usec; /* that its first process has been gone; 0: it has not */
+    struct told told;         /* who has had the last stop signal */
+    uint64_t late_usec;       /* when those that came after it are looked for, */
+    uint64_t late_pause_usec; /* and how long after the last time */
+    uint64_t since_usec;      /* that its first process has been gone; 0: it has not */
 
     void (*emptied)(struct tree *tree); /* called once; the tree is gone then */
     void *userdata;
@@ -49,13 +53,15 @@ struct tree {
     struct tree *next;
 };
 
-/* How many processes are there, but for the first one while it lives. At least 1 where it is not
- * empty. */
+/* How many processes are there, but for the first one while it lives. Zombies are not. */
 size_t tree_count(const struct tree *tree);
 bool tree_is_empty(const struct tree *tree);
 
 /* To each of them once, but for the first one while it lives. */
 void tree_signal(const struct tree *tree, int signal);
+
+/* The same as a stage of its stop: whoever comes later has it, too (told.h). */
+void tree_tell(struct tree *tree, int signal);
 
 /* SIGKILL to all of them, the first one too where a cgroup has it; and again until they are gone,
  * if the tree is left, or when it is. */

@@ -14,4 +14,8 @@ void process_note_archive(struct archive *archive, struct process_note *note)
         ARCHIVE(archive, note->stored);
     if (!archive->reading || archive->used < archive->size)
         ARCHIVE(archive, note->log_device);
+    if (!archive->reading || archive->used < archive->size) {
+        ARCHIVE(archive, note->stop_signal);
+        ARCHIVE(archive, note->stop_ticks);
+    }
 }

@@ -18,6 +18,9 @@ struct process_note {
     bool doubt_cancel, doubt_abort;
     uint32_t stored;     /* descriptors that it has given to be kept */
     uint64_t log_device; /* of the disk with its log; 0: not known */
+    /* The last signal of its stop that all of it have had, and when: in ticks since the boot. */
+    uint32_t stop_signal;
+    uint64_t stop_ticks;
 };
 
 /* FRAME_PROCESS */

@@ -70,23 +70,38 @@ static void end_tests(int signal)
     kill(tests, SIGKILL);
 }
 
-void fixture_become_init(void)
+/* whom: it waits for; -1: everybody. */
+static void be_init(pid_t whom)
 {
     int status;
 
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
-    tests = fork();
-    if (tests == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
-        return;
-    }
     signal(SIGTERM, end_tests);
-    for (pid_t pid; (pid = wait(&status)) > 0 || errno == EINTR;)
+    for (pid_t pid; (pid = waitpid(whom, &status, 0)) > 0 || errno == EINTR;)
         if (pid == tests) {
             end_children();
             _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128);
         }
     _exit(127);
+}
+
+static void begin_as_init(gboolean careless)
+{
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    tests = fork();
+    if (tests == 0)
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+    else
+        be_init(careless ? tests : -1);
+}
+
+void fixture_become_init(void)
+{
+    begin_as_init(FALSE);
+}
+
+void fixture_become_careless_init(void)
+{
+    begin_as_init(TRUE);
 }
 
 /* ---- start and stop -------------------------------------------------------------------------- */

@@ -18,6 +18,8 @@ struct fixture {
 /* Goes on in a process of its own, as whose init the caller waits: whoever a dead proctord has left
  * comes to it, and is reaped. Before g_test_init(). */
 void fixture_become_init(void);
+/* The same, but it reaps nobody, as the `sleep` that is PID 1 of many a container. */
+void fixture_become_careless_init(void);
 
 /* extra: further options of proctord, NULL-terminated, or NULL. */
 void fixture_start(struct fixture *f, const char *const *extra);

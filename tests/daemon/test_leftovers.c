@@ -52,6 +52,15 @@ static void let_go(void)
     g_assert_true(g_file_set_contents(fixture_path(&f, "go"), "", -1, NULL));
 }
 
+static void wait_for_lines(const char *name, guint count)
+{
+    for (gint64 end = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
+         fixture_count_lines(&f, name) < count;) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(1000);
+    }
+}
+
 static void assert_told_once(void)
 {
     g_assert_cmpuint(fixture_count_lines(&f, "terms"), ==, 1);
@@ -153,8 +162,6 @@ static void a_restart_waits_for_them(void)
 static void after_a_death_they_are_waited_for(void)
 {
     end_itself();
-    /* What the very last input has asked for may not have been done: it is done again. */
-    g_autoptr(GVariant) outcome = fixture_verb(&f, "Resume", "web");
 
     fixture_kill(&f);
     fixture_again(&f, options);
@@ -191,6 +198,127 @@ static void one_whose_main_thread_has_ended_is_killed(void)
 
     fixture_wait_gone(&f, left);
     g_assert_cmpuint(fixture_events(&f, "child-control-abort-requested", "web"), ==, 1);
+}
+
+/* ---- those that come after the signal -------------------------------------------------------- */
+
+/* Counts the stop signals that it gets, and goes with the first one when it may. */
+static void write_late(void)
+{
+    write_script("late.sh", "trap 'echo late >> @/late-terms; exit 0' TERM\n"
+                            "echo $$ > @/late.part; mv @/late.part @/late\n"
+                            "while :; do sleep 0.01; done\n");
+}
+
+/* Nobody else would end it: it would sit out the time to stop. */
+static void what_a_handler_leaves_is_told_too(void)
+{
+    write_late();
+    write_script("main.sh", "trap 'sh @/late.sh & while [ ! -e @/late ]; do sleep 0.01; done; "
+                            "exit 0' TERM\n"
+                            "echo $$ > @/up.part; mv @/up.part @/up\n"
+                            "while :; do sleep 0.01; done\n");
+    add("name: web\nexec: [/bin/sh, @/main.sh]\nstop: {timeout: 0}\n");
+    fixture_read_pid(&f, "up");
+
+    g_autoptr(GVariant) outcome = fixture_verb_waiting(&f, "Pause", "web");
+
+    fixture_wait_text(&f, "web", "StopState", "completed");
+    g_assert_cmpuint(fixture_count_lines(&f, "late-terms"), ==, 1);
+    g_assert_cmpuint(fixture_events(&f, "child-control-abort-requested", "web"), ==, 0);
+}
+
+/* What a handler waits for is its own to end: its grace is not cut short. */
+static void what_a_handler_waits_for_is_not_told(void)
+{
+    write_script("flush.sh", "trap 'echo told >> @/late-terms' TERM\n"
+                             "echo $$ > @/late.part; mv @/late.part @/late\n"
+                             "while [ ! -e @/go ]; do sleep 0.01; done\n");
+    write_script("left.sh", "trap 'sh @/flush.sh; echo flushed >> @/flushed; exit 0' TERM\n"
+                            "echo $$ > @/left.part; mv @/left.part @/left\n"
+                            "while :; do sleep 0.01; done\n");
+    add("name: web\nexec: [/bin/sh, -c, 'sh @/left.sh & wait']\nstop: {timeout: 0}\n");
+    fixture_read_pid(&f, "left");
+
+    g_autoptr(GVariant) outcome = fixture_verb(&f, "Pause", "web");
+    fixture_wait_event(&f, "child-leftovers", "web", 1);
+    fixture_read_pid(&f, "late");
+    /* Another child's whole life lies behind several looks. */
+    add("name: clock\nexec: [/bin/sleep, '0.5']\nrestart: temporary\n");
+    fixture_wait_event(&f, "child-exited", "clock", 1);
+    let_go();
+
+    fixture_wait_text(&f, "web", "StopState", "completed");
+    g_assert_cmpuint(fixture_count_lines(&f, "flushed"), ==, 1);
+    g_assert_false(g_file_test(fixture_path(&f, "late-terms"), G_FILE_TEST_EXISTS));
+}
+
+static void begin_stop_of_a_handler_that_leaves_one(void)
+{
+    write_late();
+    write_worker();
+    write_script("main.sh", "trap 'while [ ! -e @/exit ]; do sleep 0.01; done; "
+                            "setsid sh @/late.sh & while [ ! -e @/late ]; do sleep 0.01; done; "
+                            "exit 0' TERM\n"
+                            "sh @/left.sh &\n"
+                            "echo $$ > @/up.part; mv @/up.part @/up\n"
+                            "while :; do sleep 0.01; done\n");
+    add("name: web\nexec: [/bin/sh, @/main.sh]\nstop: {timeout: 0}\n");
+    fixture_read_pid(&f, "up");
+    fixture_read_pid(&f, "left");
+    g_autoptr(GVariant) outcome = fixture_verb(&f, "Pause", "web");
+    wait_for_lines("terms", 1);
+}
+
+static void assert_each_was_told_once(void)
+{
+    g_assert_true(g_file_set_contents(fixture_path(&f, "exit"), "", -1, NULL));
+    wait_for_lines("late-terms", 1);
+    let_go();
+    fixture_wait_text(&f, "web", "StopState", "completed");
+    assert_told_once();
+    g_assert_cmpuint(fixture_count_lines(&f, "late-terms"), ==, 1);
+}
+
+static void an_upgrade_knows_who_has_been_told(void)
+{
+    begin_stop_of_a_handler_that_leaves_one();
+    fixture_upgrade(&f);
+    assert_each_was_told_once();
+}
+
+/* The stop was the very last input, and had been done. */
+static void after_a_death_nobody_is_told_twice(void)
+{
+    begin_stop_of_a_handler_that_leaves_one();
+    fixture_kill(&f);
+    fixture_again(&f, options);
+    assert_each_was_told_once();
+}
+
+/* Each has the further signal once, whoever comes and goes in between. */
+static void a_further_signal_comes_once(void)
+{
+    write_script("steps.sh", "trap 'echo term >> @/terms' TERM\n"
+                             "trap 'echo usr2 >> @/usr2s' USR2\n"
+                             "echo $$ > @/up.part; mv @/up.part @/up\n"
+                             "while [ ! -e @/go ]; do sleep 0.01; done\n");
+    add("name: web\nexec: [/bin/sh, -c, 'sh @/steps.sh & wait']\n"
+        "stop: {signals: [SIGTERM 100ms, SIGUSR2 0]}\n");
+    fixture_read_pid(&f, "up");
+    g_autoptr(GVariant) outcome = fixture_verb(&f, "Pause", "web");
+    fixture_wait_event(&f, "child-leftovers", "web", 1);
+    fixture_upgrade(&f);
+    wait_for_lines("usr2s", 1);
+    fixture_upgrade(&f);
+    fixture_kill(&f);
+    fixture_again(&f, options);
+    fixture_wait_text(&f, "web", "Status", "cancelling");
+    let_go();
+
+    fixture_wait_text(&f, "web", "StopState", "completed");
+    g_assert_cmpuint(fixture_count_lines(&f, "terms"), ==, 1);
+    g_assert_cmpuint(fixture_count_lines(&f, "usr2s"), ==, 1);
 }
 
 /* ---- limits ---------------------------------------------------------------------------------- */
@@ -280,15 +408,6 @@ static void check_with(const char *command)
     add(manifest);
 }
 
-static void wait_for_checks(guint count)
-{
-    for (gint64 end = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
-         fixture_count_lines(&f, "checks") < count;) {
-        g_assert_cmpint(g_get_monotonic_time(), <, end);
-        g_usleep(1000);
-    }
-}
-
 static GPid *pids_of_checks(guint *n)
 {
     g_autofree char *text = NULL;
@@ -313,7 +432,7 @@ static void assert_all_go(void)
 static void a_check_that_hangs_ends_whole(void)
 {
     check_with("sleep 1000 & echo $! >> @/checks; wait");
-    wait_for_checks(5);
+    wait_for_lines("checks", 5);
 
     assert_all_go();
 }
@@ -321,7 +440,7 @@ static void a_check_that_hangs_ends_whole(void)
 static void nothing_stays_behind_an_answer(void)
 {
     check_with("setsid sh -c \"echo \\$\\$ >> @/checks; exec sleep 1000\" & sleep 0.01; exit 0");
-    wait_for_checks(5);
+    wait_for_lines("checks", 5);
 
     assert_all_go();
     g_assert_cmpuint(fixture_events(&f, "child-leftovers", "web"), ==, 0);
@@ -330,11 +449,11 @@ static void nothing_stays_behind_an_answer(void)
 static void a_restart_and_a_removal_end_the_check(void)
 {
     check_with("sleep 1000 & echo $! >> @/checks; wait");
-    wait_for_checks(1);
+    wait_for_lines("checks", 1);
 
     g_autoptr(GVariant) restart = fixture_verb_waiting(&f, "Restart", "web");
     assert_all_go();
-    wait_for_checks(2);
+    wait_for_lines("checks", 2);
     g_autoptr(GVariant) removal = fixture_verb(&f, "Remove", "web");
     fixture_wait_removed(&f, "web");
 
@@ -347,7 +466,7 @@ static void the_death_of_proctord_ends_the_check(void)
     add("name: web\nexec: [/bin/sleep, '1000']\n"
         "health_check: {exec: [/bin/sh, -c, 'sleep 1000 & echo $! >> @/checks; wait'], "
         "interval: 10ms, timeout: 60s}\n");
-    wait_for_checks(1);
+    wait_for_lines("checks", 1);
     guint n;
     g_autofree GPid *pids = pids_of_checks(&n);
 
@@ -355,7 +474,7 @@ static void the_death_of_proctord_ends_the_check(void)
     fixture_again(&f, options);
 
     fixture_wait_gone(&f, pids[0]);
-    wait_for_checks(2);
+    wait_for_lines("checks", 2);
 }
 
 int main(int argc, char **argv)
@@ -376,6 +495,11 @@ int main(int argc, char **argv)
         {"wait/an-upgrade-goes-on-waiting", an_upgrade_goes_on_waiting},
         {"wait/one-whose-main-thread-has-ended-is-killed",
          one_whose_main_thread_has_ended_is_killed},
+        {"late/what-a-handler-leaves-is-told-too", what_a_handler_leaves_is_told_too},
+        {"late/what-a-handler-waits-for-is-not-told", what_a_handler_waits_for_is_not_told},
+        {"late/an-upgrade-knows-who-has-been-told", an_upgrade_knows_who_has_been_told},
+        {"late/after-a-death-nobody-is-told-twice", after_a_death_nobody_is_told_twice},
+        {"late/a-further-signal-comes-once", a_further_signal_comes_once},
         {"limits/a-run-has-its-time", a_run_has_its_time},
         {"limits/a-stop-goes-by-steps", a_stop_goes_by_steps},
         {"kill/they-end-at-once", kill_ends_them_at_once},

@@ -1,0 +1,79 @@
+#include "exit_status.h"
+
+#include "handle.h"
+#include "proc_stat.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct pidfd_exit_info {
+    uint64_t mask;
+    uint64_t cgroup;
+    uint32_t ids[11];
+    int32_t exit_code; /* as wait(2) has it */
+    uint32_t reserved[2];
+};
+
+#define PIDFD_EXIT_INFO      _IOWR(0xFF, 11, struct pidfd_exit_info)
+#define PIDFD_EXIT_INFO_MASK (1u << 3)
+
+static void explain(int status, siginfo_t *info)
+{
+    if (WIFSIGNALED(status)) {
+        info->si_code = WCOREDUMP(status) ? CLD_DUMPED : CLD_KILLED;
+        info->si_status = WTERMSIG(status);
+    } else {
+        info->si_code = CLD_EXITED;
+        info->si_status = WEXITSTATUS(status);
+    }
+}
+
+/* The kernel shows a status of 0 to those who may not look into a process: this link asks it the
+ * same question, and answers of a zombie, too. */
+static bool may_know_status(pid_t pid)
+{
+    char path[64], name[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
+    return readlink(path, name, sizeof(name)) >= 0;
+}
+
+static int status_of_zombie(pid_t pid, int pidfd, siginfo_t *info)
+{
+    uint64_t status;
+
+    if (!may_know_status(pid) || proc_stat_read(pid, PROC_STAT_EXIT_CODE, &status) < 0 ||
+        handle_is_reaped(pidfd)) /* what was read may be somebody else's */
+        return -EAGAIN;
+    explain((int)status, info);
+    return 1;
+}
+
+static int status_of_reaped(int pidfd, siginfo_t *info)
+{
+    struct pidfd_exit_info exit = {.mask = PIDFD_EXIT_INFO_MASK};
+
+    if (ioctl(pidfd, PIDFD_EXIT_INFO, &exit) < 0 || !(exit.mask & PIDFD_EXIT_INFO_MASK))
+        return -ENODATA;
+    explain(exit.exit_code, info);
+    return 1;
+}
+
+int exit_status_take(pid_t pid, int pidfd, siginfo_t *info, struct rusage *usage)
+{
+    *info = (siginfo_t){};
+    /* The C library's waitid() does not tell what was used. */
+    int r = (int)syscall(SYS_waitid, P_PIDFD, pidfd, info, WEXITED | WNOHANG, usage);
+    if (r == 0 && info->si_pid != 0)
+        return 1;
+    if (!handle_has_ended(pidfd))
+        return 0;
+    r = handle_is_reaped(pidfd) ? -EAGAIN : status_of_zombie(pid, pidfd, info);
+    return r == -EAGAIN && handle_is_reaped(pidfd) ? status_of_reaped(pidfd, info) : r;
+}
