@@ -67,11 +67,16 @@ static int status_of_reaped(int pidfd, siginfo_t *info)
 
 int exit_status_take(pid_t pid, int pidfd, siginfo_t *info, struct rusage *usage)
 {
+    idtype_t type = pidfd >= 0 ? P_PIDFD : P_PID;
+    id_t id = pidfd >= 0 ? (id_t)pidfd : (id_t)pid;
+
     *info = (siginfo_t){};
     /* The C library's waitid() does not tell what was used. */
-    int r = (int)syscall(SYS_waitid, P_PIDFD, pidfd, info, WEXITED | WNOHANG, usage);
+    int r = (int)syscall(SYS_waitid, type, id, info, WEXITED | WNOHANG, usage);
     if (r == 0 && info->si_pid != 0)
         return 1;
+    if (pidfd < 0)
+        return r == 0 ? 0 : -ENODATA;
     if (!handle_has_ended(pidfd))
         return 0;
     r = handle_is_reaped(pidfd) ? -EAGAIN : status_of_zombie(pid, pidfd, info);

@@ -12,7 +12,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-/* pid: the number that pidfd's process had. si_code and si_status of *info are set as by waitid(2).
- * Returns 1; 0 where it has not ended; -EAGAIN where it has, and its status may be told later;
- * -ENODATA where it never will be. */
+/* pid: the number that pidfd's process had; pidfd: -1 where none could be had, of a child of ours
+ * that nobody else reaps. si_code and si_status of *info are set as by waitid(2). Returns 1; 0
+ * where it has not ended; -EAGAIN where it has, and its status may be told later; -ENODATA where it
+ * never will be. */
 int exit_status_take(pid_t pid, int pidfd, siginfo_t *info, struct rusage *usage);

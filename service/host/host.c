@@ -77,7 +77,7 @@ static int kill_child(void *userdata, struct child *child, struct attempt_id id,
     if (whole)
         process_signal_all(process, signal);
     else
-        r = handle_signal(process->pidfd, signal);
+        r = process_signal_main(process, signal);
     process_note(process); /* it is not to be sent once more */
     return r;
 }

@@ -372,12 +372,20 @@ void process_is_gone(struct process *process, const struct completion *completio
 
 /* ---- signals --------------------------------------------------------------------------------- */
 
+/* While there is no descriptor for a handle, a child of ours still holds its number. */
+int process_signal_main(const struct process *process, int signal)
+{
+    if (process->pidfd < 0 && !process->adopted)
+        return handle_signal_child(process->main_pid, signal);
+    return handle_signal(process->pidfd, signal);
+}
+
 void process_signal_all(struct process *process, int signal)
 {
     if (process->state == PROCESS_DRAINING && process->ending)
         return;
     if (process->state == PROCESS_RUNNING)
-        handle_signal(process->pidfd, signal);
+        process_signal_main(process, signal);
     tree_signal(tree_of(process), signal);
 }
 
@@ -394,9 +402,9 @@ void process_stop(struct process *process, int signal, bool whole)
     if (process->ending)
         return;
     if (process->state == PROCESS_RUNNING)
-        handle_signal(process->pidfd, signal);
+        process_signal_main(process, signal);
     if (process->state == PROCESS_RUNNING && signal != SIGKILL && signal != SIGCONT)
-        handle_signal(process->pidfd, SIGCONT); /* a stopped one cannot obey */
+        process_signal_main(process, SIGCONT); /* a stopped one cannot obey */
     if (whole)
         tree_tell(tree_of(process), signal);
     note_stop(process, whole ? signal : 0);
@@ -414,7 +422,7 @@ void process_abort(struct process *process)
             handle_signal_group(process->pidfd, 0, SIGKILL);
     }
     if (process->state == PROCESS_RUNNING)
-        handle_signal(process->pidfd, SIGKILL);
+        process_signal_main(process, SIGKILL);
 }
 
 void process_note(struct process *process)

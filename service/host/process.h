@@ -200,6 +200,7 @@ void process_forget_group(struct process *process);
 void process_forget_leader(struct host *host, pid_t pid);
 void host_look_at_trees(struct host *host, bool time_has_passed);
 void host_look_again(struct host *host); /* at what is draining or not watched, in a moment */
+int process_signal_main(const struct process *process, int signal); /* 0 or a negative errno */
 /* Whoever is there, whether its main process is or not. */
 void process_signal_all(struct process *process, int signal);
 /* A signal of its stop: to the main process, and to all others where `whole`; each has it once. */

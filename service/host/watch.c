@@ -1,11 +1,15 @@
 #include "watch.h"
 
+#include "again.h"
 #include "process.h"
 
 void process_watch(struct process *process)
 {
     struct host *host = process->host;
 
+    if (process->pidfd < 0 && !process->adopted) /* there was no descriptor for it before */
+        process->pidfd = again_pidfd(process->main_pid);
+    process->pidfd = process->pidfd < 0 ? -1 : process->pidfd;
     process->watched = ends_watch(host->ends, process->pidfd, process) == 0;
     if (!process->watched) {
         host->unwatched = true;
