@@ -1,6 +1,7 @@
 /*
  * proctord: wires the core, the host, the manifests and the bus together, and nothing else.
  */
+#include "core/vocabulary/noun.h"
 #include "beside.h"
 #include "bus_wait.h"
 #include "core/model/child.h"
@@ -266,7 +267,8 @@ static int check_only(const struct command_line *line)
     if (r == 0) {
         r = manifest_set_check(set, &error);
         if (r == 0)
-            printf("%zu children, no errors found\n", manifest_set_count(set));
+            printf("%zu %s, no errors found\n", manifest_set_count(set),
+                   noun_of(manifest_set_count(set), "child"));
         manifest_set_free(set);
     }
     if (r < 0) {

@@ -2,6 +2,7 @@
  * check: what is wrong with manifests, without a daemon; and what their restart limits come to:
  * when a child that always fails is given up, or that it never is.
  */
+#include "core/vocabulary/noun.h"
 #include "core/model/child.h"
 #include "document.h"
 #include "manifest_set.h"
@@ -62,9 +63,9 @@ static void print_span(uint64_t usec)
 static void print_line(const struct child_declaration *declaration, const struct prospect *prospect)
 {
     if (prospect->given_up) {
-        printf("%s: if it always fails, it is given up (%s) after %" PRIu64 " start%s, about ",
+        printf("%s: if it always fails, it is given up (%s) after %" PRIu64 " %s, about ",
                declaration->id, on_limit_to_string(declaration->on_limit), prospect->starts,
-               prospect->starts == 1 ? "" : "s");
+               noun_of(prospect->starts, "start"));
         print_span(prospect->after_usec);
         puts(" of backoff");
         return;
@@ -146,7 +147,7 @@ static int tell(struct client *client, const struct manifest_set *set)
         return CTL_ERROR;
     if (!client->quiet)
         printf("%zu %s, no errors found\n", manifest_set_count(set),
-               manifest_set_count(set) == 1 ? "child" : "children");
+               noun_of(manifest_set_count(set), "child"));
     return CTL_DONE;
 }
 

@@ -1,4 +1,5 @@
 /* The tree as a picture, and the verbs on a whole scope. */
+#include "core/vocabulary/noun.h"
 #include "scope.h"
 
 #include "call.h"
@@ -164,9 +165,10 @@ static void print_supervisor(struct client *client, const char *path)
     text_write(stdout, branch.path[0] ? last_segment(branch.path) : "");
     printf("/ %s, %s", branch.strategy, branch.state);
     if (branch.burst > 0)
-        printf(", %" PRIu32 " of %" PRIu32 " failures used", branch.used, branch.burst);
+        printf(", %" PRIu32 " of %" PRIu32 " %s used", branch.used, branch.burst,
+               noun_of(branch.burst, "failure"));
     if (branch.queued > 0)
-        printf(", %" PRIu32 " restarts queued", branch.queued);
+        printf(", %" PRIu32 " %s queued", branch.queued, noun_of(branch.queued, "restart"));
     fputc('\n', stdout);
     branch_free(&branch);
 }

@@ -1,3 +1,4 @@
+#include "core/vocabulary/noun.h"
 #include "top.h"
 
 #include <curses.h>
@@ -217,7 +218,8 @@ static void draw_head(const struct top *top)
 {
     int curve = curve_width(), id = COLS - columns_of_figures(curve);
 
-    mvprintw(0, 0, "proctor: %zu children, %zu running", top->count, top->active);
+    mvprintw(0, 0, "proctor: %zu %s, %zu running", top->count, noun_of(top->count, "child"),
+             top->active);
     if (top->failed > 0) {
         addstr(", ");
         attron(COLOR_PAIR(PAIR_BAD));

@@ -1,3 +1,4 @@
+#include "core/vocabulary/noun.h"
 #include "output.h"
 
 #include "again.h"
@@ -108,8 +109,9 @@ static void tell_lost(const struct output *output, const struct work *work)
     if (report->lost == 0)
         return;
     lost_bytes += report->lost;
-    log_print(LOG_WARNING, "%s: %" PRIu64 " bytes of its output are lost: %s: %s", output->child_id,
-              report->lost, output->path, report->why[0] ? report->why : "not written");
+    log_print(LOG_WARNING, "%s: lost %" PRIu64 " %s of its output: %s: %s", output->child_id,
+              report->lost, noun_of(report->lost, "byte"), output->path,
+              report->why[0] ? report->why : "not written");
 }
 
 static bool is_idle(const struct output *output)

@@ -1,6 +1,7 @@
 /*
  * What a text is made of: each kind of character at its borders.
  */
+#include "core/vocabulary/noun.h"
 #include "core/vocabulary/text.h"
 
 #include <glib.h>
@@ -100,6 +101,14 @@ static void a_copy_is_cut_between_characters(void)
     g_assert_cmpstr(buffer, ==, "ab\u20ac");
 }
 
+static void a_count_has_its_noun(void)
+{
+    g_assert_cmpstr(noun_of(0, "process"), ==, "processes");
+    g_assert_cmpstr(noun_of(1, "process"), ==, "process");
+    g_assert_cmpstr(noun_of(2, "child"), ==, "children");
+    g_assert_cmpstr(noun_of(UINT64_C(1) << 32 | 1, "byte"), ==, "bytes");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -107,5 +116,6 @@ int main(int argc, char **argv)
     g_test_add_func("/text/lines-stay-where-they-are-wanted", lines_stay_where_they_are_wanted);
     g_test_add_func("/text/what-is-plain-is-valid-for-others", what_is_plain_is_valid_for_others);
     g_test_add_func("/text/a-copy-is-cut-between-characters", a_copy_is_cut_between_characters);
+    g_test_add_func("/text/a-count-has-its-noun", a_count_has_its_noun);
     return g_test_run();
 }
