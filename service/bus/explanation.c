@@ -2,6 +2,7 @@
  * Explanation: one sentence that says why a child is, or is not, running, with who, when and what
  * for. The question that operators of other supervisors cannot get answered (systemd#37906).
  */
+#include "core/vocabulary/noun.h"
 #include "core/model/job.h"
 #include "private.h"
 #include "core/model/members.h"
@@ -100,7 +101,8 @@ static void print_cause(const struct sentence *s)
 static void print_pid(const struct sentence *s)
 {
     if (s->child->attempt.active && s->child->attempt.main.gone)
-        fprintf(s->stream, " (main process ended, %u processes left)", s->child->left);
+        fprintf(s->stream, " (main process ended, %u %s left)", s->child->left,
+                noun_of(s->child->left, "process"));
     else if (s->child->attempt.active && s->child->attempt.pid > 0)
         fprintf(s->stream, " (pid %u)", s->child->attempt.pid);
 }
@@ -282,10 +284,32 @@ static void explain_give_up(const struct sentence *s)
     if (is_fatal(child))
         fputs(", which is fatal", s->stream);
     else
-        fprintf(s->stream, ": more than %" PRIu32 " counted exits within %" PRIu64 " s",
-                child->config->declaration.burst,
+        fprintf(s->stream, ": more than %" PRIu32 " counted %s within %" PRIu64 " s",
+                child->config->declaration.burst, noun_of(child->config->declaration.burst, "exit"),
                 child->config->declaration.interval_usec / 1000000);
     fputs("; restart it by hand", s->stream);
+}
+
+/* What the present policy does with such an end; it may be newer than the end. */
+static bool policy_leaves_alone(const struct child *child)
+{
+    enum restart_policy policy = child->config->declaration.restart;
+    bool well = child->last_exit.kind == EXIT_SUCCEEDED || child->last_exit.kind == EXIT_CANCELLED;
+
+    return policy == RESTART_TEMPORARY || (policy == RESTART_TRANSIENT && well);
+}
+
+static void explain_policy(const struct sentence *s)
+{
+    const char *policy = restart_policy_to_string(s->child->config->declaration.restart);
+
+    if (policy_leaves_alone(s->child))
+        fprintf(s->stream, "; restart policy %s does not restart it", policy);
+    else
+        fprintf(s->stream,
+                "; its restart policy at that time did not restart it, the new one, %s, applies to "
+                "its next exit: start it with Restart",
+                policy);
 }
 
 static void explain_stopped(const struct sentence *s)
@@ -304,8 +328,7 @@ static void explain_stopped(const struct sentence *s)
     } else {
         fputs("ended with ", s->stream);
         print_cause(s);
-        fprintf(s->stream, "; restart policy %s does not restart it",
-                restart_policy_to_string(declaration->restart));
+        explain_policy(s);
     }
 }
 

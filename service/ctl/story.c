@@ -1,3 +1,4 @@
+#include "core/vocabulary/noun.h"
 #include "story.h"
 
 #include "core/vocabulary/vocabulary.h"
@@ -63,6 +64,14 @@ void story_duration(FILE *out, uint64_t usec)
         fprintf(out, "%" PRIu64 " h", usec / UINT64_C(3600000000));
 }
 
+static void write_count(FILE *out, int64_t number, const char *noun, size_t length)
+{
+    char singular[32];
+
+    snprintf(singular, sizeof(singular), "%.*s", (int)length, noun);
+    fprintf(out, "%" PRId64 " %s", number, noun_of((uint64_t)number, singular));
+}
+
 /* key, without its braces. */
 static void write_field(FILE *out, const struct story *story, const char *key, size_t length)
 {
@@ -78,6 +87,8 @@ static void write_field(FILE *out, const struct story *story, const char *key, s
         text_write(out, field->text);
     else if (how == 't')
         story_duration(out, (uint64_t)field->number);
+    else if (how == 'n')
+        write_count(out, field->number, key + name + 2, length - name - 2);
     else
         fprintf(out, "%" PRId64, field->number);
 }

@@ -1,3 +1,4 @@
+#include "core/vocabulary/noun.h"
 #include "log.h"
 
 #include "catalog.h"
@@ -265,8 +266,8 @@ static void tell_loss(struct sink *sink, uint64_t lost)
 {
     char text[128];
 
-    snprintf(text, sizeof(text), "%" PRIu64 " lines of this log were lost: nothing was reading it",
-             lost);
+    snprintf(text, sizeof(text), "%" PRIu64 " %s of this log lost: nothing was reading it", lost,
+             noun_of(lost, "line"));
     if (sink == journal)
         send_line(LOG_WARNING, text);
     else

@@ -60,8 +60,7 @@ static void stop_failed(struct core *core, struct child *child, enum failure_pha
 
 static void abort_deadline(struct core *core, struct child *child)
 {
-    stop_failed(core, child, FAILURE_WAIT_ABORT, false,
-                "still there after the abort: processes that the kernel cannot end yet");
+    stop_failed(core, child, FAILURE_WAIT_ABORT, false, "still there after the abort");
     if (core->shutdown_phase != SHUTDOWN_IDLE)
         shutdown_abort_failed(core, child);
 }
@@ -73,12 +72,11 @@ static void stop_deadline(struct core *core, struct child *child)
         return;
     }
 
-    stop_failed(core, child, FAILURE_WAIT_COMPLETION, true,
-                "did not end within its stop timeout after the cancel");
+    stop_failed(core, child, FAILURE_WAIT_COMPLETION, true, "did not end within its stop timeout");
     if (deadline_aborts(core, child)) {
         child_abort(core, child, abort_cause(core, child));
         if (core->shutdown_phase != SHUTDOWN_IDLE)
-            shutdown_child_aborting(core);
+            shutdown_child_aborting(core, child);
     }
 }
 

@@ -48,6 +48,12 @@ static void withdraw_start(struct core *core, struct child *child)
     core_changed(core, child);
 }
 
+/* Who was there when it was aborted: an abort of all ends the main process first. */
+static enum shutdown_why why_aborted(const struct child *child)
+{
+    return child->attempt.main.gone ? SHUTDOWN_WHY_LEFTOVERS : SHUTDOWN_WHY_TOO_SLOW;
+}
+
 static void open_row(struct core *core, struct child *child, uint64_t start_usec)
 {
     child->shutdown = (struct child_shutdown){
@@ -60,6 +66,8 @@ static void open_row(struct core *core, struct child *child, uint64_t start_usec
         .start_usec = start_usec,
     };
     if (child->attempt.active) {
+        if (child->attempt.abort_requested)
+            child->shutdown.why = why_aborted(child);
         core->shutdown_unsettled++;
         return;
     }
@@ -124,13 +132,6 @@ static void settle(struct core *core, struct child *child, enum shutdown_result 
     complete_when_settled(core);
 }
 
-static enum shutdown_why why_aborted(const struct child *child)
-{
-    if (child->shutdown.why == SHUTDOWN_WHY_CUT_SHORT)
-        return SHUTDOWN_WHY_CUT_SHORT;
-    return child->attempt.main.gone ? SHUTDOWN_WHY_LEFTOVERS : SHUTDOWN_WHY_TOO_SLOW;
-}
-
 void shutdown_child_gone(struct core *core, struct child *child)
 {
     struct child_shutdown *row = &child->shutdown;
@@ -146,13 +147,16 @@ void shutdown_child_gone(struct core *core, struct child *child)
     EMIT_BARE(core, aborted ? EVENT_CHILD_SHUTDOWN_ABORTED : EVENT_CHILD_SHUTDOWN_GRACEFUL, child,
               core->shutdown_command);
     if (aborted)
-        settle(core, child, SHUTDOWN_ABORTED, why_aborted(child));
+        settle(core, child, SHUTDOWN_ABORTED,
+               row->why != SHUTDOWN_WHY_NONE ? row->why : why_aborted(child));
     else
         settle(core, child, SHUTDOWN_GRACEFUL, SHUTDOWN_WHY_ENDED);
 }
 
-void shutdown_child_aborting(struct core *core)
+void shutdown_child_aborting(struct core *core, struct child *child)
 {
+    if (child->shutdown.result == SHUTDOWN_PENDING)
+        child->shutdown.why = why_aborted(child);
     advance(core, SHUTDOWN_ABORT_STRAGGLERS);
 }
 
@@ -210,7 +214,7 @@ void shutdown_request(struct core *core, uint64_t timeout_usec, const char *requ
 static void cut_short(struct core *core, uint64_t cause)
 {
     if (core->shutdown_unsettled > 0)
-        shutdown_child_aborting(core);
+        advance(core, SHUTDOWN_ABORT_STRAGGLERS);
     for (struct child *child = supervisor_last(&core->root); child;
          child = supervisor_previous(&core->root, child)) {
         if (child->shutdown.result == SHUTDOWN_PENDING && !child->attempt.abort_requested)

@@ -14,7 +14,7 @@ struct core;
 
 void shutdown_begin_by_policy(struct core *core, const char *reason);
 void shutdown_child_gone(struct core *core, struct child *child);
-void shutdown_child_aborting(struct core *core);
+void shutdown_child_aborting(struct core *core, struct child *child);
 void shutdown_abort_failed(struct core *core, struct child *child);
 void shutdown_late_report(struct core *core, struct child *child);
 void shutdown_request(struct core *core, uint64_t timeout_usec, const char *requester,
