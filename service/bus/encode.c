@@ -344,15 +344,16 @@ static int append_report(const struct service *service, sd_bus_message *m)
     return sd_bus_message_close_container(m);
 }
 
-/* The time is up, and these still have an attempt. */
-static int append_still_there(const struct service *service, sd_bus_message *m)
+/* Those that have an attempt; or none. */
+static int append_active(const struct service *service, sd_bus_message *m, const char *key,
+                         bool none)
 {
-    APPEND(append_flag(m, "TimedOut", true));
     APPEND(append_open(m, 'e', "sv"));
-    APPEND(append_values(m, "s", "StillThere"));
+    APPEND(append_values(m, "s", key));
     APPEND(append_open(m, 'v', "as"));
     APPEND(append_open(m, 'a', "s"));
-    for (const struct child *child = core_first(service->core); child; child = core_next(child))
+    const struct child *child = none ? NULL : core_first(service->core);
+    for (; child; child = core_next(child))
         if (child->attempt.active)
             APPEND(append_values(m, "s", child->id));
     APPEND(sd_bus_message_close_container(m));
@@ -374,8 +375,14 @@ int append_shutdown(const struct service *service, sd_bus_message *m, bool dry_r
     APPEND(append_flag(m, "Idempotent", idempotent));
     if (phase == SHUTDOWN_COMPLETED)
         APPEND(append_report(service, m));
+    if (dry_run)
+        APPEND(append_flag(m, "DryRun", true));
+    if (dry_run)
+        APPEND(append_active(service, m, "WouldStop", phase != SHUTDOWN_IDLE));
     if (late)
-        APPEND(append_still_there(service, m));
+        APPEND(append_flag(m, "TimedOut", true));
+    if (late)
+        APPEND(append_active(service, m, "StillThere", false));
     return sd_bus_message_close_container(m);
 }
 

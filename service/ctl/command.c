@@ -423,14 +423,14 @@ static int print_report_row(struct table *table, sd_bus_message *m)
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-static int print_still_there(sd_bus_message *reply)
+static int print_ids(sd_bus_message *reply, const char *title)
 {
     int r = sd_bus_message_enter_container(reply, 'v', "as");
     const char *id;
 
     if (r >= 0)
         r = sd_bus_message_enter_container(reply, 'a', "s");
-    fputs("timed out; still running:", stdout);
+    fputs(title, stdout);
     while (r >= 0 && (r = sd_bus_message_read(reply, "s", &id)) > 0) {
         fputc(' ', stdout);
         text_write(stdout, id);
@@ -464,7 +464,9 @@ static int print_report(struct client *client, sd_bus_message *reply)
             for (int i = 0; r >= 0 && i < 2; i++)
                 r = sd_bus_message_exit_container(reply);
         } else if (r >= 0 && strcmp(key, "StillThere") == 0) {
-            r = print_still_there(reply);
+            r = print_ids(reply, "timed out; still running:");
+        } else if (r >= 0 && strcmp(key, "WouldStop") == 0) {
+            r = print_ids(reply, "would stop:");
         } else if (r >= 0) {
             r = sd_bus_message_skip(reply, "v");
         }

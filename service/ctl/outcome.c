@@ -13,13 +13,36 @@ const char *const outcome_keys[] = {"CommandId", "Attempt",         "Generation"
 struct verdict {
     char decision[32];
     char child[544], before[16], after[16], status[16], stop[32];
-    char failure[256], waits_for[16], explanation[1024], reload[16];
+    char phase[32], failure[256], waits_for[16], explanation[1024], reload[16];
+    char would[3][1024]; /* of a dry run: whom it would stop, start, restart */
     int idempotent, cancelled, timed_out;
     uint64_t target;
     bool has_target;
 };
 
+static const char *const plans[] = {"WouldStop", "WouldStart", "WouldRestart"};
+
 static int read_verdict(sd_bus_message *m, struct verdict *verdict);
+
+/* Those that have no room are left out; the answer itself has them, as JSON. */
+static int read_names(sd_bus_message *m, char *names, size_t size)
+{
+    const char *name;
+    size_t length = 0;
+    int r = sd_bus_message_enter_container(m, 'v', "as");
+
+    if (r >= 0)
+        r = sd_bus_message_enter_container(m, 'a', "s");
+    while (r >= 0 && (r = sd_bus_message_read(m, "s", &name)) > 0) {
+        bool fits = length + strlen(name) + sizeof(" ...") < size;
+        if (length < size)
+            length += (size_t)snprintf(names + length, size - length, " %s", fits ? name : "...");
+        length = fits ? length : size;
+    }
+    for (int i = 0; r >= 0 && i < 2; i++)
+        r = sd_bus_message_exit_container(m);
+    return r;
+}
 
 static int read_entry(sd_bus_message *m, const char *key, struct verdict *verdict)
 {
@@ -34,6 +57,7 @@ static int read_entry(sd_bus_message *m, const char *key, struct verdict *verdic
         {"Status", verdict->status, sizeof(verdict->status)},
         {"StopState", verdict->stop, sizeof(verdict->stop)},
         {"Decision", verdict->decision, sizeof(verdict->decision)},
+        {"Phase", verdict->phase, sizeof(verdict->phase)},
         {"Reason", verdict->failure, sizeof(verdict->failure)},
         {"Reload", verdict->reload, sizeof(verdict->reload)},
         {"WaitsFor", verdict->waits_for, sizeof(verdict->waits_for)},
@@ -48,6 +72,9 @@ static int read_entry(sd_bus_message *m, const char *key, struct verdict *verdic
                 snprintf(texts[i].text, texts[i].size, "%s", value);
             return r;
         }
+    for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++)
+        if (strcmp(plans[i], key) == 0)
+            return read_names(m, verdict->would[i], sizeof(verdict->would[i]));
     if (strcmp(key, "Idempotent") == 0)
         return sd_bus_message_read(m, "v", "b", &verdict->idempotent);
     if (strcmp(key, "TimedOut") == 0)
@@ -81,6 +108,12 @@ static int read_verdict(sd_bus_message *m, struct verdict *verdict)
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
+/* A stop that has failed is no failure of who wants the child to run: it waits for that stop. */
+static bool is_of_the_old_one(const struct verdict *verdict)
+{
+    return strcmp(verdict->after, "active") == 0 && strcmp(verdict->phase, "spawn") != 0;
+}
+
 static int code_of(const struct verdict *verdict)
 {
     if (strcmp(verdict->decision, "rejected") == 0 ||
@@ -90,7 +123,19 @@ static int code_of(const struct verdict *verdict)
         return CTL_TIMED_OUT;
     if (strcmp(verdict->reload, "timed-out") == 0 || strcmp(verdict->reload, "interrupted") == 0)
         return CTL_FAILED;
-    return verdict->failure[0] ? CTL_FAILED : CTL_DONE;
+    return verdict->failure[0] && !is_of_the_old_one(verdict) ? CTL_FAILED : CTL_DONE;
+}
+
+static void print_plan(FILE *out, const struct verdict *verdict)
+{
+    static const char *const titles[] = {"would stop:", "would start:", "would restart:"};
+
+    for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
+        if (!verdict->would[i][0])
+            continue;
+        fprintf(out, "; %s", titles[i]);
+        text_write(out, verdict->would[i]);
+    }
 }
 
 static void print_verdict(FILE *out, const struct client *client, const char *id,
@@ -108,7 +153,7 @@ static void print_verdict(FILE *out, const struct client *client, const char *id
         fprintf(out, ", %s", verdict->status);
     if (code_of(verdict) != CTL_REJECTED && strcmp(verdict->stop, "idle") != 0 &&
         strcmp(verdict->stop, "no-active-attempt") != 0)
-        fprintf(out, ", %s", verdict->stop);
+        fprintf(out, ", %s%s", strcmp(verdict->stop, "failed") == 0 ? "stop " : "", verdict->stop);
     if (verdict->reload[0])
         fprintf(out, ", reload %s", verdict->reload);
     if (verdict->idempotent)
@@ -116,6 +161,7 @@ static void print_verdict(FILE *out, const struct client *client, const char *id
     if (verdict->failure[0])
         fputs(": ", out);
     text_write(out, verdict->failure);
+    print_plan(out, verdict);
     if (!verdict->timed_out)
         return;
     fprintf(out, "; timed out waiting for: %s (", verdict->waits_for);

@@ -75,10 +75,13 @@ static int present_read(struct client *client, const char *path, struct present 
     return r;
 }
 
-/* Nobody means it to run: the state cannot come by itself. */
+/* Nobody means it to run, or it is held: the state cannot come by itself. */
 static bool is_hopeless(const struct state *state, const struct present *present)
 {
-    return state->needs_start && is_stopped(present) && present->waits_for[0] == '\0';
+    if (!state->needs_start)
+        return false;
+    return strcmp(present->waits_for, "held") == 0 ||
+           (is_stopped(present) && present->waits_for[0] == '\0');
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -167,8 +170,23 @@ static int listen_until(struct client *client, bool *heard, uint64_t end_usec)
     return r;
 }
 
+/* Says once what it waits for, and again when that is another thing. */
+static void say_why(struct client *client, const char *id, const char *path,
+                    const struct present *present, char said[16])
+{
+    char *explanation = NULL;
+
+    if (client->quiet || client->json != JSON_OFF || strcmp(said, present->waits_for) == 0)
+        return;
+    snprintf(said, 16, "%s", present->waits_for);
+    if (said[0] && call_string(client, path, CHILD, "Explanation", &explanation) >= 0)
+        client_note("waiting for %s: %s", id, explanation);
+    free(explanation);
+}
+
 /* The exit code, or -EAGAIN where the state may still come. */
-static int look(struct client *client, const char *id, const char *path, const struct state *state)
+static int look(struct client *client, const char *id, const char *path, const struct state *state,
+                char said[16])
 {
     struct present present = {};
     int r = present_read(client, path, &present), code = -EAGAIN;
@@ -181,6 +199,8 @@ static int look(struct client *client, const char *id, const char *path, const s
         code = tell(client, id, path, state, CTL_DONE);
     else if (is_hopeless(state, &present))
         code = tell(client, id, path, state, CTL_FAILED);
+    else
+        say_why(client, id, path, &present, said);
     present_free(&present);
     return code;
 }
@@ -201,7 +221,7 @@ static int wait_for(struct client *client, const char *id, const struct state *s
         return tell(client, id, NULL, state, CTL_DONE);
 
     CLEANUP_SLOT *changed = NULL, *removed = NULL;
-    char *path = NULL;
+    char *path = NULL, said[16] = "";
     bool heard = false;
     int code = client_child_path(client, id, &path);
 
@@ -214,7 +234,7 @@ static int wait_for(struct client *client, const char *id, const struct state *s
         r = sd_bus_match_signal(client->bus, &removed, NAME, PATH, MANAGER, "ChildRemoved", note,
                                 &heard);
     code = -EAGAIN;
-    while (r >= 0 && (code = look(client, id, path, state)) == -EAGAIN) {
+    while (r >= 0 && (code = look(client, id, path, state, said)) == -EAGAIN) {
         if (now_usec() >= end_usec) {
             code = tell(client, id, path, state, CTL_TIMED_OUT);
             break;

@@ -147,8 +147,8 @@ static int judge(const struct program *program, const char *text, int status, ch
 
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || !name || !formats)
         snprintf(error->text, sizeof(error->text),
-                 "%.200s does not start with these options; its output: %.*s",
-                 program->path, (int)strcspn(text, "\n"), text);
+                 "%.200s does not start with these options; its output: %.*s", program->path,
+                 (int)strcspn(text, "\n"), text);
     else if (length != strlen(program_formats()) ||
              strncmp(formats + 1, program_formats(), length) != 0)
         snprintf(error->text, sizeof(error->text),

@@ -63,11 +63,11 @@ static void open_row(struct core *core, struct child *child, uint64_t start_usec
         .attempt = child_attempt(child),
         .cancel_delivered = child->attempt.active && child->attempt.cancel_delivered,
         .cgroup = RESOURCE_NOT_OWNED,
+        .why = child->attempt.active && child->attempt.abort_requested ? why_aborted(child)
+                                                                       : SHUTDOWN_WHY_NONE,
         .start_usec = start_usec,
     };
     if (child->attempt.active) {
-        if (child->attempt.abort_requested)
-            child->shutdown.why = why_aborted(child);
         core->shutdown_unsettled++;
         return;
     }

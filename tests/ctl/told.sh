@@ -1,0 +1,54 @@
+#!/bin/bash
+# told.sh PROCTORD PROCTORCTL: what is told of children, waits, dry runs and ends is so.
+. "$(dirname "$0")/proctord.sh"
+options=(--no-cgroups)
+begin "$1" "$2" <<'X'
+children:
+  - {name: policy, exec: [/bin/true], restart: transient}
+  - {name: held, exec: [/bin/sleep, "1000"]}
+  - {name: api, exec: [/bin/sleep, "1000"], requires: [held]}
+  - {name: web, exec: [/bin/sleep, "1000"], after: [api]}
+  - {name: stubborn, exec: [/bin/sh, -c, "trap '' TERM; echo x >@/trapped; while :; do sleep .1; done"],
+     stop: {timeout: 100ms, timeout_action: report}}
+X
+
+sentence() { proctorctl status "$1" | head -1; }
+has_ended() { sentence policy | grep -q "ended with success"; }
+stop_failed() { proctorctl --json=short list stubborn | grep -q '"stop_state":"failed"'; }
+
+until_true has_ended
+check "a policy that leaves an end alone" \
+    "policy: ended with success; restart policy transient does not restart it" "$(sentence policy)"
+sed -i 's/restart: transient/restart: permanent/' "$folder/children.d/tree.yaml"
+proctorctl reload --reason=test >/dev/null
+check "a newer policy has not left it alone" \
+    "policy: ended with success; its restart policy at that time did not restart it, the new one, permanent, applies to its next exit: start it with Restart" \
+    "$(sentence policy)"
+
+until_true test -s "$folder/trapped"
+check "a dry run of shutdown names those that would stop" \
+    "shutdown: idle
+would stop: held api web stubborn; 0" "$(proctorctl shutdown --dry-run --reason=test); $?"
+check "a dry run of pause names it" \
+    "api: would be: paused (was active), cancelling, cancel-delivered; would stop: api; 0" \
+    "$(proctorctl pause api --dry-run --reason=test); $?"
+
+proctorctl pause held --wait --reason=test >/dev/null
+check "wait on a paused child answers at once" "4" \
+    "$(timeout 20 proctorctl wait held >"$folder/waited"; echo $?)"
+check "and says why" "1" "$(grep -c '^held: .*ready: paused by' "$folder/waited")"
+proctorctl pause api --wait --reason=test >/dev/null
+proctorctl resume api --reason=test >/dev/null
+check "wait says what it waits for" "7 proctorctl: waiting for api: not started: requires held, which is not ready" \
+    "$(proctorctl wait api --timeout=50ms 2>&1 >"$folder/waited" | sed "s/^/7 /")"
+check "after does not wait for one that waits for a held one" "web: active, queued-after-stop, generation 1, ready, 0" \
+    "$(proctorctl restart web --wait --timeout=20s --reason=test | sed 's/, idle//'), ${PIPESTATUS[0]}"
+
+proctorctl pause stubborn --reason=test >/dev/null
+until_true stop_failed
+check "a resume behind a stop that failed is no failure of its own" \
+    "stubborn: active (was paused), cancelling, stop failed: did not end within its stop timeout; 0" \
+    "$(proctorctl resume stubborn --reason=test); $?"
+check "the report says the same of it" "did not end within its stop timeout" \
+    "$(proctorctl shutdown --wait --reason=test | sed -n 's/^stubborn *aborted *cancelled *0 *1 *//p')"
+plan
