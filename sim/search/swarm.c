@@ -149,6 +149,17 @@ static uint64_t pick(struct world *world, const uint64_t *values, uint32_t n)
 #define PICK(world, ...)                                                                           \
     pick(world, (const uint64_t[]){__VA_ARGS__}, COUNT_OF(((const uint64_t[]){__VA_ARGS__})))
 
+/* Which exits are as good as 0, and which cannot be mended: rarely another than by default. */
+static void draw_codes(struct world *world, struct child_declaration *d)
+{
+    static const struct exit_codes kinds[] = {{.count = 0}, {{1}, 1}, {{3, 78}, 2}};
+
+    if (choose(world, 8) == 1)
+        d->fatal_exit_codes = kinds[choose(world, COUNT_OF(kinds))];
+    if (choose(world, 8) == 1)
+        d->success_exit_codes = kinds[choose(world, COUNT_OF(kinds))];
+}
+
 static void draw_policy(struct world *world, struct child_declaration *d)
 {
     static const enum restart_policy policies[] = {RESTART_TRANSIENT, RESTART_PERMANENT,
@@ -162,6 +173,7 @@ static void draw_policy(struct world *world, struct child_declaration *d)
     d->backoff.initial_usec = PICK(world, 100 * USEC_MSEC, 0, USEC_SEC, 3 * USEC_SEC);
     d->backoff.max_usec = PICK(world, 10 * USEC_SEC, USEC_SEC);
     d->backoff.reset_after_usec = PICK(world, 60 * USEC_SEC, 2 * USEC_SEC);
+    draw_codes(world, d);
 }
 
 /* Only the last one may have as long as it likes. */
@@ -513,11 +525,11 @@ static void run_job(struct world *world, struct swarm *swarm)
     }
     swarm->job_models[i] = programs[choose(world, COUNT_OF(programs))];
     swarm->job_actors[i] = world_add_actor(world, d, &swarm->job_models[i], 1);
-    enum same_name same_name = (enum same_name)choose(world, 3);
+    d->same_name = (enum same_name)choose(world, 3);
     if (d->n_requires > 0 && !world->actors[0].child)
         d->n_requires = 0;
     if (world_run_job(world, swarm->job_actors[i], job_names[choose(world, COUNT_OF(job_names))],
-                      same_name, &error) == 0)
+                      d->same_name, &error) == 0)
         swarm->n_jobs++;
     else
         world->n_actors--; /* it was refused: its number is still to be given */
