@@ -58,6 +58,11 @@ def code(block):
 def row(line, columns):
     cells = [cell.strip() for cell in re.split(r"\|(?:\s|$)", line.strip()[1:])]
     text = cells[columns - 1]
+    if columns == 5:  # of keys.def: key, value, default, a change, meaning
+        text = text[:1].upper() + text[1:].rstrip(":") + "."
+        text += f" One of {cells[1]}." if cells[1].startswith("`") else f" {cells[1].capitalize()}."
+        text += f" Default: {cells[2]}." if cells[2] else ""
+        text += " A change waits for the next start." if cells[3] == "next start" else ""
     if columns == 3:
         text = text[:1].upper() + text[1:]
         text += "." if text and not text.endswith(".") else ""
@@ -74,13 +79,16 @@ def table(block):
 
 def section(body):
     out = []
-    for block in re.split(r"\n\n+", body.strip("\n")):
+    for block in re.split(r"\n\n+", re.sub(r"<!--.*-->\n*", "", body).strip("\n")):
         before = out[-1] if out else ""
         prose, *items = re.split(r"\n?^- ", block, flags=re.M)
-        if out and before != ".PP" and not block.startswith("|") and prose:
+        if out and before != ".PP" and not before.startswith(".SS") and not block.startswith(("|", "### ")) and prose:
             out.append(".PP")
         if block.startswith("```"):
             out += code(block)
+            continue
+        if block.startswith("### "):
+            out.append(f'.SS "{block[4:]}"')
             continue
         if block.startswith("|"):
             out += table(block)
