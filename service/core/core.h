@@ -371,7 +371,7 @@ struct recovery {
     uint64_t inputs;        /* handled once more, behind the checkpoint */
     uint64_t adopted;       /* attempts that are still alive */
     uint64_t lost;          /* that ended meanwhile, or were never begun */
-    uint64_t damaged_bytes; /* of the journal, that were put aside */
+    uint64_t damaged_bytes; /* of the journal, that were put aside, and of its tail */
 };
 
 /* Says that the supervisor has come back, with what it knew: one event. */

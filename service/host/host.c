@@ -6,6 +6,7 @@
 #include "handle.h"
 #include "inherit.h"
 #include "listener.h"
+#include "log.h"
 #include "store.h"
 #include "own_folder.h"
 #include "owner.h"
@@ -25,6 +26,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -339,6 +341,12 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
         r = host_listen(fresh, settings->runtime_directory);
     if (r >= 0)
         r = starts_open(settings->state_directory, &fresh->starts);
+    if (r > 0)
+        log_print(
+            LOG_WARNING,
+            "%s/starts was damaged and is set aside as starts.damaged: an attempt that was on "
+            "its way to its program is ended and begun anew",
+            settings->state_directory);
     if (r >= 0)
         r = host_prepare_starts(fresh, settings->descriptors);
     if (r >= 0)

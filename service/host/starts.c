@@ -18,12 +18,19 @@
 _Static_assert(sizeof(struct starts_record) == 32 && STARTS_HEADER == 4096, "it is on disk");
 
 #define PASSED UINT64_C(1)
+#define MAGIC  UINT64_C(0x7374726174532050) /* "P Starts" */
+
+/* What the file begins with. */
+struct header {
+    uint64_t epoch; /* counted up by each program that opens the file */
+    uint64_t magic; /* 0: of a file that has just been made */
+};
 
 struct starts {
     int fd;
     size_t room;
     void *map;
-    uint64_t epoch; /* counted up by each program that opens the file */
+    uint64_t epoch;
     uint32_t gates;
 };
 
@@ -80,20 +87,50 @@ static int open_and_map(const char *directory, struct starts *starts)
     return 0;
 }
 
-int starts_open(const char *directory, struct starts **starts)
+static bool is_ours(const struct starts *starts)
+{
+    const struct header *header = starts->map;
+    return header->magic == MAGIC || header->magic == 0;
+}
+
+static int put_aside(const char *directory)
+{
+    char path[4200], aside[4216];
+
+    snprintf(path, sizeof(path), "%s/starts", directory);
+    snprintf(aside, sizeof(aside), "%s.damaged", path);
+    return rename(path, aside) < 0 ? -errno : 0;
+}
+
+static struct starts *starts_new(const char *directory, int *error)
 {
     struct starts *fresh = calloc(1, sizeof(*fresh));
 
-    if (!fresh)
-        return -ENOMEM;
-    int r = open_and_map(directory, fresh);
-    if (r < 0) {
+    *error = fresh ? open_and_map(directory, fresh) : -ENOMEM;
+    if (*error == 0)
+        return fresh;
+    starts_close(fresh);
+    return NULL;
+}
+
+int starts_open(const char *directory, struct starts **starts)
+{
+    int r = 0, damaged = 0;
+    struct starts *fresh = starts_new(directory, &r);
+
+    if (fresh && !is_ours(fresh)) {
+        damaged = 1;
         starts_close(fresh);
-        return r;
+        r = put_aside(directory);
+        fresh = r == 0 ? starts_new(directory, &r) : NULL;
     }
-    fresh->epoch = __atomic_add_fetch((uint64_t *)fresh->map, 1, __ATOMIC_SEQ_CST);
+    if (!fresh)
+        return r;
+    struct header *header = fresh->map;
+    header->magic = MAGIC;
+    fresh->epoch = __atomic_add_fetch(&header->epoch, 1, __ATOMIC_SEQ_CST);
     *starts = fresh;
-    return 0;
+    return damaged;
 }
 
 void starts_close(struct starts *starts)

@@ -31,8 +31,8 @@ struct starts_record {
     uint32_t step; /* where it is: enum plan_step */
 };
 
-/* Opens or makes DIRECTORY/starts; in memory where there is no directory. Returns 0 or a negative
- * errno. */
+/* Opens or makes DIRECTORY/starts; in memory where there is no directory. Returns 0; 1 where what
+ * was there is none of ours, and has been put aside as starts.damaged; or a negative errno. */
 int starts_open(const char *directory, struct starts **starts);
 void starts_close(struct starts *starts);
 

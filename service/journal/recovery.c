@@ -273,6 +273,8 @@ int recovery_run(const struct recovery_source *source, struct core *core,
         recovery->damaged_bytes++;
     }
     recovery->inputs = walk.replay.inputs;
+    if (count > 0)
+        recovery->damaged_bytes += journal_writer_damaged(source->writer);
     free(numbers);
     if (count == 0)
         return 0;

@@ -36,6 +36,7 @@ struct tail {
     uint64_t end[2]; /* where the next record comes */
     unsigned present;
     uint64_t position;
+    uint64_t damaged; /* bytes that tail_complete() could not use */
 };
 
 static int open_file(int folder, const char *name)
@@ -247,6 +248,16 @@ static int use_record(struct missing *missing, const struct record *record, cons
     return 0;
 }
 
+/* Where no record could be written any more to empty a file, it begins with a zero. */
+static uint64_t damaged_bytes(const struct content *content)
+{
+    size_t left = content->size - content->at;
+    uint32_t first = 0;
+
+    memcpy(&first, content->data + content->at, left < sizeof(first) ? left : sizeof(first));
+    return first == 0 ? 0 : left;
+}
+
 /* Both files in the order in which they were written. */
 static int use_contents(struct missing *missing, struct content contents[2])
 {
@@ -275,6 +286,7 @@ int tail_complete(struct tail *tail, const struct tail_segment *segment, uint64_
         r = read_content(tail->fd[1], &contents[1]);
     if (r == 0)
         r = use_contents(&missing, contents);
+    tail->damaged = r < 0 ? 0 : damaged_bytes(&contents[0]) + damaged_bytes(&contents[1]);
     free(contents[0].data);
     free(contents[1].data);
     if (r < 0) {
@@ -284,4 +296,9 @@ int tail_complete(struct tail *tail, const struct tail_segment *segment, uint64_
     *data = missing.data;
     *size = missing.size;
     return r;
+}
+
+uint64_t tail_damaged(const struct tail *tail)
+{
+    return tail->damaged;
 }

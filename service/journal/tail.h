@@ -50,3 +50,5 @@ void tail_reset(struct tail *tail);
  * where it lacks none. Returns 0 or a negative errno. */
 int tail_complete(struct tail *tail, const struct tail_segment *segment, uint64_t segment_size,
                   uint8_t **data, size_t *size);
+/* Bytes of it that were no record, when that was last called. */
+uint64_t tail_damaged(const struct tail *tail);

@@ -329,6 +329,11 @@ int journal_writer_complete(struct journal_writer *writer, const struct tail_seg
     return writer->tail ? tail_complete(writer->tail, segment, segment_size, data, size) : 0;
 }
 
+uint64_t journal_writer_damaged(const struct journal_writer *writer)
+{
+    return writer->tail ? tail_damaged(writer->tail) : 0;
+}
+
 /* Bytes that may not be in the file yet, in their order: of the batch that is under way, and of the
  * one behind it. The present segment begins with the last beginning. */
 static size_t list_late(const struct journal_writer *writer, const struct bytes *late[4])

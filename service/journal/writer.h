@@ -75,6 +75,8 @@ bool journal_writer_is_gone(const struct journal_writer *writer);
 /* What the present or the last segment lacks of what was appended; as tail_complete(). */
 int journal_writer_complete(struct journal_writer *writer, const struct tail_segment *segment,
                             uint64_t segment_size, uint8_t **data, size_t *size);
+/* Bytes of the tail that could not be used for that. */
+uint64_t journal_writer_damaged(const struct journal_writer *writer);
 /* What the present segment has by now, all of it: only while it takes what is appended. Returns 0
  * or -ENOMEM. */
 int journal_writer_extent(const struct journal_writer *writer, struct journal_extent *extent);

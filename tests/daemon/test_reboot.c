@@ -261,6 +261,38 @@ static void no_file_keeps_it_from_starting(void)
         }
 }
 
+static guint64 damaged_bytes(void)
+{
+    g_autofree char *field = fixture_event_field(&f, "supervisor-recovered", NULL, "damaged_bytes");
+    return g_ascii_strtoull(field ? field : "0", NULL, 10);
+}
+
+/* A record of starts is set aside, and the tail of the journal is counted. */
+static void what_is_damaged_is_told(void)
+{
+    static const char garbage[] = "neither a header nor a record, but longer than both of them are";
+    static const char *const files[] = {"state/starts", "run/journal.tail", "run/journal.tail2"};
+
+    fixture_add(&f, "web", "", "wait-term");
+    guint64 pid = fixture_number(&f, "web", "MainPID");
+    for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
+        fixture_kill(&f);
+        g_assert_true(
+            g_file_set_contents(fixture_path(&f, files[i]), garbage, sizeof(garbage), NULL));
+        fixture_again(&f, NULL);
+        g_assert_cmpuint(fixture_number(&f, "web", "MainPID"), ==, pid);
+        g_assert_cmpuint(damaged_bytes(), ==, i == 0 ? 0 : sizeof(garbage));
+    }
+    g_autofree char *aside = NULL;
+    gsize size;
+    g_assert_true(
+        g_file_get_contents(fixture_path(&f, "state/starts.damaged"), &aside, &size, NULL));
+    g_assert_cmpmem(aside, sizeof(garbage), garbage, sizeof(garbage));
+    fixture_kill(&f);
+    fixture_again(&f, NULL);
+    g_assert_cmpuint(damaged_bytes(), ==, 0);
+}
+
 int main(int argc, char **argv)
 {
     fixture_become_init();
@@ -271,6 +303,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     fixture_test(&f, NULL, "/daemon/reboot/no-file-keeps-it-from-starting",
                  no_file_keeps_it_from_starting);
+    fixture_test(&f, NULL, "/daemon/reboot/what-is-damaged-is-told", what_is_damaged_is_told);
     if (permitted)
         g_setenv("WRAPPER", g_getenv("OTHER_BOOT"), TRUE);
     g_test_add_func("/daemon/reboot/it-comes-up-at-any-second", at_any_second);
