@@ -1,13 +1,13 @@
 #include "reference/attempt.h"
 
-void ref_stop_watching(struct ref_child *c)
+void ref_stop_watching(struct ref *r, struct ref_child *c)
 {
     ref_disarm(c, REF_START_TIMEOUT);
     ref_disarm(c, REF_HEARTBEAT);
     ref_disarm(c, REF_HEALTH);
     ref_disarm(c, REF_CHANGE);
     ref_disarm(c, REF_RUN);
-    ref_end_reload(c, RELOAD_INTERRUPTED);
+    ref_end_reload(r, c, RELOAD_INTERRUPTED);
     c->attempt.check_open = false;
 }
 
@@ -20,6 +20,15 @@ void ref_give_place_back(struct ref_child *c)
 uint64_t ref_next_generation(const struct ref_child *c)
 {
     return c->born || c->has_past ? c->generation + 1 : 0;
+}
+
+void ref_tell_limit(struct ref *r, const struct ref_child *c, const char *why)
+{
+    uint32_t burst = c->declaration->burst;
+    TELL(r, c, EVENT_CHILD_RESTART_LIMIT_UPDATED, FIELD_TEXT_OF("why", why),
+         FIELD_NUMBER_OF("used", c->used),
+         FIELD_NUMBER_OF("remaining", c->used < burst ? burst - c->used : 0),
+         FIELD_NUMBER_OF("burst", burst), FIELD_FLAG_OF("exhausted", c->used >= burst));
 }
 
 bool ref_ends_ready(const struct ref_child *c)
@@ -78,11 +87,14 @@ bool ref_is_proven(const struct ref *r, const struct ref_child *c)
            (since > 0 && r->now - since >= c->declaration->backoff.reset_after_usec);
 }
 
-void ref_end_reload(struct ref_child *c, enum reload_result result)
+void ref_end_reload(struct ref *r, struct ref_child *c, enum reload_result result)
 {
     c->attempt.reloading = false;
     if (c->attempt.reload == REF_NO_RELOAD)
         return;
     c->attempt.reload = REF_NO_RELOAD;
     c->reload_result = result;
+    TELL(r, c, EVENT_CHILD_RELOAD_COMPLETED,
+         FIELD_TEXT_OF("result", reload_result_to_string(result)),
+         FIELD_NUMBER_OF("took_usec", r->now - c->attempt.reload_signal));
 }

@@ -6,11 +6,14 @@
 
 #include "reference/reference.h"
 
-void ref_stop_watching(struct ref_child *c);
+void ref_stop_watching(struct ref *r, struct ref_child *c);
 void ref_give_place_back(struct ref_child *c);
 
 /* One more than the id ever had. */
 uint64_t ref_next_generation(const struct ref_child *c);
+
+/* The use of its restart limit is another one. */
+void ref_tell_limit(struct ref *r, const struct ref_child *c, const char *why);
 
 /* Whether it is ready by having ended with success. */
 bool ref_ends_ready(const struct ref_child *c);
@@ -22,4 +25,4 @@ void ref_become_ready(struct ref *r, struct ref_child *c);
 
 /* Whether it has been ready for reset_after, at any time of its attempt. */
 bool ref_is_proven(const struct ref *r, const struct ref_child *c);
-void ref_end_reload(struct ref_child *c, enum reload_result result);
+void ref_end_reload(struct ref *r, struct ref_child *c, enum reload_result result);

@@ -43,13 +43,32 @@ static uint64_t next_backoff(struct ref *r, struct ref_child *c)
     return c->drawn;
 }
 
+static void tell_budget(struct ref *r, const struct ref_child *c, uint64_t wait)
+{
+    const struct ref_supervisor *s = &r->supervisors[c->supervisor];
+    TELL(r, c, EVENT_BUDGET_EXHAUSTED,
+         FIELD_TEXT_OF("group", s->groups[c->group].declaration->name),
+         FIELD_TEXT_OF("supervisor", s->declaration->path), FIELD_NUMBER_OF("wait_usec", wait));
+}
+
+void ref_tell_backoff(struct ref *r, const struct ref_child *c, const char *why, uint64_t delay,
+                      uint64_t drawn)
+{
+    TELL(r, c, EVENT_CHILD_BACKOFF_SCHEDULED, FIELD_TEXT_OF("why", why),
+         FIELD_NUMBER_OF("delay_usec", delay), FIELD_NUMBER_OF("drawn_usec", drawn),
+         FIELD_NUMBER_OF("n", c->backoff_n));
+}
+
 uint64_t ref_schedule(struct ref *r, struct ref_child *c, uint64_t wait)
 {
-    uint64_t delay = next_backoff(r, c);
-    delay = wait > delay ? wait : delay;
+    uint64_t drawn = next_backoff(r, c);
+    uint64_t delay = wait > drawn ? wait : drawn;
     c->automatic = true;
     if (delay > 0)
         ref_arm(r, c, REF_START, r->now + delay);
+    if (wait > 0)
+        tell_budget(r, c, wait);
+    ref_tell_backoff(r, c, "backoff", delay, drawn);
     return delay;
 }
 

@@ -191,6 +191,7 @@ static void change_limit(struct ref *r, struct ref_child *c, const struct child_
     ref_disarm(c, REF_WINDOW);
     if (c->used > 0)
         ref_arm(r, c, REF_WINDOW, c->exits[0] + d->interval_usec + 1);
+    ref_tell_limit(r, c, "reload");
 }
 
 static void change_stop(struct ref *r, struct ref_child *c)
@@ -300,7 +301,10 @@ void reference_redeclare(struct ref *r, const struct child_declaration *d, enum 
     struct ref_child *c = reference_find(r, d->id);
     enum child_change change = reference_change(r, d, how == REDECLARE_APPLIES);
     bool restarts = change == CHANGE_RESTART && !c->pending;
-    r->next_command += restarts || !same(c->declaration, d);
+    bool told = restarts || !same(c->declaration, d);
+    r->next_command += told;
+    if (told)
+        TELL_BARE(r, c, EVENT_CHILD_ADDED);
     change_in_place(r, c, d);
     if (restarts) {
         ref_name(c); /* a reload stops in order, also where it stops only one */

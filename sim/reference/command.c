@@ -60,8 +60,11 @@ static void resume(struct ref *r, struct ref_child *c, struct outcome *o)
         c->gave_up = c->on_trial = false;
         c->cool_downs = 0;
         c->backoff_n = c->backoff_previous = 0;
+        bool had = c->used > 0;
         c->used = 0;
         ref_disarm(c, REF_WINDOW);
+        if (had)
+            ref_tell_limit(r, c, "resume");
     }
     if (r->phase == SHUTDOWN_IDLE && c->waits_to_go) {
         c->waits_to_go = false; /* nobody has asked it to go yet: it runs on */
@@ -182,6 +185,27 @@ static int obey(struct ref *r, struct ref_child *c, const struct command *comman
     return 0;
 }
 
+static const char *result_of(const struct outcome *o)
+{
+    if (o->has_fence &&
+        (o->fence.decision == FENCE_REJECTED || o->fence.decision == FENCE_BLOCKED_BY_SHUTDOWN))
+        return "rejected";
+    if (o->failure.phase != FAILURE_NONE || o->stop_state == STOP_FAILED)
+        return "failed";
+    return o->idempotent ? "idempotent" : "accepted";
+}
+
+static void tell_end(struct ref *r, const struct ref_child *c, const struct command *command,
+                     const struct outcome *o, int error)
+{
+    const char *verb = command_verb_to_string(command->verb);
+    if (error)
+        TELL(r, c, EVENT_COMMAND_REJECTED, FIELD_TEXT_OF("command", verb));
+    else
+        TELL(r, c, EVENT_CHILD_CONTROL_COMMAND_COMPLETED, FIELD_TEXT_OF("command", verb),
+             FIELD_TEXT_OF("result", result_of(o)));
+}
+
 static int run(struct ref *r, struct ref_child *c, const struct command *command, struct outcome *o)
 {
     *o = (struct outcome){
@@ -191,6 +215,8 @@ static int run(struct ref *r, struct ref_child *c, const struct command *command
         .operation_before = c->operation,
         .dry_run = command->dry_run,
     };
+    TELL(r, c, EVENT_COMMAND_ACCEPTED,
+         FIELD_TEXT_OF("command", command_verb_to_string(command->verb)));
     int error = obey(r, c, command, o);
     o->operation_after = c->operation;
     o->status = c->attempt.active ? c->attempt.status : CHILD_STATUS_NONE;
@@ -199,6 +225,7 @@ static int run(struct ref *r, struct ref_child *c, const struct command *command
     o->heartbeat_stale = c->stale;
     o->restart_limit.used = c->used;
     o->failure.phase = c->failure;
+    tell_end(r, c, command, o, error);
     return error;
 }
 
@@ -212,14 +239,15 @@ static int run_whole(struct ref *r, struct ref_child *c, const struct command *c
         int error = run(r, c, command, o);
         *c = saved;
         *r = counters;
+        TELL(r, c, EVENT_COMMAND_ACCEPTED,
+             FIELD_TEXT_OF("command", command_verb_to_string(command->verb)),
+             FIELD_FLAG_OF("dry_run", true));
         return error;
     }
     int error = run(r, c, command, o);
     if (command->verb == COMMAND_REMOVE && error == 0 && !c->attempt.active &&
-        r->phase == SHUTDOWN_IDLE) {
-        c->here = false;
-        ref_end_job(r, c);
-    }
+        r->phase == SHUTDOWN_IDLE)
+        ref_leave(r, c, CHILD_STATUS_NONE);
     return error;
 }
 
@@ -234,15 +262,23 @@ static bool fits_job(enum command_verb verb)
     return verb == COMMAND_REMOVE || verb == COMMAND_RELOAD || verb == COMMAND_KILL;
 }
 
+static int refuse(struct ref *r, const struct command *command, int error)
+{
+    TELL(r, NULL, EVENT_COMMAND_REJECTED,
+         FIELD_TEXT_OF("command", command_verb_to_string(command->verb)),
+         FIELD_TEXT_OF("child", command->child));
+    return error;
+}
+
 int reference_command(struct ref *r, const struct command *command, struct outcome *o)
 {
     struct ref_child *c = reference_find(r, command->child);
     if (is_blank(command->reason))
-        return -EINVAL;
+        return refuse(r, command, -EINVAL);
     if (!c)
-        return -ENOENT;
+        return refuse(r, command, -ENOENT);
     if (c->is_job && !fits_job(command->verb))
-        return -EINVAL;
+        return refuse(r, command, -EINVAL);
     int error = run_whole(r, c, command, o);
     ref_wake(r);
     return error;
@@ -261,6 +297,7 @@ static void run_in_scope(struct ref *r, struct ref_child *c, uint32_t s,
         ref_join_scope(r, c, s);
     run_whole(r, c, command, o);
     if (command->dry_run) {
+        counters.n_told = r->n_told;
         *c = saved;
         *r = counters;
     }
@@ -300,9 +337,9 @@ int reference_command_scope(struct ref *r, const struct command *command, struct
 {
     int s = ref_find_supervisor(r, command->child), n = 0;
     if (is_blank(command->reason))
-        return -EINVAL;
+        return refuse(r, command, -EINVAL);
     if (s < 0)
-        return -ENOENT;
+        return refuse(r, command, -ENOENT);
     ref_find_who_comes_back(r, (uint32_t)s, command->verb);
     for (uint32_t i = 0; i < r->count; i++)
         if (ref_is_under(r, &r->children[i], (uint32_t)s))
@@ -351,5 +388,8 @@ void reference_run_job(struct ref *r, struct ref_child *c, const char *name,
                 reference_command(r, &command, &ignored);
         }
     r->jobs[r->n_jobs++] = (struct ref_job){.name = name, .child = c};
+    TELL(r, c, EVENT_JOB_QUEUED, FIELD_NUMBER_OF("job", r->n_jobs), FIELD_TEXT_OF("name", name),
+         FIELD_NUMBER_OF("position", ref_jobs(r, JOB_QUEUED)),
+         FIELD_NUMBER_OF("running", ref_jobs(r, JOB_RUNNING)));
     ref_wake(r);
 }

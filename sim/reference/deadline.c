@@ -27,8 +27,10 @@ static void stop_deadline(struct ref *r, struct ref_child *c)
          FIELD_TEXT_OF("stop_state", stop_state_to_string(STOP_FAILED)),
          FIELD_FLAG_OF("recoverable", !c->attempt.aborted));
     if (c->attempt.aborted) {
-        if (down && c->result == SHUTDOWN_PENDING)
+        if (down && c->result == SHUTDOWN_PENDING) {
+            TELL(r, c, EVENT_CHILD_SHUTDOWN_ABORTED, FIELD_TEXT_OF("result", "abort-failed"));
             ref_settle(r, c, SHUTDOWN_ABORT_FAILED);
+        }
         return;
     }
     if (!down && c->attempt.forced == EXIT_NONE && !(c->pending && !c->pending_by_resume) &&
@@ -36,8 +38,8 @@ static void stop_deadline(struct ref *r, struct ref_child *c)
         c->declaration->timeout_action == TIMEOUT_REPORT)
         return;
     ref_abort(r, c);
-    if (down && r->phase < SHUTDOWN_ABORT_STRAGGLERS)
-        r->phase = SHUTDOWN_ABORT_STRAGGLERS;
+    if (down)
+        ref_advance(r, SHUTDOWN_ABORT_STRAGGLERS);
 }
 
 static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
@@ -65,9 +67,12 @@ static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
         c->attempt.ran_out = true;
         ref_force_stop(r, c, EXIT_TIMED_OUT);
     } else {
+        uint32_t before = c->used;
         ref_prune(r, c);
         if (c->used > 0)
             ref_arm(r, c, REF_WINDOW, c->exits[0] + c->declaration->interval_usec + 1);
+        if (c->used != before)
+            ref_tell_limit(r, c, "window");
     }
 }
 

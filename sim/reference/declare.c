@@ -37,6 +37,8 @@ void reference_declared(struct ref *r, uint32_t first)
         remember(r, &r->children[i]);
     r->next_command++;
     for (uint32_t i = first; i < r->count; i++)
+        TELL_BARE(r, &r->children[i], EVENT_CHILD_ADDED);
+    for (uint32_t i = first; i < r->count; i++)
         r->children[i].wanted =
             r->children[i].declaration->autostart && r->children[i].process->has_process;
     for (uint32_t i = first; i < r->count; i++)

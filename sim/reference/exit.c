@@ -73,12 +73,14 @@ static void give_up(struct ref *r, struct ref_child *c)
         c->cool_downs++;
         c->automatic = true;
         ref_arm(r, c, REF_START, r->now + delay);
+        ref_tell_backoff(r, c, "cool-down", delay, delay);
     } else if (action == ON_LIMIT_STOP) {
         c->wanted = false;
     } else if (action == ON_LIMIT_ESCALATE) {
         ref_melt_down(r, c->supervisor, c);
     } else {
-        ref_shut_down(r, true);
+        TELL(r, c, EVENT_ESCALATED, FIELD_TEXT_OF("to", "shutdown-tree"));
+        ref_shut_down(r, true, 0);
     }
 }
 
@@ -138,7 +140,7 @@ enum exit_decision ref_decide(struct ref *r, struct ref_child *c, enum exit_kind
 
 void ref_end_attempt(struct ref *r, struct ref_child *c)
 {
-    ref_stop_watching(c);
+    ref_stop_watching(r, c);
     ref_disarm(c, REF_STOP);
     ref_give_place_back(c);
     c->readiness = READINESS_UNREPORTED;
@@ -161,18 +163,23 @@ void ref_end_attempt(struct ref *r, struct ref_child *c)
 
 static void gone_in_shutdown(struct ref *r, struct ref_child *c)
 {
-    if (c->result != SHUTDOWN_PENDING)
+    bool aborted = c->attempt.aborted;
+    if (c->result != SHUTDOWN_PENDING) {
         c->result = SHUTDOWN_LATE_REPORT;
-    else
-        ref_settle(r, c, c->attempt.aborted ? SHUTDOWN_ABORTED : SHUTDOWN_GRACEFUL);
+        TELL_BARE(r, c, EVENT_CHILD_SHUTDOWN_LATE_REPORT);
+        return;
+    }
+    TELL_BARE(r, c, aborted ? EVENT_CHILD_SHUTDOWN_ABORTED : EVENT_CHILD_SHUTDOWN_GRACEFUL);
+    ref_settle(r, c, aborted ? SHUTDOWN_ABORTED : SHUTDOWN_GRACEFUL);
 }
 
 static void restart_by_policy(struct ref *r, struct ref_child *c)
 {
     uint64_t delay = 0;
-    if (c->with_machine)
+    if (c->with_machine) {
         c->automatic = true; /* at once: no delay, and no token */
-    else
+        ref_tell_backoff(r, c, "reboot", 0, 0);
+    } else
         delay = ref_schedule(r, c, ref_budget(r, c));
     bool together = ref_restart_scope(r, c);
     if (!together && c->scope > 0)
@@ -206,8 +213,7 @@ void ref_carry_out(struct ref *r, struct ref_child *c, enum exit_decision decisi
         if (!c->scope)
             ref_start_or_wait(r, c, !c->pending_by_hand);
     } else if (decision == DECISION_REMOVE) {
-        c->here = false;
-        ref_end_job(r, c);
+        ref_leave(r, c, CHILD_STOPPED);
     } else if (decision == DECISION_SHUTDOWN) {
         ref_end_job(r, c);
         gone_in_shutdown(r, c);
@@ -285,6 +291,8 @@ void ref_process_ended(struct ref *r, struct ref_child *c, const struct completi
         c->readiness = READINESS_READY; /* until it is started anew */
         TELL_BARE(r, c, EVENT_CHILD_READY);
     }
+    if (counted)
+        ref_tell_limit(r, c, "exit");
     ref_carry_out(r, c, decision);
     c->with_machine = false;
 }

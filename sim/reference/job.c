@@ -18,6 +18,13 @@ static enum job_result result_of(const struct ref *r, const struct ref_child *c)
     return result == JOB_CANCELLED && r->phase != SHUTDOWN_IDLE ? JOB_SUPERVISOR_STOPPED : result;
 }
 
+static void tell_end(struct ref *r, uint32_t i)
+{
+    TELL(r, r->jobs[i].child, EVENT_JOB_FINISHED, FIELD_NUMBER_OF("job", i + 1),
+         FIELD_TEXT_OF("name", r->jobs[i].name),
+         FIELD_TEXT_OF("result", job_result_to_string(r->jobs[i].result)));
+}
+
 /* The one of this child is over: its process has ended, or it goes before it had one. */
 void ref_end_job(struct ref *r, struct ref_child *c)
 {
@@ -25,7 +32,17 @@ void ref_end_job(struct ref *r, struct ref_child *c)
         if (r->jobs[i].child == c && r->jobs[i].state != JOB_FINISHED) {
             r->jobs[i].state = JOB_FINISHED;
             r->jobs[i].result = result_of(r, c);
+            tell_end(r, i);
         }
+}
+
+void ref_leave(struct ref *r, struct ref_child *c, enum child_status final)
+{
+    c->here = false;
+    ref_end_job(r, c);
+    TELL(r, c, EVENT_CHILD_RUNTIME_STATE_REMOVED,
+         FIELD_TEXT_OF("final_status", child_status_to_string(final)),
+         FIELD_TEXT_OF("path", c->id));
 }
 
 void ref_withdraw_jobs(struct ref *r)
@@ -34,6 +51,7 @@ void ref_withdraw_jobs(struct ref *r)
         if (r->jobs[i].state == JOB_QUEUED) {
             r->jobs[i].state = JOB_FINISHED;
             r->jobs[i].result = JOB_SUPERVISOR_STOPPED;
+            tell_end(r, i);
         }
 }
 
@@ -50,6 +68,14 @@ int reference_may_run(struct ref *r, const char *name, enum same_name same_name)
     if (r->phase != SHUTDOWN_IDLE)
         return -ESHUTDOWN;
     return same_name == SAME_NAME_REJECT && is_under_way(r, name) ? -EEXIST : 0;
+}
+
+uint32_t ref_jobs(const struct ref *r, enum job_state state)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < r->n_jobs; i++)
+        n += r->jobs[i].state == state;
+    return n;
 }
 
 bool ref_is_queued_job(const struct ref *r, const struct ref_child *c)

@@ -99,9 +99,10 @@ static void restart_supervisor(struct ref *r, uint32_t s, struct ref_child *c)
                      .strategy = r->supervisors[above].declaration->strategy};
     bool comes_back = c->declaration->restart != RESTART_TEMPORARY;
     c->wanted = comes_back;
-    if (c->gave_up) {
+    if (c->gave_up && c->used > 0) {
         c->used = 0;
         ref_disarm(c, REF_WINDOW);
+        ref_tell_limit(r, c, "escalated");
     }
     c->gave_up = false;
     clear_limits(r, s);
@@ -114,11 +115,20 @@ static void restart_supervisor(struct ref *r, uint32_t s, struct ref_child *c)
 void ref_melt_down(struct ref *r, uint32_t s, struct ref_child *c)
 {
     enum escalation escalation = r->supervisors[s].declaration->escalation;
+    const char *path = r->supervisors[s].declaration->path;
+    bool up = escalation == ESCALATION_PARENT && s != 0;
+    TELL(r, c, EVENT_MELTDOWN, FIELD_TEXT_OF("supervisor", path),
+         FIELD_TEXT_OF("escalation", escalation_to_string(escalation)));
+    if (up)
+        TELL(r, c, EVENT_ESCALATED, FIELD_TEXT_OF("from", path),
+             FIELD_TEXT_OF("to", r->supervisors[r->supervisors[s].above].declaration->path));
+    else if (escalation != ESCALATION_QUARANTINE_SCOPE)
+        TELL(r, c, EVENT_ESCALATED, FIELD_TEXT_OF("to", "shutdown-tree"));
     if (escalation == ESCALATION_QUARANTINE_SCOPE) {
         clear_limits(r, s);
         quarantine_scope(r, s);
     } else if (escalation == ESCALATION_SHUTDOWN_TREE || s == 0) {
-        ref_shut_down(r, true);
+        ref_shut_down(r, true, 0);
     } else if (count_in_supervisor(r, r->supervisors[s].above)) {
         restart_supervisor(r, s, c);
     } else {

@@ -85,7 +85,7 @@ static void end_reload_by_word(struct ref *r, struct ref_child *c)
         wait_for_announcement(r, c); /* it was the one before */
         return;
     }
-    ref_end_reload(c, RELOAD_DONE);
+    ref_end_reload(r, c, RELOAD_DONE);
     ref_disarm(c, REF_CHANGE);
 }
 
@@ -96,9 +96,9 @@ void ref_too_long(struct ref *r, struct ref_child *c)
     if (c->attempt.stopping)
         ref_force_stop(r, c, EXIT_TIMED_OUT);
     else if (c->attempt.reload == REF_SIGNALLED && !c->attempt.reloading && !late)
-        ref_end_reload(c, RELOAD_NOT_ANNOUNCED);
+        ref_end_reload(r, c, RELOAD_NOT_ANNOUNCED);
     else
-        ref_end_reload(c, RELOAD_TIMED_OUT);
+        ref_end_reload(r, c, RELOAD_TIMED_OUT);
 }
 
 /* The second begins anew: nobody was there to hear. */
@@ -130,7 +130,7 @@ static void stop_by_itself(struct ref *r, struct ref_child *c)
     ref_disarm(c, REF_HEARTBEAT);
     ref_disarm(c, REF_HEALTH);
     c->attempt.check_open = false;
-    ref_end_reload(c, RELOAD_INTERRUPTED);
+    ref_end_reload(r, c, RELOAD_INTERRUPTED);
     ref_disarm(c, REF_CHANGE);
     if (ref_ends_ready(c))
         return;

@@ -6,8 +6,10 @@
 #include "reference/wake.h"
 
 /* What proctord lacks is not the child's failure: none of the deadlines of its start runs. */
-static void delayed(struct ref_child *c)
+static void delayed(struct ref *r, struct ref_child *c)
 {
+    if (!c->attempt.delayed)
+        TELL_BARE(r, c, EVENT_CHILD_START_DELAYED);
     c->attempt.delayed = true;
     ref_disarm(c, REF_START_TIMEOUT);
     ref_disarm(c, REF_HEARTBEAT);
@@ -82,6 +84,8 @@ static void spawn_failed(struct ref *r, struct ref_child *c)
         c->decision = decision;
     }
     ref_end_attempt(r, c);
+    if (counted)
+        ref_tell_limit(r, c, "spawn failed");
     ref_carry_out(r, c, decision);
 }
 
@@ -108,7 +112,7 @@ static void hear(struct ref *r, struct ref_child *c, const struct heard *heard)
         return;
     }
     if (heard->kind == REPORT_DELAY && heard->lacks)
-        delayed(c);
+        delayed(r, c);
     if (heard->kind == REPORT_DELAY && !heard->lacks)
         goes_on(r, c);
     if (heard->kind == REPORT_DELAY)

@@ -20,13 +20,32 @@ static void ask_all_to_go(struct ref *r)
             ref_go(r, r->order[i], true);
 }
 
+static uint32_t left(const struct ref *r)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < r->count; i++)
+        n += r->children[i].here && r->children[i].result == SHUTDOWN_PENDING;
+    return n;
+}
+
+/* Each phase on the way is told. */
+void ref_advance(struct ref *r, enum shutdown_phase phase)
+{
+    while (r->phase < phase) {
+        r->phase++;
+        TELL(r, NULL, EVENT_SHUTDOWN_PHASE_CHANGED,
+             FIELD_TEXT_OF("phase", shutdown_phase_to_string(r->phase)),
+             FIELD_NUMBER_OF("left", left(r)));
+    }
+}
+
 static void complete_when_all_are_gone(struct ref *r)
 {
-    for (uint32_t i = 0; i < r->count; i++)
-        if (r->children[i].here && r->children[i].result == SHUTDOWN_PENDING)
-            return;
-    r->phase = SHUTDOWN_COMPLETED;
+    if (left(r) > 0 || r->phase == SHUTDOWN_COMPLETED)
+        return;
+    ref_advance(r, SHUTDOWN_COMPLETED);
     r->bound = 0;
+    TELL_BARE(r, NULL, EVENT_SHUTDOWN_COMPLETED);
 }
 
 void ref_settle(struct ref *r, struct ref_child *c, enum shutdown_result result)
@@ -35,12 +54,13 @@ void ref_settle(struct ref *r, struct ref_child *c, enum shutdown_result result)
     complete_when_all_are_gone(r);
 }
 
-void ref_shut_down(struct ref *r, bool by_policy)
+void ref_shut_down(struct ref *r, bool by_policy, uint64_t timeout)
 {
     if (r->phase != SHUTDOWN_IDLE)
         return;
     r->next_command++;
     r->by_policy = by_policy;
+    TELL(r, NULL, EVENT_SHUTDOWN_REQUESTED, FIELD_NUMBER_OF("timeout_usec", timeout));
     ref_forget_scopes(r);
     ref_withdraw_jobs(r);
     for (uint32_t i = 0; i < r->count; i++) {
@@ -52,8 +72,9 @@ void ref_shut_down(struct ref *r, bool by_policy)
         c->fence = FENCE_CLOSED;
         c->result = c->attempt.active ? SHUTDOWN_PENDING : SHUTDOWN_ALREADY_EXITED;
     }
-    r->phase = SHUTDOWN_GRACEFUL_DRAIN;
+    ref_advance(r, SHUTDOWN_REQUEST_STOP);
     ask_all_to_go(r);
+    ref_advance(r, SHUTDOWN_GRACEFUL_DRAIN);
     complete_when_all_are_gone(r);
 }
 
@@ -66,6 +87,9 @@ static void bound(struct ref *r, uint64_t timeout, bool is_anothers)
     if (timeout == 0 || r->phase == SHUTDOWN_COMPLETED || (r->bound > 0 && r->bound <= deadline))
         return;
     r->next_command += is_anothers;
+    if (is_anothers)
+        TELL(r, NULL, EVENT_COMMAND_ACCEPTED, FIELD_TEXT_OF("command", "shutdown"),
+             FIELD_NUMBER_OF("timeout_usec", timeout));
     r->bound = deadline;
     r->bound_order = ++r->next_order;
 }
@@ -74,15 +98,14 @@ void reference_shutdown(struct ref *r, uint64_t timeout)
 {
     bool is_anothers = r->phase != SHUTDOWN_IDLE;
 
-    ref_shut_down(r, false);
+    ref_shut_down(r, false, timeout);
     bound(r, timeout, is_anothers);
     ref_wake(r);
 }
 
 static void abort_all(struct ref *r)
 {
-    if (r->phase < SHUTDOWN_ABORT_STRAGGLERS)
-        r->phase = SHUTDOWN_ABORT_STRAGGLERS;
+    ref_advance(r, SHUTDOWN_ABORT_STRAGGLERS);
     for (uint32_t i = r->count; i-- > 0;)
         if (r->order[i]->here)
             ref_abort(r, r->order[i]);
@@ -102,9 +125,11 @@ bool ref_bound_passes(struct ref *r, uint64_t deadline, uint64_t order)
 /* To hurry a shutdown that is under way is a command of its own. */
 void reference_hurry(struct ref *r)
 {
-    if (r->phase != SHUTDOWN_IDLE)
+    if (r->phase != SHUTDOWN_IDLE) {
         r->next_command++;
-    ref_shut_down(r, false);
+        TELL(r, NULL, EVENT_COMMAND_ACCEPTED, FIELD_TEXT_OF("command", "hurry"));
+    }
+    ref_shut_down(r, false, 0);
     abort_all(r);
 }
 
@@ -119,7 +144,7 @@ static void begin_again(struct ref *r, struct ref_child *c)
     c->result = SHUTDOWN_PENDING;
     c->waits_to_go = c->waits_to_go && c->operation != CHILD_ACTIVE; /* it still is to go */
     if (over && !c->attempt.active)
-        c->here = false;
+        ref_leave(r, c, CHILD_STOPPED);
     c->wanted = c->wanted && c->process->has_process;
     if (over || !c->process->has_process)
         return;

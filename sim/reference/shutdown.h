@@ -6,9 +6,10 @@
 
 #include "reference/reference.h"
 
+void ref_advance(struct ref *r, enum shutdown_phase phase);
 /* Its row of the report. */
 void ref_settle(struct ref *r, struct ref_child *c, enum shutdown_result result);
-void ref_shut_down(struct ref *r, bool by_policy);
+void ref_shut_down(struct ref *r, bool by_policy, uint64_t timeout);
 void reference_shutdown(struct ref *r, uint64_t timeout); /* of the whole; 0: none */
 
 /* Its bound has passed, before that deadline: whoever is left is aborted. */

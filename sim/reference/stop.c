@@ -41,9 +41,19 @@ bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand)
     ref_give_place_back(c);
     c->attempt.status = CHILD_CANCELLING;
     c->stop_state = STOP_CANCEL_DELIVERED;
-    ref_stop_watching(c);
+    ref_stop_watching(r, c);
     ref_arm_timeout(r, c, REF_STOP, c->declaration->stop_timeout_usec);
     TELL_BARE(r, c, EVENT_CHILD_CONTROL_CANCEL_DELIVERED);
+    return true;
+}
+
+/* In a shutdown the cancel is told as that of the shutdown, too. */
+static bool deliver(struct ref *r, struct ref_child *c, bool by_hand)
+{
+    if (!ref_cancel(r, c, by_hand))
+        return false;
+    if (r->phase != SHUTDOWN_IDLE)
+        TELL_BARE(r, c, EVENT_CHILD_SHUTDOWN_CANCEL_DELIVERED);
     return true;
 }
 
@@ -51,7 +61,7 @@ bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand)
 bool ref_go(struct ref *r, struct ref_child *c, bool by_hand)
 {
     if (!c->named || !ref_is_held_up(r, c))
-        return ref_cancel(r, c, by_hand);
+        return deliver(r, c, by_hand);
     if (!c->waits_to_go)
         c->goes_by_hand = by_hand;
     c->waits_to_go = true;
@@ -68,7 +78,7 @@ void ref_abort(struct ref *r, struct ref_child *c)
         c->attempt.by_hand = true; /* a second signal; or leftovers, see there */
     c->attempt.aborted = true;
     ref_give_place_back(c);
-    ref_stop_watching(c);
+    ref_stop_watching(r, c);
     ref_arm_timeout(r, c, REF_STOP, c->declaration->abort_timeout_usec);
     TELL_BARE(r, c, EVENT_CHILD_CONTROL_ABORT_REQUESTED);
     if (c->fence != FENCE_WAITING_FOR_OLD_STOP)
@@ -155,5 +165,5 @@ void ref_let_go(struct ref *r)
 {
     for (uint32_t i = r->count; i-- > 0;)
         if (r->order[i]->here && r->order[i]->waits_to_go && !ref_is_held_up(r, r->order[i]))
-            ref_cancel(r, r->order[i], r->order[i]->goes_by_hand);
+            deliver(r, r->order[i], r->order[i]->goes_by_hand);
 }

@@ -1,6 +1,7 @@
 #include "reference/wake.h"
 
 #include "reference/dependency.h"
+#include "reference/job.h"
 #include "reference/start.h"
 #include "reference/stop.h"
 #include "reference/tree.h"
@@ -15,20 +16,12 @@ static bool is_blocked(const struct ref *r, uint32_t number)
     return false;
 }
 
-static uint32_t running(const struct ref *r)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < r->n_jobs; i++)
-        n += r->jobs[i].state == JOB_RUNNING;
-    return n;
-}
-
 static void start_jobs(struct ref *r)
 {
     for (uint32_t i = 0; i < r->n_jobs && r->phase == SHUTDOWN_IDLE; i++) {
         struct ref_job *job = &r->jobs[i];
-        if (job->state != JOB_QUEUED || running(r) >= r->max_jobs || is_blocked(r, i) ||
-            !ref_may_start(r, job->child))
+        if (job->state != JOB_QUEUED || ref_jobs(r, JOB_RUNNING) >= r->max_jobs ||
+            is_blocked(r, i) || !ref_may_start(r, job->child))
             continue;
         job->state = JOB_RUNNING;
         job->child->wanted = true;
