@@ -11,6 +11,7 @@
 #include "proc_stat.h"
 #include "process.h"
 #include "result.h"
+#include "stop.h"
 #include "watch.h"
 
 #include <errno.h>

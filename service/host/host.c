@@ -14,6 +14,7 @@
 #include "process.h"
 #include "reap.h"
 #include "result.h"
+#include "stop.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -50,114 +51,7 @@ static int settle(sd_event_source *source, void *userdata)
     return 0;
 }
 
-/* ---- stop ------------------------------------------------------------------------------------ */
-
-static struct process *process_running(struct child *child, struct attempt_id id)
-{
-    struct process *process = child->host;
-
-    if (!process || process->state == PROCESS_IDLE || process->id.attempt != id.attempt)
-        return NULL;
-    return process;
-}
-
-static int kill_child(void *userdata, struct child *child, struct attempt_id id, int signal,
-                      bool whole)
-{
-    const struct host *host = userdata;
-    struct process *process = process_running(child, id);
-
-    if (host->past) {
-        if (child->host)
-            ((struct process *)child->host)->doubt_signal = host->last_input ? signal : 0;
-        return 0;
-    }
-    bool left = process && process->state == PROCESS_DRAINING && whole;
-    if (!left && (!process || process->state != PROCESS_RUNNING))
-        return -ESRCH;
-    int r = 0;
-    if (whole)
-        process_signal_all(process, signal);
-    else
-        r = process_signal_main(process, signal);
-    process_note(process); /* it is not to be sent once more */
-    return r;
-}
-
-static bool is_for_all(const struct process *process)
-{
-    return process->state == PROCESS_DRAINING ||
-           (process->child->config->declaration.process.kill_group &&
-            !process_keeps_leftovers(process));
-}
-
-static void send_stop(struct child *child, struct attempt_id id, int signal)
-{
-    struct process *process = process_running(child, id);
-
-    if (process && (process->state == PROCESS_RUNNING || process->state == PROCESS_DRAINING))
-        process_stop(process, signal, is_for_all(process));
-}
-
-void host_cancel(void *userdata, struct child *child, struct attempt_id id)
-{
-    const struct process_spec *spec = &child->config->declaration.process;
-    const struct host *host = userdata;
-    struct process *process = child->host;
-
-    if (host->past) {
-        if (process)
-            process->doubt_cancel = host->last_input;
-        return;
-    }
-    if (process && process->start_waits) {
-        process->cancel_waits = true;
-        return;
-    }
-    if (process && process->state == PROCESS_STARTING) {
-        process_stop_starting(process, false);
-        return;
-    }
-    send_stop(child, id, spec->stop_signal);
-}
-
-/* One that has not come to its program has been ended by the cancel. */
-static void escalate_stop(void *userdata, struct child *child, struct attempt_id id, int signal)
-{
-    const struct host *host = userdata;
-    struct process *process = child->host;
-
-    if (!process)
-        return;
-    if (host->past)
-        process->doubt_step = host->last_input ? signal : 0;
-    else
-        send_stop(child, id, signal);
-}
-
-void host_escalate_again(struct host *host, struct child *child, int signal)
-{
-    escalate_stop(host, child, child_attempt_id(child), signal);
-}
-
-static void abort_child(void *userdata, struct child *child, struct attempt_id id)
-{
-    const struct host *host = userdata;
-    struct process *process = child->host;
-
-    if (host->past) {
-        if (process)
-            process->doubt_abort = host->last_input;
-        return;
-    }
-    process = process_running(child, id);
-    if (process && process->state == PROCESS_STARTING)
-        process_stop_starting(process, true);
-    else if (process)
-        process_abort(process);
-    else if (child->host)
-        ((struct process *)child->host)->abort_waits = true;
-}
+/* ---- the end of a record --------------------------------------------------------------------- */
 
 static void process_free(struct process *process)
 {
@@ -271,7 +165,7 @@ static int child_signal(sd_event_source *source, const struct signalfd_siginfo *
     (void)source;
     (void)info;
     orphans_reap(host);
-    host_look_at_trees(host, false);
+    trees_look(host, false);
     return 0;
 }
 
@@ -419,11 +313,11 @@ void host_ports(struct host *host, struct core_ports *ports)
     ports->release = release;
     ports->start = host_start;
     ports->cancel = host_cancel;
-    ports->abort = abort_child;
-    ports->escalate = escalate_stop;
+    ports->abort = host_abort;
+    ports->escalate = host_escalate;
     ports->check = probe_begin;
     ports->check_end = probe_withdraw;
-    ports->kill = kill_child;
+    ports->kill = host_kill;
     ports->forget = forget_child;
     ports->set_timer = set_timer;
     ports->record = record;
@@ -438,11 +332,6 @@ void host_keep_journal(struct host *host, struct journal *journal)
 uint64_t host_clock(const struct host *host, uint64_t moment_usec)
 {
     return era_clock(&host->era, moment_usec);
-}
-
-void host_cancel_again(struct host *host, struct child *child)
-{
-    host_cancel(host, child, child_attempt_id(child));
 }
 
 void host_attach(struct host *host, struct core *core)

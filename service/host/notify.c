@@ -1,6 +1,7 @@
 #include "notify.h"
 
 #include "beside.h"
+#include "clock.h"
 #include "discard.h"
 #include "log.h"
 #include "process.h"
@@ -235,7 +236,7 @@ static void discard_done(void *userdata, struct discarded *discarded)
     struct parcel parcel = {.sender = {.pid = discarded->pid, .uid = discarded->uid, .pidfd = -1}};
 
     socket->discarding = false;
-    socket->now_usec = process_now_usec();
+    socket->now_usec = clock_now_usec();
     pass_pidfd(socket, true);
     sd_event_source_set_enabled(socket->source, SD_EVENT_ON);
     bool wanted = discarded->size >= 0 && handle(socket, discarded->text, &parcel);
@@ -345,7 +346,7 @@ static int receive(struct notify_socket *socket)
 /* Until the time is over, or all is read. Returns whether it is. */
 static bool drain(struct notify_socket *socket, uint64_t limit_usec)
 {
-    uint64_t begin = process_now_usec();
+    uint64_t begin = clock_now_usec();
     int r = socket->discarding ? -EBUSY : 0;
 
     socket->now_usec = begin;
@@ -353,7 +354,7 @@ static bool drain(struct notify_socket *socket, uint64_t limit_usec)
         open_door(socket);
     for (int i = 0; r >= 0 && i < DRAIN_MAX && socket->now_usec - begin < limit_usec; i++) {
         r = receive(socket);
-        socket->now_usec = process_now_usec();
+        socket->now_usec = clock_now_usec();
     }
     if (!socket->discarding)
         pass_pidfd(socket, true);

@@ -7,6 +7,7 @@
  * all: only processes of the attempt's own user are waited for.
  */
 #include "again.h"
+#include "clock.h"
 #include "handle.h"
 #include "number.h"
 #include "owner_user.h"
@@ -172,7 +173,7 @@ static bool is_between(pid_t pid, bool had_none)
 /* One that hangs on its way out holds up no attempt: it might be anybody's. */
 static bool is_waited_for_untold(const struct tree *tree)
 {
-    return tree->since_usec == 0 || process_now_usec() - tree->since_usec < UNTOLD_USEC;
+    return tree->since_usec == 0 || clock_now_usec() - tree->since_usec < UNTOLD_USEC;
 }
 
 static const struct process *process_of(const struct tree *tree)
@@ -406,10 +407,10 @@ static void sweep_one(struct host *host, pid_t pid, void *userdata)
 void strays_sweep(struct host *host)
 {
     struct sweep sweep = {};
-    uint64_t end = process_now_usec() + SWEEP_USEC;
+    uint64_t end = clock_now_usec() + SWEEP_USEC;
 
     for_all(host, sweep_one, &sweep, &sweep.count);
-    while (sweep.count > 0 && process_now_usec() < end) {
+    while (sweep.count > 0 && clock_now_usec() < end) {
         sweep = (struct sweep){.wait_msec = SWEEP_MSEC};
         for_all(host, sweep_one, &sweep, &sweep.count);
     }

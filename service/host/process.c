@@ -1,6 +1,7 @@
 #include "process.h"
 
 #include "again.h"
+#include "clock.h"
 #include "exit_status.h"
 #include "handle.h"
 #include "owner_user.h"
@@ -23,7 +24,6 @@
 #define EXIT_LOOKS          10
 #define EXIT_LOOK_USEC      UINT64_C(5000) /* twice as long each time, */
 #define EXIT_LOOKS_USEC     UINT64_C(250000)
-#define RETRY_USEC          20000            /* until the next look at what does not end */
 #define CHECK_PATIENCE_USEC UINT64_C(100000) /* for a health check that has been killed */
 
 /* ---- completion ------------------------------------------------------------------------------ */
@@ -36,13 +36,6 @@ static void process_note_usage(struct process *process)
 
     process_leaf(process, leaf);
     cgroup_leaf_usage(&process->host->cgroups, leaf, &process->cpu_before_nsec, &memory);
-}
-
-uint64_t process_now_usec(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 static int group_of(const struct process *process)
@@ -168,34 +161,6 @@ static void settle_leaf(struct process *process)
     }
 }
 
-static void look_again_in(struct host *host, uint64_t usec)
-{
-    uint64_t now, due = 0;
-    int enabled = SD_EVENT_OFF;
-
-    sd_event_now(host->event, CLOCK_MONOTONIC, &now);
-    sd_event_source_get_enabled(host->retry_source, &enabled);
-    sd_event_source_get_time(host->retry_source, &due);
-    if (enabled != SD_EVENT_OFF && due <= now + usec)
-        return;
-    sd_event_source_set_time(host->retry_source, now + usec);
-    sd_event_source_set_enabled(host->retry_source, SD_EVENT_ONESHOT);
-}
-
-void host_look_again(struct host *host)
-{
-    look_again_in(host, RETRY_USEC);
-}
-
-/* After an orphan was reaped or a moment has passed. */
-void host_look_at_trees(struct host *host, bool time_has_passed)
-{
-    trees_look(host, time_has_passed);
-    uint64_t patience = trees_patience_usec(host);
-    if (patience > 0)
-        look_again_in(host, patience);
-}
-
 /* ---- what is left ---------------------------------------------------------------------------- */
 
 static void left_is_gone(struct tree *tree)
@@ -234,7 +199,7 @@ static void tell_what_is_left(struct process *process)
         return;
     core_main_exited(process->host->core, process->id, &completion);
     if (main_alone && process->state == PROCESS_DRAINING && !process->aborted)
-        process_stop(process, spec->stop_signal, true);
+        process_stop(process, spec->stop_signal);
 }
 
 /* A health check that was on its way has been killed, and is given a moment to go: nobody needs to
@@ -242,7 +207,7 @@ static void tell_what_is_left(struct process *process)
 static bool waits_for_check(const struct process *process)
 {
     return process->checks_left > 0 &&
-           process_now_usec() - process->tree.since_usec < CHECK_PATIENCE_USEC;
+           clock_now_usec() - process->tree.since_usec < CHECK_PATIENCE_USEC;
 }
 
 static void begin_draining(struct process *process)
@@ -397,8 +362,17 @@ static void note_stop(struct process *process, int signal)
     process_note(process);
 }
 
-void process_stop(struct process *process, int signal, bool whole)
+static bool is_for_all(const struct process *process)
 {
+    return process->state == PROCESS_DRAINING ||
+           (process->child->config->declaration.process.kill_group &&
+            !process_keeps_leftovers(process));
+}
+
+void process_stop(struct process *process, int signal)
+{
+    bool whole = is_for_all(process);
+
     if (process->ending)
         return;
     if (process->state == PROCESS_RUNNING)

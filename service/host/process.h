@@ -178,11 +178,6 @@ void process_stop_starting(struct process *process, bool at_once);
 void process_forget_start(struct process *process);
 int host_prepare_starts(struct host *host, uint64_t descriptors);
 
-/* host.c */
-void host_cancel(void *userdata, struct child *child, struct attempt_id id); /* the same */
-void host_cancel_again(struct host *host, struct child *child);
-void host_escalate_again(struct host *host, struct child *child, int signal);
-
 /* hearing.c */
 #define NOTIFY_NAME "proctor.notify" /* of the socket, in the store */
 int host_listen(struct host *host, const char *directory);
@@ -194,17 +189,15 @@ void process_is_gone(struct process *process, const struct completion *completio
 void process_main_exited(struct process *process);
 void process_result_ended(void *userdata);        /* the end of its result has come */
 void process_check_gone(struct process *process); /* the tree of one, at last */
-uint64_t process_now_usec(void);
 void process_forget_group(struct process *process);
 /* A child of ours is about to be reaped: its number is nobody's from now on. */
 void process_forget_leader(struct host *host, pid_t pid);
-void host_look_at_trees(struct host *host, bool time_has_passed);
-void host_look_again(struct host *host); /* at what is draining or not watched, in a moment */
 int process_signal_main(const struct process *process, int signal); /* 0 or a negative errno */
 /* Whoever is there, whether its main process is or not. */
 void process_signal_all(struct process *process, int signal);
-/* A signal of its stop: to the main process, and to all others where `whole`; each has it once. */
-void process_stop(struct process *process, int signal, bool whole);
+/* A signal of its stop: to the main process, and to all others where they are meant, too; each has
+ * it once. */
+void process_stop(struct process *process, int signal);
 void process_note(struct process *process); /* in the journal, as it is */
 void process_abort(struct process *process);
 /* pidfd: of the process, which is known to belong to the attempt; taken over. */

@@ -56,7 +56,7 @@ static int retry(sd_event_source *source, uint64_t usec, void *userdata)
         host->unreaped = false;
         orphans_reap(host);
     }
-    host_look_at_trees(host, true);
+    trees_look(host, true);
     return 0;
 }
 

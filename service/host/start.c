@@ -230,14 +230,14 @@ static void not_started(struct process *process)
 /* What was asked of it meanwhile is done now. */
 static void tell_started(struct process *process)
 {
-    struct host *host = process->host;
+    const struct host *host = process->host;
     struct attempt_id id = process->id;
 
     process->lacks = 0;
     if (process->abort_waits)
         process_abort(process);
     else if (process->cancel_waits)
-        host_cancel(host, process->child, id);
+        process_stop(process, process->child->config->declaration.process.stop_signal);
     core_spawned(host->core, id, (uint32_t)process->main_pid);
 }
 

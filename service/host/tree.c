@@ -1,13 +1,14 @@
 #include "tree.h"
 
 #include "again.h"
+#include "clock.h"
 #include "crowd.h"
 #include "handle.h"
 #include "core/vocabulary/invariant.h"
 #include "members.h"
 #include "proc_stat.h"
 #include "process.h"
-#include "reap.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -90,7 +91,6 @@ bool tree_is_empty(const struct tree *tree)
 {
     if (tree->leaf[0])
         return cgroup_leaf_empty(base_of(tree), tree->leaf);
-    orphans_reap(tree->host);
     return tree_count(tree) == 0;
 }
 
@@ -247,7 +247,7 @@ void tree_leave(struct tree *tree, void (*emptied)(struct tree *tree), void *use
     bool killed = tree->state == TREE_KILLED;
 
     tree->first = 0;
-    tree->since_usec = process_now_usec();
+    tree->since_usec = clock_now_usec();
     tree->late_usec = tree->since_usec + LATE_LOOK_USEC;
     tree->late_pause_usec = LATE_LOOK_USEC;
     tree->emptied = emptied;
@@ -286,9 +286,9 @@ static void look_for_late(struct tree *tree, uint64_t now)
     tree->late_usec = now + tree->late_pause_usec;
 }
 
-void trees_look(struct host *host, bool time_has_passed)
+static void look_at_all(struct host *host, bool time_has_passed)
 {
-    uint64_t now = process_now_usec();
+    uint64_t now = clock_now_usec();
     struct tree *tree;
 
     for (tree = host->trees; tree; tree = tree->next)
@@ -313,9 +313,9 @@ static uint64_t patience_of(const struct tree *tree, uint64_t now)
     return tree->told.signal > 0 ? late : 0;
 }
 
-uint64_t trees_patience_usec(const struct host *host)
+static uint64_t patience_of_all(const struct host *host)
 {
-    uint64_t patience = 0, now = process_now_usec();
+    uint64_t patience = 0, now = clock_now_usec();
 
     for (const struct tree *tree = host->trees; tree; tree = tree->next) {
         uint64_t its = patience_of(tree, now);
@@ -323,4 +323,13 @@ uint64_t trees_patience_usec(const struct host *host)
             patience = its;
     }
     return patience;
+}
+
+/* After an orphan was reaped or a moment has passed. */
+void trees_look(struct host *host, bool time_has_passed)
+{
+    look_at_all(host, time_has_passed);
+    uint64_t patience = patience_of_all(host);
+    if (patience > 0)
+        host_look_again_in(host, patience);
 }

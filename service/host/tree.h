@@ -74,8 +74,6 @@ void tree_leave(struct tree *tree, void (*emptied)(struct tree *tree), void *use
 /* Nobody looks at it any more. */
 void tree_forget(struct tree *tree);
 
-/* Looks at those that are left or killed: a child of ours has ended, or some time has passed. */
+/* Looks at those that are left or killed: a child of ours has ended, or some time has passed. Looks
+ * again when that is due. */
 void trees_look(struct host *host, bool time_has_passed);
-
-/* When that is due again, in microseconds from now; 0: there is none to be looked at. */
-uint64_t trees_patience_usec(const struct host *host);

@@ -3,6 +3,8 @@
 #include "again.h"
 #include "process.h"
 
+#define RETRY_USEC 20000 /* until the next look at what does not end */
+
 void process_watch(struct process *process)
 {
     struct host *host = process->host;
@@ -33,4 +35,23 @@ void host_watch_unwatched(struct host *host)
         for (struct process *process = host->by_pid[i]; process; process = process->next_by_pid)
             if (process->state == PROCESS_RUNNING && !process->watched && !process->again_source)
                 process_watch(process);
+}
+
+void host_look_again_in(struct host *host, uint64_t usec)
+{
+    uint64_t now, due = 0;
+    int enabled = SD_EVENT_OFF;
+
+    sd_event_now(host->event, CLOCK_MONOTONIC, &now);
+    sd_event_source_get_enabled(host->retry_source, &enabled);
+    sd_event_source_get_time(host->retry_source, &due);
+    if (enabled != SD_EVENT_OFF && due <= now + usec)
+        return;
+    sd_event_source_set_time(host->retry_source, now + usec);
+    sd_event_source_set_enabled(host->retry_source, SD_EVENT_ONESHOT);
+}
+
+void host_look_again(struct host *host)
+{
+    host_look_again_in(host, RETRY_USEC);
 }

@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import sys
 
-STILL = {"host": 2, "sim": 1}  # circles that are known
+STILL = {"sim": 1}  # circles that are known
 
 
 def calls(objects):

@@ -1,0 +1,109 @@
+#include "stop.h"
+
+#include "process.h"
+
+#include <errno.h>
+
+static struct process *process_running(struct child *child, struct attempt_id id)
+{
+    struct process *process = child->host;
+
+    if (!process || process->state == PROCESS_IDLE || process->id.attempt != id.attempt)
+        return NULL;
+    return process;
+}
+
+int host_kill(void *userdata, struct child *child, struct attempt_id id, int signal, bool whole)
+{
+    const struct host *host = userdata;
+    struct process *process = process_running(child, id);
+
+    if (host->past) {
+        if (child->host)
+            ((struct process *)child->host)->doubt_signal = host->last_input ? signal : 0;
+        return 0;
+    }
+    bool left = process && process->state == PROCESS_DRAINING && whole;
+    if (!left && (!process || process->state != PROCESS_RUNNING))
+        return -ESRCH;
+    int r = 0;
+    if (whole)
+        process_signal_all(process, signal);
+    else
+        r = process_signal_main(process, signal);
+    process_note(process); /* it is not to be sent once more */
+    return r;
+}
+
+static void send_stop(struct child *child, struct attempt_id id, int signal)
+{
+    struct process *process = process_running(child, id);
+
+    if (process && (process->state == PROCESS_RUNNING || process->state == PROCESS_DRAINING))
+        process_stop(process, signal);
+}
+
+void host_cancel(void *userdata, struct child *child, struct attempt_id id)
+{
+    const struct process_spec *spec = &child->config->declaration.process;
+    const struct host *host = userdata;
+    struct process *process = child->host;
+
+    if (host->past) {
+        if (process)
+            process->doubt_cancel = host->last_input;
+        return;
+    }
+    if (process && process->start_waits) {
+        process->cancel_waits = true;
+        return;
+    }
+    if (process && process->state == PROCESS_STARTING) {
+        process_stop_starting(process, false);
+        return;
+    }
+    send_stop(child, id, spec->stop_signal);
+}
+
+void host_cancel_again(struct host *host, struct child *child)
+{
+    host_cancel(host, child, child_attempt_id(child));
+}
+
+/* One that has not come to its program has been ended by the cancel. */
+void host_escalate(void *userdata, struct child *child, struct attempt_id id, int signal)
+{
+    const struct host *host = userdata;
+    struct process *process = child->host;
+
+    if (!process)
+        return;
+    if (host->past)
+        process->doubt_step = host->last_input ? signal : 0;
+    else
+        send_stop(child, id, signal);
+}
+
+void host_escalate_again(struct host *host, struct child *child, int signal)
+{
+    host_escalate(host, child, child_attempt_id(child), signal);
+}
+
+void host_abort(void *userdata, struct child *child, struct attempt_id id)
+{
+    const struct host *host = userdata;
+    struct process *process = child->host;
+
+    if (host->past) {
+        if (process)
+            process->doubt_abort = host->last_input;
+        return;
+    }
+    process = process_running(child, id);
+    if (process && process->state == PROCESS_STARTING)
+        process_stop_starting(process, true);
+    else if (process)
+        process_abort(process);
+    else if (child->host)
+        ((struct process *)child->host)->abort_waits = true;
+}
