@@ -237,7 +237,7 @@ static void adopt_idle_listeners(struct host *host)
         process = process_for(host, child);
         if (!process)
             continue;
-        if (process->state == PROCESS_IDLE)
+        if (!process_is_there(process))
             process->id = child_attempt_id(child);
         adopt_listeners(process);
     }
@@ -296,7 +296,7 @@ static void adopt(struct process *process, pid_t pid, int pidfd)
     process->leader = process->leads && !process->adopted ? pid : 0;
     inherit_kin(process);
     process->pidfd = pidfd;
-    process->state = PROCESS_RUNNING;
+    process_set_state(process, PROCESS_RUNNING);
     if (process->note.pid == 0) {
         process->noted_anew = true;
         process_started(pid, &started);
@@ -511,7 +511,7 @@ static void settle_lost(struct host *host, struct child *child, bool strangers,
     struct process *process = child->host;
     bool begun, asked = child->attempt.cancel_delivered || child->attempt.abort_requested;
 
-    if (!process || process->state == PROCESS_RUNNING || process->state == PROCESS_STARTING)
+    if (!process || process->state == PROCESS_RUNNING || process_is_starting(process))
         return;
     recovery->lost++;
     if (!strangers && bury_known(process))
@@ -537,7 +537,7 @@ static void finish_what_is_in_doubt(struct host *host, struct child *child)
 {
     struct process *process = child->host;
 
-    if (!process || (process->state != PROCESS_RUNNING && process->state != PROCESS_DRAINING))
+    if (!process || (process->state != PROCESS_RUNNING && !process_is_draining(process)))
         return;
     bool is_news = process->noted_anew || process->doubt_cancel || process->doubt_abort;
     /* An abort once more hurts nobody. A cancel is only repeated where it may not have come. */
@@ -563,8 +563,7 @@ static bool leaf_is_used(void *userdata, const struct attempt_id *id)
     const struct child *child = core_child_of(host->core, *id);
     const struct process *process = child ? child->host : NULL;
 
-    return process &&
-           ((process->state != PROCESS_IDLE && process->in_cgroup) || process->unborn >= 0);
+    return process && ((process_is_there(process) && process->in_cgroup) || process->unborn >= 0);
 }
 
 static void for_those(struct host *host, const struct attempt_id *ids, size_t n,

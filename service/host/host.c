@@ -57,7 +57,7 @@ static void process_free(struct process *process)
 {
     char leaf[CGROUP_LEAF_MAX];
 
-    if (process->in_cgroup && process->state == PROCESS_IDLE) {
+    if (process->in_cgroup && !process_is_there(process)) {
         process_leaf(process, leaf);
         cgroup_leaf_remove(&process->host->cgroups, leaf);
     }

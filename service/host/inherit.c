@@ -17,7 +17,7 @@ static void archive_gone(struct archive *archive, struct gone *gone)
 static bool is_draining(const struct child *child)
 {
     const struct process *process = child->host;
-    return process && process->state == PROCESS_DRAINING;
+    return process && process_is_draining(process);
 }
 
 static void write_gone(struct host *host, struct archive *archive)
@@ -62,7 +62,7 @@ static bool has_kin(const struct child *child)
 {
     const struct process *process = child->host;
 
-    return process && (process->state == PROCESS_RUNNING || process->state == PROCESS_DRAINING) &&
+    return process && (process->state == PROCESS_RUNNING || process_is_draining(process)) &&
            (process->old_group > 0 || process->tree.told.signal > 0);
 }
 

@@ -50,10 +50,9 @@ bool process_waits_for_result(struct process *process)
         process_adopt_result(process, -1);
     if (!process->result)
         return false;
-    process->ending = true;
+    process_set_state(process, PROCESS_ENDING);
     if (result_end(process->result) == 0)
         return true;
-    process->ending = false;
     process->completion.output.truncated = true;
     return false;
 }

@@ -90,7 +90,7 @@ static int by_leaf(struct host *host, pid_t pid, struct owner *owner)
 
     if (r < 0)
         return r;
-    if (!process || process->state == PROCESS_IDLE || process->mark != mark)
+    if (!process || !process_is_there(process) || process->mark != mark)
         return -ENOENT; /* or left by an earlier attempt */
     owner->id = process->id;
     return 0;

@@ -29,12 +29,12 @@ int owner_user_of(pid_t pid, uid_t *uid)
 
 int owner_user(const struct process *process, uid_t *uid)
 {
-    if (process->pidfd < 0) {
+    if (process->state != PROCESS_RUNNING) {
         *uid = process->user;
         return process->has_user ? 0 : -ESRCH;
     }
     int r = owner_user_of(process->main_pid, uid);
-    if (r == 0 && handle_is_reaped(process->pidfd))
+    if (r == 0 && process->pidfd >= 0 && handle_is_reaped(process->pidfd))
         return -ESRCH;
     return r;
 }

@@ -104,8 +104,7 @@ static void tell_completion(struct process *process)
     process_take_result(process, &completion);
     struct result *result = process->result;
     process->result = NULL;
-    process->ending = false;
-    process->state = PROCESS_IDLE;
+    process_set_state(process, PROCESS_IDLE);
     core_completed(host->core, id, &completion);
     result_free(result);
     /* The record may be gone by now; where it is not, its leaf goes on counting. */
@@ -127,7 +126,6 @@ static void complete(struct process *process)
 
     tree_forget(&process->tree);
     process->tree = (struct tree){};
-    process->untold = false;
     process_forget_group(process);
     keep_name(name, "group", &id, id.attempt);
     keep_drop(host->keep, name);
@@ -189,12 +187,12 @@ static void tell_what_is_left(struct process *process)
     size_t left = tree_count(tree_of(process));
     struct completion completion = process->completion;
 
-    process->untold = false;
     completion.left = left > UINT32_MAX ? UINT32_MAX : (uint32_t)left;
     if (process_keeps_leftovers(process)) {
         leave_behind(process, completion.left);
         return;
     }
+    process_set_state(process, PROCESS_DRAINING);
     if (attempt->main.gone) /* as an earlier proctord has told */
         return;
     core_main_exited(process->host->core, process->id, &completion);
@@ -214,7 +212,7 @@ static void begin_draining(struct process *process)
 {
     struct tree *tree = tree_of(process);
 
-    process->state = PROCESS_DRAINING;
+    process_set_state(process, PROCESS_UNTOLD);
     tree->first = 0;
     if (tree_is_empty(tree)) {
         process->tree.userdata = process;
@@ -222,15 +220,15 @@ static void begin_draining(struct process *process)
         return;
     }
     tree_leave(tree, left_is_gone, process);
-    process->untold = waits_for_check(process);
-    if (!process->untold)
+    if (!waits_for_check(process))
         tell_what_is_left(process);
 }
 
 void process_check_gone(struct process *process)
 {
     process->checks_left--;
-    if (process->untold && !waits_for_check(process) && !tree_is_empty(&process->tree))
+    if (process->state == PROCESS_UNTOLD && !waits_for_check(process) &&
+        !tree_is_empty(&process->tree))
         tell_what_is_left(process);
 }
 
@@ -347,7 +345,7 @@ int process_signal_main(const struct process *process, int signal)
 
 void process_signal_all(struct process *process, int signal)
 {
-    if (process->state == PROCESS_DRAINING && process->ending)
+    if (process->state == PROCESS_ENDING)
         return;
     if (process->state == PROCESS_RUNNING)
         process_signal_main(process, signal);
@@ -364,7 +362,7 @@ static void note_stop(struct process *process, int signal)
 
 static bool is_for_all(const struct process *process)
 {
-    return process->state == PROCESS_DRAINING ||
+    return process_is_draining(process) ||
            (process->child->config->declaration.process.kill_group &&
             !process_keeps_leftovers(process));
 }
@@ -373,7 +371,7 @@ void process_stop(struct process *process, int signal)
 {
     bool whole = is_for_all(process);
 
-    if (process->ending)
+    if (process->state == PROCESS_ENDING)
         return;
     if (process->state == PROCESS_RUNNING)
         process_signal_main(process, signal);
@@ -387,7 +385,7 @@ void process_stop(struct process *process, int signal)
 void process_abort(struct process *process)
 {
     process->aborted = true;
-    if (process->ending) /* nobody is left */
+    if (process->state == PROCESS_ENDING) /* nobody is left */
         return;
     if (!process_keeps_leftovers(process)) {
         process->leaf_killed = process->leaf_killed || process->in_cgroup;

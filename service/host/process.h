@@ -1,12 +1,11 @@
 /*
- * Process: the running attempt of one child, as the kernel knows it.
+ * Process: the attempt of one child, as the kernel knows it, and what the parts of the host know of
+ * each other. How far it is, its state says (process_state.h).
  *
- *     starting --program executed--> running --main process reaped--> draining --nobody left-->
- * idle
- *
- * While starting, the child is on its way to its program (spawner.h), or what it needs for that is
- * waited for. While draining, others of the attempt are there (tree.h): the core has been told, and
- * says whether they are to be signalled or killed. When they are gone the completion is reported.
+ * While it is starting, it is on its way to its program (spawner.h), or what it needs for that is
+ * waited for. While it is draining, others of the attempt are there (tree.h): the core has been
+ * told, and says whether they are to be signalled or killed. When they are gone the completion is
+ * reported.
  */
 #pragma once
 
@@ -19,6 +18,7 @@
 #include "keep.h"
 #include "notify.h"
 #include "output.h"
+#include "process_state.h"
 #include "process_table.h"
 #include "share.h"
 #include "spawner.h"
@@ -43,7 +43,9 @@ struct kin {
 /* Starts that can fail at once without even the memory to say so one by one. */
 #define HOST_LOST_MAX 64
 
-enum process_state { PROCESS_IDLE, PROCESS_STARTING, PROCESS_RUNNING, PROCESS_DRAINING };
+/* What was asked of a start before it came to its program: it is done as soon as that is possible.
+ */
+enum call_off { NOT_CALLED_OFF, CALLED_OFF, CALLED_OFF_AT_ONCE };
 
 struct process {
     struct host *host;
@@ -54,13 +56,12 @@ struct process {
     int group;    /* its pidfd; -1: it is the main process, or not known */
     bool leads;   /* the main process leads the group: MAINPID= has named no other */
     bool handed_over;
-    pid_t old_group;  /* only to tell whether the main process that was named is in it */
-    pid_t main_pid;   /* only to find it: what is done to it is done by its handle */
-    int pidfd;        /* of the main process */
-    struct tree tree; /* of all its processes */
-    bool untold;      /* draining, and the core does not know: a check is still on its way out */
-    unsigned checks_left;          /* trees of health checks that are not gone yet */
-    bool watched;                  /* its end is told, by host->ends */
+    pid_t old_group;      /* only to tell whether the main process that was named is in it */
+    pid_t main_pid;       /* only to find it: what is done to it is done by its handle */
+    int pidfd;            /* of the main process */
+    struct tree tree;     /* of all its processes */
+    unsigned checks_left; /* trees of health checks that are not gone yet */
+    bool watched;         /* its end is told, by host->ends */
     sd_event_source *again_source; /* an adopted one that has ended is looked at again */
     unsigned looks;
     bool has_user;
@@ -76,9 +77,7 @@ struct process {
     struct process *next_by_pid;
 
     /* What start() has asked for, until it is made and the core knows how it went. */
-    bool result_waits;
-    bool start_waits;               /* the process has not been started yet, */
-    bool cancel_waits, abort_waits; /* and is to be stopped as soon as it is */
+    enum call_off call_off;
     int result_error;
     char result_reason[FAILURE_REASON_MAX];
     struct process *next_result;
@@ -108,7 +107,6 @@ struct process {
     struct fd_store *store; /* NULL: it has never had one */
     bool store_full_told;
     struct result *result; /* of a job, while it runs */
-    bool ending;           /* nobody is left, and the end of its result is waited for */
     struct output *output;
 };
 
@@ -174,6 +172,7 @@ void process_keep(const struct process *process);
 void process_unkeep(const struct process *process);
 int process_adopt_launch(struct process *process, int status);
 void process_start_again(struct process *process);
+void process_call_off(struct process *process, bool at_once);
 void process_stop_starting(struct process *process, bool at_once);
 void process_forget_start(struct process *process);
 int host_prepare_starts(struct host *host, uint64_t descriptors);

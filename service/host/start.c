@@ -28,9 +28,6 @@ static void queue_result(struct process *process)
 {
     struct host *host = process->host;
 
-    if (process->result_waits)
-        return;
-    process->result_waits = true;
     process->next_result = NULL;
     *host->results_tail = process;
     host->results_tail = &process->next_result;
@@ -92,7 +89,7 @@ static void begin_running(struct process *process, const struct launch_outcome *
     process->leads = true;
     process->adopted = false;
     process->pidfd = outcome->pidfd;
-    process->state = PROCESS_RUNNING;
+    process_set_state(process, PROCESS_RUNNING);
     process_link(process->host, process);
     process_keep(process);
     note_process(process);
@@ -110,7 +107,7 @@ static bool is_lack(int error)
 
 static bool is_called_off(const struct process *process)
 {
-    return process->cancel_waits || process->abort_waits;
+    return process->call_off != NOT_CALLED_OFF;
 }
 
 /* Not running, and never will: the core decides. */
@@ -118,7 +115,7 @@ static void tell_failed(struct process *process)
 {
     struct host *host = process->host;
 
-    process->state = PROCESS_IDLE;
+    process_set_state(process, PROCESS_IDLE);
     process->lacks = 0;
     core_spawn_failed(host->core, process->id, process->result_error, process->result_reason);
 }
@@ -142,8 +139,7 @@ static void tell_called_off(struct process *process)
 
 static void queue_again(struct process *process)
 {
-    process->state = PROCESS_IDLE;
-    process->start_waits = true;
+    process_set_state(process, PROCESS_QUEUED);
     queue_result(process);
 }
 
@@ -175,6 +171,8 @@ static void wait_for_what_lacks(struct process *process)
 {
     unsigned doublings = process->lacks < LACK_DOUBLINGS ? process->lacks : LACK_DOUBLINGS;
 
+    if (process->state == PROCESS_LAUNCHED)
+        process_set_state(process, PROCESS_PREPARING);
     look_after(process, LACK_USEC << doublings);
     process->host->counters.starts_delayed++;
     process->lacks++;
@@ -234,9 +232,9 @@ static void tell_started(struct process *process)
     struct attempt_id id = process->id;
 
     process->lacks = 0;
-    if (process->abort_waits)
+    if (process->call_off == CALLED_OFF_AT_ONCE)
         process_abort(process);
-    else if (process->cancel_waits)
+    else if (is_called_off(process))
         process_stop(process, process->child->config->declaration.process.stop_signal);
     core_spawned(host->core, id, (uint32_t)process->main_pid);
 }
@@ -270,10 +268,12 @@ static void launch_ended(void *userdata, const struct launch_outcome *outcome)
 static void begin_launch(struct process *process, const struct account *account)
 {
     process->result_error = 0;
-    if (process_send_launch(process, account, launch_ended) < 0)
+    if (process_send_launch(process, account, launch_ended) < 0) {
         not_started(process);
-    else
-        wait_for_the_launch(process);
+        return;
+    }
+    process_set_state(process, PROCESS_LAUNCHED);
+    wait_for_the_launch(process);
 }
 
 static void account_found(void *userdata, struct account *account)
@@ -347,10 +347,10 @@ void host_start(void *userdata, struct child *child, struct attempt_id id)
     beat_forget(&process->beat);
     process->result_error = 0;
     process->aborted = false;
-    process->start_waits = true;
-    process->cancel_waits = process->abort_waits = false;
+    process->call_off = NOT_CALLED_OFF;
     process->lacks = 0;
     process->lack_until_usec = 0;
+    process_set_state(process, PROCESS_QUEUED);
     queue_result(process);
 }
 
@@ -405,12 +405,11 @@ static void begin_start(struct process *process)
 {
     const char *paths[SOCKETS_MAX];
 
-    process->start_waits = false;
-    if (is_called_off(process) && process->state == PROCESS_STARTING) {
+    if (process->state == PROCESS_CALLED_OFF) {
         tell_called_off(process);
         return;
     }
-    process->state = PROCESS_STARTING;
+    process_set_state(process, PROCESS_PREPARING);
     if (process->unborn >= 0)
         return; /* goes on when that has gone */
     size_t n = paths_of_sockets(process, paths);
@@ -420,22 +419,29 @@ static void begin_start(struct process *process)
         look_up_or_launch(process);
 }
 
+void process_call_off(struct process *process, bool at_once)
+{
+    if (at_once)
+        process->call_off = CALLED_OFF_AT_ONCE;
+    else if (process->call_off == NOT_CALLED_OFF)
+        process->call_off = CALLED_OFF;
+}
+
 /* The core asks in the middle of an input: what it is answered comes later. */
 void process_stop_starting(struct process *process, bool at_once)
 {
-    process->abort_waits = process->abort_waits || at_once;
-    process->cancel_waits = true;
+    process_call_off(process, at_once);
     if (process->launch && at_once)
         launch_kill(process->launch);
     else if (process->launch)
         launch_kill_later(process->launch);
-    if (process->state != PROCESS_STARTING || process->launch || process->start_waits)
+    if (process->state != PROCESS_PREPARING)
         return;
     account_forget(process->lookup);
     process->lookup = NULL;
     path_look_forget(process->socket_look);
     process->lack_until_usec = 0;
-    process->start_waits = true;
+    process_set_state(process, PROCESS_CALLED_OFF);
     queue_result(process);
 }
 
@@ -496,7 +502,6 @@ void host_settle(struct host *host)
         host->results = process->next_result;
         if (!host->results)
             host->results_tail = &host->results;
-        process->result_waits = false;
         begin_start(process);
     }
     host->settling = false;
@@ -509,7 +514,7 @@ int process_adopt_launch(struct process *process, int status)
     int r = launch_adopt(process->host->spawner, status, launch_ended, process, &process->launch);
 
     if (r == 0) {
-        process->state = PROCESS_STARTING;
+        process_set_state(process, PROCESS_LAUNCHED);
         wait_for_the_launch(process);
     }
     return r;
@@ -518,6 +523,6 @@ int process_adopt_launch(struct process *process, int status)
 /* What it waited for is there. */
 void process_start_again(struct process *process)
 {
-    if (process->state == PROCESS_STARTING && !process->launch && !process->start_waits)
+    if (process->state == PROCESS_PREPARING)
         queue_again(process);
 }

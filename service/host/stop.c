@@ -8,7 +8,7 @@ static struct process *process_running(struct child *child, struct attempt_id id
 {
     struct process *process = child->host;
 
-    if (!process || process->state == PROCESS_IDLE || process->id.attempt != id.attempt)
+    if (!process || !process_is_there(process) || process->id.attempt != id.attempt)
         return NULL;
     return process;
 }
@@ -23,7 +23,7 @@ int host_kill(void *userdata, struct child *child, struct attempt_id id, int sig
             ((struct process *)child->host)->doubt_signal = host->last_input ? signal : 0;
         return 0;
     }
-    bool left = process && process->state == PROCESS_DRAINING && whole;
+    bool left = process && process_is_draining(process) && whole;
     if (!left && (!process || process->state != PROCESS_RUNNING))
         return -ESRCH;
     int r = 0;
@@ -39,7 +39,7 @@ static void send_stop(struct child *child, struct attempt_id id, int signal)
 {
     struct process *process = process_running(child, id);
 
-    if (process && (process->state == PROCESS_RUNNING || process->state == PROCESS_DRAINING))
+    if (process && (process->state == PROCESS_RUNNING || process_is_draining(process)))
         process_stop(process, signal);
 }
 
@@ -54,15 +54,12 @@ void host_cancel(void *userdata, struct child *child, struct attempt_id id)
             process->doubt_cancel = host->last_input;
         return;
     }
-    if (process && process->start_waits) {
-        process->cancel_waits = true;
-        return;
-    }
-    if (process && process->state == PROCESS_STARTING) {
+    if (process && process->state == PROCESS_QUEUED)
+        process_call_off(process, false);
+    else if (process && process_is_starting(process))
         process_stop_starting(process, false);
-        return;
-    }
-    send_stop(child, id, spec->stop_signal);
+    else
+        send_stop(child, id, spec->stop_signal);
 }
 
 void host_cancel_again(struct host *host, struct child *child)
@@ -100,10 +97,10 @@ void host_abort(void *userdata, struct child *child, struct attempt_id id)
         return;
     }
     process = process_running(child, id);
-    if (process && process->state == PROCESS_STARTING)
+    if (process && process_is_starting(process))
         process_stop_starting(process, true);
     else if (process)
         process_abort(process);
     else if (child->host)
-        ((struct process *)child->host)->abort_waits = true;
+        process_call_off(child->host, true);
 }

@@ -61,7 +61,7 @@ void host_usage(struct host *host, const struct child *child, uint64_t *cpu_nsec
     char leaf[CGROUP_LEAF_MAX];
 
     *cpu_nsec = *memory_bytes = 0;
-    if (!process || process->state == PROCESS_IDLE)
+    if (!process || !process_is_there(process))
         return;
     if (process->in_cgroup) {
         process_leaf(process, leaf);

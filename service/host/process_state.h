@@ -1,0 +1,39 @@
+/*
+ * Process state: how far the process of an attempt is. One setter; what may follow what is a table.
+ *
+ *     idle ──▶ queued ──▶ preparing ──▶ launched ──▶ running ──▶ untold ──▶ draining ──▶ ending ──▶
+ * idle ▲            │  ▲           │ └────────────┴──┼───────────┘     something lacks: it is tried
+ * again └──▶ called off ──▶ idle
+ *
+ * A start that fails goes back to idle, and an end at which nobody is left leaves out what it does
+ * not need. A process that an earlier proctord started is running, or launched, or drained, at
+ * once.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct process;
+
+enum process_state {
+    PROCESS_IDLE,       /* there is none, or the core has been told of its end */
+    PROCESS_QUEUED,     /* the core has asked for it: it is begun in its turn */
+    PROCESS_PREPARING,  /* what its launch needs is looked up, or waited for, or lacks */
+    PROCESS_CALLED_OFF, /* it was to end before it was launched: that is told in its turn */
+    PROCESS_LAUNCHED,   /* on its way to its program (spawner.h) */
+    PROCESS_RUNNING,
+    PROCESS_UNTOLD,   /* its main process has ended, and a killed health check is given a moment to
+                         go before the core is told who is left */
+    PROCESS_DRAINING, /* others of the attempt are there (tree.h); the core says what becomes of
+                         them */
+    PROCESS_ENDING,   /* nobody is left; the end of its result is waited for */
+};
+
+void process_set_state(struct process *process, enum process_state state);
+
+/* Begun, and not over. */
+bool process_is_there(const struct process *process);
+/* Begun, and not yet at its program. */
+bool process_is_starting(const struct process *process);
+/* Its main process has ended, and the core does not know yet that all of it has. */
+bool process_is_draining(const struct process *process);
