@@ -4,6 +4,7 @@
  */
 #include "again.h"
 #include "beat.h"
+#include "core/vocabulary/invariant.h"
 #include "handle.h"
 #include "log.h"
 #include "owner.h"

@@ -3,6 +3,8 @@
 #include "adopt.h"
 #include "again.h"
 #include "burst.h"
+#include "core/vocabulary/invariant.h"
+#include "core/vocabulary/moment.h"
 #include "handle.h"
 #include "inherit.h"
 #include "listener.h"
@@ -81,12 +83,19 @@ static void process_free(struct process *process)
     free(process);
 }
 
-static void forget_child(void *userdata, struct child *child)
+static void drop_process(struct child *child)
 {
-    (void)userdata;
+    INVARIANT(!child->host || ((struct process *)child->host)->child == child);
     if (child->host)
         process_free(child->host);
     child->host = NULL;
+}
+
+static void forget_child(void *userdata, struct child *child)
+{
+    (void)userdata;
+    INVARIANT(!child->attempt.active);
+    drop_process(child);
 }
 
 /* ---- clock, memory, timer -------------------------------------------------------------------- */
@@ -126,6 +135,7 @@ static void record(void *userdata, const struct core_input *input)
 {
     const struct host *host = userdata;
 
+    INVARIANT((unsigned)input->kind < CORE_INPUTS);
     if (host->journal && !host->past)
         journal_input(host->journal, input);
 }
@@ -145,6 +155,7 @@ static void set_timer(void *userdata, uint64_t deadline_usec)
 {
     struct host *host = userdata;
 
+    INVARIANT(deadline_usec <= MOMENT_MAX);
     if (host->past)
         return;
     if (deadline_usec == 0) {
@@ -272,7 +283,7 @@ void host_detach(struct host *host)
 {
     for (struct child *child = host->core ? core_first(host->core) : NULL; child;
          child = core_next(child))
-        forget_child(host, child);
+        drop_process(child);
     host->core = NULL;
 }
 
@@ -325,6 +336,7 @@ void host_ports(struct host *host, struct core_ports *ports)
 
 void host_keep_journal(struct host *host, struct journal *journal)
 {
+    INVARIANT(journal && !host->journal);
     host->journal = journal;
     host->era = *journal_era(journal);
 }
@@ -336,6 +348,7 @@ uint64_t host_clock(const struct host *host, uint64_t moment_usec)
 
 void host_attach(struct host *host, struct core *core)
 {
+    INVARIANT(core && !host->core);
     host->core = core;
 }
 
@@ -352,6 +365,7 @@ const struct host_counters *host_counters(struct host *host)
 
 void host_spare(struct host *host, pid_t pid, void (*ended)(void *userdata), void *userdata)
 {
+    INVARIANT(pid > 0 && host->spared == 0 && ended);
     host->spared = pid;
     host->spared_ended = ended;
     host->spared_userdata = userdata;

@@ -1,4 +1,5 @@
 /* What the host has to do with the results of jobs (result.h). */
+#include "core/vocabulary/invariant.h"
 #include "own_folder.h"
 #include "process.h"
 #include "result.h"
@@ -29,6 +30,7 @@ int process_open_result(struct process *process, int *write_end)
 {
     struct result_hooks hooks = result_hooks(process);
 
+    INVARIANT(process->child->job && process->state == PROCESS_PREPARING);
     result_free(process->result);
     process->result = NULL;
     return result_open(process->host->event, &hooks, process->host->result_store,
@@ -111,6 +113,7 @@ static void result_was_read(void *userdata, uint64_t id, const struct job_output
     struct host *host = userdata;
     struct job *job = host->core ? core_find_job(host->core, id) : NULL;
 
+    INVARIANT(host->results_unread > 0);
     host->results_unread--;
     if (job && job->state == JOB_FINISHED)
         host->result_read(host->result_userdata, job, output);

@@ -1,5 +1,6 @@
 #include "keep.h"
 
+#include "core/vocabulary/invariant.h"
 #include "handover.h"
 #include "upward.h"
 
@@ -167,6 +168,7 @@ void keep_close(struct keep *keep)
 void keep_name(char name[KEEP_NAME_MAX], const char *kind, const struct attempt_id *id,
                uint64_t number)
 {
+    INVARIANT(id->slot < CORE_CHILDREN_MAX);
     snprintf(name, KEEP_NAME_MAX, PREFIX "%s.%" PRIu32 ".%" PRIu32 ".%" PRIu64, kind, id->slot,
              id->serial, number);
 }

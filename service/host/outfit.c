@@ -1,6 +1,7 @@
 #include "outfit.h"
 
 #include "again.h"
+#include "core/vocabulary/invariant.h"
 #include "environment.h"
 #include "listener.h"
 #include "process.h"
@@ -227,6 +228,7 @@ int process_send_launch(struct process *process, const struct account *account,
     if (r < 0)
         return r;
     struct plan_source source = source_of(process, account, &environment);
+    INVARIANT(n_sockets <= CHILD_DESCRIPTORS_MAX);
     source.n_sockets = n_sockets + (result >= 0);
     struct launch_descriptors descriptors = {
         .input = host->null, .output = output, .cgroup = cgroup, .sockets = sockets};

@@ -4,6 +4,7 @@
 #include "again.h"
 
 #include "beside.h"
+#include "core/vocabulary/invariant.h"
 #include "disk_queue.h"
 #include "journald_stream.h"
 #include "log.h"

@@ -1,5 +1,6 @@
 #include "probe.h"
 
+#include "core/vocabulary/invariant.h"
 #include "environment.h"
 #include "exit_status.h"
 #include "handle.h"
@@ -416,6 +417,7 @@ void probe_begin(void *userdata, struct child *child, struct attempt_id id, uint
 
     if (host->past || !process || process->state != PROCESS_RUNNING || !health)
         return;
+    INVARIANT(process->id.attempt == id.attempt);
     probe_free(process);
     probe = calloc(1, sizeof(*probe));
     if (!probe)

@@ -2,6 +2,7 @@
 
 #include "again.h"
 #include "clock.h"
+#include "core/vocabulary/invariant.h"
 #include "exit_status.h"
 #include "handle.h"
 #include "owner_user.h"
@@ -101,6 +102,7 @@ static void tell_completion(struct process *process)
     struct completion completion = process->completion;
     bool in_cgroup = process->in_cgroup;
 
+    INVARIANT(process_is_draining(process) && process->pidfd < 0);
     process_take_result(process, &completion);
     struct result *result = process->result;
     process->result = NULL;
@@ -226,6 +228,7 @@ static void begin_draining(struct process *process)
 
 void process_check_gone(struct process *process)
 {
+    INVARIANT(process->checks_left > 0);
     process->checks_left--;
     if (process->state == PROCESS_UNTOLD && !waits_for_check(process) &&
         !tree_is_empty(&process->tree))
@@ -329,6 +332,7 @@ void process_main_exited(struct process *process)
 /* It ended when nobody was there to see it; nothing but leftovers can be there. */
 void process_is_gone(struct process *process, const struct completion *completion)
 {
+    INVARIANT(!process_is_there(process));
     process->completion = *completion;
     begin_draining(process);
 }
@@ -431,6 +435,7 @@ void process_change_main(struct process *process, pid_t pid, int pidfd)
 {
     struct host *host = process->host;
 
+    INVARIANT(process->state == PROCESS_RUNNING && pid > 0 && pidfd >= 0);
     process_unlink(host, process);
     process_unwatch(process);
     process->again_source = sd_event_source_disable_unref(process->again_source);

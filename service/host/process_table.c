@@ -1,5 +1,6 @@
 #include "process_table.h"
 
+#include "core/vocabulary/invariant.h"
 #include "process.h"
 
 #include <stdlib.h>
@@ -40,6 +41,7 @@ static void grow_index(struct host *host)
 
 void process_link(struct host *host, struct process *process)
 {
+    INVARIANT(process->main_pid > 0);
     if (++host->by_pid_count > host->by_pid_size)
         grow_index(host);
     process->next_by_pid = *bucket(host, process->main_pid);
@@ -50,8 +52,9 @@ void process_unlink(struct host *host, struct process *process)
 {
     struct process **link = bucket(host, process->main_pid);
 
-    while (*link != process)
+    while (*link && *link != process)
         link = &(*link)->next_by_pid;
+    INVARIANT(*link);
     *link = process->next_by_pid;
     host->by_pid_count--;
 }

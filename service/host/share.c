@@ -1,5 +1,7 @@
 #include "share.h"
 
+#include "core/vocabulary/invariant.h"
+
 #include <stddef.h>
 
 static uint64_t next_of(const struct share *share, uint64_t now_usec)
@@ -10,6 +12,7 @@ static uint64_t next_of(const struct share *share, uint64_t now_usec)
 bool share_admits(const struct share *share, uint64_t now_usec, uint64_t interval_usec,
                   unsigned burst)
 {
+    INVARIANT(burst > 0 && interval_usec > 0);
     return next_of(share, now_usec) - now_usec <= (burst - 1) * interval_usec;
 }
 

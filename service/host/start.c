@@ -3,6 +3,7 @@
  * has finished, a few at a time, and each is its next input. What a process is given, and where it
  * runs, is in outfit.c.
  */
+#include "core/vocabulary/invariant.h"
 #include "listener.h"
 #include "outfit.h"
 #include "path_look.h"
@@ -29,6 +30,7 @@ static void queue_result(struct process *process)
     struct host *host = process->host;
 
     process->next_result = NULL;
+    INVARIANT(process->state == PROCESS_QUEUED || process->state == PROCESS_CALLED_OFF);
     *host->results_tail = process;
     host->results_tail = &process->next_result;
     sd_event_source_set_enabled(host->settle_source, SD_EVENT_ONESHOT);
@@ -236,6 +238,7 @@ static void tell_started(struct process *process)
         process_abort(process);
     else if (is_called_off(process))
         process_stop(process, process->child->config->declaration.process.stop_signal);
+    INVARIANT(process->state == PROCESS_RUNNING); /* what was asked of it ends later */
     core_spawned(host->core, id, (uint32_t)process->main_pid);
 }
 
@@ -243,6 +246,8 @@ static void launch_ended(void *userdata, const struct launch_outcome *outcome)
 {
     struct process *process = userdata;
 
+    INVARIANT(process->state == PROCESS_LAUNCHED && outcome->error <= 0);
+    INVARIANT(outcome->error < 0 || outcome->pid > 0);
     process->launch = NULL;
     process->lack_until_usec = 0;
     if (outcome->log_device != 0)
@@ -335,6 +340,7 @@ void host_start(void *userdata, struct child *child, struct attempt_id id)
         process->doubt_cancel = process->doubt_abort = false;
     if (host->past)
         return; /* adopt.c looks whether it was done */
+    INVARIANT(child->attempt.active && child->attempt.number == id.attempt);
     if (!process) {
         if (host->n_lost < HOST_LOST_MAX)
             host->lost[host->n_lost++] = id;

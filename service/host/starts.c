@@ -1,5 +1,6 @@
 #include "starts.h"
 
+#include "core/vocabulary/invariant.h"
 #include "own_folder.h"
 
 #include <errno.h>
@@ -178,6 +179,7 @@ static uint64_t value_of(const struct attempt_id *id)
 
 uint64_t starts_open_gate(struct starts *starts, const struct attempt_id *id)
 {
+    INVARIANT(id->slot < CORE_CHILDREN_MAX && id->attempt > 0);
     if (!make_room(starts, id->slot))
         return 0;
     struct starts_record *record = starts_record_in(starts->map, id->slot);

@@ -1,5 +1,6 @@
 #include "stop.h"
 
+#include "core/vocabulary/invariant.h"
 #include "process.h"
 
 #include <errno.h>
@@ -23,6 +24,7 @@ int host_kill(void *userdata, struct child *child, struct attempt_id id, int sig
             ((struct process *)child->host)->doubt_signal = host->last_input ? signal : 0;
         return 0;
     }
+    INVARIANT(signal > 0 && signal < NSIG);
     bool left = process && process_is_draining(process) && whole;
     if (!left && (!process || process->state != PROCESS_RUNNING))
         return -ESRCH;
@@ -39,6 +41,7 @@ static void send_stop(struct child *child, struct attempt_id id, int signal)
 {
     struct process *process = process_running(child, id);
 
+    INVARIANT(signal > 0 && signal < NSIG);
     if (process && (process->state == PROCESS_RUNNING || process_is_draining(process)))
         process_stop(process, signal);
 }

@@ -1,5 +1,6 @@
 #include "store.h"
 
+#include "core/vocabulary/invariant.h"
 #include "keep.h"
 #include "log.h"
 #include "number.h"
@@ -46,6 +47,7 @@ static bool has_store(struct process *process)
 /* The next proctord is to know how many there were. */
 static void note_count(struct process *process)
 {
+    INVARIANT(process->store->count <= FD_STORE_MAX);
     process->note.stored = (uint32_t)process->store->count;
     if (process->host->journal && process->note.pid > 0 &&
         process->note.id.attempt == process->id.attempt)

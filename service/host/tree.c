@@ -246,6 +246,7 @@ void tree_leave(struct tree *tree, void (*emptied)(struct tree *tree), void *use
 {
     bool killed = tree->state == TREE_KILLED;
 
+    INVARIANT(emptied && tree->state != TREE_GONE && !tree->watch);
     tree->first = 0;
     tree->since_usec = clock_now_usec();
     tree->late_usec = tree->since_usec + LATE_LOOK_USEC;
