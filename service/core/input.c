@@ -30,7 +30,6 @@
 static void announce_start(struct core *core, const char *version)
 {
     EMIT(core, EVENT_SUPERVISOR_STARTED, NULL, 0, FIELD_TEXT_OF("version", version));
-    settle_timer(core);
 }
 
 static void announce_rejected(struct core *core, const char *requester, const char *why)
@@ -47,21 +46,18 @@ static void announce_recovered(struct core *core, const struct recovery *recover
     reload_recovered(core);
     health_recovered(core);
     core->armed_usec = 0; /* whoever was told of it is not there any more */
-    core_finish_input(core);
 }
 
 static void announce_durability(struct core *core, bool durable, const char *why)
 {
     EMIT(core, EVENT_DURABILITY_CHANGED, NULL, 0, FIELD_FLAG_OF("durable", durable),
          FIELD_TEXT_OF("why", why));
-    core_finish_input(core);
 }
 
 static void announce_reexecution(struct core *core, const char *requester, const char *reason)
 {
     EMIT(core, EVENT_SUPERVISOR_REEXECUTING, NULL, 0, FIELD_TEXT_OF("by", requester),
          FIELD_TEXT_OF("reason", reason));
-    core_finish_input(core);
 }
 
 static void stamp(struct core *core)
@@ -94,6 +90,7 @@ static void begin(struct core *core, struct core_input *input)
 
 static void end(struct core *core)
 {
+    settle_input(core);
     core->handling = false;
 }
 

@@ -19,7 +19,6 @@
 #include "core/rules/reload.h"
 #include "core/rules/requirement.h"
 #include "core/rules/restart.h"
-#include "core/rules/settle.h"
 #include "core/rules/start.h"
 #include "core/rules/stop.h"
 #include "core/rules/strategy.h"
@@ -493,9 +492,7 @@ int command_handle(struct core *core, const struct command *command, struct outc
         plan_child(core, child, command->verb);
         return run_dry(core, child, command, outcome, error);
     }
-    r = run_for_good(core, child, command, outcome, error);
-    core_finish_input(core);
-    return r;
+    return run_for_good(core, child, command, outcome, error);
 }
 
 /* ---- of a whole scope ------------------------------------------------------------------------ */
@@ -593,8 +590,6 @@ int command_handle_scope(struct core *core, const struct command *command,
     start_forget_named(core);
     requirement_forget(core);
     stop_order_settle(core);
-    if (!command->dry_run)
-        core_finish_input(core);
     return count;
 }
 
@@ -632,5 +627,4 @@ void command_remove(struct core *core, const char *ids, const char *requester, c
         if (check(core, &command, &error) == 0)
             run_for_good(core, core_find(core, id), &command, &outcome, &error);
     stop_order_settle(core);
-    core_finish_input(core);
 }

@@ -17,7 +17,6 @@
 #include "core/private.h"
 #include "core/rules/cycle.h"
 #include "core/rules/jobs.h"
-#include "core/rules/settle.h"
 #include "core/rules/start.h"
 #include "core/vocabulary/event.h"
 #include "core/vocabulary/invariant.h"
@@ -480,8 +479,6 @@ int tree_declare(struct core *core, const struct tree_declaration *tree, const c
     if (r == 0)
         start_all(core, &making, requester, reason);
     free_making(core, &making);
-    if (r == 0)
-        core_finish_input(core);
     return r;
 }
 

@@ -20,7 +20,6 @@
 #include "core/rules/liveness.h"
 #include "core/rules/requirement.h"
 #include "core/rules/restart.h"
-#include "core/rules/settle.h"
 #include "core/rules/stop.h"
 #include "core/rules/watch.h"
 #include "core/vocabulary/vocabulary.h"
@@ -343,7 +342,6 @@ int tree_redeclare(struct core *core, const struct child_declaration *declaratio
     else
         drop_changes(core, changes, count);
     registry_release(core, changes);
-    core_finish_input(core);
     return r;
 }
 
@@ -368,6 +366,5 @@ int tree_redeclare_supervisor(struct core *core, const struct supervisor_declara
     }
     supervisor->discarded = false;
     registry_release(core, supervisor_configure(core, supervisor, config));
-    core_finish_input(core);
     return 0;
 }

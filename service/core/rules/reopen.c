@@ -10,7 +10,6 @@
 #include "core/private.h"
 #include "core/rules/declare.h"
 #include "core/rules/liveness.h"
-#include "core/rules/settle.h"
 #include "core/rules/stop.h"
 
 static bool is_over(const struct child *child)
@@ -74,5 +73,4 @@ void shutdown_reopen(struct core *core)
             if (declaration_is_around(&child->config->declaration) == around)
                 begin_again(core, child);
         }
-    core_finish_input(core);
 }

@@ -8,7 +8,6 @@
 #include "core/rules/health.h"
 #include "core/rules/leftovers.h"
 #include "core/rules/liveness.h"
-#include "core/rules/settle.h"
 #include "core/vocabulary/event.h"
 #include "core/vocabulary/vocabulary.h"
 
@@ -103,7 +102,6 @@ void report_spawned(struct core *core, struct attempt_id id, uint32_t pid)
         confirm_spawn(core, child, pid);
     else if (child)
         commit_spawn(core, child, pid);
-    core_finish_input(core);
 }
 
 void report_spawn_failed(struct core *core, struct attempt_id id, int error, const char *reason)
@@ -114,7 +112,6 @@ void report_spawn_failed(struct core *core, struct attempt_id id, int error, con
         record_stale(core, child, id, REPORT_SPAWN_FAILED);
     else if (child)
         supervision_spawn_failed(core, child, error, reason);
-    core_finish_input(core);
 }
 
 void report_completed(struct core *core, struct attempt_id id, const struct completion *completion)
@@ -126,7 +123,6 @@ void report_completed(struct core *core, struct attempt_id id, const struct comp
             commit_spawn(core, child, 0); /* it ended before the executor's word came */
         supervision_exited(core, child, completion);
     }
-    core_finish_input(core);
 }
 
 void report_start_delayed(struct core *core, struct attempt_id id, const char *reason)
@@ -139,7 +135,6 @@ void report_start_delayed(struct core *core, struct attempt_id id, const char *r
         delay_begin(core, child, reason);
     else if (child)
         delay_end(core, child);
-    core_finish_input(core);
 }
 
 void report_main_exited(struct core *core, struct attempt_id id,
@@ -154,7 +149,6 @@ void report_main_exited(struct core *core, struct attempt_id id,
             commit_spawn(core, child, 0);
         leftovers_begin(core, child, completion);
     }
-    core_finish_input(core);
 }
 
 static enum report_kind report_of(const struct notify_message *message)
@@ -173,7 +167,6 @@ void report_message(struct core *core, struct attempt_id id, const struct notify
             commit_spawn(core, child, 0); /* who speaks has been started */
         liveness_message(core, child, message);
     }
-    core_finish_input(core);
 }
 
 void report_checked(struct core *core, struct attempt_id id, uint32_t number, bool passed,
@@ -185,5 +178,4 @@ void report_checked(struct core *core, struct attempt_id id, uint32_t number, bo
         record_stale(core, child, id, REPORT_HEALTH); /* nobody waits for it any more */
     else if (child)
         health_answered(core, child, passed, why);
-    core_finish_input(core);
 }

@@ -8,7 +8,6 @@
 #include "core/rules/command.h"
 #include "core/rules/declare.h"
 #include "core/rules/jobs.h"
-#include "core/rules/settle.h"
 #include "core/vocabulary/error.h"
 #include "core/vocabulary/event.h"
 #include "core/vocabulary/invariant.h"
@@ -21,7 +20,6 @@ void jobs_set_most(struct core *core, uint32_t max_jobs)
 {
     INVARIANT(max_jobs > 0 && max_jobs <= JOBS_AT_ONCE_MAX);
     core->jobs.most = max_jobs;
-    core_finish_input(core);
 }
 
 static void cancel(struct core *core, struct job *job, const char *requester, const char *reason)
@@ -135,7 +133,6 @@ int job_take_in(struct core *core, const struct child_declaration *declaration,
     EMIT(core, EVENT_JOB_QUEUED, fresh->child, fresh->cause, FIELD_NUMBER_OF("job", fresh->id),
          FIELD_TEXT_OF("name", fresh->name), FIELD_NUMBER_OF("position", core->jobs.queued),
          FIELD_NUMBER_OF("running", core->jobs.running));
-    core_finish_input(core);
     *job = fresh;
     return 0;
 }

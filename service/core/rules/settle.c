@@ -18,22 +18,22 @@ void settle_timer(struct core *core)
     core->ports.set_timer(core->ports.userdata, deadline);
 }
 
-void settle_waiting(struct core *core)
-{
-    stop_order_look(core);
-    start_settle(core);
-}
-
-void core_finish_input(struct core *core)
-{
-    settle_waiting(core);
-    settle_timer(core);
-}
-
-void start_settle(struct core *core)
+static void make_starts(struct core *core)
 {
     strategy_look(core);
     restart_queue_look(core);
     dependency_wake(core);
     jobs_look(core);
+}
+
+void settle_waiting(struct core *core)
+{
+    stop_order_look(core);
+    make_starts(core);
+}
+
+void settle_input(struct core *core)
+{
+    settle_waiting(core);
+    settle_timer(core);
 }

@@ -12,8 +12,5 @@ void settle_timer(struct core *core);
 /* Stops, then starts, that became possible. */
 void settle_waiting(struct core *core);
 
-/* The end of each input: those, and the shell's timer. */
-void core_finish_input(struct core *core);
-
-/* The end of each input: makes the starts that became possible. */
-void start_settle(struct core *core);
+/* The end of each input (input.c): those, and the shell's timer. */
+void settle_input(struct core *core);

@@ -9,9 +9,9 @@
 #include "core/model/supervisor.h"
 #include "core/model/timer.h"
 #include "core/private.h"
+#include "core/rules/settle.h"
 #include "core/rules/fence.h"
 #include "core/rules/jobs.h"
-#include "core/rules/settle.h"
 #include "core/rules/stop.h"
 #include "core/rules/strategy.h"
 #include "core/vocabulary/event.h"
@@ -208,7 +208,6 @@ void shutdown_request(struct core *core, uint64_t timeout_usec, const char *requ
         begin(core, timeout_usec, requester, reason, false);
     }
     set_bound(core, timeout_usec, requester, reason, is_anothers);
-    core_finish_input(core);
 }
 
 static void cut_short(struct core *core, uint64_t cause)
@@ -239,8 +238,8 @@ void shutdown_hurry(struct core *core, const char *requester, const char *reason
              FIELD_TEXT_OF("by", requester), FIELD_TEXT_OF("reason", reason));
     }
     shutdown_request(core, 0, requester, reason);
+    settle_input(core);
     cut_short(core, id > 0 ? id : core->shutdown_command);
-    core_finish_input(core);
 }
 
 void shutdown_archive_bound(struct core *core, struct archive *a)
