@@ -9,7 +9,6 @@
 #include "core/model/supervisor.h"
 #include "core/model/timer.h"
 #include "core/private.h"
-#include "core/rules/settle.h"
 #include "core/rules/fence.h"
 #include "core/rules/jobs.h"
 #include "core/rules/stop.h"
@@ -238,7 +237,6 @@ void shutdown_hurry(struct core *core, const char *requester, const char *reason
              FIELD_TEXT_OF("by", requester), FIELD_TEXT_OF("reason", reason));
     }
     shutdown_request(core, 0, requester, reason);
-    settle_input(core);
     cut_short(core, id > 0 ? id : core->shutdown_command);
 }
 
