@@ -208,23 +208,6 @@ static int take(void *userdata, char *variable)
     return 0;
 }
 
-static long open_environment_file(const struct birth *birth)
-{
-    const char *path = birth->plan->environment_file.text;
-    struct stat status;
-    long fd = CALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
-
-    if (fd < 0)
-        return fd;
-    long r = CALL(SYS_fstat, fd, &status);
-    if (r == 0 && !S_ISREG(status.st_mode))
-        r = -EMEDIUMTYPE;
-    if (r == 0)
-        return fd;
-    CALL(SYS_close, fd);
-    return r;
-}
-
 static long read_file(long fd, char *text)
 {
     size_t used = 0;
@@ -270,7 +253,9 @@ static char **read_environment(struct birth *birth)
     size_t room = ENVIRONMENT_FILE_MAX + 16;
 
     enter_step(birth, STEP_ENVIRONMENT);
-    long fd = open_environment_file(birth);
+    long fd = open_regular_reading(plan->environment_file.text);
+    if (fd == -ELOOP)
+        fail_with(birth, STEP_ENVIRONMENT, fd, 0, open_regular_explain(AT_FDCWD, "", -ELOOP));
     if (fd == -ENOENT && plan->flags & PLAN_FILE_OPTIONAL)
         return plan->environment.list;
     must(birth, STEP_ENVIRONMENT, fd);
@@ -554,7 +539,8 @@ void birth_run(struct birth *birth)
 
 bool birth_wants_copy(const struct plan *plan)
 {
-    return !CAN_SHARE || plan->output_file.text || plan->flags & PLAN_SET_OOM_SCORE;
+    return !CAN_SHARE || plan->output_file.text || plan->environment_file.text ||
+           plan->flags & PLAN_SET_OOM_SCORE;
 }
 
 /* ---- cloning --------------------------------------------------------------------------------- */

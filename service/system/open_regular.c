@@ -56,6 +56,9 @@ int open_regular(int at, const char *path, int flags, mode_t mode)
 struct way {
     char rest[2 * PATH_MAX];
     unsigned links;
+    bool takes_strangers; /* their links are followed, */
+    bool strange;         /* one has been, */
+    uid_t stranger;       /* of this user */
 };
 
 /* Takes the next part off the front. Returns whether it is the last one. */
@@ -99,7 +102,18 @@ static int follow(struct way *way, int link, int *folder)
     return *folder < 0 ? -errno : 0;
 }
 
-/* One step down. Another user's link is not followed: it can lead to any place. */
+static bool may_follow(struct way *way, uid_t owner)
+{
+    if (owner == 0 || owner == geteuid())
+        return true;
+    if (!way->takes_strangers || (way->strange && way->stranger != owner))
+        return false;
+    way->strange = true;
+    way->stranger = owner;
+    return true;
+}
+
+/* One step down. Another user's link can lead to any place. */
 static int enter(struct way *way, const char *part, int *folder)
 {
     struct stat status;
@@ -109,8 +123,7 @@ static int enter(struct way *way, const char *part, int *folder)
     if (next < 0 || fstat(next, &status) < 0)
         return -errno;
     if (S_ISLNK(status.st_mode))
-        return status.st_uid == 0 || status.st_uid == geteuid() ? follow(way, next, folder)
-                                                                : -ELOOP;
+        return may_follow(way, status.st_uid) ? follow(way, next, folder) : -ELOOP;
     if (!S_ISDIR(status.st_mode))
         return -ENOTDIR;
     close(*folder);
@@ -139,6 +152,48 @@ int open_regular_guarded(const char *path, int flags, mode_t mode, int *folder)
     if (r >= 0)
         *folder = steal(&at);
     return r;
+}
+
+static bool is_link(int folder, const char *part)
+{
+    struct stat status;
+    return fstatat(folder, part, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
+}
+
+/* The folder of what the way leads to in the end, and its name there. */
+static int walk_to_the_end(struct way *way, int *at, char part[NAME_MAX + 1])
+{
+    int r = 0;
+
+    for (;;) {
+        bool last = next_part(way, part, &r);
+        if (r < 0 || (last && !is_link(*at, part)))
+            return r;
+        r = enter(way, part, at);
+        if (r < 0)
+            return r;
+    }
+}
+
+int open_regular_reading(const char *path)
+{
+    struct way way = {.takes_strangers = true};
+    char part[NAME_MAX + 1];
+    struct stat status;
+
+    if (path[0] != '/' || strlen(path) >= PATH_MAX)
+        return path[0] != '/' ? -EINVAL : -ENAMETOOLONG;
+    strcpy(way.rest, path);
+    __attribute__((cleanup(close_file))) int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int r = at < 0 ? -errno : walk_to_the_end(&way, &at, part);
+    if (r < 0)
+        return r;
+    __attribute__((cleanup(close_file))) int fd = open_regular(at, part, O_RDONLY | O_NOFOLLOW, 0);
+    if (fd < 0)
+        return fd;
+    if (way.strange && (fstat(fd, &status) < 0 || status.st_uid != way.stranger))
+        return -ELOOP;
+    return steal(&fd);
 }
 
 /* ---- whole files ----------------------------------------------------------------------------- */

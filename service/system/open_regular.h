@@ -26,6 +26,13 @@ int open_regular(int at, const char *path, int flags, mode_t mode);
  */
 int open_regular_guarded(const char *path, int flags, mode_t mode, int *folder);
 
+/*
+ * The same for a file to read, which root may and its owner's neighbours may not. Links are
+ * followed to the end; but where one of them is neither root's nor our own, its owner must own the
+ * file, too: nobody leads us to what he could not read himself.
+ */
+int open_regular_reading(const char *path);
+
 /* Reads a whole file of at most `max` bytes, terminated, into memory to be freed. Returns 0 or a
  * negative errno, as open_regular(); -EFBIG where it is larger. */
 int read_regular(int at, const char *path, size_t max, char **text, size_t *length);

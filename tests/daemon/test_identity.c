@@ -495,6 +495,33 @@ static void a_reserved_code_point_blinds_nobody(void)
     g_assert_nonnull(state);
 }
 
+/* The file is read before the child becomes its user: what root alone may read is not led to. */
+static void no_strangers_link_leads_to_an_environment(void)
+{
+    if (geteuid() != 0) {
+        g_test_skip("needs root");
+        return;
+    }
+    g_autofree char *link = g_strdup(fixture_path(&f, "link"));
+    g_autofree char *manifest = g_strdup_printf(
+        "name: web\nexec: [/bin/sleep, \"1000\"]\nuser: \"65534\"\nenvironment_file: %s\n"
+        "backoff: {initial: 1h, max: 1h}\n",
+        link);
+    g_assert_true(g_file_set_contents(fixture_path(&f, "secret"), "SECRET=1\n", -1, NULL));
+    g_assert_cmpint(symlink("secret", link), ==, 0);
+    g_assert_cmpint(lchown(link, 65534, 65534), ==, 0);
+
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
+    fixture_wait_event(&f, "child-spawn-failed", "web", 1);
+    g_autofree char *why = fixture_event_field(&f, "child-spawn-failed", "web", "reason");
+    g_assert_nonnull(strstr(why, "link: is a symbolic link that is not followed"));
+
+    g_assert_cmpint(chown(fixture_path(&f, "secret"), 65534, 65534), ==, 0);
+    g_autoptr(GVariant) outcome = fixture_verb(&f, "Restart", "web");
+    fixture_wait_text(&f, "web", "Status", "ready");
+}
+
 int main(int argc, char **argv)
 {
     static const char *const without_cgroups[] = {"--no-cgroups", NULL};
@@ -529,5 +556,7 @@ int main(int argc, char **argv)
                  no_link_in_our_folders_is_followed);
     fixture_test(&f, options, "/daemon/identity/a-reserved-code-point-blinds-nobody",
                  a_reserved_code_point_blinds_nobody);
+    fixture_test(&f, options, "/daemon/identity/no-strangers-link-leads-to-an-environment",
+                 no_strangers_link_leads_to_an_environment);
     return g_test_run();
 }

@@ -162,6 +162,42 @@ static void strangers_links_on_the_way_are_not(struct place *place, gconstpointe
     g_rmdir(place->path);
 }
 
+static void strangers_links_lead_to_what_is_theirs(struct place *place, gconstpointer data)
+{
+    (void)data;
+
+    if (geteuid() != 0) {
+        g_test_skip("needs root");
+        return;
+    }
+    g_autofree char *link = g_build_filename(place->folder, "link", NULL);
+    g_autofree char *folder = g_build_filename(place->folder, "folder", NULL);
+    g_autofree char *behind = g_build_filename(folder, "it", NULL);
+    const char *const ways[] = {link, behind};
+    g_assert_true(g_file_set_contents(place->path, "SECRET=1", -1, NULL));
+    g_assert_cmpint(symlink("it", link), ==, 0);
+    g_assert_cmpint(symlink(".", folder), ==, 0);
+    for (gsize i = 0; i < G_N_ELEMENTS(ways); i++) {
+        const char *mine = i == 0 ? link : folder;
+        int fd = open_regular_reading(ways[i]);
+        g_assert_cmpint(fd, >=, 0);
+        close(fd);
+        g_assert_cmpint(lchown(mine, 65534, 65534), ==, 0);
+        g_assert_cmpint(open_regular_reading(ways[i]), ==, -ELOOP);
+        g_assert_cmpint(chown(place->path, 65534, 65534), ==, 0);
+        fd = open_regular_reading(ways[i]);
+        g_assert_cmpint(fd, >=, 0);
+        close(fd);
+        g_assert_cmpint(chown(place->path, 0, 0), ==, 0);
+    }
+    g_assert_cmpint(lchown(folder, 1, 1), ==, 0); /* two who do not trust each other */
+    g_autofree char *both = g_build_filename(folder, "link", NULL);
+    g_assert_cmpint(open_regular_reading(both), ==, -ELOOP);
+    g_unlink(link);
+    g_unlink(folder);
+    g_unlink(place->path);
+}
+
 static void ways_without_an_end(struct place *place, gconstpointer data)
 {
     int folder;
@@ -171,6 +207,9 @@ static void ways_without_an_end(struct place *place, gconstpointer data)
     g_autofree char *path = g_build_filename(link, "x", NULL);
     g_assert_cmpint(symlink("way", link), ==, 0);
     g_assert_cmpint(open_regular_guarded(path, O_RDONLY, 0, &folder), ==, -ELOOP);
+    g_assert_cmpint(open_regular_reading(path), ==, -ELOOP);
+    g_assert_cmpint(open_regular_reading(link), ==, -ELOOP);
+    g_assert_cmpint(open_regular_reading("/"), ==, -EMEDIUMTYPE);
     g_assert_cmpint(open_regular_guarded("/", O_RDONLY, 0, &folder), ==, -EMEDIUMTYPE);
     g_assert_cmpint(open_regular_guarded("x", O_RDONLY, 0, &folder), ==, -EINVAL);
     g_assert_cmpint(open_regular_guarded(place->path, O_RDONLY, 0, &folder), ==, -ENOENT);
@@ -192,6 +231,8 @@ int main(int argc, char **argv)
     add("/open-regular/nothing-is-cut-that-is-no-file", nothing_is_cut_that_is_no_file);
     add("/open-regular/own-links-on-the-way-are-followed", own_links_on_the_way_are_followed);
     add("/open-regular/strangers-links-on-the-way-are-not", strangers_links_on_the_way_are_not);
+    add("/open-regular/strangers-links-lead-to-what-is-theirs",
+        strangers_links_lead_to_what_is_theirs);
     add("/open-regular/ways-without-an-end", ways_without_an_end);
     return g_test_run();
 }
