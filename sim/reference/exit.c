@@ -238,6 +238,8 @@ void ref_main_ended(struct ref *r, struct ref_child *c, const struct completion 
 {
     c->attempt.main_exit = kind_of(c, completion);
     c->attempt.main_gone = true;
+    if (c->readiness == READINESS_READY) /* it was the main process's word */
+        c->readiness = READINESS_UNREPORTED;
     c->attempt.main = *completion;
     c->leftovers = completion->left;
     TELL(r, c, EVENT_CHILD_LEFTOVERS,
