@@ -29,6 +29,8 @@ void leftovers_begin(struct core *core, struct child *child, const struct comple
         .signal = completion->signal,
         .kind = supervision_classify(child, completion),
     };
+    if (child->readiness == READINESS_READY)
+        child->readiness = READINESS_UNREPORTED; /* it was the main process's word */
     child->left = completion->left;
     tell(core, child, at_once ? LEFTOVERS_KILL : LEFTOVERS_WAIT);
     if (at_once) {
