@@ -124,10 +124,7 @@ static int make_addition(const struct service *service, const struct manifest *m
         const struct child *child = core_find(service->core, addition->children[i].id);
         if (child)
             return refuse_call(error, PROCTOR_ERROR "ChildExists",
-                               "a child is already called \"%s\"%s", addition->children[i].id,
-                               child->operation == CHILD_REMOVED
-                                   ? "; it is being removed: add it again once it is gone"
-                                   : "");
+                               "a child is already called \"%s\"", addition->children[i].id);
     }
     addition->tree.children = addition->children;
     addition->tree.n_children = count;
@@ -220,6 +217,30 @@ int declare_read_manifest(struct service *service, sd_bus_message *m,
     return r < 0 ? declare_refuse_manifest(service, *caller, &why, error) : 1;
 }
 
+/* One that is on its way out counts as absent: what is declared follows when it has gone. */
+static const struct child *leaving_child(const struct service *service,
+                                         const struct manifest *manifest)
+{
+    for (size_t i = 0; i < manifest_count(manifest); i++) {
+        const struct child *child = core_find(service->core, manifest_declaration(manifest, i)->id);
+        if (child && child->operation == CHILD_REMOVED)
+            return child;
+    }
+    return NULL;
+}
+
+static int declare_later(struct service *service, sd_bus_message *m, const struct child *leaving,
+                         const struct options *options, sd_bus_error *error)
+{
+    if (core_shutdown_phase(service->core) != SHUTDOWN_IDLE)
+        return refuse_call(error, PROCTOR_ERROR "ShuttingDown", "the tree is shutting down");
+    if (wait_until_gone(service, m, leaving, method_add_child, options->wait_usec) < 0)
+        return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
+                           WAITERS_FULL "; nothing was added: \"%s\" is still being removed",
+                           leaving->id);
+    return 1;
+}
+
 int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct service *service = userdata;
@@ -232,7 +253,9 @@ int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
                                   &manifest, &caller, &options, &reason, error);
     if (r != 1)
         return r == 2 ? 1 : r;
-    r = declare(service, m, manifest, caller, &options, reason, error);
+    const struct child *leaving = leaving_child(service, manifest);
+    r = leaving ? declare_later(service, m, leaving, &options, error)
+                : declare(service, m, manifest, caller, &options, reason, error);
     manifest_free(manifest);
     return r;
 }

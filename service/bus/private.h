@@ -311,6 +311,9 @@ int call_read(struct archive *archive, sd_bus *bus);
  * options. */
 int wait_for_child(struct service *service, sd_bus_message *m, enum command_verb verb,
                    struct child *child, const struct outcome *outcome, uint64_t wait_usec);
+/* The call is handled again when the record of the child has gone. */
+int wait_until_gone(struct service *service, sd_bus_message *m, const struct child *child,
+                    sd_bus_message_handler_t again, uint64_t wait_usec);
 int wait_for_start(struct service *service, sd_bus_message *m, struct child *child,
                    uint64_t wait_usec);
 /* Each member's outcome is that of its moment; the answer comes when all are complete. */

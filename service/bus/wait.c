@@ -7,9 +7,9 @@
  * of what it still waits for (`WaitsFor`). What was begun goes on.
  */
 #include "core/vocabulary/invariant.h"
-#include "core/model/input_archive.h"
 #include "job_encode.h"
 #include "private.h"
+#include "waiter.h"
 #include "core/model/start_wait.h"
 
 #include <errno.h>
@@ -17,44 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum waiter_kind {
-    WAIT_STOP = 0,
-    WAIT_START = 1,
-    WAIT_RELOAD = 2,
-    WAIT_ADDED = 3,
-    /* Not about one child: */
-    WAIT_SCOPE = 4,
-    WAIT_JOB = 5,
-    WAIT_SHUTDOWN = 6,
-    WAIT_REEXECUTION = 7
-};
-
-/* Those who wait, and what they are to be told, are handed over to the next program. */
-_Static_assert(WAIT_REEXECUTION == 7 && FENCE_REJECTED == 4 && RELOAD_INTERRUPTED == 5,
-               "the numbers stand in handovers: count HANDOVER_VERSION on");
-
-/* One of those that a WAIT_SCOPE waits for. */
-struct awaited {
-    struct attempt_id child;
-    struct outcome outcome;
-    bool over;
-};
-
-struct waiter {
-    struct waiter *next;
-    enum waiter_kind kind;
-    sd_bus_message *call;
-    uid_t uid;               /* of who called */
-    uint64_t deadline_usec;  /* monotonic */
-    struct attempt_id child; /* slot and serial */
-    struct outcome outcome;
-    uint64_t job; /* WAIT_JOB */
-    struct awaited *scope;
-    size_t n_scope;
-    enum waiter_kind scope_kind;
-};
-
-static void waiter_free(struct waiter *waiter)
+void waiter_free(struct waiter *waiter)
 {
     sd_bus_message_unref(waiter->call);
     free(waiter->scope);
@@ -95,7 +58,7 @@ static int time_is_up(sd_event_source *source, uint64_t usec, void *userdata)
 }
 
 /* The loop turns again when the first deadline passes. */
-static void arm(struct service *service)
+void waiters_arm(struct service *service)
 {
     uint64_t first = UINT64_MAX;
 
@@ -135,7 +98,7 @@ static int add(struct service *service, sd_bus_message *m, enum waiter_kind kind
     waiter->next = service->waiters;
     service->waiters = waiter;
     service->n_waiters++;
-    arm(service);
+    waiters_arm(service);
     return 0;
 }
 
@@ -259,6 +222,7 @@ static bool is_over(enum waiter_kind kind, const struct child *child)
     case WAIT_JOB:
     case WAIT_SHUTDOWN:
     case WAIT_REEXECUTION:
+    case WAIT_GONE:
         break;
     }
     return true;
@@ -298,6 +262,7 @@ static const char *what_is_awaited(enum waiter_kind kind, const struct child *ch
     case WAIT_JOB:
     case WAIT_SHUTDOWN:
     case WAIT_REEXECUTION:
+    case WAIT_GONE:
         break;
     }
     return "";
@@ -333,6 +298,8 @@ static int fill(struct service *service, struct waiter *waiter, struct child *ch
     switch (waiter->kind) {
     case WAIT_SHUTDOWN:
         return append_shutdown(service, reply, false, waiter->outcome.idempotent, late);
+    case WAIT_GONE:
+        break; /* the call is answered when it is handled */
     case WAIT_REEXECUTION:
         return append_reexecution(reply, PROCTOR_VERSION);
     case WAIT_SCOPE:
@@ -360,9 +327,14 @@ static bool refuse_overdue(struct service *service, struct waiter *waiter, struc
         refuse_late(waiter->call, PROCTOR_ERROR "TimedOut", "waits for: reexecution");
         return true;
     }
-    if (waiter->kind != WAIT_ADDED)
+    if (waiter->kind != WAIT_ADDED && waiter->kind != WAIT_GONE)
         return false;
     explain(service, child, why, sizeof(why));
+    if (waiter->kind == WAIT_GONE) {
+        refuse_late(waiter->call, PROCTOR_ERROR "TimedOut",
+                    "nothing was added; waits for: removal: %s: %s", child->id, why);
+        return true;
+    }
     refuse_late(waiter->call, PROCTOR_ERROR "TimedOut",
                 "the child was added; waits for: %s: %s: %s", what_is_awaited(waiter->kind, child),
                 child->id, why);
@@ -402,6 +374,8 @@ static bool waiter_is_over(struct service *service, struct waiter *waiter, struc
         return core_shutdown_phase(service->core) == SHUTDOWN_COMPLETED;
     if (waiter->kind == WAIT_REEXECUTION)
         return service->took_over;
+    if (waiter->kind == WAIT_GONE)
+        return false;
     if (waiter->kind == WAIT_SCOPE)
         return scope_is_over(service, waiter);
     if (waiter->kind == WAIT_JOB)
@@ -409,10 +383,64 @@ static bool waiter_is_over(struct service *service, struct waiter *waiter, struc
     return is_over(waiter->kind, child);
 }
 
-/* The child that a waiter is about; NULL where it is about more than one. */
-static struct child *child_of(const struct service *service, const struct waiter *waiter)
+bool waiter_is_about_one(const struct waiter *waiter)
 {
-    return waiter->kind >= WAIT_SCOPE ? NULL : core_child_of(service->core, waiter->child);
+    return waiter->kind < WAIT_SCOPE || waiter->kind == WAIT_GONE;
+}
+
+/* The child that a waiter is about; NULL where it is about more than one. */
+struct child *waiter_child(const struct service *service, const struct waiter *waiter)
+{
+    return waiter_is_about_one(waiter) ? core_child_of(service->core, waiter->child) : NULL;
+}
+
+/* ---- calls that wait for a child to be gone -------------------------------------------------- */
+
+int wait_until_gone(struct service *service, sd_bus_message *m, const struct child *child,
+                    sd_bus_message_handler_t again, uint64_t wait_usec)
+{
+    int r = add(service, m, WAIT_GONE, child, NULL, wait_usec);
+
+    if (r >= 0)
+        service->waiters->again = again;
+    return r;
+}
+
+/* In a shutdown no record goes any more. */
+static bool may_be_handled(const struct service *service, const struct waiter *waiter)
+{
+    return waiter->kind == WAIT_GONE &&
+           (!waiter_child(service, waiter) || core_shutdown_phase(service->core) != SHUTDOWN_IDLE);
+}
+
+/* The newest stands first. */
+static struct waiter **oldest_to_handle(struct service *service)
+{
+    struct waiter **oldest = NULL;
+
+    for (struct waiter **link = &service->waiters; *link; link = &(*link)->next)
+        if (may_be_handled(service, *link))
+            oldest = link;
+    return oldest;
+}
+
+/* As if they came now, in the order in which they came. */
+static void handle_again(struct service *service)
+{
+    for (struct waiter **link; (link = oldest_to_handle(service));) {
+        __attribute__((cleanup(sd_bus_error_free))) sd_bus_error error = SD_BUS_ERROR_NULL;
+        __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *call =
+            sd_bus_message_ref((*link)->call);
+        sd_bus_message_handler_t again = (*link)->again;
+
+        take_out(service, link);
+        sd_bus_message_rewind(call, true);
+        int r = again(call, service, &error);
+        if (sd_bus_error_is_set(&error))
+            sd_bus_reply_method_error(call, &error);
+        else if (r < 0)
+            sd_bus_reply_method_errno(call, r, NULL);
+    }
 }
 
 void waiters_look(struct service *service)
@@ -420,9 +448,10 @@ void waiters_look(struct service *service)
     uint64_t now = now_usec(service);
     bool overdue = false;
 
+    handle_again(service);
     for (struct waiter **link = &service->waiters; *link;) {
         struct waiter *waiter = *link;
-        struct child *child = child_of(service, waiter);
+        struct child *child = waiter_child(service, waiter);
         bool over = waiter_is_over(service, waiter, child), late = now >= waiter->deadline_usec;
         if (!over && !late) {
             link = &waiter->next;
@@ -433,7 +462,7 @@ void waiters_look(struct service *service)
         overdue = overdue || late;
     }
     if (overdue)
-        arm(service);
+        waiters_arm(service);
 }
 
 static void scope_child_gone(struct service *service, struct waiter *waiter, struct child *child)
@@ -453,7 +482,7 @@ void waiters_child_gone(struct service *service, struct child *child)
     for (struct waiter **link = &service->waiters; *link;) {
         struct waiter *waiter = *link;
         scope_child_gone(service, waiter, child);
-        if (child_of(service, waiter) != child) {
+        if (waiter->kind == WAIT_GONE || waiter_child(service, waiter) != child) {
             link = &waiter->next;
             continue;
         }
@@ -487,166 +516,6 @@ void waiters_refuse_reexecution(struct service *service, const char *why)
         refuse_late(waiter->call, PROCTOR_ERROR "CannotReexecute", "%s", why);
         take_out(service, link);
     }
-}
-
-/* ---- from one program to the next ------------------------------------------------------------ */
-
-/* A call is what its answer is addressed to. */
-static void archive_call(struct service *service, struct archive *archive, sd_bus_message **call)
-{
-    char sender[64] = "";
-    uint64_t cookie = 0;
-
-    if (!archive->reading) {
-        const char *name = sd_bus_message_get_sender(*call);
-        snprintf(sender, sizeof(sender), "%s", name ? name : "");
-        sd_bus_message_get_cookie(*call, &cookie);
-    }
-    archive_text(archive, sender, sizeof(sender));
-    archive_number(archive, &cookie);
-    if (!archive->reading || archive->failed)
-        return;
-    int r = sd_bus_message_new_method_call(service->bus, call, NULL, PROCTOR_PATH,
-                                           PROCTOR_INTERFACE "Manager", "Again");
-    if (r >= 0)
-        r = sd_bus_message_set_sender(*call, sender);
-    if (r >= 0)
-        r = sd_bus_message_seal(*call, cookie, 0);
-    if (r < 0)
-        archive->failed = true;
-}
-
-static void archive_conflict(struct archive *archive, char *buffer, size_t size)
-{
-    const char *text = buffer[0] ? buffer : NULL;
-
-    archive_string(archive, &text);
-    if (archive->reading)
-        snprintf(buffer, size, "%s", text ? text : "");
-}
-
-static void archive_fence(struct archive *archive, struct fence_outcome *fence)
-{
-    ARCHIVE(archive, fence->decision);
-    ARCHIVE(archive, fence->has_old);
-    ARCHIVE(archive, fence->old_generation);
-    ARCHIVE(archive, fence->old_attempt);
-    ARCHIVE(archive, fence->has_target);
-    ARCHIVE(archive, fence->target_generation);
-    ARCHIVE(archive, fence->cancel_delivered);
-    ARCHIVE(archive, fence->abort_requested);
-    ARCHIVE(archive, fence->duplicate_request_count);
-    archive_conflict(archive, fence->conflict, sizeof(fence->conflict));
-    ARCHIVE(archive, fence->conflict_recoverable);
-}
-
-/* All of it: where the child is over, nobody tells it anew. */
-static void archive_outcome(struct archive *archive, struct outcome *outcome)
-{
-    ARCHIVE(archive, outcome->command_id);
-    archive_text(archive, outcome->child_id, sizeof(outcome->child_id));
-    ARCHIVE(archive, outcome->attempt);
-    ARCHIVE(archive, outcome->generation);
-    ARCHIVE(archive, outcome->operation_before);
-    ARCHIVE(archive, outcome->operation_after);
-    ARCHIVE(archive, outcome->status);
-    ARCHIVE(archive, outcome->cancel_delivered);
-    ARCHIVE(archive, outcome->stop_state);
-    ARCHIVE(archive, outcome->restart_limit.interval_usec);
-    ARCHIVE(archive, outcome->restart_limit.burst);
-    ARCHIVE(archive, outcome->restart_limit.used);
-    ARCHIVE(archive, outcome->restart_limit.remaining);
-    ARCHIVE(archive, outcome->restart_limit.exhausted);
-    ARCHIVE(archive, outcome->restart_limit.updated_usec);
-    ARCHIVE(archive, outcome->last_heartbeat_usec);
-    ARCHIVE(archive, outcome->heartbeat_stale);
-    ARCHIVE(archive, outcome->readiness);
-    ARCHIVE(archive, outcome->idempotent);
-    ARCHIVE(archive, outcome->failure.phase);
-    archive_text(archive, outcome->failure.reason, sizeof(outcome->failure.reason));
-    ARCHIVE(archive, outcome->failure.recoverable);
-    ARCHIVE_WORD(archive, outcome->reload, RELOAD_INTERRUPTED);
-    ARCHIVE(archive, outcome->has_fence);
-    archive_fence(archive, &outcome->fence);
-}
-
-static void archive_waiter(struct service *service, struct archive *archive, struct waiter *waiter)
-{
-    archive_call(service, archive, &waiter->call);
-    ARCHIVE(archive, waiter->uid);
-    ARCHIVE(archive, waiter->deadline_usec);
-    ARCHIVE_WORD(archive, waiter->kind, WAIT_REEXECUTION);
-    attempt_id_archive(archive, &waiter->child);
-    archive_outcome(archive, &waiter->outcome);
-    ARCHIVE(archive, waiter->job);
-    ARCHIVE_WORD(archive, waiter->scope_kind, WAIT_REEXECUTION);
-    archive_count(archive, &waiter->n_scope, CORE_CHILDREN_MAX);
-    if (archive->reading)
-        waiter->scope =
-            archive->failed ? NULL : calloc(waiter->n_scope + 1, sizeof(*waiter->scope));
-    if (archive->reading && !waiter->scope)
-        archive->failed = true;
-    for (size_t i = 0; i < waiter->n_scope && !archive->failed; i++) {
-        struct awaited *awaited = &waiter->scope[i];
-        attempt_id_archive(archive, &awaited->child);
-        archive_outcome(archive, &awaited->outcome);
-        ARCHIVE(archive, awaited->over);
-    }
-}
-
-/* The child that was to go has gone between the two programs: what there is to tell is known. */
-static bool is_removal(const struct waiter *waiter)
-{
-    return waiter->kind == WAIT_STOP && waiter->outcome.operation_after == CHILD_REMOVED;
-}
-
-static void answer_removal(struct service *service, struct waiter *waiter)
-{
-    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
-
-    waiter->outcome.status = CHILD_STOPPED;
-    waiter->outcome.stop_state = STOP_COMPLETED;
-    if (sd_bus_message_new_method_return(waiter->call, &reply) >= 0 &&
-        append_outcome(service, reply, &waiter->outcome) >= 0)
-        service_acknowledge(service, reply);
-}
-
-/* What it waited for has gone between the two programs. */
-static bool has_lost_its_subject(const struct service *service, const struct waiter *waiter)
-{
-    if (waiter->kind == WAIT_JOB)
-        return !core_find_job(service->core, waiter->job);
-    return waiter->kind < WAIT_SCOPE && !child_of(service, waiter);
-}
-
-void waiters_archive(struct service *service, struct archive *archive)
-{
-    struct waiter *waiter = service->waiters;
-    size_t count = service->n_waiters;
-
-    archive_count(archive, &count, WAITERS_MAX);
-    for (size_t i = 0; i < count && !archive->failed; i++) {
-        struct waiter *fresh = archive->reading ? calloc(1, sizeof(*fresh)) : waiter;
-        if (!fresh)
-            return;
-        archive_waiter(service, archive, fresh);
-        if (!archive->reading) {
-            waiter = waiter->next;
-        } else if (archive->failed || has_lost_its_subject(service, fresh)) {
-            if (!archive->failed && is_removal(fresh))
-                answer_removal(service, fresh);
-            else if (fresh->call)
-                refuse_late(fresh->call, PROCTOR_ERROR "NoSuchChild",
-                            "the child was removed while proctord was being replaced");
-            waiter_free(fresh);
-        } else {
-            fresh->next = service->waiters;
-            service->waiters = fresh;
-            service->n_waiters++;
-        }
-    }
-    if (archive->reading)
-        arm(service);
 }
 
 void waiters_free(struct service *service)

@@ -44,6 +44,30 @@ check "wait says what it waits for" "7 proctorctl: waiting for api: not started:
 check "after does not wait for one that waits for a held one" "web: active, queued-after-stop, generation 1, ready, 0" \
     "$(proctorctl restart web --wait --timeout=20s --reason=test | sed 's/, idle//'), ${PIPESTATUS[0]}"
 
+draining() {
+    cat <<Y
+name: drains
+exec: [/bin/sh, -c, "trap 'sleep .3; exit' TERM; echo x >$folder/drains; while :; do sleep .05; done"]
+Y
+}
+begin_to_remove() {
+    rm -f "$folder/drains"
+    draining >"$folder/drains.yaml"
+    proctorctl add "$folder/drains.yaml" --reason=test >/dev/null
+    until_true test -s "$folder/drains"
+    proctorctl remove drains --reason=test >/dev/null
+}
+echo '{name: drains, exec: [/bin/sleep, "1000"]}' >"$folder/newer.yaml"
+begin_to_remove
+check "a child that is being removed counts as absent" "/org/proctor1/child/drains; 0" \
+    "$(timeout 20 proctorctl add "$folder/newer.yaml" --reason=test); $?"
+check "and the newer one is there" "ready" \
+    "$(proctorctl wait drains --timeout=20s --quiet; proctorctl --json=short list drains | grep -o '"status":"[a-z]*"' | cut -d'"' -f4)"
+proctorctl remove drains --reason=test --wait >/dev/null
+begin_to_remove
+check "a wait for its end has a limit" "proctorctl: nothing was added; waits for: removal: drains" \
+    "$(timeout 20 proctorctl add "$folder/newer.yaml" --wait --timeout=50ms --reason=test 2>&1 | cut -d: -f1-4)"
+
 proctorctl pause stubborn --reason=test >/dev/null
 until_true stop_failed
 check "a resume behind a stop that failed is no failure of its own" \
