@@ -25,7 +25,7 @@ def event_rows():
 
 
 def metrics():
-    """Name, help and labels, as the code writes them out."""
+    """Name, help, type and labels, as the code writes them out."""
     rows = []
     for code in read("service/bus/*.c"):
         strings = r'((?:"[^"]*"\s*)+)'
@@ -37,12 +37,13 @@ def metrics():
             labels = {"child": ["child"], "histogram": ["name", "le"]}.get(kind) or re.findall(
                 r"(\w+)=", " ".join(labels))
             rows.append(("proctor_" + name, "".join(re.findall(r'"([^"]*)"', words)),
+                         ("gauge" if kind == "child" else kind) + " | " +
                          ", ".join(f"`{label}`" for label in dict.fromkeys(labels))))
     return rows
 
 
 def make(heading, columns, rows):
-    head = f"| {heading} | {columns} |\n| --- | --- | --- |\n"
+    head = f"| {heading} | {columns} |\n|" + " --- |" * (2 + columns.count("|")) + "\n"
     return head + "".join(f"| `{name}` | {what} | {rest} |\n" for name, what, rest in rows)
 
 
@@ -51,19 +52,36 @@ def replace(whole, heading, table):
 
 
 fresh = replace(text, "kind", make("kind", "when | fields", event_rows()))
-fresh = replace(fresh, "name", make("name", "what | labels", metrics()))
+fresh = replace(fresh, "name", make("name", "what | type | labels", metrics()))
 if "--write" in sys.argv:
     page.write_text(fresh, encoding="utf-8")
     sys.exit(0)
 
-keys = set()
+TYPES = {"text": "s", "number": "t", "u32": "u", "signed": "i", "flag": "b"}
+
+
+def typed_on_the_page():
+    """Each key with its type: in the first two columns of a table, or one behind the other."""
+    found = set(re.findall(r"`([A-Z]\w+)` (\w+(?:\{\w+\})?)", text))
+    for names, types in re.findall(r"^\| ((?:`[A-Z]\w+`(?:, )?)+) \| ([a-z{}, ]+) \|", text, re.M):
+        names, types = re.findall(r"\w+", names), types.split(", ")
+        found |= set(zip(names, types if len(types) == len(names) else types * len(names)))
+    return found
+
+
+keys, untyped = set(), []
+for code in read("service/bus/encode.c") + read("service/bus/job_object.c"):
+    for form, key in re.findall(r'append_(\w+)\((?:m|reply), "([A-Z]\w+)"', code):
+        if form in TYPES and (key, TYPES[form]) not in typed_on_the_page():
+            untyped.append(f"{key} {TYPES[form]}")
 for code in read("service/bus/encode.c") + read("service/bus/job_object.c"):
     keys |= set(re.findall(r'(?:append_\w+|open_dictionary)\((?:m|reply), (?:"\w+", )?"([A-Z]\w+)"', code))
 lost = sorted(key for key in keys if f"`{key}`" not in text)
 stale = [line for line in text.splitlines() if line not in fresh.splitlines()]
 checks = [("its tables are those of the code (dbus_doc.py . --write)", stale + [
               line for line in fresh.splitlines() if line not in text.splitlines()]),
-          ("each key of an outcome, a report and a job is named", lost)]
+          ("each key of an outcome, a report and a job is named", lost),
+          ("with the type that it has", untyped)]
 for number, (what, wrong) in enumerate(checks, 1):
     print(f"{'not ok' if wrong else 'ok'} {number} - {what}")
     for line in wrong:
