@@ -204,7 +204,8 @@ static bool recover_once(struct world *world, uint32_t death)
 
 static void recovered(struct world *world)
 {
-    struct recovery recovery = {};
+    struct recovery recovery = {
+        .inputs = world->inputs, .adopted = 1, .lost = 2, .damaged_bytes = 3}; /* to be told */
     struct checks_before before;
 
     inputs_begin(world, INPUT_RECOVERED, NULL);
@@ -213,6 +214,11 @@ static void recovered(struct world *world)
     world->in_core = true;
     core_recovered(world->core, &recovery);
     world->in_core = false;
+    TELL(&world->reference, NULL, EVENT_SUPERVISOR_RECOVERED,
+         FIELD_NUMBER_OF("inputs", recovery.inputs), FIELD_NUMBER_OF("adopted", recovery.adopted),
+         FIELD_NUMBER_OF("lost", recovery.lost),
+         FIELD_NUMBER_OF("damaged_bytes", recovery.damaged_bytes));
+    ref_tell_cause(&world->reference, 0);
     reference_recovered(&world->reference);
     crash_end_input(world, &before);
 }
@@ -227,6 +233,9 @@ static void durability(struct world *world, bool durable)
     world->in_core = true;
     core_durability(world->core, durable, "the disk is full");
     world->in_core = false;
+    TELL(&world->reference, NULL, EVENT_DURABILITY_CHANGED, FIELD_FLAG_OF("durable", durable),
+         FIELD_TEXT_OF("why", "the disk is full"));
+    ref_tell_cause(&world->reference, 0);
     reference_wake(&world->reference);
     crash_end_input(world, &before);
 }

@@ -175,7 +175,8 @@ int world_run_job(struct world *world, uint32_t number, const char *name, enum s
         uint32_t first = world->reference.count;
         add_reference(world, actor);
         reference_declared(&world->reference, first);
-        reference_run_job(&world->reference, actor->reference, name, same_name);
+        reference_run_job(&world->reference, actor->reference, name, same_name, "operator",
+                          "replaced");
     }
     *error = problem.error;
     crash_end_input(world, &before);

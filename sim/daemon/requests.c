@@ -130,7 +130,7 @@ void world_remove(struct world *world, const char *const *ids, uint32_t n)
     world->in_core = true;
     core_remove(world->core, lines, "client", "gone");
     world->in_core = false;
-    reference_remove(&world->reference, ids, n);
+    reference_remove(&world->reference, ids, n, "client", "gone");
     crash_end_input(world, &before);
 }
 
@@ -189,6 +189,9 @@ void world_reexecute(struct world *world)
     world->in_core = true;
     core_reexecute(world->core, "root (uid 0)", "a newer program");
     world->in_core = false;
+    TELL(&world->reference, NULL, EVENT_SUPERVISOR_REEXECUTING, FIELD_TEXT_OF("by", "root (uid 0)"),
+         FIELD_TEXT_OF("reason", "a newer program"));
+    ref_tell_cause(&world->reference, 0);
     reference_wake(&world->reference);
     crash_end_input(world, &before);
 }

@@ -37,14 +37,19 @@ bool ref_ends_ready(const struct ref_child *c)
            c->declaration->readiness == READINESS_JOB;
 }
 
-void ref_set_operation(struct ref *r, struct ref_child *c, enum child_operation operation)
+void ref_set_operation(struct ref *r, struct ref_child *c, enum child_operation operation,
+                       const struct command *command)
 {
     enum child_operation before = c->operation;
     c->operation = operation;
-    if (before != operation)
-        TELL(r, c, EVENT_CHILD_OPERATION_CHANGED,
-             FIELD_TEXT_OF("from", child_operation_to_string(before)),
-             FIELD_TEXT_OF("to", child_operation_to_string(operation)));
+    if (before == operation)
+        return;
+    TELL(r, c, EVENT_CHILD_OPERATION_CHANGED,
+         FIELD_TEXT_OF("from", child_operation_to_string(before)),
+         FIELD_TEXT_OF("to", child_operation_to_string(operation)),
+         FIELD_TEXT_OF("command", command ? command_verb_to_string(command->verb) : "policy"),
+         FIELD_TEXT_OF("by", command ? command->requester : "policy"));
+    ref_tell_cause(r, command ? r->next_command : 0);
 }
 
 void ref_become_ready(struct ref *r, struct ref_child *c)

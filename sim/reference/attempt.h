@@ -17,7 +17,9 @@ void ref_tell_limit(struct ref *r, const struct ref_child *c, const char *why);
 
 /* Whether it is ready by having ended with success. */
 bool ref_ends_ready(const struct ref_child *c);
-void ref_set_operation(struct ref *r, struct ref_child *c, enum child_operation operation);
+/* By a command, or by a policy: NULL. */
+void ref_set_operation(struct ref *r, struct ref_child *c, enum child_operation operation,
+                       const struct command *command);
 /* There is reason to think that it is not well, and there may be none any more. */
 void ref_doubt(struct ref *r, struct ref_child *c);
 void ref_trust(struct ref *r, struct ref_child *c);

@@ -308,7 +308,7 @@ void reference_redeclare(struct ref *r, const struct child_declaration *d, enum 
     change_in_place(r, c, d);
     if (restarts) {
         ref_name(c); /* a reload stops in order, also where it stops only one */
-        ref_enter_fence(r, c, false, true);
+        ref_enter_fence(r, c, false, true, "reload");
     }
     ref_wake(r);
 }

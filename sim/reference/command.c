@@ -15,35 +15,40 @@
 #include <string.h>
 
 static void stop_command(struct ref *r, struct ref_child *c, enum child_operation target,
-                         struct outcome *o)
+                         const struct command *command, struct outcome *o)
 {
     if (c->operation > target)
         target = c->operation; /* active, paused, quarantined, removed: the stronger one stays */
     bool same = c->operation == target;
-    ref_set_operation(r, c, target);
-    ref_withdraw_starts(r, c);
-    o->cancel_delivered = ref_go(r, c, true);
+    ref_set_operation(r, c, target, command);
+    const char *verb = command_verb_to_string(command->verb);
+    ref_withdraw_starts(r, c, verb);
+    o->cancel_delivered = ref_go(r, c, true, verb);
     if (!c->attempt.active)
         c->stop_state = STOP_NO_ACTIVE_ATTEMPT;
     o->idempotent = same && !o->cancel_delivered;
 }
 
 /* Of a restart, or of a resume that would be one. */
-static void tell_refusal(struct ref *r, const struct ref_child *c, enum fence_decision decision)
+static void tell_refusal(struct ref *r, const struct ref_child *c, const char *verb,
+                         enum fence_decision decision)
 {
     TELL(r, c, EVENT_CHILD_RESTART_CONFLICT,
-         FIELD_TEXT_OF("decision", fence_decision_to_string(decision)));
+         FIELD_TEXT_OF("decision", fence_decision_to_string(decision)),
+         FIELD_TEXT_OF("command", verb));
+    ref_tell_cause(r, r->next_command);
 }
 
-static void reject(struct ref *r, const struct ref_child *c, struct outcome *o)
+static void reject(struct ref *r, const struct ref_child *c, const char *verb, struct outcome *o)
 {
     o->has_fence = true;
     o->fence.decision = FENCE_REJECTED;
     snprintf(o->fence.conflict, sizeof(o->fence.conflict), "%s", ref_lacks(r, c));
-    tell_refusal(r, c, FENCE_REJECTED);
+    tell_refusal(r, c, verb, FENCE_REJECTED);
 }
 
-static void resume(struct ref *r, struct ref_child *c, struct outcome *o)
+static void resume(struct ref *r, struct ref_child *c, const struct command *command,
+                   struct outcome *o)
 {
     enum child_operation before = c->operation;
     o->idempotent = before == CHILD_ACTIVE;
@@ -52,10 +57,10 @@ static void resume(struct ref *r, struct ref_child *c, struct outcome *o)
     /* It would have to wait for its old attempt, and then for what it needs: it stays held. */
     if (r->phase == SHUTDOWN_IDLE && c->wanted && c->attempt.active && !c->waits_to_go &&
         ref_lacks(r, c)) {
-        reject(r, c, o);
+        reject(r, c, "resume", o);
         return;
     }
-    ref_set_operation(r, c, CHILD_ACTIVE);
+    ref_set_operation(r, c, CHILD_ACTIVE, command);
     if (before == CHILD_QUARANTINED) {
         c->gave_up = c->on_trial = false;
         c->cool_downs = 0;
@@ -73,9 +78,9 @@ static void resume(struct ref *r, struct ref_child *c, struct outcome *o)
     if (r->phase != SHUTDOWN_IDLE || !c->wanted)
         return;
     if (c->attempt.active)
-        ref_enter_fence(r, c, true, true);
+        ref_enter_fence(r, c, true, true, "resume");
     else if (c->scope)
-        ref_wait_for_siblings(r, c, true);
+        ref_wait_for_siblings(r, c, true, "resume");
     else if (c->process->has_process)
         ref_start_or_wait(r, c, false);
     else
@@ -108,6 +113,7 @@ static void join(struct ref *r, struct ref_child *c, struct outcome *o)
          FIELD_TEXT_OF("command", "restart"),
          FIELD_NUMBER_OF("target_generation", c->pending_target),
          FIELD_NUMBER_OF("duplicate_request_count", c->duplicates));
+    ref_tell_cause(r, r->next_command);
 }
 
 static void begin_anew(struct ref_child *c)
@@ -120,11 +126,11 @@ static void restart_behind_fence(struct ref *r, struct ref_child *c, struct outc
 {
     bool could_be = c->attempt.active && !c->attempt.cancelled && !c->attempt.aborted;
     if (c->attempt.active) {
-        ref_enter_fence(r, c, false, true);
+        ref_enter_fence(r, c, false, true, "restart");
     } else {
-        ref_withdraw_starts(r, c);
+        ref_withdraw_starts(r, c, "restart");
         begin_anew(c);
-        ref_wait_for_siblings(r, c, true);
+        ref_wait_for_siblings(r, c, true, "restart");
     }
     o->cancel_delivered = could_be && c->attempt.cancelled;
     tell_fence(c, o, FENCE_QUEUED_AFTER_STOP);
@@ -134,7 +140,7 @@ static void restart_at_once(struct ref *r, struct ref_child *c, struct outcome *
 {
     if (!ref_starts_at_once(r, c)) {
         o->fence.decision = FENCE_REJECTED;
-        tell_refusal(r, c, FENCE_REJECTED);
+        tell_refusal(r, c, "restart", FENCE_REJECTED);
         return;
     }
     ref_disarm(c, REF_START);
@@ -151,11 +157,11 @@ static void restart(struct ref *r, struct ref_child *c, struct outcome *o)
     o->has_fence = true;
     if (r->phase != SHUTDOWN_IDLE || c->operation != CHILD_ACTIVE) {
         o->fence.decision = r->phase != SHUTDOWN_IDLE ? FENCE_BLOCKED_BY_SHUTDOWN : FENCE_REJECTED;
-        tell_refusal(r, c, o->fence.decision);
+        tell_refusal(r, c, "restart", o->fence.decision);
     } else if (c->pending)
         join(r, c, o);
     else if (ref_lacks(r, c))
-        reject(r, c, o);
+        reject(r, c, "restart", o);
     else if (c->attempt.active || c->scope)
         restart_behind_fence(r, c, o);
     else
@@ -173,7 +179,7 @@ static int obey(struct ref *r, struct ref_child *c, const struct command *comman
     if (verb == COMMAND_RESUME && c->operation == CHILD_REMOVED)
         return -ENOENT;
     if (verb == COMMAND_RESUME)
-        resume(r, c, o);
+        resume(r, c, command, o);
     else if (verb == COMMAND_RESTART)
         restart(r, c, o);
     else
@@ -181,7 +187,7 @@ static int obey(struct ref *r, struct ref_child *c, const struct command *comman
                      verb == COMMAND_PAUSE        ? CHILD_PAUSED
                      : verb == COMMAND_QUARANTINE ? CHILD_QUARANTINED
                                                   : CHILD_REMOVED,
-                     o);
+                     command, o);
     return 0;
 }
 
@@ -203,7 +209,8 @@ static void tell_end(struct ref *r, const struct ref_child *c, const struct comm
         TELL(r, c, EVENT_COMMAND_REJECTED, FIELD_TEXT_OF("command", verb));
     else
         TELL(r, c, EVENT_CHILD_CONTROL_COMMAND_COMPLETED, FIELD_TEXT_OF("command", verb),
-             FIELD_TEXT_OF("result", result_of(o)));
+             FIELD_TEXT_OF("result", result_of(o)), FIELD_TEXT_OF("by", command->requester),
+             FIELD_TEXT_OF("reason", command->reason));
 }
 
 static int run(struct ref *r, struct ref_child *c, const struct command *command, struct outcome *o)
@@ -216,7 +223,9 @@ static int run(struct ref *r, struct ref_child *c, const struct command *command
         .dry_run = command->dry_run,
     };
     TELL(r, c, EVENT_COMMAND_ACCEPTED,
-         FIELD_TEXT_OF("command", command_verb_to_string(command->verb)));
+         FIELD_TEXT_OF("command", command_verb_to_string(command->verb)),
+         FIELD_TEXT_OF("by", command->requester), FIELD_TEXT_OF("reason", command->reason),
+         FIELD_TEXT_OF("from", command->origin ? command->origin : ""));
     int error = obey(r, c, command, o);
     o->operation_after = c->operation;
     o->status = c->attempt.active ? c->attempt.status : CHILD_STATUS_NONE;
@@ -241,7 +250,9 @@ static int run_whole(struct ref *r, struct ref_child *c, const struct command *c
         *r = counters;
         TELL(r, c, EVENT_COMMAND_ACCEPTED,
              FIELD_TEXT_OF("command", command_verb_to_string(command->verb)),
+             FIELD_TEXT_OF("by", command->requester), FIELD_TEXT_OF("reason", command->reason),
              FIELD_FLAG_OF("dry_run", true));
+        ref_tell_cause(r, 0);
         return error;
     }
     int error = run(r, c, command, o);
@@ -266,7 +277,8 @@ static int refuse(struct ref *r, const struct command *command, int error)
 {
     TELL(r, NULL, EVENT_COMMAND_REJECTED,
          FIELD_TEXT_OF("command", command_verb_to_string(command->verb)),
-         FIELD_TEXT_OF("child", command->child));
+         FIELD_TEXT_OF("child", command->child), FIELD_TEXT_OF("by", command->requester));
+    ref_tell_cause(r, 0);
     return error;
 }
 
@@ -361,9 +373,10 @@ int reference_command_scope(struct ref *r, const struct command *command, struct
     return n;
 }
 
-void reference_remove(struct ref *r, const char *const *ids, uint32_t n)
+void reference_remove(struct ref *r, const char *const *ids, uint32_t n, const char *by,
+                      const char *reason)
 {
-    struct command command = {.verb = COMMAND_REMOVE};
+    struct command command = {.verb = COMMAND_REMOVE, .requester = by, .reason = reason};
     struct outcome ignored;
     for (uint32_t i = 0; i < n; i++)
         if (reference_find(r, ids[i]))
@@ -376,13 +389,15 @@ void reference_remove(struct ref *r, const char *const *ids, uint32_t n)
 }
 
 void reference_run_job(struct ref *r, struct ref_child *c, const char *name,
-                       enum same_name same_name)
+                       enum same_name same_name, const char *by, const char *reason)
 {
     c->is_job = true;
     if (same_name == SAME_NAME_REPLACE)
         for (uint32_t i = r->n_jobs; i-- > 0;) {
-            struct command command = {
-                .verb = COMMAND_REMOVE, .child = r->jobs[i].child->id, .reason = "replaced"};
+            struct command command = {.verb = COMMAND_REMOVE,
+                                      .child = r->jobs[i].child->id,
+                                      .requester = by,
+                                      .reason = reason};
             struct outcome ignored;
             if (r->jobs[i].state != JOB_FINISHED && strcmp(r->jobs[i].name, name) == 0)
                 reference_command(r, &command, &ignored);

@@ -13,6 +13,7 @@ int reference_command(struct ref *r, const struct command *command, struct outco
 int reference_command_scope(struct ref *r, const struct command *command, struct outcome *outcomes);
 
 /* Removes those of these ids that are there, in this order. */
-void reference_remove(struct ref *r, const char *const *ids, uint32_t n);
+void reference_remove(struct ref *r, const char *const *ids, uint32_t n, const char *by,
+                      const char *reason);
 void reference_run_job(struct ref *r, struct ref_child *c, const char *name,
-                       enum same_name same_name);
+                       enum same_name same_name, const char *by, const char *reason);

@@ -51,16 +51,31 @@ static bool count_exit(struct ref *r, struct ref_child *c)
     return c->used <= c->declaration->burst;
 }
 
+static uint64_t cool_down(const struct ref_child *c)
+{
+    return c->cool_downs < 4 ? (5 * MINUTE) << c->cool_downs : 60 * MINUTE;
+}
+
+/* How long it waits after an exit, by itself: what its group's budget adds is told apart. */
+static uint64_t delay_after(const struct ref_child *c, enum exit_decision decision)
+{
+    if (decision == DECISION_RESTART)
+        return c->with_machine ? 0 : c->drawn;
+    return decision == DECISION_GIVE_UP && c->declaration->on_limit == ON_LIMIT_COOL_DOWN
+               ? cool_down(c)
+               : 0;
+}
+
 static void quarantine(struct ref *r, struct ref_child *c)
 {
-    ref_set_operation(r, c, CHILD_QUARANTINED);
+    ref_set_operation(r, c, CHILD_QUARANTINED, NULL);
     TELL_BARE(r, c, EVENT_CHILD_QUARANTINED);
 }
 
 static void give_up(struct ref *r, struct ref_child *c)
 {
     enum on_limit action = c->declaration->on_limit;
-    uint64_t delay = c->cool_downs < 4 ? (5 * MINUTE) << c->cool_downs : 60 * MINUTE;
+    uint64_t delay = cool_down(c);
     c->gave_up = true;
     if (action == ON_LIMIT_ESCALATE && c->declaration->criticality == CRITICALITY_OPTIONAL)
         action = ON_LIMIT_STOP;
@@ -183,8 +198,8 @@ static void restart_by_policy(struct ref *r, struct ref_child *c)
         delay = ref_schedule(r, c, ref_budget(r, c));
     bool together = ref_restart_scope(r, c);
     if (!together && c->scope > 0)
-        ref_wait_for_siblings(r, c,
-                              false); /* it was to stay down among them, and is not any more */
+        ref_wait_for_siblings(r, c, false,
+                              "policy"); /* it was to stay down among them, and is not any more */
     if (c->scope == 0 && delay == 0)
         ref_start_or_wait(r, c, true);
 }
@@ -251,7 +266,7 @@ void ref_main_ended(struct ref *r, struct ref_child *c, const struct completion 
         if (!c->attempt.cancelled)
             c->attempt.by_hand = false;
     } else {
-        ref_cancel(r, c, false);
+        ref_cancel(r, c, false, "leftovers");
     }
 }
 
@@ -263,7 +278,8 @@ static void tell_exit(struct ref *r, const struct ref_child *c, const struct com
          FIELD_SIGNED_OF("signal", completion->by_signal ? completion->signal : 0),
          FIELD_FLAG_OF("core_dumped", completion->core_dumped), FIELD_FLAG_OF("counted", counted),
          FIELD_NUMBER_OF("used", c->used), FIELD_NUMBER_OF("burst", c->declaration->burst),
-         FIELD_TEXT_OF("decision", exit_decision_to_string(c->decision)));
+         FIELD_TEXT_OF("decision", exit_decision_to_string(c->decision)),
+         FIELD_NUMBER_OF("delay_usec", delay_after(c, c->decision)));
 }
 
 void ref_process_ended(struct ref *r, struct ref_child *c, const struct completion *completion)

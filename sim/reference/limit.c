@@ -83,10 +83,10 @@ static void quarantine_scope(struct ref *r, uint32_t s)
         struct ref_child *c = r->order[i];
         if (!is_quarantined_with(r, c, s))
             continue;
-        ref_set_operation(r, c, CHILD_QUARANTINED);
+        ref_set_operation(r, c, CHILD_QUARANTINED, NULL);
         TELL_BARE(r, c, EVENT_CHILD_QUARANTINED);
-        ref_withdraw_starts(r, c);
-        ref_go(r, c, false);
+        ref_withdraw_starts(r, c, "policy");
+        ref_go(r, c, false, "policy");
     }
 }
 
@@ -112,12 +112,20 @@ static void restart_supervisor(struct ref *r, uint32_t s, struct ref_child *c)
         ref_start_or_wait(r, c, true);
 }
 
+/* Also where its own children are not counted: the meltdowns below it are. */
+static uint32_t used_of(const struct ref *r, const struct ref_supervisor *s)
+{
+    return ref_kept(s->exits, s->used, r->now, s->declaration->interval_usec);
+}
+
 void ref_melt_down(struct ref *r, uint32_t s, struct ref_child *c)
 {
     enum escalation escalation = r->supervisors[s].declaration->escalation;
     const char *path = r->supervisors[s].declaration->path;
     bool up = escalation == ESCALATION_PARENT && s != 0;
     TELL(r, c, EVENT_MELTDOWN, FIELD_TEXT_OF("supervisor", path),
+         FIELD_NUMBER_OF("used", used_of(r, &r->supervisors[s])),
+         FIELD_NUMBER_OF("burst", r->supervisors[s].declaration->burst),
          FIELD_TEXT_OF("escalation", escalation_to_string(escalation)));
     if (up)
         TELL(r, c, EVENT_ESCALATED, FIELD_TEXT_OF("from", path),

@@ -82,6 +82,7 @@ struct ref_child {
     /* One of several that are asked to go together; asked, and goes when those that depend on it
      * are gone; and by whom. */
     bool named, waits_to_go, goes_by_hand;
+    const char *goes_by;
     uint64_t *exits;
     uint32_t used;
     enum readiness readiness;
@@ -143,6 +144,7 @@ struct ref {
     uint64_t next_order, next_wait, next_command;
     enum shutdown_phase phase;
     bool by_policy;
+    uint64_t shutdown_command;
     uint64_t bound, bound_order; /* when whoever is left is aborted; 0: there is none */
     bool dry;                    /* a question: nobody else is touched */
     struct ref_told_list *told;  /* what has happened in this input; NULL: nobody asks */

@@ -17,7 +17,7 @@ static void ask_all_to_go(struct ref *r)
             ref_insist(r, r->order[i]); /* a deadline that has passed before counts no more */
     for (uint32_t i = r->count; i-- > 0;)
         if (r->order[i]->here)
-            ref_go(r, r->order[i], true);
+            ref_go(r, r->order[i], true, "shutdown");
 }
 
 static uint32_t left(const struct ref *r)
@@ -58,7 +58,7 @@ void ref_shut_down(struct ref *r, bool by_policy, uint64_t timeout)
 {
     if (r->phase != SHUTDOWN_IDLE)
         return;
-    r->next_command++;
+    r->shutdown_command = ++r->next_command;
     r->by_policy = by_policy;
     TELL(r, NULL, EVENT_SHUTDOWN_REQUESTED, FIELD_NUMBER_OF("timeout_usec", timeout));
     ref_forget_scopes(r);
@@ -68,7 +68,7 @@ void ref_shut_down(struct ref *r, bool by_policy, uint64_t timeout)
         if (!c->here)
             continue;
         c->left = c->deadline[REF_START];
-        ref_withdraw_starts(r, c);
+        ref_withdraw_starts(r, c, "shutdown");
         c->fence = FENCE_CLOSED;
         c->result = c->attempt.active ? SHUTDOWN_PENDING : SHUTDOWN_ALREADY_EXITED;
     }
@@ -155,7 +155,7 @@ static void begin_again(struct ref *r, struct ref_child *c)
         c->readiness = READINESS_UNREPORTED; /* it is to be started anew */
     if (c->attempt.active) {
         if (c->attempt.cancelled || c->attempt.aborted)
-            ref_enter_fence(r, c, true, false);
+            ref_enter_fence(r, c, true, false, "start");
         return;
     }
     c->automatic = c->automatic && c->left > 0;

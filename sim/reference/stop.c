@@ -6,10 +6,11 @@
 #include <string.h>
 
 /* A restart that was pending is not any more. */
-void ref_tell_withdrawn(struct ref *r, const struct ref_child *c)
+void ref_tell_withdrawn(struct ref *r, const struct ref_child *c, const char *command)
 {
     if (c->pending)
         TELL(r, c, EVENT_CHILD_RESTART_CONFLICT, FIELD_TEXT_OF("decision", "withdrawn"),
+             FIELD_TEXT_OF("command", command),
              FIELD_NUMBER_OF("target_generation", c->pending_target));
 }
 
@@ -23,14 +24,14 @@ void ref_take_sidecars_along(struct ref *r, const struct ref_child *primary, boo
         if (c->here && d->role == ROLE_SIDECAR && strcmp(d->requires[0], primary -> id) == 0 &&
             (d->sidecar_order == SIDECAR_WITH || !primary->attempt.active) && c->attempt.active &&
             !c->attempt.cancelled && !c->attempt.aborted && !c->waits_to_go) {
-            ref_tell_withdrawn(r, c);
+            ref_tell_withdrawn(r, c, "primary");
             c->fence = FENCE_OPEN;
-            ref_enter_fence(r, c, false, by_hand);
+            ref_enter_fence(r, c, false, by_hand, "primary");
         }
     }
 }
 
-bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand)
+bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand, const char *command)
 {
     if (!c->attempt.active || c->attempt.cancelled || c->attempt.aborted)
         return false;
@@ -43,14 +44,14 @@ bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand)
     c->stop_state = STOP_CANCEL_DELIVERED;
     ref_stop_watching(r, c);
     ref_arm_timeout(r, c, REF_STOP, c->declaration->stop_timeout_usec);
-    TELL_BARE(r, c, EVENT_CHILD_CONTROL_CANCEL_DELIVERED);
+    TELL(r, c, EVENT_CHILD_CONTROL_CANCEL_DELIVERED, FIELD_TEXT_OF("command", command));
     return true;
 }
 
 /* In a shutdown the cancel is told as that of the shutdown, too. */
-static bool deliver(struct ref *r, struct ref_child *c, bool by_hand)
+static bool deliver(struct ref *r, struct ref_child *c, bool by_hand, const char *command)
 {
-    if (!ref_cancel(r, c, by_hand))
+    if (!ref_cancel(r, c, by_hand, command))
         return false;
     if (r->phase != SHUTDOWN_IDLE)
         TELL_BARE(r, c, EVENT_CHILD_SHUTDOWN_CANCEL_DELIVERED);
@@ -58,12 +59,14 @@ static bool deliver(struct ref *r, struct ref_child *c, bool by_hand)
 }
 
 /* Asks it to go: in its turn where it is one of several, now where it is asked alone. */
-bool ref_go(struct ref *r, struct ref_child *c, bool by_hand)
+bool ref_go(struct ref *r, struct ref_child *c, bool by_hand, const char *command)
 {
     if (!c->named || !ref_is_held_up(r, c))
-        return deliver(r, c, by_hand);
-    if (!c->waits_to_go)
+        return deliver(r, c, by_hand, command);
+    if (!c->waits_to_go) {
         c->goes_by_hand = by_hand;
+        c->goes_by = command;
+    }
     c->waits_to_go = true;
     c->named = false;
     return false;
@@ -119,32 +122,33 @@ static void put_behind_fence(struct ref_child *c, bool by_hand, uint64_t old, ui
 }
 
 /* It has no attempt of its own to wait for, only its siblings'. */
-void ref_wait_for_siblings(struct ref *r, struct ref_child *c, bool by_hand)
+void ref_wait_for_siblings(struct ref *r, struct ref_child *c, bool by_hand, const char *command)
 {
     put_behind_fence(c, by_hand, c->generation, ref_next_generation(c));
     c->wanted = true; /* somebody has asked for it */
     c->fence = FENCE_READY_TO_START;
-    TELL(r, c, EVENT_CHILD_RESTART_FENCE_ENTERED,
+    TELL(r, c, EVENT_CHILD_RESTART_FENCE_ENTERED, FIELD_TEXT_OF("command", command),
          FIELD_NUMBER_OF("target_generation", c->pending_target));
 }
 
-void ref_enter_fence(struct ref *r, struct ref_child *c, bool by_resume, bool by_hand)
+void ref_enter_fence(struct ref *r, struct ref_child *c, bool by_resume, bool by_hand,
+                     const char *command)
 {
     put_behind_fence(c, by_hand, c->attempt.generation, c->attempt.generation + 1);
     c->pending_by_resume = by_resume;
     c->fence = FENCE_WAITING_FOR_OLD_STOP;
-    TELL(r, c, EVENT_CHILD_RESTART_FENCE_ENTERED,
+    TELL(r, c, EVENT_CHILD_RESTART_FENCE_ENTERED, FIELD_TEXT_OF("command", command),
          FIELD_NUMBER_OF("target_generation", c->pending_target));
-    ref_go(r, c, by_hand);
+    ref_go(r, c, by_hand, command);
     if (c->attempt.aborted)
         c->fence = FENCE_ABORTING_OLD;
     else
         ref_insist(r, c);
 }
 
-void ref_withdraw_starts(struct ref *r, struct ref_child *c)
+void ref_withdraw_starts(struct ref *r, struct ref_child *c, const char *command)
 {
-    ref_tell_withdrawn(r, c);
+    ref_tell_withdrawn(r, c, command);
     if (c->pending && c->fence != FENCE_CLOSED)
         c->fence = FENCE_OPEN;
     c->pending = c->pending_by_resume = false;
@@ -157,7 +161,7 @@ void ref_force_stop(struct ref *r, struct ref_child *c, enum exit_kind kind)
     if (c->attempt.cancelled || c->attempt.aborted)
         return;
     c->attempt.forced = kind;
-    ref_cancel(r, c, false);
+    ref_cancel(r, c, false, exit_kind_to_string(kind));
 }
 
 /* Those go whom nobody holds up any more. */
@@ -165,5 +169,5 @@ void ref_let_go(struct ref *r)
 {
     for (uint32_t i = r->count; i-- > 0;)
         if (r->order[i]->here && r->order[i]->waits_to_go && !ref_is_held_up(r, r->order[i]))
-            deliver(r, r->order[i], r->order[i]->goes_by_hand);
+            deliver(r, r->order[i], r->order[i]->goes_by_hand, r->order[i]->goes_by);
 }

@@ -17,13 +17,13 @@ static void bring_in(struct ref *r, struct ref_child *c, uint32_t scope)
 {
     c->scope = scope;
     if (c->attempt.active && c->fence == FENCE_READY_TO_START) {
-        ref_tell_withdrawn(r, c);
+        ref_tell_withdrawn(r, c, "policy");
         c->pending = c->pending_by_resume =
             false; /* the target is on its way: it is the old one now */
         c->fence = FENCE_OPEN;
     }
     if (c->operation != CHILD_ACTIVE || c->declaration->restart == RESTART_TEMPORARY) {
-        ref_go(r, c, false);
+        ref_go(r, c, false, "policy");
     } else if (c->pending) {
         c->duplicates++;
         c->pending_by_resume = false;
@@ -32,14 +32,14 @@ static void bring_in(struct ref *r, struct ref_child *c, uint32_t scope)
              FIELD_NUMBER_OF("target_generation", c->pending_target));
         ref_insist(r, c);
     } else if (c->attempt.active) {
-        ref_enter_fence(r, c, false, false);
+        ref_enter_fence(r, c, false, false, "policy");
     }
     if (c->attempt.active)
         return;
     ref_disarm(c, REF_START);
     c->waits = c->queued = 0;
     if (!c->pending)
-        ref_wait_for_siblings(r, c, false);
+        ref_wait_for_siblings(r, c, false, "policy");
 }
 
 static bool shares_the_fate(struct ref *r, const struct ref_child *c, const struct fate *f)
@@ -88,7 +88,7 @@ bool ref_restart_together(struct ref *r, const struct fate *f, struct ref_child 
     ref_begin_scope(r, scope);
     if (failed) {
         failed->scope = scope;
-        ref_wait_for_siblings(r, failed, false);
+        ref_wait_for_siblings(r, failed, false, "policy");
     }
     return true;
 }

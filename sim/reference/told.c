@@ -4,6 +4,63 @@
 
 #include <string.h>
 
+/* What follows from a policy, or from what a child says, is for no command. */
+static bool is_nobodys(enum event_kind kind)
+{
+    switch ((int)kind) {
+    case EVENT_CHILD_ATTEMPT_STALE_REPORT:
+    case EVENT_CHILD_READY:
+    case EVENT_CHILD_NOT_READY:
+    case EVENT_CHILD_HEARTBEAT_STALE:
+    case EVENT_CHILD_HEARTBEAT_RECOVERED:
+    case EVENT_CHILD_RESTART_LIMIT_UPDATED:
+    case EVENT_CHILD_BACKOFF_SCHEDULED:
+    case EVENT_BUDGET_EXHAUSTED:
+    case EVENT_CHILD_QUARANTINED:
+    case EVENT_GROUP_FUSE_TRIGGERED:
+    case EVENT_MELTDOWN:
+    case EVENT_ESCALATED:
+    case EVENT_JOB_FINISHED:
+        return true;
+    }
+    return false;
+}
+
+static bool is_of_shutdown(enum event_kind kind)
+{
+    switch ((int)kind) {
+    case EVENT_SHUTDOWN_REQUESTED:
+    case EVENT_SHUTDOWN_PHASE_CHANGED:
+    case EVENT_SHUTDOWN_COMPLETED:
+    case EVENT_CHILD_SHUTDOWN_CANCEL_DELIVERED:
+    case EVENT_CHILD_SHUTDOWN_GRACEFUL:
+    case EVENT_CHILD_SHUTDOWN_ABORTED:
+    case EVENT_CHILD_SHUTDOWN_LATE_REPORT:
+        return true;
+    }
+    return false;
+}
+
+static bool is_of_newest(enum event_kind kind)
+{
+    return kind == EVENT_COMMAND_ACCEPTED || kind == EVENT_COMMAND_REJECTED ||
+           kind == EVENT_CHILD_CONTROL_COMMAND_COMPLETED || kind == EVENT_CHILD_ADDED;
+}
+
+static bool find_cause(const struct ref *r, enum event_kind kind, uint64_t *cause)
+{
+    *cause = is_of_shutdown(kind) ? r->shutdown_command : is_of_newest(kind) ? r->next_command : 0;
+    return *cause > 0 || is_nobodys(kind);
+}
+
+void ref_tell_cause(struct ref *r, uint64_t cause)
+{
+    if (r->dry || !r->told || r->n_told == 0 || r->n_told > REF_TOLD_MAX)
+        return;
+    r->told->events[r->n_told - 1].has_cause = true;
+    r->told->events[r->n_told - 1].cause = cause;
+}
+
 void ref_tell(struct ref *r, const struct ref_child *c, enum event_kind kind,
               const struct event_field *fields, uint32_t n_fields)
 {
@@ -12,6 +69,7 @@ void ref_tell(struct ref *r, const struct ref_child *c, enum event_kind kind,
 
     struct ref_told *told = &r->told->events[r->n_told - 1];
     *told = (struct ref_told){.kind = kind, .n_fields = n_fields};
+    told->has_cause = find_cause(r, kind, &told->cause);
     if (c) {
         told->child = c->id;
         told->generation = c->attempt.active ? c->attempt.generation : c->generation;

@@ -11,7 +11,7 @@
 #include "core/vocabulary/event.h"
 
 #define REF_TOLD_MAX    8192
-#define REF_TOLD_FIELDS 8
+#define REF_TOLD_FIELDS 9
 
 struct ref;
 struct ref_child;
@@ -20,6 +20,8 @@ struct ref_told {
     enum event_kind kind;
     const char *child; /* its id; NULL: of the tree */
     uint64_t generation, attempt;
+    bool has_cause; /* the model knows which command is behind it; 0: none is */
+    uint64_t cause;
     struct event_field fields[REF_TOLD_FIELDS]; /* their texts are valid until the next input */
     uint32_t n_fields;
 };
@@ -32,6 +34,9 @@ struct ref_told_list {
 /* c is NULL for an event of the tree. A dry run tells nothing. */
 void ref_tell(struct ref *r, const struct ref_child *c, enum event_kind kind,
               const struct event_field *fields, uint32_t n_fields);
+
+/* Of the last event told, where the kind alone does not say it. */
+void ref_tell_cause(struct ref *r, uint64_t cause);
 
 #define TELL(r, c, kind, ...)                                                                      \
     ref_tell(r, c, kind, (const struct event_field[]){__VA_ARGS__},                                \
