@@ -21,15 +21,20 @@ enum supervisor_state supervisor_state(const struct core *core, const struct sup
     return SUPERVISOR_RUNNING;
 }
 
-struct restart_limit_view supervisor_limit(const struct core *core,
-                                           const struct supervisor *supervisor)
+struct restart_limit_view supervisor_window(const struct core *core,
+                                            const struct supervisor *supervisor)
 {
     struct restart_limit limit = supervisor->limit;
 
-    if (!supervisor->config->declaration.limited)
-        return (struct restart_limit_view){};
     restart_limit_prune(&limit, core_now(core), core_realtime(core)); /* of the copy */
     return restart_limit_view(&limit);
+}
+
+struct restart_limit_view supervisor_limit(const struct core *core,
+                                           const struct supervisor *supervisor)
+{
+    return supervisor->config->declaration.limited ? supervisor_window(core, supervisor)
+                                                   : (struct restart_limit_view){};
 }
 
 uint32_t supervisor_cap(const struct core *core, const struct supervisor *supervisor)

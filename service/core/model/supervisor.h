@@ -87,6 +87,11 @@ struct supervisor {
 enum supervisor_state supervisor_state(const struct core *core,
                                        const struct supervisor *supervisor);
 
+/* What has been counted, as it is now: failures of its own children where it has a limit for them,
+ * and meltdowns of the supervisors below it in any case. */
+struct restart_limit_view supervisor_window(const struct core *core,
+                                            const struct supervisor *supervisor);
+
 /* Its limit as it is now; burst 0 and not limited where it has none. */
 struct restart_limit_view supervisor_limit(const struct core *core,
                                            const struct supervisor *supervisor);

@@ -51,7 +51,7 @@ static void quarantine_scope(struct core *core, struct supervisor *supervisor, c
 static void announce(struct core *core, struct supervisor *supervisor, struct child *child,
                      const char *why)
 {
-    struct restart_limit_view limit = supervisor_limit(core, supervisor);
+    struct restart_limit_view limit = supervisor_window(core, supervisor);
 
     EMIT(core, EVENT_MELTDOWN, child, 0, FIELD_TEXT_OF("supervisor", supervisor->path),
          FIELD_TEXT_OF("why", why), FIELD_NUMBER_OF("used", limit.used),
