@@ -344,6 +344,8 @@ static void archive_attempt(struct archive *a, struct attempt *attempt)
         ARCHIVE(a, attempt->stop.abort);
         archive_stamp(a, &attempt->reload_usec);
         ARCHIVE(a, attempt->reload_cause);
+        ARCHIVE(a, attempt->kill.signal);
+        ARCHIVE(a, attempt->kill.cause);
     }
     if (a->version >= 3)
         archive_main_end(a, &attempt->main);

@@ -10,6 +10,14 @@ static const char *text_of(const struct event *event, const char *key)
     return "";
 }
 
+static int64_t number_of(const struct event *event, const char *key)
+{
+    for (size_t i = 0; i < event->n_fields; i++)
+        if (strcmp(event->fields[i].key, key) == 0)
+            return (int64_t)event->fields[i].number;
+    return 0;
+}
+
 static void must_be(struct world *world, const struct event *event, uint64_t cause)
 {
     if (event->cause != cause)
@@ -147,6 +155,15 @@ static void check_abort(struct world *world, const struct event *event, struct s
     stop->no_deadline = event->child->config->declaration.abort_timeout_usec == 0;
 }
 
+/* Who ends by the signal of a Kill ends for that; else for whom the stop is for. */
+static uint64_t cause_of_end(const struct event *event, const struct stop_ledger *stop)
+{
+    if (strcmp(text_of(event, "exit"), "signaled") == 0 && stop->kill > 0 &&
+        number_of(event, "signal") == stop->kill_signal)
+        return stop->kill;
+    return stop->under_way ? stop->cause : 0;
+}
+
 /* ---- events ---------------------------------------------------------------------------------- */
 
 static void enter_stop(struct world *world, const struct event *event, struct stop_ledger *stop)
@@ -173,7 +190,9 @@ static void enter_stop(struct world *world, const struct event *event, struct st
                                      .deadline = event->cause,
                                      .abort = event->cause,
                                      .fence = stop->fence,
-                                     .asked = stop->asked};
+                                     .asked = stop->asked,
+                                     .kill = stop->kill,
+                                     .kill_signal = stop->kill_signal};
         return;
     case EVENT_CHILD_CONTROL_STOP_ESCALATED:
         check_escalated(world, event, stop);
@@ -187,7 +206,18 @@ static void enter_stop(struct world *world, const struct event *event, struct st
     case EVENT_CHILD_CONTROL_STOP_COMPLETED:
         must_be(world, event, stop->cause);
         return;
+    case EVENT_COMMAND_ACCEPTED:
+        stop->signal_asked = number_of(event, "signal");
+        return;
+    case EVENT_CHILD_CONTROL_COMMAND_COMPLETED:
+        if (strcmp(command, "kill") == 0) {
+            stop->kill = event->cause;
+            stop->kill_signal = stop->signal_asked;
+        }
+        return;
     case EVENT_CHILD_EXITED:
+        must_be(world, event, cause_of_end(event, stop));
+        return;
     case EVENT_CHILD_LEFTOVERS:
         must_be(world, event, stop->under_way ? stop->cause : 0);
         return;

@@ -132,7 +132,9 @@ struct stop_ledger {
     uint64_t fence;    /* whose restart waits for it */
     uint64_t asked;    /* who last changed what is wanted of it: its stop may be late for that */
     uint64_t failed;   /* the event that told that it did */
-    uint32_t steps;    /* further signals that it has had */
+    uint64_t kill;     /* the last Kill of the attempt, and its signal */
+    int64_t kill_signal, signal_asked;
+    uint32_t steps; /* further signals that it has had */
 };
 
 /* What the checks know of a child, from events and calls alone. */

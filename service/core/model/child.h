@@ -58,6 +58,12 @@ struct stop_causes {
     uint64_t abort;    /* wants the abort when it passes, where the declaration wants a report */
 };
 
+/* The last signal of a Kill; cause 0: there was none. */
+struct kill {
+    int signal;
+    uint64_t cause;
+};
+
 struct attempt {
     bool active;
     bool spawned;   /* it is there: the executor said so, or it was heard of */
@@ -90,6 +96,7 @@ struct attempt {
     uint64_t started_usec; /* monotonic */
     uint64_t ready_usec;   /* monotonic, when it became ready; 0: it is not */
     struct stop_causes stop;
+    struct kill kill;
 };
 
 struct last_exit {

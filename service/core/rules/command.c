@@ -302,7 +302,7 @@ static int reload_child(struct core *core, struct child *child, uint64_t id,
 }
 
 static int signal_child(struct core *core, struct child *child, const struct command *command,
-                        struct error *error)
+                        uint64_t id, struct error *error)
 {
     if (!child->attempt.active || !child->attempt.spawned) {
         text_copy(error->text, sizeof(error->text), "the child has no running process");
@@ -310,7 +310,10 @@ static int signal_child(struct core *core, struct child *child, const struct com
     }
     if (core->muted)
         return 0;
-    return send_signal(core, child, command->signal, command->whole, error);
+    int r = send_signal(core, child, command->signal, command->whole, error);
+    if (r >= 0)
+        child->attempt.kill = (struct kill){.signal = command->signal, .cause = id};
+    return r;
 }
 
 void core_describe(struct core *core, struct child *child, struct outcome *outcome)
@@ -361,7 +364,7 @@ static int carry_out(struct core *core, struct child *child, const struct comman
     case COMMAND_RELOAD:
         return reload_child(core, child, id, outcome, error);
     case COMMAND_KILL:
-        return signal_child(core, child, command, error);
+        return signal_child(core, child, command, id, error);
     }
     __builtin_unreachable();
 }
@@ -420,7 +423,8 @@ static int run(struct core *core, struct child *child, const struct command *com
     };
     EMIT(core, EVENT_COMMAND_ACCEPTED, child, id, FIELD_TEXT_OF("command", verb),
          FIELD_TEXT_OF("by", command->requester), FIELD_TEXT_OF("reason", command->reason),
-         FIELD_TEXT_OF("from", command->origin ? command->origin : ""));
+         FIELD_TEXT_OF("from", command->origin ? command->origin : ""),
+         FIELD_SIGNED_OF("signal", command->verb == COMMAND_KILL ? command->signal : 0));
     int r = carry_out(core, child, command, id, outcome, error);
     if (r < 0) {
         EMIT(core, EVENT_COMMAND_REJECTED, child, id, FIELD_TEXT_OF("command", verb),
