@@ -343,11 +343,21 @@ static void describe_exit(struct last_exit *last, const struct completion *compl
         text_append(&text, ", core dumped");
 }
 
+/* Whose signal has ended it; else whom its stop is for. */
+static uint64_t cause_of_end(const struct child *child)
+{
+    const struct kill *kill = &child->attempt.kill;
+    bool by_kill = child->last_exit.kind == EXIT_SIGNALED && kill->cause > 0 &&
+                   kill->signal == child->last_exit.signal;
+
+    return by_kill ? kill->cause : child->attempt.stop.asked;
+}
+
 static void announce_exit(struct core *core, struct child *child, const struct verdict *verdict)
 {
     const struct last_exit *last = &child->last_exit;
 
-    EMIT(core, EVENT_CHILD_EXITED, child, child->attempt.stop.asked,
+    EMIT(core, EVENT_CHILD_EXITED, child, cause_of_end(child),
          FIELD_TEXT_OF("exit", exit_kind_to_string(verdict->kind)),
          FIELD_SIGNED_OF("code", last->code), FIELD_SIGNED_OF("signal", last->signal),
          FIELD_FLAG_OF("core_dumped", last->core_dumped), FIELD_TEXT_OF("reason", last->reason),
