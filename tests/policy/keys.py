@@ -57,6 +57,11 @@ def write_manual(text):
     for section, lines in sections().items():
         text = re.sub(rf"(<!-- keys: {section} -->\n).*?(?=\n<!-- end of keys -->)", lambda m: m[1] + "\n" + lines, text,
                       count=1, flags=re.S)
+    for cost, number in (("IN_PLACE", 0), ("NEXT_START", 1), ("IDENTITY", 2)):  # the lines of "keys | effect"
+        keys = ", ".join(f"`{row['path']}`" for row in rows
+                         if row["of"] == "CHILD" and row["cost"] == cost and "." not in row["path"])
+        text = re.sub(r"(^\| keys \| effect \|\n.*\n(?:.*\n){%d}\| )[^|]*( \|)" % number,
+                      lambda m: m[1] + keys + m[2], text, count=1, flags=re.M)
     return text
 
 

@@ -59,6 +59,8 @@ enum declaration_key {
     DECLARATION_KEYS /* how many there are */
 };
 
+_Static_assert(DECLARATION_KEYS <= 64, "KEY_BIT()");
+
 enum key_class { KEY_IS_IDENTITY, KEY_IN_PLACE, KEY_OF_PROCESS };
 
 /* A set of keys: bit n is the key n. */
