@@ -5,6 +5,7 @@
 #include "handle.h"
 #include "log.h"
 #include "own_process.h"
+#include "plan_send.h"
 #include "spawner_process.h"
 #include "starts.h"
 
@@ -17,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -578,84 +578,11 @@ struct launch *launch_of_pid(struct spawner *spawner, pid_t pid)
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-static int send_bytes(const struct spawner *spawner, const void *bytes, size_t size, const int *fds,
-                      size_t n_fds)
-{
-    struct iovec data = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
-    union {
-        char bytes[CMSG_SPACE(PLAN_DESCRIPTORS_MAX * sizeof(int))];
-        struct cmsghdr align;
-    } control = {};
-    struct msghdr header = {.msg_iov = &data,
-                            .msg_iovlen = 1,
-                            .msg_control = &control,
-                            .msg_controllen = CMSG_SPACE(n_fds * sizeof(int))};
-
-    control.align.cmsg_level = SOL_SOCKET;
-    control.align.cmsg_type = SCM_RIGHTS;
-    control.align.cmsg_len = CMSG_LEN(n_fds * sizeof(int));
-    memcpy(CMSG_DATA(&control.align), fds, n_fds * sizeof(int));
-    for (int i = 0; i < 4; i++)
-        if (sendmsg(spawner->socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
-            return 0;
-        else if (errno != EINTR)
-            break;
-    return -errno;
-}
-
-static int memory_file(const struct plan *plan)
-{
-    int fd = memfd_create("proctor-plan", MFD_CLOEXEC);
-
-    for (size_t at = 0; fd >= 0 && at < plan->size;) {
-        ssize_t n = write(fd, (const char *)plan + at, plan->size - at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            int error = n < 0 ? errno : EIO;
-            close(fd);
-            return -error;
-        }
-        at += (size_t)n;
-    }
-    return fd < 0 ? -errno : fd;
-}
-
-static int send_plan(const struct spawner *spawner, const struct plan *plan, int *fds, size_t n_fds)
-{
-    uint64_t instead = 0; /* of the plan, which comes as a file */
-
-    if (plan->size <= PLAN_INLINE)
-        return send_bytes(spawner, plan, plan->size, fds, n_fds);
-    int file = memory_file(plan);
-    if (file < 0)
-        return file;
-    fds[n_fds] = file;
-    int r = send_bytes(spawner, &instead, sizeof(instead), fds, n_fds + 1);
-    close(file);
-    return r;
-}
-
-static size_t collect(const struct plan *plan, const struct launch_descriptors *descriptors,
-                      int status, int fds[PLAN_DESCRIPTORS_MAX])
-{
-    size_t n = 0;
-
-    fds[n++] = status;
-    fds[n++] = descriptors->input;
-    fds[n++] = descriptors->output;
-    if (plan->flags & PLAN_IN_CGROUP)
-        fds[n++] = descriptors->cgroup;
-    for (uint32_t i = 0; i < plan->n_sockets; i++)
-        fds[n++] = descriptors->sockets[i];
-    return n;
-}
-
 static int send_launch(struct spawner *spawner, const struct plan *plan,
                        const struct launch_descriptors *descriptors, launch_done done,
                        void *userdata, struct launch **launch)
 {
-    int ends[2], fds[PLAN_DESCRIPTORS_MAX];
+    int ends[2];
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return -errno;
@@ -663,7 +590,7 @@ static int send_launch(struct spawner *spawner, const struct plan *plan,
     if (r < 0)
         close(ends[0]);
     if (r >= 0)
-        r = send_plan(spawner, plan, fds, collect(plan, descriptors, ends[1], fds));
+        r = plan_send(spawner->socket, plan, descriptors, ends[1]);
     if (r < 0 && *launch) {
         launch_forget(*launch);
         *launch = NULL;
