@@ -121,7 +121,7 @@ static void find_process(struct world *world, struct actor *actor)
                                    .attempt = child->attempt.number}};
 
     if (process && process->delayed) { /* it was lost with the daemon that waited */
-        process->state = PROCESS_GONE;
+        process_become(process, PROCESS_GONE);
         process->reported = process->stillborn = true;
     }
     if (!process || process->stillborn) {

@@ -2,6 +2,8 @@
 
 #include "checks/calls.h"
 #include "checks/ledger.h"
+#include "core/vocabulary/invariant.h"
+#include "core/vocabulary/moment.h"
 #include "daemon/disk.h"
 #include "world/fault.h"
 #include "world/process.h"
@@ -76,6 +78,13 @@ static void port_release(void *userdata, void *memory)
     memory_release(world->memory, memory);
 }
 
+/* It is asked of the attempt that the child has. */
+static bool is_of(const struct child *child, const struct actor *actor, struct attempt_id id)
+{
+    return actor && actor->child == child && child->attempt.active &&
+           child->attempt.number == id.attempt && child->serial == id.serial;
+}
+
 static void port_start(void *userdata, struct child *child, struct attempt_id id)
 {
     struct world *world = userdata;
@@ -96,6 +105,7 @@ static void port_cancel(void *userdata, struct child *child, struct attempt_id i
 
     if (world->recovering)
         return;
+    INVARIANT(is_of(child, actor, id));
     struct process *process = world_process(actor, id.attempt);
     note_call(world, actor, "cancel", id);
     doubt(world, actor, id.attempt, false);
@@ -122,6 +132,7 @@ static void port_abort(void *userdata, struct child *child, struct attempt_id id
 
     if (world->recovering)
         return;
+    INVARIANT(is_of(child, actor, id));
     struct process *process = world_process(actor, id.attempt);
     note_call(world, actor, "abort", id);
     doubt(world, actor, id.attempt, true);
@@ -148,6 +159,7 @@ static void port_escalate(void *userdata, struct child *child, struct attempt_id
 
     if (world->recovering)
         return;
+    INVARIANT(is_of(child, actor, id) && signal > 0 && signal < NSIG);
     struct process *process = world_process(actor, id.attempt);
     note_call(world, actor, "escalate", id);
     if (!process)
@@ -166,6 +178,7 @@ void executor_do_again(struct world *world, const struct doubt *doubt)
     struct actor *actor = &world->actors[doubt->actor];
     struct process *process = actor->child ? world_process(actor, doubt->attempt) : NULL;
 
+    INVARIANT(doubt->actor < world->n_actors);
     if (!process || process->state == PROCESS_GONE)
         return;
     if (doubt->abort)
@@ -182,6 +195,7 @@ static int port_kill(void *userdata, struct child *child, struct attempt_id id, 
 
     if (world->recovering)
         return 0;
+    INVARIANT(is_of(child, actor, id) && signal > 0 && signal < NSIG);
     struct process *process = world_process(actor, id.attempt);
     note_call(world, actor, whole ? "kill all" : "kill", id);
     if (!happens(world) || !process)
@@ -203,6 +217,7 @@ static void port_check(void *userdata, struct child *child, struct attempt_id id
 
     if (world->recovering)
         return;
+    INVARIANT(is_of(child, actor, id));
     const struct process *process = world_process(actor, id.attempt);
     note_call(world, actor, "check", id);
     if (!happens(world) || !process || process->state != PROCESS_ALIVE ||
@@ -242,6 +257,7 @@ static void port_set_timer(void *userdata, uint64_t deadline_usec)
 
     if (world->recovering)
         return;
+    INVARIANT(deadline_usec <= MOMENT_MAX);
     world->timer_usec = deadline_usec;
     world->timer_order = ++world->next_order;
     world->timer_due_nsec = (era_clock(&world->era, deadline_usec) + world->boot_usec) * 1000;

@@ -1,5 +1,7 @@
 #include "world/memory.h"
 
+#include "core/vocabulary/invariant.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +101,8 @@ void memory_release(struct memory *memory, void *pointer)
 {
     struct piece *piece = (struct piece *)pointer - 1;
 
+    INVARIANT((char *)pointer > (char *)memory && (char *)pointer <= (char *)memory + memory->used);
+    INVARIANT(piece != memory->free); /* twice */
     piece->next = memory->free;
     memory->free = piece;
 }
@@ -117,6 +121,7 @@ void memory_restore(struct memory *memory, const void *copy, size_t used)
 {
     size_t later = memory->used;
 
+    INVARIANT(used >= sizeof(*memory) && used <= memory->size);
     memcpy(memory, copy, used);
     if (later > used)
         memset((char *)memory + used, 0, later - used);

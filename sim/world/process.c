@@ -1,5 +1,6 @@
 #include "world/process.h"
 
+#include "core/vocabulary/invariant.h"
 #include "world/fault.h"
 #include "world/queue.h"
 
@@ -8,6 +9,20 @@
 #include <string.h>
 
 #define LEFTOVER_NSEC MSEC /* from the stop signal to the end of what was left behind */
+
+void process_become(struct process *process, enum process_state state)
+{
+    static const bool may_follow[PROCESS_GONE + 1][PROCESS_GONE + 1] = {
+        [PROCESS_UNBORN] = {[PROCESS_ALIVE] = true, [PROCESS_GONE] = true},
+        [PROCESS_ALIVE] = {[PROCESS_LEFTOVER] = true, [PROCESS_KEPT] = true, [PROCESS_GONE] = true},
+        [PROCESS_LEFTOVER] = {[PROCESS_GONE] = true},
+        [PROCESS_KEPT] = {[PROCESS_GONE] = true},
+        [PROCESS_GONE] = {[PROCESS_GONE] = true}, /* the power goes */
+    };
+
+    INVARIANT(may_follow[process->state][state]);
+    process->state = state;
+}
 
 struct process *world_process(struct actor *actor, uint64_t attempt)
 {
@@ -82,7 +97,7 @@ static void report_end(struct world *world, struct actor *actor, struct process 
 
 static void is_gone(struct world *world, struct actor *actor, struct process *process)
 {
-    process->state = PROCESS_GONE;
+    process_become(process, PROCESS_GONE);
     note_process(world, actor, process, "gone");
     if (!actor->hold_reports)
         report_end(world, actor, process);
@@ -112,7 +127,7 @@ static void end_leftover(struct world *world, struct actor *actor, struct proces
 /* The attempt is over, and what it has left is nobody's business any more. */
 static void leave_behind(struct world *world, struct actor *actor, struct process *process)
 {
-    process->state = PROCESS_KEPT;
+    process_become(process, PROCESS_KEPT);
     process->completion.left = 1;
     note_process(world, actor, process, "main process gone, one stays");
     if (!actor->hold_reports)
@@ -127,7 +142,7 @@ static void report_leftover(struct world *world, struct actor *actor, struct pro
                             .completion = process->completion};
 
     report.completion.left = 1;
-    process->state = PROCESS_LEFTOVER;
+    process_become(process, PROCESS_LEFTOVER);
     note_process(world, actor, process, "main process gone, one left over");
     fault_send(world, actor, &report, 0);
     if (process->heard_cancel)
@@ -356,12 +371,12 @@ static void spawn(struct world *world, struct actor *actor, struct process *proc
     if (error) {
         struct report report = {
             .kind = INPUT_SPAWN_FAILED, .actor = number, .id = process->id, .error = error};
-        process->state = PROCESS_GONE;
+        process_become(process, PROCESS_GONE);
         process->reported = process->stillborn = true;
         fault_send(world, actor, &report, delay);
         return;
     }
-    process->state = PROCESS_ALIVE;
+    process_become(process, PROCESS_ALIVE);
     process->pid = ++world->next_pid;
     process->born_nsec = world->now_nsec;
     note_process(world, actor, process, "born");
@@ -426,7 +441,7 @@ void process_power_off(struct world *world)
     for (uint32_t i = 0; i < world->n_actors; i++)
         for (int k = 0; k < WORLD_PROCESSES; k++)
             if (world->actors[i].processes[k].state != PROCESS_UNBORN)
-                world->actors[i].processes[k].state = PROCESS_GONE;
+                process_become(&world->actors[i].processes[k], PROCESS_GONE);
     for (uint32_t i = world->n_pending; i-- > 0;)
         if (world->pending[i].kind != PENDING_TURN)
             world->pending[i] = world->pending[--world->n_pending];

@@ -6,6 +6,9 @@
 
 #include "world/world.h"
 
+/* The one setter of its state. */
+void process_become(struct process *process, enum process_state state);
+
 void process_start(struct world *world, struct actor *actor, struct attempt_id id);
 void process_proceed(struct world *world, struct actor *actor, struct process *process);
 void process_beat(struct world *world, struct actor *actor, struct process *process);

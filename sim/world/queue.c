@@ -1,5 +1,7 @@
 #include "world/queue.h"
 
+#include "core/vocabulary/invariant.h"
+
 #include <string.h>
 
 static struct pending *queue(struct world *world, uint64_t due_nsec)
@@ -25,6 +27,7 @@ void world_queue_report(struct world *world, const struct report *report, uint64
 {
     struct pending *pending = queue(world, world->now_nsec + delay_nsec);
 
+    INVARIANT(report->actor < world->n_actors);
     pending->kind = PENDING_REPORT;
     pending->actor = report->actor;
     pending->report = *report;
@@ -35,6 +38,7 @@ void world_queue_process(struct world *world, const struct pending *wanted, uint
     struct pending *pending = queue(world, world->now_nsec + delay_nsec);
     uint64_t due = pending->due_nsec, order = pending->order;
 
+    INVARIANT(wanted->actor < world->n_actors && wanted->kind != PENDING_REPORT);
     *pending = *wanted;
     pending->serial = world->actors[wanted->actor].serial;
     pending->due_nsec = due;
@@ -43,6 +47,7 @@ void world_queue_process(struct world *world, const struct pending *wanted, uint
 
 struct pending world_take_pending(struct world *world, uint32_t i)
 {
+    INVARIANT(i < world->n_pending);
     struct pending pending = world->pending[i];
 
     world->pending[i] = world->pending[--world->n_pending];

@@ -1,5 +1,7 @@
 #include "world/schedule.h"
 
+#include "core/vocabulary/invariant.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,6 +90,7 @@ uint32_t schedule_choose(struct schedule *schedule, uint32_t n)
 
 bool schedule_strikes(struct schedule *schedule, unsigned per_mille)
 {
+    INVARIANT(per_mille <= 1000);
     if (per_mille == 0 || per_mille >= 1000)
         return per_mille > 0; /* never, or always: there is nothing to choose */
     if (schedule->chooser == CHOOSER_RANDOM || schedule->chooser == CHOOSER_PCT)
@@ -118,6 +121,7 @@ static uint32_t pick_by_priority(struct schedule *schedule, const uint64_t *keys
 
 uint32_t schedule_pick(struct schedule *schedule, const uint64_t *keys, uint32_t n)
 {
+    INVARIANT(n > 0);
     if (n > 1 && schedule->chooser == CHOOSER_PCT)
         return record(schedule, pick_by_priority(schedule, keys, n));
     return schedule_choose(schedule, n);

@@ -1,5 +1,7 @@
 #include "world/world.h"
 
+#include "core/vocabulary/invariant.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +40,7 @@ struct actor *world_find(struct world *world, const char *id)
 
 uint32_t world_number_of(const struct world *world, const struct actor *actor)
 {
+    INVARIANT(actor >= world->actors && actor < world->actors + world->n_actors);
     return (uint32_t)(actor - world->actors);
 }
 
@@ -71,6 +74,7 @@ void world_fail(struct world *world, enum check check, const char *format, ...)
 {
     va_list arguments;
 
+    INVARIANT(check != CHECK_NONE);
     if (world->verdict.check != CHECK_NONE)
         return;
     world->verdict.check = check;
