@@ -1,5 +1,6 @@
 #include "fields.h"
 
+#include "core/vocabulary/invariant.h"
 #include "terminal.h"
 
 #include <inttypes.h>
@@ -34,6 +35,7 @@ static int read_value(sd_bus_message *m, struct field *field)
 
 void field_write(FILE *out, const struct field *field)
 {
+    INVARIANT(!field->text == (field->type != 's' && field->type != 'o'));
     if (field->text)
         text_write_quoted(out, field->text);
     else if (field->type == 'b')

@@ -1,5 +1,6 @@
 #include "json.h"
 
+#include "core/vocabulary/invariant.h"
 #include "core/vocabulary/text.h"
 
 #include <ctype.h>
@@ -111,6 +112,7 @@ static void new_line(struct json *json)
 
 void json_open(struct json *json, char bracket)
 {
+    INVARIANT(bracket == '{' || bracket == '[');
     fputc(bracket, json->out);
     json->depth++;
     json->begun = false;
@@ -118,6 +120,7 @@ void json_open(struct json *json, char bracket)
 
 void json_close(struct json *json, char bracket)
 {
+    INVARIANT((bracket == '}' || bracket == ']') && json->depth > 0);
     json->depth--;
     if (json->begun)
         new_line(json);

@@ -1,3 +1,4 @@
+#include "core/vocabulary/invariant.h"
 #include "core/vocabulary/noun.h"
 #include "story.h"
 
@@ -44,6 +45,7 @@ static const struct telling *telling_of(const char *word)
 
 int story_read(sd_bus_message *m, const char *kind, struct story *story)
 {
+    INVARIANT(kind && kind[0]);
     story->kind = kind;
     return fields_read(m, &story->fields);
 }

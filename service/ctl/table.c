@@ -1,5 +1,6 @@
 #include "table.h"
 
+#include "core/vocabulary/invariant.h"
 #include "number.h"
 #include "terminal.h"
 
@@ -52,6 +53,7 @@ struct table *table_new(const struct client *client, const char *const *titles)
     table->last = &table->first;
     for (; titles[table->columns]; table->columns++) {
         size_t i = table->columns;
+        INVARIANT(i < TABLE_COLUMNS_MAX);
         table->right[i] = titles[i][0] == '>';
         table->titles[i] = titles[i] + table->right[i];
         table->width[i] = client->legend ? strlen(table->titles[i]) : 0;
@@ -67,6 +69,7 @@ void table_add(struct table *table, const char *colour, const char *const *cells
         return;
     row->colour = table->client->colour ? colour : "";
     for (size_t i = 0; i < table->columns; i++) {
+        INVARIANT(cells[i]); /* one for each title */
         row->cells[i] = text_shown(cells[i]);
         if (row->cells[i] && strlen(row->cells[i]) > table->width[i])
             table->width[i] = strlen(row->cells[i]);

@@ -1,12 +1,13 @@
 #include "journal/frame_memory.h"
 
-#include <assert.h>
+#include "core/vocabulary/invariant.h"
+
 #include <stdlib.h>
 
 void *frame_memory_resize(const struct frame_memory *memory, void *block, size_t before,
                           size_t size)
 {
-    assert(block || before == 0);
+    INVARIANT(block || before == 0);
     if (memory)
         return memory->resize(memory->userdata, block, before, size);
     if (size > 0)

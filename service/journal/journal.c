@@ -2,6 +2,7 @@
 
 #include "again.h"
 #include "core/model/input_archive.h"
+#include "core/vocabulary/invariant.h"
 #include "journal/boot.h"
 #include "journal/frame_buffer.h"
 #include "journal/recovery.h"
@@ -69,6 +70,7 @@ void journal_input(struct journal *journal, const struct core_input *input)
 {
     struct core_input copy = *input;
 
+    INVARIANT((unsigned)input->kind < CORE_INPUTS && !journal->building);
     if (!is_open(journal))
         return;
     struct archive archive = frame_begin(&journal->frames);
@@ -80,6 +82,7 @@ void journal_process(struct journal *journal, const struct process_note *note)
 {
     struct process_note copy = *note;
 
+    INVARIANT(note->id.attempt > 0);
     if (!is_open(journal))
         return;
     struct archive archive = frame_begin(&journal->frames);
@@ -197,6 +200,7 @@ int journal_begin(struct journal *journal, struct core *core,
 {
     uint64_t audited = journal->audited;
 
+    INVARIANT(core && notes && !journal->core);
     journal->core = core;
     journal->notes = notes;
     journal->userdata = userdata;

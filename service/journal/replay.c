@@ -1,6 +1,7 @@
 #include "journal/replay.h"
 
-#include <assert.h>
+#include "core/vocabulary/invariant.h"
+
 #include <errno.h>
 
 static int read_input(struct replay *replay, struct archive *archive)
@@ -35,7 +36,7 @@ int replay_frame(struct replay *replay, const struct frame *frame)
     struct borrower borrower = {.memory = replay->memory};
     struct archive archive = borrow_frame(frame, &borrower);
 
-    assert(replay->core);
+    INVARIANT(replay->core);
     if (checkpoint ? replay->begun : input && !replay->begun)
         return 0;
     int r = checkpoint ? read_checkpoint(replay, &archive)

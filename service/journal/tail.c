@@ -1,6 +1,7 @@
 #include "journal/tail.h"
 
 #include "again.h"
+#include "core/vocabulary/invariant.h"
 #include "journal/frame.h"
 
 #include <assert.h>
@@ -145,7 +146,7 @@ static void empty_file(struct tail *tail, unsigned which)
 void tail_switch(struct tail *tail)
 {
     tail->present = !tail->present;
-    assert(tail->end[tail->present] == 0);
+    INVARIANT(tail->end[tail->present] == 0);
 }
 
 void tail_arrived(struct tail *tail)

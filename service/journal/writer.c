@@ -1,6 +1,7 @@
 #include "journal/writer.h"
 
 #include "beside.h"
+#include "core/vocabulary/invariant.h"
 #include "journal/frame.h"
 #include "journal/segments.h"
 
@@ -280,6 +281,7 @@ int journal_writer_begin(struct journal_writer *writer, uint8_t *beginning, size
         free(beginning);
         return -EBUSY;
     }
+    INVARIANT(size >= JOURNAL_HEADER_SIZE && writer->synced <= writer->position);
     move_place(writer, beginning, size);
     if (!goes_on && writer->begun)
         journal_writer_forget_tail(writer);
@@ -292,6 +294,7 @@ int journal_writer_begin(struct journal_writer *writer, uint8_t *beginning, size
 
 void journal_writer_continue(struct journal_writer *writer, uint64_t number)
 {
+    INVARIANT(!writer->begun);
     writer->segments->number = number;
 }
 
