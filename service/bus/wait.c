@@ -437,9 +437,9 @@ static void handle_again(struct service *service)
         sd_bus_message_rewind(call, true);
         int r = again(call, service, &error);
         if (sd_bus_error_is_set(&error))
-            sd_bus_reply_method_error(call, &error);
+            refuse_late(call, error.name, "%s", error.message ? error.message : "");
         else if (r < 0)
-            sd_bus_reply_method_errno(call, r, NULL);
+            refuse_late_errno(call, r, "the call cannot be handled: %s", strerror(-r));
     }
 }
 
