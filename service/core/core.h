@@ -26,6 +26,9 @@
 #include "core/model/job.h"
 #include "core/model/restart_limit.h"
 #include "core/model/supervisor.h"
+#include "core/outcome.h"
+#include "core/query.h"
+#include "core/report.h"
 #include "core/vocabulary/error.h"
 #include "core/vocabulary/event.h"
 #include "core/vocabulary/vocabulary.h"
@@ -39,62 +42,10 @@ struct child;
 struct core_input; /* input_archive.h */
 
 /* Limits on what somebody else can grow. */
-#define CORE_CHILDREN_MAX  100000
-#define REASON_MAX         256      /* bytes of a reason, without the terminator */
-#define REQUESTER_MAX      128      /* bytes of "who asked" */
-#define REQUESTER_SIGNAL   "signal" /* no caller: a signal to the daemon */
-#define STATUS_TEXT_MAX    160      /* a longer STATUS= is cut */
-#define FAILURE_REASON_MAX 160
-#define CONFLICT_MAX       (CHILD_ID_MAX + 64) /* bytes of why a restart is refused */
-
-/*
- * Which attempt. Every report carries the identity that it was made for; nothing is ever matched
- * by PID. `child` is a slot and a serial that is never used again, so that a report about a removed
- * child cannot meet its successor of the same name.
- */
-struct attempt_id {
-    uint32_t slot;
-    uint32_t serial;
-    uint64_t generation;
-    uint64_t attempt;
-};
-
-/* How an attempt's main process ended, and what was left of the attempt. */
-struct completion {
-    bool unknown;      /* how: nobody was there to see it */
-    bool with_machine; /* that went down: it is nobody's failure; then also unknown */
-    bool by_signal;
-    int code;   /* exit code, when !by_signal */
-    int signal; /* when by_signal */
-    bool core_dumped;
-    bool oom_killed;
-    enum resource_state cgroup; /* how its cgroup was left */
-    uint32_t left;              /* processes that are there still */
-    uint64_t cpu_usec;
-    struct job_output output; /* of a job; read while core_completed() runs */
-};
-
-enum notify_flags {
-    NOTIFY_READY = 1 << 0,
-    NOTIFY_NOT_READY = 1 << 1,
-    NOTIFY_HEARTBEAT = 1 << 2,
-    NOTIFY_STATUS = 1 << 3,
-    NOTIFY_EXTEND_TIMEOUT = 1 << 4,
-    NOTIFY_STOPPING = 1 << 5,
-    NOTIFY_RELOADING = 1 << 6,
-    NOTIFY_MAIN_PID = 1 << 7,
-    NOTIFY_ERRNO = 1 << 8,
-    NOTIFY_TRIGGER = 1 << 9, /* WATCHDOG=trigger: the child declares itself unhealthy */
-};
-
-struct notify_message {
-    unsigned flags;
-    const char *status;
-    uint64_t extend_usec;
-    uint64_t reloading_usec; /* NOTIFY_RELOADING: since when; 0: it does not say */
-    uint32_t main_pid;
-    int error; /* errno */
-};
+#define CORE_CHILDREN_MAX 100000
+#define REASON_MAX        256      /* bytes of a reason, without the terminator */
+#define REQUESTER_MAX     128      /* bytes of "who asked" */
+#define REQUESTER_SIGNAL  "signal" /* no caller: a signal to the daemon */
 
 struct command {
     enum command_verb verb;
@@ -105,72 +56,6 @@ struct command {
     bool dry_run;
     int signal; /* COMMAND_KILL */
     bool whole; /* COMMAND_KILL: all processes, not just the main one */
-};
-
-struct failure {
-    enum failure_phase phase;
-    bool recoverable;
-    char reason[FAILURE_REASON_MAX];
-};
-
-struct fence_outcome {
-    enum fence_decision decision;
-    bool has_old;
-    uint64_t old_generation;
-    uint64_t old_attempt;
-    bool has_target;
-    uint64_t target_generation;
-    bool cancel_delivered;
-    bool abort_requested;
-    uint64_t duplicate_request_count;
-    char conflict[CONFLICT_MAX + 1]; /* empty: none */
-    bool conflict_recoverable;
-};
-
-enum planned_action {
-    PLAN_STOP = 1 << 0,
-    PLAN_START = 1 << 1,
-    PLAN_RESTART = 1 << 2,
-    PLAN_BRING = 1 << 3 /* others start that wait for this child: its brings_first */
-};
-
-/* What became of a command; semantics.md section 3 tells each field. */
-struct outcome {
-    uint64_t command_id;
-    char child_id[CHILD_ID_MAX + 1];
-    uint64_t attempt; /* 0: there was none */
-    uint64_t generation;
-    enum child_operation operation_before;
-    enum child_operation operation_after;
-    enum child_status status;
-    bool cancel_delivered;
-    enum stop_state stop_state;
-    struct restart_limit_view restart_limit;
-    uint64_t last_heartbeat_usec; /* realtime; 0: none */
-    bool heartbeat_stale;
-    enum readiness readiness;
-    bool idempotent;
-    struct failure failure;
-    bool has_fence;
-    struct fence_outcome fence;
-    enum reload_result reload; /* COMMAND_RELOAD */
-    bool dry_run;
-    unsigned plan; /* of a dry run: enum planned_action */
-};
-
-/* One row of the shutdown report. */
-struct shutdown_row {
-    struct child *child;
-    enum shutdown_result result;
-    uint64_t generation;
-    uint64_t attempt;
-    bool cancel_delivered;
-    enum exit_kind exit;
-    int exit_code;
-    int exit_signal;
-    enum shutdown_phase phase; /* the phase in which the row was decided */
-    const char *reason;        /* constant text */
-    enum resource_state cgroup;
 };
 
 struct core_ports {
@@ -386,41 +271,3 @@ void core_reexecute(struct core *core, const char *requester, const char *reason
 
 /* Emits the event of a declaration that was refused before it came here. */
 void core_declaration_rejected(struct core *core, const char *requester, const char *why);
-
-/* Queries: none of them changes anything. */
-struct child *core_find(const struct core *core, const char *id);
-struct child *core_child_of(const struct core *core, struct attempt_id id);
-struct child *core_first(const struct core *core); /* in the order of the tree */
-struct child *core_next(const struct child *child);
-size_t core_count(const struct core *core);
-enum shutdown_phase core_shutdown_phase(const struct core *core);
-bool core_shutdown_by_policy(const struct core *core); /* a limit, not a person, ended the tree */
-/* A signal to proctord ended it, which says nothing of the next start. */
-bool core_shutdown_by_signal(const struct core *core);
-uint64_t core_shutdown_command(const struct core *core);
-uint64_t
-core_shutdown_deadline(const struct core *core); /* when its bound passes; 0: it has none */
-bool core_shutdown_row(const struct core *core, struct child *child, struct shutdown_row *row);
-uint64_t core_sequence(const struct core *core); /* of the last event */
-uint64_t core_now(const struct core *core);
-
-/* The moment of the last input, by both clocks. */
-void core_last(const struct core *core, struct two_clocks *last);
-uint64_t core_realtime(const struct core *core);
-
-/* What the wall clock reads at a time of the core's, by what both read now; 0 stays 0. */
-uint64_t core_realtime_of(const struct core *core, uint64_t usec);
-
-/* The outcome-shaped facts of a child as it is now (for answers that come later). */
-void core_describe(struct core *core, struct child *child, struct outcome *outcome);
-
-/*
- * Children whose observable state an input may have changed, each once: the shell takes them after
- * its loop turn and compares. NULL when there are no more.
- */
-struct child *core_take_changed(struct core *core);
-struct supervisor *core_take_changed_supervisor(struct core *core);
-bool core_has_changed(const struct core *core); /* there are some to take */
-
-/* A hash of the whole state: same start, same inputs, same hash, on every machine. */
-uint64_t core_hash(const struct core *core);
