@@ -512,6 +512,14 @@ int cgroup_leaf_kill(const struct cgroup_base *base, const char *name)
     return r;
 }
 
+void cgroup_leaf_thaw(const struct cgroup_base *base, const char *name)
+{
+    char path[CGROUP_LEAF_MAX + 20];
+
+    snprintf(path, sizeof(path), "%s/cgroup.freeze", name);
+    write_at(base->fd, path, "0");
+}
+
 int cgroup_leaf_watch(const struct cgroup_base *base, const char *name)
 {
     char path[CGROUP_LEAF_MAX + 20];

@@ -69,12 +69,14 @@ static void add_child(struct crowd *crowd, pid_t pid, pid_t parent)
 
     if (pidfd < 0) {
         crowd->unseen += again_may_help(pidfd);
+        crowd->ended += !again_may_help(pidfd);
         return;
     }
     size_t before = crowd->n;
     crowd_add(crowd, pid, pidfd, true);
     if (crowd->n > before && crowd->members[before].parent != parent)
         crowd->n = before;
+    crowd->ended += crowd->n == before && handle_has_ended(pidfd);
     close(pidfd);
 }
 

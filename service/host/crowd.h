@@ -25,6 +25,7 @@ struct crowd {
     struct crowd_member *members;
     size_t n, room;
     size_t unseen; /* that could not be looked at just now */
+    size_t ended;  /* descendants that have: what they leave is to be found elsewhere */
 };
 
 /* pidfd: taken before the caller looked at what has that number. Where it has not ended now, it is

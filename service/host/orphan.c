@@ -30,6 +30,7 @@
 #define THREADS_MAX       16                /* looked at for what their process was started with */
 #define IS_EXITING        0x4               /* PF_EXITING and */
 #define IS_KERNELS        0x200000          /* PF_KTHREAD, of PROC_STAT_FLAGS */
+#define LISTINGS          8                 /* of all processes, until nobody new is there */
 #define SWEEP_USEC        UINT64_C(2000000) /* until what was killed is gone, */
 #define SWEEP_MSEC        20                /* with so long for each process */
 #define UNTOLD_USEC       UINT64_C(1000000) /* a process on its way out is waited for */
@@ -247,6 +248,13 @@ static bool is_in_group(const struct crowd_search *search, pid_t pid)
     return search->group > 0 && getpgid(pid) == search->group;
 }
 
+/* Whoever ends while it is looked at may have left others, who come to be somewhere else. */
+static void count_ended(const struct crowd_search *search, int pidfd, bool named)
+{
+    if (handle_has_ended(pidfd) && (named || !search->strict))
+        search->crowd->ended++;
+}
+
 /* Adds it where it is one of the tree. */
 static void gather_one(const struct crowd_search *search, pid_t pid, int pidfd)
 {
@@ -256,22 +264,27 @@ static void gather_one(const struct crowd_search *search, pid_t pid, int pidfd)
                                             : names_by_now(tree, pid, search->strict, &unseen);
 
     search->crowd->unseen += unseen && !handle_has_ended(pidfd);
-    if (r <= 0)
-        return;
-    crowd_add(search->crowd, pid, pidfd, in_group || is_of_its_user(tree, pid));
-    crowd_add_below(search->crowd, pid);
+    if (r > 0) {
+        crowd_add(search->crowd, pid, pidfd, in_group || is_of_its_user(tree, pid));
+        crowd_add_below(search->crowd, pid);
+        if (search->at_once > 0) /* it may be somebody else in a moment */
+            handle_signal(pidfd, search->at_once);
+    }
+    if (r > 0 || unseen)
+        count_ended(search, pidfd, r > 0);
 }
 
 static void gather(const struct crowd_search *search, pid_t pid)
 {
     int pidfd = again_pidfd(pid);
 
-    if (pidfd >= 0) {
-        gather_one(search, pid, pidfd);
-        close(pidfd);
-    } else {
+    if (pidfd < 0) {
         search->crowd->unseen += again_may_help(pidfd);
+        return;
     }
+    if (!handle_has_ended(pidfd))
+        gather_one(search, pid, pidfd);
+    close(pidfd);
 }
 
 void orphans_gather(const struct crowd_search *search)
@@ -305,21 +318,68 @@ int process_claims(const struct process *process, pid_t pid)
     return r == -ENOENT || r == -ESRCH ? 0 : r;
 }
 
-/* Looks at all processes but the main ones of attempts that go on. */
-static void for_all(struct host *host, void (*look)(struct host *host, pid_t pid, void *userdata),
-                    void *userdata, size_t *unseen)
+struct listing {
+    pid_t *pids; /* in their order, as /proc lists them */
+    size_t n, room;
+};
+
+static int append(struct listing *listing, pid_t pid)
+{
+    if (listing->n == listing->room) {
+        size_t room = listing->room > 0 ? listing->room * 2 : 256;
+        pid_t *larger = realloc(listing->pids, room * sizeof(*larger));
+        if (!larger)
+            return -ENOMEM;
+        listing->pids = larger;
+        listing->room = room;
+    }
+    listing->pids[listing->n++] = pid;
+    return 0;
+}
+
+/* Returns 0, or why not all could be listed. */
+static int list_all(struct listing *listing)
 {
     int error = 0;
     DIR *folder = again_folder(AT_FDCWD, "/proc", &error);
 
-    for (struct dirent *entry; folder && (entry = again_next(folder, &error));) {
+    listing->n = 0;
+    for (struct dirent *entry; folder && error == 0 && (entry = again_next(folder, &error));) {
         pid_t pid = proc_stat_pid(entry->d_name);
-        if (pid > 1 && pid != getpid() && !process_of_pid(host, pid))
-            look(host, pid, userdata);
+        if (pid > 1 && pid != getpid())
+            error = append(listing, pid);
     }
     if (folder)
         closedir(folder);
-    *unseen += again_may_help(error);
+    return error;
+}
+
+/* Looks at all processes but the main ones of attempts that go on. Whoever forks and goes while
+ * this lasts has another number by then: those that have come meanwhile are looked at, too. */
+static void for_all(struct host *host, void (*look)(struct host *host, pid_t pid, void *userdata),
+                    void *userdata, size_t *unseen)
+{
+    struct listing now = {}, before = {};
+    size_t fresh = 1;
+
+    for (int i = 0; i < LISTINGS && fresh > 0; i++) {
+        struct listing last = before;
+        before = now;
+        now = last;
+        *unseen += again_may_help(list_all(&now));
+        fresh = 0;
+        for (size_t k = 0, old = 0; k < now.n; k++) {
+            while (old < before.n && before.pids[old] < now.pids[k])
+                old++;
+            if (old < before.n && before.pids[old] == now.pids[k])
+                continue;
+            fresh++;
+            if (!process_of_pid(host, now.pids[k]))
+                look(host, now.pids[k], userdata);
+        }
+    }
+    free(now.pids);
+    free(before.pids);
 }
 
 static void gather_stray(struct host *host, pid_t pid, void *userdata)

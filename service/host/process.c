@@ -56,6 +56,7 @@ static struct tree *tree_of(struct process *process)
     tree->leader = process->leader;
     tree->number = process->leads ? process->main_pid : process->old_group;
     tree->everywhere = process->adopted;
+    tree->keeps = process_keeps_leftovers(process);
     tree->leaf[0] = '\0';
     if (process->in_cgroup)
         process_leaf(process, tree->leaf);
@@ -377,10 +378,11 @@ void process_stop(struct process *process, int signal)
 
     if (process->state == PROCESS_ENDING)
         return;
+    tree_thaw(tree_of(process)); /* one that is frozen or stopped cannot obey */
     if (process->state == PROCESS_RUNNING)
         process_signal_main(process, signal);
     if (process->state == PROCESS_RUNNING && signal != SIGKILL && signal != SIGCONT)
-        process_signal_main(process, SIGCONT); /* a stopped one cannot obey */
+        process_signal_main(process, SIGCONT);
     if (whole)
         tree_tell(tree_of(process), signal);
     note_stop(process, whole ? signal : 0);

@@ -220,6 +220,7 @@ struct crowd_search {
     pid_t group;      /* number of a process group whose members are the tree's, too; 0: none */
     bool group_alone; /* nobody else is looked for */
     bool strict;      /* see orphan_claims() */
+    int at_once;      /* a signal that each has as soon as it is found; 0: none */
 };
 void orphans_gather(const struct crowd_search *search);
 /* The same among all processes: the orphans of an adopted one may be anywhere. */

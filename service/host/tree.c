@@ -20,6 +20,7 @@
 #define LATE_LOOK_USEC   UINT64_C(100000) /* twice as long each time that nobody is found, */
 #define LATE_PAUSE_USEC  UINT64_C(1600000)
 #define LATE_TICKS       5
+#define GATHER_TRIES     4
 
 static const bool may_become[TREE_GONE + 1][TREE_GONE + 1] = {
     [TREE_WHOLE] = {[TREE_LEFT] = true, [TREE_KILLED] = true},
@@ -56,9 +57,10 @@ static pid_t group_number(const struct tree *tree)
 }
 
 /* Where nobody else is found, all processes are asked whether they are in the group. */
-static void gather_by_kin(const struct tree *tree, struct crowd *crowd)
+static void gather_by_kin(const struct tree *tree, struct crowd *crowd, int at_once)
 {
-    struct crowd_search search = {.tree = tree, .crowd = crowd, .group = group_number(tree)};
+    struct crowd_search search = {
+        .tree = tree, .crowd = crowd, .group = group_number(tree), .at_once = at_once};
 
     if (tree->first > 0 && tree->check == 0)
         crowd_add_below(crowd, tree->first);
@@ -73,15 +75,27 @@ static void gather(const struct tree *tree, struct crowd *crowd)
     if (tree->leaf[0])
         members_gather(base_of(tree), tree->leaf, crowd);
     else
-        gather_by_kin(tree, crowd);
+        gather_by_kin(tree, crowd, 0);
     crowd_settle(crowd, tree->first);
+}
+
+/* The children of one that ended in the meantime have come to us: they are looked for once more. */
+static void gather_whole(const struct tree *tree, struct crowd *crowd)
+{
+    for (int i = 0; i < GATHER_TRIES; i++) {
+        crowd_free(crowd);
+        gather(tree, crowd);
+        if (crowd->n > 0 || crowd->ended == 0)
+            return;
+    }
+    crowd->unseen++;
 }
 
 size_t tree_count(const struct tree *tree)
 {
     struct crowd crowd = {};
 
-    gather(tree, &crowd);
+    gather_whole(tree, &crowd);
     size_t count = crowd_count_waited(&crowd) + crowd.unseen;
     crowd_free(&crowd);
     return count;
@@ -89,9 +103,18 @@ size_t tree_count(const struct tree *tree)
 
 bool tree_is_empty(const struct tree *tree)
 {
+    struct crowd crowd = {};
+
     if (tree->leaf[0])
         return cgroup_leaf_empty(base_of(tree), tree->leaf);
-    return tree_count(tree) == 0;
+    gather_whole(tree, &crowd);
+    bool empty = crowd_count_waited(&crowd) + crowd.unseen == 0;
+    if (empty && !tree->keeps) {
+        crowd_signal(&crowd, SIGKILL);
+        tree->host->counters.leftovers_killed += crowd.n;
+    }
+    crowd_free(&crowd);
+    return empty;
 }
 
 /* ---- signals --------------------------------------------------------------------------------- */
@@ -104,6 +127,12 @@ void tree_signal(const struct tree *tree, int signal)
     gather(tree, &crowd);
     crowd_signal(&crowd, signal);
     crowd_free(&crowd);
+}
+
+void tree_thaw(const struct tree *tree)
+{
+    if (tree->leaf[0])
+        cgroup_leaf_thaw(base_of(tree), tree->leaf);
 }
 
 /* A stopped one cannot obey. */
@@ -155,8 +184,9 @@ static void kill_by_kin(const struct tree *tree)
 {
     struct crowd crowd = {};
 
-    gather(tree, &crowd);
     signal_group(tree, SIGKILL);
+    gather_by_kin(tree, &crowd, SIGKILL);
+    crowd_settle(&crowd, tree->first);
     crowd_signal(&crowd, SIGKILL);
     tree->host->counters.leftovers_killed += crowd.n;
     crowd_free(&crowd);

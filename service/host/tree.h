@@ -40,6 +40,7 @@ struct tree {
     int group;                  /* handle of the process that leads or led its group; -1 */
     pid_t leader;               /* that process, while it is our child and not reaped; 0 */
     pid_t number;               /* of the group: tells who has had the group's signal; 0 */
+    bool keeps;                 /* what is left of it is to stay */
     bool everywhere;            /* its orphans may be anybody's: an earlier proctord started them */
 
     struct told told;         /* who has had the last stop signal */
@@ -55,10 +56,15 @@ struct tree {
 
 /* How many processes are there, but for the first one while it lives. Zombies are not. */
 size_t tree_count(const struct tree *tree);
+/* Whether nobody is there who is waited for. Without cgroups, those that say that they belong to
+ * it, but run as other users, are killed then: they have lost whoever they belonged to. */
 bool tree_is_empty(const struct tree *tree);
 
 /* To each of them once, but for the first one while it lives. */
 void tree_signal(const struct tree *tree, int signal);
+
+/* Lets it run on where its cgroup is frozen. */
+void tree_thaw(const struct tree *tree);
 
 /* The same as a stage of its stop: whoever comes later has it, too (told.h). */
 void tree_tell(struct tree *tree, int signal);

@@ -4,7 +4,9 @@
  */
 #include "fixture.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -321,6 +323,108 @@ static void a_further_signal_comes_once(void)
     g_assert_cmpuint(fixture_count_lines(&f, "usr2s"), ==, 1);
 }
 
+/* ---- odd ones -------------------------------------------------------------------------------- */
+
+/* Lost its parent and took another user: without cgroups it is not waited for, as anybody could say
+ * that he belongs to the attempt; but it does not outlive it either. */
+static void one_of_another_user_does_not_stay(void)
+{
+    add("name: web\nexec: [/bin/sh, -c, 'setsid setpriv --reuid=1 --clear-groups sh -c \"trap : "
+        "TERM; "
+        "echo \\$\\$; while :; do sleep 0.1; done\" > @/left & "
+        "while [ ! -s @/left ]; do sleep 0.01; done; mv @/left @/there; exec sleep 1000']\n"
+        "stop: {timeout: 100ms}\n");
+    GPid left = fixture_read_pid(&f, "there");
+
+    g_autoptr(GVariant) outcome = fixture_verb_waiting(&f, "Pause", "web");
+
+    fixture_wait_text(&f, "web", "StopState", "completed");
+    fixture_wait_gone(&f, left);
+}
+
+/* It obeys its stop signal, as a stopped one does. */
+static void a_frozen_one_is_let_run_to_its_end(void)
+{
+    add("name: web\nstop: {timeout: 0}\nexec: [/bin/sh, -c, 'trap \"echo term >> @/terms; exit 0\" "
+        "TERM; "
+        "sed -n s/^0:://p /proc/self/cgroup > @/cgroup.part; mv @/cgroup.part @/cgroup; "
+        "while :; do sleep 0.01; done']\n");
+    wait_for_lines("cgroup", 1);
+    g_autofree char *cgroup = NULL;
+    g_assert_true(g_file_get_contents(fixture_path(&f, "cgroup"), &cgroup, NULL, NULL));
+    g_strchomp(cgroup);
+    g_autofree char *freeze = g_strdup_printf("/sys/fs/cgroup/unified%s/cgroup.freeze", cgroup);
+    g_autofree char *unified = g_strdup_printf("/sys/fs/cgroup%s/cgroup.freeze", cgroup);
+    const char *file = g_file_test(freeze, G_FILE_TEST_EXISTS) ? freeze : unified;
+    int fd = open(file, O_WRONLY);
+    if (options || fd < 0) { /* there are no cgroups */
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    g_assert_cmpint(write(fd, "1", 1), ==, 1);
+    close(fd);
+
+    g_autoptr(GVariant) outcome = fixture_verb_waiting(&f, "Pause", "web");
+
+    fixture_wait_text(&f, "web", "StopState", "completed");
+    g_assert_cmpuint(fixture_count_lines(&f, "terms"), ==, 1);
+}
+
+static gboolean is_its_command(const char *entry, const char *script)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%s/cmdline", entry);
+    g_autofree char *line = NULL;
+    gsize length;
+
+    if (!g_ascii_isdigit(*entry) || !g_file_get_contents(path, &line, &length, NULL))
+        return FALSE;
+    for (const char *word = line; word < line + length; word += strlen(word) + 1)
+        if (g_str_equal(word, script))
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean somebody_runs(const char *script)
+{
+    g_autoptr(GDir) processes = g_dir_open("/proc", 0, NULL);
+    gboolean runs = FALSE;
+
+    for (const char *entry; (entry = g_dir_read_name(processes));)
+        runs |= is_its_command(entry, script);
+    return runs;
+}
+
+/* In the midst of an exec it has no environment, and cannot be told from a stranger: it is met all
+ * the same, also by a proctord that has not started it. */
+static void one_that_executes_itself_again_and_again(gboolean with_a_death)
+{
+    write_script("again.sh", "[ -e @/there ] || { echo $$ > @/part.$$; mv @/part.$$ @/there; }\n"
+                             "exec setsid sh @/again.sh\n");
+    add("name: web\nstop: {timeout: 50ms}\n"
+        "exec: [/bin/sh, -c, 'setsid sh @/again.sh & setsid sh @/again.sh & "
+        "setsid sh @/again.sh & setsid sh @/again.sh & exec sleep 1000']\n");
+    fixture_read_pid(&f, "there");
+    if (with_a_death) {
+        fixture_kill(&f);
+        fixture_again(&f, options);
+    }
+    g_autoptr(GVariant) outcome = fixture_verb_waiting(&f, "Pause", "web");
+    fixture_wait_text(&f, "web", "Status", "none");
+    for (int i = 0; i < 20; i++) /* in the midst of an exec its command line is not seen either */
+        g_assert_false(somebody_runs(fixture_path(&f, "again.sh")));
+}
+
+static void one_in_the_midst_of_an_exec_is_met(void)
+{
+    one_that_executes_itself_again_and_again(FALSE);
+}
+
+static void one_in_the_midst_of_an_exec_is_met_after_a_death(void)
+{
+    one_that_executes_itself_again_and_again(TRUE);
+}
+
 /* ---- limits ---------------------------------------------------------------------------------- */
 
 static void a_run_has_its_time(void)
@@ -500,6 +604,11 @@ int main(int argc, char **argv)
         {"late/an-upgrade-knows-who-has-been-told", an_upgrade_knows_who_has_been_told},
         {"late/after-a-death-nobody-is-told-twice", after_a_death_nobody_is_told_twice},
         {"late/a-further-signal-comes-once", a_further_signal_comes_once},
+        {"odd/one-of-another-user-does-not-stay", one_of_another_user_does_not_stay},
+        {"odd/a-frozen-one-is-let-run-to-its-end", a_frozen_one_is_let_run_to_its_end},
+        {"odd/one-in-the-midst-of-an-exec-is-met", one_in_the_midst_of_an_exec_is_met},
+        {"odd/one-in-the-midst-of-an-exec-is-met-after-a-death",
+         one_in_the_midst_of_an_exec_is_met_after_a_death},
         {"limits/a-run-has-its-time", a_run_has_its_time},
         {"limits/a-stop-goes-by-steps", a_stop_goes_by_steps},
         {"kill/they-end-at-once", kill_ends_them_at_once},
