@@ -372,19 +372,24 @@ static bool is_for_all(const struct process *process)
             !process_keeps_leftovers(process));
 }
 
+/* All are looked for first: what a handler of the signal starts is its own. */
 void process_stop(struct process *process, int signal)
 {
     bool whole = is_for_all(process);
+    struct tree *tree = tree_of(process);
+    struct crowd crowd = {};
 
     if (process->state == PROCESS_ENDING)
         return;
-    tree_thaw(tree_of(process)); /* one that is frozen or stopped cannot obey */
+    if (whole)
+        tree_find(tree, &crowd);
+    tree_thaw(tree); /* one that is frozen or stopped cannot obey */
     if (process->state == PROCESS_RUNNING)
         process_signal_main(process, signal);
     if (process->state == PROCESS_RUNNING && signal != SIGKILL && signal != SIGCONT)
         process_signal_main(process, SIGCONT);
     if (whole)
-        tree_tell(tree_of(process), signal);
+        tree_tell(tree, signal, &crowd);
     note_stop(process, whole ? signal : 0);
 }
 

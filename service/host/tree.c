@@ -141,14 +141,16 @@ static int wakes_after(int signal)
     return signal == SIGKILL || signal == SIGCONT ? 0 : SIGCONT;
 }
 
-void tree_tell(struct tree *tree, int signal)
+void tree_find(const struct tree *tree, struct crowd *crowd)
 {
-    struct crowd crowd = {};
+    gather(tree, crowd);
+}
 
-    gather(tree, &crowd);
-    crowd_signal(&crowd, signal);
-    crowd_signal(&crowd, wakes_after(signal));
-    told_begin(&tree->told, signal, &crowd);
+void tree_tell(struct tree *tree, int signal, struct crowd *crowd)
+{
+    crowd_signal(crowd, signal);
+    crowd_signal(crowd, wakes_after(signal));
+    told_begin(&tree->told, signal, crowd);
 }
 
 /* Nobody of the tree looks after it, and it has had the time to get ready for a signal. */

@@ -66,8 +66,11 @@ void tree_signal(const struct tree *tree, int signal);
 /* Lets it run on where its cgroup is frozen. */
 void tree_thaw(const struct tree *tree);
 
-/* The same as a stage of its stop: whoever comes later has it, too (told.h). */
-void tree_tell(struct tree *tree, int signal);
+/* All but the first one while it lives; the caller frees the crowd. */
+void tree_find(const struct tree *tree, struct crowd *crowd);
+/* A signal of its stop, to those that have been found: the crowd is taken over. Whoever comes later
+ * has it, too (told.h). */
+void tree_tell(struct tree *tree, int signal, struct crowd *crowd);
 
 /* SIGKILL to all of them, the first one too where a cgroup has it; and again until they are gone,
  * if the tree is left, or when it is. */
