@@ -258,7 +258,9 @@ void ref_main_ended(struct ref *r, struct ref_child *c, const struct completion 
     c->attempt.main = *completion;
     c->leftovers = completion->left;
     TELL(r, c, EVENT_CHILD_LEFTOVERS,
-         FIELD_TEXT_OF("action", c->process->leftovers == LEFTOVERS_KILL ? "kill" : "wait"),
+         FIELD_TEXT_OF("action", c->process->leftovers == LEFTOVERS_KILL || c->attempt.aborted
+                                     ? "kill"
+                                     : "wait"),
          FIELD_NUMBER_OF("left", completion->left));
     if (c->process->leftovers == LEFTOVERS_KILL) {
         c->attempt.status = CHILD_CANCELLING;
