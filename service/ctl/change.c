@@ -133,7 +133,7 @@ static int show_added(struct client *client, sd_bus_message *reply)
     if (r >= 0 && client->json != JSON_OFF)
         answer_pair(client, "child", path);
     else if (r >= 0 && !client->quiet)
-        puts(path);
+        printf("%s%s\n", client->dry_run ? "would be added: " : "", path);
     return r;
 }
 

@@ -275,6 +275,8 @@ int command_run(struct client *client)
 
     if (code == CTL_DONE && client->dry_run && client->json != JSON_OFF)
         answer_pair(client, "job", path);
+    else if (code == CTL_DONE && client->dry_run && !client->quiet)
+        puts("the job would be accepted");
     if (code != CTL_DONE || client->dry_run) {
         free(path);
         return code;

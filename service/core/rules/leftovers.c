@@ -32,7 +32,7 @@ void leftovers_begin(struct core *core, struct child *child, const struct comple
     if (child->readiness == READINESS_READY)
         child->readiness = READINESS_UNREPORTED; /* it was the main process's word */
     child->left = completion->left;
-    tell(core, child, at_once ? LEFTOVERS_KILL : LEFTOVERS_WAIT);
+    tell(core, child, at_once || child->attempt.abort_requested ? LEFTOVERS_KILL : LEFTOVERS_WAIT);
     if (at_once) {
         child_set_status(core, child, CHILD_CANCELLING);
         child_abort(core, child, child->attempt.stop.asked);
