@@ -408,6 +408,23 @@ static int check(const struct core *core, const struct command *command, struct 
     return 0;
 }
 
+/* Only a Kill has a signal to tell of. */
+static void announce(struct core *core, struct child *child, const struct command *command,
+                     uint64_t id)
+{
+    const char *verb = command_verb_to_string(command->verb);
+    const char *from = command->origin ? command->origin : "";
+
+    if (command->verb == COMMAND_KILL)
+        EMIT(core, EVENT_COMMAND_ACCEPTED, child, id, FIELD_TEXT_OF("command", verb),
+             FIELD_TEXT_OF("by", command->requester), FIELD_TEXT_OF("reason", command->reason),
+             FIELD_TEXT_OF("from", from), FIELD_SIGNED_OF("signal", command->signal));
+    else
+        EMIT(core, EVENT_COMMAND_ACCEPTED, child, id, FIELD_TEXT_OF("command", verb),
+             FIELD_TEXT_OF("by", command->requester), FIELD_TEXT_OF("reason", command->reason),
+             FIELD_TEXT_OF("from", from));
+}
+
 static int run(struct core *core, struct child *child, const struct command *command,
                struct outcome *outcome, struct error *error)
 {
@@ -421,10 +438,7 @@ static int run(struct core *core, struct child *child, const struct command *com
         .operation_before = child->operation,
         .dry_run = command->dry_run,
     };
-    EMIT(core, EVENT_COMMAND_ACCEPTED, child, id, FIELD_TEXT_OF("command", verb),
-         FIELD_TEXT_OF("by", command->requester), FIELD_TEXT_OF("reason", command->reason),
-         FIELD_TEXT_OF("from", command->origin ? command->origin : ""),
-         FIELD_SIGNED_OF("signal", command->verb == COMMAND_KILL ? command->signal : 0));
+    announce(core, child, command, id);
     int r = carry_out(core, child, command, id, outcome, error);
     if (r < 0) {
         EMIT(core, EVENT_COMMAND_REJECTED, child, id, FIELD_TEXT_OF("command", verb),
