@@ -210,7 +210,9 @@ static void explain_running(const struct sentence *s)
         fprintf(s->stream, " (attempt %" PRIu64 ", program not executed yet)",
                 child->attempt.number);
     if (child->attempt.delayed)
-        fputs(", delayed until proctord has enough descriptors, memory or processes", s->stream);
+        fputs(", delayed until proctord has enough descriptors, memory or processes, and its user "
+              "enough processes",
+              s->stream);
     if (child->attempt.stopping)
         fputs(", but reports that it is stopping", s->stream);
     else if (child->attempt.status == CHILD_RUNNING &&

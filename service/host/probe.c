@@ -227,7 +227,7 @@ static void launched(void *userdata, const struct launch_outcome *outcome)
     struct host *host = probe->process->host;
 
     probe->launch = NULL;
-    if (outcome->again || outcome->step == STEP_SPAWNER || outcome->step == STEP_FORK) {
+    if (launch_lacks_something(outcome)) {
         if (outcome->error < 0) {
             not_begun(probe, outcome->error);
             return;

@@ -273,6 +273,12 @@ static struct launch_outcome outcome_of(const struct launch *launch)
         .log_device = launch->log_device};
 }
 
+bool launch_lacks_something(const struct launch_outcome *outcome)
+{
+    return outcome->again || outcome->step == STEP_SPAWNER || outcome->step == STEP_FORK ||
+           (outcome->step == STEP_EXEC && outcome->error == -EAGAIN);
+}
+
 static void tell_lost(struct launch *launch)
 {
     struct launch_outcome outcome = outcome_of(launch);

@@ -75,6 +75,10 @@ struct launch_outcome {
     dev_t log_device; /* of the disk with the log that the child has opened; 0: none */
 };
 
+/* Whether it came to nothing for want of something that is not the program's: of proctord's, or of
+ * its user's, where others of that user have all the processes that it may have (RLIMIT_NPROC). */
+bool launch_lacks_something(const struct launch_outcome *outcome);
+
 typedef void (*launch_done)(void *userdata, const struct launch_outcome *outcome);
 
 /* done() is called once, later, and the launch is gone then. Returns 0, or a negative errno without

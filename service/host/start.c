@@ -161,11 +161,13 @@ static void look_after(struct process *process, uint64_t wait_usec)
     sd_event_source_set_enabled(host->lack_source, SD_EVENT_ONESHOT);
 }
 
+#define TRIES_UNTOLD 2
+
 /* A spawner that is replaced, or a fork, goes well at the third try, or something is wrong. */
 static bool has_to_be_told(const struct process *process)
 {
     return !process->child->attempt.delayed &&
-           (process->result_error != EAGAIN || process->lacks > 2);
+           (process->result_error != EAGAIN || process->lacks > TRIES_UNTOLD);
 }
 
 /* It waits, longer each time, until what proctord lacks is there, or nobody wants it any more. */
@@ -261,7 +263,9 @@ static void launch_ended(void *userdata, const struct launch_outcome *outcome)
     if (!is_called_off(process) && outcome->again && process->lacks == 0) {
         process->lacks++;
         queue_again(process);
-    } else if (outcome->again || outcome->step == STEP_SPAWNER || outcome->step == STEP_FORK) {
+    } else if (launch_lacks_something(outcome)) {
+        if (outcome->step == STEP_EXEC && process->lacks < TRIES_UNTOLD)
+            process->lacks = TRIES_UNTOLD; /* whoever has those processes keeps them */
         not_started(process);
     } else {
         tell_failed(process);

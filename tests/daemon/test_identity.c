@@ -495,6 +495,37 @@ static void a_reserved_code_point_blinds_nobody(void)
     g_assert_nonnull(state);
 }
 
+static void add_crowded(const char *name, const char *yaml)
+{
+    g_autofree char *manifest =
+        g_strdup_printf("name: %s\nexec: [/bin/sleep, \"1000\"]\nrestart: permanent\n"
+                        "user: \"12345\"\n%s", /* that nobody else is */
+                        name, yaml);
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
+}
+
+/* Who shares a child's user can take all processes that it may have: that costs no restart. */
+static void whoever_shares_its_user_uses_up_no_restarts(void)
+{
+    if (geteuid() != 0) {
+        g_test_skip("needs root");
+        return;
+    }
+    add_crowded("one", "");
+    add_crowded("other", "");
+    fixture_wait_text(&f, "one", "Status", "ready");
+    fixture_wait_text(&f, "other", "Status", "ready");
+    add_crowded("web", "start_timeout: 100ms\nlimits: {nproc: 1}\n");
+    fixture_wait_event(&f, "child-start-delayed", "web", 1);
+    g_assert_cmpuint(fixture_number(&f, "web", "RestartsUsed"), ==, 0);
+
+    g_autoptr(GVariant) paused = fixture_verb_waiting(&f, "Pause", "other");
+    fixture_wait_text(&f, "web", "Status", "ready");
+    g_assert_cmpuint(fixture_number(&f, "web", "Attempt"), ==, 1);
+    g_assert_cmpuint(fixture_events(&f, "child-spawn-failed", "web"), ==, 0);
+}
+
 /* The file is read before the child becomes its user: what root alone may read is not led to. */
 static void no_strangers_link_leads_to_an_environment(void)
 {
@@ -556,6 +587,8 @@ int main(int argc, char **argv)
                  no_link_in_our_folders_is_followed);
     fixture_test(&f, options, "/daemon/identity/a-reserved-code-point-blinds-nobody",
                  a_reserved_code_point_blinds_nobody);
+    fixture_test(&f, options, "/daemon/identity/whoever-shares-its-user-uses-up-no-restarts",
+                 whoever_shares_its_user_uses_up_no_restarts);
     fixture_test(&f, options, "/daemon/identity/no-strangers-link-leads-to-an-environment",
                  no_strangers_link_leads_to_an_environment);
     return g_test_run();
