@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
-"""org.proctor1(5) from the introspection XML: interfaces.py VERSION FILE..."""
+"""org.proctor1(5) from the introspection XML, and from docs/dbus.md what comes back: interfaces.py VERSION
+DBUS.MD XML..."""
 import sys
 import xml.etree.ElementTree as tree
+
+sys.dont_write_bytecode = True
+import manifest  # pages from Markdown
 
 DOC = "{http://www.freedesktop.org/dbus/1.0/doc.dtd}"
 KINDS = (("method", "METHODS"), ("property", "PROPERTIES"), ("signal", "SIGNALS"))
@@ -75,7 +79,7 @@ Errors are org.proctor1.Error. and NoSuchChild, ChildExists, InvalidManifest (wi
 InvalidArgument (with the name of the argument), ShuttingDown, LimitExceeded, NotDurable, CannotReexecute, TimedOut
 (where an answer has no room for it: AddChild, Reexecute); and
 org.freedesktop.DBus.Error.AccessDenied.""")
-for path in sys.argv[2:]:
+for path in sys.argv[3:]:
     for interface in tree.parse(path).getroot().iter("interface"):
         name = interface.get("name")
         if not name.startswith("org.proctor1."):
@@ -94,6 +98,10 @@ for path in sys.argv[2:]:
                 print(summary(element) or "\\&")
                 if kind == "property" and notes(element):
                     print(notes(element))
+before, parts = manifest.sections(sys.argv[2])
+print("\n".join(['.SH "WHAT COMES BACK"', *manifest.section(before.split("\n\n", 1)[1])]))
+for title, body in parts:
+    print("\n".join([f'.SS "{title}"', *manifest.section(body)]))
 print(""".SH SEE ALSO
 .BR proctord (8),
 .BR proctorctl (1),

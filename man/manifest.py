@@ -71,10 +71,24 @@ def row(line, columns):
     return [".TP", inline(cells[0]), inline(text.strip()) or "\\&"]
 
 
+def cells_of(line):
+    return [cell.strip() for cell in re.split(r"\|(?:\s|$)", line.strip()[1:])][:-1]
+
+
+def plain_row(line, head):
+    """A row of a table that has no defaults: what its later columns say, those that need it with their heading."""
+    name, *others = cells_of(line)
+    said = [f"{title}: {cell}" if title in ("type", "fields", "labels") else cell
+            for title, cell in zip(head[1:], others) if cell]
+    return [".TP", inline(name), inline("; ".join(each.rstrip(".") for each in said)) or "\\&"]
+
+
 def table(block):
     lines = block.split("\n")
-    columns = len(lines[1].strip("|").split("|"))
-    return [line for each in lines[2:] for line in row(each, columns)]
+    head = cells_of(lines[0])
+    if "default" not in head:
+        return [line for each in lines[2:] for line in plain_row(each, head)]
+    return [line for each in lines[2:] for line in row(each, len(head))]
 
 
 def section(body):
@@ -99,9 +113,21 @@ def section(body):
     return out
 
 
-parts = re.split(r"^## (.*)\n", open(sys.argv[2], encoding="utf-8").read(), flags=re.M)
-print(HEAD.format(version=sys.argv[1]))
-print("\n".join([".SH DESCRIPTION", *section(parts[0].split("\n", 1)[1])]))
-for title, body in zip(parts[1::2], parts[2::2]):
-    print("\n".join([f'.SH "{title.upper()}"', *section(body)]))
-print(TAIL)
+def sections(path):
+    """The text before the first heading, and each section with its title."""
+    with open(path, encoding="utf-8") as page:
+        before, *parts = re.split(r"^## (.*)\n", page.read(), flags=re.M)
+    return before.split("\n", 1)[1], list(zip(parts[::2], parts[1::2]))
+
+
+def main(version, path):
+    before, parts = sections(path)
+    print(HEAD.format(version=version))
+    print("\n".join([".SH DESCRIPTION", *section(before)]))
+    for title, body in parts:
+        print("\n".join([f'.SH "{title.upper()}"', *section(body)]))
+    print(TAIL)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

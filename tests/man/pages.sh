@@ -45,6 +45,9 @@ check "proctor.child(5) is what docs/manifest.md says (man/manifest.py VERSION d
 check "org.proctor1(5) has every member" \
     "$(grep -ho '<\(method\|property\|signal\) name="[A-Za-z]*"' "$source"/introspection/*.xml |
         sed 's/.*"\(.*\)"/\1/' | sort -u | lacking "$interfaces")"
+check "org.proctor1(5) tells what comes back" \
+    "$(sed -n 's/^| \(`[^|]*\) |.*/\1/p' "$source/docs/dbus.md" | grep -o '`[A-Za-z_-]*`' | tr -d '`' |
+        sort -u | lacking "$interfaces")"
 # What users read is plain English: style.md has the list.
 stilted='can not|whomever|of the moment|once more'
 check "no stilted English in what users read" "$(
