@@ -42,11 +42,11 @@ def heading(element):
 def notes(element):
     said = []
     if element.get("access") == "readwrite":
-        said.append("Can be set.")
+        said.append("Writable.")
     for each in element.findall("annotation"):
         if each.get("name") == EMITS:
             said.append({"const": "Never changes.", "false": "Changes without a signal.",
-                         "invalidates": "A signal says that it has changed, without the value."}
+                         "invalidates": "Changes are signalled without the new value."}
                         .get(each.get("value"), ""))
     return " ".join(said)
 
@@ -58,27 +58,26 @@ org.proctor1 \\- the D\\-Bus interface of proctord
 .BR proctord (8)
 owns the name
 .B org.proctor1
-on the bus of the system, of the session, or one of its own. Its objects are found with
+on the system bus, the session bus or a private bus. Its objects can be listed with
 .BR busctl (1)
 .BR tree ,
-and through org.freedesktop.DBus.ObjectManager at /org/proctor1. In object paths, what is not a letter or a
-digit of an id is written as _ and two hexadecimal digits: the child web\\-1 is
+and through org.freedesktop.DBus.ObjectManager at /org/proctor1. In object paths, each character of an id that is
+not a letter or a digit is written as _ and two hexadecimal digits: the child web\\-1 is
 /org/proctor1/child/web_2d1.
 .PP
 Each method that changes something takes a reason, which must not be blank, and options (a{sv}):
-requested\\-by (s), idempotency\\-key (s; the same key within a minute is answered with the first answer, and
-nothing is done), wait (b; the answer comes when the effect is complete), wait\\-usec (t; for how long at most, an
-hour where it is not given, 7 days where it is 0), dry\\-run (b). When the time is up the outcome has TimedOut
-(b), WaitsFor (s: what it still waits for) and Explanation (s), and what was begun goes on. Reason,
-requested\\-by and idempotency\\-key are one line without tabs and other control characters.
+requested\\-by (s), idempotency\\-key (s; a call with the same key within a minute returns the first reply and does
+nothing), wait (b; the reply is sent when the effect is complete), wait\\-usec (t; the time limit of wait, by default
+an hour, 7 days if it is 0), dry\\-run (b). If the time limit expires, the outcome has TimedOut (b), WaitsFor (s: what
+it is waiting for) and Explanation (s), and the operation continues. Reason, requested\\-by and idempotency\\-key are
+one line without tabs and other control characters.
 .PP
-In texts that go out, what D\\-Bus does not carry is replaced by ?, and what would act on a terminal by a
-blank. Manifest and GetMetrics keep their line ends and tabs.
+In outgoing texts, characters that D\\-Bus does not allow are replaced by ?, and control characters by a space.
+Manifest and GetMetrics keep their line ends and tabs.
 .PP
-Errors are org.proctor1.Error. and NoSuchChild, ChildExists, InvalidManifest (with the line and the column),
-InvalidArgument (with the name of the argument), ShuttingDown, LimitExceeded, NotDurable, CannotReexecute, TimedOut
-(where an answer has no room for it: AddChild, Reexecute); and
-org.freedesktop.DBus.Error.AccessDenied.""")
+The errors are org.proctor1.Error. with NoSuchChild, ChildExists, InvalidManifest (with line and column),
+InvalidArgument (with the name of the argument), ShuttingDown, LimitExceeded, NotDurable, CannotReexecute or TimedOut
+(of AddChild and Reexecute, whose replies have no room for it), and org.freedesktop.DBus.Error.AccessDenied.""")
 for path in sys.argv[3:]:
     for interface in tree.parse(path).getroot().iter("interface"):
         name = interface.get("name")

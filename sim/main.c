@@ -14,62 +14,63 @@
 static const struct command_entry commands[] = {
     {"run", command_run,
      "run SCENARIO|swarm [--seed N] [--schedule S] [--chooser C] [--trace FILE]",
-     "one run: its verdict, its hash and, where it fails, how to repeat it",
-     "  SCENARIO           a scenario file, or the word swarm for a generated world\n"
+     "one run: its verdict, its hash and, if it fails, how to repeat it",
+     "  SCENARIO           a scenario file, or swarm for a generated world\n"
      "  --seed N           seed of the world and of the choices (default 0)\n"
      "  --chooser C        fifo (default for a scenario without --seed), random, or pct:DEPTH\n"
      "  --schedule S       the choices, as printed by a failure\n"
-     "  --trace FILE       writes down everything that happened\n"
+     "  --trace FILE       records everything that happened\n"
      "  --log              prints everything that happened\n"
-     "  --twice            runs it again and compares the hashes\n"},
+     "  --twice            runs twice and compares the hashes\n"},
     {"test", command_test, "test DIR|SCENARIO... [--seeds N]",
-     "every scenario of folders, as a table; exit status 1 on any failure",
-     "  --seeds N          besides the plain order, N random orders of each (default 20)\n"
+     "every scenario in a directory, as a table; exit status 1 on any failure",
+     "  --seeds N          N random orders of each, besides the default order (default 20)\n"
      "  --failed           prints failures only\n"},
     {"campaign", command_campaign, "campaign [--seeds A..B] [--time 60s] [--jobs N] [--shard I/N]",
      "generated worlds, seed after seed; the first failure is shrunk and stored",
-     "  --seeds A..B       from seed A up to B, without B (default 0.. without end)\n"
-     "  --time T           ends after this time (default 60s where no last seed is given)\n"
+     "  --seeds A..B       from seed A up to, but not including, B (default 0.., no end)\n"
+     "  --time T           ends after this time (default 60s without a last seed)\n"
      "  --jobs N           processes (default: processors)\n"
-     "  --shard I/N        every Nth chunk of seeds, from the Ith (from 0): for batch systems\n"
-     "  --checkpoint FILE  goes on where FILE says, and writes there how far it came\n"
-     "  --store DIR        where the trace of the first failure goes (default .)\n"
+     "  --shard I/N        every Nth chunk of seeds, starting at I (from 0), for batch systems\n"
+     "  --checkpoint FILE  continues from FILE, and records the progress there\n"
+     "  --store DIR        directory for the trace of the first failure (default .)\n"
      "  --keep-going       counts failures instead of stopping at the first\n"
-     "  --hashes           prints the hash of each seed (one process): to compare builds\n"
+     "  --hashes           prints the hash of each seed (one process), to compare builds\n"
      "  campaign merge FILE...   adds up the checkpoints of shards\n"},
     {"explore", command_explore, "explore SCENARIO [--depth N] [--time T]",
      "every interleaving of the scenario's actions, up to a bound",
-     "  --depth N          steps at most (default: what the scenario says)\n"
-     "  --time T           stops after this time, and says so\n"
-     "  --states N         stops after so many states (default 60000000)\n"
-     "  --path I,I,...     walks one path again and prints what happens\n"},
+     "  --depth N          maximum number of steps (default: from the scenario)\n"
+     "  --time T           stops after this time, with a message\n"
+     "  --states N         stops after N states (default 60000000)\n"
+     "  --path I,I,...     repeats one path and prints what happens\n"},
     {"replay", command_replay, "replay TRACE|JOURNAL [--until N] [--step] [--log]",
-     "repeats a run, or what a real proctord has lived through, byte for byte",
+     "repeats a run, or replays the journal of a real proctord, byte for byte",
      "  TRACE              of a simulated run\n"
      "  JOURNAL            of a real proctord: proctorctl trace -o FILE\n"
      "  --log              prints everything that happened\n"
-     "  --until N          prints the log up to input N, and the state there\n"
-     "  --step             walks back and forth: n(ext), p(revious), a number, q(uit)\n"},
+     "  --until N          prints the log up to input N, and the state at that point\n"
+     "  --step             steps back and forth: n(ext), p(revious), a number, q(uit)\n"},
     {"shrink", command_shrink, "shrink TRACE|JOURNAL [-o FILE]",
      "the shortest trace that still fails the same check",
-     "  --event KIND[:ID]  of a journal: the shortest one in which such an event still comes\n"
-     "  -o FILE            where it goes (default: TRACE with .short at its end)\n"
+     "  --event KIND[:ID]  for a journal: the shortest one in which such an event still occurs\n"
+     "  -o FILE            output file (default: TRACE.short)\n"
      "  --time T           stops after this time (default 30s)\n"},
     {"timeline", command_timeline, "timeline TRACE|JOURNAL -o FILE [--format F]",
      "a run as a picture: one page, no network",
-     "  -o FILE            where it goes (default: standard output)\n"
+     "  -o FILE            output file (default: standard output)\n"
      "  --format F         html (default), svg, json (for Perfetto), mermaid, text\n"},
     {"mutants", command_mutants, "mutants [DIR] [--source DIR] [--build DIR] [--time T]",
-     "builds the core with each seeded bug and says how soon the simulator notices",
+     "builds the core with each seeded bug and reports how soon it is found",
      "  DIR                the mutants (default tests/mutants)\n"
-     "  --source DIR       the project's source (default .)\n"
-     "  --build DIR        where proctor-sim was built (default build)\n"
-     "  --time T           at most so long for each (default 60s)\n"
-     "  --only NAME        this one; its shrunk trace goes to NAME.trace, its timeline to\n"
+     "  --source DIR       source directory (default .)\n"
+     "  --build DIR        build directory (default build)\n"
+     "  --time T           time limit for each (default 60s)\n"
+     "  --only NAME        only this one; writes its shrunk trace to NAME.trace, its timeline to\n"
      "                     NAME.html\n"},
     {"bench", command_bench, "bench [--time T]", "inputs/s, runs/s, states/s on one core",
      "  --time T           for each figure (default 3s)\n"
-     "  --scenario FILE    what is explored (default tests/scenarios/explore/two-children.yaml)\n"},
+     "  --scenario FILE    scenario to explore (default "
+     "tests/scenarios/explore/two-children.yaml)\n"},
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -84,12 +85,12 @@ static const struct command_entry *find(const char *name)
 
 static void print_all(FILE *file)
 {
-    fprintf(file, "Usage: proctor-sim COMMAND ...\n\n"
-                  "Runs proctor's core under a virtual clock, through every race on purpose.\n\n");
+    fprintf(file,
+            "Usage: proctor-sim COMMAND ...\n\n"
+            "Runs the core of proctor with a virtual clock and deliberately provokes races.\n\n");
     for (size_t i = 0; i < N_COMMANDS; i++)
         fprintf(file, "  %-10s %s\n", commands[i].name, commands[i].summary);
-    fprintf(file, "\nproctor-sim COMMAND --help tells the rest. "
-                  "Scenarios and checks: docs/simulator.md.\n");
+    fprintf(file, "\nSee proctor-sim COMMAND --help. Scenarios and checks: docs/simulator.md.\n");
 }
 
 int commands_refuse(const char *name, const char *format, ...)
@@ -127,7 +128,7 @@ static int carry_out(int argc, char **argv)
     }
     const struct command_entry *command = find(argv[1]);
     if (!command) {
-        fprintf(stderr, "proctor-sim: there is no command \"%s\"\n\n", argv[1]);
+        fprintf(stderr, "proctor-sim: unknown command \"%s\"\n\n", argv[1]);
         print_all(stderr);
         return EXIT_USAGE;
     }

@@ -31,10 +31,10 @@ struct archive *handover_archive(struct handover *handover);
  * closed by its next exec as all others. */
 void handover_descriptor(struct handover *handover, int *fd);
 
-/* Replaces the program. Returns only where that failed, a negative errno: nothing has changed. */
+/* Replaces the program. Returns only if that failed, with a negative errno: nothing has changed. */
 int handover_execute(struct handover *handover, const char *program, char *const arguments[]);
 
-/* For the new program, where it cannot come up with what it was given: begins it once more, with
- * the same, as what failed may have been of the moment. As handover_execute(); -ELOOP where this
- * has been done three times. */
+/* For the new program, if it cannot start with what was handed over: executes it again with the
+ * same state, since the error may be transient. Like handover_execute(); -ELOOP after three such
+ * retries. */
 int handover_repeat(struct handover *handover, const char *program, char *const arguments[]);

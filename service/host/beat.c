@@ -50,7 +50,7 @@ static int wait_for_end(struct process *process, uint64_t end_usec)
     return r;
 }
 
-/* Whether this beat can wait for the end of the moment in which the last one came. */
+/* Whether this beat can wait for the end of the interval that the last one began. */
 static bool can_wait(struct process *process, uint64_t now_usec)
 {
     struct beat *beat = &process->beat;

@@ -19,7 +19,7 @@ struct process;
 
 struct beat {
     uint64_t last_usec; /* when one counted */
-    bool waits;         /* another one, for the end of the moment */
+    bool waits;         /* another one, for the end of this interval */
     sd_event_source *source;
 };
 

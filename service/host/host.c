@@ -249,8 +249,8 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
     if (r > 0)
         log_print(
             LOG_WARNING,
-            "%s/starts was damaged and is set aside as starts.damaged: an attempt that was on "
-            "its way to its program is ended and begun anew",
+            "%s/starts was damaged and is set aside as starts.damaged: an attempt that had not "
+            "executed its program is ended and started again",
             settings->state_directory);
     if (r >= 0)
         r = host_prepare_starts(fresh, settings->descriptors);

@@ -1,8 +1,8 @@
 /*
- * Again: looks at the system that are taken once more where they failed for a reason of the moment:
- * no descriptor, no memory, a signal, an error of the device. What proctord sees of its processes
- * decides whether one is killed or another one started; that it could not look must never count as
- * "nobody is there". Who gets such an error all the same has to take it for "somebody may be".
+ * Again: system calls that are retried after a transient error: no descriptor, no memory, a signal,
+ * an error of the device. What proctord sees of its processes decides whether one is killed or
+ * another one started, so a failed look must never count as "there is no process". A caller that
+ * gets such an error in spite of the retries must assume that there may be one.
  */
 #pragma once
 
@@ -11,10 +11,10 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* error: a negative errno. Whether the same call may go well the next time. */
+/* error: a negative errno. Whether a retry of the same call may succeed. */
 bool again_may_help(int error);
 
-/* All return a negative errno where they fail, the last of up to four tries. */
+/* All return a negative errno on failure: that of the last of up to four tries. */
 int again_open(int directory, const char *path, int flags); /* O_CLOEXEC is added */
 int again_pidfd(pid_t pid);
 /* A copy of the descriptor, close-on-exec, that is not below lowest. Where the limit allows none

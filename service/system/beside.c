@@ -124,7 +124,7 @@ static void wake_loop(void)
 {
     uint64_t one = 1;
 
-    /* EAGAIN: it is awake already. What fails for a reason of the moment is tried again. */
+    /* EAGAIN: it is awake already. Transient errors are retried. */
     for (int i = 0; i < WAKE_TRIES && pool.event_fd >= 0; i++)
         if (write(pool.event_fd, &one, sizeof(one)) >= 0 || errno == EAGAIN)
             return;

@@ -112,5 +112,5 @@ void checks_at_the_end(struct world *world)
             waiting = waiting || has_time_to_go(world->actors[i].child);
         }
     if (world->shutdown_begun && !world->shutdown_completed && !waiting)
-        world_fail(world, CHECK_LIVENESS, "the shutdown does not come to its end");
+        world_fail(world, CHECK_LIVENESS, "the shutdown does not complete");
 }

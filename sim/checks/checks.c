@@ -227,8 +227,9 @@ static void check_turn(struct world *world, const struct child *child)
                   (other && other->holds_up && other->attempt.active && depends_on(other, child));
     }
     if (held_up != (child->held_up > 0))
-        world_fail(world, CHECK_LIVENESS, "%s is held up by %u on their way out, and by%s one",
-                   child->id, child->held_up, held_up ? "" : " not");
+        world_fail(world, CHECK_LIVENESS,
+                   "%s counts %u stops that it waits for, and there is%s one", child->id,
+                   child->held_up, held_up ? "" : " not");
     if (child->stop_named || (child->stop_waits && (!held_up || !child->attempt.active)))
         world_fail(world, CHECK_LIVENESS, "%s waits for its turn to stop, and for nobody",
                    child->id);

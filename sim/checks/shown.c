@@ -146,7 +146,7 @@ static void check_child(struct world *world, struct actor *actor)
     bool is_new = actor->shown_serial != child->serial + 1;
     for (int i = 0; i < FACTS; i++)
         if (!is_new && !child->changed && now[i] != actor->shown[i])
-            world_fail(world, CHECK_SHOWN, "%s of %s is another one, and nothing tells of it",
+            world_fail(world, CHECK_SHOWN, "%s of %s has changed, but was not marked as changed",
                        fact_names[i], child->id);
     memcpy(actor->shown, now, sizeof(now));
     actor->shown_serial = child->serial + 1;
@@ -173,7 +173,7 @@ static void check_supervisors(struct world *world)
         struct shown_supervisor *shown = &world->shown_supervisors[n];
         if (shown->supervisor == s && !s->changed && shown->facts != now)
             world_fail(world, CHECK_SHOWN,
-                       "the supervisor \"%s\" is another one, and nothing tells of it", s->path);
+                       "the supervisor \"%s\" has changed, but was not marked as changed", s->path);
         *shown = (struct shown_supervisor){s, now};
     }
     for (; n < WORLD_SUPERVISORS; n++)

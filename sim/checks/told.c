@@ -164,13 +164,13 @@ static void say_difference(struct world *world, const struct core_event *its,
     char is[TEXT_MAX + 2], should[TEXT_MAX + 2];
 
     if (!other && !has_cause(its, wanted)) {
-        world_fail(world, CHECK_TOLD, "%s of %s is told for command %ju, and it is for %ju",
+        world_fail(world, CHECK_TOLD, "%s of %s names command %ju, expected %ju",
                    event_kind_to_string(its->kind), its->child ? its->child : "the tree",
                    (uintmax_t)its->cause, (uintmax_t)wanted->cause);
         return;
     }
     if (!other) {
-        world_fail(world, CHECK_TOLD, "%s of %s is told of attempt %ju/%ju, and it is of %ju/%ju",
+        world_fail(world, CHECK_TOLD, "%s of %s names attempt %ju/%ju, expected %ju/%ju",
                    event_kind_to_string(its->kind), its->child ? its->child : "the tree",
                    (uintmax_t)its->generation, (uintmax_t)its->attempt,
                    (uintmax_t)wanted->generation, (uintmax_t)wanted->attempt);
@@ -179,7 +179,7 @@ static void say_difference(struct world *world, const struct core_event *its,
     struct core_field copy = copy_of(other);
     field_text(find_field(its, other->key), is, sizeof(is));
     field_text(&copy, should, sizeof(should));
-    world_fail(world, CHECK_TOLD, "%s of %s: %s is told as %s, and it is %s",
+    world_fail(world, CHECK_TOLD, "%s of %s: %s is %s, expected %s",
                event_kind_to_string(its->kind), its->child ? its->child : "the tree", other->key,
                is, should);
 }
@@ -213,7 +213,7 @@ void told_end(struct world *world)
     }
     for (uint32_t i = 0; i < n_told; i++)
         if (!told[i].known) {
-            world_fail(world, CHECK_TOLD, "%s of %s is told, and it did not happen",
+            world_fail(world, CHECK_TOLD, "%s of %s was emitted, but did not happen",
                        event_kind_to_string(told[i].kind),
                        told[i].child ? told[i].child : "the tree");
             return;

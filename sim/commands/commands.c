@@ -623,9 +623,9 @@ static int compare(struct run *run, const struct trace *trace)
     if (same)
         printf("the same, byte for byte\n");
     else if (*a == *b)
-        printf("the same log, but ANOTHER HASH: the core is another one\n");
+        printf("the same log, but A DIFFERENT HASH: the core has changed\n");
     else
-        printf("NOT THE SAME from line %zu of the log: the core is another one\n", line);
+        printf("DIFFERENT from line %zu of the log: the core has changed\n", line);
     free(log.text);
     return same ? 0 : EXIT_FOUND;
 }

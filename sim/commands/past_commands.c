@@ -44,9 +44,9 @@ static void print_end(const struct life *life)
     if (life->fails)
         return;
     if (life->compared > 0)
-        printf("%" PRIu64 " lines of the audit: the same here\n", life->compared);
+        printf("%" PRIu64 " lines of the audit: identical here\n", life->compared);
     if (life->has_end)
-        printf("in the end the core is the same, byte for byte\n");
+        printf("the core ends in the same state, byte for byte\n");
 }
 
 struct range {
@@ -208,7 +208,7 @@ int past_shrink(const char *path, const char *to, const char *wanted, double sec
         s.wanted = kind;
         s.child = colon ? colon + 1 : NULL;
         if (event_kind_from_string(kind, &known) < 0) {
-            fprintf(stderr, "proctor-sim shrink: there is no event \"%s\"\n", kind);
+            fprintf(stderr, "proctor-sim shrink: unknown event \"%s\"\n", kind);
             goto out;
         }
     }
@@ -218,8 +218,8 @@ int past_shrink(const char *path, const char *to, const char *wanted, double sec
     }
     status = EXIT_FOUND;
     if (!still(&s, &life)) {
-        printf(wanted ? "no such event comes in this journal\n"
-                      : "nothing fails in this journal: say with --event what is looked for\n");
+        printf(wanted ? "no such event occurs in this journal\n"
+                      : "nothing fails in this journal: name an event with --event\n");
         goto out;
     }
     cut(&s, life.inputs);

@@ -109,7 +109,7 @@ int world_redeclare(struct world *world, uint32_t number,
         enum child_change wanted =
             reference_change(&world->reference, declaration, how == REDECLARE_APPLIES);
         if (change != wanted)
-            world_fail(world, CHECK_REFERENCE, "%s: its change is told as %s and is %s",
+            world_fail(world, CHECK_REFERENCE, "%s: its change is reported as %s and is %s",
                        declaration->id, child_change_to_string(change),
                        child_change_to_string(wanted));
         reference_redeclare(&world->reference, declaration, how);

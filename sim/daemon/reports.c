@@ -28,7 +28,7 @@ static void note_report(struct world *world, const struct report *report)
     else if (report->kind == INPUT_CHECKED)
         snprintf(text, sizeof(text), "%s", report->passed ? "passed" : "missed");
     else if (report->kind == INPUT_START_DELAYED)
-        snprintf(text, sizeof(text), "%s", report->lacks ? "lacks" : "goes on");
+        snprintf(text, sizeof(text), "%s", report->lacks ? "lacks" : "continues");
     else if (report->kind == INPUT_NOTIFY)
         record_message_text(&report->message, text);
     world_note(world, &(struct record){.kind = RECORD_INPUT,

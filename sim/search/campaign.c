@@ -159,22 +159,23 @@ static void print_marks(const struct worker *sum)
         if (sum->marks[0] & UINT64_C(1) << kind || kind == EVENT_SUPERVISOR_STARTED ||
             kind == EVENT_CHILD_DECLARATION_REJECTED)
             continue; /* the daemon's own */
-        printf("%s%s", any ? ", " : "never seen: ", event_kind_to_string((enum event_kind)kind));
+        printf("%s%s",
+               any ? ", " : "never occurred: ", event_kind_to_string((enum event_kind)kind));
         any = true;
     }
     for (int kind = EXIT_SUCCEEDED; kind <= EXIT_SPAWN_FAILED; kind++)
         if (!(sum->marks[1] & UINT64_C(1) << kind)) {
             printf("%sexit %s",
-                   any ? ", " : "never seen: ", exit_kind_to_string((enum exit_kind)kind));
+                   any ? ", " : "never occurred: ", exit_kind_to_string((enum exit_kind)kind));
             any = true;
         }
     for (int result = SHUTDOWN_ALREADY_EXITED; result <= SHUTDOWN_LATE_REPORT; result++)
         if (!(sum->marks[1] & UINT64_C(1) << (40 + result))) {
-            printf("%sshutdown result %s", any ? ", " : "never seen: ",
+            printf("%sshutdown result %s", any ? ", " : "never occurred: ",
                    shutdown_result_to_string((enum shutdown_result)result));
             any = true;
         }
-    printf("%s\n", any ? "" : "every event, exit and shutdown result was seen");
+    printf("%s\n", any ? "" : "every event, exit and shutdown result has occurred");
 }
 
 static void print_totals(const struct worker *sum, double seconds)
@@ -245,7 +246,7 @@ static int read_checkpoint(const char *path, struct campaign_options *about, uin
     sum->failed = failed;
     fclose(file);
     if (!good)
-        fprintf(stderr, "%s: is not a checkpoint of a campaign, or not whole\n", path);
+        fprintf(stderr, "%s: not a checkpoint of a campaign, or incomplete\n", path);
     return good ? 0 : -EINVAL;
 }
 

@@ -54,7 +54,7 @@ bool run_guarded(struct world **world, void (*drive)(void *userdata), void *user
     if (came_back || !*world)
         return came_back;
     if (raised == SIGALRM)
-        world_fail(*world, CHECK_ENDLESS, "an input, or the run, does not come to its end");
+        world_fail(*world, CHECK_ENDLESS, "an input, or the run, does not end");
     else
         world_fail(*world, CHECK_INVARIANT, "the core stopped at an assertion (%s)",
                    strsignal(raised));

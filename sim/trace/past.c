@@ -406,7 +406,7 @@ static bool compare_end(struct living *living, uint64_t there)
         return false;
     living->life->has_end = true;
     if (there != here)
-        fail(living, "in the end the core was another one there: %016" PRIx64 ", here %016" PRIx64,
+        fail(living, "the core ended in another state there: %016" PRIx64 ", here %016" PRIx64,
              there, here);
     return there == here;
 }

@@ -12,7 +12,7 @@ void *world_allocate(struct world *world, size_t size)
     void *memory = memory_allocate(world->memory, size);
 
     if (!memory) {
-        fprintf(stderr, "proctor-sim: the world does not fit into its memory\n");
+        fprintf(stderr, "proctor-sim: the world exceeds its memory\n");
         exit(EXIT_FAILURE);
     }
     return memory;

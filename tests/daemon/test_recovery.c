@@ -615,8 +615,8 @@ static void the_trace_is_lived_through_again(void)
                                NULL, NULL, NULL));
 
     g_autofree char *replayed = simulator(0, "replay", trace, NULL);
-    g_assert_nonnull(strstr(replayed, "lines of the audit: the same here"));
-    g_assert_nonnull(strstr(replayed, "the core is the same, byte for byte"));
+    g_assert_nonnull(strstr(replayed, "lines of the audit: identical here"));
+    g_assert_nonnull(strstr(replayed, "the core ends in the same state, byte for byte"));
     g_autofree char *shrunk =
         simulator(0, "shrink", trace, "-o", shorter, "--event", "child-quarantined:flaky", NULL);
     g_autofree char *story = simulator(0, "replay", shorter, "--log", NULL);

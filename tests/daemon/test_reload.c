@@ -152,7 +152,7 @@ static void a_stop_interrupts_it_and_lets_none_begin(void)
     while (!call.reply && !call.error)
         g_main_context_iteration(NULL, TRUE);
     g_assert_nonnull(call.error);
-    g_assert_nonnull(strstr(call.error->message, "on its way out"));
+    g_assert_nonnull(strstr(call.error->message, "the child is stopping"));
     g_clear_error(&call.error);
     kill((pid_t)fixture_number(&f, "web", "MainPID"), SIGKILL);
 }

@@ -20,7 +20,7 @@ for command in run test campaign explore replay shrink timeline mutants bench; d
     "$sim" $command --help >out 2>&1 && grep -q "^Usage: proctor-sim $command" out
     check "$command --help tells how it is used"
 done
-"$sim" wrong >out 2>&1; [ $? -eq 2 ] && grep -q 'no command "wrong"' out
+"$sim" wrong >out 2>&1; [ $? -eq 2 ] && grep -q 'unknown command "wrong"' out
 check "an unknown command is refused"
 "$sim" run >out 2>&1; [ $? -eq 2 ] && grep -q Usage out
 check "a missing argument is refused with the usage"
@@ -64,7 +64,7 @@ check "a schedule with a letter missing is refused"
     grep -q 'byte for byte' out
 check "a trace is repeated byte for byte"
 sed 's/child-starting/child-started/' world.trace >changed.trace
-"$sim" replay changed.trace >out 2>&1; [ $? -eq 1 ] && grep -q 'NOT THE SAME from line' out
+"$sim" replay changed.trace >out 2>&1; [ $? -eq 1 ] && grep -q 'DIFFERENT from line' out
 check "a changed log is found"
 "$sim" replay world.trace --until 3 >out 2>&1 && grep -q '^-- after input 3' out
 check "replay stops at an input and shows the state"
@@ -72,7 +72,7 @@ printf 'n\nn\np\n5\nq\n' | "$sim" replay world.trace --step >out 2>&1 &&
     grep -q -- '-- after input 3' out && grep -q -- '-- after input 5' out
 check "replay walks back and forth"
 "$sim" replay "$source/tests/corpus/journal/of-checkpoint-2" >out 2>&1 &&
-    grep -q '^55 inputs' out && grep -q 'of the audit: the same here' out
+    grep -q '^55 inputs' out && grep -q 'of the audit: identical here' out
 check "a journal of the version before is lived through"
 echo nonsense >bad.trace
 "$sim" replay bad.trace >out 2>&1; [ $? -eq 2 ] && grep -q 'not a trace' out

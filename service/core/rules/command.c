@@ -232,7 +232,7 @@ static bool comes_too_early(struct core *core, struct child *child, uint64_t id,
         return false;
     text_append(&text, "it starts after ");
     text_append(&text, other);
-    text_append(&text, ", which is on its way up");
+    text_append(&text, ", which is starting");
     refuse_start(core, child, id, outcome, COMMAND_RESTART, FENCE_REJECTED, conflict, true);
     return true;
 }
@@ -290,7 +290,7 @@ static int reload_child(struct core *core, struct child *child, uint64_t id,
     if (!reload_may_begin(child)) {
         text_copy(error->text, sizeof(error->text),
                   child->attempt.active && child->attempt.spawned
-                      ? "the child is on its way out"
+                      ? "the child is stopping"
                       : "the child has no running process");
         return -ESRCH;
     }

@@ -1,6 +1,6 @@
 /*
  * Commands: the verbs of semantics.md section 3. Each is answered by exactly one outcome, whose
- * facts are those of the moment at which the command had been carried out.
+ * facts are those right after the command was carried out.
  */
 #pragma once
 

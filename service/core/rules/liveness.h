@@ -1,6 +1,6 @@
 /*
- * Liveness: what a child says of itself (readiness, heartbeats, status), and what its silence
- * means. Stamps are those of the message, never of the moment somebody looked (seed fault W35).
+ * Liveness: what a child reports (readiness, heartbeats, status), and the consequences of silence.
+ * Timestamps are those of the message, never of the time it was processed (seed fault W35).
  */
 #pragma once
 
