@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "core/model/declaration.h"
 #include "core/model/restart_limit.h"
 #include "core/vocabulary/vocabulary.h"
 
