@@ -6,7 +6,7 @@
 struct borrowed {
     struct borrowed *next;
     size_t size;
-    max_align_t data[];
+    uint64_t data[]; /* aligned as any of it needs, by whatever memory it is from */
 };
 
 static void *allocate(struct archive *archive, size_t size)
