@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "handle.h"
 #include "number.h"
+#include "open_regular.h"
 #include "owner_user.h"
 #include "crowd.h"
 #include "proc_stat.h"
@@ -30,6 +31,7 @@
 #define THREADS_MAX       16                /* looked at for what their process was started with */
 #define IS_EXITING        0x4               /* PF_EXITING and */
 #define IS_KERNELS        0x200000          /* PF_KTHREAD, of PROC_STAT_FLAGS */
+#define LIST_MAX          (1024 * 1024)     /* bytes of the numbers of our children */
 #define LISTINGS          8                 /* of all processes, until nobody new is there */
 #define SWEEP_USEC        UINT64_C(2000000) /* until what was killed is gone, */
 #define SWEEP_MSEC        20                /* with so long for each process */
@@ -287,26 +289,28 @@ static void gather(const struct crowd_search *search, pid_t pid)
     close(pidfd);
 }
 
+/* Not a main process, nor one of proctord's own. */
+static bool may_be_orphan(const struct host *host, pid_t pid)
+{
+    return pid != host->spared && pid != spawner_pid(host->spawner) && !process_of_pid(host, pid);
+}
+
 void orphans_gather(const struct crowd_search *search)
 {
-    const struct host *host = search->tree->host;
-    struct crowd *crowd = search->crowd;
-    char path[64];
+    char path[64], *list;
+    uint64_t pid;
+    size_t length;
 
     snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)gettid());
-    int fd = again_open(AT_FDCWD, path, O_RDONLY);
-    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
-    if (!file) {
-        crowd->unseen += fd >= 0 || again_may_help(fd);
-        if (fd >= 0)
-            close(fd);
+    int r = read_regular(AT_FDCWD, path, LIST_MAX, &list, &length);
+    if (r < 0) {
+        search->crowd->unseen += again_may_help(r);
         return;
     }
-    for (int pid; fscanf(file, "%d", &pid) == 1;)
-        if (pid != host->spared && pid != spawner_pid(host->spawner) && !process_of_pid(host, pid))
-            gather(search, pid);
-    crowd->unseen += ferror(file) != 0;
-    fclose(file);
+    for (const char *at = list; number_take(&at, &pid) == 0; at += *at != '\0')
+        if (may_be_orphan(search->tree->host, (pid_t)pid))
+            gather(search, (pid_t)pid);
+    free(list);
 }
 
 enum { NOT_MEANT, MEANT };

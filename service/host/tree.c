@@ -56,7 +56,8 @@ static pid_t group_number(const struct tree *tree)
     return tree->number > 0 && signal_group(tree, 0) == 0 ? tree->number : 0;
 }
 
-/* Where nobody else is found, all processes are asked whether they are in the group. */
+/* Where its first process is gone and nobody else is found, all are asked whether they are in the
+ * group: somebody is, or a zombie. */
 static void gather_by_kin(const struct tree *tree, struct crowd *crowd, int at_once)
 {
     struct crowd_search search = {
@@ -66,7 +67,7 @@ static void gather_by_kin(const struct tree *tree, struct crowd *crowd, int at_o
         crowd_add_below(crowd, tree->first);
     orphans_gather(&search);
     search.group_alone = !tree->everywhere;
-    if (tree->everywhere || (search.group > 0 && crowd->n == 0))
+    if (tree->everywhere || (tree->first == 0 && search.group > 0 && crowd->n == 0))
         strays_gather(&search);
 }
 
