@@ -18,6 +18,14 @@ static int64_t number_of(const struct event *event, const char *key)
     return 0;
 }
 
+static bool flag_of(const struct event *event, const char *key)
+{
+    for (size_t i = 0; i < event->n_fields; i++)
+        if (strcmp(event->fields[i].key, key) == 0)
+            return event->fields[i].flag;
+    return false;
+}
+
 static void must_be(struct world *world, const struct event *event, uint64_t cause)
 {
     if (event->cause != cause)
@@ -178,7 +186,19 @@ static void enter_stop(struct world *world, const struct event *event, struct st
         stop->asked = event->cause;
         return;
     case EVENT_CHILD_STARTING:
-        *stop = (struct stop_ledger){.fence = stop->fence, .asked = stop->asked};
+        *stop =
+            (struct stop_ledger){.fence = stop->fence, .asked = stop->asked, .start = event->cause};
+        if (flag_of(event, "automatic") && event->cause > 0)
+            world_fail(world, CHECK_CAUSES, "%s is started by itself, for command %ju",
+                       event->child->id, (uintmax_t)event->cause);
+        return;
+    case EVENT_CHILD_START_DELAYED:
+    case EVENT_CHILD_RUNNING:
+    case EVENT_CHILD_RESTARTED:
+        must_be(world, event, stop->start);
+        return;
+    case EVENT_CHILD_RESTART_FENCE_RELEASED:
+        must_be(world, event, stop->fence);
         return;
     case EVENT_CHILD_CONTROL_CANCEL_DELIVERED:
         check_cancel(world, event);
@@ -191,6 +211,7 @@ static void enter_stop(struct world *world, const struct event *event, struct st
                                      .abort = event->cause,
                                      .fence = stop->fence,
                                      .asked = stop->asked,
+                                     .start = stop->start,
                                      .kill = stop->kill,
                                      .kill_signal = stop->kill_signal};
         return;

@@ -29,7 +29,7 @@ static void goes_on(struct ref *r, struct ref_child *c)
         ref_arm_timeout(r, c, REF_HEARTBEAT, d->stale_after_usec);
 }
 
-static void spawned(struct ref *r, struct ref_child *c)
+static void spawned(struct ref *r, struct ref_child *c, uint32_t pid)
 {
     bool again = c->born, fenced = c->fence == FENCE_READY_TO_START;
     goes_on(r, c);
@@ -44,7 +44,7 @@ static void spawned(struct ref *r, struct ref_child *c)
         c->fence = FENCE_OPEN;
         c->pending = c->pending_by_resume = false;
     }
-    TELL_BARE(r, c, EVENT_CHILD_RUNNING);
+    TELL(r, c, EVENT_CHILD_RUNNING, FIELD_NUMBER_OF("pid", pid));
     if (fenced)
         TELL_BARE(r, c, EVENT_CHILD_RESTART_FENCE_RELEASED);
     if (again)
@@ -118,7 +118,7 @@ static void hear(struct ref *r, struct ref_child *c, const struct heard *heard)
     if (heard->kind == REPORT_DELAY)
         return;
     if (!c->attempt.spawned) {
-        spawned(r, c);
+        spawned(r, c, heard->kind == REPORT_SPAWNED ? heard->pid : 0);
         c->attempt.early = true;
     }
     if (heard->kind == REPORT_SPAWNED)

@@ -11,6 +11,7 @@ struct heard {
     struct attempt_id id;
     const struct completion *completion;
     const struct notify_message *message;
+    uint32_t pid;   /* of a spawn that is confirmed */
     uint32_t check; /* the number of a health check, and its answer */
     bool passed;
     bool lacks; /* the supervisor lacks something for the start; or no longer does */

@@ -133,6 +133,7 @@ struct heard world_heard(const struct report *report)
                           .id = report->id,
                           .completion = &report->completion,
                           .message = &report->message,
+                          .pid = report->pid,
                           .check = report->check,
                           .passed = report->passed,
                           .lacks = report->lacks};

@@ -131,6 +131,7 @@ struct stop_ledger {
     uint64_t abort;    /* who wants more than a report when it passes */
     uint64_t fence;    /* whose restart waits for it */
     uint64_t asked;    /* who last changed what is wanted of it: its stop may be late for that */
+    uint64_t start;    /* whom the attempt itself was started for */
     uint64_t failed;   /* the event that told that it did */
     uint64_t kill;     /* the last Kill of the attempt, and its signal */
     int64_t kill_signal, signal_asked;
