@@ -228,7 +228,7 @@ static void bench_explore(const char *path, double seconds)
     scenario_free(scenario);
 }
 
-int command_bench(int argc, char **argv)
+static int handle(int argc, char **argv)
 {
     static const struct option longs[] = {
         {"time", required_argument, NULL, 't'}, {"scenario", required_argument, NULL, 's'}, {}};
@@ -241,7 +241,8 @@ int command_bench(int argc, char **argv)
         if (c == 's')
             scenario = optarg;
         else if (c != 't' || commands_seconds(optarg, &seconds) < 0)
-            return commands_refuse("bench", "what is \"%s\"?", optarg ? optarg : argv[optind - 1]);
+            return commands_refuse(&command_bench, "what is \"%s\"?",
+                                   optarg ? optarg : argv[optind - 1]);
     }
     print_machine();
     printf("%-52s %12.0f inputs/s  (goal 5000000)\n", "core alone, mixed inputs",
@@ -257,3 +258,9 @@ int command_bench(int argc, char **argv)
     bench_explore(scenario, seconds);
     return 0;
 }
+
+const struct command_entry command_bench = {"bench", handle, "bench [--time T]",
+                                            "inputs/s, runs/s, states/s on one core",
+                                            "  --time T           for each figure (default 3s)\n"
+                                            "  --scenario FILE    scenario to explore (default "
+                                            "tests/scenarios/explore/two-children.yaml)\n"};

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "runs/run.h"
+
 #define EXIT_FOUND 1
 #define EXIT_USAGE 2
 
@@ -13,19 +15,28 @@ struct command_entry {
     const char *usage, *summary, *help;
 };
 
-int command_run(int argc, char **argv);
-int command_test(int argc, char **argv);
-int command_campaign(int argc, char **argv);
-int command_explore(int argc, char **argv);
-int command_replay(int argc, char **argv);
-int command_shrink(int argc, char **argv);
-int command_timeline(int argc, char **argv);
-int command_mutants(int argc, char **argv);
-int command_bench(int argc, char **argv);
+/* Each in the file of its name. */
+extern const struct command_entry command_run, command_test, command_campaign, command_explore,
+    command_replay, command_shrink, command_timeline, command_mutants, command_bench;
 
 /* Prints the usage of a command to stderr with what is wrong; returns EXIT_USAGE. */
-int commands_refuse(const char *name, const char *format, ...)
+int commands_refuse(const struct command_entry *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Reads "60s" or "5m" as seconds, "3..99" as a range. Returns false where it is none. */
+/* Reads "60s" or "5m" as seconds. Returns 0 or a negative errno. */
 int commands_seconds(const char *text, double *seconds);
+
+bool commands_read_number(const char *text, uint64_t *number);
+
+/* Of a run, with its hash. */
+void commands_print_verdict(const struct result *result);
+
+/* How to run it again. */
+void commands_print_repeat(const char *name, const struct run *run, const uint32_t *choices,
+                           size_t count);
+
+/* Gives back what the run lived in. */
+void commands_close_run(struct run *run);
+
+/* For an observer: a line for each thing that happens. */
+void commands_print_record(void *userdata, const struct record *record);

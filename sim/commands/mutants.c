@@ -268,7 +268,7 @@ static int hunt_all(const struct mutants_options *options)
     return alive + broken > 0 || tried == 0;
 }
 
-int command_mutants(int argc, char **argv)
+static int handle(int argc, char **argv)
 {
     static const struct option longs[] = {
         {"source", required_argument, NULL, 's'},    {"build", required_argument, NULL, 'b'},
@@ -287,7 +287,7 @@ int command_mutants(int argc, char **argv)
         else if (c == 'c')
             options.scenarios = optarg;
         else if (c != 't' || commands_seconds(optarg, &options.seconds) < 0)
-            return commands_refuse("mutants", "what is \"%s\"?",
+            return commands_refuse(&command_mutants, "what is \"%s\"?",
                                    optarg ? optarg : argv[optind - 1]);
     }
     snprintf(folder, sizeof(folder), "%s/tests/mutants", options.source);
@@ -303,3 +303,13 @@ int command_mutants(int argc, char **argv)
     snprintf(command, sizeof(command), "rm -rf '%s'", options.work);
     return run_shell(command) == 0 ? status : EXIT_USAGE;
 }
+
+const struct command_entry command_mutants = {
+    "mutants", handle, "mutants [DIR] [--source DIR] [--build DIR] [--time T]",
+    "builds the core with each seeded bug and reports how soon it is found",
+    "  DIR                the mutants (default tests/mutants)\n"
+    "  --source DIR       source directory (default .)\n"
+    "  --build DIR        build directory (default build)\n"
+    "  --time T           time limit for each (default 60s)\n"
+    "  --only NAME        only this one; writes its shrunk trace to NAME.trace, its timeline to\n"
+    "                     NAME.html\n"};

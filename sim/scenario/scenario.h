@@ -10,7 +10,6 @@
 
 #include "daemon/crash.h"
 #include "scenario/facts.h"
-#include "search/run.h"
 
 #define SCENARIO_FILE_MAX  (1024 * 1024)
 #define SCENARIO_STEPS_MAX 10000
@@ -136,13 +135,3 @@ int scenario_parse(const char *text, const char *path, struct subject **scenario
 /* The same from a file; says what is wrong on stderr. Returns NULL then. */
 struct subject *scenario_read(const char *path);
 void scenario_free(struct subject *scenario);
-
-/* play.c: one whole run. *world is set as soon as there is one. */
-void scenario_run(const struct run *run, struct world **world);
-
-/* Makes the world with its children declared, and nothing more. */
-struct world *scenario_world(const struct run *run, struct world **world);
-
-/* Does what a step says. Returns false where it has nothing to act on. */
-bool scenario_perform(struct world *world, const struct subject *scenario,
-                      const struct scenario_step *step);

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "search/run.h"
+#include "runs/run.h"
 
 #define CAMPAIGN_CHUNK 64
 

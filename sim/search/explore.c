@@ -1,8 +1,10 @@
 #include "search/explore.h"
 
-#include "core/model/members.h"
 #include "checks/arrival.h"
+#include "core/model/members.h"
+#include "daemon/crash.h"
 #include "daemon/step.h"
+#include "runs/play.h"
 #include "search/clock.h"
 
 #include <stdio.h>

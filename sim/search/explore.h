@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "scenario/scenario.h"
+#include "runs/run.h"
 
 struct explored {
     uint64_t states, transitions, duplicates, ends;

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "search/run.h"
+#include "runs/run.h"
 
 struct shrunk {
     uint32_t *choices; /* owned by the caller */

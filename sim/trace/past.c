@@ -5,7 +5,7 @@
 #include "journal/digest.h"
 #include "journal/frame.h"
 #include "journal/replay.h"
-#include "search/run.h"
+#include "runs/run.h"
 #include "world/memory.h"
 
 #include <errno.h>

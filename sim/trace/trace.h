@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "search/run.h"
+#include "runs/run.h"
 #include "scenario/scenario.h"
 
 struct trace {

@@ -6,7 +6,7 @@
 #include "core/core.h"
 #include "core/model/declaration_keys.h"
 #include "search/campaign.h"
-#include "search/run.h"
+#include "runs/run.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,4 @@
-/*
- * Play: a scenario, step by step, in a world of its own.
- */
-#include "scenario/scenario.h"
+#include "runs/play.h"
 
 #include "checks/arrival.h"
 #include "daemon/declarations.h"

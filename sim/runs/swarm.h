@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "search/run.h"
+#include "runs/run.h"
 
 /* One whole run. *world is set as soon as there is one. */
 void swarm_run(const struct run *run, struct world **world);

@@ -1,7 +1,7 @@
-#include "search/run.h"
+#include "runs/run.h"
 
-#include "scenario/scenario.h"
-#include "search/swarm.h"
+#include "runs/play.h"
+#include "runs/swarm.h"
 
 #include <setjmp.h>
 #include <signal.h>
