@@ -37,7 +37,7 @@ run-clang-tidy -p "$build" -quiet -checks="$checks" '(service|sim)/.*\.c$' 2>/de
 # shellcheck disable=SC2046
 cppcheck --quiet --enable=warning,performance,portability --std=c11 --template='{file} {id} {line}' \
     --suppress=missingIncludeSystem $(git ls-files 'service/*.h' | xargs -n1 dirname | sort -u | sed 's/^/-I/') \
-    service sim 2>&1 | sed -n 's/^\([^ ]*\.[ch]\) /cppcheck \1 /p' >>"$found"
+    -Iservice -Isim service sim 2>&1 | sed -n 's/^\([^ ]*\.[ch]\) /cppcheck \1 /p' >>"$found"
 
 sort -u "$found" | awk -v known="$known" '
     BEGIN { while ((getline line < known) > 0) if (line !~ /^#/ && split(line, part, " ") > 2)
