@@ -68,7 +68,7 @@ static void fail_without_process(struct core *core, struct child *child)
     child_fail(core, child, FAILURE_SPAWN, false,
                "the child has no process: its manifest has no exec");
     EMIT(core, EVENT_CHILD_SPAWN_FAILED, child, child->start_cause,
-         FIELD_TEXT_OF("reason", child->failure.reason), FIELD_NUMBER_OF("errno", 0));
+         FIELD_TEXT_OF("reason", child->failure.reason), FIELD_SIGNED_OF("errno", 0));
 }
 
 void child_start(struct core *core, struct child *child)
