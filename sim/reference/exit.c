@@ -192,7 +192,7 @@ static void restart_by_policy(struct ref *r, struct ref_child *c)
 {
     uint64_t delay = 0;
     if (c->with_machine) {
-        c->automatic = true; /* at once: no delay, and no token */
+        c->automatic = true; /* no delay, and no token */
         ref_tell_backoff(r, c, "reboot", 0, 0);
     } else
         delay = ref_schedule(r, c, ref_budget(r, c));
@@ -200,7 +200,11 @@ static void restart_by_policy(struct ref *r, struct ref_child *c)
     if (!together && c->scope > 0)
         ref_wait_for_siblings(r, c, false,
                               "policy"); /* it was to stay down among them, and is not any more */
-    if (c->scope == 0 && delay == 0)
+    if (c->scope > 0 || delay > 0)
+        return;
+    if (c->with_machine)
+        ref_arm(r, c, REF_START, r->now); /* with all the others, once their ends are known */
+    else
         ref_start_or_wait(r, c, true);
 }
 
