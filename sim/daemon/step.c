@@ -132,13 +132,31 @@ static void add_tie(struct ties *ties, uint64_t due, uint64_t order, uint32_t ch
     ties->choice[at] = choice;
 }
 
+static bool is_loss(const struct pending *pending)
+{
+    return pending->kind == PENDING_REPORT && pending->report.kind == INPUT_COMPLETED &&
+           pending->report.completion.with_machine;
+}
+
+/* As the daemon does it: what the machine took down is found out before anything is waited for. */
+static bool has_losses(const struct world *world)
+{
+    for (uint32_t i = 0; i < world->n_pending; i++)
+        if (is_loss(&world->pending[i]))
+            return true;
+    return false;
+}
+
 static void find_ties(const struct world *world, struct ties *ties)
 {
+    bool losses = has_losses(world);
+
     ties->due = UINT64_MAX;
     ties->n = 0;
     for (uint32_t i = 0; i < world->n_pending; i++)
-        add_tie(ties, world->pending[i].due_nsec, world->pending[i].order, i);
-    if (world->timer_usec > 0)
+        if (!losses || is_loss(&world->pending[i]))
+            add_tie(ties, world->pending[i].due_nsec, world->pending[i].order, i);
+    if (world->timer_usec > 0 && !losses)
         add_tie(ties, world->timer_due_nsec, world->timer_order, TIMER_CHOICE);
 }
 

@@ -263,7 +263,11 @@ static void restart_by_policy(struct core *core, struct child *child, const stru
 {
     restart_schedule(core, child, verdict->delay_usec, verdict->wait_usec,
                      verdict->with_machine ? "reboot" : "backoff");
-    supervision_start_after_backoff(core, child, restarts_with_others(core, child));
+    bool with_others = restarts_with_others(core, child);
+
+    /* The machine has taken others down as well: all start when the timer fires, which is due. */
+    if (with_others || !verdict->with_machine)
+        supervision_start_after_backoff(core, child, with_others);
 }
 
 static void execute(struct core *core, struct child *child, const struct verdict *verdict)
