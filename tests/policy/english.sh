@@ -18,7 +18,7 @@ in_comments='can not|whomever|of the moment|in the midst'
 
 cd "$source" || exit 1
 check "manual pages, README, guide, interfaces, completions and packages" "$(
-    grep -nE "$read_by_users" README.md docs/{architecture,dbus,durability,erlang,guide,manifest,simulator}.md \
+    grep -nE "$read_by_users" README.md docs/{architecture,dbus,durability,erlang,guide,manifest,proof,simulator}.md \
         man/*.[158] man/interfaces.py introspection/*.xml completions/* policy/* debian/control)"
 # A string of more than one line is two to grep: what stands across the break is not found.
 check "strings of the programs" "$(
