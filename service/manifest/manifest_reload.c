@@ -43,12 +43,11 @@ static void say(const struct reload *reload, const char *what, const char *id)
         reload->what->visit(reload->what->userdata, what, id);
 }
 
-/* What a supervisor says has the form in which it is written anew. */
 static bool is_changed(const struct supervisor *supervisor,
                        const struct supervisor_declaration *declaration)
 {
     return supervisor->discarded ||
-           strcmp(supervisor->config->declaration.manifest, declaration->manifest) != 0;
+           !supervisor_declaration_is_same(&supervisor->config->declaration, declaration);
 }
 
 static bool says_of(const struct reload *reload, const char *path)

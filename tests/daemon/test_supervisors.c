@@ -410,6 +410,32 @@ static void a_reload_adds_changes_and_removes_supervisors(void)
     g_assert_cmpuint(fixture_number(&f, "payments/gateway", "Attempt"), ==, 1);
 }
 
+static char *reload_with_limit(const char *interval)
+{
+    g_autofree char *text = g_strdup_printf(
+        "children:\n"
+        "  - supervisor: s\n"
+        "    restart_limit: {burst: 3, interval: %s}\n"
+        "    groups: [{name: g, restart_limit: {burst: 2, interval: %s}}]\n"
+        "    children: [{name: a, exec: [@, ready, wait-term], readiness: explicit}]\n",
+        interval, interval);
+
+    fixture_write_tree(&f, text);
+    g_autoptr(GVariant) changes = fixture_reload(&f, NULL);
+    return g_variant_print(changes, FALSE);
+}
+
+static void a_limit_in_other_words_is_no_change(void)
+{
+    g_autofree char *added = reload_with_limit("60s");
+    g_autofree char *same = reload_with_limit("1m");
+    g_autofree char *other = reload_with_limit("2m");
+
+    g_assert_nonnull(strstr(added, "supervisor s"));
+    g_assert_null(strstr(same, "supervisor s"));
+    g_assert_nonnull(strstr(other, "supervisor s"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -438,5 +464,7 @@ int main(int argc, char **argv)
                  a_supervisor_is_added_over_the_bus);
     fixture_test(&f, NULL, "/daemon/supervisors/a-reload-adds-changes-and-removes-supervisors",
                  a_reload_adds_changes_and_removes_supervisors);
+    fixture_test(&f, NULL, "/daemon/supervisors/a-limit-in-other-words-is-no-change",
+                 a_limit_in_other_words_is_no_change);
     return g_test_run();
 }

@@ -60,6 +60,27 @@ void declaration_defaults(struct child_declaration *declaration, enum child_role
     };
 }
 
+static bool is_same_group(const struct group_declaration *a, const struct group_declaration *b)
+{
+    return strcmp(a->name, b->name) == 0 && a->strategy == b->strategy &&
+           a->limited == b->limited && a->burst == b->burst &&
+           a->interval_usec == b->interval_usec && a->budget_restarts == b->budget_restarts &&
+           a->budget_usec == b->budget_usec;
+}
+
+bool supervisor_declaration_is_same(const struct supervisor_declaration *a,
+                                    const struct supervisor_declaration *b)
+{
+    if (a->strategy != b->strategy || a->escalation != b->escalation || a->limited != b->limited ||
+        a->burst != b->burst || a->interval_usec != b->interval_usec ||
+        a->max_restarts_in_flight != b->max_restarts_in_flight || a->n_groups != b->n_groups)
+        return false;
+    for (size_t i = 0; i < a->n_groups; i++)
+        if (!is_same_group(&a->groups[i], &b->groups[i]))
+            return false;
+    return true;
+}
+
 bool declaration_is_ready_by_exit(const struct child_declaration *declaration)
 {
     return declaration->readiness == READINESS_EXIT || declaration->readiness == READINESS_JOB;

@@ -123,6 +123,10 @@ struct supervisor_declaration {
 /* Everything at its default. */
 void supervisor_declaration_defaults(struct supervisor_declaration *declaration, const char *path);
 
+/* Whether both keep their children alike, however it is written: `10s` is `10000ms`. */
+bool supervisor_declaration_is_same(const struct supervisor_declaration *a,
+                                    const struct supervisor_declaration *b);
+
 /* Whether it is ready by its end, not while it runs. */
 bool declaration_is_ready_by_exit(const struct child_declaration *declaration);
 
