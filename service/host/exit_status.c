@@ -65,20 +65,30 @@ static int status_of_reaped(int pidfd, siginfo_t *info)
     return 1;
 }
 
-int exit_status_take(pid_t pid, int pidfd, siginfo_t *info, struct rusage *usage)
+/* Returns 1 where it has been reaped, 0 where there is nothing to reap yet, or a negative errno.
+ * The C library's waitid() does not tell what was used. */
+static int reap(pid_t pid, int pidfd, siginfo_t *info, struct rusage *usage)
 {
     idtype_t type = pidfd >= 0 ? P_PIDFD : P_PID;
     id_t id = pidfd >= 0 ? (id_t)pidfd : (id_t)pid;
 
     *info = (siginfo_t){};
-    /* The C library's waitid() does not tell what was used. */
-    int r = (int)syscall(SYS_waitid, type, id, info, WEXITED | WNOHANG, usage);
-    if (r == 0 && info->si_pid != 0)
+    if (syscall(SYS_waitid, type, id, info, WEXITED | WNOHANG, usage) < 0)
+        return -errno;
+    return info->si_pid != 0;
+}
+
+int exit_status_take(pid_t pid, int pidfd, siginfo_t *info, struct rusage *usage)
+{
+    int r = reap(pid, pidfd, info, usage);
+    if (r > 0)
         return 1;
     if (pidfd < 0)
         return r == 0 ? 0 : -ENODATA;
     if (!handle_has_ended(pidfd))
         return 0;
+    if (r == 0 && reap(pid, pidfd, info, usage) > 0) /* it has ended in between */
+        return 1;
     r = handle_is_reaped(pidfd) ? -EAGAIN : status_of_zombie(pid, pidfd, info);
     return r == -EAGAIN && handle_is_reaped(pidfd) ? status_of_reaped(pidfd, info) : r;
 }

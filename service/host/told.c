@@ -32,10 +32,12 @@ bool told_has(const struct told *told, const struct crowd_member *member)
     return told->by_moment && member->started_ticks <= told->ticks;
 }
 
-void told_add(struct told *told, const struct crowd_member *member)
+void told_add(struct told *told, const struct crowd *more)
 {
-    crowd_append(&told->who, member);
-    crowd_settle(&told->who, 0);
+    for (size_t i = 0; i < more->n; i++)
+        crowd_append(&told->who, &more->members[i]);
+    if (more->n > 0)
+        crowd_settle(&told->who, 0);
 }
 
 void told_archive(struct archive *archive, struct told *told)

@@ -27,8 +27,8 @@ void told_begin(struct told *told, int signal, struct crowd *crowd);
 void told_assume(struct told *told, int signal, uint64_t ticks);
 
 bool told_has(const struct told *told, const struct crowd_member *member);
-/* One more has. */
-void told_add(struct told *told, const struct crowd_member *member);
+/* These have, too. */
+void told_add(struct told *told, const struct crowd *more);
 
 void told_forget(struct told *told);
 void told_archive(struct archive *archive, struct told *told);

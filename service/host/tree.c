@@ -17,6 +17,7 @@
 
 #define KILLED_LOOK_USEC UINT64_C(20000)
 #define LEFT_LOOK_USEC   UINT64_C(100000)
+#define LOOK_SHARE       10 /* looking takes at most so much less than the pause after it */
 #define LATE_LOOK_USEC   UINT64_C(100000) /* twice as long each time that nobody is found, */
 #define LATE_PAUSE_USEC  UINT64_C(1600000)
 #define LATE_TICKS       5
@@ -165,19 +166,19 @@ static bool is_late(const struct tree *tree, const struct crowd *crowd,
 /* Returns how many there were. */
 static size_t tell_late(struct tree *tree)
 {
-    struct crowd crowd = {};
-    size_t count = 0;
+    struct crowd crowd = {}, late = {};
 
     gather(tree, &crowd);
-    for (size_t i = 0; i < crowd.n; i++) {
-        const struct crowd_member *member = &crowd.members[i];
-        if (!is_late(tree, &crowd, member))
-            continue;
-        crowd_signal_member(member, tree->told.signal);
-        crowd_signal_member(member, wakes_after(tree->told.signal));
-        told_add(&tree->told, member);
-        count++;
+    for (size_t i = 0; i < crowd.n; i++)
+        if (is_late(tree, &crowd, &crowd.members[i]))
+            crowd_append(&late, &crowd.members[i]);
+    for (size_t i = 0; i < late.n; i++) {
+        crowd_signal_member(&late.members[i], tree->told.signal);
+        crowd_signal_member(&late.members[i], wakes_after(tree->told.signal));
     }
+    told_add(&tree->told, &late);
+    size_t count = late.n;
+    crowd_free(&late);
     crowd_free(&crowd);
     return count;
 }
@@ -362,8 +363,10 @@ static uint64_t patience_of_all(const struct host *host)
 /* After an orphan was reaped or a moment has passed. */
 void trees_look(struct host *host, bool time_has_passed)
 {
+    uint64_t began = clock_now_usec();
     look_at_all(host, time_has_passed);
+    uint64_t least = (clock_now_usec() - began) * LOOK_SHARE;
     uint64_t patience = patience_of_all(host);
-    if (patience > 0)
-        host_look_again_in(host, patience);
+    if (patience > 0) /* thousands that stay leave the loop to the others */
+        host_look_again_in(host, patience > least ? patience : least);
 }

@@ -216,7 +216,8 @@ static void lose(struct outside_process *process, const struct helper *helper)
 }
 
 static int try(struct outside_process *process, const struct outside_job *job,
-               const struct outside_parcel *request, struct outside_parcel *answer, bool fresh)
+               const struct outside_parcel *request, struct outside_parcel *answer, bool fresh,
+               bool *begun)
 {
     struct helper helper;
     uint32_t number;
@@ -225,6 +226,7 @@ static int try(struct outside_process *process, const struct outside_job *job,
     if (r < 0)
         return r;
     r = send_parcel(helper.socket, job->number, request);
+    *begun = *begun || r == 0; /* else it had ended before, as one does that has nothing to do */
     if (r == 0)
         r = receive_parcel(helper.socket, &number, answer);
     if (r > 0) {
@@ -238,13 +240,15 @@ static int try(struct outside_process *process, const struct outside_job *job,
 int outside_ask(struct outside_process *process, const struct outside_job *job,
                 const struct outside_parcel *request, struct outside_parcel *answer)
 {
+    bool begun = false;
     int r = -ENOSYS;
 
     for (int i = 0; pool.begun && i < TRIES; i++) {
         answer->size = answer->n_fds = 0;
-        r = try(process, job, request, answer, i > 0);
+        bool died = begun;
+        r = try(process, job, request, answer, i > 0, &begun);
         if (r == 0)
-            return i;
+            return died;
     }
     answer->size = answer->n_fds = 0;
     return r;
