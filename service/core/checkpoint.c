@@ -182,7 +182,7 @@ static int read_child(struct core *core, struct archive *a)
     if (a->failed || slot >= core->next_slot || core->slots[slot] ||
         core_find(core, declaration.id) || core_find_supervisor(core, declaration.id))
         return -EBADMSG;
-    return tree_restore_child(core, &declaration, slot, serial);
+    return declare_restore_child(core, &declaration, slot, serial);
 }
 
 static int read_members(struct core *core, struct archive *a)
@@ -192,7 +192,7 @@ static int read_members(struct core *core, struct archive *a)
 
     archive_count(a, &supervisors, SUPERVISORS_MAX);
     archive_count(a, &members, CORE_CHILDREN_MAX + SUPERVISORS_MAX);
-    int r = a->failed ? -EBADMSG : tree_reserve(core, core->next_slot);
+    int r = a->failed ? -EBADMSG : registry_make_room(core, core->next_slot);
     if (r < 0)
         return r;
     archive_free_slots(core, a);
@@ -691,7 +691,7 @@ static int archive_jobs(struct core *core, struct archive *a)
 static void find_targets(struct core *core)
 {
     for (struct child *child = core_first(core); child; child = core_next(child))
-        tree_find_targets(core, child);
+        adopt_find_targets(core, child);
 }
 
 int core_archive(struct core *core, struct archive *a)
@@ -731,6 +731,6 @@ int core_archive(struct core *core, struct archive *a)
     for (struct child *child = core_first(core); r == 0 && a->reading && !a->failed && child;
          child = core_next(child))
         if (!child->attempt.active)
-            redeclare_attempt_ended(core, child); /* that of before waited for the start */
+            adopt_attempt_ended(core, child); /* that of before waited for the start */
     return r == 0 && a->failed ? -EBADMSG : r;
 }

@@ -104,7 +104,7 @@ int core_declare_tree(struct core *core, const struct tree_declaration *tree, co
                       const char *reason, struct declaration_problem *problem)
 {
     int r;
-    HANDLE(core, r = tree_declare(core, tree, requester, reason, problem),
+    HANDLE(core, r = declare_tree(core, tree, requester, reason, problem),
            .kind = CORE_INPUT_DECLARE, .tree = *tree, .requester = requester, .reason = reason);
     return r;
 }
@@ -120,7 +120,7 @@ int core_check_tree(struct core *core, const struct tree_declaration *tree,
                     struct declaration_problem *problem)
 {
     int r;
-    HANDLE(core, r = tree_check(core, tree, problem), .kind = CORE_INPUT_CHECK, .tree = *tree);
+    HANDLE(core, r = declare_check(core, tree, problem), .kind = CORE_INPUT_CHECK, .tree = *tree);
     return r;
 }
 
@@ -129,7 +129,7 @@ int core_redeclare(struct core *core, const struct child_declaration *declaratio
                    struct declaration_problem *problem)
 {
     int r;
-    HANDLE(core, r = tree_redeclare(core, declarations, count, how, requester, reason, problem),
+    HANDLE(core, r = redeclare_child(core, declarations, count, how, requester, reason, problem),
            .kind = CORE_INPUT_REDECLARE, .tree = {.children = declarations, .n_children = count},
            .number = how, .requester = requester, .reason = reason);
     return r;
@@ -139,7 +139,7 @@ int core_redeclare_supervisor(struct core *core, const struct supervisor_declara
                               struct declaration_problem *problem)
 {
     int r;
-    HANDLE(core, r = tree_redeclare_supervisor(core, declaration, problem),
+    HANDLE(core, r = redeclare_supervisor(core, declaration, problem),
            .kind = CORE_INPUT_REDECLARE_SUPERVISOR,
            .tree = {.supervisors = declaration, .n_supervisors = 1});
     return r;
@@ -198,7 +198,7 @@ void core_hurry(struct core *core, const char *requester, const char *reason)
 
 void core_reopen(struct core *core)
 {
-    HANDLE(core, shutdown_reopen(core), .kind = CORE_INPUT_REOPEN);
+    HANDLE(core, reopen_tree(core), .kind = CORE_INPUT_REOPEN);
 }
 
 void core_spawned(struct core *core, struct attempt_id id, uint32_t pid)
@@ -245,7 +245,7 @@ void core_checked(struct core *core, struct attempt_id id, uint32_t number, bool
 
 void core_timer(struct core *core)
 {
-    HANDLE(core, fire_timers(core), .kind = CORE_INPUT_TIMER);
+    HANDLE(core, deadline_fire(core), .kind = CORE_INPUT_TIMER);
 }
 
 void core_announce(struct core *core, const char *version)
@@ -282,7 +282,7 @@ int core_run_job(struct core *core, const struct child_declaration *declaration,
                  struct job **job, struct declaration_problem *problem)
 {
     int r;
-    HANDLE(core, r = job_take_in(core, declaration, same_name, requester, reason, job, problem),
+    HANDLE(core, r = run_job_take_in(core, declaration, same_name, requester, reason, job, problem),
            .kind = CORE_INPUT_RUN_JOB, .tree = {.children = declaration, .n_children = 1},
            .same_name = same_name, .requester = requester, .reason = reason);
     return r;

@@ -1,9 +1,10 @@
 /*
  * Process state: how far the process of an attempt is. One setter; what may follow what is a table.
  *
- *     idle ──▶ queued ──▶ preparing ──▶ launched ──▶ running ──▶ untold ──▶ draining ──▶ ending ──▶
- * idle ▲            │  ▲           │ └────────────┴──┼───────────┘     something lacks: it is tried
- * again └──▶ called off ──▶ idle
+ *     idle -> queued -> preparing -> launched -> running -> untold -> draining -> ending -> idle
+ *
+ * A start for which something lacks goes back from preparing or launched to queued or preparing,
+ * and one that is stopped before it was launched is called off, and then idle.
  *
  * A start that fails goes back to idle, and an end at which nobody is left leaves out what it does
  * not need. A process that an earlier proctord started is running, or launched, or drained, at

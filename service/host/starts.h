@@ -23,7 +23,7 @@ struct starts;
 #define STARTS_HEADER 4096 /* bytes; the records follow */
 
 struct starts_record {
-    uint64_t attempt;    /* starts_value() of it */
+    uint64_t attempt;    /* serial of the child << 32, and its number; 0: none */
     uint64_t gate;       /* see starts_open_gate(); odd: it has been passed; 0: it is shut */
     uint64_t begun_usec; /* when the child began, since the boot (CLOCK_BOOTTIME): whatever has its
                             PID and is younger is somebody else */

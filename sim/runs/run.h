@@ -20,7 +20,7 @@ struct result {
     uint64_t marks[2];
 };
 
-struct subject; /* what runs are made of: see scenario.h */
+struct subject; /* what runs are made of: see scenario/scenario.h */
 
 struct run {
     struct memory *memory;

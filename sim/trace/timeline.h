@@ -2,8 +2,8 @@
  * Timeline: a run as a picture: a lane for each child, attempts as bars, fences and waits between
  * them, and marks for what was asked, delivered, lost or refused.
  *
- * It is made of a run's records (record.h) and of nothing else; the page that it writes carries
- * everything within it and needs no network.
+ * It is made of a run's records (world/record.h) and of nothing else; the page that it writes
+ * carries everything within it and needs no network.
  */
 #pragma once
 

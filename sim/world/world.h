@@ -3,11 +3,11 @@
  * happen with a total order (time, then a tie that the schedule breaks), an executor with its own
  * count of processes, and clients. The core is the daemon's, unchanged.
  *
- * A world is one block of memory (memory.h). world_step() lets the next thing happen; each input
- * that goes into the core goes into the reference model too, and then every check is made. The
- * first check that fails ends the run: world->verdict says which, when and why.
+ * A world is one block of memory (memory.h). world_step() (daemon/step.h) lets the next thing
+ * happen; each input that goes into the core goes into the reference model too, and then every
+ * check is made. The first check that fails ends the run: world->verdict says which, when and why.
  *
- * Reading order: world.c (time and inputs), executor.c (ports and processes), checks.c.
+ * Reading order: world.c, daemon/inputs.c and daemon/executor.c (ports), checks/checks.c.
  */
 #pragma once
 
@@ -120,7 +120,7 @@ struct process {
     enum step_kind health; /* STEP_HEALTHY, or how it answers when it is asked */
 };
 
-/* The stop of an attempt (causes.c): the commands that its events carry. */
+/* The stop of an attempt (checks/causes.c): the commands that its events carry. */
 struct stop_ledger {
     bool under_way, aborted;
     bool changed;      /* a newer declaration came meanwhile */
@@ -292,7 +292,7 @@ struct world {
     uint64_t jobs; /* taken in */
     bool shutdown_begun, shutdown_completed;
     struct shown_supervisor shown_supervisors[WORLD_SUPERVISORS];
-    uint64_t marks[2];     /* "sometimes": see world_mark() */
+    uint64_t marks[2];     /* "sometimes": see checks/coverage.h */
     unsigned char *states; /* coverage: one bit for each state of a child seen; not in the block */
     struct verdict verdict;
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """circles.py BUILD: no file of a room calls one that calls it back, by what their objects define
-and need. Some rooms are not there yet: theirs may only become fewer."""
+and need."""
 import pathlib
 import subprocess
 import sys

@@ -1,8 +1,8 @@
 /*
- * Input: what came through the core's door, as a value that can be written down and be handled once
- * more. The shell is told of each before it is handled (core_ports.record), with the two times that
- * hold until its end; a core in the same state that handles the same inputs comes to the same
- * state, the same calls and the same events, on every machine.
+ * Input archive: what came through the core's door (input.c), as a value that can be written down
+ * and be handled again. The shell is told of each before it is handled (core_ports.record), with
+ * the two times that hold until its end; a core in the same state that handles the same inputs
+ * comes to the same state, the same calls and the same events, on every machine.
  *
  * What is noted is the call, not what came of it: also one that was refused.
  */

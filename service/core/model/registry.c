@@ -130,7 +130,7 @@ int registry_reserve(struct core *core, size_t more)
     return index_reserve(core, count);
 }
 
-int tree_reserve(struct core *core, uint32_t slots)
+int registry_make_room(struct core *core, uint32_t slots)
 {
     uint32_t next = core->next_slot;
 

@@ -16,7 +16,7 @@ void registry_release(struct core *core, void *memory);
 void registry_index(struct core *core, struct child *child);
 void registry_unindex(struct core *core, struct child *child);
 int registry_reserve(struct core *core, size_t more);
-int tree_reserve(struct core *core, uint32_t slots);
+int registry_make_room(struct core *core, uint32_t slots);
 void registry_index_job(struct core *core, struct job *job);
 void registry_unindex_job(struct core *core, struct job *job);
 struct job *registry_last_job(const struct core *core, const char *name);

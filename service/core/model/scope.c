@@ -5,7 +5,7 @@
 #include "core/model/supervisor.h"
 #include "core/private.h"
 
-void strategy_scope_begins(struct core *core, struct scope *scope)
+void scope_begin(struct core *core, struct scope *scope)
 {
     struct scope **last = &core->restarting;
 
@@ -19,7 +19,7 @@ void strategy_scope_begins(struct core *core, struct scope *scope)
     core_changed_supervisor(core, scope->supervisor);
 }
 
-void strategy_scope_ends(struct core *core, struct scope *scope)
+void scope_end(struct core *core, struct scope *scope)
 {
     struct scope **link = &core->restarting;
 
@@ -32,7 +32,7 @@ void strategy_scope_ends(struct core *core, struct scope *scope)
     core_changed_supervisor(core, scope->supervisor);
 }
 
-bool strategy_is_wider(const struct scope *scope, const struct scope *other)
+bool scope_is_wider(const struct scope *scope, const struct scope *other)
 {
     return scope->supervisor != other->supervisor &&
            supervisor_is_above(scope->supervisor, other->supervisor);

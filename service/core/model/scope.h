@@ -9,6 +9,6 @@
 struct core;
 struct scope;
 
-void strategy_scope_begins(struct core *core, struct scope *scope);
-void strategy_scope_ends(struct core *core, struct scope *scope);
-bool strategy_is_wider(const struct scope *scope, const struct scope *other);
+void scope_begin(struct core *core, struct scope *scope);
+void scope_end(struct core *core, struct scope *scope);
+bool scope_is_wider(const struct scope *scope, const struct scope *other);

@@ -46,7 +46,7 @@ static void repoint_groups(struct core *core, struct supervisor *supervisor,
                            struct supervisor_config *old)
 {
     for (size_t i = 0; i < old->declaration.n_groups; i++)
-        strategy_scope_ends(core, &old->groups[i].scope);
+        scope_end(core, &old->groups[i].scope);
     for (struct child *child = supervisor_first(supervisor); child;
          child = supervisor_next(supervisor, child)) {
         if (child->member.supervisor != supervisor)
@@ -54,7 +54,7 @@ static void repoint_groups(struct core *core, struct supervisor *supervisor,
         child->group = supervisor_group(supervisor, child->config->declaration.group);
         child_set_scope(core, child, present_scope(supervisor, old, child->scope));
         if (child->scope)
-            strategy_scope_begins(core, child->scope);
+            scope_begin(core, child->scope);
     }
 }
 
@@ -168,7 +168,7 @@ void supervisor_unlink(struct core *core, struct supervisor *supervisor)
         before = before->next;
     before->next = supervisor->next;
     core->supervisors--;
-    strategy_scope_ends(core, &supervisor->scope);
+    scope_end(core, &supervisor->scope);
     restart_queue_forget(core, supervisor);
     for (struct supervisor **link = &core->changed_supervisor; *link; link = &(*link)->changed_next)
         if (*link == supervisor) {

@@ -33,7 +33,7 @@ void adopt_config(struct core *core, struct child *child, struct child_config *c
     child->config = config;
     child->id = config->declaration.id;
     child->name = last_segment(child->id);
-    tree_find_targets(core, child);
+    adopt_find_targets(core, child);
     for (size_t i = 0; i < dependency_count(&config->declaration); i++)
         stop_order_repoint(core, child, NULL, config->targets[i], i);
     sidecar_bind(core, child);
@@ -41,7 +41,7 @@ void adopt_config(struct core *core, struct child *child, struct child_config *c
     core_changed(core, child);
 }
 
-void redeclare_attempt_ended(struct core *core, struct child *child)
+void adopt_attempt_ended(struct core *core, struct child *child)
 {
     struct child_config *config = child->next_config;
 
@@ -52,7 +52,7 @@ void redeclare_attempt_ended(struct core *core, struct child *child)
     adopt_config(core, child, config);
 }
 
-void tree_find_targets(struct core *core, struct child *child)
+void adopt_find_targets(struct core *core, struct child *child)
 {
     const struct child_declaration *declaration = &child->config->declaration;
 

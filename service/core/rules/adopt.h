@@ -13,7 +13,7 @@ struct core;
 void adopt_config(struct core *core, struct child *child, struct child_config *config);
 
 /* The attempt has ended that was started with older keys of the process. */
-void redeclare_attempt_ended(struct core *core, struct child *child);
+void adopt_attempt_ended(struct core *core, struct child *child);
 
 /* Dependencies were checked when they were given; one may have been removed since. */
-void tree_find_targets(struct core *core, struct child *child);
+void adopt_find_targets(struct core *core, struct child *child);

@@ -126,7 +126,7 @@ static void resume_child(struct core *core, struct child *child, const struct co
         child->backoff_previous_usec = 0;
         child_disarm(core, child, TIMER_WINDOW);
         if (restart_limit_clear(&child->restart_limit, core_realtime(core)))
-            supervision_limit_changed(core, child, "resume");
+            restart_tell_limit(core, child, "resume");
     }
     if (core->shutdown_phase == SHUTDOWN_IDLE && child->stop_waits) {
         stop_order_withdraw(core, child); /* nobody has asked it to go yet: it runs on */
@@ -484,7 +484,7 @@ static int run_for_good(struct core *core, struct child *child, const struct com
 
     if (command->verb == COMMAND_REMOVE && r == 0 && !child->attempt.active &&
         core->shutdown_phase == SHUTDOWN_IDLE)
-        tree_remove(core, child, CHILD_STATUS_NONE, outcome->command_id);
+        declare_remove(core, child, CHILD_STATUS_NONE, outcome->command_id);
     return r;
 }
 
@@ -523,7 +523,7 @@ static bool joins_scope(const struct core *core, const struct child *child,
 
     return core->shutdown_phase == SHUTDOWN_IDLE && child->operation == CHILD_ACTIVE &&
            child->config->declaration.has_process &&
-           (!child->scope || strategy_is_wider(scope, child->scope)) &&
+           (!child->scope || scope_is_wider(scope, child->scope)) &&
            !(child->attempt.active && child->fence_phase == FENCE_READY_TO_START) &&
            (child->pending.active || !requirement_lacking(core, child, &removed));
 }
@@ -546,7 +546,7 @@ static void run_in_scope(struct core *core, struct supervisor *supervisor, struc
     if (joins && command->dry_run)
         child_set_scope(core, child, before);
     else if (joins)
-        strategy_scope_begins(core, &supervisor->scope);
+        scope_begin(core, &supervisor->scope);
 }
 
 static bool is_asked_to_go(const struct core *core, const struct child *child,

@@ -114,7 +114,7 @@ static void window_moves(struct core *core, struct child *child)
     if (next > 0)
         child_arm(core, child, TIMER_WINDOW, next);
     if (changed)
-        supervision_limit_changed(core, child, "window");
+        restart_tell_limit(core, child, "window");
 }
 
 static void fire(struct core *core, struct child *child, enum child_timer timer)
@@ -127,7 +127,7 @@ static void fire(struct core *core, struct child *child, enum child_timer timer)
         start_is_due(core, child);
         return;
     case TIMER_START_TIMEOUT:
-        supervision_force_stop(core, child, EXIT_TIMED_OUT);
+        stop_force(core, child, EXIT_TIMED_OUT);
         return;
     case TIMER_HEARTBEAT:
         liveness_silent(core, child);
@@ -165,7 +165,7 @@ static void fire_first(struct core *core, struct timer *timer)
     fire(core, child, (enum child_timer)timer->kind);
 }
 
-void fire_timers(struct core *core)
+void deadline_fire(struct core *core)
 {
     uint64_t now = core_now(core);
     uint32_t left = core->children * CHILD_TIMERS + 1;

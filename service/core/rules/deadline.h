@@ -8,4 +8,4 @@ struct core;
 
 /* What is armed anew while they fire, and due at once, may fire too, but not for ever: the rest has
  * the next turn, and others come between. */
-void fire_timers(struct core *core);
+void deadline_fire(struct core *core);

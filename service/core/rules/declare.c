@@ -28,8 +28,8 @@
 
 /* ---- checks ---------------------------------------------------------------------------------- */
 
-void tree_problem(struct declaration_problem *problem, size_t declaration, int dependency,
-                  const char *a, const char *b, const char *c)
+void declare_problem(struct declaration_problem *problem, size_t declaration, int dependency,
+                     const char *a, const char *b, const char *c)
 {
     struct text text = text_in(problem->error.text, sizeof(problem->error.text));
 
@@ -50,41 +50,41 @@ static int check_sidecar(struct child *child, size_t declaration,
     if (config->declaration.role != ROLE_SIDECAR)
         return 0;
     if (child->first_sidecar) {
-        tree_problem(problem, declaration, -1, "\"", child->first_sidecar->id,
-                     "\" is its sidecar: it cannot become one itself");
+        declare_problem(problem, declaration, -1, "\"", child->first_sidecar->id,
+                        "\" is its sidecar: it cannot become one itself");
         return -EINVAL;
     }
     if (config->declaration.n_requires == 0) {
-        tree_problem(problem, declaration, -1, "a sidecar needs a primary", "", "");
+        declare_problem(problem, declaration, -1, "a sidecar needs a primary", "", "");
         return -EINVAL;
     }
     primary = config->targets[0];
     if (primary->config->declaration.role == ROLE_SIDECAR || primary->job) {
-        tree_problem(problem, declaration, 0, "\"", primary->id,
-                     primary->job ? "\" is a job, and can have no sidecar"
-                                  : "\" is a sidecar itself, and can have none");
+        declare_problem(problem, declaration, 0, "\"", primary->id,
+                        primary->job ? "\" is a job, and can have no sidecar"
+                                     : "\" is a sidecar itself, and can have none");
         return -EINVAL;
     }
     return 0;
 }
 
-int tree_connect(struct core *core, struct child *child, size_t declaration,
-                 struct declaration_problem *problem)
+int declare_connect(struct core *core, struct child *child, size_t declaration,
+                    struct declaration_problem *problem)
 {
     struct child_config *config = child->config;
     const char *group = config->declaration.group;
 
     child->group = supervisor_group(child->member.supervisor, group);
     if (group && !child->group) {
-        tree_problem(problem, declaration, PROBLEM_GROUP, "its supervisor has no group called \"",
-                     group, "\"");
+        declare_problem(problem, declaration, PROBLEM_GROUP,
+                        "its supervisor has no group called \"", group, "\"");
         return -ENOENT;
     }
     for (size_t i = 0; i < dependency_count(&config->declaration); i++) {
         const char *id = dependency_id(&config->declaration, i);
         config->targets[i] = core_find(core, id);
         if (!config->targets[i]) {
-            tree_problem(problem, declaration, (int)i, "no child is called \"", id, "\"");
+            declare_problem(problem, declaration, (int)i, "no child is called \"", id, "\"");
             return -ENOENT;
         }
     }
@@ -127,8 +127,8 @@ static void link_child(struct core *core, struct supervisor *supervisor, struct 
 
 /* ---- as it was in another core --------------------------------------------------------------- */
 
-int tree_restore_child(struct core *core, const struct child_declaration *declaration,
-                       uint32_t slot, uint32_t serial)
+int declare_restore_child(struct core *core, const struct child_declaration *declaration,
+                          uint32_t slot, uint32_t serial)
 {
     struct supervisor *supervisor = supervisor_of_path(core, declaration->id);
     struct child *child = supervisor ? child_new(core, declaration) : NULL;
@@ -205,7 +205,7 @@ struct making {
 static void problem_of_supervisor(struct making *making, size_t i, const char *a, const char *b,
                                   const char *c)
 {
-    tree_problem(making->problem, i, -1, a, b, c);
+    declare_problem(making->problem, i, -1, a, b, c);
     making->problem->of_supervisor = true;
 }
 
@@ -339,7 +339,8 @@ static void problem_of_missing(struct making *making, size_t i, const char *id)
 
     memcpy(path, id, length);
     path[length] = '\0';
-    tree_problem(making->problem, i, PROBLEM_SUPERVISOR, "no supervisor is called \"", path, "\"");
+    declare_problem(making->problem, i, PROBLEM_SUPERVISOR, "no supervisor is called \"", path,
+                    "\"");
 }
 
 static int link_one(struct core *core, struct making *making, size_t i)
@@ -351,7 +352,7 @@ static int link_one(struct core *core, struct making *making, size_t i)
     if (r < 0)
         return r;
     if (core_find(core, child->id) || core_find_supervisor(core, child->id)) {
-        tree_problem(making->problem, i, -1, "a child is already called \"", child->id, "\"");
+        declare_problem(making->problem, i, -1, "a child is already called \"", child->id, "\"");
         return -EEXIST;
     }
     making->problem->error.text[0] = '\0';
@@ -382,7 +383,7 @@ static int link_all(struct core *core, struct making *making)
     if (r == 0)
         r = link_supervisors_until(core, making, SIZE_MAX);
     for (size_t i = 0; r == 0 && i < tree->n_children; i++)
-        r = tree_connect(core, making->children[i], i, making->problem);
+        r = declare_connect(core, making->children[i], i, making->problem);
     if (r < 0)
         return r;
     for (size_t i = 0; i < tree->n_children; i++)
@@ -392,8 +393,8 @@ static int link_all(struct core *core, struct making *making)
     return cycle_look(making->children, tree->n_children, making->problem);
 }
 
-void tree_announce(struct core *core, struct child *child, uint64_t id, const char *requester,
-                   const char *reason)
+void declare_announce(struct core *core, struct child *child, uint64_t id, const char *requester,
+                      const char *reason)
 {
     core_changed(core, child);
     EMIT(core, EVENT_CHILD_ADDED, child, id, FIELD_TEXT_OF("by", requester),
@@ -408,7 +409,7 @@ static void start_all(struct core *core, const struct making *making, const char
 
     for (size_t i = 0; i < count; i++) {
         lineage_resume(core, making->children[i]);
-        tree_announce(core, making->children[i], id, requester, reason);
+        declare_announce(core, making->children[i], id, requester, reason);
     }
     for (size_t i = 0; i < count; i++) {
         const struct child_declaration *declaration = &making->children[i]->config->declaration;
@@ -429,21 +430,21 @@ static int check_room(const struct core *core, const struct tree_declaration *tr
                       struct declaration_problem *problem)
 {
     if (core->shutdown_phase != SHUTDOWN_IDLE) {
-        tree_problem(problem, 0, -1, "the tree is shutting down", "", "");
+        declare_problem(problem, 0, -1, "the tree is shutting down", "", "");
         return -ESHUTDOWN;
     }
     if (tree->n_children > CORE_CHILDREN_MAX ||
         core->children + tree->n_children > CORE_CHILDREN_MAX) {
-        tree_problem(problem, 0, -1, "more than 100000 children", "", "");
+        declare_problem(problem, 0, -1, "more than 100000 children", "", "");
         return -E2BIG;
     }
     if (tree->n_supervisors > SUPERVISORS_MAX ||
         core->supervisors + tree->n_supervisors > SUPERVISORS_MAX) {
-        tree_problem(problem, 0, -1, "more than 1000 supervisors", "", "");
+        declare_problem(problem, 0, -1, "more than 1000 supervisors", "", "");
         problem->of_supervisor = tree->n_supervisors > 0;
         return -E2BIG;
     }
-    tree_problem(problem, 0, -1, "out of memory", "", "");
+    declare_problem(problem, 0, -1, "out of memory", "", "");
     return 0;
 }
 
@@ -470,7 +471,7 @@ static int make_and_link(struct core *core, struct making *making)
     return r;
 }
 
-int tree_declare(struct core *core, const struct tree_declaration *tree, const char *requester,
+int declare_tree(struct core *core, const struct tree_declaration *tree, const char *requester,
                  const char *reason, struct declaration_problem *problem)
 {
     struct making making = {.tree = tree, .problem = problem};
@@ -482,8 +483,8 @@ int tree_declare(struct core *core, const struct tree_declaration *tree, const c
     return r;
 }
 
-int tree_check(struct core *core, const struct tree_declaration *tree,
-               struct declaration_problem *problem)
+int declare_check(struct core *core, const struct tree_declaration *tree,
+                  struct declaration_problem *problem)
 {
     struct making making = {.tree = tree, .problem = problem};
     int r = make_and_link(core, &making);
@@ -496,7 +497,7 @@ int tree_check(struct core *core, const struct tree_declaration *tree,
 
 /* ---- letting go ------------------------------------------------------------------------------ */
 
-void tree_remove(struct core *core, struct child *child, enum child_status final, uint64_t cause)
+void declare_remove(struct core *core, struct child *child, enum child_status final, uint64_t cause)
 {
     struct supervisor *supervisor = child->member.supervisor;
 

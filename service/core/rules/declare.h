@@ -1,6 +1,6 @@
 /*
- * Tree: declaring children, all of a set or none, and letting them go. What
- * it needs is allocated before anything is changed.
+ * Declare: declaring children, all of a set or none, and letting them go. What it needs is
+ * allocated before anything is changed.
  */
 #pragma once
 
@@ -15,16 +15,17 @@ struct core;
 struct declaration_problem;
 struct tree_declaration;
 
-void tree_problem(struct declaration_problem *problem, size_t declaration, int dependency,
-                  const char *a, const char *b, const char *c);
-int tree_connect(struct core *core, struct child *child, size_t declaration,
-                 struct declaration_problem *problem);
-int tree_restore_child(struct core *core, const struct child_declaration *declaration,
-                       uint32_t slot, uint32_t serial);
-void tree_announce(struct core *core, struct child *child, uint64_t id, const char *requester,
-                   const char *reason);
-int tree_declare(struct core *core, const struct tree_declaration *tree, const char *requester,
+void declare_problem(struct declaration_problem *problem, size_t declaration, int dependency,
+                     const char *a, const char *b, const char *c);
+int declare_connect(struct core *core, struct child *child, size_t declaration,
+                    struct declaration_problem *problem);
+int declare_restore_child(struct core *core, const struct child_declaration *declaration,
+                          uint32_t slot, uint32_t serial);
+void declare_announce(struct core *core, struct child *child, uint64_t id, const char *requester,
+                      const char *reason);
+int declare_tree(struct core *core, const struct tree_declaration *tree, const char *requester,
                  const char *reason, struct declaration_problem *problem);
-int tree_check(struct core *core, const struct tree_declaration *tree,
-               struct declaration_problem *problem);
-void tree_remove(struct core *core, struct child *child, enum child_status final, uint64_t cause);
+int declare_check(struct core *core, const struct tree_declaration *tree,
+                  struct declaration_problem *problem);
+void declare_remove(struct core *core, struct child *child, enum child_status final,
+                    uint64_t cause);

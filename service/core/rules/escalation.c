@@ -42,7 +42,7 @@ static void quarantine_scope(struct core *core, struct supervisor *supervisor, c
          child = supervisor_previous(supervisor, child)) {
         if (!is_quarantined_with(child))
             continue;
-        supervision_quarantine(core, child, why);
+        restart_quarantine(core, child, why);
         child_withdraw_starts(core, child, 0, "policy");
         stop_order_go(core, child, 0, "policy");
     }
@@ -68,15 +68,15 @@ static void restart(struct core *core, struct supervisor *supervisor, struct chi
     child->wanted = comes_back;
     if (child->gave_up && restart_limit_clear(&child->restart_limit, core_realtime(core))) {
         child_disarm(core, child, TIMER_WINDOW);
-        supervision_limit_changed(core, child, "escalated");
+        restart_tell_limit(core, child, "escalated");
     }
     child->gave_up = false;
     clear_limits(core, supervisor);
     if (comes_back)
-        supervision_back_off(core, child);
+        restart_back_off(core, child);
     bool with_others = strategy_restart_supervisor(core, supervisor, comes_back ? child : NULL);
     if (comes_back)
-        supervision_start_after_backoff(core, child, with_others);
+        restart_after_backoff(core, child, with_others);
 }
 
 /* Whoever is held for it reads this, also where nothing was wrong with it. */
@@ -114,13 +114,13 @@ void escalation_melt_down(struct core *core, struct supervisor *supervisor, stru
             quarantine_scope(core, supervisor, why);
             return;
         case ESCALATION_SHUTDOWN_TREE:
-            supervision_shut_down(core, child, why);
+            escalation_shut_down(core, child, why);
             return;
         case ESCALATION_PARENT:
             break;
         }
         if (!parent) {
-            supervision_shut_down(core, child, why);
+            escalation_shut_down(core, child, why);
             return;
         }
         EMIT(core, EVENT_ESCALATED, child, 0, FIELD_TEXT_OF("from", supervisor->path),
@@ -135,7 +135,7 @@ void escalation_melt_down(struct core *core, struct supervisor *supervisor, stru
     }
 }
 
-void supervision_shut_down(struct core *core, struct child *child, const char *why)
+void escalation_shut_down(struct core *core, struct child *child, const char *why)
 {
     EMIT(core, EVENT_ESCALATED, child, 0, FIELD_TEXT_OF("to", "shutdown-tree"),
          FIELD_TEXT_OF("why", why));

@@ -199,7 +199,7 @@ static void give_up(struct core *core, struct child *child, const struct verdict
          FIELD_NUMBER_OF("burst", child->restart_limit.burst));
     switch (action) {
     case ON_LIMIT_QUARANTINE:
-        supervision_quarantine(core, child, buffer);
+        restart_quarantine(core, child, buffer);
         break;
     case ON_LIMIT_COOL_DOWN:
         child->cool_downs++;
@@ -212,7 +212,7 @@ static void give_up(struct core *core, struct child *child, const struct verdict
         escalation_melt_down(core, child->member.supervisor, child, buffer);
         break;
     case ON_LIMIT_SHUTDOWN_TREE:
-        supervision_shut_down(core, child, buffer);
+        escalation_shut_down(core, child, buffer);
         break;
     }
     core_changed(core, child);
@@ -245,7 +245,7 @@ static void blow_fuse(struct core *core, struct child *child)
          FIELD_TEXT_OF("supervisor", child->member.supervisor->path),
          FIELD_NUMBER_OF("used", view.used), FIELD_NUMBER_OF("burst", view.burst));
     child->gave_up = true;
-    supervision_quarantine(core, child, buffer);
+    restart_quarantine(core, child, buffer);
     core_changed(core, child);
 }
 
@@ -267,7 +267,7 @@ static void restart_by_policy(struct core *core, struct child *child, const stru
 
     /* The machine has taken others down as well: all start when the timer fires, which is due. */
     if (with_others || !verdict->with_machine)
-        supervision_start_after_backoff(core, child, with_others);
+        restart_after_backoff(core, child, with_others);
 }
 
 static void execute(struct core *core, struct child *child, const struct verdict *verdict)
@@ -285,7 +285,7 @@ static void execute(struct core *core, struct child *child, const struct verdict
         release_fence(core, child);
         break;
     case DECISION_REMOVE:
-        tree_remove(core, child, CHILD_STOPPED, child->operation_cause);
+        declare_remove(core, child, CHILD_STOPPED, child->operation_cause);
         break;
     case DECISION_SHUTDOWN:
         job_child_gone(core, child);
@@ -415,7 +415,7 @@ static void end_attempt(struct core *core, struct child *child)
     stop_order_withdraw(core, child);
     stop_order_update(core, child);
     attempt->pid = 0;
-    redeclare_attempt_ended(core, child);
+    adopt_attempt_ended(core, child);
     sidecars_follow(core, child, attempt->stop.asked);
     core_changed(core, child);
 }
@@ -439,14 +439,14 @@ static bool asked_for(enum exit_decision decision)
     return false;
 }
 
-void supervision_exited(struct core *core, struct child *child, const struct completion *reported)
+void exit_completed(struct core *core, struct child *child, const struct completion *reported)
 {
     struct completion copy = *reported, *completion = &copy;
     struct verdict verdict = {.within_limit = true};
 
     leftovers_end(core, child, completion);
-    verdict.kind = child->attempt.main.gone ? child->attempt.main.kind
-                                            : supervision_classify(child, completion);
+    verdict.kind =
+        child->attempt.main.gone ? child->attempt.main.kind : exit_kind_classify(child, completion);
 
     verdict.fatal =
         verdict.kind == EXIT_FAILED &&
@@ -472,11 +472,11 @@ void supervision_exited(struct core *core, struct child *child, const struct com
     if (verdict.kind == EXIT_SUCCEEDED)
         liveness_ended_well(core, child);
     if (verdict.counted)
-        supervision_limit_changed(core, child, "exit");
+        restart_tell_limit(core, child, "exit");
     execute(core, child, &verdict);
 }
 
-void supervision_spawn_failed(struct core *core, struct child *child, int error, const char *reason)
+void exit_spawn_failed(struct core *core, struct child *child, int error, const char *reason)
 {
     struct verdict verdict = {.kind = EXIT_SPAWN_FAILED, .counted = true, .within_limit = true};
     uint64_t cause = child->start_cause;
@@ -507,6 +507,6 @@ void supervision_spawn_failed(struct core *core, struct child *child, int error,
         text_copy(child->last_exit.reason, sizeof(child->last_exit.reason), reason);
     end_attempt(core, child);
     if (verdict.counted)
-        supervision_limit_changed(core, child, "spawn failed");
+        restart_tell_limit(core, child, "spawn failed");
     execute(core, child, &verdict);
 }

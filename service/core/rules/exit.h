@@ -13,12 +13,11 @@ struct child;
 struct completion;
 struct core;
 
-void supervision_exited(struct core *core, struct child *child, const struct completion *reported);
+void exit_completed(struct core *core, struct child *child, const struct completion *reported);
 
 /*
  * A spawn that failed uses up an attempt and never a generation. The exit before it stays visible;
  * a restart by hand that it was meant for is over, and the policy decides on the next try. One that
  * waited behind it goes ahead: nothing stands in its way any more.
  */
-void supervision_spawn_failed(struct core *core, struct child *child, int error,
-                              const char *reason);
+void exit_spawn_failed(struct core *core, struct child *child, int error, const char *reason);

@@ -13,7 +13,7 @@ bool exit_code_listed(const struct exit_codes *codes, int code)
     return false;
 }
 
-enum exit_kind supervision_classify(const struct child *child, const struct completion *completion)
+enum exit_kind exit_kind_classify(const struct child *child, const struct completion *completion)
 {
     if (child->attempt.forced != EXIT_NONE)
         return child->attempt.forced;

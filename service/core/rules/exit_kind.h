@@ -13,4 +13,4 @@ struct completion;
 struct exit_codes;
 
 bool exit_code_listed(const struct exit_codes *codes, int code);
-enum exit_kind supervision_classify(const struct child *child, const struct completion *completion);
+enum exit_kind exit_kind_classify(const struct child *child, const struct completion *completion);

@@ -27,7 +27,7 @@ void leftovers_begin(struct core *core, struct child *child, const struct comple
         .oom_killed = completion->oom_killed,
         .code = completion->code,
         .signal = completion->signal,
-        .kind = supervision_classify(child, completion),
+        .kind = exit_kind_classify(child, completion),
     };
     if (child->readiness == READINESS_READY)
         child->readiness = READINESS_UNREPORTED; /* it was the main process's word */

@@ -34,7 +34,7 @@ void liveness_begin(struct core *core, struct child *child)
 void liveness_ran_out(struct core *core, struct child *child)
 {
     child->attempt.ran_out = true;
-    supervision_force_stop(core, child, EXIT_TIMED_OUT);
+    stop_force(core, child, EXIT_TIMED_OUT);
 }
 
 bool liveness_is_proven(const struct core *core, const struct child *child)
@@ -271,7 +271,7 @@ void liveness_message(struct core *core, struct child *child, const struct notif
     if ((message->flags & NOTIFY_NOT_READY) && word_counts(child))
         become_not_ready(core, child);
     if (message->flags & NOTIFY_TRIGGER)
-        supervision_force_stop(core, child, EXIT_UNHEALTHY);
+        stop_force(core, child, EXIT_UNHEALTHY);
 }
 
 void liveness_doubt(struct core *core, struct child *child, bool by_check, const char *why,
@@ -290,7 +290,7 @@ void liveness_doubt(struct core *core, struct child *child, bool by_check, const
         return;
     if (child->attempt.forced == EXIT_NONE)
         child->attempt.failed_check = by_check;
-    supervision_force_stop(core, child, EXIT_UNHEALTHY);
+    stop_force(core, child, EXIT_UNHEALTHY);
 }
 
 void liveness_trust(struct core *core, struct child *child)
@@ -311,7 +311,7 @@ void liveness_silent(struct core *core, struct child *child)
 void liveness_too_long(struct core *core, struct child *child)
 {
     if (child->attempt.stopping)
-        supervision_force_stop(core, child, EXIT_TIMED_OUT);
+        stop_force(core, child, EXIT_TIMED_OUT);
     else
         reload_late(core, child);
 }

@@ -94,7 +94,7 @@ static void change_limit(struct core *core, struct child *child)
     child_disarm(core, child, TIMER_WINDOW);
     if (next > 0)
         child_arm(core, child, TIMER_WINDOW, next);
-    supervision_limit_changed(core, child, "reload");
+    restart_tell_limit(core, child, "reload");
 }
 
 static void change_stop(struct core *core, struct child *child)
@@ -158,7 +158,7 @@ static int check_changes(struct core *core, struct change *changes, size_t count
 
     swap_configs(changes, count);
     for (size_t i = 0; r == 0 && i < count; i++)
-        r = tree_connect(core, changes[i].child, i, problem);
+        r = declare_connect(core, changes[i].child, i, problem);
     for (size_t i = 0; r == 0 && i < count; i++)
         sidecar_bind(core, changes[i].child);
     for (size_t i = 0; r == 0 && i < count; i++) {
@@ -166,7 +166,7 @@ static int check_changes(struct core *core, struct change *changes, size_t count
         problem->declaration = i;
     }
     swap_configs(changes, count);
-    for (size_t i = 0; i < count; i++) { /* what tree_connect() has found is the new one's */
+    for (size_t i = 0; i < count; i++) { /* what declare_connect() has found is the new one's */
         struct child *child = changes[i].child;
         sidecar_bind(core, child);
         child->group = supervisor_group(child->member.supervisor, child->config->declaration.group);
@@ -217,8 +217,8 @@ static int prepare_changes(struct core *core, struct change *changes,
     for (size_t i = 0; i < count; i++) {
         struct child *child = changes[i].child = core_find(core, declarations[i].id);
         if (!child || child->job) {
-            tree_problem(problem, i, -1, child ? "a job runs once: \"" : "no child is called \"",
-                         declarations[i].id, "\"");
+            declare_problem(problem, i, -1, child ? "a job runs once: \"" : "no child is called \"",
+                            declarations[i].id, "\"");
             return child ? -EINVAL : -ENOENT;
         }
         if (make_configs(core, &changes[i], &declarations[i]) < 0)
@@ -244,7 +244,7 @@ static void apply_change(struct core *core, const struct change *change, uint64_
     struct child *child = change->child;
 
     if (change->said != 0 || change->restarts)
-        tree_announce(core, child, id, requester, reason);
+        declare_announce(core, child, id, requester, reason);
     apply_keys(core, child, change->said);
 }
 
@@ -307,7 +307,7 @@ static int check_phase(const struct core *core, struct declaration_problem *prob
 {
     bool down = core->shutdown_phase != SHUTDOWN_IDLE;
 
-    tree_problem(problem, 0, -1, down ? "the tree is shutting down" : "out of memory", "", "");
+    declare_problem(problem, 0, -1, down ? "the tree is shutting down" : "out of memory", "", "");
     return down ? -ESHUTDOWN : 0;
 }
 
@@ -326,9 +326,9 @@ int core_check_redeclare(struct core *core, const struct child_declaration *decl
     return r;
 }
 
-int tree_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
-                   enum redeclare_how how, const char *requester, const char *reason,
-                   struct declaration_problem *problem)
+int redeclare_child(struct core *core, const struct child_declaration *declarations, size_t count,
+                    enum redeclare_how how, const char *requester, const char *reason,
+                    struct declaration_problem *problem)
 {
     int r = check_phase(core, problem);
     struct change *changes =
@@ -345,23 +345,23 @@ int tree_redeclare(struct core *core, const struct child_declaration *declaratio
     return r;
 }
 
-int tree_redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
-                              struct declaration_problem *problem)
+int redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
+                         struct declaration_problem *problem)
 {
     struct supervisor *supervisor = core_find_supervisor(core, declaration->path);
     struct supervisor_config *config;
 
     if (core->shutdown_phase != SHUTDOWN_IDLE) {
-        tree_problem(problem, 0, -1, "the tree is shutting down", "", "");
+        declare_problem(problem, 0, -1, "the tree is shutting down", "", "");
         return -ESHUTDOWN;
     }
     if (!supervisor) {
-        tree_problem(problem, 0, -1, "no supervisor is called \"", declaration->path, "\"");
+        declare_problem(problem, 0, -1, "no supervisor is called \"", declaration->path, "\"");
         return -ENOENT;
     }
     config = supervisor_config_new(core, declaration);
     if (!config) {
-        tree_problem(problem, 0, -1, "out of memory", "", "");
+        declare_problem(problem, 0, -1, "out of memory", "", "");
         return -ENOMEM;
     }
     supervisor->discarded = false;

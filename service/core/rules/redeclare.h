@@ -17,8 +17,8 @@ struct core;
 struct declaration_problem;
 struct supervisor_declaration;
 
-int tree_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
-                   enum redeclare_how how, const char *requester, const char *reason,
-                   struct declaration_problem *problem);
-int tree_redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
-                              struct declaration_problem *problem);
+int redeclare_child(struct core *core, const struct child_declaration *declarations, size_t count,
+                    enum redeclare_how how, const char *requester, const char *reason,
+                    struct declaration_problem *problem);
+int redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
+                         struct declaration_problem *problem);

@@ -33,7 +33,7 @@ static void begin_again(struct core *core, struct child *child)
         stop_order_withdraw(core, child); /* else it still is to go */
     core_changed(core, child);
     if (is_over(child) && !child->attempt.active) {
-        tree_remove(core, child, CHILD_STOPPED, child->operation_cause);
+        declare_remove(core, child, CHILD_STOPPED, child->operation_cause);
         return;
     }
     child->wanted = child->wanted && declaration->has_process;
@@ -55,7 +55,7 @@ static void begin_again(struct core *core, struct child *child)
         start_name(child);
 }
 
-void shutdown_reopen(struct core *core)
+void reopen_tree(struct core *core)
 {
     if (core->shutdown_phase == SHUTDOWN_IDLE)
         return;

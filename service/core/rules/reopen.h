@@ -1,8 +1,7 @@
 /*
  * Reopening: the next proctord begins a tree again that was shut down, or was about to be when the
- * one before died (docs/durability.md). A
- * polite end is no more the end of history than a death is: what was held stays held, what was
- * counted stays counted, and what waited waits on.
+ * one before died (docs/durability.md). A polite end is no more the end of history than a death is:
+ * what was held stays held, what was counted stays counted, and what waited waits on.
  *
  * No child starts in the middle of it: each start is a timer that is due, so that the manifests can
  * be compared first.
@@ -11,4 +10,4 @@
 
 struct core;
 
-void shutdown_reopen(struct core *core); /* reopen.c */
+void reopen_tree(struct core *core);

@@ -111,7 +111,7 @@ void report_spawn_failed(struct core *core, struct attempt_id id, int error, con
     if (child && child->attempt.spawned)
         record_stale(core, child, id, REPORT_SPAWN_FAILED);
     else if (child)
-        supervision_spawn_failed(core, child, error, reason);
+        exit_spawn_failed(core, child, error, reason);
 }
 
 void report_completed(struct core *core, struct attempt_id id, const struct completion *completion)
@@ -121,7 +121,7 @@ void report_completed(struct core *core, struct attempt_id id, const struct comp
     if (child) {
         if (!child->attempt.spawned)
             commit_spawn(core, child, 0); /* it ended before the executor's word came */
-        supervision_exited(core, child, completion);
+        exit_completed(core, child, completion);
     }
 }
 

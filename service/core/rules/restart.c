@@ -17,7 +17,7 @@ uint64_t restart_draw_backoff(struct core *core, struct child *child)
     return delay;
 }
 
-void supervision_limit_changed(struct core *core, struct child *child, const char *why)
+void restart_tell_limit(struct core *core, struct child *child, const char *why)
 {
     struct restart_limit_view view = restart_limit_view(&child->restart_limit);
 
@@ -50,18 +50,18 @@ void restart_schedule(struct core *core, struct child *child, uint64_t delay_use
     core_changed(core, child);
 }
 
-void supervision_quarantine(struct core *core, struct child *child, const char *why)
+void restart_quarantine(struct core *core, struct child *child, const char *why)
 {
     child_set_operation(core, child, CHILD_QUARANTINED, 0, "policy", why, "policy");
     EMIT(core, EVENT_CHILD_QUARANTINED, child, 0, FIELD_TEXT_OF("why", why));
 }
 
-void supervision_back_off(struct core *core, struct child *child)
+void restart_back_off(struct core *core, struct child *child)
 {
     restart_schedule(core, child, restart_draw_backoff(core, child), 0, "backoff");
 }
 
-void supervision_start_after_backoff(struct core *core, struct child *child, bool with_others)
+void restart_after_backoff(struct core *core, struct child *child, bool with_others)
 {
     if (child->timers[TIMER_START].deadline_usec > core_now(core))
         return;

@@ -11,15 +11,15 @@ struct child;
 struct core;
 
 uint64_t restart_draw_backoff(struct core *core, struct child *child);
-void supervision_limit_changed(struct core *core, struct child *child, const char *why);
+void restart_tell_limit(struct core *core, struct child *child, const char *why);
 
 /* Schedules the next start after a delay, or when the budget grants it where that is later. */
 void restart_schedule(struct core *core, struct child *child, uint64_t delay_usec,
                       uint64_t wait_usec, const char *why);
-void supervision_quarantine(struct core *core, struct child *child, const char *why);
+void restart_quarantine(struct core *core, struct child *child, const char *why);
 
 /* Draws the delay of a restart that follows from no exit's own decision. */
-void supervision_back_off(struct core *core, struct child *child);
+void restart_back_off(struct core *core, struct child *child);
 
 /* The start has been scheduled, and those that start with the child are known. */
-void supervision_start_after_backoff(struct core *core, struct child *child, bool with_others);
+void restart_after_backoff(struct core *core, struct child *child, bool with_others);

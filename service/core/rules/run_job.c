@@ -94,7 +94,7 @@ static int declare(struct core *core, const struct child_declaration *declaratio
         tree.supervisors = &supervisor;
         tree.n_supervisors = 1;
     }
-    int r = tree_declare(core, &tree, requester, reason, problem);
+    int r = declare_tree(core, &tree, requester, reason, problem);
     if (r == 0) {
         job->child = core_find(core, id);
         job->child->job = job;
@@ -103,9 +103,9 @@ static int declare(struct core *core, const struct child_declaration *declaratio
     return r;
 }
 
-int job_take_in(struct core *core, const struct child_declaration *declaration,
-                enum same_name same_name, const char *requester, const char *reason,
-                struct job **job, struct declaration_problem *problem)
+int run_job_take_in(struct core *core, const struct child_declaration *declaration,
+                    enum same_name same_name, const char *requester, const char *reason,
+                    struct job **job, struct declaration_problem *problem)
 {
     int r = check(core, declaration, same_name, problem);
     if (r < 0)

@@ -15,6 +15,6 @@ struct declaration_problem;
 struct job;
 
 void jobs_set_most(struct core *core, uint32_t max_jobs);
-int job_take_in(struct core *core, const struct child_declaration *declaration,
-                enum same_name same_name, const char *requester, const char *reason,
-                struct job **job, struct declaration_problem *problem);
+int run_job_take_in(struct core *core, const struct child_declaration *declaration,
+                    enum same_name same_name, const char *requester, const char *reason,
+                    struct job **job, struct declaration_problem *problem);

@@ -89,7 +89,7 @@ void child_withdraw_starts(struct core *core, struct child *child, uint64_t caus
     start_withdraw(core, child);
 }
 
-void supervision_force_stop(struct core *core, struct child *child, enum exit_kind kind)
+void stop_force(struct core *core, struct child *child, enum exit_kind kind)
 {
     if (child->attempt.cancel_delivered || child->attempt.abort_requested)
         return; /* it is on its way out already, for somebody else's reason */

@@ -35,7 +35,7 @@ void child_withdraw_starts(struct core *core, struct child *child, uint64_t caus
                            const char *command);
 
 /* Ends an attempt on the supervisor's own account: too slow to start, or silent. */
-void supervision_force_stop(struct core *core, struct child *child, enum exit_kind kind);
+void stop_force(struct core *core, struct child *child, enum exit_kind kind);
 void fence_enter(struct core *core, struct child *child, uint64_t cause, bool by_resume,
                  const char *command);
 

@@ -102,8 +102,7 @@ static struct scope *scope_of(const struct failure_place *place, struct member *
 
     for (struct member *member = first; member != last->next; member = member->next) {
         const struct child *child = member_child(member);
-        if (child && child->scope && in_scope(place, child) &&
-            strategy_is_wider(child->scope, scope))
+        if (child && child->scope && in_scope(place, child) && scope_is_wider(child->scope, scope))
             scope = child->scope;
     }
     return scope;
@@ -137,7 +136,7 @@ static bool restart(struct core *core, const struct failure_place *place, enum s
     stop_order_settle(core);
     if (!others)
         return false;
-    strategy_scope_begins(core, scope);
+    scope_begin(core, scope);
     if (failed) {
         child_set_scope(core, failed, scope);
         fence_ready(core, failed, 0, "policy");
@@ -184,7 +183,7 @@ static void start_together(struct core *core, struct scope *scope)
 {
     struct supervisor *supervisor = scope->supervisor;
 
-    strategy_scope_ends(core, scope);
+    scope_end(core, scope);
     for (struct child *child = supervisor_first(supervisor); child;
          child = supervisor_next(supervisor, child)) {
         if (child->scope != scope)
@@ -207,7 +206,7 @@ void strategy_look(struct core *core)
 void strategy_forget(struct core *core)
 {
     while (core->restarting)
-        strategy_scope_ends(core, core->restarting);
+        scope_end(core, core->restarting);
     for (struct child *child = core_first(core); child; child = core_next(child))
         child_set_scope(core, child, NULL);
 }

@@ -4,7 +4,8 @@
  * stable. Each *_to_string() returns a constant string and accepts only values of its enum.
  *
  * A number that is written down here stands in journals, checkpoints and handovers: it never
- * changes, and a new one is appended. checkpoint.c, input.h and wait.c assert how many there are.
+ * changes, and a new one is appended. checkpoint.c, model/input_archive.h,
+ * model/declaration_archive.c and bus/wait_handover.c assert how many there are.
  */
 #pragma once
 
