@@ -5,6 +5,9 @@
 #include "document.h"
 #include "call.h"
 #include "core/vocabulary/text.h"
+#include "manifest.h"
+#include "node.h"
+#include "written.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,25 +18,64 @@
 #define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
 #define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
 
-/* The manifest, and behind it what was given on the command line: a key of its own. */
+static void write_arguments(FILE *out, const struct node *before, const struct client *client)
+{
+    const char *between = "";
+
+    fputs("arguments: [", out);
+    for (size_t i = 0; before && i < before->count; i++, between = ", ") {
+        fputs(between, out);
+        json_text(out, before->items[i]->text);
+    }
+    for (int i = 1; i < client->n_arguments; i++, between = ", ") {
+        fputs(between, out);
+        json_text(out, client->arguments[i]);
+    }
+    fputs("]\n", out);
+}
+
+static bool is_list_of_texts(const struct node *node)
+{
+    bool is_one = !node || node->kind == NODE_LIST;
+
+    for (size_t i = 0; is_one && node && i < node->count; i++)
+        is_one = node->items[i]->kind == NODE_SCALAR;
+    return is_one;
+}
+
+/* Its keys, and what was given on the command line behind its own arguments. What cannot be read is
+ * sent as it is: proctord names the place. */
+static void add_arguments(FILE *out, const char *manifest, const struct client *client)
+{
+    static const char *const without[] = {"arguments", NULL};
+    struct arena arena = {};
+    struct manifest_error error = {};
+    const struct node *root = NULL;
+    int r = node_parse(&arena, manifest, strlen(manifest), MANIFEST_CHILD_MAX, &root, &error);
+    bool fits = r == 0 && root && root->kind == NODE_MAPPING;
+    const struct node *before = fits ? node_find(root, "arguments") : NULL;
+    struct written written = {};
+
+    if (fits && is_list_of_texts(before))
+        written = manifest_write(&arena, root, without, NULL);
+    fputs(written.text ? written.text : manifest, out);
+    if (written.text)
+        write_arguments(out, before, client);
+    arena_free(&arena);
+}
+
+/* The manifest as it stands there, so that an error names its line; arguments of the command line
+ * make it another text. */
 static char *manifest_text(struct client *client)
 {
     char *manifest = client_read_manifest(client, client->arguments[0]), *text = NULL;
     size_t size;
-    FILE *out = manifest ? open_memstream(&text, &size) : NULL;
+    FILE *out = manifest && client->n_arguments > 1 ? open_memstream(&text, &size) : NULL;
 
-    if (!out) {
-        free(manifest);
-        return NULL;
-    }
-    fputs(manifest, out);
+    if (!out)
+        return manifest;
+    add_arguments(out, manifest, client);
     free(manifest);
-    for (int i = 1; i < client->n_arguments; i++) {
-        fputs(i == 1 ? "\narguments: [" : ", ", out);
-        json_text(out, client->arguments[i]);
-    }
-    if (client->n_arguments > 1)
-        fputs("]\n", out);
     fclose(out);
     return text;
 }

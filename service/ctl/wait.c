@@ -64,15 +64,41 @@ static void present_free(struct present *present)
     *present = (struct present){};
 }
 
+static int read_entry(sd_bus_message *m, struct present *present)
+{
+    const struct {
+        const char *key;
+        char **value;
+    } wanted[] = {{"Status", &present->status},
+                  {"Readiness", &present->readiness},
+                  {"WaitsFor", &present->waits_for}};
+    const char *key, *text;
+    int r = sd_bus_message_read(m, "s", &key);
+
+    for (size_t i = 0; r >= 0 && i < sizeof(wanted) / sizeof(wanted[0]); i++)
+        if (strcmp(key, wanted[i].key) == 0) {
+            r = sd_bus_message_read(m, "v", "s", &text);
+            *wanted[i].value = r >= 0 ? strdup(text) : NULL;
+            return r >= 0 && !*wanted[i].value ? -ENOMEM : r;
+        }
+    return r < 0 ? r : sd_bus_message_skip(m, "v");
+}
+
+/* All at once: of one moment, else a start in between looks like a child that nobody starts. */
 static int present_read(struct client *client, const char *path, struct present *present)
 {
-    int r = call_string(client, path, CHILD, "Status", &present->status);
+    CLEANUP_MESSAGE *reply = NULL;
+    int r = call_method(client, path, "org.freedesktop.DBus.Properties", "GetAll", NULL, &reply,
+                        "s", CHILD);
 
     if (r >= 0)
-        r = call_string(client, path, CHILD, "Readiness", &present->readiness);
-    if (r >= 0)
-        r = call_string(client, path, CHILD, "WaitsFor", &present->waits_for);
-    return r;
+        r = sd_bus_message_enter_container(reply, 'a', "{sv}");
+    while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
+        r = read_entry(reply, present);
+        if (r >= 0)
+            r = sd_bus_message_exit_container(reply);
+    }
+    return r >= 0 && (!present->status || !present->readiness || !present->waits_for) ? -EPROTO : r;
 }
 
 /* Nobody means it to run, or it is held: the state cannot come by itself. */

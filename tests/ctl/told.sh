@@ -75,6 +75,18 @@ until_true stop_failed
 check "a resume behind a stop that failed is no failure of its own" \
     "stubborn: active (was paused), cancelling, stop failed: did not end within its stop timeout; 0" \
     "$(proctorctl resume stubborn --reason=test); $?"
+# Arguments of the command line go behind those of the manifest, however it is written.
+say='[/bin/sh, -c, "echo \"$@\" >&$PROCTOR_RESULT_FD", sh'
+echo "{name: flow, exec: $say, hi]}" >"$folder/flow.yaml"
+printf -- '---\nname: block\nexec: %s]\narguments: [one]\n...\n' "$say" >"$folder/block.yaml"
+check "run gives its arguments to a manifest in flow style" "hi a b; 0" \
+    "$(proctorctl run "$folder/flow.yaml" --reason=test -- a b); $?"
+check "run gives its arguments behind those of the manifest" "one two; 0" \
+    "$(proctorctl run "$folder/block.yaml" --reason=test -- two); $?"
+echo '{name: wrong, exec: [' >"$folder/wrong.yaml"
+proctorctl run "$folder/wrong.yaml" --reason=test -- a >"$folder/waited" 2>&1
+check "run of a manifest that cannot be read names the place" "1" "$(grep -c 'line 2, column' "$folder/waited")"
+
 check "the report says the same of it" "did not end within its stop timeout" \
     "$(proctorctl shutdown --wait --reason=test | sed -n 's/^stubborn *aborted *cancelled *0 *1 *//p')"
 plan
