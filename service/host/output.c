@@ -1,10 +1,11 @@
-#include "core/vocabulary/noun.h"
 #include "output.h"
 
 #include "again.h"
 
 #include "beside.h"
+#include "clock.h"
 #include "core/vocabulary/invariant.h"
+#include "core/vocabulary/noun.h"
 #include "disk_queue.h"
 #include "journald_stream.h"
 #include "log.h"
@@ -20,8 +21,9 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#define CHUNK         (64 * 1024)
-#define PATIENCE_USEC 2000000 /* a child waits so long for its disk, then what it says is lost */
+#define CHUNK          (64 * 1024)
+#define LOST_LINE_USEC 10000000 /* a line about what is lost, for each output, at most so often */
+#define PATIENCE_USEC  2000000  /* a child waits so long for its disk, then what it says is lost */
 
 /*
  * What the works beside the loop use: the reading end of the pipe, and what the writer has to know.
@@ -46,6 +48,7 @@ struct output {
     struct work *pending[LOG_TASKS]; /* the work of each kind that has not been done yet */
     bool dropping;                   /* the disk does not answer: what comes is read and dropped */
     uint64_t dropped;                /* bytes, that the next work tells of */
+    uint64_t lost, told_usec;        /* bytes, since the line about it that was written then */
 };
 
 static uint64_t lost_bytes, outputs;
@@ -99,7 +102,15 @@ static void release_work(void *data)
     free(work);
 }
 
-static void tell_lost(const struct output *output, const struct work *work)
+static void print_lost(struct output *output, const char *why)
+{
+    log_print(LOG_WARNING, "%s: lost %" PRIu64 " %s of its output: %s: %s", output->child_id,
+              output->lost, noun_of(output->lost, "byte"), output->path, why);
+    output->lost = 0;
+    output->told_usec = clock_now_usec();
+}
+
+static void tell_lost(struct output *output, const struct work *work)
 {
     const struct log_report *report = &work->report;
 
@@ -110,9 +121,9 @@ static void tell_lost(const struct output *output, const struct work *work)
     if (report->lost == 0)
         return;
     lost_bytes += report->lost;
-    log_print(LOG_WARNING, "%s: lost %" PRIu64 " %s of its output: %s: %s", output->child_id,
-              report->lost, noun_of(report->lost, "byte"), output->path,
-              report->why[0] ? report->why : "not written");
+    output->lost += report->lost;
+    if (output->told_usec == 0 || clock_now_usec() - output->told_usec >= LOST_LINE_USEC)
+        print_lost(output, report->why[0] ? report->why : "not written");
 }
 
 static bool is_idle(const struct output *output)
@@ -405,6 +416,8 @@ void output_free(struct output *output)
         return;
     sd_event_source_disable_unref(output->source);
     sd_event_source_disable_unref(output->patience);
+    if (output->lost > 0)
+        print_lost(output, "since the last such line");
     free_reading_side(output);
     close_if_open(output->pipe[1]);
     free(output->child_id);
