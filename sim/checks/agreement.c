@@ -35,7 +35,7 @@ static void agree_on_attempt(struct world *world, const char *name, const struct
     SAME("status", mine->status, its->status);
     SAME("attempt's generation", mine->generation, its->generation);
     SAME("attempt", mine->number, its->number);
-    SAME("ready since", mine->ready_usec, its->ready_since);
+    SAME("when it became ready", mine->ready_usec, its->ready_since);
     SAME("health check open", mine->check_open, its->check_open);
     SAME("health checks", mine->checks, its->checks);
     SAME("unhealthy", mine->unhealthy, its->unhealthy);

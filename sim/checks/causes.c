@@ -174,17 +174,10 @@ static uint64_t cause_of_end(const struct event *event, const struct stop_ledger
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
-static void enter_stop(struct world *world, const struct event *event, struct stop_ledger *stop)
+/* An attempt is started for somebody or for nobody, and each event of its start says so. */
+static void enter_start(struct world *world, const struct event *event, struct stop_ledger *stop)
 {
-    const char *command = text_of(event, "command");
-
     switch ((int)event->kind) {
-    case EVENT_CHILD_ADDED:
-        stop->changed = true;
-        return;
-    case EVENT_CHILD_OPERATION_CHANGED:
-        stop->asked = event->cause;
-        return;
     case EVENT_CHILD_STARTING:
         *stop =
             (struct stop_ledger){.fence = stop->fence, .asked = stop->asked, .start = event->cause};
@@ -200,20 +193,34 @@ static void enter_stop(struct world *world, const struct event *event, struct st
     case EVENT_CHILD_RESTART_FENCE_RELEASED:
         must_be(world, event, stop->fence);
         return;
+    }
+}
+
+static void enter_cancel(struct world *world, const struct event *event, struct stop_ledger *stop)
+{
+    check_cancel(world, event);
+    stop->under_way = true;
+    stop->aborted = stop->changed = false;
+    stop->forced = is_forced(text_of(event, "command"));
+    stop->no_deadline = event->child->config->declaration.stop_timeout_usec == 0;
+    stop->cause = stop->deadline = stop->abort = event->cause;
+    stop->failed = 0;
+    stop->steps = 0;
+}
+
+static void enter_stop(struct world *world, const struct event *event, struct stop_ledger *stop)
+{
+    const char *command = text_of(event, "command");
+
+    switch ((int)event->kind) {
+    case EVENT_CHILD_ADDED:
+        stop->changed = true;
+        return;
+    case EVENT_CHILD_OPERATION_CHANGED:
+        stop->asked = event->cause;
+        return;
     case EVENT_CHILD_CONTROL_CANCEL_DELIVERED:
-        check_cancel(world, event);
-        *stop = (struct stop_ledger){.under_way = true,
-                                     .forced = is_forced(command),
-                                     .no_deadline =
-                                         event->child->config->declaration.stop_timeout_usec == 0,
-                                     .cause = event->cause,
-                                     .deadline = event->cause,
-                                     .abort = event->cause,
-                                     .fence = stop->fence,
-                                     .asked = stop->asked,
-                                     .start = stop->start,
-                                     .kill = stop->kill,
-                                     .kill_signal = stop->kill_signal};
+        enter_cancel(world, event, stop);
         return;
     case EVENT_CHILD_CONTROL_STOP_ESCALATED:
         check_escalated(world, event, stop);
@@ -282,6 +289,8 @@ void causes_event(struct world *world, const struct event *event)
     if (world->input == INPUT_SHUTDOWN &&
         (event->kind == EVENT_SHUTDOWN_REQUESTED || event->kind == EVENT_COMMAND_ACCEPTED))
         world->bound_command = event->cause;
-    if (event->child)
+    if (event->child) {
+        enter_start(world, event, &((struct actor *)event->child->host)->ledger.stop);
         enter_stop(world, event, &((struct actor *)event->child->host)->ledger.stop);
+    }
 }
