@@ -1,8 +1,8 @@
 /*
- * Checkpoint: everything that a core knows, as bytes. The order: the core's own, then the tree (who
- * is there, and how it is declared), then what each supervisor, child and job is doing, then the
- * lists that have an order of their own. A child is named by its slot, a supervisor by its number
- * in the order in which they were declared.
+ * Checkpoint: everything that a core knows, as bytes. The order: the core's own, then the tree
+ * (which children exist, and how they are declared), then what each supervisor, child and job is
+ * doing, then the lists that have an order of their own. A child is named by its slot, a supervisor
+ * by its number in the order in which they were declared.
  */
 #include "core/model/archive.h"
 #include "core/model/config.h"
@@ -51,7 +51,7 @@ _Static_assert(SHUTDOWN_COMPLETED == 5 && SHUTDOWN_LATE_REPORT == 5 &&
                "of a shutdown");
 _Static_assert(JOB_FINISHED == 2 && JOB_SUPERVISOR_STOPPED == 9, "of a job");
 
-/* ---- who is meant ---------------------------------------------------------------------------- */
+/* ---- which record is meant ------------------------------------------------------------------- */
 
 static void archive_child_ref(struct core *core, struct archive *a, struct child **child)
 {
@@ -390,7 +390,7 @@ static void archive_fence(struct archive *a, struct child *child)
 
 static void archive_shutdown(struct archive *a, struct child_shutdown *row)
 {
-    uint32_t dependents = 0; /* are counted anew */
+    uint32_t dependents = 0; /* are counted again */
 
     ARCHIVE_WORD(a, row->result, SHUTDOWN_LATE_REPORT);
     ARCHIVE_WORD(a, row->phase, SHUTDOWN_COMPLETED);
@@ -457,7 +457,7 @@ static int archive_next_config(struct core *core, struct archive *a, struct chil
     return child->next_config ? 0 : -ENOMEM;
 }
 
-/* An earlier version did not keep whom a stop is for: what it would have said of it. */
+/* An earlier version did not keep what a stop is for: what it would have said of it. */
 static void guess_stop_causes(const struct core *core, struct child *child)
 {
     uint64_t cause = core->shutdown_command;

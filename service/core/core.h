@@ -15,7 +15,7 @@
  *     core_timer(core);                                          // when the armed timer is due
  *
  * Only core_new(), core_run_job() and what declares allocate. All times are microseconds. Children
- * stay valid until their removal event; whoever keeps something about a child hangs it on
+ * stay valid until their removal event; a room that keeps something about a child hangs it on
  * child->host or child->observer (see child.h). The idea: Erlang/OTP's supervisor, made a pure
  * function in the way of TigerBeetle and FoundationDB, so that a simulator can run it.
  */
@@ -41,7 +41,7 @@ struct core;
 struct child;
 struct core_input; /* input_archive.h */
 
-/* Limits on what somebody else can grow. */
+/* Limits on what others can make grow. */
 #define CORE_CHILDREN_MAX 100000
 #define REASON_MAX        256      /* bytes of a reason, without the terminator */
 #define REQUESTER_MAX     128      /* bytes of "who asked" */
@@ -73,7 +73,7 @@ struct core_ports {
      * Executor. start() answers with core_spawned() or core_spawn_failed(), and a started attempt
      * ends with exactly one core_completed(), after its last process is gone; core_main_exited()
      * comes before it where the main process is gone and others are not. cancel() and abort() are
-     * asked at most once for an attempt, and mean whoever is there of it. With `leftovers: keep`
+     * called at most once for an attempt, and mean all processes of it. With `leftovers: keep`
      * core_completed() comes with the end of the main process and says how many it leaves. forget()
      * says that the child's record goes away.
      */
@@ -92,8 +92,8 @@ struct core_ports {
     void (*forget_job)(void *userdata, struct job *job);                      /* may be NULL */
     void (*set_timer)(void *userdata, uint64_t deadline_usec); /* monotonic, once; 0: none */
 
-    /* The input that is handled next, before anything is done about it. May be NULL: nobody keeps
-     * a journal. What is pointed to is valid only while this runs. */
+    /* The input that is handled next, before anything is done about it. May be NULL: no journal is
+     * kept. What is pointed to is valid only while this runs. */
     void (*record)(void *userdata, const struct core_input *input);
 
     /* Sink. */
@@ -155,7 +155,7 @@ int core_declare(struct core *core, const struct child_declaration *declarations
 /* What becomes of a process that was started with other keys of the process. The numbers stand in
  * journals; those of before there was a choice say 0. */
 enum redeclare_how {
-    REDECLARE_RESTARTS = 0, /* whoever has an attempt is restarted, whatever has changed */
+    REDECLARE_RESTARTS = 0, /* each child that has an attempt is restarted, whatever has changed */
     REDECLARE_WAITS = 1,    /* the new keys wait for its next start, */
     REDECLARE_APPLIES = 2,  /* or it is restarted for them, through the fence */
 };
@@ -181,8 +181,8 @@ int core_change_of(struct core *core, const struct child_declaration *declaratio
 
 /*
  * Gives a supervisor that is in the tree a new declaration, from the next exit on. What it and its
- * groups have counted stays counted; who names a group that it has no more is in none. Returns 0,
- * -ENOENT, -ESHUTDOWN, -EINVAL or -ENOMEM.
+ * groups have counted stays counted; a member that names a group which no longer exists is in none.
+ * Returns 0, -ENOENT, -ESHUTDOWN, -EINVAL or -ENOMEM.
  */
 int core_redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
                               struct declaration_problem *problem);
@@ -203,7 +203,7 @@ int core_command(struct core *core, const struct command *command, struct outcom
  * Pause, Quarantine and Remove in the reverse order of the tree, Resume in its order. Restart stops
  * all that run, in reverse order, and starts them together, in order, when the last is gone. A
  * child is asked to go when those that depend on it are gone (stop_order.h). Each child has its own
- * outcome, told to visit() in that order. Returns how many there were; -ENOENT for a supervisor
+ * outcome, passed to visit() in that order. Returns how many there were; -ENOENT for a supervisor
  * that is not there; -EINVAL with an error that names the argument.
  */
 int core_command_scope(struct core *core, const struct command *command,
@@ -253,7 +253,7 @@ void core_announce(struct core *core, const char *version);
 
 /* What a recovery has found, for its event. */
 struct recovery {
-    uint64_t inputs;        /* handled once more, behind the checkpoint */
+    uint64_t inputs;        /* handled again, behind the checkpoint */
     uint64_t adopted;       /* attempts that are still alive */
     uint64_t lost;          /* that ended meanwhile, or were never begun */
     uint64_t damaged_bytes; /* of the journal, that were put aside, and of its tail */
@@ -265,8 +265,8 @@ void core_recovered(struct core *core, const struct recovery *recovery);
 /* Says that the shell cannot write down what happens any more, or can again: one event. */
 void core_durability(struct core *core, bool durable, const char *why);
 
-/* Says that the program is about to be replaced in place, and by whom: one event. What comes next
- * is a recovery. */
+/* Says that the program is about to be replaced in place, and on whose request: one event. What
+ * comes next is a recovery. */
 void core_reexecute(struct core *core, const char *requester, const char *reason);
 
 /* Emits the event of a declaration that was refused before it came here. */

@@ -45,7 +45,7 @@ static void announce_recovered(struct core *core, const struct recovery *recover
          FIELD_NUMBER_OF("damaged_bytes", recovery->damaged_bytes));
     reload_recovered(core);
     health_recovered(core);
-    core->armed_usec = 0; /* whoever was told of it is not there any more */
+    core->armed_usec = 0; /* those that were told of it no longer exist */
 }
 
 static void announce_durability(struct core *core, bool durable, const char *why)
@@ -300,7 +300,7 @@ void core_set_max_jobs(struct core *core, uint32_t max_jobs)
     HANDLE(core, jobs_set_most(core, max_jobs), .kind = CORE_INPUT_MAX_JOBS, .number = max_jobs);
 }
 
-/* ---- once more ------------------------------------------------------------------------------- */
+/* ---- replay ------------------------------------------------------------------------------- */
 
 static void ignore_outcome(void *userdata, const struct outcome *outcome)
 {

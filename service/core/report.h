@@ -25,8 +25,8 @@ struct attempt_id {
 
 /* How an attempt's main process ended, and what was left of the attempt. */
 struct completion {
-    bool unknown;      /* how: nobody was there to see it */
-    bool with_machine; /* that went down: it is nobody's failure; then also unknown */
+    bool unknown;      /* how: no proctord was there to see it */
+    bool with_machine; /* that went down: it does not count as a failure; then also unknown */
     bool by_signal;
     int code;   /* exit code, when !by_signal */
     int signal; /* when by_signal */

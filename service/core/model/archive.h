@@ -5,9 +5,9 @@
  *     ARCHIVE(archive, child->generation);
  *     archive_text(archive, child->status_text, sizeof(child->status_text));
  *
- * Numbers are LEB128, texts carry their length. Reading trusts nothing: whoever meets bytes that
- * cannot be right, or none where there should be some, sets `failed`, and everything that is read
- * from then on is 0 or empty. The idea: Boost.Serialization's archives.
+ * Numbers are LEB128, texts carry their length. Reading trusts nothing: a reader that meets bytes
+ * which cannot be right, or none where there should be some, sets `failed`, and everything that is
+ * read from then on is 0 or empty. The idea: Boost.Serialization's archives.
  */
 #pragma once
 
@@ -43,7 +43,7 @@ void archive_strings(struct archive *archive, const char ***strings);   /* NULL-
 void archive_count(struct archive *archive, size_t *count, size_t max); /* more than max: failed */
 
 /* Moments of the core's time (moment.h), 0 for none: one that has been, and one that may lie ahead.
- * What can be neither was written by a clock that had begun anew, and is read as long ago. */
+ * What can be neither was written by a clock that had been reset, and is read as long ago. */
 void archive_stamp(struct archive *archive, uint64_t *usec);
 void archive_deadline(struct archive *archive, uint64_t *usec);
 

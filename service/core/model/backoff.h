@@ -21,7 +21,7 @@ struct backoff_settings {
     uint32_t factor_milli; /* at least 1000 */
     uint32_t ratio_milli;  /* 0 to 1000, used by JITTER_EQUAL */
     enum jitter jitter;
-    uint64_t reset_after_usec; /* ready for this long: n starts anew */
+    uint64_t reset_after_usec; /* ready for this long: n is reset */
 };
 
 /* n counts from 1; previous_usec is the delay before this one, 0 where there was none. */

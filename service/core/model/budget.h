@@ -1,7 +1,7 @@
 /*
  * Budget: how many automatic restarts a group may have, as a token bucket that starts full and
- * fills evenly. What finds it empty is not refused: it takes the next token to come, and is told
- * how long that is, so that nobody is forgotten and the order is that of asking.
+ * fills evenly. What finds it empty is not refused: it takes the next token to come, and learns how
+ * long that is, so that no child is forgotten and the order is that of asking.
  *
  * Instead of counting tokens it keeps the time at which the bucket would be full again (the generic
  * cell rate algorithm, ITU-T I.371): whole numbers only, and nothing to do while time passes.

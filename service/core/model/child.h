@@ -179,7 +179,7 @@ struct child {
     bool named_to_start;    /* with others, and has not been asked for yet, see start_wait.h */
     enum way way;           /* within a walk of dependency.c: what it has found out; */
     struct child *way_next; /* and those that it has looked at before */
-    struct child *planned_by, *brings_first, *brings_next; /* by whom; those beside it; the next */
+    struct child *planned_by, *brings_first, *brings_next; /* planner; those beside it; next */
     enum start_wait start; /* what its start waits for; only start_move() changes it */
     uint32_t awaited;      /* the number of that one (dependency.h), as it was shown last */
     bool in_flight;        /* its attempt is such a restart, and on its way */
@@ -201,7 +201,7 @@ struct child {
 
     bool wanted;   /* it is meant to run */
     bool born;     /* a spawn has succeeded: generation counts */
-    bool gave_up;  /* its limit is used up and nobody has started it since */
+    bool gave_up;  /* its limit is used up and it has not been started since */
     bool on_trial; /* the one try after a cool-down */
     uint32_t cool_downs;
     bool

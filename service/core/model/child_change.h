@@ -18,7 +18,7 @@ struct timer;
 struct child *child_of_timer(struct timer *timer);
 void child_set_status(struct core *core, struct child *child, enum child_status status);
 
-/* Two deadlines are properties: whoever moves one has changed the child. */
+/* Two deadlines are properties: moving one changes the child. */
 void child_deadline_moves(struct core *core, struct child *child, enum child_timer timer,
                           uint64_t deadline);
 void child_arm(struct core *core, struct child *child, enum child_timer timer, uint64_t deadline);

@@ -86,13 +86,13 @@ struct child_declaration {
     const char *manifest_path; /* "" where it came over the bus */
     uint32_t secret_from;      /* where in its text the environment stands, which is not shown, */
     uint32_t secret_length;    /* and for how many bytes */
-    uint32_t owner;            /* uid of who brought it over the bus; 0: root, or a file */
+    uint32_t owner; /* uid of the caller that brought it over the bus; 0: root, or a file */
 };
 
 /*
  * A group: members of one supervisor that share their fate. It keeps to itself: its strategy is for
- * its own members, what fails in it counts in its own limit and never in its supervisor's, and
- * nobody outside it is restarted for it.
+ * its own members, what fails in it counts in its own limit and never in its supervisor's, and no
+ * child outside it is restarted for it.
  */
 struct group_declaration {
     const char *name;

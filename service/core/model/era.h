@@ -1,15 +1,15 @@
 /*
- * Era: the core's time goes on over reboots.
+ * Era: the core's time continues over reboots.
  *
- * The machine's monotonic clock begins anew with each boot. What the core remembers (deadlines,
- * restart windows, cool-downs) was written down by the clock of the last boot, and must never be
- * compared with the clock of this one. So the core does not live by the machine's clock, but by a
- * time of its own: the clock's reading and an origin, which is chosen once for each boot. The time
- * goes on where the journal ends, as much later as the wall clock says. Nothing that is remembered
- * has to be translated, and no moment comes twice.
+ * The machine's monotonic clock starts again at 0 with each boot. What the core remembers
+ * (deadlines, restart windows, cool-downs) was written down by the clock of the last boot, and must
+ * never be compared with the clock of this one. So the core does not live by the machine's clock,
+ * but by a time of its own: the clock's reading and an origin, which is chosen once for each boot.
+ * The time continues where the journal ends, as much later as the wall clock says. Nothing that is
+ * remembered has to be translated, and no moment comes twice.
  *
  *     era_resume(&era, same_boot, &past, &present);   // once, when the journal has been read
- *     now = era_time(&era, clock);                     // what the core is told
+ *     now = era_time(&era, clock);                     // what the core reads
  *     arm(era_clock(&era, deadline));                  // what the machine's timer is set to
  *
  * The machine's first boot has the origin 0: there both are the same. The idea: the epochs of
@@ -40,10 +40,10 @@ uint64_t era_time(const struct era *era, uint64_t clock_usec);
 uint64_t era_clock(const struct era *era, uint64_t time_usec);
 
 /*
- * Goes on after what the journal tells of. `past`: the last moment of it, by the core's time;
- * `present`: by the machine's clock. In the same boot the era stays as it was, unless the clock
- * has gone back (another time namespace, a restored checkpoint). Else the time goes on by the wall
- * clock; where that was set back or is not set, none has passed.
+ * Continues after the last moment in the journal. `past`: the last moment of it, by the core's
+ * time; `present`: by the machine's clock. In the same boot the era stays as it was, unless the
+ * clock has gone back (another time namespace, a restored checkpoint). Otherwise the time continues
+ * by the wall clock; where that was set back or is not set, none has passed.
  */
 void era_resume(struct era *era, bool same_boot, const struct two_clocks *past,
                 const struct two_clocks *present);

@@ -1,6 +1,6 @@
 /*
  * Input archive: what came through the core's door (input.c), as a value that can be written down
- * and be handled again. The shell is told of each before it is handled (core_ports.record), with
+ * and be handled again. The shell gets each before it is handled (core_ports.record), with
  * the two times that hold until its end; a core in the same state that handles the same inputs
  * comes to the same state, the same calls and the same events, on every machine.
  *
@@ -36,7 +36,7 @@ enum input_carries {
 
 _Static_assert(CORE_INPUTS == 27, "an older proctord does not read a journal with a new kind");
 
-/* Those fields that the kind has; the rest is 0. What is pointed to is valid while it is told. */
+/* Those fields that the kind has; the rest is 0. What is pointed to is valid during the call. */
 struct core_input {
     enum core_input_kind kind;
     uint64_t monotonic_usec, realtime_usec;
@@ -62,7 +62,7 @@ void input_archive(struct archive *archive, struct core_input *input);
 void completion_archive(struct archive *archive, struct completion *completion);
 void attempt_id_archive(struct archive *archive, struct attempt_id *id);
 
-/* Handles it once more, at its own times. */
+/* Handles it again, at its own times. */
 void core_replay(struct core *core, const struct core_input *input);
 
 const char *core_input_kind_to_string(enum core_input_kind kind);

@@ -3,7 +3,7 @@
  * at most max_jobs places is free (semantics.md section 10).
  *
  * A job is a child below the supervisor `jobs`, which is never restarted and whose record goes away
- * with its end; what stays, for whoever asks later, is the job. What starts, cancels, aborts and
+ * with its end; what stays, for later questions, is the job. What starts, cancels, aborts and
  * reaps it is what does so with every child. While it waits it costs its declaration, and nothing
  * else: no timer, no place in any list that is looked at without a reason.
  *
@@ -44,7 +44,7 @@ enum job_result {
     JOB_SUPERVISOR_STOPPED = 9, /* the tree was shut down */
 };
 
-/* The result as the executor hands it over, valid while job-finished is told. */
+/* The result as the executor hands it over, valid while job-finished is emitted. */
 struct job_output {
     const void *data;
     size_t size;    /* at most JOB_OUTPUT_MAX */

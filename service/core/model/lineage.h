@@ -3,7 +3,7 @@
  *
  * A store that has seen generation 4 of "worker" refuses generation 0, also when the child was
  * removed and added again meanwhile. So the highest generation and the last fencing token of each
- * id that was ever declared are remembered; a child of that id goes on from there. The number of
+ * id that was ever declared are remembered; a child of that id continues from there. The number of
  * ids is whatever callers declare, and so bounded: the one whose child was removed first is
  * forgotten first. Its fencing token grows all the same, as it follows the wall clock.
  *
@@ -44,7 +44,7 @@ struct lineages {
 /* Where a child's goes when it is removed. NULL: out of memory. The child owns it until then. */
 struct lineage *lineage_new(struct core *core, const char *id);
 
-/* The child is declared: it goes on from what its id has left, if anything. */
+/* The child is declared: it continues from what its id has left, if anything. */
 void lineage_resume(struct core *core, struct child *child);
 
 /* The child is removed: it takes its lineage along. */

@@ -2,7 +2,7 @@
  * What a child executes: plain data that a manifest fills in and an executor reads. The core
  * carries it from the one to the other and never looks inside.
  *
- * Strings and arrays belong to whoever made the spec; NULL or 0 means "not given" unless said
+ * Strings and arrays belong to the maker of the spec; NULL or 0 means "not given" unless said
  * otherwise.
  */
 #pragma once
@@ -74,7 +74,7 @@ struct process_spec {
     bool nice_set;
     int oom_score_adj; /* OOM_SCORE_ADJ_MIN to OOM_SCORE_ADJ_MAX: how readily the kernel kills it */
     bool oom_score_adj_set;
-    bool ignore_sigpipe; /* false: a write to a pipe that nobody reads ends the child */
+    bool ignore_sigpipe; /* false: a write to a pipe without a reader ends the child */
     const struct process_limit *limits; /* PROCESS_LIMITS of them, by RLIMIT_* number, or NULL */
     uint64_t memory_max;                /* bytes of the whole child; 0: no limit */
     uint64_t pids_max;                  /* processes and threads of it; 0: no limit */

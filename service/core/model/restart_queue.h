@@ -1,12 +1,13 @@
 /*
  * Restart queue: at most so many automatic restarts of a supervisor's children are on their way at
- * once, so that a thousand that fail together do not come back together. Who finds no room waits,
- * first come first served, and can be seen waiting; a restart by hand does not queue.
+ * once, so that a thousand that fail together do not come back together. A child that finds no room
+ * waits, first come first served, and can be seen waiting; a restart by hand does not queue.
  *
  * A restart is on its way from the start of its attempt until the child is ready, is asked to go,
- * or has ended. A child that says itself when it is ready, and may take for ever about it (no start
- * timeout), has left the way when it runs: it must not hold up the others. Nor must one that has
- * not come to its program within a second, as its folder lies on a mount that does not answer.
+ * or has ended. A child that says itself when it is ready, and may take as long as it likes (no
+ * start timeout), has left the way when it runs: it must not hold up the others. Nor must one that
+ * has not come to its program within a second, because its folder is on a mount that does not
+ * answer.
  */
 #pragma once
 

@@ -1,19 +1,19 @@
 /*
  * Start: what the next attempt of a child waits for. A child that is meant to run and has no
- * attempt has exactly one reason for it (semantics.md section 5), which is told by one word, and by
- * one sentence (bus/explanation.c).
+ * attempt has exactly one reason for it (semantics.md section 5), which is named by one word, and
+ * by one sentence (bus/explanation.c).
  *
  * A start is asked for (start_request()), waits for one thing after the other, and is made, or
  * withdrawn. What it waits for is one value of the record, which moves along the table in
  * start_wait.c; the lists of those that wait for a dependency and for their turn follow from it.
- * That a child is held, or its old attempt is still there, is told before that: then no start
+ * That a child is held, or its old attempt is still there, comes first: then no start
  * waits, but there will be one.
  */
 #pragma once
 
 #include "core/model/child.h"
 
-/* START_WAITS_FOR_NOTHING: it has an attempt that is nobody's old one, or is not meant to run, or
+/* START_WAITS_FOR_NOTHING: it has an attempt that no restart replaces, or is not meant to run, or
  * the tree is shutting down. */
 enum start_wait child_waits_for(const struct child *child);
 

@@ -17,7 +17,7 @@ static size_t first_dependency(const struct child *child)
     return child->config->declaration.role == ROLE_SIDECAR ? 1 : 0;
 }
 
-/* ---- who holds up whom ----------------------------------------------------------------------- */
+/* ---- which child holds up which -------------------------------------------------------------- */
 
 static bool is_on_its_way_out(const struct child *child)
 {

@@ -9,7 +9,7 @@
  * holds up those that it depends on from the moment at which it is named, cancelled or aborted by
  * anybody until its attempt is over, or its stop has failed and nothing more will be done about it:
  * each wait ends with the deadlines of the one that is waited for, and dependencies have no cycles.
- * One that is not on its way out holds up nobody. A primary holds up the sidecars that go around
+ * One that is not stopping holds up no other. A primary holds up the sidecars that go around
  * it.
  *
  * How many hold up a child is counted as they come and go. A child that waits for its turn is as
@@ -22,10 +22,10 @@
 /* Names one of several that are going to be asked. */
 void stop_order_name(struct core *core, struct child *child);
 
-/* Whoever was named and has not been asked stays. */
+/* A child that was named and has not been asked stays. */
 void stop_order_settle(struct core *core);
 
-/* It is not to go any more: nobody has told it anything yet. */
+/* It is not to go any more: it has not been signalled yet. */
 void stop_order_withdraw(struct core *core, struct child *child);
 
 /* Whether it holds up others may have changed. */
@@ -38,7 +38,7 @@ void stop_order_repoint(struct core *core, struct child *child, struct child *be
 /* A sidecar has been bound to its primary, or is about to be unbound. */
 void stop_order_bind(struct core *core, struct child *sidecar, bool bound);
 
-/* Counts anew, in a core that was read. */
+/* Counts again, in a core that was read. */
 void stop_order_restore(struct core *core);
 
 /* One that holds up a child, for people; NULL: none. */

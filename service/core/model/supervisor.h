@@ -29,7 +29,7 @@ struct member {
     bool is_supervisor;
 };
 
-/* Who is restarted together: the members of a supervisor, or of one of its groups. */
+/* Which children are restarted together: the members of a supervisor, or of one of its groups. */
 struct scope {
     struct supervisor *supervisor;
     bool restarting; /* its members are being stopped, to be started together */
@@ -70,7 +70,7 @@ struct supervisor {
     uint32_t members; /* children and supervisors directly under it */
     uint64_t listed;  /* grows with each change of the list of members */
     struct tally tally;
-    bool melted_down; /* and nobody under it has been started since */
+    bool melted_down; /* and no child under it has been started since */
     bool discarded;   /* goes with its last member */
 
     uint32_t in_flight; /* automatic restarts of its children that are not ready yet */

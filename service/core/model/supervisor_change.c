@@ -29,8 +29,8 @@ int supervisor_init_root(struct core *core)
     return 0;
 }
 
-/* Where a child that waits in the scope of a group goes on waiting: in that of the present group of
- * that name. It need not be the child's own group: it may have a newer declaration. */
+/* Where a child that waits in the scope of a group continues to wait: in that of the present group
+ * of that name. It need not be the child's own group: it may have a newer declaration. */
 static struct scope *present_scope(const struct supervisor *supervisor,
                                    const struct supervisor_config *old, struct scope *scope)
 {

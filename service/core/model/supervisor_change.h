@@ -11,7 +11,7 @@ struct supervisor;
 struct supervisor_config;
 struct supervisor_declaration;
 
-/* The root as long as nobody says how it is kept. */
+/* The root as long as no manifest says how it is kept. */
 int supervisor_init_root(struct core *core);
 
 /* Gives a supervisor its declaration; returns the one before, which is the caller's now. */

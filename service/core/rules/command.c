@@ -129,7 +129,7 @@ static void resume_child(struct core *core, struct child *child, const struct co
             restart_tell_limit(core, child, "resume");
     }
     if (core->shutdown_phase == SHUTDOWN_IDLE && child->stop_waits) {
-        stop_order_withdraw(core, child); /* nobody has asked it to go yet: it runs on */
+        stop_order_withdraw(core, child); /* it has not been asked to stop yet: it runs on */
         return;
     }
     if (core->shutdown_phase != SHUTDOWN_IDLE || !child->wanted)
@@ -166,7 +166,7 @@ static void join_pending(struct core *core, struct child *child, uint64_t id,
     struct fence_outcome *fence = &outcome->fence;
 
     pending->duplicates++;
-    pending->by_resume = false; /* now somebody wants a restart: its deadline aborts */
+    pending->by_resume = false; /* now a restart is wanted: its deadline aborts */
     child_insist(core, child, id, TIMEOUT_KILL);
     fence->decision = FENCE_ALREADY_PENDING;
     fence->has_old = true;
@@ -219,7 +219,7 @@ static void restart_behind_fence(struct core *core, struct child *child, uint64_
     fence->abort_requested = child->attempt.active && child->attempt.abort_requested;
 }
 
-/* It requires nothing that lacks; whom it only comes after may be on its way up. */
+/* It requires nothing that lacks; one that it only comes after may still be starting. */
 static bool comes_too_early(struct core *core, struct child *child, uint64_t id,
                             struct outcome *outcome)
 {
@@ -613,7 +613,7 @@ int command_handle_scope(struct core *core, const struct command *command,
 
 /* ---- of a set -------------------------------------------------------------------------------- */
 
-/* The next line; one that is too long is the id of nobody. */
+/* The next line; one that is too long is no child's id. */
 static bool take_line(const char **lines, char id[CHILD_ID_MAX + 1])
 {
     const char *end = strchr(*lines, '\n');

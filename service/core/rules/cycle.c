@@ -65,7 +65,7 @@ static void forget_visit(struct child *child)
             forget_visit(target);
 }
 
-/* Those before it are done: it is the one that the visit went on to. */
+/* Those before it are done: it is the one that the visit followed. */
 static struct child *next_on_the_path(const struct child *child)
 {
     struct child *target;

@@ -103,7 +103,7 @@ static void child_stop_deadline(struct core *core, struct child *child)
         escalate(core, child);
     else
         stop_deadline(core, child);
-    stop_order_update(core, child); /* nobody waits for one that cannot be ended */
+    stop_order_update(core, child); /* nothing waits for one that cannot be ended */
 }
 
 static void window_moves(struct core *core, struct child *child)

@@ -6,6 +6,6 @@
 
 struct core;
 
-/* What is armed anew while they fire, and due at once, may fire too, but not for ever: the rest has
- * the next turn, and others come between. */
+/* What is armed again while they fire, and due at once, may fire too, but not endlessly: the rest
+ * has the next turn, and others come between. */
 void deadline_fire(struct core *core);

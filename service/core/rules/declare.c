@@ -163,7 +163,7 @@ static void child_release(struct core *core, struct child *child)
     registry_release(core, child);
 }
 
-/* Points everybody who depends on an id at its present record; NULL when it goes away. */
+/* Points every child that depends on an id at its present record; NULL when it goes away. */
 static void repoint(struct core *core, const char *id, struct child *target)
 {
     for (struct child *child = core_first(core); child; child = core_next(child))

@@ -1,7 +1,7 @@
 /*
  * Delay: what proctord lacks itself for a start (descriptors, memory, processes) is not the child's
- * failure. The start waits as long as it takes, which is told once, and none of the deadlines that
- * bound it runs; when it goes on, or is heard of, it has all of its time again.
+ * failure. The start waits as long as it takes, which is reported once, and none of the deadlines
+ * that bound it runs; when it continues, or is heard of, it has all of its time again.
  */
 #pragma once
 

@@ -62,7 +62,7 @@ static bool on_its_way_up(struct child *child, struct dependency_walk *walk)
         return true;
     if (!waits_on_its_way(child))
         return false;
-    remember_way(walk, child, WAY_BLOCKED); /* whoever leads back to it is not either */
+    remember_way(walk, child, WAY_BLOCKED); /* a child that leads back to it is not either */
     for (size_t i = 0; i < declaration->n_requires; i++) {
         struct child *target = child->config->targets[i];
         if (!is_met(declaration, target, walk) && !(target && on_its_way_up(target, walk)))
@@ -103,7 +103,8 @@ static bool is_primary(const struct child_declaration *sidecar, const struct chi
     return strcmp(primary, child->id) == 0;
 }
 
-/* Who is ready by its end has ended with success; only its sidecars are there while it runs. */
+/* A child that is ready by its end has ended with success; only its sidecars are there while it
+ * runs. */
 static bool is_met(const struct child_declaration *declaration, const struct child *target,
                    struct dependency_walk *walk)
 {
@@ -173,7 +174,7 @@ static bool lacks_another(const struct child *primary, struct dependency_walk *w
     return false;
 }
 
-/* An attempt that is on its way up, but for one that may take for ever about it. */
+/* An attempt that is starting, except one that may take as long as it likes. */
 static bool attempt_comes_up(const struct child *sidecar)
 {
     const struct child_declaration *declaration = &sidecar->config->declaration;

@@ -79,7 +79,8 @@ static void restart(struct core *core, struct supervisor *supervisor, struct chi
         restart_after_backoff(core, child, with_others);
 }
 
-/* Whoever is held for it reads this, also where nothing was wrong with it. */
+/* The status of each child that is held for it shows this, even if nothing was wrong with the
+ * child. */
 static void describe(char buffer[FAILURE_REASON_MAX], const struct supervisor *supervisor,
                      const struct child *child)
 {

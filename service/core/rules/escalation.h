@@ -1,7 +1,7 @@
 /*
  * Escalation: what becomes of a supervisor whose restart limit is used up, or whose child says that
  * it cannot be helped. `parent` restarts it, with all that is below it, as one failed member of
- * the supervisor above, in whose limit it counts; where that is used up too, it goes on from there.
+ * the supervisor above, in whose limit it counts; if that is used up too, it escalates from there.
  * Above the root there is only the end of the tree.
  *
  * A supervisor that is restarted is a new one, and so are those below it: their limits begin again,

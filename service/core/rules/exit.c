@@ -45,7 +45,8 @@ struct verdict {
     uint64_t wait_usec;  /* the part of it that the budget asks for; 0: a token was there */
 };
 
-/* Who is ready by its end is never ready while it runs: then how long it has run counts. */
+/* A child that is ready by its end is never ready while it runs: then how long it has run
+ * counts. */
 static bool is_early(const struct core *core, const struct child *child, enum exit_kind kind)
 {
     const struct child_declaration *declaration = &child->config->declaration;
@@ -229,7 +230,8 @@ static void release_fence(struct core *core, struct child *child)
         start_request(core, child, cause, cause == 0);
 }
 
-/* The limit of the group is used up: the running ones go on, who fails is not started again. */
+/* The limit of the group is used up: the running ones continue, and one that fails is not started
+ * again. */
 static void blow_fuse(struct core *core, struct child *child)
 {
     const struct group *group = child->group;
@@ -347,7 +349,7 @@ static void describe_exit(struct last_exit *last, const struct completion *compl
         text_append(&text, ", core dumped");
 }
 
-/* Whose signal has ended it; else whom its stop is for. */
+/* Whose signal has ended it; otherwise the command that its stop is for. */
 static uint64_t cause_of_end(const struct child *child)
 {
     const struct kill *kill = &child->attempt.kill;
@@ -420,7 +422,7 @@ static void end_attempt(struct core *core, struct child *child)
     core_changed(core, child);
 }
 
-/* Whether somebody wanted the attempt to end: then its end is no failure of the child's. */
+/* Whether the end of the attempt was wanted: then its end is no failure of the child's. */
 static bool asked_for(enum exit_decision decision)
 {
     switch (decision) {
@@ -455,7 +457,7 @@ void exit_completed(struct core *core, struct child *child, const struct complet
     verdict.early = is_early(core, child, verdict.kind);
     verdict.counted =
         (verdict.kind != EXIT_SUCCEEDED && verdict.kind != EXIT_CANCELLED) || verdict.early;
-    if (verdict.with_machine) /* nobody's failure; and how long it had been well is not known */
+    if (verdict.with_machine) /* not a failure; and how long it had been well is not known */
         verdict.counted = false;
     else
         forget_failures_after_health(core, child);

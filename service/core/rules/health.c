@@ -7,7 +7,7 @@
 #include "core/rules/liveness.h"
 #include "core/rules/watch.h"
 
-#define UNTIL_READY_USEC 1000000 /* the longest pause while somebody waits for the first pass */
+#define UNTIL_READY_USEC 1000000 /* the longest pause while the start waits for the first pass */
 
 static void ask_later(struct core *core, struct child *child)
 {

@@ -30,7 +30,7 @@ static enum job_result result_of_exit(enum exit_kind kind)
         return JOB_UNHEALTHY;
     case EXIT_SPAWN_FAILED:
         return JOB_SPAWN_FAILED;
-    case EXIT_NONE: /* it never ran: somebody did not want it any more */
+    case EXIT_NONE: /* it never ran: it was no longer wanted */
     case EXIT_CANCELLED:
         return JOB_CANCELLED;
     }

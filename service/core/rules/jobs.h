@@ -23,11 +23,11 @@ void job_child_gone(struct core *core, struct child *child);
 /* The record of its child is released. */
 void job_child_forgotten(struct child *child);
 
-/* A shutdown starts nobody any more. */
+/* A shutdown starts no job any more. */
 void jobs_stop(struct core *core);
 
-/* The end of each input: places that are free, and who waits for one. A job that waits for a
- * dependency, or for the one of its name, holds up nobody behind it. */
+/* The end of each input: places that are free, and the jobs that wait for one. A job that waits for
+ * a dependency, or for the one of its name, holds up none behind it. */
 void jobs_look(struct core *core);
 struct job *job_new(struct core *core, const char *name, uint64_t id);
 void job_link(struct core *core, struct job *job);

@@ -53,7 +53,7 @@ void liveness_spawned(struct core *core, struct child *child)
     if (policy == READINESS_IMMEDIATE || (policy == READINESS_JOB && child->job))
         liveness_become_ready(core, child);
     if (policy == READINESS_JOB)
-        child_disarm(core, child, TIMER_START_TIMEOUT); /* nobody knows how long its work is */
+        child_disarm(core, child, TIMER_START_TIMEOUT); /* its work takes as long as it takes */
     if (policy == READINESS_JOB || child->config->declaration.start_timeout_usec == 0)
         restart_queue_end(core, child); /* nothing bounds how long it takes from here */
 }
@@ -176,8 +176,8 @@ static bool word_counts(const struct child *child)
 }
 
 /*
- * For good, whoever began it. An attempt that nobody has asked to go has its stop timeout from now
- * on, as one that was asked; one that is ready by its end has its start timeout already.
+ * For good, whatever began it. An attempt that has not been asked to stop has its stop timeout from
+ * now on, like one that was asked; one that is ready by its end has its start timeout already.
  */
 static void stop_by_itself(struct core *core, struct child *child)
 {

@@ -32,10 +32,10 @@ void liveness_ended_well(struct core *core, struct child *child);
 void liveness_forget_success(struct core *core, struct child *child);
 void liveness_become_ready(struct core *core, struct child *child);
 
-/* The silence begins now: a process was told of the interval at its start. */
+/* The silence begins now: a process learns its interval at its start. */
 void liveness_change_heartbeat(struct core *core, struct child *child);
 
-/* Another rule of readiness, or another time for it. Who is ready stays so. */
+/* Another rule of readiness, or another time for it. A child that is ready stays so. */
 void liveness_change_readiness(struct core *core, struct child *child, bool policy_too);
 void liveness_message(struct core *core, struct child *child, const struct notify_message *message);
 

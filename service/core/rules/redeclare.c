@@ -39,7 +39,7 @@ static bool touches_process(uint64_t keys)
     return (keys & declaration_keys_of(KEY_OF_PROCESS)) != 0;
 }
 
-/* Whether it is restarted for its keys of the process, where somebody asks for that: nothing may
+/* Whether it is restarted for its keys of the process, if that is asked for: nothing may
  * stand in the way of the start that follows. */
 static bool may_restart(const struct core *core, const struct child *child,
                         const struct child_declaration *declaration)
@@ -69,7 +69,7 @@ int core_change_of(struct core *core, const struct child_declaration *declaratio
     return r;
 }
 
-/* ---- what goes on with the new keys ---------------------------------------------------------- */
+/* ---- what continues with the new keys -------------------------------------------------------- */
 
 static bool is_going(const struct child *child)
 {
@@ -77,7 +77,7 @@ static bool is_going(const struct child *child)
 }
 
 /* It is asked to go, or goes by itself: nothing is expected of it any more. What waits for
- * something that proctord lacks has all of its time, by the newer keys, when it goes on. */
+ * something that proctord lacks has all of its time, by the newer keys, when it continues. */
 static bool is_watched(const struct child *child)
 {
     const struct attempt *attempt = &child->attempt;
@@ -275,7 +275,7 @@ static void restart_changed(struct core *core, const struct change *changes, siz
     stop_order_settle(core);
 }
 
-/* Who is to be restarted is known before anything happens to anybody. */
+/* Which children are to be restarted is known before anything happens to any of them. */
 static void apply_changes(struct core *core, struct change *changes, size_t count,
                           enum redeclare_how how, const char *requester, const char *reason)
 {

@@ -1,9 +1,9 @@
 /*
  * Redeclaring: giving those that are in the tree a newer declaration, all of a set or none.
  *
- * Keys of supervision are in force at once; what is under way goes on with them, and timers that
- * run begin anew. Keys of the process wait until the attempt that was started with others has
- * ended: until then the child has two declarations, the one in force (`config`: the newer keys of
+ * Keys of supervision are in force at once; what has begun continues with them, and running timers
+ * start again. Keys of the process wait until the attempt that was started with others has ended:
+ * until then the child has two declarations, the one in force (`config`: the newer keys of
  * supervision with the older ones of the process) and the newer one as a whole (`next_config`).
  */
 #pragma once

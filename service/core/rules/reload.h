@@ -1,7 +1,7 @@
 /*
  * Reloads of a child, by command or on its own word. The signal is sent, RELOADING=1 has to follow
  * within a second, and READY=1 then ends it. What the child says of a reload that it had begun
- * before the signal is about that one. Whatever happens, there is an end and it is told.
+ * before the signal is about that one. Whatever happens, there is an end and it is reported.
  */
 #pragma once
 
@@ -22,5 +22,5 @@ void reload_heard_ready(struct core *core, struct child *child);
 void reload_interrupt(struct core *core, struct child *child);
 void reload_late(struct core *core, struct child *child);
 
-/* Nobody was there to hear it: its second begins anew. */
+/* No subscriber was there to hear it: its second starts again. */
 void reload_recovered(struct core *core);

@@ -47,7 +47,7 @@ static void begin_again(struct core *core, struct child *child)
             fence_enter(core, child, 0, true, "start");
         return;
     }
-    liveness_forget_success(core, child); /* it is to be started anew */
+    liveness_forget_success(core, child); /* it is to be started again */
     child->automatic_start = child->automatic_start && due_usec > 0;
     child->start_cause = 0;
     start_schedule(core, child, due_usec > core_now(core) ? due_usec : core_now(core));

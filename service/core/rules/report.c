@@ -164,7 +164,7 @@ void report_message(struct core *core, struct attempt_id id, const struct notify
 
     if (child) {
         if (!child->attempt.spawned)
-            commit_spawn(core, child, 0); /* who speaks has been started */
+            commit_spawn(core, child, 0); /* a process that speaks has been started */
         liveness_message(core, child, message);
     }
 }
@@ -175,7 +175,7 @@ void report_checked(struct core *core, struct attempt_id id, uint32_t number, bo
     struct child *child = reported(core, id, REPORT_HEALTH);
 
     if (child && (!child->attempt.check_open || child->attempt.checks != number))
-        record_stale(core, child, id, REPORT_HEALTH); /* nobody waits for it any more */
+        record_stale(core, child, id, REPORT_HEALTH); /* nothing waits for it any more */
     else if (child)
         health_answered(core, child, passed, why);
 }

@@ -1,6 +1,6 @@
 /*
  * Reports of the executor and of the children. Each carries the attempt that it was made for; one
- * about another attempt is stale: it is told and changes nothing.
+ * about another attempt is stale: it is reported and changes nothing.
  */
 #pragma once
 

@@ -1,13 +1,13 @@
 /*
- * Requirement: whether a child that is asked to start anew has all that it requires. This is asked
+ * Requirement: whether a child that is asked to start again has all that it requires. This is asked
  * before anything is stopped for the sake of the start: by a restart, by a resume that meets the
  * old attempt still going, by a reload, and for each member of a scope, in a dry run as in earnest
- * (semantics.md, Restart). A start that nobody asks for, as after a crash, is not judged: it waits
+ * (semantics.md, Restart). A start without a command, as after a crash, is not judged: it waits
  * (dependency.c).
  *
  * One that comes back counts as there: its own restart is pending, or it is restarted by the same
- * command. Who that is has to be known before the first member is judged, as a child may stand
- * anywhere in the tree beside the one that it requires.
+ * command. Which children come back has to be known before the first member is judged, as a child
+ * may stand anywhere in the tree beside the one that it requires.
  */
 #pragma once
 
@@ -24,7 +24,7 @@ bool requirement_lacks(const struct core *core, const struct child_declaration *
 bool requirement_refuses(const struct core *core, const struct child *child, char *buffer,
                          size_t size);
 
-/* Finds out who below a supervisor comes back by a verb on all of it. */
+/* Finds out which children below a supervisor come back by a verb on all of it. */
 void requirement_judge_scope(struct core *core, const struct supervisor *supervisor,
                              enum command_verb verb);
 

@@ -1,6 +1,6 @@
 /*
  * Settle: the end of each input. Stops and starts that became possible are made, and the shell is
- * told of the earliest deadline.
+ * given the earliest deadline.
  */
 #pragma once
 

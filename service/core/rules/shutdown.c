@@ -47,7 +47,7 @@ static void withdraw_start(struct core *core, struct child *child)
     core_changed(core, child);
 }
 
-/* Who was there when it was aborted: an abort of all ends the main process first. */
+/* Which processes were there when it was aborted: an abort of all ends the main process first. */
 static enum shutdown_why why_aborted(const struct child *child)
 {
     return child->attempt.main.gone ? SHUTDOWN_WHY_LEFTOVERS : SHUTDOWN_WHY_TOO_SLOW;
@@ -124,7 +124,7 @@ static void settle(struct core *core, struct child *child, enum shutdown_result 
 {
     child->shutdown.result = result;
     child->shutdown.phase = core->shutdown_phase;
-    child->shutdown.cancel_delivered = child->attempt.cancel_delivered; /* whoever asked for it */
+    child->shutdown.cancel_delivered = child->attempt.cancel_delivered; /* by any request */
     child->shutdown.why = why;
     INVARIANT(core->shutdown_unsettled > 0);
     core->shutdown_unsettled--;

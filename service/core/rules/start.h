@@ -14,7 +14,7 @@ struct core;
 /* Whether the start that has been asked for may be made now; otherwise it is queued. */
 bool restart_queue_admit(struct core *core, struct child *child);
 
-/* The end of each input: who is first in a queue with room is started. */
+/* The end of each input: the first in a queue with room is started. */
 void restart_queue_look(struct core *core);
 
 /* Starts the next attempt. Nothing stands in the way any more: no attempt, no hold, no shutdown. */
@@ -25,6 +25,6 @@ void child_start(struct core *core, struct child *child);
 void start_request(struct core *core, struct child *child, uint64_t cause, bool automatic);
 void start_is_due(struct core *core, struct child *child);
 
-/* A start changes who waits for whom, and one that fails at once may be what another one waited
- * for. Nobody is started twice, so it comes to an end. */
+/* A start changes which child waits for which, and one that fails at once may be what another
+ * waited for. No child is started twice, so it comes to an end. */
 void dependency_wake(struct core *core);

@@ -92,7 +92,7 @@ void child_withdraw_starts(struct core *core, struct child *child, uint64_t caus
 void stop_force(struct core *core, struct child *child, enum exit_kind kind)
 {
     if (child->attempt.cancel_delivered || child->attempt.abort_requested)
-        return; /* it is on its way out already, for somebody else's reason */
+        return; /* it is stopping already, for another reason */
     child->attempt.forced = kind;
     child_cancel(core, child, 0, exit_kind_to_string(kind));
 }

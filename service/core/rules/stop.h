@@ -16,8 +16,8 @@ struct child;
 struct core;
 
 /*
- * Delivers the cancel, once for an attempt, whoever asks, and never after its abort. Returns true
- * when this call delivered it.
+ * Delivers the cancel, once for an attempt however often it is asked for, and never after its
+ * abort. Returns true when this call delivered it.
  */
 bool child_cancel(struct core *core, struct child *child, uint64_t cause, const char *command);
 
@@ -25,8 +25,8 @@ bool child_cancel(struct core *core, struct child *child, uint64_t cause, const 
 void child_abort(struct core *core, struct child *child, uint64_t cause);
 
 /* Another command wants an attempt to be gone that was cancelled or aborted before: a deadline runs
- * then, as an earlier one may have passed and only been reported. An attempt that nobody has asked
- * to go, as the target of a restart on its way, has none. */
+ * then, as an earlier one may have passed and only been reported. An attempt that has not been
+ * asked to stop, as the target of a restart in progress, has none. */
 void child_insist(struct core *core, struct child *child, uint64_t cause,
                   enum timeout_action wants);
 

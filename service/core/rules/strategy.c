@@ -14,7 +14,7 @@
 #include "core/vocabulary/event.h"
 #include "core/vocabulary/vocabulary.h"
 
-/* ---- who belongs to it ----------------------------------------------------------------------- */
+/* ---- which children belong to it ------------------------------------------------------------- */
 
 /* A failure: of this member, under this supervisor; in one of its groups where it is a child. */
 struct failure_place {
@@ -40,7 +40,7 @@ static struct member *last_of(const struct failure_place *place, enum strategy s
 static bool in_scope(const struct failure_place *place, const struct child *child)
 {
     struct group *group = child->member.supervisor == place->at ? child->group : NULL;
-    return group == place->group && !child->job; /* jobs are nobody's siblings */
+    return group == place->group && !child->job; /* jobs have no siblings */
 }
 
 /* ---- bringing them in ------------------------------------------------------------------------ */
@@ -152,7 +152,7 @@ bool strategy_restart(struct core *core, struct child *failed)
     enum strategy strategy = group ? group->declaration.strategy : supervisor_strategy(place.at);
 
     if (strategy == STRATEGY_ONE_FOR_ONE || failed->config->declaration.role == ROLE_SIDECAR)
-        return false; /* a sidecar's failure is nobody else's */
+        return false; /* a sidecar's failure concerns no other child */
     return restart(core, &place, strategy, failed);
 }
 

@@ -1,14 +1,15 @@
 /*
- * Strategy: who is restarted with a member that failed (Erlang/OTP's supervisor). One-for-one: what
- * failed itself, which is a child, or a supervisor with all that is below it; one-for-all: all of
- * the supervisor's members; rest-for-one: what failed and those declared after it. A group is a
- * supervisor in small: the strategy stays among its members.
+ * Strategy: which siblings are restarted with a member that failed (Erlang/OTP's supervisor).
+ * One-for-one: what failed itself, which is a child, or a supervisor with all that is below it;
+ * one-for-all: all of the supervisor's members; rest-for-one: what failed and those declared after
+ * it. A group is a supervisor in small: the strategy stays among its members.
  *
  * Siblings go through the same fence as by hand, so that a restart by hand and one by policy never
  * start a child twice. Cancels go out in the reverse order of the tree; when the last attempt of
  * the scope is gone and the failed child's backoff is over, all are started in the order of the
- * tree. Who is held, or has been given up, is only waited for; a temporary child is stopped and
- * stays so. Where a scope meets a wider one that is being restarted, it becomes part of that.
+ * tree. A member that is held, or has been given up, is only waited for; a temporary child is
+ * stopped and stays so. Where a scope meets a wider one that is being restarted, it becomes part of
+ * that.
  */
 #pragma once
 
@@ -18,7 +19,7 @@ struct child;
 struct core;
 struct supervisor;
 
-/* Who is between two attempts starts with the others, not before. */
+/* One that is between two attempts starts with the others, not before. */
 void strategy_hold_back(struct core *core, struct child *child);
 
 /* The failed child's next start has been scheduled. Returns true where it waits for others now. */

@@ -1,7 +1,7 @@
 /*
  * The end of watching: an attempt that is asked to go, or has gone, is neither expected to beat nor
  * to become ready nor to answer a health check, and its reload ends with it. How it is watched
- * until then is told in liveness.h and health.h.
+ * until then is explained in liveness.h and health.h.
  */
 #pragma once
 
@@ -13,7 +13,7 @@ void health_ask_no_more(struct core *core, struct child *child);
 /* It has been asked to go, or has gone. */
 void health_end(struct core *core, struct child *child);
 
-/* Nobody waits for the open answer any more. */
+/* Nothing waits for the open answer any more. */
 void health_withdraw(struct core *core, struct child *child);
 
 /* It is on its way out, or has gone: nothing is expected of it any more but its end. */

@@ -1,6 +1,6 @@
 /*
- * Command id: what a caller is told that its command is called, and finds it by later, in events,
- * in the audit and in the log: "70a08124-2".
+ * Command id: the name that a caller gets for its command, and finds it by later in events, in the
+ * audit and in the log: "70a08124-2".
  *
  * The core numbers its commands from 1. The instance before the number keeps those of different
  * histories apart: it is drawn when a history begins, and stays with it in the journal, so that a

@@ -1,6 +1,7 @@
 /*
  * An error that a person can act on: functions return a negative errno, and where that is not
- * enough, whoever knows the most writes one sentence here. The caller at the top reports it once.
+ * enough, the function that knows the most writes one sentence here. The caller at the top reports
+ * it once.
  */
 #pragma once
 

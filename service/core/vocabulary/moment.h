@@ -1,9 +1,9 @@
 /*
  * Moments: points of the core's time, in microseconds. They are compared and subtracted all over
  * the core, so two promises are kept in one place: a moment plus a delay never wraps around,
- * however long the delay is, and nothing that has happened lies behind the present (input.c sees to
- * that, also for what a journal tells). Then `now - stamp` is never negative, and a deadline that
- * is armed never lies in the past.
+ * however long the delay is, and nothing that has happened is later than now (input.c ensures that,
+ * also for what a journal contains). Then `now - stamp` is never negative, and a deadline that is
+ * armed never lies in the past.
  *
  * 0 is no moment: "not armed", "not yet".
  */

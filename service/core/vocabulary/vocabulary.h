@@ -142,7 +142,7 @@ enum sidecar_order { SIDECAR_AROUND = 0, SIDECAR_WITH = 1 };
 enum on_stale { ON_STALE_REPORT = 0, ON_STALE_RESTART = 1 };
 enum timeout_action { TIMEOUT_KILL = 0, TIMEOUT_REPORT = 1 };
 
-/* What becomes of those who are there when the main process has ended. */
+/* What becomes of the processes that are left when the main process has ended. */
 enum leftovers { LEFTOVERS_WAIT = 0, LEFTOVERS_KILL = 1, LEFTOVERS_KEEP = 2 };
 enum strategy { STRATEGY_ONE_FOR_ONE = 0, STRATEGY_ONE_FOR_ALL = 1, STRATEGY_REST_FOR_ONE = 2 };
 enum escalation {
