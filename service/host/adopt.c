@@ -115,7 +115,7 @@ static int is_same(struct host *host, const struct process *process, pid_t pid)
 }
 
 /* The pidfd comes first: what is looked at afterwards is then the same process, or none. One that
- * has ended and waits for a parent who does not reap it can still tell how. */
+ * has ended, and whose parent does not reap it, still shows how it ended. */
 static int hold(struct host *host, struct process *process, pid_t pid)
 {
     int pidfd = again_pidfd(pid);
@@ -145,7 +145,7 @@ static pid_t search(struct host *host, const struct process *process)
     for (struct dirent *entry; folder && !found && (entry = again_next(folder, &error));) {
         pid_t pid = proc_stat_pid(entry->d_name);
         int r = pid > 1 && is_leader(pid) ? process_claims(process, pid) : 0;
-        if (r > 0) /* a stranger who says so is passed over */
+        if (r > 0) /* a stranger that says so is passed over */
             r = is_same(host, process, pid);
         if (r > 0)
             found = pid;
@@ -225,7 +225,7 @@ static void adopt_result(struct process *process)
         process_adopt_result(process, fd);
 }
 
-/* Whoever connects while the child does not run waits for it, also over our own death. */
+/* A client that connects while the child does not run waits for it, also over our own death. */
 static void adopt_idle_listeners(struct host *host)
 {
     for (struct child *child = core_first(host->core); child; child = core_next(child)) {
@@ -268,7 +268,7 @@ static void adopt_cgroup(struct process *process)
         return;
     process_leaf(process, leaf);
     cgroup_checks_sweep(&host->cgroups, leaf);
-    process->leaf_killed = true; /* it may have been: better to make it anew once it is empty */
+    process->leaf_killed = true; /* it may have been: better to make it again once it is empty */
     process->oom_kills = cgroup_leaf_oom_kills(&host->cgroups, leaf);
     fd = cgroup_leaf_make(&host->cgroups, leaf);
     if (fd < 0)
@@ -338,7 +338,7 @@ static int find(struct process *process)
     return 0;
 }
 
-/* Its main process is not there. Whatever is left of it goes, and then its end is told. */
+/* Its main process is not there. Whatever is left of it is killed, and then its end is reported. */
 static void bury(struct process *process)
 {
     char leaf[CGROUP_LEAF_MAX];
@@ -392,7 +392,7 @@ static int unborn_gone(sd_event_source *source, int fd, uint32_t events, void *u
 
 /* One that an earlier proctord had sent on its way, and that has not arrived: it may be stopped, or
  * hang in a file system that does not answer. It never will arrive (starts.h), and is killed; the
- * attempt waits for its end, which the kernel may put off, and is then begun anew. */
+ * attempt waits for its end, which the kernel may put off, and is then begun again. */
 static void end_unborn(struct process *process, int pidfd)
 {
     struct pollfd gone = {.fd = pidfd, .events = POLLIN};
@@ -406,7 +406,7 @@ static void end_unborn(struct process *process, int pidfd)
     process->unborn = pidfd;
 }
 
-/* Whoever has its PID and is younger than its record is somebody else. */
+/* A process that has its PID and is younger than its record is another one. */
 static bool is_on_record(const struct starts_record *record)
 {
     uint64_t ticks;
@@ -451,7 +451,7 @@ static bool has_executed(struct process *process)
 
 /* ---- each of them ---------------------------------------------------------------------------- */
 
-/* After a re-execution: its launch goes on as it was. */
+/* After a re-execution: its launch continues as it was. */
 static bool goes_on_starting(struct process *process)
 {
     const struct attempt *attempt = &process->child->attempt;
@@ -496,7 +496,7 @@ static void look_for(struct host *host, struct child *child, bool strangers,
     if (r < 0)
         return;
     recovery->adopted++;
-    /* Nobody had heard of its start: a cancel was waiting for it. */
+    /* Its start had not been reported: a cancel was waiting for it. */
     if (!child->attempt.confirmed && child->attempt.cancel_delivered)
         process->doubt_cancel = true;
     if (!child->attempt.confirmed)
@@ -540,7 +540,7 @@ static void finish_what_is_in_doubt(struct host *host, struct child *child)
     if (!process || (process->state != PROCESS_RUNNING && !process_is_draining(process)))
         return;
     bool is_news = process->noted_anew || process->doubt_cancel || process->doubt_abort;
-    /* An abort once more hurts nobody. A cancel is only repeated where it may not have come. */
+    /* A second abort does no harm. A cancel is only repeated where it may not have come. */
     if (process->doubt_cancel)
         host_cancel_again(host, child);
     if (process->doubt_step > 0)
@@ -586,12 +586,13 @@ void adopt_all(struct host *host, bool strangers, struct recovery *recovery)
     host->past = false;
     if (!ids)
         return;
-    /* What is told of one may make a record go away. */
+    /* A report about one may make a record go away. */
     for (struct child *child = core_first(host->core); child; child = core_next(child))
         if (child->attempt.active)
             ids[n++] = child_attempt_id(child);
     for_those(host, ids, n, look_for, strangers, recovery);
-    /* Who belongs to nobody goes before anything is started: nothing runs twice. */
+    /* A process that belongs to no attempt is killed before anything is started: nothing runs
+     * twice. */
     strays_sweep(host);
     for_those(host, ids, n, settle_lost, strangers, recovery);
     for (size_t i = 0; i < n; i++) {

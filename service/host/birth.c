@@ -128,9 +128,9 @@ __attribute__((noreturn)) static void fail_with(const struct birth *birth, enum 
     end();
 }
 
-/* Where nobody listens any more, what has a record goes on: the next proctord finds it by that. But
- * a program must not run of which a proctord that does listen was not told: it would be taken for
- * one that hangs on its way. */
+/* If proctord listens no more, a start that has a record continues: the next proctord finds it by
+ * that. But a program must not run unless a proctord that does listen has been told: it would be
+ * taken for one that hangs on its way. */
 static void say_word(const struct birth *birth, enum birth_word word)
 {
     struct birth_message message = {.word = word, .pid = (uint32_t)CALL(SYS_getpid)};
@@ -441,7 +441,7 @@ static bool groups_are_right(struct birth *birth)
     return right;
 }
 
-/* Nothing runs as somebody else because a call did less than it said. */
+/* Nothing runs as another user because a call did less than it said. */
 static void check_identity(struct birth *birth)
 {
     const struct plan *plan = birth->plan;
@@ -517,7 +517,8 @@ void birth_run(struct birth *birth)
     if (plan->environment_file.text)
         environment = read_environment(birth);
     enter_step(birth, STEP_LIMITS);
-    /* Where there is no room for one of its own it has the spawner's, which is nobody else's. */
+    /* If there is no room for one of its own it has the spawner's, which is shared with nothing
+     * else. */
     CALL(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
     if (plan->flags & PLAN_SET_OOM_SCORE)
         set_oom_score(birth);

@@ -1,7 +1,7 @@
 /*
  * Birth: the way of a child from its clone to its program.
  *
- * All that may wait for somebody else happens here, in the child, so that nobody waits with it: its
+ * All that may wait for others happens here, in the child, so that nothing else waits with it: its
  * log and its environment file are opened, its directory is entered, its program executed. It says
  * on its launch's socket that it exists, that it is about to execute, or what failed, with the
  * errno and the step; that the program has been executed is said by the end of the socket.
@@ -39,7 +39,7 @@ struct birth_message {
     uint32_t pid;
     uint32_t line;             /* of the environment file, or 0 */
     char text[BIRTH_TEXT_MAX]; /* BIRTH_FAILED: what is wrong where the errno does not say it.
-                                  BIRTH_FILE: the number of the disk that the log lies on */
+                                  BIRTH_FILE: the number of the disk that the log is on */
 };
 
 struct birth {

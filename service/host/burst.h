@@ -1,6 +1,6 @@
 /*
  * Burst: a storm of ends and starts is handled before everything else, so that what the core knows
- * is as new as can be; but callers who ask meanwhile are to be answered meanwhile.
+ * is as new as can be; but callers that ask meanwhile are to be answered meanwhile.
  */
 #pragma once
 

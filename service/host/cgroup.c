@@ -141,7 +141,7 @@ static void sweep(const struct cgroup_base *base)
         if (again_read(base->fd, "cgroup.events", events, sizeof(events)) < 0 ||
             strstr(events, "populated 0"))
             break;
-        usleep(5000); /* the kernel is ending them; there is nobody else to do yet */
+        usleep(5000); /* the kernel is ending them; there is nothing else to do yet */
     }
     remove_below(base->fd, CGROUP_DEPTH_MAX);
 }
@@ -202,7 +202,7 @@ static int move_processes(int directory, const char *from, const char *to)
         return (int)n;
     for (at = list; number_take(&at, &pid) == 0; at += *at != '\0')
         if (!is_ours((pid_t)pid))
-            return -EBUSY; /* somebody else's cgroup: it is not for us to make room in it */
+            return -EBUSY; /* another program's cgroup: it is not for us to make room in it */
     for (at = list; number_take(&at, &pid) == 0; at += *at != '\0') {
         snprintf(number, sizeof(number), "%" PRIu64, pid);
         int r = write_at(directory, to, number);
@@ -302,7 +302,7 @@ static void move_back(struct cgroup_base *base)
     unlinkat(above, leaf, AT_REMOVEDIR);
     close(above);
 }
-/* A proctord that made room for controllers, and replaced itself, lies in its own leaf. */
+/* A proctord that made room for controllers, and replaced itself, is in its own leaf. */
 static void leave_own_leaf(char *own)
 {
     char *last = strrchr(own, '/');
@@ -506,7 +506,7 @@ int cgroup_leaf_kill(const struct cgroup_base *base, const char *name)
 
     snprintf(path, sizeof(path), "%s/cgroup.kill", name);
     int r = write_at(base->fd, path, "1");
-    if (r == -ENOENT) /* before Linux 5.14: one by one, until nobody forks any more */
+    if (r == -ENOENT) /* before Linux 5.14: one by one, until none forks any more */
         for (int i = 0; i < 16 && members_kill(base, name) > 0; i++)
             r = 0;
     return r;

@@ -2,14 +2,14 @@
  * Control groups: one leaf for each child, used by one attempt after the other. It is empty
  * whenever an attempt begins (an attempt is over only then), so that a process in it belongs to the
  * present attempt, and to no other. It stays over a restart: making one costs a tenth of a start.
- * Only where it was emptied by cgroup.kill it goes: on newer kernels (seen on 6.18) whoever is
+ * Only where it was emptied by cgroup.kill it goes: on newer kernels (seen on 6.18) a process
  * cloned into a cgroup that was killed once is killed at birth.
  *
  * An attempt whose leftovers are to be kept has a leaf of its own, with a mark that no other ever
  * has: what it leaves stays in there, and no attempt after it, nor the end of proctord, touches it.
  * Health checks run in leaves below that of the attempt, one for each.
  *
- * The leaves lie below `BASE`, a folder of this instance in the cgroup that proctord itself was
+ * The leaves are below `BASE`, a folder of this instance in the cgroup that proctord itself was
  * started in (cgroup v2; on a hybrid machine the v2 part). Where none is writable there is no
  * base: children are then kept together by their process group and the subreaper. See cgroups(7).
  */
@@ -29,7 +29,7 @@
  */
 int cgroup_base_open(struct cgroup_base *base, const char *instance, bool keep);
 
-/* Kills and removes the leaves that nobody uses, but for marked ones. */
+/* Kills and removes the leaves that are not used, except marked ones. */
 void cgroup_base_tidy(const struct cgroup_base *base,
                       bool (*is_used)(void *userdata, const struct attempt_id *id), void *userdata);
 
@@ -45,10 +45,11 @@ void cgroup_leaf_name(const char *child_id, struct attempt_id id, uint64_t mark,
 /* That of a health check, below it. */
 void cgroup_check_name(const char *leaf, uint32_t check, char name[CGROUP_LEAF_MAX]);
 
-/* Kills and removes the leaves of health checks below a leaf: those who asked have gone. */
+/* Kills and removes the leaves of health checks below a leaf: the processes that asked have
+ * gone. */
 void cgroup_checks_sweep(const struct cgroup_base *base, const char *leaf);
 
-/* Removes the marked leaves that nobody is in any more. */
+/* Removes the marked leaves that are empty. */
 void cgroup_marked_tidy(const struct cgroup_base *base);
 
 /* Makes the leaf; returns its descriptor (the caller closes it) or a negative errno. */
@@ -59,9 +60,9 @@ unsigned cgroup_limits_of(const struct process_spec *spec);
 
 /*
  * Puts the limits of a spec on a leaf, and asks for the controllers that this needs: the kernel has
- * them only where whoever is above has delegated them (Delegate=yes of systemd), and only below a
- * cgroup without processes: proctord moves into a leaf of its own for that. Returns those that
- * could not be set.
+ * them only if the owner of the cgroup above has delegated them (Delegate=yes of systemd), and only
+ * below a cgroup without processes: proctord moves into a leaf of its own for that. Returns those
+ * that could not be set.
  */
 unsigned cgroup_leaf_limit(struct cgroup_base *base, int leaf, const struct process_spec *spec);
 

@@ -15,7 +15,7 @@ struct cgroup_base {
     char *path;        /* in the file system */
     char *kernel_path; /* as /proc/PID/cgroup shows it */
     bool asked;        /* for controllers: limits were wanted */
-    bool moved;        /* proctord has made room for them, and lies in a leaf of its own */
+    bool moved;        /* proctord has made room for them, and is in a leaf of its own */
 };
 
 /* The path in cgroup2 of the process that such a file (/proc/PID/cgroup) is about. Returns 0 or a

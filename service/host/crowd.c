@@ -62,7 +62,7 @@ void crowd_add(struct crowd *crowd, pid_t pid, int pidfd, bool waited)
 
 static void add_below(struct crowd *crowd, pid_t pid, int depth);
 
-/* The list may be old: whose number is another's by now is nobody's child of its. */
+/* The list may be old: whose number belongs to another by now has no children. */
 static void add_child(struct crowd *crowd, pid_t pid, pid_t parent)
 {
     int pidfd = again_pidfd(pid);

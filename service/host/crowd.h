@@ -3,8 +3,8 @@
  *
  * Each is remembered by its number and the moment of its start, as a handle for each of a thousand
  * would be more descriptors than there are. It is signalled by a handle that is taken then, and
- * only where both still agree. A process that has ended is nobody, also while it waits for a parent
- * that does not reap it.
+ * only where both still agree. A process that has ended does not count, also while its parent does
+ * not reap it.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
  * Disk queue: the works beside the loop that wait for one disk take few threads, however many files
- * lie on it. A disk that does not answer any more keeps those, and leaves the others to the files
+ * are on it. A disk that does not answer any more keeps those, and leaves the others to the files
  * on other disks, and to whatever else is done beside the loop.
  *
  * All functions are the loop's.

@@ -4,7 +4,7 @@
  * launches.
  *
  * sd-event calls epoll_wait(2) in each turn and handles one source. With a source for each
- * descriptor every turn would collect all that are ready anew: when 10,000 children end together
+ * descriptor every turn would collect again all that are ready: when 10,000 children end together
  * that is 50 million looks at a handle. The epoll in between hands out one at a time.
  */
 #pragma once

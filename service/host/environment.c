@@ -133,8 +133,8 @@ static int put_pid(struct list *list, const char *name, char **digits)
 }
 
 /*
- * Who uses sd_watchdog_enabled(3) beats twice within WATCHDOG_USEC: twice the interval makes that
- * one beat an interval.
+ * A program that uses sd_watchdog_enabled(3) beats twice within WATCHDOG_USEC: twice the interval
+ * makes that one beat an interval.
  */
 static int put_watchdog(struct list *list, const struct child *child, char **watchdog_pid)
 {
@@ -146,7 +146,7 @@ static int put_watchdog(struct list *list, const struct child *child, char **wat
     return r == 0 ? put_pid(list, "WATCHDOG_PID=", watchdog_pid) : r;
 }
 
-/* Behind the sockets of the manifest lies what the child has put into its store. */
+/* Behind the sockets of the manifest come those that the child has put into its store. */
 static int put_sockets(struct list *list, const struct process_spec *spec,
                        const struct fd_store *store, char **listen_pid)
 {

@@ -34,7 +34,7 @@ static void explain(int status, siginfo_t *info)
     }
 }
 
-/* The kernel shows a status of 0 to those who may not look into a process: this link asks it the
+/* The kernel shows a status of 0 to a reader without permission: this link asks it the
  * same question, and answers of a zombie, too. */
 static bool may_know_status(pid_t pid)
 {
@@ -49,7 +49,7 @@ static int status_of_zombie(pid_t pid, int pidfd, siginfo_t *info)
     uint64_t status;
 
     if (!may_know_status(pid) || proc_stat_read(pid, PROC_STAT_EXIT_CODE, &status) < 0 ||
-        handle_is_reaped(pidfd)) /* what was read may be somebody else's */
+        handle_is_reaped(pidfd)) /* what was read may be another process's */
         return -EAGAIN;
     explain((int)status, info);
     return 1;

@@ -3,9 +3,9 @@
  * start (FDSTORE=1 of sd_pid_notify_with_fds(3), FileDescriptorStoreMax= of systemd.service(5)):
  * its connections, its memory, its locks.
  *
- * They lie behind the sockets of the manifest, in the order in which they came, under the names
+ * They come behind the sockets of the manifest, in the order in which they came, under the names
  * that the child gave them. What is open already is not kept twice. Nothing is read from them,
- * written to them or waited for, and they are closed beside the loop: closing what somebody else
+ * written to them or waited for, and they are closed beside the loop: closing what another program
  * has made may take its time.
  */
 #pragma once

@@ -1,6 +1,6 @@
 /*
- * Hearing: what becomes of what children say on the notify socket. Who it was is owner.c's to tell;
- * a main process that is named is held before it is believed.
+ * Hearing: what becomes of what children say on the notify socket. Which child it was, owner.c
+ * finds out; a main process that is named is held before it is believed.
  */
 #include "again.h"
 #include "beat.h"
@@ -33,7 +33,7 @@ static int owner_of(void *userdata, const struct notify_sender *sender, struct o
     return r;
 }
 
-/* The process that the attempt goes on as, held; or a negative errno. */
+/* The process that the attempt continues as, held; or a negative errno. */
 static int hold_main(struct host *host, pid_t pid, struct attempt_id id)
 {
     struct owner owner;

@@ -212,7 +212,7 @@ void host_hand_over(struct host *host, struct handover *handover)
     inherit_hand_over(host, handover);
 }
 
-/* It goes on without cgroups where there are none. Not where proctord lacks what it takes to look:
+/* It continues without cgroups if there are none. Not where proctord lacks what it takes to look:
  * it would do without them for good. Nor where what runs is in them. */
 static bool needs_cgroups(int error, bool keeps)
 {

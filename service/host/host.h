@@ -21,7 +21,7 @@ struct handover;
 struct host;
 
 struct host_settings {
-    const char *runtime_directory; /* exists; the notify socket lies in it */
+    const char *runtime_directory; /* exists; the notify socket is in it */
     const char *state_directory;   /* exists; NULL: nothing is kept there */
     uint64_t descriptors; /* the soft limit that proctord was started with, and children get */
     const char *instance; /* tells instances of proctord apart */
@@ -42,7 +42,7 @@ struct host_counters {
     uint64_t spawners_replaced;
 };
 
-/* Returns 0 or a negative errno. Without a writable cgroup2 it goes on without cgroups. */
+/* Returns 0 or a negative errno. Without a writable cgroup2 it continues without cgroups. */
 int host_new(sd_event *event, const struct host_settings *settings, struct host **host);
 
 /* Where the tree has not been shut down its processes stay, for the next proctord to adopt. */
@@ -94,7 +94,7 @@ void host_usage(struct host *host, const struct child *child, uint64_t *cpu_nsec
 /* Limits of a child's running attempt that could not be set: enum unenforced. */
 unsigned host_unenforced(const struct child *child);
 
-/* Looks anew at the path of each child's output file before the next write to it. */
+/* Looks again at the path of each child's output file before the next write to it. */
 void host_reopen_outputs(struct host *host);
 
 /* A process of proctord's own (its bus) is no orphan; `ended` is called when it has been reaped. */

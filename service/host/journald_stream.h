@@ -1,6 +1,6 @@
 /*
  * Journal stream: a line-wise stream into journald, as of sd_journal_stream_fd(3), that does not
- * wait for a journald which accepts nobody.
+ * wait for a journald which accepts no connection.
  */
 #pragma once
 

@@ -38,7 +38,7 @@ struct keep {
     struct handed *handed;
     size_t n_handed, handed_room;
     void *root;
-    struct kept **left; /* keep_settle(): those that nobody has taken */
+    struct kept **left; /* keep_settle(): those that have not been taken */
     size_t n_left;
 };
 
@@ -86,7 +86,7 @@ static ino_t inode_of(int fd)
     return fstat(fd, &status) == 0 ? status.st_ino : 0;
 }
 
-/* They lie where children find theirs: away from there. */
+/* They have the numbers where children find theirs: away from there. */
 static void take_over(struct keep *keep, const char *name, int low)
 {
     int fd = fcntl(low, F_DUPFD_CLOEXEC, HIGH_FD);

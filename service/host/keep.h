@@ -1,12 +1,12 @@
 /*
  * Keep: descriptors that outlive proctord, by name, in the service manager's file descriptor store
- * (FDSTORE=1 of sd_notify(3), FileDescriptorStoreMax= of systemd.service(5)). Whoever is started
- * after a proctord that died gets them back (sd_listen_fds(3)): the notify socket with what was
+ * (FDSTORE=1 of sd_notify(3), FileDescriptorStoreMax= of systemd.service(5)). A proctord that is
+ * started after one that died gets them back (sd_listen_fds(3)): the notify socket with what was
  * said meanwhile, the sockets of children that do not run, the pipes, and the pidfds, which name
  * their processes without a doubt. A program that takes the place of another (handover.h) gets the
  * same under the same names.
  *
- * A NULL keep, and one that was not told to store, keeps nothing; what was handed over can be taken
+ * A NULL keep, and one that is not to store, keeps nothing; what was handed over can be taken
  * all the same.
  */
 #pragma once
@@ -43,5 +43,5 @@ void keep_hand(struct keep *keep, const char *name, int fd);
 void keep_begin_handover(struct keep *keep);
 void keep_end_handover(struct keep *keep, struct handover *handover);
 
-/* What nobody has taken is closed and dropped. */
+/* What has not been taken is closed and dropped. */
 void keep_settle(struct keep *keep);

@@ -30,7 +30,7 @@ struct removal {
     } removed;
 };
 
-/* What somebody has put in its place meanwhile is not ours to remove. */
+/* What another program has put in its place meanwhile is not ours to remove. */
 static void unlink_socket(const struct outside_parcel *request, struct outside_parcel *answer)
 {
     const struct removed *removed = request->data;
@@ -60,7 +60,7 @@ static void remove_path(const struct listener *listener)
     struct removal *removal = calloc(1, sizeof(*removal));
 
     if (!removal)
-        return; /* it is left over, and in nobody's way */
+        return; /* it is left over, and in no one's way */
     removal->removed.device = listener->device;
     removal->removed.inode = listener->inode;
     snprintf(removal->removed.path, sizeof(removal->removed.path), "%s", listener->path);
@@ -83,8 +83,8 @@ static bool is_local(int fd)
 
 static void close_listener(struct listener *listener, bool unlink_path)
 {
-    /* Who has connected to a Unix socket and was never accepted may have sent descriptors. Another
-     * address is to be free at once. */
+    /* A client that has connected to a Unix socket and was never accepted may have sent
+     * descriptors. Another address is to be free at once. */
     if (is_local(listener->fd))
         discard_close(listener->fd);
     else if (listener->fd >= 0)
@@ -106,7 +106,7 @@ void listeners_free(struct listeners *listeners)
     free(listeners);
 }
 
-/* A path that nobody listens at is left over, and in the way. */
+/* A path without a listener is left over, and in the way. */
 static void remove_stale(const struct sockaddr_un *address)
 {
     struct stat status;
@@ -171,7 +171,7 @@ static int open_listener(const struct socket_spec *spec, struct listener *listen
         return -ENOMEM;
     int fd = open_socket(spec);
     if (fd < 0) {
-        free(listener->path); /* it is somebody else's */
+        free(listener->path); /* it is another program's */
         listener->path = NULL;
         return fd;
     }
@@ -200,7 +200,7 @@ bool listeners_have(struct listeners *listeners, const struct socket_spec *spec)
     return find(listeners, spec) != NULL;
 }
 
-/* Takes over from the old ones what goes on listening; its name may be another. */
+/* Takes over from the old ones those that continue to listen; its name may be another. */
 static void take_over(struct listeners *old, const struct process_spec *spec,
                       struct listeners *fresh, const bool *kept)
 {

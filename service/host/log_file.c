@@ -87,7 +87,7 @@ void log_file_reopen(struct log_file *file)
     file->looked_nsec = 0;
 }
 
-/* Opens it anew. What is open stays open where that does not work. */
+/* Opens it again. What is open stays open where that does not work. */
 static void open_file(struct log_file *file)
 {
     int folder, fd = open_regular_guarded(file->path, FLAGS, MODE, &folder);
@@ -116,7 +116,7 @@ static void look(struct log_file *file)
         return;
     file->looked_nsec = now;
     if (file->fd >= 0 && is_the_same(file, &status))
-        file->size = (uint64_t)status.st_size; /* somebody may have cut it */
+        file->size = (uint64_t)status.st_size; /* it may have been truncated */
     else
         open_file(file);
 }

@@ -15,7 +15,7 @@
 
 #define CHUNK      (64 * 1024)
 #define ALL_CHUNKS 16 /* more than a pipe holds */
-#define TURN_TRIES 20 /* for one who has been left behind, */
+#define TURN_TRIES 20 /* for one that has been left behind, */
 #define TURN_NSEC  10000000
 #define BUCKETS    1024
 
@@ -85,7 +85,7 @@ static void forget(struct kept *kept)
 /* ---- the pipe ---------------------------------------------------------------------------------
  */
 
-/* The lock is one of this opening of the pipe, whoever else has it: gone when that is closed. The
+/* The lock belongs to this opening of the pipe, even if it is shared: gone when that is closed. The
  * child could hold it, too, and would then hold up itself, once. */
 static int wait_for_turn(struct kept *kept, int pipe)
 {
@@ -183,7 +183,7 @@ bool log_writer_order(struct outside_process *process, const struct log_order *o
     int r = outside_ask(process, &log_writer_job, &request, &answer);
     if (r >= 0)
         return r == 0;
-    here.keeps = r == -ENOSYS; /* nobody else has it, ever */
+    here.keeps = r == -ENOSYS; /* no other process ever has it */
     carry_out(&here, path, pipe, report);
     return true;
 }

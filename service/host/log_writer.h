@@ -1,11 +1,11 @@
 /*
  * Log writer: what a child says is taken out of its pipe and written to its file by a process
- * outside (outside.h). The file may lie on a disk that does not answer any more: nothing of
+ * outside (outside.h). The file may be on a disk that does not answer any more: nothing of
  * proctord hangs in it, neither a thread nor a descriptor of the file, which it would have to
  * close when it ends.
  *
  * The process keeps the file (log_file.h) from one order to the next where it is asked to, by the
- * number of the output. A process that goes on with the last order of a proctord that has been
+ * number of the output. A process that continues with the last order of a proctord that has been
  * killed has its turn at the pipe first, so that what follows comes behind it in the file; but it
  * is not waited for long.
  */
@@ -32,7 +32,7 @@ struct log_order {
     bool keeps; /* the file stays open for the next order */
     uint64_t max_size_bytes;
     uint32_t keep;
-    uint64_t dropped; /* bytes before these that nobody has kept, as the disk did not answer */
+    uint64_t dropped; /* bytes before these that were not kept, as the disk did not answer */
 };
 
 #define LOG_WHY_MAX 96
@@ -40,7 +40,7 @@ struct log_order {
 struct log_report {
     uint64_t lost; /* bytes that could not be written, those that were dropped before included */
     char why[LOG_WHY_MAX];
-    dev_t device; /* that the file lies on; 0: not known */
+    dev_t device; /* that the file is on; 0: not known */
 };
 
 /* In a thread beside the loop, for one output in one thread at a time. pipe: its reading end.

@@ -43,7 +43,7 @@ static void meet(struct leaf_walk *walk, pid_t pid)
     close(pidfd);
 }
 
-/* Who is in a PID namespace outside ours has the number 0 here. */
+/* A process in a PID namespace outside ours has the number 0 here. */
 static void meet_listed(struct leaf_walk *walk, FILE *file)
 {
     for (int pid; fscanf(file, "%d", &pid) == 1;)

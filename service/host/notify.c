@@ -28,7 +28,7 @@
 #define PRIORITY        (SD_EVENT_PRIORITY_NORMAL - 20)
 #define DRAIN_MAX       1024 /* datagrams in one go, */
 #define TURN_USEC       500  /* and so long */
-#define PAUSE_USEC      1000 /* between two turns, while somebody sends too much */
+#define PAUSE_USEC      1000 /* between two turns, while a process sends too much */
 #define LAST_WORDS_USEC 5000 /* before the end of a process is looked at */
 
 #define PROCESS_INTERVAL_USEC  1000 /* each process: 1,000 messages a second, */
@@ -101,7 +101,7 @@ static void take_control(struct msghdr *header, struct parcel *parcel)
     }
 }
 
-/* What nobody has taken may linger in its close. */
+/* What was not taken may linger in its close. */
 static void let_go(struct parcel *parcel)
 {
     for (size_t i = 0; i < parcel->n_fds; i++)
@@ -140,7 +140,7 @@ static struct share *share_of(struct notify_socket *socket, const struct notify_
                         socket->now_usec);
 }
 
-/* Before anything is looked up: only by who sent it. */
+/* Before anything is looked up: only by its sender. */
 static struct share *admit(struct notify_socket *socket, const struct notify_sender *sender,
                            bool *admitted)
 {
@@ -208,7 +208,7 @@ static void pass_pidfd(struct notify_socket *socket, bool passes)
 
 /*
  * Descriptors are for sd_notify_barrier(3), which waits until they are closed, and for the store of
- * a child. Who misuses that closes the door for a while (Linux 6.16), unless somebody has a store:
+ * a child. Misuse of that closes the door for a while (Linux 6.16), unless a child has a store:
  * the kernel refuses them then as they are sent. What has been queued before is still looked at.
  */
 static void close_door(struct notify_socket *socket, const struct discarded *discarded)
@@ -378,7 +378,7 @@ static int pause_over(sd_event_source *source, uint64_t usec, void *userdata)
 }
 
 /* Others have their turn between two of ours: where there is much to read they come as often as
- * we, and where somebody sends more than his share, we leave them a moment. */
+ * we, and if one sends more than its share, we leave them a moment. */
 static int readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct notify_socket *socket = userdata;

@@ -1,5 +1,5 @@
 /*
- * Notify socket: what children say with sd_notify(3), and who says it.
+ * Notify socket: what children say with sd_notify(3), and which child says it.
  *
  * One datagram socket for all. A datagram counts only by its kernel credentials: the sender must be
  * a process of an attempt (see owner.h), and where the kernel passes a
@@ -7,9 +7,9 @@
  * counted.
  *
  * Each process, each attempt, and each user among the strangers has a share (share.h); what is
- * beyond it is dropped, counted and told. A turn is bounded in time, and others have theirs
- * meanwhile. Descriptors are received of children that have a store (fd_store.h), and of nobody
- * else (discard.h).
+ * beyond it is dropped, counted and reported. A turn is bounded in time, and others have theirs
+ * meanwhile. Descriptors are received only from children that have a store (fd_store.h), not from
+ * others (discard.h).
  */
 #pragma once
 
@@ -37,13 +37,13 @@ struct notify_handler {
      * it was within the attempt's share. */
     bool (*message)(void *userdata, const struct owner *owner, uint64_t now_usec,
                     const struct notify_message *message, const struct notify_asides *asides);
-    /* Whether somebody has descriptors kept here; and whether this is one. */
+    /* Whether any child has descriptors kept here; and whether this is one. */
     bool (*stores)(void *userdata, const struct notify_sender *sender);
     /* What came with a message of that attempt. Those that are taken over are -1 then. */
     void (*descriptors)(void *userdata, const struct owner *owner,
                         const struct notify_asides *asides, int *fds, size_t n);
-    /* A message from nobody's process. */
-    void (*dropped)(void *userdata); /* one message, beyond somebody's share */
+    /* A message from a process of no child. */
+    void (*dropped)(void *userdata); /* one message, beyond its sender's share */
     void (*refused)(void *userdata, pid_t pid, uid_t uid, const struct notify_message *message);
 };
 
@@ -51,7 +51,7 @@ struct notify_handler {
 /* kept: the same socket from an earlier proctord, which is taken over; -1: none. */
 int notify_socket_open(sd_event *event, const char *path, int kept,
                        const struct notify_handler *handler, struct notify_socket **socket);
-/* Who sends descriptors is not refused any more by the kernel: a child has a store now. */
+/* Senders of descriptors are not refused any more by the kernel: a child has a store now. */
 void notify_socket_let_in(struct notify_socket *socket);
 int notify_socket_descriptor(const struct notify_socket *socket);
 void notify_socket_close(struct notify_socket *socket);

@@ -3,13 +3,13 @@
  *
  * Keys that are not known are for others, and passed over. A known key with a value that it cannot
  * have is a mistake of the program that says it: the line changes nothing, and the caller learns
- * which it was, so that somebody is told. Of READY=, RELOADING=1 and STOPPING=1 the last counts.
+ * which it was, to report it. Of READY=, RELOADING=1 and STOPPING=1 the last counts.
  */
 #pragma once
 
 #include "core/core.h"
 
-/* One for each known key, so that a caller can tell what it has told. */
+/* One for each known key, so that a caller knows what it has reported. */
 enum notify_key {
     NOTIFY_KEY_READY,
     NOTIFY_KEY_WATCHDOG,

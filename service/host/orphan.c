@@ -1,10 +1,10 @@
 /*
- * Orphans: proctord is a subreaper (or PID 1), so whoever loses its parent comes to us. Zombies are
- * reaped; one that belonged to an attempt (a double fork) is found by the identity that the attempt
- * was given in its environment, and goes with it.
+ * Orphans: proctord is a subreaper (or PID 1), so a process that loses its parent comes to us.
+ * Zombies are reaped; one that belonged to an attempt (a double fork) is found by the identity that
+ * the attempt was given in its environment, and goes with it.
  *
- * An environment proves nothing. Who lies in it dies with the attempt that it names, and that is
- * all: only processes of the attempt's own user are waited for.
+ * An environment proves nothing. A process that lies about it dies with the attempt that it names,
+ * and that is all: only processes of the attempt's own user are waited for.
  */
 #include "again.h"
 #include "clock.h"
@@ -32,7 +32,7 @@
 #define IS_EXITING        0x4               /* PF_EXITING and */
 #define IS_KERNELS        0x200000          /* PF_KTHREAD, of PROC_STAT_FLAGS */
 #define LIST_MAX          (1024 * 1024)     /* bytes of the numbers of our children */
-#define LISTINGS          8                 /* of all processes, until nobody new is there */
+#define LISTINGS          8                 /* of all processes, until no new one is there */
 #define SWEEP_USEC        UINT64_C(2000000) /* until what was killed is gone, */
 #define SWEEP_MSEC        20                /* with so long for each process */
 #define UNTOLD_USEC       UINT64_C(1000000) /* a process on its way out is waited for */
@@ -73,7 +73,7 @@ static ssize_t read_environ(const char *path, char *block)
     return n;
 }
 
-/* Where the main thread has ended, it is still to be had of the others. */
+/* If the main thread has ended, the others still show it. */
 static ssize_t read_environ_of_thread(pid_t pid, char *block)
 {
     char path[128];
@@ -160,7 +160,7 @@ int orphan_claims(pid_t pid, const struct core *core, const char *notify_path, b
 
 /*
  * A process on its way out has lost its environment before its children are handed to us: for that
- * moment neither it nor they can be told apart from strangers. In the midst of an exec the old
+ * moment neither it nor they can be distinguished from strangers. In the midst of an exec the old
  * environment has gone, and the new one is not there yet. Kernel threads never have one.
  */
 static bool is_between(pid_t pid, bool had_none)
@@ -193,7 +193,7 @@ static bool is_of_its_user(const struct tree *tree, pid_t pid)
     const struct process *process = process_of(tree);
     uid_t user, its;
 
-    if (!process || owner_user(process, &user) < 0) /* it ended when nobody was there to see it */
+    if (!process || owner_user(process, &user) < 0) /* its end was not seen */
         return true;
     return owner_user_of(pid, &its) == 0 && user == its;
 }
@@ -231,7 +231,7 @@ static int names(const struct tree *tree, pid_t pid, bool strict)
     return r < 0 ? r : is_same(&id, &tree->id) && check == tree->check;
 }
 
-/* The same; *unseen where it cannot be told yet. An exec that is over by the second look was under
+/* The same; *unseen if that is not known yet. An exec that is over by the second look was under
  * way at the first one, perhaps. */
 static int names_by_now(const struct tree *tree, pid_t pid, bool strict, bool *unseen)
 {
@@ -244,13 +244,14 @@ static int names_by_now(const struct tree *tree, pid_t pid, bool strict, bool *u
     return r;
 }
 
-/* The number is its group's as long as somebody is in it: the tree has looked (tree.c). */
+/* The number is its group's as long as a process is in it: the tree has looked (tree.c). */
 static bool is_in_group(const struct crowd_search *search, pid_t pid)
 {
     return search->group > 0 && getpgid(pid) == search->group;
 }
 
-/* Whoever ends while it is looked at may have left others, who come to be somewhere else. */
+/* A process that ends while it is examined may have left others, which are somewhere else by
+ * then. */
 static void count_ended(const struct crowd_search *search, int pidfd, bool named)
 {
     if (handle_has_ended(pidfd) && (named || !search->strict))
@@ -269,7 +270,7 @@ static void gather_one(const struct crowd_search *search, pid_t pid, int pidfd)
     if (r > 0) {
         crowd_add(search->crowd, pid, pidfd, in_group || is_of_its_user(tree, pid));
         crowd_add_below(search->crowd, pid);
-        if (search->at_once > 0) /* it may be somebody else in a moment */
+        if (search->at_once > 0) /* it may be another process in a moment */
             handle_signal(pidfd, search->at_once);
     }
     if (r > 0 || unseen)
@@ -358,8 +359,9 @@ static int list_all(struct listing *listing)
     return error;
 }
 
-/* Looks at all processes but the main ones of attempts that go on. Whoever forks and goes while
- * this lasts has another number by then: those that have come meanwhile are looked at, too. */
+/* Looks at all processes but the main ones of attempts that go on. A process that forks and exits
+ * while this lasts has another number by then: those that have come meanwhile are looked at,
+ * too. */
 static void for_all(struct host *host, void (*look)(struct host *host, pid_t pid, void *userdata),
                     void *userdata, size_t *unseen)
 {
@@ -401,13 +403,13 @@ void strays_gather(const struct crowd_search *search)
     for_all(search->tree->host, gather_stray, &strict, &search->crowd->unseen);
 }
 
-/* Whether a process of that attempt may be there: it goes on, also without its main process, or it
- * has left what is to be kept. */
+/* Whether a process of that attempt may be there: it continues, also without its main process, or
+ * it has left what is to be kept. */
 static bool is_accounted_for(const struct host *host, const struct attempt_id *id, uint64_t check)
 {
     const struct child *child = core_child_of(host->core, *id);
 
-    if (!child || check > 0) /* a check is asked anew */
+    if (!child || check > 0) /* a check is asked again */
         return false;
     if (child->attempt.active && child->attempt.number == id->attempt)
         return true;
@@ -424,7 +426,7 @@ static bool is_in_marked_leaf(const struct host *host, pid_t pid)
            mark > 0;
 }
 
-/* Names our notify socket, and belongs to nobody. */
+/* Names our notify socket, and belongs to no child. */
 static int is_unaccounted(const struct host *host, pid_t pid)
 {
     struct attempt_id id;
@@ -467,7 +469,7 @@ static void sweep_one(struct host *host, pid_t pid, void *userdata)
     close(pidfd);
 }
 
-/* Nothing has been started yet: nobody else waits for it. */
+/* Nothing has been started yet: nothing else waits for it. */
 void strays_sweep(struct host *host)
 {
     struct sweep sweep = {};

@@ -9,7 +9,7 @@
 
 struct process;
 
-/* Sends it on its way; ended() is told what became of it. Returns 0, or a negative errno with
+/* Sends it on its way; ended() gets what became of it. Returns 0, or a negative errno with
  * result_error and result_reason set. */
 int process_send_launch(struct process *process, const struct account *account,
                         void (*ended)(void *userdata, const struct launch_outcome *outcome));

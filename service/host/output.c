@@ -41,7 +41,7 @@ struct output {
     char *path;
     int pipe[2]; /* OUTPUT_FILE: read end, write end; -1 otherwise */
     sd_event_source *source, *patience;
-    dev_t device;               /* that the file lies on; 0: not known */
+    dev_t device;               /* that the file is on; 0: not known */
     struct beside_queue *queue; /* its own, until that is known */
     struct disk_queue *disk;    /* then */
     struct drain *drain;
@@ -134,7 +134,7 @@ static bool is_idle(const struct output *output)
     return true;
 }
 
-/* With others whose files lie there. Only while nothing is on its way, which has to stay in order.
+/* With others whose files are there. Only while nothing is on its way, which has to stay in order.
  */
 static void join_disk(struct output *output)
 {
@@ -214,7 +214,7 @@ static bool begin(struct output *output, enum log_task task)
 
 /* ---- in the loop ----------------------------------------------------------------------------- */
 
-/* While a work hangs, the child goes on: what it says is not kept, but counted. */
+/* While a work hangs, the child continues: what it says is not kept, but counted. */
 static void drop_chunk(struct output *output)
 {
     static char nowhere[CHUNK];

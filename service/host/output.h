@@ -35,7 +35,7 @@ bool output_is(const struct output *output, const struct process_output *setting
 int output_open(struct output *output);
 
 /* The file that has to be opened before the next attempt, as open_regular_guarded() does, where
- * waiting for the disk that it lies on harms nobody else, to know the disk. NULL: there is none, or
+ * waiting for the disk that it is on harms nothing else, to know the disk. NULL: there is none, or
  * it is known. */
 const char *output_wanted_file(const struct output *output);
 void output_know_disk(struct output *output, dev_t device);
@@ -54,7 +54,7 @@ int output_descriptor(const struct output *output);
  */
 void output_drain(struct output *output);
 
-/* Of a child that another proctord has started: goes on with the pipe that it writes to. fd, the
+/* Of a child that another proctord has started: continues with the pipe that it writes to. fd, the
  * reading end, is taken over. device: as output_disk() has said. */
 int output_adopt(sd_event *event, const struct process_output *settings, const char *child_id,
                  int fd, dev_t device, struct output **output);

@@ -4,7 +4,7 @@
  * With cgroups the kernel tells: it is in the attempt's leaf. Without, it is the main process, or
  * its ancestors lead to one. A process that has lost its parent has come to us as the subreaper: it
  * descends from one of our children, and nothing tells from which. What it says itself, in its
- * environment, is a hint only, and taken from processes that run as the attempt's own user, who
+ * environment, is a hint only, and taken from processes that run as the attempt's own user, which
  * could do as much to the attempt without lying; it is never enough for MAINPID=.
  *
  * All of it is looked up by number. It counts because the process is held by a pidfd meanwhile: if

@@ -21,7 +21,7 @@ struct path_look {
     size_t n;
 };
 
-/* In the process: that there is an answer is enough, whoever asked meets an error again. */
+/* In the process: that there is an answer is enough: the one that asked meets an error again. */
 static void look_at_paths(const struct outside_parcel *request, struct outside_parcel *answer)
 {
     const char *at = request->data, *end = at + request->size;

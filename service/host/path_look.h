@@ -3,12 +3,12 @@
  *
  * bind(2) and connect(2) of a Unix socket walk its path, and wait for a mount that does not answer
  * as long as that takes. So a process outside (outside.h) looks at the paths first, and the loop
- * only goes on when it has come back: what hangs there is the start or the health check that asked,
- * and nothing else.
+ * only continues when it has come back: what hangs there is the start or the health check that
+ * asked, and nothing else.
  *
- * Each owner has one place. A look that hangs stays there, also when nobody wants to hear of it any
- * more, and until it comes back there is no other: a mount costs a child one process, and not one
- * for each try.
+ * Each owner has one place. A look that hangs stays there, also when it is wanted no more, and
+ * until it comes back there is no other: a mount costs a child one process, and not one for each
+ * try.
  */
 #pragma once
 

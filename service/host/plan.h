@@ -63,7 +63,7 @@ enum plan_step {
     STEP_GROUPS = 10,
     STEP_GROUP = 11,
     STEP_USER = 12,
-    STEP_IDENTITY = 13, /* it is not who it should be */
+    STEP_IDENTITY = 13, /* it does not run as it should */
     STEP_NO_NEW_PRIVILEGES = 14,
     STEP_WORKING_DIRECTORY = 15,
     STEP_EXEC = 16,
@@ -124,7 +124,7 @@ struct plan_source {
     uint64_t gate;
 };
 
-/* Who it is to run as; NULL: as proctord. It has to stay until the plan is made. */
+/* The user it is to run as; NULL: as proctord. It has to stay until the plan is made. */
 void plan_take_account(struct plan_source *source, const struct account *account);
 
 /* The plan in memory of its own, to be freed by the caller. Returns 0, -ENOMEM or -E2BIG. */

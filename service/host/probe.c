@@ -370,8 +370,8 @@ static int ended(sd_event_source *source, int fd, uint32_t events, void *userdat
     return 0;
 }
 
-/* Whatever the answer is, the core is in the middle of an input now: it comes later. Where not even
- * that can be had, the core's timeout is the answer. */
+/* Whatever the answer is, the core is in the middle of an input now: it comes later. If not even
+ * that is possible, the core's timeout is the answer. */
 static void watch_connection(struct host *host, struct probe *probe, int r)
 {
     if (r == 0)
@@ -382,7 +382,7 @@ static void watch_connection(struct host *host, struct probe *probe, int r)
     sd_event_add_defer(host->event, &probe->source, failed_at_once, probe);
 }
 
-/* The path of a Unix socket has answered, and the check goes on. */
+/* The path of a Unix socket has answered, and the check continues. */
 static void path_answers(void *userdata)
 {
     struct process *process = userdata;

@@ -85,7 +85,7 @@ void process_forget_group(struct process *process)
     process->group = -1;
 }
 
-/* The handle of who led it is kept for the group alone. */
+/* The handle of its leader is kept for the group alone. */
 static void keep_group(struct process *process)
 {
     process->leads = false;
@@ -110,7 +110,7 @@ static void tell_completion(struct process *process)
     process_set_state(process, PROCESS_IDLE);
     core_completed(host->core, id, &completion);
     result_free(result);
-    /* The record may be gone by now; where it is not, its leaf goes on counting. */
+    /* The record may be gone by now; if it is not, its leaf continues to count. */
     struct child *child = in_cgroup ? core_child_of(host->core, id) : NULL;
     if (child && child->host == process)
         process_note_usage(process);
@@ -172,7 +172,7 @@ static void left_is_gone(struct tree *tree)
     complete(process);
 }
 
-/* It stays, and nobody looks after it any more. */
+/* It stays, and is watched no more. */
 static void leave_behind(struct process *process, uint32_t left)
 {
     process->completion.left = left;
@@ -186,7 +186,7 @@ static void tell_what_is_left(struct process *process)
 {
     const struct attempt *attempt = &process->child->attempt;
     const struct process_spec *spec = &process->child->config->declaration.process;
-    bool main_alone = attempt->cancel_delivered && !spec->kill_group; /* has been told to go */
+    bool main_alone = attempt->cancel_delivered && !spec->kill_group; /* has been told to stop */
     size_t left = tree_count(tree_of(process));
     struct completion completion = process->completion;
 
@@ -196,15 +196,15 @@ static void tell_what_is_left(struct process *process)
         return;
     }
     process_set_state(process, PROCESS_DRAINING);
-    if (attempt->main.gone) /* as an earlier proctord has told */
+    if (attempt->main.gone) /* as an earlier proctord has reported */
         return;
     core_main_exited(process->host->core, process->id, &completion);
     if (main_alone && process->state == PROCESS_DRAINING && !process->aborted)
         process_stop(process, spec->stop_signal);
 }
 
-/* A health check that was on its way has been killed, and is given a moment to go: nobody needs to
- * be told of it. */
+/* A health check that was on its way has been killed, and is given a moment to go: there is nothing
+ * to report. */
 static bool waits_for_check(const struct process *process)
 {
     return process->checks_left > 0 &&
@@ -290,7 +290,7 @@ static int look_again(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-/* Its status may not be known yet: whoever has it is given a moment. */
+/* Its status may not be known yet: the process that has it is given a moment. */
 static bool look_again_soon(struct process *process)
 {
     uint64_t pause = EXIT_LOOK_USEC << process->looks;
@@ -330,7 +330,7 @@ void process_main_exited(struct process *process)
     begin_draining(process);
 }
 
-/* It ended when nobody was there to see it; nothing but leftovers can be there. */
+/* It ended while no proctord was there to see it; nothing but leftovers can be there. */
 void process_is_gone(struct process *process, const struct completion *completion)
 {
     INVARIANT(!process_is_there(process));
@@ -357,7 +357,7 @@ void process_signal_all(struct process *process, int signal)
     tree_signal(tree_of(process), signal);
 }
 
-/* The next proctord is not to send it once more. */
+/* The next proctord is not to send it again. */
 static void note_stop(struct process *process, int signal)
 {
     process->note.stop_signal = (uint32_t)signal;
@@ -396,7 +396,7 @@ void process_stop(struct process *process, int signal)
 void process_abort(struct process *process)
 {
     process->aborted = true;
-    if (process->state == PROCESS_ENDING) /* nobody is left */
+    if (process->state == PROCESS_ENDING) /* no process is left */
         return;
     if (!process_keeps_leftovers(process)) {
         process->leaf_killed = process->leaf_killed || process->in_cgroup;
@@ -412,7 +412,7 @@ void process_note(struct process *process)
 {
     struct process_note *note = &process->note;
 
-    if (note->id.attempt != process->id.attempt) /* of an end that nobody saw */
+    if (note->id.attempt != process->id.attempt) /* of an end that was not seen */
         *note = (struct process_note){
             .id = process->id, .stop_signal = note->stop_signal, .stop_ticks = note->stop_ticks};
     if (process->host->journal)
@@ -421,7 +421,7 @@ void process_note(struct process *process)
 
 /* ---- another main process -------------------------------------------------------------------- */
 
-/* Who comes after us finds the new one, too. */
+/* The next proctord finds the new one, too. */
 static void note_main(struct process *process)
 {
     struct keep *keep = process->host->keep;
@@ -437,7 +437,7 @@ static void note_main(struct process *process)
     process_note(process);
 }
 
-/* A child that re-executes itself under a new PID goes on being the child. */
+/* A child that re-executes itself under a new PID continues to be the child. */
 void process_change_main(struct process *process, pid_t pid, int pidfd)
 {
     struct host *host = process->host;

@@ -25,7 +25,7 @@
 #include "starts.h"
 #include "tree.h"
 
-/* A main process whose end is known, while the core could not be told yet: it was draining when the
+/* A main process whose end is known, but not reported to the core yet: it was draining when the
  * program was replaced. */
 struct gone {
     struct attempt_id id;
@@ -61,17 +61,17 @@ struct process {
     int pidfd;            /* of the main process */
     struct tree tree;     /* of all its processes */
     unsigned checks_left; /* trees of health checks that are not gone yet */
-    bool watched;         /* its end is told, by host->ends */
+    bool watched;         /* its end is reported, by host->ends */
     sd_event_source *again_source; /* an adopted one that has ended is looked at again */
     unsigned looks;
     bool has_user;
     uid_t user; /* that the main process ran as, once it has ended */
     bool in_cgroup;
-    bool adopted; /* not our child: its PID may be somebody else's as soon as it has ended */
+    bool adopted; /* not our child: its PID may be another's as soon as it has ended */
     bool aborted;
-    uint64_t mark;    /* of its leaf, where that is its attempt's alone; 0: it is the child's */
-    bool leaf_killed; /* by cgroup.kill: newer kernels kill whoever is cloned into it after that */
-    uint64_t oom_kills;       /* of its leaf, over all attempts so far */
+    uint64_t mark;      /* of its leaf, where that is its attempt's alone; 0: it is the child's */
+    bool leaf_killed;   /* by cgroup.kill: newer kernels kill what is cloned into it after that */
+    uint64_t oom_kills; /* of its leaf, over all attempts so far */
     uint64_t cpu_before_nsec; /* used in its leaf before the present attempt */
     struct completion completion;
     struct process *next_by_pid;
@@ -85,7 +85,7 @@ struct process {
     struct path_look *socket_look; /* at the paths of its sockets, before they are bound */
     struct path_look *check_look;  /* at the path that a health check connects to */
     struct launch *launch;         /* it is on its way to its program */
-    bool executed;                 /* in its past: it came to its program, and was not told of */
+    bool executed;                 /* in its past: it came to its program, and was not reported */
     int unborn;                    /* pidfd of what an earlier proctord has sent on its way, and
                                       which never arrives; -1: there is none */
     sd_event_source *unborn_source;
@@ -121,10 +121,10 @@ struct host {
     sd_event_source *child_source; /* SIGCHLD */
     sd_event_source *timer;
     sd_event_source *settle_source;
-    sd_event_source
-        *retry_source;       /* looks again at draining process groups and who is not watched */
-    bool unwatched;          /* somebody runs whose end nobody would tell us */
-    struct process **by_pid; /* hash of main_pid */
+    sd_event_source *retry_source; /* looks again at draining process groups and at processes
+                                    * without a watch */
+    bool unwatched;                /* a process runs whose end would not be reported */
+    struct process **by_pid;       /* hash of main_pid */
     size_t by_pid_size, by_pid_count;
     size_t n_handed_over; /* processes whose main process does not lead their group */
     struct tree *trees;   /* whose first process is gone, or that are being killed */
@@ -153,7 +153,7 @@ struct host {
     unsigned burst; /* ends and starts handled */
     void (*answer)(void *userdata);
     void *answer_userdata;
-    /* What lies below process.c tells it. */
+    /* The files below process.c report it. */
     void (*check_gone)(struct process *process); /* the tree of one, at last */
     void (*result_ended)(void *process);         /* the end of its result has come */
     void (*result_came)(void *userdata, struct job *job);
@@ -189,10 +189,10 @@ void process_main_exited(struct process *process);
 void process_result_ended(void *userdata);        /* the end of its result has come */
 void process_check_gone(struct process *process); /* the tree of one, at last */
 void process_forget_group(struct process *process);
-/* A child of ours is about to be reaped: its number is nobody's from now on. */
+/* A child of ours is about to be reaped: its number names no process from now on. */
 void process_forget_leader(struct host *host, pid_t pid);
 int process_signal_main(const struct process *process, int signal); /* 0 or a negative errno */
-/* Whoever is there, whether its main process is or not. */
+/* Every process that is there, whether the main process is or not. */
 void process_signal_all(struct process *process, int signal);
 /* A signal of its stop: to the main process, and to all others where they are meant, too; each has
  * it once. */
@@ -208,8 +208,8 @@ void host_tidy_results(const struct host *host);
 int process_open_result(struct process *process, int *write_end);
 /* fd: the reading end, taken over; -1: it is gone. Returns 0 or a negative errno. */
 int process_adopt_result(struct process *process, int fd);
-/* Nobody is left who could write: whether its end is to be told by process_result_ended(), when all
- * that it wrote is where its result is kept. */
+/* No process is left that could write: whether its end is to be reported by process_result_ended(),
+ * when all that it wrote is where its result is kept. */
 bool process_waits_for_result(struct process *process);
 void process_take_result(struct process *process, struct completion *completion);
 
@@ -218,14 +218,14 @@ struct crowd_search {
     const struct tree *tree;
     struct crowd *crowd;
     pid_t group;      /* number of a process group whose members are the tree's, too; 0: none */
-    bool group_alone; /* nobody else is looked for */
+    bool group_alone; /* no other is looked for */
     bool strict;      /* see orphan_claims() */
     int at_once;      /* a signal that each has as soon as it is found; 0: none */
 };
 void orphans_gather(const struct crowd_search *search);
 /* The same among all processes: the orphans of an adopted one may be anywhere. */
 void strays_gather(const struct crowd_search *search);
-/* Kills what an earlier proctord has started and no attempt that goes on can account for: the
+/* Kills what an earlier proctord has started and no attempt that continues can account for: the
  * journal may lack the last moments. Waits until it is gone, two seconds or so at most. */
 void strays_sweep(struct host *host);
 /* Whether a process says that it belongs to the attempt, to one of ours: 1, 0, or negative where

@@ -9,7 +9,7 @@ static bool may_follow(enum process_state from, enum process_state to)
         [PROCESS_IDLE] = {[PROCESS_QUEUED] = true,
                           [PROCESS_LAUNCHED] = true, /* by the program that was here before */
                           [PROCESS_RUNNING] = true,  /* adopted */
-                          [PROCESS_UNTOLD] = true},  /* its end, nobody has seen */
+                          [PROCESS_UNTOLD] = true},  /* its end was not seen */
         [PROCESS_QUEUED] = {[PROCESS_PREPARING] = true},
         [PROCESS_PREPARING] = {[PROCESS_LAUNCHED] = true,
                                [PROCESS_QUEUED] = true,

@@ -72,7 +72,7 @@ bool process_keeps_leftovers(const struct process *process)
            (!process->in_cgroup || process->mark > 0);
 }
 
-/* The fencing token is nobody else's, ever. */
+/* The fencing token is never given to another. */
 void process_choose_mark(struct process *process)
 {
     const struct child *child = process->child;

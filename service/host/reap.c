@@ -29,7 +29,7 @@ void orphans_reap(struct host *host)
         struct launch *launch = launch_of_pid(host->spawner, info.si_pid);
         if (launch && launch_child_exited(launch))
             continue;
-        if (launch || outside == -EAGAIN) { /* who comes behind it is reaped in a moment */
+        if (launch || outside == -EAGAIN) { /* the one behind it is reaped in a moment */
             host->unreaped = true;
             host_look_again(host);
             return;

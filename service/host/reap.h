@@ -1,7 +1,7 @@
 /*
- * Reap: children of proctord that have ended, whoever they were: main processes, health checks, the
- * spawner and what it has sent on its way, and orphans, which have come to us because their parents
- * died.
+ * Reap: children of proctord that have ended, whatever they were: main processes, health checks,
+ * the spawner and what it has sent on its way, and orphans, which have come to us because their
+ * parents died.
  */
 #pragma once
 
@@ -9,5 +9,6 @@ struct host;
 
 void orphans_reap(struct host *host);
 
-/* Looks again at what could not be reaped, at what is draining, and at whose end nobody tells. */
+/* Looks again at what could not be reaped, at what is draining, and at processes without an exit
+ * watch. */
 int host_prepare_retry(struct host *host);

@@ -67,7 +67,7 @@ struct work {
     void *userdata;
     uint64_t *known; /* TASK_TIDY */
     size_t n_known;
-    bool ended;               /* nobody can write any more */
+    bool ended;               /* no process can write any more */
     struct job_output output; /* what has come of it; the data is the work's */
 };
 
@@ -167,7 +167,7 @@ static void tidy(const struct work *work)
 
 /* ---- beside the loop: from the pipe ---------------------------------------------------------- */
 
-/* For file systems that cannot splice, and for what nobody keeps. */
+/* For file systems that cannot splice, and for what is not kept. */
 static ssize_t copy(struct drain *drain, size_t room)
 {
     static _Thread_local char chunk[CHUNK];

@@ -5,7 +5,7 @@
  *
  * Files are opened, written, read and removed beside the loop, all of them in the order in which
  * that was asked for. What a job has written is in memory, too, as soon as its file has it: answers
- * wait for no disk. The end of a job waits until its file has all of it, but not for ever: from a
+ * wait for no disk. The end of a job waits until its file has all of it, but with a limit: from a
  * disk that does not answer at all it is set free, and its result is cut.
  */
 #pragma once
@@ -28,8 +28,8 @@ struct result_hooks {
     void *userdata;
 };
 
-/* Opens the pipe, and makes the file anew. *write_end is the caller's, to be given to the job and
- * closed. Returns 0 or a negative errno. */
+/* Opens the pipe, and creates the file again. *write_end is the caller's, to be given to the job
+ * and closed. Returns 0 or a negative errno. */
 int result_open(sd_event *event, const struct result_hooks *hooks, struct result_store *store,
                 uint64_t job, struct result **result, int *write_end);
 
@@ -44,7 +44,7 @@ int result_descriptor(const struct result *result);
 /* What has come up to now; the data is the result's, and valid until the loop turns. */
 struct job_output result_so_far(const struct result *result);
 
-/* Takes what is still there, when all who could write are gone: then ended() is called. Returns 0
+/* Takes what is still there, when all that could write are gone: then ended() is called. Returns 0
  * or a negative errno, then it is not. To be called once. */
 int result_end(struct result *result);
 void result_free(struct result *result);

@@ -3,8 +3,8 @@
  *
  * One share is a bucket: so many at once, and from then on one each so long (GCRA; a single number
  * of state). Senders have one each, looked up before anything else is known of a message: by then
- * it has cost no more than its reception. The table is bounded. Who finds no place in it is not
- * held up by it, but by the share of its attempt or user, which are asked later.
+ * it has cost no more than its reception. The table is bounded. A sender that finds no place in it
+ * is not held up by it, but by the share of its attempt or user, which are asked later.
  */
 #pragma once
 

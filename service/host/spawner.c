@@ -318,7 +318,8 @@ static void tell_failure(struct launch *launch, const siginfo_t *info)
     tell(launch, &outcome);
 }
 
-/* It has failed: that is told when it is gone, so that nothing of it is in the way of the next. */
+/* It has failed: that is reported when it is gone, so that nothing of it is in the way of the
+ * next. */
 static bool reap(struct launch *launch)
 {
     siginfo_t info = {};
@@ -391,8 +392,8 @@ static bool read_messages(struct launch *launch)
     return r == 0 || r == -ECONNRESET;
 }
 
-/* The other end is closed: by the exec, or by a death. False where that has to be looked at once
- * more: the event comes again. */
+/* The other end is closed: by the exec, or by a death. False if that has to be examined again: the
+ * event comes again. */
 static bool end_launch(struct launch *launch)
 {
     if (!read_messages(launch))

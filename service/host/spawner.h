@@ -8,13 +8,14 @@
  *
  * A start under way is a launch. It has a socket whose other end travels with the plan and is
  * closed by the exec: its end says that the program runs, or, together with what was said before,
- * that it never will. Whoever dies on the way closes it, too, so that nothing is lost or doubled:
+ * that it never will. A process that dies on the way closes it, too, so that nothing is lost or
+ * doubled:
  *
  *     nothing was said          the plan was lost with the spawner: it is sent again
  *     the child exists          it was killed on its way, or has said what failed
  *     it is about to execute    it has executed, or was killed while it did
  *
- * Nobody waits for an answer. The spawner says a word when it has done with a plan; where it does
+ * Nothing waits for an answer. The spawner says a word when it has done with a plan; where it does
  * not in SPAWNER_PATIENCE_USEC (it may be stopped, or starved) it is killed, and there is another
  * one. Only so many plans are sent before it has done with them.
  *
@@ -91,7 +92,7 @@ int launch_adopt(struct spawner *spawner, int status, launch_done done, void *us
                  struct launch **launch);
 int launch_descriptor(const struct launch *launch);
 
-/* Nobody wants it any more: where it has not come to its program it ends. */
+/* It is wanted no more: where it has not come to its program it ends. */
 void launch_forget(struct launch *launch);
 
 /* Looks whether it has ended by now; then done() has been called. */

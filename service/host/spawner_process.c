@@ -57,7 +57,7 @@ struct parcel {
 
 /* ---- what all children get ------------------------------------------------------------------- */
 
-/* Blocked, so that nobody but SIGKILL and SIGSTOP reaches it; and nothing is ignored. */
+/* Blocked, so that nothing but SIGKILL and SIGSTOP reaches it; and nothing is ignored. */
 static void reset_signals(void)
 {
     struct {

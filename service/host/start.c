@@ -36,7 +36,7 @@ static void queue_result(struct process *process)
     sd_event_source_set_enabled(host->settle_source, SD_EVENT_ONESHOT);
 }
 
-/* Before anybody is told of it: who comes after us must find it. */
+/* Before it is reported: the next proctord must find it. */
 static void note_process(struct process *process)
 {
     process->note.id = process->id;
@@ -98,7 +98,7 @@ static void begin_running(struct process *process, const struct launch_outcome *
     process_watch(process);
 }
 
-/* ---- how it goes on -------------------------------------------------------------------------- */
+/* ---- how it continues ------------------------------------------------------------------------ */
 
 /* What proctord lacks itself is no failure of the child's. */
 static bool is_lack(int error)
@@ -170,7 +170,7 @@ static bool has_to_be_told(const struct process *process)
            (process->result_error != EAGAIN || process->lacks > TRIES_UNTOLD);
 }
 
-/* It waits, longer each time, until what proctord lacks is there, or nobody wants it any more. */
+/* It waits, longer each time, until what proctord lacks is there, or it is wanted no more. */
 static void wait_for_what_lacks(struct process *process)
 {
     unsigned doublings = process->lacks < LACK_DOUBLINGS ? process->lacks : LACK_DOUBLINGS;
@@ -265,7 +265,7 @@ static void launch_ended(void *userdata, const struct launch_outcome *outcome)
         queue_again(process);
     } else if (launch_lacks_something(outcome)) {
         if (outcome->step == STEP_EXEC && process->lacks < TRIES_UNTOLD)
-            process->lacks = TRIES_UNTOLD; /* whoever has those processes keeps them */
+            process->lacks = TRIES_UNTOLD; /* those processes stay with their attempt */
         not_started(process);
     } else {
         tell_failed(process);
@@ -421,7 +421,7 @@ static void begin_start(struct process *process)
     }
     process_set_state(process, PROCESS_PREPARING);
     if (process->unborn >= 0)
-        return; /* goes on when that has gone */
+        return; /* continues when that has gone */
     size_t n = paths_of_sockets(process, paths);
     if (n > 0)
         look_at_sockets(process, paths, n);
@@ -492,7 +492,7 @@ int host_prepare_starts(struct host *host, uint64_t descriptors)
 
 /*
  * Makes the starts that the core has asked for, at most so many: what they start in their turn, and
- * the rest of a long queue, is left to the next turn of the loop, so that nobody else has to wait
+ * the rest of a long queue, is left to the next turn of the loop, so that no caller has to wait
  * until the queue is empty.
  */
 void host_settle(struct host *host)
@@ -500,7 +500,7 @@ void host_settle(struct host *host)
     size_t count = 0;
 
     if (host->settling)
-        return; /* what is told in there asks for more: it is done in the next turn */
+        return; /* what is reported in there asks for more: it is done in the next turn */
     host->settling = true;
     while (host->n_lost > 0)
         core_spawn_failed(host->core, host->lost[--host->n_lost], ENOMEM, "out of memory");

@@ -1,11 +1,11 @@
 /*
  * Starts: how far the last start of each slot has come, in a file that outlives proctord.
  *
- * Each launch of an attempt gets a gate that nobody has had before. Proctord opens it when it sends
+ * Each launch of an attempt gets a gate that none has had before. Proctord opens it when it sends
  * the plan; the child goes through it, by an atomic exchange of the open gate for the passed one,
  * when nothing but the exec is left. When proctord dies between the two, or before the journal has
  * heard of it, the next one shuts the gate, by another atomic exchange: the gate was either passed,
- * and the attempt has been or still is, or it never will be, and the attempt is begun anew. So
+ * and the attempt has been or still is, or it never will be, and the attempt is begun again. So
  * neither does it run twice, nor not at all, however long the child hangs on its way: stopped by
  * its user, or in a file system that does not answer.
  *
@@ -25,8 +25,8 @@ struct starts;
 struct starts_record {
     uint64_t attempt;    /* serial of the child << 32, and its number; 0: none */
     uint64_t gate;       /* see starts_open_gate(); odd: it has been passed; 0: it is shut */
-    uint64_t begun_usec; /* when the child began, since the boot (CLOCK_BOOTTIME): whatever has its
-                            PID and is younger is somebody else */
+    uint64_t begun_usec; /* when the child began, since the boot (CLOCK_BOOTTIME): a process that
+                            has its PID and is younger is another */
     uint32_t pid;
     uint32_t step; /* where it is: enum plan_step */
 };
@@ -54,6 +54,6 @@ uint32_t starts_step(const struct starts *starts, const struct attempt_id *id);
 
 int starts_descriptor(const struct starts *starts);
 
-/* The whole file in memory, for the spawner. NULL: it cannot be had. */
+/* The whole file in memory, for the spawner. NULL: it cannot be found. */
 void *starts_map(int descriptor);
 struct starts_record *starts_record_in(void *map, uint32_t slot);

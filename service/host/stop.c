@@ -33,7 +33,7 @@ int host_kill(void *userdata, struct child *child, struct attempt_id id, int sig
         process_signal_all(process, signal);
     else
         r = process_signal_main(process, signal);
-    process_note(process); /* it is not to be sent once more */
+    process_note(process); /* it is not to be sent again */
     return r;
 }
 

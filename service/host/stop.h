@@ -14,6 +14,6 @@ void host_escalate(void *userdata, struct child *child, struct attempt_id id, in
 void host_abort(void *userdata, struct child *child, struct attempt_id id);
 int host_kill(void *userdata, struct child *child, struct attempt_id id, int signal, bool whole);
 
-/* What was in doubt, for the attempt that goes on. */
+/* What was in doubt, for the attempt that continues. */
 void host_cancel_again(struct host *host, struct child *child);
 void host_escalate_again(struct host *host, struct child *child, int signal);

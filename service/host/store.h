@@ -22,6 +22,6 @@ void store_remove(struct process *process, const struct notify_asides *asides);
 /* See process_keep(). */
 void store_keep(const struct process *process);
 void store_unkeep(const struct process *process);
-/* What an earlier proctord has kept of it, or has not: that is told. */
+/* What an earlier proctord has kept of it, or has not: that is reported. */
 void store_adopt(struct process *process);
 void store_free(struct process *process);

@@ -18,7 +18,7 @@
 #define KILLED_LOOK_USEC UINT64_C(20000)
 #define LEFT_LOOK_USEC   UINT64_C(100000)
 #define LOOK_SHARE       10 /* looking takes at most so much less than the pause after it */
-#define LATE_LOOK_USEC   UINT64_C(100000) /* twice as long each time that nobody is found, */
+#define LATE_LOOK_USEC   UINT64_C(100000) /* twice as long each time that none is found, */
 #define LATE_PAUSE_USEC  UINT64_C(1600000)
 #define LATE_TICKS       5
 #define GATHER_TRIES     4
@@ -42,14 +42,14 @@ static const struct cgroup_base *base_of(const struct tree *tree)
     return &tree->host->cgroups;
 }
 
-/* ---- who is there ---------------------------------------------------------------------------- */
+/* ---- which processes are there --------------------------------------------------------------- */
 
 static int signal_group(const struct tree *tree, int signal)
 {
     return handle_signal_group(tree->group, tree->leader, signal);
 }
 
-/* The number of the group, while it is its own: somebody is in it, and may be a zombie. Where the
+/* The number of the group, while it is its own: a process is in it, and may be a zombie. Where the
  * kernel does not know groups by their handle, it is forgotten with its leader's number, and its
  * members are found like orphans. */
 static pid_t group_number(const struct tree *tree)
@@ -57,8 +57,8 @@ static pid_t group_number(const struct tree *tree)
     return tree->number > 0 && signal_group(tree, 0) == 0 ? tree->number : 0;
 }
 
-/* Where its first process is gone and nobody else is found, all are asked whether they are in the
- * group: somebody is, or a zombie. */
+/* If its first process is gone and no other is found, all are asked whether they are in the group:
+ * a process is, or a zombie. */
 static void gather_by_kin(const struct tree *tree, struct crowd *crowd, int at_once)
 {
     struct crowd_search search = {
@@ -81,7 +81,7 @@ static void gather(const struct tree *tree, struct crowd *crowd)
     crowd_settle(crowd, tree->first);
 }
 
-/* The children of one that ended in the meantime have come to us: they are looked for once more. */
+/* The children of one that ended in the meantime have come to us: they are looked for again. */
 static void gather_whole(const struct tree *tree, struct crowd *crowd)
 {
     for (int i = 0; i < GATHER_TRIES; i++) {
@@ -155,7 +155,7 @@ void tree_tell(struct tree *tree, int signal, struct crowd *crowd)
     told_begin(&tree->told, signal, crowd);
 }
 
-/* Nobody of the tree looks after it, and it has had the time to get ready for a signal. */
+/* No process of the tree looks after it, and it has had the time to get ready for a signal. */
 static bool is_late(const struct tree *tree, const struct crowd *crowd,
                     const struct crowd_member *member)
 {
@@ -183,7 +183,7 @@ static size_t tell_late(struct tree *tree)
     return count;
 }
 
-/* The group has it at once, so that nobody forks away from it. */
+/* The group has it at once, so that none forks away from it. */
 static void kill_by_kin(const struct tree *tree)
 {
     struct crowd crowd = {};
@@ -218,7 +218,7 @@ void tree_kill(struct tree *tree)
         host_look_again(tree->host);
 }
 
-/* ---- until nobody is there ------------------------------------------------------------------- */
+/* ---- until none is there ------------------------------------------------------------------- */
 
 static void unlink_tree(struct tree *tree)
 {
@@ -309,7 +309,7 @@ static struct tree *first_empty(const struct host *host, bool time_has_passed)
     return NULL;
 }
 
-/* Seldom where nobody comes late: there may be thousands that drain. */
+/* Seldom if none comes late: there may be thousands that drain. */
 static void look_for_late(struct tree *tree, uint64_t now)
 {
     if (tree->state != TREE_LEFT || tree->told.signal == 0 || now < tree->late_usec)

@@ -5,13 +5,13 @@
  *     whole ──first process reaped, others there──▶ left ──kill──▶ killed ──nobody there──▶ gone
  *       └───────────────kill────────────────────────────────────────▲
  *
- * With cgroups the kernel says who is in it: a leaf. Without, the tree is put together from the
- * group that its first process led, from the descendants of that process while it lives, and from
- * those of our own children (the subreaper's orphans) that say in their environment that they
- * belong to it, with their descendants. Numbers are only used to find a process: it is signalled by
- * a handle, after it has been compared with what was found.
+ * With cgroups the kernel says which processes are in it: a leaf. Without, the tree is put together
+ * from the group that its first process led, from the descendants of that process while it lives,
+ * and from those of our own children (the subreaper's orphans) that say in their environment that
+ * they belong to it, with their descendants. Numbers are only used to find a process: it is
+ * signalled by a handle, after it has been compared with what was found.
  *
- * A tree that is left or killed is looked at until nobody is there. One that is killed is killed
+ * A tree that is left or killed is examined until no process is there. One that is killed is killed
  * again at each look: cgroup.kill passes over a process whose main thread has ended, and without
  * cgroups a process may fork while it is looked for. How long a tree is waited for is not decided
  * here: the core's deadlines are, for attempts, and a check's is its answer.
@@ -39,11 +39,11 @@ struct tree {
     pid_t first;                /* its first process, while it lives: it is signalled apart */
     int group;                  /* handle of the process that leads or led its group; -1 */
     pid_t leader;               /* that process, while it is our child and not reaped; 0 */
-    pid_t number;               /* of the group: tells who has had the group's signal; 0 */
+    pid_t number;               /* of the group: tells which have had the group's signal; 0 */
     bool keeps;                 /* what is left of it is to stay */
     bool everywhere;            /* its orphans may be anybody's: an earlier proctord started them */
 
-    struct told told;         /* who has had the last stop signal */
+    struct told told;         /* those that have had the last stop signal */
     uint64_t late_usec;       /* when those that came after it are looked for, */
     uint64_t late_pause_usec; /* and how long after the last time */
     uint64_t since_usec;      /* that its first process has been gone; 0: it has not */
@@ -56,8 +56,9 @@ struct tree {
 
 /* How many processes are there, but for the first one while it lives. Zombies are not. */
 size_t tree_count(const struct tree *tree);
-/* Whether nobody is there who is waited for. Without cgroups, those that say that they belong to
- * it, but run as other users, are killed then: they have lost whoever they belonged to. */
+/* Whether no process is there that is waited for. Without cgroups, those that say that they belong
+ * to it, but run as other users, are killed then: they have lost the attempt that they belonged
+ * to. */
 bool tree_is_empty(const struct tree *tree);
 
 /* To each of them once, but for the first one while it lives. */
@@ -68,8 +69,8 @@ void tree_thaw(const struct tree *tree);
 
 /* All but the first one while it lives; the caller frees the crowd. */
 void tree_find(const struct tree *tree, struct crowd *crowd);
-/* A signal of its stop, to those that have been found: the crowd is taken over. Whoever comes later
- * has it, too (told.h). */
+/* A signal of its stop, to those that have been found: the crowd is taken over. One that comes
+ * later has it, too (told.h). */
 void tree_tell(struct tree *tree, int signal, struct crowd *crowd);
 
 /* SIGKILL to all of them, the first one too where a cgroup has it; and again until they are gone,
@@ -80,7 +81,7 @@ void tree_kill(struct tree *tree);
  * within this call. */
 void tree_leave(struct tree *tree, void (*emptied)(struct tree *tree), void *userdata);
 
-/* Nobody looks at it any more. */
+/* It is examined no more. */
 void tree_forget(struct tree *tree);
 
 /* Looks at those that are left or killed: a child of ours has ended, or some time has passed. Looks

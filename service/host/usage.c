@@ -72,7 +72,7 @@ void host_usage(struct host *host, const struct child *child, uint64_t *cpu_nsec
         uint64_t cpu = 0, memory = 0;
         add_usage_below(process->main_pid, 16, &cpu, &memory);
         if (process->pidfd < 0 || handle_is_reaped(process->pidfd))
-            cpu = memory = 0; /* of somebody who has the number now */
+            cpu = memory = 0; /* of a process that has the number now */
         *cpu_nsec = *cpu_nsec > 0 ? *cpu_nsec : cpu;
         *memory_bytes = *memory_bytes > 0 ? *memory_bytes : memory;
     }
