@@ -35,7 +35,7 @@ struct daemon {
     uint64_t descriptors; /* the soft limit that it was started with */
     bool ending;
     bool started;      /* what there is to be started has been */
-    bool told_address; /* of the private bus, to whoever has started us */
+    bool told_address; /* of the private bus, to the program that has started us */
     struct program program;
     struct handover *handover; /* of the program that was here before, until all of it is read */
     sd_event_source *reexecution;

@@ -155,7 +155,7 @@ static void free_kept(struct history *history)
 
 /* ---- living through it ----------------------------------------------------------------------- */
 
-/* What the audit lacks goes into the same segment as the state that lies behind it: both are there
+/* What the audit lacks goes into the same segment as the state that comes behind it: both are there
  * once the segment has its name, or none of them. */
 static void write_notes(void *userdata, struct journal *journal)
 {
@@ -243,7 +243,7 @@ int history_live(struct history *history, struct host *host, struct core **core,
         take_over(history, *core, &recovery);
         return 0;
     }
-    if (r < 0) { /* nothing of it goes on */
+    if (r < 0) { /* nothing of it continues */
         free_kept(history);
         journal_forget(history->journal);
         r = again(userdata, core);
@@ -256,7 +256,7 @@ int history_live(struct history *history, struct host *host, struct core **core,
     return 0;
 }
 
-/* ---- while it goes on ------------------------------------------------------------------------ */
+/* ---- while it runs ------------------------------------------------------------------------ */
 
 void history_tidy(struct history *history)
 {

@@ -218,7 +218,7 @@ static void end(void *userdata, const char *signal)
 {
     struct daemon *daemon = userdata;
 
-    /* The program before this one may have been told, too. */
+    /* The program before this one may have had it, too. */
     if (daemon->ending || core_shutdown_by_signal(daemon->core)) {
         log_print(LOG_NOTICE, "%s again: aborting the children that are left", signal);
         core_hurry(daemon->core, REQUESTER_SIGNAL, "a second signal");
@@ -370,7 +370,7 @@ static int make_host_and_core(struct daemon *daemon)
 
     instance_name(daemon->line.state_directory, instance);
     int exists = history_exists(daemon->line.state_directory);
-    if (exists < 0) /* else what runs would be ended as nobody's */
+    if (exists < 0) /* otherwise what runs would be ended as belonging to no child */
         return fail(daemon->line.state_directory, exists);
     struct host_settings host = {.runtime_directory = daemon->line.runtime_directory,
                                  .state_directory = daemon->line.state_directory,
@@ -396,8 +396,8 @@ static int make_host_and_core(struct daemon *daemon)
     return r < 0 ? fail(daemon->line.state_directory, r) : make_core(daemon, &daemon->core);
 }
 
-/* Who asks for the result of an old job is to get it: calls are taken when all are there, or the
- * disk has had its time. The loop turns meanwhile. */
+/* A caller that asks for the result of an old job is to get it: calls are taken when all are there,
+ * or the disk has had its time. The loop turns meanwhile. */
 static void read_results(struct daemon *daemon)
 {
     uint64_t now, end;
@@ -511,13 +511,13 @@ static int tidy_history(sd_event_source *source, void *userdata)
 }
 
 /* Where the loop itself fails, for want of memory or descriptors, it is tried again a few times:
- * who ends leaves children without a supervisor. */
+ * a proctord that ends leaves children without a supervisor. */
 static int loop(struct daemon *daemon)
 {
     int code = 0;
 
     if (sd_event_get_exit_code(daemon->event, &code) >= 0)
-        return code; /* told to end while it listened to the bus */
+        return code; /* asked to end while it listened to the bus */
     int r = sd_event_loop(daemon->event);
 
     for (int i = 0; r < 0 && i < LOOP_TRIES; i++) {
@@ -565,7 +565,7 @@ static int start_tree(struct daemon *daemon)
         return r;
     core_announce(daemon->core, PROCTOR_VERSION);
     if (core_shutdown_phase(daemon->core) != SHUTDOWN_IDLE)
-        return 0; /* told to end meanwhile */
+        return 0; /* asked to end meanwhile */
     if (!daemon->history.recovered)
         return manifests_declare(daemon);
     manifests_recover(daemon);

@@ -13,7 +13,7 @@
 struct load {
     struct beside_work work;
     struct load *next;
-    struct manifest_loads *loads; /* NULL: nobody waits for it any more */
+    struct manifest_loads *loads; /* NULL: nothing waits for it any more */
     const char *const *paths;
     size_t count;
     bool optional;

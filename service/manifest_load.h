@@ -25,7 +25,7 @@ typedef void (*manifest_loaded)(void *data, int r, const struct manifest_set *se
 /* The paths must stay. Returns 0 or -ENOMEM. */
 int manifest_loads_new(sd_event *event, const char *const *paths, size_t count, bool optional,
                        struct manifest_loads **loads);
-/* Nobody is told any more. NULL is allowed. */
+/* Nothing is reported any more. NULL is allowed. */
 void manifest_loads_free(struct manifest_loads *loads);
 
 /* done() is called later, from the loop. Returns 0, -EBUSY where too many wait, or -ENOMEM, and

@@ -202,7 +202,8 @@ static bool somebody_runs(struct core *core)
     return false;
 }
 
-/* What is not running yet is best started as the manifests say now; who runs is not kept waiting.
+/* What is not running yet is best started as the manifests say now; a running child is not kept
+ * waiting.
  */
 void manifests_recover(struct daemon *daemon)
 {

@@ -1,6 +1,6 @@
 /*
- * Manifests: when they are read, and made into the tree: at the start, where proctord is told to,
- * and after it has recovered.
+ * Manifests: when they are read, and made into the tree: at the start, on request, and after a
+ * recovery.
  *
  * At a start with no history nothing is supervised yet, and it waits for them. From then on they
  * are read beside the loop (manifest_load.h).

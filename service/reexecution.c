@@ -193,7 +193,8 @@ struct inquiry {
     struct program program;
     struct beside_work work;
     sd_event_source *patience;
-    void (*done)(void *data, int r, const char *version, const char *why); /* NULL: it was told */
+    void (*done)(void *data, int r, const char *version,
+                 const char *why); /* NULL: it was reported */
     void *data;
     int r;
     char version[PROGRAM_VERSION_MAX];

@@ -1,6 +1,6 @@
 /*
- * Roles: what this program is besides proctord itself, where proctord has begun it once more for
- * that (own_process.h).
+ * Roles: what this program is besides proctord itself, where proctord has started it a second time
+ * for that (own_process.h).
  */
 #pragma once
 

@@ -76,7 +76,7 @@ struct signals {
     uint64_t said_usec[SIGNALS]; /* when it was logged that it means nothing */
 };
 
-static bool hangups_are_ignored; /* by who started us; asked before it is changed */
+static bool hangups_are_ignored; /* by the program that started us; asked before it is changed */
 
 /* ---- the start ------------------------------------------------------------------------------- */
 
@@ -85,10 +85,10 @@ static void do_nothing(int signal)
     (void)signal;
 }
 
-/* Two real-time signals are the C library's, which lets nobody set them and only handles them when
- * it needs them: until then they would end us. They get the handler that the kernel knows of
- * another signal, with whatever the architecture wants to be there. A program that is executed
- * has the default again. */
+/* Two real-time signals are the C library's, which lets no program set them and only handles them
+ * when it needs them: until then they would end us. They get the handler that the kernel knows of
+ * another signal, with whatever the architecture wants to be there. A program that is executed has
+ * the default again. */
 static void disarm_internal(void)
 {
     struct sigaction handler = {.sa_handler = do_nothing, .sa_flags = SA_RESTART}, old;
@@ -119,7 +119,7 @@ void signals_prepare(void)
             sigaddset(&blocked, number);
         if (number == SIGHUP)
             continue;
-        /* Who ignores SIGCHLD has no children to wait for. */
+        /* A process that ignores SIGCHLD has no children to wait for. */
         signal(number, meaning == MEANS_IGNORED ? SIG_IGN : SIG_DFL);
         if (meaning != MEANS_IGNORED && meaning != MEANS_DEFAULT)
             sigaddset(&blocked, number);

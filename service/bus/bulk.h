@@ -1,9 +1,9 @@
 /*
  * Bulk: answers about many things, made over several turns of the loop.
  *
- * An answer about ten thousand children takes a third of a second to encode, and whoever calls
- * meanwhile would wait. So it is made in slices of half a millisecond, between which the loop goes
- * on. The first one is longer: an answer that fits into it is sent at once, like any other.
+ * An answer about ten thousand children takes a third of a second to encode, and other callers
+ * would wait meanwhile. So it is made in slices of half a millisecond, between which the loop
+ * continues. The first one is longer: an answer that fits into it is sent at once, like any other.
  *
  * A uid has one answer in the making, its other calls wait for it; a few uids have theirs at the
  * same time. When the next one begins is pace.h's to say. Bytes are counted as they are encoded:

@@ -1,5 +1,6 @@
 /*
- * Changes: what a reload, or a newer declaration of one child, comes to for whom, as an answer.
+ * Changes: what a reload, or a newer declaration of one child, comes to for each child, as an
+ * answer.
  */
 #pragma once
 

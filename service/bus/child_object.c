@@ -570,7 +570,7 @@ void child_show_changes(struct service *service, struct child *child)
     emit(service, child, names);
 }
 
-/* All that is ever told of it: what it was when it was shown last is not known here. */
+/* All that is ever shown of it: what it was when it was shown last is not known here. */
 void child_show_all(struct service *service, struct child *child)
 {
     const char *names[WATCHED + 1];

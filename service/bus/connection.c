@@ -34,7 +34,7 @@ struct connection {
     const struct connection_hooks *hooks;
     enum connection_state state;
     sd_bus *bus;            /* from the first step on */
-    sd_bus_slot *request;   /* of the name, and who has it */
+    sd_bus_slot *request;   /* of the name, and its owner */
     sd_event_source *timer; /* of the pause, or of the patience */
     uint64_t pause_usec, patience_usec;
     uint64_t up_usec;      /* since when it has been up */
@@ -48,7 +48,7 @@ struct connection {
 
 /* ---- states ---------------------------------------------------------------------------------- */
 
-/* It may be told to ask at once in any of them. */
+/* It may be made to ask at once in any of them. */
 static bool may_follow(enum connection_state from, enum connection_state to)
 {
     static const bool table[CONNECTION_UP + 1][CONNECTION_UP + 1] = {
@@ -328,8 +328,8 @@ static int name_answered(sd_bus_message *reply, void *userdata, sd_bus_error *er
     return 0;
 }
 
-/* Before proctord has its name it answers nobody: who knows it by its number only would get answers
- * that are of no use without the name. */
+/* Before proctord has its name it answers no call: a client that knows only its number would get
+ * answers that are of no use without the name. */
 static int call_came(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     const struct connection *connection = userdata;
@@ -473,7 +473,7 @@ static int inherit(struct connection *connection, int fd, const char *unique_nam
 {
     int r = bus_inherit(fd, unique_name, &connection->bus);
 
-    if (r < 0) { /* whoever asked is told by the bus that the name has lost its owner */
+    if (r < 0) { /* the bus tells the callers that the name has lost its owner */
         close(fd);
         return r;
     }

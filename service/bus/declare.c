@@ -262,7 +262,8 @@ int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 /* ---- ReplaceChild ---------------------------------------------------------------------------- */
 
-/* Whoever replaces a child of a file does so until the files are read again: it stays theirs. */
+/* A caller that replaces a child of a file does so until the files are read again: it stays
+ * theirs. */
 static int find_replaced(struct service *service, const struct manifest *manifest,
                          const struct caller *caller, struct child_declaration *declaration,
                          sd_bus_error *error)

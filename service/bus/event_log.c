@@ -1,5 +1,5 @@
 /*
- * Event log: the last 4,096 events, for QueryEvents and for who subscribes late.
+ * Event log: the last 4,096 events, for QueryEvents and for late subscribers.
  *
  * Its memory is taken when the daemon starts: an event costs none later, but for one that is larger
  * than its slot (long reasons), which gets a block of its own for as long as it is kept.
@@ -89,7 +89,7 @@ void event_log_add(struct event_log *log, const struct event *event)
     struct logged_event *copy = slot->logged;
     INVARIANT(event->n_fields == 0 || event->fields);
     if (!copy)
-        return; /* the stream goes on; this one cannot be asked for later */
+        return; /* the stream continues; this one cannot be asked for later */
     struct event_field *fields = (struct event_field *)(void *)(copy + 1);
     char *text = (char *)(fields + event->n_fields);
     copy->event = *event;

@@ -138,7 +138,7 @@ static void explain_hold(const struct sentence *s)
         print_pid(s);
 }
 
-/* With an action of `report` it is only told, unless a restart wants it to be gone. */
+/* With an action of `report` it is only reported, unless a restart wants it to be gone. */
 static bool deadline_aborts(const struct child *child)
 {
     const struct main_end *main = &child->attempt.main;

@@ -1,12 +1,12 @@
 /*
- * What is told of a job: by the properties of its object, by the answers to RunJob and Wait.
+ * What is shown of a job: by the properties of its object, by the answers to RunJob and Wait.
  */
 #pragma once
 
 #include "private.h"
 
 /* What a job wrote, kept for callers who ask later: its observer. While it runs, only whether it
- * was told of. */
+ * was announced. */
 struct kept_output {
     bool told; /* that there is more, since a caller last asked */
     size_t size;

@@ -1,5 +1,5 @@
 /*
- * org.proctor1.Job: bounded one-shot work, from its acceptance until somebody forgets it.
+ * org.proctor1.Job: bounded one-shot work, from its acceptance until it is forgotten by command.
  */
 #include "core/vocabulary/invariant.h"
 #include "job_encode.h"
@@ -180,7 +180,7 @@ void service_job_read(void *userdata, struct job *job, const struct job_output *
     keep_output(job, output);
 }
 
-/* Jobs are few words and come to their end once: their changes are told as they come. */
+/* Jobs are few words and come to their end once: their changes are reported as they come. */
 void job_event(struct service *service, const struct event *event)
 {
     struct job *job = event->child ? event->child->job : NULL;
@@ -216,7 +216,7 @@ void job_show_all(struct service *service, const struct job *job)
     objects_tell(service, path, OBJECT_CHANGED);
 }
 
-/* Once, until somebody reads what there is: a job that writes byte by byte floods nobody. */
+/* Once, until a caller reads what there is: a job that writes byte by byte floods no client. */
 void service_job_output(void *userdata, struct job *job)
 {
     struct service *service = userdata;

@@ -156,7 +156,7 @@ static void go_on(struct connection *connection)
 
 /* ---- pages ----------------------------------------------------------------------------------- */
 
-/* Whoever reads the slowest loses what it has not read, where all together are too much. */
+/* The slowest reader loses what it has not read, if all together are too much. */
 static void bound_unread(struct metrics_socket *socket)
 {
     for (;;) {
@@ -246,7 +246,7 @@ static void end_page(struct metrics_socket *socket, int r)
     begin_page(socket);
 }
 
-/* A slice of the page: the loop goes on between them. */
+/* A slice of the page: the loop continues between them. */
 static int make_some(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct metrics_socket *socket = userdata;
@@ -420,7 +420,7 @@ static int come(sd_event_source *source, int fd, uint32_t events, void *userdata
 
 /* ---- the socket ------------------------------------------------------------------------------ */
 
-/* What a proctord that died has left is in nobody's use. */
+/* A socket that a dead proctord has left has no listener. */
 static int make_room(const struct sockaddr_un *address)
 {
     struct stat status;
@@ -477,7 +477,7 @@ int metrics_socket_open(sd_event *event, const struct service *service, const ch
         r = sd_event_add_time(event, &fresh->making, CLOCK_MONOTONIC, 0, 1, make_some, fresh);
     if (r >= 0)
         r = sd_event_source_set_enabled(fresh->making, SD_EVENT_OFF);
-    if (r >= 0) /* whoever connects inherits it */
+    if (r >= 0) /* a client that connects inherits it */
         setsockopt(fresh->fd, SOL_SOCKET, SO_PASSRIGHTS, &(int){0}, sizeof(int));
     if (r < 0) {
         sd_event_source_disable_unref(fresh->source);

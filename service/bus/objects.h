@@ -6,8 +6,8 @@
  * sd-bus sees it.
  *
  * A client watches the signals and asks once for what is there. While its answer is made, things
- * go on: what has changed, come or gone is told to everybody by signals as always, and once more to
- * that client alone, right behind its answer. So it ends up with what is true in any case.
+ * go on: what has changed, come or gone is signalled to all clients as always, and again to that
+ * client alone, right behind its answer. So it ends up with what is true in any case.
  */
 #pragma once
 
@@ -28,8 +28,8 @@ enum object_class { OBJECT_SUPERVISORS, OBJECT_CHILDREN, OBJECT_JOBS, OBJECT_CLA
 void objects_serve(struct service *service, enum object_class class,
                    const struct object_kind *kind);
 
-/* Whether a property may be long (a manifest, a job's output): it is told of one object at a time,
- * by Get and GetAll, and is in no answer about all of them, nor in InterfacesAdded. */
+/* Whether a property may be long (a manifest, a job's output): it is given for one object at a
+ * time, by Get and GetAll, and is in no answer about all of them, nor in InterfacesAdded. */
 bool object_property_is_long(const char *name);
 
 /* InterfacesAdded. */

@@ -110,7 +110,7 @@ struct values {
     va_list list;
 };
 
-/* Made of what the bus allows by who encodes it: a path, a signature. */
+/* Made of what the bus allows by the encoder: a path, a signature. */
 static int append_name(sd_bus_message *m, char type, const char *name)
 {
     if (type == 'g')

@@ -1,5 +1,5 @@
 /*
- * Outgoing: what goes out on the bus passes here, whoever has written it.
+ * Outgoing: all that goes out on the bus passes here, whichever file has written it.
  *
  * sd-bus refuses a whole message for one byte that is no UTF-8, and one code point that is no
  * character: the caller of a method would wait in vain, and one child's status would hide all the
@@ -22,7 +22,7 @@ int append_lines(sd_bus_message *m, const char *text);
 int append_open(sd_bus_message *m, char type, const char *contents);
 
 /* From here on, what is appended is counted into *bytes, which is how long the message is so far;
- * NULL: no longer. The bus throws out who sends more than it takes. */
+ * NULL: no longer. The bus disconnects a client that sends more than it takes. */
 void outgoing_count(size_t *bytes);
 
 /* Refuse a call: both set the error, and return a negative errno for the handler to return. A text

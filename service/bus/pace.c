@@ -231,7 +231,7 @@ static bool may_go(struct pace *pace, struct talker *talker, uint64_t now)
     return talker->debt.usec < CREDIT_USEC || !has_company(pace, account, talker, now);
 }
 
-/* ---- who is who ------------------------------------------------------------------------------ */
+/* ---- the users ------------------------------------------------------------------------------ */
 
 /* A free place, or that of a uid that is silent and owes nothing. */
 static struct account *place_for_uid(struct pace *pace, uint64_t now)

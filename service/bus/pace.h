@@ -1,5 +1,5 @@
 /*
- * Pace: a user who calls much more than others is answered slowly, as long as there are others.
+ * Pace: a user that calls much more than others is answered slowly, as long as there are others.
  *
  * It is the token bucket of network queues, with time as its tokens. Each uid has a debt, the time
  * that its calls have cost, whichever connections they came from, and pays it back: half of the

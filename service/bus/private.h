@@ -1,5 +1,5 @@
 /*
- * What the parts of the bus know of each other. Nobody outside service/bus includes this but
+ * What the parts of the bus know of each other. No file outside service/bus includes this but
  * tests/fuzz/arguments.c.
  */
 #pragma once
@@ -145,7 +145,7 @@ struct service {
     bool shutdown_reported;
     int inherited; /* descriptor of the connection that was handed over; -1 */
     char inherited_name[64];
-    uint64_t inherited_sequence; /* of the last event that the program before has told */
+    uint64_t inherited_sequence; /* of the last event that the program before has sent */
     bool took_over;              /* from a program that was here before: its callers are answered */
     void (*shutdown_done)(void *userdata);
     void *shutdown_userdata;
@@ -153,15 +153,16 @@ struct service {
     enum shutdown_phase shown_phase;
 };
 
-/* caller.c: who asks. Every call that came over a bus is of a caller that is known (stranger.h). */
+/* caller.c: the caller. Every call that came over a bus is of a caller that is known
+ * (stranger.h). */
 void caller_learn(struct service *service, const char *name, uid_t uid, pid_t pid,
                   const char *user); /* NULL: it has no name */
 bool caller_is_known(struct service *service, const char *name);
 int caller_of(struct service *service, sd_bus_message *message, const struct caller **caller,
               sd_bus_error *error);
 const struct caller *caller_known(struct service *service, sd_bus_message *message); /* or NULL */
-/* Whether it is not to have more, having so many. Of who asks for something for root, or for
- * proctord's own user, only the limits of all together count. */
+/* Whether it is not to have more, having so many. For callers that are root, or proctord's own
+ * user, only the limits of all together count. */
 bool caller_has_its_share(const struct caller *caller, size_t has, size_t most);
 
 /* authorisation.c: who may. authorise() returns 0 when the caller may, 1 when polkit has been asked
@@ -226,9 +227,9 @@ int append_shutdown(const struct service *service, sd_bus_message *m, bool dry_r
 void command_text(const struct service *service, uint64_t number, char text[COMMAND_ID_SIZE]);
 int append_field(sd_bus_message *m, const struct event_field *field);
 
-/* verbs.c: one command, from either interface. command_prepare() reads the options and checks who
- * asks, whether they may, and why; it returns 1 when there is nothing more to do: an idempotency
- * key has answered the call already, or it will come again (authorise()). */
+/* verbs.c: one command, from either interface. command_prepare() reads the options and finds out
+ * the caller, whether it may, and why; it returns 1 when there is nothing more to do: an
+ * idempotency key has answered the call already, or it will come again (authorise()). */
 int command_prepare(struct service *service, sd_bus_message *m, const struct permission *permission,
                     const char *reason, const struct caller **caller, struct options *options,
                     sd_bus_error *error);
@@ -296,8 +297,8 @@ void subscribers_track(struct service *service);
 /* service.c: all objects, on a bus. */
 int service_register(struct service *service, sd_bus *bus);
 
-/* inherit.c: goes on with the connection of the program that was here before. The descriptor is the
- * bus's from then on; where it fails it is not touched. */
+/* inherit.c: continues with the connection of the program that was here before. The descriptor is
+ * the bus's from then on; where it fails it is not touched. */
 int bus_inherit(int fd, const char *unique_name, sd_bus **bus);
 
 /* message.c: the values of a sealed message, or into one that is not. Returns 0 or a negative

@@ -151,7 +151,7 @@ static int run(struct private_bus *bus, int report)
     sigemptyset(&none);
     sigfillset(&all);
     posix_spawn_file_actions_init(&actions);
-    if (errors >= 0) /* it must not wait for who reads ours */
+    if (errors >= 0) /* it must not wait for a reader of ours */
         posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
     posix_spawn_file_actions_adddup2(&actions, report, REPORT_FD);
     posix_spawn_file_actions_adddup2(&actions, bus->lock, LOCK_FD);
@@ -194,7 +194,7 @@ static pid_t listener(const char *directory)
     return peer.pid;
 }
 
-/* What a proctord that died has left, and nobody else: it still listens when its pidfd is open. */
+/* What a proctord that died has left, and only that: it still listens when its pidfd is open. */
 static void end_left_over(const char *directory)
 {
     pid_t pid = listener(directory);

@@ -32,7 +32,7 @@ int private_bus_new(sd_event *event, const char *directory, const struct private
  */
 void private_bus_archive(struct private_bus *bus, struct archive *archive);
 
-/* Starts it, or goes on with the one that was handed over. */
+/* Starts it, or continues with the one that was handed over. */
 void private_bus_begin(struct private_bus *bus);
 
 const char *private_bus_address(const struct private_bus *bus);

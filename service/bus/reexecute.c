@@ -59,7 +59,7 @@ static void looked(void *data, int r, const char *version, const char *why)
     struct reexecution *reexecution = data;
     sd_bus_message *call = reexecution->call;
 
-    /* Without its connection there is nobody who is told what comes of it. */
+    /* Without its connection there is no caller to answer. */
     if (call && sd_bus_message_get_bus(call) == reexecution->service->bus) {
         if (r < 0)
             refuse_late(call, PROCTOR_ERROR "CannotReexecute", "%s", why);

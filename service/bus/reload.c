@@ -67,7 +67,7 @@ static void apply(const struct reload *reload, const struct manifest_set *set)
         changes_free(changes);
 }
 
-/* Without its connection there is nobody who is told what comes of it. */
+/* Without its connection there is no caller to answer. */
 static bool is_wanted(const struct reload *reload)
 {
     struct service *service = reload->service;

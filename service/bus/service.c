@@ -61,7 +61,7 @@ void service_event(void *userdata, const struct event *event)
     job_event(service, event);
     if (event->kind == EVENT_CHILD_ADDED && !event->child->observer) {
         announce_child(service, event->child->id, true);
-        child_show_from_now(event->child); /* from here on, changes are told */
+        child_show_from_now(event->child); /* from here on, changes are signalled */
     } else if (event->kind == EVENT_CHILD_RUNTIME_STATE_REMOVED) {
         waiters_child_gone(service, event->child);
         announce_child(service, event->child->id, false);
@@ -149,7 +149,7 @@ static bool is_storm(struct service *service, uint64_t now)
 }
 
 /* Changes are shown at once, but in a storm no more often than every few milliseconds, and not all
- * at a time: what changes again meanwhile is shown once, and nobody has to wait for the bus. */
+ * at a time: what changes again meanwhile is shown once, and nothing has to wait for the bus. */
 static void show_some_changes(struct service *service)
 {
     uint64_t now;
@@ -396,7 +396,7 @@ int service_hand_over(struct service *service, struct handover *handover)
     return all_is_sent(service);
 }
 
-/* What happened while there was no connection had nobody to be told to. */
+/* What happened while there was no connection could not be sent. */
 static void tell_late(void *userdata, const struct event *event, const char *id)
 {
     struct service *service = userdata;

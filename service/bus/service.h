@@ -2,9 +2,10 @@
  * Service: the tree on D-Bus. docs and introspection/ tell the interface; this is its wiring.
  *
  * The service reads the core's records to answer, and gives it commands; it never decides. It
- * keeps what the bus needs beside the core: the last 4,096 events, who listens, who waits for a
- * command's effect, the answers that an idempotency key may ask for again, and for each child a
- * small copy of what was last shown, so that one signal a loop turn tells exactly what changed.
+ * keeps what the bus needs beside the core: the last 4,096 events, the subscribers, the callers
+ * that wait for a command's effect, the answers that an idempotency key may ask for again, and for
+ * each child a small copy of what was last shown, so that one signal a loop turn says exactly what
+ * changed.
  */
 #pragma once
 
@@ -80,8 +81,8 @@ struct service_hooks {
     int (*check_program)(void *userdata,
                          void (*done)(void *data, int r, const char *version, const char *why),
                          void *data);
-    /* Replaces it, after that: nothing has happened when this returns. Where nothing comes of it
-     * those who wait for it are told (service_stay()). */
+    /* Replaces it, after that: nothing has happened when this returns. If nothing comes of it the
+     * callers that wait for it get an error (service_stay()). */
     int (*reexecute)(void *userdata, const char *requester, const char *reason,
                      struct error *error);
     void (*counters)(void *userdata, uint64_t *notify_messages, uint64_t *notify_refused,
@@ -100,7 +101,7 @@ struct service_settings {
     struct handover *handover; /* of the program that was here before; NULL: none */
     bool accept_unwritten;     /* changes are made although the journal cannot be written */
     bool metrics_of_children;  /* child ids as labels */
-    bool watch_bus;            /* it is ours: one that hangs is found out although nobody calls */
+    bool watch_bus;            /* it is ours: one that hangs is found out without a call */
 };
 
 /* Returns 0 or a negative errno. The core is given later, as its sink needs the service first. */
@@ -119,8 +120,9 @@ void service_journal_moved(struct service *service);
 /* The property Durability has changed. */
 void service_durability_changed(struct service *service);
 
-/* Begins to connect, and takes the name; goes on trying for as long as the service lives, and waits
- * for nothing (connection.h). A connection that was handed over is there when this returns. */
+/* Begins to connect, and takes the name; continues to try for as long as the service lives, and
+ * waits for nothing (connection.h). A connection that was handed over is there when this
+ * returns. */
 void service_connect(struct service *service);
 
 /* What is said of the bus, each time that it happens. */
@@ -143,14 +145,14 @@ enum service_reach {
 enum service_reach service_reach(const struct service *service, const char **trouble);
 
 /*
- * The connection, those who wait and those who listen pass to the program that takes this one's
+ * The connection, the waiting callers and the subscribers pass to the program that takes this one's
  * place. service_begin_handover() calls `ready` when the others may be called, right after that
  * turn of the loop and before another source is looked at; or with the errno for which they may
  * not; -ENOTCONN: without a bus they may. service_prepare_handover() answers all that has come by
  * now, and leaves nothing read by half; service_hand_over() writes. Both return 0 or a negative
  * errno; -EAGAIN: something has not been sent yet, and all is to be begun again. service_new()
  * reads the connection, and service_take_over(), after service_connect(), the rest. service_stay():
- * nothing came of it after all, and `why` is told to those who asked for it.
+ * nothing came of it after all, and the callers that asked for it get `why`.
  */
 int service_begin_handover(struct service *service, void (*ready)(void *userdata, int r),
                            void *userdata);

@@ -17,7 +17,7 @@ struct stranger {
     struct stranger *next;
     struct strangers *all;
     char name[CALLER_NAME_MAX];
-    sd_bus_slot *question;                 /* to the bus: who it is, and then */
+    sd_bus_slot *question;                 /* to the bus: its user, and then */
     struct user_name_question *name_asked; /* what that user is called */
     uid_t uid;
     pid_t pid;

@@ -1,5 +1,5 @@
 /*
- * Strangers: connections that call for the first time. The bus is asked who they are, and their
+ * Strangers: connections that call for the first time. The bus is asked for their users, and their
  * calls are kept, in order, until it has answered, and the user database has said what that user is
  * called (user_name.h); then they come in again through the front door, and everything behind it
  * finds a caller that is known. Nothing waits for either meanwhile.
@@ -27,7 +27,7 @@ void strangers_free(struct strangers *strangers);
 /* To be called after all other filters have been added: the last one is asked first. */
 int strangers_watch(struct strangers *strangers, sd_bus *bus);
 
-/* The connection is another one: nobody is known on it. */
+/* The connection is another one: no client is known on it. */
 void strangers_reset(struct strangers *strangers);
 
 /* Calls that wait pass to the program that takes this one's place, and come in again there. */

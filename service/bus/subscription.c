@@ -1,5 +1,5 @@
 /*
- * Subscriptions: events go, one by one and to nobody else, to those who asked for them. One
+ * Subscriptions: events go, one by one, only to the clients that asked for them. One
  * subscription a client; it ends with the client's connection, of which the bus tells.
  * (sd_bus_track does the same, but waits for the bus to say whether the client is still there.)
  */
@@ -65,7 +65,7 @@ static int owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
 static int rule_answered(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     (void)error;
-    if (sd_bus_message_is_method_error(m, NULL)) /* one that is not followed would stay for ever */
+    if (sd_bus_message_is_method_error(m, NULL)) /* one that is not followed would never go away */
         client_gone(userdata);
     return 0;
 }
@@ -235,7 +235,7 @@ static void send_again(void *userdata, const struct event *event, const char *ch
         send_to(both->service, both->subscriber, event, child);
 }
 
-/* What happened while the programs changed had nobody to be sent to. */
+/* What happened while the programs changed could not be sent. */
 static void take_over(struct service *service, const char *name, uid_t uid,
                       struct event_filter *filter)
 {

@@ -23,7 +23,7 @@ struct trace {
 struct order {
     struct beside_work work;
     struct order *next;
-    struct service *service; /* NULL: nobody waits for it any more */
+    struct service *service; /* NULL: no caller waits for it any more */
     sd_bus_message *call;
     uid_t uid;
     struct journal_trace *trace;
@@ -46,7 +46,7 @@ static void let_go(struct trace *trace)
 {
     if (trace->id == 0)
         return;
-    close(trace->fd); /* memory of our own: nobody can hold this up */
+    close(trace->fd); /* memory of our own: no client can hold this up */
     *trace = (struct trace){.fd = -1};
 }
 

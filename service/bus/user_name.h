@@ -1,7 +1,7 @@
 /*
- * User names: what uids are called, for the texts that say who did something. The user database may
- * be far away, or dead: it is asked beside the loop, has two seconds to answer, and what it said
- * (or that it said nothing) is believed for a minute.
+ * User names: what uids are called, for the texts that say which user did something. The user
+ * database may be far away, or dead: it is asked beside the loop, has two seconds to answer, and
+ * what it said (or that it said nothing) is believed for a minute.
  */
 #pragma once
 
@@ -16,7 +16,7 @@ struct user_name_question;
 int user_names_new(sd_event *event, struct user_names **names);
 void user_names_free(struct user_names *names);
 
-/* True where nobody has to be asked: *name is then valid until the next call; NULL: it has none. */
+/* True if no question is needed: *name is then valid until the next call; NULL: it has none. */
 bool user_names_find(struct user_names *names, uid_t uid, const char **name);
 
 /* `done` is called when user_names_find() knows it. Returns 0 or a negative errno. */

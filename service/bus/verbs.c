@@ -24,8 +24,8 @@ static int error_of(int r, const char *id, const struct error *why, sd_bus_error
     }
 }
 
-/* Answers, now or (later) when the effect is complete, and keeps the answer for who asks with the
- * same key. */
+/* Answers, now or (later) when the effect is complete, and keeps the answer for calls with the same
+ * key. */
 static int answer(struct service *service, sd_bus_message *m, const struct outcome *outcome,
                   const struct options *options, uid_t uid, bool later)
 {
@@ -37,7 +37,7 @@ static int answer(struct service *service, sd_bus_message *m, const struct outco
     if (r < 0)
         return r;
     if (later) {
-        /* Nobody gets this one; it is only kept. */
+        /* No caller gets this one; it is only kept. */
         if (options->key && sd_bus_message_seal(reply, 1, 0) >= 0)
             key_remember(service, options, uid, reply);
         return 1;

@@ -1,10 +1,10 @@
 /*
  * Waiters: calls with `wait`, answered when the effect of their command is complete. They are
- * looked at after each loop turn, and hold up nobody.
+ * examined after each loop turn, and hold up nothing.
  *
  * Each has a deadline: that of its caller (`wait-usec`), else WAIT_DEFAULT_USEC. When it passes the
  * call is answered all the same, with the outcome as it is at that moment, `TimedOut`, and the name
- * of what it still waits for (`WaitsFor`). What was begun goes on.
+ * of what it still waits for (`WaitsFor`). What was begun continues.
  */
 #include "core/vocabulary/invariant.h"
 #include "job_encode.h"
@@ -228,7 +228,7 @@ static bool is_over(enum waiter_kind kind, const struct child *child)
     return true;
 }
 
-/* Each member is told of as it is when its own part is complete. */
+/* Each member is shown as it is when its own part is complete. */
 static bool scope_is_over(const struct service *service, struct waiter *waiter)
 {
     bool all = true;
@@ -476,7 +476,7 @@ static void scope_child_gone(struct service *service, struct waiter *waiter, str
     }
 }
 
-/* The last moment in which an outcome can still be told from the record. */
+/* The last moment at which an outcome can still be read from the record. */
 void waiters_child_gone(struct service *service, struct child *child)
 {
     for (struct waiter **link = &service->waiters; *link;) {
@@ -491,7 +491,7 @@ void waiters_child_gone(struct service *service, struct child *child)
     }
 }
 
-/* Somebody forgets a finished job whose end has not been told yet. */
+/* A finished job is forgotten whose end has not been reported yet. */
 void waiters_job_gone(struct service *service, const struct job *job)
 {
     for (struct waiter **link = &service->waiters; *link;) {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Those who wait, and what they are to be told, are handed over to the next program. */
+/* The waiting callers, and what they are to be answered, are handed over to the next program. */
 _Static_assert(WAIT_GONE == 8 && WAIT_REEXECUTION == 7 && FENCE_REJECTED == 4 &&
                    RELOAD_INTERRUPTED == 5,
                "the numbers stand in handovers: count HANDOVER_VERSION on");
@@ -63,7 +63,7 @@ static void archive_fence(struct archive *archive, struct fence_outcome *fence)
     ARCHIVE(archive, fence->conflict_recoverable);
 }
 
-/* All of it: where the child is over, nobody tells it anew. */
+/* All of it: if the child is over, it is not reported again. */
 static void archive_outcome(struct archive *archive, struct outcome *outcome)
 {
     ARCHIVE(archive, outcome->command_id);

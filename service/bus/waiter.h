@@ -31,7 +31,7 @@ struct waiter {
     struct waiter *next;
     enum waiter_kind kind;
     sd_bus_message *call;
-    uid_t uid;               /* of who called */
+    uid_t uid;               /* of the caller */
     uint64_t deadline_usec;  /* monotonic */
     struct attempt_id child; /* slot and serial */
     struct outcome outcome;

@@ -1,7 +1,7 @@
 /*
  * Call: how proctorctl calls proctord. Every call goes through here, because none of them may start
  * anything: a bus can be told to start the owner of a name when it is called, and a tree that was
- * shut down by command stays down, whoever looks.
+ * shut down by command stays down, even if it is looked at.
  *
  * As sd_bus_call_method(3), sd_bus_get_property(3) and their kin, without the destination.
  */

@@ -1,5 +1,5 @@
 /*
- * Changes of the tree: add, and reload; and what each of them comes to for whom.
+ * Changes of the tree: add, and reload; and what each of them comes to for each child.
  */
 #include "client.h"
 #include "document.h"

@@ -55,7 +55,7 @@ int client_fail(struct client *client, const char *format, ...)
     return CTL_ERROR;
 }
 
-/* Nothing is started by a call, so a name that nobody owns is just that. */
+/* Nothing is started by a call, so a name without an owner is just that. */
 static bool is_absent(const char *error)
 {
     return strcmp(error, SD_BUS_ERROR_SERVICE_UNKNOWN) == 0 ||

@@ -21,7 +21,7 @@ enum exit_code {
     CTL_FAILED = 4,
     CTL_NO_SUCH_CHILD = 5,
     CTL_NOT_ALLOWED = 6,
-    CTL_TIMED_OUT = 7, /* what was begun goes on */
+    CTL_TIMED_OUT = 7, /* what was begun continues */
 };
 
 enum json_mode { JSON_OFF, JSON_SHORT, JSON_PRETTY };

@@ -131,7 +131,7 @@ static void print_wait(struct client *client, const char *path)
 
     if (call_string(client, path, CHILD, "WaitsFor", &reason) < 0 || !reason[0]) {
         free(reason);
-        return; /* for nothing, or it is told by an older proctord */
+        return; /* for nothing, or an older proctord says it */
     }
     if (call_property(client, path, CHILD, "WaitsForDependency", NULL, &reply, "(ss)") >= 0)
         sd_bus_message_read(reply, "(ss)", &list, &id);

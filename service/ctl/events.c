@@ -135,7 +135,7 @@ static int print_event(struct client *client, sd_bus_message *m)
     return r;
 }
 
-/* Goes over all of an answer; returns how many are told. Prints them, but for the first ones. */
+/* Goes over all of an answer; returns how many are printed. Prints them, but for the first ones. */
 static int go_over(struct client *client, sd_bus_message *reply, size_t skip, FILE *out)
 {
     int told = 0;

@@ -297,7 +297,7 @@ static int follow(struct client *client, struct stream *stream)
     return r;
 }
 
-/* It goes on without us. */
+/* It continues without us. */
 static int tell_time_is_up(struct client *client, const struct stream *stream)
 {
     char message[256];

@@ -235,7 +235,7 @@ static void catch_up(struct lines *lines, const struct process_output *output,
     }
 }
 
-/* Until somebody interrupts. */
+/* Until it is interrupted. */
 static int follow_files(struct lines *lines, const struct process_output *output, off_t at)
 {
     char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));

@@ -277,7 +277,7 @@ static uint64_t now_usec(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* A bus may accept and be silent: then nobody should sit before it for minutes. */
+/* A bus may accept and be silent: then a person should not sit before it for minutes. */
 static int wait_for_bus(sd_bus *bus)
 {
     uint64_t now = now_usec(), end = now + BUS_USEC;

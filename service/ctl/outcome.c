@@ -14,7 +14,7 @@ struct verdict {
     char decision[32];
     char child[544], before[16], after[16], status[16], stop[32];
     char phase[32], failure[256], waits_for[16], explanation[1024], reload[16];
-    char would[3][1024]; /* of a dry run: whom it would stop, start, restart */
+    char would[3][1024]; /* of a dry run: the children that it would stop, start, restart */
     int idempotent, cancelled, timed_out;
     uint64_t target;
     bool has_target;
@@ -108,7 +108,8 @@ static int read_verdict(sd_bus_message *m, struct verdict *verdict)
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-/* A stop that has failed is no failure of who wants the child to run: it waits for that stop. */
+/* A stop that has failed is no failure for a caller that wants the child to run: it waits for that
+ * stop. */
 static bool is_of_the_old_one(const struct verdict *verdict)
 {
     return strcmp(verdict->after, "active") == 0 && strcmp(verdict->phase, "spawn") != 0;

@@ -248,7 +248,7 @@ static void answer_child(struct json *json, const struct row *row)
     json_close(json, '}');
 }
 
-/* A supervisor is told from a child by its key `members`. */
+/* A supervisor is distinguished from a child by its key `members`. */
 static int answer_supervisor(const struct tree *tree, struct json *json, const char *path,
                              unsigned depth)
 {

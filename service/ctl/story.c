@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How a kind is told: event_table.def has its language. */
+/* How a kind is worded: event_table.def has its language. */
 static const struct telling {
     const char *needs;
     const char *sentence; /* NULL: one of the functions below writes it */
@@ -130,7 +130,7 @@ static bool is_news(const char *reason)
     return reason[0] != '\0';
 }
 
-/* Somebody asked it to end, or proctord did: it has not died. */
+/* It was asked to end, or proctord ended it: it has not died. */
 static bool was_stopped(const char *exit)
 {
     return strcmp(exit, "cancelled") == 0 || strcmp(exit, "timed-out") == 0 ||

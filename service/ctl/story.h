@@ -1,5 +1,5 @@
 /*
- * Story: an event as a sentence, for people. What matters to nobody but a program has none.
+ * Story: an event as a sentence, for people. What matters only to a program has none.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ struct story {
 /* Reads the a{sv} of an event, which the message stands before. */
 int story_read(sd_bus_message *m, const char *kind, struct story *story);
 
-/* Whether there is something to tell. named: somebody has asked for this very kind. */
+/* Whether there is something to tell. named: the caller has asked for this very kind. */
 bool story_is_told(const struct story *story, bool named);
 
 /* Writes the sentence, without a newline. */

@@ -6,7 +6,7 @@
  * nothing raw from outside reaches a terminal. text_write() writes a text that belongs into a line,
  * with all that is not plain escaped visibly (\n, \x1b, \u202e), also into a file or a pipe: no
  * text can look like the line behind it. And where standard output or error is a terminal, all that
- * is written passes a guard that lets only lines through, whoever has written it; colours go by
+ * is written passes a guard that lets only lines through, whatever has written it; colours go by
  * terminal_paint(). Lines of logs go as they are, byte for byte, to what is no terminal.
  */
 #pragma once
@@ -24,7 +24,7 @@ void terminal_release(void);
  * is no success. To be called last. */
 int terminal_close(void);
 
-/* Whether something could not be written: who follows for ever ends then. */
+/* Whether something could not be written: one that follows without end ends then. */
 bool terminal_failed(void);
 
 /* An escape sequence of ours; "": none. */

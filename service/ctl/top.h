@@ -45,7 +45,7 @@ struct top {
     bool help;
 };
 
-/* top_rows.c. Reads all anew; returns a negative errno where the connection has gone. */
+/* top_rows.c. Reads all again; returns a negative errno where the connection has gone. */
 int top_look(struct top *top);
 void top_arrange(struct top *top); /* filter and order */
 struct top_row *top_selected(struct top *top);

@@ -97,7 +97,7 @@ static void note_child(struct top *top, const struct fields *fields, size_t inde
 
     if (!row)
         return;
-    /* No attempt is active: the last number is not told any more. */
+    /* No attempt is active: the last number is not shown any more. */
     uint64_t attempt = (uint64_t)fields_number(fields, "Attempt");
     if (attempt == 0)
         attempt = row->attempt;

@@ -1,5 +1,5 @@
 /*
- * Waiting for a state of children, whoever brings it about. It always comes to an end: with the
+ * Waiting for a state of children, whatever brings it about. It always comes to an end: with the
  * state, when nothing is there any more that could bring it about, or when the time is up.
  */
 #include "call.h"
@@ -21,7 +21,7 @@ struct present {
     char *status, *readiness, *waits_for;
 };
 
-/* Who is on the way out has said once that it is ready. */
+/* A child that is stopping has said once that it is ready. */
 static bool is_ready(const struct present *present)
 {
     return strcmp(present->readiness, "ready") == 0 && strcmp(present->status, "cancelling") != 0;
@@ -84,7 +84,8 @@ static int read_entry(sd_bus_message *m, struct present *present)
     return r < 0 ? r : sd_bus_message_skip(m, "v");
 }
 
-/* All at once: of one moment, else a start in between looks like a child that nobody starts. */
+/* All at once: of one moment, otherwise a start in between looks like a child that is not
+ * started. */
 static int present_read(struct client *client, const char *path, struct present *present)
 {
     CLEANUP_MESSAGE *reply = NULL;
@@ -101,7 +102,7 @@ static int present_read(struct client *client, const char *path, struct present 
     return r >= 0 && (!present->status || !present->readiness || !present->waits_for) ? -EPROTO : r;
 }
 
-/* Nobody means it to run, or it is held: the state cannot come by itself. */
+/* It is not meant to run, or it is held: the state cannot come by itself. */
 static bool is_hopeless(const struct state *state, const struct present *present)
 {
     if (!state->needs_start)

@@ -121,7 +121,7 @@ void handover_descriptor(struct handover *handover, int *fd)
         *fd = -1;
     }
     if (*fd >= 0)
-        hand_over(handover, *fd); /* once more, perhaps */
+        hand_over(handover, *fd); /* perhaps again */
 }
 
 static void set_flags(const struct handover *handover, int flags)

@@ -19,7 +19,7 @@ struct handover;
 int handover_new(struct handover **handover);
 
 /* What this program was given: 1; 0 where it was started in the ordinary way; -EBADMSG, -ENOMEM.
- * Whoever starts something later does not hand it on. */
+ * What is started later does not inherit it. */
 int handover_inherit(struct handover **handover);
 
 void handover_free(struct handover *handover);

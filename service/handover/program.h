@@ -12,11 +12,11 @@
 #define PROGRAM_VERSION_MAX 64
 
 struct program {
-    char *path;             /* absolute; symbolic links are followed anew each time */
+    char *path;             /* absolute; symbolic links are followed again each time */
     char *const *arguments; /* main()'s */
 };
 
-/* Where it lies: at the beginning, before anybody changes the working directory. Returns 0, -ENOMEM
+/* Where it is: at the beginning, before anybody changes the working directory. Returns 0, -ENOMEM
  * or what readlink(2) says. */
 int program_remember(struct program *program, char *const arguments[]);
 void program_forget(struct program *program);
@@ -24,7 +24,7 @@ void program_forget(struct program *program);
 int program_copy(const struct program *program, struct program *copy);
 
 /* version: what it calls itself. Takes as long as the program, but no more than two seconds, and as
- * long as the file system that it lies on: not to be called by the loop. Returns 0, or -EINVAL with
+ * long as the file system that it is on: not to be called by the loop. Returns 0, or -EINVAL with
  * an error that says what is wrong with it. */
 int program_check(const struct program *program, char version[PROGRAM_VERSION_MAX],
                   struct error *error);

@@ -1,6 +1,6 @@
 /*
  * Audit: an event that the audit keeps, as it stands in the journal: with its fields as fields, so
- * that nothing that somebody has written into one of them can pass for another one.
+ * that nothing that is written into one of them can pass for another one.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /*
  * Audit walk: the audit of all segments, read beside the loop.
  *
- * Tens of megabytes lie on a disk, which may take its time. A walk is begun by the loop
+ * Tens of megabytes are on a disk, which may take its time. A walk is begun by the loop
  * (journal_walk_audit()), which notes what has not arrived in the newest segment yet; from then on
  * it needs nothing of the journal's, and one thread may go through it. What is no part of the audit
  * is not read at all. A segment that has been let go of meanwhile is left out.

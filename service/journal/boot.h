@@ -1,7 +1,7 @@
 /*
  * Boot: which boot of the machine a journal is of, and how the machine's clock was the core's time
- * in it (era.h). It stands at the beginning of each segment; whoever has lived through what follows
- * goes on from there, in the same boot or in another one.
+ * in it (era.h). It stands at the beginning of each segment; a core that has lived through what
+ * follows continues from there, in the same boot or in another one.
  */
 #pragma once
 
@@ -23,7 +23,8 @@ void boot_archive(struct archive *archive, struct boot *boot);
 /* Where either is not known, what runs is looked at: start times tell strangers, too. */
 bool boot_is_another(const struct boot *boot, const char *id);
 
-/* The core has lived through the past by the clock of then: the era in which it goes on by ours. */
+/* The core has lived through the past by the clock of then: the era in which it continues by
+ * ours. */
 struct era boot_resume(const struct boot *boot, const char *id, const struct core *core,
                        const struct two_clocks *present);
 

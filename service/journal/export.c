@@ -183,7 +183,7 @@ static int copy_frame(struct frame_buffer *out, struct redactor *redactor,
             audit_archive(&to, &note);
     } else {
         input_archive(&from, &input);
-        input.completion.output.data = NULL; /* a job's result is nobody else's */
+        input.completion.output.data = NULL; /* a job's result belongs to the job alone */
         input_archive(&to, &input);
         r = from.failed ? -EBADMSG : 0;
     }

@@ -1,5 +1,5 @@
 /*
- * Extent: what the newest segment has by now, for somebody who reads it beside the loop: so many
+ * Extent: what the newest segment has by now, for a reader beside the loop: so many
  * bytes of its file, and then those that are late, a copy of them.
  */
 #pragma once

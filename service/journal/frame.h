@@ -1,8 +1,8 @@
 /*
  * Frames: the input journal as bytes. A header that names the format and its version, then frames:
  * length, checksum, kind, payload. Whatever was cut, torn or flipped is found by its checksum; what
- * stands before it can be used. Bytes only: who keeps them, in a file or in a simulated one, is
- * somebody else's business.
+ * stands before it can be used. Bytes only: keeping them, in a file or in a simulated one, is the
+ * business of others.
  *
  *     "PROCTORJ" version(4) stamp(4) | length(4) crc32c(4) kind(1) payload(length) | ...
  *
@@ -52,7 +52,7 @@ void frame_header_write(uint8_t header[FRAME_HEADER_SIZE], enum frame_kind kind,
 size_t frame_header_length(const uint8_t header[FRAME_HEADER_SIZE]);
 
 /* The frame at *offset, which is moved behind it. Returns 1; 0 at the end; -EBADMSG, with *offset
- * where it was, for what cannot be a whole frame. The payload lies in data. */
+ * where it was, for what cannot be a whole frame. The payload points into data. */
 int frame_next(const uint8_t *data, size_t size, size_t *offset, struct frame *frame);
 
 uint32_t crc32c(uint32_t crc, const uint8_t *data, size_t size);

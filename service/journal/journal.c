@@ -90,7 +90,7 @@ void journal_process(struct journal *journal, const struct process_note *note)
     append(journal, &archive, FRAME_PROCESS);
 }
 
-/* An event that is lived through once more is there already. */
+/* An event that is replayed is there already. */
 void journal_audit(struct journal *journal, const struct audit_note *note)
 {
     struct audit_note copy = *note;
@@ -280,7 +280,7 @@ static int open_writer(struct journal *journal, const struct journal_settings *s
     return journal_writer_open(&writer, &journal->writer);
 }
 
-/* To read from: the folder may have been made anew since. */
+/* To read from: the folder may have been made again since. */
 static int open_directory(struct journal *journal)
 {
     int fd = again_open(AT_FDCWD, journal->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);

@@ -5,11 +5,11 @@
  * recovery needs, the older ones are kept for the audit. A segment is made whole under another name
  * first, so that there is always one that can be read. An input is in memory that survives the
  * death of the daemon before the core handles it (tail.h); it comes into its segment beside
- * the loop (writer.h), so that a disk that is slow or hangs holds up nobody. Only
+ * the loop (writer.h), so that a disk that is slow or hangs holds up nothing. Only
  * fdatasync(2) survives the loss of power; it is made once for all that is to be acknowledged
  * together.
  *
- * Where the disk is full or fails, supervision goes on without a journal, this is said, and a new
+ * Where the disk is full or fails, supervision continues without a journal, this is said, and a new
  * segment is tried now and then.
  */
 #pragma once
@@ -55,7 +55,7 @@ void journal_close(struct journal *journal);
 int journal_recover(struct journal *journal, struct core *core, const struct journal_reader *reader,
                     struct recovery *recovery);
 
-/* A new segment now: who reads the journal next has nothing to live through. -EBUSY while another
+/* A new segment now: the next reader of the journal has nothing to replay. -EBUSY while another
  * one waits to be written. */
 int journal_checkpoint(struct journal *journal);
 
@@ -86,14 +86,14 @@ void journal_process(struct journal *journal, const struct process_note *note);
 void journal_audit(struct journal *journal, const struct audit_note *note);
 
 /*
- * Whoever must not be answered before all that was written up to now is durable, as far as the
+ * An answer that must not be sent before all that was written up to now is durable, as far as the
  * settings ask for it, keeps a mark: it is past when that is so, or will not be any more
  * (journal_error()). The sync is under way after the turn of the loop at the latest.
  */
 uint64_t journal_mark(struct journal *journal);
 bool journal_is_past(const struct journal *journal, uint64_t mark);
 
-/* Hands over what was written to who writes it to disk; a new segment, where the present one is
+/* Hands over what was written to the writer, for the disk; a new segment, where the present one is
  * long enough or has failed. To be called between inputs, after each turn of the loop. */
 void journal_tidy(struct journal *journal);
 

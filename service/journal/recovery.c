@@ -21,7 +21,7 @@
 struct segment {
     uint8_t *data;
     size_t size;
-    size_t mapped; /* of the file; 0: it lies in memory */
+    size_t mapped; /* of the file; 0: it is in memory */
     size_t late;   /* at its end: they are not in the file */
 };
 

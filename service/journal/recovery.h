@@ -13,14 +13,14 @@ struct journal_writer;
 struct journal_reader {
     void *userdata;
     void (*process)(void *userdata, const struct process_note *note);
-    /* An input is about to be handled once more; `last`: none follows. */
+    /* An input is about to be handled again; `last`: none follows. */
     void (*input)(void *userdata, const struct core_input *input, bool last);
 };
 
 /* Where it is read from. */
 struct recovery_source {
     int directory;
-    struct journal_writer *writer; /* which knows the tail, and goes on behind the last segment */
+    struct journal_writer *writer; /* which knows the tail, and continues behind the last segment */
     const char *boot;              /* the one that the machine is in */
     uint32_t instance;             /* of a history whose journal does not say */
 };
@@ -30,7 +30,7 @@ struct recovery_find {
     uint64_t audited; /* sequence of the last event that the audit has */
     uint32_t instance;
     bool other_boot; /* it was written in */
-    struct era era;  /* in which the core goes on */
+    struct era era;  /* in which the core continues */
 };
 
 /* Returns 1; 0 where there is no history; a negative errno where it cannot be read at all. */

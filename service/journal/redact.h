@@ -1,6 +1,6 @@
 /*
- * Redact: something else in the place of each secret, the same for the same one: whoever reads what
- * is redacted can tell whether two were equal, as the core does, and nothing more.
+ * Redact: something else in the place of each secret, the same for the same one: a reader of
+ * redacted text can tell whether two were equal, as the core does, and nothing more.
  */
 #pragma once
 

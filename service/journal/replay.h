@@ -2,7 +2,7 @@
  * Replay: a journal's frames become a core again, one after the other: first a checkpoint, then the
  * inputs that came behind it. proctord does so when it is started, the simulator with a disk of its
  * own, and proctor-sim with the journal of a real proctord; what else they want of each frame they
- * are told on the way.
+ * get on the way.
  */
 #pragma once
 

@@ -37,10 +37,10 @@ int journal_segments_sync(struct journal_segments *segments);
 int journal_segments_begin(struct journal_segments *segments, const struct iovec *parts,
                            int n_parts, bool sync);
 
-/* Lets go of the oldest ones, as far as nobody wants to keep them. */
+/* Lets go of the oldest ones, unless they are to be kept. */
 void journal_segments_prune(const struct journal_segments *segments, uint64_t keep_bytes);
 
-/* Somebody has deleted the present one. */
+/* The present one has been deleted. */
 bool journal_segments_are_gone(const struct journal_segments *segments);
 
 int journal_write_all(int fd, const uint8_t *data, size_t size);

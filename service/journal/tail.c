@@ -139,7 +139,7 @@ static void empty_file(struct tail *tail, unsigned which)
     tail->end[which] = 0;
     if (ftruncate(tail->fd[which], 0) < 0 &&
         pwrite(tail->fd[which], &nothing, sizeof(nothing), 0) < 0) {
-        /* It stays, and lies before what a reader lacks. */
+        /* It stays, and comes before what a reader lacks. */
     }
 }
 

@@ -1,10 +1,10 @@
 /*
  * Tail: what was appended to the journal and may not be in its segment yet.
  *
- * A segment lies on a disk, and a disk may keep a write(2) waiting. So the loop puts each frame
+ * A segment is on a disk, and a disk may keep a write(2) waiting. So the loop puts each frame
  * here, before the core handles its input, and the segment is written beside the loop. The tail is
  * two files in the runtime directory, which is a file system in memory: a write there waits for
- * nobody, and what was written is there for the next proctord when this one is killed. It does not
+ * nothing, and what was written is there for the next proctord when this one is killed. It does not
  * outlive the machine, nor need it: after a loss of power the segment is what counts.
  *
  * One of the files is appended to while the content of the other is on its way to the segment. Once

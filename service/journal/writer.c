@@ -44,7 +44,7 @@ struct journal_writer {
     struct batch *filling, *under_way, *spare;
     struct tail_place place; /* of what is appended next */
     uint64_t position;       /* bytes that were appended */
-    uint64_t wanted;         /* up to here somebody waits for a sync */
+    uint64_t wanted;         /* up to here a caller waits for a sync */
     uint64_t written, synced;
     uint64_t looked_usec;
     bool begun, takes, gone;

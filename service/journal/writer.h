@@ -4,9 +4,9 @@
  * What is appended is in the tail at once (tail.h), which is all that has to survive the
  * death of proctord. At the end of a turn of the loop all of it is handed over, as one batch: the
  * end of the present segment, or also the beginning of a new one and what follows it. A thread
- * writes the batch, syncs it where somebody waits for that, gives a new segment its name, and lets
+ * writes the batch, syncs it if a caller waits for that, gives a new segment its name, and lets
  * go of segments that the audit need not have. One batch is under way at a time; what comes
- * meanwhile is the next one, and so all who wait for a sync share one.
+ * meanwhile is the next one, and so all that wait for a sync share one.
  *
  * A position counts the bytes that were appended: what an acknowledgement waits for is a position.
  *
@@ -38,7 +38,7 @@ struct journal_writer_settings {
 int journal_writer_open(const struct journal_writer_settings *settings,
                         struct journal_writer **writer);
 
-/* Hands over what is left and waits for it, but not for ever. Where all of it has been written the
+/* Hands over what is left and waits for it, but with a limit. Where all of it has been written the
  * tail is empty. */
 void journal_writer_close(struct journal_writer *writer);
 
@@ -64,7 +64,7 @@ uint64_t journal_writer_want(struct journal_writer *writer);
 /* Whether all up to there is safe, or will never be. */
 bool journal_writer_is_past(const struct journal_writer *writer, uint64_t position);
 
-/* 0, or why nothing has been written since. `fail` is for whoever found out elsewhere. */
+/* 0, or why nothing has been written since. `fail` is for a failure that was found elsewhere. */
 int journal_writer_error(const struct journal_writer *writer);
 void journal_writer_fail(struct journal_writer *writer, int error);
 

@@ -1,7 +1,7 @@
 /*
  * Catalog: what the log has of each kind of event (event_table.def): the message id by which
  * policy/proctor.catalog explains it (journalctl -x; sd-id128(3)), its level, and whether it
- * belongs to the audit, which is told whatever the log level says.
+ * belongs to the audit, which is written whatever the log level says.
  */
 #pragma once
 

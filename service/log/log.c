@@ -111,7 +111,7 @@ void log_say(const char *format, ...)
     put_line("", text);
 }
 
-/* Quotes in it stay in it: what somebody has written cannot look like a field of its own. */
+/* Quotes in it stay in it: what others have written cannot look like a field of its own. */
 static void print_quoted(FILE *out, const char *text)
 {
     fputc('"', out);

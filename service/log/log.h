@@ -1,7 +1,7 @@
 /*
  * Log: what proctord itself has to say, to journald where it was started by it, else to standard
- * error. It waits for neither of them (sink.h). Events of weight are logged too: who reads only the
- * log must see that a child was given up.
+ * error. It waits for neither of them (sink.h). Events of weight are logged too: a person who reads
+ * only the log must see that a child was given up.
  */
 #pragma once
 
@@ -24,10 +24,10 @@ void log_attach(sd_event *event);
 /* Waits until all is written, but not for long. */
 void log_settle(void);
 
-/* Lines that were dropped, as who reads them did not come along. */
+/* Lines that were dropped, because their reader could not keep up. */
 uint64_t log_lost(void);
 
-/* For whoever has started us, on standard error, whatever the target and the level are. */
+/* For the program that has started us, on standard error, whatever the target and the level are. */
 void log_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 void log_print(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -99,7 +99,7 @@ static ssize_t write_some(struct sink *sink, const struct line *line)
     return n < 0 ? -errno : n;
 }
 
-/* Whether it may go the next time: whoever reads is slow, or is not there just now. */
+/* Whether it may go the next time: the reader is slow, or is not there just now. */
 static bool may_go_later(const struct sink *sink, ssize_t error)
 {
     return error == -EAGAIN || error == -ENOBUFS || error == -ENOMEM ||
@@ -155,7 +155,7 @@ static void write_lines(void *data)
             ssize_t n = write(writing->fd, line->data + line->written, line->size - line->written);
             if (n < 0 && errno != EINTR && errno != EAGAIN)
                 return;
-            if (n < 0 && errno == EAGAIN) { /* whoever shares it wants it so */
+            if (n < 0 && errno == EAGAIN) { /* another program that shares it wants it so */
                 struct pollfd room = {.fd = writing->fd, .events = POLLOUT};
                 poll(&room, 1, -1);
             }

@@ -1,11 +1,11 @@
 /*
- * Sink: where lines go that proctord says, without ever waiting for who reads them.
+ * Sink: where lines go that proctord says, without ever waiting for their reader.
  *
- * Standard error may be a pipe that nobody reads, a terminal that was stopped, or shared with a
+ * Standard error may be a pipe without a reader, a terminal that was stopped, or shared with a
  * process that fills it. A sink has an end of its own, which does not block: O_NONBLOCK on the end
- * that was given would be set for all who share it. What cannot be written at once is kept, up to
+ * that was given would be set for all that share it. What cannot be written at once is kept, up to
  * SINK_MAX bytes, and written as the reader comes along. What does not fit is dropped, counted, and
- * reported with its number when there is room again. Where no end of its own is to be had, and for
+ * reported with its number when there is room again. If no end of its own can be opened, and for
  * files, which wait for a disk, it is written beside the loop (beside.h).
  */
 #pragma once

@@ -143,7 +143,7 @@ static int read_stop_step(struct reader *reader, const struct node *item, size_t
     return 0;
 }
 
-/* Only the last may take as long as it likes: else nobody would come to the next. */
+/* Only the last may take as long as it likes: otherwise none would come to the next. */
 static int check_times(struct reader *reader, const struct node *node,
                        const struct child_declaration *d)
 {

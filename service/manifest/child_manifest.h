@@ -1,7 +1,7 @@
 /*
  * What a manifest says of one child: the table of its keys, and what a mapping becomes. Where a key
  * of it stands is kept as long as the manifest is: a mistake that shows only among the others, such
- * as a circle of dependencies, is told with its place.
+ * as a circle of dependencies, is reported with its place.
  */
 #pragma once
 

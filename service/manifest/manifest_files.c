@@ -118,7 +118,7 @@ static void read_one(const struct outside_parcel *request, struct outside_parcel
 const struct outside_job manifest_list_job = {OUTSIDE_LIST, list};
 const struct outside_job manifest_read_job = {OUTSIDE_READ, read_one};
 
-/* ---- whoever asks ---------------------------------------------------------------------------- */
+/* ---- any caller ---------------------------------------------------------------------------- */
 
 static int take(int fd, char **text, size_t *length)
 {

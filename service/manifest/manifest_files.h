@@ -1,5 +1,5 @@
 /*
- * Manifest files: which there are, and what is in them. A manifest may lie on a mount that does not
+ * Manifest files: which there are, and what is in them. A manifest may be on a mount that does not
  * answer, so both are asked outside (outside.h), and belong beside the loop.
  */
 #pragma once

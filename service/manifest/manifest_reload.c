@@ -1,5 +1,5 @@
 /*
- * Reload: the difference between the tree and what the files say now, told, tried and applied.
+ * Reload: the difference between the tree and what the files say now, reported, tried and applied.
  */
 #include "manifest_set.h"
 
@@ -110,8 +110,8 @@ static void place_added_supervisors(struct reload *reload)
     }
 }
 
-/* A declaration may stand in another file, or in another order, and be the same: nothing is told of
- * that, but it is remembered. */
+/* A declaration may stand in another file, or in another order, and be the same: nothing is
+ * reported of that, but it is remembered. */
 static bool stands_elsewhere(const struct core *core, const struct child_declaration *declaration)
 {
     const struct child *child = core_find(core, declaration->id);

@@ -34,7 +34,7 @@ struct manifest_reload {
 
 /*
  * Reads files. Each path is a file, a folder (its *.yaml and *.yml in the order of their names) or
- * a pattern of glob(7); optional paths may be missing. progress: NULL where nobody asks. Returns 0,
+ * a pattern of glob(7); optional paths may be missing. progress: NULL if no caller asks. Returns 0,
  * -EINVAL or -ENOMEM with "FILE:LINE:COLUMN: message" in the error. May be called beside the loop.
  */
 int manifest_set_load(const char *const *paths, size_t count, bool optional,
@@ -80,7 +80,7 @@ int manifest_set_reload(const struct manifest_set *set, struct core *core,
 
 /*
  * A child that is being removed counts as absent: a reload adds it, when its record has gone. This
- * declares those of whom that is so by now. Returns how many are still waited for.
+ * declares those of which that is so by now. Returns how many are still waited for.
  */
 size_t manifest_set_go_on(const struct manifest_set *set, struct core *core, const char *requester,
                           const char *reason);

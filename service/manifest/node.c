@@ -14,7 +14,7 @@
 #define ANCHOR_BUCKETS 16384
 
 struct anchor {
-    struct anchor *next; /* in its bucket, the latest first: a name may be given anew */
+    struct anchor *next; /* in its bucket, the latest first: a name may be given again */
     const char *name;
     const struct node *node; /* NULL: its end has not been seen yet */
 };

@@ -19,7 +19,7 @@ struct reader {
 struct key {
     const char *name; /* NULL: the end of the table */
     int (*read)(struct reader *reader, const struct node *node, void *target);
-    const struct key *more; /* at the end: the table that goes on */
+    const struct key *more; /* at the end: the table that continues */
 };
 
 struct word {

@@ -63,7 +63,7 @@ static int apply_sidecar(struct reader *reader, const struct node *node,
     return r < 0 ? r : put_primary_first(reader, id, declaration);
 }
 
-/* Who would never be asked would never be ready. */
+/* One that would never be asked would never be ready. */
 static int look_at_readiness(struct reader *reader, const struct node *node,
                              const struct child_declaration *declaration)
 {

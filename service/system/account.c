@@ -29,7 +29,7 @@ int account_read_id(const char *text, id_t *id)
 
 /* ---- the databases --------------------------------------------------------------------------- */
 
-/* An entry's strings lie in `text`, which grows until they fit. */
+/* An entry's strings are in `text`, which grows until they fit. */
 struct entry {
     char *text;
     size_t size;
@@ -292,7 +292,7 @@ static void tell(void *data)
     lookup->answered(lookup->userdata, account);
 }
 
-/* Those who ask for the same user come into the same queue. */
+/* Questions about the same user come into the same queue. */
 static struct beside_queue *queue_of(const char *user)
 {
     static struct beside_queue *queues[QUEUES];

@@ -23,7 +23,7 @@ struct account_question {
 };
 
 struct account {
-    int error;        /* 0 or a negative errno; -ENOENT: there is nobody of that name */
+    int error;        /* 0 or a negative errno; -ENOENT: there is no user of that name */
     const char *step; /* which key failed: "user", "unix_group", "supplementary_groups" */
     char *culprit;    /* what it says; NULL without an error */
     bool has_user, has_group;

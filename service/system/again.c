@@ -13,7 +13,8 @@ bool again_may_help(int error)
            error == -EIO || error == -EAGAIN || error == -ENOBUFS;
 }
 
-/* Who may is denied now and then by what watches over the system; who may not is always. */
+/* A permitted caller is denied now and then by what watches over the system; a forbidden one
+ * always. */
 static bool once_more(int result, int *tries)
 {
     return (again_may_help(result) || result == -EACCES) && ++*tries < TRIES;

@@ -1,7 +1,7 @@
 /*
  * Aside: something else stands where a file or a folder of ours should be (a kernel that died, a
  * restored backup, a slip of the hand). It is moved out of the way and kept, as NAME.damaged, so
- * that proctord can begin anew there and a person can still look at it.
+ * that proctord can start with a new one and a person can still look at it.
  */
 #pragma once
 

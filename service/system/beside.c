@@ -25,11 +25,11 @@ struct beside_queue {
     struct list waiting; /* behind the one that is busy */
     bool busy;           /* one of it is runnable or running */
     bool reserved;
-    bool given_up; /* nobody wants to hear of it */
+    bool given_up; /* no answer is wanted */
     unsigned works;
 };
 
-/* Everything below `lock` belongs to whoever holds it. */
+/* Everything below `lock` belongs to its holder. */
 static struct {
     sd_event_source *source, *timer; /* the loop's alone */
     pthread_mutex_t lock;
@@ -408,7 +408,7 @@ void beside_end(void)
     tell_finished();
 }
 
-/* ---- for those who have something to do ------------------------------------------------------ */
+/* ---- for those that have something to do ----------------------------------------------------- */
 
 struct beside_queue *beside_queue_new(void)
 {

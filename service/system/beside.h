@@ -31,7 +31,7 @@
 
 struct beside_queue;
 
-/* Lies in the memory that release() frees, so that a work can always be handed in. */
+/* Is in the memory that release() frees, so that a work can always be handed in. */
 struct beside_work {
     const char *what; /* "sync the journal": says what hangs; a constant */
     void (*work)(void *data);
@@ -93,5 +93,5 @@ void beside_run(uint64_t limit_usec);
 struct beside_counters beside_counters(void);
 
 /* Closes a descriptor whose close(2) may take its time: a socket that lingers, a file on a disk of
- * somebody else's. A negative one is ignored. */
+ * another's. A negative one is ignored. */
 void beside_close(int fd);

@@ -30,7 +30,7 @@ static void poked(int signal)
     (void)signal;
 }
 
-/* SIGURG is nobody's else. Without SA_RESTART: what waits is to end. */
+/* SIGURG is used for nothing else. Without SA_RESTART: what waits is to end. */
 static void prepare(void)
 {
     static bool prepared;

@@ -1,5 +1,5 @@
 /*
- * Discard: gets rid of descriptors that strangers have sent, and that nobody wants.
+ * Discard: gets rid of descriptors that strangers have sent, and that are not wanted.
  *
  * A descriptor that is dropped may be the last one of its file, and that can take its time: a TCP
  * socket with SO_LINGER waits for its peer as long as its sender chose, a large file of memory has

@@ -24,7 +24,7 @@
 #define ENVIRONMENT_VARIABLE_MAX (128 * 1024)  /* bytes of one with its zero: as the kernel */
 
 /* A name that says which attempt a process is, what it is to report to, or what it was given:
- * nobody but proctord sets those. */
+ * only proctord sets those. */
 bool environment_is_own(const char *name);
 
 struct environment_problem {

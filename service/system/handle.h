@@ -1,8 +1,8 @@
 /*
  * Handle: processes by pidfd, and what can be known and done with one.
  *
- * A number is nobody's name: as soon as a process has been reaped, its number can be another's, and
- * so can that of its process group once the last member has gone. Nor does the state letter in
+ * A number is no process's name: as soon as a process has been reaped, its number can be another's,
+ * and so can that of its process group once the last member has gone. Nor does the state letter in
  * /proc say that a process has ended: 'Z' is also one whose main thread has ended while others go
  * on working. This is the only place that signals by number, and only while the number is held by a
  * child of ours that has not been reaped. Numbers are looked up with again_pidfd() and compared
@@ -19,7 +19,7 @@ bool handle_has_ended(int pidfd);
 /* Whether its number may be another's by now. A zombie still holds its own. */
 bool handle_is_reaped(int pidfd);
 
-/* All return 0 or a negative errno; -ESRCH where there is nobody. Signal 0 only asks. */
+/* All return 0 or a negative errno; -ESRCH if there is none. Signal 0 only asks. */
 int handle_signal(int pidfd, int signal);
 
 /*
@@ -29,5 +29,5 @@ int handle_signal(int pidfd, int signal);
  */
 int handle_signal_group(int pidfd, pid_t leader, int signal);
 
-/* A child of ours that has not been reaped, where no pidfd can be had. */
+/* A child of ours that has not been reaped, if no pidfd can be opened. */
 int handle_signal_child(pid_t pid, int signal);

@@ -1,9 +1,9 @@
 /*
  * Open regular: the one way to a file whose path a person wrote, or whose name a child can change.
  *
- * open(2) on such a path may wait for ever (a FIFO that nobody else has open), make a terminal the
- * process's own, rewind a tape, or end up in a file of somebody else by a link. This opens without
- * waiting, looks at what it got, and takes regular files only.
+ * open(2) on such a path may never return (a FIFO that no other process has open), make a terminal
+ * the process's own, rewind a tape, or end up in a file of another user by a link. This opens
+ * without waiting, looks at what it got, and takes regular files only.
  */
 #pragma once
 
@@ -29,7 +29,7 @@ int open_regular_guarded(const char *path, int flags, mode_t mode, int *folder);
 /*
  * The same for a file to read, which root may and its owner's neighbours may not. Links are
  * followed to the end; but where one of them is neither root's nor our own, its owner must own the
- * file, too: nobody leads us to what he could not read himself.
+ * file, too: no user leads us to what that user could not read.
  */
 int open_regular_reading(const char *path);
 

@@ -27,7 +27,7 @@ struct helper {
     int socket;
 };
 
-/* All of it belongs to whoever holds the lock, which is never held over a call that can wait. */
+/* All of it belongs to the holder of the lock, which is never held over a call that can wait. */
 static struct {
     pthread_mutex_t lock;
     bool begun;

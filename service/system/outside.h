@@ -1,9 +1,9 @@
 /*
- * Outside: calls on paths of somebody else's, made by a process that can be left behind.
+ * Outside: calls on paths of others, made by a process that can be left behind.
  *
- * A path that a person wrote may lead to a mount that does not answer. Whoever walks it then hangs
- * in the kernel where no signal ends him; a thread that hangs there keeps a killed proctord as a
- * zombie, with its locks, its name on the bus and its sockets, and the next one does not come up;
+ * A path that a person wrote may lead to a mount that does not answer. A process that walks it then
+ * hangs in the kernel where no signal ends it; a thread that hangs there keeps a killed proctord as
+ * a zombie, with its locks, its name on the bus and its sockets, and the next one does not come up;
  * execve(2) waits for it, too. So the threads beside the loop (beside.h) do not walk such paths:
  * they send what is to be done to a process that has nothing of proctord's but a socket to it, and
  * wait for the answer, which any signal that kills them ends. `ps` shows it as "proctor-outside".
@@ -12,11 +12,11 @@
  * and others are started for the rest. A few wait for more, for a while. They end when proctord
  * does, or when what they hang in comes back.
  *
- * Whoever asks for one thing after the other may keep a process of its own, which keeps what it has
- * opened.
+ * A caller that asks for one thing after the other may keep a process of its own, which keeps what
+ * it has opened.
  *
- * A process that dies over a call has perhaps done it: it is made once more. Where no process can
- * be had, and before outside_begin(), the caller makes the call itself.
+ * A process that dies over a call has perhaps done it: it is made again. If no process can be
+ * started, and before outside_begin(), the caller makes the call itself.
  */
 #pragma once
 
@@ -38,17 +38,17 @@ struct outside_parcel {
 /* Numbers that both sides know. */
 enum outside_number { OUTSIDE_LOOK, OUTSIDE_UNLINK, OUTSIDE_LIST, OUTSIDE_READ, OUTSIDE_LOG };
 
-/* Descriptors of the request are closed by whoever calls it; those of the answer are its own. */
+/* Descriptors of the request are closed by the caller; those of the answer are its own. */
 typedef void (*outside_handler)(const struct outside_parcel *request,
                                 struct outside_parcel *answer);
 
 struct outside_job {
     enum outside_number number;
     outside_handler handle;
-    bool stays; /* the process keeps something from one call to the next: it waits for ever */
+    bool stays; /* the process keeps something from one call to the next: it waits without end */
 };
 
-struct outside_process; /* that somebody keeps */
+struct outside_process; /* that a caller keeps */
 
 /* From now on there are processes. */
 void outside_begin(void);
@@ -64,8 +64,8 @@ struct outside_process *outside_process_new(void);
 struct outside_process *outside_process_use(struct outside_process *process);
 void outside_process_leave(struct outside_process *process); /* NULL is allowed */
 
-/* The same by that process, in one thread at a time; NULL: by any. Returns 1 where a process has
- * died over it, 0, or a negative errno where none can be had: nothing has been done then. */
+/* The same by that process, in one thread at a time; NULL: by any. Returns 1 if a process has died
+ * over it, 0, or a negative errno if none can be started: nothing has been done then. */
 int outside_ask(struct outside_process *process, const struct outside_job *job,
                 const struct outside_parcel *request, struct outside_parcel *answer);
 

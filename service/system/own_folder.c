@@ -133,7 +133,7 @@ static int open_part(const struct walk *walk, const char *part)
     return fd < 0 ? -errno : fd;
 }
 
-/* The last one is ours where it is made; of a link it is told, and not followed. */
+/* The last one is ours where it is made; a link is reported, and not followed. */
 static int step(struct walk *walk, const char *part)
 {
     struct stat status;

@@ -1,8 +1,8 @@
 /*
- * Own process: this program, begun once more beside us for one purpose, with an option that names
- * it. It gets nothing of ours: /dev/null at 0, 1 and 2, the descriptors that are named from 3 on,
- * every signal blocked, a session of its own, and of the environment what the dynamic linker and
- * sanitizers need.
+ * Own process: this program, started a second time beside us for one purpose, with an option that
+ * names it. It gets nothing of ours: /dev/null at 0, 1 and 2, the descriptors that are named from 3
+ * on, every signal blocked, a session of its own, and of the environment what the dynamic linker
+ * and sanitizers need.
  */
 #pragma once
 
