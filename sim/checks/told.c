@@ -26,7 +26,6 @@ struct core_event {
     const char *child;
     uint64_t generation, attempt, cause;
     uint32_t n_fields;
-    bool known; /* the reference model has it, too */
     struct core_field fields[FIELDS_MAX];
 };
 
@@ -34,6 +33,8 @@ struct core_event {
 static struct ref_told_list expected;
 static struct core_event told[REF_TOLD_MAX];
 static uint32_t n_told;
+static struct ref_call called[REF_CALLS_MAX];
+static uint32_t n_called;
 
 /* Those that are not: a simulated daemon neither announces its start nor refuses a manifest, as its
  * files are not part of this world. */
@@ -45,14 +46,14 @@ static bool is_compared(enum event_kind kind)
 void told_open(struct world *world)
 {
     world->reference.told = &expected;
-    world->reference.n_told = 0;
-    n_told = 0;
+    world->reference.n_told = world->reference.n_calls = 0;
+    n_told = n_called = 0;
 }
 
 void told_begin(struct world *world)
 {
-    world->reference.n_told = 0;
-    n_told = 0;
+    world->reference.n_told = world->reference.n_calls = 0;
+    n_told = n_called = 0;
 }
 
 /* ---- what the core says ---------------------------------------------------------------------- */
@@ -83,7 +84,6 @@ void told_event(struct world *world, const struct event *event)
     its->generation = event->generation;
     its->attempt = event->attempt;
     its->cause = event->cause;
-    its->known = false;
     its->n_fields = event->n_fields < FIELDS_MAX ? (uint32_t)event->n_fields : FIELDS_MAX;
     for (uint32_t i = 0; i < its->n_fields; i++)
         its->fields[i] = copy_of(&event->fields[i]);
@@ -134,13 +134,10 @@ static bool has_cause(const struct core_event *its, const struct ref_told *wante
     return !wanted->has_cause || its->cause == wanted->cause;
 }
 
-static struct core_event *find_same(const struct ref_told *wanted)
+static bool is_same(const struct core_event *its, const struct ref_told *wanted)
 {
-    for (uint32_t i = 0; i < n_told; i++)
-        if (!told[i].known && is_about(&told[i], wanted) && is_of_attempt(&told[i], wanted) &&
-            has_cause(&told[i], wanted) && !differs(&told[i], wanted))
-            return &told[i];
-    return NULL;
+    return is_about(its, wanted) && is_of_attempt(its, wanted) && has_cause(its, wanted) &&
+           !differs(its, wanted);
 }
 
 /* ---- and where it is not --------------------------------------------------------------------- */
@@ -184,38 +181,110 @@ static void say_difference(struct world *world, const struct core_event *its,
                is, should);
 }
 
-static void say_missing(struct world *world, const struct ref_told *wanted)
+static const char *name_of(const char *child)
 {
-    for (uint32_t i = 0; i < n_told; i++)
-        if (!told[i].known && is_about(&told[i], wanted)) {
+    return child ? child : "the tree";
+}
+
+/* Where the list of the core is at `at`, and another event is expected there. */
+static void say_missing(struct world *world, const struct ref_told *wanted, uint32_t at)
+{
+    for (uint32_t i = at; i < n_told; i++)
+        if (is_same(&told[i], wanted)) {
+            world_fail(world, CHECK_TOLD, "%s of %s comes before %s of %s, it is expected after",
+                       event_kind_to_string(told[at].kind), name_of(told[at].child),
+                       event_kind_to_string(wanted->kind), name_of(wanted->child));
+            return;
+        }
+    for (uint32_t i = at; i < n_told; i++)
+        if (is_about(&told[i], wanted)) {
             say_difference(world, &told[i], wanted);
             return;
         }
     world_fail(world, CHECK_TOLD, "%s of %s is not told", event_kind_to_string(wanted->kind),
-               wanted->child ? wanted->child : "the tree");
+               name_of(wanted->child));
+}
+
+static void compare_events(struct world *world)
+{
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i < world->reference.n_told; i++) {
+        const struct ref_told *wanted = &expected.events[i];
+        if (at == n_told || !is_same(&told[at], wanted)) {
+            say_missing(world, wanted, at);
+            return;
+        }
+        at++;
+    }
+    if (at < n_told)
+        world_fail(world, CHECK_TOLD, "%s of %s was emitted, but did not happen",
+                   event_kind_to_string(told[at].kind), name_of(told[at].child));
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+void told_call(struct world *world, const struct actor *actor, enum ref_call_kind kind,
+               struct attempt_id id, int64_t number, bool whole)
+{
+    (void)world;
+    if (n_called++ < REF_CALLS_MAX)
+        called[n_called - 1] = (struct ref_call){.kind = kind,
+                                                 .child = actor->declaration->id,
+                                                 .generation = id.generation,
+                                                 .attempt = id.attempt,
+                                                 .number = number,
+                                                 .whole = whole};
+}
+
+static bool is_same_call(const struct ref_call *its, const struct ref_call *wanted)
+{
+    return its->kind == wanted->kind && its->generation == wanted->generation &&
+           its->attempt == wanted->attempt && its->number == wanted->number &&
+           its->whole == wanted->whole && strcmp(its->child, wanted->child) == 0;
+}
+
+static void call_text(const struct ref_call *call, char *text, size_t size)
+{
+    static const char *const names[] = {
+        [REF_CALL_START] = "start",   [REF_CALL_CANCEL] = "cancel",
+        [REF_CALL_ABORT] = "abort",   [REF_CALL_ESCALATE] = "escalate",
+        [REF_CALL_KILL] = "kill",     [REF_CALL_CHECK] = "check",
+        [REF_CALL_FORGET] = "forget", [REF_CALL_CHECK_END] = "end of a check"};
+
+    if (!call)
+        snprintf(text, size, "nothing");
+    else
+        snprintf(text, size, "%s of %.40s %ju/%ju, %jd%s", names[call->kind], call->child,
+                 (uintmax_t)call->generation, (uintmax_t)call->attempt, (intmax_t)call->number,
+                 call->whole ? ", whole" : "");
+}
+
+static void compare_calls(struct world *world)
+{
+    const struct ref *r = &world->reference;
+    char is[96], should[96];
+
+    for (uint32_t i = 0; i < r->n_calls || i < n_called; i++) {
+        const struct ref_call *its = i < n_called ? &called[i] : NULL,
+                              *wanted = i < r->n_calls ? &expected.calls[i] : NULL;
+        if (its && wanted && is_same_call(its, wanted))
+            continue;
+        call_text(its, is, sizeof(is));
+        call_text(wanted, should, sizeof(should));
+        world_fail(world, CHECK_TOLD, "call %u is %s, expected %s", i + 1, is, should);
+        return;
+    }
 }
 
 void told_end(struct world *world)
 {
     const struct ref *r = &world->reference;
 
-    if (n_told > REF_TOLD_MAX || r->n_told > REF_TOLD_MAX || world->verdict.check != CHECK_NONE)
-        return; /* more than can be compared */
-    for (uint32_t i = 0; i < r->n_told; i++) {
-        if (!is_compared(expected.events[i].kind))
-            continue;
-        struct core_event *its = find_same(&expected.events[i]);
-        if (!its) {
-            say_missing(world, &expected.events[i]);
-            return;
-        }
-        its->known = true;
-    }
-    for (uint32_t i = 0; i < n_told; i++)
-        if (!told[i].known) {
-            world_fail(world, CHECK_TOLD, "%s of %s was emitted, but did not happen",
-                       event_kind_to_string(told[i].kind),
-                       told[i].child ? told[i].child : "the tree");
-            return;
-        }
+    if (world->verdict.check != CHECK_NONE)
+        return;
+    if (n_told <= REF_TOLD_MAX && r->n_told <= REF_TOLD_MAX) /* else more than can be compared */
+        compare_events(world);
+    if (n_called <= REF_CALLS_MAX && r->n_calls <= REF_CALLS_MAX)
+        compare_calls(world);
 }

@@ -2,6 +2,7 @@
 
 #include "checks/calls.h"
 #include "checks/ledger.h"
+#include "checks/told.h"
 #include "core/vocabulary/invariant.h"
 #include "core/vocabulary/moment.h"
 #include "daemon/disk.h"
@@ -42,10 +43,11 @@ static struct actor *actor_of(struct world *world, struct child *child)
     return child->host;
 }
 
-static void note_call(struct world *world, const struct actor *actor, const char *what,
-                      struct attempt_id id)
+static void note_call_with(struct world *world, const struct actor *actor, enum ref_call_kind kind,
+                           const char *what, struct attempt_id id, int64_t number, bool whole)
 {
     world->calls++;
+    told_call(world, actor, kind, id, number, whole);
     world->hash = (world->hash ^ id.attempt ^ (uint64_t)what[0] << 32) * UINT64_C(0x100000001B3);
     world_note(world, &(struct record){.kind = RECORD_CALL,
                                        .what = what,
@@ -53,6 +55,12 @@ static void note_call(struct world *world, const struct actor *actor, const char
                                        .has_attempt = true,
                                        .generation = id.generation,
                                        .attempt = id.attempt});
+}
+
+static void note_call(struct world *world, const struct actor *actor, enum ref_call_kind kind,
+                      const char *what, struct attempt_id id)
+{
+    note_call_with(world, actor, kind, what, id, 0, false);
 }
 
 static uint64_t monotonic(void *userdata)
@@ -93,7 +101,7 @@ static void port_start(void *userdata, struct child *child, struct attempt_id id
         return;
     struct actor *actor = actor_of(world, child);
     checks_start(world, actor, id);
-    note_call(world, actor, "start", id);
+    note_call(world, actor, REF_CALL_START, "start", id);
     if (happens(world))
         process_start(world, actor, id);
 }
@@ -107,7 +115,7 @@ static void port_cancel(void *userdata, struct child *child, struct attempt_id i
         return;
     INVARIANT(is_of(child, actor, id));
     struct process *process = world_process(actor, id.attempt);
-    note_call(world, actor, "cancel", id);
+    note_call(world, actor, REF_CALL_CANCEL, "cancel", id);
     doubt(world, actor, id.attempt, false);
     if (!world->disk || process) /* else its start was lost with the daemon */
         checks_cancel(world, actor, process);
@@ -134,7 +142,7 @@ static void port_abort(void *userdata, struct child *child, struct attempt_id id
         return;
     INVARIANT(is_of(child, actor, id));
     struct process *process = world_process(actor, id.attempt);
-    note_call(world, actor, "abort", id);
+    note_call(world, actor, REF_CALL_ABORT, "abort", id);
     doubt(world, actor, id.attempt, true);
     if (!world->disk || process)
         checks_abort(world, actor, process);
@@ -161,7 +169,7 @@ static void port_escalate(void *userdata, struct child *child, struct attempt_id
         return;
     INVARIANT(is_of(child, actor, id) && signal > 0 && signal < NSIG);
     struct process *process = world_process(actor, id.attempt);
-    note_call(world, actor, "escalate", id);
+    note_call_with(world, actor, REF_CALL_ESCALATE, "escalate", id, signal, false);
     if (!process)
         return;
     checks_escalate(world, actor, process);
@@ -197,7 +205,7 @@ static int port_kill(void *userdata, struct child *child, struct attempt_id id, 
         return 0;
     INVARIANT(is_of(child, actor, id) && signal > 0 && signal < NSIG);
     struct process *process = world_process(actor, id.attempt);
-    note_call(world, actor, whole ? "kill all" : "kill", id);
+    note_call_with(world, actor, REF_CALL_KILL, whole ? "kill all" : "kill", id, signal, whole);
     if (!happens(world) || !process)
         return 0;
     if (signal == child->config->declaration.process.reload_signal)
@@ -219,7 +227,7 @@ static void port_check(void *userdata, struct child *child, struct attempt_id id
         return;
     INVARIANT(is_of(child, actor, id));
     const struct process *process = world_process(actor, id.attempt);
-    note_call(world, actor, "check", id);
+    note_call_with(world, actor, REF_CALL_CHECK, "check", id, number, false);
     if (!happens(world) || !process || process->state != PROCESS_ALIVE ||
         process->health == STEP_MUTE)
         return;
@@ -236,7 +244,7 @@ static void port_check_end(void *userdata, struct child *child, struct attempt_i
     struct world *world = userdata;
 
     if (!world->recovering)
-        note_call(world, child->host, "end check", id);
+        note_call(world, child->host, REF_CALL_CHECK_END, "end check", id);
 }
 
 static void port_forget(void *userdata, struct child *child)
@@ -246,7 +254,7 @@ static void port_forget(void *userdata, struct child *child)
     if (world->recovering)
         return;
     struct actor *actor = actor_of(world, child);
-    note_call(world, actor, "forget", (struct attempt_id){});
+    note_call(world, actor, REF_CALL_FORGET, "forget", (struct attempt_id){});
     checks_forget(world, actor);
     actor->child = NULL;
 }

@@ -8,6 +8,13 @@ void ref_stop_watching(struct ref *r, struct ref_child *c)
     ref_disarm(c, REF_CHANGE);
     ref_disarm(c, REF_RUN);
     ref_end_reload(r, c, RELOAD_INTERRUPTED);
+    ref_ask_no_more(r, c);
+}
+
+void ref_ask_no_more(struct ref *r, struct ref_child *c)
+{
+    if (c->attempt.check_open)
+        ref_call(r, c, REF_CALL_CHECK_END);
     c->attempt.check_open = false;
 }
 

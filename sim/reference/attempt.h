@@ -27,4 +27,6 @@ void ref_become_ready(struct ref *r, struct ref_child *c);
 
 /* Whether it has been ready for reset_after, at any time of its attempt. */
 bool ref_is_proven(const struct ref *r, const struct ref_child *c);
+/* Withdraws the health check that has not been answered; nothing, where there is none. */
+void ref_ask_no_more(struct ref *r, struct ref_child *c);
 void ref_end_reload(struct ref *r, struct ref_child *c, enum reload_result result);

@@ -225,7 +225,8 @@ static void change_check(struct ref *r, struct ref_child *c)
     if (!c->attempt.active || !c->attempt.spawned || is_leaving(c))
         return;
     ref_disarm(c, REF_HEALTH);
-    c->attempt.check_open = c->attempt.check_passed = false;
+    ref_ask_no_more(r, c);
+    c->attempt.check_passed = false;
     c->attempt.check_misses = 0;
     if (c->declaration->health_usec > 0) {
         ref_ask_later(r, c);

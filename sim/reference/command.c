@@ -174,8 +174,12 @@ static int obey(struct ref *r, struct ref_child *c, const struct command *comman
     enum command_verb verb = command->verb;
     if (verb == COMMAND_RELOAD)
         return ref_reload(r, c, o);
-    if (verb == COMMAND_KILL)
-        return c->attempt.active && c->attempt.spawned ? 0 : -ESRCH;
+    if (verb == COMMAND_KILL) {
+        if (!c->attempt.active || !c->attempt.spawned)
+            return -ESRCH;
+        ref_call_with(r, c, REF_CALL_KILL, command->signal, command->whole);
+        return 0;
+    }
     if (verb == COMMAND_RESUME && c->operation == CHILD_REMOVED)
         return -ENOENT;
     if (verb == COMMAND_RESUME)

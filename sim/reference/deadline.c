@@ -13,10 +13,10 @@ static void stop_deadline(struct ref *r, struct ref_child *c)
     if (!c->attempt.aborted && c->attempt.stop_step < c->declaration->n_further_stops) {
         c->attempt.stop_step++; /* the next signal, with a time of its own */
         ref_arm_timeout(r, c, REF_STOP, ref_stop_time(c));
-        TELL(r, c, EVENT_CHILD_CONTROL_STOP_ESCALATED,
-             FIELD_SIGNED_OF("signal",
-                             c->declaration->further_stops[c->attempt.stop_step - 1].signal),
+        int signal = c->declaration->further_stops[c->attempt.stop_step - 1].signal;
+        TELL(r, c, EVENT_CHILD_CONTROL_STOP_ESCALATED, FIELD_SIGNED_OF("signal", signal),
              FIELD_NUMBER_OF("step", c->attempt.stop_step + 1));
+        ref_call_with(r, c, REF_CALL_ESCALATE, signal, false);
         return;
     }
     c->stop_state = STOP_FAILED;

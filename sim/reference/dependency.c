@@ -166,9 +166,8 @@ const char *ref_obstacle(struct ref *r, const struct ref_child *c, bool *require
 {
     const char *obstacle = obstacle_of_its_own(r, c->declaration, required);
     for (uint32_t i = c->process->has_process ? r->count : 0; !obstacle && i-- > 0;) {
-        const struct child_declaration *d = r->children[i].declaration;
-        if (ref_is_around(d) && strcmp(d->requires[0], c -> id) == 0 &&
-            comes_first(r, &r->children[i]))
+        const struct child_declaration *d = r->order[i]->declaration;
+        if (ref_is_around(d) && strcmp(d->requires[0], c -> id) == 0 && comes_first(r, r->order[i]))
             obstacle = d->id;
     }
     return obstacle;

@@ -48,6 +48,7 @@ int ref_reload(struct ref *r, struct ref_child *c, struct outcome *o)
         return -ESRCH;
     if (r->dry)
         return 0;
+    ref_call_with(r, c, REF_CALL_KILL, c->process->process.reload_signal, false);
     o->reload = c->reload_result = RELOAD_PENDING;
     c->attempt.reload = REF_SIGNALLED;
     c->attempt.reload_signal = r->now;
@@ -129,7 +130,7 @@ static void stop_by_itself(struct ref *r, struct ref_child *c)
     c->attempt.stopping = true;
     ref_disarm(c, REF_HEARTBEAT);
     ref_disarm(c, REF_HEALTH);
-    c->attempt.check_open = false;
+    ref_ask_no_more(r, c);
     ref_end_reload(r, c, RELOAD_INTERRUPTED);
     ref_disarm(c, REF_CHANGE);
     if (ref_ends_ready(c))
@@ -186,12 +187,14 @@ void ref_checked(struct ref *r, struct ref_child *c, bool passed)
 void ref_ask(struct ref *r, struct ref_child *c)
 {
     if (c->attempt.check_open) {
+        ref_ask_no_more(r, c);
         ref_checked(r, c, false);
         return;
     }
     c->attempt.check_open = true;
     c->attempt.checks++;
     ref_arm_timeout(r, c, REF_HEALTH, c->declaration->health_timeout_usec);
+    ref_call_with(r, c, REF_CALL_CHECK, c->attempt.checks, false);
 }
 
 static void extend(struct ref *r, struct ref_child *c, uint64_t usec)

@@ -148,7 +148,7 @@ struct ref {
     uint64_t bound, bound_order; /* when whoever is left is aborted; 0: there is none */
     bool dry;                    /* a question: nobody else is touched */
     struct ref_told_list *told;  /* what has happened in this input; NULL: nobody asks */
-    uint32_t n_told;
+    uint32_t n_told, n_calls;
     char *wrong; /* an impossible draw; NULL while there was none */
 };
 

@@ -64,7 +64,7 @@ void ref_shut_down(struct ref *r, bool by_policy, uint64_t timeout)
     ref_forget_scopes(r);
     ref_withdraw_jobs(r);
     for (uint32_t i = 0; i < r->count; i++) {
-        struct ref_child *c = &r->children[i];
+        struct ref_child *c = r->order[i];
         if (!c->here)
             continue;
         c->left = c->deadline[REF_START];

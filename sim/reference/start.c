@@ -78,6 +78,7 @@ static void start(struct ref *r, struct ref_child *c)
     if (c->in_flight)
         ref_arm(r, c, REF_PLACE, r->now + 1000000);
     TELL(r, c, EVENT_CHILD_STARTING, FIELD_FLAG_OF("automatic", c->automatic));
+    ref_call(r, c, REF_CALL_START);
 }
 
 void ref_start_or_wait(struct ref *r, struct ref_child *c, bool automatic)

@@ -45,6 +45,7 @@ bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand, const char *co
     ref_stop_watching(r, c);
     ref_arm_timeout(r, c, REF_STOP, c->declaration->stop_timeout_usec);
     TELL(r, c, EVENT_CHILD_CONTROL_CANCEL_DELIVERED, FIELD_TEXT_OF("command", command));
+    ref_call(r, c, REF_CALL_CANCEL);
     return true;
 }
 
@@ -84,6 +85,7 @@ void ref_abort(struct ref *r, struct ref_child *c)
     ref_stop_watching(r, c);
     ref_arm_timeout(r, c, REF_STOP, c->declaration->abort_timeout_usec);
     TELL_BARE(r, c, EVENT_CHILD_CONTROL_ABORT_REQUESTED);
+    ref_call(r, c, REF_CALL_ABORT);
     if (c->fence != FENCE_WAITING_FOR_OLD_STOP)
         return;
     c->fence = FENCE_ABORTING_OLD;

@@ -78,3 +78,24 @@ void ref_tell(struct ref *r, const struct ref_child *c, enum event_kind kind,
     if (n_fields > 0)
         memcpy(told->fields, fields, n_fields * sizeof(*fields));
 }
+
+void ref_call_with(struct ref *r, const struct ref_child *c, enum ref_call_kind kind,
+                   int64_t number, bool whole)
+{
+    if (r->dry || !r->told || r->n_calls++ >= REF_CALLS_MAX)
+        return;
+
+    bool of_attempt = kind != REF_CALL_FORGET;
+    r->told->calls[r->n_calls - 1] =
+        (struct ref_call){.kind = kind,
+                          .child = c->id,
+                          .generation = of_attempt ? c->attempt.generation : 0,
+                          .attempt = of_attempt ? c->attempt.number : 0,
+                          .number = number,
+                          .whole = whole};
+}
+
+void ref_call(struct ref *r, const struct ref_child *c, enum ref_call_kind kind)
+{
+    ref_call_with(r, c, kind, 0, false);
+}
