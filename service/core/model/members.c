@@ -117,6 +117,30 @@ bool supervisor_is_above(const struct supervisor *above, const struct supervisor
     return false;
 }
 
+/* What a member belongs to, directly under a supervisor above it. */
+static const struct member *member_under(const struct supervisor *above,
+                                         const struct member *member)
+{
+    while (member->supervisor != above)
+        member = &member->supervisor->member;
+    return member;
+}
+
+bool child_is_before(const struct child *child, const struct child *other)
+{
+    const struct supervisor *common = child->member.supervisor;
+
+    while (!supervisor_is_above(common, other->member.supervisor))
+        common = common->member.supervisor;
+    const struct member *a = member_under(common, &child->member),
+                        *b = member_under(common, &other->member);
+    if (!a->is_supervisor && !b->is_supervisor) /* siblings stand in the order of their serials */
+        return child->serial < other->serial;
+    while (a && a != b)
+        a = a->next;
+    return a != NULL && child != other;
+}
+
 static bool path_is(const char *path, const char *text, size_t length)
 {
     return strncmp(path, text, length) == 0 && path[length] == '\0';

@@ -28,6 +28,9 @@ struct child *supervisor_next(const struct supervisor *supervisor, const struct 
 struct child *supervisor_first(const struct supervisor *supervisor);
 struct child *supervisor_previous(const struct supervisor *supervisor, const struct child *child);
 struct child *supervisor_last(const struct supervisor *supervisor);
+
+/* Whether it comes earlier in the tree. */
+bool child_is_before(const struct child *child, const struct child *other);
 bool supervisor_is_above(const struct supervisor *above, const struct supervisor *below);
 
 /* The supervisor of this path ("" is the root), or NULL. */

@@ -1,6 +1,7 @@
 #include "core/model/sidecar.h"
 
 #include "core/model/declaration.h"
+#include "core/model/members.h"
 #include "core/model/present.h"
 #include "core/model/stop_order.h"
 #include "core/private.h"
@@ -33,7 +34,7 @@ void sidecar_bind(struct core *core, struct child *child)
     if (!primary)
         return;
     struct child **link = &primary->first_sidecar;
-    while (*link && (*link)->serial > child->serial)
+    while (*link && child_is_before(child, *link))
         link = &(*link)->next_sidecar;
     child->next_sidecar = *link;
     *link = child;

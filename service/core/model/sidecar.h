@@ -14,5 +14,5 @@ struct core;
 
 void sidecar_unbind(struct core *core, struct child *child);
 
-/* Its dependencies have been found again. The last one declared is the first to be stopped. */
+/* Its dependencies have been found again. The last one in the tree is the first to be stopped. */
 void sidecar_bind(struct core *core, struct child *child);

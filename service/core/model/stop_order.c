@@ -1,6 +1,7 @@
 #include "core/model/stop_order.h"
 
 #include "core/model/declaration.h"
+#include "core/model/members.h"
 #include "core/model/present.h"
 #include "core/private.h"
 #include "core/vocabulary/invariant.h"
@@ -32,17 +33,18 @@ static bool is_on_its_way_out(const struct child *child)
     return child->stop_state != STOP_FAILED || child->timers[TIMER_STOP].deadline_usec > 0;
 }
 
+/* Those whose turn has come go in the reverse order of the tree. */
 static void release(struct core *core, struct child *child)
 {
-    struct child **last = &core->released_stops;
+    struct child **link = &core->released_stops;
 
     if (!child->stop_waits || child->stop_released)
         return;
-    while (*last)
-        last = &(*last)->stop_next;
+    while (*link && child_is_before(child, *link))
+        link = &(*link)->stop_next;
     child->stop_released = true;
-    child->stop_next = NULL;
-    *last = child;
+    child->stop_next = *link;
+    *link = child;
 }
 
 static void hold_up(struct core *core, struct child *target, bool holds)
@@ -62,7 +64,7 @@ void stop_order_update(struct core *core, struct child *child)
     if (core->muted || holds == child->holds_up)
         return;
     child->holds_up = holds;
-    for (size_t i = dependencies(child); i-- > first_dependency(child);) /* the last goes first */
+    for (size_t i = dependencies(child); i-- > first_dependency(child);)
         hold_up(core, child->config->targets[i], holds);
     for (struct child *sidecar = child->first_sidecar; sidecar; sidecar = sidecar->next_sidecar)
         if (sidecar->goes_around)
