@@ -57,7 +57,7 @@ static int carry_out(int argc, char **argv)
     return command->run(argc - 1, argv + 1);
 }
 
-/* A report that nobody can read is no success. */
+/* A report that cannot be read is no success. */
 int main(int argc, char **argv)
 {
     int code = carry_out(argc, argv);

@@ -19,7 +19,7 @@ static bool hangs(const struct actor *actor)
     return false;
 }
 
-/* The scope that a child waits for: somebody of it is still going, or its backoff is. */
+/* The scope that a child waits for: one of it is still stopping, or its backoff runs. */
 static bool scope_is_under_way(const struct world *world)
 {
     for (uint32_t i = 0; i < world->n_actors; i++) {
@@ -104,7 +104,7 @@ void checks_recovered(struct world *world)
 
 void checks_at_the_end(struct world *world)
 {
-    bool waiting = false; /* somebody's time to go is not over */
+    bool waiting = false; /* the time of one to stop is not over */
 
     for (uint32_t i = 0; i < world->n_actors; i++)
         if (world->actors[i].child) {

@@ -8,6 +8,6 @@
 
 void checks_at_the_end(struct world *world);
 
-/* When a new daemon has taken over: whoever is to go has been told, though the one before may have
- * died before it could. */
+/* When a new daemon has taken over: each that is to stop has been told, though the one before may
+ * have died before it could. */
 void checks_recovered(struct world *world);

@@ -39,7 +39,7 @@ void causes_begin(struct world *world)
     world->commands_before = world->commands;
 }
 
-/* ---- who may be behind a cancel -------------------------------------------------------------- */
+/* ---- which commands may be behind a cancel --------------------------------------------------- */
 
 static bool is_a_commands(enum input_kind kind)
 {
@@ -48,7 +48,7 @@ static bool is_a_commands(enum input_kind kind)
            kind == INPUT_HURRY;
 }
 
-/* Nobody asked: it is aborted at its deadline, whatever the operator wants of other stops. */
+/* No command asked: it is aborted at its deadline, whatever the operator wants of other stops. */
 static bool is_forced(const char *command)
 {
     return strcmp(command, "timed-out") == 0 || strcmp(command, "unhealthy") == 0 ||
@@ -95,7 +95,7 @@ static void check_cancel(struct world *world, const struct event *event)
 
 /* ---- deadlines ------------------------------------------------------------------------------- */
 
-/* Somebody else wants the attempt to be gone: the deadline that is to come is theirs where none
+/* Another command wants the attempt to be gone: the deadline that is to come is theirs where none
  * runs, and so is the abort that the first one alone would not have had. */
 static void press(struct stop_ledger *stop, const struct child *child, uint64_t cause, bool aborts)
 {
@@ -113,7 +113,8 @@ static void press(struct stop_ledger *stop, const struct child *child, uint64_t 
 
 static void check_failed(struct world *world, const struct event *event, struct stop_ledger *stop)
 {
-    if (stop->changed) /* a newer declaration may have given it one, for whoever it was for */
+    if (stop->changed) /* a newer declaration may have given it one, for the command that it was for
+                        */
         stop->deadline = event->cause;
     must_be(world, event, stop->deadline);
     stop->no_deadline = true;
@@ -123,8 +124,8 @@ static void check_failed(struct world *world, const struct event *event, struct 
                    event->child->id);
 }
 
-/* The time of the next signal is that of whoever set the time of the one before it; a declaration
- * that came in the middle of the stop may have set it, for the stop itself. */
+/* The time of the next signal is that of the command which set the time of the one before it; a
+ * declaration that came in the middle of the stop may have set it, for the stop itself. */
 static void check_escalated(struct world *world, const struct event *event,
                             struct stop_ledger *stop)
 {
@@ -163,7 +164,8 @@ static void check_abort(struct world *world, const struct event *event, struct s
     stop->no_deadline = event->child->config->declaration.abort_timeout_usec == 0;
 }
 
-/* Who ends by the signal of a Kill ends for that; else for whom the stop is for. */
+/* A child that ends by the signal of a Kill ends for that; otherwise for the command that the stop
+ * is for. */
 static uint64_t cause_of_end(const struct event *event, const struct stop_ledger *stop)
 {
     if (strcmp(text_of(event, "exit"), "signaled") == 0 && stop->kill > 0 &&
@@ -174,7 +176,7 @@ static uint64_t cause_of_end(const struct event *event, const struct stop_ledger
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
-/* An attempt is started for somebody or for nobody, and each event of its start says so. */
+/* An attempt is started for a command or for none, and each event of its start says so. */
 static void enter_start(struct world *world, const struct event *event, struct stop_ledger *stop)
 {
     switch ((int)event->kind) {
@@ -273,7 +275,7 @@ static void enter_stop(struct world *world, const struct event *event, struct st
     }
 }
 
-/* It sets a deadline for whoever is on his way out and has none, and says nothing of it. */
+/* It sets a deadline for each child that is stopping and has none, and says nothing of it. */
 static void enter_shutdown(struct world *world, uint64_t cause)
 {
     world->shutdown_command = cause;

@@ -1,6 +1,7 @@
 /*
- * Causes: who a stop is for. A ledger of each attempt's stop, kept from events alone, says which
- * command each further event of it has to carry (docs/decisions.md, "Who a stop is for").
+ * Causes: which command a stop is for. A ledger of each attempt's stop, kept from events alone,
+ * says which command each further event of it has to carry (docs/decisions.md, "Who a stop is
+ * for").
  */
 #pragma once
 

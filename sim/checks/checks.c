@@ -182,8 +182,8 @@ static void check_nobody_left(struct world *world, const struct actor *actor)
                    actor->declaration->id);
 }
 
-/* What a start waits for is one value, and it is what its timer and its scope say; who waits is
- * meant to run, and who is meant to run, and does not, waits. */
+/* What a start waits for is one value, and it is what its timer and its scope say; a child that
+ * waits is meant to run, and one that is meant to run, and does not, waits. */
 static void check_start(struct world *world, const struct child *child)
 {
     bool backoff = child->timers[TIMER_START].deadline_usec > 0;
@@ -216,7 +216,7 @@ static bool depends_on(const struct child *child, const struct child *target)
     return false;
 }
 
-/* Who waits for its turn to stop does so for somebody who is there. */
+/* A child that waits for its turn to stop waits for one that is there. */
 static void check_turn(struct world *world, const struct child *child)
 {
     bool held_up = false;

@@ -16,7 +16,8 @@ bool ledger_holds_place(const struct world *world, const struct ledger *ledger)
            (ledger->running || world->now_nsec - ledger->started_nsec < PLACE_NSEC);
 }
 
-/* Who runs and has nothing that bounds how long it takes: a newer declaration may say so. */
+/* A child that runs and has nothing that bounds how long it takes: a newer declaration may say
+ * so. */
 bool ledger_is_unbounded(const struct actor *actor)
 {
     const struct child_declaration *d = &actor->child->config->declaration;

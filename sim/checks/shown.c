@@ -154,7 +154,7 @@ static void check_child(struct world *world, struct actor *actor)
 
 /* ---- supervisors ----------------------------------------------------------------------------- */
 
-/* By its path, as its record may go and come: what was told of it, in one number. */
+/* By its path, as its record may go and come: what was shown of it, in one number. */
 static uint64_t look_at_supervisor(const struct world *world, const struct supervisor *supervisor)
 {
     return mix(mix(mix(mix(mix(1, (uintptr_t)supervisor->config), supervisor->listed),

@@ -1,8 +1,8 @@
 /*
- * Is it told, and is it true? Each event of the core is compared with what the reference model says
- * has happened (reference/told.h), and each call of the executor with what it says is to be done:
- * one that did not come is as wrong as one that came, came twice, came in another order, or says
- * something else.
+ * Is it reported, and is it true? Each event of the core is compared with what the reference model
+ * says has happened (reference/told.h), and each call of the executor with what it says is to be
+ * done: one that did not come is as wrong as one that came, came twice, came in another order, or
+ * says something else.
  */
 #pragma once
 

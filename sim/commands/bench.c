@@ -145,8 +145,8 @@ static void answer(struct bare *bare, uint32_t slot)
     bare->inputs++;
 }
 
-/* The life of one child: it beats, crashes, comes back, is restarted, paused and resumed, and is
- * told about an attempt of long ago. Twenty inputs. */
+/* The life of one child: it beats, crashes, comes back, is restarted, paused and resumed, and hears
+ * about an attempt of long ago. Twenty inputs. */
 static void one_life(struct bare *bare, struct child *child)
 {
     uint32_t slot = child->slot;

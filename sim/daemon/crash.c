@@ -93,7 +93,7 @@ static void take_over(struct world *world, struct core *core)
     }
 }
 
-/* What was on its way to the daemon is lost with it, but for what lies in the notify socket. */
+/* Reports in flight are lost with the daemon, except those in the notify socket. */
 static void lose_reports(struct world *world)
 {
     for (uint32_t i = world->n_pending; i-- > 0;) {
@@ -103,7 +103,7 @@ static void lose_reports(struct world *world)
     }
 }
 
-/* When the daemon dies once more, while it takes over: after so many steps; NEVER: it does not. */
+/* When the daemon dies again, while it takes over: after so many steps; NEVER: it does not. */
 static uint32_t draw_death(struct world *world)
 {
     bool dies = schedule_strikes(world->schedule, world->faults.crash);
@@ -139,7 +139,7 @@ static void find_process(struct world *world, struct actor *actor)
         process = NULL;
     }
     if (process && process->state == PROCESS_LEFTOVER) {
-        report.kind = INPUT_MAIN_EXITED; /* how it ended, nobody has seen */
+        report.kind = INPUT_MAIN_EXITED; /* how it ended was not seen */
         report.completion = (struct completion){.unknown = true, .left = 1};
         if (!actor->reference->attempt.main_gone)
             world_queue_report(world, &report, 0);
@@ -181,7 +181,7 @@ static bool find_processes(struct world *world, uint32_t steps)
     return true;
 }
 
-/* Returns false when the daemon has died once more meanwhile. */
+/* Returns false when the daemon has died again meanwhile. */
 static bool recover_once(struct world *world, uint32_t death)
 {
     struct core *core;
@@ -205,7 +205,7 @@ static bool recover_once(struct world *world, uint32_t death)
 static void recovered(struct world *world)
 {
     struct recovery recovery = {
-        .inputs = world->inputs, .adopted = 1, .lost = 2, .damaged_bytes = 3}; /* to be told */
+        .inputs = world->inputs, .adopted = 1, .lost = 2, .damaged_bytes = 3}; /* to be reported */
     struct checks_before before;
 
     inputs_begin(world, INPUT_RECOVERED, NULL);

@@ -100,7 +100,7 @@ int world_redeclare(struct world *world, uint32_t number,
     int r = core_redeclare(world->core, declaration, 1, how, "operator", "changed", &problem);
     world->in_core = false;
     if (r == 0) {
-        /* The window goes on, so there must be room for either. */
+        /* The window continues, so there must be room for either. */
         uint32_t old = actor->reference->declaration->burst;
         uint32_t room = (old > declaration->burst ? old : declaration->burst) + 1;
         uint64_t *exits = world_allocate(world, room * sizeof(*exits));

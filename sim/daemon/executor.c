@@ -12,7 +12,7 @@
 #include <signal.h>
 #include <string.h>
 
-/* Whether something that the core asks for happens: not in a past that is lived through once more,
+/* Whether something that the core asks for happens: not in a past that is replayed,
  * and not when the daemon has died before it could do it. */
 static bool happens(struct world *world)
 {

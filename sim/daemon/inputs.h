@@ -6,5 +6,5 @@
 
 #include "world/world.h"
 
-/* Before the core handles it; actor: whom it is about, or NULL. */
+/* Before the core handles it; actor: the child that it is about, or NULL. */
 void inputs_begin(struct world *world, enum input_kind kind, struct actor *actor);

@@ -160,7 +160,7 @@ static void find_ties(const struct world *world, struct ties *ties)
         add_tie(ties, world->timer_due_nsec, world->timer_order, TIMER_CHOICE);
 }
 
-/* Who is behind a choice, for the chooser that gives priorities to them. */
+/* The actor behind a choice, for the chooser that gives priorities to actors. */
 static uint64_t key_of(const struct world *world, uint32_t choice)
 {
     if (choice == TIMER_CHOICE)

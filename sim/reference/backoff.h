@@ -1,5 +1,5 @@
 /*
- * Backoff: how long a restart waits. What the core drew is told, and has to be a possible draw.
+ * Backoff: how long a restart waits. The core says what it drew, which has to be a possible draw.
  */
 #pragma once
 
@@ -11,5 +11,5 @@ void ref_tell_backoff(struct ref *r, const struct ref_child *c, const char *why,
 uint64_t ref_schedule(struct ref *r, struct ref_child *c, uint64_t wait);
 uint64_t ref_back_off(struct ref *r, struct ref_child *c);
 
-/* What the core drew for this child's next delay, told before the input is. */
+/* What the core drew for this child's next delay, given before the input is. */
 void reference_drew(struct ref_child *c, uint64_t delay);

@@ -1,5 +1,5 @@
 /*
- * Change: what becomes of a child when it is declared anew, as docs/manifest.md says ("Changing a
+ * Change: what becomes of a child when it is declared again, as docs/manifest.md says ("Changing a
  * declaration"). A child has the newest declaration at once, but for the keys of the process: those
  * are of the declaration that its attempt was started with.
  */

@@ -72,7 +72,7 @@ static void resume(struct ref *r, struct ref_child *c, const struct command *com
             ref_tell_limit(r, c, "resume");
     }
     if (r->phase == SHUTDOWN_IDLE && c->waits_to_go) {
-        c->waits_to_go = false; /* nobody has asked it to go yet: it runs on */
+        c->waits_to_go = false; /* it has not been asked to stop yet: it runs on */
         return;
     }
     if (r->phase != SHUTDOWN_IDLE || !c->wanted)
@@ -319,7 +319,7 @@ static void run_in_scope(struct ref *r, struct ref_child *c, uint32_t s,
     }
 }
 
-/* Who is asked to go by a verb on all of a scope. */
+/* The children that a verb on all of a scope asks to stop. */
 static void name(struct ref *r, struct ref_child *c, enum command_verb verb)
 {
     if (c->is_job && !fits_job(verb))
@@ -331,7 +331,7 @@ static void name(struct ref *r, struct ref_child *c, enum command_verb verb)
         ref_name(c);
 }
 
-/* Who is started by a resume of all of a scope, now or when its old attempt is gone. */
+/* The children that a resume of all of a scope starts, now or when their old attempt is gone. */
 static void name_start(struct ref *r, struct ref_child *c)
 {
     bool held = c->operation == CHILD_PAUSED || c->operation == CHILD_QUARANTINED;

@@ -34,7 +34,7 @@ static void stop_deadline(struct ref *r, struct ref_child *c)
         return;
     }
     if (!down && c->attempt.forced == EXIT_NONE && !(c->pending && !c->pending_by_resume) &&
-        !(c->attempt.main_gone && c->attempt.main_exit != EXIT_CANCELLED) && /* nobody asked */
+        !(c->attempt.main_gone && c->attempt.main_exit != EXIT_CANCELLED) && /* no command asked */
         c->declaration->timeout_action == TIMEOUT_REPORT)
         return;
     ref_abort(r, c);

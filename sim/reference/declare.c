@@ -19,7 +19,7 @@ struct ref_child *reference_declare(struct ref *r, const struct child_declaratio
     return c;
 }
 
-/* It goes on from the highest that its id ever had: all that were declared are still there. */
+/* It continues from the highest that its id ever had: all that were declared are still there. */
 static void remember(struct ref *r, struct ref_child *c)
 {
     for (const struct ref_child *old = r->children; old < c; old++) {
@@ -43,7 +43,7 @@ void reference_declared(struct ref *r, uint32_t first)
             r->children[i].declaration->autostart && r->children[i].process->has_process;
     for (uint32_t i = first; i < r->count; i++)
         r->children[i].named_to_start = r->children[i].wanted;
-    for (int around = 1; around >= 0; around--) /* who goes around another comes before it */
+    for (int around = 1; around >= 0; around--) /* one that goes around another comes before it */
         for (uint32_t i = first; i < r->count; i++)
             if (r->children[i].wanted && ref_goes_around(&r->children[i]) == around)
                 ref_start_or_wait(r, &r->children[i], false);

@@ -40,7 +40,8 @@ static bool lacks_another(struct ref *r, const struct child_declaration *d)
     return lacks;
 }
 
-/* Who goes around this one is to be there while it is, and before: it runs, or would start now. */
+/* One that goes around this one is to be there while it is, and before: it runs, or would start
+ * now. */
 static bool is_about_to_run(struct ref *r, const struct ref_child *primary)
 {
     if (primary->attempt.active)
@@ -48,8 +49,8 @@ static bool is_about_to_run(struct ref *r, const struct ref_child *primary)
     return primary->waits > 0 && !lacks_another(r, primary->declaration);
 }
 
-/* Whether c may start for the sake of one that it requires. Who is ready by its end has ended; only
- * its sidecars are there while it runs. */
+/* Whether c may start for the sake of one that it requires. One that is ready by its end has ended;
+ * only its sidecars are there while it runs. */
 static bool is_ready(struct ref *r, const struct child_declaration *d,
                      const struct ref_child *target)
 {
@@ -145,9 +146,9 @@ static bool only_waits_for_its_primary(struct ref *r, const struct ref_child *c)
     return !obstacle_of_its_own(r, &without, &required);
 }
 
-/* A primary waits for who goes around it and comes up, or will when the old one of it is gone; not
- * for ever: an attempt that has no time to become ready is not waited for, nor one that cannot be
- * ended. */
+/* A primary waits for those that go around it and come up, or will when their old attempt is gone;
+ * not without end: an attempt that has no time to become ready is not waited for, nor one that
+ * cannot be ended. */
 static bool comes_first(struct ref *r, const struct ref_child *c)
 {
     const struct child_declaration *d = c->declaration;
@@ -186,7 +187,7 @@ bool ref_starts_at_once(struct ref *r, const struct ref_child *c)
     return !obstacle_of_its_own(r, c->declaration, &required);
 }
 
-/* What stands in the way of a start that somebody asks for while the old attempt may be there
+/* What stands in the way of a start that a command asks for while the old attempt may be there
  * still: nothing is stopped for it then. */
 const char *ref_lacks(struct ref *r, const struct ref_child *c)
 {
@@ -202,8 +203,8 @@ static bool is_meant(const struct ref_child *c, enum command_verb verb)
     return verb == COMMAND_RESTART && c->operation == CHILD_ACTIVE;
 }
 
-/* Who of a scope comes back by a command on all of it: those that it is meant for, but for whoever
- * needs one that does not. */
+/* The children of a scope that come back by a command on all of it: those that it is meant for,
+ * except any that need one that does not. */
 void ref_find_who_comes_back(struct ref *r, uint32_t s, enum command_verb verb)
 {
     for (uint32_t i = 0; i < r->count; i++) {

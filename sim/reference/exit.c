@@ -56,7 +56,7 @@ static uint64_t cool_down(const struct ref_child *c)
     return c->cool_downs < 4 ? (5 * MINUTE) << c->cool_downs : 60 * MINUTE;
 }
 
-/* How long it waits after an exit, by itself: what its group's budget adds is told apart. */
+/* How long it waits after an exit, by itself: what its group's budget adds is given separately. */
 static uint64_t delay_after(const struct ref_child *c, enum exit_decision decision)
 {
     if (decision == DECISION_RESTART)
@@ -108,7 +108,7 @@ static bool is_early(struct ref *r, const struct ref_child *c, enum exit_kind ki
     return kind == EXIT_SUCCEEDED && c->declaration->restart == RESTART_PERMANENT && !lasted;
 }
 
-/* A failure counts, and a success that came too soon; not what somebody asked for, and not an end
+/* A failure counts, and a success that came too soon; not one that was asked for, and not an end
  * with the machine. */
 static bool is_failure(struct ref *r, const struct ref_child *c, enum exit_kind kind)
 {
@@ -128,7 +128,7 @@ static enum exit_decision by_policy(struct ref *r, struct ref_child *c, enum exi
                                     bool fatal)
 {
     bool failed = kind != EXIT_SUCCEEDED && kind != EXIT_CANCELLED;
-    bool counted = is_failure(r, c, kind); /* else nobody's */
+    bool counted = is_failure(r, c, kind); /* otherwise of none */
     bool within = counted ? count_exit(r, c) : true;
     enum restart_policy policy = c->declaration->restart;
     if (fatal)
@@ -312,7 +312,7 @@ void ref_process_ended(struct ref *r, struct ref_child *c, const struct completi
     if (kind == EXIT_SUCCEEDED && ref_ends_ready(c) &&
         !c->is_job) /* its record goes, or is history */
     {
-        c->readiness = READINESS_READY; /* until it is started anew */
+        c->readiness = READINESS_READY; /* until it is started again */
         TELL_BARE(r, c, EVENT_CHILD_READY);
     }
     if (counted)

@@ -102,7 +102,7 @@ void ref_too_long(struct ref *r, struct ref_child *c)
         ref_end_reload(r, c, RELOAD_TIMED_OUT);
 }
 
-/* The second begins anew: nobody was there to hear. */
+/* The second starts again: no daemon was there to hear. */
 void reference_recovered(struct ref *r)
 {
     for (uint32_t i = 0; i < r->count; i++) {
@@ -115,14 +115,14 @@ void reference_recovered(struct ref *r)
         struct ref_child *c = r->order[i];
         if (!c->here || !c->attempt.check_open)
             continue;
-        c->attempt.check_open = false; /* whoever was asked has gone: it is asked again */
+        c->attempt.check_open = false; /* the process that was asked has gone: it is asked again */
         ref_ask(r, c);
     }
     ref_wake(r);
 }
 
-/* For good. Who is ready by its end has its start timeout already; others have their stop timeout
- * from now on, where nobody has asked them to go. */
+/* For good. One that is ready by its end has its start timeout already; others have their stop
+ * timeout from now on, unless they have been asked to stop. */
 static void stop_by_itself(struct ref *r, struct ref_child *c)
 {
     if (c->attempt.stopping)
@@ -153,7 +153,8 @@ static void beat(struct ref *r, struct ref_child *c)
         ref_arm_timeout(r, c, REF_HEARTBEAT, c->declaration->stale_after_usec);
 }
 
-/* Each interval; and who is to be ready by it is asked at least each second until it is. */
+/* Each interval; and a child that is to be ready by it is asked at least each second until it
+ * is. */
 void ref_ask_later(struct ref *r, struct ref_child *c)
 {
     uint64_t pause = c->declaration->health_usec;

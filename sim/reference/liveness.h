@@ -11,7 +11,7 @@ int ref_reload(struct ref *r, struct ref_child *c, struct outcome *o);
 /* What it does on its own word has taken too long. */
 void ref_too_long(struct ref *r, struct ref_child *c);
 
-/* Another daemon goes on with what this one did. */
+/* Another daemon continues what this one did. */
 void reference_recovered(struct ref *r);
 void ref_ask_later(struct ref *r, struct ref_child *c);
 void ref_checked(struct ref *r, struct ref_child *c, bool passed);

@@ -4,7 +4,7 @@
  *
  * It knows the vocabulary and the shapes of messages from the core's headers, and calls none of the
  * core's functions. Lists are walked, names are compared, nothing is cached. The one thing that it
- * cannot know is what the core's generator draws for a backoff: it is told (reference_drew()) and
+ * cannot know is what the core's generator draws for a backoff: it hears it (reference_drew()) and
  * checks that the draw was a possible one.
  */
 #pragma once
@@ -70,7 +70,7 @@ struct ref_child {
     enum fence_phase fence;
     bool pending, pending_by_resume, pending_by_hand;
     uint64_t pending_generation, pending_attempt, pending_target, duplicates;
-    uint32_t scope; /* starts with those who share this number; 0: with nobody */
+    uint32_t scope; /* starts with those that share this number; 0: with none */
     uint64_t backoff_n, backoff_previous;
     uint64_t waits;  /* its place in the queue for dependencies, 0: not in it */
     uint64_t queued; /* its place in the queue of its supervisor's restarts */
@@ -80,7 +80,7 @@ struct ref_child {
     bool named_to_start; /* with others, and has not been asked yet */
     bool looked_at;      /* in a walk over those that it requires */
     /* One of several that are asked to go together; asked, and goes when those that depend on it
-     * are gone; and by whom. */
+     * are gone; and by which command. */
     bool named, waits_to_go, goes_by_hand;
     const char *goes_by;
     uint64_t *exits;
@@ -140,14 +140,14 @@ struct ref {
     void *(*allocate)(void *userdata, size_t size);
     void *userdata;
     uint64_t now, realtime; /* by the last input */
-    uint64_t ahead;         /* what the machine's clock lacks since it was started anew */
+    uint64_t ahead;         /* what the machine's clock lacks since it was started again */
     uint64_t next_order, next_wait, next_command;
     enum shutdown_phase phase;
     bool by_policy;
     uint64_t shutdown_command;
-    uint64_t bound, bound_order; /* when whoever is left is aborted; 0: there is none */
-    bool dry;                    /* a question: nobody else is touched */
-    struct ref_told_list *told;  /* what has happened in this input; NULL: nobody asks */
+    uint64_t bound, bound_order; /* when those that are left are aborted; 0: there is none */
+    bool dry;                    /* a question: no other is touched */
+    struct ref_told_list *told;  /* what has happened in this input; NULL: no command asks */
     uint32_t n_told, n_calls;
     char *wrong; /* an impossible draw; NULL while there was none */
 };
@@ -155,7 +155,7 @@ struct ref {
 /* The time of the next input, by the machine's clocks: called before it. */
 void reference_clock(struct ref *r, uint64_t uptime, uint64_t realtime);
 
-/* The machine has been started anew; its clocks read this. */
+/* The machine has been started again; its clocks read this. */
 void reference_reboot(struct ref *r, uint64_t uptime, uint64_t realtime);
 void ref_arm(struct ref *r, struct ref_child *c, enum ref_timer timer, uint64_t deadline);
 void ref_disarm(struct ref_child *c, enum ref_timer timer);

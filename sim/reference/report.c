@@ -53,7 +53,7 @@ static void spawned(struct ref *r, struct ref_child *c, uint32_t pid)
     if (c->declaration->readiness == READINESS_IMMEDIATE ||
         (c->declaration->readiness == READINESS_JOB && c->is_job))
         ref_become_ready(r, c);
-    if (c->declaration->readiness == READINESS_JOB) { /* nobody knows how long its work is */
+    if (c->declaration->readiness == READINESS_JOB) { /* it is not known how long its work takes */
         ref_disarm(c, REF_START_TIMEOUT);
         ref_give_place_back(c);
     }
@@ -104,7 +104,7 @@ bool reference_is_stale(const struct ref_child *c, const struct heard *heard)
            c->attempt.spawned;
 }
 
-/* Whoever speaks, or ends, has been started. */
+/* A process that speaks, or ends, has been started. */
 static void hear(struct ref *r, struct ref_child *c, const struct heard *heard)
 {
     if (heard->kind == REPORT_SPAWN_FAILED) {

@@ -17,6 +17,6 @@ struct heard {
     bool lacks; /* the supervisor lacks something for the start; or no longer does */
 };
 
-/* Whether it would be about an attempt that is not there any more, or was told before. */
+/* Whether it would be about an attempt that is not there any more, or was reported before. */
 bool reference_is_stale(const struct ref_child *c, const struct heard *heard);
 void reference_hear(struct ref *r, struct ref_child *c, const struct heard *heard);

@@ -28,7 +28,7 @@ static uint32_t left(const struct ref *r)
     return n;
 }
 
-/* Each phase on the way is told. */
+/* Each phase on the way is reported. */
 void ref_advance(struct ref *r, enum shutdown_phase phase)
 {
     while (r->phase < phase) {
@@ -133,8 +133,9 @@ void reference_hurry(struct ref *r)
     abort_all(r);
 }
 
-/* What goes on is what the text says: a hold, a child that stopped for good, a removal and a job do
- * not start; who has a process left starts behind it; who waited for a time waits on. */
+/* What happens next is what the text says: a hold, a child that stopped for good, a removal and a
+ * job do not start; a child that has a process left starts behind it; one that waited for a time
+ * waits on. */
 static void begin_again(struct ref *r, struct ref_child *c)
 {
     bool over = c->operation == CHILD_REMOVED || c->is_job;
@@ -152,7 +153,7 @@ static void begin_again(struct ref *r, struct ref_child *c)
     if (c->operation != CHILD_ACTIVE || !c->wanted)
         return;
     if (!c->attempt.active)
-        c->readiness = READINESS_UNREPORTED; /* it is to be started anew */
+        c->readiness = READINESS_UNREPORTED; /* it is to be started again */
     if (c->attempt.active) {
         if (c->attempt.cancelled || c->attempt.aborted)
             ref_enter_fence(r, c, true, false, "start");
@@ -170,7 +171,7 @@ void reference_reopen(struct ref *r)
     r->phase = SHUTDOWN_IDLE;
     r->bound = 0;
     r->by_policy = false;
-    for (int around = 1; around >= 0; around--) /* who goes around another comes before it */
+    for (int around = 1; around >= 0; around--) /* one that goes around another comes before it */
         for (uint32_t i = 0; i < r->count; i++)
             if (r->order[i]->here && ref_goes_around(r->order[i]) == around)
                 begin_again(r, r->order[i]);

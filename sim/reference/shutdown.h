@@ -12,7 +12,7 @@ void ref_settle(struct ref *r, struct ref_child *c, enum shutdown_result result)
 void ref_shut_down(struct ref *r, bool by_policy, uint64_t timeout);
 void reference_shutdown(struct ref *r, uint64_t timeout); /* of the whole; 0: none */
 
-/* Its bound has passed, before that deadline: whoever is left is aborted. */
+/* Its bound has passed, before that deadline: those that are left are aborted. */
 bool ref_bound_passes(struct ref *r, uint64_t deadline, uint64_t order);
 void reference_hurry(struct ref *r);
 

@@ -49,7 +49,7 @@ bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand, const char *co
     return true;
 }
 
-/* In a shutdown the cancel is told as that of the shutdown, too. */
+/* In a shutdown the cancel is reported as that of the shutdown, too. */
 static bool deliver(struct ref *r, struct ref_child *c, bool by_hand, const char *command)
 {
     if (!ref_cancel(r, c, by_hand, command))
@@ -102,8 +102,8 @@ uint64_t ref_stop_time(const struct ref_child *c)
                     : c->declaration->stop_timeout_usec;
 }
 
-/* A deadline runs for whoever is asked to go, also where an earlier one has passed; and for nobody
- * else: the target of a restart, on its way, is not asked to go by another restart. */
+/* A deadline runs for each that is asked to stop, also if an earlier one has passed; and for no
+ * other: the target of a restart, on its way, is not asked to go by another restart. */
 void ref_insist(struct ref *r, struct ref_child *c)
 {
     if (c->attempt.active && (c->attempt.cancelled || c->attempt.aborted) &&
@@ -127,7 +127,7 @@ static void put_behind_fence(struct ref_child *c, bool by_hand, uint64_t old, ui
 void ref_wait_for_siblings(struct ref *r, struct ref_child *c, bool by_hand, const char *command)
 {
     put_behind_fence(c, by_hand, c->generation, ref_next_generation(c));
-    c->wanted = true; /* somebody has asked for it */
+    c->wanted = true; /* a command has asked for it */
     c->fence = FENCE_READY_TO_START;
     TELL(r, c, EVENT_CHILD_RESTART_FENCE_ENTERED, FIELD_TEXT_OF("command", command),
          FIELD_NUMBER_OF("target_generation", c->pending_target));
@@ -166,7 +166,7 @@ void ref_force_stop(struct ref *r, struct ref_child *c, enum exit_kind kind)
     ref_cancel(r, c, false, exit_kind_to_string(kind));
 }
 
-/* Those go whom nobody holds up any more. */
+/* Those stop that none holds up any more. */
 void ref_let_go(struct ref *r)
 {
     for (uint32_t i = r->count; i-- > 0;)

@@ -5,8 +5,8 @@
 
 #include "reference/reference.h"
 
-/* Who is bound to it and goes with it goes now; who goes around it does when it is gone. Each comes
- * back with it. One that waits for its turn to go has been asked for itself. */
+/* One that is bound to it and goes with it goes now; one that goes around it does when it is gone.
+ * Each comes back with it. One that waits for its turn to go has been asked for itself. */
 void ref_take_sidecars_along(struct ref *r, const struct ref_child *primary, bool by_hand);
 /* command: the word that tells of it. */
 bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand, const char *command);

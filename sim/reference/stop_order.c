@@ -17,7 +17,7 @@ static bool depends_on(const struct ref_child *c, const struct ref_child *target
     return false;
 }
 
-/* It is there still, and somebody has asked it to go; not for ever: its own deadlines end it. */
+/* It is there still, and has been asked to stop; not without end: its own deadlines end it. */
 static bool is_on_its_way_out(const struct ref_child *c)
 {
     if (!c->here || !c->attempt.active)
@@ -42,7 +42,7 @@ void ref_name(struct ref_child *c)
     c->named = c->attempt.active && !c->attempt.cancelled && !c->attempt.aborted;
 }
 
-/* Who was named and not asked after all goes on. */
+/* One that was named and not asked after all continues. */
 void ref_spare_the_rest(struct ref *r)
 {
     for (uint32_t i = 0; i < r->count; i++)

@@ -1,5 +1,5 @@
 /*
- * Stop order: when several are asked to go together, whoever others depend on goes after them.
+ * Stop order: when several are asked to go together, those that others depend on go after them.
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 /*
- * Strategy: who is restarted together with one that failed.
+ * Strategy: which children are restarted together with one that failed.
  */
 #pragma once
 

@@ -58,7 +58,7 @@ struct ref_told_list {
 void ref_tell(struct ref *r, const struct ref_child *c, enum event_kind kind,
               const struct event_field *fields, uint32_t n_fields);
 
-/* Of the last event told, where the kind alone does not say it. */
+/* Of the last event, if the kind alone does not say it. */
 void ref_tell_cause(struct ref *r, uint64_t cause);
 
 /* A dry run asks the executor for nothing. */

@@ -24,7 +24,7 @@ uint64_t ref_member_under(struct ref *r, const struct ref_child *c, uint32_t abo
     return r->supervisors[s].member;
 }
 
-/* Where both hang at the same supervisor, whoever was declared first comes first. */
+/* If both hang at the same supervisor, the one that was declared first comes first. */
 static bool comes_before(struct ref *r, const struct ref_child *a, const struct ref_child *b)
 {
     uint32_t common = a->supervisor;
@@ -114,7 +114,7 @@ bool ref_is_under(struct ref *r, const struct ref_child *c, uint32_t s)
     return c->here && ref_is_below(r, c->supervisor, s);
 }
 
-/* Whether c waits with nobody, or with fewer than all that are below s. */
+/* Whether c waits with none, or with fewer than all that are below s. */
 bool ref_is_wider(struct ref *r, uint32_t s, const struct ref_child *c)
 {
     return c->scope == 0 || ref_depth(r, s) < ref_depth(r, ref_scope_supervisor(c->scope));
@@ -138,7 +138,7 @@ bool reference_restarts(const struct ref *r, uint32_t supervisor, int group)
     return false;
 }
 
-/* Groups are known by their names: who waits in the scope of one goes on doing so. */
+/* Groups are known by their names: a child that waits in the scope of one continues to do so. */
 static void regroup(struct ref *r, uint32_t s, const struct supervisor_declaration *old)
 {
     const struct supervisor_declaration *d = r->supervisors[s].declaration;

@@ -1,5 +1,6 @@
 /*
- * Tree: who is whose, in what order, and which of them are being restarted together.
+ * Tree: which child belongs to which supervisor, in what order, and which of them are being
+ * restarted together.
  */
 #pragma once
 
@@ -27,7 +28,7 @@ void ref_join_scope(struct ref *r, struct ref_child *c, uint32_t s);
  * together. */
 bool reference_restarts(const struct ref *r, uint32_t supervisor, int group);
 
-/* A supervisor, after the one above it; the root, "", comes first. Said once more, it is a new
+/* A supervisor, after the one above it; the root, "", comes first. Given again, it is a new
  * declaration. */
 void reference_supervise(struct ref *r, const struct supervisor_declaration *d);
 void ref_forget_scopes(struct ref *r);

@@ -57,7 +57,7 @@ static bool start_scope(struct ref *r, uint32_t scope)
     return true;
 }
 
-/* Whoever waits is looked at, the one who waits longest first. Returns whether one was started. */
+/* All that wait are examined, the one that waits longest first. Returns whether one was started. */
 static bool start_waiting(struct ref *r)
 {
     bool any = false;

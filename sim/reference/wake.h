@@ -1,5 +1,5 @@
 /*
- * Wake: after each input, whoever waited for something that has come about goes on.
+ * Wake: after each input, a child that waited for something that has come about continues.
  */
 #pragma once
 

@@ -154,7 +154,7 @@ static void draw_process(struct world *world, struct child_declaration *d)
 }
 
 /* Bound to an earlier one that is none itself, if there is such a one. Returns how many of the
- * children it may depend on: one that goes around its primary needs nobody who comes after that. */
+ * children it may depend on: one that goes around its primary needs none that comes after that. */
 static uint32_t draw_sidecar(struct world *world, struct swarm *swarm, uint32_t i)
 {
     struct child_declaration *d = &swarm->declarations[i];

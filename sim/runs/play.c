@@ -17,7 +17,7 @@
 
 /* ---- what is to be seen ---------------------------------------------------------------------- */
 
-/* Watches the events of a run go by, between the world and whoever else observes it. */
+/* Watches the events of a run go by, between the world and its other observers. */
 struct watch {
     const struct subject *scenario;
     const struct run *run;

@@ -37,8 +37,8 @@ struct run {
 /* The schedule has been begun by the caller, with the seed or with a given list. */
 void run_once(const struct run *run, struct result *result);
 
-/* For those who drive a world themselves: catches what the core's assertions raise, and what takes
- * longer than `seconds` (0: no limit). Returns false when `drive` did not come back by itself; the
- * world's verdict says why. */
+/* For callers that drive a world themselves: catches what the core's assertions raise, and what
+ * takes longer than `seconds` (0: no limit). Returns false when `drive` did not come back by
+ * itself; the world's verdict says why. */
 bool run_guarded(struct world **world, void (*drive)(void *userdata), void *userdata,
                  unsigned seconds);

@@ -1,5 +1,5 @@
 /*
- * Read tree: who is in a scenario: children with what their processes do, below supervisors.
+ * Read tree: the children of a scenario: children with what their processes do, below supervisors.
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 /*
- * Scenario: a race written down, in YAML: who is there, what happens when, and what must be so at
- * each point. docs/simulator.md tells the keys; mistakes are reported with line and column.
+ * Scenario: a race written down, in YAML: which children are there, what happens when, and what
+ * must be so at each point. docs/simulator.md tells the keys; mistakes are reported with line and
+ * column.
  *
  * A step sees the world as it is after everything that was due by then. After the last step the
  * scenario waits for its `eventually`, then faults stop, what was held back is let go, and
@@ -28,7 +29,7 @@ enum action {
     ACTION_RUN_JOB,
     ACTION_FIRE,
     ACTION_REPORT,     /* a report with an identity that the scenario chooses */
-    ACTION_LATE_EXIT,  /* the last exit report of a child, once more */
+    ACTION_LATE_EXIT,  /* the last exit report of a child, repeated */
     ACTION_LATE_READY, /* a READY=1 of its latest process, alive or not */
     ACTION_END,        /* its main process ends by itself */
     ACTION_FAIL_SPAWN,

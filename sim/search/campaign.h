@@ -2,8 +2,8 @@
  * Campaign: seed after seed of generated worlds, on several processors or machines.
  *
  * Seeds are handed out in chunks. A shard I/N takes every Nth chunk; a checkpoint says how far it
- * has come and what it has seen, so that a stopped campaign goes on and the checkpoints of shards
- * add up (campaign merge).
+ * has come and what it has seen, so that a stopped campaign can continue and the checkpoints of
+ * shards add up (campaign merge).
  */
 #pragma once
 

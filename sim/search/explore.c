@@ -22,7 +22,7 @@
 struct option {
     uint32_t choice; /* of world_take(), or of the actions */
     bool action, crash;
-    uint8_t id;     /* the same in every state; IDS_MAX: not to be told apart */
+    uint8_t id;     /* the same in every state; IDS_MAX: not to be distinguished */
     uint32_t actor; /* UINT32_MAX: concerns everybody */
 };
 

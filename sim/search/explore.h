@@ -5,7 +5,7 @@
  * Time stands still in an exploration but for the timer: whatever has been sent may arrive before
  * or after anything else, and the earliest deadline may pass at any moment. States are recognised
  * by a hash of all that matters for what can come (64 bits: with n states, the chance that two were
- * taken for one is about n^2 / 2^65); what cannot be told apart by waiting, such as stamps and
+ * taken for one is about n^2 / 2^65); what cannot be distinguished by waiting, such as stamps and
  * command numbers, is left out. Steps that concern different children in a tree without
  * dependencies are not tried in both orders (sleep sets, Godefroid 1996): fewer steps, the same
  * states.

@@ -138,7 +138,7 @@ static bool lower(struct shrinker *s)
 #define DICE_TRIES      20000  /* without any gain, before it gives up */
 #define DICE_TRIES_LONG 600000 /* ... where a schedule is still too long for people */
 #define TOO_LONG        12     /* choices */
-#define GOOD_ENOUGH     6      /* choices: nobody needs it shorter */
+#define GOOD_ENOUGH     6      /* choices: it need not be shorter */
 
 static uint32_t dice(uint64_t *state, uint32_t n)
 {

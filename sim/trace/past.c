@@ -209,7 +209,7 @@ static void event(void *userdata, const struct event *event)
                                   .text = text});
 }
 
-/* ---- ports: nothing is done, only told --- */
+/* ---- ports: nothing is done, only replayed --- */
 
 static uint64_t clock_now(void *userdata)
 {
@@ -349,7 +349,7 @@ static void note_input(const struct living *living, const struct core_input *inp
                                   .text = text});
 }
 
-/* Who runs already has had its beginning before the journal's. */
+/* A child that runs already was started before the journal begins. */
 static void note_those_that_run(const struct living *living)
 {
     for (const struct child *child = core_first(living->core); child; child = core_next(child)) {

@@ -1,8 +1,8 @@
 /*
  * Past: the journal of a real proctord (`proctorctl trace -o FILE`, or a segment of its state
- * folder), lived through once more. Its checkpoint is read into a core, and each input is handled
- * at its own time: the same events and the same calls come out of it as did there, also where what
- * came out was a fault. Nothing is called, nothing waits.
+ * folder), replayed. Its checkpoint is read into a core, and each input is handled at its own time:
+ * the same events and the same calls come out of it as did there, also where what came out was a
+ * fault. Nothing is called, nothing waits.
  *
  * The journal tells of what the audit saw and, in a trace, what the core was in the end: both are
  * compared.

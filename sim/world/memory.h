@@ -1,7 +1,7 @@
 /*
  * Memory: one block at one address, from which a simulated world and the core within it live.
  *
- * As nothing of a world lies outside its block, a copy of the block is a copy of the world:
+ * As nothing of a world is outside its block, a copy of the block is a copy of the world:
  * memory_save() and memory_restore() are what exploration walks back with.
  */
 #pragma once

@@ -1,7 +1,7 @@
 /*
  * Model: what a simulated process does, as a small program of steps.
  *
- * Steps run one after the other; a program that has no step left goes on living. Some words are
+ * Steps run one after the other; a program that has no step left continues to run. Some words are
  * traits instead, which hold for the whole life of the process wherever they stand: how it takes a
  * cancel (`ignore-cancel`, `cancel-takes D`), an abort (`hang D`), and whether it leaves a second
  * process behind (`double-fork`).

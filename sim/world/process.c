@@ -124,7 +124,7 @@ static void end_leftover(struct world *world, struct actor *actor, struct proces
                           due > world->now_nsec ? due - world->now_nsec : LEFTOVER_NSEC);
 }
 
-/* The attempt is over, and what it has left is nobody's business any more. */
+/* The attempt is over, and what it has left does not matter any more. */
 static void leave_behind(struct world *world, struct actor *actor, struct process *process)
 {
     process_become(process, PROCESS_KEPT);
@@ -339,7 +339,7 @@ static int spawn_error(struct world *world, struct actor *actor)
     return 0;
 }
 
-/* Says that the start waits, and later that it goes on. Returns how long it waits. */
+/* Says that the start waits, and later that it continues. Returns how long it waits. */
 static uint64_t delay_spawn(struct world *world, struct actor *actor, struct attempt_id id)
 {
     uint64_t delay = actor->lack_usec * 1000;

@@ -13,9 +13,9 @@ void process_start(struct world *world, struct actor *actor, struct attempt_id i
 void process_proceed(struct world *world, struct actor *actor, struct process *process);
 void process_beat(struct world *world, struct actor *actor, struct process *process);
 void process_end(struct world *world, struct actor *actor, struct process *process, bool dies);
-void process_power_off(struct world *world); /* nobody is there any more, and nobody tells of it */
+void process_power_off(struct world *world); /* none is there any more, and that is not reported */
 
-/* For scenarios: a process of a child that waits for this name goes on. False: nobody waits. */
+/* For scenarios: a process of a child that waits for this name continues. False: none waits. */
 bool world_fire(struct world *world, const char *name);
 /* The main process of the active attempt ends now. False: there is none. */
 bool world_end_process(struct world *world, struct actor *actor, struct completion completion);

@@ -98,7 +98,7 @@ bool schedule_strikes(struct schedule *schedule, unsigned per_mille)
     return schedule_choose(schedule, 2);
 }
 
-/* A stable priority of a key; a change point draws all of them anew. */
+/* A stable priority of a key; a change point draws all of them again. */
 static uint64_t priority(const struct schedule *schedule, uint64_t key, unsigned epoch)
 {
     uint64_t state = schedule->salt ^ (key * UINT64_C(0x9E3779B97F4A7C15)) ^ epoch;

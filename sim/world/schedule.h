@@ -48,7 +48,7 @@ uint32_t schedule_choose(struct schedule *schedule, uint32_t n);
 /* Whether a fault with this rate strikes: 1 or 0. Rates of 0 and of 1000 are no choice. */
 bool schedule_strikes(struct schedule *schedule, unsigned per_mille);
 
-/* One of n runnable things; keys say who runs, which is what PCT gives priorities to. */
+/* One of n runnable things; keys say which actor runs, which is what PCT gives priorities to. */
 uint32_t schedule_pick(struct schedule *schedule, const uint64_t *keys, uint32_t n);
 
 /* How many choices are not the dull one: the length of a schedule for people. */

@@ -27,7 +27,7 @@
 #define WORLD_START_NSEC    SEC
 #define WORLD_REALTIME_USEC UINT64_C(1700000000000000)
 #define WORLD_PROCESSES     4  /* attempts of a child that are remembered */
-#define WORLD_HISTORY       16 /* reports that can be said once more */
+#define WORLD_HISTORY       16 /* reports that can be repeated */
 #define WORLD_COUNTED_MAX   64
 #define WORLD_INPUTS_MAX    UINT64_C(5000000)
 #define WORLD_STATE_BITS    16
@@ -57,7 +57,7 @@ enum check {
     CHECK_TIMERS,       /* 16 */
     CHECK_MEMORY,       /* 17 */
     CHECK_CAUSES,
-    CHECK_TOLD, /* what happens is told, once, and as it is */
+    CHECK_TOLD, /* what happens is reported, once, and as it is */
     CHECK_SHOWN,
     CHECK_LIVENESS,
     CHECK_REFERENCE,
@@ -72,7 +72,7 @@ struct faults {
     uint16_t delay;         /* a report comes later */
     uint16_t duplicate;     /* a report comes twice */
     uint16_t late_notify;   /* a message comes after its sender's exit */
-    uint16_t replay;        /* at a client's turn, an old report comes once more */
+    uint16_t replay;        /* at a client's turn, an old report is repeated */
     uint16_t spawn_failure; /* EAGAIN, ENOMEM or ENOENT */
     uint16_t slow_spawn;
     uint16_t lack;       /* the supervisor lacks something for a start, which waits for it */
@@ -106,7 +106,7 @@ struct process {
     bool has_reload;       /* a reload signal that no step has waited for yet */
     const char *waits_for; /* a name that the scenario fires */
     unsigned cancels, aborts, escalations;
-    bool reported;                /* its completion has been told */
+    bool reported;                /* its completion has been reported */
     bool stillborn;               /* it could not be spawned */
     bool delayed;                 /* the daemon waits for what it lacks for it */
     bool obeys;                   /* a cancel has moved it to go */
@@ -126,13 +126,13 @@ struct stop_ledger {
     bool changed;      /* a newer declaration came meanwhile */
     bool forced;       /* by a time limit or for its health: its deadline aborts */
     bool no_deadline;  /* none runs */
-    uint64_t cause;    /* whom it is for */
+    uint64_t cause;    /* the child that it is for */
     uint64_t deadline; /* whose deadline runs */
-    uint64_t abort;    /* who wants more than a report when it passes */
+    uint64_t abort;    /* the command that wants more than a report when it passes */
     uint64_t fence;    /* whose restart waits for it */
-    uint64_t asked;    /* who last changed what is wanted of it: its stop may be late for that */
-    uint64_t start;    /* whom the attempt itself was started for */
-    uint64_t failed;   /* the event that told that it did */
+    uint64_t asked;    /* what changed last what is wanted of it: its stop may be late for that */
+    uint64_t start;    /* what the attempt itself was started for */
+    uint64_t failed;   /* the event that said that it did */
     uint64_t kill;     /* the last Kill of the attempt, and its signal */
     int64_t kill_signal, signal_asked;
     uint32_t steps; /* further signals that it has had */
@@ -217,7 +217,7 @@ struct report {
     struct notify_message message;
     uint32_t check; /* the number of a health check, and its answer */
     bool passed;
-    bool lacks; /* INPUT_START_DELAYED: false: it goes on */
+    bool lacks; /* INPUT_START_DELAYED: false: it continues */
 };
 
 enum pending_kind { PENDING_REPORT, PENDING_STEP, PENDING_BEAT, PENDING_END, PENDING_TURN };
@@ -272,7 +272,7 @@ struct world {
     uint64_t inputs;
     uint64_t hash; /* of all events and calls so far */
     enum input_kind input;
-    struct actor *input_actor; /* whom the present input is about, or NULL */
+    struct actor *input_actor; /* the child that the present input is about, or NULL */
     bool in_core;
     bool melting;         /* the present input makes a supervisor melt down */
     uint64_t calls;       /* of the executor's ports */
@@ -309,7 +309,7 @@ uint64_t world_usec(const struct world *world);
 /* From the world's block, zeroed; never NULL. */
 void *world_allocate(struct world *world, size_t size);
 
-/* Adds somebody who can be declared; declaration and models stay the caller's, in the block or
+/* Adds a child that can be declared; declaration and models stay the caller's, in the block or
  * for longer than it. Returns the actor's number. */
 uint32_t world_add_actor(struct world *world, const struct child_declaration *declaration,
                          const struct model *models, size_t n_models);
