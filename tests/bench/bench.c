@@ -143,7 +143,7 @@ static sd_bus_message *call(struct daemon *d, const char *interface, const char 
 
 /*
  * The child writes its first moment into a FIFO and dies by itself; the time of its death is taken
- * by whoever kills it: the bench, with the clock read right before the signal.
+ * by its killer: the bench, with the clock read right before the signal.
  */
 static uint64_t read_stamp(int fifo, int *pid)
 {
@@ -285,7 +285,7 @@ static uint64_t switches(pid_t pid)
     return value;
 }
 
-/* When the last changes have been told: then it has woken up as often as this. */
+/* When the last changes have been signalled: then it has woken up as often as this. */
 static uint64_t settle(pid_t pid)
 {
     struct timespec moment = {.tv_nsec = 300000000};
@@ -760,7 +760,7 @@ static uint32_t root_number(struct daemon *d, const char *property)
     return value;
 }
 
-/* A thousand crash at once: never more on their way than the cap, nobody forgotten, and commands
+/* A thousand crash at once: never more on their way than the cap, none forgotten, and commands
  * are answered all the while. */
 static void crash_storm(const char *program)
 {

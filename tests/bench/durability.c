@@ -177,8 +177,8 @@ static double reexecute(struct daemon *d)
     return (double)(now_nsec() - begin) / 1e6;
 }
 
-/* From the call to the answer of the new program: nobody waits longer than that. The floor is the
- * same with no children. */
+/* From the call to the answer of the new program: no caller waits longer than that. The floor is
+ * the same with no children. */
 void upgrade(void)
 {
     enum { N = 15 };

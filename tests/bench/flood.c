@@ -55,7 +55,7 @@ static void tell_how_many(int signal)
     _exit(0);
 }
 
-/* Writes how many answers it has had when it is told to end. */
+/* Writes how many answers it has had when it is asked to end. */
 static pid_t flooder(const struct daemon *d, int out)
 {
     pid_t pid = fork();

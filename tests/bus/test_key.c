@@ -1,5 +1,5 @@
 /*
- * Idempotency keys: the same call is answered again for 60 s, another one is refused, and nobody
+ * Idempotency keys: the same call is answered again for 60 s, another one is refused, and no user
  * has more than its share of them.
  */
 #include "private.h"

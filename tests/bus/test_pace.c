@@ -1,6 +1,7 @@
 /*
- * Pace, with a clock that the test moves: who owes, how a debt is paid back, who is held up by
- * whom, and that the tables are bounded. Its own functions are tried, as the clock is behind them.
+ * Pace, with a clock that the test moves: which user owes, how a debt is paid back, which user
+ * holds up which, and that the tables are bounded. Its own functions are tried, as the clock is
+ * behind them.
  */
 #include "bus/pace.c"
 

@@ -1,5 +1,5 @@
 /*
- * Paths: each child has one object path, and a path that is not one of these names nobody.
+ * Paths: each child has one object path, and a path that is not one of these names no child.
  */
 #include "private.h"
 #include "world.h"

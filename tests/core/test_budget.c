@@ -1,6 +1,6 @@
 /*
- * Budget: a bucket that starts full and fills evenly. Whoever finds it empty takes the next token
- * to come and waits for it, in the order of asking.
+ * Budget: a bucket that starts full and fills evenly. A start that finds it empty takes the next
+ * token to come and waits for it, in the order of asking.
  */
 #include "core/model/budget.h"
 #include "core/vocabulary/moment.h"

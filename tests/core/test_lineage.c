@@ -96,7 +96,7 @@ static void the_oldest_of_too_many_is_forgotten(void)
     g_assert_cmpuint(generation_left_by("n0"), ==, 0);
     g_assert_cmpuint(generation_left_by("n1"), ==, 7);
     g_assert_cmpuint(generation_left_by("one too many"), ==, 7);
-    g_assert_cmpuint(w->core->lineages.count, ==, LINEAGES_MAX - 2); /* who is back has none */
+    g_assert_cmpuint(w->core->lineages.count, ==, LINEAGES_MAX - 2); /* one that is back has none */
 }
 
 int main(int argc, char **argv)

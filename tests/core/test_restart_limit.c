@@ -87,7 +87,7 @@ static void an_endless_interval_never_changes(void)
     g_assert_false(restart_limit_prune(&limit, MOMENT_MAX, 2));
 }
 
-/* The slow and obvious way: all times, counted anew. */
+/* The slow and obvious way: all times, counted again. */
 static void a_ring_agrees_with_a_list(void)
 {
     static const uint32_t bursts[] = {0, 1, 2, 7, RESTART_LIMIT_BURST_MAX};

@@ -73,7 +73,7 @@ static void lines_stay_where_they_are_wanted(void)
     g_assert_cmpstr(text, ==, "key:\n\tvalue \n [31m?");
 }
 
-/* All code points, as UTF-8: what is told to be plain is carried by GLib, too. */
+/* All code points, as UTF-8: what is said to be plain is accepted by GLib, too. */
 static void what_is_plain_is_valid_for_others(void)
 {
     for (gunichar c = 1; c < 0x110000; c++) {

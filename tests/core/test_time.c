@@ -1,5 +1,5 @@
 /*
- * The core's time: it goes on over reboots (era.h), never back, and never wraps around
+ * The core's time: it continues over reboots (era.h), never back, and never wraps around
  * (moment.h), whatever a clock, a declaration or a journal says.
  */
 #include "core/model/input_archive.h"
@@ -96,7 +96,7 @@ static void no_journal_leads_out_of_time(void)
                               (struct two_clocks){2 * SEC, FOREVER});
 
     g_assert_cmpuint(now, ==, MOMENT_MAX / 2);
-    g_assert_cmpuint(era_time(&era, 3 * SEC), ==, now + SEC); /* and it goes on */
+    g_assert_cmpuint(era_time(&era, 3 * SEC), ==, now + SEC); /* and it continues */
     era.origin_usec = FOREVER;
     g_assert_cmpuint(era_time(&era, 3 * SEC), ==, MOMENT_MAX);
 }

@@ -39,7 +39,7 @@ static void equals_fire_in_the_order_of_arming(void)
 
     for (int i = 0; i < TIMERS; i++)
         timer_set(&heap, &timers[i], 7);
-    timer_set(&heap, &timers[0], 7); /* armed anew: it is the last now */
+    timer_set(&heap, &timers[0], 7); /* armed again: it is the last now */
     for (int i = 1; i <= TIMERS; i++) {
         struct timer *first = timer_first(&heap);
         g_assert_true(first == &timers[i % TIMERS]);

@@ -96,7 +96,7 @@ void kill_all_of_ours(void);
 
 void add_over_the_bus(void);
 
-/* Until proctord has ended, after some work; and nobody is left. */
+/* Until proctord has ended, after some work; and no process is left. */
 void end_in_good_order(void);
 void lose_power(void);
 
@@ -113,8 +113,8 @@ GHashTable *look(GHashTable **operations);
 GHashTable *scan(void);
 void check_processes(void);
 
-/* Against the last look: nobody has gone back, who had no reason to end is the same process, and
- * each is held as was acknowledged. */
+/* Against the last look: no generation has gone back, a child that had no reason to end is the same
+ * process, and each is held as was acknowledged. */
 void check_identities(void);
 
 /* Whether what is acknowledged now outlives it. */

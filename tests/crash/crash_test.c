@@ -24,7 +24,7 @@
 
 #define STOPS 4000
 
-/* ---- a process of which nobody has taken note ---------------------------------------------------
+/* ---- a process that was not noted ---------------------------------------------------
  */
 
 static gboolean job_is_over(void)

@@ -70,7 +70,7 @@ gboolean start_in_another_boot(void)
     return start_under(tool);
 }
 
-/* Everything is gone at once, and nobody tells of it. */
+/* Everything is gone at once, and nothing reports it. */
 void lose_power(void)
 {
     gint64 end = g_get_monotonic_time() + PATIENCE;

@@ -33,7 +33,7 @@
 
 /* Not in it is what has no errors that could be (setting signal masks, asking who one is), and
  * brk(2), which tells its own by the break: memory that malloc(3) cannot get is met by mmap(2).
- * close(2) has done its work also where it fails: it is carried out, and told as failed. */
+ * close(2) has done its work also where it fails: it is carried out, and reported as failed. */
 static const struct fault {
     long number;
     const char *name;
@@ -111,8 +111,8 @@ static const struct fault {
 };
 
 /* In the kernel only the adding of a descriptor to an epoll needs memory; of what fcntl(2) does, a
- * copy needs a number, a lock may be another's, and reading and setting flags does not fail; who
- * asks about an open descriptor has no path to be kept from. */
+ * copy needs a number, a lock may be another's, and reading and setting flags does not fail; a
+ * question about an open descriptor has no path to be kept from. */
 static int can_fail(const struct user_regs_struct *registers, int error)
 {
     switch (registers->orig_rax) {

@@ -59,7 +59,7 @@ static void change_manifests(gboolean there)
     kill(t.proctord, SIGHUP);
 }
 
-/* Whether it answers or not: that it goes on is what counts. */
+/* Whether it answers or not: that it continues is what counts. */
 static void ask_for_metrics(void)
 {
     static const char request[] = "GET /metrics HTTP/1.0\r\n\r\n";
@@ -108,7 +108,7 @@ static void end_after_fault(gboolean kill_it)
     if (!kill_it && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
         fail("it does not end well: status %x", status);
     forget();
-    if (!kill_it) { /* the next one begins anew, with nothing of before */
+    if (!kill_it) { /* the next one starts with nothing of before */
         g_autofree char *command = g_strdup_printf("rm -rf '%s/state'", t.folder);
         if (system(command) != 0)
             fail("its state cannot be removed");

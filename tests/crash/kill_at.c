@@ -1,10 +1,10 @@
 /*
  * kill-at N|launch:N COMMAND...: runs a command and kills it with SIGKILL when it stops for the Nth
  * time at the entry of a system call or at its return, in whichever thread, or when it is about to
- * take hold of the child of its Nth launch: that has come to its program, and nobody has taken
- * note. (A launch begins with a socketpair, and so does the spawner.) What it has started lives on.
- * Exits with 0 then, 1 if the command has ended by itself before, 2 if it had not come so far
- * within three seconds (it is killed all the same). Prints the number of stops on standard error.
+ * take hold of the child of its Nth launch: that has come to its program, without being noted. (A
+ * launch begins with a socketpair, and so does the spawner.) What it has started lives on. Exits
+ * with 0 then, 1 if the command has ended by itself before, 2 if it had not come so far within
+ * three seconds (it is killed all the same). Prints the number of stops on standard error.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -54,7 +54,7 @@ static int takes_hold(pid_t tid, long launches)
     return info.entry.nr == SYS_pidfd_open && pairs > launches;
 }
 
-/* What a thread that has stopped is to be given when it goes on. */
+/* What a thread that has stopped is to be given when it continues. */
 static int signal_of(int status)
 {
     int signal = WSTOPSIG(status);

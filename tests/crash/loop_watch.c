@@ -5,7 +5,7 @@
  * for $LOOP_WATCH_MSEC (default 50) or longer goes into the file $LOOP_WATCH: "MSEC CALL"; and at
  * the end "longest MSEC CALL". What comes before the first epoll_wait is the start, and what comes
  * after the last one is the end; they do not count, nor do moments in which it only waits for a
- * processor. Of several calls between two polls the longest is told.
+ * processor. Of several calls between two polls the longest is printed.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -136,7 +136,7 @@ static void watch(void)
     fclose(report);
 }
 
-/* Nobody's child, and out of the command's group and cgroup: it must not be taken for its. */
+/* No child's process, and out of the command's group and cgroup: it must not be taken for its. */
 static void begin_watching(void)
 {
     const char *msec = getenv("LOOP_WATCH_MSEC");

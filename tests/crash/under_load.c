@@ -8,8 +8,8 @@
 
 struct under_load t;
 
-/* Whoever waits for the end of our output waits for theirs too: what we have started names our
- * folder. */
+/* A program that waits for the end of our output waits for theirs too: what we have started names
+ * our folder. */
 void kill_all_of_ours(void)
 {
     g_autoptr(GDir) proc = g_dir_open("/proc", 0, NULL);

@@ -45,7 +45,7 @@ static void signal_came(GDBusConnection *bus, const char *sender, const char *pa
     (void)bus, (void)sender, (void)path, (void)interface, (void)name, (void)arguments, (void)data;
 }
 
-/* Also those that come to it meanwhile. A test that failed leaves nobody behind. */
+/* Also those that come to it meanwhile. A test that failed leaves no process behind. */
 static void end_children(void)
 {
     char line[4096];

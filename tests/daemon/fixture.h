@@ -15,10 +15,10 @@ struct fixture {
     int standard_output;
 };
 
-/* Goes on in a process of its own, as whose init the caller waits: whoever a dead proctord has left
+/* Continues in a process of its own, as whose init the caller waits: what a dead proctord has left
  * comes to it, and is reaped. Before g_test_init(). */
 void fixture_become_init(void);
-/* The same, but it reaps nobody, as the `sleep` that is PID 1 of many a container. */
+/* The same, but it reaps none, as the `sleep` that is PID 1 of many a container. */
 void fixture_become_careless_init(void);
 
 /* extra: further options of proctord, NULL-terminated, or NULL. */

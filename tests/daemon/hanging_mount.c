@@ -1,7 +1,7 @@
 /*
- * hanging-mount FOLDER: a file system that does not answer. Mounts one on the folder; whoever looks
- * up a name in it waits, and cannot be killed, until this program ends (by SIGTERM, or with who
- * started it). Prints a line when it is there; exits with 77 where nothing can be mounted.
+ * hanging-mount FOLDER: a file system that does not answer. Mounts one on the folder; a process
+ * that looks up a name in it waits, and cannot be killed, until this program ends (by SIGTERM, or
+ * with its parent). Prints a line when it is there; exits with 77 where nothing can be mounted.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +45,7 @@ static int answer_attributes(int fuse, const struct fuse_in_header *head)
 
 static const char *folder;
 
-/* Whoever waits in it is let go when the last descriptor is closed. */
+/* A process that waits in it is let go when the last descriptor is closed. */
 static void end(int signal)
 {
     (void)signal;

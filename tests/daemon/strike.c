@@ -17,7 +17,7 @@ static GPid tracer;
 static int report = -1; /* the reading end of what the tracer says */
 
 static struct {
-    GPid traced; /* what strike_begin() was told */
+    GPid traced; /* what strike_begin() was given */
     GPid victim; /* 0: it does not exist yet */
     GPid early;  /* stopped, before the one that made it has said so */
     enum strike_whom whom;
@@ -148,7 +148,7 @@ static int signal_of(int status)
     return status >> 16 || signal == (SIGTRAP | 0x80) || signal == SIGTRAP ? 0 : signal;
 }
 
-/* A new one stops once before it does anything; one that nobody looks at goes its own way. */
+/* A new one stops once before it does anything; one that is not watched goes its own way. */
 static gboolean at_stop(pid_t pid, int status)
 {
     if (status >> 16 && !at_event(pid, status >> 16))

@@ -1,6 +1,6 @@
 /*
  * Bounds of what callers may have open at a time, at one less, at the limit and at one more: what
- * is too much is refused by itself, with the number, and what was there goes on.
+ * is too much is refused by itself, with the number, and what was there continues.
  */
 #include "fixture.h"
 

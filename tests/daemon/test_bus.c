@@ -1,5 +1,5 @@
 /*
- * The bus: what comes over it can hold up nobody. What is wrong with the bus itself is tried in
+ * The bus: what comes over it can hold up nothing. What is wrong with the bus itself is tried in
  * ctl/silent_bus.sh and ctl/private_bus.sh.
  */
 #include "fixture.h"
@@ -77,7 +77,7 @@ static void the_bus_brings_no_descriptor(void)
     is_answered_at_once();
 }
 
-/* The connection is the same, and nobody has asked anew what it can carry. */
+/* The connection is the same, and what it can carry was not negotiated again. */
 static void nor_to_the_next_program(void)
 {
     fixture_upgrade(&f);

@@ -131,7 +131,7 @@ static int deaf(guint *port)
     return fd;
 }
 
-/* Its close waits for 20 s, and nobody else does. */
+/* Its close waits for 20 s, and nothing else does. */
 static void what_lingers_holds_up_nobody(void)
 {
     guint port;

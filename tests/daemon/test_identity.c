@@ -54,7 +54,7 @@ static gboolean choose_next(GPid pid)
     return chosen;
 }
 
-/* A process with this number, which somebody else has had, and that leads a group of this number.
+/* A process with this number, which another has had, and that leads a group of this number.
  * It does what its arguments say; with none it only stays. */
 static GPid stranger_with(GPid pid, char *const *command, char *const *environment)
 {
@@ -167,8 +167,8 @@ static void add_with_file(const char *name, const char *yaml, const char *format
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
-/* The kernel gives a number to nobody while a group or a session has it: the new main process has
- * left both. */
+/* The kernel gives a number to no process while a group or a session has it: the new main process
+ * has left both. */
 static void an_old_group_is_forgotten_with_its_leader(void)
 {
     if (!own_numbers) {
@@ -277,7 +277,7 @@ static void who_has_an_adopted_ones_number_is_not_believed(void)
     g_assert_cmpuint(fixture_events(&f, "child-ready", "worker"), ==, 0);
     GError *error = NULL;
     fixture_manager(&f, "GetChildByPID", g_variant_new("(u)", (guint32)stranger), &error);
-    g_assert_nonnull(error); /* it is nobody's */
+    g_assert_nonnull(error); /* it belongs to none */
     g_error_free(error);
     end(stranger);
 }
@@ -455,7 +455,7 @@ static void a_strangers_folder_is_refused(void)
     fixture_again(&f, options);
 }
 
-/* It is put aside, and made anew. */
+/* It is put aside, and made again. */
 static void a_link_inside_is_not_followed(const char *name)
 {
     g_autofree char *target = g_strdup(fixture_path(&f, "target"));
@@ -499,13 +499,14 @@ static void add_crowded(const char *name, const char *yaml)
 {
     g_autofree char *manifest =
         g_strdup_printf("name: %s\nexec: [/bin/sleep, \"1000\"]\nrestart: permanent\n"
-                        "user: \"12345\"\n%s", /* that nobody else is */
+                        "user: \"12345\"\n%s", /* that no other is */
                         name, yaml);
     g_autoptr(GVariant) reply =
         fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
 }
 
-/* Who shares a child's user can take all processes that it may have: that costs no restart. */
+/* A process that shares a child's user can take all processes that the user may have: that costs no
+ * restart. */
 static void whoever_shares_its_user_uses_up_no_restarts(void)
 {
     if (geteuid() != 0) {

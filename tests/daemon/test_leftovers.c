@@ -212,7 +212,7 @@ static void write_late(void)
                             "while :; do sleep 0.01; done\n");
 }
 
-/* Nobody else would end it: it would sit out the time to stop. */
+/* Nothing else would end it: it would sit out the time to stop. */
 static void what_a_handler_leaves_is_told_too(void)
 {
     write_late();
@@ -245,7 +245,7 @@ static void what_a_handler_waits_for_is_not_told(void)
     g_autoptr(GVariant) outcome = fixture_verb(&f, "Pause", "web");
     fixture_wait_event(&f, "child-leftovers", "web", 1);
     fixture_read_pid(&f, "late");
-    /* Another child's whole life lies behind several looks. */
+    /* Another child's whole life comes behind several looks. */
     add("name: clock\nexec: [/bin/sleep, '0.5']\nrestart: temporary\n");
     fixture_wait_event(&f, "child-exited", "clock", 1);
     let_go();
@@ -298,7 +298,7 @@ static void after_a_death_nobody_is_told_twice(void)
     assert_each_was_told_once();
 }
 
-/* Each has the further signal once, whoever comes and goes in between. */
+/* Each has the further signal once, whatever comes and goes in between. */
 static void a_further_signal_comes_once(void)
 {
     write_script("steps.sh", "trap 'echo term >> @/terms' TERM\n"
@@ -395,7 +395,7 @@ static gboolean somebody_runs(const char *script)
     return runs;
 }
 
-/* In the midst of an exec it has no environment, and cannot be told from a stranger: it is met all
+/* During an exec it has no environment, and cannot be distinguished from a stranger: it is met all
  * the same, also by a proctord that has not started it. */
 static void one_that_executes_itself_again_and_again(gboolean with_a_death)
 {

@@ -55,7 +55,7 @@ static int send_with(int socket, const char *text, int descriptor)
     return sendmsg(socket, &header, MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-/* A connection with data on the way that nobody reads: closing it takes LINGER seconds. *peer has
+/* A connection with data in flight that is not read: closing it takes LINGER seconds. *peer has
  * to be closed by the caller. */
 static int make_lingering(int *peer)
 {

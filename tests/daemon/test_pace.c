@@ -1,6 +1,5 @@
 /*
- * Pace: somebody who calls too much is answered slowly and forgets nobody, and others do not wait
- * for it.
+ * Pace: a client that calls too much is answered slowly, and others do not wait for it.
  */
 #include "fixture.h"
 
@@ -73,7 +72,7 @@ static guint64 count_calls(const struct flooder *flooder)
     return flooder->answered + flooder->refused;
 }
 
-/* Until it owes: from then on its calls wait, as long as somebody else is there. */
+/* Until it owes: from then on its calls wait, as long as another client is there. */
 static void let_it_owe(struct flooder *flooder)
 {
     flooder->goes_on = TRUE;

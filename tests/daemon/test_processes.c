@@ -68,7 +68,7 @@ static void the_death_of_a_grandchild_is_not_the_childs(void)
     g_assert_cmpstr(status, ==, "ready");
 }
 
-/* A zombie does not: who waits for it may still be on the way. */
+/* A zombie does not: the process that waits for it may still be starting. */
 static gboolean runs(GPid pid)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)pid);
@@ -237,7 +237,7 @@ static void output_files_rotate_without_losing_a_line(void)
     g_autoptr(GVariant) reply =
         fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
     fixture_wait_event(&f, "child-exited", "loud", 1);
-    /* They are written beside the loop: the end may be told before its last line is there. */
+    /* They are written beside the loop: the end may be reported before its last line is there. */
     gint64 deadline = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
     while (lines_of_all() < 2000 && g_get_monotonic_time() < deadline)
         ;
@@ -515,7 +515,7 @@ static GVariant *dry_run(const char *method, const char *subject)
                            NULL);
 }
 
-/* The id that it would have goes to the next command of somebody else. */
+/* The id that it would have goes to the next command of another caller. */
 static void a_dry_run_is_no_command(void)
 {
     fixture_add(&f, "worker", "", "wait-term");
@@ -563,7 +563,7 @@ static void subscribers_get_every_event_in_order(void)
     g_dbus_connection_signal_unsubscribe(f.bus, id);
 }
 
-/* Newer kernels kill whoever is cloned into a cgroup that cgroup.kill has emptied once. Only a
+/* Newer kernels kill what is cloned into a cgroup that cgroup.kill has emptied once. Only a
  * process that lives on can say that it is ready. */
 static void the_next_one_lives_after_leftovers(void)
 {

@@ -144,7 +144,7 @@ static void its_turn(void)
     assert_reason(b, "s/b", "", "ing for");
 }
 
-/* What brought it to its end is told, and not what might have. */
+/* What brought it to its end is reported, and not what might have. */
 static void failed_checks_are_no_silence(void)
 {
     const char *ok = fixture_path(&f, "ok");

@@ -1,5 +1,5 @@
 /*
- * The machine is started again: its monotonic clock begins anew, nothing runs any more, and
+ * The machine is started again: its monotonic clock starts again at 0, nothing runs any more, and
  * proctord comes up at any second after that, with what it knew. And whatever has become of a file
  * that it keeps, it comes up.
  */
@@ -55,7 +55,7 @@ static void boot(guint uptime)
     fixture_again(&f, NULL);
 }
 
-/* CLOCK_MONOTONIC of the last event, as it is told. */
+/* CLOCK_MONOTONIC of the last event, as it is reported. */
 static guint64 last_moment(void)
 {
     g_autoptr(GVariant) reply = fixture_manager(
@@ -139,7 +139,7 @@ static void it_comes_up_at_any_second(void)
         boot(lives[i].uptime);
         fixture_wait_text(&f, "web", "Readiness", "ready");
         g_assert_cmpuint(fixture_number(&f, "web", "Generation"), ==, i + 1);
-        g_assert_cmpuint(fixture_number(&f, "web", "RestartsUsed"), ==, 0); /* nobody's failure */
+        g_assert_cmpuint(fixture_number(&f, "web", "RestartsUsed"), ==, 0); /* not a failure */
         fixture_wait_text(&f, "held", "Operation", "paused");
         g_assert_cmpuint(fixture_number(&f, "bad", "RestartsUsed"), ==, 2);
         is_near(fixture_number(&f, "bad", "NextRestartUSec"), bad);
@@ -216,7 +216,7 @@ static GPtrArray *list_state(void)
     return paths;
 }
 
-/* What a kernel that died may leave of a file, and what nobody would. */
+/* What a kernel that died may leave of a file, and what nothing would. */
 static const char *const fates[] = {
     "rm -rf '%s'",
     "rm -rf '%s' && : > '%s'",

@@ -246,7 +246,7 @@ static void output_is_not_lost(void)
     g_autoptr(GVariant) changes = fixture_reload(&f, NULL);
     fixture_wait_text(&f, "web", "Status", "ready");
     fixture_kill(&f);
-    fixture_release(&f, "go"); /* it speaks while nobody listens */
+    fixture_release(&f, "go"); /* it speaks while no proctord listens */
     fixture_again(&f, options);
     gint64 deadline = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
     while (fixture_count_lines(&f, "web.log") < 2)
@@ -748,7 +748,7 @@ static void lines_that_the_audit_lacks_are_written(void)
     fixture_kill(&f);
     damage(cut_behind_the_last_input);
     fixture_again(&f, options);
-    die_and_come_back(); /* once more: they are in the journal now */
+    die_and_come_back(); /* again: they are in the journal now */
     g_autofree char *lines = audit();
     g_assert_cmpuint(count_of(lines, "'child-exited', 'web'"), ==, 1);
 }
@@ -795,7 +795,7 @@ static void a_full_disk_stops_changes_and_nothing_else(void)
     g_assert_true(is_durability("crash"));
     g_assert_cmpint(prlimit(f.pid, RLIMIT_FSIZE, &full, NULL), ==, 0);
     kill((GPid)fixture_number(&f, "web", "MainPID"), SIGKILL);
-    fixture_wait_number(&f, "web", "Generation", 1); /* supervision goes on */
+    fixture_wait_number(&f, "web", "Generation", 1); /* supervision continues */
     wait_durability("lost");
     g_autofree char *durable = fixture_event_field(&f, "durability-changed", NULL, "durable");
     g_assert_cmpstr(durable, ==, "false");
@@ -869,7 +869,7 @@ static void a_deleted_journal_is_written_anew(void)
     fixture_wait_text(&f, "web", "Operation", "paused");
 }
 
-/* Whoever mends what it stumbles over finds everybody as they were. */
+/* A person who mends what it stumbles over finds every child as it was. */
 static void a_start_that_fails_leaves_the_children(void)
 {
     const char *const stumbles[] = {"--metrics-socket=/no/such/folder/metrics",

@@ -670,7 +670,7 @@ static void policy_and_hand_share_one_gate(void)
     g_assert_cmpuint(fixture_number(&f, "beta", "RestartsUsed"), ==, 1);
 }
 
-/* Sends a notify message as a process that is nobody's child, with this environment. */
+/* Sends a notify message as a process that belongs to no child, with this environment. */
 static void send_as_stranger(const char *message, const char *attempt)
 {
     g_autofree char *socket = g_strdup_printf("NOTIFY_SOCKET=%s/run/notify", f.folder);

@@ -162,7 +162,7 @@ static void long_manifests_are_read_one_by_one(void)
     g_assert_cmpuint(strlen(manifest), >, 60000);
 }
 
-/* More than 24 MiB: refused, and nobody is thrown off the bus. */
+/* More than 24 MiB: refused, and no client is disconnected. */
 static void what_no_bus_takes_is_refused(void)
 {
     GString *tags = g_string_new("kind: async_worker\ntags: [");
@@ -255,7 +255,7 @@ static gboolean view_is_true(const struct view *view)
            g_str_equal(g_variant_get_string(view->operations[2], NULL), "paused");
 }
 
-/* What changes while the answer is made is told behind it. */
+/* What changes while the answer is made is sent behind it. */
 static void a_client_ends_up_with_what_is_true(void)
 {
     struct view view = {};

@@ -1,6 +1,6 @@
 /*
- * A disk under the state folder that takes seconds for each call holds up nobody but those who must
- * not be answered before it has done its work.
+ * A disk under the state folder that takes seconds for each call holds up only the callers that
+ * must not be answered before it has done its work.
  */
 #include "fixture.h"
 

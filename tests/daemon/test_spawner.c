@@ -1,6 +1,6 @@
 /*
- * The spawner: whoever hangs on its way to its program hangs alone, and a spawner that is killed or
- * stopped loses nothing and doubles nothing.
+ * The spawner: a child that hangs on its way to its program hangs alone, and a spawner that is
+ * killed or stopped loses nothing and doubles nothing.
  */
 #include "fixture.h"
 
@@ -194,7 +194,7 @@ static void a_socket_on_it_hangs_alone(void)
     fixture_wait_removed(&f, "check");
     g_autoptr(GVariant) resumed = fixture_verb(&f, "Resume", "socket");
     assert_status("socket", "starting");
-    unmount_hanging(); /* the look comes back, and the start goes on */
+    unmount_hanging(); /* the look comes back, and the start continues */
     fixture_wait_text(&f, "socket", "Status", "ready");
 }
 

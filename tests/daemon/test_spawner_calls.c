@@ -1,7 +1,7 @@
 /*
  * The spawner, and its children on their way, killed, stopped, refused memory and starved, at each
- * stop at a system call (strike.h): no start is lost or doubled, nothing waits for ever, and what
- * is done to the spawner is not the child's failure.
+ * stop at a system call (strike.h): no start is lost or doubled, nothing waits without end, and
+ * what is done to the spawner is not the child's failure.
  */
 #include "fixture.h"
 #include "strike.h"
@@ -169,7 +169,7 @@ static void it_is_refused_memory_as_it_begins(void)
 /* ---- its children ---------------------------------------------------------------------------- */
 
 /* Killed on its way it counts, as any death does, but where it had not said yet that it exists:
- * then the plan is carried out anew. Never are there two. */
+ * then the plan is carried out again. Never are there two. */
 static void a_child_is_killed_on_its_way(void)
 {
     gboolean struck = TRUE;
@@ -209,7 +209,7 @@ static void a_child_is_refused_memory_on_its_way(void)
 
 /* ---- starved --------------------------------------------------------------------------------- */
 
-/* No process can be made: all wait, are told of, and count nothing. */
+/* No process can be made: all wait, are reported, and count nothing. */
 static void it_cannot_fork(void)
 {
     strike_at_spawner(STRIKE_SPAWNER, STRIKE_STARVE, 1);

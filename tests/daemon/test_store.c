@@ -1,6 +1,6 @@
 /*
- * Under a service manager that keeps descriptors: what nobody but the dead proctord had open is
- * still there for the next one.
+ * Under a service manager that keeps descriptors: what only the dead proctord had open is still
+ * there for the next one.
  */
 #include "fixture.h"
 
@@ -46,7 +46,7 @@ static void a_connection_waits_for_an_idle_child(void)
     g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
     g_autoptr(GSocketConnection) connection =
         g_socket_client_connect(client, G_SOCKET_CONNECTABLE(address), NULL, &error);
-    g_assert_no_error(error); /* nobody runs, and the connection waits */
+    g_assert_no_error(error); /* no child runs, and the connection waits */
 
     die();
     fixture_wait_text(&f, "web", "Operation", "paused");
@@ -71,7 +71,7 @@ static void how_it_ended_is_known(void)
     until_another_one_runs(before);
     fixture_wait_number(&f, "web", "Generation", 1);
     g_autoptr(GVariant) last = fixture_property(&f, "web", "LastExit");
-    /* Linux 6.15 and later tell whoever holds the pidfd. */
+    /* Linux 6.15 and later tell a holder of the pidfd. */
     if (strstr(dict_text(last, "Reason"), "not known"))
         g_test_skip("this kernel does not tell");
     else

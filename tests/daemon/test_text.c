@@ -1,6 +1,6 @@
 /*
  * Text: what comes from outside, with everything in it that could hurt. At the door, where it is
- * refused; and on its way out, where nobody may be blinded by it and no terminal must act on it.
+ * refused; and on its way out, where no reader may be blinded by it and no terminal must act on it.
  */
 #include "fixture.h"
 

@@ -1,5 +1,5 @@
 /*
- * The program is replaced in place: nobody notices, neither the children nor who calls.
+ * The program is replaced in place: neither the children nor the callers notice.
  */
 #include "fixture.h"
 
@@ -116,7 +116,7 @@ static void output_is_written_on(void)
         g_assert_cmpint(g_get_monotonic_time(), <, deadline);
 }
 
-/* ---- who calls ------------------------------------------------------------------------------- */
+/* ---- the callers ----------------------------------------------------------------------------- */
 
 #define AT_ONCE 8
 
@@ -281,7 +281,7 @@ static void keys_are_remembered(void)
     g_autoptr(GVariant) paused = fixture_verb(&f, "Pause", "web");
     g_assert_cmpuint(fixture_events(&f, "command-accepted", "web"), ==, 1); /* the Pause */
     g_autofree char *from = fixture_event_field(&f, "command-accepted", "web", "from");
-    g_assert_nonnull(strstr(from, "test-daemon-upg")); /* who asks is still known */
+    g_assert_nonnull(strstr(from, "test-daemon-upg")); /* the caller is still known */
     g_assert_cmpuint(fixture_number(&f, "web", "Generation"), ==, 1);
 }
 
@@ -339,7 +339,7 @@ static void who_waits_is_answered(void)
     g_assert_nonnull(wait_for(&job));
 }
 
-/* ---- who listens ----------------------------------------------------------------------------- */
+/* ---- the subscribers ------------------------------------------------------------------------- */
 
 static GArray *sequences;
 
@@ -396,7 +396,8 @@ static void property_came(GDBusConnection *bus, const char *sender, const char *
     }
 }
 
-/* What was shown of a child before is not known any more: its first change is told all the same. */
+/* What was shown of a child before is not known any more: its first change is reported all the
+ * same. */
 static void the_first_change_is_told(void)
 {
     g_autofree char *operation = NULL;
@@ -467,7 +468,7 @@ static void holds_up_nobody(const char *path)
     g_clear_error(&answer.error);
 }
 
-/* What lies where proctord was started from is a program that cannot take over. */
+/* The file where proctord was started from is a program that cannot take over. */
 static void what_can_not_take_over_does_not(void)
 {
     const char *real = g_getenv("PROCTORD");

@@ -53,7 +53,7 @@ static void a_slow_stop_is_named(void)
     g_autoptr(GVariant) outcome = wait_a_little("PauseChild", "slow");
     assert_waits(outcome, "stop", "paused by");
     g_assert_cmpstr(dict_text(outcome, "Status"), ==, "cancelling");
-    fixture_release(&f, "slow"); /* what was begun goes on */
+    fixture_release(&f, "slow"); /* what was begun continues */
     fixture_wait_text(&f, "slow", "StopState", "completed");
 }
 
@@ -150,7 +150,7 @@ static void who_is_in_time_is_not_overdue(void)
     }
 }
 
-/* The time of a call goes on in the program that takes over. */
+/* The time of a call continues in the program that takes over. */
 static void a_deadline_outlives_an_upgrade(void)
 {
     g_autofree char *address = g_strdup_printf("--address=%s", f.address);
@@ -219,10 +219,10 @@ static void the_tool_leaves_a_job_that_takes_too_long(void)
 
     g_assert_true(g_file_set_contents(fixture_path(&f, "job.yaml"), manifest, -1, NULL));
     g_assert_cmpint(TOOL(NULL, "run", fixture_path(&f, "job.yaml"), "--timeout=200ms"), ==, 7);
-    fixture_wait_event(&f, "child-starting", "jobs/1", 1); /* it goes on */
+    fixture_wait_event(&f, "child-starting", "jobs/1", 1); /* it continues */
 }
 
-/* Whoever brings it about; and nobody waits for what cannot come. */
+/* Whatever brings it about; and no caller waits for what cannot come. */
 static void the_tool_waits_for_a_state(void)
 {
     g_autofree char *text = NULL, *json = NULL;

@@ -1,6 +1,6 @@
 /*
- * Where nobody reaps orphans, as in a container whose PID 1 is a `sleep`: whoever has ended has
- * ended, on every path, and how it ended is known.
+ * If orphans are not reaped, as in a container whose PID 1 is a `sleep`: what has ended has ended,
+ * on every path, and how it ended is known.
  */
 #include "fixture.h"
 
@@ -165,7 +165,7 @@ static void leftovers_are_gone_when_they_have_ended(void)
     assert_last_exit("failed", "Code", 4);
 }
 
-/* Its main process ends while nobody is there; what it leaves is not taken for it. */
+/* Its main process ends while no proctord is there; what it leaves is not taken for it. */
 static void leftovers_of_one_that_died_meanwhile_are_gone(void)
 {
     add(PERMANENT WITH_A_WORKER "stop: {timeout: 0, signal: SIGWINCH}\n");
@@ -219,7 +219,7 @@ static void a_job_ends_with_its_result(void)
     g_assert_true(is_zombie(pid));
 }
 
-/* The check of a dead proctord is killed, and stays a zombie: it stands in nobody's way. */
+/* The check of a dead proctord is killed, and stays a zombie: it is in no one's way. */
 static void a_check_is_asked_anew_and_its_child_can_be_stopped(void)
 {
     add("name: web\nexec: [/bin/sleep, '1000']\nstop: {timeout: 0}\n"

@@ -1,7 +1,7 @@
 /*
- * world FILE [stay]: writes what it was given by whoever started it, a line for each thing, and
- * ends; or stays, if it is told to. What is the same for all is in the file; numbers of its own are
- * not.
+ * world FILE [stay]: writes what it was given by its parent, a line for each thing, and
+ * ends; or stays, if it is asked to. What is the same for all is in the file; numbers of its own
+ * are not.
  */
 #include <fcntl.h>
 #include <linux/keyctl.h>

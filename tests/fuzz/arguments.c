@@ -72,7 +72,7 @@ static const char *durable(void *userdata)
 
 static uint64_t audited_since;
 
-/* One note, whoever asks. */
+/* One note, whichever caller asks. */
 static struct audit_walk *audit(void *userdata, uint64_t since)
 {
     (void)userdata;
@@ -531,7 +531,7 @@ static void call(struct input *input)
     char interface[64];
     size_t i = take(input) % (sizeof(methods) / sizeof(methods[0]));
     size_t path = take(input) % (sizeof(paths) / sizeof(paths[0]));
-    uint8_t other = take(input); /* of somebody else's signature, now and then */
+    uint8_t other = take(input); /* of another method's signature, now and then */
     const char *signature = methods[other < 16 ? other : i].signature;
     bool ours = strcmp(methods[i].interface, "Properties") != 0 &&
                 strcmp(methods[i].interface, "ObjectManager") != 0;

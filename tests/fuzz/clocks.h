@@ -1,6 +1,6 @@
 /*
  * Clocks: times as no clock should give them. They go back, stand still, jump to where numbers end,
- * and begin anew with another boot.
+ * and start again with another boot.
  */
 #pragma once
 

@@ -2,8 +2,8 @@
  * Journals: what a segment holds is lived through, its audit is read, and a trace is made of it, as
  * after the death of a daemon. The checksums are put right first: otherwise nothing would get past
  * them. Any input may come at any time, so the core must be able to go on after it. A checkpoint is
- * believed by its checksum: one that was changed is only read, written and freed. Each is lived
- * through once more with clocks that make no sense (clocks.h), and so is what comes after it.
+ * believed by its checksum: one that was changed is only read, written and freed. Each is replayed
+ * with clocks that make no sense (clocks.h), and so is what comes after it.
  */
 #include "target.h"
 
@@ -101,7 +101,7 @@ static uint64_t drawn_clock(void *userdata)
     return last_usec = clocks_draw(&clocks, last_usec);
 }
 
-/* Whatever the clock says, time goes on, and no wait has become longer than it can be. */
+/* Whatever the clock says, time continues, and no wait has become longer than it can be. */
 static void check_time(const struct core *core, uint64_t before_usec)
 {
     struct two_clocks last; /* between two inputs the core's time is what the clock says */
@@ -129,7 +129,7 @@ static void live_on(struct core *core)
     check_time(core, last.monotonic_usec);
 }
 
-/* What the core will be told is never before what it has lived through. */
+/* What the core will see is never before what it has lived through. */
 static void check_era(const struct journal *journal, const struct core *core)
 {
     struct two_clocks last;

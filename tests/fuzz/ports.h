@@ -1,6 +1,6 @@
 /*
- * Ports of nobody: a clock that stands still, the C library's memory, and an executor that does
- * nothing.
+ * Ports that do nothing: a clock that stands still, the C library's memory, and an executor that
+ * does nothing.
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 /*
- * Shares: so many at once, then one each so long, whoever else sends.
+ * Shares: so many at once, then one each so long, whatever others send.
  */
 #include "share.h"
 
@@ -61,7 +61,7 @@ static void each_sender_has_its_own(void)
     g_free(senders);
 }
 
-/* Nobody gets a new share by making others forget it. */
+/* No sender gets a new share by making others forget it. */
 static void a_busy_one_is_not_forgotten(void)
 {
     struct senders *senders = g_new0(struct senders, 1);

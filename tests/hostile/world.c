@@ -137,7 +137,7 @@ void world_end(void)
         return;
     owner = 0;
     if (fuse >= 0) {
-        close(fuse); /* whoever waits for an answer has an error now */
+        close(fuse); /* a client that waits for an answer has an error now */
         umount2(path_of("fuse"), MNT_DETACH);
     }
     while (n_processes > 0)

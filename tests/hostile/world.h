@@ -12,8 +12,8 @@
 #define NAME    "org.proctor1"
 #define MANAGER "org.proctor1.Manager"
 
-/* Users that each distribution has (a bus takes nobody whom it cannot look up): an attacker of each
- * kind, and the polite client. */
+/* Users that each distribution has (a bus takes no user that it cannot look up): an attacker of
+ * each kind, and the polite client. */
 enum {
     UID_POLITE = 1,
     UID_LINGERING = 2,

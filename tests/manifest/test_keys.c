@@ -1,6 +1,6 @@
 /*
  * Keys: what keys.def says of each key of a manifest is so. Its default changes nothing, its words
- * and the ends of its range are taken, what lies beyond is not, and a change costs what the core
+ * and the ends of its range are taken, what is beyond is not, and a change costs what the core
  * says.
  */
 #include "core/model/archive.h"

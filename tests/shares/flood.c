@@ -24,7 +24,7 @@
 #define CALLS      500
 #define PAUSE_NSEC 3000000
 #define EACH       2 /* processes of a kind */
-/* What half of the calls take at most: 84 and 160 ms where each connection has credit anew. */
+/* What half of the calls take at most: 84 and 160 ms where each connection has new credit. */
 #define BOUND_RATIO 20    /* times the quiet figure, */
 #define BOUND_USEC  10000 /* and so much for a busy machine */
 
@@ -166,7 +166,7 @@ static void begin(const char *program)
             die("proctord is not up");
 }
 
-/* ---- those who call too much ----------------------------------------------------------------- */
+/* ---- clients that call too much -------------------------------------------------------------- */
 
 static void call_objects(sd_bus *bus)
 {

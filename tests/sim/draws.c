@@ -1,7 +1,7 @@
 /*
  * What the swarm draws: over some seeds, each key of a child that keys.def calls DRAWN has had
- * another value than its default, and no other has: what the core decides by is tried, and who adds
- * such a key is told to draw it.
+ * another value than its default, and no other has: what the core decides by is tried, and a person
+ * who adds such a key is reminded to draw it.
  */
 #include "core/core.h"
 #include "core/model/declaration_keys.h"

@@ -325,7 +325,7 @@ static void tell_minute(unsigned minute, uint64_t kb, unsigned fds)
     fflush(stdout);
 }
 
-/* Each child ends again and again: who has not been started for so long was forgotten. */
+/* Each child ends again and again: a child that has not been started for so long was forgotten. */
 static unsigned count_forgotten(sd_bus *bus)
 {
     uint64_t *before = calloc(t.children, sizeof(*before));

@@ -1,5 +1,5 @@
 /*
- * Opening what others can change: files only, without waiting, and by nobody's links.
+ * Opening what others can change: files only, without waiting, and by no other user's links.
  */
 #include "open_regular.h"
 
@@ -190,7 +190,7 @@ static void strangers_links_lead_to_what_is_theirs(struct place *place, gconstpo
         close(fd);
         g_assert_cmpint(chown(place->path, 0, 0), ==, 0);
     }
-    g_assert_cmpint(lchown(folder, 1, 1), ==, 0); /* two who do not trust each other */
+    g_assert_cmpint(lchown(folder, 1, 1), ==, 0); /* two users that do not trust each other */
     g_autofree char *both = g_build_filename(folder, "link", NULL);
     g_assert_cmpint(open_regular_reading(both), ==, -ELOOP);
     g_unlink(link);

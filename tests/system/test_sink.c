@@ -1,5 +1,6 @@
 /*
- * Sinks: whoever does not read what proctord says holds up nobody, and what was lost is counted.
+ * Sinks: a reader that does not read what proctord says holds up nothing, and what was lost is
+ * counted.
  */
 #include "beside.h"
 #include "sink.h"
