@@ -18,7 +18,7 @@
 #define TELL_TRIES 3
 #define BUS_USEC   2000000 /* how long a start waits for what the bus has to say */
 
-/* Whoever has started us may wait for it, or may never read it. */
+/* The program that has started us may wait for it, or may never read it. */
 static void tell_address(struct daemon *daemon)
 {
     const char *address = private_bus_address(daemon->bus);
@@ -96,7 +96,7 @@ void bus_wait_private_up(void *userdata)
 }
 
 /* What the bus says first is worth a short while: whether another proctord has our name on it, and
- * that whoever is told that we are ready can call. The loop turns meanwhile. */
+ * that a program that is told that we are ready can call. The loop turns meanwhile. */
 void bus_wait_listen(struct daemon *daemon)
 {
     uint64_t now = 0, end;

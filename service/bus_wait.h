@@ -27,5 +27,5 @@ void bus_wait_listen(struct daemon *daemon);
  * been said on standard error then. */
 int bus_wait_claim(struct daemon *daemon);
 
-/* The tree is started: tells the service manager, and whoever waits for a private bus. */
+/* The tree is started: tells the service manager, and the program that waits for a private bus. */
 void bus_wait_tell_ready(struct daemon *daemon);

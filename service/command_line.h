@@ -28,6 +28,6 @@ struct command_line {
     bool check;
 };
 
-/* Returns 0 to go on, 1 when the answer has been printed (--help, --version), or -EINVAL with a
+/* Returns 0 to continue, 1 when the answer has been printed (--help, --version), or -EINVAL with a
  * message on standard error. */
 int command_line_parse(int argc, char **argv, struct command_line *line);

@@ -12,9 +12,9 @@
 struct history {
     struct journal *journal;
     struct host *host;
-    bool past;                          /* the core lives through it: nothing of that is new */
-    bool recovered;                     /* there was something to take over */
-    bool handed_over;                   /* by a program that is still meant to go on, or to end */
+    bool past;        /* the core lives through it: nothing of that is new */
+    bool recovered;   /* there was something to take over */
+    bool handed_over; /* by a program that is still meant to continue, or to end */
     struct kept_note *kept, *kept_last; /* of the audit, until the journal can be written */
     size_t n_kept;
     int told; /* the journal's error that has been logged */

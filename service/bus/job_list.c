@@ -33,7 +33,7 @@ static const struct job *find_next(const struct service *service, const struct j
 }
 
 /* A later time of a job, by the wall clock's reading of when it was queued: the two of one row keep
- * their order, though the clocks go on. */
+ * their order, though time passes. */
 static uint64_t later(const struct job *job, uint64_t queued_usec, uint64_t usec)
 {
     return usec > 0 ? queued_usec + (usec - job->queued_usec) : 0;

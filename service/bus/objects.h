@@ -6,7 +6,7 @@
  * sd-bus sees it.
  *
  * A client watches the signals and asks once for what is there. While its answer is made, things
- * go on: what has changed, come or gone is signalled to all clients as always, and again to that
+ * change: what has changed, come or gone is signalled to all clients as always, and again to that
  * client alone, right behind its answer. So it ends up with what is true in any case.
  */
 #pragma once

@@ -234,7 +234,7 @@ void core_reopen(struct core *core);
 void core_spawned(struct core *core, struct attempt_id id, uint32_t pid);
 void core_spawn_failed(struct core *core, struct attempt_id id, int error, const char *reason);
 /* Proctord lacks something for the start (descriptors, memory, processes), as the reason says;
- * NULL: it goes on. Meanwhile no deadline of the child's runs. */
+ * NULL: it continues. Meanwhile no deadline of the child's runs. */
 void core_start_delayed(struct core *core, struct attempt_id id, const char *reason);
 void core_completed(struct core *core, struct attempt_id id, const struct completion *completion);
 /* The main process has ended so, and completion->left others of the attempt are there. */

@@ -100,7 +100,7 @@ static size_t length_by_lead(unsigned char c)
     return c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC2 ? 2 : 1;
 }
 
-/* What is at the end of data may go on in what comes next: so many bytes of it. */
+/* What is at the end of data may continue in what comes next: so many bytes of it. */
 static size_t unfinished(const char *data, size_t size)
 {
     for (size_t n = 1; n < CHARACTER_MAX && n <= size; n++) {

@@ -1,5 +1,5 @@
 /*
- * Adopt: after the death of a proctord, its children go on. This finds them again.
+ * Adopt: after the death of a proctord, its children continue to run. This finds them again.
  *
  * While a core lives through its past, the host only notes what it hears: which process belonged
  * to which attempt, and which of them were to be stopped. Then each attempt that the core holds for

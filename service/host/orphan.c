@@ -160,7 +160,7 @@ int orphan_claims(pid_t pid, const struct core *core, const char *notify_path, b
 
 /*
  * A process on its way out has lost its environment before its children are handed to us: for that
- * moment neither it nor they can be distinguished from strangers. In the midst of an exec the old
+ * moment neither it nor they can be distinguished from strangers. During an exec the old
  * environment has gone, and the new one is not there yet. Kernel threads never have one.
  */
 static bool is_between(pid_t pid, bool had_none)
@@ -359,8 +359,8 @@ static int list_all(struct listing *listing)
     return error;
 }
 
-/* Looks at all processes but the main ones of attempts that go on. A process that forks and exits
- * while this lasts has another number by then: those that have come meanwhile are looked at,
+/* Examines all processes but the main ones of attempts that continue. A process that forks and
+ * exits while this lasts has another number by then: those that have come meanwhile are looked at,
  * too. */
 static void for_all(struct host *host, void (*look)(struct host *host, pid_t pid, void *userdata),
                     void *userdata, size_t *unseen)

@@ -245,7 +245,7 @@ static size_t distance(const char *a, const char *b)
     return row[n];
 }
 
-/* Where one table ends another may go on. */
+/* Where one table ends another may continue. */
 static const struct key *skip_end(const struct key *key)
 {
     return !key->name && key->more ? key->more : key;

@@ -4,9 +4,9 @@
  *
  *   # or ; at the beginning of a line: a comment, which a backslash at its end does not continue
  *   blanks around a name and around a value that is not quoted do not belong to them
- *   \ outside of quotes: the next character as it is; before the end of a line: the line goes on
- *   '...': as it is; "...": with \" \\ \` \$ and \ before the end of a line, any other \ stays
- *   a later variable of the same name wins (for the caller to see to)
+ *   \ outside of quotes: the next character as it is; before the end of a line: the line continues
+ *   '...': as it is; "...": with \" \\ \` \$ and \ before the end of a line, any other \ stays a
+ *   later variable of the same name wins (for the caller to see to)
  *
  * Where systemd drops a line with a word in its log (`export A=1`, a name that is none, a text
  * without "="), or takes an open quote for a closed one, the file is refused here: a value that is

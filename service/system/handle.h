@@ -3,10 +3,10 @@
  *
  * A number is no process's name: as soon as a process has been reaped, its number can be another's,
  * and so can that of its process group once the last member has gone. Nor does the state letter in
- * /proc say that a process has ended: 'Z' is also one whose main thread has ended while others go
- * on working. This is the only place that signals by number, and only while the number is held by a
- * child of ours that has not been reaped. Numbers are looked up with again_pidfd() and compared
- * afterwards: what still answers then has had its number all the time.
+ * /proc say that a process has ended: 'Z' is also one whose main thread has ended while others
+ * continue to work. This is the only place that signals by number, and only while the number is
+ * held by a child of ours that has not been reaped. Numbers are looked up with again_pidfd() and
+ * compared afterwards: what still answers then has had its number all the time.
  */
 #pragma once
 

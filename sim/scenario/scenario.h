@@ -84,7 +84,7 @@ struct scenario_step {
 
 struct wanted_event {
     enum event_kind kind;
-    const char *child; /* NULL: whoever */
+    const char *child; /* NULL: any */
     bool has_cause;
     uint64_t cause; /* the number of the command that it has to carry; 0: none */
     uint64_t count; /* of `count` */

@@ -1,11 +1,11 @@
 /*
  * Schedule: the list of choices that determines a run.
  *
- * Wherever a run could go on in more than one way (which of the reports that are due comes first,
- * does this fault strike, what does a client ask for), it asks here, and gets a small integer. The
- * list of them is the schedule: the same scenario, seed and core with the same list do the same,
- * byte for byte. 0 is always the dull choice (the oldest first, no fault, nothing asked for), and
- * behind the end of a list everything is 0: that is what makes a shrunk schedule short.
+ * Wherever a run could continue in more than one way (which of the reports that are due comes
+ * first, does this fault strike, what does a client ask for), it asks here, and gets a small
+ * integer. The list of them is the schedule: the same scenario, seed and core with the same list do
+ * the same, byte for byte. 0 is always the dull choice (the oldest first, no fault, nothing asked
+ * for), and behind the end of a list everything is 0: that is what makes a shrunk schedule short.
  *
  * The choosers: random; pct (Burckhardt et al., "A Randomized Scheduler with Probabilistic
  * Guarantees of Finding Bugs"); fifo (always 0); and a given list. Exploration chooses by itself.

@@ -2,8 +2,8 @@
  * Crash test: a real proctord with real processes is killed again and again, at a random time or at
  * its Nth system call, under a load of commands, jobs and children that crash; now and then it is
  * replaced in place before it dies, and its spawner is killed or stopped. After each death the next
- * one must have every child exactly once, know every command that had been acknowledged, and go on
- * with the generations.
+ * one must have every child exactly once, know every command that had been acknowledged, and
+ * continue with the generations.
  *
  *   crash-test [--kills N] [--restarts N] [--reboots N] [--seed N] [--sweep]
  *   crash-test --faults ROUND [--call NAME | --sites] [--from N] [--every N] [--until N]

@@ -411,7 +411,7 @@ static void one_that_executes_itself_again_and_again(gboolean with_a_death)
     }
     g_autoptr(GVariant) outcome = fixture_verb_waiting(&f, "Pause", "web");
     fixture_wait_text(&f, "web", "Status", "none");
-    for (int i = 0; i < 20; i++) /* in the midst of an exec its command line is not seen either */
+    for (int i = 0; i < 20; i++) /* during an exec its command line is not seen either */
         g_assert_false(somebody_runs(fixture_path(&f, "again.sh")));
 }
 

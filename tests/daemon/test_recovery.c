@@ -469,7 +469,7 @@ static void the_audit_goes_on_after_a_shutdown(void)
     g_assert_cmpuint(count_of(lines, "'shutdown-completed'"), ==, 1);
     g_assert_cmpuint(count_of(lines, "'supervisor-started'"), ==, 2);
 
-    /* Commands go on being numbered: none is called as one of before. */
+    /* Commands continue to be numbered: none is called as one of before. */
     fixture_add(&f, "api", "", "wait-term");
     g_autoptr(GVariant) again = fixture_verb_waiting(&f, "Pause", "api");
     const char *after = dict_text(again, "CommandId");

@@ -1,9 +1,9 @@
 /*
  * Journals: what a segment holds is lived through, its audit is read, and a trace is made of it, as
  * after the death of a daemon. The checksums are put right first: otherwise nothing would get past
- * them. Any input may come at any time, so the core must be able to go on after it. A checkpoint is
- * believed by its checksum: one that was changed is only read, written and freed. Each is replayed
- * with clocks that make no sense (clocks.h), and so is what comes after it.
+ * them. Any input may come at any time, so the core must be able to continue after it. A checkpoint
+ * is believed by its checksum: one that was changed is only read, written and freed. Each is
+ * replayed with clocks that make no sense (clocks.h), and so is what comes after it.
  */
 #include "target.h"
 

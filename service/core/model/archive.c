@@ -137,7 +137,7 @@ void archive_stamp(struct archive *archive, uint64_t *usec)
     archive_number(archive, usec);
     if (!archive->reading)
         return;
-    if (*usec > MOMENT_MAX / 2) /* there must be time left to go on in */
+    if (*usec > MOMENT_MAX / 2) /* there must be time left to continue in */
         *usec = LONG_AGO;
     archive->latest_usec = moment_later(archive->latest_usec, *usec);
 }

@@ -83,7 +83,7 @@ int core_run_job(struct core *core, const struct child_declaration *declaration,
 /* Lets go of a finished job. Returns 0, or -EBUSY. */
 int core_forget_job(struct core *core, struct job *job);
 
-/* How many may run at once, 1 to JOBS_AT_ONCE_MAX; those that run already go on. */
+/* How many may run at once, 1 to JOBS_AT_ONCE_MAX; those that run already continue. */
 void core_set_max_jobs(struct core *core, uint32_t max_jobs);
 uint32_t core_max_jobs(const struct core *core);
 

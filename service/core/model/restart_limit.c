@@ -67,7 +67,7 @@ bool restart_limit_count(struct restart_limit *limit, uint64_t now_usec, uint64_
 {
     restart_limit_prune(limit, now_usec, realtime_usec);
     if (limit->used == limit->burst + 1)
-        drop_oldest(limit); /* a restart by hand let it go on although the window was full */
+        drop_oldest(limit); /* a restart by hand let it continue although the window was full */
 
     limit->ring[(limit->first + limit->used) % (limit->burst + 1)] = now_usec;
     limit->used++;
