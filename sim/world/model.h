@@ -12,7 +12,7 @@
  *   exit N, die SIGNAL    ends; `oom` is killed for its memory
  *   wait NAME             continues when the scenario fires NAME
  *   wait cancel           continues when it is cancelled, and ends after its last step
- *   wait reload           continues when it gets its reload signal, or has got it since the last wait
+ *   wait reload           continues when it gets its reload signal, or has got it since the last
  *   reloading since D     says RELOADING=1, and that it is so since D ago (0s: from now on)
  *   write-result BYTES    of a job: so much more of its result
  *   status TEXT, extend D, reloading, stopping, trigger   further messages of sd_notify(3)

@@ -70,7 +70,7 @@ static void end_tests(int signal)
     kill(tests, SIGKILL);
 }
 
-/* whom: the process that it waits for; -1: all. */
+/* the process that it waits for; -1: all. */
 static void be_init(pid_t whom)
 {
     int status;

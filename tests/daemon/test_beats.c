@@ -77,7 +77,7 @@ static void silence_after_a_burst_is_seen(void)
     g_assert_cmpuint(fixture_events(&f, "child-heartbeat-recovered", "web"), ==, 0);
 }
 
-/* The beats of the moment in which proctord dies may be lost, and make no child silent. */
+/* The beats at the moment in which proctord dies may be lost, and make no child silent. */
 static void a_death_in_a_burst_makes_nobody_silent(void)
 {
     g_autofree char *steps = many_beats("ready, ", "live=600000");
