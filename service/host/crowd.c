@@ -86,8 +86,11 @@ static void add_list(struct crowd *crowd, const char *path, pid_t pid, int depth
     size_t length;
     char *list;
 
-    if (read_regular(AT_FDCWD, path, LIST_MAX, &list, &length) < 0)
+    int r = read_regular(AT_FDCWD, path, LIST_MAX, &list, &length);
+    if (r < 0) {
+        crowd->unseen += again_may_help(r);
         return;
+    }
     for (const char *at = list; number_take(&at, &below) == 0; at += *at != '\0') {
         add_child(crowd, (pid_t)below, pid);
         add_below(crowd, (pid_t)below, depth - 1);
@@ -111,6 +114,7 @@ static void add_below(struct crowd *crowd, pid_t pid, int depth)
         snprintf(path, sizeof(path), "/proc/%d/task/%.16s/children", (int)pid, entry->d_name);
         add_list(crowd, path, pid, depth);
     }
+    crowd->unseen += again_may_help(error);
     if (folder)
         closedir(folder);
 }

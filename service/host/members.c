@@ -61,21 +61,23 @@ static void walk_below(struct leaf_walk *walk, int directory, const char *name, 
     snprintf(path, sizeof(path), "%s/cgroup.procs", name);
     int fd = again_open(directory, path, O_RDONLY);
     FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
-    if (!file && fd >= 0)
-        close(fd);
-    if (!file)
+    if (!file) {
+        walk->unseen += fd >= 0 || again_may_help(fd);
+        if (fd >= 0)
+            close(fd);
         return;
+    }
     meet_listed(walk, file);
     fclose(file);
 
-    int error;
+    int error = 0;
     DIR *folder = depth > 0 ? again_folder(directory, name, &error) : NULL;
-    if (!folder)
-        return;
-    for (struct dirent *entry; (entry = readdir(folder));)
+    for (struct dirent *entry; folder && (entry = again_next(folder, &error));)
         if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
             walk_below(walk, dirfd(folder), entry->d_name, depth - 1);
-    closedir(folder);
+    walk->unseen += again_may_help(error);
+    if (folder)
+        closedir(folder);
 }
 
 static void add_to_crowd(void *userdata, pid_t pid, int pidfd)
