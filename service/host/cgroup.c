@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CHECK "check." /* begins the name of a health check's leaf */
+#define CHECK      "check." /* begins the name of a health check's leaf */
+#define THAWED_MAX 256      /* cgroups below a leaf; a program that has more thaws them itself */
 
 static int write_at(int directory, const char *path, const char *text)
 {
@@ -512,12 +514,28 @@ int cgroup_leaf_kill(const struct cgroup_base *base, const char *name)
     return r;
 }
 
-void cgroup_leaf_thaw(const struct cgroup_base *base, const char *name)
+static void thaw_below(int directory, const char *name, int depth, int *folders)
 {
-    char path[CGROUP_LEAF_MAX + 20];
+    char path[NAME_MAX + 20];
+    int error = 0;
 
     snprintf(path, sizeof(path), "%s/cgroup.freeze", name);
-    write_at(base->fd, path, "0");
+    write_at(directory, path, "0");
+    DIR *folder = depth > 0 ? again_folder(directory, name, &error) : NULL;
+    for (struct dirent *entry; folder && *folders > 0 && (entry = again_next(folder, &error));)
+        if (entry->d_type == DT_DIR && entry->d_name[0] != '.') {
+            --*folders;
+            thaw_below(dirfd(folder), entry->d_name, depth - 1, folders);
+        }
+    if (folder)
+        closedir(folder);
+}
+
+void cgroup_leaf_thaw(const struct cgroup_base *base, const char *name)
+{
+    int folders = THAWED_MAX;
+
+    thaw_below(base->fd, name, CGROUP_DEPTH_MAX, &folders);
 }
 
 int cgroup_leaf_watch(const struct cgroup_base *base, const char *name)

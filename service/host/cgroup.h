@@ -75,7 +75,7 @@ int cgroup_leaf_remove(const struct cgroup_base *base, const char *name);
 /* SIGKILL to all processes in it, at once where the kernel can (cgroup.kill). */
 int cgroup_leaf_kill(const struct cgroup_base *base, const char *name);
 
-/* Undoes cgroup.freeze; not of what its processes made below it. */
+/* Undoes cgroup.freeze, also of the first few hundred cgroups that its processes made below it. */
 void cgroup_leaf_thaw(const struct cgroup_base *base, const char *name);
 
 /* Descriptor that polls EPOLLPRI when the leaf's population changes, or a negative errno. */

@@ -342,8 +342,34 @@ static void one_of_another_user_does_not_stay(void)
     fixture_wait_gone(&f, left);
 }
 
+/* Returns FALSE where there are no cgroups. inner: of its own, below that of its attempt. */
+static gboolean freeze(const char *cgroup, const char *inner)
+{
+    g_autofree char *hybrid = g_strdup_printf("/sys/fs/cgroup/unified%s", cgroup);
+    g_autofree char *unified = g_strdup_printf("/sys/fs/cgroup%s", cgroup);
+    const char *leaf = g_file_test(hybrid, G_FILE_TEST_EXISTS) ? hybrid : unified;
+    g_autofree char *folder = g_build_filename(leaf, inner, NULL);
+    g_autofree char *procs = g_build_filename(folder, "cgroup.procs", NULL);
+    g_autofree char *file = g_build_filename(folder, "cgroup.freeze", NULL);
+    g_autofree char *pid =
+        g_strdup_printf("%" G_GUINT64_FORMAT, fixture_number(&f, "web", "MainPID"));
+
+    if (options || !g_file_test(leaf, G_FILE_TEST_IS_DIR))
+        return FALSE;
+    g_assert_cmpint(g_mkdir_with_parents(folder, 0755), ==, 0);
+    int state = open(file, O_WRONLY | O_CLOEXEC), in = open(procs, O_WRONLY | O_CLOEXEC);
+    g_assert_cmpint(state, >=, 0);
+    g_assert_cmpint(in, >=, 0);
+    if (inner)
+        g_assert_cmpint(write(in, pid, strlen(pid)), ==, (ssize_t)strlen(pid));
+    g_assert_cmpint(write(state, "1", 1), ==, 1);
+    close(in);
+    close(state);
+    return TRUE;
+}
+
 /* It obeys its stop signal, as a stopped one does. */
-static void a_frozen_one_is_let_run_to_its_end(void)
+static void is_let_run_to_its_end(const char *inner)
 {
     add("name: web\nstop: {timeout: 0}\nexec: [/bin/sh, -c, 'trap \"echo term >> @/terms; exit 0\" "
         "TERM; "
@@ -353,22 +379,23 @@ static void a_frozen_one_is_let_run_to_its_end(void)
     g_autofree char *cgroup = NULL;
     g_assert_true(g_file_get_contents(fixture_path(&f, "cgroup"), &cgroup, NULL, NULL));
     g_strchomp(cgroup);
-    g_autofree char *freeze = g_strdup_printf("/sys/fs/cgroup/unified%s/cgroup.freeze", cgroup);
-    g_autofree char *unified = g_strdup_printf("/sys/fs/cgroup%s/cgroup.freeze", cgroup);
-    const char *file = g_file_test(freeze, G_FILE_TEST_EXISTS) ? freeze : unified;
-    int fd = open(file, O_WRONLY);
-    if (options || fd < 0) { /* there are no cgroups */
-        if (fd >= 0)
-            close(fd);
+    if (!freeze(cgroup, inner))
         return;
-    }
-    g_assert_cmpint(write(fd, "1", 1), ==, 1);
-    close(fd);
 
     g_autoptr(GVariant) outcome = fixture_verb_waiting(&f, "Pause", "web");
 
     fixture_wait_text(&f, "web", "StopState", "completed");
     g_assert_cmpuint(fixture_count_lines(&f, "terms"), ==, 1);
+}
+
+static void a_frozen_one_is_let_run_to_its_end(void)
+{
+    is_let_run_to_its_end(NULL);
+}
+
+static void one_frozen_in_a_cgroup_of_its_own_is_too(void)
+{
+    is_let_run_to_its_end("its/own");
 }
 
 static gboolean is_its_command(const char *entry, const char *script)
@@ -606,6 +633,7 @@ int main(int argc, char **argv)
         {"late/a-further-signal-comes-once", a_further_signal_comes_once},
         {"odd/one-of-another-user-does-not-stay", one_of_another_user_does_not_stay},
         {"odd/a-frozen-one-is-let-run-to-its-end", a_frozen_one_is_let_run_to_its_end},
+        {"odd/one-frozen-in-a-cgroup-of-its-own-is-too", one_frozen_in_a_cgroup_of_its_own_is_too},
         {"odd/one-in-the-midst-of-an-exec-is-met", one_in_the_midst_of_an_exec_is_met},
         {"odd/one-in-the-midst-of-an-exec-is-met-after-a-death",
          one_in_the_midst_of_an_exec_is_met_after_a_death},
