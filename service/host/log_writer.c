@@ -181,7 +181,7 @@ bool log_writer_order(struct outside_process *process, const struct log_order *o
         return true;
     memcpy(text + sizeof(*order), path, strlen(path) + 1);
     int r = outside_ask(process, &log_writer_job, &request, &answer);
-    if (r >= 0)
+    if (r >= 0 || r == -EIO)
         return r == 0;
     here.keeps = r == -ENOSYS; /* no other process ever has it */
     carry_out(&here, path, pipe, report);

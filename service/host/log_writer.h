@@ -44,7 +44,7 @@ struct log_report {
 };
 
 /* In a thread beside the loop, for one output in one thread at a time. pipe: its reading end.
- * process: NULL: any. Returns false where a process has died over it: up to a chunk may be lost. */
+ * process: NULL: any. Returns false if a process has died over it: up to a chunk may be lost. */
 bool log_writer_order(struct outside_process *process, const struct log_order *order,
                       const char *path, int pipe, struct log_report *report);
 

@@ -15,10 +15,11 @@
 struct path_look {
     struct beside_work work;
     struct path_look **place; /* NULL: the owner has gone */
-    void (*done)(void *userdata);
+    void (*done)(void *userdata, int error);
     void *userdata;
     char *paths[PATH_LOOKS_MAX];
     size_t n;
+    int error; /* of the look itself, not of the paths */
 };
 
 /* In the process: that there is an answer is enough: the one that asked meets an error again. */
@@ -37,7 +38,7 @@ const struct outside_job path_look_job = {OUTSIDE_LOOK, look_at_paths};
 
 static void look(void *data)
 {
-    const struct path_look *asked = data;
+    struct path_look *asked = data;
     char text[PATH_LOOKS_MAX * SOCKET_PATH_ROOM];
     struct outside_parcel request = {.data = text}, answer = {};
 
@@ -48,19 +49,19 @@ static void look(void *data)
         memcpy(text + request.size, asked->paths[i], size);
         request.size += size;
     }
-    outside_make(&path_look_job, &request, &answer);
+    asked->error = outside_make(&path_look_job, &request, &answer);
 }
 
 static void came_back(void *data)
 {
     struct path_look *asked = data;
-    void (*done)(void *userdata) = asked->done;
+    void (*done)(void *userdata, int error) = asked->done;
 
     if (asked->place)
         *asked->place = NULL;
     asked->place = NULL;
     if (done)
-        done(asked->userdata);
+        done(asked->userdata, asked->error);
 }
 
 static void release(void *data)
@@ -75,7 +76,7 @@ static void release(void *data)
 }
 
 int path_look_begin(struct path_look **place, const char *const *paths, size_t n,
-                    void (*done)(void *userdata), void *userdata)
+                    void (*done)(void *userdata, int error), void *userdata)
 {
     if (*place) {
         (*place)->done = done;

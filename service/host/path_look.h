@@ -23,11 +23,12 @@ extern const struct outside_job path_look_job;
 #define PATH_LOOKS_MAX 16 /* paths of one look */
 
 /*
- * done() is called from the loop, later; where an earlier look has not come back, when that does.
+ * done() is called from the loop, later; if an earlier look has not come back, when that does. Its
+ * error is -EIO if the processes that looked have died: then the paths must not be walked.
  * Returns 0 or -ENOMEM. The paths are copied.
  */
 int path_look_begin(struct path_look **place, const char *const *paths, size_t n,
-                    void (*done)(void *userdata), void *userdata);
+                    void (*done)(void *userdata, int error), void *userdata);
 
 /* done() is not called any more. NULL is allowed. */
 void path_look_forget(struct path_look *look);

@@ -383,14 +383,15 @@ static void watch_connection(struct host *host, struct probe *probe, int r)
 }
 
 /* The path of a Unix socket has answered, and the check continues. */
-static void path_answers(void *userdata)
+static void path_answers(void *userdata, int error)
 {
     struct process *process = userdata;
     const struct health_spec *health = process->child->config->declaration.process.health;
     struct probe *probe = process->probe;
 
     if (probe && probe->fd < 0 && !probe->source && health && !health->arguments)
-        watch_connection(process->host, probe, start_connection(probe, &health->target));
+        watch_connection(process->host, probe,
+                         error < 0 ? error : start_connection(probe, &health->target));
 }
 
 /* A mount that does not answer holds up this check alone, until its timeout. */

@@ -376,12 +376,20 @@ static void look_up_or_launch(struct process *process)
 
 /* ---- its sockets ----------------------------------------------------------------------------- */
 
-static void sockets_answer(void *userdata)
+static void look_failed(struct process *process, int error)
+{
+    process_step_failed(process, error, "sockets", NULL);
+    not_started(process);
+}
+
+static void sockets_answer(void *userdata, int error)
 {
     struct process *process = userdata;
 
     if (is_called_off(process))
         tell_called_off(process);
+    else if (error < 0)
+        look_failed(process, error);
     else
         look_up_or_launch(process);
 }
@@ -404,10 +412,8 @@ static void look_at_sockets(struct process *process, const char *const *paths, s
 {
     int r = path_look_begin(&process->socket_look, paths, n, sockets_answer, process);
 
-    if (r == -ENOMEM) {
-        process_step_failed(process, r, "sockets", NULL);
-        not_started(process);
-    }
+    if (r < 0)
+        look_failed(process, r);
 }
 
 /* Also where it was asked to end meanwhile: then it is ended as soon as it runs. */

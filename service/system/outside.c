@@ -251,14 +251,19 @@ int outside_ask(struct outside_process *process, const struct outside_job *job,
             return died;
     }
     answer->size = answer->n_fds = 0;
-    return r;
+    return begun ? -EIO : r;
 }
 
-void outside_make(const struct outside_job *job, const struct outside_parcel *request,
-                  struct outside_parcel *answer)
+int outside_make(const struct outside_job *job, const struct outside_parcel *request,
+                 struct outside_parcel *answer)
 {
-    if (outside_ask(NULL, job, request, answer) < 0)
+    int r = outside_ask(NULL, job, request, answer);
+
+    if (r == -EIO)
+        return r;
+    if (r < 0)
         job->handle(request, answer);
+    return 0;
 }
 
 struct outside_process *outside_process_new(void)

@@ -15,8 +15,9 @@
  * A caller that asks for one thing after the other may keep a process of its own, which keeps what
  * it has opened.
  *
- * A process that dies over a call has perhaps done it: it is made again. If no process can be
- * started, and before outside_begin(), the caller makes the call itself.
+ * A process that dies over a call has perhaps done it: the call is retried once, by another one. If
+ * that dies too, there is no answer: whoever killed both would find the caller in the same place.
+ * Only if no process can be started, and before outside_begin(), the caller makes the call itself.
  */
 #pragma once
 
@@ -54,9 +55,9 @@ struct outside_process; /* that a caller keeps */
 void outside_begin(void);
 
 /* In a thread beside the loop. The data of both are the caller's, and so are descriptors of the
- * answer. */
-void outside_make(const struct outside_job *job, const struct outside_parcel *request,
-                  struct outside_parcel *answer);
+ * answer. Returns 0, or -EIO if two processes have died over it. */
+int outside_make(const struct outside_job *job, const struct outside_parcel *request,
+                 struct outside_parcel *answer);
 
 /* One to keep; it is begun by the first call, and again where it has died. NULL without memory. Its
  * users are counted; the last one ends it. Both are the loop's. */
@@ -65,7 +66,8 @@ struct outside_process *outside_process_use(struct outside_process *process);
 void outside_process_leave(struct outside_process *process); /* NULL is allowed */
 
 /* The same by that process, in one thread at a time; NULL: by any. Returns 1 if a process has died
- * over it, 0, or a negative errno if none can be started: nothing has been done then. */
+ * over it, 0, -EIO if two have, or another negative errno if none can be started: nothing has been
+ * done then. */
 int outside_ask(struct outside_process *process, const struct outside_job *job,
                 const struct outside_parcel *request, struct outside_parcel *answer);
 
