@@ -91,6 +91,11 @@ struct beside_queue *disk_queue_works(const struct disk_queue *queue)
     return queue->works;
 }
 
+dev_t disk_queue_device(const struct disk_queue *queue)
+{
+    return queue->disk->device;
+}
+
 struct outside_process *disk_queue_process(const struct disk_queue *queue)
 {
     return queue->process;

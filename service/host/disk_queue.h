@@ -19,6 +19,7 @@ struct disk_queue;
 /* One of the queues of a disk, the next each time. NULL without memory. */
 struct disk_queue *disk_queue_join(dev_t device);
 struct beside_queue *disk_queue_works(const struct disk_queue *queue);
+dev_t disk_queue_device(const struct disk_queue *queue);
 /* The process outside that its works share. */
 struct outside_process *disk_queue_process(const struct disk_queue *queue);
 

@@ -30,6 +30,7 @@
  * It goes with the last of them, which may be long after its output has gone.
  */
 struct drain {
+    unsigned users;  /* works, and the output */
     uint64_t number; /* of no other output of this program */
     int fd;          /* of the pipe; -1: there is none yet */
     char *path;
@@ -85,8 +86,10 @@ static void close_if_open(int fd)
         close(fd);
 }
 
-static void free_drain(struct drain *drain)
+static void leave_drain(struct drain *drain)
 {
+    if (--drain->users > 0)
+        return;
     close_if_open(drain->fd);
     free(drain->path);
     free(drain);
@@ -97,8 +100,7 @@ static void release_work(void *data)
     struct work *work = data;
 
     outside_process_leave(work->process);
-    if (work->order.task == LOG_END)
-        free_drain(work->drain);
+    leave_drain(work->drain);
     free(work);
 }
 
@@ -134,17 +136,42 @@ static bool is_idle(const struct output *output)
     return true;
 }
 
+static struct work *new_work(struct output *output, enum log_task task);
+
+/* The process that wrote to the disk of before keeps its file no longer, or that disk would stay
+ * busy. */
+static bool let_go_of_file(struct output *output)
+{
+    struct work *work = new_work(output, LOG_REOPEN);
+
+    if (!work)
+        return false;
+    work->order.keeps = false;
+    work->output = NULL;
+    beside_do(disk_queue_works(output->disk), &work->beside);
+    return true;
+}
+
 /* With others whose files are there. Only while nothing is on its way, which has to stay in order.
  */
 static void join_disk(struct output *output)
 {
-    if (output->disk || output->device == 0 || !is_idle(output))
+    struct disk_queue *old = output->disk, *fresh;
+
+    if (output->device == 0 || !is_idle(output) ||
+        (old && disk_queue_device(old) == output->device))
         return;
-    output->disk = disk_queue_join(output->device);
-    if (!output->disk)
+    fresh = disk_queue_join(output->device);
+    if (!fresh)
         return;
+    if (old && !let_go_of_file(output)) {
+        disk_queue_leave(fresh);
+        return;
+    }
+    disk_queue_leave(old);
     beside_leave(output->queue);
     output->queue = NULL;
+    output->disk = fresh;
 }
 
 void output_know_disk(struct output *output, dev_t device)
@@ -179,19 +206,15 @@ static void work_done(void *data)
     sd_event_source_set_enabled(output->source, SD_EVENT_ON);
 }
 
-/* One of a kind at a time is enough: what the second would do, the first still will. Returns false
- * without memory. */
-static bool begin(struct output *output, enum log_task task)
+/* NULL without memory. */
+static struct work *new_work(struct output *output, enum log_task task)
 {
     struct outside_process *process = output->disk ? disk_queue_process(output->disk) : NULL;
-    struct work *work;
+    struct work *work = calloc(1, sizeof(*work));
 
-    if (output->pending[task])
-        return true;
-    work = calloc(1, sizeof(*work));
     if (!work)
-        return false;
-    output->pending[task] = work;
+        return NULL;
+    output->drain->users++;
     *work = (struct work){.beside = {.what = "write a log file",
                                      .work = do_work,
                                      .done = work_done,
@@ -202,11 +225,23 @@ static bool begin(struct output *output, enum log_task task)
                                     .task = task,
                                     .keeps = process != NULL,
                                     .max_size_bytes = output->settings.max_size_bytes,
-                                    .keep = output->settings.keep,
-                                    .dropped = output->dropped},
+                                    .keep = output->settings.keep},
                           .drain = output->drain,
                           .output = output,
                           .process = outside_process_use(process)};
+    return work;
+}
+
+/* One of a kind at a time is enough: what the second would do, the first still will. Returns false
+ * without memory. */
+static bool begin(struct output *output, enum log_task task)
+{
+    struct work *work = output->pending[task] ? NULL : new_work(output, task);
+
+    if (!work)
+        return output->pending[task] != NULL;
+    output->pending[task] = work;
+    work->order.dropped = output->dropped;
     output->dropped = 0;
     beside_do(output->disk ? disk_queue_works(output->disk) : output->queue, &work->beside);
     return true;
@@ -234,11 +269,11 @@ static int readable(sd_event_source *source, int fd, uint32_t events, void *user
         drop_chunk(output);
         return 0;
     }
+    if (!begin(output, LOG_CHUNK))
+        return 0; /* without memory: it stays readable, and nothing is lost */
     sd_event_source_set_enabled(source, SD_EVENT_OFF);
     sd_event_source_set_time_relative(output->patience, PATIENCE_USEC);
     sd_event_source_set_enabled(output->patience, SD_EVENT_ONESHOT);
-    if (!begin(output, LOG_CHUNK))
-        sd_event_source_set_enabled(source, SD_EVENT_ON);
     return 0;
 }
 
@@ -309,8 +344,8 @@ static int open_drain(struct output *output)
     output->drain = calloc(1, sizeof(*output->drain));
     if (!output->queue || !output->drain)
         return -ENOMEM;
-    *output->drain =
-        (struct drain){.number = ++outputs, .fd = output->pipe[0], .path = strdup(output->path)};
+    *output->drain = (struct drain){
+        .users = 1, .number = ++outputs, .fd = output->pipe[0], .path = strdup(output->path)};
     return output->drain->path ? 0 : -ENOMEM;
 }
 
@@ -395,6 +430,7 @@ static void free_reading_side(struct output *output)
     struct drain *drain = output->drain;
 
     if (drain && drain->path && begin(output, LOG_END)) {
+        leave_drain(drain);
         for (int i = 0; i < LOG_TASKS; i++)
             if (output->pending[i])
                 output->pending[i]->output = NULL;
@@ -402,12 +438,12 @@ static void free_reading_side(struct output *output)
         disk_queue_leave(output->disk);
         return;
     }
-    close_if_open(output->pipe[0]);
     beside_cancel(output->queue);
     disk_queue_leave(output->disk);
     if (drain)
-        free(drain->path);
-    free(drain);
+        leave_drain(drain);
+    else
+        close_if_open(output->pipe[0]);
 }
 
 void output_free(struct output *output)

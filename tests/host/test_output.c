@@ -348,6 +348,62 @@ static void dead_disk_takes_few_threads(struct place *place, gconstpointer data)
     g_unlink(elsewhere);
 }
 
+/* Its path leads to another disk meanwhile, and the old one does not answer any more. */
+static void moved_log_leaves_its_old_disk(struct place *place, gconstpointer data)
+{
+    struct output *outputs[2 * DISK_THREADS], *moving;
+    int ends[G_N_ELEMENTS(outputs)], moving_end;
+    g_autofree char *path = g_build_filename(place->folder, "way", "moving.log", NULL);
+    g_autofree char *way = g_path_get_dirname(path);
+    g_autofree char *elsewhere = g_strdup_printf("/dev/shm/moving-%d", (int)getpid());
+    g_autofree char *there = g_build_filename(elsewhere, "moving.log", NULL);
+    g_autofree char *here = g_build_filename(place->folder, "moving.log", NULL);
+    struct stat old, fresh;
+    (void)data;
+
+    g_assert_cmpint(mkdir(elsewhere, 0700), ==, 0);
+    if (stat(place->folder, &old) < 0 || stat(elsewhere, &fresh) < 0 ||
+        old.st_dev == fresh.st_dev) {
+        g_rmdir(elsewhere);
+        g_test_skip("there is only one disk");
+        return;
+    }
+    g_assert_cmpint(symlink(place->folder, way), ==, 0);
+    moving = make_output(place, path, &moving_end);
+    say(moving_end, "one\n");
+    until_ends(place, here, "one\n");
+    for (size_t i = 0; i < G_N_ELEMENTS(outputs); i++) {
+        outputs[i] = make_output(place, place->bad, &ends[i]);
+        g_autofree char *line = g_strdup_printf("%zu\n", i);
+        say(ends[i], line);
+        until_ends(place, place->bad, line);
+    }
+    g_unlink(way);
+    g_assert_cmpint(symlink(elsewhere, way), ==, 0);
+    output_reopen(moving);
+    say(moving_end, "two\n");
+    until_ends(place, there, "two\n");
+    while (output_disk(moving) != fresh.st_dev)
+        sd_event_run(place->event, 10000);
+    set_dead(true);
+    for (size_t i = 0; i < G_N_ELEMENTS(outputs); i++)
+        say(ends[i], "hangs\n");
+    while (beside_counters().running < DISK_THREADS)
+        sd_event_run(place->event, 10000);
+    say(moving_end, "three\n");
+    until_ends(place, there, "two\nthree\n");
+    set_dead(false);
+    for (size_t i = 0; i < G_N_ELEMENTS(outputs); i++) {
+        output_free(outputs[i]);
+        close(ends[i]);
+    }
+    output_free(moving);
+    close(moving_end);
+    until_ends(place, place->bad, "hangs\n");
+    g_unlink(there);
+    g_rmdir(elsewhere);
+}
+
 static void output_may_go_while_its_disk_hangs(struct place *place, gconstpointer data)
 {
     int end;
@@ -389,6 +445,7 @@ int main(int argc, char **argv)
     add("/output/what-a-full-disk-does-not-take-is-told", what_a_full_disk_does_not_take_is_told);
     add("/output/dead-disk-stops-nobody", dead_disk_stops_nobody);
     add("/output/dead-disk-takes-few-threads", dead_disk_takes_few_threads);
+    add("/output/moved-log-leaves-its-old-disk", moved_log_leaves_its_old_disk);
     add("/output/output-may-go-while-its-disk-hangs", output_may_go_while_its_disk_hangs);
     return g_test_run();
 }
