@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define HOLD_USEC 100000
+
 #define OPTIONS                                                                                    \
     (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |       \
      PTRACE_O_TRACECLONE)
@@ -24,6 +26,7 @@ static struct {
     enum strike_how how;
     guint n, seen;
     gboolean struck;
+    gboolean executed;
 } aim;
 
 static void say(char word)
@@ -111,6 +114,10 @@ static gboolean strike(pid_t pid)
         if (aim.seen == aim.n)
             try_to_refuse(pid, ENOMEM);
         break;
+    case STRIKE_HOLD:
+        if (aim.seen == aim.n)
+            g_usleep(HOLD_USEC);
+        break;
     case STRIKE_STARVE:
         if (!try_to_refuse(pid, EAGAIN) || aim.struck)
             return FALSE;
@@ -127,6 +134,8 @@ static gboolean at_event(pid_t pid, int event)
 {
     unsigned long message = 0;
 
+    if (event == PTRACE_EVENT_EXEC && pid == aim.victim)
+        aim.executed = TRUE;
     if (event == PTRACE_EVENT_EXEC)
         return aim.whom != STRIKE_CHILD || pid != aim.victim;
     if (event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK) {
@@ -142,6 +151,12 @@ static gboolean at_event(pid_t pid, int event)
     return TRUE;
 }
 
+/* Until its exec proctord waits for it, as for itself: who may stop the one may stop the other. */
+static gboolean counts(void)
+{
+    return aim.whom != STRIKE_NEW_SPAWNER || aim.how != STRIKE_STOP || aim.executed;
+}
+
 static int signal_of(int status)
 {
     int signal = WSTOPSIG(status);
@@ -153,8 +168,8 @@ static gboolean at_stop(pid_t pid, int status)
 {
     if (status >> 16 && !at_event(pid, status >> 16))
         return FALSE;
-    if (WSTOPSIG(status) == (SIGTRAP | 0x80) && pid == aim.victim && ++aim.seen >= aim.n &&
-        strike(pid))
+    if (WSTOPSIG(status) == (SIGTRAP | 0x80) && pid == aim.victim && counts() &&
+        ++aim.seen >= aim.n && strike(pid))
         return FALSE;
     if (pid != aim.traced && aim.victim == 0)
         aim.early = pid;
