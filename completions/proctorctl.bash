@@ -18,10 +18,13 @@ _proctorctl() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --system | --user) _proctorctl_place+=("${COMP_WORDS[i]}") ;;
-        --address) _proctorctl_place+=("--address=${COMP_WORDS[i + 2]}") ;; # "=" is a word of its own
+        --address) # "=" and ":" are words of their own
+            [[ $COMP_LINE =~ --address=([^[:space:]]+) ]] &&
+                _proctorctl_place+=("--address=${BASH_REMATCH[1]//[\"\']/}")
+            ;;
         -*) ;;
         *)
-            if [[ -z $command && ${COMP_WORDS[i - 1]} != = && ${COMP_WORDS[i]} != = ]]; then
+            if [[ -z $command && ${COMP_WORDS[i - 1]} != [=:] && ${COMP_WORDS[i]} != [=:] ]]; then
                 command=${COMP_WORDS[i]}
             fi
             ;;

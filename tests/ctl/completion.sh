@@ -13,7 +13,7 @@ source=$3
 in_bash() { # LINE, as words for COMP_WORDS
     bash --norc -c '
         . "$1/completions/proctorctl.bash"
-        COMP_WORDS=("${@:2}") COMP_CWORD=$(($# - 2)) COMP_LINE="${*:2}" COMP_POINT=${#COMP_LINE}
+        COMP_WORDS=("${@:2}") COMP_CWORD=$(($# - 2)) COMP_LINE="${LINE:-${*:2}}" COMP_POINT=${#COMP_LINE}
         compopt() { :; }
         _proctorctl
         echo "${COMPREPLY[*]}"' bash "$source" "$@"
@@ -22,6 +22,14 @@ in_bash() { # LINE, as words for COMP_WORDS
 check "bash: a command" "resume restart remove reload reexec" "$(in_bash proctorctl re)"
 check "bash: ids" "web worker" "$(in_bash proctorctl pause w)"
 check "bash: ids, behind an option" "cache" "$(in_bash proctorctl --quiet restart --wait c)"
+for quote in '' '"'; do
+    check "bash: ids, at an address$quote" "web worker" "$(
+        LINE="proctorctl --address=$quote$PROCTOR_BUS_ADDRESS$quote pause w"
+        export LINE
+        address=$PROCTOR_BUS_ADDRESS
+        unset PROCTOR_BUS_ADDRESS DBUS_SYSTEM_BUS_ADDRESS DBUS_SESSION_BUS_ADDRESS
+        in_bash proctorctl --address = "${address%%:*}" : path = "${address#*=}" pause w)"
+done
 mkdir "$folder/fake"
 printf '#!/bin/sh\necho "web active"\necho "w\$(touch>$0.done) active"\n' >"$folder/fake/proctorctl"
 chmod +x "$folder/fake/proctorctl"
