@@ -42,7 +42,7 @@
 #define EXIT_POLICY_SHUTDOWN 10 /* a restart limit ended the tree */
 #define LOOP_TRIES           50
 #define LOOP_PAUSE_MSEC      20
-#define LARGE_BYTES          (1 << 20)
+#define LARGE_BYTES          (1 << 16)
 #define SETTLE_USEC          5000000 /* at the end, for the journal's disk */
 #define LAST_WORDS_USEC      2000000 /* children's last words have to be in their files until then */
 #define RESULTS_USEC         10000000 /* a start waits so long for what jobs have written */
@@ -291,8 +291,9 @@ static void raise_descriptor_limit(struct daemon *daemon)
     }
 }
 
-/* Threads that mostly wait need no heap of their own, and what is large and short-lived (a
- * checkpoint on its way to the disk) goes back to the system. */
+/* Threads that mostly wait need no heap of their own. What is large gets pages of its own: it goes
+ * back to the system when it is released (a checkpoint on its way to the disk), and costs nothing
+ * where it is never written (what few children have, a window of ten thousand failures). */
 static void keep_memory_small(void)
 {
     mallopt(M_ARENA_MAX, 1);

@@ -3,6 +3,7 @@
 #include "beside.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -64,6 +65,7 @@ static void free_load(void *data)
     struct load *load = data;
 
     manifest_set_free(load->set);
+    malloc_trim(0);
     pthread_mutex_destroy(&load->progress.lock);
     free(load);
 }

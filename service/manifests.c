@@ -6,6 +6,7 @@
 #include "upward.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <syslog.h>
@@ -223,6 +224,7 @@ int manifests_declare(struct daemon *daemon)
         r = manifest_set_declare(set, daemon->core, "proctord", "start", &error);
         host_settle(daemon->host);
         manifest_set_free(set);
+        malloc_trim(0); /* what was read is twice as large as what is kept of it */
     }
     if (r < 0)
         log_say("%s", error.text);

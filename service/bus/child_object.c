@@ -64,7 +64,7 @@ READER(read_heartbeat, "t", child->heartbeat_usec)
 READER(read_heartbeat_monotonic, "t",
        service->hooks.clock(service->hooks.userdata, child->heartbeat_usec_monotonic))
 READER(read_heartbeat_stale, "b", child->heartbeat_stale)
-READER(read_status_text, "s", child->status_text)
+READER(read_status_text, "s", child->status_text->text)
 READER(read_interval, "t", child->restart_limit.interval_usec)
 READER(read_burst, "u", child->restart_limit.burst)
 READER(read_used, "u", child->restart_limit.used)
@@ -144,7 +144,7 @@ static int read_pending_restart(struct service *service, sd_bus_message *m, stru
 
 static int read_failure(struct service *service, sd_bus_message *m, struct child *child)
 {
-    const struct failure *failure = &child->failure;
+    const struct failure *failure = child->failure;
     int r = append_open(m, 'a', "{sv}");
 
     (void)service;
@@ -156,7 +156,7 @@ static int read_failure(struct service *service, sd_bus_message *m, struct child
 
 static int read_last_exit(struct service *service, sd_bus_message *m, struct child *child)
 {
-    const struct last_exit *last = &child->last_exit;
+    const struct last_exit *last = child->last_exit;
     int r = append_open(m, 'a', "{sv}");
 
     (void)service;
@@ -171,7 +171,7 @@ static int read_last_exit(struct service *service, sd_bus_message *m, struct chi
 
 static int read_last_stale_report(struct service *service, sd_bus_message *m, struct child *child)
 {
-    const struct stale_report *stale = &child->last_stale;
+    const struct stale_report *stale = child->last_stale;
     int r = append_open(m, 'a', "{sv}");
 
     (void)service;
@@ -495,13 +495,13 @@ static struct shown look_at(const struct child *child)
         .next_restart = child->timers[TIMER_START].deadline_usec,
         .stop_deadline = child->timers[TIMER_STOP].deadline_usec,
         .heartbeat = child->heartbeat_usec_monotonic,
-        .stale_count = child->last_stale.count,
-        .last_exit = child->last_exit.usec + child->last_exit.attempt,
+        .stale_count = child->last_stale->count,
+        .last_exit = child->last_exit->usec + child->last_exit->attempt,
         .pending = child->pending.active
                        ? child->pending.target_generation + (child->pending.duplicates << 32) + 1
                        : 0,
-        .failure = hash_text(seed + child->failure.phase, child->failure.reason),
-        .status_text = hash_text(seed, child->status_text),
+        .failure = hash_text(seed + child->failure->phase, child->failure->reason),
+        .status_text = hash_text(seed, child->status_text->text),
         .dependency = hash_dependency(seed, child),
         .waits_for = (uint8_t)child_waits_for(child),
         .tags = hash_texts(seed, d->tags, d->n_tags),

@@ -48,7 +48,7 @@ static void print_ago(const struct sentence *s, uint64_t realtime_usec)
 
 static void print_exit(const struct sentence *s)
 {
-    const struct last_exit *last = &s->child->last_exit;
+    const struct last_exit *last = s->child->last_exit;
 
     switch (last->kind) {
     case EXIT_NONE:
@@ -91,8 +91,8 @@ static void print_exit(const struct sentence *s)
 /* What led to the present wait: a failed start, where there was one, came after the last exit. */
 static void print_cause(const struct sentence *s)
 {
-    if (s->child->failure.phase == FAILURE_SPAWN)
-        fprintf(s->stream, "a failed start (%s)", s->child->failure.reason);
+    if (s->child->failure->phase == FAILURE_SPAWN)
+        fprintf(s->stream, "a failed start (%s)", s->child->failure->reason);
     else
         print_exit(s);
 }
@@ -126,9 +126,9 @@ static void explain_hold(const struct sentence *s)
     fprintf(s->stream, "%s by %s ",
             child->operation == CHILD_REMOVED ? "being removed, requested"
                                               : child_operation_to_string(child->operation),
-            child->operation_by);
+            child->words->by);
     print_ago(s, child->operation_usec);
-    fprintf(s->stream, ": \"%s\"", child->operation_reason);
+    fprintf(s->stream, ": \"%s\"", child->words->reason);
     if (child->stop_waits)
         explain_turn(s);
     else if (child->attempt.active)
@@ -271,7 +271,7 @@ static bool is_fatal(const struct child *child)
     const struct exit_codes *codes = &child->config->declaration.fatal_exit_codes;
 
     for (uint8_t i = 0; i < codes->count; i++)
-        if (child->last_exit.kind == EXIT_FAILED && codes->codes[i] == child->last_exit.code)
+        if (child->last_exit->kind == EXIT_FAILED && codes->codes[i] == child->last_exit->code)
             return true;
     return false;
 }
@@ -296,7 +296,8 @@ static void explain_give_up(const struct sentence *s)
 static bool policy_leaves_alone(const struct child *child)
 {
     enum restart_policy policy = child->config->declaration.restart;
-    bool well = child->last_exit.kind == EXIT_SUCCEEDED || child->last_exit.kind == EXIT_CANCELLED;
+    bool well =
+        child->last_exit->kind == EXIT_SUCCEEDED || child->last_exit->kind == EXIT_CANCELLED;
 
     return policy == RESTART_TEMPORARY || (policy == RESTART_TRANSIENT && well);
 }
@@ -347,7 +348,7 @@ static void explain_requirement(const struct sentence *s, const char *id, bool r
         fputs("is about to stop", s->stream);
     } else if (!declaration_is_ready_by_exit(&of.child->config->declaration)) {
         fputs("is not ready", s->stream);
-    } else if (of.child->attempt.active || of.child->last_exit.kind == EXIT_NONE) {
+    } else if (of.child->attempt.active || of.child->last_exit->kind == EXIT_NONE) {
         fputs("has not ended yet", s->stream);
     } else {
         fputs("did not succeed but ended with ", s->stream);
@@ -403,7 +404,7 @@ static void explain_scope(const struct sentence *s)
                 straggler->id);
     fprintf(s->stream, "as both are restarted together under %s",
             name_of(s->child->scope->supervisor));
-    if (s->child->last_exit.kind == EXIT_CANCELLED)
+    if (s->child->last_exit->kind == EXIT_CANCELLED)
         return; /* it was stopped for that, and nothing is wrong with it */
     fputs(", after ", s->stream);
     print_cause(s);

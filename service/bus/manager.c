@@ -279,7 +279,7 @@ static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *erro
 static bool has_failed(const struct child *child)
 {
     return child->gave_up || child->operation == CHILD_QUARANTINED ||
-           (!child->attempt.active && child->failure.phase != FAILURE_NONE);
+           (!child->attempt.active && child->failure->phase != FAILURE_NONE);
 }
 
 void count_children(const struct service *service, uint32_t *active, uint32_t *failed)

@@ -28,7 +28,7 @@ static struct totals add_up(const struct service *service)
         totals.operations[child->operation]++;
         totals.statuses[child_status(child)]++;
         totals.restarts += child->restart_count;
-        totals.stale_reports += child->last_stale.count;
+        totals.stale_reports += child->last_stale->count;
         totals.exhausted += restart_limit_view(&child->restart_limit).exhausted;
     }
     return totals;

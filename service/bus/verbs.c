@@ -228,7 +228,7 @@ static int shut_root_down(struct service *service, const struct command *command
                                   .idempotent = idempotent,
                                   .dry_run = options->dry_run,
                                   .plan = child->attempt.active ? PLAN_STOP : 0};
-        outcome.cancel_delivered = child->shutdown.cancel_delivered;
+        outcome.cancel_delivered = child->shutdown->cancel_delivered;
         core_describe(service->core, child, &outcome);
         collect(outcomes, &outcome);
     }

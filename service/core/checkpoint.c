@@ -15,6 +15,7 @@
 #include "core/model/registry.h"
 #include "core/model/restart_limit.h"
 #include "core/model/restart_queue.h"
+#include "core/model/seldom.h"
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"
 #include "core/model/supervisor.h"
@@ -355,8 +356,10 @@ static void archive_attempt(struct archive *a, struct attempt *attempt)
     }
 }
 
-static void archive_last_exit(struct archive *a, struct last_exit *last)
+static void archive_last_exit(struct archive *a, struct last_exit *place)
 {
+    struct last_exit exit = *place, *last = &exit;
+
     ARCHIVE_WORD(a, last->kind, EXIT_SPAWN_FAILED);
     ARCHIVE(a, last->code);
     ARCHIVE(a, last->signal);
@@ -372,6 +375,7 @@ static void archive_last_exit(struct archive *a, struct last_exit *last)
         ARCHIVE(a, last->ran_out);
         ARCHIVE(a, last->failed_check);
     }
+    seldom_put(place, last, sizeof(*last));
 }
 
 static void archive_fence(struct archive *a, struct child *child)
@@ -388,8 +392,9 @@ static void archive_fence(struct archive *a, struct child *child)
     ARCHIVE(a, pending->duplicates);
 }
 
-static void archive_shutdown(struct archive *a, struct child_shutdown *row)
+static void archive_shutdown(struct archive *a, struct child_shutdown *place)
 {
+    struct child_shutdown shutdown = *place, *row = &shutdown;
     uint32_t dependents = 0; /* are counted again */
 
     ARCHIVE_WORD(a, row->result, SHUTDOWN_LATE_REPORT);
@@ -406,6 +411,46 @@ static void archive_shutdown(struct archive *a, struct child_shutdown *row)
     ARCHIVE_WORD(a, row->cgroup, RESOURCE_FAILED);
     if (a->version >= 3)
         ARCHIVE(a, row->start_usec); /* may be later than now */
+    seldom_put(place, row, sizeof(*row));
+}
+
+static void archive_status_text(struct archive *a, struct status_text *place)
+{
+    struct status_text text = *place;
+
+    archive_text(a, text.text, sizeof(text.text));
+    seldom_put(place, &text, sizeof(text));
+}
+
+static void archive_words(struct archive *a, struct operation_words *place)
+{
+    struct operation_words words = *place;
+
+    archive_text(a, words.by, sizeof(words.by));
+    archive_text(a, words.reason, sizeof(words.reason));
+    seldom_put(place, &words, sizeof(words));
+}
+
+static void archive_failure(struct archive *a, struct failure *place)
+{
+    struct failure failure = *place;
+
+    ARCHIVE_WORD(a, failure.phase, FAILURE_WAIT_ABORT);
+    ARCHIVE(a, failure.recoverable);
+    archive_text(a, failure.reason, sizeof(failure.reason));
+    seldom_put(place, &failure, sizeof(failure));
+}
+
+static void archive_last_stale(struct archive *a, struct stale_report *place)
+{
+    struct stale_report stale = *place;
+
+    ARCHIVE_WORD(a, stale.kind, REPORT_MAIN_EXIT);
+    ARCHIVE(a, stale.generation);
+    ARCHIVE(a, stale.attempt);
+    ARCHIVE(a, stale.usec);
+    ARCHIVE(a, stale.count);
+    seldom_put(place, &stale, sizeof(stale));
 }
 
 static void archive_liveness(struct archive *a, struct child *child)
@@ -414,7 +459,7 @@ static void archive_liveness(struct archive *a, struct child *child)
     archive_stamp(a, &child->heartbeat_usec_monotonic);
     ARCHIVE(a, child->heartbeat_usec);
     ARCHIVE(a, child->heartbeat_stale);
-    archive_text(a, child->status_text, sizeof(child->status_text));
+    archive_status_text(a, child->status_text);
     ARCHIVE(a, child->notify_errno);
     if (a->version >= 3)
         ARCHIVE_WORD(a, child->reload_result, RELOAD_INTERRUPTED);
@@ -497,8 +542,7 @@ static int archive_child(struct core *core, struct archive *a, struct child *chi
     ARCHIVE_WORD(a, child->operation, CHILD_REMOVED);
     ARCHIVE(a, child->operation_usec);
     ARCHIVE(a, child->operation_cause);
-    archive_text(a, child->operation_by, sizeof(child->operation_by));
-    archive_text(a, child->operation_reason, sizeof(child->operation_reason));
+    archive_words(a, child->words);
     ARCHIVE(a, child->in_flight);
     if (a->version >= 3) {
         ARCHIVE(a, child->has_past);
@@ -516,9 +560,7 @@ static int archive_child(struct core *core, struct archive *a, struct child *chi
     ARCHIVE(a, child->attempts);
     archive_attempt(a, &child->attempt);
     ARCHIVE_WORD(a, child->stop_state, STOP_FAILED);
-    ARCHIVE_WORD(a, child->failure.phase, FAILURE_WAIT_ABORT);
-    ARCHIVE(a, child->failure.recoverable);
-    archive_text(a, child->failure.reason, sizeof(child->failure.reason));
+    archive_failure(a, child->failure);
     archive_fence(a, child);
     if (a->reading && a->version < 3)
         guess_stop_causes(core, child);
@@ -534,15 +576,11 @@ static int archive_child(struct core *core, struct archive *a, struct child *chi
     archive_limit(a, &child->restart_limit);
     archive_liveness(a, child);
     ARCHIVE(a, child->started_usec);
-    archive_last_exit(a, &child->last_exit);
-    ARCHIVE_WORD(a, child->last_stale.kind, REPORT_MAIN_EXIT);
-    ARCHIVE(a, child->last_stale.generation);
-    ARCHIVE(a, child->last_stale.attempt);
-    ARCHIVE(a, child->last_stale.usec);
-    ARCHIVE(a, child->last_stale.count);
+    archive_last_exit(a, child->last_exit);
+    archive_last_stale(a, child->last_stale);
     if (a->version >= 3)
         ARCHIVE(a, child->left);
-    archive_shutdown(a, &child->shutdown);
+    archive_shutdown(a, child->shutdown);
     archive_timers(core, a, child);
     if (a->reading)
         start_restore(child);

@@ -2,6 +2,7 @@
 
 #include "core/model/job.h"
 #include "core/model/lineage.h"
+#include "core/model/seldom.h"
 #include "core/model/supervisor.h"
 #include "core/model/supervisor_change.h"
 #include "core/private.h"
@@ -56,6 +57,7 @@ void core_free(struct core *core)
         supervisor_free(core, supervisor);
     }
     lineages_free(core);
+    seldom_free(core);
     free_memory(core, core->root.config);
     free_memory(core, core->slots);
     free_memory(core, core->free_slots);
@@ -105,11 +107,11 @@ static uint64_t child_hash(uint64_t hash, const struct child *child)
     hash = mix(hash, child->stop_state);
     hash = mix(hash, child->fence_phase);
     hash = mix(hash, child->readiness);
-    hash = mix(hash, child->failure.phase);
+    hash = mix(hash, child->failure->phase);
     hash = mix(hash, child->restart_limit.used);
     hash = mix(hash, child->restart_count);
     hash = mix(hash, child->backoff_n);
-    hash = mix(hash, child->last_stale.count);
+    hash = mix(hash, child->last_stale->count);
     hash = mix(hash, (uint64_t)child->attempt.checks << 32 | child->attempt.check_misses << 1 |
                          child->attempt.check_open);
     hash =

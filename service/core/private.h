@@ -13,6 +13,7 @@
 #include "core/model/timer.h"
 
 struct core_input;
+struct seldom;
 
 struct jobs {
     struct job *first, *last;
@@ -48,9 +49,10 @@ struct core {
     uint32_t free_slot_count;
     uint32_t *free_slots;
     uint32_t next_serial;
-    struct child **index; /* hash of id -> children; behind it hash of name -> jobs under way */
-    uint32_t index_size;  /* a power of two, or 0 */
-    bool may_miss;        /* another child may depend on one that was removed; false: none does */
+    struct seldom *seldom; /* the last block; the others behind it */
+    struct child **index;  /* hash of id -> children; behind it hash of name -> jobs under way */
+    uint32_t index_size;   /* a power of two, or 0 */
+    bool may_miss;         /* another child may depend on one that was removed; false: none does */
     struct lineages lineages; /* of those that were removed */
     struct child *waiting_first, *waiting_last;
     struct child *changed_first;

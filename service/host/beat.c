@@ -74,7 +74,7 @@ void beat_reduce(struct process *process, uint64_t now_usec, struct notify_messa
     const struct child *child = process->child;
 
     if ((message->flags & NOTIFY_STATUS) && child->attempt.notifies &&
-        strcmp(child->status_text, message->status) == 0)
+        strcmp(child->status_text->text, message->status) == 0)
         message->flags &= ~(unsigned)NOTIFY_STATUS;
     if (message->flags == NOTIFY_HEARTBEAT && !is_silent(child) && can_wait(process, now_usec)) {
         message->flags = 0;

@@ -67,10 +67,10 @@ static void agree_on_restarts(struct world *world, const char *name, const struc
     SAME("restart count", mine->restart_count, its->restart_count);
     SAME("used", mine->restart_limit.used, its->used);
     SAME("a newer declaration waits", mine->next_config != NULL, reference_waits(its));
-    SAME("exit", mine->last_exit.kind, its->exit);
-    SAME("exit's generation", mine->last_exit.generation, its->exit_generation);
-    SAME("exit's attempt", mine->last_exit.attempt, its->exit_attempt);
-    SAME("decision", mine->last_exit.decision, its->decision);
+    SAME("exit", mine->last_exit->kind, its->exit);
+    SAME("exit's generation", mine->last_exit->generation, its->exit_generation);
+    SAME("exit's attempt", mine->last_exit->attempt, its->exit_attempt);
+    SAME("decision", mine->last_exit->decision, its->decision);
     SAME("waits for a dependency", mine->start == START_DEPENDENCY, its->waits > 0);
     SAME("waits for its scope", mine->scope != NULL, its->scope > 0);
     SAME("queued", mine->start == START_QUEUED, its->queued > 0);
@@ -108,16 +108,16 @@ static void agree(struct world *world, const struct actor *actor)
     SAME("generation", mine->generation, its->generation);
     SAME("attempts", mine->attempts, its->attempts);
     SAME("stop state", mine->stop_state, its->stop_state);
-    SAME("failure", mine->failure.phase, its->failure);
+    SAME("failure", mine->failure->phase, its->failure);
     SAME("readiness", mine->readiness, its->readiness);
     SAME("reload result", mine->reload_result, its->reload_result);
     SAME("last heartbeat", mine->heartbeat_usec_monotonic, its->heartbeat);
     SAME("last heartbeat's stamp", mine->heartbeat_usec, its->heartbeat_realtime);
     SAME("stale", mine->heartbeat_stale, its->stale);
-    SAME("stale reports", mine->last_stale.count, its->stale_reports);
+    SAME("stale reports", mine->last_stale->count, its->stale_reports);
     SAME("left", mine->left, its->leftovers);
     if (world->shutdown_begun)
-        SAME("shutdown result", mine->shutdown.result, its->result);
+        SAME("shutdown result", mine->shutdown->result, its->result);
     agree_on_attempt(world, name, &mine->attempt, &its->attempt);
     agree_on_restarts(world, name, mine, its);
 }

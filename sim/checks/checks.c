@@ -26,13 +26,16 @@ void checks_before(struct world *world, const struct report *report, struct chec
     before->allocations = world->allocations;
     before->calls = world->calls;
     before->stale = report && will_be_stale(world, report);
-    if (before->stale)
+    if (before->stale) {
         before->copy = *world->actors[report->actor].child;
+        seldom_save(&before->copy, &before->seldom);
+    }
 }
 
 static void check_stale(struct world *world, const struct checks_before *before)
 {
     const struct actor *actor = world->input_actor;
+    struct seldom_copy seldom;
     struct child now;
 
     if (!actor->child) {
@@ -40,10 +43,12 @@ static void check_stale(struct world *world, const struct checks_before *before)
         return;
     }
     now = *actor->child;
-    now.last_stale = before->copy.last_stale;
+    seldom_save(&now, &seldom);
+    seldom.last_stale = before->seldom.last_stale;
     now.changed = before->copy.changed;
     now.changed_next = before->copy.changed_next;
-    if (memcmp(&now, &before->copy, sizeof(now)) != 0)
+    if (memcmp(&now, &before->copy, sizeof(now)) != 0 ||
+        memcmp(&seldom, &before->seldom, sizeof(seldom)) != 0)
         world_fail(world, CHECK_STALE, "a stale report changed the record of %s",
                    actor->declaration->id);
     if (world->calls != before->calls)
@@ -137,8 +142,8 @@ static void check_memory(struct world *world, const struct checks_before *before
 
 static bool left_by_a_failed_abort(const struct actor *actor)
 {
-    return actor->child && (actor->child->shutdown.result == SHUTDOWN_ABORT_FAILED ||
-                            actor->child->shutdown.result == SHUTDOWN_LATE_REPORT);
+    return actor->child && (actor->child->shutdown->result == SHUTDOWN_ABORT_FAILED ||
+                            actor->child->shutdown->result == SHUTDOWN_LATE_REPORT);
 }
 
 static void check_row(struct world *world, struct actor *actor)

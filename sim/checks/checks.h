@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "core/model/seldom.h"
 #include "world/world.h"
 
 /* Around each input. */
@@ -12,6 +13,7 @@ struct checks_before {
     uint64_t allocations, calls;
     bool stale;
     struct child copy; /* where stale */
+    struct seldom_copy seldom;
 };
 void checks_before(struct world *world, const struct report *report, struct checks_before *before);
 void checks_after(struct world *world, const struct checks_before *before);

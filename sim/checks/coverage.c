@@ -5,9 +5,9 @@ void coverage_mark(struct world *world, const struct child *child)
     uint64_t state = (uint64_t)core_shutdown_phase(world->core);
 
     world->marks[1] |=
-        UINT64_C(1) << child->last_exit.kind | UINT64_C(1) << (16 + child->last_exit.decision) |
-        UINT64_C(1) << (26 + child->fence_phase) | UINT64_C(1) << (32 + child->failure.phase) |
-        UINT64_C(1) << (40 + child->shutdown.result) |
+        UINT64_C(1) << child->last_exit->kind | UINT64_C(1) << (16 + child->last_exit->decision) |
+        UINT64_C(1) << (26 + child->fence_phase) | UINT64_C(1) << (32 + child->failure->phase) |
+        UINT64_C(1) << (40 + child->shutdown->result) |
         (uint64_t)(child->start == START_DEPENDENCY) << 48 | (uint64_t)child->on_trial << 49 |
         (uint64_t)(child->next_config != NULL) << 50 |
         (uint64_t)(child->start == START_QUEUED) << 51 | (uint64_t)(child->group != NULL) << 52;
@@ -18,8 +18,8 @@ void coverage_mark(struct world *world, const struct child *child)
     state = state * 5 + child->stop_state;
     state = state * 3 + child->readiness;
     state = state * 5 + child->fence_phase;
-    state = state * 4 + child->failure.phase;
-    state = state * 9 + child->last_exit.kind;
+    state = state * 4 + child->failure->phase;
+    state = state * 9 + child->last_exit->kind;
     state = state * 2 + child->pending.active;
     state = state * 2 + child->attempt.spawned;
     state = state * 2 + child->attempt.abort_requested;

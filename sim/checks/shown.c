@@ -107,7 +107,7 @@ static uint64_t exit_fact(const struct last_exit *last)
 
 static void look_at(const struct child *child, uint64_t facts[FACTS])
 {
-    const struct stale_report *stale = &child->last_stale;
+    const struct stale_report *stale = child->last_stale;
 
     facts[FACT_DECLARATION] = (uintptr_t)child->config;
     facts[FACT_OPERATION] = child->operation;
@@ -120,15 +120,15 @@ static void look_at(const struct child *child, uint64_t facts[FACTS])
     facts[FACT_READINESS] = child->readiness;
     facts[FACT_HEARTBEAT] = child->heartbeat_usec_monotonic;
     facts[FACT_STALE] = child->heartbeat_stale;
-    facts[FACT_STATUS_TEXT] = text_hash(child->status_text);
+    facts[FACT_STATUS_TEXT] = text_hash(child->status_text->text);
     facts[FACT_USED] = child->restart_limit.used;
     facts[FACT_LIMIT_UPDATED] = child->restart_limit.updated_usec;
     facts[FACT_RESTART_COUNT] = child->restart_count;
     facts[FACT_NEXT_RESTART] = child->timers[TIMER_START].deadline_usec;
     facts[FACT_FENCE_PHASE] = child->fence_phase;
     facts[FACT_PENDING] = pending_fact(&child->pending);
-    facts[FACT_FAILURE] = failure_fact(&child->failure);
-    facts[FACT_LAST_EXIT] = exit_fact(&child->last_exit);
+    facts[FACT_FAILURE] = failure_fact(child->failure);
+    facts[FACT_LAST_EXIT] = exit_fact(child->last_exit);
     facts[FACT_STALE_REPORT] =
         mix(mix(mix(stale->count, stale->kind), stale->generation), stale->attempt);
     facts[FACT_STARTED] = child->started_usec;

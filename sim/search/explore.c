@@ -98,8 +98,8 @@ static uint64_t hash_child(uint64_t h, const struct child *c, uint64_t now)
                    (uint64_t)c->wanted << 4 | (uint64_t)c->born << 5 | (uint64_t)c->gave_up << 6 |
                    (uint64_t)c->on_trial << 7 | (uint64_t)c->automatic_start << 8 |
                    (uint64_t)c->heartbeat_stale << 9 | (uint64_t)c->stop_state << 10 |
-                   (uint64_t)c->failure.phase << 14 | (uint64_t)c->fence_phase << 18 |
-                   (uint64_t)c->readiness << 22 | (uint64_t)c->shutdown.result << 34 |
+                   (uint64_t)c->failure->phase << 14 | (uint64_t)c->fence_phase << 18 |
+                   (uint64_t)c->readiness << 22 | (uint64_t)c->shutdown->result << 34 |
                    (uint64_t)c->cool_downs << 38 | (uint64_t)(c->next_config != NULL) << 50 |
                    (uint64_t)(c->scope != NULL) << 51 | (uint64_t)(c->start == START_QUEUED) << 52 |
                    (uint64_t)c->in_flight << 53);

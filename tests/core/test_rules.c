@@ -92,7 +92,7 @@ static void a_timer_fires_at_its_moment_and_in_order(void)
     g_assert_cmpuint(world_cancels(w), ==, 1);
     world_exits(w, child, 0);
 
-    g_assert_cmpint(child->last_exit.kind, ==, EXIT_TIMED_OUT);
+    g_assert_cmpint(child->last_exit->kind, ==, EXIT_TIMED_OUT);
     g_assert_cmpuint(child->restart_limit.used, ==, 1);
 }
 
@@ -120,9 +120,9 @@ static void an_exit_before_the_spawn_result_is_not_lost(void)
     core_completed(w->core, id, &(struct completion){.code = 1});
     core_spawned(w->core, id, 9);
 
-    g_assert_cmpint(child->last_exit.kind, ==, EXIT_FAILED);
+    g_assert_cmpint(child->last_exit->kind, ==, EXIT_FAILED);
     g_assert_cmpuint(child_attempt(child), ==, 0);
-    g_assert_cmpuint(child->last_stale.count, ==, 1);
+    g_assert_cmpuint(child->last_stale->count, ==, 1);
 }
 
 /* ---- limit ----------------------------------------------------------------------------------- */
@@ -328,7 +328,7 @@ static void cancel_and_abort_go_out_once(void)
 
     g_assert_cmpuint(world_cancels(w), ==, 1);
     g_assert_cmpuint(w->aborts->len, ==, 1);
-    g_assert_cmpint(child->failure.phase, ==, FAILURE_WAIT_ABORT);
+    g_assert_cmpint(child->failure->phase, ==, FAILURE_WAIT_ABORT);
 }
 
 /* ---- dependencies ---------------------------------------------------------------------------- */

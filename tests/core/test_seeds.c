@@ -32,7 +32,7 @@ static void state_shows_every_field(void)
         g_assert_cmpint(child->readiness, ==, READINESS_READY);
         g_assert_false(child->heartbeat_stale);
         g_assert_cmpuint(restart_limit_view(&child->restart_limit).remaining, >, 0);
-        g_assert_cmpint(child->failure.phase, ==, FAILURE_NONE);
+        g_assert_cmpint(child->failure->phase, ==, FAILURE_NONE);
     }
 }
 
@@ -117,7 +117,7 @@ static void blocks_automatic_restart(enum command_verb verb, enum child_operatio
 
     world_command(w, verb, "worker");
     world_exits(w, child, 1);
-    g_assert_cmpint(child->last_exit.decision, ==, DECISION_HOLD);
+    g_assert_cmpint(child->last_exit->decision, ==, DECISION_HOLD);
     world_advance(w, 3600 * SEC);
 
     g_assert_cmpuint(world_starts(w, "worker"), ==, 1);
@@ -227,8 +227,8 @@ static void a_failed_stop_tells_phase_and_reason(void)
     world_advance(w, 40 * MSEC);
 
     g_assert_cmpint(child->stop_state, ==, STOP_FAILED);
-    g_assert_cmpint(child->failure.phase, ==, FAILURE_WAIT_COMPLETION);
-    g_assert_true(child->failure.recoverable);
+    g_assert_cmpint(child->failure->phase, ==, FAILURE_WAIT_COMPLETION);
+    g_assert_true(child->failure->recoverable);
     struct outcome outcome = world_command(w, COMMAND_REMOVE, "worker");
     g_assert_cmpint(outcome.failure.phase, ==, FAILURE_WAIT_COMPLETION);
     g_assert_cmpuint(strlen(outcome.failure.reason), >, 0);
@@ -452,12 +452,12 @@ static void a_failed_target_keeps_what_was_before(void)
     w->fail_next_spawns = 1;
     world_exits(w, child, 0);
 
-    g_assert_cmpint(child->failure.phase, ==, FAILURE_SPAWN);
-    assert_has(child->failure.reason, "test: the spawn fails");
+    g_assert_cmpint(child->failure->phase, ==, FAILURE_SPAWN);
+    assert_has(child->failure->reason, "test: the spawn fails");
     g_assert_cmpuint(child->generation, ==, 0);
-    g_assert_cmpint(child->last_exit.kind, ==, EXIT_CANCELLED);
-    g_assert_cmpuint(child->last_exit.generation, ==, 0);
-    g_assert_cmpuint(child->last_exit.attempt, ==, 1);
+    g_assert_cmpint(child->last_exit->kind, ==, EXIT_CANCELLED);
+    g_assert_cmpuint(child->last_exit->generation, ==, 0);
+    g_assert_cmpuint(child->last_exit->attempt, ==, 1);
     g_assert_cmpuint(world_count(w, EVENT_CHILD_RESTART_FENCE_RELEASED, NULL), ==, 0);
     assert_has(world_last(w, EVENT_CHILD_CONTROL_STOP_COMPLETED, "worker"), "exit=cancelled");
 }
@@ -547,7 +547,7 @@ static void a_stale_report_changes_nothing(void)
     g_assert_cmpuint(child_attempt(child), ==, present.attempt);
     g_assert_cmpint(child_status(child), ==, CHILD_READY);
     g_assert_cmpuint(child->attempt.pid, ==, 1000);
-    g_assert_cmpuint(child->last_stale.count, ==, 3);
+    g_assert_cmpuint(child->last_stale->count, ==, 3);
     g_assert_cmpuint(world_count(w, EVENT_CHILD_ATTEMPT_STALE_REPORT, "worker"), ==, 3);
 }
 
@@ -565,7 +565,7 @@ static void a_transient_child_restarts_only_on_failure(void)
     world_advance(w, 3600 * SEC);
 
     g_assert_cmpuint(world_starts(w, "worker"), ==, 2);
-    g_assert_cmpint(child->last_exit.kind, ==, EXIT_SUCCEEDED);
+    g_assert_cmpint(child->last_exit->kind, ==, EXIT_SUCCEEDED);
 }
 
 /* test_restart_policy */
@@ -702,7 +702,7 @@ static void a_temporary_child_ends_and_stays_listed(void)
     world_advance(w, 3600 * SEC);
 
     g_assert_cmpuint(world_starts(w, "once"), ==, 1);
-    g_assert_cmpint(child->last_exit.kind, ==, EXIT_SIGNALED);
+    g_assert_cmpint(child->last_exit->kind, ==, EXIT_SIGNALED);
     g_assert_cmpint(child->operation, ==, CHILD_ACTIVE);
 }
 

@@ -159,6 +159,17 @@ struct child_shutdown {
     uint64_t start_usec; /* when the start was due that was withdrawn; 0: none waited for a time */
 };
 
+/* Who wanted the operation that a child is in, and why. */
+struct operation_words {
+    char by[REQUESTER_MAX + 1];
+    char reason[REASON_MAX + 1];
+};
+
+/* What it says of itself, STATUS= of sd_notify(3). */
+struct status_text {
+    char text[STATUS_TEXT_MAX + 1];
+};
+
 /* Whether a child is on its way up by itself. */
 enum way { WAY_NOT_LOOKED_AT, WAY_BLOCKED, WAY_UP };
 
@@ -190,14 +201,19 @@ struct child {
     struct child_config *config;
     struct child_config *next_config; /* a newer declaration that waits until its attempt ends */
     struct lineage *lineage;          /* memory for what it leaves behind */
-    const char *id;                   /* within config */
-    const char *name;                 /* last segment of the id */
+    /* What few children ever have; set with seldom_put() (seldom.h). */
+    struct failure *failure;
+    struct last_exit *last_exit;
+    struct child_shutdown *shutdown;
+    struct stale_report *last_stale;
+    struct operation_words *words;
+    struct status_text *status_text;
+    const char *id;   /* within config */
+    const char *name; /* last segment of the id */
 
     enum child_operation operation;
     uint64_t operation_usec; /* realtime of the last change by a person or a limit */
     uint64_t operation_cause;
-    char operation_by[REQUESTER_MAX + 1];
-    char operation_reason[REASON_MAX + 1];
 
     bool wanted;   /* it is meant to run */
     bool born;     /* a spawn has succeeded: generation counts */
@@ -219,7 +235,6 @@ struct child {
     enum stop_by stop_by;
     uint64_t stop_cause;     /* of the stop that waits */
     struct child *stop_next; /* whose turn comes after it */
-    struct failure failure;
 
     enum fence_phase fence_phase;
     struct pending_restart pending;
@@ -237,14 +252,10 @@ struct child {
     uint64_t heartbeat_usec_monotonic; /* 0: none yet */
     uint64_t heartbeat_usec;           /* realtime */
     bool heartbeat_stale;
-    char status_text[STATUS_TEXT_MAX + 1];
     int notify_errno;
 
     uint64_t started_usec; /* realtime of the last start */
-    struct last_exit last_exit;
-    uint32_t left; /* processes that were there when its main process had ended */
-    struct stale_report last_stale;
-    struct child_shutdown shutdown;
+    uint32_t left;         /* processes that were there when its main process had ended */
     struct timer timers[CHILD_TIMERS];
 
     void *host;     /* the executor's */

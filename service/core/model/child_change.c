@@ -2,6 +2,7 @@
 
 #include "core/model/declaration.h"
 #include "core/model/present.h"
+#include "core/model/seldom.h"
 #include "core/model/tally.h"
 #include "core/model/timer.h"
 #include "core/private.h"
@@ -77,12 +78,17 @@ void child_disarm(struct core *core, struct child *child, enum child_timer timer
     timer_clear(&core->timers, &child->timers[timer]);
 }
 
+void child_forget_failure(struct child *child)
+{
+    seldom_put(child->failure, &(struct failure){}, sizeof(*child->failure));
+}
+
 void child_fail(struct core *core, struct child *child, enum failure_phase phase, bool recoverable,
                 const char *reason)
 {
-    child->failure.phase = phase;
-    child->failure.recoverable = recoverable;
-    text_copy(child->failure.reason, sizeof(child->failure.reason), reason);
+    child->failure->phase = phase;
+    child->failure->recoverable = recoverable;
+    text_copy(child->failure->reason, sizeof(child->failure->reason), reason);
     core_changed(core, child);
 }
 
@@ -96,8 +102,8 @@ void child_set_operation(struct core *core, struct child *child, enum child_oper
     child_put_operation(core, child, operation);
     child->operation_usec = core_realtime(core);
     child->operation_cause = cause;
-    text_copy(child->operation_by, sizeof(child->operation_by), by);
-    text_copy(child->operation_reason, sizeof(child->operation_reason), reason);
+    text_copy(child->words->by, sizeof(child->words->by), by);
+    text_copy(child->words->reason, sizeof(child->words->reason), reason);
     EMIT(core, EVENT_CHILD_OPERATION_CHANGED, child, cause,
          FIELD_TEXT_OF("from", child_operation_to_string(before)),
          FIELD_TEXT_OF("to", child_operation_to_string(operation)),

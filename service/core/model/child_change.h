@@ -27,6 +27,8 @@ void child_arm(struct core *core, struct child *child, enum child_timer timer, u
 void child_arm_timeout(struct core *core, struct child *child, enum child_timer timer,
                        uint64_t timeout_usec);
 void child_disarm(struct core *core, struct child *child, enum child_timer timer);
+/* It is over. */
+void child_forget_failure(struct child *child);
 void child_fail(struct core *core, struct child *child, enum failure_phase phase, bool recoverable,
                 const char *reason);
 void child_set_operation(struct core *core, struct child *child, enum child_operation operation,

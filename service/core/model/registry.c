@@ -1,6 +1,7 @@
 #include "core/model/registry.h"
 
 #include "core/model/job.h"
+#include "core/model/seldom.h"
 #include "core/private.h"
 
 #include <errno.h>
@@ -127,6 +128,8 @@ int registry_reserve(struct core *core, size_t more)
             return -ENOMEM;
         core->timers.capacity = (uint32_t)size;
     }
+    if (seldom_reserve(core, (uint32_t)used) < 0)
+        return -ENOMEM;
     return index_reserve(core, count);
 }
 

@@ -7,6 +7,7 @@
 #include "core/model/random.h"
 #include "core/model/restart_limit.h"
 #include "core/model/scope.h"
+#include "core/model/seldom.h"
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"
 #include "core/model/supervisor.h"
@@ -327,7 +328,7 @@ void core_describe(struct core *core, struct child *child, struct outcome *outco
     outcome->last_heartbeat_usec = child->heartbeat_usec;
     outcome->heartbeat_stale = child->heartbeat_stale;
     outcome->readiness = child->readiness;
-    outcome->failure = child->failure;
+    outcome->failure = *child->failure;
     if (outcome->reload != RELOAD_NONE)
         outcome->reload = child->reload_result;
 }
@@ -457,10 +458,12 @@ static int run_dry(struct core *core, struct child *child, const struct command 
                    struct outcome *outcome, struct error *error)
 {
     struct child saved = *child;
+    struct seldom_copy seldom;
     struct random random = core->random;
     uint64_t next_command = core->next_command;
     unsigned plan = plan_of(child);
 
+    seldom_save(child, &seldom);
     core->muted = true;
     core->plan = 0;
     int r = run(core, child, command, outcome, error);
@@ -468,6 +471,7 @@ static int run_dry(struct core *core, struct child *child, const struct command 
     outcome->plan = core->plan | (r == 0 ? plan : 0);
 
     *child = saved;
+    seldom_restore(child, &seldom);
     core->random = random;
     core->next_command = next_command;
     EMIT(core, EVENT_COMMAND_ACCEPTED, child, 0,

@@ -8,6 +8,7 @@
 #include "core/model/present.h"
 #include "core/model/registry.h"
 #include "core/model/restart_limit.h"
+#include "core/model/seldom.h"
 #include "core/model/sidecar.h"
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"
@@ -122,6 +123,7 @@ static void link_child(struct core *core, struct supervisor *supervisor, struct 
     child->slot =
         core->free_slot_count > 0 ? core->free_slots[--core->free_slot_count] : core->next_slot++;
     core->slots[child->slot] = child;
+    seldom_give(core, child);
     registry_index(core, child);
 }
 
@@ -141,6 +143,7 @@ int declare_restore_child(struct core *core, const struct child_declaration *dec
     child->slot = slot;
     child->serial = serial;
     core->slots[slot] = child;
+    seldom_give(core, child);
     registry_index(core, child);
     return 0;
 }

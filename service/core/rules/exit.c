@@ -160,7 +160,7 @@ static void describe_give_up(const struct child *child, const struct verdict *ve
 
     if (verdict->fatal) {
         text_append(text, "exit code ");
-        text_append_number(text, (uint64_t)child->last_exit.code);
+        text_append_number(text, (uint64_t)child->last_exit->code);
         text_append(text, " is fatal");
         return;
     }
@@ -353,15 +353,15 @@ static void describe_exit(struct last_exit *last, const struct completion *compl
 static uint64_t cause_of_end(const struct child *child)
 {
     const struct kill *kill = &child->attempt.kill;
-    bool by_kill = child->last_exit.kind == EXIT_SIGNALED && kill->cause > 0 &&
-                   kill->signal == child->last_exit.signal;
+    bool by_kill = child->last_exit->kind == EXIT_SIGNALED && kill->cause > 0 &&
+                   kill->signal == child->last_exit->signal;
 
     return by_kill ? kill->cause : child->attempt.stop.asked;
 }
 
 static void announce_exit(struct core *core, struct child *child, const struct verdict *verdict)
 {
-    const struct last_exit *last = &child->last_exit;
+    const struct last_exit *last = child->last_exit;
 
     EMIT(core, EVENT_CHILD_EXITED, child, cause_of_end(child),
          FIELD_TEXT_OF("exit", exit_kind_to_string(verdict->kind)),
@@ -377,7 +377,7 @@ static void announce_exit(struct core *core, struct child *child, const struct v
 static void record_exit(struct core *core, struct child *child, const struct verdict *verdict,
                         const struct completion *completion)
 {
-    child->last_exit = (struct last_exit){
+    *child->last_exit = (struct last_exit){
         .kind = verdict->kind,
         .code = completion->by_signal ? 0 : completion->code,
         .signal = completion->by_signal ? completion->signal : 0,
@@ -392,7 +392,7 @@ static void record_exit(struct core *core, struct child *child, const struct ver
         .attempt = child->attempt.number,
         .decision = verdict->decision,
     };
-    describe_exit(&child->last_exit, completion);
+    describe_exit(child->last_exit, completion);
 }
 
 static void end_attempt(struct core *core, struct child *child)
@@ -403,10 +403,10 @@ static void end_attempt(struct core *core, struct child *child)
     child_disarm(core, child, TIMER_STOP);
     if (attempt->cancel_delivered || attempt->abort_requested) {
         child->stop_state = STOP_COMPLETED;
-        if (child->failure.phase != FAILURE_SPAWN)
-            child->failure = (struct failure){}; /* it was late, and now it is over */
+        if (child->failure->phase != FAILURE_SPAWN)
+            child_forget_failure(child); /* it was late, and now it is over */
         EMIT(core, EVENT_CHILD_CONTROL_STOP_COMPLETED, child, attempt->stop.asked,
-             FIELD_TEXT_OF("exit", exit_kind_to_string(child->last_exit.kind)),
+             FIELD_TEXT_OF("exit", exit_kind_to_string(child->last_exit->kind)),
              FIELD_FLAG_OF("aborted", attempt->abort_requested));
     } else {
         child->stop_state = STOP_NO_ACTIVE_ATTEMPT;
@@ -468,7 +468,8 @@ void exit_completed(struct core *core, struct child *child, const struct complet
 
     record_exit(core, child, &verdict, completion);
     job_note_completion(child, completion);
-    child->shutdown.cgroup = completion->cgroup;
+    if (child->shutdown->cgroup != completion->cgroup)
+        child->shutdown->cgroup = completion->cgroup;
     announce_exit(core, child, &verdict);
     end_attempt(core, child);
     if (verdict.kind == EXIT_SUCCEEDED)
@@ -499,14 +500,14 @@ void exit_spawn_failed(struct core *core, struct child *child, int error, const 
          FIELD_TEXT_OF("decision", exit_decision_to_string(verdict.decision)),
          FIELD_NUMBER_OF("delay_usec", verdict.delay_usec));
     if (!child->born)
-        child->last_exit = (struct last_exit){
+        *child->last_exit = (struct last_exit){
             .kind = EXIT_SPAWN_FAILED,
             .usec = core_realtime(core),
             .attempt = child->attempt.number,
             .decision = verdict.decision,
         };
     if (!child->born)
-        text_copy(child->last_exit.reason, sizeof(child->last_exit.reason), reason);
+        text_copy(child->last_exit->reason, sizeof(child->last_exit->reason), reason);
     end_attempt(core, child);
     if (verdict.counted)
         restart_tell_limit(core, child, "spawn failed");

@@ -121,8 +121,8 @@ static void finish(struct core *core, struct job *job, enum job_result result)
     job->state = JOB_FINISHED;
     job->result = result;
     job->finished_usec = core_now(core);
-    job->code = job->child->last_exit.code;
-    job->signal = job->child->last_exit.signal;
+    job->code = job->child->last_exit->code;
+    job->signal = job->child->last_exit->signal;
     jobs->finished++;
     EMIT(core, EVENT_JOB_FINISHED, job->child, 0, FIELD_NUMBER_OF("job", job->id),
          FIELD_TEXT_OF("name", job->name), FIELD_TEXT_OF("result", job_result_to_string(result)),
@@ -149,7 +149,7 @@ void job_child_gone(struct core *core, struct child *child)
 
     if (!job)
         return;
-    enum job_result result = result_of_exit(child->last_exit.kind);
+    enum job_result result = result_of_exit(child->last_exit->kind);
     if (result == JOB_CANCELLED && core->shutdown_phase != SHUTDOWN_IDLE)
         result = JOB_SUPERVISOR_STOPPED;
     finish(core, job, result);

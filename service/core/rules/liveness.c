@@ -243,7 +243,7 @@ static void extend(struct core *core, struct child *child, uint64_t usec)
 static void note_facts(struct core *core, struct child *child, const struct notify_message *message)
 {
     if (message->flags & NOTIFY_STATUS)
-        text_copy(child->status_text, sizeof(child->status_text), message->status);
+        text_copy(child->status_text->text, sizeof(child->status_text->text), message->status);
     if (message->flags & NOTIFY_ERRNO)
         child->notify_errno = message->error;
     if (message->flags & NOTIFY_MAIN_PID)

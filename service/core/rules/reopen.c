@@ -25,10 +25,10 @@ static bool has_stopped_for_good(const struct child *child)
 static void begin_again(struct core *core, struct child *child)
 {
     const struct child_declaration *declaration = &child->config->declaration;
-    uint64_t due_usec = child->shutdown.start_usec;
+    uint64_t due_usec = child->shutdown->start_usec;
 
     fence_set_phase(child, FENCE_OPEN);
-    child->shutdown = (struct child_shutdown){};
+    *child->shutdown = (struct child_shutdown){};
     if (child->operation == CHILD_ACTIVE)
         stop_order_withdraw(core, child); /* else it still is to go */
     core_changed(core, child);

@@ -21,12 +21,12 @@ static bool is_active(const struct child *child, struct attempt_id id)
 static void record_stale(struct core *core, struct child *child, struct attempt_id id,
                          enum report_kind kind)
 {
-    child->last_stale = (struct stale_report){
+    *child->last_stale = (struct stale_report){
         .kind = kind,
         .generation = id.generation,
         .attempt = id.attempt,
         .usec = core_realtime(core),
-        .count = child->last_stale.count + 1,
+        .count = child->last_stale->count + 1,
     };
     EMIT(core, EVENT_CHILD_ATTEMPT_STALE_REPORT, child, 0,
          FIELD_TEXT_OF("report", report_kind_to_string(kind)),
@@ -60,7 +60,7 @@ static void commit_spawn(struct core *core, struct child *child, uint32_t pid)
     attempt->pid = pid;
     child->born = true;
     child->generation = attempt->generation;
-    child->failure = (struct failure){};
+    child_forget_failure(child);
     if (attempt->status == CHILD_STARTING)
         child_set_status(core, child, CHILD_RUNNING);
     EMIT(core, EVENT_CHILD_RUNNING, child, child->start_cause, FIELD_NUMBER_OF("pid", pid));

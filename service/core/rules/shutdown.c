@@ -55,7 +55,7 @@ static enum shutdown_why why_aborted(const struct child *child)
 
 static void open_row(struct core *core, struct child *child, uint64_t start_usec)
 {
-    child->shutdown = (struct child_shutdown){
+    *child->shutdown = (struct child_shutdown){
         .result = SHUTDOWN_PENDING,
         .phase = SHUTDOWN_REQUEST_STOP,
         .generation = child->attempt.active ? child->attempt.generation : child->generation,
@@ -70,11 +70,11 @@ static void open_row(struct core *core, struct child *child, uint64_t start_usec
         core->shutdown_unsettled++;
         return;
     }
-    child->shutdown.result = SHUTDOWN_ALREADY_EXITED;
-    child->shutdown.exit = child->last_exit.kind;
-    child->shutdown.exit_code = child->last_exit.code;
-    child->shutdown.exit_signal = child->last_exit.signal;
-    child->shutdown.why = SHUTDOWN_WHY_HAD_NONE;
+    child->shutdown->result = SHUTDOWN_ALREADY_EXITED;
+    child->shutdown->exit = child->last_exit->kind;
+    child->shutdown->exit_code = child->last_exit->code;
+    child->shutdown->exit_signal = child->last_exit->signal;
+    child->shutdown->why = SHUTDOWN_WHY_HAD_NONE;
 }
 
 static void ask_all_to_go(struct core *core)
@@ -122,10 +122,10 @@ void shutdown_begin_by_policy(struct core *core, const char *reason)
 static void settle(struct core *core, struct child *child, enum shutdown_result result,
                    enum shutdown_why why)
 {
-    child->shutdown.result = result;
-    child->shutdown.phase = core->shutdown_phase;
-    child->shutdown.cancel_delivered = child->attempt.cancel_delivered; /* by any request */
-    child->shutdown.why = why;
+    child->shutdown->result = result;
+    child->shutdown->phase = core->shutdown_phase;
+    child->shutdown->cancel_delivered = child->attempt.cancel_delivered; /* by any request */
+    child->shutdown->why = why;
     INVARIANT(core->shutdown_unsettled > 0);
     core->shutdown_unsettled--;
     complete_when_settled(core);
@@ -133,12 +133,12 @@ static void settle(struct core *core, struct child *child, enum shutdown_result 
 
 void shutdown_child_gone(struct core *core, struct child *child)
 {
-    struct child_shutdown *row = &child->shutdown;
+    struct child_shutdown *row = child->shutdown;
     bool aborted = child->attempt.abort_requested;
 
-    row->exit = child->last_exit.kind;
-    row->exit_code = child->last_exit.code;
-    row->exit_signal = child->last_exit.signal;
+    row->exit = child->last_exit->kind;
+    row->exit_code = child->last_exit->code;
+    row->exit_signal = child->last_exit->signal;
     if (row->result != SHUTDOWN_PENDING) {
         shutdown_late_report(core, child);
         return;
@@ -154,25 +154,25 @@ void shutdown_child_gone(struct core *core, struct child *child)
 
 void shutdown_child_aborting(struct core *core, struct child *child)
 {
-    if (child->shutdown.result == SHUTDOWN_PENDING)
-        child->shutdown.why = why_aborted(child);
+    if (child->shutdown->result == SHUTDOWN_PENDING)
+        child->shutdown->why = why_aborted(child);
     advance(core, SHUTDOWN_ABORT_STRAGGLERS);
 }
 
 void shutdown_abort_failed(struct core *core, struct child *child)
 {
-    if (child->shutdown.result != SHUTDOWN_PENDING)
+    if (child->shutdown->result != SHUTDOWN_PENDING)
         return;
     EMIT(core, EVENT_CHILD_SHUTDOWN_ABORTED, child, core->shutdown_command,
          FIELD_TEXT_OF("result", shutdown_result_to_string(SHUTDOWN_ABORT_FAILED)));
-    child->shutdown.cgroup = RESOURCE_FAILED;
+    child->shutdown->cgroup = RESOURCE_FAILED;
     settle(core, child, SHUTDOWN_ABORT_FAILED, SHUTDOWN_WHY_STILL_THERE);
 }
 
 void shutdown_late_report(struct core *core, struct child *child)
 {
-    child->shutdown.result = SHUTDOWN_LATE_REPORT;
-    child->shutdown.why = SHUTDOWN_WHY_LATE;
+    child->shutdown->result = SHUTDOWN_LATE_REPORT;
+    child->shutdown->why = SHUTDOWN_WHY_LATE;
     EMIT_BARE(core, EVENT_CHILD_SHUTDOWN_LATE_REPORT, child, core->shutdown_command);
 }
 
@@ -215,8 +215,8 @@ static void cut_short(struct core *core, uint64_t cause)
         advance(core, SHUTDOWN_ABORT_STRAGGLERS);
     for (struct child *child = supervisor_last(&core->root); child;
          child = supervisor_previous(&core->root, child)) {
-        if (child->shutdown.result == SHUTDOWN_PENDING && !child->attempt.abort_requested)
-            child->shutdown.why = SHUTDOWN_WHY_CUT_SHORT;
+        if (child->shutdown->result == SHUTDOWN_PENDING && !child->attempt.abort_requested)
+            child->shutdown->why = SHUTDOWN_WHY_CUT_SHORT;
         child_abort(core, child, cause);
     }
 }
@@ -283,7 +283,7 @@ bool core_shutdown_row(const struct core *core, struct child *child, struct shut
     if (core->shutdown_phase == SHUTDOWN_IDLE)
         return false;
 
-    const struct child_shutdown *shutdown = &child->shutdown;
+    const struct child_shutdown *shutdown = child->shutdown;
     *row = (struct shutdown_row){
         .child = child,
         .result = shutdown->result,

@@ -68,7 +68,7 @@ static void fail_without_process(struct core *core, struct child *child)
     child_fail(core, child, FAILURE_SPAWN, false,
                "the child has no process: its manifest has no exec");
     EMIT(core, EVENT_CHILD_SPAWN_FAILED, child, child->start_cause,
-         FIELD_TEXT_OF("reason", child->failure.reason), FIELD_SIGNED_OF("errno", 0));
+         FIELD_TEXT_OF("reason", child->failure->reason), FIELD_SIGNED_OF("errno", 0));
 }
 
 void child_start(struct core *core, struct child *child)
@@ -96,7 +96,8 @@ void child_start(struct core *core, struct child *child)
     child_set_active(core, child, true);
     child->started_usec = core_realtime(core);
     child->stop_state = STOP_IDLE;
-    child->status_text[0] = '\0';
+    if (child->status_text->text[0])
+        *child->status_text = (struct status_text){};
     child->notify_errno = 0;
     liveness_begin(core, child);
     child_arm_timeout(core, child, TIMER_START_TIMEOUT,

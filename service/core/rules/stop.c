@@ -125,7 +125,7 @@ void fence_enter(struct core *core, struct child *child, uint64_t cause, bool by
 /* Its cancel has gone out, in its turn. */
 static void shutdown_cancelled(struct core *core, struct child *child)
 {
-    child->shutdown.cancel_delivered = true;
+    child->shutdown->cancel_delivered = true;
     EMIT_BARE(core, EVENT_CHILD_SHUTDOWN_CANCEL_DELIVERED, child, core->shutdown_command);
 }
 
