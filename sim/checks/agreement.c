@@ -22,6 +22,32 @@
         }                                                                                          \
     } while (0)
 
+#define SAME_TEXT(what, core_says, reference_says)                                                 \
+    do {                                                                                           \
+        const char *a_ = core_says, *b_ = reference_says;                                          \
+        if (a_[0] != b_[0] || strcmp(a_, b_) != 0) {                                               \
+            world_fail(world, CHECK_REFERENCE,                                                     \
+                       "%s: %s is \"%.64s\" in the core and \"%.64s\" in the reference model",     \
+                       name, what, a_, b_);                                                        \
+            return;                                                                                \
+        }                                                                                          \
+    } while (0)
+
+static void agree_on_main_end(struct world *world, const char *name, const struct attempt *mine,
+                              const struct ref_attempt *its)
+{
+    SAME("main process gone", mine->main.gone, its->main_gone);
+    if (!mine->main.gone)
+        return;
+    SAME("main process's exit", mine->main.kind, its->main_exit);
+    SAME("main process's end is unknown", mine->main.unknown, its->main.unknown);
+    SAME("main process ended by a signal", mine->main.by_signal, its->main.by_signal);
+    SAME("main process dumped core", mine->main.core_dumped, its->main.core_dumped);
+    SAME("main process ran out of memory", mine->main.oom_killed, its->main.oom_killed);
+    SAME("main process's code", mine->main.code, its->main.code);
+    SAME("main process's signal", mine->main.signal, its->main.signal);
+}
+
 static void agree_on_attempt(struct world *world, const char *name, const struct attempt *mine,
                              const struct ref_attempt *its)
 {
@@ -45,9 +71,69 @@ static void agree_on_attempt(struct world *world, const char *name, const struct
     SAME("proven", mine->proven, its->proven);
     SAME("ran out", mine->ran_out, its->ran_out);
     SAME("step of the stop", mine->stop_step, its->stop_step);
-    SAME("main process gone", mine->main.gone, its->main_gone);
-    if (mine->main.gone)
-        SAME("main process's exit", mine->main.kind, its->main_exit);
+    SAME("confirmed", mine->confirmed, its->spawned && !its->early);
+    SAME("delayed", mine->delayed, its->delayed);
+    SAME("notifies", mine->notifies, its->notifies);
+    SAME("silent", mine->silent, its->silent);
+    SAME("failed by its checks", mine->failed_check, its->failed_check);
+    SAME("passed a check", mine->check_passed, its->check_passed);
+    SAME("missed checks", mine->check_misses, its->check_misses);
+    SAME("pid", mine->pid, its->pid);
+    SAME("started", mine->started_usec, its->started);
+    if (mine->reload != RELOAD_IDLE) {
+        SAME("reload's signal", mine->reload_usec, its->reload_signal);
+        SAME("reload's command", mine->reload_cause, its->reload_command);
+    }
+    agree_on_main_end(world, name, mine, its);
+}
+
+static void agree_on_exit(struct world *world, const char *name, const struct last_exit *mine,
+                          const struct ref_child *its)
+{
+    SAME("exit", mine->kind, its->exit);
+    SAME("exit's generation", mine->generation, its->exit_generation);
+    SAME("exit's attempt", mine->attempt, its->exit_attempt);
+    SAME("decision", mine->decision, its->decision);
+    SAME("exit's code", mine->code, its->how.code);
+    SAME("exit's signal", mine->signal, its->how.signal);
+    SAME("core dumped", mine->core_dumped, its->how.core_dumped);
+    SAME("early", mine->early, its->how.early);
+    SAME("own stop", mine->own_stop, its->how.own_stop);
+    SAME("ended by its checks", mine->failed_check, its->how.failed_check);
+    SAME("ended by its run timeout", mine->ran_out, its->how.ran_out);
+    SAME("time of the exit", mine->usec, its->how.realtime);
+    SAME_TEXT("exit's reason", mine->reason, its->how.reason);
+}
+
+static void agree_on_operation(struct world *world, const char *name, const struct child *mine,
+                               const struct ref_child *its)
+{
+    SAME("operation", mine->operation, its->operation);
+    SAME("time of the operation", mine->operation_usec, its->operation_realtime);
+    SAME("operation's command", mine->operation_cause, its->operation_command);
+    SAME_TEXT("who has held it", mine->words->by, its->operation_by);
+    SAME_TEXT("why it is held", mine->words->reason, its->operation_reason);
+}
+
+static void agree_on_row(struct world *world, const char *name, struct child *mine,
+                         const struct ref_child *its)
+{
+    struct shutdown_row row;
+
+    if (!core_shutdown_row(world->core, mine, &row))
+        return;
+    SAME("row: child", (uintptr_t)row.child, (uintptr_t)mine);
+    SAME("row: result", row.result, its->result);
+    SAME("row: generation", row.generation, its->row.generation);
+    SAME("row: attempt", row.attempt, its->row.attempt);
+    SAME("row: cancel delivered", row.cancel_delivered, its->row.cancelled);
+    SAME("row: exit", row.exit, its->row.exit);
+    SAME("row: code", row.exit_code, its->row.code);
+    SAME("row: signal", row.exit_signal, its->row.signal);
+    SAME("row: phase", row.phase, its->row.phase);
+    SAME("row: cgroup", row.cgroup, its->row.cgroup);
+    SAME_TEXT("row: reason", row.reason, its->row.reason);
+    SAME("row: start", mine->shutdown->start_usec, its->left);
 }
 
 static void agree_on_restarts(struct world *world, const char *name, const struct child *mine,
@@ -67,10 +153,17 @@ static void agree_on_restarts(struct world *world, const char *name, const struc
     SAME("restart count", mine->restart_count, its->restart_count);
     SAME("used", mine->restart_limit.used, its->used);
     SAME("a newer declaration waits", mine->next_config != NULL, reference_waits(its));
-    SAME("exit", mine->last_exit->kind, its->exit);
-    SAME("exit's generation", mine->last_exit->generation, its->exit_generation);
-    SAME("exit's attempt", mine->last_exit->attempt, its->exit_attempt);
-    SAME("decision", mine->last_exit->decision, its->decision);
+    SAME("previous backoff", mine->backoff_previous_usec, its->backoff_previous);
+    SAME("burst", mine->restart_limit.burst, its->declaration->burst);
+    SAME("interval", mine->restart_limit.interval_usec, its->declaration->interval_usec);
+    SAME("limit updated", mine->restart_limit.updated_usec, its->limit_updated);
+    for (uint32_t i = 0; i < its->used; i++)
+        SAME("a counted exit",
+             mine->restart_limit
+                 .ring[(mine->restart_limit.first + i) % (mine->restart_limit.burst + 1)],
+             its->exits[i]);
+    if (mine->start == START_BACKOFF)
+        SAME("waits for its budget", mine->by_budget, its->by_budget);
     SAME("waits for a dependency", mine->start == START_DEPENDENCY, its->waits > 0);
     SAME("waits for its scope", mine->scope != NULL, its->scope > 0);
     SAME("queued", mine->start == START_QUEUED, its->queued > 0);
@@ -99,7 +192,7 @@ static void agree(struct world *world, const struct actor *actor)
     SAME("declared", mine != NULL, its && its->here);
     if (!mine)
         return;
-    SAME("operation", mine->operation, its->operation);
+    agree_on_operation(world, name, mine, its);
     SAME("wanted", mine->wanted, its->wanted);
     SAME("born", mine->born, its->born);
     SAME("gave up", mine->gave_up, its->gave_up);
@@ -109,15 +202,27 @@ static void agree(struct world *world, const struct actor *actor)
     SAME("attempts", mine->attempts, its->attempts);
     SAME("stop state", mine->stop_state, its->stop_state);
     SAME("failure", mine->failure->phase, its->failure);
+    SAME("failure is recoverable", mine->failure->recoverable, its->failure_recoverable);
+    SAME_TEXT("failure's reason", mine->failure->reason, its->failure_reason);
+    SAME("has a past", mine->has_past, its->has_past);
+    SAME("is a job", mine->job != NULL, its->is_job);
+    SAME_TEXT("status text", mine->status_text->text, its->status_text);
+    SAME("errno that it said", mine->notify_errno, its->said_errno);
+    SAME("time of the start", mine->started_usec, its->started_realtime);
     SAME("readiness", mine->readiness, its->readiness);
     SAME("reload result", mine->reload_result, its->reload_result);
     SAME("last heartbeat", mine->heartbeat_usec_monotonic, its->heartbeat);
     SAME("last heartbeat's stamp", mine->heartbeat_usec, its->heartbeat_realtime);
     SAME("stale", mine->heartbeat_stale, its->stale);
     SAME("stale reports", mine->last_stale->count, its->stale_reports);
+    SAME("stale report's kind", mine->last_stale->kind, its->last_stale.kind);
+    SAME("stale report's generation", mine->last_stale->generation, its->last_stale.generation);
+    SAME("stale report's attempt", mine->last_stale->attempt, its->last_stale.attempt);
+    SAME("stale report's time", mine->last_stale->usec, its->last_stale.realtime);
     SAME("left", mine->left, its->leftovers);
     if (world->shutdown_begun)
-        SAME("shutdown result", mine->shutdown->result, its->result);
+        agree_on_row(world, name, actor->child, its);
+    agree_on_exit(world, name, mine->last_exit, its);
     agree_on_attempt(world, name, &mine->attempt, &its->attempt);
     agree_on_restarts(world, name, mine, its);
 }
@@ -151,10 +256,14 @@ static void agree_on_supervisor(struct world *world, const struct supervisor *mi
     SAME("failures used", mine->limit.used, its->used);
     for (size_t g = 0; g < its->declaration->n_groups; g++) {
         SAME("failures used of a group", mine->config->groups[g].limit.used, its->groups[g].used);
+        SAME("when a group's limit was updated", mine->config->groups[g].limit.updated_usec,
+             its->groups[g].limit_updated);
         SAME("a scope of a group", mine->config->groups[g].scope.restarting,
              reference_restarts(&world->reference, (uint32_t)(its - world->reference.supervisors),
                                 (int)g));
     }
+    SAME("when a supervisor's limit was updated", mine->limit.updated_usec, its->limit_updated);
+    SAME("melted down", mine->melted_down, its->melted_down);
     SAME("restarts together", mine->scope.restarting,
          reference_restarts(&world->reference, (uint32_t)(its - world->reference.supervisors), -1));
 }
@@ -182,6 +291,18 @@ static void agree_on_jobs(struct world *world)
         SAME("the number of jobs", number < world->reference.n_jobs, true);
         SAME("the state of a job", job->state, its->state);
         SAME("the result of a job", job->result, its->result);
+        SAME("the id of a job", job->id, number + 1);
+        SAME_TEXT("the name of a job", job->name, its->name);
+        SAME("the child of a job", job->child != NULL, its->child->here);
+        SAME("the code of a job", job->code, its->code);
+        SAME("the signal of a job", job->signal, its->signal);
+        SAME("when a job was queued", job->queued_usec, its->queued);
+        SAME("when a job was started", job->started_usec, its->started);
+        SAME("when a job ended", job->finished_usec, its->finished);
+        SAME("the CPU time of a job", job->cpu_usec, its->cpu);
+        SAME("the command of a job", job->cause, its->command);
+        SAME("the bytes of a job's result", job->output.size, its->bytes);
+        SAME("whether a job's result is cut", job->output.truncated, its->truncated);
         running += job->state == JOB_RUNNING;
         if (job->child && job->child->attempts > 1)
             world_fail(world, CHECK_JOBS, "the job %s is started again", name);
@@ -201,6 +322,9 @@ void checks_agreement(struct world *world)
     agree_on_jobs(world);
     SAME("shutdown phase", core_shutdown_phase(world->core), world->reference.phase);
     SAME("bound of the shutdown", core_shutdown_deadline(world->core), world->reference.bound);
+    SAME("shutdown's command", core_shutdown_command(world->core),
+         world->reference.shutdown_command);
+    SAME("shutdown by a signal", core_shutdown_by_signal(world->core), world->reference.by_signal);
     SAME("shutdown by policy", core_shutdown_by_policy(world->core), world->reference.by_policy);
     if (world->reference.wrong)
         world_fail(world, CHECK_REFERENCE, "%s", world->reference.wrong);
@@ -239,7 +363,20 @@ void checks_outcome(struct world *world, const struct command *command,
     SAME("outcome: reload", outcome->reload, expected->reload);
     SAME("outcome: stale", outcome->heartbeat_stale, expected->heartbeat_stale);
     SAME("outcome: used", outcome->restart_limit.used, expected->restart_limit.used);
+    SAME("outcome: remaining", outcome->restart_limit.remaining, expected->restart_limit.remaining);
+    SAME("outcome: burst", outcome->restart_limit.burst, expected->restart_limit.burst);
+    SAME("outcome: interval", outcome->restart_limit.interval_usec,
+         expected->restart_limit.interval_usec);
+    SAME("outcome: exhausted", outcome->restart_limit.exhausted, expected->restart_limit.exhausted);
+    SAME("outcome: limit updated", outcome->restart_limit.updated_usec,
+         expected->restart_limit.updated_usec);
+    SAME("outcome: last heartbeat", outcome->last_heartbeat_usec, expected->last_heartbeat_usec);
     SAME("outcome: failure", outcome->failure.phase, expected->failure.phase);
+    SAME("outcome: recoverable", outcome->failure.recoverable, expected->failure.recoverable);
+    SAME_TEXT("outcome: failure's reason", outcome->failure.reason, expected->failure.reason);
+    SAME_TEXT("outcome: child", outcome->child_id, expected->child_id);
+    SAME("outcome: dry run", outcome->dry_run, expected->dry_run);
+    SAME("outcome: plan", outcome->plan, expected->plan);
     SAME("outcome: idempotent", outcome->idempotent, expected->idempotent);
     SAME("outcome: has a fence", outcome->has_fence, expected->has_fence);
     if (!outcome->has_fence)
@@ -254,8 +391,6 @@ void checks_outcome(struct world *world, const struct command *command,
     SAME("outcome: fence's cancel", mine->cancel_delivered, its->cancel_delivered);
     SAME("outcome: fence's abort", mine->abort_requested, its->abort_requested);
     SAME("outcome: duplicates", mine->duplicate_request_count, its->duplicate_request_count);
-    if (mine->decision == FENCE_REJECTED || mine->decision == FENCE_BLOCKED_BY_SHUTDOWN)
-        SAME("outcome: has a conflict", mine->conflict[0] != '\0', true);
-    if (mine->decision == FENCE_REJECTED && its->conflict[0] != '\0')
-        SAME("outcome: names what is missing", strstr(mine->conflict, its->conflict) != NULL, true);
+    SAME_TEXT("outcome: conflict", mine->conflict, its->conflict);
+    SAME("outcome: conflict is recoverable", mine->conflict_recoverable, its->conflict_recoverable);
 }

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIELDS_MAX 10
+#define FIELDS_MAX REF_TOLD_FIELDS
 #define TEXT_MAX                                                                                   \
     48 /* of the text of a field: a word; of a longer one the beginning is compared                \
         */
@@ -114,10 +114,14 @@ static bool is_same_field(const struct core_event *its, const struct event_field
            strcmp(field->text, other.text) == 0;
 }
 
+static const struct event_field none = FIELD_TEXT_OF("number of fields", "another one");
+
 /* The first field that is different; NULL: none is. */
 static const struct event_field *differs(const struct core_event *its,
                                          const struct ref_told *wanted)
 {
+    if (its->n_fields != wanted->n_fields)
+        return &none;
     for (uint32_t i = 0; i < wanted->n_fields; i++)
         if (!is_same_field(its, &wanted->fields[i]))
             return &wanted->fields[i];

@@ -40,7 +40,7 @@ static void tell_reference(struct world *world, const struct supervisor_declarat
     }
     for (; s < n_supervisors; s++)
         reference_supervise(&world->reference, &supervisors[s]);
-    reference_declared(&world->reference, first);
+    reference_declared(&world->reference, first, "operator", "declared");
 }
 
 int world_declare(struct world *world, const uint32_t *actors, size_t count, struct error *error)
@@ -112,7 +112,7 @@ int world_redeclare(struct world *world, uint32_t number,
             world_fail(world, CHECK_REFERENCE, "%s: its change is reported as %s and is %s",
                        declaration->id, child_change_to_string(change),
                        child_change_to_string(wanted));
-        reference_redeclare(&world->reference, declaration, how);
+        reference_redeclare(&world->reference, declaration, how, "operator", "changed");
     }
     *error = problem.error;
     crash_end_input(world, &before);
@@ -174,7 +174,7 @@ int world_run_job(struct world *world, uint32_t number, const char *name, enum s
             reference_supervise(&world->reference, &jobs);
         uint32_t first = world->reference.count;
         add_reference(world, actor);
-        reference_declared(&world->reference, first);
+        reference_declared(&world->reference, first, "operator", "replaced");
         reference_run_job(&world->reference, actor->reference, name, same_name, "operator",
                           "replaced");
     }

@@ -47,7 +47,7 @@ static void to_core(struct world *world, const struct report *report)
         core_spawned(world->core, report->id, report->pid);
         return;
     case INPUT_SPAWN_FAILED:
-        core_spawn_failed(world->core, report->id, report->error, strerror(report->error));
+        core_spawn_failed(world->core, report->id, report->error, world_words(report));
         return;
     case INPUT_COMPLETED:
         core_completed(world->core, report->id, &report->completion);
@@ -59,10 +59,10 @@ static void to_core(struct world *world, const struct report *report)
         core_notify(world->core, report->id, &report->message);
         return;
     case INPUT_CHECKED:
-        core_checked(world->core, report->id, report->check, report->passed, "the model says so");
+        core_checked(world->core, report->id, report->check, report->passed, world_words(report));
         return;
     case INPUT_START_DELAYED:
-        core_start_delayed(world->core, report->id, report->lacks ? "Too many open files" : NULL);
+        core_start_delayed(world->core, report->id, world_words(report));
         return;
     case INPUT_TIMER:
     case INPUT_COMMAND:

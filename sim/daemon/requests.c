@@ -65,11 +65,15 @@ int world_command(struct world *world, const struct command *command, struct out
     world->in_core = true;
     int r = core_command(world->core, command, outcome, error);
     world->in_core = false;
-    int wanted = reference_command(&world->reference, command, &expected);
+    struct error said = {};
+    int wanted = reference_command(&world->reference, command, &expected, &said);
     note_outcome(world, command, outcome, r, error->text);
     if (r != wanted)
         world_fail(world, CHECK_OUTCOME, "%s %s was answered with %d, it should have been %d",
                    command_verb_to_string(command->verb), command->child, r, wanted);
+    else if (r < 0 && strcmp(error->text, said.text) != 0)
+        world_fail(world, CHECK_OUTCOME, "%s %s was refused with \"%s\", it should be \"%s\"",
+                   command_verb_to_string(command->verb), command->child, error->text, said.text);
     crash_end_input(world, &before);
     if (r == 0)
         checks_outcome(world, command, outcome, &expected);
@@ -100,7 +104,8 @@ int world_command_scope(struct world *world, const struct command *command, stru
     world->in_core = true;
     int r = core_command_scope(world->core, command, tell, &told, error);
     world->in_core = false;
-    int wanted = reference_command_scope(&world->reference, command, expected);
+    struct error said = {};
+    int wanted = reference_command_scope(&world->reference, command, expected, &said);
     if (r != wanted)
         world_fail(world, CHECK_OUTCOME, "%s of \"%s\" was answered with %d, it should be %d",
                    command_verb_to_string(command->verb), command->child, r, wanted);
@@ -144,7 +149,7 @@ void world_shutdown(struct world *world, uint64_t bound_usec, const char *by, co
     world->in_core = true;
     core_shutdown_within(world->core, bound_usec, by, why);
     world->in_core = false;
-    reference_shutdown(&world->reference, bound_usec);
+    reference_shutdown(&world->reference, bound_usec, by, why);
     crash_end_input(world, &before);
 }
 
@@ -158,7 +163,7 @@ void world_hurry(struct world *world)
     world->in_core = true;
     core_hurry(world->core, "signal", "a second signal");
     world->in_core = false;
-    reference_hurry(&world->reference);
+    reference_hurry(&world->reference, "signal", "a second signal");
     crash_end_input(world, &before);
 }
 

@@ -1,5 +1,7 @@
 #include "reference/attempt.h"
 
+#include "reference/words.h"
+
 void ref_stop_watching(struct ref *r, struct ref_child *c)
 {
     ref_disarm(c, REF_START_TIMEOUT);
@@ -45,17 +47,22 @@ bool ref_ends_ready(const struct ref_child *c)
 }
 
 void ref_set_operation(struct ref *r, struct ref_child *c, enum child_operation operation,
-                       const struct command *command)
+                       const struct command *command, const char *why)
 {
     enum child_operation before = c->operation;
     c->operation = operation;
     if (before == operation)
         return;
+    c->operation_realtime = r->realtime;
+    c->operation_command = command ? r->next_command : 0;
+    c->operation_by = ref_keep(r, command ? command->requester : "policy");
+    c->operation_reason = ref_keep(r, why);
     TELL(r, c, EVENT_CHILD_OPERATION_CHANGED,
          FIELD_TEXT_OF("from", child_operation_to_string(before)),
          FIELD_TEXT_OF("to", child_operation_to_string(operation)),
          FIELD_TEXT_OF("command", command ? command_verb_to_string(command->verb) : "policy"),
-         FIELD_TEXT_OF("by", command ? command->requester : "policy"));
+         FIELD_TEXT_OF("by", command ? command->requester : "policy"),
+         FIELD_TEXT_OF("reason", c->operation_reason));
     ref_tell_cause(r, command ? r->next_command : 0);
 }
 
@@ -74,11 +81,11 @@ void ref_become_ready(struct ref *r, struct ref_child *c)
 }
 
 /* There is reason to think that it is not well; one event, until there is none. */
-void ref_doubt(struct ref *r, struct ref_child *c)
+void ref_doubt(struct ref *r, struct ref_child *c, const char *why)
 {
     uint64_t last = c->heartbeat;
     if (!c->stale)
-        TELL(r, c, EVENT_CHILD_HEARTBEAT_STALE,
+        TELL(r, c, EVENT_CHILD_HEARTBEAT_STALE, FIELD_TEXT_OF("why", why),
              FIELD_NUMBER_OF("silent_usec", r->now - (last > 0 ? last : c->attempt.started)),
              FIELD_FLAG_OF("ever", last > 0));
     c->stale = true;
@@ -109,4 +116,20 @@ void ref_end_reload(struct ref *r, struct ref_child *c, enum reload_result resul
     TELL(r, c, EVENT_CHILD_RELOAD_COMPLETED,
          FIELD_TEXT_OF("result", reload_result_to_string(result)),
          FIELD_NUMBER_OF("took_usec", r->now - c->attempt.reload_signal));
+    ref_tell_cause(r, c->attempt.reload_command);
+}
+
+void ref_fail(struct ref *r, struct ref_child *c, enum failure_phase phase, bool recoverable,
+              const char *reason)
+{
+    c->failure = phase;
+    c->failure_recoverable = recoverable;
+    c->failure_reason = ref_keep_short(r, reason, FAILURE_REASON_MAX - 1);
+}
+
+void ref_forget_failure(struct ref_child *c)
+{
+    c->failure = FAILURE_NONE;
+    c->failure_recoverable = false;
+    c->failure_reason = "";
 }

@@ -19,9 +19,9 @@ void ref_tell_limit(struct ref *r, const struct ref_child *c, const char *why);
 bool ref_ends_ready(const struct ref_child *c);
 /* By a command, or by a policy: NULL. */
 void ref_set_operation(struct ref *r, struct ref_child *c, enum child_operation operation,
-                       const struct command *command);
+                       const struct command *command, const char *why);
 /* There is reason to think that it is not well, and there may be none any more. */
-void ref_doubt(struct ref *r, struct ref_child *c);
+void ref_doubt(struct ref *r, struct ref_child *c, const char *why);
 void ref_trust(struct ref *r, struct ref_child *c);
 void ref_become_ready(struct ref *r, struct ref_child *c);
 
@@ -30,3 +30,8 @@ bool ref_is_proven(const struct ref *r, const struct ref_child *c);
 /* Withdraws the health check that has not been answered; nothing, where there is none. */
 void ref_ask_no_more(struct ref *r, struct ref_child *c);
 void ref_end_reload(struct ref *r, struct ref_child *c, enum reload_result result);
+
+/* What went wrong last with its start or its stop. */
+void ref_fail(struct ref *r, struct ref_child *c, enum failure_phase phase, bool recoverable,
+              const char *reason);
+void ref_forget_failure(struct ref_child *c);

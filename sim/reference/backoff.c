@@ -64,6 +64,7 @@ uint64_t ref_schedule(struct ref *r, struct ref_child *c, uint64_t wait)
     uint64_t drawn = next_backoff(r, c);
     uint64_t delay = wait > drawn ? wait : drawn;
     c->automatic = true;
+    c->by_budget = wait > drawn;
     if (delay > 0)
         ref_arm(r, c, REF_START, r->now + delay);
     if (wait > 0)

@@ -183,11 +183,20 @@ static void change_limit(struct ref *r, struct ref_child *c, const struct child_
 {
     const struct child_declaration *d = c->declaration;
     uint32_t kept = ref_kept(c->exits, c->used, r->now, old->interval_usec);
+    bool other = d->burst != old->burst || d->interval_usec != old->interval_usec;
+    uint32_t before = c->used;
+    if (other && kept != before)
+        ref_touch(r, &c->limit_updated);
+    before = other ? kept : before;
     if (kept > d->burst + 1)
         kept = d->burst + 1;
+    if (other || kept != before)
+        ref_touch(r, &c->limit_updated);
     memmove(c->exits, c->exits + c->used - kept, kept * sizeof(*c->exits));
     c->used = ref_kept(c->exits, kept, r->now, d->interval_usec);
     memmove(c->exits, c->exits + kept - c->used, c->used * sizeof(*c->exits));
+    if (c->used != kept)
+        ref_touch(r, &c->limit_updated);
     ref_disarm(c, REF_WINDOW);
     if (c->used > 0)
         ref_arm(r, c, REF_WINDOW, c->exits[0] + d->interval_usec + 1);
@@ -297,7 +306,8 @@ enum child_change reference_change(struct ref *r, const struct child_declaration
     return waits ? CHANGE_PENDING : CHANGE_IN_PLACE;
 }
 
-void reference_redeclare(struct ref *r, const struct child_declaration *d, enum redeclare_how how)
+void reference_redeclare(struct ref *r, const struct child_declaration *d, enum redeclare_how how,
+                         const char *by, const char *reason)
 {
     struct ref_child *c = reference_find(r, d->id);
     enum child_change change = reference_change(r, d, how == REDECLARE_APPLIES);
@@ -305,7 +315,7 @@ void reference_redeclare(struct ref *r, const struct child_declaration *d, enum 
     bool told = restarts || !same(c->declaration, d);
     r->next_command += told;
     if (told)
-        TELL_BARE(r, c, EVENT_CHILD_ADDED);
+        TELL(r, c, EVENT_CHILD_ADDED, FIELD_TEXT_OF("by", by), FIELD_TEXT_OF("reason", reason));
     change_in_place(r, c, d);
     if (restarts) {
         ref_name(c); /* a reload stops in order, also where it stops only one */

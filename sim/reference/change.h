@@ -12,4 +12,5 @@ bool reference_waits(const struct ref_child *c);
 
 /* What that would be, where it is restarted for it or not. */
 enum child_change reference_change(struct ref *r, const struct child_declaration *d, bool restart);
-void reference_redeclare(struct ref *r, const struct child_declaration *d, enum redeclare_how how);
+void reference_redeclare(struct ref *r, const struct child_declaration *d, enum redeclare_how how,
+                         const char *by, const char *reason);

@@ -4,11 +4,13 @@
 #include "reference/dependency.h"
 #include "reference/job.h"
 #include "reference/liveness.h"
+#include "reference/plan.h"
 #include "reference/start.h"
 #include "reference/stop.h"
 #include "reference/stop_order.h"
 #include "reference/tree.h"
 #include "reference/wake.h"
+#include "reference/words.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +22,7 @@ static void stop_command(struct ref *r, struct ref_child *c, enum child_operatio
     if (c->operation > target)
         target = c->operation; /* active, paused, quarantined, removed: the stronger one stays */
     bool same = c->operation == target;
-    ref_set_operation(r, c, target, command);
+    ref_set_operation(r, c, target, command, command->reason);
     const char *verb = command_verb_to_string(command->verb);
     ref_withdraw_starts(r, c, verb);
     o->cancel_delivered = ref_go(r, c, true, verb);
@@ -30,21 +32,23 @@ static void stop_command(struct ref *r, struct ref_child *c, enum child_operatio
 }
 
 /* Of a restart, or of a resume that would be one. */
-static void tell_refusal(struct ref *r, const struct ref_child *c, const char *verb,
-                         enum fence_decision decision)
+static void refuse_start(struct ref *r, const struct ref_child *c, const char *verb,
+                         enum fence_decision decision, const char *conflict, bool recoverable,
+                         struct outcome *o)
 {
+    o->has_fence = true;
+    o->fence.decision = decision;
+    o->fence.conflict_recoverable = recoverable;
+    snprintf(o->fence.conflict, sizeof(o->fence.conflict), "%s", conflict);
     TELL(r, c, EVENT_CHILD_RESTART_CONFLICT,
          FIELD_TEXT_OF("decision", fence_decision_to_string(decision)),
-         FIELD_TEXT_OF("command", verb));
+         FIELD_TEXT_OF("command", verb), FIELD_TEXT_OF("conflict", conflict));
     ref_tell_cause(r, r->next_command);
 }
 
 static void reject(struct ref *r, const struct ref_child *c, const char *verb, struct outcome *o)
 {
-    o->has_fence = true;
-    o->fence.decision = FENCE_REJECTED;
-    snprintf(o->fence.conflict, sizeof(o->fence.conflict), "%s", ref_lacks(r, c));
-    tell_refusal(r, c, verb, FENCE_REJECTED);
+    refuse_start(r, c, verb, FENCE_REJECTED, ref_lack_words(r, ref_lacks(r, c)), true, o);
 }
 
 static void resume(struct ref *r, struct ref_child *c, const struct command *command,
@@ -60,13 +64,15 @@ static void resume(struct ref *r, struct ref_child *c, const struct command *com
         reject(r, c, "resume", o);
         return;
     }
-    ref_set_operation(r, c, CHILD_ACTIVE, command);
+    ref_set_operation(r, c, CHILD_ACTIVE, command, command->reason);
     if (before == CHILD_QUARANTINED) {
         c->gave_up = c->on_trial = false;
         c->cool_downs = 0;
         c->backoff_n = c->backoff_previous = 0;
         bool had = c->used > 0;
         c->used = 0;
+        if (had)
+            ref_touch(r, &c->limit_updated);
         ref_disarm(c, REF_WINDOW);
         if (had)
             ref_tell_limit(r, c, "resume");
@@ -139,8 +145,11 @@ static void restart_behind_fence(struct ref *r, struct ref_child *c, struct outc
 static void restart_at_once(struct ref *r, struct ref_child *c, struct outcome *o)
 {
     if (!ref_starts_at_once(r, c)) {
-        o->fence.decision = FENCE_REJECTED;
-        tell_refusal(r, c, "restart", FENCE_REJECTED);
+        bool required;
+        refuse_start(
+            r, c, "restart", FENCE_REJECTED,
+            ref_say(r, "it starts after %s, which is starting", ref_obstacle(r, c, &required)),
+            true, o);
         return;
     }
     ref_disarm(c, REF_START);
@@ -155,10 +164,13 @@ static void restart_at_once(struct ref *r, struct ref_child *c, struct outcome *
 static void restart(struct ref *r, struct ref_child *c, struct outcome *o)
 {
     o->has_fence = true;
-    if (r->phase != SHUTDOWN_IDLE || c->operation != CHILD_ACTIVE) {
-        o->fence.decision = r->phase != SHUTDOWN_IDLE ? FENCE_BLOCKED_BY_SHUTDOWN : FENCE_REJECTED;
-        tell_refusal(r, c, "restart", o->fence.decision);
-    } else if (c->pending)
+    if (r->phase != SHUTDOWN_IDLE)
+        refuse_start(r, c, "restart", FENCE_BLOCKED_BY_SHUTDOWN, "the tree is shutting down", false,
+                     o);
+    else if (c->operation != CHILD_ACTIVE)
+        refuse_start(r, c, "restart", FENCE_REJECTED, ref_hold_words(c),
+                     c->operation != CHILD_REMOVED, o);
+    else if (c->pending)
         join(r, c, o);
     else if (ref_lacks(r, c))
         reject(r, c, "restart", o);
@@ -168,20 +180,31 @@ static void restart(struct ref *r, struct ref_child *c, struct outcome *o)
         restart_at_once(r, c, o);
 }
 
+static int refuse_with(struct error *said, int error, const char *why)
+{
+    snprintf(said->text, sizeof(said->text), "%s", why);
+    return error;
+}
+
 static int obey(struct ref *r, struct ref_child *c, const struct command *command,
-                struct outcome *o)
+                struct outcome *o, struct error *said)
 {
     enum command_verb verb = command->verb;
+    if (verb == COMMAND_RELOAD && ref_reload(r, c, o) < 0)
+        return refuse_with(said, -ESRCH,
+                           c->attempt.active && c->attempt.spawned
+                               ? "the child is stopping"
+                               : "the child has no running process");
     if (verb == COMMAND_RELOAD)
-        return ref_reload(r, c, o);
+        return 0;
     if (verb == COMMAND_KILL) {
         if (!c->attempt.active || !c->attempt.spawned)
-            return -ESRCH;
+            return refuse_with(said, -ESRCH, "the child has no running process");
         ref_call_with(r, c, REF_CALL_KILL, command->signal, command->whole);
         return 0;
     }
     if (verb == COMMAND_RESUME && c->operation == CHILD_REMOVED)
-        return -ENOENT;
+        return refuse_with(said, -ENOENT, "the child is being removed");
     if (verb == COMMAND_RESUME)
         resume(r, c, command, o);
     else if (verb == COMMAND_RESTART)
@@ -206,18 +229,45 @@ static const char *result_of(const struct outcome *o)
 }
 
 static void tell_end(struct ref *r, const struct ref_child *c, const struct command *command,
-                     const struct outcome *o, int error)
+                     const struct outcome *o, int error, const struct error *said)
 {
     const char *verb = command_verb_to_string(command->verb);
     if (error)
-        TELL(r, c, EVENT_COMMAND_REJECTED, FIELD_TEXT_OF("command", verb));
+        TELL(r, c, EVENT_COMMAND_REJECTED, FIELD_TEXT_OF("command", verb),
+             FIELD_TEXT_OF("why", ref_keep(r, said->text)));
     else
         TELL(r, c, EVENT_CHILD_CONTROL_COMMAND_COMPLETED, FIELD_TEXT_OF("command", verb),
              FIELD_TEXT_OF("result", result_of(o)), FIELD_TEXT_OF("by", command->requester),
              FIELD_TEXT_OF("reason", command->reason));
 }
 
-static int run(struct ref *r, struct ref_child *c, const struct command *command, struct outcome *o)
+static struct restart_limit_view limit_of(const struct ref_child *c)
+{
+    uint32_t burst = c->declaration->burst;
+    return (struct restart_limit_view){.interval_usec = c->declaration->interval_usec,
+                                       .updated_usec = c->limit_updated,
+                                       .burst = burst,
+                                       .used = c->used,
+                                       .remaining = c->used < burst ? burst - c->used : 0,
+                                       .exhausted = c->used >= burst};
+}
+
+static void tell_acceptance(struct ref *r, const struct ref_child *c, const struct command *command)
+{
+    const char *verb = command_verb_to_string(command->verb);
+    const char *from = command->origin ? command->origin : "";
+    if (command->verb == COMMAND_KILL)
+        TELL(r, c, EVENT_COMMAND_ACCEPTED, FIELD_TEXT_OF("command", verb),
+             FIELD_TEXT_OF("by", command->requester), FIELD_TEXT_OF("reason", command->reason),
+             FIELD_TEXT_OF("from", from), FIELD_SIGNED_OF("signal", command->signal));
+    else
+        TELL(r, c, EVENT_COMMAND_ACCEPTED, FIELD_TEXT_OF("command", verb),
+             FIELD_TEXT_OF("by", command->requester), FIELD_TEXT_OF("reason", command->reason),
+             FIELD_TEXT_OF("from", from));
+}
+
+static int run(struct ref *r, struct ref_child *c, const struct command *command, struct outcome *o,
+               struct error *said)
 {
     *o = (struct outcome){
         .command_id = ++r->next_command,
@@ -226,30 +276,34 @@ static int run(struct ref *r, struct ref_child *c, const struct command *command
         .operation_before = c->operation,
         .dry_run = command->dry_run,
     };
-    TELL(r, c, EVENT_COMMAND_ACCEPTED,
-         FIELD_TEXT_OF("command", command_verb_to_string(command->verb)),
-         FIELD_TEXT_OF("by", command->requester), FIELD_TEXT_OF("reason", command->reason),
-         FIELD_TEXT_OF("from", command->origin ? command->origin : ""));
-    int error = obey(r, c, command, o);
+    tell_acceptance(r, c, command);
+    int error = obey(r, c, command, o, said);
     o->operation_after = c->operation;
     o->status = c->attempt.active ? c->attempt.status : CHILD_STATUS_NONE;
     o->stop_state = c->stop_state;
     o->readiness = c->readiness;
     o->heartbeat_stale = c->stale;
-    o->restart_limit.used = c->used;
+    o->restart_limit = limit_of(c);
+    o->last_heartbeat_usec = c->heartbeat_realtime;
     o->failure.phase = c->failure;
-    tell_end(r, c, command, o, error);
+    o->failure.recoverable = c->failure_recoverable;
+    snprintf(o->failure.reason, sizeof(o->failure.reason), "%s", c->failure_reason);
+    snprintf(o->child_id, sizeof(o->child_id), "%s", c->id);
+    tell_end(r, c, command, o, error, said);
     return error;
 }
 
 static int run_whole(struct ref *r, struct ref_child *c, const struct command *command,
-                     struct outcome *o)
+                     struct outcome *o, struct error *said)
 {
     if (command->dry_run) {
         struct ref_child saved = *c;
         struct ref counters = *r;
+        unsigned plan = ref_plan_of(r, c);
         r->dry = true;
-        int error = run(r, c, command, o);
+        r->plan = 0;
+        int error = run(r, c, command, o, said);
+        o->plan = r->plan | (error ? 0 : plan);
         *c = saved;
         *r = counters;
         TELL(r, c, EVENT_COMMAND_ACCEPTED,
@@ -259,16 +313,19 @@ static int run_whole(struct ref *r, struct ref_child *c, const struct command *c
         ref_tell_cause(r, 0);
         return error;
     }
-    int error = run(r, c, command, o);
+    int error = run(r, c, command, o, said);
     if (command->verb == COMMAND_REMOVE && error == 0 && !c->attempt.active &&
         r->phase == SHUTDOWN_IDLE)
         ref_leave(r, c, CHILD_STATUS_NONE);
     return error;
 }
 
-static bool is_blank(const char *reason)
+/* NULL: nothing is wrong with it. */
+static const char *is_wrong(const char *reason)
 {
-    return strspn(reason, " \t\r\n\v\f") == strlen(reason);
+    if (strspn(reason, " \t\r\n\v\f") == strlen(reason))
+        return "reason: must not be blank";
+    return strlen(reason) > REASON_MAX ? "reason: is longer than 256 bytes" : NULL;
 }
 
 /* A job runs once: what holds or restarts is not for it. */
@@ -277,25 +334,32 @@ static bool fits_job(enum command_verb verb)
     return verb == COMMAND_REMOVE || verb == COMMAND_RELOAD || verb == COMMAND_KILL;
 }
 
-static int refuse(struct ref *r, const struct command *command, int error)
+static int refuse(struct ref *r, const struct command *command, int error, const char *why,
+                  struct error *said)
 {
+    refuse_with(said, error, why);
     TELL(r, NULL, EVENT_COMMAND_REJECTED,
          FIELD_TEXT_OF("command", command_verb_to_string(command->verb)),
-         FIELD_TEXT_OF("child", command->child), FIELD_TEXT_OF("by", command->requester));
+         FIELD_TEXT_OF("child", command->child), FIELD_TEXT_OF("by", command->requester),
+         FIELD_TEXT_OF("why", why));
     ref_tell_cause(r, 0);
     return error;
 }
 
-int reference_command(struct ref *r, const struct command *command, struct outcome *o)
+int reference_command(struct ref *r, const struct command *command, struct outcome *o,
+                      struct error *said)
 {
     struct ref_child *c = reference_find(r, command->child);
-    if (is_blank(command->reason))
-        return refuse(r, command, -EINVAL);
+    if (is_wrong(command->reason))
+        return refuse(r, command, -EINVAL, is_wrong(command->reason), said);
     if (!c)
-        return refuse(r, command, -ENOENT);
+        return refuse(r, command, -ENOENT, "no child has this id", said);
     if (c->is_job && !fits_job(command->verb))
-        return refuse(r, command, -EINVAL);
-    int error = run_whole(r, c, command, o);
+        return refuse(r, command, -EINVAL,
+                      "a job runs once: it can be removed, not held or restarted", said);
+    if (command->dry_run)
+        ref_plan(r, c, command->verb);
+    int error = run_whole(r, c, command, o, said);
     ref_wake(r);
     return error;
 }
@@ -311,7 +375,8 @@ static void run_in_scope(struct ref *r, struct ref_child *c, uint32_t s,
     struct ref counters = *r;
     if (joins)
         ref_join_scope(r, c, s);
-    run_whole(r, c, command, o);
+    struct error ignored = {};
+    run_whole(r, c, command, o, &ignored);
     if (command->dry_run) {
         counters.n_told = r->n_told;
         *c = saved;
@@ -349,13 +414,14 @@ static void forget_starts(struct ref *r)
             r->children[i].named_to_start = false;
 }
 
-int reference_command_scope(struct ref *r, const struct command *command, struct outcome *outcomes)
+int reference_command_scope(struct ref *r, const struct command *command, struct outcome *outcomes,
+                            struct error *said)
 {
     int s = ref_find_supervisor(r, command->child), n = 0;
-    if (is_blank(command->reason))
-        return refuse(r, command, -EINVAL);
+    if (is_wrong(command->reason))
+        return refuse(r, command, -EINVAL, is_wrong(command->reason), said);
     if (s < 0)
-        return refuse(r, command, -ENOENT);
+        return refuse(r, command, -ENOENT, "no supervisor has this path", said);
     ref_find_who_comes_back(r, (uint32_t)s, command->verb);
     for (uint32_t i = 0; i < r->count; i++)
         if (ref_is_under(r, &r->children[i], (uint32_t)s))
@@ -363,6 +429,8 @@ int reference_command_scope(struct ref *r, const struct command *command, struct
     for (uint32_t i = 0; i < r->count; i++)
         if (ref_is_under(r, &r->children[i], (uint32_t)s) && command->verb == COMMAND_RESUME)
             name_start(r, &r->children[i]);
+    if (command->dry_run)
+        ref_plan_scope(r, (uint32_t)s, command->verb);
     for (uint32_t i = 0; i < r->count; i++) {
         struct ref_child *c = r->order[command->verb == COMMAND_RESUME ? i : r->count - 1 - i];
         if (ref_is_under(r, c, (uint32_t)s) &&
@@ -382,12 +450,13 @@ void reference_remove(struct ref *r, const char *const *ids, uint32_t n, const c
 {
     struct command command = {.verb = COMMAND_REMOVE, .requester = by, .reason = reason};
     struct outcome ignored;
+    struct error said;
     for (uint32_t i = 0; i < n; i++)
         if (reference_find(r, ids[i]))
             ref_name(reference_find(r, ids[i]));
     for (uint32_t i = 0; i < n; i++)
         if (reference_find(r, ids[i]))
-            run_whole(r, reference_find(r, ids[i]), &command, &ignored);
+            run_whole(r, reference_find(r, ids[i]), &command, &ignored, &said);
     ref_spare_the_rest(r);
     ref_wake(r);
 }
@@ -395,6 +464,7 @@ void reference_remove(struct ref *r, const char *const *ids, uint32_t n, const c
 void reference_run_job(struct ref *r, struct ref_child *c, const char *name,
                        enum same_name same_name, const char *by, const char *reason)
 {
+    uint64_t id = r->next_command;
     c->is_job = true;
     if (same_name == SAME_NAME_REPLACE)
         for (uint32_t i = r->n_jobs; i-- > 0;) {
@@ -403,12 +473,15 @@ void reference_run_job(struct ref *r, struct ref_child *c, const char *name,
                                       .requester = by,
                                       .reason = reason};
             struct outcome ignored;
+            struct error said;
             if (r->jobs[i].state != JOB_FINISHED && strcmp(r->jobs[i].name, name) == 0)
-                reference_command(r, &command, &ignored);
+                reference_command(r, &command, &ignored, &said);
         }
-    r->jobs[r->n_jobs++] = (struct ref_job){.name = name, .child = c};
+    r->jobs[r->n_jobs++] =
+        (struct ref_job){.name = ref_keep(r, name), .child = c, .queued = r->now, .command = id};
     TELL(r, c, EVENT_JOB_QUEUED, FIELD_NUMBER_OF("job", r->n_jobs), FIELD_TEXT_OF("name", name),
          FIELD_NUMBER_OF("position", ref_jobs(r, JOB_QUEUED)),
          FIELD_NUMBER_OF("running", ref_jobs(r, JOB_RUNNING)));
+    ref_tell_cause(r, id);
     ref_wake(r);
 }

@@ -20,16 +20,21 @@ static void stop_deadline(struct ref *r, struct ref_child *c)
         return;
     }
     c->stop_state = STOP_FAILED;
-    c->failure = c->attempt.aborted ? FAILURE_WAIT_ABORT : FAILURE_WAIT_COMPLETION;
+    if (c->attempt.aborted)
+        ref_fail(r, c, FAILURE_WAIT_ABORT, false, "still there after the abort");
+    else
+        ref_fail(r, c, FAILURE_WAIT_COMPLETION, true, "did not end within its stop timeout");
     TELL(r, c, EVENT_CHILD_CONTROL_STOP_FAILED,
          FIELD_TEXT_OF("phase", failure_phase_to_string(c->failure)),
+         FIELD_TEXT_OF("reason", c->failure_reason),
          FIELD_TEXT_OF("status", child_status_to_string(c->attempt.status)),
          FIELD_TEXT_OF("stop_state", stop_state_to_string(STOP_FAILED)),
          FIELD_FLAG_OF("recoverable", !c->attempt.aborted));
     if (c->attempt.aborted) {
         if (down && c->result == SHUTDOWN_PENDING) {
             TELL(r, c, EVENT_CHILD_SHUTDOWN_ABORTED, FIELD_TEXT_OF("result", "abort-failed"));
-            ref_settle(r, c, SHUTDOWN_ABORT_FAILED);
+            c->row.cgroup = RESOURCE_FAILED;
+            ref_settle(r, c, SHUTDOWN_ABORT_FAILED, "still there after the abort");
         }
         return;
     }
@@ -38,6 +43,8 @@ static void stop_deadline(struct ref *r, struct ref_child *c)
         c->declaration->timeout_action == TIMEOUT_REPORT)
         return;
     ref_abort(r, c);
+    if (down && c->result == SHUTDOWN_PENDING)
+        c->row.reason = ref_abort_words(c);
     if (down)
         ref_advance(r, SHUTDOWN_ABORT_STRAGGLERS);
 }
@@ -54,7 +61,7 @@ static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
         ref_force_stop(r, c, EXIT_TIMED_OUT);
     } else if (timer == REF_HEARTBEAT) {
         c->attempt.silent = true;
-        ref_doubt(r, c);
+        ref_doubt(r, c, "heartbeat");
         if (c->declaration->on_stale == ON_STALE_RESTART)
             ref_force_stop(r, c, EXIT_UNHEALTHY);
     } else if (timer == REF_HEALTH) {

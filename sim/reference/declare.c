@@ -13,8 +13,17 @@ struct ref_child *reference_declare(struct ref *r, const struct child_declaratio
     if (r->count == r->capacity)
         return NULL;
     struct ref_child *c = &r->children[r->count++];
-    *c = (struct ref_child){
-        .declaration = d, .process = d, .id = d->id, .here = true, .exits = exits};
+    *c = (struct ref_child){.declaration = d,
+                            .process = d,
+                            .id = d->id,
+                            .here = true,
+                            .exits = exits,
+                            .operation_by = "",
+                            .operation_reason = "",
+                            .failure_reason = "",
+                            .status_text = "",
+                            .how = {.reason = ""},
+                            .row = {.reason = ""}};
     ref_place(r, c);
     return c;
 }
@@ -31,13 +40,14 @@ static void remember(struct ref *r, struct ref_child *c)
     }
 }
 
-void reference_declared(struct ref *r, uint32_t first)
+void reference_declared(struct ref *r, uint32_t first, const char *by, const char *reason)
 {
     for (uint32_t i = first; i < r->count; i++)
         remember(r, &r->children[i]);
     r->next_command++;
     for (uint32_t i = first; i < r->count; i++)
-        TELL_BARE(r, &r->children[i], EVENT_CHILD_ADDED);
+        TELL(r, &r->children[i], EVENT_CHILD_ADDED, FIELD_TEXT_OF("by", by),
+             FIELD_TEXT_OF("reason", reason));
     for (uint32_t i = first; i < r->count; i++)
         r->children[i].wanted =
             r->children[i].declaration->autostart && r->children[i].process->has_process;

@@ -8,4 +8,4 @@
 /* exits has room for burst + 1 times. Returns NULL when there is no room. */
 struct ref_child *reference_declare(struct ref *r, const struct child_declaration *d,
                                     uint64_t *exits);
-void reference_declared(struct ref *r, uint32_t first);
+void reference_declared(struct ref *r, uint32_t first, const char *by, const char *reason);

@@ -65,6 +65,11 @@ static bool is_ready(struct ref *r, const struct child_declaration *d,
     return !target->attempt.active && target->readiness == READINESS_READY;
 }
 
+bool ref_is_met(struct ref *r, const struct child_declaration *d, const struct ref_child *target)
+{
+    return is_ready(r, d, target);
+}
+
 size_t ref_dependencies(const struct ref_child *c)
 {
     return c->declaration->n_requires + c->declaration->n_after;

@@ -17,6 +17,8 @@ const char *ref_dependency(const struct ref_child *c, size_t i);
 /* The first that keeps it from starting: of those that it requires, then of those that it comes
  * after; NULL: none. */
 const char *ref_obstacle(struct ref *r, const struct ref_child *c, bool *required);
+/* Whether one that it requires is there for a child of this declaration. */
+bool ref_is_met(struct ref *r, const struct child_declaration *d, const struct ref_child *target);
 bool ref_may_start(struct ref *r, const struct ref_child *c);
 bool ref_starts_at_once(struct ref *r, const struct ref_child *c);
 const char *ref_lacks(struct ref *r, const struct ref_child *c);

@@ -8,6 +8,7 @@
 #include "reference/start.h"
 #include "reference/stop.h"
 #include "reference/strategy.h"
+#include "reference/words.h"
 
 #include <string.h>
 
@@ -47,6 +48,7 @@ static bool count_exit(struct ref *r, struct ref_child *c)
         c->used--;
     }
     c->exits[c->used++] = r->now;
+    ref_touch(r, &c->limit_updated);
     ref_arm(r, c, REF_WINDOW, c->exits[0] + c->declaration->interval_usec + 1);
     return c->used <= c->declaration->burst;
 }
@@ -57,7 +59,7 @@ static uint64_t cool_down(const struct ref_child *c)
 }
 
 /* How long it waits after an exit, by itself: what its group's budget adds is given separately. */
-static uint64_t delay_after(const struct ref_child *c, enum exit_decision decision)
+uint64_t ref_delay_after(const struct ref_child *c, enum exit_decision decision)
 {
     if (decision == DECISION_RESTART)
         return c->with_machine ? 0 : c->drawn;
@@ -66,36 +68,45 @@ static uint64_t delay_after(const struct ref_child *c, enum exit_decision decisi
                : 0;
 }
 
-static void quarantine(struct ref *r, struct ref_child *c)
+static void quarantine(struct ref *r, struct ref_child *c, const char *why)
 {
-    ref_set_operation(r, c, CHILD_QUARANTINED, NULL);
-    TELL_BARE(r, c, EVENT_CHILD_QUARANTINED);
+    ref_set_operation(r, c, CHILD_QUARANTINED, NULL, why);
+    TELL(r, c, EVENT_CHILD_QUARANTINED, FIELD_TEXT_OF("why", why));
+}
+
+/* Where its limit is used up and the last exit was not fatal, it has failed too often. */
+static const char *why_given_up(struct ref *r, const struct ref_child *c)
+{
+    return ref_give_up_words(r, c, c->fatal, c->used <= c->declaration->burst);
 }
 
 static void give_up(struct ref *r, struct ref_child *c)
 {
+    const char *why = why_given_up(r, c);
     enum on_limit action = c->declaration->on_limit;
     uint64_t delay = cool_down(c);
     c->gave_up = true;
     if (action == ON_LIMIT_ESCALATE && c->declaration->criticality == CRITICALITY_OPTIONAL)
         action = ON_LIMIT_STOP;
-    TELL(r, c, EVENT_CHILD_RESTART_LIMIT_UPDATED,
+    TELL(r, c, EVENT_CHILD_RESTART_LIMIT_UPDATED, FIELD_TEXT_OF("why", why),
          FIELD_TEXT_OF("on_limit", on_limit_to_string(action)), FIELD_FLAG_OF("gave_up", true),
          FIELD_NUMBER_OF("used", c->used), FIELD_NUMBER_OF("burst", c->declaration->burst));
     if (action == ON_LIMIT_QUARANTINE) {
-        quarantine(r, c);
+        quarantine(r, c, why);
     } else if (action == ON_LIMIT_COOL_DOWN) {
         c->cool_downs++;
         c->automatic = true;
+        c->by_budget = false;
         ref_arm(r, c, REF_START, r->now + delay);
         ref_tell_backoff(r, c, "cool-down", delay, delay);
     } else if (action == ON_LIMIT_STOP) {
         c->wanted = false;
     } else if (action == ON_LIMIT_ESCALATE) {
-        ref_melt_down(r, c->supervisor, c);
+        ref_melt_down(r, c->supervisor, c, why);
     } else {
-        TELL(r, c, EVENT_ESCALATED, FIELD_TEXT_OF("to", "shutdown-tree"));
-        ref_shut_down(r, true, 0);
+        TELL(r, c, EVENT_ESCALATED, FIELD_TEXT_OF("to", "shutdown-tree"),
+             FIELD_TEXT_OF("why", why));
+        ref_shut_down(r, true, 0, "policy", why);
     }
 }
 
@@ -163,7 +174,7 @@ void ref_end_attempt(struct ref *r, struct ref_child *c)
     if (c->attempt.cancelled || c->attempt.aborted) {
         c->stop_state = STOP_COMPLETED;
         if (c->failure != FAILURE_SPAWN)
-            c->failure = FAILURE_NONE;
+            ref_forget_failure(c);
         TELL(r, c, EVENT_CHILD_CONTROL_STOP_COMPLETED,
              FIELD_TEXT_OF("exit", exit_kind_to_string(c->exit)),
              FIELD_FLAG_OF("aborted", c->attempt.aborted));
@@ -171,6 +182,7 @@ void ref_end_attempt(struct ref *r, struct ref_child *c)
         c->stop_state = STOP_NO_ACTIVE_ATTEMPT;
     }
     c->attempt.active = false;
+    c->attempt.pid = 0;
     c->named = c->waits_to_go = false;
     c->process = c->declaration; /* what waited for that is in force */
     ref_take_sidecars_along(r, c, c->attempt.by_hand);
@@ -179,13 +191,17 @@ void ref_end_attempt(struct ref *r, struct ref_child *c)
 static void gone_in_shutdown(struct ref *r, struct ref_child *c)
 {
     bool aborted = c->attempt.aborted;
+    ref_note_exit(c);
     if (c->result != SHUTDOWN_PENDING) {
         c->result = SHUTDOWN_LATE_REPORT;
+        c->row.reason = "its end was reported after the abort timeout";
         TELL_BARE(r, c, EVENT_CHILD_SHUTDOWN_LATE_REPORT);
         return;
     }
     TELL_BARE(r, c, aborted ? EVENT_CHILD_SHUTDOWN_ABORTED : EVENT_CHILD_SHUTDOWN_GRACEFUL);
-    ref_settle(r, c, aborted ? SHUTDOWN_ABORTED : SHUTDOWN_GRACEFUL);
+    const char *abort = c->row.reason[0] ? c->row.reason : ref_abort_words(c);
+    ref_settle(r, c, aborted ? SHUTDOWN_ABORTED : SHUTDOWN_GRACEFUL,
+               aborted ? abort : "ended after the cancel");
 }
 
 static void restart_by_policy(struct ref *r, struct ref_child *c)
@@ -193,6 +209,7 @@ static void restart_by_policy(struct ref *r, struct ref_child *c)
     uint64_t delay = 0;
     if (c->with_machine) {
         c->automatic = true; /* no delay, and no token */
+        c->by_budget = false;
         ref_tell_backoff(r, c, "reboot", 0, 0);
     } else
         delay = ref_schedule(r, c, ref_budget(r, c));
@@ -218,7 +235,7 @@ static void blow_fuse(struct ref *r, struct ref_child *c)
          FIELD_TEXT_OF("supervisor", s->declaration->path), FIELD_NUMBER_OF("used", group->used),
          FIELD_NUMBER_OF("burst", group->declaration->burst));
     c->gave_up = true;
-    quarantine(r, c);
+    quarantine(r, c, ref_fuse_words(r, c));
 }
 
 void ref_carry_out(struct ref *r, struct ref_child *c, enum exit_decision decision)
@@ -241,7 +258,7 @@ void ref_carry_out(struct ref *r, struct ref_child *c, enum exit_decision decisi
     } else if (decision == DECISION_FUSE) {
         blow_fuse(r, c);
     } else if (decision == DECISION_MELTDOWN) {
-        ref_melt_down(r, c->supervisor, c);
+        ref_melt_down(r, c->supervisor, c, ref_meltdown_words(r, c->supervisor, c));
     }
 }
 
@@ -282,14 +299,32 @@ static void tell_exit(struct ref *r, const struct ref_child *c, const struct com
     TELL(r, c, EVENT_CHILD_EXITED, FIELD_TEXT_OF("exit", exit_kind_to_string(c->exit)),
          FIELD_SIGNED_OF("code", completion->by_signal ? 0 : completion->code),
          FIELD_SIGNED_OF("signal", completion->by_signal ? completion->signal : 0),
-         FIELD_FLAG_OF("core_dumped", completion->core_dumped), FIELD_FLAG_OF("counted", counted),
+         FIELD_FLAG_OF("core_dumped", completion->core_dumped),
+         FIELD_TEXT_OF("reason", c->how.reason), FIELD_FLAG_OF("counted", counted),
          FIELD_NUMBER_OF("used", c->used), FIELD_NUMBER_OF("burst", c->declaration->burst),
          FIELD_TEXT_OF("decision", exit_decision_to_string(c->decision)),
-         FIELD_NUMBER_OF("delay_usec", delay_after(c, c->decision)));
+         FIELD_NUMBER_OF("delay_usec", ref_delay_after(c, c->decision)));
+}
+
+static void note_exit(struct ref *r, struct ref_child *c, const struct completion *completion,
+                      bool early)
+{
+    bool timed_out = c->exit == EXIT_TIMED_OUT;
+    c->how = (struct ref_exit){.code = completion->by_signal ? 0 : completion->code,
+                               .signal = completion->by_signal ? completion->signal : 0,
+                               .core_dumped = completion->core_dumped,
+                               .early = early,
+                               .ran_out = timed_out && c->attempt.ran_out,
+                               .own_stop = timed_out && c->readiness == READINESS_NOT_READY &&
+                                           c->attempt.stopping,
+                               .failed_check = c->exit == EXIT_UNHEALTHY && c->attempt.failed_check,
+                               .realtime = r->realtime};
+    c->how.reason = ref_exit_words(r, c, completion);
 }
 
 void ref_process_ended(struct ref *r, struct ref_child *c, const struct completion *completion)
 {
+    const struct completion *last = completion;
     c->leftovers = completion->left;
     if (completion->left > 0)
         TELL(r, c, EVENT_CHILD_LEFTOVERS, FIELD_TEXT_OF("action", "keep"),
@@ -299,6 +334,8 @@ void ref_process_ended(struct ref *r, struct ref_child *c, const struct completi
     enum exit_kind kind = c->attempt.main_gone ? c->attempt.main_exit : kind_of(c, completion);
     bool fatal = kind == EXIT_FAILED && listed(&c->declaration->fatal_exit_codes, completion->code);
     c->with_machine = completion->with_machine;
+    c->fatal = fatal;
+    bool early = is_early(r, c, kind);
     if (!c->with_machine)
         forget_failures_after_health(r, c);
     enum exit_decision decision = ref_decide(r, c, kind, fatal);
@@ -307,6 +344,9 @@ void ref_process_ended(struct ref *r, struct ref_child *c, const struct completi
     c->exit_generation = c->attempt.generation;
     c->exit_attempt = c->attempt.number;
     c->decision = decision;
+    note_exit(r, c, completion, early && counted);
+    ref_note_result(r, c, last);
+    c->row.cgroup = last->cgroup;
     tell_exit(r, c, completion, counted);
     ref_end_attempt(r, c);
     if (kind == EXIT_SUCCEEDED && ref_ends_ready(c) &&

@@ -9,6 +9,8 @@
 bool ref_is_counted(struct ref *r, const struct ref_child *c, enum exit_kind kind,
                     enum exit_decision decision);
 enum exit_decision ref_decide(struct ref *r, struct ref_child *c, enum exit_kind kind, bool fatal);
+/* How long the child waits after it, by itself. */
+uint64_t ref_delay_after(const struct ref_child *c, enum exit_decision decision);
 void ref_end_attempt(struct ref *r, struct ref_child *c);
 void ref_carry_out(struct ref *r, struct ref_child *c, enum exit_decision decision);
 

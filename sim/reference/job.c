@@ -18,22 +18,44 @@ static enum job_result result_of(const struct ref *r, const struct ref_child *c)
     return result == JOB_CANCELLED && r->phase != SHUTDOWN_IDLE ? JOB_SUPERVISOR_STOPPED : result;
 }
 
+/* What came with the end of its process. */
+void ref_note_result(struct ref *r, const struct ref_child *c, const struct completion *completion)
+{
+    for (uint32_t i = 0; i < r->n_jobs; i++)
+        if (r->jobs[i].child == c) {
+            r->jobs[i].cpu = completion->cpu_usec;
+            r->jobs[i].bytes = completion->output.size;
+            r->jobs[i].truncated = completion->output.truncated;
+        }
+}
+
 static void tell_end(struct ref *r, uint32_t i)
 {
     TELL(r, r->jobs[i].child, EVENT_JOB_FINISHED, FIELD_NUMBER_OF("job", i + 1),
          FIELD_TEXT_OF("name", r->jobs[i].name),
-         FIELD_TEXT_OF("result", job_result_to_string(r->jobs[i].result)));
+         FIELD_TEXT_OF("result", job_result_to_string(r->jobs[i].result)),
+         FIELD_SIGNED_OF("code", r->jobs[i].code), FIELD_SIGNED_OF("signal", r->jobs[i].signal),
+         FIELD_NUMBER_OF("wall_usec", r->jobs[i].started > 0 ? r->now - r->jobs[i].started : 0),
+         FIELD_NUMBER_OF("cpu_usec", r->jobs[i].cpu), FIELD_NUMBER_OF("bytes", r->jobs[i].bytes),
+         FIELD_FLAG_OF("truncated", r->jobs[i].truncated));
+}
+
+static void finish(struct ref *r, uint32_t i, enum job_result result)
+{
+    r->jobs[i].state = JOB_FINISHED;
+    r->jobs[i].result = result;
+    r->jobs[i].code = r->jobs[i].child->how.code;
+    r->jobs[i].signal = r->jobs[i].child->how.signal;
+    r->jobs[i].finished = r->now;
+    tell_end(r, i);
 }
 
 /* The one of this child is over: its process has ended, or it goes before it had one. */
 void ref_end_job(struct ref *r, struct ref_child *c)
 {
     for (uint32_t i = 0; i < r->n_jobs; i++)
-        if (r->jobs[i].child == c && r->jobs[i].state != JOB_FINISHED) {
-            r->jobs[i].state = JOB_FINISHED;
-            r->jobs[i].result = result_of(r, c);
-            tell_end(r, i);
-        }
+        if (r->jobs[i].child == c && r->jobs[i].state != JOB_FINISHED)
+            finish(r, i, result_of(r, c));
 }
 
 void ref_leave(struct ref *r, struct ref_child *c, enum child_status final)
@@ -49,11 +71,8 @@ void ref_leave(struct ref *r, struct ref_child *c, enum child_status final)
 void ref_withdraw_jobs(struct ref *r)
 {
     for (uint32_t i = 0; i < r->n_jobs; i++)
-        if (r->jobs[i].state == JOB_QUEUED) {
-            r->jobs[i].state = JOB_FINISHED;
-            r->jobs[i].result = JOB_SUPERVISOR_STOPPED;
-            tell_end(r, i);
-        }
+        if (r->jobs[i].state == JOB_QUEUED)
+            finish(r, i, JOB_SUPERVISOR_STOPPED);
 }
 
 static bool is_under_way(const struct ref *r, const char *name)

@@ -7,6 +7,7 @@
 
 void ref_end_job(struct ref *r, struct ref_child *c);
 /* Its record goes, and its job is over. */
+void ref_note_result(struct ref *r, const struct ref_child *c, const struct completion *completion);
 void ref_leave(struct ref *r, struct ref_child *c, enum child_status final);
 void ref_withdraw_jobs(struct ref *r);
 

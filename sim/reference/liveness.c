@@ -3,6 +3,7 @@
 #include "reference/attempt.h"
 #include "reference/stop.h"
 #include "reference/wake.h"
+#include "reference/words.h"
 
 #include <errno.h>
 
@@ -52,6 +53,7 @@ int ref_reload(struct ref *r, struct ref_child *c, struct outcome *o)
     o->reload = c->reload_result = RELOAD_PENDING;
     c->attempt.reload = REF_SIGNALLED;
     c->attempt.reload_signal = r->now;
+    c->attempt.reload_command = r->next_command;
     if (c->attempt.reloading)
         wait_for_end(r, c); /* the one before goes first */
     else
@@ -164,7 +166,7 @@ void ref_ask_later(struct ref *r, struct ref_child *c)
 }
 
 /* Misses count once it has been well, and so many of them in a row. */
-void ref_checked(struct ref *r, struct ref_child *c, bool passed)
+void ref_checked(struct ref *r, struct ref_child *c, bool passed, const char *why)
 {
     const struct child_declaration *d = c->declaration;
     c->attempt.check_open = false;
@@ -179,9 +181,12 @@ void ref_checked(struct ref *r, struct ref_child *c, bool passed)
     } else if (c->attempt.check_passed && !c->attempt.unhealthy &&
                ++c->attempt.check_misses >= d->health_retries) {
         c->attempt.unhealthy = true;
-        ref_doubt(r, c);
-        if (d->on_unhealthy == ON_STALE_RESTART)
+        ref_doubt(r, c, ref_keep(r, why));
+        if (d->on_unhealthy == ON_STALE_RESTART) {
+            if (c->attempt.forced == EXIT_NONE)
+                c->attempt.failed_check = true;
             ref_force_stop(r, c, EXIT_UNHEALTHY);
+        }
     }
 }
 
@@ -189,7 +194,7 @@ void ref_ask(struct ref *r, struct ref_child *c)
 {
     if (c->attempt.check_open) {
         ref_ask_no_more(r, c);
-        ref_checked(r, c, false);
+        ref_checked(r, c, false, "no answer within its timeout");
         return;
     }
     c->attempt.check_open = true;
@@ -218,8 +223,20 @@ static bool is_word_good(const struct ref_child *c)
            c->declaration->readiness == READINESS_EXPLICIT;
 }
 
+static void note_words(struct ref *r, struct ref_child *c, const struct notify_message *message)
+{
+    c->attempt.notifies = true;
+    if (message->flags & NOTIFY_STATUS)
+        c->status_text = ref_keep_short(r, message->status, STATUS_TEXT_MAX);
+    if (message->flags & NOTIFY_ERRNO)
+        c->said_errno = message->error;
+    if (message->flags & NOTIFY_MAIN_PID)
+        c->attempt.pid = message->main_pid;
+}
+
 void ref_listen(struct ref *r, struct ref_child *c, const struct notify_message *message)
 {
+    note_words(r, c, message);
     if (message->flags & NOTIFY_EXTEND_TIMEOUT)
         extend(r, c, message->extend_usec);
     if (message->flags & NOTIFY_HEARTBEAT)

@@ -14,6 +14,6 @@ void ref_too_long(struct ref *r, struct ref_child *c);
 /* Another daemon continues what this one did. */
 void reference_recovered(struct ref *r);
 void ref_ask_later(struct ref *r, struct ref_child *c);
-void ref_checked(struct ref *r, struct ref_child *c, bool passed);
+void ref_checked(struct ref *r, struct ref_child *c, bool passed, const char *why);
 void ref_ask(struct ref *r, struct ref_child *c);
 void ref_listen(struct ref *r, struct ref_child *c, const struct notify_message *message);

@@ -64,5 +64,12 @@ void ref_prune(struct ref *r, struct ref_child *c)
 {
     uint32_t kept = ref_kept(c->exits, c->used, r->now, c->declaration->interval_usec);
     memmove(c->exits, c->exits + c->used - kept, kept * sizeof(*c->exits));
+    if (kept != c->used)
+        ref_touch(r, &c->limit_updated);
     c->used = kept;
+}
+
+void ref_touch(const struct ref *r, uint64_t *updated)
+{
+    *updated = r->realtime > *updated + 1 ? r->realtime : *updated + 1;
 }

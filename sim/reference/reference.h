@@ -15,6 +15,7 @@
 /* Stop, start, start timeout, heartbeat, window, health, place, change, run. */
 #define REF_TIMERS     9
 #define REF_SCOPES_MAX 64
+#define REF_WORDS      64 /* buckets of texts that are kept */
 
 enum ref_timer {
     REF_STOP,
@@ -41,12 +42,41 @@ struct ref_attempt {
     uint64_t reload_signal;                                      /* at this time */
     bool proven; /* it has been ready for reset_after, once */
     bool silent, unhealthy, check_open, check_passed;
+    bool failed_check; /* forced to end by its health checks */
+    bool notifies;     /* it has ever said something */
+    uint32_t pid;
+    uint64_t reload_command; /* that asked for the reload */
     uint32_t checks, check_misses;
     uint32_t stop_step; /* how many of the further signals of its stop it has had */
     bool ran_out;       /* of the time that it may run */
     bool main_gone;     /* others are there; it ended so: */
     struct completion main;
     enum exit_kind main_exit;
+};
+
+/* How the last attempt ended. */
+struct ref_exit {
+    int code, signal;
+    bool core_dumped, early, own_stop, failed_check, ran_out;
+    uint64_t realtime;
+    const char *reason;
+};
+
+/* The last report of an attempt that is not there any more. */
+struct ref_stale {
+    enum report_kind kind;
+    uint64_t generation, attempt, realtime;
+};
+
+/* A row of the report of the shutdown; its result is the child's. */
+struct ref_row {
+    enum shutdown_phase phase;
+    uint64_t generation, attempt;
+    bool cancelled;
+    enum exit_kind exit;
+    int code, signal;
+    const char *reason;
+    enum resource_state cgroup;
 };
 
 struct ref_child {
@@ -59,6 +89,8 @@ struct ref_child {
     uint32_t supervisor;
     int group; /* of its supervisor; -1: none */
     enum child_operation operation;
+    uint64_t operation_realtime, operation_command;
+    const char *operation_by, *operation_reason;
     bool wanted, born, gave_up, on_trial, automatic;
     uint32_t cool_downs;
     uint64_t generation, attempts, restart_count;
@@ -67,6 +99,8 @@ struct ref_child {
     struct ref_attempt attempt;
     enum stop_state stop_state;
     enum failure_phase failure;
+    bool failure_recoverable;
+    const char *failure_reason;
     enum fence_phase fence;
     bool pending, pending_by_resume, pending_by_hand;
     uint64_t pending_generation, pending_attempt, pending_target, duplicates;
@@ -85,18 +119,29 @@ struct ref_child {
     const char *goes_by;
     uint64_t *exits;
     uint32_t used;
+    uint64_t limit_updated;
     enum readiness readiness;
+    const char *status_text;
+    int said_errno;
+    uint64_t started_realtime;
+    bool by_budget; /* the time that it waits for is its group's */
     enum reload_result reload_result;
     uint64_t heartbeat, heartbeat_realtime;
     bool stale;
     enum exit_kind exit;
     enum exit_decision decision;
     uint64_t exit_generation, exit_attempt;
+    struct ref_exit how;
     uint64_t stale_reports;
+    struct ref_stale last_stale;
     uint32_t leftovers; /* processes that were there when its main process had ended */
     enum shutdown_result result;
+    struct ref_row row;
+    struct ref_child *planned_by; /* of a dry run: the command starts it for this one */
+    bool made_wanted;
     uint64_t
-        left; /* when its start was due that the shutdown withdrew; 0: none waited for a time */
+        left;   /* when its start was due that the shutdown withdrew; 0: none waited for a time */
+    bool fatal; /* the exit that is handled ends automatic restarts */
     bool with_machine; /* the end that is handled is the machine's */
     bool drew;
     uint64_t drawn;
@@ -107,6 +152,7 @@ struct ref_group {
     const struct group_declaration *declaration;
     uint64_t *exits;
     uint32_t used;
+    uint64_t limit_updated;
     uint64_t level, since; /* of the bucket: microseconds' worth of tokens taken, and when */
 };
 
@@ -116,6 +162,8 @@ struct ref_supervisor {
     uint32_t above; /* itself for the root, which is number 0 */
     uint64_t *exits;
     uint32_t used;
+    uint64_t limit_updated;
+    bool melted_down; /* and nobody below it has been started since */
     struct ref_group *groups;
 };
 
@@ -124,6 +172,10 @@ struct ref_job {
     struct ref_child *child;
     enum job_state state;
     enum job_result result;
+    int code, signal;
+    uint64_t queued, started, finished, cpu, command;
+    uint64_t bytes;
+    bool truncated;
 };
 
 struct ref {
@@ -143,11 +195,13 @@ struct ref {
     uint64_t ahead;         /* what the machine's clock lacks since it was started again */
     uint64_t next_order, next_wait, next_command;
     enum shutdown_phase phase;
-    bool by_policy;
+    bool by_policy, by_signal;
     uint64_t shutdown_command;
     uint64_t bound, bound_order; /* when those that are left are aborted; 0: there is none */
     bool dry;                    /* a question: no other is touched */
-    struct ref_told_list *told;  /* what has happened in this input; NULL: no command asks */
+    unsigned plan;               /* and what would be done */
+    struct ref_word *words[REF_WORDS];
+    struct ref_told_list *told; /* what has happened in this input; NULL: no command asks */
     uint32_t n_told, n_calls;
     char *wrong; /* an impossible draw; NULL while there was none */
 };
@@ -163,3 +217,6 @@ void ref_arm_timeout(struct ref *r, struct ref_child *c, enum ref_timer timer, u
 struct ref_child *reference_find(struct ref *r, const char *id);
 uint32_t ref_kept(const uint64_t *exits, uint32_t used, uint64_t now, uint64_t interval);
 void ref_prune(struct ref *r, struct ref_child *c);
+
+/* The time of the last change of a limit, which grows with each. */
+void ref_touch(const struct ref *r, uint64_t *updated);

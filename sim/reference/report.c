@@ -4,12 +4,13 @@
 #include "reference/exit.h"
 #include "reference/liveness.h"
 #include "reference/wake.h"
+#include "reference/words.h"
 
 /* What proctord lacks is not the child's failure: none of the deadlines of its start runs. */
-static void delayed(struct ref *r, struct ref_child *c)
+static void delayed(struct ref *r, struct ref_child *c, const char *why)
 {
     if (!c->attempt.delayed)
-        TELL_BARE(r, c, EVENT_CHILD_START_DELAYED);
+        TELL(r, c, EVENT_CHILD_START_DELAYED, FIELD_TEXT_OF("reason", ref_keep(r, why)));
     c->attempt.delayed = true;
     ref_disarm(c, REF_START_TIMEOUT);
     ref_disarm(c, REF_HEARTBEAT);
@@ -37,7 +38,8 @@ static void spawned(struct ref *r, struct ref_child *c, uint32_t pid)
     c->attempt.spawned = c->born = true;
     ref_disarm(c, REF_PLACE);
     c->generation = c->attempt.generation;
-    c->failure = FAILURE_NONE;
+    ref_forget_failure(c);
+    c->attempt.pid = pid;
     if (c->attempt.status == CHILD_STARTING)
         c->attempt.status = CHILD_RUNNING;
     if (c->fence == FENCE_READY_TO_START) {
@@ -65,19 +67,23 @@ static void spawned(struct ref *r, struct ref_child *c, uint32_t pid)
         ref_arm_timeout(r, c, REF_RUN, c->declaration->run_timeout_usec);
 }
 
-static void spawn_failed(struct ref *r, struct ref_child *c)
+static void spawn_failed(struct ref *r, struct ref_child *c, int error, const char *why)
 {
     if (c->fence == FENCE_READY_TO_START) { /* it was the target: the policy decides */
         c->pending = c->pending_by_resume = false;
         c->fence = FENCE_OPEN;
     }
     enum exit_decision decision = ref_decide(r, c, EXIT_SPAWN_FAILED, false);
-    c->failure = FAILURE_SPAWN;
+    c->fatal = false;
+    ref_fail(r, c, FAILURE_SPAWN, true, why);
     bool counted = ref_is_counted(r, c, EXIT_SPAWN_FAILED, decision);
-    TELL(r, c, EVENT_CHILD_SPAWN_FAILED, FIELD_FLAG_OF("counted", counted),
+    TELL(r, c, EVENT_CHILD_SPAWN_FAILED, FIELD_TEXT_OF("reason", c->failure_reason),
+         FIELD_SIGNED_OF("errno", error), FIELD_FLAG_OF("counted", counted),
          FIELD_NUMBER_OF("used", c->used), FIELD_NUMBER_OF("burst", c->declaration->burst),
-         FIELD_TEXT_OF("decision", exit_decision_to_string(decision)));
+         FIELD_TEXT_OF("decision", exit_decision_to_string(decision)),
+         FIELD_NUMBER_OF("delay_usec", ref_delay_after(c, decision)));
     if (!c->born) {
+        c->how = (struct ref_exit){.realtime = r->realtime, .reason = c->failure_reason};
         c->exit = EXIT_SPAWN_FAILED;
         c->exit_generation = 0;
         c->exit_attempt = c->attempt.number;
@@ -108,11 +114,11 @@ bool reference_is_stale(const struct ref_child *c, const struct heard *heard)
 static void hear(struct ref *r, struct ref_child *c, const struct heard *heard)
 {
     if (heard->kind == REPORT_SPAWN_FAILED) {
-        spawn_failed(r, c);
+        spawn_failed(r, c, heard->error, heard->why);
         return;
     }
     if (heard->kind == REPORT_DELAY && heard->lacks)
-        delayed(r, c);
+        delayed(r, c, heard->why);
     if (heard->kind == REPORT_DELAY && !heard->lacks)
         goes_on(r, c);
     if (heard->kind == REPORT_DELAY)
@@ -121,6 +127,8 @@ static void hear(struct ref *r, struct ref_child *c, const struct heard *heard)
         spawned(r, c, heard->kind == REPORT_SPAWNED ? heard->pid : 0);
         c->attempt.early = true;
     }
+    if (heard->kind == REPORT_SPAWNED && c->attempt.early && c->attempt.pid == 0)
+        c->attempt.pid = heard->pid;
     if (heard->kind == REPORT_SPAWNED)
         c->attempt.early = false;
     else if (heard->kind == REPORT_EXIT)
@@ -128,24 +136,39 @@ static void hear(struct ref *r, struct ref_child *c, const struct heard *heard)
     else if (heard->kind == REPORT_MAIN_EXIT)
         ref_main_ended(r, c, heard->completion);
     else if (heard->kind == REPORT_HEALTH)
-        ref_checked(r, c, heard->passed);
+        ref_checked(r, c, heard->passed, heard->why);
     else
         ref_listen(r, c, heard->message);
 }
 
-static void tell_stale(struct ref *r, const struct ref_child *c, const struct heard *heard)
+/* What a message is counted as: readiness before a heartbeat, and that before any other word. */
+static enum report_kind kind_of(const struct heard *heard)
 {
+    unsigned flags = heard->kind == REPORT_STATUS ? heard->message->flags : 0;
+
+    if (flags & (NOTIFY_READY | NOTIFY_NOT_READY))
+        return REPORT_READINESS;
+    return flags & NOTIFY_HEARTBEAT ? REPORT_HEARTBEAT : heard->kind;
+}
+
+static void note_stale(struct ref *r, struct ref_child *c, const struct heard *heard)
+{
+    c->stale_reports++;
+    c->last_stale = (struct ref_stale){.kind = kind_of(heard),
+                                       .generation = heard->id.generation,
+                                       .attempt = heard->id.attempt,
+                                       .realtime = r->realtime};
     TELL(r, c, EVENT_CHILD_ATTEMPT_STALE_REPORT,
+         FIELD_TEXT_OF("report", report_kind_to_string(c->last_stale.kind)),
          FIELD_NUMBER_OF("reported_generation", heard->id.generation),
          FIELD_NUMBER_OF("reported_attempt", heard->id.attempt));
 }
 
 void reference_hear(struct ref *r, struct ref_child *c, const struct heard *heard)
 {
-    if (reference_is_stale(c, heard)) {
-        c->stale_reports++;
-        tell_stale(r, c, heard);
-    } else
+    if (reference_is_stale(c, heard))
+        note_stale(r, c, heard);
+    else
         hear(r, c, heard);
     ref_wake(r);
 }

@@ -7,6 +7,8 @@
 #include "reference/tree.h"
 #include "reference/wake.h"
 
+#include <string.h>
+
 static void ask_all_to_go(struct ref *r)
 {
     for (uint32_t i = 0; i < r->count; i++)
@@ -39,6 +41,38 @@ void ref_advance(struct ref *r, enum shutdown_phase phase)
     }
 }
 
+/* Whom the abort met. */
+const char *ref_abort_words(const struct ref_child *c)
+{
+    return c->attempt.main_gone ? "what its main process left was killed"
+                                : "did not end within its stop timeout";
+}
+
+void ref_note_exit(struct ref_child *c)
+{
+    c->row.exit = c->exit;
+    c->row.code = c->how.code;
+    c->row.signal = c->how.signal;
+}
+
+static void open_row(struct ref_child *c)
+{
+    bool active = c->attempt.active;
+    c->result = active ? SHUTDOWN_PENDING : SHUTDOWN_ALREADY_EXITED;
+    c->row = (struct ref_row){.phase = SHUTDOWN_REQUEST_STOP,
+                              .generation = active ? c->attempt.generation : c->generation,
+                              .attempt = active ? c->attempt.number : 0,
+                              .cancelled = active && c->attempt.cancelled,
+                              .reason = "",
+                              .cgroup = RESOURCE_NOT_OWNED};
+    if (active && c->attempt.aborted)
+        c->row.reason = ref_abort_words(c);
+    if (active)
+        return;
+    ref_note_exit(c);
+    c->row.reason = "had no attempt when the shutdown began";
+}
+
 static void complete_when_all_are_gone(struct ref *r)
 {
     if (left(r) > 0 || r->phase == SHUTDOWN_COMPLETED)
@@ -48,19 +82,25 @@ static void complete_when_all_are_gone(struct ref *r)
     TELL_BARE(r, NULL, EVENT_SHUTDOWN_COMPLETED);
 }
 
-void ref_settle(struct ref *r, struct ref_child *c, enum shutdown_result result)
+void ref_settle(struct ref *r, struct ref_child *c, enum shutdown_result result, const char *reason)
 {
     c->result = result;
+    c->row.phase = r->phase;
+    c->row.cancelled = c->attempt.cancelled;
+    c->row.reason = reason;
     complete_when_all_are_gone(r);
 }
 
-void ref_shut_down(struct ref *r, bool by_policy, uint64_t timeout)
+void ref_shut_down(struct ref *r, bool by_policy, uint64_t timeout, const char *by,
+                   const char *reason)
 {
     if (r->phase != SHUTDOWN_IDLE)
         return;
     r->shutdown_command = ++r->next_command;
     r->by_policy = by_policy;
-    TELL(r, NULL, EVENT_SHUTDOWN_REQUESTED, FIELD_NUMBER_OF("timeout_usec", timeout));
+    r->by_signal = !by_policy && strcmp(by, REQUESTER_SIGNAL) == 0;
+    TELL(r, NULL, EVENT_SHUTDOWN_REQUESTED, FIELD_TEXT_OF("by", by),
+         FIELD_TEXT_OF("reason", reason), FIELD_NUMBER_OF("timeout_usec", timeout));
     ref_forget_scopes(r);
     ref_withdraw_jobs(r);
     for (uint32_t i = 0; i < r->count; i++) {
@@ -70,7 +110,7 @@ void ref_shut_down(struct ref *r, bool by_policy, uint64_t timeout)
         c->left = c->deadline[REF_START];
         ref_withdraw_starts(r, c, "shutdown");
         c->fence = FENCE_CLOSED;
-        c->result = c->attempt.active ? SHUTDOWN_PENDING : SHUTDOWN_ALREADY_EXITED;
+        open_row(c);
     }
     ref_advance(r, SHUTDOWN_REQUEST_STOP);
     ask_all_to_go(r);
@@ -80,7 +120,8 @@ void ref_shut_down(struct ref *r, bool by_policy, uint64_t timeout)
 
 /* A bound counts from the call that gives it, and only shortens; that is a command of its own where
  * the shutdown is another's. */
-static void bound(struct ref *r, uint64_t timeout, bool is_anothers)
+static void bound(struct ref *r, uint64_t timeout, bool is_anothers, const char *by,
+                  const char *reason)
 {
     uint64_t deadline = r->now + timeout;
 
@@ -89,26 +130,32 @@ static void bound(struct ref *r, uint64_t timeout, bool is_anothers)
     r->next_command += is_anothers;
     if (is_anothers)
         TELL(r, NULL, EVENT_COMMAND_ACCEPTED, FIELD_TEXT_OF("command", "shutdown"),
+             FIELD_TEXT_OF("by", by), FIELD_TEXT_OF("reason", reason),
              FIELD_NUMBER_OF("timeout_usec", timeout));
     r->bound = deadline;
     r->bound_order = ++r->next_order;
 }
 
-void reference_shutdown(struct ref *r, uint64_t timeout)
+void reference_shutdown(struct ref *r, uint64_t timeout, const char *by, const char *reason)
 {
     bool is_anothers = r->phase != SHUTDOWN_IDLE;
 
-    ref_shut_down(r, false, timeout);
-    bound(r, timeout, is_anothers);
+    ref_shut_down(r, false, timeout, by, reason);
+    bound(r, timeout, is_anothers, by, reason);
     ref_wake(r);
 }
 
 static void abort_all(struct ref *r)
 {
     ref_advance(r, SHUTDOWN_ABORT_STRAGGLERS);
-    for (uint32_t i = r->count; i-- > 0;)
-        if (r->order[i]->here)
-            ref_abort(r, r->order[i]);
+    for (uint32_t i = r->count; i-- > 0;) {
+        struct ref_child *c = r->order[i];
+        if (!c->here)
+            continue;
+        if (c->result == SHUTDOWN_PENDING && !c->attempt.aborted)
+            c->row.reason = "was still there when the shutdown was cut short";
+        ref_abort(r, c);
+    }
     ref_wake(r);
 }
 
@@ -123,13 +170,14 @@ bool ref_bound_passes(struct ref *r, uint64_t deadline, uint64_t order)
 }
 
 /* To hurry a shutdown that is under way is a command of its own. */
-void reference_hurry(struct ref *r)
+void reference_hurry(struct ref *r, const char *by, const char *reason)
 {
     if (r->phase != SHUTDOWN_IDLE) {
         r->next_command++;
-        TELL(r, NULL, EVENT_COMMAND_ACCEPTED, FIELD_TEXT_OF("command", "hurry"));
+        TELL(r, NULL, EVENT_COMMAND_ACCEPTED, FIELD_TEXT_OF("command", "hurry"),
+             FIELD_TEXT_OF("by", by), FIELD_TEXT_OF("reason", reason));
     }
-    ref_shut_down(r, false, 0);
+    ref_shut_down(r, false, 0, by, reason);
     abort_all(r);
 }
 
@@ -143,6 +191,7 @@ static void begin_again(struct ref *r, struct ref_child *c)
 
     c->fence = FENCE_OPEN;
     c->result = SHUTDOWN_PENDING;
+    c->row = (struct ref_row){.reason = ""};
     c->waits_to_go = c->waits_to_go && c->operation != CHILD_ACTIVE; /* it still is to go */
     if (over && !c->attempt.active)
         ref_leave(r, c, CHILD_STOPPED);
@@ -170,7 +219,8 @@ void reference_reopen(struct ref *r)
         return;
     r->phase = SHUTDOWN_IDLE;
     r->bound = 0;
-    r->by_policy = false;
+    r->by_policy = r->by_signal = false;
+    r->shutdown_command = 0;
     for (int around = 1; around >= 0; around--) /* one that goes around another comes before it */
         for (uint32_t i = 0; i < r->count; i++)
             if (r->order[i]->here && ref_goes_around(r->order[i]) == around)

@@ -46,16 +46,18 @@ static void start(struct ref *r, struct ref_child *c)
 {
     const struct child_declaration *d = c->declaration;
     c->waits = 0;
+    r->plan |= PLAN_START;
     ref_disarm(c, REF_START);
     if (!c->process->has_process) {
         c->wanted = false;
-        c->failure = FAILURE_SPAWN;
+        ref_fail(r, c, FAILURE_SPAWN, false, "the child has no process: its manifest has no exec");
         c->readiness = READINESS_UNREPORTED;
         if (c->fence == FENCE_READY_TO_START) { /* there is nothing more to wait for */
             c->fence = FENCE_OPEN;
             c->pending = c->pending_by_resume = false;
         }
-        TELL_BARE(r, c, EVENT_CHILD_SPAWN_FAILED);
+        TELL(r, c, EVENT_CHILD_SPAWN_FAILED, FIELD_TEXT_OF("reason", c->failure_reason),
+             FIELD_SIGNED_OF("errno", 0));
         return;
     }
     c->wanted = true;
@@ -68,6 +70,14 @@ static void start(struct ref *r, struct ref_child *c)
                                       .number = ++c->attempts};
     c->token = c->token + 1 > r->realtime ? c->token + 1 : r->realtime;
     c->in_flight = c->automatic;
+    c->started_realtime = r->realtime;
+    c->status_text = "";
+    c->said_errno = 0;
+    for (uint32_t s = c->supervisor; !r->dry; s = r->supervisors[s].above) {
+        r->supervisors[s].melted_down = false;
+        if (s == 0)
+            break;
+    }
     c->stop_state = STOP_IDLE;
     c->readiness = READINESS_UNREPORTED;
     c->stale = false;

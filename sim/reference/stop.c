@@ -37,6 +37,7 @@ bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand, const char *co
         return false;
     ref_take_sidecars_along(r, c, by_hand);
     c->named = c->waits_to_go = false;
+    r->plan |= PLAN_STOP;
     c->attempt.cancelled = true;
     c->attempt.by_hand = by_hand;
     ref_give_place_back(c);
@@ -54,8 +55,10 @@ static bool deliver(struct ref *r, struct ref_child *c, bool by_hand, const char
 {
     if (!ref_cancel(r, c, by_hand, command))
         return false;
-    if (r->phase != SHUTDOWN_IDLE)
+    if (r->phase != SHUTDOWN_IDLE) {
+        c->row.cancelled = true;
         TELL_BARE(r, c, EVENT_CHILD_SHUTDOWN_CANCEL_DELIVERED);
+    }
     return true;
 }
 
@@ -68,6 +71,7 @@ bool ref_go(struct ref *r, struct ref_child *c, bool by_hand, const char *comman
         c->goes_by_hand = by_hand;
         c->goes_by = command;
     }
+    r->plan |= PLAN_STOP;
     c->waits_to_go = true;
     c->named = false;
     return false;
@@ -129,6 +133,7 @@ void ref_wait_for_siblings(struct ref *r, struct ref_child *c, bool by_hand, con
     put_behind_fence(c, by_hand, c->generation, ref_next_generation(c));
     c->wanted = true; /* a command has asked for it */
     c->fence = FENCE_READY_TO_START;
+    r->plan |= PLAN_START; /* with the others */
     TELL(r, c, EVENT_CHILD_RESTART_FENCE_ENTERED, FIELD_TEXT_OF("command", command),
          FIELD_NUMBER_OF("target_generation", c->pending_target));
 }
@@ -136,6 +141,7 @@ void ref_wait_for_siblings(struct ref *r, struct ref_child *c, bool by_hand, con
 void ref_enter_fence(struct ref *r, struct ref_child *c, bool by_resume, bool by_hand,
                      const char *command)
 {
+    r->plan |= PLAN_RESTART;
     put_behind_fence(c, by_hand, c->attempt.generation, c->attempt.generation + 1);
     c->pending_by_resume = by_resume;
     c->fence = FENCE_WAITING_FOR_OLD_STOP;

@@ -12,7 +12,7 @@
 #include "core/vocabulary/event.h"
 
 #define REF_TOLD_MAX    8192
-#define REF_TOLD_FIELDS 9
+#define REF_TOLD_FIELDS 12
 #define REF_CALLS_MAX   4096
 
 struct ref;

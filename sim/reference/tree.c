@@ -181,10 +181,15 @@ static uint32_t keep_exits(uint64_t *to, uint32_t burst, const uint64_t *from, u
 }
 
 /* What has been counted stays counted, of a group by its name; a token that was taken stays so. */
-static void keep_counts(struct ref_supervisor *its, const struct ref_supervisor *old)
+static void keep_counts(const struct ref *r, struct ref_supervisor *its,
+                        const struct ref_supervisor *old)
 {
     const struct supervisor_declaration *d = its->declaration, *before = old->declaration;
     its->used = keep_exits(its->exits, d->burst, old->exits, old->used);
+    its->limit_updated = old->limit_updated;
+    if (d->burst != before->burst || d->interval_usec != before->interval_usec ||
+        its->used != old->used)
+        ref_touch(r, &its->limit_updated);
     for (size_t g = 0; g < d->n_groups; g++) {
         int k = find_group(before, d->groups[g].name);
         if (k < 0)
@@ -192,6 +197,11 @@ static void keep_counts(struct ref_supervisor *its, const struct ref_supervisor 
         const struct ref_group *was = &old->groups[k];
         struct ref_group *is = &its->groups[g];
         is->used = keep_exits(is->exits, d->groups[g].burst, was->exits, was->used);
+        is->limit_updated = was->limit_updated;
+        if (is->declaration->burst != was->declaration->burst ||
+            is->declaration->interval_usec != was->declaration->interval_usec ||
+            is->used != was->used)
+            ref_touch(r, &is->limit_updated);
         if (was->declaration->budget_restarts > 0 && d->groups[g].budget_restarts > 0) {
             is->level = was->level;
             is->since = was->since;
@@ -225,7 +235,7 @@ void reference_supervise(struct ref *r, const struct supervisor_declaration *d)
     r->supervisors[s].used = 0;
     r->supervisors[s].groups = make_groups(r, d);
     if (there)
-        keep_counts(&r->supervisors[s], &old);
+        keep_counts(r, &r->supervisors[s], &old);
     regroup(r, s, old.declaration);
 }
 

@@ -24,6 +24,7 @@ static void start_jobs(struct ref *r)
             is_blocked(r, i) || !ref_may_start(r, job->child))
             continue;
         job->state = JOB_RUNNING;
+        job->started = r->now;
         job->child->wanted = true;
         ref_start_or_wait(r, job->child, false);
     }

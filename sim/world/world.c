@@ -122,6 +122,15 @@ const char *check_to_string(enum check check)
     return check_names[check];
 }
 
+const char *world_words(const struct report *report)
+{
+    if (report->kind == INPUT_SPAWN_FAILED)
+        return strerror(report->error);
+    return report->kind == INPUT_CHECKED ? "the model says so"
+           : report->lacks               ? "Too many open files"
+                                         : NULL;
+}
+
 struct heard world_heard(const struct report *report)
 {
     static const enum report_kind kinds[] = {
@@ -136,6 +145,8 @@ struct heard world_heard(const struct report *report)
                           .pid = report->pid,
                           .check = report->check,
                           .passed = report->passed,
+                          .error = report->error,
+                          .why = world_words(report),
                           .lacks = report->lacks};
 }
 

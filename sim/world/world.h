@@ -318,6 +318,9 @@ uint32_t world_number_of(const struct world *world, const struct actor *actor);
 
 struct heard world_heard(const struct report *report); /* in the reference model's terms */
 
+/* What the executor says, for people, of a failed or delayed spawn, or a health check. */
+const char *world_words(const struct report *report);
+
 /* Says that a check failed; only the first one counts. */
 void world_fail(struct world *world, enum check check, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
