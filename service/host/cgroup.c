@@ -251,6 +251,14 @@ static bool has_word(const char *text, const char *word)
     return false;
 }
 
+static void look_for_memory(struct cgroup_base *base)
+{
+    char switched_on[1024];
+
+    if (again_read(base->fd, "cgroup.subtree_control", switched_on, sizeof(switched_on)) >= 0)
+        base->counts_memory = has_word(switched_on, "memory");
+}
+
 static void ask_for_controllers(struct cgroup_base *base)
 {
     char available[1024];
@@ -264,6 +272,7 @@ static void ask_for_controllers(struct cgroup_base *base)
             if (has_word(available, limits[i].controller))
                 switch_controller(base, above, "+", limits[i].controller);
     close(above);
+    look_for_memory(base);
 }
 
 unsigned cgroup_leaf_limit(struct cgroup_base *base, int leaf, const struct process_spec *spec)
@@ -338,6 +347,7 @@ static int open_base(struct cgroup_base *base, const char *instance, bool keep)
     base->fd = fd;
     if (!keep)
         sweep(base);
+    look_for_memory(base);
 
     /* Only a leaf that can be made shows that children can be put into leaves. */
     int leaf = cgroup_leaf_make(base, "probe");
@@ -565,14 +575,19 @@ static uint64_t value_of(const struct cgroup_base *base, const char *name, const
 
 uint64_t cgroup_leaf_oom_kills(const struct cgroup_base *base, const char *name)
 {
-    return value_of(base, name, "memory.events", "oom_kill ");
+    return base->counts_memory ? value_of(base, name, "memory.events", "oom_kill ") : 0;
+}
+
+uint64_t cgroup_leaf_cpu(const struct cgroup_base *base, const char *name)
+{
+    return value_of(base, name, "cpu.stat", "usage_usec ") * 1000;
 }
 
 void cgroup_leaf_usage(const struct cgroup_base *base, const char *name, uint64_t *cpu_nsec,
                        uint64_t *memory_bytes)
 {
-    *cpu_nsec = value_of(base, name, "cpu.stat", "usage_usec ") * 1000;
-    *memory_bytes = value_of(base, name, "memory.current", "");
+    *cpu_nsec = cgroup_leaf_cpu(base, name);
+    *memory_bytes = base->counts_memory ? value_of(base, name, "memory.current", "") : 0;
 }
 
 static int tidy(const struct cgroup_base *base,

@@ -84,7 +84,8 @@ int cgroup_leaf_watch(const struct cgroup_base *base, const char *name);
 /* How often the kernel's OOM killer has struck in it (0 where it cannot be known). */
 uint64_t cgroup_leaf_oom_kills(const struct cgroup_base *base, const char *name);
 
-/* CPU time and memory, 0 where the kernel keeps no account. */
+/* CPU time, or with memory, 0 where the kernel keeps no account. */
+uint64_t cgroup_leaf_cpu(const struct cgroup_base *base, const char *name);
 void cgroup_leaf_usage(const struct cgroup_base *base, const char *name, uint64_t *cpu_nsec,
                        uint64_t *memory_bytes);
 

@@ -11,11 +11,12 @@
 #define CGROUP_DEPTH_MAX 64 /* of what a child makes below its leaf, and is looked at */
 
 struct cgroup_base {
-    int fd;            /* of the base folder; -1: there is none */
-    char *path;        /* in the file system */
-    char *kernel_path; /* as /proc/PID/cgroup shows it */
-    bool asked;        /* for controllers: limits were wanted */
-    bool moved;        /* proctord has made room for them, and is in a leaf of its own */
+    int fd;             /* of the base folder; -1: there is none */
+    char *path;         /* in the file system */
+    char *kernel_path;  /* as /proc/PID/cgroup shows it */
+    bool asked;         /* for controllers: limits were wanted */
+    bool counts_memory; /* the leaves have the memory controller */
+    bool moved;         /* proctord has made room for them, and is in a leaf of its own */
 };
 
 /* The path in cgroup2 of the process that such a file (/proc/PID/cgroup) is about. Returns 0 or a

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #define VARIABLES_MAX 1024
@@ -77,7 +78,7 @@ static int put_inherited(struct list *list, const char *name)
 static int put_session(struct list *list)
 {
     int r = put_inherited(list, "LANG");
-    if (geteuid() != 0)
+    if (getauxval(AT_EUID) != 0)
         for (size_t i = 0; r == 0 && i < sizeof(session_variables) / sizeof(char *); i++)
             r = put_inherited(list, session_variables[i]);
     return r;

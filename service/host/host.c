@@ -29,16 +29,32 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
+#define MERGED_USEC UINT64_C(100000) /* until those are looked for whose SIGCHLD was merged */
+
 /* ---- ends ------------------------------------------------------------------------------------ */
+
+/* What an end makes due at once does not go round by the kernel's timer: mostly it is a start
+ * without a delay. */
+static void do_what_is_due(struct host *host)
+{
+    if (!host->due)
+        return;
+    host->due = false;
+    core_timer(host->core);
+}
 
 static void exited(void *data)
 {
     struct host *host = ((struct process *)data)->host;
+
     process_main_exited(data);
+    do_what_is_due(host);
+    host_settle(host); /* its next attempt does not wait for a turn of the loop */
     host_breathe(host);
 }
 
@@ -158,15 +174,28 @@ static void set_timer(void *userdata, uint64_t deadline_usec)
     INVARIANT(deadline_usec <= MOMENT_MAX);
     if (host->past)
         return;
+    host->due = false;
     if (deadline_usec == 0) {
         sd_event_source_set_enabled(host->timer, SD_EVENT_OFF);
         return;
     }
+    host->due = deadline_usec <= monotonic(host);
     sd_event_source_set_time(host->timer, era_clock(&host->era, deadline_usec));
     sd_event_source_set_enabled(host->timer, SD_EVENT_ONESHOT);
 }
 
 /* ---- the host -------------------------------------------------------------------------------- */
+
+/* Of a main process that has been reaped: then nobody else has to be looked for among all of our
+ * children, which takes the kernel the longer the more there are. Not while something waits for the
+ * end of others. */
+static bool is_known_end(const struct host *host, const struct signalfd_siginfo *info)
+{
+    siginfo_t end = {};
+
+    return !host->trees && !host->probes && !host->unreaped &&
+           waitid(P_PID, info->ssi_pid, &end, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD;
+}
 
 static int child_signal(sd_event_source *source, const struct signalfd_siginfo *info,
                         void *userdata)
@@ -174,7 +203,11 @@ static int child_signal(sd_event_source *source, const struct signalfd_siginfo *
     struct host *host = userdata;
 
     (void)source;
-    (void)info;
+    if (is_known_end(host, info)) { /* an end whose signal was merged with it is met then */
+        host->unreaped = true;
+        host_look_again_in(host, MERGED_USEC);
+        return 0;
+    }
     orphans_reap(host);
     trees_look(host, false);
     return 0;

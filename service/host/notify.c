@@ -361,9 +361,19 @@ static bool drain(struct notify_socket *socket, uint64_t limit_usec)
     return r < 0;
 }
 
+/* Mostly there is nothing, and that takes one call: without room for control data the kernel makes
+ * no pidfd for it. */
+static bool is_empty(const struct notify_socket *socket)
+{
+    char byte;
+
+    return recv(socket->fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0 && errno == EAGAIN;
+}
+
 void notify_socket_drain(struct notify_socket *socket)
 {
-    drain(socket, LAST_WORDS_USEC);
+    if (!is_empty(socket))
+        drain(socket, LAST_WORDS_USEC);
 }
 
 static int pause_over(sd_event_source *source, uint64_t usec, void *userdata)

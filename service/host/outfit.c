@@ -82,6 +82,7 @@ void process_launch_failed(struct process *process, const struct launch_outcome 
 
 /* ---- what it is given ------------------------------------------------------------------------ */
 
+/* What goes to the journal or to a file; -ENODATA: it is thrown away. */
 static int open_output(struct process *process)
 {
     const struct child_declaration *declaration = &process->child->config->declaration;
@@ -90,6 +91,8 @@ static int open_output(struct process *process)
         output_free(process->output);
         process->output = NULL;
     }
+    if (declaration->process.output.kind == OUTPUT_NULL)
+        return -ENODATA;
     if (!process->output) {
         int r = output_new(process->host->event, &declaration->process.output, declaration->id,
                            &process->output);
@@ -148,7 +151,7 @@ static uint64_t inode_of(int fd)
 /* Nothing has been counted in it; and those that earlier attempts had go when they are empty. */
 static void begin_marked_leaf(struct process *process)
 {
-    process->leaf_killed = false;
+    process->leaf_killed = process->leaf_used = false;
     process->oom_kills = 0;
     process->cpu_before_nsec = 0;
     cgroup_marked_tidy(&process->host->cgroups);
@@ -173,6 +176,19 @@ static int open_leaf(struct process *process, int *cgroup)
         return process_step_failed(process, *cgroup, "cgroup", leaf);
     process->unenforced = cgroup_leaf_limit(&host->cgroups, *cgroup, spec);
     return 0;
+}
+
+/* The account of the leaf goes over all attempts: what was used so far is not this one's. It is
+ * read while the spawner is at work, so that nobody waits for it. */
+static void note_usage(struct process *process)
+{
+    char leaf[CGROUP_LEAF_MAX];
+
+    if (!process->leaf_used || !process->in_cgroup)
+        return;
+    process->leaf_used = false;
+    process_leaf(process, leaf);
+    process->cpu_before_nsec = cgroup_leaf_cpu(&process->host->cgroups, leaf);
 }
 
 /* ---- the launch ------------------------------------------------------------------------------ */
@@ -215,7 +231,7 @@ int process_send_launch(struct process *process, const struct account *account,
     if (r < 0)
         return process_step_failed(process, r, "environment", NULL);
     output = open_output(process);
-    if (output < 0)
+    if (output < 0 && output != -ENODATA)
         return process_step_failed(process, output, "stdout", spec->output.path);
     r = open_listeners(process, sockets);
     if (r == 0)
@@ -230,11 +246,14 @@ int process_send_launch(struct process *process, const struct account *account,
     struct plan_source source = source_of(process, account, &environment);
     INVARIANT(n_sockets <= CHILD_DESCRIPTORS_MAX);
     source.n_sockets = n_sockets + (result >= 0);
-    struct launch_descriptors descriptors = {
-        .input = host->null, .output = output, .cgroup = cgroup, .sockets = sockets};
+    struct launch_descriptors descriptors = {.input = host->null,
+                                             .output = output < 0 ? host->null : output,
+                                             .cgroup = cgroup,
+                                             .sockets = sockets};
     r = launch_begin(host->spawner, &source, &descriptors, ended, process, &process->launch);
     if (r < 0)
         return process_step_failed(process, r, plan_step_to_string(STEP_SPAWNER), NULL);
+    note_usage(process);
     process->note.output_inode = spec->output.kind == OUTPUT_FILE ? inode_of(output) : 0;
     process->note.result_inode = inode_of(result);
     return 0;

@@ -29,16 +29,6 @@
 
 /* ---- completion ------------------------------------------------------------------------------ */
 
-/* The leaf's account goes over all attempts: what was used so far is not the next one's. */
-static void process_note_usage(struct process *process)
-{
-    char leaf[CGROUP_LEAF_MAX];
-    uint64_t memory;
-
-    process_leaf(process, leaf);
-    cgroup_leaf_usage(&process->host->cgroups, leaf, &process->cpu_before_nsec, &memory);
-}
-
 static int group_of(const struct process *process)
 {
     return process->leads ? process->pidfd : process->group;
@@ -101,19 +91,15 @@ static void tell_completion(struct process *process)
     struct host *host = process->host;
     struct attempt_id id = process->id;
     struct completion completion = process->completion;
-    bool in_cgroup = process->in_cgroup;
 
     INVARIANT(process_is_draining(process) && process->pidfd < 0);
     process_take_result(process, &completion);
     struct result *result = process->result;
     process->result = NULL;
     process_set_state(process, PROCESS_IDLE);
+    process->leaf_used = process->in_cgroup;
     core_completed(host->core, id, &completion);
     result_free(result);
-    /* The record may be gone by now; if it is not, its leaf continues to count. */
-    struct child *child = in_cgroup ? core_child_of(host->core, id) : NULL;
-    if (child && child->host == process)
-        process_note_usage(process);
 }
 
 void process_result_ended(void *userdata)
@@ -314,8 +300,13 @@ void process_main_exited(struct process *process)
     if (process->state != PROCESS_RUNNING)
         return;
     struct rusage usage = {};
-    process->has_user = owner_user(process, &process->user) == 0; /* of its orphans, then */
+    bool ours = process->leads && !process->adopted;
+    process->has_user = !ours && owner_user(process, &process->user) == 0;
     int r = exit_status_take(process->main_pid, process->pidfd, &info, &usage);
+    if (ours && info.si_pid > 0) { /* that its orphans have, too: the kernel says it with its end */
+        process->has_user = true;
+        process->user = info.si_uid;
+    }
     if (r == 0) /* not ended, after all: MAINPID= named another */
         return;
     if (r == -EAGAIN && look_again_soon(process))

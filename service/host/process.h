@@ -72,7 +72,8 @@ struct process {
     uint64_t mark;      /* of its leaf, where that is its attempt's alone; 0: it is the child's */
     bool leaf_killed;   /* by cgroup.kill: newer kernels kill what is cloned into it after that */
     uint64_t oom_kills; /* of its leaf, over all attempts so far */
-    uint64_t cpu_before_nsec; /* used in its leaf before the present attempt */
+    bool leaf_used;     /* by an attempt before the present one, which has */
+    uint64_t cpu_before_nsec; /* used so much of the processor */
     struct completion completion;
     struct process *next_by_pid;
 
@@ -120,6 +121,7 @@ struct host {
     struct ends *ends;
     sd_event_source *child_source; /* SIGCHLD */
     sd_event_source *timer;
+    bool due; /* its moment has come already */
     sd_event_source *settle_source;
     sd_event_source *retry_source; /* looks again at draining process groups and at processes
                                     * without a watch */

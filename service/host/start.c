@@ -521,8 +521,8 @@ void host_settle(struct host *host)
         begin_start(process);
     }
     host->settling = false;
-    if (host->results && spawner_has_room(host->spawner))
-        sd_event_source_set_enabled(host->settle_source, SD_EVENT_ONESHOT);
+    bool goes_on = host->results && spawner_has_room(host->spawner);
+    sd_event_source_set_enabled(host->settle_source, goes_on ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
 int process_adopt_launch(struct process *process, int status)
