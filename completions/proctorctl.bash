@@ -9,7 +9,7 @@ _proctorctl_ids() {
 _proctorctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= i
     local commands='list top tree status pause resume quarantine restart remove add run jobs kill wait reload
-        reexec events shutdown audit log check trace metrics help'
+        reexec events shutdown audit log check convert trace metrics help'
     local options='--system --user --address= --json= --no-legend --quiet --requested-by= --help
         --version'
     _proctorctl_place=()
@@ -43,7 +43,7 @@ _proctorctl() {
     events) options+=' --follow --since= --kind= --command=' ;;
     audit) options+=' --since= --by= --kind= --command=' ;;
     log) options+=' --follow --lines=' ;;
-    trace) options+=' --output=' ;;
+    trace | convert) options+=' --output=' ;;
     esac
 
     if [[ $before == = || $word == = ]]; then
@@ -71,7 +71,7 @@ _proctorctl() {
                 COMPREPLY=($(compgen -W 'TERM KILL HUP INT USR1 USR2 STOP CONT' -- "$word"))
             fi
             ;;
-        add | run | check) COMPREPLY=($(compgen -f -- "$word")) ;;
+        add | run | check | convert) COMPREPLY=($(compgen -f -- "$word")) ;;
         esac
     fi
 } && complete -F _proctorctl proctorctl

@@ -6,7 +6,7 @@ function __proctorctl_ids
 end
 
 set -l with_ids list status pause resume quarantine restart remove kill wait events audit log reload
-set -l with_files add run check
+set -l with_files add run check convert
 set -l verbs pause resume quarantine restart remove
 complete -c proctorctl -f
 complete -c proctorctl -n __fish_use_subcommand -a list -d 'list children'
@@ -30,6 +30,7 @@ complete -c proctorctl -n __fish_use_subcommand -a shutdown -d 'stop all childre
 complete -c proctorctl -n __fish_use_subcommand -a audit -d 'show who did what, and why'
 complete -c proctorctl -n __fish_use_subcommand -a log -d 'show the output of a child'
 complete -c proctorctl -n __fish_use_subcommand -a check -d 'validate manifests'
+complete -c proctorctl -n __fish_use_subcommand -a convert -d 'make manifests from files of other supervisors'
 complete -c proctorctl -n __fish_use_subcommand -a trace -d 'save the journal, for proctor-sim replay'
 complete -c proctorctl -n __fish_use_subcommand -a metrics -d 'print OpenMetrics'
 complete -c proctorctl -n __fish_use_subcommand -a help -d 'show the help of a command'
@@ -58,4 +59,4 @@ complete -c proctorctl -n '__fish_seen_subcommand_from events audit' -l kind -x 
 complete -c proctorctl -n '__fish_seen_subcommand_from audit' -l by -x -d 'only commands of this user'
 complete -c proctorctl -n '__fish_seen_subcommand_from events log' -s f -l follow -d 'continue with new entries'
 complete -c proctorctl -n '__fish_seen_subcommand_from log' -s n -l lines -x -d 'number of lines'
-complete -c proctorctl -n '__fish_seen_subcommand_from trace' -s o -l output -r -F -d 'output file'
+complete -c proctorctl -n '__fish_seen_subcommand_from trace convert' -s o -l output -r -F -d 'output file or folder'

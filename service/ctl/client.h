@@ -95,7 +95,8 @@ int command_events(struct client *client);
 int command_metrics(struct client *client);
 int command_audit(struct client *client);
 int command_trace(struct client *client);
-int command_check(struct client *client); /* without a bus */
+int command_check(struct client *client);   /* without a bus */
+int command_convert(struct client *client); /* without a bus, too */
 int command_log(struct client *client);
 int command_top(struct client *client);
 int command_wait(struct client *client);

@@ -61,6 +61,9 @@ static const char help[] =
     "  log ID [-f] [-n N]                      show the output of a child\n"
     "  check FILE...                           validate manifests, and tell when a child that\n"
     "                                          always fails is given up; needs no proctord\n"
+    "  convert FILE... [-o FOLDER]             make manifests from systemd units, Supervisor\n"
+    "                                          and Compose files, Procfiles, Pebble layers and\n"
+    "                                          runit or s6 folders; needs no proctord\n"
     "  trace -o FILE                           save the journal, for proctor-sim replay\n"
     "  metrics                                 print the metrics in OpenMetrics format\n"
     "  help [COMMAND]                          show this help, or that of one command\n"
@@ -354,6 +357,7 @@ static const struct command commands[] = {
     {"metrics", 0, 0, false, false, command_metrics, NULL},
     {"log", 1, 1, false, true, command_log, NULL},
     {"check", 1, -1, false, false, command_check, NULL},
+    {"convert", 1, -1, false, false, command_convert, NULL},
     {"add", 1, 1, true, false, command_add, NULL},
     {"run", 1, -1, false, false, command_run, NULL},
     {"jobs", 0, -1, false, false, command_jobs, NULL},
@@ -446,7 +450,8 @@ static int run(struct client *client, const struct command *command, const struc
     if (command->run == command_help && client->n_arguments > 0 &&
         !find_command(client->arguments[0]))
         return usage_error(client, "unknown command", client->arguments[0]) < 0 ? CTL_ERROR : 0;
-    if (command->run == command_check || command->run == command_help)
+    if (command->run == command_check || command->run == command_convert ||
+        command->run == command_help)
         return command->run(client);
     int r = connect_to(client, place);
 

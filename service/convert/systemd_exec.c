@@ -1,0 +1,250 @@
+/*
+ * The commands of a unit: what is run, as the manifest says it.
+ */
+#include "systemd_settings.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct command {
+    struct words words;
+    bool may_fail;   /* - */
+    bool privileged; /* + or ! */
+    bool named;      /* @: the second word is argv[0] */
+    bool literal;    /* : no variables are replaced */
+};
+
+/* Reads one command, which may be followed by others behind " ; ". Returns false where it cannot
+ * be read. */
+static bool read_command(struct unit *unit, const struct setting *setting, struct command *command)
+{
+    const char *line = systemd_settings_expand(unit, setting, setting->value);
+
+    *command = (struct command){};
+    for (; *line && strchr("-+!@:", *line); line++) {
+        command->may_fail |= *line == '-';
+        command->privileged |= *line == '+' || *line == '!';
+        command->named |= *line == '@';
+        command->literal |= *line == ':';
+    }
+    if (words_split(unit->conversion, WORDS_SYSTEMD, line, &command->words) < 0) {
+        systemd_settings_lose(unit, setting, "a quote is not closed");
+        return false;
+    }
+    if (command->words.count == 0) {
+        systemd_settings_lose(unit, setting, "no program is named");
+        return false;
+    }
+    if (command->named && command->words.count > 1) {
+        systemd_settings_lose(unit, setting, "the program sees its own path as argv[0]");
+        const char **items = command->words.items;
+        memmove(&items[1], &items[2], (command->words.count - 2) * sizeof(*items));
+        command->words.count--;
+    }
+    if (command->privileged && unit->user)
+        systemd_settings_lose(unit, setting, "the command runs as the child's user");
+    return true;
+}
+
+static bool has_variable(const struct command *command)
+{
+    for (size_t i = 0; !command->literal && i < command->words.count; i++)
+        if (strchr(command->words.items[i], '$'))
+            return true;
+    return false;
+}
+
+static bool is_sequence(const struct command *command)
+{
+    for (size_t i = 0; i < command->words.count; i++)
+        if (strcmp(command->words.items[i], ";") == 0)
+            return true;
+    return false;
+}
+
+/* ---- by a shell ------------------------------------------------------------------------------ */
+
+static const char *shell_line(struct unit *unit, const struct command *command, bool last)
+{
+    struct conversion *c = unit->conversion;
+    bool expands = false;
+    const char *line;
+
+    if (command->literal) {
+        line = "";
+        for (size_t i = 0; i < command->words.count; i++)
+            line = conversion_format(c, "%s%s%s", line, i > 0 ? " " : "",
+                                     words_quote(c, command->words.items[i]));
+    } else
+        line = words_to_shell(c, &command->words, &expands);
+    if (command->may_fail && !last)
+        line = conversion_format(c, "%s || :", line);
+    return last ? conversion_format(c, "exec %s", line) : line;
+}
+
+static const char *append_line(struct unit *unit, const char *script, const char *line)
+{
+    return *script ? conversion_format(unit->conversion, "%s\n%s", script, line) : line;
+}
+
+/* The base of RuntimeDirectory= and its kin. */
+static const char *base_of(const char *key)
+{
+    static const struct {
+        const char *key, *base;
+    } bases[] = {{"RuntimeDirectory", "/run"},
+                 {"StateDirectory", "/var/lib"},
+                 {"CacheDirectory", "/var/cache"},
+                 {"LogsDirectory", "/var/log"},
+                 {"ConfigurationDirectory", "/etc"}};
+
+    for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++)
+        if (strcmp(bases[i].key, key) == 0)
+            return bases[i].base;
+    return "/run";
+}
+
+static const char *mode_of(const struct unit *unit, const struct setting *directory)
+{
+    const char *key = conversion_format(unit->conversion, "%sMode", directory->key);
+    const struct setting *mode = source_setting(unit->settings, "Service", key);
+    return mode ? mode->value : "0755";
+}
+
+/* Folders that systemd would make: by the shell, where it is root; else it is said how. */
+static const char *directories(struct unit *unit)
+{
+    struct conversion *c = unit->conversion;
+    const char *script = "";
+
+    for (size_t i = 0; i < unit->runtime.count; i++) {
+        const struct setting *setting = unit->runtime.items[i];
+        struct words words = {};
+        words_split(c, WORDS_SYSTEMD, systemd_settings_expand(unit, setting, setting->value),
+                    &words);
+        for (size_t k = 0; k < words.count; k++) {
+            const char *name = words.items[k];
+            const char *path = conversion_format(c, "%s/%.*s", base_of(setting->key),
+                                                 (int)strcspn(name, ":"), name);
+            if (unit->user && strcmp(unit->user->value, "root") != 0)
+                systemd_settings_lose(
+                    unit, setting,
+                    conversion_format(c,
+                                      "make the folder before: install -d -o %s -m %s %s (below "
+                                      "/run at each boot, by tmpfiles.d(5))",
+                                      unit->user->value, mode_of(unit, setting), path));
+            else
+                script =
+                    append_line(unit, script,
+                                conversion_format(c, "mkdir -p -m %s %s", mode_of(unit, setting),
+                                                  words_quote(c, path)));
+        }
+    }
+    return script;
+}
+
+static const char *commands_before(struct unit *unit)
+{
+    const char *script = directories(unit);
+    struct command command;
+
+    for (size_t i = 0; i < unit->start_pre.count; i++)
+        if (read_command(unit, unit->start_pre.items[i], &command))
+            script = append_line(unit, script, shell_line(unit, &command, false));
+    return script;
+}
+
+static void put_plain(struct unit *unit, const struct command *command)
+{
+    for (size_t i = 0; i < command->words.count; i++)
+        draft_append(unit->draft, "exec", command->words.items[i]);
+}
+
+static void put_script(struct unit *unit, const char *script, bool before, bool variables)
+{
+    draft_append(unit->draft, "exec", "/bin/sh");
+    draft_append(unit->draft, "exec", "-fec");
+    draft_append(unit->draft, "exec", script);
+    draft_comment(unit->draft, "exec",
+                  before && variables ? "a shell runs what systemd would run before the start and "
+                                        "replaces variables, then becomes the program"
+                  : variables
+                      ? "a shell replaces the variables, then becomes the program"
+                      : "a shell runs what systemd would run before the start, then becomes "
+                        "the program");
+}
+
+/* A program that systemd would look for in its path. */
+static void warn_of_path(struct unit *unit, const struct command *command)
+{
+    if (command->words.items[0][0] != '/' && !strchr(command->words.items[0], '$'))
+        systemd_settings_lose(unit, unit->start.items[0],
+                              "write the absolute path of the program into exec");
+}
+
+void systemd_exec_convert(struct unit *unit)
+{
+    assert(unit && unit->draft);
+    const char *script = commands_before(unit);
+    bool before = *script, variables = false, read = false;
+    struct command command = {}, next;
+
+    for (size_t i = 0; i < unit->start.count; i++) {
+        if (!read_command(unit, unit->start.items[i], &next))
+            continue;
+        if (read) { /* only a oneshot may have several */
+            script = append_line(unit, script, shell_line(unit, &command, false));
+            before = true;
+        }
+        command = next;
+        read = true;
+        variables |= has_variable(&command);
+        if (is_sequence(&command))
+            systemd_settings_lose(unit, unit->start.items[i],
+                                  "several commands on one line: write them as a script");
+    }
+    if (!read) {
+        draft_comment(unit->draft, "autostart", "no program is named: declared, but never started");
+        draft_set(unit->draft, "autostart", "false", NULL);
+        return;
+    }
+    if (!before && !variables && command.words.items[0][0] == '/') {
+        put_plain(unit, &command);
+        return;
+    }
+    warn_of_path(unit, &command);
+    put_script(unit, append_line(unit, script, shell_line(unit, &command, true)), before,
+               variables);
+}
+
+/* ---- signals --------------------------------------------------------------------------------- */
+
+const char *systemd_exec_signal(struct unit *unit, const struct setting *setting)
+{
+    struct command command;
+    const char *name = "SIGTERM";
+    size_t i = 1;
+
+    assert(unit && setting);
+    const char *line = setting->value + strspn(setting->value, "-+!@:");
+    command = (struct command){};
+    if (words_split(unit->conversion, WORDS_SYSTEMD, line, &command.words) < 0 ||
+        command.words.count < 2 || strcmp(source_base(command.words.items[0]), "kill") != 0)
+        return NULL;
+    const char *const *items = command.words.items;
+    if (strcmp(items[i], "-s") == 0 && command.words.count > 3) {
+        name = items[2];
+        i = 3;
+    } else if (items[i][0] == '-') {
+        name = items[i] + 1;
+        i = 2;
+    }
+    if (i + 1 != command.words.count ||
+        (strcmp(items[i], "$MAINPID") != 0 && strcmp(items[i], "${MAINPID}") != 0))
+        return NULL;
+    if (isdigit((unsigned char)name[0]) || strncmp(name, "SIG", 3) == 0)
+        return name;
+    return conversion_format(unit->conversion, "SIG%s", name);
+}

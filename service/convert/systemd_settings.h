@@ -1,0 +1,79 @@
+/*
+ * Systemd settings: what a unit file says, sorted by what becomes of it. For systemd_unit.c and its
+ * neighbours only.
+ *
+ * One table says of each setting whether its last value counts, whether it is a list that an empty
+ * value clears, or why it is lost.
+ */
+#pragma once
+
+#include "source.h"
+#include "words.h"
+
+#include <stdint.h>
+
+#define SETTINGS_MAX 512 /* items of one list */
+
+struct setting_list {
+    const struct setting *items[SETTINGS_MAX];
+    size_t count;
+};
+
+/* A unit of which a draft is made. */
+struct unit {
+    struct conversion *conversion;
+    struct draft *draft;
+    const char *file;
+    const char *name;     /* with its suffix: web@blue.service */
+    const char *prefix;   /* web */
+    const char *instance; /* blue, or "" */
+    bool template;        /* that has no instance */
+    struct setting *settings;
+    struct unit *next;
+
+    /* the last value of each, or NULL */
+    const struct setting *description, *limit_burst, *limit_interval, *type, *restart, *restart_sec,
+        *restart_max, *timeout, *timeout_start, *timeout_stop, *run_timeout, *watchdog, *kill_mode,
+        *kill_signal, *send_sigkill, *user, *group, *dynamic_user, *directory, *umask, *privileges,
+        *nice, *oom, *sigpipe, *fd_store, *output, *error, *memory, *tasks, *cpu_weight,
+        *cpu_shares, *instance_default, *remain, *pid_file, *accept, *service, *mode, *fd_name,
+        *reload_signal, *directory_mode;
+    struct setting_list after, before, requires, start, start_pre, stop, reload, success, prevent,
+        groups, capabilities, ambient, environment, files, limits, runtime, streams, datagrams,
+        elapses;
+};
+
+/* Sorts the settings of the unit into it, and notes what is lost. kind: "Service", "Socket" or
+ * "Timer". Returns 0 or -E2BIG with the error. */
+int systemd_settings_sort(struct unit *unit, const char *kind);
+
+/* A value with its specifiers (%n, %i, %t, ...) replaced; one that is not known is noted. */
+const char *systemd_settings_expand(struct unit *unit, const struct setting *setting,
+                                    const char *value);
+
+/* The value of a setting that may be missing, expanded; NULL: missing, or empty. */
+const char *systemd_settings_value(struct unit *unit, const struct setting *setting);
+
+/* yes, true, on, 1; otherwise no, false, off, 0; the default for what is neither, or missing. */
+bool systemd_settings_truth(const struct setting *setting, bool missing);
+
+/* "file:line: Key=value", as comments name it. */
+const char *systemd_settings_cite(struct unit *unit, const struct setting *setting);
+
+/* Says that a setting is lost. */
+void systemd_settings_lose(struct unit *unit, const struct setting *setting, const char *why);
+
+/* A time span ("5min 20s", "90", "infinity") as a duration of ours; NULL: it is none. Infinity and
+ * 0 are "0". */
+const char *systemd_settings_span(struct unit *unit, const struct setting *setting, uint64_t *usec);
+
+/* What the commands of a unit come to: exec, and what is run before it. */
+void systemd_exec_convert(struct unit *unit);
+
+/* A signal that a command line such as "kill -HUP $MAINPID" sends to the main process; NULL: it
+ * does something else.
+ */
+const char *systemd_exec_signal(struct unit *unit, const struct setting *setting);
+
+/* How the service starts, restarts and stops; what it is given. */
+void systemd_service_convert(struct unit *unit);

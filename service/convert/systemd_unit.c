@@ -1,0 +1,270 @@
+#include "systemd_unit.h"
+
+#include "systemd_settings.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const other_units[] = {".target", ".mount", ".automount", ".path",
+                                          ".slice",  ".swap",  ".device",    ".scope"};
+
+static bool is_other(const char *path)
+{
+    size_t length;
+
+    for (size_t i = 0; i < sizeof(other_units) / sizeof(other_units[0]); i++)
+        if (source_ends(path, other_units[i], &length))
+            return true;
+    return false;
+}
+
+bool systemd_unit_is(const char *path)
+{
+    size_t length;
+
+    assert(path);
+    return source_ends(path, ".service", &length) || source_ends(path, ".socket", &length) ||
+           source_ends(path, ".timer", &length) || is_other(path);
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static int read_settings(struct unit *unit, const char *path)
+{
+    const char *text = NULL, *name = conversion_copy(unit->conversion, path, strlen(path));
+    int r = source_read(unit->conversion, name, &text);
+
+    return r < 0 ? r
+                 : source_settings(unit->conversion, SETTINGS_UNIT, name, text, &unit->settings);
+}
+
+/* FILE.d/ and its files, in the order of their names. */
+static int read_drop_ins(struct unit *unit)
+{
+    const char *pattern = conversion_format(unit->conversion, "%s.d/*.conf", unit->file);
+    glob_t found = {};
+    int r = 0;
+
+    if (glob(pattern, 0, NULL, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc && r == 0; i++)
+            r = read_settings(unit, found.gl_pathv[i]);
+    globfree(&found);
+    return r;
+}
+
+static void set_names(struct unit *unit)
+{
+    struct conversion *c = unit->conversion;
+    const char *name = source_base(unit->file), *dot = strrchr(name, '.'), *at = strchr(name, '@');
+    const struct setting *instance = source_setting(unit->settings, "Install", "DefaultInstance");
+
+    unit->name = name;
+    unit->prefix = conversion_copy(c, name, (size_t)((at ? at : dot) - name));
+    unit->instance = at ? conversion_copy(c, at + 1, (size_t)(dot - at) - 1) : "";
+    if (at && !*unit->instance && instance)
+        unit->instance = instance->value;
+    unit->template = at && !*unit->instance;
+    if (at && !unit->template)
+        unit->name = conversion_format(c, "%s@%s%s", unit->prefix, unit->instance, dot);
+}
+
+/* ---- a service ------------------------------------------------------------------------------- */
+
+static int convert_service(struct unit *unit)
+{
+    struct conversion *c = unit->conversion;
+    const char *dot = strrchr(unit->name, '.');
+    const char *name = conversion_copy(c, unit->name, (size_t)(dot - unit->name));
+
+    unit->draft = draft_new(c, (struct place){unit->file, 0}, name);
+    if (!unit->draft)
+        return conversion_result(c);
+    unit->draft->given_name = unit->name;
+    if (unit->description)
+        unit->draft->title = systemd_settings_value(unit, unit->description);
+    systemd_service_convert(unit);
+    if (unit->template) {
+        draft_set(unit->draft, "autostart", "false",
+                  "a template: copy it for each instance, replace %i, and remove this line");
+        conversion_lose(c, (struct place){unit->file, 0}, NULL,
+                        "a template without an instance: %i stands as it is");
+    }
+    return conversion_result(c);
+}
+
+/* ---- sockets and timers ---------------------------------------------------------------------- */
+
+static struct draft *served(struct unit *unit)
+{
+    const char *name = systemd_settings_value(unit, unit->service);
+
+    if (!name)
+        name = conversion_format(unit->conversion, "%.*s.service",
+                                 (int)(strrchr(unit->name, '.') - unit->name), unit->name);
+    return draft_find(unit->conversion, name);
+}
+
+/* number: from 0; here each socket has a name of its own. */
+static void add_socket(struct unit *unit, struct draft *draft, const struct setting *setting,
+                       const char *type, size_t number)
+{
+    const char *listen = systemd_settings_expand(unit, setting, setting->value);
+    const char *name = unit->fd_name ? unit->fd_name->value : unit->name;
+    if (number > 0)
+        name = conversion_format(unit->conversion, "%s-%zu", name, number + 1);
+    const char *mode = *listen == '/' && unit->mode ? unit->mode->value : NULL;
+
+    if (strncmp(listen, "vsock:", 6) == 0) {
+        systemd_settings_lose(unit, setting, "no vsock is opened");
+        return;
+    }
+    const char *const pairs[] = {"name", name, "listen", listen, "type", type, "mode", mode};
+    draft_append_pairs(draft, "sockets", pairs, 4);
+}
+
+static void finish_socket(struct unit *unit)
+{
+    struct draft *draft = served(unit);
+
+    if (!draft) {
+        conversion_lose(unit->conversion, (struct place){unit->file, 0}, NULL,
+                        "its service is not among the files");
+        return;
+    }
+    if (unit->accept && systemd_settings_truth(unit->accept, false)) {
+        systemd_settings_lose(unit, unit->accept,
+                              "no child is started for a connection: the service has to accept");
+        return;
+    }
+    for (size_t i = 0; i < unit->streams.count; i++)
+        add_socket(unit, draft, unit->streams.items[i], NULL, i);
+    for (size_t i = 0; i < unit->datagrams.count; i++)
+        add_socket(unit, draft, unit->datagrams.items[i], "datagram", unit->streams.count + i);
+    if (unit->streams.count + unit->datagrams.count > 0)
+        draft_comment(draft, "sockets",
+                      "opened at the first start; the child is started with the tree, not by the "
+                      "first connection");
+    if (unit->streams.count + unit->datagrams.count > 1)
+        draft_comment(draft, "sockets", "each has a name of its own in LISTEN_FDNAMES");
+}
+
+static void finish_timer(struct unit *unit)
+{
+    struct draft *draft = served(unit);
+
+    for (size_t i = 0; i < unit->elapses.count; i++)
+        systemd_settings_lose(unit, unit->elapses.items[i],
+                              "no child is started by a clock: let cron(8) run `proctorctl run "
+                              "FILE --reason=timer`");
+    if (draft)
+        draft_set(draft, "autostart", "false", "its timer starts it");
+}
+
+/* ---- dependencies ---------------------------------------------------------------------------- */
+
+enum relation { RELATION_AFTER, RELATION_BEFORE, RELATION_REQUIRES };
+
+static void relate(struct unit *unit, const struct setting *setting, const char *name,
+                   enum relation relation)
+{
+    struct draft *other = draft_find(unit->conversion, name);
+    size_t length;
+
+    if (other == unit->draft || source_ends(name, ".target", &length))
+        return; /* targets are reached before proctord is started */
+    if (!other) {
+        if (relation != RELATION_BEFORE)
+            conversion_lose(unit->conversion, setting->place,
+                            conversion_format(unit->conversion, "%s=%s", setting->key, name),
+                            "is not among the files; start proctord after it");
+    } else if (relation == RELATION_REQUIRES)
+        draft_append_once(unit->draft, "requires", other->name);
+    else if (relation == RELATION_AFTER)
+        draft_append_once(unit->draft, "after", other->name);
+    else
+        draft_append_once(other, "after", unit->draft->name);
+}
+
+static void relate_all(struct unit *unit, const struct setting_list *list, enum relation relation)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct setting *setting = list->items[i];
+        struct words words = {};
+        words_split(unit->conversion, WORDS_SYSTEMD,
+                    systemd_settings_expand(unit, setting, setting->value), &words);
+        for (size_t k = 0; k < words.count; k++)
+            relate(unit, setting, words.items[k], relation);
+    }
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+static int convert(struct unit *unit)
+{
+    size_t length;
+    int r = read_settings(unit, unit->file);
+
+    if (r == 0)
+        r = read_drop_ins(unit);
+    if (r < 0)
+        return r;
+    set_names(unit);
+    const char *kind = source_ends(unit->name, ".service", &length)  ? "Service"
+                       : source_ends(unit->name, ".socket", &length) ? "Socket"
+                                                                     : "Timer";
+    r = systemd_settings_sort(unit, kind);
+    return r < 0 || strcmp(kind, "Service") != 0 ? r : convert_service(unit);
+}
+
+/* A link to /dev/null: systemd does not start it. */
+static bool is_masked(const char *path)
+{
+    char target[PATH_MAX];
+    return realpath(path, target) && strcmp(target, "/dev/null") == 0;
+}
+
+int systemd_unit_convert(struct conversion *conversion, const char *path)
+{
+    assert(conversion && path);
+    if (is_masked(path)) {
+        conversion_lose(conversion, (struct place){path, 0}, NULL, "is masked");
+        return conversion_result(conversion);
+    }
+    if (is_other(path)) {
+        conversion_lose(conversion, (struct place){path, 0}, NULL,
+                        "units of this type have no counterpart");
+        return conversion_result(conversion);
+    }
+    struct unit **end = &conversion->units,
+                *unit = arena_allocate(&conversion->arena, sizeof(*unit));
+    if (!unit)
+        return -ENOMEM;
+    *unit = (struct unit){.conversion = conversion, .file = path, .name = source_base(path)};
+    while (*end)
+        end = &(*end)->next;
+    *end = unit;
+    return convert(unit);
+}
+
+int systemd_unit_finish(struct conversion *conversion)
+{
+    size_t length;
+
+    assert(conversion);
+    for (struct unit *unit = conversion->units; unit; unit = unit->next) {
+        if (source_ends(unit->name, ".socket", &length))
+            finish_socket(unit);
+        else if (source_ends(unit->name, ".timer", &length))
+            finish_timer(unit);
+        if (!unit->draft)
+            continue;
+        relate_all(unit, &unit->requires, RELATION_REQUIRES);
+        relate_all(unit, &unit->after, RELATION_AFTER);
+        relate_all(unit, &unit->before, RELATION_BEFORE);
+    }
+    return conversion_result(conversion);
+}
