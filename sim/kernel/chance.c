@@ -1,0 +1,11 @@
+#include "kernel/chance.h"
+
+uint32_t chance_choose(const struct chance *chance, uint32_t n)
+{
+    return chance && chance->choose && n > 1 ? chance->choose(chance->userdata, n) : 0;
+}
+
+bool chance_strikes(const struct chance *chance, unsigned per_mille)
+{
+    return per_mille > 0 && chance_choose(chance, 1000) + per_mille > 999;
+}

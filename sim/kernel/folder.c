@@ -1,0 +1,142 @@
+#include "kernel/folder.h"
+
+#include "kernel/volume.h"
+
+#include "core/vocabulary/invariant.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct folder_entry *entry_of(const struct inode *folder, const char *name)
+{
+    for (size_t i = 0; i < folder->n_entries; i++)
+        if (strcmp(folder->entries[i].name, name) == 0)
+            return &folder->entries[i];
+    return NULL;
+}
+
+struct folder_entry *inode_entry(const struct inode *folder, const char *name)
+{
+    struct folder_entry *entry = entry_of(folder, name);
+
+    return entry && entry->inode ? entry : NULL;
+}
+
+static struct folder_entry *entry_new(struct inode *folder, const char *name)
+{
+    if (folder->n_entries == folder->entries_capacity) {
+        folder->entries_capacity = folder->entries_capacity ? folder->entries_capacity * 2 : 8;
+        folder->entries =
+            realloc(folder->entries, folder->entries_capacity * sizeof(*folder->entries));
+        INVARIANT(folder->entries);
+    }
+    struct folder_entry *entry = &folder->entries[folder->n_entries++];
+    *entry = (struct folder_entry){.name = strdup(name)};
+    INVARIANT(entry->name);
+    return entry;
+}
+
+/* Counts a name that the inode has got or lost. A folder below another is a link to that one. */
+static void count_link(struct inode *folder, struct inode *inode, bool more)
+{
+    bool is_folder = S_ISDIR(inode->mode);
+    unsigned n = is_folder ? 2 : 1;
+
+    inode->links = more ? inode->links + n : inode->links - n;
+    if (is_folder) {
+        folder->links = more ? folder->links + 1 : folder->links - 1;
+        if (more)
+            inode->parent = folder;
+        else if (inode->parent == folder)
+            inode->parent = NULL;
+    }
+}
+
+void folder_keep_change(struct inode *folder, uint64_t change)
+{
+    for (size_t i = 0; i < folder->n_entries; i++) {
+        struct folder_entry *entry = &folder->entries[i];
+
+        if (change == 0 || entry->change == change)
+            folder_entry_keep(folder, entry);
+        if (entry->inode && S_ISDIR(entry->inode->mode))
+            folder_keep_change(entry->inode, change);
+    }
+}
+
+void folder_set(struct inode *folder, const char *name, struct inode *inode, uint64_t change)
+{
+    struct folder_entry *entry = entry_of(folder, name);
+
+    if (!entry)
+        entry = entry_new(folder, name);
+    struct inode *before = entry->inode;
+    entry->inode = inode ? inode_hold(inode) : NULL;
+    entry->change = change;
+    if (before)
+        count_link(folder, before, false);
+    if (inode)
+        count_link(folder, inode, true);
+    inode_release(before);
+    folder->modified_nsec = folder->changed_nsec = volume_now(folder->volume);
+    if (folder->volume->kind != VOLUME_DISK)
+        folder_tidy(folder);
+    else if (chance_strikes(folder->volume->chance, folder->volume->faults.write_back))
+        folder_keep_change(folder->volume->root, change);
+}
+
+const struct folder_entry *folder_at(const struct inode *folder, size_t place)
+{
+    for (size_t i = 0; i < folder->n_entries; i++)
+        if (folder->entries[i].inode && place-- == 0)
+            return &folder->entries[i];
+    return NULL;
+}
+
+bool folder_is_empty(const struct inode *folder)
+{
+    return folder_at(folder, 0) == NULL;
+}
+
+void folder_entry_keep(struct inode *folder, struct folder_entry *entry)
+{
+    INVARIANT(folder->volume->kind == VOLUME_DISK);
+    struct inode *before = entry->stable;
+    entry->stable = entry->inode ? inode_hold(entry->inode) : NULL;
+    entry->change = 0;
+    inode_release(before);
+}
+
+void folder_entry_lose(struct inode *folder, struct folder_entry *entry)
+{
+    struct inode *before = entry->inode;
+
+    entry->inode = entry->stable ? inode_hold(entry->stable) : NULL;
+    entry->change = 0;
+    if (before)
+        count_link(folder, before, false);
+    if (entry->inode)
+        count_link(folder, entry->inode, true);
+    inode_release(before);
+}
+
+void folder_tidy(struct inode *folder)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < folder->n_entries; i++) {
+        if (folder->entries[i].inode || folder->entries[i].stable)
+            folder->entries[kept++] = folder->entries[i];
+        else
+            free(folder->entries[i].name);
+    }
+    folder->n_entries = kept;
+}
+
+void folder_sync(struct inode *folder)
+{
+    for (size_t i = 0; i < folder->n_entries; i++)
+        if (folder->entries[i].change != 0)
+            folder_keep_change(folder->volume->root, folder->entries[i].change);
+    folder_tidy(folder);
+}
