@@ -56,6 +56,8 @@ static void load_work(void *data)
 
     load->r = manifest_set_load(load->paths, load->count, load->optional, &load->progress,
                                 &load->set, &load->error);
+    if (load->r == 0)
+        manifest_set_prepare(load->set);
 }
 
 /* ---- in the loop ----------------------------------------------------------------------------- */

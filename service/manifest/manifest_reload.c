@@ -231,6 +231,21 @@ static size_t add_other_supervisors(const struct reload *reload, struct supervis
     return n;
 }
 
+/* The tree will be what the set says, and nothing else: that has been tried already. */
+static bool is_alone(const struct reload *reload)
+{
+    if (!manifest_set_is_sound(reload->set))
+        return false;
+    for (const struct child *child = core_first(reload->core); child; child = core_next(child))
+        if (!manifest_set_has(reload->set, child->id) && !is_orphan(reload, child))
+            return false;
+    for (const struct supervisor *s = core_first_supervisor(reload->core); s;
+         s = core_next_supervisor(s))
+        if (s->path[0] != '\0' && !says_of(reload, s->path))
+            return false;
+    return true;
+}
+
 /* Declares the tree as it will be in a core that does nothing: every mistake shows there first. */
 static int rehearse(const struct reload *reload, struct error *error)
 {
@@ -372,7 +387,10 @@ int manifest_set_reload(const struct manifest_set *set, struct core *core,
     struct reload reload = {.set = set, .tree = manifest_set_tree(set), .core = core, .what = what};
     int r = survey(&reload, changes);
 
-    r = r == -ENOMEM ? out_of_memory(error) : rehearse(&reload, error);
+    if (r == -ENOMEM)
+        r = out_of_memory(error);
+    else
+        r = is_alone(&reload) ? 0 : rehearse(&reload, error);
     if (r == 0 && !what->dry_run)
         r = apply(&reload, error);
     free(reload.added);

@@ -24,6 +24,7 @@ struct known_supervisor {
 
 struct manifest_set {
     unsigned references;
+    bool sound;
     bool *awaited; /* by number: its record has to go first, see manifest_set_go_on() */
     struct source *sources;
     size_t n_sources;
@@ -389,6 +390,19 @@ int manifest_set_try(const struct manifest_set *set, const struct tree_declarati
         manifest_set_explain(set, &problem, error);
     core_free(core);
     return r;
+}
+
+void manifest_set_prepare(struct manifest_set *set)
+{
+    struct tree_declaration tree = manifest_set_tree(set);
+    struct error error;
+
+    set->sound = manifest_set_try(set, &tree, &error) == 0;
+}
+
+bool manifest_set_is_sound(const struct manifest_set *set)
+{
+    return set->sound;
 }
 
 int manifest_set_check(const struct manifest_set *set, struct error *error)

@@ -41,6 +41,11 @@ int manifest_set_load(const char *const *paths, size_t count, bool optional,
                       struct manifest_progress *progress, struct manifest_set **set,
                       struct error *error);
 void manifest_set_free(struct manifest_set *set);
+/* Tries the set alone, which takes as long as it is large: a reload need not do it again in the
+ * loop. May be called beside it. What is wrong is said by the reload. */
+void manifest_set_prepare(struct manifest_set *set);
+bool manifest_set_is_sound(
+    const struct manifest_set *set); /* it was tried, and is without mistake */
 size_t manifest_set_count(const struct manifest_set *set);
 const struct child_declaration *manifest_set_declaration(const struct manifest_set *set, size_t i);
 

@@ -499,6 +499,14 @@ void declaration_key_write(struct archive *a, struct child_declaration *d, enum 
             rows[i].write(a, d);
 }
 
+void declaration_keys_write(struct archive *a, struct child_declaration *d)
+{
+    INVARIANT(!a->reading);
+    for (size_t i = 0; i < ROWS; i++)
+        if (rows[i].use != ROW_WRITTEN)
+            rows[i].write(a, d);
+}
+
 void declaration_archive(struct archive *a, struct child_declaration *d)
 {
     for (size_t i = 0; i < ROWS; i++)

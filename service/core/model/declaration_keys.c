@@ -55,26 +55,42 @@ static bool make_room(struct archive *a, size_t size)
     return true;
 }
 
-static bool differs(struct archive *a, const struct child_declaration *before,
-                    const struct child_declaration *after, enum declaration_key key)
+/* Whether two texts of the same length have been written one behind the other, and differ. */
+static bool halves_differ(const struct archive *a, size_t half)
 {
-    struct child_declaration copies[] = {*before, *after}; /* of what is only read */
-
-    a->used = 0;
-    declaration_key_write(a, &copies[0], key);
-    size_t half = a->used;
-    declaration_key_write(a, &copies[1], key);
     return a->used != 2 * half || (half > 0 && memcmp(a->data, a->data + half, half) != 0);
+}
+
+/* Mostly nothing differs, and one look at all of it says so. */
+static bool any_differs(struct archive *a, struct child_declaration *before,
+                        struct child_declaration *after)
+{
+    declaration_keys_write(a, before);
+    size_t half = a->used;
+    declaration_keys_write(a, after);
+    return halves_differ(a, half);
+}
+
+static bool differs(struct archive *a, struct child_declaration *before,
+                    struct child_declaration *after, enum declaration_key key)
+{
+    a->used = 0;
+    declaration_key_write(a, before, key);
+    size_t half = a->used;
+    declaration_key_write(a, after, key);
+    return halves_differ(a, half);
 }
 
 int declaration_compare(const struct core_ports *ports, const struct child_declaration *before,
                         const struct child_declaration *after, uint64_t *keys)
 {
     struct archive a = {.grow = make_room, .userdata = (void *)(uintptr_t)ports};
+    struct child_declaration copies[] = {*before, *after}; /* of what is only read */
+    bool any = any_differs(&a, &copies[0], &copies[1]);
 
     *keys = 0;
-    for (int key = 0; key < DECLARATION_KEYS && !a.failed; key++)
-        if (differs(&a, before, after, (enum declaration_key)key))
+    for (int key = 0; any && key < DECLARATION_KEYS && !a.failed; key++)
+        if (differs(&a, &copies[0], &copies[1], (enum declaration_key)key))
             *keys |= KEY_BIT(key);
     if (a.data)
         ports->release(ports->userdata, a.data);

@@ -81,6 +81,9 @@ enum declaration_key declaration_key_find(const char *name);
 void declaration_key_write(struct archive *archive, struct child_declaration *declaration,
                            enum declaration_key key);
 
+/* The same of all keys, one behind the other. */
+void declaration_keys_write(struct archive *archive, struct child_declaration *declaration);
+
 /* Finds the keys in which two declarations differ, whatever their texts look like. Returns 0 or
  * -ENOMEM. */
 int declaration_compare(const struct core_ports *ports, const struct child_declaration *before,

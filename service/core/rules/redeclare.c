@@ -57,8 +57,10 @@ int core_change_of(struct core *core, const struct child_declaration *declaratio
     if (!child)
         return -ENOENT;
     int r = declaration_compare(&core->ports, newest(child), declaration, &said);
-    if (r == 0)
+    if (r == 0 && child->next_config)
         r = declaration_compare(&core->ports, &child->config->declaration, declaration, &due);
+    else
+        due = said;
     bool waits = child->attempt.active && touches_process(due);
     if (waits && restart && may_restart(core, child, declaration))
         *change = CHANGE_RESTART;
