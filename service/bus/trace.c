@@ -194,6 +194,8 @@ static void make(void *data)
 
     clock_gettime(CLOCK_MONOTONIC, &began);
     order->fd = order->make(order->trace);
+    order->free_trace(order->trace); /* megabytes, here and not in the loop */
+    order->trace = NULL;
     clock_gettime(CLOCK_MONOTONIC, &ended);
     order->took_usec = (uint64_t)(ended.tv_sec - began.tv_sec) * 1000000 +
                        (uint64_t)(ended.tv_nsec / 1000) - (uint64_t)(began.tv_nsec / 1000);
