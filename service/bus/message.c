@@ -43,8 +43,9 @@ static int archive_figure(struct archive *archive, sd_bus_message *m, char type)
         int64_t x;
         uint64_t t;
         double d;
-    } value = {};
+    } value;
     uint8_t bytes[8] = {};
+    memset(&value, 0, sizeof(value)); /* an initializer is only sure to reach the first of them */
     int r = archive->reading ? 0 : sd_bus_message_read_basic(m, type, &value);
 
     memcpy(bytes, &value, sizeof(bytes));

@@ -117,7 +117,7 @@ static void print_text(struct client *client, const char *path, const char *labe
 {
     char *value = text_property(client, path, name);
 
-    if (*value)
+    if (value && *value)
         print_labelled(label, value);
     free(value);
 }

@@ -78,6 +78,7 @@ static int read_entry(sd_bus_message *m, struct present *present)
     for (size_t i = 0; r >= 0 && i < sizeof(wanted) / sizeof(wanted[0]); i++)
         if (strcmp(key, wanted[i].key) == 0) {
             r = sd_bus_message_read(m, "v", "s", &text);
+            free(*wanted[i].value);
             *wanted[i].value = r >= 0 ? strdup(text) : NULL;
             return r >= 0 && !*wanted[i].value ? -ENOMEM : r;
         }

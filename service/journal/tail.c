@@ -255,7 +255,8 @@ static uint64_t damaged_bytes(const struct content *content)
     size_t left = content->size - content->at;
     uint32_t first = 0;
 
-    memcpy(&first, content->data + content->at, left < sizeof(first) ? left : sizeof(first));
+    if (left > 0)
+        memcpy(&first, content->data + content->at, left < sizeof(first) ? left : sizeof(first));
     return first == 0 ? 0 : left;
 }
 
