@@ -136,6 +136,19 @@ static void agree_on_row(struct world *world, const char *name, struct child *mi
     SAME("row: start", mine->shutdown->start_usec, its->left);
 }
 
+/* The number that the reference model gives it; 0: it is in none. */
+static uint32_t number_of_scope(struct world *world, const struct scope *scope)
+{
+    if (!scope)
+        return 0;
+    const struct supervisor *s = scope->supervisor;
+    int group = -1;
+    for (size_t g = 0; g < s->config->declaration.n_groups; g++)
+        if (scope == &s->config->groups[g].scope)
+            group = (int)g;
+    return ref_scope_number((uint32_t)ref_find_supervisor(&world->reference, s->path), group);
+}
+
 static void agree_on_restarts(struct world *world, const char *name, const struct child *mine,
                               const struct ref_child *its)
 {
@@ -165,7 +178,9 @@ static void agree_on_restarts(struct world *world, const char *name, const struc
     if (mine->start == START_BACKOFF)
         SAME("waits for its budget", mine->by_budget, its->by_budget);
     SAME("waits for a dependency", mine->start == START_DEPENDENCY, its->waits > 0);
-    SAME("waits for its scope", mine->scope != NULL, its->scope > 0);
+    SAME("waits for its scope", number_of_scope(world, mine->scope), its->scope);
+    SAME("named to start", mine->named_to_start, its->named_to_start);
+    SAME("starts by itself", mine->automatic_start, its->automatic);
     SAME("queued", mine->start == START_QUEUED, its->queued > 0);
     SAME("waits for its turn to stop", mine->stop_waits, its->waits_to_go);
     SAME("in flight", mine->in_flight, its->in_flight);
@@ -183,7 +198,31 @@ static void agree_on_restarts(struct world *world, const char *name, const struc
     }
 }
 
-static void agree(struct world *world, const struct actor *actor)
+/* Compared when one of them is another one. */
+static void agree_on_declaration(struct world *world, struct actor *actor)
+{
+    const struct child *mine = actor->child;
+    const struct ref_child *its = actor->reference;
+    const char *name = mine->id;
+    const void *are[4] = {mine->config, mine->next_config, its->declaration, its->process};
+
+    SAME_TEXT("id", mine->id, its->id);
+    if (memcmp(are, actor->agreed, sizeof(are)) == 0)
+        return;
+    memcpy(actor->agreed, are, sizeof(are));
+    struct child_declaration in_force = mine->config->declaration;
+    if (its->is_job) { /* whatever was said of these: a job runs once, and when its turn comes */
+        in_force.role = its->declaration->role;
+        in_force.restart = its->declaration->restart;
+        in_force.autostart = its->declaration->autostart;
+    }
+    SAME("the declaration in force",
+         reference_is_in_force(its, &in_force,
+                               mine->next_config ? &mine->next_config->declaration : NULL),
+         true);
+}
+
+static void agree(struct world *world, struct actor *actor)
 {
     const struct child *mine = actor->child;
     const struct ref_child *its = actor->reference;
@@ -225,6 +264,7 @@ static void agree(struct world *world, const struct actor *actor)
     agree_on_exit(world, name, mine->last_exit, its);
     agree_on_attempt(world, name, &mine->attempt, &its->attempt);
     agree_on_restarts(world, name, mine, its);
+    agree_on_declaration(world, actor);
 }
 
 static struct tally tally_below(const struct world *world, const struct supervisor *supervisor)
@@ -263,6 +303,22 @@ static void agree_on_supervisor(struct world *world, const struct supervisor *mi
                                 (int)g));
     }
     SAME("when a supervisor's limit was updated", mine->limit.updated_usec, its->limit_updated);
+    uint32_t number = (uint32_t)(its - world->reference.supervisors), members = 0, queued = 0,
+             in_flight = 0;
+    for (uint32_t i = 0; i < world->reference.count; i++) {
+        const struct ref_child *c = &world->reference.children[i];
+        members += c->here && c->supervisor == number;
+        queued += c->here && c->supervisor == number && c->queued > 0;
+        in_flight += c->here && c->supervisor == number && c->in_flight;
+    }
+    for (uint32_t i = 1; i < world->reference.n_supervisors; i++)
+        members += world->reference.supervisors[i].above == number;
+    SAME("members", mine->members, members);
+    SAME("queued", mine->queued, queued);
+    SAME("in flight", mine->in_flight, in_flight);
+    SAME("depth", mine->depth, ref_depth(&world->reference, number) + 1);
+    SAME_TEXT("path", mine->path, its->declaration->path);
+    SAME("discarded", mine->discarded, false);
     SAME("melted down", mine->melted_down, its->melted_down);
     SAME("restarts together", mine->scope.restarting,
          reference_restarts(&world->reference, (uint32_t)(its - world->reference.supervisors), -1));
@@ -312,12 +368,31 @@ static void agree_on_jobs(struct world *world)
                    core_max_jobs(world->core));
 }
 
+/* The tree as a list, which is the order of starts. */
+static void agree_on_order(struct world *world)
+{
+    const struct ref *r = &world->reference;
+    const char *name = "the tree";
+    const struct child *child = core_first(world->core);
+
+    for (uint32_t i = 0; i < r->count; i++) {
+        if (!r->order[i]->here)
+            continue;
+        SAME("a child in its place", child && strcmp(child->id, r->order[i]->id) == 0, true);
+        SAME_TEXT("its supervisor", child->member.supervisor->path,
+                  r->supervisors[r->order[i]->supervisor].declaration->path);
+        child = child->member.next ? core_next(child) : NULL;
+    }
+    SAME("more children", child != NULL, false);
+}
+
 void checks_agreement(struct world *world)
 {
     const char *name = "the tree";
 
     for (uint32_t i = 0; i < world->n_actors; i++)
         agree(world, &world->actors[i]);
+    agree_on_order(world);
     agree_on_supervisors(world);
     agree_on_jobs(world);
     SAME("shutdown phase", core_shutdown_phase(world->core), world->reference.phase);

@@ -2,6 +2,7 @@
 
 #include "checks/arrival.h"
 #include "checks/checks.h"
+#include "checks/recovered.h"
 #include "checks/shown.h"
 #include "daemon/disk.h"
 #include "daemon/executor.h"
@@ -190,6 +191,7 @@ static bool recover_once(struct world *world, uint32_t death)
     world->recovering = true;
     core = read_back(world);
     compare(world, world->core, core);
+    recovered_compare(world, world->core, core);
     take_over(world, core);
     world->recovering = false;
     if (world->verdict.check != CHECK_NONE)

@@ -155,12 +155,25 @@ static bool same_policy(const struct child_declaration *a, const struct child_de
            a->same_name == b->same_name && a->process.reload_signal == b->process.reload_signal;
 }
 
-static bool same(const struct child_declaration *a, const struct child_declaration *b)
+/* The keys of supervision. */
+static bool same_rules(const struct child_declaration *a, const struct child_declaration *b)
 {
-    return same_process(a, b) && same_limit(a, b) && same_stop(a, b) && same_heartbeat(a, b) &&
-           same_check(a, b) && same_policy(a, b) && a->readiness == b->readiness &&
+    return same_limit(a, b) && same_stop(a, b) && same_heartbeat(a, b) && same_check(a, b) &&
+           same_policy(a, b) && a->readiness == b->readiness &&
            a->start_timeout_usec == b->start_timeout_usec &&
            a->run_timeout_usec == b->run_timeout_usec;
+}
+
+static bool same(const struct child_declaration *a, const struct child_declaration *b)
+{
+    return same_process(a, b) && same_rules(a, b);
+}
+
+bool reference_is_in_force(const struct ref_child *c, const struct child_declaration *d,
+                           const struct child_declaration *next)
+{
+    return same_process(c->process, d) && same_rules(c->declaration, d) &&
+           (!next || same(c->declaration, next));
 }
 
 bool reference_waits(const struct ref_child *c)

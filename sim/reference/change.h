@@ -14,3 +14,8 @@ bool reference_waits(const struct ref_child *c);
 enum child_change reference_change(struct ref *r, const struct child_declaration *d, bool restart);
 void reference_redeclare(struct ref *r, const struct child_declaration *d, enum redeclare_how how,
                          const char *by, const char *reason);
+
+/* Whether a child is under this declaration, and the one that waits for its next start, where there
+ * is one, is its newest. */
+bool reference_is_in_force(const struct ref_child *c, const struct child_declaration *d,
+                           const struct child_declaration *next);

@@ -179,6 +179,7 @@ struct actor {
     uint64_t lack_usec; /* so long its next start waits for something */
     bool hold_reports;  /* exits are reported when the scenario lets them */
     struct ledger ledger;
+    const void *agreed[4]; /* declarations that agreement.c has compared, by their address */
     uint32_t shown_serial; /* and 1, of the record that was shown; 0: none was */
     uint64_t shown[SHOWN_FACTS];
 };
