@@ -211,14 +211,21 @@ static void close_status(struct launch *launch)
     close_one(&launch->status);
 }
 
+/* Its source first: a process that is being started beside has a copy of the descriptor until its
+ * exec, so that the epoll would still report it, to a source that has gone. */
+static void forget_pidfd(struct launch *launch)
+{
+    launch->exit_source = sd_event_source_disable_unref(launch->exit_source);
+    close_one(&launch->pidfd);
+}
+
 void launch_forget(struct launch *launch)
 {
     if (!launch)
         return;
     unlink_launch(launch);
-    sd_event_source_disable_unref(launch->exit_source);
     close_status(launch);
-    close_one(&launch->pidfd);
+    forget_pidfd(launch);
     free(launch);
 }
 
@@ -303,7 +310,7 @@ static void tell_failure(struct launch *launch, const siginfo_t *info)
     char text[BIRTH_TEXT_MAX];
     struct launch_outcome outcome = outcome_of(launch);
 
-    close_one(&launch->pidfd);
+    forget_pidfd(launch);
     outcome.pidfd = -1;
     snprintf(text, sizeof(text), "%.*s", BIRTH_TEXT_MAX - 1, launch->last.text);
     outcome.text = text;
