@@ -7,7 +7,7 @@ KILLS ?= 2000
 RESTARTS ?= 500
 REBOOTS ?= 200
 
-.PHONY: all deps build demo test watch bench campaign crash faults soak fuzz coverage sim check-format install clean
+.PHONY: all deps build demo test watch bench campaign crash faults faults-others soak fuzz coverage sim check-format install clean
 
 all: build
 
@@ -48,7 +48,19 @@ crash: build
 		tests/crash-test --kills $(KILLS) --restarts $(RESTARTS) --reboots $(REBOOTS) --sweep
 
 # Each place where a real proctord makes a system call: it fails once, with each error that it can
-# have; an hour. With EVERY=1 each call by its number, all night.
+# have; an hour. With EVERY=1 each call by its number, all night. `make faults-others`: the same of
+# its threads, of the spawner and its children on their way, and of processes outside, which are
+# also killed (4), stopped (5) and held (6) there; with each call of the spawner; two hours.
+faults-others: build
+	@cd $(BUILD) && for cgroups in '' 1; do for whom in threads spawner outside births; do \
+		for round in 0 1 2 3 4 5 6; do \
+		if [ $$whom = threads ] && [ $$round -gt 3 ]; then continue; fi; \
+		NO_CGROUPS=$$cgroups PROCTORD=$$PWD/service/proctord TEST_CHILD=$$PWD/tests/test-child \
+		FAIL_AT=$$PWD/tests/fail-at tests/crash-test --faults $$round --sites --whom $$whom || exit 1; \
+		done; done; done
+	@cd $(BUILD) && EACH_CALL=1 PROCTORD=$$PWD/service/proctord PROCTORCTL=$$PWD/service/ctl/proctorctl \
+		TEST_CHILD=$$PWD/tests/test-child tests/test-daemon-spawner-calls
+
 faults: build
 	@cd $(BUILD) && for cgroups in '' 1; do for round in 0 1 2 3; do NO_CGROUPS=$$cgroups \
 		PROCTORD=$$PWD/service/proctord TEST_CHILD=$$PWD/tests/test-child \

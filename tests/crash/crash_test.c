@@ -208,6 +208,7 @@ int main(int argc, char **argv)
 {
     gint64 kills = 100, restarts = 0, reboots = 0, seed = 1;
     gboolean sweep = FALSE;
+    char *whom = NULL;
     struct faults faults = {.round = -1, .from = 1, .every = 1, .until = G_MAXINT64};
     const GOptionEntry options[] = {
         {"kills", 0, 0, G_OPTION_ARG_INT64, &kills, "so many", "N"},
@@ -216,6 +217,7 @@ int main(int argc, char **argv)
         {"seed", 0, 0, G_OPTION_ARG_INT64, &seed, "of when and what", "N"},
         {"faults", 0, 0, G_OPTION_ARG_INT64, &faults.round, "which error of each call", "ROUND"},
         {"sites", 0, 0, G_OPTION_ARG_NONE, &faults.sites, "each place once", NULL},
+        {"whom", 0, 0, G_OPTION_ARG_STRING, &whom, "whose calls", "threads|spawner|outside|births"},
         {"call", 0, 0, G_OPTION_ARG_STRING, (void *)&faults.call, "only these are counted", "NAME"},
         {"from", 0, 0, G_OPTION_ARG_INT64, &faults.from, "the first call that fails", "N"},
         {"every", 0, 0, G_OPTION_ARG_INT64, &faults.every, "each so many", "N"},
@@ -229,6 +231,8 @@ int main(int argc, char **argv)
     g_option_context_add_main_entries(context, options, NULL);
     if (!g_option_context_parse(context, &argc, &argv, &error))
         g_error("%s", error->message);
+    if (whom)
+        g_setenv("FAIL_AT_WHOM", whom, TRUE);
     begin_crash_test((guint32)seed);
     gint64 began = g_get_monotonic_time();
 

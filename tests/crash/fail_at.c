@@ -8,7 +8,12 @@
  *
  * fail-at sites=FILE ROUND COMMAND...: the first one of a site (site.h) that is not in FILE yet,
  * and puts it there. The report ends with the site.
+ *
+ * With $FAIL_AT_WHOM, not the command's loop but one of the others (others.h), in a thread or a
+ * process of its own. The rounds behind the errors are "kill", "stop" (for longer than anybody has
+ * patience) and "hold" (for a moment): at the entry of the call, instead of an error.
  */
+#include "others.h"
 #include "site.h"
 
 #include <errno.h>
@@ -27,6 +32,8 @@
 #include <unistd.h>
 
 #define ERRORS_MAX 4
+#define STOP_USEC  3000000
+#define HOLD_USEC  200000
 #define SITES_MAX  16384
 
 #ifdef __x86_64__
@@ -150,7 +157,7 @@ static void inject(pid_t pid, const struct fault *fault, int error)
         ptrace(PTRACE_SETREGS, pid, NULL, &registers);
     }
     ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
-    if (waitpid(pid, &status, 0) < 0 || !WIFSTOPPED(status))
+    if (waitpid(pid, &status, __WALL) < 0 || !WIFSTOPPED(status))
         return;
     ptrace(PTRACE_GETREGS, pid, NULL, &registers);
     registers.rax = (unsigned long long)-error;
@@ -231,6 +238,70 @@ static int is_meant(pid_t pid, const struct user_regs_struct *registers, const s
     return !is_known(site);
 }
 
+/* ---- others ---------------------------------------------------------------------------------- */
+
+static int round_of_others, report_of_others;
+static const char *const deeds[] = {"kill", "stop", "hold"};
+
+/* It is at the entry of a call. */
+static void hurt(pid_t pid, int deed)
+{
+    if (deed == 0)
+        kill(pid, SIGKILL);
+    if (deed == 2)
+        usleep(HOLD_USEC);
+    if (deed != 1)
+        return;
+    kill(pid, SIGSTOP);
+    ptrace(PTRACE_DETACH, pid, NULL, NULL);
+    usleep(STOP_USEC);
+    kill(pid, SIGCONT);
+}
+
+static int hurt_first(pid_t pid, const struct user_regs_struct *registers, const char *name,
+                      enum site_object object)
+{
+    int deed = round_of_others - ERRORS_MAX;
+    char site[SITE_MAX] = "";
+
+    meant.seen++;
+    site_describe(pid, registers, name, object, site);
+    if (is_known(site))
+        return 0;
+    dprintf(report_of_others, "%ld %s %s %s\n", meant.seen, name, deeds[deed], site);
+    hurt(pid, deed);
+    return 1;
+}
+
+static int meet(pid_t pid, struct user_regs_struct *registers)
+{
+    const struct fault *fault = find((long)registers->orig_rax);
+    char site[SITE_MAX] = "", name[32];
+    static pid_t known; /* whose program has been looked at */
+
+    snprintf(name, sizeof(name), "%s", fault ? fault->name : "");
+    if (!fault)
+        snprintf(name, sizeof(name), "call%lld", (long long)registers->orig_rax);
+    if (pid != known && site_look_at_program(pid) < 0)
+        return 0;
+    known = pid;
+    if (round_of_others >= ERRORS_MAX)
+        return hurt_first(pid, registers, name, fault ? fault->object : SITE_ON_NOTHING);
+    int error = fault ? fault->errors[round_of_others] : 0;
+    if (!error || !can_fail(registers, error) || !is_meant(pid, registers, fault, error, site))
+        return 0;
+    dprintf(report_of_others, "%ld %s %s %s\n", meant.seen, name, strerrorname_np(error), site);
+    inject(pid, fault, error);
+    return 1;
+}
+
+static void trace_others(pid_t command, enum others whom, int round, int report)
+{
+    round_of_others = round;
+    report_of_others = report;
+    others_trace(command, whom, meet);
+}
+
 /* ---- the command ------------------------------------------------------------------------------
  */
 
@@ -287,18 +358,26 @@ int main(int argc, char **argv)
     if (between == 0) {
         if (fork() != 0)
             _exit(0);
-        if (ptrace(PTRACE_ATTACH, command, NULL, NULL) < 0 ||
-            waitpid(command, &status, 0) != command)
+        enum others whom = others_by_name(getenv("FAIL_AT_WHOM") ?: "");
+        if (whom != OTHERS_NOBODY ? others_seize(command) < 0
+                                  : ptrace(PTRACE_ATTACH, command, NULL, NULL) < 0)
             _exit(127);
-        ptrace(PTRACE_SETOPTIONS, command, NULL, (void *)PTRACE_O_TRACESYSGOOD);
+        if (waitpid(command, &status, 0) != command)
+            _exit(127);
+        if (whom == OTHERS_NOBODY)
+            ptrace(PTRACE_SETOPTIONS, command, NULL, (void *)PTRACE_O_TRACESYSGOOD);
         if (write(ready[1], "", 1) != 1)
             _exit(127);
         close(ready[0]);
         close(ready[1]);
         const char *path = getenv("FAIL_AT_REPORT");
         mean(argv[1]);
-        trace(command, atoi(argv[2]),
-              open(path ? path : "/dev/null", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+        int report =
+            open(path ? path : "/dev/null", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        if (whom != OTHERS_NOBODY)
+            trace_others(command, whom, atoi(argv[2]), report);
+        else
+            trace(command, atoi(argv[2]), report);
         _exit(0);
     }
     waitpid(between, NULL, 0);
