@@ -189,6 +189,7 @@ static bool may_reply(struct arrival *arrival, struct link *to)
         forget_awaited(to, at);
         return true;
     }
+    arrival->from->n_unwanted++;
     REFUSE(arrival, "AccessDenied", "Rejected send message: nobody waits for this reply");
     return false;
 }
@@ -274,6 +275,8 @@ static void route(struct arrival *arrival)
 
 static void drop_descriptors(struct link *link, size_t count)
 {
+    if (count == 0)
+        return;
     link->n_descriptors -= count;
     memmove(link->descriptors, link->descriptors + count,
             link->n_descriptors * sizeof(*link->descriptors));
@@ -287,6 +290,7 @@ static void handle(struct broker *broker, struct link *link, size_t size)
     if (bus_message_parse(&arrival.message, link->in.data, size) < 0 ||
         arrival.message.descriptors > link->n_descriptors ||
         arrival.message.descriptors > DESCRIPTORS_MAX) {
+        link->is_invalid = true;
         link_close(link);
         return;
     }

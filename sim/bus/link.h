@@ -36,6 +36,7 @@ struct link {
     struct link_credentials credentials;
     struct handshake handshake;
     char unique_name[16]; /* empty before Hello */
+    bool is_invalid;      /* it has sent what is no message */
     bool closing;         /* the broker hangs up when the output is empty */
     struct bytes in;
     int *descriptors; /* that came with bytes which are no message yet */
@@ -48,6 +49,7 @@ struct link {
     struct awaited_reply *awaited; /* by this client */
     uint32_t n_awaited;
     uint64_t n_messages; /* that came from it */
+    uint64_t n_unwanted; /* replies that nobody waits for: a second one, or to no call */
 };
 
 struct link *link_new(const struct link_credentials *credentials);

@@ -1,0 +1,123 @@
+#include "bus/bus_side.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+void bus_side_init(struct bus_side *side, enum authority_manner manner, uint64_t delay_nsec)
+{
+    *side = (struct bus_side){0};
+    authority_init(&side->authority, manner, delay_nsec);
+}
+
+void bus_side_free(struct bus_side *side)
+{
+    bus_side_die(side);
+    while (side->clients) {
+        struct client *client = side->clients;
+        side->clients = client->next;
+        client_free(client);
+    }
+}
+
+void bus_side_add(struct bus_side *side, const struct client_plan *plan)
+{
+    struct client **end = &side->clients;
+
+    while (*end)
+        end = &(*end)->next;
+    *end = client_new(plan);
+    if (side->broker)
+        client_join(*end, side->broker);
+}
+
+/* Each broker has an id of its own, as each dbus-daemon has. */
+void bus_side_start(struct bus_side *side)
+{
+    char id[33];
+
+    bus_side_die(side);
+    snprintf(id, sizeof(id), "%032" PRIx32, ++side->n_starts);
+    side->broker = broker_new(id);
+    authority_join(&side->authority, side->broker);
+    for (struct client *client = side->clients; client; client = client->next)
+        client_join(client, side->broker);
+}
+
+void bus_side_die(struct bus_side *side)
+{
+    if (!side->broker)
+        return;
+    authority_join(&side->authority, NULL);
+    for (struct client *client = side->clients; client; client = client->next)
+        client_join(client, NULL);
+    broker_free(side->broker);
+    side->broker = NULL;
+}
+
+bool bus_side_run(struct bus_side *side, uint64_t now_nsec)
+{
+    bool any = false;
+
+    if (!side->broker)
+        return false;
+    any |= authority_run(&side->authority, now_nsec);
+    for (struct client *client = side->clients; client; client = client->next)
+        any |= client_run(client, now_nsec);
+    return any;
+}
+
+uint64_t bus_side_next_nsec(const struct bus_side *side)
+{
+    uint64_t next = authority_next_nsec(&side->authority);
+
+    for (const struct client *client = side->clients; client; client = client->next) {
+        uint64_t due = client_next_nsec(client);
+        next = due < next ? due : next;
+    }
+    return side->broker ? next : UINT64_MAX;
+}
+
+bool bus_side_is_at_rest(const struct bus_side *side)
+{
+    for (const struct client *client = side->clients; client; client = client->next)
+        if (client_next_nsec(client) != UINT64_MAX || !client_is_at_rest(client))
+            return false;
+    return true;
+}
+
+void bus_side_begin_check(struct bus_side *side)
+{
+    for (struct client *client = side->clients; client; client = client->next)
+        client_begin_check(client);
+}
+
+/* Clients that stray answer what nobody has asked; real programs do not. */
+static bool is_own(const struct bus_side *side, const struct link *link)
+{
+    for (const struct client *client = side->clients; client; client = client->next)
+        if (client->peer.link == link)
+            return true;
+    return side->authority.peer.link == link;
+}
+
+static const char *fault_of_programs(const struct bus_side *side)
+{
+    for (const struct link *link = side->broker ? side->broker->links : NULL; link;
+         link = link->next) {
+        if (is_own(side, link))
+            continue;
+        if (link->is_invalid)
+            return "a message that is not valid was sent to the bus";
+        if (link->n_unwanted > 0)
+            return "a call was answered twice, or an answer was sent to no call";
+    }
+    return NULL;
+}
+
+const char *bus_side_fault(const struct bus_side *side)
+{
+    for (const struct client *client = side->clients; client; client = client->next)
+        if (client->peer.fault[0])
+            return client->peer.fault;
+    return side->authority.peer.fault[0] ? side->authority.peer.fault : fault_of_programs(side);
+}

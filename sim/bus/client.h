@@ -1,0 +1,61 @@
+/*
+ * Client: one of proctord's clients, with its habit: it listens and remembers, gives orders, leaves
+ * before it is answered, repeats a call with one key, never reads, floods, or asks for what it may
+ * not have. Each habit says when it is next due; what must hold for it is checked on the way.
+ */
+#pragma once
+
+#include "bus/cache.h"
+#include "bus/verb_call.h"
+
+enum client_habit {
+    CLIENT_LISTENS,     /* caches, as GDBus does */
+    CLIENT_OPERATES,    /* verbs on children */
+    CLIENT_LEAVES,      /* restarts with `wait`, and goes before the answer */
+    CLIENT_REPEATS,     /* a verb three times with one key: one command, one outcome */
+    CLIENT_NEVER_READS, /* asks for much, and takes nothing */
+    CLIENT_FLOODS,      /* hundreds of calls at once, each to be answered */
+    CLIENT_STRAYS,      /* calls that are wrong in each way, replies to nothing, strange signals */
+    CLIENT_HABITS
+};
+
+const char *client_habit_to_string(enum client_habit habit);
+
+struct client_plan {
+    enum client_habit habit;
+    uint32_t pid, uid;
+    uint64_t begin_nsec, pause_nsec; /* between its turns */
+    uint32_t turns;
+    const char *const *children; /* ids that it may name; the caller's */
+    uint32_t n_children;
+    uint32_t (*choose)(void *userdata, uint32_t count); /* a draw below count */
+    void *userdata;
+};
+
+struct client {
+    struct client *next;
+    struct peer peer;
+    struct client_plan plan;
+    uint64_t now_nsec, due_nsec;
+    uint32_t turn;
+    struct cache listened, fresh;
+    bool is_loaded;
+    uint32_t n_loading, n_checking; /* answers that are on their way */
+    char key[24], first_outcome[80];
+    uint32_t n_errors; /* calls that were refused */
+    char last_error[200];
+};
+
+struct client *client_new(const struct client_plan *plan);
+void client_free(struct client *client);
+/* The bus is there, or NULL: it has gone. */
+void client_join(struct client *client, struct broker *broker);
+/* Takes what has come, and does what is due. Returns whether it has done anything. */
+bool client_run(struct client *client, uint64_t now_nsec);
+/* UINT64_MAX: it waits for nothing but answers. */
+uint64_t client_next_nsec(const struct client *client);
+
+/* When all is quiet: a client that listens reads everything once more, and compares. */
+void client_begin_check(struct client *client);
+/* All of its calls are answered. */
+bool client_is_at_rest(const struct client *client);
