@@ -250,7 +250,7 @@ int process_send_launch(struct process *process, const struct account *account,
                                              .output = output < 0 ? host->null : output,
                                              .cgroup = cgroup,
                                              .sockets = sockets};
-    r = launch_begin(host->spawner, &source, &descriptors, ended, process, &process->launch);
+    r = spawner_launch(host->spawner, &source, &descriptors, ended, process, &process->launch);
     if (r < 0)
         return process_step_failed(process, r, plan_step_to_string(STEP_SPAWNER), NULL);
     note_usage(process);

@@ -101,7 +101,7 @@ static int by_leaf(struct host *host, pid_t pid, struct owner *owner)
 static void look_at_launches(struct host *host, pid_t pid)
 {
     for (size_t n = 0; n < DEPTH_MAX && pid > 1 && pid != getpid(); pid = parent_of(pid), n++) {
-        struct launch *launch = launch_of_pid(host->spawner, pid);
+        struct launch *launch = spawner_launch_of_pid(host->spawner, pid);
         if (!launch)
             continue;
         if (!launch_look(launch) && process_is_unborn(pid) == 0)

@@ -276,7 +276,7 @@ static int send_command(struct probe *probe, const struct account *account,
     plan_take_account(&source, account);
     struct launch_descriptors descriptors = {
         .input = host->null, .output = host->null, .cgroup = cgroup};
-    r = launch_begin(host->spawner, &source, &descriptors, launched, probe, &probe->launch);
+    r = spawner_launch(host->spawner, &source, &descriptors, launched, probe, &probe->launch);
     if (cgroup >= 0)
         close(cgroup);
     return r;

@@ -26,7 +26,7 @@ void orphans_reap(struct host *host)
         int outside = outside_exited(info.si_pid);
         if (outside > 0)
             continue;
-        struct launch *launch = launch_of_pid(host->spawner, info.si_pid);
+        struct launch *launch = spawner_launch_of_pid(host->spawner, info.si_pid);
         if (launch && launch_child_exited(launch))
             continue;
         if (launch || outside == -EAGAIN) { /* the one behind it is reaped in a moment */

@@ -6,25 +6,14 @@
  * to the spawner, which clones a child of proctord's (CLONE_PARENT) that does the rest (birth.h).
  * The spawner has nothing of proctord's memory and none of its descriptors in reach of a child.
  *
- * A start under way is a launch. It has a socket whose other end travels with the plan and is
- * closed by the exec: its end says that the program runs, or, together with what was said before,
- * that it never will. A process that dies on the way closes it, too, so that nothing is lost or
- * doubled:
- *
- *     nothing was said          the plan was lost with the spawner: it is sent again
- *     the child exists          it was killed on its way, or has said what failed
- *     it is about to execute    it has executed, or was killed while it did
- *
- * Nothing waits for an answer. The spawner says a word when it has done with a plan; where it does
- * not in SPAWNER_PATIENCE_USEC (it may be stopped, or starved) it is killed, and there is another
- * one. Only so many plans are sent before it has done with them.
- *
- * What is read of a launch before its end is only looked at: a program that takes proctord's place
- * finds all of it again (launch_adopt()).
+ * Nothing waits for an answer: what becomes of a plan, its launch says (launch.h). The spawner says
+ * a word when it has done with a plan; where it does not in SPAWNER_PATIENCE_USEC (it may be
+ * stopped, or starved) it is killed, and there is another one. Only so many plans are sent before
+ * it has done with them.
  */
 #pragma once
 
-#include "birth.h"
+#include "launch.h"
 #include "plan.h"
 
 #include <stdbool.h>
@@ -33,7 +22,6 @@
 
 #define SPAWNER_PATIENCE_USEC UINT64_C(2000000)
 
-struct launch;
 struct spawner;
 struct starts;
 
@@ -65,50 +53,14 @@ struct launch_descriptors {
     const int *sockets;
 };
 
-struct launch_outcome {
-    int error;  /* negative errno; 0: the program runs */
-    bool again; /* it never came to the spawner, or not through it */
-    enum plan_step step;
-    const char *text; /* "" or more than the errno says */
-    unsigned line;    /* of the environment file, or 0 */
-    pid_t pid;
-    int pidfd;        /* the callee's; -1: it could not be opened just now */
-    dev_t log_device; /* of the disk with the log that the child has opened; 0: none */
-};
-
-/* Whether it came to nothing for want of something that is not the program's: of proctord's, or of
- * its user's, where others of that user have all the processes that it may have (RLIMIT_NPROC). */
-bool launch_lacks_something(const struct launch_outcome *outcome);
-
-typedef void (*launch_done)(void *userdata, const struct launch_outcome *outcome);
-
 /* done() is called once, later, and the launch is gone then. Returns 0, or a negative errno without
  * a launch. The descriptors stay the caller's. */
-int launch_begin(struct spawner *spawner, const struct plan_source *source,
-                 const struct launch_descriptors *descriptors, launch_done done, void *userdata,
-                 struct launch **launch);
+int spawner_launch(struct spawner *spawner, const struct plan_source *source,
+                   const struct launch_descriptors *descriptors, launch_done done, void *userdata,
+                   struct launch **launch);
 /* One that another program has begun. The descriptor is taken over. */
-int launch_adopt(struct spawner *spawner, int status, launch_done done, void *userdata,
-                 struct launch **launch);
-int launch_descriptor(const struct launch *launch);
-
-/* It is wanted no more: where it has not come to its program it ends. */
-void launch_forget(struct launch *launch);
-
-/* Looks whether it has ended by now; then done() has been called. */
-bool launch_look(struct launch *launch);
-/* The child has been seen to run its program; only the spawner still holds the socket. */
-void launch_has_executed(struct launch *launch);
-/* 0: it is not known, or does not exist yet. */
-pid_t launch_pid(struct launch *launch);
-uint64_t launch_begun_usec(const struct launch *launch);
-/* Kills the child on its way, as soon as it exists. */
-void launch_kill(struct launch *launch);
-/* The same in a second, where it has not come to its program by then. */
-void launch_kill_later(struct launch *launch);
+int spawner_adopt_launch(struct spawner *spawner, int status, launch_done done, void *userdata,
+                         struct launch **launch);
 
 /* The launch whose child has this PID, or NULL. */
-struct launch *launch_of_pid(struct spawner *spawner, pid_t pid);
-/* That child has ended. Returns false where that is not known for sure yet, as the spawner still
- * holds the other end of its socket: the launch ends later. */
-bool launch_child_exited(struct launch *launch);
+struct launch *spawner_launch_of_pid(struct spawner *spawner, pid_t pid);

@@ -527,7 +527,8 @@ void host_settle(struct host *host)
 
 int process_adopt_launch(struct process *process, int status)
 {
-    int r = launch_adopt(process->host->spawner, status, launch_ended, process, &process->launch);
+    int r = spawner_adopt_launch(process->host->spawner, status, launch_ended, process,
+                                 &process->launch);
 
     if (r == 0) {
         process_set_state(process, PROCESS_LAUNCHED);
