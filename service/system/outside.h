@@ -16,7 +16,7 @@
  * it has opened.
  *
  * A process that dies over a call has perhaps done it: the call is retried once, by another one. If
- * that dies too, there is no answer: whoever killed both would find the caller in the same place.
+ * that dies too, there is no answer: a killer of both would find the caller in the same place.
  * Only if no process can be started, and before outside_begin(), the caller makes the call itself.
  */
 #pragma once

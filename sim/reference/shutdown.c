@@ -41,7 +41,7 @@ void ref_advance(struct ref *r, enum shutdown_phase phase)
     }
 }
 
-/* Whom the abort met. */
+/* The children that the abort met. */
 const char *ref_abort_words(const struct ref_child *c)
 {
     return c->attempt.main_gone ? "what its main process left was killed"

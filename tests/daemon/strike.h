@@ -24,7 +24,7 @@ enum strike_how {
     STRIKE_STOP,
     STRIKE_REFUSE, /* ENOMEM, once; what nothing can be refused is left out */
     STRIKE_STARVE, /* EAGAIN, each clone from the Nth stop to the end */
-    STRIKE_HOLD,   /* it has no processor for a while, and goes on then */
+    STRIKE_HOLD,   /* it has no processor for a while, and continues then */
 };
 
 /* Returns when it is under way; FALSE: that process is on its way out. */

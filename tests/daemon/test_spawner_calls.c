@@ -224,7 +224,7 @@ static void a_child_is_refused_memory_on_its_way(void)
     }
 }
 
-/* It goes on, and nothing has happened. */
+/* It continues, and nothing has happened. */
 static void a_child_is_held_on_its_way(void)
 {
     gboolean struck = TRUE;

@@ -2,7 +2,7 @@
  * Seldom: what most children never have - the reason of a hold, a failure, a status text, a row of
  * a shutdown report. It is allocated with the slots of the children, for many at once, one array
  * for each kind of thing: memory that is zero and that nobody writes costs nothing, since the
- * kernel backs it with pages only when it is first written. So whoever sets one of these uses
+ * kernel backs it with pages only when it is first written. So code that sets one of these uses
  * seldom_put(), which writes only what differs.
  *
  * Each is a pointer in the record of the child, valid from the moment it has its slot.
