@@ -7,7 +7,7 @@
  * docs/manifest.md; a dot leads into a mapping, as in `stop.timeout`.
  *
  * All memory belongs to the conversion's arena. Functions that need memory do nothing once there is
- * none: the conversion remembers that, and whoever prints it asks conversion_result() first.
+ * none: the conversion remembers that, and its printer asks conversion_result() first.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
  * How a draft is written: as a person would, block style, with lists on one line. Each text comes
- * from a file of somebody else's: what YAML could take for something else is quoted, and comments
+ * from a file of another program: what YAML could take for something else is quoted, and comments
  * are one line.
  */
 #include "draft.h"

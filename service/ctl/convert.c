@@ -56,7 +56,7 @@ static char *path_of(const struct client *client, const struct draft *draft)
     return asprintf(&path, "%s/%s", client->output, draft_file_name(draft)) < 0 ? NULL : path;
 }
 
-/* All names first: no manifest of somebody's is overwritten, and nothing is written by halves. */
+/* All names first: no existing manifest is overwritten, and nothing is written by halves. */
 static int check_names(struct client *client, const struct conversion *conversion)
 {
     for (const struct draft *draft = conversion->drafts; draft; draft = draft->next) {

@@ -135,7 +135,7 @@ int cgroup_remove(struct cgroup *cgroup)
     return 0;
 }
 
-/* Whoever polls cgroup.events hears of a change at once or later: the kernel limits how often. */
+/* A poller of cgroup.events hears of a change at once or later: the kernel limits how often. */
 static void tell(struct cgroup *cgroup)
 {
     struct cgroup_tree *tree = cgroup->tree;

@@ -15,7 +15,7 @@ static bool is_passed_over(const struct cgroup *cgroup, const struct task *task)
     return cgroup_tree_profile(cgroup->tree)->misses_leaderless && task->threads->ended;
 }
 
-/* One death may be another's: whoever is in it is held first. */
+/* One death may be another's: those in it are held first. */
 static void kill_tasks(struct cgroup *cgroup)
 {
     size_t n = 0;

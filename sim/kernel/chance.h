@@ -1,5 +1,5 @@
 /*
- * Chance: whoever runs the kernel's model decides what could go in more than one way. 0 is always
+ * Chance: the runner of the kernel's model decides what could go in more than one way. 0 is always
  * the dull choice (no fault, the oldest first), so that a shrunk list of choices is short.
  */
 #pragma once

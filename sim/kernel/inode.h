@@ -47,7 +47,7 @@ struct inode {
 
     uint8_t *data, *stable_data; /* of a file; of a symbolic link: its text */
     size_t size, capacity, stable_size;
-    /* data is memory of somebody else's, of `capacity` bytes, mapped by processes: it cannot grow,
+    /* data is memory of another owner, of `capacity` bytes, mapped by processes: it cannot grow,
      * and every page of it may have been written to. */
     bool shared;
     uint8_t *pages; /* content.c: what the disk has of each page of data */
@@ -66,7 +66,7 @@ struct inode {
     void *object;         /* of the view; it holds what it needs by itself */
     uint64_t object_kind; /* the view's own number */
 
-    void *attached; /* whoever opens FIFOs and sockets: a pipe, a listening socket */
+    void *attached; /* the opener of FIFOs and sockets: a pipe, a listening socket */
     void (*detach)(struct inode *inode); /* called before it is freed; may be NULL */
 };
 

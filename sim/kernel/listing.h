@@ -1,5 +1,5 @@
 /*
- * Listing: the names in a folder, as they were when somebody began to read them.
+ * Listing: the names in a folder, as they were when reading began.
  */
 #pragma once
 

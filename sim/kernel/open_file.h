@@ -3,7 +3,7 @@
  * made of it by dup(2), fork(2) or SCM_RIGHTS.
  *
  * FIFOs, sockets and devices are opened here as far as names, flags and permissions go; what is
- * read and written there belongs to whoever calls (inode->attached).
+ * read and written there belongs to the caller (inode->attached).
  */
 #pragma once
 
@@ -59,5 +59,6 @@ struct file_name {
     unsigned char type; /* DT_REG ... */
 };
 
-/* The next name in a folder: 1, 0 at its end, or a negative errno. file_seek() to 0 begins anew. */
+/* The next name in a folder: 1, 0 at its end, or a negative errno. file_seek() to 0 starts
+ * again. */
 int file_next_name(struct task *task, struct open_file *file, struct file_name *name);

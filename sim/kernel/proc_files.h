@@ -9,7 +9,7 @@
 struct cgroup_tree;
 struct volume;
 
-/* What only whoever has the descriptors knows; each may be NULL. */
+/* What only the owner of the descriptors knows; each may be NULL. */
 struct proc_ports {
     void *userdata;
     void (*list_descriptors)(void *userdata, const struct task *task,
@@ -17,7 +17,7 @@ struct proc_ports {
     /* 0, or -ENOENT: it has none with the number. "pipe:[12]", "/a/path", "socket:[3]" */
     int (*descriptor_link)(void *userdata, const struct task *task, int number,
                            struct view_text *text);
-    /* A reference to what the descriptor is of, to be opened anew. -ENXIO: a socket. */
+    /* A reference to what the descriptor is of, to be opened again. -ENXIO: a socket. */
     int (*descriptor_inode)(void *userdata, const struct task *task, int number,
                             struct inode **inode);
     int (*descriptor_info)(void *userdata, const struct task *task, int number,

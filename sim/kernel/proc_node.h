@@ -76,7 +76,7 @@ struct proc_kind {
     enum proc_place place;
     enum proc_place inside; /* of a folder */
     mode_t mode;
-    bool private; /* only for those who may look into the process */
+    bool private; /* only for those that may look into the process */
     int (*read)(const struct proc_node *node, const struct task *caller, struct view_text *text);
     int (*write)(const struct proc_node *node, const char *word);
 };

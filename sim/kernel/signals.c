@@ -119,7 +119,7 @@ static void act_on(struct task *task, struct thread *thread, int signal)
         act_by_default(task, signal);
 }
 
-/* All that is pending and that somebody takes now. */
+/* All that is pending and that a thread takes now. */
 static void act_on_pending(struct task *task)
 {
     for (int signal = 1; signal < SIGNALS && task_is_alive(task); signal++) {

@@ -2,7 +2,7 @@
  * Task: a process of the model, and its threads, as the kernel has them: numbers that wrap early,
  * sessions, groups, zombies, who is whose child, and who gets the orphans.
  *
- * A task does nothing by itself. Whoever runs it (a real process behind the seam, or a model child)
+ * A task does nothing by itself. Its runner (a real process behind the seam, or a model child)
  * calls here for each thing that it does, and is told by the ports of the table what is done to it.
  * A blocking call gives -EAGAIN: it is made again when anything has changed; asking is cheap.
  */
@@ -30,7 +30,7 @@ enum task_state {
     TASK_ALIVE,
     TASK_STOPPED, /* by a signal */
     TASK_ZOMBIE,
-    TASK_REAPED, /* its number may be another's by now; there for those who hold it */
+    TASK_REAPED, /* its number may be another's by now; there for those that hold it */
 };
 
 struct thread {
@@ -55,7 +55,7 @@ struct task {
     struct task *parent;    /* NULL: of PID 1 */
     pid_t parent_thread;    /* the thread of it that made this one (/proc/PID/task/TID/children) */
     pid_t group, session;
-    uint64_t group_serial; /* of whoever made the group: a number may be another group's later */
+    uint64_t group_serial; /* of the maker of the group: a number may be another group's later */
     bool subreaper, dumpable, has_executed;
     int death_signal; /* PR_SET_PDEATHSIG */
     int end_signal;   /* SIGCHLD */
@@ -112,7 +112,7 @@ struct task_profile {
     bool strict_environ; /* environ of one that has no memory: ESRCH instead of nothing */
     bool init_is_lazy;   /* PID 1 does not reap */
     unsigned max_tasks;  /* EAGAIN; 0: without limit */
-    uint16_t late_death; /* per mille: what a signal ends goes on until task_table_proceed() */
+    uint16_t late_death; /* per mille: what a signal ends continues until task_table_proceed() */
 };
 
 struct task_table *task_table_new(const struct task_profile *profile,

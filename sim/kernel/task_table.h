@@ -33,7 +33,7 @@ void task_end(struct task *task, int status);
 /* Nobody waits for it any more: its number is free. */
 void task_reap(struct task *task);
 
-/* Its parent hears that it has ended, stopped or goes on. */
+/* Its parent hears that it has ended, stopped or continued. */
 void task_tell_parent(struct task *task, int code);
 siginfo_t task_child_info(const struct task *task, int code);
 
@@ -41,7 +41,7 @@ siginfo_t task_child_info(const struct task *task, int code);
 bool task_leaves_no_zombies(const struct task *parent);
 
 struct task *task_init(const struct task_table *table);
-struct thread *task_first_thread(const struct task *task); /* that goes on, or the main thread */
+struct thread *task_first_thread(const struct task *task); /* that continues, or the main thread */
 
 /* A group that nobody outside of it can wake any more: stopped members are told to end, and go on.
  */

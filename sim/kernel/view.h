@@ -1,5 +1,5 @@
 /*
- * View: files that are made when somebody looks at them: /proc and /sys/fs/cgroup. A view answers
+ * View: files that are made when they are read: /proc and /sys/fs/cgroup. A view answers
  * for each inode that it has given; no permission is asked of it but what the inode's mode says.
  */
 #pragma once

@@ -129,7 +129,7 @@ static int has_executed(struct traced *one)
     return 0;
 }
 
-/* Returns whether it goes on by itself: it waits until it is known whose it is. */
+/* Returns whether it continues by itself: it waits until it is known whose it is. */
 static int is_its_first_stop(struct traced *one)
 {
     if (!one->is_new)

@@ -673,7 +673,7 @@ static void run_handlers(void)
     }
 }
 
-/* The main thread ends, and another one goes on. */
+/* The main thread ends, and another one continues. */
 static void end_main_thread(struct puppet *puppet)
 {
     struct thread *main_thread = puppet->thread;

@@ -136,7 +136,7 @@ static void serve(unsigned puppet)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            _exit(0); /* whoever gave orders has gone */
+            _exit(0); /* the process that gave orders has gone */
         if (strncmp(text, "fork\n", 5) == 0)
             fork_one(puppet, text + 5);
         else if (strncmp(text, "exit\n", 5) == 0)
@@ -157,7 +157,7 @@ int backend_puppet(unsigned puppet)
     return 0;
 }
 
-/* ---- in whoever gives the orders ------------------------------------------------------------- */
+/* ---- in the process that gives the orders ---------------------------------------------------- */
 
 /* Sends and waits for the answer. False: the puppet has ended. */
 static bool ask(unsigned puppet, const char *text, size_t size, char reply[MESSAGE_MAX])
