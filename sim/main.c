@@ -9,7 +9,7 @@
 
 static const struct command_entry *const commands[] = {
     &command_run,    &command_test,     &command_campaign, &command_explore, &command_replay,
-    &command_shrink, &command_timeline, &command_mutants,  &command_bench,
+    &command_shrink, &command_timeline, &command_mutants,  &command_bench,   &command_daemon,
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

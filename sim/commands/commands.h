@@ -17,7 +17,8 @@ struct command_entry {
 
 /* Each in the file of its name. */
 extern const struct command_entry command_run, command_test, command_campaign, command_explore,
-    command_replay, command_shrink, command_timeline, command_mutants, command_bench;
+    command_replay, command_shrink, command_timeline, command_mutants, command_bench,
+    command_daemon;
 
 /* Prints the usage of a command to stderr with what is wrong; returns EXIT_USAGE. */
 int commands_refuse(const struct command_entry *command, const char *format, ...)

@@ -1,0 +1,28 @@
+/*
+ * Pipe: bytes from those that hold its one end to those that hold the other; also of a FIFO, as
+ * long as anybody has it open.
+ */
+#pragma once
+
+#include "machine/description.h"
+
+#include <stdbool.h>
+
+#define PIPE_BYTES 65536
+#define PIPE_WHOLE 4096 /* is written at once, or not at all */
+
+struct inode;
+
+/* Both ends; 0 or -ENOMEM. flags: O_NONBLOCK. */
+int pipe_new(int flags, struct description *ends[2]);
+
+/* An end of the FIFO's pipe: O_RDONLY, O_WRONLY or O_RDWR. -EAGAIN: it waits for the other end;
+ * -ENXIO: there is none, and it does not wait. */
+int pipe_open_fifo(struct inode *fifo, int flags, struct description **end);
+
+bool pipe_is_end(const struct description *description);
+size_t pipe_available(const struct description *description);
+
+/* For model children, which have no runner. */
+ssize_t pipe_read(struct description *end, void *bytes, size_t size);
+ssize_t pipe_write(struct description *end, const void *bytes, size_t size);

@@ -1,0 +1,34 @@
+/*
+ * Small kinds: descriptions that are little more than a number: eventfd, timerfd, signalfd, pidfd,
+ * inotify.
+ */
+#pragma once
+
+#include "kernel/signal_set.h"
+#include "machine/description.h"
+
+#include <stdbool.h>
+#include <time.h>
+
+struct machine;
+struct task;
+
+struct description *event_fd_new(unsigned count, int flags);
+
+struct description *timer_fd_new(struct machine *machine, int clock, int flags);
+bool timer_fd_is_one(const struct description *description);
+/* it: as timerfd_settime(2) has it; before may be NULL. */
+int timer_fd_set(struct description *timer, int flags, const struct itimerspec *it,
+                 struct itimerspec *before);
+/* When one of all timers is due, in nanoseconds since boot; MACHINE_NEVER: none is. */
+uint64_t timer_fd_next(void);
+
+struct description *signal_fd_new(signal_set set, int flags);
+bool signal_fd_set(struct description *description, signal_set set); /* false: it is none */
+
+/* Holds the task. */
+struct description *pid_fd_new(struct task *task, int flags);
+struct task *pid_fd_task(const struct description *description); /* NULL: it is none */
+
+/* Watches nothing. */
+struct description *inotify_new(int flags);

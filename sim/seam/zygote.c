@@ -1,0 +1,112 @@
+/*
+ * The zygote: the program as it is before its main(). It waits there for orders to copy itself, and
+ * each copy goes on as a simulated exec of the program would, with the arguments and environment
+ * that the driver gives. So an exec costs a fork.
+ */
+#include "raw.h"
+#include "seam.h"
+#include "turn.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define KERNEL_SIGNALS 8
+
+static int (*real_main)(int argc, char **argv, char **variables);
+
+/* The copy's strings are its own from here on. */
+static char **take_strings(const char **at, uint32_t count)
+{
+    char **list = calloc(count + 1, sizeof(*list));
+
+    for (uint32_t i = 0; list && i < count; i++) {
+        list[i] = strdup(*at);
+        *at += strlen(*at) + 1;
+    }
+    return list;
+}
+
+static int begin(void)
+{
+    const char *at = turn_shared->program;
+    int argc = (int)turn_shared->n_arguments;
+    char **argv = take_strings(&at, turn_shared->n_arguments);
+
+    environ = take_strings(&at, turn_shared->n_variables);
+    if (argc > 0) {
+        const char *slash = strrchr(argv[0], '/');
+        program_invocation_name = argv[0];
+        program_invocation_short_name = slash ? (char *)slash + 1 : argv[0];
+    }
+    return real_main(argc, argv, environ);
+}
+
+/* Those that have ended are nobody's to wait for. */
+static void ignore_ends(void)
+{
+    struct {
+        void (*handler)(int);
+        unsigned long flags;
+        void (*restorer)(void);
+        unsigned long mask;
+    } ignore = {SIG_IGN, 0, NULL, 0};
+
+    raw(SYS_rt_sigaction, SIGCHLD, (long)&ignore, 0, KERNEL_SIGNALS, 0, 0);
+}
+
+static int serve(int argc, char **argv, char **variables)
+{
+    (void)argc;
+    (void)argv;
+    (void)variables;
+    ignore_ends();
+    raw(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0);
+    seam_catch_calls();
+    turn_to_driver();
+    for (uint32_t births = 0;; births++) {
+        turn_sleep(&turn_shared->birth, births);
+        struct wire_slot *slot = &turn_shared->slots[turn_shared->birth_slot];
+        long pid = raw(SYS_clone, SIGCHLD, 0, 0, 0, 0, 0);
+        if (pid == 0) {
+            turn_begin(slot);
+            return begin();
+        }
+        slot->process = slot->thread = (int32_t)pid;
+        turn_to_driver();
+    }
+}
+
+static struct wire_shared *find_shared(void)
+{
+    void *memory = MAP_FAILED;
+
+    if (getenv(WIRE_VARIABLE))
+        memory = mmap(NULL, sizeof(struct wire_shared), PROT_READ | PROT_WRITE, MAP_SHARED,
+                      WIRE_DESCRIPTOR, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+typedef int main_function(int argc, char **argv, char **variables);
+
+int __libc_start_main(main_function *entry, int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*loader)(void), void *stack);
+
+/* The C library's, which every program begins with. */
+int __libc_start_main(main_function *entry, int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*loader)(void), void *stack)
+{
+    __typeof__(__libc_start_main) *real = dlsym(RTLD_NEXT, "__libc_start_main");
+    struct wire_shared *shared = find_shared();
+
+    real_main = entry;
+    turn_shared = shared;
+    return real(shared ? serve : entry, argc, argv, init, fini, loader, stack);
+}

@@ -1,0 +1,255 @@
+#include "whole/habit.h"
+
+#include "machine/runner.h"
+
+#include "kernel/signals.h"
+#include "machine/pipe.h"
+#include "machine/unix_socket.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NSEC_USEC 1000
+
+/* ---- what it says ---------------------------------------------------------------------------- */
+
+static const char *variable(const struct task *task, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (size_t at = 0; at < task->environment_size; at += strlen(task->environment + at) + 1)
+        if (strncmp(task->environment + at, name, length) == 0 &&
+            task->environment[at + length] == '=')
+            return task->environment + at + length + 1;
+    return NULL;
+}
+
+static void notify(struct habit *habit, const char *text)
+{
+    struct task *task = habit->task;
+    const char *path = variable(task, "NOTIFY_SOCKET");
+    const struct socket_credentials own = {task->pid, task->identity.uid, task->identity.gid};
+    struct inode *inode;
+
+    if (!path || path_look_up(task, NULL, path, 0, &inode) < 0)
+        return;
+    struct unix_socket *to = unix_socket_at(inode);
+    struct unix_socket *from = to ? unix_socket_new(SOCK_DGRAM, &own) : NULL;
+    if (from) {
+        unix_socket_send(from, to, text, strlen(text), NULL, 0, &own);
+        unix_socket_free(from);
+    }
+    inode_release(inode);
+}
+
+static void print(const struct habit *habit, const char *text)
+{
+    const struct program *program = program_of(habit->task);
+    struct description *output = program ? descriptors_get(program->descriptors, 1) : NULL;
+
+    if (pipe_is_end(output))
+        pipe_write(output, text, strlen(text));
+}
+
+/* ---- its life -------------------------------------------------------------------------------- */
+
+static struct habit *add(struct habits *habits, struct task *task, const struct player *actor)
+{
+    struct habit *habit = calloc(1, sizeof(*habit));
+
+    if (!habit)
+        return NULL;
+    *habit = (struct habit){.next = habits->list,
+                            .task = task_hold(task),
+                            .actor = actor,
+                            .due_nsec = habits->machine->now_nsec,
+                            .launch = habits->launches};
+    habits->list = habit;
+    return habit;
+}
+
+static void handle_stop_signal(const struct habit *habit)
+{
+    const struct traits *traits = &habit->actor->traits;
+    const struct signal_action handled = {.disposition = SIGNAL_HANDLED};
+    bool waits = false;
+
+    for (size_t i = 0; i < habit->actor->n_steps; i++)
+        waits = waits || habit->actor->steps[i].kind == STEP_WAIT_CANCEL;
+    if (waits || (habit->is_main ? traits->ignores_cancel || traits->cancel_takes_usec > 0
+                                 : traits->left_ignores || traits->left_takes_usec > 0))
+        signal_act(habit->task, SIGTERM, &handled, NULL);
+}
+
+static void fork_another(struct habits *habits, const struct habit *habit)
+{
+    const struct task_birth birth = {};
+    struct task *child;
+
+    if (task_fork(habit->task->threads, &birth, &child) < 0)
+        return;
+    machine_copy_program(habits->machine, habit->task, child);
+    struct habit *other = add(habits, child, habit->actor);
+    if (!other)
+        return;
+    other->due_nsec = MACHINE_NEVER;
+    handle_stop_signal(other);
+}
+
+struct habit *habits_begin(struct habits *habits, struct task *task, const struct player *actor)
+{
+    habits->launches++;
+    struct habit *habit = add(habits, task, actor);
+    if (!habit)
+        return NULL;
+    habit->is_main = true;
+    handle_stop_signal(habit);
+    if (actor->traits.double_forks)
+        fork_another(habits, habit);
+    return habit;
+}
+
+static void end(const struct habit *habit, int code)
+{
+    task_exit(habit->task, code);
+}
+
+/* The next step; false: it waits, or is over. */
+static bool take_step(struct habits *habits, struct habit *habit)
+{
+    const struct step *step = &habit->actor->steps[habit->step];
+
+    if (habit->step == habit->actor->n_steps) {
+        habit->due_nsec = MACHINE_NEVER;
+        return false;
+    }
+    habit->step++;
+    switch (step->kind) {
+    case STEP_READY:
+        notify(habit, "READY=1");
+        return true;
+    case STEP_NOT_READY:
+        notify(habit, "READY=0");
+        return true;
+    case STEP_BEAT:
+        notify(habit, "WATCHDOG=1");
+        return true;
+    case STEP_STATUS:
+        notify(habit, "STATUS=working");
+        print(habit, "working\n");
+        return true;
+    case STEP_RUN:
+        habit->due_nsec = habits->machine->now_nsec + step->number * NSEC_USEC;
+        return false;
+    case STEP_EXIT:
+        end(habit, (int)step->number);
+        return false;
+    case STEP_DIE:
+        task_die(habit->task, (int)step->number, false);
+        return false;
+    case STEP_WAIT_CANCEL:
+        habit->due_nsec = MACHINE_NEVER;
+        habit->waits_for_cancel = true;
+        return false;
+    default:
+        return true;
+    }
+}
+
+static void act(struct habits *habits, struct habit *habit)
+{
+    if (habit->told_nsec > 0 && !habit->waits_for_cancel) { /* its time after the signal is up */
+        end(habit, 0);
+        return;
+    }
+    while (!habit->is_over && take_step(habits, habit))
+        ;
+}
+
+void habits_act(struct habits *habits)
+{
+    for (struct habit *habit = habits->list; habit; habit = habit->next)
+        if (!habit->is_over && habit->due_nsec <= habits->machine->now_nsec &&
+            task_may_run(habit->task))
+            act(habits, habit);
+}
+
+uint64_t habits_next(const struct habits *habits)
+{
+    uint64_t next = MACHINE_NEVER;
+
+    for (const struct habit *habit = habits->list; habit; habit = habit->next)
+        if (!habit->is_over && habit->due_nsec < next && task_may_run(habit->task))
+            next = habit->due_nsec;
+    return next;
+}
+
+/* ---- what is done to it ---------------------------------------------------------------------- */
+
+static void stop(struct habits *habits, struct habit *habit)
+{
+    const struct traits *traits = &habit->actor->traits;
+    uint64_t now = habits->machine->now_nsec;
+    bool ignores = habit->is_main ? traits->ignores_cancel : traits->left_ignores;
+    uint64_t takes = habit->is_main ? traits->cancel_takes_usec : traits->left_takes_usec;
+
+    if (ignores)
+        return;
+    if (habit->waits_for_cancel) {
+        habit->waits_for_cancel = false;
+        habit->due_nsec = now;
+    } else {
+        habit->due_nsec = now + takes * NSEC_USEC;
+    }
+}
+
+void habits_signalled(struct habits *habits, struct task *task)
+{
+    struct habit *habit = habits_find(habits, task);
+    struct signal_action action;
+    siginfo_t info;
+
+    while (habit && !habit->is_over && signal_next(task->threads, &info, &action) > 0)
+        if (info.si_signo == SIGTERM) {
+            bool first = habit->told_nsec == 0;
+            habit->told_nsec = first ? habits->machine->now_nsec : habit->told_nsec;
+            if (first)
+                stop(habits, habit);
+        }
+}
+
+void habits_ended(struct habits *habits, const struct task *task)
+{
+    struct habit *habit = habits_find(habits, task);
+
+    if (habit)
+        habit->is_over = true;
+}
+
+void habits_free(struct habits *habits)
+{
+    while (habits->list) {
+        struct habit *habit = habits->list;
+        habits->list = habit->next;
+        task_release(habit->task);
+        free(habit);
+    }
+}
+
+struct habit *habits_find(const struct habits *habits, const struct task *task)
+{
+    for (struct habit *habit = habits->list; habit; habit = habit->next)
+        if (habit->task == task)
+            return habit;
+    return NULL;
+}
+
+size_t habits_alive(const struct habits *habits, const struct player *actor)
+{
+    size_t n = 0;
+
+    for (const struct habit *habit = habits->list; habit; habit = habit->next)
+        n += !habit->is_over && (!actor || habit->actor == actor);
+    return n;
+}

@@ -1,0 +1,53 @@
+/*
+ * Habit: what a model child does: the steps of its program (world/model.h) as a task of the
+ * machine, with its signals, descriptors and messages. It has no runner: it acts when it is due.
+ */
+#pragma once
+
+#include "machine/machine.h"
+#include "world/model.h"
+
+#define HABIT_STEPS    8
+#define HABIT_PATH_MAX 64
+#define HABIT_FORKS    2
+
+/* What runs when the path is executed. */
+struct player {
+    char path[HABIT_PATH_MAX];
+    struct step steps[HABIT_STEPS];
+    size_t n_steps;
+    struct traits traits;
+    uint64_t grace_nsec; /* of its manifest: from the stop signal to SIGKILL at the earliest */
+    bool kills_left;     /* `leftovers: kill` */
+    bool is_child;       /* of the manifest: at most one attempt of it works */
+};
+
+struct habit {
+    struct habit *next;
+    struct task *task; /* a reference */
+    const struct player *actor;
+    size_t step;
+    uint64_t due_nsec;     /* MACHINE_NEVER: it waits for a signal */
+    uint64_t asked_nsec;   /* when a stop signal was sent to it first, heard or not */
+    uint64_t told_nsec;    /* when it got its stop signal first; 0: it has not */
+    bool is_main, is_over; /* over: ended */
+    bool waits_for_cancel;
+    uint64_t launch; /* which exec it comes of */
+};
+
+struct habits {
+    struct machine *machine;
+    struct habit *list;
+    uint64_t launches;
+};
+
+/* A task has executed the actor's program. NULL: there is no memory. */
+struct habit *habits_begin(struct habits *habits, struct task *task, const struct player *actor);
+/* All that is due. */
+void habits_act(struct habits *habits);
+uint64_t habits_next(const struct habits *habits);
+void habits_signalled(struct habits *habits, struct task *task);
+void habits_ended(struct habits *habits, const struct task *task);
+void habits_free(struct habits *habits);
+struct habit *habits_find(const struct habits *habits, const struct task *task); /* or NULL */
+size_t habits_alive(const struct habits *habits, const struct player *actor);    /* NULL: of all */

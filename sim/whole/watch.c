@@ -1,0 +1,63 @@
+#include "whole/watch.h"
+
+#include "machine/runner.h"
+
+#include <signal.h>
+
+#define MSEC      UINT64_C(1000000)
+#define TOLERANCE (5 * MSEC) /* the loop's clock is that of its last wake-up */
+
+void watch_start(struct watch *watch, const struct task *task, const struct player *actor)
+{
+    watch->starts++;
+    if (!actor->is_child)
+        return;
+    for (const struct habit *habit = watch->habits->list; habit; habit = habit->next)
+        if (!habit->is_over && habit->actor == actor && task_is_alive(habit->task)) {
+            machine_fail(watch->machine, "%s starts as PID %d while PID %d of it still works",
+                         actor->path, task->pid, habit->task->pid);
+            return;
+        }
+}
+
+/* Guests are proctord and what it is made of: the spawner, its helpers, a child before its exec. */
+static bool is_guest(const struct machine *machine, const struct task *task)
+{
+    return task->program == machine->program;
+}
+
+static void look_at_kill(struct watch *watch, const struct habit *habit)
+{
+    uint64_t now = watch->machine->now_nsec;
+
+    watch->kills++;
+    if (watch->hurried || (!habit->is_main && habit->actor->kills_left))
+        return;
+    if (habit->asked_nsec == 0)
+        machine_fail(watch->machine, "PID %d of %s gets SIGKILL without a stop signal before",
+                     habit->task->pid, habit->actor->path);
+    else if (now + TOLERANCE < habit->asked_nsec + habit->actor->grace_nsec)
+        machine_fail(watch->machine, "PID %d of %s gets SIGKILL %llu ms after its stop signal",
+                     habit->task->pid, habit->actor->path,
+                     (unsigned long long)((now - habit->asked_nsec) / MSEC));
+}
+
+void watch_signal(struct watch *watch, const struct task *sender, const struct task *to, int signal)
+{
+    struct habit *habit = habits_find(watch->habits, to);
+
+    if (!sender || signal == 0 || !is_guest(watch->machine, sender))
+        return;
+    watch->signals++;
+    if (!habit && !is_guest(watch->machine, to)) {
+        machine_fail(watch->machine, "proctord sends signal %d to PID %d, which is not its own",
+                     signal, to->pid);
+        return;
+    }
+    if (!habit || habit->is_over)
+        return;
+    if (signal == SIGKILL)
+        look_at_kill(watch, habit);
+    else if (signal == SIGTERM && habit->asked_nsec == 0)
+        habit->asked_nsec = watch->machine->now_nsec;
+}

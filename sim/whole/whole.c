@@ -1,0 +1,396 @@
+#include "whole/whole.h"
+
+#include "machine/runner.h"
+
+#include "kernel/signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define MSEC       UINT64_C(1000000)
+#define SEC        (1000 * MSEC)
+#define AGAIN_NSEC (100 * MSEC)
+#define CALLS_MAX  UINT64_C(400000) /* then proctord spins */
+
+static uint64_t now_of(const struct whole *whole)
+{
+    return whole->machine->now_nsec - whole->base_nsec;
+}
+
+/* ---- proctord, from outside ------------------------------------------------------------------ */
+
+static size_t add_word(char *text, size_t used, const char *word)
+{
+    size_t size = strlen(word) + 1;
+    memcpy(text + used, word, size);
+    return used + size;
+}
+
+static void start_proctord(struct whole *whole)
+{
+    char arguments[1024];
+    size_t used = add_word(arguments, 0, "/usr/sbin/proctord");
+
+    used = add_word(arguments, used, "--state-dir=/var/lib/proctor");
+    used = add_word(arguments, used, "--runtime-dir=/run/proctor");
+    used = add_word(arguments, used, "--log-target=stderr");
+    used = add_word(arguments, used, "--bus-address=unix:path=/run/dbus/system_bus_socket");
+    used = add_word(arguments, used, "--manifests=/etc/proctor/tree.yaml");
+    if (!whole->story->cgroups)
+        used = add_word(arguments, used, "--no-cgroups");
+    if (whole->story->power)
+        used = add_word(arguments, used, "--durability=power");
+    whole->start_nsec = MACHINE_NEVER;
+    whole->starts++;
+    struct task *task;
+    int r = machine_start(whole->machine, arguments, used, "PATH=/bin", sizeof("PATH=/bin"), &task);
+    if (r < 0)
+        machine_fail(whole->machine, "proctord cannot be started: %s", strerror(-r));
+    else
+        whole->proctord = task_hold(task);
+}
+
+static void send(struct whole *whole, int signal)
+{
+    if (whole->proctord)
+        signal_send(whole->machine->init, whole->machine->tasks, whole->proctord->pid, signal);
+}
+
+static void proctord_ended(struct whole *whole)
+{
+    int status = whole->proctord->status;
+    bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+
+    task_release(whole->proctord);
+    whole->proctord = NULL;
+    whole->ends++;
+    if (whole->phase == WHOLE_ENDS && status == 0) {
+        whole->phase = WHOLE_OVER;
+        return;
+    }
+    if (!killed)
+        machine_fail(whole->machine, "proctord has ended by itself (status %#x)", (unsigned)status);
+    whole->start_nsec = whole->machine->now_nsec + AGAIN_NSEC;
+    if (whole->phase == WHOLE_ENDS) { /* the next one has to be told again */
+        whole->phase = WHOLE_RUNS;
+        whole->moment--;
+    }
+}
+
+static struct habit *main_of(const struct whole *whole, const struct player *actor)
+{
+    for (struct habit *habit = whole->habits.list; habit; habit = habit->next)
+        if (!habit->is_over && habit->is_main && habit->actor == actor)
+            return habit;
+    return NULL;
+}
+
+static struct task *named(const struct whole *whole, const char *name)
+{
+    for (struct task *task = task_first(whole->machine->tasks); task; task = task->next)
+        if (task_is_alive(task) && strcmp(task->threads->name, name) == 0)
+            return task;
+    return NULL;
+}
+
+static void happen(struct whole *whole, const struct moment *moment)
+{
+    struct habit *habit;
+    struct task *task;
+
+    if (whole->told)
+        fprintf(whole->told, "-- %s %u\n", moment_words[moment->kind], moment->which);
+    switch (moment->kind) {
+    case MOMENT_END:
+        whole->phase = WHOLE_ENDS;
+        send(whole, SIGTERM);
+        break;
+    case MOMENT_KILL:
+        send(whole, SIGKILL);
+        break;
+    case MOMENT_KILL_AT:
+        whole->kill_calls = moment->which + 1;
+        break;
+    case MOMENT_REEXECUTE:
+        send(whole, SIGUSR1);
+        break;
+    case MOMENT_RELOAD:
+        send(whole, SIGHUP);
+        break;
+    case MOMENT_DIE:
+        habit = main_of(whole, &whole->story->actors[moment->which]);
+        if (habit)
+            signal_send_task(NULL, habit->task, SIGKILL, NULL);
+        break;
+    case MOMENT_KILL_SPAWNER:
+        task = named(whole, "proctor-spawner");
+        if (task)
+            signal_send_task(NULL, task, SIGKILL, NULL);
+        break;
+    case MOMENT_POWER:
+        whole->lost_power = true;
+        break;
+    case MOMENT_NOTHING:
+    case MOMENTS:
+        break;
+    }
+}
+
+/* ---- hooks of the machine -------------------------------------------------------------------- */
+
+/* Signals that mean something to proctord are sent when it has said that it takes them. */
+static bool may_happen(const struct whole *whole, const struct moment *moment)
+{
+    if (moment->at_nsec > now_of(whole) || !whole->proctord || whole->lost_power)
+        return false;
+    return moment->kind == MOMENT_KILL || moment->kind == MOMENT_KILL_AT ||
+           moment->kind == MOMENT_POWER || whole->proctord->threads->blocked & SIGNAL_BIT(SIGUSR1);
+}
+
+static void wake(void *userdata)
+{
+    struct whole *whole = userdata;
+    const struct story *story = whole->story;
+
+    habits_act(&whole->habits);
+    if (whole->start_nsec <= whole->machine->now_nsec && !whole->proctord)
+        start_proctord(whole);
+    /* What is to end has to be there. */
+    while (whole->moment < story->n_moments && may_happen(whole, &story->moments[whole->moment]))
+        happen(whole, &story->moments[whole->moment++]);
+}
+
+static uint64_t next(void *userdata)
+{
+    const struct whole *whole = userdata;
+    uint64_t next = habits_next(&whole->habits);
+
+    next = whole->start_nsec < next ? whole->start_nsec : next;
+    if (whole->moment < whole->story->n_moments && whole->proctord) {
+        uint64_t at = whole->story->moments[whole->moment].at_nsec + whole->base_nsec;
+        next = at > whole->machine->now_nsec && at < next ? at : next;
+    }
+    return next;
+}
+
+/* Errors that any kernel may give for want of something, by the call. */
+static int error_of(const char *name, uint32_t draw)
+{
+    static const struct {
+        const char *name;
+        int errors[3];
+    } table[] = {
+        {"openat", {EMFILE, ENFILE, ENOMEM}},      {"socket", {EMFILE, ENOBUFS, ENOMEM}},
+        {"clone3", {EAGAIN, ENOMEM, EAGAIN}},      {"pidfd_open", {EMFILE, ENFILE, ENOMEM}},
+        {"sendmsg", {ENOBUFS, ENOMEM, EAGAIN}},    {"recvmsg", {EINTR, ENOMEM, ENOBUFS}},
+        {"pwritev", {ENOSPC, EIO, EINTR}},         {"pwrite64", {ENOSPC, EIO, EINTR}},
+        {"fallocate", {ENOSPC, EINTR, EIO}},       {"memfd_create", {EMFILE, ENFILE, ENOMEM}},
+        {"socketpair", {EMFILE, ENFILE, ENOBUFS}}, {"pipe2", {EMFILE, ENFILE, EMFILE}},
+        {"fcntl", {EMFILE, EMFILE, EMFILE}},       {"epoll_wait", {EINTR, EINTR, EINTR}},
+        {"waitid", {EINTR, EINTR, EINTR}},         {"fsync", {EIO, EIO, EINTR}},
+    };
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+        if (strcmp(table[i].name, name) == 0)
+            return -table[i].errors[draw];
+    return 0;
+}
+
+/* Only after proctord has come up: a start that lacks something may give up. */
+static int before(void *userdata, struct runner *runner, const char *name)
+{
+    struct whole *whole = userdata;
+    const struct story *story = whole->story;
+
+    if (whole->kill_calls > 0 && runner->task == whole->proctord && --whole->kill_calls == 0) {
+        if (whole->told)
+            fprintf(whole->told, "-- killed before %s\n", name);
+        send(whole, SIGKILL);
+        return 0;
+    }
+    if (story->faults.call_error == 0 || now_of(whole) > story->faults_until_nsec ||
+        now_of(whole) < 500 * MSEC || runner->task != whole->proctord || error_of(name, 0) == 0)
+        return 0;
+    if (strcmp(name, "fcntl") == 0 && runner->call.arguments[1] != F_DUPFD_CLOEXEC)
+        return 0; /* only that needs something */
+    if (!schedule_strikes(whole->schedule, story->faults.call_error))
+        return 0;
+    return error_of(name, schedule_choose(whole->schedule, 3));
+}
+
+static const struct player *actor_of(const struct whole *whole, const char *path)
+{
+    for (size_t i = 0; i < whole->story->n_actors; i++)
+        if (strcmp(whole->story->actors[i].path, path) == 0)
+            return &whole->story->actors[i];
+    return NULL;
+}
+
+static void executed(void *userdata, struct task *task, const char *path)
+{
+    struct whole *whole = userdata;
+    const struct player *actor = actor_of(whole, path);
+
+    if (whole->told)
+        fprintf(whole->told, "-- PID %d executes %s\n", task->pid, path);
+    if (!actor) {
+        machine_fail(whole->machine, "%s is executed, and no program of the story", path);
+        return;
+    }
+    watch_start(&whole->watch, task, actor);
+    habits_begin(&whole->habits, task, actor);
+}
+
+static void ended(void *userdata, struct task *task)
+{
+    struct whole *whole = userdata;
+
+    if (whole->told)
+        fprintf(whole->told, "-- PID %d (%s) has ended: %#x\n", task->pid, task->threads->name,
+                (unsigned)task->status);
+    habits_ended(&whole->habits, task);
+    if (task == whole->proctord)
+        proctord_ended(whole);
+}
+
+static void signalled(void *userdata, struct task *task)
+{
+    habits_signalled(&((struct whole *)userdata)->habits, task);
+}
+
+static void signal_sent(void *userdata, const struct task *sender, const struct task *to,
+                        int signal)
+{
+    struct whole *whole = userdata;
+
+    if (whole->told && signal > 0)
+        fprintf(whole->told, "-- signal %d from PID %d to PID %d\n", signal,
+                sender ? sender->pid : 0, to->pid);
+    watch_signal(&whole->watch, sender, to, signal);
+}
+
+/* ---- a run ----------------------------------------------------------------------------------- */
+
+static void make_files(struct whole *whole)
+{
+    struct machine *machine = whole->machine;
+
+    path_make_folder(machine->init, NULL, "/etc/proctor", 0755);
+    path_make_folder(machine->init, NULL, "/var/log", 0755);
+    machine_write_file(machine, "/etc/proctor/tree.yaml", whole->story->manifest, 0644);
+    for (size_t i = 0; i < whole->story->n_actors; i++)
+        machine_write_file(machine, whole->story->actors[i].path, "a model child", 0755);
+    volume_sync(machine->disk);
+}
+
+static struct machine *make_machine(struct whole *whole, const struct whole_settings *settings)
+{
+    const struct machine_settings machine = {
+        .guest = settings->guest,
+        .schedule = settings->schedule,
+        .cgroups = {.none = !settings->story->cgroups},
+        .tasks = {.pid_max = settings->story->pid_max},
+        .told = settings->told,
+        .hooks = {.userdata = whole,
+                  .before = before,
+                  .executed = executed,
+                  .ended = ended,
+                  .signalled = signalled,
+                  .signal_sent = signal_sent,
+                  .wake = wake,
+                  .next = next},
+    };
+    return machine_new(&machine);
+}
+
+static void check_end(struct whole *whole)
+{
+    size_t left = habits_alive(&whole->habits, NULL);
+
+    if (left > 0)
+        machine_fail(whole->machine, "%zu processes are left after a completed shutdown", left);
+}
+
+/* The machine is off for a while; what starts services starts proctord again. */
+static void lose_power(struct whole *whole)
+{
+    struct machine *machine = whole->machine;
+    uint64_t before = machine->now_nsec;
+
+    whole->lost_power = false;
+    if (whole->proctord)
+        task_release(whole->proctord);
+    whole->proctord = NULL;
+    habits_free(&whole->habits);
+    whole->kill_calls = 0;
+    machine_lose_power(machine);
+    whole->base_nsec -= before - machine->now_nsec;
+    whole->start_nsec = machine->now_nsec + SEC;
+}
+
+static void go(struct whole *whole)
+{
+    enum machine_progress progress = MACHINE_MOVED;
+
+    while (progress == MACHINE_MOVED && whole->phase != WHOLE_OVER) {
+        uint64_t until = whole->base_nsec + whole->story->end_nsec;
+        progress = machine_step(whole->machine, until);
+        if (whole->lost_power && progress != MACHINE_FAILED)
+            lose_power(whole);
+        if (whole->machine->calls > CALLS_MAX)
+            machine_fail(whole->machine, "more than %llu calls", (unsigned long long)CALLS_MAX);
+    }
+    if (whole->phase == WHOLE_OVER)
+        check_end(whole);
+    else if (progress == MACHINE_QUIET)
+        machine_fail(whole->machine, whole->phase == WHOLE_ENDS ? "proctord does not end"
+                                                                : "the run comes to no end");
+}
+
+static void tell_output(const struct whole *whole)
+{
+    struct machine *machine = whole->machine;
+    struct open_file *file;
+    char text[4096];
+    ssize_t n;
+
+    if (file_open(machine->init, NULL, "/run/console", O_RDONLY, 0, &file) < 0)
+        return;
+    while ((n = file_read(machine->init, file, text, sizeof(text))) > 0)
+        fwrite(text, 1, (size_t)n, whole->told);
+    file_release(file);
+}
+
+void whole_run(const struct whole_settings *settings, struct whole_result *result)
+{
+    struct whole whole = {
+        .schedule = settings->schedule, .story = settings->story, .told = settings->told};
+
+    whole.machine = make_machine(&whole, settings);
+    whole.base_nsec = whole.machine->now_nsec;
+    whole.start_nsec = whole.machine->now_nsec;
+    whole.habits = (struct habits){.machine = whole.machine};
+    whole.watch = (struct watch){.machine = whole.machine, .habits = &whole.habits};
+    make_files(&whole);
+    go(&whole);
+    if (settings->tell_output && whole.told)
+        tell_output(&whole);
+    *result = (struct whole_result){.failed = whole.machine->failed,
+                                    .hash = whole.machine->hash,
+                                    .calls = whole.machine->calls,
+                                    .nsec = now_of(&whole),
+                                    .proctords = whole.starts,
+                                    .starts = whole.watch.starts,
+                                    .signals = whole.watch.signals,
+                                    .kills = whole.watch.kills};
+    memcpy(result->why, whole.machine->why, sizeof(result->why));
+    whole.machine->hooks = (struct machine_hooks){};
+    if (whole.proctord)
+        task_release(whole.proctord);
+    habits_free(&whole.habits);
+    machine_free(whole.machine);
+}

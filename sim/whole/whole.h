@@ -1,0 +1,44 @@
+/*
+ * Whole: one run of the whole daemon: the machine, the model children, the bus, what is done to
+ * proctord from outside, and what is checked. A story and the choices of a schedule determine it.
+ */
+#pragma once
+
+#include "whole/story.h"
+#include "whole/watch.h"
+
+enum whole_phase { WHOLE_RUNS, WHOLE_ENDS, WHOLE_OVER };
+
+struct whole {
+    struct machine *machine;
+    struct schedule *schedule;
+    const struct story *story;
+    struct habits habits;
+    struct watch watch;
+    struct task *proctord; /* a reference; NULL: it is not there */
+    enum whole_phase phase;
+    size_t moment;         /* the next */
+    uint64_t base_nsec;    /* the run's clock is the machine's, less this */
+    uint64_t start_nsec;   /* when proctord is started again; MACHINE_NEVER */
+    uint64_t kill_calls;   /* SIGKILL in so many calls; 0: no */
+    uint64_t ends, starts; /* of proctord */
+    bool lost_power;
+    FILE *told;
+};
+
+struct whole_result {
+    bool failed;
+    char why[256];
+    uint64_t hash, calls, nsec; /* virtual time */
+    uint64_t proctords, starts, signals, kills;
+};
+
+struct whole_settings {
+    struct guest *guest;
+    struct schedule *schedule;
+    const struct story *story;
+    FILE *told;       /* all calls; or NULL */
+    bool tell_output; /* what proctord has written, to told */
+};
+
+void whole_run(const struct whole_settings *settings, struct whole_result *result);
