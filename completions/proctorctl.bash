@@ -8,7 +8,7 @@ _proctorctl_ids() {
 
 _proctorctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= i
-    local commands='list top tree status pause resume quarantine restart remove add run jobs kill wait reload
+    local commands='list top tree status pause resume quarantine restart remove add run jobs is-active is-failed show cat edit kill wait reload
         reexec events shutdown audit log check convert trace metrics help'
     local options='--system --user --address= --json= --no-legend --quiet --requested-by= --help
         --version'
@@ -40,7 +40,9 @@ _proctorctl() {
     reexec) options+=' --reason= --dry-run' ;;
     shutdown) options+=' --reason= --within= --wait --timeout=' ;;
     run) options+=' --reason= --timeout=' ;;
-    events) options+=' --follow --since= --kind= --command=' ;;
+    list) options+=' --failed' ;;
+    edit) options+=' --reason=' ;;
+    events) options+=' --follow --since= --after= --kind= --command=' ;;
     audit) options+=' --since= --by= --kind= --command=' ;;
     log) options+=' --follow --lines=' ;;
     trace | convert) options+=' --output=' ;;
@@ -61,7 +63,7 @@ _proctorctl() {
         COMPREPLY=($(compgen -W "$commands" -- "$word"))
     else
         case $command in
-        list | status | pause | resume | quarantine | restart | remove | reload | wait | events | audit | log)
+        list | status | is-active | is-failed | show | cat | edit | pause | resume | quarantine | restart | remove | reload | wait | events | audit | log)
             COMPREPLY=($(compgen -W "$(_proctorctl_ids)" -- "$word"))
             ;;
         kill)

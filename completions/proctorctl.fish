@@ -5,7 +5,7 @@ function __proctorctl_ids
     proctorctl $place --no-legend list 2>/dev/null | string replace -r ' .*' ''
 end
 
-set -l with_ids list status pause resume quarantine restart remove kill wait events audit log reload
+set -l with_ids list status is-active is-failed show cat edit pause resume quarantine restart remove kill wait events audit log reload
 set -l with_files add run check convert
 set -l verbs pause resume quarantine restart remove
 complete -c proctorctl -f
@@ -21,6 +21,11 @@ complete -c proctorctl -n __fish_use_subcommand -a remove -d 'stop a child and d
 complete -c proctorctl -n __fish_use_subcommand -a add -d 'declare a child or a supervisor'
 complete -c proctorctl -n __fish_use_subcommand -a run -d 'run a job and print its result'
 complete -c proctorctl -n __fish_use_subcommand -a jobs -d 'list jobs'
+complete -c proctorctl -n __fish_use_subcommand -a is-active -d 'ask whether children are running'
+complete -c proctorctl -n __fish_use_subcommand -a is-failed -d 'ask whether a child has failed'
+complete -c proctorctl -n __fish_use_subcommand -a show -d 'print the properties of a child'
+complete -c proctorctl -n __fish_use_subcommand -a cat -d 'print the manifest of a child'
+complete -c proctorctl -n __fish_use_subcommand -a edit -d 'edit the manifest file of a child'
 complete -c proctorctl -n __fish_use_subcommand -a kill -d 'send a signal to the main process'
 complete -c proctorctl -n __fish_use_subcommand -a wait -d 'wait until a child is ready, running, stopped or removed'
 complete -c proctorctl -n __fish_use_subcommand -a reload -d 'reload the manifests'
@@ -45,7 +50,7 @@ complete -c proctorctl -l quiet -d 'omit what needs no attention'
 complete -c proctorctl -l requested-by -x -d 'on whose behalf'
 complete -c proctorctl -l help -d 'print the help'
 complete -c proctorctl -l version -d 'print the version'
-complete -c proctorctl -n "__fish_seen_subcommand_from $verbs add kill reload reexec shutdown run" -l reason -x -d 'why; kept with the child'
+complete -c proctorctl -n "__fish_seen_subcommand_from $verbs add edit kill reload reexec shutdown run" -s m -l reason -x -d 'why; kept with the child'
 complete -c proctorctl -n "__fish_seen_subcommand_from $verbs reload shutdown" -l wait -d 'wait until the effect is complete'
 complete -c proctorctl -n "__fish_seen_subcommand_from $verbs reload shutdown run wait" -l timeout -x -d 'time limit of --wait, run and wait'
 complete -c proctorctl -n '__fish_seen_subcommand_from shutdown' -l within -x -d 'shutdown: time limit of the whole'
@@ -53,7 +58,9 @@ complete -c proctorctl -n '__fish_seen_subcommand_from wait' -l for -x -a 'ready
 complete -c proctorctl -n "__fish_seen_subcommand_from reload add" -l restart -d 'reload, add: restart children with pending changes'
 complete -c proctorctl -n "__fish_seen_subcommand_from add" -l replace -d 'add: replace an existing declaration'
 complete -c proctorctl -n "__fish_seen_subcommand_from $verbs reload add reexec" -l dry-run -d 'only report what would happen'
-complete -c proctorctl -n '__fish_seen_subcommand_from events audit' -l since -x -d 'start here'
+complete -c proctorctl -n '__fish_seen_subcommand_from events audit' -l since -x -d 'start at this time'
+complete -c proctorctl -n '__fish_seen_subcommand_from events' -l after -x -d 'start after this sequence number'
+complete -c proctorctl -n '__fish_seen_subcommand_from list' -l failed -d 'only those that have failed'
 complete -c proctorctl -n '__fish_seen_subcommand_from events audit' -l command -x -d 'only consequences of this command'
 complete -c proctorctl -n '__fish_seen_subcommand_from events audit' -l kind -x -d 'only events of this kind'
 complete -c proctorctl -n '__fish_seen_subcommand_from audit' -l by -x -d 'only commands of this user'

@@ -2,6 +2,7 @@
 
 #include "call.h"
 #include "document.h"
+#include "hints.h"
 #include "terminal.h"
 
 #include <errno.h>
@@ -35,6 +36,22 @@ void client_note(const char *format, ...)
     if (length < 0)
         return;
     print_error(message);
+    free(message);
+}
+
+void client_hint(const char *format, ...)
+{
+    char *message = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    int length = vasprintf(&message, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        return;
+    fputs("Hint: ", stderr);
+    text_write(stderr, message);
+    fputc('\n', stderr);
     free(message);
 }
 
@@ -92,6 +109,8 @@ int client_error(struct client *client, const sd_bus_error *error, int r)
               stderr);
     if (strcmp(name, "org.proctor1.Error.NoSuchChild") == 0) {
         fputs("\"proctorctl list\" lists the children.\n", stderr);
+        if (client->subject || client->n_arguments > 0)
+            hint_child(client, client->subject ? client->subject : client->arguments[0]);
         return CTL_NO_SUCH_CHILD;
     }
     if (strcmp(name, SD_BUS_ERROR_ACCESS_DENIED) == 0 ||

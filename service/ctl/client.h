@@ -45,8 +45,9 @@ struct client {
     bool restart; /* of reload and add: for the keys that wait */
     bool replace; /* of add */
     bool follow;
-    uint64_t since;
-    const char *since_text; /* as it was given */
+    uint64_t since_usec; /* of the clock, since 1970; 0: from the beginning */
+    uint64_t after;      /* sequence of an event */
+    bool failed;         /* of list */
     const char *by;
     const char *command_id;
     const char *output;
@@ -75,6 +76,9 @@ int client_fail(struct client *client, const char *format, ...)
 /* A word on standard error, which is no error. */
 void client_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* What a person may have meant, behind an error. */
+void client_hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* The filters that were given, as the a{sv} that queries end in. child: instead of the arguments.
  */
 int client_append_filter(const struct client *client, sd_bus_message *call, const char *child);
@@ -97,6 +101,11 @@ int command_audit(struct client *client);
 int command_trace(struct client *client);
 int command_check(struct client *client);   /* without a bus */
 int command_convert(struct client *client); /* without a bus, too */
+int command_is_active(struct client *client);
+int command_is_failed(struct client *client);
+int command_show(struct client *client);
+int command_cat(struct client *client);
+int command_edit(struct client *client);
 int command_log(struct client *client);
 int command_top(struct client *client);
 int command_wait(struct client *client);

@@ -135,6 +135,33 @@ static int print_event(struct client *client, sd_bus_message *m)
     return r;
 }
 
+/* Whether the event that the message stands before is from the time that is asked for; the message
+ * stays there. */
+static int is_recent(const struct client *client, sd_bus_message *m)
+{
+    uint64_t sequence, realtime_usec;
+    int r = sd_bus_message_read(m, "tt", &sequence, &realtime_usec);
+
+    if (r >= 0)
+        r = sd_bus_message_rewind(m, false);
+    return r < 0 ? r : realtime_usec >= client->since_usec;
+}
+
+/* Prints the event that the message stands before, or counts it. */
+static int go_to(struct client *client, sd_bus_message *reply, size_t skip, FILE *out, int *told)
+{
+    struct entry entry;
+    int r;
+
+    if (client->json != JSON_OFF && out)
+        return print_event_json(client, reply);
+    r = read_entry(reply, &entry);
+    if (r >= 0 && client->json == JSON_OFF && story_is_told(&entry.story, client->kind != NULL) &&
+        (size_t)(*told)++ >= skip && out)
+        print_entry(out, client, &entry);
+    return r;
+}
+
 /* Goes over all of an answer; returns how many are printed. Prints them, but for the first ones. */
 static int go_over(struct client *client, sd_bus_message *reply, size_t skip, FILE *out)
 {
@@ -142,14 +169,11 @@ static int go_over(struct client *client, sd_bus_message *reply, size_t skip, FI
     int r = sd_bus_message_enter_container(reply, 'a', "(tttsssa{sv})");
 
     while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'r', "tttsssa{sv}")) > 0) {
-        struct entry entry;
-        if (client->json != JSON_OFF && out)
-            r = print_event_json(client, reply);
-        else
-            r = read_entry(reply, &entry);
-        if (r >= 0 && client->json == JSON_OFF &&
-            story_is_told(&entry.story, client->kind != NULL) && (size_t)told++ >= skip && out)
-            print_entry(out, client, &entry);
+        r = is_recent(client, reply);
+        if (r > 0)
+            r = go_to(client, reply, skip, out, &told);
+        else if (r == 0)
+            r = sd_bus_message_skip(reply, "tttsssa{sv}");
         if (r >= 0)
             r = sd_bus_message_exit_container(reply);
     }
@@ -220,7 +244,7 @@ static int follow_events(struct client *client)
 int command_events(struct client *client)
 {
     (client->follow ? document_follow : document_list)(client);
-    int code = query_events(client, NULL, client->since, 0, stdout);
+    int code = query_events(client, NULL, client->after, 0, stdout);
     if (code != CTL_DONE || !client->follow)
         return code;
     return follow_events(client);

@@ -6,7 +6,6 @@
 #include "document.h"
 #include "fields.h"
 #include "terminal.h"
-#include "unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,21 +19,6 @@
 #define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
 #define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
 #define PAGE            5000 /* lines that are asked for at once */
-
-/* "10m": so long ago; 0 where nothing was said; UINT64_MAX for what is neither. */
-static uint64_t since_usec(const struct client *client)
-{
-    struct timespec now;
-    uint64_t ago, realtime;
-
-    if (!client->since_text)
-        return 0;
-    clock_gettime(CLOCK_REALTIME, &now);
-    realtime = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-    if (unit_duration(client->since_text, &ago) < 0)
-        return UINT64_MAX;
-    return ago < realtime ? realtime - ago : 0;
-}
 
 struct entry {
     uint64_t sequence, realtime_usec;
@@ -149,12 +133,9 @@ static int query_page(struct client *client, struct place *last, int *news)
 
 int command_audit(struct client *client)
 {
-    struct place last = {.usec = since_usec(client)};
+    struct place last = {.usec = client->since_usec};
     int code = CTL_DONE, news = 1;
 
-    if (last.usec == UINT64_MAX)
-        return client_fail(client, "--since: expected how long ago, such as 10m or 2h, got \"%s\"",
-                           client->since_text);
     document_list(client);
     while (code == CTL_DONE && news > 0 && !terminal_failed())
         code = query_page(client, &last, &news);

@@ -3,6 +3,7 @@
  */
 #include "document.h"
 #include "call.h"
+#include "child_row.h"
 #include "table.h"
 
 #include <fnmatch.h>
@@ -14,12 +15,17 @@
 #define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
 #define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
 
-static bool wanted(const struct client *client, const char *id)
+static bool is_named(const struct client *client, const char *id)
 {
     for (int i = 0; i < client->n_arguments; i++)
         if (fnmatch(client->arguments[i], id, 0) == 0)
             return true;
     return client->n_arguments == 0;
+}
+
+static bool wanted(struct client *client, const struct child_row *row)
+{
+    return is_named(client, row->id) && (!client->failed || child_row_has_failed(client, row));
 }
 
 static const char *paint(const char *operation, const char *status, int exhausted)
@@ -52,7 +58,7 @@ static int print_rows(struct client *client, sd_bus_message *reply)
         snprintf(numbers[1], sizeof(numbers[1]), "%" PRIu64, attempt);
         snprintf(left, sizeof(left), "%" PRIu32 "%s%s", remaining, exhausted ? " (used up)" : "",
                  stale ? " (heartbeat stale)" : "");
-        if (wanted(client, id))
+        if (wanted(client, &(struct child_row){id, path, operation, status, exhausted}))
             table_add(table, paint(operation, status, exhausted),
                       (const char *const[]){id, operation, status, readiness, numbers[0],
                                             numbers[1], left});
@@ -61,18 +67,14 @@ static int print_rows(struct client *client, sd_bus_message *reply)
     return r;
 }
 
-struct row {
-    const char *id, *path, *operation, *status;
-};
-
 /* One that is up waits for nothing: it need not be asked. */
-static bool may_wait(const struct row *row)
+static bool may_wait(const struct child_row *row)
 {
     return strcmp(row->status, "none") == 0 || strcmp(row->status, "cancelling") == 0;
 }
 
 /* Why it has no attempt: null where it waits for nothing. */
-static void answer_wait(struct client *client, struct json *json, const struct row *row)
+static void answer_wait(struct client *client, struct json *json, const struct child_row *row)
 {
     char *reason = NULL;
 
@@ -86,7 +88,7 @@ static void answer_wait(struct client *client, struct json *json, const struct r
     free(reason);
 }
 
-static int answer_row(struct client *client, struct json *json, const struct row *row,
+static int answer_row(struct client *client, struct json *json, const struct child_row *row,
                       sd_bus_message *reply)
 {
     static const char *const keys[] = {
@@ -106,13 +108,6 @@ static int answer_row(struct client *client, struct json *json, const struct row
     return r;
 }
 
-/* Of the row that the message stands before, which stays there. */
-static int look_at_row(sd_bus_message *reply, struct row *row)
-{
-    int r = sd_bus_message_read(reply, "soss", &row->id, &row->path, &row->operation, &row->status);
-    return r < 0 ? r : sd_bus_message_rewind(reply, false);
-}
-
 static int print_rows_json(struct client *client, sd_bus_message *reply)
 {
     struct json json;
@@ -123,9 +118,9 @@ static int print_rows_json(struct client *client, sd_bus_message *reply)
     json_open(&json, '[');
     r = sd_bus_message_enter_container(reply, 'a', "(sosssttbsub)");
     while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'r', "sosssttbsub")) > 0) {
-        struct row row;
-        r = look_at_row(reply, &row);
-        if (r >= 0 && wanted(client, row.id))
+        struct child_row row;
+        r = child_row_look(reply, &row);
+        if (r >= 0 && wanted(client, &row))
             r = answer_row(client, &json, &row, reply);
         else if (r >= 0)
             r = sd_bus_message_skip(reply, "sosssttbsub");

@@ -1,8 +1,11 @@
 /*
  * proctorctl: the tree, from a shell.
  */
+#include "connect.h"
 #include "document.h"
+#include "hints.h"
 #include "number.h"
+#include "since.h"
 #include "terminal.h"
 #include "core/vocabulary/text.h"
 #include "unit.h"
@@ -12,21 +15,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-#define BUS_USEC UINT64_C(10000000) /* a bus has to let us in */
 
 static const char help[] =
     "proctorctl: inspect and control the children of proctord.\n"
     "\n"
     "  proctorctl [OPTION...] COMMAND\n"
     "\n"
-    "  list [PATTERN...]                       list children, one per line\n"
+    "  list [--failed] [PATTERN...]            list children, one per line; --failed: only those\n"
+    "                                          that have failed or are quarantined\n"
     "  tree                                    show supervisors and children as a tree\n"
     "  top                                     show all children live, full screen\n"
     "  status [ID...]                          explain why a child is, or is not, running; show\n"
     "                                          its recent events and log lines\n"
+    "  is-active ID...                         exit 0 if the children are running, else 3\n"
+    "  is-failed [ID...]                       exit 0 if one of the children (default: any) has\n"
+    "                                          failed or is quarantined, else 3\n"
+    "  show ID [PROPERTY...]                   print the properties of a child, one per line\n"
+    "  cat ID...                               print the manifests of children\n"
+    "  edit ID [--reason=TEXT]                 edit the manifest file of a child, check it and,\n"
+    "                                          with a reason, reload\n"
     "  pause|resume|quarantine|restart|remove ID... --reason=TEXT [--wait [--timeout=T]]\n"
     "                                          [--dry-run]; ID/ with a slash: all children below\n"
     "                                          that supervisor\n"
@@ -48,13 +56,14 @@ static const char help[] =
     "                                          children whose changes need it\n"
     "  reexec --reason=TEXT [--dry-run]        replace proctord by the program on disk, without\n"
     "                                          disturbing children or callers\n"
-    "  events [-f] [--since=SEQ] [--kind=K] [--command=C] [ID...]\n"
-    "                                          show recent events\n"
+    "  events [-f] [--since=T] [--after=SEQ] [--kind=K] [--command=C] [ID...]\n"
+    "                                          show recent events; T: how long ago (10m), or a\n"
+    "                                          time (14:30, yesterday)\n"
     "  shutdown --reason=TEXT [--within=T] [--wait [--timeout=T]]\n"
     "                                          stop all children and end proctord; --within:\n"
     "                                          kill what is left after this time; --wait: print\n"
     "                                          the report\n"
-    "  audit [--since=10m] [--by=NAME] [--kind=K] [--command=C] [ID...]\n"
+    "  audit [--since=T] [--by=NAME] [--kind=K] [--command=C] [ID...]\n"
     "                                          show who did what, why, and with what result,\n"
     "                                          across restarts of proctord; C: the CommandId of\n"
     "                                          an outcome\n"
@@ -68,8 +77,12 @@ static const char help[] =
     "  metrics                                 print the metrics in OpenMetrics format\n"
     "  help [COMMAND]                          show this help, or that of one command\n"
     "\n"
-    "  --system, --user, --address=ADDRESS     which bus (default: PROCTOR_BUS_ADDRESS if set)\n"
+    "  --system, --user, --address=ADDRESS     which bus (default: PROCTOR_BUS_ADDRESS if set,\n"
+    "                                          else the system bus, or the session bus if only\n"
+    "                                          that has a proctord)\n"
     "  --json=off|short|pretty                 --no-legend  --quiet  --requested-by=NAME\n"
+    "\n"
+    "  -m TEXT                                 the same as --reason=TEXT\n"
     "\n"
     "Exit code: 0 done (or already so), 1 error, 3 rejected or blocked, 4 failed, 5 no such\n"
     "child, 6 not allowed, 7 timed out (the operation continues).\n";
@@ -91,6 +104,8 @@ enum option_code {
     OPTION_RESTART,
     OPTION_REPLACE,
     OPTION_SINCE,
+    OPTION_AFTER,
+    OPTION_FAILED,
     OPTION_KIND,
     OPTION_BY,
     OPTION_COMMAND,
@@ -115,6 +130,8 @@ static const struct option options[] = {
     {"restart", no_argument, NULL, OPTION_RESTART},
     {"replace", no_argument, NULL, OPTION_REPLACE},
     {"since", required_argument, NULL, OPTION_SINCE},
+    {"after", required_argument, NULL, OPTION_AFTER},
+    {"failed", no_argument, NULL, OPTION_FAILED},
     {"kind", required_argument, NULL, OPTION_KIND},
     {"by", required_argument, NULL, OPTION_BY},
     {"command", required_argument, NULL, OPTION_COMMAND},
@@ -124,12 +141,6 @@ static const struct option options[] = {
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {},
-};
-
-struct place {
-    const char *address;
-    bool user;
-    bool system;
 };
 
 static int usage_error(struct client *client, const char *what, const char *value)
@@ -151,11 +162,18 @@ static int set_json(struct client *client, const char *word)
     return 0;
 }
 
+/* --after: from the event behind this one. */
+static int set_after(struct client *client, const char *text)
+{
+    if (number_read(text, UINT64_MAX, &client->after) < 0)
+        return usage_error(client, "--after: expected the sequence number of an event", text);
+    return 0;
+}
+
 static int set_since(struct client *client, const char *text)
 {
-    if (number_read(text, UINT64_MAX, &client->since) < 0)
-        return usage_error(client, "--since: expected the sequence number of an event", text);
-    client->since -= client->since > 0; /* this one too */
+    if (since_read(text, &client->since_usec) < 0)
+        return usage_error(client, SINCE_EXPECTED, text);
     return 0;
 }
 
@@ -179,7 +197,7 @@ static int set_within(struct client *client, const char *text)
     return 0;
 }
 
-static int take(struct client *client, struct place *place, int code)
+static int take(struct client *client, struct place_of_bus *place, int code)
 {
     switch (code) {
     case OPTION_SYSTEM:
@@ -203,6 +221,7 @@ static int take(struct client *client, struct place *place, int code)
         client->requested_by = optarg;
         return 0;
     case OPTION_REASON:
+    case 'm':
         client->reason = optarg;
         return 0;
     case OPTION_WAIT:
@@ -225,7 +244,11 @@ static int take(struct client *client, struct place *place, int code)
         client->replace = true;
         return 0;
     case OPTION_SINCE:
-        client->since_text = optarg;
+        return set_since(client, optarg);
+    case OPTION_AFTER:
+        return set_after(client, optarg);
+    case OPTION_FAILED:
+        client->failed = true;
         return 0;
     case OPTION_KIND:
         client->kind = optarg;
@@ -254,49 +277,6 @@ static int take(struct client *client, struct place *place, int code)
     default:
         return -EINVAL;
     }
-}
-
-static int connect_to(struct client *client, const struct place *place)
-{
-    const char *address = place->address ? place->address : getenv("PROCTOR_BUS_ADDRESS");
-
-    if (!address || ((place->user || place->system) && !place->address)) {
-        bool system = place->system || (!place->user && geteuid() == 0);
-        return system ? sd_bus_open_system(&client->bus) : sd_bus_open_user(&client->bus);
-    }
-    int r = sd_bus_new(&client->bus);
-    if (r >= 0)
-        r = sd_bus_set_address(client->bus, address);
-    if (r >= 0)
-        r = sd_bus_set_bus_client(client->bus, true);
-    return r < 0 ? r : sd_bus_start(client->bus);
-}
-
-static uint64_t now_usec(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-/* A bus may accept and be silent: then a person should not sit before it for minutes. */
-static int wait_for_bus(sd_bus *bus)
-{
-    uint64_t now = now_usec(), end = now + BUS_USEC;
-    int r;
-
-    while ((r = sd_bus_is_ready(bus)) == 0) {
-        r = sd_bus_process(bus, NULL);
-        if (r == 0)
-            r = sd_bus_wait(bus, end - now);
-        if (r < 0)
-            return r;
-        now = now_usec();
-        if (now >= end)
-            return -ETIMEDOUT;
-    }
-    return r < 0 ? r : 0;
 }
 
 struct command {
@@ -361,6 +341,11 @@ static const struct command commands[] = {
     {"add", 1, 1, true, false, command_add, NULL},
     {"run", 1, -1, false, false, command_run, NULL},
     {"jobs", 0, -1, false, false, command_jobs, NULL},
+    {"is-active", 1, -1, false, true, command_is_active, NULL},
+    {"is-failed", 0, -1, false, true, command_is_failed, NULL},
+    {"show", 1, -1, false, true, command_show, NULL},
+    {"cat", 1, -1, false, true, command_cat, NULL},
+    {"edit", 1, 1, false, true, command_edit, NULL},
     {"kill", 2, 2, true, true, command_kill, NULL},
     {"wait", 1, -1, false, true, command_wait, NULL},
     {"reload", 0, -1, true, true, command_reload, NULL},
@@ -379,6 +364,33 @@ static const struct command *find_command(const char *name)
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];
     return NULL;
+}
+
+static int unknown_command(struct client *client, const char *word)
+{
+    const char *names[sizeof(commands) / sizeof(commands[0]) + 1] = {};
+    int r = usage_error(client, "unknown command", word);
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        names[i] = commands[i].name;
+    hint_command(word, names);
+    return r;
+}
+
+/* A reason is asked for where a person sits; NULL: none was given. */
+static const char *ask_for_reason(void)
+{
+    static char *line;
+    size_t room = 0;
+
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+        return NULL;
+    fputs("Reason (it is kept with the child): ", stderr);
+    ssize_t length = getline(&line, &room, stdin);
+    if (length <= 0)
+        return NULL;
+    line[strcspn(line, "\n")] = '\0';
+    return line[0] ? line : NULL;
 }
 
 /* What is not UTF-8 cannot go over the bus. */
@@ -417,6 +429,8 @@ static int check_usage(struct client *client, const struct command *command)
         return usage_error(client, "unexpected argument",
                            client->arguments[command->max_arguments]);
     if (command->needs_reason && !client->reason)
+        client->reason = ask_for_reason();
+    if (command->needs_reason && !client->reason)
         return usage_error(client, command->name,
                            "a reason is required: --reason=TEXT (it is kept with the child)");
     if (client->timeout_usec > 0 && !client->wait && command->run != command_run &&
@@ -436,11 +450,9 @@ static int bus_error(struct client *client, int r)
     return CTL_ERROR;
 }
 
-static int run(struct client *client, const struct command *command, const struct place *place)
+static int run(struct client *client, const struct command *command,
+               const struct place_of_bus *place)
 {
-    if (client->since_text && command->run == command_events &&
-        set_since(client, client->since_text) < 0)
-        return CTL_ERROR;
     if (check_usage(client, command) < 0)
         return CTL_ERROR;
     if (check_options(client) < 0)
@@ -449,14 +461,12 @@ static int run(struct client *client, const struct command *command, const struc
         return CTL_NO_SUCH_CHILD;
     if (command->run == command_help && client->n_arguments > 0 &&
         !find_command(client->arguments[0]))
-        return usage_error(client, "unknown command", client->arguments[0]) < 0 ? CTL_ERROR : 0;
+        return unknown_command(client, client->arguments[0]) < 0 ? CTL_ERROR : CTL_DONE;
     if (command->run == command_check || command->run == command_convert ||
         command->run == command_help)
         return command->run(client);
     int r = connect_to(client, place);
 
-    if (r >= 0)
-        r = wait_for_bus(client->bus);
     if (r < 0)
         return bus_error(client, r);
     sd_bus_set_allow_interactive_authorization(client->bus, 1); /* polkit may ask the person */
@@ -474,9 +484,9 @@ static int wrong_usage(struct client *client, const char *what)
 }
 
 /* Reads the options; returns how many commands there are to carry out, or a negative errno. */
-static int read_options(struct client *client, struct place *place, int argc, char **argv)
+static int read_options(struct client *client, struct place_of_bus *place, int argc, char **argv)
 {
-    for (int code; (code = getopt_long(argc, argv, "fn:o:", options, NULL)) != -1;) {
+    for (int code; (code = getopt_long(argc, argv, "fm:n:o:", options, NULL)) != -1;) {
         int r = take(client, place, code);
         if (r != 0)
             return r < 0 ? wrong_usage(client, "unknown or malformed option") : 0;
@@ -493,7 +503,7 @@ static int read_options(struct client *client, struct place *place, int argc, ch
 int main(int argc, char **argv)
 {
     struct client client = {.legend = true, .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
-    struct place place = {};
+    struct place_of_bus place = {};
     int code = CTL_DONE;
 
     terminal_guard();
@@ -501,7 +511,7 @@ int main(int argc, char **argv)
     if (r > 0) {
         const struct command *command = find_command(argv[optind]);
         if (!command)
-            r = usage_error(&client, "unknown command", argv[optind]);
+            r = unknown_command(&client, argv[optind]);
         else
             code = run(&client, command, &place);
     }

@@ -2,6 +2,7 @@
 
 #include "core/vocabulary/text.h"
 #include "unit.h"
+#include "near.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -223,28 +224,6 @@ int reader_list(struct reader *reader, const struct node *node, void *target,
     return 0;
 }
 
-/* Levenshtein's distance, for words of up to 31 letters. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[32], n = strlen(b);
-    if (n >= 32 || strlen(a) >= 32)
-        return 99;
-
-    for (size_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (size_t i = 0; a[i]; i++) {
-        size_t corner = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < n; j++) {
-            size_t change = corner + (a[i] != b[j]);
-            size_t best = row[j] < row[j + 1] ? row[j] : row[j + 1];
-            corner = row[j + 1];
-            row[j + 1] = best + 1 < change ? best + 1 : change;
-        }
-    }
-    return row[n];
-}
-
 /* Where one table ends another may continue. */
 static const struct key *skip_end(const struct key *key)
 {
@@ -255,10 +234,10 @@ static int refuse_unknown(struct reader *reader, const struct node *node, const 
                           const char *name)
 {
     const char *nearest = NULL;
-    size_t best = 4;
+    size_t best = NEAR_MAX + 1;
 
     for (const struct key *key = skip_end(keys); key->name; key = skip_end(key + 1)) {
-        size_t d = distance(name, key->name);
+        size_t d = near_distance(name, key->name);
         if (d < best) {
             best = d;
             nearest = key->name;

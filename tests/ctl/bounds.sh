@@ -38,9 +38,9 @@ check "a manifest of 65537 bytes" "1 1" "$(add "$(text 65537)") $(grep -c 'longe
 
 check "log -n 1000000" 0 "$(proctorctl log web -n 1000000 2>&1 | grep -c "up to 1000000")"
 check "log -n 1000001" "1 1" "$(code proctorctl log web -n 1000001) $(grep -c 'up to 1000000' "$folder/out")"
-for i in 18446744073709551615 0; do check "events --since=$i" 0 "$(code proctorctl events --since=$i)"; done
+for i in 18446744073709551615 0; do check "events --after=$i" 0 "$(code proctorctl events --after=$i)"; done
 for i in 18446744073709551616 -1 1x; do
-    check "events --since=$i" "1 1" "$(code proctorctl events --since=$i) $(grep -c 'sequence number of an event' "$folder/out")"
+    check "events --after=$i" "1 1" "$(code proctorctl events --after=$i) $(grep -c 'sequence number of an event' "$folder/out")"
 done
 for i in 0 65 -1 SIGNONE; do
     check "kill web $i" "1 1" "$(code proctorctl kill web --reason=test -- $i) $(grep -c 'signal such as' "$folder/out")"

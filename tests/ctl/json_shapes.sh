@@ -34,7 +34,7 @@ answers() { # NAME ARGUMENT...
     answers "pause, resume, quarantine, restart, remove, kill, reload ID" kill s/x CONT --reason=test
     answers "any, if it fails" kill late CONT --reason=test
     answers "pause, resume, quarantine, restart, remove, kill, reload ID" reload s/x --reason=test
-    answers events events --since=1
+    answers events events --after=0
     answers audit audit
     answers "run FILE" run "$folder/job.yaml"
     answers jobs jobs

@@ -134,7 +134,7 @@ COMMANDS = [ # with the exit codes that are right
     (["events"], 0), (["events", "says"], 0), (["events", "--kind=child-ready"], 0),
     (["events", "--kind=none"], 1), (["events", "--command=70a08124-2"], 0),
     (["events", "--command=x"], 1), (["audit"], 0), (["audit", "--since=1h", "says"], 0),
-    (["audit", "--since=yesterday"], 1), (["audit", "--command=x"], 1),
+    (["audit", "--since=yesterday"], 0), (["audit", "--since=tomorrow"], 1), (["audit", "--command=x"], 1),
     (["log", "says"], 0), (["log", "tagged"], None), (["log", "unknown"], 5),
     (["log", "says", "-n", "many"], 1), (["check", good], 0), (["check", bad], 1),
     (["check", worse], 1), (["check", b"/nowhere/" + HOSTILE], 1), (["metrics"], 0),

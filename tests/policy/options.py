@@ -9,7 +9,7 @@ import sys
 
 source = pathlib.Path(sys.argv[1])
 GLOBAL = {"system", "user", "address", "json", "no-legend", "quiet", "requested-by", "help", "version"}
-SHORT = {"f": "follow", "n": "lines", "o": "output"}
+SHORT = {"f": "follow", "m": "reason", "n": "lines", "o": "output"}
 
 
 def read(path):
@@ -23,7 +23,7 @@ def help_of(program):
 def options_in(text):
     """Long options, and short ones by their long names."""
     found = set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", text))
-    return found | {SHORT[letter] for letter in re.findall(r"(?<![\w-])-([fno])\b", text)}
+    return found | {SHORT[letter] for letter in re.findall(r"(?<![\w-])-([fmno])\b", text)}
 
 
 def table_of(path):
@@ -37,13 +37,13 @@ def page(path):
 # ---- the commands of proctorctl, each with its options
 
 ctl_help = help_of(sys.argv[3])
-commands = re.findall(r'^    \{"([a-z]+)", \d+, -?\d+,', read("service/ctl/main.c"), re.M)
+commands = re.findall(r'^    \{"([a-z-]+)", \d+, -?\d+,', read("service/ctl/main.c"), re.M)
 
 
 def from_help():
     takes, now = {}, []
     for line in ctl_help.splitlines():
-        begins = re.match(r"  ([a-z|]+)(?: |$)", line)
+        begins = re.match(r"  ([a-z][a-z|-]*)(?: |$)", line)
         if begins and begins[1] != "proctorctl":
             now = begins[1].split("|")
         elif not line.startswith("   "):
@@ -57,7 +57,7 @@ def from_bash():
     code = read("completions/proctorctl.bash")
     known = re.search(r"local commands='(.*?)'", code, re.S)[1].split()
     takes = {command: set() for command in known}
-    for names, options in re.findall(r"^    ([a-z |]+)\) options\+='(.*?)' ;;", code, re.M):
+    for names, options in re.findall(r"^    ([a-z |-]+)\) options\+='(.*?)' ;;", code, re.M):
         for name in names.split(" | "):
             takes[name] = options_in(options)
     return takes
@@ -66,7 +66,7 @@ def from_bash():
 def from_fish():
     code = read("completions/proctorctl.fish")
     variables = dict(re.findall(r"^set -l (\w+) (.*)$", code, re.M))
-    takes = {name: set() for name in re.findall(r"-n __fish_use_subcommand -a (\w+)", code)}
+    takes = {name: set() for name in re.findall(r"-n __fish_use_subcommand -a ([\w-]+)", code)}
     for line in re.findall(r"^complete .* -l .*$", code, re.M):
         where = re.search(r"""-n ["']__fish_seen_subcommand_from ([^"']*)["']""", line)
         words = re.sub(r"\$(\w+)", lambda m: variables[m[1]], where[1]).split() if where else []
@@ -76,7 +76,7 @@ def from_fish():
 
 
 zsh = read("completions/_proctorctl")
-zsh_commands = re.findall(r"^        '([a-z]+):", zsh, re.M)
+zsh_commands = re.findall(r"^        '([a-z-]+):", zsh, re.M)
 zsh_options = set(re.findall(r"--([a-z][a-z-]*)=?\[", zsh)) | set(re.findall(r"--([a-z-]+)=?\}", zsh))
 fish = set(re.findall(r"^complete .* -l ([a-z-]+)", read("completions/proctorctl.fish"), re.M))
 by_help, by_bash, by_fish = from_help(), from_bash(), from_fish()

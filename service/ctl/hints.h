@@ -1,0 +1,13 @@
+/*
+ * Hints: what a person may have meant who typed a word of another tool, a name with a slip in it,
+ * or a supervisor without its slash. They go to standard error, behind the error itself.
+ */
+#pragma once
+
+#include "client.h"
+
+/* Of a command that there is not. commands: those that there are, the last one NULL. */
+void hint_command(const char *word, const char *const *commands);
+
+/* Of a child that there is not: asks proctord for those that there are. */
+void hint_child(struct client *client, const char *id);
