@@ -11,7 +11,7 @@ for space in tests/scenarios/explore/*.yaml; do
     "$sim" explore "$space"
 done
 echo "== campaign"
-"$sim" campaign --seeds "0..$seeds" --store "$1"
+"$sim" campaign --complete --seeds "0..$seeds" --store "$1"
 echo "== mutants"
 "$sim" mutants --build "$1"
 echo "== figures"

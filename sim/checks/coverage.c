@@ -1,9 +1,45 @@
 #include "checks/coverage.h"
 
+_Static_assert(COVERAGE_DRAWS <= 64, "each has a bit");
+
+const char *coverage_draw_to_string(int draw)
+{
+    static const char *const names[] = {
+        [DRAW_KILL_WHOLE - DRAW_KILL_WHOLE] = "kill of a whole child",
+        [DRAW_KILL_RELOAD - DRAW_KILL_WHOLE] = "kill with the signal of a reload",
+        [DRAW_DRY_RUN - DRAW_KILL_WHOLE] = "dry run",
+        [DRAW_BLANK_REASON - DRAW_KILL_WHOLE] = "blank reason",
+        [DRAW_LONG_REASON - DRAW_KILL_WHOLE] = "reason that is too long",
+        [DRAW_NO_SUCH_CHILD - DRAW_KILL_WHOLE] = "command on no child",
+        [DRAW_NO_SUCH_SCOPE - DRAW_KILL_WHOLE] = "command on no supervisor",
+        [DRAW_REFUSED_ID - DRAW_KILL_WHOLE] = "set with an id that is taken",
+        [DRAW_REFUSED_DEPENDENCY - DRAW_KILL_WHOLE] = "set with an unknown dependency",
+        [DRAW_REFUSED_CYCLE - DRAW_KILL_WHOLE] = "set with a cycle",
+        [DRAW_REFUSED_GROUP - DRAW_KILL_WHOLE] = "set with an unknown group",
+        [DRAW_REFUSED_PRIMARY - DRAW_KILL_WHOLE] = "set with a sidecar of none",
+        [DRAW_REFUSED_REDECLARATION - DRAW_KILL_WHOLE] = "redeclaration that is refused",
+    };
+    static const char *const tenths[] = {"tenth of jitter equal", "tenth of jitter full",
+                                         "tenth of jitter decorrelated"};
+
+    if (draw < DRAW_VERB)
+        return tenths[draw / 10];
+    if (draw < DRAW_KILL_WHOLE)
+        return command_verb_to_string(
+            (enum command_verb)(draw - (draw < DRAW_SCOPE ? DRAW_VERB : DRAW_SCOPE)));
+    return names[draw - DRAW_KILL_WHOLE];
+}
+
+void coverage_drew(struct world *world, int draw)
+{
+    world->marks[2] |= UINT64_C(1) << draw;
+}
+
 void coverage_mark(struct world *world, const struct child *child)
 {
     uint64_t state = (uint64_t)core_shutdown_phase(world->core);
 
+    world->marks[2] |= world->reference.tenths;
     world->marks[1] |=
         UINT64_C(1) << child->last_exit->kind | UINT64_C(1) << (16 + child->last_exit->decision) |
         UINT64_C(1) << (26 + child->fence_phase) | UINT64_C(1) << (32 + child->failure->phase) |

@@ -60,6 +60,7 @@ static int handle(int argc, char **argv)
         {"checkpoint", required_argument, NULL, 'c'},
         {"store", required_argument, NULL, 'o'},
         {"keep-going", no_argument, NULL, 'k'},
+        {"complete", no_argument, NULL, 'a'},
         {"hashes", no_argument, NULL, 'h'},
         {"quiet", no_argument, NULL, 'q'},
         {},
@@ -90,6 +91,8 @@ static int handle(int argc, char **argv)
             options.store = optarg;
         else if (c == 'k')
             options.keep_going = true;
+        else if (c == 'a')
+            options.complete = true;
         else if (c == 'q')
             options.quiet = true;
         hashes = hashes || c == 'h';
@@ -119,5 +122,6 @@ const struct command_entry command_campaign = {
     "  --checkpoint FILE  continues from FILE, and records the progress there\n"
     "  --store DIR        directory for the trace of the first failure (default .)\n"
     "  --keep-going       counts failures instead of stopping at the first\n"
+    "  --complete         fails as well where something was never drawn, or never occurred\n"
     "  --hashes           prints the hash of each seed (one process), to compare builds\n"
     "  campaign merge FILE...   adds up the checkpoints of shards\n"};

@@ -10,6 +10,7 @@
 #include "reference/tree.h"
 #include "reference/wake.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,4 +182,51 @@ int world_run_job(struct world *world, uint32_t number, const char *name, enum s
     *error = problem.error;
     crash_end_input(world, &before);
     return r;
+}
+
+static void in_vain(struct world *world, enum input_kind kind, const char *what)
+{
+    inputs_begin(world, kind, NULL);
+    world_note(world, &(struct record){.kind = RECORD_INPUT, .what = what});
+}
+
+static void check_refusal(struct world *world, int answer, int wanted)
+{
+    if (world->shutdown_begun)
+        wanted = -ESHUTDOWN;
+    if (answer != wanted)
+        world_fail(world, CHECK_REFERENCE, "a set was answered with %d, it should be %d", answer,
+                   wanted);
+}
+
+void world_declare_in_vain(struct world *world, const struct child_declaration *declarations,
+                           size_t count, int wanted)
+{
+    struct declaration_problem problem = {};
+    struct checks_before before;
+
+    in_vain(world, INPUT_DECLARE, "declare in vain");
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    int r = core_declare(world->core, declarations, count, "operator", "in vain", &problem);
+    world->in_core = false;
+    check_refusal(world, r, wanted);
+    reference_wake(&world->reference);
+    crash_end_input(world, &before);
+}
+
+void world_redeclare_in_vain(struct world *world, const struct child_declaration *declaration)
+{
+    struct declaration_problem problem = {};
+    struct checks_before before;
+
+    in_vain(world, INPUT_REDECLARE, "redeclare in vain");
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    int r = core_redeclare(world->core, declaration, 1, REDECLARE_APPLIES, "operator", "in vain",
+                           &problem);
+    world->in_core = false;
+    check_refusal(world, r, -ENOENT);
+    reference_wake(&world->reference);
+    crash_end_input(world, &before);
 }

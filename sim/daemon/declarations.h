@@ -21,3 +21,8 @@ int world_redeclare(struct world *world, uint32_t actor,
 /* Takes in a job; the actor is a child called jobs/N, with the number that the job will have. */
 int world_run_job(struct world *world, uint32_t actor, const char *name, enum same_name same_name,
                   struct error *error);
+
+/* What is to be refused, with this error, and changes nothing. */
+void world_declare_in_vain(struct world *world, const struct child_declaration *declarations,
+                           size_t count, int wanted);
+void world_redeclare_in_vain(struct world *world, const struct child_declaration *declaration);

@@ -12,29 +12,46 @@ static uint64_t plain_backoff(const struct backoff_settings *b, uint64_t n)
     return delay < b->max_usec ? (uint64_t)delay : b->max_usec;
 }
 
-static bool possible(const struct backoff_settings *b, uint64_t n, uint64_t previous,
-                     uint64_t drawn)
+struct range {
+    uint64_t low, high;
+};
+
+/* What may be drawn for the nth restart. */
+static struct range range_of(const struct backoff_settings *b, uint64_t n, uint64_t previous)
 {
-    uint64_t delay = plain_backoff(b, n), low = delay, high = delay;
+    uint64_t delay = plain_backoff(b, n);
+    struct range range = {delay, delay};
     if (b->jitter == JITTER_EQUAL) {
         uint64_t spread = delay * b->ratio_milli / 1000;
-        low = delay - (spread < delay ? spread : delay);
-        high = delay + spread;
+        range.low = delay - (spread < delay ? spread : delay);
+        range.high = delay + spread;
     } else if (b->jitter == JITTER_FULL) {
-        low = 0;
+        range.low = 0;
     } else if (b->jitter == JITTER_DECORRELATED) {
-        low = b->initial_usec < b->max_usec ? b->initial_usec : b->max_usec;
-        high = previous * 3 < b->max_usec ? previous * 3 : b->max_usec;
-        high = high > low ? high : low;
+        range.low = b->initial_usec < b->max_usec ? b->initial_usec : b->max_usec;
+        range.high = previous * 3 < b->max_usec ? previous * 3 : b->max_usec;
+        range.high = range.high > range.low ? range.high : range.low;
     }
-    return drawn >= low && drawn <= high;
+    return range;
+}
+
+/* Over a campaign each tenth of a range has been drawn: one that is never is no jitter. */
+static void note_tenth(struct ref *r, enum jitter jitter, struct range range, uint64_t drawn)
+{
+    if (jitter == JITTER_NONE || range.high - range.low < 1000)
+        return;
+    uint64_t tenth = (drawn - range.low) * 10 / (range.high - range.low + 1);
+    r->tenths |= UINT32_C(1) << (10 * ((int)jitter - 1) + (int)tenth);
 }
 
 static uint64_t next_backoff(struct ref *r, struct ref_child *c)
 {
     const struct backoff_settings *b = &c->declaration->backoff;
     c->backoff_n++;
-    if (!c->drew || !possible(b, c->backoff_n, c->backoff_previous, c->drawn)) {
+    struct range range = range_of(b, c->backoff_n, c->backoff_previous);
+    if (c->drew && c->drawn >= range.low && c->drawn <= range.high) {
+        note_tenth(r, b->jitter, range, c->drawn);
+    } else {
         r->wrong = r->allocate(r->userdata, WRONG_MAX);
         snprintf(r->wrong, WRONG_MAX, "%.60s: a delay of %ju us is not possible for n = %ju", c->id,
                  (uintmax_t)c->drawn, (uintmax_t)c->backoff_n);

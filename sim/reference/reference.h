@@ -203,7 +203,8 @@ struct ref {
     struct ref_word *words[REF_WORDS];
     struct ref_told_list *told; /* what has happened in this input; NULL: no command asks */
     uint32_t n_told, n_calls;
-    char *wrong; /* an impossible draw; NULL while there was none */
+    uint32_t tenths; /* of the ranges of equal, full and decorrelated jitter, that were drawn */
+    char *wrong;     /* an impossible draw; NULL while there was none */
 };
 
 /* The time of the next input, by the machine's clocks: called before it. */

@@ -34,6 +34,7 @@ enum turn {
     TURN_CANCEL_JOB,
     TURN_RELOAD,
     TURN_DRY_RUN,
+    TURN_IN_VAIN,
     TURN_REOPEN,
     TURN_REBOOT,
     TURN_SHUTDOWN,

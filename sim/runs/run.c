@@ -93,6 +93,5 @@ void run_once(const struct run *run, struct result *result)
     result->hash = whole ? world_hash(driven.world) : driven.world->hash;
     result->inputs = driven.world->inputs;
     result->simulated_nsec = driven.world->now_nsec - WORLD_START_NSEC;
-    result->marks[0] = driven.world->marks[0];
-    result->marks[1] = driven.world->marks[1];
+    memcpy(result->marks, driven.world->marks, sizeof(result->marks));
 }

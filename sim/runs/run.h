@@ -17,7 +17,7 @@ struct result {
     uint64_t hash;
     uint64_t inputs;
     uint64_t simulated_nsec;
-    uint64_t marks[2];
+    uint64_t marks[COVERAGE_WORDS];
 };
 
 struct subject; /* what runs are made of: see scenario/scenario.h */

@@ -1,6 +1,7 @@
 #include "runs/swarm.h"
 
 #include "checks/arrival.h"
+#include "checks/coverage.h"
 #include "daemon/crash.h"
 #include "daemon/declarations.h"
 #include "daemon/disk.h"
@@ -10,7 +11,9 @@
 #include "world/process.h"
 #include "world/queue.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #define TURNS      24
 #define DRAIN_NSEC (240 * SEC)
@@ -18,16 +21,115 @@
 static void command(struct world *world, const struct swarm *swarm, uint32_t child,
                     enum command_verb verb, bool dry_run)
 {
+    static const int signals[] = {9, 1, 10, 12};
     struct command command = {.verb = verb,
                               .child = swarm->ids[child],
                               .reason = "campaign",
                               .requester = "client",
+                              .origin = verb == COMMAND_RESUME ? "pid 7, client, :1.4" : NULL,
                               .dry_run = dry_run,
                               .signal = 9};
     struct outcome outcome;
     struct error error = {};
 
+    if (verb == COMMAND_KILL) {
+        command.signal = signals[draw_number(world, COUNT_OF(signals))];
+        command.whole = draw_number(world, 2);
+        coverage_drew(world, command.signal == 1 ? DRAW_KILL_RELOAD : DRAW_VERB + (int)verb);
+    }
+    coverage_drew(world, command.whole ? DRAW_KILL_WHOLE : DRAW_VERB + (int)verb);
+    if (dry_run)
+        coverage_drew(world, DRAW_DRY_RUN);
     world_command(world, &command, &outcome, &error);
+}
+
+/* What is to be refused, and changes nothing. */
+static void command_in_vain(struct world *world, const struct swarm *swarm, uint32_t child)
+{
+    char long_reason[REASON_MAX + 2];
+    struct command command = {.verb = (enum command_verb)draw_number(world, COMMAND_RELOAD),
+                              .child = swarm->ids[child],
+                              .reason = " \t",
+                              .requester = "client"};
+    struct outcome outcome;
+    struct error error = {};
+    uint32_t why = draw_number(world, 4);
+
+    coverage_drew(world, DRAW_BLANK_REASON + (int)why);
+    if (why == 1) {
+        memset(long_reason, 'x', sizeof(long_reason) - 1);
+        long_reason[sizeof(long_reason) - 1] = '\0';
+        command.reason = long_reason;
+    } else if (why > 1) {
+        command.reason = "campaign";
+        command.child = "nobody";
+    }
+    if (why == 3)
+        world_command_scope(world, &command, &error);
+    else
+        world_command(world, &command, &outcome, &error);
+}
+
+/* A set of two children that is refused as a whole. */
+static void declare_in_vain(struct world *world, struct swarm *swarm, uint32_t child)
+{
+    static const char *first[] = {"in-vain-2"}, *second[] = {"in-vain-1"}, *none[] = {"no-child"};
+    struct child_declaration set[2] = {swarm->declarations[child], swarm->declarations[child]};
+    uint32_t why = draw_number(world, 5);
+    int wanted = -ENOENT;
+
+    for (int i = 0; i < 2; i++) {
+        set[i].role = ROLE_WORKER;
+        set[i].n_requires = set[i].n_after = 0;
+        set[i].group = NULL;
+        set[i].id = i == 0 ? "in-vain-1" : "in-vain-2";
+    }
+    coverage_drew(world, DRAW_REFUSED_ID + (int)why);
+    if (why == 0) {
+        set[1].id = set[0].id;
+        wanted = -EEXIST;
+    } else if (why == 1) {
+        set[1].after = none;
+        set[1].n_after = 1;
+    } else if (why == 2) {
+        set[0].requires = first;
+        set[1].requires = second;
+        set[0].n_requires = set[1].n_requires = 1;
+        wanted = -ELOOP;
+    } else if (why == 3) {
+        set[1].group = "no-group";
+    } else {
+        set[1].role = ROLE_SIDECAR;
+        wanted = -EINVAL;
+    }
+    world_declare_in_vain(world, set, 2, wanted);
+}
+
+static void redeclare_in_vain(struct world *world, struct swarm *swarm, uint32_t child)
+{
+    static const char *none[] = {"no-child"};
+    struct child_declaration declaration = swarm->declarations[child];
+
+    if (!world->actors[child].child || declaration.role == ROLE_SIDECAR)
+        return;
+    coverage_drew(world, DRAW_REFUSED_REDECLARATION);
+    declaration.requires = none;
+    declaration.n_requires = 1;
+    world_redeclare_in_vain(world, &declaration);
+}
+
+static void do_in_vain(struct world *world, struct swarm *swarm, uint32_t child)
+{
+    switch (draw_number(world, 3)) {
+    case 0:
+        command_in_vain(world, swarm, child);
+        return;
+    case 1:
+        declare_in_vain(world, swarm, child);
+        return;
+    default:
+        redeclare_in_vain(world, swarm, child);
+    }
 }
 
 static void command_scope(struct world *world, const struct swarm *swarm)
@@ -39,6 +141,7 @@ static void command_scope(struct world *world, const struct swarm *swarm)
                               .dry_run = draw_number(world, 4) == 1};
     struct error error = {};
 
+    coverage_drew(world, DRAW_SCOPE + (int)command.verb);
     world_command_scope(world, &command, &error);
 }
 
@@ -226,6 +329,9 @@ static void take_turn(struct world *world, struct swarm *swarm, enum turn turn, 
         return;
     case TURN_CANCEL_JOB:
         cancel_job(world, swarm);
+        return;
+    case TURN_IN_VAIN:
+        do_in_vain(world, swarm, child);
         return;
     case TURN_REOPEN:
         world_reopen(world);

@@ -1,3 +1,4 @@
+#include "checks/coverage.h"
 #include "search/campaign.h"
 
 #include "search/clock.h"
@@ -21,7 +22,7 @@
 /* What a worker tells; written by it alone. */
 struct worker {
     uint64_t runs, inputs, failures, simulated_nsec;
-    uint64_t marks[2];
+    uint64_t marks[COVERAGE_WORDS];
     unsigned char states[STATES_BYTES];
     bool failed;
     uint64_t failed_seed;
@@ -54,8 +55,8 @@ static void run_seed(struct run *run, struct worker *worker, uint64_t seed)
     worker->runs++;
     worker->inputs += result.inputs;
     worker->simulated_nsec += result.simulated_nsec;
-    worker->marks[0] |= result.marks[0];
-    worker->marks[1] |= result.marks[1];
+    for (int i = 0; i < COVERAGE_WORDS; i++)
+        worker->marks[i] |= result.marks[i];
     if (result.verdict.check == CHECK_NONE)
         return;
     worker->failures++;
@@ -111,8 +112,8 @@ static void add_up(const struct shared *shared, unsigned jobs, const struct work
         sum->inputs += worker->inputs;
         sum->failures += worker->failures;
         sum->simulated_nsec += worker->simulated_nsec;
-        sum->marks[0] |= worker->marks[0];
-        sum->marks[1] |= worker->marks[1];
+        for (int k = 0; k < COVERAGE_WORDS; k++)
+            sum->marks[k] |= worker->marks[k];
         for (size_t b = 0; b < STATES_BYTES; b++)
             sum->states[b] |= worker->states[b];
         if (worker->failed && (!sum->failed || worker->failed_seed < sum->failed_seed)) {
@@ -125,8 +126,11 @@ static void add_up(const struct shared *shared, unsigned jobs, const struct work
 
 static unsigned marks_of(const struct worker *sum)
 {
-    return (unsigned)__builtin_popcountll(sum->marks[0]) +
-           (unsigned)__builtin_popcountll(sum->marks[1]);
+    unsigned marks = 0;
+
+    for (int i = 0; i < COVERAGE_WORDS; i++)
+        marks += (unsigned)__builtin_popcountll(sum->marks[i]);
+    return marks;
 }
 
 static void show_progress(const struct campaign_options *options, const struct worker *sum,
@@ -150,8 +154,22 @@ static void show_progress(const struct campaign_options *options, const struct w
             count_bits(sum->states, STATES_BYTES), marks_of(sum));
 }
 
+/* What it should have drawn at least once, and has not: also a tenth of the range of a jitter. */
+static bool print_draws(uint64_t marks)
+{
+    bool any = false;
+
+    for (int i = 0; i < COVERAGE_DRAWS; i++)
+        if (!(marks & UINT64_C(1) << i)) {
+            printf("%s%s", any ? ", " : "never drawn: ", coverage_draw_to_string(i));
+            any = true;
+        }
+    printf("%s\n", any ? "" : "each verb, option, refusal and tenth of a jitter was drawn");
+    return !any;
+}
+
 /* The "sometimes": what a campaign should have seen at least once, and has not. */
-static void print_marks(const struct worker *sum)
+static bool print_marks(const struct worker *sum)
 {
     bool any = false;
 
@@ -176,9 +194,11 @@ static void print_marks(const struct worker *sum)
             any = true;
         }
     printf("%s\n", any ? "" : "every event, exit and shutdown result has occurred");
+    return print_draws(sum->marks[2]) && !any;
 }
 
-static void print_totals(const struct worker *sum, double seconds)
+/* Returns whether all has occurred, and been drawn. */
+static bool print_totals(const struct worker *sum, double seconds)
 {
     printf("%" PRIu64 " seeds, %" PRIu64 " inputs, %.0f s simulated, %" PRIu64 " failed\n",
            sum->runs, sum->inputs, (double)sum->simulated_nsec / 1e9, sum->failures);
@@ -187,7 +207,7 @@ static void print_totals(const struct worker *sum, double seconds)
                (double)sum->inputs / seconds, (double)sum->simulated_nsec / 1e9 / seconds);
     printf("%u states of a child, %u marks; ", count_bits(sum->states, STATES_BYTES),
            marks_of(sum));
-    print_marks(sum);
+    return print_marks(sum);
 }
 
 /* ---- checkpoints ----------------------------------------------------------------------------- */
@@ -501,13 +521,12 @@ int campaign_run(const struct campaign_options *given, struct campaign_totals *t
     add_up(shared, options.jobs, before, sum);
     double seconds = clock_seconds() - began;
     fill_totals(sum, seconds, totals);
-    if (!options.quiet)
-        print_totals(sum, seconds);
+    bool complete = options.quiet || print_totals(sum, seconds);
     if (options.checkpoint && write_checkpoint(&options, shared->next_chunk, sum) < 0)
         perror(options.checkpoint);
     if (sum->failed)
         store_failure(&options, sum, seconds);
-    int status = sum->failed ? 1 : 0;
+    int status = sum->failed || (options.complete && !complete) ? 1 : 0;
     munmap(shared, size);
     free(before);
     return status;

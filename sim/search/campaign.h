@@ -21,6 +21,7 @@ struct campaign_options {
     double shrink_seconds;
     bool keep_going; /* count failures, do not stop at the first */
     bool progress;   /* a bar on stderr */
+    bool complete;   /* fails where something was never drawn, or never occurred */
     bool quiet;      /* one line on stdout, where a check failed: for mutants */
 };
 

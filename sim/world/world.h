@@ -34,6 +34,7 @@
 #define WORLD_SUPERVISORS   32 /* at most, with the root */
 #define WORLD_MAX_JOBS      2
 #define WORLD_DOUBTS        16
+#define COVERAGE_WORDS      3
 #define WORLD_CAP           4 /* restarts in flight of a supervisor that does not say */
 
 enum check {
@@ -293,7 +294,7 @@ struct world {
     uint64_t jobs; /* taken in */
     bool shutdown_begun, shutdown_completed;
     struct shown_supervisor shown_supervisors[WORLD_SUPERVISORS];
-    uint64_t marks[2];     /* "sometimes": see checks/coverage.h */
+    uint64_t marks[COVERAGE_WORDS]; /* "sometimes": see checks/coverage.h */
     unsigned char *states; /* coverage: one bit for each state of a child seen; not in the block */
     struct verdict verdict;
 
