@@ -52,6 +52,7 @@ static void agree_on_attempt(struct world *world, const char *name, const struct
                              const struct ref_attempt *its)
 {
     SAME("active", mine->active, its->active);
+    SAME("pid", mine->pid, its->pid);
     if (!mine->active)
         return;
     SAME("spawned", mine->spawned, its->spawned);
@@ -78,7 +79,6 @@ static void agree_on_attempt(struct world *world, const char *name, const struct
     SAME("failed by its checks", mine->failed_check, its->failed_check);
     SAME("passed a check", mine->check_passed, its->check_passed);
     SAME("missed checks", mine->check_misses, its->check_misses);
-    SAME("pid", mine->pid, its->pid);
     SAME("started", mine->started_usec, its->started);
     if (mine->reload != RELOAD_IDLE) {
         SAME("reload's signal", mine->reload_usec, its->reload_signal);

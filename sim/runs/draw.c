@@ -58,6 +58,10 @@ static const struct model programs[] = {
        {STEP_HEALTHY})},
     {S({STEP_READY}, {STEP_UNHEALTHY}, {STEP_RUN, 5 * USEC_SEC}, {STEP_HEALTHY},
        {STEP_RUN, 5 * USEC_SEC}, {STEP_MUTE})},
+    {S({STEP_STATUS, 0, "warming up"}, {STEP_READY}, {STEP_RUN, USEC_SEC}, {STEP_STATUS, 0, "busy"},
+       {STEP_RUN, USEC_SEC}, {STEP_EXIT, 1})},
+    {S({STEP_WRITE_RESULT, 70000}, {STEP_RUN, USEC_SEC}, {STEP_EXIT, 0})},
+    {S({STEP_READY}, {STEP_WRITE_RESULT, 17}, {STEP_RUN, USEC_SEC}, {STEP_DIE, 11})},
 };
 
 uint32_t draw_number(struct world *world, uint32_t n)

@@ -83,6 +83,10 @@ static void report_end(struct world *world, struct actor *actor, struct process 
     report.completion.output.size =
         process->result_bytes < JOB_OUTPUT_MAX ? process->result_bytes : JOB_OUTPUT_MAX;
     report.completion.output.truncated = process->result_bytes > JOB_OUTPUT_MAX;
+    /* A cgroup of its own it has every other time; and SIGSEGV leaves a core. */
+    report.completion.cgroup = process->id.attempt % 2 ? RESOURCE_CLEANED : RESOURCE_RECORDED;
+    report.completion.core_dumped =
+        report.completion.by_signal && report.completion.signal == SIGSEGV;
     /* A processor is its own half of the time that it lives. */
     report.completion.cpu_usec = (world->now_nsec - process->born_nsec) / 2000;
     process->reported = true;
@@ -226,8 +230,11 @@ static struct notify_message message_of(const struct world *world, const struct 
     };
     struct notify_message message = {.flags = flags[step->kind]};
 
-    if (step->kind == STEP_STATUS)
+    if (step->kind == STEP_STATUS) { /* with an ERRNO= as large as it is long */
+        message.flags |= NOTIFY_ERRNO;
         message.status = step->word;
+        message.error = (int)strlen(step->word);
+    }
     if (step->kind == STEP_EXTEND)
         message.extend_usec = step->number;
     if (step->kind == STEP_RELOADING_SINCE)
