@@ -36,13 +36,6 @@ static uint32_t n_called;
 static char texts[TEXTS_SIZE];
 static size_t texts_used;
 
-/* Those that are not: a simulated daemon neither announces its start nor refuses a manifest, as its
- * files are not part of this world. */
-static bool is_compared(enum event_kind kind)
-{
-    return kind != EVENT_SUPERVISOR_STARTED && kind != EVENT_CHILD_DECLARATION_REJECTED;
-}
-
 void told_open(struct world *world)
 {
     world->reference.told = &expected;
@@ -90,7 +83,7 @@ static struct core_field copy_of(const struct event_field *field)
 
 void told_event(struct world *world, const struct event *event)
 {
-    if (!is_compared(event->kind) || n_told++ >= REF_TOLD_MAX)
+    if (n_told++ >= REF_TOLD_MAX)
         return;
 
     struct core_event *its = &told[n_told - 1];

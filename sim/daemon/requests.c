@@ -200,3 +200,42 @@ void world_reexecute(struct world *world)
     reference_wake(&world->reference);
     crash_end_input(world, &before);
 }
+
+/* What the shell says of itself: it is told, and nothing follows from it. */
+static void begin_word(struct world *world, const char *what, struct checks_before *before)
+{
+    inputs_begin(world, INPUT_DURABILITY, NULL);
+    world_note(world, &(struct record){.kind = RECORD_INPUT, .what = what});
+    checks_before(world, NULL, before);
+    world->in_core = true;
+}
+
+static void end_word(struct world *world, const struct checks_before *before)
+{
+    ref_tell_cause(&world->reference, 0);
+    reference_wake(&world->reference);
+    crash_end_input(world, before);
+}
+
+void world_announce(struct world *world)
+{
+    struct checks_before before;
+
+    begin_word(world, "announce", &before);
+    core_announce(world->core, "simulated");
+    world->in_core = false;
+    TELL(&world->reference, NULL, EVENT_SUPERVISOR_STARTED, FIELD_TEXT_OF("version", "simulated"));
+    end_word(world, &before);
+}
+
+void world_reject(struct world *world)
+{
+    struct checks_before before;
+
+    begin_word(world, "manifest rejected", &before);
+    core_declaration_rejected(world->core, "client", "web.yaml:3:5: unknown key");
+    world->in_core = false;
+    TELL(&world->reference, NULL, EVENT_CHILD_DECLARATION_REJECTED, FIELD_TEXT_OF("by", "client"),
+         FIELD_TEXT_OF("why", "web.yaml:3:5: unknown key"));
+    end_word(world, &before);
+}

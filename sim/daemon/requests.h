@@ -16,3 +16,7 @@ void world_shutdown(struct world *world, uint64_t bound_usec, const char *by, co
 void world_hurry(struct world *world);
 void world_reopen(struct world *world); /* where a shutdown has begun */
 void world_reexecute(struct world *world);
+
+/* The daemon says that it is up; and that it has refused a manifest. */
+void world_announce(struct world *world);
+void world_reject(struct world *world);

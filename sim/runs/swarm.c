@@ -120,7 +120,10 @@ static void redeclare_in_vain(struct world *world, struct swarm *swarm, uint32_t
 
 static void do_in_vain(struct world *world, struct swarm *swarm, uint32_t child)
 {
-    switch (draw_number(world, 3)) {
+    switch (draw_number(world, 4)) {
+    case 3:
+        world_reject(world);
+        return;
     case 0:
         command_in_vain(world, swarm, child);
         return;
@@ -428,5 +431,6 @@ void swarm_run(const struct run *run, struct world **world)
     (*world)->observe_userdata = run->observe_userdata;
     (*world)->states = run->states;
     draw_world(*world);
+    world_announce(*world);
     live(*world, run);
 }

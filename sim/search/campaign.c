@@ -174,9 +174,8 @@ static bool print_marks(const struct worker *sum)
     bool any = false;
 
     for (int kind = 0; kind < EVENT_KINDS; kind++) {
-        if (sum->marks[0] & UINT64_C(1) << kind || kind == EVENT_SUPERVISOR_STARTED ||
-            kind == EVENT_CHILD_DECLARATION_REJECTED)
-            continue; /* the daemon's own */
+        if (sum->marks[0] & UINT64_C(1) << kind)
+            continue;
         printf("%s%s",
                any ? ", " : "never occurred: ", event_kind_to_string((enum event_kind)kind));
         any = true;
