@@ -183,19 +183,22 @@ static int read_last_stale_report(struct service *service, sd_bus_message *m, st
     return finish(m, r);
 }
 
-static int read_cpu(struct service *service, sd_bus_message *m, struct child *child)
+/* Both come from one look, where they are read for one answer: within one turn of the loop. */
+static const struct usage *usage_of(struct service *service, const struct child *child)
 {
-    uint64_t cpu, memory;
-    service->hooks.usage(service->hooks.userdata, child, &cpu, &memory);
-    return append_values(m, "t", cpu);
+    struct usage *usage = &service->usage;
+    uint64_t turn = 0;
+
+    if (sd_event_get_iteration(service->event, &turn) < 0 || turn != usage->turn ||
+        child->serial != usage->serial)
+        service->hooks.usage(service->hooks.userdata, child, &usage->cpu_nsec, &usage->memory);
+    usage->turn = turn;
+    usage->serial = child->serial;
+    return usage;
 }
 
-static int read_memory(struct service *service, sd_bus_message *m, struct child *child)
-{
-    uint64_t cpu, memory;
-    service->hooks.usage(service->hooks.userdata, child, &cpu, &memory);
-    return append_values(m, "t", memory);
-}
+READER(read_cpu, "t", usage_of(service, child)->cpu_nsec)
+READER(read_memory, "t", usage_of(service, child)->memory)
 
 static int read_unenforced(struct service *service, sd_bus_message *m, struct child *child)
 {
@@ -374,7 +377,7 @@ int child_append_properties(struct service *service, sd_bus_message *m, struct c
             continue;
         r = append_open(m, 'e', "sv");
         if (r >= 0)
-            r = append_values(m, "s", properties[i].name);
+            r = append_word(m, properties[i].name);
         if (r >= 0)
             r = append_open(m, 'v', properties[i].signature);
         if (r >= 0)
@@ -397,7 +400,7 @@ struct shown {
     uint64_t tags, requires, manifest_path, interval;
     uint32_t main_pid, used, remaining, left, burst;
     uint8_t operation, status, stop_state, readiness, heartbeat_stale, exhausted, fence_phase,
-        manifest_pending, waits_for, role, criticality;
+        manifest_pending, waits_for, role, criticality, failed;
 };
 
 struct watched {
@@ -522,6 +525,7 @@ static struct shown look_at(const struct child *child)
         .exhausted = limit.exhausted,
         .fence_phase = (uint8_t)child->fence_phase,
         .manifest_pending = child->next_config != NULL,
+        .failed = child_has_failed(child),
     };
 }
 
@@ -538,10 +542,11 @@ static void emit(struct service *service, const struct child *child, const char 
 }
 
 /* InterfacesAdded carries the properties as they are by now. */
-void child_show_from_now(struct child *child)
+void child_show_from_now(struct service *service, struct child *child)
 {
     struct shown now = look_at(child);
 
+    service->failed_changed = true;
     child->observer = malloc(sizeof(now));
     if (child->observer)
         memcpy(child->observer, &now, sizeof(now));
@@ -555,7 +560,7 @@ void child_show_changes(struct service *service, struct child *child)
     size_t n = 0;
 
     if (!before) { /* it was there before this proctord, and what was shown then is not known */
-        child_show_from_now(child);
+        child_show_from_now(service, child);
         child_show_all(service, child);
         return;
     }
@@ -563,8 +568,11 @@ void child_show_changes(struct service *service, struct child *child)
         if (memcmp((const char *)before + watched[i].offset, (const char *)&now + watched[i].offset,
                    watched[i].size) != 0)
             names[n++] = watched[i].name;
-    if (n == 0)
+    service->failed_changed = service->failed_changed || now.failed != before->failed;
+    if (n == 0) {
+        before->failed = now.failed;
         return;
+    }
     names[n] = NULL;
     *before = now;
     emit(service, child, names);
@@ -581,8 +589,9 @@ void child_show_all(struct service *service, struct child *child)
     emit(service, child, names);
 }
 
-void child_forget_shown(struct child *child)
+void child_forget_shown(struct service *service, struct child *child)
 {
+    service->failed_changed = true;
     free(child->observer);
     child->observer = NULL;
 }

@@ -7,6 +7,7 @@
 #include "listing.h"
 #include "manifest_set.h"
 #include "metrics.h"
+#include "core/model/members.h"
 #include "private.h"
 #include "reexecute.h"
 #include "reload.h"
@@ -276,33 +277,38 @@ static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *erro
 
 /* ---- properties ------------------------------------------------------------------------------ */
 
-static bool has_failed(const struct child *child)
+bool child_has_failed(const struct child *child)
 {
     return child->gave_up || child->operation == CHILD_QUARANTINED ||
            (!child->attempt.active && child->failure->phase != FAILURE_NONE);
 }
 
-void count_children(const struct service *service, uint32_t *active, uint32_t *failed)
+/* The tree counts its attempts itself. */
+static uint32_t count_active(const struct service *service)
 {
-    *active = *failed = 0;
-    for (struct child *child = core_first(service->core); child; child = core_next(child)) {
-        *active += child->attempt.active;
-        *failed += has_failed(child);
-    }
+    return core_first_supervisor(service->core)->tally.attempts;
+}
+
+static uint32_t count_failed(const struct service *service)
+{
+    uint32_t failed = 0;
+
+    for (const struct child *child = core_first(service->core); child; child = core_next(child))
+        failed += child_has_failed(child);
+    return failed;
 }
 
 #define PROPERTY(name, ...)                                                                        \
     static int name(sd_bus *bus, const char *path, const char *interface, const char *property,    \
                     sd_bus_message *reply, void *userdata, sd_bus_error *error)                    \
     {                                                                                              \
-        struct service *service = userdata;                                                        \
-        uint32_t active, failed;                                                                   \
+        const struct service *service = userdata;                                                  \
         (void)bus;                                                                                 \
         (void)path;                                                                                \
         (void)interface;                                                                           \
         (void)property;                                                                            \
         (void)error;                                                                               \
-        count_children(service, &active, &failed);                                                 \
+        (void)service;                                                                             \
         return append_values(reply, __VA_ARGS__);                                                  \
     }
 
@@ -311,8 +317,8 @@ PROPERTY(get_features, "as", 8, "idempotency-key", "wait", "dry-run", "events", 
          "jobs", "sockets", "journal")
 PROPERTY(get_shutdown_phase, "s", shutdown_phase_to_string(core_shutdown_phase(service->core)))
 PROPERTY(get_n_children, "u", (uint32_t)core_count(service->core))
-PROPERTY(get_n_active, "u", active)
-PROPERTY(get_n_failed, "u", failed)
+PROPERTY(get_n_active, "u", count_active(service))
+PROPERTY(get_n_failed, "u", count_failed(service))
 PROPERTY(get_sequence, "t", core_sequence(service->core))
 PROPERTY(get_started, "t", service->started_usec)
 PROPERTY(get_recovered, "b", service->hooks.recovered(service->hooks.userdata))
@@ -327,12 +333,13 @@ void service_durability_changed(struct service *service)
 
 void manager_show_changes(struct service *service)
 {
-    uint32_t active, failed, count = (uint32_t)core_count(service->core);
+    uint32_t active = count_active(service), count = (uint32_t)core_count(service->core);
+    uint32_t failed = service->failed_changed ? count_failed(service) : service->shown_failed;
     enum shutdown_phase phase = core_shutdown_phase(service->core);
     const char *names[5];
     size_t n = 0;
 
-    count_children(service, &active, &failed);
+    service->failed_changed = false;
     if (active != service->shown_active)
         names[n++] = "NActive";
     if (failed != service->shown_failed)

@@ -58,7 +58,7 @@ static int append_property(sd_bus_message *m, const char *path, const struct obj
     int r = append_open(m, 'e', "sv");
 
     if (r >= 0)
-        r = append_values(m, "s", entry->x.property.member);
+        r = append_word(m, entry->x.property.member);
     if (r >= 0)
         r = append_open(m, 'v', entry->x.property.signature);
     if (r >= 0)

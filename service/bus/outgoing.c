@@ -104,6 +104,12 @@ int append_lines(sd_bus_message *m, const char *text)
     return sd_bus_message_append_basic(m, 's', text);
 }
 
+int append_word(sd_bus_message *m, const char *word)
+{
+    count_text(word);
+    return sd_bus_message_append_basic(m, 's', word);
+}
+
 /* ---- values ---------------------------------------------------------------------------------- */
 
 struct values {
@@ -230,7 +236,9 @@ int append_values(sd_bus_message *m, const char *types, ...)
     struct values values;
 
     va_start(values.list, types);
-    int r = append_types(m, types, strlen(types), &values);
+    bool is_one = types[0] && !types[1] && types[0] != 'v';
+    int r = is_one ? append_basic(m, types[0], &values)
+                   : append_types(m, types, strlen(types), &values);
     va_end(values.list);
     return r;
 }

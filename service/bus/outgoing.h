@@ -15,6 +15,9 @@
 /* Like sd_bus_message_append(), for all types but 'h'. */
 int append_values(sd_bus_message *m, const char *types, ...);
 
+/* One of our own words, which is known to be a text that the bus takes. */
+int append_word(sd_bus_message *m, const char *word);
+
 /* A text that has several lines, and keeps them: a manifest, metrics. */
 int append_lines(sd_bus_message *m, const char *text);
 

@@ -100,6 +100,13 @@ struct held {
     uint64_t mark; /* of the journal: what it acknowledges stands before it */
 };
 
+/* Of the child that was looked at last, and the turn of the loop in which it was; serial 0: none.
+ */
+struct usage {
+    uint64_t cpu_nsec, memory, turn;
+    uint32_t serial;
+};
+
 struct service {
     sd_event *event;
     sd_bus *bus; /* NULL while there is none on which we have our name */
@@ -150,6 +157,8 @@ struct service {
     void (*shutdown_done)(void *userdata);
     void *shutdown_userdata;
     uint32_t shown_active, shown_failed, shown_count;
+    struct usage usage;
+    bool failed_changed; /* since: they are counted anew */
     enum shutdown_phase shown_phase;
 };
 
@@ -247,10 +256,10 @@ const sd_bus_vtable *child_vtable(void);
 void child_object_serve(struct service *service);
 int child_append_properties(struct service *service, sd_bus_message *m, struct child *child);
 /* Of a child that is announced now; of one that has changed; of one of which nothing is known. */
-void child_show_from_now(struct child *child);
+void child_show_from_now(struct service *service, struct child *child);
 void child_show_changes(struct service *service, struct child *child);
 void child_show_all(struct service *service, struct child *child);
-void child_forget_shown(struct child *child);
+void child_forget_shown(struct service *service, struct child *child);
 extern const sd_bus_vtable supervisor_vtable[];
 void supervisor_object_serve(struct service *service);
 void supervisor_show_changes(struct service *service, struct supervisor *supervisor);
@@ -263,7 +272,8 @@ void job_forgotten(struct service *service, struct job *job);
 int answer_job(struct service *service, sd_bus_message *m, const struct job *job,
                const struct options *options, uid_t uid);
 void manager_show_changes(struct service *service);
-void count_children(const struct service *service, uint32_t *active, uint32_t *failed);
+/* As NFailed counts it. */
+bool child_has_failed(const struct child *child);
 
 /* explanation.c */
 void explain(const struct service *service, const struct child *child, char *buffer, size_t size);

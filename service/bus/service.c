@@ -61,11 +61,11 @@ void service_event(void *userdata, const struct event *event)
     job_event(service, event);
     if (event->kind == EVENT_CHILD_ADDED && !event->child->observer) {
         announce_child(service, event->child->id, true);
-        child_show_from_now(event->child); /* from here on, changes are signalled */
+        child_show_from_now(service, event->child); /* from here on, changes are signalled */
     } else if (event->kind == EVENT_CHILD_RUNTIME_STATE_REMOVED) {
         waiters_child_gone(service, event->child);
         announce_child(service, event->child->id, false);
-        child_forget_shown(event->child);
+        child_forget_shown(service, event->child);
     }
 }
 
@@ -465,6 +465,7 @@ int service_new(sd_event *event, const struct service_settings *settings,
         return -ENOMEM;
     INVARIANT(are_whole(hooks));
     clock_gettime(CLOCK_REALTIME, &now);
+    fresh->failed_changed = true;
     fresh->started_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
     fresh->event = sd_event_ref(event);
     fresh->settings = *settings;
@@ -508,7 +509,7 @@ void service_detach(struct service *service)
     if (!service->core)
         return;
     for (struct child *child = core_first(service->core); child; child = core_next(child))
-        child_forget_shown(child);
+        child_forget_shown(service, child);
     for (struct supervisor *s = core_first_supervisor(service->core); s;
          s = core_next_supervisor(s)) {
         free(s->observer);

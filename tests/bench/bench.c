@@ -440,6 +440,11 @@ static int write_value(sd_bus_message *m, const struct value *value)
 {
     uint32_t number = (uint32_t)value->number;
 
+    if (value->signature[0] == '(') { /* (ss) */
+        int r = sd_bus_message_open_container(m, 'r', "ss");
+        r = r < 0 ? r : sd_bus_message_append(m, "ss", "", "");
+        return r < 0 ? r : sd_bus_message_close_container(m);
+    }
     if (strlen(value->signature) > 1) {
         int r = sd_bus_message_open_container(m, 'a', value->signature + 1);
         return r < 0 ? r : sd_bus_message_close_container(m);

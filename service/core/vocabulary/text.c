@@ -122,12 +122,15 @@ bool text_is_at_most(const char *text, enum text_class most)
     enum text_class class;
     uint32_t code;
 
-    for (; *text; text += text_next(text, &class, &code))
-        if ((unsigned char)*text < 0x20 || (unsigned char)*text >= 0x7F) {
-            text_next(text, &class, &code);
-            if (class > most)
-                return false;
+    while (*text) {
+        if ((unsigned char)*text >= 0x20 && (unsigned char)*text < 0x7F) {
+            text++;
+            continue;
         }
+        text += text_next(text, &class, &code);
+        if (class > most)
+            return false;
+    }
     return true;
 }
 
