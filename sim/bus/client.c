@@ -11,6 +11,9 @@
 #define FLOOD      300
 #define DEAF_CALLS 20
 #define REPEATS    3
+#define CHECKS     20
+
+#define CHECK_PAUSE_NSEC UINT64_C(200000000)
 
 const char *client_habit_to_string(enum client_habit habit)
 {
@@ -79,13 +82,26 @@ static void load(struct cache *cache, const struct peer_call *call,
         cache_load_objects(cache, answer);
 }
 
+static void check_again_later(struct client *client, const char *text)
+{
+    bool was_quiet = client->mismatch[0] && client->n_signals == client->signals_then;
+
+    if (was_quiet && !client->peer.fault[0])
+        snprintf(client->peer.fault, sizeof(client->peer.fault), "%s", text);
+    snprintf(client->mismatch, sizeof(client->mismatch), "%s", text);
+    client->signals_then = client->n_signals;
+    client->check_nsec = client->now_nsec + CHECK_PAUSE_NSEC;
+    client->checks_left = was_quiet ? 0 : client->checks_left - 1;
+}
+
 static void compare(struct client *client)
 {
-    char text[240];
+    char text[sizeof(client->mismatch)];
 
-    if (client->is_loaded && !client->peer.fault[0] &&
-        !cache_equals(&client->listened, &client->fresh, text, sizeof(text)))
-        snprintf(client->peer.fault, sizeof(client->peer.fault), "%s", text);
+    if (client->is_loaded && !cache_equals(&client->listened, &client->fresh, text, sizeof(text)))
+        check_again_later(client, text);
+    else
+        client->checks_left = 0;
 }
 
 static void take_everything(struct client *client, const struct peer_call *call,
@@ -95,6 +111,7 @@ static void take_everything(struct client *client, const struct peer_call *call,
     uint32_t *left = fresh ? &client->n_checking : &client->n_loading;
 
     if (answer->type == MESSAGE_ERROR || *left == 0) {
+        client->checks_left = fresh ? 0 : client->checks_left;
         *left = 0; /* it is not there, or has gone meanwhile: nothing to compare */
         return;
     }
@@ -117,7 +134,7 @@ static void take_owner(struct client *client, const struct bus_message *signal)
     const char *owner = wire_read_string(&reader);
     cache_clear(&client->listened);
     client->is_loaded = false;
-    client->n_checking = client->n_loading = 0;
+    client->n_checking = client->n_loading = client->checks_left = 0;
     if (*owner)
         ask_for_everything(client, &for_listened, &client->n_loading);
 }
@@ -126,18 +143,31 @@ static void signalled(struct peer *peer, const struct bus_message *signal)
 {
     struct client *client = peer->userdata;
 
+    client->n_signals++;
     if (strcmp(signal->member, "NameOwnerChanged") == 0)
         take_owner(client, signal);
     else if (client->is_loaded || client->n_loading > 0)
         cache_apply(&client->listened, signal);
 }
 
+static void check(struct client *client)
+{
+    cache_clear(&client->fresh);
+    ask_for_everything(client, &for_fresh, &client->n_checking);
+}
+
+static bool waits_to_check(const struct client *client)
+{
+    return client->checks_left > 0 && client->n_checking == 0;
+}
+
 void client_begin_check(struct client *client)
 {
     if (!client->is_loaded || !client->peer.is_named)
         return;
-    cache_clear(&client->fresh);
-    ask_for_everything(client, &for_fresh, &client->n_checking);
+    client->mismatch[0] = '\0';
+    client->checks_left = CHECKS;
+    check(client);
 }
 
 /* ---- one key, one command -------------------------------------------------------------------- */
@@ -342,7 +372,7 @@ void client_join(struct client *client, struct broker *broker)
 {
     peer_lose(&client->peer);
     client->is_loaded = client->peer.is_deaf = false;
-    client->n_loading = client->n_checking = 0;
+    client->n_loading = client->n_checking = client->checks_left = 0;
     cache_clear(&client->listened);
     if (broker)
         peer_connect(&client->peer, broker);
@@ -353,6 +383,8 @@ bool client_run(struct client *client, uint64_t now_nsec)
     client->now_nsec = now_nsec;
     bool any = peer_take(&client->peer);
 
+    if (waits_to_check(client) && client->check_nsec <= now_nsec)
+        check(client);
     if (may_take_turn(client) && client->due_nsec <= now_nsec) {
         take_turn(client);
         any = true;
@@ -362,6 +394,8 @@ bool client_run(struct client *client, uint64_t now_nsec)
 
 uint64_t client_next_nsec(const struct client *client)
 {
+    if (waits_to_check(client))
+        return client->check_nsec;
     return may_take_turn(client) ? client->due_nsec : UINT64_MAX;
 }
 

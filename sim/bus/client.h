@@ -40,6 +40,10 @@ struct client {
     uint32_t turn;
     struct cache listened, fresh;
     bool is_loaded;
+    uint64_t n_signals;
+    uint32_t checks_left; /* until it is quiet */
+    uint64_t check_nsec, signals_then;
+    char mismatch[240];             /* of the last check */
     uint32_t n_loading, n_checking; /* answers that are on their way */
     char key[24], first_outcome[80];
     uint32_t n_errors; /* calls that were refused */
@@ -55,7 +59,8 @@ bool client_run(struct client *client, uint64_t now_nsec);
 /* UINT64_MAX: it waits for nothing but answers. */
 uint64_t client_next_nsec(const struct client *client);
 
-/* When all is quiet: a client that listens reads everything once more, and compares. */
+/* A client that listens reads everything again, and compares. What differs is wrong if it still
+ * differs a while later, with no signal in between. */
 void client_begin_check(struct client *client);
 /* All of its calls are answered. */
 bool client_is_at_rest(const struct client *client);

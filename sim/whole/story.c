@@ -11,6 +11,7 @@
 
 const char *const moment_words[MOMENTS] = {
     [MOMENT_NOTHING] = "nothing",
+    [MOMENT_COMPARE] = "compare",
     [MOMENT_END] = "end",
     [MOMENT_KILL] = "kill",
     [MOMENT_KILL_AT] = "kill-at-call",
@@ -19,6 +20,7 @@ const char *const moment_words[MOMENTS] = {
     [MOMENT_DIE] = "die",
     [MOMENT_KILL_SPAWNER] = "kill-spawner",
     [MOMENT_POWER] = "power",
+    [MOMENT_BUS] = "bus",
 };
 
 static uint32_t draw(struct schedule *schedule, uint32_t n)
@@ -128,16 +130,41 @@ static void draw_moments(struct schedule *schedule, struct story *story)
     for (uint32_t i = 0; i < n; i++) {
         struct moment *moment = &story->moments[story->n_moments++];
         at += draw_time(schedule);
-        *moment = (struct moment){.at_nsec = at, .kind = MOMENT_KILL + draw(schedule, MOMENTS - 2)};
+        *moment = (struct moment){.at_nsec = at,
+                                  .kind = MOMENT_KILL + draw(schedule, MOMENTS - MOMENT_KILL)};
         if (moment->kind == MOMENT_KILL_AT)
             moment->which = draw(schedule, 1500);
         else if (moment->kind == MOMENT_DIE)
             moment->which = draw(schedule, (uint32_t)story->n_actors);
     }
-    story->moments[story->n_moments++] =
-        (struct moment){.at_nsec = at + 1 * SEC + draw_time(schedule), .kind = MOMENT_END};
     story->faults_until_nsec = at;
+    at += SEC + draw_time(schedule);
+    story->moments[story->n_moments++] = (struct moment){.at_nsec = at, .kind = MOMENT_COMPARE};
+    story->moments[story->n_moments++] = (struct moment){.at_nsec = at + SEC, .kind = MOMENT_END};
     story->end_nsec = story->moments[story->n_moments - 1].at_nsec + 300 * SEC;
+}
+
+static void draw_client(struct schedule *schedule, struct bus_client_story *client)
+{
+    *client =
+        (struct bus_client_story){.habit = CLIENT_OPERATES + draw(schedule, CLIENT_HABITS - 1)};
+    client->uid = draw(schedule, 3) == 1 ? 1000 : 0;
+    client->turns = 1 + draw(schedule, client->habit == CLIENT_FLOODS ? 2 : 10);
+    client->begin_nsec = draw_time(schedule);
+    client->pause_nsec = draw_time(schedule) / 10;
+}
+
+/* One always listens. */
+static void draw_bus(struct schedule *schedule, struct bus_story *bus)
+{
+    uint32_t n = draw(schedule, BUS_CLIENTS);
+
+    bus->absent = draw(schedule, 8) == 1;
+    bus->clients[bus->n_clients++] = (struct bus_client_story){.habit = CLIENT_LISTENS};
+    while (n-- > 0)
+        draw_client(schedule, &bus->clients[bus->n_clients++]);
+    bus->authority = draw(schedule, AUTHORITY_MANNERS);
+    bus->authority_delay_nsec = draw_time(schedule) / 10;
 }
 
 void story_draw(struct schedule *schedule, struct story *story)
@@ -153,6 +180,7 @@ void story_draw(struct schedule *schedule, struct story *story)
     story->cgroups = draw(schedule, 2) == 0;
     story->power = draw(schedule, 3) == 1;
     draw_moments(schedule, story);
+    draw_bus(schedule, &story->bus);
     story->faults.call_error = draw(schedule, 4) == 1 ? 5 : 0;
     story->faults.short_write = draw(schedule, 4) == 1 ? 100 : 0;
 }

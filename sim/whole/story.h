@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "whole/bus_plug.h"
 #include "whole/habit.h"
 #include "world/schedule.h"
 
@@ -15,6 +16,7 @@
 
 enum moment_kind {
     MOMENT_NOTHING,
+    MOMENT_COMPARE,   /* clients that listen compare what they know */
     MOMENT_END,       /* SIGTERM to proctord: the run is over when it has ended */
     MOMENT_KILL,      /* SIGKILL to proctord; what starts services starts it again */
     MOMENT_KILL_AT,   /* the same at the call after `which` more */
@@ -23,6 +25,7 @@ enum moment_kind {
     MOMENT_DIE,       /* a child's main process dies by a signal that is not proctord's */
     MOMENT_KILL_SPAWNER,
     MOMENT_POWER, /* the power goes, and comes back */
+    MOMENT_BUS,   /* the broker dies, or comes back if it is not there */
     MOMENTS
 };
 
@@ -48,6 +51,7 @@ struct story {
     size_t n_moments;
     uint64_t faults_until_nsec;
     struct story_faults faults;
+    struct bus_story bus;
     bool cgroups, power; /* --durability=power */
     pid_t pid_max;
     uint64_t end_nsec; /* when the run gives up on proctord */

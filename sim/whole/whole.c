@@ -134,6 +134,15 @@ static void happen(struct whole *whole, const struct moment *moment)
     case MOMENT_POWER:
         whole->lost_power = true;
         break;
+    case MOMENT_BUS:
+        if (bus_plug_is_there(whole->bus))
+            bus_plug_die(whole->bus);
+        else
+            bus_plug_start(whole->bus);
+        break;
+    case MOMENT_COMPARE:
+        bus_plug_begin_check(whole->bus);
+        break;
     case MOMENT_NOTHING:
     case MOMENTS:
         break;
@@ -142,13 +151,20 @@ static void happen(struct whole *whole, const struct moment *moment)
 
 /* ---- hooks of the machine -------------------------------------------------------------------- */
 
+/* From then on it handles its signals. */
+static bool has_come_up(const struct whole *whole)
+{
+    return whole->proctord->threads->blocked & SIGNAL_BIT(SIGUSR1);
+}
+
 /* Signals that mean something to proctord are sent when it has said that it takes them. */
 static bool may_happen(const struct whole *whole, const struct moment *moment)
 {
     if (moment->at_nsec > now_of(whole) || !whole->proctord || whole->lost_power)
         return false;
     return moment->kind == MOMENT_KILL || moment->kind == MOMENT_KILL_AT ||
-           moment->kind == MOMENT_POWER || whole->proctord->threads->blocked & SIGNAL_BIT(SIGUSR1);
+           moment->kind == MOMENT_POWER || moment->kind == MOMENT_BUS ||
+           moment->kind == MOMENT_COMPARE || has_come_up(whole);
 }
 
 static void wake(void *userdata)
@@ -169,12 +185,20 @@ static uint64_t next(void *userdata)
     const struct whole *whole = userdata;
     uint64_t next = habits_next(&whole->habits);
 
+    uint64_t bus = bus_plug_next(whole->bus);
+
+    next = bus < next ? bus : next;
     next = whole->start_nsec < next ? whole->start_nsec : next;
     if (whole->moment < whole->story->n_moments && whole->proctord) {
         uint64_t at = whole->story->moments[whole->moment].at_nsec + whole->base_nsec;
         next = at > whole->machine->now_nsec && at < next ? at : next;
     }
     return next;
+}
+
+static bool pump(void *userdata)
+{
+    return bus_plug_pump(((struct whole *)userdata)->bus);
 }
 
 /* Errors that any kernel may give for want of something, by the call. */
@@ -213,7 +237,7 @@ static int before(void *userdata, struct runner *runner, const char *name)
         return 0;
     }
     if (story->faults.call_error == 0 || now_of(whole) > story->faults_until_nsec ||
-        now_of(whole) < 500 * MSEC || runner->task != whole->proctord || error_of(name, 0) == 0)
+        runner->task != whole->proctord || !has_come_up(whole) || error_of(name, 0) == 0)
         return 0;
     if (strcmp(name, "fcntl") == 0 && runner->call.arguments[1] != F_DUPFD_CLOEXEC)
         return 0; /* only that needs something */
@@ -302,7 +326,8 @@ static struct machine *make_machine(struct whole *whole, const struct whole_sett
                   .signalled = signalled,
                   .signal_sent = signal_sent,
                   .wake = wake,
-                  .next = next},
+                  .next = next,
+                  .pump = pump},
     };
     return machine_new(&machine);
 }
@@ -327,7 +352,9 @@ static void lose_power(struct whole *whole)
     whole->proctord = NULL;
     habits_free(&whole->habits);
     whole->kill_calls = 0;
+    bus_plug_die(whole->bus);
     machine_lose_power(machine);
+    bus_plug_start(whole->bus);
     whole->base_nsec -= before - machine->now_nsec;
     whole->start_nsec = machine->now_nsec + SEC;
 }
@@ -376,6 +403,8 @@ void whole_run(const struct whole_settings *settings, struct whole_result *resul
     whole.habits = (struct habits){.machine = whole.machine};
     whole.watch = (struct watch){.machine = whole.machine, .habits = &whole.habits};
     make_files(&whole);
+    whole.bus = bus_plug_new(whole.machine, settings->schedule, &settings->story->bus);
+    bus_plug_start(whole.bus);
     go(&whole);
     if (settings->tell_output && whole.told)
         tell_output(&whole);
@@ -389,6 +418,7 @@ void whole_run(const struct whole_settings *settings, struct whole_result *resul
                                     .kills = whole.watch.kills};
     memcpy(result->why, whole.machine->why, sizeof(result->why));
     whole.machine->hooks = (struct machine_hooks){};
+    bus_plug_free(whole.bus);
     if (whole.proctord)
         task_release(whole.proctord);
     habits_free(&whole.habits);

@@ -15,6 +15,7 @@ struct whole {
     const struct story *story;
     struct habits habits;
     struct watch watch;
+    struct bus_plug *bus;
     struct task *proctord; /* a reference; NULL: it is not there */
     enum whole_phase phase;
     size_t moment;         /* the next */

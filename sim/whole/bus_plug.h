@@ -1,0 +1,46 @@
+/*
+ * Bus plug: the broker and its clients (bus/bus_side.h) behind a socket of the machine. The broker
+ * dies and comes back, and is heard of by proctord as a dbus-daemon is: the socket hangs up, nobody
+ * listens at its name, and then somebody does.
+ */
+#pragma once
+
+#include "bus/bus_side.h"
+#include "machine/machine.h"
+
+#define BUS_CLIENTS 4
+
+/* What a story says of the bus. */
+struct bus_story {
+    bool absent; /* there is none, ever */
+    enum authority_manner authority;
+    uint64_t authority_delay_nsec;
+    struct bus_client_story {
+        enum client_habit habit;
+        uint32_t uid, turns;
+        uint64_t begin_nsec, pause_nsec; /* since the start of the run */
+    } clients[BUS_CLIENTS];
+    uint32_t n_clients;
+};
+
+struct bus_plug;
+
+/* story: the caller's. The broker is not there yet. */
+struct bus_plug *bus_plug_new(struct machine *machine, struct schedule *schedule,
+                              const struct bus_story *story);
+void bus_plug_free(struct bus_plug *plug);
+
+/* Nothing happens if it is there already, or never is. */
+void bus_plug_start(struct bus_plug *plug);
+/* It dies, or goes with the power. */
+void bus_plug_die(struct bus_plug *plug);
+bool bus_plug_is_there(const struct bus_plug *plug);
+
+/* Carries bytes, lets clients act, and fails the machine for what they have found. True: something
+ * has moved. */
+bool bus_plug_pump(struct bus_plug *plug);
+/* When a client wants to act; MACHINE_NEVER. */
+uint64_t bus_plug_next(const struct bus_plug *plug);
+
+/* Nothing more is to come: clients that listen compare what they know. */
+void bus_plug_begin_check(struct bus_plug *plug);
