@@ -83,6 +83,18 @@ int world_declare_tree(struct world *world, const struct supervisor_declaration 
     return r;
 }
 
+/* The window continues, so there must be room for either. */
+static void make_room(struct world *world, struct ref_child *child,
+                      const struct child_declaration *declaration)
+{
+    uint32_t old = child->declaration->burst;
+    uint32_t room = (old > declaration->burst ? old : declaration->burst) + 1;
+    uint64_t *exits = world_allocate(world, room * sizeof(*exits));
+
+    memcpy(exits, child->exits, child->used * sizeof(*exits));
+    child->exits = exits;
+}
+
 int world_redeclare(struct world *world, uint32_t number,
                     const struct child_declaration *declaration, enum redeclare_how how,
                     struct error *error)
@@ -101,21 +113,37 @@ int world_redeclare(struct world *world, uint32_t number,
     int r = core_redeclare(world->core, declaration, 1, how, "operator", "changed", &problem);
     world->in_core = false;
     if (r == 0) {
-        /* The window continues, so there must be room for either. */
-        uint32_t old = actor->reference->declaration->burst;
-        uint32_t room = (old > declaration->burst ? old : declaration->burst) + 1;
-        uint64_t *exits = world_allocate(world, room * sizeof(*exits));
-        memcpy(exits, actor->reference->exits, actor->reference->used * sizeof(*exits));
-        actor->reference->exits = exits;
+        make_room(world, actor->reference, declaration);
         enum child_change wanted =
             reference_change(&world->reference, declaration, how == REDECLARE_APPLIES);
         if (change != wanted)
             world_fail(world, CHECK_REFERENCE, "%s: its change is reported as %s and is %s",
                        declaration->id, child_change_to_string(change),
                        child_change_to_string(wanted));
-        reference_redeclare(&world->reference, declaration, how, "operator", "changed");
+        reference_redeclare(&world->reference, &declaration, 1, how, "operator", "changed");
     }
     *error = problem.error;
+    crash_end_input(world, &before);
+    return r;
+}
+
+int world_redeclare_two(struct world *world, const struct child_declaration *const two[2],
+                        enum redeclare_how how)
+{
+    const struct child_declaration set[2] = {*two[0], *two[1]};
+    struct declaration_problem problem = {};
+    struct checks_before before;
+
+    inputs_begin(world, INPUT_REDECLARE, NULL);
+    world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "redeclare two"});
+    checks_before(world, NULL, &before);
+    world->in_core = true;
+    int r = core_redeclare(world->core, set, 2, how, "operator", "changed", &problem);
+    world->in_core = false;
+    for (int i = 0; r == 0 && i < 2; i++)
+        make_room(world, reference_find(&world->reference, two[i]->id), two[i]);
+    if (r == 0)
+        reference_redeclare(&world->reference, two, 2, how, "operator", "changed");
     crash_end_input(world, &before);
     return r;
 }

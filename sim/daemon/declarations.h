@@ -22,6 +22,10 @@ int world_redeclare(struct world *world, uint32_t actor,
 int world_run_job(struct world *world, uint32_t actor, const char *name, enum same_name same_name,
                   struct error *error);
 
+/* Two in one set. */
+int world_redeclare_two(struct world *world, const struct child_declaration *const two[2],
+                        enum redeclare_how how);
+
 /* What is to be refused, with this error, and changes nothing. */
 void world_declare_in_vain(struct world *world, const struct child_declaration *declarations,
                            size_t count, int wanted);

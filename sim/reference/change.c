@@ -284,13 +284,9 @@ static void change_readiness(struct ref *r, struct ref_child *c,
         ref_give_place_back(c);
 }
 
-static void change_in_place(struct ref *r, struct ref_child *c, const struct child_declaration *d)
+static void change_in_place(struct ref *r, struct ref_child *c, const struct child_declaration *old)
 {
-    const struct child_declaration *old = c->declaration;
-    c->declaration = d;
-    if (!c->attempt.active)
-        c->process = d;
-    ref_find_group(r, c);
+    const struct child_declaration *d = c->declaration;
     if (!same_limit(old, d))
         change_limit(r, c, old);
     if (!same_stop(old, d))
@@ -319,20 +315,50 @@ enum child_change reference_change(struct ref *r, const struct child_declaration
     return waits ? CHANGE_PENDING : CHANGE_IN_PLACE;
 }
 
-void reference_redeclare(struct ref *r, const struct child_declaration *d, enum redeclare_how how,
-                         const char *by, const char *reason)
+static void put_into_force(struct ref *r, struct ref_child *c, const struct child_declaration *d)
 {
-    struct ref_child *c = reference_find(r, d->id);
-    enum child_change change = reference_change(r, d, how == REDECLARE_APPLIES);
-    bool restarts = change == CHANGE_RESTART && !c->pending;
-    bool told = restarts || !same(c->declaration, d);
-    r->next_command += told;
-    if (told)
-        TELL(r, c, EVENT_CHILD_ADDED, FIELD_TEXT_OF("by", by), FIELD_TEXT_OF("reason", reason));
-    change_in_place(r, c, d);
-    if (restarts) {
-        ref_name(c); /* a reload stops in order, also where it stops only one */
-        ref_enter_fence(r, c, false, true, "reload");
+    c->declaration = d;
+    if (!c->attempt.active)
+        c->process = d;
+    ref_find_group(r, c);
+}
+
+static bool is_restarted(struct ref *r, const struct ref_child *c, enum redeclare_how how)
+{
+    return how == REDECLARE_APPLIES && reference_waits(c) && c->operation == CHILD_ACTIVE &&
+           !c->pending && !ref_lacks(r, c);
+}
+
+/* All are in force before it is known who is restarted, and that before anything happens. */
+void reference_redeclare(struct ref *r, const struct child_declaration *const *d, uint32_t n,
+                         enum redeclare_how how, const char *by, const char *reason)
+{
+    const struct child_declaration *old[REF_REDECLARED_MAX];
+    bool restarts[REF_REDECLARED_MAX], told[REF_REDECLARED_MAX], any = false;
+    struct ref_child *c[REF_REDECLARED_MAX];
+    for (uint32_t i = 0; i < n; i++) {
+        c[i] = reference_find(r, d[i]->id);
+        old[i] = c[i]->declaration;
+        put_into_force(r, c[i], d[i]);
     }
+    for (uint32_t i = 0; i < n; i++) {
+        restarts[i] = is_restarted(r, c[i], how);
+        told[i] = restarts[i] || !same(old[i], d[i]);
+        any = any || told[i];
+    }
+    r->next_command += any;
+    for (uint32_t i = 0; i < n; i++) {
+        if (told[i])
+            TELL(r, c[i], EVENT_CHILD_ADDED, FIELD_TEXT_OF("by", by),
+                 FIELD_TEXT_OF("reason", reason));
+        change_in_place(r, c[i], old[i]);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        if (restarts[i])
+            ref_name(c[i]); /* a reload stops in order, also where it stops only one */
+    for (uint32_t i = 0; i < n; i++)
+        if (restarts[i] && !c[i]->pending)
+            ref_enter_fence(r, c[i], false, true, "reload");
+    ref_spare_the_rest(r);
     ref_wake(r);
 }

@@ -12,8 +12,9 @@ bool reference_waits(const struct ref_child *c);
 
 /* What that would be, where it is restarted for it or not. */
 enum child_change reference_change(struct ref *r, const struct child_declaration *d, bool restart);
-void reference_redeclare(struct ref *r, const struct child_declaration *d, enum redeclare_how how,
-                         const char *by, const char *reason);
+#define REF_REDECLARED_MAX 4 /* at once */
+void reference_redeclare(struct ref *r, const struct child_declaration *const *d, uint32_t n,
+                         enum redeclare_how how, const char *by, const char *reason);
 
 /* Whether a child is under this declaration, and the one that waits for its next start, where there
  * is one, is its newest. */

@@ -231,12 +231,31 @@ static void add(struct world *world, struct swarm *swarm, uint32_t child)
     world_declare(world, &child, 1, &error);
 }
 
+static const struct child_declaration *change(struct swarm *swarm, uint32_t child)
+{
+    swarm->changed[child] = !swarm->changed[child];
+    return swarm->changed[child] ? &swarm->others[child] : &swarm->declarations[child];
+}
+
+static void redeclare_two(struct world *world, struct swarm *swarm, uint32_t one, uint32_t other)
+{
+    const struct child_declaration *two[2] = {change(swarm, one), change(swarm, other)};
+
+    coverage_drew(world, DRAW_TWO_REDECLARED);
+    world_redeclare_two(world, two, draw_number(world, 2) ? REDECLARE_APPLIES : REDECLARE_WAITS);
+}
+
 static void redeclare(struct world *world, struct swarm *swarm, uint32_t child)
 {
     struct error error;
 
     if (!world->actors[child].child || world->shutdown_begun)
         return;
+    uint32_t other = (child + 1) % swarm->n;
+    if (draw_number(world, 3) == 1 && other != child && world->actors[other].child) {
+        redeclare_two(world, swarm, child, other);
+        return;
+    }
     swarm->changed[child] = !swarm->changed[child];
     world_redeclare(world, child,
                     swarm->changed[child] ? &swarm->others[child] : &swarm->declarations[child],
