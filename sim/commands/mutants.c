@@ -120,13 +120,13 @@ static int build(const struct mutants_options *options)
     const char *compiler = getenv("CC") ? getenv("CC") : "cc";
 
     snprintf(command, sizeof(command),
-             "%s -std=gnu11 -D_GNU_SOURCE -O1 -w -I%s/service -c %s/mutant.c -o %s/mutant.o && "
-             "%s -o %s/mutant %s/mutant.o %s/sim/proctor-sim.p/main.c.o %s/sim/libsimulator.a "
-             "%s/service/manifest/libproctor-manifest.a %s/service/core/libproctor-core.a "
-             "%s/service/journal/libproctor-journal.a %s/service/system/libproctor-system.a -lyaml",
-             compiler, options->source, options->work, options->work, compiler, options->work,
-             options->work, options->build, options->build, options->build, options->build,
-             options->build, options->build);
+             "b=%s && w=%s && %s -std=gnu11 -D_GNU_SOURCE -O1 -w -I%s/service -c $w/mutant.c "
+             "-o $w/mutant.o && %s -o $w/mutant $w/mutant.o $b/sim/proctor-sim.p/main.c.o "
+             "-Wl,--start-group $b/sim/libsimulator.a $b/sim/libkernel-model.a "
+             "$b/service/manifest/libproctor-manifest.a $b/service/core/libproctor-core.a "
+             "$b/service/journal/libproctor-journal.a $b/service/system/libproctor-system.a "
+             "-Wl,--end-group -pthread -lsystemd -lyaml",
+             options->build, options->work, compiler, options->source, compiler);
     return run_shell(command);
 }
 
