@@ -65,6 +65,7 @@ void ref_leave(struct ref *r, struct ref_child *c, enum child_status final)
     TELL(r, c, EVENT_CHILD_RUNTIME_STATE_REMOVED,
          FIELD_TEXT_OF("final_status", child_status_to_string(final)),
          FIELD_TEXT_OF("path", c->id));
+    ref_tell_cause(r, c->operation_command);
     ref_call(r, c, REF_CALL_FORGET);
 }
 
