@@ -114,8 +114,8 @@ ssize_t content_write(struct inode *file, uint64_t offset, const void *bytes, si
     if (offset + size > SIZE_MAX_OF_FILE)
         return -EFBIG;
     if (!make_room(file, pages_of(offset + size))) {
-        uint64_t room = (volume->capacity - volume->used) / INODE_PAGE * INODE_PAGE +
-                        (uint64_t)file->n_pages * INODE_PAGE;
+        uint64_t left = volume->used < volume->capacity ? volume->capacity - volume->used : 0;
+        uint64_t room = left / INODE_PAGE * INODE_PAGE + (uint64_t)file->n_pages * INODE_PAGE;
         if (room <= offset)
             return -ENOSPC;
         size = (size_t)(room - offset);
@@ -254,14 +254,18 @@ static bool has_dirty(const struct inode *file)
     return file->cut != SIZE_MAX && file->cut < file->stable_size;
 }
 
-/* What the disk has becomes what is there. */
+/* What the disk has becomes what is there, also what was deleted and is back. */
 static void reload(struct inode *file)
 {
+    uint64_t capacity = file->volume->capacity;
+
     file->volume->used -= (uint64_t)file->n_pages * INODE_PAGE;
     file->n_pages = 0;
     file->size = 0;
+    file->volume->capacity = 0;
     if (!make_room(file, pages_of(file->stable_size)))
         INVARIANT(false);
+    file->volume->capacity = capacity;
     if (file->stable_size > 0)
         memcpy(file->data, file->stable_data, file->stable_size);
     file->size = file->stable_size;

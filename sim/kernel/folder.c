@@ -64,12 +64,53 @@ void folder_keep_change(struct inode *folder, uint64_t change)
     }
 }
 
+/* How many entries change together. */
+static size_t count_change(const struct inode *folder, uint64_t change)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < folder->n_entries; i++) {
+        const struct folder_entry *entry = &folder->entries[i];
+
+        n += entry->change == change;
+        if (entry->inode && S_ISDIR(entry->inode->mode))
+            n += count_change(entry->inode, change);
+    }
+    return n;
+}
+
+static void renumber(struct inode *folder, uint64_t from, uint64_t to)
+{
+    for (size_t i = 0; i < folder->n_entries; i++) {
+        struct folder_entry *entry = &folder->entries[i];
+
+        if (entry->change == from)
+            entry->change = to;
+        if (entry->inode && S_ISDIR(entry->inode->mode))
+            renumber(entry->inode, from, to);
+    }
+}
+
+/* A name changes again before the disk has the rename(2) that gave or took it: the disk has both
+ * together, or the older one already. */
+static void settle_older(struct inode *root, uint64_t older, uint64_t change)
+{
+    if (older == 0 || older == change || count_change(root, older) < 2)
+        return;
+    if (chance_choose(root->volume->chance, 2) == 0)
+        renumber(root, older, change);
+    else
+        folder_keep_change(root, older);
+}
+
 void folder_set(struct inode *folder, const char *name, struct inode *inode, uint64_t change)
 {
     struct folder_entry *entry = entry_of(folder, name);
 
     if (!entry)
         entry = entry_new(folder, name);
+    if (folder->volume->kind == VOLUME_DISK)
+        settle_older(folder->volume->root, entry->change, change);
     struct inode *before = entry->inode;
     entry->inode = inode ? inode_hold(inode) : NULL;
     entry->change = change;
