@@ -48,6 +48,7 @@ struct journal_writer {
     uint64_t written, synced;
     uint64_t looked_usec;
     bool begun, takes, gone;
+    bool keeps; /* the tail has what the segment before a failure lacks: nothing is added to it */
     int error;
 };
 
@@ -151,6 +152,25 @@ void journal_writer_fail(struct journal_writer *writer, int error)
     writer->wanted = writer->position;
 }
 
+/* What was on its way is in the segment. A tail that was kept begins anew, with what has come
+ * since. Returns 0 or a negative errno. */
+static int let_go_of_tail(struct journal_writer *writer)
+{
+    const struct bytes *late = &writer->filling->before;
+    struct tail_place place = writer->place;
+
+    if (!writer->keeps) {
+        tail_arrived(writer->tail);
+        return 0;
+    }
+    INVARIANT(writer->filling->beginning.size == 0 && place.offset >= late->size);
+    writer->keeps = false;
+    tail_reset(writer->tail);
+    place.offset -= late->size;
+    place.offset_before -= late->size;
+    return late->size > 0 ? tail_append(writer->tail, &place, late->data, late->size) : 0;
+}
+
 static void arrive(struct journal_writer *writer, const struct batch *batch)
 {
     writer->written = batch->end;
@@ -159,8 +179,9 @@ static void arrive(struct journal_writer *writer, const struct batch *batch)
     if (batch->beginning.size > 0 && writer->takes)
         writer->error = 0;
     writer->gone = batch->gone;
-    if (writer->tail && writer->takes)
-        tail_arrived(writer->tail);
+    int r = writer->tail && writer->takes ? let_go_of_tail(writer) : 0;
+    if (r < 0)
+        journal_writer_fail(writer, r);
 }
 
 static void batch_is_written(void *data)
@@ -207,7 +228,7 @@ void journal_writer_hand_over(struct journal_writer *writer)
     writer->filling = writer->spare;
     writer->spare = NULL;
     writer->under_way = batch;
-    if (writer->tail)
+    if (writer->tail && !writer->keeps)
         tail_switch(writer->tail);
     beside_do(writer->queue, &batch->work);
 }
@@ -239,7 +260,8 @@ static int append(struct journal_writer *writer, const uint8_t *data, size_t siz
 
     if (bytes->size + size > WRITER_PENDING_MAX)
         return -EBUSY;
-    int r = writer->tail ? tail_append(writer->tail, &writer->place, data, size) : 0;
+    int r =
+        writer->tail && !writer->keeps ? tail_append(writer->tail, &writer->place, data, size) : 0;
     return r < 0 ? r : add_bytes(bytes, data, size) ? 0 : -ENOMEM;
 }
 
@@ -277,14 +299,17 @@ int journal_writer_begin(struct journal_writer *writer, uint8_t *beginning, size
 {
     bool goes_on = writer->takes;
 
-    if (writer->filling->beginning.size > 0 || (!goes_on && writer->under_way)) {
+    /* The tail knows two segments: until one has its name there is no third. */
+    if (writer->filling->beginning.size > 0 ||
+        (writer->under_way && (!goes_on || writer->under_way->beginning.size > 0))) {
         free(beginning);
         return -EBUSY;
     }
     INVARIANT(size >= JOURNAL_HEADER_SIZE && writer->synced <= writer->position);
     move_place(writer, beginning, size);
+    /* Until the new segment is there, the old one and the tail are what a recovery has. */
     if (!goes_on && writer->begun)
-        journal_writer_forget_tail(writer);
+        writer->keeps = writer->tail != NULL;
     writer->begun = true;
     writer->filling->beginning = (struct bytes){.data = beginning, .size = size, .room = size};
     writer->takes = true;
