@@ -1,5 +1,7 @@
 #include "core/model/restart_limit.h"
 
+#include "core/model/archive.h"
+
 #include "core/vocabulary/invariant.h"
 #include "core/vocabulary/moment.h"
 
@@ -101,4 +103,17 @@ struct restart_limit_view restart_limit_view(const struct restart_limit *limit)
         .remaining = limit->used < limit->burst ? limit->burst - limit->used : 0,
         .exhausted = limit->used >= limit->burst,
     };
+}
+
+void restart_limit_archive(struct archive *a, struct restart_limit *limit)
+{
+    uint32_t used = limit->used;
+
+    ARCHIVE(a, limit->updated_usec);
+    ARCHIVE_WORD(a, used, limit->burst + 1);
+    if (a->reading)
+        limit->first = 0;
+    for (uint32_t i = 0; i < used; i++)
+        archive_stamp(a, &limit->ring[(limit->first + i) % (limit->burst + 1)]);
+    limit->used = used;
 }

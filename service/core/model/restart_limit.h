@@ -16,6 +16,8 @@
 /* The largest burst: bounds the memory that a declaration can claim (8 bytes for each). */
 #define RESTART_LIMIT_BURST_MAX 10000
 
+struct archive;
+
 struct restart_limit {
     uint64_t *ring; /* burst + 1 monotonic times, owned by the declaration's memory */
     uint64_t interval_usec;
@@ -60,3 +62,6 @@ bool restart_limit_clear(struct restart_limit *limit, uint64_t realtime_usec);
 uint64_t restart_limit_next_change(const struct restart_limit *limit);
 
 struct restart_limit_view restart_limit_view(const struct restart_limit *limit);
+
+/* Reads or writes what is counted; how much may be counted is given by the declaration. */
+void restart_limit_archive(struct archive *a, struct restart_limit *limit);
