@@ -157,9 +157,6 @@ static void starts(void *userdata, uint64_t *delayed, uint64_t *spawners)
     *spawners = c->spawners_replaced;
 }
 
-/* The core's ports belong to the host, but for the sink; its userdata is the host's. */
-static struct daemon *the_daemon;
-
 /* Once for a child, not at each of its starts. */
 static void warn_of_limits(const struct child *child)
 {
@@ -176,34 +173,35 @@ static void warn_of_limits(const struct child *child)
 
 static void sink(void *userdata, const struct event *event)
 {
-    (void)userdata;
-    service_event(the_daemon->service, event);
-    history_event(&the_daemon->history, event);
-    if (the_daemon->history.past)
+    struct daemon *daemon = userdata;
+
+    service_event(daemon->service, event);
+    history_event(&daemon->history, event);
+    if (daemon->history.past)
         return; /* it has been logged when it was new */
     log_event(event);
     if (event->kind == EVENT_CHILD_RUNTIME_STATE_REMOVED)
-        manifests_child_gone(the_daemon);
+        manifests_child_gone(daemon);
     if (event->kind == EVENT_CHILD_RUNNING && event->attempt == 1)
         warn_of_limits(event->child);
 }
 
 static void forget_supervisor(void *userdata, struct supervisor *supervisor)
 {
-    (void)userdata;
-    service_forget_supervisor(the_daemon->service, supervisor);
+    service_forget_supervisor(((struct daemon *)userdata)->service, supervisor);
 }
 
 static void forget_job(void *userdata, struct job *job)
 {
-    (void)userdata;
-    service_forget_job(the_daemon->service, job);
-    host_forget_result(the_daemon->host, job);
+    struct daemon *daemon = userdata;
+
+    service_forget_job(daemon->service, job);
+    host_forget_result(daemon->host, job);
 }
 
-static struct job_output result(const struct job *job)
+static struct job_output result(void *userdata, const struct job *job)
 {
-    return host_result(the_daemon->host, job);
+    return host_result(((struct daemon *)userdata)->host, job);
 }
 
 static uint32_t restarts_in_flight(void)
@@ -351,6 +349,7 @@ static int make_core(void *userdata, struct core **core)
         core_free(*core);
     }
     host_ports(daemon->host, &ports);
+    ports.sink = daemon;
     ports.event = sink;
     ports.forget_supervisor = forget_supervisor;
     ports.forget_job = forget_job;
@@ -650,7 +649,6 @@ int main(int argc, char **argv)
         return close_output(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
     if (daemon.line.check)
         return close_output(check_only(&daemon.line));
-    the_daemon = &daemon;
     umask(0022);
     outside_begin();
     signals_prepare();

@@ -20,7 +20,7 @@ int job_append_output(const struct service *service, sd_bus_message *m, const st
     struct job_output so_far;
 
     if (job->state == JOB_RUNNING) {
-        so_far = service->hooks.result(job);
+        so_far = service->hooks.result(service->hooks.userdata, job);
         if (output)
             output->told = false;
         return sd_bus_message_append_array(m, 'y', so_far.size > 0 ? so_far.data : "", so_far.size);

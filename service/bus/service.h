@@ -62,7 +62,8 @@ struct service_hooks {
     int (*trace)(void *userdata, struct journal_trace **trace);
     int (*trace_make)(struct journal_trace *trace); /* from a thread beside the loop */
     void (*trace_free)(struct journal_trace *trace);
-    struct job_output (*result)(const struct job *job); /* of one that runs, up to now */
+    struct job_output (*result)(void *userdata,
+                                const struct job *job); /* of one that runs, up to now */
     /* What CLOCK_MONOTONIC read at a moment of the core's; 0: the machine was not up yet. */
     uint64_t (*clock)(void *userdata, uint64_t moment_usec);
     void (*settle)(void *userdata); /* after each input that the service gives the core */

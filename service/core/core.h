@@ -59,7 +59,7 @@ struct command {
 };
 
 struct core_ports {
-    void *userdata;
+    void *userdata; /* of the clock, the memory, the executor and the journal */
 
     /* Clock. */
     uint64_t (*monotonic)(void *userdata);
@@ -88,16 +88,18 @@ struct core_ports {
     void (*check_end)(void *userdata, struct child *child, struct attempt_id id);
     int (*kill)(void *userdata, struct child *child, struct attempt_id id, int signal, bool whole);
     void (*forget)(void *userdata, struct child *child);
-    void (*forget_supervisor)(void *userdata, struct supervisor *supervisor); /* may be NULL */
-    void (*forget_job)(void *userdata, struct job *job);                      /* may be NULL */
     void (*set_timer)(void *userdata, uint64_t deadline_usec); /* monotonic, once; 0: none */
 
     /* The input that is handled next, before anything is done about it. May be NULL: no journal is
      * kept. What is pointed to is valid only while this runs. */
     void (*record)(void *userdata, const struct core_input *input);
 
-    /* Sink. */
-    void (*event)(void *userdata, const struct event *event);
+    /* Sink: what has happened, and which records of theirs are going away. These two may be NULL.
+     */
+    void *sink; /* its userdata */
+    void (*event)(void *sink, const struct event *event);
+    void (*forget_supervisor)(void *sink, struct supervisor *supervisor);
+    void (*forget_job)(void *sink, struct job *job);
 };
 
 struct core_settings {

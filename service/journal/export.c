@@ -1,6 +1,7 @@
 #include "journal/export.h"
 
 #include "again.h"
+#include "core/idle_ports.h"
 #include "core/model/input_archive.h"
 #include "journal/borrow.h"
 #include "journal/digest.h"
@@ -135,22 +136,10 @@ static int read_segment(struct journal_trace *trace, struct bytes *bytes)
 
 /* ---- without secrets ------------------------------------------------------------------------- */
 
-static void *port_allocate(void *userdata, size_t size)
-{
-    (void)userdata;
-    return calloc(1, size);
-}
-
-static void port_release(void *userdata, void *memory)
-{
-    (void)userdata;
-    free(memory);
-}
-
 /* The same checkpoint without secrets: read into a core of its own, and written again. */
 static int copy_checkpoint(struct archive *from, struct archive *to)
 {
-    struct core_ports ports = {.allocate = port_allocate, .release = port_release};
+    struct core_ports ports = core_ports_idle();
     struct core_settings settings = {};
     struct core *core;
     int r = core_new(&ports, &settings, &core);
@@ -212,7 +201,7 @@ static int copy_segment(const struct bytes *segment, struct frame_buffer *out,
 
 static int sum_up(const struct frame_buffer *image, struct redactor *redactor, uint64_t *digest)
 {
-    struct core_ports ports = {.allocate = port_allocate, .release = port_release};
+    struct core_ports ports = core_ports_idle();
     struct core_settings settings = {};
     struct borrower borrower = {};
     struct core *core;

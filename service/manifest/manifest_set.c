@@ -1,5 +1,6 @@
 #include "manifest_set.h"
 
+#include "core/idle_ports.h"
 #include "core/model/child.h"
 #include "environment_check.h"
 #include "id_list.h"
@@ -329,55 +330,10 @@ int manifest_set_declare(const struct manifest_set *set, struct core *core, cons
 
  * The checks are the core's own: the set is declared in a core whose ports do nothing. */
 
-static uint64_t no_time(void *userdata)
-{
-    (void)userdata;
-    return 1;
-}
-
-static void *allocate(void *userdata, size_t size)
-{
-    (void)userdata;
-    return calloc(1, size);
-}
-
-static void release(void *userdata, void *memory)
-{
-    (void)userdata;
-    free(memory);
-}
-
-static void do_nothing(void *userdata, struct child *child, struct attempt_id id)
-{
-    (void)userdata;
-    (void)child;
-    (void)id;
-}
-
-static void set_no_timer(void *userdata, uint64_t deadline_usec)
-{
-    (void)userdata;
-    (void)deadline_usec;
-}
-
-static void drop_event(void *userdata, const struct event *event)
-{
-    (void)userdata;
-    (void)event;
-}
-
 int manifest_set_try(const struct manifest_set *set, const struct tree_declaration *tree,
                      struct error *error)
 {
-    struct core_ports ports = {.monotonic = no_time,
-                               .realtime = no_time,
-                               .allocate = allocate,
-                               .release = release,
-                               .start = do_nothing,
-                               .cancel = do_nothing,
-                               .abort = do_nothing,
-                               .set_timer = set_no_timer,
-                               .event = drop_event};
+    struct core_ports ports = core_ports_idle();
     struct core_settings settings = {};
     struct declaration_problem problem = {};
     struct core *core;

@@ -88,6 +88,7 @@ static void bare_new(struct bare *bare)
                                .abort = bare_call,
                                .forget = bare_forget,
                                .set_timer = bare_timer,
+                               .sink = bare,
                                .event = bare_event};
     struct core_settings settings = {.seed = 1};
     struct declaration_problem problem;

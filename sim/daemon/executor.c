@@ -306,6 +306,7 @@ void executor_ports(struct world *world, struct core_ports *ports)
         .forget = port_forget,
         .set_timer = port_set_timer,
         .record = disk_record,
+        .sink = world,
         .event = port_event,
     };
 }

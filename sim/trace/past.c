@@ -462,6 +462,7 @@ static void live(void *userdata)
                                .kill = port_kill,
                                .forget = port_forget,
                                .set_timer = port_set_timer,
+                               .sink = living,
                                .event = event};
     size_t number = 0;
 

@@ -119,6 +119,7 @@ struct world *world_new(void)
                                .kill = kill_child,
                                .forget = forget,
                                .set_timer = set_timer,
+                               .sink = world,
                                .event = sink};
     struct core_settings settings = {.seed = 42};
 

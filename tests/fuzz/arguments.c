@@ -139,8 +139,9 @@ static bool is_past(void *userdata, uint64_t mark)
     return true;
 }
 
-static struct job_output no_result(const struct job *job)
+static struct job_output no_result(void *userdata, const struct job *job)
 {
+    (void)userdata;
     (void)job;
     return (struct job_output){};
 }

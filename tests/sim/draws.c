@@ -4,6 +4,7 @@
  * who adds such a key is reminded to draw it.
  */
 #include "core/core.h"
+#include "core/idle_ports.h"
 #include "core/model/declaration_keys.h"
 #include "search/campaign.h"
 #include "runs/run.h"
@@ -22,21 +23,9 @@ static const struct row {
 #undef KEY
 };
 
-static void *allocate(void *userdata, size_t size)
-{
-    (void)userdata;
-    return calloc(1, size);
-}
-
-static void release(void *userdata, void *memory)
-{
-    (void)userdata;
-    free(memory);
-}
-
 static void look_at(const struct child_declaration *declaration, uint64_t *seen)
 {
-    struct core_ports ports = {.allocate = allocate, .release = release};
+    struct core_ports ports = core_ports_idle();
     struct child_declaration plain;
     uint64_t keys = 0;
 

@@ -27,7 +27,7 @@ void event_emit(struct core *core, enum event_kind kind, struct child *child, ui
         event.generation = child->attempt.active ? child->attempt.generation : child->generation;
         event.attempt = child->attempt.number;
     }
-    core->ports.event(core->ports.userdata, &event);
+    core->ports.event(core->ports.sink, &event);
 }
 
 uint64_t core_now(const struct core *core)

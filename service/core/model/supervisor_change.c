@@ -188,7 +188,7 @@ void supervisor_collect(struct core *core, struct supervisor *supervisor)
     while (supervisor->discarded && supervisor->members == 0) {
         struct supervisor *parent = supervisor->member.supervisor;
         if (core->ports.forget_supervisor)
-            core->ports.forget_supervisor(core->ports.userdata, supervisor);
+            core->ports.forget_supervisor(core->ports.sink, supervisor);
         supervisor_unlink(core, supervisor);
         supervisor_free(core, supervisor);
         supervisor = parent;

@@ -76,7 +76,7 @@ static void forget(struct core *core, struct job *job)
     if (job->child)
         job->child->job = NULL;
     if (core->ports.forget_job)
-        core->ports.forget_job(core->ports.userdata, job);
+        core->ports.forget_job(core->ports.sink, job);
     core->ports.release(core->ports.userdata, job);
 }
 
