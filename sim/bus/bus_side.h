@@ -1,6 +1,6 @@
 /*
  * Bus side: all that is around proctord on its bus in a simulated run: the broker, which may die
- * and come back, a polkit, and clients. Whoever runs it calls it after anything has been sent, and
+ * and come back, a polkit, and clients. Its runner calls it after anything has been sent, and
  * when the time has come that it asks for; it has no clock of its own.
  */
 #pragma once
