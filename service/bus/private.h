@@ -158,7 +158,7 @@ struct service {
     void *shutdown_userdata;
     uint32_t shown_active, shown_failed, shown_count;
     struct usage usage;
-    bool failed_changed; /* since: they are counted anew */
+    bool failed_changed; /* since: they are counted again */
     enum shutdown_phase shown_phase;
 };
 

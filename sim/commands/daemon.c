@@ -141,7 +141,7 @@ static int run_daemon(int argc, char **argv)
     if (r != 0)
         return r;
     stay_on_one_core();
-    sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){}); /* whoever is woken waits */
+    sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){}); /* a thread that is woken waits */
     r = guest_new(options.proctord, options.seam, options.random_addresses, &guest);
     if (r < 0) {
         fprintf(stderr, "proctor-sim: %s cannot be simulated: %s\n", options.proctord,

@@ -3,8 +3,8 @@
  * socket, an epoll, a timer. Shared by all descriptors that were made of it by dup(2), fork(2) or
  * SCM_RIGHTS.
  *
- * A call that would wait gives -EAGAIN, whether the description blocks or not: that is for
- * whoever makes the call to know (runner.h).
+ * A call that would wait gives -EAGAIN, whether the description blocks or not: that is for the
+ * caller to know (runner.h).
  */
 #pragma once
 
@@ -40,7 +40,7 @@ struct description *description_new(const struct description_kind *kind, void *o
 struct description *description_hold(struct description *description);
 void description_release(struct description *description); /* NULL is allowed */
 
-/* Told of each before it goes: for those who know it without holding it (epoll). */
+/* Told of each before it goes: for those that know it without holding it (epoll). */
 void description_on_end(void (*tell)(const struct description *description));
 
 /* How many there are: none at the end of a run. */

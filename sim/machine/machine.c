@@ -343,7 +343,7 @@ static void set_clock(struct machine *machine)
     guest_set_clock(machine->guest, since_boot, since_boot, machine->wall_nsec + since_boot);
 }
 
-/* Tries the calls that wait once more. */
+/* Tries again the calls that wait. */
 static void retry(struct machine *machine)
 {
     for (struct runner *runner = machine->runners; runner; runner = runner->next)

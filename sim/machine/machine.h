@@ -5,7 +5,7 @@
  * What runs are threads of real processes that the seam has caught (guest.h), each with a runner,
  * and model children, which are tasks without one (habit.h). One thing happens at a time: a thread
  * runs to its next call, the call is made by the model, and the schedule says who is next. Time
- * stands still for whoever runs, and jumps to the next deadline when all wait.
+ * stands still for the one that runs, and jumps to the next deadline when all wait.
  */
 #pragma once
 
@@ -27,7 +27,7 @@
 #define MACHINE_LIMITS     16
 #define MACHINE_NEVER      UINT64_MAX
 #define MACHINE_CALL_WAITS INT64_MIN /* of a call: it is made again when something has changed */
-#define MACHINE_CALL_GONE  (INT64_MIN + 1) /* whoever made it is no more */
+#define MACHINE_CALL_GONE  (INT64_MIN + 1) /* its maker is no more */
 
 /* A call that was made, with what is known of it from one try to the next. */
 struct call {
@@ -56,7 +56,7 @@ struct runner {
     int64_t result;
     uint32_t action;       /* enum wire_action */
     uint32_t other;        /* WIRE_CLONE: the slot */
-    struct task *suspends; /* vfork: it goes on when this one has executed or ended; a reference */
+    struct task *suspends; /* vfork: it resumes when this one has executed or ended; a reference */
     uint64_t clear;        /* CLONE_CHILD_CLEARTID: where 0 is written at its end; or 0 */
     bool gone;
     int64_t cloned;     /* the PID that its clone returns */
@@ -69,7 +69,7 @@ struct runner {
 struct program {
     struct descriptors *descriptors;
     struct rlimit limits[MACHINE_LIMITS];
-    struct runner *maker; /* whoever waits in vfork for it */
+    struct runner *maker; /* the one that waits in vfork for it */
     uint64_t memory;      /* tasks with the same number share it */
 };
 
@@ -138,5 +138,5 @@ enum machine_progress { MACHINE_MOVED, MACHINE_QUIET, MACHINE_FAILED };
 enum machine_progress machine_step(struct machine *machine, uint64_t until_nsec);
 
 /* The power goes and comes back: nothing runs, of the disks there is what volume_lose_power()
- * leaves, and the clock since boot begins anew. Hooks are told of no end. */
+ * leaves, and the clock since boot starts again at 0. Hooks are told of no end. */
 void machine_lose_power(struct machine *machine);

@@ -121,7 +121,7 @@ static struct runner *runner_in(const struct machine *machine, uint64_t slot)
     return runner;
 }
 
-/* The real thread is there; whoever waits for it in vfork comes here again. */
+/* The real thread is there; the one that waits for it in vfork comes here again. */
 int64_t call_cloned(struct runner *runner, const uint64_t *a)
 {
     struct runner *fresh = runner_in(runner->machine, a[1]);
@@ -188,7 +188,7 @@ static void drop_others(struct runner *runner)
             machine_drop_runner(other);
 }
 
-/* It goes on as what the path says: a copy of the guests' program, or a model child. */
+/* It continues as what the path says: a copy of the guests' program, or a model child. */
 static int64_t become(struct runner *runner, const char *path, struct inode *inode,
                       const char *strings, const size_t sizes[2])
 {
@@ -245,7 +245,7 @@ int64_t call_exit_group(struct runner *runner, const uint64_t *a)
     return MACHINE_CALL_GONE;
 }
 
-/* The last thread ends the process: whoever is told of that kills the real one. */
+/* The last thread ends the process: the one that is told of that kills the real one. */
 int64_t call_exit(struct runner *runner, const uint64_t *a)
 {
     struct thread *thread = runner->thread;

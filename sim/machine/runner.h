@@ -17,7 +17,7 @@ struct runner *machine_add_runner(struct machine *machine, struct thread *thread
 void machine_drop_runner(struct runner *runner);
 /* The child gets a copy of all that the task has: its descriptors. Returns 0 or -ENOMEM. */
 int machine_copy_program(struct machine *machine, const struct task *task, struct task *child);
-/* The thread goes on in a fresh copy of the program. */
+/* The thread continues in a fresh copy of the program. */
 int machine_renew(struct runner *runner, const char *arguments, size_t arguments_size,
                   const char *environment, size_t environment_size);
 /* Those that are dropped are freed; not while anybody walks along the list. */

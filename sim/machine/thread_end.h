@@ -1,14 +1,14 @@
 /*
- * Thread end: what the end of a guest's thread, or its exec, means to others: whoever waits for its
- * number to become 0, and whoever waits in vfork.
+ * Thread end: what the end of a guest's thread, or its exec, means to others: the waiters for its
+ * number to become 0, and those in vfork.
  */
 #pragma once
 
 #include "machine/runner.h"
 
-/* Writes 0 where the thread's number was, and wakes whoever waits for that. */
+/* Writes 0 where the thread's number was, and wakes those that wait for that. */
 void calls_clear_tid(struct runner *runner);
-/* Whoever waits in vfork for this task goes on. */
+/* The one that waits in vfork for this task continues. */
 void calls_release_maker(struct task *task);
 void calls_wake_futex(struct machine *machine, uint64_t memory, uint64_t address, unsigned count);
 void calls_raise_broken_pipe(struct runner *runner);

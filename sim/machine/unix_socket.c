@@ -313,7 +313,7 @@ static void take_beside(struct packet *packet, bool peek, struct received *recei
         packet->n_passed = 0;
 }
 
-/* Bytes of one sender; what comes with descriptors begins anew. */
+/* Bytes of one sender; what comes with descriptors starts again. */
 static size_t take_stream(struct unix_socket *socket, char *bytes, size_t size, bool peek,
                           struct received *received)
 {

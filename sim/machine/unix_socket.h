@@ -64,7 +64,7 @@ void unix_socket_pair(struct unix_socket *a, struct unix_socket *b);
 int unix_socket_bind(struct unix_socket *socket, const char *name, socklen_t size,
                      struct inode *inode);
 int unix_socket_listen(struct unix_socket *socket, int backlog);
-/* Whoever has the name; NULL: nobody. */
+/* The holder of the name; NULL: nobody. */
 struct unix_socket *unix_socket_at(const struct inode *inode);
 struct unix_socket *unix_socket_named(const char *name, socklen_t size);
 /* -EAGAIN: its queue is full. */

@@ -13,7 +13,7 @@ extern const char raw_first[], raw_last[];
 /* Returns what the kernel returns: a negative errno where it fails. */
 long raw(long number, long a, long b, long c, long d, long e, long f);
 
-/* clone(2) of a child that begins with `begin` on the given stack, and goes on with the registers
+/* clone(2) of a child that begins with `begin` on the given stack, and continues with the registers
  * that it returns and 0 in that of results. */
 long raw_clone(long flags, long stack, long tls, struct wire_slot *slot,
                uint64_t *(*begin)(struct wire_slot *slot));

@@ -57,7 +57,7 @@ static struct clone_request read_request(const greg_t *registers)
                                   (int *)(uintptr_t)given.parent_tid};
 }
 
-/* All but threads are children of the first process, whoever made them: the driver decides which
+/* All but threads are children of the first process, whatever made them: the driver decides which
  * of them lives on. */
 static int64_t make_clone(const greg_t *registers)
 {

@@ -14,7 +14,7 @@ struct wire_slot *turn_slot(void);
 /* Waits to be told to go on with this slot. */
 void turn_wait(struct wire_slot *slot);
 
-/* The same for a thread that has just been made: the registers that it goes on with. It does not
+/* The same for a thread that has just been made: the registers that it continues with. It does not
  * outlive the first process. */
 uint64_t *turn_begin(struct wire_slot *slot);
 

@@ -3,9 +3,9 @@
  *
  * A page of memory for each thread ("slot"). A thread that makes a system call writes its number
  * and its six arguments there, hands the turn to the driver, and waits for the word `go`. Only one
- * of them all runs at any time: whoever has the turn. The driver reads and writes the process's
- * memory as a kernel does; what only the process itself can do (clone, map memory, end) it is told
- * to do by an action.
+ * of them all runs at any time: the one that has the turn. The driver reads and writes the
+ * process's memory as a kernel does; what only the process itself can do (clone, map memory, end)
+ * it is told to do by an action.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
  * The zygote: the program as it is before its main(). It waits there for orders to copy itself, and
- * each copy goes on as a simulated exec of the program would, with the arguments and environment
+ * each copy continues as a simulated exec of the program would, with the arguments and environment
  * that the driver gives. So an exec costs a fork.
  */
 #include "raw.h"
