@@ -152,7 +152,7 @@ void journal_writer_fail(struct journal_writer *writer, int error)
     writer->wanted = writer->position;
 }
 
-/* What was on its way is in the segment. A tail that was kept begins anew, with what has come
+/* What was on its way is in the segment. A tail that was kept starts again, with what has come
  * since. Returns 0 or a negative errno. */
 static int let_go_of_tail(struct journal_writer *writer)
 {

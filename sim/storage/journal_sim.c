@@ -374,7 +374,7 @@ static void recover(struct run *run, bool power)
     r = journal_recover(journal, run->core, &reader, &recovery);
     run->journal = journal;
     if (journal_is_unusable(r) && !is_promised(run, power))
-        run->over = true; /* proctord puts it aside, and begins anew */
+        run->over = true; /* proctord puts it aside, and starts again */
     else if (r < 0)
         fail(run, "the journal cannot be recovered (error %zu, %zu inputs)", (size_t)-r, run->n);
     else

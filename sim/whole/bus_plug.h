@@ -1,7 +1,7 @@
 /*
  * Bus plug: the broker and its clients (bus/bus_side.h) behind a socket of the machine. The broker
  * dies and comes back, and is heard of by proctord as a dbus-daemon is: the socket hangs up, nobody
- * listens at its name, and then somebody does.
+ * listens at its name, and then one does.
  */
 #pragma once
 
