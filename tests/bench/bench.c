@@ -3,6 +3,7 @@
  * to it. Never fails by time.
  *
  *   bench PROCTORD [flood]
+ *   bench PROCTORD against OTHER    starts alone, of both in turn, in one run
  */
 #include "bench.h"
 
@@ -26,6 +27,7 @@
 
 #define NAME    "org.proctor1"
 #define MANAGER "org.proctor1.Manager"
+#define ROUNDS  3 /* of a comparison */
 
 static char folder[] = "/tmp/proctor-bench-XXXXXX";
 static const char *proctord;
@@ -239,7 +241,7 @@ static double floor_starts(size_t n)
     pid_t *pids = calloc(n, sizeof(*pids));
     uint64_t begin = now_nsec();
 
-    for (size_t i = 0; i < n; i++) {
+    for (volatile size_t i = 0; i < n; i++) {
         pids[i] = vfork();
         if (pids[i] == 0) {
             execv(arguments[0], arguments);
@@ -827,12 +829,25 @@ static void clean_up(void)
         fprintf(stderr, "bench: %s is left\n", folder);
 }
 
+static void compare_starts(const char *stamp, const char *one, const char *other)
+{
+    const char *const programs[] = {one, other};
+
+    for (int i = 0; i < 2 * ROUNDS; i++) {
+        proctord = realpath(programs[i % 2], NULL);
+        printf("{\"program\":\"%s\"}\n", proctord);
+        death_to_start(stamp);
+        thousand_children(empty_daemon());
+    }
+}
+
 int main(int argc, char **argv)
 {
     char stamp[4096];
+    bool against = argc == 4 && strcmp(argv[2], "against") == 0;
 
-    if (argc < 2 || argc > 3 || !mkdtemp(folder)) {
-        fprintf(stderr, "usage: bench PROCTORD [flood]\n");
+    if (argc < 2 || (argc > 3 && !against) || !mkdtemp(folder)) {
+        fprintf(stderr, "usage: bench PROCTORD [flood | against OTHER]\n");
         return 1;
     }
     proctord = realpath(argv[1], NULL);
@@ -844,6 +859,11 @@ int main(int argc, char **argv)
     ssize_t n = readlink("/proc/self/exe", stamp, sizeof(stamp) - 16);
     stamp[n > 0 ? n : 0] = '\0';
     strcat(stamp, "-stamp");
+    if (against) {
+        compare_starts(stamp, argv[1], argv[3]);
+        clean_up();
+        return 0;
+    }
     death_to_start(stamp);
     uint64_t empty = empty_daemon();
     thousand_children(empty);

@@ -142,8 +142,11 @@ static char *run_with_fault(const struct faults *faults, gint64 n, struct tally 
         check_processes();
         check_identities();
         check_jobs(FALSE);
-        if (!is_durable())
-            forget_operations(); /* it says that the next one will not know */
+        if (!is_durable()) {
+            forget_operations(); /* it says that the next one will not know, */
+            if (g_getenv("FAIL_AT_WHOM"))
+                g_hash_table_remove_all(t.seen); /* not even of the attempts, from the start on */
+        }
         end_after_fault(faults->call || n % 2 == 0);
     } else {
         status = wait_for_end("itself");
