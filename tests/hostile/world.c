@@ -277,9 +277,16 @@ pid_t world_proctord(const char *proctord, const char *name, const char *address
     int null = open("/dev/null", O_WRONLY);
     if (!wrapper && !getenv("VERBOSE"))
         dup2(null, 2);
-    if (wrapper)
-        execl(wrapper, wrapper, proctord, bus, manifests, state, runtime, "--log-level=err", NULL);
-    else
-        execl(proctord, proctord, bus, manifests, state, runtime, "--log-level=err", NULL);
+    const char *arguments[] = {wrapper,
+                               proctord,
+                               bus,
+                               manifests,
+                               state,
+                               runtime,
+                               "--log-level=err",
+                               getenv("NO_CGROUPS") ? "--no-cgroups" : NULL,
+                               NULL};
+    const char **first = wrapper ? arguments : arguments + 1;
+    execv(*first, (char **)(uintptr_t)first);
     die(proctord);
 }
