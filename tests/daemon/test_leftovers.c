@@ -188,11 +188,12 @@ static void an_upgrade_goes_on_waiting(void)
 /* What cgroup.kill passes over is killed one by one. */
 static void one_whose_main_thread_has_ended_is_killed(void)
 {
-    g_autofree char *manifest =
-        g_strdup_printf("name: web\nrestart: temporary\nkind: worker\nstop: {timeout: 50ms}\n"
-                        "exec: [/bin/sh, -c, '%s ignore-term lose-main-thread log=@/lost pause & "
-                        "echo $! > @/left; while [ ! -s @/lost ]; do sleep 0.01; done; exit 1']\n",
-                        g_getenv("TEST_CHILD"));
+    g_autofree char *manifest = g_strdup_printf(
+        "name: web\nrestart: temporary\nkind: worker\nstop: {timeout: 50ms}\n"
+        "exec: [/bin/sh, -c, '%s ignore-term lose-main-thread log=@/lost pause & "
+        "echo $! > @/part; mv @/part @/left; while [ ! -s @/lost ]; do sleep 0.01; done; "
+        "exit 1']\n",
+        g_getenv("TEST_CHILD"));
     add(manifest);
     GPid left = fixture_read_pid(&f, "left");
 
