@@ -45,6 +45,7 @@ static void start_proctord(struct whole *whole)
     if (whole->story->power)
         used = add_word(arguments, used, "--durability=power");
     whole->start_nsec = MACHINE_NEVER;
+    whole->has_come_up = false;
     whole->starts++;
     struct task *task;
     int r = machine_start(whole->machine, arguments, used, "PATH=/bin", sizeof("PATH=/bin"), &task);
@@ -151,12 +152,6 @@ static void happen(struct whole *whole, const struct moment *moment)
 
 /* ---- hooks of the machine -------------------------------------------------------------------- */
 
-/* From then on it handles its signals. */
-static bool has_come_up(const struct whole *whole)
-{
-    return whole->proctord->threads->blocked & SIGNAL_BIT(SIGUSR1);
-}
-
 /* Signals that mean something to proctord are sent when it has said that it takes them. */
 static bool may_happen(const struct whole *whole, const struct moment *moment)
 {
@@ -164,7 +159,8 @@ static bool may_happen(const struct whole *whole, const struct moment *moment)
         return false;
     return moment->kind == MOMENT_KILL || moment->kind == MOMENT_KILL_AT ||
            moment->kind == MOMENT_POWER || moment->kind == MOMENT_BUS ||
-           moment->kind == MOMENT_COMPARE || has_come_up(whole);
+           moment->kind == MOMENT_COMPARE ||
+           whole->proctord->threads->blocked & SIGNAL_BIT(SIGUSR1);
 }
 
 static void wake(void *userdata)
@@ -224,12 +220,22 @@ static int error_of(const char *name, uint32_t draw)
     return 0;
 }
 
+static void note_start(struct whole *whole, const char *name)
+{
+    if (strcmp(name, "execve") == 0)
+        whole->has_come_up = false;
+    else if (strcmp(name, "epoll_wait") == 0 || strcmp(name, "epoll_pwait") == 0)
+        whole->has_come_up = true;
+}
+
 /* Only after proctord has come up: a start that lacks something may give up. */
 static int before(void *userdata, struct runner *runner, const char *name)
 {
     struct whole *whole = userdata;
     const struct story *story = whole->story;
 
+    if (runner->task == whole->proctord)
+        note_start(whole, name);
     if (whole->kill_calls > 0 && runner->task == whole->proctord && --whole->kill_calls == 0) {
         if (whole->told)
             fprintf(whole->told, "-- killed before %s\n", name);
@@ -237,7 +243,7 @@ static int before(void *userdata, struct runner *runner, const char *name)
         return 0;
     }
     if (story->faults.call_error == 0 || now_of(whole) > story->faults_until_nsec ||
-        runner->task != whole->proctord || !has_come_up(whole) || error_of(name, 0) == 0)
+        runner->task != whole->proctord || !whole->has_come_up || error_of(name, 0) == 0)
         return 0;
     if (strcmp(name, "fcntl") == 0 && runner->call.arguments[1] != F_DUPFD_CLOEXEC)
         return 0; /* only that needs something */
