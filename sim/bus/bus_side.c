@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define COMING_NSEC UINT64_C(30000000000)
+
 void bus_side_init(struct bus_side *side, enum authority_manner manner, uint64_t delay_nsec)
 {
     *side = (struct bus_side){0};
@@ -85,6 +87,17 @@ bool bus_side_is_at_rest(const struct bus_side *side)
     return true;
 }
 
+void bus_side_check_answers(struct bus_side *side, uint64_t since_nsec, uint64_t now_nsec)
+{
+    if (!side->broker)
+        return;
+    for (struct client *client = side->clients; client; client = client->next)
+        if (side->authority.manner != AUTHORITY_IS_SILENT || client->plan.uid == 0)
+            client_check_answers(client, now_nsec);
+    if (now_nsec - since_nsec > COMING_NSEC && !name_owner_of(&side->broker->names, PROCTOR))
+        side->is_deserted = true;
+}
+
 void bus_side_begin_check(struct bus_side *side)
 {
     for (struct client *client = side->clients; client; client = client->next)
@@ -119,5 +132,7 @@ const char *bus_side_fault(const struct bus_side *side)
     for (const struct client *client = side->clients; client; client = client->next)
         if (client->peer.fault[0])
             return client->peer.fault;
+    if (side->is_deserted)
+        return "proctord does not come to a bus that has been there for long";
     return side->authority.peer.fault[0] ? side->authority.peer.fault : fault_of_programs(side);
 }

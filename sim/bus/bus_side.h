@@ -11,6 +11,7 @@
 struct bus_side {
     struct broker *broker; /* NULL: it is not there */
     uint32_t n_starts;     /* of the broker */
+    bool is_deserted;      /* proctord has not come, and could */
     struct authority authority;
     struct client *clients;
 };
@@ -31,6 +32,9 @@ uint64_t bus_side_next_nsec(const struct bus_side *side);
 
 /* All have taken their turns and have their answers. */
 bool bus_side_is_at_rest(const struct bus_side *side);
+/* No call waits for its answer too long, and proctord is there; since_nsec: when it could come at
+ * the earliest. */
+void bus_side_check_answers(struct bus_side *side, uint64_t since_nsec, uint64_t now_nsec);
 void bus_side_begin_check(struct bus_side *side);
 /* What has been found wrong, or NULL. */
 const char *bus_side_fault(const struct bus_side *side);

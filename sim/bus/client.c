@@ -14,6 +14,7 @@
 #define CHECKS     20
 
 #define CHECK_PAUSE_NSEC UINT64_C(200000000)
+#define ANSWER_NSEC      UINT64_C(10000000000) /* polkit's included, unless it is silent */
 
 const char *client_habit_to_string(enum client_habit habit)
 {
@@ -50,7 +51,7 @@ static const char *choose_verb(struct client *client)
 /* ---- one that listens ------------------------------------------------------------------------ */
 
 /* What an answer is for. */
-static char for_listened, for_fresh;
+static char for_listened, for_fresh, for_order;
 
 static void ask_for_everything(struct client *client, void *about, uint32_t *expected)
 {
@@ -84,7 +85,9 @@ static void load(struct cache *cache, const struct peer_call *call,
 
 static void check_again_later(struct client *client, const char *text)
 {
-    bool was_quiet = client->mismatch[0] && client->n_signals == client->signals_then;
+    /* No signal, or the same values as then: nothing was told of it in the meantime. */
+    bool was_quiet = client->mismatch[0] && (client->n_signals == client->signals_then ||
+                                             strcmp(client->mismatch, text) == 0);
 
     if (was_quiet && !client->peer.fault[0])
         snprintf(client->peer.fault, sizeof(client->peer.fault), "%s", text);
@@ -241,7 +244,7 @@ static void stray(struct client *client)
     peer_call_text(peer, PROCTOR, PROCTOR_PATH, PROCTOR_MANAGER, "GetChild", "no such child", NULL);
     verb_call(peer, choose_verb(client), child, "forged\n2026-01-01 by=\"root\"",
               &(struct verb_options){0}, NULL);
-    verb_call(peer, choose_verb(client), child, "polite", &(struct verb_options){0}, NULL);
+    verb_call(peer, choose_verb(client), child, "polite", &(struct verb_options){0}, &for_order);
     verb_call(peer, choose_verb(client), child, "only a question",
               &(struct verb_options){.dry_run = true}, NULL);
     peer_reply(peer, &never_asked, NULL, NULL);
@@ -265,7 +268,7 @@ static void restart_and_leave(struct client *client)
         return;
     }
     verb_call(&client->peer, "RestartChild", choose_child(client), "and away",
-              &(struct verb_options){.wait = true}, NULL);
+              &(struct verb_options){.wait = true}, &for_order);
 }
 
 static void take_turn(struct client *client)
@@ -275,7 +278,7 @@ static void take_turn(struct client *client)
         break;
     case CLIENT_OPERATES:
         verb_call(&client->peer, choose_verb(client), choose_child(client), "by order",
-                  &(struct verb_options){.wait = choose(client, 2)}, NULL);
+                  &(struct verb_options){.wait = choose(client, 2)}, &for_order);
         break;
     case CLIENT_LEAVES:
         restart_and_leave(client);
@@ -328,6 +331,16 @@ static void note_refusal(struct client *client, const struct bus_message *answer
              has_text ? wire_read_string(&reader) : "");
 }
 
+/* Whoever is not allowed to give orders is refused. */
+static void check_order(struct client *client, const struct peer_call *call,
+                        const struct bus_message *answer)
+{
+    if (answer->type == MESSAGE_RETURN && !client->plan.is_allowed && !client->peer.fault[0])
+        snprintf(client->peer.fault, sizeof(client->peer.fault),
+                 "%s of uid %" PRIu32 " is obeyed, and nobody has allowed it", call->member,
+                 client->plan.uid);
+}
+
 static void answered(struct peer *peer, const struct peer_call *call,
                      const struct bus_message *answer)
 {
@@ -335,6 +348,8 @@ static void answered(struct peer *peer, const struct peer_call *call,
 
     if (answer->type == MESSAGE_ERROR)
         note_refusal(client, answer);
+    if (call->about == &for_order || call->about == client)
+        check_order(client, call, answer);
     if (call->about == &for_listened || call->about == &for_fresh)
         take_everything(client, call, answer);
     else if (call->about == client)
@@ -380,7 +395,7 @@ void client_join(struct client *client, struct broker *broker)
 
 bool client_run(struct client *client, uint64_t now_nsec)
 {
-    client->now_nsec = now_nsec;
+    client->now_nsec = client->peer.now_nsec = now_nsec;
     bool any = peer_take(&client->peer);
 
     if (waits_to_check(client) && client->check_nsec <= now_nsec)
@@ -397,6 +412,17 @@ uint64_t client_next_nsec(const struct client *client)
     if (waits_to_check(client))
         return client->check_nsec;
     return may_take_turn(client) ? client->due_nsec : UINT64_MAX;
+}
+
+void client_check_answers(struct client *client, uint64_t now_nsec)
+{
+    client->peer.now_nsec = now_nsec;
+    const struct peer_call *call = peer_overdue(&client->peer, ANSWER_NSEC);
+
+    if (call && !client->peer.is_deaf && !client->peer.fault[0])
+        snprintf(client->peer.fault, sizeof(client->peer.fault),
+                 "%s of uid %" PRIu32 " has no answer after %" PRIu64 " ms", call->member,
+                 client->plan.uid, (now_nsec - call->asked_nsec) / 1000000);
 }
 
 bool client_is_at_rest(const struct client *client)

@@ -26,6 +26,7 @@ struct client_plan {
     uint32_t pid, uid;
     uint64_t begin_nsec, pause_nsec; /* between its turns */
     uint32_t turns;
+    bool is_allowed;             /* by its uid or by polkit, to give orders */
     const char *const *children; /* ids that it may name; the caller's */
     uint32_t n_children;
     uint32_t (*choose)(void *userdata, uint32_t count); /* a draw below count */
@@ -58,6 +59,9 @@ void client_join(struct client *client, struct broker *broker);
 bool client_run(struct client *client, uint64_t now_nsec);
 /* UINT64_MAX: it waits for nothing but answers. */
 uint64_t client_next_nsec(const struct client *client);
+
+/* A call is without its answer for too long: the fault says which. */
+void client_check_answers(struct client *client, uint64_t now_nsec);
 
 /* A client that listens reads everything again, and compares. What differs is wrong if it still
  * differs a while later, with no signal in between. */

@@ -36,6 +36,7 @@ static void remember(struct peer *peer, const char *member, void *about)
         end = &(*end)->next;
     call->serial = peer->serial;
     call->about = about;
+    call->asked_nsec = peer->now_nsec;
     snprintf(call->member, sizeof(call->member), "%s", member);
     *end = call;
     peer->n_calls++;
@@ -76,6 +77,24 @@ uint32_t peer_call_text(struct peer *peer, const char *destination, const char *
         peer_call(peer, destination, path, interface, member, text ? "s" : NULL, &body, about);
     bytes_free(&body);
     return serial;
+}
+
+void peer_let_wait(struct peer *peer)
+{
+    struct peer_call *call = peer->calls;
+
+    while (call && call->next)
+        call = call->next;
+    if (call)
+        call->waits = true;
+}
+
+const struct peer_call *peer_overdue(const struct peer *peer, uint64_t patience_nsec)
+{
+    for (const struct peer_call *call = peer->calls; call; call = call->next)
+        if (!call->waits && peer->now_nsec - call->asked_nsec > patience_nsec)
+            return call;
+    return NULL;
 }
 
 void peer_reply(struct peer *peer, const struct bus_message *call, const char *signature,

@@ -12,6 +12,8 @@ struct peer;
 struct peer_call {
     struct peer_call *next;
     uint32_t serial;
+    uint64_t asked_nsec;
+    bool waits; /* it asks for an answer that comes late */
     char member[48];
     void *about; /* the caller's */
 };
@@ -31,6 +33,7 @@ struct peer {
     struct broker *broker; /* NULL: not connected */
     struct link *link;
     bool is_named, is_deaf; /* deaf: it takes nothing */
+    uint64_t now_nsec;      /* its owner's clock */
     uint32_t serial;
     struct peer_call *calls; /* that are not answered */
     uint32_t n_calls;
@@ -54,6 +57,10 @@ uint32_t peer_call(struct peer *peer, const char *destination, const char *path,
 /* The same with one text, or none. */
 uint32_t peer_call_text(struct peer *peer, const char *destination, const char *path,
                         const char *interface, const char *member, const char *text, void *about);
+/* The last call may wait for its answer. */
+void peer_let_wait(struct peer *peer);
+/* A call to proctord that should have been answered by now, or NULL. */
+const struct peer_call *peer_overdue(const struct peer *peer, uint64_t patience_nsec);
 void peer_reply(struct peer *peer, const struct bus_message *call, const char *signature,
                 const struct bytes *body);
 void peer_reply_error(struct peer *peer, const struct bus_message *call, const char *name,

@@ -35,5 +35,7 @@ void verb_call(struct peer *peer, const char *member, const char *child, const c
     write_flag(&writer, "dry-run", options->dry_run);
     wire_end_array(&writer, begin, 8);
     peer_call(peer, PROCTOR, PROCTOR_PATH, PROCTOR_MANAGER, member, "ssa{sv}", &body, about);
+    if (options->wait)
+        peer_let_wait(peer);
     bytes_free(&body);
 }

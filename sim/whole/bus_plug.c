@@ -28,6 +28,7 @@ struct bus_plug {
     struct bus_side side;
     struct unix_socket *listener; /* NULL: the broker is not there */
     struct plugged *plugged;
+    uint64_t up_nsec; /* since when the broker is there */
 };
 
 static const struct socket_credentials own = {.pid = 1};
@@ -49,6 +50,8 @@ static void add_client(struct bus_plug *plug, const struct bus_client_story *cli
                                      .begin_nsec = plug->machine->now_nsec + client->begin_nsec,
                                      .pause_nsec = client->pause_nsec,
                                      .turns = client->turns,
+                                     .is_allowed = client->uid == 0 ||
+                                                   plug->story->authority == AUTHORITY_SAYS_YES,
                                      .children = children,
                                      .n_children = sizeof(children) / sizeof(*children),
                                      .choose = choose,
@@ -110,6 +113,7 @@ void bus_plug_start(struct bus_plug *plug)
         return;
     bus_side_start(&plug->side);
     listen_again(plug);
+    plug->up_nsec = plug->machine->now_nsec;
     plug->machine->changes++;
 }
 
@@ -240,6 +244,16 @@ bool bus_plug_pump(struct bus_plug *plug)
 uint64_t bus_plug_next(const struct bus_plug *plug)
 {
     return bus_side_next_nsec(&plug->side);
+}
+
+void bus_plug_check_answers(struct bus_plug *plug, uint64_t since_nsec)
+{
+    uint64_t since = since_nsec > plug->up_nsec ? since_nsec : plug->up_nsec;
+
+    bus_side_check_answers(&plug->side, since, plug->machine->now_nsec);
+    const char *fault = bus_side_fault(&plug->side);
+    if (fault)
+        machine_fail(plug->machine, "%s", fault);
 }
 
 void bus_plug_begin_check(struct bus_plug *plug)

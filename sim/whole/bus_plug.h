@@ -42,5 +42,7 @@ bool bus_plug_pump(struct bus_plug *plug);
 /* When a client wants to act; MACHINE_NEVER. */
 uint64_t bus_plug_next(const struct bus_plug *plug);
 
+/* Each call has its answer by now, and proctord has come. since_nsec: when it was started. */
+void bus_plug_check_answers(struct bus_plug *plug, uint64_t since_nsec);
 /* Nothing more is to come: clients that listen compare what they know. */
 void bus_plug_begin_check(struct bus_plug *plug);

@@ -46,6 +46,7 @@ static void start_proctord(struct whole *whole)
         used = add_word(arguments, used, "--durability=power");
     whole->start_nsec = MACHINE_NEVER;
     whole->has_come_up = false;
+    whole->started_nsec = whole->machine->now_nsec;
     whole->starts++;
     struct task *task;
     int r = machine_start(whole->machine, arguments, used, "PATH=/bin", sizeof("PATH=/bin"), &task);
@@ -107,6 +108,8 @@ static void happen(struct whole *whole, const struct moment *moment)
         fprintf(whole->told, "-- %s %u\n", moment_words[moment->kind], moment->which);
     switch (moment->kind) {
     case MOMENT_END:
+        if (whole->story->faults.call_error == 0) /* sd-bus drops a message that sendmsg(2) fails */
+            bus_plug_check_answers(whole->bus, whole->started_nsec);
         whole->phase = WHOLE_ENDS;
         send(whole, SIGTERM);
         break;

@@ -18,11 +18,12 @@ struct whole {
     struct bus_plug *bus;
     struct task *proctord; /* a reference; NULL: it is not there */
     enum whole_phase phase;
-    size_t moment;       /* the next */
-    uint64_t base_nsec;  /* the run's clock is the machine's, less this */
-    bool has_come_up;    /* proctord, or the program that it has executed, has waited in its loop */
-    uint64_t start_nsec; /* when proctord is started again; MACHINE_NEVER */
-    uint64_t kill_calls; /* SIGKILL in so many calls; 0: no */
+    size_t moment;         /* the next */
+    uint64_t base_nsec;    /* the run's clock is the machine's, less this */
+    uint64_t started_nsec; /* when proctord was started last, on the machine's clock */
+    bool has_come_up;      /* it, or the program that it has executed, has waited in its loop */
+    uint64_t start_nsec;   /* when proctord is started again; MACHINE_NEVER */
+    uint64_t kill_calls;   /* SIGKILL in so many calls; 0: no */
     uint64_t ends, starts; /* of proctord */
     bool lost_power;
     FILE *told;
