@@ -331,7 +331,7 @@ static void note_refusal(struct client *client, const struct bus_message *answer
              has_text ? wire_read_string(&reader) : "");
 }
 
-/* Whoever is not allowed to give orders is refused. */
+/* A client that is not allowed to give orders is refused. */
 static void check_order(struct client *client, const struct peer_call *call,
                         const struct bus_message *answer)
 {
