@@ -2,6 +2,7 @@
 
 #include "account.h"
 #include "again.h"
+#include "claim.h"
 #include "handle.h"
 #include "inherit.h"
 #include "core/model/input_archive.h"
@@ -98,6 +99,24 @@ static int is_in_leaf(struct host *host, const struct process *process, pid_t pi
     return id.slot == process->id.slot && id.serial == process->id.serial && mark == process->mark;
 }
 
+/* Whether it says that it belongs to the attempt: 1, 0, or negative where that could not be told
+ * just now. */
+static int claims(const struct process *process, pid_t pid)
+{
+    struct claim claim;
+    int pidfd = again_pidfd(pid);
+
+    if (pidfd < 0)
+        return again_may_help(pidfd) ? pidfd : 0;
+    enum claim_kind kind = claim_ask(process->host, pid, pidfd, CLAIM_STRICT, &claim);
+    bool ended = handle_has_ended(pidfd);
+    close(pidfd);
+    if (kind == CLAIM_UNTOLD)
+        return ended ? 0 : -EAGAIN;
+    return kind == CLAIM_NAMED && claim.check == 0 && claim.id.slot == process->id.slot &&
+           claim.id.serial == process->id.serial && claim.id.attempt == process->id.attempt;
+}
+
 static int is_same(struct host *host, const struct process *process, pid_t pid)
 {
     const struct process_note *note = &process->note;
@@ -110,7 +129,7 @@ static int is_same(struct host *host, const struct process *process, pid_t pid)
         return started == note->started;
     if (host->cgroups.fd >= 0)
         return is_in_leaf(host, process, pid);
-    r = process_claims(process, pid);
+    r = claims(process, pid);
     return r > 0 ? is_its_user(process, pid) : r;
 }
 
@@ -144,7 +163,7 @@ static pid_t search(struct host *host, const struct process *process)
 
     for (struct dirent *entry; folder && !found && (entry = again_next(folder, &error));) {
         pid_t pid = proc_stat_pid(entry->d_name);
-        int r = pid > 1 && is_leader(pid) ? process_claims(process, pid) : 0;
+        int r = pid > 1 && is_leader(pid) ? claims(process, pid) : 0;
         if (r > 0) /* a stranger that says so is passed over */
             r = is_same(host, process, pid);
         if (r > 0)

@@ -5,6 +5,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#define READY_MAX 1024
+
 struct ends {
     int epoll;
     uint32_t events;
@@ -67,4 +69,14 @@ int ends_watch(struct ends *ends, int fd, void *data)
 void ends_forget(struct ends *ends, int fd)
 {
     epoll_ctl(ends->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+void ends_for_ready(const struct ends *ends, void (*ready)(void *data, void *userdata),
+                    void *userdata)
+{
+    struct epoll_event events[READY_MAX];
+    int n = epoll_wait(ends->epoll, events, READY_MAX, 0);
+
+    for (int i = 0; i < n; i++)
+        ready(events[i].data.ptr, userdata);
 }

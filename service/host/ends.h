@@ -24,3 +24,6 @@ void ends_free(struct ends *ends); /* NULL is allowed */
 int ends_watch(struct ends *ends, int fd, void *data);
 /* To be called before the descriptor is closed: a copy of it would keep the watch. */
 void ends_forget(struct ends *ends, int fd);
+/* Tells of many that have ended, if not of all, without handling their ends. */
+void ends_for_ready(const struct ends *ends, void (*ready)(void *data, void *userdata),
+                    void *userdata);

@@ -4,6 +4,7 @@
  */
 #include "again.h"
 #include "beat.h"
+#include "claim.h"
 #include "core/vocabulary/invariant.h"
 #include "handle.h"
 #include "log.h"
@@ -177,8 +178,7 @@ static void message_refused(void *userdata, pid_t pid, uid_t uid,
     struct attempt_id id;
 
     host->counters.notify_refused++;
-    if (pid <= 0 || (uid != 0 && uid != geteuid()) ||
-        orphan_claims(pid, host->core, host->notify_path, false, &id) < 0)
+    if (pid <= 0 || (uid != 0 && uid != geteuid()) || claim_hint(host, pid, CLAIM_OF_OURS, &id) < 0)
         return;
     struct child *child = core_child_of(host->core, id);
     if (child && child_attempt(child) != id.attempt && id.attempt <= child->attempts)

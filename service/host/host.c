@@ -270,6 +270,8 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
     if (r == 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         r = -errno;
     if (r == 0)
+        r = census_new(&fresh->census);
+    if (r == 0)
         r = add_sources(fresh);
     if (r >= 0)
         r = keep_open(settings->store_descriptors, settings->handover, &fresh->keep);
@@ -337,6 +339,7 @@ void host_free(struct host *host)
     result_store_free(host->result_store);
     sd_event_source_disable_unref(host->child_source);
     ends_free(host->ends);
+    census_free(host->census);
     sd_event_source_disable_unref(host->timer);
     sd_event_source_disable_unref(host->settle_source);
     sd_event_source_disable_unref(host->retry_source);

@@ -1,6 +1,7 @@
 #include "owner.h"
 
 #include "again.h"
+#include "claim.h"
 #include "handle.h"
 #include "owner_user.h"
 #include "proc_stat.h"
@@ -55,7 +56,7 @@ static int by_hint(struct host *host, pid_t pid, struct owner *owner)
     uid_t user, its;
 
     owner->by_hint = true;
-    int r = orphan_claims(pid, host->core, host->notify_path, true, &owner->id);
+    int r = claim_hint(host, pid, CLAIM_STRICT, &owner->id);
     if (r < 0)
         return r;
     const struct child *child = core_child_of(host->core, owner->id);

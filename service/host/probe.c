@@ -101,6 +101,7 @@ static void end_tree(struct probe *probe)
         handle_signal(probe->fd, SIGKILL);
     }
     tree->group = probe->fd;
+    tree->moment = census_moment(tree->host->census);
     probe->fd = -1;
     if (tree_is_empty(tree)) {
         if (tree->leaf[0])
@@ -163,6 +164,7 @@ static void look_at_command(struct probe *probe)
 
     if (exit_status_take(probe->pid, probe->fd, &info, &usage) == 0)
         return;
+    census_forget(probe->process->host->census, probe->pid);
     if (info.si_code == CLD_EXITED && info.si_status == 0) {
         answer(probe, true, "");
         return;

@@ -203,6 +203,9 @@ static void begin_draining(struct process *process)
 
     process_set_state(process, PROCESS_UNTOLD);
     tree->first = 0;
+    tree->moment =
+        process->ended_moment > 0 ? process->ended_moment : census_moment(process->host->census);
+    process->ended_moment = 0;
     if (tree_is_empty(tree)) {
         process->tree.userdata = process;
         left_is_gone(tree);
@@ -217,6 +220,7 @@ void process_check_gone(struct process *process)
 {
     INVARIANT(process->checks_left > 0);
     process->checks_left--;
+    process->tree.moment = census_moment(process->host->census);
     if (process->state == PROCESS_UNTOLD && !waits_for_check(process) &&
         !tree_is_empty(&process->tree))
         tell_what_is_left(process);
@@ -253,6 +257,7 @@ static void forget_main(struct process *process)
     char name[KEEP_NAME_MAX];
 
     process->looks = 0;
+    census_forget(process->host->census, process->main_pid);
     process_unlink(process->host, process);
     probe_free(process);
     keep_name(name, "pid", &process->id, process->id.attempt);
@@ -447,6 +452,7 @@ void process_change_main(struct process *process, pid_t pid, int pidfd)
     }
     process->pidfd = pidfd;
     process->main_pid = pid;
+    process->ended_moment = 0;
     process_link(host, process);
     process_watch(process);
     note_main(process);

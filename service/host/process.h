@@ -11,6 +11,7 @@
 
 #include "account.h"
 #include "beat.h"
+#include "census.h"
 #include "core/model/child.h"
 #include "ends.h"
 #include "host.h"
@@ -75,6 +76,7 @@ struct process {
     bool leaf_used;     /* by an attempt before the present one, which has */
     uint64_t cpu_before_nsec; /* used so much of the processor */
     struct completion completion;
+    uint64_t ended_moment; /* of the census, at which its end was known; 0: it is not */
     struct process *next_by_pid;
 
     /* What start() has asked for, until it is made and the core knows how it went. */
@@ -128,8 +130,10 @@ struct host {
     bool unwatched;                /* a process runs whose end would not be reported */
     struct process **by_pid;       /* hash of main_pid */
     size_t by_pid_size, by_pid_count;
-    size_t n_handed_over; /* processes whose main process does not lead their group */
-    struct tree *trees;   /* whose first process is gone, or that are being killed */
+    size_t n_handed_over;   /* processes whose main process does not lead their group */
+    struct tree *trees;     /* whose first process is gone, or that are being killed */
+    struct tree *next_tree; /* to be looked at, while all are */
+    struct census *census;
     struct probe *probes;
     struct journal *journal;
     struct era era; /* the core's time and the machine's clock */
@@ -215,26 +219,7 @@ int process_adopt_result(struct process *process, int fd);
 bool process_waits_for_result(struct process *process);
 void process_take_result(struct process *process, struct completion *completion);
 
-/* orphan.c: processes that have come to us because their parents died */
-struct crowd_search {
-    const struct tree *tree;
-    struct crowd *crowd;
-    pid_t group;      /* number of a process group whose members are the tree's, too; 0: none */
-    bool group_alone; /* no other is looked for */
-    bool strict;      /* see orphan_claims() */
-    int at_once;      /* a signal that each has as soon as it is found; 0: none */
-};
-void orphans_gather(const struct crowd_search *search);
-/* The same among all processes: the orphans of an adopted one may be anywhere. */
-void strays_gather(const struct crowd_search *search);
+/* sweep.c */
 /* Kills what an earlier proctord has started and no attempt that continues can account for: the
  * journal may lack the last moments. Waits until it is gone, two seconds or so at most. */
 void strays_sweep(struct host *host);
-/* Whether a process says that it belongs to the attempt, to one of ours: 1, 0, or negative where
- * that could not be read just now. */
-int process_claims(const struct process *process, pid_t pid);
-/* Of those that were given this notify socket; where it is not strict, those too that were given
- * none: they have wiped it from their environment. A proctord that runs as the child of another one
- * has the other's in its own. */
-int orphan_claims(pid_t pid, const struct core *core, const char *notify_path, bool strict,
-                  struct attempt_id *id);

@@ -15,6 +15,7 @@ void orphans_reap(struct host *host)
         siginfo_t info = {};
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
             return;
+        census_forget(host->census, info.si_pid);
         struct process *process = process_of_pid(host, info.si_pid);
         if (process && process->state == PROCESS_RUNNING) {
             process_main_exited(process);

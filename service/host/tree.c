@@ -1,6 +1,7 @@
 #include "tree.h"
 
 #include "again.h"
+#include "census.h"
 #include "clock.h"
 #include "crowd.h"
 #include "handle.h"
@@ -58,37 +59,44 @@ static pid_t group_number(const struct tree *tree)
 }
 
 /* If its first process is gone and no other is found, all are asked whether they are in the group:
- * a process is, or a zombie. */
-static void gather_by_kin(const struct tree *tree, struct crowd *crowd, int at_once)
+ * a process is, or a zombie. since: a moment of the census. */
+static void gather_by_kin(const struct tree *tree, uint64_t since, struct crowd *crowd)
 {
-    struct crowd_search search = {
-        .tree = tree, .crowd = crowd, .group = group_number(tree), .at_once = at_once};
+    pid_t group = group_number(tree);
 
     if (tree->first > 0 && tree->check == 0)
         crowd_add_below(crowd, tree->first);
-    orphans_gather(&search);
-    search.group_alone = !tree->everywhere;
-    if (tree->everywhere || (tree->first == 0 && search.group > 0 && crowd->n == 0))
-        strays_gather(&search);
+    census_gather(tree->host, tree, group, since, crowd);
+    if (tree->first == 0 && group > 0 && crowd->n == 0 && !tree->everywhere)
+        census_gather_group(tree->host, group, crowd);
 }
 
-static void gather(const struct tree *tree, struct crowd *crowd)
+static void gather(const struct tree *tree, uint64_t since, struct crowd *crowd)
 {
     if (tree->leaf[0])
         members_gather(base_of(tree), tree->leaf, crowd);
     else
-        gather_by_kin(tree, crowd, 0);
+        gather_by_kin(tree, since, crowd);
     crowd_settle(crowd, tree->first);
 }
 
-/* The children of one that ended in the meantime have come to us: they are looked for again. */
-static void gather_whole(const struct tree *tree, struct crowd *crowd)
+static uint64_t lately(const struct tree *tree)
 {
-    for (int i = 0; i < GATHER_TRIES; i++) {
+    return census_lately(tree->host->census);
+}
+
+/* The children of one that has ended since it was counted have come to us: they are counted again,
+ * so many times. */
+static void gather_whole(const struct tree *tree, int tries, struct crowd *crowd)
+{
+    uint64_t since = tree->moment;
+
+    for (int i = 0; i < tries; i++) {
         crowd_free(crowd);
-        gather(tree, crowd);
+        gather(tree, since, crowd);
         if (crowd->n > 0 || crowd->ended == 0)
             return;
+        since = census_moment(tree->host->census);
     }
     crowd->unseen++;
 }
@@ -97,26 +105,43 @@ size_t tree_count(const struct tree *tree)
 {
     struct crowd crowd = {};
 
-    gather_whole(tree, &crowd);
+    gather_whole(tree, GATHER_TRIES, &crowd);
     size_t count = crowd_count_waited(&crowd) + crowd.unseen;
     crowd_free(&crowd);
     return count;
 }
 
-bool tree_is_empty(const struct tree *tree)
+/* As long as this one has not been reaped there is no need to look for others. */
+static pid_t witness_of(const struct tree *tree, const struct crowd *crowd)
+{
+    for (size_t i = 0; i < crowd->n; i++)
+        if (crowd->members[i].waited && census_has(tree->host->census, crowd->members[i].pid))
+            return crowd->members[i].pid;
+    return 0;
+}
+
+static bool is_empty(struct tree *tree, int tries)
 {
     struct crowd crowd = {};
 
     if (tree->leaf[0])
         return cgroup_leaf_empty(base_of(tree), tree->leaf);
-    gather_whole(tree, &crowd);
+    gather_whole(tree, tries, &crowd);
     bool empty = crowd_count_waited(&crowd) + crowd.unseen == 0;
+    if (crowd.n + crowd.ended > 0)
+        tree->met_usec = clock_now_usec();
+    tree->witness = empty ? 0 : witness_of(tree, &crowd);
     if (empty && !tree->keeps) {
         crowd_signal(&crowd, SIGKILL);
         tree->host->counters.leftovers_killed += crowd.n;
     }
     crowd_free(&crowd);
     return empty;
+}
+
+bool tree_is_empty(struct tree *tree)
+{
+    return is_empty(tree, GATHER_TRIES);
 }
 
 /* ---- signals --------------------------------------------------------------------------------- */
@@ -126,7 +151,7 @@ void tree_signal(const struct tree *tree, int signal)
 {
     struct crowd crowd = {};
 
-    gather(tree, &crowd);
+    gather(tree, lately(tree), &crowd);
     crowd_signal(&crowd, signal);
     crowd_free(&crowd);
 }
@@ -145,7 +170,7 @@ static int wakes_after(int signal)
 
 void tree_find(const struct tree *tree, struct crowd *crowd)
 {
-    gather(tree, crowd);
+    gather(tree, lately(tree), crowd);
 }
 
 void tree_tell(struct tree *tree, int signal, struct crowd *crowd)
@@ -168,7 +193,7 @@ static size_t tell_late(struct tree *tree)
 {
     struct crowd crowd = {}, late = {};
 
-    gather(tree, &crowd);
+    gather(tree, tree->moment, &crowd);
     for (size_t i = 0; i < crowd.n; i++)
         if (is_late(tree, &crowd, &crowd.members[i]))
             crowd_append(&late, &crowd.members[i]);
@@ -184,22 +209,22 @@ static size_t tell_late(struct tree *tree)
 }
 
 /* The group has it at once, so that none forks away from it. */
-static void kill_by_kin(const struct tree *tree)
+static void kill_by_kin(const struct tree *tree, uint64_t since)
 {
     struct crowd crowd = {};
 
     signal_group(tree, SIGKILL);
-    gather_by_kin(tree, &crowd, SIGKILL);
+    gather_by_kin(tree, since, &crowd);
     crowd_settle(&crowd, tree->first);
     crowd_signal(&crowd, SIGKILL);
     tree->host->counters.leftovers_killed += crowd.n;
     crowd_free(&crowd);
 }
 
-static void kill_once(const struct tree *tree)
+static void kill_once(const struct tree *tree, uint64_t since)
 {
     if (!tree->leaf[0]) {
-        kill_by_kin(tree);
+        kill_by_kin(tree, since);
         return;
     }
     cgroup_leaf_kill(base_of(tree), tree->leaf);
@@ -213,20 +238,39 @@ void tree_kill(struct tree *tree)
         return;
     bool looked_at = tree->state == TREE_LEFT;
     become(tree, TREE_KILLED);
-    kill_once(tree);
+    kill_once(tree, lately(tree));
     if (looked_at)
         host_look_again(tree->host);
 }
 
 /* ---- until none is there ------------------------------------------------------------------- */
 
+static void link_tree(struct tree *tree)
+{
+    struct host *host = tree->host;
+
+    tree->previous = NULL;
+    tree->next = host->trees;
+    if (tree->next)
+        tree->next->previous = tree;
+    host->trees = tree;
+}
+
 static void unlink_tree(struct tree *tree)
 {
-    for (struct tree **link = &tree->host->trees; *link; link = &(*link)->next)
-        if (*link == tree) {
-            *link = tree->next;
-            return;
-        }
+    struct host *host = tree->host;
+
+    if (!tree->previous && host->trees != tree)
+        return;
+    if (tree->previous)
+        tree->previous->next = tree->next;
+    else
+        host->trees = tree->next;
+    if (tree->next)
+        tree->next->previous = tree->previous;
+    if (host->next_tree == tree)
+        host->next_tree = tree->next;
+    tree->previous = NULL;
 }
 
 void tree_forget(struct tree *tree)
@@ -282,31 +326,26 @@ void tree_leave(struct tree *tree, void (*emptied)(struct tree *tree), void *use
 
     INVARIANT(emptied && tree->state != TREE_GONE && !tree->watch);
     tree->first = 0;
-    tree->since_usec = clock_now_usec();
+    tree->since_usec = tree->met_usec = clock_now_usec();
     tree->late_usec = tree->since_usec + LATE_LOOK_USEC;
     tree->late_pause_usec = LATE_LOOK_USEC;
     tree->emptied = emptied;
     tree->userdata = userdata;
     if (!killed)
         become(tree, TREE_LEFT);
-    tree->next = tree->host->trees;
-    tree->host->trees = tree;
+    link_tree(tree);
     watch(tree);
     host_look_again(tree->host); /* the last one may have gone between the two looks */
 }
 
-/* Those of a cgroup are watched, and killed again only after a while. */
+/* Those of a cgroup are watched, and killed again only after a while. If a process is known that
+ * has not been reaped, the end of another one changes nothing. */
 static bool is_looked_at(const struct tree *tree, bool time_has_passed)
 {
-    return time_has_passed || !tree->watch;
-}
-
-static struct tree *first_empty(const struct host *host, bool time_has_passed)
-{
-    for (struct tree *tree = host->trees; tree; tree = tree->next)
-        if (is_looked_at(tree, time_has_passed) && tree_is_empty(tree))
-            return tree;
-    return NULL;
+    if (time_has_passed)
+        return true;
+    return !tree->watch && (tree->state == TREE_KILLED || tree->witness == 0 ||
+                            !census_has(tree->host->census, tree->witness));
 }
 
 /* Seldom if none comes late: there may be thousands that drain. */
@@ -321,19 +360,31 @@ static void look_for_late(struct tree *tree, uint64_t now)
     tree->late_usec = now + tree->late_pause_usec;
 }
 
+/* One that is empty ends. What follows from that may begin and end others. */
+static void end_those_that_are_empty(struct host *host, bool time_has_passed)
+{
+    for (struct tree *tree = host->trees; tree; tree = host->next_tree) {
+        host->next_tree = tree->next;
+        if (is_looked_at(tree, time_has_passed) && is_empty(tree, 1))
+            end(tree);
+    }
+}
+
+/* All as of one count, if one is needed. */
 static void look_at_all(struct host *host, bool time_has_passed)
 {
-    uint64_t now = clock_now_usec();
-    struct tree *tree;
+    uint64_t now = clock_now_usec(), moment = census_moment(host->census);
 
-    for (tree = host->trees; tree; tree = tree->next)
-        if (tree->state == TREE_KILLED && is_looked_at(tree, time_has_passed))
-            kill_once(tree);
+    for (struct tree *tree = host->trees; tree; tree = tree->next) {
+        if (!is_looked_at(tree, time_has_passed))
+            continue;
+        tree->moment = moment;
+        if (tree->state == TREE_KILLED)
+            kill_once(tree, moment);
         else if (time_has_passed)
             look_for_late(tree, now);
-    /* What follows from the end of one may begin and end others. */
-    while ((tree = first_empty(host, time_has_passed)))
-        end(tree);
+    }
+    end_those_that_are_empty(host, time_has_passed);
 }
 
 /* Until the tree is to be looked at again; 0: never. */

@@ -8,8 +8,9 @@
  * With cgroups the kernel says which processes are in it: a leaf. Without, the tree is put together
  * from the group that its first process led, from the descendants of that process while it lives,
  * and from those of our own children (the subreaper's orphans) that say in their environment that
- * they belong to it, with their descendants. Numbers are only used to find a process: it is
- * signalled by a handle, after it has been compared with what was found.
+ * they belong to it, with their descendants (census.h, which also says why none escapes). Numbers
+ * are only used to find a process: it is signalled by a handle, after it has been compared with
+ * what was found.
  *
  * A tree that is left or killed is examined until no process is there. One that is killed is killed
  * again at each look: cgroup.kill passes over a process whose main thread has ended, and without
@@ -47,11 +48,14 @@ struct tree {
     uint64_t late_usec;       /* when those that came after it are looked for, */
     uint64_t late_pause_usec; /* and how long after the last time */
     uint64_t since_usec;      /* that its first process has been gone; 0: it has not */
+    uint64_t moment;          /* of the census: a count after it says who is there */
+    uint64_t met_usec;        /* when a process of it was met last, or it was left; 0: it was not */
+    pid_t witness;            /* one of ours that was found at the last look; 0: none */
 
     void (*emptied)(struct tree *tree); /* called once; the tree is gone then */
     void *userdata;
     sd_event_source *watch;
-    struct tree *next;
+    struct tree *next, *previous; /* of the host's */
 };
 
 /* How many processes are there, but for the first one while it lives. Zombies are not. */
@@ -59,7 +63,7 @@ size_t tree_count(const struct tree *tree);
 /* Whether no process is there that is waited for. Without cgroups, those that say that they belong
  * to it, but run as other users, are killed then: they have lost the attempt that they belonged
  * to. */
-bool tree_is_empty(const struct tree *tree);
+bool tree_is_empty(struct tree *tree);
 
 /* To each of them once, but for the first one while it lives. */
 void tree_signal(const struct tree *tree, int signal);

@@ -17,6 +17,7 @@ enum proc_stat_field {
     PROC_STAT_USER_TICKS = 14,
     PROC_STAT_SYSTEM_TICKS = 15,
     PROC_STAT_STARTED_TICKS = 22,
+    PROC_STAT_ENVIRONMENT_BEGIN = 50,
     PROC_STAT_ENVIRONMENT_END = 51, /* 0: it has none, or none yet */
     PROC_STAT_EXIT_CODE = 52,       /* as wait(2) has it; 0 too where we may not know it */
 };

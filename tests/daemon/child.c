@@ -19,6 +19,8 @@
  *   fork=FILE      a process of its own session-mate that stays; its PID goes into FILE
  *   shell=FILE     a shell runs it, beside what follows
  *   daemon=FILE    the same, but double-forked into a session of its own
+ *   chain=FIFO     a chain of processes, each of which starts the next one in a session of its own,
+ *                  and goes; all have FIFO open, and it ends with the one who reads it
  *   hand-over      a new process says MAINPID= of itself and does the rest; the old one stays
  *   hand-over-session   the same, in a session of its own
  *   lose-main-thread    another thread does the rest, and the main thread ends
@@ -274,6 +276,23 @@ static void be_together(const char *file)
     close(fd);
 }
 
+static void become_chain(const char *fifo)
+{
+    int fd = open(fifo, O_WRONLY);
+    struct pollfd reader = {.fd = fd};
+
+    if (fd < 0)
+        _exit(1);
+    signal(SIGTERM, SIG_IGN);
+    while (poll(&reader, 1, 0) == 0) {
+        if (fork() != 0)
+            _exit(0);
+        setsid();
+        usleep(100);
+    }
+    _exit(0);
+}
+
 static void act(const char *step)
 {
     const char *value;
@@ -304,6 +323,8 @@ static void act(const char *step)
     else if ((value = value_of(step, "result-bytes")))
         for (long left = atol(value); left > 0; left--)
             write_result("x", 1);
+    else if ((value = value_of(step, "chain")))
+        become_chain(value);
     else if (strcmp(step, "pause") == 0)
         for (;;)
             pause();

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct fixture f;
@@ -453,6 +454,54 @@ static void one_in_the_midst_of_an_exec_is_met_after_a_death(void)
     one_that_executes_itself_again_and_again(TRUE);
 }
 
+/* Each process of the chain holds a FIFO open, from one to the next. */
+static int hold_fifo(void)
+{
+    g_assert_cmpint(mkfifo(fixture_path(&f, "held"), 0600), ==, 0);
+    int fd = open(fixture_path(&f, "held"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    g_assert_cmpint(fd, >=, 0);
+    return fd;
+}
+
+static gboolean is_held(int fd)
+{
+    char nothing;
+
+    return read(fd, &nothing, 1) != 0;
+}
+
+/* No process of it is there for longer than it takes to start the next one, and none obeys. */
+static void a_chain_is_met(gboolean with_a_death)
+{
+    int held = hold_fifo();
+    g_autofree char *manifest =
+        g_strdup_printf("name: web\nstop: {timeout: 1s}\nexec: [/bin/sh, -c, "
+                        "'%s chain=@/held & exec sleep 1000']\n",
+                        g_getenv("TEST_CHILD"));
+    add(manifest);
+    while (!is_held(held))
+        g_usleep(1000);
+    if (with_a_death) {
+        fixture_kill(&f);
+        fixture_again(&f, options);
+    }
+    g_autoptr(GVariant) outcome = fixture_verb_waiting(&f, "Pause", "web");
+    fixture_wait_text(&f, "web", "Status", "none");
+    g_assert_false(is_held(held));
+    g_assert_cmpuint(fixture_events(&f, "child-control-abort-requested", "web"), ==, 1);
+    close(held);
+}
+
+static void a_chain_of_processes_is_met(void)
+{
+    a_chain_is_met(FALSE);
+}
+
+static void a_chain_of_processes_is_met_after_a_death(void)
+{
+    a_chain_is_met(TRUE);
+}
+
 /* ---- limits ---------------------------------------------------------------------------------- */
 
 static void a_run_has_its_time(void)
@@ -638,6 +687,9 @@ int main(int argc, char **argv)
         {"odd/one-in-the-midst-of-an-exec-is-met", one_in_the_midst_of_an_exec_is_met},
         {"odd/one-in-the-midst-of-an-exec-is-met-after-a-death",
          one_in_the_midst_of_an_exec_is_met_after_a_death},
+        {"odd/a-chain-of-processes-is-met", a_chain_of_processes_is_met},
+        {"odd/a-chain-of-processes-is-met-after-a-death",
+         a_chain_of_processes_is_met_after_a_death},
         {"limits/a-run-has-its-time", a_run_has_its_time},
         {"limits/a-stop-goes-by-steps", a_stop_goes_by_steps},
         {"kill/they-end-at-once", kill_ends_them_at_once},

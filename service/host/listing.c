@@ -1,0 +1,85 @@
+#include "listing.h"
+
+#include "again.h"
+#include "number.h"
+#include "open_regular.h"
+#include "proc_stat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define LIST_MAX (1024 * 1024) /* bytes of the numbers of our children */
+
+static int append(struct listing *listing, pid_t pid)
+{
+    if (listing->n == listing->room) {
+        size_t room = listing->room > 0 ? listing->room * 2 : 256;
+        pid_t *larger = realloc(listing->pids, room * sizeof(*larger));
+        if (!larger)
+            return -ENOMEM;
+        listing->pids = larger;
+        listing->room = room;
+    }
+    listing->pids[listing->n++] = pid;
+    return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    pid_t left = *(const pid_t *)a, right = *(const pid_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+static void sort(struct listing *listing)
+{
+    for (size_t i = 1; i < listing->n; i++)
+        if (listing->pids[i - 1] > listing->pids[i]) {
+            qsort(listing->pids, listing->n, sizeof(*listing->pids), by_number);
+            return;
+        }
+}
+
+int listing_of_ours(struct listing *listing)
+{
+    char path[64], *list;
+    uint64_t pid;
+    size_t length;
+
+    listing->n = 0;
+    snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)gettid());
+    int r = read_regular(AT_FDCWD, path, LIST_MAX, &list, &length);
+    if (r < 0)
+        return r;
+    for (const char *at = list; r == 0 && number_take(&at, &pid) == 0; at += *at != '\0')
+        r = append(listing, (pid_t)pid);
+    free(list);
+    sort(listing);
+    return r;
+}
+
+int listing_of_all(struct listing *listing)
+{
+    int error = 0;
+    DIR *folder = again_folder(AT_FDCWD, "/proc", &error);
+
+    listing->n = 0;
+    for (struct dirent *entry; folder && error == 0 && (entry = again_next(folder, &error));) {
+        pid_t pid = proc_stat_pid(entry->d_name);
+        if (pid > 1 && pid != getpid())
+            error = append(listing, pid);
+    }
+    if (folder)
+        closedir(folder);
+    sort(listing);
+    return error;
+}
+
+void listing_free(struct listing *listing)
+{
+    free(listing->pids);
+    *listing = (struct listing){};
+}
