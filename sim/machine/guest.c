@@ -88,7 +88,8 @@ static void *map_memory(int fd, size_t size)
 __attribute__((noreturn)) static void become_zygote(const struct guest *guest, const char *program,
                                                     const char *library, bool random_addresses)
 {
-    char *arguments[] = {(char *)(uintptr_t) "proctord", NULL};
+    /* Where the library is not preloaded after all, this does no harm. */
+    char *arguments[] = {(char *)(uintptr_t) "proctord", (char *)(uintptr_t) "--version", NULL};
 
     if (dup2(guest->descriptors[0], WIRE_DESCRIPTOR) < 0 ||
         dup2(guest->descriptors[1], WIRE_ARENA) < 0)
@@ -119,6 +120,8 @@ int guest_new(const char *program, const char *library, bool random_addresses, s
     struct guest *fresh = calloc(1, sizeof(*fresh));
     int r = fresh ? make_memory(fresh) : -ENOMEM;
 
+    if (r == 0 && (access(library, R_OK) < 0 || access(program, X_OK) < 0))
+        r = -errno;
     if (r == 0 && (fresh->zygote = fork()) == 0)
         become_zygote(fresh, program, library, random_addresses);
     if (r == 0 && fresh->zygote < 0)

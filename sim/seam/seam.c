@@ -89,13 +89,30 @@ static bool is_local(const greg_t *registers)
     case SYS_mremap:
     case SYS_mprotect:
     case SYS_madvise:
-    case SYS_brk:
     case SYS_rseq:
     case SYS_set_robust_list:
         return true;
     default:
         return false;
     }
+}
+
+/* The heap begins at the same address in each program, wherever the loader has put it: libsystemd
+ * walks along tables in an order that depends on addresses. */
+static int64_t move_break(uint64_t to)
+{
+    static uint64_t now = SEAM_HEAP, room = SEAM_HEAP;
+
+    if (room == SEAM_HEAP) {
+        if (raw(SYS_mmap, SEAM_HEAP, SEAM_HEAP_BYTES, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
+                0) != SEAM_HEAP)
+            return 0;
+        room += SEAM_HEAP_BYTES;
+    }
+    if (to >= SEAM_HEAP && to <= room)
+        now = to;
+    return (int64_t)now;
 }
 
 static int64_t map_arena(const greg_t *registers, int64_t offset)
@@ -143,6 +160,8 @@ static int64_t answer(const greg_t *registers)
                                    (uint64_t)registers[REG_RDX], (uint64_t)registers[REG_R10],
                                    (uint64_t)registers[REG_R8],  (uint64_t)registers[REG_R9]};
 
+    if (registers[REG_RAX] == SYS_brk)
+        return move_break((uint64_t)registers[REG_RDI]);
     if (is_local(registers))
         return raw(registers[REG_RAX], registers[REG_RDI], registers[REG_RSI], registers[REG_RDX],
                    registers[REG_R10], registers[REG_R8], registers[REG_R9]);

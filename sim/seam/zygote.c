@@ -62,6 +62,17 @@ static void ignore_ends(void)
     raw(SYS_rt_sigaction, SIGCHLD, (long)&ignore, 0, KERNEL_SIGNALS, 0, 0);
 }
 
+/* What the heap had before is used up, so that whatever comes lies behind SEAM_HEAP. Nothing of it
+ * is given back. */
+static void use_up_heap(void)
+{
+    static void *volatile taken; /* else the compiler leaves them out */
+
+    for (size_t size = 64 << 10; size >= 16; size = size > 2048 ? size / 2 : size - 16)
+        for (int i = 0; i < 1000 && (uint64_t)(uintptr_t)(taken = malloc(size)) < SEAM_HEAP; i++)
+            ;
+}
+
 static int serve(int argc, char **argv, char **variables)
 {
     (void)argc;
@@ -70,6 +81,7 @@ static int serve(int argc, char **argv, char **variables)
     ignore_ends();
     raw(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0);
     seam_catch_calls();
+    use_up_heap();
     turn_to_driver();
     for (uint32_t births = 0;; births++) {
         turn_sleep(&turn_shared->birth, births);
