@@ -23,10 +23,12 @@
 #include "service.h"
 #include "signals.h"
 #include "sink.h"
+#include "standard.h"
 #include "core/vocabulary/text.h"
 #include "upward.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
@@ -641,6 +643,7 @@ int main(int argc, char **argv)
 {
     struct daemon daemon = {.locks = {-1, -1}, .metrics_descriptor = -1};
 
+    standard_descriptors_fill(O_RDWR);
     int r = role_run(argc, argv);
     if (r >= 0)
         return r;

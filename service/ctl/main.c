@@ -6,11 +6,13 @@
 #include "hints.h"
 #include "number.h"
 #include "since.h"
+#include "standard.h"
 #include "terminal.h"
 #include "core/vocabulary/text.h"
 #include "unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -502,6 +504,7 @@ static int read_options(struct client *client, struct place_of_bus *place, int a
 
 int main(int argc, char **argv)
 {
+    standard_descriptors_fill(O_RDONLY);
     struct client client = {.legend = true, .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
     struct place_of_bus place = {};
     int code = CTL_DONE;

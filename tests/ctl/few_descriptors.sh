@@ -47,4 +47,34 @@ for limit in $(seq 4 24) 63 64 65 66; do
     [ "$wanted" != started ] && { [ "$verdict" = started ] || [ "$verdict" = told ]; } && verdict=$wanted
     check "$limit descriptors: $wanted" "$wanted" "$verdict"
 done
+# Without standard descriptors nothing of proctord's takes their place, and goes on to its children.
+cat >"$folder/tree.yaml" <<EOF
+name: shows
+exec: [/bin/sh, -c, "for fd in 0 1 2; do readlink /proc/\$\$/fd/\$fd; done >$folder/part; mv $folder/part $folder/shown; exec sleep 1000"]
+stdout: inherit
+EOF
+is_shown() { [ -e "$folder/shown" ]; }
+for missing in 0 1 2 '0 1 2'; do
+    rm -rf "$folder/state" "$folder/run" "$folder/shown"
+    python3 -c 'import os, sys
+for fd in sys.argv[1].split(): os.close(int(fd))
+os.execv(sys.argv[2], sys.argv[2:])' "$missing" "$proctord" --bus-address="unix:path=$folder/none" \
+        --manifests="$folder/tree.yaml" --state-dir="$folder/state" --runtime-dir="$folder/run" \
+        >/dev/null 2>/dev/null &
+    daemon=$!
+    until_true is_shown
+    check "without $missing: nothing of proctord's in their place" 0 \
+        "$(grep -cE 'anon_inode|socket|memfd|pidfd' "$folder/shown")"
+    kill "$daemon"
+    until_true has_ended
+    wait "$daemon"
+    daemon=
+done
+
+if [ -n "${2:-}" ]; then
+    "$2" --address="unix:path=$folder/none" list >&- 2>"$folder/log"
+    check "proctorctl without an output fails" 1 $?
+    "$2" --version >&- 2>"$folder/log"
+    check "proctorctl without an output fails, whatever it says" 1 $?
+fi
 plan

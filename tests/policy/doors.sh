@@ -44,4 +44,4 @@ only "numbers are read in one place" \
 # By path: what others may have put there; below a folder of our own, the kernel's files, ours alone.
 only "files are opened by path in one place" \
     '(^|[^_a-z.>])(f?re)?(f?open|openat2?|creat)(64)?\([^2)]' \
-    '^service/(system/(open_regular|own_folder|again)|host/(birth|cgroup|environment|host|job_results|log_writer|output|result|spawner_process)|journal/(audit_walk|recovery|tail)|ctl/history|log/sink|signals)\.c:' service
+    '^service/(system/(open_regular|own_folder|again|standard)|host/(birth|cgroup|environment|host|job_results|log_writer|output|result|spawner_process)|journal/(audit_walk|recovery|tail)|ctl/history|log/sink|signals)\.c:' service
