@@ -475,6 +475,12 @@ static uint64_t hash_dependency(uint64_t seed, const struct child *child)
     return dependency.id ? hash_text(seed + dependency.required, dependency.id) : 0;
 }
 
+bool child_has_failed(const struct child *child)
+{
+    return child->gave_up || child->operation == CHILD_QUARANTINED ||
+           (!child->attempt.active && child->failure->phase != FAILURE_NONE);
+}
+
 static uint64_t hash_texts(uint64_t hash, const char **texts, size_t count)
 {
     for (size_t i = 0; i < count; i++)

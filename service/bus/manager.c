@@ -277,12 +277,6 @@ static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *erro
 
 /* ---- properties ------------------------------------------------------------------------------ */
 
-bool child_has_failed(const struct child *child)
-{
-    return child->gave_up || child->operation == CHILD_QUARANTINED ||
-           (!child->attempt.active && child->failure->phase != FAILURE_NONE);
-}
-
 /* The tree counts its attempts itself. */
 static uint32_t count_active(const struct service *service)
 {

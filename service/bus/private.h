@@ -254,6 +254,7 @@ int scope_call(struct service *service, sd_bus_message *m, enum command_verb ver
 extern const sd_bus_vtable manager_vtable[];
 const sd_bus_vtable *child_vtable(void);
 void child_object_serve(struct service *service);
+bool child_has_failed(const struct child *child); /* as NFailed counts it */
 int child_append_properties(struct service *service, sd_bus_message *m, struct child *child);
 /* Of a child that is announced now; of one that has changed; of one of which nothing is known. */
 void child_show_from_now(struct service *service, struct child *child);
@@ -272,8 +273,6 @@ void job_forgotten(struct service *service, struct job *job);
 int answer_job(struct service *service, sd_bus_message *m, const struct job *job,
                const struct options *options, uid_t uid);
 void manager_show_changes(struct service *service);
-/* As NFailed counts it. */
-bool child_has_failed(const struct child *child);
 
 /* explanation.c */
 void explain(const struct service *service, const struct child *child, char *buffer, size_t size);

@@ -39,20 +39,14 @@ void client_note(const char *format, ...)
     free(message);
 }
 
-void client_hint(const char *format, ...)
+void client_hint(char *text)
 {
-    char *message = NULL;
-    va_list arguments;
-
-    va_start(arguments, format);
-    int length = vasprintf(&message, format, arguments);
-    va_end(arguments);
-    if (length < 0)
+    if (!text)
         return;
     fputs("Hint: ", stderr);
-    text_write(stderr, message);
+    text_write(stderr, text);
     fputc('\n', stderr);
-    free(message);
+    free(text);
 }
 
 int client_fail(struct client *client, const char *format, ...)
@@ -110,7 +104,8 @@ int client_error(struct client *client, const sd_bus_error *error, int r)
     if (strcmp(name, "org.proctor1.Error.NoSuchChild") == 0) {
         fputs("\"proctorctl list\" lists the children.\n", stderr);
         if (client->subject || client->n_arguments > 0)
-            hint_child(client, client->subject ? client->subject : client->arguments[0]);
+            client_hint(
+                hint_child(client, client->subject ? client->subject : client->arguments[0]));
         return CTL_NO_SUCH_CHILD;
     }
     if (strcmp(name, SD_BUS_ERROR_ACCESS_DENIED) == 0 ||

@@ -76,8 +76,8 @@ int client_fail(struct client *client, const char *format, ...)
 /* A word on standard error, which is no error. */
 void client_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* What a person may have meant, behind an error. */
-void client_hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What a person may have meant, behind an error; frees the text. NULL: nothing. */
+void client_hint(char *text);
 
 /* The filters that were given, as the a{sv} that queries end in. child: instead of the arguments.
  */

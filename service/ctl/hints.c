@@ -4,6 +4,7 @@
 #include "near.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,17 +55,36 @@ static const struct {
     {"import", "\"convert FILE\" makes manifests from files of other supervisors"},
 };
 
-void hint_command(const char *word, const char *const *commands)
+static char *ask_for(const char *word)
+{
+    char *text = NULL;
+    return asprintf(&text, "did you mean \"%s\"?", word) < 0 ? NULL : text;
+}
+
+static char *translate(const char *word)
+{
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcmp(words[i].word, word) == 0)
+            return strdup(words[i].hint);
+    return NULL;
+}
+
+/* The hint for a word of another tool that is nearly this one. */
+static char *translate_near(const char *word)
+{
+    for (size_t i = 0; strlen(word) > NEAR_MAX && i < sizeof(words) / sizeof(words[0]); i++)
+        if (near_distance(word, words[i].word) <= NEAR_MAX)
+            return strdup(words[i].hint);
+    return NULL;
+}
+
+char *hint_command(const char *word, const char *const *commands)
 {
     const char *nearest = NULL;
     size_t best = NEAR_MAX + 1;
 
     assert(word && commands);
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (strcmp(words[i].word, word) == 0) {
-            client_hint("%s.", words[i].hint);
-            return;
-        }
+    char *hint = translate(word);
     for (; *commands; commands++) {
         size_t distance = near_distance(word, *commands);
         if (distance < best && distance < strlen(word)) {
@@ -72,13 +92,9 @@ void hint_command(const char *word, const char *const *commands)
             nearest = *commands;
         }
     }
-    for (size_t i = 0; !nearest && i < sizeof(words) / sizeof(words[0]); i++)
-        if (near_distance(word, words[i].word) < best && strlen(word) > NEAR_MAX) {
-            client_hint("%s.", words[i].hint);
-            return;
-        }
-    if (nearest)
-        client_hint("did you mean \"%s\"?", nearest);
+    if (!hint)
+        hint = nearest ? ask_for(nearest) : translate_near(word);
+    return hint;
 }
 
 /* ---- children -------------------------------------------------------------------------------- */
@@ -118,16 +134,19 @@ static void compare(struct search *search, const char *id)
     search->best = distance;
 }
 
-static void tell(const struct search *search)
+static char *tell(const struct search *search)
 {
-    if (search->supervisor)
-        client_hint("it is a supervisor; \"%s/\" with a slash means all children below it.",
-                    search->id);
-    else
-        client_hint("did you mean \"%s\"?", search->nearest);
+    char *text = NULL;
+
+    if (!search->supervisor)
+        return search->nearest ? ask_for(search->nearest) : NULL;
+    return asprintf(&text, "it is a supervisor; \"%s/\" with a slash means all children below it",
+                    search->id) < 0
+               ? NULL
+               : text;
 }
 
-void hint_child(struct client *client, const char *id)
+char *hint_child(struct client *client, const char *id)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
     CLEANUP_MESSAGE *reply = NULL;
@@ -147,7 +166,7 @@ void hint_child(struct client *client, const char *id)
         if (r >= 0)
             r = sd_bus_message_exit_container(reply);
     }
-    if (search.supervisor || search.nearest)
-        tell(&search);
+    char *hint = tell(&search);
     free(search.nearest);
+    return hint;
 }

@@ -375,7 +375,7 @@ static int unknown_command(struct client *client, const char *word)
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         names[i] = commands[i].name;
-    hint_command(word, names);
+    client_hint(hint_command(word, names));
     return r;
 }
 

@@ -552,6 +552,27 @@ static void settle_lost(struct host *host, struct child *child, bool strangers,
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
+/* A signal that may only come now: its time begins with it, and not with the decision of a proctord
+ * that died before it could send it. 0: it has no time limit. */
+static void begin_time_again(struct host *host, const struct child *child, uint64_t usec)
+{
+    const struct notify_message message = {.flags = NOTIFY_EXTEND_TIMEOUT, .extend_usec = usec};
+
+    if (usec > 0 && child->attempt.active)
+        core_notify(host->core, child_attempt_id(child), &message);
+}
+
+/* Of the signal that was sent last. */
+static uint64_t time_of_stop(const struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+    uint32_t step = child->attempt.stop_step;
+
+    return step == 0 || step > declaration->n_further_stops
+               ? declaration->stop_timeout_usec
+               : declaration->further_stops[step - 1].usec;
+}
+
 static void finish_what_is_in_doubt(struct host *host, struct child *child)
 {
     struct process *process = child->host;
@@ -564,6 +585,8 @@ static void finish_what_is_in_doubt(struct host *host, struct child *child)
         host_cancel_again(host, child);
     if (process->doubt_step > 0)
         host_escalate_again(host, child, process->doubt_step);
+    if (process->doubt_cancel || process->doubt_step > 0)
+        begin_time_again(host, child, time_of_stop(child));
     process->doubt_step = 0;
     if (process->doubt_abort || child->attempt.abort_requested)
         process_abort(process);

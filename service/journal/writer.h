@@ -49,8 +49,8 @@ bool journal_writer_takes(const struct journal_writer *writer);
 void journal_writer_append(struct journal_writer *writer, const uint8_t *data, size_t size);
 
 /* A new segment with this beginning, whose memory becomes the writer's, follows what was appended.
- * -EBUSY while another one waits or is under way. number: of the segment that was found last; only the first
- * time. */
+ * -EBUSY while another one waits or is under way. number: of the segment that was found last; only
+ * the first time. */
 int journal_writer_begin(struct journal_writer *writer, uint8_t *beginning, size_t size);
 void journal_writer_continue(struct journal_writer *writer, uint64_t number);
 

@@ -16,8 +16,8 @@ is_up() { proctorctl is-active pay/web --quiet; }
 until_true is_up
 
 # ---- hints ----
-check "a word of systemd" 'Hint: "reload" reads the manifests again.' "$(hint daemon-reload)"
-check "a word of Supervisor" 'Hint: "log ID -f" follows the output of a child.' "$(hint tail web)"
+check "a word of systemd" 'Hint: "reload" reads the manifests again' "$(hint daemon-reload)"
+check "a word of Supervisor" 'Hint: "log ID -f" follows the output of a child' "$(hint tail web)"
 check "a slip" 'Hint: did you mean "status"?' "$(hint statsu)"
 check "a slip in a word of another tool" "$(hint start)" "$(hint strat)"
 check "nothing is like it" "" "$(hint wonderful)"
@@ -27,7 +27,7 @@ check "a child below a supervisor" 'Hint: did you mean "pay/web"?' "$(hint statu
 check "a slip in an id" 'Hint: did you mean "pay/web"?' "$(hint restart pay/wep -m x)"
 check "three slips are too many" "" "$(hint restart pay/xyz -m x)"
 check "a supervisor without its slash" \
-    'Hint: it is a supervisor; "pay/" with a slash means all children below it.' "$(hint pause pay -m x)"
+    'Hint: it is a supervisor; "pay/" with a slash means all children below it' "$(hint pause pay -m x)"
 check "the exit code is that of the error" "1 5" "$(code proctorctl stop) $(code proctorctl status web)"
 
 # ---- questions ----
