@@ -6,6 +6,7 @@
 #include "crowd.h"
 #include "handle.h"
 #include "listing.h"
+#include "number.h"
 #include "owner_user.h"
 #include "proc_stat.h"
 #include "process.h"
@@ -303,8 +304,10 @@ static uint64_t last_number(void)
     ssize_t n = again_read(AT_FDCWD, "/proc/loadavg", text, sizeof(text));
     const char *last = n > 0 ? strrchr(text, ' ') : NULL;
 
-    if (last)
-        sscanf(last, "%" SCNu64, &number);
+    if (last) {
+        last++;
+        number_take(&last, &number);
+    }
     return number;
 }
 

@@ -1,0 +1,132 @@
+/*
+ * A health check is a tree of processes, too: none of them is left behind by an answer, a timeout,
+ * a restart, a removal or a death of proctord.
+ */
+#include "fixture.h"
+
+static struct fixture f;
+static const char *const without_cgroups[] = {"--no-cgroups", NULL};
+static const char *const *options;
+
+/* @ is the test's folder. */
+static char *in_folder(const char *text)
+{
+    g_auto(GStrv) parts = g_strsplit(text, "@", -1);
+    return g_strjoinv(f.folder, parts);
+}
+
+static void add(const char *manifest)
+{
+    g_autofree char *text = in_folder(manifest);
+    g_autoptr(GVariant) reply =
+        fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", text, "test", NULL), NULL);
+}
+
+static void wait_for_lines(const char *name, guint count)
+{
+    for (gint64 end = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
+         fixture_count_lines(&f, name) < count;) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(1000);
+    }
+}
+
+static void check_with(const char *command)
+{
+    g_autofree char *manifest = g_strdup_printf(
+        "name: web\nexec: [/bin/sleep, '1000']\n"
+        "health_check: {exec: [/bin/sh, -c, '%s'], interval: 10ms, timeout: 50ms}\n",
+        command);
+    add(manifest);
+}
+
+static GPid *pids_of_checks(guint *n)
+{
+    g_autofree char *text = NULL;
+    g_assert_true(g_file_get_contents(fixture_path(&f, "checks"), &text, NULL, NULL));
+    g_auto(GStrv) lines = g_strsplit(g_strchomp(text), "\n", -1);
+    *n = g_strv_length(lines);
+    GPid *pids = g_new0(GPid, *n);
+    for (guint i = 0; i < *n; i++)
+        pids[i] = (GPid)g_ascii_strtoll(lines[i], NULL, 10);
+    return pids;
+}
+
+static void assert_all_go(void)
+{
+    guint n;
+    g_autofree GPid *pids = pids_of_checks(&n);
+
+    for (guint i = 0; i < n; i++)
+        fixture_wait_gone(&f, pids[i]);
+}
+
+static void a_check_that_hangs_ends_whole(void)
+{
+    check_with("sleep 1000 & echo $! >> @/checks; wait");
+    wait_for_lines("checks", 5);
+
+    assert_all_go();
+}
+
+static void nothing_stays_behind_an_answer(void)
+{
+    check_with("setsid sh -c \"echo \\$\\$ >> @/checks; exec sleep 1000\" & sleep 0.01; exit 0");
+    wait_for_lines("checks", 5);
+
+    assert_all_go();
+    g_assert_cmpuint(fixture_events(&f, "child-leftovers", "web"), ==, 0);
+}
+
+static void a_restart_and_a_removal_end_the_check(void)
+{
+    check_with("sleep 1000 & echo $! >> @/checks; wait");
+    wait_for_lines("checks", 1);
+
+    g_autoptr(GVariant) restart = fixture_verb_waiting(&f, "Restart", "web");
+    assert_all_go();
+    wait_for_lines("checks", 2);
+    g_autoptr(GVariant) removal = fixture_verb(&f, "Remove", "web");
+    fixture_wait_removed(&f, "web");
+
+    assert_all_go();
+    g_assert_cmpuint(fixture_events(&f, "child-leftovers", "web"), ==, 0);
+}
+
+static void the_death_of_proctord_ends_the_check(void)
+{
+    add("name: web\nexec: [/bin/sleep, '1000']\n"
+        "health_check: {exec: [/bin/sh, -c, 'sleep 1000 & echo $! >> @/checks; wait'], "
+        "interval: 10ms, timeout: 60s}\n");
+    wait_for_lines("checks", 1);
+    guint n;
+    g_autofree GPid *pids = pids_of_checks(&n);
+
+    fixture_kill(&f);
+    fixture_again(&f, options);
+
+    fixture_wait_gone(&f, pids[0]);
+    wait_for_lines("checks", 2);
+}
+
+int main(int argc, char **argv)
+{
+    fixture_become_init();
+    options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
+    g_test_init(&argc, &argv, NULL);
+
+    static const struct {
+        const char *path;
+        void (*test)(void);
+    } tests[] = {
+        {"one-that-hangs-ends-whole", a_check_that_hangs_ends_whole},
+        {"nothing-stays-behind-an-answer", nothing_stays_behind_an_answer},
+        {"a-restart-and-a-removal-end-it", a_restart_and_a_removal_end_the_check},
+        {"the-death-of-proctord-ends-it", the_death_of_proctord_ends_the_check},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(tests); i++) {
+        g_autofree char *path = g_strdup_printf("/daemon/check-processes/%s", tests[i].path);
+        fixture_test(&f, options, path, tests[i].test);
+    }
+    return g_test_run();
+}
