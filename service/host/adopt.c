@@ -384,7 +384,7 @@ static bool bury_known(struct process *process)
             continue;
         process->in_cgroup = gone->in_cgroup;
         process->group = kept(process, "group", process->id.attempt);
-        process->adopted = false;
+        process->adopted = true; /* what is left may be from before a death, and no child of ours */
         inherit_kin(process);
         adopt_result(process);
         process_is_gone(process, &gone->completion);

@@ -174,6 +174,22 @@ static void after_a_death_they_are_waited_for(void)
     assert_restarted();
 }
 
+/* After the death they are not below proctord any more, and the next program has to know that. */
+static void after_a_death_an_upgrade_goes_on_waiting(void)
+{
+    end_itself();
+    fixture_kill(&f);
+    fixture_again(&f, options);
+    fixture_wait_text(&f, "web", "Status", "cancelling");
+
+    fixture_upgrade(&f);
+
+    fixture_wait_text(&f, "web", "Status", "cancelling");
+    g_assert_true(runs(fixture_read_pid(&f, "left")));
+    let_go();
+    assert_restarted();
+}
+
 static void an_upgrade_goes_on_waiting(void)
 {
     end_itself();
@@ -593,6 +609,7 @@ int main(int argc, char **argv)
         {"wait/a-restart-waits-for-them", a_restart_waits_for_them},
         {"wait/after-a-death-they-are-waited-for", after_a_death_they_are_waited_for},
         {"wait/an-upgrade-goes-on-waiting", an_upgrade_goes_on_waiting},
+        {"wait/after-a-death-an-upgrade-goes-on-waiting", after_a_death_an_upgrade_goes_on_waiting},
         {"wait/one-whose-main-thread-has-ended-is-killed",
          one_whose_main_thread_has_ended_is_killed},
         {"late/what-a-handler-leaves-is-told-too", what_a_handler_leaves_is_told_too},
