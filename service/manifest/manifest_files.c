@@ -150,8 +150,9 @@ static int ask(const struct outside_job *job, const char *path, char **text, siz
 
     *text = NULL;
     *length = 0;
-    outside_make(job, &request, &answer);
-    r = answer.size != sizeof(*found) ? -EIO : found->error;
+    r = outside_make(job, &request, &answer);
+    if (r == 0)
+        r = answer.size != sizeof(*found) ? -EIO : found->error;
     if (r == 0)
         r = answer.n_fds == 1 ? take(answer.fds[0], text, length) : -EIO;
     for (size_t i = 0; i < answer.n_fds; i++)

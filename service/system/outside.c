@@ -104,7 +104,7 @@ static int receive_parcel(int socket, uint32_t *number, struct outside_parcel *p
     take_descriptors(&header, parcel);
     if ((size_t)n < sizeof(*number) || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
         close_descriptors(parcel);
-        return -EBADMSG;
+        return header.msg_flags & MSG_CTRUNC ? -EMFILE : -EBADMSG;
     }
     parcel->size = (size_t)n - sizeof(*number);
     return 1;
@@ -249,6 +249,8 @@ int outside_ask(struct outside_process *process, const struct outside_job *job,
         r = try(process, job, request, answer, i > 0, &begun);
         if (r == 0)
             return died;
+        if (r == -EMFILE)
+            return r; /* what has been opened does not fit into our table */
     }
     answer->size = answer->n_fds = 0;
     return begun ? -EIO : r;
@@ -259,7 +261,7 @@ int outside_make(const struct outside_job *job, const struct outside_parcel *req
 {
     int r = outside_ask(NULL, job, request, answer);
 
-    if (r == -EIO)
+    if (r == -EIO || r == -EMFILE)
         return r;
     if (r < 0)
         job->handle(request, answer);

@@ -55,7 +55,8 @@ struct outside_process; /* that a caller keeps */
 void outside_begin(void);
 
 /* In a thread beside the loop. The data of both are the caller's, and so are descriptors of the
- * answer. Returns 0, or -EIO if two processes have died over it. */
+ * answer. Returns 0, -EIO if two processes have died over it, or -EMFILE if we have no descriptor
+ * for its answer. */
 int outside_make(const struct outside_job *job, const struct outside_parcel *request,
                  struct outside_parcel *answer);
 

@@ -114,7 +114,7 @@ static void a_shutdown_is_carried_to_its_end(void)
 {
     GVariantBuilder none;
 
-    fixture_add(&f, "web", "stop: {timeout: 300ms, abort_timeout: 5s}\n", "ignore-term, pause");
+    fixture_add(&f, "web", "stop: {timeout: 2s, abort_timeout: 5s}\n", "ignore-term, pause");
     GPid pid = (GPid)fixture_number(&f, "web", "MainPID");
     g_variant_builder_init(&none, G_VARIANT_TYPE_VARDICT);
     g_autoptr(GVariant) reply =
