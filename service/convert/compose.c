@@ -81,6 +81,9 @@ static void take_identity(struct service *s)
                   NULL);
     if (colon && colon[1])
         draft_set(s->draft, "unix_group", colon + 1, NULL);
+    struct words groups = yaml_list(s->file, get(s, "group_add"));
+    for (size_t i = 0; i < groups.count; i++)
+        draft_append(s->draft, "supplementary_groups", groups.items[i]);
     carry(s, "working_dir", "working_directory");
     if (get(s, "environment"))
         yaml_put_environment(s->file, s->draft, get(s, "environment"));
@@ -111,31 +114,69 @@ static void take_environment_file(struct service *s)
 
 /* ---- restarts, stops ------------------------------------------------------------------------- */
 
+/* Docker restarts without a limit, with delays that double from 100 ms to a minute. */
+static void restart_as_docker(struct service *s, const char *most)
+{
+    bool limited = strcmp(most, "0") != 0;
+
+    draft_set(s->draft, "restart_limit.burst", limited ? most : "10000",
+              limited ? NULL : "no limit, as of a container");
+    draft_set(s->draft, "restart_limit.interval", limited ? "5m" : "1s", NULL);
+    draft_set(s->draft, "backoff.max", "1m", NULL);
+    draft_clear(s->draft, "fatal_exit_codes");
+}
+
+/* deploy: restart_policy, which wins over `restart`. */
+static void take_restart_policy(struct service *s, const struct node *policy)
+{
+    if (yaml_find(policy, "delay")) {
+        draft_set(s->draft, "backoff.initial", yaml_duration(s->file, yaml_find(policy, "delay")),
+                  NULL);
+        draft_set(s->draft, "backoff.max", yaml_duration(s->file, yaml_find(policy, "delay")),
+                  NULL);
+    }
+    if (yaml_find(policy, "window"))
+        draft_set(s->draft, "restart_limit.interval",
+                  yaml_duration(s->file, yaml_find(policy, "window")), NULL);
+}
+
 static void take_restart(struct service *s)
 {
-    const char *policy = yaml_text(s->file, get(s, "restart"));
-    const struct node *deploy = yaml_find(get(s, "deploy"), "restart_policy");
+    const struct node *policy = yaml_find(get(s, "deploy"), "restart_policy");
+    const char *word = policy ? yaml_text(s->file, yaml_find(policy, "condition"))
+                              : yaml_text(s->file, get(s, "restart"));
+    const char *most = strncmp(word, "on-failure:", 11) == 0 ? word + 11 : "0";
 
-    if (deploy && !*policy)
-        policy = yaml_text(s->file, yaml_find(deploy, "condition"));
-    if (strcmp(policy, "always") == 0 || strcmp(policy, "unless-stopped") == 0 ||
-        strcmp(policy, "any") == 0)
+    if (policy && !*word)
+        word = "any";
+    if (strcmp(word, "always") == 0 || strcmp(word, "unless-stopped") == 0 ||
+        strcmp(word, "any") == 0)
         draft_set(s->draft, "kind", "service", NULL);
-    else if (strncmp(policy, "on-failure", strlen("on-failure")) == 0) {
+    else if (strncmp(word, "on-failure", 10) == 0)
         draft_set(s->draft, "restart", "transient", NULL);
-        if (policy[strlen("on-failure")] == ':')
-            draft_set(s->draft, "restart_limit.burst", policy + strlen("on-failure:"),
-                      "within 5m, see interval");
-    } else
-        draft_set(s->draft, "restart", "temporary", *policy ? NULL : "the default of Compose");
+    else {
+        draft_set(s->draft, "restart", "temporary", *word ? NULL : "the default of Compose");
+        return;
+    }
+    if (policy && *yaml_text(s->file, yaml_find(policy, "max_attempts")))
+        most = yaml_text(s->file, yaml_find(policy, "max_attempts"));
+    restart_as_docker(s, most);
+    if (policy)
+        take_restart_policy(s, policy);
+}
+
+/* 0 is at once there, and without end here. */
+static const char *grace_of(struct service *s)
+{
+    const char *grace = yaml_duration(s->file, get(s, "stop_grace_period"));
+    return strspn(grace, "0smh. ") == strlen(grace) ? "1ms" : grace;
 }
 
 static void take_stop(struct service *s)
 {
     carry(s, "stop_signal", "stop.signal");
     if (get(s, "stop_grace_period"))
-        draft_set(s->draft, "stop.timeout", yaml_duration(s->file, get(s, "stop_grace_period")),
-                  NULL);
+        draft_set(s->draft, "stop.timeout", grace_of(s), NULL);
 }
 
 /* ---- dependencies ---------------------------------------------------------------------------- */
@@ -174,8 +215,10 @@ static void take_dependencies(struct service *s)
                yaml_text(s->file, yaml_find(on->pairs[i].value, "condition")));
     if (is_awaited(s, "service_completed_successfully"))
         draft_set(s->draft, "readiness", "exit", NULL);
-    else if (is_awaited(s, "service_healthy") && get(s, "healthcheck"))
+    else if (is_awaited(s, "service_healthy") && get(s, "healthcheck")) {
         draft_set(s->draft, "readiness", "check", NULL);
+        draft_set(s->draft, "start_timeout", "0", "as long as it takes to be healthy");
+    }
 }
 
 static int take_health(struct service *s)
@@ -251,43 +294,83 @@ static void take_ulimits(struct service *s)
     }
 }
 
+/* cap_add adds to what a container has; only with everything dropped before is it all that is left.
+ */
+static void take_capabilities(struct service *s)
+{
+    struct words added = yaml_list(s->file, get(s, "cap_add")),
+                 dropped = yaml_list(s->file, get(s, "cap_drop"));
+    bool all = false;
+
+    for (size_t i = 0; i < dropped.count; i++)
+        all |= strcmp(dropped.items[i], "ALL") == 0;
+    if (!all && get(s, "cap_add"))
+        lose(s, get(s, "cap_add"), "cap_add", "a child has all capabilities of its user");
+    if (!all && get(s, "cap_drop"))
+        lose(s, get(s, "cap_drop"), "cap_drop", "list those that it keeps in `capabilities`");
+    if (all)
+        draft_clear(s->draft, "capabilities");
+    for (size_t i = 0; all && i < added.count; i++)
+        draft_append(s->draft, "capabilities", added.items[i]);
+}
+
+static void take_shares(struct service *s)
+{
+    uint64_t shares;
+
+    if (get(s, "cpu_shares") &&
+        unit_number(yaml_text(s->file, get(s, "cpu_shares")), 262144, &shares) == 0)
+        draft_map(s->draft, "limits", "cpu_weight",
+                  conversion_format(s->file->conversion, "%" PRIu64,
+                                    shares < 11       ? UINT64_C(1)
+                                    : shares > 102400 ? UINT64_C(10000)
+                                                      : shares * 100 / 1024));
+}
+
 static void take_resources(struct service *s)
 {
     const struct node *limits = yaml_find(yaml_find(get(s, "deploy"), "resources"), "limits");
     const struct node *memory = yaml_find(limits, "memory");
-    struct words added = yaml_list(s->file, get(s, "cap_add"));
 
     take_limit(s, memory ? memory : get(s, "mem_limit"), "memory", true);
     take_limit(s, yaml_find(limits, "pids") ? yaml_find(limits, "pids") : get(s, "pids_limit"),
                "pids", false);
     if (yaml_find(limits, "cpus"))
         lose(s, yaml_find(limits, "cpus"), "cpus", "the processor is shared by `cpu_weight`");
+    take_shares(s);
     take_ulimits(s);
     carry(s, "oom_score_adj", "oom_score_adj");
-    for (size_t i = 0; i < added.count; i++)
-        draft_append(s->draft, "capabilities", added.items[i]);
+    take_capabilities(s);
 }
 
 static void tell_lost(struct service *s)
 {
     static const char *const known[] = {
-        "image",      "build",         "entrypoint",  "command",
-        "user",       "working_dir",   "environment", "env_file",
-        "restart",    "deploy",        "stop_signal", "stop_grace_period",
-        "depends_on", "healthcheck",   "mem_limit",   "pids_limit",
-        "ulimits",    "oom_score_adj", "cap_add",     "container_name",
-        "profiles",   "scale",         "init",        "cap_drop",
-        "pull_policy"};
+        "image",       "build",         "entrypoint",  "command",
+        "user",        "working_dir",   "environment", "env_file",
+        "restart",     "deploy",        "stop_signal", "stop_grace_period",
+        "depends_on",  "healthcheck",   "mem_limit",   "pids_limit",
+        "ulimits",     "oom_score_adj", "cap_add",     "container_name",
+        "profiles",    "scale",         "init",        "cap_drop",
+        "pull_policy", "cpu_shares",    "group_add"};
+    static const struct {
+        const char *key, *why;
+    } reasons[] = {{"extends", "is not followed: write what the service inherits"},
+                   {"logging", "see `stdout`"},
+                   {"privileged", "a child has all rights of its user"}};
 
     for (size_t i = 0; s->node->kind == NODE_MAPPING && i < s->node->count; i++) {
         const char *key = s->node->pairs[i].key->text;
+        const char *why = "is a matter of containers";
         bool is_known = strncmp(key, "x-", 2) == 0;
+        for (size_t k = 0; k < sizeof(reasons) / sizeof(reasons[0]); k++)
+            why = strcmp(reasons[k].key, key) == 0 ? reasons[k].why : why;
         for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++)
             is_known |= strcmp(known[k], key) == 0;
         if (is_known)
             s->file->conversion->n_kept++;
         else
-            lose(s, s->node->pairs[i].key, key, "is a matter of containers");
+            lose(s, s->node->pairs[i].key, key, why);
     }
 }
 
@@ -299,7 +382,12 @@ static uint64_t replicas_of(const struct service *s)
     const char *text = yaml_text(s->file, deploy ? deploy : get(s, "scale"));
     uint64_t count = 1;
 
-    return unit_number(text, REPLICAS_MAX, &count) < 0 || !*text ? 1 : count;
+    if (*text && (unit_number(text, REPLICAS_MAX, &count) < 0 || count == 0)) {
+        yaml_lose(s->file, s->node, conversion_format(s->file->conversion, "%s: replicas", s->name),
+                  "from 1 to 1000: there is one");
+        return 1;
+    }
+    return count;
 }
 
 static int take_service(struct service *s, struct place place, uint64_t number)

@@ -35,6 +35,9 @@ static int convert_services(const struct yaml_file *file, const struct node *roo
     if (!services || services->kind != NODE_MAPPING)
         return conversion_refuse(file->conversion, (struct place){file->path, 0},
                                  "is no Compose file and no Pebble layer: it has no `services:`");
+    if (yaml_find(root, "include"))
+        yaml_lose(file, yaml_find(root, "include"), "include",
+                  "is not followed: give those files to convert, too");
     return compose_convert(file, services);
 }
 

@@ -205,6 +205,16 @@ static const struct entry *look(const struct draft *draft, const char *path)
     return entry;
 }
 
+void draft_remove(struct draft *draft, const char *key)
+{
+    assert(draft && key);
+    for (struct entry **entry = &draft->entries; *entry; entry = &(*entry)->next)
+        if (strcmp((*entry)->key, key) == 0) {
+            *entry = (*entry)->next;
+            return;
+        }
+}
+
 bool draft_has(const struct draft *draft, const char *path)
 {
     assert(draft && path);
@@ -248,6 +258,17 @@ void draft_append(struct draft *draft, const char *path, const char *item)
         return;
     list->kind = ENTRY_LIST;
     entry->text = conversion_copy(draft->conversion, item, strlen(item));
+}
+
+void draft_clear(struct draft *draft, const char *path)
+{
+    assert(draft && path);
+    struct entry *list = reach(draft, path);
+
+    if (list) {
+        list->kind = ENTRY_LIST;
+        list->below = NULL;
+    }
 }
 
 void draft_append_once(struct draft *draft, const char *path, const char *item)

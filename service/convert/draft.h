@@ -90,6 +90,9 @@ void draft_set(struct draft *draft, const char *path, const char *value, const c
 void draft_append(struct draft *draft, const char *path, const char *item);
 void draft_append_once(struct draft *draft, const char *path, const char *item);
 
+/* An empty list, until something is appended. */
+void draft_clear(struct draft *draft, const char *path);
+
 /* Appends a mapping to a list. pairs: key, value, key, value, ...; a pair whose value is NULL is
  * left out. */
 void draft_append_pairs(struct draft *draft, const char *path, const char *const *pairs,
@@ -100,6 +103,9 @@ void draft_map(struct draft *draft, const char *path, const char *key, const cha
 
 /* Puts a comment beside a key that is there. */
 void draft_comment(struct draft *draft, const char *path, const char *comment);
+
+/* Takes a key of the first level away. */
+void draft_remove(struct draft *draft, const char *key);
 
 bool draft_has(const struct draft *draft, const char *path);
 

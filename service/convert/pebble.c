@@ -154,6 +154,26 @@ static void take_check(const struct yaml_file *file, const struct node *services
               "no service says what happens when this check fails");
 }
 
+/* A service that is started starts those that it requires. */
+static void start_what_is_required(const struct yaml_file *file, const struct node *services)
+{
+    bool changed = services && services->kind == NODE_MAPPING;
+
+    for (size_t round = 0; changed && round < services->count; round++) {
+        changed = false;
+        for (size_t i = 0; i < services->count; i++) {
+            struct draft *draft = draft_find(file->conversion, services->pairs[i].key->text);
+            struct words names = yaml_list(file, yaml_find(services->pairs[i].value, "requires"));
+            for (size_t k = 0; draft && !draft_has(draft, "autostart") && k < names.count; k++) {
+                struct draft *other = draft_find(file->conversion, names.items[k]);
+                changed |= other && draft_has(other, "autostart");
+                if (other)
+                    draft_remove(other, "autostart");
+            }
+        }
+    }
+}
+
 int pebble_convert(const struct yaml_file *file, const struct node *root)
 {
     const struct node *services = yaml_find(root, "services"), *checks = yaml_find(root, "checks");
@@ -170,6 +190,7 @@ int pebble_convert(const struct yaml_file *file, const struct node *root)
             r = take_service(file, services->pairs[i].value, draft);
         file->conversion->n_kept += services->pairs[i].value->count;
     }
+    start_what_is_required(file, services);
     for (size_t i = 0; checks && checks->kind == NODE_MAPPING && i < checks->count; i++)
         take_check(file, services, &checks->pairs[i]);
     if (yaml_find(root, "log-targets"))

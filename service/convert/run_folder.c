@@ -76,8 +76,15 @@ static void take_files(const struct folder *folder)
 
     if (strcmp(type, "oneshot") == 0)
         draft_set(folder->draft, "kind", "job", NULL);
-    else
+    else { /* restarted without a limit, after a second */
         draft_set(folder->draft, "kind", "service", NULL);
+        draft_set(folder->draft, "restart_limit.burst", "10000", "no limit");
+        draft_set(folder->draft, "restart_limit.interval", "1s", NULL);
+        draft_set(folder->draft, "backoff.initial", "1s", NULL);
+        draft_set(folder->draft, "backoff.max", "1s", NULL);
+        draft_set(folder->draft, "backoff.jitter", "none", NULL);
+        draft_clear(folder->draft, "fatal_exit_codes");
+    }
     if (has(folder, "down"))
         draft_set(folder->draft, "autostart", "false", NULL);
     if (*signal)
@@ -89,6 +96,7 @@ static void take_files(const struct folder *folder)
                       : conversion_format(folder->conversion, "%sms", milliseconds),
                   NULL);
     draft_set(folder->draft, "working_directory", folder->path, NULL);
+    lose(folder, "max-death-tally", "see restart_limit");
     lose(folder, "finish", "no command is run after an exit");
     lose(folder, "check", "name it in health_check, if it does not wait");
     lose(folder, "data", "stands where it stood: it is found from the working directory");
@@ -108,6 +116,10 @@ static int take_folder(struct conversion *c, const char *path, const char *progr
     if (!folder.draft)
         return conversion_result(c);
     c->n_kept++;
+    if (strcmp(program, "up") == 0) { /* a command line of execline */
+        draft_append(folder.draft, "exec", "/bin/execlineb");
+        draft_append(folder.draft, "exec", "-P");
+    }
     draft_append(folder.draft, "exec", file_in(&folder, program));
     take_files(&folder);
     return conversion_result(c);

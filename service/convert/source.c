@@ -127,6 +127,11 @@ static int take_setting(struct reading *r, const char *line, size_t length)
 
     if (!equals && r->dialect == SETTINGS_SUPERVISORD)
         equals = memchr(line, ':', length);
+    if (!equals && r->dialect == SETTINGS_UNIT) { /* systemd drops it with a warning, too */
+        conversion_lose(c, (struct place){r->file, r->line}, trimmed(c, line, length),
+                        "KEY=VALUE is expected");
+        return 0;
+    }
     if (!equals)
         return conversion_refuse(c, (struct place){r->file, r->line}, "KEY=VALUE is expected");
     struct setting *setting = arena_allocate(&c->arena, sizeof(*setting));

@@ -176,9 +176,13 @@ static void take_restart(struct program *p)
     }
     if (!truth(get(p, "autostart"), true))
         draft_set(p->draft, "autostart", "false", NULL);
-    if (retries)
+    if (!policy || strcasecmp(policy->value, "unexpected") == 0 || truth(policy, true)) {
         set_number(p, "restart_limit.burst", number(p, retries, 10000, 3), "",
-                   "all failures within 5m count, not only those within startsecs");
+                   "all failures within the interval count, not only those within startsecs");
+        draft_set(p->draft, "restart_limit.interval", "15s", NULL);
+        draft_set(p->draft, "backoff.initial", "1s", NULL);
+        draft_clear(p->draft, "fatal_exit_codes");
+    }
     if (seconds && number(p, seconds, 86400, 1) > 0)
         set_number(p, "backoff.reset_after", number(p, seconds, 86400, 1), "s",
                    "an earlier exit waits longer each time");
@@ -206,7 +210,9 @@ static void take_stop(struct program *p)
                       ? signal->value
                       : conversion_format(p->conversion, "SIG%s", signal->value),
                   NULL);
-    if (wait)
+    if (wait && number(p, wait, 86400, 10) == 0)
+        draft_set(p->draft, "stop.timeout", "1ms", "killed at once");
+    else if (wait)
         set_number(p, "stop.timeout", number(p, wait, 86400, 10), "s", NULL);
     if (group && !truth(group, false))
         draft_set(p->draft, "stop.kill_mode", "main", NULL);
@@ -402,6 +408,19 @@ static int take_program(struct conversion *c, const struct setting *settings,
     return r;
 }
 
+/* What [supervisord] says for all programs. */
+static void tell_defaults(struct conversion *c, const struct setting *settings)
+{
+    static const char *const keys[] = {"user", "umask", "environment", "directory"};
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        const struct setting *s = source_setting(settings, "supervisord", keys[i]);
+        if (s && *s->value)
+            conversion_lose(c, s->place, conversion_format(c, "%s=%s", s->key, s->value),
+                            "of all programs: write it into each child, or into `defaults`");
+    }
+}
+
 static bool begins_section(const struct setting *settings, const struct setting *setting)
 {
     for (const struct setting *s = settings; s != setting; s = s->next)
@@ -416,6 +435,7 @@ static int take_sections(struct conversion *c, const struct setting *settings, c
                                           "include"};
     int r = 0;
 
+    tell_defaults(c, settings);
     for (const struct setting *s = settings; s && r == 0; s = s->next) {
         bool known =
             strncmp(s->section, "group:", 6) == 0 || strncmp(s->section, "rpcinterface:", 13) == 0;

@@ -16,23 +16,20 @@ struct command {
     bool literal;    /* : no variables are replaced */
 };
 
-/* Reads one command, which may be followed by others behind " ; ". Returns false where it cannot
- * be read. */
-static bool read_command(struct unit *unit, const struct setting *setting, struct command *command)
+/* Reads one command. Returns false where it cannot be read. */
+static bool read_command(struct unit *unit, const struct setting *setting, const char *line,
+                         struct command *command)
 {
-    const char *line = systemd_settings_expand(unit, setting, setting->value);
-
     *command = (struct command){};
+    line += strspn(line, " ");
     for (; *line && strchr("-+!@:", *line); line++) {
         command->may_fail |= *line == '-';
         command->privileged |= *line == '+' || *line == '!';
         command->named |= *line == '@';
         command->literal |= *line == ':';
     }
-    if (words_split(unit->conversion, WORDS_SYSTEMD, line, &command->words) < 0) {
-        systemd_settings_lose(unit, setting, "a quote is not closed");
+    if (systemd_settings_words(unit, setting, line, &command->words) < 0)
         return false;
-    }
     if (command->words.count == 0) {
         systemd_settings_lose(unit, setting, "no program is named");
         return false;
@@ -48,18 +45,39 @@ static bool read_command(struct unit *unit, const struct setting *setting, struc
     return true;
 }
 
+/* Where a word that is a semicolon begins, with the blank before it; NULL: there is none. */
+static const char *separator(const char *line)
+{
+    char quote = '\0';
+
+    for (; *line; line++) {
+        if (*line == '\\' && line[1])
+            line++;
+        else if (quote)
+            quote = *line == quote ? '\0' : quote;
+        else if (*line == '"' || *line == '\'')
+            quote = *line;
+        else if (strncmp(line, " ; ", 3) == 0)
+            return line;
+    }
+    return NULL;
+}
+
+/* The next of several commands on a line, which " ; " separates; NULL: there is no more. */
+static const char *next_command(struct unit *unit, const char **line)
+{
+    const char *from = *line, *end = from ? separator(from) : NULL;
+
+    if (!from)
+        return NULL;
+    *line = end ? end + 3 : NULL;
+    return end ? conversion_copy(unit->conversion, from, (size_t)(end - from)) : from;
+}
+
 static bool has_variable(const struct command *command)
 {
     for (size_t i = 0; !command->literal && i < command->words.count; i++)
         if (strchr(command->words.items[i], '$'))
-            return true;
-    return false;
-}
-
-static bool is_sequence(const struct command *command)
-{
-    for (size_t i = 0; i < command->words.count; i++)
-        if (strcmp(command->words.items[i], ";") == 0)
             return true;
     return false;
 }
@@ -121,9 +139,8 @@ static const char *directories(struct unit *unit)
 
     for (size_t i = 0; i < unit->runtime.count; i++) {
         const struct setting *setting = unit->runtime.items[i];
-        struct words words = {};
-        words_split(c, WORDS_SYSTEMD, systemd_settings_expand(unit, setting, setting->value),
-                    &words);
+        struct words words;
+        systemd_settings_words(unit, setting, setting->value, &words);
         for (size_t k = 0; k < words.count; k++) {
             const char *name = words.items[k];
             const char *path = conversion_format(c, "%s/%.*s", base_of(setting->key),
@@ -150,9 +167,12 @@ static const char *commands_before(struct unit *unit)
     const char *script = directories(unit);
     struct command command;
 
-    for (size_t i = 0; i < unit->start_pre.count; i++)
-        if (read_command(unit, unit->start_pre.items[i], &command))
-            script = append_line(unit, script, shell_line(unit, &command, false));
+    for (size_t i = 0; i < unit->start_pre.count; i++) {
+        const char *line = unit->start_pre.items[i]->value, *one;
+        while ((one = next_command(unit, &line)))
+            if (read_command(unit, unit->start_pre.items[i], one, &command))
+                script = append_line(unit, script, shell_line(unit, &command, false));
+    }
     return script;
 }
 
@@ -167,13 +187,15 @@ static void put_script(struct unit *unit, const char *script, bool before, bool 
     draft_append(unit->draft, "exec", "/bin/sh");
     draft_append(unit->draft, "exec", "-fec");
     draft_append(unit->draft, "exec", script);
-    draft_comment(unit->draft, "exec",
-                  before && variables ? "a shell runs what systemd would run before the start and "
-                                        "replaces variables, then becomes the program"
-                  : variables
-                      ? "a shell replaces the variables, then becomes the program"
-                      : "a shell runs what systemd would run before the start, then becomes "
-                        "the program");
+    draft_comment(
+        unit->draft, "exec",
+        before && variables ? "a shell runs what systemd would run before the start and "
+                              "replaces variables (quotes in their values are not "
+                              "read), then becomes the program"
+        : variables ? "a shell replaces the variables (quotes in their values are not read), then "
+                      "becomes the program"
+                    : "a shell runs what systemd would run before the start, then becomes "
+                      "the program");
 }
 
 /* A program that systemd would look for in its path. */
@@ -192,19 +214,22 @@ void systemd_exec_convert(struct unit *unit)
     struct command command = {}, next;
 
     for (size_t i = 0; i < unit->start.count; i++) {
-        if (!read_command(unit, unit->start.items[i], &next))
-            continue;
-        if (read) { /* only a oneshot may have several */
-            script = append_line(unit, script, shell_line(unit, &command, false));
-            before = true;
+        const char *line = unit->start.items[i]->value, *one;
+        while ((one = next_command(unit, &line))) {
+            if (!read_command(unit, unit->start.items[i], one, &next))
+                continue;
+            if (read) { /* only a oneshot may have several */
+                script = append_line(unit, script, shell_line(unit, &command, false));
+                before = true;
+            }
+            command = next;
+            read = true;
+            variables |= has_variable(&command);
         }
-        command = next;
-        read = true;
-        variables |= has_variable(&command);
-        if (is_sequence(&command))
-            systemd_settings_lose(unit, unit->start.items[i],
-                                  "several commands on one line: write them as a script");
     }
+    if (read && command.may_fail)
+        systemd_settings_lose(unit, unit->start.items[unit->start.count - 1],
+                              "its failures count as failures");
     if (!read) {
         draft_comment(unit->draft, "autostart", "no program is named: declared, but never started");
         draft_set(unit->draft, "autostart", "false", NULL);

@@ -101,20 +101,30 @@ static void convert_restart(struct unit *unit)
                                     systemd_settings_cite(unit, restart)));
     else if (is(restart, "on-failure"))
         draft_set(draft, "restart", "transient", NULL);
-    else
+    else if (is(restart, "on-abnormal") || is(restart, "on-abort") || is(restart, "on-watchdog"))
         draft_set(draft, "restart", "transient",
                   conversion_format(unit->conversion, "also after exit codes other than 0; %s",
                                     systemd_settings_cite(unit, restart)));
+    else {
+        draft_set(draft, "restart", "temporary", "systemd's default: never");
+        systemd_settings_lose(unit, restart, "is no policy");
+    }
+}
+
+static bool restarts(const struct unit *unit)
+{
+    return unit->restart && *unit->restart->value && !is(unit->restart, "no");
 }
 
 static void convert_limit(struct unit *unit)
 {
     uint64_t interval = 10000000;
     const char *span = systemd_settings_span(unit, unit->limit_interval, &interval);
-    uint64_t burst = number(unit, unit->limit_burst, 10000, 5);
+    uint64_t burst = number(unit, unit->limit_burst, UINT64_MAX, 5);
 
-    if (!unit->limit_burst && !unit->limit_interval)
+    if (!restarts(unit))
         return;
+    burst = burst < 10000 ? burst : 10000;
     if (interval == 0 || burst == 0) {
         draft_set(unit->draft, "restart_limit.burst", "10000", "no limit in systemd");
         draft_set(unit->draft, "restart_limit.interval", "1s", NULL);
@@ -122,7 +132,8 @@ static void convert_limit(struct unit *unit)
     }
     draft_set(unit->draft, "restart_limit.burst",
               conversion_format(unit->conversion, "%" PRIu64, burst - 1),
-              "failures that are restarted; systemd counts starts, with the first");
+              burst > 1 ? "failures that are restarted; systemd counts starts, with the first"
+                        : "never restarted; systemd does it when the interval is over");
     draft_set(unit->draft, "restart_limit.interval", span ? span : "10s", NULL);
     if (is(unit->restart, "always"))
         draft_set(unit->draft, "restart_limit.on_limit", "quarantine",
@@ -134,11 +145,14 @@ static void convert_backoff(struct unit *unit)
     const char *first = systemd_settings_span(unit, unit->restart_sec, NULL);
     const char *most = systemd_settings_span(unit, unit->restart_max, NULL);
 
-    if (!first)
+    if (!restarts(unit))
         return;
+    first = first ? first : "100ms";
     draft_set(unit->draft, "backoff.initial", first, NULL);
     draft_set(unit->draft, "backoff.max", most ? most : first, NULL);
     draft_set(unit->draft, "backoff.jitter", "none", NULL);
+    if (unit->prevent.count == 0)
+        draft_clear(unit->draft, "fatal_exit_codes");
 }
 
 /* sysexits.h, as SuccessExitStatus= knows them. */
@@ -244,9 +258,8 @@ static void convert_watchdog(struct unit *unit)
 static void convert_words(struct unit *unit, const struct setting_list *list, const char *path)
 {
     for (size_t i = 0; i < list->count; i++) {
-        struct words words = {};
-        words_split(unit->conversion, WORDS_SYSTEMD,
-                    systemd_settings_expand(unit, list->items[i], list->items[i]->value), &words);
+        struct words words;
+        systemd_settings_words(unit, list->items[i], list->items[i]->value, &words);
         for (size_t k = 0; k < words.count; k++)
             draft_append(unit->draft, path, words.items[k]);
     }
@@ -292,10 +305,8 @@ static void convert_environment(struct unit *unit)
 
     for (size_t i = 0; i < unit->environment.count; i++) {
         const struct setting *setting = unit->environment.items[i];
-        struct words words = {};
-        if (words_split(c, WORDS_SYSTEMD, systemd_settings_expand(unit, setting, setting->value),
-                        &words) < 0)
-            systemd_settings_lose(unit, setting, "a quote is not closed");
+        struct words words;
+        systemd_settings_words(unit, setting, setting->value, &words);
         for (size_t k = 0; k < words.count; k++) {
             const char *equals = strchr(words.items[k], '=');
             if (equals)

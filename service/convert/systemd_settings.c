@@ -108,7 +108,7 @@ static const struct row rows[] = {
     SKIPPED("Service", "RootDirectoryStartOnly"),
     LOST("Service", "PermissionsStartOnly", "commands before the start run as the child's user"),
     SKIPPED("Service", "NonBlocking"),
-    LOST("Service", "Sockets", "give the socket units to convert, too"),
+    LISTED("Service", "Sockets", sockets),
     KEPT("Service", "FileDescriptorStoreMax", fd_store),
     LOST("Service", "OOMPolicy", "the exit counts like any other"),
     LOST("Service", "USBFunction*", "is not known here"),
@@ -334,8 +334,9 @@ static const char *specifier(const struct unit *unit, char c)
     case 'j':
         return unit->prefix;
     case 'i':
-    case 'I':
         return unit->template ? NULL : unit->instance;
+    case 'I':
+        return unit->template ? NULL : unit->plain_instance;
     case 'u':
         return unit->user && !strchr(unit->user->value, '%') ? unit->user->value : "root";
     case 'h':
@@ -383,6 +384,20 @@ const char *systemd_settings_expand(struct unit *unit, const struct setting *set
     return copy;
 }
 
+int systemd_settings_words(struct unit *unit, const struct setting *setting, const char *value,
+                           struct words *words)
+{
+    assert(unit && setting && value && words);
+    *words = (struct words){};
+    if (words_split(unit->conversion, WORDS_SYSTEMD, value, words) < 0) {
+        systemd_settings_lose(unit, setting, "a quote is not closed");
+        return -EINVAL;
+    }
+    for (size_t i = 0; i < words->count; i++)
+        words->items[i] = systemd_settings_expand(unit, setting, words->items[i]);
+    return 0;
+}
+
 const char *systemd_settings_value(struct unit *unit, const struct setting *setting)
 {
     assert(unit);
@@ -418,6 +433,12 @@ static const struct {
     {"weeks", 604800000000},
     {"week", 604800000000},
     {"w", 604800000000},
+    {"months", 2629800000000},
+    {"month", 2629800000000},
+    {"M", 2629800000000},
+    {"years", 31557600000000},
+    {"year", 31557600000000},
+    {"y", 31557600000000},
 };
 
 #define SPAN_MAX UINT64_C(315360000000000) /* ten years, as a duration of ours */
@@ -468,7 +489,7 @@ static bool span_parse(const char *text, uint64_t *usec)
         int n = digits > 0 ? span_unit(text, &factor) : -1;
         if (n < 0)
             return false;
-        *usec += milli > SPAN_MAX / factor ? SPAN_MAX : milli * factor / 1000;
+        *usec += milli / 1000 >= SPAN_MAX / factor ? SPAN_MAX : milli * factor / 1000;
         *usec = *usec < SPAN_MAX ? *usec : SPAN_MAX;
         text += n;
         text += strspn(text, " ");

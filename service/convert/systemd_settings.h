@@ -24,10 +24,11 @@ struct unit {
     struct conversion *conversion;
     struct draft *draft;
     const char *file;
-    const char *name;     /* with its suffix: web@blue.service */
-    const char *prefix;   /* web */
-    const char *instance; /* blue, or "" */
-    bool template;        /* that has no instance */
+    const char *name;           /* with its suffix: web@blue.service */
+    const char *prefix;         /* web */
+    const char *instance;       /* blue, or "" */
+    const char *plain_instance; /* with its escapes undone: a-b is a/b */
+    bool template;              /* that has no instance */
     struct setting *settings;
     struct unit *next;
 
@@ -40,7 +41,7 @@ struct unit {
         *reload_signal, *directory_mode;
     struct setting_list after, before, requires, start, start_pre, stop, reload, success, prevent,
         groups, capabilities, ambient, environment, files, limits, runtime, streams, datagrams,
-        elapses;
+        elapses, sockets;
 };
 
 /* Sorts the settings of the unit into it, and notes what is lost. kind: "Service", "Socket" or
@@ -59,6 +60,11 @@ bool systemd_settings_truth(const struct setting *setting, bool missing);
 
 /* "file:line: Key=value", as comments name it. */
 const char *systemd_settings_cite(struct unit *unit, const struct setting *setting);
+
+/* The words of a value, each with its specifiers replaced, as systemd does it: first split, then
+ * replaced. Returns 0 or -EINVAL, with the setting noted as lost. */
+int systemd_settings_words(struct unit *unit, const struct setting *setting, const char *value,
+                           struct words *words);
 
 /* Says that a setting is lost. */
 void systemd_settings_lose(struct unit *unit, const struct setting *setting, const char *why);

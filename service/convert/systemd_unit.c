@@ -42,10 +42,9 @@ static int read_settings(struct unit *unit, const char *path)
                  : source_settings(unit->conversion, SETTINGS_UNIT, name, text, &unit->settings);
 }
 
-/* FILE.d/ and its files, in the order of their names. */
-static int read_drop_ins(struct unit *unit)
+static int read_folder(struct unit *unit, const char *folder)
 {
-    const char *pattern = conversion_format(unit->conversion, "%s.d/*.conf", unit->file);
+    const char *pattern = conversion_format(unit->conversion, "%s/*.conf", folder);
     glob_t found = {};
     int r = 0;
 
@@ -54,6 +53,44 @@ static int read_drop_ins(struct unit *unit)
             r = read_settings(unit, found.gl_pathv[i]);
     globfree(&found);
     return r;
+}
+
+/* The drop-ins beside it: of the template, then its own. */
+static int read_drop_ins(struct unit *unit)
+{
+    const char *name = source_base(unit->file), *at = strchr(name, '@'), *dot = strrchr(name, '.');
+    int r = 0;
+
+    if (at && dot > at + 1)
+        r = read_folder(unit, conversion_format(unit->conversion, "%.*s@%s.d",
+                                                (int)(at - unit->file), unit->file, dot));
+    return r < 0 ? r : read_folder(unit, conversion_format(unit->conversion, "%s.d", unit->file));
+}
+
+static int digit_of(char c)
+{
+    const char *digits = "0123456789abcdef", *found = c ? strchr(digits, c) : NULL;
+    return found ? (int)(found - digits) : -1;
+}
+
+/* systemd-escape(1): - was a slash, \\xHH any other byte. */
+static const char *undo_escapes(struct conversion *c, const char *name)
+{
+    char *plain = (char *)(uintptr_t)conversion_copy(c, name, strlen(name));
+    size_t n = 0;
+
+    for (size_t i = 0; name[i]; i++) {
+        bool escaped = strncmp(name + i, "\\x", 2) == 0 && digit_of(name[i + 2]) >= 0 &&
+                       digit_of(name[i + 3]) >= 0;
+        plain[n] = name[i] == '-' ? '/' : name[i];
+        if (escaped)
+            plain[n] = (char)(digit_of(name[i + 2]) * 16 + digit_of(name[i + 3]));
+        i += escaped ? 3 : 0;
+        n++;
+    }
+    if (*name)
+        plain[n] = '\0';
+    return plain;
 }
 
 static void set_names(struct unit *unit)
@@ -68,6 +105,7 @@ static void set_names(struct unit *unit)
     if (at && !*unit->instance && instance)
         unit->instance = instance->value;
     unit->template = at && !*unit->instance;
+    unit->plain_instance = undo_escapes(c, unit->instance);
     if (at && !unit->template)
         unit->name = conversion_format(c, "%s@%s%s", unit->prefix, unit->instance, dot);
 }
@@ -130,14 +168,14 @@ static void finish_socket(struct unit *unit)
 {
     struct draft *draft = served(unit);
 
-    if (!draft) {
-        conversion_lose(unit->conversion, (struct place){unit->file, 0}, NULL,
-                        "its service is not among the files");
-        return;
-    }
     if (unit->accept && systemd_settings_truth(unit->accept, false)) {
         systemd_settings_lose(unit, unit->accept,
                               "no child is started for a connection: the service has to accept");
+        return;
+    }
+    if (!draft) {
+        conversion_lose(unit->conversion, (struct place){unit->file, 0}, NULL,
+                        "its service is not among the files");
         return;
     }
     for (size_t i = 0; i < unit->streams.count; i++)
@@ -168,6 +206,19 @@ static void finish_timer(struct unit *unit)
 
 enum relation { RELATION_AFTER, RELATION_BEFORE, RELATION_REQUIRES };
 
+/* Whether a unit of this name, or its template, is among the files. */
+static bool is_given(const struct conversion *conversion, const char *name)
+{
+    const char *at = strchr(name, '@');
+
+    for (const struct unit *unit = conversion->units; unit; unit = unit->next)
+        if (strcmp(source_base(unit->file), name) == 0 ||
+            (at && strncmp(source_base(unit->file), name, (size_t)(at - name) + 1) == 0 &&
+             source_base(unit->file)[at - name + 1] == '.'))
+            return true;
+    return false;
+}
+
 static void relate(struct unit *unit, const struct setting *setting, const char *name,
                    enum relation relation)
 {
@@ -177,7 +228,7 @@ static void relate(struct unit *unit, const struct setting *setting, const char 
     if (other == unit->draft || source_ends(name, ".target", &length))
         return; /* targets are reached before proctord is started */
     if (!other) {
-        if (relation != RELATION_BEFORE)
+        if (relation != RELATION_BEFORE && !is_given(unit->conversion, name))
             conversion_lose(unit->conversion, setting->place,
                             conversion_format(unit->conversion, "%s=%s", setting->key, name),
                             "is not among the files; start proctord after it");
@@ -193,9 +244,8 @@ static void relate_all(struct unit *unit, const struct setting_list *list, enum 
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct setting *setting = list->items[i];
-        struct words words = {};
-        words_split(unit->conversion, WORDS_SYSTEMD,
-                    systemd_settings_expand(unit, setting, setting->value), &words);
+        struct words words;
+        systemd_settings_words(unit, setting, setting->value, &words);
         for (size_t k = 0; k < words.count; k++)
             relate(unit, setting, words.items[k], relation);
     }
@@ -227,6 +277,19 @@ static bool is_masked(const char *path)
     return realpath(path, target) && strcmp(target, "/dev/null") == 0;
 }
 
+/* A link to a file that has been converted; an instance is a unit of its own. */
+static bool is_alias(const struct conversion *conversion, const char *path)
+{
+    char one[PATH_MAX], other[PATH_MAX];
+
+    if (strchr(source_base(path), '@') || !realpath(path, one))
+        return false;
+    for (const struct unit *unit = conversion->units; unit; unit = unit->next)
+        if (realpath(unit->file, other) && strcmp(one, other) == 0)
+            return true;
+    return false;
+}
+
 int systemd_unit_convert(struct conversion *conversion, const char *path)
 {
     assert(conversion && path);
@@ -239,6 +302,11 @@ int systemd_unit_convert(struct conversion *conversion, const char *path)
                         "units of this type have no counterpart");
         return conversion_result(conversion);
     }
+    if (is_alias(conversion, path)) {
+        conversion_lose(conversion, (struct place){path, 0}, NULL,
+                        "is another name of a unit that was given");
+        return conversion_result(conversion);
+    }
     struct unit **end = &conversion->units,
                 *unit = arena_allocate(&conversion->arena, sizeof(*unit));
     if (!unit)
@@ -248,6 +316,19 @@ int systemd_unit_convert(struct conversion *conversion, const char *path)
         end = &(*end)->next;
     *end = unit;
     return convert(unit);
+}
+
+/* Sockets= of units that were not given. */
+static void tell_sockets(struct unit *unit)
+{
+    for (size_t i = 0; i < unit->sockets.count; i++) {
+        struct words words;
+        systemd_settings_words(unit, unit->sockets.items[i], unit->sockets.items[i]->value, &words);
+        for (size_t k = 0; k < words.count; k++)
+            if (!is_given(unit->conversion, words.items[k]))
+                systemd_settings_lose(unit, unit->sockets.items[i],
+                                      "give the socket units to convert, too");
+    }
 }
 
 int systemd_unit_finish(struct conversion *conversion)
@@ -262,6 +343,7 @@ int systemd_unit_finish(struct conversion *conversion)
             finish_timer(unit);
         if (!unit->draft)
             continue;
+        tell_sockets(unit);
         relate_all(unit, &unit->requires, RELATION_REQUIRES);
         relate_all(unit, &unit->after, RELATION_AFTER);
         relate_all(unit, &unit->before, RELATION_BEFORE);

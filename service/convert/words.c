@@ -37,7 +37,7 @@ static int hexadecimal(char c)
  */
 static size_t unescape(const char *text, char *c)
 {
-    static const char from[] = "abfnrtvs\\\"'", to[] = "\a\b\f\n\r\t\v \\\"'";
+    static const char from[] = "abfnrtvs\\\"';", to[] = "\a\b\f\n\r\t\v \\\"';";
     const char *known = *text ? strchr(from, *text) : NULL;
 
     if (known) {

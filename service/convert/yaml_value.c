@@ -84,10 +84,20 @@ static const char *interpolate(const struct yaml_file *file, const struct node *
     return copy;
 }
 
+static bool is_null(const struct node *node)
+{
+    static const char *const words[] = {"~", "null", "Null", "NULL"};
+
+    for (size_t i = 0; !node->quoted && i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcmp(node->text, words[i]) == 0)
+            return true;
+    return false;
+}
+
 const char *yaml_text(const struct yaml_file *file, const struct node *node)
 {
     assert(file);
-    if (!node || node->kind != NODE_SCALAR)
+    if (!node || node->kind != NODE_SCALAR || is_null(node))
         return "";
     return file->interpolates && strchr(node->text, '$') ? interpolate(file, node) : node->text;
 }
@@ -149,14 +159,24 @@ const char *yaml_duration(const struct yaml_file *file, const struct node *node)
     return conversion_copy(file->conversion, spaced, n);
 }
 
+static void put_variable_of(const struct yaml_file *file, struct draft *draft,
+                            const struct pair *pair)
+{
+    const char *text = yaml_text(file, pair->value);
+
+    if (*text || (pair->value && pair->value->kind == NODE_SCALAR && pair->value->quoted))
+        draft_map(draft, "environment", pair->key->text, text);
+    else if (pair->value && pair->value->kind == NODE_SCALAR && !strchr(pair->value->text, '$'))
+        yaml_lose(file, pair->key, pair->key->text,
+                  "nothing of proctord's environment goes to a child: write its value");
+}
+
 void yaml_put_environment(const struct yaml_file *file, struct draft *draft,
                           const struct node *node)
 {
     assert(file && draft && node);
     for (size_t i = 0; node->kind == NODE_MAPPING && i < node->count; i++)
-        if (node->pairs[i].value && *yaml_text(file, node->pairs[i].value))
-            draft_map(draft, "environment", node->pairs[i].key->text,
-                      yaml_text(file, node->pairs[i].value));
+        put_variable_of(file, draft, &node->pairs[i]);
     for (size_t i = 0; node->kind == NODE_LIST && i < node->count; i++) {
         const char *text = yaml_text(file, node->items[i]), *equals = strchr(text, '=');
         if (equals)

@@ -7,6 +7,9 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -316,6 +319,24 @@ static void talk_of_limits(struct talk *talk)
 
 /* ---- both buses ------------------------------------------------------------------------------ */
 
+/* Its socket is there a moment before it listens. */
+static gboolean listens(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
+    int r = connect(fd, (struct sockaddr *)&address, sizeof(address));
+    close(fd);
+    return r == 0;
+}
+
+static void end_with_the_test(gpointer data)
+{
+    (void)data;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 static GPid start_daemon(const char *path)
 {
     g_autofree char *text = g_strdup_printf(configuration, path);
@@ -328,10 +349,10 @@ static GPid start_daemon(const char *path)
     g_assert_true(g_file_set_contents(file, text, -1, NULL));
     g_spawn_async(NULL, (char **)arguments, NULL,
                   G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL,
-                  NULL, NULL, &pid, &error);
+                  end_with_the_test, NULL, &pid, &error);
     g_assert_no_error(error);
     gint64 deadline = g_get_monotonic_time() + DEADLINE_MSEC * 1000;
-    while (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+    while (!listens(path)) {
         g_assert_cmpint(g_get_monotonic_time(), <, deadline);
         sched_yield();
     }

@@ -75,7 +75,7 @@ def try_folder(name, folder, arguments, answer):
     files = sorted(path.name for path in out.iterdir())
     wanted = sorted(c + ".yaml" for c in answer["children"])
     check(f"{name}: each child in a file of its own, or in that of its supervisor",
-          done.returncode == 0 and files in (wanted, ["app.supervisor.yaml", "more.yaml"]), done)
+          done.returncode == 0 and files in (wanted, ["app.supervisor.yaml", "more.yaml", "now.yaml"]), done)
     done = run(folder, "check", str(out))
     check(f"{name}: the files pass check together", done.returncode == 0, done.stderr.decode())
     (out / files[-1]).write_text("mine")
@@ -105,7 +105,7 @@ def try_refusals():
     refuse("a file that is not there", "b.service", lambda path: None, "No such file")
     refuse("no text", "a.service", unit + b"\xff\n", "a.service:3: is not UTF-8")
     refuse("a NUL", "a.service", unit + b"\n\0", "a.service:4: is not UTF-8")
-    refuse("no setting", "a.service", unit + b"what?\n", "a.service:3: KEY=VALUE is expected")
+    refuse("no setting", "a.ini", b"[program:a]\nwhat?\n", "a.ini:2: KEY=VALUE is expected")
     refuse("an open section", "a.service", b"[Service\n", "a.service:1: a section without")
     refuse("too large", "a.service", unit + b"#" * (1 << 20), "is larger than 1024 KiB")
     refuse("of no kind", "a.txt", b"x", "is of no known kind")

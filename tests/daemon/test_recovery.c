@@ -52,7 +52,7 @@ static void children_go_on(void)
     fixture_wait_number(&f, "web", "Generation", 1);
     fixture_release(&f, "go");
     fixture_wait_text(&f, "web", "Readiness", "ready");
-    g_assert_cmpint(kill((GPid)pid, 0), ==, -1);
+    fixture_wait_gone(&f, (GPid)pid);
     g_assert_cmpuint(fixture_events(&f, "supervisor-recovered", NULL), ==, 1);
 }
 
