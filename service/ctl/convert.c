@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A text that the caller frees; draft: NULL for all of them in one file. */
@@ -106,7 +107,9 @@ static int write_one(struct client *client, const struct draft *draft)
 
 static int write_files(struct client *client, const struct conversion *conversion)
 {
-    int code = check_names(client, conversion);
+    int code = mkdir(client->output, 0755) < 0 && errno != EEXIST
+                   ? client_fail(client, "%s: %s", client->output, strerror(errno))
+                   : check_names(client, conversion);
 
     for (const struct draft *draft = conversion->drafts; draft && code == CTL_DONE;
          draft = draft->next)

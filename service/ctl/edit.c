@@ -117,6 +117,9 @@ static int edit_file(struct client *client, const char *file)
         r = -ENOMEM;
     if (r == 0)
         r = write_copy(copy, text, length, st.st_mode);
+    if (r == -EEXIST)
+        client_note("%s is there from an earlier edit: move it to where it belongs, or remove it",
+                    copy);
     if (r < 0) {
         code = client_fail(client, "%s: %s", copy && r == -EEXIST ? copy : file, strerror(-r));
         free(text);
@@ -140,8 +143,11 @@ static int edit_file(struct client *client, const char *file)
 int command_edit(struct client *client)
 {
     char *path = NULL, *file = NULL;
-    int code = client_child_path(client, client->arguments[0], &path);
 
+    if (client->dry_run)
+        return client_fail(client, "edit: there is no dry run; \"reload --dry-run\" tells what a "
+                                   "changed file would do");
+    int code = client_child_path(client, client->arguments[0], &path);
     if (code != CTL_DONE)
         return code;
     int r = call_string(client, path, CHILD, "ManifestPath", &file);

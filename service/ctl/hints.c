@@ -72,7 +72,7 @@ static char *translate(const char *word)
 /* The hint for a word of another tool that is nearly this one. */
 static char *translate_near(const char *word)
 {
-    for (size_t i = 0; strlen(word) > NEAR_MAX && i < sizeof(words) / sizeof(words[0]); i++)
+    for (size_t i = 0; strlen(word) > 2 * NEAR_MAX && i < sizeof(words) / sizeof(words[0]); i++)
         if (near_distance(word, words[i].word) <= NEAR_MAX)
             return strdup(words[i].hint);
     return NULL;
@@ -87,7 +87,7 @@ char *hint_command(const char *word, const char *const *commands)
     char *hint = translate(word);
     for (; *commands; commands++) {
         size_t distance = near_distance(word, *commands);
-        if (distance < best && distance < strlen(word)) {
+        if (distance < best && 2 * distance < strlen(word)) {
             best = distance;
             nearest = *commands;
         }
@@ -127,7 +127,7 @@ static void compare(struct search *search, const char *id)
 
     if (strncmp(id, search->id, length) == 0 && id[length] == '/')
         search->supervisor = true;
-    if (distance >= search->best || distance >= strlen(search->id))
+    if (distance >= search->best || 2 * distance >= strlen(search->id))
         return;
     free(search->nearest);
     search->nearest = strdup(id);

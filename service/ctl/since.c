@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
@@ -29,16 +30,26 @@ static struct tm midnight(int days_ago)
     return day;
 }
 
-/* A time of the clock, whole, in one of the ways it is written. */
+/* The day that strptime(3) has read is one that there is: it takes a 31st of February, too. */
+static bool exists(const struct tm *moment)
+{
+    struct tm same = *moment;
+    return mktime(&same) != (time_t)-1 && same.tm_mday == moment->tm_mday;
+}
+
+/* A time of the clock, in one of the ways it is written; thousandths, as the audit prints them, are
+ * taken and dropped. */
 static int read_clock(const char *text, struct tm *moment)
 {
-    static const char *const forms[] = {"%H:%M:%S", "%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M",
-                                        "%Y-%m-%d"};
+    static const char *const forms[] = {"%H:%M:%S",          "%H:%M",          "%Y-%m-%d %H:%M:%S",
+                                        "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"};
 
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         struct tm read = midnight(0);
         const char *end = strptime(text, forms[i], &read);
-        if (end && !*end) {
+        if (end && *end == '.' && strchr(forms[i], 'S'))
+            end += 1 + strspn(end + 1, "0123456789");
+        if (end && !*end && exists(&read)) {
             *moment = read;
             return 0;
         }
@@ -53,6 +64,8 @@ int since_read(const char *text, uint64_t *realtime_usec)
     int r = 0;
 
     assert(text && realtime_usec);
+    if (strcmp(text, "now") == 0)
+        text = "0";
     if (unit_duration(text, &ago) == 0) {
         uint64_t now = now_usec();
         *realtime_usec = ago < now ? now - ago : 0;

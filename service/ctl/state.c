@@ -82,7 +82,8 @@ int command_is_active(struct client *client)
 {
     int worst = YES;
 
-    document_list(client);
+    if (client->n_arguments > 1)
+        document_list(client);
     for (int i = 0; i < client->n_arguments; i++) {
         int code = ask(client, &(struct question){.id = client->arguments[i]});
         worst = code > worst ? code : worst;
@@ -94,7 +95,8 @@ int command_is_failed(struct client *client)
 {
     int code = NO;
 
-    document_list(client);
+    if (client->n_arguments != 1)
+        document_list(client);
     if (client->n_arguments == 0)
         return ask(client, &(struct question){.failed = true});
     for (int i = 0; i < client->n_arguments; i++) {

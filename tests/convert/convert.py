@@ -69,8 +69,7 @@ def try_case(name):
 
 
 def try_folder(name, folder, arguments, answer):
-    out = folder.parent / "out"
-    out.mkdir()
+    out = folder.parent / "out"  # which it makes
     done = run(folder, "convert", "-o", str(out), *arguments)
     files = sorted(path.name for path in out.iterdir())
     wanted = sorted(c + ".yaml" for c in answer["children"])

@@ -20,6 +20,7 @@ check "a word of systemd" 'Hint: "reload" reads the manifests again' "$(hint dae
 check "a word of Supervisor" 'Hint: "log ID -f" follows the output of a child' "$(hint tail web)"
 check "a slip" 'Hint: did you mean "status"?' "$(hint statsu)"
 check "a slip in a word of another tool" "$(hint start)" "$(hint strat)"
+check "half of it is too far" "" "$(hint nope)"
 check "nothing is like it" "" "$(hint wonderful)"
 check "nor like a short one" "" "$(hint ab)"
 check "help STOP" "$(hint stop)" "$(hint help stop)"
@@ -37,6 +38,7 @@ check "is-active says which" "$(printf 'pay/web: ready\npay/bad: none')" \
     "$(proctorctl is-active pay/web pay/bad)"
 check "is-failed" "0 3 0 0 5" "$(code proctorctl is-failed pay/bad) $(code proctorctl is-failed pay/web) $(
     code proctorctl is-failed pay/web pay/bad) $(code proctorctl is-failed) $(code proctorctl is-failed no)"
+check "is-active as JSON" '{"child":"pay/web","state":"ready"}' "$(proctorctl --json=short is-active pay/web)"
 check "is-failed as JSON" '[{"child":"pay/bad","state":"failed"}]' "$(proctorctl --json=short is-failed)"
 check "list --failed" "pay/bad" "$(proctorctl --no-legend list --failed | cut -d' ' -f1)"
 proctorctl quarantine pay/hold -m "out of the way" --wait --quiet
@@ -56,6 +58,10 @@ check "events --since a day" "$(proctorctl events pay/web)" "$(proctorctl events
 check "events --since now" "" "$(proctorctl events --since=0 pay/web)"
 check "events --after all" "" "$(proctorctl events --after=1000000 pay/web)"
 check "the same for the audit" "$(proctorctl audit)" "$(proctorctl audit --since=2020-01-01)"
+check "as the audit prints it" 0 "$(code proctorctl audit --since="2020-01-01 10:11:12.345")"
+check "with a T" 0 "$(code proctorctl audit --since=2020-01-01T10:11:12)"
+check "now" "" "$(proctorctl events --since=now pay/web)"
+check "no such day" 1 "$(code proctorctl audit --since=2026-02-31)"
 check "no time" "1 1 1 1" "$(for t in tomorrow 25:00 2026-13-01 "10 m x"; do
     code proctorctl events --since="$t"; done | tr '\n' ' ' | sed 's/ $//')"
 
@@ -94,7 +100,10 @@ check "leaves the file as it was, and what was written beside it" "2 2 yes" \
     "$(grep -c 'exec: ./bin/sleep' "$file") $(grep -c 'exek: ./bin/sleep' "$file.edited") $(
     grep -q "is as it was; what you have written is in" "$folder/out" && echo yes)"
 check "which is not overwritten" "1 2" "$(code proctorctl edit pay/web) $(grep -c 'exek: ./bin/sleep' "$file.edited")"
+check "which it says" 1 "$(grep -c "from an earlier edit" "$folder/out")"
 rm "$file.edited"
+check "edit has no dry run" "1 no" "$(code proctorctl edit pay/web --dry-run) $(
+    [ -e "$file.edited" ] && echo yes || echo no)"
 check "nothing edited" "0 no" "$(VISUAL=true code proctorctl edit pay/web) $(
     [ -e "$file.edited" ] && echo yes || echo no)"
 check "the editor fails" "1 no" "$(VISUAL=false code proctorctl edit pay/web) $(
