@@ -63,10 +63,10 @@ static int take_command(struct service *s)
              "images are not run: install the program on this machine");
     if (get(s, "build"))
         lose(s, get(s, "build"), "build", "images are not built");
-    if (entry.count == 0)
+    if (entry.count == 0 || entry.items[0][0] == '-')
         draft_set(s->draft, "autostart", "false",
                   "write the program that its image runs into `exec`, then remove this line");
-    else
+    if (entry.count > 0)
         yaml_put_exec(s->file, s->draft, "exec", &entry);
     return 0;
 }
@@ -274,6 +274,13 @@ static void take_limit(struct service *s, const struct node *node, const char *n
         draft_map(s->draft, "limits", name, size ? size_of(s, node) : yaml_text(s->file, node));
 }
 
+/* -1 is no limit. */
+static const char *limit_of(struct service *s, const struct node *node)
+{
+    const char *text = yaml_text(s->file, node);
+    return strcmp(text, "-1") == 0 ? "infinity" : text;
+}
+
 static void take_ulimits(struct service *s)
 {
     const struct node *limits = get(s, "ulimits");
@@ -287,10 +294,10 @@ static void take_ulimits(struct service *s)
         else if (value && value->kind == NODE_MAPPING)
             draft_map(s->draft, "limits", name,
                       conversion_format(s->file->conversion, "%s:%s",
-                                        yaml_text(s->file, yaml_find(value, "soft")),
-                                        yaml_text(s->file, yaml_find(value, "hard"))));
+                                        limit_of(s, yaml_find(value, "soft")),
+                                        limit_of(s, yaml_find(value, "hard"))));
         else
-            take_limit(s, value, name, false);
+            draft_map(s->draft, "limits", name, limit_of(s, value));
     }
 }
 

@@ -95,5 +95,7 @@ int convert_files(struct conversion *conversion, const char *const *paths, size_
         r = convert_one(conversion, paths[i]);
     if (r == 0)
         r = systemd_unit_finish(conversion);
+    if (r == 0)
+        conversion_settle(conversion);
     return r < 0 ? r : conversion_result(conversion);
 }

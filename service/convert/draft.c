@@ -317,6 +317,34 @@ void draft_map(struct draft *draft, const char *path, const char *key, const cha
         entry->text = conversion_copy(draft->conversion, value, strlen(value));
 }
 
+static void settle_list(struct draft *draft, const char *key)
+{
+    struct entry *list = find_entry(draft->entries, key, strlen(key));
+    struct entry **item = list ? &list->below : NULL;
+
+    while (item && *item) {
+        if (is_taken(draft->conversion, (*item)->text)) {
+            item = &(*item)->next;
+            continue;
+        }
+        conversion_lose(draft->conversion, draft->place,
+                        conversion_format(draft->conversion, "%s: %s", key, (*item)->text),
+                        "is not among the files; start proctord after it");
+        *item = (*item)->next;
+    }
+    if (list && !list->below)
+        draft_remove(draft, key);
+}
+
+void conversion_settle(struct conversion *conversion)
+{
+    assert(conversion);
+    for (struct draft *draft = conversion->drafts; draft; draft = draft->next) {
+        settle_list(draft, "requires");
+        settle_list(draft, "after");
+    }
+}
+
 void conversion_lose(struct conversion *conversion, struct place place, const char *what,
                      const char *text)
 {

@@ -116,6 +116,9 @@ struct draft *draft_find(const struct conversion *conversion, const char *given_
 void conversion_lose(struct conversion *conversion, struct place place, const char *what,
                      const char *text);
 
+/* When all children are there: what is required, or started after, and is none of them is lost. */
+void conversion_settle(struct conversion *conversion);
+
 /* The name of the file that a draft goes into, where each has its own: those of one supervisor
  * share one, and it is the first that names it. NULL: it goes into the file of another. */
 const char *draft_file_name(const struct draft *draft);

@@ -195,7 +195,7 @@ static void convert_stop_signal(struct unit *unit)
 
     for (size_t i = 0; i < unit->stop.count; i++) {
         const char *sent = systemd_exec_signal(unit, unit->stop.items[i]);
-        if (sent)
+        if (sent && strcmp(sent, "SIGSTOP") != 0 && strcmp(sent, "SIGKILL") != 0)
             signal = sent;
         else
             systemd_settings_lose(unit, unit->stop.items[i],

@@ -164,6 +164,10 @@ static void put_variable_of(const struct yaml_file *file, struct draft *draft,
 {
     const char *text = yaml_text(file, pair->value);
 
+    if (name_length(pair->key->text) != strlen(pair->key->text)) {
+        yaml_lose(file, pair->key, pair->key->text, "is not the name of a variable");
+        return;
+    }
     if (*text || (pair->value && pair->value->kind == NODE_SCALAR && pair->value->quoted))
         draft_map(draft, "environment", pair->key->text, text);
     else if (pair->value && pair->value->kind == NODE_SCALAR && !strchr(pair->value->text, '$'))
@@ -179,7 +183,9 @@ void yaml_put_environment(const struct yaml_file *file, struct draft *draft,
         put_variable_of(file, draft, &node->pairs[i]);
     for (size_t i = 0; node->kind == NODE_LIST && i < node->count; i++) {
         const char *text = yaml_text(file, node->items[i]), *equals = strchr(text, '=');
-        if (equals)
+        if (equals && name_length(text) != (size_t)(equals - text))
+            yaml_lose(file, node->items[i], text, "is not the name of a variable");
+        else if (equals)
             draft_map(draft, "environment",
                       conversion_copy(file->conversion, text, (size_t)(equals - text)), equals + 1);
         else
