@@ -5,7 +5,7 @@ set -eu
 folder=$1
 rm -rf "$folder"
 mkdir -p "$folder/proctor"
-git ls-files -co --exclude-standard | grep -v "^$folder/" | xargs -d '\n' cp --parents -t "$folder/proctor"
+git ls-files -zco --exclude-standard | grep -zv "^$folder/" | xargs -0 cp -P --parents -t "$folder/proctor"
 (cd "$folder/proctor" && dpkg-buildpackage -b -us -uc >../build.log 2>&1) || {
     tail -40 "$folder/build.log"
     exit 1
