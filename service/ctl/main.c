@@ -199,6 +199,24 @@ static int set_within(struct client *client, const char *text)
     return 0;
 }
 
+/* Those that have a letter of their own, but -m, which is --reason. */
+static int take_letter(struct client *client, int code)
+{
+    switch (code) {
+    case 'o':
+        client->output = optarg;
+        return 0;
+    case 'n':
+        client->lines = optarg;
+        return 0;
+    case 'f':
+        client->follow = true;
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
 static int take(struct client *client, struct place_of_bus *place, int code)
 {
     switch (code) {
@@ -261,15 +279,6 @@ static int take(struct client *client, struct place_of_bus *place, int code)
     case OPTION_COMMAND:
         client->command_id = optarg;
         return 0;
-    case 'o':
-        client->output = optarg;
-        return 0;
-    case 'n':
-        client->lines = optarg;
-        return 0;
-    case 'f':
-        client->follow = true;
-        return 0;
     case OPTION_HELP:
         fputs(help, stdout);
         return 1;
@@ -277,7 +286,7 @@ static int take(struct client *client, struct place_of_bus *place, int code)
         puts("proctorctl " PROCTOR_VERSION);
         return 1;
     default:
-        return -EINVAL;
+        return take_letter(client, code);
     }
 }
 
