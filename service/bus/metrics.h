@@ -1,6 +1,6 @@
 /*
  * Metrics in OpenMetrics' text. Child ids are labels only where the operator has asked for it: a
- * scrape of ten thousand children is not for everybody. It is written line by line, so that no
+ * scrape of ten thousand children is for a few users only. It is written line by line, so that no
  * caller has to wait for all of them: over the bus in slices (bulk.h), to the socket in slices,
  * too.
  */
