@@ -298,28 +298,26 @@ static const struct property *find_property(const char *name)
     return NULL;
 }
 
-/* sd-bus hands a fallback handler the child and nothing else; there is one service in a process. */
-static struct service *the_service;
-
-/* sd-bus calls this for every property; userdata is the child. */
+/* sd-bus calls this for every property. */
 static int get_property(sd_bus *bus, const char *path, const char *interface, const char *name,
                         sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
     const struct property *property = find_property(name);
+    const struct object *object = userdata;
 
     (void)bus;
     (void)path;
     (void)interface;
     (void)error;
-    return property->read(the_service, reply, userdata);
+    return property->read(object->service, reply, object->child);
 }
 
 /* ---- methods --------------------------------------------------------------------------------- */
 
 static int call_verb(sd_bus_message *m, void *userdata, enum command_verb verb, sd_bus_error *error)
 {
-    const struct child *child = userdata;
-    return verb_call(the_service, m, verb, child->id, error);
+    const struct object *object = userdata;
+    return verb_call(object->service, m, verb, object->child->id, error);
 }
 
 #define METHOD(name, verb)                                                                         \
@@ -337,8 +335,8 @@ METHOD(method_reload, COMMAND_RELOAD)
 
 static int method_kill(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-    const struct child *child = userdata;
-    return kill_call(the_service, m, child->id, error);
+    const struct object *object = userdata;
+    return kill_call(object->service, m, object->child->id, error);
 }
 
 #define VERB(name, handler)                                                                        \
@@ -609,6 +607,5 @@ void child_object_serve(struct service *service)
     static const struct object_kind kind = {PROCTOR_CHILDREN, PROCTOR_INTERFACE "Child",
                                             child_vtable, child_find, child_enumerate};
 
-    the_service = service;
     objects_serve(service, OBJECT_CHILDREN, &kind);
 }

@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct service *the_service;
-
 /* ---- paths ----------------------------------------------------------------------------------- */
 
 static void path_of_job(const struct job *job, char path[JOB_PATH_MAX])
@@ -26,18 +24,21 @@ static void path_of_job(const struct job *job, char path[JOB_PATH_MAX])
 int job_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **found,
              sd_bus_error *error)
 {
-    const struct service *service = userdata;
+    struct service *service = userdata;
+    struct object *object = &service->found[OBJECT_JOBS];
     uint64_t id;
 
     (void)bus;
     (void)interface;
     (void)error;
     *found = NULL;
+    *object = (struct object){.service = service};
     if (strncmp(path, PROCTOR_JOBS "/", strlen(PROCTOR_JOBS "/")) != 0)
         return 0;
     const char *number = path + strlen(PROCTOR_JOBS "/");
     if (*number != '0' && number_read(number, UINT64_MAX, &id) == 0)
-        *found = core_find_job(service->core, id);
+        object->job = core_find_job(service->core, id);
+    *found = object->job ? object : NULL;
     return *found ? 1 : 0;
 }
 
@@ -68,7 +69,10 @@ int job_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***nodes
     static int name(sd_bus *bus, const char *path, const char *interface, const char *property,    \
                     sd_bus_message *reply, void *userdata, sd_bus_error *error)                    \
     {                                                                                              \
-        const struct job *job = userdata;                                                          \
+        const struct object *object = userdata;                                                    \
+        struct service *service = object->service;                                                 \
+        const struct job *job = object->job;                                                       \
+        (void)service;                                                                             \
         (void)bus;                                                                                 \
         (void)path;                                                                                \
         (void)interface;                                                                           \
@@ -82,45 +86,50 @@ PROPERTY(get_name, append_values(reply, "s", job->name))
 PROPERTY(get_state, append_values(reply, "s", job_state_to_string(job->state)))
 PROPERTY(get_result, append_values(reply, "s", job_result_to_string(job->result)))
 PROPERTY(get_exit_code, append_values(reply, "i", job_exit_code(job)))
-PROPERTY(get_wall, append_values(reply, "t", job_wall_usec(the_service, job)))
+PROPERTY(get_wall, append_values(reply, "t", job_wall_usec(service, job)))
 PROPERTY(get_cpu, append_values(reply, "t", job->cpu_usec))
-PROPERTY(get_output, job_append_output(the_service, reply, job))
+PROPERTY(get_output, job_append_output(service, reply, job))
 PROPERTY(get_truncated, append_values(reply, "b", job_is_truncated(job)))
 
 /* ---- methods --------------------------------------------------------------------------------- */
 
 static int method_wait(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-    const struct job *job = userdata;
+    const struct object *object = userdata;
+    struct service *service = object->service;
+    const struct job *job = object->job;
     __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
 
     if (job->state != JOB_FINISHED)
-        return wait_for_job(the_service, m, job) < 0
+        return wait_for_job(service, m, job) < 0
                    ? refuse_call(error, PROCTOR_ERROR "LimitExceeded", WAITERS_FULL)
                    : 1;
     int r = sd_bus_message_new_method_return(m, &reply);
     if (r >= 0)
-        r = append_job(the_service, reply, job, false);
+        r = append_job(service, reply, job, false);
     return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
 static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-    const struct job *job = userdata;
+    const struct object *object = userdata;
+    const struct job *job = object->job;
 
     if (!job->child || job->state == JOB_FINISHED)
         return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
                            "the job is finished: there is nothing to cancel");
-    return verb_call(the_service, m, COMMAND_REMOVE, job->child->id, error);
+    return verb_call(object->service, m, COMMAND_REMOVE, job->child->id, error);
 }
 
 static int method_forget(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-    struct job *job = userdata;
+    const struct object *object = userdata;
+    struct service *service = object->service;
+    struct job *job = object->job;
     const struct caller *caller;
     struct options options;
 
-    int r = command_prepare(the_service, m, &(struct permission){MAY_RUN_JOBS, "forget", job->name},
+    int r = command_prepare(service, m, &(struct permission){MAY_RUN_JOBS, "forget", job->name},
                             NULL, &caller, &options, error);
     if (r != 0)
         return r;
@@ -128,7 +137,7 @@ static int method_forget(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return refuse_call(error, PROCTOR_ERROR "InvalidArgument",
                            "the job is not finished: cancel it first");
     if (!options.dry_run)
-        core_forget_job(the_service->core, job);
+        core_forget_job(service->core, job);
     return sd_bus_reply_method_return(m, NULL);
 }
 
@@ -279,6 +288,5 @@ void job_object_serve(struct service *service)
     static const struct object_kind kind = {PROCTOR_JOBS, PROCTOR_INTERFACE "Job", vtable, job_find,
                                             job_enumerate};
 
-    the_service = service;
     objects_serve(service, OBJECT_JOBS, &kind);
 }

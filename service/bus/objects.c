@@ -53,7 +53,7 @@ static bool is_property(const sd_bus_vtable *entry)
 }
 
 static int append_property(sd_bus_message *m, const char *path, const struct object_kind *kind,
-                           const sd_bus_vtable *entry, void *object)
+                           const sd_bus_vtable *entry, struct object *object)
 {
     int r = append_open(m, 'e', "sv");
 
@@ -76,7 +76,7 @@ bool object_property_is_long(const char *name)
 
 /* With a flag: only those that have it. */
 static int append_properties(sd_bus_message *m, const char *path, const struct object_kind *kind,
-                             void *object, uint64_t flag)
+                             struct object *object, uint64_t flag)
 {
     const sd_bus_vtable *entry = kind->vtable();
     int r = append_open(m, 'a', "{sv}");
@@ -90,7 +90,7 @@ static int append_properties(sd_bus_message *m, const char *path, const struct o
 
 /* As sd-bus has them: those that each object has come first. */
 static int append_interfaces(sd_bus_message *m, const char *path, const struct object_kind *kind,
-                             void *object)
+                             struct object *object)
 {
     int r = append_open(m, 'a', "{sa{sv}}");
 
@@ -110,7 +110,7 @@ static int append_interfaces(sd_bus_message *m, const char *path, const struct o
 }
 
 static int append_object(sd_bus_message *m, const char *path, const struct object_kind *kind,
-                         void *object)
+                         struct object *object)
 {
     int r = append_open(m, 'e', "oa{sa{sv}}");
 
@@ -152,10 +152,12 @@ static int append_by_path(struct service *service, sd_bus_message *m, const char
     return r > 0 ? append_object(m, path, kind, object) : r;
 }
 
-static int append_child(const struct service *service, sd_bus_message *m, struct child *child)
+static int append_child(struct service *service, sd_bus_message *m, struct child *child)
 {
+    struct object object = {.service = service, .child = child};
     char *path = path_of_child(child->id);
-    int r = path ? append_object(m, path, service->object_kinds[OBJECT_CHILDREN], child) : -ENOMEM;
+    int r =
+        path ? append_object(m, path, service->object_kinds[OBJECT_CHILDREN], &object) : -ENOMEM;
 
     free(path);
     return r;
@@ -250,7 +252,7 @@ static int append_invalidated(sd_bus_message *m, const struct object_kind *kind)
 }
 
 static int append_changes(sd_bus_message *m, const char *path, const struct object_kind *kind,
-                          void *object)
+                          struct object *object)
 {
     int r = append_values(m, "s", kind->interface);
 

@@ -15,6 +15,25 @@
 #include <systemd/sd-bus.h>
 
 struct service;
+struct supervisor;
+struct child;
+struct job;
+
+enum object_class { OBJECT_SUPERVISORS, OBJECT_CHILDREN, OBJECT_JOBS, OBJECT_CLASSES };
+
+/*
+ * What sd-bus hands a handler: it has one pointer for it, and a handler needs two things. A service
+ * has one of these for each class, which find() fills in right before the handler is called: a
+ * handler takes out what it needs first, as it is filled in again as soon as anything is emitted.
+ */
+struct object {
+    struct service *service;
+    union {
+        struct supervisor *supervisor;
+        struct child *child;
+        struct job *job;
+    };
+};
 
 /* What the objects of one interface have in common; each interface says it of its own. */
 struct object_kind {
@@ -24,7 +43,6 @@ struct object_kind {
     sd_bus_node_enumerator_t enumerate;
 };
 
-enum object_class { OBJECT_SUPERVISORS, OBJECT_CHILDREN, OBJECT_JOBS, OBJECT_CLASSES };
 void objects_serve(struct service *service, enum object_class class,
                    const struct object_kind *kind);
 

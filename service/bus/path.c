@@ -114,15 +114,17 @@ struct child *child_of_path(const struct service *service, const char *path)
 int supervisor_find(sd_bus *bus, const char *path, const char *interface, void *userdata,
                     void **found, sd_bus_error *error)
 {
-    const struct service *service = userdata;
+    struct service *service = userdata;
+    struct object *object = &service->found[OBJECT_SUPERVISORS];
     char name[CHILD_ID_MAX + 1];
 
     (void)bus;
     (void)interface;
     (void)error;
-    *found = NULL;
+    *object = (struct object){.service = service};
     if (id_of_path(path, PROCTOR_ROOT, name))
-        *found = core_find_supervisor(service->core, name);
+        object->supervisor = core_find_supervisor(service->core, name);
+    *found = object->supervisor ? object : NULL;
     return *found ? 1 : 0;
 }
 
@@ -153,10 +155,14 @@ int supervisor_enumerate(sd_bus *bus, const char *prefix, void *userdata, char *
 int child_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **found,
                sd_bus_error *error)
 {
+    struct service *service = userdata;
+    struct object *object = &service->found[OBJECT_CHILDREN];
+
     (void)bus;
     (void)interface;
     (void)error;
-    *found = child_of_path(userdata, path);
+    *object = (struct object){.service = service, .child = child_of_path(service, path)};
+    *found = object->child ? object : NULL;
     return *found ? 1 : 0;
 }
 

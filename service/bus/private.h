@@ -8,6 +8,7 @@
 #include "core/model/child.h"
 #include "core/vocabulary/command_id.h"
 #include "manifest.h"
+#include "objects.h"
 #include "outgoing.h"
 #include "pace.h"
 #include "service.h"
@@ -93,7 +94,6 @@ struct keys;
 struct pace;
 struct traces;
 struct bulks;
-struct object_kind;
 
 struct held {
     sd_bus_message *reply;
@@ -139,8 +139,9 @@ struct service {
     struct user_names *user_names;
     struct traces *traces;
     struct bulks *bulks;
-    const struct object_kind *object_kinds[3]; /* see objects.h */
-    struct held *held; /* answers to what is not durable yet, the oldest first */
+    const struct object_kind *object_kinds[OBJECT_CLASSES];
+    struct object found[OBJECT_CLASSES]; /* what a handler is called for */
+    struct held *held;                   /* answers to what is not durable yet, the oldest first */
     size_t n_held, held_room;
     uint32_t instance; /* of command ids */
     uint64_t started_usec;

@@ -10,17 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* sd-bus hands a fallback handler the supervisor and nothing else; there is one service in a
- * process. */
-static struct service *the_service;
-
 /* ---- properties ------------------------------------------------------------------------------ */
 
 #define PROPERTY(name, ...)                                                                        \
     static int name(sd_bus *bus, const char *path, const char *interface, const char *property,    \
                     sd_bus_message *reply, void *userdata, sd_bus_error *error)                    \
     {                                                                                              \
-        struct supervisor *supervisor = userdata;                                                  \
+        const struct object *object = userdata;                                                    \
+        struct core *core = object->service->core;                                                 \
+        struct supervisor *supervisor = object->supervisor;                                        \
+        (void)core;                                                                                \
         (void)bus;                                                                                 \
         (void)path;                                                                                \
         (void)interface;                                                                           \
@@ -30,7 +29,6 @@ static struct service *the_service;
         return __VA_ARGS__;                                                                        \
     }
 
-#define CORE        (the_service->core)
 #define DECLARATION (&supervisor->config->declaration)
 
 static int append_path(sd_bus_message *m, char *path)
@@ -63,13 +61,13 @@ static int append_members(sd_bus_message *m, const struct supervisor *supervisor
     return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int append_group(sd_bus_message *m, const struct group *group)
+static int append_group(sd_bus_message *m, const struct core *core, const struct group *group)
 {
     struct restart_limit limit = group->limit;
     const struct group_declaration *d = &group->declaration;
     int r = append_open(m, 'a', "{sv}");
 
-    restart_limit_prune(&limit, core_now(CORE), core_realtime(CORE)); /* of the copy */
+    restart_limit_prune(&limit, core_now(core), core_realtime(core)); /* of the copy */
     if (r >= 0)
         r = append_text(m, "Name", d->name);
     if (r >= 0)
@@ -85,12 +83,13 @@ static int append_group(sd_bus_message *m, const struct group *group)
     return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int append_groups(sd_bus_message *m, const struct supervisor *supervisor)
+static int append_groups(sd_bus_message *m, const struct core *core,
+                         const struct supervisor *supervisor)
 {
     int r = append_open(m, 'a', "a{sv}");
 
     for (size_t i = 0; r >= 0 && i < DECLARATION->n_groups; i++)
-        r = append_group(m, &supervisor->config->groups[i]);
+        r = append_group(m, core, &supervisor->config->groups[i]);
     return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
@@ -99,24 +98,24 @@ PROPERTY(get_parent, append_parent(reply, supervisor))
 PROPERTY(get_strategy, append_values(reply, "s", strategy_to_string(DECLARATION->strategy)))
 PROPERTY(get_escalation, append_values(reply, "s", escalation_to_string(DECLARATION->escalation)))
 PROPERTY(get_members, append_members(reply, supervisor))
-PROPERTY(get_groups, append_groups(reply, supervisor))
-PROPERTY(get_burst, append_values(reply, "u", supervisor_limit(CORE, supervisor).burst))
-PROPERTY(get_interval, append_values(reply, "t", supervisor_limit(CORE, supervisor).interval_usec))
-PROPERTY(get_used, append_values(reply, "u", supervisor_limit(CORE, supervisor).used))
-PROPERTY(get_remaining, append_values(reply, "u", supervisor_limit(CORE, supervisor).remaining))
-PROPERTY(get_max_in_flight, append_values(reply, "u", supervisor_cap(CORE, supervisor)))
+PROPERTY(get_groups, append_groups(reply, core, supervisor))
+PROPERTY(get_burst, append_values(reply, "u", supervisor_limit(core, supervisor).burst))
+PROPERTY(get_interval, append_values(reply, "t", supervisor_limit(core, supervisor).interval_usec))
+PROPERTY(get_used, append_values(reply, "u", supervisor_limit(core, supervisor).used))
+PROPERTY(get_remaining, append_values(reply, "u", supervisor_limit(core, supervisor).remaining))
+PROPERTY(get_max_in_flight, append_values(reply, "u", supervisor_cap(core, supervisor)))
 PROPERTY(get_in_flight, append_values(reply, "u", supervisor->in_flight))
 PROPERTY(get_queued, append_values(reply, "u", supervisor->queued))
 PROPERTY(get_state,
-         append_values(reply, "s", supervisor_state_to_string(supervisor_state(CORE, supervisor))))
+         append_values(reply, "s", supervisor_state_to_string(supervisor_state(core, supervisor))))
 
 /* ---- methods --------------------------------------------------------------------------------- */
 
 #define METHOD(name, verb)                                                                         \
     static int name(sd_bus_message *m, void *userdata, sd_bus_error *error)                        \
     {                                                                                              \
-        const struct supervisor *supervisor = userdata;                                            \
-        return scope_call(the_service, m, verb, supervisor->path, error);                          \
+        const struct object *object = userdata;                                                    \
+        return scope_call(object->service, m, verb, object->supervisor->path, error);              \
     }
 
 METHOD(method_pause, COMMAND_PAUSE)
@@ -249,6 +248,5 @@ void supervisor_object_serve(struct service *service)
     static const struct object_kind kind = {PROCTOR_ROOT, PROCTOR_INTERFACE "Supervisor", vtable,
                                             supervisor_find, supervisor_enumerate};
 
-    the_service = service;
     objects_serve(service, OBJECT_SUPERVISORS, &kind);
 }

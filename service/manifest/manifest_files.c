@@ -41,15 +41,11 @@ static int keep(struct outside_parcel *answer, const char *data, size_t size)
 }
 
 /* A folder that cannot be read is not an empty one: a reload would remove everybody. */
-static int glob_error; /* of the last one that failed; the process does one thing at a time */
-
 static int folder_failed(const char *path, int error)
 {
     (void)path;
-    if (error == ENOENT || error == ENOTDIR)
-        return 0;
-    glob_error = error;
-    return 1;
+    errno = error; /* which stays until glob() returns */
+    return error != ENOENT && error != ENOTDIR;
 }
 
 static int keep_matches(struct outside_parcel *answer, const glob_t *matches)
@@ -77,7 +73,7 @@ static int match(const char *path, bool *is_folder, struct outside_parcel *answe
     int result = glob(pattern, folder ? GLOB_BRACE : 0, folder_failed, &matches);
     int r = result == 0 || result == GLOB_NOMATCH ? keep_matches(answer, &matches)
             : result == GLOB_NOSPACE              ? -ENOMEM
-                                                  : -glob_error;
+                                                  : -errno;
     globfree(&matches);
     return r;
 }
