@@ -2,6 +2,7 @@
  * The bytes of an answer, at one less, at the limit and at one more: over a connection of two ends
  * in this program, without callers and their pace.
  */
+#include "../named.h"
 #include "bus/bulk.h"
 #include "bus/outgoing.h"
 #include "bus/private.h"
@@ -171,7 +172,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_assert_cmpint(sd_event_new(&service.event), ==, 0);
     g_assert_cmpint(bulks_new(&service, &service.bulks), ==, 0);
-    g_test_add_func("/bulk/bytes-of-an-answer", bytes_of_an_answer);
+    TEST("/bulk", bytes_of_an_answer);
     int r = g_test_run();
     bulks_free(service.bulks);
     sd_event_unref(service.event);

@@ -3,6 +3,7 @@
  * each habit, and all at once. Whatever they do, each call has one answer, each message is valid,
  * and one that listens knows what is true.
  */
+#include "../named.h"
 #include "broker_server.h"
 
 #include <gio/gio.h>
@@ -172,7 +173,7 @@ int main(int argc, char **argv)
         g_snprintf(path, sizeof(path), "/clients/%s", client_habit_to_string(habit));
         g_test_add_data_func(path, &habits[habit], one_habit);
     }
-    g_test_add_func("/clients/each-authority", each_authority);
-    g_test_add_func("/clients/all-at-once", all_at_once);
+    TEST("/clients", each_authority);
+    TEST("/clients", all_at_once);
     return g_test_run();
 }

@@ -126,11 +126,9 @@ int main(int argc, char **argv)
     g_assert_cmpint(sd_bus_new(&bus), >=, 0);
     g_assert_cmpint(sd_bus_set_fd(bus, pair[0], pair[0]), >=, 0);
     g_assert_cmpint(sd_bus_start(bus), >=, 0);
-    world_test(&w, "/key/the-same-call-is-answered-again-for-its-time",
-               the_same_call_is_answered_again_for_its_time);
-    world_test(&w, "/key/a-key-belongs-to-its-call-and-its-uid",
-               a_key_belongs_to_its_call_and_its_uid);
-    world_test(&w, "/key/a-uid-has-so-many-and-no-more", a_uid_has_so_many_and_no_more);
+    WORLD_TEST(&w, "/key", the_same_call_is_answered_again_for_its_time);
+    WORLD_TEST(&w, "/key", a_key_belongs_to_its_call_and_its_uid);
+    WORLD_TEST(&w, "/key", a_uid_has_so_many_and_no_more);
     int r = g_test_run();
     keys_free(service.keys);
     sd_bus_error_free(&error);

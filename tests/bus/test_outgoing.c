@@ -2,6 +2,7 @@
  * What goes out on the bus: whatever is appended, the message is whole, and what it says can be
  * shown.
  */
+#include "../named.h"
 #include "outgoing.h"
 
 #include <errno.h>
@@ -138,12 +139,10 @@ int main(int argc, char **argv)
     g_assert_cmpint(sd_bus_new(&bus), >=, 0);
     g_assert_cmpint(sd_bus_set_fd(bus, pair[0], pair[0]), >=, 0);
     g_assert_cmpint(sd_bus_start(bus), >=, 0);
-    g_test_add_func("/outgoing/a-text-goes-out-as-one-line", a_text_goes_out_as_one_line);
-    g_test_add_func("/outgoing/lines-stay-where-they-belong", lines_stay_where_they_belong);
-    g_test_add_func("/outgoing/texts-within-containers-go-the-same-way",
-                    texts_within_containers_go_the_same_way);
-    g_test_add_func("/outgoing/an-error-is-one-line-whatever-it-names",
-                    an_error_is_one_line_whatever_it_names);
+    TEST("/outgoing", a_text_goes_out_as_one_line);
+    TEST("/outgoing", lines_stay_where_they_belong);
+    TEST("/outgoing", texts_within_containers_go_the_same_way);
+    TEST("/outgoing", an_error_is_one_line_whatever_it_names);
     int r = g_test_run();
     sd_bus_close_unref(bus);
     close(pair[1]);

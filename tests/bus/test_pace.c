@@ -3,6 +3,7 @@
  * holds up which, and that the tables are bounded. Its own functions are tried, as the clock is
  * behind them.
  */
+#include "../named.h"
 #include "bus/pace.c"
 
 #include <glib.h>
@@ -121,14 +122,12 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_assert_cmpint(sd_event_new(&service.event), >=, 0);
-    g_test_add_func("/pace/a-debt-begins-at-the-credit", a_debt_begins_at_the_credit);
-    g_test_add_func("/pace/those-that-share-pay-more-slowly", those_that_share_pay_more_slowly);
-    g_test_add_func("/pace/nobody-is-held-up-alone", nobody_is_held_up_alone);
-    g_test_add_func("/pace/a-client-that-has-paid-goes-on", a_client_that_has_paid_goes_on);
-    g_test_add_func("/pace/connections-beyond-the-most-are-measured-together",
-                    connections_beyond_the_most_are_measured_together);
-    g_test_add_func("/pace/uids-beyond-the-most-are-measured-together",
-                    uids_beyond_the_most_are_measured_together);
+    TEST("/pace", a_debt_begins_at_the_credit);
+    TEST("/pace", those_that_share_pay_more_slowly);
+    TEST("/pace", nobody_is_held_up_alone);
+    TEST("/pace", a_client_that_has_paid_goes_on);
+    TEST("/pace", connections_beyond_the_most_are_measured_together);
+    TEST("/pace", uids_beyond_the_most_are_measured_together);
     int r = g_test_run();
     pace_free(pace);
     sd_event_unref(service.event);

@@ -78,9 +78,9 @@ static void the_longest_name_has_a_path(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    world_test(&w, "/path/what-a-path-cannot-hold-is-escaped", what_a_path_cannot_hold_is_escaped);
-    world_test(&w, "/path/a-path-leads-back-to-its-child", a_path_leads_back_to_its_child);
-    world_test(&w, "/path/a-child-has-one-path-and-no-other", a_child_has_one_path_and_no_other);
-    world_test(&w, "/path/the-longest-name-has-a-path", the_longest_name_has_a_path);
+    WORLD_TEST(&w, "/path", what_a_path_cannot_hold_is_escaped);
+    WORLD_TEST(&w, "/path", a_path_leads_back_to_its_child);
+    WORLD_TEST(&w, "/path", a_child_has_one_path_and_no_other);
+    WORLD_TEST(&w, "/path", the_longest_name_has_a_path);
     return g_test_run();
 }

@@ -2,6 +2,7 @@
  * Archives: what is written is read, whatever is cut or made up fails, and a failed archive gives
  * nothing but 0 and empty texts.
  */
+#include "../named.h"
 #include "core/model/archive.h"
 #include "core/vocabulary/moment.h"
 
@@ -173,14 +174,11 @@ static void a_moment_that_cannot_be_is_long_ago(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/archive/what-is-written-is-read", what_is_written_is_read);
-    g_test_add_func("/archive/numbers-are-read-at-their-edges", numbers_are_read_at_their_edges);
-    g_test_add_func("/archive/every-cut-fails-and-allocates-little",
-                    every_cut_fails_and_allocates_little);
-    g_test_add_func("/archive/what-has-no-room-fails", what_has_no_room_fails);
-    g_test_add_func("/archive/made-up-bytes-never-read-beyond-themselves",
-                    made_up_bytes_never_read_beyond_themselves);
-    g_test_add_func("/archive/a-moment-that-cannot-be-is-long-ago",
-                    a_moment_that_cannot_be_is_long_ago);
+    TEST("/archive", what_is_written_is_read);
+    TEST("/archive", numbers_are_read_at_their_edges);
+    TEST("/archive", every_cut_fails_and_allocates_little);
+    TEST("/archive", what_has_no_room_fails);
+    TEST("/archive", made_up_bytes_never_read_beyond_themselves);
+    TEST("/archive", a_moment_that_cannot_be_is_long_ago);
     return g_test_run();
 }

@@ -2,6 +2,7 @@
  * Backoff: the delay grows to its cap and no further, never overflows, and each kind of jitter
  * falls into its range, and into every tenth of it.
  */
+#include "../named.h"
 #include "core/model/backoff.h"
 
 #include <glib.h>
@@ -107,15 +108,12 @@ static void decorrelated_jitter_follows_the_one_before(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/backoff/it-doubles-to-its-cap", it_doubles_to_its_cap);
-    g_test_add_func("/backoff/extremes-do-not-overflow", extremes_do_not_overflow);
-    g_test_add_func("/backoff/a-factor-of-one-stays", a_factor_of_one_stays);
-    g_test_add_func("/backoff/an-initial-delay-over-the-cap-is-the-cap",
-                    an_initial_delay_over_the_cap_is_the_cap);
-    g_test_add_func("/backoff/equal-jitter-spreads-at-the-cap-too",
-                    equal_jitter_spreads_at_the_cap_too);
-    g_test_add_func("/backoff/full-jitter-begins-at-nothing", full_jitter_begins_at_nothing);
-    g_test_add_func("/backoff/decorrelated-jitter-follows-the-one-before",
-                    decorrelated_jitter_follows_the_one_before);
+    TEST("/backoff", it_doubles_to_its_cap);
+    TEST("/backoff", extremes_do_not_overflow);
+    TEST("/backoff", a_factor_of_one_stays);
+    TEST("/backoff", an_initial_delay_over_the_cap_is_the_cap);
+    TEST("/backoff", equal_jitter_spreads_at_the_cap_too);
+    TEST("/backoff", full_jitter_begins_at_nothing);
+    TEST("/backoff", decorrelated_jitter_follows_the_one_before);
     return g_test_run();
 }

@@ -2,6 +2,7 @@
  * Budget: a bucket that starts full and fills evenly. A start that finds it empty takes the next
  * token to come and waits for it, in the order of asking.
  */
+#include "../named.h"
 #include "core/model/budget.h"
 #include "core/vocabulary/moment.h"
 
@@ -69,10 +70,10 @@ static void the_end_of_time_does_not_overflow(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/budget/it-starts-full", it_starts_full);
-    g_test_add_func("/budget/it-fills-evenly", it_fills_evenly);
-    g_test_add_func("/budget/it-is-never-more-than-full", it_is_never_more_than_full);
-    g_test_add_func("/budget/without-a-limit-nobody-waits", without_a_limit_nobody_waits);
-    g_test_add_func("/budget/the-end-of-time-does-not-overflow", the_end_of_time_does_not_overflow);
+    TEST("/budget", it_starts_full);
+    TEST("/budget", it_fills_evenly);
+    TEST("/budget", it_is_never_more_than_full);
+    TEST("/budget", without_a_limit_nobody_waits);
+    TEST("/budget", the_end_of_time_does_not_overflow);
     return g_test_run();
 }

@@ -3,6 +3,7 @@
  * what comes back has that value, and all else is as it was. sim/records.py checks that each member
  * of these records is in a table here.
  */
+#include "../named.h"
 #include "core/model/archive.h"
 #include "core/model/declaration.h"
 #include "core/model/declaration_archive.h"
@@ -339,7 +340,7 @@ static void check(struct child_declaration *wrote, const char *what)
 /* ---- each in turn ---------------------------------------------------------------------------- */
 
 /* Each bit that the member may have, each byte by itself. */
-static void each_byte_of_a_number(void)
+static void each_byte_of_a_number_comes_back(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
         unsigned changed = 0;
@@ -361,7 +362,7 @@ static void each_byte_of_a_number(void)
     }
 }
 
-static void each_text(void)
+static void each_text_comes_back(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         for (int k = 0; k < CHARACTERS; k++) {
@@ -376,7 +377,7 @@ static void each_text(void)
         }
 }
 
-static void each_element(void)
+static void each_element_of_a_list_comes_back(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
         for (size_t k = 0; k < 2; k++) {
@@ -446,7 +447,7 @@ static void check_supervisor(struct supervisor_declaration *wrote, const char *w
             g_error("%s: %s comes back as another one", what, members[i].name);
 }
 
-static void each_byte_of_a_supervisor(void)
+static void each_byte_of_a_supervisor_comes_back(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
         for (size_t bit = 0; bit < members[i].size * 8; bit++) {
@@ -467,9 +468,9 @@ static void each_byte_of_a_supervisor(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/declaration/each-byte-of-a-number-comes-back", each_byte_of_a_number);
-    g_test_add_func("/declaration/each-text-comes-back", each_text);
-    g_test_add_func("/declaration/each-element-of-a-list-comes-back", each_element);
-    g_test_add_func("/declaration/each-byte-of-a-supervisor-comes-back", each_byte_of_a_supervisor);
+    TEST("/declaration", each_byte_of_a_number_comes_back);
+    TEST("/declaration", each_text_comes_back);
+    TEST("/declaration", each_element_of_a_list_comes_back);
+    TEST("/declaration", each_byte_of_a_supervisor_comes_back);
     return g_test_run();
 }

@@ -2,6 +2,7 @@
  * Keys of a declaration: what a change costs is the same in the table of declaration_keys.h and in
  * the text.
  */
+#include "../named.h"
 #include "core/model/declaration_keys.h"
 
 #include <glib.h>
@@ -64,7 +65,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_assert_true(g_file_get_contents(g_getenv("MANUAL"), &manual, NULL, NULL));
-    g_test_add_func("/keys/the-text-says-what-a-change-costs", the_text_says_what_a_change_costs);
+    TEST("/keys", the_text_says_what_a_change_costs);
     int r = g_test_run();
     g_free(manual);
     return r;

@@ -102,12 +102,9 @@ static void the_oldest_of_too_many_is_forgotten(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-#define TEST(path, function) world_test(&w, "/lineage/" path, function)
-    TEST("a-child-that-is-added-again-goes-on-from-the-highest-generation",
-         a_child_that_is_added_again_goes_on_from_the_highest_generation);
-    TEST("one-of-another-id-begins-at-0", one_of_another_id_begins_at_0);
-    TEST("the-token-grows-when-the-wall-clock-goes-back",
-         the_token_grows_when_the_wall_clock_goes_back);
-    TEST("the-oldest-of-too-many-is-forgotten", the_oldest_of_too_many_is_forgotten);
+    WORLD_TEST(&w, "/lineage", a_child_that_is_added_again_goes_on_from_the_highest_generation);
+    WORLD_TEST(&w, "/lineage", one_of_another_id_begins_at_0);
+    WORLD_TEST(&w, "/lineage", the_token_grows_when_the_wall_clock_goes_back);
+    WORLD_TEST(&w, "/lineage", the_oldest_of_too_many_is_forgotten);
     return g_test_run();
 }

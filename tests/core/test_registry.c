@@ -124,13 +124,9 @@ static void the_last_job_of_a_name_is_the_latest(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    world_test(&w, "/registry/each-is-found-by-its-id-however-many-there-are",
-               each_is_found_by_its_id_however_many_there_are);
-    world_test(&w, "/registry/one-that-is-removed-is-not-found-and-hides-nobody",
-               one_that_is_removed_is_not_found_and_hides_nobody);
-    world_test(&w, "/registry/a-slot-that-is-used-again-is-another-childs",
-               a_slot_that_is_used_again_is_another_childs);
-    world_test(&w, "/registry/the-last-job-of-a-name-is-the-latest",
-               the_last_job_of_a_name_is_the_latest);
+    WORLD_TEST(&w, "/registry", each_is_found_by_its_id_however_many_there_are);
+    WORLD_TEST(&w, "/registry", one_that_is_removed_is_not_found_and_hides_nobody);
+    WORLD_TEST(&w, "/registry", a_slot_that_is_used_again_is_another_childs);
+    WORLD_TEST(&w, "/registry", the_last_job_of_a_name_is_the_latest);
     return g_test_run();
 }

@@ -2,6 +2,7 @@
  * Restart limit: an exact window. An exit leaves it when it is older than the interval, strictly;
  * a restart happens while used <= burst.
  */
+#include "../named.h"
 #include "core/vocabulary/moment.h"
 #include "core/model/restart_limit.h"
 
@@ -112,17 +113,12 @@ static void a_ring_agrees_with_a_list(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/restart-limit/with-burst-two-it-is-started-three-times",
-                    with_burst_two_it_is_started_three_times);
-    g_test_add_func("/restart-limit/a-burst-of-nothing-allows-none",
-                    a_burst_of_nothing_allows_none);
-    g_test_add_func("/restart-limit/an-exit-leaves-strictly-after-the-interval",
-                    an_exit_leaves_strictly_after_the_interval);
-    g_test_add_func("/restart-limit/updated-grows-within-one-tick", updated_grows_within_one_tick);
-    g_test_add_func("/restart-limit/a-full-window-forgets-the-oldest",
-                    a_full_window_forgets_the_oldest);
-    g_test_add_func("/restart-limit/an-endless-interval-never-changes",
-                    an_endless_interval_never_changes);
-    g_test_add_func("/restart-limit/a-ring-agrees-with-a-list", a_ring_agrees_with_a_list);
+    TEST("/restart-limit", with_burst_two_it_is_started_three_times);
+    TEST("/restart-limit", a_burst_of_nothing_allows_none);
+    TEST("/restart-limit", an_exit_leaves_strictly_after_the_interval);
+    TEST("/restart-limit", updated_grows_within_one_tick);
+    TEST("/restart-limit", a_full_window_forgets_the_oldest);
+    TEST("/restart-limit", an_endless_interval_never_changes);
+    TEST("/restart-limit", a_ring_agrees_with_a_list);
     return g_test_run();
 }

@@ -298,7 +298,7 @@ static void a_restart_after_a_failed_stop_aborts_in_the_end(void)
     g_assert_cmpuint(world_starts(w, "worker"), ==, 2);
 }
 
-static void a_second_restart_spares_the_target_on_its_way(void)
+static void a_second_one_spares_the_target_on_its_way(void)
 {
     struct child_declaration d = world_worker("worker");
     struct child *child = world_declare(w, &d);
@@ -442,48 +442,31 @@ static void a_second_shutdown_is_the_same_one(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    world_test(&w, "/core/handling-an-input-allocates-nothing",
-               handling_an_input_allocates_nothing);
-    world_test(&w, "/core/the-same-inputs-give-the-same-hash", the_same_inputs_give_the_same_hash);
-    world_test(&w, "/core/a-dry-run-changes-nothing", a_dry_run_changes_nothing);
-    world_test(&w, "/core/a-timer-fires-at-its-moment-and-in-order",
-               a_timer_fires_at_its_moment_and_in_order);
-    world_test(&w, "/core/an-extension-moves-the-deadline", an_extension_moves_the_deadline);
-    world_test(&w, "/core/an-exit-before-the-spawn-result-is-not-lost",
-               an_exit_before_the_spawn_result_is_not_lost);
-    world_test(&w, "/limit/an-exit-leaves-the-window-when-it-is-older-than-the-interval",
-               an_exit_leaves_the_window_when_it_is_older_than_the_interval);
-    world_test(&w, "/limit/the-stamp-grows-even-when-the-wall-clock-goes-back",
-               the_stamp_grows_even_when_the_wall_clock_goes_back);
-    world_test(&w, "/limit/a-fatal-exit-code-ends-restarts-at-once",
-               a_fatal_exit_code_ends_restarts_at_once);
-    world_test(&w, "/limit/a-service-cools-down-and-is-tried-once",
-               a_service_cools_down_and_is_tried_once);
-    world_test(&w, "/limit/backoff-starts-anew-after-health", backoff_starts_anew_after_health);
-    world_test(&w, "/limit/the-tree-ends-where-the-limit-says-so",
-               the_tree_ends_where_the_limit_says_so);
-    world_test(&w, "/holds/a-stop-withdraws-a-pending-restart", a_stop_withdraws_a_pending_restart);
-    world_test(&w, "/holds/resume-starts-through-the-fence", resume_starts_through_the_fence);
-    world_test(&w, "/holds/resume-leaves-alone-what-the-policy-leaves-alone",
-               resume_leaves_alone_what_the_policy_leaves_alone);
-    world_test(&w, "/holds/restart-under-a-hold-is-rejected", restart_under_a_hold_is_rejected);
-    world_test(&w, "/holds/restart-supersedes-the-backoff", restart_supersedes_the_backoff);
-    world_test(&w, "/holds/a-restart-after-a-failed-stop-aborts-in-the-end",
-               a_restart_after_a_failed_stop_aborts_in_the_end);
-    world_test(&w, "/holds/cancel-and-abort-go-out-once", cancel_and_abort_go_out_once);
-    world_test(&w, "/restart/a-second-one-spares-the-target-on-its-way",
-               a_second_restart_spares_the_target_on_its_way);
-    world_test(&w, "/dependencies/a-child-starts-when-what-it-requires-is-ready",
-               a_child_starts_when_what_it_requires_is_ready);
-    world_test(&w, "/dependencies/a-dependency-is-cancelled-after-those-that-need-it",
-               a_dependency_is_cancelled_after_those_that_need_it);
-    world_test(&w, "/dependencies/a-set-with-a-mistake-declares-nothing",
-               a_set_with_a_mistake_declares_nothing);
-    world_test(&w, "/shutdown/no-start-comes-after-the-shutdown-began",
-               no_start_comes_after_the_shutdown_began);
-    world_test(&w, "/shutdown/a-late-report-is-added-to-the-row",
-               a_late_report_is_added_to_the_row);
-    world_test(&w, "/shutdown/a-second-shutdown-is-the-same-one",
-               a_second_shutdown_is_the_same_one);
+    WORLD_TEST(&w, "/core", handling_an_input_allocates_nothing);
+    WORLD_TEST(&w, "/core", the_same_inputs_give_the_same_hash);
+    WORLD_TEST(&w, "/core", a_dry_run_changes_nothing);
+    WORLD_TEST(&w, "/core", a_timer_fires_at_its_moment_and_in_order);
+    WORLD_TEST(&w, "/core", an_extension_moves_the_deadline);
+    WORLD_TEST(&w, "/core", an_exit_before_the_spawn_result_is_not_lost);
+    WORLD_TEST(&w, "/limit", an_exit_leaves_the_window_when_it_is_older_than_the_interval);
+    WORLD_TEST(&w, "/limit", the_stamp_grows_even_when_the_wall_clock_goes_back);
+    WORLD_TEST(&w, "/limit", a_fatal_exit_code_ends_restarts_at_once);
+    WORLD_TEST(&w, "/limit", a_service_cools_down_and_is_tried_once);
+    WORLD_TEST(&w, "/limit", backoff_starts_anew_after_health);
+    WORLD_TEST(&w, "/limit", the_tree_ends_where_the_limit_says_so);
+    WORLD_TEST(&w, "/holds", a_stop_withdraws_a_pending_restart);
+    WORLD_TEST(&w, "/holds", resume_starts_through_the_fence);
+    WORLD_TEST(&w, "/holds", resume_leaves_alone_what_the_policy_leaves_alone);
+    WORLD_TEST(&w, "/holds", restart_under_a_hold_is_rejected);
+    WORLD_TEST(&w, "/holds", restart_supersedes_the_backoff);
+    WORLD_TEST(&w, "/holds", a_restart_after_a_failed_stop_aborts_in_the_end);
+    WORLD_TEST(&w, "/holds", cancel_and_abort_go_out_once);
+    WORLD_TEST(&w, "/restart", a_second_one_spares_the_target_on_its_way);
+    WORLD_TEST(&w, "/dependencies", a_child_starts_when_what_it_requires_is_ready);
+    WORLD_TEST(&w, "/dependencies", a_dependency_is_cancelled_after_those_that_need_it);
+    WORLD_TEST(&w, "/dependencies", a_set_with_a_mistake_declares_nothing);
+    WORLD_TEST(&w, "/shutdown", no_start_comes_after_the_shutdown_began);
+    WORLD_TEST(&w, "/shutdown", a_late_report_is_added_to_the_row);
+    WORLD_TEST(&w, "/shutdown", a_second_shutdown_is_the_same_one);
     return g_test_run();
 }

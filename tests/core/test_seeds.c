@@ -727,66 +727,45 @@ static void fifty_children_end_one_by_one(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    world_test(&w, "/seed-000/state-shows-every-field", state_shows_every_field);
-    world_test(&w, "/seed-000/unreported-is-not-the-same-as-not-ready",
-               unreported_is_not_the_same_as_not_ready);
-    world_test(&w, "/seed-000/no-heartbeat-is-not-the-same-as-stale",
-               no_heartbeat_is_not_the_same_as_stale);
-    world_test(&w, "/seed-000/pause-delivers-the-cancel", pause_delivers_the_cancel);
-    world_test(&w, "/seed-000/remove-cancels-and-then-removes", remove_cancels_and_then_removes);
-    world_test(&w, "/seed-000/quarantine-blocks-automatic-restart",
-               quarantine_blocks_automatic_restart);
-    world_test(&w, "/seed-000/pause-blocks-automatic-restart", pause_blocks_automatic_restart);
-    world_test(&w, "/seed-000/a-command-acts-on-the-present-attempt",
-               a_command_acts_on_the_present_attempt);
-    world_test(&w, "/seed-000/repeated-stop-commands-are-idempotent",
-               repeated_stop_commands_are_idempotent);
-    world_test(&w, "/seed-000/repeated-stop-commands-without-an-attempt-are-idempotent",
-               repeated_stop_commands_without_an_attempt_are_idempotent);
-    world_test(&w, "/seed-000/remove-without-an-attempt-says-so",
-               remove_without_an_attempt_says_so);
-    world_test(&w, "/seed-000/a-failed-stop-tells-phase-and-reason",
-               a_failed_stop_tells_phase_and_reason);
-    world_test(&w, "/seed-000/an-exhausted-limit-shows-in-the-outcome",
-               an_exhausted_limit_shows_in_the_outcome);
-    world_test(&w, "/seed-000/a-hold-wins-against-an-automatic-restart",
-               a_hold_wins_against_an_automatic_restart);
-    world_test(&w, "/seed-001/commands-work-on-a-child-without-a-process",
-               commands_work_on_a_child_without_a_process);
-    world_test(&w, "/seed-001/an-unknown-child-is-an-error", an_unknown_child_is_an_error);
-    world_test(&w, "/seed-001/the-outcome-names-the-attempt", the_outcome_names_the_attempt);
-    world_test(&w, "/seed-001/a-blank-reason-is-refused", a_blank_reason_is_refused);
-    world_test(&w, "/seed-001/the-shutdown-of-an-empty-tree-is-complete-at-once",
-               the_shutdown_of_an_empty_tree_is_complete_at_once);
-    world_test(&w, "/seed-002/the-first-generation-is-zero", the_first_generation_is_zero);
-    world_test(&w, "/seed-002/only-restart-tells-of-the-fence", only_restart_tells_of_the_fence);
-    world_test(&w, "/seed-002/restart-waits-for-the-old-attempt",
-               restart_waits_for_the_old_attempt);
-    world_test(&w, "/seed-002/restart-cites-the-old-attempt-and-the-target",
-               restart_cites_the_old_attempt_and_the_target);
-    world_test(&w, "/seed-002/restart-is-blocked-by-shutdown", restart_is_blocked_by_shutdown);
-    world_test(&w, "/seed-002/a-failed-target-keeps-what-was-before",
-               a_failed_target_keeps_what_was_before);
-    world_test(&w, "/seed-002/a-failed-target-is-tried-again-by-policy",
-               a_failed_target_is_tried_again_by_policy);
-    world_test(&w, "/seed-002/a-second-restart-joins-the-first", a_second_restart_joins_the_first);
-    world_test(&w, "/seed-002/policy-and-hand-share-one-gate", policy_and_hand_share_one_gate);
-    world_test(&w, "/seed-002/a-siblings-strategy-and-hand-share-one-gate",
-               a_siblings_strategy_and_hand_share_one_gate);
-    world_test(&w, "/seed-002/a-stale-report-changes-nothing", a_stale_report_changes_nothing);
-    world_test(&w, "/seed-004/a-transient-child-restarts-only-on-failure",
-               a_transient_child_restarts_only_on_failure);
-    world_test(&w, "/seed-004/a-child-that-always-fails-is-given-up-and-still-listed",
-               a_child_that_always_fails_is_given_up_and_still_listed);
-    world_test(&w, "/seed-004/backoff-doubles", backoff_doubles);
-    world_test(&w, "/seed-004/all-that-run-are-listed", all_that_run_are_listed);
-    world_test(&w, "/seed-004/shutdown-cancels-all", shutdown_cancels_all);
-    world_test(&w, "/seed-004/shutdown-marks-who-was-aborted", shutdown_marks_who_was_aborted);
-    world_test(&w, "/seed-004/shutdown-waits-for-every-completion-after-the-cancel",
-               shutdown_waits_for_every_completion_after_the_cancel);
-    world_test(&w, "/seed-004/burst-zero-means-no-restart", burst_zero_means_no_restart);
-    world_test(&w, "/seed-004/a-temporary-child-ends-and-stays-listed",
-               a_temporary_child_ends_and_stays_listed);
-    world_test(&w, "/seed-004/fifty-children-end-one-by-one", fifty_children_end_one_by_one);
+    WORLD_TEST(&w, "/seed-000", state_shows_every_field);
+    WORLD_TEST(&w, "/seed-000", unreported_is_not_the_same_as_not_ready);
+    WORLD_TEST(&w, "/seed-000", no_heartbeat_is_not_the_same_as_stale);
+    WORLD_TEST(&w, "/seed-000", pause_delivers_the_cancel);
+    WORLD_TEST(&w, "/seed-000", remove_cancels_and_then_removes);
+    WORLD_TEST(&w, "/seed-000", quarantine_blocks_automatic_restart);
+    WORLD_TEST(&w, "/seed-000", pause_blocks_automatic_restart);
+    WORLD_TEST(&w, "/seed-000", a_command_acts_on_the_present_attempt);
+    WORLD_TEST(&w, "/seed-000", repeated_stop_commands_are_idempotent);
+    WORLD_TEST(&w, "/seed-000", repeated_stop_commands_without_an_attempt_are_idempotent);
+    WORLD_TEST(&w, "/seed-000", remove_without_an_attempt_says_so);
+    WORLD_TEST(&w, "/seed-000", a_failed_stop_tells_phase_and_reason);
+    WORLD_TEST(&w, "/seed-000", an_exhausted_limit_shows_in_the_outcome);
+    WORLD_TEST(&w, "/seed-000", a_hold_wins_against_an_automatic_restart);
+    WORLD_TEST(&w, "/seed-001", commands_work_on_a_child_without_a_process);
+    WORLD_TEST(&w, "/seed-001", an_unknown_child_is_an_error);
+    WORLD_TEST(&w, "/seed-001", the_outcome_names_the_attempt);
+    WORLD_TEST(&w, "/seed-001", a_blank_reason_is_refused);
+    WORLD_TEST(&w, "/seed-001", the_shutdown_of_an_empty_tree_is_complete_at_once);
+    WORLD_TEST(&w, "/seed-002", the_first_generation_is_zero);
+    WORLD_TEST(&w, "/seed-002", only_restart_tells_of_the_fence);
+    WORLD_TEST(&w, "/seed-002", restart_waits_for_the_old_attempt);
+    WORLD_TEST(&w, "/seed-002", restart_cites_the_old_attempt_and_the_target);
+    WORLD_TEST(&w, "/seed-002", restart_is_blocked_by_shutdown);
+    WORLD_TEST(&w, "/seed-002", a_failed_target_keeps_what_was_before);
+    WORLD_TEST(&w, "/seed-002", a_failed_target_is_tried_again_by_policy);
+    WORLD_TEST(&w, "/seed-002", a_second_restart_joins_the_first);
+    WORLD_TEST(&w, "/seed-002", policy_and_hand_share_one_gate);
+    WORLD_TEST(&w, "/seed-002", a_siblings_strategy_and_hand_share_one_gate);
+    WORLD_TEST(&w, "/seed-002", a_stale_report_changes_nothing);
+    WORLD_TEST(&w, "/seed-004", a_transient_child_restarts_only_on_failure);
+    WORLD_TEST(&w, "/seed-004", a_child_that_always_fails_is_given_up_and_still_listed);
+    WORLD_TEST(&w, "/seed-004", backoff_doubles);
+    WORLD_TEST(&w, "/seed-004", all_that_run_are_listed);
+    WORLD_TEST(&w, "/seed-004", shutdown_cancels_all);
+    WORLD_TEST(&w, "/seed-004", shutdown_marks_who_was_aborted);
+    WORLD_TEST(&w, "/seed-004", shutdown_waits_for_every_completion_after_the_cancel);
+    WORLD_TEST(&w, "/seed-004", burst_zero_means_no_restart);
+    WORLD_TEST(&w, "/seed-004", a_temporary_child_ends_and_stays_listed);
+    WORLD_TEST(&w, "/seed-004", fifty_children_end_one_by_one);
     return g_test_run();
 }

@@ -1,6 +1,7 @@
 /*
  * What a text is made of: each kind of character at its borders.
  */
+#include "../named.h"
 #include "core/vocabulary/noun.h"
 #include "core/vocabulary/text.h"
 
@@ -112,10 +113,10 @@ static void a_count_has_its_noun(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/text/every-kind-has-its-borders", every_kind_has_its_borders);
-    g_test_add_func("/text/lines-stay-where-they-are-wanted", lines_stay_where_they_are_wanted);
-    g_test_add_func("/text/what-is-plain-is-valid-for-others", what_is_plain_is_valid_for_others);
-    g_test_add_func("/text/a-copy-is-cut-between-characters", a_copy_is_cut_between_characters);
-    g_test_add_func("/text/a-count-has-its-noun", a_count_has_its_noun);
+    TEST("/text", every_kind_has_its_borders);
+    TEST("/text", lines_stay_where_they_are_wanted);
+    TEST("/text", what_is_plain_is_valid_for_others);
+    TEST("/text", a_copy_is_cut_between_characters);
+    TEST("/text", a_count_has_its_noun);
     return g_test_run();
 }

@@ -2,6 +2,7 @@
  * The core's time: it continues over reboots (era.h), never back, and never wraps around
  * (moment.h), whatever a clock, a declaration or a journal says.
  */
+#include "../named.h"
 #include "core/model/input_archive.h"
 #include "core/vocabulary/moment.h"
 #include "world.h"
@@ -221,22 +222,16 @@ static void what_was_shifted_below_zero_is_long_ago(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/moment/a-moment-plus-a-delay-never-wraps", a_moment_plus_a_delay_never_wraps);
-    g_test_add_func("/era/the-first-boot-has-the-machines-clock",
-                    the_first_boot_has_the_machines_clock);
-    g_test_add_func("/era/over-a-reboot-time-goes-on-by-the-wall-clock",
-                    over_a_reboot_time_goes_on_by_the_wall_clock);
-    g_test_add_func("/era/a-wall-clock-that-is-wrong-lets-no-time-pass",
-                    a_wall_clock_that_is_wrong_lets_no_time_pass);
-    g_test_add_func("/era/within-a-boot-the-clock-counts", within_a_boot_the_clock_counts);
-    g_test_add_func("/era/no-journal-leads-out-of-time", no_journal_leads_out_of_time);
-    world_test(&w, "/core/time-never-goes-back", time_never_goes_back);
-    world_test(&w, "/core/a-time-at-the-end-of-numbers-ends-no-input",
-               a_time_at_the_end_of_numbers_ends_no_input);
-    world_test(&w, "/core/a-delay-as-long-as-numbers-go-never-comes",
-               a_delay_as_long_as_numbers_go_never_comes);
-    world_test(&w, "/state/what-was-read-never-lies-ahead", what_was_read_never_lies_ahead);
-    world_test(&w, "/state/what-was-shifted-below-zero-is-long-ago",
-               what_was_shifted_below_zero_is_long_ago);
+    TEST("/moment", a_moment_plus_a_delay_never_wraps);
+    TEST("/era", the_first_boot_has_the_machines_clock);
+    TEST("/era", over_a_reboot_time_goes_on_by_the_wall_clock);
+    TEST("/era", a_wall_clock_that_is_wrong_lets_no_time_pass);
+    TEST("/era", within_a_boot_the_clock_counts);
+    TEST("/era", no_journal_leads_out_of_time);
+    WORLD_TEST(&w, "/core", time_never_goes_back);
+    WORLD_TEST(&w, "/core", a_time_at_the_end_of_numbers_ends_no_input);
+    WORLD_TEST(&w, "/core", a_delay_as_long_as_numbers_go_never_comes);
+    WORLD_TEST(&w, "/state", what_was_read_never_lies_ahead);
+    WORLD_TEST(&w, "/state", what_was_shifted_below_zero_is_long_ago);
     return g_test_run();
 }

@@ -2,6 +2,7 @@
  * Timers: the earliest first, equals in the order of arming, whatever is armed, moved and disarmed
  * in between.
  */
+#include "../named.h"
 #include "core/model/timer.h"
 
 #include <glib.h>
@@ -102,13 +103,10 @@ static void a_heap_agrees_with_a_search(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/timer/the-earliest-is-first", the_earliest_is_first);
-    g_test_add_func("/timer/equals-fire-in-the-order-of-arming",
-                    equals_fire_in_the_order_of_arming);
-    g_test_add_func("/timer/one-that-is-restored-keeps-its-place",
-                    one_that_is_restored_keeps_its_place);
-    g_test_add_func("/timer/disarming-what-is-not-armed-does-no-harm",
-                    disarming_what_is_not_armed_does_no_harm);
-    g_test_add_func("/timer/a-heap-agrees-with-a-search", a_heap_agrees_with_a_search);
+    TEST("/timer", the_earliest_is_first);
+    TEST("/timer", equals_fire_in_the_order_of_arming);
+    TEST("/timer", one_that_is_restored_keeps_its_place);
+    TEST("/timer", disarming_what_is_not_armed_does_no_harm);
+    TEST("/timer", a_heap_agrees_with_a_search);
     return g_test_run();
 }

@@ -290,25 +290,19 @@ static void the_oldest_finished_jobs_are_forgotten(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    world_test(&w, "/tree/nothing-has-to-come-before-what-needs-it",
-               nothing_has_to_come_before_what_needs_it);
-    world_test(&w, "/tree/a-later-child-stands-with-its-supervisor",
-               a_later_child_stands_with_its_supervisor);
-    world_test(&w, "/tree/a-tree-with-a-mistake-declares-nothing",
-               a_tree_with_a_mistake_declares_nothing);
-    world_test(&w, "/tree/a-check-changes-nothing", a_check_changes_nothing);
-    world_test(&w, "/tree/eight-levels-are-enough", eight_levels_are_enough);
-    world_test(&w, "/tree/a-discarded-supervisor-goes-with-its-last-child",
-               a_discarded_supervisor_goes_with_its_last_child);
-    world_test(&w, "/job/blocking-returns-value", blocking_returns_value);
-    world_test(&w, "/job/blocking-panic", blocking_panic);
-    world_test(&w, "/job/a-job-is-visible-while-it-runs", a_job_is_visible_while_it_runs);
-    world_test(&w, "/job/measure-blocking-emits-metrics", measure_blocking_emits_metrics);
-    world_test(&w, "/job/spawn-blocking-semaphore-cap", spawn_blocking_semaphore_cap);
-    world_test(&w, "/job/ten-thousand-jobs-wait-without-a-timer",
-               ten_thousand_jobs_wait_without_a_timer);
-    world_test(&w, "/job/twenty-thousand-jobs-and-no-more", twenty_thousand_jobs_and_no_more);
-    world_test(&w, "/job/the-oldest-finished-jobs-are-forgotten",
-               the_oldest_finished_jobs_are_forgotten);
+    WORLD_TEST(&w, "/tree", nothing_has_to_come_before_what_needs_it);
+    WORLD_TEST(&w, "/tree", a_later_child_stands_with_its_supervisor);
+    WORLD_TEST(&w, "/tree", a_tree_with_a_mistake_declares_nothing);
+    WORLD_TEST(&w, "/tree", a_check_changes_nothing);
+    WORLD_TEST(&w, "/tree", eight_levels_are_enough);
+    WORLD_TEST(&w, "/tree", a_discarded_supervisor_goes_with_its_last_child);
+    WORLD_TEST(&w, "/job", blocking_returns_value);
+    WORLD_TEST(&w, "/job", blocking_panic);
+    WORLD_TEST(&w, "/job", a_job_is_visible_while_it_runs);
+    WORLD_TEST(&w, "/job", measure_blocking_emits_metrics);
+    WORLD_TEST(&w, "/job", spawn_blocking_semaphore_cap);
+    WORLD_TEST(&w, "/job", ten_thousand_jobs_wait_without_a_timer);
+    WORLD_TEST(&w, "/job", twenty_thousand_jobs_and_no_more);
+    WORLD_TEST(&w, "/job", the_oldest_finished_jobs_are_forgotten);
     return g_test_run();
 }

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "../named.h"
 #include "core/model/child.h"
 #include "core/core.h"
 
@@ -44,6 +45,7 @@ void world_free(struct world *world);
 
 /* Registers a test that gets a world of its own in *world. */
 void world_test(struct world **world, const char *path, void (*test)(void));
+#define WORLD_TEST(world, group, test) world_test(world, test_path(group, #test), test)
 
 /* Declares one child: a transient worker without jitter, started on its own, unless changed. */
 struct child_declaration world_worker(const char *id);

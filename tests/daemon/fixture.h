@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "../named.h"
+
 #include <gio/gio.h>
 
 struct fixture {
@@ -43,6 +45,8 @@ int fixture_wait_end(struct fixture *f);
  * extra of fixture_start(). */
 void fixture_test(struct fixture *f, const char *const *options, const char *path,
                   void (*test)(void));
+#define FIXTURE_TEST(fixture, options, group, test)                                                \
+    fixture_test(fixture, options, test_path(group, #test), test)
 
 /* A path in the test's folder; valid until the next eight calls. */
 const char *fixture_path(struct fixture *f, const char *name);

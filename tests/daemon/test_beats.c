@@ -95,11 +95,8 @@ int main(int argc, char **argv)
 {
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/daemon/beats/a-thousand-beats-are-few-frames",
-                 a_thousand_beats_are_few_frames);
-    fixture_test(&f, NULL, "/daemon/beats/silence-after-a-burst-is-seen",
-                 silence_after_a_burst_is_seen);
-    fixture_test(&f, NULL, "/daemon/beats/a-death-in-a-burst-makes-nobody-silent",
-                 a_death_in_a_burst_makes_nobody_silent);
+    FIXTURE_TEST(&f, NULL, "/daemon/beats", a_thousand_beats_are_few_frames);
+    FIXTURE_TEST(&f, NULL, "/daemon/beats", silence_after_a_burst_is_seen);
+    FIXTURE_TEST(&f, NULL, "/daemon/beats", a_death_in_a_burst_makes_nobody_silent);
     return g_test_run();
 }

@@ -153,8 +153,8 @@ int main(int argc, char **argv)
 {
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/daemon/bounds/subscriptions", subscriptions);
-    fixture_test(&f, NULL, "/daemon/bounds/connections", connections);
-    fixture_test(&f, NULL, "/daemon/bounds/waiting-calls", waiting_calls);
+    FIXTURE_TEST(&f, NULL, "/daemon/bounds", subscriptions);
+    FIXTURE_TEST(&f, NULL, "/daemon/bounds", connections);
+    FIXTURE_TEST(&f, NULL, "/daemon/bounds", waiting_calls);
     return g_test_run();
 }

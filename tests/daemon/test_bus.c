@@ -69,7 +69,7 @@ static void is_answered_at_once(void)
     g_assert_cmpint(g_get_monotonic_time() - begin, <, PATIENCE_USEC);
 }
 
-static void the_bus_brings_no_descriptor(void)
+static void it_brings_no_descriptor(void)
 {
     send_descriptor("/org/proctor1", "org.proctor1.Manager", "ListChildren");
     is_answered_at_once();
@@ -89,7 +89,7 @@ int main(int argc, char **argv)
 {
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/bus/it-brings-no-descriptor", the_bus_brings_no_descriptor);
-    fixture_test(&f, NULL, "/bus/nor-to-the-next-program", nor_to_the_next_program);
+    FIXTURE_TEST(&f, NULL, "/bus", it_brings_no_descriptor);
+    FIXTURE_TEST(&f, NULL, "/bus", nor_to_the_next_program);
     return g_test_run();
 }

@@ -257,9 +257,9 @@ int main(int argc, char **argv)
 {
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/daemon/bus-attacks/every-method", every_method);
-    fixture_test(&f, NULL, "/daemon/bus-attacks/every-property", every_property);
-    fixture_test(&f, NULL, "/daemon/bus-attacks/objects-that-cannot-be", objects_that_cannot_be);
+    FIXTURE_TEST(&f, NULL, "/daemon/bus-attacks", every_method);
+    FIXTURE_TEST(&f, NULL, "/daemon/bus-attacks", every_property);
+    FIXTURE_TEST(&f, NULL, "/daemon/bus-attacks", objects_that_cannot_be);
     int failed = g_test_run();
     for (guint i = 0; i < G_N_ELEMENTS(paths); i++)
         g_free(paths[i]);

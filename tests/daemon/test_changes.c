@@ -272,14 +272,10 @@ static void a_client_that_caches_sees_each_change(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/daemon/changes/each-change-has-its-class", each_change_has_its_class);
-    fixture_test(&f, NULL, "/daemon/changes/an-anchor-is-a-change-of-each-that-uses-it",
-                 an_anchor_is_a_change_of_each_that_uses_it);
-    fixture_test(&f, NULL, "/daemon/changes/who-comes-back-while-it-is-removed-is-declared-again",
-                 who_comes_back_while_it_is_removed_is_declared_again);
-    fixture_test(&f, NULL, "/daemon/changes/a-child-of-the-bus-is-replaced",
-                 a_child_of_the_bus_is_replaced);
-    fixture_test(&f, NULL, "/daemon/changes/a-client-that-caches-sees-each-change",
-                 a_client_that_caches_sees_each_change);
+    FIXTURE_TEST(&f, NULL, "/daemon/changes", each_change_has_its_class);
+    FIXTURE_TEST(&f, NULL, "/daemon/changes", an_anchor_is_a_change_of_each_that_uses_it);
+    FIXTURE_TEST(&f, NULL, "/daemon/changes", who_comes_back_while_it_is_removed_is_declared_again);
+    FIXTURE_TEST(&f, NULL, "/daemon/changes", a_child_of_the_bus_is_replaced);
+    FIXTURE_TEST(&f, NULL, "/daemon/changes", a_client_that_caches_sees_each_change);
     return g_test_run();
 }

@@ -61,7 +61,7 @@ static void assert_all_go(void)
         fixture_wait_gone(&f, pids[i]);
 }
 
-static void a_check_that_hangs_ends_whole(void)
+static void one_that_hangs_ends_whole(void)
 {
     check_with("sleep 1000 & echo $! >> @/checks; wait");
     wait_for_lines("checks", 5);
@@ -78,7 +78,7 @@ static void nothing_stays_behind_an_answer(void)
     g_assert_cmpuint(fixture_events(&f, "child-leftovers", "web"), ==, 0);
 }
 
-static void a_restart_and_a_removal_end_the_check(void)
+static void a_restart_and_a_removal_end_it(void)
 {
     check_with("sleep 1000 & echo $! >> @/checks; wait");
     wait_for_lines("checks", 1);
@@ -93,7 +93,7 @@ static void a_restart_and_a_removal_end_the_check(void)
     g_assert_cmpuint(fixture_events(&f, "child-leftovers", "web"), ==, 0);
 }
 
-static void the_death_of_proctord_ends_the_check(void)
+static void the_death_of_proctord_ends_it(void)
 {
     add("name: web\nexec: [/bin/sleep, '1000']\n"
         "health_check: {exec: [/bin/sh, -c, 'sleep 1000 & echo $! >> @/checks; wait'], "
@@ -115,18 +115,9 @@ int main(int argc, char **argv)
     options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
     g_test_init(&argc, &argv, NULL);
 
-    static const struct {
-        const char *path;
-        void (*test)(void);
-    } tests[] = {
-        {"one-that-hangs-ends-whole", a_check_that_hangs_ends_whole},
-        {"nothing-stays-behind-an-answer", nothing_stays_behind_an_answer},
-        {"a-restart-and-a-removal-end-it", a_restart_and_a_removal_end_the_check},
-        {"the-death-of-proctord-ends-it", the_death_of_proctord_ends_the_check},
-    };
-    for (size_t i = 0; i < G_N_ELEMENTS(tests); i++) {
-        g_autofree char *path = g_strdup_printf("/daemon/check-processes/%s", tests[i].path);
-        fixture_test(&f, options, path, tests[i].test);
-    }
+    FIXTURE_TEST(&f, options, "/daemon/check-processes", one_that_hangs_ends_whole);
+    FIXTURE_TEST(&f, options, "/daemon/check-processes", nothing_stays_behind_an_answer);
+    FIXTURE_TEST(&f, options, "/daemon/check-processes", a_restart_and_a_removal_end_it);
+    FIXTURE_TEST(&f, options, "/daemon/check-processes", the_death_of_proctord_ends_it);
     return g_test_run();
 }

@@ -219,10 +219,8 @@ int main(int argc, char **argv)
 {
     g_unsetenv("MALLOC_PERTURB_"); /* it writes what proctord has not written */
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/daemon/costs/a-declared-child-takes-little-memory",
-                 a_declared_child_takes_little_memory);
-    fixture_test(&f, g_getenv("NO_CGROUPS") ? without_cgroups : NULL,
-                 "/daemon/costs/a-death-costs-the-same-among-few-and-many",
+    FIXTURE_TEST(&f, NULL, "/daemon/costs", a_declared_child_takes_little_memory);
+    FIXTURE_TEST(&f, g_getenv("NO_CGROUPS") ? without_cgroups : NULL, "/daemon/costs",
                  a_death_costs_the_same_among_few_and_many);
     return g_test_run();
 }

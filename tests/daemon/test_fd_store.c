@@ -153,21 +153,14 @@ int main(int argc, char **argv)
 {
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/daemon/fd-store/what-is-given-is-there-again",
-                 what_is_given_is_there_again);
-    fixture_test(&f, NULL, "/daemon/fd-store/it-lies-behind-the-sockets",
-                 it_lies_behind_the_sockets);
-    fixture_test(&f, NULL, "/daemon/fd-store/what-is-taken-back-is-closed",
-                 what_is_taken_back_is_closed);
-    fixture_test(&f, NULL, "/daemon/fd-store/the-limit-is-kept", the_limit_is_kept);
-    fixture_test(&f, NULL, "/daemon/fd-store/without-a-store-nothing-is-taken",
-                 without_a_store_nothing_is_taken);
-    fixture_test(&f, NULL, "/daemon/fd-store/it-is-kept-over-holds-and-failures",
-                 it_is_kept_over_holds_and_failures);
-    fixture_test(&f, NULL, "/daemon/fd-store/an-upgrade-keeps-it", an_upgrade_keeps_it);
-    fixture_test(&f, NULL, "/daemon/fd-store/a-death-loses-it-and-nothing-else",
-                 a_death_loses_it_and_nothing_else);
-    fixture_test(&f, NULL, "/daemon/fd-store/what-lingers-holds-up-nobody",
-                 what_lingers_holds_up_nobody);
+    FIXTURE_TEST(&f, NULL, "/daemon/fd-store", what_is_given_is_there_again);
+    FIXTURE_TEST(&f, NULL, "/daemon/fd-store", it_lies_behind_the_sockets);
+    FIXTURE_TEST(&f, NULL, "/daemon/fd-store", what_is_taken_back_is_closed);
+    FIXTURE_TEST(&f, NULL, "/daemon/fd-store", the_limit_is_kept);
+    FIXTURE_TEST(&f, NULL, "/daemon/fd-store", without_a_store_nothing_is_taken);
+    FIXTURE_TEST(&f, NULL, "/daemon/fd-store", it_is_kept_over_holds_and_failures);
+    FIXTURE_TEST(&f, NULL, "/daemon/fd-store", an_upgrade_keeps_it);
+    FIXTURE_TEST(&f, NULL, "/daemon/fd-store", a_death_loses_it_and_nothing_else);
+    FIXTURE_TEST(&f, NULL, "/daemon/fd-store", what_lingers_holds_up_nobody);
     return g_test_run();
 }

@@ -365,34 +365,21 @@ static void a_primary_must_be_a_proper_one(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/daemon/health/misses-in-a-row-are-a-silence",
-                 misses_in_a_row_are_a_silence);
-    fixture_test(&f, NULL, "/daemon/health/who-was-never-well-is-not-ill",
-                 who_was_never_well_is_not_ill);
-    fixture_test(&f, NULL, "/daemon/health/an-ill-child-is-restarted-where-it-says-so",
-                 an_ill_child_is_restarted_where_it_says_so);
-    fixture_test(&f, NULL, "/daemon/health/no-answer-in-time-is-a-miss",
-                 no_answer_in_time_is_a_miss);
-    fixture_test(&f, NULL, "/daemon/health/a-command-that-can-not-be-run-is-a-miss",
-                 a_command_that_can_not_be_run_is_a_miss);
-    fixture_test(&f, NULL, "/daemon/health/a-connection-is-a-check", a_connection_is_a_check);
-    fixture_test(&f, NULL,
-                 "/daemon/sidecars/a-sidecar-starts-after-and-is-restarted-with-its-primary",
+    FIXTURE_TEST(&f, NULL, "/daemon/health", misses_in_a_row_are_a_silence);
+    FIXTURE_TEST(&f, NULL, "/daemon/health", who_was_never_well_is_not_ill);
+    FIXTURE_TEST(&f, NULL, "/daemon/health", an_ill_child_is_restarted_where_it_says_so);
+    FIXTURE_TEST(&f, NULL, "/daemon/health", no_answer_in_time_is_a_miss);
+    FIXTURE_TEST(&f, NULL, "/daemon/health", a_command_that_can_not_be_run_is_a_miss);
+    FIXTURE_TEST(&f, NULL, "/daemon/health", a_connection_is_a_check);
+    FIXTURE_TEST(&f, NULL, "/daemon/sidecars",
                  a_sidecar_starts_after_and_is_restarted_with_its_primary);
-    fixture_test(&f, NULL,
-                 "/daemon/sidecars/a-sidecar-goes-around-and-is-restarted-with-its-primary",
+    FIXTURE_TEST(&f, NULL, "/daemon/sidecars",
                  a_sidecar_goes_around_and_is_restarted_with_its_primary);
-    fixture_test(&f, NULL, "/daemon/sidecars/a-crash-of-the-primary-takes-its-sidecar-along",
-                 a_crash_of_the_primary_takes_its_sidecar_along);
-    fixture_test(&f, NULL, "/daemon/sidecars/a-crash-of-the-sidecar-is-its-own",
-                 a_crash_of_the_sidecar_is_its_own);
-    fixture_test(&f, NULL, "/daemon/sidecars/a-hold-of-the-primary-stops-its-sidecar",
-                 a_hold_of_the_primary_stops_its_sidecar);
-    fixture_test(&f, NULL, "/daemon/sidecars/a-dry-run-names-the-sidecar",
-                 a_dry_run_names_the_sidecar);
-    fixture_test(&f, NULL, "/daemon/sidecars/a-dry-run-names-who-starts-later",
-                 a_dry_run_names_who_starts_later);
-    fixture_test(&f, NULL, "/daemon/sidecars/a-primary-must-be-a-proper-one",
-                 a_primary_must_be_a_proper_one);
+    FIXTURE_TEST(&f, NULL, "/daemon/sidecars", a_crash_of_the_primary_takes_its_sidecar_along);
+    FIXTURE_TEST(&f, NULL, "/daemon/sidecars", a_crash_of_the_sidecar_is_its_own);
+    FIXTURE_TEST(&f, NULL, "/daemon/sidecars", a_hold_of_the_primary_stops_its_sidecar);
+    FIXTURE_TEST(&f, NULL, "/daemon/sidecars", a_dry_run_names_the_sidecar);
+    FIXTURE_TEST(&f, NULL, "/daemon/sidecars", a_dry_run_names_who_starts_later);
+    FIXTURE_TEST(&f, NULL, "/daemon/sidecars", a_primary_must_be_a_proper_one);
     return g_test_run();
 }

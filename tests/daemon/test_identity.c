@@ -562,35 +562,22 @@ int main(int argc, char **argv)
     enter_namespace();
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, options, "/daemon/identity/an-old-group-is-forgotten-with-its-leader",
-                 an_old_group_is_forgotten_with_its_leader);
-    fixture_test(&f, options, "/daemon/identity/the-old-leaders-group-still-gets-the-stop",
-                 the_old_leaders_group_still_gets_the_stop);
-    fixture_test(&f, options, "/daemon/identity/who-has-been-handed-over-to-goes-on",
-                 who_has_been_handed_over_to_goes_on);
-    fixture_test(&f, options, "/daemon/identity/the-old-leaders-group-outlives-an-upgrade",
-                 the_old_leaders_group_outlives_an_upgrade);
-    fixture_test(&f, options, "/daemon/identity/who-has-an-adopted-ones-number-is-not-believed",
-                 who_has_an_adopted_ones_number_is_not_believed);
-    fixture_test(&f, options, "/daemon/identity/where-numbers-wrap-no-stranger-is-hit",
-                 where_numbers_wrap_no_stranger_is_hit);
-    fixture_test(&f, options, "/daemon/identity/who-has-lost-its-main-thread-is-not-started-again",
+    FIXTURE_TEST(&f, options, "/daemon/identity", an_old_group_is_forgotten_with_its_leader);
+    FIXTURE_TEST(&f, options, "/daemon/identity", the_old_leaders_group_still_gets_the_stop);
+    FIXTURE_TEST(&f, options, "/daemon/identity", who_has_been_handed_over_to_goes_on);
+    FIXTURE_TEST(&f, options, "/daemon/identity", the_old_leaders_group_outlives_an_upgrade);
+    FIXTURE_TEST(&f, options, "/daemon/identity", who_has_an_adopted_ones_number_is_not_believed);
+    FIXTURE_TEST(&f, options, "/daemon/identity", where_numbers_wrap_no_stranger_is_hit);
+    FIXTURE_TEST(&f, options, "/daemon/identity",
                  who_has_lost_its_main_thread_is_not_started_again);
-    fixture_test(&f, options, "/daemon/identity/an-environment-makes-nobody-ready",
-                 an_environment_makes_nobody_ready);
-    fixture_test(&f, options, "/daemon/identity/of-the-same-user-it-never-becomes-the-main-process",
+    FIXTURE_TEST(&f, options, "/daemon/identity", an_environment_makes_nobody_ready);
+    FIXTURE_TEST(&f, options, "/daemon/identity",
                  of_the_same_user_it_never_becomes_the_main_process);
-    fixture_test(&f, options, "/daemon/identity/a-liar-does-not-keep-its-victim",
-                 a_liar_does_not_keep_its_victim);
-    fixture_test(&f, options, "/daemon/identity/a-strangers-folder-is-refused",
-                 a_strangers_folder_is_refused);
-    fixture_test(&f, options, "/daemon/identity/no-link-in-our-folders-is-followed",
-                 no_link_in_our_folders_is_followed);
-    fixture_test(&f, options, "/daemon/identity/a-reserved-code-point-blinds-nobody",
-                 a_reserved_code_point_blinds_nobody);
-    fixture_test(&f, options, "/daemon/identity/whoever-shares-its-user-uses-up-no-restarts",
-                 whoever_shares_its_user_uses_up_no_restarts);
-    fixture_test(&f, options, "/daemon/identity/no-strangers-link-leads-to-an-environment",
-                 no_strangers_link_leads_to_an_environment);
+    FIXTURE_TEST(&f, options, "/daemon/identity", a_liar_does_not_keep_its_victim);
+    FIXTURE_TEST(&f, options, "/daemon/identity", a_strangers_folder_is_refused);
+    FIXTURE_TEST(&f, options, "/daemon/identity", no_link_in_our_folders_is_followed);
+    FIXTURE_TEST(&f, options, "/daemon/identity", a_reserved_code_point_blinds_nobody);
+    FIXTURE_TEST(&f, options, "/daemon/identity", whoever_shares_its_user_uses_up_no_restarts);
+    FIXTURE_TEST(&f, options, "/daemon/identity", no_strangers_link_leads_to_an_environment);
     return g_test_run();
 }

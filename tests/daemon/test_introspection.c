@@ -178,12 +178,11 @@ static void one_signal_tells_exactly_what_changed(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/daemon/api/the-manager-is-as-written", the_manager_is_as_written);
-    fixture_test(&f, NULL, "/daemon/api/a-child-is-as-written", a_child_is_as_written);
-    fixture_test(&f, NULL, "/daemon/api/a-supervisor-is-as-written", a_supervisor_is_as_written);
-    fixture_test(&f, NULL, "/daemon/api/a-job-is-as-written", a_job_is_as_written);
-    fixture_test(&f, NULL, "/daemon/api/every-property-can-be-read", every_property_can_be_read);
-    fixture_test(&f, NULL, "/daemon/api/one-signal-tells-exactly-what-changed",
-                 one_signal_tells_exactly_what_changed);
+    FIXTURE_TEST(&f, NULL, "/daemon/api", the_manager_is_as_written);
+    FIXTURE_TEST(&f, NULL, "/daemon/api", a_child_is_as_written);
+    FIXTURE_TEST(&f, NULL, "/daemon/api", a_supervisor_is_as_written);
+    FIXTURE_TEST(&f, NULL, "/daemon/api", a_job_is_as_written);
+    FIXTURE_TEST(&f, NULL, "/daemon/api", every_property_can_be_read);
+    FIXTURE_TEST(&f, NULL, "/daemon/api", one_signal_tells_exactly_what_changed);
     return g_test_run();
 }

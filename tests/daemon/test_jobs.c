@@ -511,32 +511,22 @@ static void the_tool_shows_the_result_while_it_comes(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/daemon/jobs/a-result-comes-back-whole", a_result_comes_back_whole);
-    fixture_test(&f, NULL, "/daemon/jobs/an-end-has-its-name", an_end_has_its_name);
-    fixture_test(&f, NULL, "/daemon/jobs/a-large-result-is-cut-and-says-so",
-                 a_large_result_is_cut_and_says_so);
-    fixture_test(&f, NULL, "/daemon/jobs/a-hundred-jobs-share-eight-places",
-                 a_hundred_jobs_share_eight_places);
-    fixture_test(&f, NULL, "/daemon/jobs/sixteen-jobs-are-never-more-than-eight",
-                 sixteen_jobs_are_never_more_than_eight);
-    fixture_test(&f, NULL, "/daemon/jobs/a-job-is-listed-by-its-name-while-it-runs",
-                 a_job_is_listed_by_its_name_while_it_runs);
-    fixture_test(&f, NULL, "/daemon/jobs/no-more-than-max-jobs-run", no_more_than_max_jobs_run);
-    fixture_test(&f, NULL, "/daemon/jobs/a-name-is-refused-queued-or-replaced",
-                 a_name_is_refused_queued_or_replaced);
-    fixture_test(&f, NULL, "/daemon/jobs/a-cancelled-job-is-gone-and-can-be-forgotten",
-                 a_cancelled_job_is_gone_and_can_be_forgotten);
-    fixture_test(&f, NULL, "/daemon/jobs/a-job-can-not-be-held", a_job_can_not_be_held);
-    fixture_test(&f, NULL, "/daemon/jobs/a-shutdown-cuts-jobs", a_shutdown_cuts_jobs);
-    fixture_test(&f, NULL, "/daemon/jobs/jobs-are-listed", jobs_are_listed);
-    fixture_test(&f, NULL, "/daemon/jobs/both-times-are-measured-by-name",
-                 both_times_are_measured_by_name);
-    fixture_test(&f, NULL, "/daemon/jobs/the-tool-finds-jobs-by-name", the_tool_finds_jobs_by_name);
-    fixture_test(&f, NULL, "/daemon/jobs/only-so-many-names-are-measured",
-                 only_so_many_names_are_measured);
-    fixture_test(&f, NULL, "/daemon/jobs/the-tool-passes-the-result-and-the-code-on",
-                 the_tool_passes_the_result_and_the_code_on);
-    fixture_test(&f, NULL, "/daemon/jobs/the-tool-shows-the-result-while-it-comes",
-                 the_tool_shows_the_result_while_it_comes);
+    FIXTURE_TEST(&f, NULL, "/daemon/jobs", a_result_comes_back_whole);
+    FIXTURE_TEST(&f, NULL, "/daemon/jobs", an_end_has_its_name);
+    FIXTURE_TEST(&f, NULL, "/daemon/jobs", a_large_result_is_cut_and_says_so);
+    FIXTURE_TEST(&f, NULL, "/daemon/jobs", a_hundred_jobs_share_eight_places);
+    FIXTURE_TEST(&f, NULL, "/daemon/jobs", sixteen_jobs_are_never_more_than_eight);
+    FIXTURE_TEST(&f, NULL, "/daemon/jobs", a_job_is_listed_by_its_name_while_it_runs);
+    FIXTURE_TEST(&f, NULL, "/daemon/jobs", no_more_than_max_jobs_run);
+    FIXTURE_TEST(&f, NULL, "/daemon/jobs", a_name_is_refused_queued_or_replaced);
+    FIXTURE_TEST(&f, NULL, "/daemon/jobs", a_cancelled_job_is_gone_and_can_be_forgotten);
+    FIXTURE_TEST(&f, NULL, "/daemon/jobs", a_job_can_not_be_held);
+    FIXTURE_TEST(&f, NULL, "/daemon/jobs", a_shutdown_cuts_jobs);
+    FIXTURE_TEST(&f, NULL, "/daemon/jobs", jobs_are_listed);
+    FIXTURE_TEST(&f, NULL, "/daemon/jobs", both_times_are_measured_by_name);
+    FIXTURE_TEST(&f, NULL, "/daemon/jobs", the_tool_finds_jobs_by_name);
+    FIXTURE_TEST(&f, NULL, "/daemon/jobs", only_so_many_names_are_measured);
+    FIXTURE_TEST(&f, NULL, "/daemon/jobs", the_tool_passes_the_result_and_the_code_on);
+    FIXTURE_TEST(&f, NULL, "/daemon/jobs", the_tool_shows_the_result_while_it_comes);
     return g_test_run();
 }

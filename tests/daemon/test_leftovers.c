@@ -548,7 +548,7 @@ static void a_stop_goes_by_steps(void)
 
 /* ---- kill and keep --------------------------------------------------------------------------- */
 
-static void kill_ends_them_at_once(void)
+static void they_end_at_once(void)
 {
     write_worker();
     add("name: web\nleftovers: kill\nstop: {timeout: 60s}\n"
@@ -599,41 +599,30 @@ int main(int argc, char **argv)
     options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
     g_test_init(&argc, &argv, NULL);
 
-    static const struct {
-        const char *path;
-        void (*test)(void);
-    } tests[] = {
-        {"wait/they-have-the-time-to-stop", they_have_the_time_to_stop},
-        {"wait/workers-of-a-new-main-process-are-told", workers_of_a_new_main_process_are_told},
-        {"wait/with-kill-mode-main-they-are-told-later", with_kill_mode_main_they_are_told_later},
-        {"wait/a-restart-waits-for-them", a_restart_waits_for_them},
-        {"wait/after-a-death-they-are-waited-for", after_a_death_they_are_waited_for},
-        {"wait/an-upgrade-goes-on-waiting", an_upgrade_goes_on_waiting},
-        {"wait/after-a-death-an-upgrade-goes-on-waiting", after_a_death_an_upgrade_goes_on_waiting},
-        {"wait/one-whose-main-thread-has-ended-is-killed",
-         one_whose_main_thread_has_ended_is_killed},
-        {"late/what-a-handler-leaves-is-told-too", what_a_handler_leaves_is_told_too},
-        {"late/what-a-handler-waits-for-is-not-told", what_a_handler_waits_for_is_not_told},
-        {"late/an-upgrade-knows-who-has-been-told", an_upgrade_knows_who_has_been_told},
-        {"late/after-a-death-nobody-is-told-twice", after_a_death_nobody_is_told_twice},
-        {"late/a-further-signal-comes-once", a_further_signal_comes_once},
-        {"odd/one-of-another-user-does-not-stay", one_of_another_user_does_not_stay},
-        {"odd/a-frozen-one-is-let-run-to-its-end", a_frozen_one_is_let_run_to_its_end},
-        {"odd/one-frozen-in-a-cgroup-of-its-own-is-too", one_frozen_in_a_cgroup_of_its_own_is_too},
-        {"odd/one-in-the-midst-of-an-exec-is-met", one_in_the_midst_of_an_exec_is_met},
-        {"odd/one-in-the-midst-of-an-exec-is-met-after-a-death",
-         one_in_the_midst_of_an_exec_is_met_after_a_death},
-        {"odd/a-chain-of-processes-is-met", a_chain_of_processes_is_met},
-        {"odd/a-chain-of-processes-is-met-after-a-death",
-         a_chain_of_processes_is_met_after_a_death},
-        {"limits/a-run-has-its-time", a_run_has_its_time},
-        {"limits/a-stop-goes-by-steps", a_stop_goes_by_steps},
-        {"kill/they-end-at-once", kill_ends_them_at_once},
-        {"keep/what-is-kept-outlives-all", what_is_kept_outlives_all},
-    };
-    for (size_t i = 0; i < G_N_ELEMENTS(tests); i++) {
-        g_autofree char *path = g_strdup_printf("/daemon/leftovers/%s", tests[i].path);
-        fixture_test(&f, options, path, tests[i].test);
-    }
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/wait", they_have_the_time_to_stop);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/wait", workers_of_a_new_main_process_are_told);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/wait", with_kill_mode_main_they_are_told_later);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/wait", a_restart_waits_for_them);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/wait", after_a_death_they_are_waited_for);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/wait", an_upgrade_goes_on_waiting);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/wait", after_a_death_an_upgrade_goes_on_waiting);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/wait", one_whose_main_thread_has_ended_is_killed);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/late", what_a_handler_leaves_is_told_too);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/late", what_a_handler_waits_for_is_not_told);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/late", an_upgrade_knows_who_has_been_told);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/late", after_a_death_nobody_is_told_twice);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/late", a_further_signal_comes_once);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/odd", one_of_another_user_does_not_stay);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/odd", a_frozen_one_is_let_run_to_its_end);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/odd", one_frozen_in_a_cgroup_of_its_own_is_too);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/odd", one_in_the_midst_of_an_exec_is_met);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/odd",
+                 one_in_the_midst_of_an_exec_is_met_after_a_death);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/odd", a_chain_of_processes_is_met);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/odd", a_chain_of_processes_is_met_after_a_death);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/limits", a_run_has_its_time);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/limits", a_stop_goes_by_steps);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/kill", they_end_at_once);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/keep", what_is_kept_outlives_all);
     return g_test_run();
 }

@@ -341,22 +341,14 @@ int main(int argc, char **argv)
     const char *const *options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
 
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, options, "/daemon/notify/lingering-descriptors-hold-up-nobody",
-                 lingering_descriptors_hold_up_nobody);
-    fixture_test(&f, options, "/daemon/notify/nor-do-they-beside-a-store",
-                 nor_do_they_beside_a_store);
-    fixture_test(&f, options, "/daemon/notify/nor-do-those-that-nobody-has-accepted",
-                 nor_do_those_that_nobody_has_accepted);
-    fixture_test(&f, options, "/daemon/notify/nor-do-those-for-the-metrics",
-                 nor_do_those_for_the_metrics);
-    fixture_test(&f, options, "/daemon/notify/no-descriptor-stays-open", no_descriptor_stays_open);
-    fixture_test(&f, options, "/daemon/notify/a-child-can-wait-until-it-has-been-heard",
-                 a_child_can_wait_until_it_has_been_heard);
-    fixture_test(&f, options, "/daemon/notify/a-stranger-closes-the-door-for-descriptors",
-                 a_stranger_closes_the_door_for_descriptors);
-    fixture_test(&f, options, "/daemon/notify/a-strangers-flood-is-cheap",
-                 a_strangers_flood_is_cheap);
-    fixture_test(&f, options, "/daemon/notify/a-loud-child-has-its-share",
-                 a_loud_child_has_its_share);
+    FIXTURE_TEST(&f, options, "/daemon/notify", lingering_descriptors_hold_up_nobody);
+    FIXTURE_TEST(&f, options, "/daemon/notify", nor_do_they_beside_a_store);
+    FIXTURE_TEST(&f, options, "/daemon/notify", nor_do_those_that_nobody_has_accepted);
+    FIXTURE_TEST(&f, options, "/daemon/notify", nor_do_those_for_the_metrics);
+    FIXTURE_TEST(&f, options, "/daemon/notify", no_descriptor_stays_open);
+    FIXTURE_TEST(&f, options, "/daemon/notify", a_child_can_wait_until_it_has_been_heard);
+    FIXTURE_TEST(&f, options, "/daemon/notify", a_stranger_closes_the_door_for_descriptors);
+    FIXTURE_TEST(&f, options, "/daemon/notify", a_strangers_flood_is_cheap);
+    FIXTURE_TEST(&f, options, "/daemon/notify", a_loud_child_has_its_share);
     return g_test_run();
 }

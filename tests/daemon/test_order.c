@@ -266,27 +266,16 @@ int main(int argc, char **argv)
 {
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/order/a-restart-stops-nothing-that-could-not-start",
-                 a_restart_stops_nothing_that_could_not_start);
-    fixture_test(&f, NULL, "/order/a-resume-behind-the-fence-leaves-the-hold",
-                 a_resume_behind_the_fence_leaves_the_hold);
-    fixture_test(&f, NULL, "/order/a-reload-stops-nothing-that-could-not-start",
-                 a_reload_stops_nothing_that_could_not_start);
-    fixture_test(&f, NULL, "/order/a-paused-scope-stops-dependents-first",
-                 a_paused_scope_stops_dependents_first);
-    fixture_test(&f, NULL, "/order/a-restarted-scope-stops-dependents-first",
-                 a_restarted_scope_stops_dependents_first);
-    fixture_test(&f, NULL, "/order/a-strategy-stops-dependents-first",
-                 a_strategy_stops_dependents_first);
-    fixture_test(&f, NULL, "/order/a-reload-removes-dependents-first",
-                 a_reload_removes_dependents_first);
-    fixture_test(&f, NULL, "/order/the-shutdown-stops-dependents-first",
-                 the_shutdown_stops_dependents_first);
-    fixture_test(&f, NULL, "/order/who-waits-for-its-turn-outlives-proctord",
-                 who_waits_for_its_turn_outlives_proctord);
-    fixture_test(&f, NULL, "/order/a-resume-before-its-turn-changes-nothing",
-                 a_resume_before_its_turn_changes_nothing);
-    fixture_test(&f, NULL, "/order/a-sidecar-goes-around-its-primary",
-                 a_sidecar_goes_around_its_primary);
+    FIXTURE_TEST(&f, NULL, "/order", a_restart_stops_nothing_that_could_not_start);
+    FIXTURE_TEST(&f, NULL, "/order", a_resume_behind_the_fence_leaves_the_hold);
+    FIXTURE_TEST(&f, NULL, "/order", a_reload_stops_nothing_that_could_not_start);
+    FIXTURE_TEST(&f, NULL, "/order", a_paused_scope_stops_dependents_first);
+    FIXTURE_TEST(&f, NULL, "/order", a_restarted_scope_stops_dependents_first);
+    FIXTURE_TEST(&f, NULL, "/order", a_strategy_stops_dependents_first);
+    FIXTURE_TEST(&f, NULL, "/order", a_reload_removes_dependents_first);
+    FIXTURE_TEST(&f, NULL, "/order", the_shutdown_stops_dependents_first);
+    FIXTURE_TEST(&f, NULL, "/order", who_waits_for_its_turn_outlives_proctord);
+    FIXTURE_TEST(&f, NULL, "/order", a_resume_before_its_turn_changes_nothing);
+    FIXTURE_TEST(&f, NULL, "/order", a_sidecar_goes_around_its_primary);
     return g_test_run();
 }

@@ -148,15 +148,13 @@ static void who_waits_survives_an_upgrade(void)
     g_assert_cmpuint(flooder.refused, ==, 0);
 }
 
-#define TEST(name, function) fixture_test(&f, NULL, "/daemon/pace/" name, function)
-
 int main(int argc, char **argv)
 {
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);
-    TEST("others-do-not-wait-for-it", others_do_not_wait_for_it);
-    TEST("whoever-is-alone-is-not-held-up", whoever_is_alone_is_not_held_up);
-    TEST("each-call-has-one-answer", each_call_has_one_answer);
-    TEST("who-waits-survives-an-upgrade", who_waits_survives_an_upgrade);
+    FIXTURE_TEST(&f, NULL, "/daemon/pace", others_do_not_wait_for_it);
+    FIXTURE_TEST(&f, NULL, "/daemon/pace", whoever_is_alone_is_not_held_up);
+    FIXTURE_TEST(&f, NULL, "/daemon/pace", each_call_has_one_answer);
+    FIXTURE_TEST(&f, NULL, "/daemon/pace", who_waits_survives_an_upgrade);
     return g_test_run();
 }

@@ -612,65 +612,38 @@ int main(int argc, char **argv)
     const char *const *options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
 
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, options, "/daemon/ends/kill-9-is-a-signaled-exit-and-a-restart",
-                 kill_9_is_a_signaled_exit_and_a_restart);
-    fixture_test(&f, options, "/daemon/ends/the-death-of-a-grandchild-is-not-the-childs",
-                 the_death_of_a_grandchild_is_not_the_childs);
-    fixture_test(&f, options, "/daemon/ends/a-leftover-process-ends-with-its-attempt",
-                 a_leftover_process_ends_with_its_attempt);
-    fixture_test(&f, options, "/daemon/ends/a-double-forked-process-ends-with-its-attempt",
-                 a_double_forked_process_ends_with_its_attempt);
-    fixture_test(&f, options, "/daemon/ends/who-ignores-the-cancel-is-aborted-and-then-restarted",
-                 who_ignores_the_cancel_is_aborted_and_then_restarted);
-    fixture_test(&f, options, "/daemon/starts-that-fail/a-missing-program-is-a-spawn-failure",
-                 a_missing_program_is_a_spawn_failure);
-    fixture_test(&f, options,
-                 "/daemon/starts-that-fail/a-program-that-is-not-executable-is-a-spawn-failure",
+    FIXTURE_TEST(&f, options, "/daemon/ends", kill_9_is_a_signaled_exit_and_a_restart);
+    FIXTURE_TEST(&f, options, "/daemon/ends", the_death_of_a_grandchild_is_not_the_childs);
+    FIXTURE_TEST(&f, options, "/daemon/ends", a_leftover_process_ends_with_its_attempt);
+    FIXTURE_TEST(&f, options, "/daemon/ends", a_double_forked_process_ends_with_its_attempt);
+    FIXTURE_TEST(&f, options, "/daemon/ends", who_ignores_the_cancel_is_aborted_and_then_restarted);
+    FIXTURE_TEST(&f, options, "/daemon/starts-that-fail", a_missing_program_is_a_spawn_failure);
+    FIXTURE_TEST(&f, options, "/daemon/starts-that-fail",
                  a_program_that_is_not_executable_is_a_spawn_failure);
-    fixture_test(
-        &f, options,
-        "/daemon/starts-that-fail/a-long-path-of-umlauts-is-a-spawn-failure-that-can-be-read",
-        a_long_path_of_umlauts_is_a_spawn_failure_that_can_be_read);
-    fixture_test(&f, options, "/daemon/starts-that-fail/an-unknown-user-is-a-spawn-failure",
-                 an_unknown_user_is_a_spawn_failure);
-    fixture_test(&f, options,
-                 "/daemon/starts-that-fail/a-missing-working-directory-is-a-spawn-failure",
+    FIXTURE_TEST(&f, options, "/daemon/starts-that-fail",
+                 a_long_path_of_umlauts_is_a_spawn_failure_that_can_be_read);
+    FIXTURE_TEST(&f, options, "/daemon/starts-that-fail", an_unknown_user_is_a_spawn_failure);
+    FIXTURE_TEST(&f, options, "/daemon/starts-that-fail",
                  a_missing_working_directory_is_a_spawn_failure);
-    fixture_test(&f, options, "/daemon/what-it-is-given/the-process-gets-what-the-manifest-says",
-                 the_process_gets_what_the_manifest_says);
-    fixture_test(&f, options,
-                 "/daemon/what-it-is-given/only-the-capabilities-of-the-manifest-are-left",
+    FIXTURE_TEST(&f, options, "/daemon/what-it-is-given", the_process_gets_what_the_manifest_says);
+    FIXTURE_TEST(&f, options, "/daemon/what-it-is-given",
                  only_the_capabilities_of_the_manifest_are_left);
-    fixture_test(&f, options, "/daemon/what-it-is-given/output-files-rotate-without-losing-a-line",
+    FIXTURE_TEST(&f, options, "/daemon/what-it-is-given",
                  output_files_rotate_without_losing_a_line);
-    fixture_test(&f, options, "/daemon/notify/a-strangers-message-is-refused-and-counted",
-                 a_strangers_message_is_refused_and_counted);
-    fixture_test(&f, options, "/daemon/notify/a-silent-child-is-restarted-where-it-says-so",
-                 a_silent_child_is_restarted_where_it_says_so);
-    fixture_test(&f, options, "/daemon/notify/a-child-that-never-gets-ready-is-timed-out",
-                 a_child_that_never_gets_ready_is_timed_out);
-    fixture_test(&f, options, "/daemon/explanations/every-state-is-explained",
-                 every_state_is_explained);
-    fixture_test(&f, options, "/daemon/callers/bad-calls-get-clear-errors-and-change-nothing",
-                 bad_calls_get_clear_errors_and_change_nothing);
-    fixture_test(&f, options, "/daemon/callers/the-same-key-gets-the-first-answer",
-                 the_same_key_gets_the_first_answer);
-    fixture_test(&f, options, "/daemon/callers/the-same-key-adds-a-child-once",
-                 the_same_key_adds_a_child_once);
-    fixture_test(&f, options, "/daemon/callers/wait-answers-when-the-effect-is-complete",
-                 wait_answers_when_the_effect_is_complete);
-    fixture_test(&f, options, "/daemon/processes/a-limit-is-in-force-or-told-not-to-be",
-                 a_limit_is_in_force_or_told_not_to_be);
-    fixture_test(&f, options, "/daemon/callers/a-dry-run-tells-and-changes-nothing",
-                 a_dry_run_tells_and_changes_nothing);
-    fixture_test(&f, options, "/daemon/callers/a-dry-run-is-no-command", a_dry_run_is_no_command);
-    fixture_test(&f, options, "/daemon/callers/subscribers-get-every-event-in-order",
-                 subscribers_get_every_event_in_order);
-    fixture_test(&f, options, "/daemon/processes/the-next-one-lives-after-leftovers",
-                 the_next_one_lives_after_leftovers);
-    fixture_test(&f, options, "/daemon/processes/the-next-one-lives-after-an-abort",
-                 the_next_one_lives_after_an_abort);
-    fixture_test(&f, options, "/daemon/callers/shutdown-follows-the-dependencies",
-                 shutdown_follows_the_dependencies);
+    FIXTURE_TEST(&f, options, "/daemon/notify", a_strangers_message_is_refused_and_counted);
+    FIXTURE_TEST(&f, options, "/daemon/notify", a_silent_child_is_restarted_where_it_says_so);
+    FIXTURE_TEST(&f, options, "/daemon/notify", a_child_that_never_gets_ready_is_timed_out);
+    FIXTURE_TEST(&f, options, "/daemon/explanations", every_state_is_explained);
+    FIXTURE_TEST(&f, options, "/daemon/callers", bad_calls_get_clear_errors_and_change_nothing);
+    FIXTURE_TEST(&f, options, "/daemon/callers", the_same_key_gets_the_first_answer);
+    FIXTURE_TEST(&f, options, "/daemon/callers", the_same_key_adds_a_child_once);
+    FIXTURE_TEST(&f, options, "/daemon/callers", wait_answers_when_the_effect_is_complete);
+    FIXTURE_TEST(&f, options, "/daemon/processes", a_limit_is_in_force_or_told_not_to_be);
+    FIXTURE_TEST(&f, options, "/daemon/callers", a_dry_run_tells_and_changes_nothing);
+    FIXTURE_TEST(&f, options, "/daemon/callers", a_dry_run_is_no_command);
+    FIXTURE_TEST(&f, options, "/daemon/callers", subscribers_get_every_event_in_order);
+    FIXTURE_TEST(&f, options, "/daemon/processes", the_next_one_lives_after_leftovers);
+    FIXTURE_TEST(&f, options, "/daemon/processes", the_next_one_lives_after_an_abort);
+    FIXTURE_TEST(&f, options, "/daemon/callers", shutdown_follows_the_dependencies);
     return g_test_run();
 }

@@ -206,24 +206,15 @@ int main(int argc, char **argv)
 {
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/daemon/readiness/who-needs-a-job-starts-when-it-has-ended",
-                 who_needs_a_job_starts_when_it_has_ended);
-    fixture_test(&f, NULL, "/daemon/readiness/who-needs-a-job-that-failed-does-not-start",
-                 who_needs_a_job_that_failed_does_not_start);
-    fixture_test(&f, NULL, "/daemon/readiness/a-success-outlives-proctord",
-                 a_success_outlives_proctord);
-    fixture_test(&f, NULL, "/daemon/readiness/who-ends-too-late-has-timed-out",
-                 who_ends_too_late_has_timed_out);
-    fixture_test(&f, NULL, "/daemon/readiness/the-first-pass-makes-it-ready",
-                 the_first_pass_makes_it_ready);
-    fixture_test(&f, NULL, "/daemon/readiness/who-never-passes-has-timed-out",
-                 who_never_passes_has_timed_out);
-    fixture_test(&f, NULL, "/daemon/readiness/a-pass-is-waited-for-over-proctords",
-                 a_pass_is_waited_for_over_proctords);
-    fixture_test(&f, NULL, "/daemon/readiness/who-drains-is-not-ill", who_drains_is_not_ill);
-    fixture_test(&f, NULL, "/daemon/readiness/who-drains-too-long-has-timed-out",
-                 who_drains_too_long_has_timed_out);
-    fixture_test(&f, NULL, "/daemon/readiness/a-success-too-soon-counts",
-                 a_success_too_soon_counts);
+    FIXTURE_TEST(&f, NULL, "/daemon/readiness", who_needs_a_job_starts_when_it_has_ended);
+    FIXTURE_TEST(&f, NULL, "/daemon/readiness", who_needs_a_job_that_failed_does_not_start);
+    FIXTURE_TEST(&f, NULL, "/daemon/readiness", a_success_outlives_proctord);
+    FIXTURE_TEST(&f, NULL, "/daemon/readiness", who_ends_too_late_has_timed_out);
+    FIXTURE_TEST(&f, NULL, "/daemon/readiness", the_first_pass_makes_it_ready);
+    FIXTURE_TEST(&f, NULL, "/daemon/readiness", who_never_passes_has_timed_out);
+    FIXTURE_TEST(&f, NULL, "/daemon/readiness", a_pass_is_waited_for_over_proctords);
+    FIXTURE_TEST(&f, NULL, "/daemon/readiness", who_drains_is_not_ill);
+    FIXTURE_TEST(&f, NULL, "/daemon/readiness", who_drains_too_long_has_timed_out);
+    FIXTURE_TEST(&f, NULL, "/daemon/readiness", a_success_too_soon_counts);
     return g_test_run();
 }

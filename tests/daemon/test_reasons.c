@@ -211,20 +211,18 @@ static void a_budget_is_told(void)
         strstr(text, "until the restart budget of group g allows a restart, after exit code 1"));
 }
 
-#define TEST(name, test) fixture_test(&f, NULL, "/daemon/reasons/" name, test)
-
 int main(int argc, char **argv)
 {
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);
-    TEST("a-hold-and-a-fence", a_hold_and_a_fence);
-    TEST("a-backoff", a_backoff);
-    TEST("a-requirement-and-one-that-it-comes-after", a_requirement_and_one_that_it_comes_after);
-    TEST("those-that-are-restarted-with-it", those_that_are_restarted_with_it);
-    TEST("its-turn", its_turn);
-    TEST("failed-checks-are-no-silence", failed_checks_are_no_silence);
-    TEST("a-fatal-exit-code-is-no-limit-used-up", a_fatal_exit_code_is_no_limit_used_up);
-    TEST("a-meltdown-names-its-supervisor", a_meltdown_names_its_supervisor);
-    TEST("a-budget-is-told", a_budget_is_told);
+    FIXTURE_TEST(&f, NULL, "/daemon/reasons", a_hold_and_a_fence);
+    FIXTURE_TEST(&f, NULL, "/daemon/reasons", a_backoff);
+    FIXTURE_TEST(&f, NULL, "/daemon/reasons", a_requirement_and_one_that_it_comes_after);
+    FIXTURE_TEST(&f, NULL, "/daemon/reasons", those_that_are_restarted_with_it);
+    FIXTURE_TEST(&f, NULL, "/daemon/reasons", its_turn);
+    FIXTURE_TEST(&f, NULL, "/daemon/reasons", failed_checks_are_no_silence);
+    FIXTURE_TEST(&f, NULL, "/daemon/reasons", a_fatal_exit_code_is_no_limit_used_up);
+    FIXTURE_TEST(&f, NULL, "/daemon/reasons", a_meltdown_names_its_supervisor);
+    FIXTURE_TEST(&f, NULL, "/daemon/reasons", a_budget_is_told);
     return g_test_run();
 }

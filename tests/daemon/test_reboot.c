@@ -3,6 +3,7 @@
  * proctord comes up at any second after that, with what it knew. And whatever has become of a file
  * that it keeps, it comes up.
  */
+#include "../named.h"
 #include "fixture.h"
 
 #include <glib/gstdio.h>
@@ -122,7 +123,7 @@ static void is_near(guint64 usec, guint64 expected)
 }
 
 /* The journal tells of times that are longer ago than the machine has been up. */
-static void it_comes_up_at_any_second(void)
+static void it_comes_up_each_time(void)
 {
     static const char *const running[] = {"web", NULL};
     static const struct {
@@ -160,9 +161,9 @@ static void it_comes_up_at_any_second(void)
     g_assert_cmpuint(last_moment(), <=, 2 * (guint64)SEC + (guint64)SLACK);
 }
 
-static void at_any_second(void)
+static void it_comes_up_at_any_second(void)
 {
-    needs_permission(it_comes_up_at_any_second);
+    needs_permission(it_comes_up_each_time);
 }
 
 /* The same boot by its name, and a clock that has gone back: a time namespace. */
@@ -180,7 +181,7 @@ static void the_clock_goes_back(void)
     g_assert_cmpuint(last_moment(), <=, 2 * (guint64)SEC + (guint64)SLACK);
 }
 
-static void within_a_boot(void)
+static void a_clock_that_goes_back_within_a_boot(void)
 {
     needs_permission(the_clock_goes_back);
 }
@@ -301,12 +302,11 @@ int main(int argc, char **argv)
     g_autofree char *probe = g_strdup_printf("%s /bin/true", g_getenv("OTHER_BOOT"));
     permitted = system(probe) == 0;
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/daemon/reboot/no-file-keeps-it-from-starting",
-                 no_file_keeps_it_from_starting);
-    fixture_test(&f, NULL, "/daemon/reboot/what-is-damaged-is-told", what_is_damaged_is_told);
+    FIXTURE_TEST(&f, NULL, "/daemon/reboot", no_file_keeps_it_from_starting);
+    FIXTURE_TEST(&f, NULL, "/daemon/reboot", what_is_damaged_is_told);
     if (permitted)
         g_setenv("WRAPPER", g_getenv("OTHER_BOOT"), TRUE);
-    g_test_add_func("/daemon/reboot/it-comes-up-at-any-second", at_any_second);
-    g_test_add_func("/daemon/reboot/a-clock-that-goes-back-within-a-boot", within_a_boot);
+    TEST("/daemon/reboot", it_comes_up_at_any_second);
+    TEST("/daemon/reboot", a_clock_that_goes_back_within_a_boot);
     return g_test_run();
 }

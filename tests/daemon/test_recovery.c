@@ -902,49 +902,43 @@ static void power_is_as_good(void)
     fixture_wait_text(&f, "web", "Operation", "paused");
 }
 
-#define TEST(name, function) fixture_test(&f, options, "/daemon/recovery/" name, function)
-
 int main(int argc, char **argv)
 {
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
-    TEST("children-go-on", children_go_on);
-    TEST("one-that-died-meanwhile-is-restarted", one_that_died_meanwhile_is_restarted);
-    TEST("the-end-of-an-adopted-child-is-seen", the_end_of_an_adopted_child_is_seen);
-    TEST("holds-stay", holds_stay);
-    TEST("a-fence-is-carried-to-its-end", a_fence_is_carried_to_its_end);
-    TEST("a-shutdown-is-carried-to-its-end", a_shutdown_is_carried_to_its_end);
-    TEST("an-orderly-stop-forgets-nothing", an_orderly_stop_forgets_nothing);
-    TEST("the-fencing-token-only-grows", the_fencing_token_only_grows);
-    TEST("a-manifest-that-changed-meanwhile-is-the-new-one",
-         a_manifest_that_changed_meanwhile_is_the_new_one);
-    TEST("a-stop-by-signal-that-was-cut-is-no-stop", a_stop_by_signal_that_was_cut_is_no_stop);
-    TEST("output-is-not-lost", output_is_not_lost);
-    TEST("changed-manifests-are-read-at-the-start", changed_manifests_are_read_at_the_start);
-    TEST("jobs-go-on", jobs_go_on);
-    TEST("a-job-that-ended-meanwhile-may-lack-something",
-         a_job_that_ended_meanwhile_may_lack_something);
-    TEST("a-start-that-fails-leaves-the-children", a_start_that_fails_leaves_the_children);
-    TEST("the-audit-tells-the-whole-story", the_audit_tells_the_whole_story);
-    TEST("a-command-is-found-by-its-id", a_command_is_found_by_its_id);
-    TEST("an-id-that-is-none-is-refused", an_id_that_is_none_is_refused);
-    TEST("the-audit-goes-on-after-a-shutdown", the_audit_goes_on_after_a_shutdown);
-    TEST("the-trace-has-no-secret", the_trace_has_no_secret);
-    TEST("a-trace-goes-when-it-has-been-read", a_trace_goes_when_it_has_been_read);
-    TEST("there-are-four-traces-at-a-time", there_are_four_traces_at_a_time);
-    TEST("the-trace-is-lived-through-again", the_trace_is_lived_through_again);
-    TEST("a-changed-trace-is-noticed", a_changed_trace_is_noticed);
-    TEST("a-torn-journal-is-used-as-far-as-it-goes", a_torn_journal_is_used_as_far_as_it_goes);
-    TEST("lines-that-the-audit-lacks-are-written", lines_that_the_audit_lacks_are_written);
-    TEST("a-flipped-bit-is-found", a_flipped_bit_is_found);
-    TEST("a-damaged-checkpoint-is-no-reason-not-to-start",
-         a_damaged_checkpoint_is_no_reason_not_to_start);
-    TEST("a-foreign-journal-is-no-reason-not-to-start",
-         a_foreign_journal_is_no_reason_not_to_start);
-    TEST("a-full-disk-stops-changes-and-nothing-else", a_full_disk_stops_changes_and_nothing_else);
-    TEST("what-the-journal-does-not-know-is-ended", what_the_journal_does_not_know_is_ended);
-    TEST("a-deleted-journal-is-written-anew", a_deleted_journal_is_written_anew);
-    TEST("power-is-as-good", power_is_as_good);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", children_go_on);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", one_that_died_meanwhile_is_restarted);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", the_end_of_an_adopted_child_is_seen);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", holds_stay);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", a_fence_is_carried_to_its_end);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", a_shutdown_is_carried_to_its_end);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", an_orderly_stop_forgets_nothing);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", the_fencing_token_only_grows);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", a_manifest_that_changed_meanwhile_is_the_new_one);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", a_stop_by_signal_that_was_cut_is_no_stop);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", output_is_not_lost);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", changed_manifests_are_read_at_the_start);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", jobs_go_on);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", a_job_that_ended_meanwhile_may_lack_something);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", a_start_that_fails_leaves_the_children);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", the_audit_tells_the_whole_story);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", a_command_is_found_by_its_id);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", an_id_that_is_none_is_refused);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", the_audit_goes_on_after_a_shutdown);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", the_trace_has_no_secret);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", a_trace_goes_when_it_has_been_read);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", there_are_four_traces_at_a_time);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", the_trace_is_lived_through_again);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", a_changed_trace_is_noticed);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", a_torn_journal_is_used_as_far_as_it_goes);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", lines_that_the_audit_lacks_are_written);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", a_flipped_bit_is_found);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", a_damaged_checkpoint_is_no_reason_not_to_start);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", a_foreign_journal_is_no_reason_not_to_start);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", a_full_disk_stops_changes_and_nothing_else);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", what_the_journal_does_not_know_is_ended);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", a_deleted_journal_is_written_anew);
+    FIXTURE_TEST(&f, options, "/daemon/recovery", power_is_as_good);
     return g_test_run();
 }

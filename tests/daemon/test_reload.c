@@ -189,19 +189,13 @@ int main(int argc, char **argv)
 {
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/daemon/reload/it-is-done-when-the-child-says-so",
-                 it_is_done_when_the_child_says_so);
-    fixture_test(&f, NULL, "/daemon/reload/a-child-that-does-not-announce-it-is-not-waited-for",
-                 a_child_that_does_not_announce_it_is_not_waited_for);
-    fixture_test(&f, NULL, "/daemon/reload/the-end-of-an-earlier-one-is-not-its-end",
-                 the_end_of_an_earlier_one_is_not_its_end);
-    fixture_test(&f, NULL, "/daemon/reload/a-child-that-is-never-done-is-left-alone",
-                 a_child_that_is_never_done_is_left_alone);
-    fixture_test(&f, NULL, "/daemon/reload/an-end-interrupts-it", an_end_interrupts_it);
-    fixture_test(&f, NULL, "/daemon/reload/a-stop-interrupts-it-and-lets-none-begin",
-                 a_stop_interrupts_it_and_lets_none_begin);
-    fixture_test(&f, NULL, "/daemon/reload/the-next-proctord-answers", the_next_proctord_answers);
-    fixture_test(&f, NULL, "/daemon/reload/it-outlives-the-death-of-proctord",
-                 it_outlives_the_death_of_proctord);
+    FIXTURE_TEST(&f, NULL, "/daemon/reload", it_is_done_when_the_child_says_so);
+    FIXTURE_TEST(&f, NULL, "/daemon/reload", a_child_that_does_not_announce_it_is_not_waited_for);
+    FIXTURE_TEST(&f, NULL, "/daemon/reload", the_end_of_an_earlier_one_is_not_its_end);
+    FIXTURE_TEST(&f, NULL, "/daemon/reload", a_child_that_is_never_done_is_left_alone);
+    FIXTURE_TEST(&f, NULL, "/daemon/reload", an_end_interrupts_it);
+    FIXTURE_TEST(&f, NULL, "/daemon/reload", a_stop_interrupts_it_and_lets_none_begin);
+    FIXTURE_TEST(&f, NULL, "/daemon/reload", the_next_proctord_answers);
+    FIXTURE_TEST(&f, NULL, "/daemon/reload", it_outlives_the_death_of_proctord);
     return g_test_run();
 }

@@ -889,77 +889,46 @@ static void fifty_children_end(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/daemon/seed-000/state-shows-every-field", state_shows_every_field);
-    fixture_test(&f, NULL, "/daemon/seed-000/unreported-is-not-the-same-as-not-ready",
-                 unreported_is_not_the_same_as_not_ready);
-    fixture_test(&f, NULL, "/daemon/seed-000/no-heartbeat-is-not-the-same-as-stale",
-                 no_heartbeat_is_not_the_same_as_stale);
-    fixture_test(&f, NULL, "/daemon/seed-000/pause-delivers-the-cancel", pause_delivers_the_cancel);
-    fixture_test(&f, NULL, "/daemon/seed-000/remove-cancels-and-then-removes",
-                 remove_cancels_and_then_removes);
-    fixture_test(&f, NULL, "/daemon/seed-000/quarantine-blocks-automatic-restart",
-                 quarantine_blocks_automatic_restart);
-    fixture_test(&f, NULL, "/daemon/seed-000/pause-blocks-automatic-restart",
-                 pause_blocks_automatic_restart);
-    fixture_test(&f, NULL, "/daemon/seed-000/a-command-acts-on-the-present-attempt",
-                 a_command_acts_on_the_present_attempt);
-    fixture_test(&f, NULL, "/daemon/seed-000/repeated-stop-commands-are-idempotent",
-                 repeated_stop_commands_are_idempotent);
-    fixture_test(&f, NULL,
-                 "/daemon/seed-000/repeated-stop-commands-without-an-attempt-are-idempotent",
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-000", state_shows_every_field);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-000", unreported_is_not_the_same_as_not_ready);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-000", no_heartbeat_is_not_the_same_as_stale);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-000", pause_delivers_the_cancel);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-000", remove_cancels_and_then_removes);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-000", quarantine_blocks_automatic_restart);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-000", pause_blocks_automatic_restart);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-000", a_command_acts_on_the_present_attempt);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-000", repeated_stop_commands_are_idempotent);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-000",
                  repeated_stop_commands_without_an_attempt_are_idempotent);
-    fixture_test(&f, NULL, "/daemon/seed-000/remove-without-an-attempt-says-so",
-                 remove_without_an_attempt_says_so);
-    fixture_test(&f, NULL, "/daemon/seed-000/a-failed-stop-tells-phase-and-reason",
-                 a_failed_stop_tells_phase_and_reason);
-    fixture_test(&f, NULL, "/daemon/seed-000/an-exhausted-limit-shows-in-the-outcome",
-                 an_exhausted_limit_shows_in_the_outcome);
-    fixture_test(&f, NULL, "/daemon/seed-000/a-hold-wins-against-an-automatic-restart",
-                 a_hold_wins_against_an_automatic_restart);
-    fixture_test(&f, NULL, "/daemon/seed-001/commands-work-on-a-child-without-a-process",
-                 commands_work_on_a_child_without_a_process);
-    fixture_test(&f, NULL, "/daemon/seed-001/an-unknown-child-is-an-error",
-                 an_unknown_child_is_an_error);
-    fixture_test(&f, NULL, "/daemon/seed-001/the-outcome-names-the-attempt",
-                 the_outcome_names_the_attempt);
-    fixture_test(&f, NULL, "/daemon/seed-001/blank-audit-metadata-is-refused",
-                 blank_audit_metadata_is_refused);
-    fixture_test(&f, NULL, "/daemon/seed-001/a-second-shutdown-is-idempotent",
-                 a_second_shutdown_is_idempotent);
-    fixture_test(&f, NULL, "/daemon/seed-001/the-shutdown-of-an-empty-tree-is-complete-at-once",
-                 the_shutdown_of_an_empty_tree_is_complete_at_once);
-    fixture_test(&f, NULL, "/daemon/seed-002/the-first-generation-is-zero",
-                 the_first_generation_is_zero);
-    fixture_test(&f, NULL, "/daemon/seed-002/json-has-the-key-of-the-fence-always",
-                 json_has_the_key_of_the_fence_always);
-    fixture_test(&f, NULL, "/daemon/seed-002/restart-waits-for-the-old-attempt",
-                 restart_waits_for_the_old_attempt);
-    fixture_test(&f, NULL, "/daemon/seed-002/restart-cites-the-old-attempt-and-the-target",
-                 restart_cites_the_old_attempt_and_the_target);
-    fixture_test(&f, NULL, "/daemon/seed-002/restart-is-blocked-by-shutdown",
-                 restart_is_blocked_by_shutdown);
-    fixture_test(&f, NULL, "/daemon/seed-002/a-failed-target-keeps-what-was-before",
-                 a_failed_target_keeps_what_was_before);
-    fixture_test(&f, NULL, "/daemon/seed-002/a-second-restart-joins-the-first",
-                 a_second_restart_joins_the_first);
-    fixture_test(&f, NULL, "/daemon/seed-002/policy-and-hand-share-one-gate",
-                 policy_and_hand_share_one_gate);
-    fixture_test(&f, NULL, "/daemon/seed-002/a-stale-report-changes-nothing",
-                 a_stale_report_changes_nothing);
-    fixture_test(&f, NULL, "/daemon/seed-004/a-transient-child-restarts-only-on-failure",
-                 a_transient_child_restarts_only_on_failure);
-    fixture_test(&f, NULL,
-                 "/daemon/seed-004/a-child-that-always-fails-is-given-up-and-still-listed",
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-000", remove_without_an_attempt_says_so);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-000", a_failed_stop_tells_phase_and_reason);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-000", an_exhausted_limit_shows_in_the_outcome);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-000", a_hold_wins_against_an_automatic_restart);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-001", commands_work_on_a_child_without_a_process);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-001", an_unknown_child_is_an_error);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-001", the_outcome_names_the_attempt);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-001", blank_audit_metadata_is_refused);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-001", a_second_shutdown_is_idempotent);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-001", the_shutdown_of_an_empty_tree_is_complete_at_once);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-002", the_first_generation_is_zero);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-002", json_has_the_key_of_the_fence_always);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-002", restart_waits_for_the_old_attempt);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-002", restart_cites_the_old_attempt_and_the_target);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-002", restart_is_blocked_by_shutdown);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-002", a_failed_target_keeps_what_was_before);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-002", a_second_restart_joins_the_first);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-002", policy_and_hand_share_one_gate);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-002", a_stale_report_changes_nothing);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-004", a_transient_child_restarts_only_on_failure);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-004",
                  a_child_that_always_fails_is_given_up_and_still_listed);
-    fixture_test(&f, NULL, "/daemon/seed-004/backoff-doubles", backoff_doubles);
-    fixture_test(&f, NULL, "/daemon/seed-004/all-that-run-are-listed", all_that_run_are_listed);
-    fixture_test(&f, NULL, "/daemon/seed-004/shutdown-cancels-all", shutdown_cancels_all);
-    fixture_test(&f, NULL, "/daemon/seed-004/shutdown-marks-who-was-aborted",
-                 shutdown_marks_who_was_aborted);
-    fixture_test(&f, NULL, "/daemon/seed-004/shutdown-waits-for-every-completion-after-the-cancel",
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-004", backoff_doubles);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-004", all_that_run_are_listed);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-004", shutdown_cancels_all);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-004", shutdown_marks_who_was_aborted);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-004",
                  shutdown_waits_for_every_completion_after_the_cancel);
-    fixture_test(&f, NULL, "/daemon/seed-004/a-temporary-child-ends-and-stays-listed",
-                 a_temporary_child_ends_and_stays_listed);
-    fixture_test(&f, NULL, "/daemon/seed-004/fifty-children-end", fifty_children_end);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-004", a_temporary_child_ends_and_stays_listed);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-004", fifty_children_end);
     return g_test_run();
 }

@@ -351,8 +351,6 @@ static void silent_connections_give_way(void)
         close(silent[i]);
 }
 
-#define TEST(name, function) fixture_test(&f, NULL, "/daemon/shares/" name, function)
-
 int main(int argc, char **argv)
 {
     fixture_become_init();
@@ -361,14 +359,13 @@ int main(int argc, char **argv)
     g_autofree char *option = g_strconcat("--metrics-socket=", metrics_path, NULL);
     const char *const with_metrics[] = {option, NULL};
     g_test_init(&argc, &argv, NULL);
-    TEST("a-key-belongs-to-its-call", a_key_belongs_to_its_call);
-    TEST("a-key-outlives-an-upgrade", a_key_outlives_an_upgrade);
-    TEST("long-manifests-are-read-one-by-one", long_manifests_are_read_one_by_one);
-    TEST("what-no-bus-takes-is-refused", what_no_bus_takes_is_refused);
-    TEST("a-client-ends-up-with-what-is-true", a_client_ends_up_with_what_is_true);
-    TEST("a-state-says-between-which-events", a_state_says_between_which_events);
-    fixture_test(&f, with_metrics, "/daemon/shares/silent-connections-give-way",
-                 silent_connections_give_way);
+    FIXTURE_TEST(&f, NULL, "/daemon/shares", a_key_belongs_to_its_call);
+    FIXTURE_TEST(&f, NULL, "/daemon/shares", a_key_outlives_an_upgrade);
+    FIXTURE_TEST(&f, NULL, "/daemon/shares", long_manifests_are_read_one_by_one);
+    FIXTURE_TEST(&f, NULL, "/daemon/shares", what_no_bus_takes_is_refused);
+    FIXTURE_TEST(&f, NULL, "/daemon/shares", a_client_ends_up_with_what_is_true);
+    FIXTURE_TEST(&f, NULL, "/daemon/shares", a_state_says_between_which_events);
+    FIXTURE_TEST(&f, with_metrics, "/daemon/shares", silent_connections_give_way);
     int failed = g_test_run();
     rmdir(folder);
     return failed;

@@ -137,9 +137,9 @@ int main(int argc, char **argv)
 {
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/shutdown/the-bound-cuts-it-short", the_bound_cuts_it_short);
-    fixture_test(&f, NULL, "/shutdown/a-later-bound-only-shortens", a_later_bound_only_shortens);
-    fixture_test(&f, NULL, "/shutdown/the-bound-outlives-proctord", the_bound_outlives_proctord);
-    fixture_test(&f, NULL, "/shutdown/only-a-shutdown-has-it", only_a_shutdown_has_it);
+    FIXTURE_TEST(&f, NULL, "/shutdown", the_bound_cuts_it_short);
+    FIXTURE_TEST(&f, NULL, "/shutdown", a_later_bound_only_shortens);
+    FIXTURE_TEST(&f, NULL, "/shutdown", the_bound_outlives_proctord);
+    FIXTURE_TEST(&f, NULL, "/shutdown", only_a_shutdown_has_it);
     return g_test_run();
 }

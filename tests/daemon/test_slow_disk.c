@@ -257,15 +257,11 @@ int main(int argc, char **argv)
     if (!g_getenv("SLOW_DISK_SO"))
         return 77;
     begin();
-    fixture_test(&f, power, "/daemon/slow-disk/ends-are-seen-while-answers-wait",
-                 ends_are_seen_while_answers_wait);
-    fixture_test(&f, NULL, "/daemon/slow-disk/a-death-meanwhile-loses-nothing",
-                 a_death_meanwhile_loses_nothing);
-    fixture_test(&f, NULL, "/daemon/slow-disk/new-segments-hold-up-nobody",
-                 new_segments_hold_up_nobody);
-    fixture_test(&f, NULL, "/daemon/slow-disk/results-hold-up-nobody", results_hold_up_nobody);
-    fixture_test(&f, power, "/daemon/slow-disk/an-upgrade-waits-for-the-disk-and-says-so",
-                 an_upgrade_waits_for_the_disk_and_says_so);
+    FIXTURE_TEST(&f, power, "/daemon/slow-disk", ends_are_seen_while_answers_wait);
+    FIXTURE_TEST(&f, NULL, "/daemon/slow-disk", a_death_meanwhile_loses_nothing);
+    FIXTURE_TEST(&f, NULL, "/daemon/slow-disk", new_segments_hold_up_nobody);
+    FIXTURE_TEST(&f, NULL, "/daemon/slow-disk", results_hold_up_nobody);
+    FIXTURE_TEST(&f, power, "/daemon/slow-disk", an_upgrade_waits_for_the_disk_and_says_so);
     int r = g_test_run();
     g_unlink(delay);
     return r;

@@ -210,13 +210,10 @@ static void a_taken_address_is_told(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/daemon/sockets/nobody-is-refused-across-restarts",
-                 nobody_is_refused_across_restarts);
-    fixture_test(&f, NULL, "/daemon/sockets/the-names-are-told", the_names_are_told);
-    fixture_test(&f, NULL, "/daemon/sockets/a-connection-waits-while-the-child-is-paused",
-                 a_connection_waits_while_the_child_is_paused);
-    fixture_test(&f, NULL, "/daemon/sockets/the-sockets-go-with-the-child",
-                 the_sockets_go_with_the_child);
-    fixture_test(&f, NULL, "/daemon/sockets/a-taken-address-is-told", a_taken_address_is_told);
+    FIXTURE_TEST(&f, NULL, "/daemon/sockets", nobody_is_refused_across_restarts);
+    FIXTURE_TEST(&f, NULL, "/daemon/sockets", the_names_are_told);
+    FIXTURE_TEST(&f, NULL, "/daemon/sockets", a_connection_waits_while_the_child_is_paused);
+    FIXTURE_TEST(&f, NULL, "/daemon/sockets", the_sockets_go_with_the_child);
+    FIXTURE_TEST(&f, NULL, "/daemon/sockets", a_taken_address_is_told);
     return g_test_run();
 }

@@ -676,36 +676,22 @@ int main(int argc, char **argv)
     fixture_become_init();
     options = g_strcmp0(g_getenv("NO_CGROUPS"), "1") == 0 ? without_cgroups : NULL;
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, options, "/daemon/spawner/who-hangs-hangs-alone", who_hangs_hangs_alone);
-    fixture_test(&f, options, "/daemon/spawner/a-socket-on-it-hangs-alone",
-                 a_socket_on_it_hangs_alone);
-    fixture_test(&f, options, "/daemon/spawner/no-proctord-hangs-in-it", no_proctord_hangs_in_it);
-    fixture_test(&f, options, "/daemon/spawner/a-manifest-on-it-holds-up-a-reload-alone",
-                 a_manifest_on_it_holds_up_a_reload_alone);
-    fixture_test(&f, options, "/daemon/spawner/a-log-on-it-keeps-no-proctord",
-                 a_log_on_it_keeps_no_proctord);
-    fixture_test(&f, options, "/daemon/spawner/its-start-timeout-ends-it",
-                 its_start_timeout_ends_it);
-    fixture_test(&f, options, "/daemon/spawner/it-can-be-paused-and-removed",
-                 it_can_be_paused_and_removed);
-    fixture_test(&f, options, "/daemon/spawner/the-next-proctord-comes-up",
-                 the_next_proctord_comes_up);
-    fixture_test(&f, options, "/daemon/spawner/an-upgrade-does-not-lose-it",
-                 an_upgrade_does_not_lose_it);
-    fixture_test(&f, options, "/daemon/spawner/who-is-stopped-hangs-alone",
-                 who_is_stopped_hangs_alone);
-    fixture_test(&f, options, "/daemon/spawner/one-that-is-killed-is-replaced",
-                 one_that_is_killed_is_replaced);
-    fixture_test(&f, options, "/daemon/spawner/one-that-is-stopped-is-replaced",
-                 one_that_is_stopped_is_replaced);
-    fixture_test(&f, options, "/daemon/spawner/nothing-is-lost-or-doubled",
-                 nothing_is_lost_or_doubled);
-    fixture_test(&f, options, "/daemon/spawner/long-arguments-pass", long_arguments_pass);
-    fixture_test(&f, options, "/daemon/spawner/what-proctord-lacks-is-waited-for",
-                 what_proctord_lacks_is_waited_for);
-    fixture_test(&f, options, "/daemon/spawner/a-delayed-start-has-all-its-time",
-                 a_delayed_start_has_all_its_time);
-    fixture_test(&f, options, "/daemon/spawner/after-proctord-none-is-left",
-                 after_proctord_none_is_left);
+    FIXTURE_TEST(&f, options, "/daemon/spawner", who_hangs_hangs_alone);
+    FIXTURE_TEST(&f, options, "/daemon/spawner", a_socket_on_it_hangs_alone);
+    FIXTURE_TEST(&f, options, "/daemon/spawner", no_proctord_hangs_in_it);
+    FIXTURE_TEST(&f, options, "/daemon/spawner", a_manifest_on_it_holds_up_a_reload_alone);
+    FIXTURE_TEST(&f, options, "/daemon/spawner", a_log_on_it_keeps_no_proctord);
+    FIXTURE_TEST(&f, options, "/daemon/spawner", its_start_timeout_ends_it);
+    FIXTURE_TEST(&f, options, "/daemon/spawner", it_can_be_paused_and_removed);
+    FIXTURE_TEST(&f, options, "/daemon/spawner", the_next_proctord_comes_up);
+    FIXTURE_TEST(&f, options, "/daemon/spawner", an_upgrade_does_not_lose_it);
+    FIXTURE_TEST(&f, options, "/daemon/spawner", who_is_stopped_hangs_alone);
+    FIXTURE_TEST(&f, options, "/daemon/spawner", one_that_is_killed_is_replaced);
+    FIXTURE_TEST(&f, options, "/daemon/spawner", one_that_is_stopped_is_replaced);
+    FIXTURE_TEST(&f, options, "/daemon/spawner", nothing_is_lost_or_doubled);
+    FIXTURE_TEST(&f, options, "/daemon/spawner", long_arguments_pass);
+    FIXTURE_TEST(&f, options, "/daemon/spawner", what_proctord_lacks_is_waited_for);
+    FIXTURE_TEST(&f, options, "/daemon/spawner", a_delayed_start_has_all_its_time);
+    FIXTURE_TEST(&f, options, "/daemon/spawner", after_proctord_none_is_left);
     return g_test_run();
 }

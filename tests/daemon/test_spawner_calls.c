@@ -291,27 +291,20 @@ int main(int argc, char **argv)
     options = g_strcmp0(g_getenv("NO_CGROUPS"), "1") == 0 ? without_cgroups : NULL;
     stride = g_getenv("EACH_CALL") ? 1 : stride;
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, options, "/daemon/spawner-calls/it-is-killed", it_is_killed);
-    fixture_test(&f, options, "/daemon/spawner-calls/it-is-stopped", it_is_stopped);
-    fixture_test(&f, options, "/daemon/spawner-calls/it-is-killed-as-it-begins",
-                 it_is_killed_as_it_begins);
-    fixture_test(&f, options, "/daemon/spawner-calls/it-is-held", it_is_held);
-    fixture_test(&f, options, "/daemon/spawner-calls/it-is-stopped-as-it-begins",
-                 it_is_stopped_as_it_begins);
-    fixture_test(&f, options, "/daemon/spawner-calls/it-is-held-as-it-begins",
-                 it_is_held_as_it_begins);
-    fixture_test(&f, options, "/daemon/spawner-calls/a-child-is-held-on-its-way",
-                 a_child_is_held_on_its_way);
-    fixture_test(&f, options, "/daemon/spawner-calls/a-child-is-killed-on-its-way",
-                 a_child_is_killed_on_its_way);
+    FIXTURE_TEST(&f, options, "/daemon/spawner-calls", it_is_killed);
+    FIXTURE_TEST(&f, options, "/daemon/spawner-calls", it_is_stopped);
+    FIXTURE_TEST(&f, options, "/daemon/spawner-calls", it_is_killed_as_it_begins);
+    FIXTURE_TEST(&f, options, "/daemon/spawner-calls", it_is_held);
+    FIXTURE_TEST(&f, options, "/daemon/spawner-calls", it_is_stopped_as_it_begins);
+    FIXTURE_TEST(&f, options, "/daemon/spawner-calls", it_is_held_as_it_begins);
+    FIXTURE_TEST(&f, options, "/daemon/spawner-calls", a_child_is_held_on_its_way);
+    FIXTURE_TEST(&f, options, "/daemon/spawner-calls", a_child_is_killed_on_its_way);
 #ifdef __x86_64__
-    fixture_test(&f, options, "/daemon/spawner-calls/it-is-refused-memory", it_is_refused_memory);
-    fixture_test(&f, options, "/daemon/spawner-calls/it-is-refused-memory-as-it-begins",
-                 it_is_refused_memory_as_it_begins);
-    fixture_test(&f, options, "/daemon/spawner-calls/a-child-is-refused-memory-on-its-way",
-                 a_child_is_refused_memory_on_its_way);
-    fixture_test(&f, options, "/daemon/spawner-calls/it-cannot-fork", it_cannot_fork);
+    FIXTURE_TEST(&f, options, "/daemon/spawner-calls", it_is_refused_memory);
+    FIXTURE_TEST(&f, options, "/daemon/spawner-calls", it_is_refused_memory_as_it_begins);
+    FIXTURE_TEST(&f, options, "/daemon/spawner-calls", a_child_is_refused_memory_on_its_way);
+    FIXTURE_TEST(&f, options, "/daemon/spawner-calls", it_cannot_fork);
 #endif
-    fixture_test(&f, options, "/daemon/spawner-calls/it-has-no-processor", it_has_no_processor);
+    FIXTURE_TEST(&f, options, "/daemon/spawner-calls", it_has_no_processor);
     return g_test_run();
 }

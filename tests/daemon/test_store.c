@@ -129,12 +129,9 @@ int main(int argc, char **argv)
 {
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, options, "/daemon/store/a-connection-waits-for-an-idle-child",
-                 a_connection_waits_for_an_idle_child);
-    fixture_test(&f, options, "/daemon/store/how-it-ended-is-known", how_it_ended_is_known);
-    fixture_test(&f, options, "/daemon/store/what-was-said-meanwhile-is-heard",
-                 what_was_said_meanwhile_is_heard);
-    fixture_test(&f, options, "/daemon/store/what-children-have-given-is-there",
-                 what_children_have_given_is_there);
+    FIXTURE_TEST(&f, options, "/daemon/store", a_connection_waits_for_an_idle_child);
+    FIXTURE_TEST(&f, options, "/daemon/store", how_it_ended_is_known);
+    FIXTURE_TEST(&f, options, "/daemon/store", what_was_said_meanwhile_is_heard);
+    FIXTURE_TEST(&f, options, "/daemon/store", what_children_have_given_is_there);
     return g_test_run();
 }

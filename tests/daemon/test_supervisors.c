@@ -439,32 +439,19 @@ static void a_limit_in_other_words_is_no_change(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/daemon/supervisors/a-tree-of-three-levels-is-on-the-bus",
-                 a_tree_of_three_levels_is_on_the_bus);
-    fixture_test(&f, NULL, "/daemon/supervisors/a-crash-restarts-exactly-the-scope",
-                 a_crash_restarts_exactly_the_scope);
-    fixture_test(&f, NULL,
-                 "/daemon/supervisors/a-meltdown-takes-its-siblings-along-as-the-parent-says",
+    FIXTURE_TEST(&f, NULL, "/daemon/supervisors", a_tree_of_three_levels_is_on_the_bus);
+    FIXTURE_TEST(&f, NULL, "/daemon/supervisors", a_crash_restarts_exactly_the_scope);
+    FIXTURE_TEST(&f, NULL, "/daemon/supervisors",
                  a_meltdown_takes_its_siblings_along_as_the_parent_says);
-    fixture_test(&f, NULL, "/daemon/supervisors/a-quarantined-scope-comes-back-with-resume",
-                 a_quarantined_scope_comes_back_with_resume);
-    fixture_test(&f, NULL, "/daemon/supervisors/a-scope-is-restarted-as-one",
-                 a_scope_is_restarted_as_one);
-    fixture_test(&f, NULL, "/daemon/supervisors/a-scope-is-paused-and-shut-down",
-                 a_scope_is_paused_and_shut_down);
-    fixture_test(&f, NULL, "/daemon/supervisors/the-root-is-shut-down-as-the-tree",
-                 the_root_is_shut_down_as_the_tree);
-    fixture_test(&f, NULL, "/daemon/supervisors/a-group-that-fuses-costs-nobody-a-restart",
-                 a_group_that_fuses_costs_nobody_a_restart);
-    fixture_test(&f, NULL, "/daemon/supervisors/restarts-beyond-the-cap-can-be-seen-waiting",
-                 restarts_beyond_the_cap_can_be_seen_waiting);
-    fixture_test(&f, NULL, "/daemon/supervisors/other-defaults-change-the-children",
-                 other_defaults_change_the_children);
-    fixture_test(&f, NULL, "/daemon/supervisors/a-supervisor-is-added-over-the-bus",
-                 a_supervisor_is_added_over_the_bus);
-    fixture_test(&f, NULL, "/daemon/supervisors/a-reload-adds-changes-and-removes-supervisors",
-                 a_reload_adds_changes_and_removes_supervisors);
-    fixture_test(&f, NULL, "/daemon/supervisors/a-limit-in-other-words-is-no-change",
-                 a_limit_in_other_words_is_no_change);
+    FIXTURE_TEST(&f, NULL, "/daemon/supervisors", a_quarantined_scope_comes_back_with_resume);
+    FIXTURE_TEST(&f, NULL, "/daemon/supervisors", a_scope_is_restarted_as_one);
+    FIXTURE_TEST(&f, NULL, "/daemon/supervisors", a_scope_is_paused_and_shut_down);
+    FIXTURE_TEST(&f, NULL, "/daemon/supervisors", the_root_is_shut_down_as_the_tree);
+    FIXTURE_TEST(&f, NULL, "/daemon/supervisors", a_group_that_fuses_costs_nobody_a_restart);
+    FIXTURE_TEST(&f, NULL, "/daemon/supervisors", restarts_beyond_the_cap_can_be_seen_waiting);
+    FIXTURE_TEST(&f, NULL, "/daemon/supervisors", other_defaults_change_the_children);
+    FIXTURE_TEST(&f, NULL, "/daemon/supervisors", a_supervisor_is_added_over_the_bus);
+    FIXTURE_TEST(&f, NULL, "/daemon/supervisors", a_reload_adds_changes_and_removes_supervisors);
+    FIXTURE_TEST(&f, NULL, "/daemon/supervisors", a_limit_in_other_words_is_no_change);
     return g_test_run();
 }

@@ -181,12 +181,9 @@ int main(int argc, char **argv)
 {
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/daemon/text/a-reason-with-control-characters-is-refused",
-                 a_reason_with_control_characters_is_refused);
-    fixture_test(&f, NULL, "/daemon/text/whatever-is-asked-is-answered",
-                 whatever_is_asked_is_answered);
-    fixture_test(&f, NULL, "/daemon/text/an-option-with-control-characters-is-refused",
-                 an_option_with_control_characters_is_refused);
-    fixture_test(&f, NULL, "/daemon/text/a-reason-may-have-256-bytes", a_reason_may_have_256_bytes);
+    FIXTURE_TEST(&f, NULL, "/daemon/text", a_reason_with_control_characters_is_refused);
+    FIXTURE_TEST(&f, NULL, "/daemon/text", whatever_is_asked_is_answered);
+    FIXTURE_TEST(&f, NULL, "/daemon/text", an_option_with_control_characters_is_refused);
+    FIXTURE_TEST(&f, NULL, "/daemon/text", a_reason_may_have_256_bytes);
     return g_test_run();
 }

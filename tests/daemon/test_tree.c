@@ -305,27 +305,17 @@ static void a_manager_that_does_not_read_holds_up_nobody(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/daemon/seed-002/a-strategy-and-hand-share-one-gate",
-                 a_strategy_and_hand_share_one_gate);
-    fixture_test(&f, NULL, "/daemon/tree/reload-applies-the-difference",
-                 reload_applies_the_difference);
-    fixture_test(&f, NULL, "/daemon/tree/a-reload-with-a-mistake-changes-nothing",
-                 a_reload_with_a_mistake_changes_nothing);
-    fixture_test(&f, NULL, "/daemon/tree/a-reload-that-can-not-read-changes-nothing",
-                 a_reload_that_can_not_read_changes_nothing);
-    fixture_test(&f, NULL, "/daemon/tree/a-reload-with-a-cycle-changes-nothing",
-                 a_reload_with_a_cycle_changes_nothing);
-    fixture_test(&f, NULL, "/daemon/tree/sighup-reloads", sighup_reloads);
-    fixture_test(&f, NULL, "/daemon/tree/a-manager-that-does-not-read-holds-up-nobody",
-                 a_manager_that_does_not_read_holds_up_nobody);
-    fixture_test(&f, NULL, "/daemon/tree/a-second-instance-says-so", a_second_instance_says_so);
-    fixture_test(&f, NULL, "/daemon/tree/a-second-instance-in-the-same-folders-hurts-nobody",
-                 a_second_instance_in_the_same_folders_hurts_nobody);
-    fixture_test(&f, NULL, "/daemon/tree/a-limit-that-ends-the-tree-ends-the-daemon-with-10",
-                 a_limit_that_ends_the_tree_ends_the_daemon_with_10);
-    fixture_test(&f, NULL, "/daemon/tree/a-child-starts-when-what-it-requires-is-ready",
-                 a_child_starts_when_what_it_requires_is_ready);
-    fixture_test(&f, NULL, "/daemon/tree/coming-and-going-is-signalled",
-                 coming_and_going_is_signalled);
+    FIXTURE_TEST(&f, NULL, "/daemon/seed-002", a_strategy_and_hand_share_one_gate);
+    FIXTURE_TEST(&f, NULL, "/daemon/tree", reload_applies_the_difference);
+    FIXTURE_TEST(&f, NULL, "/daemon/tree", a_reload_with_a_mistake_changes_nothing);
+    FIXTURE_TEST(&f, NULL, "/daemon/tree", a_reload_that_can_not_read_changes_nothing);
+    FIXTURE_TEST(&f, NULL, "/daemon/tree", a_reload_with_a_cycle_changes_nothing);
+    FIXTURE_TEST(&f, NULL, "/daemon/tree", sighup_reloads);
+    FIXTURE_TEST(&f, NULL, "/daemon/tree", a_manager_that_does_not_read_holds_up_nobody);
+    FIXTURE_TEST(&f, NULL, "/daemon/tree", a_second_instance_says_so);
+    FIXTURE_TEST(&f, NULL, "/daemon/tree", a_second_instance_in_the_same_folders_hurts_nobody);
+    FIXTURE_TEST(&f, NULL, "/daemon/tree", a_limit_that_ends_the_tree_ends_the_daemon_with_10);
+    FIXTURE_TEST(&f, NULL, "/daemon/tree", a_child_starts_when_what_it_requires_is_ready);
+    FIXTURE_TEST(&f, NULL, "/daemon/tree", coming_and_going_is_signalled);
     return g_test_run();
 }

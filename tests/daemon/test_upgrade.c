@@ -506,24 +506,22 @@ static void what_can_not_take_over_does_not(void)
     g_setenv("PROCTORD", real, TRUE);
 }
 
-#define TEST(name, function) fixture_test(&f, options, "/daemon/upgrade/" name, function)
-
 int main(int argc, char **argv)
 {
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
-    TEST("children-do-not-notice", children_do_not_notice);
-    TEST("how-a-child-ends-is-known", how_a_child_ends_is_known);
-    TEST("a-signal-does-it-too", a_signal_does_it_too);
-    TEST("output-is-written-on", output_is_written_on);
-    TEST("no-call-is-refused", no_call_is_refused);
-    TEST("long-calls-are-read-to-their-end", long_calls_are_read_to_their_end);
-    TEST("keys-are-remembered", keys_are_remembered);
-    TEST("who-waits-is-answered", who_waits_is_answered);
-    TEST("events-come-without-a-gap", events_come_without_a_gap);
-    TEST("the-first-change-is-told", the_first_change_is_told);
-    TEST("nothing-piles-up", nothing_piles_up);
-    TEST("what-can-not-take-over-does-not", what_can_not_take_over_does_not);
+    FIXTURE_TEST(&f, options, "/daemon/upgrade", children_do_not_notice);
+    FIXTURE_TEST(&f, options, "/daemon/upgrade", how_a_child_ends_is_known);
+    FIXTURE_TEST(&f, options, "/daemon/upgrade", a_signal_does_it_too);
+    FIXTURE_TEST(&f, options, "/daemon/upgrade", output_is_written_on);
+    FIXTURE_TEST(&f, options, "/daemon/upgrade", no_call_is_refused);
+    FIXTURE_TEST(&f, options, "/daemon/upgrade", long_calls_are_read_to_their_end);
+    FIXTURE_TEST(&f, options, "/daemon/upgrade", keys_are_remembered);
+    FIXTURE_TEST(&f, options, "/daemon/upgrade", who_waits_is_answered);
+    FIXTURE_TEST(&f, options, "/daemon/upgrade", events_come_without_a_gap);
+    FIXTURE_TEST(&f, options, "/daemon/upgrade", the_first_change_is_told);
+    FIXTURE_TEST(&f, options, "/daemon/upgrade", nothing_piles_up);
+    FIXTURE_TEST(&f, options, "/daemon/upgrade", what_can_not_take_over_does_not);
     return g_test_run();
 }

@@ -259,26 +259,24 @@ static void the_tool_hears_that_a_child_is_removed(void)
     g_assert_cmpint(WEXITSTATUS(status), ==, 0);
 }
 
-#define TEST(name, test) fixture_test(&f, NULL, "/daemon/waits/" name, test)
-
 int main(int argc, char **argv)
 {
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);
-    TEST("a-slow-stop-is-named", a_slow_stop_is_named);
-    TEST("a-restart-behind-a-slow-stop-is-named", a_restart_behind_a_slow_stop_is_named);
-    TEST("a-start-that-is-never-ready-is-named", a_start_that_is_never_ready_is_named);
-    TEST("a-requirement-that-is-down-is-named", a_requirement_that_is_down_is_named);
-    TEST("a-reload-that-is-never-done-is-named", a_reload_that_is_never_done_is_named);
-    TEST("each-member-of-a-scope-is-named", each_member_of_a_scope_is_named);
-    TEST("a-child-that-was-added-is-named", a_child_that_was_added_is_named);
-    TEST("a-shutdown-names-who-is-there", a_shutdown_names_who_is_there);
-    TEST("who-is-in-time-is-not-overdue", who_is_in_time_is_not_overdue);
-    TEST("a-deadline-outlives-an-upgrade", a_deadline_outlives_an_upgrade);
-    TEST("the-tool-says-what-it-waited-for", the_tool_says_what_it_waited_for);
-    TEST("a-limit-of-nothing-is-refused", a_limit_of_nothing_is_refused);
-    TEST("the-tool-leaves-a-job-that-takes-too-long", the_tool_leaves_a_job_that_takes_too_long);
-    TEST("the-tool-waits-for-a-state", the_tool_waits_for_a_state);
-    TEST("the-tool-hears-that-a-child-is-removed", the_tool_hears_that_a_child_is_removed);
+    FIXTURE_TEST(&f, NULL, "/daemon/waits", a_slow_stop_is_named);
+    FIXTURE_TEST(&f, NULL, "/daemon/waits", a_restart_behind_a_slow_stop_is_named);
+    FIXTURE_TEST(&f, NULL, "/daemon/waits", a_start_that_is_never_ready_is_named);
+    FIXTURE_TEST(&f, NULL, "/daemon/waits", a_requirement_that_is_down_is_named);
+    FIXTURE_TEST(&f, NULL, "/daemon/waits", a_reload_that_is_never_done_is_named);
+    FIXTURE_TEST(&f, NULL, "/daemon/waits", each_member_of_a_scope_is_named);
+    FIXTURE_TEST(&f, NULL, "/daemon/waits", a_child_that_was_added_is_named);
+    FIXTURE_TEST(&f, NULL, "/daemon/waits", a_shutdown_names_who_is_there);
+    FIXTURE_TEST(&f, NULL, "/daemon/waits", who_is_in_time_is_not_overdue);
+    FIXTURE_TEST(&f, NULL, "/daemon/waits", a_deadline_outlives_an_upgrade);
+    FIXTURE_TEST(&f, NULL, "/daemon/waits", the_tool_says_what_it_waited_for);
+    FIXTURE_TEST(&f, NULL, "/daemon/waits", a_limit_of_nothing_is_refused);
+    FIXTURE_TEST(&f, NULL, "/daemon/waits", the_tool_leaves_a_job_that_takes_too_long);
+    FIXTURE_TEST(&f, NULL, "/daemon/waits", the_tool_waits_for_a_state);
+    FIXTURE_TEST(&f, NULL, "/daemon/waits", the_tool_hears_that_a_child_is_removed);
     return g_test_run();
 }

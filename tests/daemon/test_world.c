@@ -246,16 +246,12 @@ static void after_an_upgrade_it_is_the_same(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    fixture_test(&f, NULL, "/daemon/world/a-child-gets-what-the-table-says",
-                 a_child_gets_what_the_table_says);
-    fixture_test(&f, NULL, "/daemon/world/a-child-of-another-user-gets-it",
-                 a_child_of_another_user_gets_it);
-    fixture_test(&f, NULL, "/daemon/world/keys-change-it", keys_change_it);
-    fixture_test(&f, NULL, "/daemon/world/one-childs-score-is-not-anothers",
-                 one_childs_score_is_not_anothers);
-    fixture_test(&f, NULL, "/daemon/world/a-health-check-gets-it", a_health_check_gets_it);
-    fixture_test(&f, NULL, "/daemon/world/a-job-gets-it", a_job_gets_it);
-    fixture_test(&f, NULL, "/daemon/world/after-an-upgrade-it-is-the-same",
-                 after_an_upgrade_it_is_the_same);
+    FIXTURE_TEST(&f, NULL, "/daemon/world", a_child_gets_what_the_table_says);
+    FIXTURE_TEST(&f, NULL, "/daemon/world", a_child_of_another_user_gets_it);
+    FIXTURE_TEST(&f, NULL, "/daemon/world", keys_change_it);
+    FIXTURE_TEST(&f, NULL, "/daemon/world", one_childs_score_is_not_anothers);
+    FIXTURE_TEST(&f, NULL, "/daemon/world", a_health_check_gets_it);
+    FIXTURE_TEST(&f, NULL, "/daemon/world", a_job_gets_it);
+    FIXTURE_TEST(&f, NULL, "/daemon/world", after_an_upgrade_it_is_the_same);
     return g_test_run();
 }

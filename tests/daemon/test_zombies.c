@@ -149,7 +149,7 @@ static void a_pause_a_restart_and_the_shutdown_end(void)
     "while [ ! -e @/end ]; do sleep 0.01; done; exit 4']\n"
 
 /* Main process and worker are in one group, and both zombies there. */
-static void leftovers_are_gone_when_they_have_ended(void)
+static void they_are_gone_when_they_have_ended(void)
 {
     add(PERMANENT WITH_A_WORKER "stop: {timeout: 0, signal: SIGWINCH}\n");
     GPid left = fixture_read_pid(&f, "left");
@@ -166,7 +166,7 @@ static void leftovers_are_gone_when_they_have_ended(void)
 }
 
 /* Its main process ends while no proctord is there; what it leaves is not taken for it. */
-static void leftovers_of_one_that_died_meanwhile_are_gone(void)
+static void those_of_one_that_died_meanwhile_are_gone(void)
 {
     add(PERMANENT WITH_A_WORKER "stop: {timeout: 0, signal: SIGWINCH}\n");
     GPid left = fixture_read_pid(&f, "left");
@@ -198,7 +198,7 @@ static void whoever_is_killed_is_gone(void)
 
 /* ---- jobs and checks ------------------------------------------------------------------------- */
 
-static void a_job_ends_with_its_result(void)
+static void it_ends_with_its_result(void)
 {
     g_autofree char *text = in_folder("name: task\nexec: [/bin/sh, -c, 'echo $$ > @/up.part; "
                                       "mv @/up.part @/up; while [ ! -e @/go ]; do sleep 0.01; "
@@ -220,7 +220,7 @@ static void a_job_ends_with_its_result(void)
 }
 
 /* The check of a dead proctord is killed, and stays a zombie: it is in no one's way. */
-static void a_check_is_asked_anew_and_its_child_can_be_stopped(void)
+static void it_is_asked_anew_and_its_child_can_be_stopped(void)
 {
     add("name: web\nexec: [/bin/sleep, '1000']\nstop: {timeout: 0}\n"
         "health_check: {exec: [/bin/sh, -c, 'echo $$ >> @/checks; sleep 1000 & wait'], "
@@ -241,26 +241,15 @@ int main(int argc, char **argv)
     options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
     g_test_init(&argc, &argv, NULL);
 
-    static const struct {
-        const char *path;
-        void (*test)(void);
-    } tests[] = {
-        {"main/the-end-of-an-adopted-child-is-seen", the_end_of_an_adopted_child_is_seen},
-        {"main/the-end-of-one-that-died-meanwhile-is-known",
-         the_end_of_one_that_died_meanwhile_is_known},
-        {"main/a-replaced-program-sees-it-too", a_replaced_program_sees_it_too},
-        {"main/a-pause-a-restart-and-the-shutdown-end", a_pause_a_restart_and_the_shutdown_end},
-        {"left/they-are-gone-when-they-have-ended", leftovers_are_gone_when_they_have_ended},
-        {"left/those-of-one-that-died-meanwhile-are-gone",
-         leftovers_of_one_that_died_meanwhile_are_gone},
-        {"left/whoever-is-killed-is-gone", whoever_is_killed_is_gone},
-        {"job/it-ends-with-its-result", a_job_ends_with_its_result},
-        {"check/it-is-asked-anew-and-its-child-can-be-stopped",
-         a_check_is_asked_anew_and_its_child_can_be_stopped},
-    };
-    for (size_t i = 0; i < G_N_ELEMENTS(tests); i++) {
-        g_autofree char *path = g_strdup_printf("/daemon/zombies/%s", tests[i].path);
-        fixture_test(&f, options, path, tests[i].test);
-    }
+    FIXTURE_TEST(&f, options, "/daemon/zombies/main", the_end_of_an_adopted_child_is_seen);
+    FIXTURE_TEST(&f, options, "/daemon/zombies/main", the_end_of_one_that_died_meanwhile_is_known);
+    FIXTURE_TEST(&f, options, "/daemon/zombies/main", a_replaced_program_sees_it_too);
+    FIXTURE_TEST(&f, options, "/daemon/zombies/main", a_pause_a_restart_and_the_shutdown_end);
+    FIXTURE_TEST(&f, options, "/daemon/zombies/left", they_are_gone_when_they_have_ended);
+    FIXTURE_TEST(&f, options, "/daemon/zombies/left", those_of_one_that_died_meanwhile_are_gone);
+    FIXTURE_TEST(&f, options, "/daemon/zombies/left", whoever_is_killed_is_gone);
+    FIXTURE_TEST(&f, options, "/daemon/zombies/job", it_ends_with_its_result);
+    FIXTURE_TEST(&f, options, "/daemon/zombies/check",
+                 it_is_asked_anew_and_its_child_can_be_stopped);
     return g_test_run();
 }

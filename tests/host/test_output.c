@@ -1,6 +1,7 @@
 /*
  * Output files: moved, deleted, replaced, full, and on a disk that does not answer.
  */
+#include "../named.h"
 #include "beside.h"
 #include "disk_queue.h"
 #include "log_file.h"
@@ -420,10 +421,8 @@ static void output_may_go_while_its_disk_hangs(struct place *place, gconstpointe
     until_ends(place, place->bad, "one\ntwo\n");
 }
 
-static void add(const char *name, void (*test)(struct place *place, gconstpointer data))
-{
-    g_test_add(name, struct place, NULL, set_up, test, tear_down);
-}
+#define PLACE_TEST(group, test)                                                                    \
+    g_test_add(test_path(group, #test), struct place, NULL, set_up, test, tear_down)
 
 int main(int argc, char **argv)
 {
@@ -432,20 +431,20 @@ int main(int argc, char **argv)
     static void (*const link)(const char *, const char *) = make_link;
 
     g_test_init(&argc, &argv, NULL);
-    add("/output/what-is-said-is-written", what_is_said_is_written);
-    add("/output/moved-and-deleted-files-are-made-anew", moved_and_deleted_files_are_made_anew);
-    add("/output/the-path-is-looked-at-each-second", the_path_is_looked_at_each_second);
+    PLACE_TEST("/output", what_is_said_is_written);
+    PLACE_TEST("/output", moved_and_deleted_files_are_made_anew);
+    PLACE_TEST("/output", the_path_is_looked_at_each_second);
     g_test_add("/output/a-fifo-in-its-place-is-not-used", struct place, &fifo, set_up,
                what_is_put_in_its_place_is_not_used, tear_down);
     g_test_add("/output/a-folder-in-its-place-is-not-used", struct place, &folder, set_up,
                what_is_put_in_its_place_is_not_used, tear_down);
     g_test_add("/output/a-link-in-its-place-is-not-followed", struct place, &link, set_up,
                what_is_put_in_its_place_is_not_used, tear_down);
-    add("/output/rotation-keeps-lines-whole", rotation_keeps_lines_whole);
-    add("/output/what-a-full-disk-does-not-take-is-told", what_a_full_disk_does_not_take_is_told);
-    add("/output/dead-disk-stops-nobody", dead_disk_stops_nobody);
-    add("/output/dead-disk-takes-few-threads", dead_disk_takes_few_threads);
-    add("/output/moved-log-leaves-its-old-disk", moved_log_leaves_its_old_disk);
-    add("/output/output-may-go-while-its-disk-hangs", output_may_go_while_its_disk_hangs);
+    PLACE_TEST("/output", rotation_keeps_lines_whole);
+    PLACE_TEST("/output", what_a_full_disk_does_not_take_is_told);
+    PLACE_TEST("/output", dead_disk_stops_nobody);
+    PLACE_TEST("/output", dead_disk_takes_few_threads);
+    PLACE_TEST("/output", moved_log_leaves_its_old_disk);
+    PLACE_TEST("/output", output_may_go_while_its_disk_hangs);
     return g_test_run();
 }

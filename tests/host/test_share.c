@@ -1,6 +1,7 @@
 /*
  * Shares: so many at once, then one each so long, whatever others send.
  */
+#include "../named.h"
 #include "share.h"
 
 #include <glib.h>
@@ -85,12 +86,10 @@ static void a_busy_one_is_not_forgotten(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/share/so-many-at-once-and-then-one-each-so-long",
-                    so_many_at_once_and_then_one_each_so_long);
-    g_test_add_func("/share/silence-gives-the-burst-back-and-no-more",
-                    silence_gives_the_burst_back_and_no_more);
-    g_test_add_func("/share/a-closed-one-opens-again", a_closed_one_opens_again);
-    g_test_add_func("/share/each-sender-has-its-own", each_sender_has_its_own);
-    g_test_add_func("/share/a-busy-one-is-not-forgotten", a_busy_one_is_not_forgotten);
+    TEST("/share", so_many_at_once_and_then_one_each_so_long);
+    TEST("/share", silence_gives_the_burst_back_and_no_more);
+    TEST("/share", a_closed_one_opens_again);
+    TEST("/share", each_sender_has_its_own);
+    TEST("/share", a_busy_one_is_not_forgotten);
     return g_test_run();
 }

@@ -2,6 +2,7 @@
  * The audit's entries as bytes: what is written is read, whatever the fields hold, and so is what
  * proctord wrote before there were fields.
  */
+#include "../named.h"
 #include "journal/audit.h"
 #include "journal/borrow.h"
 
@@ -115,10 +116,9 @@ static void a_command_id_is_read_as_it_is_written(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/audit/fields-come-back-as-fields", fields_come_back_as_fields);
-    g_test_add_func("/audit/an-older-entry-has-its-text", an_older_entry_has_its_text);
-    g_test_add_func("/audit/what-is-cut-is-not-read", what_is_cut_is_not_read);
-    g_test_add_func("/audit/a-command-id-is-read-as-it-is-written",
-                    a_command_id_is_read_as_it_is_written);
+    TEST("/audit", fields_come_back_as_fields);
+    TEST("/audit", an_older_entry_has_its_text);
+    TEST("/audit", what_is_cut_is_not_read);
+    TEST("/audit", a_command_id_is_read_as_it_is_written);
     return g_test_run();
 }

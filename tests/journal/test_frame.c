@@ -1,6 +1,7 @@
 /*
  * Frames: whatever was cut, torn or flipped is found, and what stands before it can be used.
  */
+#include "../named.h"
 #include "journal/frame.h"
 
 #include <errno.h>
@@ -123,13 +124,11 @@ static void the_header_names_its_format(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/frame/the-checksum-is-that-of-the-standard",
-                    the_checksum_is_that_of_the_standard);
-    g_test_add_func("/frame/what-is-written-is-read", what_is_written_is_read);
-    g_test_add_func("/frame/every-cut-is-found", every_cut_is_found);
-    g_test_add_func("/frame/every-flipped-bit-is-found", every_flipped_bit_is_found);
-    g_test_add_func("/frame/a-length-beyond-the-bound-is-refused",
-                    a_length_beyond_the_bound_is_refused);
-    g_test_add_func("/frame/the-header-names-its-format", the_header_names_its_format);
+    TEST("/frame", the_checksum_is_that_of_the_standard);
+    TEST("/frame", what_is_written_is_read);
+    TEST("/frame", every_cut_is_found);
+    TEST("/frame", every_flipped_bit_is_found);
+    TEST("/frame", a_length_beyond_the_bound_is_refused);
+    TEST("/frame", the_header_names_its_format);
     return g_test_run();
 }

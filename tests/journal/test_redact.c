@@ -2,6 +2,7 @@
  * Redaction: equal secrets get equal words, different ones different words, and of the secret
  * nothing is left but the name of a variable.
  */
+#include "../named.h"
 #include "journal/redact.h"
 
 #include <glib.h>
@@ -56,8 +57,8 @@ static void words_stay_while_there_are_more(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/redact/equal-secrets-get-equal-words", equal_secrets_get_equal_words);
-    g_test_add_func("/redact/only-a-name-is-kept", only_a_name_is_kept);
-    g_test_add_func("/redact/words-stay-while-there-are-more", words_stay_while_there_are_more);
+    TEST("/redact", equal_secrets_get_equal_words);
+    TEST("/redact", only_a_name_is_kept);
+    TEST("/redact", words_stay_while_there_are_more);
     return g_test_run();
 }

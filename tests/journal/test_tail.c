@@ -2,6 +2,7 @@
  * The journal's tail: whatever a dead proctord was writing, a reader completes the segment that it
  * finds.
  */
+#include "../named.h"
 #include "journal/tail.h"
 
 #include <errno.h>
@@ -145,11 +146,9 @@ static void a_torn_record_is_the_end(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/tail/what-is-missing-is-found-at-each-byte",
-                    what_is_missing_is_found_at_each_byte);
-    g_test_add_func("/tail/what-has-arrived-is-gone", what_has_arrived_is_gone);
-    g_test_add_func("/tail/a-new-segment-may-have-its-name-or-not",
-                    a_new_segment_may_have_its_name_or_not);
-    g_test_add_func("/tail/a-torn-record-is-the-end", a_torn_record_is_the_end);
+    TEST("/tail", what_is_missing_is_found_at_each_byte);
+    TEST("/tail", what_has_arrived_is_gone);
+    TEST("/tail", a_new_segment_may_have_its_name_or_not);
+    TEST("/tail", a_torn_record_is_the_end);
     return g_test_run();
 }

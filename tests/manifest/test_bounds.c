@@ -1,6 +1,7 @@
 /*
  * Bounds: each limit of a manifest, at one less, at the limit, and at one more.
  */
+#include "../named.h"
 #include "core/model/declaration.h"
 #include "manifest.h"
 #include "manifest_set.h"
@@ -317,7 +318,7 @@ static void number_is_bounded(gconstpointer data)
     }
 }
 
-static void supervisor_numbers_are_bounded(void)
+static void supervisor_numbers(void)
 {
     static const struct {
         const char *text;
@@ -355,6 +356,6 @@ int main(int argc, char **argv)
         g_autofree char *path = g_strdup_printf("/bounds/number-%s", numbers[i].name);
         g_test_add_data_func(path, GSIZE_TO_POINTER(i), number_is_bounded);
     }
-    g_test_add_func("/bounds/supervisor-numbers", supervisor_numbers_are_bounded);
+    TEST("/bounds", supervisor_numbers);
     return g_test_run();
 }

@@ -1,6 +1,7 @@
 /*
  * Defaults: what a child has that does not say it itself.
  */
+#include "../named.h"
 #include "manifest.h"
 
 #include <glib.h>
@@ -151,12 +152,11 @@ static void they_are_short(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/manifest/defaults/who-says-nothing-has-them", who_says_nothing_has_them);
-    g_test_add_func("/manifest/defaults/own-keys-win-one-by-one", own_keys_win_one_by_one);
-    g_test_add_func("/manifest/defaults/lists-below-inherit", lists_below_inherit);
-    g_test_add_func("/manifest/defaults/what-does-not-fit-a-kind-is-left-out",
-                    what_does_not_fit_a_kind_is_left_out);
-    g_test_add_func("/manifest/defaults/one-way-to-ask-is-enough", one_way_to_ask_is_enough);
-    g_test_add_func("/manifest/defaults/they-are-short", they_are_short);
+    TEST("/manifest/defaults", who_says_nothing_has_them);
+    TEST("/manifest/defaults", own_keys_win_one_by_one);
+    TEST("/manifest/defaults", lists_below_inherit);
+    TEST("/manifest/defaults", what_does_not_fit_a_kind_is_left_out);
+    TEST("/manifest/defaults", one_way_to_ask_is_enough);
+    TEST("/manifest/defaults", they_are_short);
     return g_test_run();
 }

@@ -3,6 +3,7 @@
  * and the ends of its range are taken, what is beyond is not, and a change costs what the core
  * says.
  */
+#include "../named.h"
 #include "core/model/archive.h"
 #include "core/model/declaration_keys.h"
 #include "core/model/declaration_archive.h"
@@ -291,8 +292,8 @@ static void a_change_costs_what_is_said(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/manifest/keys/a-default-changes-nothing", a_default_changes_nothing);
-    g_test_add_func("/manifest/keys/a-range-ends-where-it-is-said", a_range_ends_where_it_is_said);
-    g_test_add_func("/manifest/keys/a-change-costs-what-is-said", a_change_costs_what_is_said);
+    TEST("/manifest/keys", a_default_changes_nothing);
+    TEST("/manifest/keys", a_range_ends_where_it_is_said);
+    TEST("/manifest/keys", a_change_costs_what_is_said);
     return g_test_run();
 }

@@ -1,6 +1,7 @@
 /*
  * Documents: what aliases and merge keys stand for, what is bounded, and what is written again.
  */
+#include "../named.h"
 #include "node.h"
 #include "manifest.h"
 #include "written.h"
@@ -186,16 +187,16 @@ static void nothing(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/node/aliases", aliases);
-    g_test_add_func("/node/merge-keys", merge_keys);
-    g_test_add_func("/node/keys-given-twice", keys_given_twice);
-    g_test_add_func("/node/extensions-are-left-out-at-the-top", extensions_are_left_out_at_the_top);
-    g_test_add_func("/node/written-texts", written_texts);
-    g_test_add_func("/node/long-keys-can-be-read-again", long_keys_can_be_read_again);
-    g_test_add_func("/node/secrets-have-a-place", secrets_have_a_place);
-    g_test_add_func("/node/depth-is-bounded", depth_is_bounded);
-    g_test_add_func("/node/what-aliases-stand-for-is-bounded", what_aliases_stand_for_is_bounded);
-    g_test_add_func("/node/other-encodings", other_encodings);
-    g_test_add_func("/node/nothing", nothing);
+    TEST("/node", aliases);
+    TEST("/node", merge_keys);
+    TEST("/node", keys_given_twice);
+    TEST("/node", extensions_are_left_out_at_the_top);
+    TEST("/node", written_texts);
+    TEST("/node", long_keys_can_be_read_again);
+    TEST("/node", secrets_have_a_place);
+    TEST("/node", depth_is_bounded);
+    TEST("/node", what_aliases_stand_for_is_bounded);
+    TEST("/node", other_encodings);
+    TEST("/node", nothing);
     return g_test_run();
 }

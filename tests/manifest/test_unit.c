@@ -2,6 +2,7 @@
  * Units: how people write durations, sizes, signals, capabilities and limits, each at its edges;
  * what is refused leaves the value as it was.
  */
+#include "../named.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -177,12 +178,12 @@ static void limits(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/unit/durations", durations);
-    g_test_add_func("/unit/sizes", sizes);
-    g_test_add_func("/unit/decimals", decimals);
-    g_test_add_func("/unit/numbers", numbers);
-    g_test_add_func("/unit/signals", signals);
-    g_test_add_func("/unit/capabilities", capabilities);
-    g_test_add_func("/unit/limits", limits);
+    TEST("/unit", durations);
+    TEST("/unit", sizes);
+    TEST("/unit", decimals);
+    TEST("/unit", numbers);
+    TEST("/unit", signals);
+    TEST("/unit", capabilities);
+    TEST("/unit", limits);
     return g_test_run();
 }

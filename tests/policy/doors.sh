@@ -1,7 +1,7 @@
 #!/bin/sh
 # doors.sh SOURCE: what must be done in one place only is done nowhere else. TAP.
 cd "$1" || exit 1
-echo 1..9
+echo 1..10
 n=0
 
 # only NAME 'PATTERN' PLACE FOLDER: no line of FOLDER has it but those of PLACE
@@ -45,3 +45,7 @@ only "numbers are read in one place" \
 only "files are opened by path in one place" \
     '(^|[^_a-z.>])(f?re)?(f?open|openat2?|creat)(64)?\([^2)]' \
     '^service/(system/(open_regular|own_folder|again|standard)|host/(birth|cgroup|environment|host|job_results|log_writer|output|result|spawner_process)|journal/(audit_walk|recovery|tail)|ctl/history|log/sink|signals)\.c:' service
+# By TEST, WORLD_TEST and FIXTURE_TEST; what is left has data that is part of its name.
+only "the name of a test is that of its function" \
+    '(g_test_add(_func)?|world_test|fixture_test)\( *$|(g_test_add(_func)?|world_test|fixture_test)\(.*"/' \
+    '^tests/host/test_output\.c:' tests

@@ -14,7 +14,6 @@ LONG = {
     "tests/daemon/fixture.c": 726,
     "tests/daemon/test_recovery.c": 950,
     "tests/daemon/test_seeds.c": 965,
-    "tests/daemon/test_spawner.c": 711,
     "tests/kernel/backend_model.c": 748,
 }
 

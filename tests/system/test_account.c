@@ -1,6 +1,7 @@
 /*
  * Users and groups, looked up beside the loop in databases that this program plays.
  */
+#include "../named.h"
 #include "account.h"
 #include "beside.h"
 
@@ -211,11 +212,10 @@ static void a_silent_directory_holds_up_no_other_user(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/account/a-user-has-all-of-its-groups", a_user_has_all_of_its_groups);
-    g_test_add_func("/account/groups-add-up", groups_add_up);
-    g_test_add_func("/account/numbers-are-digits-up-to-a-bound", numbers_are_digits_up_to_a_bound);
-    g_test_add_func("/account/failures-name-their-key", failures_name_their_key);
-    g_test_add_func("/account/a-silent-directory-holds-up-no-other-user",
-                    a_silent_directory_holds_up_no_other_user);
+    TEST("/account", a_user_has_all_of_its_groups);
+    TEST("/account", groups_add_up);
+    TEST("/account", numbers_are_digits_up_to_a_bound);
+    TEST("/account", failures_name_their_key);
+    TEST("/account", a_silent_directory_holds_up_no_other_user);
     return g_test_run();
 }

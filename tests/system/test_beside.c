@@ -1,6 +1,7 @@
 /*
  * Calls beside the loop: what waits there waits alone, in order, and outlives its owner.
  */
+#include "../named.h"
 #include "beside.h"
 
 #include <errno.h>
@@ -355,19 +356,15 @@ int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/beside/works-of-one-queue-keep-their-order",
-                    works_of_one_queue_keep_their_order);
-    g_test_add_func("/beside/another-queue-does-not-wait", another_queue_does_not_wait);
-    g_test_add_func("/beside/hung-ones-are-replaced-up-to-a-bound",
-                    hung_ones_are_replaced_up_to_a_bound);
-    g_test_add_func("/beside/owner-goes-while-a-call-hangs", owner_goes_while_a_call_hangs);
-    g_test_add_func("/beside/what-is-left-is-still-made", what_is_left_is_still_made);
-    g_test_add_func("/beside/waiting-has-a-bound", waiting_has_a_bound);
-    g_test_add_func("/beside/the-end-does-not-wait-for-what-hangs",
-                    the_end_does_not_wait_for_what_hangs);
-    g_test_add_func("/beside/without-a-loop-it-is-made-at-once", without_a_loop_it_is_made_at_once);
-    g_test_add_func("/beside/signals-are-for-the-loop", signals_are_for_the_loop);
-    g_test_add_func("/beside/close-that-lingers-holds-up-nobody",
-                    close_that_lingers_holds_up_nobody);
+    TEST("/beside", works_of_one_queue_keep_their_order);
+    TEST("/beside", another_queue_does_not_wait);
+    TEST("/beside", hung_ones_are_replaced_up_to_a_bound);
+    TEST("/beside", owner_goes_while_a_call_hangs);
+    TEST("/beside", what_is_left_is_still_made);
+    TEST("/beside", waiting_has_a_bound);
+    TEST("/beside", the_end_does_not_wait_for_what_hangs);
+    TEST("/beside", without_a_loop_it_is_made_at_once);
+    TEST("/beside", signals_are_for_the_loop);
+    TEST("/beside", close_that_lingers_holds_up_nobody);
     return g_test_run();
 }

@@ -1,6 +1,7 @@
 /*
  * Environment files: each text beside what systemd 252 makes of it, or where it is refused.
  */
+#include "../named.h"
 #include "environment_file.h"
 
 #include <errno.h>
@@ -162,16 +163,15 @@ static void taker_can_end_it(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/environment-file/plain-lines", plain_lines);
-    g_test_add_func("/environment-file/blanks-around-do-not-belong", blanks_around_do_not_belong);
-    g_test_add_func("/environment-file/comments", comments);
-    g_test_add_func("/environment-file/quotes", quotes);
-    g_test_add_func("/environment-file/continuations", continuations);
-    g_test_add_func("/environment-file/byte-order-mark-is-skipped", byte_order_mark_is_skipped);
-    g_test_add_func("/environment-file/what-is-no-assignment-is-refused",
-                    what_is_no_assignment_is_refused);
-    g_test_add_func("/environment-file/what-is-no-text-is-refused", what_is_no_text_is_refused);
-    g_test_add_func("/environment-file/long-values", long_values);
-    g_test_add_func("/environment-file/taker-can-end-it", taker_can_end_it);
+    TEST("/environment-file", plain_lines);
+    TEST("/environment-file", blanks_around_do_not_belong);
+    TEST("/environment-file", comments);
+    TEST("/environment-file", quotes);
+    TEST("/environment-file", continuations);
+    TEST("/environment-file", byte_order_mark_is_skipped);
+    TEST("/environment-file", what_is_no_assignment_is_refused);
+    TEST("/environment-file", what_is_no_text_is_refused);
+    TEST("/environment-file", long_values);
+    TEST("/environment-file", taker_can_end_it);
     return g_test_run();
 }

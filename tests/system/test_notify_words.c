@@ -1,6 +1,7 @@
 /*
  * What the words of sd_notify(3) mean, and which values are none.
  */
+#include "../named.h"
 #include "fd_store.h"
 #include "notify_words.h"
 
@@ -120,11 +121,10 @@ static void names_of_descriptors_are_bounded(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/notify-words/values-that-are-none-are-named", values_that_are_none_are_named);
-    g_test_add_func("/notify-words/others-are-passed-over", others_are_passed_over);
-    g_test_add_func("/notify-words/bounds-are-taken", bounds_are_taken);
-    g_test_add_func("/notify-words/the-last-word-counts", the_last_word_counts);
-    g_test_add_func("/notify-words/names-of-descriptors-are-bounded",
-                    names_of_descriptors_are_bounded);
+    TEST("/notify-words", values_that_are_none_are_named);
+    TEST("/notify-words", others_are_passed_over);
+    TEST("/notify-words", bounds_are_taken);
+    TEST("/notify-words", the_last_word_counts);
+    TEST("/notify-words", names_of_descriptors_are_bounded);
     return g_test_run();
 }

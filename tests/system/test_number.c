@@ -1,6 +1,7 @@
 /*
  * Numbers that people write: digits, within their range, or refused.
  */
+#include "../named.h"
 #include "number.h"
 
 #include <errno.h>
@@ -95,11 +96,11 @@ static void taken_from_the_front(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/number/digits-only", digits_only);
-    g_test_add_func("/number/bounds", bounds);
-    g_test_add_func("/number/ids", ids);
-    g_test_add_func("/number/signed-numbers", signed_numbers);
-    g_test_add_func("/number/other-bases", other_bases);
-    g_test_add_func("/number/taken-from-the-front", taken_from_the_front);
+    TEST("/number", digits_only);
+    TEST("/number", bounds);
+    TEST("/number", ids);
+    TEST("/number", signed_numbers);
+    TEST("/number", other_bases);
+    TEST("/number", taken_from_the_front);
     return g_test_run();
 }

@@ -1,6 +1,7 @@
 /*
  * Opening what others can change: files only, without waiting, and by no other user's links.
  */
+#include "../named.h"
 #include "open_regular.h"
 
 #include <errno.h>
@@ -215,24 +216,21 @@ static void ways_without_an_end(struct place *place, gconstpointer data)
     g_assert_cmpint(open_regular_guarded(place->path, O_RDONLY, 0, &folder), ==, -ENOENT);
 }
 
-static void add(const char *name, void (*test)(struct place *place, gconstpointer data))
-{
-    g_test_add(name, struct place, NULL, set_up, test, tear_down);
-}
+#define PLACE_TEST(group, test)                                                                    \
+    g_test_add(test_path(group, #test), struct place, NULL, set_up, test, tear_down)
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    add("/open-regular/fifo", fifo);
-    add("/open-regular/folder", folder);
-    add("/open-regular/device", device);
-    add("/open-regular/socket", local_socket);
-    add("/open-regular/file-is-read-whole", file_is_read_whole);
-    add("/open-regular/nothing-is-cut-that-is-no-file", nothing_is_cut_that_is_no_file);
-    add("/open-regular/own-links-on-the-way-are-followed", own_links_on_the_way_are_followed);
-    add("/open-regular/strangers-links-on-the-way-are-not", strangers_links_on_the_way_are_not);
-    add("/open-regular/strangers-links-lead-to-what-is-theirs",
-        strangers_links_lead_to_what_is_theirs);
-    add("/open-regular/ways-without-an-end", ways_without_an_end);
+    PLACE_TEST("/open-regular", fifo);
+    PLACE_TEST("/open-regular", folder);
+    PLACE_TEST("/open-regular", device);
+    PLACE_TEST("/open-regular", local_socket);
+    PLACE_TEST("/open-regular", file_is_read_whole);
+    PLACE_TEST("/open-regular", nothing_is_cut_that_is_no_file);
+    PLACE_TEST("/open-regular", own_links_on_the_way_are_followed);
+    PLACE_TEST("/open-regular", strangers_links_on_the_way_are_not);
+    PLACE_TEST("/open-regular", strangers_links_lead_to_what_is_theirs);
+    PLACE_TEST("/open-regular", ways_without_an_end);
     return g_test_run();
 }

@@ -1,6 +1,7 @@
 /*
  * Processes outside that die over a call: once, and each time. This program is the process, too.
  */
+#include "../named.h"
 #include "outside.h"
 
 #include <errno.h>
@@ -82,7 +83,7 @@ int main(int argc, char **argv)
     }
     g_test_init(&argc, &argv, NULL);
     outside_begin();
-    g_test_add_func("/outside/what-dies-once-is-made-again", what_dies_once_is_made_again);
-    g_test_add_func("/outside/what-always-dies-is-an-error", what_always_dies_is_an_error);
+    TEST("/outside", what_dies_once_is_made_again);
+    TEST("/outside", what_always_dies_is_an_error);
     return g_test_run();
 }

@@ -1,6 +1,7 @@
 /*
  * Own folder: what another user can make of it is refused, with the folder and the reason.
  */
+#include "../named.h"
 #include "own_folder.h"
 
 #include <errno.h>
@@ -143,17 +144,21 @@ static void inside_no_link_is_followed(void)
     close(folder);
 }
 
+#define NAMED(function)                                                                            \
+    {                                                                                              \
+        .test = function, .name = #function                                                        \
+    }
+
 static const struct {
-    const char *path;
+    const char *name;
     void (*test)(void);
 } tests[] = {
-    {"/own-folder/it-is-made-with-those-above-it", it_is_made_with_those_above_it},
-    {"/own-folder/one-that-others-can-write-to-is-refused",
-     one_that_others_can_write_to_is_refused},
-    {"/own-folder/a-link-is-refused", a_link_is_refused},
-    {"/own-folder/what-is-no-folder-is-refused", what_is_no_folder_is_refused},
-    {"/own-folder/a-strangers-is-refused", a_strangers_is_refused},
-    {"/own-folder/inside-no-link-is-followed", inside_no_link_is_followed},
+    NAMED(it_is_made_with_those_above_it),
+    NAMED(one_that_others_can_write_to_is_refused),
+    NAMED(a_link_is_refused),
+    NAMED(what_is_no_folder_is_refused),
+    NAMED(a_strangers_is_refused),
+    NAMED(inside_no_link_is_followed),
 };
 
 static void run(gconstpointer number)
@@ -168,6 +173,6 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     umask(0022);
     for (guint i = 0; i < G_N_ELEMENTS(tests); i++)
-        g_test_add_data_func(tests[i].path, GUINT_TO_POINTER(i), run);
+        g_test_add_data_func(test_path("/own-folder", tests[i].name), GUINT_TO_POINTER(i), run);
     return g_test_run();
 }

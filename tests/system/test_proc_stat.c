@@ -1,6 +1,7 @@
 /*
  * What /proc says of a process, whatever it calls itself.
  */
+#include "../named.h"
 #include "proc_stat.h"
 
 #include <errno.h>
@@ -54,8 +55,8 @@ static void entries(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/proc-stat/names-change-nothing", names_change_nothing);
-    g_test_add_func("/proc-stat/who-is-gone-has-none", who_is_gone_has_none);
-    g_test_add_func("/proc-stat/entries", entries);
+    TEST("/proc-stat", names_change_nothing);
+    TEST("/proc-stat", who_is_gone_has_none);
+    TEST("/proc-stat", entries);
     return g_test_run();
 }

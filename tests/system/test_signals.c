@@ -2,6 +2,7 @@
  * Signals: the event loop takes them from the kernel before they are dispatched, and none of them
  * may be lost to a re-execution between the two.
  */
+#include "../named.h"
 #include "signals.h"
 
 #include <glib.h>
@@ -69,7 +70,6 @@ int main(int argc, char **argv)
 {
     signals_prepare();
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/signals/what-has-been-taken-is-dispatched-before-the-program-is-replaced",
-                    what_has_been_taken_is_dispatched_before_the_program_is_replaced);
+    TEST("/signals", what_has_been_taken_is_dispatched_before_the_program_is_replaced);
     return g_test_run();
 }

@@ -2,6 +2,7 @@
  * Sinks: a reader that does not read what proctord says holds up nothing, and what was lost is
  * counted.
  */
+#include "../named.h"
 #include "beside.h"
 #include "sink.h"
 
@@ -241,12 +242,11 @@ int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/sink/a-pipe-that-nobody-reads", a_pipe_that_nobody_reads);
-    g_test_add_func("/sink/a-socket-that-nobody-reads", a_socket_that_nobody_reads);
-    g_test_add_func("/sink/a-pipe-without-another-end", a_pipe_without_another_end);
-    g_test_add_func("/sink/a-loud-neighbour", a_loud_neighbour);
-    g_test_add_func("/sink/a-file-is-written-on", a_file_is_written_on);
-    g_test_add_func("/sink/a-journald-that-is-stuck-and-comes-again",
-                    a_journald_that_is_stuck_and_comes_again);
+    TEST("/sink", a_pipe_that_nobody_reads);
+    TEST("/sink", a_socket_that_nobody_reads);
+    TEST("/sink", a_pipe_without_another_end);
+    TEST("/sink", a_loud_neighbour);
+    TEST("/sink", a_file_is_written_on);
+    TEST("/sink", a_journald_that_is_stuck_and_comes_again);
     return g_test_run();
 }
