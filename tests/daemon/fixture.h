@@ -41,6 +41,9 @@ char *fixture_fails(struct fixture *f, const char *const *extra);
 /* Waits for proctord to end by itself and returns its exit code. */
 int fixture_wait_end(struct fixture *f);
 
+/* The option of a proctord without cgroups, if NO_CGROUPS is 1; NULL: none. */
+const char *const *fixture_cgroups(void);
+
 /* Registers a test that gets a proctord of its own, ended with exit code 0 afterwards. options: as
  * extra of fixture_start(). */
 void fixture_test(struct fixture *f, const char *const *options, const char *path,

@@ -5,7 +5,6 @@
 #include "fixture.h"
 
 static struct fixture f;
-static const char *const without_cgroups[] = {"--no-cgroups", NULL};
 static const char *const *options;
 
 /* @ is the test's folder. */
@@ -112,7 +111,7 @@ static void the_death_of_proctord_ends_it(void)
 int main(int argc, char **argv)
 {
     fixture_become_init();
-    options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
+    options = fixture_cgroups();
     g_test_init(&argc, &argv, NULL);
 
     FIXTURE_TEST(&f, options, "/daemon/check-processes", one_that_hangs_ends_whole);

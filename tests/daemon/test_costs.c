@@ -28,8 +28,6 @@
 #define BEFORE_THE_PLAN 16
 
 static struct fixture f;
-static const char *const without_cgroups[] = {"--no-cgroups", NULL};
-
 struct costs {
     guint before_the_plan; /* calls, until then */
     guint walks;           /* of all children, by waitid(P_ALL) */
@@ -220,7 +218,6 @@ int main(int argc, char **argv)
     g_unsetenv("MALLOC_PERTURB_"); /* it writes what proctord has not written */
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, NULL, "/daemon/costs", a_declared_child_takes_little_memory);
-    FIXTURE_TEST(&f, g_getenv("NO_CGROUPS") ? without_cgroups : NULL, "/daemon/costs",
-                 a_death_costs_the_same_among_few_and_many);
+    FIXTURE_TEST(&f, fixture_cgroups(), "/daemon/costs", a_death_costs_the_same_among_few_and_many);
     return g_test_run();
 }

@@ -556,9 +556,7 @@ static void no_strangers_link_leads_to_an_environment(void)
 
 int main(int argc, char **argv)
 {
-    static const char *const without_cgroups[] = {"--no-cgroups", NULL};
-
-    options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
+    options = fixture_cgroups();
     enter_namespace();
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);

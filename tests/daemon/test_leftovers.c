@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 static struct fixture f;
-static const char *const without_cgroups[] = {"--no-cgroups", NULL};
 static const char *const *options;
 
 /* @ is the test's folder. */
@@ -596,7 +595,7 @@ static void what_is_kept_outlives_all(void)
 int main(int argc, char **argv)
 {
     fixture_become_init();
-    options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
+    options = fixture_cgroups();
     g_test_init(&argc, &argv, NULL);
 
     FIXTURE_TEST(&f, options, "/daemon/leftovers/wait", they_have_the_time_to_stop);

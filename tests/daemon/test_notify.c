@@ -337,8 +337,7 @@ static void a_loud_child_has_its_share(void)
 
 int main(int argc, char **argv)
 {
-    static const char *const without_cgroups[] = {"--no-cgroups", NULL};
-    const char *const *options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
+    const char *const *options = fixture_cgroups();
 
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, options, "/daemon/notify", lingering_descriptors_hold_up_nobody);

@@ -608,8 +608,7 @@ static void shutdown_follows_the_dependencies(void)
 
 int main(int argc, char **argv)
 {
-    static const char *const without_cgroups[] = {"--no-cgroups", NULL};
-    const char *const *options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
+    const char *const *options = fixture_cgroups();
 
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, options, "/daemon/ends", kill_9_is_a_signaled_exit_and_a_restart);

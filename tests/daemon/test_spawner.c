@@ -671,10 +671,8 @@ static void after_proctord_none_is_left(void)
 
 int main(int argc, char **argv)
 {
-    static const char *const without_cgroups[] = {"--no-cgroups", NULL};
-
     fixture_become_init();
-    options = g_strcmp0(g_getenv("NO_CGROUPS"), "1") == 0 ? without_cgroups : NULL;
+    options = fixture_cgroups();
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, options, "/daemon/spawner", who_hangs_hangs_alone);
     FIXTURE_TEST(&f, options, "/daemon/spawner", a_socket_on_it_hangs_alone);

@@ -285,10 +285,8 @@ static void it_has_no_processor(void)
 
 int main(int argc, char **argv)
 {
-    static const char *const without_cgroups[] = {"--no-cgroups", NULL};
-
     fixture_become_init();
-    options = g_strcmp0(g_getenv("NO_CGROUPS"), "1") == 0 ? without_cgroups : NULL;
+    options = fixture_cgroups();
     stride = g_getenv("EACH_CALL") ? 1 : stride;
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, options, "/daemon/spawner-calls", it_is_killed);

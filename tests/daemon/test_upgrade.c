@@ -11,7 +11,6 @@
 #define MANAGER      "org.proctor1.Manager"
 
 static struct fixture f;
-static const char *const without_cgroups[] = {"--no-cgroups", NULL};
 static const char *const *options;
 
 static GVariant *reexecute(gboolean dry_run, GError **error)
@@ -510,7 +509,7 @@ int main(int argc, char **argv)
 {
     fixture_become_init();
     g_test_init(&argc, &argv, NULL);
-    options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
+    options = fixture_cgroups();
     FIXTURE_TEST(&f, options, "/daemon/upgrade", children_do_not_notice);
     FIXTURE_TEST(&f, options, "/daemon/upgrade", how_a_child_ends_is_known);
     FIXTURE_TEST(&f, options, "/daemon/upgrade", a_signal_does_it_too);

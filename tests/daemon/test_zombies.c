@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 static struct fixture f;
-static const char *const without_cgroups[] = {"--no-cgroups", NULL};
 static const char *const *options;
 
 /* @ is the test's folder. */
@@ -238,7 +237,7 @@ static void it_is_asked_anew_and_its_child_can_be_stopped(void)
 int main(int argc, char **argv)
 {
     fixture_become_careless_init();
-    options = g_getenv("NO_CGROUPS") ? without_cgroups : NULL;
+    options = fixture_cgroups();
     g_test_init(&argc, &argv, NULL);
 
     FIXTURE_TEST(&f, options, "/daemon/zombies/main", the_end_of_an_adopted_child_is_seen);

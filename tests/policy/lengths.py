@@ -10,10 +10,6 @@ FILE_MAX, FUNCTION_MAX = 700, 80
 LONG = {
     "sim/machine/file_calls.c": 750,
     "tests/bench/bench.c": 880,
-    "tests/core/test_seeds.c": 792,
-    "tests/daemon/fixture.c": 726,
-    "tests/daemon/test_recovery.c": 950,
-    "tests/daemon/test_seeds.c": 965,
     "tests/kernel/backend_model.c": 748,
 }
 
