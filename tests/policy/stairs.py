@@ -9,7 +9,7 @@ import sys
 
 build, source = map(pathlib.Path, sys.argv[1:])
 core = source / "service/core"
-ROOMS = ["vocabulary", "model", "rules", ""]
+ROOMS = ["vocabulary", "calendar", "model", "rules", ""]
 listed = re.findall(r"^\| `((?:\w+/)?\w+)` \|", (source / "docs/architecture.md").read_text(), re.M)
 files = {str(path.relative_to(core).with_suffix("")) for path in core.glob("**/*.c")}
 order = [name for name in listed if name in files]
