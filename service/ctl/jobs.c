@@ -122,7 +122,7 @@ static void answer_row(struct json *json, const struct row *row)
 
     json_item(json);
     json_open(json, '{');
-    json_key(json, "number");
+    json_key(json, "id");
     json_number(json->out, row->number);
     json_key(json, "name");
     json_text(json->out, row->name);

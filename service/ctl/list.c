@@ -57,7 +57,7 @@ static int print_rows(struct client *client, sd_bus_message *reply)
         snprintf(numbers[0], sizeof(numbers[0]), "%" PRIu64, generation);
         snprintf(numbers[1], sizeof(numbers[1]), "%" PRIu64, attempt);
         snprintf(left, sizeof(left), "%" PRIu32 "%s%s", remaining, exhausted ? " (used up)" : "",
-                 stale ? " (heartbeat stale)" : "");
+                 stale ? " (unhealthy)" : "");
         if (wanted(client, &(struct child_row){id, path, operation, status, exhausted}))
             table_add(table, paint(operation, status, exhausted),
                       (const char *const[]){id, operation, status, readiness, numbers[0],

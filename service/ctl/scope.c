@@ -154,7 +154,7 @@ static void print_child(const struct row *row)
     printf(": %s", held ? row->operation : row->status);
     if (held && !idle)
         printf(", %s", row->status);
-    printf(", generation %" PRIu64 "%s\n", row->generation, row->stale ? ", heartbeat stale" : "");
+    printf(", generation %" PRIu64 "%s\n", row->generation, row->stale ? ", unhealthy" : "");
 }
 
 static void print_supervisor(struct client *client, const char *path)
