@@ -172,23 +172,24 @@ static int append_plan(const struct service *service, sd_bus_message *m,
     return append_plan_list(m, "WouldRestart", restart ? id : NULL, restart ? sidecars : NULL);
 }
 
-/* The time is up, and this is what it still waits for. */
-static int append_overdue(const struct service *service, sd_bus_message *m,
-                          const struct child *child, const char *waits_for)
+/* What it still waits for, where the time is up, or nothing brings it about. */
+static int append_awaited(const struct service *service, sd_bus_message *m,
+                          const struct child *child, const char *waits_for, bool late)
 {
     char why[EXPLANATION_MAX];
 
     if (!waits_for)
         return 0;
     explain(service, child, why, sizeof(why));
-    APPEND(append_flag(m, "TimedOut", true));
+    if (late)
+        APPEND(append_flag(m, "TimedOut", true));
     APPEND(append_text(m, "WaitsFor", waits_for));
     return append_text(m, "Explanation", why);
 }
 
 int append_outcome(const struct service *service, sd_bus_message *m, const struct outcome *outcome)
 {
-    return append_late_outcome(service, m, outcome, NULL, NULL);
+    return append_awaited_outcome(service, m, outcome, NULL, NULL, false);
 }
 
 /* A dry run is no command of the history: the next id goes to the next command. */
@@ -204,9 +205,9 @@ static int append_command(const struct service *service, sd_bus_message *m, uint
 }
 
 /* An outcome, as dbus-api.md lists its keys; a key without a value is left out. */
-int append_late_outcome(const struct service *service, sd_bus_message *m,
-                        const struct outcome *outcome, const struct child *child,
-                        const char *waits_for)
+int append_awaited_outcome(const struct service *service, sd_bus_message *m,
+                           const struct outcome *outcome, const struct child *child,
+                           const char *waits_for, bool late)
 {
     APPEND(append_open(m, 'a', "{sv}"));
     APPEND(append_command(service, m, outcome->command_id, outcome->dry_run));
@@ -234,7 +235,7 @@ int append_late_outcome(const struct service *service, sd_bus_message *m,
     if (outcome->reload != RELOAD_NONE)
         APPEND(append_text(m, "Reload", reload_result_to_string(outcome->reload)));
     APPEND(append_plan(service, m, outcome));
-    APPEND(append_overdue(service, m, child, waits_for));
+    APPEND(append_awaited(service, m, child, waits_for, late));
     return sd_bus_message_close_container(m);
 }
 

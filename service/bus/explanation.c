@@ -344,6 +344,11 @@ static void explain_requirement(const struct sentence *s, const char *id, bool r
     fprintf(s->stream, "not started: requires %s, which ", id);
     if (removed || !of.child) {
         fputs("was removed", s->stream);
+    } else if (child_waits_for(of.child) == START_HELD) {
+        fprintf(s->stream, "is %s",
+                of.child->operation == CHILD_REMOVED
+                    ? "being removed"
+                    : child_operation_to_string(of.child->operation));
     } else if (of.child->stop_waits) {
         fputs("is about to stop", s->stream);
     } else if (!declaration_is_ready_by_exit(&of.child->config->declaration)) {

@@ -220,10 +220,11 @@ int append_u32(sd_bus_message *m, const char *key, uint32_t value);
 int append_signed(sd_bus_message *m, const char *key, int32_t value);
 int append_flag(sd_bus_message *m, const char *key, bool value);
 int append_outcome(const struct service *service, sd_bus_message *m, const struct outcome *outcome);
-/* waits_for: what the child still waits for when the time is up; NULL: nothing. */
-int append_late_outcome(const struct service *service, sd_bus_message *m,
-                        const struct outcome *outcome, const struct child *child,
-                        const char *waits_for);
+/* waits_for: what the child still waits for when the time is up (late), or in vain; NULL: nothing.
+ */
+int append_awaited_outcome(const struct service *service, sd_bus_message *m,
+                           const struct outcome *outcome, const struct child *child,
+                           const char *waits_for, bool late);
 int append_outcomes(const struct service *service, sd_bus_message *m,
                     const struct outcome *outcomes, size_t count);
 int append_event(const struct service *service, sd_bus_message *m, const struct event *event,

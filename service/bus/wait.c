@@ -11,6 +11,7 @@
 #include "private.h"
 #include "waiter.h"
 #include "core/model/start_wait.h"
+#include "core/rules/dependency.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -185,8 +186,8 @@ int wait_for_reexecution(struct service *service, sd_bus_message *m)
     return add(service, m, WAIT_REEXECUTION, NULL, NULL, 0);
 }
 
-/* Nothing more will come of a start: it is up, it failed, or it was withdrawn. */
-static bool start_is_over(const struct child *child)
+/* Nothing more will come of a start: it is up, it failed, was withdrawn, or is in vain. */
+static bool start_is_over(const struct core *core, const struct child *child)
 {
     const struct attempt *attempt = &child->attempt;
 
@@ -195,9 +196,10 @@ static bool start_is_over(const struct child *child)
     switch (child_waits_for(child)) {
     case START_FENCED:
     case START_SCOPE:
-    case START_DEPENDENCY:
     case START_QUEUED:
         return false;
+    case START_DEPENDENCY:
+        return dependency_is_in_vain(core, child);
     case START_HELD:
     case START_BACKOFF: /* it has failed, and it is the policy's now */
         return true;
@@ -208,14 +210,27 @@ static bool start_is_over(const struct child *child)
            (attempt->spawned && child->readiness != READINESS_UNREPORTED);
 }
 
-static bool is_over(enum waiter_kind kind, const struct child *child)
+/* A start that is over, and the child is not up. Why a spawn failed is in the outcome anyway, and
+ * a resume starts only what is meant to run. */
+static bool came_to_nothing(const struct core *core, enum waiter_kind kind,
+                            const struct outcome *outcome, const struct child *child)
+{
+    if (kind != WAIT_START || is_refused(outcome) || child->attempt.active ||
+        child->failure->phase == FAILURE_SPAWN || !start_is_over(core, child))
+        return false;
+    if (child_waits_for(child) != START_WAITS_FOR_NOTHING)
+        return true;
+    return outcome->has_fence && child->last_exit->kind != EXIT_SUCCEEDED;
+}
+
+static bool is_over(const struct core *core, enum waiter_kind kind, const struct child *child)
 {
     switch (kind) {
     case WAIT_STOP:
         return !child->attempt.active;
     case WAIT_START:
     case WAIT_ADDED:
-        return start_is_over(child);
+        return start_is_over(core, child);
     case WAIT_RELOAD:
         return child->reload_result != RELOAD_PENDING;
     case WAIT_SCOPE:
@@ -236,7 +251,7 @@ static bool scope_is_over(const struct service *service, struct waiter *waiter)
     for (size_t i = 0; i < waiter->n_scope; i++) {
         struct awaited *awaited = &waiter->scope[i];
         struct child *child = awaited->over ? NULL : core_child_of(service->core, awaited->child);
-        if (child && is_over(waiter->scope_kind, child)) {
+        if (child && is_over(service->core, waiter->scope_kind, child)) {
             core_describe(service->core, child, &awaited->outcome);
             awaited->over = true;
         }
@@ -274,11 +289,14 @@ static int fill_scope(struct service *service, const struct waiter *waiter, sd_b
 
     for (size_t i = 0; r >= 0 && i < waiter->n_scope; i++) {
         struct awaited *awaited = &waiter->scope[i];
-        struct child *child = awaited->over ? NULL : core_child_of(service->core, awaited->child);
-        if (child)
+        struct child *child = core_child_of(service->core, awaited->child);
+        bool late = child && !awaited->over;
+        if (late)
             core_describe(service->core, child, &awaited->outcome);
-        r = append_late_outcome(service, reply, &awaited->outcome, child,
-                                child ? what_is_awaited(waiter->scope_kind, child) : NULL);
+        bool told = late || (child && came_to_nothing(service->core, waiter->scope_kind,
+                                                      &awaited->outcome, child));
+        r = append_awaited_outcome(service, reply, &awaited->outcome, told ? child : NULL,
+                                   told ? what_is_awaited(waiter->scope_kind, child) : NULL, late);
     }
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
@@ -295,6 +313,8 @@ static int fill_added(const struct child *child, sd_bus_message *reply)
 static int fill(struct service *service, struct waiter *waiter, struct child *child, bool late,
                 sd_bus_message *reply)
 {
+    bool told;
+
     switch (waiter->kind) {
     case WAIT_SHUTDOWN:
         return append_shutdown(service, reply, false, waiter->outcome.idempotent, late);
@@ -312,8 +332,9 @@ static int fill(struct service *service, struct waiter *waiter, struct child *ch
     case WAIT_START:
     case WAIT_RELOAD:
         core_describe(service->core, child, &waiter->outcome);
-        return append_late_outcome(service, reply, &waiter->outcome, child,
-                                   late ? what_is_awaited(waiter->kind, child) : NULL);
+        told = late || came_to_nothing(service->core, waiter->kind, &waiter->outcome, child);
+        return append_awaited_outcome(service, reply, &waiter->outcome, child,
+                                      told ? what_is_awaited(waiter->kind, child) : NULL, late);
     }
     return -EINVAL;
 }
@@ -380,7 +401,7 @@ static bool waiter_is_over(struct service *service, struct waiter *waiter, struc
         return scope_is_over(service, waiter);
     if (waiter->kind == WAIT_JOB)
         return core_find_job(service->core, waiter->job)->state == JOB_FINISHED;
-    return is_over(waiter->kind, child);
+    return is_over(service->core, waiter->kind, child);
 }
 
 bool waiter_is_about_one(const struct waiter *waiter)

@@ -122,6 +122,8 @@ static int code_of(const struct verdict *verdict)
         return CTL_REJECTED;
     if (verdict->timed_out)
         return CTL_TIMED_OUT;
+    if (verdict->waits_for[0])
+        return CTL_FAILED; /* and nothing brings it about */
     if (strcmp(verdict->reload, "timed-out") == 0 || strcmp(verdict->reload, "interrupted") == 0)
         return CTL_FAILED;
     return verdict->failure[0] && !is_of_the_old_one(verdict) ? CTL_FAILED : CTL_DONE;
@@ -163,9 +165,12 @@ static void print_verdict(FILE *out, const struct client *client, const char *id
         fputs(": ", out);
     text_write(out, verdict->failure);
     print_plan(out, verdict);
-    if (!verdict->timed_out)
+    if (!verdict->waits_for[0])
         return;
-    fprintf(out, "; timed out waiting for: %s (", verdict->waits_for);
+    if (verdict->timed_out)
+        fprintf(out, "; timed out waiting for: %s (", verdict->waits_for);
+    else
+        fputs("; not ready (", out);
     text_write(out, verdict->explanation);
     fputc(')', out);
 }

@@ -263,6 +263,27 @@ struct start_dependency child_awaits(const struct child *child)
     return dependency_of(child, number);
 }
 
+/* From one to the next that it requires; a circle is refused where it is declared. */
+bool dependency_is_in_vain(const struct core *core, const struct child *child)
+{
+    for (uint32_t steps = 0; steps < CORE_CHILDREN_MAX; steps++) {
+        struct start_dependency awaited = child_awaits(child);
+        const struct child *target = NULL;
+        if (!awaited.required)
+            return false;
+        if (!awaited.removed)
+            target = core_find(core, awaited.id);
+        if (!target || child_waits_for(target) == START_HELD)
+            return true;
+        if (child_waits_for(target) == START_WAITS_FOR_NOTHING)
+            return !target->attempt.active;
+        if (child_waits_for(target) != START_DEPENDENCY)
+            return false;
+        child = target;
+    }
+    return false;
+}
+
 /* Which one it waits for is shown. */
 static void await(struct core *core, struct child *child, uint32_t number)
 {

@@ -35,6 +35,10 @@ bool dependency_is_met(const struct child_declaration *declaration, const struct
  * removed is named too; *removed says so. */
 const char *child_unmet_dependency(const struct child *child, bool *removed);
 struct start_dependency child_awaits(const struct child *child);
+
+/* Whether what it waits for does not come by itself: it requires one that was removed, is held, or
+ * is left alone by its policy, or one that waits for such a child in turn. */
+bool dependency_is_in_vain(const struct core *core, const struct child *child);
 bool dependency_holds_up_in(struct core *core, struct child *child, struct dependency_walk *walk);
 
 /* Whether one stands in the way of its start, which then waits for it. */
