@@ -50,7 +50,8 @@ struct core {
     uint32_t *free_slots;
     uint32_t next_serial;
     struct seldom *seldom; /* the last block; the others behind it */
-    struct child **index;  /* hash of id -> children; behind it hash of name -> jobs under way */
+    struct child **index;  /* hash of id -> children; behind it hash of name -> jobs under way, and
+                              hash of id -> number of dependencies */
     uint32_t index_size;   /* a power of two, or 0 */
     bool may_miss;         /* another child may depend on one that was removed; false: none does */
     struct lineages lineages; /* of those that were removed */

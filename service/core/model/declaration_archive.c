@@ -491,12 +491,18 @@ enum key_class declaration_key_class(enum declaration_key key)
     return keys[key].class;
 }
 
-void declaration_key_write(struct archive *a, struct child_declaration *d, enum declaration_key key)
+size_t declaration_rows(void)
 {
-    INVARIANT(!a->reading && key < DECLARATION_KEYS);
-    for (size_t i = 0; i < ROWS; i++)
-        if (rows[i].key == key && rows[i].use != ROW_WRITTEN)
-            rows[i].write(a, d);
+    return ROWS;
+}
+
+enum declaration_key declaration_row_write(struct archive *a, struct child_declaration *d,
+                                           size_t row)
+{
+    INVARIANT(!a->reading && row < ROWS);
+    if (rows[row].use != ROW_WRITTEN)
+        rows[row].write(a, d);
+    return rows[row].key;
 }
 
 void declaration_keys_write(struct archive *a, struct child_declaration *d)

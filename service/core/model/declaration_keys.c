@@ -71,14 +71,15 @@ static bool any_differs(struct archive *a, struct child_declaration *before,
     return halves_differ(a, half);
 }
 
-static bool differs(struct archive *a, struct child_declaration *before,
-                    struct child_declaration *after, enum declaration_key key)
+/* The key's bit, or 0. */
+static uint64_t difference(struct archive *a, struct child_declaration *before,
+                           struct child_declaration *after, size_t row)
 {
     a->used = 0;
-    declaration_key_write(a, before, key);
+    enum declaration_key key = declaration_row_write(a, before, row);
     size_t half = a->used;
-    declaration_key_write(a, after, key);
-    return halves_differ(a, half);
+    declaration_row_write(a, after, row);
+    return halves_differ(a, half) ? KEY_BIT(key) : 0;
 }
 
 int declaration_compare(const struct core_ports *ports, const struct child_declaration *before,
@@ -89,9 +90,8 @@ int declaration_compare(const struct core_ports *ports, const struct child_decla
     bool any = any_differs(&a, &copies[0], &copies[1]);
 
     *keys = 0;
-    for (int key = 0; any && key < DECLARATION_KEYS && !a.failed; key++)
-        if (differs(&a, &copies[0], &copies[1], (enum declaration_key)key))
-            *keys |= KEY_BIT(key);
+    for (size_t row = 0; any && row < declaration_rows() && !a.failed; row++)
+        *keys |= difference(&a, &copies[0], &copies[1], row);
     if (a.data)
         ports->release(ports->userdata, a.data);
     return a.failed ? -ENOMEM : 0;

@@ -77,11 +77,13 @@ uint64_t declaration_keys_of(enum key_class class);
  * DECLARATION_KEYS where there is none of this name. */
 enum declaration_key declaration_key_find(const char *name);
 
-/* Writes the fields of one key. */
-void declaration_key_write(struct archive *archive, struct child_declaration *declaration,
-                           enum declaration_key key);
+/* The fields of each key are in one or more rows. Writes those of a row, unless they are never
+ * compared, and returns its key. */
+size_t declaration_rows(void);
+enum declaration_key declaration_row_write(struct archive *archive,
+                                           struct child_declaration *declaration, size_t row);
 
-/* The same of all keys, one behind the other. */
+/* The same of all rows, one behind the other. */
 void declaration_keys_write(struct archive *archive, struct child_declaration *declaration);
 
 /* Finds the keys in which two declarations differ, whatever their texts look like. Returns 0 or

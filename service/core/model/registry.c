@@ -1,8 +1,11 @@
 #include "core/model/registry.h"
 
+#include "core/model/config.h"
+#include "core/model/declaration.h"
 #include "core/model/job.h"
 #include "core/model/seldom.h"
 #include "core/private.h"
+#include "core/vocabulary/invariant.h"
 
 #include <errno.h>
 #include <string.h>
@@ -42,8 +45,41 @@ static uint32_t id_hash(const char *id)
     return hash;
 }
 
+/* Behind the buckets of the children and those of the jobs. */
+static uint32_t *dependencies_on(const struct core *core, const char *id)
+{
+    uint32_t *counts = (uint32_t *)(void *)(core->index + 2 * (size_t)core->index_size);
+
+    return &counts[id_hash(id) & (core->index_size - 1)];
+}
+
+void registry_count_dependencies(struct core *core, const struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+
+    for (size_t i = 0; i < dependency_count(declaration); i++)
+        ++*dependencies_on(core, dependency_id(declaration, i));
+}
+
+void registry_forget_dependencies(struct core *core, const struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+
+    for (size_t i = 0; i < dependency_count(declaration); i++) {
+        uint32_t *count = dependencies_on(core, dependency_id(declaration, i));
+        INVARIANT(*count > 0);
+        --*count;
+    }
+}
+
+bool registry_may_be_needed(const struct core *core, const char *id)
+{
+    return *dependencies_on(core, id) > 0;
+}
+
 void registry_index(struct core *core, struct child *child)
 {
+    registry_count_dependencies(core, child);
     struct child **bucket = &core->index[id_hash(child->id) & (core->index_size - 1)];
     child->index_next = *bucket;
     *bucket = child;
@@ -55,6 +91,7 @@ void registry_unindex(struct core *core, struct child *child)
     while (*link != child)
         link = &(*link)->index_next;
     *link = child->index_next;
+    registry_forget_dependencies(core, child);
 }
 
 struct child *core_find(const struct core *core, const char *id)
@@ -91,8 +128,8 @@ static int index_reserve(struct core *core, size_t count)
     if (size == core->index_size)
         return 0;
 
-    struct child **fresh =
-        registry_allocate(core, size * (sizeof(struct child *) + sizeof(struct job *)));
+    struct child **fresh = registry_allocate(
+        core, size * (sizeof(struct child *) + sizeof(struct job *) + sizeof(uint32_t)));
     if (!fresh)
         return -ENOMEM;
     registry_release(core, core->index);

@@ -30,7 +30,9 @@ void adopt_config(struct core *core, struct child *child, struct child_config *c
     move_window(core, child, config);
     for (size_t i = 0; i < dependency_count(&old->declaration); i++)
         stop_order_repoint(core, child, old->targets[i], NULL, i);
+    registry_forget_dependencies(core, child);
     child->config = config;
+    registry_count_dependencies(core, child);
     child->id = config->declaration.id;
     child->name = last_segment(child->id);
     adopt_find_targets(core, child);

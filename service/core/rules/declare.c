@@ -169,6 +169,8 @@ static void child_release(struct core *core, struct child *child)
 /* Points every child that depends on an id at its present record; NULL when it goes away. */
 static void repoint(struct core *core, const char *id, struct child *target)
 {
+    if (!registry_may_be_needed(core, id))
+        return;
     for (struct child *child = core_first(core); child; child = core_next(child))
         for (size_t i = 0; i < dependency_count(&child->config->declaration); i++)
             if (strcmp(dependency_id(&child->config->declaration, i), id) == 0) {

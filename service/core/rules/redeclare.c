@@ -200,7 +200,8 @@ static int make_configs(struct core *core, struct change *change,
     uint64_t keys;
 
     int r = declaration_compare(&core->ports, newest(child), declaration, &change->said);
-    if (r == 0)
+    keys = change->said;
+    if (r == 0 && child->next_config)
         r = declaration_compare(&core->ports, present, declaration, &keys);
     if (r == 0 && child->attempt.active && touches_process(keys)) {
         struct child_declaration mixed = with_old_process(declaration, present);
