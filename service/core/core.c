@@ -83,6 +83,11 @@ bool core_shutdown_by_policy(const struct core *core)
     return core->shutdown_by_policy;
 }
 
+int core_shutdown_exit_code(const struct core *core)
+{
+    return core->shutdown_exit_code;
+}
+
 uint64_t core_shutdown_command(const struct core *core)
 {
     return core->shutdown_command;
@@ -133,6 +138,7 @@ uint64_t core_hash(const struct core *core)
     hash = mix(hash, core->sequence);
     hash = mix(hash, core->random.state);
     hash = mix(hash, core->shutdown_phase);
+    hash = mix(hash, (uint64_t)core->shutdown_exit_code);
     hash = mix(hash, core->shutdown_bound.deadline_usec);
     for (const struct supervisor *supervisor = &core->root; supervisor;
          supervisor = supervisor->next)

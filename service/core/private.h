@@ -64,6 +64,7 @@ struct core {
     enum shutdown_phase shutdown_phase;
     uint64_t shutdown_command;
     bool shutdown_by_policy, shutdown_by_signal;
+    int shutdown_exit_code;
     uint32_t shutdown_unsettled;
     struct timer shutdown_bound; /* the only timer that is no child's */
     uint64_t shutdown_bound_command;

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SHUTDOWN_BY_POLICY 10 /* the exit code, where no child has given one */
+
 struct child;
 struct core;
 struct supervisor;
@@ -24,6 +26,9 @@ struct child *core_next(const struct child *child);
 size_t core_count(const struct core *core);
 enum shutdown_phase core_shutdown_phase(const struct core *core);
 bool core_shutdown_by_policy(const struct core *core); /* a limit, not a person, ended the tree */
+/* The exit code of proctord, when its tree is down: 0, SHUTDOWN_BY_POLICY, or that of the child
+ * whose end ended it. */
+int core_shutdown_exit_code(const struct core *core);
 /* A signal to proctord ended it, which says nothing of the next start. */
 bool core_shutdown_by_signal(const struct core *core);
 uint64_t core_shutdown_command(const struct core *core);

@@ -398,6 +398,10 @@ READER(read_autostart, reader_bool(reader, node, &d->autostart))
 READER(read_tags, reader_words(reader, node, TAGS_MAX, &d->tags, &d->n_tags))
 WORD_READER(read_restart, restart, {"permanent", RESTART_PERMANENT},
             {"transient", RESTART_TRANSIENT}, {"temporary", RESTART_TEMPORARY})
+WORD_READER(read_on_success, on_success, {"nothing", ON_END_NOTHING},
+            {"shutdown-tree", ON_END_SHUTDOWN_TREE})
+WORD_READER(read_on_give_up, on_give_up, {"nothing", ON_END_NOTHING},
+            {"shutdown-tree", ON_END_SHUTDOWN_TREE})
 WORD_READER(read_same_name, same_name, {"reject", SAME_NAME_REJECT}, {"queue", SAME_NAME_QUEUE},
             {"replace", SAME_NAME_REPLACE})
 WORD_READER(read_readiness, readiness, {"explicit", READINESS_EXPLICIT}, {"check", READINESS_CHECK},
@@ -416,6 +420,8 @@ static const struct key child_keys[] = {
     {"backoff", read_backoff},
     {"fatal_exit_codes", read_fatal_exit_codes},
     {"success_exit_codes", read_success_exit_codes},
+    {"on_success", read_on_success},
+    {"on_give_up", read_on_give_up},
     {"stop", read_stop},
     {"leftovers", read_leftovers},
     {"reload_signal", read_reload_signal},

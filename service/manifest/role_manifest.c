@@ -63,6 +63,28 @@ static int apply_sidecar(struct reader *reader, const struct node *node,
     return r < 0 ? r : put_primary_first(reader, id, declaration);
 }
 
+/* What its end does to the tree: only where there is such an end. */
+static int look_at_end(struct reader *reader, const struct node *node,
+                       const struct child_declaration *declaration)
+{
+    const struct node *culprit;
+    const char *key = declaration->on_success != ON_END_NOTHING   ? "on_success"
+                      : declaration->on_give_up != ON_END_NOTHING ? "on_give_up"
+                                                                  : NULL;
+
+    if (!key)
+        return 0;
+    if (declaration->role == ROLE_SIDECAR && (culprit = enter(reader, node, key)))
+        return reader_refuse(reader, culprit,
+                             "a sidecar does not affect its primary: its end cannot end the tree");
+    if (declaration->restart == RESTART_PERMANENT && declaration->on_success != ON_END_NOTHING &&
+        (culprit = enter(reader, node, "on_success")))
+        return reader_refuse(reader, culprit,
+                             "a child with restart: permanent is restarted after a success: "
+                             "expected restart: transient or temporary");
+    return 0;
+}
+
 /* One that would never be asked would never be ready. */
 static int look_at_readiness(struct reader *reader, const struct node *node,
                              const struct child_declaration *declaration)
@@ -82,6 +104,9 @@ int manifest_apply_role(struct reader *reader, const struct node *node,
     const struct node *culprit;
     int r = look_at_readiness(reader, node, declaration);
 
+    if (r < 0)
+        return r;
+    r = look_at_end(reader, node, declaration);
     if (r < 0)
         return r;
     if (declaration->role == ROLE_SIDECAR)

@@ -401,6 +401,8 @@ void checks_agreement(struct world *world)
     SAME("shutdown's command", core_shutdown_command(world->core),
          world->reference.shutdown_command);
     SAME("shutdown by a signal", core_shutdown_by_signal(world->core), world->reference.by_signal);
+    SAME("exit code of the program", core_shutdown_exit_code(world->core),
+         world->reference.exit_code);
     SAME("shutdown by policy", core_shutdown_by_policy(world->core), world->reference.by_policy);
     if (world->reference.wrong)
         world_fail(world, CHECK_REFERENCE, "%s", world->reference.wrong);

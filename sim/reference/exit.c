@@ -63,7 +63,8 @@ uint64_t ref_delay_after(const struct ref_child *c, enum exit_decision decision)
 {
     if (decision == DECISION_RESTART)
         return c->with_machine ? 0 : c->drawn;
-    return decision == DECISION_GIVE_UP && c->declaration->on_limit == ON_LIMIT_COOL_DOWN
+    return decision == DECISION_GIVE_UP && c->declaration->on_limit == ON_LIMIT_COOL_DOWN &&
+                   c->declaration->on_give_up == ON_END_NOTHING
                ? cool_down(c)
                : 0;
 }
@@ -83,7 +84,8 @@ static const char *why_given_up(struct ref *r, const struct ref_child *c)
 static void give_up(struct ref *r, struct ref_child *c)
 {
     const char *why = why_given_up(r, c);
-    enum on_limit action = c->declaration->on_limit;
+    bool ends_tree = c->declaration->on_give_up == ON_END_SHUTDOWN_TREE;
+    enum on_limit action = ends_tree ? ON_LIMIT_SHUTDOWN_TREE : c->declaration->on_limit;
     uint64_t delay = cool_down(c);
     c->gave_up = true;
     if (action == ON_LIMIT_ESCALATE && c->declaration->criticality == CRITICALITY_OPTIONAL)
@@ -103,6 +105,8 @@ static void give_up(struct ref *r, struct ref_child *c)
         c->wanted = false;
     } else if (action == ON_LIMIT_ESCALATE) {
         ref_melt_down(r, c->supervisor, c, why);
+    } else if (ends_tree) {
+        ref_shut_down_by(r, c, why);
     } else {
         TELL(r, c, EVENT_ESCALATED, FIELD_TEXT_OF("to", "shutdown-tree"),
              FIELD_TEXT_OF("why", why));
@@ -235,7 +239,22 @@ static void blow_fuse(struct ref *r, struct ref_child *c)
          FIELD_TEXT_OF("supervisor", s->declaration->path), FIELD_NUMBER_OF("used", group->used),
          FIELD_NUMBER_OF("burst", group->declaration->burst));
     c->gave_up = true;
-    quarantine(r, c, ref_fuse_words(r, c));
+    if (c->declaration->on_give_up == ON_END_SHUTDOWN_TREE)
+        ref_shut_down_by(r, c, ref_fuse_words(r, c));
+    else
+        quarantine(r, c, ref_fuse_words(r, c));
+}
+
+/* Its policy leaves it: it has succeeded, or failed for good. An end with the machine, or one that
+ * was asked for, is neither. */
+static void leave(struct ref *r, struct ref_child *c)
+{
+    c->wanted = false;
+    if (c->ended == EXIT_SUCCEEDED && c->declaration->on_success == ON_END_SHUTDOWN_TREE)
+        ref_shut_down_by(r, c, "it has succeeded, and its on_success is shutdown-tree");
+    else if (ref_is_counted(r, c, c->ended, DECISION_LEAVE) &&
+             c->declaration->on_give_up == ON_END_SHUTDOWN_TREE)
+        ref_shut_down_by(r, c, "it has failed for good, and its on_give_up is shutdown-tree");
 }
 
 void ref_carry_out(struct ref *r, struct ref_child *c, enum exit_decision decision)
@@ -243,7 +262,7 @@ void ref_carry_out(struct ref *r, struct ref_child *c, enum exit_decision decisi
     if (decision == DECISION_RESTART) {
         restart_by_policy(r, c);
     } else if (decision == DECISION_LEAVE) {
-        c->wanted = false;
+        leave(r, c);
     } else if (decision == DECISION_FENCE_RELEASE) {
         c->fence = FENCE_READY_TO_START;
         if (!c->scope)
@@ -335,6 +354,8 @@ void ref_process_ended(struct ref *r, struct ref_child *c, const struct completi
     bool fatal = kind == EXIT_FAILED && listed(&c->declaration->fatal_exit_codes, completion->code);
     c->with_machine = completion->with_machine;
     c->fatal = fatal;
+    c->unknown = completion->unknown;
+    c->ended = kind;
     bool early = is_early(r, c, kind);
     if (!c->with_machine)
         forget_failures_after_health(r, c);

@@ -140,9 +140,11 @@ struct ref_child {
     struct ref_child *planned_by; /* of a dry run: the command starts it for this one */
     bool made_wanted;
     uint64_t
-        left;   /* when its start was due that the shutdown withdrew; 0: none waited for a time */
-    bool fatal; /* the exit that is handled ends automatic restarts */
-    bool with_machine; /* the end that is handled is the machine's */
+        left; /* when its start was due that the shutdown withdrew; 0: none waited for a time */
+    enum exit_kind ended; /* how the attempt has, whose end is handled */
+    bool unknown;         /* nobody saw how */
+    bool fatal;           /* the exit that is handled ends automatic restarts */
+    bool with_machine;    /* the end that is handled is the machine's */
     bool drew;
     uint64_t drawn;
     uint64_t deadline[REF_TIMERS], order[REF_TIMERS];
@@ -196,6 +198,7 @@ struct ref {
     uint64_t next_order, next_wait, next_command;
     enum shutdown_phase phase;
     bool by_policy, by_signal;
+    int exit_code; /* of the program, when its tree is down */
     uint64_t shutdown_command;
     uint64_t bound, bound_order; /* when those that are left are aborted; 0: there is none */
     bool dry;                    /* a question: no other is touched */

@@ -75,6 +75,7 @@ static void spawn_failed(struct ref *r, struct ref_child *c, int error, const ch
     }
     enum exit_decision decision = ref_decide(r, c, EXIT_SPAWN_FAILED, false);
     c->fatal = false;
+    c->ended = EXIT_SPAWN_FAILED;
     ref_fail(r, c, FAILURE_SPAWN, true, why);
     bool counted = ref_is_counted(r, c, EXIT_SPAWN_FAILED, decision);
     TELL(r, c, EVENT_CHILD_SPAWN_FAILED, FIELD_TEXT_OF("reason", c->failure_reason),

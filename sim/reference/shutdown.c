@@ -98,6 +98,7 @@ void ref_shut_down(struct ref *r, bool by_policy, uint64_t timeout, const char *
         return;
     r->shutdown_command = ++r->next_command;
     r->by_policy = by_policy;
+    r->exit_code = by_policy ? 10 : 0;
     r->by_signal = !by_policy && strcmp(by, REQUESTER_SIGNAL) == 0;
     TELL(r, NULL, EVENT_SHUTDOWN_REQUESTED, FIELD_TEXT_OF("by", by),
          FIELD_TEXT_OF("reason", reason), FIELD_NUMBER_OF("timeout_usec", timeout));
@@ -134,6 +135,22 @@ static void bound(struct ref *r, uint64_t timeout, bool is_anothers, const char 
              FIELD_NUMBER_OF("timeout_usec", timeout));
     r->bound = deadline;
     r->bound_order = ++r->next_order;
+}
+
+/* A failure is never told as a success. */
+static int code_of(const struct ref_child *c)
+{
+    int code = c->how.signal > 0 ? 128 + c->how.signal : c->how.code;
+    bool known = c->ended != EXIT_SPAWN_FAILED && !c->unknown;
+
+    return known && (code > 0 || c->ended == EXIT_SUCCEEDED) ? code : 10;
+}
+
+void ref_shut_down_by(struct ref *r, const struct ref_child *c, const char *why)
+{
+    TELL(r, c, EVENT_ESCALATED, FIELD_TEXT_OF("to", "shutdown-tree"), FIELD_TEXT_OF("why", why));
+    ref_shut_down(r, true, 0, "policy", why);
+    r->exit_code = code_of(c);
 }
 
 void reference_shutdown(struct ref *r, uint64_t timeout, const char *by, const char *reason)
@@ -187,7 +204,8 @@ void reference_hurry(struct ref *r, const char *by, const char *reason)
 static void begin_again(struct ref *r, struct ref_child *c)
 {
     bool over = c->operation == CHILD_REMOVED || c->is_job;
-    bool stopped = c->gave_up && c->declaration->on_limit == ON_LIMIT_STOP;
+    bool stopped = c->gave_up && c->declaration->on_limit == ON_LIMIT_STOP &&
+                   c->declaration->on_give_up == ON_END_NOTHING;
 
     c->fence = FENCE_OPEN;
     c->result = SHUTDOWN_PENDING;
@@ -220,6 +238,7 @@ void reference_reopen(struct ref *r)
     r->phase = SHUTDOWN_IDLE;
     r->bound = 0;
     r->by_policy = r->by_signal = false;
+    r->exit_code = 0;
     r->shutdown_command = 0;
     for (int around = 1; around >= 0; around--) /* one that goes around another comes before it */
         for (uint32_t i = 0; i < r->count; i++)

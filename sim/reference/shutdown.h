@@ -12,6 +12,8 @@ void ref_settle(struct ref *r, struct ref_child *c, enum shutdown_result result,
                 const char *reason);
 void ref_note_exit(struct ref_child *c);
 const char *ref_abort_words(const struct ref_child *c);
+/* By its end; the program ends as it did. */
+void ref_shut_down_by(struct ref *r, const struct ref_child *c, const char *why);
 void ref_shut_down(struct ref *r, bool by_policy, uint64_t timeout, const char *by,
                    const char *reason);
 

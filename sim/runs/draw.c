@@ -102,6 +102,8 @@ static void draw_policy(struct world *world, struct child_declaration *d)
     d->interval_usec = PICK(world, 10 * USEC_SEC, USEC_SEC, 60 * USEC_SEC, 300 * USEC_SEC);
     d->on_limit = (enum on_limit)draw_number(world, ON_LIMIT_SHUTDOWN_TREE + 1);
     d->criticality = (enum criticality)draw_number(world, 2);
+    d->on_success = draw_number(world, 12) == 1 ? ON_END_SHUTDOWN_TREE : ON_END_NOTHING;
+    d->on_give_up = draw_number(world, 12) == 1 ? ON_END_SHUTDOWN_TREE : ON_END_NOTHING;
     d->backoff.jitter = (enum jitter)draw_number(world, JITTER_DECORRELATED + 1);
     d->backoff.initial_usec = PICK(world, 100 * USEC_MSEC, 0, USEC_SEC, 3 * USEC_SEC);
     d->backoff.max_usec = PICK(world, 10 * USEC_SEC, USEC_SEC);
@@ -172,6 +174,7 @@ static uint32_t draw_sidecar(struct world *world, struct swarm *swarm, uint32_t 
     d->restart = RESTART_PERMANENT;
     if (d->on_limit >= ON_LIMIT_ESCALATE)
         d->on_limit = ON_LIMIT_STOP;
+    d->on_success = d->on_give_up = ON_END_NOTHING;
     d->requires[d->n_requires++] = swarm->ids[primary];
     return declaration_is_around(d) ? primary : i;
 }
@@ -229,6 +232,7 @@ static void draw_other_child(struct world *world, struct swarm *swarm, uint32_t 
         other->criticality = d->criticality;
         other->restart = d->restart;
         other->on_limit = d->on_limit;
+        other->on_success = other->on_give_up = ON_END_NOTHING;
     }
 }
 

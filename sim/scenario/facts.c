@@ -26,6 +26,7 @@
 OF_CHILD(exists, child != NULL)
 OF_CHILD(processes, actor ? world_processes(actor) : 0)
 OF_CHILD(shutdown, core_shutdown_phase(world->core))
+OF_CHILD(ends_with, core_shutdown_exit_code(world->core))
 OF_CHILD(operation, child ? child->operation : CHILD_REMOVED)
 OF_CHILD(status, child ? child_status(child) : CHILD_STATUS_NONE)
 OF_CHILD(generation, child ? child->generation : 0)
@@ -198,6 +199,7 @@ static const struct fact child_facts[] = {
     {"result", FACT_WORD, shutdown_result_word, SHUTDOWN_LATE_REPORT + 1, of_result, NULL},
     {"exists", FACT_FLAG, NULL, 0, of_exists, NULL},
     {"shutdown", FACT_WORD, shutdown_phase_word, SHUTDOWN_COMPLETED + 1, of_shutdown, NULL},
+    {"ends_with", FACT_NUMBER, NULL, 0, of_ends_with, NULL},
     {},
 };
 

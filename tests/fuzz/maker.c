@@ -84,6 +84,8 @@ static const struct field child[] = {
             {"ratio", WORD, WORDS("0.2", "1", "1.001"), NULL}, {"reset_after", WORD, TIME, NULL})},
     {"fatal_exit_codes", LIST, NUMBER, NULL},
     {"success_exit_codes", LIST, NUMBER, NULL},
+    {"on_success", WORD, WORDS("nothing", "shutdown-tree", "x"), NULL},
+    {"on_give_up", WORD, WORDS("nothing", "shutdown-tree", "x"), NULL},
     {"stop", MAPPING, NULL,
      FIELDS({"signal", WORD, SIGNAL, NULL}, {"timeout", WORD, TIME, NULL},
             {"signals", LIST, WORDS("SIGTERM 1s", "SIGQUIT 0", "SIGINT infinity", "9"), NULL},

@@ -79,6 +79,8 @@ static const char *needs(const struct row *row, const char *kind, const char *va
         return "kind: service\n";
     if (kind && is(kind, "job"))
         return "kind: job\n";
+    if (value && is(row->path, "on_success"))
+        return "restart: transient\n";
     if (value && is(row->path, "readiness") && is(value, "check"))
         return "health_check: {tcp: 80}\n";
     return "";

@@ -40,6 +40,8 @@ struct child_declaration {
     enum sidecar_order sidecar_order; /* of a sidecar */
     enum criticality criticality;
     enum restart_policy restart;
+    enum on_end on_success; /* when it has succeeded, and is not restarted */
+    enum on_end on_give_up; /* when it has failed for good; this goes before on_limit */
     bool autostart;
     bool has_process;
 

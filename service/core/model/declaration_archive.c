@@ -16,6 +16,7 @@
 /* Declarations stand in journals and in checkpoints; some of these share a number there. */
 _Static_assert(ROLE_SIDECAR == 3 && SIDECAR_WITH == 1, "archive_role() has two bits and one");
 _Static_assert(TIMEOUT_REPORT == 1 && LEFTOVERS_KEEP == 2, "archive_stop() has one bit and two");
+_Static_assert(ON_END_SHUTDOWN_TREE == 1, "archive_criticality() has one bit for each");
 _Static_assert(CRITICALITY_OPTIONAL == 1 && RESTART_TEMPORARY == 2 && ON_LIMIT_SHUTDOWN_TREE == 4,
                "when it is restarted");
 _Static_assert(JITTER_DECORRELATED == 3 && READINESS_CHECK == 4 && ON_STALE_RESTART == 1,
@@ -240,6 +241,18 @@ static void archive_role(struct archive *a, struct child_declaration *d)
     d->sidecar_order = words >> 2;
 }
 
+/* What its end does to the tree came later, too. */
+static void archive_criticality(struct archive *a, struct child_declaration *d)
+{
+    unsigned words =
+        (unsigned)d->criticality | (unsigned)d->on_success << 1 | (unsigned)d->on_give_up << 2;
+
+    ARCHIVE_WORD(a, words, 7);
+    d->criticality = words & 1;
+    d->on_success = words >> 1 & 1;
+    d->on_give_up = words >> 2;
+}
+
 /* ---- by key ---------------------------------------------------------------------------------- */
 
 #define FIELDS(name, ...)                                                                          \
@@ -319,7 +332,9 @@ static void write_stop_signal(struct archive *a, struct child_declaration *d)
 
 FIELDS(compare_kind, ARCHIVE(a, d->role))
 FIELDS(compare_order, ARCHIVE(a, d->sidecar_order))
-FIELDS(write_criticality, ARCHIVE_WORD(a, d->criticality, CRITICALITY_OPTIONAL))
+FIELDS(compare_criticality, ARCHIVE(a, d->criticality))
+FIELDS(compare_on_success, ARCHIVE(a, d->on_success))
+FIELDS(compare_on_give_up, ARCHIVE(a, d->on_give_up))
 FIELDS(write_restart, ARCHIVE_WORD(a, d->restart, RESTART_TEMPORARY))
 FIELDS(write_autostart, ARCHIVE(a, d->autostart))
 FIELDS(write_has_process, ARCHIVE(a, d->has_process))
@@ -378,6 +393,8 @@ static const struct {
     [KEY_SIDECAR_ORDER] = {"order", KEY_IN_PLACE},
     [KEY_CRITICALITY] = {"criticality", KEY_IN_PLACE},
     [KEY_RESTART] = {"restart", KEY_IN_PLACE},
+    [KEY_ON_SUCCESS] = {"on_success", KEY_IN_PLACE},
+    [KEY_ON_GIVE_UP] = {"on_give_up", KEY_IN_PLACE},
     [KEY_AUTOSTART] = {"autostart", KEY_IN_PLACE},
     [KEY_RESTART_LIMIT] = {"restart_limit", KEY_IN_PLACE},
     [KEY_BACKOFF] = {"backoff", KEY_IN_PLACE},
@@ -428,7 +445,10 @@ static const struct row {
     {archive_role, KEY_KIND, ROW_WRITTEN},
     {compare_kind, KEY_KIND, ROW_COMPARED},
     {compare_order, KEY_SIDECAR_ORDER, ROW_COMPARED},
-    {write_criticality, KEY_CRITICALITY, ROW_BOTH},
+    {archive_criticality, KEY_CRITICALITY, ROW_WRITTEN},
+    {compare_criticality, KEY_CRITICALITY, ROW_COMPARED},
+    {compare_on_success, KEY_ON_SUCCESS, ROW_COMPARED},
+    {compare_on_give_up, KEY_ON_GIVE_UP, ROW_COMPARED},
     {write_restart, KEY_RESTART, ROW_BOTH},
     {write_autostart, KEY_AUTOSTART, ROW_BOTH},
     {write_has_process, KEY_EXEC, ROW_BOTH},

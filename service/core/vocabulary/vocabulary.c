@@ -218,6 +218,16 @@ const char *on_limit_to_string(enum on_limit action)
     return WORD_OF(on_limit_words, action);
 }
 
+static const char *const on_end_words[] = {
+    [ON_END_NOTHING] = "nothing",
+    [ON_END_SHUTDOWN_TREE] = "shutdown-tree",
+};
+
+const char *on_end_to_string(enum on_end action)
+{
+    return WORD_OF(on_end_words, action);
+}
+
 static const char *const jitter_words[] = {
     [JITTER_NONE] = "none",
     [JITTER_EQUAL] = "equal",

@@ -118,6 +118,8 @@ enum on_limit {
     ON_LIMIT_ESCALATE = 3,
     ON_LIMIT_SHUTDOWN_TREE = 4,
 };
+/* What becomes of the tree when a child has ended, and is not restarted. */
+enum on_end { ON_END_NOTHING = 0, ON_END_SHUTDOWN_TREE = 1 };
 enum jitter { JITTER_NONE = 0, JITTER_EQUAL = 1, JITTER_FULL = 2, JITTER_DECORRELATED = 3 };
 /* What became of the last Reload of a child. */
 enum reload_result {
@@ -245,6 +247,7 @@ const char *child_role_to_string(enum child_role role);
 const char *criticality_to_string(enum criticality criticality);
 const char *restart_policy_to_string(enum restart_policy policy);
 const char *on_limit_to_string(enum on_limit action);
+const char *on_end_to_string(enum on_end action);
 const char *jitter_to_string(enum jitter jitter);
 const char *readiness_policy_to_string(enum readiness_policy policy);
 const char *sidecar_order_to_string(enum sidecar_order order);
