@@ -41,14 +41,13 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
-#define EXIT_POLICY_SHUTDOWN 10 /* a restart limit ended the tree */
-#define LOOP_TRIES           50
-#define LOOP_PAUSE_MSEC      20
-#define LARGE_BYTES          (1 << 16)
-#define SETTLE_USEC          5000000 /* at the end, for the journal's disk */
-#define LAST_WORDS_USEC      2000000 /* children's last words have to be in their files until then */
-#define RESULTS_USEC         10000000 /* a start waits so long for what jobs have written */
-#define DESCRIPTORS          1024     /* where the limit is not known */
+#define LOOP_TRIES      50
+#define LOOP_PAUSE_MSEC 20
+#define LARGE_BYTES     (1 << 16)
+#define SETTLE_USEC     5000000  /* at the end, for the journal's disk */
+#define LAST_WORDS_USEC 2000000  /* children's last words have to be in their files until then */
+#define RESULTS_USEC    10000000 /* a start waits so long for what jobs have written */
+#define DESCRIPTORS     1024     /* where the limit is not known */
 
 /* ---- hooks of the service, sink of the core -------------------------------------------------- */
 
@@ -244,9 +243,8 @@ static int add_signals(struct daemon *daemon)
 static void tree_is_down(void *userdata)
 {
     struct daemon *daemon = userdata;
-    bool policy = core_shutdown_by_policy(daemon->core);
 
-    sd_event_exit(daemon->event, policy ? EXIT_POLICY_SHUTDOWN : 0);
+    sd_event_exit(daemon->event, core_shutdown_exit_code(daemon->core));
 }
 
 /* ---- putting it together --------------------------------------------------------------------- */

@@ -89,7 +89,7 @@ static void note_policy_shutdown(struct service *service)
     strcpy(service->shutdown_requester,
            core_shutdown_by_policy(service->core) ? "policy" : "signal");
     strcpy(service->shutdown_reason, core_shutdown_by_policy(service->core)
-                                         ? "a child's restart limit ends the tree"
+                                         ? "the end of a child ends the tree"
                                          : "proctord was asked to stop");
 }
 

@@ -32,6 +32,8 @@
 
 #include <errno.h>
 
+#define EXIT_CODE_MAX 255
+
 /*
  * What a checkpoint of this version holds of the states of a job (for those of a child see
  * child_archive.c). A value that is appended is unknown to an older program, which then refuses
@@ -41,6 +43,20 @@ _Static_assert(CORE_STATE_VERSION == 3 && CORE_STATE_OLDEST == 2, "the numbers b
 _Static_assert(JOB_FINISHED == 2 && JOB_SUPERVISOR_STOPPED == 9, "of a job");
 
 /* ---- the tree -------------------------------------------------------------------------------- */
+
+/* Whether policy ended the tree, and with which exit code: that came later, and shares the number.
+ * An older program reads any of them as its own exit code. */
+static void archive_policy(struct core *core, struct archive *a)
+{
+    uint64_t policy = !core->shutdown_by_policy ? 0
+                      : core->shutdown_exit_code == SHUTDOWN_BY_POLICY
+                          ? 1
+                          : 2 + (uint64_t)core->shutdown_exit_code;
+
+    ARCHIVE_WORD(a, policy, 2 + EXIT_CODE_MAX);
+    core->shutdown_by_policy = policy > 0;
+    core->shutdown_exit_code = policy == 0 ? 0 : policy == 1 ? SHUTDOWN_BY_POLICY : (int)policy - 2;
+}
 
 static void archive_own(struct core *core, struct archive *a)
 {
@@ -56,7 +72,7 @@ static void archive_own(struct core *core, struct archive *a)
     ARCHIVE(a, core->next_command);
     ARCHIVE_WORD(a, core->shutdown_phase, SHUTDOWN_COMPLETED);
     ARCHIVE(a, core->shutdown_command);
-    ARCHIVE(a, core->shutdown_by_policy);
+    archive_policy(core, a);
     if (a->version >= 3)
         ARCHIVE(a, core->shutdown_by_signal);
     ARCHIVE(a, core->shutdown_unsettled);

@@ -68,4 +68,22 @@ children:
 EOF
 wait "$container"
 check "a limit that ends the tree: exit code 10" 10 $?
+
+ends() { # the child's program, its keys, the exit code that proctord has then
+    contain <<YAML
+supervisor: root
+children:
+  - {name: web, exec: [/bin/sleep, "1000"]}
+  - {name: main, exec: [/bin/sh, -c, "sleep 0.3; $1"], on_success: shutdown-tree, on_give_up: shutdown-tree, $2}
+YAML
+    wait "$container"
+    check "$1, $2: exit code $3" "$3" $?
+}
+ends "exit 0" "restart: transient" 0
+ends "exit 3" "success_exit_codes: [3]" 3
+ends "exit 42" "restart: temporary" 42
+ends 'kill -TERM $$' "restart_limit: {burst: 0}" 143
+ends "exit 78" "kind: service, restart: transient" 78
+ends "exec /nowhere" "restart_limit: {burst: 0}" 127
+check "what else ran is gone" "" "$(echo "$folder" | grep -lsaFf - /proc/[0-9]*/cmdline)"
 plan

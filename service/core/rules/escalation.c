@@ -115,13 +115,13 @@ void escalation_melt_down(struct core *core, struct supervisor *supervisor, stru
             quarantine_scope(core, supervisor, why);
             return;
         case ESCALATION_SHUTDOWN_TREE:
-            escalation_shut_down(core, child, why);
+            escalation_shut_down(core, child, why, SHUTDOWN_BY_POLICY);
             return;
         case ESCALATION_PARENT:
             break;
         }
         if (!parent) {
-            escalation_shut_down(core, child, why);
+            escalation_shut_down(core, child, why, SHUTDOWN_BY_POLICY);
             return;
         }
         EMIT(core, EVENT_ESCALATED, child, 0, FIELD_TEXT_OF("from", supervisor->path),
@@ -136,9 +136,9 @@ void escalation_melt_down(struct core *core, struct supervisor *supervisor, stru
     }
 }
 
-void escalation_shut_down(struct core *core, struct child *child, const char *why)
+void escalation_shut_down(struct core *core, struct child *child, const char *why, int exit_code)
 {
     EMIT(core, EVENT_ESCALATED, child, 0, FIELD_TEXT_OF("to", "shutdown-tree"),
          FIELD_TEXT_OF("why", why));
-    shutdown_begin_by_policy(core, why);
+    shutdown_begin_by_policy(core, why, exit_code);
 }

@@ -21,4 +21,5 @@ void escalation_limit_used_up(struct core *core, struct child *child);
 /* `child` is the one whose failure it was: its attempt is over, and nothing is decided about it. */
 void escalation_melt_down(struct core *core, struct supervisor *supervisor, struct child *child,
                           const char *why);
-void escalation_shut_down(struct core *core, struct child *child, const char *why);
+/* Ends the tree; proctord then ends with the exit code. */
+void escalation_shut_down(struct core *core, struct child *child, const char *why, int exit_code);

@@ -43,6 +43,7 @@ struct verdict {
     enum exit_decision decision;
     uint64_t delay_usec; /* DECISION_RESTART, and DECISION_GIVE_UP with a cool-down */
     uint64_t wait_usec;  /* the part of it that the budget asks for; 0: a token was there */
+    int exit_code;       /* of proctord, if this ends the tree */
 };
 
 /* A child that is ready by its end is never ready while it runs: then how long it has run
@@ -69,6 +70,18 @@ static bool policy_restarts(enum restart_policy policy, enum exit_kind kind)
         return false;
     }
     __builtin_unreachable();
+}
+
+static enum on_limit effective_on_limit(const struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+
+    if (declaration->on_give_up == ON_END_SHUTDOWN_TREE)
+        return ON_LIMIT_SHUTDOWN_TREE;
+    if (declaration->on_limit == ON_LIMIT_ESCALATE &&
+        declaration->criticality == CRITICALITY_OPTIONAL)
+        return ON_LIMIT_STOP; /* optional never escalates */
+    return declaration->on_limit;
 }
 
 static uint64_t cool_down(const struct child *child)
@@ -135,7 +148,7 @@ static void decide_by_policy(struct core *core, struct child *child, struct verd
     }
     if (verdict->decision == DECISION_RESTART)
         take_time(core, child, verdict);
-    if (verdict->decision == DECISION_GIVE_UP && declaration->on_limit == ON_LIMIT_COOL_DOWN)
+    if (verdict->decision == DECISION_GIVE_UP && effective_on_limit(child) == ON_LIMIT_COOL_DOWN)
         verdict->delay_usec = cool_down(child);
 }
 
@@ -176,13 +189,19 @@ static void describe_give_up(const struct child *child, const struct verdict *ve
     text_append_number(text, view.burst);
 }
 
-static enum on_limit effective_on_limit(const struct child *child)
+/* A failure is never told as a success. */
+static int exit_code_of(enum exit_kind kind, const struct completion *completion)
 {
-    enum on_limit action = child->config->declaration.on_limit;
-    if (action == ON_LIMIT_ESCALATE &&
-        child->config->declaration.criticality == CRITICALITY_OPTIONAL)
-        return ON_LIMIT_STOP; /* optional never escalates */
-    return action;
+    int code = completion->by_signal ? 128 + completion->signal : completion->code;
+
+    if (completion->unknown || (code == 0 && kind != EXIT_SUCCEEDED))
+        return SHUTDOWN_BY_POLICY;
+    return code;
+}
+
+static bool ends_tree_when_given_up(const struct child *child)
+{
+    return child->config->declaration.on_give_up == ON_END_SHUTDOWN_TREE;
 }
 
 /* Gives up, loudly and so that a person can take it back. */
@@ -213,10 +232,27 @@ static void give_up(struct core *core, struct child *child, const struct verdict
         escalation_melt_down(core, child->member.supervisor, child, buffer);
         break;
     case ON_LIMIT_SHUTDOWN_TREE:
-        escalation_shut_down(core, child, buffer);
+        escalation_shut_down(core, child, buffer,
+                             ends_tree_when_given_up(child) ? verdict->exit_code
+                                                            : SHUTDOWN_BY_POLICY);
         break;
     }
     core_changed(core, child);
+}
+
+/* Its policy leaves it: it has succeeded, or failed for good. An end with the machine, or one that
+ * was asked for, is neither. */
+static void leave(struct core *core, struct child *child, const struct verdict *verdict)
+{
+    child->wanted = false;
+    if (verdict->kind == EXIT_SUCCEEDED &&
+        child->config->declaration.on_success == ON_END_SHUTDOWN_TREE)
+        escalation_shut_down(core, child, "it has succeeded, and its on_success is shutdown-tree",
+                             verdict->exit_code);
+    else if (verdict->counted && ends_tree_when_given_up(child))
+        escalation_shut_down(core, child,
+                             "it has failed for good, and its on_give_up is shutdown-tree",
+                             verdict->exit_code);
 }
 
 static void release_fence(struct core *core, struct child *child)
@@ -232,7 +268,7 @@ static void release_fence(struct core *core, struct child *child)
 
 /* The limit of the group is used up: the running ones continue, and one that fails is not started
  * again. */
-static void blow_fuse(struct core *core, struct child *child)
+static void blow_fuse(struct core *core, struct child *child, const struct verdict *verdict)
 {
     const struct group *group = child->group;
     struct restart_limit_view view = restart_limit_view(&group->limit);
@@ -247,7 +283,10 @@ static void blow_fuse(struct core *core, struct child *child)
          FIELD_TEXT_OF("supervisor", child->member.supervisor->path),
          FIELD_NUMBER_OF("used", view.used), FIELD_NUMBER_OF("burst", view.burst));
     child->gave_up = true;
-    restart_quarantine(core, child, buffer);
+    if (ends_tree_when_given_up(child))
+        escalation_shut_down(core, child, buffer, verdict->exit_code);
+    else
+        restart_quarantine(core, child, buffer);
     core_changed(core, child);
 }
 
@@ -279,7 +318,7 @@ static void execute(struct core *core, struct child *child, const struct verdict
         restart_by_policy(core, child, verdict);
         break;
     case DECISION_LEAVE:
-        child->wanted = false;
+        leave(core, child, verdict);
         break;
     case DECISION_HOLD:
         break;
@@ -297,7 +336,7 @@ static void execute(struct core *core, struct child *child, const struct verdict
         give_up(core, child, verdict);
         break;
     case DECISION_FUSE:
-        blow_fuse(core, child);
+        blow_fuse(core, child, verdict);
         break;
     case DECISION_MELTDOWN:
         escalation_limit_used_up(core, child);
@@ -454,6 +493,7 @@ void exit_completed(struct core *core, struct child *child, const struct complet
         verdict.kind == EXIT_FAILED &&
         exit_code_listed(&child->config->declaration.fatal_exit_codes, completion->code);
     verdict.with_machine = completion->with_machine;
+    verdict.exit_code = exit_code_of(verdict.kind, completion);
     verdict.early = is_early(core, child, verdict.kind);
     verdict.counted =
         (verdict.kind != EXIT_SUCCEEDED && verdict.kind != EXIT_CANCELLED) || verdict.early;
@@ -481,7 +521,10 @@ void exit_completed(struct core *core, struct child *child, const struct complet
 
 void exit_spawn_failed(struct core *core, struct child *child, int error, const char *reason)
 {
-    struct verdict verdict = {.kind = EXIT_SPAWN_FAILED, .counted = true, .within_limit = true};
+    struct verdict verdict = {.kind = EXIT_SPAWN_FAILED,
+                              .counted = true,
+                              .within_limit = true,
+                              .exit_code = SHUTDOWN_BY_POLICY};
     uint64_t cause = child->start_cause;
 
     if (child->fence_phase == FENCE_READY_TO_START) {

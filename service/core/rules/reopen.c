@@ -19,7 +19,10 @@ static bool is_over(const struct child *child)
 
 static bool has_stopped_for_good(const struct child *child)
 {
-    return child->gave_up && child->config->declaration.on_limit == ON_LIMIT_STOP;
+    const struct child_declaration *declaration = &child->config->declaration;
+
+    return child->gave_up && declaration->on_limit == ON_LIMIT_STOP &&
+           declaration->on_give_up == ON_END_NOTHING;
 }
 
 static void begin_again(struct core *core, struct child *child)
@@ -63,6 +66,7 @@ void reopen_tree(struct core *core)
     core->shutdown_command = 0;
     core->shutdown_by_policy = false;
     core->shutdown_by_signal = false;
+    core->shutdown_exit_code = 0;
     core->shutdown_unsettled = 0;
     timer_clear(&core->timers, &core->shutdown_bound);
     for (struct supervisor *supervisor = &core->root; supervisor; supervisor = supervisor->next)

@@ -58,6 +58,10 @@ static int check(const struct core *core, const struct child_declaration *declar
         return refuse(problem, -EINVAL, "a job needs exec");
     if (strchr(declaration->id, '/'))
         return refuse(problem, -EINVAL, "a job is below no supervisor but \"jobs\"");
+    if (declaration->on_success != ON_END_NOTHING || declaration->on_give_up != ON_END_NOTHING)
+        return refuse(problem, -EINVAL,
+                      "a job that is run cannot end the tree: on_success and on_give_up are for "
+                      "children");
     if (declaration->group)
         return refuse(problem, -EINVAL, "a job is in no group");
     if (core->jobs.queued + core->jobs.running >= JOBS_MAX)

@@ -113,10 +113,12 @@ static void begin(struct core *core, uint64_t timeout_usec, const char *requeste
     complete_when_settled(core);
 }
 
-void shutdown_begin_by_policy(struct core *core, const char *reason)
+void shutdown_begin_by_policy(struct core *core, const char *reason, int exit_code)
 {
-    if (core->shutdown_phase == SHUTDOWN_IDLE)
-        begin(core, 0, "policy", reason, true);
+    if (core->shutdown_phase != SHUTDOWN_IDLE)
+        return;
+    core->shutdown_exit_code = exit_code;
+    begin(core, 0, "policy", reason, true);
 }
 
 static void settle(struct core *core, struct child *child, enum shutdown_result result,

@@ -12,7 +12,7 @@ struct archive;
 struct child;
 struct core;
 
-void shutdown_begin_by_policy(struct core *core, const char *reason);
+void shutdown_begin_by_policy(struct core *core, const char *reason, int exit_code);
 void shutdown_child_gone(struct core *core, struct child *child);
 void shutdown_child_aborting(struct core *core, struct child *child);
 void shutdown_abort_failed(struct core *core, struct child *child);
