@@ -9,7 +9,8 @@ trap 'rm -rf "$work"' EXIT
 
 "$source/sim/trace/page_header.sh" "$source/sim/trace/timeline.html" "$work/timeline_page.h"
 
-sources=$(cd "$source/service" && find "$source/sim" "$PWD/core" "$PWD/journal" "$PWD/manifest" "$PWD/system" -name '*.c')
+sources=$(cd "$source/service" && find "$source/sim" "$PWD/core" "$PWD/journal" "$PWD/manifest" "$PWD/system" -name '*.c' |
+    grep -v '/journal_sim\.c$') # a program of its own
 includes="-I$source/sim -I$source/service"
 for room in journal manifest system; do includes="$includes -I$source/service/$room"; done
 
