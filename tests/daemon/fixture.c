@@ -94,7 +94,9 @@ static void begin_as_init(gboolean careless)
         be_init(careless ? tests : -1);
 }
 
-void fixture_become_init(void)
+/* Before anything else of a test program begins: whatever comes to it is reaped, on a machine whose
+ * first process leaves thousands of zombies, too. */
+__attribute__((constructor)) static void become_init(void)
 {
     begin_as_init(FALSE);
 }
@@ -355,6 +357,15 @@ static gboolean is_gone(struct fixture *f, gconstpointer data)
 {
     (void)f;
     return kill(*(const GPid *)data, 0) < 0 && errno == ESRCH;
+}
+
+gboolean fixture_has_ended(GPid pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid), *text = NULL;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return TRUE;
+    return strchr("ZX", strrchr(text, ')')[2]) != NULL;
 }
 
 void fixture_wait_gone(struct fixture *f, GPid pid)

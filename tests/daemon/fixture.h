@@ -17,10 +17,9 @@ struct fixture {
     int standard_output;
 };
 
-/* Continues in a process of its own, as whose init the caller waits: what a dead proctord has left
- * comes to it, and is reaped. Before g_test_init(). */
-void fixture_become_init(void);
-/* The same, but it reaps none, as the `sleep` that is PID 1 of many a container. */
+/* Each test program continues in a process of its own, as whose init the first one waits: what a
+ * dead proctord has left comes to it, and is reaped. After this call, before g_test_init(), none is
+ * reaped: as by the `sleep` that is PID 1 of many a container. */
 void fixture_become_careless_init(void);
 
 /* extra: further options of proctord, NULL-terminated, or NULL. */
@@ -59,7 +58,9 @@ void fixture_release(struct fixture *f, const char *name);
 /* The PID that a child wrote into a file; waits for it. */
 GPid fixture_read_pid(struct fixture *f, const char *name);
 void fixture_wait_no_file(struct fixture *f, const char *name);
-void fixture_wait_gone(struct fixture *f, GPid pid);
+void fixture_wait_gone(struct fixture *f, GPid pid); /* and has been reaped */
+/* A zombie has, too: its parent may be slow. */
+gboolean fixture_has_ended(GPid pid);
 guint fixture_count_lines(struct fixture *f, const char *name);
 
 /* Adds a child that runs tests/daemon/child.c with these steps. yaml: further lines, each with its

@@ -319,7 +319,6 @@ static void a_changed_trace_is_noticed(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     options = fixture_cgroups();
     FIXTURE_TEST(&f, options, "/daemon/audit", the_audit_tells_the_whole_story);

@@ -93,7 +93,6 @@ static void a_death_in_a_burst_makes_nobody_silent(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, NULL, "/daemon/beats", a_thousand_beats_are_few_frames);
     FIXTURE_TEST(&f, NULL, "/daemon/beats", silence_after_a_burst_is_seen);

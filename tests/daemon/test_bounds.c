@@ -151,7 +151,6 @@ static void waiting_calls(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, NULL, "/daemon/bounds", subscriptions);
     FIXTURE_TEST(&f, NULL, "/daemon/bounds", connections);

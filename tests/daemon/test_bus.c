@@ -87,7 +87,6 @@ static void nor_to_the_next_program(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, NULL, "/bus", it_brings_no_descriptor);
     FIXTURE_TEST(&f, NULL, "/bus", nor_to_the_next_program);

@@ -255,7 +255,6 @@ static void objects_that_cannot_be(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, NULL, "/daemon/bus-attacks", every_method);
     FIXTURE_TEST(&f, NULL, "/daemon/bus-attacks", every_property);

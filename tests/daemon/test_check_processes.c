@@ -110,7 +110,6 @@ static void the_death_of_proctord_ends_it(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     options = fixture_cgroups();
     g_test_init(&argc, &argv, NULL);
 

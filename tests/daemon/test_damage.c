@@ -291,7 +291,6 @@ static void power_is_as_good(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     options = fixture_cgroups();
     FIXTURE_TEST(&f, options, "/daemon/damage", a_start_that_fails_leaves_the_children);

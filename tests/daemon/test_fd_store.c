@@ -151,7 +151,6 @@ static void what_lingers_holds_up_nobody(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, NULL, "/daemon/fd-store", what_is_given_is_there_again);
     FIXTURE_TEST(&f, NULL, "/daemon/fd-store", it_lies_behind_the_sockets);

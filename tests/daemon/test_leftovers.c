@@ -594,7 +594,6 @@ static void what_is_kept_outlives_all(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     options = fixture_cgroups();
     g_test_init(&argc, &argv, NULL);
 

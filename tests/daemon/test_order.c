@@ -264,7 +264,6 @@ static void a_sidecar_goes_around_its_primary(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, NULL, "/order", a_restart_stops_nothing_that_could_not_start);
     FIXTURE_TEST(&f, NULL, "/order", a_resume_behind_the_fence_leaves_the_hold);

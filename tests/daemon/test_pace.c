@@ -150,7 +150,6 @@ static void who_waits_survives_an_upgrade(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, NULL, "/daemon/pace", others_do_not_wait_for_it);
     FIXTURE_TEST(&f, NULL, "/daemon/pace", whoever_is_alone_is_not_held_up);

@@ -204,7 +204,6 @@ static void a_success_too_soon_counts(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, NULL, "/daemon/readiness", who_needs_a_job_starts_when_it_has_ended);
     FIXTURE_TEST(&f, NULL, "/daemon/readiness", who_needs_a_job_that_failed_does_not_start);

@@ -213,7 +213,6 @@ static void a_budget_is_told(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, NULL, "/daemon/reasons", a_hold_and_a_fence);
     FIXTURE_TEST(&f, NULL, "/daemon/reasons", a_backoff);

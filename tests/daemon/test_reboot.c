@@ -296,7 +296,6 @@ static void what_is_damaged_is_told(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     alarm(SECONDS_IN_ALL);
     choose_boot(1, OLD_UPTIME);
     g_autofree char *probe = g_strdup_printf("%s /bin/true", g_getenv("OTHER_BOOT"));

@@ -187,7 +187,6 @@ static void it_outlives_the_death_of_proctord(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, NULL, "/daemon/reload", it_is_done_when_the_child_says_so);
     FIXTURE_TEST(&f, NULL, "/daemon/reload", a_child_that_does_not_announce_it_is_not_waited_for);

@@ -353,7 +353,6 @@ static void silent_connections_give_way(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     g_autofree char *folder = g_dir_make_tmp("proctor-metrics-XXXXXX", NULL);
     metrics_path = g_build_filename(folder, "socket", NULL);
     g_autofree char *option = g_strconcat("--metrics-socket=", metrics_path, NULL);

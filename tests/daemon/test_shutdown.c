@@ -135,7 +135,6 @@ static void only_a_shutdown_has_it(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, NULL, "/shutdown", the_bound_cuts_it_short);
     FIXTURE_TEST(&f, NULL, "/shutdown", a_later_bound_only_shortens);

@@ -252,7 +252,6 @@ int main(int argc, char **argv)
 {
     static const char *const power[] = {"--durability=power", NULL};
 
-    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     if (!g_getenv("SLOW_DISK_SO"))
         return 77;

@@ -671,7 +671,6 @@ static void after_proctord_none_is_left(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     options = fixture_cgroups();
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, options, "/daemon/spawner", who_hangs_hangs_alone);

@@ -285,7 +285,6 @@ static void it_has_no_processor(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     options = fixture_cgroups();
     stride = g_getenv("EACH_CALL") ? 1 : stride;
     g_test_init(&argc, &argv, NULL);

@@ -127,7 +127,6 @@ static void what_children_have_given_is_there(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, options, "/daemon/store", a_connection_waits_for_an_idle_child);
     FIXTURE_TEST(&f, options, "/daemon/store", how_it_ended_is_known);

@@ -179,7 +179,6 @@ static void a_reason_may_have_256_bytes(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, NULL, "/daemon/text", a_reason_with_control_characters_is_refused);
     FIXTURE_TEST(&f, NULL, "/daemon/text", whatever_is_asked_is_answered);

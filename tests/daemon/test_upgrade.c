@@ -507,7 +507,6 @@ static void what_can_not_take_over_does_not(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     options = fixture_cgroups();
     FIXTURE_TEST(&f, options, "/daemon/upgrade", children_do_not_notice);

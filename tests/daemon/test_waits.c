@@ -276,7 +276,6 @@ static void the_tool_hears_that_a_child_is_removed(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, NULL, "/daemon/waits", a_slow_stop_is_named);
     FIXTURE_TEST(&f, NULL, "/daemon/waits", a_restart_behind_a_slow_stop_is_named);
