@@ -32,6 +32,7 @@ struct entry {
     bool waited_for;        /* it cannot say, and may be of any attempt */
     bool reaped;            /* its number may be another's */
     bool same;              /* in this count its number was seen to be its own still */
+    uint64_t inode;         /* as it was listed last */
     uint64_t started_ticks; /* of one that is not our child */
     uint64_t untold_usec;   /* since when it cannot say */
     struct claim claim;
@@ -149,13 +150,16 @@ static int take_over(const struct host *host, struct roll *roll, const struct li
         return -ENOMEM;
     }
     for (size_t i = 0, old = 0; i < listing->n; i++) {
-        pid_t pid = listing->pids[i];
+        const struct listed *listed = &listing->listed[i];
+        pid_t pid = listed->pid;
         while (old < roll->n && roll->entries[old].pid < pid)
             old++;
         if (!is_asked(host, pid))
             continue;
         bool known = old < roll->n && roll->entries[old].pid == pid && !roll->entries[old].reaped;
-        fresh[n++] = known ? roll->entries[old] : (struct entry){.pid = pid};
+        fresh[n] = known ? roll->entries[old] : (struct entry){.pid = pid};
+        fresh[n].same |= known && listed->inode > 0 && listed->inode == fresh[n].inode;
+        fresh[n++].inode = listed->inode;
     }
     free_roll(roll);
     roll->entries = fresh;
@@ -244,7 +248,7 @@ static void ask_each(const struct host *host, struct roll *roll)
     for (size_t i = 0; i < roll->n; i++) {
         struct entry *entry = &roll->entries[i];
         if (!is_same(roll, entry)) {
-            *entry = (struct entry){.pid = entry->pid};
+            *entry = (struct entry){.pid = entry->pid, .inode = entry->inode};
             roll->whole &= ask(host, roll, entry);
         }
         roll->untold += entry->waited_for;
@@ -475,11 +479,12 @@ void census_gather_group(const struct host *host, pid_t group, struct crowd *cro
 
     crowd->unseen += listing_of_all(listing) < 0;
     for (size_t i = 0; i < listing->n; i++) {
-        int pidfd = getpgid(listing->pids[i]) == group ? again_pidfd(listing->pids[i]) : -1;
+        int pidfd =
+            getpgid(listing->listed[i].pid) == group ? again_pidfd(listing->listed[i].pid) : -1;
         if (pidfd < 0)
             continue;
-        if (getpgid(listing->pids[i]) == group)
-            crowd_add(crowd, listing->pids[i], pidfd, true);
+        if (getpgid(listing->listed[i].pid) == group)
+            crowd_add(crowd, listing->listed[i].pid, pidfd, true);
         close(pidfd);
     }
 }

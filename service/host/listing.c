@@ -13,32 +13,32 @@
 
 #define LIST_MAX (1024 * 1024) /* bytes of the numbers of our children */
 
-static int append(struct listing *listing, pid_t pid)
+static int append(struct listing *listing, pid_t pid, uint64_t inode)
 {
     if (listing->n == listing->room) {
         size_t room = listing->room > 0 ? listing->room * 2 : 256;
-        pid_t *larger = realloc(listing->pids, room * sizeof(*larger));
+        struct listed *larger = realloc(listing->listed, room * sizeof(*larger));
         if (!larger)
             return -ENOMEM;
-        listing->pids = larger;
+        listing->listed = larger;
         listing->room = room;
     }
-    listing->pids[listing->n++] = pid;
+    listing->listed[listing->n++] = (struct listed){.pid = pid, .inode = inode};
     return 0;
 }
 
 static int by_number(const void *a, const void *b)
 {
-    pid_t left = *(const pid_t *)a, right = *(const pid_t *)b;
+    const struct listed *left = a, *right = b;
 
-    return (left > right) - (left < right);
+    return (left->pid > right->pid) - (left->pid < right->pid);
 }
 
 static void sort(struct listing *listing)
 {
     for (size_t i = 1; i < listing->n; i++)
-        if (listing->pids[i - 1] > listing->pids[i]) {
-            qsort(listing->pids, listing->n, sizeof(*listing->pids), by_number);
+        if (listing->listed[i - 1].pid > listing->listed[i].pid) {
+            qsort(listing->listed, listing->n, sizeof(*listing->listed), by_number);
             return;
         }
 }
@@ -55,7 +55,7 @@ int listing_of_ours(struct listing *listing)
     if (r < 0)
         return r;
     for (const char *at = list; r == 0 && number_take(&at, &pid) == 0; at += *at != '\0')
-        r = append(listing, (pid_t)pid);
+        r = append(listing, (pid_t)pid, 0);
     free(list);
     sort(listing);
     return r;
@@ -64,13 +64,14 @@ int listing_of_ours(struct listing *listing)
 int listing_of_all(struct listing *listing)
 {
     int error = 0;
+    pid_t self = getpid();
     DIR *folder = again_folder(AT_FDCWD, "/proc", &error);
 
     listing->n = 0;
     for (struct dirent *entry; folder && error == 0 && (entry = again_next(folder, &error));) {
         pid_t pid = proc_stat_pid(entry->d_name);
-        if (pid > 1 && pid != getpid())
-            error = append(listing, pid);
+        if (pid > 1 && pid != self)
+            error = append(listing, pid, entry->d_ino);
     }
     if (folder)
         closedir(folder);
@@ -80,6 +81,6 @@ int listing_of_all(struct listing *listing)
 
 void listing_free(struct listing *listing)
 {
-    free(listing->pids);
+    free(listing->listed);
     *listing = (struct listing){};
 }

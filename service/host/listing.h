@@ -4,10 +4,18 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
+struct listed {
+    pid_t pid;
+    /* Of its folder in /proc: as long as it is the same, the number is the same process's. The
+     * kernel may also give one process several, one after the other. 0: not known. */
+    uint64_t inode;
+};
+
 struct listing {
-    pid_t *pids;
+    struct listed *listed;
     size_t n, room;
 };
 

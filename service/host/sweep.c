@@ -94,13 +94,13 @@ static size_t look_at_new(struct host *host, const struct listing *now,
     size_t fresh = 0;
 
     for (size_t i = 0, old = 0; i < now->n; i++) {
-        while (old < before->n && before->pids[old] < now->pids[i])
+        while (old < before->n && before->listed[old].pid < now->listed[i].pid)
             old++;
-        if (old < before->n && before->pids[old] == now->pids[i])
+        if (old < before->n && before->listed[old].pid == now->listed[i].pid)
             continue;
         fresh++;
-        if (!process_of_pid(host, now->pids[i]))
-            look_at(host, now->pids[i], sweep);
+        if (!process_of_pid(host, now->listed[i].pid))
+            look_at(host, now->listed[i].pid, sweep);
     }
     return fresh;
 }
