@@ -197,6 +197,24 @@ static bool waits_for_check(const struct process *process)
            clock_now_usec() - process->tree.since_usec < CHECK_PATIENCE_USEC;
 }
 
+static void tell_if_known(struct process *process);
+
+static void left_is_certain(struct tree *tree)
+{
+    tell_if_known(tree->userdata);
+}
+
+/* Nobody is told of processes that may not be there: what is in doubt is looked at again. */
+static void tell_if_known(struct process *process)
+{
+    if (process->state != PROCESS_UNTOLD || waits_for_check(process))
+        return;
+    if (tree_is_in_doubt(tree_of(process)))
+        tree_of(process)->settled = left_is_certain;
+    else
+        tell_what_is_left(process);
+}
+
 static void begin_draining(struct process *process)
 {
     struct tree *tree = tree_of(process);
@@ -212,8 +230,7 @@ static void begin_draining(struct process *process)
         return;
     }
     tree_leave(tree, left_is_gone, process);
-    if (!waits_for_check(process))
-        tell_what_is_left(process);
+    tell_if_known(process);
 }
 
 void process_check_gone(struct process *process)
@@ -223,7 +240,7 @@ void process_check_gone(struct process *process)
     process->tree.moment = census_moment(process->host->census);
     if (process->state == PROCESS_UNTOLD && !waits_for_check(process) &&
         !tree_is_empty(&process->tree))
-        tell_what_is_left(process);
+        tell_if_known(process);
 }
 
 static void note_exit(struct process *process, const siginfo_t *info)

@@ -23,6 +23,7 @@
 #define LATE_PAUSE_USEC  UINT64_C(1600000)
 #define LATE_TICKS       5
 #define GATHER_TRIES     4
+#define DOUBT_USEC       UINT64_C(1000000)
 
 static const bool may_become[TREE_GONE + 1][TREE_GONE + 1] = {
     [TREE_WHOLE] = {[TREE_LEFT] = true, [TREE_KILLED] = true},
@@ -124,10 +125,13 @@ static bool is_empty(struct tree *tree, int tries)
 {
     struct crowd crowd = {};
 
+    tree->doubtful = false;
     if (tree->leaf[0])
         return cgroup_leaf_empty(base_of(tree), tree->leaf);
     gather_whole(tree, tries, &crowd);
-    bool empty = crowd_count_waited(&crowd) + crowd.unseen == 0;
+    size_t waited = crowd_count_waited(&crowd);
+    bool empty = waited + crowd.unseen == 0;
+    tree->doubtful = waited == 0 && crowd.unseen > 0;
     if (crowd.n + crowd.ended > 0)
         tree->met_usec = clock_now_usec();
     tree->witness = empty ? 0 : witness_of(tree, &crowd);
@@ -330,12 +334,26 @@ void tree_leave(struct tree *tree, void (*emptied)(struct tree *tree), void *use
     tree->late_usec = tree->since_usec + LATE_LOOK_USEC;
     tree->late_pause_usec = LATE_LOOK_USEC;
     tree->emptied = emptied;
+    tree->settled = NULL;
     tree->userdata = userdata;
     if (!killed)
         become(tree, TREE_LEFT);
     link_tree(tree);
     watch(tree);
     host_look_again(tree->host); /* the last one may have gone between the two looks */
+}
+
+bool tree_is_in_doubt(const struct tree *tree)
+{
+    return tree->doubtful && clock_now_usec() - tree->since_usec < DOUBT_USEC;
+}
+
+static void settle(struct tree *tree)
+{
+    void (*settled)(struct tree * tree) = tree->settled;
+
+    tree->settled = NULL;
+    settled(tree);
 }
 
 /* Those of a cgroup are watched, and killed again only after a while. If a process is known that
@@ -360,13 +378,16 @@ static void look_for_late(struct tree *tree, uint64_t now)
     tree->late_usec = now + tree->late_pause_usec;
 }
 
-/* One that is empty ends. What follows from that may begin and end others. */
+/* One that is empty ends. What follows from that may begin and end others; and so may what follows
+ * from knowing that one is not. */
 static void end_those_that_are_empty(struct host *host, bool time_has_passed)
 {
     for (struct tree *tree = host->trees; tree; tree = host->next_tree) {
         host->next_tree = tree->next;
         if (is_looked_at(tree, time_has_passed) && is_empty(tree, 1))
             end(tree);
+        else if (tree->settled && !tree_is_in_doubt(tree))
+            settle(tree);
     }
 }
 

@@ -52,7 +52,9 @@ struct tree {
     uint64_t met_usec;        /* when a process of it was met last, or it was left; 0: it was not */
     pid_t witness;            /* one of ours that was found at the last look; 0: none */
 
+    bool doubtful; /* none was found at the last look, and not all could be looked at */
     void (*emptied)(struct tree *tree); /* called once; the tree is gone then */
+    void (*settled)(struct tree *tree); /* called once, when it is not in doubt; NULL: it was */
     void *userdata;
     sd_event_source *watch;
     struct tree *next, *previous; /* of the host's */
@@ -84,6 +86,10 @@ void tree_kill(struct tree *tree);
 /* Its first process has been reaped, and it is not empty: emptied() is called when it is. Not from
  * within this call. */
 void tree_leave(struct tree *tree, void (*emptied)(struct tree *tree), void *userdata);
+/* Whether it may be that no process is there, as of the last look. Without cgroups one that is on
+ * its way into its program, or out of this world, cannot say of which tree it is; no longer than
+ * for a second this counts as doubt. Then settled() is called, if the tree has not been emptied. */
+bool tree_is_in_doubt(const struct tree *tree);
 
 /* It is examined no more. */
 void tree_forget(struct tree *tree);
