@@ -16,6 +16,7 @@
 #define LOOK_NSEC UINT64_C(1000000000)
 #define FLAGS     (O_WRONLY | O_APPEND | O_CREAT)
 #define MODE      0640
+#define SPARE     (64 * 1024) /* beyond its size, for the rest of a line that has begun in it */
 
 struct log_file {
     char *path;
@@ -67,6 +68,14 @@ void log_file_free(struct log_file *file)
     free(file);
 }
 
+/* Whether the last line in it has no end yet; false where it cannot be read. */
+static bool ends_in_line(int fd, off_t size)
+{
+    char last;
+
+    return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
 void log_file_take(struct log_file *file, int fd)
 {
     struct stat status = {};
@@ -79,7 +88,7 @@ void log_file_take(struct log_file *file, int fd)
     file->device = status.st_dev;
     file->inode = status.st_ino;
     file->looked_nsec = now_nsec();
-    file->in_line = false;
+    file->in_line = ends_in_line(fd, status.st_size);
 }
 
 void log_file_reopen(struct log_file *file)
@@ -87,10 +96,18 @@ void log_file_reopen(struct log_file *file)
     file->looked_nsec = 0;
 }
 
+/* To write, and to read how its last line ends, if that is allowed. */
+static int open_path(const struct log_file *file, int *folder)
+{
+    int fd = open_regular_guarded(file->path, (FLAGS & ~O_ACCMODE) | O_RDWR, MODE, folder);
+
+    return fd == -EACCES ? open_regular_guarded(file->path, FLAGS, MODE, folder) : fd;
+}
+
 /* Opens it again. What is open stays open where that does not work. */
 static void open_file(struct log_file *file)
 {
-    int folder, fd = open_regular_guarded(file->path, FLAGS, MODE, &folder);
+    int folder, fd = open_path(file, &folder);
 
     if (fd < 0) {
         file->why = open_regular_explain(AT_FDCWD, file->path, fd);
@@ -158,6 +175,16 @@ static void rotate(struct log_file *file)
         file->size = (uint64_t)status.st_size;
 }
 
+/* A line that was written in parts stays together, too: its rest goes behind its beginning, unless
+ * it is very long. */
+static size_t rest_of_line(const struct log_file *file, const char *data, size_t length)
+{
+    const char *end = memchr(data, '\n', length);
+    size_t rest = end ? (size_t)(end - data) + 1 : length;
+
+    return file->in_line && file->size + rest <= file->max_size + SPARE ? rest : 0;
+}
+
 /* How much of the data goes into the present file: whole lines that fit, 0 where none does. A line
  * that is longer than a whole file goes into one of its own. */
 static size_t portion(const struct log_file *file, const char *data, size_t length)
@@ -169,7 +196,7 @@ static size_t portion(const struct log_file *file, const char *data, size_t leng
         return length;
     end = room > 0 ? memrchr(data, '\n', (size_t)room) : NULL;
     if (!end && file->size > 0)
-        return 0;
+        return rest_of_line(file, data, length);
     if (!end)
         end = memchr(data, '\n', length);
     return end ? (size_t)(end - data) + 1 : length;

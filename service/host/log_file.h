@@ -2,10 +2,10 @@
  * Log file: the file that a child's output goes to, and those that it was before.
  *
  * FILE is written to, and becomes FILE.1 when it would grow beyond its size; whole lines stay
- * together. The path may be in a folder of the child's, and others may move it: it is
- * looked at before a write, at most once a second. Moved away or deleted, a new one is made; a
- * link, a FIFO or a folder in its place is not used, and output continues to go into the file that
- * is open.
+ * together, also one that comes in parts, up to 64 KiB beyond that size. The path may be in a
+ * folder of the child's, and others may move it: it is looked at before a write, at most once a
+ * second. Moved away or deleted, a new one is made; a link, a FIFO or a folder in its place is not
+ * used, and output continues to go into the file that is open.
  *
  * What cannot be written (a full disk) is lost and counted, and a line in the file says so where
  * it is missing when writing works again.

@@ -251,6 +251,44 @@ static void rotation_keeps_lines_whole(struct place *place, gconstpointer data)
     log_file_free(file);
 }
 
+/* Each part by a writer of its own, as where the disk of the file is not known yet. */
+static void write_part(const struct place *place, const char *part)
+{
+    struct log_file *file = log_file_new(place->good, 10, 1);
+
+    log_file_write(file, part, strlen(part), 0, NULL);
+    log_file_free(file);
+}
+
+static void rotation_keeps_lines_of_parts_whole(struct place *place, gconstpointer data)
+{
+    g_autofree char *older = g_strconcat(place->good, ".1", NULL);
+    (void)data;
+
+    write_part(place, "12345");
+    write_part(place, "67890");
+    write_part(place, "abc\nx\n");
+    g_autofree char *present = content(place->good), *before = content(older);
+    g_assert_cmpstr(present, ==, "x\n");
+    g_assert_cmpstr(before, ==, "1234567890abc\n");
+}
+
+/* The rest of a line goes 64 KiB beyond the size, and not a byte more. */
+static void line_of_parts_is_bounded(struct place *place, gconstpointer data)
+{
+    g_autofree char *older = g_strconcat(place->good, ".1", NULL);
+    (void)data;
+
+    for (int more = -1; more <= 1; more++) {
+        g_autofree char *rest = g_strnfill((gsize)(9 + 64 * 1024 + more), 'b');
+        g_remove(place->good);
+        g_remove(older);
+        write_part(place, "a");
+        write_part(place, rest);
+        g_assert_cmpint(g_file_test(older, G_FILE_TEST_EXISTS), ==, more > 0);
+    }
+}
+
 static void what_a_full_disk_does_not_take_is_told(struct place *place, gconstpointer data)
 {
     struct log_file *file = log_file_new(place->bad, 1 << 20, 1);
@@ -441,6 +479,8 @@ int main(int argc, char **argv)
     g_test_add("/output/a-link-in-its-place-is-not-followed", struct place, &link, set_up,
                what_is_put_in_its_place_is_not_used, tear_down);
     PLACE_TEST("/output", rotation_keeps_lines_whole);
+    PLACE_TEST("/output", rotation_keeps_lines_of_parts_whole);
+    PLACE_TEST("/output", line_of_parts_is_bounded);
     PLACE_TEST("/output", what_a_full_disk_does_not_take_is_told);
     PLACE_TEST("/output", dead_disk_stops_nobody);
     PLACE_TEST("/output", dead_disk_takes_few_threads);
