@@ -297,25 +297,99 @@ static void print_entry(struct client *client, sd_journal *journal)
         printf("%.*s\n", (int)(size - 8), line);
 }
 
-/* Returns how many lines there were, or a negative errno. */
-static int read_journal(struct client *client, const char *id, uint64_t lines, const char *heading)
+/*
+ * A child "sshd" has its name in the journal in common with the system's sshd. What a child writes
+ * comes from its standard output, not from syslog(3), and from the unit that proctord is in. An
+ * entry without a unit may be the last word of a process that had gone before journald looked.
+ */
+struct ours {
+    sd_bus_creds *creds;
+    const char *unit, *user_unit; /* of proctord; NULL: none, or not known */
+};
+
+static void ours_find(struct client *client, struct ours *ours)
 {
-    sd_journal *journal;
+    *ours = (struct ours){};
+    if (!client->bus || sd_bus_get_name_creds(client->bus, NAME,
+                                              SD_BUS_CREDS_AUGMENT | SD_BUS_CREDS_PID |
+                                                  SD_BUS_CREDS_UNIT | SD_BUS_CREDS_USER_UNIT,
+                                              &ours->creds) < 0)
+        return;
+    sd_bus_creds_get_unit(ours->creds, &ours->unit);
+    sd_bus_creds_get_user_unit(ours->creds, &ours->user_unit);
+}
+
+static bool is_service(const char *unit, size_t size)
+{
+    static const char end[] = ".service";
+    const size_t length = sizeof(end) - 1;
+
+    return size > length && memcmp(unit + size - length, end, length) == 0;
+}
+
+/* Where neither is a service (a terminal's scope), proctord may have been in another one before. */
+static bool is_from(sd_journal *journal, const char *field, const char *unit)
+{
+    const void *data;
+    size_t size, skip = strlen(field) + 1;
+
+    if (sd_journal_get_data(journal, field, &data, &size) < 0 || size < skip)
+        return true;
+    const char *its = (const char *)data + skip;
+    size -= skip;
+    if (unit && strlen(unit) == size && memcmp(unit, its, size) == 0)
+        return true;
+    return !is_service(its, size) && !(unit && is_service(unit, strlen(unit)));
+}
+
+static bool is_ours(sd_journal *journal, const struct ours *ours)
+{
+    return is_from(journal, "_SYSTEMD_UNIT", ours->unit) &&
+           is_from(journal, "_SYSTEMD_USER_UNIT", ours->user_unit);
+}
+
+/* To before the last `lines` of ours. */
+static int seek_back(sd_journal *journal, const struct ours *ours, uint64_t lines)
+{
+    int r = sd_journal_seek_tail(journal);
+
+    while (r >= 0 && (r = sd_journal_previous(journal)) > 0)
+        if (is_ours(journal, ours) && lines-- == 0)
+            return 0;
+    return r < 0 ? r : sd_journal_seek_head(journal);
+}
+
+static int open_entries(const char *id, sd_journal **journal)
+{
     char match[600];
-    int count = 0, r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY);
+    int r = sd_journal_open(journal, SD_JOURNAL_LOCAL_ONLY);
 
     if (r < 0)
         return r;
     snprintf(match, sizeof(match), "SYSLOG_IDENTIFIER=%s", id);
-    r = sd_journal_add_match(journal, match, 0);
+    r = sd_journal_add_match(*journal, match, 0);
     if (r >= 0)
-        r = sd_journal_seek_tail(journal);
-    if (r >= 0)
-        r = sd_journal_previous_skip(journal, lines + 1);
-    if (r >= 0 && (uint64_t)r <= lines)
-        r = sd_journal_seek_head(journal);
+        r = sd_journal_add_match(*journal, "_TRANSPORT=stdout", 0);
+    if (r < 0)
+        sd_journal_close(*journal);
+    return r;
+}
+
+/* Returns how many lines there were, or a negative errno. */
+static int read_journal(struct client *client, const char *id, uint64_t lines, const char *heading)
+{
+    sd_journal *journal;
+    struct ours ours;
+    int count = 0, r = open_entries(id, &journal);
+
+    if (r < 0)
+        return r;
+    ours_find(client, &ours);
+    r = seek_back(journal, &ours, lines);
     for (;;) {
         while (r >= 0 && (r = sd_journal_next(journal)) > 0) {
+            if (!is_ours(journal, &ours))
+                continue;
             if (count++ == 0)
                 fputs(heading, stdout);
             print_entry(client, journal);
@@ -325,6 +399,7 @@ static int read_journal(struct client *client, const char *id, uint64_t lines, c
         r = sd_journal_wait(journal, UINT64_MAX);
     }
     sd_journal_close(journal);
+    sd_bus_creds_unref(ours.creds);
     return r < 0 ? r : count;
 }
 
