@@ -302,6 +302,41 @@ void draft_append_pairs(struct draft *draft, const char *path, const char *const
     }
 }
 
+static void add_words(struct conversion *conversion, struct entry *list, const char *const *words,
+                      size_t n_words)
+{
+    list->kind = ENTRY_LIST;
+    for (size_t i = 0; i < n_words; i++) {
+        struct entry *word = add_entry(conversion, &list->below, NULL, 0);
+        if (word)
+            word->text = conversion_copy(conversion, words[i], strlen(words[i]));
+    }
+}
+
+void draft_append_command(struct draft *draft, const char *path, const char *const *words,
+                          size_t n_words, bool may_fail)
+{
+    assert(draft && path && words);
+    struct conversion *conversion = draft->conversion;
+    struct entry *list = reach(draft, path);
+    struct entry *item = list ? add_entry(conversion, &list->below, NULL, 0) : NULL;
+
+    if (!item)
+        return;
+    list->kind = ENTRY_LIST;
+    if (!may_fail) {
+        add_words(conversion, item, words, n_words);
+        return;
+    }
+    item->kind = ENTRY_MAPPING;
+    struct entry *exec = add_entry(conversion, &item->below, "exec", strlen("exec"));
+    if (exec)
+        add_words(conversion, exec, words, n_words);
+    struct entry *may = add_entry(conversion, &item->below, "may_fail", strlen("may_fail"));
+    if (may)
+        may->text = "true";
+}
+
 void draft_map(struct draft *draft, const char *path, const char *key, const char *value)
 {
     assert(draft && path && key && value);

@@ -98,6 +98,10 @@ void draft_clear(struct draft *draft, const char *path);
 void draft_append_pairs(struct draft *draft, const char *path, const char *const *pairs,
                         size_t n_pairs);
 
+/* Appends a command to a list of commands. may_fail: what comes after it is done all the same. */
+void draft_append_command(struct draft *draft, const char *path, const char *const *words,
+                          size_t n_words, bool may_fail);
+
 /* Sets a key of a mapping, whose name may contain dots. */
 void draft_map(struct draft *draft, const char *path, const char *key, const char *value);
 

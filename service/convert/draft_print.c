@@ -76,17 +76,37 @@ static void print_indent(unsigned indent, FILE *out)
     fprintf(out, "%*s", (int)indent, "");
 }
 
+/* A list of scalars on one line. */
+static void print_words(const struct entry *list, FILE *out)
+{
+    fputc('[', out);
+    for (const struct entry *word = list->below; word; word = word->next) {
+        print_text(word->text ? word->text : "", out);
+        if (word->next)
+            fputs(", ", out);
+    }
+    fputc(']', out);
+}
+
+static void print_value(const struct entry *entry, FILE *out)
+{
+    if (entry->kind == ENTRY_LIST)
+        print_words(entry, out);
+    else
+        print_text(entry->text ? entry->text : "", out);
+}
+
 static void print_item(const struct entry *item, FILE *out)
 {
     if (item->kind != ENTRY_MAPPING) {
-        print_text(item->text ? item->text : "", out);
+        print_value(item, out);
         return;
     }
     fputc('{', out);
     for (const struct entry *below = item->below; below; below = below->next) {
         print_text(below->key, out);
         fputs(": ", out);
-        print_text(below->text ? below->text : "", out);
+        print_value(below, out);
         if (below->next)
             fputs(", ", out);
     }
@@ -101,10 +121,15 @@ static bool is_script(const struct entry *item)
     return text_is_at_most(item->text, TEXT_BLANK) && !strchr(item->text, '\t');
 }
 
-static bool has_script(const struct entry *list)
+static bool is_command(const struct entry *item)
+{
+    return item->kind == ENTRY_LIST || (item->below && item->below->kind == ENTRY_LIST);
+}
+
+static bool is_long(const struct entry *list)
 {
     for (const struct entry *item = list->below; item; item = item->next)
-        if (is_script(item))
+        if (is_script(item) || is_command(item))
             return true;
     return false;
 }
@@ -135,7 +160,7 @@ static void print_script(const char *text, unsigned indent, FILE *out)
     }
 }
 
-/* One item a line, where one of them has lines itself. */
+/* One item a line, where one of them has lines itself, or is a command. */
 static void print_block_list(const struct entry *list, unsigned indent, FILE *out)
 {
     for (const struct entry *item = list->below; item; item = item->next) {
@@ -155,7 +180,7 @@ static void print_after_colon(const struct entry *entry, FILE *out)
         fputc(' ', out);
         print_text(entry->text ? entry->text : "", out);
     }
-    if (entry->kind == ENTRY_LIST && !has_script(entry))
+    if (entry->kind == ENTRY_LIST && !is_long(entry))
         print_line_list(entry, out);
     if (entry->comment) {
         fputs("  # ", out);
@@ -168,7 +193,7 @@ static void print_entry(const struct entry *entry, unsigned indent, FILE *out)
     print_text(entry->key, out);
     fputc(':', out);
     print_after_colon(entry, out);
-    if (entry->kind == ENTRY_LIST && has_script(entry))
+    if (entry->kind == ENTRY_LIST && is_long(entry))
         print_block_list(entry, indent, out);
     fputc('\n', out);
     for (const struct entry *below = entry->below; entry->kind == ENTRY_MAPPING && below;

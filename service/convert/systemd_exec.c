@@ -131,18 +131,22 @@ static const char *mode_of(const struct unit *unit, const struct setting *direct
     return mode ? mode->value : "0755";
 }
 
-/* Folders that systemd would make: by the shell, where it is root; else it is said how. */
-static const char *directories(struct unit *unit)
+static void put_before(struct unit *unit, const char *const *words, size_t count, bool may_fail)
+{
+    draft_append_command(unit->draft, "before", words, count, may_fail);
+}
+
+/* Folders that systemd would make: before the start, where it is root; else it is said how. */
+static void make_directories(struct unit *unit)
 {
     struct conversion *c = unit->conversion;
-    const char *script = "";
 
     for (size_t i = 0; i < unit->runtime.count; i++) {
         const struct setting *setting = unit->runtime.items[i];
         struct words words;
         systemd_settings_words(unit, setting, setting->value, &words);
         for (size_t k = 0; k < words.count; k++) {
-            const char *name = words.items[k];
+            const char *name = words.items[k], *mode = mode_of(unit, setting);
             const char *path = conversion_format(c, "%s/%.*s", base_of(setting->key),
                                                  (int)strcspn(name, ":"), name);
             if (unit->user && strcmp(unit->user->value, "root") != 0)
@@ -151,29 +155,36 @@ static const char *directories(struct unit *unit)
                     conversion_format(c,
                                       "make the folder before: install -d -o %s -m %s %s (below "
                                       "/run at each boot, by tmpfiles.d(5))",
-                                      unit->user->value, mode_of(unit, setting), path));
+                                      unit->user->value, mode, path));
             else
-                script =
-                    append_line(unit, script,
-                                conversion_format(c, "mkdir -p -m %s %s", mode_of(unit, setting),
-                                                  words_quote(c, path)));
+                put_before(unit, (const char *[]){"/bin/mkdir", "-p", "-m", mode, path}, 5, false);
         }
     }
-    return script;
 }
 
-static const char *commands_before(struct unit *unit)
+/* By itself, or by a shell that replaces its variables, or looks for it in the path. */
+static void put_command_before(struct unit *unit, const struct command *command)
 {
-    const char *script = directories(unit);
+    const struct words *words = &command->words;
+
+    if (!has_variable(command) && words->items[0][0] == '/')
+        put_before(unit, (const char *const *)words->items, words->count, command->may_fail);
+    else
+        put_before(unit, (const char *[]){"/bin/sh", "-fec", shell_line(unit, command, true)}, 3,
+                   command->may_fail);
+}
+
+static void convert_before(struct unit *unit)
+{
     struct command command;
 
+    make_directories(unit);
     for (size_t i = 0; i < unit->start_pre.count; i++) {
         const char *line = unit->start_pre.items[i]->value, *one;
         while ((one = next_command(unit, &line)))
             if (read_command(unit, unit->start_pre.items[i], one, &command))
-                script = append_line(unit, script, shell_line(unit, &command, false));
+                put_command_before(unit, &command);
     }
-    return script;
 }
 
 static void put_plain(struct unit *unit, const struct command *command)
@@ -182,20 +193,20 @@ static void put_plain(struct unit *unit, const struct command *command)
         draft_append(unit->draft, "exec", command->words.items[i]);
 }
 
-static void put_script(struct unit *unit, const char *script, bool before, bool variables)
+static void put_script(struct unit *unit, const char *script, bool several, bool variables)
 {
     draft_append(unit->draft, "exec", "/bin/sh");
     draft_append(unit->draft, "exec", "-fec");
     draft_append(unit->draft, "exec", script);
     draft_comment(
         unit->draft, "exec",
-        before && variables ? "a shell runs what systemd would run before the start and "
-                              "replaces variables (quotes in their values are not "
-                              "read), then becomes the program"
+        several && variables
+            ? "a shell runs one command after the other and replaces variables (quotes in their "
+              "values are not read), then becomes the last program"
+        : several   ? "a shell runs one command after the other, then becomes the last program"
         : variables ? "a shell replaces the variables (quotes in their values are not read), then "
                       "becomes the program"
-                    : "a shell runs what systemd would run before the start, then becomes "
-                      "the program");
+                    : "a shell looks for the program, then becomes it");
 }
 
 /* A program that systemd would look for in its path. */
@@ -209,10 +220,11 @@ static void warn_of_path(struct unit *unit, const struct command *command)
 void systemd_exec_convert(struct unit *unit)
 {
     assert(unit && unit->draft);
-    const char *script = commands_before(unit);
-    bool before = *script, variables = false, read = false;
+    const char *script = "";
+    bool several = false, variables = false, read = false;
     struct command command = {}, next;
 
+    convert_before(unit);
     for (size_t i = 0; i < unit->start.count; i++) {
         const char *line = unit->start.items[i]->value, *one;
         while ((one = next_command(unit, &line))) {
@@ -220,7 +232,7 @@ void systemd_exec_convert(struct unit *unit)
                 continue;
             if (read) { /* only a oneshot may have several */
                 script = append_line(unit, script, shell_line(unit, &command, false));
-                before = true;
+                several = true;
             }
             command = next;
             read = true;
@@ -231,16 +243,17 @@ void systemd_exec_convert(struct unit *unit)
         systemd_settings_lose(unit, unit->start.items[unit->start.count - 1],
                               "its failures count as failures");
     if (!read) {
+        draft_remove(unit->draft, "before");
         draft_comment(unit->draft, "autostart", "no program is named: declared, but never started");
         draft_set(unit->draft, "autostart", "false", NULL);
         return;
     }
-    if (!before && !variables && command.words.items[0][0] == '/') {
+    if (!several && !variables && command.words.items[0][0] == '/') {
         put_plain(unit, &command);
         return;
     }
     warn_of_path(unit, &command);
-    put_script(unit, append_line(unit, script, shell_line(unit, &command, true)), before,
+    put_script(unit, append_line(unit, script, shell_line(unit, &command, true)), several,
                variables);
 }
 

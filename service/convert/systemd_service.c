@@ -64,18 +64,27 @@ static void convert_forking(struct unit *unit)
         systemd_settings_lose(unit, unit->pid_file, "the main process is the one that is started");
 }
 
+static void convert_start_timeout(struct unit *unit)
+{
+    const struct setting *timeout = unit->timeout_start ? unit->timeout_start : unit->timeout;
+
+    if (timeout)
+        carry_span(unit, "start_timeout", timeout);
+    else
+        draft_set(unit->draft, "start_timeout", is_oneshot(unit) ? "infinity" : "90s",
+                  "systemd's default");
+}
+
 static void convert_type(struct unit *unit)
 {
     if (is(unit->type, "forking"))
         convert_forking(unit);
     if (is(unit->type, "notify") || is(unit->type, "notify-reload")) {
-        const struct setting *timeout = unit->timeout_start ? unit->timeout_start : unit->timeout;
         draft_set(unit->draft, "readiness", "explicit", NULL);
-        if (timeout)
-            carry_span(unit, "start_timeout", timeout);
-        else
-            draft_set(unit->draft, "start_timeout", "90s", "systemd's default");
+        convert_start_timeout(unit);
     }
+    if (draft_has(unit->draft, "before") && !draft_has(unit->draft, "start_timeout"))
+        convert_start_timeout(unit);
     if (is(unit->type, "notify-reload") && unit->reload_signal)
         carry(unit, "reload_signal", unit->reload_signal);
 }

@@ -4,8 +4,7 @@
  *
  * What systemd does by default and proctor does not is written out, so that the child lives under
  * the rules it was made for: 90 s to stop, SIGPIPE ignored, set-user-ID programs allowed. A command
- * line with variables, and commands before the start, become a line for /bin/sh, which replaces
- * itself with the program.
+ * line with variables becomes a line for /bin/sh, which replaces itself with the program.
  *
  * Facts: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.kill(5) of systemd 252.
  */

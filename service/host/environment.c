@@ -116,7 +116,7 @@ static int put_identity(struct list *list, const struct child *child, uint32_t c
         r = put_format(list, "PROCTOR_CHECK=%" PRIu32, check);
     if (r == 0)
         r = put_format(list, "NOTIFY_SOCKET=%s", notify_socket);
-    if (r == 0 && child->job) /* behind the sockets */
+    if (r == 0 && child->job && check == 0) /* behind the sockets */
         r = put_format(list, "PROCTOR_RESULT_FD=%zu",
                        3 + child->config->declaration.process.n_sockets);
     return r;

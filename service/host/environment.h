@@ -16,8 +16,8 @@ struct environment {
     char *listen_pid;   /* the same, NULL without sockets */
 };
 
-/* account: of its user; NULL: it has none of its own. check: the number of a health check, 0 for
- * the attempt itself. The environment file is read by the child itself: it may be anywhere. Returns
+/* account: of its user; NULL: it has none of its own. check: the number of an errand, 0 for the
+ * attempt itself. The environment file is read by the child itself: it may be anywhere. Returns
  * 0, -ENOMEM or -E2BIG. */
 int environment_make(const struct child *child, const struct account *account, uint32_t check,
                      const char *notify_socket, const struct fd_store *store,

@@ -5,6 +5,7 @@
 #include "burst.h"
 #include "core/vocabulary/invariant.h"
 #include "core/vocabulary/moment.h"
+#include "errand.h"
 #include "handle.h"
 #include "inherit.h"
 #include "listener.h"
@@ -193,7 +194,7 @@ static bool is_known_end(const struct host *host, const struct signalfd_siginfo 
 {
     siginfo_t end = {};
 
-    return !host->trees && !host->probes && !host->unreaped &&
+    return !host->trees && !host->errands && !host->unreaped &&
            waitid(P_PID, info->ssi_pid, &end, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD;
 }
 
@@ -262,6 +263,7 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
     fresh->cgroups.fd = -1;
     fresh->results_tail = &fresh->results;
     fresh->check_gone = process_check_gone;
+    fresh->before_over = process_before_over;
     fresh->result_ended = process_result_ended;
     fresh->by_pid_size = 256;
     fresh->by_pid = calloc(fresh->by_pid_size, sizeof(*fresh->by_pid));
@@ -328,7 +330,7 @@ void host_free(struct host *host)
         return;
     host->leaves = !host->core || core_shutdown_phase(host->core) != SHUTDOWN_COMPLETED;
     host_detach(host);
-    probe_free_trees(host);
+    errand_free_trees(host);
     cgroup_base_close(&host->cgroups, host->leaves);
     notify_socket_close(host->notify);
     spawner_free(host->spawner);

@@ -82,8 +82,7 @@ void process_launch_failed(struct process *process, const struct launch_outcome 
 
 /* ---- what it is given ------------------------------------------------------------------------ */
 
-/* What goes to the journal or to a file; -ENODATA: it is thrown away. */
-static int open_output(struct process *process)
+int process_open_output(struct process *process)
 {
     const struct child_declaration *declaration = &process->child->config->declaration;
 
@@ -157,13 +156,13 @@ static void begin_marked_leaf(struct process *process)
     cgroup_marked_tidy(&process->host->cgroups);
 }
 
-/* Returns 0, with *cgroup -1 where there are none. */
-static int open_leaf(struct process *process, int *cgroup)
+int process_open_leaf(struct process *process, int *cgroup)
 {
     struct host *host = process->host;
     const struct process_spec *spec = &process->child->config->declaration.process;
     char leaf[CGROUP_LEAF_MAX];
 
+    *cgroup = -1;
     process->in_cgroup = host->cgroups.fd >= 0;
     process->unenforced = cgroup_limits_of(spec);
     if (!process->in_cgroup)
@@ -230,7 +229,7 @@ int process_send_launch(struct process *process, const struct account *account,
                              &environment);
     if (r < 0)
         return process_step_failed(process, r, "environment", NULL);
-    output = open_output(process);
+    output = process_open_output(process);
     if (output < 0 && output != -ENODATA)
         return process_step_failed(process, output, "stdout", spec->output.path);
     r = open_listeners(process, sockets);
@@ -240,7 +239,7 @@ int process_send_launch(struct process *process, const struct account *account,
         return r;
     size_t n_sockets = spec->n_sockets + store_list(process->store, sockets + spec->n_sockets);
     sockets[n_sockets] = result;
-    r = open_leaf(process, &cgroup);
+    r = process_open_leaf(process, &cgroup);
     if (r < 0)
         return r;
     struct plan_source source = source_of(process, account, &environment);

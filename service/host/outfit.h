@@ -14,6 +14,12 @@ struct process;
 int process_send_launch(struct process *process, const struct account *account,
                         void (*ended)(void *userdata, const struct launch_outcome *outcome));
 
+/* Where its output goes, to be closed by the caller; -ENODATA: nowhere. A negative errno. */
+int process_open_output(struct process *process);
+/* Its leaf, to be closed by the caller, and -1 where there are no cgroups. Returns 0, or a negative
+ * errno with result_error and result_reason set. */
+int process_open_leaf(struct process *process, int *cgroup);
+
 /* Sets result_error and result_reason. The first returns the error. */
 int process_step_failed(struct process *process, int error, const char *step, const char *what);
 void process_launch_failed(struct process *process, const struct launch_outcome *outcome);

@@ -1,7 +1,6 @@
 /*
- * Probe: one health check under way: a command, which is an attempt in small with a tree of
- * processes of its own (tree.h), or a connection. The core says when, and bounds how long; see
- * core.h, check() and check_end().
+ * Probe: one health check under way: a command (errand.h), or a connection. The core says when, and
+ * bounds how long; see core.h, check() and check_end().
  */
 #pragma once
 
@@ -19,9 +18,3 @@ void probe_withdraw(void *userdata, struct child *child, struct attempt_id id);
 /* Ends what is under way for a process, without an answer. All its processes go; the process waits
  * for them where it ends itself. */
 void probe_free(struct process *process);
-
-/* Those that are still on their way out are not waited for any more. */
-void probe_free_trees(struct host *host);
-
-/* Our child of this PID has ended: true where it was a probe's, which takes it from there. */
-bool probe_exited(struct host *host, pid_t pid);

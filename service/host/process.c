@@ -237,6 +237,11 @@ void process_check_gone(struct process *process)
 {
     INVARIANT(process->checks_left > 0);
     process->checks_left--;
+    if (process->state == PROCESS_PREPARING) {
+        if (process->checks_left == 0)
+            before_gone(process);
+        return;
+    }
     process->tree.moment = census_moment(process->host->census);
     if (process->state == PROCESS_UNTOLD && !waits_for_check(process) &&
         !tree_is_empty(&process->tree))

@@ -11,6 +11,7 @@
 
 #include "account.h"
 #include "beat.h"
+#include "before.h"
 #include "census.h"
 #include "core/model/child.h"
 #include "ends.h"
@@ -61,7 +62,7 @@ struct process {
     pid_t main_pid;       /* only to find it: what is done to it is done by its handle */
     int pidfd;            /* of the main process */
     struct tree tree;     /* of all its processes */
-    unsigned checks_left; /* trees of health checks that are not gone yet */
+    unsigned checks_left; /* trees of errands that are not gone yet */
     bool watched;         /* its end is reported, by host->ends */
     sd_event_source *again_source; /* an adopted one that has ended is looked at again */
     unsigned looks;
@@ -105,6 +106,7 @@ struct process {
     unsigned mistakes_told;         /* bits of enum notify_key */
     struct beat beat;
     struct probe *probe; /* the health check that is under way */
+    struct before_commands before;
     unsigned unenforced; /* enum unenforced: what the kernel does not let us limit */
     struct listeners *listeners;
     struct fd_store *store; /* NULL: it has never had one */
@@ -134,7 +136,7 @@ struct host {
     struct tree *trees;     /* whose first process is gone, or that are being killed */
     struct tree *next_tree; /* to be looked at, while all are */
     struct census *census;
-    struct probe *probes;
+    struct errand *errands;
     struct journal *journal;
     struct era era; /* the core's time and the machine's clock */
     struct keep *keep;
@@ -160,8 +162,9 @@ struct host {
     void (*answer)(void *userdata);
     void *answer_userdata;
     /* The files below process.c report it. */
-    void (*check_gone)(struct process *process); /* the tree of one, at last */
-    void (*result_ended)(void *process);         /* the end of its result has come */
+    void (*check_gone)(struct process *process); /* the tree of an errand, at last */
+    void (*before_over)(struct process *process, bool passed);
+    void (*result_ended)(void *process); /* the end of its result has come */
     void (*result_came)(void *userdata, struct job *job);
     void (*result_read)(void *userdata, struct job *job, const struct job_output *output);
     void *result_userdata;
@@ -178,6 +181,7 @@ void process_keep(const struct process *process);
 void process_unkeep(const struct process *process);
 int process_adopt_launch(struct process *process, int status);
 void process_start_again(struct process *process);
+void process_before_over(struct process *process, bool passed);
 void process_call_off(struct process *process, bool at_once);
 void process_stop_starting(struct process *process, bool at_once);
 void process_forget_start(struct process *process);
@@ -193,7 +197,7 @@ int process_is_unborn(pid_t pid);
 void process_is_gone(struct process *process, const struct completion *completion);
 void process_main_exited(struct process *process);
 void process_result_ended(void *userdata);        /* the end of its result has come */
-void process_check_gone(struct process *process); /* the tree of one, at last */
+void process_check_gone(struct process *process); /* the tree of an errand, at last */
 void process_forget_group(struct process *process);
 /* A child of ours is about to be reaped: its number names no process from now on. */
 void process_forget_leader(struct host *host, pid_t pid);

@@ -1,8 +1,8 @@
 #include "reap.h"
 
 #include "burst.h"
+#include "errand.h"
 #include "outside.h"
-#include "probe.h"
 #include "process.h"
 #include "watch.h"
 
@@ -22,7 +22,7 @@ void orphans_reap(struct host *host)
             host_breathe(host);
             continue;
         }
-        if (probe_exited(host, info.si_pid) || spawner_exited(host->spawner, info.si_pid))
+        if (errand_exited(host, info.si_pid) || spawner_exited(host->spawner, info.si_pid))
             continue;
         int outside = outside_exited(info.si_pid);
         if (outside > 0)

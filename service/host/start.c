@@ -131,6 +131,9 @@ static void tell_called_off(struct process *process)
         snprintf(reason, sizeof(reason),
                  "a process started by an earlier proctord does not exit: it hangs at %s",
                  plan_step_to_string(starts_step(process->host->starts, &process->id)));
+    else if (process->before.failed)
+        snprintf(reason, sizeof(reason), "it was stopped before it had started: %.100s",
+                 process->result_reason);
     else
         snprintf(reason, sizeof(reason), "it was stopped before it had started%s%.100s",
                  lacking ? ": " : "", lacking ? lacking : "");
@@ -354,6 +357,7 @@ void host_start(void *userdata, struct child *child, struct attempt_id id)
     process->id = id;
     process_choose_mark(process);
     process->checks_left = 0;
+    before_reset(process);
     beat_forget(&process->beat);
     process->result_error = 0;
     process->aborted = false;
@@ -374,6 +378,26 @@ static void look_up_or_launch(struct process *process)
         begin_launch(process, NULL);
 }
 
+/* ---- what is run before it ------------------------------------------------------------------- */
+
+static void go_on(struct process *process)
+{
+    if (!before_is_due(process))
+        look_up_or_launch(process);
+    else if (before_begin(process) < 0)
+        not_started(process);
+}
+
+void process_before_over(struct process *process, bool passed)
+{
+    if (is_called_off(process))
+        tell_called_off(process);
+    else if (passed)
+        go_on(process);
+    else
+        not_started(process);
+}
+
 /* ---- its sockets ----------------------------------------------------------------------------- */
 
 static void look_failed(struct process *process, int error)
@@ -391,7 +415,7 @@ static void sockets_answer(void *userdata, int error)
     else if (error < 0)
         look_failed(process, error);
     else
-        look_up_or_launch(process);
+        go_on(process);
 }
 
 /* Paths that are to be bound, and are not yet. */
@@ -432,7 +456,7 @@ static void begin_start(struct process *process)
     if (n > 0)
         look_at_sockets(process, paths, n);
     else
-        look_up_or_launch(process);
+        go_on(process);
 }
 
 void process_call_off(struct process *process, bool at_once)
@@ -451,8 +475,8 @@ void process_stop_starting(struct process *process, bool at_once)
         launch_kill(process->launch);
     else if (process->launch)
         launch_kill_later(process->launch);
-    if (process->state != PROCESS_PREPARING)
-        return;
+    if (process->state != PROCESS_PREPARING || before_stop(process, at_once))
+        return; /* it ends when what is run before it is gone */
     account_forget(process->lookup);
     process->lookup = NULL;
     path_look_forget(process->socket_look);
@@ -464,6 +488,7 @@ void process_stop_starting(struct process *process, bool at_once)
 void process_forget_start(struct process *process)
 {
     account_forget(process->lookup);
+    before_forget(process);
     path_look_leave(&process->socket_look);
     path_look_leave(&process->check_look);
     if (process->launch && !process->host->leaves)

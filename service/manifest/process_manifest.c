@@ -323,6 +323,7 @@ static int read_stdout(struct reader *reader, const struct node *node, void *tar
 /* ---- the keys -------------------------------------------------------------------------------- */
 
 READER(read_fd_store_max, reader_u32(reader, node, FD_STORE_MAX, &process->fd_store_max))
+READER(read_before, manifest_read_commands(reader, node, &process->before))
 READER(read_sockets, manifest_read_sockets(reader, node, process))
 READER(read_working_directory, read_absolute_path(reader, node, &process->working_directory))
 READER(read_user, read_account(reader, node, &process->user))
@@ -347,6 +348,7 @@ const struct key process_keys[] = {
     {"environment_file", read_environment_file},
     {"stdout", read_stdout},
     {"sockets", read_sockets},
+    {"before", read_before},
     {"fd_store_max", read_fd_store_max},
     {},
 };

@@ -46,6 +46,10 @@ extern const struct key process_keys[];
 int manifest_read_sockets(struct reader *reader, const struct node *node,
                           struct process_spec *process);
 
+/* Reads a list of commands: command_manifest.c. */
+int manifest_read_commands(struct reader *reader, const struct node *node,
+                           struct command_list *list);
+
 /* Reads where to connect to, "ADDRESS:PORT" or a local path or "@NAME", with `host` where only a
  * port is given. Returns 0 or -EINVAL. */
 int manifest_parse_address(const char *text, const char *host, struct socket_spec *socket);

@@ -38,6 +38,18 @@ static bool same_sockets(const struct process_spec *a, const struct process_spec
     return true;
 }
 
+static bool same_commands(const struct command_list *a, const struct command_list *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (!same_list(a->commands[i].arguments, b->commands[i].arguments) ||
+            a->commands[i].timeout_usec != b->commands[i].timeout_usec ||
+            a->commands[i].may_fail != b->commands[i].may_fail)
+            return false;
+    return true;
+}
+
 static bool same_limits(const struct process_spec *a, const struct process_spec *b)
 {
     if (a->memory_max != b->memory_max || a->pids_max != b->pids_max ||
@@ -77,7 +89,8 @@ static bool same_process(const struct child_declaration *x, const struct child_d
            a->umask_set == b->umask_set && a->nice == b->nice && a->nice_set == b->nice_set &&
            a->oom_score_adj == b->oom_score_adj && a->oom_score_adj_set == b->oom_score_adj_set &&
            a->ignore_sigpipe == b->ignore_sigpipe && a->fd_store_max == b->fd_store_max &&
-           same_limits(a, b) && same_output(&a->output, &b->output) && same_sockets(a, b);
+           same_limits(a, b) && same_output(&a->output, &b->output) && same_sockets(a, b) &&
+           same_commands(&a->before, &b->before);
 }
 
 static bool same_limit(const struct child_declaration *a, const struct child_declaration *b)

@@ -149,6 +149,10 @@ void draw_times(struct world *world, struct child_declaration *d)
     }
 }
 
+static const char *words[] = {"/bin/one", NULL}, *more_words[] = {"/bin/other", "-x", NULL};
+static struct command_spec commands[] = {
+    {.arguments = words}, {.arguments = more_words, .timeout_usec = USEC_SEC, .may_fail = true}};
+
 /* Keys that the core only carries: a recovery must not lose them. */
 static void draw_process(struct world *world, struct child_declaration *d)
 {
@@ -157,6 +161,7 @@ static void draw_process(struct world *world, struct child_declaration *d)
     d->process.oom_score_adj_set = draw_number(world, 2);
     d->process.oom_score_adj =
         d->process.oom_score_adj_set ? (int)draw_number(world, 2001) + OOM_SCORE_ADJ_MIN : 0;
+    d->process.before = (struct command_list){.commands = commands, .count = draw_number(world, 3)};
 }
 
 /* Bound to an earlier one that is none itself, if there is such a one. Returns how many of the

@@ -32,7 +32,8 @@ struct whole {
     struct process_limit limits[PROCESS_LIMITS];
     struct health_spec health;
     const char *requires[2], *after[2], *tags[2];
-    const char *arguments[3], *groups[2], *environment[3], *check[2];
+    const char *arguments[3], *groups[2], *environment[3], *check[2], *before[2];
+    struct command_spec commands[2];
 };
 
 static void fill(struct whole *w)
@@ -43,7 +44,8 @@ static void fill(struct whole *w)
                         .arguments = {"/bin/true", "-v"},
                         .groups = {"audio"},
                         .environment = {"A=1", "B=2"},
-                        .check = {"/bin/check"}};
+                        .check = {"/bin/check"},
+                        .before = {"/bin/before"}};
     declaration_defaults(&w->d, ROLE_WORKER);
     w->d.id = "a/child";
     w->d.requires = w->requires;
@@ -75,8 +77,11 @@ static void fill(struct whole *w)
                                          .sockets = w->sockets,
                                          .n_sockets = 2,
                                          .health = &w->health,
+                                         .before = {w->commands, 2},
                                          .stop_signal = 15,
                                          .reload_signal = 1};
+    for (int i = 0; i < 2; i++)
+        w->commands[i] = (struct command_spec){.arguments = w->before};
     for (int i = 0; i < 2; i++)
         w->sockets[i] =
             (struct socket_spec){.name = "web", .listen = "127.0.0.1:1", .address_size = 16};
@@ -85,7 +90,7 @@ static void fill(struct whole *w)
 }
 
 /* Where a member is. */
-enum of { DECLARATION, SOCKET, LIMIT, TARGET };
+enum of { DECLARATION, SOCKET, LIMIT, TARGET, COMMAND };
 
 static char *place(struct child_declaration *d, enum of of, size_t offset)
 {
@@ -96,6 +101,8 @@ static char *place(struct child_declaration *d, enum of of, size_t offset)
         return (char *)(uintptr_t)&d->process.sockets[1] + offset;
     case LIMIT:
         return (char *)(uintptr_t)&d->process.limits[3] + offset;
+    case COMMAND:
+        return (char *)(uintptr_t)&d->process.before.commands[1] + offset;
     case TARGET:
         return (char *)(uintptr_t)&d->process.health->target + offset;
     }
@@ -207,18 +214,27 @@ static const struct number {
                                                                                         LIMIT,
                                                                                         process_limit,
                                                                                         set, 0,
-                                                                                        1)
+                                                                                        1) NUMBER_IN(LIMIT,
+                                                                                                     process_limit,
+                                                                                                     soft,
+                                                                                                     0, ANY)
                                                                                         NUMBER_IN(
                                                                                             LIMIT,
                                                                                             process_limit,
-                                                                                            soft, 0,
+                                                                                            hard, 0,
                                                                                             ANY)
                                                                                             NUMBER_IN(
-                                                                                                LIMIT,
-                                                                                                process_limit,
-                                                                                                hard,
+                                                                                                COMMAND,
+                                                                                                command_spec,
+                                                                                                timeout_usec,
                                                                                                 0,
-                                                                                                ANY)};
+                                                                                                ANY)
+                                                                                                NUMBER_IN(
+                                                                                                    COMMAND,
+                                                                                                    command_spec,
+                                                                                                    may_fail,
+                                                                                                    0,
+                                                                                                    1)};
 
 static uint64_t value_of(struct child_declaration *d, const struct number *number)
 {
@@ -312,6 +328,9 @@ static void check_lists(struct child_declaration *wrote, struct child_declaratio
     }
     g_assert_cmpstr(wrote->process.health->arguments[0], ==, read->process.health->arguments[0]);
     g_assert_cmpuint(wrote->process.n_sockets, ==, read->process.n_sockets);
+    g_assert_cmpuint(wrote->process.before.count, ==, read->process.before.count);
+    g_assert_cmpstr(wrote->process.before.commands[1].arguments[0], ==,
+                    read->process.before.commands[1].arguments[0]);
 }
 
 /* Writes it, reads it, and compares everything. */
@@ -395,6 +414,8 @@ static void each_element_of_a_list_comes_back(void)
     fill(&w);
     w.check[0] = "/bin/another";
     check(&w.d, "health.arguments");
+    w.before[0] = "/bin/later";
+    check(&w.d, "before.arguments");
 }
 
 /* ---- supervisors ----------------------------------------------------------------------------- */

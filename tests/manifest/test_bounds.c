@@ -143,6 +143,16 @@ static char *arguments(size_t n)
     return list_of("name: c\nexec: [/bin/x]\narguments: [", "a", n, "]\n");
 }
 
+static char *before_exec(size_t n)
+{
+    return list_of("name: c\nbefore: [{exec: [", "/bin/x", n, "]}]\n");
+}
+
+static char *before_commands(size_t n)
+{
+    return times("name: c\nbefore: [", "[/bin/x%zu], ", n, "]\n");
+}
+
 static char *health_exec(size_t n)
 {
     return list_of("name: c\nhealth_check: {exec: [", "/bin/x", n, "]}\n");
@@ -232,6 +242,8 @@ static const struct {
     {"exec", 256, exec},
     {"arguments", 256, arguments},
     {"health-check-exec", 256, health_exec},
+    {"before-exec", 256, before_exec},
+    {"before-commands", 16, before_commands},
     {"environment", 256, environment},
     {"fatal-exit-codes", EXIT_CODES_MAX, exit_codes},
     {"success-exit-codes", EXIT_CODES_MAX, success_codes},

@@ -39,6 +39,8 @@ static const char *beside(const struct row *row, const char *above, const char *
         return is(key, "interval") ? "" : "interval: 1s";
     if (is(above, "stdout"))
         return is(key, "file") ? "" : "file: /f";
+    if (is(above, "before"))
+        return is(key, "exec") ? "" : "exec: [/p]";
     if (is(above, "sockets"))
         return is(key, "name")     ? "listen: 80"
                : is(key, "listen") ? "name: s"
@@ -61,8 +63,8 @@ static char *entry(const struct row *row, const char *value)
     const char *comma = others[0] && value ? ", " : "";
     if (is(parts[0], "stdout") && !others[0] && !value)
         return g_strdup("");
-    return is(parts[0], "sockets") ? g_strdup_printf("sockets: [{%s%s%s}]", others, comma, said)
-                                   : g_strdup_printf("%s: {%s%s%s}", parts[0], others, comma, said);
+    bool list = is(parts[0], "sockets") || is(parts[0], "before");
+    return g_strdup_printf(list ? "%s: [{%s%s%s}]" : "%s: {%s%s%s}", parts[0], others, comma, said);
 }
 
 static const char *needs(const struct row *row, const char *kind, const char *value)

@@ -55,6 +55,23 @@ static size_t strings_count(const char **strings)
     return count;
 }
 
+static void copy_commands(struct block *block, const struct command_list *from,
+                          struct command_list *to)
+{
+    struct command_spec *commands = block_take(block, from->count * sizeof(*commands));
+
+    for (size_t i = 0; i < from->count; i++) {
+        const struct command_spec *command = &from->commands[i];
+        const char **arguments =
+            block_strings(block, command->arguments, strings_count(command->arguments));
+        if (!commands)
+            continue;
+        commands[i] = *command;
+        commands[i].arguments = arguments;
+    }
+    to->commands = from->count > 0 ? commands : NULL;
+}
+
 static void copy_process(struct block *block, const struct process_spec *from,
                          struct process_spec *to)
 {
@@ -79,6 +96,7 @@ static void copy_process(struct block *block, const struct process_spec *from,
         sockets[i].listen = listen;
     }
     to->sockets = from->n_sockets > 0 ? sockets : NULL;
+    copy_commands(block, &from->before, &to->before);
     if (from->health) {
         struct health_spec *health = block_take(block, sizeof(*health));
         const char **arguments =

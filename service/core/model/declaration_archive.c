@@ -23,7 +23,7 @@ _Static_assert(JITTER_DECORRELATED == 3 && READINESS_CHECK == 4 && ON_STALE_REST
                "how it is watched");
 _Static_assert(STRATEGY_REST_FOR_ONE == 2 && ESCALATION_SHUTDOWN_TREE == 2, "of a supervisor");
 _Static_assert(OUTPUT_FILE == 3 && PROCESS_LIMITS == 16 && SAME_NAME_REPLACE == 2, "of a process");
-_Static_assert(FD_STORE_MAX < 1 << 16, "archive_later_keys() has it from bit 16 on");
+_Static_assert(FD_STORE_MAX < 1 << 8, "archive_later_keys() has it in the bits from 16 to 23");
 
 static void archive_socket(struct archive *a, struct socket_spec *socket)
 {
@@ -114,24 +114,51 @@ static void archive_secrets(struct archive *a, const char ***strings)
         archive_secret(a, &(*strings)[i]);
 }
 
+static void archive_commands(struct archive *a, struct command_list *list)
+{
+    archive_count(a, &list->count, COMMANDS_MAX);
+    struct command_spec *commands = array(a, list->commands, list->count, sizeof(*commands));
+    list->commands = commands;
+    for (size_t i = 0; !a->failed && i < list->count; i++) {
+        archive_strings(a, &commands[i].arguments);
+        ARCHIVE(a, commands[i].timeout_usec);
+        ARCHIVE(a, commands[i].may_fail);
+        if (!a->failed && (!commands[i].arguments || !commands[i].arguments[0]))
+            a->failed = true;
+    }
+    if (a->reading && a->failed)
+        *list = (struct command_list){};
+}
+
+#define HAS_BEFORE (UINT64_C(1) << 24)
+
+static uint64_t later_keys_of(const struct process_spec *spec)
+{
+    uint64_t score = (uint64_t)(spec->oom_score_adj - OOM_SCORE_ADJ_MIN);
+
+    return (uint64_t)spec->nice_set | (uint64_t)spec->ignore_sigpipe << 1 |
+           (uint64_t)spec->oom_score_adj_set << 2 | (spec->oom_score_adj_set ? score << 3 : 0) |
+           (uint64_t)spec->fd_store_max << 16 | (spec->before.count > 0 ? HAS_BEFORE : 0);
+}
+
 /*
  * Keys that came later share a number with nice_set, in the bits above it, so that what was written
  * before they were known is still read, as if they had not been given.
  */
 static void archive_later_keys(struct archive *a, struct process_spec *spec)
 {
-    uint64_t score = (uint64_t)(spec->oom_score_adj - OOM_SCORE_ADJ_MIN);
-    uint64_t bits = (uint64_t)spec->nice_set | (uint64_t)spec->ignore_sigpipe << 1 |
-                    (uint64_t)spec->oom_score_adj_set << 2 |
-                    (spec->oom_score_adj_set ? score << 3 : 0) | (uint64_t)spec->fd_store_max << 16;
+    uint64_t bits = later_keys_of(spec);
 
     ARCHIVE(a, bits);
-    score = bits >> 3 & 0x1FFF;
-    if (bits >> 16 > FD_STORE_MAX || score > (uint64_t)(OOM_SCORE_ADJ_MAX - OOM_SCORE_ADJ_MIN))
+    uint64_t score = bits >> 3 & 0x1FFF, stored = bits >> 16 & 0xFF;
+    if (bits >= HAS_BEFORE << 1 || stored > FD_STORE_MAX ||
+        score > (uint64_t)(OOM_SCORE_ADJ_MAX - OOM_SCORE_ADJ_MIN))
         a->failed = true;
+    if (!a->failed && bits & HAS_BEFORE)
+        archive_commands(a, &spec->before);
     if (!a->reading || a->failed)
         return;
-    spec->fd_store_max = (uint32_t)(bits >> 16);
+    spec->fd_store_max = (uint32_t)stored;
     spec->nice_set = bits & 1;
     spec->ignore_sigpipe = bits & 2;
     spec->oom_score_adj_set = bits & 4;
@@ -368,6 +395,7 @@ FIELDS(compare_leftovers, ARCHIVE(a, d->leftovers))
 FIELDS(compare_nice, ARCHIVE(a, d->process.nice_set))
 FIELDS(compare_fd_store, ARCHIVE(a, d->process.fd_store_max))
 FIELDS(compare_sigpipe, ARCHIVE(a, d->process.ignore_sigpipe))
+FIELDS(compare_before, archive_commands(a, &d->process.before))
 
 static void compare_further_stops(struct archive *a, struct child_declaration *d)
 {
@@ -430,6 +458,7 @@ static const struct {
     [KEY_LIMITS] = {"limits", KEY_OF_PROCESS},
     [KEY_STDOUT] = {"stdout", KEY_OF_PROCESS},
     [KEY_SOCKETS] = {"sockets", KEY_OF_PROCESS},
+    [KEY_BEFORE] = {"before", KEY_OF_PROCESS},
 };
 
 /* Some fields stand for several keys on disk: they are written together, and compared apart. */
@@ -488,6 +517,7 @@ static const struct row {
     {compare_fd_store, KEY_FD_STORE_MAX, ROW_COMPARED},
     {compare_sigpipe, KEY_IGNORE_SIGPIPE, ROW_COMPARED},
     {compare_oom_score, KEY_OOM_SCORE_ADJ, ROW_COMPARED},
+    {compare_before, KEY_BEFORE, ROW_COMPARED},
     {write_limits, KEY_LIMITS, ROW_BOTH},
     {write_whole_limits, KEY_LIMITS, ROW_BOTH},
     {write_output, KEY_STDOUT, ROW_BOTH},

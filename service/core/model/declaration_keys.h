@@ -58,6 +58,7 @@ enum declaration_key {
     KEY_LIMITS,
     KEY_STDOUT,
     KEY_SOCKETS,
+    KEY_BEFORE,
     DECLARATION_KEYS /* how many there are */
 };
 

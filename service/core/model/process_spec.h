@@ -18,6 +18,7 @@
 #define FD_STORE_MAX          32 /* descriptors that one child may have kept for it */
 #define CHILD_DESCRIPTORS_MAX (SOCKETS_MAX + FD_STORE_MAX)
 #define SOCKET_ADDRESS_MAX    128 /* bytes of a struct sockaddr_storage */
+#define COMMANDS_MAX          16  /* before one start */
 
 enum output_kind { OUTPUT_JOURNAL = 0, OUTPUT_INHERIT = 1, OUTPUT_NULL = 2, OUTPUT_FILE = 3 };
 
@@ -57,6 +58,18 @@ struct health_spec {
     struct socket_spec target; /* name is NULL */
 };
 
+/* A command that is run for a child, beside its program. */
+struct command_spec {
+    const char **arguments; /* NULL-terminated, arguments[0] an absolute path */
+    uint64_t timeout_usec;  /* 0: it has no deadline of its own */
+    bool may_fail;          /* what comes after it is done all the same */
+};
+
+struct command_list {
+    const struct command_spec *commands;
+    size_t count;
+};
+
 struct process_spec {
     const char **arguments; /* NULL-terminated, arguments[0] an absolute path; NULL: no process */
     const char *working_directory;
@@ -83,6 +96,7 @@ struct process_spec {
     const struct socket_spec *sockets;
     size_t n_sockets;
     uint32_t fd_store_max;            /* descriptors that are kept for it; 0: none */
+    struct command_list before;       /* are run one after the other before its program */
     const struct health_spec *health; /* NULL: nobody asks */
     bool kill_group;   /* cancel goes to all processes of the child, not just the main one */
     int stop_signal;   /* what cancel sends */
