@@ -413,7 +413,7 @@ static void the_tool_finds_jobs_by_name(void)
     g_assert_true(g_regex_match_simple("^hourly +2 +finished +succeeded ", by_number, 0, 0));
     g_assert_cmpstr(none, ==, "");
     g_assert_true(g_regex_match_simple(
-        "^\\[\\{\"number\":1,\"name\":\"nightly\",\"state\":\"finished\",\"result\":\"failed\","
+        "^\\[\\{\"id\":1,\"name\":\"nightly\",\"state\":\"finished\",\"result\":\"failed\","
         "\"queued_usec\":[0-9]+,\"started_usec\":[0-9]+,\"finished_usec\":[0-9]+\\}\\]\n$",
         json, 0, 0));
 }
