@@ -245,33 +245,24 @@ static void a_job_has_them_too(void)
 
 int main(int argc, char **argv)
 {
-    fixture_become_init();
     options = fixture_cgroups();
     g_test_init(&argc, &argv, NULL);
 
-    static const struct {
-        const char *path;
-        void (*test)(void);
-    } tests[] = {
-        {"they-run-in-order", they_run_in_order_before_the_program},
-        {"their-output-is-in-the-log", their_output_is_in_the_log_of_the_child},
-        {"what-a-command-leaves-is-gone", what_a_command_leaves_is_gone_before_the_program_runs},
-        {"a-failure-is-a-failed-start", a_failure_is_a_failed_start_that_counts},
-        {"one-that-is-missing-fails-the-start", a_command_that_is_missing_fails_the_start},
-        {"one-that-may-fail", one_that_may_fail_holds_up_nothing},
-        {"a-timeout-ends-the-whole-command", a_timeout_ends_the_whole_command},
-        {"the-start-timeout-bounds-them-all", the_start_timeout_bounds_them_all},
-        {"a-stop-asks-first", a_stop_asks_first},
-        {"a-stop-that-is-ignored-kills", a_stop_that_is_ignored_kills},
-        {"a-restart-meanwhile", a_restart_meanwhile_begins_again},
-        {"a-death-of-proctord", a_death_of_proctord_begins_them_again},
-        {"an-upgrade", an_upgrade_begins_them_again},
-        {"a-message-of-theirs", a_message_of_theirs_is_not_the_program_s},
-        {"a-job-has-them-too", a_job_has_them_too},
-    };
-    for (size_t i = 0; i < G_N_ELEMENTS(tests); i++) {
-        g_autofree char *path = g_strdup_printf("/daemon/before/%s", tests[i].path);
-        fixture_test(&f, options, path, tests[i].test);
-    }
+    FIXTURE_TEST(&f, options, "/daemon/before", they_run_in_order_before_the_program);
+    FIXTURE_TEST(&f, options, "/daemon/before", their_output_is_in_the_log_of_the_child);
+    FIXTURE_TEST(&f, options, "/daemon/before",
+                 what_a_command_leaves_is_gone_before_the_program_runs);
+    FIXTURE_TEST(&f, options, "/daemon/before", a_failure_is_a_failed_start_that_counts);
+    FIXTURE_TEST(&f, options, "/daemon/before", a_command_that_is_missing_fails_the_start);
+    FIXTURE_TEST(&f, options, "/daemon/before", one_that_may_fail_holds_up_nothing);
+    FIXTURE_TEST(&f, options, "/daemon/before", a_timeout_ends_the_whole_command);
+    FIXTURE_TEST(&f, options, "/daemon/before", the_start_timeout_bounds_them_all);
+    FIXTURE_TEST(&f, options, "/daemon/before", a_stop_asks_first);
+    FIXTURE_TEST(&f, options, "/daemon/before", a_stop_that_is_ignored_kills);
+    FIXTURE_TEST(&f, options, "/daemon/before", a_restart_meanwhile_begins_again);
+    FIXTURE_TEST(&f, options, "/daemon/before", a_death_of_proctord_begins_them_again);
+    FIXTURE_TEST(&f, options, "/daemon/before", an_upgrade_begins_them_again);
+    FIXTURE_TEST(&f, options, "/daemon/before", a_message_of_theirs_is_not_the_program_s);
+    FIXTURE_TEST(&f, options, "/daemon/before", a_job_has_them_too);
     return g_test_run();
 }
