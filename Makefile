@@ -1,5 +1,5 @@
-# Thin: installs what is missing, sets up the build, runs meson. `make demo` and `make test` are
-# the two commands of the README.
+# Thin: installs what is missing, sets up the build, runs meson. `./demo` and `./test`, the two
+# commands of the README, do without make.
 BUILD ?= build
 TIME ?= 60
 SEEDS ?= 400000
@@ -14,23 +14,21 @@ all: build
 deps:
 	@sh tools/deps.sh
 
-$(BUILD)/build.ninja: deps
-	@test -f $@ || meson setup $(BUILD) >/dev/null
+build:
+	@sh tools/deps.sh build
+	@sh tools/build.sh $(BUILD)
 
-build: $(BUILD)/build.ninja
-	@ninja -C $(BUILD) --quiet >$(BUILD)/ninja.log || { cat $(BUILD)/ninja.log; exit 1; }
+demo:
+	@BUILD=$(BUILD) HOLD=$(HOLD) ./demo
 
-demo: build
-	@BUILD=$(BUILD) HOLD=$(HOLD) sh examples/demo.sh
-
-test: build
-	@sh tools/test.sh $(BUILD)
+test:
+	@BUILD=$(BUILD) ./test
 
 # All tests of the daemon with a look at each call of its loop: none but its poll may take 50 ms.
-watch: build
+watch: deps build
 	@meson test -C $(BUILD) --benchmark --no-rebuild --verbose daemon-loop-all
 
-bench: build
+bench: deps build
 	@$(BUILD)/tests/bench $(BUILD)/service/proctord
 	@$(BUILD)/sim/proctor-sim bench
 
@@ -42,7 +40,7 @@ sim: build
 	@sh tools/sim.sh $(BUILD) $(SEEDS)
 
 # A real proctord, killed again and again: at random times, and at one system call after the other.
-crash: build
+crash: deps build
 	@cd $(BUILD) && PROCTORD=$$PWD/service/proctord TEST_CHILD=$$PWD/tests/test-child \
 		KILL_AT=$$PWD/tests/kill-at OTHER_BOOT=$$PWD/tests/other-boot \
 		tests/crash-test --kills $(KILLS) --restarts $(RESTARTS) --reboots $(REBOOTS) --sweep
@@ -51,7 +49,7 @@ crash: build
 # have; an hour. With EVERY=1 each call by its number, all night. `make faults-others`: the same of
 # its threads, of the spawner and its children on their way, and of processes outside, which are
 # also killed (4), stopped (5) and held (6) there; with each call of the spawner; two hours.
-faults-others: build
+faults-others: deps build
 	@cd $(BUILD) && for cgroups in '' 1; do for whom in threads spawner outside births; do \
 		for round in 0 1 2 3 4 5 6; do \
 		if [ $$whom = threads ] && [ $$round -gt 3 ]; then continue; fi; \
@@ -61,7 +59,7 @@ faults-others: build
 	@cd $(BUILD) && EACH_CALL=1 PROCTORD=$$PWD/service/proctord PROCTORCTL=$$PWD/service/ctl/proctorctl \
 		TEST_CHILD=$$PWD/tests/test-child tests/test-daemon-spawner-calls
 
-faults: build
+faults: deps build
 	@cd $(BUILD) && for cgroups in '' 1; do for round in 0 1 2 3; do NO_CGROUPS=$$cgroups \
 		PROCTORD=$$PWD/service/proctord TEST_CHILD=$$PWD/tests/test-child \
 		FAIL_AT=$$PWD/tests/fail-at tests/crash-test --faults $$round \
@@ -69,7 +67,7 @@ faults: build
 
 # Half an hour: children that crash, clients, and a bus that is killed every minute.
 MINUTES ?= 30
-soak: build
+soak: deps build
 	@$(BUILD)/tests/soak $(BUILD)/service/proctord $(BUILD)/tests/test-child --minutes $(MINUTES)
 
 # Whatever comes from outside, made up by libFuzzer (clang): TIME seconds for each target.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# `make demo`: a private bus, proctord on a small tree, and a walk through what it can do. Leaves
+# `./demo`: a private bus, proctord on a small tree, and a walk through what it can do. Leaves
 # nothing behind. HOLD=1 stays up and prints the address for busctl.
 set -eu
 build=$(cd "${BUILD:-build}" && pwd)
