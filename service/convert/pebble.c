@@ -57,6 +57,29 @@ static void take_relations(const struct yaml_file *file, const struct node *serv
     }
 }
 
+static bool ends_tree(const char *action)
+{
+    return strstr(action, "shutdown") != NULL; /* success-shutdown and failure-shutdown, too */
+}
+
+/* What is not to be restarted: "restart" is the default of both. */
+static void take_restart(struct draft *draft, const char *success, const char *failure)
+{
+    bool after_success = !*success || strcmp(success, "restart") == 0;
+    bool after_failure = !*failure || strcmp(failure, "restart") == 0;
+
+    if (after_success && ends_tree(failure)) {
+        draft_set(draft, "kind", "service", NULL);
+        draft_set(draft, "restart_limit.burst", "0", "a success too soon is a failure, too");
+    } else if (!after_failure) {
+        draft_set(draft, "restart", "temporary", NULL);
+    } else if (!after_success) {
+        draft_set(draft, "restart", "transient", NULL);
+    } else {
+        draft_set(draft, "kind", "service", NULL);
+    }
+}
+
 static void take_policy(const struct yaml_file *file, const struct node *service,
                         struct draft *draft)
 {
@@ -65,15 +88,12 @@ static void take_policy(const struct yaml_file *file, const struct node *service
 
     if (strcmp(yaml_text(file, yaml_find(service, "startup")), "enabled") != 0)
         draft_set(draft, "autostart", "false", NULL);
-    if (strcmp(failure, "ignore") == 0)
-        draft_set(draft, "restart", "temporary", NULL);
-    else if (strcmp(success, "ignore") == 0)
-        draft_set(draft, "restart", "transient", NULL);
-    else
-        draft_set(draft, "kind", "service", NULL);
-    if (strstr(success, "shutdown") || strstr(failure, "shutdown"))
-        yaml_lose(file, service, "on-success, on-failure: shutdown",
-                  "an exit does not end the tree; see on_limit: shutdown-tree");
+    take_restart(draft, success, failure);
+    if (ends_tree(success))
+        draft_set(draft, "on_success", "shutdown-tree", "proctord ends with the child's exit code");
+    if (ends_tree(failure))
+        draft_set(draft, "on_give_up", "shutdown-tree",
+                  "proctord ends with the child's exit code, Pebble with 10");
     carry(file, service, draft, "backoff-delay", "backoff.initial");
     carry(file, service, draft, "backoff-factor", "backoff.factor");
     carry(file, service, draft, "backoff-limit", "backoff.max");

@@ -149,6 +149,20 @@ static void convert_limit(struct unit *unit)
                   "given up, as systemd does; cool-down tries again later");
 }
 
+static void convert_action(struct unit *unit, const struct setting *action, const char *key)
+{
+    bool never = is(unit->restart, "always") && strcmp(key, "on_success") == 0;
+
+    if (!action || !*action->value || is(action, "none"))
+        return;
+    if (never)
+        systemd_settings_lose(unit, action, "with Restart=always, a success is restarted");
+    else if (is(action, "exit") || is(action, "exit-force"))
+        draft_set(unit->draft, key, "shutdown-tree", "proctord ends with the child's exit code");
+    else
+        systemd_settings_lose(unit, action, "acts on the machine, not on the tree");
+}
+
 static void convert_backoff(struct unit *unit)
 {
     const char *first = systemd_settings_span(unit, unit->restart_sec, NULL);
@@ -433,6 +447,8 @@ void systemd_service_convert(struct unit *unit)
     convert_type(unit);
     carry_span(unit, "run_timeout", unit->run_timeout);
     convert_limit(unit);
+    convert_action(unit, unit->success_action, "on_success");
+    convert_action(unit, unit->failure_action, "on_give_up");
     convert_backoff(unit);
     convert_codes(unit, &unit->success, "success_exit_codes");
     convert_codes(unit, &unit->prevent, "fatal_exit_codes");

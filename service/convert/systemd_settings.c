@@ -56,6 +56,8 @@ static const struct row rows[] = {
     LOST("Unit", "ReloadPropagatedFrom", BIND),
     LOST("Unit", "PropagatesStopTo", BIND),
     LOST("Unit", "JoinsNamespaceOf", SANDBOX),
+    KEPT("Unit", "SuccessAction", success_action),
+    KEPT("Unit", "FailureAction", failure_action),
     LOST("Unit", "OnFailure", NO_JOB),
     LOST("Unit", "OnSuccess", NO_JOB),
     LOST("Unit", "Condition*", CONDITION),

@@ -33,12 +33,12 @@ struct unit {
     struct unit *next;
 
     /* the last value of each, or NULL */
-    const struct setting *description, *limit_burst, *limit_interval, *type, *restart, *restart_sec,
-        *restart_max, *timeout, *timeout_start, *timeout_stop, *run_timeout, *watchdog, *kill_mode,
-        *kill_signal, *send_sigkill, *user, *group, *dynamic_user, *directory, *umask, *privileges,
-        *nice, *oom, *sigpipe, *fd_store, *output, *error, *memory, *tasks, *cpu_weight,
-        *cpu_shares, *instance_default, *remain, *pid_file, *accept, *service, *mode, *fd_name,
-        *reload_signal, *directory_mode;
+    const struct setting *success_action, *failure_action, *description, *limit_burst,
+        *limit_interval, *type, *restart, *restart_sec, *restart_max, *timeout, *timeout_start,
+        *timeout_stop, *run_timeout, *watchdog, *kill_mode, *kill_signal, *send_sigkill, *user,
+        *group, *dynamic_user, *directory, *umask, *privileges, *nice, *oom, *sigpipe, *fd_store,
+        *output, *error, *memory, *tasks, *cpu_weight, *cpu_shares, *instance_default, *remain,
+        *pid_file, *accept, *service, *mode, *fd_name, *reload_signal, *directory_mode;
     struct setting_list after, before, requires, start, start_pre, stop, reload, success, prevent,
         groups, capabilities, ambient, environment, files, limits, runtime, streams, datagrams,
         elapses, sockets;
