@@ -204,8 +204,7 @@ void reference_hurry(struct ref *r, const char *by, const char *reason)
 static void begin_again(struct ref *r, struct ref_child *c)
 {
     bool over = c->operation == CHILD_REMOVED || c->is_job;
-    bool stopped = c->gave_up && c->declaration->on_limit == ON_LIMIT_STOP &&
-                   c->declaration->on_give_up == ON_END_NOTHING;
+    bool stopped = c->gave_up && c->declaration->on_limit == ON_LIMIT_STOP;
 
     c->fence = FENCE_OPEN;
     c->result = SHUTDOWN_PENDING;

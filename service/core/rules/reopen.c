@@ -19,10 +19,7 @@ static bool is_over(const struct child *child)
 
 static bool has_stopped_for_good(const struct child *child)
 {
-    const struct child_declaration *declaration = &child->config->declaration;
-
-    return child->gave_up && declaration->on_limit == ON_LIMIT_STOP &&
-           declaration->on_give_up == ON_END_NOTHING;
+    return child->gave_up && child->config->declaration.on_limit == ON_LIMIT_STOP;
 }
 
 static void begin_again(struct core *core, struct child *child)
