@@ -185,6 +185,23 @@ static void twenty_thousand_jobs_and_no_more(void)
     g_assert_cmpint(try_to_run(JOBS_MAX + 1, &problem), ==, -E2BIG);
 }
 
+static void a_job_cannot_end_the_tree(void)
+{
+    struct child_declaration success = world_worker("a"), failure = world_worker("b");
+    struct declaration_problem problem;
+    struct job *job;
+
+    success.on_success = ON_END_SHUTDOWN_TREE;
+    failure.on_give_up = ON_END_SHUTDOWN_TREE;
+    g_assert_cmpint(
+        core_run_job(w->core, &success, SAME_NAME_REJECT, "tester", "test", &job, &problem), ==,
+        -EINVAL);
+    g_assert_cmpint(
+        core_run_job(w->core, &failure, SAME_NAME_REJECT, "tester", "test", &job, &problem), ==,
+        -EINVAL);
+    g_assert_nonnull(strstr(problem.error.text, "cannot end the tree"));
+}
+
 static void blocking_returns_value(void)
 {
     struct completion completion = {.output = {.data = "42", .size = 2}};
@@ -296,6 +313,7 @@ int main(int argc, char **argv)
     WORLD_TEST(&w, "/tree", a_check_changes_nothing);
     WORLD_TEST(&w, "/tree", eight_levels_are_enough);
     WORLD_TEST(&w, "/tree", a_discarded_supervisor_goes_with_its_last_child);
+    WORLD_TEST(&w, "/job", a_job_cannot_end_the_tree);
     WORLD_TEST(&w, "/job", blocking_returns_value);
     WORLD_TEST(&w, "/job", blocking_panic);
     WORLD_TEST(&w, "/job", a_job_is_visible_while_it_runs);
