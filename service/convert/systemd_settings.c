@@ -71,7 +71,7 @@ static const struct row rows[] = {
     SKIPPED("Unit", "IgnoreOnIsolate"),
     SKIPPED("Unit", "SourcePath"),
     SKIPPED("Unit", "CollectMode"),
-    LOST("Unit", "Conflicts", "children do not exclude each other"),
+    LISTED("Unit", "Conflicts", conflicts),
     KEPT("Install", "DefaultInstance", instance_default),
     SKIPPED("Install", "*"),
     KEPT("Service", "StartLimitInterval", limit_interval),

@@ -39,9 +39,9 @@ struct unit {
         *group, *dynamic_user, *directory, *umask, *privileges, *nice, *oom, *sigpipe, *fd_store,
         *output, *error, *memory, *tasks, *cpu_weight, *cpu_shares, *instance_default, *remain,
         *pid_file, *accept, *service, *mode, *fd_name, *reload_signal, *directory_mode;
-    struct setting_list after, before, requires, start, start_pre, stop, reload, success, prevent,
-        groups, capabilities, ambient, environment, files, limits, runtime, streams, datagrams,
-        elapses, sockets;
+    struct setting_list after, before, requires, conflicts, start, start_pre, stop, reload, success,
+        prevent, groups, capabilities, ambient, environment, files, limits, runtime, streams,
+        datagrams, elapses, sockets;
 };
 
 /* Sorts the settings of the unit into it, and notes what is lost. kind: "Service", "Socket" or

@@ -251,6 +251,22 @@ static void relate_all(struct unit *unit, const struct setting_list *list, enum 
     }
 }
 
+/* proctord stops its children when it is stopped at the shutdown: those targets need nothing. */
+static void lose_conflicts(struct unit *unit)
+{
+    for (size_t i = 0; i < unit->conflicts.count; i++) {
+        const struct setting *setting = unit->conflicts.items[i];
+        struct words words;
+        size_t length;
+        systemd_settings_words(unit, setting, setting->value, &words);
+        for (size_t k = 0; k < words.count; k++)
+            if (!source_ends(words.items[k], ".target", &length))
+                conversion_lose(unit->conversion, setting->place,
+                                conversion_format(unit->conversion, "Conflicts=%s", words.items[k]),
+                                "children do not exclude each other");
+    }
+}
+
 /* ---- all of it ------------------------------------------------------------------------------- */
 
 static int convert(struct unit *unit)
@@ -347,6 +363,7 @@ int systemd_unit_finish(struct conversion *conversion)
         relate_all(unit, &unit->requires, RELATION_REQUIRES);
         relate_all(unit, &unit->after, RELATION_AFTER);
         relate_all(unit, &unit->before, RELATION_BEFORE);
+        lose_conflicts(unit);
     }
     return conversion_result(conversion);
 }
