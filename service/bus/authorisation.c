@@ -5,6 +5,7 @@
  * later: the call is kept, and comes again through the front door once there is one. See polkit(8).
  */
 #include "private.h"
+#include "core/vocabulary/invariant.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -271,6 +272,7 @@ void questions_archive(struct service *service, struct archive *archive)
     const struct question *question = service->questions;
     size_t count = 0;
 
+    INVARIANT(archive_is_sound(archive));
     for (const struct question *q = question; q; q = q->next)
         count++;
     archive_count(archive, &count, QUESTIONS_MAX);

@@ -7,6 +7,7 @@
 #include "private.h"
 #include "core/model/start_wait.h"
 #include "core/rules/dependency.h"
+#include "core/vocabulary/invariant.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -370,6 +371,7 @@ int child_append_properties(struct service *service, sd_bus_message *m, struct c
 {
     int r = append_open(m, 'a', "{sv}");
 
+    INVARIANT(child_is_sound(child));
     for (size_t i = 0; r >= 0 && i < PROPERTIES; i++) {
         if (object_property_is_long(properties[i].name))
             continue;
@@ -475,6 +477,7 @@ static uint64_t hash_dependency(uint64_t seed, const struct child *child)
 
 bool child_has_failed(const struct child *child)
 {
+    INVARIANT(child_is_sound(child));
     return child->gave_up || child->operation == CHILD_QUARANTINED ||
            (!child->attempt.active && child->failure->phase != FAILURE_NONE);
 }
@@ -550,6 +553,7 @@ void child_show_from_now(struct service *service, struct child *child)
 {
     struct shown now = look_at(child);
 
+    INVARIANT(child_is_sound(child));
     service->failed_changed = true;
     child->observer = malloc(sizeof(now));
     if (child->observer)
@@ -563,6 +567,7 @@ void child_show_changes(struct service *service, struct child *child)
     const char *names[WATCHED + 1];
     size_t n = 0;
 
+    INVARIANT(child_is_sound(child));
     if (!before) { /* it was there before this proctord, and what was shown then is not known */
         child_show_from_now(service, child);
         child_show_all(service, child);
@@ -587,6 +592,7 @@ void child_show_all(struct service *service, struct child *child)
 {
     const char *names[WATCHED + 1];
 
+    INVARIANT(child_is_sound(child));
     for (size_t i = 0; i < WATCHED; i++)
         names[i] = watched[i].name;
     names[WATCHED] = NULL;
@@ -595,6 +601,7 @@ void child_show_all(struct service *service, struct child *child)
 
 void child_forget_shown(struct service *service, struct child *child)
 {
+    INVARIANT(child_is_sound(child));
     service->failed_changed = true;
     free(child->observer);
     child->observer = NULL;

@@ -23,6 +23,7 @@ struct child *cursor_next(struct cursor *cursor, const struct core *core)
 {
     struct child *child = NULL;
 
+    INVARIANT(core && cursor->at <= cursor->count);
     while (!child && cursor->at < cursor->count)
         child = core_child_of(core, cursor->ids[cursor->at++]);
     return child;

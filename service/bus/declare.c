@@ -4,6 +4,7 @@
 #include "declare.h"
 
 #include "core/model/members.h"
+#include "core/vocabulary/invariant.h"
 #include "changes.h"
 #include "manifest_set.h"
 
@@ -17,6 +18,7 @@
 int declare_refuse_manifest(struct service *service, const struct caller *caller,
                             const struct manifest_error *why, sd_bus_error *error)
 {
+    INVARIANT(memchr(why->text, '\0', sizeof(why->text)));
     core_declaration_rejected(service->core, caller->text, why->text);
     return refuse_call(error, PROCTOR_ERROR "InvalidManifest", "line %zu, column %zu: %s",
                        why->line, why->column, why->text);
@@ -43,6 +45,7 @@ int declare_refuse(struct service *service, const struct caller *caller,
 {
     struct manifest_error why = {};
 
+    INVARIANT(r < 0 && problem);
     switch (-r) {
     case ESHUTDOWN:
         return refuse_call(error, PROCTOR_ERROR "ShuttingDown", "%s", problem->error.text);
@@ -201,6 +204,7 @@ int declare_read_manifest(struct service *service, sd_bus_message *m,
     struct manifest_error why;
     const char *text;
 
+    INVARIANT(manifest && reason);
     int r = argument_read(m, "manifest", &text, error);
     if (r >= 0)
         r = argument_read(m, "reason", reason, error);

@@ -1,4 +1,5 @@
 #include "bulk.h"
+#include "core/vocabulary/invariant.h"
 #include "private.h"
 
 #include <errno.h>
@@ -189,6 +190,7 @@ static int append_awaited(const struct service *service, sd_bus_message *m,
 
 int append_outcome(const struct service *service, sd_bus_message *m, const struct outcome *outcome)
 {
+    INVARIANT(outcome_is_sound(outcome));
     return append_awaited_outcome(service, m, outcome, NULL, NULL, false);
 }
 
@@ -209,6 +211,7 @@ int append_awaited_outcome(const struct service *service, sd_bus_message *m,
                            const struct outcome *outcome, const struct child *child,
                            const char *waits_for, bool late)
 {
+    INVARIANT(outcome_is_sound(outcome) && (!child || child_is_sound(child)));
     APPEND(append_open(m, 'a', "{sv}"));
     APPEND(append_command(service, m, outcome->command_id, outcome->dry_run));
     APPEND(append_text(m, "ChildId", outcome->child_id));
@@ -256,6 +259,7 @@ int answer_is_sendable(sd_bus_message *call, int r, size_t bytes)
 int append_outcomes(const struct service *service, sd_bus_message *m,
                     const struct outcome *outcomes, size_t count)
 {
+    INVARIANT(count == 0 || outcomes);
     APPEND(append_open(m, 'a', "a{sv}"));
     for (size_t i = 0; i < count; i++)
         APPEND(append_outcome(service, m, &outcomes[i]));
@@ -264,6 +268,7 @@ int append_outcomes(const struct service *service, sd_bus_message *m,
 
 int append_field(sd_bus_message *m, const struct event_field *field)
 {
+    INVARIANT(field->key);
     switch (field->type) {
     case FIELD_TEXT:
         return append_text(m, field->key, field->text);
@@ -283,6 +288,7 @@ int append_event(const struct service *service, sd_bus_message *m, const struct 
 {
     char cause[COMMAND_ID_SIZE];
 
+    INVARIANT(event_is_sound(event));
     command_text(service, event->cause, cause);
     APPEND(append_values(m, "tttsss", event->sequence, event->realtime_usec,
                          service->hooks.clock(service->hooks.userdata, event->monotonic_usec),

@@ -238,6 +238,7 @@ bool event_filter_matches(const struct event_filter *filter, enum event_kind kin
 /* Writes it, or reads it into a new one; NULL where there is no memory. */
 void event_filter_archive(struct event_filter **filter, struct archive *archive)
 {
+    INVARIANT(archive_is_sound(archive));
     if (archive->reading)
         *filter = calloc(1, sizeof(**filter));
     if (!*filter) {
@@ -269,6 +270,7 @@ void event_log_visit(const struct service *service, uint64_t after,
                      void (*visit)(void *userdata, const struct event *event, const char *child),
                      void *userdata)
 {
+    INVARIANT(visit);
     for (uint64_t sequence = after + 1; sequence <= core_sequence(service->core); sequence++) {
         const struct logged_event *logged = service->log->slots[sequence % EVENT_LOG_SIZE].logged;
         if (logged && logged->event.sequence == sequence)

@@ -9,6 +9,7 @@
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"
 #include "core/rules/dependency.h"
+#include "core/vocabulary/invariant.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -479,6 +480,7 @@ void explain(const struct service *service, const struct child *child, char *buf
                          .child = child,
                          .unenforced = service->hooks.unenforced(child) != 0};
 
+    INVARIANT(child_is_sound(child));
     buffer[0] = '\0';
     if (!s.stream)
         return;

@@ -1,7 +1,9 @@
 #include "job_encode.h"
+#include "core/vocabulary/invariant.h"
 
 uint64_t job_wall_usec(const struct service *service, const struct job *job)
 {
+    INVARIANT(job_is_sound(job));
     if (job->started_usec == 0)
         return 0;
     return (job->state == JOB_FINISHED ? job->finished_usec : core_now(service->core)) -
@@ -11,6 +13,7 @@ uint64_t job_wall_usec(const struct service *service, const struct job *job)
 /* As a shell has it: 128 and the signal where there was one. */
 int32_t job_exit_code(const struct job *job)
 {
+    INVARIANT(job_is_sound(job));
     return job->signal > 0 ? 128 + job->signal : job->code;
 }
 
@@ -19,6 +22,7 @@ int job_append_output(const struct service *service, sd_bus_message *m, const st
     struct kept_output *output = job->observer;
     struct job_output so_far;
 
+    INVARIANT(job_is_sound(job));
     if (job->state == JOB_RUNNING) {
         so_far = service->hooks.result(service->hooks.userdata, job);
         if (output)
@@ -35,6 +39,7 @@ bool job_is_truncated(const struct job *job)
     const struct kept_output *output = job->observer;
     size_t kept = output ? output->size : 0;
 
+    INVARIANT(job_is_sound(job));
     return job->state == JOB_FINISHED && (job->output.truncated || kept < job->output.size);
 }
 
@@ -58,6 +63,7 @@ int append_job(const struct service *service, sd_bus_message *m, const struct jo
 {
     int r = append_open(m, 'a', "{sv}");
 
+    INVARIANT(job_is_sound(job));
     if (r >= 0)
         r = append_number(m, "Id", job->id);
     if (r >= 0)

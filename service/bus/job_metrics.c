@@ -256,6 +256,7 @@ static void print_cpu(FILE *out, const struct name *name)
 
 void job_metrics_print(struct job_metrics *metrics, const struct core *core, FILE *out)
 {
+    INVARIANT(core && out);
     count_under_way(metrics, core);
     count_new_names(metrics, core);
     family(out, "jobs", "gauge", "Queued and running jobs, by name.");

@@ -219,6 +219,7 @@ void job_show_all(struct service *service, const struct job *job)
 {
     char path[JOB_PATH_MAX];
 
+    INVARIANT(job_is_sound(job));
     path_of_job(job, path);
     sd_bus_emit_properties_changed(service->bus, path, PROCTOR_INTERFACE "Job", "State", "Result",
                                    "ExitCode", NULL);
@@ -232,6 +233,7 @@ void service_job_output(void *userdata, struct job *job)
     char path[JOB_PATH_MAX];
     struct kept_output *output = job->observer;
 
+    INVARIANT(job_is_sound(job));
     if (!output)
         job->observer = output = calloc(1, sizeof(*output));
     if (!output || output->told || !service->bus)
@@ -245,6 +247,7 @@ void job_forgotten(struct service *service, struct job *job)
 {
     char path[JOB_PATH_MAX];
 
+    INVARIANT(job_is_sound(job));
     service->jobs_forgotten++;
     path_of_job(job, path);
     if (service->bus) {
@@ -264,6 +267,7 @@ int answer_job(struct service *service, sd_bus_message *m, const struct job *job
     __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
     char path[JOB_PATH_MAX] = PROCTOR_JOBS;
 
+    INVARIANT(!job || job_is_sound(job));
     if (job)
         path_of_job(job, path);
     int r = sd_bus_message_new_method_return(m, &reply);

@@ -8,6 +8,7 @@
  * is no room for another one the call is refused before anything is done.
  */
 #include "private.h"
+#include "core/vocabulary/invariant.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -280,6 +281,7 @@ void keys_archive(struct service *service, struct archive *archive)
     uint64_t now = core_now(service->core);
     size_t count = 0;
 
+    INVARIANT(archive_is_sound(archive));
     for (size_t i = 0; i < keys->end; i++)
         count += is_remembered(&keys->keys[i], now);
     archive_count(archive, &count, KEYS_MAX);

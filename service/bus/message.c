@@ -3,6 +3,7 @@
  * the next program is to handle.
  */
 #include "private.h"
+#include "core/vocabulary/invariant.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -105,6 +106,7 @@ int message_archive(struct archive *archive, sd_bus_message *m)
 {
     int r = archive->reading ? 0 : sd_bus_message_rewind(m, true);
 
+    INVARIANT(archive_is_sound(archive));
     if (r >= 0)
         r = archive_values(archive, m);
     if (r < 0)
@@ -140,6 +142,7 @@ int call_write(struct archive *archive, sd_bus_message *call)
 {
     struct call_header header = {};
 
+    INVARIANT(archive_is_sound(archive));
     copy_word(header.sender, sizeof(header.sender), sd_bus_message_get_sender(call));
     copy_word(header.path, sizeof(header.path), sd_bus_message_get_path(call));
     copy_word(header.interface, sizeof(header.interface), sd_bus_message_get_interface(call));
@@ -155,6 +158,7 @@ int call_read(struct archive *archive, sd_bus *bus)
     __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *call = NULL;
     struct call_header header = {};
 
+    INVARIANT(archive_is_sound(archive));
     archive_header(archive, &header);
     if (archive->failed)
         return -EBADMSG;

@@ -2,6 +2,7 @@
 
 #include "again.h"
 #include "core/model/archive.h"
+#include "core/vocabulary/invariant.h"
 #include "handle.h"
 #include "log.h"
 #include "own_folder.h"
@@ -406,6 +407,7 @@ void private_bus_archive(struct private_bus *bus, struct archive *archive)
 {
     bool up = bus->state == PRIVATE_BUS_UP;
 
+    INVARIANT(archive_is_sound(archive));
     ARCHIVE(archive, bus->pid);
     ARCHIVE(archive, up);
     if (archive->reading && (archive->failed || !up))

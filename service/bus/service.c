@@ -77,6 +77,7 @@ void service_forget_job(void *userdata, struct job *job)
 
 void service_forget_supervisor(void *userdata, struct supervisor *supervisor)
 {
+    INVARIANT(supervisor_is_sound(supervisor));
     supervisor_forget_shown(userdata, supervisor);
 }
 
@@ -379,6 +380,7 @@ int service_hand_over(struct service *service, struct handover *handover)
     struct archive *archive = handover_archive(handover);
     const char *name = "";
 
+    INVARIANT(handover);
     held_send(service); /* the checkpoint has covered them */
     service->inherited = service->bus ? sd_bus_get_fd(service->bus) : -1;
     if (service->bus)
@@ -419,6 +421,7 @@ void service_take_over(struct service *service, struct handover *handover)
 {
     static const char *const changed[] = {"Version", "Features", "StartedUSec", "Recovered", NULL};
 
+    INVARIANT(handover);
     if (!service->bus)
         return;
     keys_archive(service, handover_archive(handover));

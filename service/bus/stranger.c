@@ -1,5 +1,6 @@
 #include "stranger.h"
 
+#include "core/vocabulary/invariant.h"
 #include "connection.h"
 #include "private.h"
 #include "user_name.h"
@@ -282,6 +283,7 @@ void strangers_archive(struct strangers *strangers, struct archive *archive)
 {
     size_t count = strangers->calls;
 
+    INVARIANT(archive_is_sound(archive));
     archive_count(archive, &count, STRANGERS_CALLS_MAX);
     if (!archive->reading)
         write_calls(strangers, archive);

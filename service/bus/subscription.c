@@ -194,6 +194,7 @@ void subscribers_send(struct service *service, const struct event *event)
     const char *child = event->child ? event->child->id : "";
     struct command_id cause = {service->instance, event->cause};
 
+    INVARIANT(event_is_sound(event));
     for (struct subscriber *s = service->subscribers; s; s = s->next)
         if (event_filter_matches(s->filter, event->kind, child, cause))
             send_to(service, s, event, child);
@@ -254,6 +255,7 @@ void subscribers_archive(struct service *service, struct archive *archive)
     const struct subscriber *subscriber = service->subscribers;
     size_t count = service->n_subscribers;
 
+    INVARIANT(archive_is_sound(archive));
     archive_count(archive, &count, SUBSCRIBERS_MAX);
     for (size_t i = 0; i < count && !archive->failed; i++) {
         struct event_filter *filter = archive->reading ? NULL : subscriber->filter;

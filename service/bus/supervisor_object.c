@@ -3,6 +3,7 @@
  * serves all of them.
  */
 #include "core/model/members.h"
+#include "core/vocabulary/invariant.h"
 #include "objects.h"
 #include "private.h"
 
@@ -215,6 +216,7 @@ void supervisor_show_changes(struct service *service, struct supervisor *supervi
     const char *names[10];
     bool fresh = !supervisor->observer;
 
+    INVARIANT(supervisor_is_sound(supervisor));
     if (fresh)
         show_new(service, supervisor);
     else if (differences(supervisor->observer, &now, names) > 0)
@@ -227,6 +229,7 @@ void supervisor_forget_shown(struct service *service, struct supervisor *supervi
 {
     char *path = path_of_supervisor(supervisor->path);
 
+    INVARIANT(supervisor_is_sound(supervisor));
     if (path && service->bus) {
         sd_bus_emit_object_removed(service->bus, path);
         objects_tell(service, path, OBJECT_REMOVED);

@@ -130,6 +130,7 @@ int wait_for_child(struct service *service, sd_bus_message *m, enum command_verb
 int wait_for_start(struct service *service, sd_bus_message *m, struct child *child,
                    uint64_t wait_usec)
 {
+    INVARIANT(child_is_sound(child));
     return add(service, m, WAIT_ADDED, child, NULL, wait_usec);
 }
 
@@ -146,6 +147,7 @@ int wait_for_scope(struct service *service, sd_bus_message *m, enum command_verb
     struct awaited *scope = calloc(count, sizeof(*scope));
     int r = scope ? add(service, m, WAIT_SCOPE, NULL, NULL, wait_usec) : -ENOMEM;
 
+    INVARIANT(count == 0 || outcomes);
     if (r < 0) {
         free(scope);
         return r;
@@ -422,6 +424,7 @@ int wait_until_gone(struct service *service, sd_bus_message *m, const struct chi
 {
     int r = add(service, m, WAIT_GONE, child, NULL, wait_usec);
 
+    INVARIANT(child_is_sound(child));
     if (r >= 0)
         service->waiters->again = again;
     return r;
@@ -500,6 +503,7 @@ static void scope_child_gone(struct service *service, struct waiter *waiter, str
 /* The last moment at which an outcome can still be read from the record. */
 void waiters_child_gone(struct service *service, struct child *child)
 {
+    INVARIANT(child_is_sound(child));
     for (struct waiter **link = &service->waiters; *link;) {
         struct waiter *waiter = *link;
         scope_child_gone(service, waiter, child);
@@ -515,6 +519,7 @@ void waiters_child_gone(struct service *service, struct child *child)
 /* A finished job is forgotten whose end has not been reported yet. */
 void waiters_job_gone(struct service *service, const struct job *job)
 {
+    INVARIANT(job_is_sound(job));
     for (struct waiter **link = &service->waiters; *link;) {
         struct waiter *waiter = *link;
         if (waiter->kind != WAIT_JOB || waiter->job != job->id) {

@@ -2,6 +2,7 @@
  * Waiters, from one program to the next.
  */
 #include "core/model/input_archive.h"
+#include "core/vocabulary/invariant.h"
 #include "private.h"
 #include "waiter.h"
 
@@ -159,6 +160,7 @@ void waiters_archive(struct service *service, struct archive *archive)
     struct waiter *waiter = service->waiters;
     size_t count = service->n_waiters;
 
+    INVARIANT(archive_is_sound(archive));
     archive_count(archive, &count, WAITERS_MAX);
     for (size_t i = 0; i < count && !archive->failed; i++) {
         struct waiter *fresh = archive->reading ? calloc(1, sizeof(*fresh)) : waiter;

@@ -66,6 +66,12 @@ struct outcome {
     unsigned plan; /* of a dry run: enum planned_action */
 };
 
+/* What the shell may rely on: the id ends. */
+static inline bool outcome_is_sound(const struct outcome *outcome)
+{
+    return outcome && outcome->child_id[CHILD_ID_MAX] == '\0';
+}
+
 /* One row of the shutdown report. */
 struct shutdown_row {
     struct child *child;

@@ -4,6 +4,7 @@
 #include "core/model/members.h"
 #include "core/model/start_wait.h"
 #include "core/rules/dependency.h"
+#include "core/vocabulary/invariant.h"
 #include "reference/change.h"
 #include "reference/start.h"
 #include "reference/tree.h"
@@ -429,6 +430,7 @@ void checks_outcome(struct world *world, const struct command *command,
 {
     const char *name = command->child;
 
+    INVARIANT(outcome && outcome_is_sound(expected));
     SAME("outcome: command id", outcome->command_id, expected->command_id);
     SAME("outcome: attempt", outcome->attempt, expected->attempt);
     SAME("outcome: generation", outcome->generation, expected->generation);

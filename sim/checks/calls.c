@@ -1,5 +1,6 @@
 #include "checks/calls.h"
 
+#include "core/vocabulary/invariant.h"
 #include "checks/ledger.h"
 #include "world/process.h"
 
@@ -21,6 +22,7 @@ static bool declared_after(const struct child *child, const struct child *other)
 
 bool checks_is_below(const struct child *child, const struct supervisor *supervisor)
 {
+    INVARIANT(child_is_sound(child));
     const struct supervisor *s = child->member.supervisor;
     while (s && s != supervisor)
         s = s->member.supervisor;

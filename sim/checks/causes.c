@@ -1,4 +1,5 @@
 #include "checks/causes.h"
+#include "core/vocabulary/invariant.h"
 
 #include <string.h>
 
@@ -286,6 +287,7 @@ static void enter_shutdown(struct world *world, uint64_t cause)
 
 void causes_event(struct world *world, const struct event *event)
 {
+    INVARIANT(event_is_sound(event));
     if (event->kind == EVENT_SHUTDOWN_REQUESTED)
         enter_shutdown(world, event->cause);
     if (world->input == INPUT_SHUTDOWN &&

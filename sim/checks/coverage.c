@@ -1,4 +1,5 @@
 #include "checks/coverage.h"
+#include "core/vocabulary/invariant.h"
 
 _Static_assert(COVERAGE_DRAWS <= 64, "each has a bit");
 
@@ -40,6 +41,7 @@ void coverage_mark(struct world *world, const struct child *child)
 {
     uint64_t state = (uint64_t)core_shutdown_phase(world->core);
 
+    INVARIANT(!child || child_is_sound(child));
     world->marks[2] |= world->reference.tenths;
     world->marks[1] |=
         UINT64_C(1) << child->last_exit->kind | UINT64_C(1) << (16 + child->last_exit->decision) |

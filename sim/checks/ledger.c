@@ -1,5 +1,6 @@
 #include "checks/ledger.h"
 
+#include "core/vocabulary/invariant.h"
 #include "checks/causes.h"
 #include "checks/told.h"
 #include "reference/backoff.h"
@@ -227,6 +228,7 @@ static void note_event(struct world *world, const struct event *event)
 
 void checks_event(struct world *world, const struct event *event)
 {
+    INVARIANT(event_is_sound(event));
     world->hash = (world->hash ^ event->kind ^ event->generation << 8 ^ event->attempt << 24 ^
                    event->cause << 40) *
                       UINT64_C(0x100000001B3) +

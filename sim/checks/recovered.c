@@ -3,6 +3,7 @@
 #include "core/model/child.h"
 #include "core/model/members.h"
 #include "core/query.h"
+#include "core/vocabulary/invariant.h"
 #include "world/world.h"
 
 #include <string.h>
@@ -303,6 +304,7 @@ void recovered_compare(struct world *world, const struct core *dead, const struc
         say(world, a->id, child_differs(a, b));
     say(world, "the tree", !a == !b ? NULL : "the number of children");
 
+    INVARIANT(dead && alive && dead != alive);
     const struct supervisor *s = core_first_supervisor(dead), *t = core_first_supervisor(alive);
     for (; s && t; s = core_next_supervisor(s), t = core_next_supervisor(t))
         say(world, s->path, supervisor_differs(s, t));

@@ -1,5 +1,6 @@
 #include "checks/told.h"
 
+#include "core/vocabulary/invariant.h"
 #include "checks/checks.h"
 #include "reference/told.h"
 #include "world/world.h"
@@ -83,6 +84,7 @@ static struct core_field copy_of(const struct event_field *field)
 
 void told_event(struct world *world, const struct event *event)
 {
+    INVARIANT(event_is_sound(event));
     if (n_told++ >= REF_TOLD_MAX)
         return;
 

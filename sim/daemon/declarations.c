@@ -1,5 +1,6 @@
 #include "daemon/declarations.h"
 
+#include "core/vocabulary/invariant.h"
 #include "checks/checks.h"
 #include "daemon/crash.h"
 #include "daemon/inputs.h"
@@ -46,6 +47,7 @@ static void tell_reference(struct world *world, const struct supervisor_declarat
 
 int world_declare(struct world *world, const uint32_t *actors, size_t count, struct error *error)
 {
+    INVARIANT(count == 0 || actors);
     return world_declare_tree(world, NULL, 0, actors, count, error);
 }
 
@@ -59,6 +61,7 @@ int world_declare_tree(struct world *world, const struct supervisor_declaration 
     struct declaration_problem problem = {};
     struct checks_before before;
 
+    INVARIANT(n_supervisors == 0 || supervisors);
     for (size_t i = 0; i < count; i++)
         declarations[i] = *world->actors[actors[i]].declaration;
     inputs_begin(world, INPUT_DECLARE, count == 1 ? &world->actors[actors[0]] : NULL);
@@ -103,6 +106,7 @@ int world_redeclare(struct world *world, uint32_t number,
     struct declaration_problem problem = {};
     struct checks_before before;
 
+    INVARIANT(number < world->n_actors && declaration->id);
     inputs_begin(world, INPUT_REDECLARE, actor);
     world_note(world, &(struct record){
                           .kind = RECORD_INPUT, .what = "redeclare", .child = declaration->id});
@@ -134,6 +138,7 @@ int world_redeclare_two(struct world *world, const struct child_declaration *con
     struct declaration_problem problem = {};
     struct checks_before before;
 
+    INVARIANT(two[0] && two[1]);
     inputs_begin(world, INPUT_REDECLARE, NULL);
     world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "redeclare two"});
     checks_before(world, NULL, &before);
@@ -155,6 +160,7 @@ int world_redeclare_supervisor(struct world *world,
     struct declaration_problem problem = {};
     struct checks_before before;
 
+    INVARIANT(error);
     inputs_begin(world, INPUT_REDECLARE_SUPERVISOR, NULL);
     world_note(world, &(struct record){.kind = RECORD_INPUT,
                                        .what = "redeclare supervisor",
@@ -183,6 +189,7 @@ int world_run_job(struct world *world, uint32_t number, const char *name, enum s
     struct checks_before before;
     struct job *job;
 
+    INVARIANT(number < world->n_actors && name);
     declaration.id = name;
     inputs_begin(world, INPUT_RUN_JOB, NULL);
     world_note(
@@ -233,6 +240,7 @@ void world_declare_in_vain(struct world *world, const struct child_declaration *
     struct declaration_problem problem = {};
     struct checks_before before;
 
+    INVARIANT(count == 0 || declarations);
     in_vain(world, INPUT_DECLARE, "declare in vain");
     checks_before(world, NULL, &before);
     world->in_core = true;
@@ -248,6 +256,7 @@ void world_redeclare_in_vain(struct world *world, const struct child_declaration
     struct declaration_problem problem = {};
     struct checks_before before;
 
+    INVARIANT(declaration->id && declaration->id[0]);
     in_vain(world, INPUT_REDECLARE, "redeclare in vain");
     checks_before(world, NULL, &before);
     world->in_core = true;

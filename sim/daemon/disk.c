@@ -1,5 +1,6 @@
 #include "daemon/disk.h"
 
+#include "core/vocabulary/invariant.h"
 #include "journal/boot.h"
 #include "journal/frame.h"
 
@@ -74,6 +75,7 @@ void disk_record(void *userdata, const struct core_input *input)
     struct world *world = userdata;
     struct core_input copy = *input;
 
+    INVARIANT((size_t)input->kind < CORE_INPUTS);
     world->n_in_doubt = 0;
     if (!world->disk || world->full)
         return;

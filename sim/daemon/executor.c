@@ -290,6 +290,7 @@ static void port_event(void *userdata, const struct event *event)
 
 void executor_ports(struct world *world, struct core_ports *ports)
 {
+    INVARIANT(ports);
     *ports = (struct core_ports){
         .userdata = world,
         .monotonic = monotonic,

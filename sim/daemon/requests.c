@@ -1,5 +1,6 @@
 #include "daemon/requests.h"
 
+#include "core/vocabulary/invariant.h"
 #include "checks/agreement.h"
 #include "checks/checks.h"
 #include "daemon/crash.h"
@@ -58,6 +59,7 @@ int world_command(struct world *world, const struct command *command, struct out
     struct checks_before before;
     struct outcome expected = {};
 
+    INVARIANT(command && outcome);
     *outcome = (struct outcome){};
     inputs_begin(world, INPUT_COMMAND, world_find(world, command->child));
     note_command(world, command);
@@ -98,6 +100,7 @@ int world_command_scope(struct world *world, const struct command *command, stru
     struct told told = {.outcomes = outcomes};
     struct checks_before before;
 
+    INVARIANT(command);
     inputs_begin(world, INPUT_COMMAND_SCOPE, NULL);
     note_command(world, command);
     checks_before(world, NULL, &before);

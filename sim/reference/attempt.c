@@ -1,5 +1,6 @@
 #include "reference/attempt.h"
 
+#include "core/vocabulary/invariant.h"
 #include "reference/words.h"
 
 void ref_stop_watching(struct ref *r, struct ref_child *c)
@@ -49,6 +50,7 @@ bool ref_ends_ready(const struct ref_child *c)
 void ref_set_operation(struct ref *r, struct ref_child *c, enum child_operation operation,
                        const struct command *command, const char *why)
 {
+    INVARIANT(c && c->id);
     enum child_operation before = c->operation;
     c->operation = operation;
     if (before == operation)

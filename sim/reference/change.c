@@ -1,5 +1,6 @@
 #include "reference/change.h"
 
+#include "core/vocabulary/invariant.h"
 #include "reference/attempt.h"
 #include "reference/dependency.h"
 #include "reference/liveness.h"
@@ -186,6 +187,7 @@ static bool same(const struct child_declaration *a, const struct child_declarati
 bool reference_is_in_force(const struct ref_child *c, const struct child_declaration *d,
                            const struct child_declaration *next)
 {
+    INVARIANT(d->id && d->id[0]);
     return same_process(c->process, d) && same_rules(c->declaration, d) &&
            (!next || same(c->declaration, next));
 }
@@ -318,6 +320,7 @@ static void change_in_place(struct ref *r, struct ref_child *c, const struct chi
 
 enum child_change reference_change(struct ref *r, const struct child_declaration *d, bool restart)
 {
+    INVARIANT(d->id && d->id[0]);
     struct ref_child *c = reference_find(r, d->id);
     struct ref_child changed = *c;
     changed.declaration = d;
@@ -347,6 +350,7 @@ static bool is_restarted(struct ref *r, const struct ref_child *c, enum redeclar
 void reference_redeclare(struct ref *r, const struct child_declaration *const *d, uint32_t n,
                          enum redeclare_how how, const char *by, const char *reason)
 {
+    INVARIANT(n > 0 && n <= REF_REDECLARED_MAX);
     const struct child_declaration *old[REF_REDECLARED_MAX];
     bool restarts[REF_REDECLARED_MAX], told[REF_REDECLARED_MAX], any = false;
     struct ref_child *c[REF_REDECLARED_MAX];

@@ -1,5 +1,6 @@
 #include "reference/command.h"
 
+#include "core/vocabulary/invariant.h"
 #include "reference/attempt.h"
 #include "reference/dependency.h"
 #include "reference/job.h"
@@ -349,6 +350,7 @@ static int refuse(struct ref *r, const struct command *command, int error, const
 int reference_command(struct ref *r, const struct command *command, struct outcome *o,
                       struct error *said)
 {
+    INVARIANT(command && o);
     struct ref_child *c = reference_find(r, command->child);
     if (is_wrong(command->reason))
         return refuse(r, command, -EINVAL, is_wrong(command->reason), said);
@@ -417,6 +419,7 @@ static void forget_starts(struct ref *r)
 int reference_command_scope(struct ref *r, const struct command *command, struct outcome *outcomes,
                             struct error *said)
 {
+    INVARIANT(command && outcomes);
     int s = ref_find_supervisor(r, command->child), n = 0;
     if (is_wrong(command->reason))
         return refuse(r, command, -EINVAL, is_wrong(command->reason), said);

@@ -1,5 +1,6 @@
 #include "reference/declare.h"
 
+#include "core/vocabulary/invariant.h"
 #include "reference/dependency.h"
 #include "reference/start.h"
 #include "reference/tree.h"
@@ -10,6 +11,7 @@
 struct ref_child *reference_declare(struct ref *r, const struct child_declaration *d,
                                     uint64_t *exits)
 {
+    INVARIANT(d->id && d->id[0]);
     if (r->count == r->capacity)
         return NULL;
     struct ref_child *c = &r->children[r->count++];

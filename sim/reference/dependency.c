@@ -1,5 +1,6 @@
 #include "reference/dependency.h"
 
+#include "core/vocabulary/invariant.h"
 #include "reference/attempt.h"
 #include "reference/tree.h"
 
@@ -7,6 +8,7 @@
 
 bool ref_is_around(const struct child_declaration *d)
 {
+    INVARIANT(d->id && d->id[0]);
     return d->role == ROLE_SIDECAR && d->sidecar_order == SIDECAR_AROUND;
 }
 
@@ -67,6 +69,7 @@ static bool is_ready(struct ref *r, const struct child_declaration *d,
 
 bool ref_is_met(struct ref *r, const struct child_declaration *d, const struct ref_child *target)
 {
+    INVARIANT(d->id && d->id[0]);
     return is_ready(r, d, target);
 }
 

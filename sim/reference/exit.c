@@ -1,5 +1,6 @@
 #include "reference/exit.h"
 
+#include "core/vocabulary/invariant.h"
 #include "reference/attempt.h"
 #include "reference/backoff.h"
 #include "reference/job.h"
@@ -291,6 +292,7 @@ static void forget_failures_after_health(struct ref *r, struct ref_child *c)
 
 void ref_main_ended(struct ref *r, struct ref_child *c, const struct completion *completion)
 {
+    INVARIANT(completion);
     c->attempt.main_exit = kind_of(c, completion);
     c->attempt.main_gone = true;
     if (c->readiness == READINESS_READY) /* it was the main process's word */
@@ -343,6 +345,7 @@ static void note_exit(struct ref *r, struct ref_child *c, const struct completio
 
 void ref_process_ended(struct ref *r, struct ref_child *c, const struct completion *completion)
 {
+    INVARIANT(completion);
     const struct completion *last = completion;
     c->leftovers = completion->left;
     if (completion->left > 0)

@@ -1,4 +1,5 @@
 #include "reference/job.h"
+#include "core/vocabulary/invariant.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,6 +22,7 @@ static enum job_result result_of(const struct ref *r, const struct ref_child *c)
 /* What came with the end of its process. */
 void ref_note_result(struct ref *r, const struct ref_child *c, const struct completion *completion)
 {
+    INVARIANT(completion);
     for (uint32_t i = 0; i < r->n_jobs; i++)
         if (r->jobs[i].child == c) {
             r->jobs[i].cpu = completion->cpu_usec;

@@ -1,5 +1,6 @@
 #include "reference/liveness.h"
 
+#include "core/vocabulary/invariant.h"
 #include "reference/attempt.h"
 #include "reference/stop.h"
 #include "reference/wake.h"
@@ -44,6 +45,7 @@ static void wait_for_end(struct ref *r, struct ref_child *c)
 
 int ref_reload(struct ref *r, struct ref_child *c, struct outcome *o)
 {
+    INVARIANT(c && o);
     if (!c->attempt.active || !c->attempt.spawned || c->attempt.cancelled || c->attempt.aborted ||
         c->attempt.stopping)
         return -ESRCH;
@@ -236,6 +238,7 @@ static void note_words(struct ref *r, struct ref_child *c, const struct notify_m
 
 void ref_listen(struct ref *r, struct ref_child *c, const struct notify_message *message)
 {
+    INVARIANT(message);
     note_words(r, c, message);
     if (message->flags & NOTIFY_EXTEND_TIMEOUT)
         extend(r, c, message->extend_usec);

@@ -1,5 +1,6 @@
 #include "reference/told.h"
 
+#include "core/vocabulary/invariant.h"
 #include "reference/reference.h"
 
 #include <string.h>
@@ -64,6 +65,7 @@ void ref_tell_cause(struct ref *r, uint64_t cause)
 void ref_tell(struct ref *r, const struct ref_child *c, enum event_kind kind,
               const struct event_field *fields, uint32_t n_fields)
 {
+    INVARIANT(n_fields == 0 || fields);
     if (r->dry || !r->told || r->n_told++ >= REF_TOLD_MAX)
         return;
 

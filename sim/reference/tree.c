@@ -1,4 +1,5 @@
 #include "reference/tree.h"
+#include "core/vocabulary/invariant.h"
 
 #include <string.h>
 
@@ -211,6 +212,7 @@ static void keep_counts(const struct ref *r, struct ref_supervisor *its,
 
 void reference_supervise(struct ref *r, const struct supervisor_declaration *d)
 {
+    INVARIANT(d->path);
     const char *slash = strrchr(d->path, '/');
     size_t length = slash ? (size_t)(slash - d->path) : 0;
     uint32_t s = 0, above = 0;

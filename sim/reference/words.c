@@ -1,6 +1,7 @@
 #include "reference/words.h"
 
 #include "core/outcome.h"
+#include "core/vocabulary/invariant.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -75,6 +76,7 @@ const char *ref_exit_words(struct ref *r, const struct ref_child *c,
 {
     const struct ref_exit *exit = &c->how;
 
+    INVARIANT(completion);
     if (c->with_machine)
         return ref_say(r, "%sthe machine went down with it", beginning(c));
     if (completion->unknown)

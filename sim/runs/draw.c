@@ -1,5 +1,6 @@
 #include "runs/draw.h"
 
+#include "core/vocabulary/invariant.h"
 #include "daemon/declarations.h"
 #include "daemon/disk.h"
 
@@ -127,6 +128,7 @@ static void draw_further_stops(struct world *world, struct child_declaration *d)
 
 void draw_times(struct world *world, struct child_declaration *d)
 {
+    INVARIANT(d->id && d->id[0]);
     d->stop_timeout_usec = PICK(world, USEC_SEC, 10 * USEC_MSEC, 10 * USEC_SEC, 0);
     draw_further_stops(world, d);
     d->abort_timeout_usec = PICK(world, USEC_SEC, 100 * USEC_MSEC, 5 * USEC_SEC, 0);

@@ -2,6 +2,7 @@
 
 #include "core/model/start_wait.h"
 #include "core/rules/dependency.h"
+#include "core/vocabulary/invariant.h"
 #include "number.h"
 #include "unit.h"
 #include "world/process.h"
@@ -343,11 +344,13 @@ static int read_claims(struct reader *reader, const struct node *node, const str
 int facts_read_child(struct reader *reader, const struct node *node, const char *const *others,
                      struct claims *claims)
 {
+    INVARIANT(reader->arena && node);
     return read_claims(reader, node, child_facts, others, claims);
 }
 
 int facts_read_outcome(struct reader *reader, const struct node *node, struct claims *claims)
 {
+    INVARIANT(reader->arena && node);
     return read_claims(reader, node, outcome_facts, NULL, claims);
 }
 
@@ -402,6 +405,7 @@ const struct claim *facts_check_outcome(const struct claims *claims, const struc
 {
     static char buffer[80];
 
+    INVARIANT(outcome_is_sound(outcome));
     for (size_t i = 0; i < claims->count; i++) {
         const struct claim *claim = &claims->claims[i];
         uint64_t value = claim->fact->of_outcome(outcome);

@@ -1,5 +1,6 @@
 #include "scenario/read_events.h"
 
+#include "core/vocabulary/invariant.h"
 #include "number.h"
 #include "scenario/reading.h"
 #include "unit.h"
@@ -103,6 +104,7 @@ static int read_in_order(struct reader *reader, const struct node *node, void *t
 
 int read_events(struct reader *reader, const struct node *node, void *target)
 {
+    INVARIANT(reader->arena && node);
     static const struct key keys[] = {{"includes", read_includes},
                                       {"excludes", read_excludes},
                                       {"count", read_counts},
@@ -128,6 +130,7 @@ static int read_always_item(struct reader *reader, const struct node *node, size
 /* Every check is made in every run; to name one says what the scenario is about. */
 int read_events_always(struct reader *reader, const struct node *node, void *target)
 {
+    INVARIANT(reader->arena && node);
     return reader_list(reader, node, target, read_always_item);
 }
 
@@ -148,6 +151,7 @@ int read_events_eventually(struct reader *reader, const struct node *node, void 
 {
     struct subject *scenario = target;
 
+    INVARIANT(reader->arena && node);
     scenario->eventually = reading_list(reader, node, sizeof(struct eventually));
     if (!scenario->eventually)
         return -ENOMEM;

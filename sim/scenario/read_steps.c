@@ -1,5 +1,6 @@
 #include "scenario/read_steps.h"
 
+#include "core/vocabulary/invariant.h"
 #include "number.h"
 #include "scenario/read_tree.h"
 #include "scenario/reading.h"
@@ -190,6 +191,7 @@ int read_steps_max_jobs(struct reader *reader, const struct node *node, void *ta
     struct subject *scenario = target;
     int r = reader_u32(reader, node, JOBS_AT_ONCE_MAX, &scenario->max_jobs);
 
+    INVARIANT(reader->arena && node);
     if (r == 0 && scenario->max_jobs == 0)
         return reader_refuse(reader, node, "must be at least 1");
     return r;
@@ -450,6 +452,7 @@ int read_steps(struct reader *reader, const struct node *node, void *target)
 {
     struct subject *scenario = target;
 
+    INVARIANT(reader->arena && node);
     if (node->kind == NODE_LIST && reader_list_length(node) > SCENARIO_STEPS_MAX)
         return reader_refuse(reader, node, "more than %d steps", SCENARIO_STEPS_MAX);
     scenario->steps = reading_list(reader, node, sizeof(*scenario->steps));
@@ -500,6 +503,7 @@ static int read_crash_everywhere(struct reader *reader, const struct node *node,
 
 int read_steps_explore(struct reader *reader, const struct node *node, void *target)
 {
+    INVARIANT(reader->arena && node);
     static const struct key keys[] = {{"depth", read_depth},
                                       {"prompt", read_prompt},
                                       {"crash", read_crash_everywhere},

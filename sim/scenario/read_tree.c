@@ -1,5 +1,6 @@
 #include "scenario/read_tree.h"
 
+#include "core/vocabulary/invariant.h"
 #include "scenario/reading.h"
 
 #include <errno.h>
@@ -50,6 +51,7 @@ int read_tree_actor(struct reader *reader, const struct node *node, const char *
     const struct node *rest = model ? node_without(reader->arena, node, "model") : node;
     int r = rest ? manifest_read_child(reader, rest, above, &actor->declaration) : -ENOMEM;
 
+    INVARIANT(reader->arena && node);
     if (r < 0)
         return r;
     actor->declaration.manifest = actor->declaration.manifest_path = "";
@@ -68,6 +70,7 @@ int read_tree_actor(struct reader *reader, const struct node *node, const char *
 
 struct scenario_actor *read_tree_new_actor(struct reader *reader, struct subject *scenario)
 {
+    INVARIANT(reader->arena && scenario);
     if (scenario->n_actors == scenario->actors_max) {
         size_t max = scenario->actors_max ? scenario->actors_max * 2 : 16;
         struct scenario_actor *larger = arena_allocate(reader->arena, max * sizeof(*larger));
@@ -129,6 +132,7 @@ int read_tree(struct reader *reader, const struct node *node, void *target)
 {
     struct subject *scenario = target;
 
+    INVARIANT(reader->arena && node);
     scenario->supervisors =
         arena_allocate(reader->arena, WORLD_SUPERVISORS * sizeof(*scenario->supervisors));
     return scenario->supervisors ? read_supervisor(reader, node, NULL, scenario) : -ENOMEM;

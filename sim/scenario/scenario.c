@@ -1,5 +1,6 @@
 #include "scenario/scenario.h"
 
+#include "core/vocabulary/invariant.h"
 #include "open_regular.h"
 #include "scenario/read_events.h"
 #include "scenario/read_steps.h"
@@ -196,6 +197,7 @@ int scenario_parse(const char *text, const char *path, struct subject **scenario
     struct reader reader = {.error = error};
     const struct node *root;
 
+    INVARIANT(text && error);
     *error = (struct manifest_error){};
     if (!fresh)
         return -ENOMEM;

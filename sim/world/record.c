@@ -1,6 +1,7 @@
 #include "world/record.h"
 
 #include "core/core.h"
+#include "core/vocabulary/invariant.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@ void record_event_text(const struct event *event, char text[RECORD_EVENT_TEXT])
 {
     size_t length = 0;
 
+    INVARIANT(event_is_sound(event));
     text[0] = '\0';
     for (size_t i = 0; i < event->n_fields && length + 1 < RECORD_EVENT_TEXT; i++) {
         const struct event_field *f = &event->fields[i];
@@ -57,6 +59,7 @@ void record_event_text(const struct event *event, char text[RECORD_EVENT_TEXT])
 
 void record_message_text(const struct notify_message *m, char text[RECORD_EVENT_TEXT])
 {
+    INVARIANT(m);
     snprintf(text, RECORD_EVENT_TEXT, "%s%s%s%s%s%s%s%s", m->flags & NOTIFY_READY ? "READY=1 " : "",
              m->flags & NOTIFY_NOT_READY ? "READY=0 " : "",
              m->flags & NOTIFY_HEARTBEAT ? "WATCHDOG=1 " : "",

@@ -21,6 +21,7 @@ void *world_allocate(struct world *world, size_t size)
 uint32_t world_add_actor(struct world *world, const struct child_declaration *declaration,
                          const struct model *models, size_t n_models)
 {
+    INVARIANT(declaration->id && declaration->id[0]);
     if (world->n_actors == world->actors_max) {
         fprintf(stderr, "proctor-sim: more children than this world has room for\n");
         exit(EXIT_FAILURE);

@@ -35,6 +35,12 @@ struct archive {
     void *userdata;
 };
 
+/* What every room may rely on, of an archive that is handed to it. */
+static inline bool archive_is_sound(const struct archive *archive)
+{
+    return archive && archive->used <= archive->size;
+}
+
 void archive_number(struct archive *archive, uint64_t *number);
 void archive_bytes(struct archive *archive, void *bytes, size_t size);
 void archive_text(struct archive *archive, char *buffer, size_t size);  /* terminated, in place */

@@ -262,6 +262,12 @@ struct child {
     void *observer; /* the bus's */
 };
 
+/* What every room may rely on, of a child that is handed to it. */
+static inline bool child_is_sound(const struct child *child)
+{
+    return child && child->config && child->id && child->id[0] && child->name;
+}
+
 /* What the bus shows: the status of the active attempt, `none` without one. */
 enum child_status child_status(const struct child *child);
 

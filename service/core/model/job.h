@@ -70,6 +70,13 @@ struct job {
     void *observer;
 };
 
+/* What every room may rely on, of a job that is handed to it. */
+static inline bool job_is_sound(const struct job *job)
+{
+    return job && job->id > 0 && job->name &&
+           (job->state == JOB_FINISHED) == (job->result != JOB_NO_RESULT);
+}
+
 /*
  * Takes in a job; declaration->id is its name, one segment, and it has a process. It starts at once
  * where a place is free. Returns 0; -EEXIST where one of the name is under way and same_name says

@@ -84,6 +84,12 @@ struct supervisor {
     void *observer; /* the bus's */
 };
 
+/* What every room may rely on, of a supervisor that is handed to it. */
+static inline bool supervisor_is_sound(const struct supervisor *supervisor)
+{
+    return supervisor && supervisor->config && supervisor->path && supervisor->tail;
+}
+
 enum supervisor_state supervisor_state(const struct core *core,
                                        const struct supervisor *supervisor);
 

@@ -42,6 +42,13 @@ struct event {
     size_t n_fields;
 };
 
+/* What every sink may rely on. */
+static inline bool event_is_sound(const struct event *event)
+{
+    return event && event->sequence > 0 && (size_t)event->kind < EVENT_KINDS &&
+           (event->n_fields == 0 || event->fields);
+}
+
 #define FIELD_TEXT_OF(name, value)                                                                 \
     {                                                                                              \
         .key = name, .type = FIELD_TEXT, .text = value                                             \
