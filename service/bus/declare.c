@@ -183,7 +183,8 @@ static int declare(struct service *service, sd_bus_message *m, const struct mani
     int r = make_addition(service, manifest, caller, &addition, error);
 
     if (r >= 0) {
-        r = options->dry_run ? core_check_tree(service->core, &addition.tree, &problem)
+        r = options->dry_run ? core_dry_run(service->core, "add", &addition.tree,
+                                            options->requester, reason, &problem)
                              : core_declare_tree(service->core, &addition.tree, options->requester,
                                                  reason, &problem);
         service->hooks.settle(service->hooks.userdata);
@@ -295,7 +296,9 @@ static int replace(struct service *service, const struct child_declaration *decl
 
     if (r == 0)
         r = core_change_of(service->core, declaration, options->restart, change);
-    if (r == 0 && !options->dry_run)
+    if (r == 0 && options->dry_run)
+        tell_dry_run(service, "replace", options->requester, reason);
+    else if (r == 0)
         r = core_redeclare(service->core, declaration, 1, how, options->requester, reason, problem);
     service->hooks.settle(service->hooks.userdata);
     return r;

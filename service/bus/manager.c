@@ -61,7 +61,9 @@ static int run_job(struct service *service, sd_bus_message *m, const struct mani
                            "%d jobs of %s are not finished yet, which is the limit", JOBS_PER_UID,
                            caller->text);
     declaration.owner = caller->uid;
-    if (!options->dry_run) {
+    if (options->dry_run) {
+        tell_dry_run(service, "run", options->requester, reason);
+    } else {
         int r = core_run_job(service->core, &declaration, declaration.same_name, options->requester,
                              reason, &job, &problem);
         service->hooks.settle(service->hooks.userdata);
@@ -264,7 +266,9 @@ static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *erro
     if (r != 0)
         return r;
     bool idempotent = core_shutdown_phase(service->core) != SHUTDOWN_IDLE;
-    if (!options.dry_run)
+    if (options.dry_run)
+        tell_dry_run(service, "shutdown", options.requester, reason);
+    else
         shutdown_order(service, &options, reason);
     if (options.wait && !options.dry_run &&
         core_shutdown_phase(service->core) != SHUTDOWN_COMPLETED)

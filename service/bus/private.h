@@ -246,6 +246,10 @@ int command_prepare(struct service *service, sd_bus_message *m, const struct per
                     sd_bus_error *error);
 int verb_call(struct service *service, sd_bus_message *m, enum command_verb verb, const char *id,
               sd_bus_error *error);
+
+/* A dry run that has found nothing to refuse, of a command that is not one of a child or scope. */
+void tell_dry_run(struct service *service, const char *command, const char *requester,
+                  const char *reason);
 void shutdown_order(struct service *service, const struct options *options, const char *reason);
 int kill_call(struct service *service, sd_bus_message *m, const char *id, sd_bus_error *error);
 

@@ -28,11 +28,12 @@ static void forget(struct reexecution *reexecution)
     free(reexecution);
 }
 
-static int answer_version(sd_bus_message *call, const char *version)
+static int answer_version(const struct reexecution *reexecution, const char *version)
 {
     __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
-    int r = sd_bus_message_new_method_return(call, &reply);
+    int r = sd_bus_message_new_method_return(reexecution->call, &reply);
 
+    tell_dry_run(reexecution->service, "reexecute", reexecution->requester, reexecution->reason);
     if (r >= 0)
         r = append_reexecution(reply, version);
     return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
@@ -46,7 +47,7 @@ static void go_on(struct reexecution *reexecution, const char *version)
     if (core_shutdown_phase(service->core) != SHUTDOWN_IDLE)
         refuse_late(reexecution->call, PROCTOR_ERROR "ShuttingDown", "the tree is shutting down");
     else if (reexecution->dry_run)
-        answer_version(reexecution->call, version);
+        answer_version(reexecution, version);
     else if (wait_for_reexecution(service, reexecution->call) < 0)
         refuse_late(reexecution->call, PROCTOR_ERROR "LimitExceeded", WAITERS_FULL);
     else if (service->hooks.reexecute(service->hooks.userdata, reexecution->requester,

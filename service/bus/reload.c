@@ -58,6 +58,8 @@ static void apply(const struct reload *reload, const struct manifest_set *set)
     if (changes)
         r = service->hooks.reload(service->hooks.userdata, set, &what, &counts, &why);
     service->hooks.settle(service->hooks.userdata);
+    if (r >= 0 && options->dry_run)
+        tell_dry_run(service, "reload", options->requester, reload->reason);
     if (r < 0)
         refuse_manifests(reload, why.text);
     else if (changes_answer(service, reload->call, changes, (uint32_t)counts.unchanged, options,

@@ -106,6 +106,14 @@ int command_prepare(struct service *service, sd_bus_message *m, const struct per
     return r;
 }
 
+void tell_dry_run(struct service *service, const char *command, const char *requester,
+                  const char *reason)
+{
+    struct declaration_problem none;
+
+    core_dry_run(service->core, command, &(struct tree_declaration){}, requester, reason, &none);
+}
+
 const struct permission shutdown_permission = {
     .action = MAY_SHUT_DOWN, .verb = "shutdown", .option = "timeout-usec"};
 

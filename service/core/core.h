@@ -146,9 +146,11 @@ struct tree_declaration {
 int core_declare_tree(struct core *core, const struct tree_declaration *tree, const char *requester,
                       const char *reason, struct declaration_problem *problem);
 
-/* What declaring the set would say; nothing changes. */
-int core_check_tree(struct core *core, const struct tree_declaration *tree,
-                    struct declaration_problem *problem);
+/* A dry run of a command that is not one of a child or scope: what declaring the set would say.
+ * Nothing changes, and command-accepted says who asked; `command`: its word, NULL in journals of
+ * before. */
+int core_dry_run(struct core *core, const char *command, const struct tree_declaration *tree,
+                 const char *requester, const char *reason, struct declaration_problem *problem);
 
 /* Children only. */
 int core_declare(struct core *core, const struct child_declaration *declarations, size_t count,

@@ -116,11 +116,26 @@ int core_declare(struct core *core, const struct child_declaration *declarations
     return core_declare_tree(core, &tree, requester, reason, problem);
 }
 
-int core_check_tree(struct core *core, const struct tree_declaration *tree,
-                    struct declaration_problem *problem)
+static int run_dry(struct core *core, const char *command, const struct tree_declaration *tree,
+                   const char *requester, const char *reason, struct declaration_problem *problem)
+{
+    bool declares = tree->n_children + tree->n_supervisors > 0;
+    int r = declares ? declare_check(core, tree, problem) : 0;
+
+    if (r == 0 && command && requester && reason)
+        EMIT(core, EVENT_COMMAND_ACCEPTED, NULL, 0, FIELD_TEXT_OF("command", command),
+             FIELD_TEXT_OF("by", requester), FIELD_TEXT_OF("reason", reason),
+             FIELD_FLAG_OF("dry_run", true));
+    return r;
+}
+
+int core_dry_run(struct core *core, const char *command, const struct tree_declaration *tree,
+                 const char *requester, const char *reason, struct declaration_problem *problem)
 {
     int r;
-    HANDLE(core, r = declare_check(core, tree, problem), .kind = CORE_INPUT_CHECK, .tree = *tree);
+    HANDLE(core, r = run_dry(core, command, tree, requester, reason, problem),
+           .kind = CORE_INPUT_CHECK, .tree = *tree, .text = command, .requester = requester,
+           .reason = reason);
     return r;
 }
 
@@ -341,7 +356,7 @@ static void replay_check(struct core *core, const struct core_input *input)
 {
     struct declaration_problem problem;
 
-    core_check_tree(core, &input->tree, &problem);
+    core_dry_run(core, input->text, &input->tree, input->requester, input->reason, &problem);
 }
 
 static void replay_redeclare(struct core *core, const struct core_input *input)

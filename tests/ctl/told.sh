@@ -29,6 +29,18 @@ until_true test -s "$folder/trapped"
 check "a dry run of shutdown names those that would stop" \
     "shutdown: idle
 would stop: held api web stubborn; 0" "$(proctorctl shutdown --dry-run --reason=test); $?"
+printf '{name: new, exec: [/bin/true]}' >"$folder/new.yaml"
+printf '{name: new, kind: job, exec: [/bin/true]}' >"$folder/job.yaml"
+printf '{name: held, exec: [/bin/sleep, "1001"]}' >"$folder/replaced.yaml"
+proctorctl add "$folder/new.yaml" --dry-run --reason="dry add" >/dev/null
+proctorctl run "$folder/job.yaml" --dry-run --reason="dry run" >/dev/null
+proctorctl add "$folder/replaced.yaml" --replace --dry-run --reason="dry replace" >/dev/null
+proctorctl reload --dry-run --reason="dry reload" >/dev/null
+proctorctl reexec --dry-run --reason="dry reexec" >/dev/null
+dry_runs() { proctorctl --json=short audit | grep -o '"command":"[a-z]*"[^{}]*"dry_run":true' | grep -c "$1"; }
+for command in shutdown add run replace reload reexecute; do
+    check "the audit says that $command was a dry run" "1" "$(dry_runs "\"$command\"")"
+done
 check "a dry run of pause names it" \
     "api: would be: paused (was active), cancelling, cancel-delivered; would stop: api; 0" \
     "$(proctorctl pause api --dry-run --reason=test); $?"
