@@ -258,6 +258,14 @@ static void leave(struct ref *r, struct ref_child *c)
         ref_shut_down_by(r, c, "it has failed for good, and its on_give_up is shutdown-tree");
 }
 
+/* The machine has taken others down as well: once their ends are known, too. */
+static void start_after_all(struct ref *r, struct ref_child *c, bool automatic)
+{
+    c->automatic = automatic;
+    c->by_budget = false;
+    ref_arm(r, c, REF_START, r->now);
+}
+
 void ref_carry_out(struct ref *r, struct ref_child *c, enum exit_decision decision)
 {
     if (decision == DECISION_RESTART) {
@@ -266,7 +274,9 @@ void ref_carry_out(struct ref *r, struct ref_child *c, enum exit_decision decisi
         leave(r, c);
     } else if (decision == DECISION_FENCE_RELEASE) {
         c->fence = FENCE_READY_TO_START;
-        if (!c->scope)
+        if (!c->scope && c->with_machine)
+            start_after_all(r, c, !c->pending_by_hand);
+        else if (!c->scope)
             ref_start_or_wait(r, c, !c->pending_by_hand);
     } else if (decision == DECISION_REMOVE) {
         ref_leave(r, c, CHILD_STOPPED);
