@@ -255,13 +255,24 @@ static void leave(struct core *core, struct child *child, const struct verdict *
                              verdict->exit_code);
 }
 
-static void release_fence(struct core *core, struct child *child)
+/* The machine has taken others down as well: all start when the timer fires, which is due. */
+static void start_after_all(struct core *core, struct child *child, uint64_t cause)
+{
+    child->automatic_start = cause == 0;
+    child->by_budget = false;
+    child->start_cause = cause;
+    start_schedule(core, child, core_now(core));
+}
+
+static void release_fence(struct core *core, struct child *child, bool with_machine)
 {
     uint64_t cause = child->pending.cause;
 
     fence_set_phase(child, FENCE_READY_TO_START);
     if (child->scope)
         start_with_others(core, child);
+    else if (with_machine)
+        start_after_all(core, child, cause);
     else
         start_request(core, child, cause, cause == 0);
 }
@@ -323,7 +334,7 @@ static void execute(struct core *core, struct child *child, const struct verdict
     case DECISION_HOLD:
         break;
     case DECISION_FENCE_RELEASE:
-        release_fence(core, child);
+        release_fence(core, child, verdict->with_machine);
         break;
     case DECISION_REMOVE:
         declare_remove(core, child, CHILD_STOPPED, child->operation_cause);
