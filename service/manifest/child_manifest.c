@@ -394,6 +394,7 @@ READER(read_success_exit_codes, read_exit_codes(reader, node, &d->success_exit_c
 READER(read_reload_signal, read_signal(reader, node, &d->process.reload_signal))
 READER(read_run_timeout, reader_deadline(reader, node, &d->run_timeout_usec))
 READER(read_start_timeout, reader_deadline(reader, node, &d->start_timeout_usec))
+READER(read_schedule, manifest_read_schedule(reader, node, d))
 READER(read_autostart, reader_bool(reader, node, &d->autostart))
 READER(read_tags, reader_words(reader, node, TAGS_MAX, &d->tags, &d->n_tags))
 WORD_READER(read_restart, restart, {"permanent", RESTART_PERMANENT},
@@ -439,6 +440,7 @@ static const struct key child_keys[] = {
     {"order", read_sidecar_order},
     {"autostart", read_autostart},
     {"same_name", read_same_name},
+    {"schedule", read_schedule},
     {.more = process_keys},
 };
 

@@ -58,6 +58,10 @@ int manifest_parse_address(const char *text, const char *host, struct socket_spe
 int manifest_read_health(struct reader *reader, const struct node *node,
                          struct child_declaration *declaration);
 
+/* Reads `schedule`: schedule_manifest.c. */
+int manifest_read_schedule(struct reader *reader, const struct node *node,
+                           struct child_declaration *declaration);
+
 /* What a child's kind asks for and forbids, once all its keys are read; puts a sidecar's primary
  * before all that it requires: role_manifest.c. */
 int manifest_apply_role(struct reader *reader, const struct node *node,

@@ -124,6 +124,14 @@ int manifest_apply_role(struct reader *reader, const struct node *node,
         return reader_refuse(reader, culprit,
                              "a job ends when it succeeds: expected transient or "
                              "temporary, or kind: worker");
+    if (declaration->schedule && declaration->role != ROLE_JOB &&
+        (culprit = enter(reader, node, "schedule")))
+        return reader_refuse(reader, culprit,
+                             "only a child with kind: job, which ends, has a schedule");
+    if (declaration->schedule && (culprit = enter(reader, node, "autostart")))
+        return reader_refuse(reader, culprit, "a child with a schedule is started by its schedule");
+    if (declaration->schedule)
+        declaration->autostart = false;
     if (declaration->readiness == READINESS_JOB && node_find(node, "start_timeout"))
         declaration->readiness = READINESS_EXIT; /* it is meant for its work */
     if (declaration->role == ROLE_SERVICE && declaration->restart == RESTART_TEMPORARY &&

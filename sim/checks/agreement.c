@@ -189,12 +189,12 @@ static void agree_on_restarts(struct world *world, const char *name, const struc
          its->group);
     for (int t = 0; t < CHILD_TIMERS; t++) {
         static const char *const names[] = {
-            "stop deadline",      "start deadline",  "start timeout",
-            "heartbeat deadline", "window deadline", "health deadline",
-            "place deadline",     "change deadline", "run deadline"};
-        static const enum ref_timer same[] = {REF_STOP,      REF_START,  REF_START_TIMEOUT,
-                                              REF_HEARTBEAT, REF_WINDOW, REF_HEALTH,
-                                              REF_PLACE,     REF_CHANGE, REF_RUN};
+            "stop deadline",   "start deadline",   "start timeout",  "heartbeat deadline",
+            "window deadline", "health deadline",  "place deadline", "change deadline",
+            "run deadline",    "schedule deadline"};
+        static const enum ref_timer same[] = {
+            REF_STOP,   REF_START, REF_START_TIMEOUT, REF_HEARTBEAT, REF_WINDOW,
+            REF_HEALTH, REF_PLACE, REF_CHANGE,        REF_RUN,       REF_SCHEDULE};
         SAME(names[t], mine->timers[t].deadline_usec, its->deadline[same[t]]);
     }
 }
@@ -216,6 +216,7 @@ static void agree_on_declaration(struct world *world, struct actor *actor)
         in_force.role = its->declaration->role;
         in_force.restart = its->declaration->restart;
         in_force.autostart = its->declaration->autostart;
+        in_force.schedule = its->declaration->schedule;
     }
     SAME("the declaration in force",
          reference_is_in_force(its, &in_force,
@@ -249,6 +250,9 @@ static void agree(struct world *world, struct actor *actor)
     SAME_TEXT("status text", mine->status_text->text, its->status_text);
     SAME("errno that it said", mine->notify_errno, its->said_errno);
     SAME("time of the start", mine->started_usec, its->started_realtime);
+    SAME("next run", mine->next_run_usec, its->next_run);
+    SAME("last run", mine->last_run_usec, its->last_run);
+    SAME("a run is owed", mine->run_owed, its->run_owed);
     SAME("readiness", mine->readiness, its->readiness);
     SAME("reload result", mine->reload_result, its->reload_result);
     SAME("last heartbeat", mine->heartbeat_usec_monotonic, its->heartbeat);

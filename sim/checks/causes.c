@@ -58,7 +58,7 @@ static bool is_forced(const char *command)
 
 static bool is_the_policys(const char *command)
 {
-    return strcmp(command, "policy") == 0 || is_forced(command);
+    return strcmp(command, "policy") == 0 || strcmp(command, "schedule") == 0 || is_forced(command);
 }
 
 static const struct ledger *ledger_of(const struct event *event)

@@ -4,6 +4,7 @@
 #include "checks/causes.h"
 #include "checks/told.h"
 #include "reference/backoff.h"
+#include "reference/schedule.h"
 #include "world/record.h"
 
 #include <string.h>
@@ -101,6 +102,14 @@ static void enter_running(struct world *world, struct ledger *ledger, const stru
     ledger->born = true;
 }
 
+/* The reference is not there yet when the first run of a child is planned. */
+static void hear_run(struct actor *actor, uint64_t delay_usec)
+{
+    actor->ledger.run_delay = delay_usec;
+    if (actor->reference)
+        reference_drew_run(actor->reference, delay_usec);
+}
+
 static void enter_child_event(struct world *world, struct actor *actor, const struct event *event)
 {
     struct ledger *ledger = &actor->ledger;
@@ -174,6 +183,9 @@ static void enter_child_event(struct world *world, struct actor *actor, const st
         ledger->held = !text_is(event, "to", "active");
         if (text_is(event, "from", "quarantined") && !ledger->held)
             ledger->n_counted = 0;
+        return;
+    case EVENT_CHILD_SCHEDULED:
+        hear_run(actor, field(event, "drawn_usec")->number);
         return;
     case EVENT_CHILD_BACKOFF_SCHEDULED:
         if (text_is(event, "why", "backoff"))

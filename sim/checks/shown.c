@@ -48,6 +48,8 @@ enum child_fact {
     FACT_STARTED,
     FACT_MANIFEST_PENDING,
     FACT_WAITS_FOR,
+    FACT_NEXT_RUN,
+    FACT_LAST_RUN,
     FACTS,
 };
 
@@ -78,6 +80,8 @@ static const char *const fact_names[FACTS] = {
     [FACT_STARTED] = "StartedUSec",
     [FACT_MANIFEST_PENDING] = "ManifestPending",
     [FACT_WAITS_FOR] = "WaitsFor",
+    [FACT_NEXT_RUN] = "NextRunUSec",
+    [FACT_LAST_RUN] = "LastRunUSec",
 };
 
 static uint64_t pending_fact(const struct pending_restart *pending)
@@ -132,6 +136,8 @@ static void look_at(const struct child *child, uint64_t facts[FACTS])
     facts[FACT_STALE_REPORT] =
         mix(mix(mix(stale->count, stale->kind), stale->generation), stale->attempt);
     facts[FACT_STARTED] = child->started_usec;
+    facts[FACT_NEXT_RUN] = child->next_run_usec;
+    facts[FACT_LAST_RUN] = child->last_run_usec;
     facts[FACT_MANIFEST_PENDING] = child->next_config != NULL;
     const char *awaited = child_awaits(child).id;
     facts[FACT_WAITS_FOR] = mix(awaited ? text_hash(awaited) : 0, child_waits_for(child));

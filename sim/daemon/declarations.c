@@ -7,6 +7,7 @@
 #include "reference/change.h"
 #include "reference/command.h"
 #include "reference/declare.h"
+#include "reference/schedule.h"
 #include "reference/job.h"
 #include "reference/tree.h"
 #include "reference/wake.h"
@@ -23,6 +24,8 @@ static void add_reference(struct world *world, struct actor *actor)
     uint64_t *exits = world_allocate(world, (actor->declaration->burst + 1) * sizeof(*exits));
 
     actor->reference = reference_declare(&world->reference, actor->declaration, exits);
+    if (actor->reference)
+        reference_drew_run(actor->reference, actor->ledger.run_delay);
     if (!actor->reference) {
         fprintf(stderr, "proctor-sim: more declarations than this world has room for\n");
         exit(EXIT_FAILURE);

@@ -4,6 +4,7 @@
 #include "reference/attempt.h"
 #include "reference/dependency.h"
 #include "reference/liveness.h"
+#include "reference/schedule.h"
 #include "reference/stop.h"
 #include "reference/stop_order.h"
 #include "reference/tree.h"
@@ -156,6 +157,14 @@ static bool same_ids(const char **a, size_t n, const char **b, size_t m)
     return n == m;
 }
 
+static bool same_schedule(const struct child_declaration *a, const struct child_declaration *b)
+{
+    return same_text(a->schedule, b->schedule) && same_text(a->schedule_zone, b->schedule_zone) &&
+           a->schedule_delay_usec == b->schedule_delay_usec &&
+           a->schedule_persistent == b->schedule_persistent &&
+           a->schedule_overlap == b->schedule_overlap;
+}
+
 static bool same_policy(const struct child_declaration *a, const struct child_declaration *b)
 {
     return a->role == b->role && a->sidecar_order == b->sidecar_order &&
@@ -167,7 +176,8 @@ static bool same_policy(const struct child_declaration *a, const struct child_de
            same_ids(a->requires, a->n_requires, b->requires, b->n_requires) &&
            same_ids(a->after, a->n_after, b->after, b->n_after) &&
            same_ids(a->tags, a->n_tags, b->tags, b->n_tags) && same_text(a->group, b->group) &&
-           a->same_name == b->same_name && a->process.reload_signal == b->process.reload_signal;
+           a->same_name == b->same_name && same_schedule(a, b) &&
+           a->process.reload_signal == b->process.reload_signal;
 }
 
 /* The keys of supervision. */
@@ -307,6 +317,8 @@ static void change_in_place(struct ref *r, struct ref_child *c, const struct chi
         change_limit(r, c, old);
     if (!same_stop(old, d))
         change_stop(r, c);
+    if (!same_schedule(old, d))
+        ref_plan_run(r, c);
     if (old->run_timeout_usec != d->run_timeout_usec && c->attempt.active && c->attempt.spawned &&
         !is_leaving(c) && !c->attempt.delayed)
         ref_arm_timeout(r, c, REF_RUN, d->run_timeout_usec);

@@ -6,6 +6,7 @@
 #include "reference/job.h"
 #include "reference/liveness.h"
 #include "reference/plan.h"
+#include "reference/schedule.h"
 #include "reference/start.h"
 #include "reference/stop.h"
 #include "reference/stop_order.h"
@@ -82,6 +83,8 @@ static void resume(struct ref *r, struct ref_child *c, const struct command *com
         c->waits_to_go = false; /* it has not been asked to stop yet: it runs on */
         return;
     }
+    if (r->phase == SHUTDOWN_IDLE)
+        ref_run_after_hold(r, c);
     if (r->phase != SHUTDOWN_IDLE || !c->wanted)
         return;
     if (c->attempt.active)

@@ -2,6 +2,7 @@
 
 #include "reference/attempt.h"
 #include "reference/liveness.h"
+#include "reference/schedule.h"
 #include "reference/shutdown.h"
 #include "reference/start.h"
 #include "reference/stop.h"
@@ -70,6 +71,8 @@ static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
         ref_give_place_back(c);
     } else if (timer == REF_CHANGE) {
         ref_too_long(r, c);
+    } else if (timer == REF_SCHEDULE) {
+        ref_look_at_clock(r, c);
     } else if (timer == REF_RUN) {
         c->attempt.ran_out = true;
         ref_force_stop(r, c, EXIT_TIMED_OUT);

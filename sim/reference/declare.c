@@ -2,6 +2,7 @@
 
 #include "core/vocabulary/invariant.h"
 #include "reference/dependency.h"
+#include "reference/schedule.h"
 #include "reference/start.h"
 #include "reference/tree.h"
 #include "reference/wake.h"
@@ -59,5 +60,8 @@ void reference_declared(struct ref *r, uint32_t first, const char *by, const cha
         for (uint32_t i = first; i < r->count; i++)
             if (r->children[i].wanted && ref_goes_around(&r->children[i]) == around)
                 ref_start_or_wait(r, &r->children[i], false);
+    for (uint32_t i = first; i < r->count; i++)
+        if (r->children[i].declaration->schedule)
+            ref_plan_run(r, &r->children[i]);
     ref_wake(r);
 }

@@ -5,6 +5,7 @@
 #include "reference/backoff.h"
 #include "reference/job.h"
 #include "reference/limit.h"
+#include "reference/schedule.h"
 #include "reference/shutdown.h"
 #include "reference/start.h"
 #include "reference/stop.h"
@@ -256,6 +257,8 @@ static void leave(struct ref *r, struct ref_child *c)
     else if (ref_is_counted(r, c, c->ended, DECISION_LEAVE) &&
              c->declaration->on_give_up == ON_END_SHUTDOWN_TREE)
         ref_shut_down_by(r, c, "it has failed for good, and its on_give_up is shutdown-tree");
+    else
+        ref_run_is_over(r, c);
 }
 
 /* The machine has taken others down as well: once their ends are known, too. */

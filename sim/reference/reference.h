@@ -3,17 +3,17 @@
  * core. After each input both must show the same.
  *
  * It knows the vocabulary and the shapes of messages from the core's headers, and calls none of the
- * core's functions. Lists are walked, names are compared, nothing is cached. The one thing that it
- * cannot know is what the core's generator draws for a backoff: it hears it (reference_drew()) and
- * checks that the draw was a possible one.
+ * core's functions but those of the calendar, which are arithmetic. Lists are walked, names are
+ * compared, nothing is cached. The one thing that it cannot know is what the core's generator draws
+ * for a backoff: it hears it (reference_drew()) and checks that the draw was a possible one.
  */
 #pragma once
 
 #include "core/core.h"
 #include "reference/told.h"
 
-/* Stop, start, start timeout, heartbeat, window, health, place, change, run. */
-#define REF_TIMERS     9
+/* Stop, start, start timeout, heartbeat, window, health, place, change, run, schedule. */
+#define REF_TIMERS     10
 #define REF_SCOPES_MAX 64
 #define REF_WORDS      64 /* buckets of texts that are kept */
 
@@ -27,6 +27,7 @@ enum ref_timer {
     REF_PLACE,  /* among the restarts in flight */
     REF_CHANGE, /* what it does on its own word takes too long */
     REF_RUN,    /* its run timeout expired */
+    REF_SCHEDULE,
 };
 
 struct ref_attempt {
@@ -124,6 +125,8 @@ struct ref_child {
     const char *status_text;
     int said_errno;
     uint64_t started_realtime;
+    uint64_t next_run, last_run, run_delay; /* by its schedule; by the wall clock */
+    bool run_owed;
     bool by_budget; /* the time that it waits for is its group's */
     enum reload_result reload_result;
     uint64_t heartbeat, heartbeat_realtime;

@@ -2,6 +2,7 @@
 
 #include "reference/dependency.h"
 #include "reference/job.h"
+#include "reference/schedule.h"
 #include "reference/stop.h"
 #include "reference/stop_order.h"
 #include "reference/tree.h"
@@ -110,6 +111,7 @@ void ref_shut_down(struct ref *r, bool by_policy, uint64_t timeout, const char *
             continue;
         c->left = c->deadline[REF_START];
         ref_withdraw_starts(r, c, "shutdown");
+        ref_disarm(c, REF_SCHEDULE);
         c->fence = FENCE_CLOSED;
         open_row(c);
     }
@@ -243,5 +245,8 @@ void reference_reopen(struct ref *r)
         for (uint32_t i = 0; i < r->count; i++)
             if (r->order[i]->here && ref_goes_around(r->order[i]) == around)
                 begin_again(r, r->order[i]);
+    for (uint32_t i = 0; i < r->count; i++)
+        if (r->order[i]->here)
+            ref_runs_again(r, r->order[i]);
     ref_wake(r);
 }

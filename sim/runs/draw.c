@@ -155,6 +155,33 @@ static const char *words[] = {"/bin/one", NULL}, *more_words[] = {"/bin/other", 
 static struct command_spec commands[] = {
     {.arguments = words}, {.arguments = more_words, .timeout_usec = USEC_SEC, .may_fail = true}};
 
+/*
+ * A time every few seconds, or in a zone whose clock changes a few seconds after the world begins,
+ * on the 318th day of a year at 22:13:20: it leaves an hour out, or shows one twice.
+ */
+static void draw_schedule(struct world *world, struct child_declaration *d)
+{
+    static const char *const texts[] = {"*:*:0/4",     "*:*:0/7\n*:*:5", "*:*",
+                                        "22:30",       "22,23:0/20",     "*:0/5",
+                                        "40 22 * * 2", "2020-01-01"};
+    static const char *const zones[] = {"UTC0", "AAA0BBB,J318/22:14,J330",
+                                        "BBB-1AAA0,J318/23:14,J330", "CET-1CEST,M3.5.0,M10.5.0/3"};
+
+    d->schedule = NULL;
+    d->schedule_zone = NULL;
+    d->schedule_delay_usec = 0;
+    d->schedule_persistent = false;
+    d->schedule_overlap = OVERLAP_SKIP;
+    if (draw_number(world, 4) != 1)
+        return;
+    d->schedule = texts[PICK(world, 0, 1, 2, 3, 4, 5, 6, 7)];
+    d->schedule_zone = zones[draw_number(world, COUNT_OF(zones))];
+    d->schedule_delay_usec = PICK(world, 0, 0, 2 * USEC_SEC, 90 * USEC_SEC);
+    d->schedule_persistent = draw_number(world, 2);
+    d->schedule_overlap = (enum schedule_overlap)draw_number(world, OVERLAP_REPLACE + 1);
+    d->autostart = d->autostart && draw_number(world, 4) == 1;
+}
+
 /* Keys that the core only carries: a recovery must not lose them. */
 static void draw_process(struct world *world, struct child_declaration *d)
 {
@@ -225,6 +252,8 @@ static void draw_other_child(struct world *world, struct swarm *swarm, uint32_t 
         draw_times(world, other);
     if (draw_number(world, 3) == 1)
         draw_process(world, other);
+    if (draw_number(world, 6) == 1)
+        draw_schedule(world, other);
     if (draw_number(world, 4) == 1)
         other->burst = d->burst + 1;
     if (draw_number(world, 4) == 1)
@@ -256,6 +285,7 @@ static void draw_child(struct world *world, struct swarm *swarm, uint32_t i)
     draw_policy(world, d);
     draw_times(world, d);
     draw_process(world, d);
+    draw_schedule(world, d);
     draw_dependencies(world, swarm, i);
     for (uint32_t m = 0; m < models; m++)
         swarm->models[i][m] = draw_program(world);

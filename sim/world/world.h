@@ -149,6 +149,7 @@ struct ledger {
     uint64_t started_nsec;
     bool fence_entered;
     bool queued, in_flight;
+    uint64_t run_delay; /* drawn for its next run; the reference is not there yet at the first */
     uint64_t generation, attempts;
     const struct child_config *config;
     uint64_t interval_usec; /* of its window, and how many are in it */
@@ -158,7 +159,7 @@ struct ledger {
     struct stop_ledger stop;
 };
 
-#define SHOWN_FACTS 24
+#define SHOWN_FACTS 26
 
 struct shown_supervisor {
     const struct supervisor *supervisor; /* NULL: none was shown */

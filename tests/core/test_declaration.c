@@ -62,6 +62,8 @@ static void fill(struct whole *w)
     w->d.fatal_exit_codes = (struct exit_codes){{7, 9}, 2};
     w->d.success_exit_codes = (struct exit_codes){{1, 2}, 2};
     w->d.run_timeout_usec = 5;
+    w->d.schedule = "daily";
+    w->d.schedule_zone = "UTC0";
     w->d.process = (struct process_spec){.arguments = w->arguments,
                                          .working_directory = "/",
                                          .user = "user",
@@ -160,16 +162,16 @@ static const struct number {
                                         same_name,
                                         SAME_NAME_REPLACE) NUMBER(secret_from,
                                                                   20) NUMBER(secret_length, 20)
-                                        NUMBER(owner, UINT32_MAX) PROCESS(capabilities, ANY) PROCESS(
-                                            capabilities_set,
-                                            1) PROCESS(no_new_privileges, 1) PROCESS(umask,
-                                                                                     UINT32_MAX)
-                                            PROCESS(umask_set, 1) NUMBER_IN(
-                                                DECLARATION,
-                                                child_declaration,
-                                                process.nice,
-                                                INT32_MIN, INT32_MAX)
-                                                NUMBER_IN(
+                                        NUMBER(schedule_delay_usec, ANY) NUMBER(
+                                            schedule_persistent,
+                                            1) NUMBER(schedule_overlap,
+                                                      OVERLAP_REPLACE) NUMBER(owner, UINT32_MAX)
+                                            PROCESS(capabilities, ANY) PROCESS(
+                                                capabilities_set,
+                                                1) PROCESS(no_new_privileges,
+                                                           1) PROCESS(umask, UINT32_MAX) PROCESS(umask_set,
+                                                                                                 1)
+                                                NUMBER_IN(DECLARATION, child_declaration, process.nice, INT32_MIN, INT32_MAX) NUMBER_IN(
                                                     DECLARATION, child_declaration,
                                                     process.oom_score_adj, OOM_SCORE_ADJ_MIN,
                                                     OOM_SCORE_ADJ_MAX) PROCESS(ignore_sigpipe,
@@ -178,16 +180,15 @@ static const struct number {
                                                     PROCESS(pids_max, ANY) PROCESS(cpu_weight, UINT32_MAX) PROCESS(
                                                         output.kind,
                                                         OUTPUT_FILE) PROCESS(output.max_size_bytes,
-                                                                             ANY) PROCESS(output.keep,
-                                                                                          UINT32_MAX)
-                                                        PROCESS(fd_store_max, FD_STORE_MAX) PROCESS(
-                                                            kill_group,
-                                                            1) PROCESS(stop_signal,
-                                                                       64) PROCESS(reload_signal, 64)
-                                                            NUMBER_IN(SOCKET, socket_spec, datagram, 0, 1) NUMBER_IN(
+                                                                             ANY)
+                                                        PROCESS(output.keep, UINT32_MAX) PROCESS(
+                                                            fd_store_max,
+                                                            FD_STORE_MAX) PROCESS(kill_group,
+                                                                                  1) PROCESS(stop_signal, 64)
+                                                            PROCESS(reload_signal, 64) NUMBER_IN(
                                                                 SOCKET,
-                                                                socket_spec,
-                                                                mode, 0, UINT32_MAX)
+                                                                socket_spec, datagram, 0,
+                                                                1) NUMBER_IN(SOCKET, socket_spec, mode, 0, UINT32_MAX)
                                                                 NUMBER_IN(SOCKET, socket_spec,
                                                                           address_size,
                                                                           0, 16)
@@ -214,27 +215,30 @@ static const struct number {
                                                                                         LIMIT,
                                                                                         process_limit,
                                                                                         set, 0,
-                                                                                        1) NUMBER_IN(LIMIT,
-                                                                                                     process_limit,
-                                                                                                     soft,
-                                                                                                     0, ANY)
+                                                                                        1)
                                                                                         NUMBER_IN(
                                                                                             LIMIT,
                                                                                             process_limit,
-                                                                                            hard, 0,
+                                                                                            soft, 0,
                                                                                             ANY)
                                                                                             NUMBER_IN(
-                                                                                                COMMAND,
-                                                                                                command_spec,
-                                                                                                timeout_usec,
+                                                                                                LIMIT,
+                                                                                                process_limit,
+                                                                                                hard,
                                                                                                 0,
                                                                                                 ANY)
                                                                                                 NUMBER_IN(
                                                                                                     COMMAND,
                                                                                                     command_spec,
-                                                                                                    may_fail,
+                                                                                                    timeout_usec,
                                                                                                     0,
-                                                                                                    1)};
+                                                                                                    ANY)
+                                                                                                    NUMBER_IN(
+                                                                                                        COMMAND,
+                                                                                                        command_spec,
+                                                                                                        may_fail,
+                                                                                                        0,
+                                                                                                        1)};
 
 static uint64_t value_of(struct child_declaration *d, const struct number *number)
 {
@@ -260,10 +264,11 @@ static const struct text {
 } texts[] = {
 #define TEXT_IN(of, type, member) {of, #member, offsetof(struct type, member)},
 #define TEXT(member)              TEXT_IN(DECLARATION, child_declaration, member)
-    TEXT(id) TEXT(group) TEXT(manifest) TEXT(manifest_path) TEXT(process.working_directory)
-        TEXT(process.user) TEXT(process.group) TEXT(process.environment_file)
-            TEXT(process.output.path) TEXT_IN(SOCKET, socket_spec, name)
-                TEXT_IN(SOCKET, socket_spec, listen) TEXT_IN(TARGET, socket_spec, listen)};
+    TEXT(id) TEXT(group) TEXT(schedule) TEXT(schedule_zone) TEXT(manifest) TEXT(manifest_path)
+        TEXT(process.working_directory) TEXT(process.user) TEXT(process.group)
+            TEXT(process.environment_file) TEXT(process.output.path)
+                TEXT_IN(SOCKET, socket_spec, name) TEXT_IN(SOCKET, socket_spec, listen)
+                    TEXT_IN(TARGET, socket_spec, listen)};
 
 static const char **text_of(struct child_declaration *d, const struct text *text)
 {

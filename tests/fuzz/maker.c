@@ -123,6 +123,12 @@ static const struct field child[] = {
     {"order", WORD, WORDS("around", "with", "before"), NULL},
     {"autostart", WORD, FLAG, NULL},
     {"same_name", WORD, WORDS("reject", "queue", "replace"), NULL},
+    {"schedule", MAPPING, NULL,
+     FIELDS(
+         {"at", LIST, WORDS("daily", "Mon..Fri 07:30", "30 7 * * 1-5", "\"*:0/7\"", "25:00"), NULL},
+         {"time_zone", WORD, WORDS("UTC", "Europe/Berlin", "../x", "EST5EDT,M3.2.0,M11.1.0"), NULL},
+         {"random_delay", WORD, TIME, NULL}, {"persistent", WORD, FLAG, NULL},
+         {"overlap", WORD, WORDS("skip", "queue", "replace"), NULL})},
     {},
 };
 

@@ -37,6 +37,10 @@ static const char *beside(const struct row *row, const char *above, const char *
         return is(key, "exec") || is(key, "tcp") || is(key, "unix") ? "" : "tcp: 80";
     if (is(above, "heartbeat"))
         return is(key, "interval") ? "" : "interval: 1s";
+    if (is(above, "schedule"))
+        return is(key, "at")          ? "time_zone: UTC"
+               : is(key, "time_zone") ? "at: daily"
+                                      : "at: daily, time_zone: UTC";
     if (is(above, "stdout"))
         return is(key, "file") ? "" : "file: /f";
     if (is(above, "before"))
@@ -79,7 +83,7 @@ static const char *needs(const struct row *row, const char *kind, const char *va
         return "kind: sidecar\nprimary: p\n";
     if (kind && is(kind, "service"))
         return "kind: service\n";
-    if (kind && is(kind, "job"))
+    if ((kind && is(kind, "job")) || strncmp(row->path, "schedule", strlen("schedule")) == 0)
         return "kind: job\n";
     if (value && is(row->path, "on_success"))
         return "restart: transient\n";

@@ -24,6 +24,7 @@ enum child_timer {
     TIMER_PLACE = 6,         /* it gives back its place among the restarts in flight */
     TIMER_CHANGE = 7,        /* what it does on its own word, a drain, takes too long */
     TIMER_RUN = 8,           /* its run timeout expired */
+    TIMER_SCHEDULE = 9,      /* it may be due by its schedule */
     CHILD_TIMERS,
 };
 
@@ -255,7 +256,10 @@ struct child {
     int notify_errno;
 
     uint64_t started_usec; /* realtime of the last start */
-    uint32_t left;         /* processes that were there when its main process had ended */
+    /* By its schedule; realtime, 0: none. */
+    uint64_t next_run_usec, last_run_usec;
+    bool run_owed; /* one was due that could not be made */
+    uint32_t left; /* processes that were there when its main process had ended */
     struct timer timers[CHILD_TIMERS];
 
     void *host;     /* the executor's */

@@ -23,7 +23,8 @@
  * to say so.
  */
 _Static_assert(CORE_STATE_VERSION == 3 && CORE_STATE_OLDEST == 2, "the numbers below are of these");
-_Static_assert(CHILD_TIMERS == 9 && TIMER_PLACE == 6, "version 2 had those before TIMER_PLACE");
+_Static_assert(CHILD_TIMERS == 10 && TIMER_SCHEDULE == 9 && TIMER_PLACE == 6,
+               "version 2 had those before TIMER_PLACE, 3 those before TIMER_SCHEDULE");
 _Static_assert(CHILD_REMOVED == 3 && CHILD_STOPPED == 5 && STOP_FAILED == 4, "of a child");
 _Static_assert(EXIT_SPAWN_FAILED == 8 && DECISION_MELTDOWN == 8, "of an exit");
 _Static_assert(FENCE_CLOSED == 4 && STOP_BY_SHUTDOWN == 9 && RELOAD_ANNOUNCED == 2, "of a stop");
@@ -207,22 +208,38 @@ static void archive_liveness(struct archive *a, struct child *child)
         ARCHIVE_WORD(a, child->reload_result, RELOAD_INTERRUPTED);
 }
 
+static void archive_timer(struct core *core, struct archive *a, struct child *child, int kind)
+{
+    struct timer *timer = &child->timers[kind];
+    uint64_t deadline = timer->deadline_usec, order = timer->order;
+
+    archive_deadline(a, &deadline);
+    if (deadline == 0)
+        return;
+    ARCHIVE(a, order);
+    if (!a->reading || a->failed)
+        return;
+    timer->kind = (uint8_t)kind;
+    timer_restore(&core->timers, timer, deadline, order);
+}
+
 static void archive_timers(struct core *core, struct archive *a, struct child *child)
 {
-    int count = a->version >= 3 ? CHILD_TIMERS : TIMER_PLACE;
+    int count = a->version >= 3 ? TIMER_SCHEDULE : TIMER_PLACE;
 
-    for (int i = 0; i < count; i++) {
-        struct timer *timer = &child->timers[i];
-        uint64_t deadline = timer->deadline_usec, order = timer->order;
-        archive_deadline(a, &deadline);
-        if (deadline == 0)
-            continue;
-        ARCHIVE(a, order);
-        if (!a->reading || a->failed)
-            continue;
-        timer->kind = (uint8_t)i;
-        timer_restore(&core->timers, timer, deadline, order);
-    }
+    for (int i = 0; i < count; i++)
+        archive_timer(core, a, child, i);
+}
+
+/* Only of a child that has a schedule, which an earlier program did not know. */
+static void archive_runs(struct core *core, struct archive *a, struct child *child)
+{
+    if (!child->config->declaration.schedule)
+        return;
+    ARCHIVE(a, child->next_run_usec);
+    ARCHIVE(a, child->last_run_usec);
+    ARCHIVE(a, child->run_owed);
+    archive_timer(core, a, child, TIMER_SCHEDULE);
 }
 
 static int archive_next_config(struct core *core, struct archive *a, struct child *child)
@@ -324,6 +341,7 @@ int child_archive(struct core *core, struct archive *a, struct child *child)
         ARCHIVE(a, child->left);
     archive_shutdown(a, child->shutdown);
     archive_timers(core, a, child);
+    archive_runs(core, a, child);
     if (a->reading)
         start_restore(child);
     if (a->reading)

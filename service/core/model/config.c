@@ -132,6 +132,8 @@ static void fill_config(struct block *block, const struct child_declaration *fro
     copy_process(block, &from->process, &to->process);
     to->id = block_string(block, from->id);
     to->group = block_string(block, from->group);
+    to->schedule = block_string(block, from->schedule);
+    to->schedule_zone = block_string(block, from->schedule_zone);
     to->manifest = block_string(block, from->manifest);
     to->manifest_path = block_string(block, from->manifest_path);
     if (config)

@@ -20,6 +20,9 @@
 #define GROUPS_MAX        64 /* of one supervisor */
 #define STOP_SIGNALS_MAX  8  /* of one stop */
 
+/* As long as a run may be put off. */
+#define SCHEDULE_DELAY_MAX (UINT64_C(366) * 24 * 3600 * 1000000)
+
 /* A signal of a stop behind the first, and the time that it has. */
 struct stop_step {
     int signal;
@@ -30,6 +33,9 @@ struct exit_codes {
     uint8_t codes[EXIT_CODES_MAX];
     uint8_t count;
 };
+
+/* What happens when a run is due and the one before it is not over. */
+enum schedule_overlap { OVERLAP_SKIP = 0, OVERLAP_QUEUE = 1, OVERLAP_REPLACE = 2 };
 
 /* What happens when a job of the same name is queued or runs. */
 enum same_name { SAME_NAME_REJECT = 0, SAME_NAME_QUEUE = 1, SAME_NAME_REPLACE = 2 };
@@ -82,6 +88,12 @@ struct child_declaration {
     size_t n_tags;
     const char *group;        /* of its supervisor; NULL: none */
     enum same_name same_name; /* of a job */
+
+    const char *schedule;         /* expressions, a line each (calendar/timetable.h); NULL: none */
+    const char *schedule_zone;    /* as calendar/zone.h has it */
+    uint64_t schedule_delay_usec; /* each run is put off by a random part of it */
+    bool schedule_persistent;     /* a run that was missed is made up for */
+    enum schedule_overlap schedule_overlap;
 
     struct process_spec process;
     const char *manifest;      /* its text, as it was given */

@@ -280,6 +280,33 @@ static void archive_criticality(struct archive *a, struct child_declaration *d)
     d->on_give_up = words >> 2;
 }
 
+static void archive_schedule(struct archive *a, struct child_declaration *d)
+{
+    archive_string(a, &d->schedule);
+    archive_string(a, &d->schedule_zone);
+    ARCHIVE(a, d->schedule_delay_usec);
+    ARCHIVE(a, d->schedule_persistent);
+    ARCHIVE_WORD(a, d->schedule_overlap, OVERLAP_REPLACE);
+}
+
+#define HAS_SCHEDULE 4u
+
+/* A schedule came later: whether there is one stands in the bits above the other word, so that what
+ * was written before schedules were known is still read. */
+static void archive_same_name(struct archive *a, struct child_declaration *d)
+{
+    unsigned words = (unsigned)d->same_name | (d->schedule ? HAS_SCHEDULE : 0);
+
+    ARCHIVE_WORD(a, words, HAS_SCHEDULE | SAME_NAME_REPLACE);
+    if (!a->failed && words & HAS_SCHEDULE)
+        archive_schedule(a, d);
+    if (a->reading && (words & HAS_SCHEDULE) && (!d->schedule || !d->schedule_zone))
+        a->failed = true;
+    d->same_name = words & (HAS_SCHEDULE - 1);
+    if (d->same_name > SAME_NAME_REPLACE)
+        a->failed = true;
+}
+
 /* ---- by key ---------------------------------------------------------------------------------- */
 
 #define FIELDS(name, ...)                                                                          \
@@ -375,7 +402,8 @@ FIELDS(write_requires, archive_list(a, &d->requires, &d->n_requires, DEPENDENCIE
 FIELDS(write_after, archive_list(a, &d->after, &d->n_after, DEPENDENCIES_MAX))
 FIELDS(write_tags, archive_list(a, &d->tags, &d->n_tags, TAGS_MAX))
 FIELDS(write_group, archive_string(a, &d->group))
-FIELDS(write_same_name, ARCHIVE_WORD(a, d->same_name, SAME_NAME_REPLACE))
+FIELDS(compare_same_name, ARCHIVE(a, d->same_name))
+FIELDS(compare_schedule, archive_schedule(a, d))
 FIELDS(write_arguments, archive_strings(a, &d->process.arguments))
 FIELDS(write_working_directory, archive_string(a, &d->process.working_directory))
 FIELDS(write_user, archive_string(a, &d->process.user))
@@ -439,6 +467,7 @@ static const struct {
     [KEY_TAGS] = {"tags", KEY_IN_PLACE},
     [KEY_GROUP] = {"group", KEY_IN_PLACE},
     [KEY_SAME_NAME] = {"same_name", KEY_IN_PLACE},
+    [KEY_SCHEDULE] = {"schedule", KEY_IN_PLACE},
     [KEY_RELOAD_SIGNAL] = {"reload_signal", KEY_IN_PLACE},
     [KEY_EXEC] = {"exec", KEY_OF_PROCESS},
     [KEY_LEFTOVERS] = {"leftovers", KEY_OF_PROCESS},
@@ -500,7 +529,9 @@ static const struct row {
     {write_after, KEY_AFTER, ROW_BOTH},
     {write_tags, KEY_TAGS, ROW_BOTH},
     {write_group, KEY_GROUP, ROW_BOTH},
-    {write_same_name, KEY_SAME_NAME, ROW_BOTH},
+    {archive_same_name, KEY_SAME_NAME, ROW_WRITTEN},
+    {compare_same_name, KEY_SAME_NAME, ROW_COMPARED},
+    {compare_schedule, KEY_SCHEDULE, ROW_COMPARED},
     {write_arguments, KEY_EXEC, ROW_BOTH},
     {write_working_directory, KEY_WORKING_DIRECTORY, ROW_BOTH},
     {write_user, KEY_USER, ROW_BOTH},

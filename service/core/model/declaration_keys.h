@@ -39,6 +39,7 @@ enum declaration_key {
     KEY_TAGS,
     KEY_GROUP,
     KEY_SAME_NAME,
+    KEY_SCHEDULE,
     KEY_RELOAD_SIGNAL,
     KEY_EXEC,
     KEY_LEFTOVERS,

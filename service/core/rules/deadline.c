@@ -147,6 +147,7 @@ static void fire(struct core *core, struct child *child, enum child_timer timer)
     case TIMER_RUN:
         liveness_ran_out(core, child);
         return;
+    case TIMER_SCHEDULE: /* nothing arms it */
     case CHILD_TIMERS:
         break;
     }
