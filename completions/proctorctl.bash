@@ -8,7 +8,7 @@ _proctorctl_ids() {
 
 _proctorctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= i
-    local commands='list top tree status pause resume quarantine restart remove add run jobs is-active is-failed show cat edit kill wait reload
+    local commands='list top tree status pause resume quarantine restart remove add run jobs timers is-active is-failed show cat edit kill wait reload
         reexec events shutdown audit log check convert trace metrics help'
     local options='--system --user --address= --json= --no-legend --quiet --requested-by= --help
         --version'

@@ -21,6 +21,7 @@ complete -c proctorctl -n __fish_use_subcommand -a remove -d 'stop a child and d
 complete -c proctorctl -n __fish_use_subcommand -a add -d 'declare a child or a supervisor'
 complete -c proctorctl -n __fish_use_subcommand -a run -d 'run a job and print its result'
 complete -c proctorctl -n __fish_use_subcommand -a jobs -d 'list jobs'
+complete -c proctorctl -n __fish_use_subcommand -a timers -d 'list children with a schedule'
 complete -c proctorctl -n __fish_use_subcommand -a is-active -d 'ask whether children are running'
 complete -c proctorctl -n __fish_use_subcommand -a is-failed -d 'ask whether a child has failed'
 complete -c proctorctl -n __fish_use_subcommand -a show -d 'print the properties of a child'

@@ -75,6 +75,9 @@ READER(read_limit_updated, "t", child->restart_limit.updated_usec)
 READER(read_left, "u", child->left)
 READER(read_restart_count, "t", child->restart_count)
 READER(read_next_restart, "t", child_next_restart_usec(service->core, child))
+READER(read_schedule, "s", DECLARATION->schedule ? DECLARATION->schedule : "")
+READER(read_next_run, "t", child->next_run_usec)
+READER(read_last_run, "t", child->last_run_usec)
 READER(read_fence_phase, "s", fence_phase_to_string(child->fence_phase))
 READER(read_started, "t", child->started_usec)
 READER(read_manifest_path, "s", DECLARATION->manifest_path)
@@ -265,6 +268,9 @@ static const struct property properties[] = {
     {"RestartLimitUpdatedUSec", "t", read_limit_updated, CHANGE},
     {"RestartCount", "t", read_restart_count, CHANGE},
     {"NextRestartUSec", "t", read_next_restart, CHANGE},
+    {"Schedule", "s", read_schedule, CHANGE},
+    {"NextRunUSec", "t", read_next_run, CHANGE},
+    {"LastRunUSec", "t", read_last_run, CHANGE},
     {"WaitsFor", "s", read_waits_for, CHANGE},
     {"WaitsForDependency", "(ss)", read_waits_for_dependency, CHANGE},
     {"FencePhase", "s", read_fence_phase, CHANGE},
@@ -398,6 +404,7 @@ struct shown {
     uint64_t next_restart, stop_deadline; /* monotonic: the realtime of a deadline may flicker */
     uint64_t heartbeat, stale_count, last_exit, pending, failure, status_text, dependency;
     uint64_t tags, requires, manifest_path, interval;
+    uint64_t schedule, next_run, last_run;
     uint32_t main_pid, used, remaining, left, burst;
     uint8_t operation, status, stop_state, readiness, heartbeat_stale, exhausted, fence_phase,
         manifest_pending, waits_for, role, criticality, failed;
@@ -440,6 +447,9 @@ static const struct watched watched[] = {
     WATCH("RestartLimitUpdatedUSec", limit_updated),
     WATCH("RestartCount", restart_count),
     WATCH("NextRestartUSec", next_restart),
+    WATCH("Schedule", schedule),
+    WATCH("NextRunUSec", next_run),
+    WATCH("LastRunUSec", last_run),
     WATCH("WaitsFor", waits_for),
     WATCH("WaitsForDependency", dependency),
     WATCH("FencePhase", fence_phase),
@@ -518,6 +528,9 @@ static struct shown look_at(const struct child *child)
         .requires = hash_texts(seed, d->requires, d->n_requires),
         .manifest_path = hash_text(seed, d->manifest_path),
         .interval = limit.interval_usec,
+        .schedule = d->schedule ? hash_text(seed, d->schedule) : 0,
+        .next_run = child->next_run_usec,
+        .last_run = child->last_run_usec,
         .burst = limit.burst,
         .role = (uint8_t)d->role,
         .criticality = (uint8_t)d->criticality,

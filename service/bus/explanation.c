@@ -325,6 +325,10 @@ static void explain_stopped(const struct sentence *s)
         fputs("has no process: its manifest has no exec", s->stream);
     } else if (child->gave_up) {
         explain_give_up(s);
+    } else if (child->attempts == 0 && declaration->schedule) {
+        fputs(child->next_run_usec > 0 ? "not started yet: its schedule starts it"
+                                       : "not started: no time of its schedule is left",
+              s->stream);
     } else if (child->attempts == 0) {
         fputs(declaration->autostart ? "not started yet"
                                      : "not started: autostart is off, start it with Restart",

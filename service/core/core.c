@@ -126,6 +126,8 @@ static uint64_t child_hash(uint64_t hash, const struct child *child)
                       (uint64_t)child->gave_up << 1 | child->heartbeat_stale |
                       (uint64_t)child->attempt.delayed << 7);
     hash = mix(hash, (uint64_t)child->left << 1 | child->attempt.main.gone);
+    hash = mix(hash, child->next_run_usec << 1 | child->run_owed);
+    hash = mix(hash, child->last_run_usec);
     for (int i = 0; i < CHILD_TIMERS; i++)
         hash = mix(hash, child->timers[i].deadline_usec);
     return hash;

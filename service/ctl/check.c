@@ -2,6 +2,7 @@
  * check: what is wrong with manifests, without a daemon; and what their restart limits come to:
  * when a child that always fails is given up, or that it never is.
  */
+#include "core/calendar/timetable.h"
 #include "core/vocabulary/noun.h"
 #include "core/model/child.h"
 #include "document.h"
@@ -12,6 +13,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define STARTS_MAX (RESTART_LIMIT_BURST_MAX + 200) /* backoff has come to its cap long before */
 
@@ -86,6 +88,58 @@ static void json_number_or_null(struct json *json, const char *key, bool known, 
         fputs("null", json->out);
 }
 
+/* ---- the next runs --------------------------------------------------------------------------- */
+
+#define RUNS_SHOWN 3
+
+/* From now, without their random delays. Returns how many there are. */
+static size_t foresee_runs(const struct child_declaration *declaration, int64_t runs[RUNS_SHOWN])
+{
+    struct timetable timetable;
+    struct zone zone;
+    int64_t moment = (int64_t)time(NULL);
+    size_t n = 0;
+
+    if (timetable_read(declaration->schedule, &timetable) ||
+        !zone_read(declaration->schedule_zone, &zone))
+        return 0;
+    while (n < RUNS_SHOWN && timetable_next(&timetable, &zone, moment, &moment))
+        runs[n++] = moment;
+    return n;
+}
+
+/* By the clock of this terminal, as everything that proctorctl prints. */
+static void print_runs(const struct child_declaration *declaration)
+{
+    int64_t runs[RUNS_SHOWN];
+    size_t n = foresee_runs(declaration, runs);
+
+    printf(n > 0 ? "%s: next runs" : "%s: warning: no time of its schedule is left",
+           declaration->id);
+    for (size_t i = 0; i < n; i++) {
+        char text[64];
+        time_t seconds = (time_t)runs[i];
+        struct tm local;
+        strftime(text, sizeof(text), "%a %Y-%m-%d %H:%M:%S", localtime_r(&seconds, &local));
+        printf("%s %s", i > 0 ? "," : "", text);
+    }
+    puts("");
+}
+
+static void answer_runs(struct json *json, const struct child_declaration *declaration)
+{
+    int64_t runs[RUNS_SHOWN];
+    size_t n = declaration->schedule ? foresee_runs(declaration, runs) : 0;
+
+    json_key(json, "next_runs_usec");
+    json_open(json, '[');
+    for (size_t i = 0; i < n; i++) {
+        json_item(json);
+        json_number(json->out, (uint64_t)runs[i] * 1000000);
+    }
+    json_close(json, ']');
+}
+
 static void answer_prospect(struct json *json, const struct child_declaration *declaration,
                             const struct prospect *prospect, bool restarts)
 {
@@ -104,6 +158,7 @@ static void answer_prospect(struct json *json, const struct child_declaration *d
         fputs("null", json->out);
     json_number_or_null(json, "starts", given_up, prospect->starts);
     json_number_or_null(json, "after_usec", given_up, prospect->after_usec);
+    answer_runs(json, declaration);
     json_close(json, '}');
 }
 
@@ -120,6 +175,8 @@ static int tell_each(const struct client *client, const struct manifest_set *set
             answer_prospect(json, declaration, &prospect, restarts);
         else if (restarts && (!client->quiet || !prospect.given_up))
             print_line(declaration, &prospect);
+        if (!json && !client->quiet && declaration->schedule)
+            print_runs(declaration);
     }
     return 0;
 }

@@ -91,6 +91,7 @@ int command_verb(struct client *client, const char *method);
 int command_add(struct client *client);
 int command_run(struct client *client);
 int command_jobs(struct client *client);
+int command_timers(struct client *client);
 int command_kill(struct client *client);
 int command_shutdown(struct client *client);
 int command_reload(struct client *client);

@@ -144,6 +144,21 @@ static void print_wait(struct client *client, const char *path)
     free(reason);
 }
 
+/* Not shown while there is none. */
+static void print_moment(struct client *client, const char *path, const char *label,
+                         const char *name)
+{
+    uint64_t usec = 0;
+    char when[32];
+    struct tm local;
+
+    if (call_basic(client, path, CHILD, name, 't', &usec) < 0 || usec == 0)
+        return; /* or an older proctord says it */
+    time_t seconds = (time_t)(usec / 1000000);
+    strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &local));
+    print_labelled(label, when);
+}
+
 /* The generation is that of the last one that came to its program. */
 static void print_attempt(struct client *client, const char *path)
 {
@@ -175,6 +190,9 @@ static int status_table(struct client *client, const char *id, const char *path)
     print_text(client, path, "stop state", "StopState");
     print_text(client, path, "readiness", "Readiness");
     print_text(client, path, "says", "StatusText");
+    print_text(client, path, "schedule", "Schedule");
+    print_moment(client, path, "next run", "NextRunUSec");
+    print_moment(client, path, "last run", "LastRunUSec");
     print_attempt(client, path);
     printf("%14s: %" PRIu64 " of %" PRIu64 " used within %" PRIu64 " s%s\n", "restart limit",
            number_property(client, path, "RestartsUsed", 'u'),

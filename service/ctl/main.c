@@ -48,6 +48,8 @@ static const char help[] =
     "                                          run a job, print its result, exit with its code\n"
     "  jobs [NAME...]                          list jobs, one per line; NAME may be a pattern or\n"
     "                                          the number of a job\n"
+    "  timers [ID...]                          list children with a schedule, the next one that\n"
+    "                                          is due first; ID may be a pattern\n"
     "  kill ID SIGNAL --reason=TEXT            send a signal to the main process\n"
     "  wait ID... [--for=STATE] [--timeout=T]  wait until a child is ready (default), running,\n"
     "                                          stopped or removed\n"
@@ -352,6 +354,7 @@ static const struct command commands[] = {
     {"add", 1, 1, true, false, command_add, NULL},
     {"run", 1, -1, false, false, command_run, NULL},
     {"jobs", 0, -1, false, false, command_jobs, NULL},
+    {"timers", 0, -1, false, false, command_timers, NULL},
     {"is-active", 1, -1, false, true, command_is_active, NULL},
     {"is-failed", 0, -1, false, true, command_is_failed, NULL},
     {"show", 1, -1, false, true, command_show, NULL},

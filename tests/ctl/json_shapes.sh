@@ -9,6 +9,7 @@ children:
     stdout: {file: @/web.log}
   - {supervisor: s, children: [{name: x, exec: [/bin/sleep, "1000"]}]}
   - {name: late, autostart: false, requires: [web], exec: [/bin/sleep, "1000"]}
+  - {name: night, kind: job, schedule: "*-*-* 00:00", exec: [/bin/true]}
 EOF
 both_ready() { [ "$(proctorctl --no-legend list | grep -c ' ready')" = 2 ]; }
 until_true both_ready
@@ -38,6 +39,7 @@ answers() { # NAME ARGUMENT...
     answers audit audit
     answers "run FILE" run "$folder/job.yaml"
     answers jobs jobs
+    answers timers timers
     answers "log ID" log web
     answers "check FILE" check "$folder/job.yaml"
     answers "wait ID" wait s/x

@@ -78,6 +78,14 @@ void child_disarm(struct core *core, struct child *child, enum child_timer timer
     timer_clear(&core->timers, &child->timers[timer]);
 }
 
+void child_begin_anew(struct child *child)
+{
+    child->gave_up = false;
+    child->on_trial = false;
+    child->backoff_n = 0;
+    child->backoff_previous_usec = 0;
+}
+
 void child_forget_failure(struct child *child)
 {
     seldom_put(child->failure, &(struct failure){}, sizeof(*child->failure));

@@ -27,6 +27,9 @@ void child_arm(struct core *core, struct child *child, enum child_timer timer, u
 void child_arm_timeout(struct core *core, struct child *child, enum child_timer timer,
                        uint64_t timeout_usec);
 void child_disarm(struct core *core, struct child *child, enum child_timer timer);
+/* A start that is asked for, by hand or by its schedule, owes nothing to what went before. */
+void child_begin_anew(struct child *child);
+
 /* It is over. */
 void child_forget_failure(struct child *child);
 void child_fail(struct core *core, struct child *child, enum failure_phase phase, bool recoverable,

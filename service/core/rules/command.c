@@ -15,6 +15,7 @@
 #include "core/private.h"
 #include "core/rules/declare.h"
 #include "core/rules/dependency.h"
+#include "core/rules/due.h"
 #include "core/rules/fence.h"
 #include "core/rules/plan.h"
 #include "core/rules/reload.h"
@@ -133,6 +134,8 @@ static void resume_child(struct core *core, struct child *child, const struct co
         stop_order_withdraw(core, child); /* it has not been asked to stop yet: it runs on */
         return;
     }
+    if (core->shutdown_phase == SHUTDOWN_IDLE)
+        due_held_no_more(core, child);
     if (core->shutdown_phase != SHUTDOWN_IDLE || !child->wanted)
         return;
     if (child->attempt.active)
@@ -186,15 +189,6 @@ static void join_pending(struct core *core, struct child *child, uint64_t id,
     core_changed(core, child);
 }
 
-/* A start by hand owes nothing to what went before. */
-static void begin_anew(struct child *child)
-{
-    child->gave_up = false;
-    child->on_trial = false;
-    child->backoff_n = 0;
-    child->backoff_previous_usec = 0;
-}
-
 static void restart_behind_fence(struct core *core, struct child *child, uint64_t id,
                                  struct outcome *outcome)
 {
@@ -205,7 +199,7 @@ static void restart_behind_fence(struct core *core, struct child *child, uint64_
         fence_enter(core, child, id, false, "restart");
     } else {
         child_withdraw_starts(core, child, id, "restart");
-        begin_anew(child);
+        child_begin_anew(child);
         fence_ready(core, child, id, "restart"); /* its siblings are still being stopped */
     }
     outcome->cancel_delivered =
@@ -246,7 +240,7 @@ static void restart_at_once(struct core *core, struct child *child, uint64_t id,
     if (comes_too_early(core, child, id, outcome))
         return;
     start_withdraw(core, child);
-    begin_anew(child);
+    child_begin_anew(child);
     fence->decision = FENCE_STARTED_IMMEDIATELY;
     if (child->config->declaration.has_process) {
         fence->has_target = true;

@@ -9,6 +9,7 @@
 #include "core/model/stop_order.h"
 #include "core/model/timer.h"
 #include "core/private.h"
+#include "core/rules/due.h"
 #include "core/rules/health.h"
 #include "core/rules/liveness.h"
 #include "core/rules/restart.h"
@@ -147,7 +148,9 @@ static void fire(struct core *core, struct child *child, enum child_timer timer)
     case TIMER_RUN:
         liveness_ran_out(core, child);
         return;
-    case TIMER_SCHEDULE: /* nothing arms it */
+    case TIMER_SCHEDULE:
+        due_look(core, child);
+        return;
     case CHILD_TIMERS:
         break;
     }

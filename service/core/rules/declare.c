@@ -17,6 +17,7 @@
 #include "core/model/tally.h"
 #include "core/private.h"
 #include "core/rules/cycle.h"
+#include "core/rules/due.h"
 #include "core/rules/jobs.h"
 #include "core/rules/start.h"
 #include "core/vocabulary/event.h"
@@ -429,6 +430,9 @@ static void start_all(struct core *core, const struct making *making, const char
             if (child->wanted && declaration_is_around(&child->config->declaration) == around)
                 start_request(core, child, id, false);
         }
+    for (size_t i = 0; i < count; i++)
+        if (making->children[i]->config->declaration.schedule)
+            due_begin(core, making->children[i]);
 }
 
 static int check_room(const struct core *core, const struct tree_declaration *tree,

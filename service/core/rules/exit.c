@@ -14,6 +14,7 @@
 #include "core/private.h"
 #include "core/rules/adopt.h"
 #include "core/rules/declare.h"
+#include "core/rules/due.h"
 #include "core/rules/escalation.h"
 #include "core/rules/exit_kind.h"
 #include "core/rules/fence.h"
@@ -253,6 +254,8 @@ static void leave(struct core *core, struct child *child, const struct verdict *
         escalation_shut_down(core, child,
                              "it has failed for good, and its on_give_up is shutdown-tree",
                              verdict->exit_code);
+    else
+        due_run_ended(core, child);
 }
 
 /* The machine has taken others down as well: all start when the timer fires, which is due. */

@@ -16,6 +16,7 @@
 #include "core/rules/adopt.h"
 #include "core/rules/cycle.h"
 #include "core/rules/declare.h"
+#include "core/rules/due.h"
 #include "core/rules/health.h"
 #include "core/rules/liveness.h"
 #include "core/rules/requirement.h"
@@ -118,6 +119,8 @@ static void apply_keys(struct core *core, struct child *child, uint64_t keys)
         change_limit(core, child);
     if (keys & KEY_BIT(KEY_STOP))
         change_stop(core, child);
+    if (keys & KEY_BIT(KEY_SCHEDULE))
+        due_begin(core, child);
     if (!child->attempt.active && !declaration_is_ready_by_exit(&child->config->declaration))
         liveness_forget_success(core, child);
     if (!is_watched(child))

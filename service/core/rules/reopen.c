@@ -9,6 +9,7 @@
 #include "core/model/timer.h"
 #include "core/private.h"
 #include "core/rules/declare.h"
+#include "core/rules/due.h"
 #include "core/rules/liveness.h"
 #include "core/rules/stop.h"
 
@@ -74,4 +75,6 @@ void reopen_tree(struct core *core)
             if (declaration_is_around(&child->config->declaration) == around)
                 begin_again(core, child);
         }
+    for (struct child *child = core_first(core); child; child = core_next(child))
+        due_resume(core, child);
 }

@@ -93,6 +93,7 @@ static int declare(struct core *core, const struct child_declaration *declaratio
     child.role = ROLE_JOB;
     child.restart = RESTART_TEMPORARY;
     child.autostart = false;
+    child.schedule = NULL; /* its time has come */
     supervisor_declaration_defaults(&supervisor, JOB_SUPERVISOR);
     if (!core_find_supervisor(core, JOB_SUPERVISOR)) {
         tree.supervisors = &supervisor;

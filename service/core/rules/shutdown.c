@@ -43,6 +43,7 @@ static void withdraw_start(struct core *core, struct child *child)
 {
     fence_withdraw(core, child, core->shutdown_command, "shutdown");
     start_withdraw(core, child);
+    child_disarm(core, child, TIMER_SCHEDULE);
     fence_set_phase(child, FENCE_CLOSED);
     core_changed(core, child);
 }

@@ -1,0 +1,194 @@
+#include "core/rules/due.h"
+
+#include "core/calendar/timetable.h"
+#include "core/model/child_change.h"
+#include "core/model/declaration.h"
+#include "core/model/present.h"
+#include "core/model/random.h"
+#include "core/private.h"
+#include "core/rules/requirement.h"
+#include "core/rules/start.h"
+#include "core/rules/stop.h"
+#include "core/vocabulary/event.h"
+
+#define SEC       UINT64_C(1000000)
+#define LOOK_USEC (60 * SEC)
+#define LATE_USEC (60 * SEC)
+
+/* ---- planning -------------------------------------------------------------------------------- */
+
+/* The next time of the schedule after now, 0: there is none. A text that does not mean anything
+ * came from no manifest, and is never due. */
+static uint64_t next_time(const struct core *core, const struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+    struct timetable timetable;
+    struct zone zone;
+    int64_t next;
+
+    if (timetable_read(declaration->schedule, &timetable) ||
+        !zone_read(declaration->schedule_zone, &zone) ||
+        !timetable_next(&timetable, &zone, (int64_t)(core_realtime(core) / SEC), &next))
+        return 0;
+    return (uint64_t)next * SEC;
+}
+
+static void arm(struct core *core, struct child *child)
+{
+    uint64_t realtime = core_realtime(core), due = child->next_run_usec;
+    uint64_t wait = due > realtime ? due - realtime : 0;
+
+    if (due == 0 || core->shutdown_phase != SHUTDOWN_IDLE)
+        child_disarm(core, child, TIMER_SCHEDULE);
+    else
+        child_arm(core, child, TIMER_SCHEDULE,
+                  core_after(core, wait < LOOK_USEC ? wait : LOOK_USEC));
+}
+
+static void plan(struct core *core, struct child *child)
+{
+    uint64_t most = child->config->declaration.schedule_delay_usec;
+    uint64_t next = next_time(core, child);
+    uint64_t delay = next > 0 && most > 0 ? random_between(&core->random, 0, most) : 0;
+
+    child->next_run_usec = next > 0 ? next + delay : 0;
+    core_changed(core, child);
+    if (next > 0)
+        EMIT(core, EVENT_CHILD_SCHEDULED, child, 0, FIELD_NUMBER_OF("due_usec", next + delay),
+             FIELD_NUMBER_OF("drawn_usec", delay));
+    arm(core, child);
+}
+
+void due_begin(struct core *core, struct child *child)
+{
+    if (child->config->declaration.schedule) {
+        plan(core, child);
+        return;
+    }
+    child->next_run_usec = child->last_run_usec = 0;
+    child->run_owed = false;
+    arm(core, child);
+}
+
+void due_resume(struct core *core, struct child *child)
+{
+    if (!child->config->declaration.schedule)
+        return;
+    if (child->run_owed) {
+        child->run_owed = false;
+        child->next_run_usec = core_realtime(core);
+    }
+    core_changed(core, child);
+    arm(core, child);
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+static void skip(struct core *core, struct child *child, const char *why)
+{
+    EMIT(core, EVENT_CHILD_SCHEDULE_SKIPPED, child, 0, FIELD_TEXT_OF("why", why),
+         FIELD_NUMBER_OF("due_usec", child->next_run_usec));
+}
+
+static void owe(struct core *core, struct child *child)
+{
+    if (child->run_owed) {
+        skip(core, child, "owed");
+        return;
+    }
+    child->run_owed = true;
+    core_changed(core, child);
+}
+
+static void begin_run(struct core *core, struct child *child)
+{
+    child->run_owed = false;
+    child->last_run_usec = core_realtime(core);
+    child_begin_anew(child);
+    core_changed(core, child);
+}
+
+static void replace(struct core *core, struct child *child)
+{
+    char conflict[CONFLICT_MAX + 1];
+
+    if (!child->attempt.active || child->pending.active) {
+        skip(core, child, "waiting");
+    } else if (requirement_refuses(core, child, conflict, sizeof(conflict))) {
+        skip(core, child, "requires");
+    } else {
+        begin_run(core, child);
+        fence_enter(core, child, 0, false, "schedule");
+    }
+}
+
+static bool is_busy(const struct child *child)
+{
+    return child->attempt.active || child->pending.active || child->scope ||
+           child->start != START_WAITS_FOR_NOTHING;
+}
+
+static void overlap(struct core *core, struct child *child)
+{
+    switch (child->config->declaration.schedule_overlap) {
+    case OVERLAP_SKIP:
+        skip(core, child, "running");
+        return;
+    case OVERLAP_QUEUE:
+        owe(core, child);
+        return;
+    case OVERLAP_REPLACE:
+        replace(core, child);
+        return;
+    }
+}
+
+static void run(struct core *core, struct child *child)
+{
+    bool persistent = child->config->declaration.schedule_persistent;
+
+    if (!persistent && core_realtime(core) - child->next_run_usec > LATE_USEC) {
+        skip(core, child, "missed");
+    } else if (child->operation != CHILD_ACTIVE) {
+        if (persistent)
+            owe(core, child);
+        else
+            skip(core, child, "held");
+    } else if (is_busy(child)) {
+        overlap(core, child);
+    } else {
+        begin_run(core, child);
+        start_request(core, child, 0, false);
+    }
+}
+
+void due_look(struct core *core, struct child *child)
+{
+    if (core_realtime(core) >= child->next_run_usec) {
+        run(core, child);
+        plan(core, child);
+        return;
+    }
+    uint64_t next = next_time(core, child);
+    if (next > 0 && child->next_run_usec - next > child->config->declaration.schedule_delay_usec &&
+        next < child->next_run_usec)
+        plan(core, child); /* the wall clock was set back */
+    else
+        arm(core, child);
+}
+
+void due_run_ended(struct core *core, struct child *child)
+{
+    if (!child->run_owed || is_busy(child))
+        return;
+    begin_run(core, child);
+    start_request(core, child, 0, false);
+}
+
+void due_held_no_more(struct core *core, struct child *child)
+{
+    if (!child->run_owed || child->attempt.active)
+        return;
+    begin_run(core, child);
+    child->wanted = true;
+}
