@@ -221,6 +221,14 @@ bool draft_has(const struct draft *draft, const char *path)
     return look(draft, path) != NULL;
 }
 
+bool draft_is(const struct draft *draft, const char *path, const char *value)
+{
+    assert(draft && path && value);
+    const struct entry *entry = look(draft, path);
+
+    return entry && entry->text && strcmp(entry->text, value) == 0;
+}
+
 void draft_comment(struct draft *draft, const char *path, const char *comment)
 {
     assert(draft && path && comment);

@@ -113,6 +113,9 @@ void draft_remove(struct draft *draft, const char *key);
 
 bool draft_has(const struct draft *draft, const char *path);
 
+/* Whether a scalar is there, and is this. */
+bool draft_is(const struct draft *draft, const char *path, const char *value);
+
 /* The child of a conversion that its file calls so; NULL: none. */
 struct draft *draft_find(const struct conversion *conversion, const char *given_name);
 

@@ -206,9 +206,13 @@ static const struct row rows[] = {
     LOST("Socket", "SocketUser", "the socket belongs to proctord's user"),
     LOST("Socket", "SocketGroup", "the socket belongs to proctord's user"),
     SKIPPED("Socket", "RemoveOnStop"),
+    LISTED("Timer", "OnCalendar", calendars),
     LISTED("Timer", "On*", elapses),
+    KEPT("Timer", "Persistent", persistent),
+    KEPT("Timer", "RandomizedDelaySec", random_delay),
+    SKIPPED("Timer", "AccuracySec"),
     KEPT("Timer", "Unit", service),
-    LOST("Timer", "*", "see the schedule above"),
+    LOST("Timer", "*", "has no counterpart"),
 };
 
 static bool is_about(const struct row *row, const struct setting *setting)

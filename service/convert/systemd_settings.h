@@ -38,10 +38,11 @@ struct unit {
         *timeout_stop, *run_timeout, *watchdog, *kill_mode, *kill_signal, *send_sigkill, *user,
         *group, *dynamic_user, *directory, *umask, *privileges, *nice, *oom, *sigpipe, *fd_store,
         *output, *error, *memory, *tasks, *cpu_weight, *cpu_shares, *instance_default, *remain,
-        *pid_file, *accept, *service, *mode, *fd_name, *reload_signal, *directory_mode;
+        *pid_file, *accept, *service, *mode, *fd_name, *reload_signal, *directory_mode, *persistent,
+        *random_delay;
     struct setting_list after, before, requires, conflicts, start, start_pre, stop, reload, success,
         prevent, groups, capabilities, ambient, environment, files, limits, runtime, streams,
-        datagrams, elapses, sockets;
+        datagrams, elapses, calendars, sockets;
 };
 
 /* Sorts the settings of the unit into it, and notes what is lost. kind: "Service", "Socket" or

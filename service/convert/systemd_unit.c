@@ -1,6 +1,7 @@
 #include "systemd_unit.h"
 
 #include "systemd_settings.h"
+#include "core/calendar/timetable.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *const other_units[] = {".target", ".mount", ".automount", ".path",
                                           ".slice",  ".swap",  ".device",    ".scope"};
@@ -190,15 +192,78 @@ static void finish_socket(struct unit *unit)
         draft_comment(draft, "sockets", "each has a name of its own in LISTEN_FDNAMES");
 }
 
+/* "UTC" and "Europe/Berlin" at the end of an expression, where no weekday, date or time is. */
+static const char *zone_of(const char *value)
+{
+    const char *last = strrchr(value, ' ');
+
+    if (!last || last[1] < 'A' || (!strchr(last, '/') && strcasecmp(last + 1, "UTC") != 0))
+        return NULL;
+    return last + 1;
+}
+
+/* One time zone is for all expressions of a child; *zone is that of those before. */
+static void add_calendar(struct unit *unit, struct draft *draft, const struct setting *setting,
+                         const char **zone)
+{
+    struct timetable timetable;
+    const char *value = systemd_settings_expand(unit, setting, setting->value);
+    const char *own = zone_of(value);
+    const char *text =
+        own ? conversion_copy(unit->conversion, value, (size_t)(own - value - 1)) : value;
+    const char *wrong = timetable_read(text, &timetable);
+
+    if (wrong) {
+        systemd_settings_lose(unit, setting, wrong);
+    } else if (draft_has(draft, "schedule") && strcmp(own ? own : "", *zone ? *zone : "") != 0) {
+        systemd_settings_lose(unit, setting, "a child has one time zone for all its times");
+    } else {
+        *zone = own;
+        draft_append(draft, "schedule.at", text);
+    }
+}
+
+static void add_schedule(struct unit *unit, struct draft *draft)
+{
+    const char *zone = NULL, *delay = NULL;
+    uint64_t usec;
+
+    for (size_t i = 0; i < unit->calendars.count; i++)
+        add_calendar(unit, draft, unit->calendars.items[i], &zone);
+    if (!draft_has(draft, "schedule"))
+        return;
+    draft_set(draft, "kind", "job", NULL);
+    draft_remove(draft, "autostart");
+    if (zone)
+        draft_set(draft, "schedule.time_zone", zone, NULL);
+    if (unit->random_delay)
+        delay = systemd_settings_span(unit, unit->random_delay, &usec);
+    if (delay && strcmp(delay, "0") != 0)
+        draft_set(draft, "schedule.random_delay", delay, NULL);
+    if (unit->persistent && systemd_settings_truth(unit->persistent, false))
+        draft_set(draft, "schedule.persistent", "true", NULL);
+}
+
+/* What is always restarted never ends, so that its timer starts it once. */
+static bool can_be_run(const struct draft *draft)
+{
+    return !draft_is(draft, "kind", "service") && !draft_is(draft, "restart", "permanent");
+}
+
 static void finish_timer(struct unit *unit)
 {
     struct draft *draft = served(unit);
+    bool runs = draft && can_be_run(draft);
 
     for (size_t i = 0; i < unit->elapses.count; i++)
-        systemd_settings_lose(unit, unit->elapses.items[i],
-                              "no child is started by a clock: let cron(8) run `proctorctl run "
-                              "FILE --reason=timer`");
-    if (draft)
+        systemd_settings_lose(unit, unit->elapses.items[i], "only the calendar starts a child");
+    for (size_t i = 0; !runs && i < unit->calendars.count; i++)
+        systemd_settings_lose(unit, unit->calendars.items[i],
+                              draft ? "a child that is always restarted has no schedule"
+                                    : "its service is not among the files");
+    if (runs)
+        add_schedule(unit, draft);
+    if (draft && !draft_has(draft, "schedule"))
         draft_set(draft, "autostart", "false", "its timer starts it");
 }
 
