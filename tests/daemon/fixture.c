@@ -96,7 +96,7 @@ static void begin_as_init(gboolean careless)
 
 /* Before anything else of a test program begins: whatever comes to it is reaped, on a machine whose
  * first process leaves thousands of zombies, too. */
-__attribute__((constructor)) static void become_init(void)
+__attribute__((constructor)) void fixture_become_init(void)
 {
     begin_as_init(FALSE);
 }

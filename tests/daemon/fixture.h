@@ -21,6 +21,8 @@ struct fixture {
  * dead proctord has left comes to it, and is reaped. After this call, before g_test_init(), none is
  * reaped: as by the `sleep` that is PID 1 of many a container. */
 void fixture_become_careless_init(void);
+/* Again, in a namespace of its own. */
+void fixture_become_init(void);
 
 /* extra: further options of proctord, NULL-terminated, or NULL. */
 void fixture_start(struct fixture *f, const char *const *extra);

@@ -558,6 +558,7 @@ int main(int argc, char **argv)
 {
     options = fixture_cgroups();
     enter_namespace();
+    fixture_become_init();
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, options, "/daemon/identity", an_old_group_is_forgotten_with_its_leader);
     FIXTURE_TEST(&f, options, "/daemon/identity", the_old_leaders_group_still_gets_the_stop);
