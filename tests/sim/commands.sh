@@ -63,7 +63,7 @@ check "a schedule with a letter missing is refused"
 "$sim" run swarm --seed 13 --trace world.trace >out 2>&1 && "$sim" replay world.trace >out 2>&1 &&
     grep -q 'byte for byte' out
 check "a trace is repeated byte for byte"
-sed 's/child-starting/child-started/' world.trace >changed.trace
+sed 's/child-added/child-gained/' world.trace >changed.trace
 "$sim" replay changed.trace >out 2>&1; [ $? -eq 1 ] && grep -q 'DIFFERENT from line' out
 check "a changed log is found"
 "$sim" replay world.trace --until 3 >out 2>&1 && grep -q '^-- after input 3' out
@@ -91,7 +91,7 @@ check "the timeline as svg"
 check "the timeline as json for Perfetto"
 "$sim" timeline world.trace --format mermaid >out && grep -q '^gantt' out
 check "the timeline as mermaid"
-"$sim" timeline world.trace --format text >out && grep -q 'child-starting' out
+"$sim" timeline world.trace --format text >out && grep -q 'child-added' out
 check "the timeline as text"
 
 "$sim" campaign --seeds 0..1280 --shard 0/2 --jobs 2 --checkpoint a >out 2>&1 &&
