@@ -79,7 +79,9 @@ static void check_cancel(struct world *world, const struct event *event)
 {
     const char *command = text_of(event, "command");
 
-    if (is_the_policys(command))
+    if (strcmp(command, "leftovers") == 0)
+        must_be(world, event, ledger_of(event)->stop.left);
+    else if (is_the_policys(command))
         must_be(world, event, 0);
     else if (strcmp(command, "shutdown") == 0)
         must_be(world, event, world->shutdown_command);
@@ -149,7 +151,7 @@ static uint64_t cause_of_abort(const struct world *world, const struct event *ev
     if (world->input == INPUT_TIMER && stop->failed + 1 != event->sequence)
         return world->bound_command;       /* no deadline of its own has passed */
     if (world->input == INPUT_MAIN_EXITED) /* leftovers: kill */
-        return stop->under_way ? stop->cause : 0;
+        return stop->under_way ? stop->cause : stop->left;
     if (stop->forced || event->child->config->declaration.timeout_action == TIMEOUT_KILL)
         return stop->deadline;
     return world->shutdown_begun ? world->shutdown_command : stop->abort;
@@ -173,6 +175,17 @@ static uint64_t cause_of_end(const struct event *event, const struct stop_ledger
         number_of(event, "signal") == stop->kill_signal)
         return stop->kill;
     return stop->under_way ? stop->cause : 0;
+}
+
+/* They are there for the stop, or for the Kill that its end will be for: child-exited tells which,
+ * and must agree. */
+static void check_leftovers(struct world *world, const struct event *event,
+                            struct stop_ledger *stop)
+{
+    if (event->cause != stop->kill || stop->kill == 0)
+        must_be(world, event, stop->under_way ? stop->cause : 0);
+    stop->told_left = true;
+    stop->left = event->cause;
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */
@@ -248,9 +261,11 @@ static void enter_stop(struct world *world, const struct event *event, struct st
         return;
     case EVENT_CHILD_EXITED:
         must_be(world, event, cause_of_end(event, stop));
+        if (stop->told_left && !stop->aborted)
+            must_be(world, event, stop->left);
         return;
     case EVENT_CHILD_LEFTOVERS:
-        must_be(world, event, stop->under_way ? stop->cause : 0);
+        check_leftovers(world, event, stop);
         return;
     case EVENT_CHILD_RESTART_FENCE_ENTERED:
         stop->fence = stop->asked = event->cause;

@@ -170,6 +170,24 @@ enum exit_decision ref_decide(struct ref *r, struct ref_child *c, enum exit_kind
     return by_policy(r, c, kind, fatal);
 }
 
+static int signal_of(const struct completion *completion)
+{
+    return completion->by_signal ? completion->signal : 0;
+}
+
+/* It ends by the signal of a Kill, and so for that. */
+static bool was_killed(const struct ref_child *c, enum exit_kind kind, int signal)
+{
+    return kind == EXIT_SIGNALED && c->attempt.kill_command > 0 && c->attempt.kill_signal == signal;
+}
+
+/* What was told last is for the Kill. */
+static void tell_kill(struct ref *r, const struct ref_child *c, bool killed)
+{
+    if (killed)
+        ref_tell_cause(r, c->attempt.kill_command);
+}
+
 void ref_end_attempt(struct ref *r, struct ref_child *c)
 {
     ref_stop_watching(r, c);
@@ -191,7 +209,7 @@ void ref_end_attempt(struct ref *r, struct ref_child *c)
     c->attempt.pid = 0;
     c->named = c->waits_to_go = false;
     c->process = c->declaration; /* what waited for that is in force */
-    ref_take_sidecars_along(r, c, c->attempt.by_hand);
+    ref_take_sidecars_along(r, c, c->attempt.by_hand || was_killed(c, c->exit, c->how.signal));
 }
 
 static void gone_in_shutdown(struct ref *r, struct ref_child *c)
@@ -312,18 +330,22 @@ void ref_main_ended(struct ref *r, struct ref_child *c, const struct completion 
         c->readiness = READINESS_UNREPORTED;
     c->attempt.main = *completion;
     c->leftovers = completion->left;
+    bool killed = was_killed(c, c->attempt.main_exit, signal_of(completion));
     TELL(r, c, EVENT_CHILD_LEFTOVERS,
          FIELD_TEXT_OF("action", c->process->leftovers == LEFTOVERS_KILL || c->attempt.aborted
                                      ? "kill"
                                      : "wait"),
          FIELD_NUMBER_OF("left", completion->left));
+    tell_kill(r, c, killed);
     if (c->process->leftovers == LEFTOVERS_KILL) {
+        bool aborts = !c->attempt.aborted;
         c->attempt.status = CHILD_CANCELLING;
         ref_abort(r, c);
+        tell_kill(r, c, killed && aborts && c->fence == FENCE_OPEN);
         if (!c->attempt.cancelled)
-            c->attempt.by_hand = false;
-    } else {
-        ref_cancel(r, c, false, "leftovers");
+            c->attempt.by_hand = killed;
+    } else if (ref_cancel(r, c, killed, "leftovers")) {
+        tell_kill(r, c, killed);
     }
 }
 
@@ -338,6 +360,7 @@ static void tell_exit(struct ref *r, const struct ref_child *c, const struct com
          FIELD_NUMBER_OF("used", c->used), FIELD_NUMBER_OF("burst", c->declaration->burst),
          FIELD_TEXT_OF("decision", exit_decision_to_string(c->decision)),
          FIELD_NUMBER_OF("delay_usec", ref_delay_after(c, c->decision)));
+    tell_kill(r, c, was_killed(c, c->exit, signal_of(completion)));
 }
 
 static void note_exit(struct ref *r, struct ref_child *c, const struct completion *completion,
@@ -361,12 +384,14 @@ void ref_process_ended(struct ref *r, struct ref_child *c, const struct completi
     INVARIANT(completion);
     const struct completion *last = completion;
     c->leftovers = completion->left;
-    if (completion->left > 0)
-        TELL(r, c, EVENT_CHILD_LEFTOVERS, FIELD_TEXT_OF("action", "keep"),
-             FIELD_NUMBER_OF("left", completion->left));
     if (c->attempt.main_gone)
         completion = &c->attempt.main;
     enum exit_kind kind = c->attempt.main_gone ? c->attempt.main_exit : kind_of(c, completion);
+    if (last->left > 0) {
+        TELL(r, c, EVENT_CHILD_LEFTOVERS, FIELD_TEXT_OF("action", "keep"),
+             FIELD_NUMBER_OF("left", last->left));
+        tell_kill(r, c, was_killed(c, kind, signal_of(completion)));
+    }
     bool fatal = kind == EXIT_FAILED && listed(&c->declaration->fatal_exit_codes, completion->code);
     c->with_machine = completion->with_machine;
     c->fatal = fatal;

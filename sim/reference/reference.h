@@ -47,6 +47,8 @@ struct ref_attempt {
     bool notifies;     /* it has ever said something */
     uint32_t pid;
     uint64_t reload_command; /* that asked for the reload */
+    uint64_t kill_command;   /* the last Kill; 0: there was none */
+    int kill_signal;
     uint32_t checks, check_misses;
     uint32_t stop_step; /* how many of the further signals of its stop it has had */
     bool ran_out;       /* of the time that it may run */
