@@ -402,14 +402,9 @@ static void describe_exit(struct last_exit *last, const struct completion *compl
         text_append(&text, ", core dumped");
 }
 
-/* Whose signal has ended it; otherwise the command that its stop is for. */
 static uint64_t cause_of_end(const struct child *child)
 {
-    const struct kill *kill = &child->attempt.kill;
-    bool by_kill = child->last_exit->kind == EXIT_SIGNALED && kill->cause > 0 &&
-                   kill->signal == child->last_exit->signal;
-
-    return by_kill ? kill->cause : child->attempt.stop.asked;
+    return exit_kind_cause(child, child->last_exit->kind, child->last_exit->signal);
 }
 
 static void announce_exit(struct core *core, struct child *child, const struct verdict *verdict)
@@ -471,7 +466,7 @@ static void end_attempt(struct core *core, struct child *child)
     stop_order_update(core, child);
     attempt->pid = 0;
     adopt_attempt_ended(core, child);
-    sidecars_follow(core, child, attempt->stop.asked);
+    sidecars_follow(core, child, cause_of_end(child));
     core_changed(core, child);
 }
 
@@ -499,9 +494,7 @@ void exit_completed(struct core *core, struct child *child, const struct complet
     struct completion copy = *reported, *completion = &copy;
     struct verdict verdict = {.within_limit = true};
 
-    leftovers_end(core, child, completion);
-    verdict.kind =
-        child->attempt.main.gone ? child->attempt.main.kind : exit_kind_classify(child, completion);
+    verdict.kind = leftovers_end(core, child, completion);
 
     verdict.fatal =
         verdict.kind == EXIT_FAILED &&

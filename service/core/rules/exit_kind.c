@@ -30,3 +30,11 @@ enum exit_kind exit_kind_classify(const struct child *child, const struct comple
         return EXIT_SUCCEEDED;
     return EXIT_FAILED;
 }
+
+uint64_t exit_kind_cause(const struct child *child, enum exit_kind kind, int signal)
+{
+    const struct kill *kill = &child->attempt.kill;
+    bool by_kill = kind == EXIT_SIGNALED && kill->cause > 0 && kill->signal == signal;
+
+    return by_kill ? kill->cause : child->attempt.stop.asked;
+}

@@ -14,3 +14,6 @@ struct exit_codes;
 
 bool exit_code_listed(const struct exit_codes *codes, int code);
 enum exit_kind exit_kind_classify(const struct child *child, const struct completion *completion);
+
+/* The Kill whose signal has ended it; otherwise the command that its stop is for; 0: none. */
+uint64_t exit_kind_cause(const struct child *child, enum exit_kind kind, int signal);

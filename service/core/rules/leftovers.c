@@ -8,10 +8,10 @@
 #include "core/vocabulary/event.h"
 #include "core/vocabulary/vocabulary.h"
 
-static void tell(struct core *core, struct child *child, enum leftovers what)
+static void tell(struct core *core, struct child *child, enum leftovers what, uint64_t cause)
 {
     core_changed(core, child);
-    EMIT(core, EVENT_CHILD_LEFTOVERS, child, child->attempt.stop.asked,
+    EMIT(core, EVENT_CHILD_LEFTOVERS, child, cause,
          FIELD_TEXT_OF("action", leftovers_to_string(what)), FIELD_NUMBER_OF("left", child->left));
 }
 
@@ -32,26 +32,21 @@ void leftovers_begin(struct core *core, struct child *child, const struct comple
     if (child->readiness == READINESS_READY)
         child->readiness = READINESS_UNREPORTED; /* it was the main process's word */
     child->left = completion->left;
-    tell(core, child, at_once || child->attempt.abort_requested ? LEFTOVERS_KILL : LEFTOVERS_WAIT);
+    uint64_t cause = exit_kind_cause(child, child->attempt.main.kind,
+                                     completion->by_signal ? completion->signal : 0);
+    tell(core, child, at_once || child->attempt.abort_requested ? LEFTOVERS_KILL : LEFTOVERS_WAIT,
+         cause);
     if (at_once) {
         child_set_status(core, child, CHILD_CANCELLING);
-        child_abort(core, child, child->attempt.stop.asked);
+        child_abort(core, child, cause);
     } else {
-        child_cancel(core, child, 0, "leftovers");
+        child_cancel(core, child, cause, "leftovers");
     }
 }
 
-void leftovers_end(struct core *core, struct child *child, struct completion *completion)
+/* What has ended is its main process, whose end stands already; the rest only left with it. */
+static void copy_main(struct completion *completion, const struct main_end *main)
 {
-    const struct main_end *main = &child->attempt.main;
-
-    if (child->left != completion->left)
-        core_changed(core, child);
-    child->left = completion->left;
-    if (completion->left > 0)
-        tell(core, child, LEFTOVERS_KEEP);
-    if (!main->gone)
-        return;
     completion->unknown = main->unknown;
     completion->with_machine = false;
     completion->by_signal = main->by_signal;
@@ -59,4 +54,20 @@ void leftovers_end(struct core *core, struct child *child, struct completion *co
     completion->oom_killed = main->oom_killed;
     completion->code = main->code;
     completion->signal = main->signal;
+}
+
+enum exit_kind leftovers_end(struct core *core, struct child *child, struct completion *completion)
+{
+    const struct main_end *main = &child->attempt.main;
+    enum exit_kind kind = main->gone ? main->kind : exit_kind_classify(child, completion);
+
+    if (main->gone)
+        copy_main(completion, main);
+    if (child->left != completion->left)
+        core_changed(core, child);
+    child->left = completion->left;
+    if (completion->left > 0)
+        tell(core, child, LEFTOVERS_KEEP,
+             exit_kind_cause(child, kind, completion->by_signal ? completion->signal : 0));
+    return kind;
 }

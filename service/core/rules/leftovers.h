@@ -9,11 +9,14 @@
  */
 #pragma once
 
+#include "core/vocabulary/vocabulary.h"
+
 struct child;
 struct completion;
 struct core;
 
 void leftovers_begin(struct core *core, struct child *child, const struct completion *completion);
 
-/* The attempt is over: it has ended as its main process did, however the others went. */
-void leftovers_end(struct core *core, struct child *child, struct completion *completion);
+/* The attempt is over: it has ended as its main process did, however the others went. Returns what
+ * that is called. */
+enum exit_kind leftovers_end(struct core *core, struct child *child, struct completion *completion);
