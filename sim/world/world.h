@@ -137,7 +137,7 @@ struct stop_ledger {
     uint64_t kill;     /* the last Kill of the attempt, and its signal */
     int64_t kill_signal, signal_asked;
     bool told_left; /* that its main process has ended and others are there */
-    uint64_t left;  /* whom that was for */
+    uint64_t left;  /* the command that its leftovers are for */
     uint32_t steps; /* further signals that it has had */
 };
 
