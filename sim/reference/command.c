@@ -85,6 +85,9 @@ static void resume(struct ref *r, struct ref_child *c, const struct command *com
     }
     if (r->phase == SHUTDOWN_IDLE)
         ref_run_after_hold(r, c);
+    else if (c->wanted) /* its hold is gone, and that is all */
+        refuse_start(r, c, "resume", FENCE_BLOCKED_BY_SHUTDOWN, "the tree is shutting down", false,
+                     o);
     if (r->phase != SHUTDOWN_IDLE || !c->wanted)
         return;
     if (c->attempt.active)
@@ -226,7 +229,7 @@ static int obey(struct ref *r, struct ref_child *c, const struct command *comman
 
 static const char *result_of(const struct outcome *o)
 {
-    if (o->has_fence &&
+    if (o->has_fence && o->operation_before == o->operation_after &&
         (o->fence.decision == FENCE_REJECTED || o->fence.decision == FENCE_BLOCKED_BY_SHUTDOWN))
         return "rejected";
     if (o->failure.phase != FAILURE_NONE || o->stop_state == STOP_FAILED)
