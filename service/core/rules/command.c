@@ -136,6 +136,9 @@ static void resume_child(struct core *core, struct child *child, const struct co
     }
     if (core->shutdown_phase == SHUTDOWN_IDLE)
         due_held_no_more(core, child);
+    else if (child->wanted) /* its hold is gone, and that is all */
+        refuse_start(core, child, id, outcome, COMMAND_RESUME, FENCE_BLOCKED_BY_SHUTDOWN,
+                     "the tree is shutting down", false);
     if (core->shutdown_phase != SHUTDOWN_IDLE || !child->wanted)
         return;
     if (child->attempt.active)
@@ -329,8 +332,9 @@ void core_describe(struct core *core, struct child *child, struct outcome *outco
 
 static const char *result_label(const struct outcome *outcome)
 {
-    if (outcome->has_fence && (outcome->fence.decision == FENCE_REJECTED ||
-                               outcome->fence.decision == FENCE_BLOCKED_BY_SHUTDOWN))
+    if (outcome->has_fence && outcome->operation_before == outcome->operation_after &&
+        (outcome->fence.decision == FENCE_REJECTED ||
+         outcome->fence.decision == FENCE_BLOCKED_BY_SHUTDOWN))
         return "rejected";
     if (outcome->failure.phase != FAILURE_NONE || outcome->stop_state == STOP_FAILED)
         return "failed";
