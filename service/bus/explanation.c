@@ -226,8 +226,9 @@ static void explain_running(const struct sentence *s)
                   : ", but has not reported readiness yet",
               s->stream);
     if (child->heartbeat_stale)
-        fputs(child->attempt.unhealthy ? ", but its health checks fail"
-                                       : ", but its heartbeat is stale",
+        fputs(!child->attempt.unhealthy ? ", but its heartbeat is stale"
+              : child->attempt.silent   ? ", but its health checks fail and its heartbeat is stale"
+                                        : ", but its health checks fail",
               s->stream);
     if (s->unenforced)
         fputs(", without some of its limits (UnenforcedLimits)", s->stream);

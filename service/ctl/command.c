@@ -175,6 +175,22 @@ static void print_attempt(struct client *client, const char *path)
         printf(", attempt %" PRIu64 ", pid %" PRIu64 "\n", attempt, pid);
 }
 
+/* The doubt may come from a silent heartbeat or from failing health checks: the first line of the
+ * status says from which, and the beats are told for what they are. */
+static void print_liveness(struct client *client, const char *path)
+{
+    bool doubted = number_property(client, path, "HeartbeatStale", 'b') > 0;
+
+    if (doubted)
+        printf("%14s: %s\n", "liveness", "unhealthy, for the reason above");
+    if (number_property(client, path, "LastHeartbeatUSec", 't') == 0)
+        printf("%14s: %s\n", "heartbeat", "none yet");
+    else if (doubted)
+        print_moment(client, path, "last heartbeat", "LastHeartbeatUSec");
+    else
+        printf("%14s: %s\n", "heartbeat", "beats");
+}
+
 static int status_table(struct client *client, const char *id, const char *path)
 {
     char *explanation = text_property(client, path, "Explanation");
@@ -199,10 +215,7 @@ static int status_table(struct client *client, const char *id, const char *path)
            number_property(client, path, "RestartLimitBurst", 'u'),
            number_property(client, path, "RestartLimitIntervalUSec", 't') / 1000000,
            number_property(client, path, "RestartLimitExhausted", 'b') ? ", used up" : "");
-    printf("%14s: %s\n", "heartbeat",
-           number_property(client, path, "HeartbeatStale", 'b')          ? "stale"
-           : number_property(client, path, "LastHeartbeatUSec", 't') > 0 ? "beats"
-                                                                         : "none yet");
+    print_liveness(client, path);
     print_text(client, path, "fence", "FencePhase");
     print_dictionary(client, path, "waits behind", "PendingRestart");
     print_last_exit(client, path);

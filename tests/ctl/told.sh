@@ -100,6 +100,37 @@ echo '{name: wrong, exec: [' >"$folder/wrong.yaml"
 proctorctl run "$folder/wrong.yaml" --reason=test -- a >"$folder/waited" 2>&1
 check "run of a manifest that cannot be read names the place" "1" "$(grep -c 'line 2, column' "$folder/waited")"
 
+# A doubt has two sources, and only one of them is a heartbeat.
+cat >"$folder/ill.yaml" <<Y
+name: ill
+exec: [/bin/sleep, "1000"]
+readiness: check
+health_check: {exec: [/usr/bin/test, -e, $folder/well], interval: 50ms, retries: 1}
+Y
+liveness() { proctorctl status "$1" | grep -E '^ *(liveness|heartbeat):' | sed 's/^ *//' | paste -sd' '; }
+ails() { sentence ill | grep -q "its health checks fail"; }
+touch "$folder/well"
+proctorctl add "$folder/ill.yaml" --wait --timeout=20s --reason=test >/dev/null
+check "nothing is said against a healthy child" "heartbeat: none yet" "$(liveness ill)"
+rm "$folder/well"
+until_true ails
+check "failing health checks are not called a heartbeat" \
+    "liveness: unhealthy, for the reason above heartbeat: none yet" "$(liveness ill)"
+
+rm -f "$folder/drains"
+cat >"$folder/waits.yaml" <<Y
+name: waits
+exec: [/bin/sh, -c, "trap 'until test -e $folder/go; do sleep .05; done; exit' TERM; echo x >$folder/drains; while :; do sleep .05; done"]
+stop: {timeout: 60s}
+Y
+proctorctl add "$folder/waits.yaml" --reason=test >/dev/null
+until_true test -s "$folder/drains"
+proctorctl shutdown --reason=test >/dev/null
+check "a resume in a shutdown says that it starts nothing" \
+    "held: active (was paused), blocked-by-shutdown: the tree is shutting down; 3" \
+    "$(proctorctl resume held --wait --reason=test); $?"
+check "and has taken the hold away" "held: active, completed, no change; 0" "$(proctorctl resume held --reason=test); $?"
+touch "$folder/go"
 check "the report says the same of it" "did not end within its stop timeout" \
     "$(proctorctl shutdown --wait --reason=test | sed -n 's/^stubborn *aborted *cancelled *0 *1 *//p')"
 plan
