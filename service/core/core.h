@@ -252,6 +252,11 @@ void core_checked(struct core *core, struct attempt_id id, uint32_t number, bool
 /* The armed deadline has passed (or not: an early call does no harm). */
 void core_timer(struct core *core);
 
+/* The wall clock was set, or the machine has slept. Only schedules depend on it, and the shell need
+ * not tell where there are none. */
+bool core_awaits_clock(const struct core *core);
+void core_clock_set(struct core *core);
+
 /* Says that the supervisor is up: one event. */
 void core_announce(struct core *core, const char *version);
 

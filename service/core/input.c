@@ -13,6 +13,7 @@
 #include "core/rules/command.h"
 #include "core/rules/deadline.h"
 #include "core/rules/declare.h"
+#include "core/rules/due.h"
 #include "core/rules/health.h"
 #include "core/rules/jobs.h"
 #include "core/rules/redeclare.h"
@@ -45,6 +46,7 @@ static void announce_recovered(struct core *core, const struct recovery *recover
          FIELD_NUMBER_OF("damaged_bytes", recovery->damaged_bytes));
     reload_recovered(core);
     health_recovered(core);
+    due_clock_set(core);  /* it may have been, and nobody was there to tell */
     core->armed_usec = 0; /* those that were told of it no longer exist */
 }
 
@@ -263,6 +265,17 @@ void core_timer(struct core *core)
     HANDLE(core, deadline_fire(core), .kind = CORE_INPUT_TIMER);
 }
 
+static void clock_was_set(struct core *core)
+{
+    due_clock_set(core);
+    deadline_fire(core);
+}
+
+void core_clock_set(struct core *core)
+{
+    HANDLE(core, clock_was_set(core), .kind = CORE_INPUT_TIMER, .passed = true);
+}
+
 void core_announce(struct core *core, const char *version)
 {
     HANDLE(core, announce_start(core, version), .kind = CORE_INPUT_ANNOUNCE, .text = version);
@@ -411,7 +424,7 @@ REPLAY(completed, core_completed(core, input->id, &input->completion))
 REPLAY(main_exited, core_main_exited(core, input->id, &input->completion))
 REPLAY(notify, core_notify(core, input->id, &input->message))
 REPLAY(checked, core_checked(core, input->id, input->number, input->passed, input->text))
-REPLAY(timer, core_timer(core))
+REPLAY(timer, input->passed ? core_clock_set(core) : core_timer(core))
 REPLAY(announce, core_announce(core, input->text))
 REPLAY(rejected, core_declaration_rejected(core, input->requester, input->text))
 REPLAY(recovered, core_recovered(core, &input->recovery))

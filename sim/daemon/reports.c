@@ -5,6 +5,7 @@
 #include "daemon/inputs.h"
 #include "reference/deadline.h"
 #include "reference/report.h"
+#include "reference/schedule.h"
 #include "world/record.h"
 
 #include <stdio.h>
@@ -114,17 +115,33 @@ void world_report(struct world *world, const struct report *report)
     remember(world, report);
 }
 
-void world_timer(struct world *world)
+static void timer(struct world *world, const char *what, bool clock_set)
 {
     struct checks_before before;
 
     inputs_begin(world, INPUT_TIMER, NULL);
-    world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "timer"});
+    world_note(world, &(struct record){.kind = RECORD_INPUT, .what = what});
     checks_before(world, NULL, &before);
     world->timer_usec = 0;
     world->in_core = true;
-    core_timer(world->core);
+    if (clock_set)
+        core_clock_set(world->core);
+    else
+        core_timer(world->core);
     world->in_core = false;
+    if (clock_set)
+        ref_clock_was_set(&world->reference);
     reference_timer(&world->reference);
     crash_end_input(world, &before);
+}
+
+void world_timer(struct world *world)
+{
+    timer(world, "timer", false);
+}
+
+void world_set_clock(struct world *world, int64_t by_usec)
+{
+    world->wall_offset_usec += by_usec;
+    timer(world, "clock set", true);
 }

@@ -7,3 +7,4 @@
 
 void world_report(struct world *world, const struct report *report);
 void world_timer(struct world *world);
+void world_set_clock(struct world *world, int64_t by_usec); /* later by so much, or earlier */

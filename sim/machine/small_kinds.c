@@ -84,8 +84,9 @@ struct timer {
     struct timer *next;
     struct machine *machine;
     int clock;
-    uint64_t due, interval; /* nanoseconds since boot; due 0: it is off */
-    uint64_t seen;          /* expiries before this moment are known */
+    uint64_t due, interval;   /* nanoseconds since boot; due 0: it is off */
+    uint64_t seen;            /* expiries before this moment are known */
+    bool by_clock, cancelled; /* TFD_TIMER_CANCEL_ON_SET; it was set, and nobody has read of it */
 };
 
 static struct timer *timers; /* all that there are */
@@ -118,6 +119,10 @@ static ssize_t read_timer(struct description *description, struct runner *reader
     (void)reader;
     if (size < sizeof(count))
         return -EINVAL;
+    if (timer->cancelled) {
+        timer->cancelled = false;
+        return -ECANCELED;
+    }
     if (count == 0)
         return -EAGAIN;
     timer->due = timer->interval == 0 ? 0 : timer->due + count * timer->interval;
@@ -128,7 +133,9 @@ static ssize_t read_timer(struct description *description, struct runner *reader
 static unsigned poll_timer(struct description *description, struct runner *asking)
 {
     (void)asking;
-    return expiries(description->object) > 0 ? EPOLLIN : 0;
+    const struct timer *timer = description->object;
+
+    return timer->cancelled || expiries(timer) > 0 ? EPOLLIN : 0;
 }
 
 static void release_timer(struct description *description)
@@ -178,6 +185,9 @@ int timer_fd_set(struct description *description, int flags, const struct itimer
                                                        : 1;
     timer->due = due;
     timer->interval = nsec_of(&it->it_interval);
+    timer->by_clock = (flags & TFD_TIMER_CANCEL_ON_SET) && (flags & TFD_TIMER_ABSTIME) &&
+                      timer->clock == CLOCK_REALTIME;
+    timer->cancelled = false;
     description->moves++;
     return 0;
 }

@@ -2,6 +2,7 @@
 
 #include "core/vocabulary/invariant.h"
 #include "reference/attempt.h"
+#include "reference/schedule.h"
 #include "reference/stop.h"
 #include "reference/wake.h"
 #include "reference/words.h"
@@ -122,6 +123,7 @@ void reference_recovered(struct ref *r)
         c->attempt.check_open = false; /* the process that was asked has gone: it is asked again */
         ref_ask(r, c);
     }
+    ref_clock_was_set(r);
     ref_wake(r);
 }
 

@@ -25,14 +25,13 @@ static uint64_t by_calendar(const struct ref *r, const struct ref_child *c)
     return (uint64_t)next * 1000000;
 }
 
-/* At the time, and each minute until then. */
 static void wait_for_it(struct ref *r, struct ref_child *c)
 {
     uint64_t wait = c->next_run > r->realtime ? c->next_run - r->realtime : 0;
 
     ref_disarm(c, REF_SCHEDULE);
     if (c->next_run > 0 && r->phase == SHUTDOWN_IDLE)
-        ref_arm(r, c, REF_SCHEDULE, r->now + (wait < MINUTE ? wait : MINUTE));
+        ref_arm(r, c, REF_SCHEDULE, r->now + wait);
 }
 
 void ref_plan_run(struct ref *r, struct ref_child *c)
@@ -53,6 +52,24 @@ void ref_plan_run(struct ref *r, struct ref_child *c)
     wait_for_it(r, c);
 }
 
+/* The time is planned again where the clock was set back. */
+static void wait_on(struct ref *r, struct ref_child *c)
+{
+    uint64_t next = by_calendar(r, c);
+
+    if (next > 0 && next + c->declaration->schedule_delay_usec < c->next_run)
+        ref_plan_run(r, c);
+    else
+        wait_for_it(r, c);
+}
+
+void ref_clock_was_set(struct ref *r)
+{
+    for (uint32_t i = 0; i < r->count; i++)
+        if (r->order[i]->here && r->order[i]->deadline[REF_SCHEDULE] > 0)
+            wait_on(r, r->order[i]);
+}
+
 void ref_runs_again(struct ref *r, struct ref_child *c)
 {
     if (!c->declaration->schedule)
@@ -60,7 +77,7 @@ void ref_runs_again(struct ref *r, struct ref_child *c)
     if (c->run_owed)
         c->next_run = r->realtime;
     c->run_owed = false;
-    wait_for_it(r, c);
+    wait_on(r, c);
 }
 
 static void pass_over(struct ref *r, struct ref_child *c, const char *why)
@@ -126,11 +143,7 @@ void ref_look_at_clock(struct ref *r, struct ref_child *c)
         ref_plan_run(r, c);
         return;
     }
-    uint64_t next = by_calendar(r, c);
-    if (next > 0 && next + c->declaration->schedule_delay_usec < c->next_run)
-        ref_plan_run(r, c); /* the clock was set back */
-    else
-        wait_for_it(r, c);
+    wait_on(r, c);
 }
 
 void ref_run_is_over(struct ref *r, struct ref_child *c)

@@ -318,7 +318,7 @@ bool scenario_perform(struct world *world, const struct subject *scenario,
         world_release_reports(world, actor);
         return true;
     case ACTION_WALL_JUMP:
-        world->wall_offset_usec += step->jump_usec;
+        world_set_clock(world, step->jump_usec);
         return true;
     case ACTION_CRASH:
         crash(world, step);

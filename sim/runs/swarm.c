@@ -5,6 +5,7 @@
 #include "daemon/crash.h"
 #include "daemon/declarations.h"
 #include "daemon/disk.h"
+#include "daemon/reports.h"
 #include "daemon/requests.h"
 #include "daemon/step.h"
 #include "runs/draw.h"
@@ -376,8 +377,7 @@ static void strike(struct world *world)
         world_queue_report(world, &world->history[draw_number(world, n)], 0);
     }
     if (schedule_strikes(world->schedule, world->faults.wall_jump))
-        world->wall_offset_usec +=
-            draw_number(world, 2) ? INT64_C(-3600000000) : INT64_C(7200000000);
+        world_set_clock(world, draw_number(world, 2) ? INT64_C(-3600000000) : INT64_C(7200000000));
     if (world->cut || !schedule_strikes(world->schedule, world->faults.crash))
         return;
     if (world->full) {

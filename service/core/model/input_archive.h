@@ -49,7 +49,7 @@ struct core_input {
     struct completion completion;
     struct notify_message message;
     uint32_t number; /* of a health check; how many jobs; enum redeclare_how */
-    bool passed;
+    bool passed;     /* a check; durable; of a timer: the wall clock was set, too */
     enum same_name same_name;
     uint64_t job;
     const char *text; /* version, or why, or the path of a supervisor, or ids */

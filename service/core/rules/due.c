@@ -12,7 +12,6 @@
 #include "core/vocabulary/event.h"
 
 #define SEC       UINT64_C(1000000)
-#define LOOK_USEC (60 * SEC)
 #define LATE_USEC (60 * SEC)
 
 /* ---- planning -------------------------------------------------------------------------------- */
@@ -41,8 +40,7 @@ static void arm(struct core *core, struct child *child)
     if (due == 0 || core->shutdown_phase != SHUTDOWN_IDLE)
         child_disarm(core, child, TIMER_SCHEDULE);
     else
-        child_arm(core, child, TIMER_SCHEDULE,
-                  core_after(core, wait < LOOK_USEC ? wait : LOOK_USEC));
+        child_arm(core, child, TIMER_SCHEDULE, core_after(core, wait < 60 * SEC ? wait : 60 * SEC));
 }
 
 static void plan(struct core *core, struct child *child)
@@ -57,6 +55,18 @@ static void plan(struct core *core, struct child *child)
         EMIT(core, EVENT_CHILD_SCHEDULED, child, 0, FIELD_NUMBER_OF("due_usec", next + delay),
              FIELD_NUMBER_OF("drawn_usec", delay));
     arm(core, child);
+}
+
+/* Until the time that is planned, or another one if the wall clock was set back meanwhile. */
+static void await(struct core *core, struct child *child)
+{
+    uint64_t planned = child->next_run_usec, next = next_time(core, child);
+
+    if (next > 0 && next < planned &&
+        planned - next > child->config->declaration.schedule_delay_usec)
+        plan(core, child);
+    else
+        arm(core, child);
 }
 
 void due_begin(struct core *core, struct child *child)
@@ -79,7 +89,27 @@ void due_resume(struct core *core, struct child *child)
         child->next_run_usec = core_realtime(core);
     }
     core_changed(core, child);
-    arm(core, child);
+    await(core, child);
+}
+
+static bool is_awaited(const struct child *child)
+{
+    return child->timers[TIMER_SCHEDULE].deadline_usec > 0;
+}
+
+bool core_awaits_clock(const struct core *core)
+{
+    for (const struct child *child = core_first(core); child; child = core_next(child))
+        if (is_awaited(child))
+            return true;
+    return false;
+}
+
+void due_clock_set(struct core *core)
+{
+    for (struct child *child = core_first(core); child; child = core_next(child))
+        if (is_awaited(child))
+            await(core, child);
 }
 
 /* ---- running --------------------------------------------------------------------------------- */
@@ -164,17 +194,12 @@ static void run(struct core *core, struct child *child)
 
 void due_look(struct core *core, struct child *child)
 {
-    if (core_realtime(core) >= child->next_run_usec) {
-        run(core, child);
-        plan(core, child);
+    if (core_realtime(core) < child->next_run_usec) {
+        await(core, child);
         return;
     }
-    uint64_t next = next_time(core, child);
-    if (next > 0 && child->next_run_usec - next > child->config->declaration.schedule_delay_usec &&
-        next < child->next_run_usec)
-        plan(core, child); /* the wall clock was set back */
-    else
-        arm(core, child);
+    run(core, child);
+    plan(core, child);
 }
 
 void due_run_ended(struct core *core, struct child *child)

@@ -12,8 +12,8 @@
  * many causes (proctord was down, the machine slept, the wall clock was set) and one rule.
  *
  * This is the only rule that asks the wall clock. The clock may be set at any time, and a sleeping
- * machine's monotonic clock stands still, so while a time is awaited the clock is looked at once a
- * minute at least; a clock that was set back makes it plan again.
+ * machine's monotonic clock stands still: the shell tells of either, and each wait is measured
+ * again. A clock that was set back makes it plan again.
  */
 #pragma once
 
@@ -25,6 +25,9 @@ void due_begin(struct core *core, struct child *child);
 
 /* The tree has been begun again: what was missed meanwhile is due. */
 void due_resume(struct core *core, struct child *child);
+
+/* The wall clock was set: what is due now is due at once. */
+void due_clock_set(struct core *core);
 
 /* TIMER_SCHEDULE: it may be due. */
 void due_look(struct core *core, struct child *child);
