@@ -18,6 +18,7 @@
 #include "reap.h"
 #include "result.h"
 #include "stop.h"
+#include "wall_clock.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -231,6 +232,8 @@ static int add_sources(struct host *host)
     if (r >= 0)
         r = ends_new(host->event, SD_EVENT_PRIORITY_NORMAL - 10, EPOLLIN, exited, &host->ends);
     if (r >= 0)
+        r = host_watch_wall_clock(host);
+    if (r >= 0)
         r = host_prepare_retry(host);
     return r;
 }
@@ -343,6 +346,7 @@ void host_free(struct host *host)
     ends_free(host->ends);
     census_free(host->census);
     sd_event_source_disable_unref(host->timer);
+    host_unwatch_wall_clock(host);
     sd_event_source_disable_unref(host->settle_source);
     sd_event_source_disable_unref(host->retry_source);
     if (host->null >= 0)

@@ -125,7 +125,8 @@ struct host {
     struct ends *ends;
     sd_event_source *child_source; /* SIGCHLD */
     sd_event_source *timer;
-    bool due; /* its moment has come already */
+    sd_event_source *wall_source; /* the wall clock was set */
+    bool due;                     /* its moment has come already */
     sd_event_source *settle_source;
     sd_event_source *retry_source; /* looks again at draining process groups and at processes
                                     * without a watch */

@@ -40,7 +40,7 @@ static void arm(struct core *core, struct child *child)
     if (due == 0 || core->shutdown_phase != SHUTDOWN_IDLE)
         child_disarm(core, child, TIMER_SCHEDULE);
     else
-        child_arm(core, child, TIMER_SCHEDULE, core_after(core, wait < 60 * SEC ? wait : 60 * SEC));
+        child_arm(core, child, TIMER_SCHEDULE, core_after(core, wait));
 }
 
 static void plan(struct core *core, struct child *child)
