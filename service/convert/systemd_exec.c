@@ -1,6 +1,7 @@
 /*
  * The commands of a unit: what is run, as the manifest says it.
  */
+#include "number.h"
 #include "systemd_settings.h"
 
 #include <assert.h>
@@ -107,28 +108,42 @@ static const char *append_line(struct unit *unit, const char *script, const char
     return *script ? conversion_format(unit->conversion, "%s\n%s", script, line) : line;
 }
 
-/* The base of RuntimeDirectory= and its kin. */
-static const char *base_of(const char *key)
+/* The key of RuntimeDirectory= and its kin; NULL: there is none, it is below /etc. */
+static const char *key_of(const char *setting)
 {
     static const struct {
-        const char *key, *base;
-    } bases[] = {{"RuntimeDirectory", "/run"},
-                 {"StateDirectory", "/var/lib"},
-                 {"CacheDirectory", "/var/cache"},
-                 {"LogsDirectory", "/var/log"},
-                 {"ConfigurationDirectory", "/etc"}};
+        const char *setting, *key;
+    } keys[] = {{"RuntimeDirectory", "runtime_directory"},
+                {"StateDirectory", "state_directory"},
+                {"CacheDirectory", "cache_directory"},
+                {"LogsDirectory", "logs_directory"}};
 
-    for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++)
-        if (strcmp(bases[i].key, key) == 0)
-            return bases[i].base;
-    return "/run";
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (strcmp(keys[i].setting, setting) == 0)
+            return keys[i].key;
+    return NULL;
 }
 
-static const char *mode_of(const struct unit *unit, const struct setting *directory)
+static const struct setting *mode_setting(const struct unit *unit, const struct setting *directory)
 {
     const char *key = conversion_format(unit->conversion, "%sMode", directory->key);
-    const struct setting *mode = source_setting(unit->settings, "Service", key);
-    return mode ? mode->value : "0755";
+    return source_setting(unit->settings, "Service", key);
+}
+
+static void put_mode(struct unit *unit, const struct setting *directory, const char *key)
+{
+    const struct setting *mode = mode_setting(unit, directory);
+    uint64_t bits;
+
+    if (!mode)
+        return;
+    if (number_read_octal(mode->value, 07777, &bits) < 0)
+        systemd_settings_lose(unit, mode, "is not a mode");
+    else if (bits > 0777 || (bits & 0700) != 0700)
+        systemd_settings_lose(unit, mode, "the mode of a directory is from 0700 to 0777");
+    else
+        draft_set(unit->draft, conversion_format(unit->conversion, "%s_mode", key),
+                  conversion_format(unit->conversion, "%04o", (unsigned)bits), NULL);
 }
 
 static void put_before(struct unit *unit, const char *const *words, size_t count, bool may_fail)
@@ -136,29 +151,49 @@ static void put_before(struct unit *unit, const char *const *words, size_t count
     draft_append_command(unit->draft, "before", words, count, may_fail);
 }
 
-/* Folders that systemd would make: before the start, where it is root; else it is said how. */
+/* By a command, where it is root; else it is said how. */
+static void make_configuration(struct unit *unit, const struct setting *setting, const char *name)
+{
+    const struct setting *given = mode_setting(unit, setting);
+    const char *mode = given ? given->value : "0755";
+    const char *path = conversion_format(unit->conversion, "/etc/%s", name);
+
+    if (unit->user && strcmp(unit->user->value, "root") != 0)
+        systemd_settings_lose(unit, setting,
+                              conversion_format(unit->conversion,
+                                                "make the folder before: install -d -o %s -m %s %s",
+                                                unit->user->value, mode, path));
+    else
+        put_before(unit, (const char *[]){"/bin/mkdir", "-p", "-m", mode, path}, 5, false);
+}
+
+static void put_directory(struct unit *unit, const struct setting *setting, const char *word)
+{
+    const char *key = key_of(setting->key);
+    const char *name = conversion_format(unit->conversion, "%.*s", (int)strcspn(word, ":"), word);
+
+    if (word[strlen(name)])
+        systemd_settings_lose(unit, setting, "no symbolic link to a directory is made");
+    if (!key) {
+        make_configuration(unit, setting, name);
+        return;
+    }
+    bool first = !draft_has(unit->draft, key);
+    draft_append_once(unit->draft, key, name);
+    if (first)
+        put_mode(unit, setting, key);
+    if (strcmp(key, "runtime_directory") == 0)
+        draft_comment(unit->draft, key, "stays when the child stops");
+}
+
 static void make_directories(struct unit *unit)
 {
-    struct conversion *c = unit->conversion;
-
     for (size_t i = 0; i < unit->runtime.count; i++) {
         const struct setting *setting = unit->runtime.items[i];
         struct words words;
         systemd_settings_words(unit, setting, setting->value, &words);
-        for (size_t k = 0; k < words.count; k++) {
-            const char *name = words.items[k], *mode = mode_of(unit, setting);
-            const char *path = conversion_format(c, "%s/%.*s", base_of(setting->key),
-                                                 (int)strcspn(name, ":"), name);
-            if (unit->user && strcmp(unit->user->value, "root") != 0)
-                systemd_settings_lose(
-                    unit, setting,
-                    conversion_format(c,
-                                      "make the folder before: install -d -o %s -m %s %s (below "
-                                      "/run at each boot, by tmpfiles.d(5))",
-                                      unit->user->value, mode, path));
-            else
-                put_before(unit, (const char *[]){"/bin/mkdir", "-p", "-m", mode, path}, 5, false);
-        }
+        for (size_t k = 0; k < words.count; k++)
+            put_directory(unit, setting, words.items[k]);
     }
 }
 

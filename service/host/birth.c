@@ -1,5 +1,6 @@
 #include "birth.h"
 
+#include "birth_directory.h"
 #include "environment_file.h"
 #include "open_regular.h"
 #include "starts.h"
@@ -308,6 +309,27 @@ static void open_output_file(const struct birth *birth)
     CALL(SYS_close, folder);
 }
 
+/* ---- directories ----------------------------------------------------------------------------- */
+
+static void make_directories(const struct birth *birth)
+{
+    const struct plan *plan = birth->plan;
+    int64_t uid = plan->flags & PLAN_SET_USER ? (int64_t)plan->uid : -1;
+    int64_t gid = plan->flags & PLAN_SET_GROUP ? (int64_t)plan->gid : -1;
+
+    CALL(SYS_umask, 0022);
+    for (uint64_t i = 0; i < plan->n_directories; i++) {
+        const struct plan_directory *directory = &plan->directories.directories[i];
+        enum plan_step step = STEP_RUNTIME_DIRECTORY + directory->kind;
+        const char *why = NULL;
+
+        enter_step(birth, step);
+        int r = birth_directory_make(directory, uid, gid, &why);
+        if (r < 0)
+            fail_with(birth, step, r, directory->number, why);
+    }
+}
+
 /* ---- limits ---------------------------------------------------------------------------------- */
 
 static void apply_limits(const struct birth *birth)
@@ -512,6 +534,8 @@ void birth_run(struct birth *birth)
     if (birth->enter)
         enter_cgroup(birth);
     apply_descriptors(birth);
+    if (plan->n_directories > 0)
+        make_directories(birth);
     if (plan->output_file.text)
         open_output_file(birth);
     if (plan->environment_file.text)
@@ -541,7 +565,7 @@ void birth_run(struct birth *birth)
 bool birth_wants_copy(const struct plan *plan)
 {
     return !CAN_SHARE || plan->output_file.text || plan->environment_file.text ||
-           plan->flags & PLAN_SET_OOM_SCORE;
+           plan->n_directories > 0 || plan->flags & PLAN_SET_OOM_SCORE;
 }
 
 /* ---- cloning --------------------------------------------------------------------------------- */

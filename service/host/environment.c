@@ -168,6 +168,25 @@ static int put_sockets(struct list *list, const struct process_spec *spec,
     return r == 0 ? put_pid(list, "LISTEN_PID=", listen_pid) : r;
 }
 
+/* $RUNTIME_DIRECTORY and its kin, as systemd has them. */
+static int put_directories(struct list *list, const struct process_spec *spec,
+                           struct directories *directories)
+{
+    int r = 0;
+
+    for (enum directory_kind kind = 0; r == 0 && kind < DIRECTORY_KINDS; kind++) {
+        char *variable;
+        if (!spec->directories[kind].names)
+            continue;
+        r = directories_find(directories, kind);
+        if (r == 0)
+            r = directories_variable(directories, kind, spec->directories[kind].names, &variable);
+        if (r == 0)
+            r = put(list, variable);
+    }
+    return r;
+}
+
 static int fill(struct list *list, const struct child *child, const struct account *account,
                 uint32_t check, const char *notify_socket, const struct fd_store *store,
                 struct environment *environment)
@@ -179,6 +198,8 @@ static int fill(struct list *list, const struct child *child, const struct accou
         r = put_session(list);
     if (r == 0)
         r = put_account(list, account);
+    if (r == 0)
+        r = put_directories(list, spec, &environment->directories);
     list->before = list->count;
     for (const char **v = spec->environment; r == 0 && v && *v; v++)
         r = put_format(list, "%s", *v);
@@ -212,6 +233,7 @@ void environment_free(struct environment *environment)
 {
     if (!environment->variables)
         return;
+    directories_free(&environment->directories);
     for (char **variable = environment->variables; *variable; variable++)
         free(*variable);
     free(environment->variables); /* first member of its list */

@@ -7,6 +7,7 @@
 
 #include "account.h"
 #include "core/model/child.h"
+#include "directories.h"
 #include "fd_store.h"
 
 struct environment {
@@ -14,11 +15,12 @@ struct environment {
     size_t before;      /* of these may be replaced by what the environment file says */
     char *watchdog_pid; /* where the digits go, NULL without a heartbeat */
     char *listen_pid;   /* the same, NULL without sockets */
+    struct directories directories;
 };
 
 /* account: of its user; NULL: it has none of its own. check: the number of an errand, 0 for the
  * attempt itself. The environment file is read by the child itself: it may be anywhere. Returns
- * 0, -ENOMEM or -E2BIG. */
+ * 0, -ENOMEM, -E2BIG, or -ENXIO: there is no place for a directory. */
 int environment_make(const struct child *child, const struct account *account, uint32_t check,
                      const char *notify_socket, const struct fd_store *store,
                      struct environment *environment);

@@ -292,14 +292,16 @@ static int send(struct errand *errand, const struct account *account,
     output = speaks ? process_open_output(process) : -ENODATA;
     if (output < 0 && output != -ENODATA)
         return output;
-    struct plan_source source = {.spec = &spec,
-                                 .arguments = (char **)(uintptr_t)spec.arguments,
-                                 .environment = environment->variables,
-                                 .n_before = environment->before,
-                                 .environment_file = spec.environment_file,
-                                 .output_file =
-                                     output >= 0 ? output_wanted_file(process->output) : NULL,
-                                 .in_cgroup = cgroup >= 0};
+    struct plan_source source = {
+        .spec = &spec,
+        .arguments = (char **)(uintptr_t)spec.arguments,
+        .environment = environment->variables,
+        .n_before = environment->before,
+        .environment_file = spec.environment_file,
+        .directory_bases =
+            errand->order.kind == ERRAND_BEFORE ? environment->directories.bases : NULL,
+        .output_file = output >= 0 ? output_wanted_file(process->output) : NULL,
+        .in_cgroup = cgroup >= 0};
     plan_take_account(&source, account);
     struct launch_descriptors descriptors = {
         .input = host->null, .output = output < 0 ? host->null : output, .cgroup = cgroup};

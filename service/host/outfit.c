@@ -2,6 +2,7 @@
 
 #include "again.h"
 #include "core/vocabulary/invariant.h"
+#include "directories.h"
 #include "environment.h"
 #include "listener.h"
 #include "process.h"
@@ -26,7 +27,7 @@ int process_step_failed(struct process *process, int error, const char *step, co
     return error;
 }
 
-static const char *culprit(const struct process_spec *spec, enum plan_step step)
+static const char *culprit(const struct process_spec *spec, enum plan_step step, uint32_t number)
 {
     switch (step) {
     case STEP_EXEC:
@@ -41,6 +42,11 @@ static const char *culprit(const struct process_spec *spec, enum plan_step step)
         return spec->output.path;
     case STEP_ENVIRONMENT:
         return spec->environment_file;
+    case STEP_RUNTIME_DIRECTORY:
+    case STEP_STATE_DIRECTORY:
+    case STEP_LOGS_DIRECTORY:
+    case STEP_CACHE_DIRECTORY:
+        return directories_name(spec, step - STEP_RUNTIME_DIRECTORY, number);
     case STEP_SPAWNER:
     case STEP_FORK:
     case STEP_CGROUP:
@@ -66,13 +72,13 @@ void process_launch_failed(struct process *process, const struct launch_outcome 
     enum plan_step step = outcome->error == -ECANCELED && !outcome->again
                               ? (enum plan_step)starts_step(process->host->starts, &process->id)
                               : outcome->step;
-    const char *what = culprit(spec, step);
+    const char *what = culprit(spec, step, outcome->line);
     const char *why = *outcome->text                   ? outcome->text
                       : outcome->error == -EMEDIUMTYPE ? "not a file"
                                                        : strerror(-outcome->error);
     char line[16] = "";
 
-    if (outcome->line > 0)
+    if (outcome->line > 0 && step == STEP_ENVIRONMENT)
         snprintf(line, sizeof(line), ":%u", outcome->line);
     process->result_error = outcome->error == -ECANCELED ? 0 : -outcome->error;
     snprintf(process->result_reason, sizeof(process->result_reason), "%s%s%.80s%s: %s",
@@ -204,6 +210,7 @@ static struct plan_source source_of(struct process *process, const struct accoun
                                  .watchdog_pid = environment->watchdog_pid,
                                  .listen_pid = environment->listen_pid,
                                  .environment_file = spec->environment_file,
+                                 .directory_bases = environment->directories.bases,
                                  .output_file = output_wanted_file(process->output),
                                  .in_cgroup = process->in_cgroup,
                                  .slot = process->id.slot,
@@ -228,7 +235,8 @@ int process_send_launch(struct process *process, const struct account *account,
     int r = environment_make(process->child, account, 0, host->notify_path, process->store,
                              &environment);
     if (r < 0)
-        return process_step_failed(process, r, "environment", NULL);
+        return process_step_failed(process, r, "environment",
+                                   r == -ENXIO ? "lacks XDG_RUNTIME_DIR or HOME" : NULL);
     output = process_open_output(process);
     if (output < 0 && output != -ENODATA)
         return process_step_failed(process, output, "stdout", spec->output.path);

@@ -27,6 +27,10 @@ const char *plan_step_to_string(enum plan_step step)
         [STEP_NO_NEW_PRIVILEGES] = "no_new_privileges",
         [STEP_WORKING_DIRECTORY] = "working_directory",
         [STEP_EXEC] = "exec",
+        [STEP_RUNTIME_DIRECTORY] = "runtime_directory",
+        [STEP_STATE_DIRECTORY] = "state_directory",
+        [STEP_LOGS_DIRECTORY] = "logs_directory",
+        [STEP_CACHE_DIRECTORY] = "cache_directory",
     };
 
     return step < PLAN_STEPS ? names[step] : "start";
@@ -127,6 +131,34 @@ static int compare_numbers(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Their cells were reserved at `cells`. */
+static void put_directories(struct writer *writer, struct plan_directory *cells,
+                            const struct plan_source *source)
+{
+    for (uint32_t kind = 0; source->directory_bases && kind < DIRECTORY_KINDS; kind++) {
+        const struct directory_list *list = &source->spec->directories[kind];
+        for (uint32_t i = 0; list->names && list->names[i]; i++)
+            *cells++ = (struct plan_directory){.base.offset =
+                                                   put_text(writer, source->directory_bases[kind]),
+                                               .name.offset = put_text(writer, list->names[i]),
+                                               .kind = kind,
+                                               .number = i,
+                                               .mode = list->mode};
+    }
+}
+
+static size_t count_directories(const struct plan_source *source, size_t *bytes)
+{
+    size_t n = 0;
+
+    for (size_t kind = 0; source->directory_bases && kind < DIRECTORY_KINDS; kind++) {
+        const struct directory_list *list = &source->spec->directories[kind];
+        for (size_t i = 0; list->names && list->names[i]; i++, n++)
+            *bytes += length_of(source->directory_bases[kind]) + length_of(list->names[i]);
+    }
+    return n;
+}
+
 static void fill_strings(struct plan *plan, const struct plan_source *source)
 {
     struct writer writer = {.base = (char *)plan, .used = sizeof(*plan)};
@@ -136,6 +168,8 @@ static void fill_strings(struct plan *plan, const struct plan_source *source)
     writer.used += (plan->n_arguments + 1) * sizeof(uint64_t);
     plan->environment.offset = writer.used;
     writer.used += (plan->n_environment + 1) * sizeof(uint64_t);
+    plan->directories.offset = writer.used;
+    writer.used += plan->n_directories * sizeof(struct plan_directory);
     plan->groups.offset = writer.used;
     if (source->n_groups > 0) { /* in the kernel's order, so that they can be compared */
         memcpy(writer.base + writer.used, source->groups, source->n_groups * sizeof(uint32_t));
@@ -144,6 +178,7 @@ static void fill_strings(struct plan *plan, const struct plan_source *source)
     writer.used += source->n_groups * sizeof(uint32_t);
     put_list(&writer, (void *)(writer.base + plan->arguments.offset), source->arguments);
     put_list(&writer, (void *)(writer.base + plan->environment.offset), source->environment);
+    put_directories(&writer, (void *)(writer.base + plan->directories.offset), source);
     plan->working_directory.offset = put_text(&writer, source->spec->working_directory);
     plan->environment_file.offset = put_text(&writer, file ? file + (*file == '-') : NULL);
     plan->output_file.offset = put_text(&writer, source->output_file);
@@ -170,11 +205,13 @@ int plan_make(const struct plan_source *source, struct plan **plan)
     size_t size = sizeof(struct plan) + 1;
     size_t arguments = count_of(source->arguments, &size);
     size_t variables = count_of(source->environment, &size);
+    size_t directories = count_directories(source, &size);
 
     size += (arguments + variables + 2) * sizeof(uint64_t) + source->n_groups * sizeof(uint32_t) +
+            directories * sizeof(struct plan_directory) +
             length_of(source->spec->working_directory) + length_of(source->environment_file) +
             length_of(source->output_file);
-    if (size > PLAN_MAX || source->n_groups > GROUPS_MAX)
+    if (size > PLAN_MAX || source->n_groups > GROUPS_MAX || directories > PLAN_DIRECTORIES_MAX)
         return -E2BIG;
     struct plan *fresh = calloc(1, size);
     if (!fresh)
@@ -183,6 +220,7 @@ int plan_make(const struct plan_source *source, struct plan **plan)
     fresh->size = (uint32_t)size;
     fresh->n_arguments = (uint32_t)arguments;
     fresh->n_environment = (uint32_t)variables;
+    fresh->n_directories = directories;
     fill_strings(fresh, source);
     *plan = fresh;
     return 0;
@@ -219,6 +257,22 @@ static bool open_list(struct plan *plan, union plan_place *place, uint32_t count
     return true;
 }
 
+static bool open_directories(struct plan *plan)
+{
+    if (plan->n_directories > PLAN_DIRECTORIES_MAX ||
+        !has_room(plan, plan->directories.offset,
+                  plan->n_directories * sizeof(struct plan_directory), 8))
+        return false;
+    struct plan_directory *list = (void *)((char *)plan + plan->directories.offset);
+    for (uint64_t i = 0; i < plan->n_directories; i++)
+        if (list[i].base.offset == 0 || list[i].name.offset == 0 ||
+            !open_text(plan, &list[i].base) || !open_text(plan, &list[i].name) ||
+            list[i].kind >= DIRECTORY_KINDS || list[i].mode > 0777)
+            return false;
+    plan->directories.directories = list;
+    return true;
+}
+
 static bool numbers_are_possible(const struct plan *plan, size_t size)
 {
     for (uint32_t i = 0; i < PROCESS_LIMITS; i++)
@@ -239,7 +293,7 @@ int plan_open(struct plan *plan, size_t size)
     plan->groups.numbers = (void *)((char *)plan + plan->groups.offset);
     bool whole = open_list(plan, &plan->arguments, plan->n_arguments) &&
                  open_list(plan, &plan->environment, plan->n_environment) &&
-                 open_text(plan, &plan->working_directory) &&
+                 open_directories(plan) && open_text(plan, &plan->working_directory) &&
                  open_text(plan, &plan->environment_file) && open_text(plan, &plan->output_file) &&
                  open_text(plan, &plan->watchdog_pid) && open_text(plan, &plan->listen_pid);
     return whole ? 0 : -EBADMSG;

@@ -67,10 +67,14 @@ enum plan_step {
     STEP_NO_NEW_PRIVILEGES = 14,
     STEP_WORKING_DIRECTORY = 15,
     STEP_EXEC = 16,
+    STEP_RUNTIME_DIRECTORY = 17, /* these in the order of enum directory_kind */
+    STEP_STATE_DIRECTORY = 18,
+    STEP_LOGS_DIRECTORY = 19,
+    STEP_CACHE_DIRECTORY = 20,
     PLAN_STEPS
 };
 
-_Static_assert(PLAN_STEPS == 17, "starts_record.step: a step is appended, never inserted");
+_Static_assert(PLAN_STEPS == 21, "starts_record.step: a step is appended, never inserted");
 
 const char *plan_step_to_string(enum plan_step step);
 
@@ -81,11 +85,23 @@ struct plan_limit {
 
 /* Of a string that may be missing: 0. Of the rest: the offset of the first one. plan_open() makes
  * pointers of all of them. */
+struct plan_directory;
+
 union plan_place {
     uint64_t offset;
     char *text;
     char **list; /* NULL-terminated */
     uint32_t *numbers;
+    struct plan_directory *directories;
+};
+
+/* A directory that is made before the child's identity changes: `name` below `base`. */
+struct plan_directory {
+    union plan_place base, name;
+    uint32_t kind;   /* enum directory_kind */
+    uint32_t number; /* among those of its kind, from 0 */
+    uint32_t mode;
+    uint32_t unused;
 };
 
 struct plan {
@@ -100,10 +116,14 @@ struct plan {
     uint64_t gate; /* there; 0: it has no record */
     uint64_t capabilities;
     struct plan_limit limits[PROCESS_LIMITS];
+    uint64_t n_directories;
     union plan_place arguments, environment, groups;
+    union plan_place directories; /* of struct plan_directory */
     union plan_place working_directory, environment_file, output_file;
     union plan_place watchdog_pid, listen_pid; /* into the environment: digits are written there */
 };
+
+#define PLAN_DIRECTORIES_MAX ((size_t)DIRECTORY_KINDS * DIRECTORIES_MAX)
 
 /* What a plan is made of. */
 struct plan_source {
@@ -114,6 +134,7 @@ struct plan_source {
     const char *watchdog_pid, *listen_pid; /* point into the environment, or NULL */
     const char *environment_file;          /* NULL: none, or read already */
     const char *output_file;               /* to be opened by the child, or NULL */
+    char *const *directory_bases;          /* DIRECTORY_KINDS of them; NULL: none are made */
     bool in_cgroup;
     size_t n_sockets;
     bool set_user, set_group, set_groups;

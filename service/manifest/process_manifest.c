@@ -324,6 +324,19 @@ static int read_stdout(struct reader *reader, const struct node *node, void *tar
 
 READER(read_fd_store_max, reader_u32(reader, node, FD_STORE_MAX, &process->fd_store_max))
 READER(read_before, manifest_read_commands(reader, node, &process->before))
+READER(read_runtime,
+       manifest_read_directories(reader, node, &process->directories[DIRECTORY_RUNTIME]))
+READER(read_runtime_mode,
+       manifest_read_directory_mode(reader, node, &process->directories[DIRECTORY_RUNTIME]))
+READER(read_state, manifest_read_directories(reader, node, &process->directories[DIRECTORY_STATE]))
+READER(read_state_mode,
+       manifest_read_directory_mode(reader, node, &process->directories[DIRECTORY_STATE]))
+READER(read_logs, manifest_read_directories(reader, node, &process->directories[DIRECTORY_LOGS]))
+READER(read_logs_mode,
+       manifest_read_directory_mode(reader, node, &process->directories[DIRECTORY_LOGS]))
+READER(read_cache, manifest_read_directories(reader, node, &process->directories[DIRECTORY_CACHE]))
+READER(read_cache_mode,
+       manifest_read_directory_mode(reader, node, &process->directories[DIRECTORY_CACHE]))
 READER(read_sockets, manifest_read_sockets(reader, node, process))
 READER(read_working_directory, read_absolute_path(reader, node, &process->working_directory))
 READER(read_user, read_account(reader, node, &process->user))
@@ -349,6 +362,14 @@ const struct key process_keys[] = {
     {"stdout", read_stdout},
     {"sockets", read_sockets},
     {"before", read_before},
+    {"runtime_directory", read_runtime},
+    {"runtime_directory_mode", read_runtime_mode},
+    {"state_directory", read_state},
+    {"state_directory_mode", read_state_mode},
+    {"logs_directory", read_logs},
+    {"logs_directory_mode", read_logs_mode},
+    {"cache_directory", read_cache},
+    {"cache_directory_mode", read_cache_mode},
     {"fd_store_max", read_fd_store_max},
     {},
 };

@@ -50,6 +50,12 @@ int manifest_read_sockets(struct reader *reader, const struct node *node,
 int manifest_read_commands(struct reader *reader, const struct node *node,
                            struct command_list *list);
 
+/* Reads a name of a directory, or a list of them, and their mode: directory_manifest.c. */
+int manifest_read_directories(struct reader *reader, const struct node *node,
+                              struct directory_list *list);
+int manifest_read_directory_mode(struct reader *reader, const struct node *node,
+                                 struct directory_list *list);
+
 /* Reads where to connect to, "ADDRESS:PORT" or a local path or "@NAME", with `host` where only a
  * port is given. Returns 0 or -EINVAL. */
 int manifest_parse_address(const char *text, const char *host, struct socket_spec *socket);

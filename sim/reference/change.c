@@ -52,6 +52,15 @@ static bool same_commands(const struct command_list *a, const struct command_lis
     return true;
 }
 
+static bool same_directories(const struct process_spec *a, const struct process_spec *b)
+{
+    for (size_t i = 0; i < DIRECTORY_KINDS; i++)
+        if (!same_list(a->directories[i].names, b->directories[i].names) ||
+            a->directories[i].mode != b->directories[i].mode)
+            return false;
+    return true;
+}
+
 static bool same_limits(const struct process_spec *a, const struct process_spec *b)
 {
     if (a->memory_max != b->memory_max || a->pids_max != b->pids_max ||
@@ -92,7 +101,7 @@ static bool same_process(const struct child_declaration *x, const struct child_d
            a->oom_score_adj == b->oom_score_adj && a->oom_score_adj_set == b->oom_score_adj_set &&
            a->ignore_sigpipe == b->ignore_sigpipe && a->fd_store_max == b->fd_store_max &&
            same_limits(a, b) && same_output(&a->output, &b->output) && same_sockets(a, b) &&
-           same_commands(&a->before, &b->before);
+           same_commands(&a->before, &b->before) && same_directories(a, b);
 }
 
 static bool same_limit(const struct child_declaration *a, const struct child_declaration *b)

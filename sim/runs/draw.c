@@ -182,6 +182,8 @@ static void draw_schedule(struct world *world, struct child_declaration *d)
     d->autostart = d->autostart && draw_number(world, 4) == 1;
 }
 
+static const char *directories[] = {"one", "two/three", NULL};
+
 /* Keys that the core only carries: a recovery must not lose them. */
 static void draw_process(struct world *world, struct child_declaration *d)
 {
@@ -191,6 +193,9 @@ static void draw_process(struct world *world, struct child_declaration *d)
     d->process.oom_score_adj =
         d->process.oom_score_adj_set ? (int)draw_number(world, 2001) + OOM_SCORE_ADJ_MIN : 0;
     d->process.before = (struct command_list){.commands = commands, .count = draw_number(world, 3)};
+    struct directory_list *list = &d->process.directories[draw_number(world, DIRECTORY_KINDS)];
+    list->names = draw_number(world, 2) ? directories : NULL;
+    list->mode = draw_number(world, 2) ? DIRECTORY_MODE : 0700;
 }
 
 /* Bound to an earlier one that is none itself, if there is such a one. Returns how many of the

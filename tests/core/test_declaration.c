@@ -33,6 +33,7 @@ struct whole {
     struct health_spec health;
     const char *requires[2], *after[2], *tags[2];
     const char *arguments[3], *groups[2], *environment[3], *check[2], *before[2];
+    const char *directories[3];
     struct command_spec commands[2];
 };
 
@@ -45,7 +46,8 @@ static void fill(struct whole *w)
                         .groups = {"audio"},
                         .environment = {"A=1", "B=2"},
                         .check = {"/bin/check"},
-                        .before = {"/bin/before"}};
+                        .before = {"/bin/before"},
+                        .directories = {"web", "web/tmp"}};
     declaration_defaults(&w->d, ROLE_WORKER);
     w->d.id = "a/child";
     w->d.requires = w->requires;
@@ -82,6 +84,8 @@ static void fill(struct whole *w)
                                          .before = {w->commands, 2},
                                          .stop_signal = 15,
                                          .reload_signal = 1};
+    for (int i = 0; i < DIRECTORY_KINDS; i++)
+        w->d.process.directories[i] = (struct directory_list){w->directories, DIRECTORY_MODE};
     for (int i = 0; i < 2; i++)
         w->commands[i] = (struct command_spec){.arguments = w->before};
     for (int i = 0; i < 2; i++)
@@ -333,6 +337,11 @@ static void check_lists(struct child_declaration *wrote, struct child_declaratio
     }
     g_assert_cmpstr(wrote->process.health->arguments[0], ==, read->process.health->arguments[0]);
     g_assert_cmpuint(wrote->process.n_sockets, ==, read->process.n_sockets);
+    for (int i = 0; i < DIRECTORY_KINDS; i++) {
+        g_assert_true(
+            g_strv_equal(wrote->process.directories[i].names, read->process.directories[i].names));
+        g_assert_cmpuint(wrote->process.directories[i].mode, ==, read->process.directories[i].mode);
+    }
     g_assert_cmpuint(wrote->process.before.count, ==, read->process.before.count);
     g_assert_cmpstr(wrote->process.before.commands[1].arguments[0], ==,
                     read->process.before.commands[1].arguments[0]);
@@ -421,6 +430,10 @@ static void each_element_of_a_list_comes_back(void)
     check(&w.d, "health.arguments");
     w.before[0] = "/bin/later";
     check(&w.d, "before.arguments");
+    w.directories[1] = "web/other";
+    check(&w.d, "directories.names");
+    w.d.process.directories[DIRECTORY_CACHE].mode = 0700;
+    check(&w.d, "directories.mode");
 }
 
 /* ---- supervisors ----------------------------------------------------------------------------- */

@@ -153,6 +153,11 @@ static char *before_commands(size_t n)
     return times("name: c\nbefore: [", "[/bin/x%zu], ", n, "]\n");
 }
 
+static char *directories(size_t n)
+{
+    return list_of("name: c\nstate_directory: [", "a", n, "]\n");
+}
+
 static char *health_exec(size_t n)
 {
     return list_of("name: c\nhealth_check: {exec: [", "/bin/x", n, "]}\n");
@@ -244,6 +249,7 @@ static const struct {
     {"health-check-exec", 256, health_exec},
     {"before-exec", 256, before_exec},
     {"before-commands", 16, before_commands},
+    {"directories", DIRECTORIES_MAX, directories},
     {"environment", 256, environment},
     {"fatal-exit-codes", EXIT_CODES_MAX, exit_codes},
     {"success-exit-codes", EXIT_CODES_MAX, success_codes},
@@ -281,6 +287,11 @@ static const struct {
     {"nice", "nice: ", {"-20", "-19", "18", "19"}, {"-21", "20"}, ""},
     {"oom-score", "oom_score_adj: ", {"-1000", "-999", "999", "1000"}, {"-1001", "1001"}, ""},
     {"fd-store-max", "fd_store_max: ", {"0", "31", "32"}, {"33", "-1"}, ""},
+    {"directory-mode",
+     "state_directory_mode: ",
+     {"0700", "0776", "0777"},
+     {"01000", "0677", "-1"},
+     ""},
     {"umask", "umask: ", {"0", "0776", "0777"}, {"01000", "8", "-1"}, ""},
     {"socket-mode",
      "sockets: [{name: s, listen: /s, mode: ",

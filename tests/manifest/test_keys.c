@@ -238,6 +238,7 @@ static const struct {
     {"DURATION", {"1s", "1s 500ms"}, {"soon", "infinity", "-1s"}},
     {"DEADLINE", {"1s", "0", "infinity"}, {"soon", "-1s"}},
     {"LIST", {}, {"a", "{a: b}"}},
+    {"NAMES", {"a", "[]", "[a, b/c]"}, {"/a", "[..]", "{a: b}"}},
     {"MAPPING", {}, {"a", "[a]"}},
     {"SIGNAL", {"SIGUSR1", "USR1"}, {"SIGNOTHING", "0", "65"}},
     {"SIZE", {"4K", "1G"}, {"4095", "big"}},

@@ -54,9 +54,9 @@ for record, fields in rows.items():
 # And of what is declared: a member is in a table of the test of its archive.
 bytes_test = (source / "tests/core/test_declaration.c").read_text()
 kept_elsewhere = {"process": "a record", "backoff": "a record", "health": "a pointer", "target": "a record",
-                  "limits": "a pointer", "sockets": "a pointer", "groups": "a pointer", "output": "a record"}
+                  "limits": "a pointer", "sockets": "a pointer", "directories": "records", "groups": "a pointer", "output": "a record"}
 for record in ("child_declaration", "process_spec", "process_output", "process_limit", "socket_spec",
-               "health_spec", "command_spec", "command_list", "backoff_settings", "exit_codes", "stop_step", "supervisor_declaration",
+               "health_spec", "command_spec", "command_list", "directory_list", "backoff_settings", "exit_codes", "stop_step", "supervisor_declaration",
                "group_declaration"):
     problems += [f"{record}.{m} is in no table of tests/core/test_declaration.c"
                  for m in declared[record]

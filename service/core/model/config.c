@@ -97,6 +97,9 @@ static void copy_process(struct block *block, const struct process_spec *from,
     }
     to->sockets = from->n_sockets > 0 ? sockets : NULL;
     copy_commands(block, &from->before, &to->before);
+    for (size_t i = 0; i < DIRECTORY_KINDS; i++)
+        to->directories[i].names = block_strings(block, from->directories[i].names,
+                                                 strings_count(from->directories[i].names));
     if (from->health) {
         struct health_spec *health = block_take(block, sizeof(*health));
         const char **arguments =

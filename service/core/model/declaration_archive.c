@@ -130,7 +130,30 @@ static void archive_commands(struct archive *a, struct command_list *list)
         *list = (struct command_list){};
 }
 
-#define HAS_BEFORE (UINT64_C(1) << 24)
+static void archive_directories(struct archive *a, struct directory_list *list)
+{
+    size_t count = 0;
+
+    archive_strings(a, &list->names);
+    ARCHIVE(a, list->mode);
+    while (!a->failed && list->names && list->names[count])
+        count++;
+    if (!a->failed && (count > DIRECTORIES_MAX || list->mode > 0777))
+        a->failed = true;
+    if (a->reading && a->failed)
+        *list = (struct directory_list){.mode = DIRECTORY_MODE};
+}
+
+static bool has_directories(const struct process_spec *spec)
+{
+    for (size_t i = 0; i < DIRECTORY_KINDS; i++)
+        if (spec->directories[i].names || spec->directories[i].mode != DIRECTORY_MODE)
+            return true;
+    return false;
+}
+
+#define HAS_BEFORE      (UINT64_C(1) << 24)
+#define HAS_DIRECTORIES (UINT64_C(1) << 25)
 
 static uint64_t later_keys_of(const struct process_spec *spec)
 {
@@ -138,7 +161,8 @@ static uint64_t later_keys_of(const struct process_spec *spec)
 
     return (uint64_t)spec->nice_set | (uint64_t)spec->ignore_sigpipe << 1 |
            (uint64_t)spec->oom_score_adj_set << 2 | (spec->oom_score_adj_set ? score << 3 : 0) |
-           (uint64_t)spec->fd_store_max << 16 | (spec->before.count > 0 ? HAS_BEFORE : 0);
+           (uint64_t)spec->fd_store_max << 16 | (spec->before.count > 0 ? HAS_BEFORE : 0) |
+           (has_directories(spec) ? HAS_DIRECTORIES : 0);
 }
 
 /*
@@ -151,11 +175,16 @@ static void archive_later_keys(struct archive *a, struct process_spec *spec)
 
     ARCHIVE(a, bits);
     uint64_t score = bits >> 3 & 0x1FFF, stored = bits >> 16 & 0xFF;
-    if (bits >= HAS_BEFORE << 1 || stored > FD_STORE_MAX ||
+    if (bits >= HAS_DIRECTORIES << 1 || stored > FD_STORE_MAX ||
         score > (uint64_t)(OOM_SCORE_ADJ_MAX - OOM_SCORE_ADJ_MIN))
         a->failed = true;
     if (!a->failed && bits & HAS_BEFORE)
         archive_commands(a, &spec->before);
+    for (size_t i = 0; i < DIRECTORY_KINDS; i++)
+        if (!a->failed && bits & HAS_DIRECTORIES)
+            archive_directories(a, &spec->directories[i]);
+        else if (a->reading)
+            spec->directories[i].mode = DIRECTORY_MODE;
     if (!a->reading || a->failed)
         return;
     spec->fd_store_max = (uint32_t)stored;
@@ -423,6 +452,10 @@ FIELDS(compare_leftovers, ARCHIVE(a, d->leftovers))
 FIELDS(compare_nice, ARCHIVE(a, d->process.nice_set))
 FIELDS(compare_fd_store, ARCHIVE(a, d->process.fd_store_max))
 FIELDS(compare_sigpipe, ARCHIVE(a, d->process.ignore_sigpipe))
+FIELDS(compare_runtime, archive_directories(a, &d->process.directories[DIRECTORY_RUNTIME]))
+FIELDS(compare_state, archive_directories(a, &d->process.directories[DIRECTORY_STATE]))
+FIELDS(compare_logs, archive_directories(a, &d->process.directories[DIRECTORY_LOGS]))
+FIELDS(compare_cache, archive_directories(a, &d->process.directories[DIRECTORY_CACHE]))
 FIELDS(compare_before, archive_commands(a, &d->process.before))
 
 static void compare_further_stops(struct archive *a, struct child_declaration *d)
@@ -488,6 +521,10 @@ static const struct {
     [KEY_STDOUT] = {"stdout", KEY_OF_PROCESS},
     [KEY_SOCKETS] = {"sockets", KEY_OF_PROCESS},
     [KEY_BEFORE] = {"before", KEY_OF_PROCESS},
+    [KEY_RUNTIME_DIRECTORY] = {"runtime_directory", KEY_OF_PROCESS},
+    [KEY_STATE_DIRECTORY] = {"state_directory", KEY_OF_PROCESS},
+    [KEY_LOGS_DIRECTORY] = {"logs_directory", KEY_OF_PROCESS},
+    [KEY_CACHE_DIRECTORY] = {"cache_directory", KEY_OF_PROCESS},
 };
 
 /* Some fields stand for several keys on disk: they are written together, and compared apart. */
@@ -549,6 +586,10 @@ static const struct row {
     {compare_sigpipe, KEY_IGNORE_SIGPIPE, ROW_COMPARED},
     {compare_oom_score, KEY_OOM_SCORE_ADJ, ROW_COMPARED},
     {compare_before, KEY_BEFORE, ROW_COMPARED},
+    {compare_runtime, KEY_RUNTIME_DIRECTORY, ROW_COMPARED},
+    {compare_state, KEY_STATE_DIRECTORY, ROW_COMPARED},
+    {compare_logs, KEY_LOGS_DIRECTORY, ROW_COMPARED},
+    {compare_cache, KEY_CACHE_DIRECTORY, ROW_COMPARED},
     {write_limits, KEY_LIMITS, ROW_BOTH},
     {write_whole_limits, KEY_LIMITS, ROW_BOTH},
     {write_output, KEY_STDOUT, ROW_BOTH},

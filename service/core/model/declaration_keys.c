@@ -24,8 +24,13 @@ enum declaration_key declaration_key_find(const char *name)
     static const struct {
         const char *name;
         enum declaration_key key;
-    } without_fields[] = {
-        {"arguments", KEY_EXEC}, {"primary", KEY_REQUIRES}, {"supervisor", KEY_NAME}};
+    } without_fields[] = {{"arguments", KEY_EXEC},
+                          {"primary", KEY_REQUIRES},
+                          {"supervisor", KEY_NAME},
+                          {"runtime_directory_mode", KEY_RUNTIME_DIRECTORY},
+                          {"state_directory_mode", KEY_STATE_DIRECTORY},
+                          {"logs_directory_mode", KEY_LOGS_DIRECTORY},
+                          {"cache_directory_mode", KEY_CACHE_DIRECTORY}};
 
     for (size_t i = 0; i < sizeof(without_fields) / sizeof(without_fields[0]); i++)
         if (strcmp(without_fields[i].name, name) == 0)

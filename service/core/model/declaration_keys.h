@@ -60,6 +60,10 @@ enum declaration_key {
     KEY_STDOUT,
     KEY_SOCKETS,
     KEY_BEFORE,
+    KEY_RUNTIME_DIRECTORY,
+    KEY_STATE_DIRECTORY,
+    KEY_LOGS_DIRECTORY,
+    KEY_CACHE_DIRECTORY,
     DECLARATION_KEYS /* how many there are */
 };
 
@@ -77,8 +81,9 @@ enum key_class declaration_key_class(enum declaration_key key);
 uint64_t declaration_keys_of(enum key_class class);
 
 /* Whether a key of manifests is this row's, or has no field of its own and goes with it:
- * `arguments` with `exec`, `primary` with `requires`, `supervisor` with `name`. Returns the key, or
- * DECLARATION_KEYS where there is none of this name. */
+ * `arguments` with `exec`, `primary` with `requires`, `supervisor` with `name`,
+ * `state_directory_mode` with `state_directory`. Returns the key, or DECLARATION_KEYS where there
+ * is none of this name. */
 enum declaration_key declaration_key_find(const char *name);
 
 /* The fields of each key are in one or more rows. Writes those of a row, unless they are never

@@ -19,6 +19,8 @@
 #define CHILD_DESCRIPTORS_MAX (SOCKETS_MAX + FD_STORE_MAX)
 #define SOCKET_ADDRESS_MAX    128 /* bytes of a struct sockaddr_storage */
 #define COMMANDS_MAX          16  /* before one start */
+#define DIRECTORIES_MAX       16  /* of each kind */
+#define DIRECTORY_MODE        0755
 
 enum output_kind { OUTPUT_JOURNAL = 0, OUTPUT_INHERIT = 1, OUTPUT_NULL = 2, OUTPUT_FILE = 3 };
 
@@ -70,6 +72,21 @@ struct command_list {
     size_t count;
 };
 
+/* Directories that are made for a child before its start; each kind has a place of its own, where
+ * the names are. */
+enum directory_kind {
+    DIRECTORY_RUNTIME,
+    DIRECTORY_STATE,
+    DIRECTORY_LOGS,
+    DIRECTORY_CACHE,
+    DIRECTORY_KINDS
+};
+
+struct directory_list {
+    const char **names; /* NULL-terminated, or NULL: none */
+    uint32_t mode;      /* 0700 to 0777 */
+};
+
 struct process_spec {
     const char **arguments; /* NULL-terminated, arguments[0] an absolute path; NULL: no process */
     const char *working_directory;
@@ -95,8 +112,9 @@ struct process_spec {
     struct process_output output;       /* of stdout and stderr */
     const struct socket_spec *sockets;
     size_t n_sockets;
-    uint32_t fd_store_max;            /* descriptors that are kept for it; 0: none */
-    struct command_list before;       /* are run one after the other before its program */
+    uint32_t fd_store_max;      /* descriptors that are kept for it; 0: none */
+    struct command_list before; /* are run one after the other before its program */
+    struct directory_list directories[DIRECTORY_KINDS];
     const struct health_spec *health; /* NULL: nobody asks */
     bool kill_group;   /* cancel goes to all processes of the child, not just the main one */
     int stop_signal;   /* what cancel sends */
