@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* How a kind is worded: event_table.def has its language. */
 static const struct telling {
@@ -75,6 +76,17 @@ static void write_count(FILE *out, int64_t number, const char *noun, size_t leng
 }
 
 /* key, without its braces. */
+static void write_moment(FILE *out, uint64_t realtime_usec)
+{
+    time_t seconds = (time_t)(realtime_usec / 1000000);
+    struct tm local;
+    char text[32];
+
+    if (localtime_r(&seconds, &local) &&
+        strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &local) > 0)
+        fputs(text, out);
+}
+
 static void write_field(FILE *out, const struct story *story, const char *key, size_t length)
 {
     size_t name = 0;
@@ -89,6 +101,8 @@ static void write_field(FILE *out, const struct story *story, const char *key, s
         text_write(out, field->text);
     else if (how == 't')
         story_duration(out, (uint64_t)field->number);
+    else if (how == 'w')
+        write_moment(out, (uint64_t)field->number);
     else if (how == 'n')
         write_count(out, field->number, key + name + 2, length - name - 2);
     else
