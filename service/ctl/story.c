@@ -75,7 +75,6 @@ static void write_count(FILE *out, int64_t number, const char *noun, size_t leng
     fprintf(out, "%" PRId64 " %s", number, noun_of((uint64_t)number, singular));
 }
 
-/* key, without its braces. */
 static void write_moment(FILE *out, uint64_t realtime_usec)
 {
     time_t seconds = (time_t)(realtime_usec / 1000000);
@@ -87,6 +86,7 @@ static void write_moment(FILE *out, uint64_t realtime_usec)
         fputs(text, out);
 }
 
+/* key, without its braces. */
 static void write_field(FILE *out, const struct story *story, const char *key, size_t length)
 {
     size_t name = 0;
