@@ -230,11 +230,35 @@ static const struct key *skip_end(const struct key *key)
     return !key->name && key->more ? key->more : key;
 }
 
+static const struct key *find_key(const struct key *keys, const char *name)
+{
+    for (keys = skip_end(keys); keys->name; keys = skip_end(keys + 1))
+        if (strcmp(keys->name, name) == 0)
+            return keys;
+    return NULL;
+}
+
+/* What timers are called elsewhere: in systemd's units and in other tools. */
+static const char *word_for(const struct key *keys, const char *name)
+{
+    static const struct {
+        const char *theirs, *ours;
+    } words[] = {{"OnCalendar", "schedule"},  {"on_calendar", "schedule"},
+                 {"timer", "schedule"},       {"cron", "schedule"},
+                 {"OnCalendar", "at"},        {"RandomizedDelaySec", "random_delay"},
+                 {"Persistent", "persistent"}};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcmp(name, words[i].theirs) == 0 && find_key(keys, words[i].ours))
+            return words[i].ours;
+    return NULL;
+}
+
 static int refuse_unknown(struct reader *reader, const struct node *node, const struct key *keys,
                           const char *name)
 {
-    const char *nearest = NULL;
-    size_t best = NEAR_MAX + 1;
+    const char *nearest = word_for(keys, name);
+    size_t best = nearest ? 0 : NEAR_MAX + 1;
 
     for (const struct key *key = skip_end(keys); key->name; key = skip_end(key + 1)) {
         size_t d = near_distance(name, key->name);
@@ -249,14 +273,6 @@ static int refuse_unknown(struct reader *reader, const struct node *node, const 
     if (nearest)
         return reader_refuse(reader, node, "unknown key, did you mean \"%s\"?", nearest);
     return reader_refuse(reader, node, "unknown key");
-}
-
-static const struct key *find_key(const struct key *keys, const char *name)
-{
-    for (keys = skip_end(keys); keys->name; keys = skip_end(keys + 1))
-        if (strcmp(keys->name, name) == 0)
-            return keys;
-    return NULL;
 }
 
 int reader_mapping(struct reader *reader, const struct node *node, const struct key *keys,
