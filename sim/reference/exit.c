@@ -99,6 +99,7 @@ static void give_up(struct ref *r, struct ref_child *c)
         quarantine(r, c, why);
     } else if (action == ON_LIMIT_COOL_DOWN) {
         c->cool_downs++;
+        c->scope = 0;
         c->automatic = true;
         c->by_budget = false;
         ref_arm(r, c, REF_START, r->now + delay);
