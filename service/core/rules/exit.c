@@ -224,6 +224,7 @@ static void give_up(struct core *core, struct child *child, const struct verdict
         break;
     case ON_LIMIT_COOL_DOWN:
         child->cool_downs++;
+        child_set_scope(core, child, NULL);
         restart_schedule(core, child, verdict->delay_usec, 0, "cool-down");
         break;
     case ON_LIMIT_STOP:
