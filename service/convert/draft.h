@@ -98,7 +98,7 @@ void draft_clear(struct draft *draft, const char *path);
 void draft_append_pairs(struct draft *draft, const char *path, const char *const *pairs,
                         size_t n_pairs);
 
-/* Appends a command to a list of commands. may_fail: what comes after it is done all the same. */
+/* Appends a command to a list of commands. may_fail: what comes after it is run anyway. */
 void draft_append_command(struct draft *draft, const char *path, const char *const *words,
                           size_t n_words, bool may_fail);
 

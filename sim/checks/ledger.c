@@ -110,6 +110,14 @@ static void hear_run(struct actor *actor, uint64_t delay_usec)
         reference_drew_run(actor->reference, delay_usec);
 }
 
+/* It is entered before it can be aborted or released. */
+static void enter_fence(struct world *world, struct ledger *ledger, const struct event *event)
+{
+    if (event->kind != EVENT_CHILD_RESTART_FENCE_ENTERED)
+        must(world, event, ledger->fence_entered, "child-restart-fence-entered");
+    ledger->fence_entered = event->kind != EVENT_CHILD_RESTART_FENCE_RELEASED;
+}
+
 static void enter_child_event(struct world *world, struct actor *actor, const struct event *event)
 {
     struct ledger *ledger = &actor->ledger;
@@ -170,14 +178,9 @@ static void enter_child_event(struct world *world, struct actor *actor, const st
         end_of_attempt(world, ledger, event);
         return;
     case EVENT_CHILD_RESTART_FENCE_ENTERED:
-        ledger->fence_entered = true;
-        return;
     case EVENT_CHILD_RESTART_FENCE_ABORT_REQUESTED:
-        must(world, event, ledger->fence_entered, "child-restart-fence-entered");
-        return;
     case EVENT_CHILD_RESTART_FENCE_RELEASED:
-        must(world, event, ledger->fence_entered, "child-restart-fence-entered");
-        ledger->fence_entered = false;
+        enter_fence(world, ledger, event);
         return;
     case EVENT_CHILD_OPERATION_CHANGED:
         ledger->held = !text_is(event, "to", "active");

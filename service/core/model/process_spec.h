@@ -64,7 +64,7 @@ struct health_spec {
 struct command_spec {
     const char **arguments; /* NULL-terminated, arguments[0] an absolute path */
     uint64_t timeout_usec;  /* 0: it has no deadline of its own */
-    bool may_fail;          /* what comes after it is done all the same */
+    bool may_fail;          /* what comes after it is run anyway */
 };
 
 struct command_list {
