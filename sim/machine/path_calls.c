@@ -151,14 +151,22 @@ int64_t call_fstatfs(struct runner *runner, const uint64_t *a)
     return file ? tell_system(runner, file->inode, a[1]) : error;
 }
 
-static int64_t access_at(struct runner *runner, uint64_t folder, uint64_t address, int wish)
+/* The file that a path of the caller leads to, which it releases. */
+static int look_up_argument(struct runner *runner, uint64_t folder, uint64_t address,
+                            struct inode **inode)
 {
     char path[4096];
-    struct inode *at, *inode;
+    struct inode *at;
     int r = path_argument(runner, folder, address, &at, path);
 
-    if (r == 0)
-        r = path_look_up(runner->task, at, path, 0, &inode);
+    return r < 0 ? r : path_look_up(runner->task, at, path, 0, inode);
+}
+
+static int64_t access_at(struct runner *runner, uint64_t folder, uint64_t address, int wish)
+{
+    struct inode *inode;
+    int r = look_up_argument(runner, folder, address, &inode);
+
     if (r < 0)
         return r;
     r = path_access(runner->task, inode, wish);
@@ -321,12 +329,9 @@ int64_t call_symlinkat(struct runner *runner, const uint64_t *a)
 
 static int64_t set_mode(struct runner *runner, uint64_t folder, uint64_t address, mode_t mode)
 {
-    char path[4096];
-    struct inode *at, *inode;
-    int r = path_argument(runner, folder, address, &at, path);
+    struct inode *inode;
+    int r = look_up_argument(runner, folder, address, &inode);
 
-    if (r == 0)
-        r = path_look_up(runner->task, at, path, 0, &inode);
     if (r < 0)
         return r;
     r = inode_set_mode(runner->task, inode, mode);
