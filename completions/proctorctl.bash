@@ -1,6 +1,7 @@
 # bash completion for proctorctl: commands, options, and the ids of children over the bus.
 
 _proctorctl_ids() {
+    [[ -z $_proctorctl_away ]] || return # nobody waits for ssh
     proctorctl "${_proctorctl_place[@]}" --no-legend list 2>/dev/null | while read -r id _; do
         [[ $id =~ ^[[:alnum:]._/-]+$ ]] && echo "$id" # compgen -W would carry out anything else
     done
@@ -9,10 +10,10 @@ _proctorctl_ids() {
 _proctorctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= i
     local commands='list top tree status pause resume quarantine restart remove add run jobs timers is-active is-failed show cat edit kill wait reload
-        reexec events shutdown audit log check convert trace metrics help'
-    local options='--system --user --address= --json= --no-legend --quiet --requested-by= --help
+        reexec events shutdown audit log check convert trace metrics stdio-bridge help'
+    local options='--system --user --address= --host= --json= --no-legend --quiet --requested-by= --help
         --version'
-    _proctorctl_place=()
+    _proctorctl_place=() _proctorctl_away=
     COMPREPLY=()
 
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -22,9 +23,10 @@ _proctorctl() {
             [[ $COMP_LINE =~ --address=([^[:space:]]+) ]] &&
                 _proctorctl_place+=("--address=${BASH_REMATCH[1]//[\"\']/}")
             ;;
+        -H* | --host) _proctorctl_away=yes ;;
         -*) ;;
         *)
-            if [[ -z $command && ${COMP_WORDS[i - 1]} != [=:] && ${COMP_WORDS[i]} != [=:] ]]; then
+            if [[ -z $command && ${COMP_WORDS[i - 1]} != -H && ${COMP_WORDS[i - 1]} != [=:] && ${COMP_WORDS[i]} != [=:] ]]; then
                 command=${COMP_WORDS[i]}
             fi
             ;;
@@ -53,12 +55,15 @@ _proctorctl() {
         [[ $word == = ]] && option=$before word=
         case $option in
         --for) COMPREPLY=($(compgen -W 'ready running stopped removed' -- "$word")) ;;
+        --host) COMPREPLY=($(compgen -A hostname -- "$word")) ;;
         --json) COMPREPLY=($(compgen -W 'off short pretty' -- "$word")) ;;
         --output) COMPREPLY=($(compgen -f -- "$word")) ;;
         esac
     elif [[ $word == -* ]]; then
         COMPREPLY=($(compgen -W "$options" -- "$word"))
         [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace
+    elif [[ $before == -H ]]; then
+        COMPREPLY=($(compgen -A hostname -- "$word"))
     elif [[ -z $command ]]; then
         COMPREPLY=($(compgen -W "$commands" -- "$word"))
     else

@@ -1,6 +1,7 @@
 # fish completion for proctorctl: commands, options, and the ids of children over the bus.
 
 function __proctorctl_ids
+    string match -qr -- '^(-H|--host)' (commandline -opc) && return # nobody waits for ssh
     set -l place (string match -r -- '^--(?:system|user|address=.*)$' (commandline -opc))
     proctorctl $place --no-legend list 2>/dev/null | string replace -r ' .*' ''
 end
@@ -39,12 +40,14 @@ complete -c proctorctl -n __fish_use_subcommand -a check -d 'validate manifests'
 complete -c proctorctl -n __fish_use_subcommand -a convert -d 'make manifests from files of other supervisors'
 complete -c proctorctl -n __fish_use_subcommand -a trace -d 'save the journal, for proctor-sim replay'
 complete -c proctorctl -n __fish_use_subcommand -a metrics -d 'print OpenMetrics'
+complete -c proctorctl -n __fish_use_subcommand -a stdio-bridge -d 'connect standard input and output to the bus'
 complete -c proctorctl -n __fish_use_subcommand -a help -d 'show the help of a command'
 complete -c proctorctl -n "__fish_seen_subcommand_from $with_ids" -a '(__proctorctl_ids)'
 complete -c proctorctl -n "__fish_seen_subcommand_from $with_files" -F
 complete -c proctorctl -l system -d 'the system bus'
 complete -c proctorctl -l user -d 'the session bus'
 complete -c proctorctl -l address -x -d 'the bus at an address'
+complete -c proctorctl -s H -l host -x -a '(__fish_print_hostnames)' -d 'on other machines, by ssh'
 complete -c proctorctl -l json -x -a 'off short pretty' -d 'print JSON'
 complete -c proctorctl -l no-legend -d 'omit headings'
 complete -c proctorctl -l quiet -d 'omit what needs no attention'

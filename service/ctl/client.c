@@ -77,6 +77,11 @@ static const char *describe_absence(struct client *client, char *text, size_t si
 {
     const char *address = "?";
 
+    if (client->host) {
+        snprintf(text, size, "proctord is not running on %.200s, or is on another bus there",
+                 client->host);
+        return text;
+    }
     sd_bus_get_address(client->bus, &address);
     snprintf(text, size,
              "proctord is not on the bus at %.200s: it is not running, is still waiting for this "
@@ -97,7 +102,7 @@ int client_error(struct client *client, const sd_bus_error *error, int r)
     print_error(message);
     if (client->json != JSON_OFF)
         answer_error(client, error ? error->name : NULL, message);
-    if (absent)
+    if (absent && !client->host)
         fputs("Start it (systemctl start proctor, or proctord by hand), or name another bus with "
               "--address, --user or --system.\n",
               stderr);

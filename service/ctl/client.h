@@ -28,8 +28,12 @@ enum json_mode { JSON_OFF, JSON_SHORT, JSON_PRETTY };
 
 enum document_form { DOCUMENT_ONE, DOCUMENT_LIST, DOCUMENT_LINES };
 
+struct place_of_bus;
+
 struct client {
     sd_bus *bus;
+    const struct place_of_bus *place; /* where the bus is, or the buses (connect.h) */
+    const char *host;                 /* that the bus is on; NULL: this one */
     enum json_mode json;
     bool legend;
     bool quiet;

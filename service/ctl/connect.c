@@ -18,10 +18,9 @@ static uint64_t now_usec(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* A bus may accept and be silent: then a person should not sit before it for minutes. */
-static int wait_for(sd_bus *bus)
+int connect_wait(sd_bus *bus, uint64_t most_usec)
 {
-    uint64_t now = now_usec(), end = now + BUS_USEC;
+    uint64_t now = now_usec(), end = now + most_usec;
     int r;
 
     while ((r = sd_bus_is_ready(bus)) == 0) {
@@ -54,7 +53,7 @@ static int open_ready(int (*begin)(sd_bus **bus), sd_bus **bus)
     int r = begin(bus);
 
     if (r >= 0)
-        r = wait_for(*bus);
+        r = connect_wait(*bus, BUS_USEC);
     if (r < 0)
         *bus = sd_bus_unref(*bus);
     return r < 0 ? r : 0;
@@ -110,5 +109,5 @@ int connect_to(struct client *client, const struct place_of_bus *place)
     if (!address)
         return connect_anywhere(client);
     r = open_address(address, &client->bus);
-    return r < 0 ? r : wait_for(client->bus);
+    return r < 0 ? r : connect_wait(client->bus, BUS_USEC);
 }

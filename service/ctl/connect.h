@@ -8,8 +8,10 @@
 #pragma once
 
 #include "client.h"
+#include "hosts.h"
 
 struct place_of_bus {
+    struct hosts hosts; /* none: this machine (else remote.h) */
     const char *address;
     bool user;
     bool system;
@@ -18,3 +20,7 @@ struct place_of_bus {
 /* Sets client->bus, which is ready. Returns 0 or a negative errno, within ten seconds for each
  * bus that is tried. */
 int connect_to(struct client *client, const struct place_of_bus *place);
+
+/* A bus may accept and be silent: waits until it lets us in. Returns 0 or a negative errno,
+ * -ETIMEDOUT after the time. */
+int connect_wait(sd_bus *bus, uint64_t most_usec);

@@ -1,10 +1,13 @@
 /*
  * proctorctl: the tree, from a shell.
  */
+#include "bridge.h"
 #include "connect.h"
 #include "document.h"
 #include "hints.h"
 #include "number.h"
+#include "remote.h"
+#include "several.h"
 #include "since.h"
 #include "standard.h"
 #include "terminal.h"
@@ -79,11 +82,16 @@ static const char help[] =
     "                                          runit or s6 folders; needs no proctord\n"
     "  trace -o FILE                           save the journal, for proctor-sim replay\n"
     "  metrics                                 print the metrics in OpenMetrics format\n"
+    "  stdio-bridge                            connect standard input and output to the bus: for\n"
+    "                                          the proctorctl of another machine (-H)\n"
     "  help [COMMAND]                          show this help, or that of one command\n"
     "\n"
     "  --system, --user, --address=ADDRESS     which bus (default: PROCTOR_BUS_ADDRESS if set,\n"
     "                                          else the system bus, or the session bus if only\n"
     "                                          that has a proctord)\n"
+    "  -H, --host=[USER@]HOST[,...]            on other machines, by ssh; list and top show all "
+    "of\n"
+    "                                          them together\n"
     "  --json=off|short|pretty                 --no-legend  --quiet  --requested-by=NAME\n"
     "\n"
     "  -m TEXT                                 the same as --reason=TEXT\n"
@@ -121,6 +129,7 @@ static const struct option options[] = {
     {"system", no_argument, NULL, OPTION_SYSTEM},
     {"user", no_argument, NULL, OPTION_USER},
     {"address", required_argument, NULL, OPTION_ADDRESS},
+    {"host", required_argument, NULL, 'H'},
     {"json", required_argument, NULL, OPTION_JSON},
     {"no-legend", no_argument, NULL, OPTION_NO_LEGEND},
     {"quiet", no_argument, NULL, OPTION_QUIET},
@@ -151,6 +160,12 @@ static int usage_error(struct client *client, const char *what, const char *valu
 {
     client_fail(client, "%s: %s (see proctorctl --help)", what, value);
     return -EINVAL;
+}
+
+static int set_hosts(struct client *client, struct place_of_bus *place, char *text)
+{
+    const char *wrong = hosts_read(text, &place->hosts);
+    return wrong ? usage_error(client, "--host", wrong) : 0;
 }
 
 static int set_json(struct client *client, const char *word)
@@ -231,6 +246,8 @@ static int take(struct client *client, struct place_of_bus *place, int code)
     case OPTION_ADDRESS:
         place->address = optarg;
         return 0;
+    case 'H':
+        return set_hosts(client, place, optarg);
     case OPTION_JSON:
         return set_json(client, optarg);
     case OPTION_NO_LEGEND:
@@ -348,6 +365,7 @@ static const struct command commands[] = {
     {"audit", 0, -1, false, true, command_audit, NULL},
     {"trace", 0, 0, false, false, command_trace, NULL},
     {"metrics", 0, 0, false, false, command_metrics, NULL},
+    {"stdio-bridge", 0, 0, false, false, command_stdio_bridge, NULL},
     {"log", 1, 1, false, true, command_log, NULL},
     {"check", 1, -1, false, false, command_check, NULL},
     {"convert", 1, -1, false, false, command_convert, NULL},
@@ -464,10 +482,73 @@ static int bus_error(struct client *client, int r)
     return CTL_ERROR;
 }
 
-static int run(struct client *client, const struct command *command,
-               const struct place_of_bus *place)
+/* Whether it needs no proctord. */
+static bool is_local(const struct command *command)
 {
-    if (check_usage(client, command) < 0)
+    return command->run == command_check || command->run == command_convert ||
+           command->run == command_help;
+}
+
+static int carry_out(struct client *client, const struct command *command)
+{
+    sd_bus_set_allow_interactive_authorization(client->bus, 1); /* polkit may ask the person */
+    return command->run ? command->run(client) : command_verb(client, command->method);
+}
+
+/* On client->host. */
+static int run_remote(struct client *client, void *userdata)
+{
+    const struct command *command = userdata;
+    bool alone = client->place->hosts.count == 1;
+    struct remote remote = {.host = client->host};
+
+    if (command->run == command_log || command->run == command_edit)
+        return remote_carry_out(client, command->name);
+    int r = remote_begin(&remote, client->place, alone);
+    if (r < 0)
+        remote_fail(&remote, r);
+    else
+        r = remote_wait(&remote, alone);
+    if (r < 0)
+        return client_fail(client, "%s cannot be reached: %s", client->host, remote.error);
+    client->bus = remote.bus;
+    int code = carry_out(client, command);
+    remote_close(&remote);
+    return code;
+}
+
+/* What makes no sense on other machines, or not on several. */
+static int check_hosts(struct client *client, const struct command *command)
+{
+    size_t count = client->place->hosts.count;
+
+    if (count > 0 && (is_local(command) || command->run == command_stdio_bridge))
+        return usage_error(client, command->name, "does not apply to other machines");
+    if (count > 1 && command->run == command_edit)
+        return usage_error(client, command->name, "name one host");
+    if (count > 1 && (command->run == command_add || command->run == command_run) &&
+        strcmp(client->arguments[0], "-") == 0)
+        return usage_error(client, command->name, "standard input can be read for one host only");
+    if (count > 1 && command->run == command_trace)
+        return usage_error(client, command->name, "name one host");
+    return 0;
+}
+
+static int run_on_hosts(struct client *client, const struct command *command)
+{
+    const struct hosts *hosts = &client->place->hosts;
+
+    if (command->run == command_list || command->run == command_top)
+        return command->run(client); /* all of them together */
+    if (hosts->count > 1)
+        return several_run(client, run_remote, (void *)(uintptr_t)command);
+    client->host = hosts->names[0];
+    return run_remote(client, (void *)(uintptr_t)command);
+}
+
+static int run(struct client *client, const struct command *command)
+{
+    if (check_usage(client, command) < 0 || check_hosts(client, command) < 0)
         return CTL_ERROR;
     if (check_options(client) < 0)
         return CTL_ERROR;
@@ -476,15 +557,15 @@ static int run(struct client *client, const struct command *command,
     if (command->run == command_help && client->n_arguments > 0 &&
         !find_command(client->arguments[0]))
         return unknown_command(client, client->arguments[0]) < 0 ? CTL_ERROR : CTL_DONE;
-    if (command->run == command_check || command->run == command_convert ||
-        command->run == command_help)
+    if (is_local(command))
         return command->run(client);
-    int r = connect_to(client, place);
+    if (client->place->hosts.count > 0)
+        return run_on_hosts(client, command);
+    int r = connect_to(client, client->place);
 
     if (r < 0)
         return bus_error(client, r);
-    sd_bus_set_allow_interactive_authorization(client->bus, 1); /* polkit may ask the person */
-    int code = command->run ? command->run(client) : command_verb(client, command->method);
+    int code = carry_out(client, command);
     sd_bus_flush_close_unref(client->bus);
     return code;
 }
@@ -500,7 +581,7 @@ static int wrong_usage(struct client *client, const char *what)
 /* Reads the options; returns how many commands there are to carry out, or a negative errno. */
 static int read_options(struct client *client, struct place_of_bus *place, int argc, char **argv)
 {
-    for (int code; (code = getopt_long(argc, argv, "fm:n:o:", options, NULL)) != -1;) {
+    for (int code; (code = getopt_long(argc, argv, "fH:m:n:o:", options, NULL)) != -1;) {
         int r = take(client, place, code);
         if (r != 0)
             return r < 0 ? wrong_usage(client, "unknown or malformed option") : 0;
@@ -517,8 +598,9 @@ static int read_options(struct client *client, struct place_of_bus *place, int a
 int main(int argc, char **argv)
 {
     standard_descriptors_fill(O_RDONLY);
-    struct client client = {.legend = true, .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
     struct place_of_bus place = {};
+    struct client client = {
+        .place = &place, .legend = true, .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
     int code = CTL_DONE;
 
     terminal_guard();
@@ -528,7 +610,7 @@ int main(int argc, char **argv)
         if (!command)
             r = unknown_command(&client, argv[optind]);
         else
-            code = run(&client, command, &place);
+            code = run(&client, command);
     }
     document_close(&client);
     if (terminal_close() < 0)

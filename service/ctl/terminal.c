@@ -207,21 +207,34 @@ void terminal_release(void)
     release(&guards[1], &stderr);
 }
 
-void terminal_paint(FILE *out, const char *sequence)
+static struct guard *guard_of(FILE *out)
 {
-    struct guard *guard = out == guards[0].stream ? &guards[0] : NULL;
+    for (size_t i = 0; i < sizeof(guards) / sizeof(guards[0]); i++)
+        if (guards[i].stream && out == guards[i].stream)
+            return &guards[i];
+    return NULL;
+}
 
-    if (!*sequence)
+void terminal_pass(FILE *out, const char *text, size_t size)
+{
+    struct guard *guard = guard_of(out);
+
+    if (size == 0)
         return;
     if (guard) {
         fflush(out);
         guard->trusted = true;
     }
-    fputs(sequence, out);
+    fwrite(text, 1, size, out);
     if (guard) {
         fflush(out);
         guard->trusted = false;
     }
+}
+
+void terminal_paint(FILE *out, const char *sequence)
+{
+    terminal_pass(out, sequence, strlen(sequence));
 }
 
 bool terminal_failed(void)

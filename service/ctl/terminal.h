@@ -30,6 +30,9 @@ bool terminal_failed(void);
 /* An escape sequence of ours; "": none. */
 void terminal_paint(FILE *out, const char *sequence);
 
+/* What has passed the guard of another proctorctl already. */
+void terminal_pass(FILE *out, const char *text, size_t size);
+
 /* One line's text, escaped where it is not plain. */
 void text_write(FILE *out, const char *text);
 

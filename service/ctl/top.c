@@ -1,3 +1,4 @@
+#include "connect.h"
 #include "top.h"
 
 #include "outcome.h"
@@ -46,11 +47,16 @@ static void give(struct top *top, const struct order *order, const char *reason)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
     CLEANUP_MESSAGE *call = NULL, *reply = NULL;
-    int r = client_call(top->client, PATH, MANAGER, order->method, &call);
+    int r;
 
+    if (!top_hosts_turn(top)) {
+        top_say(top, true, "the host cannot be asked");
+        return;
+    }
+    r = client_call(top->client, PATH, MANAGER, order->method, &call);
     top->client->reason = reason;
     if (r >= 0)
-        r = sd_bus_message_append(call, "s", top->selected);
+        r = sd_bus_message_append(call, "s", top->selected.id);
     if (r >= 0)
         r = client_append_reason(top->client, call);
     if (r >= 0)
@@ -103,11 +109,17 @@ static void answered(struct top *top)
         return;
     }
     for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
-        if (orders[i].prompt == prompt && top->selected)
+        if (orders[i].prompt == prompt && top->selected.id)
             give(top, &orders[i], top->answer);
 }
 
 /* ---- keys ------------------------------------------------------------------------------------ */
+
+/* A row may stand for a host, too. */
+static bool has_child(const struct top *top)
+{
+    return top->selected.id && top->selected.id[0];
+}
 
 static void show_events(struct top *top)
 {
@@ -116,9 +128,10 @@ static void show_events(struct top *top)
 
     free(top->events);
     top->events = NULL;
-    if (!top->details || !top->selected || !(out = open_memstream(&top->events, &size)))
+    if (!top->details || !has_child(top) || !top_hosts_turn(top) ||
+        !(out = open_memstream(&top->events, &size)))
         return;
-    events_show_last(top->client, top->selected, (size_t)LINES / 2 - 1, out); /* below a line */
+    events_show_last(top->client, top->selected.id, (size_t)LINES / 2 - 1, out); /* below a line */
     fclose(out);
 }
 
@@ -171,7 +184,7 @@ static bool press(struct top *top, int key)
         return true;
     }
     for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
-        if (orders[i].key == key && top->selected)
+        if (orders[i].key == key && has_child(top))
             ask(top, orders[i].prompt);
     if (key == '/')
         ask(top, "/");
@@ -215,32 +228,52 @@ static bool wait_for_keys(struct top *top)
     return true;
 }
 
+static int look(struct top *top)
+{
+    if (top->n_hosts == 0)
+        return top_look(top);
+    top_hosts_look(top);
+    return 0;
+}
+
+/* Before there is a screen: what is wrong is said on standard error. */
+static int open_first(struct top *top)
+{
+    if (top->client->place->hosts.count > 0)
+        return top_hosts_open(top);
+    int r = top_look(top);
+    return r < 0 || top->message[0] ? -EIO : 0;
+}
+
+static int show(struct top *top)
+{
+    int r;
+
+    terminal_release(); /* curses writes to it itself; what it is given is escaped */
+    if (screen_open(top->client) < 0)
+        return client_fail(top->client, "top: unknown terminal type (TERM)");
+    top->fit = screen_rows(top);
+    do {
+        r = look(top);
+        top_arrange(top);
+        show_events(top);
+        screen_draw(top);
+    } while (r >= 0 && wait_for_keys(top));
+    screen_close();
+    return r < 0 ? client_fail(top->client, "%s", top->message) : CTL_DONE;
+}
+
 int command_top(struct client *client)
 {
     struct top top = {.client = client};
-    int r;
 
     if (client->json != JSON_OFF)
         return client_fail(client,
                            "top: has no JSON output; use \"proctorctl --json=short status\"");
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return client_fail(client, "top: needs a terminal; \"proctorctl list\" shows it once");
-    r = top_look(&top);
-    if (r < 0 || top.message[0])
-        return client_fail(client, "%s", top.message);
-    terminal_release(); /* curses writes to it itself; what it is given is escaped */
-    if (screen_open(client) < 0)
-        return client_fail(client, "top: unknown terminal type (TERM)");
-    top.fit = screen_rows(&top);
-    do {
-        r = top_look(&top);
-        top_arrange(&top);
-        show_events(&top);
-        screen_draw(&top);
-    } while (r >= 0 && wait_for_keys(&top));
-    screen_close();
-    if (r < 0)
-        client_fail(client, "%s", top.message);
+    int code = open_first(&top) < 0 ? client_fail(client, "%s", top.message) : show(&top);
+    top_hosts_close(&top);
     top_free(&top);
-    return r < 0 ? CTL_ERROR : CTL_DONE;
+    return code;
 }

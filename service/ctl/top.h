@@ -11,8 +11,12 @@
 
 enum sort { SORT_NAME, SORT_STATE, SORT_CPU, SORT_MEMORY, SORT_STARTS, SORTS };
 
+struct top_host;
+
 struct top_row {
-    char *id, *state, *explanation;
+    const char *host; /* NULL: this machine */
+    char *id;         /* "": it stands for the host, of which nothing is known */
+    char *state, *explanation;
     bool good, bad; /* as it should be; held, given up or failed */
     uint32_t pid;
     uint64_t started_usec; /* CLOCK_REALTIME; 0: not now */
@@ -26,14 +30,19 @@ struct top_row {
 
 struct top {
     struct client *client;
+    struct top_host *hosts; /* top_hosts.c; NULL: it is this machine */
+    size_t n_hosts;
     struct top_row *rows;
-    size_t count, active, failed;
-    char phase[32]; /* of the shutdown */
+    size_t count, active, failed, silent; /* silent: hosts, not children */
+    char phase[32];                       /* of the shutdown */
     uint64_t looked_usec;
     enum sort sort;
     char filter[TEXT];
-    char *selected; /* id */
-    size_t *shown;  /* rows that pass the filter, in order */
+    struct {
+        const char *host;
+        char *id; /* NULL: there is none */
+    } selected;
+    size_t *shown; /* rows that pass the filter, in order */
     size_t n_shown, offset;
     size_t fit; /* rows that the screen has room for; the screen says so */
     bool details;
@@ -47,6 +56,14 @@ struct top {
 
 /* top_rows.c. Reads all again; returns a negative errno where the connection has gone. */
 int top_look(struct top *top);
+
+/* The answer of a host to CurrentState. *looked_usec: when the one before came; 0: it is the first.
+ */
+int top_take(struct top *top, const char *host, sd_bus_message *reply, uint64_t *looked_usec);
+
+/* Instead of its children there is one row, which says why. */
+void top_take_none(struct top *top, const char *host, const char *state, const char *why);
+
 void top_arrange(struct top *top); /* filter and order */
 struct top_row *top_selected(struct top *top);
 void top_select(struct top *top, long by); /* so many further down */
@@ -55,6 +72,12 @@ void top_free(struct top *top);
 
 /* The last line: an outcome, or what is wrong. */
 void top_say(struct top *top, bool bad, const char *text);
+
+/* top_hosts.c. Connects to all that are named; they are rows until they have answered. */
+int top_hosts_open(struct top *top);
+void top_hosts_look(struct top *top);
+bool top_hosts_turn(struct top *top); /* to that of the selected row; false: it cannot be asked */
+void top_hosts_close(struct top *top);
 
 /* top_screen.c */
 int screen_open(const struct client *client);

@@ -32,7 +32,7 @@ void top_free(struct top *top)
         row_free(&top->rows[i]);
     free(top->rows);
     free(top->shown);
-    free(top->selected);
+    free(top->selected.id);
     free(top->events);
 }
 
@@ -47,20 +47,26 @@ void top_say(struct top *top, bool bad, const char *text)
 
 /* ---- a look ---------------------------------------------------------------------------------- */
 
+static bool is_from(const struct top_row *row, const char *host)
+{
+    return host ? row->host && strcmp(row->host, host) == 0 : !row->host;
+}
+
 /* Rows keep their place from one look to the next, and so mostly do children: index is where it is
  * likely to be. */
-static struct top_row *row_of(struct top *top, const char *id, size_t index)
+static struct top_row *row_of(struct top *top, const char *host, const char *id, size_t index)
 {
-    if (index < top->count && strcmp(top->rows[index].id, id) == 0)
+    if (index < top->count && strcmp(top->rows[index].id, id) == 0 &&
+        is_from(&top->rows[index], host))
         return &top->rows[index];
     for (size_t i = 0; i < top->count; i++)
-        if (strcmp(top->rows[i].id, id) == 0)
+        if (strcmp(top->rows[i].id, id) == 0 && is_from(&top->rows[i], host))
             return &top->rows[i];
     struct top_row *rows = realloc(top->rows, (top->count + 1) * sizeof(*rows));
     if (!rows)
         return NULL;
     top->rows = rows;
-    rows[top->count] = (struct top_row){.id = strdup(id), .cpu = -1};
+    rows[top->count] = (struct top_row){.host = host, .id = strdup(id), .cpu = -1};
     return rows[top->count].id ? &rows[top->count++] : NULL;
 }
 
@@ -87,13 +93,20 @@ static void note_history(struct top_row *row, bool fresh, uint64_t attempt, uint
     row->starts_then[HISTORY - 1] = (uint16_t)(starts < UINT16_MAX ? starts : UINT16_MAX);
 }
 
-static void note_child(struct top *top, const struct fields *fields, size_t index,
-                       uint64_t passed_usec)
+/* Whose answer is being read. */
+struct look {
+    const char *host;
+    uint64_t passed_usec; /* since the one before */
+    size_t first;         /* its first row, mostly */
+};
+
+static void note_child(struct top *top, const struct look *look, const struct fields *fields,
+                       size_t index)
 {
     const char *operation = fields_text(fields, "Operation");
     bool active = strcmp(operation, "active") == 0;
     size_t before = top->count;
-    struct top_row *row = row_of(top, fields_text(fields, "Id"), index);
+    struct top_row *row = row_of(top, look->host, fields_text(fields, "Id"), index);
 
     if (!row)
         return;
@@ -102,7 +115,7 @@ static void note_child(struct top *top, const struct fields *fields, size_t inde
     if (attempt == 0)
         attempt = row->attempt;
     note_history(row, top->count > before, attempt, (uint64_t)fields_number(fields, "CPUUsageNSec"),
-                 passed_usec);
+                 look->passed_usec);
     row->seen = true;
     row->attempt = attempt;
     row->cpu_nsec = (uint64_t)fields_number(fields, "CPUUsageNSec");
@@ -116,11 +129,9 @@ static void note_child(struct top *top, const struct fields *fields, size_t inde
     row->bad = strcmp(operation, "quarantined") == 0 ||
                fields_number(fields, "RestartLimitExhausted") ||
                fields_number(fields, "HeartbeatStale");
-    top->active += row->pid > 0;
-    top->failed += row->bad;
 }
 
-static int read_children(struct top *top, sd_bus_message *m, uint64_t passed_usec)
+static int read_children(struct top *top, const struct look *look, sd_bus_message *m)
 {
     int r = sd_bus_message_enter_container(m, 'v', "aa{sv}");
 
@@ -130,14 +141,14 @@ static int read_children(struct top *top, sd_bus_message *m, uint64_t passed_use
         struct fields fields;
         r = fields_read(m, &fields);
         if (r >= 0)
-            note_child(top, &fields, i, passed_usec);
+            note_child(top, look, &fields, look->first + i);
     }
     for (int i = 0; r >= 0 && i < 2; i++)
         r = sd_bus_message_exit_container(m);
     return r;
 }
 
-static int read_state(struct top *top, sd_bus_message *m, uint64_t passed_usec)
+static int read_state(struct top *top, const struct look *look, sd_bus_message *m)
 {
     int r = sd_bus_message_enter_container(m, 'a', "{sv}");
 
@@ -147,7 +158,7 @@ static int read_state(struct top *top, sd_bus_message *m, uint64_t passed_usec)
         if (r < 0)
             return r;
         if (strcmp(key, "children") == 0) {
-            r = read_children(top, m, passed_usec);
+            r = read_children(top, look, m);
         } else if (strcmp(key, "shutdown_phase") == 0) {
             r = sd_bus_message_read(m, "v", "s", &phase);
             if (r >= 0)
@@ -161,12 +172,12 @@ static int read_state(struct top *top, sd_bus_message *m, uint64_t passed_usec)
     return r;
 }
 
-static void forget_unseen(struct top *top)
+static void forget_unseen(struct top *top, const char *host)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < top->count; i++) {
-        if (!top->rows[i].seen) {
+        if (is_from(&top->rows[i], host) && !top->rows[i].seen) {
             row_free(&top->rows[i]);
             continue;
         }
@@ -177,25 +188,70 @@ static void forget_unseen(struct top *top)
     top->count = kept;
 }
 
+/* What the head of the screen says of all rows. */
+static void count_rows(struct top *top)
+{
+    top->active = top->failed = top->silent = 0;
+    for (size_t i = 0; i < top->count; i++) {
+        top->silent += !top->rows[i].id[0];
+        top->active += top->rows[i].pid > 0;
+        top->failed += top->rows[i].bad;
+    }
+}
+
+/* Returns the first of them. */
+static size_t begin_host(struct top *top, const char *host)
+{
+    size_t first = top->count;
+
+    for (size_t i = top->count; i-- > 0;)
+        if (is_from(&top->rows[i], host)) {
+            top->rows[i].seen = false;
+            first = i;
+        }
+    return first;
+}
+
+int top_take(struct top *top, const char *host, sd_bus_message *reply, uint64_t *looked_usec)
+{
+    uint64_t now = now_usec();
+    struct look look = {.host = host,
+                        .passed_usec = *looked_usec > 0 ? now - *looked_usec : 0,
+                        .first = begin_host(top, host)};
+
+    *looked_usec = now;
+    int r = read_state(top, &look, reply);
+    if (r >= 0)
+        forget_unseen(top, host);
+    count_rows(top);
+    return r;
+}
+
+void top_take_none(struct top *top, const char *host, const char *state, const char *why)
+{
+    size_t first = begin_host(top, host);
+    struct top_row *row = row_of(top, host, "", first);
+
+    if (!row)
+        return;
+    row->seen = true;
+    row->bad = true;
+    replace(&row->state, state);
+    replace(&row->explanation, why);
+    forget_unseen(top, host);
+    count_rows(top);
+}
+
 int top_look(struct top *top)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
     CLEANUP_MESSAGE *reply = NULL;
-    uint64_t now = now_usec(), passed = top->looked_usec > 0 ? now - top->looked_usec : 0;
     int r = call_method(top->client, PATH, MANAGER, "CurrentState", &error, &reply, NULL);
-
     if (r < 0) {
         top_say(top, true, error.message ? error.message : strerror(-r));
         return sd_bus_error_is_set(&error) && sd_bus_is_open(top->client->bus) > 0 ? 0 : r;
     }
-    for (size_t i = 0; i < top->count; i++)
-        top->rows[i].seen = false;
-    top->active = top->failed = 0;
-    top->looked_usec = now;
-    r = read_state(top, reply, passed);
-    if (r >= 0)
-        forget_unseen(top);
-    return r;
+    return top_take(top, NULL, reply, &top->looked_usec);
 }
 
 /* ---- order ----------------------------------------------------------------------------------- */
@@ -234,6 +290,10 @@ static int compare_rows(const struct top *top, const struct top_row *x, const st
     case SORTS:
         break;
     }
+    if (order == 0 && x->host && y->host && top->sort != SORT_NAME)
+        order = strcmp(x->id, y->id);
+    if (order == 0 && x->host && y->host)
+        order = strcmp(x->host, y->host);
     return order ? order : strcmp(x->id, y->id);
 }
 
@@ -245,19 +305,28 @@ static int compare(const void *a, const void *b, void *userdata)
 
 static size_t place_of_selected(const struct top *top)
 {
-    for (size_t i = 0; top->selected && i < top->n_shown; i++)
-        if (strcmp(top->rows[top->shown[i]].id, top->selected) == 0)
+    for (size_t i = 0; top->selected.id && i < top->n_shown; i++) {
+        const struct top_row *row = &top->rows[top->shown[i]];
+        if (strcmp(row->id, top->selected.id) == 0 && is_from(row, top->selected.host))
             return i;
+    }
     return SIZE_MAX;
 }
 
 static void select_place(struct top *top, size_t place)
 {
-    replace(&top->selected, top->rows[top->shown[place]].id);
+    replace(&top->selected.id, top->rows[top->shown[place]].id);
+    top->selected.host = top->rows[top->shown[place]].host;
     if (place < top->offset)
         top->offset = place;
     if (top->fit > 0 && place >= top->offset + top->fit)
         top->offset = place - top->fit + 1;
+}
+
+/* A host that cannot be asked is always shown. */
+static bool passes(const struct top *top, const struct top_row *row)
+{
+    return !top->filter[0] || !row->id[0] || strstr(row->id, top->filter);
 }
 
 void top_arrange(struct top *top)
@@ -269,7 +338,7 @@ void top_arrange(struct top *top)
     top->shown = shown;
     top->n_shown = 0;
     for (size_t i = 0; i < top->count; i++)
-        if (!top->filter[0] || strstr(top->rows[i].id, top->filter))
+        if (passes(top, &top->rows[i]))
             shown[top->n_shown++] = i;
     qsort_r(shown, top->n_shown, sizeof(*shown), compare, top);
     if (top->n_shown == 0)

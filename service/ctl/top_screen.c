@@ -1,4 +1,5 @@
 #include "core/vocabulary/noun.h"
+#include "connect.h"
 #include "top.h"
 
 #include <curses.h>
@@ -9,10 +10,11 @@
 #include <string.h>
 #include <time.h>
 
-#define HEAD   2  /* lines above the rows */
-#define FOOT   2  /* and below them */
-#define CURVE  8  /* characters of a curve at least */
-#define FIGURE 32 /* bytes of a figure */
+#define HEAD     2  /* lines above the rows */
+#define FOOT     2  /* and below them */
+#define HOST_MAX 20 /* characters of a host */
+#define CURVE    8  /* characters of a curve at least */
+#define FIGURE   32 /* bytes of a figure */
 
 enum { PAIR_GOOD = 1, PAIR_WARN, PAIR_BAD };
 
@@ -134,9 +136,21 @@ static int columns_of_figures(int curve)
     return 1 + 11 + 1 + 7 + 1 + 5 + 1 + 5 + 1 + 6 + 1 + 6 + 2 + curve + 2 + curve;
 }
 
-static int curve_width(void)
+/* Of the column of hosts, with the gap behind it; 0: there is none. */
+static int host_width(const struct top *top)
 {
-    int curve = (COLS - 24 - columns_of_figures(0)) / 2;
+    size_t width = strlen("HOST");
+
+    for (size_t i = 0; i < top->n_hosts; i++) {
+        size_t length = strlen(top->client->place->hosts.names[i]);
+        width = length > width ? length : width;
+    }
+    return top->n_hosts == 0 ? 0 : (int)(width < HOST_MAX ? width : HOST_MAX) + 1;
+}
+
+static int curve_width(const struct top *top)
+{
+    int curve = (COLS - 24 - host_width(top) - columns_of_figures(0)) / 2;
 
     return curve < CURVE ? CURVE : curve > HISTORY / 2 ? HISTORY / 2 : curve;
 }
@@ -184,10 +198,10 @@ static attr_t paint(const struct top_row *row)
     return row->good ? COLOR_PAIR(PAIR_GOOD) : COLOR_PAIR(PAIR_WARN);
 }
 
-static void draw_row(const struct top *top, const struct top_row *row, int y)
+static void draw_row(const struct top *top, const struct top_row *row, bool selected, int y)
 {
-    int curve = curve_width(), id = COLS - columns_of_figures(curve);
-    bool selected = top->selected && strcmp(top->selected, row->id) == 0;
+    int curve = curve_width(top), host = host_width(top);
+    int id = COLS - host - columns_of_figures(curve);
     char memory[FIGURE] = "-", up[FIGURE], cpu[FIGURE] = "-", pid[FIGURE] = "-",
          starts[FIGURE] = "-";
 
@@ -201,7 +215,11 @@ static void draw_row(const struct top *top, const struct top_row *row, int y)
     move(y, 0);
     if (selected)
         attron(A_REVERSE);
-    draw_id(row->id, id < 8 ? 8 : id);
+    if (host > 0)
+        draw_id(row->host, host - 1);
+    if (host > 0)
+        addch(' ');
+    draw_id(row->id[0] ? row->id : "-", id < 8 ? 8 : id);
     addch(' ');
     attron(paint(row));
     printw("%-11.11s", row->state ? row->state : "?");
@@ -216,10 +234,16 @@ static void draw_row(const struct top *top, const struct top_row *row, int y)
 
 static void draw_head(const struct top *top)
 {
-    int curve = curve_width(), id = COLS - columns_of_figures(curve);
+    int curve = curve_width(top), host = host_width(top);
+    int id = COLS - host - columns_of_figures(curve);
 
-    mvprintw(0, 0, "proctor: %zu %s, %zu running", top->count, noun_of(top->count, "child"),
+    size_t children = top->count - top->silent;
+
+    mvprintw(0, 0, "proctor: %zu %s, %zu running", children, noun_of(children, "child"),
              top->active);
+    if (top->n_hosts > 0)
+        printw(" on %zu of %zu %s", top->n_hosts - top->silent, top->n_hosts,
+               noun_of(top->n_hosts, "host"));
     if (top->failed > 0) {
         addstr(", ");
         attron(COLOR_PAIR(PAIR_BAD));
@@ -233,6 +257,8 @@ static void draw_head(const struct top *top)
         printw("; with \"%s\"", top->filter);
     move(1, 0);
     attron(A_BOLD);
+    if (host > 0)
+        printw("%-*s ", host - 1, "HOST");
     printw("%-*s %-11s %7s %5s %5s %6s %6s  %-*s  %-*s", id < 8 ? 8 : id, "CHILD", "STATE", "PID",
            "UP", "CPU%", "MEMORY", "STARTS", curve, "STARTS", curve, "CPU");
     attroff(A_BOLD);
@@ -255,10 +281,12 @@ static void draw_details(struct top *top)
 static void draw_foot(struct top *top)
 {
     const struct top_row *selected = top_selected(top);
+    const char *name;
 
     move(LINES - 2, 0);
     if (selected) {
-        draw_id(selected->id, min_of((int)strlen(selected->id), COLS / 2));
+        name = selected->id[0] ? selected->id : selected->host;
+        draw_id(name, min_of((int)strlen(name), COLS / 2));
         addstr(": ");
         draw_string(selected->explanation ? selected->explanation : "", COLS - getcurx(stdscr) - 1);
     }
@@ -300,11 +328,15 @@ static void draw_help(void)
 
 void screen_draw(struct top *top)
 {
+    const struct top_row *selected = top_selected(top);
+
     top->fit = screen_rows(top);
     erase();
     draw_head(top);
-    for (size_t i = 0; !top->help && i < top->fit && top->offset + i < top->n_shown; i++)
-        draw_row(top, &top->rows[top->shown[top->offset + i]], (int)(HEAD + i));
+    for (size_t i = 0; !top->help && i < top->fit && top->offset + i < top->n_shown; i++) {
+        const struct top_row *row = &top->rows[top->shown[top->offset + i]];
+        draw_row(top, row, row == selected, (int)(HEAD + i));
+    }
     if (top->help)
         draw_help();
     else if (top->details)

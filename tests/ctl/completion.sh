@@ -36,6 +36,8 @@ chmod +x "$folder/fake/proctorctl"
 check "bash: what is no id is not carried out" "web" "$(PATH=$folder/fake:$PATH in_bash proctorctl pause w)"
 check "bash: nothing was done" "" "$(ls "$folder/fake" | grep done)"
 check "bash: options of the command" "--wait" "$(in_bash proctorctl pause web --w)"
+check "bash: a command on another host" "resume restart remove reload reexec" "$(in_bash proctorctl -H a re)"
+check "bash: ids of another host are not asked for" "" "$(in_bash proctorctl -H a pause w)"
 check "bash: values" "short" "$(in_bash proctorctl --json = sh)"
 
 if command -v fish >/dev/null; then

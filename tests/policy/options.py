@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 source = pathlib.Path(sys.argv[1])
-GLOBAL = {"system", "user", "address", "json", "no-legend", "quiet", "requested-by", "help", "version"}
-SHORT = {"f": "follow", "m": "reason", "n": "lines", "o": "output"}
+GLOBAL = {"system", "user", "address", "host", "json", "no-legend", "quiet", "requested-by", "help", "version"}
+SHORT = {"H": "host", "f": "follow", "m": "reason", "n": "lines", "o": "output"}
 
 
 def read(path):
@@ -23,7 +23,7 @@ def help_of(program):
 def options_in(text):
     """Long options, and short ones by their long names."""
     found = set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", text))
-    return found | {SHORT[letter] for letter in re.findall(r"(?<![\w-])-([fmno])\b", text)}
+    return found | {SHORT[letter] for letter in re.findall(r"(?<![\w-])-([Hfmno])\b", text)}
 
 
 def table_of(path):

@@ -6,10 +6,10 @@
 static const struct noun {
     const char *singular, *plural;
 } nouns[] = {
-    {"byte", "bytes"},   {"child", "children"},    {"descriptor", "descriptors"},
-    {"exit", "exits"},   {"failure", "failures"},  {"job", "jobs"},
-    {"line", "lines"},   {"process", "processes"}, {"restart", "restarts"},
-    {"start", "starts"},
+    {"byte", "bytes"},       {"child", "children"},   {"descriptor", "descriptors"},
+    {"exit", "exits"},       {"failure", "failures"}, {"host", "hosts"},
+    {"job", "jobs"},         {"line", "lines"},       {"process", "processes"},
+    {"restart", "restarts"}, {"start", "starts"},
 };
 
 const char *noun_of(uint64_t count, const char *singular)
