@@ -43,7 +43,7 @@ static int hold_main(struct host *host, pid_t pid, struct attempt_id id)
     if (pidfd < 0)
         return pidfd;
     int r = owner_find(host, pid, pidfd, &owner);
-    if (r == 0 && !owner.by_hint && owner.id.slot == id.slot && owner.id.serial == id.serial &&
+    if (r == 0 && owner.id.slot == id.slot && owner.id.serial == id.serial &&
         owner.id.attempt == id.attempt && !handle_has_ended(pidfd))
         return pidfd;
     close(pidfd);
@@ -53,7 +53,7 @@ static int hold_main(struct host *host, pid_t pid, struct attempt_id id)
 static bool take_main(struct host *host, struct process *process, const struct owner *owner,
                       pid_t pid)
 {
-    if (owner->by_hint || !process || process->state != PROCESS_RUNNING ||
+    if (!process || process->state != PROCESS_RUNNING ||
         process->id.attempt != owner->id.attempt)
         return false;
     if (pid == process->main_pid && !handle_is_reaped(process->pidfd))
@@ -122,7 +122,7 @@ static bool message_came(void *userdata, const struct owner *owner, uint64_t now
     }
     if (process)
         tell_mistakes(process, child, asides);
-    if (process && !owner->by_hint && process->id.attempt == owner->id.attempt)
+    if (process && process->id.attempt == owner->id.attempt)
         store_remove(process, asides);
     if (process && asides->stores && !process->store)
         tell_mistake(process, child, NOTIFY_KEY_FDSTORE, "1");
@@ -143,7 +143,7 @@ static bool stores(void *userdata, const struct notify_sender *sender)
 
     if (host->stores == 0 || !sender)
         return host->stores > 0;
-    if (sender->pid <= 0 || owner_of(userdata, sender, &owner) < 0 || owner.by_hint)
+    if (sender->pid <= 0 || owner_of(userdata, sender, &owner) < 0)
         return false;
     const struct child *child = core_child_of(host->core, owner.id);
     const struct process *process = child ? child->host : NULL;
@@ -158,7 +158,7 @@ static void descriptors_came(void *userdata, const struct owner *owner,
     const struct child *child = core_child_of(host->core, owner->id);
     struct process *process = child ? child->host : NULL;
 
-    if (process && process->id.attempt == owner->id.attempt && !owner->by_hint)
+    if (process && process->id.attempt == owner->id.attempt)
         store_take(process, asides, fds, n);
 }
 

@@ -1,9 +1,7 @@
 #include "owner.h"
 
 #include "again.h"
-#include "claim.h"
 #include "handle.h"
-#include "owner_user.h"
 #include "proc_stat.h"
 #include "process.h"
 
@@ -51,21 +49,17 @@ static bool still_so(const pid_t *line, size_t n)
     return true;
 }
 
-static int by_hint(struct host *host, pid_t pid, struct owner *owner)
+/* Each attempt leads a session, and a session is entered by birth alone: an orphan in it descends
+ * from the attempt. The number of a session is not given to another while a process is in it. */
+static struct process *leader_of(const struct host *host, const pid_t *line, size_t n)
 {
-    uid_t user, its;
-
-    owner->by_hint = true;
-    int r = claim_hint(host, pid, CLAIM_STRICT, &owner->id);
-    if (r < 0)
-        return r;
-    const struct child *child = core_child_of(host->core, owner->id);
-    const struct process *process = child ? child->host : NULL;
-    if (!process || process->id.attempt != owner->id.attempt)
-        return -ENOENT;
-    if (owner_user(process, &user) < 0 || owner_user_of(pid, &its) < 0 || user != its)
-        return -ENOENT;
-    return 0;
+    for (size_t i = 0; i < n; i++) {
+        pid_t session = getsid(line[i]);
+        struct process *process = session > 1 ? main_process(host, session) : NULL;
+        if (process)
+            return process;
+    }
+    return NULL;
 }
 
 static int by_tree(struct host *host, pid_t pid, struct owner *owner)
@@ -74,10 +68,10 @@ static int by_tree(struct host *host, pid_t pid, struct owner *owner)
     size_t n = ancestors(host, pid, line);
     const struct process *process = n > 0 ? main_process(host, line[n - 1]) : NULL;
 
-    if (n == 0 || !still_so(line, n))
+    if (n > 0 && !process) /* line[n - 1] is a child of ours, which no attempt is led by */
+        process = leader_of(host, line, n);
+    if (!process || !still_so(line, n))
         return -ENOENT;
-    if (!process) /* line[n - 1] is a child of ours, which no attempt is led by */
-        return by_hint(host, line[n - 1], owner);
     owner->id = process->id;
     return 0;
 }

@@ -2,10 +2,10 @@
  * Owner: which attempt a process belongs to, and how surely.
  *
  * With cgroups the kernel tells: it is in the attempt's leaf. Without, it is the main process, or
- * its ancestors lead to one. A process that has lost its parent has come to us as the subreaper: it
- * descends from one of our children, and nothing tells from which. What it says itself, in its
- * environment, is a hint only, and taken from processes that run as the attempt's own user, which
- * could do as much to the attempt without lying; it is never enough for MAINPID=.
+ * its ancestors lead to one, or it is in the session that the main process leads. A process that has
+ * lost its parent has come to us as the subreaper; if it has also begun a session of its own, nothing
+ * but its environment tells which child it descends from, and that is not believed: what it sends is
+ * refused and counted.
  *
  * All of it is looked up by number. It counts because the process is held by a pidfd meanwhile: if
  * that still answers afterwards, the number was its own all the time. The same goes for its
@@ -22,7 +22,6 @@ struct process;
 
 struct owner {
     struct attempt_id id;
-    bool by_hint; /* an orphan, by what it says itself */
 };
 
 /* pidfd: of the process, of which pid is the number; stays the caller's. -1: it is opened here.

@@ -341,20 +341,25 @@ static void who_has_lost_its_main_thread_is_not_started_again(void)
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
-/* An orphan that says it belongs to the victim, and says so when it is let go. */
-static void add_liar(const char *yaml, const char *says)
+/* A child with an orphan whose environment names the victim, and which speaks when it is let go. */
+static void add_orphan(const char *by, const char *yaml, const char *says)
 {
     g_autofree char *manifest = g_strdup_printf(
         "name: liar\n%s"
-        "exec: [/bin/sh, -c, '(setsid env PROCTOR_CHILD=victim PROCTOR_GENERATION=0 "
+        "exec: [/bin/sh, -c, '(%s env PROCTOR_CHILD=victim PROCTOR_GENERATION=0 "
         "PROCTOR_ATTEMPT=1 %s wait=%s/go %s pause &) ; exec %s ready pause']\n",
-        yaml, g_getenv("TEST_CHILD"), f.folder, says, g_getenv("TEST_CHILD"));
+        yaml, by, g_getenv("TEST_CHILD"), f.folder, says, g_getenv("TEST_CHILD"));
     fixture_fifo(&f, "go");
     g_chmod(fixture_path(&f, "go"), 0666);
     g_chmod(f.folder, 0755);
     g_autoptr(GVariant) reply =
         fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
     fixture_wait_text(&f, "liar", "Readiness", "ready");
+}
+
+static void add_liar(const char *yaml, const char *says)
+{
+    add_orphan("setsid", yaml, says);
 }
 
 static void assert_untouched(GPid before)
@@ -386,17 +391,34 @@ static void an_environment_makes_nobody_ready(void)
     assert_untouched(before);
 }
 
-static void of_the_same_user_it_never_becomes_the_main_process(void)
+/* Also where it runs as the victim's own user. */
+static void of_the_same_user_neither(void)
 {
     fixture_add(&f, "victim", "readiness: explicit\n", "pause");
     GPid before = main_pid("victim");
-    add_liar("", "mainpid status=lie");
+    add_liar("", "ready status=lie mainpid");
 
     fixture_release(&f, "go");
 
-    fixture_wait_text(&f, g_getenv("NO_CGROUPS") ? "victim" : "liar", "StatusText", "lie");
-    g_assert_cmpint(main_pid("victim"), ==, before);
-    g_assert_cmpuint(refused(), ==, g_getenv("NO_CGROUPS") ? 1 : 0);
+    if (g_getenv("NO_CGROUPS"))
+        wait_refused(3);
+    else
+        fixture_wait_text(&f, "liar", "StatusText", "lie");
+    assert_untouched(before);
+}
+
+/* It says what another child would say, and is known by the session that it was born into. */
+static void an_orphan_in_its_own_session_is_heard(void)
+{
+    fixture_add(&f, "victim", "readiness: explicit\n", "pause");
+    GPid before = main_pid("victim");
+    add_orphan("env", "", "status=word mainpid");
+
+    fixture_release(&f, "go");
+
+    fixture_wait_text(&f, "liar", "StatusText", "word");
+    assert_untouched(before);
+    g_assert_cmpuint(refused(), ==, 0);
 }
 
 static void a_liar_does_not_keep_its_victim(void)
@@ -569,8 +591,8 @@ int main(int argc, char **argv)
     FIXTURE_TEST(&f, options, "/daemon/identity",
                  who_has_lost_its_main_thread_is_not_started_again);
     FIXTURE_TEST(&f, options, "/daemon/identity", an_environment_makes_nobody_ready);
-    FIXTURE_TEST(&f, options, "/daemon/identity",
-                 of_the_same_user_it_never_becomes_the_main_process);
+    FIXTURE_TEST(&f, options, "/daemon/identity", of_the_same_user_neither);
+    FIXTURE_TEST(&f, options, "/daemon/identity", an_orphan_in_its_own_session_is_heard);
     FIXTURE_TEST(&f, options, "/daemon/identity", a_liar_does_not_keep_its_victim);
     FIXTURE_TEST(&f, options, "/daemon/identity", a_strangers_folder_is_refused);
     FIXTURE_TEST(&f, options, "/daemon/identity", no_link_in_our_folders_is_followed);
