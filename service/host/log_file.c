@@ -105,16 +105,17 @@ static int open_path(const struct log_file *file, int *folder)
 }
 
 /* Opens it again. What is open stays open where that does not work. */
-static void open_file(struct log_file *file)
+static int open_file(struct log_file *file)
 {
     int folder, fd = open_path(file, &folder);
 
     if (fd < 0) {
         file->why = open_regular_explain(AT_FDCWD, file->path, fd);
-        return;
+        return fd;
     }
     close(folder);
     log_file_take(file, fd);
+    return 0;
 }
 
 /* Whether the path still leads to what is open. */
@@ -122,6 +123,14 @@ static bool is_the_same(const struct log_file *file, struct stat *status)
 {
     return lstat(file->path, status) == 0 && status->st_dev == file->device &&
            status->st_ino == file->inode;
+}
+
+/* What was removed takes what is written to it along. */
+static bool is_removed(const struct log_file *file)
+{
+    struct stat status;
+
+    return file->fd >= 0 && fstat(file->fd, &status) == 0 && status.st_nlink == 0;
 }
 
 static void look(struct log_file *file)
@@ -134,8 +143,8 @@ static void look(struct log_file *file)
     file->looked_nsec = now;
     if (file->fd >= 0 && is_the_same(file, &status))
         file->size = (uint64_t)status.st_size; /* it may have been truncated */
-    else
-        open_file(file);
+    else if (open_file(file) < 0 && is_removed(file))
+        close_file(file);
 }
 
 /* FILE becomes FILE.1, FILE.1 becomes FILE.2 and so on; the last one goes. */

@@ -309,6 +309,48 @@ static void what_a_full_disk_does_not_take_is_told(struct place *place, gconstpo
     log_file_free(file);
 }
 
+/* Where the file was removed, and something else stands in its place. */
+static void what_a_removed_file_would_take_along_is_told(struct place *place, gconstpointer data)
+{
+    struct log_file *file = log_file_new(place->good, 1 << 20, 1);
+    const char *why;
+    (void)data;
+
+    log_file_write(file, "before\n", 7, 0, NULL);
+    g_assert_cmpint(g_remove(place->good), ==, 0);
+    g_assert_cmpint(mkfifo(place->good, 0600), ==, 0);
+    log_file_reopen(file);
+    log_file_write(file, "12345678\n", 9, 0, NULL);
+    g_assert_cmpuint(log_file_lost(file, &why), ==, 9);
+    g_assert_cmpstr(why, ==, "is a FIFO, not a file");
+    g_assert_cmpint(g_remove(place->good), ==, 0);
+    log_file_reopen(file);
+    log_file_write(file, "after\n", 6, 0, NULL);
+    g_autofree char *text = content(place->good);
+    g_assert_cmpstr(text, ==, "proctord: 9 bytes are missing here: is a FIFO, not a file\nafter\n");
+    log_file_free(file);
+}
+
+/* One that was moved still has its lines. */
+static void a_moved_file_is_written_on_while_there_is_no_other(struct place *place,
+                                                               gconstpointer data)
+{
+    g_autofree char *moved = g_strconcat(place->good, ".moved", NULL);
+    struct log_file *file = log_file_new(place->good, 1 << 20, 1);
+    const char *why;
+    (void)data;
+
+    log_file_write(file, "one\n", 4, 0, NULL);
+    g_assert_cmpint(g_rename(place->good, moved), ==, 0);
+    g_assert_cmpint(mkfifo(place->good, 0600), ==, 0);
+    log_file_reopen(file);
+    log_file_write(file, "two\n", 4, 0, NULL);
+    g_assert_cmpuint(log_file_lost(file, &why), ==, 0);
+    g_autofree char *text = content(moved);
+    g_assert_cmpstr(text, ==, "one\ntwo\n");
+    log_file_free(file);
+}
+
 static void dead_disk_stops_nobody(struct place *place, gconstpointer data)
 {
     uint64_t lost = output_lost_bytes(), said = 0;
@@ -482,6 +524,8 @@ int main(int argc, char **argv)
     PLACE_TEST("/output", rotation_keeps_lines_of_parts_whole);
     PLACE_TEST("/output", line_of_parts_is_bounded);
     PLACE_TEST("/output", what_a_full_disk_does_not_take_is_told);
+    PLACE_TEST("/output", what_a_removed_file_would_take_along_is_told);
+    PLACE_TEST("/output", a_moved_file_is_written_on_while_there_is_no_other);
     PLACE_TEST("/output", dead_disk_stops_nobody);
     PLACE_TEST("/output", dead_disk_takes_few_threads);
     PLACE_TEST("/output", moved_log_leaves_its_old_disk);
