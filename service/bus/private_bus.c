@@ -1,6 +1,7 @@
 #include "private_bus.h"
 
 #include "again.h"
+#include "aside.h"
 #include "core/model/archive.h"
 #include "core/vocabulary/invariant.h"
 #include "handle.h"
@@ -89,10 +90,18 @@ static const char *path_of(const struct private_bus *bus, const char *name, char
     return path;
 }
 
-static int write_configuration(const struct private_bus *bus)
+/* What stands in its place and is no file is none of ours. */
+static int open_own(const struct private_bus *bus, const char *name, int flags, mode_t mode)
 {
     char path[4200];
-    int fd = own_open(AT_FDCWD, path_of(bus, "bus.conf", path), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    int r = aside_put(AT_FDCWD, path_of(bus, name, path), S_IFREG);
+
+    return r < 0 ? r : own_open(AT_FDCWD, path, flags, mode);
+}
+
+static int write_configuration(const struct private_bus *bus)
+{
+    int fd = open_own(bus, "bus.conf", O_WRONLY | O_CREAT | O_TRUNC, 0644);
     FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
 
     if (fd >= 0 && !file)
@@ -211,11 +220,9 @@ static void end_left_over(const char *directory)
 /* The bus holds this lock as long as it lives. Returns 0 or a negative errno. */
 static int open_lock(struct private_bus *bus)
 {
-    char path[4200];
-
     if (bus->lock >= 0)
         return 0;
-    int fd = own_open(AT_FDCWD, path_of(bus, "bus.lock", path), O_RDWR | O_CREAT, 0600);
+    int fd = open_own(bus, "bus.lock", O_RDWR | O_CREAT, 0600);
     bus->lock = fd < 0 ? fd : again_copy(fd, HIGH_FD);
     int r = bus->lock < 0 ? bus->lock : 0;
     if (fd >= 0)

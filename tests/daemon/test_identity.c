@@ -499,9 +499,9 @@ static void a_link_inside_is_not_followed(const char *name)
 
 static void no_link_in_our_folders_is_followed(void)
 {
-    static const char *const names[] = {"state/lock",        "state/journal", "state/results",
-                                        "state/starts",      "run/lock",      "run/journal.tail",
-                                        "run/journal.tail2", "run/notify"};
+    static const char *const names[] = {
+        "state/lock",       "state/journal",     "state/results", "state/starts", "run/lock",
+        "run/journal.tail", "run/journal.tail2", "run/notify",    "run/bus.conf", "run/bus.lock"};
 
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
         a_link_inside_is_not_followed(names[i]);
