@@ -53,8 +53,7 @@ static int hold_main(struct host *host, pid_t pid, struct attempt_id id)
 static bool take_main(struct host *host, struct process *process, const struct owner *owner,
                       pid_t pid)
 {
-    if (!process || process->state != PROCESS_RUNNING ||
-        process->id.attempt != owner->id.attempt)
+    if (!process || process->state != PROCESS_RUNNING || process->id.attempt != owner->id.attempt)
         return false;
     if (pid == process->main_pid && !handle_is_reaped(process->pidfd))
         return true;

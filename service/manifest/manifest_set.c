@@ -85,12 +85,16 @@ static int parse(const char *path, const char *text, size_t length, struct sourc
     struct manifest_error problem;
     int r = manifest_parse(text, length, path, &source->manifest, &problem);
 
-    if (r < 0)
+    if (r < 0) {
         snprintf(error->text, sizeof(error->text), "%s:%zu:%zu: %s", path, problem.line,
                  problem.column, problem.text[0] ? problem.text : strerror(-r));
-    else
-        source->path = strdup(path);
-    return r;
+        return r;
+    }
+    source->path = strdup(path);
+    if (source->path)
+        return 0;
+    manifest_free(source->manifest);
+    return fail_without_memory(error, path);
 }
 
 static int add_source(struct manifest_set *set, const char *path, struct error *error)
