@@ -1,4 +1,5 @@
 #include "history.h"
+#include "core/vocabulary/invariant.h"
 
 #include "again.h"
 #include "catalog.h"
@@ -116,6 +117,7 @@ void history_event(struct history *history, const struct event *event)
 {
     struct event_field fields[FIELDS_MAX];
 
+    INVARIANT(event_is_sound(event));
     if (!history->journal || !catalog_is_audited(event->kind))
         return;
     struct audit_note note = {.sequence = event->sequence,
@@ -224,6 +226,7 @@ int history_live(struct history *history, struct host *host, struct core **core,
     struct recovery recovery = {};
     int r;
 
+    INVARIANT(host && *core);
     history->host = host;
     history->past = true;
     adopt_begin(host);

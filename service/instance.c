@@ -1,4 +1,5 @@
 #include "instance.h"
+#include "core/vocabulary/invariant.h"
 
 #include "aside.h"
 #include "own_folder.h"
@@ -49,6 +50,7 @@ int instance_lock(const char *directory, const char *what, struct error *error)
 {
     char path[4200];
 
+    INVARIANT(error);
     snprintf(path, sizeof(path), "%s/lock", directory);
     int r = aside_put(AT_FDCWD, path, S_IFREG);
     int fd = r < 0 ? r : open_high(path);

@@ -1,4 +1,5 @@
 #include "manifests.h"
+#include "core/vocabulary/invariant.h"
 
 #include "core/model/child.h"
 #include "log.h"
@@ -22,6 +23,7 @@ int manifests_load(void *userdata, bool dry_run,
 {
     struct daemon *daemon = userdata;
 
+    INVARIANT(done);
     if (!dry_run) /* whatever becomes of the manifests: a rotation waits for it */
         host_reopen_outputs(daemon->host);
     return manifest_load(daemon->loads, done, data);
@@ -94,6 +96,7 @@ int manifests_apply(void *userdata, const struct manifest_set *set,
                     const struct manifest_reload *what, struct manifest_changes *changes,
                     struct error *error)
 {
+    INVARIANT(set && what && changes);
     struct daemon *daemon = userdata;
     int r = manifest_set_reload(set, daemon->core, what, changes, error);
 

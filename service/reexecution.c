@@ -1,4 +1,5 @@
 #include "reexecution.h"
+#include "core/vocabulary/invariant.h"
 
 #include "beside.h"
 #include "core/core.h"
@@ -30,6 +31,7 @@
 /* What is only the daemon's; the same walk in both programs. */
 void reexecution_archive(struct daemon *daemon, struct handover *handover)
 {
+    INVARIANT(handover);
     for (int i = 0; i < 2; i++)
         handover_descriptor(handover, &daemon->locks[i]);
     ARCHIVE(handover_archive(handover), daemon->descriptors);
@@ -168,6 +170,7 @@ int reexecution_order(void *userdata, const char *requester, const char *reason,
     struct daemon *daemon = userdata;
     const char *unwritten = history_unwritten(&daemon->history);
 
+    INVARIANT(error);
     if (unwritten) {
         snprintf(error->text, sizeof(error->text),
                  "the journal cannot be written (%s), so the new program would not know the tree",

@@ -6,6 +6,7 @@
 
 bool pebble_is(const struct node *root)
 {
+    assert(root);
     const struct node *services = yaml_find(root, "services");
 
     if (yaml_find(root, "checks") || yaml_find(root, "log-targets"))

@@ -1,4 +1,5 @@
 #include "program.h"
+#include "core/vocabulary/invariant.h"
 
 #include "again.h"
 #include "handle.h"
@@ -169,6 +170,7 @@ int program_check(const struct program *program, char version[PROGRAM_VERSION_MA
     int ends[2], status = 0;
     pid_t pid;
 
+    INVARIANT(error);
     if (!program->path) {
         snprintf(error->text, sizeof(error->text), "the path of this program is not known");
         return -EINVAL;

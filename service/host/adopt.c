@@ -6,6 +6,7 @@
 #include "handle.h"
 #include "inherit.h"
 #include "core/model/input_archive.h"
+#include "core/vocabulary/invariant.h"
 #include "listener.h"
 #include "store.h"
 #include "owner_user.h"
@@ -45,6 +46,7 @@ void adopt_begin(struct host *host)
 
 void adopt_note_process(void *userdata, const struct process_note *note)
 {
+    INVARIANT(note);
     struct host *host = userdata;
     struct child *child = core_child_of(host->core, note->id);
     struct process *process = child ? process_for(host, child) : NULL;
@@ -63,6 +65,7 @@ void adopt_note_input(void *userdata, const struct core_input *input, bool last)
 {
     struct host *host = userdata;
 
+    INVARIANT(input);
     (void)input;
     host->last_input = last;
 }
@@ -625,6 +628,7 @@ void adopt_all(struct host *host, bool strangers, struct recovery *recovery)
     size_t count = core_count(host->core), n = 0;
     struct attempt_id *ids = calloc(count + 1, sizeof(*ids));
 
+    INVARIANT(recovery);
     host->past = false;
     if (!ids)
         return;
@@ -661,6 +665,7 @@ void adopt_write_notes(void *userdata, struct journal *journal)
 {
     struct host *host = userdata;
 
+    INVARIANT(journal);
     for (struct child *child = core_first(host->core); child; child = core_next(child)) {
         const struct process *process = child->host;
         struct process_note note;

@@ -1,6 +1,7 @@
 #include "beat.h"
 
 #include "core/model/child.h"
+#include "core/vocabulary/invariant.h"
 #include "process.h"
 
 #include <string.h>
@@ -71,6 +72,7 @@ static bool is_silent(const struct child *child)
 
 void beat_reduce(struct process *process, uint64_t now_usec, struct notify_message *message)
 {
+    INVARIANT(message && child_is_sound(process->child));
     const struct child *child = process->child;
 
     if ((message->flags & NOTIFY_STATUS) && child->attempt.notifies &&

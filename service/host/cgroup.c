@@ -1,5 +1,6 @@
 #include "cgroup.h"
 
+#include "core/vocabulary/invariant.h"
 #include "again.h"
 #include "members.h"
 #include "handle.h"
@@ -171,6 +172,7 @@ unsigned cgroup_limits_of(const struct process_spec *spec)
 {
     unsigned wanted = 0;
 
+    INVARIANT(spec);
     for (size_t i = 0; i < N_LIMITS; i++)
         if (limit_of(spec, i) > 0)
             wanted |= limits[i].bit;
@@ -280,6 +282,7 @@ unsigned cgroup_leaf_limit(struct cgroup_base *base, int leaf, const struct proc
     unsigned unenforced = cgroup_limits_of(spec);
     char number[24];
 
+    INVARIANT(spec);
     if (unenforced && !base->asked)
         ask_for_controllers(base);
     for (size_t i = 0; base->asked && i < N_LIMITS; i++) {
@@ -617,6 +620,7 @@ static int tidy(const struct cgroup_base *base,
 void cgroup_base_tidy(const struct cgroup_base *base,
                       bool (*is_used)(void *userdata, const struct attempt_id *id), void *userdata)
 {
+    INVARIANT(is_used);
     for (int i = 0; base->fd >= 0 && i < 3 && tidy(base, is_used, userdata) < 0; i++)
         ;
 }
@@ -626,6 +630,7 @@ int cgroup_child_of(const struct cgroup_base *base, pid_t pid, struct attempt_id
 {
     char proc[64], path[2048];
 
+    INVARIANT(id && mark);
     snprintf(proc, sizeof(proc), "/proc/%d/cgroup", (int)pid);
     int r = cgroup_kernel_path(proc, path, sizeof(path));
     if (r < 0)

@@ -1,5 +1,6 @@
 #include "claim.h"
 
+#include "core/vocabulary/invariant.h"
 #include "again.h"
 #include "handle.h"
 #include "number.h"
@@ -152,6 +153,7 @@ int claim_hint(const struct host *host, pid_t pid, enum claim_trust trust, struc
     struct claim claim;
     int r = read_claim(host, pid, trust, &claim);
 
+    INVARIANT(id);
     if (r < 0)
         return r == -ENODATA ? -ENOENT : r;
     if (r != CLAIM_NAMED)

@@ -70,6 +70,7 @@ int directories_variable(const struct directories *directories, enum directory_k
 const char *directories_name(const struct process_spec *spec, enum directory_kind kind,
                              uint32_t number)
 {
+    INVARIANT(spec);
     const char **names = kind < DIRECTORY_KINDS ? spec->directories[kind].names : NULL;
 
     for (uint32_t i = 0; names && names[i]; i++)

@@ -1,4 +1,5 @@
 #include "environment.h"
+#include "core/vocabulary/invariant.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -218,6 +219,7 @@ int environment_make(const struct child *child, const struct account *account, u
 {
     struct list *list = calloc(1, sizeof(*list));
 
+    INVARIANT(child_is_sound(child));
     *environment = (struct environment){};
     if (!list)
         return -ENOMEM;

@@ -240,6 +240,7 @@ static int add_sources(struct host *host)
 
 void host_hand_over(struct host *host, struct handover *handover)
 {
+    INVARIANT(handover);
     keep_begin_handover(host->keep);
     keep_put(host->keep, NOTIFY_NAME, notify_socket_descriptor(host->notify));
     for (struct child *child = core_first(host->core); child; child = core_next(child))
@@ -359,6 +360,7 @@ void host_free(struct host *host)
 
 void host_ports(struct host *host, struct core_ports *ports)
 {
+    INVARIANT(ports);
     ports->userdata = host;
     ports->monotonic = monotonic;
     ports->realtime = realtime;
@@ -418,6 +420,7 @@ int host_find_pid(struct host *host, pid_t pid, struct attempt_id *id)
     struct owner owner = {};
     int r = owner_find(host, pid, -1, &owner);
 
+    INVARIANT(id);
     *id = owner.id;
     return r;
 }

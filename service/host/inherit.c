@@ -2,6 +2,7 @@
 
 #include "handover.h"
 #include "core/model/input_archive.h"
+#include "core/vocabulary/invariant.h"
 #include "journal/journal.h"
 #include "process.h"
 
@@ -99,12 +100,14 @@ static void read_kin(struct host *host, struct archive *archive)
 
 void inherit_hand_over(struct host *host, struct handover *handover)
 {
+    INVARIANT(handover);
     write_gone(host, handover_archive(handover));
     write_kin(host, handover_archive(handover));
 }
 
 void inherit_read(struct host *host, struct handover *handover)
 {
+    INVARIANT(handover);
     struct archive *archive = handover_archive(handover);
 
     read_gone(host, archive);

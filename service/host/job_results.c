@@ -63,6 +63,7 @@ void process_take_result(struct process *process, struct completion *completion)
 {
     char name[KEEP_NAME_MAX];
 
+    INVARIANT(completion);
     if (!process->result)
         return;
     bool cut = completion->output.truncated;
@@ -96,12 +97,14 @@ int host_open_results(struct host *host, const char *folder)
 void host_on_result(struct host *host, void (*came)(void *userdata, struct job *job),
                     void *userdata)
 {
+    INVARIANT(came);
     host->result_came = came;
     host->result_userdata = userdata;
 }
 
 struct job_output host_result(struct host *host, const struct job *job)
 {
+    INVARIANT(job_is_sound(job));
     const struct process *process = job->child ? job->child->host : NULL;
 
     (void)host;
@@ -122,6 +125,7 @@ static void result_was_read(void *userdata, uint64_t id, const struct job_output
 void host_read_results(struct host *host, void (*was_read)(void *userdata, struct job *job,
                                                            const struct job_output *output))
 {
+    INVARIANT(was_read);
     host->result_read = was_read;
     for (const struct job *job = core_first_job(host->core); job; job = job->next)
         if (job->state == JOB_FINISHED && job->output.size > 0 &&
@@ -136,6 +140,7 @@ size_t host_results_unread(const struct host *host)
 
 void host_forget_result(struct host *host, const struct job *job)
 {
+    INVARIANT(job_is_sound(job));
     if (!host->past)
         result_remove(host->result_store, job->id);
 }

@@ -140,6 +140,7 @@ int keep_open(bool store, struct handover *handover, struct keep **keep)
     struct keep *fresh = calloc(1, sizeof(*fresh));
     char **names = NULL;
 
+    INVARIANT(keep);
     if (!fresh)
         return -ENOMEM;
     fresh->store = store;
@@ -257,6 +258,7 @@ static void hand(struct keep *keep, const char *name, int fd)
 
 void keep_end_handover(struct keep *keep, struct handover *handover)
 {
+    INVARIANT(handover);
     archive_count(handover_archive(handover), &keep->n_handed, HANDED_MAX);
     for (size_t i = 0; i < keep->n_handed; i++)
         archive_handed(handover, &keep->handed[i]);

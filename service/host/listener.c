@@ -1,5 +1,6 @@
 #include "listener.h"
 
+#include "core/vocabulary/invariant.h"
 #include "again.h"
 
 #include "beside.h"
@@ -197,6 +198,7 @@ static struct listener *find(struct listeners *listeners, const struct socket_sp
 
 bool listeners_have(struct listeners *listeners, const struct socket_spec *spec)
 {
+    INVARIANT(spec);
     return find(listeners, spec) != NULL;
 }
 
@@ -225,6 +227,7 @@ int listeners_open(const struct process_spec *spec, struct listeners **listeners
     bool kept[SOCKETS_MAX] = {};
     int r = fresh ? 0 : -ENOMEM;
 
+    INVARIANT(spec->n_sockets <= SOCKETS_MAX);
     for (size_t i = 0; r == 0 && i < spec->n_sockets; i++) {
         kept[i] = find(*listeners, &spec->sockets[i]) != NULL;
         fresh->count = i + 1;
@@ -259,6 +262,7 @@ void listeners_adopt(const struct process_spec *spec, const int *fds, struct lis
 {
     struct listeners *fresh = spec->n_sockets > 0 ? calloc(1, sizeof(*fresh)) : NULL;
 
+    INVARIANT(spec->n_sockets == 0 || fds);
     for (size_t i = 0; i < spec->n_sockets; i++) {
         int fd = fds[i] >= 0 ? fcntl(fds[i], F_DUPFD_CLOEXEC, FIRST_FREE) : -1;
         if (fds[i] >= 0)

@@ -1,5 +1,6 @@
 #include "log_writer.h"
 
+#include "core/vocabulary/invariant.h"
 #include "log_file.h"
 
 #include <errno.h>
@@ -174,6 +175,7 @@ bool log_writer_order(struct outside_process *process, const struct log_order *o
     struct outside_parcel answer = {.data = report, .room = sizeof(*report)},
                           request = {.data = text, .fds = {pipe}, .n_fds = pipe >= 0};
 
+    INVARIANT(path && report);
     *report = (struct log_report){};
     memcpy(text, order, sizeof(*order));
     request.size = sizeof(*order) + strlen(path) + 1;

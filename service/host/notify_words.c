@@ -3,6 +3,7 @@
 #include "fd_store.h"
 #include "number.h"
 #include "core/vocabulary/text.h"
+#include "core/vocabulary/invariant.h"
 
 #include <string.h>
 
@@ -184,6 +185,7 @@ void notify_parse(char *text, struct notify_message *message, struct notify_asid
 {
     char *rest = text;
 
+    INVARIANT(text && message && asides);
     *message = (struct notify_message){};
     *asides = (struct notify_asides){};
     for (char *line; (line = strsep(&rest, "\n"));) {

@@ -399,11 +399,13 @@ static int make(sd_event *event, const struct process_output *settings, const ch
 int output_new(sd_event *event, const struct process_output *settings, const char *child_id,
                struct output **output)
 {
+    INVARIANT(settings && child_id);
     return make(event, settings, child_id, -1, output);
 }
 
 bool output_is(const struct output *output, const struct process_output *settings)
 {
+    INVARIANT(settings);
     return output->settings.kind == settings->kind &&
            output->settings.max_size_bytes == settings->max_size_bytes &&
            output->settings.keep == settings->keep &&
@@ -420,6 +422,7 @@ int output_adopt(sd_event *event, const struct process_output *settings, const c
 {
     int r = make(event, settings, child_id, fd, output);
 
+    INVARIANT(settings && child_id);
     if (r == 0)
         output_know_disk(*output, device);
     return r;

@@ -1,4 +1,5 @@
 #include "plan.h"
+#include "core/vocabulary/invariant.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -189,6 +190,7 @@ static void fill_strings(struct plan *plan, const struct plan_source *source)
 
 void plan_take_account(struct plan_source *source, const struct account *account)
 {
+    INVARIANT(source);
     if (!account)
         return;
     source->set_user = account->has_user;

@@ -220,6 +220,7 @@ void probe_withdraw(void *userdata, struct child *child, struct attempt_id id)
 {
     const struct host *host = userdata;
 
+    INVARIANT(child_is_sound(child));
     (void)id;
     if (child->host && !host->past)
         probe_free(child->host);

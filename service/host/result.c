@@ -1,5 +1,6 @@
 #include "result.h"
 
+#include "core/vocabulary/invariant.h"
 #include "beside.h"
 #include "number.h"
 #include "output.h"
@@ -381,6 +382,7 @@ int result_read(struct result_store *store, uint64_t job,
 {
     struct work *work = work_new(store, TASK_READ, job);
 
+    INVARIANT(job > 0 && came);
     if (!work)
         return -ENOMEM;
     work->came = came;

@@ -325,6 +325,7 @@ static void look_up_account(struct process *process)
 
 struct process *process_for(struct host *host, struct child *child)
 {
+    INVARIANT(child_is_sound(child));
     struct process *process = child->host;
 
     if (!process) {

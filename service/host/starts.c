@@ -195,6 +195,7 @@ bool starts_shut_gate(struct starts *starts, const struct attempt_id *id,
 {
     struct starts_record *there = starts_record_in(starts->map, id->slot);
 
+    INVARIANT(id && record);
     *record = (struct starts_record){};
     if (end_of(id->slot) > starts->room || there->attempt != value_of(id))
         return false;
@@ -222,6 +223,7 @@ void starts_go_back(struct starts_record *record, uint64_t gate)
 
 uint32_t starts_step(const struct starts *starts, const struct attempt_id *id)
 {
+    INVARIANT(id);
     return end_of(id->slot) > starts->room ? 0 : starts_record_in(starts->map, id->slot)->step;
 }
 

@@ -48,6 +48,7 @@ static void send_stop(struct child *child, struct attempt_id id, int signal)
 
 void host_cancel(void *userdata, struct child *child, struct attempt_id id)
 {
+    INVARIANT(child_is_sound(child));
     const struct process_spec *spec = &child->config->declaration.process;
     const struct host *host = userdata;
     struct process *process = child->host;
@@ -67,12 +68,14 @@ void host_cancel(void *userdata, struct child *child, struct attempt_id id)
 
 void host_cancel_again(struct host *host, struct child *child)
 {
+    INVARIANT(child_is_sound(child));
     host_cancel(host, child, child_attempt_id(child));
 }
 
 /* One that has not come to its program has been ended by the cancel. */
 void host_escalate(void *userdata, struct child *child, struct attempt_id id, int signal)
 {
+    INVARIANT(child_is_sound(child));
     const struct host *host = userdata;
     struct process *process = child->host;
 
@@ -86,11 +89,13 @@ void host_escalate(void *userdata, struct child *child, struct attempt_id id, in
 
 void host_escalate_again(struct host *host, struct child *child, int signal)
 {
+    INVARIANT(child_is_sound(child));
     host_escalate(host, child, child_attempt_id(child), signal);
 }
 
 void host_abort(void *userdata, struct child *child, struct attempt_id id)
 {
+    INVARIANT(child_is_sound(child));
     const struct host *host = userdata;
     struct process *process = child->host;
 

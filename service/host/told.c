@@ -1,5 +1,6 @@
 #include "told.h"
 
+#include "core/vocabulary/invariant.h"
 #include "proc_stat.h"
 
 #include <stdlib.h>
@@ -44,6 +45,7 @@ void told_archive(struct archive *archive, struct told *told)
 {
     size_t n = told->who.n;
 
+    INVARIANT(archive_is_sound(archive));
     ARCHIVE(archive, told->signal);
     ARCHIVE(archive, told->ticks);
     ARCHIVE(archive, told->by_moment);

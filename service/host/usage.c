@@ -1,5 +1,6 @@
 /* What a child's processes use, as the kernel accounts for it. */
 #include "again.h"
+#include "core/vocabulary/invariant.h"
 #include "handle.h"
 #include "number.h"
 #include "open_regular.h"
@@ -50,6 +51,7 @@ static void add_usage_below(pid_t pid, int depth, uint64_t *cpu_nsec, uint64_t *
 
 unsigned host_unenforced(const struct child *child)
 {
+    INVARIANT(child_is_sound(child));
     const struct process *process = child->host;
     return process ? process->unenforced : 0;
 }
@@ -57,6 +59,7 @@ unsigned host_unenforced(const struct child *child)
 void host_usage(struct host *host, const struct child *child, uint64_t *cpu_nsec,
                 uint64_t *memory_bytes)
 {
+    INVARIANT(child_is_sound(child));
     const struct process *process = child->host;
     char leaf[CGROUP_LEAF_MAX];
 

@@ -1,4 +1,5 @@
 #include "journal/audit.h"
+#include "core/vocabulary/invariant.h"
 
 #define FIELDS_MAX 256 /* an event has a dozen */
 
@@ -47,6 +48,7 @@ void audit_archive(struct archive *a, struct audit_note *note)
 {
     size_t count = note->n_fields;
 
+    INVARIANT(archive_is_sound(a));
     ARCHIVE(a, note->sequence);
     ARCHIVE(a, note->realtime_usec);
     ARCHIVE(a, note->cause.instance);
@@ -79,6 +81,7 @@ static void read_text(struct archive *a, struct audit_note *note)
 
 bool audit_read(struct archive *a, enum frame_kind kind, struct audit_note *note)
 {
+    INVARIANT(a->reading);
     *note = (struct audit_note){};
     if (kind == FRAME_AUDIT)
         audit_archive(a, note);

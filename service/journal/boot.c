@@ -1,4 +1,5 @@
 #include "journal/boot.h"
+#include "core/vocabulary/invariant.h"
 
 #include "core/vocabulary/moment.h"
 
@@ -7,6 +8,7 @@
 
 void boot_archive(struct archive *archive, struct boot *boot)
 {
+    INVARIANT(archive_is_sound(archive));
     archive_bytes(archive, boot->id, BOOT_SIZE);
     ARCHIVE(archive, boot->audited);
     if (archive->reading && archive->used == archive->size)
@@ -27,6 +29,7 @@ struct era boot_resume(const struct boot *boot, const char *id, const struct cor
     struct era era = boot->era;
     struct two_clocks last;
 
+    INVARIANT(core && present);
     core_last(core, &last);
     if (last.realtime_usec == 0) /* there was no input */
         last.realtime_usec = boot->written.realtime_usec;

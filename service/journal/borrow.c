@@ -1,4 +1,5 @@
 #include "journal/borrow.h"
+#include "core/vocabulary/invariant.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,7 @@ bool archive_grow(struct archive *archive, size_t size)
 {
     size_t larger = archive->size ? archive->size * 2 : 65536;
 
+    INVARIANT(archive_is_sound(archive) && size > archive->size);
     while (larger < size)
         larger *= 2;
     uint8_t *data = realloc(archive->data, larger);

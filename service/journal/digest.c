@@ -1,4 +1,5 @@
 #include "journal/digest.h"
+#include "core/vocabulary/invariant.h"
 
 #include "core/model/input_archive.h"
 #include "journal/borrow.h"
@@ -19,6 +20,7 @@ uint64_t digest_bytes(uint64_t digest, const void *bytes, size_t size)
 bool digest_core(struct core *core, const char *(*redact)(void *redactor, const char *secret),
                  void *redactor, uint64_t *digest)
 {
+    INVARIANT(core);
     struct archive archive = {.grow = archive_grow, .redact = redact, .redactor = redactor};
     bool good = core_archive(core, &archive) == 0;
 

@@ -1,4 +1,5 @@
 #include "journal/export.h"
+#include "core/vocabulary/invariant.h"
 
 #include "again.h"
 #include "core/idle_ports.h"
@@ -38,6 +39,7 @@ static int write_core(struct journal_trace *trace, struct core *core)
 int journal_trace_begin(const struct journal *journal, struct core *core,
                         struct journal_trace **trace)
 {
+    INVARIANT(core);
     int r = journal_error(journal);
     struct journal_trace *fresh = r < 0 ? NULL : calloc(1, sizeof(*fresh));
 

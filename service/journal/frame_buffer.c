@@ -1,4 +1,5 @@
 #include "journal/frame_buffer.h"
+#include "core/vocabulary/invariant.h"
 
 #include <errno.h>
 
@@ -37,6 +38,7 @@ struct archive frame_begin(struct frame_buffer *buffer)
 
 int frame_end(struct frame_buffer *buffer, const struct archive *archive, enum frame_kind kind)
 {
+    INVARIANT(archive_is_sound(archive));
     if (archive->failed)
         return -ENOMEM;
     uint8_t *header = buffer->data + buffer->used;

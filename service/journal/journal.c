@@ -334,6 +334,7 @@ void journal_close(struct journal *journal)
 int journal_recover(struct journal *journal, struct core *core, const struct journal_reader *reader,
                     struct recovery *recovery)
 {
+    INVARIANT(core && recovery);
     const struct recovery_source source = {.directory = journal->directory,
                                            .writer = journal->writer,
                                            .boot = journal->boot,

@@ -1,7 +1,9 @@
 #include "journal/process_note.h"
+#include "core/vocabulary/invariant.h"
 
 void process_note_archive(struct archive *archive, struct process_note *note)
 {
+    INVARIANT(archive_is_sound(archive));
     attempt_id_archive(archive, &note->id);
     ARCHIVE(archive, note->pid);
     ARCHIVE(archive, note->started);

@@ -1,4 +1,5 @@
 #include "journal/recovery.h"
+#include "core/vocabulary/invariant.h"
 
 #include "journal/audit.h"
 #include "journal/boot.h"
@@ -254,6 +255,7 @@ int recovery_run(const struct recovery_source *source, struct core *core,
                  const struct journal_reader *reader, struct recovery *recovery,
                  struct recovery_find *find)
 {
+    INVARIANT(core && recovery);
     struct walk walk = {.source = source, .reader = reader, .recovery = recovery, .find = find};
     uint64_t *numbers;
     size_t count;

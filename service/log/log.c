@@ -1,4 +1,5 @@
 #include "core/vocabulary/noun.h"
+#include "core/vocabulary/invariant.h"
 #include "log.h"
 
 #include "catalog.h"
@@ -293,6 +294,7 @@ void log_print(int level, const char *format, ...)
 
 void log_event(const struct event *event)
 {
+    INVARIANT(event_is_sound(event));
     int level = catalog_level(event->kind);
     char *text = NULL;
     size_t size;

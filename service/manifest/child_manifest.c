@@ -1,4 +1,5 @@
 #include "child_manifest.h"
+#include "core/vocabulary/invariant.h"
 
 #include "core/vocabulary/text.h"
 #include "unit.h"
@@ -483,6 +484,7 @@ int child_manifest_read(struct reader *reader, const struct node *node, const ch
 int manifest_read_child(struct reader *reader, const struct node *node, const char *above,
                         struct child_declaration *declaration)
 {
+    INVARIANT(declaration);
     struct parsed_child child = {};
     int r = child_manifest_read(reader, node, above, &child);
 

@@ -3,6 +3,7 @@
  * or as a mapping that says more.
  */
 #include "reader.h"
+#include "core/vocabulary/invariant.h"
 
 #include <errno.h>
 
@@ -50,6 +51,7 @@ int manifest_read_commands(struct reader *reader, const struct node *node,
 {
     size_t count = reader_list_length(node);
 
+    INVARIANT(list);
     if (count > COMMANDS_MAX)
         return reader_refuse(reader, node, "has %zu entries, at most %d are allowed", count,
                              COMMANDS_MAX);

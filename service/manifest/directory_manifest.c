@@ -3,6 +3,7 @@
  * them leads anywhere else.
  */
 #include "reader.h"
+#include "core/vocabulary/invariant.h"
 
 #include "number.h"
 
@@ -67,6 +68,7 @@ int manifest_read_directories(struct reader *reader, const struct node *node,
 {
     size_t count;
 
+    INVARIANT(list);
     if (node->kind == NODE_SCALAR)
         return read_one(reader, node, &list->names);
     if (node->kind != NODE_LIST)
@@ -85,6 +87,7 @@ int manifest_read_directory_mode(struct reader *reader, const struct node *node,
     const char *text = reader_scalar(reader, node, "an octal mode such as 0750");
     uint64_t mode;
 
+    INVARIANT(list);
     if (!text)
         return -EINVAL;
     if (number_read_octal(text, 0777, &mode) < 0 || (mode & 0700) != 0700)

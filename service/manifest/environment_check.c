@@ -1,4 +1,5 @@
 #include "environment_check.h"
+#include "core/vocabulary/invariant.h"
 
 #include "environment_file.h"
 #include "open_regular.h"
@@ -28,6 +29,7 @@ static int check_text(const char *path, char *text, size_t length, struct error 
 
 int environment_check(const struct child_declaration *declaration, struct error *error)
 {
+    INVARIANT(declaration && error);
     const char *path = declaration->process.environment_file;
     size_t length;
     char *text;

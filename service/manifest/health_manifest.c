@@ -2,6 +2,7 @@
  * Health checks in a manifest: one command, or one place to connect to, and how often.
  */
 #include "reader.h"
+#include "core/vocabulary/invariant.h"
 
 #include <errno.h>
 
@@ -93,6 +94,7 @@ static int read_on_failure(struct reader *reader, const struct node *node, void 
 int manifest_read_health(struct reader *reader, const struct node *node,
                          struct child_declaration *declaration)
 {
+    INVARIANT(declaration);
     static const struct key keys[] = {{"exec", read_command},
                                       {"tcp", read_tcp},
                                       {"unix", read_unix},

@@ -1,4 +1,5 @@
 #include "manifest_files.h"
+#include "core/vocabulary/invariant.h"
 
 #include "manifest.h"
 #include "open_regular.h"
@@ -165,6 +166,7 @@ static int fail(struct error *error, const char *path, const char *why, int r)
 int manifest_files_list(const char *path, char **names, size_t *size, bool *folder,
                         struct error *error)
 {
+    INVARIANT(error);
     struct found found = {};
     int r = strlen(path) < PATH_MAX ? ask(&manifest_list_job, path, names, size, &found)
                                     : -ENAMETOOLONG;
@@ -175,6 +177,7 @@ int manifest_files_list(const char *path, char **names, size_t *size, bool *fold
 
 int manifest_files_read(const char *path, char **text, size_t *length, struct error *error)
 {
+    INVARIANT(error);
     struct found found = {};
     int r = ask(&manifest_read_job, path, text, length, &found);
 

@@ -2,6 +2,7 @@
  * Reload: the difference between the tree and what the files say now, reported, tried and applied.
  */
 #include "manifest_set.h"
+#include "core/vocabulary/invariant.h"
 
 #include "core/model/child.h"
 #include "core/model/members.h"
@@ -384,6 +385,7 @@ int manifest_set_reload(const struct manifest_set *set, struct core *core,
                         const struct manifest_reload *what, struct manifest_changes *changes,
                         struct error *error)
 {
+    INVARIANT(core && error);
     struct reload reload = {.set = set, .tree = manifest_set_tree(set), .core = core, .what = what};
     int r = survey(&reload, changes);
 
@@ -420,6 +422,7 @@ size_t manifest_set_go_on(const struct manifest_set *set, struct core *core, con
     bool *awaited = manifest_set_awaited(set);
     size_t left = 0;
 
+    INVARIANT(core);
     for (size_t i = 0; i < manifest_set_count(set); i++) {
         awaited[i] =
             awaited[i] && is_awaited(core, manifest_set_declaration(set, i), requester, reason);

@@ -1,4 +1,5 @@
 #include "manifest_set.h"
+#include "core/vocabulary/invariant.h"
 
 #include "core/idle_ports.h"
 #include "core/model/child.h"
@@ -247,6 +248,7 @@ int manifest_set_load(const char *const *paths, size_t count, bool optional,
                       struct manifest_progress *progress, struct manifest_set **set,
                       struct error *error)
 {
+    INVARIANT(error);
     struct manifest_set *fresh = calloc(1, sizeof(*fresh));
     int r = fresh ? 0 : fail(error, "manifests", "out of memory");
 
@@ -289,6 +291,7 @@ static void explain_supervisor(const struct manifest_set *set,
 void manifest_set_explain(const struct manifest_set *set, const struct declaration_problem *problem,
                           struct error *error)
 {
+    INVARIANT(problem && error);
     size_t i = problem->declaration;
 
     if (problem->of_supervisor) {
@@ -321,6 +324,7 @@ struct tree_declaration manifest_set_tree(const struct manifest_set *set)
 int manifest_set_declare(const struct manifest_set *set, struct core *core, const char *requester,
                          const char *reason, struct error *error)
 {
+    INVARIANT(core);
     struct tree_declaration tree = manifest_set_tree(set);
     struct declaration_problem problem = {};
     int r = core_declare_tree(core, &tree, requester, reason, &problem);
@@ -337,6 +341,7 @@ int manifest_set_declare(const struct manifest_set *set, struct core *core, cons
 int manifest_set_try(const struct manifest_set *set, const struct tree_declaration *tree,
                      struct error *error)
 {
+    INVARIANT(tree && error);
     struct core_ports ports = core_ports_idle();
     struct core_settings settings = {};
     struct declaration_problem problem = {};
@@ -367,6 +372,7 @@ bool manifest_set_is_sound(const struct manifest_set *set)
 
 int manifest_set_check(const struct manifest_set *set, struct error *error)
 {
+    INVARIANT(error);
     struct tree_declaration tree = manifest_set_tree(set);
     int r = manifest_set_try(set, &tree, error);
 

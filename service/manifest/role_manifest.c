@@ -3,6 +3,7 @@
  * that the kind would quietly overrule is refused instead, with the reason.
  */
 #include "reader.h"
+#include "core/vocabulary/invariant.h"
 
 #include <errno.h>
 #include <string.h>
@@ -101,6 +102,7 @@ static int look_at_readiness(struct reader *reader, const struct node *node,
 int manifest_apply_role(struct reader *reader, const struct node *node,
                         struct child_declaration *declaration)
 {
+    INVARIANT(declaration);
     const struct node *culprit;
     int r = look_at_readiness(reader, node, declaration);
 

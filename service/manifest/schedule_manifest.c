@@ -2,6 +2,7 @@
  * Schedules in a manifest: an expression, several, or a mapping that says more.
  */
 #include "reader.h"
+#include "core/vocabulary/invariant.h"
 #include "zone_file.h"
 
 #include "core/calendar/timetable.h"
@@ -140,6 +141,7 @@ static int find_zone(struct reader *reader, const struct node *node, const struc
 int manifest_read_schedule(struct reader *reader, const struct node *node,
                            struct child_declaration *declaration)
 {
+    INVARIANT(declaration);
     static const struct key keys[] = {{"at", read_at},
                                       {"time_zone", read_time_zone},
                                       {"random_delay", read_random_delay},

@@ -3,6 +3,7 @@
  * addresses only: a manifest must not wait for a name server.
  */
 #include "number.h"
+#include "core/vocabulary/invariant.h"
 #include "reader.h"
 #include "unit.h"
 
@@ -60,6 +61,7 @@ static int parse_internet(const char *host, uint64_t port, struct socket_spec *s
 
 int manifest_parse_address(const char *text, const char *host_of_port, struct socket_spec *socket)
 {
+    INVARIANT(text && socket);
     const char *colon = strrchr(text, ':');
     char host[INET6_ADDRSTRLEN + 2];
     uint64_t port;
@@ -152,6 +154,7 @@ int manifest_read_sockets(struct reader *reader, const struct node *node,
     size_t count = reader_list_length(node);
     struct parsed parsed = {};
 
+    INVARIANT(process);
     if (count > SOCKETS_MAX)
         return reader_refuse(reader, node, "has %zu entries, at most %d are allowed", count,
                              SOCKETS_MAX);

@@ -3,6 +3,7 @@
  * children in its list are manifest.c's.
  */
 #include "reader.h"
+#include "core/vocabulary/invariant.h"
 #include "core/model/restart_limit.h"
 
 #include <errno.h>
@@ -267,6 +268,7 @@ int manifest_read_supervisor(struct reader *reader, const struct node *node, con
 {
     struct parsed parsed = {.declaration = declaration, .above = above};
 
+    INVARIANT(declaration);
     supervisor_declaration_defaults(declaration, "");
     int r = reader_mapping(reader, node, supervisor_keys, &parsed);
     if (r < 0)
