@@ -1,12 +1,12 @@
 #include "bus_wait.h"
 
 #include "daemon.h"
-#include "host.h"
-#include "log.h"
-#include "private_bus.h"
-#include "service.h"
-#include "sink.h"
-#include "upward.h"
+#include "host/host.h"
+#include "log/log.h"
+#include "bus/private_bus.h"
+#include "bus/service.h"
+#include "log/sink.h"
+#include "system/upward.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "command_line.h"
 
-#include "program.h"
-#include "unit.h"
+#include "handover/program.h"
+#include "manifest/unit.h"
 
 #include <errno.h>
 #include <getopt.h>

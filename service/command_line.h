@@ -4,8 +4,8 @@
 #pragma once
 
 #include "journal/journal.h"
-#include "log.h"
-#include "service.h"
+#include "log/log.h"
+#include "bus/service.h"
 
 struct command_line {
     enum service_bus bus;

@@ -6,7 +6,7 @@
 
 #include "command_line.h"
 #include "history.h"
-#include "program.h"
+#include "handover/program.h"
 
 #include <stdbool.h>
 #include <stdint.h>

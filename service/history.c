@@ -1,11 +1,11 @@
 #include "history.h"
 #include "core/vocabulary/invariant.h"
 
-#include "again.h"
-#include "catalog.h"
+#include "system/again.h"
+#include "log/catalog.h"
 #include "core/model/child.h"
 #include "journal/borrow.h"
-#include "log.h"
+#include "log/log.h"
 
 #include <errno.h>
 #include <fcntl.h>

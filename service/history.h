@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "adopt.h"
-#include "host.h"
+#include "host/adopt.h"
+#include "host/host.h"
 #include "journal/journal.h"
 
 struct history {

@@ -1,8 +1,8 @@
 #include "instance.h"
 #include "core/vocabulary/invariant.h"
 
-#include "aside.h"
-#include "own_folder.h"
+#include "system/aside.h"
+#include "system/own_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>

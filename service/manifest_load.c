@@ -1,6 +1,6 @@
 #include "manifest_load.h"
 
-#include "beside.h"
+#include "system/beside.h"
 
 #include <errno.h>
 #include <malloc.h>

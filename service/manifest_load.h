@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "manifest_set.h"
+#include "manifest/manifest_set.h"
 
 #include <stdint.h>
 #include <systemd/sd-event.h>

@@ -2,9 +2,9 @@
 #include "core/vocabulary/invariant.h"
 
 #include "core/model/child.h"
-#include "log.h"
+#include "log/log.h"
 #include "manifest_load.h"
-#include "upward.h"
+#include "system/upward.h"
 
 #include <errno.h>
 #include <malloc.h>

@@ -1,17 +1,17 @@
 #include "reexecution.h"
 #include "core/vocabulary/invariant.h"
 
-#include "beside.h"
+#include "system/beside.h"
 #include "core/core.h"
 #include "daemon.h"
 #include "core/vocabulary/error.h"
-#include "handover.h"
-#include "host.h"
+#include "handover/handover.h"
+#include "host/host.h"
 #include "journal/journal.h"
-#include "log.h"
-#include "metrics_socket.h"
-#include "private_bus.h"
-#include "service.h"
+#include "log/log.h"
+#include "bus/metrics_socket.h"
+#include "bus/private_bus.h"
+#include "bus/service.h"
 
 #include <errno.h>
 #include <stdio.h>

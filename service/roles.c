@@ -1,11 +1,11 @@
 #include "roles.h"
 
-#include "listener.h"
-#include "log_writer.h"
-#include "manifest_files.h"
-#include "outside.h"
-#include "path_look.h"
-#include "spawner_process.h"
+#include "host/listener.h"
+#include "host/log_writer.h"
+#include "manifest/manifest_files.h"
+#include "system/outside.h"
+#include "host/path_look.h"
+#include "host/spawner_process.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 #include "signals.h"
 
-#include "log.h"
+#include "log/log.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,10 @@
-#include "audit_query.h"
+#include "bus/audit_query.h"
 
-#include "beside.h"
-#include "bulk.h"
+#include "system/beside.h"
+#include "bus/bulk.h"
 #include "journal/audit.h"
 #include "journal/borrow.h"
-#include "private.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <stdlib.h>

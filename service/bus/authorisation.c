@@ -4,7 +4,7 @@
  * subject: a PID could be another process's by the time that it is examined. The answer comes
  * later: the call is kept, and comes again through the front door once there is one. See polkit(8).
  */
-#include "private.h"
+#include "bus/private.h"
 #include "core/vocabulary/invariant.h"
 
 #include <errno.h>

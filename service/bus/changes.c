@@ -1,4 +1,4 @@
-#include "changes.h"
+#include "bus/changes.h"
 
 #include "core/vocabulary/invariant.h"
 

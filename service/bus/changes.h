@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "private.h"
+#include "bus/private.h"
 
 #define CHANGES_NAMED_MAX 4095 /* of a kind; more are only counted */
 

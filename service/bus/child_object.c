@@ -3,8 +3,8 @@
  * vtable, CurrentState and the change signals are all made from it, so that they cannot disagree.
  * One fallback vtable serves all children.
  */
-#include "objects.h"
-#include "private.h"
+#include "bus/objects.h"
+#include "bus/private.h"
 #include "core/model/start_wait.h"
 #include "core/rules/dependency.h"
 #include "core/vocabulary/invariant.h"

@@ -1,8 +1,8 @@
-#include "connection.h"
+#include "bus/connection.h"
 
 #include "core/vocabulary/invariant.h"
-#include "log.h"
-#include "private.h"
+#include "log/log.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-#include "cursor.h"
+#include "bus/cursor.h"
 
 #include "core/vocabulary/invariant.h"
 #include "core/model/child.h"

@@ -1,12 +1,12 @@
 /*
  * What declares: AddChild and ReplaceChild.
  */
-#include "declare.h"
+#include "bus/declare.h"
 
 #include "core/model/members.h"
 #include "core/vocabulary/invariant.h"
-#include "changes.h"
-#include "manifest_set.h"
+#include "bus/changes.h"
+#include "manifest/manifest_set.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  */
 #pragma once
 
-#include "manifest.h"
-#include "private.h"
+#include "manifest/manifest.h"
+#include "bus/private.h"
 
 int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int method_replace_child(sd_bus_message *m, void *userdata, sd_bus_error *error);

@@ -1,6 +1,6 @@
-#include "bulk.h"
+#include "bus/bulk.h"
 #include "core/vocabulary/invariant.h"
-#include "private.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -5,8 +5,8 @@
  * than its slot (long reasons), which gets a block of its own for as long as it is kept.
  */
 #include "core/vocabulary/invariant.h"
-#include "bulk.h"
-#include "private.h"
+#include "bus/bulk.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  */
 #include "core/vocabulary/noun.h"
 #include "core/model/job.h"
-#include "private.h"
+#include "bus/private.h"
 #include "core/model/members.h"
 #include "core/model/start_wait.h"
 #include "core/model/stop_order.h"

@@ -3,7 +3,7 @@
  * durable.
  */
 #include "core/vocabulary/invariant.h"
-#include "private.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
  * It works as long as nothing was read ahead, see service_prepare_handover(), and as nothing is
  * sent before the exchange, so sd-bus is attached to no event loop until then.
  */
-#include "private.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "job_encode.h"
+#include "bus/job_encode.h"
 #include "core/vocabulary/invariant.h"
 
 uint64_t job_wall_usec(const struct service *service, const struct job *job)

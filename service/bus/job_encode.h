@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "private.h"
+#include "bus/private.h"
 
 /* What a job wrote, kept for callers who ask later: its observer. While it runs, only whether it
  * was announced. */

@@ -1,7 +1,7 @@
-#include "job_list.h"
+#include "bus/job_list.h"
 
-#include "bulk.h"
-#include "private.h"
+#include "bus/bulk.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <stdlib.h>

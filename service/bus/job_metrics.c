@@ -1,4 +1,4 @@
-#include "job_metrics.h"
+#include "bus/job_metrics.h"
 
 #include "core/vocabulary/invariant.h"
 #include "core/core.h"

@@ -2,11 +2,11 @@
  * org.proctor1.Job: bounded one-shot work, from its acceptance until it is forgotten by command.
  */
 #include "core/vocabulary/invariant.h"
-#include "job_encode.h"
-#include "job_metrics.h"
-#include "number.h"
-#include "objects.h"
-#include "private.h"
+#include "bus/job_encode.h"
+#include "bus/job_metrics.h"
+#include "system/number.h"
+#include "bus/objects.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -7,7 +7,7 @@
  * What is promised is kept: a key is forgotten when its time is over, and not before. Where there
  * is no room for another one the call is refused before anything is done.
  */
-#include "private.h"
+#include "bus/private.h"
 #include "core/vocabulary/invariant.h"
 
 #include <errno.h>

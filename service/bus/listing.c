@@ -1,8 +1,8 @@
-#include "listing.h"
+#include "bus/listing.h"
 
-#include "bulk.h"
-#include "cursor.h"
-#include "private.h"
+#include "bus/bulk.h"
+#include "bus/cursor.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <stdlib.h>

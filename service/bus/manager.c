@@ -1,17 +1,17 @@
 /*
  * org.proctor1.Manager.
  */
-#include "audit_query.h"
-#include "declare.h"
-#include "job_list.h"
-#include "listing.h"
-#include "manifest_set.h"
-#include "metrics.h"
+#include "bus/audit_query.h"
+#include "bus/declare.h"
+#include "bus/job_list.h"
+#include "bus/listing.h"
+#include "manifest/manifest_set.h"
+#include "bus/metrics.h"
 #include "core/model/members.h"
-#include "private.h"
-#include "reexecute.h"
-#include "reload.h"
-#include "trace.h"
+#include "bus/private.h"
+#include "bus/reexecute.h"
+#include "bus/reload.h"
+#include "bus/trace.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * A message as bytes: for an answer that must outlive the program that gave it, and for a call that
  * the next program is to handle.
  */
-#include "private.h"
+#include "bus/private.h"
 #include "core/vocabulary/invariant.h"
 
 #include <errno.h>

@@ -1,11 +1,11 @@
-#include "metrics.h"
+#include "bus/metrics.h"
 
-#include "bulk.h"
-#include "cursor.h"
-#include "beside.h"
-#include "job_metrics.h"
-#include "log.h"
-#include "private.h"
+#include "bus/bulk.h"
+#include "bus/cursor.h"
+#include "system/beside.h"
+#include "bus/job_metrics.h"
+#include "log/log.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,8 +1,8 @@
-#include "metrics_socket.h"
+#include "bus/metrics_socket.h"
 
-#include "discard.h"
-#include "metrics.h"
-#include "private.h"
+#include "system/discard.h"
+#include "bus/metrics.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <stdlib.h>

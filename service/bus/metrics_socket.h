@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "service.h"
+#include "bus/service.h"
 
 #define METRICS_CONNECTIONS_MAX 32
 #define METRICS_PER_UID         8

@@ -1,9 +1,9 @@
-#include "objects.h"
+#include "bus/objects.h"
 
-#include "bulk.h"
-#include "cursor.h"
+#include "bus/bulk.h"
+#include "bus/cursor.h"
 #include "core/vocabulary/invariant.h"
-#include "private.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * Options: the a{sv} that ends each mutating method. What is not known is refused: an option that
  * is misspelt must not be a command without it.
  */
-#include "private.h"
+#include "bus/private.h"
 #include "core/vocabulary/text.h"
 
 #include <ctype.h>

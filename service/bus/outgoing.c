@@ -1,4 +1,4 @@
-#include "outgoing.h"
+#include "bus/outgoing.h"
 
 #include "core/vocabulary/text.h"
 

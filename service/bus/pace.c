@@ -1,7 +1,7 @@
-#include "pace.h"
+#include "bus/pace.h"
 
 #include "core/vocabulary/invariant.h"
-#include "private.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <stdio.h>

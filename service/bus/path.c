@@ -1,5 +1,5 @@
 #include "core/model/members.h"
-#include "private.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -7,11 +7,11 @@
 #include "core/model/archive.h"
 #include "core/model/child.h"
 #include "core/vocabulary/command_id.h"
-#include "manifest.h"
-#include "objects.h"
-#include "outgoing.h"
-#include "pace.h"
-#include "service.h"
+#include "manifest/manifest.h"
+#include "bus/objects.h"
+#include "bus/outgoing.h"
+#include "bus/pace.h"
+#include "bus/service.h"
 
 #define EVENT_LOG_SIZE  4096
 #define SUBSCRIBERS_MAX 256

@@ -1,13 +1,13 @@
-#include "private_bus.h"
+#include "bus/private_bus.h"
 
-#include "again.h"
-#include "aside.h"
+#include "system/again.h"
+#include "system/aside.h"
 #include "core/model/archive.h"
 #include "core/vocabulary/invariant.h"
-#include "handle.h"
-#include "log.h"
-#include "own_folder.h"
-#include "sink.h"
+#include "system/handle.h"
+#include "log/log.h"
+#include "system/own_folder.h"
+#include "log/sink.h"
 
 #include <errno.h>
 #include <fcntl.h>

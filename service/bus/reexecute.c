@@ -1,7 +1,7 @@
-#include "reexecute.h"
+#include "bus/reexecute.h"
 
-#include "outgoing.h"
-#include "private.h"
+#include "bus/outgoing.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <stdlib.h>

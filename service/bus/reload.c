@@ -1,9 +1,9 @@
-#include "reload.h"
+#include "bus/reload.h"
 
-#include "changes.h"
-#include "manifest_set.h"
-#include "outgoing.h"
-#include "private.h"
+#include "bus/changes.h"
+#include "manifest/manifest_set.h"
+#include "bus/outgoing.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
-#include "stranger.h"
+#include "bus/stranger.h"
 
 #include "core/vocabulary/invariant.h"
-#include "connection.h"
-#include "private.h"
-#include "user_name.h"
+#include "bus/connection.h"
+#include "bus/private.h"
+#include "bus/user_name.h"
 
 #include <errno.h>
 #include <stdlib.h>

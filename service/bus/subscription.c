@@ -4,7 +4,7 @@
  * (sd_bus_track does the same, but waits for the bus to say whether the client is still there.)
  */
 #include "core/vocabulary/invariant.h"
-#include "private.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <stdio.h>

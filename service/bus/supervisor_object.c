@@ -4,8 +4,8 @@
  */
 #include "core/model/members.h"
 #include "core/vocabulary/invariant.h"
-#include "objects.h"
-#include "private.h"
+#include "bus/objects.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <stdlib.h>

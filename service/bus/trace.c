@@ -1,7 +1,7 @@
-#include "trace.h"
+#include "bus/trace.h"
 
-#include "beside.h"
-#include "private.h"
+#include "system/beside.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <inttypes.h>

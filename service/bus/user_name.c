@@ -1,6 +1,6 @@
-#include "user_name.h"
+#include "bus/user_name.h"
 
-#include "account.h"
+#include "system/account.h"
 
 #include <errno.h>
 #include <stdint.h>

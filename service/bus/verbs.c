@@ -2,8 +2,8 @@
  * Verbs: one command, whether it came to the child's object or to the manager by id.
  */
 #include "core/model/members.h"
-#include "bulk.h"
-#include "private.h"
+#include "bus/bulk.h"
+#include "bus/private.h"
 
 #include <errno.h>
 #include <stdio.h>

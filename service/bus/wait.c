@@ -7,9 +7,9 @@
  * of what it still waits for (`WaitsFor`). What was begun continues.
  */
 #include "core/vocabulary/invariant.h"
-#include "job_encode.h"
-#include "private.h"
-#include "waiter.h"
+#include "bus/job_encode.h"
+#include "bus/private.h"
+#include "bus/waiter.h"
 #include "core/model/start_wait.h"
 #include "core/rules/dependency.h"
 

@@ -3,8 +3,8 @@
  */
 #include "core/model/input_archive.h"
 #include "core/vocabulary/invariant.h"
-#include "private.h"
-#include "waiter.h"
+#include "bus/private.h"
+#include "bus/waiter.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "private.h"
+#include "bus/private.h"
 
 enum waiter_kind {
     WAIT_STOP = 0,

@@ -1,6 +1,6 @@
-#include "compose.h"
+#include "convert/compose.h"
 
-#include "unit.h"
+#include "manifest/unit.h"
 
 #include <assert.h>
 #include <ctype.h>

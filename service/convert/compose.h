@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "yaml_value.h"
+#include "convert/yaml_value.h"
 
 /* services: the mapping of that name. Returns 0, -EINVAL with the error, or -ENOMEM. */
 int compose_convert(const struct yaml_file *file, const struct node *services);

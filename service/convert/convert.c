@@ -1,13 +1,13 @@
-#include "convert.h"
+#include "convert/convert.h"
 
-#include "compose.h"
-#include "manifest.h"
-#include "pebble.h"
-#include "procfile.h"
-#include "run_folder.h"
-#include "source.h"
-#include "supervisord.h"
-#include "systemd_unit.h"
+#include "convert/compose.h"
+#include "manifest/manifest.h"
+#include "convert/pebble.h"
+#include "convert/procfile.h"
+#include "convert/run_folder.h"
+#include "convert/source.h"
+#include "convert/supervisord.h"
+#include "convert/systemd_unit.h"
 
 #include <assert.h>
 #include <errno.h>

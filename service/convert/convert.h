@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "draft.h"
+#include "convert/draft.h"
 
 #define CONVERT_FILES_MAX 4096
 

@@ -1,4 +1,4 @@
-#include "draft.h"
+#include "convert/draft.h"
 
 #include "core/vocabulary/text.h"
 

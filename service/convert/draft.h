@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "arena.h"
+#include "manifest/arena.h"
 
 #include <stdbool.h>
 #include <stddef.h>

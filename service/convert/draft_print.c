@@ -3,7 +3,7 @@
  * from a file of another program: what YAML could take for something else is quoted, and comments
  * are one line.
  */
-#include "draft.h"
+#include "convert/draft.h"
 
 #include "core/vocabulary/text.h"
 

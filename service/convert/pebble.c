@@ -1,4 +1,4 @@
-#include "pebble.h"
+#include "convert/pebble.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "yaml_value.h"
+#include "convert/yaml_value.h"
 
 /* Whether a YAML file is a layer: its services say `override`, or it has checks. */
 bool pebble_is(const struct node *root);

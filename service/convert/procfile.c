@@ -1,6 +1,6 @@
-#include "procfile.h"
+#include "convert/procfile.h"
 
-#include "source.h"
+#include "convert/source.h"
 
 #include <assert.h>
 #include <ctype.h>

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "draft.h"
+#include "convert/draft.h"
 
 /* Returns 0, -EINVAL with the error, or -ENOMEM. */
 int procfile_convert(struct conversion *conversion, const char *path);

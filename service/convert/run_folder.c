@@ -1,6 +1,6 @@
-#include "run_folder.h"
+#include "convert/run_folder.h"
 
-#include "source.h"
+#include "convert/source.h"
 
 #include <assert.h>
 #include <ctype.h>

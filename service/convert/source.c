@@ -1,7 +1,7 @@
-#include "source.h"
+#include "convert/source.h"
 
 #include "core/vocabulary/text.h"
-#include "open_regular.h"
+#include "system/open_regular.h"
 
 #include <assert.h>
 #include <ctype.h>

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "draft.h"
+#include "convert/draft.h"
 
 #define SOURCE_MAX (1024 * 1024) /* bytes */
 

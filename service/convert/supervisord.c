@@ -1,8 +1,8 @@
-#include "supervisord.h"
+#include "convert/supervisord.h"
 
-#include "source.h"
-#include "unit.h"
-#include "words.h"
+#include "convert/source.h"
+#include "manifest/unit.h"
+#include "convert/words.h"
 
 #include <assert.h>
 #include <ctype.h>

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "draft.h"
+#include "convert/draft.h"
 
 #define SUPERVISORD_NUMPROCS_MAX 1000
 

@@ -1,8 +1,8 @@
 /*
  * The commands of a unit: what is run, as the manifest says it.
  */
-#include "number.h"
-#include "systemd_settings.h"
+#include "system/number.h"
+#include "convert/systemd_settings.h"
 
 #include <assert.h>
 #include <ctype.h>

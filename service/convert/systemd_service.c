@@ -1,10 +1,10 @@
 /*
  * A service unit's policy and surroundings as keys of a manifest.
  */
-#include "systemd_settings.h"
+#include "convert/systemd_settings.h"
 
 #include "core/model/process_spec.h"
-#include "unit.h"
+#include "manifest/unit.h"
 
 #include <assert.h>
 #include <ctype.h>

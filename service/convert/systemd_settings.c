@@ -1,4 +1,4 @@
-#include "systemd_settings.h"
+#include "convert/systemd_settings.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -7,8 +7,8 @@
  */
 #pragma once
 
-#include "source.h"
-#include "words.h"
+#include "convert/source.h"
+#include "convert/words.h"
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
-#include "systemd_unit.h"
+#include "convert/systemd_unit.h"
 
-#include "systemd_settings.h"
+#include "convert/systemd_settings.h"
 #include "core/calendar/timetable.h"
 
 #include <assert.h>

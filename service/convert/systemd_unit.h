@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "draft.h"
+#include "convert/draft.h"
 
 /* Whether the name of a file is that of a unit, of whatever type. */
 bool systemd_unit_is(const char *path);

@@ -1,4 +1,4 @@
-#include "words.h"
+#include "convert/words.h"
 
 #include <assert.h>
 #include <ctype.h>

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "draft.h"
+#include "convert/draft.h"
 
 enum words_dialect {
     WORDS_SYSTEMD, /* systemd.service(5), "Command lines": quotes, C escapes everywhere */

@@ -1,4 +1,4 @@
-#include "yaml_value.h"
+#include "convert/yaml_value.h"
 
 #include <assert.h>
 #include <ctype.h>

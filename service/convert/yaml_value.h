@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "node.h"
-#include "words.h"
+#include "manifest/node.h"
+#include "convert/words.h"
 
 struct yaml_file {
     struct conversion *conversion;

@@ -1,4 +1,4 @@
-#include "bridge.h"
+#include "ctl/bridge.h"
 
 #include <assert.h>
 #include <errno.h>

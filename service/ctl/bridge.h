@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "client.h"
+#include "ctl/client.h"
 
 /* Until one of both sides ends. Returns an exit code. */
 int command_stdio_bridge(struct client *client);

@@ -1,4 +1,4 @@
-#include "call.h"
+#include "ctl/call.h"
 
 #include <errno.h>
 #include <stdarg.h>

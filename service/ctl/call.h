@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "client.h"
+#include "ctl/client.h"
 
 /* Starts one, to be sent with sd_bus_call(3). */
 int call_new(struct client *client, const char *path, const char *interface, const char *method,

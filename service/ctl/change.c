@@ -1,10 +1,10 @@
 /*
  * Changes of the tree: add, and reload; and what each of them comes to for each child.
  */
-#include "client.h"
-#include "document.h"
-#include "outcome.h"
-#include "terminal.h"
+#include "ctl/client.h"
+#include "ctl/document.h"
+#include "ctl/outcome.h"
+#include "ctl/terminal.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -5,9 +5,9 @@
 #include "core/calendar/timetable.h"
 #include "core/vocabulary/noun.h"
 #include "core/model/child.h"
-#include "document.h"
-#include "manifest_set.h"
-#include "terminal.h"
+#include "ctl/document.h"
+#include "manifest/manifest_set.h"
+#include "ctl/terminal.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
-#include "child_row.h"
+#include "ctl/child_row.h"
 
-#include "call.h"
+#include "ctl/call.h"
 
 #include <assert.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "client.h"
+#include "ctl/client.h"
 
 #define CHILD_ROW "sosssttbsub"
 

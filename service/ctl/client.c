@@ -1,9 +1,9 @@
-#include "client.h"
+#include "ctl/client.h"
 
-#include "call.h"
-#include "document.h"
-#include "hints.h"
-#include "terminal.h"
+#include "ctl/call.h"
+#include "ctl/document.h"
+#include "ctl/hints.h"
+#include "ctl/terminal.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -1,15 +1,15 @@
-#include "call.h"
-#include "client.h"
+#include "ctl/call.h"
+#include "ctl/client.h"
 
-#include "document.h"
-#include "fields.h"
-#include "manifest.h"
-#include "open_regular.h"
-#include "outcome.h"
-#include "scope.h"
-#include "table.h"
-#include "terminal.h"
-#include "unit.h"
+#include "ctl/document.h"
+#include "ctl/fields.h"
+#include "manifest/manifest.h"
+#include "system/open_regular.h"
+#include "ctl/outcome.h"
+#include "ctl/scope.h"
+#include "ctl/table.h"
+#include "ctl/terminal.h"
+#include "manifest/unit.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "connect.h"
+#include "ctl/connect.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -7,8 +7,8 @@
  */
 #pragma once
 
-#include "client.h"
-#include "hosts.h"
+#include "ctl/client.h"
+#include "ctl/hosts.h"
 
 struct place_of_bus {
     struct hosts hosts; /* none: this machine (else remote.h) */

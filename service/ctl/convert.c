@@ -1,13 +1,13 @@
 /*
  * convert: manifests made from files of other supervisors, without a daemon.
  */
-#include "convert.h"
+#include "convert/convert.h"
 
 #include "core/vocabulary/noun.h"
-#include "document.h"
-#include "manifest.h"
-#include "open_regular.h"
-#include "terminal.h"
+#include "ctl/document.h"
+#include "manifest/manifest.h"
+#include "system/open_regular.h"
+#include "ctl/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>

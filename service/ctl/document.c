@@ -1,4 +1,4 @@
-#include "document.h"
+#include "ctl/document.h"
 
 #include <errno.h>
 #include <stdlib.h>

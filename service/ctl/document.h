@@ -7,8 +7,8 @@
  */
 #pragma once
 
-#include "client.h"
-#include "json.h"
+#include "ctl/client.h"
+#include "ctl/json.h"
 
 /* From now on there may be any number of answers. */
 void document_list(struct client *client);

@@ -3,11 +3,11 @@
  * the file; it takes the file's place only when it passes check, so that a reload in between, and a
  * reboot, find the old file or the new one, and never half of one.
  */
-#include "call.h"
-#include "document.h"
-#include "manifest_set.h"
-#include "open_regular.h"
-#include "terminal.h"
+#include "ctl/call.h"
+#include "ctl/document.h"
+#include "manifest/manifest_set.h"
+#include "system/open_regular.h"
+#include "ctl/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,10 @@
 /*
  * Events: what happened, and what happens, a line for each, as a story or as JSON.
  */
-#include "client.h"
-#include "document.h"
-#include "story.h"
-#include "terminal.h"
+#include "ctl/client.h"
+#include "ctl/document.h"
+#include "ctl/story.h"
+#include "ctl/terminal.h"
 
 #include <errno.h>
 #include <inttypes.h>

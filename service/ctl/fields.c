@@ -1,7 +1,7 @@
-#include "fields.h"
+#include "ctl/fields.h"
 
 #include "core/vocabulary/invariant.h"
-#include "terminal.h"
+#include "ctl/terminal.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "json.h"
+#include "ctl/json.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
-#include "hints.h"
+#include "ctl/hints.h"
 
-#include "call.h"
-#include "near.h"
+#include "ctl/call.h"
+#include "manifest/near.h"
 
 #include <assert.h>
 #include <stdio.h>

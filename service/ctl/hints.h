@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "client.h"
+#include "ctl/client.h"
 
 /* Of a command that there is not. commands: those that there are, the last one NULL. */
 char *hint_command(const char *word, const char *const *commands);

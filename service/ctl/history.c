@@ -1,11 +1,11 @@
 /*
  * What was: the audit, and the journal as a file.
  */
-#include "call.h"
-#include "client.h"
-#include "document.h"
-#include "fields.h"
-#include "terminal.h"
+#include "ctl/call.h"
+#include "ctl/client.h"
+#include "ctl/document.h"
+#include "ctl/fields.h"
+#include "ctl/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>

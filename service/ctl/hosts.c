@@ -1,4 +1,4 @@
-#include "hosts.h"
+#include "ctl/hosts.h"
 
 #include <assert.h>
 #include <stdbool.h>

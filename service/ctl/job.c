@@ -2,12 +2,12 @@
  * A job from the shell: what it writes as its result comes to standard output, byte for byte, as it
  * comes, and its exit code is the tool's.
  */
-#include "document.h"
-#include "call.h"
+#include "ctl/document.h"
+#include "ctl/call.h"
 #include "core/vocabulary/text.h"
-#include "manifest.h"
-#include "node.h"
-#include "written.h"
+#include "manifest/manifest.h"
+#include "manifest/node.h"
+#include "manifest/written.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /*
  * The jobs, one a line: those that are under way, and those that are finished and kept.
  */
-#include "document.h"
-#include "call.h"
-#include "story.h"
-#include "table.h"
+#include "ctl/document.h"
+#include "ctl/call.h"
+#include "ctl/story.h"
+#include "ctl/table.h"
 
 #include <fnmatch.h>
 #include <inttypes.h>

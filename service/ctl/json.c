@@ -1,4 +1,4 @@
-#include "json.h"
+#include "ctl/json.h"
 
 #include "core/vocabulary/invariant.h"
 #include "core/vocabulary/text.h"

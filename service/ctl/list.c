@@ -1,11 +1,11 @@
 /*
  * The children, one a line.
  */
-#include "document.h"
-#include "call.h"
-#include "child_row.h"
-#include "remote.h"
-#include "table.h"
+#include "ctl/document.h"
+#include "ctl/call.h"
+#include "ctl/child_row.h"
+#include "ctl/remote.h"
+#include "ctl/table.h"
 
 #include <fnmatch.h>
 #include <inttypes.h>

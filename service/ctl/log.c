@@ -3,12 +3,12 @@
  * rotated before it; to the journal, its lines there; anything else is not kept.
  */
 #include "core/model/declaration.h"
-#include "call.h"
-#include "document.h"
-#include "manifest.h"
-#include "number.h"
-#include "open_regular.h"
-#include "terminal.h"
+#include "ctl/call.h"
+#include "ctl/document.h"
+#include "manifest/manifest.h"
+#include "system/number.h"
+#include "system/open_regular.h"
+#include "ctl/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>

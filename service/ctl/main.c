@@ -1,18 +1,18 @@
 /*
  * proctorctl: the tree, from a shell.
  */
-#include "bridge.h"
-#include "connect.h"
-#include "document.h"
-#include "hints.h"
-#include "number.h"
-#include "remote.h"
-#include "several.h"
-#include "since.h"
-#include "standard.h"
-#include "terminal.h"
+#include "ctl/bridge.h"
+#include "ctl/connect.h"
+#include "ctl/document.h"
+#include "ctl/hints.h"
+#include "system/number.h"
+#include "ctl/remote.h"
+#include "ctl/several.h"
+#include "ctl/since.h"
+#include "system/standard.h"
+#include "ctl/terminal.h"
 #include "core/vocabulary/text.h"
-#include "unit.h"
+#include "manifest/unit.h"
 
 #include <errno.h>
 #include <fcntl.h>

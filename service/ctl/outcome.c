@@ -1,7 +1,7 @@
-#include "outcome.h"
+#include "ctl/outcome.h"
 
-#include "document.h"
-#include "terminal.h"
+#include "ctl/document.h"
+#include "ctl/terminal.h"
 
 #include <inttypes.h>
 #include <string.h>

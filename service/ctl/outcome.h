@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "client.h"
+#include "ctl/client.h"
 
 #include <stdio.h>
 #include <systemd/sd-bus.h>

@@ -1,8 +1,8 @@
-#include "remote.h"
+#include "ctl/remote.h"
 
-#include "again.h"
-#include "handle.h"
-#include "terminal.h"
+#include "system/again.h"
+#include "system/handle.h"
+#include "ctl/terminal.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "connect.h"
+#include "ctl/connect.h"
 
 #include <sys/types.h>
 

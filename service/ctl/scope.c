@@ -1,11 +1,11 @@
 /* The tree as a picture, and the verbs on a whole scope. */
 #include "core/vocabulary/noun.h"
-#include "scope.h"
+#include "ctl/scope.h"
 
-#include "call.h"
-#include "document.h"
-#include "outcome.h"
-#include "terminal.h"
+#include "ctl/call.h"
+#include "ctl/document.h"
+#include "ctl/outcome.h"
+#include "ctl/terminal.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,8 +1,8 @@
-#include "several.h"
+#include "ctl/several.h"
 
-#include "connect.h"
-#include "document.h"
-#include "terminal.h"
+#include "ctl/connect.h"
+#include "ctl/document.h"
+#include "ctl/terminal.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "client.h"
+#include "ctl/client.h"
 
 /* carry_out: carries it out on client->host; returns an exit code. Returns the largest of them. */
 int several_run(struct client *client, int (*carry_out)(struct client *client, void *userdata),

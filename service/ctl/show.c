@@ -1,10 +1,10 @@
 /*
  * show: the properties of a child, one a line, for scripts. cat: its manifest.
  */
-#include "call.h"
-#include "document.h"
-#include "json.h"
-#include "terminal.h"
+#include "ctl/call.h"
+#include "ctl/document.h"
+#include "ctl/json.h"
+#include "ctl/terminal.h"
 
 #include <errno.h>
 #include <stdio.h>

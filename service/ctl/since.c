@@ -1,6 +1,6 @@
-#include "since.h"
+#include "ctl/since.h"
 
-#include "unit.h"
+#include "manifest/unit.h"
 
 #include <assert.h>
 #include <errno.h>

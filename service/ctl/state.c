@@ -2,9 +2,9 @@
  * is-active and is-failed: questions of scripts and orchestrators, answered by the exit code, with
  * those of systemctl: 0 for yes, 3 for no.
  */
-#include "child_row.h"
-#include "document.h"
-#include "terminal.h"
+#include "ctl/child_row.h"
+#include "ctl/document.h"
+#include "ctl/terminal.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 #include "core/vocabulary/invariant.h"
 #include "core/vocabulary/noun.h"
-#include "story.h"
+#include "ctl/story.h"
 
 #include "core/vocabulary/vocabulary.h"
-#include "terminal.h"
+#include "ctl/terminal.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "fields.h"
+#include "ctl/fields.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
-#include "table.h"
+#include "ctl/table.h"
 
 #include "core/vocabulary/invariant.h"
-#include "number.h"
-#include "terminal.h"
+#include "system/number.h"
+#include "ctl/terminal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

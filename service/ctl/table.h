@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "client.h"
+#include "ctl/client.h"
 
 #define TABLE_COLUMNS_MAX 10
 

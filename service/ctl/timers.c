@@ -1,11 +1,11 @@
 /*
  * timers: the children that have a schedule, the next one that is due first.
  */
-#include "call.h"
-#include "document.h"
-#include "fields.h"
-#include "story.h"
-#include "table.h"
+#include "ctl/call.h"
+#include "ctl/document.h"
+#include "ctl/fields.h"
+#include "ctl/story.h"
+#include "ctl/table.h"
 
 #include <errno.h>
 #include <fnmatch.h>

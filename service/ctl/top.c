@@ -1,8 +1,8 @@
-#include "connect.h"
-#include "top.h"
+#include "ctl/connect.h"
+#include "ctl/top.h"
 
-#include "outcome.h"
-#include "terminal.h"
+#include "ctl/outcome.h"
+#include "ctl/terminal.h"
 
 #include <curses.h>
 #include <errno.h>

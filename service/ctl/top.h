@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "client.h"
+#include "ctl/client.h"
 
 #define HISTORY 60  /* looks that are remembered for the little curves */
 #define TEXT    128 /* of a question and its answer */

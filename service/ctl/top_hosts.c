@@ -2,9 +2,9 @@
  * Top over several hosts. Each one is asked by itself and never waited for: one that hangs or is
  * gone is a row that says so, and is tried again.
  */
-#include "call.h"
-#include "remote.h"
-#include "top.h"
+#include "ctl/call.h"
+#include "ctl/remote.h"
+#include "ctl/top.h"
 
 #include <errno.h>
 #include <stdlib.h>

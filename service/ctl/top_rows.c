@@ -1,7 +1,7 @@
-#include "fields.h"
-#include "call.h"
-#include "terminal.h"
-#include "top.h"
+#include "ctl/fields.h"
+#include "ctl/call.h"
+#include "ctl/terminal.h"
+#include "ctl/top.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "core/vocabulary/noun.h"
-#include "connect.h"
-#include "top.h"
+#include "ctl/connect.h"
+#include "ctl/top.h"
 
 #include <curses.h>
 #include <inttypes.h>

@@ -2,9 +2,9 @@
  * Waiting for a state of children, whatever brings it about. It always comes to an end: with the
  * state, when nothing is there any more that could bring it about, or when the time is up.
  */
-#include "call.h"
-#include "document.h"
-#include "terminal.h"
+#include "ctl/call.h"
+#include "ctl/document.h"
+#include "ctl/terminal.h"
 
 #include <errno.h>
 #include <stdlib.h>

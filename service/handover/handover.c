@@ -1,8 +1,8 @@
-#include "handover.h"
+#include "handover/handover.h"
 
-#include "again.h"
+#include "system/again.h"
 #include "journal/borrow.h"
-#include "number.h"
+#include "system/number.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,9 +1,9 @@
-#include "program.h"
+#include "handover/program.h"
 #include "core/vocabulary/invariant.h"
 
-#include "again.h"
-#include "handle.h"
-#include "handover.h"
+#include "system/again.h"
+#include "system/handle.h"
+#include "handover/handover.h"
 #include "core/model/input_archive.h"
 #include "journal/frame.h"
 

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "host.h"
+#include "host/host.h"
 #include "journal/journal.h"
 
 /* From now on the core is in its past: nothing is started, stopped or timed. */

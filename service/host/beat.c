@@ -1,8 +1,8 @@
-#include "beat.h"
+#include "host/beat.h"
 
 #include "core/model/child.h"
 #include "core/vocabulary/invariant.h"
-#include "process.h"
+#include "host/process.h"
 
 #include <string.h>
 #include <time.h>

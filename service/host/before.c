@@ -1,9 +1,9 @@
-#include "before.h"
+#include "host/before.h"
 
 #include "core/vocabulary/text.h"
-#include "errand.h"
-#include "outfit.h"
-#include "process.h"
+#include "host/errand.h"
+#include "host/outfit.h"
+#include "host/process.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
-#include "birth.h"
+#include "host/birth.h"
 
-#include "birth_directory.h"
-#include "environment_file.h"
-#include "open_regular.h"
-#include "starts.h"
+#include "host/birth_directory.h"
+#include "system/environment_file.h"
+#include "system/open_regular.h"
+#include "host/starts.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -17,7 +17,7 @@
  */
 #pragma once
 
-#include "plan.h"
+#include "host/plan.h"
 
 #include <stdbool.h>
 #include <stddef.h>

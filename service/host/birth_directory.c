@@ -1,4 +1,4 @@
-#include "birth_directory.h"
+#include "host/birth_directory.h"
 
 #include <errno.h>
 #include <fcntl.h>

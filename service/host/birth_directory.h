@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "plan.h"
+#include "host/plan.h"
 
 /* In the child, which has a copy of the spawner's memory. uid, gid: the child's, or -1: as
  * proctord. Returns 0 or a negative errno; *why is set where the errno does not say it. */

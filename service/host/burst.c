@@ -1,6 +1,6 @@
-#include "burst.h"
+#include "host/burst.h"
 
-#include "process.h"
+#include "host/process.h"
 
 #define BURST 4 /* ends before others are answered */
 

@@ -1,15 +1,15 @@
-#include "census.h"
+#include "host/census.h"
 
-#include "again.h"
-#include "claim.h"
-#include "clock.h"
-#include "crowd.h"
-#include "handle.h"
-#include "listing.h"
-#include "number.h"
-#include "owner_user.h"
-#include "proc_stat.h"
-#include "process.h"
+#include "system/again.h"
+#include "host/claim.h"
+#include "system/clock.h"
+#include "host/crowd.h"
+#include "system/handle.h"
+#include "host/listing.h"
+#include "system/number.h"
+#include "host/owner_user.h"
+#include "system/proc_stat.h"
+#include "host/process.h"
 
 #include <errno.h>
 #include <fcntl.h>

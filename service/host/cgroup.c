@@ -1,11 +1,11 @@
-#include "cgroup.h"
+#include "host/cgroup.h"
 
 #include "core/vocabulary/invariant.h"
-#include "again.h"
-#include "members.h"
-#include "handle.h"
-#include "number.h"
-#include "proc_stat.h"
+#include "system/again.h"
+#include "host/members.h"
+#include "system/handle.h"
+#include "system/number.h"
+#include "system/proc_stat.h"
 
 #include <errno.h>
 #include <fcntl.h>

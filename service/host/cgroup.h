@@ -15,7 +15,7 @@
  */
 #pragma once
 
-#include "cgroup_base.h"
+#include "host/cgroup_base.h"
 #include "core/core.h"
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
-#include "cgroup_base.h"
+#include "host/cgroup_base.h"
 
-#include "again.h"
+#include "system/again.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,11 +1,11 @@
-#include "claim.h"
+#include "host/claim.h"
 
 #include "core/vocabulary/invariant.h"
-#include "again.h"
-#include "handle.h"
-#include "number.h"
-#include "proc_stat.h"
-#include "process.h"
+#include "system/again.h"
+#include "system/handle.h"
+#include "system/number.h"
+#include "system/proc_stat.h"
+#include "host/process.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,10 @@
-#include "crowd.h"
+#include "host/crowd.h"
 
-#include "again.h"
-#include "handle.h"
-#include "number.h"
-#include "open_regular.h"
-#include "proc_stat.h"
+#include "system/again.h"
+#include "system/handle.h"
+#include "system/number.h"
+#include "system/open_regular.h"
+#include "system/proc_stat.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "directories.h"
+#include "host/directories.h"
 
 #include "core/vocabulary/invariant.h"
 

@@ -1,4 +1,4 @@
-#include "disk_queue.h"
+#include "host/disk_queue.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -7,8 +7,8 @@
  */
 #pragma once
 
-#include "beside.h"
-#include "outside.h"
+#include "system/beside.h"
+#include "system/outside.h"
 
 #include <sys/types.h>
 

@@ -1,4 +1,4 @@
-#include "ends.h"
+#include "host/ends.h"
 
 #include <errno.h>
 #include <stdlib.h>

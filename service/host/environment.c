@@ -1,4 +1,4 @@
-#include "environment.h"
+#include "host/environment.h"
 #include "core/vocabulary/invariant.h"
 
 #include <errno.h>

@@ -5,10 +5,10 @@
  */
 #pragma once
 
-#include "account.h"
+#include "system/account.h"
 #include "core/model/child.h"
-#include "directories.h"
-#include "fd_store.h"
+#include "host/directories.h"
+#include "host/fd_store.h"
 
 struct environment {
     char **variables;   /* NULL-terminated */

@@ -1,12 +1,12 @@
-#include "errand.h"
+#include "host/errand.h"
 
 #include "core/vocabulary/invariant.h"
 #include "core/vocabulary/text.h"
-#include "environment.h"
-#include "exit_status.h"
-#include "handle.h"
-#include "outfit.h"
-#include "process.h"
+#include "host/environment.h"
+#include "host/exit_status.h"
+#include "system/handle.h"
+#include "host/outfit.h"
+#include "host/process.h"
 
 #include <errno.h>
 #include <signal.h>

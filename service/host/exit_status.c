@@ -1,7 +1,7 @@
-#include "exit_status.h"
+#include "host/exit_status.h"
 
-#include "handle.h"
-#include "proc_stat.h"
+#include "system/handle.h"
+#include "system/proc_stat.h"
 
 #include <errno.h>
 #include <stdbool.h>

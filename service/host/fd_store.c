@@ -1,6 +1,6 @@
-#include "fd_store.h"
+#include "host/fd_store.h"
 
-#include "discard.h"
+#include "system/discard.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,16 +2,16 @@
  * Hearing: what becomes of what children say on the notify socket. Which child it was, owner.c
  * finds out; a main process that is named is held before it is believed.
  */
-#include "again.h"
-#include "beat.h"
-#include "claim.h"
+#include "system/again.h"
+#include "host/beat.h"
+#include "host/claim.h"
 #include "core/vocabulary/invariant.h"
-#include "handle.h"
-#include "log.h"
-#include "owner.h"
-#include "owner_user.h"
-#include "process.h"
-#include "store.h"
+#include "system/handle.h"
+#include "log/log.h"
+#include "host/owner.h"
+#include "host/owner_user.h"
+#include "host/process.h"
+#include "host/store.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "cgroup.h"
+#include "host/cgroup.h"
 #include "core/core.h"
 
 #include <stdbool.h>

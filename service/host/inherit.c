@@ -1,10 +1,10 @@
-#include "inherit.h"
+#include "host/inherit.h"
 
-#include "handover.h"
+#include "handover/handover.h"
 #include "core/model/input_archive.h"
 #include "core/vocabulary/invariant.h"
 #include "journal/journal.h"
-#include "process.h"
+#include "host/process.h"
 
 #include <stdlib.h>
 

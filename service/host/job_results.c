@@ -1,8 +1,8 @@
 /* What the host has to do with the results of jobs (result.h). */
 #include "core/vocabulary/invariant.h"
-#include "own_folder.h"
-#include "process.h"
-#include "result.h"
+#include "system/own_folder.h"
+#include "host/process.h"
+#include "host/result.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "journald_stream.h"
+#include "host/journald_stream.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
-#include "keep.h"
+#include "host/keep.h"
 
 #include "core/vocabulary/invariant.h"
-#include "handover.h"
-#include "upward.h"
+#include "handover/handover.h"
+#include "system/upward.h"
 
 #include <errno.h>
 #include <fcntl.h>

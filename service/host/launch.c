@@ -1,8 +1,8 @@
-#include "launch.h"
+#include "host/launch.h"
 
-#include "again.h"
-#include "ends.h"
-#include "handle.h"
+#include "system/again.h"
+#include "host/ends.h"
+#include "system/handle.h"
 
 #include <errno.h>
 #include <poll.h>

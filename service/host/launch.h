@@ -14,8 +14,8 @@
  */
 #pragma once
 
-#include "birth.h"
-#include "plan.h"
+#include "host/birth.h"
+#include "host/plan.h"
 
 #include <stdbool.h>
 #include <sys/types.h>

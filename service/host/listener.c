@@ -1,10 +1,10 @@
-#include "listener.h"
+#include "host/listener.h"
 
 #include "core/vocabulary/invariant.h"
-#include "again.h"
+#include "system/again.h"
 
-#include "beside.h"
-#include "discard.h"
+#include "system/beside.h"
+#include "system/discard.h"
 
 #include <errno.h>
 #include <fcntl.h>

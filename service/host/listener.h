@@ -6,7 +6,7 @@
 #pragma once
 
 #include "core/vocabulary/error.h"
-#include "outside.h"
+#include "system/outside.h"
 #include "core/model/process_spec.h"
 
 #include <sys/types.h>

@@ -1,9 +1,9 @@
-#include "listing.h"
+#include "host/listing.h"
 
-#include "again.h"
-#include "number.h"
-#include "open_regular.h"
-#include "proc_stat.h"
+#include "system/again.h"
+#include "system/number.h"
+#include "system/open_regular.h"
+#include "system/proc_stat.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
-#include "log_file.h"
+#include "host/log_file.h"
 
-#include "open_regular.h"
+#include "system/open_regular.h"
 
 #include <errno.h>
 #include <fcntl.h>

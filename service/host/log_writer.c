@@ -1,7 +1,7 @@
-#include "log_writer.h"
+#include "host/log_writer.h"
 
 #include "core/vocabulary/invariant.h"
-#include "log_file.h"
+#include "host/log_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

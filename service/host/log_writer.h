@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "outside.h"
+#include "system/outside.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
-#include "members.h"
+#include "host/members.h"
 
-#include "again.h"
-#include "handle.h"
+#include "system/again.h"
+#include "system/handle.h"
 
 #include <fcntl.h>
 #include <limits.h>

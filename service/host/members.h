@@ -6,8 +6,8 @@
  */
 #pragma once
 
-#include "cgroup_base.h"
-#include "crowd.h"
+#include "host/cgroup_base.h"
+#include "host/crowd.h"
 
 /* All are waited for. */
 void members_gather(const struct cgroup_base *base, const char *leaf, struct crowd *crowd);

@@ -1,11 +1,11 @@
-#include "notify.h"
+#include "host/notify.h"
 
-#include "beside.h"
-#include "clock.h"
-#include "discard.h"
-#include "log.h"
-#include "process.h"
-#include "share.h"
+#include "system/beside.h"
+#include "system/clock.h"
+#include "system/discard.h"
+#include "log/log.h"
+#include "host/process.h"
+#include "host/share.h"
 
 #include <errno.h>
 #include <inttypes.h>

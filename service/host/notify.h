@@ -14,8 +14,8 @@
 #pragma once
 
 #include "core/core.h"
-#include "notify_words.h"
-#include "owner.h"
+#include "host/notify_words.h"
+#include "host/owner.h"
 
 #include <sys/types.h>
 #include <systemd/sd-event.h>

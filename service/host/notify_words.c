@@ -1,7 +1,7 @@
-#include "notify_words.h"
+#include "host/notify_words.h"
 
-#include "fd_store.h"
-#include "number.h"
+#include "host/fd_store.h"
+#include "system/number.h"
 #include "core/vocabulary/text.h"
 #include "core/vocabulary/invariant.h"
 

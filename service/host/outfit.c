@@ -1,13 +1,13 @@
-#include "outfit.h"
+#include "host/outfit.h"
 
-#include "again.h"
+#include "system/again.h"
 #include "core/vocabulary/invariant.h"
-#include "directories.h"
-#include "environment.h"
-#include "listener.h"
-#include "process.h"
-#include "result.h"
-#include "store.h"
+#include "host/directories.h"
+#include "host/environment.h"
+#include "host/listener.h"
+#include "host/process.h"
+#include "host/result.h"
+#include "host/store.h"
 #include "core/vocabulary/text.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "spawner.h"
+#include "host/spawner.h"
 
 struct process;
 

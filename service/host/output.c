@@ -1,15 +1,15 @@
-#include "output.h"
+#include "host/output.h"
 
-#include "again.h"
+#include "system/again.h"
 
-#include "beside.h"
-#include "clock.h"
+#include "system/beside.h"
+#include "system/clock.h"
 #include "core/vocabulary/invariant.h"
 #include "core/vocabulary/noun.h"
-#include "disk_queue.h"
-#include "journald_stream.h"
-#include "log.h"
-#include "log_writer.h"
+#include "host/disk_queue.h"
+#include "host/journald_stream.h"
+#include "log/log.h"
+#include "host/log_writer.h"
 
 #include <errno.h>
 #include <fcntl.h>

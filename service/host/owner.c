@@ -1,9 +1,9 @@
-#include "owner.h"
+#include "host/owner.h"
 
-#include "again.h"
-#include "handle.h"
-#include "proc_stat.h"
-#include "process.h"
+#include "system/again.h"
+#include "system/handle.h"
+#include "system/proc_stat.h"
+#include "host/process.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -1,9 +1,9 @@
-#include "owner_user.h"
+#include "host/owner_user.h"
 
-#include "again.h"
-#include "handle.h"
-#include "number.h"
-#include "process.h"
+#include "system/again.h"
+#include "system/handle.h"
+#include "system/number.h"
+#include "host/process.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
-#include "path_look.h"
+#include "host/path_look.h"
 
-#include "beside.h"
-#include "outside.h"
+#include "system/beside.h"
+#include "system/outside.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "plan.h"
+#include "host/plan.h"
 #include "core/vocabulary/invariant.h"
 
 #include <errno.h>

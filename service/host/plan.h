@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "account.h"
+#include "system/account.h"
 #include "core/model/process_spec.h"
 
 #include <stdbool.h>

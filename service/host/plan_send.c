@@ -1,4 +1,4 @@
-#include "plan_send.h"
+#include "host/plan_send.h"
 
 #include "core/vocabulary/invariant.h"
 

@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "plan.h"
-#include "spawner.h"
+#include "host/plan.h"
+#include "host/spawner.h"
 
 /* status: the launch's end of its socket. All stay the caller's. Returns 0 or a negative errno. */
 int plan_send(int socket, const struct plan *plan, const struct launch_descriptors *descriptors,

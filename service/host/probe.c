@@ -1,9 +1,9 @@
-#include "probe.h"
+#include "host/probe.h"
 
 #include "core/vocabulary/invariant.h"
-#include "errand.h"
-#include "path_look.h"
-#include "process.h"
+#include "host/errand.h"
+#include "host/path_look.h"
+#include "host/process.h"
 #include "core/vocabulary/text.h"
 
 #include <errno.h>

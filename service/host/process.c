@@ -1,15 +1,15 @@
-#include "process.h"
+#include "host/process.h"
 
-#include "again.h"
-#include "clock.h"
+#include "system/again.h"
+#include "system/clock.h"
 #include "core/vocabulary/invariant.h"
-#include "exit_status.h"
-#include "handle.h"
-#include "owner_user.h"
-#include "probe.h"
-#include "proc_stat.h"
-#include "result.h"
-#include "watch.h"
+#include "host/exit_status.h"
+#include "system/handle.h"
+#include "host/owner_user.h"
+#include "host/probe.h"
+#include "system/proc_stat.h"
+#include "host/result.h"
+#include "host/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,23 +9,23 @@
  */
 #pragma once
 
-#include "account.h"
-#include "beat.h"
-#include "before.h"
-#include "census.h"
+#include "system/account.h"
+#include "host/beat.h"
+#include "host/before.h"
+#include "host/census.h"
 #include "core/model/child.h"
-#include "ends.h"
-#include "host.h"
+#include "host/ends.h"
+#include "host/host.h"
 #include "journal/journal.h"
-#include "keep.h"
-#include "notify.h"
-#include "output.h"
-#include "process_state.h"
-#include "process_table.h"
-#include "share.h"
-#include "spawner.h"
-#include "starts.h"
-#include "tree.h"
+#include "host/keep.h"
+#include "host/notify.h"
+#include "host/output.h"
+#include "host/process_state.h"
+#include "host/process_table.h"
+#include "host/share.h"
+#include "host/spawner.h"
+#include "host/starts.h"
+#include "host/tree.h"
 
 /* A main process whose end is known, but not reported to the core yet: it was draining when the
  * program was replaced. */

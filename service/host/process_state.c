@@ -1,7 +1,7 @@
-#include "process_state.h"
+#include "host/process_state.h"
 
 #include "core/vocabulary/invariant.h"
-#include "process.h"
+#include "host/process.h"
 
 static bool may_follow(enum process_state from, enum process_state to)
 {

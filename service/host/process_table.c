@@ -1,7 +1,7 @@
-#include "process_table.h"
+#include "host/process_table.h"
 
 #include "core/vocabulary/invariant.h"
-#include "process.h"
+#include "host/process.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "cgroup.h"
+#include "host/cgroup.h"
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -1,10 +1,10 @@
-#include "reap.h"
+#include "host/reap.h"
 
-#include "burst.h"
-#include "errand.h"
-#include "outside.h"
-#include "process.h"
-#include "watch.h"
+#include "host/burst.h"
+#include "host/errand.h"
+#include "system/outside.h"
+#include "host/process.h"
+#include "host/watch.h"
 
 #include <errno.h>
 #include <sys/wait.h>

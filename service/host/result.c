@@ -1,10 +1,10 @@
-#include "result.h"
+#include "host/result.h"
 
 #include "core/vocabulary/invariant.h"
-#include "beside.h"
-#include "number.h"
-#include "output.h"
-#include "own_folder.h"
+#include "system/beside.h"
+#include "system/number.h"
+#include "host/output.h"
+#include "system/own_folder.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "share.h"
+#include "host/share.h"
 
 #include "core/vocabulary/invariant.h"
 

@@ -1,12 +1,12 @@
-#include "spawner.h"
+#include "host/spawner.h"
 
-#include "again.h"
-#include "handle.h"
-#include "log.h"
-#include "own_process.h"
-#include "plan_send.h"
-#include "spawner_process.h"
-#include "starts.h"
+#include "system/again.h"
+#include "system/handle.h"
+#include "log/log.h"
+#include "system/own_process.h"
+#include "host/plan_send.h"
+#include "host/spawner_process.h"
+#include "host/starts.h"
 
 #include <errno.h>
 #include <inttypes.h>

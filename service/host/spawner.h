@@ -13,8 +13,8 @@
  */
 #pragma once
 
-#include "launch.h"
-#include "plan.h"
+#include "host/launch.h"
+#include "host/plan.h"
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -1,9 +1,9 @@
-#include "spawner_process.h"
+#include "host/spawner_process.h"
 
-#include "birth.h"
-#include "number.h"
-#include "plan.h"
-#include "starts.h"
+#include "host/birth.h"
+#include "system/number.h"
+#include "host/plan.h"
+#include "host/starts.h"
 
 #include <errno.h>
 #include <fcntl.h>

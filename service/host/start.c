@@ -4,13 +4,13 @@
  * runs, is in outfit.c.
  */
 #include "core/vocabulary/invariant.h"
-#include "listener.h"
-#include "outfit.h"
-#include "path_look.h"
-#include "process.h"
-#include "result.h"
-#include "store.h"
-#include "watch.h"
+#include "host/listener.h"
+#include "host/outfit.h"
+#include "host/path_look.h"
+#include "host/process.h"
+#include "host/result.h"
+#include "host/store.h"
+#include "host/watch.h"
 
 #include <errno.h>
 #include <stdio.h>

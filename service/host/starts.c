@@ -1,7 +1,7 @@
-#include "starts.h"
+#include "host/starts.h"
 
 #include "core/vocabulary/invariant.h"
-#include "own_folder.h"
+#include "system/own_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>

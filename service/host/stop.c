@@ -1,7 +1,7 @@
-#include "stop.h"
+#include "host/stop.h"
 
 #include "core/vocabulary/invariant.h"
-#include "process.h"
+#include "host/process.h"
 
 #include <errno.h>
 

@@ -1,11 +1,11 @@
-#include "store.h"
+#include "host/store.h"
 
 #include "core/vocabulary/invariant.h"
-#include "keep.h"
-#include "log.h"
-#include "number.h"
-#include "notify.h"
-#include "process.h"
+#include "host/keep.h"
+#include "log/log.h"
+#include "system/number.h"
+#include "host/notify.h"
+#include "host/process.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "fd_store.h"
+#include "host/fd_store.h"
 
 struct notify_asides;
 struct process;

@@ -1,12 +1,12 @@
 /*
  * Sweep: what an earlier proctord has left, and no attempt that continues can account for.
  */
-#include "again.h"
-#include "claim.h"
-#include "clock.h"
-#include "handle.h"
-#include "listing.h"
-#include "process.h"
+#include "system/again.h"
+#include "host/claim.h"
+#include "system/clock.h"
+#include "system/handle.h"
+#include "host/listing.h"
+#include "host/process.h"
 
 #include <poll.h>
 #include <signal.h>

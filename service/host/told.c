@@ -1,7 +1,7 @@
-#include "told.h"
+#include "host/told.h"
 
 #include "core/vocabulary/invariant.h"
-#include "proc_stat.h"
+#include "system/proc_stat.h"
 
 #include <stdlib.h>
 

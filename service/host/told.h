@@ -13,7 +13,7 @@
 #pragma once
 
 #include "core/model/archive.h"
-#include "crowd.h"
+#include "host/crowd.h"
 
 struct told {
     int signal; /* 0: none has been sent */

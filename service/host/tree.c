@@ -1,15 +1,15 @@
-#include "tree.h"
+#include "host/tree.h"
 
-#include "again.h"
-#include "census.h"
-#include "clock.h"
-#include "crowd.h"
-#include "handle.h"
+#include "system/again.h"
+#include "host/census.h"
+#include "system/clock.h"
+#include "host/crowd.h"
+#include "system/handle.h"
 #include "core/vocabulary/invariant.h"
-#include "members.h"
-#include "proc_stat.h"
-#include "process.h"
-#include "watch.h"
+#include "host/members.h"
+#include "system/proc_stat.h"
+#include "host/process.h"
+#include "host/watch.h"
 
 #include <errno.h>
 #include <signal.h>

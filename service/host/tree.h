@@ -19,9 +19,9 @@
  */
 #pragma once
 
-#include "cgroup.h"
+#include "host/cgroup.h"
 #include "core/core.h"
-#include "told.h"
+#include "host/told.h"
 
 #include <stdbool.h>
 #include <sys/types.h>

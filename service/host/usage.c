@@ -1,11 +1,11 @@
 /* What a child's processes use, as the kernel accounts for it. */
-#include "again.h"
+#include "system/again.h"
 #include "core/vocabulary/invariant.h"
-#include "handle.h"
-#include "number.h"
-#include "open_regular.h"
-#include "proc_stat.h"
-#include "process.h"
+#include "system/handle.h"
+#include "system/number.h"
+#include "system/open_regular.h"
+#include "system/proc_stat.h"
+#include "host/process.h"
 
 #include <fcntl.h>
 #include <stdio.h>

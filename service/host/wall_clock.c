@@ -1,9 +1,9 @@
-#include "wall_clock.h"
+#include "host/wall_clock.h"
 
 #include "core/query.h"
-#include "host.h"
-#include "log.h"
-#include "process.h"
+#include "host/host.h"
+#include "log/log.h"
+#include "host/process.h"
 
 #include <errno.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
-#include "watch.h"
+#include "host/watch.h"
 
-#include "again.h"
-#include "process.h"
+#include "system/again.h"
+#include "host/process.h"
 
 #define RETRY_USEC 20000 /* until the next look at what does not end */
 

@@ -1,6 +1,6 @@
 #include "journal/audit_walk.h"
 
-#include "again.h"
+#include "system/again.h"
 #include "journal/borrow.h"
 #include "journal/frame.h"
 #include "journal/segments.h"

@@ -1,7 +1,7 @@
 #include "journal/export.h"
 #include "core/vocabulary/invariant.h"
 
-#include "again.h"
+#include "system/again.h"
 #include "core/idle_ports.h"
 #include "core/model/input_archive.h"
 #include "journal/borrow.h"

@@ -1,6 +1,6 @@
 #include "journal/journal.h"
 
-#include "again.h"
+#include "system/again.h"
 #include "core/model/input_archive.h"
 #include "core/vocabulary/invariant.h"
 #include "journal/boot.h"

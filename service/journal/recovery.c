@@ -6,7 +6,7 @@
 #include "journal/replay.h"
 #include "journal/segments.h"
 #include "journal/writer.h"
-#include "own_folder.h"
+#include "system/own_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 #include "journal/segments.h"
 
-#include "again.h"
-#include "own_folder.h"
+#include "system/again.h"
+#include "system/own_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,10 @@
 #include "journal/tail.h"
 
-#include "again.h"
-#include "aside.h"
+#include "system/again.h"
+#include "system/aside.h"
 #include "core/vocabulary/invariant.h"
 #include "journal/frame.h"
-#include "own_folder.h"
+#include "system/own_folder.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 #include "journal/writer.h"
 
-#include "beside.h"
+#include "system/beside.h"
 #include "core/vocabulary/invariant.h"
 #include "journal/frame.h"
 #include "journal/segments.h"

@@ -1,4 +1,4 @@
-#include "catalog.h"
+#include "log/catalog.h"
 
 #include <stddef.h>
 #include <syslog.h>

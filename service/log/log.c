@@ -1,11 +1,11 @@
 #include "core/vocabulary/noun.h"
 #include "core/vocabulary/invariant.h"
-#include "log.h"
+#include "log/log.h"
 
-#include "catalog.h"
+#include "log/catalog.h"
 #include "core/model/child.h"
 #include "core/vocabulary/command_id.h"
-#include "sink.h"
+#include "log/sink.h"
 #include "core/vocabulary/text.h"
 
 #include <ctype.h>

@@ -1,6 +1,6 @@
-#include "sink.h"
+#include "log/sink.h"
 
-#include "beside.h"
+#include "system/beside.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
-#include "child_manifest.h"
+#include "manifest/child_manifest.h"
 #include "core/vocabulary/invariant.h"
 
 #include "core/vocabulary/text.h"
-#include "unit.h"
+#include "manifest/unit.h"
 
 #include <errno.h>
 #include <stdio.h>

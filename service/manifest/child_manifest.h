@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "reader.h"
+#include "manifest/reader.h"
 
 struct place {
     size_t line;

@@ -2,7 +2,7 @@
  * Commands in a manifest: what is run for a child beside its program, each as a list of arguments,
  * or as a mapping that says more.
  */
-#include "reader.h"
+#include "manifest/reader.h"
 #include "core/vocabulary/invariant.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "defaults_manifest.h"
+#include "manifest/defaults_manifest.h"
 
 #include <errno.h>
 #include <string.h>

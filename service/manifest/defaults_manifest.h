@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "reader.h"
+#include "manifest/reader.h"
 
 #define DEFAULTS_WEIGHT_MAX 2048 /* bytes and nodes of those of one supervisor */
 

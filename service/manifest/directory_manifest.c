@@ -2,10 +2,10 @@
  * Directories in a manifest: names below a place that is not written, such as /run, so that none of
  * them leads anywhere else.
  */
-#include "reader.h"
+#include "manifest/reader.h"
 #include "core/vocabulary/invariant.h"
 
-#include "number.h"
+#include "system/number.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,8 +1,8 @@
-#include "environment_check.h"
+#include "manifest/environment_check.h"
 #include "core/vocabulary/invariant.h"
 
-#include "environment_file.h"
-#include "open_regular.h"
+#include "system/environment_file.h"
+#include "system/open_regular.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /*
  * Health checks in a manifest: one command, or one place to connect to, and how often.
  */
-#include "reader.h"
+#include "manifest/reader.h"
 #include "core/vocabulary/invariant.h"
 
 #include <errno.h>

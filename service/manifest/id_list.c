@@ -1,4 +1,4 @@
-#include "id_list.h"
+#include "manifest/id_list.h"
 
 #include <stdlib.h>
 #include <string.h>

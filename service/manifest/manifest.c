@@ -1,12 +1,12 @@
-#include "manifest.h"
+#include "manifest/manifest.h"
 
-#include "child_manifest.h"
+#include "manifest/child_manifest.h"
 #include "core/core.h"
-#include "defaults_manifest.h"
-#include "reader.h"
+#include "manifest/defaults_manifest.h"
+#include "manifest/reader.h"
 #include "core/vocabulary/text.h"
-#include "unit.h"
-#include "written.h"
+#include "manifest/unit.h"
+#include "manifest/written.h"
 
 #include <errno.h>
 #include <stdio.h>

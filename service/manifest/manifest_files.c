@@ -1,8 +1,8 @@
-#include "manifest_files.h"
+#include "manifest/manifest_files.h"
 #include "core/vocabulary/invariant.h"
 
-#include "manifest.h"
-#include "open_regular.h"
+#include "manifest/manifest.h"
+#include "system/open_regular.h"
 
 #include <errno.h>
 #include <fcntl.h>

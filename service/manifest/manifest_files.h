@@ -5,7 +5,7 @@
 #pragma once
 
 #include "core/vocabulary/error.h"
-#include "outside.h"
+#include "system/outside.h"
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-#include "manifest_progress.h"
+#include "manifest/manifest_progress.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
  * Reload: the difference between the tree and what the files say now, reported, tried and applied.
  */
-#include "manifest_set.h"
+#include "manifest/manifest_set.h"
 #include "core/vocabulary/invariant.h"
 
 #include "core/model/child.h"

@@ -1,11 +1,11 @@
-#include "manifest_set.h"
+#include "manifest/manifest_set.h"
 #include "core/vocabulary/invariant.h"
 
 #include "core/idle_ports.h"
 #include "core/model/child.h"
-#include "environment_check.h"
-#include "id_list.h"
-#include "manifest_files.h"
+#include "manifest/environment_check.h"
+#include "manifest/id_list.h"
+#include "manifest/manifest_files.h"
 
 #include <errno.h>
 #include <stdio.h>

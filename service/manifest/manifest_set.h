@@ -5,8 +5,8 @@
 #pragma once
 
 #include "core/core.h"
-#include "manifest.h"
-#include "manifest_progress.h"
+#include "manifest/manifest.h"
+#include "manifest/manifest_progress.h"
 
 struct manifest_set;
 

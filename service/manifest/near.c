@@ -1,4 +1,4 @@
-#include "near.h"
+#include "manifest/near.h"
 
 #include <assert.h>
 #include <string.h>

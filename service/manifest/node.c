@@ -1,6 +1,6 @@
-#include "node.h"
+#include "manifest/node.h"
 
-#include "manifest.h"
+#include "manifest/manifest.h"
 #include "core/vocabulary/text.h"
 
 #include <errno.h>

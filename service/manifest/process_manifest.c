@@ -1,10 +1,10 @@
 /*
  * The process in a manifest: what a child executes is given, from its user to its output.
  */
-#include "environment_file.h"
-#include "number.h"
-#include "reader.h"
-#include "unit.h"
+#include "system/environment_file.h"
+#include "system/number.h"
+#include "manifest/reader.h"
+#include "manifest/unit.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,8 +1,8 @@
-#include "reader.h"
+#include "manifest/reader.h"
 
 #include "core/vocabulary/text.h"
-#include "unit.h"
-#include "near.h"
+#include "manifest/unit.h"
+#include "manifest/near.h"
 
 #include <errno.h>
 #include <stdarg.h>

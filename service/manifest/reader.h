@@ -4,9 +4,9 @@
  */
 #pragma once
 
-#include "arena.h"
-#include "node.h"
-#include "manifest.h"
+#include "manifest/arena.h"
+#include "manifest/node.h"
+#include "manifest/manifest.h"
 
 #include <stdbool.h>
 

@@ -2,7 +2,7 @@
  * Roles in a manifest: what a kind of child asks for, and which settings contradict it. A setting
  * that the kind would quietly overrule is refused instead, with the reason.
  */
-#include "reader.h"
+#include "manifest/reader.h"
 #include "core/vocabulary/invariant.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 /*
  * Schedules in a manifest: an expression, several, or a mapping that says more.
  */
-#include "reader.h"
+#include "manifest/reader.h"
 #include "core/vocabulary/invariant.h"
-#include "zone_file.h"
+#include "manifest/zone_file.h"
 
 #include "core/calendar/timetable.h"
 

@@ -2,10 +2,10 @@
  * Sockets in a manifest: where they listen, read into the addresses that bind(2) takes. Numeric
  * addresses only: a manifest must not wait for a name server.
  */
-#include "number.h"
+#include "system/number.h"
 #include "core/vocabulary/invariant.h"
-#include "reader.h"
-#include "unit.h"
+#include "manifest/reader.h"
+#include "manifest/unit.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

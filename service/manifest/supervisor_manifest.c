@@ -2,7 +2,7 @@
  * The manifest of a supervisor: how its members are restarted, and when that is given up. The
  * children in its list are manifest.c's.
  */
-#include "reader.h"
+#include "manifest/reader.h"
 #include "core/vocabulary/invariant.h"
 #include "core/model/restart_limit.h"
 

@@ -1,6 +1,6 @@
-#include "unit.h"
+#include "manifest/unit.h"
 
-#include "number.h"
+#include "system/number.h"
 
 #include <ctype.h>
 #include <errno.h>

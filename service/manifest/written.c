@@ -1,4 +1,4 @@
-#include "written.h"
+#include "manifest/written.h"
 
 #include "core/vocabulary/text.h"
 

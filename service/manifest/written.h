@@ -7,8 +7,8 @@
  */
 #pragma once
 
-#include "arena.h"
-#include "node.h"
+#include "manifest/arena.h"
+#include "manifest/node.h"
 
 struct written {
     const char *text;     /* in the arena; NULL: no memory */

@@ -1,6 +1,6 @@
-#include "zone_file.h"
+#include "manifest/zone_file.h"
 
-#include "open_regular.h"
+#include "system/open_regular.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
-#include "account.h"
+#include "system/account.h"
 
-#include "beside.h"
-#include "number.h"
+#include "system/beside.h"
+#include "system/number.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -1,4 +1,4 @@
-#include "again.h"
+#include "system/again.h"
 
 #include <errno.h>
 #include <fcntl.h>

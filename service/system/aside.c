@@ -1,4 +1,4 @@
-#include "aside.h"
+#include "system/aside.h"
 
 #include <errno.h>
 #include <fcntl.h>

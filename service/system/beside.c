@@ -1,4 +1,4 @@
-#include "beside.h"
+#include "system/beside.h"
 
 #include <errno.h>
 #include <limits.h>

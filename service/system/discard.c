@@ -1,6 +1,6 @@
-#include "discard.h"
+#include "system/discard.h"
 
-#include "beside.h"
+#include "system/beside.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "environment_file.h"
+#include "system/environment_file.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
-#include "handle.h"
+#include "system/handle.h"
 
-#include "again.h"
+#include "system/again.h"
 
 #include <errno.h>
 #include <poll.h>

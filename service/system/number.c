@@ -1,4 +1,4 @@
-#include "number.h"
+#include "system/number.h"
 
 #include <errno.h>
 #include <string.h>

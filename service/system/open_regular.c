@@ -1,4 +1,4 @@
-#include "open_regular.h"
+#include "system/open_regular.h"
 
 #include <errno.h>
 #include <fcntl.h>

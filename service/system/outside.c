@@ -1,6 +1,6 @@
-#include "outside.h"
+#include "system/outside.h"
 
-#include "own_process.h"
+#include "system/own_process.h"
 
 #include <errno.h>
 #include <poll.h>

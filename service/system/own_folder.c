@@ -1,6 +1,6 @@
-#include "own_folder.h"
+#include "system/own_folder.h"
 
-#include "open_regular.h"
+#include "system/open_regular.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
-#include "own_process.h"
+#include "system/own_process.h"
 
-#include "again.h"
+#include "system/again.h"
 
 #include <errno.h>
 #include <fcntl.h>

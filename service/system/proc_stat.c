@@ -1,7 +1,7 @@
-#include "proc_stat.h"
+#include "system/proc_stat.h"
 
-#include "again.h"
-#include "number.h"
+#include "system/again.h"
+#include "system/number.h"
 
 #include <errno.h>
 #include <fcntl.h>

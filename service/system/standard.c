@@ -1,4 +1,4 @@
-#include "standard.h"
+#include "system/standard.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
-#include "upward.h"
+#include "system/upward.h"
 
-#include "beside.h"
+#include "system/beside.h"
 
 #include <errno.h>
 #include <fcntl.h>

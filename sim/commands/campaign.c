@@ -1,5 +1,5 @@
 #include "commands/commands.h"
-#include "number.h"
+#include "system/number.h"
 #include "search/campaign.h"
 
 #include <getopt.h>

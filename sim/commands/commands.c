@@ -1,7 +1,7 @@
 #include "commands/commands.h"
 
-#include "number.h"
-#include "unit.h"
+#include "system/number.h"
+#include "manifest/unit.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

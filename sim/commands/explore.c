@@ -1,5 +1,5 @@
 #include "commands/commands.h"
-#include "number.h"
+#include "system/number.h"
 #include "scenario/scenario.h"
 #include "search/explore.h"
 

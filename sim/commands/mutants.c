@@ -6,7 +6,7 @@
  */
 #include "commands/commands.h"
 
-#include "reader.h"
+#include "manifest/reader.h"
 #include "search/clock.h"
 
 #include <dirent.h>

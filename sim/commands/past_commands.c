@@ -3,7 +3,7 @@
 #include "commands/commands.h"
 #include "core/model/child.h"
 #include "core/vocabulary/text.h"
-#include "number.h"
+#include "system/number.h"
 #include "search/clock.h"
 #include "trace/past.h"
 #include "trace/timeline.h"

@@ -1,6 +1,6 @@
 #include "commands/commands.h"
 #include "commands/past_commands.h"
-#include "number.h"
+#include "system/number.h"
 #include "trace/past.h"
 #include "trace/trace.h"
 #include "world/process.h"

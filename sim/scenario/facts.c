@@ -3,8 +3,8 @@
 #include "core/model/start_wait.h"
 #include "core/rules/dependency.h"
 #include "core/vocabulary/invariant.h"
-#include "number.h"
-#include "unit.h"
+#include "system/number.h"
+#include "manifest/unit.h"
 #include "world/process.h"
 
 #include <errno.h>

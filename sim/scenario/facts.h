@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "reader.h"
+#include "manifest/reader.h"
 #include "world/world.h"
 
 enum fact_type { FACT_NUMBER, FACT_FLAG, FACT_WORD, FACT_DURATION };

@@ -1,9 +1,9 @@
 #include "scenario/read_events.h"
 
 #include "core/vocabulary/invariant.h"
-#include "number.h"
+#include "system/number.h"
 #include "scenario/reading.h"
-#include "unit.h"
+#include "manifest/unit.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
 #include "scenario/read_steps.h"
 
 #include "core/vocabulary/invariant.h"
-#include "number.h"
+#include "system/number.h"
 #include "scenario/read_tree.h"
 #include "scenario/reading.h"
-#include "unit.h"
+#include "manifest/unit.h"
 
 #include <errno.h>
 #include <string.h>

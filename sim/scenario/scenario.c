@@ -1,7 +1,7 @@
 #include "scenario/scenario.h"
 
 #include "core/vocabulary/invariant.h"
-#include "open_regular.h"
+#include "system/open_regular.h"
 #include "scenario/read_events.h"
 #include "scenario/read_steps.h"
 #include "scenario/read_tree.h"

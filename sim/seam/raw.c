@@ -1,4 +1,4 @@
-#include "raw.h"
+#include "seam/raw.h"
 
 /* The offsets are those of gregset_t: r8 to r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip. */
 __asm__(".pushsection seam_raw, \"ax\", @progbits\n"

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "wire.h"
+#include "seam/wire.h"
 
 extern const char raw_first[], raw_last[];
 

@@ -8,10 +8,10 @@
  * for real are: a process's own memory, clone, and the end. Only the clock is read without a call:
  * the vDSO makes none that could be caught.
  */
-#include "seam.h"
+#include "seam/seam.h"
 
-#include "raw.h"
-#include "turn.h"
+#include "seam/raw.h"
+#include "seam/turn.h"
 
 #include <errno.h>
 #include <linux/audit.h>

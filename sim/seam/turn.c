@@ -1,6 +1,6 @@
-#include "turn.h"
+#include "seam/turn.h"
 
-#include "raw.h"
+#include "seam/raw.h"
 
 #include <linux/futex.h>
 #include <signal.h>

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "wire.h"
+#include "seam/wire.h"
 
 extern struct wire_shared *turn_shared;
 

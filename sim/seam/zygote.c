@@ -3,9 +3,9 @@
  * each copy continues as a simulated exec of the program would, with the arguments and environment
  * that the driver gives. So an exec costs a fork.
  */
-#include "raw.h"
-#include "seam.h"
-#include "turn.h"
+#include "seam/raw.h"
+#include "seam/seam.h"
+#include "seam/turn.h"
 
 #include <dlfcn.h>
 #include <errno.h>

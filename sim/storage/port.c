@@ -1,6 +1,6 @@
 #include "storage/port.h"
 
-#include "beside.h"
+#include "system/beside.h"
 #include "kernel/open_file.h"
 
 #include "core/vocabulary/invariant.h"

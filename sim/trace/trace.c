@@ -1,6 +1,6 @@
 #include "trace/trace.h"
 
-#include "number.h"
+#include "system/number.h"
 
 #include <errno.h>
 #include <inttypes.h>

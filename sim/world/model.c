@@ -1,6 +1,6 @@
 #include "world/model.h"
 
-#include "unit.h"
+#include "manifest/unit.h"
 
 #include <errno.h>
 #include <string.h>
