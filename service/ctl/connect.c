@@ -109,5 +109,9 @@ int connect_to(struct client *client, const struct place_of_bus *place)
     if (!address)
         return connect_anywhere(client);
     r = open_address(address, &client->bus);
-    return r < 0 ? r : connect_wait(client->bus, BUS_USEC);
+    if (r >= 0)
+        r = connect_wait(client->bus, BUS_USEC);
+    if (r < 0)
+        client->bus = sd_bus_unref(client->bus);
+    return r < 0 ? r : 0;
 }
