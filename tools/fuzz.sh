@@ -1,6 +1,6 @@
 #!/bin/sh
-# The fuzz targets, each for so many seconds, two at a time: fuzz.sh BUILD SECONDS. New inputs stay in
-# BUILD/corpus for the next time; what was found lies in BUILD. Prints a line for each target, exits
+# The fuzz targets, each for so many seconds (0: they are only built), two at a time: fuzz.sh BUILD
+# SECONDS. New inputs stay in BUILD/corpus for the next time; what was found lies in BUILD. Prints a line for each target, exits
 # with 1 when there is a finding.
 set -eu
 build=$1 seconds=$2
@@ -9,6 +9,7 @@ targets="manifest schema notify journal scenario arguments"
 [ -f "$build/build.ninja" ] ||
     CC=clang meson setup "$build" -Dfuzz=true -Db_lundef=false -Db_sanitize=address,undefined >/dev/null
 ninja -C "$build" --quiet $(for t in $targets; do echo "tests/fuzz/fuzz-$t"; done)
+[ "$seconds" -gt 0 ] || exit 0
 
 seeds_of() {
     case $1 in

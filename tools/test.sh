@@ -2,9 +2,10 @@
 # Runs all tests of a build folder: test.sh BUILD. The last line says how many tests (not test
 # programs) passed and failed.
 #
-# Two programs run at a time, and some measure time. A few that fail are therefore run a second
-# time, alone. One that passes then is named as unstable, with its first output above: on a busy
-# machine it is no reason to refuse a change, and it is a defect of the test.
+# Most of them wait most of the time: so twice as many programs run at a time as there are
+# processors, and some measure time. A few that fail are therefore run a second time, alone. One that
+# passes then is named as unstable, with its first output above: on a busy machine it is no reason to
+# refuse a change, and it is a defect of the test.
 set -u
 build=$1
 logs=$build/meson-logs
@@ -13,7 +14,7 @@ again_at_most=3
 run() { # LOGBASE ARGUMENT...
     base=$1
     shift
-    meson test -C "$build" --no-rebuild --print-errorlogs --logbase "$base" "$@"
+    meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 2 --logbase "$base" "$@"
 }
 
 failed_of() {
@@ -28,7 +29,7 @@ PYTHON
 }
 
 rm -f "$logs"/testlog.json "$logs"/again.json
-run testlog --num-processes 2
+run testlog --num-processes $((2 * $(nproc)))
 code=$?
 again=
 if [ $code -ne 0 ] && [ -f "$logs/testlog.json" ]; then

@@ -59,6 +59,7 @@ static int handle(int argc, char **argv)
         {"shard", required_argument, NULL, 'i'},
         {"checkpoint", required_argument, NULL, 'c'},
         {"store", required_argument, NULL, 'o'},
+        {"shrink", required_argument, NULL, 'r'},
         {"keep-going", no_argument, NULL, 'k'},
         {"complete", no_argument, NULL, 'a'},
         {"hashes", no_argument, NULL, 'h'},
@@ -89,6 +90,8 @@ static int handle(int argc, char **argv)
             options.checkpoint = optarg;
         else if (c == 'o')
             options.store = optarg;
+        else if (c == 'r')
+            good = commands_seconds(optarg, &options.shrink_seconds) == 0;
         else if (c == 'k')
             options.keep_going = true;
         else if (c == 'a')
@@ -121,6 +124,7 @@ const struct command_entry command_campaign = {
     "  --shard I/N        every Nth chunk of seeds, starting at I (from 0), for batch systems\n"
     "  --checkpoint FILE  continues from FILE, and records the progress there\n"
     "  --store DIR        directory for the trace of the first failure (default .)\n"
+    "  --shrink T         time for shrinking the first failure (default 30s)\n"
     "  --keep-going       counts failures instead of stopping at the first\n"
     "  --complete         fails as well where something was never drawn, or never occurred\n"
     "  --hashes           prints the hash of each seed (one process), to compare builds\n"

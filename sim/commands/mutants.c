@@ -2,7 +2,8 @@
  * Mutants: does the simulator notice? Each file of tests/mutants/ is a bug of a kind that a real
  * supervisor had, as a replacement of a few lines of the core. For each, the changed file is
  * compiled, linked with everything else as it was built, and let loose on a campaign and on the
- * scenarios. A mutant that lives is a failure of the simulator.
+ * scenarios. A mutant that lives is a failure of the simulator. Several are tried side by side,
+ * each job with a folder of its own.
  */
 #include "commands/commands.h"
 
@@ -15,8 +16,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define MUTANT_JOBS_MAX 64
 
 struct mutant {
     const char *name, *like, *file, *replace, *with;
@@ -24,8 +29,15 @@ struct mutant {
 
 struct mutants_options {
     const char *folder, *source, *build, *only, *scenarios;
-    double seconds;
-    char work[64];
+    double seconds, shrink_seconds;
+    unsigned jobs;
+    char work[80];
+};
+
+/* What the jobs share. */
+struct progress {
+    int next; /* entry that nobody has taken yet */
+    unsigned tried, alive, broken;
 };
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -148,8 +160,9 @@ static void hunt_by_campaign(const struct mutants_options *options, struct hunt 
     double seconds = hunt->scenarios > 0 && options->seconds > 5 ? 5 : options->seconds;
 
     snprintf(command, sizeof(command),
-             "%s/mutant campaign --quiet --jobs 1 --seeds 0.. --time %.0fs%s 2>/dev/null",
-             options->work, seconds, options->only ? " --store ." : "");
+             "%s/mutant campaign --quiet --jobs 1 --seeds 0.. --time %.0fs --shrink %.0fs%s "
+             "2>/dev/null",
+             options->work, seconds, options->shrink_seconds, options->only ? " --store ." : "");
     FILE *pipe = popen(command, "r");
     hunt->by_campaign = pipe && fscanf(pipe, "%63s %lu %lu %lf %zu %lf %299[^\n]", hunt->check,
                                        &hunt->seed, &hunt->inputs, &hunt->seconds, &hunt->choices,
@@ -238,34 +251,108 @@ static bool is_wanted(const struct mutants_options *options, const char *name)
                               strncmp(options->only, name, (size_t)(dot - name)) == 0);
 }
 
+/* Each takes the next that nobody has taken. */
+static void hunt_next(const struct mutants_options *options, struct dirent **entries, int n,
+                      struct progress *progress)
+{
+    char path[4096];
+
+    for (int i; (i = __atomic_fetch_add(&progress->next, 1, __ATOMIC_SEQ_CST)) < n;) {
+        if (!is_wanted(options, entries[i]->d_name))
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", options->folder, entries[i]->d_name);
+        int r = try_mutant(options, path);
+        __atomic_fetch_add(&progress->tried, 1, __ATOMIC_SEQ_CST);
+        __atomic_fetch_add(&progress->alive, r == 0, __ATOMIC_SEQ_CST);
+        __atomic_fetch_add(&progress->broken, r < 0, __ATOMIC_SEQ_CST);
+    }
+}
+
+static void run_job(const struct mutants_options *options, unsigned job, struct dirent **entries,
+                    int n, struct progress *progress)
+{
+    struct mutants_options own = *options;
+
+    snprintf(own.work, sizeof(own.work), "%.60s/%u", options->work, job);
+    if (mkdir(own.work, 0700) < 0) {
+        perror(own.work);
+        _exit(1);
+    }
+    hunt_next(&own, entries, n, progress);
+    _exit(0);
+}
+
+/* Returns whether all jobs have come to their end. */
+static bool hunt_side_by_side(const struct mutants_options *options, struct dirent **entries, int n,
+                              struct progress *progress)
+{
+    bool good = true;
+
+    fflush(stdout);
+    for (unsigned job = 0; job < options->jobs; job++) {
+        pid_t pid = fork();
+        if (pid == 0)
+            run_job(options, job, entries, n, progress);
+        good = good && pid > 0;
+    }
+    for (int status; wait(&status) > 0;)
+        good = good && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return good;
+}
+
 static int hunt_all(const struct mutants_options *options)
 {
     struct dirent **entries;
     int n = scandir(options->folder, &entries, NULL, alphasort);
-    unsigned tried = 0, alive = 0, broken = 0;
+    struct progress *progress =
+        mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-    if (n < 0) {
+    if (n < 0 || progress == MAP_FAILED) {
         fprintf(stderr, "%s: %s\n", options->folder, strerror(errno));
         return EXIT_USAGE;
     }
     printf("%-52s %9s %10s %4s %8s %4s  %s\n", "mutant", "inputs", "found in", "cho.", "shrunk in",
            "sc.", "check");
     double began = clock_seconds();
-    for (int i = 0; i < n; i++) {
-        char path[4096];
-        if (is_wanted(options, entries[i]->d_name)) {
-            snprintf(path, sizeof(path), "%s/%s", options->folder, entries[i]->d_name);
-            int r = try_mutant(options, path);
-            tried++;
-            alive += r == 0;
-            broken += r < 0;
-        }
+    bool ended = hunt_side_by_side(options, entries, n, progress);
+    for (int i = 0; i < n; i++)
         free(entries[i]);
-    }
     free(entries);
-    printf("%u mutants, %u found, %u alive, %u that could not be tried, %.0f s\n", tried,
-           tried - alive - broken, alive, broken, clock_seconds() - began);
-    return alive + broken > 0 || tried == 0;
+    printf("%u mutants, %u found, %u alive, %u that could not be tried, %.0f s\n", progress->tried,
+           progress->tried - progress->alive - progress->broken, progress->alive, progress->broken,
+           clock_seconds() - began);
+    return !ended || progress->alive + progress->broken > 0 || progress->tried == 0;
+}
+
+static bool read_option(struct mutants_options *options, int option, const char *value)
+{
+    uint64_t jobs;
+
+    switch (option) {
+    case 's':
+        options->source = value;
+        return true;
+    case 'b':
+        options->build = value;
+        return true;
+    case 'o':
+        options->only = value;
+        return true;
+    case 'c':
+        options->scenarios = value;
+        return true;
+    case 't':
+        return commands_seconds(value, &options->seconds) == 0;
+    case 'k':
+        return commands_seconds(value, &options->shrink_seconds) == 0;
+    case 'j':
+        if (!commands_read_number(value, &jobs) || jobs == 0 || jobs > MUTANT_JOBS_MAX)
+            return false;
+        options->jobs = (unsigned)jobs;
+        return true;
+    default:
+        return false;
+    }
 }
 
 static int handle(int argc, char **argv)
@@ -273,23 +360,21 @@ static int handle(int argc, char **argv)
     static const struct option longs[] = {
         {"source", required_argument, NULL, 's'},    {"build", required_argument, NULL, 'b'},
         {"time", required_argument, NULL, 't'},      {"only", required_argument, NULL, 'o'},
-        {"scenarios", required_argument, NULL, 'c'}, {}};
-    struct mutants_options options = {.source = ".", .build = "build", .seconds = 60};
+        {"scenarios", required_argument, NULL, 'c'}, {"jobs", required_argument, NULL, 'j'},
+        {"shrink", required_argument, NULL, 'k'},    {}};
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    struct mutants_options options = {
+        .source = ".",
+        .build = "build",
+        .seconds = 60,
+        .shrink_seconds = 30,
+        .jobs = processors > 0 && processors < MUTANT_JOBS_MAX ? (unsigned)processors : 1};
     char folder[4096], scenarios[4096], command[128];
 
-    for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
-        if (c == 's')
-            options.source = optarg;
-        else if (c == 'b')
-            options.build = optarg;
-        else if (c == 'o')
-            options.only = optarg;
-        else if (c == 'c')
-            options.scenarios = optarg;
-        else if (c != 't' || commands_seconds(optarg, &options.seconds) < 0)
+    for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;)
+        if (!read_option(&options, c, optarg))
             return commands_refuse(&command_mutants, "what is \"%s\"?",
                                    optarg ? optarg : argv[optind - 1]);
-    }
     snprintf(folder, sizeof(folder), "%s/tests/mutants", options.source);
     snprintf(scenarios, sizeof(scenarios), "%s/tests/scenarios", options.source);
     options.folder = optind < argc ? argv[optind] : folder;
@@ -305,11 +390,13 @@ static int handle(int argc, char **argv)
 }
 
 const struct command_entry command_mutants = {
-    "mutants", handle, "mutants [DIR] [--source DIR] [--build DIR] [--time T]",
+    "mutants", handle, "mutants [DIR] [--source DIR] [--build DIR] [--time T] [--jobs N]",
     "builds the core with each seeded bug and reports how soon it is found",
     "  DIR                the mutants (default tests/mutants)\n"
     "  --source DIR       source directory (default .)\n"
     "  --build DIR        build directory (default build)\n"
     "  --time T           time limit for each (default 60s)\n"
+    "  --shrink T         time for shrinking each (default 30s; 0s: only found)\n"
+    "  --jobs N           mutants at a time (default: processors)\n"
     "  --only NAME        only this one; writes its shrunk trace to NAME.trace, its timeline to\n"
     "                     NAME.html\n"};
