@@ -1,3 +1,6 @@
+#include "bus/caller.h"
+#include "bus/encode.h"
+#include "bus/event_log.h"
 #include "bus/audit_query.h"
 
 #include "system/beside.h"

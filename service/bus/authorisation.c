@@ -1,9 +1,8 @@
-/*
- * Authorisation: who may change something here. Root and the user that proctord runs as may; for
- * every other caller polkit is asked, again for each call, with the caller's name on the bus as the
- * subject: a PID could be another process's by the time that it is examined. The answer comes
- * later: the call is kept, and comes again through the front door once there is one. See polkit(8).
- */
+#include "bus/authorisation.h"
+
+#include "bus/caller.h"
+#include "bus/message.h"
+#include "bus/wait.h"
 #include "bus/private.h"
 #include "core/vocabulary/invariant.h"
 

@@ -1,3 +1,4 @@
+#include "bus/caller.h"
 #include "bus/bulk.h"
 
 #include "core/vocabulary/invariant.h"

@@ -1,7 +1,6 @@
-/*
- * Caller: who asks, by what the bus says of the connection. The credentials of a unique name never
- * change while the bus lives, and the name is never given to another: they are asked for once.
- */
+#include "bus/caller.h"
+
+#include "bus/authorisation.h"
 #include "bus/private.h"
 #include "core/vocabulary/text.h"
 

@@ -1,4 +1,8 @@
 #include "bus/changes.h"
+#include "bus/encode.h"
+#include "bus/history.h"
+#include "bus/key.h"
+#include "bus/options.h"
 
 #include "core/vocabulary/invariant.h"
 

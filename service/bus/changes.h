@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "bus/options.h"
 #include "bus/private.h"
 
 #define CHANGES_NAMED_MAX 4095 /* of a kind; more are only counted */

@@ -1,8 +1,11 @@
-/*
- * org.proctor1.Child: one table says what a property is called, its type and how it is read. The
- * vtable, CurrentState and the change signals are all made from it, so that they cannot disagree.
- * One fallback vtable serves all children.
- */
+#include "bus/child_object.h"
+
+#include "bus/encode.h"
+#include "bus/explanation.h"
+#include "bus/options.h"
+#include "bus/path.h"
+#include "bus/verbs.h"
+#include "bus/wait.h"
 #include "bus/objects.h"
 #include "bus/private.h"
 #include "core/model/start_wait.h"

@@ -1,3 +1,5 @@
+#include "bus/inherit.h"
+#include "bus/wait.h"
 #include "bus/connection.h"
 
 #include "core/vocabulary/invariant.h"

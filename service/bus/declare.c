@@ -2,6 +2,14 @@
  * What declares: AddChild and ReplaceChild.
  */
 #include "bus/declare.h"
+#include "bus/authorisation.h"
+#include "bus/caller.h"
+#include "bus/history.h"
+#include "bus/key.h"
+#include "bus/options.h"
+#include "bus/path.h"
+#include "bus/verbs.h"
+#include "bus/wait.h"
 
 #include "core/model/members.h"
 #include "core/vocabulary/invariant.h"

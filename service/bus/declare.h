@@ -3,6 +3,9 @@
  */
 #pragma once
 
+#include "bus/authorisation.h"
+#include "bus/caller.h"
+#include "bus/options.h"
 #include "manifest/manifest.h"
 #include "bus/private.h"
 

@@ -1,3 +1,6 @@
+#include "bus/encode.h"
+
+#include "bus/explanation.h"
 #include "bus/bulk.h"
 #include "core/vocabulary/invariant.h"
 #include "bus/private.h"

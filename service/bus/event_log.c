@@ -1,9 +1,7 @@
-/*
- * Event log: the last 4,096 events, for QueryEvents and for late subscribers.
- *
- * Its memory is taken when the daemon starts: an event costs none later, but for one that is larger
- * than its slot (long reasons), which gets a block of its own for as long as it is kept.
- */
+#include "bus/event_log.h"
+
+#include "bus/encode.h"
+#include "bus/options.h"
 #include "core/vocabulary/invariant.h"
 #include "bus/bulk.h"
 #include "bus/private.h"

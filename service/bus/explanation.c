@@ -1,7 +1,5 @@
-/*
- * Explanation: one sentence that says why a child is, or is not, running, with who, when and what
- * for. The question that operators of other supervisors cannot get answered (systemd#37906).
- */
+#include "bus/explanation.h"
+
 #include "core/vocabulary/noun.h"
 #include "core/model/job.h"
 #include "bus/private.h"

@@ -1,7 +1,5 @@
-/*
- * What the bus has to do with the journal: no acknowledgement before what it acknowledges is
- * durable.
- */
+#include "bus/history.h"
+
 #include "core/vocabulary/invariant.h"
 #include "bus/private.h"
 

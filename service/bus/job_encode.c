@@ -1,4 +1,5 @@
 #include "bus/job_encode.h"
+#include "bus/encode.h"
 #include "core/vocabulary/invariant.h"
 
 uint64_t job_wall_usec(const struct service *service, const struct job *job)

@@ -1,4 +1,5 @@
 #include "bus/job_metrics.h"
+#include "bus/wait.h"
 
 #include "core/vocabulary/invariant.h"
 #include "core/core.h"

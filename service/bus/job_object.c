@@ -1,6 +1,12 @@
-/*
- * org.proctor1.Job: bounded one-shot work, from its acceptance until it is forgotten by command.
- */
+#include "bus/job_object.h"
+
+#include "bus/authorisation.h"
+#include "bus/caller.h"
+#include "bus/history.h"
+#include "bus/key.h"
+#include "bus/options.h"
+#include "bus/verbs.h"
+#include "bus/wait.h"
 #include "core/vocabulary/invariant.h"
 #include "bus/job_encode.h"
 #include "bus/job_metrics.h"

@@ -1,12 +1,10 @@
-/*
- * Idempotency keys: the same call with the same key from the same uid within 60 s is answered with
- * the first answer, and nothing is done. A key belongs to the call that it came with, which is its
- * object, its method and its arguments: another call with it is refused, as its answer would be one
- * to another question. The options may come in another order.
- *
- * What is promised is kept: a key is forgotten when its time is over, and not before. Where there
- * is no room for another one the call is refused before anything is done.
- */
+#include "bus/key.h"
+
+#include "bus/authorisation.h"
+#include "bus/caller.h"
+#include "bus/message.h"
+#include "bus/options.h"
+#include "bus/wait.h"
 #include "bus/private.h"
 #include "core/vocabulary/invariant.h"
 

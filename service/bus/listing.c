@@ -1,3 +1,6 @@
+#include "bus/child_object.h"
+#include "bus/encode.h"
+#include "bus/path.h"
 #include "bus/listing.h"
 
 #include "bus/bulk.h"

@@ -1,6 +1,17 @@
-/*
- * org.proctor1.Manager.
- */
+#include "bus/manager.h"
+
+#include "bus/authorisation.h"
+#include "bus/caller.h"
+#include "bus/child_object.h"
+#include "bus/encode.h"
+#include "bus/event_log.h"
+#include "bus/job_object.h"
+#include "bus/key.h"
+#include "bus/options.h"
+#include "bus/path.h"
+#include "bus/subscription.h"
+#include "bus/verbs.h"
+#include "bus/wait.h"
 #include "bus/audit_query.h"
 #include "bus/declare.h"
 #include "bus/job_list.h"

@@ -1,7 +1,5 @@
-/*
- * A message as bytes: for an answer that must outlive the program that gave it, and for a call that
- * the next program is to handle.
- */
+#include "bus/message.h"
+
 #include "bus/private.h"
 #include "core/vocabulary/invariant.h"
 

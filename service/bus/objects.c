@@ -1,3 +1,4 @@
+#include "bus/path.h"
 #include "bus/objects.h"
 
 #include "bus/bulk.h"

@@ -1,7 +1,7 @@
-/*
- * Options: the a{sv} that ends each mutating method. What is not known is refused: an option that
- * is misspelt must not be a command without it.
- */
+#include "bus/options.h"
+
+#include "bus/caller.h"
+#include "bus/key.h"
 #include "bus/private.h"
 #include "core/vocabulary/text.h"
 

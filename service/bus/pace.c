@@ -1,3 +1,6 @@
+#include "bus/authorisation.h"
+#include "bus/caller.h"
+#include "bus/wait.h"
 #include "bus/pace.h"
 
 #include "core/vocabulary/invariant.h"

@@ -1,3 +1,5 @@
+#include "bus/path.h"
+
 #include "core/model/members.h"
 #include "bus/private.h"
 

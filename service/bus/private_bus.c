@@ -1,4 +1,5 @@
 #include "bus/private_bus.h"
+#include "bus/wait.h"
 
 #include "system/again.h"
 #include "system/aside.h"

@@ -2,6 +2,12 @@
 
 #include "bus/outgoing.h"
 #include "bus/private.h"
+#include "bus/authorisation.h"
+#include "bus/caller.h"
+#include "bus/encode.h"
+#include "bus/options.h"
+#include "bus/verbs.h"
+#include "bus/wait.h"
 
 #include <errno.h>
 #include <stdlib.h>

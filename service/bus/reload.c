@@ -4,6 +4,11 @@
 #include "manifest/manifest_set.h"
 #include "bus/outgoing.h"
 #include "bus/private.h"
+#include "bus/authorisation.h"
+#include "bus/caller.h"
+#include "bus/key.h"
+#include "bus/options.h"
+#include "bus/verbs.h"
 
 #include <errno.h>
 #include <stdlib.h>

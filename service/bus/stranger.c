@@ -3,6 +3,8 @@
 #include "core/vocabulary/invariant.h"
 #include "bus/connection.h"
 #include "bus/private.h"
+#include "bus/caller.h"
+#include "bus/message.h"
 #include "bus/user_name.h"
 
 #include <errno.h>

@@ -1,10 +1,10 @@
-/*
- * Subscriptions: events go, one by one, only to the clients that asked for them. One
- * subscription a client; it ends with the client's connection, of which the bus tells.
- * (sd_bus_track does the same, but waits for the bus to say whether the client is still there.)
- */
+#include "bus/subscription.h"
+
 #include "core/vocabulary/invariant.h"
 #include "bus/private.h"
+#include "bus/caller.h"
+#include "bus/encode.h"
+#include "bus/event_log.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,11 +1,13 @@
-/*
- * org.proctor1.Supervisor: one object for each node of the supervision tree. One fallback vtable
- * serves all of them.
- */
+#include "bus/supervisor_object.h"
+
 #include "core/model/members.h"
 #include "core/vocabulary/invariant.h"
 #include "bus/objects.h"
 #include "bus/private.h"
+#include "bus/encode.h"
+#include "bus/options.h"
+#include "bus/path.h"
+#include "bus/verbs.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,6 +2,8 @@
 
 #include "system/beside.h"
 #include "bus/private.h"
+#include "bus/authorisation.h"
+#include "bus/caller.h"
 
 #include <errno.h>
 #include <inttypes.h>

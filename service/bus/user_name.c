@@ -1,4 +1,5 @@
 #include "bus/user_name.h"
+#include "bus/wait.h"
 
 #include "system/account.h"
 

@@ -1,9 +1,15 @@
-/*
- * Verbs: one command, whether it came to the child's object or to the manager by id.
- */
+#include "bus/verbs.h"
+
 #include "core/model/members.h"
 #include "bus/bulk.h"
 #include "bus/private.h"
+#include "bus/authorisation.h"
+#include "bus/caller.h"
+#include "bus/encode.h"
+#include "bus/history.h"
+#include "bus/key.h"
+#include "bus/options.h"
+#include "bus/wait.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,14 +1,13 @@
-/*
- * Waiters: calls with `wait`, answered when the effect of their command is complete. They are
- * examined after each loop turn, and hold up nothing.
- *
- * Each has a deadline: that of its caller (`wait-usec`), else WAIT_DEFAULT_USEC. When it passes the
- * call is answered all the same, with the outcome as it is at that moment, `TimedOut`, and the name
- * of what it still waits for (`WaitsFor`). What was begun continues.
- */
+#include "bus/wait.h"
+
 #include "core/vocabulary/invariant.h"
 #include "bus/job_encode.h"
 #include "bus/private.h"
+#include "bus/caller.h"
+#include "bus/encode.h"
+#include "bus/explanation.h"
+#include "bus/history.h"
+#include "bus/path.h"
 #include "bus/waiter.h"
 #include "core/model/start_wait.h"
 #include "core/rules/dependency.h"

@@ -4,6 +4,9 @@
 #include "core/model/input_archive.h"
 #include "core/vocabulary/invariant.h"
 #include "bus/private.h"
+#include "bus/encode.h"
+#include "bus/history.h"
+#include "bus/wait.h"
 #include "bus/waiter.h"
 
 #include <stdio.h>

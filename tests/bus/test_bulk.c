@@ -6,6 +6,7 @@
 #include "bus/bulk.h"
 #include "bus/outgoing.h"
 #include "bus/private.h"
+#include "bus/caller.h"
 
 #include <glib.h>
 #include <string.h>

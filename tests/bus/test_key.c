@@ -2,6 +2,8 @@
  * Idempotency keys: the same call is answered again for 60 s, another one is refused, and no user
  * has more than its share of them.
  */
+#include "bus/key.h"
+#include "bus/options.h"
 #include "private.h"
 #include "world.h"
 

@@ -1,6 +1,7 @@
 /*
  * Paths: each child has one object path, and a path that is not one of these names no child.
  */
+#include "bus/path.h"
 #include "private.h"
 #include "world.h"
 

@@ -10,6 +10,7 @@
 #include "journal/borrow.h"
 #include "ports.h"
 #include "bus/private.h"
+#include "bus/caller.h"
 #include "core/vocabulary/text.h"
 
 #include <errno.h>

@@ -1,0 +1,26 @@
+/*
+ * org.proctor1.Job: bounded one-shot work, from its acceptance until it is forgotten by command.
+ */
+#pragma once
+
+#include <sys/types.h>
+#include <systemd/sd-bus.h>
+
+struct event;
+struct job;
+struct options;
+struct service;
+
+#define JOB_PATH_MAX 48
+int job_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **found,
+             sd_bus_error *error);
+int job_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***nodes,
+                  sd_bus_error *error);
+
+extern const sd_bus_vtable job_vtable[];
+void job_object_serve(struct service *service);
+void job_event(struct service *service, const struct event *event);
+void job_show_all(struct service *service, const struct job *job);
+void job_forgotten(struct service *service, struct job *job);
+int answer_job(struct service *service, sd_bus_message *m, const struct job *job,
+               const struct options *options, uid_t uid);
