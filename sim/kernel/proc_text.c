@@ -349,9 +349,9 @@ static int read_descriptor_info(const struct proc_node *node, const struct task 
                : -ENOENT;
 }
 
-#define FOLDER S_IFDIR | 0555
-#define LINK   S_IFLNK | 0777
-#define FILE_R S_IFREG | 0444
+#define FOLDER (S_IFDIR | 0555)
+#define LINK   (S_IFLNK | 0777)
+#define FILE_R (S_IFREG | 0444)
 
 const struct proc_kind proc_kinds[PROC_KINDS] = {
     [PROC_ROOT_FOLDER] = {NULL, PROC_NOWHERE, PROC_IN_ROOT, FOLDER},
