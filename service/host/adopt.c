@@ -538,9 +538,10 @@ static void settle_lost(struct host *host, struct child *child, bool strangers,
     recovery->lost++;
     if (!strangers && bury_known(process))
         return;
-    begun = child->attempt.spawned || process->note.pid > 0 || process->executed ||
-            (strangers && starts_shut_gate(host->starts, &id, &(struct starts_record){}));
-    if (begun && strangers)
+    begun = child->attempt.spawned || process->note.pid > 0 || process->executed;
+    /* What the disk has lost may have been begun: it is not begun again under the same number, and
+     * with the same fencing token. */
+    if (strangers)
         core_completed(host->core, id,
                        &(struct completion){
                            .unknown = true, .with_machine = true, .cgroup = RESOURCE_NOT_OWNED});
