@@ -123,12 +123,24 @@ static int follow(struct walk *walk, int link, const struct stat *status, const 
     return target[0] == '/' ? go_to_root(walk) : 0;
 }
 
+/* Else a loss of power may take it away with all that is in it, whatever was synced there. */
+static bool make_part(const struct walk *walk, const char *part)
+{
+    if (mkdirat(walk->at, part, walk->mode) < 0)
+        return errno == EEXIST;
+    int above = openat(walk->at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (above >= 0) {
+        fsync(above); /* what cannot be synced cannot be helped */
+        close(above);
+    }
+    return true;
+}
+
 static int open_part(const struct walk *walk, const char *part)
 {
     int fd = openat(walk->at, part, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
-    if (fd < 0 && errno == ENOENT && walk->make &&
-        (mkdirat(walk->at, part, walk->mode) == 0 || errno == EEXIST))
+    if (fd < 0 && errno == ENOENT && walk->make && make_part(walk, part))
         fd = openat(walk->at, part, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
