@@ -456,6 +456,7 @@ static int make_service(struct daemon *daemon)
     service_attach(daemon->service, daemon->core);
     service_on_shutdown(daemon->service, tree_is_down, daemon);
     host_on_burst(daemon->host, service_answer, daemon->service);
+    host_on_clock(daemon->host, service_clock_was_set, daemon->service);
     host_on_result(daemon->host, service_job_output, daemon->service);
     daemon->history.handed_over = daemon->handover != NULL;
     r = history_live(&daemon->history, daemon->host, &daemon->core, make_core, daemon);

@@ -603,6 +603,21 @@ void child_show_changes(struct service *service, struct child *child)
     emit(service, child, names);
 }
 
+void child_show_deadlines(struct service *service, struct child *child)
+{
+    const char *names[3];
+    size_t n = 0;
+
+    INVARIANT(child_is_sound(child));
+    if (child->timers[TIMER_START].deadline_usec > 0)
+        names[n++] = "NextRestartUSec";
+    if (child->timers[TIMER_STOP].deadline_usec > 0)
+        names[n++] = "StopDeadlineUSec";
+    names[n] = NULL;
+    if (n > 0 && child->observer)
+        emit(service, child, names);
+}
+
 /* All that is ever shown of it: what it was when it was shown last is not known here. */
 void child_show_all(struct service *service, struct child *child)
 {

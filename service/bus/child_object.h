@@ -18,5 +18,7 @@ int child_append_properties(struct service *service, sd_bus_message *m, struct c
 /* Of a child that is announced now; of one that has changed; of one of which nothing is known. */
 void child_show_from_now(struct service *service, struct child *child);
 void child_show_changes(struct service *service, struct child *child);
+/* Those that are shown as moments of the wall clock, which was set. */
+void child_show_deadlines(struct service *service, struct child *child);
 void child_show_all(struct service *service, struct child *child);
 void child_forget_shown(struct service *service, struct child *child);

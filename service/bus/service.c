@@ -130,6 +130,14 @@ void service_flush(struct service *service)
         waiters_look(service);
 }
 
+void service_clock_was_set(void *userdata)
+{
+    struct service *service = userdata;
+
+    for (struct child *child = core_first(service->core); child; child = core_next(child))
+        child_show_deadlines(service, child);
+}
+
 static int show_late(sd_event_source *source, uint64_t usec, void *userdata)
 {
     (void)source;

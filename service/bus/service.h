@@ -118,6 +118,9 @@ void service_name_commands(struct service *service, uint32_t instance);
 /* A mark of the journal may be past: answers that wait for it go out. */
 void service_journal_moved(struct service *service);
 
+/* The wall clock was set: deadlines are told again as moments of it; userdata is the service. */
+void service_clock_was_set(void *userdata);
+
 /* The property Durability has changed. */
 void service_durability_changed(struct service *service);
 

@@ -59,6 +59,9 @@ void host_settle(struct host *host);
 /* Lets others be answered in the middle of a storm of ends and starts: called now and then. */
 void host_on_burst(struct host *host, void (*answer)(void *userdata), void *userdata);
 
+/* The wall clock was set: what is shown by it is another moment now. */
+void host_on_clock(struct host *host, void (*was_set)(void *userdata), void *userdata);
+
 /* Says that more of a job's result has come; and what has come up to now of a job that runs. */
 void host_on_result(struct host *host, void (*came)(void *userdata, struct job *job),
                     void *userdata);

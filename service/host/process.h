@@ -162,6 +162,8 @@ struct host {
     unsigned burst; /* ends and starts handled */
     void (*answer)(void *userdata);
     void *answer_userdata;
+    void (*clock_was_set)(void *userdata);
+    void *clock_userdata;
     /* The files below process.c report it. */
     void (*check_gone)(struct process *process); /* the tree of an errand, at last */
     void (*before_over)(struct process *process, bool passed);

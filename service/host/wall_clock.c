@@ -35,11 +35,19 @@ static int was_set(sd_event_source *source, int fd, uint32_t events, void *userd
     if (read(fd, &expiries, sizeof(expiries)) < 0 && errno == EAGAIN)
         return 0;
     set_timer(fd);
+    if (host->clock_was_set)
+        host->clock_was_set(host->clock_userdata);
     if (!host->core || !core_awaits_clock(host->core))
         return 0;
     core_clock_set(host->core);
     host_settle(host);
     return 0;
+}
+
+void host_on_clock(struct host *host, void (*told)(void *userdata), void *userdata)
+{
+    host->clock_was_set = told;
+    host->clock_userdata = userdata;
 }
 
 static int watch(struct host *host, int fd)
