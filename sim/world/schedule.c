@@ -21,7 +21,9 @@ static uint64_t next(uint64_t *state)
 void schedule_begin(struct schedule *schedule, enum chooser chooser, uint64_t seed)
 {
     schedule->chooser = chooser;
-    schedule->random = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
+    schedule->random = seed; /* mixed: else the draws of a seed are those of the one before it, less
+                                the first */
+    schedule->random = next(&schedule->random);
     schedule->salt = next(&schedule->random);
     schedule->count = 0;
     schedule->picks = 0;
