@@ -11,6 +11,8 @@
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 #define MANAGER    "org.freedesktop.DBus.ObjectManager"
 
+#define FLICKER_USEC 2
+
 /* Changes of these are told by no signal, as the interface says (dbus.md). */
 static const char *const without_signal[] = {
     "Sequence",      "Groups",   "FailuresUsed",    "FailuresRemaining",
@@ -177,6 +179,42 @@ void cache_apply(struct cache *cache, const struct bus_message *signal)
         take_removed(cache, signal);
 }
 
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+/* The key of the object's Id; NULL: there is no such object. */
+static const char *key_of_id(const struct cache *cache, const char *interface, const char *id)
+{
+    char end[NAME_LENGTH_MAX], quoted[NAME_LENGTH_MAX];
+
+    snprintf(end, sizeof(end), " %s Id", interface);
+    snprintf(quoted, sizeof(quoted), "\"%s\"", id);
+    for (size_t i = 0; i < CACHE_BUCKETS; i++)
+        for (const struct cached_property *own = cache->buckets[i]; own; own = own->next) {
+            const char *at = strstr(own->key, end);
+            if (at && at[strlen(end)] == '\0' && own->value && strcmp(own->value, quoted) == 0)
+                return own->key;
+        }
+    return NULL;
+}
+
+bool cache_find(const struct cache *cache, const char *interface, const char *id, const char *name,
+                char *value, size_t size)
+{
+    char key[2 * NAME_LENGTH_MAX];
+    const char *of_id = key_of_id(cache, interface, id);
+
+    if (!of_id)
+        return false;
+    snprintf(key, sizeof(key), "%.*s %s %s", (int)strcspn(of_id, " "), of_id, interface, name);
+    const struct cached_property *property = *find(cache, key);
+    if (!property || !property->value)
+        return false;
+    bool quoted = property->value[0] == '"';
+    snprintf(value, size, "%.*s", (int)(strlen(property->value) - (quoted ? 2 : 0)),
+             property->value + quoted);
+    return true;
+}
+
 /* ---- comparing ------------------------------------------------------------------------------- */
 
 static bool is_told(const char *key)
@@ -189,6 +227,17 @@ static bool is_told(const char *key)
     return true;
 }
 
+/* The moment of a deadline is made of two clocks that are not read in the same moment. */
+static bool flickers(const struct cached_property *one, const struct cached_property *other)
+{
+    const char *end = strrchr(one->key, ' ') + 1;
+    size_t length = strlen(end);
+    uint64_t a = strtoull(one->value, NULL, 10), b = strtoull(other->value, NULL, 10);
+
+    return length > 4 && strcmp(end + length - 4, "USec") == 0 && a != 0 && b != 0 &&
+           (a > b ? a - b : b - a) <= FLICKER_USEC;
+}
+
 /* Each that is known here must be the same there. */
 static bool is_part_of(const struct cache *part, const struct cache *whole, const char *words,
                        char *text, size_t size)
@@ -198,7 +247,7 @@ static bool is_part_of(const struct cache *part, const struct cache *whole, cons
             const struct cached_property *other = *find(whole, own->key);
             if (!is_told(own->key) || (other && (!own->value || !other->value)))
                 continue;
-            if (other && strcmp(own->value, other->value) == 0)
+            if (other && (strcmp(own->value, other->value) == 0 || flickers(own, other)))
                 continue;
             snprintf(text, size, words, own->key, own->value ? own->value : "invalid",
                      other ? other->value : "not there");

@@ -28,6 +28,10 @@ void cache_load_objects(struct cache *cache, const struct bus_message *answer);
 void cache_load_all(struct cache *cache, const char *path, const char *interface,
                     const struct bus_message *answer);
 void cache_apply(struct cache *cache, const struct bus_message *signal);
+/* The value of a property of the object that says by `Id` that it is this one, without quotes.
+ * False: it is not known. */
+bool cache_find(const struct cache *cache, const char *interface, const char *id, const char *name,
+                char *value, size_t size);
 /* Returns whether both know the same; else text says where they differ first. Properties without
  * a signal of change are left out. */
 bool cache_equals(const struct cache *listened, const struct cache *fresh, char *text, size_t size);

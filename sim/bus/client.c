@@ -22,7 +22,7 @@ const char *client_habit_to_string(enum client_habit habit)
         [CLIENT_LISTENS] = "listens",         [CLIENT_OPERATES] = "operates",
         [CLIENT_LEAVES] = "leaves",           [CLIENT_REPEATS] = "repeats",
         [CLIENT_NEVER_READS] = "never-reads", [CLIENT_FLOODS] = "floods",
-        [CLIENT_STRAYS] = "strays",
+        [CLIENT_STRAYS] = "strays",           [CLIENT_IS_ASKED] = "is-asked",
     };
     return habit < CLIENT_HABITS ? words[habit] : NULL;
 }
@@ -53,7 +53,7 @@ static const char *choose_verb(struct client *client)
 /* What an answer is for. */
 static char for_listened, for_fresh, for_order;
 
-static void ask_for_everything(struct client *client, void *about, uint32_t *expected)
+static void ask_for_everything(struct client *client, const void *about, uint32_t *expected)
 {
     peer_call(&client->peer, PROCTOR, PROCTOR_PATH, OBJECT_MANAGER, "GetManagedObjects", NULL, NULL,
               about);
@@ -201,6 +201,16 @@ static void compare_outcome(struct client *client, const struct bus_message *ans
                  "one key, two commands: %.60s and %.60s", client->first_outcome, id);
 }
 
+static void command(struct client *client, const char *member, const char *child,
+                    const char *reason, const struct verb_options *options, const void *about)
+{
+    const struct client_observer *observer = client->plan.observer;
+
+    if (observer && !options->dry_run)
+        observer->commanded(observer->userdata, member, child);
+    verb_call(&client->peer, member, child, reason, options, about);
+}
+
 static void repeat(struct client *client)
 {
     const char *verb = choose_verb(client), *child = choose_child(client);
@@ -208,8 +218,7 @@ static void repeat(struct client *client)
     snprintf(client->key, sizeof(client->key), "key-%" PRIu32, client->turn);
     client->first_outcome[0] = '\0';
     for (int i = 0; i < REPEATS; i++)
-        verb_call(&client->peer, verb, child, "once", &(struct verb_options){.key = client->key},
-                  client);
+        command(client, verb, child, "once", &(struct verb_options){.key = client->key}, client);
 }
 
 /* ---- ones that are no pleasure --------------------------------------------------------------- */
@@ -242,11 +251,11 @@ static void stray(struct client *client)
     peer_call(peer, PROCTOR, PROCTOR_PATH, PROCTOR_MANAGER, "NoSuchMethod", NULL, NULL, NULL);
     peer_call_text(peer, PROCTOR, PROCTOR_PATH, PROCTOR_MANAGER, "PauseChild", child, NULL);
     peer_call_text(peer, PROCTOR, PROCTOR_PATH, PROCTOR_MANAGER, "GetChild", "no such child", NULL);
-    verb_call(peer, choose_verb(client), child, "forged\n2026-01-01 by=\"root\"",
-              &(struct verb_options){0}, NULL);
-    verb_call(peer, choose_verb(client), child, "polite", &(struct verb_options){0}, &for_order);
-    verb_call(peer, choose_verb(client), child, "only a question",
-              &(struct verb_options){.dry_run = true}, NULL);
+    command(client, choose_verb(client), child, "forged\n2026-01-01 by=\"root\"",
+            &(struct verb_options){0}, NULL);
+    command(client, choose_verb(client), child, "polite", &(struct verb_options){0}, &for_order);
+    command(client, choose_verb(client), child, "only a question",
+            &(struct verb_options){.dry_run = true}, NULL);
     peer_reply(peer, &never_asked, NULL, NULL);
     peer_reply_error(peer, &never_asked, BUS_ERROR("Failed"), "nobody asked");
 }
@@ -267,18 +276,19 @@ static void restart_and_leave(struct client *client)
         come_back(client);
         return;
     }
-    verb_call(&client->peer, "RestartChild", choose_child(client), "and away",
-              &(struct verb_options){.wait = true}, &for_order);
+    command(client, "RestartChild", choose_child(client), "and away",
+            &(struct verb_options){.wait = true}, &for_order);
 }
 
 static void take_turn(struct client *client)
 {
     switch (client->plan.habit) {
     case CLIENT_LISTENS:
+    case CLIENT_IS_ASKED:
         break;
     case CLIENT_OPERATES:
-        verb_call(&client->peer, choose_verb(client), choose_child(client), "by order",
-                  &(struct verb_options){.wait = choose(client, 2)}, &for_order);
+        command(client, choose_verb(client), choose_child(client), "by order",
+                &(struct verb_options){.wait = choose(client, 2)}, &for_order);
         break;
     case CLIENT_LEAVES:
         restart_and_leave(client);
@@ -308,7 +318,7 @@ static bool may_take_turn(const struct client *client)
     if (client->plan.habit == CLIENT_REPEATS && client->peer.n_calls > 0)
         return false;
     return client->peer.is_named && client->plan.habit != CLIENT_LISTENS &&
-           client->turn < client->plan.turns;
+           client->plan.habit != CLIENT_IS_ASKED && client->turn < client->plan.turns;
 }
 
 /* ---- hooks ----------------------------------------------------------------------------------- */
@@ -345,7 +355,10 @@ static void answered(struct peer *peer, const struct peer_call *call,
                      const struct bus_message *answer)
 {
     struct client *client = peer->userdata;
+    const struct client_observer *observer = client->plan.observer;
 
+    if (observer && call->child[0])
+        observer->answered(observer->userdata, call, answer);
     if (answer->type == MESSAGE_ERROR)
         note_refusal(client, answer);
     if (call->about == &for_order || call->about == client)
@@ -358,6 +371,15 @@ static void answered(struct peer *peer, const struct peer_call *call,
 
 static const struct peer_hooks hooks = {
     .named = named, .answered = answered, .signalled = signalled};
+
+bool client_order(struct client *client, const char *member, const char *child, const char *reason,
+                  const struct verb_options *options, const void *about)
+{
+    if (!client->peer.is_named)
+        return false;
+    command(client, member, child, reason, options, about);
+    return true;
+}
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -398,8 +420,10 @@ bool client_run(struct client *client, uint64_t now_nsec)
     client->now_nsec = client->peer.now_nsec = now_nsec;
     bool any = peer_take(&client->peer);
 
-    if (waits_to_check(client) && client->check_nsec <= now_nsec)
+    if (waits_to_check(client) && client->check_nsec <= now_nsec) {
         check(client);
+        any = true;
+    }
     if (may_take_turn(client) && client->due_nsec <= now_nsec) {
         take_turn(client);
         any = true;

@@ -16,10 +16,19 @@ enum client_habit {
     CLIENT_NEVER_READS, /* asks for much, and takes nothing */
     CLIENT_FLOODS,      /* hundreds of calls at once, each to be answered */
     CLIENT_STRAYS,      /* calls that are wrong in each way, replies to nothing, strange signals */
+    CLIENT_IS_ASKED,    /* calls when it is told to (client_order()) */
     CLIENT_HABITS
 };
 
 const char *client_habit_to_string(enum client_habit habit);
+
+/* Who looks over the shoulder of clients: at each command that one gives, and at its answer. */
+struct client_observer {
+    void *userdata;
+    void (*commanded)(void *userdata, const char *member, const char *child);
+    void (*answered)(void *userdata, const struct peer_call *call,
+                     const struct bus_message *answer);
+};
 
 struct client_plan {
     enum client_habit habit;
@@ -31,6 +40,7 @@ struct client_plan {
     uint32_t n_children;
     uint32_t (*choose)(void *userdata, uint32_t count); /* a draw below count */
     void *userdata;
+    const struct client_observer *observer; /* NULL: nobody */
 };
 
 struct client {
@@ -59,6 +69,10 @@ void client_join(struct client *client, struct broker *broker);
 bool client_run(struct client *client, uint64_t now_nsec);
 /* UINT64_MAX: it waits for nothing but answers. */
 uint64_t client_next_nsec(const struct client *client);
+
+/* about: given to the observer with the answer. False: it is not connected. */
+bool client_order(struct client *client, const char *member, const char *child, const char *reason,
+                  const struct verb_options *options, const void *about);
 
 /* A call is without its answer for too long: the fault says which. */
 void client_check_answers(struct client *client, uint64_t now_nsec);

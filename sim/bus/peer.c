@@ -27,7 +27,7 @@ static void send_message(struct peer *peer, struct bus_message *message)
     bytes_free(&bytes);
 }
 
-static void remember(struct peer *peer, const char *member, void *about)
+static void remember(struct peer *peer, const char *member, const void *about)
 {
     struct peer_call **end = &peer->calls, *call = calloc(1, sizeof(*call));
 
@@ -44,7 +44,7 @@ static void remember(struct peer *peer, const char *member, void *about)
 
 uint32_t peer_call(struct peer *peer, const char *destination, const char *path,
                    const char *interface, const char *member, const char *signature,
-                   const struct bytes *body, void *about)
+                   const struct bytes *body, const void *about)
 {
     struct bus_message message = {.type = MESSAGE_CALL,
                                   .serial = ++peer->serial,
@@ -66,7 +66,8 @@ uint32_t peer_call(struct peer *peer, const char *destination, const char *path,
 }
 
 uint32_t peer_call_text(struct peer *peer, const char *destination, const char *path,
-                        const char *interface, const char *member, const char *text, void *about)
+                        const char *interface, const char *member, const char *text,
+                        const void *about)
 {
     struct bytes body = {0};
     struct wire_writer writer = {.bytes = &body};
@@ -79,14 +80,31 @@ uint32_t peer_call_text(struct peer *peer, const char *destination, const char *
     return serial;
 }
 
-void peer_let_wait(struct peer *peer)
+static struct peer_call *last_call(const struct peer *peer)
 {
     struct peer_call *call = peer->calls;
 
     while (call && call->next)
         call = call->next;
+    return call;
+}
+
+void peer_let_wait(struct peer *peer)
+{
+    struct peer_call *call = last_call(peer);
+
     if (call)
         call->waits = true;
+}
+
+void peer_name_child(struct peer *peer, const char *child, bool is_question)
+{
+    struct peer_call *call = last_call(peer);
+
+    if (!call)
+        return;
+    snprintf(call->child, sizeof(call->child), "%s", child);
+    call->is_question = is_question;
 }
 
 const struct peer_call *peer_overdue(const struct peer *peer, uint64_t patience_nsec)

@@ -13,9 +13,11 @@ struct peer_call {
     struct peer_call *next;
     uint32_t serial;
     uint64_t asked_nsec;
-    bool waits; /* it asks for an answer that comes late */
+    bool waits;       /* it asks for an answer that comes late */
+    bool is_question; /* a dry run */
     char member[48];
-    void *about; /* the caller's */
+    char child[48];    /* that it is about; "": none */
+    const void *about; /* the caller's */
 };
 
 struct peer_hooks {
@@ -53,12 +55,15 @@ bool peer_take(struct peer *peer);
 /* body may be NULL, its signature too. about: given back with the answer. Returns the serial. */
 uint32_t peer_call(struct peer *peer, const char *destination, const char *path,
                    const char *interface, const char *member, const char *signature,
-                   const struct bytes *body, void *about);
+                   const struct bytes *body, const void *about);
 /* The same with one text, or none. */
 uint32_t peer_call_text(struct peer *peer, const char *destination, const char *path,
-                        const char *interface, const char *member, const char *text, void *about);
+                        const char *interface, const char *member, const char *text,
+                        const void *about);
 /* The last call may wait for its answer. */
 void peer_let_wait(struct peer *peer);
+/* The last call is for this child, or only a question about it. */
+void peer_name_child(struct peer *peer, const char *child, bool is_question);
 /* A call to proctord that should have been answered by now, or NULL. */
 const struct peer_call *peer_overdue(const struct peer *peer, uint64_t patience_nsec);
 void peer_reply(struct peer *peer, const struct bus_message *call, const char *signature,

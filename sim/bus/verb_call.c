@@ -21,7 +21,7 @@ static void write_flag(struct wire_writer *writer, const char *key, bool flag)
 }
 
 void verb_call(struct peer *peer, const char *member, const char *child, const char *reason,
-               const struct verb_options *options, void *about)
+               const struct verb_options *options, const void *about)
 {
     struct bytes body = {0};
     struct wire_writer writer = {.bytes = &body};
@@ -37,5 +37,6 @@ void verb_call(struct peer *peer, const char *member, const char *child, const c
     peer_call(peer, PROCTOR, PROCTOR_PATH, PROCTOR_MANAGER, member, "ssa{sv}", &body, about);
     if (options->wait)
         peer_let_wait(peer);
+    peer_name_child(peer, child, options->dry_run);
     bytes_free(&body);
 }

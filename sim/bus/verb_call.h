@@ -19,4 +19,4 @@ struct verb_options {
 
 /* member: PauseChild and the like. */
 void verb_call(struct peer *peer, const char *member, const char *child, const char *reason,
-               const struct verb_options *options, void *about);
+               const struct verb_options *options, const void *about);

@@ -1,5 +1,7 @@
 #include "commands/commands.h"
+#include "commands/whole_guest.h"
 #include "scenario/scenario.h"
+#include "whole/story_read.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -58,6 +60,33 @@ static int find_scenarios(struct tests *tests, const char *path)
     return r;
 }
 
+/* A scenario of the whole daemon: in plain order and in some random ones. */
+static bool test_story(struct run *run, const char *path, uint64_t seeds, bool failed_only)
+{
+    static struct story story;
+    static struct guest *guest;
+    struct arena arena = {};
+    struct whole_result result = {.failed = true};
+    uint64_t calls = 0, seed = 0;
+
+    bool read = story_read(path, &arena, &story) == 0 &&
+                (guest || whole_guest_new(NULL, NULL, false, &guest) == 0);
+    for (; read && seed <= seeds && (seed == 0 || !result.failed); seed++) {
+        schedule_begin(run->schedule, seed ? CHOOSER_RANDOM : CHOOSER_FIFO, seed);
+        whole_guest_run(guest, &story, run->schedule, NULL, &result);
+        calls += result.calls;
+    }
+    if (result.failed || !failed_only)
+        printf("%-6s %8" PRIu64 "  %s\n", result.failed ? "FAILED" : "ok", calls,
+               read ? story.name : path);
+    if (result.failed && read)
+        printf("       %s\n       look at it: proctor-sim daemon --seeds %" PRIu64 " --calls %s\n",
+               result.why, seed - 1, path);
+    fflush(stdout);
+    arena_free(&arena);
+    return !result.failed;
+}
+
 /* Once in plain order, then in random ones. The first failure is printed with its way back. */
 static bool test_one(struct run *run, const char *path, uint64_t seeds, bool failed_only)
 {
@@ -113,7 +142,10 @@ static int handle(int argc, char **argv)
     struct run run = {.memory = memory_new(RUN_MEMORY), .schedule = &schedule};
     size_t failed = 0;
     for (size_t i = 0; i < tests.count; i++) {
-        failed += !test_one(&run, tests.paths[i], seeds, failed_only);
+        bool passed = story_is_in(tests.paths[i])
+                          ? test_story(&run, tests.paths[i], seeds, failed_only)
+                          : test_one(&run, tests.paths[i], seeds, failed_only);
+        failed += !passed;
         free(tests.paths[i]);
     }
     printf("%zu scenarios, %zu failed\n", tests.count, failed);

@@ -117,6 +117,25 @@ static void finish(struct runner *runner, const struct entry *entry, pid_t threa
         machine->hooks.after(machine->hooks.userdata, runner, entry->name, result);
 }
 
+/* By a device that takes its time. */
+static bool is_held(struct runner *runner, const char *name)
+{
+    const struct machine *machine = runner->machine;
+    struct call *call = &runner->call;
+
+    if (!call->was_held && machine->hooks.delay) {
+        call->was_held = true;
+        call->held_nsec =
+            machine->now_nsec + machine->hooks.delay(machine->hooks.userdata, runner, name);
+    }
+    bool held = call->held_nsec > machine->now_nsec;
+    if (held || call->deadline == call->held_nsec)
+        call->deadline = held ? call->held_nsec : MACHINE_NEVER;
+    if (held)
+        runner->state = RUNNER_WAITS;
+    return held;
+}
+
 void calls_make(struct runner *runner)
 {
     struct machine *machine = runner->machine;
@@ -129,6 +148,8 @@ void calls_make(struct runner *runner)
                      (long long)runner->call.number, runner->thread->name);
         return;
     }
+    if (is_held(runner, entry->name))
+        return;
     if (!runner->call.tried && machine->hooks.before)
         result = machine->hooks.before(machine->hooks.userdata, runner, entry->name);
     if (runner->gone)

@@ -17,6 +17,8 @@
 
 #define DESCRIPTORS_SOFT 1024
 #define DESCRIPTORS_HARD 4096
+#define CGROUPS          "/sys/fs/cgroup"
+#define CGROUPS_HYBRID   CGROUPS "/unified"
 
 /* ---- what is done to tasks ------------------------------------------------------------------- */
 
@@ -105,9 +107,9 @@ static uint32_t choose(void *userdata, uint32_t n)
 
 static int make_folders(struct machine *machine)
 {
-    static const char *const folders[] = {"/dev", "/etc",     "/proc",         "/run", "/sim",
-                                          "/sys", "/sys/fs",  "/tmp",          "/usr", "/usr/sbin",
-                                          "/var", "/var/lib", "/sys/fs/cgroup"};
+    static const char *const folders[] = {"/dev", "/etc",     "/proc", "/run", "/sim",
+                                          "/sys", "/sys/fs",  "/tmp",  "/usr", "/usr/sbin",
+                                          "/var", "/var/lib", CGROUPS};
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < sizeof(folders) / sizeof(*folders); i++)
@@ -144,13 +146,22 @@ static int mount_at(struct machine *machine, struct volume *volume, const char *
     return r;
 }
 
+static const char *mounts_of(const struct cgroup_profile *profile)
+{
+    if (profile->none)
+        return "";
+    return profile->hybrid
+               ? "26 25 0:26 / " CGROUPS_HYBRID " rw,nosuid,nodev,noexec - cgroup2 cgroup2 rw\n"
+               : "26 25 0:26 / " CGROUPS " rw,nosuid,nodev,noexec - cgroup2 cgroup2 rw\n";
+}
+
 static int make_volumes(struct machine *machine, const struct machine_settings *settings)
 {
     const struct proc_settings proc = {.tasks = machine->tasks,
                                        .cgroups = machine->cgroups,
                                        .ports = descriptor_links_ports(machine),
                                        .boot_id = machine->boot_id,
-                                       .mount_info = "",
+                                       .mount_info = mounts_of(&settings->cgroups),
                                        .chance = &machine->chance};
     int r = make_folders(machine);
 
@@ -166,7 +177,11 @@ static int make_volumes(struct machine *machine, const struct machine_settings *
     if (r == 0 && !settings->cgroups.none) {
         machine->cgroup_files =
             cgroup_files_new(machine->cgroups, &machine->chance, makedev(0, 26));
-        r = mount_at(machine, machine->cgroup_files, "/sys/fs/cgroup");
+        if (settings->cgroups.hybrid)
+            r = path_make_folder(machine->init, NULL, CGROUPS_HYBRID, 0755);
+        if (r == 0)
+            r = mount_at(machine, machine->cgroup_files,
+                         settings->cgroups.hybrid ? CGROUPS_HYBRID : CGROUPS);
     }
     return r;
 }
@@ -245,6 +260,13 @@ static void end_all(struct machine *machine)
         runner_free_program(task);
     runner_free_gone(machine);
     task_table_power_off(machine->tasks);
+}
+
+void machine_set_clock(struct machine *machine, int64_t change_nsec)
+{
+    machine->wall_nsec += change_nsec;
+    timer_fd_clock_set(machine, change_nsec);
+    machine->changes++;
 }
 
 void machine_lose_power(struct machine *machine)
@@ -398,7 +420,8 @@ static void run(struct runner *runner)
             return;
         }
         machine->now_nsec += MACHINE_CALL_NSEC;
-        runner->call = (struct call){.number = slot->number, .deadline = MACHINE_NEVER};
+        runner->call = (struct call){
+            .number = slot->number, .deadline = MACHINE_NEVER, .since_nsec = machine->now_nsec};
         memcpy(runner->call.arguments, slot->arguments, sizeof(slot->arguments));
         calls_make(runner);
     } while (!machine->failed && !runner->gone && runner->action != WIRE_RETURN);

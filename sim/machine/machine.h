@@ -34,7 +34,10 @@ struct call {
     int64_t number;
     uint64_t arguments[6];
     bool tried;        /* it has waited */
+    bool was_held;     /* by hooks.delay, until held_nsec */
     uint64_t deadline; /* MACHINE_NEVER: none */
+    uint64_t held_nsec;
+    uint64_t since_nsec; /* when it was made */
 };
 
 enum runner_state {
@@ -77,6 +80,8 @@ struct machine_hooks {
     void *userdata;
     /* Before a call is made: a negative errno, with which it fails, or 0. */
     int (*before)(void *userdata, struct runner *runner, const char *name);
+    /* How long a call takes before anything is done: a slow disk. Nanoseconds. */
+    uint64_t (*delay)(void *userdata, const struct runner *runner, const char *name);
     void (*after)(void *userdata, const struct runner *runner, const char *name, int64_t result);
     /* A task has executed a program that is not the guests'. */
     void (*executed)(void *userdata, struct task *task, const char *path);
@@ -136,6 +141,9 @@ enum machine_progress { MACHINE_MOVED, MACHINE_QUIET, MACHINE_FAILED };
 
 /* The next thing happens, no later than `until`; QUIET: nothing will by then. */
 enum machine_progress machine_step(struct machine *machine, uint64_t until_nsec);
+
+/* Sets the wall clock, which cancels the timers that ask for it. */
+void machine_set_clock(struct machine *machine, int64_t change_nsec);
 
 /* The power goes and comes back: nothing runs, of the disks there is what volume_lose_power()
  * leaves, and the clock since boot starts again at 0. Hooks are told of no end. */

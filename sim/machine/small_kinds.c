@@ -86,6 +86,7 @@ struct timer {
     int clock;
     uint64_t due, interval;   /* nanoseconds since boot; due 0: it is off */
     uint64_t seen;            /* expiries before this moment are known */
+    bool is_wall;             /* due at a moment of the wall clock */
     bool by_clock, cancelled; /* TFD_TIMER_CANCEL_ON_SET; it was set, and nobody has read of it */
 };
 
@@ -185,11 +186,24 @@ int timer_fd_set(struct description *description, int flags, const struct itimer
                                                        : 1;
     timer->due = due;
     timer->interval = nsec_of(&it->it_interval);
+    timer->is_wall = (flags & TFD_TIMER_ABSTIME) &&
+                     (timer->clock == CLOCK_REALTIME || timer->clock == CLOCK_REALTIME_ALARM);
     timer->by_clock = (flags & TFD_TIMER_CANCEL_ON_SET) && (flags & TFD_TIMER_ABSTIME) &&
                       timer->clock == CLOCK_REALTIME;
     timer->cancelled = false;
     description->moves++;
     return 0;
+}
+
+void timer_fd_clock_set(const struct machine *machine, int64_t change_nsec)
+{
+    for (struct timer *timer = timers; timer; timer = timer->next) {
+        if (timer->machine != machine || !timer->is_wall || timer->due == 0)
+            continue;
+        timer->cancelled = timer->by_clock;
+        int64_t due = (int64_t)timer->due - change_nsec;
+        timer->due = due > 1 ? (uint64_t)due : 1;
+    }
 }
 
 uint64_t timer_fd_next(void)

@@ -20,6 +20,8 @@ bool timer_fd_is_one(const struct description *description);
 /* it: as timerfd_settime(2) has it; before may be NULL. */
 int timer_fd_set(struct description *timer, int flags, const struct itimerspec *it,
                  struct itimerspec *before);
+/* The wall clock has been set by so much. */
+void timer_fd_clock_set(const struct machine *machine, int64_t change_nsec);
 /* When one of all timers is due, in nanoseconds since boot; MACHINE_NEVER: none is. */
 uint64_t timer_fd_next(void);
 

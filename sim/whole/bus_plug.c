@@ -25,9 +25,11 @@ struct bus_plug {
     struct machine *machine;
     struct schedule *schedule;
     const struct bus_story *story;
+    const struct client_observer *observer;
     struct bus_side side;
     struct unix_socket *listener; /* NULL: the broker is not there */
     struct plugged *plugged;
+    bool mute;
     uint64_t up_nsec; /* since when the broker is there */
 };
 
@@ -55,13 +57,14 @@ static void add_client(struct bus_plug *plug, const struct bus_client_story *cli
                                      .children = children,
                                      .n_children = sizeof(children) / sizeof(*children),
                                      .choose = choose,
+                                     .observer = plug->observer,
                                      .userdata = plug->schedule};
 
     bus_side_add(&plug->side, &plan);
 }
 
 struct bus_plug *bus_plug_new(struct machine *machine, struct schedule *schedule,
-                              const struct bus_story *story)
+                              const struct bus_story *story, const struct client_observer *observer)
 {
     struct bus_plug *plug = calloc(1, sizeof(*plug));
 
@@ -69,6 +72,7 @@ struct bus_plug *bus_plug_new(struct machine *machine, struct schedule *schedule
     plug->machine = machine;
     plug->schedule = schedule;
     plug->story = story;
+    plug->observer = observer;
     bus_side_init(&plug->side, story->authority, story->authority_delay_nsec);
     for (uint32_t i = 0; i < story->n_clients; i++)
         add_client(plug, &story->clients[i], i);
@@ -213,6 +217,8 @@ static bool carry(struct bus_plug *plug)
 {
     bool any = accept_all(plug);
 
+    if (plug->mute)
+        return any;
     for (struct plugged **at = &plug->plugged; *at;) {
         bool stays = receive(plug, *at, &any);
         any |= stays && send_output(*at);
@@ -239,6 +245,49 @@ bool bus_plug_pump(struct bus_plug *plug)
     if (fault)
         machine_fail(plug->machine, "%s", fault);
     return any;
+}
+
+void bus_plug_set_mute(struct bus_plug *plug, bool mute)
+{
+    plug->mute = mute;
+    plug->machine->changes++;
+}
+
+bool bus_plug_is_mute(const struct bus_plug *plug)
+{
+    return plug->mute;
+}
+
+bool bus_plug_has_proctord(const struct bus_plug *plug)
+{
+    return plug->side.broker && name_owner_of(&plug->side.broker->names, PROCTOR);
+}
+
+static struct client *client_with(const struct bus_plug *plug, enum client_habit habit)
+{
+    struct client *client = plug->side.clients;
+
+    while (client && client->plan.habit != habit)
+        client = client->next;
+    return client;
+}
+
+bool bus_plug_order(struct bus_plug *plug, const char *member, const char *child,
+                    const char *reason, const struct verb_options *options, const void *about)
+{
+    struct client *client = client_with(plug, CLIENT_IS_ASKED);
+
+    return client && client_order(client, member, child, reason, options, about);
+}
+
+void bus_plug_property(const struct bus_plug *plug, const char *child, const char *name,
+                       char *value, size_t size)
+{
+    const struct client *client = client_with(plug, CLIENT_LISTENS);
+
+    if (!client || !client->is_loaded ||
+        !cache_find(&client->listened, "org.proctor1.Child", child, name, value, size))
+        snprintf(value, size, "not known");
 }
 
 uint64_t bus_plug_next(const struct bus_plug *plug)

@@ -25,9 +25,10 @@ struct bus_story {
 
 struct bus_plug;
 
-/* story: the caller's. The broker is not there yet. */
+/* story, observer: the caller's. The broker is not there yet. */
 struct bus_plug *bus_plug_new(struct machine *machine, struct schedule *schedule,
-                              const struct bus_story *story);
+                              const struct bus_story *story,
+                              const struct client_observer *observer);
 void bus_plug_free(struct bus_plug *plug);
 
 /* Nothing happens if it is there already, or never is. */
@@ -35,6 +36,18 @@ void bus_plug_start(struct bus_plug *plug);
 /* It dies, or goes with the power. */
 void bus_plug_die(struct bus_plug *plug);
 bool bus_plug_is_there(const struct bus_plug *plug);
+
+/* It takes what comes, and answers nothing. */
+void bus_plug_set_mute(struct bus_plug *plug, bool mute);
+bool bus_plug_is_mute(const struct bus_plug *plug);
+bool bus_plug_has_proctord(const struct bus_plug *plug); /* it has its name */
+
+/* By the client that is asked; about: given to the observer. False: it is not on the bus. */
+bool bus_plug_order(struct bus_plug *plug, const char *member, const char *child,
+                    const char *reason, const struct verb_options *options, const void *about);
+/* What the client that listens knows of a child; "not known" else. */
+void bus_plug_property(const struct bus_plug *plug, const char *child, const char *name,
+                       char *value, size_t size);
 
 /* Carries bytes, lets clients act, and fails the machine for what they have found. True: something
  * has moved. */

@@ -14,7 +14,7 @@
 
 /* ---- what it says ---------------------------------------------------------------------------- */
 
-static const char *variable(const struct task *task, const char *name)
+const char *habit_variable(const struct task *task, const char *name)
 {
     size_t length = strlen(name);
 
@@ -28,7 +28,7 @@ static const char *variable(const struct task *task, const char *name)
 static void notify(struct habit *habit, const char *text)
 {
     struct task *task = habit->task;
-    const char *path = variable(task, "NOTIFY_SOCKET");
+    const char *path = habit_variable(task, "NOTIFY_SOCKET");
     const struct socket_credentials own = {task->pid, task->identity.uid, task->identity.gid};
     struct inode *inode;
 
@@ -93,7 +93,7 @@ static void fork_another(struct habits *habits, const struct habit *habit)
     struct habit *other = add(habits, child, habit->actor);
     if (!other)
         return;
-    other->due_nsec = MACHINE_NEVER;
+    other->due_nsec = habit->actor->n_left_steps > 0 ? habits->machine->now_nsec : MACHINE_NEVER;
     handle_stop_signal(other);
 }
 
@@ -115,16 +115,79 @@ static void end(const struct habit *habit, int code)
     task_exit(habit->task, code);
 }
 
+/* As setenv(3) and an exec of itself would leave it: PROCTOR_CHILD comes first. */
+static void claim(struct task *task, const char *child)
+{
+    char *fresh;
+    int size = asprintf(&fresh, "PROCTOR_CHILD=%s%cNOTIFY_SOCKET=%s%c", child, '\0',
+                        habit_variable(task, "NOTIFY_SOCKET"), '\0');
+
+    if (size < 0)
+        return;
+    free(task->environment);
+    task->environment = fresh;
+    task->environment_size = (size_t)size;
+}
+
+static void hand_over(const struct habits *habits, struct habit *habit)
+{
+    char text[64];
+
+    for (const struct habit *other = habits->list; other; other = other->next)
+        if (other->launch == habit->launch && !other->is_main && !other->is_over) {
+            snprintf(text, sizeof(text), "MAINPID=%d", other->task->pid);
+            notify(habit, text);
+        }
+}
+
+static void end_main_thread(struct habit *habit)
+{
+    struct thread *other;
+
+    if (task_add_thread(habit->task, &other) == 0)
+        thread_exit(habit->task->threads, 0);
+}
+
+/* Of this world only. */
+static void take_own_step(const struct habits *habits, struct habit *habit, const struct step *step)
+{
+    pid_t session;
+
+    switch ((enum habit_step)step->kind) {
+    case HABIT_SAYS:
+        notify(habit, step->word);
+        break;
+    case HABIT_CLAIMS:
+        claim(habit->task, step->word);
+        break;
+    case HABIT_NEW_SESSION:
+        task_new_session(habit->task, &session);
+        break;
+    case HABIT_HANDS_OVER:
+        hand_over(habits, habit);
+        break;
+    case HABIT_MAIN_ENDS:
+        end_main_thread(habit);
+        break;
+    }
+}
+
 /* The next step; false: it waits, or is over. */
 static bool take_step(struct habits *habits, struct habit *habit)
 {
-    const struct step *step = &habit->actor->steps[habit->step];
+    const struct player *actor = habit->actor;
+    const struct step *step =
+        habit->is_main ? &actor->steps[habit->step] : &actor->left_steps[habit->step];
 
-    if (habit->step == habit->actor->n_steps) {
+    if (habit->step == (habit->is_main ? actor->n_steps : actor->n_left_steps)) {
         habit->due_nsec = MACHINE_NEVER;
         return false;
     }
     habit->step++;
+    if ((unsigned)step->kind >= HABIT_SAYS) {
+        take_own_step(habits, habit, step);
+        return true;
+    }
     switch (step->kind) {
     case STEP_READY:
         notify(habit, "READY=1");

@@ -7,15 +7,26 @@
 #include "machine/machine.h"
 #include "world/model.h"
 
-#define HABIT_STEPS    8
-#define HABIT_PATH_MAX 64
-#define HABIT_FORKS    2
+#define HABIT_STEPS     12
+#define HABIT_PATH_MAX  64
+#define HABIT_FORKS     2
+#define HABIT_CHILD_MAX 48
+
+/* Steps that only a process of this world has: */
+enum habit_step {
+    HABIT_SAYS = 100,  /* a message to its NOTIFY_SOCKET, as it is */
+    HABIT_CLAIMS,      /* its environment names another child from here on */
+    HABIT_NEW_SESSION, /* setsid(2) */
+    HABIT_HANDS_OVER,  /* MAINPID= of the process that it has left */
+    HABIT_MAIN_ENDS,   /* its main thread ends, another works on */
+};
 
 /* What runs when the path is executed. */
 struct player {
     char path[HABIT_PATH_MAX];
-    struct step steps[HABIT_STEPS];
-    size_t n_steps;
+    char child[HABIT_CHILD_MAX]; /* the id of the child that it is of, if it is one */
+    struct step steps[HABIT_STEPS], left_steps[HABIT_STEPS]; /* left: of what it forks */
+    size_t n_steps, n_left_steps;
     struct traits traits;
     uint64_t grace_nsec; /* of its manifest: from the stop signal to SIGKILL at the earliest */
     bool kills_left;     /* `leftovers: kill` */
@@ -41,6 +52,8 @@ struct habits {
     uint64_t launches;
 };
 
+/* Of the environment of a task, or NULL. */
+const char *habit_variable(const struct task *task, const char *name);
 /* A task has executed the actor's program. NULL: there is no memory. */
 struct habit *habits_begin(struct habits *habits, struct task *task, const struct player *actor);
 /* All that is due. */

@@ -21,6 +21,16 @@ const char *const moment_words[MOMENTS] = {
     [MOMENT_KILL_SPAWNER] = "kill-spawner",
     [MOMENT_POWER] = "power",
     [MOMENT_BUS] = "bus",
+    [MOMENT_STOP] = "stop",
+    [MOMENT_CLOCK] = "clock",
+    [MOMENT_SIGNAL] = "signal",
+    [MOMENT_COMMAND] = "command",
+    [MOMENT_EXPECT] = "expect",
+    [MOMENT_MANIFEST] = "manifest",
+    [MOMENT_MUTE_BUS] = "mute-bus",
+    [MOMENT_HANG] = "hang",
+    [MOMENT_STRANGER] = "stranger",
+    [MOMENT_REMEMBER] = "remember",
 };
 
 static uint32_t draw(struct schedule *schedule, uint32_t n)
@@ -91,6 +101,7 @@ static void draw_child(struct schedule *schedule, struct story *story, uint32_t 
 
     *actor = (struct player){.is_child = true, .grace_nsec = grace * SEC};
     snprintf(actor->path, sizeof(actor->path), "/sim/c%u", number);
+    snprintf(actor->child, sizeof(actor->child), "c%u", number);
     if (explicit) {
         add_step(actor, STEP_RUN, draw(schedule, 3) * 100000);
         add_step(actor, STEP_READY, 0);
@@ -122,6 +133,15 @@ static uint64_t draw_time(struct schedule *schedule)
     return span * (1 + draw(schedule, 20)) / 20;
 }
 
+/* Of the wall clock: a second to a year, and back. */
+static int64_t draw_jump(struct schedule *schedule)
+{
+    static const int64_t spans[] = {1, 60, 3600, 86400, 31536000};
+    int64_t span = spans[draw(schedule, 5)] * (int64_t)SEC;
+
+    return draw(schedule, 2) ? -span : span;
+}
+
 static void draw_moments(struct schedule *schedule, struct story *story)
 {
     uint32_t n = draw(schedule, 6);
@@ -130,10 +150,12 @@ static void draw_moments(struct schedule *schedule, struct story *story)
     for (uint32_t i = 0; i < n; i++) {
         struct moment *moment = &story->moments[story->n_moments++];
         at += draw_time(schedule);
-        *moment = (struct moment){.at_nsec = at,
-                                  .kind = MOMENT_KILL + draw(schedule, MOMENTS - MOMENT_KILL)};
+        *moment = (struct moment){
+            .at_nsec = at, .kind = MOMENT_KILL + draw(schedule, MOMENT_SIGNAL - MOMENT_KILL)};
         if (moment->kind == MOMENT_KILL_AT)
             moment->which = draw(schedule, 1500);
+        else if (moment->kind == MOMENT_CLOCK)
+            moment->change_nsec = draw_jump(schedule);
         else if (moment->kind == MOMENT_DIE)
             moment->which = draw(schedule, (uint32_t)story->n_actors);
     }
@@ -146,8 +168,8 @@ static void draw_moments(struct schedule *schedule, struct story *story)
 
 static void draw_client(struct schedule *schedule, struct bus_client_story *client)
 {
-    *client =
-        (struct bus_client_story){.habit = CLIENT_OPERATES + draw(schedule, CLIENT_HABITS - 1)};
+    *client = (struct bus_client_story){
+        .habit = CLIENT_OPERATES + draw(schedule, CLIENT_STRAYS - CLIENT_OPERATES + 1)};
     client->uid = draw(schedule, 3) == 1 ? 1000 : 0;
     client->turns = 1 + draw(schedule, client->habit == CLIENT_FLOODS ? 2 : 10);
     client->begin_nsec = draw_time(schedule);

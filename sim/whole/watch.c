@@ -1,10 +1,13 @@
 #include "whole/watch.h"
 
+#include "machine/calls.h"
 #include "machine/runner.h"
 
 #include <signal.h>
+#include <string.h>
 
 #define MSEC      UINT64_C(1000000)
+#define LOOP_MAX  (50 * MSEC)
 #define TOLERANCE (5 * MSEC) /* the loop's clock is that of its last wake-up */
 
 void watch_start(struct watch *watch, const struct task *task, const struct player *actor)
@@ -31,7 +34,7 @@ static void look_at_kill(struct watch *watch, const struct habit *habit)
     uint64_t now = watch->machine->now_nsec;
 
     watch->kills++;
-    if (watch->hurried || (!habit->is_main && habit->actor->kills_left))
+    if (watch->hurried || !habit->actor->is_child || (!habit->is_main && habit->actor->kills_left))
         return;
     if (habit->asked_nsec == 0)
         machine_fail(watch->machine, "PID %d of %s gets SIGKILL without a stop signal before",
@@ -40,6 +43,29 @@ static void look_at_kill(struct watch *watch, const struct habit *habit)
         machine_fail(watch->machine, "PID %d of %s gets SIGKILL %llu ms after its stop signal",
                      habit->task->pid, habit->actor->path,
                      (unsigned long long)((now - habit->asked_nsec) / MSEC));
+}
+
+/* In another call than its poll. */
+static bool waits_elsewhere(const struct runner *runner)
+{
+    const char *name = calls_name(runner->call.number);
+
+    return runner->state == RUNNER_WAITS && name && strncmp(name, "epoll_", 6) != 0;
+}
+
+void watch_loop(struct watch *watch, const struct task *proctord)
+{
+    const struct machine *machine = watch->machine;
+
+    for (const struct runner *runner = machine->runners; runner && proctord;
+         runner = runner->next) {
+        if (runner->gone || runner->task != proctord || runner->thread != proctord->threads)
+            continue;
+        uint64_t waited = machine->now_nsec - runner->call.since_nsec;
+        if (waited > LOOP_MAX && (proctord->stuck || waits_elsewhere(runner)))
+            machine_fail(watch->machine, "the loop of proctord waits in %s for %llu ms",
+                         calls_name(runner->call.number), (unsigned long long)(waited / MSEC));
+    }
 }
 
 void watch_signal(struct watch *watch, const struct task *sender, const struct task *to, int signal)

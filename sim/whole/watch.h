@@ -18,5 +18,7 @@ struct watch {
 
 /* Before the task begins as the actor. Each fails the machine where something is wrong. */
 void watch_start(struct watch *watch, const struct task *task, const struct player *actor);
+/* Time has passed: the loop's thread must have been in its poll. */
+void watch_loop(struct watch *watch, const struct task *proctord);
 void watch_signal(struct watch *watch, const struct task *sender, const struct task *to,
                   int signal);

@@ -1,14 +1,18 @@
 #include "whole/whole.h"
 
+#include "machine/call_memory.h"
 #include "machine/runner.h"
 
 #include "kernel/signals.h"
+#include "whole/fact.h"
+#include "whole/moment.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define MSEC       UINT64_C(1000000)
@@ -56,12 +60,6 @@ static void start_proctord(struct whole *whole)
         whole->proctord = task_hold(task);
 }
 
-static void send(struct whole *whole, int signal)
-{
-    if (whole->proctord)
-        signal_send(whole->machine->init, whole->machine->tasks, whole->proctord->pid, signal);
-}
-
 static void proctord_ended(struct whole *whole)
 {
     int status = whole->proctord->status;
@@ -70,86 +68,18 @@ static void proctord_ended(struct whole *whole)
     task_release(whole->proctord);
     whole->proctord = NULL;
     whole->ends++;
-    if (whole->phase == WHOLE_ENDS && status == 0) {
+    if (status == 0 && (whole->phase == WHOLE_ENDS || whole->is_last)) {
         whole->phase = WHOLE_OVER;
         return;
     }
-    if (!killed)
+    bool was_told = whole->is_stopped && status == 0;
+    whole->is_stopped = false;
+    if (!killed && !was_told)
         machine_fail(whole->machine, "proctord has ended by itself (status %#x)", (unsigned)status);
     whole->start_nsec = whole->machine->now_nsec + AGAIN_NSEC;
     if (whole->phase == WHOLE_ENDS) { /* the next one has to be told again */
         whole->phase = WHOLE_RUNS;
         whole->moment--;
-    }
-}
-
-static struct habit *main_of(const struct whole *whole, const struct player *actor)
-{
-    for (struct habit *habit = whole->habits.list; habit; habit = habit->next)
-        if (!habit->is_over && habit->is_main && habit->actor == actor)
-            return habit;
-    return NULL;
-}
-
-static struct task *named(const struct whole *whole, const char *name)
-{
-    for (struct task *task = task_first(whole->machine->tasks); task; task = task->next)
-        if (task_is_alive(task) && strcmp(task->threads->name, name) == 0)
-            return task;
-    return NULL;
-}
-
-static void happen(struct whole *whole, const struct moment *moment)
-{
-    struct habit *habit;
-    struct task *task;
-
-    if (whole->told)
-        fprintf(whole->told, "-- %s %u\n", moment_words[moment->kind], moment->which);
-    switch (moment->kind) {
-    case MOMENT_END:
-        if (whole->story->faults.call_error == 0) /* sd-bus drops a message that sendmsg(2) fails */
-            bus_plug_check_answers(whole->bus, whole->started_nsec);
-        whole->phase = WHOLE_ENDS;
-        send(whole, SIGTERM);
-        break;
-    case MOMENT_KILL:
-        send(whole, SIGKILL);
-        break;
-    case MOMENT_KILL_AT:
-        whole->kill_calls = moment->which + 1;
-        break;
-    case MOMENT_REEXECUTE:
-        send(whole, SIGUSR1);
-        break;
-    case MOMENT_RELOAD:
-        send(whole, SIGHUP);
-        break;
-    case MOMENT_DIE:
-        habit = main_of(whole, &whole->story->actors[moment->which]);
-        if (habit)
-            signal_send_task(NULL, habit->task, SIGKILL, NULL);
-        break;
-    case MOMENT_KILL_SPAWNER:
-        task = named(whole, "proctor-spawner");
-        if (task)
-            signal_send_task(NULL, task, SIGKILL, NULL);
-        break;
-    case MOMENT_POWER:
-        whole->lost_power = true;
-        break;
-    case MOMENT_BUS:
-        if (bus_plug_is_there(whole->bus))
-            bus_plug_die(whole->bus);
-        else
-            bus_plug_start(whole->bus);
-        break;
-    case MOMENT_COMPARE:
-        bus_plug_begin_check(whole->bus);
-        break;
-    case MOMENT_NOTHING:
-    case MOMENTS:
-        break;
     }
 }
 
@@ -160,10 +90,18 @@ static bool may_happen(const struct whole *whole, const struct moment *moment)
 {
     if (moment->at_nsec > now_of(whole) || !whole->proctord || whole->lost_power)
         return false;
-    return moment->kind == MOMENT_KILL || moment->kind == MOMENT_KILL_AT ||
-           moment->kind == MOMENT_POWER || moment->kind == MOMENT_BUS ||
-           moment->kind == MOMENT_COMPARE ||
-           whole->proctord->threads->blocked & SIGNAL_BIT(SIGUSR1);
+    switch (moment->kind) {
+    case MOMENT_END:
+    case MOMENT_STOP:
+    case MOMENT_REEXECUTE:
+    case MOMENT_RELOAD:
+    case MOMENT_SIGNAL:
+    case MOMENT_DIE:
+    case MOMENT_KILL_SPAWNER:
+        return whole->proctord->threads->blocked & SIGNAL_BIT(SIGUSR1);
+    default:
+        return true;
+    }
 }
 
 static void wake(void *userdata)
@@ -171,12 +109,14 @@ static void wake(void *userdata)
     struct whole *whole = userdata;
     const struct story *story = whole->story;
 
+    if (whole->phase == WHOLE_RUNS && whole->has_come_up && !whole->is_stopped && !whole->is_last)
+        watch_loop(&whole->watch, whole->proctord);
     habits_act(&whole->habits);
     if (whole->start_nsec <= whole->machine->now_nsec && !whole->proctord)
         start_proctord(whole);
     /* What is to end has to be there. */
     while (whole->moment < story->n_moments && may_happen(whole, &story->moments[whole->moment]))
-        happen(whole, &story->moments[whole->moment++]);
+        moment_happen(whole, &story->moments[whole->moment++]);
 }
 
 static uint64_t next(void *userdata)
@@ -184,6 +124,8 @@ static uint64_t next(void *userdata)
     const struct whole *whole = userdata;
     uint64_t next = habits_next(&whole->habits);
 
+    if (whole->lost_power)
+        return whole->machine->now_nsec;
     uint64_t bus = bus_plug_next(whole->bus);
 
     next = bus < next ? bus : next;
@@ -231,6 +173,30 @@ static void note_start(struct whole *whole, const char *name)
         whole->has_come_up = true;
 }
 
+/* Who walks into a folder that does not answer is stuck there: not even SIGKILL ends him. */
+static void get_stuck(struct whole *whole, const struct runner *runner, const char *name)
+{
+    static const char *const calls[] = {"chdir", "openat", "newfstatat", "execve"};
+    char path[4096];
+
+    for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+        bool at = strcmp(name, "openat") == 0 || strcmp(name, "newfstatat") == 0;
+        if (strcmp(name, calls[i]) == 0 &&
+            calls_path(runner, runner->call.arguments[at], path) == 0 &&
+            strncmp(path, whole->hanging, strlen(whole->hanging)) == 0)
+            task_set_stuck(runner->task, true);
+    }
+}
+
+static uint64_t delay(void *userdata, const struct runner *runner, const char *name)
+{
+    const struct whole *whole = userdata;
+    bool syncs = strcmp(name, "fsync") == 0 || strcmp(name, "fdatasync") == 0;
+
+    (void)runner;
+    return syncs && whole->has_come_up ? whole->story->kernel.sync_nsec : 0;
+}
+
 /* Only after proctord has come up: a start that lacks something may give up. */
 static int before(void *userdata, struct runner *runner, const char *name)
 {
@@ -239,10 +205,12 @@ static int before(void *userdata, struct runner *runner, const char *name)
 
     if (runner->task == whole->proctord)
         note_start(whole, name);
+    if (whole->hanging)
+        get_stuck(whole, runner, name);
     if (whole->kill_calls > 0 && runner->task == whole->proctord && --whole->kill_calls == 0) {
         if (whole->told)
             fprintf(whole->told, "-- killed before %s\n", name);
-        send(whole, SIGKILL);
+        signal_send(whole->machine->init, whole->machine->tasks, whole->proctord->pid, SIGKILL);
         return 0;
     }
     if (story->faults.call_error == 0 || now_of(whole) > story->faults_until_nsec ||
@@ -275,6 +243,8 @@ static void executed(void *userdata, struct task *task, const char *path)
         return;
     }
     watch_start(&whole->watch, task, actor);
+    if (actor->is_child)
+        promises_start(&whole->promises, task, actor->child);
     habits_begin(&whole->habits, task, actor);
 }
 
@@ -308,16 +278,41 @@ static void signal_sent(void *userdata, const struct task *sender, const struct 
 
 /* ---- a run ----------------------------------------------------------------------------------- */
 
+static void commanded(void *userdata, const char *member, const char *child)
+{
+    promises_commanded(&((struct whole *)userdata)->promises, member, child);
+}
+
+static void answered(void *userdata, const struct peer_call *call, const struct bus_message *answer)
+{
+    struct whole *whole = userdata;
+
+    promises_answered(&whole->promises, call, answer);
+    moment_answered(whole, call, answer);
+}
+
 static void make_files(struct whole *whole)
 {
     struct machine *machine = whole->machine;
 
     path_make_folder(machine->init, NULL, "/etc/proctor", 0755);
     path_make_folder(machine->init, NULL, "/var/log", 0755);
+    path_make_folder(machine->init, NULL, "/mnt", 0755);
+    path_make_folder(machine->init, NULL, "/mnt/dead", 0755);
+    for (size_t i = 0; i < whole->story->kernel.n_fifos; i++)
+        path_make_node(machine->init, NULL, whole->story->kernel.fifos[i], S_IFIFO | 0666, 0, NULL);
     machine_write_file(machine, "/etc/proctor/tree.yaml", whole->story->manifest, 0644);
     for (size_t i = 0; i < whole->story->n_actors; i++)
         machine_write_file(machine, whole->story->actors[i].path, "a model child", 0755);
     volume_sync(machine->disk);
+}
+
+static struct cgroup_profile cgroups_of(const struct story *story)
+{
+    struct cgroup_profile profile = story->kernel.cgroups;
+
+    profile.none = !story->cgroups;
+    return profile;
 }
 
 static struct machine *make_machine(struct whole *whole, const struct whole_settings *settings)
@@ -325,11 +320,12 @@ static struct machine *make_machine(struct whole *whole, const struct whole_sett
     const struct machine_settings machine = {
         .guest = settings->guest,
         .schedule = settings->schedule,
-        .cgroups = {.none = !settings->story->cgroups},
+        .cgroups = cgroups_of(settings->story),
         .tasks = {.pid_max = settings->story->pid_max},
         .told = settings->told,
         .hooks = {.userdata = whole,
                   .before = before,
+                  .delay = delay,
                   .executed = executed,
                   .ended = ended,
                   .signalled = signalled,
@@ -356,6 +352,7 @@ static void lose_power(struct whole *whole)
     uint64_t before = machine->now_nsec;
 
     whole->lost_power = false;
+    promises_lose_power(&whole->promises);
     if (whole->proctord)
         task_release(whole->proctord);
     whole->proctord = NULL;
@@ -412,7 +409,11 @@ void whole_run(const struct whole_settings *settings, struct whole_result *resul
     whole.habits = (struct habits){.machine = whole.machine};
     whole.watch = (struct watch){.machine = whole.machine, .habits = &whole.habits};
     make_files(&whole);
-    whole.bus = bus_plug_new(whole.machine, settings->schedule, &settings->story->bus);
+    whole.promises = (struct promises){
+        .machine = whole.machine, .habits = &whole.habits, .lasting = settings->story->power};
+    whole.observer = (struct client_observer){&whole, commanded, answered};
+    whole.bus =
+        bus_plug_new(whole.machine, settings->schedule, &settings->story->bus, &whole.observer);
     bus_plug_start(whole.bus);
     go(&whole);
     if (settings->tell_output && whole.told)
@@ -424,7 +425,8 @@ void whole_run(const struct whole_settings *settings, struct whole_result *resul
                                     .proctords = whole.starts,
                                     .starts = whole.watch.starts,
                                     .signals = whole.watch.signals,
-                                    .kills = whole.watch.kills};
+                                    .kills = whole.watch.kills,
+                                    .promises = whole.promises.made};
     memcpy(result->why, whole.machine->why, sizeof(result->why));
     whole.machine->hooks = (struct machine_hooks){};
     bus_plug_free(whole.bus);

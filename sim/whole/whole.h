@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "whole/promise.h"
 #include "whole/story.h"
 #include "whole/watch.h"
 
@@ -15,6 +16,8 @@ struct whole {
     const struct story *story;
     struct habits habits;
     struct watch watch;
+    struct promises promises;
+    struct client_observer observer;
     struct bus_plug *bus;
     struct task *proctord; /* a reference; NULL: it is not there */
     enum whole_phase phase;
@@ -26,6 +29,11 @@ struct whole {
     uint64_t kill_calls;   /* SIGKILL in so many calls; 0: no */
     uint64_t ends, starts; /* of proctord */
     bool lost_power;
+    bool is_stopped;          /* told to end, and to be started again */
+    bool is_last;             /* the last moment is over: it ends by itself */
+    unsigned asked, answered; /* commands of the story */
+    const char *hanging;      /* a folder that does not answer; NULL: none */
+    size_t descriptors;       /* that were remembered */
     FILE *told;
 };
 
@@ -33,7 +41,7 @@ struct whole_result {
     bool failed;
     char why[256];
     uint64_t hash, calls, nsec; /* virtual time */
-    uint64_t proctords, starts, signals, kills;
+    uint64_t proctords, starts, signals, kills, promises;
 };
 
 struct whole_settings {
