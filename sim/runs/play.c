@@ -405,9 +405,10 @@ static void settle(struct world *world)
 void scenario_run(const struct run *run, struct world **world)
 {
     const struct subject *scenario = run->subject;
-    struct watch w = {.scenario = scenario, .run = run};
+    static struct watch w; /* the core may stop at an assertion: that is still told to it */
     struct run watched = *run;
 
+    w = (struct watch){.scenario = scenario, .run = run};
     watched.observe = watch;
     watched.observe_userdata = &w;
     scenario_world(&watched, world);
