@@ -17,6 +17,8 @@ struct options {
     struct story *story;  /* of a scenario; NULL: they are drawn */
     const char *path;     /* of the scenario */
     uint64_t first, last; /* seeds */
+    double seconds;       /* 0: without limit */
+    bool first_failure;   /* ends it */
     bool tells, tells_calls, prints_manifest, random_addresses, twice;
 };
 
@@ -60,7 +62,11 @@ static int run_seeds(struct guest *guest, const struct options *options)
     double began = real_seconds(), virtual = 0;
     uint64_t failed = 0, calls = 0;
 
-    for (uint64_t seed = options->first; seed < options->last; seed++) {
+    uint64_t n = 0;
+    for (uint64_t seed = options->first; seed < options->last; seed++, n++) {
+        if ((options->first_failure && failed > 0) ||
+            (options->seconds > 0 && real_seconds() - began > options->seconds))
+            break;
         struct whole_result result = {}, again = {};
         run_seed(guest, seed, options, &result);
         if (options->twice) {
@@ -86,7 +92,6 @@ static int run_seeds(struct guest *guest, const struct options *options)
                    (unsigned long long)result.promises);
     }
     double took = real_seconds() - began;
-    uint64_t n = options->last - options->first;
     printf("%llu runs, %llu failed: %.1f runs/s, %.0f calls/s, %.0f x real time\n",
            (unsigned long long)n, (unsigned long long)failed, (double)n / took,
            (double)calls / took, virtual / took);
@@ -136,6 +141,8 @@ const struct command_entry command_daemon = {
     .help = "  SCENARIO           one of the whole daemon; seed 0 is its plain order\n"
             "  --seeds A..B       seeds of the stories, or one seed (default 0..100)\n"
             "  --twice            runs each twice: both must make the same system calls\n"
+            "  --time T           ends after this time\n"
+            "  --first            ends with the first run that fails\n"
             "  --tell             prints a line for each run\n"
             "  --calls            prints each system call, and what happens besides\n"
             "  --proctord PATH    the proctord (default: the one built or installed with this "
@@ -156,10 +163,14 @@ static int read_options(int argc, char **argv, struct options *options)
             options->tells_calls = options->prints_manifest = true;
         else if (strcmp(argv[i], "--aslr") == 0)
             options->random_addresses = true;
+        else if (strcmp(argv[i], "--first") == 0)
+            options->first_failure = true;
         else if (argv[i][0] != '-' && !options->path)
             options->path = argv[i];
         else if (!value)
             return commands_refuse(&command_daemon, "\"%s\" is unknown, or lacks a value", argv[i]);
+        else if (strcmp(argv[i], "--time") == 0 && commands_seconds(value, &options->seconds) == 0)
+            i++;
         else if (strcmp(argv[i], "--proctord") == 0)
             options->proctord = argv[++i];
         else if (strcmp(argv[i], "--seam") == 0)

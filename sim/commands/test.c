@@ -61,7 +61,8 @@ static int find_scenarios(struct tests *tests, const char *path)
 }
 
 /* A scenario of the whole daemon: in plain order and in some random ones. */
-static bool test_story(struct run *run, const char *path, uint64_t seeds, bool failed_only)
+static bool test_story(struct run *run, const char *path, uint64_t seeds, bool failed_only,
+                       const char *proctord)
 {
     static struct story story;
     static struct guest *guest;
@@ -70,7 +71,7 @@ static bool test_story(struct run *run, const char *path, uint64_t seeds, bool f
     uint64_t calls = 0, seed = 0;
 
     bool read = story_read(path, &arena, &story) == 0 &&
-                (guest || whole_guest_new(NULL, NULL, false, &guest) == 0);
+                (guest || whole_guest_new(proctord, NULL, false, &guest) == 0);
     for (; read && seed <= seeds && (seed == 0 || !result.failed); seed++) {
         schedule_begin(run->schedule, seed ? CHOOSER_RANDOM : CHOOSER_FIFO, seed);
         whole_guest_run(guest, &story, run->schedule, NULL, &result);
@@ -120,15 +121,20 @@ static bool test_one(struct run *run, const char *path, uint64_t seeds, bool fai
 
 static int handle(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"seeds", required_argument, NULL, 's'}, {"failed", no_argument, NULL, 'f'}, {}};
+    static const struct option longs[] = {{"seeds", required_argument, NULL, 's'},
+                                          {"failed", no_argument, NULL, 'f'},
+                                          {"proctord", required_argument, NULL, 'p'},
+                                          {}};
     uint64_t seeds = 20;
     bool failed_only = false;
+    const char *proctord = NULL;
     struct tests tests = {};
 
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'f')
             failed_only = true;
+        else if (c == 'p')
+            proctord = optarg;
         else if (c != 's' || !commands_read_number(optarg, &seeds))
             return commands_refuse(&command_test, "what is \"%s\"?",
                                    optarg ? optarg : argv[optind - 1]);
@@ -143,7 +149,7 @@ static int handle(int argc, char **argv)
     size_t failed = 0;
     for (size_t i = 0; i < tests.count; i++) {
         bool passed = story_is_in(tests.paths[i])
-                          ? test_story(&run, tests.paths[i], seeds, failed_only)
+                          ? test_story(&run, tests.paths[i], seeds, failed_only, proctord)
                           : test_one(&run, tests.paths[i], seeds, failed_only);
         failed += !passed;
         free(tests.paths[i]);
@@ -158,4 +164,5 @@ const struct command_entry command_test = {
     "test", handle, "test DIR|SCENARIO... [--seeds N]",
     "every scenario in a directory, as a table; exit status 1 on any failure",
     "  --seeds N          N random orders of each, besides the default order (default 20)\n"
-    "  --failed           prints failures only\n"};
+    "  --failed           prints failures only\n"
+    "  --proctord PATH    the proctord of scenarios of the whole daemon\n"};
