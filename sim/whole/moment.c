@@ -18,6 +18,14 @@ static void send(struct whole *whole, int signal)
         signal_send(whole->machine->init, whole->machine->tasks, whole->proctord->pid, signal);
 }
 
+/* Told a second time, it hurries. */
+static void tell_to_end(struct whole *whole)
+{
+    whole->watch.hurried = whole->is_told;
+    whole->is_told = whole->proctord != NULL;
+    send(whole, SIGTERM);
+}
+
 static void fail(struct whole *whole, const struct moment *moment, const char *text)
 {
     machine_fail(whole->machine, "%zu:%zu: %s", moment->line, moment->column, text);
@@ -217,7 +225,7 @@ static void end_run(struct whole *whole)
     }
     promises_check_rest(&whole->promises);
     whole->phase = WHOLE_ENDS;
-    send(whole, SIGTERM);
+    tell_to_end(whole);
 }
 
 void moment_happen(struct whole *whole, const struct moment *moment)
@@ -260,7 +268,7 @@ void moment_happen(struct whole *whole, const struct moment *moment)
         break;
     case MOMENT_STOP:
         whole->is_stopped = true;
-        send(whole, SIGTERM);
+        tell_to_end(whole);
         break;
     case MOMENT_CLOCK:
         whole->promises.clock_went_back |= moment->change_nsec < 0;

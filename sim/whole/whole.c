@@ -67,6 +67,7 @@ static void proctord_ended(struct whole *whole)
 
     task_release(whole->proctord);
     whole->proctord = NULL;
+    whole->is_told = whole->watch.hurried = false;
     whole->ends++;
     if (status == 0 && (whole->phase == WHOLE_ENDS || whole->is_last)) {
         whole->phase = WHOLE_OVER;
@@ -356,6 +357,7 @@ static void lose_power(struct whole *whole)
     if (whole->proctord)
         task_release(whole->proctord);
     whole->proctord = NULL;
+    whole->is_told = whole->watch.hurried = false;
     habits_free(&whole->habits);
     whole->kill_calls = 0;
     bus_plug_die(whole->bus);

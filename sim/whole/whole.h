@@ -29,6 +29,7 @@ struct whole {
     uint64_t kill_calls;   /* SIGKILL in so many calls; 0: no */
     uint64_t ends, starts; /* of proctord */
     bool lost_power;
+    bool is_told;             /* to end */
     bool is_stopped;          /* told to end, and to be started again */
     bool is_last;             /* the last moment is over: it ends by itself */
     unsigned asked, answered; /* commands of the story */
