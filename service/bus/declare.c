@@ -191,7 +191,7 @@ static int declare(struct service *service, sd_bus_message *m, const struct mani
     int r = make_addition(service, manifest, caller, &addition, error);
 
     if (r >= 0) {
-        r = options->dry_run ? core_dry_run(service->core, "add", &addition.tree,
+        r = options->dry_run ? core_dry_run(service->core, "add", &addition.tree, NULL,
                                             options->requester, reason, &problem)
                              : core_declare_tree(service->core, &addition.tree, options->requester,
                                                  reason, &problem);
@@ -300,7 +300,7 @@ static int replace(struct service *service, const struct child_declaration *decl
                    struct declaration_problem *problem)
 {
     enum redeclare_how how = options->restart ? REDECLARE_APPLIES : REDECLARE_WAITS;
-    int r = core_check_redeclare(service->core, declaration, 1, problem);
+    int r = core_check_redeclare(service->core, declaration, 1, NULL, problem);
 
     if (r == 0)
         r = core_change_of(service->core, declaration, options->restart, change);

@@ -117,7 +117,8 @@ void tell_dry_run(struct service *service, const char *command, const char *requ
 {
     struct declaration_problem none;
 
-    core_dry_run(service->core, command, &(struct tree_declaration){}, requester, reason, &none);
+    core_dry_run(service->core, command, &(struct tree_declaration){}, NULL, requester, reason,
+                 &none);
 }
 
 const struct permission shutdown_permission = {

@@ -146,11 +146,18 @@ struct tree_declaration {
 int core_declare_tree(struct core *core, const struct tree_declaration *tree, const char *requester,
                       const char *reason, struct declaration_problem *problem);
 
+/* Hears of each child that a dry run would start, in the order of the tree (plan.h). */
+struct plan_visitor {
+    void (*visit)(void *userdata, const char *id);
+    void *userdata;
+};
+
 /* A dry run of a command that is not one of a child or scope: what declaring the set would say.
  * Nothing changes, and command-accepted says who asked; `command`: its word, NULL in journals of
- * before. */
+ * before. `starts` may be NULL. */
 int core_dry_run(struct core *core, const char *command, const struct tree_declaration *tree,
-                 const char *requester, const char *reason, struct declaration_problem *problem);
+                 const struct plan_visitor *starts, const char *requester, const char *reason,
+                 struct declaration_problem *problem);
 
 /* Children only. */
 int core_declare(struct core *core, const struct child_declaration *declarations, size_t count,
@@ -174,9 +181,10 @@ int core_redeclare(struct core *core, const struct child_declaration *declaratio
                    enum redeclare_how how, const char *requester, const char *reason,
                    struct declaration_problem *problem);
 
-/* What it would say; nothing changes. */
+/* What it would say; nothing changes. `starts` may be NULL. */
 int core_check_redeclare(struct core *core, const struct child_declaration *declarations,
-                         size_t count, struct declaration_problem *problem);
+                         size_t count, const struct plan_visitor *starts,
+                         struct declaration_problem *problem);
 
 /* What it would be for one child. */
 /* Returns 0, -ENOENT for an id that is not in the tree, or -ENOMEM. */

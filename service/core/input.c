@@ -119,10 +119,11 @@ int core_declare(struct core *core, const struct child_declaration *declarations
 }
 
 static int run_dry(struct core *core, const char *command, const struct tree_declaration *tree,
-                   const char *requester, const char *reason, struct declaration_problem *problem)
+                   const struct plan_visitor *starts, const char *requester, const char *reason,
+                   struct declaration_problem *problem)
 {
     bool declares = tree->n_children + tree->n_supervisors > 0;
-    int r = declares ? declare_check(core, tree, problem) : 0;
+    int r = declares ? declare_check(core, tree, starts, problem) : 0;
 
     if (r == 0 && command && requester && reason)
         EMIT(core, EVENT_COMMAND_ACCEPTED, NULL, 0, FIELD_TEXT_OF("command", command),
@@ -132,10 +133,11 @@ static int run_dry(struct core *core, const char *command, const struct tree_dec
 }
 
 int core_dry_run(struct core *core, const char *command, const struct tree_declaration *tree,
-                 const char *requester, const char *reason, struct declaration_problem *problem)
+                 const struct plan_visitor *starts, const char *requester, const char *reason,
+                 struct declaration_problem *problem)
 {
     int r;
-    HANDLE(core, r = run_dry(core, command, tree, requester, reason, problem),
+    HANDLE(core, r = run_dry(core, command, tree, starts, requester, reason, problem),
            .kind = CORE_INPUT_CHECK, .tree = *tree, .text = command, .requester = requester,
            .reason = reason);
     return r;
@@ -369,7 +371,7 @@ static void replay_check(struct core *core, const struct core_input *input)
 {
     struct declaration_problem problem;
 
-    core_dry_run(core, input->text, &input->tree, input->requester, input->reason, &problem);
+    core_dry_run(core, input->text, &input->tree, NULL, input->requester, input->reason, &problem);
 }
 
 static void replay_redeclare(struct core *core, const struct core_input *input)

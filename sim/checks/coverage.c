@@ -20,6 +20,7 @@ const char *coverage_draw_to_string(int draw)
         [DRAW_REFUSED_PRIMARY - DRAW_KILL_WHOLE] = "set with a sidecar of none",
         [DRAW_REFUSED_REDECLARATION - DRAW_KILL_WHOLE] = "redeclaration that is refused",
         [DRAW_TWO_REDECLARED - DRAW_KILL_WHOLE] = "two children redeclared at once",
+        [DRAW_DRY_ADD - DRAW_KILL_WHOLE] = "dry run of a declaration",
     };
     static const char *const tenths[] = {"tenth of jitter equal", "tenth of jitter full",
                                          "tenth of jitter decorrelated"};

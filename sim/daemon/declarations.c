@@ -3,6 +3,7 @@
 #include "core/vocabulary/invariant.h"
 #include "checks/checks.h"
 #include "daemon/crash.h"
+#include "daemon/dry_runs.h"
 #include "daemon/inputs.h"
 #include "reference/change.h"
 #include "reference/command.h"
@@ -117,6 +118,7 @@ int world_redeclare(struct world *world, uint32_t number,
     world->in_core = true;
     enum child_change change = CHANGE_NONE;
     core_change_of(world->core, declaration, how == REDECLARE_APPLIES, &change);
+    dry_run_redeclare(world, declaration, 1);
     int r = core_redeclare(world->core, declaration, 1, how, "operator", "changed", &problem);
     world->in_core = false;
     if (r == 0) {
@@ -146,6 +148,7 @@ int world_redeclare_two(struct world *world, const struct child_declaration *con
     world_note(world, &(struct record){.kind = RECORD_INPUT, .what = "redeclare two"});
     checks_before(world, NULL, &before);
     world->in_core = true;
+    dry_run_redeclare(world, set, 2);
     int r = core_redeclare(world->core, set, 2, how, "operator", "changed", &problem);
     world->in_core = false;
     for (int i = 0; r == 0 && i < 2; i++)
@@ -201,9 +204,14 @@ int world_run_job(struct world *world, uint32_t number, const char *name, enum s
     checks_before(world, NULL, &before);
     int wanted = reference_may_run(&world->reference, name, same_name);
     world->in_core = true;
+    struct job_plan plan;
+    int said = core_plan_job(world->core, &declaration, same_name, &plan, &problem);
     int r =
         core_run_job(world->core, &declaration, same_name, "operator", "replaced", &job, &problem);
     world->in_core = false;
+    if (r != said)
+        world_fail(world, CHECK_JOBS, "the job %s was answered with %d, its dry run with %d", name,
+                   r, said);
     if (r != wanted)
         world_fail(world, CHECK_JOBS, "the job %s was answered with %d, it should have been %d",
                    name, r, wanted);
@@ -216,6 +224,7 @@ int world_run_job(struct world *world, uint32_t number, const char *name, enum s
         reference_declared(&world->reference, first, "operator", "replaced");
         reference_run_job(&world->reference, actor->reference, name, same_name, "operator",
                           "replaced");
+        dry_run_compare_job(world, actor, &plan);
     }
     *error = problem.error;
     crash_end_input(world, &before);

@@ -43,6 +43,14 @@ static void remember(struct ref *r, struct ref_child *c)
     }
 }
 
+void reference_tried(struct ref *r, const char *command, const char *by, const char *reason)
+{
+    INVARIANT(command && by && reason);
+    TELL(r, NULL, EVENT_COMMAND_ACCEPTED, FIELD_TEXT_OF("command", command),
+         FIELD_TEXT_OF("by", by), FIELD_TEXT_OF("reason", reason), FIELD_FLAG_OF("dry_run", true));
+    ref_tell_cause(r, 0);
+}
+
 void reference_declared(struct ref *r, uint32_t first, const char *by, const char *reason)
 {
     for (uint32_t i = first; i < r->count; i++)

@@ -3,6 +3,8 @@
 #include "reference/dependency.h"
 #include "reference/tree.h"
 
+#include <string.h>
+
 /* It will be ready, as far as anyone can say. */
 static bool is_on_its_way(const struct ref_child *c)
 {
@@ -93,4 +95,117 @@ unsigned ref_plan_of(struct ref *r, const struct ref_child *c)
         if (&r->children[i] != c && r->children[i].planned_by == c)
             plan |= PLAN_BRING;
     return plan;
+}
+
+/* ---- declarations that are only tried ---------------------------------------------------------
+ */
+
+/* What would be planned, by the ids. */
+struct tried {
+    const struct child_declaration *set;
+    size_t n;
+    const char **ids;
+    size_t planned;
+};
+
+static bool is_planned(const struct tried *tried, const char *id)
+{
+    for (size_t i = 0; i < tried->planned; i++)
+        if (strcmp(tried->ids[i], id) == 0)
+            return true;
+    return false;
+}
+
+static const struct child_declaration *newest(const struct tried *tried, const struct ref_child *c)
+{
+    for (size_t i = 0; i < tried->n; i++)
+        if (strcmp(tried->set[i].id, c->id) == 0)
+            return &tried->set[i];
+    return c->declaration;
+}
+
+/* *by_plan: something that it requires is planned. */
+static bool would_have_all(struct ref *r, const struct tried *tried,
+                           const struct child_declaration *d, bool *by_plan)
+{
+    *by_plan = false;
+    for (size_t i = 0; i < d->n_requires; i++) {
+        const struct ref_child *target = reference_find(r, d->requires[i]);
+        if (is_planned(tried, d->requires[i]))
+            *by_plan = true;
+        else if (!target || !(ref_is_met(r, d, target) || is_on_its_way(target)))
+            return false;
+    }
+    return true;
+}
+
+static bool waits_already(const struct ref_child *c)
+{
+    return c->here && c->operation == CHILD_ACTIVE && (c->waits > 0 || c->pending);
+}
+
+static bool plan_new(struct ref *r, struct tried *tried, const struct child_declaration *d)
+{
+    bool by_plan;
+    if (!d->autostart || !d->has_process || is_planned(tried, d->id) ||
+        !would_have_all(r, tried, d, &by_plan))
+        return false;
+    tried->ids[tried->planned++] = d->id;
+    return true;
+}
+
+/* One that waits, for something that is planned. freed: it lacked something, and does not any more.
+ */
+static bool plan_waiting(struct ref *r, struct tried *tried, const struct ref_child *c, bool freed)
+{
+    bool by_plan;
+    if (!waits_already(c) || is_planned(tried, c->id) ||
+        !would_have_all(r, tried, newest(tried, c), &by_plan) || !(by_plan || freed))
+        return false;
+    tried->ids[tried->planned++] = c->id;
+    return true;
+}
+
+size_t reference_plan_declared(struct ref *r, const struct child_declaration *set, size_t n,
+                               const char **ids)
+{
+    struct tried tried = {.set = set, .n = n, .ids = ids};
+    for (bool again = true; again;) {
+        again = false;
+        for (size_t i = 0; i < n; i++)
+            again = plan_new(r, &tried, &set[i]) || again;
+        for (uint32_t i = 0; i < r->count; i++)
+            again = plan_waiting(r, &tried, r->order[i], false) || again;
+    }
+    return tried.planned;
+}
+
+/* Whether it waits for something that is not even on its way, by the declaration that it has. */
+static bool lacks_now(struct ref *r, const struct ref_child *c)
+{
+    struct tried nothing = {};
+    bool by_plan;
+    return c->waits > 0 && !would_have_all(r, &nothing, c->declaration, &by_plan);
+}
+
+size_t reference_plan_redeclared(struct ref *r, const struct child_declaration *set, size_t n,
+                                 const char **ids)
+{
+    struct tried tried = {.set = set, .n = n, .ids = ids};
+    for (bool again = true; again;) {
+        again = false;
+        for (uint32_t i = 0; i < r->count; i++) {
+            const struct ref_child *c = r->order[i];
+            bool freed = newest(&tried, c) != c->declaration && lacks_now(r, c);
+            again = plan_waiting(r, &tried, c, freed) || again;
+        }
+    }
+    return tried.planned;
+}
+
+bool reference_plan_job(struct ref *r, const struct child_declaration *d)
+{
+    struct tried nothing = {};
+    bool by_plan;
+    return would_have_all(r, &nothing, d, &by_plan);
 }

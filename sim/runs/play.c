@@ -3,6 +3,7 @@
 #include "checks/arrival.h"
 #include "daemon/declarations.h"
 #include "daemon/disk.h"
+#include "daemon/dry_runs.h"
 #include "daemon/reports.h"
 #include "daemon/requests.h"
 #include "daemon/step.h"
@@ -150,6 +151,8 @@ static bool add(struct world *world, const struct subject *scenario,
     struct error error = {};
 
     world->actors[step->actor].declaration = step->declaration;
+    if (step->dry_run)
+        dry_run_declare(world, &step->actor, 1, &(struct dry_run_claim){step->ids, step->n_ids});
     int r = world_declare(world, &step->actor, 1, &error);
     check_refused(world, scenario, step, r, error.text);
     return true;

@@ -5,6 +5,7 @@
 #include "daemon/crash.h"
 #include "daemon/declarations.h"
 #include "daemon/disk.h"
+#include "daemon/dry_runs.h"
 #include "daemon/reports.h"
 #include "daemon/requests.h"
 #include "daemon/step.h"
@@ -229,7 +230,12 @@ static void add(struct world *world, struct swarm *swarm, uint32_t child)
         world->reference.count == world->reference.capacity)
         return;
     (void)swarm;
-    world_declare(world, &child, 1, &error);
+    if (world->inputs % 2) {
+        coverage_drew(world, DRAW_DRY_ADD);
+        dry_run_declare(world, &child, 1, NULL);
+    }
+    if (world->verdict.check == CHECK_NONE && !world->actors[child].child)
+        world_declare(world, &child, 1, &error);
 }
 
 static const struct child_declaration *change(struct swarm *swarm, uint32_t child)

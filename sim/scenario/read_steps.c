@@ -126,6 +126,12 @@ static int read_remove_set(struct reader *reader, const struct node *node, void 
     return r == 0 ? reader_strings(reader, node, 16, &step->ids, &step->n_ids) : r;
 }
 
+static int read_starts(struct reader *reader, const struct node *node, void *target)
+{
+    struct scenario_step *step = target;
+    return reader_strings(reader, node, 16, &step->ids, &step->n_ids);
+}
+
 static int read_expect(struct reader *reader, const struct node *node, void *target)
 {
     struct scenario_step *step = target;
@@ -410,6 +416,7 @@ static const struct key step_keys[] = {
     {"signal", read_signal},
     {"whole", read_whole},
     {"dry_run", read_dry_run},
+    {"starts", read_starts},
     {"scope", read_scope},
     {"outcome", read_outcome},
     {"refused", read_refused},

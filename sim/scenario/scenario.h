@@ -59,7 +59,7 @@ struct scenario_step {
     const char *child; /* or the name that is fired */
     const char *reason, *by, *refused;
     bool dry_run, whole, scope;
-    const char **ids; /* ACTION_REMOVE_SET */
+    const char **ids; /* ACTION_REMOVE_SET; ACTION_ADD: what its dry run names */
     size_t n_ids;
     int signal;
     uint32_t actor;                        /* ACTION_ADD */

@@ -105,7 +105,7 @@ static void a_check_changes_nothing(void)
         .children = &child, .n_children = 1, .supervisors = &a, .n_supervisors = 1};
     struct declaration_problem problem;
 
-    g_assert_cmpint(core_dry_run(w->core, "add", &tree, "anna", "to see", &problem), ==, 0);
+    g_assert_cmpint(core_dry_run(w->core, "add", &tree, NULL, "anna", "to see", &problem), ==, 0);
 
     g_assert_cmpuint(core_count(w->core), ==, 0);
     g_assert_null(core_find_supervisor(w->core, "a"));

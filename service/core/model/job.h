@@ -87,6 +87,19 @@ int core_run_job(struct core *core, const struct child_declaration *declaration,
                  enum same_name same_name, const char *requester, const char *reason,
                  struct job **job, struct declaration_problem *problem);
 
+/* What core_run_job() would do. Those of the same name that would be cancelled for it are the ones
+ * that are under way, where `replaces`. */
+struct job_plan {
+    bool runs;     /* at once; else it waits for its turn */
+    bool starts;   /* now, or as soon as what it requires is ready and it has its turn */
+    bool replaces; /* same_name says so */
+};
+
+/* A dry run of it: answers as it would; nothing changes. */
+int core_plan_job(struct core *core, const struct child_declaration *declaration,
+                  enum same_name same_name, struct job_plan *plan,
+                  struct declaration_problem *problem);
+
 /* Lets go of a finished job. Returns 0, or -EBUSY. */
 int core_forget_job(struct core *core, struct job *job);
 

@@ -493,11 +493,12 @@ int declare_tree(struct core *core, const struct tree_declaration *tree, const c
 }
 
 int declare_check(struct core *core, const struct tree_declaration *tree,
-                  struct declaration_problem *problem)
+                  const struct plan_visitor *starts, struct declaration_problem *problem)
 {
     struct making making = {.tree = tree, .problem = problem};
     int r = make_and_link(core, &making);
 
+    (void)starts;
     if (r == 0)
         undo(core, &making);
     free_making(core, &making);

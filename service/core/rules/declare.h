@@ -13,6 +13,7 @@ struct child;
 struct child_declaration;
 struct core;
 struct declaration_problem;
+struct plan_visitor;
 struct tree_declaration;
 
 void declare_problem(struct declaration_problem *problem, size_t declaration, int dependency,
@@ -26,6 +27,6 @@ void declare_announce(struct core *core, struct child *child, uint64_t id, const
 int declare_tree(struct core *core, const struct tree_declaration *tree, const char *requester,
                  const char *reason, struct declaration_problem *problem);
 int declare_check(struct core *core, const struct tree_declaration *tree,
-                  struct declaration_problem *problem);
+                  const struct plan_visitor *starts, struct declaration_problem *problem);
 void declare_remove(struct core *core, struct child *child, enum child_status final,
                     uint64_t cause);

@@ -157,10 +157,11 @@ static void swap_configs(struct change *changes, size_t count)
 
 /* Looks for unknown dependencies and cycles as if the new declarations were in force already. */
 static int check_changes(struct core *core, struct change *changes, size_t count,
-                         struct declaration_problem *problem)
+                         const struct plan_visitor *starts, struct declaration_problem *problem)
 {
     int r = 0;
 
+    (void)starts;
     swap_configs(changes, count);
     for (size_t i = 0; r == 0 && i < count; i++)
         r = declare_connect(core, changes[i].child, i, problem);
@@ -218,7 +219,7 @@ static int make_configs(struct core *core, struct change *change,
 
 static int prepare_changes(struct core *core, struct change *changes,
                            const struct child_declaration *declarations, size_t count,
-                           struct declaration_problem *problem)
+                           const struct plan_visitor *starts, struct declaration_problem *problem)
 {
     for (size_t i = 0; i < count; i++) {
         struct child *child = changes[i].child = core_find(core, declarations[i].id);
@@ -230,7 +231,7 @@ static int prepare_changes(struct core *core, struct change *changes,
         if (make_configs(core, &changes[i], &declarations[i]) < 0)
             return -ENOMEM;
     }
-    return check_changes(core, changes, count, problem);
+    return check_changes(core, changes, count, starts, problem);
 }
 
 static void put_into_force(struct core *core, struct change *change)
@@ -318,7 +319,8 @@ static int check_phase(const struct core *core, struct declaration_problem *prob
 }
 
 int core_check_redeclare(struct core *core, const struct child_declaration *declarations,
-                         size_t count, struct declaration_problem *problem)
+                         size_t count, const struct plan_visitor *starts,
+                         struct declaration_problem *problem)
 {
     int r = check_phase(core, problem);
     struct change *changes =
@@ -326,7 +328,7 @@ int core_check_redeclare(struct core *core, const struct child_declaration *decl
 
     if (!changes)
         return r < 0 ? r : -ENOMEM;
-    r = prepare_changes(core, changes, declarations, count, problem);
+    r = prepare_changes(core, changes, declarations, count, starts, problem);
     drop_changes(core, changes, count);
     registry_release(core, changes);
     return r;
@@ -342,7 +344,7 @@ int redeclare_child(struct core *core, const struct child_declaration *declarati
 
     if (!changes)
         return r < 0 ? r : -ENOMEM;
-    r = prepare_changes(core, changes, declarations, count, problem);
+    r = prepare_changes(core, changes, declarations, count, NULL, problem);
     if (r == 0)
         apply_changes(core, changes, count, how, requester, reason);
     else

@@ -141,3 +141,13 @@ int run_job_take_in(struct core *core, const struct child_declaration *declarati
     *job = fresh;
     return 0;
 }
+
+/* ---- a dry run ------------------------------------------------------------------------------- */
+
+int core_plan_job(struct core *core, const struct child_declaration *declaration,
+                  enum same_name same_name, struct job_plan *plan,
+                  struct declaration_problem *problem)
+{
+    *plan = (struct job_plan){.replaces = same_name == SAME_NAME_REPLACE};
+    return check(core, declaration, same_name, problem);
+}
