@@ -77,6 +77,16 @@ void core_changed(struct core *core, struct child *child)
     core->changed_first = child;
 }
 
+void core_forget_changed(struct core *core, struct child *child)
+{
+    struct child **link = &core->changed_first;
+
+    while (*link && *link != child)
+        link = &(*link)->changed_next;
+    if (*link)
+        *link = child->changed_next;
+}
+
 struct child *core_take_changed(struct core *core)
 {
     struct child *child = core->changed_first;

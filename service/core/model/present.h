@@ -20,4 +20,5 @@ void event_emit(struct core *core, enum event_kind kind, struct child *child, ui
 uint64_t core_after(const struct core *core, uint64_t delay_usec); /* so much later than now */
 uint64_t core_new_command(struct core *core);
 void core_changed(struct core *core, struct child *child);
+void core_forget_changed(struct core *core, struct child *child); /* it goes away */
 void core_changed_supervisor(struct core *core, struct supervisor *supervisor);

@@ -19,6 +19,7 @@
 #include "core/rules/cycle.h"
 #include "core/rules/due.h"
 #include "core/rules/jobs.h"
+#include "core/rules/plan.h"
 #include "core/rules/start.h"
 #include "core/vocabulary/event.h"
 #include "core/vocabulary/invariant.h"
@@ -262,6 +263,7 @@ static void undo(struct core *core, struct making *making)
         repoint(core, child->id, NULL);
         sidecar_unbind(core, child);
         unlink_child(core, child);
+        core_forget_changed(core, child); /* its sidecar was bound to it */
     }
     /* A supervisor may have been linked after those that come later in the list. */
     for (bool again = true; again;) {
@@ -498,7 +500,8 @@ int declare_check(struct core *core, const struct tree_declaration *tree,
     struct making making = {.tree = tree, .problem = problem};
     int r = make_and_link(core, &making);
 
-    (void)starts;
+    if (r == 0 && starts)
+        plan_declared(core, making.children, tree->n_children, starts);
     if (r == 0)
         undo(core, &making);
     free_making(core, &making);
@@ -525,11 +528,7 @@ void declare_remove(struct core *core, struct child *child, enum child_status fi
     repoint(core, child->id, NULL);
     sidecar_unbind(core, child);
     unlink_child(core, child);
-    for (struct child **link = &core->changed_first; *link; link = &(*link)->changed_next)
-        if (*link == child) {
-            *link = child->changed_next;
-            break;
-        }
+    core_forget_changed(core, child);
     child_release(core, child);
     supervisor_collect(core, supervisor);
 }

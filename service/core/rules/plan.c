@@ -84,7 +84,7 @@ static void complete(struct core *core)
     }
 }
 
-static void forget(struct core *core)
+void plan_forget(struct core *core)
 {
     for (struct child *child = core_first(core); child; child = core_next(child)) {
         child->planned_by = child->brings_first = child->brings_next = NULL;
@@ -107,7 +107,7 @@ static void link_brought(struct core *core)
 
 void plan_child(struct core *core, struct child *child, enum command_verb verb)
 {
-    forget(core);
+    plan_forget(core);
     child->made_wanted = is_made_wanted(core, child, verb);
     complete(core);
     link_brought(core);
@@ -115,12 +115,48 @@ void plan_child(struct core *core, struct child *child, enum command_verb verb)
 
 void plan_scope(struct core *core, struct supervisor *supervisor, enum command_verb verb)
 {
-    forget(core);
+    plan_forget(core);
     for (struct child *child = supervisor_first(supervisor); child;
          child = supervisor_next(supervisor, child))
         child->made_wanted = is_made_wanted(core, child, verb);
     complete(core);
     link_brought(core);
+}
+
+/* The children that are only tried go away: nothing may point at them. */
+void plan_tell_starts(struct core *core, const struct plan_visitor *starts)
+{
+    complete(core);
+    for (struct child *child = core_first(core); child; child = core_next(child))
+        if (child->planned_by)
+            starts->visit(starts->userdata, child->id);
+    plan_forget(core);
+}
+
+void plan_declared(struct core *core, struct child *const *children, size_t count,
+                   const struct plan_visitor *starts)
+{
+    plan_forget(core);
+    for (size_t i = 0; i < count; i++)
+        children[i]->made_wanted = children[i]->config->declaration.autostart &&
+                                   children[i]->config->declaration.has_process;
+    plan_tell_starts(core, starts);
+}
+
+bool plan_starts_job(struct core *core, const struct child *tried)
+{
+    struct child *by;
+
+    plan_forget(core);
+    return would_be_met(tried, &by);
+}
+
+void plan_note_waiting(struct child *child)
+{
+    struct child *by;
+
+    child->made_wanted = child->operation == CHILD_ACTIVE && child->start == START_DEPENDENCY &&
+                         !would_be_met(child, &by);
 }
 
 unsigned plan_of(const struct child *child)

@@ -19,6 +19,7 @@
 #include "core/rules/due.h"
 #include "core/rules/health.h"
 #include "core/rules/liveness.h"
+#include "core/rules/plan.h"
 #include "core/rules/requirement.h"
 #include "core/rules/restart.h"
 #include "core/rules/stop.h"
@@ -155,13 +156,21 @@ static void swap_configs(struct change *changes, size_t count)
     }
 }
 
+static void note_waiting(struct core *core, const struct change *changes, size_t count)
+{
+    plan_forget(core);
+    for (size_t i = 0; i < count; i++)
+        plan_note_waiting(changes[i].child);
+}
+
 /* Looks for unknown dependencies and cycles as if the new declarations were in force already. */
 static int check_changes(struct core *core, struct change *changes, size_t count,
                          const struct plan_visitor *starts, struct declaration_problem *problem)
 {
     int r = 0;
 
-    (void)starts;
+    if (starts)
+        note_waiting(core, changes, count);
     swap_configs(changes, count);
     for (size_t i = 0; r == 0 && i < count; i++)
         r = declare_connect(core, changes[i].child, i, problem);
@@ -171,6 +180,8 @@ static int check_changes(struct core *core, struct change *changes, size_t count
         r = cycle_look(&changes[i].child, 1, problem);
         problem->declaration = i;
     }
+    if (r == 0 && starts)
+        plan_tell_starts(core, starts);
     swap_configs(changes, count);
     for (size_t i = 0; i < count; i++) { /* what declare_connect() has found is the new one's */
         struct child *child = changes[i].child;

@@ -1,5 +1,6 @@
 #include "core/rules/run_job.h"
 
+#include "core/model/config.h"
 #include "core/model/declaration.h"
 #include "core/model/job.h"
 #include "core/model/members.h"
@@ -7,7 +8,9 @@
 #include "core/private.h"
 #include "core/rules/command.h"
 #include "core/rules/declare.h"
+#include "core/rules/dependency.h"
 #include "core/rules/jobs.h"
+#include "core/rules/plan.h"
 #include "core/vocabulary/error.h"
 #include "core/vocabulary/event.h"
 #include "core/vocabulary/invariant.h"
@@ -144,10 +147,49 @@ int run_job_take_in(struct core *core, const struct child_declaration *declarati
 
 /* ---- a dry run ------------------------------------------------------------------------------- */
 
+/* One of the same name holds it up, unless it waits for its turn and makes room at once. */
+static bool is_held_up_by_name(const struct core *core, const char *name, enum same_name same_name)
+{
+    for (const struct job *job = core->jobs.last; job; job = job->previous)
+        if (job->state != JOB_FINISHED && strcmp(job->name, name) == 0 &&
+            (same_name != SAME_NAME_REPLACE || job->state == JOB_RUNNING))
+            return true;
+    return false;
+}
+
+static int find_targets(struct core *core, struct child_config *config,
+                        struct declaration_problem *problem)
+{
+    for (size_t i = 0; i < dependency_count(&config->declaration); i++) {
+        const char *id = dependency_id(&config->declaration, i);
+        config->targets[i] = core_find(core, id);
+        if (!config->targets[i]) {
+            declare_problem(problem, 0, (int)i, "no child is called \"", id, "\"");
+            return -ENOENT;
+        }
+    }
+    return 0;
+}
+
 int core_plan_job(struct core *core, const struct child_declaration *declaration,
                   enum same_name same_name, struct job_plan *plan,
                   struct declaration_problem *problem)
 {
+    int r = check(core, declaration, same_name, problem);
+    struct child_config *config = r == 0 ? config_new(core, declaration) : NULL;
+    struct child tried = {.config = config};
+    bool removed;
+
     *plan = (struct job_plan){.replaces = same_name == SAME_NAME_REPLACE};
-    return check(core, declaration, same_name, problem);
+    if (!config)
+        return r < 0 ? r : refuse(problem, -ENOMEM, "out of memory");
+    r = find_targets(core, config, problem);
+    if (r == 0) {
+        plan->starts = plan_starts_job(core, &tried);
+        plan->runs = core->jobs.running < core->jobs.most &&
+                     !is_held_up_by_name(core, declaration->id, same_name) &&
+                     !child_unmet_dependency(&tried, &removed);
+    }
+    registry_release(core, config);
+    return r;
 }
