@@ -4,13 +4,21 @@
 #include "bus/key.h"
 #include "bus/options.h"
 
+#include "core/model/members.h"
+#include "core/model/present.h"
 #include "core/vocabulary/invariant.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const change_words[CHANGE_WORDS] = {"added", "in-place", "pending", "restart",
-                                                       "removed"};
+static const char *const change_words[CHANGE_WORDS] = {
+    "added", "in-place", "pending", "restart", "removed", "WouldStop", "WouldStart", "WouldRestart",
+};
+
+void changes_note_start(void *userdata, const char *id)
+{
+    changes_note(userdata, "WouldStart", id);
+}
 
 void changes_note(void *userdata, const char *what, const char *id)
 {
@@ -22,6 +30,17 @@ void changes_note(void *userdata, const char *what, const char *id)
     INVARIANT(word < CHANGE_WORDS);
     if (named->n[word] < CHANGES_NAMED_MAX && (named->names[word][named->n[word]] = strdup(id)))
         named->n[word]++;
+}
+
+void changes_note_restart(struct changes *named, const struct core *core, const char *id)
+{
+    const struct child *child = core_find(core, id);
+    const struct child *sidecar = child ? child->first_sidecar : NULL;
+
+    for (; sidecar; sidecar = sidecar->next_sidecar)
+        if (child_attempt(sidecar) > 0)
+            changes_note(named, "WouldRestart", sidecar->id);
+    changes_note(named, "WouldRestart", id);
 }
 
 static int append_names(sd_bus_message *reply, const char *key, const struct changes *named,
@@ -56,7 +75,7 @@ static int append_all(sd_bus_message *reply, const struct changes *named, uint32
 {
     int r = append_open(reply, 'a', "{sv}");
 
-    for (size_t word = 0; r >= 0 && word < CHANGE_WORDS; word++)
+    for (size_t word = 0; r >= 0 && word <= WORD_REMOVED; word++)
         r = append_names(reply, change_words[word], named, word, word);
     if (r >= 0)
         r = append_names(reply, "changed", named, WORD_IN_PLACE, WORD_RESTART);
@@ -64,6 +83,8 @@ static int append_all(sd_bus_message *reply, const struct changes *named, uint32
         r = append_u32(reply, "unchanged", unchanged);
     if (r >= 0 && dry_run)
         r = append_flag(reply, "dry-run", true);
+    for (size_t word = WORD_WOULD_STOP; r >= 0 && dry_run && word < CHANGE_WORDS; word++)
+        r = append_names(reply, change_words[word], named, word, word);
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 

@@ -203,6 +203,54 @@ static int declare(struct service *service, sd_bus_message *m, const struct mani
     return r < 0 ? r : answer_addition(service, m, manifest, caller, options, error);
 }
 
+/* ---- PlanAddChild ---------------------------------------------------------------------------- */
+
+static void note_addition(struct changes *named, const struct tree_declaration *tree)
+{
+    char text[CHILD_ID_MAX + 16];
+
+    for (size_t i = 0; i < tree->n_supervisors; i++) {
+        snprintf(text, sizeof(text), "supervisor %s", tree->supervisors[i].path);
+        changes_note(named, "added", text);
+    }
+    for (size_t i = 0; i < tree->n_children; i++)
+        changes_note(named, "added", tree->children[i].id);
+}
+
+static int plan_addition(struct service *service, const struct tree_declaration *tree,
+                         struct changes *named, const struct options *options, const char *reason,
+                         struct declaration_problem *problem)
+{
+    int r =
+        core_dry_run(service->core, "add", tree, &(struct plan_visitor){changes_note_start, named},
+                     options->requester, reason, problem);
+
+    service->hooks.settle(service->hooks.userdata);
+    if (r >= 0)
+        note_addition(named, tree);
+    return r;
+}
+
+static int plan_declare(struct service *service, sd_bus_message *m, const struct manifest *manifest,
+                        const struct caller *caller, const struct options *options,
+                        const char *reason, sd_bus_error *error)
+{
+    struct changes *named = calloc(1, sizeof(*named));
+    struct addition addition = {};
+    struct declaration_problem problem = {};
+    int r = named ? make_addition(service, manifest, caller, &addition, error) : -ENOMEM;
+
+    if (r >= 0) {
+        r = plan_addition(service, &addition.tree, named, options, reason, &problem);
+        r = r < 0 ? declare_refuse(service, caller, manifest, &addition.tree, r, &problem, error)
+                  : changes_answer(service, m, named, 0, options, caller->uid);
+    }
+    addition_free(&addition);
+    if (named)
+        changes_free(named);
+    return r;
+}
+
 /* Reads `s manifest, s reason, a{sv} options`. Returns 1, or 2 where a key has answered the call
  * already, or what is to be returned. */
 int declare_read_manifest(struct service *service, sd_bus_message *m,
@@ -243,11 +291,12 @@ static const struct child *leaving_child(const struct service *service,
 }
 
 static int declare_later(struct service *service, sd_bus_message *m, const struct child *leaving,
-                         const struct options *options, sd_bus_error *error)
+                         sd_bus_message_handler_t again, const struct options *options,
+                         sd_bus_error *error)
 {
     if (core_shutdown_phase(service->core) != SHUTDOWN_IDLE)
         return refuse_call(error, PROCTOR_ERROR "ShuttingDown", "the tree is shutting down");
-    if (wait_until_gone(service, m, leaving, method_add_child, options->wait_usec) < 0)
+    if (wait_until_gone(service, m, leaving, again, options->wait_usec) < 0)
         return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
                            WAITERS_FULL "; nothing was added: \"%s\" is still being removed",
                            leaving->id);
@@ -267,8 +316,29 @@ int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
     if (r != 1)
         return r == 2 ? 1 : r;
     const struct child *leaving = leaving_child(service, manifest);
-    r = leaving ? declare_later(service, m, leaving, &options, error)
+    r = leaving ? declare_later(service, m, leaving, method_add_child, &options, error)
                 : declare(service, m, manifest, caller, &options, reason, error);
+    manifest_free(manifest);
+    return r;
+}
+
+/* What AddChild would come to; its answer has no room for that. It waits where AddChild does. */
+int method_plan_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct service *service = userdata;
+    struct manifest *manifest;
+    const struct caller *caller;
+    struct options options;
+    const char *reason;
+
+    int r = declare_read_manifest(service, m, &(struct permission){MAY_CHANGE_TREE, "add", NULL},
+                                  &manifest, &caller, &options, &reason, error);
+    if (r != 1)
+        return r == 2 ? 1 : r;
+    options.dry_run = true;
+    const struct child *leaving = leaving_child(service, manifest);
+    r = leaving ? declare_later(service, m, leaving, method_plan_add_child, &options, error)
+                : plan_declare(service, m, manifest, caller, &options, reason, error);
     manifest_free(manifest);
     return r;
 }
@@ -297,10 +367,11 @@ static int find_replaced(struct service *service, const struct manifest *manifes
 
 static int replace(struct service *service, const struct child_declaration *declaration,
                    const struct options *options, const char *reason, enum child_change *change,
-                   struct declaration_problem *problem)
+                   struct changes *named, struct declaration_problem *problem)
 {
     enum redeclare_how how = options->restart ? REDECLARE_APPLIES : REDECLARE_WAITS;
-    int r = core_check_redeclare(service->core, declaration, 1, NULL, problem);
+    int r = core_check_redeclare(service->core, declaration, 1,
+                                 &(struct plan_visitor){changes_note_start, named}, problem);
 
     if (r == 0)
         r = core_change_of(service->core, declaration, options->restart, change);
@@ -313,17 +384,35 @@ static int replace(struct service *service, const struct child_declaration *decl
 }
 
 static int answer_replacement(struct service *service, sd_bus_message *m, const char *id,
-                              enum child_change change, const struct options *options, uid_t uid)
+                              enum child_change change, struct changes *named,
+                              const struct options *options, uid_t uid)
 {
-    struct changes *named = calloc(1, sizeof(*named));
-    int r = -ENOMEM;
-
-    if (named && change != CHANGE_NONE)
+    if (change != CHANGE_NONE)
         changes_note(named, child_change_to_string(change), id);
-    if (named)
-        r = changes_answer(service, m, named, change == CHANGE_NONE, options, uid);
-    if (named)
-        changes_free(named);
+    if (change == CHANGE_RESTART)
+        changes_note_restart(named, service->core, id);
+    return changes_answer(service, m, named, change == CHANGE_NONE, options, uid);
+}
+
+static int replace_child(struct service *service, sd_bus_message *m,
+                         const struct manifest *manifest, const struct caller *caller,
+                         const struct options *options, const char *reason, sd_bus_error *error)
+{
+    struct child_declaration declaration;
+    struct declaration_problem problem = {};
+    struct tree_declaration none = {};
+    enum child_change change;
+
+    int r = find_replaced(service, manifest, caller, &declaration, error);
+    if (r < 0)
+        return r;
+    struct changes *named = calloc(1, sizeof(*named));
+    if (!named)
+        return -ENOMEM;
+    r = replace(service, &declaration, options, reason, &change, named, &problem);
+    r = r < 0 ? declare_refuse(service, caller, manifest, &none, r, &problem, error)
+              : answer_replacement(service, m, declaration.id, change, named, options, caller->uid);
+    changes_free(named);
     return r;
 }
 
@@ -332,11 +421,7 @@ int method_replace_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
     struct permission permission = {
         .action = MAY_CHANGE_TREE, .verb = "replace", .option = "restart"};
     struct service *service = userdata;
-    struct child_declaration declaration;
-    struct declaration_problem problem = {};
-    struct tree_declaration none = {};
     struct manifest *manifest;
-    enum child_change change;
     const struct caller *caller;
     struct options options;
     const char *reason;
@@ -345,12 +430,7 @@ int method_replace_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
                                   error);
     if (r != 1)
         return r == 2 ? 1 : r;
-    r = find_replaced(service, manifest, caller, &declaration, error);
-    if (r >= 0) {
-        r = replace(service, &declaration, &options, reason, &change, &problem);
-        r = r < 0 ? declare_refuse(service, caller, manifest, &none, r, &problem, error)
-                  : answer_replacement(service, m, declaration.id, change, &options, caller->uid);
-    }
+    r = replace_child(service, m, manifest, caller, &options, reason, error);
     manifest_free(manifest);
     return r;
 }

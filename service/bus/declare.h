@@ -10,6 +10,7 @@
 #include "bus/private.h"
 
 int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int method_plan_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int method_replace_child(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 /* Reads `s manifest, s reason, a{sv} options`. Returns 1, or 2 where a key has answered the call

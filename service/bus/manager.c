@@ -5,6 +5,7 @@
 #include "bus/child_object.h"
 #include "bus/encode.h"
 #include "bus/event_log.h"
+#include "bus/history.h"
 #include "bus/job_object.h"
 #include "bus/key.h"
 #include "bus/options.h"
@@ -59,29 +60,58 @@ static int check_job(const struct manifest *manifest, struct manifest_error *why
     return -EINVAL;
 }
 
+static int check_share(const struct service *service, const struct caller *caller,
+                       sd_bus_error *error)
+{
+    if (!caller_has_its_share(caller, jobs_of(service, caller->uid), JOBS_PER_UID))
+        return 0;
+    return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
+                       "%d jobs of %s are not finished yet, which is the limit", JOBS_PER_UID,
+                       caller->text);
+}
+
+/* A dry run, which is refused as the job would be. */
+static int plan_job(struct service *service, const struct manifest *manifest,
+                    const struct caller *caller, const struct options *options, const char *reason,
+                    struct job_plan *plan, sd_bus_error *error)
+{
+    const struct child_declaration *declaration = manifest_declaration(manifest, 0);
+    struct declaration_problem problem = {};
+    int r = check_share(service, caller, error);
+
+    if (r < 0)
+        return r;
+    r = core_plan_job(service->core, declaration, declaration->same_name, plan, &problem);
+    if (r < 0)
+        return job_refused(service, caller, manifest, r, &problem, error);
+    tell_dry_run(service, "run", options->requester, reason);
+    return 0;
+}
+
 static int run_job(struct service *service, sd_bus_message *m, const struct manifest *manifest,
                    const struct caller *caller, const struct options *options, const char *reason,
                    sd_bus_error *error)
 {
     struct child_declaration declaration = *manifest_declaration(manifest, 0);
     struct declaration_problem problem = {};
+    struct job_plan ignored;
     struct job *job = NULL;
+    int r = 0;
 
-    if (caller_has_its_share(caller, jobs_of(service, caller->uid), JOBS_PER_UID))
-        return refuse_call(error, PROCTOR_ERROR "LimitExceeded",
-                           "%d jobs of %s are not finished yet, which is the limit", JOBS_PER_UID,
-                           caller->text);
     declaration.owner = caller->uid;
     if (options->dry_run) {
-        tell_dry_run(service, "run", options->requester, reason);
+        r = plan_job(service, manifest, caller, options, reason, &ignored, error);
     } else {
-        int r = core_run_job(service->core, &declaration, declaration.same_name, options->requester,
-                             reason, &job, &problem);
+        r = check_share(service, caller, error);
+        if (r < 0)
+            return r;
+        r = core_run_job(service->core, &declaration, declaration.same_name, options->requester,
+                         reason, &job, &problem);
         service->hooks.settle(service->hooks.userdata);
         if (r < 0)
-            return job_refused(service, caller, manifest, r, &problem, error);
+            r = job_refused(service, caller, manifest, r, &problem, error);
     }
-    return answer_job(service, m, job, options, caller->uid);
+    return r < 0 ? r : answer_job(service, m, job, options, caller->uid);
 }
 
 static int method_run_job(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -100,6 +130,99 @@ static int method_run_job(sd_bus_message *m, void *userdata, sd_bus_error *error
     r = check_job(manifest, &why) < 0
             ? declare_refuse_manifest(service, caller, &why, error)
             : run_job(service, m, manifest, caller, &options, reason, error);
+    manifest_free(manifest);
+    return r;
+}
+
+/* Those of the name that would be cancelled for it. */
+static int append_replaced(const struct service *service, sd_bus_message *reply, const char *name)
+{
+    int r = 0;
+
+    for (const struct job *job = core_first_job(service->core); r >= 0 && job; job = job->next)
+        if (job->state != JOB_FINISHED && job->child && strcmp(job->name, name) == 0)
+            r = append_values(reply, "s", job->child->id);
+    return r;
+}
+
+static int append_list(sd_bus_message *reply, const char *key)
+{
+    int r = append_open(reply, 'e', "sv");
+
+    if (r >= 0)
+        r = append_values(reply, "s", key);
+    if (r >= 0)
+        r = append_open(reply, 'v', "as");
+    return r < 0 ? r : append_open(reply, 'a', "s");
+}
+
+static int close_list(sd_bus_message *reply)
+{
+    int r = 0;
+
+    for (int i = 0; r >= 0 && i < 3; i++)
+        r = sd_bus_message_close_container(reply);
+    return r;
+}
+
+static int append_job_plan(const struct service *service, sd_bus_message *reply, const char *name,
+                           const struct job_plan *plan)
+{
+    int r = append_open(reply, 'a', "{sv}");
+
+    if (r >= 0)
+        r = append_flag(reply, "DryRun", true);
+    if (r >= 0)
+        r = append_text(reply, "Name", name);
+    if (r >= 0)
+        r = append_text(reply, "State", job_state_to_string(plan->runs ? JOB_RUNNING : JOB_QUEUED));
+    if (r >= 0)
+        r = append_list(reply, "WouldStop");
+    if (r >= 0 && plan->replaces)
+        r = append_replaced(service, reply, name);
+    if (r >= 0)
+        r = close_list(reply);
+    if (r >= 0)
+        r = append_list(reply, "WouldStart");
+    if (r >= 0 && plan->starts)
+        r = append_values(reply, "s", name);
+    if (r >= 0)
+        r = close_list(reply);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int answer_job_plan(struct service *service, sd_bus_message *m, const char *name,
+                           const struct job_plan *plan)
+{
+    __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+    int r = sd_bus_message_new_method_return(m, &reply);
+
+    if (r >= 0)
+        r = append_job_plan(service, reply, name, plan);
+    return r < 0 ? r : service_acknowledge(service, reply);
+}
+
+/* What RunJob would come to; its answer has no room for that. */
+static int method_plan_run_job(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct service *service = userdata;
+    struct manifest *manifest;
+    struct manifest_error why;
+    struct options options;
+    struct job_plan plan;
+    const struct caller *caller;
+    const char *reason;
+
+    int r = declare_read_manifest(service, m, &(struct permission){MAY_RUN_JOBS, "run", NULL},
+                                  &manifest, &caller, &options, &reason, error);
+    if (r != 1)
+        return r == 2 ? 1 : r;
+    options.dry_run = true;
+    r = check_job(manifest, &why) < 0
+            ? declare_refuse_manifest(service, caller, &why, error)
+            : plan_job(service, manifest, caller, &options, reason, &plan, error);
+    if (r >= 0)
+        r = answer_job_plan(service, m, manifest_declaration(manifest, 0)->id, &plan);
     manifest_free(manifest);
     return r;
 }
@@ -376,6 +499,9 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD_WITH_ARGS("AddChild", SD_BUS_ARGS("s", manifest, "s", reason, "a{sv}", options),
                             SD_BUS_RESULT("o", child), method_add_child,
                             SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS(
+        "PlanAddChild", SD_BUS_ARGS("s", manifest, "s", reason, "a{sv}", options),
+        SD_BUS_RESULT("a{sv}", changes), method_plan_add_child, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("GetChild", SD_BUS_ARGS("s", id), SD_BUS_RESULT("o", child),
                             method_get_child, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("GetChildByPID", SD_BUS_ARGS("u", pid), SD_BUS_RESULT("o", child),
@@ -406,6 +532,9 @@ const sd_bus_vtable manager_vtable[] = {
                             SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("RunJob", SD_BUS_ARGS("s", manifest, "s", reason, "a{sv}", options),
                             SD_BUS_RESULT("o", job), method_run_job, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("PlanRunJob", SD_BUS_ARGS("s", manifest, "s", reason, "a{sv}", options),
+                            SD_BUS_RESULT("a{sv}", plan), method_plan_run_job,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("Subscribe", SD_BUS_ARGS("a{sv}", filter),
                             SD_BUS_RESULT("t", first_sequence), method_subscribe,
                             SD_BUS_VTABLE_UNPRIVILEGED),

@@ -63,6 +63,8 @@ static void apply(const struct reload *reload, const struct manifest_set *set)
     if (changes)
         r = service->hooks.reload(service->hooks.userdata, set, &what, &counts, &why);
     service->hooks.settle(service->hooks.userdata);
+    for (size_t i = 0; changes && options->dry_run && i < changes->n[WORD_RESTART]; i++)
+        changes_note_restart(changes, service->core, changes->names[WORD_RESTART][i]);
     if (r >= 0 && options->dry_run)
         tell_dry_run(service, "reload", options->requester, reload->reason);
     if (r < 0)

@@ -23,13 +23,25 @@ static bool is_summary(const char *key)
     return strcmp(key, "changed") == 0; /* those that each have a word of their own */
 }
 
+/* A dry run tells whose processes it would touch. */
+static const char *word_of(const char *key)
+{
+    static const char *const words[][2] = {
+        {"WouldStop", "stops"}, {"WouldStart", "starts"}, {"WouldRestart", "restarts"}};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcmp(words[i][0], key) == 0)
+            return words[i][1];
+    return key;
+}
+
 static int print_names(sd_bus_message *m, const char *key, FILE *out)
 {
     const char *name;
     int r = sd_bus_message_enter_container(m, 'a', "s");
 
     while (r >= 0 && (r = sd_bus_message_read(m, "s", &name)) > 0) {
-        fprintf(out, "%-10s ", key);
+        fprintf(out, "%-10s ", word_of(key));
         text_write(out, name);
         fputc('\n', out);
     }
@@ -133,7 +145,7 @@ static int show_added(struct client *client, sd_bus_message *reply)
     if (r >= 0 && client->json != JSON_OFF)
         answer_pair(client, "child", path);
     else if (r >= 0 && !client->quiet)
-        printf("%s%s\n", client->dry_run ? "would be added: " : "", path);
+        puts(path);
     return r;
 }
 
@@ -155,9 +167,12 @@ static int add(struct client *client, const char *text, sd_bus_error *error)
     bool restart = client->restart;
 
     client->restart = false; /* what is new has nothing to be restarted for */
-    int r = call_with_text(client, "AddChild", text, error, &reply);
+    int r =
+        call_with_text(client, client->dry_run ? "PlanAddChild" : "AddChild", text, error, &reply);
     client->restart = restart;
-    return r < 0 ? r : show_added(client, reply);
+    if (r < 0)
+        return r;
+    return client->dry_run ? show_changes(client, reply) : show_added(client, reply);
 }
 
 int command_add(struct client *client)

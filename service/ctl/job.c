@@ -160,11 +160,10 @@ static int show_end(struct client *client, sd_bus_message *reply, size_t shown)
     return end.code == 0 && strcmp(end.result, "succeeded") != 0 ? CTL_FAILED : end.code;
 }
 
-static int start(struct client *client, char **path)
+static int call_with_job(struct client *client, const char *method, sd_bus_error *error,
+                         sd_bus_message **reply)
 {
-    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
-    CLEANUP_MESSAGE *call = NULL, *reply = NULL;
-    const char *found;
+    CLEANUP_MESSAGE *call = NULL;
     char *text;
 
     for (int i = 1; i < client->n_arguments; i++)
@@ -174,7 +173,7 @@ static int start(struct client *client, char **path)
 
     if (!text)
         return CTL_ERROR;
-    int r = client_call(client, PATH, MANAGER, "RunJob", &call);
+    int r = client_call(client, PATH, MANAGER, method, &call);
     if (r >= 0)
         r = sd_bus_message_append(call, "s", text);
     free(text);
@@ -183,11 +182,83 @@ static int start(struct client *client, char **path)
     if (r >= 0)
         r = client_append_reason(client, call);
     if (r >= 0)
-        r = sd_bus_call(client->bus, call, 0, &error, &reply);
-    if (r >= 0)
-        r = sd_bus_message_read(reply, "o", &found);
+        r = sd_bus_call(client->bus, call, 0, error, reply);
+    return r < 0 ? client_error(client, error, r) : CTL_DONE;
+}
+
+static int start(struct client *client, char **path)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *reply = NULL;
+    const char *found;
+    int code = call_with_job(client, "RunJob", &error, &reply);
+
+    if (code != CTL_DONE)
+        return code;
+    int r = sd_bus_message_read(reply, "o", &found);
     *path = r >= 0 ? strdup(found) : NULL;
-    return *path ? CTL_DONE : client_error(client, &error, r < 0 ? r : -ENOMEM);
+    return *path ? CTL_DONE : client_error(client, NULL, r < 0 ? r : -ENOMEM);
+}
+
+/* ---- a dry run ------------------------------------------------------------------------------- */
+
+static int print_stops(sd_bus_message *m)
+{
+    const char *id;
+    int r = sd_bus_message_enter_container(m, 'v', "as");
+
+    if (r >= 0)
+        r = sd_bus_message_enter_container(m, 'a', "s");
+    while (r >= 0 && (r = sd_bus_message_read(m, "s", &id)) > 0)
+        printf("stops      %s\n", id);
+    if (r >= 0)
+        r = sd_bus_message_exit_container(m);
+    return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int print_state(sd_bus_message *m)
+{
+    const char *state;
+    int r = sd_bus_message_read(m, "v", "s", &state);
+
+    if (r >= 0)
+        printf("the job would be accepted, and %s\n",
+               strcmp(state, "running") == 0 ? "run at once" : "wait for its turn");
+    return r;
+}
+
+static int print_plan(sd_bus_message *m)
+{
+    const char *key;
+    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        r = sd_bus_message_read(m, "s", &key);
+        if (r >= 0 && strcmp(key, "State") == 0)
+            r = print_state(m);
+        else if (r >= 0 && strcmp(key, "WouldStop") == 0)
+            r = print_stops(m);
+        else if (r >= 0)
+            r = sd_bus_message_skip(m, "v");
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+    }
+    return r;
+}
+
+static int try_job(struct client *client)
+{
+    CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
+    CLEANUP_MESSAGE *reply = NULL;
+    int r = 0, code = call_with_job(client, "PlanRunJob", &error, &reply);
+
+    if (code != CTL_DONE)
+        return code;
+    if (client->json != JSON_OFF)
+        r = answer_message(client, reply, NULL);
+    else if (!client->quiet)
+        r = print_plan(reply);
+    return r < 0 ? client_error(client, NULL, r) : CTL_DONE;
 }
 
 /* ---- while it runs --------------------------------------------------------------------------- */
@@ -311,18 +382,15 @@ static int tell_time_is_up(struct client *client, const struct stream *stream)
 
 int command_run(struct client *client)
 {
+    if (client->dry_run)
+        return try_job(client);
+
     char *path = NULL;
     int code = start(client, &path);
     struct stream stream = {.path = path};
 
-    if (code == CTL_DONE && client->dry_run && client->json != JSON_OFF)
-        answer_pair(client, "job", path);
-    else if (code == CTL_DONE && client->dry_run && !client->quiet)
-        puts("the job would be accepted");
-    if (code != CTL_DONE || client->dry_run) {
-        free(path);
+    if (code != CTL_DONE)
         return code;
-    }
     set_end(client, &stream);
     int r = follow(client, &stream);
     if (r >= 0 && !stream.over)

@@ -366,6 +366,57 @@ static int apply_added(struct reload *reload, struct error *error)
     return r;
 }
 
+/* ---- a dry run ------------------------------------------------------------------------------- */
+
+static void say_start(void *userdata, const char *id)
+{
+    say(userdata, "WouldStart", id);
+}
+
+/* Each by itself: what they require is not there to be looked at yet. */
+static void say_those_on_their_own(const struct reload *reload)
+{
+    for (size_t i = 0; i < reload->n_added; i++)
+        if (reload->added[i].autostart && reload->added[i].has_process)
+            say(reload, "WouldStart", reload->added[i].id);
+}
+
+/* Those that wait for their name to be free are declared when it is. */
+static void say_awaited(const struct reload *reload)
+{
+    for (size_t i = 0; i < reload->tree.n_children; i++)
+        if (manifest_set_awaited(reload->set)[i] && reload->tree.children[i].autostart &&
+            reload->tree.children[i].has_process)
+            say(reload, "WouldStart", reload->tree.children[i].id);
+}
+
+static void say_stops(const struct reload *reload)
+{
+    for (struct child *child = core_first(reload->core); child; child = core_next(child))
+        if (is_orphan(reload, child) && child->attempt.active)
+            say(reload, "WouldStop", child->id);
+}
+
+/* Whose processes it would start and stop, beside those that it restarts. */
+static void plan(struct reload *reload)
+{
+    struct tree_declaration tree = {.children = reload->added,
+                                    .n_children = reload->n_added,
+                                    .supervisors = reload->added_supervisors,
+                                    .n_supervisors = reload->n_added_supervisors};
+    const struct plan_visitor starts = {say_start, reload};
+    struct declaration_problem problem = {};
+
+    if (tree.n_children > 0 &&
+        core_dry_run(reload->core, NULL, &tree, &starts, reload->what->requester,
+                     reload->what->reason, &problem) < 0)
+        say_those_on_their_own(reload);
+    if (reload->n_changed > 0)
+        core_check_redeclare(reload->core, reload->changed, reload->n_changed, &starts, &problem);
+    say_awaited(reload);
+    say_stops(reload);
+}
+
 static int apply(struct reload *reload, struct error *error)
 {
     int r = apply_supervisors(reload, error);
@@ -393,7 +444,9 @@ int manifest_set_reload(const struct manifest_set *set, struct core *core,
         r = out_of_memory(error);
     else
         r = is_alone(&reload) ? 0 : rehearse(&reload, error);
-    if (r == 0 && !what->dry_run)
+    if (r == 0 && what->dry_run)
+        plan(&reload);
+    else if (r == 0)
         r = apply(&reload, error);
     free(reload.added);
     free(reload.changed);

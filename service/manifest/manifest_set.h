@@ -23,7 +23,7 @@ struct manifest_changes {
 
 /* What is asked of a reload. visit, where given, is called for each child and supervisor that is
  * touched, with the word of what becomes of it: "added", "in-place", "pending", "restart" or
- * "removed". */
+ * "removed"; in a dry run also with "WouldStart" and "WouldStop". */
 struct manifest_reload {
     const char *requester, *reason;
     bool dry_run; /* only tells */

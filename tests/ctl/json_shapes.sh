@@ -45,6 +45,9 @@ answers() { # NAME ARGUMENT...
     answers "wait ID" wait s/x
     answers "wait ID" wait s/x --for=stopped --timeout=1ms
     answers reload reload --reason=test
+    answers "reload --dry-run, add --dry-run" reload --dry-run --reason=test
+    answers "reload --dry-run, add --dry-run" add "$folder/more.yaml" --dry-run --reason=test
+    answers "run --dry-run" run "$folder/job.yaml" --dry-run
     answers "reexec --dry-run" reexec --reason=test --dry-run
     answers metrics metrics
     answers "add FILE" add "$folder/more.yaml" --reason=test

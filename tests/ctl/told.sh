@@ -71,7 +71,8 @@ begin_to_remove() {
     proctorctl remove drains --reason=test >/dev/null
 }
 echo '{name: drains, exec: [/bin/sleep, "1000"]}' >"$folder/newer.yaml"
-check "a dry run of add says that it is one" "would be added: /org/proctor1/child/drains; 0" \
+check "a dry run of add says that it is one" "added      drains
+starts     drains; 0" \
     "$(proctorctl add "$folder/newer.yaml" --dry-run --reason=test); $?"
 begin_to_remove
 check "a child that is being removed counts as absent" "/org/proctor1/child/drains; 0" \
