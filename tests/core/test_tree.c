@@ -112,6 +112,37 @@ static void a_check_changes_nothing(void)
     g_assert_cmpuint(w->events->len, ==, 1); /* and who asked is told */
 }
 
+static void note_id(void *userdata, const char *id)
+{
+    g_string_append_printf(userdata, "%s ", id);
+}
+
+/* The sidecar marks its primary as changed when it is bound to it. */
+static void a_primary_that_is_only_tried_leaves_nothing(void)
+{
+    static const char *primary[] = {"p"};
+    struct child_declaration children[2] = {world_worker("s"), world_worker("p")};
+    struct tree_declaration tree = {.children = children, .n_children = 2};
+    struct declaration_problem problem;
+    g_autoptr(GString) named = g_string_new("");
+
+    children[0].role = ROLE_SIDECAR;
+    children[0].requires = primary;
+    children[0].n_requires = 1;
+    g_assert_cmpint(core_dry_run(w->core, "add", &tree, &(struct plan_visitor){note_id, named},
+                                 "anna", "to see", &problem),
+                    ==, 0);
+    g_assert_cmpstr(named->str, ==, "s p ");
+    g_assert_null(core_take_changed(w->core));
+
+    children[1].autostart = false;
+    g_string_truncate(named, 0);
+    g_assert_cmpint(core_dry_run(w->core, "add", &tree, &(struct plan_visitor){note_id, named},
+                                 "anna", "to see", &problem),
+                    ==, 0);
+    g_assert_cmpstr(named->str, ==, "");
+}
+
 static void eight_levels_are_enough(void)
 {
     static const char *const paths[] = {"1",         "1/2",         "1/2/3",        "1/2/3/4",
@@ -311,6 +342,7 @@ int main(int argc, char **argv)
     WORLD_TEST(&w, "/tree", a_later_child_stands_with_its_supervisor);
     WORLD_TEST(&w, "/tree", a_tree_with_a_mistake_declares_nothing);
     WORLD_TEST(&w, "/tree", a_check_changes_nothing);
+    WORLD_TEST(&w, "/tree", a_primary_that_is_only_tried_leaves_nothing);
     WORLD_TEST(&w, "/tree", eight_levels_are_enough);
     WORLD_TEST(&w, "/tree", a_discarded_supervisor_goes_with_its_last_child);
     WORLD_TEST(&w, "/job", a_job_cannot_end_the_tree);
