@@ -368,9 +368,12 @@ static void agree_on_jobs(struct world *world)
         if (job->child && job->child->attempts > 1)
             world_fail(world, CHECK_JOBS, "the job %s is started again", name);
     }
-    if (running > core_max_jobs(world->core))
+    if (core_max_jobs(world->core) != world->reference.max_jobs)
+        world_fail(world, CHECK_JOBS, "there are %u places, it should be %u",
+                   core_max_jobs(world->core), world->reference.max_jobs);
+    if (running > world->reference.max_jobs)
         world_fail(world, CHECK_JOBS, "%u jobs run, there are %u places", running,
-                   core_max_jobs(world->core));
+                   world->reference.max_jobs);
 }
 
 /* The tree as a list, which is the order of starts. */

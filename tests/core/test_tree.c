@@ -305,6 +305,26 @@ static void spawn_blocking_semaphore_cap(void)
     }
 }
 
+/* No more than so many, and no fewer; what it says is what it does. */
+static void as_many_jobs_run_as_there_are_places(void)
+{
+    static const uint32_t places[] = {1, 2, 8, 9};
+    uint32_t runs = 0;
+
+    g_assert_cmpuint(core_max_jobs(w->core), ==, JOBS_DEFAULT);
+    core_set_max_jobs(w->core, JOBS_AT_ONCE_MAX);
+    g_assert_cmpuint(core_max_jobs(w->core), ==, JOBS_AT_ONCE_MAX);
+    for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
+        core_set_max_jobs(w->core, places[i]);
+        g_assert_cmpuint(core_max_jobs(w->core), ==, places[i]);
+        for (; runs < places[i] + 1; runs++) {
+            g_autofree char *name = g_strdup_printf("job-%u", runs);
+            run(name);
+            g_assert_cmpuint(w->starts->len, ==, MIN(runs + 1, places[i]));
+        }
+    }
+}
+
 static void ten_thousand_jobs_wait_without_a_timer(void)
 {
     run("first");
@@ -351,6 +371,7 @@ int main(int argc, char **argv)
     WORLD_TEST(&w, "/job", a_job_is_visible_while_it_runs);
     WORLD_TEST(&w, "/job", measure_blocking_emits_metrics);
     WORLD_TEST(&w, "/job", spawn_blocking_semaphore_cap);
+    WORLD_TEST(&w, "/job", as_many_jobs_run_as_there_are_places);
     WORLD_TEST(&w, "/job", ten_thousand_jobs_wait_without_a_timer);
     WORLD_TEST(&w, "/job", twenty_thousand_jobs_and_no_more);
     WORLD_TEST(&w, "/job", the_oldest_finished_jobs_are_forgotten);

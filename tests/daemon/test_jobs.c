@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define PLACES_MAX 10000 /* of jobs that run at once */
+
 static struct fixture f;
 
 static GVariant *job_property(guint64 job, const char *name)
@@ -192,23 +194,52 @@ static void a_job_is_listed_by_its_name_while_it_runs(void)
     g_assert_cmpstr(dict_text(result, "Result"), ==, "succeeded");
 }
 
+static gboolean set_max_jobs(guint32 most)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) set = fixture_call(
+        &f, "/org/proctor1", "org.freedesktop.DBus.Properties", "Set",
+        g_variant_new("(ssv)", "org.proctor1.Manager", "MaxJobs", g_variant_new_uint32(most)),
+        &error);
+    return set != NULL;
+}
+
+static guint32 get_max_jobs(void)
+{
+    g_autoptr(GVariant) reply =
+        fixture_call(&f, "/org/proctor1", "org.freedesktop.DBus.Properties", "Get",
+                     g_variant_new("(ss)", "org.proctor1.Manager", "MaxJobs"), NULL);
+    g_autoptr(GVariant) value = NULL;
+    g_variant_get(reply, "(v)", &value);
+    return g_variant_get_uint32(value);
+}
+
+static void max_jobs_has_a_limit_of_its_own(void)
+{
+    static const guint32 taken[] = {1, 2, PLACES_MAX - 1, PLACES_MAX};
+
+    g_assert_cmpuint(get_max_jobs(), ==, 8);
+    for (size_t i = 0; i < G_N_ELEMENTS(taken); i++) {
+        g_assert_true(set_max_jobs(taken[i]));
+        g_assert_cmpuint(get_max_jobs(), ==, taken[i]);
+    }
+    g_assert_false(set_max_jobs(0));
+    g_assert_false(set_max_jobs(PLACES_MAX + 1));
+    g_assert_cmpuint(get_max_jobs(), ==, PLACES_MAX);
+}
+
 static void no_more_than_max_jobs_run(void)
 {
     fixture_fifo(&f, "go");
     g_autofree char *waits = g_strdup_printf("wait=%s", fixture_path(&f, "go"));
-    g_autoptr(GVariant) set = fixture_call(
-        &f, "/org/proctor1", "org.freedesktop.DBus.Properties", "Set",
-        g_variant_new("(ssv)", "org.proctor1.Manager", "MaxJobs", g_variant_new_uint32(1)), NULL);
-    g_autoptr(GError) zero = NULL;
-    g_autoptr(GVariant) refused = fixture_call(
-        &f, "/org/proctor1", "org.freedesktop.DBus.Properties", "Set",
-        g_variant_new("(ssv)", "org.proctor1.Manager", "MaxJobs", g_variant_new_uint32(0)), &zero);
-    g_assert_null(refused);
+    g_assert_true(set_max_jobs(1));
     guint64 first = run("a", "", waits, NULL), second = run("b", "", "exit=0", NULL);
 
     assert_state(first, "running");
     assert_state(second, "queued");
     g_assert_cmpuint(fixture_number(&f, "jobs/2", "Attempt"), ==, 0);
+    g_autofree char *why = fixture_text(&f, "jobs/2", "Explanation");
+    g_assert_true(g_str_has_prefix(why, "queued: at most 1 "));
     fixture_release(&f, "go");
 
     g_autoptr(GVariant) result = wait_for(second);
@@ -517,6 +548,7 @@ int main(int argc, char **argv)
     FIXTURE_TEST(&f, NULL, "/daemon/jobs", a_hundred_jobs_share_eight_places);
     FIXTURE_TEST(&f, NULL, "/daemon/jobs", sixteen_jobs_are_never_more_than_eight);
     FIXTURE_TEST(&f, NULL, "/daemon/jobs", a_job_is_listed_by_its_name_while_it_runs);
+    FIXTURE_TEST(&f, NULL, "/daemon/jobs", max_jobs_has_a_limit_of_its_own);
     FIXTURE_TEST(&f, NULL, "/daemon/jobs", no_more_than_max_jobs_run);
     FIXTURE_TEST(&f, NULL, "/daemon/jobs", a_name_is_refused_queued_or_replaced);
     FIXTURE_TEST(&f, NULL, "/daemon/jobs", a_cancelled_job_is_gone_and_can_be_forgotten);
