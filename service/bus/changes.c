@@ -37,6 +37,7 @@ void changes_note_restart(struct changes *named, const struct core *core, const 
     const struct child *child = core_find(core, id);
     const struct child *sidecar = child ? child->first_sidecar : NULL;
 
+    INVARIANT(!child || child_is_sound(child));
     for (; sidecar; sidecar = sidecar->next_sidecar)
         if (child_attempt(sidecar) > 0)
             changes_note(named, "WouldRestart", sidecar->id);

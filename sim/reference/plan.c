@@ -1,5 +1,6 @@
 #include "reference/plan.h"
 
+#include "core/vocabulary/invariant.h"
 #include "reference/dependency.h"
 #include "reference/tree.h"
 
@@ -170,6 +171,7 @@ size_t reference_plan_declared(struct ref *r, const struct child_declaration *se
                                const char **ids)
 {
     struct tried tried = {.set = set, .n = n, .ids = ids};
+    INVARIANT(n > 0 && set[0].id);
     for (bool again = true; again;) {
         again = false;
         for (size_t i = 0; i < n; i++)
@@ -192,6 +194,7 @@ size_t reference_plan_redeclared(struct ref *r, const struct child_declaration *
                                  const char **ids)
 {
     struct tried tried = {.set = set, .n = n, .ids = ids};
+    INVARIANT(n > 0 && set[0].id);
     for (bool again = true; again;) {
         again = false;
         for (uint32_t i = 0; i < r->count; i++) {
@@ -207,5 +210,6 @@ bool reference_plan_job(struct ref *r, const struct child_declaration *d)
 {
     struct tried nothing = {};
     bool by_plan;
+    INVARIANT(d->n_requires == 0 || d->requires);
     return would_have_all(r, &nothing, d, &by_plan);
 }
