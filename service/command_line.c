@@ -1,5 +1,6 @@
 #include "command_line.h"
 
+#include "bus/metrics_address.h"
 #include "handover/program.h"
 #include "manifest/unit.h"
 
@@ -34,6 +35,7 @@ static const char help[] =
     "  --fd-store             keep sockets, pipes and pidfds in the service manager's descriptor\n"
     "                         store, for the next proctord (needs FileDescriptorStoreMax=)\n"
     "  --metrics-socket=PATH  serve OpenMetrics over HTTP on a Unix socket\n"
+    "  --metrics-listen=ADDRESS:PORT  serve the same over TCP, such as 127.0.0.1:9586\n"
     "  --metrics-children     include metrics of each child, with its id as a label\n"
     "  --no-cgroups           track children by process group and subreaper only\n"
     "  --check                validate the manifests and exit with 0 or 1\n"
@@ -58,6 +60,7 @@ enum option_code {
     OPTION_AUDIT_SIZE,
     OPTION_FD_STORE,
     OPTION_METRICS_SOCKET,
+    OPTION_METRICS_LISTEN,
     OPTION_METRICS_CHILDREN,
     OPTION_NO_CGROUPS,
     OPTION_CHECK,
@@ -80,6 +83,7 @@ static const struct option options[] = {
     {"audit-size", required_argument, NULL, OPTION_AUDIT_SIZE},
     {"fd-store", no_argument, NULL, OPTION_FD_STORE},
     {"metrics-socket", required_argument, NULL, OPTION_METRICS_SOCKET},
+    {"metrics-listen", required_argument, NULL, OPTION_METRICS_LISTEN},
     {"metrics-children", no_argument, NULL, OPTION_METRICS_CHILDREN},
     {"no-cgroups", no_argument, NULL, OPTION_NO_CGROUPS},
     {"check", no_argument, NULL, OPTION_CHECK},
@@ -184,6 +188,13 @@ static int take(struct command_line *line, int code)
             return refuse("--metrics-socket: expected an absolute path of at most 100 characters",
                           optarg);
         line->metrics_socket = optarg;
+        return 0;
+    case OPTION_METRICS_LISTEN:
+        if (!metrics_address_is(optarg))
+            return refuse("--metrics-listen: expected an address and a port, such as "
+                          "127.0.0.1:9586 or [::1]:9586",
+                          optarg);
+        line->metrics_address = optarg;
         return 0;
     case OPTION_METRICS_CHILDREN:
         line->metrics_of_children = true;

@@ -22,7 +22,8 @@ struct command_line {
     enum durability durability;
     uint64_t audit_bytes;
     bool accept_unwritten;
-    const char *metrics_socket; /* NULL: none */
+    const char *metrics_socket;  /* NULL: none */
+    const char *metrics_address; /* of IP; NULL: none */
     bool metrics_of_children;
     bool store_descriptors;
     bool check;

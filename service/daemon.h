@@ -48,9 +48,10 @@ struct daemon {
     sd_event_source *watchdog;      /* of the service manager that we are a service of */
     struct manifest_set *returning; /* has children whose records have to go first */
     struct manifest_request *return_request;
-    sd_event_source *return_source; /* one of them may have gone */
-    sd_event_source *reload_source; /* the manifests could not be read when it began */
-    struct metrics_socket *metrics;
-    struct sink *output;    /* standard output; NULL: nothing was said there */
-    int metrics_descriptor; /* as it was handed over, until it is used; -1 */
+    sd_event_source *return_source;     /* one of them may have gone */
+    sd_event_source *reload_source;     /* the manifests could not be read when it began */
+    struct metrics_socket *metrics;     /* on a Unix socket, */
+    struct metrics_socket *metrics_tcp; /* and one of IP */
+    struct sink *output;                /* standard output; NULL: nothing was said there */
+    int metrics_descriptor;             /* as it was handed over, until it is used; -1 */
 };

@@ -13,7 +13,7 @@
 #include "log/log.h"
 #include "manifest_load.h"
 #include "manifests.h"
-#include "bus/metrics_socket.h"
+#include "metrics_serving.h"
 #include "host/output.h"
 #include "system/outside.h"
 #include "system/own_folder.h"
@@ -475,21 +475,6 @@ static int make_service(struct daemon *daemon)
     return 0;
 }
 
-static int serve_metrics(struct daemon *daemon)
-{
-    if (!daemon->line.metrics_socket)
-        return 0;
-    char why[OWN_FOLDER_WHY];
-    if (own_folder_of(daemon->line.metrics_socket, why) < 0) {
-        log_say("proctord: %s: its folder cannot be used: %s", daemon->line.metrics_socket, why);
-        return -EPERM;
-    }
-    int r = metrics_socket_open(daemon->event, daemon->service, daemon->line.metrics_socket,
-                                daemon->metrics_descriptor, daemon->line.metrics_of_children,
-                                &daemon->metrics);
-    return r < 0 ? fail(daemon->line.metrics_socket, r) : 0;
-}
-
 static void tell_durability(struct daemon *daemon)
 {
     const char *why = unwritten(daemon);
@@ -585,7 +570,7 @@ static int run(struct daemon *daemon)
     if (r >= 0)
         r = make_service(daemon);
     if (r >= 0)
-        r = serve_metrics(daemon);
+        r = metrics_serving_begin(daemon);
     if (r < 0)
         return EXIT_FAILURE;
     daemon->told_address = daemon->handover != NULL;
@@ -607,7 +592,7 @@ static void tidy_up(struct daemon *daemon)
     handover_free(daemon->handover);
     program_forget(&daemon->program);
     signals_free(daemon->signals);
-    metrics_socket_close(daemon->metrics);
+    metrics_serving_end(daemon);
     if (daemon->history.journal)
         journal_settle(daemon->history.journal, SETTLE_USEC); /* answers may wait for it */
     host_free(daemon->host);

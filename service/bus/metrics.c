@@ -168,6 +168,15 @@ static void print_host(FILE *out, const struct service *service)
     print_starts(out, service);
 }
 
+static void print_journal(FILE *out, const struct service *service)
+{
+    bool written = !service->hooks.unwritten(service->hooks.userdata);
+
+    family(out, "journal_written", "gauge",
+           "Whether changes are recorded: 0 when the journal cannot be written.");
+    fprintf(out, "proctor_journal_written %d\n", written);
+}
+
 static void print_bus(FILE *out, const struct service *service)
 {
     family(out, "subscribers", "gauge", "Clients subscribed to events.");
@@ -235,6 +244,7 @@ static void print_head(FILE *out, const struct service *service)
     print_children(out, &totals);
     print_events(out, service);
     print_host(out, service);
+    print_journal(out, service);
     print_bus(out, service);
     print_waits(out, service);
     job_metrics_print(service->job_metrics, service->core, out);

@@ -2,8 +2,10 @@
 
 #include "system/discard.h"
 #include "bus/metrics.h"
+#include "bus/metrics_address.h"
 #include "bus/private.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +36,7 @@ struct page {
 struct connection {
     struct metrics_socket *socket;
     int fd;
-    uid_t uid;
+    struct metrics_peer peer;
     uint64_t came; /* in which order */
     sd_event_source *source, *deadline;
     char request[REQUEST_MAX];
@@ -344,14 +346,15 @@ static bool goes_before(const struct connection *a, const struct connection *b)
     return a->came < b->came;
 }
 
-static size_t count_of(const struct metrics_socket *socket, uid_t uid, struct connection **first)
+static size_t count_of(const struct metrics_socket *socket, const struct metrics_peer *peer,
+                       struct connection **first)
 {
     size_t count = 0;
 
     *first = NULL;
     for (size_t i = 0; i < METRICS_CONNECTIONS_MAX; i++) {
         struct connection *c = socket->connections[i];
-        if (!c || c->uid != uid)
+        if (!c || !metrics_peer_is_same(&c->peer, peer))
             continue;
         count++;
         if (!*first || goes_before(c, *first))
@@ -360,13 +363,13 @@ static size_t count_of(const struct metrics_socket *socket, uid_t uid, struct co
     return count;
 }
 
-/* A uid that has its share makes room itself; where all places are taken, the one with most. */
-static void make_place(struct metrics_socket *socket, uid_t uid)
+/* A peer that has its share makes room itself; where all places are taken, the one with most. */
+static void make_place(struct metrics_socket *socket, const struct metrics_peer *peer)
 {
     struct connection *first, *victim = NULL;
     size_t most = 0, used = 0;
 
-    if (count_of(socket, uid, &first) >= METRICS_PER_UID) {
+    if (count_of(socket, peer, &first) >= METRICS_PER_PEER) {
         connection_free(first);
         return;
     }
@@ -374,7 +377,7 @@ static void make_place(struct metrics_socket *socket, uid_t uid)
         if (!socket->connections[i])
             continue;
         used++;
-        size_t count = count_of(socket, socket->connections[i]->uid, &first);
+        size_t count = count_of(socket, &socket->connections[i]->peer, &first);
         if (count > most) {
             most = count;
             victim = first;
@@ -388,30 +391,26 @@ static int come(sd_event_source *source, int fd, uint32_t events, void *userdata
 {
     struct metrics_socket *socket = userdata;
     struct connection **place = socket->connections;
-    int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    struct ucred who = {.uid = (uid_t)-1};
-    socklen_t size = sizeof(who);
+    struct metrics_peer peer;
+    int accepted = metrics_address_accept(fd, &peer);
 
     (void)source;
     (void)events;
-    if (peer < 0)
-        return 0;
-    struct connection *fresh = calloc(1, sizeof(*fresh));
-    if (!fresh || getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0) {
-        free(fresh);
-        discard_close(peer);
+    struct connection *fresh = accepted < 0 ? NULL : calloc(1, sizeof(*fresh));
+    if (!fresh) {
+        discard_close(accepted);
         return 0;
     }
-    make_place(socket, who.uid);
+    make_place(socket, &peer);
     while (*place)
         place++;
     fresh->socket = socket;
-    fresh->fd = peer;
-    fresh->uid = who.uid;
+    fresh->fd = accepted;
+    fresh->peer = peer;
     fresh->came = ++socket->came;
     *place = fresh;
-    setsockopt(peer, SOL_SOCKET, SO_PASSRIGHTS, &(int){0}, sizeof(int)); /* where there is it */
-    if (sd_event_add_io(socket->event, &fresh->source, peer, EPOLLIN, talk, fresh) < 0 ||
+    setsockopt(accepted, SOL_SOCKET, SO_PASSRIGHTS, &(int){0}, sizeof(int)); /* where there is it */
+    if (sd_event_add_io(socket->event, &fresh->source, accepted, EPOLLIN, talk, fresh) < 0 ||
         sd_event_add_time_relative(socket->event, &fresh->deadline, CLOCK_MONOTONIC, PATIENCE_USEC,
                                    0, too_late, fresh) < 0)
         connection_free(fresh);
@@ -457,38 +456,71 @@ static int listen_at(const char *path)
     return r;
 }
 
-int metrics_socket_open(sd_event *event, const struct service *service, const char *path, int kept,
-                        bool children, struct metrics_socket **socket)
+static struct metrics_socket *make_socket(sd_event *event, const struct service *service, int fd,
+                                          bool children)
 {
     struct metrics_socket *fresh = calloc(1, sizeof(*fresh));
 
     if (!fresh)
-        return -ENOMEM;
+        return NULL;
     fresh->event = event;
     fresh->service = service;
     fresh->children = children;
-    fresh->path = strdup(path);
-    int r = fresh->fd = !fresh->path ? -ENOMEM : kept >= 0 ? kept : listen_at(path);
+    fresh->fd = fd;
+    return fresh;
+}
+
+static int watch(struct metrics_socket *socket)
+{
+    int r = sd_event_add_io(socket->event, &socket->source, socket->fd, EPOLLIN, come, socket);
+
     if (r >= 0)
-        discard_refuse(fresh->fd, true);
-    if (r >= 0)
-        r = sd_event_add_io(event, &fresh->source, fresh->fd, EPOLLIN, come, fresh);
-    if (r >= 0)
-        r = sd_event_add_time(event, &fresh->making, CLOCK_MONOTONIC, 0, 1, make_some, fresh);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(fresh->making, SD_EVENT_OFF);
-    if (r >= 0) /* a client that connects inherits it */
-        setsockopt(fresh->fd, SOL_SOCKET, SO_PASSRIGHTS, &(int){0}, sizeof(int));
-    if (r < 0) {
-        sd_event_source_disable_unref(fresh->source);
-        sd_event_source_disable_unref(fresh->making);
-        if (fresh->fd >= 0)
-            close(fresh->fd);
-        free(fresh->path);
-        free(fresh);
-        return r;
+        r = sd_event_add_time(socket->event, &socket->making, CLOCK_MONOTONIC, 0, 1, make_some,
+                              socket);
+    return r < 0 ? r : sd_event_source_set_enabled(socket->making, SD_EVENT_OFF);
+}
+
+static void free_socket(struct metrics_socket *socket)
+{
+    sd_event_source_disable_unref(socket->source);
+    sd_event_source_disable_unref(socket->making);
+    close(socket->fd);
+    free(socket->path);
+    free(socket);
+}
+
+int metrics_socket_serve(sd_event *event, const struct service *service, int fd, bool children,
+                         struct metrics_socket **socket)
+{
+    assert(event && service && socket && fd >= 0);
+    struct metrics_socket *fresh = make_socket(event, service, fd, children);
+
+    if (!fresh) {
+        close(fd);
+        return -ENOMEM;
     }
-    *socket = fresh;
+    int r = watch(fresh);
+    if (r < 0)
+        free_socket(fresh);
+    else
+        *socket = fresh;
+    return r;
+}
+
+int metrics_socket_open(sd_event *event, const struct service *service, const char *path, int kept,
+                        bool children, struct metrics_socket **socket)
+{
+    assert(path);
+    int fd = kept >= 0 ? kept : listen_at(path);
+
+    if (fd < 0)
+        return fd;
+    discard_refuse(fd, true);
+    setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &(int){0}, sizeof(int)); /* clients inherit it */
+    int r = metrics_socket_serve(event, service, fd, children, socket);
+    if (r < 0)
+        return r;
+    (*socket)->path = strdup(path);
     return 0;
 }
 
@@ -504,12 +536,9 @@ void metrics_socket_close(struct metrics_socket *socket)
     for (size_t i = 0; i < METRICS_CONNECTIONS_MAX; i++)
         if (socket->connections[i])
             connection_free(socket->connections[i]);
-    sd_event_source_disable_unref(socket->source);
-    sd_event_source_disable_unref(socket->making);
     if (socket->metrics)
         metrics_free(socket->metrics);
-    close(socket->fd);
-    unlink(socket->path);
-    free(socket->path);
-    free(socket);
+    if (socket->path)
+        unlink(socket->path);
+    free_socket(socket);
 }

@@ -21,6 +21,7 @@
 #include "host/wall_clock.h"
 #include "host/watch.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -238,6 +239,21 @@ static int add_sources(struct host *host)
     return r;
 }
 
+int host_take_listener(struct host *host)
+{
+    assert(host);
+    int fd = host->listener;
+
+    host->listener = -1;
+    return fd < 0 ? -ENOENT : fd;
+}
+
+void host_keep_listener(struct host *host, int fd)
+{
+    assert(host);
+    host->listener = fd;
+}
+
 void host_hand_over(struct host *host, struct handover *handover)
 {
     INVARIANT(handover);
@@ -246,6 +262,8 @@ void host_hand_over(struct host *host, struct handover *handover)
     for (struct child *child = core_first(host->core); child; child = core_next(child))
         if (child->host)
             process_keep(child->host);
+    if (host->listener >= 0)
+        keep_hand(host->keep, LISTENER_NAME, host->listener);
     keep_end_handover(host->keep, handover);
     inherit_hand_over(host, handover);
 }
@@ -265,6 +283,7 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
 
     fresh->event = sd_event_ref(event);
     fresh->cgroups.fd = -1;
+    fresh->listener = -1;
     fresh->results_tail = &fresh->results;
     fresh->check_gone = process_check_gone;
     fresh->before_over = process_before_over;
@@ -281,6 +300,8 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
         r = add_sources(fresh);
     if (r >= 0)
         r = keep_open(settings->store_descriptors, settings->handover, &fresh->keep);
+    if (r >= 0) /* before what nobody has taken is closed */
+        fresh->listener = keep_take(fresh->keep, LISTENER_NAME);
     if (r >= 0 && settings->handover)
         inherit_read(fresh, settings->handover);
     if (r >= 0)

@@ -74,6 +74,11 @@ void host_read_results(struct host *host, void (*was_read)(void *userdata, struc
 size_t host_results_unread(const struct host *host);               /* that are waited for */
 void host_forget_result(struct host *host, const struct job *job); /* with the job */
 
+/* The socket of IP for metrics: as the program before this one or the service manager has handed it
+ * over, or a negative errno; and the one that is to be handed over, until then (-1: none). */
+int host_take_listener(struct host *host);
+void host_keep_listener(struct host *host, int fd);
+
 /* The core's inputs, and the processes that are started, are written there from now on. */
 struct journal;
 void host_keep_journal(struct host *host, struct journal *journal);

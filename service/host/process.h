@@ -121,6 +121,7 @@ struct host {
     struct cgroup_base cgroups;
     char *notify_path;
     struct notify_socket *notify;
+    int listener;  /* for metrics, to be handed over; -1: none */
     size_t stores; /* children that may give descriptors */
     struct ends *ends;
     sd_event_source *child_source; /* SIGCHLD */
@@ -191,7 +192,8 @@ void process_forget_start(struct process *process);
 int host_prepare_starts(struct host *host, uint64_t descriptors);
 
 /* hearing.c */
-#define NOTIFY_NAME "proctor.notify" /* of the socket, in the store */
+#define NOTIFY_NAME   "proctor.notify"  /* of the socket, in the store */
+#define LISTENER_NAME "proctor.metrics" /* and of that for metrics, from the service manager */
 int host_listen(struct host *host, const char *directory);
 
 /* process.c */

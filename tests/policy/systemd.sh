@@ -18,6 +18,7 @@ trap 'kill -9 $manager; wait $manager; rm -rf "$folder"' EXIT 2>/dev/null
 # What is to be seen of it must not lie in /tmp or /run, which are hidden: in a folder that is bound.
 mkdir "$folder/root" "$folder/log"
 cp "$proctord" "$proctorctl" "$build/policy/proctor.service" "$source/policy/org.proctor1.conf" \
+    "$source/policy/proctor-metrics.socket" \
     "$folder/root/"
 for file in $(grep -ls "D-BUS Service" "$source"/policy/*.service.in); do # there is none, and that is right
     sed 's:@sbindir@:/mnt:' "$file" >"$folder/root/org.proctor1.service"
@@ -113,6 +114,28 @@ inside systemctl restart dbus
 check "whoever looks, and however, starts nothing" "inactive 2" "$(state) $(wc -l <"$folder/log/pids")"
 inside systemctl start proctor
 check "who means to, starts it" "active 3" "$(state) $(wc -l <"$folder/log/pids")"
+
+# The socket of the metrics: it comes with proctord, goes with it, and starts nothing.
+port=$((20000 + RANDOM % 20000))
+inside bash -c "sed -e 's/^ListenStream=.*/ListenStream=127.0.0.1:$port/' -e 's/^\[Unit\]/&\nDefaultDependencies=no/' \
+    /mnt/proctor-metrics.socket >/run/systemd/system/proctor-metrics.socket"
+inside systemctl stop proctor
+inside systemctl daemon-reload
+inside systemctl enable --runtime --quiet proctor-metrics.socket
+inside systemctl start proctor
+scrape() { exec 5<>"/dev/tcp/127.0.0.1/$port" && printf 'GET /metrics HTTP/1.0\r\n\r\n' >&5 && tail -1 <&5; } 2>/dev/null
+check "metrics by a socket of systemd" "# EOF" "$(scrape)"
+daemon=$(property MainPID)
+inside bash -c "kill -9 $daemon"
+until_true another
+check "proctord dies: the next one has the socket" "# EOF" "$(scrape)"
+ctl shutdown --wait --reason=test >/dev/null
+until_true is inactive
+closed() { [ "$(inside systemctl show -P ActiveState proctor-metrics.socket)" = inactive ]; }
+check "shut down by command: the socket is closed" yes "$(until_true closed && echo yes)"
+check "and a scrape starts nothing" " inactive" "$(scrape) $(state)"
+inside systemctl start proctor
+check "with proctord the socket is there again" "# EOF" "$(scrape)"
 
 inside systemctl stop proctor
 check "stopped by systemd: it ends well" "inactive success" "$(state) $(property Result)"

@@ -15,6 +15,8 @@ for unit in proctor.service proctor-user.service; do
     sed 's:^ExecStart=[^ ]*:ExecStart=/bin/true:' "$build/policy/$unit" >"$folder/$unit"
     said=$said$(systemd-analyze verify --man=no --recursive-errors=no "$folder/$unit" 2>&1)
 done
+cp "$source/policy/proctor-metrics.socket" "$folder"
+said=$said$(systemd-analyze verify --man=no --recursive-errors=no "$folder/proctor-metrics.socket" 2>&1)
 [ -z "$said" ] && echo "ok 1 - well-formed" || echo "not ok 1 - $said"
 
 score() { # tenths
