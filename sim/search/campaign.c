@@ -220,15 +220,16 @@ static int write_checkpoint(const struct campaign_options *options, uint64_t nex
     FILE *file = fopen(path, "we");
     if (!file)
         return -errno;
-    fprintf(file, "proctor-campaign 1\nseeds: %" PRIu64 "..%" PRIu64 "\nshard: %u/%u\n",
+    fprintf(file, "proctor-campaign 2\nseeds: %" PRIu64 "..%" PRIu64 "\nshard: %u/%u\n",
             options->first, options->last, options->shard, options->shards);
     fprintf(file, "next: %" PRIu64 "\nruns: %" PRIu64 "\ninputs: %" PRIu64 "\n", next_chunk,
             sum->runs, sum->inputs);
     fprintf(file, "simulated: %" PRIu64 "\nfailures: %" PRIu64 "\n", sum->simulated_nsec,
             sum->failures);
-    fprintf(file,
-            "marks: %016" PRIx64 " %016" PRIx64 "\nfailed: %d %" PRIu64 "\nstates: ", sum->marks[0],
-            sum->marks[1], sum->failed, sum->failed_seed);
+    fprintf(file, "marks:");
+    for (int i = 0; i < COVERAGE_WORDS; i++)
+        fprintf(file, " %016" PRIx64, sum->marks[i]);
+    fprintf(file, "\nfailed: %d %" PRIu64 "\nstates: ", sum->failed, sum->failed_seed);
     for (size_t i = 0; i < STATES_BYTES; i++)
         fprintf(file, "%02x", sum->states[i]);
     fprintf(file, "\nend\n");
@@ -248,20 +249,23 @@ static int read_checkpoint(const char *path, struct campaign_options *about, uin
     if (!file)
         return -errno;
     *sum = (struct worker){};
-    bool good =
-        fscanf(file,
-               "proctor-campaign 1 seeds: %" SCNu64 "..%" SCNu64 " shard: %u/%u next: %" SCNu64
-               " runs: %" SCNu64 " inputs: %" SCNu64 " simulated: %" SCNu64 " failures: %" SCNu64
-               " marks: %" SCNx64 " %" SCNx64 " failed: %d %" SCNu64 " states: ",
-               &about->first, &about->last, &about->shard, &about->shards, next_chunk, &sum->runs,
-               &sum->inputs, &sum->simulated_nsec, &sum->failures, &sum->marks[0], &sum->marks[1],
-               &failed, &sum->failed_seed) == 13;
+    bool good = fscanf(file,
+                       "proctor-campaign 2 seeds: %" SCNu64 "..%" SCNu64
+                       " shard: %u/%u next: %" SCNu64 " runs: %" SCNu64 " inputs: %" SCNu64
+                       " simulated: %" SCNu64 " failures: %" SCNu64 " marks:",
+                       &about->first, &about->last, &about->shard, &about->shards, next_chunk,
+                       &sum->runs, &sum->inputs, &sum->simulated_nsec, &sum->failures) == 9;
+    for (int i = 0; good && i < COVERAGE_WORDS; i++)
+        good = fscanf(file, " %" SCNx64, &sum->marks[i]) == 1;
+    good =
+        good && fscanf(file, " failed: %d %" SCNu64 " states: ", &failed, &sum->failed_seed) == 2;
     for (size_t i = 0; good && i < STATES_BYTES; i++) {
         unsigned byte;
         good = fscanf(file, "%2x", &byte) == 1;
         sum->states[i] = (unsigned char)byte;
     }
-    good = good && fscanf(file, "%7s", end) == 1 && strcmp(end, "end") == 0;
+    good = good && fscanf(file, "%7s", end) == 1 && strcmp(end, "end") == 0 &&
+           about->shard < about->shards;
     sum->failed = failed;
     fclose(file);
     if (!good)
@@ -269,34 +273,108 @@ static int read_checkpoint(const char *path, struct campaign_options *about, uin
     return good ? 0 : -EINVAL;
 }
 
+/* ---- merging --------------------------------------------------------------------------------- */
+
+/* A checkpoint, as far as it is about which part of a campaign it is. */
+struct part {
+    const char *path;
+    struct campaign_options about;
+    bool finished;
+};
+
+static bool is_finished(const struct campaign_options *about, uint64_t next)
+{
+    return about->last == UINT64_MAX ||
+           about->first + (next * about->shards + about->shard) * CAMPAIGN_CHUNK >= about->last;
+}
+
+/* What is counted twice, or belongs to something else, makes a sum of nothing. */
+static bool fits(const struct part *parts, int count, const struct part *part)
+{
+    for (int i = 0; i < count; i++) {
+        const struct campaign_options *other = &parts[i].about, *about = &part->about;
+        if (about->first != other->first || about->last != other->last ||
+            about->shards != other->shards) {
+            fprintf(stderr, "%s and %s are of different campaigns\n", parts[i].path, part->path);
+            return false;
+        }
+        if (about->shard == other->shard) {
+            fprintf(stderr, "%s and %s are the same shard, %u/%u\n", parts[i].path, part->path,
+                    about->shard, about->shards);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Says what is missing from the whole. Returns whether it is whole. */
+static bool is_whole(const struct part *parts, int count)
+{
+    unsigned missing = count > 0 ? parts[0].about.shards - (unsigned)count : 0;
+
+    for (int i = 0; i < count; i++)
+        if (!parts[i].finished)
+            fprintf(stderr, "%s: shard %u/%u is not finished: run it again\n", parts[i].path,
+                    parts[i].about.shard, parts[i].about.shards);
+    if (missing > 0)
+        fprintf(stderr, "%u of %u shards %s missing\n", missing, parts[0].about.shards,
+                missing == 1 ? "is" : "are");
+    for (int i = 0; i < count; i++)
+        if (!parts[i].finished)
+            return false;
+    return missing == 0;
+}
+
+static void add_part(struct worker *sum, const struct worker *one)
+{
+    sum->runs += one->runs;
+    sum->inputs += one->inputs;
+    sum->simulated_nsec += one->simulated_nsec;
+    sum->failures += one->failures;
+    for (int i = 0; i < COVERAGE_WORDS; i++)
+        sum->marks[i] |= one->marks[i];
+    for (size_t b = 0; b < STATES_BYTES; b++)
+        sum->states[b] |= one->states[b];
+}
+
+static int read_part(struct part *parts, int count, char *path, struct worker *sum)
+{
+    struct part *part = &parts[count];
+    struct worker one;
+    uint64_t next;
+    int r = read_checkpoint(path, &part->about, &next, &one);
+
+    if (r == -ENOENT)
+        fprintf(stderr, "%s: %s\n", path, strerror(-r));
+    if (r < 0)
+        return r;
+    part->path = path;
+    part->finished = is_finished(&part->about, next);
+    if (!fits(parts, count, part))
+        return -EINVAL;
+    printf("%s: shard %u/%u of seeds %" PRIu64 "..%" PRIu64 ", %" PRIu64 " done\n", path,
+           part->about.shard, part->about.shards, part->about.first, part->about.last, one.runs);
+    add_part(sum, &one);
+    if (one.failed)
+        printf("  seed %" PRIu64 " failed: proctor-sim run swarm --seed %" PRIu64 "\n",
+               one.failed_seed, one.failed_seed);
+    return 0;
+}
+
 int campaign_merge(int count, char **paths)
 {
-    struct worker sum = {}, one;
-    struct campaign_options about = {};
-    uint64_t next;
+    struct part *parts = calloc((size_t)count, sizeof(*parts));
+    struct worker sum = {};
 
-    for (int i = 0; i < count; i++) {
-        int r = read_checkpoint(paths[i], &about, &next, &one);
-        if (r == -ENOENT)
-            fprintf(stderr, "%s: %s\n", paths[i], strerror(-r));
-        if (r < 0)
+    for (int i = 0; i < count; i++)
+        if (!parts || read_part(parts, i, paths[i], &sum) < 0) {
+            free(parts);
             return 2;
-        printf("%s: shard %u/%u of seeds %" PRIu64 "..%" PRIu64 ", %" PRIu64 " done\n", paths[i],
-               about.shard, about.shards, about.first, about.last, one.runs);
-        sum.runs += one.runs;
-        sum.inputs += one.inputs;
-        sum.simulated_nsec += one.simulated_nsec;
-        sum.failures += one.failures;
-        sum.marks[0] |= one.marks[0];
-        sum.marks[1] |= one.marks[1];
-        for (size_t b = 0; b < STATES_BYTES; b++)
-            sum.states[b] |= one.states[b];
-        if (one.failed)
-            printf("  seed %" PRIu64 " failed: proctor-sim run swarm --seed %" PRIu64 "\n",
-                   one.failed_seed, one.failed_seed);
-    }
+        }
     print_totals(&sum, 0);
-    return sum.failures > 0;
+    bool whole = is_whole(parts, count);
+    free(parts);
+    return sum.failures > 0 ? 1 : whole ? 0 : 2;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */

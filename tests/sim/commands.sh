@@ -98,6 +98,25 @@ check "the timeline as text"
     "$sim" campaign --seeds 0..1280 --shard 1/2 --checkpoint b >out 2>&1 && "$sim" campaign merge a b >out 2>&1 &&
     grep -q '^1280 seeds' out
 check "two shards add up to the whole"
+sed '1,/^1280 seeds/!d; /^[ab]: /d' out >whole
+"$sim" campaign merge a b a >out 2>&1; [ $? -eq 2 ] && grep -q '^a and a are the same shard, 0/2' out
+check "a shard counts once"
+"$sim" campaign merge b >out 2>&1; [ $? -eq 2 ] && grep -q '^1 of 2 shards is missing' out
+check "what is missing is told"
+"$sim" campaign --seeds 0..1281 --shard 0/2 --time 1s --checkpoint e >out 2>&1
+"$sim" campaign merge b e >out 2>&1; [ $? -eq 2 ] && grep -q 'are of different campaigns' out
+check "shards of two campaigns are no whole"
+"$sim" campaign --seeds 0..1280 --shard 0/2 --jobs 1 --time 10ms --checkpoint f >out 2>&1
+"$sim" campaign merge b f >out 2>&1; { [ $? -eq 2 ] && grep -q '^f: shard 0/2 is not finished' out; } ||
+    [ "$(sed -n 's/^runs: //p' f)" -eq 640 ]
+check "nor is one that has stopped in between"
+"$sim" campaign --seeds 0..1280 --shard 0/2 --jobs 1 --checkpoint f >out 2>&1 & # and is killed
+killed=$!
+kill -9 "$killed"
+wait "$killed" 2>/dev/null
+"$sim" campaign --seeds 0..1280 --shard 0/2 --checkpoint f >out 2>&1
+"$sim" campaign merge f b >out 2>&1 && sed '1,/^1280 seeds/!d; /^[fb]: /d' out | cmp -s - whole
+check "one that was killed, and repeated, leaves no trace in the sum"
 "$sim" campaign --seeds 0.. --time 1s --checkpoint c >out 2>&1
 first=$(sed -n 's/^runs: //p' c)
 "$sim" campaign --seeds 0.. --time 1s --checkpoint c >out 2>&1
