@@ -23,6 +23,8 @@ struct attempt_id {
     uint64_t attempt;
 };
 
+#define LAST_WORDS_MAX 96
+
 /* How an attempt's main process ended, and what was left of the attempt. */
 struct completion {
     bool unknown;      /* how: no proctord was there to see it */
@@ -35,7 +37,9 @@ struct completion {
     enum resource_state cgroup; /* how its cgroup was left */
     uint32_t left;              /* processes that are there still */
     uint64_t cpu_usec;
-    struct job_output output; /* of a job; read while core_completed() runs */
+    /* Read while core_completed() runs. Of a job, its result; of another child, what it wrote last,
+     * of which LAST_WORDS_MAX bytes are looked at. */
+    struct job_output output;
 };
 
 enum notify_flags {

@@ -365,7 +365,7 @@ static void tell_exit(struct ref *r, const struct ref_child *c, const struct com
 }
 
 static void note_exit(struct ref *r, struct ref_child *c, const struct completion *completion,
-                      bool early)
+                      const struct job_output *words, bool early)
 {
     bool timed_out = c->exit == EXIT_TIMED_OUT;
     c->how = (struct ref_exit){.code = completion->by_signal ? 0 : completion->code,
@@ -377,7 +377,9 @@ static void note_exit(struct ref *r, struct ref_child *c, const struct completio
                                            c->attempt.stopping,
                                .failed_check = c->exit == EXIT_UNHEALTHY && c->attempt.failed_check,
                                .realtime = r->realtime};
-    c->how.reason = ref_exit_words(r, c, completion);
+    struct completion with_words = *completion;
+    with_words.output = *words; /* known when all of it has ended */
+    c->how.reason = ref_exit_words(r, c, &with_words);
 }
 
 void ref_process_ended(struct ref *r, struct ref_child *c, const struct completion *completion)
@@ -407,7 +409,7 @@ void ref_process_ended(struct ref *r, struct ref_child *c, const struct completi
     c->exit_generation = c->attempt.generation;
     c->exit_attempt = c->attempt.number;
     c->decision = decision;
-    note_exit(r, c, completion, early && counted);
+    note_exit(r, c, completion, &last->output, early && counted);
     ref_note_result(r, c, last);
     c->row.cgroup = last->cgroup;
     tell_exit(r, c, completion, counted);

@@ -1,8 +1,11 @@
 #include "reference/words.h"
 
 #include "core/outcome.h"
+#include "core/report.h"
 #include "core/vocabulary/invariant.h"
+#include "core/vocabulary/text.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,6 +74,24 @@ static const char *beginning(const struct ref_child *c)
     return c->exit == EXIT_CANCELLED ? "cancelled, " : "";
 }
 
+/* What it wrote last explains a failure, and nothing else. */
+static const char *last_words(struct ref *r, const struct ref_child *c,
+                              const struct completion *completion)
+{
+    bool failed = c->exit == EXIT_FAILED || c->exit == EXIT_SIGNALED ||
+                  c->exit == EXIT_OOM_KILLED || c->exit == EXIT_TIMED_OUT ||
+                  c->exit == EXIT_UNHEALTHY;
+    size_t size = completion->output.size;
+    char words[LAST_WORDS_MAX + 1];
+
+    if (c->is_job || !failed || !completion->output.data)
+        return "";
+    snprintf(words, sizeof(words), "%.*s", (int)(size < INT_MAX ? size : INT_MAX),
+             (const char *)completion->output.data);
+    text_make_line(words);
+    return *words ? ref_say(r, ": \"%s\"", words) : "";
+}
+
 const char *ref_exit_words(struct ref *r, const struct ref_child *c,
                            const struct completion *completion)
 {
@@ -81,9 +102,9 @@ const char *ref_exit_words(struct ref *r, const struct ref_child *c,
         return ref_say(r, "%sthe machine went down with it", beginning(c));
     if (completion->unknown)
         return ref_say(r, "%show it ended is not known: proctord was not there", beginning(c));
-    return ref_say(r, "%s%s %d%s", beginning(c), exit->signal ? "signal" : "exit code",
+    return ref_say(r, "%s%s %d%s%s", beginning(c), exit->signal ? "signal" : "exit code",
                    exit->signal ? exit->signal : exit->code,
-                   exit->core_dumped ? ", core dumped" : "");
+                   exit->core_dumped ? ", core dumped" : "", last_words(r, c, completion));
 }
 
 const char *ref_give_up_words(struct ref *r, const struct ref_child *c, bool fatal, bool within)

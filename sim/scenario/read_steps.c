@@ -218,10 +218,24 @@ static int read_end_signal(struct reader *reader, const struct node *node, void 
     return read_signal_number(reader, node, &completion->signal);
 }
 
+static int read_last_line(struct reader *reader, const struct node *node, void *target)
+{
+    struct job_output *output = &((struct scenario_step *)target)->completion.output;
+    const char *line;
+    int r = reader_text(reader, node, &line);
+
+    if (r == 0)
+        *output = (struct job_output){.data = line, .size = strlen(line)};
+    return r;
+}
+
 static int read_end(struct reader *reader, const struct node *node, void *target)
 {
-    static const struct key keys[] = {
-        {"child", read_target}, {"code", read_code}, {"signal", read_end_signal}, {}};
+    static const struct key keys[] = {{"child", read_target},
+                                      {"code", read_code},
+                                      {"signal", read_end_signal},
+                                      {"writes", read_last_line},
+                                      {}};
     int r = set_action(reader, node, target, ACTION_END);
     return r < 0 ? r : reader_mapping(reader, node, keys, target);
 }
