@@ -31,6 +31,8 @@
 #include "core/vocabulary/text.h"
 #include "core/vocabulary/vocabulary.h"
 
+#include <string.h>
+
 #define COOL_DOWN_USEC     (UINT64_C(5) * 60 * 1000000)
 #define COOL_DOWN_MAX_USEC (UINT64_C(60) * 60 * 1000000)
 
@@ -359,8 +361,33 @@ static void execute(struct core *core, struct child *child, const struct verdict
     }
 }
 
-static void describe_exit(struct last_exit *last, const struct completion *completion)
+/* It explains a failure, and nothing else. Of a job, the output is its result. */
+static void append_last_words(struct text *text, const struct child *child,
+                              const struct job_output *output)
 {
+    static const bool explained[EXIT_SPAWN_FAILED + 1] = {[EXIT_FAILED] = true,
+                                                          [EXIT_SIGNALED] = true,
+                                                          [EXIT_OOM_KILLED] = true,
+                                                          [EXIT_TIMED_OUT] = true,
+                                                          [EXIT_UNHEALTHY] = true};
+    size_t size = output->size < LAST_WORDS_MAX ? output->size : LAST_WORDS_MAX;
+    char words[LAST_WORDS_MAX + 1];
+
+    if (child->job || !output->data || !explained[child->last_exit->kind])
+        return;
+    memcpy(words, output->data, size);
+    words[size] = '\0';
+    text_make_line(words);
+    if (!*words)
+        return;
+    text_append(text, ": \"");
+    text_append(text, words);
+    text_append(text, "\"");
+}
+
+static void describe_exit(const struct child *child, const struct completion *completion)
+{
+    struct last_exit *last = child->last_exit;
     struct text text = text_in(last->reason, sizeof(last->reason));
 
     switch (last->kind) {
@@ -401,6 +428,7 @@ static void describe_exit(struct last_exit *last, const struct completion *compl
     text_append_number(&text, (uint64_t)(last->signal ? last->signal : last->code));
     if (last->core_dumped)
         text_append(&text, ", core dumped");
+    append_last_words(&text, child, &completion->output);
 }
 
 static uint64_t cause_of_end(const struct child *child)
@@ -441,7 +469,7 @@ static void record_exit(struct core *core, struct child *child, const struct ver
         .attempt = child->attempt.number,
         .decision = verdict->decision,
     };
-    describe_exit(child->last_exit, completion);
+    describe_exit(child, completion);
 }
 
 static void end_attempt(struct core *core, struct child *child)
