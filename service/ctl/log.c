@@ -299,8 +299,9 @@ static void print_entry(struct client *client, sd_journal *journal)
 
 /*
  * A child "sshd" has its name in the journal in common with the system's sshd. What a child writes
- * comes from its standard output, not from syslog(3), and from the unit that proctord is in. An
- * entry without a unit may be the last word of a process that had gone before journald looked.
+ * is forwarded by proctord with a field of its own, or came from its standard output while an older
+ * proctord ran, not from syslog(3), and from the unit that proctord is in. An entry without a unit
+ * may be the last word of a process that had gone before journald looked.
  */
 struct ours {
     sd_bus_creds *creds;
@@ -361,15 +362,21 @@ static int seek_back(sd_journal *journal, const struct ours *ours, uint64_t line
 
 static int open_entries(const char *id, sd_journal **journal)
 {
+    static const char *const ways[][3] = {{"PROCTOR_OUTPUT=stdout", "PROCTOR_OUTPUT=stderr"},
+                                          {"_TRANSPORT=stdout"}};
     char match[600];
     int r = sd_journal_open(journal, SD_JOURNAL_LOCAL_ONLY);
 
     if (r < 0)
         return r;
     snprintf(match, sizeof(match), "SYSLOG_IDENTIFIER=%s", id);
-    r = sd_journal_add_match(*journal, match, 0);
-    if (r >= 0)
-        r = sd_journal_add_match(*journal, "_TRANSPORT=stdout", 0);
+    for (size_t i = 0; r >= 0 && i < sizeof(ways) / sizeof(ways[0]); i++) {
+        r = i > 0 ? sd_journal_add_disjunction(*journal) : 0;
+        if (r >= 0)
+            r = sd_journal_add_match(*journal, match, 0);
+        for (size_t j = 0; r >= 0 && ways[i][j]; j++)
+            r = sd_journal_add_match(*journal, ways[i][j], 0);
+    }
     if (r < 0)
         sd_journal_close(*journal);
     return r;
@@ -430,6 +437,9 @@ static int log_of(struct client *client, const struct process_output *output, co
         return log_journal(client, id, lines);
     case OUTPUT_INHERIT:
         client_note("%s writes to the standard error of proctord (stdout: inherit)", id);
+        return CTL_DONE;
+    case OUTPUT_RAW:
+        client_note("%s writes to the standard error of proctord (stdout: raw)", id);
         return CTL_DONE;
     case OUTPUT_NULL:
         client_note("what %s writes is not kept (stdout: null)", id);

@@ -216,6 +216,10 @@ static void adopt_output(struct process *process)
 
     if (fd < 0)
         fd = open_pipe((pid_t)process->note.pid, 1, process->note.output_inode);
+    if (fd >= 0 && !output_has_pipe(&declaration->process.output)) {
+        close(fd); /* it is to go elsewhere from the next start on */
+        return;
+    }
     if (fd < 0)
         return;
     output_adopt(process->host->event, &declaration->process.output, declaration->id, fd,

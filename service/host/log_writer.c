@@ -2,6 +2,7 @@
 
 #include "core/vocabulary/invariant.h"
 #include "host/log_file.h"
+#include "host/log_lines.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,8 +27,9 @@
 struct kept {
     struct kept *next;
     uint64_t output;
-    struct log_file *file;
-    bool has_waited; /* for its turn at the pipe, in vain: not again */
+    struct log_file *file;   /* one of the two */
+    struct log_lines *lines; /* is NULL */
+    bool has_waited;         /* for its turn at the pipe, in vain: not again */
 };
 
 /* The lock is for threads of a program that has no process outside. Each file is used by one. */
@@ -50,8 +52,11 @@ static struct kept *kept_new(const struct log_order *order, const char *path)
     if (!kept)
         return NULL;
     kept->output = order->output;
-    kept->file = log_file_new(path, order->max_size_bytes, order->keep);
-    if (kept->file)
+    if (order->place == LOG_TO_FILE)
+        kept->file = log_file_new(path, order->max_size_bytes, order->keep);
+    else
+        kept->lines = log_lines_new(path);
+    if (kept->file || kept->lines)
         return kept;
     free(kept);
     return NULL;
@@ -79,7 +84,10 @@ static void put_back(struct kept *kept)
 
 static void forget(struct kept *kept)
 {
-    log_file_free(kept->file);
+    if (kept->file)
+        log_file_free(kept->file);
+    if (kept->lines)
+        log_lines_free(kept->lines);
     free(kept);
 }
 
@@ -104,25 +112,64 @@ static int wait_for_turn(struct kept *kept, int pipe)
     return fd;
 }
 
-static bool move_chunk(struct log_file *file, int pipe, uint64_t *dropped)
+/* Writes what was read to where it belongs. */
+static void put(struct kept *kept, int stream, const char *data, size_t length, uint64_t dropped)
+{
+    struct log_lines_order lines = {.stream = stream,
+                                    .missing = dropped,
+                                    .why = stream < 0 ? "journald did not respond"
+                                                      : "standard error was not read"};
+
+    if (kept->file)
+        log_file_write(kept->file, data, length, dropped, "the disk did not respond");
+    else
+        log_lines_write(kept->lines, &lines, data, length);
+}
+
+static void note_words(struct log_report *report, const char *data, size_t length)
+{
+    size_t most = sizeof(report->words), new = length < most ? length : most;
+    size_t old = report->n_words < most - new ? report->n_words : most - new;
+
+    memmove(report->words, report->words + report->n_words - old, old);
+    memcpy(report->words + old, data + length - new, new);
+    report->n_words = (uint32_t)(old + new);
+}
+
+static bool move_chunk(struct kept *kept, int pipe, int stream, uint64_t *dropped,
+                       struct log_report *report)
 {
     static _Thread_local char buffer[CHUNK];
     ssize_t n = read(pipe, buffer, sizeof(buffer));
 
     if (n > 0 || *dropped > 0)
-        log_file_write(file, buffer, n > 0 ? (size_t)n : 0, *dropped, "the disk did not respond");
+        put(kept, stream, buffer, n > 0 ? (size_t)n : 0, *dropped);
     *dropped = 0;
+    if (n > 0)
+        note_words(report, buffer, (size_t)n);
     return n > 0;
 }
 
-static void move(struct kept *kept, const struct log_order *order, int pipe)
+/* The attempt has ended, and with it the line that it has begun. */
+static void end_lines(struct kept *kept, int stream)
+{
+    const struct log_lines_order end = {.stream = stream, .end = true};
+
+    if (kept->lines)
+        log_lines_write(kept->lines, &end, "", 0);
+}
+
+static void move(struct kept *kept, const struct log_order *order, int pipe, int stream,
+                 struct log_report *report)
 {
     uint64_t dropped = order->dropped;
     int turn = wait_for_turn(kept, pipe);
 
     for (int i = 0; i < (order->task == LOG_CHUNK ? 1 : ALL_CHUNKS); i++)
-        if (!move_chunk(kept->file, pipe, &dropped))
+        if (!move_chunk(kept, pipe, stream, &dropped, report))
             break;
+    if (order->task != LOG_CHUNK || !order->keeps)
+        end_lines(kept, stream);
     if (turn >= 0)
         close(turn);
 }
@@ -130,21 +177,26 @@ static void move(struct kept *kept, const struct log_order *order, int pipe)
 /* ---- orders -----------------------------------------------------------------------------------
  */
 
-static void carry_out(const struct log_order *order, const char *path, int pipe,
+static uint64_t lost_of(struct kept *kept, const char **why)
+{
+    return kept->file ? log_file_lost(kept->file, why) : log_lines_lost(kept->lines, why);
+}
+
+static void carry_out(const struct log_order *order, const char *target, int pipe, int stream,
                       struct log_report *report)
 {
-    struct kept *kept = take(order, path);
+    struct kept *kept = take(order, target);
     const char *why;
 
     if (!kept)
         return;
-    if (order->task == LOG_REOPEN)
+    if (order->task == LOG_REOPEN && kept->file)
         log_file_reopen(kept->file);
-    else if (pipe >= 0)
-        move(kept, order, pipe);
-    report->lost = log_file_lost(kept->file, &why);
+    else if (order->task != LOG_REOPEN && pipe >= 0)
+        move(kept, order, pipe, order->place == LOG_TO_STREAM ? stream : -1, report);
+    report->lost = lost_of(kept, &why);
     snprintf(report->why, sizeof(report->why), "%s", why ? why : "");
-    report->device = log_file_device(kept->file);
+    report->device = kept->file ? log_file_device(kept->file) : 0;
     if (order->keeps && order->task != LOG_END)
         put_back(kept);
     else
@@ -153,14 +205,15 @@ static void carry_out(const struct log_order *order, const char *path, int pipe,
 
 static void handle(const struct outside_parcel *request, struct outside_parcel *answer)
 {
-    const char *path = (const char *)request->data + sizeof(struct log_order);
+    const char *target = (const char *)request->data + sizeof(struct log_order);
     struct log_order order;
     struct log_report report = {};
 
-    if (request->size <= sizeof(order) || path[request->size - sizeof(order) - 1] != '\0')
+    if (request->size <= sizeof(order) || target[request->size - sizeof(order) - 1] != '\0')
         return;
     memcpy(&order, request->data, sizeof(order));
-    carry_out(&order, path, request->n_fds > 0 ? request->fds[0] : -1, &report);
+    carry_out(&order, target, request->n_fds > 0 ? request->fds[0] : -1,
+              request->n_fds > 1 ? request->fds[1] : STDERR_FILENO, &report);
     memcpy(answer->data, &report, sizeof(report));
     answer->size = sizeof(report);
 }
@@ -168,24 +221,28 @@ static void handle(const struct outside_parcel *request, struct outside_parcel *
 const struct outside_job log_writer_job = {OUTSIDE_LOG, handle, .stays = true};
 
 bool log_writer_order(struct outside_process *process, const struct log_order *order,
-                      const char *path, int pipe, struct log_report *report)
+                      const char *target, int pipe, struct log_report *report)
 {
     char text[sizeof(*order) + PATH_MAX];
     struct log_order here = *order;
     struct outside_parcel answer = {.data = report, .room = sizeof(*report)},
-                          request = {.data = text, .fds = {pipe}, .n_fds = pipe >= 0};
+                          request = {.data = text,
+                                     .fds = {pipe, STDERR_FILENO},
+                                     .n_fds = pipe < 0                        ? 0
+                                              : order->place == LOG_TO_STREAM ? 2
+                                                                              : 1};
 
-    INVARIANT(path && report);
+    INVARIANT(target && report);
     *report = (struct log_report){};
     memcpy(text, order, sizeof(*order));
-    request.size = sizeof(*order) + strlen(path) + 1;
+    request.size = sizeof(*order) + strlen(target) + 1;
     if (request.size > sizeof(text)) /* with it no child has come to its program */
         return true;
-    memcpy(text + sizeof(*order), path, strlen(path) + 1);
+    memcpy(text + sizeof(*order), target, strlen(target) + 1);
     int r = outside_ask(process, &log_writer_job, &request, &answer);
     if (r >= 0 || r == -EIO)
         return r == 0;
     here.keeps = r == -ENOSYS; /* no other process ever has it */
-    carry_out(&here, path, pipe, report);
+    carry_out(&here, target, pipe, STDERR_FILENO, report);
     return true;
 }

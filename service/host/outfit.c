@@ -261,7 +261,7 @@ int process_send_launch(struct process *process, const struct account *account,
     if (r < 0)
         return process_step_failed(process, r, plan_step_to_string(STEP_SPAWNER), NULL);
     note_usage(process);
-    process->note.output_inode = spec->output.kind == OUTPUT_FILE ? inode_of(output) : 0;
+    process->note.output_inode = output_has_pipe(&spec->output) ? inode_of(output) : 0;
     process->note.result_inode = inode_of(result);
     return 0;
 }

@@ -6,10 +6,11 @@
 #include "system/clock.h"
 #include "core/vocabulary/invariant.h"
 #include "core/vocabulary/noun.h"
+#include "core/vocabulary/text.h"
 #include "host/disk_queue.h"
-#include "host/journald_stream.h"
-#include "log/log.h"
+#include "host/log_lines.h"
 #include "host/log_writer.h"
+#include "log/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -33,15 +35,17 @@ struct drain {
     unsigned users;  /* works, and the output */
     uint64_t number; /* of no other output of this program */
     int fd;          /* of the pipe; -1: there is none yet */
-    char *path;
+    char *target;    /* the path of its file, or the name before its lines */
 };
 
 struct output {
     struct process_output settings;
     char *child_id;
     char *path;
-    int pipe[2]; /* OUTPUT_FILE: read end, write end; -1 otherwise */
+    int pipe[2]; /* an end that reads and writes, -1; without /proc: read end, write end; -1: none
+                  */
     sd_event_source *source, *patience;
+    enum log_place place;
     dev_t device;               /* that the file is on; 0: not known */
     struct beside_queue *queue; /* its own, until that is known */
     struct disk_queue *disk;    /* then */
@@ -50,6 +54,11 @@ struct output {
     bool dropping;                   /* the disk does not answer: what comes is read and dropped */
     uint64_t dropped;                /* bytes, that the next work tells of */
     uint64_t lost, told_usec;        /* bytes, since the line about it that was written then */
+    char *words;                     /* LOG_WORDS_MAX bytes; NULL: nothing was written yet */
+    size_t n_words;
+    sd_event_source *words_source;       /* the end of waiting for the last ones */
+    void (*words_known)(void *userdata); /* NULL: they are not waited for */
+    void *words_userdata;
 };
 
 static uint64_t lost_bytes, outputs;
@@ -77,7 +86,7 @@ static void do_work(void *data)
     const struct drain *drain = work->drain;
 
     work->died =
-        !log_writer_order(work->process, &work->order, drain->path, drain->fd, &work->report);
+        !log_writer_order(work->process, &work->order, drain->target, drain->fd, &work->report);
 }
 
 static void close_if_open(int fd)
@@ -91,7 +100,7 @@ static void leave_drain(struct drain *drain)
     if (--drain->users > 0)
         return;
     close_if_open(drain->fd);
-    free(drain->path);
+    free(drain->target);
     free(drain);
 }
 
@@ -104,10 +113,23 @@ static void release_work(void *data)
     free(work);
 }
 
+static bool goes_to_journald(const struct output *output)
+{
+    return output->settings.kind == OUTPUT_JOURNAL && access(LOG_LINES_JOURNALD, W_OK) == 0;
+}
+
+/* For people. */
+static const char *target_of(const struct output *output)
+{
+    return output->path                       ? output->path
+           : output->place == LOG_TO_JOURNALD ? "the journal"
+                                              : "standard error";
+}
+
 static void print_lost(struct output *output, const char *why)
 {
     log_print(LOG_WARNING, "%s: lost %" PRIu64 " %s of its output: %s: %s", output->child_id,
-              output->lost, noun_of(output->lost, "byte"), output->path, why);
+              output->lost, noun_of(output->lost, "byte"), target_of(output), why);
     output->lost = 0;
     output->told_usec = clock_now_usec();
 }
@@ -119,7 +141,7 @@ static void tell_lost(struct output *output, const struct work *work)
     if (work->died)
         log_print(LOG_WARNING,
                   "%s: the process that writes its output has died: some may be missing in %s",
-                  output->child_id, output->path);
+                  output->child_id, target_of(output));
     if (report->lost == 0)
         return;
     lost_bytes += report->lost;
@@ -187,6 +209,34 @@ dev_t output_disk(const struct output *output)
     return output ? output->device : 0;
 }
 
+/* A hold of at most so many bytes for each child that writes. */
+static void keep_words(struct output *output, const struct log_report *report)
+{
+    size_t old = LOG_WORDS_MAX - report->n_words;
+
+    if (report->n_words == 0)
+        return;
+    if (!output->words)
+        output->words = malloc(LOG_WORDS_MAX);
+    if (!output->words)
+        return;
+    old = output->n_words < old ? output->n_words : old;
+    memmove(output->words, output->words + output->n_words - old, old);
+    memcpy(output->words + old, report->words, report->n_words);
+    output->n_words = old + report->n_words;
+}
+
+static void end_words(struct output *output)
+{
+    void (*known)(void *userdata) = output->words_known;
+
+    if (!known)
+        return;
+    output->words_known = NULL;
+    output->words_source = sd_event_source_disable_unref(output->words_source);
+    known(output->words_userdata);
+}
+
 static void work_done(void *data)
 {
     const struct work *work = data;
@@ -199,6 +249,9 @@ static void work_done(void *data)
     output->pending[work->order.task] = NULL;
     tell_lost(output, work);
     output_know_disk(output, work->report.device);
+    keep_words(output, &work->report);
+    if (work->order.task == LOG_ALL)
+        end_words(output); /* the last that is done to it here: it may go */
     if (work->order.task != LOG_CHUNK)
         return;
     output->dropping = false;
@@ -223,6 +276,7 @@ static struct work *new_work(struct output *output, enum log_task task)
                                      .may_be_left = true},
                           .order = {.output = output->drain->number,
                                     .task = task,
+                                    .place = output->place,
                                     .keeps = process != NULL,
                                     .max_size_bytes = output->settings.max_size_bytes,
                                     .keep = output->settings.keep},
@@ -285,15 +339,59 @@ static int out_of_patience(sd_event_source *source, uint64_t usec, void *userdat
     (void)usec;
     output->dropping = true;
     log_print(LOG_WARNING, "%s: %s does not accept its output: what it writes now is lost",
-              output->child_id, output->path);
+              output->child_id, target_of(output));
     sd_event_source_set_enabled(output->source, SD_EVENT_ON);
     return 0;
 }
 
-void output_drain(struct output *output)
+static int out_of_time_for_words(sd_event_source *source, uint64_t usec, void *userdata)
 {
-    if (output && output->pipe[0] >= 0)
-        begin(output, LOG_ALL);
+    (void)source;
+    (void)usec;
+    end_words(userdata);
+    return 0;
+}
+
+/* Before the work for it begins. */
+static bool has_words_to_come(const struct output *output)
+{
+    int size = 0;
+
+    return !output->dropping && ((ioctl(output->pipe[0], FIONREAD, &size) == 0 && size > 0) ||
+                                 output->pending[LOG_CHUNK] || output->pending[LOG_ALL]);
+}
+
+bool output_end_attempt(struct output *output, void (*done)(void *userdata), void *userdata)
+{
+    if (!output || !output->drain)
+        return false;
+    bool waits = has_words_to_come(output);
+    if (!begin(output, LOG_ALL) || !waits || output->words_known)
+        return false;
+    if (sd_event_add_time_relative(sd_event_source_get_event(output->source), &output->words_source,
+                                   CLOCK_MONOTONIC, OUTPUT_WORDS_USEC, 1000, out_of_time_for_words,
+                                   output) < 0)
+        return false;
+    output->words_known = done;
+    output->words_userdata = userdata;
+    return true;
+}
+
+/* Of a long line, its beginning, if that is still known. */
+void output_last_words(const struct output *output, char words[LAST_WORDS_MAX + 1])
+{
+    size_t end = output ? output->n_words : 0, begin;
+
+    while (end > 0 && strchr("\r\n\t ", output->words[end - 1]))
+        end--;
+    begin = end;
+    while (begin > 0 && output->words[begin - 1] != '\n')
+        begin--;
+    size_t size = end - begin < LAST_WORDS_MAX ? end - begin : LAST_WORDS_MAX;
+    if (size > 0)
+        memcpy(words, output->words + begin, size);
+    words[size] = '\0';
+    text_make_line(words);
 }
 
 void output_reopen(struct output *output)
@@ -320,34 +418,53 @@ int pipe_keep_open(int write_end)
     return both;
 }
 
-static int open_pipe(struct output *output, int read_end)
+static int open_another(int fd, int flags)
 {
     char path[64];
 
-    if (read_end >= 0) {
-        output->pipe[0] = read_end;
-        snprintf(path, sizeof(path), "/proc/self/fd/%d", read_end);
-        output->pipe[1] = open(path, O_RDWR | O_CLOEXEC);
-        if (output->pipe[1] < 0)
-            return -errno;
-    } else if (pipe2(output->pipe, O_CLOEXEC) < 0) {
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    int another = open(path, flags | O_CLOEXEC);
+    return another < 0 ? -errno : another;
+}
+
+/* One descriptor is enough, from which those of the attempts are opened: it does not wait, while
+ * theirs behave as any pipe. Takes read_end over where it can. */
+static int open_pipe(struct output *output, int read_end)
+{
+    int ends[2] = {read_end, -1};
+
+    if (read_end < 0 && pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
-    } else {
-        output->pipe[1] = pipe_keep_open(output->pipe[1]);
+    int both = open_another(ends[0], O_RDWR | O_NONBLOCK);
+    if (both < 0) { /* without /proc */
+        output->pipe[0] = ends[0];
+        output->pipe[1] = ends[1];
+        return ends[1] < 0 ? both : fcntl(output->pipe[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
     }
-    /* Only our end must not wait: the child's end behaves as any pipe. */
-    return fcntl(output->pipe[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+    close(ends[0]);
+    close_if_open(ends[1]);
+    output->pipe[0] = both;
+    return 0;
+}
+
+/* The disks that there are have smaller numbers. */
+static dev_t queue_of(enum log_place place)
+{
+    return place == LOG_TO_FILE ? 0 : ~(dev_t)0 - place;
 }
 
 static int open_drain(struct output *output)
 {
+    const char *target = output->path ? output->path : output->child_id;
+
     output->queue = beside_queue_new();
     output->drain = calloc(1, sizeof(*output->drain));
     if (!output->queue || !output->drain)
         return -ENOMEM;
     *output->drain = (struct drain){
-        .users = 1, .number = ++outputs, .fd = output->pipe[0], .path = strdup(output->path)};
-    return output->drain->path ? 0 : -ENOMEM;
+        .users = 1, .number = ++outputs, .fd = output->pipe[0], .target = strdup(target)};
+    output_know_disk(output, queue_of(output->place));
+    return output->drain->target ? 0 : -ENOMEM;
 }
 
 static int watch(struct output *output, sd_event *event)
@@ -364,13 +481,20 @@ static int watch(struct output *output, sd_event *event)
     return r;
 }
 
-static int open_file_output(struct output *output, sd_event *event, int read_end)
+static int open_piped(struct output *output, sd_event *event, int read_end)
 {
     int r = open_pipe(output, read_end);
 
     if (r == 0)
         r = open_drain(output);
     return r < 0 ? r : watch(output, event);
+}
+
+/* Lines without a name are better than none. */
+static bool may_do_without_pipe(const struct output *output, int error)
+{
+    return output->place == LOG_TO_STREAM && (error == -EMFILE || error == -ENFILE) &&
+           output->pipe[0] < 0;
 }
 
 static int make(sd_event *event, const struct process_output *settings, const char *child_id,
@@ -384,16 +508,36 @@ static int make(sd_event *event, const struct process_output *settings, const ch
     *fresh = (struct output){.settings = *settings, .pipe = {-1, -1}};
     fresh->child_id = strdup(child_id);
     fresh->path = settings->path ? strdup(settings->path) : NULL;
+    fresh->place = settings->kind == OUTPUT_FILE ? LOG_TO_FILE
+                   : goes_to_journald(fresh)     ? LOG_TO_JOURNALD
+                                                 : LOG_TO_STREAM;
     if (!fresh->child_id || (settings->path && !fresh->path))
         r = -ENOMEM;
-    if (r == 0 && settings->kind == OUTPUT_FILE)
-        r = open_file_output(fresh, event, read_end);
+    if (r == 0 && output_has_pipe(settings))
+        r = open_piped(fresh, event, read_end);
+    if (may_do_without_pipe(fresh, r))
+        r = 0;
     if (r < 0) {
         output_free(fresh);
         return r;
     }
     *output = fresh;
     return 0;
+}
+
+bool output_has_pipe(const struct process_output *settings)
+{
+    INVARIANT(settings);
+    switch (settings->kind) {
+    case OUTPUT_JOURNAL:
+    case OUTPUT_INHERIT:
+    case OUTPUT_FILE:
+        return true;
+    case OUTPUT_NULL:
+    case OUTPUT_RAW:
+        break;
+    }
+    return false;
 }
 
 int output_new(sd_event *event, const struct process_output *settings, const char *child_id,
@@ -414,7 +558,7 @@ bool output_is(const struct output *output, const struct process_output *setting
 
 int output_descriptor(const struct output *output)
 {
-    return output->settings.kind == OUTPUT_FILE ? output->pipe[0] : -1;
+    return output->pipe[0];
 }
 
 int output_adopt(sd_event *event, const struct process_output *settings, const char *child_id,
@@ -433,7 +577,7 @@ static void free_reading_side(struct output *output)
 {
     struct drain *drain = output->drain;
 
-    if (drain && drain->path && begin(output, LOG_END)) {
+    if (drain && drain->target && begin(output, LOG_END)) {
         leave_drain(drain);
         for (int i = 0; i < LOG_TASKS; i++)
             if (output->pending[i])
@@ -456,35 +600,39 @@ void output_free(struct output *output)
         return;
     sd_event_source_disable_unref(output->source);
     sd_event_source_disable_unref(output->patience);
+    sd_event_source_disable_unref(output->words_source);
     if (output->lost > 0)
         print_lost(output, "since the last such line");
     free_reading_side(output);
     close_if_open(output->pipe[1]);
     free(output->child_id);
+    free(output->words);
     free(output->path);
     free(output);
 }
 
-static int open_journal(const struct output *output)
+static int open_end(struct output *output)
 {
-    if (access("/run/systemd/journal/stdout", W_OK) == 0) {
-        int fd = journal_stream_open(output->child_id, LOG_INFO);
-        if (fd >= 0)
-            return fd;
-    }
-    return again_copy(STDERR_FILENO, 3);
+    if (output->pipe[0] < 0)
+        return again_copy(STDERR_FILENO, 3);
+    if (output->place != LOG_TO_FILE)
+        output->place = goes_to_journald(output) ? LOG_TO_JOURNALD : LOG_TO_STREAM;
+    else
+        output_reopen(output); /* an attempt finds a file where its path says */
+    return output->pipe[1] < 0 ? open_another(output->pipe[0], O_RDWR)
+                               : again_copy(output->pipe[1], 3);
 }
 
 int output_open(struct output *output)
 {
+    output->n_words = 0; /* they were another attempt's */
     switch (output->settings.kind) {
     case OUTPUT_JOURNAL:
-        return open_journal(output);
     case OUTPUT_INHERIT:
-        return again_copy(STDERR_FILENO, 3);
     case OUTPUT_FILE:
-        output_reopen(output); /* an attempt finds a file where its path says */
-        return again_copy(output->pipe[1], 3);
+        return open_end(output);
+    case OUTPUT_RAW:
+        return again_copy(STDERR_FILENO, 3);
     case OUTPUT_NULL:
         break; /* everything that is thrown away goes through one descriptor of the host's */
     }

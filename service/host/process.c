@@ -86,13 +86,25 @@ static void keep_group(struct process *process)
         close(process->pidfd);
 }
 
+/* Of a job, its result is asked for instead. */
+static void take_last_words(const struct process *process, struct completion *completion,
+                            char words[LAST_WORDS_MAX + 1])
+{
+    output_last_words(process->output, words);
+    if (process->child->job || !*words)
+        return;
+    completion->output = (struct job_output){.data = words, .size = strlen(words)};
+}
+
 static void tell_completion(struct process *process)
 {
     struct host *host = process->host;
     struct attempt_id id = process->id;
     struct completion completion = process->completion;
+    char words[LAST_WORDS_MAX + 1];
 
     INVARIANT(process_is_draining(process) && process->pidfd < 0);
+    take_last_words(process, &completion, words);
     process_take_result(process, &completion);
     struct result *result = process->result;
     process->result = NULL;
@@ -107,6 +119,15 @@ void process_result_ended(void *userdata)
     tell_completion(userdata);
 }
 
+/* Its result comes last, as it may take the longest. */
+static void last_words_known(void *userdata)
+{
+    struct process *process = userdata;
+
+    if (!process_waits_for_result(process))
+        tell_completion(process);
+}
+
 static void complete(struct process *process)
 {
     struct host *host = process->host;
@@ -118,9 +139,11 @@ static void complete(struct process *process)
     process_forget_group(process);
     keep_name(name, "group", &id, id.attempt);
     keep_drop(host->keep, name);
-    output_drain(process->output);
-    if (!process_waits_for_result(process))
-        tell_completion(process);
+    if (output_end_attempt(process->output, last_words_known, process)) {
+        process_set_state(process, PROCESS_ENDING);
+        return;
+    }
+    last_words_known(process);
 }
 
 /* Whether the leaf will hardly be used again: then it goes at once. */

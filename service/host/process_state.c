@@ -24,7 +24,8 @@ static bool may_follow(enum process_state from, enum process_state to)
         [PROCESS_UNTOLD] =
             {[PROCESS_DRAINING] = true, [PROCESS_ENDING] = true, [PROCESS_IDLE] = true},
         [PROCESS_DRAINING] = {[PROCESS_ENDING] = true, [PROCESS_IDLE] = true},
-        [PROCESS_ENDING] = {[PROCESS_IDLE] = true},
+        [PROCESS_ENDING] = {[PROCESS_ENDING] = true, /* the one, and then the other */
+                            [PROCESS_IDLE] = true},
     };
     return table[from][to];
 }

@@ -27,7 +27,8 @@ enum process_state {
                        before the core hears what is left */
     PROCESS_DRAINING, /* others of the attempt are there (tree.h); the core says what becomes of
                          them */
-    PROCESS_ENDING,   /* no process is left; the end of its result is waited for */
+    PROCESS_ENDING, /* no process is left; its last words, or the end of its result, are waited for
+                     */
 };
 
 void process_set_state(struct process *process, enum process_state state);

@@ -300,8 +300,11 @@ static int read_output_keep(struct reader *reader, const struct node *node, void
 
 static int read_stdout(struct reader *reader, const struct node *node, void *target)
 {
-    static const struct word words[] = {
-        {"journal", OUTPUT_JOURNAL}, {"inherit", OUTPUT_INHERIT}, {"null", OUTPUT_NULL}, {}};
+    static const struct word words[] = {{"journal", OUTPUT_JOURNAL},
+                                        {"inherit", OUTPUT_INHERIT},
+                                        {"raw", OUTPUT_RAW},
+                                        {"null", OUTPUT_NULL},
+                                        {}};
     static const struct key keys[] = {
         {"file", read_output_file}, {"max_size", read_output_size}, {"keep", read_output_keep}, {}};
     struct process_output *output = &process_of(target)->output;

@@ -51,7 +51,7 @@ done
 cat >"$folder/tree.yaml" <<EOF
 name: shows
 exec: [/bin/sh, -c, "for fd in 0 1 2; do readlink /proc/\$\$/fd/\$fd; done >$folder/part; mv $folder/part $folder/shown; exec sleep 1000"]
-stdout: inherit
+stdout: raw
 EOF
 is_shown() { [ -e "$folder/shown" ]; }
 for missing in 0 1 2 '0 1 2'; do

@@ -5,7 +5,7 @@ begin "$1" "$2" <<'EOF'
 supervisor: pay
 children:
   - {name: web, exec: [/bin/sleep, "1000"]}
-  - {name: bad, exec: [/bin/false], restart_limit: {burst: 0}}
+  - {name: bad, exec: [/bin/sh, -c, "echo no; printf 'cannot bind: \\033[31min use\\n' >&2; exit 1"], restart_limit: {burst: 0}}
   - {name: hold, exec: [/bin/sleep, "1000"]}
 EOF
 hint() { proctorctl "$@" 2>&1 >/dev/null </dev/null | grep ^Hint; }
@@ -51,6 +51,11 @@ check "show: values only" "ready" "$(proctorctl --no-legend show pay/web Status)
 check "show: no such property" 1 "$(code proctorctl show pay/web Nothing)"
 check "cat" "$(printf '# %s/children.d/tree.yaml\nname: web\nexec: [/bin/sleep, "1000"]' "$folder")" \
     "$(proctorctl cat pay/web)"
+
+check "why it failed, in its own words" 1 \
+    "$(proctorctl status pay/bad | grep -c 'exit code 1: "cannot bind: .*in use"')"
+check "and nothing that a terminal obeys" 0 "$(proctorctl status pay/bad | grep -c $'\\033')"
+check "a line has the name before it" "pay/bad: no" "$(grep -m 1 '^pay/bad: ' "$folder/errors")"
 
 # ---- times ----
 check "events --since a span" "$(proctorctl events pay/web)" "$(proctorctl events --since=1h pay/web)"

@@ -67,7 +67,7 @@ static GPid spawner(void)
 
 static void add(const char *name, const char *yaml)
 {
-    g_autofree char *manifest = g_strdup_printf("name: %s\nstdout: inherit\n%s", name, yaml);
+    g_autofree char *manifest = g_strdup_printf("name: %s\nstdout: raw\n%s", name, yaml);
     g_autoptr(GVariant) reply =
         fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
 }

@@ -49,7 +49,7 @@ static GPid look_for_spawner(void)
 static void add(const char *name)
 {
     g_autofree char *manifest = g_strdup_printf(
-        "name: %s\nexec: [/bin/sh, -c, \"echo x >> %s; exec sleep 1000\"]\nstdout: inherit\n"
+        "name: %s\nexec: [/bin/sh, -c, \"echo x >> %s; exec sleep 1000\"]\nstdout: raw\n"
         "restart: permanent\nbackoff: {initial: 10ms, jitter: none}\nstart_timeout: 20s\n",
         name, fixture_path(&f, name));
     g_autoptr(GVariant) reply =

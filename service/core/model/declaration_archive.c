@@ -22,7 +22,7 @@ _Static_assert(CRITICALITY_OPTIONAL == 1 && RESTART_TEMPORARY == 2 && ON_LIMIT_S
 _Static_assert(JITTER_DECORRELATED == 3 && READINESS_CHECK == 4 && ON_STALE_RESTART == 1,
                "how it is watched");
 _Static_assert(STRATEGY_REST_FOR_ONE == 2 && ESCALATION_SHUTDOWN_TREE == 2, "of a supervisor");
-_Static_assert(OUTPUT_FILE == 3 && PROCESS_LIMITS == 16 && SAME_NAME_REPLACE == 2, "of a process");
+_Static_assert(OUTPUT_RAW == 4 && PROCESS_LIMITS == 16 && SAME_NAME_REPLACE == 2, "of a process");
 _Static_assert(FD_STORE_MAX < 1 << 8, "archive_later_keys() has it in the bits from 16 to 23");
 
 static void archive_socket(struct archive *a, struct socket_spec *socket)
@@ -401,7 +401,7 @@ static void write_whole_limits(struct archive *a, struct child_declaration *d)
 
 static void write_output(struct archive *a, struct child_declaration *d)
 {
-    ARCHIVE_WORD(a, d->process.output.kind, OUTPUT_FILE);
+    ARCHIVE_WORD(a, d->process.output.kind, OUTPUT_RAW);
     archive_string(a, &d->process.output.path);
     ARCHIVE(a, d->process.output.max_size_bytes);
     ARCHIVE(a, d->process.output.keep);

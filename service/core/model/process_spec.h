@@ -22,7 +22,13 @@
 #define DIRECTORIES_MAX       16  /* of each kind */
 #define DIRECTORY_MODE        0755
 
-enum output_kind { OUTPUT_JOURNAL = 0, OUTPUT_INHERIT = 1, OUTPUT_NULL = 2, OUTPUT_FILE = 3 };
+enum output_kind {
+    OUTPUT_JOURNAL = 0,
+    OUTPUT_INHERIT = 1, /* with its name before each line */
+    OUTPUT_NULL = 2,
+    OUTPUT_FILE = 3,
+    OUTPUT_RAW = 4, /* proctord's own descriptor */
+};
 
 struct process_output {
     enum output_kind kind;
