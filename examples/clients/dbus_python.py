@@ -20,7 +20,8 @@ if len(sys.argv) > 1:
                              "org.proctor1.Manager")
     try:
         outcome = manager.RestartChild(sys.argv[1], "asked for by dbus_python.py",
-                                       {"wait": True})
+                                       {"wait": True},
+                                       timeout=120)  # it may take longer than the usual 25 s
     except dbus.DBusException as error:
         sys.exit(f"{error.get_dbus_name()}: {error.get_dbus_message()}")
     print(f"{outcome['ChildId']}: {outcome['GenerationFence']['Decision']}, now {outcome['Status']}")

@@ -34,7 +34,8 @@ int main(int argc, char **argv)
         outcome = g_dbus_connection_call_sync(
             bus, "org.proctor1", "/org/proctor1", "org.proctor1.Manager", "RestartChild",
             g_variant_new("(ssa{sv})", argv[1], "asked for by gdbus", &options), NULL,
-            G_DBUS_CALL_FLAGS_NONE, -1, NULL, &error);
+            G_DBUS_CALL_FLAGS_NONE, 120000 /* ms: "wait" may take longer than 25 s */, NULL,
+            &error);
     else
         g_variant_builder_clear(&options);
     if (error)

@@ -23,8 +23,10 @@ for path, interfaces in sorted(proxy("org.freedesktop.DBus.ObjectManager").GetMa
         print(f"{child['Id']}: {child['Status']}, generation {child['Generation']}")
 
 if len(sys.argv) > 1:
+    manager = proxy("org.proctor1.Manager")
+    manager.set_default_timeout(120000)  # "wait" may take longer than the usual 25 s
     try:
-        outcome = proxy("org.proctor1.Manager").RestartChild(
+        outcome = manager.RestartChild(
             "(ssa{sv})", sys.argv[1], "asked for by gdbus.py", {"wait": GLib.Variant("b", True)})
     except GLib.Error as error:
         sys.exit(f"{Gio.DBusError.get_remote_error(error)}: {error.message.split(': ', 2)[-1]}")

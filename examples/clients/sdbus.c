@@ -17,6 +17,8 @@ int main(int argc, char **argv)
     if (r >= 0 && address && (r = sd_bus_set_address(bus, address)) >= 0 &&
         (r = sd_bus_set_bus_client(bus, 1)) >= 0)
         r = sd_bus_start(bus);
+    if (r >= 0) /* "wait" may take longer than the 25 s that are usual */
+        r = sd_bus_set_method_call_timeout(bus, UINT64_C(120) * 1000000);
     if (r >= 0)
         r = sd_bus_call_method(bus, "org.proctor1", "/org/proctor1", "org.proctor1.Manager",
                                "ListChildren", &error, &children, NULL);
