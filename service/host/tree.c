@@ -107,9 +107,9 @@ size_t tree_count(const struct tree *tree)
     struct crowd crowd = {};
 
     gather_whole(tree, GATHER_TRIES, &crowd);
-    size_t count = crowd_count_waited(&crowd) + crowd.unseen;
+    size_t known = crowd_count_waited(&crowd), unseen = crowd.unseen;
     crowd_free(&crowd);
-    return count;
+    return known > 0 ? known : unseen;
 }
 
 /* As long as this one has not been reaped there is no need to look for others. */

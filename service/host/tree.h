@@ -60,7 +60,8 @@ struct tree {
     struct tree *next, *previous; /* of the host's */
 };
 
-/* How many processes are there, but for the first one while it lives. Zombies are not. */
+/* How many processes are there, but for the first one while it lives. Zombies are not. One that
+ * cannot be looked at just now, and may be a stranger's, counts only where no other is known. */
 size_t tree_count(const struct tree *tree);
 /* Whether no process is there that is waited for. Without cgroups, those that say that they belong
  * to it, but run as other users, are killed then: they have lost the attempt that they belonged

@@ -468,6 +468,29 @@ static void one_in_the_midst_of_an_exec_is_met_after_a_death(void)
     one_that_executes_itself_again_and_again(TRUE);
 }
 
+/* One that has lost its main thread has no environment any more, and cannot say whose it is. */
+static void those_of_others_are_not_counted(void)
+{
+    g_autofree char *lost = g_strdup_printf("name: lost\nrestart: temporary\nstop: {timeout: 60s}\n"
+                                            "exec: [/bin/sh, -c, '%s ignore-term lose-main-thread "
+                                            "log=@/lost pause & sleep .1; exit 1']\n",
+                                            g_getenv("TEST_CHILD"));
+
+    add(lost);
+    fixture_wait_event(&f, "child-leftovers", "lost", 1);
+    for (int i = 0; i < 5; i++) {
+        g_autofree char *id = g_strdup_printf("web-%d", i);
+        g_autofree char *manifest =
+            g_strdup_printf("name: %s\nrestart: temporary\nstop: {timeout: 60s}\n"
+                            "exec: [/bin/sh, -c, 'sleep 1000 & sleep .02; exit 1']\n",
+                            id);
+        add(manifest);
+        fixture_wait_event(&f, "child-leftovers", id, 1);
+        g_autofree char *left = fixture_event_field(&f, "child-leftovers", id, "left");
+        g_assert_cmpstr(left, ==, "1");
+    }
+}
+
 /* Each process of the chain holds a FIFO open, from one to the next. */
 static int hold_fifo(void)
 {
@@ -618,6 +641,7 @@ int main(int argc, char **argv)
                  one_in_the_midst_of_an_exec_is_met_after_a_death);
     FIXTURE_TEST(&f, options, "/daemon/leftovers/odd", a_chain_of_processes_is_met);
     FIXTURE_TEST(&f, options, "/daemon/leftovers/odd", a_chain_of_processes_is_met_after_a_death);
+    FIXTURE_TEST(&f, options, "/daemon/leftovers/odd", those_of_others_are_not_counted);
     FIXTURE_TEST(&f, options, "/daemon/leftovers/limits", a_run_has_its_time);
     FIXTURE_TEST(&f, options, "/daemon/leftovers/limits", a_stop_goes_by_steps);
     FIXTURE_TEST(&f, options, "/daemon/leftovers/kill", they_end_at_once);
