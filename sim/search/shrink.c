@@ -7,11 +7,9 @@
 #include <string.h>
 
 struct shrinker {
-    const struct run *run;
-    enum check check;
+    const struct shrink_subject *subject;
     uint32_t *best, *candidate;
     size_t n_best, n_candidate;
-    struct result result;
     uint64_t tries;
     double until;
 };
@@ -42,22 +40,19 @@ static bool better(const struct shrinker *s)
 /* Keeps the candidate where it fails the same check and is better. */
 static bool try_candidate(struct shrinker *s)
 {
-    struct result result;
+    struct schedule *schedule = s->subject->schedule;
 
     s->n_candidate = without_tail(s->candidate, s->n_candidate);
     if (!better(s) || clock_seconds() > s->until)
         return false;
     s->tries++;
-    schedule_begin_given(s->run->schedule, s->candidate, s->n_candidate);
-    run_once(s->run, &result);
-    if (result.verdict.check != s->check)
+    schedule_begin_given(schedule, s->candidate, s->n_candidate);
+    if (!s->subject->fails(s->subject->userdata))
         return false;
-    s->result = result;
     /* What it really used: choices that were out of range, or never asked for, are not of it. */
-    size_t used = s->run->schedule->count;
-    if (used < s->n_candidate)
-        s->n_candidate = used;
-    memcpy(s->best, s->run->schedule->choices, s->n_candidate * sizeof(*s->best));
+    if (schedule->count < s->n_candidate)
+        s->n_candidate = schedule->count;
+    memcpy(s->best, schedule->choices, s->n_candidate * sizeof(*s->best));
     s->n_best = without_tail(s->best, s->n_candidate);
     return true;
 }
@@ -190,32 +185,66 @@ static bool throw_dice(struct shrinker *s, uint64_t *state, size_t room)
     return false;
 }
 
-void shrink(const struct run *run, const uint32_t *choices, size_t count, double seconds,
-            struct shrunk *shrunk)
+uint64_t shrink_schedule(const struct shrink_subject *subject, const uint32_t *given,
+                         size_t n_given, double seconds, uint32_t **choices, size_t *count)
 {
-    struct shrinker s = {.run = run, .until = clock_seconds() + seconds};
+    struct shrinker s = {.subject = subject, .until = clock_seconds() + seconds};
     uint64_t state = 1;
 
-    s.best = malloc((count + 1) * sizeof(*s.best));
-    s.candidate = malloc((count + 1) * sizeof(*s.candidate));
+    s.best = malloc((n_given + 1) * sizeof(*s.best));
+    s.candidate = malloc((n_given + 1) * sizeof(*s.candidate));
     if (!s.best || !s.candidate) {
         perror("proctor-sim: shrink");
         exit(EXIT_FAILURE);
     }
-    memcpy(s.best, choices, count * sizeof(*s.best));
-    s.n_best = without_tail(s.best, count);
-    schedule_begin_given(run->schedule, s.best, s.n_best);
-    run_once(run, &s.result);
-    s.check = s.result.verdict.check;
-    while (s.check != CHECK_NONE && clock_seconds() < s.until) {
+    memcpy(s.best, given, n_given * sizeof(*s.best));
+    s.n_best = without_tail(s.best, n_given);
+    while (clock_seconds() < s.until) {
         bool any = cut_tail(&s);
         any = zero_stretches(&s) || any;
         any = take_stretches_out(&s) || any;
         any = lower(&s) || any;
-        if (!any && !throw_dice(&s, &state, count))
+        if (!any && !throw_dice(&s, &state, n_given))
             break;
     }
     free(s.candidate);
-    *shrunk =
-        (struct shrunk){.choices = s.best, .count = s.n_best, .result = s.result, .tries = s.tries};
+    *choices = s.best;
+    *count = s.n_best;
+    return s.tries;
+}
+
+/* ---- runs of the core ------------------------------------------------------------------------ */
+
+struct failing_run {
+    const struct run *run;
+    enum check check;
+    struct result result; /* of the best */
+};
+
+static bool run_fails(void *userdata)
+{
+    struct failing_run *failing = userdata;
+    struct result result;
+
+    run_once(failing->run, &result);
+    if (result.verdict.check != failing->check)
+        return false;
+    failing->result = result;
+    return true;
+}
+
+void shrink(const struct run *run, const uint32_t *choices, size_t count, double seconds,
+            struct shrunk *shrunk)
+{
+    struct failing_run failing = {.run = run};
+    const struct shrink_subject subject = {run->schedule, &failing, run_fails};
+
+    *shrunk = (struct shrunk){};
+    schedule_begin_given(run->schedule, choices, count);
+    run_once(run, &failing.result);
+    failing.check = failing.result.verdict.check;
+    shrunk->tries =
+        shrink_schedule(&subject, choices, count, failing.check == CHECK_NONE ? 0 : seconds,
+                        &shrunk->choices, &shrunk->count);
+    shrunk->result = failing.result;
 }

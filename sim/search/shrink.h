@@ -16,6 +16,18 @@ struct shrunk {
     uint64_t tries;
 };
 
+/* What is shrunk: runs of something that a schedule determines. */
+struct shrink_subject {
+    struct schedule *schedule;
+    void *userdata;
+    /* Runs it with the schedule as it has been begun: whether it fails as it did at first. */
+    bool (*fails)(void *userdata);
+};
+
+/* The schedule given must fail. Returns how many runs were made; *choices: the caller's to free. */
+uint64_t shrink_schedule(const struct shrink_subject *subject, const uint32_t *given,
+                         size_t n_given, double seconds, uint32_t **choices, size_t *count);
+
 /* The schedule given must fail. Stops after `seconds`. */
 void shrink(const struct run *run, const uint32_t *choices, size_t count, double seconds,
             struct shrunk *shrunk);
