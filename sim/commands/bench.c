@@ -2,6 +2,7 @@
  * Bench: how fast the core is alone, and how fast the simulator is with everything it checks.
  */
 #include "commands/commands.h"
+#include "commands/whole_guest.h"
 
 #include "scenario/scenario.h"
 #include "search/campaign.h"
@@ -229,6 +230,34 @@ static void bench_explore(const char *path, double seconds)
     scenario_free(scenario);
 }
 
+/* Drawn runs of the whole daemon, one after the other. */
+static void bench_daemon(double seconds)
+{
+    static struct story story;
+    struct schedule schedule = {};
+    struct guest *guest;
+    uint64_t runs = 0, calls = 0, nsec = 0;
+
+    if (whole_guest_new(NULL, NULL, false, &guest) < 0)
+        return;
+    double began = clock_seconds(), took;
+    do {
+        struct whole_result result = {};
+        schedule_begin(&schedule, CHOOSER_RANDOM, runs++);
+        story_draw(&schedule, &story);
+        whole_guest_run(guest, &story, &schedule, NULL, &result);
+        calls += result.calls;
+        nsec += result.nsec;
+        took = clock_seconds() - began;
+    } while (took < seconds);
+    printf("%-52s %12.1f runs/s    (goal 300), %.0f calls/s\n", "the whole daemon",
+           (double)runs / took, (double)calls / took);
+    printf("%-52s %12.0f x         (goal 1000)\n", "the whole daemon, simulated / real time",
+           (double)nsec / 1e9 / took);
+    guest_free(guest);
+    schedule_free(&schedule);
+}
+
 static int handle(int argc, char **argv)
 {
     static const struct option longs[] = {
@@ -257,6 +286,7 @@ static int handle(int argc, char **argv)
            totals.simulated_seconds / totals.seconds);
     printf("%-52s %12.0f runs/s\n", "campaign", (double)totals.runs / totals.seconds);
     bench_explore(scenario, seconds);
+    bench_daemon(seconds);
     return 0;
 }
 
