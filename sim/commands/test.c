@@ -73,7 +73,7 @@ static bool test_story(struct run *run, const char *path, uint64_t seeds, bool f
     bool read = story_read(path, &arena, &story) == 0 &&
                 (guest || whole_guest_new(proctord, NULL, false, &guest) == 0);
     for (; read && seed <= seeds && (seed == 0 || !result.failed); seed++) {
-        schedule_begin(run->schedule, seed ? CHOOSER_RANDOM : CHOOSER_FIFO, seed);
+        schedule_begin(run->schedule, seed ? CHOOSER_RANDOM : CHOOSER_FIFO, story.seed + seed);
         whole_guest_run(guest, &story, run->schedule, NULL, &result);
         calls += result.calls;
     }
@@ -82,7 +82,7 @@ static bool test_story(struct run *run, const char *path, uint64_t seeds, bool f
                read ? story.name : path);
     if (result.failed && read)
         printf("       %s\n       look at it: proctor-sim daemon --seeds %" PRIu64 " --calls %s\n",
-               result.why, seed - 1, path);
+               result.why, seed > 1 ? story.seed + seed - 1 : 0, path);
     fflush(stdout);
     arena_free(&arena);
     return !result.failed;

@@ -92,6 +92,8 @@ static bool fact_of_proctord(const struct whole *whole, const struct story_claim
     }
     if (strcmp(claim->fact, "proctords") == 0)
         number = whole->starts;
+    else if (strcmp(claim->fact, "upgrades") == 0)
+        number = whole->executions;
     else if (strcmp(claim->fact, "is_there") == 0)
         number = whole->proctord != NULL;
     else if (strcmp(claim->fact, "on_bus") == 0)

@@ -90,6 +90,7 @@ struct story {
     bool cgroups, power; /* --durability=power */
     pid_t pid_max;
     struct story_kernel kernel;
+    uint64_t seed;           /* of the first random order */
     const char *path, *name; /* of its scenario; NULL: it is drawn */
     uint64_t end_nsec;       /* when the run gives up on proctord */
 };

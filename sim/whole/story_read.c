@@ -39,6 +39,11 @@ static int read_name(struct reader *reader, const struct node *node, void *targe
     return story->name ? 0 : -EINVAL;
 }
 
+static int read_seed(struct reader *reader, const struct node *node, void *target)
+{
+    return reader_number(reader, node, UINT32_MAX, &((struct story *)target)->seed);
+}
+
 /* ---- the kernel ------------------------------------------------------------------------------ */
 
 static int read_cgroups(struct reader *reader, const struct node *node, void *target)
@@ -200,6 +205,7 @@ static const struct key keys_of_story[] = {{"daemon", read_name},
                                            {"source", read_any},
                                            {"kernel", read_kernel},
                                            {"durability", read_durability},
+                                           {"seed", read_seed},
                                            {"bus", read_bus},
                                            {"programs", story_tree_read_programs},
                                            {"tree", read_tree},

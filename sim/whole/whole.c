@@ -168,9 +168,10 @@ static int error_of(const char *name, uint32_t draw)
 
 static void note_start(struct whole *whole, const char *name)
 {
-    if (strcmp(name, "execve") == 0)
+    if (strcmp(name, "execve") == 0) {
         whole->has_come_up = false;
-    else if (strcmp(name, "epoll_wait") == 0 || strcmp(name, "epoll_pwait") == 0)
+        whole->executions++;
+    } else if (strcmp(name, "epoll_wait") == 0 || strcmp(name, "epoll_pwait") == 0)
         whole->has_come_up = true;
 }
 
@@ -360,6 +361,7 @@ static void lose_power(struct whole *whole)
     whole->is_told = whole->watch.hurried = false;
     habits_free(&whole->habits);
     whole->kill_calls = 0;
+    whole->answered = whole->asked; /* those that had asked are gone, too */
     bus_plug_die(whole->bus);
     machine_lose_power(machine);
     bus_plug_start(whole->bus);

@@ -32,6 +32,7 @@ struct whole {
     bool is_told;             /* to end */
     bool is_stopped;          /* told to end, and to be started again */
     bool is_last;             /* the last moment is over: it ends by itself */
+    unsigned executions;      /* of proctord by itself: upgrades */
     unsigned asked, answered; /* commands of the story */
     const char *hanging;      /* a folder that does not answer; NULL: none */
     size_t descriptors;       /* that were remembered */
