@@ -5,6 +5,7 @@
 #include "system/beside.h"
 #include "bus_wait.h"
 #include "core/model/child.h"
+#include "core/model/resource.h"
 #include "daemon.h"
 #include "handover/handover.h"
 #include "host/host.h"
@@ -162,14 +163,16 @@ static void starts(void *userdata, uint64_t *delayed, uint64_t *spawners)
 static void warn_of_limits(const struct child *child)
 {
     unsigned unenforced = host_unenforced(child);
+    char names[64 + 1] = "";
 
+    for (size_t i = 0; i < RESOURCE_LIMITS; i++)
+        if (unenforced & 1U << i)
+            snprintf(names + strlen(names), sizeof(names) - strlen(names), " %s", resource_name(i));
     if (unenforced)
         log_print(LOG_WARNING,
-                  "%s runs without its limit on%s%s%s: its cgroup lacks the controller (see "
+                  "%s runs without its limit on%s: its cgroup lacks the controller (see "
                   "\"Limits\" in docs/manifest.md)",
-                  child->id, unenforced & UNENFORCED_MEMORY ? " memory" : "",
-                  unenforced & UNENFORCED_PIDS ? " pids" : "",
-                  unenforced & UNENFORCED_CPU_WEIGHT ? " cpu_weight" : "");
+                  child->id, names);
 }
 
 static void sink(void *userdata, const struct event *event)

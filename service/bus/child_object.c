@@ -8,6 +8,7 @@
 #include "bus/wait.h"
 #include "bus/objects.h"
 #include "bus/private.h"
+#include "core/model/resource.h"
 #include "core/model/start_wait.h"
 #include "core/rules/dependency.h"
 #include "core/vocabulary/invariant.h"
@@ -78,6 +79,7 @@ READER(read_limit_updated, "t", child->restart_limit.updated_usec)
 READER(read_left, "u", child->left)
 READER(read_restart_count, "t", child->restart_count)
 READER(read_next_restart, "t", child_next_restart_usec(service->core, child))
+READER(read_description, "s", DECLARATION->description ? DECLARATION->description : "")
 READER(read_schedule, "s", DECLARATION->schedule ? DECLARATION->schedule : "")
 READER(read_next_run, "t", child->next_run_usec)
 READER(read_last_run, "t", child->last_run_usec)
@@ -210,17 +212,11 @@ READER(read_memory, "t", usage_of(service, child)->memory)
 static int read_unenforced(struct service *service, sd_bus_message *m, struct child *child)
 {
     unsigned unenforced = service->hooks.unenforced(child);
-    static const struct {
-        enum unenforced bit;
-        const char *name;
-    } names[] = {{UNENFORCED_MEMORY, "memory"},
-                 {UNENFORCED_PIDS, "pids"},
-                 {UNENFORCED_CPU_WEIGHT, "cpu_weight"}};
     int r = append_open(m, 'a', "s");
 
-    for (size_t i = 0; r >= 0 && i < sizeof(names) / sizeof(names[0]); i++)
-        if (unenforced & names[i].bit)
-            r = append_values(m, "s", names[i].name);
+    for (size_t i = 0; r >= 0 && i < RESOURCE_LIMITS; i++)
+        if (unenforced & 1U << i)
+            r = append_values(m, "s", resource_name(i));
     return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
@@ -247,6 +243,7 @@ static const struct property properties[] = {
     {"Id", "s", read_id, CONSTANT},
     {"Name", "s", read_name, CONSTANT},
     {"Supervisor", "o", read_supervisor, CONSTANT},
+    {"Description", "s", read_description, CHANGE},
     {"Role", "s", read_role, CHANGE},
     {"Criticality", "s", read_criticality, CHANGE},
     {"Tags", "as", read_tags, CHANGE},
@@ -407,7 +404,7 @@ struct shown {
     uint64_t next_restart, stop_deadline; /* monotonic: the realtime of a deadline may flicker */
     uint64_t heartbeat, stale_count, last_exit, pending, failure, status_text, dependency;
     uint64_t tags, requires, manifest_path, interval;
-    uint64_t schedule, next_run, last_run;
+    uint64_t description, schedule, next_run, last_run;
     uint32_t main_pid, used, remaining, left, burst;
     uint8_t operation, status, stop_state, readiness, heartbeat_stale, exhausted, fence_phase,
         manifest_pending, waits_for, role, criticality, failed;
@@ -425,6 +422,7 @@ struct watched {
     }
 
 static const struct watched watched[] = {
+    WATCH("Description", description),
     WATCH("Role", role),
     WATCH("Criticality", criticality),
     WATCH("Tags", tags),
@@ -531,6 +529,7 @@ static struct shown look_at(const struct child *child)
         .requires = hash_texts(seed, d->requires, d->n_requires),
         .manifest_path = hash_text(seed, d->manifest_path),
         .interval = limit.interval_usec,
+        .description = d->description ? hash_text(seed, d->description) : 0,
         .schedule = d->schedule ? hash_text(seed, d->schedule) : 0,
         .next_run = child->next_run_usec,
         .last_run = child->last_run_usec,

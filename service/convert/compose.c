@@ -1,5 +1,6 @@
 #include "convert/compose.h"
 
+#include "core/model/process_spec.h"
 #include "manifest/unit.h"
 
 #include <assert.h>
@@ -334,6 +335,24 @@ static void take_shares(struct service *s)
                                                       : shares * 100 / 1024));
 }
 
+/* 1.5 processors are 150%. */
+static void take_processors(struct service *s, const struct node *node)
+{
+    uint64_t milli;
+
+    if (!node)
+        return;
+    if (unit_milli(yaml_text(s->file, node), AFFINITY_MAX * 1000, &milli) < 0 || milli < 10)
+        lose(s, node, "cpus", "write it as a percentage into `limits: {cpu_max: 150%}`");
+    else if (milli % 10 == 0)
+        draft_map(s->draft, "limits", "cpu_max",
+                  conversion_format(s->file->conversion, "%" PRIu64 "%%", milli / 10));
+    else
+        draft_map(s->draft, "limits", "cpu_max",
+                  conversion_format(s->file->conversion, "%" PRIu64 ".%" PRIu64 "%%", milli / 10,
+                                    milli % 10));
+}
+
 static void take_resources(struct service *s)
 {
     const struct node *limits = yaml_find(yaml_find(get(s, "deploy"), "resources"), "limits");
@@ -342,8 +361,8 @@ static void take_resources(struct service *s)
     take_limit(s, memory ? memory : get(s, "mem_limit"), "memory", true);
     take_limit(s, yaml_find(limits, "pids") ? yaml_find(limits, "pids") : get(s, "pids_limit"),
                "pids", false);
-    if (yaml_find(limits, "cpus"))
-        lose(s, yaml_find(limits, "cpus"), "cpus", "the processor is shared by `cpu_weight`");
+    take_processors(s, yaml_find(limits, "cpus") ? yaml_find(limits, "cpus") : get(s, "cpus"));
+    carry(s, "cpuset", "cpu_affinity");
     take_shares(s);
     take_ulimits(s);
     carry(s, "oom_score_adj", "oom_score_adj");
@@ -359,7 +378,8 @@ static void tell_lost(struct service *s)
         "depends_on",  "healthcheck",   "mem_limit",   "pids_limit",
         "ulimits",     "oom_score_adj", "cap_add",     "container_name",
         "profiles",    "scale",         "init",        "cap_drop",
-        "pull_policy", "cpu_shares",    "group_add"};
+        "pull_policy", "cpu_shares",    "group_add",   "cpus",
+        "cpuset"};
     static const struct {
         const char *key, *why;
     } reasons[] = {{"extends", "is not followed: write what the service inherits"},

@@ -1,5 +1,6 @@
 #include "convert/draft.h"
 
+#include "core/model/declaration.h"
 #include "core/vocabulary/text.h"
 
 #include <assert.h>
@@ -254,6 +255,17 @@ void draft_set(struct draft *draft, const char *path, const char *value, const c
     entry->text = conversion_copy(draft->conversion, value, strlen(value));
     if (comment)
         draft_comment(draft, path, comment);
+}
+
+void draft_describe(struct draft *draft, const char *text)
+{
+    assert(draft);
+    if (!text || !*text)
+        return;
+    if (strlen(text) <= DESCRIPTION_MAX && text_is_at_most(text, TEXT_PLAIN))
+        draft_set(draft, "description", text, NULL);
+    else
+        draft->title = text;
 }
 
 void draft_append(struct draft *draft, const char *path, const char *item)

@@ -86,6 +86,9 @@ struct draft *draft_new(struct conversion *conversion, struct place place, const
  */
 void draft_set(struct draft *draft, const char *path, const char *value, const char *comment);
 
+/* One line for people: its description, or a comment above it if that is too long. */
+void draft_describe(struct draft *draft, const char *text); /* NULL: nothing */
+
 /* Appends to a list; the second one only what is not there yet. */
 void draft_append(struct draft *draft, const char *path, const char *item);
 void draft_append_once(struct draft *draft, const char *path, const char *item);

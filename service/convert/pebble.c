@@ -110,9 +110,7 @@ static int take_service(const struct yaml_file *file, const struct node *service
     if (r < 0)
         return r;
     take_policy(file, service, draft);
-    draft->title = *yaml_text(file, yaml_find(service, "summary"))
-                       ? yaml_text(file, yaml_find(service, "summary"))
-                       : NULL;
+    draft_describe(draft, yaml_text(file, yaml_find(service, "summary")));
     carry(file, service, draft, "user", "user");
     carry(file, service, draft, "user-id", "user");
     carry(file, service, draft, "group", "unix_group");

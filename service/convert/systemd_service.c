@@ -369,8 +369,11 @@ static void convert_limits(struct unit *unit)
     const struct {
         const struct setting *setting;
         const char *name;
-    } cgroup[] = {
-        {unit->memory, "memory"}, {unit->tasks, "pids"}, {unit->cpu_weight, "cpu_weight"}};
+    } cgroup[] = {{unit->memory, "memory"},
+                  {unit->memory_high, "memory_high"},
+                  {unit->tasks, "pids"},
+                  {unit->cpu_weight, "cpu_weight"},
+                  {unit->io_weight, "io_weight"}};
     for (size_t i = 0; i < sizeof(cgroup) / sizeof(cgroup[0]); i++) {
         const struct setting *setting = cgroup[i].setting;
         if (!setting || !*setting->value || is(setting, "infinity"))
@@ -388,6 +391,37 @@ static void convert_limits(struct unit *unit)
                                     : weight > 10000 ? UINT64_C(10000)
                                                      : weight));
     }
+}
+
+/* 20% of one processor; systemd has it without the sign, too. */
+static void convert_quota(struct unit *unit)
+{
+    const char *value = systemd_settings_value(unit, unit->cpu_quota);
+
+    if (value)
+        draft_map(unit->draft, "limits", "cpu_max", value);
+}
+
+/* "0 2-3" and "0,2-3" are the same there, and an empty value forgets the ones before. */
+static void convert_affinity(struct unit *unit)
+{
+    struct conversion *c = unit->draft->conversion;
+    const char *all = "";
+
+    for (size_t i = 0; i < unit->affinity.count; i++) {
+        const char *value = unit->affinity.items[i]->value;
+        if (strspn(value, "0123456789-, ") != strlen(value)) {
+            systemd_settings_lose(unit, unit->affinity.items[i], "write numbers as 0-3,5");
+            return;
+        }
+        for (value += strspn(value, ", "); *value; value += strspn(value, ", ")) {
+            size_t length = strcspn(value, ", ");
+            all = conversion_format(c, "%s%s%.*s", all, *all ? "," : "", (int)length, value);
+            value += length;
+        }
+    }
+    if (*all)
+        draft_set(unit->draft, "cpu_affinity", all, NULL);
 }
 
 static void convert_output(struct unit *unit)
@@ -459,8 +493,10 @@ void systemd_service_convert(struct unit *unit)
     convert_environment(unit);
     convert_directory(unit);
     convert_limits(unit);
+    convert_quota(unit);
     carry(unit, "nice", unit->nice);
     carry(unit, "oom_score_adj", unit->oom);
+    convert_affinity(unit);
     convert_fd_store(unit);
     convert_output(unit);
 }

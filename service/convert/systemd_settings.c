@@ -12,7 +12,7 @@
 #define BIND      "a restart or stop of that unit does not reach this child; put both under a supervisor"
 #define ACCOUNT   "usage is always accounted"
 #define NO_JOB    "no unit is started by this; follow `proctorctl events -f` instead"
-#define CGROUP    "only memory, pids and cpu_weight are limited"
+#define CGROUP    "`limits` has memory, memory_high, pids, cpu_weight, cpu_max and io_weight only"
 #define LOGGING   "lines carry the name of the child"
 
 enum taking { KEEP, LIST, SKIP, LOSE };
@@ -147,7 +147,11 @@ static const struct row rows[] = {
     KEPT("Service", "TasksMax", tasks),
     KEPT("Service", "CPUWeight", cpu_weight),
     KEPT("Service", "CPUShares", cpu_shares),
+    KEPT("Service", "CPUQuota", cpu_quota),
     LOST("Service", "CPUQuota*", CGROUP),
+    LISTED("Service", "CPUAffinity", affinity),
+    KEPT("Service", "MemoryHigh", memory_high),
+    KEPT("Service", "IOWeight", io_weight),
     LOST("Service", "MemoryDenyWriteExecute", SANDBOX),
     LOST("Service", "Memory*", CGROUP),
     LOST("Service", "IO*", CGROUP),

@@ -37,12 +37,12 @@ struct unit {
         *limit_interval, *type, *restart, *restart_sec, *restart_max, *timeout, *timeout_start,
         *timeout_stop, *run_timeout, *watchdog, *kill_mode, *kill_signal, *send_sigkill, *user,
         *group, *dynamic_user, *directory, *umask, *privileges, *nice, *oom, *sigpipe, *fd_store,
-        *output, *error, *memory, *tasks, *cpu_weight, *cpu_shares, *instance_default, *remain,
-        *pid_file, *accept, *service, *mode, *fd_name, *reload_signal, *directory_mode, *persistent,
-        *random_delay;
+        *output, *error, *memory, *memory_high, *tasks, *cpu_weight, *cpu_quota, *cpu_shares,
+        *io_weight, *instance_default, *remain, *pid_file, *accept, *service, *mode, *fd_name,
+        *reload_signal, *directory_mode, *persistent, *random_delay;
     struct setting_list after, before, requires, conflicts, start, start_pre, stop, reload, success,
-        prevent, groups, capabilities, ambient, environment, files, limits, runtime, streams,
-        datagrams, elapses, calendars, sockets;
+        prevent, groups, capabilities, ambient, environment, files, limits, affinity, runtime,
+        streams, datagrams, elapses, calendars, sockets;
 };
 
 /* Sorts the settings of the unit into it, and notes what is lost. kind: "Service", "Socket" or

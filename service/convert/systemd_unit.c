@@ -125,7 +125,7 @@ static int convert_service(struct unit *unit)
         return conversion_result(c);
     unit->draft->given_name = unit->name;
     if (unit->description)
-        unit->draft->title = systemd_settings_value(unit, unit->description);
+        draft_describe(unit->draft, systemd_settings_value(unit, unit->description));
     systemd_service_convert(unit);
     if (unit->template) {
         draft_set(unit->draft, "autostart", "false",

@@ -200,6 +200,7 @@ static int status_table(struct client *client, const char *id, const char *path)
     text_write(stdout, explanation);
     puts("");
     free(explanation);
+    print_text(client, path, "description", "Description");
     print_text(client, path, "operation", "Operation");
     print_text(client, path, "status", "Status");
     print_wait(client, path);

@@ -118,6 +118,20 @@ static void answer_host(const struct client *client, struct json *json)
     json_text(json->out, client->host);
 }
 
+static void answer_description(struct client *client, struct json *json,
+                               const struct child_row *row)
+{
+    char *description = NULL;
+
+    call_string(client, row->path, CHILD, "Description", &description);
+    json_key(json, "description");
+    if (description && description[0])
+        json_text(json->out, description);
+    else
+        fputs("null", json->out);
+    free(description);
+}
+
 static int answer_row(struct client *client, struct json *json, const struct child_row *row,
                       sd_bus_message *reply)
 {
@@ -135,6 +149,7 @@ static int answer_row(struct client *client, struct json *json, const struct chi
         r = json_value(json, reply, NULL);
     }
     answer_wait(client, json, row);
+    answer_description(client, json, row);
     json_close(json, '}');
     return r;
 }

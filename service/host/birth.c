@@ -332,6 +332,17 @@ static void make_directories(const struct birth *birth)
 
 /* ---- limits ---------------------------------------------------------------------------------- */
 
+/* The kernel leaves out those that there are not, and refuses if none is left. */
+static void set_affinity(const struct birth *birth)
+{
+    const struct plan *plan = birth->plan;
+    long r = CALL(SYS_sched_setaffinity, 0, sizeof(plan->affinity), plan->affinity);
+
+    if (r == -EINVAL)
+        fail_with(birth, STEP_AFFINITY, r, 0, "none of these processors is available");
+    must(birth, STEP_AFFINITY, r);
+}
+
 static void apply_limits(const struct birth *birth)
 {
     const struct plan *plan = birth->plan;
@@ -342,6 +353,8 @@ static void apply_limits(const struct birth *birth)
             must(birth, STEP_LIMITS,
                  CALL(SYS_prlimit64, 0, plan->limits[i].resource, &limit, NULL));
     }
+    if (plan->flags & PLAN_SET_AFFINITY)
+        set_affinity(birth);
     if (plan->flags & PLAN_SET_NICE)
         must(birth, STEP_NICE, CALL(SYS_setpriority, PRIO_PROCESS, 0, plan->nice));
     CALL(SYS_umask, plan->umask);

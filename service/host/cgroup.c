@@ -152,19 +152,23 @@ static void sweep(const struct cgroup_base *base)
 /* ---- limits ---------------------------------------------------------------------------------- */
 
 static const struct {
-    const char *controller, *file;
+    const char *controller, *file, *none;
     enum unenforced bit;
 } limits[] = {
-    {"memory", "memory.max", UNENFORCED_MEMORY},
-    {"pids", "pids.max", UNENFORCED_PIDS},
-    {"cpu", "cpu.weight", UNENFORCED_CPU_WEIGHT},
+    {"memory", "memory.max", "max", UNENFORCED_MEMORY},
+    {"memory", "memory.high", "max", UNENFORCED_MEMORY_HIGH},
+    {"pids", "pids.max", "max", UNENFORCED_PIDS},
+    {"cpu", "cpu.weight", "100", UNENFORCED_CPU_WEIGHT},
+    {"cpu", "cpu.max", "max", UNENFORCED_CPU_MAX},
+    {"io", "io.weight", "100", UNENFORCED_IO_WEIGHT},
 };
 
 #define N_LIMITS (sizeof(limits) / sizeof(limits[0]))
 
 static uint64_t limit_of(const struct process_spec *spec, size_t i)
 {
-    const uint64_t values[N_LIMITS] = {spec->memory_max, spec->pids_max, spec->cpu_weight};
+    const uint64_t values[N_LIMITS] = {spec->memory_max, spec->memory_high,  spec->pids_max,
+                                       spec->cpu_weight, spec->cpu_max_usec, spec->io_weight};
     return values[i];
 }
 
@@ -286,11 +290,10 @@ unsigned cgroup_leaf_limit(struct cgroup_base *base, int leaf, const struct proc
     if (unenforced && !base->asked)
         ask_for_controllers(base);
     for (size_t i = 0; base->asked && i < N_LIMITS; i++) {
-        static const char *const none[N_LIMITS] = {"max", "max", "100"};
         uint64_t value = limit_of(spec, i);
         snprintf(number, sizeof(number), "%" PRIu64, value);
         /* A leaf may have had another limit before the manifest was changed. */
-        if (write_at(leaf, limits[i].file, value > 0 ? number : none[i]) == 0)
+        if (write_at(leaf, limits[i].file, value > 0 ? number : limits[i].none) == 0)
             unenforced &= ~(unsigned)limits[i].bit;
     }
     return unenforced;

@@ -52,6 +52,7 @@ static const char *culprit(const struct process_spec *spec, enum plan_step step,
     case STEP_CGROUP:
     case STEP_LIMITS:
     case STEP_NICE:
+    case STEP_AFFINITY:
     case STEP_OOM_SCORE:
     case STEP_SOCKETS:
     case STEP_CAPABILITIES:

@@ -32,6 +32,7 @@ const char *plan_step_to_string(enum plan_step step)
         [STEP_STATE_DIRECTORY] = "state_directory",
         [STEP_LOGS_DIRECTORY] = "logs_directory",
         [STEP_CACHE_DIRECTORY] = "cache_directory",
+        [STEP_AFFINITY] = "cpu_affinity",
     };
 
     return step < PLAN_STEPS ? names[step] : "start";
@@ -96,7 +97,7 @@ static uint32_t flags_of(const struct plan_source *source)
            (source->set_group ? PLAN_SET_GROUP : 0U) | (source->set_groups ? PLAN_SET_GROUPS : 0U) |
            (spec->capabilities_set ? PLAN_SET_CAPABILITIES : 0U) |
            (spec->no_new_privileges ? PLAN_NO_NEW_PRIVILEGES : 0U) |
-           (spec->nice_set ? PLAN_SET_NICE : 0U) |
+           (spec->nice_set ? PLAN_SET_NICE : 0U) | (spec->affinity ? PLAN_SET_AFFINITY : 0U) |
            (spec->oom_score_adj_set && spec->oom_score_adj != 0 ? PLAN_SET_OOM_SCORE : 0U) |
            (spec->ignore_sigpipe ? PLAN_IGNORE_SIGPIPE : 0U) |
            (file && *file == '-' ? PLAN_FILE_OPTIONAL : 0U);
@@ -119,6 +120,8 @@ static void fill_numbers(struct plan *plan, const struct plan_source *source)
     plan->slot = source->slot;
     plan->gate = source->gate;
     plan->capabilities = spec->capabilities;
+    if (spec->affinity)
+        memcpy(plan->affinity, spec->affinity, sizeof(plan->affinity));
     for (uint32_t i = 0; spec->limits && i < PROCESS_LIMITS; i++)
         plan->limits[i] = (struct plan_limit){.set = spec->limits[i].set,
                                               .resource = i,

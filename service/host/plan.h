@@ -45,6 +45,7 @@ enum plan_flag {
     PLAN_IGNORE_SIGPIPE = 1 << 7,
     PLAN_SET_OOM_SCORE = 1 << 8,
     PLAN_FILE_OPTIONAL = 1 << 9, /* the environment file */
+    PLAN_SET_AFFINITY = 1 << 10,
 };
 
 /* Where a start is, or has failed. Their names are those of the manifest's keys, and their numbers
@@ -71,10 +72,11 @@ enum plan_step {
     STEP_STATE_DIRECTORY = 18,
     STEP_LOGS_DIRECTORY = 19,
     STEP_CACHE_DIRECTORY = 20,
+    STEP_AFFINITY = 21,
     PLAN_STEPS
 };
 
-_Static_assert(PLAN_STEPS == 21, "starts_record.step: a step is appended, never inserted");
+_Static_assert(PLAN_STEPS == 22, "starts_record.step: a step is appended, never inserted");
 
 const char *plan_step_to_string(enum plan_step step);
 
@@ -116,6 +118,7 @@ struct plan {
     uint64_t gate; /* there; 0: it has no record */
     uint64_t capabilities;
     struct plan_limit limits[PROCESS_LIMITS];
+    uint64_t affinity[AFFINITY_WORDS];
     uint64_t n_directories;
     union plan_place arguments, environment, groups;
     union plan_place directories; /* of struct plan_directory */

@@ -26,6 +26,8 @@
 #define SLOTS_MAX      32768
 #define TIMERSLACK     50000 /* nanoseconds: the kernel's own default */
 #define PROCESSORS_MAX 8192
+#define USE_LEAST      0x20 /* SCHED_FLAG_UTIL_CLAMP_MIN and _MAX */
+#define USE_MOST       0x40
 
 /* Those that a child may get are taken, so that none that comes along with a plan is among them. */
 #define FIRST_FREE (3 + CHILD_DESCRIPTORS_MAX + 2)
@@ -73,6 +75,30 @@ static void reset_signals(void)
         syscall(SYS_rt_sigaction, i, &by_default, NULL, sizeof(all));
 }
 
+/* As the kernel has it; a field that is not given is 0. */
+struct scheduling {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t slice, deadline, period;
+    uint32_t least_use, most_use;
+};
+
+/* A slice of its own, and bounds on the speed of its processor; an older kernel has neither. */
+static void reset_use(void)
+{
+    const struct scheduling normal = {.size = sizeof(normal), .policy = SCHED_OTHER};
+    const struct scheduling unbounded = {.size = sizeof(unbounded),
+                                         .policy = SCHED_OTHER,
+                                         .flags = USE_LEAST | USE_MOST,
+                                         .least_use = UINT32_MAX,
+                                         .most_use = UINT32_MAX};
+
+    syscall(SYS_sched_setattr, 0, &normal, 0);
+    syscall(SYS_sched_setattr, 0, &unbounded, 0);
+}
+
 static void reset_scheduling(void)
 {
     static uint8_t processors[PROCESSORS_MAX / 8];
@@ -82,6 +108,7 @@ static void reset_scheduling(void)
     syscall(SYS_sched_setaffinity, 0, sizeof(processors), processors);
     syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &normal);
     setpriority(PRIO_PROCESS, 0, 0);
+    reset_use();
     syscall(SYS_ioprio_set, 1, 0, 0);
     syscall(SYS_set_mempolicy, 0, NULL, 0);
 }

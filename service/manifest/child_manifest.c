@@ -397,6 +397,7 @@ READER(read_run_timeout, reader_deadline(reader, node, &d->run_timeout_usec))
 READER(read_start_timeout, reader_deadline(reader, node, &d->start_timeout_usec))
 READER(read_schedule, manifest_read_schedule(reader, node, d))
 READER(read_autostart, reader_bool(reader, node, &d->autostart))
+READER(read_description, reader_line(reader, node, DESCRIPTION_MAX, &d->description))
 READER(read_tags, reader_words(reader, node, TAGS_MAX, &d->tags, &d->n_tags))
 WORD_READER(read_restart, restart, {"permanent", RESTART_PERMANENT},
             {"transient", RESTART_TRANSIENT}, {"temporary", RESTART_TEMPORARY})
@@ -413,6 +414,7 @@ WORD_READER(read_criticality, criticality, {"critical", CRITICALITY_CRITICAL},
 
 static const struct key child_keys[] = {
     {"name", read_name},
+    {"description", read_description},
     {"kind", read_kind},
     {"exec", read_exec},
     {"arguments", read_arguments},

@@ -119,34 +119,6 @@ static int parse_limit_value(const char *text, size_t length, uint64_t *value)
     return unit_size(part, value);
 }
 
-/* Limits of the child as a whole. Returns 1 where the name was one of theirs. */
-static int read_cgroup_limit(struct reader *reader, const char *name, const struct node *node,
-                             const char *text, struct process_spec *process)
-{
-    uint64_t weight;
-
-    if (strcmp(name, "memory") == 0) {
-        if (unit_size(text, &process->memory_max) < 0 || process->memory_max < 65536)
-            return reader_refuse(reader, node, "expected a size of at least 64K, got \"%.60s\"",
-                                 text);
-        return 1;
-    }
-    if (strcmp(name, "pids") == 0) {
-        if (unit_number(text, 4194304, &process->pids_max) < 0 || process->pids_max == 0)
-            return reader_refuse(reader, node, "expected 1 to 4194304 processes, got \"%.60s\"",
-                                 text);
-        return 1;
-    }
-    if (strcmp(name, "cpu_weight") == 0) {
-        if (unit_number(text, 10000, &weight) < 0 || weight == 0)
-            return reader_refuse(reader, node, "expected a weight from 1 to 10000, got \"%.60s\"",
-                                 text);
-        process->cpu_weight = (uint32_t)weight;
-        return 1;
-    }
-    return 0;
-}
-
 static int read_limits(struct reader *reader, const struct node *node, void *target)
 {
     struct process_spec *process = process_of(target);
@@ -167,7 +139,7 @@ static int read_limits(struct reader *reader, const struct node *node, void *tar
         int number;
         if (!text)
             return -EINVAL;
-        int r = read_cgroup_limit(reader, name, item, text, process);
+        int r = manifest_read_whole_limit(reader, name, item, text, process);
         if (r < 0)
             return r;
         if (r > 0)
@@ -340,6 +312,7 @@ READER(read_logs_mode,
 READER(read_cache, manifest_read_directories(reader, node, &process->directories[DIRECTORY_CACHE]))
 READER(read_cache_mode,
        manifest_read_directory_mode(reader, node, &process->directories[DIRECTORY_CACHE]))
+READER(read_cpu_affinity, manifest_read_affinity(reader, node, &process->affinity))
 READER(read_sockets, manifest_read_sockets(reader, node, process))
 READER(read_working_directory, read_absolute_path(reader, node, &process->working_directory))
 READER(read_user, read_account(reader, node, &process->user))
@@ -358,6 +331,7 @@ const struct key process_keys[] = {
     {"oom_score_adj", read_oom_score_adj},
     {"ignore_sigpipe", read_ignore_sigpipe},
     {"limits", read_limits},
+    {"cpu_affinity", read_cpu_affinity},
     {"capabilities", read_capabilities},
     {"no_new_privileges", read_no_new_privileges},
     {"environment", read_environment},

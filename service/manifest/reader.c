@@ -180,6 +180,19 @@ int reader_words(struct reader *reader, const struct node *node, size_t max, con
     return r;
 }
 
+int reader_line(struct reader *reader, const struct node *node, size_t max, const char **line)
+{
+    int r = reader_text(reader, node, line);
+
+    if (r == 0 && strlen(*line) > max)
+        return reader_refuse(reader, node, "is longer than %zu bytes", max);
+    if (r == 0 && !text_is_at_most(*line, TEXT_PLAIN))
+        return reader_refuse(reader, node,
+                             "must be one line without line ends, tabs or other control "
+                             "characters");
+    return r;
+}
+
 int reader_text(struct reader *reader, const struct node *node, const char **text)
 {
     const char *scalar = reader_scalar(reader, node, "text");
@@ -238,15 +251,22 @@ static const struct key *find_key(const struct key *keys, const char *name)
     return NULL;
 }
 
-/* What timers are called elsewhere: in systemd's units and in other tools. */
+/* What it is called elsewhere, in systemd's units and in other tools, or where it stands here. */
 static const char *word_for(const struct key *keys, const char *name)
 {
     static const struct {
         const char *theirs, *ours;
-    } words[] = {{"OnCalendar", "schedule"},  {"on_calendar", "schedule"},
-                 {"timer", "schedule"},       {"cron", "schedule"},
-                 {"OnCalendar", "at"},        {"RandomizedDelaySec", "random_delay"},
-                 {"Persistent", "persistent"}};
+    } words[] = {{"OnCalendar", "schedule"},   {"on_calendar", "schedule"},
+                 {"timer", "schedule"},        {"cron", "schedule"},
+                 {"OnCalendar", "at"},         {"RandomizedDelaySec", "random_delay"},
+                 {"Persistent", "persistent"}, {"Description", "description"},
+                 {"summary", "description"},   {"CPUAffinity", "cpu_affinity"},
+                 {"cpuset", "cpu_affinity"},   {"CPUQuota", "limits"},
+                 {"MemoryMax", "limits"},      {"MemoryHigh", "limits"},
+                 {"IOWeight", "limits"},       {"cpus", "limits"},
+                 {"memory", "limits"},         {"pids", "limits"},
+                 {"cpu_weight", "limits"},     {"cpu_max", "limits"},
+                 {"memory_high", "limits"},    {"io_weight", "limits"}};
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (strcmp(name, words[i].theirs) == 0 && find_key(keys, words[i].ours))

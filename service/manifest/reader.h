@@ -56,6 +56,15 @@ int manifest_read_directories(struct reader *reader, const struct node *node,
 int manifest_read_directory_mode(struct reader *reader, const struct node *node,
                                  struct directory_list *list);
 
+/* Reads one of `limits`. Returns 1 if it is of the child as a whole, 0 if it is another one:
+ * resource_manifest.c. */
+int manifest_read_whole_limit(struct reader *reader, const char *name, const struct node *node,
+                              const char *text, struct process_spec *process);
+
+/* Reads processors such as 0-3,5: resource_manifest.c. */
+int manifest_read_affinity(struct reader *reader, const struct node *node,
+                           const uint64_t **affinity);
+
 /* Reads where to connect to, "ADDRESS:PORT" or a local path or "@NAME", with `host` where only a
  * port is given. Returns 0 or -EINVAL. */
 int manifest_parse_address(const char *text, const char *host, struct socket_spec *socket);
@@ -97,6 +106,9 @@ int reader_strings(struct reader *reader, const struct node *node, size_t max,
 /* The same of texts that are shown to people: each is one line without control characters. */
 int reader_words(struct reader *reader, const struct node *node, size_t max, const char ***words,
                  size_t *count);
+
+/* One such text, of at most max bytes. */
+int reader_line(struct reader *reader, const struct node *node, size_t max, const char **line);
 
 /* A text that is not empty, in the arena. */
 int reader_text(struct reader *reader, const struct node *node, const char **text);

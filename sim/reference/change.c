@@ -64,11 +64,23 @@ static bool same_directories(const struct process_spec *a, const struct process_
 static bool same_limits(const struct process_spec *a, const struct process_spec *b)
 {
     if (a->memory_max != b->memory_max || a->pids_max != b->pids_max ||
-        a->cpu_weight != b->cpu_weight || (a->limits != NULL) != (b->limits != NULL))
+        a->cpu_weight != b->cpu_weight || a->memory_high != b->memory_high ||
+        a->cpu_max_usec != b->cpu_max_usec || a->io_weight != b->io_weight ||
+        (a->limits != NULL) != (b->limits != NULL))
         return false;
     for (int i = 0; a->limits && i < PROCESS_LIMITS; i++)
         if (a->limits[i].set != b->limits[i].set || a->limits[i].soft != b->limits[i].soft ||
             a->limits[i].hard != b->limits[i].hard)
+            return false;
+    return true;
+}
+
+static bool same_affinity(const struct process_spec *a, const struct process_spec *b)
+{
+    if (!a->affinity || !b->affinity)
+        return a->affinity == b->affinity;
+    for (int i = 0; i < AFFINITY_WORDS; i++)
+        if (a->affinity[i] != b->affinity[i])
             return false;
     return true;
 }
@@ -100,8 +112,8 @@ static bool same_process(const struct child_declaration *x, const struct child_d
            a->umask_set == b->umask_set && a->nice == b->nice && a->nice_set == b->nice_set &&
            a->oom_score_adj == b->oom_score_adj && a->oom_score_adj_set == b->oom_score_adj_set &&
            a->ignore_sigpipe == b->ignore_sigpipe && a->fd_store_max == b->fd_store_max &&
-           same_limits(a, b) && same_output(&a->output, &b->output) && same_sockets(a, b) &&
-           same_commands(&a->before, &b->before) && same_directories(a, b);
+           same_limits(a, b) && same_affinity(a, b) && same_output(&a->output, &b->output) &&
+           same_sockets(a, b) && same_commands(&a->before, &b->before) && same_directories(a, b);
 }
 
 static bool same_limit(const struct child_declaration *a, const struct child_declaration *b)
@@ -186,6 +198,7 @@ static bool same_policy(const struct child_declaration *a, const struct child_de
            same_ids(a->after, a->n_after, b->after, b->n_after) &&
            same_ids(a->tags, a->n_tags, b->tags, b->n_tags) && same_text(a->group, b->group) &&
            a->same_name == b->same_name && same_schedule(a, b) &&
+           same_text(a->description, b->description) &&
            a->process.reload_signal == b->process.reload_signal;
 }
 

@@ -184,6 +184,8 @@ static void draw_schedule(struct world *world, struct child_declaration *d)
 
 static const char *directories[] = {"one", "two/three", NULL};
 
+static const uint64_t processors[AFFINITY_WORDS] = {5, [AFFINITY_WORDS - 1] = UINT64_MAX};
+
 /* Keys that the core only carries: a recovery must not lose them. */
 static void draw_process(struct world *world, struct child_declaration *d)
 {
@@ -193,6 +195,11 @@ static void draw_process(struct world *world, struct child_declaration *d)
     d->process.oom_score_adj =
         d->process.oom_score_adj_set ? (int)draw_number(world, 2001) + OOM_SCORE_ADJ_MIN : 0;
     d->process.before = (struct command_list){.commands = commands, .count = draw_number(world, 3)};
+    d->description = draw_number(world, 2) ? "one of the swarm" : NULL;
+    d->process.memory_high = PICK(world, 0, 1 << 20);
+    d->process.cpu_max_usec = PICK(world, 0, CPU_PERIOD_USEC / 2);
+    d->process.io_weight = (uint32_t)PICK(world, 0, 50);
+    d->process.affinity = draw_number(world, 2) ? processors : NULL;
     struct directory_list *list = &d->process.directories[draw_number(world, DIRECTORY_KINDS)];
     list->names = draw_number(world, 2) ? directories : NULL;
     list->mode = draw_number(world, 2) ? DIRECTORY_MODE : 0700;

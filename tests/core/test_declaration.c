@@ -30,6 +30,7 @@ struct whole {
     struct child_declaration d;
     struct socket_spec sockets[2];
     struct process_limit limits[PROCESS_LIMITS];
+    uint64_t affinity[AFFINITY_WORDS];
     struct health_spec health;
     const char *requires[2], *after[2], *tags[2];
     const char *arguments[3], *groups[2], *environment[3], *check[2], *before[2];
@@ -50,6 +51,7 @@ static void fill(struct whole *w)
                         .directories = {"web", "web/tmp"}};
     declaration_defaults(&w->d, ROLE_WORKER);
     w->d.id = "a/child";
+    w->d.description = "a child";
     w->d.requires = w->requires;
     w->d.after = w->after;
     w->d.tags = w->tags;
@@ -77,6 +79,7 @@ static void fill(struct whole *w)
                                          .oom_score_adj_set = true,
                                          .umask_set = true,
                                          .limits = w->limits,
+                                         .affinity = w->affinity,
                                          .output = {.kind = OUTPUT_FILE, .path = "/var/log/x"},
                                          .sockets = w->sockets,
                                          .n_sockets = 2,
@@ -172,77 +175,92 @@ static const struct number {
                                                       OVERLAP_REPLACE) NUMBER(owner, UINT32_MAX)
                                             PROCESS(capabilities, ANY) PROCESS(
                                                 capabilities_set,
-                                                1) PROCESS(no_new_privileges,
-                                                           1) PROCESS(umask, UINT32_MAX) PROCESS(umask_set,
-                                                                                                 1)
-                                                NUMBER_IN(DECLARATION, child_declaration, process.nice, INT32_MIN, INT32_MAX) NUMBER_IN(
-                                                    DECLARATION, child_declaration,
-                                                    process.oom_score_adj, OOM_SCORE_ADJ_MIN,
-                                                    OOM_SCORE_ADJ_MAX) PROCESS(ignore_sigpipe,
-                                                                               1) PROCESS(memory_max,
-                                                                                          ANY)
-                                                    PROCESS(pids_max, ANY) PROCESS(cpu_weight, UINT32_MAX) PROCESS(
-                                                        output.kind,
-                                                        OUTPUT_FILE) PROCESS(output.max_size_bytes,
-                                                                             ANY)
-                                                        PROCESS(output.keep, UINT32_MAX) PROCESS(
-                                                            fd_store_max,
-                                                            FD_STORE_MAX) PROCESS(kill_group,
-                                                                                  1) PROCESS(stop_signal, 64)
-                                                            PROCESS(reload_signal, 64) NUMBER_IN(
-                                                                SOCKET,
-                                                                socket_spec, datagram, 0,
-                                                                1) NUMBER_IN(SOCKET, socket_spec, mode, 0, UINT32_MAX)
-                                                                NUMBER_IN(SOCKET, socket_spec,
-                                                                          address_size,
-                                                                          0, 16)
-                                                                    NUMBER_IN(SOCKET, socket_spec,
-                                                                              address[0],
-                                                                              0, 255)
-                                                                        NUMBER_IN(
-                                                                            SOCKET,
-                                                                            socket_spec,
-                                                                            address[15], 0,
-                                                                            255) NUMBER_IN(TARGET,
-                                                                                           socket_spec,
-                                                                                           datagram, 0, 1)
-                                                                            NUMBER_IN(TARGET,
+                                                1) PROCESS(no_new_privileges, 1) PROCESS(umask,
+                                                                                         UINT32_MAX)
+                                                PROCESS(umask_set, 1) NUMBER_IN(
+                                                    DECLARATION,
+                                                    child_declaration,
+                                                    process.nice,
+                                                    INT32_MIN, INT32_MAX)
+                                                    NUMBER_IN(
+                                                        DECLARATION, child_declaration,
+                                                        process.oom_score_adj, OOM_SCORE_ADJ_MIN,
+                                                        OOM_SCORE_ADJ_MAX) PROCESS(ignore_sigpipe,
+                                                                                   1) PROCESS(memory_max,
+                                                                                              ANY)
+                                                        PROCESS(pids_max, ANY) PROCESS(cpu_weight, UINT32_MAX) PROCESS(
+                                                            memory_high,
+                                                            ANY) PROCESS(cpu_max_usec,
+                                                                         ANY) PROCESS(io_weight,
+                                                                                      UINT32_MAX)
+                                                            PROCESS(output.kind, OUTPUT_FILE) PROCESS(
+                                                                output.max_size_bytes,
+                                                                ANY) PROCESS(output.keep,
+                                                                             UINT32_MAX)
+                                                                PROCESS(fd_store_max, FD_STORE_MAX) PROCESS(
+                                                                    kill_group,
+                                                                    1) PROCESS(stop_signal, 64)
+                                                                    PROCESS(reload_signal, 64) NUMBER_IN(
+                                                                        SOCKET,
+                                                                        socket_spec, datagram, 0,
+                                                                        1) NUMBER_IN(SOCKET,
+                                                                                     socket_spec,
+                                                                                     mode, 0,
+                                                                                     UINT32_MAX)
+                                                                        NUMBER_IN(SOCKET,
+                                                                                  socket_spec,
+                                                                                  address_size,
+                                                                                  0, 16)
+                                                                            NUMBER_IN(SOCKET,
                                                                                       socket_spec,
-                                                                                      mode,
-                                                                                      0, UINT32_MAX)
+                                                                                      address[0],
+                                                                                      0, 255)
                                                                                 NUMBER_IN(
-                                                                                    TARGET,
+                                                                                    SOCKET,
                                                                                     socket_spec,
-                                                                                    address[7],
-                                                                                    0, 255)
+                                                                                    address[15], 0,
+                                                                                    255) NUMBER_IN(TARGET,
+                                                                                                   socket_spec,
+                                                                                                   datagram,
+                                                                                                   0, 1)
                                                                                     NUMBER_IN(
-                                                                                        LIMIT,
-                                                                                        process_limit,
-                                                                                        set, 0,
-                                                                                        1)
+                                                                                        TARGET,
+                                                                                        socket_spec,
+                                                                                        mode, 0,
+                                                                                        UINT32_MAX)
                                                                                         NUMBER_IN(
-                                                                                            LIMIT,
-                                                                                            process_limit,
-                                                                                            soft, 0,
-                                                                                            ANY)
+                                                                                            TARGET,
+                                                                                            socket_spec,
+                                                                                            address
+                                                                                                [7],
+                                                                                            0,
+                                                                                            255) NUMBER_IN(LIMIT, process_limit,
+                                                                                                           set, 0,
+                                                                                                           1)
                                                                                             NUMBER_IN(
                                                                                                 LIMIT,
                                                                                                 process_limit,
-                                                                                                hard,
+                                                                                                soft,
                                                                                                 0,
                                                                                                 ANY)
                                                                                                 NUMBER_IN(
-                                                                                                    COMMAND,
-                                                                                                    command_spec,
-                                                                                                    timeout_usec,
+                                                                                                    LIMIT,
+                                                                                                    process_limit,
+                                                                                                    hard,
                                                                                                     0,
                                                                                                     ANY)
                                                                                                     NUMBER_IN(
                                                                                                         COMMAND,
                                                                                                         command_spec,
-                                                                                                        may_fail,
+                                                                                                        timeout_usec,
                                                                                                         0,
-                                                                                                        1)};
+                                                                                                        ANY)
+                                                                                                        NUMBER_IN(
+                                                                                                            COMMAND,
+                                                                                                            command_spec,
+                                                                                                            may_fail,
+                                                                                                            0,
+                                                                                                            1)};
 
 static uint64_t value_of(struct child_declaration *d, const struct number *number)
 {
@@ -268,8 +286,8 @@ static const struct text {
 } texts[] = {
 #define TEXT_IN(of, type, member) {of, #member, offsetof(struct type, member)},
 #define TEXT(member)              TEXT_IN(DECLARATION, child_declaration, member)
-    TEXT(id) TEXT(group) TEXT(schedule) TEXT(schedule_zone) TEXT(manifest) TEXT(manifest_path)
-        TEXT(process.working_directory) TEXT(process.user) TEXT(process.group)
+    TEXT(id) TEXT(description) TEXT(group) TEXT(schedule) TEXT(schedule_zone) TEXT(manifest)
+        TEXT(manifest_path) TEXT(process.working_directory) TEXT(process.user) TEXT(process.group)
             TEXT(process.environment_file) TEXT(process.output.path)
                 TEXT_IN(SOCKET, socket_spec, name) TEXT_IN(SOCKET, socket_spec, listen)
                     TEXT_IN(TARGET, socket_spec, listen)};
@@ -342,6 +360,8 @@ static void check_lists(struct child_declaration *wrote, struct child_declaratio
             g_strv_equal(wrote->process.directories[i].names, read->process.directories[i].names));
         g_assert_cmpuint(wrote->process.directories[i].mode, ==, read->process.directories[i].mode);
     }
+    g_assert_cmpmem(wrote->process.affinity, sizeof(uint64_t) * AFFINITY_WORDS,
+                    read->process.affinity, sizeof(uint64_t) * AFFINITY_WORDS);
     g_assert_cmpuint(wrote->process.before.count, ==, read->process.before.count);
     g_assert_cmpstr(wrote->process.before.commands[1].arguments[0], ==,
                     read->process.before.commands[1].arguments[0]);
@@ -434,6 +454,9 @@ static void each_element_of_a_list_comes_back(void)
     check(&w.d, "directories.names");
     w.d.process.directories[DIRECTORY_CACHE].mode = 0700;
     check(&w.d, "directories.mode");
+    w.affinity[0] = 5;
+    w.affinity[AFFINITY_WORDS - 1] = UINT64_MAX;
+    check(&w.d, "affinity");
 }
 
 /* ---- supervisors ----------------------------------------------------------------------------- */

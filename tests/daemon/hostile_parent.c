@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,25 @@ static void spoil_signals(void)
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof(all));
 }
 
+/* A slice of its own and a bound on the speed of the processor, if the kernel has them. */
+static void spoil_use(void)
+{
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t slice, deadline, period;
+        uint32_t least_use, most_use;
+    } own = {.size = sizeof(own), .nice = 5, .slice = 7000000};
+
+    syscall(SYS_sched_setattr, 0, &own, 0);
+    own.flags = 0x20 | 0x40;
+    own.least_use = 100;
+    own.most_use = 200;
+    syscall(SYS_sched_setattr, 0, &own, 0);
+}
+
 static void spoil_scheduling(void)
 {
     cpu_set_t first;
@@ -50,6 +70,7 @@ static void spoil_scheduling(void)
     CPU_SET(0, &first);
     sched_setaffinity(0, sizeof(first), &first);
     setpriority(PRIO_PROCESS, 0, 5);
+    spoil_use();
     syscall(SYS_ioprio_set, 1, 0, 3 << 13); /* idle */
     prctl(PR_SET_TIMERSLACK, 12345678, 0, 0, 0);
 }

@@ -168,6 +168,20 @@ static void a_missing_working_directory_is_a_spawn_failure(void)
 
 /* ---- what-it-is-given ------------------------------------------------------------------ */
 
+/* What is in a file once a text stands there: it is written outside of proctord, at its leisure. */
+static char *text_with(const char *path, const char *last)
+{
+    gint64 deadline = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+    char *text = NULL;
+
+    while (!g_file_get_contents(path, &text, NULL, NULL) || !strstr(text, last)) {
+        g_clear_pointer(&text, g_free);
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+        g_usleep(10000);
+    }
+    return text;
+}
+
 static void the_process_gets_what_the_manifest_says(void)
 {
     g_autofree char *manifest = g_strdup_printf(
@@ -183,8 +197,7 @@ static void the_process_gets_what_the_manifest_says(void)
         fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
     fixture_wait_event(&f, "child-exited", "probe", 1);
 
-    g_autofree char *text = NULL;
-    g_assert_true(g_file_get_contents(fixture_path(&f, "out"), &text, NULL, NULL));
+    g_autofree char *text = text_with(fixture_path(&f, "out"), "NoNewPrivs");
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     g_assert_cmpstr(lines[0], ==, "0027");
     g_assert_cmpstr(lines[1], ==, "/usr");
@@ -448,9 +461,14 @@ static void a_limit_is_in_force_or_told_not_to_be(void)
     static const struct {
         const char *name, *file, *value;
     } limits[] = {{"memory", "memory.max", "268435456\n"},
+                  {"memory_high", "memory.high", "134217728\n"},
                   {"pids", "pids.max", "16\n"},
-                  {"cpu_weight", "cpu.weight", "50\n"}};
-    fixture_add(&f, "worker", "limits: {memory: 256M, pids: 16, cpu_weight: 50, nofile: 64}\n",
+                  {"cpu_weight", "cpu.weight", "50\n"},
+                  {"cpu_max", "cpu.max", "150000 100000\n"},
+                  {"io_weight", "io.weight", "default 30\n"}};
+    fixture_add(&f, "worker",
+                "limits: {memory: 256M, memory_high: 128M, pids: 16, cpu_weight: 50, cpu_max: "
+                "150%, io_weight: 30, nofile: 64}\n",
                 "wait-term");
     g_autoptr(GVariant) property = fixture_property(&f, "worker", "UnenforcedLimits");
     g_autofree const char **unenforced = g_variant_get_strv(property, NULL);

@@ -51,10 +51,12 @@ static void assert_usual(const char *text, const char *descriptors)
     g_autofree char *open = g_strdup_printf("descriptors %s", descriptors);
 
     assert_lines(text, common);
-    assert_lines(text, "files 777\noom_score_adj 0\ncoredump_filter 00000033\n"
-                       "personality 00000000\nTHP_enabled 1\nprocessors all\n"
-                       "policy 0 nice 0 ioprio 0 slack 50000\ncwd /\nroot /\nsession own\n"
-                       "terminal none\ndumpable 1 securebits 0");
+    assert_lines(
+        text,
+        "files 777\noom_score_adj 0\ncoredump_filter 00000033\n"
+        "personality 00000000\nTHP_enabled 1\nprocessors all\n"
+        "slice usual use usual\npolicy 0 nice 0 ioprio 0 slack 50000\ncwd /\nroot /\nsession own\n"
+        "terminal none\ndumpable 1 securebits 0");
     assert_lines(text, open);
     g_assert_null(strstr(text, "SECRET"));
 }
@@ -182,6 +184,18 @@ static void keys_change_it(void)
                        "PROCTOR_ATTEMPT PROCTOR_FENCE NOTIFY_SOCKET");
 }
 
+static void it_runs_on_its_processors_only(void)
+{
+    add("first", "cpu_affinity: 0,1023\n");
+    g_autofree char *text = report("first");
+    assert_lines(text, sysconf(_SC_NPROCESSORS_ONLN) > 1 ? "processors few" : "processors all");
+
+    add("nowhere", "cpu_affinity: 1000-1023\nrestart_limit: {burst: 0, interval: 1m}\n");
+    fixture_wait_text(&f, "nowhere", "Operation", "quarantined");
+    g_autofree char *reason = fixture_event_field(&f, "child-spawn-failed", "nowhere", "reason");
+    g_assert_cmpstr(reason, ==, "cpu_affinity: none of these processors is available");
+}
+
 /* One with a score of its own beside others that are started at the same time: the kernel keeps the
  * score with the memory, which they share on their way. */
 static void one_childs_score_is_not_anothers(void)
@@ -249,6 +263,7 @@ int main(int argc, char **argv)
     FIXTURE_TEST(&f, NULL, "/daemon/world", a_child_gets_what_the_table_says);
     FIXTURE_TEST(&f, NULL, "/daemon/world", a_child_of_another_user_gets_it);
     FIXTURE_TEST(&f, NULL, "/daemon/world", keys_change_it);
+    FIXTURE_TEST(&f, NULL, "/daemon/world", it_runs_on_its_processors_only);
     FIXTURE_TEST(&f, NULL, "/daemon/world", one_childs_score_is_not_anothers);
     FIXTURE_TEST(&f, NULL, "/daemon/world", a_health_check_gets_it);
     FIXTURE_TEST(&f, NULL, "/daemon/world", a_job_gets_it);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/keyctl.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,24 @@ static void variables(void)
     fputs("\n", out);
 }
 
+/* Whether it is the one that the hostile parent had: the kernel's own depends on the machine. */
+static void own_slice(void)
+{
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t slice, deadline, period;
+        uint32_t least_use, most_use;
+    } own = {.size = sizeof(own)};
+
+    if (syscall(SYS_sched_getattr, 0, &own, sizeof(own), 0) < 0)
+        own = (__typeof__(own)){};
+    fprintf(out, "slice %s use %s\n", own.slice == 7000000 ? "given" : "usual",
+            own.least_use == 100 || own.most_use == 200 ? "given" : "usual");
+}
+
 static void scheduling(void)
 {
     cpu_set_t set;
@@ -85,6 +104,7 @@ static void scheduling(void)
     sched_getaffinity(0, sizeof(set), &set);
     fprintf(out, "processors %s\n",
             CPU_COUNT(&set) == sysconf(_SC_NPROCESSORS_ONLN) ? "all" : "few");
+    own_slice();
     fprintf(out, "policy %d nice %d ioprio %ld slack %ld\n", sched_getscheduler(0),
             getpriority(PRIO_PROCESS, 0), syscall(SYS_ioprio_get, 1, 0), slack);
 }

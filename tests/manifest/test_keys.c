@@ -231,7 +231,7 @@ static void check_range(const struct row *row)
 }
 
 static const struct {
-    const char *type, *good[4], *bad[4];
+    const char *type, *good[5], *bad[5];
 } types[] = {
     {"TEXT", {}, {"[a]", "{a: b}"}},
     {"BOOL", {"true", "false"}, {"maybe", "2"}},
@@ -243,6 +243,7 @@ static const struct {
     {"SIGNAL", {"SIGUSR1", "USR1"}, {"SIGNOTHING", "0", "65"}},
     {"SIZE", {"4K", "1G"}, {"4095", "big"}},
     {"PATH", {"/a"}, {"a", "[a]"}},
+    {"PROCESSORS", {"0", "0-3,5", "1023"}, {"1024", "3-1", "[0]", "0,,1"}},
     {"WORD", {}, {}},
     {"NUMBER", {}, {"many"}},
     {"OCTAL", {}, {"0888"}},

@@ -11,7 +11,7 @@ COLUMNS = "of path section type default kinds range cost draws meaning".split()
 STRING = r'"(?:[^"\\]|\\.)*"'
 COSTS = {"IDENTITY": "another child", "IN_PLACE": "in place", "NEXT_START": "next start"}
 TYPES = {"TEXT": "text", "BOOL": "`true`, `false`", "DURATION": "duration", "DEADLINE": "duration, `infinity`",
-         "LIST": "list", "NAMES": "name, list", "MAPPING": "mapping", "SIGNAL": "signal", "SIZE": "size", "PATH": "path"}
+         "LIST": "list", "NAMES": "name, list", "MAPPING": "mapping", "SIGNAL": "signal", "SIZE": "size", "PATH": "path", "PROCESSORS": "numbers, such as `0-3,5`"}
 
 
 def read(path):

@@ -117,6 +117,11 @@ static void copy_process(struct block *block, const struct process_spec *from,
         void *limits = block_take(block, size);
         to->limits = limits ? memcpy(limits, from->limits, size) : NULL;
     }
+    if (from->affinity) {
+        size_t size = AFFINITY_WORDS * sizeof(*from->affinity);
+        void *affinity = block_take(block, size);
+        to->affinity = affinity ? memcpy(affinity, from->affinity, size) : NULL;
+    }
 }
 
 static void fill_config(struct block *block, const struct child_declaration *from,
@@ -134,6 +139,7 @@ static void fill_config(struct block *block, const struct child_declaration *fro
     to->tags = block_strings(block, from->tags, from->n_tags);
     copy_process(block, &from->process, &to->process);
     to->id = block_string(block, from->id);
+    to->description = block_string(block, from->description);
     to->group = block_string(block, from->group);
     to->schedule = block_string(block, from->schedule);
     to->schedule_zone = block_string(block, from->schedule_zone);

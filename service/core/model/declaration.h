@@ -17,8 +17,9 @@
 #define EXIT_CODES_MAX    16
 #define DEPENDENCIES_MAX  64
 #define TAGS_MAX          32
-#define GROUPS_MAX        64 /* of one supervisor */
-#define STOP_SIGNALS_MAX  8  /* of one stop */
+#define DESCRIPTION_MAX   256 /* bytes */
+#define GROUPS_MAX        64  /* of one supervisor */
+#define STOP_SIGNALS_MAX  8   /* of one stop */
 
 /* As long as a run may be put off. */
 #define SCHEDULE_DELAY_MAX (UINT64_C(366) * 24 * 3600 * 1000000)
@@ -42,6 +43,7 @@ enum same_name { SAME_NAME_REJECT = 0, SAME_NAME_QUEUE = 1, SAME_NAME_REPLACE = 
 
 struct child_declaration {
     const char *id;
+    const char *description; /* one line for people; NULL: none */
     enum child_role role;
     enum sidecar_order sidecar_order; /* of a sidecar */
     enum criticality criticality;

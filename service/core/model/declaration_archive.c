@@ -6,6 +6,7 @@
 #include "core/model/declaration_keys.h"
 #include "core/model/input_archive.h"
 #include "core/model/process_spec.h"
+#include "core/model/resource.h"
 #include "core/model/restart_limit.h"
 #include "core/vocabulary/invariant.h"
 
@@ -66,21 +67,6 @@ static void archive_health(struct archive *a, struct process_spec *spec)
         return;
     archive_strings(a, &health->arguments);
     archive_socket(a, &health->target);
-}
-
-static void archive_limits(struct archive *a, struct process_spec *spec)
-{
-    size_t count = spec->limits ? PROCESS_LIMITS : 0;
-
-    archive_count(a, &count, PROCESS_LIMITS);
-    struct process_limit *limits =
-        array(a, spec->limits, count > 0 ? PROCESS_LIMITS : 0, sizeof(*limits));
-    spec->limits = limits;
-    for (size_t i = 0; !a->failed && limits && i < count; i++) {
-        ARCHIVE(a, limits[i].set);
-        ARCHIVE(a, limits[i].soft);
-        ARCHIVE(a, limits[i].hard);
-    }
 }
 
 /* What may be secret does not leave the daemon. */
@@ -154,6 +140,7 @@ static bool has_directories(const struct process_spec *spec)
 
 #define HAS_BEFORE      (UINT64_C(1) << 24)
 #define HAS_DIRECTORIES (UINT64_C(1) << 25)
+#define HAS_RESOURCES   (UINT64_C(1) << 26)
 
 static uint64_t later_keys_of(const struct process_spec *spec)
 {
@@ -162,7 +149,8 @@ static uint64_t later_keys_of(const struct process_spec *spec)
     return (uint64_t)spec->nice_set | (uint64_t)spec->ignore_sigpipe << 1 |
            (uint64_t)spec->oom_score_adj_set << 2 | (spec->oom_score_adj_set ? score << 3 : 0) |
            (uint64_t)spec->fd_store_max << 16 | (spec->before.count > 0 ? HAS_BEFORE : 0) |
-           (has_directories(spec) ? HAS_DIRECTORIES : 0);
+           (has_directories(spec) ? HAS_DIRECTORIES : 0) |
+           (resource_is_given(spec) ? HAS_RESOURCES : 0);
 }
 
 /*
@@ -175,7 +163,7 @@ static void archive_later_keys(struct archive *a, struct process_spec *spec)
 
     ARCHIVE(a, bits);
     uint64_t score = bits >> 3 & 0x1FFF, stored = bits >> 16 & 0xFF;
-    if (bits >= HAS_DIRECTORIES << 1 || stored > FD_STORE_MAX ||
+    if (bits >= HAS_RESOURCES << 1 || stored > FD_STORE_MAX ||
         score > (uint64_t)(OOM_SCORE_ADJ_MAX - OOM_SCORE_ADJ_MIN))
         a->failed = true;
     if (!a->failed && bits & HAS_BEFORE)
@@ -185,6 +173,10 @@ static void archive_later_keys(struct archive *a, struct process_spec *spec)
             archive_directories(a, &spec->directories[i]);
         else if (a->reading)
             spec->directories[i].mode = DIRECTORY_MODE;
+    if (!a->failed && bits & HAS_RESOURCES) {
+        resource_archive_more(a, spec);
+        resource_archive_affinity(a, spec);
+    }
     if (!a->reading || a->failed)
         return;
     spec->fd_store_max = (uint32_t)stored;
@@ -318,19 +310,23 @@ static void archive_schedule(struct archive *a, struct child_declaration *d)
     ARCHIVE_WORD(a, d->schedule_overlap, OVERLAP_REPLACE);
 }
 
-#define HAS_SCHEDULE 4u
+#define HAS_SCHEDULE    4u
+#define HAS_DESCRIPTION 8u
 
-/* A schedule came later: whether there is one stands in the bits above the other word, so that what
- * was written before schedules were known is still read. */
+/* A schedule and a description came later: whether there is one stands in the bits above the other
+ * word, so that what was written before they were known is still read. */
 static void archive_same_name(struct archive *a, struct child_declaration *d)
 {
-    unsigned words = (unsigned)d->same_name | (d->schedule ? HAS_SCHEDULE : 0);
+    unsigned words = (unsigned)d->same_name | (d->schedule ? HAS_SCHEDULE : 0) |
+                     (d->description ? HAS_DESCRIPTION : 0);
 
-    ARCHIVE_WORD(a, words, HAS_SCHEDULE | SAME_NAME_REPLACE);
+    ARCHIVE_WORD(a, words, HAS_DESCRIPTION | HAS_SCHEDULE | SAME_NAME_REPLACE);
     if (!a->failed && words & HAS_SCHEDULE)
         archive_schedule(a, d);
     if (a->reading && (words & HAS_SCHEDULE) && (!d->schedule || !d->schedule_zone))
         a->failed = true;
+    if (!a->failed && words & HAS_DESCRIPTION)
+        archive_string(a, &d->description);
     d->same_name = words & (HAS_SCHEDULE - 1);
     if (d->same_name > SAME_NAME_REPLACE)
         a->failed = true;
@@ -392,13 +388,6 @@ static void write_umask(struct archive *a, struct child_declaration *d)
     ARCHIVE(a, d->process.umask_set);
 }
 
-static void write_whole_limits(struct archive *a, struct child_declaration *d)
-{
-    ARCHIVE(a, d->process.memory_max);
-    ARCHIVE(a, d->process.pids_max);
-    ARCHIVE(a, d->process.cpu_weight);
-}
-
 static void write_output(struct archive *a, struct child_declaration *d)
 {
     ARCHIVE_WORD(a, d->process.output.kind, OUTPUT_RAW);
@@ -433,6 +422,7 @@ FIELDS(write_tags, archive_list(a, &d->tags, &d->n_tags, TAGS_MAX))
 FIELDS(write_group, archive_string(a, &d->group))
 FIELDS(compare_same_name, ARCHIVE(a, d->same_name))
 FIELDS(compare_schedule, archive_schedule(a, d))
+FIELDS(compare_description, archive_string(a, &d->description))
 FIELDS(write_arguments, archive_strings(a, &d->process.arguments))
 FIELDS(write_working_directory, archive_string(a, &d->process.working_directory))
 FIELDS(write_user, archive_string(a, &d->process.user))
@@ -441,9 +431,12 @@ FIELDS(write_supplementary_groups, archive_strings(a, &d->process.supplementary_
 FIELDS(write_environment, archive_secrets(a, &d->process.environment))
 FIELDS(write_environment_file, archive_string(a, &d->process.environment_file))
 FIELDS(write_no_new_privileges, ARCHIVE(a, d->process.no_new_privileges))
+FIELDS(write_whole_limits, resource_archive_whole(a, &d->process))
 FIELDS(write_nice, ARCHIVE(a, d->process.nice))
 FIELDS(write_later_keys, archive_later_keys(a, &d->process))
-FIELDS(write_limits, archive_limits(a, &d->process))
+FIELDS(write_limits, resource_archive_limits(a, &d->process))
+FIELDS(compare_more_limits, resource_archive_more(a, &d->process))
+FIELDS(compare_affinity, resource_archive_affinity(a, &d->process))
 FIELDS(write_sockets, archive_sockets(a, &d->process))
 FIELDS(write_health, archive_health(a, &d->process))
 FIELDS(write_reload_signal, ARCHIVE_WORD(a, d->process.reload_signal, PROCESS_SIGNAL_MAX))
@@ -501,6 +494,7 @@ static const struct {
     [KEY_GROUP] = {"group", KEY_IN_PLACE},
     [KEY_SAME_NAME] = {"same_name", KEY_IN_PLACE},
     [KEY_SCHEDULE] = {"schedule", KEY_IN_PLACE},
+    [KEY_DESCRIPTION] = {"description", KEY_IN_PLACE},
     [KEY_RELOAD_SIGNAL] = {"reload_signal", KEY_IN_PLACE},
     [KEY_EXEC] = {"exec", KEY_OF_PROCESS},
     [KEY_LEFTOVERS] = {"leftovers", KEY_OF_PROCESS},
@@ -518,6 +512,7 @@ static const struct {
     [KEY_OOM_SCORE_ADJ] = {"oom_score_adj", KEY_OF_PROCESS},
     [KEY_IGNORE_SIGPIPE] = {"ignore_sigpipe", KEY_OF_PROCESS},
     [KEY_LIMITS] = {"limits", KEY_OF_PROCESS},
+    [KEY_CPU_AFFINITY] = {"cpu_affinity", KEY_OF_PROCESS},
     [KEY_STDOUT] = {"stdout", KEY_OF_PROCESS},
     [KEY_SOCKETS] = {"sockets", KEY_OF_PROCESS},
     [KEY_BEFORE] = {"before", KEY_OF_PROCESS},
@@ -569,6 +564,7 @@ static const struct row {
     {archive_same_name, KEY_SAME_NAME, ROW_WRITTEN},
     {compare_same_name, KEY_SAME_NAME, ROW_COMPARED},
     {compare_schedule, KEY_SCHEDULE, ROW_COMPARED},
+    {compare_description, KEY_DESCRIPTION, ROW_COMPARED},
     {write_arguments, KEY_EXEC, ROW_BOTH},
     {write_working_directory, KEY_WORKING_DIRECTORY, ROW_BOTH},
     {write_user, KEY_USER, ROW_BOTH},
@@ -592,6 +588,8 @@ static const struct row {
     {compare_cache, KEY_CACHE_DIRECTORY, ROW_COMPARED},
     {write_limits, KEY_LIMITS, ROW_BOTH},
     {write_whole_limits, KEY_LIMITS, ROW_BOTH},
+    {compare_more_limits, KEY_LIMITS, ROW_COMPARED},
+    {compare_affinity, KEY_CPU_AFFINITY, ROW_COMPARED},
     {write_output, KEY_STDOUT, ROW_BOTH},
     {write_sockets, KEY_SOCKETS, ROW_BOTH},
     {write_health, KEY_HEALTH_CHECK, ROW_BOTH},

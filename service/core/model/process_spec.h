@@ -21,6 +21,9 @@
 #define COMMANDS_MAX          16  /* before one start */
 #define DIRECTORIES_MAX       16  /* of each kind */
 #define DIRECTORY_MODE        0755
+#define AFFINITY_MAX          1024 /* processors that can be named */
+#define AFFINITY_WORDS        (AFFINITY_MAX / 64)
+#define CPU_PERIOD_USEC       100000 /* cpu_max_usec is of this */
 
 enum output_kind {
     OUTPUT_JOURNAL = 0,
@@ -43,11 +46,14 @@ struct process_limit {
     uint64_t hard;
 };
 
-/* Limits of a whole child (memory_max, pids_max, cpu_weight) that an executor could not set. */
+/* Limits of a whole child (memory_max and its like) that an executor could not set. */
 enum unenforced {
     UNENFORCED_MEMORY = 1 << 0,
     UNENFORCED_PIDS = 1 << 1,
     UNENFORCED_CPU_WEIGHT = 1 << 2,
+    UNENFORCED_MEMORY_HIGH = 1 << 3,
+    UNENFORCED_CPU_MAX = 1 << 4,
+    UNENFORCED_IO_WEIGHT = 1 << 5,
 };
 
 /* A socket that is opened once, held over all attempts, and passed to each (sd_listen_fds(3)). */
@@ -115,7 +121,11 @@ struct process_spec {
     uint64_t memory_max;                /* bytes of the whole child; 0: no limit */
     uint64_t pids_max;                  /* processes and threads of it; 0: no limit */
     uint32_t cpu_weight;                /* 1 to 10000, others have 100; 0: as they */
-    struct process_output output;       /* of stdout and stderr */
+    uint64_t memory_high;               /* bytes beyond which it is slowed down; 0: no limit */
+    uint64_t cpu_max_usec;              /* of each CPU_PERIOD_USEC, of all processors; 0: all */
+    uint32_t io_weight;                 /* as cpu_weight */
+    const uint64_t *affinity;     /* AFFINITY_WORDS of them: bit n is processor n; NULL: all */
+    struct process_output output; /* of stdout and stderr */
     const struct socket_spec *sockets;
     size_t n_sockets;
     uint32_t fd_store_max;      /* descriptors that are kept for it; 0: none */
