@@ -34,9 +34,6 @@ struct permission {
 #define MAY_RUN_JOBS    "org.proctor1.run-jobs"
 #define MAY_SHUT_DOWN   "org.proctor1.shutdown"
 
-bool uid_is_trusted(uid_t uid);
-bool caller_is_trusted(const struct caller *caller);
-int caller_must_be_trusted(const struct caller *caller, const char *what, sd_bus_error *error);
 int authorise(struct service *service, sd_bus_message *m, const struct caller *caller,
               const struct permission *wanted, sd_bus_error *error);
 void questions_archive(struct service *service, struct archive *archive);

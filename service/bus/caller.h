@@ -36,3 +36,8 @@ const struct caller *caller_known(struct service *service, sd_bus_message *messa
 /* Whether it is not to have more, having so many. For callers that are root, or proctord's own
  * user, only the limits of all together count. */
 bool caller_has_its_share(const struct caller *caller, size_t has, size_t most);
+
+/* Root, and the user that proctord runs as. */
+bool uid_is_trusted(uid_t uid);
+bool caller_is_trusted(const struct caller *caller);
+int caller_must_be_trusted(const struct caller *caller, const char *what, sd_bus_error *error);

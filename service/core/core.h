@@ -37,6 +37,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct archive;
 struct core;
 struct child;
 struct core_input; /* input_archive.h */
@@ -222,6 +223,27 @@ int core_command_scope(struct core *core, const struct command *command,
                        void (*visit)(void *userdata, const struct outcome *outcome), void *userdata,
                        struct error *error);
 
+/*
+ * Takes in a job; declaration->id is its name, one segment, and it has a process. It starts at once
+ * where a place is free. Returns 0; -EEXIST where one of the name is under way and same_name says
+ * reject; -EINVAL for a declaration that is no job; -ENOENT for a dependency that is not there;
+ * -E2BIG over JOBS_MAX; -ESHUTDOWN; -ENOMEM.
+ */
+int core_run_job(struct core *core, const struct child_declaration *declaration,
+                 enum same_name same_name, const char *requester, const char *reason,
+                 struct job **job, struct declaration_problem *problem);
+
+/* A dry run of it: answers as it would; nothing changes. */
+int core_plan_job(struct core *core, const struct child_declaration *declaration,
+                  enum same_name same_name, struct job_plan *plan,
+                  struct declaration_problem *problem);
+
+/* Lets go of a finished job. Returns 0, or -EBUSY. */
+int core_forget_job(struct core *core, struct job *job);
+
+/* How many may run at once, 1 to JOBS_AT_ONCE_MAX; those that run already continue. */
+void core_set_max_jobs(struct core *core, uint32_t max_jobs);
+
 /* Removes children, one id a line, as Remove does each, those that depend on others first: what a
  * reload does with those whose declarations are gone. An id that is not there is left out. */
 void core_remove(struct core *core, const char *ids, const char *requester, const char *reason);
@@ -264,6 +286,17 @@ void core_timer(struct core *core);
  * not tell where there are none. */
 bool core_awaits_clock(const struct core *core);
 void core_clock_set(struct core *core);
+
+/* Handles an input of a journal again, at its own times. */
+void core_replay(struct core *core, const struct core_input *input);
+
+/*
+ * A checkpoint: the whole state of a core, without what the shell has hung on it. Reading fills in
+ * a core that core_new() has just made, and returns -EBADMSG, with the core only fit to be freed,
+ * where the bytes cannot be right; -ENOMEM. The core's time is at least
+ * that of the latest moment that it tells of.
+ */
+int core_archive(struct core *core, struct archive *archive);
 
 /* Says that the supervisor is up: one event. */
 void core_announce(struct core *core, const char *version);

@@ -1,6 +1,7 @@
 /*
  * Bench: how fast the core is alone, and how fast the simulator is with everything it checks.
  */
+#include "core/idle_ports.h"
 #include "commands/commands.h"
 #include "commands/whole_guest.h"
 
@@ -33,18 +34,6 @@ static uint64_t bare_now(void *userdata)
     return ((struct bare *)userdata)->now_usec;
 }
 
-static void *bare_allocate(void *userdata, size_t size)
-{
-    (void)userdata;
-    return calloc(1, size);
-}
-
-static void bare_release(void *userdata, void *memory)
-{
-    (void)userdata;
-    free(memory);
-}
-
 static void bare_start(void *userdata, struct child *child, struct attempt_id id)
 {
     struct bare *bare = userdata;
@@ -57,12 +46,6 @@ static void bare_call(void *userdata, struct child *child, struct attempt_id id)
     (void)child;
     (void)id;
     ((struct bare *)userdata)->calls++;
-}
-
-static void bare_forget(void *userdata, struct child *child)
-{
-    (void)userdata;
-    (void)child;
 }
 
 static void bare_timer(void *userdata, uint64_t deadline_usec)
@@ -79,22 +62,17 @@ static void bare_new(struct bare *bare)
 {
     static char ids[CHILDREN][8];
     static struct child_declaration declarations[CHILDREN];
-    struct core_ports ports = {.userdata = bare,
-                               .monotonic = bare_now,
-                               .realtime = bare_now,
-                               .allocate = bare_allocate,
-                               .release = bare_release,
-                               .start = bare_start,
-                               .cancel = bare_call,
-                               .abort = bare_call,
-                               .forget = bare_forget,
-                               .set_timer = bare_timer,
-                               .sink = bare,
-                               .event = bare_event};
+    struct core_ports ports = core_ports_idle();
     struct core_settings settings = {.seed = 1};
     struct declaration_problem problem;
 
     *bare = (struct bare){.now_usec = 1000000};
+    ports.userdata = ports.sink = bare;
+    ports.monotonic = ports.realtime = bare_now;
+    ports.start = bare_start;
+    ports.cancel = ports.abort = bare_call;
+    ports.set_timer = bare_timer;
+    ports.event = bare_event;
     for (int i = 0; i < CHILDREN; i++) {
         struct child_declaration *d = &declarations[i];
         snprintf(ids[i], sizeof(ids[i]), "c%d", i);

@@ -16,6 +16,7 @@
  * - It takes no more than a bounded number of calls.
  */
 #include "core/core.h"
+#include "core/idle_ports.h"
 #include "core/query.h"
 #include "journal/journal.h"
 #include "storage/port.h"
@@ -84,42 +85,6 @@ static uint64_t monotonic(void *userdata)
     return port.now_nsec / 1000;
 }
 
-static void *allocate(void *userdata, size_t size)
-{
-    (void)userdata;
-    return calloc(1, size);
-}
-
-static void release(void *userdata, void *memory)
-{
-    (void)userdata;
-    free(memory);
-}
-
-static void start(void *userdata, struct child *child, struct attempt_id id)
-{
-    (void)userdata;
-    (void)child;
-    (void)id;
-}
-
-static int kill_child(void *userdata, struct child *child, struct attempt_id id, int signal,
-                      bool whole)
-{
-    (void)userdata;
-    (void)child;
-    (void)id;
-    (void)signal;
-    (void)whole;
-    return 0;
-}
-
-static void forget(void *userdata, struct child *child)
-{
-    (void)userdata;
-    (void)child;
-}
-
 static void set_timer(void *userdata, uint64_t deadline_usec)
 {
     struct run *run = userdata;
@@ -135,30 +100,16 @@ static void record(void *userdata, const struct core_input *input)
         journal_input(run->journal, input);
 }
 
-static void event(void *userdata, const struct event *seen)
-{
-    (void)userdata;
-    (void)seen;
-}
-
 static struct core *make_core(struct run *run)
 {
-    struct core_ports ports = {.userdata = run,
-                               .monotonic = monotonic,
-                               .realtime = monotonic,
-                               .allocate = allocate,
-                               .release = release,
-                               .start = start,
-                               .cancel = start,
-                               .abort = start,
-                               .kill = kill_child,
-                               .forget = forget,
-                               .set_timer = set_timer,
-                               .record = record,
-                               .event = event};
+    struct core_ports ports = core_ports_idle();
     struct core_settings settings = {.seed = 7};
     struct core *core;
 
+    ports.userdata = run;
+    ports.monotonic = ports.realtime = monotonic;
+    ports.set_timer = set_timer;
+    ports.record = record;
     INVARIANT(core_new(&ports, &settings, &core) == 0);
     return core;
 }

@@ -1,3 +1,4 @@
+#include "core/idle_ports.h"
 #include "trace/past.h"
 
 #include "core/model/child.h"
@@ -271,18 +272,6 @@ static int port_kill(void *userdata, struct child *child, struct attempt_id id, 
     return 0;
 }
 
-static void port_forget(void *userdata, struct child *child)
-{
-    (void)userdata;
-    (void)child;
-}
-
-static void port_set_timer(void *userdata, uint64_t deadline_usec)
-{
-    (void)userdata;
-    (void)deadline_usec;
-}
-
 /* ---- frames --- */
 
 static const char *child_of(const struct living *living, const struct core_input *input)
@@ -450,22 +439,19 @@ static void live(void *userdata)
     struct past *past = living->past;
     struct life *life = living->life;
     struct core_settings settings = {};
-    struct core_ports ports = {.userdata = living,
-                               .monotonic = clock_now,
-                               .realtime = clock_now,
-                               .allocate = allocate,
-                               .release = release,
-                               .start = port_start,
-                               .cancel = port_cancel,
-                               .abort = port_abort,
-                               .check = port_check,
-                               .kill = port_kill,
-                               .forget = port_forget,
-                               .set_timer = port_set_timer,
-                               .sink = living,
-                               .event = event};
+    struct core_ports ports = core_ports_idle();
     size_t number = 0;
 
+    ports.userdata = ports.sink = living;
+    ports.monotonic = ports.realtime = clock_now;
+    ports.allocate = allocate;
+    ports.release = release;
+    ports.start = port_start;
+    ports.cancel = port_cancel;
+    ports.abort = port_abort;
+    ports.check = port_check;
+    ports.kill = port_kill;
+    ports.event = event;
     if (core_new(&ports, &settings, &living->core) < 0) {
         fail(living, "there is no memory for a core");
         return;

@@ -62,20 +62,9 @@ void input_archive(struct archive *archive, struct core_input *input);
 void completion_archive(struct archive *archive, struct completion *completion);
 void attempt_id_archive(struct archive *archive, struct attempt_id *id);
 
-/* Handles it again, at its own times. */
-void core_replay(struct core *core, const struct core_input *input);
-
 const char *core_input_kind_to_string(enum core_input_kind kind);
 /* Whether the kind has one of these. */
 bool core_input_carries(enum core_input_kind kind, enum input_carries what);
 
 #define CORE_STATE_VERSION 3 /* of checkpoints */
 #define CORE_STATE_OLDEST  2 /* that is read, too */
-
-/*
- * A checkpoint: the whole state of a core, without what the shell has hung on it. Reading fills in
- * a core that core_new() has just made, and returns -EBADMSG, with the core only fit to be freed,
- * where the bytes cannot be right; -ENOMEM. The core's time is at least
- * that of the latest moment that it tells of.
- */
-int core_archive(struct core *core, struct archive *archive);

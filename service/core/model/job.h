@@ -77,16 +77,6 @@ static inline bool job_is_sound(const struct job *job)
            (job->state == JOB_FINISHED) == (job->result != JOB_NO_RESULT);
 }
 
-/*
- * Takes in a job; declaration->id is its name, one segment, and it has a process. It starts at once
- * where a place is free. Returns 0; -EEXIST where one of the name is under way and same_name says
- * reject; -EINVAL for a declaration that is no job; -ENOENT for a dependency that is not there;
- * -E2BIG over JOBS_MAX; -ESHUTDOWN; -ENOMEM.
- */
-int core_run_job(struct core *core, const struct child_declaration *declaration,
-                 enum same_name same_name, const char *requester, const char *reason,
-                 struct job **job, struct declaration_problem *problem);
-
 /* What core_run_job() would do. Those of the same name that would be cancelled for it are the ones
  * that are under way, where `replaces`. */
 struct job_plan {
@@ -95,16 +85,6 @@ struct job_plan {
     bool replaces; /* same_name says so */
 };
 
-/* A dry run of it: answers as it would; nothing changes. */
-int core_plan_job(struct core *core, const struct child_declaration *declaration,
-                  enum same_name same_name, struct job_plan *plan,
-                  struct declaration_problem *problem);
-
-/* Lets go of a finished job. Returns 0, or -EBUSY. */
-int core_forget_job(struct core *core, struct job *job);
-
-/* How many may run at once, 1 to JOBS_AT_ONCE_MAX; those that run already continue. */
-void core_set_max_jobs(struct core *core, uint32_t max_jobs);
 uint32_t core_max_jobs(const struct core *core);
 
 struct job *core_find_job(const struct core *core, uint64_t id);
