@@ -175,6 +175,21 @@ static void print_attempt(struct client *client, const char *path)
         printf(", attempt %" PRIu64 ", pid %" PRIu64 "\n", attempt, pid);
 }
 
+static void print_restart_limit(struct client *client, const char *path)
+{
+    uint64_t used = number_property(client, path, "RestartsUsed", 'u');
+    uint64_t burst = number_property(client, path, "RestartLimitBurst", 'u');
+    uint64_t interval = number_property(client, path, "RestartLimitIntervalUSec", 't') / 1000000;
+
+    printf("%14s: ", "restart limit");
+    if (number_property(client, path, "RestartLimitExhausted", 'b'))
+        printf("used up: %" PRIu64 " counted exits within %" PRIu64 " s, the limit is %" PRIu64
+               "\n",
+               used, interval, burst);
+    else
+        printf("%" PRIu64 " of %" PRIu64 " used within %" PRIu64 " s\n", used, burst, interval);
+}
+
 /* The doubt may come from a silent heartbeat or from failing health checks: the first line of the
  * status says from which, and the beats are told for what they are. */
 static void print_liveness(struct client *client, const char *path)
@@ -211,11 +226,7 @@ static int status_table(struct client *client, const char *id, const char *path)
     print_moment(client, path, "next run", "NextRunUSec");
     print_moment(client, path, "last run", "LastRunUSec");
     print_attempt(client, path);
-    printf("%14s: %" PRIu64 " of %" PRIu64 " used within %" PRIu64 " s%s\n", "restart limit",
-           number_property(client, path, "RestartsUsed", 'u'),
-           number_property(client, path, "RestartLimitBurst", 'u'),
-           number_property(client, path, "RestartLimitIntervalUSec", 't') / 1000000,
-           number_property(client, path, "RestartLimitExhausted", 'b') ? ", used up" : "");
+    print_restart_limit(client, path);
     print_liveness(client, path);
     print_text(client, path, "fence", "FencePhase");
     print_dictionary(client, path, "waits behind", "PendingRestart");

@@ -88,7 +88,7 @@ static int check(struct client *client, const char *copy)
 static int finish(struct client *client, const char *file, const char *copy)
 {
     if (check(client, copy) != CTL_DONE) {
-        client_note("%s is as it was; what you have written is in %s", file, copy);
+        client_note("%s is unchanged; what you have written is in %s", file, copy);
         return CTL_ERROR;
     }
     if (rename(copy, file) < 0)
@@ -130,9 +130,9 @@ static int edit_file(struct client *client, const char *file)
     if (r != 0 || is_same(copy, text, length)) {
         unlink(copy);
         if (r != 0)
-            code = client_fail(client, "the editor failed; %s is as it was", file);
+            code = client_fail(client, "the editor failed; %s is unchanged", file);
         else
-            client_note("%s is as it was", file);
+            client_note("%s is unchanged", file);
     } else
         code = finish(client, file, copy);
     free(text);

@@ -60,7 +60,7 @@ static int show_all(struct client *client, sd_bus_message *m, int *shown)
     return r;
 }
 
-/* Those that are not there: by asking for them, so that the error is the bus's own. */
+/* Those that are not there: by asking for them, as only the bus knows which there are. */
 static int complain(struct client *client, const char *path)
 {
     for (int i = 1; i < client->n_arguments; i++) {
@@ -68,6 +68,9 @@ static int complain(struct client *client, const char *path)
         CLEANUP_MESSAGE *reply = NULL;
         int r = call_method(client, path, "org.freedesktop.DBus.Properties", "Get", &error, &reply,
                             "ss", CHILD, client->arguments[i]);
+        if (r < 0 && sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_PROPERTY))
+            return client_fail(client, "%s: a child has no property %s (see org.proctor1(5))",
+                               client->arguments[0], client->arguments[i]);
         if (r < 0)
             return client_error(client, &error, r);
     }

@@ -187,7 +187,7 @@ static void write_decision(FILE *out, const struct story *story)
         if (strcmp(words[i].decision, decision) == 0)
             fprintf(out, ", %s", words[i].words);
     if (number_of(story, "counted"))
-        fprintf(out, "; failure %" PRId64 " of %" PRId64, number_of(story, "used"),
+        fprintf(out, "; failure %" PRId64 " (limit %" PRId64 ")", number_of(story, "used"),
                 number_of(story, "burst"));
 }
 

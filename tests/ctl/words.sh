@@ -103,7 +103,7 @@ export VISUAL="sed -i s/exec/exek/"
 check "what does not pass check" 1 "$(code proctorctl edit pay/web)"
 check "leaves the file as it was, and what was written beside it" "2 2 yes" \
     "$(grep -c 'exec: ./bin/sleep' "$file") $(grep -c 'exek: ./bin/sleep' "$file.edited") $(
-    grep -q "is as it was; what you have written is in" "$folder/out" && echo yes)"
+    grep -q "is unchanged; what you have written is in" "$folder/out" && echo yes)"
 check "which is not overwritten" "1 2" "$(code proctorctl edit pay/web) $(grep -c 'exek: ./bin/sleep' "$file.edited")"
 check "which it says" 1 "$(grep -c "from an earlier edit" "$folder/out")"
 rm "$file.edited"
