@@ -4,7 +4,7 @@
 #include "whole/story_tree.h"
 
 #include "core/vocabulary/invariant.h"
-#include "open_regular.h"
+#include "system/open_regular.h"
 
 #include <errno.h>
 #include <fcntl.h>

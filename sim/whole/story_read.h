@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "arena.h"
-#include "manifest.h"
+#include "manifest/arena.h"
+#include "manifest/manifest.h"
 #include "whole/story.h"
 
 /* What is read lives in the arena. Returns 0, -EINVAL with the error filled in, or -ENOMEM. */

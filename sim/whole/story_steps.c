@@ -1,7 +1,7 @@
 #include "whole/story_steps.h"
 
 #include "core/vocabulary/invariant.h"
-#include "unit.h"
+#include "manifest/unit.h"
 #include "whole/story_tree.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "reader.h"
+#include "manifest/reader.h"
 #include "whole/story.h"
 
 int story_steps_read(struct reader *reader, const struct node *node, void *target);

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "reader.h"
+#include "manifest/reader.h"
 #include "whole/story.h"
 
 /* manifest: of STORY_MANIFEST bytes. Programs that are there already keep what they do. Returns 0,
