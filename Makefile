@@ -7,7 +7,7 @@ KILLS ?= 2000
 RESTARTS ?= 500
 REBOOTS ?= 200
 
-.PHONY: all deps build demo test watch bench campaign crash faults faults-others soak fuzz coverage sim check-format install clean
+.PHONY: all deps build demo test watch bench campaign crash faults faults-others soak fuzz coverage sim cross-test check-format install clean
 
 all: build
 
@@ -77,6 +77,10 @@ fuzz: deps
 # Which lines the tests run.
 coverage: deps
 	@sh tools/coverage.sh build-coverage
+
+# The core and the simulator for other machines, by cross compilers and qemu: the same hashes of 1,000 seeds.
+cross-test:
+	@sh tests/sim/cross.sh . 1000
 
 check-format: deps
 	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
