@@ -86,10 +86,13 @@ static void leftovers(const char *steps)
     g_autofree char *format = g_strdup_printf(steps, f.folder);
     add_with_file("worker", "restart: temporary\nreadiness: immediate\n", format, "left");
     GPid left = fixture_read_pid(&f, "left");
-    g_autoptr(GVariant) found =
-        fixture_manager(&f, "GetChildByPID", g_variant_new("(u)", (guint32)left), NULL);
-    g_autofree char *path = g_variant_print(found, FALSE);
-    g_assert_nonnull(strstr(path, "/org/proctor1/child/worker"));
+    /* Without cgroups, an orphan with a session of its own is believed nothing. */
+    if (!g_getenv("NO_CGROUPS") || getsid(left) == (pid_t)fixture_number(&f, "worker", "MainPID")) {
+        g_autoptr(GVariant) found =
+            fixture_manager(&f, "GetChildByPID", g_variant_new("(u)", (guint32)left), NULL);
+        g_autofree char *path = g_variant_print(found, FALSE);
+        g_assert_nonnull(strstr(path, "/org/proctor1/child/worker"));
+    }
 
     fixture_release(&f, "go");
 
