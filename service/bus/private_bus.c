@@ -331,6 +331,8 @@ static void spawn(struct private_bus *bus)
     if (r < 0) {
         snprintf(text, sizeof(text), "dbus-daemon could not be started: %s", strerror(-r));
         fail(bus, text);
+        if (bus->pid > 0) /* it runs, and would hold the lock */
+            handle_signal_child(bus->pid, SIGKILL);
         return;
     }
     close_lock(bus); /* the process has it */
