@@ -465,9 +465,9 @@ void fixture_add(struct fixture *f, const char *name, const char *yaml, const ch
     g_autofree char *prepared =
         strstr(steps, "ready") || strstr(yaml, "readiness") ? NULL : with_ready(steps);
     g_autofree char *manifest =
-        g_strdup_printf("name: %s\nexec: [%s%s%s]\nstdout: raw\n%s%s", name,
-                        g_getenv("TEST_CHILD"), *steps ? ", " : "", prepared ? prepared : steps,
-                        yaml, prepared ? "readiness: explicit\n" : "");
+        g_strdup_printf("name: %s\nexec: [%s%s%s]\nstdout: raw\n%s%s", name, g_getenv("TEST_CHILD"),
+                        *steps ? ", " : "", prepared ? prepared : steps, yaml,
+                        prepared ? "readiness: explicit\n" : "");
     g_autoptr(GVariant) reply =
         fixture_manager(f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
 

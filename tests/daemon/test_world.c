@@ -109,8 +109,8 @@ static void assert_own_keyring(const char *text)
 static void add_writing(const char *name, const char *file, const char *yaml)
 {
     g_autofree char *manifest =
-        g_strdup_printf("name: %s\nexec: [%s, %s, stay]\nstdout: raw\n%s", name,
-                        g_getenv("WORLD"), fixture_path(&f, file), yaml);
+        g_strdup_printf("name: %s\nexec: [%s, %s, stay]\nstdout: raw\n%s", name, g_getenv("WORLD"),
+                        fixture_path(&f, file), yaml);
     g_autoptr(GVariant) reply =
         fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
 }
