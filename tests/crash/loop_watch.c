@@ -5,7 +5,8 @@
  * for $LOOP_WATCH_MSEC (default 50) or longer goes into the file $LOOP_WATCH: "MSEC CALL"; and at
  * the end "longest MSEC CALL". What comes before the first epoll_wait is the start, and what comes
  * after the last one is the end; they do not count, nor do moments in which it only waits for a
- * processor. Of several calls between two polls the longest is printed.
+ * processor, nor those in which the one that looks does. Of several calls between two polls the
+ * longest is printed.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #define PAUSE_NSEC 1000000
+#define GAP_USEC   20000 /* between two looks: we had no processor, and have seen nothing */
 
 static pid_t loop;
 static FILE *report;
@@ -50,8 +52,8 @@ static char state_of(const char *stat)
 /* One call as /proc/PID/syscall shows it: number, arguments, stack and place. */
 struct call {
     char text[256];
-    long number; /* -1: it is not in one */
-    uint64_t since_usec;
+    long number;                    /* -1: it is not in one */
+    uint64_t since_usec, seen_usec; /* from the first to the last look that found it */
 };
 
 static uint64_t longest_usec;
@@ -70,9 +72,9 @@ static int is_own_poll(long number)
 static uint64_t pending_usec;
 static struct call pending;
 
-static void end_call(const struct call *call, uint64_t now)
+static void end_call(const struct call *call)
 {
-    uint64_t took = now - call->since_usec;
+    uint64_t took = call->seen_usec - call->since_usec;
 
     if (call->number < 0 || is_own_poll(call->number) || took <= pending_usec)
         return;
@@ -93,24 +95,27 @@ static void loop_goes_on(void)
     pending_usec = 0;
 }
 
-/* A look in which it is asleep in the same call as in the one before it adds to that. */
+/* A look in which it is asleep in the same call as in the one just before it adds to that. */
 static void look(struct call *call, const char *stat, const char *text, int *begun)
 {
     uint64_t now = now_usec();
     char state = state_of(stat);
     int asleep = (state == 'S' || state == 'D') && strncmp(text, "running", 7) != 0;
 
-    if (asleep && call->number >= 0 && strcmp(call->text, text) == 0)
+    if (asleep && call->number >= 0 && now - call->seen_usec < GAP_USEC &&
+        strcmp(call->text, text) == 0) {
+        call->seen_usec = now;
         return;
+    }
     if (*begun)
-        end_call(call, now);
+        end_call(call);
     call->number = asleep ? atol(text) : -1;
     if (is_own_poll(call->number)) {
         *begun = 1;
         loop_goes_on();
     }
     snprintf(call->text, sizeof(call->text), "%s", text);
-    call->since_usec = now;
+    call->since_usec = call->seen_usec = now;
 }
 
 static void watch(void)
