@@ -88,7 +88,9 @@ static void check_cancel(struct world *world, const struct event *event)
     else if (strcmp(command, "primary") == 0)
         must_be(world, event, cause_of_primary(event));
     else if (is_a_commands(world->input) && event->cause <= world->commands_before &&
-             event->cause != ledger_of(event)->stop.asked) /* its turn in the order of stops came */
+             event->cause !=
+                 ledger_of(event)->stop.asked && /* its turn in the order of stops came */
+             event->cause != ledger_of(event)->stop.asked_first)
         world_fail(world, CHECK_CAUSES, "%s is cancelled for command %ju, which is an earlier one",
                    event->child->id, (uintmax_t)event->cause);
     else if (event->cause == 0 && strcmp(command, "start") != 0)
@@ -224,6 +226,14 @@ static void enter_cancel(struct world *world, const struct event *event, struct 
     stop->steps = 0;
 }
 
+/* A stop that waits for its turn stays that of the command which asked for it first. */
+static void ask(struct stop_ledger *stop, uint64_t cause)
+{
+    stop->asked = cause;
+    if (stop->asked_first == 0)
+        stop->asked_first = cause;
+}
+
 static void enter_stop(struct world *world, const struct event *event, struct stop_ledger *stop)
 {
     const char *command = text_of(event, "command");
@@ -233,7 +243,9 @@ static void enter_stop(struct world *world, const struct event *event, struct st
         stop->changed = true;
         return;
     case EVENT_CHILD_OPERATION_CHANGED:
-        stop->asked = event->cause;
+        ask(stop, event->cause);
+        if (strcmp(text_of(event, "to"), "active") == 0)
+            stop->asked_first = 0;
         return;
     case EVENT_CHILD_CONTROL_CANCEL_DELIVERED:
         enter_cancel(world, event, stop);
@@ -268,7 +280,8 @@ static void enter_stop(struct world *world, const struct event *event, struct st
         check_leftovers(world, event, stop);
         return;
     case EVENT_CHILD_RESTART_FENCE_ENTERED:
-        stop->fence = stop->asked = event->cause;
+        stop->fence = event->cause;
+        ask(stop, event->cause);
         /* The shutdown before may have set one, or this does: neither says so. */
         stop->changed = stop->changed || (stop->no_deadline && strcmp(command, "start") == 0);
         if (!stop->aborted) /* else nothing more can be asked of it */

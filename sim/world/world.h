@@ -132,9 +132,10 @@ struct stop_ledger {
     uint64_t abort;    /* the command that wants more than a report when it passes */
     uint64_t fence;    /* whose restart waits for it */
     uint64_t asked;    /* what changed last what is wanted of it: its stop may be late for that */
-    uint64_t start;    /* what the attempt itself was started for */
-    uint64_t failed;   /* the event that said that it did */
-    uint64_t kill;     /* the last Kill of the attempt, and its signal */
+    uint64_t asked_first; /* the same, but first; a later command does not take its place */
+    uint64_t start;       /* what the attempt itself was started for */
+    uint64_t failed;      /* the event that said that it did */
+    uint64_t kill;        /* the last Kill of the attempt, and its signal */
     int64_t kill_signal, signal_asked;
     bool told_left; /* that its main process has ended and others are there */
     uint64_t left;  /* the command that its leftovers are for */

@@ -95,6 +95,23 @@ static gboolean has(const GArray *pids, guint pid)
     return FALSE;
 }
 
+/* What is known of a process that should not be there. */
+static void describe(guint pid)
+{
+    static const char *const files[] = {"stat", "cmdline", "cgroup", "wchan", "environ"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
+        g_autofree char *path = g_strdup_printf("/proc/%u/%s", pid, files[i]);
+        g_autofree char *text = NULL;
+        gsize size;
+        if (!g_file_get_contents(path, &text, &size, NULL))
+            continue;
+        for (gsize j = 0; j + 1 < size; j++)
+            text[j] = text[j] == '\0' ? ' ' : text[j];
+        g_printerr("# %s: %s\n", path, text);
+    }
+}
+
 /* Two at the same time: those of one scan that are there in the next one too. */
 static void check_nobody_runs_twice(GHashTable *first, GHashTable *second)
 {
@@ -107,6 +124,8 @@ static void check_nobody_runs_twice(GHashTable *first, GHashTable *second)
         guint both = 0;
         for (guint i = 0; i < before->len; i++)
             both += has(after, g_array_index(before, guint, i));
+        for (guint i = 0; both > 1 && i < before->len; i++)
+            describe(g_array_index(before, guint, i));
         if (both > 1)
             fail("%s runs %u times", (const char *)id, both);
     }
