@@ -492,26 +492,13 @@ int cgroup_leaf_make(const struct cgroup_base *base, const char *name)
     return fd < 0 ? -errno : fd;
 }
 
-bool cgroup_leaf_look(const struct cgroup_base *base, const char *name, int *fd)
+bool cgroup_leaf_empty(const struct cgroup_base *base, const char *name)
 {
     char path[CGROUP_LEAF_MAX + 20], events[256];
 
     snprintf(path, sizeof(path), "%s/cgroup.events", name);
-    ssize_t n = again_read_open(base->fd, path, events, sizeof(events), fd);
-    if (n >= 0)
-        return strstr(events, "populated 0") != NULL;
-    *fd = -1;
-    return n == -ENOENT || n == -ENODEV;
-}
-
-bool cgroup_leaf_empty(const struct cgroup_base *base, const char *name)
-{
-    int fd;
-    bool empty = cgroup_leaf_look(base, name, &fd);
-
-    if (fd >= 0)
-        close(fd);
-    return empty;
+    ssize_t n = again_read(base->fd, path, events, sizeof(events));
+    return n < 0 ? n == -ENOENT || n == -ENODEV : strstr(events, "populated 0") != NULL;
 }
 
 int cgroup_leaf_remove(const struct cgroup_base *base, const char *name)
