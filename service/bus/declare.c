@@ -303,9 +303,9 @@ static int declare_later(struct service *service, sd_bus_message *m, const struc
     return 1;
 }
 
-int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
+static int add_child(sd_bus_message *m, struct service *service, bool only_planned,
+                     sd_bus_error *error)
 {
-    struct service *service = userdata;
     struct manifest *manifest;
     const struct caller *caller;
     struct options options;
@@ -315,32 +315,28 @@ int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
                                   &manifest, &caller, &options, &reason, error);
     if (r != 1)
         return r == 2 ? 1 : r;
+    options.dry_run = options.dry_run || only_planned;
     const struct child *leaving = leaving_child(service, manifest);
-    r = leaving ? declare_later(service, m, leaving, method_add_child, &options, error)
-                : declare(service, m, manifest, caller, &options, reason, error);
+    if (leaving)
+        r = declare_later(service, m, leaving,
+                          only_planned ? method_plan_add_child : method_add_child, &options, error);
+    else if (only_planned)
+        r = plan_declare(service, m, manifest, caller, &options, reason, error);
+    else
+        r = declare(service, m, manifest, caller, &options, reason, error);
     manifest_free(manifest);
     return r;
+}
+
+int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    return add_child(m, userdata, false, error);
 }
 
 /* What AddChild would come to; its answer has no room for that. It waits where AddChild does. */
 int method_plan_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-    struct service *service = userdata;
-    struct manifest *manifest;
-    const struct caller *caller;
-    struct options options;
-    const char *reason;
-
-    int r = declare_read_manifest(service, m, &(struct permission){MAY_CHANGE_TREE, "add", NULL},
-                                  &manifest, &caller, &options, &reason, error);
-    if (r != 1)
-        return r == 2 ? 1 : r;
-    options.dry_run = true;
-    const struct child *leaving = leaving_child(service, manifest);
-    r = leaving ? declare_later(service, m, leaving, method_plan_add_child, &options, error)
-                : plan_declare(service, m, manifest, caller, &options, reason, error);
-    manifest_free(manifest);
-    return r;
+    return add_child(m, userdata, true, error);
 }
 
 /* ---- ReplaceChild ---------------------------------------------------------------------------- */
