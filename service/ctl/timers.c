@@ -1,5 +1,5 @@
 /*
- * timers: the children that have a schedule, the next one that is due first.
+ * timers: the children that have a schedule, in the order in which they are due.
  */
 #include "ctl/call.h"
 #include "ctl/document.h"

@@ -126,6 +126,6 @@ const struct command_entry command_campaign = {
     "  --store DIR        directory for the trace of the first failure (default .)\n"
     "  --shrink T         time for shrinking the first failure (default 30s)\n"
     "  --keep-going       counts failures instead of stopping at the first\n"
-    "  --complete         fails as well where something was never drawn, or never occurred\n"
+    "  --complete         also fails if something was never drawn, or never occurred\n"
     "  --hashes           prints the hash of each seed (one process), to compare builds\n"
     "  campaign merge FILE...   adds up the checkpoints of shards\n"};

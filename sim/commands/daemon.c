@@ -208,15 +208,15 @@ const struct command_entry command_daemon = {
     .run = run_daemon,
     .usage = "daemon [SCENARIO] [--seeds A..B] [--shrink T] [--calls] [--proctord PATH]",
     .summary = "the whole daemon, unchanged, on a simulated machine",
-    .help = "  SCENARIO           one of the whole daemon; seed 0 is its plain order\n"
-            "  --seeds A..B       seeds of the stories, or one seed (default 0..100)\n"
+    .help = "  SCENARIO           a scenario of the whole daemon; seed 0 is its default order\n"
+            "  --seeds A..B       seeds of generated runs, or one seed (default 0..100)\n"
             "  --twice            runs each twice: both must make the same system calls\n"
             "  --time T           ends after this time\n"
-            "  --shrink T         looks so long for a shorter run that fails in the same way\n"
+            "  --shrink T         time for finding a shorter run that fails in the same way\n"
             "  --schedule S       the choices of a run, as printed by a failure\n"
-            "  --first            ends with the first run that fails\n"
+            "  --first            stops after the first run that fails\n"
             "  --tell             prints a line for each run\n"
-            "  --calls            prints each system call, and what happens besides\n"
+            "  --calls            prints each system call and other events\n"
             "  --proctord PATH    the proctord (default: the one built or installed with this "
             "program)\n"
             "  --seam PATH        the library that is preloaded into it\n"
