@@ -14,8 +14,7 @@
 #include <string.h>
 
 /* The waiting callers, and what they are to be answered, are handed over to the next program. */
-_Static_assert(WAIT_GONE == 8 && WAIT_REEXECUTION == 7 && FENCE_REJECTED == 4 &&
-                   RELOAD_INTERRUPTED == 5,
+_Static_assert(WAIT_GONE == 8 && WAIT_REEXECUTION == 7 && FENCE_REJECTED == 4 && RELOAD_FAILED == 6,
                "the numbers stand in handovers: count HANDOVER_VERSION on");
 
 /* A call is what its answer is addressed to. */
@@ -92,7 +91,7 @@ static void archive_outcome(struct archive *archive, struct outcome *outcome)
     ARCHIVE(archive, outcome->failure.phase);
     archive_text(archive, outcome->failure.reason, sizeof(outcome->failure.reason));
     ARCHIVE(archive, outcome->failure.recoverable);
-    ARCHIVE_WORD(archive, outcome->reload, RELOAD_INTERRUPTED);
+    ARCHIVE_WORD(archive, outcome->reload, RELOAD_FAILED);
     ARCHIVE(archive, outcome->has_fence);
     archive_fence(archive, &outcome->fence);
 }

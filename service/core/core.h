@@ -59,6 +59,8 @@ struct command {
     bool whole; /* COMMAND_KILL: all processes, not just the main one */
 };
 
+#define SIGNAL_RELOAD_COMMANDS 0
+
 struct core_ports {
     void *userdata; /* of the clock, the memory, the executor and the journal */
 
@@ -73,10 +75,10 @@ struct core_ports {
     /*
      * Executor. start() answers with core_spawned() or core_spawn_failed(), and a started attempt
      * ends with exactly one core_completed(), after its last process is gone; core_main_exited()
-     * comes before it where the main process is gone and others are not. cancel() and abort() are
-     * called at most once for an attempt, and mean all processes of it. With `leftovers: keep`
-     * core_completed() comes with the end of the main process and says how many it leaves. forget()
-     * says that the child's record goes away.
+     * comes before it where the main process is gone and others, or commands after it, are not.
+     * cancel() and abort() are called at most once for an attempt, and mean all processes of it.
+     * With `leftovers: keep` core_completed() comes with the end of the main process and says how
+     * many it leaves. forget() says that the child's record goes away.
      */
     void (*start)(void *userdata, struct child *child, struct attempt_id id);
     void (*cancel)(void *userdata, struct child *child, struct attempt_id id);
@@ -87,6 +89,8 @@ struct core_ports {
      * withdrawn with check_end(). */
     void (*check)(void *userdata, struct child *child, struct attempt_id id, uint32_t number);
     void (*check_end)(void *userdata, struct child *child, struct attempt_id id);
+    /* SIGNAL_RELOAD_COMMANDS: the commands of `reload` are run, from the first one on, and answered
+     * with core_commands_ended(); when they run already, they are run again after that. */
     int (*kill)(void *userdata, struct child *child, struct attempt_id id, int signal, bool whole);
     void (*forget)(void *userdata, struct child *child);
     void (*set_timer)(void *userdata, uint64_t deadline_usec); /* monotonic, once; 0: none */
@@ -271,9 +275,15 @@ void core_spawn_failed(struct core *core, struct attempt_id id, int error, const
  * NULL: it continues. Meanwhile no deadline of the child's runs. */
 void core_start_delayed(struct core *core, struct attempt_id id, const char *reason);
 void core_completed(struct core *core, struct attempt_id id, const struct completion *completion);
-/* The main process has ended so, and completion->left others of the attempt are there. */
+/* The main process has ended so, and completion->left others of the attempt are there. 0: none is,
+ * also of those that were told before, and the commands of after_stop are run now. */
 void core_main_exited(struct core *core, struct attempt_id id, const struct completion *completion);
 void core_notify(struct core *core, struct attempt_id id, const struct notify_message *message);
+
+/* Commands that were run for the child beside its program have ended; `why` names the one that
+ * failed and says, for people, why. */
+void core_commands_ended(struct core *core, struct attempt_id id, enum child_commands commands,
+                         bool passed, const char *why);
 
 /* The answer to a health check; `why` says, for people, what went wrong where it did not pass. */
 void core_checked(struct core *core, struct attempt_id id, uint32_t number, bool passed,

@@ -262,6 +262,13 @@ void core_checked(struct core *core, struct attempt_id id, uint32_t number, bool
            .id = id, .number = number, .passed = passed, .text = why);
 }
 
+void core_commands_ended(struct core *core, struct attempt_id id, enum child_commands commands,
+                         bool passed, const char *why)
+{
+    HANDLE(core, report_commands(core, id, commands, passed, why), .kind = CORE_INPUT_CHECKED,
+           .id = id, .number = COMMANDS_NUMBER + commands, .passed = passed, .text = why);
+}
+
 void core_timer(struct core *core)
 {
     HANDLE(core, deadline_fire(core), .kind = CORE_INPUT_TIMER);
@@ -415,6 +422,15 @@ static void replay_discard_supervisor(struct core *core, const struct core_input
         core_discard_supervisor(core, supervisor);
 }
 
+static void replay_checked(struct core *core, const struct core_input *input)
+{
+    if (input->number >= COMMANDS_NUMBER && input->number - COMMANDS_NUMBER <= COMMANDS_AFTER_STOP)
+        core_commands_ended(core, input->id, (enum child_commands)(input->number - COMMANDS_NUMBER),
+                            input->passed, input->text);
+    else
+        core_checked(core, input->id, input->number, input->passed, input->text);
+}
+
 REPLAY(remove, core_remove(core, input->text, input->requester, input->reason))
 REPLAY(shutdown, core_shutdown_within(core, input->timeout_usec, input->requester, input->reason))
 REPLAY(hurry, core_hurry(core, input->requester, input->reason))
@@ -425,7 +441,6 @@ REPLAY(start_delayed, core_start_delayed(core, input->id, input->text))
 REPLAY(completed, core_completed(core, input->id, &input->completion))
 REPLAY(main_exited, core_main_exited(core, input->id, &input->completion))
 REPLAY(notify, core_notify(core, input->id, &input->message))
-REPLAY(checked, core_checked(core, input->id, input->number, input->passed, input->text))
 REPLAY(timer, input->passed ? core_clock_set(core) : core_timer(core))
 REPLAY(announce, core_announce(core, input->text))
 REPLAY(rejected, core_declaration_rejected(core, input->requester, input->text))

@@ -110,6 +110,7 @@ static int read_backoff(struct reader *reader, const struct node *node, void *ta
 }
 
 READER(read_stop_signal, read_signal(reader, node, &d->process.stop_signal))
+READER(read_stop_commands, manifest_read_commands(reader, node, &d->process.stop))
 READER(read_stop_timeout, reader_deadline(reader, node, &d->stop_timeout_usec))
 READER(read_abort_timeout, reader_deadline(reader, node, &d->abort_timeout_usec))
 WORD_READER(read_kill_mode, process.kill_group, {"group", 1}, {"main", 0})
@@ -175,6 +176,7 @@ static int read_stop(struct reader *reader, const struct node *node, void *targe
     static const struct key keys[] = {{"signal", read_stop_signal},
                                       {"timeout", read_stop_timeout},
                                       {"signals", read_stop_signals},
+                                      {"commands", read_stop_commands},
                                       {"abort_timeout", read_abort_timeout},
                                       {"kill_mode", read_kill_mode},
                                       {"timeout_action", read_timeout_action},

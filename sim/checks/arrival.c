@@ -8,7 +8,8 @@ static bool hangs(const struct actor *actor)
 {
     for (int i = 0; i < WORLD_PROCESSES; i++) {
         const struct process *process = &actor->processes[i];
-        if (process->state != PROCESS_ALIVE && process->state != PROCESS_LEFTOVER)
+        if (process->state != PROCESS_ALIVE && process->state != PROCESS_LEFTOVER &&
+            process->state != PROCESS_FOLLOWED)
             continue;
         if (process->aborts > 0)
             return true; /* an abort that was lost, or could not end it */

@@ -84,8 +84,9 @@ static bool in_scope(const struct world *world, const struct actor *actor, const
 static void check_scope(struct world *world, struct actor *actor, const char *what)
 {
     bool about_one = world->input == INPUT_COMPLETED || world->input == INPUT_MAIN_EXITED ||
-                     world->input == INPUT_SPAWN_FAILED || world->input == INPUT_SPAWNED ||
-                     world->input == INPUT_NOTIFY || world->input == INPUT_COMMAND;
+                     world->input == INPUT_COMMANDS_ENDED || world->input == INPUT_SPAWN_FAILED ||
+                     world->input == INPUT_SPAWNED || world->input == INPUT_NOTIFY ||
+                     world->input == INPUT_COMMAND;
 
     if (about_one && world->input_actor && world->input_actor != actor && !world->shutdown_begun &&
         !in_scope(world, actor, what))

@@ -190,6 +190,24 @@ static void check_leftovers(struct world *world, const struct event *event,
     stop->left = event->cause;
 }
 
+/* Its commands have the time of a stop from here on, which is for what the end is for where nothing
+ * has asked. */
+static void check_after_stop(struct world *world, const struct event *event,
+                             struct stop_ledger *stop)
+{
+    if (event->cause != stop->kill || stop->kill == 0)
+        must_be(world, event, stop->under_way ? stop->cause : 0);
+    if (!stop->under_way) {
+        stop->forced = true;
+        stop->deadline = stop->abort = event->cause;
+    }
+    stop->changed = true; /* whose deadline it is that begins again, no event has said */
+    stop->told_left = true;
+    stop->left = event->cause;
+    stop->no_deadline = (stop->aborted ? event->child->config->declaration.abort_timeout_usec
+                                       : event->child->config->declaration.stop_timeout_usec) == 0;
+}
+
 /* ---- events ---------------------------------------------------------------------------------- */
 
 /* An attempt is started for a command or for none, and each event of its start says so. */
@@ -219,9 +237,11 @@ static void enter_cancel(struct world *world, const struct event *event, struct 
     check_cancel(world, event);
     stop->under_way = true;
     stop->aborted = stop->changed = false;
-    stop->forced = is_forced(text_of(event, "command"));
+    stop->forced = is_forced(text_of(event, "command")) || stop->told_left;
     stop->no_deadline = event->child->config->declaration.stop_timeout_usec == 0;
     stop->cause = stop->deadline = stop->abort = event->cause;
+    if (stop->told_left && (stop->left == 0 || stop->left != stop->kill))
+        stop->left = event->cause; /* it meets the commands after the end, and is for this now */
     stop->failed = 0;
     stop->steps = 0;
 }
@@ -266,7 +286,7 @@ static void enter_stop(struct world *world, const struct event *event, struct st
         stop->signal_asked = number_of(event, "signal");
         return;
     case EVENT_CHILD_CONTROL_COMMAND_COMPLETED:
-        if (strcmp(command, "kill") == 0) {
+        if (strcmp(command, "kill") == 0 && !stop->told_left) {
             stop->kill = event->cause;
             stop->kill_signal = stop->signal_asked;
         }
@@ -278,6 +298,9 @@ static void enter_stop(struct world *world, const struct event *event, struct st
         return;
     case EVENT_CHILD_LEFTOVERS:
         check_leftovers(world, event, stop);
+        return;
+    case EVENT_CHILD_AFTER_STOP:
+        check_after_stop(world, event, stop);
         return;
     case EVENT_CHILD_RESTART_FENCE_ENTERED:
         stop->fence = event->cause;

@@ -155,6 +155,7 @@ static void enter_child_event(struct world *world, struct actor *actor, const st
         ledger->in_flight &= !flag_is_set(event, "stopping");
         return;
     case EVENT_CHILD_CONTROL_CANCEL_DELIVERED:
+    case EVENT_CHILD_AFTER_STOP:
         must(world, event, ledger->started, "child-starting");
         ledger->ready = ledger->in_flight = false;
         return;

@@ -146,6 +146,13 @@ static void find_process(struct world *world, struct actor *actor)
             world_queue_report(world, &report, 0);
         return;
     }
+    if (process && process->state == PROCESS_FOLLOWED) {
+        report.kind = INPUT_MAIN_EXITED;
+        report.completion = (struct completion){.unknown = true};
+        if (!actor->reference->attempt.main_gone || actor->reference->leftovers > 0)
+            world_queue_report(world, &report, 0);
+        return;
+    }
     if (process && process->state == PROCESS_ALIVE) {
         report.kind = INPUT_SPAWNED;
         report.pid = process->pid;

@@ -203,11 +203,13 @@ static int port_kill(void *userdata, struct child *child, struct attempt_id id, 
 
     if (world->recovering)
         return 0;
-    INVARIANT(is_of(child, actor, id) && signal > 0 && signal < NSIG);
+    INVARIANT(is_of(child, actor, id) && signal >= 0 && signal < NSIG);
     struct process *process = world_process(actor, id.attempt);
     note_call_with(world, actor, REF_CALL_KILL, whole ? "kill all" : "kill", id, signal, whole);
     if (!happens(world) || !process)
         return 0;
+    if (signal == 0)
+        process_run_reload(world, actor, process);
     if (signal == child->config->declaration.process.reload_signal)
         process_take_reload(world, actor, process);
     if (signal == SIGKILL) {

@@ -14,8 +14,9 @@
 
 static void note_report(struct world *world, const struct report *report)
 {
-    static const char *const words[] = {"spawned", "spawn-failed",  "completed",  "notify",
-                                        "checked", "start-delayed", "main-exited"};
+    static const char *const words[] = {"spawned",     "spawn-failed",  "completed",
+                                        "notify",      "checked",       "start-delayed",
+                                        "main-exited", "commands-ended"};
     char text[RECORD_EVENT_TEXT] = "";
 
     if (!world->observe)
@@ -26,6 +27,9 @@ static void note_report(struct world *world, const struct report *report)
                                               : report->completion.code);
     else if (report->kind == INPUT_SPAWN_FAILED)
         snprintf(text, sizeof(text), "%s", strerror(report->error));
+    else if (report->kind == INPUT_COMMANDS_ENDED)
+        snprintf(text, sizeof(text), "%s %s", child_commands_to_string(report->commands),
+                 report->passed ? "passed" : "failed");
     else if (report->kind == INPUT_CHECKED)
         snprintf(text, sizeof(text), "%s", report->passed ? "passed" : "missed");
     else if (report->kind == INPUT_START_DELAYED)
@@ -61,6 +65,10 @@ static void to_core(struct world *world, const struct report *report)
         return;
     case INPUT_CHECKED:
         core_checked(world->core, report->id, report->check, report->passed, world_words(report));
+        return;
+    case INPUT_COMMANDS_ENDED:
+        core_commands_ended(world->core, report->id, report->commands, report->passed,
+                            world_words(report));
         return;
     case INPUT_START_DELAYED:
         core_start_delayed(world->core, report->id, world_words(report));

@@ -137,7 +137,8 @@ static bool same_stop(const struct child_declaration *a, const struct child_decl
            a->abort_timeout_usec == b->abort_timeout_usec &&
            a->timeout_action == b->timeout_action &&
            a->process.stop_signal == b->process.stop_signal &&
-           a->process.kill_group == b->process.kill_group;
+           a->process.kill_group == b->process.kill_group &&
+           same_commands(&a->process.stop, &b->process.stop);
 }
 
 static bool same_heartbeat(const struct child_declaration *a, const struct child_declaration *b)
@@ -199,7 +200,9 @@ static bool same_policy(const struct child_declaration *a, const struct child_de
            same_ids(a->tags, a->n_tags, b->tags, b->n_tags) && same_text(a->group, b->group) &&
            a->same_name == b->same_name && same_schedule(a, b) &&
            same_text(a->description, b->description) &&
-           a->process.reload_signal == b->process.reload_signal;
+           a->process.reload_signal == b->process.reload_signal &&
+           same_commands(&a->process.reload, &b->process.reload) &&
+           same_commands(&a->process.after_stop, &b->process.after_stop);
 }
 
 /* The keys of supervision. */
@@ -237,7 +240,7 @@ static bool is_going(const struct ref_child *c)
 /* It is asked to go, or goes by itself: nothing is expected of it any more. */
 static bool is_leaving(const struct ref_child *c)
 {
-    return is_going(c) || c->attempt.stopping;
+    return is_going(c) || c->attempt.stopping || c->attempt.main_gone;
 }
 
 static void change_limit(struct ref *r, struct ref_child *c, const struct child_declaration *old)

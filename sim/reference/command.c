@@ -208,6 +208,8 @@ static int obey(struct ref *r, struct ref_child *c, const struct command *comman
         if (!c->attempt.active || !c->attempt.spawned)
             return refuse_with(said, -ESRCH, "the child has no running process");
         ref_call_with(r, c, REF_CALL_KILL, command->signal, command->whole);
+        if (c->attempt.main_gone)
+            return 0; /* its main process has ended for another reason */
         c->attempt.kill_command = r->next_command;
         c->attempt.kill_signal = command->signal;
         return 0;

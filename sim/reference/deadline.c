@@ -11,7 +11,8 @@
 static void stop_deadline(struct ref *r, struct ref_child *c)
 {
     bool down = r->phase != SHUTDOWN_IDLE;
-    if (!c->attempt.aborted && c->attempt.stop_step < c->declaration->n_further_stops) {
+    bool hears = !c->attempt.main_gone || c->leftovers > 0; /* else only commands are there */
+    if (!c->attempt.aborted && hears && c->attempt.stop_step < c->declaration->n_further_stops) {
         c->attempt.stop_step++; /* the next signal, with a time of its own */
         ref_arm_timeout(r, c, REF_STOP, ref_stop_time(c));
         int signal = c->declaration->further_stops[c->attempt.stop_step - 1].signal;

@@ -322,14 +322,38 @@ static void forget_failures_after_health(struct ref *r, struct ref_child *c)
     c->on_trial = false;
 }
 
+/* No process of it is left, and the commands of after_stop have the time of a stop. */
+static void commands_follow(struct ref *r, struct ref_child *c)
+{
+    c->leftovers = 0;
+    c->attempt.status = CHILD_CANCELLING;
+    ref_stop_watching(r, c);
+    ref_give_place_back(c);
+    ref_arm_timeout(r, c, REF_STOP,
+                    c->attempt.aborted ? c->declaration->abort_timeout_usec
+                                       : c->declaration->stop_timeout_usec);
+    TELL_BARE(r, c, EVENT_CHILD_AFTER_STOP);
+    tell_kill(r, c, was_killed(c, c->attempt.main_exit, signal_of(&c->attempt.main)));
+}
+
 void ref_main_ended(struct ref *r, struct ref_child *c, const struct completion *completion)
 {
     INVARIANT(completion);
+    if (c->attempt.main_gone) {
+        commands_follow(r, c);
+        return;
+    }
     c->attempt.main_exit = kind_of(c, completion);
     c->attempt.main_gone = true;
     if (c->readiness == READINESS_READY) /* it was the main process's word */
         c->readiness = READINESS_UNREPORTED;
     c->attempt.main = *completion;
+    if (completion->left == 0) {
+        if (!c->attempt.cancelled && !c->attempt.aborted)
+            c->attempt.by_hand = was_killed(c, c->attempt.main_exit, signal_of(completion));
+        commands_follow(r, c);
+        return;
+    }
     c->leftovers = completion->left;
     bool killed = was_killed(c, c->attempt.main_exit, signal_of(completion));
     TELL(r, c, EVENT_CHILD_LEFTOVERS,

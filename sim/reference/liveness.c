@@ -48,16 +48,19 @@ int ref_reload(struct ref *r, struct ref_child *c, struct outcome *o)
 {
     INVARIANT(c && o);
     if (!c->attempt.active || !c->attempt.spawned || c->attempt.cancelled || c->attempt.aborted ||
-        c->attempt.stopping)
+        c->attempt.stopping || c->attempt.main_gone)
         return -ESRCH;
     if (r->dry)
         return 0;
-    ref_call_with(r, c, REF_CALL_KILL, c->process->process.reload_signal, false);
+    bool by_commands = c->declaration->process.reload.count > 0;
+    ref_call_with(r, c, REF_CALL_KILL, by_commands ? 0 : c->process->process.reload_signal, false);
     o->reload = c->reload_result = RELOAD_PENDING;
-    c->attempt.reload = REF_SIGNALLED;
+    c->attempt.reload = by_commands ? REF_COMMANDED : REF_SIGNALLED;
     c->attempt.reload_signal = r->now;
     c->attempt.reload_command = r->next_command;
-    if (c->attempt.reloading)
+    if (by_commands) /* the executor limits their time */
+        ref_disarm(c, REF_CHANGE);
+    else if (c->attempt.reloading)
         wait_for_end(r, c); /* the one before goes first */
     else
         wait_for_announcement(r, c);
@@ -70,7 +73,7 @@ static void announce_reload(struct ref *r, struct ref_child *c, uint64_t since)
     if (c->attempt.cancelled || c->attempt.aborted)
         return;
     c->attempt.reloading = true;
-    if (c->attempt.reload == REF_ANNOUNCED)
+    if (c->attempt.reload == REF_ANNOUNCED || c->attempt.reload == REF_COMMANDED)
         return;
     if (c->attempt.reload == REF_SIGNALLED) {
         if (since == 0 || since >= c->attempt.reload_signal)
@@ -85,7 +88,7 @@ static void end_reload_by_word(struct ref *r, struct ref_child *c)
 {
     bool was = c->attempt.reloading;
     c->attempt.reloading = false;
-    if (!was)
+    if (!was || c->attempt.reload == REF_COMMANDED)
         return;
     if (c->attempt.reload == REF_SIGNALLED) {
         wait_for_announcement(r, c); /* it was the one before */
@@ -93,6 +96,20 @@ static void end_reload_by_word(struct ref *r, struct ref_child *c)
     }
     ref_end_reload(r, c, RELOAD_DONE);
     ref_disarm(c, REF_CHANGE);
+}
+
+/* Of a reload it is the end; of others it is only told. */
+void ref_commands_ended(struct ref *r, struct ref_child *c, enum child_commands commands,
+                        bool passed, const char *why)
+{
+    if (!passed)
+        TELL(r, c, EVENT_CHILD_COMMAND_FAILED,
+             FIELD_TEXT_OF("commands", child_commands_to_string(commands)),
+             FIELD_TEXT_OF("why", ref_keep(r, why)));
+    if (!passed && commands == COMMANDS_RELOAD)
+        ref_tell_cause(r, c->attempt.reload_command);
+    if (commands == COMMANDS_RELOAD)
+        ref_end_reload(r, c, passed ? RELOAD_DONE : RELOAD_FAILED);
 }
 
 void ref_too_long(struct ref *r, struct ref_child *c)
@@ -115,6 +132,8 @@ void reference_recovered(struct ref *r)
         if (c->here && c->attempt.active && c->attempt.reload == REF_SIGNALLED &&
             !c->attempt.reloading)
             wait_for_announcement(r, c);
+        if (c->here && c->attempt.active && c->attempt.reload == REF_COMMANDED)
+            ref_call_with(r, c, REF_CALL_KILL, 0, false); /* from the first one, again */
     }
     for (uint32_t i = 0; i < r->count; i++) {
         struct ref_child *c = r->order[i];
@@ -241,6 +260,8 @@ static void note_words(struct ref *r, struct ref_child *c, const struct notify_m
 void ref_listen(struct ref *r, struct ref_child *c, const struct notify_message *message)
 {
     INVARIANT(message);
+    if (c->attempt.main_gone && c->leftovers == 0)
+        return; /* no process of it is left that could say so */
     note_words(r, c, message);
     if (message->flags & NOTIFY_EXTEND_TIMEOUT)
         extend(r, c, message->extend_usec);

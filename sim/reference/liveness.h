@@ -6,6 +6,8 @@
 
 #include "reference/reference.h"
 
+void ref_commands_ended(struct ref *r, struct ref_child *c, enum child_commands commands,
+                        bool passed, const char *why);
 int ref_reload(struct ref *r, struct ref_child *c, struct outcome *o);
 
 /* What it does on its own word has taken too long. */

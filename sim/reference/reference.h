@@ -37,11 +37,16 @@ struct ref_attempt {
     enum exit_kind forced;
     enum child_status status;
     uint64_t generation, number, started, ready_since;
-    bool stopping;                                               /* it has said so */
-    bool reloading;                                              /* it says that it is, */
-    enum { REF_NO_RELOAD, REF_SIGNALLED, REF_ANNOUNCED } reload; /* and one was asked for, */
-    uint64_t reload_signal;                                      /* at this time */
-    bool proven; /* it has been ready for reset_after, once */
+    bool stopping;  /* it has said so */
+    bool reloading; /* it says that it is, */
+    enum {
+        REF_NO_RELOAD,
+        REF_SIGNALLED,
+        REF_ANNOUNCED,
+        REF_COMMANDED
+    } reload;               /* and one was asked for, */
+    uint64_t reload_signal; /* at this time */
+    bool proven;            /* it has been ready for reset_after, once */
     bool silent, unhealthy, check_open, check_passed;
     bool failed_check; /* forced to end by its health checks */
     bool notifies;     /* it has ever said something */

@@ -104,7 +104,9 @@ bool reference_is_stale(const struct ref_child *c, const struct heard *heard)
     if (heard->kind == REPORT_SPAWNED)
         return c->attempt.spawned && !c->attempt.early;
     if (heard->kind == REPORT_MAIN_EXIT)
-        return c->attempt.main_gone;
+        return c->attempt.main_gone && (heard->completion->left > 0 || c->leftovers == 0);
+    if (heard->kind == REPORT_COMMANDS && heard->commands == COMMANDS_RELOAD)
+        return c->attempt.reload != REF_COMMANDED;
     if (heard->kind == REPORT_HEALTH)
         return !c->attempt.check_open || c->attempt.checks != heard->check;
     return (heard->kind == REPORT_SPAWN_FAILED || heard->kind == REPORT_DELAY) &&
@@ -138,6 +140,8 @@ static void hear(struct ref *r, struct ref_child *c, const struct heard *heard)
         ref_main_ended(r, c, heard->completion);
     else if (heard->kind == REPORT_HEALTH)
         ref_checked(r, c, heard->passed, heard->why);
+    else if (heard->kind == REPORT_COMMANDS)
+        ref_commands_ended(r, c, heard->commands, heard->passed, heard->why);
     else
         ref_listen(r, c, heard->message);
 }

@@ -14,9 +14,10 @@ struct heard {
     uint32_t pid;   /* of a spawn that is confirmed */
     uint32_t check; /* the number of a health check, and its answer */
     bool passed;
-    int error;       /* of a spawn that failed; and the words for it, */
-    const char *why; /* for what is lacking, or for a check that did not pass */
-    bool lacks;      /* the supervisor lacks something for the start; or no longer does */
+    int error;                    /* of a spawn that failed; and the words for it, */
+    const char *why;              /* for what is lacking, or for a check that did not pass */
+    enum child_commands commands; /* that have ended */
+    bool lacks; /* the supervisor lacks something for the start; or no longer does */
 };
 
 /* Whether it would be about an attempt that is not there any more, or was reported before. */

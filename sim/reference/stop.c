@@ -82,7 +82,7 @@ void ref_abort(struct ref *r, struct ref_child *c)
     if (!c->attempt.active || c->attempt.aborted)
         return;
     c->named = c->waits_to_go = false;
-    if (!c->attempt.cancelled)
+    if (!c->attempt.cancelled && !c->attempt.main_gone)
         c->attempt.by_hand = true; /* a second signal; or leftovers, see there */
     c->attempt.aborted = true;
     ref_give_place_back(c);

@@ -63,6 +63,16 @@ static const struct model programs[] = {
        {STEP_RUN, USEC_SEC}, {STEP_EXIT, 1})},
     {S({STEP_WRITE_RESULT, 70000}, {STEP_RUN, USEC_SEC}, {STEP_EXIT, 0})},
     {S({STEP_READY}, {STEP_WRITE_RESULT, 17}, {STEP_RUN, USEC_SEC}, {STEP_DIE, 11})},
+    {S({STEP_READY}, {STEP_RELOAD_TAKES, 3 * USEC_SEC}, {STEP_RELOAD_FAILS}, {STEP_WAIT_RELOAD},
+       {STEP_RELOADING}, {STEP_RUN, USEC_SEC}, {STEP_READY})},
+    {S({STEP_READY}, {STEP_RELOAD_TAKES, 200 * USEC_MSEC}, {STEP_STOP_FAILS},
+       {STEP_AFTER_TAKES, 300 * USEC_MSEC})},
+    {S({STEP_READY}, {STEP_RUN, 2 * USEC_SEC}, {STEP_AFTER_TAKES, 5 * USEC_SEC}, {STEP_AFTER_FAILS},
+       {STEP_EXIT, 1})},
+    {S({STEP_DOUBLE_FORK}, {STEP_READY}, {STEP_RUN, 3 * USEC_SEC}, {STEP_AFTER_TAKES, 2 * USEC_SEC},
+       {STEP_DIE, 11})},
+    {S({STEP_IGNORE_CANCEL}, {STEP_READY}, {STEP_AFTER_TAKES, 40 * USEC_SEC},
+       {STEP_HANG, USEC_SEC})},
 };
 
 uint32_t draw_number(struct world *world, uint32_t n)
@@ -195,6 +205,10 @@ static void draw_process(struct world *world, struct child_declaration *d)
     d->process.oom_score_adj =
         d->process.oom_score_adj_set ? (int)draw_number(world, 2001) + OOM_SCORE_ADJ_MIN : 0;
     d->process.before = (struct command_list){.commands = commands, .count = draw_number(world, 3)};
+    d->process.reload = (struct command_list){.commands = commands, .count = draw_number(world, 3)};
+    d->process.stop = (struct command_list){.commands = commands, .count = draw_number(world, 3)};
+    d->process.after_stop =
+        (struct command_list){.commands = commands, .count = draw_number(world, 3)};
     d->description = draw_number(world, 2) ? "one of the swarm" : NULL;
     d->process.memory_high = PICK(world, 0, 1 << 20);
     d->process.cpu_max_usec = PICK(world, 0, CPU_PERIOD_USEC / 2);

@@ -41,6 +41,11 @@ static const struct {
     {"left-takes", DURATION, STEP_LEFT_TAKES, "left-takes DURATION"},
     {"heeds", SIGNAL, STEP_HEEDS, "heeds SIGNAL, such as heeds SIGQUIT"},
     {"left-ignores", NONE, STEP_LEFT_IGNORES, "left-ignores"},
+    {"reload-takes", DURATION, STEP_RELOAD_TAKES, "reload-takes DURATION"},
+    {"reload-fails", NONE, STEP_RELOAD_FAILS, "reload-fails"},
+    {"stop-fails", NONE, STEP_STOP_FAILS, "stop-fails"},
+    {"after-takes", DURATION, STEP_AFTER_TAKES, "after-takes DURATION"},
+    {"after-fails", NONE, STEP_AFTER_FAILS, "after-fails"},
 };
 
 #define N_WORDS (sizeof(words) / sizeof(words[0]))
@@ -98,7 +103,8 @@ int model_read_step(const char *text, struct step *step, const char **expected)
         "oom, wait NAME, wait cancel, wait reload, status TEXT, extend D, reloading, "
         "reloading since D, stopping, trigger, "
         "write-result BYTES, healthy, unhealthy, mute, ignore-cancel, cancel-takes D, hang D, "
-        "double-fork, left-takes D, left-ignores, heeds SIGNAL";
+        "double-fork, left-takes D, left-ignores, heeds SIGNAL, reload-takes D, reload-fails, "
+        "stop-fails, after-takes D, after-fails";
     return -EINVAL;
 }
 
@@ -127,6 +133,18 @@ struct traits model_traits(const struct model *model)
             traits.left_ignores = true;
         else if (step->kind == STEP_HEEDS)
             traits.heeds = (int)step->number;
+        else if (step->kind == STEP_RELOAD_TAKES)
+            traits.reload_takes_usec = step->number;
+        else if (step->kind == STEP_RELOAD_FAILS)
+            traits.reload_fails = true;
+        else if (step->kind == STEP_STOP_FAILS)
+            traits.stop_fails = true;
+        else if (step->kind == STEP_AFTER_FAILS)
+            traits.after_fails = true;
+        if (step->kind == STEP_AFTER_TAKES)
+            traits.after_takes_usec = step->number;
+        if (step->kind == STEP_AFTER_TAKES || step->kind == STEP_AFTER_FAILS)
+            traits.is_followed = true;
     }
     return traits;
 }

@@ -24,6 +24,9 @@
  *   heeds SIGNAL          a further signal of its stop ends it at once
  *   left-takes D          which ends D after the stop signal (default: at once)
  *   left-ignores          which does not hear the stop signal
+ *   reload-takes D        the commands of `reload` take D (default: no time); `reload-fails`
+ *   stop-fails            a command of `stop` fails
+ *   after-takes D         commands run for D when none of it is left; `after-fails`: one fails
  */
 #pragma once
 
@@ -60,6 +63,11 @@ enum step_kind {
     STEP_LEFT_TAKES,
     STEP_LEFT_IGNORES,
     STEP_HEEDS,
+    STEP_RELOAD_TAKES,
+    STEP_RELOAD_FAILS,
+    STEP_STOP_FAILS,
+    STEP_AFTER_TAKES,
+    STEP_AFTER_FAILS,
 };
 
 #define MODEL_FOREVER UINT64_MAX
@@ -79,7 +87,10 @@ struct traits {
     bool ignores_cancel;
     bool double_forks;
     bool left_ignores;
-    int heeds; /* a signal, or 0 */
+    bool reload_fails, stop_fails, after_fails;
+    bool is_followed; /* by commands, when it is gone */
+    int heeds;        /* a signal, or 0 */
+    uint64_t reload_takes_usec, after_takes_usec;
     uint64_t left_takes_usec;
     uint64_t cancel_takes_usec;
     uint64_t hang_usec; /* 0: an abort ends it at once */

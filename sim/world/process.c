@@ -14,8 +14,12 @@ void process_become(struct process *process, enum process_state state)
 {
     static const bool may_follow[PROCESS_GONE + 1][PROCESS_GONE + 1] = {
         [PROCESS_UNBORN] = {[PROCESS_ALIVE] = true, [PROCESS_GONE] = true},
-        [PROCESS_ALIVE] = {[PROCESS_LEFTOVER] = true, [PROCESS_KEPT] = true, [PROCESS_GONE] = true},
-        [PROCESS_LEFTOVER] = {[PROCESS_GONE] = true},
+        [PROCESS_ALIVE] = {[PROCESS_LEFTOVER] = true,
+                           [PROCESS_KEPT] = true,
+                           [PROCESS_GONE] = true,
+                           [PROCESS_FOLLOWED] = true},
+        [PROCESS_LEFTOVER] = {[PROCESS_GONE] = true, [PROCESS_FOLLOWED] = true},
+        [PROCESS_FOLLOWED] = {[PROCESS_GONE] = true},
         [PROCESS_KEPT] = {[PROCESS_GONE] = true},
         [PROCESS_GONE] = {[PROCESS_GONE] = true}, /* the power goes */
     };
@@ -36,7 +40,8 @@ unsigned world_processes(const struct actor *actor)
 
     for (int i = 0; i < WORLD_PROCESSES; i++)
         count += actor->processes[i].state == PROCESS_ALIVE ||
-                 actor->processes[i].state == PROCESS_LEFTOVER;
+                 actor->processes[i].state == PROCESS_LEFTOVER ||
+                 actor->processes[i].state == PROCESS_FOLLOWED;
     return count;
 }
 
@@ -112,8 +117,41 @@ static void report_end(struct world *world, struct actor *actor, struct process 
     }
 }
 
+static void tell_commands(struct world *world, struct actor *actor, const struct process *process,
+                          enum child_commands commands, bool passed, uint64_t delay)
+{
+    fault_send(world, actor,
+               &(struct report){.kind = INPUT_COMMANDS_ENDED,
+                                .actor = world_number_of(world, actor),
+                                .id = process->id,
+                                .commands = commands,
+                                .passed = passed},
+               delay);
+}
+
+/* None of it is left, and the commands of after_stop are run. */
+static void follow(struct world *world, struct actor *actor, struct process *process)
+{
+    struct report report = {.kind = INPUT_MAIN_EXITED,
+                            .actor = world_number_of(world, actor),
+                            .id = process->id,
+                            .completion = process->completion};
+
+    process_become(process, PROCESS_FOLLOWED);
+    note_process(world, actor, process, "gone, commands follow");
+    fault_send(world, actor, &report, 0);
+    if (process->traits.after_fails)
+        tell_commands(world, actor, process, COMMANDS_AFTER_STOP, false,
+                      process->traits.after_takes_usec * 1000);
+    process_queue_end(world, actor, process, false, process->traits.after_takes_usec * 1000);
+}
+
 static void is_gone(struct world *world, struct actor *actor, struct process *process)
 {
+    if (process->traits.is_followed && process->state != PROCESS_FOLLOWED) {
+        follow(world, actor, process);
+        return;
+    }
     process_become(process, PROCESS_GONE);
     note_process(world, actor, process, "gone");
     if (!actor->hold_reports)
@@ -187,7 +225,7 @@ void process_end(struct world *world, struct actor *actor, struct process *proce
 {
     if (dies)
         die(world, actor, process, process->completion);
-    else if (process->state == PROCESS_LEFTOVER)
+    else if (process->state == PROCESS_LEFTOVER || process->state == PROCESS_FOLLOWED)
         is_gone(world, actor, process);
 }
 
@@ -314,6 +352,11 @@ static bool take_step(struct world *world, struct actor *actor, struct process *
     case STEP_LEFT_TAKES:
     case STEP_LEFT_IGNORES:
     case STEP_HEEDS:
+    case STEP_RELOAD_TAKES:
+    case STEP_RELOAD_FAILS:
+    case STEP_STOP_FAILS:
+    case STEP_AFTER_TAKES:
+    case STEP_AFTER_FAILS:
         return true; /* traits */
     }
     __builtin_unreachable();
@@ -430,6 +473,8 @@ void process_obey_cancel(struct world *world, struct actor *actor, struct proces
     process->cancel_nsec = world->now_nsec;
     if (process->state == PROCESS_LEFTOVER)
         end_leftover(world, actor, process);
+    if (process->state == PROCESS_ALIVE && process->traits.stop_fails)
+        tell_commands(world, actor, process, COMMANDS_STOP, false, 0);
     if (process->state != PROCESS_ALIVE || process->traits.ignores_cancel || process->obeys)
         return;
     process->obeys = true;
@@ -447,7 +492,7 @@ void process_obey_abort(struct world *world, struct actor *actor, struct process
     process->told_abort = true;
     if (process->traits.hang_usec == MODEL_FOREVER)
         return;
-    if (process->state == PROCESS_LEFTOVER) {
+    if (process->state == PROCESS_FOLLOWED || process->state == PROCESS_LEFTOVER) {
         process_queue_end(world, actor, process, false, process->traits.hang_usec * 1000);
         return;
     }
@@ -466,6 +511,13 @@ void process_power_off(struct world *world)
         if (world->pending[i].kind != PENDING_TURN)
             world->pending[i] = world->pending[--world->n_pending];
     world->n_in_doubt = 0;
+}
+
+void process_run_reload(struct world *world, struct actor *actor, const struct process *process)
+{
+    if (process->state == PROCESS_ALIVE)
+        tell_commands(world, actor, process, COMMANDS_RELOAD, !process->traits.reload_fails,
+                      process->traits.reload_takes_usec * 1000);
 }
 
 void process_take_reload(struct world *world, struct actor *actor, struct process *process)

@@ -28,4 +28,5 @@ void process_queue_end(struct world *world, struct actor *actor, const struct pr
                        bool dies, uint64_t delay);
 void process_obey_cancel(struct world *world, struct actor *actor, struct process *process);
 void process_obey_abort(struct world *world, struct actor *actor, struct process *process);
+void process_run_reload(struct world *world, struct actor *actor, const struct process *process);
 void process_take_reload(struct world *world, struct actor *actor, struct process *process);

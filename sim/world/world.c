@@ -127,18 +127,19 @@ const char *world_words(const struct report *report)
 {
     if (report->kind == INPUT_SPAWN_FAILED)
         return strerror(report->error);
-    return report->kind == INPUT_CHECKED ? "the model says so"
-           : report->lacks               ? "Too many open files"
-                                         : NULL;
+    return report->kind == INPUT_CHECKED || report->kind == INPUT_COMMANDS_ENDED
+               ? "the model says so"
+           : report->lacks ? "Too many open files"
+                           : NULL;
 }
 
 struct heard world_heard(const struct report *report)
 {
     static const enum report_kind kinds[] = {
-        [INPUT_SPAWNED] = REPORT_SPAWNED,      [INPUT_SPAWN_FAILED] = REPORT_SPAWN_FAILED,
-        [INPUT_COMPLETED] = REPORT_EXIT,       [INPUT_NOTIFY] = REPORT_STATUS,
-        [INPUT_CHECKED] = REPORT_HEALTH,       [INPUT_START_DELAYED] = REPORT_DELAY,
-        [INPUT_MAIN_EXITED] = REPORT_MAIN_EXIT};
+        [INPUT_SPAWNED] = REPORT_SPAWNED,       [INPUT_SPAWN_FAILED] = REPORT_SPAWN_FAILED,
+        [INPUT_COMPLETED] = REPORT_EXIT,        [INPUT_NOTIFY] = REPORT_STATUS,
+        [INPUT_CHECKED] = REPORT_HEALTH,        [INPUT_START_DELAYED] = REPORT_DELAY,
+        [INPUT_MAIN_EXITED] = REPORT_MAIN_EXIT, [INPUT_COMMANDS_ENDED] = REPORT_COMMANDS};
     return (struct heard){.kind = kinds[report->kind],
                           .id = report->id,
                           .completion = &report->completion,
@@ -146,6 +147,7 @@ struct heard world_heard(const struct report *report)
                           .pid = report->pid,
                           .check = report->check,
                           .passed = report->passed,
+                          .commands = report->commands,
                           .error = report->error,
                           .why = world_words(report),
                           .lacks = report->lacks};

@@ -90,6 +90,7 @@ enum process_state {
     PROCESS_UNBORN,
     PROCESS_ALIVE,
     PROCESS_LEFTOVER, /* the main process is gone, another one is not */
+    PROCESS_FOLLOWED, /* none is left, and commands run after it */
     PROCESS_KEPT,     /* the attempt is over, and what it left lives on */
     PROCESS_GONE,
 };
@@ -197,6 +198,7 @@ enum input_kind {
     INPUT_CHECKED,
     INPUT_START_DELAYED,
     INPUT_MAIN_EXITED,
+    INPUT_COMMANDS_ENDED,
     INPUT_TIMER,
     INPUT_COMMAND,
     INPUT_SHUTDOWN,
@@ -223,7 +225,8 @@ struct report {
     struct notify_message message;
     uint32_t check; /* the number of a health check, and its answer */
     bool passed;
-    bool lacks; /* INPUT_START_DELAYED: false: it continues */
+    enum child_commands commands; /* INPUT_COMMANDS_ENDED */
+    bool lacks;                   /* INPUT_START_DELAYED: false: it continues */
 };
 
 enum pending_kind { PENDING_REPORT, PENDING_STEP, PENDING_BEAT, PENDING_END, PENDING_TURN };

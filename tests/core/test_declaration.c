@@ -35,7 +35,8 @@ struct whole {
     const char *requires[2], *after[2], *tags[2];
     const char *arguments[3], *groups[2], *environment[3], *check[2], *before[2];
     const char *directories[3];
-    struct command_spec commands[2];
+    struct command_spec commands[2], asides[2];
+    const char *aside[2];
 };
 
 static void fill(struct whole *w)
@@ -85,12 +86,18 @@ static void fill(struct whole *w)
                                          .n_sockets = 2,
                                          .health = &w->health,
                                          .before = {w->commands, 2},
+                                         .reload = {w->asides, 2},
+                                         .stop = {w->asides, 1},
+                                         .after_stop = {w->asides, 2},
                                          .stop_signal = 15,
                                          .reload_signal = 1};
     for (int i = 0; i < DIRECTORY_KINDS; i++)
         w->d.process.directories[i] = (struct directory_list){w->directories, DIRECTORY_MODE};
     for (int i = 0; i < 2; i++)
         w->commands[i] = (struct command_spec){.arguments = w->before};
+    w->aside[0] = "/bin/aside";
+    for (int i = 0; i < 2; i++)
+        w->asides[i] = (struct command_spec){.arguments = w->aside, .timeout_usec = 3};
     for (int i = 0; i < 2; i++)
         w->sockets[i] =
             (struct socket_spec){.name = "web", .listen = "127.0.0.1:1", .address_size = 16};
@@ -342,6 +349,16 @@ static bool is_written(struct child_declaration *d, const struct number *number)
     return true;
 }
 
+static void compare_commands(const struct command_list *wrote, const struct command_list *read)
+{
+    g_assert_cmpuint(wrote->count, ==, read->count);
+    for (size_t i = 0; i < wrote->count; i++) {
+        g_assert_true(g_strv_equal(wrote->commands[i].arguments, read->commands[i].arguments));
+        g_assert_cmpuint(wrote->commands[i].timeout_usec, ==, read->commands[i].timeout_usec);
+        g_assert_true(wrote->commands[i].may_fail == read->commands[i].may_fail);
+    }
+}
+
 static void check_lists(struct child_declaration *wrote, struct child_declaration *read,
                         const char *what)
 {
@@ -362,9 +379,10 @@ static void check_lists(struct child_declaration *wrote, struct child_declaratio
     }
     g_assert_cmpmem(wrote->process.affinity, sizeof(uint64_t) * AFFINITY_WORDS,
                     read->process.affinity, sizeof(uint64_t) * AFFINITY_WORDS);
-    g_assert_cmpuint(wrote->process.before.count, ==, read->process.before.count);
-    g_assert_cmpstr(wrote->process.before.commands[1].arguments[0], ==,
-                    read->process.before.commands[1].arguments[0]);
+    compare_commands(&wrote->process.before, &read->process.before);
+    compare_commands(&wrote->process.reload, &read->process.reload);
+    compare_commands(&wrote->process.stop, &read->process.stop);
+    compare_commands(&wrote->process.after_stop, &read->process.after_stop);
 }
 
 /* Writes it, reads it, and compares everything. */
@@ -450,6 +468,14 @@ static void each_element_of_a_list_comes_back(void)
     check(&w.d, "health.arguments");
     w.before[0] = "/bin/later";
     check(&w.d, "before.arguments");
+    w.aside[0] = "/bin/another";
+    check(&w.d, "reload.arguments");
+    w.d.process.stop.count = 0;
+    check(&w.d, "stop.commands");
+    w.d.process.reload.count = 1;
+    check(&w.d, "reload");
+    w.asides[1].may_fail = true;
+    check(&w.d, "after_stop.may_fail");
     w.directories[1] = "web/other";
     check(&w.d, "directories.names");
     w.d.process.directories[DIRECTORY_CACHE].mode = 0700;

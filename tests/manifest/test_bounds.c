@@ -148,6 +148,21 @@ static char *before_exec(size_t n)
     return list_of("name: c\nbefore: [{exec: [", "/bin/x", n, "]}]\n");
 }
 
+static char *reload_commands(size_t n)
+{
+    return times("name: c\nreload: [", "[/bin/x%zu], ", n, "]\n");
+}
+
+static char *stop_commands(size_t n)
+{
+    return times("name: c\nstop: {commands: [", "[/bin/x%zu], ", n, "]}\n");
+}
+
+static char *after_stop_commands(size_t n)
+{
+    return times("name: c\nafter_stop: [", "[/bin/x%zu], ", n, "]\n");
+}
+
 static char *before_commands(size_t n)
 {
     return times("name: c\nbefore: [", "[/bin/x%zu], ", n, "]\n");
@@ -249,6 +264,9 @@ static const struct {
     {"health-check-exec", 256, health_exec},
     {"before-exec", 256, before_exec},
     {"before-commands", 16, before_commands},
+    {"reload-commands", 16, reload_commands},
+    {"stop-commands", 16, stop_commands},
+    {"after-stop-commands", 16, after_stop_commands},
     {"directories", DIRECTORIES_MAX, directories},
     {"environment", 256, environment},
     {"fatal-exit-codes", EXIT_CODES_MAX, exit_codes},

@@ -40,6 +40,7 @@ enum reload_phase {
     RELOAD_IDLE = 0,
     RELOAD_SIGNALLED = 1, /* RELOADING=1 has to come */
     RELOAD_ANNOUNCED = 2, /* READY=1 has to come */
+    RELOAD_COMMANDED = 3, /* its commands have to end */
 };
 
 /* How the main process of an attempt has ended, while others of it are still there. */

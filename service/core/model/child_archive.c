@@ -27,9 +27,9 @@ _Static_assert(CHILD_TIMERS == 10 && TIMER_SCHEDULE == 9 && TIMER_PLACE == 6,
                "version 2 had those before TIMER_PLACE, 3 those before TIMER_SCHEDULE");
 _Static_assert(CHILD_REMOVED == 3 && CHILD_STOPPED == 5 && STOP_FAILED == 4, "of a child");
 _Static_assert(EXIT_SPAWN_FAILED == 8 && DECISION_MELTDOWN == 8, "of an exit");
-_Static_assert(FENCE_CLOSED == 4 && STOP_BY_SHUTDOWN == 9 && RELOAD_ANNOUNCED == 2, "of a stop");
-_Static_assert(READINESS_NOT_READY == 2 && RELOAD_INTERRUPTED == 5, "of what it says");
-_Static_assert(FAILURE_WAIT_ABORT == 3 && REPORT_MAIN_EXIT == 8, "of what went wrong");
+_Static_assert(FENCE_CLOSED == 4 && STOP_BY_SHUTDOWN == 9 && RELOAD_COMMANDED == 3, "of a stop");
+_Static_assert(READINESS_NOT_READY == 2 && RELOAD_FAILED == 6, "of what it says");
+_Static_assert(FAILURE_WAIT_ABORT == 3 && REPORT_COMMANDS == 9, "of what went wrong");
 _Static_assert(SHUTDOWN_COMPLETED == 5 && SHUTDOWN_LATE_REPORT == 5 &&
                    SHUTDOWN_WHY_CUT_SHORT == 7 && RESOURCE_FAILED == 3,
                "of a shutdown");
@@ -37,7 +37,7 @@ _Static_assert(SHUTDOWN_COMPLETED == 5 && SHUTDOWN_LATE_REPORT == 5 &&
 /* The version before only knew whether one was pending, and not since when: it is forgotten. */
 static void archive_reload_phase(struct archive *a, struct attempt *attempt)
 {
-    ARCHIVE_WORD(a, attempt->reload, RELOAD_ANNOUNCED);
+    ARCHIVE_WORD(a, attempt->reload, RELOAD_COMMANDED);
     if (a->version < 3)
         attempt->reload = RELOAD_IDLE;
 }
@@ -188,7 +188,7 @@ static void archive_last_stale(struct archive *a, struct stale_report *place)
 {
     struct stale_report stale = *place;
 
-    ARCHIVE_WORD(a, stale.kind, REPORT_MAIN_EXIT);
+    ARCHIVE_WORD(a, stale.kind, REPORT_COMMANDS);
     ARCHIVE(a, stale.generation);
     ARCHIVE(a, stale.attempt);
     ARCHIVE(a, stale.usec);
@@ -205,7 +205,7 @@ static void archive_liveness(struct archive *a, struct child *child)
     archive_status_text(a, child->status_text);
     ARCHIVE(a, child->notify_errno);
     if (a->version >= 3)
-        ARCHIVE_WORD(a, child->reload_result, RELOAD_INTERRUPTED);
+        ARCHIVE_WORD(a, child->reload_result, RELOAD_FAILED);
 }
 
 static void archive_timer(struct core *core, struct archive *a, struct child *child, int kind)

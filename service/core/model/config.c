@@ -97,6 +97,9 @@ static void copy_process(struct block *block, const struct process_spec *from,
     }
     to->sockets = from->n_sockets > 0 ? sockets : NULL;
     copy_commands(block, &from->before, &to->before);
+    copy_commands(block, &from->reload, &to->reload);
+    copy_commands(block, &from->stop, &to->stop);
+    copy_commands(block, &from->after_stop, &to->after_stop);
     for (size_t i = 0; i < DIRECTORY_KINDS; i++)
         to->directories[i].names = block_strings(block, from->directories[i].names,
                                                  strings_count(from->directories[i].names));

@@ -2,6 +2,7 @@
 
 #include "core/model/archive.h"
 #include "core/model/backoff.h"
+#include "core/model/commands.h"
 #include "core/model/declaration.h"
 #include "core/model/declaration_keys.h"
 #include "core/model/input_archive.h"
@@ -100,22 +101,6 @@ static void archive_secrets(struct archive *a, const char ***strings)
         archive_secret(a, &(*strings)[i]);
 }
 
-static void archive_commands(struct archive *a, struct command_list *list)
-{
-    archive_count(a, &list->count, COMMANDS_MAX);
-    struct command_spec *commands = array(a, list->commands, list->count, sizeof(*commands));
-    list->commands = commands;
-    for (size_t i = 0; !a->failed && i < list->count; i++) {
-        archive_strings(a, &commands[i].arguments);
-        ARCHIVE(a, commands[i].timeout_usec);
-        ARCHIVE(a, commands[i].may_fail);
-        if (!a->failed && (!commands[i].arguments || !commands[i].arguments[0]))
-            a->failed = true;
-    }
-    if (a->reading && a->failed)
-        *list = (struct command_list){};
-}
-
 static void archive_directories(struct archive *a, struct directory_list *list)
 {
     size_t count = 0;
@@ -141,6 +126,8 @@ static bool has_directories(const struct process_spec *spec)
 #define HAS_BEFORE      (UINT64_C(1) << 24)
 #define HAS_DIRECTORIES (UINT64_C(1) << 25)
 #define HAS_RESOURCES   (UINT64_C(1) << 26)
+#define HAS_COMMANDS    (UINT64_C(1) << 32)
+#define KNOWN_KEYS      (HAS_RESOURCES | (HAS_RESOURCES - 1) | HAS_COMMANDS)
 
 static uint64_t later_keys_of(const struct process_spec *spec)
 {
@@ -150,7 +137,8 @@ static uint64_t later_keys_of(const struct process_spec *spec)
            (uint64_t)spec->oom_score_adj_set << 2 | (spec->oom_score_adj_set ? score << 3 : 0) |
            (uint64_t)spec->fd_store_max << 16 | (spec->before.count > 0 ? HAS_BEFORE : 0) |
            (has_directories(spec) ? HAS_DIRECTORIES : 0) |
-           (resource_is_given(spec) ? HAS_RESOURCES : 0);
+           (resource_is_given(spec) ? HAS_RESOURCES : 0) |
+           (commands_follow_a_start(spec) ? HAS_COMMANDS : 0);
 }
 
 /*
@@ -163,11 +151,11 @@ static void archive_later_keys(struct archive *a, struct process_spec *spec)
 
     ARCHIVE(a, bits);
     uint64_t score = bits >> 3 & 0x1FFF, stored = bits >> 16 & 0xFF;
-    if (bits >= HAS_RESOURCES << 1 || stored > FD_STORE_MAX ||
+    if (bits & ~KNOWN_KEYS || stored > FD_STORE_MAX ||
         score > (uint64_t)(OOM_SCORE_ADJ_MAX - OOM_SCORE_ADJ_MIN))
         a->failed = true;
     if (!a->failed && bits & HAS_BEFORE)
-        archive_commands(a, &spec->before);
+        commands_archive(a, &spec->before);
     for (size_t i = 0; i < DIRECTORY_KINDS; i++)
         if (!a->failed && bits & HAS_DIRECTORIES)
             archive_directories(a, &spec->directories[i]);
@@ -176,6 +164,11 @@ static void archive_later_keys(struct archive *a, struct process_spec *spec)
     if (!a->failed && bits & HAS_RESOURCES) {
         resource_archive_more(a, spec);
         resource_archive_affinity(a, spec);
+    }
+    if (!a->failed && bits & HAS_COMMANDS) {
+        commands_archive(a, &spec->reload);
+        commands_archive(a, &spec->stop);
+        commands_archive(a, &spec->after_stop);
     }
     if (!a->reading || a->failed)
         return;
@@ -449,7 +442,10 @@ FIELDS(compare_runtime, archive_directories(a, &d->process.directories[DIRECTORY
 FIELDS(compare_state, archive_directories(a, &d->process.directories[DIRECTORY_STATE]))
 FIELDS(compare_logs, archive_directories(a, &d->process.directories[DIRECTORY_LOGS]))
 FIELDS(compare_cache, archive_directories(a, &d->process.directories[DIRECTORY_CACHE]))
-FIELDS(compare_before, archive_commands(a, &d->process.before))
+FIELDS(compare_before, commands_archive(a, &d->process.before))
+FIELDS(compare_reload, commands_archive(a, &d->process.reload))
+FIELDS(compare_stop_commands, commands_archive(a, &d->process.stop))
+FIELDS(compare_after_stop, commands_archive(a, &d->process.after_stop))
 
 static void compare_further_stops(struct archive *a, struct child_declaration *d)
 {
@@ -516,6 +512,8 @@ static const struct {
     [KEY_STDOUT] = {"stdout", KEY_OF_PROCESS},
     [KEY_SOCKETS] = {"sockets", KEY_OF_PROCESS},
     [KEY_BEFORE] = {"before", KEY_OF_PROCESS},
+    [KEY_RELOAD] = {"reload", KEY_IN_PLACE},
+    [KEY_AFTER_STOP] = {"after_stop", KEY_IN_PLACE},
     [KEY_RUNTIME_DIRECTORY] = {"runtime_directory", KEY_OF_PROCESS},
     [KEY_STATE_DIRECTORY] = {"state_directory", KEY_OF_PROCESS},
     [KEY_LOGS_DIRECTORY] = {"logs_directory", KEY_OF_PROCESS},
@@ -582,6 +580,9 @@ static const struct row {
     {compare_sigpipe, KEY_IGNORE_SIGPIPE, ROW_COMPARED},
     {compare_oom_score, KEY_OOM_SCORE_ADJ, ROW_COMPARED},
     {compare_before, KEY_BEFORE, ROW_COMPARED},
+    {compare_reload, KEY_RELOAD, ROW_COMPARED},
+    {compare_stop_commands, KEY_STOP, ROW_COMPARED},
+    {compare_after_stop, KEY_AFTER_STOP, ROW_COMPARED},
     {compare_runtime, KEY_RUNTIME_DIRECTORY, ROW_COMPARED},
     {compare_state, KEY_STATE_DIRECTORY, ROW_COMPARED},
     {compare_logs, KEY_LOGS_DIRECTORY, ROW_COMPARED},

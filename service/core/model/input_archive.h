@@ -36,6 +36,10 @@ enum input_carries {
 
 _Static_assert(CORE_INPUTS == 27, "an older proctord does not read a journal with a new kind");
 
+/* The end of commands is written as the answer to a check with a number that no check has, so that
+ * there is no new kind. */
+#define COMMANDS_NUMBER UINT32_C(0x80000000)
+
 /* Those fields that the kind has; the rest is 0. What is pointed to is valid during the call. */
 struct core_input {
     enum core_input_kind kind;

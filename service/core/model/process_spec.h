@@ -18,7 +18,7 @@
 #define FD_STORE_MAX          32 /* descriptors that one child may have kept for it */
 #define CHILD_DESCRIPTORS_MAX (SOCKETS_MAX + FD_STORE_MAX)
 #define SOCKET_ADDRESS_MAX    128 /* bytes of a struct sockaddr_storage */
-#define COMMANDS_MAX          16  /* before one start */
+#define COMMANDS_MAX          16  /* of one list */
 #define DIRECTORIES_MAX       16  /* of each kind */
 #define DIRECTORY_MODE        0755
 #define AFFINITY_MAX          1024 /* processors that can be named */
@@ -128,8 +128,11 @@ struct process_spec {
     struct process_output output; /* of stdout and stderr */
     const struct socket_spec *sockets;
     size_t n_sockets;
-    uint32_t fd_store_max;      /* descriptors that are kept for it; 0: none */
-    struct command_list before; /* are run one after the other before its program */
+    uint32_t fd_store_max;          /* descriptors that are kept for it; 0: none */
+    struct command_list before;     /* are run one after the other before its program, */
+    struct command_list reload;     /* for a reload, instead of its signal, */
+    struct command_list stop;       /* before the first signal of a stop, */
+    struct command_list after_stop; /* and when no process of an attempt is left */
     struct directory_list directories[DIRECTORY_KINDS];
     const struct health_spec *health; /* NULL: nobody asks */
     bool kill_group;   /* cancel goes to all processes of the child, not just the main one */

@@ -204,6 +204,9 @@ static struct child_declaration with_old_process(const struct child_declaration 
     mixed.process.kill_group = newer->process.kill_group;
     mixed.process.stop_signal = newer->process.stop_signal;
     mixed.process.reload_signal = newer->process.reload_signal;
+    mixed.process.reload = newer->process.reload;
+    mixed.process.stop = newer->process.stop;
+    mixed.process.after_stop = newer->process.after_stop;
     return mixed;
 }
 

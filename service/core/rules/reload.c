@@ -97,6 +97,7 @@ void reload_announced(struct core *core, struct child *child, uint64_t since_use
         wait_for_end(core, child);
         return;
     case RELOAD_ANNOUNCED:
+    case RELOAD_COMMANDED:
         return;
     }
     INVARIANT(false);

@@ -20,5 +20,7 @@ void report_start_delayed(struct core *core, struct attempt_id id, const char *r
 void report_main_exited(struct core *core, struct attempt_id id,
                         const struct completion *completion);
 void report_message(struct core *core, struct attempt_id id, const struct notify_message *message);
+void report_commands(struct core *core, struct attempt_id id, enum child_commands commands,
+                     bool passed, const char *why);
 void report_checked(struct core *core, struct attempt_id id, uint32_t number, bool passed,
                     const char *why);

@@ -54,6 +54,7 @@ static const char *const reload_result_words[] = {
     [RELOAD_NONE] = "none",           [RELOAD_PENDING] = "pending",
     [RELOAD_DONE] = "done",           [RELOAD_NOT_ANNOUNCED] = "not-announced",
     [RELOAD_TIMED_OUT] = "timed-out", [RELOAD_INTERRUPTED] = "interrupted",
+    [RELOAD_FAILED] = "failed",
 };
 
 const char *reload_result_to_string(enum reload_result result)
@@ -391,12 +392,20 @@ static const char *const report_kind_words[] = {
     [REPORT_EXIT] = "exit",           [REPORT_READINESS] = "readiness",
     [REPORT_HEARTBEAT] = "heartbeat", [REPORT_STATUS] = "status",
     [REPORT_HEALTH] = "health",       [REPORT_DELAY] = "delay",
-    [REPORT_MAIN_EXIT] = "main-exit",
+    [REPORT_MAIN_EXIT] = "main-exit", [REPORT_COMMANDS] = "commands",
 };
 
 const char *report_kind_to_string(enum report_kind kind)
 {
     return WORD_OF(report_kind_words, kind);
+}
+
+static const char *const child_commands_words[] = {
+    [COMMANDS_RELOAD] = "reload", [COMMANDS_STOP] = "stop", [COMMANDS_AFTER_STOP] = "after_stop"};
+
+const char *child_commands_to_string(enum child_commands commands)
+{
+    return WORD_OF(child_commands_words, commands);
 }
 
 static const char *const event_kind_words[] = {

@@ -129,6 +129,7 @@ enum reload_result {
     RELOAD_NOT_ANNOUNCED = 3,
     RELOAD_TIMED_OUT = 4,
     RELOAD_INTERRUPTED = 5,
+    RELOAD_FAILED = 6, /* one of its commands has */
 };
 
 enum readiness_policy {
@@ -210,6 +211,10 @@ enum resource_state {
     RESOURCE_FAILED = 3
 };
 
+/* Commands that are run for a child that has been started, as the manifest names them. The numbers
+ * stand in journals. */
+enum child_commands { COMMANDS_RELOAD = 0, COMMANDS_STOP = 1, COMMANDS_AFTER_STOP = 2 };
+
 enum report_kind {
     REPORT_SPAWNED = 0,
     REPORT_SPAWN_FAILED = 1,
@@ -219,7 +224,8 @@ enum report_kind {
     REPORT_STATUS = 5,
     REPORT_HEALTH = 6,
     REPORT_DELAY = 7,     /* proctord lacks something for a start, or no longer does */
-    REPORT_MAIN_EXIT = 8, /* others of the attempt are still there */
+    REPORT_MAIN_EXIT = 8, /* others of the attempt are still there, or commands after it */
+    REPORT_COMMANDS = 9,  /* that were run for the child beside its program */
 };
 
 /* event_table.def has them, with all that is said of each. */
@@ -263,6 +269,7 @@ const char *shutdown_phase_to_string(enum shutdown_phase phase);
 const char *shutdown_result_to_string(enum shutdown_result result);
 const char *resource_state_to_string(enum resource_state state);
 const char *report_kind_to_string(enum report_kind kind);
+const char *child_commands_to_string(enum child_commands commands);
 const char *event_kind_to_string(enum event_kind kind);
 
 /* Finds the kind that a word names. Returns 0, or -EINVAL where there is none. */
