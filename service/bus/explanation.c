@@ -99,7 +99,9 @@ static void print_cause(const struct sentence *s)
 /* Where it has one: a start that is called off has none yet. */
 static void print_pid(const struct sentence *s)
 {
-    if (s->child->attempt.active && s->child->attempt.main.gone)
+    if (s->child->attempt.active && s->child->attempt.main.gone && s->child->left == 0)
+        fprintf(s->stream, " (its program has ended, and commands of after_stop run)");
+    else if (s->child->attempt.active && s->child->attempt.main.gone)
         fprintf(s->stream, " (main process ended, %u %s left)", s->child->left,
                 noun_of(s->child->left, "process"));
     else if (s->child->attempt.active && s->child->attempt.pid > 0)

@@ -146,6 +146,24 @@ static void put_mode(struct unit *unit, const struct setting *directory, const c
                   conversion_format(unit->conversion, "%04o", (unsigned)bits), NULL);
 }
 
+/* A command of a list: by itself, or by a shell that replaces its variables, or looks for it in the
+ * path. first: what the shell does before. */
+static void put_command(struct unit *unit, const char *path, const char *first,
+                        const struct command *command)
+{
+    const struct words *words = &command->words;
+    const char *const *items = (const char *const *)words->items;
+
+    if (!has_variable(command) && items[0][0] == '/')
+        draft_append_command(unit->draft, path, items, words->count, command->may_fail);
+    else
+        draft_append_command(
+            unit->draft, path,
+            (const char *[]){"/bin/sh", "-fec",
+                             append_line(unit, first, shell_line(unit, command, true))},
+            3, command->may_fail);
+}
+
 static void put_before(struct unit *unit, const char *const *words, size_t count, bool may_fail)
 {
     draft_append_command(unit->draft, "before", words, count, may_fail);
@@ -197,29 +215,50 @@ static void make_directories(struct unit *unit)
     }
 }
 
-/* By itself, or by a shell that replaces its variables, or looks for it in the path. */
-static void put_command_before(struct unit *unit, const struct command *command)
+static bool says(const struct command *command, const char *what)
 {
-    const struct words *words = &command->words;
+    for (size_t i = 0; !command->literal && i < command->words.count; i++)
+        if (strstr(command->words.items[i], what))
+            return true;
+    return false;
+}
 
-    if (!has_variable(command) && words->items[0][0] == '/')
-        put_before(unit, (const char *const *)words->items, words->count, command->may_fail);
-    else
-        put_before(unit, (const char *[]){"/bin/sh", "-fec", shell_line(unit, command, true)}, 3,
-                   command->may_fail);
+/* What systemd calls what a command learns of the program. */
+static const char *variables_of(struct unit *unit, const struct command *command)
+{
+    const char *script = "";
+
+    if (says(command, "MAINPID"))
+        script = append_line(unit, script, "MAINPID=$PROCTOR_MAIN_PID");
+    if (says(command, "EXIT_STATUS"))
+        script =
+            append_line(unit, script, "EXIT_STATUS=${PROCTOR_EXIT_CODE:-$PROCTOR_EXIT_SIGNAL}");
+    if (says(command, "SERVICE_RESULT"))
+        script = append_line(unit, script, "SERVICE_RESULT=$PROCTOR_EXIT");
+    return script;
+}
+
+void systemd_exec_list(struct unit *unit, const char *path, const struct setting *setting)
+{
+    assert(unit && path && setting);
+    const char *line = setting->value, *one;
+    struct command command;
+
+    while ((one = next_command(unit, &line))) {
+        if (!read_command(unit, setting, one, &command))
+            continue;
+        put_command(unit, path, variables_of(unit, &command), &command);
+        if (says(&command, "SERVICE_RESULT"))
+            draft_comment(unit->draft, path,
+                          "SERVICE_RESULT has proctor's words: succeeded, failed, signaled, ...");
+    }
 }
 
 static void convert_before(struct unit *unit)
 {
-    struct command command;
-
     make_directories(unit);
-    for (size_t i = 0; i < unit->start_pre.count; i++) {
-        const char *line = unit->start_pre.items[i]->value, *one;
-        while ((one = next_command(unit, &line)))
-            if (read_command(unit, unit->start_pre.items[i], one, &command))
-                put_command_before(unit, &command);
-    }
+    for (size_t i = 0; i < unit->start_pre.count; i++)
+        systemd_exec_list(unit, "before", unit->start_pre.items[i]);
 }
 
 static void put_plain(struct unit *unit, const struct command *command)

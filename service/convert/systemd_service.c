@@ -221,8 +221,7 @@ static void convert_stop_signal(struct unit *unit)
         if (sent && strcmp(sent, "SIGSTOP") != 0 && strcmp(sent, "SIGKILL") != 0)
             signal = sent;
         else
-            systemd_settings_lose(unit, unit->stop.items[i],
-                                  "no command stops a child: it gets its stop signal");
+            systemd_exec_list(unit, "stop.commands", unit->stop.items[i]);
     }
     if (signal && strcmp(signal, "SIGTERM") != 0)
         draft_set(unit->draft, "stop.signal", signal, NULL);
@@ -240,6 +239,18 @@ static void convert_kill_mode(struct unit *unit)
         systemd_settings_lose(unit, unit->kill_mode, "a child is stopped by a signal");
 }
 
+/* One that only sends a signal is that signal. */
+static void convert_reload(struct unit *unit)
+{
+    const char *sent =
+        unit->reload.count == 1 ? systemd_exec_signal(unit, unit->reload.items[0]) : NULL;
+
+    if (sent && strcmp(sent, "SIGHUP") != 0)
+        draft_set(unit->draft, "reload_signal", sent, NULL);
+    for (size_t i = 0; !sent && i < unit->reload.count; i++)
+        systemd_exec_list(unit, "reload", unit->reload.items[i]);
+}
+
 static void convert_stop(struct unit *unit)
 {
     const struct setting *timeout = unit->timeout_stop ? unit->timeout_stop : unit->timeout;
@@ -253,13 +264,9 @@ static void convert_stop(struct unit *unit)
     if (unit->send_sigkill && !systemd_settings_truth(unit->send_sigkill, true))
         draft_set(unit->draft, "stop.timeout_action", "report",
                   "a restart or a shutdown of the tree still kills");
-    for (size_t i = 0; i < unit->reload.count; i++) {
-        const char *sent = systemd_exec_signal(unit, unit->reload.items[i]);
-        if (!sent)
-            systemd_settings_lose(unit, unit->reload.items[i], "a reload is a signal, no command");
-        else if (strcmp(sent, "SIGHUP") != 0)
-            draft_set(unit->draft, "reload_signal", sent, NULL);
-    }
+    for (size_t i = 0; i < unit->stop_post.count; i++)
+        systemd_exec_list(unit, "after_stop", unit->stop_post.items[i]);
+    convert_reload(unit);
 }
 
 static void convert_watchdog(struct unit *unit)

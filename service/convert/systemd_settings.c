@@ -85,7 +85,7 @@ static const struct row rows[] = {
     LISTED("Service", "ExecStart", start),
     LISTED("Service", "ExecStartPre", start_pre),
     LOST("Service", "ExecStartPost", "no command is run after a start"),
-    LOST("Service", "ExecStopPost", "no command is run after a stop"),
+    LISTED("Service", "ExecStopPost", stop_post),
     LOST("Service", "ExecCondition", CONDITION),
     LISTED("Service", "ExecStop", stop),
     LISTED("Service", "ExecReload", reload),

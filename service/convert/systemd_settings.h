@@ -40,9 +40,9 @@ struct unit {
         *output, *error, *memory, *memory_high, *tasks, *cpu_weight, *cpu_quota, *cpu_shares,
         *io_weight, *instance_default, *remain, *pid_file, *accept, *service, *mode, *fd_name,
         *reload_signal, *directory_mode, *persistent, *random_delay;
-    struct setting_list after, before, requires, conflicts, start, start_pre, stop, reload, success,
-        prevent, groups, capabilities, ambient, environment, files, limits, affinity, runtime,
-        streams, datagrams, elapses, calendars, sockets;
+    struct setting_list after, before, requires, conflicts, start, start_pre, stop, stop_post,
+        reload, success, prevent, groups, capabilities, ambient, environment, files, limits,
+        affinity, runtime, streams, datagrams, elapses, calendars, sockets;
 };
 
 /* Sorts the settings of the unit into it, and notes what is lost. kind: "Service", "Socket" or
@@ -76,6 +76,9 @@ const char *systemd_settings_span(struct unit *unit, const struct setting *setti
 
 /* What the commands of a unit come to: exec, and what is run before it. */
 void systemd_exec_convert(struct unit *unit);
+
+/* Appends the commands of a setting to the list of commands at a path. */
+void systemd_exec_list(struct unit *unit, const char *path, const struct setting *setting);
 
 /* A signal that a command line such as "kill -HUP $MAINPID" sends to the main process; NULL: it
  * does something else.

@@ -124,7 +124,8 @@ static int code_of(const struct verdict *verdict)
         return CTL_TIMED_OUT;
     if (verdict->waits_for[0])
         return CTL_FAILED; /* and nothing brings it about */
-    if (strcmp(verdict->reload, "timed-out") == 0 || strcmp(verdict->reload, "interrupted") == 0)
+    if (strcmp(verdict->reload, "timed-out") == 0 || strcmp(verdict->reload, "interrupted") == 0 ||
+        strcmp(verdict->reload, "failed") == 0)
         return CTL_FAILED;
     return verdict->failure[0] && !is_of_the_old_one(verdict) ? CTL_FAILED : CTL_DONE;
 }

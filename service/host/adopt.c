@@ -588,6 +588,11 @@ static void finish_what_is_in_doubt(struct host *host, struct child *child)
     if (!process || (process->state != PROCESS_RUNNING && !process_is_draining(process)))
         return;
     bool is_news = process->noted_anew || process->doubt_cancel || process->doubt_abort;
+    /* The commands of its stop were killed with that proctord. */
+    bool unsent = child->attempt.cancel_delivered && !child->attempt.abort_requested &&
+                  process->state == PROCESS_RUNNING && process->note.stop_signal == 0 &&
+                  child->attempt.stop_step == 0 && aside_has(process, COMMANDS_STOP);
+    process->doubt_cancel = process->doubt_cancel || unsent;
     /* A second abort does no harm. A cancel is only repeated where it may not have come. */
     if (process->doubt_cancel)
         host_cancel_again(host, child);

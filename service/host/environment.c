@@ -231,6 +231,22 @@ int environment_make(const struct child *child, const struct account *account, u
     return r;
 }
 
+int environment_add_program(struct environment *environment,
+                            const struct environment_program *program)
+{
+    struct list *list = (struct list *)(void *)environment->variables; /* its first member */
+    int r = 0;
+
+    if (program->main_pid > 0)
+        r = put_format(list, "PROCTOR_MAIN_PID=%d", (int)program->main_pid);
+    if (r == 0 && program->exit)
+        r = put_format(list, "PROCTOR_EXIT=%s", program->exit);
+    if (r == 0 && program->exit && !program->unknown)
+        r = program->signal > 0 ? put_format(list, "PROCTOR_EXIT_SIGNAL=%d", program->signal)
+                                : put_format(list, "PROCTOR_EXIT_CODE=%d", program->code);
+    return r;
+}
+
 void environment_free(struct environment *environment)
 {
     if (!environment->variables)

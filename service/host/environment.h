@@ -24,4 +24,16 @@ struct environment {
 int environment_make(const struct child *child, const struct account *account, uint32_t check,
                      const char *notify_socket, const struct fd_store *store,
                      struct environment *environment);
+
+/* What a command that is run beside a program learns of it. */
+struct environment_program {
+    pid_t main_pid;   /* 0: there is none */
+    const char *exit; /* how it ended; NULL: it has not */
+    bool unknown;     /* nobody saw with what: */
+    int code, signal; /* signal is 0 where it exited */
+};
+
+/* Returns 0, -ENOMEM or -E2BIG. */
+int environment_add_program(struct environment *environment,
+                            const struct environment_program *program);
 void environment_free(struct environment *environment);

@@ -41,12 +41,16 @@ static const struct process_spec *spec_of(const struct errand *errand)
 static const char **arguments_of(const struct errand *errand)
 {
     const struct process_spec *spec = spec_of(errand);
-    const struct command_list *before = &spec->before;
+    const struct command_list *const lists[] = {[ERRAND_BEFORE] = &spec->before,
+                                                [ERRAND_RELOAD] = &spec->reload,
+                                                [ERRAND_STOP] = &spec->stop,
+                                                [ERRAND_AFTER_STOP] = &spec->after_stop};
+    const struct command_list *list = lists[errand->order.kind];
+    uint32_t index = errand->order.index;
 
     if (errand->order.kind == ERRAND_CHECK)
         return spec->health ? spec->health->arguments : NULL;
-    return errand->order.index < before->count ? before->commands[errand->order.index].arguments
-                                               : NULL;
+    return index < list->count ? list->commands[index].arguments : NULL;
 }
 
 /* ---- its processes --------------------------------------------------------------------------- */
@@ -308,13 +312,33 @@ static int send(struct errand *errand, const struct account *account,
     return spawner_launch(host->spawner, &source, &descriptors, launched, errand, &errand->launch);
 }
 
+/* What it is told of the child's program: its PID, or how it ended. */
+static void describe_program(const struct errand *errand, struct environment_program *program)
+{
+    const struct process *process = errand->order.process;
+    const struct main_end *main = &process->child->attempt.main;
+
+    if (errand->order.kind == ERRAND_RELOAD || errand->order.kind == ERRAND_STOP)
+        program->main_pid = process->state == PROCESS_RUNNING ? process->main_pid : 0;
+    if (errand->order.kind != ERRAND_AFTER_STOP)
+        return;
+    program->exit = exit_kind_to_string(main->kind);
+    program->unknown = main->unknown;
+    program->code = main->code;
+    program->signal = main->by_signal ? main->signal : 0;
+}
+
 static void launch(struct errand *errand, const struct account *account)
 {
     struct environment environment = {};
+    struct environment_program program = {};
     const struct errand_order *order = &errand->order;
 
+    describe_program(errand, &program);
     int r = environment_make(order->process->child, account, order->number,
                              host_of(errand)->notify_path, NULL, &environment);
+    if (r >= 0)
+        r = environment_add_program(&environment, &program);
     if (r >= 0)
         r = send(errand, account, &environment);
     environment_free(&environment);

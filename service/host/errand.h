@@ -1,8 +1,8 @@
 /*
  * Errand: a command that is run for a child, beside its program: a health check's, or one before a
- * start. It is an attempt in small: it runs as the child does, as the child's user and in its
- * environment, with a tree of processes of its own (tree.h), and all of them are killed when the
- * command has ended, or is wanted no more.
+ * start, for a reload, for a stop or after it. It is an attempt in small: it runs as the child
+ * does, as the child's user and in its environment, with a tree of processes of its own (tree.h),
+ * and all of them are killed when the command has ended, or is wanted no more.
  *
  * Its variable PROCTOR_CHECK tells its processes from those of the child's program, also for a
  * proctord that comes after this one: they are killed then, and never taken for the child.
@@ -20,7 +20,7 @@ struct host;
 struct process;
 
 /* What is run: the arguments are looked up in the child's declaration when the time has come. */
-enum errand_kind { ERRAND_CHECK, ERRAND_BEFORE };
+enum errand_kind { ERRAND_CHECK, ERRAND_BEFORE, ERRAND_RELOAD, ERRAND_STOP, ERRAND_AFTER_STOP };
 
 struct errand_end {
     bool passed;

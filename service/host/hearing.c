@@ -112,6 +112,8 @@ static bool message_came(void *userdata, const struct owner *owner, uint64_t now
     host->counters.notify_messages++;
     if (process && process->state == PROCESS_PREPARING && process->id.attempt == owner->id.attempt)
         return true; /* of a command before the start, which does not speak for its program */
+    if (process && aside_runs(process, COMMANDS_AFTER_STOP))
+        return true; /* nor does one after it */
     if ((checked.flags & NOTIFY_MAIN_PID) &&
         !take_main(host, process, owner, (pid_t)checked.main_pid)) {
         checked.flags &= ~(unsigned)NOTIFY_MAIN_PID;

@@ -132,7 +132,7 @@ void inherit_kin(struct process *process)
     struct host *host = process->host;
     const struct process_note *note = &process->note;
 
-    if (note->stop_signal > 0 && note->id.attempt == process->id.attempt)
+    if (note->stop_ticks > 0 && note->id.attempt == process->id.attempt)
         told_assume(&process->tree.told, (int)note->stop_signal, note->stop_ticks);
     for (size_t i = 0; i < host->n_kin; i++) {
         struct kin *kin = &host->kin[i];

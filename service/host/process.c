@@ -5,6 +5,7 @@
 #include "core/vocabulary/invariant.h"
 #include "host/exit_status.h"
 #include "system/handle.h"
+#include "host/outfit.h"
 #include "host/owner_user.h"
 #include "host/probe.h"
 #include "system/proc_stat.h"
@@ -25,6 +26,7 @@
 #define EXIT_LOOKS          10
 #define EXIT_LOOK_USEC      UINT64_C(5000) /* twice as long each time, */
 #define EXIT_LOOKS_USEC     UINT64_C(250000)
+#define OVERTIME_USEC       UINT64_C(100000) /* that commands have beyond the core's deadline */
 #define CHECK_PATIENCE_USEC UINT64_C(100000) /* for a health check that has been killed */
 
 /* ---- completion ------------------------------------------------------------------------------ */
@@ -171,12 +173,48 @@ static void settle_leaf(struct process *process)
     }
 }
 
+/* ---- what is run after it -------------------------------------------------------------------- */
+
+static bool after_stop_is_due(const struct process *process)
+{
+    return !process->after_done && !process->completion.with_machine &&
+           aside_has(process, COMMANDS_AFTER_STOP);
+}
+
+/* The core's deadline comes first, where it has one. */
+static uint64_t time_of_stop(const struct process *process)
+{
+    uint64_t usec = process->child->config->declaration.stop_timeout_usec;
+
+    return usec > 0 ? usec + OVERTIME_USEC : 0;
+}
+
+/* No process of the attempt is left: they have its leaf for themselves. */
+static void run_after_stop(struct process *process)
+{
+    const struct attempt *attempt = &process->child->attempt;
+    int cgroup = -1;
+
+    tree_forget(&process->tree);
+    if (process->state == PROCESS_UNTOLD)
+        process_set_state(process, PROCESS_DRAINING);
+    if (!process->in_cgroup && process_open_leaf(process, &cgroup) == 0 && cgroup >= 0)
+        close(cgroup);
+    if (!attempt->main.gone || process->child->left > 0)
+        core_main_exited(process->host->core, process->id, &process->completion);
+    aside_begin(process, COMMANDS_AFTER_STOP, time_of_stop(process));
+}
+
 /* ---- what is left ---------------------------------------------------------------------------- */
 
 static void left_is_gone(struct tree *tree)
 {
     struct process *process = tree->userdata;
 
+    if (after_stop_is_due(process)) {
+        run_after_stop(process);
+        return;
+    }
     settle_leaf(process);
     complete(process);
 }
@@ -238,11 +276,10 @@ static void tell_if_known(struct process *process)
         tell_what_is_left(process);
 }
 
-static void begin_draining(struct process *process)
+static void drain(struct process *process)
 {
     struct tree *tree = tree_of(process);
 
-    process_set_state(process, PROCESS_UNTOLD);
     tree->first = 0;
     tree->moment =
         process->ended_moment > 0 ? process->ended_moment : census_moment(process->host->census);
@@ -256,6 +293,78 @@ static void begin_draining(struct process *process)
     tell_if_known(process);
 }
 
+/* The commands of a stop run to their end. */
+static void begin_draining(struct process *process)
+{
+    process_set_state(process, PROCESS_UNTOLD);
+    process->end_waits = aside_runs(process, COMMANDS_STOP);
+    if (aside_runs(process, COMMANDS_RELOAD))
+        aside_forget(process);
+    if (!process->end_waits)
+        drain(process);
+}
+
+int process_run_reload(struct process *process)
+{
+    uint64_t timeout = process->child->config->declaration.start_timeout_usec;
+
+    if (process->state != PROCESS_RUNNING || aside_runs(process, COMMANDS_STOP))
+        return -ESRCH;
+    if (process->aside.runs)
+        process->aside.again = true;
+    else
+        aside_begin(process, COMMANDS_RELOAD, timeout);
+    return 0;
+}
+
+void process_ask_to_stop(struct process *process)
+{
+    int signal = process->child->config->declaration.process.stop_signal;
+
+    if (aside_runs(process, COMMANDS_RELOAD))
+        aside_forget(process);
+    if (process->aside.runs)
+        return; /* the commands after its end, which have the time of a stop */
+    if (process->state == PROCESS_RUNNING && aside_has(process, COMMANDS_STOP))
+        aside_begin(process, COMMANDS_STOP, time_of_stop(process));
+    else if (process->state == PROCESS_RUNNING || process_is_draining(process))
+        process_stop(process, signal);
+}
+
+static void stop_commands_over(struct process *process)
+{
+    if (process->end_waits) {
+        process->end_waits = false;
+        drain(process);
+    } else if (process->state == PROCESS_RUNNING && !process->aborted &&
+               process->child->attempt.stop_step == 0) { /* else a further one has been sent */
+        process_stop(process, process->child->config->declaration.process.stop_signal);
+    }
+}
+
+static void after_stop_over(struct process *process)
+{
+    process->after_done = true;
+    settle_leaf(process);
+    complete(process);
+}
+
+void process_aside_over(struct process *process, enum child_commands kind, bool passed, bool again)
+{
+    struct core *core = process->host->core;
+
+    if (again) { /* another one was requested meanwhile, and the answer is to that */
+        aside_begin(process, kind, process->child->config->declaration.start_timeout_usec);
+        return;
+    }
+    if (!passed || kind == COMMANDS_RELOAD)
+        core_commands_ended(core, process->id, kind, passed, process->aside.why);
+    if (kind == COMMANDS_STOP)
+        stop_commands_over(process);
+    else if (kind == COMMANDS_AFTER_STOP)
+        after_stop_over(process);
+}
+
 void process_check_gone(struct process *process)
 {
     INVARIANT(process->checks_left > 0);
@@ -263,6 +372,11 @@ void process_check_gone(struct process *process)
     if (process->state == PROCESS_PREPARING) {
         if (process->checks_left == 0)
             before_gone(process);
+        return;
+    }
+    if (process->aside.waits) {
+        if (process->checks_left == 0)
+            aside_gone(process);
         return;
     }
     process->tree.moment = census_moment(process->host->census);
@@ -398,11 +512,11 @@ void process_signal_all(struct process *process, int signal)
     tree_signal(tree_of(process), signal);
 }
 
-/* The next proctord is not to send it again. */
-static void note_stop(struct process *process, int signal)
+/* The next proctord is not to send it again, and not to run the commands of the stop again. */
+static void note_stop(struct process *process, int signal, bool whole)
 {
     process->note.stop_signal = (uint32_t)signal;
-    process->note.stop_ticks = process->tree.told.ticks;
+    process->note.stop_ticks = whole ? process->tree.told.ticks : 0;
     process_note(process);
 }
 
@@ -431,7 +545,7 @@ void process_stop(struct process *process, int signal)
         process_signal_main(process, SIGCONT);
     if (whole)
         tree_tell(tree, signal, &crowd);
-    note_stop(process, whole ? signal : 0);
+    note_stop(process, signal, whole);
 }
 
 void process_abort(struct process *process)

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "system/account.h"
+#include "host/aside.h"
 #include "host/beat.h"
 #include "host/before.h"
 #include "host/census.h"
@@ -107,6 +108,9 @@ struct process {
     struct beat beat;
     struct probe *probe; /* the health check that is under way */
     struct before_commands before;
+    struct aside aside;
+    bool end_waits;      /* its main process has ended, while the commands of its stop run */
+    bool after_done;     /* the commands of after_stop have been run */
     unsigned unenforced; /* enum unenforced: what the kernel does not let us limit */
     struct listeners *listeners;
     struct fd_store *store; /* NULL: it has never had one */
@@ -168,6 +172,7 @@ struct host {
     /* The files below process.c report it. */
     void (*check_gone)(struct process *process); /* the tree of an errand, at last */
     void (*before_over)(struct process *process, bool passed);
+    void (*aside_over)(struct process *process, enum child_commands kind, bool passed, bool again);
     void (*result_ended)(void *process); /* the end of its result has come */
     void (*result_came)(void *userdata, struct job *job);
     void (*result_read)(void *userdata, struct job *job, const struct job_output *output);
@@ -203,6 +208,10 @@ void process_is_gone(struct process *process, const struct completion *completio
 void process_main_exited(struct process *process);
 void process_result_ended(void *userdata);        /* the end of its result has come */
 void process_check_gone(struct process *process); /* the tree of an errand, at last */
+/* It is asked to stop: by its commands first, if it has any. */
+void process_ask_to_stop(struct process *process);
+void process_aside_over(struct process *process, enum child_commands kind, bool passed, bool again);
+int process_run_reload(struct process *process);
 void process_forget_group(struct process *process);
 /* A child of ours is about to be reaped: its number names no process from now on. */
 void process_forget_leader(struct host *host, pid_t pid);

@@ -242,7 +242,7 @@ static void tell_started(struct process *process)
     if (process->call_off == CALLED_OFF_AT_ONCE)
         process_abort(process);
     else if (is_called_off(process))
-        process_stop(process, process->child->config->declaration.process.stop_signal);
+        process_ask_to_stop(process);
     INVARIANT(process->state == PROCESS_RUNNING); /* what was asked of it ends later */
     core_spawned(host->core, id, (uint32_t)process->main_pid);
 }
@@ -359,6 +359,9 @@ void host_start(void *userdata, struct child *child, struct attempt_id id)
     process_choose_mark(process);
     process->checks_left = 0;
     before_reset(process);
+    aside_forget(process);
+    process->aside = (struct aside){};
+    process->end_waits = process->after_done = false;
     beat_forget(&process->beat);
     process->result_error = 0;
     process->aborted = false;
@@ -490,6 +493,7 @@ void process_forget_start(struct process *process)
 {
     account_forget(process->lookup);
     before_forget(process);
+    aside_forget(process);
     path_look_leave(&process->socket_look);
     path_look_leave(&process->check_look);
     if (process->launch && !process->host->leaves)

@@ -24,7 +24,9 @@ int host_kill(void *userdata, struct child *child, struct attempt_id id, int sig
             ((struct process *)child->host)->doubt_signal = host->last_input ? signal : 0;
         return 0;
     }
-    INVARIANT(signal > 0 && signal < NSIG);
+    INVARIANT(signal >= 0 && signal < NSIG);
+    if (signal == SIGNAL_RELOAD_COMMANDS)
+        return process ? process_run_reload(process) : -ESRCH;
     bool left = process && process_is_draining(process) && whole;
     if (!left && (!process || process->state != PROCESS_RUNNING))
         return -ESRCH;
@@ -42,14 +44,16 @@ static void send_stop(struct child *child, struct attempt_id id, int signal)
     struct process *process = process_running(child, id);
 
     INVARIANT(signal > 0 && signal < NSIG);
-    if (process && (process->state == PROCESS_RUNNING || process_is_draining(process)))
-        process_stop(process, signal);
+    if (!process || (process->state != PROCESS_RUNNING && !process_is_draining(process)))
+        return;
+    if (aside_runs(process, COMMANDS_STOP))
+        aside_expire(process); /* its time is over; the signal comes now */
+    process_stop(process, signal);
 }
 
 void host_cancel(void *userdata, struct child *child, struct attempt_id id)
 {
     INVARIANT(child_is_sound(child));
-    const struct process_spec *spec = &child->config->declaration.process;
     const struct host *host = userdata;
     struct process *process = child->host;
 
@@ -62,8 +66,8 @@ void host_cancel(void *userdata, struct child *child, struct attempt_id id)
         process_call_off(process, false);
     else if (process && process_is_starting(process))
         process_stop_starting(process, false);
-    else
-        send_stop(child, id, spec->stop_signal);
+    else if (process && process_running(child, id))
+        process_ask_to_stop(process);
 }
 
 void host_cancel_again(struct host *host, struct child *child)
@@ -105,6 +109,8 @@ void host_abort(void *userdata, struct child *child, struct attempt_id id)
         return;
     }
     process = process_running(child, id);
+    if (process && process->aside.runs && process->aside.kind != COMMANDS_RELOAD)
+        aside_expire(process);
     if (process && process_is_starting(process))
         process_stop_starting(process, true);
     else if (process)

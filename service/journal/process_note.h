@@ -18,7 +18,8 @@ struct process_note {
     bool doubt_cancel, doubt_abort;
     uint32_t stored;     /* descriptors that it has given to be kept */
     uint64_t log_device; /* of the disk with its log; 0: not known */
-    /* The last signal of its stop that all of it have had, and when: in ticks since the boot. */
+    /* The last signal of its stop, and when all of it have had it: in ticks since the boot; 0: only
+     * its main process has. */
     uint32_t stop_signal;
     uint64_t stop_ticks;
 };

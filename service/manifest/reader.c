@@ -266,7 +266,11 @@ static const char *word_for(const struct key *keys, const char *name)
                  {"IOWeight", "limits"},       {"cpus", "limits"},
                  {"memory", "limits"},         {"pids", "limits"},
                  {"cpu_weight", "limits"},     {"cpu_max", "limits"},
-                 {"memory_high", "limits"},    {"io_weight", "limits"}};
+                 {"memory_high", "limits"},    {"io_weight", "limits"},
+                 {"ExecStartPre", "before"},   {"ExecReload", "reload"},
+                 {"reload_command", "reload"}, {"ExecStop", "stop"},
+                 {"ExecStop", "commands"},     {"ExecStopPost", "after_stop"},
+                 {"post_stop", "after_stop"}};
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (strcmp(name, words[i].theirs) == 0 && find_key(keys, words[i].ours))

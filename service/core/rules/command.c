@@ -296,7 +296,7 @@ static int reload_child(struct core *core, struct child *child, uint64_t id,
         return 0;
     reload_begin(core, child, id);
     outcome->reload = RELOAD_PENDING;
-    return send_signal(core, child, child->config->declaration.process.reload_signal, false, error);
+    return send_signal(core, child, reload_signal_of(child), false, error);
 }
 
 static int signal_child(struct core *core, struct child *child, const struct command *command,
@@ -309,7 +309,7 @@ static int signal_child(struct core *core, struct child *child, const struct com
     if (core->muted)
         return 0;
     int r = send_signal(core, child, command->signal, command->whole, error);
-    if (r >= 0)
+    if (r >= 0 && !child->attempt.main.gone) /* else it has ended for another reason */
         child->attempt.kill = (struct kill){.signal = command->signal, .cause = id};
     return r;
 }

@@ -99,7 +99,8 @@ static void escalate(struct core *core, struct child *child)
 static void child_stop_deadline(struct core *core, struct child *child)
 {
     INVARIANT(child->attempt.active);
-    if (!child->attempt.abort_requested &&
+    bool hears = !child->attempt.main.gone || child->left > 0; /* else only commands are there */
+    if (!child->attempt.abort_requested && hears &&
         child->attempt.stop_step < child->config->declaration.n_further_stops)
         escalate(core, child);
     else

@@ -2,9 +2,12 @@
 
 #include "core/model/child_change.h"
 #include "core/model/present.h"
+#include "core/model/restart_queue.h"
+#include "core/model/stop_order.h"
 #include "core/private.h"
 #include "core/rules/exit_kind.h"
 #include "core/rules/stop.h"
+#include "core/rules/watch.h"
 #include "core/vocabulary/event.h"
 #include "core/vocabulary/vocabulary.h"
 
@@ -13,6 +16,24 @@ static void tell(struct core *core, struct child *child, enum leftovers what, ui
     core_changed(core, child);
     EMIT(core, EVENT_CHILD_LEFTOVERS, child, cause,
          FIELD_TEXT_OF("action", leftovers_to_string(what)), FIELD_NUMBER_OF("left", child->left));
+}
+
+void leftovers_followed(struct core *core, struct child *child)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+
+    child->left = 0;
+    child_set_status(core, child, CHILD_CANCELLING);
+    liveness_stop_watching(core, child);
+    restart_queue_end(core, child);
+    child_arm_timeout(core, child, TIMER_STOP,
+                      child->attempt.abort_requested ? declaration->abort_timeout_usec
+                                                     : declaration->stop_timeout_usec);
+    EMIT_BARE(core, EVENT_CHILD_AFTER_STOP, child,
+              exit_kind_cause(child, child->attempt.main.kind,
+                              child->attempt.main.by_signal ? child->attempt.main.signal : 0));
+    stop_order_update(core, child);
+    core_changed(core, child);
 }
 
 void leftovers_begin(struct core *core, struct child *child, const struct completion *completion)
@@ -31,9 +52,15 @@ void leftovers_begin(struct core *core, struct child *child, const struct comple
     };
     if (child->readiness == READINESS_READY)
         child->readiness = READINESS_UNREPORTED; /* it was the main process's word */
-    child->left = completion->left;
     uint64_t cause = exit_kind_cause(child, child->attempt.main.kind,
                                      completion->by_signal ? completion->signal : 0);
+    if (completion->left == 0) {
+        if (!child->attempt.cancel_delivered && !child->attempt.abort_requested)
+            child->attempt.stop = (struct stop_causes){cause, cause, cause};
+        leftovers_followed(core, child);
+        return;
+    }
+    child->left = completion->left;
     tell(core, child, at_once || child->attempt.abort_requested ? LEFTOVERS_KILL : LEFTOVERS_WAIT,
          cause);
     if (at_once) {

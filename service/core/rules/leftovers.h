@@ -19,4 +19,7 @@ void leftovers_begin(struct core *core, struct child *child, const struct comple
 
 /* The attempt is over: it has ended as its main process did, however the others went. Returns what
  * that is called. */
+/* None is left, and the commands of after_stop are run: they have the time of a stop. */
+void leftovers_followed(struct core *core, struct child *child);
+
 enum exit_kind leftovers_end(struct core *core, struct child *child, struct completion *completion);

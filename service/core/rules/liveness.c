@@ -254,6 +254,8 @@ static void note_facts(struct core *core, struct child *child, const struct noti
 
 void liveness_message(struct core *core, struct child *child, const struct notify_message *message)
 {
+    if (child->attempt.main.gone && child->left == 0)
+        return; /* no process of it is left that could say so */
     child->attempt.notifies = true;
     note_facts(core, child, message);
     if (message->flags & NOTIFY_EXTEND_TIMEOUT)

@@ -86,7 +86,8 @@ static bool is_watched(const struct child *child)
 {
     const struct attempt *attempt = &child->attempt;
 
-    return attempt->active && !is_going(child) && !attempt->stopping && !attempt->delayed;
+    return attempt->active && !is_going(child) && !attempt->stopping && !attempt->delayed &&
+           !attempt->main.gone;
 }
 
 static void change_limit(struct core *core, struct child *child)

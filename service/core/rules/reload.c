@@ -12,7 +12,13 @@
 
 static bool is_on_its_way_out(const struct attempt *attempt)
 {
-    return attempt->cancel_delivered || attempt->abort_requested || attempt->stopping;
+    return attempt->cancel_delivered || attempt->abort_requested || attempt->stopping ||
+           attempt->main.gone;
+}
+
+static bool has_commands(const struct child *child)
+{
+    return child->config->declaration.process.reload.count > 0;
 }
 
 static void end(struct core *core, struct child *child, enum reload_result result)
@@ -65,11 +71,13 @@ void reload_begin(struct core *core, struct child *child, uint64_t cause)
 {
     struct attempt *attempt = &child->attempt;
 
-    attempt->reload = RELOAD_SIGNALLED;
+    attempt->reload = has_commands(child) ? RELOAD_COMMANDED : RELOAD_SIGNALLED;
     attempt->reload_usec = core_now(core);
     attempt->reload_cause = cause;
     child->reload_result = RELOAD_PENDING;
-    if (attempt->reloading)
+    if (attempt->reload == RELOAD_COMMANDED)
+        child_disarm(core, child, TIMER_CHANGE); /* the executor limits their time */
+    else if (attempt->reloading)
         wait_for_end(core, child);
     else
         wait_for_announcement(core, child);
@@ -109,6 +117,11 @@ void reload_heard_ready(struct core *core, struct child *child)
 
     if (!attempt->reloading)
         return; /* it says again what it had said */
+    if (attempt->reload == RELOAD_COMMANDED) {
+        attempt->reloading = false; /* of its own; what was asked for ends with its commands */
+        core_changed(core, child);
+        return;
+    }
     if (attempt->reload == RELOAD_SIGNALLED) {
         attempt->reloading = false; /* that was the one before */
         wait_for_announcement(core, child);
@@ -136,10 +149,25 @@ void reload_late(struct core *core, struct child *child)
                                                                : RELOAD_TIMED_OUT);
 }
 
+int reload_signal_of(const struct child *child)
+{
+    const struct process_spec *process = &child->config->declaration.process;
+
+    return has_commands(child) ? SIGNAL_RELOAD_COMMANDS : process->reload_signal;
+}
+
+void reload_commands_ended(struct core *core, struct child *child, bool passed)
+{
+    end(core, child, passed ? RELOAD_DONE : RELOAD_FAILED);
+}
+
 void reload_recovered(struct core *core)
 {
     for (struct child *child = core_first(core); child; child = core_next(child)) {
         const struct attempt *attempt = &child->attempt;
+        if (attempt->active && attempt->reload == RELOAD_COMMANDED)
+            core->ports.kill(core->ports.userdata, child, child_attempt_id(child),
+                             SIGNAL_RELOAD_COMMANDS, false);
         if (attempt->active && attempt->reload == RELOAD_SIGNALLED && !attempt->reloading)
             wait_for_announcement(core, child);
     }

@@ -22,5 +22,9 @@ void reload_heard_ready(struct core *core, struct child *child);
 void reload_interrupt(struct core *core, struct child *child);
 void reload_late(struct core *core, struct child *child);
 
-/* No subscriber was there to hear it: its second starts again. */
+/* The signal that asks for one, or SIGNAL_RELOAD_COMMANDS. */
+int reload_signal_of(const struct child *child);
+void reload_commands_ended(struct core *core, struct child *child, bool passed);
+
+/* No subscriber was there to hear it: its second starts again. Commands are run again. */
 void reload_recovered(struct core *core);

@@ -8,6 +8,7 @@
 #include "core/rules/health.h"
 #include "core/rules/leftovers.h"
 #include "core/rules/liveness.h"
+#include "core/rules/reload.h"
 #include "core/vocabulary/event.h"
 #include "core/vocabulary/vocabulary.h"
 
@@ -142,7 +143,9 @@ void report_main_exited(struct core *core, struct attempt_id id,
 {
     struct child *child = reported(core, id, REPORT_MAIN_EXIT);
 
-    if (child && child->attempt.main.gone) {
+    if (child && child->attempt.main.gone && completion->left == 0 && child->left > 0) {
+        leftovers_followed(core, child);
+    } else if (child && child->attempt.main.gone) {
         record_stale(core, child, id, REPORT_MAIN_EXIT); /* said twice */
     } else if (child) {
         if (!child->attempt.spawned)
@@ -172,11 +175,23 @@ void report_message(struct core *core, struct attempt_id id, const struct notify
 void report_commands(struct core *core, struct attempt_id id, enum child_commands commands,
                      bool passed, const char *why)
 {
-    (void)core;
-    (void)id;
-    (void)commands;
-    (void)passed;
-    (void)why;
+    struct child *child = reported(core, id, REPORT_COMMANDS);
+    bool reloads = commands == COMMANDS_RELOAD;
+
+    if (child && reloads && child->attempt.reload != RELOAD_COMMANDED) {
+        record_stale(core, child, id, REPORT_COMMANDS); /* nothing waits for them any more */
+        return;
+    }
+    if (!child)
+        return;
+    if (!child->attempt.spawned)
+        commit_spawn(core, child, 0);
+    if (!passed)
+        EMIT(core, EVENT_CHILD_COMMAND_FAILED, child, reloads ? child->attempt.reload_cause : 0,
+             FIELD_TEXT_OF("commands", child_commands_to_string(commands)),
+             FIELD_TEXT_OF("why", why));
+    if (reloads)
+        reload_commands_ended(core, child, passed);
 }
 
 void report_checked(struct core *core, struct attempt_id id, uint32_t number, bool passed,
