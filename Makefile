@@ -7,7 +7,7 @@ KILLS ?= 2000
 RESTARTS ?= 500
 REBOOTS ?= 200
 
-.PHONY: all deps build demo test watch bench campaign crash faults faults-others soak fuzz coverage sim cross-test check-format install clean
+.PHONY: all deps build demo test watch bench campaign crash faults faults-others soak fuzz coverage sim cross-test check-format install dist clean
 
 all: build
 
@@ -87,6 +87,10 @@ check-format: deps
 
 install: build
 	@meson install -C $(BUILD)
+
+# The tarball of what is committed, for the packages of contrib/: build/meson-dist.
+dist: build
+	@meson dist -C $(BUILD) --no-tests
 
 clean:
 	rm -rf $(BUILD)
