@@ -322,8 +322,8 @@ static void describe_program(const struct errand *errand, struct environment_pro
         program->main_pid = process->state == PROCESS_RUNNING ? process->main_pid : 0;
     if (errand->order.kind != ERRAND_AFTER_STOP)
         return;
-    program->exit = exit_kind_to_string(main->kind);
-    program->unknown = main->unknown;
+    program->exit = exit_kind_to_string(main->gone ? main->kind : EXIT_SPAWN_FAILED);
+    program->unknown = main->unknown || !main->gone;
     program->code = main->code;
     program->signal = main->by_signal ? main->signal : 0;
 }

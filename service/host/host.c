@@ -287,7 +287,7 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
     fresh->results_tail = &fresh->results;
     fresh->check_gone = process_check_gone;
     fresh->before_over = process_before_over;
-    fresh->aside_over = process_aside_over;
+    fresh->aside_over = process_commands_over;
     fresh->result_ended = process_result_ended;
     fresh->by_pid_size = 256;
     fresh->by_pid = calloc(fresh->by_pid_size, sizeof(*fresh->by_pid));

@@ -189,20 +189,27 @@ static uint64_t time_of_stop(const struct process *process)
     return usec > 0 ? usec + OVERTIME_USEC : 0;
 }
 
-/* No process of the attempt is left: they have its leaf for themselves. */
+/* They have its leaf for themselves. */
+void process_begin_after_stop(struct process *process)
+{
+    int cgroup = -1;
+
+    if (!process->in_cgroup && process_open_leaf(process, &cgroup) == 0 && cgroup >= 0)
+        close(cgroup);
+    aside_begin(process, COMMANDS_AFTER_STOP, time_of_stop(process));
+}
+
+/* No process of the attempt is left. */
 static void run_after_stop(struct process *process)
 {
     const struct attempt *attempt = &process->child->attempt;
-    int cgroup = -1;
 
     tree_forget(&process->tree);
     if (process->state == PROCESS_UNTOLD)
         process_set_state(process, PROCESS_DRAINING);
-    if (!process->in_cgroup && process_open_leaf(process, &cgroup) == 0 && cgroup >= 0)
-        close(cgroup);
     if (!attempt->main.gone || process->child->left > 0)
         core_main_exited(process->host->core, process->id, &process->completion);
-    aside_begin(process, COMMANDS_AFTER_STOP, time_of_stop(process));
+    process_begin_after_stop(process);
 }
 
 /* ---- what is left ---------------------------------------------------------------------------- */
@@ -369,14 +376,14 @@ void process_check_gone(struct process *process)
 {
     INVARIANT(process->checks_left > 0);
     process->checks_left--;
-    if (process->state == PROCESS_PREPARING) {
-        if (process->checks_left == 0)
-            before_gone(process);
-        return;
-    }
     if (process->aside.waits) {
         if (process->checks_left == 0)
             aside_gone(process);
+        return;
+    }
+    if (process->state == PROCESS_PREPARING) {
+        if (process->checks_left == 0)
+            before_gone(process);
         return;
     }
     process->tree.moment = census_moment(process->host->census);

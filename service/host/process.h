@@ -191,6 +191,8 @@ void process_unkeep(const struct process *process);
 int process_adopt_launch(struct process *process, int status);
 void process_start_again(struct process *process);
 void process_before_over(struct process *process, bool passed);
+void process_commands_over(struct process *process, enum child_commands kind, bool passed,
+                           bool again);
 void process_call_off(struct process *process, bool at_once);
 void process_stop_starting(struct process *process, bool at_once);
 void process_forget_start(struct process *process);
@@ -211,6 +213,7 @@ void process_check_gone(struct process *process); /* the tree of an errand, at l
 /* It is asked to stop: by its commands first, if it has any. */
 void process_ask_to_stop(struct process *process);
 void process_aside_over(struct process *process, enum child_commands kind, bool passed, bool again);
+void process_begin_after_stop(struct process *process);
 int process_run_reload(struct process *process);
 void process_forget_group(struct process *process);
 /* A child of ours is about to be reaped: its number names no process from now on. */

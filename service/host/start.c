@@ -112,11 +112,26 @@ static bool is_called_off(const struct process *process)
     return process->call_off != NOT_CALLED_OFF;
 }
 
-/* Not running, and never will: the core decides. */
+/* Its start has begun, so that there may be something to tidy up. One that was killed has no time
+ * for it, and one whose process hangs is not over. */
+static bool after_stop_is_due(const struct process *process)
+{
+    return (process->state == PROCESS_PREPARING || process->state == PROCESS_LAUNCHED) &&
+           process->call_off != CALLED_OFF_AT_ONCE && process->unborn < 0 && !process->after_done &&
+           aside_has(process, COMMANDS_AFTER_STOP);
+}
+
+/* Not running, and never will: the core decides, after the commands that follow each attempt. */
 static void tell_failed(struct process *process)
 {
     struct host *host = process->host;
 
+    if (after_stop_is_due(process)) {
+        if (process->state == PROCESS_LAUNCHED)
+            process_set_state(process, PROCESS_PREPARING);
+        process_begin_after_stop(process);
+        return;
+    }
     process_set_state(process, PROCESS_IDLE);
     process->lacks = 0;
     core_spawn_failed(host->core, process->id, process->result_error, process->result_reason);
@@ -402,6 +417,30 @@ void process_before_over(struct process *process, bool passed)
         not_started(process);
 }
 
+/* ---- what is run after it -------------------------------------------------------------------- */
+
+static void tell_after_stop_failed(struct process *process)
+{
+    char reason[FAILURE_REASON_MAX];
+
+    snprintf(reason, sizeof(reason), "%.78s; %.78s", process->result_reason, process->aside.why);
+    memcpy(process->result_reason, reason, sizeof(reason));
+}
+
+void process_commands_over(struct process *process, enum child_commands kind, bool passed,
+                           bool again)
+{
+    if (!process_is_starting(process)) {
+        process_aside_over(process, kind, passed, again);
+        return;
+    }
+    INVARIANT(kind == COMMANDS_AFTER_STOP && !again);
+    process->after_done = true;
+    if (!passed)
+        tell_after_stop_failed(process);
+    tell_failed(process);
+}
+
 /* ---- its sockets ----------------------------------------------------------------------------- */
 
 static void look_failed(struct process *process, int error)
@@ -479,8 +518,8 @@ void process_stop_starting(struct process *process, bool at_once)
         launch_kill(process->launch);
     else if (process->launch)
         launch_kill_later(process->launch);
-    if (process->state != PROCESS_PREPARING || before_stop(process, at_once))
-        return; /* it ends when what is run before it is gone */
+    if (process->state != PROCESS_PREPARING || process->aside.runs || before_stop(process, at_once))
+        return; /* it ends when what is run before it, or after it, is gone */
     account_forget(process->lookup);
     process->lookup = NULL;
     path_look_forget(process->socket_look);

@@ -376,14 +376,65 @@ static void an_upgrade_begins_them_again(void)
     assert_contents("ran", "failed\nfailed\n");
 }
 
-static void a_start_that_fails_needs_none(void)
+static void a_start_that_fails_is_followed_by_them(void)
 {
     add("name: web\nexec: [/no/such]\nrestart: temporary\n"
-        "after_stop: [[/bin/sh, -c, 'echo x >> @/ran']]\n");
+        "after_stop: [[/bin/sh, -c, 'echo $PROCTOR_EXIT $PROCTOR_EXIT_CODE- >> @/ran; exit 7']]\n");
     fixture_wait_event(&f, "child-spawn-failed", "web", 1);
 
+    g_autofree char *why = fixture_event_field(&f, "child-spawn-failed", "web", "reason");
+    g_assert_nonnull(strstr(why, "; after_stop /bin/sh: exit code 7"));
+    g_assert_cmpuint(fixture_events(&f, "child-running", "web"), ==, 0);
+    assert_contents("ran", "spawn-failed -\n");
     fixture_wait_text(&f, "web", "Status", "none");
-    g_assert_cmpuint(fixture_count_lines(&f, "ran"), ==, 0);
+}
+
+static void a_command_before_it_that_fails_is_followed_by_them(void)
+{
+    add("name: web\nexec: [/bin/sleep, '1000']\nkind: service\nbackoff: {initial: 1ms}\n"
+        "before: [[/bin/sh, -c, 'echo before >> @/ran; test -e @/fixed']]\n"
+        "after_stop: [[/bin/sh, -c, 'echo $PROCTOR_EXIT >> @/ran; echo > @/fixed']]\n");
+    fixture_wait_text(&f, "web", "Status", "ready");
+
+    assert_contents("ran", "before\nspawn-failed\nbefore\n");
+    g_assert_cmpuint(fixture_number(&f, "web", "Attempt"), ==, 2);
+}
+
+static void a_start_that_is_stopped_is_followed_by_them(void)
+{
+    add("name: web\nexec: [/bin/true]\nstart_timeout: 60s\n"
+        "before: [[/bin/sh, -c, 'echo before >> @/ran; exec sleep 1000']]\n"
+        "after_stop: [[/bin/sh, -c, 'echo $PROCTOR_EXIT >> @/ran']]\n");
+    wait_for_lines("ran", 1);
+    g_autoptr(GVariant) pause = fixture_verb_waiting(&f, "Pause", "web");
+
+    assert_contents("ran", "before\nspawn-failed\n");
+}
+
+static void a_kill_ends_those_of_a_start(void)
+{
+    add("name: web\nexec: [/no/such]\nstop: {timeout: 200ms}\nrestart: temporary\n"
+        "after_stop: [[/bin/sh, -c, 'echo $$ > @/new; mv @/new @/pid; trap \"\" TERM; "
+        "while :; do sleep 0.01; done']]\n");
+    GPid pid = fixture_read_pid(&f, "pid");
+    g_autoptr(GVariant) pause = fixture_verb_waiting(&f, "Pause", "web");
+
+    fixture_wait_gone(&f, pid);
+    fixture_wait_text(&f, "web", "Status", "none");
+}
+
+static void a_death_of_proctord_begins_a_start_again(void)
+{
+    add("name: web\nexec: [/no/such]\nrestart: temporary\n"
+        "after_stop: [[/bin/sh, -c, 'test -e @/free; n=$?; echo $PROCTOR_EXIT >> @/ran; "
+        "test $n = 0 || exec sleep 1000']]\n");
+    wait_for_lines("ran", 1);
+    fixture_kill(&f);
+    let_go("free");
+    fixture_again(&f, options);
+
+    fixture_wait_event(&f, "child-spawn-failed", "web", 1);
+    assert_contents("ran", "spawn-failed\nspawn-failed\n");
 }
 
 int main(int argc, char **argv)
@@ -413,6 +464,11 @@ int main(int argc, char **argv)
     FIXTURE_TEST(&f, options, "/daemon/commands", leftovers_go_first);
     FIXTURE_TEST(&f, options, "/daemon/commands", a_death_of_proctord_begins_them_again);
     FIXTURE_TEST(&f, options, "/daemon/commands", an_upgrade_begins_them_again);
-    FIXTURE_TEST(&f, options, "/daemon/commands", a_start_that_fails_needs_none);
+    FIXTURE_TEST(&f, options, "/daemon/commands", a_start_that_fails_is_followed_by_them);
+    FIXTURE_TEST(&f, options, "/daemon/commands",
+                 a_command_before_it_that_fails_is_followed_by_them);
+    FIXTURE_TEST(&f, options, "/daemon/commands", a_start_that_is_stopped_is_followed_by_them);
+    FIXTURE_TEST(&f, options, "/daemon/commands", a_kill_ends_those_of_a_start);
+    FIXTURE_TEST(&f, options, "/daemon/commands", a_death_of_proctord_begins_a_start_again);
     return g_test_run();
 }
