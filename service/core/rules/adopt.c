@@ -1,3 +1,10 @@
+/*
+ * Adopting a declaration. The old configuration owns memory that the child
+ * points into (its id, its ring of counted exits, its targets), so everything
+ * that points there is moved in one place and in one order: first what counts
+ * by the old one is undone, then the pointer changes, then it is counted again.
+ * Nothing between the two halves can fail.
+ */
 #include "core/rules/adopt.h"
 
 #include "core/model/config.h"
@@ -23,6 +30,9 @@ static void move_window(struct core *core, struct child *child, const struct chi
                          core_realtime(core));
 }
 
+/* The old configuration is released at the end, after the last reader has
+ * moved: child->id, child->name and the window's ring all lie in it. The caller
+ * has checked the new one, so there is no way back and none is needed. */
 void adopt_config(struct core *core, struct child *child, struct child_config *config)
 {
     struct child_config *old = child->config;

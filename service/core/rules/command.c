@@ -1,3 +1,13 @@
+/*
+ * Commands from outside: Pause, Quarantine, Resume, Restart, Remove, Reload and
+ * Kill, for one child or for all below a supervisor.
+ *
+ * Each goes the same way: check (nothing has happened yet if that fails), take
+ * a command id, announce it, carry it out, describe the state that it left,
+ * announce the result. The announcement comes before the effect, so that every
+ * event in between has a cause that the reader has already seen. A dry run
+ * takes the same way on a copy, with the effects muted.
+ */
 #include "core/rules/command.h"
 
 #include "core/model/child_change.h"
@@ -40,6 +50,8 @@ static bool is_blank(const char *text)
     return true;
 }
 
+/* The operation that a verb asks for; those that only act on the attempt leave
+ * it active. */
 static enum child_operation operation_of(enum command_verb verb)
 {
     switch (verb) {
@@ -58,6 +70,10 @@ static enum child_operation operation_of(enum command_verb verb)
     return CHILD_ACTIVE;
 }
 
+/* Pause, Quarantine and Remove differ only in how strong their hold is. A
+ * weaker one never replaces a stronger one: a Pause of a quarantined child
+ * leaves it quarantined, and a child that is being removed stays so. A repeated
+ * call that finds the cancel delivered changes nothing, and says so. */
 static void stop_child(struct core *core, struct child *child, const struct command *command,
                        uint64_t id, struct outcome *outcome)
 {
@@ -77,6 +93,9 @@ static void stop_child(struct core *core, struct child *child, const struct comm
     core_changed(core, child);
 }
 
+/* A start that is refused is not an error of the call: the outcome carries the
+ * decision and its reason, so that a caller of a whole supervisor gets one row
+ * for each child. The event is for readers of the log. */
 static void refuse_start(struct core *core, struct child *child, uint64_t id,
                          struct outcome *outcome, enum command_verb verb,
                          enum fence_decision decision, const char *conflict, bool recoverable)
@@ -105,6 +124,13 @@ static bool is_refused(struct core *core, struct child *child, uint64_t id, stru
     return true;
 }
 
+/* Ends a hold. The difficult cases are those in which the old process is still
+ * there: a child that was only named for a stop, and not asked yet, simply
+ * continues; one that is stopping starts behind the fence; and one that could
+ * not start afterwards, because a requirement is missing, is refused before
+ * anything changes, since a hold that was lifted for nothing cannot be put
+ * back. A quarantined child begins with a clean record: the operator has looked
+ * at it. */
 static void resume_child(struct core *core, struct child *child, const struct command *command,
                          uint64_t id, struct outcome *outcome)
 {
@@ -151,6 +177,7 @@ static void resume_child(struct core *core, struct child *child, const struct co
         child->wanted = false; /* there is nothing to start any more */
 }
 
+/* What a caller has to do first, in the words of the reply. */
 static const char *hold_conflict(enum child_operation operation)
 {
     switch (operation) {
@@ -166,6 +193,10 @@ static const char *hold_conflict(enum child_operation operation)
     __builtin_unreachable();
 }
 
+/* A second restart while one waits is the same restart, not another one: the
+ * generation grows once, however many callers ask. It is recorded as a
+ * duplicate, and turns a resume that waits into a restart, whose deadline
+ * kills. */
 static void join_pending(struct core *core, struct child *child, uint64_t id,
                          struct outcome *outcome)
 {
@@ -192,6 +223,9 @@ static void join_pending(struct core *core, struct child *child, uint64_t id,
     core_changed(core, child);
 }
 
+/* The attempt, or the siblings of its scope, are in the way. The outcome
+ * reports a cancel only if this command delivered it: one that another command
+ * has delivered before is not this caller's. */
 static void restart_behind_fence(struct core *core, struct child *child, uint64_t id,
                                  struct outcome *outcome)
 {
@@ -235,6 +269,9 @@ static bool comes_too_early(struct core *core, struct child *child, uint64_t id,
     return true;
 }
 
+/* Nothing is in the way. An automatic start that waits (backoff, cool-down) is
+ * replaced, as the operator wants it now, and counts as a manual one from here
+ * on. */
 static void restart_at_once(struct core *core, struct child *child, uint64_t id,
                             struct outcome *outcome)
 {
@@ -252,6 +289,9 @@ static void restart_at_once(struct core *core, struct child *child, uint64_t id,
     start_request(core, child, id, false);
 }
 
+/* The order of the questions is the order of what outweighs what: a shutdown,
+ * then a hold, then a restart that is already pending, then a missing
+ * requirement. The first that applies is the one that is reported. */
 static void restart_child(struct core *core, struct child *child, uint64_t id,
                           struct outcome *outcome)
 {
@@ -282,6 +322,8 @@ static int send_signal(struct core *core, struct child *child, int signal, bool 
     return r;
 }
 
+/* The core only remembers that a reload was asked for; whether it succeeds, the
+ * child says later. In a dry run no signal leaves the core. */
 static int reload_child(struct core *core, struct child *child, uint64_t id,
                         struct outcome *outcome, struct error *error)
 {
@@ -299,6 +341,8 @@ static int reload_child(struct core *core, struct child *child, uint64_t id,
     return send_signal(core, child, reload_signal_of(child), false, error);
 }
 
+/* The cause is kept, so that an exit by this very signal can name the command
+ * that sent it. */
 static int signal_child(struct core *core, struct child *child, const struct command *command,
                         uint64_t id, struct error *error)
 {
@@ -314,6 +358,9 @@ static int signal_child(struct core *core, struct child *child, const struct com
     return r;
 }
 
+/* The state after a command, as every outcome carries it, also for a call that
+ * waits and is answered much later; only what the command itself did (the
+ * fence, the cancel) is filled in by the command. */
 void core_describe(struct core *core, struct child *child, struct outcome *outcome)
 {
     (void)core;
@@ -341,6 +388,8 @@ static const char *result_label(const struct outcome *outcome)
     return outcome->idempotent ? "idempotent" : "accepted";
 }
 
+/* Exhaustive, without a default: a new verb does not compile until it is
+ * handled here. */
 static int carry_out(struct core *core, struct child *child, const struct command *command,
                      uint64_t id, struct outcome *outcome, struct error *error)
 {
@@ -368,6 +417,8 @@ static int carry_out(struct core *core, struct child *child, const struct comman
     __builtin_unreachable();
 }
 
+/* A command without a reason is useless in an audit, so one is required, and a
+ * bound keeps a caller from filling the journal with it. */
 static int check_reason(const struct command *command, struct error *error)
 {
     struct text text = text_in(error->text, sizeof(error->text));
@@ -388,6 +439,8 @@ static bool fits_job(enum command_verb verb)
     return verb == COMMAND_REMOVE || verb == COMMAND_KILL || verb == COMMAND_RELOAD;
 }
 
+/* What must hold before a command gets an id. Nothing may have changed when
+ * this fails. */
 static int check(const struct core *core, const struct command *command, struct error *error)
 {
     int r = check_reason(command, error);
@@ -424,6 +477,9 @@ static void announce(struct core *core, struct child *child, const struct comman
              FIELD_TEXT_OF("from", from));
 }
 
+/* One command, from its id to its result. The attempt and the generation are
+ * noted before, as they are what the command acted on; describing them
+ * afterwards would name the successor. */
 static int run(struct core *core, struct child *child, const struct command *command,
                struct outcome *outcome, struct error *error)
 {
@@ -498,6 +554,8 @@ static void refuse(struct core *core, const struct command *command, const struc
          FIELD_TEXT_OF("by", command->requester), FIELD_TEXT_OF("why", error->text));
 }
 
+/* A dry run marks what the command would touch first, since its copy of the
+ * child alone does not show what others would do. */
 int command_handle(struct core *core, const struct command *command, struct outcome *outcome,
                    struct error *error)
 {
@@ -530,6 +588,10 @@ static bool joins_scope(const struct core *core, const struct child *child,
            (child->pending.active || !requirement_lacking(core, child, &removed));
 }
 
+/* A restart of a whole supervisor starts its members together. Each joins the
+ * scope before its own command runs, so that a member that is already down
+ * waits for the others instead of starting alone; a dry run leaves the scope as
+ * it found it. */
 static void run_in_scope(struct core *core, struct supervisor *supervisor, struct child *child,
                          const struct command *command, struct outcome *outcome)
 {
@@ -551,6 +613,9 @@ static void run_in_scope(struct core *core, struct supervisor *supervisor, struc
         scope_begin(core, &supervisor->scope);
 }
 
+/* Whether a command on the supervisor will stop this child. It is asked for all
+ * members before any of them is stopped, because the order of stops has to know
+ * who else goes. */
 static bool is_asked_to_go(const struct core *core, const struct child *child,
                            enum command_verb verb)
 {
@@ -572,6 +637,11 @@ static void name_stops(struct core *core, struct supervisor *supervisor, enum co
             stop_order_name(core, child);
 }
 
+/* Members stop in the reverse order of the tree and are resumed in its order.
+ * All are judged and named before the first is touched: otherwise the first
+ * would be told to wait for one that is about to go too, or be refused for a
+ * requirement that is restarted with it. The next member is fetched first, as a
+ * removal frees the one that it has visited. */
 int command_handle_scope(struct core *core, const struct command *command,
                          void (*visit)(void *userdata, const struct outcome *outcome),
                          void *userdata, struct error *error)
@@ -630,6 +700,8 @@ static bool take_line(const char **lines, char id[CHILD_ID_MAX + 1])
     return true;
 }
 
+/* The removal of several children as one, for a reload of the manifests: those
+ * that depend on others are stopped first, whatever the order of the list. */
 void command_remove(struct core *core, const char *ids, const char *requester, const char *reason)
 {
     char id[CHILD_ID_MAX + 1];

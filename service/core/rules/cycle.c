@@ -1,3 +1,9 @@
+/*
+ * Cycles of dependencies, found by a walk in depth that marks each child: not
+ * seen, on the path, done. The walk is bounded at a thousand, which also bounds
+ * the stack, and only starts at children that are declared now, as those that
+ * stood before are known to be free of cycles.
+ */
 #include "core/rules/cycle.h"
 
 #include "core/core.h"
@@ -76,6 +82,8 @@ static struct child *next_on_the_path(const struct child *child)
     return NULL;
 }
 
+/* The path is still marked when this runs, so following the marks reproduces
+ * the cycle in the order in which a reader would trace it in the manifests. */
 static void tell_cycle(struct child *first, struct text *text)
 {
     struct child *child = first;
@@ -90,6 +98,8 @@ static void tell_cycle(struct child *first, struct text *text)
     }
 }
 
+/* The marks are taken back in every case: they are fields of the children, and
+ * the next check has to find them clean. */
 int cycle_look(struct child **children, size_t count, struct declaration_problem *problem)
 {
     int r = 0;

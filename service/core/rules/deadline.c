@@ -1,3 +1,9 @@
+/*
+ * Deadlines that have passed. The timers of all children stand in one heap;
+ * this file takes the first ones out and calls the rule that each belongs to.
+ * The rules may arm, disarm and remove as they like, so the heap is asked again
+ * after each one, never walked.
+ */
 #include "core/rules/deadline.h"
 
 #include "core/model/child_change.h"
@@ -47,6 +53,8 @@ static uint64_t abort_cause(const struct core *core, const struct child *child)
     return core->shutdown_phase != SHUTDOWN_IDLE ? core->shutdown_command : stop->abort;
 }
 
+/* A stop that failed is not over: the attempt is still active and its fence
+ * stays closed. It is reported, because only an operator can do more now. */
 static void stop_failed(struct core *core, struct child *child, enum failure_phase phase,
                         bool recoverable, const char *reason)
 {
@@ -66,6 +74,8 @@ static void abort_deadline(struct core *core, struct child *child)
         shutdown_abort_failed(core, child);
 }
 
+/* With timeout_action: report, a deadline is only reported; a restart and a
+ * shutdown still kill, as they cannot continue otherwise. */
 static void stop_deadline(struct core *core, struct child *child)
 {
     if (child->attempt.abort_requested) {
@@ -96,6 +106,9 @@ static void escalate(struct core *core, struct child *child)
     core_changed(core, child);
 }
 
+/* Further signals of stop.signals come before the abort; whatever it was, those
+ * that wait for this child in a stop are released, since one that cannot be
+ * ended must not hold up the others. */
 static void child_stop_deadline(struct core *core, struct child *child)
 {
     INVARIANT(child->attempt.active);
@@ -108,6 +121,9 @@ static void child_stop_deadline(struct core *core, struct child *child)
     stop_order_update(core, child); /* nothing waits for one that cannot be ended */
 }
 
+/* Exits leave the window by age, without any event that would say so. The timer
+ * is armed for the next one that leaves, so that RestartsUsed is true at any
+ * time, also when nothing happens. */
 static void window_moves(struct core *core, struct child *child)
 {
     bool changed = restart_limit_prune(&child->restart_limit, core_now(core), core_realtime(core));
@@ -119,6 +135,8 @@ static void window_moves(struct core *core, struct child *child)
         restart_tell_limit(core, child, "window");
 }
 
+/* The timer has been taken out of the heap; the rule arms it again if it wants
+ * to. */
 static void fire(struct core *core, struct child *child, enum child_timer timer)
 {
     switch (timer) {
@@ -158,6 +176,9 @@ static void fire(struct core *core, struct child *child, enum child_timer timer)
     INVARIANT(false);
 }
 
+/* The bound of the shutdown is the one timer that belongs to no child. A
+ * deadline that fires has its wall time erased first, so that a checkpoint in
+ * between does not bring it back. */
 static void fire_first(struct core *core, struct timer *timer)
 {
     if (timer == &core->shutdown_bound) {
@@ -170,6 +191,9 @@ static void fire_first(struct core *core, struct timer *timer)
     fire(core, child, (enum child_timer)timer->kind);
 }
 
+/* Rules may arm timers that are due at once, such as a backoff of zero. The
+ * bound on the number of rounds keeps an error from turning into an endless
+ * loop: what is left then fires with the next input. */
 void deadline_fire(struct core *core)
 {
     uint64_t now = core_now(core);

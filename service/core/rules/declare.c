@@ -1,3 +1,11 @@
+/*
+ * Declaring and removing. A declaration is a whole tree of supervisors and
+ * children, and either all of it comes into being or nothing: `struct making`
+ * holds what has been made and linked so far, and undo() takes it back from the
+ * end. Only after the last check are the events emitted and the children
+ * started, so an error never leaves a trace outside of this file. The dry run
+ * takes the same way and always undoes.
+ */
 #include "core/rules/declare.h"
 
 #include "core/model/child_change.h"
@@ -31,6 +39,9 @@
 
 /* ---- checks ---------------------------------------------------------------------------------- */
 
+/* The place in the request is what a caller needs to find the line of a
+ * manifest: the number of the declaration, and of the dependency in it or
+ * -1. */
 void declare_problem(struct declaration_problem *problem, size_t declaration, int dependency,
                      const char *a, const char *b, const char *c)
 {
@@ -44,6 +55,9 @@ void declare_problem(struct declaration_problem *problem, size_t declaration, in
     text_append(&text, c);
 }
 
+/* A sidecar of a sidecar would need an order of its own for starting and
+ * stopping; it is refused instead. A job has none, since it is gone before a
+ * sidecar would be useful. */
 static int check_sidecar(struct child *child, size_t declaration,
                          struct declaration_problem *problem)
 {
@@ -71,6 +85,8 @@ static int check_sidecar(struct child *child, size_t declaration,
     return 0;
 }
 
+/* Names become pointers. A child of the same request may be named before it is
+ * declared, so this runs after all of them are linked. */
 int declare_connect(struct core *core, struct child *child, size_t declaration,
                     struct declaration_problem *problem)
 {
@@ -96,6 +112,8 @@ int declare_connect(struct core *core, struct child *child, size_t declaration,
 
 /* ---- declaring ------------------------------------------------------------------------------- */
 
+/* All memory that the child will ever need is allocated here: later, when it
+ * fails and has to be restarted, there is nothing that could run out. */
 static struct child *child_new(struct core *core, const struct child_declaration *declaration)
 {
     struct child *child = registry_allocate(core, sizeof(*child));
@@ -116,6 +134,9 @@ static struct child *child_new(struct core *core, const struct child_declaration
     return child;
 }
 
+/* From here on the child is found by its id and counted. Slots are reused,
+ * serial numbers never: a report that names a slot of a removed child is
+ * recognized as stale by the serial. */
 static void link_child(struct core *core, struct supervisor *supervisor, struct child *child)
 {
     member_link(supervisor, &child->member);
@@ -131,6 +152,8 @@ static void link_child(struct core *core, struct supervisor *supervisor, struct 
 
 /* ---- as it was in another core --------------------------------------------------------------- */
 
+/* The same for a checkpoint, in which slot and serial are given; the tree in it
+ * has been valid when it was written, so nothing is checked but memory. */
 int declare_restore_child(struct core *core, const struct child_declaration *declaration,
                           uint32_t slot, uint32_t serial)
 {
@@ -184,6 +207,8 @@ static void repoint(struct core *core, const char *id, struct child *target)
             }
 }
 
+/* Children may name one that was removed since. Whether any does is remembered,
+ * so that declaring thousands of children does not walk the tree for each. */
 static bool anybody_misses_one(struct core *core)
 {
     if (!core->may_miss)
@@ -216,6 +241,7 @@ static void problem_of_supervisor(struct making *making, size_t i, const char *a
     making->problem->of_supervisor = true;
 }
 
+/* The root exists already: a declaration of it changes its settings, once. */
 static int make_supervisor(struct core *core, struct making *making, size_t i)
 {
     const struct supervisor_declaration *declaration = &making->tree->supervisors[i];
@@ -232,6 +258,8 @@ static int make_supervisor(struct core *core, struct making *making, size_t i)
     return making->root ? 0 : -ENOMEM;
 }
 
+/* Memory for all of them first. After this, linking can fail only for reasons
+ * that lie in the request. */
 static int make_all(struct core *core, struct making *making)
 {
     const struct tree_declaration *tree = making->tree;
@@ -256,6 +284,9 @@ static void free_making(struct core *core, struct making *making)
     registry_release(core, making->root);
 }
 
+/* In the reverse order, so that each thing is taken away while what it hangs
+ * from still stands. Supervisors are tried until none can be unlinked any more,
+ * as a list may name them in any order. */
 static void undo(struct core *core, struct making *making)
 {
     while (making->linked_children > 0) {
@@ -304,6 +335,9 @@ static struct supervisor *reach(struct core *core, struct making *making, const 
     return supervisor;
 }
 
+/* A supervisor may be declared after those below it; reach() links those above
+ * it first. The depth is bounded, as escalation and the walk of the tree
+ * recurse as deep as the tree is. */
 static int link_supervisor(struct core *core, struct making *making, size_t i)
 {
     struct supervisor *supervisor = making->supervisors[i], *parent;
@@ -340,6 +374,8 @@ static int link_supervisors_until(struct core *core, struct making *making, size
     return r;
 }
 
+/* Names the supervisor that is missing, not the child, since that is what has
+ * to be added. */
 static void problem_of_missing(struct making *making, size_t i, const char *id)
 {
     char path[CHILD_ID_MAX + 1];
@@ -351,6 +387,8 @@ static void problem_of_missing(struct making *making, size_t i, const char *id)
                     "\"");
 }
 
+/* Ids of children and paths of supervisors share one name space: payments/eu
+ * cannot be both. */
 static int link_one(struct core *core, struct making *making, size_t i)
 {
     struct child *child = making->children[i];
@@ -374,6 +412,9 @@ static int link_one(struct core *core, struct making *making, size_t i)
     return 0;
 }
 
+/* All are linked before any is connected, and all are connected before the
+ * check for cycles, which follows the connections. Children that had lost the
+ * one they require get it back, if it is declared again under its old name. */
 static int link_all(struct core *core, struct making *making)
 {
     const struct tree_declaration *tree = making->tree;
@@ -409,6 +450,9 @@ void declare_announce(struct core *core, struct child *child, uint64_t id, const
          FIELD_TEXT_OF("reason", reason));
 }
 
+/* Every child is announced before any is started: a reader of the events knows
+ * the whole tree before the first start in it. Those that others start after
+ * are named first, so that the order in the list does not matter. */
 static void start_all(struct core *core, const struct making *making, const char *requester,
                       const char *reason)
 {
@@ -437,6 +481,8 @@ static void start_all(struct core *core, const struct making *making, const char
             due_begin(core, making->children[i]);
 }
 
+/* Limits that protect the daemon from a request, and the text for the failure
+ * that has no other: memory. */
 static int check_room(const struct core *core, const struct tree_declaration *tree,
                       struct declaration_problem *problem)
 {
@@ -482,6 +528,7 @@ static int make_and_link(struct core *core, struct making *making)
     return r;
 }
 
+/* The way in: all of it or nothing. */
 int declare_tree(struct core *core, const struct tree_declaration *tree, const char *requester,
                  const char *reason, struct declaration_problem *problem)
 {
@@ -494,6 +541,8 @@ int declare_tree(struct core *core, const struct tree_declaration *tree, const c
     return r;
 }
 
+/* The dry run. With `starts` it also lists the children that would be started,
+ * which only the linked tree can tell. */
 int declare_check(struct core *core, const struct tree_declaration *tree,
                   const struct plan_visitor *starts, struct declaration_problem *problem)
 {
@@ -510,6 +559,10 @@ int declare_check(struct core *core, const struct tree_declaration *tree,
 
 /* ---- letting go ------------------------------------------------------------------------------ */
 
+/* The end of a record. Others that require it are pointed at nothing and wait
+ * for one of that name; what it counted (its generation, its fencing token) is
+ * left to its lineage, so that a child declared again under the same id
+ * continues there. Nothing may run any more. */
 void declare_remove(struct core *core, struct child *child, enum child_status final, uint64_t cause)
 {
     struct supervisor *supervisor = child->member.supervisor;

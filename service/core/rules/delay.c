@@ -1,3 +1,9 @@
+/*
+ * A start that waits for a resource of proctord's own (descriptors, memory,
+ * processes). That is not the child's fault, so its clocks stand still: neither
+ * the start timeout nor a heartbeat can end an attempt that has not been able
+ * to begin.
+ */
 #include "core/rules/delay.h"
 
 #include "core/model/child_change.h"
@@ -7,6 +13,7 @@
 #include "core/rules/liveness.h"
 #include "core/vocabulary/event.h"
 
+/* Reported once per attempt, however often the start is retried. */
 void delay_begin(struct core *core, struct child *child, const char *reason)
 {
     if (child->attempt.delayed)
@@ -19,6 +26,8 @@ void delay_begin(struct core *core, struct child *child, const char *reason)
     core_changed(core, child);
 }
 
+/* The whole timeout begins now. An attempt that was asked to stop meanwhile
+ * keeps the deadline of that stop. */
 void delay_end(struct core *core, struct child *child)
 {
     const struct child_declaration *declaration = &child->config->declaration;

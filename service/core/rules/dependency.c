@@ -1,3 +1,9 @@
+/*
+ * What a start waits for: the children it requires, those it comes after, and
+ * its sidecars that go around it. They are numbered through in that order, from
+ * 1, so that one small number in the child says which of them is in the way; 0
+ * means none.
+ */
 #include "core/rules/dependency.h"
 
 #include "core/model/declaration.h"
@@ -227,6 +233,8 @@ static const struct child *sidecar_of(const struct child *child, uint32_t number
     return sidecar;
 }
 
+/* The number as what it stands for. `removed` says that the one required is not
+ * declared now. */
 static struct start_dependency dependency_of(const struct child *child, uint32_t number)
 {
     const struct child_declaration *declaration = &child->config->declaration;

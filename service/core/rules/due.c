@@ -1,3 +1,9 @@
+/*
+ * Schedules. A run that is due is decided by the wall clock, but waits by the
+ * monotonic one: the timer is armed for the difference, and armed again
+ * whenever the wall clock is set. The random delay is drawn when the run is
+ * planned, so that a restart of proctord does not draw another one.
+ */
 #include "core/rules/due.h"
 
 #include "core/calendar/timetable.h"
@@ -32,6 +38,8 @@ static uint64_t next_time(const struct core *core, const struct child *child)
     return (uint64_t)next * SEC;
 }
 
+/* The moment is in wall time; the timer is relative to now. In a shutdown
+ * nothing becomes due. */
 static void arm(struct core *core, struct child *child)
 {
     uint64_t realtime = core_realtime(core), due = child->next_run_usec;
@@ -43,6 +51,8 @@ static void arm(struct core *core, struct child *child)
         child_arm(core, child, TIMER_SCHEDULE, core_after(core, wait));
 }
 
+/* The next time after now. The event comes only if there is one: a list of
+ * dates in the past has none. */
 static void plan(struct core *core, struct child *child)
 {
     uint64_t most = child->config->declaration.schedule_delay_usec;
@@ -69,6 +79,8 @@ static void await(struct core *core, struct child *child)
         arm(core, child);
 }
 
+/* A declaration that has lost its schedule forgets its runs too, since the next
+ * one would count from another list. */
 void due_begin(struct core *core, struct child *child)
 {
     if (child->config->declaration.schedule) {
@@ -80,6 +92,8 @@ void due_begin(struct core *core, struct child *child)
     arm(core, child);
 }
 
+/* After a recovery or a shutdown that was undone: a run that was owed is due at
+ * once. */
 void due_resume(struct core *core, struct child *child)
 {
     if (!child->config->declaration.schedule)
@@ -138,6 +152,9 @@ static void begin_run(struct core *core, struct child *child)
     core_changed(core, child);
 }
 
+/* Overlap `replace` is a restart through the fence: the old run is stopped, and
+ * the new one starts when it is gone. One that waits already has nothing to
+ * replace. */
 static void replace(struct core *core, struct child *child)
 {
     char conflict[CONFLICT_MAX + 1];
@@ -158,6 +175,8 @@ static bool is_busy(const struct child *child)
            child->start != START_WAITS_FOR_NOTHING;
 }
 
+/* What the manifest says for a run that is due while the one before is not
+ * over. */
 static void overlap(struct core *core, struct child *child)
 {
     switch (child->config->declaration.schedule_overlap) {
@@ -173,6 +192,9 @@ static void overlap(struct core *core, struct child *child)
     }
 }
 
+/* A run is due. More than a minute late means that proctord, the machine or the
+ * clock was away: without `persistent` it is skipped, as a nightly job that
+ * starts at noon does more harm than one that is missed. */
 static void run(struct core *core, struct child *child)
 {
     bool persistent = child->config->declaration.schedule_persistent;

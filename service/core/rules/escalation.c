@@ -1,3 +1,10 @@
+/*
+ * A supervisor whose limit is used up. It gives its failure to the supervisor
+ * above, which restarts it like a member of its own and counts one failure;
+ * that may use up its limit too, and so on to the root, above which only the
+ * end of the tree is left. The loop goes up level by level, since a recursion
+ * would call back into the strategies.
+ */
 #include "core/rules/escalation.h"
 
 #include "core/model/child_change.h"
@@ -16,6 +23,8 @@
 #include "core/vocabulary/text.h"
 #include "core/vocabulary/vocabulary.h"
 
+/* What is restarted begins with a clean record: its limits were used up by a
+ * fault that the restart is meant to cure. */
 static void clear_limits(struct core *core, struct supervisor *supervisor)
 {
     for (struct member *member = &supervisor->member;; member = member->next) {
@@ -32,6 +41,8 @@ static bool is_quarantined_with(const struct child *child)
     return child->operation < CHILD_QUARANTINED && !child->job;
 }
 
+/* All are named before the first is stopped, so that those that others depend
+ * on go last. */
 static void quarantine_scope(struct core *core, struct supervisor *supervisor, const char *why)
 {
     for (struct child *child = supervisor_first(supervisor); child;
@@ -48,6 +59,8 @@ static void quarantine_scope(struct core *core, struct supervisor *supervisor, c
     }
 }
 
+/* The meltdown is announced even if nothing follows from it at once: it is the
+ * moment an operator looks for. */
 static void announce(struct core *core, struct supervisor *supervisor, struct child *child,
                      const char *why)
 {
@@ -61,6 +74,9 @@ static void announce(struct core *core, struct supervisor *supervisor, struct ch
     core_changed_supervisor(core, supervisor);
 }
 
+/* The child at the bottom, whose exit began it, waits for its backoff; the
+ * others of the scope wait for it. A temporary child is not restarted, but its
+ * siblings are. */
 static void restart(struct core *core, struct supervisor *supervisor, struct child *child)
 {
     bool comes_back = child->config->declaration.restart != RESTART_TEMPORARY;
@@ -100,6 +116,9 @@ void escalation_limit_used_up(struct core *core, struct child *child)
     escalation_melt_down(core, child->member.supervisor, child, why);
 }
 
+/* Climbs until a supervisor has room for one more failure, or says that it ends
+ * otherwise. The reason grows on the way: at the top it names the path that the
+ * failure has taken. */
 void escalation_melt_down(struct core *core, struct supervisor *supervisor, struct child *child,
                           const char *why)
 {

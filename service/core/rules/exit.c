@@ -1,3 +1,13 @@
+/*
+ * What follows from an exit, in six steps that always come in this order:
+ * classify it (exit_kind.c), decide whether it counts, count it against the
+ * limits of the child, its group and its supervisor, decide what to do, record
+ * and announce all of that in one event, and only then act. Nothing acts before
+ * the announcement, so the event that explains a restart stands before
+ * everything that the restart causes.
+ *
+ * A failed start goes the same way as an exit, without a process.
+ */
 #include "core/rules/exit.h"
 
 #include "core/model/budget.h"
@@ -62,6 +72,7 @@ static bool is_early(const struct core *core, const struct child *child, enum ex
     return !liveness_is_proven(core, child);
 }
 
+/* The three policies of Erlang/OTP. */
 static bool policy_restarts(enum restart_policy policy, enum exit_kind kind)
 {
     switch (policy) {
@@ -75,6 +86,8 @@ static bool policy_restarts(enum restart_policy policy, enum exit_kind kind)
     __builtin_unreachable();
 }
 
+/* What the declaration comes to: on_give_up outweighs on_limit, and an optional
+ * child never takes others down with it. */
 static enum on_limit effective_on_limit(const struct child *child)
 {
     const struct child_declaration *declaration = &child->config->declaration;
@@ -131,6 +144,9 @@ static void take_time(struct core *core, struct child *child, struct verdict *ve
     verdict->delay_usec = restart_draw_backoff(core, child);
 }
 
+/* The child's own limit is counted first, those above only if it is not given
+ * up: a child that has given up would otherwise use up its supervisor's limit
+ * as well. */
 static void decide_by_policy(struct core *core, struct child *child, struct verdict *verdict)
 {
     const struct child_declaration *declaration = &child->config->declaration;
@@ -155,6 +171,8 @@ static void decide_by_policy(struct core *core, struct child *child, struct verd
         verdict->delay_usec = cool_down(child);
 }
 
+/* What outweighs the policy: a shutdown, a removal, a hold, a restart that
+ * waits for this very exit. */
 static void decide(struct core *core, struct child *child, struct verdict *verdict)
 {
     if (core->shutdown_phase != SHUTDOWN_IDLE)
@@ -169,6 +187,8 @@ static void decide(struct core *core, struct child *child, struct verdict *verdi
         decide_by_policy(core, child, verdict);
 }
 
+/* The sentence that `status` shows for as long as the child stays down, so it
+ * carries the numbers that it was decided by. */
 static void describe_give_up(const struct child *child, const struct verdict *verdict,
                              struct text *text)
 {
@@ -270,6 +290,9 @@ static void start_after_all(struct core *core, struct child *child, uint64_t cau
     start_schedule(core, child, core_now(core));
 }
 
+/* The old attempt is gone: its successor may start. After a reboot it waits
+ * until all exits of that reboot have been judged, since its siblings may have
+ * to start with it. */
 static void release_fence(struct core *core, struct child *child, bool with_machine)
 {
     uint64_t cause = child->pending.cause;
@@ -317,6 +340,7 @@ static bool restarts_with_others(struct core *core, struct child *child)
     return child->scope != NULL;
 }
 
+/* The delay is armed before the siblings are brought in: they wait for it. */
 static void restart_by_policy(struct core *core, struct child *child, const struct verdict *verdict)
 {
     restart_schedule(core, child, verdict->delay_usec, verdict->wait_usec,
@@ -328,6 +352,8 @@ static void restart_by_policy(struct core *core, struct child *child, const stru
         restart_after_backoff(core, child, with_others);
 }
 
+/* The decision has been announced; this carries it out. Exhaustive, without a
+ * default. */
 static void execute(struct core *core, struct child *child, const struct verdict *verdict)
 {
     switch (verdict->decision) {
@@ -385,6 +411,9 @@ static void append_last_words(struct text *text, const struct child *child,
     text_append(text, "\"");
 }
 
+/* Says how it ended in words. The core's own reason comes first (it was not
+ * ready in time), then what the kernel reports, then the last line that the
+ * child wrote. */
 static void describe_exit(const struct child *child, const struct completion *completion)
 {
     struct last_exit *last = child->last_exit;
@@ -436,6 +465,8 @@ static uint64_t cause_of_end(const struct child *child)
     return exit_kind_cause(child, child->last_exit->kind, child->last_exit->signal);
 }
 
+/* One event for all six steps; its fields are those by which each step was
+ * decided. */
 static void announce_exit(struct core *core, struct child *child, const struct verdict *verdict)
 {
     const struct last_exit *last = child->last_exit;
@@ -451,6 +482,8 @@ static void announce_exit(struct core *core, struct child *child, const struct v
          FIELD_NUMBER_OF("delay_usec", verdict->delay_usec));
 }
 
+/* LastExit, which outlives the attempt. A signal excludes a code, so that a
+ * reader never has to guess which of the two is meant. */
 static void record_exit(struct core *core, struct child *child, const struct verdict *verdict,
                         const struct completion *completion)
 {
@@ -472,6 +505,9 @@ static void record_exit(struct core *core, struct child *child, const struct ver
     describe_exit(child, completion);
 }
 
+/* Takes the attempt off everything that counts it: timers, the places in the
+ * queue of restarts, the order of a stop, the tally. Sidecars that go around it
+ * are asked to stop now. */
 static void end_attempt(struct core *core, struct child *child)
 {
     struct attempt *attempt = &child->attempt;
@@ -518,6 +554,9 @@ static bool asked_for(enum exit_decision decision)
     return false;
 }
 
+/* An end that belongs to a reboot of the machine is no failure of the child.
+ * The verdict is complete before anything is written, and the limits are
+ * announced after the exit, since it changed them. */
 void exit_completed(struct core *core, struct child *child, const struct completion *reported)
 {
     struct completion copy = *reported, *completion = &copy;
@@ -555,6 +594,8 @@ void exit_completed(struct core *core, struct child *child, const struct complet
     execute(core, child, &verdict);
 }
 
+/* A start that failed counts like an exit. LastExit is written only if the
+ * child has never run: otherwise the last real exit would be lost behind it. */
 void exit_spawn_failed(struct core *core, struct child *child, int error, const char *reason)
 {
     struct verdict verdict = {.kind = EXIT_SPAWN_FAILED,

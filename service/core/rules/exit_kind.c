@@ -1,3 +1,9 @@
+/*
+ * The kind of an exit. Several causes can be true at the same time (a child
+ * that was asked to stop may also run out of memory); the order of the
+ * questions says which one is reported: what the core forced, what it asked
+ * for, what the kernel did, and at last what the program said.
+ */
 #include "core/rules/exit_kind.h"
 
 #include "core/core.h"
@@ -13,6 +19,8 @@ bool exit_code_listed(const struct exit_codes *codes, int code)
     return false;
 }
 
+/* An unknown end (nobody was there to see it) counts as a failure, as it may
+ * have been one. */
 enum exit_kind exit_kind_classify(const struct child *child, const struct completion *completion)
 {
     if (child->attempt.forced != EXIT_NONE)

@@ -1,3 +1,9 @@
+/*
+ * The fence: between the end of one attempt and the start of the next. While it
+ * is not open, no path of the core can start the child, so that two processes
+ * of one child never run side by side. The phases are moved by one setter that
+ * knows which may follow which.
+ */
 #include "core/rules/fence.h"
 
 #include "core/model/child_change.h"
@@ -7,6 +13,8 @@
 #include "core/vocabulary/event.h"
 #include "core/vocabulary/invariant.h"
 
+/* A restart whose old attempt is already gone: it waits only for the others
+ * that are restarted with it. */
 void fence_ready(struct core *core, struct child *child, uint64_t cause, const char *command)
 {
     INVARIANT(!child->attempt.active && !child->pending.active);
@@ -27,6 +35,8 @@ void fence_ready(struct core *core, struct child *child, uint64_t cause, const c
     core_changed(core, child);
 }
 
+/* A hold, a removal or a shutdown voids the restart that was waiting. Its
+ * callers learn it from the event, and from the outcome of their call. */
 void fence_withdraw(struct core *core, struct child *child, uint64_t cause, const char *command)
 {
     if (!child->pending.active)

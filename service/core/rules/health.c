@@ -1,3 +1,8 @@
+/*
+ * Health checks. One question is open at a time; its number tells a late answer
+ * from the one that is waited for. Misses count only after the first pass, as a
+ * program that is still starting is not sick.
+ */
 #include "core/rules/health.h"
 
 #include "core/model/child_change.h"
@@ -9,6 +14,8 @@
 
 #define UNTIL_READY_USEC 1000000 /* the longest pause while the start waits for the first pass */
 
+/* Until it is ready by its check, it is asked at least once a second: readiness
+ * should not wait for a long interval. */
 static void ask_later(struct core *core, struct child *child)
 {
     const struct child_declaration *declaration = &child->config->declaration;
@@ -29,6 +36,8 @@ void health_begin(struct core *core, struct child *child)
         ask_later(core, child);
 }
 
+/* Another check is another question: what the old one has found says nothing
+ * about the new one. Only `unhealthy` stays until a check passes. */
 void health_change(struct core *core, struct child *child)
 {
     struct attempt *attempt = &child->attempt;
@@ -46,6 +55,7 @@ void health_change(struct core *core, struct child *child)
     liveness_trust(core, child);
 }
 
+/* `retries` in a row; a single pass begins the count again. */
 static void note_miss(struct core *core, struct child *child, const char *why)
 {
     struct attempt *attempt = &child->attempt;
@@ -58,6 +68,8 @@ static void note_miss(struct core *core, struct child *child, const char *why)
     liveness_doubt(core, child, true, why, child->config->declaration.on_unhealthy);
 }
 
+/* One pass is enough to recover: the check is the authority in both
+ * directions. */
 static void note_pass(struct core *core, struct child *child)
 {
     struct attempt *attempt = &child->attempt;
@@ -69,6 +81,8 @@ static void note_pass(struct core *core, struct child *child)
         liveness_become_ready(core, child);
 }
 
+/* The number is part of the question, so that the answer to a question that was
+ * withdrawn can be told apart. */
 static void ask(struct core *core, struct child *child)
 {
     struct attempt *attempt = &child->attempt;
@@ -87,6 +101,8 @@ void health_recovered(struct core *core)
             ask(core, child);
 }
 
+/* The timer has two meanings: with an open question it is the timeout of the
+ * answer, otherwise the moment to ask. */
 void health_due(struct core *core, struct child *child)
 {
     struct attempt *attempt = &child->attempt;
@@ -100,6 +116,8 @@ void health_due(struct core *core, struct child *child)
     ask(core, child);
 }
 
+/* An answer after the timeout has been dropped before it comes here: nothing
+ * waits for it. */
 void health_answered(struct core *core, struct child *child, bool passed, const char *why)
 {
     child->attempt.check_open = false;

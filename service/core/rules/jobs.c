@@ -1,3 +1,11 @@
+/*
+ * Jobs: a queue in order of arrival, and a number of places. A job is a child
+ * of a supervisor of its own (jobs/17), so starting, stopping, fencing and the
+ * limits are those of any child; this file only decides when it may start, what
+ * its end is called, and how long it is remembered.
+ *
+ * Lists of the same job by name order those that must not run side by side.
+ */
 #include "core/rules/jobs.h"
 
 #include "core/model/job.h"
@@ -13,6 +21,8 @@
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
+/* A job's words for the kinds of exits; they are on the bus and in the journal,
+ * so they do not follow a renaming of the kinds. */
 static enum job_result result_of_exit(enum exit_kind kind)
 {
     switch (kind) {
@@ -49,6 +59,7 @@ void job_enter_queue(struct core *core, struct job *job)
     jobs->queued++;
 }
 
+/* Order of the others does not change. */
 static void leave_queue(struct core *core, struct job *job)
 {
     struct jobs *jobs = &core->jobs;
@@ -66,6 +77,7 @@ static void leave_queue(struct core *core, struct job *job)
 /* ---- going away -------------------------------------------------------------------------------
  */
 
+/* The executor is informed, as it still holds the output. */
 static void forget(struct core *core, struct job *job)
 {
     struct jobs *jobs = &core->jobs;
@@ -90,6 +102,8 @@ int job_let_go(struct core *core, struct job *job)
 
 /* ---- its end --------------------------------------------------------------------------------- */
 
+/* Bounded memory: of the finished ones only the last thousand are kept, by the
+ * order in which they were queued, which costs no list of its own. */
 static void forget_the_oldest(struct core *core)
 {
     struct job *job = core->jobs.first;
@@ -102,6 +116,9 @@ static void forget_the_oldest(struct core *core)
     }
 }
 
+/* Its places are given back, and the next of its name may start. The output
+ * belongs to the executor, and is copied by those that get the event, while it
+ * is sent. */
 static void finish(struct core *core, struct job *job, enum job_result result)
 {
     struct jobs *jobs = &core->jobs;
@@ -143,6 +160,8 @@ void job_note_completion(struct child *child, const struct completion *completio
     child->job->output = completion->output;
 }
 
+/* A job that the shutdown of the tree has ended is told apart from one that was
+ * cancelled, as its caller may want to run it again. */
 void job_child_gone(struct core *core, struct child *child)
 {
     struct job *job = child->job;
@@ -175,6 +194,8 @@ static bool may_start(const struct job *job)
     return !job->after && !child_unmet_dependency(job->child, &removed);
 }
 
+/* Strictly by arrival, except that one that must wait for its own name or for a
+ * requirement does not hold up those behind it. */
 void jobs_look(struct core *core)
 {
     struct jobs *jobs = &core->jobs;
@@ -195,6 +216,7 @@ void jobs_look(struct core *core)
     }
 }
 
+/* One piece of memory with its name behind it: it lives and goes as one. */
 struct job *job_new(struct core *core, const char *name, uint64_t id)
 {
     size_t size = strlen(name) + 1;
@@ -207,6 +229,7 @@ struct job *job_new(struct core *core, const char *name, uint64_t id)
     return job;
 }
 
+/* In the list of all jobs, and among the unfinished of its name. */
 void job_link(struct core *core, struct job *job)
 {
     struct jobs *jobs = &core->jobs;
@@ -224,6 +247,8 @@ int job_restore(struct core *core, const char *name, uint64_t id, struct job **j
     return *job ? 0 : -ENOMEM;
 }
 
+/* From a checkpoint, in the order of the list, so that who waits for whom comes
+ * out the same. */
 void job_restored(struct core *core, struct job *job)
 {
     struct jobs *jobs = &core->jobs;

@@ -1,3 +1,9 @@
+/*
+ * Processes that outlive their main process. The attempt is over only when all
+ * of them are gone, but how it ended is decided by the main process, at the
+ * moment in which it ended: so the kind is kept, and whatever the stragglers do
+ * later does not change it.
+ */
 #include "core/rules/leftovers.h"
 
 #include "core/model/child_change.h"
@@ -36,6 +42,8 @@ void leftovers_followed(struct core *core, struct child *child)
     core_changed(core, child);
 }
 
+/* What is left is treated like a stop of its own: with a signal and a time, or
+ * at once. Readiness was the main process's word, and ends with it. */
 void leftovers_begin(struct core *core, struct child *child, const struct completion *completion)
 {
     bool at_once = child->config->declaration.leftovers == LEFTOVERS_KILL;
@@ -83,6 +91,7 @@ static void copy_main(struct completion *completion, const struct main_end *main
     completion->signal = main->signal;
 }
 
+/* With `keep`, what is left stays; the event gives their number. */
 enum exit_kind leftovers_end(struct core *core, struct child *child, struct completion *completion)
 {
     const struct main_end *main = &child->attempt.main;

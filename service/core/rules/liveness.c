@@ -1,3 +1,9 @@
+/*
+ * Signs of life: readiness, heartbeats, and the messages of sd_notify(3). They
+ * only ever concern the attempt that sent them (report.c has checked that), and
+ * from the moment the child is stopping nothing in them can make it ready
+ * again.
+ */
 #include "core/rules/liveness.h"
 
 #include "core/model/child_change.h"
@@ -46,6 +52,9 @@ bool liveness_is_proven(const struct core *core, const struct child *child)
             core_now(core) - ready >= child->config->declaration.backoff.reset_after_usec);
 }
 
+/* The program runs. For some policies that is already readiness; for one that
+ * is ready by its exit, no timeout applies any more, as its work takes as long
+ * as it takes. */
 void liveness_spawned(struct core *core, struct child *child)
 {
     enum readiness_policy policy = child->config->declaration.readiness;
@@ -75,6 +84,8 @@ void liveness_forget_success(struct core *core, struct child *child)
     core_changed(core, child);
 }
 
+/* Ready once per attempt. One that says so while it is being stopped is
+ * believed, but nothing follows from it. */
 void liveness_become_ready(struct core *core, struct child *child)
 {
     struct attempt *attempt = &child->attempt;
@@ -93,6 +104,8 @@ void liveness_become_ready(struct core *core, struct child *child)
     EMIT_BARE(core, EVENT_CHILD_READY, child, 0);
 }
 
+/* The heartbeat of the new declaration counts from now. Without one there is
+ * nothing to be late with, so a child that was stale recovers. */
 void liveness_change_heartbeat(struct core *core, struct child *child)
 {
     const struct child_declaration *d = &child->config->declaration;
@@ -108,6 +121,9 @@ void liveness_change_heartbeat(struct core *core, struct child *child)
     liveness_trust(core, child);
 }
 
+/* By the new rule, whether it is ready already. A child cannot be asked
+ * again for what it has said before, so the rules that wait for its word
+ * give false. */
 static bool is_ready_by_now(const struct child *child)
 {
     const struct attempt *attempt = &child->attempt;
@@ -126,6 +142,8 @@ static bool is_ready_by_now(const struct child *child)
     return false;
 }
 
+/* A ready child stays ready whatever the rule: those that depend on it have
+ * started. The whole new timeout begins now. */
 void liveness_change_readiness(struct core *core, struct child *child, bool policy_too)
 {
     const struct child_declaration *d = &child->config->declaration;
@@ -143,6 +161,8 @@ void liveness_change_readiness(struct core *core, struct child *child, bool poli
         restart_queue_end(core, child);
 }
 
+/* How long it was well is kept first (`proven`): it decides whether its backoff
+ * begins again. */
 static void lose_readiness(struct core *core, struct child *child, bool stopping)
 {
     child->readiness = READINESS_NOT_READY;
@@ -207,6 +227,8 @@ static void say_ready(struct core *core, struct child *child)
         liveness_become_ready(core, child);
 }
 
+/* The times of both clocks are kept: one for people, one that the deadline is
+ * measured by. */
 static void beat(struct core *core, struct child *child)
 {
     uint64_t stale_after = child->config->declaration.stale_after_usec;
@@ -228,6 +250,8 @@ static void extend_one(struct core *core, struct child *child, enum child_timer 
         child_arm(core, child, timer, deadline);
 }
 
+/* All of its deadlines that run are moved, never to an earlier moment, and at
+ * most as far as the limit: a child cannot put off its abort endlessly. */
 static void extend(struct core *core, struct child *child, uint64_t usec)
 {
     uint64_t deadline = core_after(core, usec < EXTEND_MAX_USEC ? usec : EXTEND_MAX_USEC);
@@ -240,6 +264,7 @@ static void extend(struct core *core, struct child *child, uint64_t usec)
     core_changed(core, child);
 }
 
+/* Facts for people; nothing is decided by them. */
 static void note_facts(struct core *core, struct child *child, const struct notify_message *message)
 {
     if (message->flags & NOTIFY_STATUS)
@@ -252,6 +277,9 @@ static void note_facts(struct core *core, struct child *child, const struct noti
         core_changed(core, child);
 }
 
+/* One message may carry several words. Stopping comes first, since it voids the
+ * others; a trigger comes last, as it ends the attempt that the rest belongs
+ * to. */
 void liveness_message(struct core *core, struct child *child, const struct notify_message *message)
 {
     if (child->attempt.main.gone && child->left == 0)
@@ -276,6 +304,8 @@ void liveness_message(struct core *core, struct child *child, const struct notif
         stop_force(core, child, EXIT_UNHEALTHY);
 }
 
+/* Stale once, whatever the number of reasons. With `restart`, the attempt is
+ * ended through the fence, with an exit that counts. */
 void liveness_doubt(struct core *core, struct child *child, bool by_check, const char *why,
                     enum on_stale action)
 {

@@ -1,3 +1,9 @@
+/*
+ * Which children would start, found by taking in one after the other until none
+ * is added, since each that starts may be what another waits for. The marks
+ * stand in the children (planned_by, made_wanted); nothing else of the core is
+ * touched, which the campaign checks.
+ */
 #include "core/rules/plan.h"
 
 #include "core/model/declaration.h"
@@ -58,6 +64,8 @@ static bool waits_already(const struct child *child)
            (child->start == START_DEPENDENCY || child->pending.active);
 }
 
+/* One child more that would start, because of one that was taken in before.
+ * Repeated until nothing is added: what starts may be what others wait for. */
 static bool take_in(struct child *child)
 {
     struct child *by;

@@ -1,3 +1,11 @@
+/*
+ * Changing a declaration. Each key says when it takes effect: at once, or at
+ * the next start, if it is about the process. If both kinds have changed in a
+ * running child, two configurations result: one for now, which is the new one
+ * with the process of the old, and the whole new one, which waits
+ * (next_config). A change that was taken back before it took effect leaves
+ * nothing.
+ */
 #include "core/rules/redeclare.h"
 
 #include "core/model/child_change.h"
@@ -50,6 +58,8 @@ static bool may_restart(const struct core *core, const struct child *child,
            !requirement_lacks(core, declaration);
 }
 
+/* Compared with the newest declaration, so that the same manifest given twice
+ * is no change, even while the first still waits. */
 int core_change_of(struct core *core, const struct child_declaration *declaration, bool restart,
                    enum child_change *change)
 {
@@ -90,6 +100,8 @@ static bool is_watched(const struct child *child)
            !attempt->main.gone;
 }
 
+/* The window keeps its exits: a failure has happened, whatever the limit is
+ * now. */
 static void change_limit(struct core *core, struct child *child)
 {
     uint64_t next;
@@ -102,6 +114,8 @@ static void change_limit(struct core *core, struct child *child)
     restart_tell_limit(core, child, "reload");
 }
 
+/* A stop in progress gets the whole new time, from now: an operator who
+ * lengthens it wants it to help. */
 static void change_stop(struct core *core, struct child *child)
 {
     const struct child_declaration *d = &child->config->declaration;
@@ -115,6 +129,8 @@ static void change_stop(struct core *core, struct child *child)
     stop_order_update(core, child);
 }
 
+/* What is in progress continues by the new keys; docs/manifest.md has the
+ * table. */
 static void apply_keys(struct core *core, struct child *child, uint64_t keys)
 {
     if (keys & KEY_BIT(KEY_RESTART_LIMIT))
@@ -211,6 +227,7 @@ static struct child_declaration with_old_process(const struct child_declaration 
     return mixed;
 }
 
+/* Everything that can fail, before anything is changed. */
 static int make_configs(struct core *core, struct change *change,
                         const struct child_declaration *declaration)
 {
@@ -232,6 +249,8 @@ static int make_configs(struct core *core, struct change *change,
     return change->config ? 0 : -ENOMEM;
 }
 
+/* All declarations of a reload are checked together, as one may require what
+ * another adds. */
 static int prepare_changes(struct core *core, struct change *changes,
                            const struct child_declaration *declarations, size_t count,
                            const struct plan_visitor *starts, struct declaration_problem *problem)
@@ -249,6 +268,8 @@ static int prepare_changes(struct core *core, struct change *changes,
     return check_changes(core, changes, count, starts, problem);
 }
 
+/* The old configuration is freed by adopt_config(): a question that the
+ * executor still holds would point into it. */
 static void put_into_force(struct core *core, struct change *change)
 {
     struct child *child = change->child;
@@ -270,6 +291,7 @@ static void apply_change(struct core *core, const struct change *change, uint64_
     apply_keys(core, child, change->said);
 }
 
+/* A child that is already being restarted takes the new declaration anyway. */
 static bool is_restarted(const struct core *core, const struct child *child, enum redeclare_how how)
 {
     switch (how) {
@@ -333,6 +355,7 @@ static int check_phase(const struct core *core, struct declaration_problem *prob
     return down ? -ESHUTDOWN : 0;
 }
 
+/* The same as the change itself, up to the moment at which it would begin. */
 int core_check_redeclare(struct core *core, const struct child_declaration *declarations,
                          size_t count, const struct plan_visitor *starts,
                          struct declaration_problem *problem)
@@ -349,6 +372,7 @@ int core_check_redeclare(struct core *core, const struct child_declaration *decl
     return r;
 }
 
+/* All of them or none: nothing is touched before the last has been prepared. */
 int redeclare_child(struct core *core, const struct child_declaration *declarations, size_t count,
                     enum redeclare_how how, const char *requester, const char *reason,
                     struct declaration_problem *problem)
@@ -368,6 +392,9 @@ int redeclare_child(struct core *core, const struct child_declaration *declarati
     return r;
 }
 
+/* Its settings only; its members have declarations of their own. A supervisor
+ * that had nothing left, and was only kept until its last child is gone, is
+ * wanted again. */
 int redeclare_supervisor(struct core *core, const struct supervisor_declaration *declaration,
                          struct declaration_problem *problem)
 {

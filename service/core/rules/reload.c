@@ -1,3 +1,9 @@
+/*
+ * Reload of a child: a signal, a word that it has begun, a word that it is
+ * over. The protocol is systemd's Type=notify-reload, with one question more: a
+ * child that says nothing within a second does not speak it at all, and the
+ * caller should not wait for an answer that never comes.
+ */
 #include "core/rules/reload.h"
 
 #include "core/model/child_change.h"
@@ -21,6 +27,8 @@ static bool has_commands(const struct child *child)
     return child->config->declaration.process.reload.count > 0;
 }
 
+/* The result is kept for the callers that wait. A reload that the child began
+ * on its own has none, and only its mark goes. */
 static void end(struct core *core, struct child *child, enum reload_result result)
 {
     struct attempt *attempt = &child->attempt;
@@ -67,6 +75,8 @@ bool reload_may_begin(const struct child *child)
     return child->attempt.active && child->attempt.spawned && !is_on_its_way_out(&child->attempt);
 }
 
+/* If the child is in a reload of its own, that one has to end first: the word
+ * that ends it must not be taken for the end of this one. */
 void reload_begin(struct core *core, struct child *child, uint64_t cause)
 {
     struct attempt *attempt = &child->attempt;
@@ -84,6 +94,8 @@ void reload_begin(struct core *core, struct child *child, uint64_t cause)
     core_changed(core, child);
 }
 
+/* Its time says which signal it answers: one from before the signal belongs to
+ * an earlier reload. */
 void reload_announced(struct core *core, struct child *child, uint64_t since_usec)
 {
     struct attempt *attempt = &child->attempt;
@@ -111,6 +123,8 @@ void reload_announced(struct core *core, struct child *child, uint64_t since_use
     INVARIANT(false);
 }
 
+/* READY=1 ends a reload only if one was announced; a child that repeats its
+ * readiness says nothing new. */
 void reload_heard_ready(struct core *core, struct child *child)
 {
     struct attempt *attempt = &child->attempt;
@@ -138,6 +152,7 @@ void reload_interrupt(struct core *core, struct child *child)
     child_disarm(core, child, TIMER_CHANGE);
 }
 
+/* Which of the two deadlines has passed decides what is reported. */
 void reload_late(struct core *core, struct child *child)
 {
     const struct attempt *attempt = &child->attempt;

@@ -1,3 +1,9 @@
+/*
+ * A tree that was shut down, and is started again by the next proctord: the
+ * opposite of shutdown.c. Each child is where its hold and its policy leave it;
+ * those that are to run start in the order of the tree, with the delay that was
+ * left.
+ */
 #include "core/rules/reopen.h"
 
 #include "core/model/child_change.h"
@@ -23,6 +29,9 @@ static bool has_stopped_for_good(const struct child *child)
     return child->gave_up && child->config->declaration.on_limit == ON_LIMIT_STOP;
 }
 
+/* A child whose stop was asked for by the shutdown only is not held; it starts
+ * behind the fence if its old process is still there. One that had ended for
+ * good before the shutdown stays down, even with autostart. */
 static void begin_again(struct core *core, struct child *child)
 {
     const struct child_declaration *declaration = &child->config->declaration;
@@ -56,6 +65,8 @@ static void begin_again(struct core *core, struct child *child)
         start_name(child);
 }
 
+/* Everything that the shutdown has set is taken back first, since the rules
+ * that start children ask for it. */
 void reopen_tree(struct core *core)
 {
     if (core->shutdown_phase == SHUTDOWN_IDLE)

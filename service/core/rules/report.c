@@ -1,3 +1,12 @@
+/*
+ * Reports from the executor. Each names the attempt that it is about; what does
+ * not fit the present attempt is stale: it is counted and reported, but never
+ * acted on. That is what makes late, doubled and reordered reports harmless:
+ * the executor may be wrong about time, never about identity.
+ *
+ * Reports may also arrive in an order that implies another one (an exit before
+ * the word that it has started): then what is implied is done first.
+ */
 #include "core/rules/report.h"
 
 #include "core/model/child_change.h"
@@ -48,6 +57,9 @@ static struct child *reported(struct core *core, struct attempt_id id, enum repo
     return child;
 }
 
+/* The program runs: from here on it is a generation. The fence opens only now,
+ * so that a start that fails is still the same restart, and is tried again
+ * under the same number. */
 static void commit_spawn(struct core *core, struct child *child, uint32_t pid)
 {
     struct attempt *attempt = &child->attempt;
@@ -93,6 +105,8 @@ static void confirm_spawn(struct core *core, struct child *child, uint32_t pid)
     core_changed(core, child);
 }
 
+/* A process that has spoken has shown that it runs; the executor's own report
+ * then only adds the PID. */
 void report_spawned(struct core *core, struct attempt_id id, uint32_t pid)
 {
     struct child *child = reported(core, id, REPORT_SPAWNED);
@@ -115,6 +129,7 @@ void report_spawn_failed(struct core *core, struct attempt_id id, int error, con
         exit_spawn_failed(core, child, error, reason);
 }
 
+/* An exit proves the start. */
 void report_completed(struct core *core, struct attempt_id id, const struct completion *completion)
 {
     struct child *child = reported(core, id, REPORT_EXIT);
@@ -126,6 +141,7 @@ void report_completed(struct core *core, struct attempt_id id, const struct comp
     }
 }
 
+/* With a reason it begins, without one it ends. */
 void report_start_delayed(struct core *core, struct attempt_id id, const char *reason)
 {
     struct child *child = reported(core, id, REPORT_DELAY);
@@ -138,6 +154,7 @@ void report_start_delayed(struct core *core, struct attempt_id id, const char *r
         delay_end(core, child);
 }
 
+/* The main process is gone, and others are left. */
 void report_main_exited(struct core *core, struct attempt_id id,
                         const struct completion *completion)
 {
@@ -161,6 +178,7 @@ static enum report_kind report_of(const struct notify_message *message)
     return message->flags & NOTIFY_HEARTBEAT ? REPORT_HEARTBEAT : REPORT_STATUS;
 }
 
+/* A message proves the start, too. */
 void report_message(struct core *core, struct attempt_id id, const struct notify_message *message)
 {
     struct child *child = reported(core, id, report_of(message));
@@ -194,6 +212,8 @@ void report_commands(struct core *core, struct attempt_id id, enum child_command
         reload_commands_ended(core, child, passed);
 }
 
+/* The number tells the answer to the open question from one that was
+ * withdrawn. */
 void report_checked(struct core *core, struct attempt_id id, uint32_t number, bool passed,
                     const char *why)
 {

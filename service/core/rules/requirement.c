@@ -1,3 +1,9 @@
+/*
+ * Requirements of a restart. A running child is not stopped for a start that
+ * would then have to wait: that would turn a restart into an outage. Those that
+ * are restarted together count as present (`comes_back`), which is judged for
+ * all of them before the first is stopped.
+ */
 #include "core/rules/requirement.h"
 
 #include "core/model/declaration.h"
@@ -8,6 +14,8 @@
 #include "core/vocabulary/text.h"
 #include "core/vocabulary/vocabulary.h"
 
+/* The first requirement that stands in the way, in the order of the manifest,
+ * or NULL. */
 static const char *lacking_in(const struct core *core, const struct child_declaration *declaration,
                               bool *removed)
 {
@@ -38,6 +46,7 @@ bool requirement_lacks(const struct core *core, const struct child_declaration *
     return lacking_in(core, declaration, &removed) != NULL;
 }
 
+/* The same as a sentence for the caller. */
 bool requirement_refuses(const struct core *core, const struct child *child, char *buffer,
                          size_t size)
 {

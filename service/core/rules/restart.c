@@ -1,3 +1,9 @@
+/*
+ * Automatic restarts: drawing the delay, arming it, giving up. Two delays exist
+ * side by side, the child's backoff and the budget of its group; the longer one
+ * applies, and both are in the event, so that an operator sees which of them it
+ * is.
+ */
 #include "core/rules/restart.h"
 
 #include "core/model/backoff.h"
@@ -32,6 +38,8 @@ static uint64_t longer(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+/* The cause is none: a restart by policy is not a command's, even if a
+ * command's effect has led to the exit. */
 void restart_schedule(struct core *core, struct child *child, uint64_t delay_usec,
                       uint64_t wait_usec, const char *why)
 {

@@ -1,3 +1,9 @@
+/*
+ * A job comes in: checked, declared as a child of `jobs`, and queued. Its
+ * manifest is that of a child, but a few keys have no meaning for work that
+ * runs once; they are errors rather than ignored, since a silent difference
+ * would be found at night.
+ */
 #include "core/rules/run_job.h"
 
 #include "core/model/config.h"
@@ -52,6 +58,8 @@ static int refuse(struct declaration_problem *problem, int r, const char *why)
     return r;
 }
 
+/* Everything that can be refused is refused here, before any memory is
+ * taken. */
 static int check(const struct core *core, const struct child_declaration *declaration,
                  enum same_name same_name, struct declaration_problem *problem)
 {
@@ -83,6 +91,8 @@ static void child_id_of(uint64_t id, char *buffer, size_t size)
     text_append_number(&text, id);
 }
 
+/* The declaration is copied, and what makes it a job is set here, whatever the
+ * manifest says: no restart, no autostart, no schedule. */
 static int declare(struct core *core, const struct child_declaration *declaration, struct job *job,
                    const char *requester, const char *reason, struct declaration_problem *problem)
 {
@@ -111,6 +121,9 @@ static int declare(struct core *core, const struct child_declaration *declaratio
     return r;
 }
 
+/* The job is put together completely before it is linked. `replace` cancels the
+ * one before it only when the new one exists; it then waits for that one to be
+ * gone. */
 int run_job_take_in(struct core *core, const struct child_declaration *declaration,
                     enum same_name same_name, const char *requester, const char *reason,
                     struct job **job, struct declaration_problem *problem)
@@ -157,6 +170,8 @@ static bool is_held_up_by_name(const struct core *core, const char *name, enum s
     return false;
 }
 
+/* For the dry run, in which the child does not exist: names become pointers, as
+ * declare_connect() does it. */
 static int find_targets(struct core *core, struct child_config *config,
                         struct declaration_problem *problem)
 {
@@ -171,6 +186,8 @@ static int find_targets(struct core *core, struct child_config *config,
     return 0;
 }
 
+/* The dry run: the same checks, and a child on the stack that is only asked
+ * about. Nothing is declared. */
 int core_plan_job(struct core *core, const struct child_declaration *declaration,
                   enum same_name same_name, struct job_plan *plan,
                   struct declaration_problem *problem)

@@ -1,3 +1,9 @@
+/*
+ * The end of an input. Whatever has become possible by it (queued starts,
+ * members that wait for the last of a scope, jobs with a free place) is done
+ * here, at one place and in a fixed order, instead of at each of the many
+ * places that make it possible. It repeats until nothing changes.
+ */
 #include "core/rules/settle.h"
 
 #include "core/model/timer.h"

@@ -1,3 +1,13 @@
+/*
+ * The shutdown of the tree, in phases that only move forward. Each child gets a
+ * row in the report when it begins, and the row is settled by the child's end,
+ * its abort, or the failure of its abort; the shutdown is complete when no row
+ * is open. A child that ends after that is a late report: the answer has gone
+ * out already.
+ *
+ * A bound for the whole only shortens: two callers with different bounds get
+ * the earlier one.
+ */
 #include "core/rules/shutdown.h"
 
 #include "core/model/archive.h"
@@ -54,6 +64,7 @@ static enum shutdown_why why_aborted(const struct child *child)
     return child->attempt.main.gone ? SHUTDOWN_WHY_LEFTOVERS : SHUTDOWN_WHY_TOO_SLOW;
 }
 
+/* A child without a process is settled at once, with the exit it had. */
 static void open_row(struct core *core, struct child *child, uint64_t start_usec)
 {
     *child->shutdown = (struct child_shutdown){
@@ -78,6 +89,9 @@ static void open_row(struct core *core, struct child *child, uint64_t start_usec
     child->shutdown->why = SHUTDOWN_WHY_HAD_NONE;
 }
 
+/* In the reverse order of the tree, and those that depend on others first. A
+ * stop that was only reported before (timeout_action) is insisted on: a
+ * shutdown has to end. */
 static void ask_all_to_go(struct core *core)
 {
     for (struct child *child = core_first(core); child; child = core_next(child)) {
@@ -90,6 +104,9 @@ static void ask_all_to_go(struct core *core)
         stop_order_go(core, child, core->shutdown_command, "shutdown");
 }
 
+/* Everything that could still start something is withdrawn before the first
+ * cancel: the strategies, the queue of jobs, pending starts. The time of a
+ * pending start is kept in the row for the next proctord. */
 static void begin(struct core *core, uint64_t timeout_usec, const char *requester,
                   const char *reason, bool by_policy)
 {
@@ -122,6 +139,8 @@ void shutdown_begin_by_policy(struct core *core, const char *reason, int exit_co
     begin(core, 0, "policy", reason, true);
 }
 
+/* Only here is a row closed, so that the count of the open ones is always
+ * right. */
 static void settle(struct core *core, struct child *child, enum shutdown_result result,
                    enum shutdown_why why)
 {
@@ -134,6 +153,8 @@ static void settle(struct core *core, struct child *child, enum shutdown_result 
     complete_when_settled(core);
 }
 
+/* An attempt that was aborted is reported as such even if its process happened
+ * to end by itself: nobody can know. */
 void shutdown_child_gone(struct core *core, struct child *child)
 {
     struct child_shutdown *row = child->shutdown;
@@ -200,6 +221,7 @@ static void set_bound(struct core *core, uint64_t timeout_usec, const char *requ
     timer_set(&core->timers, &core->shutdown_bound, deadline_usec);
 }
 
+/* A second request joins the first. Only its bound can change anything. */
 void shutdown_request(struct core *core, uint64_t timeout_usec, const char *requester,
                       const char *reason)
 {
@@ -212,6 +234,7 @@ void shutdown_request(struct core *core, uint64_t timeout_usec, const char *requ
     set_bound(core, timeout_usec, requester, reason, is_anothers);
 }
 
+/* What is left is killed at once, last started first. */
 static void cut_short(struct core *core, uint64_t cause)
 {
     if (core->shutdown_unsettled > 0)
@@ -230,6 +253,8 @@ void shutdown_bound_passed(struct core *core)
     cut_short(core, core->shutdown_bound_command);
 }
 
+/* A second signal. It is a command of its own in the audit, since it is another
+ * decision, perhaps of another person. */
 void shutdown_hurry(struct core *core, const char *requester, const char *reason)
 {
     uint64_t id = 0;
@@ -243,6 +268,8 @@ void shutdown_hurry(struct core *core, const char *requester, const char *reason
     cut_short(core, id > 0 ? id : core->shutdown_command);
 }
 
+/* The bound is part of a checkpoint only while it runs. One in a state without
+ * a shutdown is damage. */
 void shutdown_archive_bound(struct core *core, struct archive *a)
 {
     struct timer *timer = &core->shutdown_bound;
@@ -266,6 +293,7 @@ uint64_t core_shutdown_deadline(const struct core *core)
     return core->shutdown_bound.deadline_usec;
 }
 
+/* The words of the report, for people. */
 static const char *reason_of(enum shutdown_why why)
 {
     static const char *const reasons[] = {
@@ -281,6 +309,8 @@ static const char *reason_of(enum shutdown_why why)
     return reasons[why];
 }
 
+/* One row, as the reply of Shutdown has it; children that were added after it
+ * began do not exist. */
 bool core_shutdown_row(const struct core *core, struct child *child, struct shutdown_row *row)
 {
     if (core->shutdown_phase == SHUTDOWN_IDLE)

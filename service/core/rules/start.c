@@ -1,3 +1,11 @@
+/*
+ * The start itself, and the two queues before it: what a child depends on, and
+ * the places for restarts of its supervisor. A manual start does not queue for
+ * a place; it still waits for its dependencies.
+ *
+ * The generation is proposed here and becomes the child's when its program runs
+ * (report.c), so that a start that fails does not use up a generation.
+ */
 #include "core/rules/start.h"
 
 #include "core/model/child_change.h"
@@ -13,6 +21,7 @@
 #include "core/vocabulary/event.h"
 #include "core/vocabulary/invariant.h"
 
+/* Into the queue of its supervisor, at the end. */
 static void enter(struct core *core, struct child *child)
 {
     struct supervisor *supervisor = child->member.supervisor;
@@ -27,6 +36,8 @@ static void enter(struct core *core, struct child *child)
     core_changed_supervisor(core, supervisor);
 }
 
+/* Those that come later do not overtake: with a queue, one more waits even if
+ * there is room. */
 bool restart_queue_admit(struct core *core, struct child *child)
 {
     const struct supervisor *supervisor = child->member.supervisor;
@@ -40,6 +51,9 @@ bool restart_queue_admit(struct core *core, struct child *child)
     return false;
 }
 
+/* Supervisors that have got room are collected in a list, so that the end of
+ * each input looks at those and not at all. A dependency that has gone
+ * meanwhile moves the child from one queue to the other. */
 void restart_queue_look(struct core *core)
 {
     while (core->released && !core->muted) {
@@ -71,6 +85,9 @@ static void fail_without_process(struct core *core, struct child *child)
          FIELD_TEXT_OF("reason", child->failure->reason), FIELD_SIGNED_OF("errno", 0));
 }
 
+/* The one place that starts an attempt. The fencing token is the wall clock, or
+ * one more than the last: it grows with every start, also after a restored
+ * backup or a lost state directory. */
 void child_start(struct core *core, struct child *child)
 {
     INVARIANT(!child->attempt.active && child->start == START_WAITS_FOR_NOTHING && !child->scope);
@@ -110,6 +127,8 @@ void child_start(struct core *core, struct child *child)
         core->ports.start(core->ports.userdata, child, child_attempt_id(child));
 }
 
+/* Asked for by a command, the policy, the tree or a schedule; whether it
+ * happens now depends on what it must wait for. */
 void start_request(struct core *core, struct child *child, uint64_t cause, bool automatic)
 {
     child->start_cause = cause;

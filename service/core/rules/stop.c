@@ -1,3 +1,10 @@
+/*
+ * The stop: asking (cancel), insisting (a deadline) and killing (abort), and
+ * the restart that waits for it behind the fence. Each happens once per
+ * attempt. The causes are kept apart: who asked, what set the deadline, and who
+ * would kill can be three different commands, and the events name the right
+ * one.
+ */
 #include "core/rules/stop.h"
 
 #include "core/model/child_change.h"
@@ -13,6 +20,9 @@
 #include "core/vocabulary/invariant.h"
 #include "core/vocabulary/vocabulary.h"
 
+/* Sidecars that go with the primary are asked in the same moment, those around
+ * it when it is gone. From here on the attempt cannot become ready any more,
+ * and no watch of its life applies. */
 bool child_cancel(struct core *core, struct child *child, uint64_t cause, const char *command)
 {
     struct attempt *attempt = &child->attempt;
@@ -38,6 +48,8 @@ bool child_cancel(struct core *core, struct child *child, uint64_t cause, const 
     return true;
 }
 
+/* An attempt may be killed without having been asked (leftovers: kill, a
+ * shutdown that was cut short); then the abort is also its stop. */
 void child_abort(struct core *core, struct child *child, uint64_t cause)
 {
     struct attempt *attempt = &child->attempt;
@@ -64,6 +76,8 @@ void child_abort(struct core *core, struct child *child, uint64_t cause)
     core_changed(core, child);
 }
 
+/* A deadline for a stop that has none, such as one whose deadline was only
+ * reported. One that runs is not prolonged: asking again does not win time. */
 void child_insist(struct core *core, struct child *child, uint64_t cause, enum timeout_action wants)
 {
     const struct child_declaration *declaration = &child->config->declaration;
@@ -97,6 +111,8 @@ void stop_force(struct core *core, struct child *child, enum exit_kind kind)
     child_cancel(core, child, 0, exit_kind_to_string(kind));
 }
 
+/* The restart of a child whose attempt is there. If the abort has gone out
+ * already, the phase says so at once. */
 void fence_enter(struct core *core, struct child *child, uint64_t cause, bool by_resume,
                  const char *command)
 {
@@ -135,6 +151,7 @@ static bool goes_along(const struct child *sidecar)
            !sidecar->attempt.abort_requested && !sidecar->stop_waits;
 }
 
+/* In a shutdown every child is asked for itself, in the order of the tree. */
 void sidecars_follow(struct core *core, struct child *primary, uint64_t cause)
 {
     if (core->muted || core->shutdown_phase != SHUTDOWN_IDLE)
@@ -156,6 +173,8 @@ static bool deliver(struct core *core, struct child *child, uint64_t cause, cons
     return true;
 }
 
+/* A child that others depend on waits until those that are stopping are gone.
+ * The cause of a stop that waits is that of the first request. */
 bool stop_order_go(struct core *core, struct child *child, uint64_t cause, const char *command)
 {
     if (!child->stop_named || child->held_up == 0)
@@ -170,6 +189,8 @@ bool stop_order_go(struct core *core, struct child *child, uint64_t cause, const
     return false;
 }
 
+/* The last of those that it waited for has gone. The list is emptied from the
+ * front, as delivering a stop may release others. */
 void stop_order_look(struct core *core)
 {
     for (struct child *child; (child = core->released_stops);) {

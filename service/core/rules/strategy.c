@@ -1,3 +1,10 @@
+/*
+ * How it is done: the members from the first to the last that the strategy
+ * names are brought into one scope, in the reverse order of the tree; each is
+ * stopped through the fence and waits; when the last of them is down, all start
+ * in the order of the tree. The scope is kept in the supervisor or the group
+ * whose strategy it is, so it needs no memory of its own.
+ */
 #include "core/rules/strategy.h"
 
 #include "core/model/members.h"
@@ -45,6 +52,8 @@ static bool in_scope(const struct failure_place *place, const struct child *chil
 
 /* ---- bringing them in ------------------------------------------------------------------------ */
 
+/* The member is already being restarted: that restart is used, and its deadline
+ * now kills. */
 static void meet_pending(struct core *core, struct child *child)
 {
     child->pending.duplicates++;
@@ -69,6 +78,9 @@ void strategy_hold_back(struct core *core, struct child *child)
         start_with_others(core, child);
 }
 
+/* One member more. One that is down and is to stay down needs nothing; one that
+ * is between two attempts waits with the others instead of starting in the
+ * middle of it. */
 static void bring_in(struct core *core, struct child *child, struct scope *scope)
 {
     bool stays =
@@ -118,6 +130,8 @@ static void name_stops(struct core *core, const struct failure_place *place, str
     }
 }
 
+/* Whether any other member is concerned decides whether the failed child waits
+ * at all: alone, it is a restart like any other. */
 static bool restart(struct core *core, const struct failure_place *place, enum strategy strategy,
                     struct child *failed)
 {
@@ -144,6 +158,7 @@ static bool restart(struct core *core, const struct failure_place *place, enum s
     return true;
 }
 
+/* Of a group if the child is in one, else of its supervisor. */
 bool strategy_restart(struct core *core, struct child *failed)
 {
     struct group *group = failed->group;
@@ -167,6 +182,8 @@ bool strategy_restart_supervisor(struct core *core, struct supervisor *superviso
 
 /* ---- starting them together ------------------------------------------------------------------ */
 
+/* A start that is scheduled counts as not down: the backoff of the failed child
+ * is part of the wait. */
 static bool all_are_down(const struct scope *scope)
 {
     const struct supervisor *supervisor = scope->supervisor;
@@ -179,6 +196,8 @@ static bool all_are_down(const struct scope *scope)
     return true;
 }
 
+/* The scope is ended first: a start that fails at once may begin the next
+ * one. */
 static void start_together(struct core *core, struct scope *scope)
 {
     struct supervisor *supervisor = scope->supervisor;

@@ -1,3 +1,8 @@
+/*
+ * The end of watching an attempt: its heartbeat, its checks and its timeouts.
+ * Both the rules of a stop and those of liveness need it, so it stands below
+ * the two of them instead of in either.
+ */
 #include "core/rules/watch.h"
 
 #include "core/model/child_change.h"
