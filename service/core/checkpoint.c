@@ -58,6 +58,8 @@ static void archive_policy(struct core *core, struct archive *a)
     core->shutdown_exit_code = policy == 0 ? 0 : policy == 1 ? SHUTDOWN_BY_POLICY : (int)policy - 2;
 }
 
+/* Numbers that the core itself counts by. The version comes first: everything
+ * behind it depends on it. */
 static void archive_own(struct core *core, struct archive *a)
 {
     uint32_t version = CORE_STATE_VERSION;
@@ -97,6 +99,8 @@ static void archive_free_slots(struct core *core, struct archive *a)
         ARCHIVE_WORD(a, core->free_slots[i], core->next_slot - 1);
 }
 
+/* Everything that linking relies on is checked here, because the file may be
+ * damaged, and linking asserts. */
 static int read_supervisor(struct core *core, struct archive *a, struct supervisor **by_number,
                            uint32_t count)
 {
@@ -118,6 +122,8 @@ static int read_supervisor(struct core *core, struct archive *a, struct supervis
     return 0;
 }
 
+/* A slot that is taken, or an id that exists, would leave the registry with two
+ * entries for one. */
 static int read_child(struct core *core, struct archive *a)
 {
     struct child_declaration declaration = {};
@@ -132,6 +138,8 @@ static int read_child(struct core *core, struct archive *a)
     return declare_restore_child(core, &declaration, slot, serial);
 }
 
+/* The list of members is the tree, so a supervisor is read before what is below
+ * it. The order of declaration is restored from the numbers at the end. */
 static int read_members(struct core *core, struct archive *a)
 {
     size_t supervisors = 0, members = 0;
@@ -165,6 +173,8 @@ static int read_members(struct core *core, struct archive *a)
     return r;
 }
 
+/* The counterpart: the list, with the number of each supervisor and the slot of
+ * each child. */
 static void write_members(struct core *core, struct archive *a)
 {
     size_t supervisors = core->supervisors, members = core->supervisors + core->children;
@@ -208,6 +218,7 @@ static int archive_root(struct core *core, struct archive *a)
 
 /* ---- what each of them is doing -------------------------------------------------------------- */
 
+/* Windows and budgets of the supervisor and of its groups. */
 static void archive_supervisor(struct archive *a, struct supervisor *supervisor)
 {
     struct supervisor_config *config = supervisor->config;
@@ -226,6 +237,8 @@ static void archive_supervisor(struct archive *a, struct supervisor *supervisor)
 
 /* ---- lists with an order of their own -------------------------------------------------------- */
 
+/* The order of those that wait is a part of the state: it decides which of them
+ * starts first. */
 static void archive_waiting(struct core *core, struct archive *a)
 {
     size_t count = 0;
@@ -245,6 +258,7 @@ static void archive_waiting(struct core *core, struct archive *a)
     }
 }
 
+/* One queue per supervisor. A child that stands in it already is damage. */
 static void archive_queue(struct core *core, struct archive *a, struct supervisor *supervisor)
 {
     size_t count = supervisor->queued;
@@ -263,6 +277,7 @@ static void archive_queue(struct core *core, struct archive *a, struct superviso
     }
 }
 
+/* In their order, as they were declared in it. */
 static void archive_sidecars(struct core *core, struct archive *a, struct child *primary)
 {
     size_t count = 0;
@@ -288,6 +303,7 @@ static void archive_sidecars(struct core *core, struct archive *a, struct child 
     }
 }
 
+/* The active scopes in the order in which they began. */
 static void archive_scopes(struct core *core, struct archive *a)
 {
     size_t count = 0;
@@ -313,6 +329,7 @@ static void archive_scopes(struct core *core, struct archive *a)
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
+/* What a job knows. Its output stays in a file of its own. */
 static void archive_job(struct core *core, struct archive *a, struct job *job)
 {
     reference_archive_child(core, a, &job->child);
@@ -333,6 +350,8 @@ static void archive_job(struct core *core, struct archive *a, struct job *job)
         a->failed = true;
 }
 
+/* Queued, running and finished ones in one list; each is put where it belongs
+ * as it is read. */
 static int archive_jobs(struct core *core, struct archive *a)
 {
     size_t count = 0;
@@ -367,6 +386,8 @@ static void find_targets(struct core *core)
         adopt_find_targets(core, child);
 }
 
+/* The order in which everything is written. What refers to children comes after
+ * all children, and what is derived is computed at the end. */
 int core_archive(struct core *core, struct archive *a)
 {
     int r;

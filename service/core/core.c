@@ -1,3 +1,8 @@
+/*
+ * The core's life and its hash. A core is one allocation, and everything in it
+ * comes from the allocator of its ports, so that a simulator can count it,
+ * limit it, and find what was left.
+ */
 #include "core/core.h"
 
 #include "core/model/job.h"
@@ -10,6 +15,7 @@
 
 #include <errno.h>
 
+/* No child, no timer, only the root. */
 int core_new(const struct core_ports *ports, const struct core_settings *settings,
              struct core **core)
 {
@@ -37,6 +43,8 @@ static void free_memory(struct core *core, void *memory)
         core->ports.release(core->ports.userdata, memory);
 }
 
+/* Everything that the core has allocated. Nothing is stopped and nothing is
+ * reported: ending the tree is a command. */
 void core_free(struct core *core)
 {
     if (!core)
@@ -100,6 +108,8 @@ static uint64_t mix(uint64_t hash, uint64_t value)
     return hash;
 }
 
+/* What the simulator compares two runs by. FNV-1a over every field that a rule
+ * may read; those that follow from others are left out. */
 static uint64_t child_hash(uint64_t hash, const struct child *child)
 {
     for (const char *c = child->id; *c; c++)
@@ -133,6 +143,7 @@ static uint64_t child_hash(uint64_t hash, const struct child *child)
     return hash;
 }
 
+/* The state as one number; equal runs have equal hashes after each input. */
 uint64_t core_hash(const struct core *core)
 {
     uint64_t hash = UINT64_C(14695981039346656037);

@@ -39,6 +39,8 @@ static void announce_rejected(struct core *core, const char *requester, const ch
          FIELD_TEXT_OF("why", why));
 }
 
+/* What has to be looked at because time has passed unobserved: reloads, checks,
+ * the wall clock. */
 static void announce_recovered(struct core *core, const struct recovery *recovery)
 {
     EMIT(core, EVENT_SUPERVISOR_RECOVERED, NULL, 0, FIELD_NUMBER_OF("inputs", recovery->inputs),
@@ -62,6 +64,8 @@ static void announce_reexecution(struct core *core, const char *requester, const
          FIELD_TEXT_OF("reason", reason));
 }
 
+/* A replay takes the recorded times. Otherwise the clocks are read once per
+ * input. */
 static void stamp(struct core *core)
 {
     const struct core_ports *ports = &core->ports;
@@ -77,6 +81,8 @@ static void stamp(struct core *core)
     core->now_usec = moment_later(core->now_usec, moment_after(now, 0));
 }
 
+/* The record is written before anything changes: an input that is acknowledged
+ * can be repeated from the journal. */
 static void begin(struct core *core, struct core_input *input)
 {
     const struct core_ports *ports = &core->ports;
@@ -118,6 +124,8 @@ int core_declare(struct core *core, const struct child_declaration *declarations
     return core_declare_tree(core, &tree, requester, reason, problem);
 }
 
+/* A dry run is an input, too: it is recorded and emits an event, since a caller
+ * has seen the answer. */
 static int run_dry(struct core *core, const char *command, const struct tree_declaration *tree,
                    const struct plan_visitor *starts, const char *requester, const char *reason,
                    struct declaration_problem *problem)
@@ -132,6 +140,8 @@ static int run_dry(struct core *core, const char *command, const struct tree_dec
     return r;
 }
 
+/* The same checks as for the real thing, and a tree that is put up and taken
+ * down again. */
 int core_dry_run(struct core *core, const char *command, const struct tree_declaration *tree,
                  const struct plan_visitor *starts, const char *requester, const char *reason,
                  struct declaration_problem *problem)
@@ -143,6 +153,7 @@ int core_dry_run(struct core *core, const char *command, const struct tree_decla
     return r;
 }
 
+/* Several children at once, so that a reload is all or nothing. */
 int core_redeclare(struct core *core, const struct child_declaration *declarations, size_t count,
                    enum redeclare_how how, const char *requester, const char *reason,
                    struct declaration_problem *problem)
@@ -314,6 +325,8 @@ void core_reexecute(struct core *core, const char *requester, const char *reason
            .requester = requester, .reason = reason);
 }
 
+/* The job that comes back belongs to the core, and stays until it is
+ * forgotten. */
 int core_run_job(struct core *core, const struct child_declaration *declaration,
                  enum same_name same_name, const char *requester, const char *reason,
                  struct job **job, struct declaration_problem *problem)

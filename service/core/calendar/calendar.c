@@ -1,3 +1,9 @@
+/*
+ * Dates without time zones. Days are counted from 1970-01-01 in the Gregorian
+ * calendar; leap seconds do not exist, as in POSIX time. The next time that
+ * fits is found field by field from the largest, which skips years and months
+ * that cannot fit.
+ */
 #include "core/calendar/calendar.h"
 
 #include <string.h>
@@ -31,6 +37,8 @@ static int64_t days_of(int year, int month, int day)
     return era * ERA_DAYS + of_era * 365 + of_era / 4 - of_era / 100 + of_year - DAYS_UNTIL_1970;
 }
 
+/* The algorithm of Howard Hinnant's "chrono-compatible low-level date
+ * algorithms": the year begins in March, so that the leap day is its last. */
 static void date_of(int64_t days, struct wall_time *time)
 {
     int64_t shifted = days + DAYS_UNTIL_1970;
@@ -50,6 +58,7 @@ static int64_t day_number(int64_t seconds)
     return seconds / CALENDAR_DAY - (seconds % CALENDAR_DAY < 0);
 }
 
+/* Seconds since 1970 as a date and a time, for any sign. */
 struct wall_time wall_time_of(int64_t seconds)
 {
     struct wall_time time;
@@ -79,6 +88,7 @@ int wall_time_weekday(int64_t seconds)
 
 /* ---- fields ---------------------------------------------------------------------------------- */
 
+/* What an expression begins with; what is given replaces a field. */
 void calendar_every_midnight(struct calendar *calendar)
 {
     memset(calendar, 0, sizeof(*calendar));
@@ -178,6 +188,9 @@ static void step_to_day(struct wall_time *time)
     *time = (struct wall_time){.year = time->year, .month = time->month, .day = time->day + 1};
 }
 
+/* Each step moves the time to the beginning of the next year, month or day that
+ * is possible, so an expression that never fits ends after a few thousand
+ * steps. */
 bool calendar_next(const struct calendar *calendar, int64_t from, int64_t *next)
 {
     struct wall_time time = wall_time_of(from);

@@ -1,3 +1,8 @@
+/*
+ * Expressions as in systemd.time(7). Each function takes what it reads from the
+ * text and returns NULL, or what is wrong as a sentence for the person who
+ * wrote it; the place is known to the caller.
+ */
 #include "core/calendar/calendar_read.h"
 
 #include "core/calendar/name.h"
@@ -70,6 +75,7 @@ static bool take(const char **text, const char *mark)
     return true;
 }
 
+/* Four digits are enough for a year. */
 static const char *take_number(const char **text, int *number)
 {
     if (!is_digit(**text))
@@ -125,6 +131,7 @@ static const char *read_range(const char **text, const struct field *field,
     return NULL;
 }
 
+/* A list of ranges, or `*`. A step after `*` is refused, as it would not say where it begins. */
 static const char *read_field(const char **text, const struct field *field,
                               struct calendar *calendar)
 {
@@ -146,6 +153,8 @@ static const char *read_field(const char **text, const struct field *field,
 
 /* ---- weekdays -------------------------------------------------------------------------------- */
 
+/* Weekdays stand before the date, with a blank after them. Without any, all
+ * days fit. */
 static const char *read_weekdays(const char **text, struct calendar *calendar)
 {
     const char *at = *text;
@@ -208,6 +217,7 @@ static int count_fields(const char *text)
     return fields;
 }
 
+/* A day from the beginning of the month, or with `~` from its end. */
 static const char *read_day(const char **text, struct calendar *calendar)
 {
     calendar->days = 0;
@@ -219,6 +229,7 @@ static const char *read_day(const char **text, struct calendar *calendar)
     return read_field(text, calendar->days_from_end ? &last_day_field : &day_field, calendar);
 }
 
+/* Year-month-day or month-day; without a year, every year fits. */
 static const char *read_date(const char **text, struct calendar *calendar)
 {
     const char *wrong = NULL;
@@ -244,6 +255,8 @@ static const char *read_date(const char **text, struct calendar *calendar)
     return wrong;
 }
 
+/* Seconds are 0 if they are not given: an expression without them means once a
+ * minute, not sixty times. */
 static const char *read_time(const char *text, struct calendar *calendar)
 {
     const char *wrong;
@@ -266,6 +279,7 @@ static const char *read_time(const char *text, struct calendar *calendar)
     return wrong;
 }
 
+/* One single moment: every field has exactly one value. */
 static void set_moment(struct calendar *calendar, int64_t seconds)
 {
     struct wall_time time = wall_time_of(seconds);
@@ -300,6 +314,7 @@ static const struct {
     {"bi-annually", "*-01,07-01 00:00:00"},
 };
 
+/* All three parts are optional, but not all at the same time. */
 static const char *read_parts(const char *text, struct calendar *calendar)
 {
     const char *begin = text;
@@ -323,6 +338,7 @@ bool calendar_read_word(const char *text, struct calendar *calendar)
     return false;
 }
 
+/* `@` and seconds since 1970, in UTC. */
 static const char *read_moment(const char *text, struct calendar *calendar)
 {
     int64_t seconds = 0;

@@ -1,3 +1,8 @@
+/*
+ * Expressions as in crontab(5), turned into calendars. Cron joins its two
+ * fields of days with `or` if both are restricted, which one calendar cannot
+ * express: that becomes two.
+ */
 #include "core/calendar/cron_read.h"
 
 #include "core/calendar/calendar_read.h"
@@ -46,6 +51,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+/* A number, or a name if the field has names. */
 static bool take_value(const char **text, const struct cron_field *field, int *value)
 {
     if (!is_digit(**text)) {
@@ -98,6 +104,7 @@ static const char *read_range(const char **text, const struct cron_field *field,
     return NULL;
 }
 
+/* A list of ranges with steps, as bits. */
 static const char *read_field(const char **text, const struct cron_field *field, uint64_t *bits)
 {
     const char *wrong;
@@ -131,6 +138,8 @@ static void fill(const uint64_t bits[FIELDS], struct calendar *calendar)
     calendar->weekdays = weekdays_of(bits[WEEKDAY]);
 }
 
+/* `restricts` is cron's own definition: a field that begins with `*` restricts
+ * nothing, also with a step. */
 const char *cron_read(const char *text, struct calendar *calendars, size_t *made)
 {
     uint64_t bits[FIELDS];
@@ -155,6 +164,7 @@ const char *cron_read(const char *text, struct calendar *calendars, size_t *made
     return NULL;
 }
 
+/* @reboot is no time, and says what to do instead. */
 const char *cron_read_word(const char *text, struct calendar *calendar)
 {
     if (calendar_is_word(text, "reboot"))

@@ -1,3 +1,7 @@
+/*
+ * Names of months and weekdays, in English whatever the locale is: a manifest
+ * means the same everywhere.
+ */
 #include "core/calendar/name.h"
 
 static char lower(char c)
@@ -29,6 +33,7 @@ static bool is_letter(char c)
     return lower(c) >= 'a' && lower(c) <= 'z';
 }
 
+/* Three letters, or the whole name where it is allowed; nothing in between. */
 static int take_name(const char **text, const char *const *names, int count, bool whole)
 {
     for (int i = 0; i < count; i++) {

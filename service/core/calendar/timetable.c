@@ -1,3 +1,9 @@
+/*
+ * A schedule: a list of expressions and a time zone. The next run is the
+ * earliest of all. Around changes of the offset, wall clocks skip or repeat an
+ * hour, so the search goes span by span: a span is a stretch of time with one
+ * offset.
+ */
 #include "core/calendar/timetable.h"
 
 #include "core/calendar/calendar_read.h"
@@ -10,6 +16,7 @@
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+/* Five words are cron's, anything else is an expression of systemd. */
 static size_t count_words(const char *text)
 {
     size_t words = 0;
@@ -23,6 +30,7 @@ static size_t count_words(const char *text)
     return words;
 }
 
+/* One line of the list. A cron line may take two places. */
 static const char *read_one(const char *text, struct timetable *timetable)
 {
     size_t room = TIMETABLE_PARTS_MAX - timetable->n_parts;
@@ -43,6 +51,7 @@ static const char *read_one(const char *text, struct timetable *timetable)
     return wrong;
 }
 
+/* Line by line, so that an error names the line. */
 const char *timetable_read(const char *text, struct timetable *timetable)
 {
     timetable->n_parts = 0;
@@ -92,6 +101,8 @@ static int64_t first_wall(const struct calendar *calendar, const struct zone_spa
     return wall;
 }
 
+/* The number of spans is bounded: an expression that fits never is found out by
+ * the calendar, not here. */
 static bool part_next(const struct calendar *calendar, const struct zone *zone, int64_t after,
                       int64_t *next)
 {
@@ -115,6 +126,7 @@ static bool part_next(const struct calendar *calendar, const struct zone *zone, 
     return false;
 }
 
+/* The earliest of all parts, or none. */
 bool timetable_next(const struct timetable *timetable, const struct zone *zone, int64_t after,
                     int64_t *next)
 {

@@ -1,3 +1,9 @@
+/*
+ * Time zones as text: changes of the past as a list, and the rule for the
+ * future as in tzset(3). The core cannot read files, so the shell puts a zone
+ * into this text once, and the declaration keeps it: a replay years later
+ * computes the same times.
+ */
 #include "core/calendar/zone.h"
 
 #include "core/calendar/calendar.h"
@@ -25,6 +31,7 @@ static bool take(const char **text, char c)
     return true;
 }
 
+/* Decimal, bounded, without a sign. */
 static bool take_number(const char **text, int64_t max, int64_t *number)
 {
     if (!is_digit(**text))
@@ -79,6 +86,8 @@ static bool take_name(const char **text)
     return *text - begin >= 3;
 }
 
+/* The three forms of POSIX: the nth weekday of a month, a day that leaves out
+ * February 29, and a day that counts it. */
 static bool take_day(const char **text, struct zone_day *day)
 {
     *day = (struct zone_day){.seconds = 7200};
@@ -100,6 +109,8 @@ static bool take_day(const char **text, struct zone_day *day)
     return !take(text, '/') || take_clock(text, &day->seconds);
 }
 
+/* POSIX counts offsets to the west, everyone else to the east: they are turned
+ * around here and nowhere else. */
 static bool take_rule(const char **text, struct zone *zone)
 {
     if (!take_name(text) || !take_clock(text, &zone->offset))
@@ -120,6 +131,7 @@ static bool take_rule(const char **text, struct zone *zone)
            take_day(text, &zone->end);
 }
 
+/* Changes come in the order of time, each once. */
 static bool take_change(const char **text, struct zone *zone)
 {
     int64_t from;
@@ -212,6 +224,8 @@ static void add_change(struct zone_span *span, int64_t moment, const struct chan
     }
 }
 
+/* The changes of a few years around the moment are enough: between two of them
+ * lies at most a year. */
 static void add_rule(const struct zone *zone, int64_t moment, int64_t after, struct zone_span *span)
 {
     int year = wall_time_of(moment).year;
@@ -235,6 +249,8 @@ static int rule_offset(const struct zone *zone, int64_t moment)
     return span.offset;
 }
 
+/* The stretch of time around a moment in which one offset holds, with the
+ * offset before it. */
 void zone_span(const struct zone *zone, int64_t moment, struct zone_span *span)
 {
     int n = zone->n_changes;

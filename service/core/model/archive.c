@@ -1,9 +1,20 @@
+/*
+ * Numbers are LEB128: seven bits in a byte, the lowest first, the eighth bit
+ * set while more follow. Small numbers are the common ones, and the bytes are the same on every
+ * machine.
+ *
+ * An error is remembered in the archive instead of being returned by each call,
+ * so that what reads and writes can be one line per field; the caller asks
+ * once, at the end. After an error everything that is read is zero.
+ */
 #include "core/model/archive.h"
 
 #include "core/vocabulary/moment.h"
 
 #include <string.h>
 
+/* An archive that is written may grow; one that is read has all its bytes from
+ * the beginning. */
 static bool has_room(struct archive *archive, size_t size)
 {
     if (archive->failed)
@@ -16,6 +27,8 @@ static bool has_room(struct archive *archive, size_t size)
     return !archive->failed;
 }
 
+/* Zeroes after an error, so that no caller ever sees memory that was not in the
+ * file. */
 void archive_bytes(struct archive *archive, void *bytes, size_t size)
 {
     bool room = has_room(archive, size);
@@ -32,6 +45,7 @@ void archive_bytes(struct archive *archive, void *bytes, size_t size)
         archive->used += size;
 }
 
+/* More than ten bytes, or bits beyond the 64th, are damage. */
 static void read_number(struct archive *archive, uint64_t *number)
 {
     *number = 0;
@@ -79,6 +93,9 @@ static void *take(struct archive *archive, size_t size)
     return memory;
 }
 
+/* A string is its size plus one, so that 0 can stand for NULL; the end is not
+ * written. The size is compared with what is left of the file before memory is
+ * taken for it: a damaged number must not ask for gigabytes. */
 void archive_string(struct archive *archive, const char **string)
 {
     size_t size = !archive->reading && *string ? strlen(*string) + 1 : 0;
@@ -101,6 +118,8 @@ void archive_string(struct archive *archive, const char **string)
     *string = copy;
 }
 
+/* A list that ends with NULL. Whether there is one at all is written first, as
+ * an empty list is something else than none. */
 void archive_strings(struct archive *archive, const char ***strings)
 {
     bool there = !archive->reading && *strings;
@@ -118,6 +137,8 @@ void archive_strings(struct archive *archive, const char ***strings)
         archive_string(archive, &(*strings)[i]);
 }
 
+/* A number that something is allocated by, so it has a bound, and is 0 after
+ * any error: the loop behind it does not run. */
 void archive_count(struct archive *archive, size_t *count, size_t max)
 {
     uint64_t number = *count;

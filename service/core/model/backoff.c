@@ -1,3 +1,8 @@
+/*
+ * The delay is computed from the number of the restart each time, not from the
+ * delay before, so that a checkpoint needs only that number; decorrelated
+ * jitter is the exception, and keeps the last delay. Overflow ends at the cap.
+ */
 #include "core/model/backoff.h"
 
 #include "core/model/random.h"
@@ -16,6 +21,9 @@ static uint64_t scaled(uint64_t a, uint32_t milli, uint64_t limit)
     return smaller(a * milli / 1000, limit);
 }
 
+/* Multiplies step by step, as factors are not whole numbers and the result has
+ * to be the same with every compiler. It ends at the cap, so a thousandth
+ * restart costs no more than a tenth. */
 static uint64_t without_jitter(const struct backoff_settings *settings, uint64_t n)
 {
     uint64_t delay = smaller(settings->initial_usec, settings->max_usec);
@@ -29,6 +37,9 @@ static uint64_t without_jitter(const struct backoff_settings *settings, uint64_t
     return delay;
 }
 
+/* The modes of jitter are those of the AWS article on exponential backoff;
+ * `equal` spreads around the delay, where the article's spreads below it, so
+ * that the mean stays what the manifest says. */
 uint64_t backoff_delay(const struct backoff_settings *settings, uint64_t n, uint64_t previous_usec,
                        struct random *random)
 {

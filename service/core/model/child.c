@@ -1,3 +1,7 @@
+/*
+ * What can be read from a child without knowing how its state came about.
+ * Nothing here changes it.
+ */
 #include "core/model/child.h"
 
 #include "core/private.h"

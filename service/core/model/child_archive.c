@@ -1,3 +1,10 @@
+/*
+ * A child in a checkpoint, field by field. The same lines read and write, so
+ * the two cannot drift apart; what a later version added stands behind
+ * `a->version`, in the place where it was added, and is never moved. Words of
+ * enums are checked against the last one that existed, as a damaged file must
+ * not lead to a state that no rule knows.
+ */
 #include "core/model/child_archive.h"
 
 #include "core/model/archive.h"
@@ -42,6 +49,8 @@ static void archive_reload_phase(struct archive *a, struct attempt *attempt)
         attempt->reload = RELOAD_IDLE;
 }
 
+/* How the main process ended, while others of its attempt are left: it decides
+ * the exit, and has to survive a restart of proctord. */
 static void archive_main_end(struct archive *a, struct main_end *main)
 {
     ARCHIVE(a, main->gone);
@@ -54,6 +63,8 @@ static void archive_main_end(struct archive *a, struct main_end *main)
     ARCHIVE_WORD(a, main->kind, EXIT_SPAWN_FAILED);
 }
 
+/* The attempt as it stands. What is only derived (who holds up whose stop) is
+ * computed again after reading. */
 static void archive_attempt(struct archive *a, struct attempt *attempt)
 {
     ARCHIVE(a, attempt->active);
@@ -99,6 +110,8 @@ static void archive_attempt(struct archive *a, struct attempt *attempt)
     }
 }
 
+/* Rarely written memory lies apart (seldom.h); an exit that equals the empty
+ * one leaves its page untouched. */
 static void archive_last_exit(struct archive *a, struct last_exit *place)
 {
     struct last_exit exit = *place, *last = &exit;
@@ -121,6 +134,8 @@ static void archive_last_exit(struct archive *a, struct last_exit *place)
     seldom_put(place, last, sizeof(*last));
 }
 
+/* The restart that waits, if there is one, with the command that asked for it:
+ * callers are answered after a recovery, too. */
 static void archive_fence(struct archive *a, struct child *child)
 {
     struct pending_restart *pending = &child->pending;
@@ -135,6 +150,7 @@ static void archive_fence(struct archive *a, struct child *child)
     ARCHIVE(a, pending->duplicates);
 }
 
+/* The row of the report. Version 2 had a count here that is now derived. */
 static void archive_shutdown(struct archive *a, struct child_shutdown *place)
 {
     struct child_shutdown shutdown = *place, *row = &shutdown;
@@ -184,6 +200,7 @@ static void archive_failure(struct archive *a, struct failure *place)
     seldom_put(place, &failure, sizeof(failure));
 }
 
+/* What the last stale report was, and how many there have been. */
 static void archive_last_stale(struct archive *a, struct stale_report *place)
 {
     struct stale_report stale = *place;
@@ -196,6 +213,7 @@ static void archive_last_stale(struct archive *a, struct stale_report *place)
     seldom_put(place, &stale, sizeof(stale));
 }
 
+/* What the child has said about itself. */
 static void archive_liveness(struct archive *a, struct child *child)
 {
     ARCHIVE_WORD(a, child->readiness, READINESS_NOT_READY);
@@ -208,6 +226,8 @@ static void archive_liveness(struct archive *a, struct child *child)
         ARCHIVE_WORD(a, child->reload_result, RELOAD_FAILED);
 }
 
+/* Timers keep their order: two that are due at the same moment fire in the same
+ * order after a recovery, or the two runs would differ. */
 static void archive_timer(struct core *core, struct archive *a, struct child *child, int kind)
 {
     struct timer *timer = &child->timers[kind];
@@ -242,6 +262,8 @@ static void archive_runs(struct core *core, struct archive *a, struct child *chi
     archive_timer(core, a, child, TIMER_SCHEDULE);
 }
 
+/* A declaration that waits for the next start. Its id has to be the child's:
+ * anything else is damage, and would end in the wrong record. */
 static int archive_next_config(struct core *core, struct archive *a, struct child *child)
 {
     struct child_declaration declaration = {};
@@ -294,6 +316,8 @@ static void guess_stop(const struct core *core, struct child *child)
     child->stop_by = STOP_BY_SHUTDOWN;
 }
 
+/* Everything of one child. The tally of its supervisor is taken down before and
+ * made up after, because reading replaces what it was counted by. */
 int child_archive(struct core *core, struct archive *a, struct child *child)
 {
     if (a->reading)

@@ -1,3 +1,9 @@
+/*
+ * Everything that writes the state of a child goes through these functions:
+ * each transition has one setter, which checks it against a table, changes what
+ * is derived from it, and emits its event. Nothing else in the core assigns
+ * these fields.
+ */
 #include "core/model/child_change.h"
 
 #include "core/model/declaration.h"
@@ -17,6 +23,7 @@ struct child *child_of_timer(struct timer *timer)
     return (struct child *)(void *)((char *)first - offsetof(struct child, timers));
 }
 
+/* The table of the status. Starting to stopped is a start that failed. */
 static bool status_may_follow(enum child_status from, enum child_status to)
 {
     switch (from) {
@@ -100,6 +107,8 @@ void child_fail(struct core *core, struct child *child, enum failure_phase phase
     core_changed(core, child);
 }
 
+/* Who, when, why and by which command, in one place, so that no hold exists
+ * without them. */
 void child_set_operation(struct core *core, struct child *child, enum child_operation operation,
                          uint64_t cause, const char *by, const char *reason, const char *command)
 {
@@ -120,6 +129,7 @@ void child_set_operation(struct core *core, struct child *child, enum child_oper
     core_changed(core, child);
 }
 
+/* Of the signal that was sent last. */
 uint64_t child_stop_time(const struct child *child)
 {
     const struct child_declaration *declaration = &child->config->declaration;
@@ -131,6 +141,8 @@ uint64_t child_stop_time(const struct child *child)
     return step > 0 ? declaration->further_stops[step - 1].usec : declaration->stop_timeout_usec;
 }
 
+/* The table of the fence. A shutdown closes it from every phase; only a tree
+ * that is started again opens it. */
 static bool phase_may_follow(enum fence_phase from, enum fence_phase to)
 {
     switch (from) {

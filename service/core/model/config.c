@@ -1,3 +1,10 @@
+/*
+ * A configuration is one block of memory: the declaration, all its strings and
+ * lists, the ring for its counted exits and the table of its dependencies. It
+ * is laid out twice by the same function: first without memory, which only adds
+ * up the size, then for real. So the size cannot disagree with the contents,
+ * and one release frees it all.
+ */
 #include "core/model/config.h"
 
 #include "core/model/budget.h"
@@ -32,6 +39,8 @@ static const char *block_string(struct block *block, const char *string)
     return copy ? memcpy(copy, string, size) : NULL;
 }
 
+/* A list that ends with NULL. In the first round nothing is written, but every
+ * string is visited, as each adds to the size. */
 static const char **block_strings(struct block *block, const char **strings, size_t count)
 {
     if (!strings)
@@ -55,6 +64,7 @@ static size_t strings_count(const char **strings)
     return count;
 }
 
+/* The commands of `before`, each with its own arguments. */
 static void copy_commands(struct block *block, const struct command_list *from,
                           struct command_list *to)
 {
@@ -72,6 +82,9 @@ static void copy_commands(struct block *block, const struct command_list *from,
     to->commands = from->count > 0 ? commands : NULL;
 }
 
+/* What the child's process gets. A pointer that this function forgets would
+ * point into the caller's memory: the structure is copied as a whole first, and
+ * then each pointer is replaced. */
 static void copy_process(struct block *block, const struct process_spec *from,
                          struct process_spec *to)
 {
@@ -127,6 +140,8 @@ static void copy_process(struct block *block, const struct process_spec *from,
     }
 }
 
+/* The block begins with the configuration itself, so that freeing it frees the
+ * block. */
 static void fill_config(struct block *block, const struct child_declaration *from,
                         struct child_config *scratch)
 {
@@ -152,6 +167,7 @@ static void fill_config(struct block *block, const struct child_declaration *fro
         *config = *scratch;
 }
 
+/* Two rounds: measure, then fill. */
 struct child_config *config_new(struct core *core, const struct child_declaration *declaration)
 {
     struct child_config scratch = {};
@@ -168,6 +184,7 @@ struct child_config *config_new(struct core *core, const struct child_declaratio
 
 /* ---- of a supervisor ------------------------------------------------------------------------- */
 
+/* Each group has a window of its own, and its ring lies in the same block. */
 static struct group *fill_groups(struct block *block, const struct supervisor_declaration *from)
 {
     struct group *groups = block_take(block, from->n_groups * sizeof(*groups));
@@ -187,6 +204,8 @@ static struct group *fill_groups(struct block *block, const struct supervisor_de
     return groups;
 }
 
+/* The declaration's own list of groups is made from the copies, so that their
+ * names point into the block, too. */
 static void fill_supervisor(struct block *block, const struct supervisor_declaration *from,
                             struct supervisor_config *scratch)
 {
@@ -207,6 +226,7 @@ static void fill_supervisor(struct block *block, const struct supervisor_declara
         *config = *scratch;
 }
 
+/* Two rounds, as for a child. */
 struct supervisor_config *supervisor_config_new(struct core *core,
                                                 const struct supervisor_declaration *declaration)
 {

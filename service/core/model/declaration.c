@@ -1,3 +1,8 @@
+/*
+ * Declarations: their defaults and what is valid. The defaults stand here once,
+ * for manifests, for the bus, and for the tables of docs/manifest.md, which a
+ * test compares.
+ */
 #include "core/model/declaration.h"
 
 #include "core/vocabulary/vocabulary.h"
@@ -8,6 +13,7 @@
 #define SEC  (1000 * MSEC)
 #define MIN  (60 * SEC)
 
+/* A service should always run, a worker until it has succeeded, a job once. */
 static enum restart_policy default_restart(enum child_role role)
 {
     switch (role) {
@@ -22,6 +28,9 @@ static enum restart_policy default_restart(enum child_role role)
     __builtin_unreachable();
 }
 
+/* All defaults, by kind. Every key of service/manifest/keys.def that has a
+ * default names the value that is set here; tests/manifest/test_keys.c compares
+ * them. */
 void declaration_defaults(struct child_declaration *declaration, enum child_role role)
 {
     *declaration = (struct child_declaration){
@@ -72,6 +81,8 @@ static bool is_same_group(const struct group_declaration *a, const struct group_
            a->budget_usec == b->budget_usec;
 }
 
+/* For a reload: whether anything that decides something has changed. Its text
+ * and its place do not count. */
 bool supervisor_declaration_is_same(const struct supervisor_declaration *a,
                                     const struct supervisor_declaration *b)
 {
@@ -90,6 +101,8 @@ bool declaration_is_ready_by_exit(const struct child_declaration *declaration)
     return declaration->readiness == READINESS_EXIT || declaration->readiness == READINESS_JOB;
 }
 
+/* The limit is only applied if it is declared (`limited`); the numbers are
+ * those that a partial declaration begins with. */
 void supervisor_declaration_defaults(struct supervisor_declaration *declaration, const char *path)
 {
     *declaration = (struct supervisor_declaration){
@@ -109,6 +122,8 @@ static bool segment_character(char c)
            (c != '\0' && strchr("_.@:-", c) != NULL);
 }
 
+/* At most eight segments of at most 64 characters. Ids become object paths,
+ * cgroups and file names, so their alphabet is small. */
 bool child_id_valid(const char *id)
 {
     size_t segments = 1, length = 0;

@@ -1,3 +1,13 @@
+/*
+ * A declaration as bytes: in checkpoints, in the record of an input, and for
+ * comparison. Each key is a row of a table with the function that writes it;
+ * comparing two declarations writes the same row of both and compares the
+ * bytes, so a key that is written can never be forgotten in a reload.
+ *
+ * Keys that came after the format was released share numbers with older ones: a
+ * number that was 0 or 1 has got further bits, each of which says that
+ * something follows.
+ */
 #include "core/model/declaration_archive.h"
 
 #include "core/model/archive.h"
@@ -84,6 +94,8 @@ static void archive_secret(struct archive *a, const char **string)
     archive_string(a, &instead);
 }
 
+/* The environment of a trace that leaves the machine: the number of entries
+ * stays, as the layout depends on it, and the values go. */
 static void archive_secrets(struct archive *a, const char ***strings)
 {
     bool there = true;
@@ -129,6 +141,9 @@ static bool has_directories(const struct process_spec *spec)
 #define HAS_COMMANDS    (UINT64_C(1) << 32)
 #define KNOWN_KEYS      (HAS_RESOURCES | (HAS_RESOURCES - 1) | HAS_COMMANDS)
 
+/* The bits of the later keys, packed behind the one for `nice`. The order is
+ * fixed for good: a bit that has been written once never gets another
+ * meaning. */
 static uint64_t later_keys_of(const struct process_spec *spec)
 {
     uint64_t score = (uint64_t)(spec->oom_score_adj - OOM_SCORE_ADJ_MIN);
@@ -634,6 +649,8 @@ void declaration_keys_write(struct archive *a, struct child_declaration *d)
             rows[i].write(a, d);
 }
 
+/* The rows that are written, in the order of the table, and at the end what
+ * belongs to no key. */
 void declaration_archive(struct archive *a, struct child_declaration *d)
 {
     for (size_t i = 0; i < ROWS; i++)

@@ -1,3 +1,7 @@
+/*
+ * Which keys differ between two declarations, as a set of bits. Everything that
+ * asks what a change costs asks this set.
+ */
 #include "core/model/declaration_keys.h"
 
 #include "core/core.h"
@@ -19,6 +23,8 @@ uint64_t declaration_keys_of(enum key_class class)
     return keys;
 }
 
+/* Some keys are a part of another one's row, such as a directory's mode; they
+ * are listed with the key that stands for them. */
 enum declaration_key declaration_key_find(const char *name)
 {
     static const struct {
@@ -41,6 +47,8 @@ enum declaration_key declaration_key_find(const char *name)
     return DECLARATION_KEYS;
 }
 
+/* Doubles, so that the number of allocations is small, and uses the core's own
+ * allocator: the core takes memory from nowhere else. */
 static bool make_room(struct archive *a, size_t size)
 {
     const struct core_ports *ports = a->userdata;
@@ -87,6 +95,8 @@ static uint64_t difference(struct archive *a, struct child_declaration *before,
     return halves_differ(a, half) ? KEY_BIT(key) : 0;
 }
 
+/* First as a whole: most declarations of a reload have not changed, and one
+ * comparison is enough for them. */
 int declaration_compare(const struct core_ports *ports, const struct child_declaration *before,
                         const struct child_declaration *after, uint64_t *keys)
 {

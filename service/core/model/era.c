@@ -1,3 +1,9 @@
+/*
+ * Time since the core was made, over all reboots. Each boot begins a new
+ * monotonic clock at zero; the era's time continues where the last one ended,
+ * plus what has passed by the wall clock meanwhile, so deadlines in a
+ * checkpoint remain comparable.
+ */
 #include "core/model/era.h"
 
 #include "core/vocabulary/moment.h"
@@ -19,6 +25,8 @@ static uint64_t elapsed(uint64_t from_usec, uint64_t to_usec)
     return to_usec - from_usec < ERA_ELAPSED_MAX ? to_usec - from_usec : ERA_ELAPSED_MAX;
 }
 
+/* If the wall clock was set back meanwhile, no time has passed: the era's time
+ * never goes back. */
 void era_resume(struct era *era, bool same_boot, const struct two_clocks *past,
                 const struct two_clocks *present)
 {

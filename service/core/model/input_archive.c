@@ -1,3 +1,9 @@
+/*
+ * An input as bytes: what the journal records before it is handled. What each
+ * kind carries is one table (core_input_carries()), which is also used to
+ * replay it. Fields that were added later stand at the end, where an older
+ * journal simply has no more bytes.
+ */
 #include "core/model/input_archive.h"
 
 #include "core/core.h"
@@ -59,6 +65,8 @@ static void *array(struct archive *a, const void *present, size_t count, size_t 
     return memory;
 }
 
+/* Copies are archived, because a declaration that is written may be constant,
+ * while the one function both reads and writes. */
 static void archive_tree(struct archive *a, struct tree_declaration *tree)
 {
     archive_count(a, &tree->n_supervisors, SUPERVISORS_MAX);
@@ -83,6 +91,8 @@ static void archive_tree(struct archive *a, struct tree_declaration *tree)
     }
 }
 
+/* A command without a child or a caller cannot be replayed, so it counts as
+ * damage. */
 static void archive_command(struct archive *a, struct command *command)
 {
     ARCHIVE_WORD(a, command->verb, COMMAND_KILL);
@@ -96,6 +106,8 @@ static void archive_command(struct archive *a, struct command *command)
     a->failed = a->failed || !command->child || !command->requester;
 }
 
+/* A job's output is a part of its end: the journal is the only copy that
+ * survives a crash. */
 void completion_archive(struct archive *a, struct completion *completion)
 {
     uint64_t size = completion->output.data ? completion->output.size : 0;
@@ -121,6 +133,7 @@ void completion_archive(struct archive *a, struct completion *completion)
         archive_bytes(a, data, size);
 }
 
+/* The status is a part of the message only if its flag is set. */
 static void archive_message(struct archive *a, struct notify_message *message)
 {
     ARCHIVE_WORD(a, message->flags, (NOTIFY_TRIGGER << 1) - 1);
@@ -153,6 +166,8 @@ static bool lacks(const struct core_input *input, enum input_carries what, const
     return core_input_carries(input->kind, what) && !field;
 }
 
+/* The end of the function is the check of what no single field can check: the
+ * kind demands a text, a caller or exactly one declaration. */
 void input_archive(struct archive *a, struct core_input *input)
 {
     ARCHIVE_WORD(a, input->kind, CORE_INPUTS - 1);

@@ -1,3 +1,6 @@
+/*
+ * A job's words.
+ */
 #include "core/model/job.h"
 
 #include "core/private.h"
@@ -11,6 +14,7 @@ const char *job_state_to_string(enum job_state state)
     return words[state];
 }
 
+/* These words are on the bus, in events and in scenarios. */
 const char *job_result_to_string(enum job_result result)
 {
     static const char *const words[] = {

@@ -1,3 +1,9 @@
+/*
+ * What remains of a child that was removed: its generation and its fencing
+ * token, by its id. A child that is declared again under this id continues
+ * there, so that a stale process of the old one can never hold a token that is
+ * as large as the new one's. Bounded: the oldest are forgotten first.
+ */
 #include "core/model/lineage.h"
 
 #include "core/model/archive.h"
@@ -16,6 +22,8 @@ static uint32_t hash_of(const char *id)
     return hash;
 }
 
+/* Allocated with the child, long before it is needed: a removal must not fail
+ * for lack of memory. */
 struct lineage *lineage_new(struct core *core, const char *id)
 {
     size_t size = strlen(id) + 1;
@@ -37,6 +45,7 @@ static struct lineage **place_of(struct lineages *all, const struct lineage *of)
     return link;
 }
 
+/* Out of both lists: the one of its hash, and the one by age. */
 static void forget(struct core *core, struct lineage **link)
 {
     struct lineages *all = &core->lineages;
@@ -49,6 +58,8 @@ static void forget(struct core *core, struct lineage **link)
     core->ports.release(core->ports.userdata, lineage);
 }
 
+/* The newest is at the end of the list by age; the oldest goes if there are too
+ * many. */
 static void keep(struct core *core, struct lineage *lineage)
 {
     struct lineages *all = &core->lineages;
@@ -64,6 +75,8 @@ static void keep(struct core *core, struct lineage *lineage)
         forget(core, place_of(all, all->oldest));
 }
 
+/* A child with this id has existed before: it continues from there, and the
+ * record goes. */
 void lineage_resume(struct core *core, struct child *child)
 {
     struct lineage **link = place_of(&core->lineages, child->lineage);
@@ -76,6 +89,8 @@ void lineage_resume(struct core *core, struct child *child)
     forget(core, link);
 }
 
+/* A child that never ran leaves nothing. A job has a number that is never used
+ * again, so it needs none. */
 void lineage_leave(struct core *core, struct child *child)
 {
     struct lineage *lineage = child->lineage;
@@ -89,6 +104,7 @@ void lineage_leave(struct core *core, struct child *child)
     keep(core, lineage);
 }
 
+/* Two records of one id are damage: which of them is right cannot be known. */
 static int read_one(struct core *core, struct archive *a)
 {
     const char *id = NULL;
@@ -120,6 +136,8 @@ static void write_one(struct archive *a, struct lineage *lineage)
     ARCHIVE(a, lineage->fence);
 }
 
+/* From the oldest to the newest, so that reading them in order restores the
+ * order by age. */
 int lineages_archive(struct core *core, struct archive *a)
 {
     size_t count = core->lineages.count;

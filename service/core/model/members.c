@@ -1,3 +1,9 @@
+/*
+ * The tree as one list: each supervisor is followed by everything below it, and
+ * knows its last descendant (`tail`). Walking a subtree is following the list
+ * from its supervisor to its tail, without recursion; the order of the list is
+ * the order of starts.
+ */
 #include "core/model/members.h"
 
 #include "core/model/supervisor.h"
@@ -28,6 +34,8 @@ static struct member *end_of(struct member *member)
     return supervisor ? supervisor->tail : member;
 }
 
+/* At the end of its supervisor. All supervisors above, whose last descendant
+ * was the same, now end here, too. */
 void member_link(struct supervisor *supervisor, struct member *member)
 {
     struct member *before = supervisor->tail;
@@ -44,6 +52,7 @@ void member_link(struct supervisor *supervisor, struct member *member)
         supervisor->tail = member;
 }
 
+/* The reverse. Only a member without anything below it can go. */
 void member_unlink(struct member *member)
 {
     struct supervisor *supervisor = member->supervisor;
@@ -126,6 +135,9 @@ static const struct member *member_under(const struct supervisor *above,
     return member;
 }
 
+/* By the order of the tree, without walking it: up to the common supervisor,
+ * then along its members. Siblings that are children stand in the order of
+ * their serial numbers. */
 bool child_is_before(const struct child *child, const struct child *other)
 {
     const struct supervisor *common = child->member.supervisor;

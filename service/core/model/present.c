@@ -1,3 +1,8 @@
+/*
+ * The present: the time of the input that is being handled, and the events and
+ * changes that it makes. Time stands still while an input is handled, so
+ * everything that follows from it has the same time.
+ */
 #include "core/model/present.h"
 
 #include "core/model/era.h"
@@ -7,6 +12,8 @@
 #include "core/vocabulary/moment.h"
 #include "core/vocabulary/vocabulary.h"
 
+/* Dry runs are muted. The generation of a child without an attempt is the last
+ * one that ran. */
 void event_emit(struct core *core, enum event_kind kind, struct child *child, uint64_t cause,
                 const struct event_field *fields, size_t n_fields)
 {
@@ -47,6 +54,8 @@ void core_last(const struct core *core, struct two_clocks *last)
     *last = (struct two_clocks){core->now_usec, core->realtime_usec};
 }
 
+/* A moment of the core's clock as wall time, for people; computed from now, so
+ * that setting the clock moves what is shown. */
 uint64_t core_realtime_of(const struct core *core, uint64_t usec)
 {
     uint64_t now = core_now(core), realtime = core_realtime(core);

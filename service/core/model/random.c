@@ -1,3 +1,7 @@
+/*
+ * SplitMix64 (Steele, Lea, Flood 2014): one number of state, so that it fits
+ * into a checkpoint, and the same sequence on every machine.
+ */
 #include "core/model/random.h"
 
 #include "core/vocabulary/invariant.h"

@@ -1,3 +1,7 @@
+/*
+ * Pointers in a checkpoint: a child is its slot, a supervisor its number in the
+ * order of declaration. A number that names nothing is damage.
+ */
 #include "core/model/reference_archive.h"
 
 #include "core/model/archive.h"
@@ -8,6 +12,8 @@
 
 #define NOTHING UINT32_MAX
 
+/* Only children that have been read already can be named, so the lists that
+ * name them come at the end of a checkpoint. */
 void reference_archive_child(struct core *core, struct archive *a, struct child **child)
 {
     uint32_t slot = *child ? (*child)->slot : NOTHING;

@@ -1,3 +1,8 @@
+/*
+ * The registry: where children and jobs are found, by slot, by id and by a
+ * job's name. Memory for all of it is taken when children are declared, in
+ * powers of two; after that, no lookup, timer or restart ever allocates.
+ */
 #include "core/model/registry.h"
 
 #include "core/model/config.h"
@@ -61,6 +66,8 @@ void registry_count_dependencies(struct core *core, const struct child *child)
         ++*dependencies_on(core, dependency_id(declaration, i));
 }
 
+/* How many children name an id is counted by id, not by child: it may be named
+ * before it exists. */
 void registry_forget_dependencies(struct core *core, const struct child *child)
 {
     const struct child_declaration *declaration = &child->config->declaration;
@@ -120,6 +127,9 @@ static void jobs_index(struct core *core)
             registry_index_job(core, job);
 }
 
+/* One block for three tables. After growing, everything is entered again; the
+ * tables are hash tables of lists, so the links stand in the children
+ * themselves. */
 static int index_reserve(struct core *core, size_t count)
 {
     uint32_t size = core->index_size > 0 ? core->index_size : INDEX_MIN;
@@ -141,6 +151,9 @@ static int index_reserve(struct core *core, size_t count)
     return 0;
 }
 
+/* Everything that `more` children could ever need: slots, timers (each child
+ * has a fixed number, and one is the shutdown's), rarely used memory, the
+ * indexes. */
 int registry_reserve(struct core *core, size_t more)
 {
     size_t count = core->children + more;

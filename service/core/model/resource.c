@@ -1,3 +1,7 @@
+/*
+ * Limits of resources in checkpoints and records. Each is optional, and absent
+ * means that the kernel's or proctord's own value stays.
+ */
 #include "core/model/resource.h"
 
 #include "core/model/archive.h"
@@ -21,6 +25,8 @@ bool resource_is_given(const struct process_spec *spec)
     return spec->memory_high > 0 || spec->cpu_max_usec > 0 || spec->io_weight > 0 || spec->affinity;
 }
 
+/* All or none: a table with an entry for each limit, of which most are not
+ * set. */
 void resource_archive_limits(struct archive *a, struct process_spec *spec)
 {
     size_t count = spec->limits ? PROCESS_LIMITS : 0;
@@ -55,6 +61,8 @@ void resource_archive_more(struct archive *a, struct process_spec *spec)
     ARCHIVE(a, spec->io_weight);
 }
 
+/* A bitmap of processors. The count is either none or all words; anything else
+ * is damage. */
 void resource_archive_affinity(struct archive *a, struct process_spec *spec)
 {
     size_t count = spec->affinity ? AFFINITY_WORDS : 0;

@@ -1,3 +1,8 @@
+/*
+ * The ring has room for burst + 1 exits: the one that exceeds the limit is kept
+ * as well, so that the view can show by how much it was exceeded, and when it
+ * leaves the window.
+ */
 #include "core/model/restart_limit.h"
 
 #include "core/model/archive.h"
@@ -22,6 +27,7 @@ size_t restart_limit_ring_size(uint32_t burst)
     return ((size_t)burst + 1) * sizeof(uint64_t);
 }
 
+/* The caller owns the ring, which lies in its configuration. */
 void restart_limit_init(struct restart_limit *limit, uint64_t *ring, uint32_t burst,
                         uint64_t interval_usec)
 {
@@ -33,6 +39,8 @@ void restart_limit_init(struct restart_limit *limit, uint64_t *ring, uint32_t bu
     };
 }
 
+/* The newest exits are kept, since they are the last to leave the window.
+ * `updated` moves only if something visible has changed. */
 void restart_limit_resize(struct restart_limit *limit, uint64_t *ring, uint32_t burst,
                           uint64_t interval_usec, uint64_t realtime_usec)
 {
@@ -52,6 +60,8 @@ void restart_limit_resize(struct restart_limit *limit, uint64_t *ring, uint32_t 
     limit->used = old.used;
 }
 
+/* An exit that is exactly one interval old is still inside: the window is
+ * closed at both ends. */
 bool restart_limit_prune(struct restart_limit *limit, uint64_t now_usec, uint64_t realtime_usec)
 {
     bool changed = false;
@@ -65,6 +75,7 @@ bool restart_limit_prune(struct restart_limit *limit, uint64_t now_usec, uint64_
     return changed;
 }
 
+/* Returns whether a restart is still allowed. */
 bool restart_limit_count(struct restart_limit *limit, uint64_t now_usec, uint64_t realtime_usec)
 {
     restart_limit_prune(limit, now_usec, realtime_usec);
@@ -93,6 +104,7 @@ uint64_t restart_limit_next_change(const struct restart_limit *limit)
     return moment_after(moment_after(limit->ring[limit->first], limit->interval_usec), 1);
 }
 
+/* What the bus shows. All of it from one moment. */
 struct restart_limit_view restart_limit_view(const struct restart_limit *limit)
 {
     return (struct restart_limit_view){
@@ -105,6 +117,8 @@ struct restart_limit_view restart_limit_view(const struct restart_limit *limit)
     };
 }
 
+/* The ring is written from its first entry on, so that it begins at 0 when it
+ * is read. */
 void restart_limit_archive(struct archive *a, struct restart_limit *limit)
 {
     uint32_t used = limit->used;

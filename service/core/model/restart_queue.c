@@ -1,3 +1,10 @@
+/*
+ * The places for automatic restarts of one supervisor, and the queue for them.
+ * A place is held from the start until the child is ready, has ended, or is
+ * stopped; a second after the start a child that has not reached its program
+ * gives its place back (TIMER_PLACE), so that one on a dead mount does not
+ * block the others.
+ */
 #include "core/model/restart_queue.h"
 
 #include "core/model/child_change.h"
@@ -13,6 +20,8 @@ bool restart_queue_has_room(const struct core *core, const struct supervisor *su
     return supervisor->in_flight < supervisor_cap(core, supervisor);
 }
 
+/* At the end of the queue, without an event: for a checkpoint, and as the
+ * silent half of queueing. */
 void restart_queue_restore(struct child *child)
 {
     struct supervisor *supervisor = child->member.supervisor;
@@ -26,6 +35,8 @@ void restart_queue_restore(struct child *child)
     supervisor->queued++;
 }
 
+/* Out of the queue for any reason; whether it starts is the caller's
+ * decision. */
 void restart_queue_leave(struct core *core, struct child *child)
 {
     struct supervisor *supervisor = child->member.supervisor;
@@ -60,6 +71,8 @@ void restart_queue_released(struct core *core, struct supervisor *supervisor)
     core->released = supervisor;
 }
 
+/* The place is free. The supervisor is only noted down; the next in the queue
+ * is started at the end of the input. */
 void restart_queue_end(struct core *core, struct child *child)
 {
     struct supervisor *supervisor = child->member.supervisor;

@@ -1,3 +1,8 @@
+/*
+ * A scope is a set of members that are restarted together: stopped, waited for,
+ * and started. Each belongs to a supervisor or a group and is listed while it
+ * is active.
+ */
 #include "core/model/scope.h"
 
 #include "core/model/members.h"
@@ -5,6 +10,8 @@
 #include "core/model/supervisor.h"
 #include "core/private.h"
 
+/* At the end of the list: scopes are looked at in the order in which they
+ * began. */
 void scope_begin(struct core *core, struct scope *scope)
 {
     struct scope **last = &core->restarting;
@@ -19,6 +26,8 @@ void scope_begin(struct core *core, struct scope *scope)
     core_changed_supervisor(core, scope->supervisor);
 }
 
+/* Ended when its members start, when it is voided by a shutdown, or when what
+ * it belongs to goes. */
 void scope_end(struct core *core, struct scope *scope)
 {
     struct scope **link = &core->restarting;

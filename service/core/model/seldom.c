@@ -1,3 +1,8 @@
+/*
+ * What a child rarely has: a failure, a last exit, words of a hold, a row of a
+ * shutdown. Kept in blocks apart from the children, so that for ten thousand
+ * children that never fail these pages are never touched, and cost no memory.
+ */
 #include "core/model/seldom.h"
 
 #include "core/private.h"
@@ -53,6 +58,8 @@ static uint32_t next_count(uint32_t end)
     return count < MOST ? count : MOST;
 }
 
+/* Each block is larger than the one before. A block that was added stays even
+ * if the next one fails. */
 int seldom_reserve(struct core *core, uint32_t slots)
 {
     while (end_of(core) < slots) {
@@ -91,6 +98,7 @@ static void clear_all(struct child *child)
     clear(child->status_text, sizeof(*child->status_text));
 }
 
+/* The parts of a child's slot. A slot is reused, so they are cleared first. */
 void seldom_give(struct core *core, struct child *child)
 {
     struct seldom *seldom = core->seldom;
@@ -108,6 +116,8 @@ void seldom_give(struct core *core, struct child *child)
     clear_all(child);
 }
 
+/* For a dry run: what may change is put aside. Padding is zeroed, because
+ * copies are compared byte for byte. */
 void seldom_save(const struct child *child, struct seldom_copy *copy)
 {
     memset(copy, 0, sizeof(*copy)); /* copies are compared */

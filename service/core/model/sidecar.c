@@ -1,3 +1,7 @@
+/*
+ * Which sidecars belong to a child: a list in the primary, the last of the tree first. It is kept
+ * when declarations change; the rules only walk it.
+ */
 #include "core/model/sidecar.h"
 
 #include "core/model/declaration.h"
@@ -6,6 +10,7 @@
 #include "core/model/stop_order.h"
 #include "core/private.h"
 
+/* The primary may be waiting for this sidecar, so it is looked at again. */
 void sidecar_unbind(struct core *core, struct child *child)
 {
     struct child **link;
@@ -21,6 +26,8 @@ void sidecar_unbind(struct core *core, struct child *child)
     child->goes_around = false;
 }
 
+/* Also for a child that has stopped being a sidecar, or has changed its
+ * primary: it is taken out and put in again. */
 void sidecar_bind(struct core *core, struct child *child)
 {
     const struct child_declaration *declaration = &child->config->declaration;

@@ -1,3 +1,8 @@
+/*
+ * What a start waits for is one word (enum start_wait) with one setter, instead
+ * of the several flags that could contradict each other. Whatever list the
+ * child stands in belongs to that word: leaving the state leaves the list.
+ */
 #include "core/model/start_wait.h"
 
 #include "core/model/child_change.h"
@@ -12,6 +17,8 @@
 
 /* ---- what it waits for ----------------------------------------------------------------------- */
 
+/* The word as it is shown: a hold and a fence come before it, since nothing
+ * else matters while they last. In a shutdown nothing is waited for. */
 enum start_wait child_waits_for(const struct child *child)
 {
     if (child->fence_phase == FENCE_CLOSED)
@@ -45,6 +52,7 @@ static bool may_follow(enum start_wait from, enum start_wait to)
     return from < sizeof(next) / sizeof(next[0]) && (next[from] & 1u << to);
 }
 
+/* Each state's own end; those without a list or a timer have none. */
 static void leave(struct core *core, struct child *child)
 {
     switch (child->start) {
@@ -65,6 +73,7 @@ static void leave(struct core *core, struct child *child)
     }
 }
 
+/* The one setter. Moves that the table does not allow are errors in a rule. */
 void start_move(struct core *core, struct child *child, enum start_wait to)
 {
     child->named_to_start = false;
@@ -170,6 +179,7 @@ void dependency_restore(struct core *core, struct child *child)
     dependency_append(core, child);
 }
 
+/* Out of the list of those that wait for a dependency. */
 void dependency_leave(struct core *core, struct child *child)
 {
     child->awaited = 0;

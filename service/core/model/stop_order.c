@@ -1,3 +1,9 @@
+/*
+ * The order in which several children stop: one that others depend on keeps
+ * running until those of them that are stopping are gone. Each child counts how
+ * many hold it up; the counts are kept as children begin and end to stop, so no
+ * walk over the tree is needed when one of them goes.
+ */
 #include "core/model/stop_order.h"
 
 #include "core/model/declaration.h"
@@ -20,6 +26,8 @@ static size_t first_dependency(const struct child *child)
 
 /* ---- which child holds up which -------------------------------------------------------------- */
 
+/* A stop whose deadline has passed, and that only reports, no longer holds
+ * anything up: it may never end. */
 static bool is_on_its_way_out(const struct child *child)
 {
     const struct attempt *attempt = &child->attempt;
@@ -57,6 +65,8 @@ static void hold_up(struct core *core, struct child *target, bool holds)
         release(core, target);
 }
 
+/* Called after anything that may have changed the answer above; the counts of
+ * those that it depends on follow. */
 void stop_order_update(struct core *core, struct child *child)
 {
     bool holds = is_on_its_way_out(child);
@@ -95,6 +105,7 @@ void stop_order_restore(struct core *core)
             release(core, child);
 }
 
+/* For the sentence that explains a child: one that it waits for, by name. */
 struct child *stop_order_holder(const struct core *core, const struct child *child)
 {
     if (child->goes_around && child->primary->holds_up)

@@ -1,3 +1,7 @@
+/*
+ * What can be read from a supervisor: its state in a word, its strategy, its
+ * limits, all derived from the tally of what is below it.
+ */
 #include "core/model/supervisor.h"
 
 #include "core/model/restart_limit.h"
@@ -6,6 +10,8 @@
 
 /* ---- what it shows --------------------------------------------------------------------------- */
 
+/* A shutdown hides the rest; a restart in progress hides a meltdown, which it
+ * may be the end of. */
 enum supervisor_state supervisor_state(const struct core *core, const struct supervisor *supervisor)
 {
     const struct tally *tally = &supervisor->tally;

@@ -1,3 +1,8 @@
+/*
+ * Supervisors come, change and go. A change of the declaration replaces its
+ * groups; children that were in one of them are moved to the one of the same
+ * name, with what was counted there.
+ */
 #include "core/model/supervisor_change.h"
 
 #include "core/model/config.h"
@@ -13,6 +18,7 @@
 
 #include <errno.h>
 
+/* The root exists in every tree, and has no limit until one is declared. */
 int supervisor_init_root(struct core *core)
 {
     struct supervisor *root = &core->root;
@@ -42,6 +48,8 @@ static struct scope *present_scope(const struct supervisor *supervisor,
     return scope;
 }
 
+/* The scopes of the old groups end with them; children in them continue in the
+ * present group's scope, or in none. */
 static void repoint_groups(struct core *core, struct supervisor *supervisor,
                            struct supervisor_config *old)
 {
@@ -83,6 +91,8 @@ static void keep_counts_of_groups(const struct core *core, struct supervisor *su
     }
 }
 
+/* Returns the old configuration, which the caller releases, or puts back if the
+ * declaration fails. */
 struct supervisor_config *supervisor_configure(struct core *core, struct supervisor *supervisor,
                                                struct supervisor_config *config)
 {
@@ -125,6 +135,7 @@ bool supervisor_count(struct core *core, struct supervisor *supervisor)
     return !supervisor->config->declaration.limited || supervisor_count_below(core, supervisor);
 }
 
+/* Not linked yet, so that a declaration that fails can free it. */
 struct supervisor *supervisor_new(struct core *core,
                                   const struct supervisor_declaration *declaration)
 {
@@ -144,6 +155,8 @@ struct supervisor *supervisor_new(struct core *core,
     return supervisor;
 }
 
+/* The list of all supervisors is in the order of declaration; a supervisor's
+ * number in a checkpoint is its place there. */
 void supervisor_link(struct core *core, struct supervisor *parent, struct supervisor *supervisor)
 {
     struct supervisor *last = &core->root;
@@ -158,6 +171,8 @@ void supervisor_link(struct core *core, struct supervisor *parent, struct superv
     supervisor_configure(core, supervisor, supervisor->config);
 }
 
+/* Also out of the list of those that have changed, since that list is read
+ * after the input, when this one is gone. */
 void supervisor_unlink(struct core *core, struct supervisor *supervisor)
 {
     struct supervisor *before = &core->root;
@@ -183,6 +198,8 @@ void supervisor_free(struct core *core, struct supervisor *supervisor)
     core->ports.release(core->ports.userdata, supervisor);
 }
 
+/* A supervisor that no manifest declares any more goes with its last child;
+ * that may make the one above empty, too. */
 void supervisor_collect(struct core *core, struct supervisor *supervisor)
 {
     while (supervisor->discarded && supervisor->members == 0) {

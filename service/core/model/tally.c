@@ -1,3 +1,8 @@
+/*
+ * Counts of what is below each supervisor: children, attempts, holds, members
+ * of scopes. They are kept by adding and removing a child's own contribution on
+ * the whole way up, around each change.
+ */
 #include "core/model/tally.h"
 
 #include "core/model/present.h"

@@ -1,3 +1,9 @@
+/*
+ * A binary heap of pointers, from index 1; index 0 means not armed. Timers know
+ * their place, so clearing one costs a logarithm, without a search. Those that
+ * are due at the same moment fire in the order in which they were armed, which
+ * makes a run repeatable.
+ */
 #include "core/model/timer.h"
 
 #include "core/vocabulary/invariant.h"
@@ -24,6 +30,7 @@ static void sift_up(struct timer_heap *heap, uint32_t position, struct timer *ti
     place(heap, position, timer);
 }
 
+/* The hole moves down until the timer fits; each step moves one entry. */
 static void sift_down(struct timer_heap *heap, uint32_t position, struct timer *timer)
 {
     for (;;) {
@@ -40,6 +47,7 @@ static void sift_down(struct timer_heap *heap, uint32_t position, struct timer *
     place(heap, position, timer);
 }
 
+/* The last entry fills the hole, and may have to move either way. */
 void timer_clear(struct timer_heap *heap, struct timer *timer)
 {
     uint32_t position = timer->position;
@@ -57,6 +65,8 @@ void timer_clear(struct timer_heap *heap, struct timer *timer)
         sift_down(heap, position, last);
 }
 
+/* Arming again replaces the deadline, and goes to the end of those that are due
+ * at the same moment. */
 void timer_set(struct timer_heap *heap, struct timer *timer, uint64_t deadline_usec)
 {
     INVARIANT(deadline_usec > 0);

@@ -50,8 +50,6 @@ static bool is_blank(const char *text)
     return true;
 }
 
-/* The operation that a verb asks for; those that only act on the attempt leave
- * it active. */
 static enum child_operation operation_of(enum command_verb verb)
 {
     switch (verb) {
@@ -70,10 +68,6 @@ static enum child_operation operation_of(enum command_verb verb)
     return CHILD_ACTIVE;
 }
 
-/* Pause, Quarantine and Remove differ only in how strong their hold is. A
- * weaker one never replaces a stronger one: a Pause of a quarantined child
- * leaves it quarantined, and a child that is being removed stays so. A repeated
- * call that finds the cancel delivered changes nothing, and says so. */
 static void stop_child(struct core *core, struct child *child, const struct command *command,
                        uint64_t id, struct outcome *outcome)
 {
@@ -177,7 +171,6 @@ static void resume_child(struct core *core, struct child *child, const struct co
         child->wanted = false; /* there is nothing to start any more */
 }
 
-/* What a caller has to do first, in the words of the reply. */
 static const char *hold_conflict(enum child_operation operation)
 {
     switch (operation) {
@@ -269,9 +262,6 @@ static bool comes_too_early(struct core *core, struct child *child, uint64_t id,
     return true;
 }
 
-/* Nothing is in the way. An automatic start that waits (backoff, cool-down) is
- * replaced, as the operator wants it now, and counts as a manual one from here
- * on. */
 static void restart_at_once(struct core *core, struct child *child, uint64_t id,
                             struct outcome *outcome)
 {
@@ -322,8 +312,6 @@ static int send_signal(struct core *core, struct child *child, int signal, bool 
     return r;
 }
 
-/* The core only remembers that a reload was asked for; whether it succeeds, the
- * child says later. In a dry run no signal leaves the core. */
 static int reload_child(struct core *core, struct child *child, uint64_t id,
                         struct outcome *outcome, struct error *error)
 {
@@ -341,8 +329,6 @@ static int reload_child(struct core *core, struct child *child, uint64_t id,
     return send_signal(core, child, reload_signal_of(child), false, error);
 }
 
-/* The cause is kept, so that an exit by this very signal can name the command
- * that sent it. */
 static int signal_child(struct core *core, struct child *child, const struct command *command,
                         uint64_t id, struct error *error)
 {
@@ -358,9 +344,6 @@ static int signal_child(struct core *core, struct child *child, const struct com
     return r;
 }
 
-/* The state after a command, as every outcome carries it, also for a call that
- * waits and is answered much later; only what the command itself did (the
- * fence, the cancel) is filled in by the command. */
 void core_describe(struct core *core, struct child *child, struct outcome *outcome)
 {
     (void)core;
@@ -388,8 +371,6 @@ static const char *result_label(const struct outcome *outcome)
     return outcome->idempotent ? "idempotent" : "accepted";
 }
 
-/* Exhaustive, without a default: a new verb does not compile until it is
- * handled here. */
 static int carry_out(struct core *core, struct child *child, const struct command *command,
                      uint64_t id, struct outcome *outcome, struct error *error)
 {
@@ -417,8 +398,6 @@ static int carry_out(struct core *core, struct child *child, const struct comman
     __builtin_unreachable();
 }
 
-/* A command without a reason is useless in an audit, so one is required, and a
- * bound keeps a caller from filling the journal with it. */
 static int check_reason(const struct command *command, struct error *error)
 {
     struct text text = text_in(error->text, sizeof(error->text));
@@ -439,8 +418,6 @@ static bool fits_job(enum command_verb verb)
     return verb == COMMAND_REMOVE || verb == COMMAND_KILL || verb == COMMAND_RELOAD;
 }
 
-/* What must hold before a command gets an id. Nothing may have changed when
- * this fails. */
 static int check(const struct core *core, const struct command *command, struct error *error)
 {
     int r = check_reason(command, error);
@@ -477,9 +454,6 @@ static void announce(struct core *core, struct child *child, const struct comman
              FIELD_TEXT_OF("from", from));
 }
 
-/* One command, from its id to its result. The attempt and the generation are
- * noted before, as they are what the command acted on; describing them
- * afterwards would name the successor. */
 static int run(struct core *core, struct child *child, const struct command *command,
                struct outcome *outcome, struct error *error)
 {
@@ -613,9 +587,6 @@ static void run_in_scope(struct core *core, struct supervisor *supervisor, struc
         scope_begin(core, &supervisor->scope);
 }
 
-/* Whether a command on the supervisor will stop this child. It is asked for all
- * members before any of them is stopped, because the order of stops has to know
- * who else goes. */
 static bool is_asked_to_go(const struct core *core, const struct child *child,
                            enum command_verb verb)
 {

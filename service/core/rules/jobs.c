@@ -247,8 +247,8 @@ int job_restore(struct core *core, const char *name, uint64_t id, struct job **j
     return *job ? 0 : -ENOMEM;
 }
 
-/* From a checkpoint, in the order of the list, so that who waits for whom comes
- * out the same. */
+/* From a checkpoint, in the order of the list, so that each job waits for the same one
+ * as before. */
 void job_restored(struct core *core, struct job *job)
 {
     struct jobs *jobs = &core->jobs;

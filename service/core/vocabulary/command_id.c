@@ -1,3 +1,8 @@
+/*
+ * A command id as text: eight hexadecimal digits for the instance (a state directory), a dash, and
+ * a number that grows. Ids of two machines, or of a directory that was lost, do not collide in a
+ * common log.
+ */
 #include "core/vocabulary/command_id.h"
 
 #include "core/vocabulary/text.h"
@@ -6,6 +11,7 @@
 
 #define INSTANCE_DIGITS 8
 
+/* The number 0 is no command: its text is empty. */
 void command_id_text(struct command_id id, char text[COMMAND_ID_SIZE])
 {
     static const char digits[] = "0123456789abcdef";
@@ -28,6 +34,8 @@ static int value_of(char digit)
     return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
+/* Only what command_id_text() writes: no leading zeros, no blanks. An id has
+ * one spelling, so that filters can compare texts. */
 int command_id_parse(const char *text, struct command_id *id)
 {
     *id = (struct command_id){};

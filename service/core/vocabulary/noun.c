@@ -1,3 +1,7 @@
+/*
+ * One child, two children: the plural forms of the few nouns that proctor
+ * counts.
+ */
 #include "core/vocabulary/noun.h"
 
 #include <stddef.h>

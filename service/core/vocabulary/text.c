@@ -1,3 +1,8 @@
+/*
+ * Text in buffers of a fixed size, always with an end, cut at a boundary of
+ * UTF-8. The core formats without printf(), which depends on the locale, and
+ * may allocate.
+ */
 #include "core/vocabulary/text.h"
 
 #include "core/vocabulary/invariant.h"
@@ -11,6 +16,7 @@ struct text text_in(char *buffer, size_t size)
     return (struct text){.buffer = buffer, .size = size};
 }
 
+/* What does not fit is cut. */
 void text_append(struct text *text, const char *string)
 {
     size_t room = text->size - text->length - 1;
@@ -23,6 +29,7 @@ void text_append(struct text *text, const char *string)
     text->buffer[text->length] = '\0';
 }
 
+/* From the last digit; 20 digits are enough for 64 bits. */
 void text_append_number(struct text *text, uint64_t number)
 {
     char digits[21];
@@ -43,6 +50,8 @@ static size_t utf8_boundary(const char *string, size_t length)
     return length;
 }
 
+/* The ranges may overlap. A character is never cut in half: what follows is
+ * shown on terminals and sent over D-Bus, which demands valid UTF-8. */
 void text_copy(char *buffer, size_t size, const char *string)
 {
     INVARIANT(size > 0);
@@ -99,6 +108,8 @@ static bool is_control(uint32_t code)
            (code >= 0x2066 && code <= 0x2069);
 }
 
+/* One character: its length, its class and its code. Invalid bytes are passed
+ * one by one. */
 size_t text_next(const char *text, enum text_class *class, uint32_t *code)
 {
     size_t length = utf8_decode((const unsigned char *)text, code);
@@ -117,6 +128,7 @@ size_t text_next(const char *text, enum text_class *class, uint32_t *code)
     return length;
 }
 
+/* ASCII is decided without decoding, since nearly all text is. */
 bool text_is_at_most(const char *text, enum text_class most)
 {
     enum text_class class;

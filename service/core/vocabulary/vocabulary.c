@@ -1,3 +1,7 @@
+/*
+ * The words for the enums of the core, made from one table each, so that the
+ * bus, the JSON, events and scenarios cannot disagree about them.
+ */
 #include "core/vocabulary/vocabulary.h"
 
 #include "core/vocabulary/invariant.h"
