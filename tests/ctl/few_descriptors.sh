@@ -21,8 +21,8 @@ os.execv(sys.argv[2], sys.argv[2:])' "$1" "$proctord" --bus-address="unix:path=$
         --manifests="$folder/tree.yaml" --state-dir="$folder/state" --runtime-dir="$folder/run" \
         >/dev/null 2>"$folder/log" &
     daemon=$!
-    until_true decided
     verdict=silent
+    until_true decided || kill -9 "$daemon"
     if is_up; then
         verdict=started
         kill "$daemon"
@@ -66,7 +66,7 @@ os.execv(sys.argv[2], sys.argv[2:])' "$missing" "$proctord" --bus-address="unix:
     check "without $missing: nothing of proctord's in their place" 0 \
         "$(grep -cE 'anon_inode|socket|memfd|pidfd' "$folder/shown")"
     kill "$daemon"
-    until_true has_ended
+    until_true has_ended || kill -9 "$daemon"
     wait "$daemon"
     daemon=
 done

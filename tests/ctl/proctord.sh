@@ -23,6 +23,17 @@ plan() {
     echo "1..$n"
 }
 
+is_over() { ! [ -d "/proc/$1" ] || grep -q "^State:.Z" "/proc/$1/status" 2>/dev/null; }
+
+end_process() { # PID: asked first, and killed if that is not enough
+    kill "$1" 2>/dev/null
+    until_true is_over "$1" || {
+        echo "# process $1 did not end when it was asked to"
+        kill -9 "$1"
+    }
+    wait "$1"
+}
+
 begin() { # PROCTORD PROCTORCTL, the tree on standard input; @ stands for the folder
     folder=$(mktemp -d)
     mkdir "$folder/bin" "$folder/children.d"
@@ -33,7 +44,7 @@ begin() { # PROCTORD PROCTORCTL, the tree on standard input; @ stands for the fo
     "$1" --private-bus --manifests="$folder/children.d" --state-dir="$folder/state" \
         --runtime-dir="$folder/run" "${options[@]//@/$folder}" >"$folder/address" 2>"$folder/errors" &
     daemon=$!
-    trap 'kill $daemon; wait $daemon; rm -rf "$folder"' EXIT
+    trap 'end_process $daemon; rm -rf "$folder"' EXIT
     read -r _ PROCTOR_BUS_ADDRESS <"$folder/address"
     export PROCTOR_BUS_ADDRESS
 }

@@ -57,15 +57,15 @@ check "wait on one whose requirement is paused answers at once" \
 check "after does not wait for one that waits for a held one" "web: active, queued-after-stop, generation 1, ready, 0" \
     "$(proctorctl restart web --wait --timeout=20s --reason=test | sed 's/, idle//'), ${PIPESTATUS[0]}"
 
-draining() {
+draining() { # UNTIL: a command that ends when it may end
     cat <<Y
 name: drains
-exec: [/bin/sh, -c, "trap 'sleep .3; exit' TERM; echo x >$folder/drains; while :; do sleep .05; done"]
+exec: [/bin/sh, -c, "trap '$1; exit' TERM; echo x >$folder/drains; while :; do sleep .05; done"]
 Y
 }
 begin_to_remove() {
     rm -f "$folder/drains"
-    draining >"$folder/drains.yaml"
+    draining "$1" >"$folder/drains.yaml"
     proctorctl add "$folder/drains.yaml" --reason=test >/dev/null
     until_true test -s "$folder/drains"
     proctorctl remove drains --reason=test >/dev/null
@@ -74,15 +74,16 @@ echo '{name: drains, exec: [/bin/sleep, "1000"]}' >"$folder/newer.yaml"
 check "a dry run of add says that it is one" "added      drains
 starts     drains; 0" \
     "$(proctorctl add "$folder/newer.yaml" --dry-run --reason=test); $?"
-begin_to_remove
+begin_to_remove "sleep .3"
 check "a child that is being removed counts as absent" "/org/proctor1/child/drains; 0" \
     "$(timeout 20 proctorctl add "$folder/newer.yaml" --reason=test); $?"
 check "and the newer one is there" "ready" \
     "$(proctorctl wait drains --timeout=20s --quiet; proctorctl --json=short list drains | grep -o '"status":"[a-z]*"' | cut -d'"' -f4)"
 proctorctl remove drains --reason=test --wait >/dev/null
-begin_to_remove
+begin_to_remove "until test -e $folder/drained; do sleep .05; done"
 check "a wait for its end has a limit" "proctorctl: nothing was added; waits for: removal: drains" \
     "$(timeout 20 proctorctl add "$folder/newer.yaml" --wait --timeout=50ms --reason=test 2>&1 | cut -d: -f1-4)"
+touch "$folder/drained"
 
 proctorctl pause stubborn --reason=test >/dev/null
 until_true stop_failed
