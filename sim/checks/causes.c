@@ -336,6 +336,18 @@ static void enter_shutdown(struct world *world, uint64_t cause)
             press(&world->actors[i].ledger.stop, world->actors[i].child, cause, true);
 }
 
+/* The earliest bound of all that were given is the one that can pass. */
+static void enter_bound(struct world *world, const struct event *event)
+{
+    uint64_t timeout_usec = number_of(event, "timeout_usec");
+    uint64_t ends_usec = timeout_usec > 0 ? world->now_nsec / 1000 + timeout_usec : UINT64_MAX;
+
+    if (event->kind == EVENT_SHUTDOWN_REQUESTED || ends_usec < world->bound_usec) {
+        world->bound_command = event->cause;
+        world->bound_usec = ends_usec;
+    }
+}
+
 void causes_event(struct world *world, const struct event *event)
 {
     INVARIANT(event_is_sound(event));
@@ -343,7 +355,7 @@ void causes_event(struct world *world, const struct event *event)
         enter_shutdown(world, event->cause);
     if (world->input == INPUT_SHUTDOWN &&
         (event->kind == EVENT_SHUTDOWN_REQUESTED || event->kind == EVENT_COMMAND_ACCEPTED))
-        world->bound_command = event->cause;
+        enter_bound(world, event);
     if (event->child) {
         enter_start(world, event, &((struct actor *)event->child->host)->ledger.stop);
         enter_stop(world, event, &((struct actor *)event->child->host)->ledger.stop);

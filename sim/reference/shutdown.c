@@ -121,20 +121,22 @@ void ref_shut_down(struct ref *r, bool by_policy, uint64_t timeout, const char *
     complete_when_all_are_gone(r);
 }
 
-/* A bound counts from the call that gives it, and only shortens; that is a command of its own where
- * the shutdown is another's. */
-static void bound(struct ref *r, uint64_t timeout, bool is_anothers, const char *by,
-                  const char *reason)
+/* To join a shutdown that is another's is a command of its own. */
+static void join(struct ref *r, uint64_t timeout, const char *by, const char *reason)
+{
+    r->next_command++;
+    TELL(r, NULL, EVENT_COMMAND_ACCEPTED, FIELD_TEXT_OF("command", "shutdown"),
+         FIELD_TEXT_OF("by", by), FIELD_TEXT_OF("reason", reason),
+         FIELD_NUMBER_OF("timeout_usec", timeout));
+}
+
+/* A bound counts from the call that gives it, and only shortens. */
+static void bound(struct ref *r, uint64_t timeout)
 {
     uint64_t deadline = r->now + timeout;
 
     if (timeout == 0 || r->phase == SHUTDOWN_COMPLETED || (r->bound > 0 && r->bound <= deadline))
         return;
-    r->next_command += is_anothers;
-    if (is_anothers)
-        TELL(r, NULL, EVENT_COMMAND_ACCEPTED, FIELD_TEXT_OF("command", "shutdown"),
-             FIELD_TEXT_OF("by", by), FIELD_TEXT_OF("reason", reason),
-             FIELD_NUMBER_OF("timeout_usec", timeout));
     r->bound = deadline;
     r->bound_order = ++r->next_order;
 }
@@ -157,10 +159,10 @@ void ref_shut_down_by(struct ref *r, const struct ref_child *c, const char *why)
 
 void reference_shutdown(struct ref *r, uint64_t timeout, const char *by, const char *reason)
 {
-    bool is_anothers = r->phase != SHUTDOWN_IDLE;
-
+    if (r->phase != SHUTDOWN_IDLE)
+        join(r, timeout, by, reason);
     ref_shut_down(r, false, timeout, by, reason);
-    bound(r, timeout, is_anothers, by, reason);
+    bound(r, timeout);
     ref_wake(r);
 }
 

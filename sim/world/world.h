@@ -289,6 +289,7 @@ struct world {
     uint64_t sequence, commands;
     uint64_t commands_before;                 /* the present input */
     uint64_t shutdown_command, bound_command; /* whose the shutdown is, and its bound */
+    uint64_t bound_usec;                      /* when that passes; UINT64_MAX: never */
     struct disk *disk;                        /* the journal; NULL: there is none */
     bool full;                                /* the disk */
     bool cut; /* the daemon dies in this input, or the next, after: */
