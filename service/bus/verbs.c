@@ -176,11 +176,7 @@ int verb_call(struct service *service, sd_bus_message *m, enum command_verb verb
 
 void shutdown_order(struct service *service, const struct options *options, const char *reason)
 {
-    bool begins = core_shutdown_phase(service->core) == SHUTDOWN_IDLE;
-
-    if (!begins && options->timeout_usec == 0)
-        return; /* it is under way, and nothing of it changes */
-    if (begins) {
+    if (core_shutdown_phase(service->core) == SHUTDOWN_IDLE) {
         snprintf(service->shutdown_requester, sizeof(service->shutdown_requester), "%s",
                  options->requester);
         snprintf(service->shutdown_reason, sizeof(service->shutdown_reason), "%s", reason);

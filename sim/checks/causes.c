@@ -340,7 +340,7 @@ static void enter_shutdown(struct world *world, uint64_t cause)
 static void enter_bound(struct world *world, const struct event *event)
 {
     uint64_t timeout_usec = number_of(event, "timeout_usec");
-    uint64_t ends_usec = timeout_usec > 0 ? world->now_nsec / 1000 + timeout_usec : UINT64_MAX;
+    uint64_t ends_usec = timeout_usec > 0 ? world_usec(world) + timeout_usec : UINT64_MAX;
 
     if (event->kind == EVENT_SHUTDOWN_REQUESTED || ends_usec < world->bound_usec) {
         world->bound_command = event->cause;
@@ -353,8 +353,8 @@ void causes_event(struct world *world, const struct event *event)
     INVARIANT(event_is_sound(event));
     if (event->kind == EVENT_SHUTDOWN_REQUESTED)
         enter_shutdown(world, event->cause);
-    if (world->input == INPUT_SHUTDOWN &&
-        (event->kind == EVENT_SHUTDOWN_REQUESTED || event->kind == EVENT_COMMAND_ACCEPTED))
+    if (event->kind == EVENT_SHUTDOWN_REQUESTED ||
+        (event->kind == EVENT_COMMAND_ACCEPTED && world->input == INPUT_SHUTDOWN))
         enter_bound(world, event);
     if (event->child) {
         enter_start(world, event, &((struct actor *)event->child->host)->ledger.stop);

@@ -200,10 +200,21 @@ void shutdown_late_report(struct core *core, struct child *child)
     EMIT_BARE(core, EVENT_CHILD_SHUTDOWN_LATE_REPORT, child, core->shutdown_command);
 }
 
-/* A bound counts from the call that gives it, and only ever shortens. Where the shutdown is
- * another's, that is a command of its own. */
-static void set_bound(struct core *core, uint64_t timeout_usec, const char *requester,
-                      const char *reason, bool is_anothers)
+/* To join a shutdown that is another's is a command of its own, whatever it changes: the audit
+ * says who asked for it, and why. */
+static uint64_t join(struct core *core, uint64_t timeout_usec, const char *requester,
+                     const char *reason)
+{
+    uint64_t id = core_new_command(core);
+
+    EMIT(core, EVENT_COMMAND_ACCEPTED, NULL, id, FIELD_TEXT_OF("command", "shutdown"),
+         FIELD_TEXT_OF("by", requester), FIELD_TEXT_OF("reason", reason),
+         FIELD_NUMBER_OF("timeout_usec", timeout_usec));
+    return id;
+}
+
+/* A bound counts from the call that gives it, and only ever shortens. */
+static void set_bound(struct core *core, uint64_t timeout_usec, uint64_t command)
 {
     uint64_t deadline_usec = core_after(core, timeout_usec);
     uint64_t runs_usec = core->shutdown_bound.deadline_usec;
@@ -211,13 +222,7 @@ static void set_bound(struct core *core, uint64_t timeout_usec, const char *requ
     if (timeout_usec == 0 || core->shutdown_phase == SHUTDOWN_COMPLETED ||
         (runs_usec > 0 && runs_usec <= deadline_usec))
         return;
-    core->shutdown_bound_command = core->shutdown_command;
-    if (is_anothers) {
-        core->shutdown_bound_command = core_new_command(core);
-        EMIT(core, EVENT_COMMAND_ACCEPTED, NULL, core->shutdown_bound_command,
-             FIELD_TEXT_OF("command", "shutdown"), FIELD_TEXT_OF("by", requester),
-             FIELD_TEXT_OF("reason", reason), FIELD_NUMBER_OF("timeout_usec", timeout_usec));
-    }
+    core->shutdown_bound_command = command;
     timer_set(&core->timers, &core->shutdown_bound, deadline_usec);
 }
 
@@ -225,13 +230,16 @@ static void set_bound(struct core *core, uint64_t timeout_usec, const char *requ
 void shutdown_request(struct core *core, uint64_t timeout_usec, const char *requester,
                       const char *reason)
 {
-    bool is_anothers = core->shutdown_phase != SHUTDOWN_IDLE;
+    uint64_t command = 0;
 
-    if (!is_anothers) {
+    if (core->shutdown_phase != SHUTDOWN_IDLE) {
+        command = join(core, timeout_usec, requester, reason);
+    } else {
         core->shutdown_by_signal = strcmp(requester, REQUESTER_SIGNAL) == 0;
         begin(core, timeout_usec, requester, reason, false);
+        command = core->shutdown_command;
     }
-    set_bound(core, timeout_usec, requester, reason, is_anothers);
+    set_bound(core, timeout_usec, command);
 }
 
 /* What is left is killed at once, last started first. */
@@ -263,8 +271,9 @@ void shutdown_hurry(struct core *core, const char *requester, const char *reason
         id = core_new_command(core);
         EMIT(core, EVENT_COMMAND_ACCEPTED, NULL, id, FIELD_TEXT_OF("command", "hurry"),
              FIELD_TEXT_OF("by", requester), FIELD_TEXT_OF("reason", reason));
+    } else {
+        shutdown_request(core, 0, requester, reason);
     }
-    shutdown_request(core, 0, requester, reason);
     cut_short(core, id > 0 ? id : core->shutdown_command);
 }
 
