@@ -104,6 +104,7 @@ struct search {
     char *nearest; /* to be freed */
     size_t best;
     bool supervisor;
+    bool listed; /* as it was typed: it is being removed */
 };
 
 static const char *last_part(const char *id)
@@ -127,6 +128,8 @@ static void compare(struct search *search, const char *id)
 
     if (strncmp(id, search->id, length) == 0 && id[length] == '/')
         search->supervisor = true;
+    if (strcmp(id, search->id) == 0)
+        search->listed = true;
     if (distance >= search->best || 2 * distance >= strlen(search->id))
         return;
     free(search->nearest);
@@ -138,6 +141,8 @@ static char *tell(const struct search *search)
 {
     char *text = NULL;
 
+    if (search->listed)
+        return NULL;
     if (!search->supervisor)
         return search->nearest ? ask_for(search->nearest) : NULL;
     return asprintf(&text, "it is a supervisor; \"%s/\" with a slash means all children below it",
