@@ -1,3 +1,9 @@
+/*
+ * Taking over the children of an earlier proctord. A PID alone proves nothing,
+ * as it may belong to another process by now. First every attempt looks for its
+ * process; then processes that belong to no attempt are killed; only then are
+ * attempts without a process reported, as that may start something.
+ */
 #include "host/adopt.h"
 
 #include "system/account.h"

@@ -1,3 +1,9 @@
+/*
+ * Heartbeats are cheap to send and expensive to record, so those that come
+ * within an eighth of the deadline (at most a second) are counted as one, at
+ * the end of that time. Nothing is lost by it: the deadline moves a little
+ * later than the last heartbeat, never earlier.
+ */
 #include "host/beat.h"
 
 #include "core/model/child.h"
@@ -20,6 +26,7 @@ static uint64_t moment_of(const struct child *child)
     return moment == 0 || moment > MOMENT_MAX_USEC ? MOMENT_MAX_USEC : moment;
 }
 
+/* The heartbeats of this moment, as one message. */
 static int moment_is_over(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct process *process = userdata;
@@ -36,6 +43,7 @@ static int moment_is_over(sd_event_source *source, uint64_t usec, void *userdata
     return 0;
 }
 
+/* One timer per child, made with its first heartbeat that has to wait. */
 static int wait_for_end(struct process *process, uint64_t end_usec)
 {
     struct beat *beat = &process->beat;
@@ -70,6 +78,9 @@ static bool is_silent(const struct child *child)
     return child->heartbeat_stale || child->attempt.silent || !child->attempt.notifies;
 }
 
+/* Takes out of a message what says nothing new. A status that has not changed,
+ * and a heartbeat that can wait, make no input; a child that was silent is
+ * always heard at once. */
 void beat_reduce(struct process *process, uint64_t now_usec, struct notify_message *message)
 {
     INVARIANT(message && child_is_sound(process->child));

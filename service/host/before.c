@@ -1,3 +1,9 @@
+/*
+ * The commands that run before the program, one after the other. To the core
+ * the child is starting the whole time; the host goes back and forth between
+ * this file and the start itself, until the last command has ended and all its
+ * processes are gone.
+ */
 #include "host/before.h"
 
 #include "core/vocabulary/text.h"
@@ -87,6 +93,8 @@ static void end(struct process *process)
         settle(process);
 }
 
+/* The command's first process has ended; its others are killed, and waited for
+ * by the caller of this file. */
 static void command_ended(void *userdata, const struct errand_end *ended)
 {
     struct process *process = userdata;
@@ -101,6 +109,7 @@ static void command_ended(void *userdata, const struct errand_end *ended)
     end(process);
 }
 
+/* The command's own timeout. That of the start as a whole is the core's. */
 static int time_is_over(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct process *process = userdata;
@@ -132,6 +141,8 @@ static int prepare_leaf(struct process *process)
     return 0;
 }
 
+/* The next command. It has a leaf of its own below the child's, so that its
+ * processes can be told apart from the program's. */
 int before_begin(struct process *process)
 {
     struct before_commands *before = &process->before;
@@ -159,6 +170,9 @@ int before_begin(struct process *process)
     return process_step_failed(process, r, "before", command_of(process)->arguments[0]);
 }
 
+/* A stop while commands run: the one that is running gets the child's stop
+ * signal, and is killed at once when the time is up. Returns whether there is
+ * still something to wait for. */
 bool before_stop(struct process *process, bool at_once)
 {
     struct before_commands *before = &process->before;

@@ -1,3 +1,9 @@
+/*
+ * What a child does between the clone and its program. It shares the memory of
+ * the spawner, so it makes only bare system calls on what the plan contains: no
+ * allocation, no libc call that has state. Each step is named before it is made;
+ * if it fails, or hangs, the parent knows where.
+ */
 #include "host/birth.h"
 
 #include "host/birth_directory.h"

@@ -1,3 +1,10 @@
+/*
+ * Directories below a place such as /var/lib, made as root for the child's
+ * user, where that user may already own a part of the path. Therefore no link
+ * is followed, each part is opened relative to the one before, and below a
+ * directory of the child's user everything is made with that user's rights:
+ * nothing can be redirected.
+ */
 #include "host/birth_directory.h"
 
 #include <errno.h>
@@ -40,6 +47,8 @@ static int open_place(const char *path)
     return fd < 0 ? -errno : fd;
 }
 
+/* setfsuid(2) changes only what file access is checked by, and only in this
+ * thread. */
 static int make_part(const struct walk *walk, const char *part, mode_t mode)
 {
     if (walk->below_childs) {
@@ -54,6 +63,8 @@ static int make_part(const struct walk *walk, const char *part, mode_t mode)
     return r == -EEXIST ? 0 : r;
 }
 
+/* Root's and proctord's directories may contain the child's; below the child's
+ * own, nothing else may follow. */
 static int check_owner(struct walk *walk)
 {
     uid_t owner = walk->status.st_uid;
@@ -68,6 +79,8 @@ static int check_owner(struct walk *walk)
     return 0;
 }
 
+/* Made if it is missing, then opened without following a link, then checked by
+ * what was opened. */
 static int enter_part(struct walk *walk, const char *part, mode_t mode)
 {
     int r = make_part(walk, part, mode);
@@ -86,6 +99,7 @@ static int enter_part(struct walk *walk, const char *part, mode_t mode)
     return fstat(next, &walk->status) < 0 ? -errno : check_owner(walk);
 }
 
+/* Only the last part is the child's; its parents are ordinary directories. */
 static int walk_to_the_end(struct walk *walk, const char *name)
 {
     char part[NAME_MAX + 1];
@@ -117,6 +131,8 @@ static int give(const struct walk *walk, mode_t mode)
     return 0;
 }
 
+/* Returns with a reason for people, in the memory of this program, since the
+ * caller cannot allocate. */
 int birth_directory_make(const struct plan_directory *directory, int64_t uid, int64_t gid,
                          const char **why)
 {

@@ -1,3 +1,7 @@
+/*
+ * Many ends at once, such as those of a killed tree, are handled in portions,
+ * so that the loop answers others in between.
+ */
 #include "host/burst.h"
 
 #include "host/process.h"

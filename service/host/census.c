@@ -1,3 +1,11 @@
+/*
+ * Which processes belong to which attempt, without cgroups. The kernel only
+ * says who the parent is, and a process that double-forks loses that; so each
+ * process is asked once for its environment (claim.c), and the answer is kept
+ * while the process lives. One listing serves all attempts that ask within the
+ * same moment: a thousand children that stop together cost one walk through
+ * /proc, not a thousand.
+ */
 #include "host/census.h"
 
 #include "system/again.h"
@@ -101,6 +109,7 @@ uint64_t census_lately(const struct census *census)
 
 /* ---- the entries ----------------------------------------------------------------------------- */
 
+/* The roll is sorted by PID. */
 static struct entry *entry_of(const struct roll *roll, pid_t pid)
 {
     size_t low = 0, high = roll->n;
@@ -188,6 +197,8 @@ static bool is_to_be_killed(const struct host *host, const struct roll *roll,
     return tree && tree->state == TREE_KILLED && tree->everywhere == roll->all;
 }
 
+/* A process that cannot be asked yet (it is between fork and exec) is counted
+ * as unseen for a short time: an attempt is not over while it may be its. */
 static void ask_living(const struct host *host, const struct roll *roll, struct entry *entry,
                        int pidfd)
 {
@@ -271,6 +282,8 @@ static void note_who_has_ended(struct roll *roll)
     }
 }
 
+/* Attempts, and within them the numbers of checks and commands, so that each
+ * tree finds its processes in one run. */
 static int by_attempt(const struct claim *a, const struct claim *b)
 {
     const uint64_t left[] = {a->id.slot, a->id.serial, a->id.attempt, a->check};
@@ -289,6 +302,7 @@ static int by_attempt_of_entry(const void *a, const void *b, void *userdata)
     return by_attempt(&entries[*(const uint32_t *)a].claim, &entries[*(const uint32_t *)b].claim);
 }
 
+/* Sorted again for each count; most have not changed, which keeps it cheap. */
 static void sort_by_attempt(struct roll *roll)
 {
     roll->n_named = 0;
@@ -315,6 +329,8 @@ static uint64_t last_number(void)
     return number;
 }
 
+/* The direct children first; all processes only if that is not enough. If
+ * numbers have wrapped around during the walk, it is repeated. */
 static int list(struct census *census, struct roll *roll)
 {
     uint64_t before = roll->all ? last_number() : 0;
@@ -337,6 +353,8 @@ static void note_end(void *data, void *userdata)
         process->ended_moment = census->clock;
 }
 
+/* Processes fork while they are being listed; it is repeated until a listing
+ * has nothing new in it. */
 static void count_until_whole(struct host *host, struct roll *roll)
 {
     for (int i = 0; i < LISTINGS && !(roll->whole && roll->untold == 0); i++) {
@@ -348,6 +366,7 @@ static void count_until_whole(struct host *host, struct roll *roll)
     }
 }
 
+/* One count for everything that asks within this moment. */
 static void count(struct host *host, struct roll *roll)
 {
     struct census *census = host->census;
@@ -403,6 +422,7 @@ static void gather_entry(const struct tree *tree, const struct entry *entry, boo
         close(pidfd);
 }
 
+/* The first process of an attempt in the sorted list. */
 static size_t first_of(const struct roll *roll, const struct claim *claim)
 {
     size_t low = 0, high = roll->n_named;
@@ -417,6 +437,7 @@ static size_t first_of(const struct roll *roll, const struct claim *claim)
     return low;
 }
 
+/* Those that name the attempt in their environment. */
 static void gather_named(const struct roll *roll, const struct tree *tree, pid_t group,
                          struct crowd *crowd)
 {
@@ -452,6 +473,8 @@ static size_t unseen_for(const struct roll *roll, const struct tree *tree)
     return roll->untold + !roll->whole;
 }
 
+/* What an attempt may believe depends on when it asks: a count from before its
+ * last process ended does not show that none is left. */
 static void gather_from(struct host *host, struct roll *roll, const struct tree *tree, pid_t group,
                         uint64_t since, struct crowd *crowd)
 {
@@ -473,6 +496,8 @@ void census_gather(struct host *host, const struct tree *tree, pid_t group, uint
         gather_from(host, &census->everyone, tree, group, since, crowd);
 }
 
+/* All members of a process group. The group is asked before and after the
+ * descriptor is opened, as a PID may change hands in between. */
 void census_gather_group(const struct host *host, pid_t group, struct crowd *crowd)
 {
     struct listing *listing = &host->census->listing;

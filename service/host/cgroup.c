@@ -1,3 +1,9 @@
+/*
+ * Cgroups, version 2: one leaf per child, below a directory that belongs to
+ * this proctord. Membership is inherited and cannot be left, so a leaf that is
+ * empty proves that an attempt is over; killing a leaf kills everything in it,
+ * whatever it forks meanwhile.
+ */
 #include "host/cgroup.h"
 
 #include "core/vocabulary/invariant.h"
@@ -21,6 +27,7 @@
 #define CHECK      "check." /* begins the name of a health check's leaf */
 #define THAWED_MAX 256      /* cgroups below a leaf; a program that has more thaws them itself */
 
+/* Files of a cgroup are written with one call; a short write does not exist. */
 static int write_at(int directory, const char *path, const char *text)
 {
     int fd = again_open(directory, path, O_WRONLY);
@@ -60,6 +67,8 @@ static int find_mount(char *mount, size_t size)
     return r;
 }
 
+/* A child may have made cgroups of its own inside its leaf. The depth is
+ * bounded. */
 static void remove_below(int directory, int depth)
 {
     int error;
@@ -172,6 +181,7 @@ static uint64_t limit_of(const struct process_spec *spec, size_t i)
     return values[i];
 }
 
+/* As bits, for the property UnenforcedLimits. */
 unsigned cgroup_limits_of(const struct process_spec *spec)
 {
     unsigned wanted = 0;
@@ -220,6 +230,8 @@ static int move_processes(int directory, const char *from, const char *to)
     return 0;
 }
 
+/* cgroup2 allows controllers only for directories without processes: proctord
+ * moves itself and what is beside it into a leaf of its own. */
 static int make_room(struct cgroup_base *base, int above)
 {
     char leaf[CGROUP_LEAF_MAX], procs[CGROUP_LEAF_MAX + 20];
@@ -235,6 +247,7 @@ static int make_room(struct cgroup_base *base, int above)
     return r;
 }
 
+/* A controller has to be switched on at every level from above. */
 static void switch_controller(struct cgroup_base *base, int above, const char *sign,
                               const char *controller)
 {
@@ -265,6 +278,8 @@ static void look_for_memory(struct cgroup_base *base)
         base->counts_memory = has_word(switched_on, "memory");
 }
 
+/* Once, with the first child that needs one: if no child has limits, nothing is
+ * changed. */
 static void ask_for_controllers(struct cgroup_base *base)
 {
     char available[1024];
@@ -281,6 +296,8 @@ static void ask_for_controllers(struct cgroup_base *base)
     look_for_memory(base);
 }
 
+/* Also writes the default where no limit is declared, since the leaf may have
+ * had one. Returns what could not be enforced. */
 unsigned cgroup_leaf_limit(struct cgroup_base *base, int leaf, const struct process_spec *spec)
 {
     unsigned unenforced = cgroup_limits_of(spec);
@@ -330,6 +347,8 @@ static void leave_own_leaf(char *own)
         *(last > own ? last : last + 1) = '\0';
 }
 
+/* Only trying it shows whether a hierarchy can be used: mounts, delegation and
+ * containers make every other test unreliable. */
 static int open_base(struct cgroup_base *base, const char *instance, bool keep)
 {
     char mount[512], own[1024];
@@ -367,6 +386,8 @@ static int open_base(struct cgroup_base *base, const char *instance, bool keep)
     return leaf;
 }
 
+/* Retried, as directories of a proctord that has just ended may still be
+ * busy. */
 int cgroup_base_open(struct cgroup_base *base, const char *instance, bool keep)
 {
     int r = -EAGAIN;
@@ -382,6 +403,7 @@ int cgroup_base_open(struct cgroup_base *base, const char *instance, bool keep)
     return r;
 }
 
+/* With `keep` the children continue to run in it, for the next proctord. */
 void cgroup_base_close(struct cgroup_base *base, bool keep)
 {
     if (base->fd >= 0) {
@@ -397,6 +419,9 @@ void cgroup_base_close(struct cgroup_base *base, bool keep)
     *base = (struct cgroup_base){.fd = -1};
 }
 
+/* The child's id for people, and its slot and serial for us. A mark tells the
+ * leaves of one child's attempts apart, if processes of an earlier one may be
+ * left. */
 void cgroup_leaf_name(const char *child_id, struct attempt_id id, uint64_t mark,
                       char name[CGROUP_LEAF_MAX])
 {
@@ -416,6 +441,7 @@ void cgroup_check_name(const char *leaf, uint32_t check, char name[CGROUP_LEAF_M
     snprintf(name, CGROUP_LEAF_MAX, "%.120s/" CHECK "%" PRIu32, leaf, check);
 }
 
+/* Health checks of an earlier proctord: nothing waits for them. */
 void cgroup_checks_sweep(const struct cgroup_base *base, const char *leaf)
 {
     char name[CGROUP_LEAF_MAX];
@@ -431,6 +457,7 @@ void cgroup_checks_sweep(const struct cgroup_base *base, const char *leaf)
         closedir(folder);
 }
 
+/* Leaves of earlier attempts (leftovers: keep), as soon as they are empty. */
 void cgroup_marked_tidy(const struct cgroup_base *base)
 {
     int error = 0;
@@ -454,6 +481,7 @@ static uint64_t mark_of(const char *name, size_t length)
     return mark && number_take(&mark, &number) == 0 ? number : 0;
 }
 
+/* From the end: a child's id may contain dots. */
 static int parse_leaf_name(const char *name, size_t length, struct attempt_id *id)
 {
     char text[CGROUP_LEAF_MAX];
@@ -479,6 +507,7 @@ static int parse_leaf_name(const char *name, size_t length, struct attempt_id *i
     return 0;
 }
 
+/* Opened if it is there. */
 int cgroup_leaf_make(const struct cgroup_base *base, const char *name)
 {
     int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
@@ -501,6 +530,7 @@ bool cgroup_leaf_empty(const struct cgroup_base *base, const char *name)
     return n < 0 ? n == -ENOENT || n == -ENODEV : strstr(events, "populated 0") != NULL;
 }
 
+/* Busy may mean processes, or only directories that the child made. */
 int cgroup_leaf_remove(const struct cgroup_base *base, const char *name)
 {
     if (unlinkat(base->fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
@@ -518,6 +548,8 @@ int cgroup_leaf_remove(const struct cgroup_base *base, const char *name)
     return -errno;
 }
 
+/* One write kills them all. Before Linux 5.14 they are killed one by one, until
+ * no new one appears. */
 int cgroup_leaf_kill(const struct cgroup_base *base, const char *name)
 {
     char path[CGROUP_LEAF_MAX + 20];
@@ -530,6 +562,8 @@ int cgroup_leaf_kill(const struct cgroup_base *base, const char *name)
     return r;
 }
 
+/* A frozen process does not die, so everything is thawed before a kill is
+ * waited for. */
 static void thaw_below(int directory, const char *name, int depth, int *folders)
 {
     char path[NAME_MAX + 20];
@@ -562,6 +596,7 @@ int cgroup_leaf_watch(const struct cgroup_base *base, const char *name)
     return again_open(base->fd, path, O_RDONLY);
 }
 
+/* One number of a flat file. */
 static uint64_t value_of(const struct cgroup_base *base, const char *name, const char *file,
                          const char *key)
 {
@@ -596,6 +631,8 @@ void cgroup_leaf_usage(const struct cgroup_base *base, const char *name, uint64_
     *memory_bytes = base->counts_memory ? value_of(base, name, "memory.current", "") : 0;
 }
 
+/* Leaves that belong to no child any more. Those with a mark hold processes
+ * that the manifest wanted to be kept. */
 static int tidy(const struct cgroup_base *base,
                 bool (*is_used)(void *userdata, const struct attempt_id *id), void *userdata)
 {
@@ -628,6 +665,8 @@ void cgroup_base_tidy(const struct cgroup_base *base,
         ;
 }
 
+/* The child that a process belongs to, by its cgroup: the one proof that needs
+ * no trust in the process. */
 int cgroup_child_of(const struct cgroup_base *base, pid_t pid, struct attempt_id *id,
                     uint64_t *mark)
 {

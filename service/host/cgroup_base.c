@@ -1,3 +1,7 @@
+/*
+ * Where the directory of this proctord is: as the kernel names it, and as it is
+ * mounted here.
+ */
 #include "host/cgroup_base.h"
 
 #include "system/again.h"

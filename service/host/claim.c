@@ -1,3 +1,9 @@
+/*
+ * What a process says about itself in its environment: which child and which
+ * attempt it belongs to. Anyone can write that, so a claim is only used without
+ * cgroups, together with what the kernel says (parent, session, user), and
+ * never for a process of another user.
+ */
 #include "host/claim.h"
 
 #include "core/vocabulary/invariant.h"
@@ -32,6 +38,8 @@ static const char *variable(const char *block, size_t size, const char *name)
     return NULL;
 }
 
+/* /proc/PID/environ can be read in parts, and a read may fail while the process
+ * is executing a program. */
 static ssize_t read_all(int fd, char *block, size_t size)
 {
     size_t used = 0;
@@ -102,6 +110,7 @@ static int read_environment(pid_t pid, char **block, size_t *size)
 
 /* ---- what it says ---------------------------------------------------------------------------- */
 
+/* The child has to exist; generation and attempt are compared by the caller. */
 static bool names(const struct host *host, const char *block, size_t size, struct claim *claim)
 {
     const char *name = variable(block, size, "PROCTOR_CHILD");
@@ -120,6 +129,8 @@ static bool names(const struct host *host, const char *block, size_t size, struc
     return true;
 }
 
+/* The path of the notify socket tells this proctord's children from those of
+ * another one. */
 static enum claim_kind interpret(const struct host *host, const char *block, size_t size,
                                  enum claim_trust trust, struct claim *claim)
 {
@@ -148,6 +159,7 @@ static int read_claim(const struct host *host, pid_t pid, enum claim_trust trust
     return r;
 }
 
+/* For messages on the notify socket: a first guess, which the caller proves. */
 int claim_hint(const struct host *host, pid_t pid, enum claim_trust trust, struct attempt_id *id)
 {
     struct claim claim;
@@ -179,6 +191,8 @@ static bool has_none(pid_t pid, int error)
     return error != -ENODATA || (values[2] > 0 && values[1] == values[2]);
 }
 
+/* Asked again for a moment: between fork and exec the environment may still be
+ * the parent's, or be missing. */
 enum claim_kind claim_ask(const struct host *host, pid_t pid, int pidfd, enum claim_trust trust,
                           struct claim *claim)
 {

@@ -1,3 +1,8 @@
+/*
+ * A list of processes, each with its start time, so that a PID that was given
+ * to another process is noticed before anything is sent to it. What could not
+ * be looked at is counted as unseen.
+ */
 #include "host/crowd.h"
 
 #include "system/again.h"
@@ -16,6 +21,7 @@
 #define THREADS_MAX 512 /* of one process: each has children of its own */
 #define LIST_MAX    (1024 * 1024)
 
+/* Bounded; beyond that the caller only needs to know that there are many. */
 void crowd_append(struct crowd *crowd, const struct crowd_member *member)
 {
     if (crowd->n == CROWD_MAX)
@@ -33,6 +39,7 @@ void crowd_append(struct crowd *crowd, const struct crowd_member *member)
     crowd->members[crowd->n++] = *member;
 }
 
+/* Two fields of /proc/PID/stat, read at once. */
 static int look_at(pid_t pid, struct crowd_member *member)
 {
     static const enum proc_stat_field fields[] = {PROC_STAT_PARENT, PROC_STAT_STARTED_TICKS};
@@ -45,6 +52,7 @@ static int look_at(pid_t pid, struct crowd_member *member)
     return r;
 }
 
+/* The descriptor shows that it was this process that was looked at. */
 void crowd_add(struct crowd *crowd, pid_t pid, int pidfd, bool waited)
 {
     struct crowd_member member = {.waited = waited};
@@ -80,6 +88,8 @@ static void add_child(struct crowd *crowd, pid_t pid, pid_t parent)
     close(pidfd);
 }
 
+/* The file `children` of one thread: the kernel lists children by the thread
+ * that made them. */
 static void add_list(struct crowd *crowd, const char *path, pid_t pid, int depth)
 {
     uint64_t below;
@@ -98,6 +108,7 @@ static void add_list(struct crowd *crowd, const char *path, pid_t pid, int depth
     free(list);
 }
 
+/* Of all threads of a process. */
 static void add_below(struct crowd *crowd, pid_t pid, int depth)
 {
     char path[128];
@@ -170,6 +181,8 @@ size_t crowd_count_waited(const struct crowd *crowd)
     return count;
 }
 
+/* Opened first, then compared, then sent: in this order the signal can only
+ * reach the process that was meant. */
 void crowd_signal_member(const struct crowd_member *member, int signal)
 {
     uint64_t ticks;

@@ -1,3 +1,7 @@
+/*
+ * Where runtime, state, logs and cache directories are: of the system for root,
+ * of the user otherwise (file-hierarchy(7), the XDG specification).
+ */
 #include "host/directories.h"
 
 #include "core/vocabulary/invariant.h"
@@ -35,6 +39,8 @@ static int join(const char *above, const char *below, char **path)
     return asprintf(path, "%s%s", above, below) < 0 ? -ENOMEM : 0;
 }
 
+/* getauxval(3) instead of geteuid(): the identity with which the program was
+ * started. */
 int directories_find(struct directories *directories, enum directory_kind kind)
 {
     INVARIANT(kind < DIRECTORY_KINDS && !directories->bases[kind]);
@@ -49,6 +55,7 @@ int directories_find(struct directories *directories, enum directory_kind kind)
     return home && places[kind].below_home ? join(home, places[kind].below_home, base) : -ENXIO;
 }
 
+/* The paths as one variable, joined with colons, as systemd does it. */
 int directories_variable(const struct directories *directories, enum directory_kind kind,
                          const char *const *names, char **variable)
 {
@@ -67,6 +74,8 @@ int directories_variable(const struct directories *directories, enum directory_k
     return 0;
 }
 
+/* For an error: the name in the manifest that belongs to a number in the
+ * plan. */
 const char *directories_name(const struct process_spec *spec, enum directory_kind kind,
                              uint32_t number)
 {

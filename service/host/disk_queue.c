@@ -1,3 +1,8 @@
+/*
+ * Log files are written by other processes, a few for each disk. A disk that
+ * hangs holds up only those that write to it; children that write to other
+ * disks are not concerned.
+ */
 #include "host/disk_queue.h"
 
 #include <stdbool.h>
@@ -28,6 +33,7 @@ static struct disk *find(dev_t device)
     return disk;
 }
 
+/* Queues are made when they are first joined. */
 static struct disk *add(dev_t device)
 {
     struct disk *disk = calloc(1, sizeof(*disk));
@@ -42,6 +48,7 @@ static struct disk *add(dev_t device)
     return disk;
 }
 
+/* With its last file a disk is forgotten. */
 static void drop_unused(struct disk *disk)
 {
     struct disk **place = &disks;
@@ -62,6 +69,7 @@ static void end(struct disk_queue *queue)
     queue->process = NULL;
 }
 
+/* Files take turns among the queues of their disk. */
 struct disk_queue *disk_queue_join(dev_t device)
 {
     struct disk *disk = find(device);

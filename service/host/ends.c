@@ -1,3 +1,8 @@
+/*
+ * Descriptors of processes and sockets that are waited for once. They stand in
+ * an epoll of their own, since a thousand event sources cost memory and time
+ * each, while this is one source for all.
+ */
 #include "host/ends.h"
 
 #include <errno.h>
@@ -14,6 +19,7 @@ struct ends {
     void (*ended)(void *data);
 };
 
+/* One at a time, so that the loop keeps its order of priorities. */
 static int some_have_ended(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     const struct ends *ends = userdata;
@@ -26,6 +32,7 @@ static int some_have_ended(sd_event_source *source, int fd, uint32_t events, voi
     return 0;
 }
 
+/* The caller is told by its data pointer. */
 int ends_new(sd_event *event, int64_t priority, uint32_t events, void (*ended)(void *data),
              struct ends **ends)
 {

@@ -1,3 +1,7 @@
+/*
+ * The environment of a child, from nothing: nothing of proctord's own leaks
+ * into it. Order is precedence, and the last of a name wins.
+ */
 #include "host/environment.h"
 #include "core/vocabulary/invariant.h"
 
@@ -103,6 +107,7 @@ static int put_account(struct list *list, const struct account *account)
     return r;
 }
 
+/* What makes a process recognizable as the child's, and lets it speak to us. */
 static int put_identity(struct list *list, const struct child *child, uint32_t check,
                         const char *notify_socket)
 {
@@ -188,6 +193,8 @@ static int put_directories(struct list *list, const struct process_spec *spec,
     return r;
 }
 
+/* The identity comes after the manifest's variables: no manifest can replace
+ * it. */
 static int fill(struct list *list, const struct child *child, const struct account *account,
                 uint32_t check, const char *notify_socket, const struct fd_store *store,
                 struct environment *environment)
@@ -213,6 +220,7 @@ static int fill(struct list *list, const struct child *child, const struct accou
     return r;
 }
 
+/* `before` counts those that an environment file may override. */
 int environment_make(const struct child *child, const struct account *account, uint32_t check,
                      const char *notify_socket, const struct fd_store *store,
                      struct environment *environment)
@@ -247,6 +255,8 @@ int environment_add_program(struct environment *environment,
     return r;
 }
 
+/* Two of the variables are written to by the birth; they lie in the same
+ * memory. */
 void environment_free(struct environment *environment)
 {
     if (!environment->variables)

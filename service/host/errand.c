@@ -1,3 +1,9 @@
+/*
+ * An errand is a command on behalf of a child, beside its program: a health
+ * check, or a command of `before`. It is started like the child itself, by the
+ * spawner and as the user of the child, and has a tree of its own, whose
+ * processes are gone before the errand counts as over.
+ */
 #include "host/errand.h"
 
 #include "core/vocabulary/invariant.h"
@@ -63,6 +69,8 @@ static void free_tree(struct tree *tree)
     free(tree);
 }
 
+/* The last process of the errand: what waits for it is asked by attempt, since
+ * the child may be in another one by now. */
 static void tree_is_gone(struct tree *tree)
 {
     struct host *host = tree->host;
@@ -83,6 +91,7 @@ void errand_free_trees(struct host *host)
         free_tree(host->trees);
 }
 
+/* Lives longer than the errand: until its last process is gone. */
 static struct tree *tree_new(const struct errand *errand)
 {
     struct tree *tree = calloc(1, sizeof(*tree));
@@ -145,6 +154,8 @@ static void unlink_errand(const struct errand *errand)
     *link = errand->next;
 }
 
+/* At any point: a start in progress is killed as soon as its process is
+ * known. */
 void errand_free(struct errand *errand)
 {
     if (!errand)
@@ -181,6 +192,7 @@ static void end_unstarted(struct errand *errand, int error, bool lacks, const ch
     end(errand, &(struct errand_end){.error = error, .lacks = lacks, .why = why});
 }
 
+/* Its first process has ended; that decides how the errand ended. */
 static void look_at(struct errand *errand)
 {
     struct rusage usage;
@@ -216,6 +228,7 @@ static int exited(sd_event_source *source, int fd, uint32_t events, void *userda
 
 /* ---- its start ------------------------------------------------------------------------------- */
 
+/* The caller is always answered from the loop, never within its own call. */
 static int tell_not_begun(sd_event_source *source, void *userdata)
 {
     struct errand *errand = userdata;
@@ -237,6 +250,8 @@ static void not_begun(struct errand *errand, int r)
     sd_event_add_defer(host_of(errand)->event, &errand->source, tell_not_begun, errand);
 }
 
+/* The spawner's answer. If the descriptor cannot be watched, SIGCHLD finds
+ * it. */
 static void launched(void *userdata, const struct launch_outcome *outcome)
 {
     struct errand *errand = userdata;
@@ -276,6 +291,8 @@ static void close_if_open(const int *fd)
         close(*fd);
 }
 
+/* A health check has no output; a command writes where the child's output
+ * goes. */
 static int send(struct errand *errand, const struct account *account,
                 struct environment *environment)
 {
@@ -328,6 +345,8 @@ static void describe_program(const struct errand *errand, struct environment_pro
     program->signal = main->by_signal ? main->signal : 0;
 }
 
+/* The environment is that of the child, with a number that tells its processes
+ * apart. */
 static void launch(struct errand *errand, const struct account *account)
 {
     struct environment environment = {};
@@ -346,6 +365,7 @@ static void launch(struct errand *errand, const struct account *account)
         not_begun(errand, r);
 }
 
+/* The user is looked up outside the loop, as that may ask the network. */
 static void account_found(void *userdata, struct account *account)
 {
     struct errand *errand = userdata;
@@ -358,6 +378,7 @@ static void account_found(void *userdata, struct account *account)
     account_free(account);
 }
 
+/* Without a user, nothing has to be looked up. */
 int errand_begin(const struct errand_order *order, struct errand **errand)
 {
     struct errand *fresh = calloc(1, sizeof(*fresh));

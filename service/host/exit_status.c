@@ -1,3 +1,8 @@
+/*
+ * How a process ended, even if another process has reaped it: our own children
+ * by waitid(2); adopted ones from their zombie in /proc, or from what the pidfd
+ * still knows (Linux 6.15).
+ */
 #include "host/exit_status.h"
 
 #include "system/handle.h"
@@ -23,6 +28,7 @@ struct pidfd_exit_info {
 #define PIDFD_EXIT_INFO      _IOWR(0xFF, 11, struct pidfd_exit_info)
 #define PIDFD_EXIT_INFO_MASK (1u << 3)
 
+/* A status as in wait(2), for one that was not waited for. */
 static void explain(int status, siginfo_t *info)
 {
     if (WIFSIGNALED(status)) {
@@ -44,6 +50,7 @@ static bool may_know_status(pid_t pid)
     return readlink(path, name, sizeof(name)) >= 0;
 }
 
+/* The descriptor is asked after reading, as the PID may have changed hands. */
 static int status_of_zombie(pid_t pid, int pidfd, siginfo_t *info)
 {
     uint64_t status;
@@ -78,6 +85,8 @@ static int reap(pid_t pid, int pidfd, siginfo_t *info, struct rusage *usage)
     return info->si_pid != 0;
 }
 
+/* Returns 1 with a status, 0 if it still runs, and an error if its status is
+ * lost. */
 int exit_status_take(pid_t pid, int pidfd, siginfo_t *info, struct rusage *usage)
 {
     int r = reap(pid, pidfd, info, usage);

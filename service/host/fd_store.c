@@ -1,3 +1,7 @@
+/*
+ * Descriptors that a child keeps with proctord across its restarts. They are
+ * held at high numbers, away from those where a child's sockets are put.
+ */
 #include "host/fd_store.h"
 
 #include "system/discard.h"
@@ -37,6 +41,7 @@ static bool has(const struct fd_store *store, int fd)
     return false;
 }
 
+/* Numbers grow, so that the order of arrival is the order in the next start. */
 static void append(struct fd_store *store, uint64_t number, int fd, const char *name)
 {
     struct stored *stored = &store->list[store->count++];
@@ -48,6 +53,8 @@ static void append(struct fd_store *store, uint64_t number, int fd, const char *
         store->next_number = number + 1;
 }
 
+/* Takes the descriptor in any case: one that is not stored is closed, outside
+ * the loop, because closing may wait. */
 int fd_store_put(struct fd_store *store, size_t most, int fd, const char *name)
 {
     int high = -1, r = 0;

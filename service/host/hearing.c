@@ -50,6 +50,8 @@ static int hold_main(struct host *host, pid_t pid, struct attempt_id id)
     return -EPERM;
 }
 
+/* MAINPID= is believed if the process belongs to the same attempt; it is held
+ * by a descriptor before anything is changed. */
 static bool take_main(struct host *host, struct process *process, const struct owner *owner,
                       pid_t pid)
 {
@@ -98,6 +100,9 @@ static uint64_t moment_of(const struct host *host, uint64_t clock_usec, uint64_t
     return era_time(&host->era, clock_usec < now_usec ? clock_usec : now_usec);
 }
 
+/* First the share (a child that floods is put off), then who may say what: a
+ * command before the start does not speak for its program, and nobody for
+ * another attempt. */
 static bool message_came(void *userdata, const struct owner *owner, uint64_t now_usec,
                          const struct notify_message *message, const struct notify_asides *asides)
 {
@@ -152,6 +157,7 @@ static bool stores(void *userdata, const struct notify_sender *sender)
            child->config->declaration.process.fd_store_max > 0;
 }
 
+/* Only an attempt that runs can store something. */
 static void descriptors_came(void *userdata, const struct owner *owner,
                              const struct notify_asides *asides, int *fds, size_t n)
 {
@@ -188,6 +194,8 @@ static void message_refused(void *userdata, pid_t pid, uid_t uid,
         core_notify(host->core, id, message);
 }
 
+/* The socket is the same before and after an upgrade, so that no message is
+ * lost. */
 int host_listen(struct host *host, const char *directory)
 {
     struct notify_handler handler = {.userdata = host,

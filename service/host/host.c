@@ -1,3 +1,8 @@
+/*
+ * The host: everything between the core and the operating system. It implements
+ * the core's ports; what the core asks for while it handles an input is only
+ * noted there and done afterwards, since a port must not call back.
+ */
 #include "host/host.h"
 
 #include "host/adopt.h"
@@ -61,6 +66,8 @@ static void exited(void *data)
     host_breathe(host);
 }
 
+/* At the end of a round of the loop: starts that were queued, and answers for
+ * those that cannot be made. */
 static int settle(sd_event_source *source, void *userdata)
 {
     struct host *host = userdata;
@@ -74,6 +81,8 @@ static int settle(sd_event_source *source, void *userdata)
 
 /* ---- the end of a record --------------------------------------------------------------------- */
 
+/* With the child's record. What was kept for the next program goes too, unless
+ * this proctord leaves its children behind. */
 static void process_free(struct process *process)
 {
     char leaf[CGROUP_LEAF_MAX];
@@ -159,6 +168,7 @@ static void record(void *userdata, const struct core_input *input)
         journal_input(host->journal, input);
 }
 
+/* The core has one timer; all its deadlines stand behind it. */
 static int timer_due(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct host *host = userdata;
@@ -170,6 +180,8 @@ static int timer_due(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+/* The core's time is an era's, the timer's is the machine's. A deadline that is
+ * due already is handled in this round. */
 static void set_timer(void *userdata, uint64_t deadline_usec)
 {
     struct host *host = userdata;
@@ -200,6 +212,9 @@ static bool is_known_end(const struct host *host, const struct signalfd_siginfo 
            waitid(P_PID, info->ssi_pid, &end, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD;
 }
 
+/* SIGCHLD is one signal for any number of ends. An end that is known from its
+ * descriptor is not looked for; one that was merged with it is found a moment
+ * later. */
 static int child_signal(sd_event_source *source, const struct signalfd_siginfo *info,
                         void *userdata)
 {
@@ -216,6 +231,7 @@ static int child_signal(sd_event_source *source, const struct signalfd_siginfo *
     return 0;
 }
 
+/* Ends come before messages, and settling before both. */
 static int add_sources(struct host *host)
 {
     int r = sd_event_add_signal(host->event, &host->child_source, SIGCHLD, child_signal, host);
@@ -254,6 +270,8 @@ void host_keep_listener(struct host *host, int fd)
     host->listener = fd;
 }
 
+/* For an upgrade in place: every descriptor with its name, and what is only
+ * known here. */
 void host_hand_over(struct host *host, struct handover *handover)
 {
     INVARIANT(handover);
@@ -275,6 +293,8 @@ static bool needs_cgroups(int error, bool keeps)
     return keeps ? again_may_help(error) : error == -EMFILE || error == -ENFILE || error == -ENOMEM;
 }
 
+/* In an order in which each part only needs those before it; on an error
+ * everything made so far is freed. */
 int host_new(sd_event *event, const struct host_settings *settings, struct host **host)
 {
     struct host *fresh = calloc(1, sizeof(*fresh));
@@ -350,6 +370,8 @@ void host_detach(struct host *host)
     host->core = NULL;
 }
 
+/* Children stay if the tree was not shut down: the next proctord adopts
+ * them. */
 void host_free(struct host *host)
 {
     if (!host)
@@ -380,6 +402,7 @@ void host_free(struct host *host)
     free(host);
 }
 
+/* The core's allocator is the C library's here; the simulator has its own. */
 void host_ports(struct host *host, struct core_ports *ports)
 {
     INVARIANT(ports);

@@ -1,3 +1,8 @@
+/*
+ * What an upgrade in place hands over and the journal does not know: main
+ * processes that have ended while others of their attempt are left, and the
+ * process groups of those.
+ */
 #include "host/inherit.h"
 
 #include "handover/handover.h"
@@ -21,6 +26,7 @@ static bool is_draining(const struct child *child)
     return process && process_is_draining(process);
 }
 
+/* The exit is known to us only, since the process has been reaped. */
 static void write_gone(struct host *host, struct archive *archive)
 {
     size_t count = 0;
@@ -38,6 +44,7 @@ static void write_gone(struct host *host, struct archive *archive)
     }
 }
 
+/* The new program reports it as soon as the rest has gone. */
 static void read_gone(struct host *host, struct archive *archive)
 {
     size_t count = 0;
@@ -67,6 +74,7 @@ static bool has_kin(const struct child *child)
            (process->old_group > 0 || process->tree.told.signal > 0);
 }
 
+/* Groups whose leader has ended: their number could be given away otherwise. */
 static void write_kin(struct host *host, struct archive *archive)
 {
     size_t count = 0;
@@ -84,6 +92,7 @@ static void write_kin(struct host *host, struct archive *archive)
     }
 }
 
+/* The descriptors come with the handover. */
 static void read_kin(struct host *host, struct archive *archive)
 {
     size_t count = 0;
@@ -105,6 +114,7 @@ void inherit_hand_over(struct host *host, struct handover *handover)
     write_kin(host, handover_archive(handover));
 }
 
+/* If it cannot be read, the new program finds its children as after a death. */
 void inherit_read(struct host *host, struct handover *handover)
 {
     INVARIANT(handover);
@@ -116,6 +126,7 @@ void inherit_read(struct host *host, struct handover *handover)
         inherit_forget(host);
 }
 
+/* What was not taken by anyone. */
 void inherit_forget(struct host *host)
 {
     for (size_t i = 0; i < host->n_kin; i++)
@@ -127,6 +138,7 @@ void inherit_forget(struct host *host)
     host->n_kin = host->n_gone = 0;
 }
 
+/* A signal that was sent before counts for those that were there then. */
 void inherit_kin(struct process *process)
 {
     struct host *host = process->host;

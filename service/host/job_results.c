@@ -26,6 +26,7 @@ static struct result_hooks result_hooks(struct process *process)
         .came = result_came, .ended = process->host->result_ended, .userdata = process};
 }
 
+/* A fresh pipe for each attempt of a job. */
 int process_open_result(struct process *process, int *write_end)
 {
     struct result_hooks hooks = result_hooks(process);
@@ -45,6 +46,8 @@ int process_adopt_result(struct process *process, int fd)
                         process->child->job->id, fd, &process->result);
 }
 
+/* The end of a job is reported when its output has been read to the end: the
+ * result and the exit are one. */
 bool process_waits_for_result(struct process *process)
 {
     /* What it wrote last may be lost. */
@@ -59,6 +62,8 @@ bool process_waits_for_result(struct process *process)
     return false;
 }
 
+/* The output belongs to the result; the completion only borrows it while it is
+ * reported. */
 void process_take_result(struct process *process, struct completion *completion)
 {
     char name[KEEP_NAME_MAX];
@@ -75,6 +80,8 @@ void process_take_result(struct process *process, struct completion *completion)
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
+/* Output is kept in files of the state directory, so that it survives an
+ * upgrade and a death. */
 int host_open_results(struct host *host, const char *folder)
 {
     char path[4200], why[OWN_FOLDER_WHY];
@@ -111,6 +118,7 @@ struct job_output host_result(struct host *host, const struct job *job)
     return process && process->result ? result_so_far(process->result) : (struct job_output){};
 }
 
+/* At a start: jobs that have finished get their output back. */
 static void result_was_read(void *userdata, uint64_t id, const struct job_output *output)
 {
     struct host *host = userdata;
@@ -122,6 +130,7 @@ static void result_was_read(void *userdata, uint64_t id, const struct job_output
         host->result_read(host->result_userdata, job, output);
 }
 
+/* Only finished jobs: those that run are adopted with their pipes. */
 void host_read_results(struct host *host, void (*was_read)(void *userdata, struct job *job,
                                                            const struct job_output *output))
 {
@@ -145,6 +154,7 @@ void host_forget_result(struct host *host, const struct job *job)
         result_remove(host->result_store, job->id);
 }
 
+/* Files of jobs that no longer exist. */
 void host_tidy_results(const struct host *host)
 {
     uint64_t *known = calloc(JOBS_MAX + JOBS_KEPT + 1, sizeof(*known));

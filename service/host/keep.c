@@ -1,3 +1,8 @@
+/*
+ * Descriptors that outlive this program, by name: handed over to the next one
+ * in an upgrade, or stored with the service manager (FDSTORE=1), from which
+ * they come back after a death.
+ */
 #include "host/keep.h"
 
 #include "core/vocabulary/invariant.h"
@@ -65,6 +70,7 @@ static void free_kept(void *node)
     free(kept);
 }
 
+/* Names are unique; the tree is the C library's tsearch(3). */
 static struct kept *add(struct keep *keep, const char *name)
 {
     struct kept *kept = calloc(1, sizeof(*kept));
@@ -113,6 +119,8 @@ static void archive_handed(struct handover *handover, struct handed *handed)
     ARCHIVE(archive, handed->stored);
 }
 
+/* From the program before. A name that comes twice is closed, not guessed
+ * about. */
 static void inherit(struct keep *keep, struct handover *handover)
 {
     struct archive *archive = handover_archive(handover);
@@ -135,6 +143,7 @@ static void inherit(struct keep *keep, struct handover *handover)
     }
 }
 
+/* What the handover has, then what the service manager has kept. */
 int keep_open(bool store, struct handover *handover, struct keep **keep)
 {
     struct keep *fresh = calloc(1, sizeof(*fresh));
@@ -174,6 +183,7 @@ void keep_name(char name[KEEP_NAME_MAX], const char *kind, const struct attempt_
              id->serial, number);
 }
 
+/* The descriptor is the caller's from now on. */
 int keep_take(struct keep *keep, const char *name)
 {
     struct kept *kept = find(keep, name);
@@ -190,6 +200,7 @@ struct search {
     struct kept *found;
 };
 
+/* For lists whose length only the names know, such as stored descriptors. */
 static void look_for_prefix(const void *node, VISIT visit, void *closure)
 {
     struct kept *kept = *(struct kept *const *)node;
@@ -201,6 +212,7 @@ static void look_for_prefix(const void *node, VISIT visit, void *closure)
         search->found = kept;
 }
 
+/* One after the other, until there is none. */
 int keep_take_next(struct keep *keep, const char *prefix, char name[KEEP_NAME_MAX])
 {
     struct search search = {.prefix = prefix};
@@ -221,6 +233,7 @@ static void tell(const char *what, const char *name, int fd)
     upward_say(text, fd);
 }
 
+/* The service manager is told, too. */
 void keep_drop(struct keep *keep, const char *name)
 {
     struct kept *kept = find(keep, name);
@@ -239,6 +252,7 @@ void keep_begin_handover(struct keep *keep)
     keep->n_handed = 0;
 }
 
+/* If there is no memory, the next program finds it as after a death. */
 static void hand(struct keep *keep, const char *name, int fd)
 {
     const struct kept *kept = find(keep, name);
@@ -271,6 +285,8 @@ void keep_hand(struct keep *keep, const char *name, int fd)
         hand(keep, name, fd);
 }
 
+/* In a handover it is added to what is handed over; otherwise, with --fd-store,
+ * it is given to the service manager, unless it has the same file already. */
 void keep_put(struct keep *keep, const char *name, int fd)
 {
     struct kept *kept = find(keep, name);
@@ -291,6 +307,7 @@ void keep_put(struct keep *keep, const char *name, int fd)
     kept->inode = inode_of(fd);
 }
 
+/* What nothing has asked for. */
 static void collect(const void *node, VISIT visit, void *closure)
 {
     struct kept *kept = *(struct kept *const *)node;
@@ -305,6 +322,7 @@ static void collect(const void *node, VISIT visit, void *closure)
     keep->left[keep->n_left++] = kept;
 }
 
+/* After adoption: descriptors that belong to no child any more are dropped. */
 void keep_settle(struct keep *keep)
 {
     if (!keep)

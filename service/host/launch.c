@@ -1,3 +1,9 @@
+/*
+ * A launch is one order to the spawner, and the socket on which its birth
+ * reports. The child itself holds the other end, close-on-exec: when it closes
+ * without a word, the program has been executed. So the answer comes from the
+ * child, even if the spawner dies in between.
+ */
 #include "host/launch.h"
 
 #include "system/again.h"
@@ -107,6 +113,7 @@ uint64_t launch_begun_usec(const struct launch *launch)
     return launch->sent_usec;
 }
 
+/* The launch is forgotten first: the callee may start the next one. */
 static void tell(struct launch *launch, const struct launch_outcome *outcome)
 {
     launch_done done = launch->done;
@@ -154,6 +161,8 @@ static void tell_success(struct launch *launch)
     tell(launch, &outcome);
 }
 
+/* What the birth has said, or what can be said about it: that it was killed,
+ * and by which signal. */
 static void tell_failure(struct launch *launch, const siginfo_t *info)
 {
     char text[BIRTH_TEXT_MAX];
@@ -282,6 +291,7 @@ void launch_has_executed(struct launch *launch)
         end_launch(launch);
 }
 
+/* The socket belongs to the launch only if watching it succeeds. */
 int launch_new(struct launches *launches, int status, launch_done done, void *userdata,
                struct launch **launch)
 {
@@ -310,6 +320,7 @@ int launch_new(struct launches *launches, int status, launch_done done, void *us
     return 0;
 }
 
+/* By its descriptor if there is one. */
 static void kill_child(struct launch *launch)
 {
     if (launch_pid(launch) == 0)
@@ -366,6 +377,8 @@ void launches_end(struct launches *launches)
     ends_free(launches->ends);
 }
 
+/* A birth whose start was called off is killed as soon as its PID is known, and
+ * again until it has gone. */
 bool launches_kill(struct launches *launches, uint64_t now)
 {
     bool more = false;

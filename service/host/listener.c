@@ -1,3 +1,8 @@
+/*
+ * The sockets of a child. They are opened with its first start and live until
+ * it is removed, so that connections queue while the child is stopped. What is
+ * unlinked and closed may wait for a disk, and is done outside the loop.
+ */
 #include "host/listener.h"
 
 #include "core/vocabulary/invariant.h"
@@ -56,6 +61,7 @@ static void remove_work(void *data)
     outside_make(&listener_unlink_job, &request, &answer);
 }
 
+/* Only if it is still the socket that was made here, by device and inode. */
 static void remove_path(const struct listener *listener)
 {
     struct removal *removal = calloc(1, sizeof(*removal));
@@ -82,6 +88,7 @@ static bool is_local(int fd)
            domain == AF_UNIX;
 }
 
+/* A Unix socket may hold descriptors in its queue, whose closing can hang. */
 static void close_listener(struct listener *listener, bool unlink_path)
 {
     /* A client that has connected to a Unix socket and was never accepted may have sent
@@ -123,6 +130,8 @@ static void remove_stale(const struct sockaddr_un *address)
     close(fd);
 }
 
+/* The mode of a path is set by the umask, so that it is never more open than it
+ * should be. A stale socket is only removed if nothing listens on it. */
 static int bind_and_listen(int fd, const struct socket_spec *spec, const struct sockaddr *address)
 {
     int on = 1;
@@ -141,6 +150,7 @@ static int bind_and_listen(int fd, const struct socket_spec *spec, const struct 
     return r;
 }
 
+/* Moved to a high number, away from those that children get. */
 static int open_socket(const struct socket_spec *spec)
 {
     struct sockaddr_storage storage = {};
@@ -161,6 +171,7 @@ static int open_socket(const struct socket_spec *spec)
     return r < 0 ? r : fd;
 }
 
+/* The inode is kept, to recognize our own path later. */
 static int open_listener(const struct socket_spec *spec, struct listener *listener)
 {
     *listener = (struct listener){.fd = -1, .datagram = spec->datagram};
@@ -185,6 +196,7 @@ static int open_listener(const struct socket_spec *spec, struct listener *listen
     return 0;
 }
 
+/* By address and type: a socket whose name alone has changed is kept. */
 static struct listener *find(struct listeners *listeners, const struct socket_spec *spec)
 {
     for (size_t i = 0; listeners && i < listeners->count; i++) {
@@ -220,6 +232,7 @@ static void take_over(struct listeners *old, const struct process_spec *spec,
     }
 }
 
+/* All or none: if one cannot be opened, the present ones stay as they were. */
 int listeners_open(const struct process_spec *spec, struct listeners **listeners,
                    struct error *error)
 {
@@ -247,6 +260,8 @@ int listeners_open(const struct process_spec *spec, struct listeners **listeners
     return 0;
 }
 
+/* An adopted descriptor is believed only if it is bound where the manifest
+ * says. */
 static bool listens_there(int fd, const struct socket_spec *spec)
 {
     struct sockaddr_storage address = {};
@@ -258,6 +273,7 @@ static bool listens_there(int fd, const struct socket_spec *spec)
     return size > sizeof(sa_family_t) && memcmp(&address, spec->address, size) == 0;
 }
 
+/* One that does not fit is closed and opened at the next start. */
 void listeners_adopt(const struct process_spec *spec, const int *fds, struct listeners **listeners)
 {
     struct listeners *fresh = spec->n_sockets > 0 ? calloc(1, sizeof(*fresh)) : NULL;

@@ -1,3 +1,7 @@
+/*
+ * Which processes exist: our children from the kernel's own list, if it has
+ * been built with it, or all of /proc.
+ */
 #include "host/listing.h"
 
 #include "system/again.h"
@@ -13,6 +17,7 @@
 
 #define LIST_MAX (1024 * 1024) /* bytes of the numbers of our children */
 
+/* Doubled, and kept between listings. */
 static int append(struct listing *listing, pid_t pid, uint64_t inode)
 {
     if (listing->n == listing->room) {
@@ -43,6 +48,7 @@ static void sort(struct listing *listing)
         }
 }
 
+/* The list of the main thread: only it makes children. */
 int listing_of_ours(struct listing *listing)
 {
     char path[64], *list;
@@ -61,6 +67,7 @@ int listing_of_ours(struct listing *listing)
     return r;
 }
 
+/* PIDs 1 and our own are nobody's attempt. */
 int listing_of_all(struct listing *listing)
 {
     int error = 0;

@@ -1,3 +1,8 @@
+/*
+ * A log file in the process that writes it: rotation, a path that changes under
+ * it, and disks that are full. A line is never cut by a rotation, and what
+ * could not be written leaves a line that says how much is missing.
+ */
 #include "host/log_file.h"
 
 #include "system/open_regular.h"
@@ -41,6 +46,7 @@ static uint64_t now_nsec(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* Opened with the first write. */
 struct log_file *log_file_new(const char *path, uint64_t max_size, uint32_t keep)
 {
     struct log_file *file = calloc(1, sizeof(*file));
@@ -76,6 +82,8 @@ static bool ends_in_line(int fd, off_t size)
     return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
 }
 
+/* The child's birth has opened it as its own user; a file that ends in the
+ * middle of a line is continued in that line. */
 void log_file_take(struct log_file *file, int fd)
 {
     struct stat status = {};
@@ -133,6 +141,8 @@ static bool is_removed(const struct log_file *file)
     return file->fd >= 0 && fstat(file->fd, &status) == 0 && status.st_nlink == 0;
 }
 
+/* At most once a second: whether the path still is this file. If it is gone, it
+ * is made again. */
 static void look(struct log_file *file)
 {
     uint64_t now = now_nsec();
@@ -254,6 +264,8 @@ static bool tell_missing(struct log_file *file)
     return written == (size_t)n;
 }
 
+/* In portions that end with a line where the file is full. If a rotation does
+ * not help, the file grows beyond its limit: rather too large than lost. */
 static void write_out(struct log_file *file, const char *data, size_t length)
 {
     while (length > 0) {

@@ -1,3 +1,9 @@
+/*
+ * Lines of output to journald or to standard error, in the process that writes
+ * them. A line that is not complete is kept until it is, or until the attempt
+ * ends. Nobody is waited for longer than two seconds; after that what comes is
+ * counted and dropped.
+ */
 #include "host/log_lines.h"
 
 #include "core/vocabulary/invariant.h"
@@ -44,6 +50,7 @@ static uint64_t now_nsec(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* journald is connected with the first line. */
 struct log_lines *log_lines_new(const char *name)
 {
     struct log_lines *lines = calloc(1, sizeof(*lines));
@@ -103,6 +110,7 @@ static bool may_look_again(const struct sending *sending)
 
 /* ---- journald -------------------------------------------------------------------------------- */
 
+/* Again after each failure: journald may be restarted at any time. */
 static bool connect_journald(struct log_lines *lines)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = LOG_LINES_JOURNALD};
@@ -153,6 +161,8 @@ static int take_priority(const char **line, size_t *length)
     return text[1] - '0';
 }
 
+/* In the native protocol. The priority is the one that the line begins with, as
+ * in sd-daemon(3). */
 static bool write_entry(const struct sending *sending, const char *line, size_t length)
 {
     int priority = take_priority(&line, &length);
@@ -171,6 +181,8 @@ static bool write_entry(const struct sending *sending, const char *line, size_t 
 
 /* ---- a stream -------------------------------------------------------------------------------- */
 
+/* A pipe takes up to PIPE_BUF in one piece, so that lines of several children
+ * do not mix. */
 static bool write_all(const struct sending *sending, const char *data, size_t length)
 {
     while (length > 0) {
@@ -187,6 +199,7 @@ static bool write_all(const struct sending *sending, const char *data, size_t le
     return true;
 }
 
+/* Lines that came together are written together: one call for many. */
 static bool write_gathered(struct sending *sending)
 {
     size_t length = sending->n_gathered;
@@ -266,6 +279,7 @@ static bool keep_part(struct log_lines *lines, const char *data, size_t length)
     return true;
 }
 
+/* The rest of a line, as it is: its end will not come. */
 static void put_part(struct sending *sending)
 {
     struct log_lines *lines = sending->lines;
@@ -295,6 +309,7 @@ static size_t take_line(struct sending *sending, const char *data, size_t length
     return size + (end ? 1 : 0);
 }
 
+/* What was lost before is told first, in its place. */
 void log_lines_write(struct log_lines *lines, const struct log_lines_order *order, const char *data,
                      size_t length)
 {

@@ -1,3 +1,8 @@
+/*
+ * The process that writes output, and the orders it takes. It holds nothing
+ * that could not be lost: if it dies, the daemon starts another one, which
+ * opens the file again.
+ */
 #include "host/log_writer.h"
 
 #include "core/vocabulary/invariant.h"
@@ -45,6 +50,7 @@ static struct kept **place_of(uint64_t output)
     return place;
 }
 
+/* A file or a stream, by the order. */
 static struct kept *kept_new(const struct log_order *order, const char *path)
 {
     struct kept *kept = calloc(1, sizeof(*kept));
@@ -136,6 +142,8 @@ static void note_words(struct log_report *report, const char *data, size_t lengt
     report->n_words = (uint32_t)(old + new);
 }
 
+/* From the pipe to the place; the last line is kept for the reason of a
+ * failure. */
 static bool move_chunk(struct kept *kept, int pipe, int stream, uint64_t *dropped,
                        struct log_report *report)
 {
@@ -159,6 +167,8 @@ static void end_lines(struct kept *kept, int stream)
         log_lines_write(kept->lines, &end, "", 0);
 }
 
+/* The lock makes writers of one file take turns, as an upgrade may have two of
+ * them for a moment. */
 static void move(struct kept *kept, const struct log_order *order, int pipe, int stream,
                  struct log_report *report)
 {
@@ -182,6 +192,7 @@ static uint64_t lost_of(struct kept *kept, const char **why)
     return kept->file ? log_file_lost(kept->file, why) : log_lines_lost(kept->lines, why);
 }
 
+/* One order, and its report: how much was lost, and why. */
 static void carry_out(const struct log_order *order, const char *target, int pipe, int stream,
                       struct log_report *report)
 {
@@ -203,6 +214,7 @@ static void carry_out(const struct log_order *order, const char *target, int pip
         forget(kept);
 }
 
+/* The order is checked, because it comes from another process. */
 static void handle(const struct outside_parcel *request, struct outside_parcel *answer)
 {
     const char *target = (const char *)request->data + sizeof(struct log_order);
@@ -220,6 +232,8 @@ static void handle(const struct outside_parcel *request, struct outside_parcel *
 
 const struct outside_job log_writer_job = {OUTSIDE_LOG, handle, .stays = true};
 
+/* Asks the process beside; if there is none (it cannot be started), writes
+ * here. Returns false if it has died over it. */
 bool log_writer_order(struct outside_process *process, const struct log_order *order,
                       const char *target, int pipe, struct log_report *report)
 {

@@ -1,3 +1,7 @@
+/*
+ * The processes in a leaf, one by one, where the kernel cannot kill or signal
+ * all of them with one write.
+ */
 #include "host/members.h"
 
 #include "system/again.h"
@@ -10,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Asked again before a signal, as a process may have moved. */
 static bool is_below(const struct cgroup_base *base, const char *leaf, pid_t pid)
 {
     char proc[64], path[2048];
@@ -54,6 +59,7 @@ static void meet_listed(struct leaf_walk *walk, FILE *file)
     walk->unseen += ferror(file) != 0;
 }
 
+/* Of a leaf and everything below it. What cannot be listed counts as unseen. */
 static void walk_below(struct leaf_walk *walk, int directory, const char *name, int depth)
 {
     char path[NAME_MAX + 20];

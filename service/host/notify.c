@@ -1,3 +1,8 @@
+/*
+ * The notify socket. Every message comes with the sender's PID and user from
+ * the kernel. A message is never waited for, and none may hold up the loop: one
+ * that carries descriptors whose closing may hang is received outside of it.
+ */
 #include "host/notify.h"
 
 #include "system/beside.h"
@@ -67,6 +72,8 @@ struct parcel {
     size_t n_fds;
 };
 
+/* Counted up to the most that a message may have; the rest is closed by the
+ * kernel. */
 static void take_descriptors(const struct cmsghdr *c, struct parcel *parcel)
 {
     size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -79,6 +86,8 @@ static void take_descriptors(const struct cmsghdr *c, struct parcel *parcel)
     }
 }
 
+/* A pidfd with the message (Linux 6.5) names the sender even if it has
+ * ended. */
 static void take_control(struct msghdr *header, struct parcel *parcel)
 {
     struct notify_sender *sender = &parcel->sender;
@@ -230,6 +239,8 @@ static void open_door(struct notify_socket *socket)
     socket->door_usec = 0;
 }
 
+/* The message that was received outside is handled here. If receiving it was
+ * slow, descriptors are not let in for a while. */
 static void discard_done(void *userdata, struct discarded *discarded)
 {
     struct notify_socket *socket = userdata;
@@ -376,6 +387,7 @@ void notify_socket_drain(struct notify_socket *socket)
         drain(socket, LAST_WORDS_USEC);
 }
 
+/* The socket is read again. */
 static int pause_over(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct notify_socket *socket = userdata;
@@ -418,6 +430,8 @@ static bool is_bound(int fd, const char *path)
            stat(path, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
+/* Anyone may write to it: a child may run as any user. The receive buffer is
+ * large, as the messages of a restart storm have to wait in it. */
 static int bind_socket(struct notify_socket *notify, const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -442,6 +456,7 @@ static int bind_socket(struct notify_socket *notify, const char *path)
     return 0;
 }
 
+/* Messages come after ends, and before calls from the bus. */
 static int add_sources(sd_event *event, struct notify_socket *socket)
 {
     int r = sd_event_add_io(event, &socket->source, socket->fd, EPOLLIN, readable, socket);
@@ -463,6 +478,8 @@ static int add_sources(sd_event *event, struct notify_socket *socket)
     return r;
 }
 
+/* The socket of an earlier program is used if it is still bound to this path:
+ * children have the path in their environment. */
 int notify_socket_open(sd_event *event, const char *path, int kept,
                        const struct notify_handler *handler, struct notify_socket **socket)
 {
@@ -499,6 +516,7 @@ int notify_socket_descriptor(const struct notify_socket *socket)
     return socket->fd;
 }
 
+/* Not closed: closing what is queued may hang, and the process ends anyway. */
 void notify_socket_close(struct notify_socket *socket)
 {
     if (!socket)

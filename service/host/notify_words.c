@@ -1,3 +1,7 @@
+/*
+ * The words of sd_notify(3), each with what is a valid value. One table: a word
+ * that has no reader does not exist.
+ */
 #include "host/notify_words.h"
 
 #include "host/fd_store.h"
@@ -46,6 +50,7 @@ static bool read_reloading(const char *value, struct notify_message *message,
     return is_one(value) && say(message, NOTIFY_RELOADING);
 }
 
+/* `trigger` makes the child unhealthy at once. */
 static bool read_watchdog(const char *value, struct notify_message *message,
                           struct notify_asides *asides)
 {
@@ -67,6 +72,7 @@ static bool read_status(const char *value, struct notify_message *message,
     return true;
 }
 
+/* As systemd reads it: a number. */
 static bool read_errno(const char *value, struct notify_message *message,
                        struct notify_asides *asides)
 {
@@ -80,6 +86,7 @@ static bool read_errno(const char *value, struct notify_message *message,
     return true;
 }
 
+/* How far it may extend a deadline is the core's decision. */
 static bool read_extend_timeout(const char *value, struct notify_message *message,
                                 struct notify_asides *asides)
 {
@@ -100,6 +107,7 @@ static bool read_monotonic(const char *value, struct notify_message *message,
     return number_read(value, UINT64_MAX, &message->reloading_usec) == 0;
 }
 
+/* 0 and 1 are never a main process of a child. */
 static bool read_main_pid(const char *value, struct notify_message *message,
                           struct notify_asides *asides)
 {
@@ -168,6 +176,8 @@ static const struct word {
                            read_fd_name},
 };
 
+/* A known word with a bad value is a mistake, which is logged; unknown words
+ * are ignored, as they may be newer. */
 static void read_line(const char *line, struct notify_message *message,
                       struct notify_asides *asides)
 {
@@ -181,6 +191,8 @@ static void read_line(const char *line, struct notify_message *message,
     }
 }
 
+/* What children send is shown on terminals: it is made one clean line each
+ * first. */
 void notify_parse(char *text, struct notify_message *message, struct notify_asides *asides)
 {
     char *rest = text;

@@ -1,3 +1,7 @@
+/*
+ * What a process is given at its start, put together from the declaration, and
+ * the failure of each step in words: which key of the manifest is to blame.
+ */
 #include "host/outfit.h"
 
 #include "system/again.h"
@@ -27,6 +31,7 @@ int process_step_failed(struct process *process, int error, const char *step, co
     return error;
 }
 
+/* The value of that key, for the message. */
 static const char *culprit(const struct process_spec *spec, enum plan_step step, uint32_t number)
 {
     switch (step) {
@@ -89,6 +94,7 @@ void process_launch_failed(struct process *process, const struct launch_outcome 
 
 /* ---- what it is given ------------------------------------------------------------------------ */
 
+/* The same pipe over all attempts, unless the declaration has changed. */
 int process_open_output(struct process *process)
 {
     const struct child_declaration *declaration = &process->child->config->declaration;
@@ -163,6 +169,7 @@ static void begin_marked_leaf(struct process *process)
     cgroup_marked_tidy(&process->host->cgroups);
 }
 
+/* Limits are written before the process enters. */
 int process_open_leaf(struct process *process, int *cgroup)
 {
     struct host *host = process->host;
@@ -199,6 +206,8 @@ static void note_usage(struct process *process)
 
 /* ---- the launch ------------------------------------------------------------------------------ */
 
+/* Everything that the plan needs. The gate is opened here: only a birth that
+ * still finds it open may execute its program. */
 static struct plan_source source_of(struct process *process, const struct account *account,
                                     const struct environment *environment)
 {
@@ -221,6 +230,9 @@ static struct plan_source source_of(struct process *process, const struct accoun
     return source;
 }
 
+/* All descriptors are put together, and closed again here: the spawner has its
+ * own copies by then. What the pipes are is noted, for a proctord that has to
+ * find them again. */
 int process_send_launch(struct process *process, const struct account *account,
                         void (*ended)(void *userdata, const struct launch_outcome *outcome))
 {

@@ -1,3 +1,9 @@
+/*
+ * A child's output from its pipe to wherever it goes. The daemon reads nothing
+ * itself: the pipe is handed to a process that writes (log_writer.c), and is
+ * not listened to until that has finished. So a disk that hangs holds up
+ * neither the daemon nor, for longer than two seconds, the child.
+ */
 #include "host/output.h"
 
 #include "system/again.h"
@@ -134,6 +140,7 @@ static void print_lost(struct output *output, const char *why)
     output->told_usec = clock_now_usec();
 }
 
+/* At most one line a minute per child; the sum is in the metrics. */
 static void tell_lost(struct output *output, const struct work *work)
 {
     const struct log_report *report = &work->report;
@@ -226,6 +233,7 @@ static void keep_words(struct output *output, const struct log_report *report)
     output->n_words = old + report->n_words;
 }
 
+/* The last line is known, or will not come. */
 static void end_words(struct output *output)
 {
     void (*known)(void *userdata) = output->words_known;
@@ -237,6 +245,7 @@ static void end_words(struct output *output)
     known(output->words_userdata);
 }
 
+/* Back in the loop: what was lost, which disk it was, and the next portion. */
 static void work_done(void *data)
 {
     const struct work *work = data;
@@ -313,6 +322,8 @@ static void drop_chunk(struct output *output)
         output->dropped += (uint64_t)n;
 }
 
+/* While it is being dropped, it is read here and thrown away, so that the child
+ * does not block. */
 static int readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct output *output = userdata;
@@ -331,6 +342,8 @@ static int readable(sd_event_source *source, int fd, uint32_t events, void *user
     return 0;
 }
 
+/* The writer has had its time: from now on output is dropped until it comes
+ * back. */
 static int out_of_patience(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct output *output = userdata;
@@ -361,6 +374,8 @@ static bool has_words_to_come(const struct output *output)
                                  output->pending[LOG_CHUNK] || output->pending[LOG_ALL]);
 }
 
+/* The reason of a failure ends with the last line, so the end of an attempt
+ * waits a little for it. */
 bool output_end_attempt(struct output *output, void (*done)(void *userdata), void *userdata)
 {
     if (!output || !output->drain)
@@ -406,6 +421,8 @@ const char *output_wanted_file(const struct output *output)
                                                                                  : NULL;
 }
 
+/* Opened for both directions, the pipe does not report its end when the last
+ * child closes it: the next attempt uses it again. */
 int pipe_keep_open(int write_end)
 {
     char path[64];
@@ -453,6 +470,7 @@ static dev_t queue_of(enum log_place place)
     return place == LOG_TO_FILE ? 0 : ~(dev_t)0 - place;
 }
 
+/* Where it is written: on a queue of its own disk. */
 static int open_drain(struct output *output)
 {
     const char *target = output->path ? output->path : output->child_id;
@@ -467,6 +485,7 @@ static int open_drain(struct output *output)
     return output->drain->target ? 0 : -ENOMEM;
 }
 
+/* At idle priority: output comes after everything that is supervision. */
 static int watch(struct output *output, sd_event *event)
 {
     int r = sd_event_add_time_relative(event, &output->patience, CLOCK_MONOTONIC, PATIENCE_USEC, 0,
@@ -497,6 +516,7 @@ static bool may_do_without_pipe(const struct output *output, int error)
            output->pipe[0] < 0;
 }
 
+/* An output without a pipe (`null`, `raw`) needs nothing but its settings. */
 static int make(sd_event *event, const struct process_output *settings, const char *child_id,
                 int read_end, struct output **output)
 {
@@ -525,6 +545,7 @@ static int make(sd_event *event, const struct process_output *settings, const ch
     return 0;
 }
 
+/* The others pass a descriptor straight on. */
 bool output_has_pipe(const struct process_output *settings)
 {
     INVARIANT(settings);
@@ -561,6 +582,7 @@ int output_descriptor(const struct output *output)
     return output->pipe[0];
 }
 
+/* With the pipe of an earlier program; the disk is known from its note. */
 int output_adopt(sd_event *event, const struct process_output *settings, const char *child_id,
                  int fd, dev_t device, struct output **output)
 {
@@ -594,6 +616,7 @@ static void free_reading_side(struct output *output)
         close_if_open(output->pipe[0]);
 }
 
+/* What was lost and not logged yet is logged now. */
 void output_free(struct output *output)
 {
     if (!output)
@@ -611,6 +634,7 @@ void output_free(struct output *output)
     free(output);
 }
 
+/* Where it goes may have changed since: journald can come and go. */
 static int open_end(struct output *output)
 {
     if (output->pipe[0] < 0)
@@ -623,6 +647,7 @@ static int open_end(struct output *output)
                                : again_copy(output->pipe[1], 3);
 }
 
+/* The end that the child gets. */
 int output_open(struct output *output)
 {
     output->n_words = 0; /* they were another attempt's */

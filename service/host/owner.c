@@ -1,3 +1,9 @@
+/*
+ * Whose a message is. With cgroups the kernel answers. Without them, the
+ * sender's parents are followed to a process that is known; each step is
+ * checked again at the end, as processes die and their numbers are given away
+ * while one looks.
+ */
 #include "host/owner.h"
 
 #include "system/again.h"
@@ -62,6 +68,8 @@ static struct process *leader_of(const struct host *host, const pid_t *line, siz
     return NULL;
 }
 
+/* Up to a child of ours, which is a main process or belongs to the attempt that
+ * leads its session. */
 static int by_tree(struct host *host, pid_t pid, struct owner *owner)
 {
     pid_t line[DEPTH_MAX];
@@ -76,6 +84,7 @@ static int by_tree(struct host *host, pid_t pid, struct owner *owner)
     return 0;
 }
 
+/* The mark tells an earlier attempt's leaf from the present one's. */
 static int by_leaf(struct host *host, pid_t pid, struct owner *owner)
 {
     uint64_t mark;
@@ -105,6 +114,8 @@ static void look_at_launches(struct host *host, pid_t pid)
     }
 }
 
+/* A main process needs no search. Launches are looked at first, because a child
+ * may speak before its launch has been reported. */
 static int look(struct host *host, pid_t pid, struct owner *owner)
 {
     if (!spawner_is_idle(host->spawner) && !process_of_pid(host, pid))
@@ -119,6 +130,8 @@ static int look(struct host *host, pid_t pid, struct owner *owner)
     return host->cgroups.fd < 0 ? by_tree(host, pid, owner) : by_leaf(host, pid, owner);
 }
 
+/* The descriptor that is opened before and asked after shows that it was the
+ * sender all the time. */
 int owner_find(struct host *host, pid_t pid, int pidfd, struct owner *owner)
 {
     int own = pidfd < 0 ? again_pidfd(pid) : -1;

@@ -1,3 +1,6 @@
+/*
+ * The user that a process runs as, from /proc.
+ */
 #include "host/owner_user.h"
 
 #include "system/again.h"
@@ -10,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The real user, which the process cannot change back and forth. */
 int owner_user_of(pid_t pid, uid_t *uid)
 {
     char path[64], text[2048];
@@ -27,6 +31,7 @@ int owner_user_of(pid_t pid, uid_t *uid)
     return 0;
 }
 
+/* Of an attempt's main process; after its end, what it was. */
 int owner_user(const struct process *process, uid_t *uid)
 {
     if (process->state != PROCESS_RUNNING) {

@@ -1,3 +1,7 @@
+/*
+ * Looking at the paths of sockets outside of the loop, before they are bound or
+ * connected to: a path may lead over a mount that does not respond.
+ */
 #include "host/path_look.h"
 
 #include "system/beside.h"
@@ -36,6 +40,7 @@ static void look_at_paths(const struct outside_parcel *request, struct outside_p
 
 const struct outside_job path_look_job = {OUTSIDE_LOOK, look_at_paths};
 
+/* All paths of a child in one request. */
 static void look(void *data)
 {
     struct path_look *asked = data;
@@ -52,6 +57,7 @@ static void look(void *data)
     asked->error = outside_make(&path_look_job, &request, &answer);
 }
 
+/* The one that asked may be gone by now. */
 static void came_back(void *data)
 {
     struct path_look *asked = data;
@@ -64,6 +70,7 @@ static void came_back(void *data)
         done(asked->userdata, asked->error);
 }
 
+/* Also if it was never made. */
 static void release(void *data)
 {
     struct path_look *asked = data;
@@ -75,6 +82,7 @@ static void release(void *data)
     free(asked);
 }
 
+/* One at a time per child: a second question waits for the same answer. */
 int path_look_begin(struct path_look **place, const char *const *paths, size_t n,
                     void (*done)(void *userdata, int error), void *userdata)
 {

@@ -1,3 +1,10 @@
+/*
+ * A plan is everything that a birth needs, in one piece of memory without
+ * pointers: texts stand behind the structure, and are named by their offset.
+ * The spawner checks every offset before it turns them into pointers, since it
+ * must not trust what has come over a socket, and a birth cannot check anything
+ * any more.
+ */
 #include "host/plan.h"
 #include "core/vocabulary/invariant.h"
 
@@ -8,6 +15,7 @@
 
 #define GROUPS_MAX 65536 /* NGROUPS_MAX of Linux */
 
+/* A step is named like the key of the manifest that it belongs to. */
 const char *plan_step_to_string(enum plan_step step)
 {
     static const char *const names[PLAN_STEPS] = {
@@ -59,6 +67,7 @@ static size_t length_of(const char *text)
     return text ? strlen(text) + 1 : 0;
 }
 
+/* Offset 0 means none: the structure itself is there. */
 static uint64_t put_text(struct writer *writer, const char *text)
 {
     size_t at = writer->used, size = length_of(text);
@@ -88,6 +97,7 @@ static uint64_t place_in(const struct plan *plan, char *const *environment, cons
     return 0;
 }
 
+/* What is to be set at all; what is not set stays as the spawner has it. */
 static uint32_t flags_of(const struct plan_source *source)
 {
     const struct process_spec *spec = source->spec;
@@ -103,6 +113,7 @@ static uint32_t flags_of(const struct plan_source *source)
            (file && *file == '-' ? PLAN_FILE_OPTIONAL : 0U);
 }
 
+/* Everything of a fixed size. */
 static void fill_numbers(struct plan *plan, const struct plan_source *source)
 {
     const struct process_spec *spec = source->spec;
@@ -151,6 +162,7 @@ static void put_directories(struct writer *writer, struct plan_directory *cells,
     }
 }
 
+/* Two texts each. */
 static size_t count_directories(const struct plan_source *source, size_t *bytes)
 {
     size_t n = 0;
@@ -163,6 +175,8 @@ static size_t count_directories(const struct plan_source *source, size_t *bytes)
     return n;
 }
 
+/* The order is that of the sizes in plan_make(): tables first, as they have to
+ * be aligned. */
 static void fill_strings(struct plan *plan, const struct plan_source *source)
 {
     struct writer writer = {.base = (char *)plan, .used = sizeof(*plan)};
@@ -191,6 +205,8 @@ static void fill_strings(struct plan *plan, const struct plan_source *source)
     writer.base[writer.used] = '\0';
 }
 
+/* Supplementary groups are set with a user even if there are none: otherwise
+ * the child would keep those of proctord. */
 void plan_take_account(struct plan_source *source, const struct account *account)
 {
     INVARIANT(source);
@@ -205,6 +221,7 @@ void plan_take_account(struct plan_source *source, const struct account *account
     source->n_groups = account->n_groups;
 }
 
+/* The size is computed first; the limit is larger than what exec(2) takes. */
 int plan_make(const struct plan_source *source, struct plan **plan)
 {
     size_t size = sizeof(struct plan) + 1;
@@ -248,6 +265,7 @@ static bool has_room(const struct plan *plan, uint64_t offset, uint64_t bytes, u
            bytes <= plan->size - offset;
 }
 
+/* The table ends with an empty entry, as execve(2) wants it. */
 static bool open_list(struct plan *plan, union plan_place *place, uint32_t count)
 {
     if (!has_room(plan, place->offset, ((uint64_t)count + 1) * sizeof(uint64_t), 8))
@@ -262,6 +280,7 @@ static bool open_list(struct plan *plan, union plan_place *place, uint32_t count
     return true;
 }
 
+/* Both texts are required, and the mode is bounded. */
 static bool open_directories(struct plan *plan)
 {
     if (plan->n_directories > PLAN_DIRECTORIES_MAX ||
@@ -278,6 +297,7 @@ static bool open_directories(struct plan *plan)
     return true;
 }
 
+/* Ids of -1 mean "unchanged" to the kernel, and are therefore never allowed. */
 static bool numbers_are_possible(const struct plan *plan, size_t size)
 {
     for (uint32_t i = 0; i < PROCESS_LIMITS; i++)
@@ -290,6 +310,8 @@ static bool numbers_are_possible(const struct plan *plan, size_t size)
            ((const char *)plan)[size - 1] == '\0';
 }
 
+/* From here on the plan has pointers. Everything in it lies inside of it, and
+ * every text has an end. */
 int plan_open(struct plan *plan, size_t size)
 {
     if (size < sizeof(*plan) || !numbers_are_possible(plan, size) ||

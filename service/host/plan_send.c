@@ -1,3 +1,7 @@
+/*
+ * A plan on its way to the spawner, with its descriptors. Large ones go as a
+ * file in memory.
+ */
 #include "host/plan_send.h"
 
 #include "core/vocabulary/invariant.h"
@@ -8,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Never waits: a spawner that does not read is replaced. */
 static int send_bytes(int socket, const void *bytes, size_t size, const int *fds, size_t n_fds)
 {
     struct iovec data = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
@@ -32,6 +37,7 @@ static int send_bytes(int socket, const void *bytes, size_t size, const int *fds
     return -errno;
 }
 
+/* The spawner maps it privately, so nothing that is changed later is seen. */
 static int memory_file(const struct plan *plan)
 {
     int fd = memfd_create("proctor-plan", MFD_CLOEXEC);
@@ -50,6 +56,7 @@ static int memory_file(const struct plan *plan)
     return fd < 0 ? -errno : fd;
 }
 
+/* An inline plan is never as small as the number that stands for a file. */
 static int send_with(int socket, const struct plan *plan, int *fds, size_t n_fds)
 {
     uint64_t instead = 0; /* of the plan, which comes as a file */
@@ -65,6 +72,7 @@ static int send_with(int socket, const struct plan *plan, int *fds, size_t n_fds
     return r;
 }
 
+/* In the order in which the spawner takes them out again. */
 static size_t collect(const struct plan *plan, const struct launch_descriptors *descriptors,
                       int status, int fds[PLAN_DESCRIPTORS_MAX])
 {

@@ -1,3 +1,8 @@
+/*
+ * Health checks: a command, or a connection. The answer names the question by
+ * its number, and a question that was withdrawn is forgotten here; whether an
+ * answer comes in time is the core's decision.
+ */
 #include "host/probe.h"
 
 #include "core/vocabulary/invariant.h"
@@ -25,6 +30,7 @@ struct probe {
     sd_event_source *source;
 };
 
+/* A command in progress is killed. */
 void probe_free(struct process *process)
 {
     struct probe *probe = process->probe;
@@ -63,6 +69,8 @@ static void answer_failed(const struct probe *probe, const char *what, int error
 
 static void begin_command(struct probe *probe);
 
+/* After a lack of descriptors or processes, which is not the child's
+ * failure. */
 static int begin_again(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct probe *probe = userdata;
@@ -81,6 +89,7 @@ static void try_again(struct probe *probe)
                                AGAIN_USEC, 0, begin_again, probe);
 }
 
+/* A check that could not be started for a lack of ours is tried again. */
 static void command_ended(void *userdata, const struct errand_end *end)
 {
     struct probe *probe = userdata;
@@ -108,6 +117,7 @@ static void begin_command(struct probe *probe)
 
 /* ---- a connection ---------------------------------------------------------------------------- */
 
+/* Without waiting. */
 static int start_connection(struct probe *probe, const struct socket_spec *target)
 {
     struct sockaddr_storage address;
@@ -122,6 +132,7 @@ static int start_connection(struct probe *probe, const struct socket_spec *targe
     return 0;
 }
 
+/* Accepted or refused: more is not asked. */
 static void look_at_connection(const struct probe *probe)
 {
     int error = 0;
@@ -194,6 +205,7 @@ static void begin_connection(struct host *host, struct probe *probe,
 
 /* ---- both ------------------------------------------------------------------------------------ */
 
+/* One at a time; without memory the question stays open, and times out. */
 void probe_begin(void *userdata, struct child *child, struct attempt_id id, uint32_t number)
 {
     struct host *host = userdata;

@@ -1,3 +1,8 @@
+/*
+ * A process of a child, from its start to the last of its descendants. Its main
+ * process ends first; then the rest is drained: waited for, or killed, until
+ * the tree is empty. Only that is an end to the core.
+ */
 #include "host/process.h"
 
 #include "system/again.h"
@@ -55,6 +60,7 @@ static struct tree *tree_of(struct process *process)
     return tree;
 }
 
+/* A leader that was reaped: its number may be given away from now on. */
 void process_forget_leader(struct host *host, pid_t pid)
 {
     if (host->n_handed_over == 0) /* else it is a main process, and forgotten with it */
@@ -66,6 +72,8 @@ void process_forget_leader(struct host *host, pid_t pid)
     }
 }
 
+/* The group is held by a descriptor, which keeps its number from being given
+ * away. */
 void process_forget_group(struct process *process)
 {
     process->leader = 0;
@@ -98,6 +106,8 @@ static void take_last_words(const struct process *process, struct completion *co
     completion->output = (struct job_output){.data = words, .size = strlen(words)};
 }
 
+/* The core may start the next attempt within this call, so everything of the
+ * old one has been put away before. */
 static void tell_completion(struct process *process)
 {
     struct host *host = process->host;
@@ -130,6 +140,8 @@ static void last_words_known(void *userdata)
         tell_completion(process);
 }
 
+/* No process is left. What remains to be waited for is its last line, and its
+ * result. */
 static void complete(struct process *process)
 {
     struct host *host = process->host;
@@ -155,6 +167,8 @@ static bool is_last_attempt(const struct process *process)
            core_shutdown_phase(process->host->core) != SHUTDOWN_IDLE;
 }
 
+/* The leaf is kept for the next attempt, which saves a directory per restart;
+ * one that was killed is made again. */
 static void settle_leaf(struct process *process)
 {
     char leaf[CGROUP_LEAF_MAX];
@@ -372,6 +386,7 @@ void process_aside_over(struct process *process, enum child_commands kind, bool 
         after_stop_over(process);
 }
 
+/* A check or command that was still running belongs to the attempt, too. */
 void process_check_gone(struct process *process)
 {
     INVARIANT(process->checks_left > 0);
@@ -392,6 +407,8 @@ void process_check_gone(struct process *process)
         tell_if_known(process);
 }
 
+/* A SIGKILL that we have not sent may be the kernel's for lack of memory: the
+ * leaf's counter tells. */
 static void note_exit(struct process *process, const siginfo_t *info)
 {
     char leaf[CGROUP_LEAF_MAX];
@@ -418,6 +435,7 @@ static uint64_t usec_of(struct timeval time)
     return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
 }
 
+/* The main process is gone: its descriptor is kept if it led the group. */
 static void forget_main(struct process *process)
 {
     char name[KEEP_NAME_MAX];
@@ -461,6 +479,8 @@ static bool look_again_soon(struct process *process)
                                       look_again, process) >= 0;
 }
 
+/* Messages that were sent before the end are heard first, as they may change
+ * what the end means. An end that cannot be read yet is looked for again. */
 void process_main_exited(struct process *process)
 {
     struct host *host = process->host;
@@ -555,6 +575,7 @@ void process_stop(struct process *process, int signal)
     note_stop(process, signal, whole);
 }
 
+/* The whole tree, except with `leftovers: keep`. */
 void process_abort(struct process *process)
 {
     process->aborted = true;
@@ -570,6 +591,7 @@ void process_abort(struct process *process)
         process_signal_main(process, SIGKILL);
 }
 
+/* What the next proctord has to know of it. */
 void process_note(struct process *process)
 {
     struct process_note *note = &process->note;

@@ -1,8 +1,13 @@
+/*
+ * The states of a process, and which may follow which. One setter, one table: a
+ * transition that is not in it ends the program in a test.
+ */
 #include "host/process_state.h"
 
 #include "core/vocabulary/invariant.h"
 #include "host/process.h"
 
+/* Rows are from, columns are to; the comments say what the unusual ones are. */
 static bool may_follow(enum process_state from, enum process_state to)
 {
     static const bool table[PROCESS_ENDING + 1][PROCESS_ENDING + 1] = {

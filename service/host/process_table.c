@@ -1,3 +1,6 @@
+/*
+ * Processes by their PID.
+ */
 #include "host/process_table.h"
 
 #include "core/vocabulary/invariant.h"
@@ -20,6 +23,7 @@ struct process *process_of_pid(const struct host *host, pid_t pid)
     return process;
 }
 
+/* Without memory the lists get longer, and everything still works. */
 static void grow_index(struct host *host)
 {
     size_t size = host->by_pid_size * 2;
@@ -48,6 +52,7 @@ void process_link(struct host *host, struct process *process)
     *bucket(host, process->main_pid) = process;
 }
 
+/* A process that is not in the table is an error of this program. */
 void process_unlink(struct host *host, struct process *process)
 {
     struct process **link = bucket(host, process->main_pid);

@@ -1,3 +1,8 @@
+/*
+ * Reaping: as a subreaper, or as PID 1, proctord inherits every orphan. Each
+ * zombie is looked at before it is reaped, as it may be something that another
+ * part of this program waits for.
+ */
 #include "host/reap.h"
 
 #include "host/burst.h"
@@ -9,6 +14,8 @@
 #include <errno.h>
 #include <sys/wait.h>
 
+/* WNOWAIT leaves the zombie: its number stays taken while we find out whose it
+ * was. */
 void orphans_reap(struct host *host)
 {
     for (;;) {
@@ -46,6 +53,8 @@ void orphans_reap(struct host *host)
     }
 }
 
+/* What could not be done at the time: descriptors that were missing, zombies
+ * that were in the way, trees that had not emptied. */
 static int retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
     (void)source;

@@ -1,3 +1,8 @@
+/*
+ * The output of a job: read from its pipe and kept in a file of the state
+ * directory, outside of the loop. What has been read is also in memory, up to
+ * 64 KiB, as it is a part of the job's end.
+ */
 #include "host/result.h"
 
 #include "core/vocabulary/invariant.h"
@@ -112,6 +117,7 @@ static void load(struct work *work, int file, size_t from, size_t size)
     output->truncated = output->truncated || size > JOB_OUTPUT_MAX || output->size < wanted;
 }
 
+/* After a restart. */
 static void read_file(struct work *work)
 {
     struct stat status;
@@ -149,6 +155,7 @@ static bool is_known(const struct work *work, const char *name)
            bsearch(&job, work->known, work->n_known, sizeof(job), compare);
 }
 
+/* Files that belong to no job. */
 static void tidy(const struct work *work)
 {
     int folder = work->store->folder;
@@ -201,6 +208,7 @@ static bool take_some(struct work *work)
     return n > 0 || (n < 0 && errno == EINTR);
 }
 
+/* One portion, or everything up to the end. */
 static void take(struct work *work, bool all)
 {
     struct drain *drain = work->drain;
@@ -212,6 +220,7 @@ static void take(struct work *work, bool all)
     load(work, drain->file, before, drain->size);
 }
 
+/* Outside of the loop: no structure of the loop is touched here. */
 static void do_work(void *data)
 {
     struct work *work = data;
@@ -240,6 +249,7 @@ static void do_work(void *data)
 
 /* ---- in the loop: works ---------------------------------------------------------------------- */
 
+/* The queue keeps the order of what is done to one file. */
 struct result_store *result_store_new(int folder)
 {
     struct result_store *store = calloc(1, sizeof(*store));
@@ -273,6 +283,7 @@ void result_store_free(struct result_store *store)
     leave_store(store);
 }
 
+/* Used from both sides; the last one closes it. */
 static void leave_drain(struct drain *drain)
 {
     if (!drain || --drain->users > 0)
@@ -284,6 +295,7 @@ static void leave_drain(struct drain *drain)
     free(drain);
 }
 
+/* Everything that the work owned. */
 static void release_work(void *data)
 {
     struct work *work = data;
@@ -295,6 +307,7 @@ static void release_work(void *data)
     free(work);
 }
 
+/* Beyond the limit the output is cut, and that is told. */
 static void add(struct result *result, const struct job_output *more)
 {
     size_t room = JOB_OUTPUT_MAX - result->size, size = more->size < room ? more->size : room;
@@ -316,6 +329,7 @@ static void look_on(struct result *result, bool ended)
         sd_event_source_set_enabled(result->source, SD_EVENT_ON);
 }
 
+/* The end comes last, since it may free the result. */
 static void result_work_done(struct result *result, const struct work *work)
 {
     result->pending[work->task] = NULL;
@@ -328,6 +342,7 @@ static void result_work_done(struct result *result, const struct work *work)
         result->hooks.ended(result->hooks.userdata);
 }
 
+/* Back in the loop. */
 static void work_done(void *data)
 {
     const struct work *work = data;
@@ -343,6 +358,7 @@ static const char *const tasks[] = {
     "open a job's result", "open a job's result",   "write a job's result", "write a job's result",
     "read a job's result", "remove a job's result", "tidy jobs' results"};
 
+/* The store lives as long as any work on it. */
 static struct work *work_new(struct result_store *store, enum task task, uint64_t job)
 {
     struct work *work = store->queue ? calloc(1, sizeof(*work)) : NULL;
@@ -361,6 +377,8 @@ static struct work *work_new(struct result_store *store, enum task task, uint64_
     return work;
 }
 
+/* The result may be freed while the work is done: the work has its own hold on
+ * the pipe. */
 static int begin(struct result *result, enum task task)
 {
     struct drain *drain = result->drain;
@@ -376,6 +394,7 @@ static int begin(struct result *result, enum task task)
     return 0;
 }
 
+/* For jobs that finished before a restart. */
 int result_read(struct result_store *store, uint64_t job,
                 void (*came)(void *userdata, uint64_t job, const struct job_output *output),
                 void *userdata)
@@ -399,6 +418,7 @@ void result_remove(struct result_store *store, uint64_t job)
         beside_do(store->queue, &work->beside);
 }
 
+/* The list of the known ones becomes the work's. */
 void result_tidy(struct result_store *store, uint64_t *known, size_t n)
 {
     struct work *work = work_new(store, TASK_TIDY, 0);
@@ -423,6 +443,8 @@ static void drop_some(struct result *result)
         look_on(result, true);
 }
 
+/* Beyond the limit it is read and thrown away, so that the job does not
+ * block. */
 static int readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct result *result = userdata;
@@ -439,6 +461,7 @@ static int readable(sd_event_source *source, int fd, uint32_t events, void *user
     return 0;
 }
 
+/* The pipe belongs to the drain from here on, also on an error. */
 static struct drain *drain_new(struct result_store *store, uint64_t job, int fd)
 {
     struct drain *drain = calloc(1, sizeof(*drain));
@@ -453,6 +476,7 @@ static struct drain *drain_new(struct result_store *store, uint64_t job, int fd)
     return drain;
 }
 
+/* Nothing to watch after a restart that has lost the pipe. */
 static int watch(struct result *result)
 {
     int fd = result->drain->fd;
@@ -464,6 +488,7 @@ static int watch(struct result *result)
     return sd_event_add_io(result->event, &result->source, fd, EPOLLIN, readable, result);
 }
 
+/* Reading begins at once. */
 static int make(sd_event *event, const struct result_hooks *hooks, struct drain *drain,
                 enum task task, struct result **result)
 {
@@ -488,6 +513,7 @@ static int make(sd_event *event, const struct result_hooks *hooks, struct drain 
     return 0;
 }
 
+/* The write end goes to the child, and stays open between its attempts. */
 int result_open(sd_event *event, const struct result_hooks *hooks, struct result_store *store,
                 uint64_t job, struct result **result, int *write_end)
 {
@@ -557,6 +583,7 @@ int result_end(struct result *result)
     return r < 0 ? r : begin(result, TASK_END);
 }
 
+/* Work in progress ends by itself. */
 void result_free(struct result *result)
 {
     if (!result)

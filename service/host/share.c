@@ -1,3 +1,7 @@
+/*
+ * How much a sender may send: a rate and a burst, as one number per sender
+ * (GCRA). Senders that have been quiet need no record.
+ */
 #include "host/share.h"
 
 #include "core/vocabulary/invariant.h"
@@ -37,6 +41,8 @@ static size_t set_of(uint64_t key)
     return (size_t)((key * UINT64_C(0x9E3779B97F4A7C15)) >> 32) % SENDERS_SETS;
 }
 
+/* A fixed table in sets, like a cache: there is always an answer, and the
+ * memory does not grow. NULL means that too many are busy at the same time. */
 struct share *senders_find(struct senders *senders, uint64_t key, uint64_t now_usec)
 {
     size_t set = set_of(key), idle = SENDERS_WAYS;

@@ -1,3 +1,10 @@
+/*
+ * The spawner is a small process that makes all children, so that the daemon
+ * never forks: a fork of the daemon would copy its page tables, and stop its
+ * threads. Orders go over a socket; how many have been carried out is in shared
+ * memory. A spawner that does not carry out its orders in time is replaced, and
+ * nothing is lost: each birth answers on a socket of its own.
+ */
 #include "host/spawner.h"
 
 #include "system/again.h"
@@ -71,6 +78,7 @@ static int execute(const struct spawner *spawner, int socket, pid_t *pid)
     return own_process_begin(SPAWNER_OPTION, number, descriptors, 2, pid);
 }
 
+/* Our own program again, under another name. */
 static int begin(struct spawner *spawner)
 {
     int ends[2] = {-1, -1};
@@ -151,6 +159,7 @@ static bool was_killed(struct spawner *spawner, pid_t pid)
     return false;
 }
 
+/* Also one that was replaced and has ended only now. */
 bool spawner_exited(struct spawner *spawner, pid_t pid)
 {
     siginfo_t info = {};
@@ -179,6 +188,7 @@ bool spawner_is_idle(const struct spawner *spawner)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
+/* The earlier of the two moments. */
 static void wake_at(struct spawner *spawner, uint64_t usec)
 {
     uint64_t armed;
@@ -215,6 +225,8 @@ static bool is_ready_for_more(const struct spawner *spawner)
     return spawner->pid == 0 || spawner->sent - spawner->done < ROOM;
 }
 
+/* Looks whether the spawner works: it is replaced if the oldest order is
+ * overdue. */
 static int tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct spawner *spawner = userdata;
@@ -237,6 +249,8 @@ static int tick(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+/* The number of orders in progress is bounded: beyond that the starts wait
+ * here, where they can be withdrawn. */
 bool spawner_has_room(struct spawner *spawner)
 {
     if (!is_ready_for_more(spawner))
@@ -271,6 +285,8 @@ void spawner_on_room(struct spawner *spawner, void (*room)(void *userdata), void
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
+/* The other end of the socket goes with the order, and is closed here: only the
+ * child has it then. */
 static int send_launch(struct spawner *spawner, const struct plan *plan,
                        const struct launch_descriptors *descriptors, launch_done done,
                        void *userdata, struct launch **launch)
@@ -292,6 +308,8 @@ static int send_launch(struct spawner *spawner, const struct plan *plan,
     return r;
 }
 
+/* EAGAIN: later. A spawner that has just died is replaced, and the order is
+ * given again. */
 int spawner_launch(struct spawner *spawner, const struct plan_source *source,
                    const struct launch_descriptors *descriptors, launch_done done, void *userdata,
                    struct launch **launch)
@@ -320,6 +338,7 @@ int spawner_launch(struct spawner *spawner, const struct plan_source *source,
     return r;
 }
 
+/* A birth of before an upgrade reports to us. */
 int spawner_adopt_launch(struct spawner *spawner, int status, launch_done done, void *userdata,
                          struct launch **launch)
 {
@@ -339,6 +358,7 @@ struct launch *spawner_launch_of_pid(struct spawner *spawner, pid_t pid)
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
+/* The process is started with the first order. */
 int spawner_new(sd_event *event, struct starts *starts, uint64_t descriptors,
                 struct spawner **spawner)
 {
@@ -383,6 +403,8 @@ static void end_process(struct spawner *spawner)
     close_one(&spawner->pidfd);
 }
 
+/* Children are not concerned: they are the daemon's children, not the
+ * spawner's. */
 void spawner_free(struct spawner *spawner)
 {
     if (!spawner)

@@ -1,3 +1,8 @@
+/*
+ * The spawner itself. It has one thread, no allocator, and nothing that a child
+ * could inherit by mistake: what a child should have by default is reset here
+ * once, and each birth only sets what its plan says.
+ */
 #include "host/spawner_process.h"
 
 #include "host/birth.h"
@@ -99,6 +104,8 @@ static void reset_use(void)
     syscall(SYS_sched_setattr, 0, &unbounded, 0);
 }
 
+/* What proctord's own service may have been given (a policy, a priority, an
+ * affinity) is not meant for its children. */
 static void reset_scheduling(void)
 {
     static uint8_t processors[PROCESSORS_MAX / 8];
@@ -113,6 +120,7 @@ static void reset_scheduling(void)
     syscall(SYS_set_mempolicy, 0, NULL, 0);
 }
 
+/* Whether it is allowed does not matter here. */
 static void write_file(const char *path, const char *text)
 {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -146,6 +154,8 @@ static void reset_rest(rlim_t descriptors)
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
+/* 0, 1 and 2 lead to /dev/null: a child that lacks a descriptor must never get
+ * one of ours. */
 static int take_low_descriptors(struct spawner_process *spawner)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -170,6 +180,7 @@ static void close_all(struct parcel *parcel)
     parcel->n_fds = 0;
 }
 
+/* A message that was cut lacks descriptors, and is refused. */
 static void take_descriptors(struct msghdr *header, struct parcel *parcel)
 {
     parcel->cut = header->msg_flags & (MSG_CTRUNC | MSG_TRUNC);
@@ -223,6 +234,8 @@ static void *pages(size_t size)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
+/* A slot has the memory of one birth: its stack, its plan. It is reused when
+ * the birth has executed its program. */
 static struct slot *new_slot(struct spawner_process *spawner)
 {
     if (!spawner->slots)
@@ -256,6 +269,7 @@ static bool is_large(const struct slot *slot, const struct parcel *parcel)
     return parcel->size == sizeof(uint64_t) && parcel->n_fds > 0 && slot->plan[0] == '\0';
 }
 
+/* Mapped privately: the sender cannot change it while it is being read. */
 static struct plan *open_large(struct slot *slot, struct parcel *parcel)
 {
     struct stat status;
@@ -272,6 +286,7 @@ static struct plan *open_large(struct slot *slot, struct parcel *parcel)
     return plan_open(memory, slot->large_size) < 0 ? NULL : memory;
 }
 
+/* The number of descriptors has to fit the plan exactly. */
 static bool distribute(const struct parcel *parcel, const struct plan *plan, struct birth *birth)
 {
     size_t at = 0;
@@ -286,6 +301,7 @@ static bool distribute(const struct parcel *parcel, const struct plan *plan, str
     return true;
 }
 
+/* Everything that can be checked is checked here. */
 static bool prepare(struct spawner_process *spawner, struct slot *slot, struct parcel *parcel)
 {
     struct birth *birth = &slot->birth;
@@ -313,6 +329,8 @@ static void carry_out(struct slot *slot)
     }
 }
 
+/* A failure goes to the birth's socket, so that the daemon hears it where it
+ * waits. */
 static void handle(struct spawner_process *spawner, struct slot *slot, struct parcel *parcel)
 {
     if (parcel->cut) {
@@ -333,6 +351,8 @@ static void say_done(const struct spawner_process *spawner)
     send(spawner->socket, &word, sizeof(word), MSG_NOSIGNAL);
 }
 
+/* One order after the other. Without a free slot the order is refused, and
+ * comes again. */
 static int serve(struct spawner_process *spawner)
 {
     static char unused[PLAN_INLINE];
@@ -358,6 +378,8 @@ static int serve(struct spawner_process *spawner)
     }
 }
 
+/* If the daemon dies, the kernel ends this process; if it is replaced, it
+ * stays. */
 int spawner_run(int argc, char **argv)
 {
     struct spawner_process spawner = {.socket = -1};

@@ -72,6 +72,7 @@ void process_keep(const struct process *process)
     store_keep(process);
 }
 
+/* What was kept for the next program belongs to a child that is gone. */
 void process_unkeep(const struct process *process)
 {
     char name[KEEP_NAME_MAX];
@@ -85,6 +86,7 @@ void process_unkeep(const struct process *process)
     store_unkeep(process);
 }
 
+/* The program runs: watched, noted and kept, before the core hears of it. */
 static void begin_running(struct process *process, const struct launch_outcome *outcome)
 {
     process->leader = process->main_pid = outcome->pid;
@@ -137,6 +139,7 @@ static void tell_failed(struct process *process)
     core_spawn_failed(host->core, process->id, process->result_error, process->result_reason);
 }
 
+/* The reason names what it was waiting for when it was called off. */
 static void tell_called_off(struct process *process)
 {
     const char *lacking = process->lacks > 0 ? process->result_reason : NULL;
@@ -163,6 +166,7 @@ static void queue_again(struct process *process)
     queue_result(process);
 }
 
+/* One timer for all that wait for a resource. */
 static void look_after(struct process *process, uint64_t wait_usec)
 {
     struct host *host = process->host;
@@ -209,6 +213,8 @@ static void wait_for_the_launch(struct process *process)
         look_after(process, LACK_USEC << LACK_DOUBLINGS);
 }
 
+/* Those whose time has come are tried again; a launch that is merely slow is
+ * only reported as continuing. */
 static int lack_is_over(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct host *host = userdata;
@@ -262,6 +268,8 @@ static void tell_started(struct process *process)
     core_spawned(host->core, id, (uint32_t)process->main_pid);
 }
 
+/* Started, failed, or to be tried again because something of ours was
+ * lacking. */
 static void launch_ended(void *userdata, const struct launch_outcome *outcome)
 {
     struct process *process = userdata;
@@ -292,6 +300,7 @@ static void launch_ended(void *userdata, const struct launch_outcome *outcome)
 
 /* ---- its user -------------------------------------------------------------------------------- */
 
+/* All descriptors are taken here, in one step. */
 static void begin_launch(struct process *process, const struct account *account)
 {
     process->result_error = 0;
@@ -303,6 +312,7 @@ static void begin_launch(struct process *process, const struct account *account)
     wait_for_the_launch(process);
 }
 
+/* The start may have been called off meanwhile. */
 static void account_found(void *userdata, struct account *account)
 {
     struct process *process = userdata;
@@ -322,6 +332,7 @@ static void account_found(void *userdata, struct account *account)
     account_free(account);
 }
 
+/* Outside the loop: users may come from a directory service. */
 static void look_up_account(struct process *process)
 {
     const struct process_spec *spec = &process->child->config->declaration.process;
@@ -338,6 +349,7 @@ static void look_up_account(struct process *process)
 
 /* ---- the queue ------------------------------------------------------------------------------- */
 
+/* Made with the first start, and kept as long as the child. */
 struct process *process_for(struct host *host, struct child *child)
 {
     INVARIANT(child_is_sound(child));
@@ -354,6 +366,8 @@ struct process *process_for(struct host *host, struct child *child)
     return process;
 }
 
+/* The core's port: only queued here. Without memory for it, the failure is
+ * reported after the input. */
 void host_start(void *userdata, struct child *child, struct attempt_id id)
 {
     struct host *host = userdata;
@@ -449,6 +463,7 @@ static void look_failed(struct process *process, int error)
     not_started(process);
 }
 
+/* The paths of its sockets respond. */
 static void sockets_answer(void *userdata, int error)
 {
     struct process *process = userdata;
@@ -528,6 +543,7 @@ void process_stop_starting(struct process *process, bool at_once)
     queue_result(process);
 }
 
+/* Whatever step it was in. */
 void process_forget_start(struct process *process)
 {
     account_forget(process->lookup);
@@ -552,6 +568,7 @@ static void room_again(void *userdata)
         sd_event_source_set_enabled(host->settle_source, SD_EVENT_ONESHOT);
 }
 
+/* The spawner is begun early, so that the first start does not wait for it. */
 int host_prepare_starts(struct host *host, uint64_t descriptors)
 {
     int r = spawner_new(host->event, host->starts, descriptors, &host->spawner);
@@ -594,6 +611,7 @@ void host_settle(struct host *host)
     sd_event_source_set_enabled(host->settle_source, goes_on ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
+/* A launch of before an upgrade continues here. */
 int process_adopt_launch(struct process *process, int status)
 {
     int r = spawner_adopt_launch(process->host->spawner, status, launch_ended, process,

@@ -1,3 +1,10 @@
+/*
+ * Gates: one per slot, in a file that is shared with births. A birth may
+ * execute its program only if it finds its gate open, and passes it in the same
+ * step; a proctord that shuts the gate knows whether it came before or after.
+ * So after a death it is certain for each start whether its program was
+ * executed, and none is started twice.
+ */
 #include "host/starts.h"
 
 #include "core/vocabulary/invariant.h"
@@ -46,6 +53,8 @@ void *starts_map(int descriptor)
     return map == MAP_FAILED ? NULL : map;
 }
 
+/* In the state directory, as it has to survive us; in memory if there is
+ * none. */
 static int open_file(const char *directory)
 {
     char path[4200];
@@ -71,6 +80,8 @@ static int open_high(const char *directory)
     return fd < 0 ? -error : fd;
 }
 
+/* The file grows in large pieces, allocated in advance: a full disk must not
+ * hit a birth. */
 static int open_and_map(const char *directory, struct starts *starts)
 {
     struct stat status;
@@ -103,6 +114,7 @@ static int put_aside(const char *directory)
     return rename(path, aside) < 0 ? -errno : 0;
 }
 
+/* As memory, so that a birth can use it without a system call. */
 static struct starts *starts_new(const char *directory, int *error)
 {
     struct starts *fresh = calloc(1, sizeof(*fresh));
@@ -114,6 +126,8 @@ static struct starts *starts_new(const char *directory, int *error)
     return NULL;
 }
 
+/* A damaged file is put aside: its starts count as not executed. The epoch
+ * makes gates of different proctords differ. */
 int starts_open(const char *directory, struct starts **starts)
 {
     int r = 0, damaged = 0;
@@ -134,6 +148,7 @@ int starts_open(const char *directory, struct starts **starts)
     return damaged;
 }
 
+/* Births in progress keep their own mapping. */
 void starts_close(struct starts *starts)
 {
     if (!starts)
@@ -156,6 +171,7 @@ static size_t end_of(uint32_t slot)
     return STARTS_HEADER + (slot + (size_t)1) * sizeof(struct starts_record);
 }
 
+/* In chunks. */
 static bool make_room(struct starts *starts, uint32_t slot)
 {
     size_t end = end_of(slot);
@@ -177,6 +193,8 @@ static uint64_t value_of(const struct attempt_id *id)
     return (uint64_t)id->serial << 32 | (uint32_t)id->attempt;
 }
 
+/* A number that was never used before; the record is complete before the gate
+ * is. */
 uint64_t starts_open_gate(struct starts *starts, const struct attempt_id *id)
 {
     INVARIANT(id->slot < CORE_CHILDREN_MAX && id->attempt > 0);
@@ -190,6 +208,7 @@ uint64_t starts_open_gate(struct starts *starts, const struct attempt_id *id)
     return gate;
 }
 
+/* Atomically: either the birth has passed, or it never will. */
 bool starts_shut_gate(struct starts *starts, const struct attempt_id *id,
                       struct starts_record *record)
 {

@@ -1,3 +1,8 @@
+/*
+ * Signals for an attempt: the core's ports for a cancel, an escalation, an
+ * abort, and for the verb Kill. While the journal is replayed, nothing is sent;
+ * what the last input asked for is remembered as being in doubt.
+ */
 #include "host/stop.h"
 
 #include "core/vocabulary/invariant.h"
@@ -14,6 +19,7 @@ static struct process *process_running(struct child *child, struct attempt_id id
     return process;
 }
 
+/* With `whole`, also what its main process has left. */
 int host_kill(void *userdata, struct child *child, struct attempt_id id, int signal, bool whole)
 {
     const struct host *host = userdata;
@@ -51,6 +57,7 @@ static void send_stop(struct child *child, struct attempt_id id, int signal)
     process_stop(process, signal);
 }
 
+/* An attempt that has not started yet is called off instead. */
 void host_cancel(void *userdata, struct child *child, struct attempt_id id)
 {
     INVARIANT(child_is_sound(child));
@@ -97,6 +104,7 @@ void host_escalate_again(struct host *host, struct child *child, int signal)
     host_escalate(host, child, child_attempt_id(child), signal);
 }
 
+/* The same for a kill. */
 void host_abort(void *userdata, struct child *child, struct attempt_id id)
 {
     INVARIANT(child_is_sound(child));

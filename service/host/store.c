@@ -1,3 +1,6 @@
+/*
+ * Stored descriptors of a child between its attempts (FDSTORE=1).
+ */
 #include "host/store.h"
 
 #include "core/vocabulary/invariant.h"
@@ -54,6 +57,7 @@ static void note_count(struct process *process)
         journal_process(process->host->journal, &process->note);
 }
 
+/* Before a start: if fewer are allowed now, the newest are closed. */
 void store_prepare(struct process *process)
 {
     if (!has_store(process))
@@ -85,6 +89,7 @@ static void tell_full(struct process *process)
     process->store_full_told = true;
 }
 
+/* All descriptors of a message are taken here, stored or not. */
 void store_take(struct process *process, const struct notify_asides *asides, int *fds, size_t n)
 {
     const char *name = asides->fd_name ? asides->fd_name : FD_STORE_NAME;
@@ -139,6 +144,8 @@ static void adopt_one(struct process *process, int fd, const char *rest)
     fd_store_restore(process->store, number, fd, *rest == '/' ? rest + 1 : FD_STORE_NAME);
 }
 
+/* From what was kept. If some were lost with a proctord that died, that is
+ * logged. */
 void store_adopt(struct process *process)
 {
     char prefix[KEEP_NAME_MAX], name[KEEP_NAME_MAX];

@@ -56,6 +56,8 @@ static bool is_meant(const struct host *host, pid_t pid, enum claim_kind kind,
     return kind == CLAIM_NAMED && !is_accounted_for(host, &claim->id, claim->check);
 }
 
+/* Killed only if it names a child of this proctord that has no such attempt.
+ * One that cannot be asked yet is counted, and asked again. */
 static void sweep_one(struct host *host, pid_t pid, int pidfd, struct sweep *sweep)
 {
     struct claim claim;

@@ -1,3 +1,7 @@
+/*
+ * Which processes have been sent the stop signal already: a leftover gets it
+ * once, not again when it is met the next time.
+ */
 #include "host/told.h"
 
 #include "core/vocabulary/invariant.h"
@@ -41,6 +45,7 @@ void told_add(struct told *told, const struct crowd *more)
         crowd_settle(&told->who, 0);
 }
 
+/* For an upgrade: the signal is not sent a second time by the next program. */
 void told_archive(struct archive *archive, struct told *told)
 {
     size_t n = told->who.n;

@@ -1,3 +1,9 @@
+/*
+ * The tree of an attempt: its main process and everything that has come from
+ * it. It is asked whether it is empty, signalled, and killed; when it empties,
+ * it says so once. With a cgroup the kernel knows; without one, the census
+ * does.
+ */
 #include "host/tree.h"
 
 #include "system/again.h"
@@ -121,6 +127,9 @@ static pid_t witness_of(const struct tree *tree, const struct crowd *crowd)
     return 0;
 }
 
+/* Two looks have to agree, as a process may fork and end between them. What
+ * keeps no promise (a process that cannot be asked) leaves the tree
+ * doubtful. */
 static bool is_empty(struct tree *tree, int tries)
 {
     struct crowd crowd = {};
@@ -225,6 +234,7 @@ static void kill_by_kin(const struct tree *tree, uint64_t since)
     crowd_free(&crowd);
 }
 
+/* The caller repeats it, as long as the tree is not empty. */
 static void kill_once(const struct tree *tree, uint64_t since)
 {
     if (!tree->leaf[0]) {
@@ -236,6 +246,7 @@ static void kill_once(const struct tree *tree, uint64_t since)
         members_kill(base_of(tree), tree->leaf);
 }
 
+/* From now on it is killed again at each look, until it is empty. */
 void tree_kill(struct tree *tree)
 {
     if (tree->state == TREE_GONE)
@@ -249,6 +260,7 @@ void tree_kill(struct tree *tree)
 
 /* ---- until none is there ------------------------------------------------------------------- */
 
+/* Trees that have been left are looked at in turn. */
 static void link_tree(struct tree *tree)
 {
     struct host *host = tree->host;
@@ -260,6 +272,7 @@ static void link_tree(struct tree *tree)
     host->trees = tree;
 }
 
+/* Also the one that would be looked at next. */
 static void unlink_tree(struct tree *tree)
 {
     struct host *host = tree->host;
@@ -296,6 +309,7 @@ static void end(struct tree *tree)
     emptied(tree);
 }
 
+/* The kernel tells when the leaf becomes empty. */
 static int population_changed(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct tree *tree = userdata;
@@ -324,6 +338,7 @@ static void watch(struct tree *tree)
     sd_event_source_set_io_fd_own(tree->watch, true);
 }
 
+/* The main process is gone: from now on it is watched until it is empty. */
 void tree_leave(struct tree *tree, void (*emptied)(struct tree *tree), void *userdata)
 {
     bool killed = tree->state == TREE_KILLED;
@@ -420,6 +435,7 @@ static uint64_t patience_of(const struct tree *tree, uint64_t now)
     return tree->told.signal > 0 ? late : 0;
 }
 
+/* The shortest time until one of them has to be looked at. */
 static uint64_t patience_of_all(const struct host *host)
 {
     uint64_t patience = 0, now = clock_now_usec();

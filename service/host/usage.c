@@ -56,6 +56,8 @@ unsigned host_unenforced(const struct child *child)
     return process ? process->unenforced : 0;
 }
 
+/* A leaf counts over all attempts; what it had at the start of this one is
+ * subtracted. Without accounting, the processes are added up. */
 void host_usage(struct host *host, const struct child *child, uint64_t *cpu_nsec,
                 uint64_t *memory_bytes)
 {

@@ -1,3 +1,7 @@
+/*
+ * Noticing that the wall clock was set: a timer that the kernel cancels then
+ * (TFD_TIMER_CANCEL_ON_SET).
+ */
 #include "host/wall_clock.h"
 
 #include "core/query.h"
@@ -50,6 +54,7 @@ void host_on_clock(struct host *host, void (*told)(void *userdata), void *userda
     host->clock_userdata = userdata;
 }
 
+/* The timer itself never fires. */
 static int watch(struct host *host, int fd)
 {
     int r = set_timer(fd);
@@ -61,6 +66,7 @@ static int watch(struct host *host, int fd)
     return r;
 }
 
+/* Without the flag, schedules notice it later, and that is logged. */
 int host_watch_wall_clock(struct host *host)
 {
     int fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);

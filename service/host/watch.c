@@ -1,3 +1,7 @@
+/*
+ * Watching processes by their descriptors. One that could not be watched, for
+ * lack of descriptors, is tried again: a child is never left unobserved.
+ */
 #include "host/watch.h"
 
 #include "system/again.h"
@@ -5,6 +9,7 @@
 
 #define RETRY_USEC 20000 /* until the next look at what does not end */
 
+/* An adopted process has its descriptor already. */
 void process_watch(struct process *process)
 {
     struct host *host = process->host;
@@ -26,6 +31,7 @@ void process_unwatch(struct process *process)
     process->watched = false;
 }
 
+/* All that are not watched, again. */
 void host_watch_unwatched(struct host *host)
 {
     if (!host->unwatched)
@@ -37,6 +43,8 @@ void host_watch_unwatched(struct host *host)
                 process_watch(process);
 }
 
+/* One timer for everything that has to be looked at again; the earliest moment
+ * counts. */
 void host_look_again_in(struct host *host, uint64_t usec)
 {
     uint64_t now, due = 0;
