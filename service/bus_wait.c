@@ -1,3 +1,7 @@
+/*
+ * Waiting for the bus at the start: whether the name can be had decides whether
+ * proctord starts at all, if nothing is running yet.
+ */
 #include "bus_wait.h"
 
 #include "daemon.h"

@@ -1,3 +1,7 @@
+/*
+ * Options of proctord. One table for getopt_long(3), one function that takes
+ * them; defaults that depend on the user are set at the end.
+ */
 #include "command_line.h"
 
 #include "bus/metrics_address.h"
@@ -136,6 +140,7 @@ static int set_directory(char *directory, const char *value)
     return 0;
 }
 
+/* Exhaustive: an option without a case does not compile. */
 static int take(struct command_line *line, int code)
 {
     switch ((enum option_code)code) {
@@ -215,6 +220,7 @@ static int take(struct command_line *line, int code)
     return -EINVAL; /* getopt has said why */
 }
 
+/* Root has the system's directories, others those of the XDG specification. */
 static void set_defaults(struct command_line *line)
 {
     static char manifests[4200];
@@ -245,6 +251,7 @@ static void set_defaults(struct command_line *line)
         snprintf(line->runtime_directory, 4096, "/tmp/proctor-%u", geteuid());
 }
 
+/* Returns 1 if there is nothing more to do (--help, --version). */
 int command_line_parse(int argc, char **argv, struct command_line *line)
 {
     *line = (struct command_line){

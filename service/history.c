@@ -1,3 +1,7 @@
+/*
+ * History: the journal as the daemon uses it. It records inputs and audited
+ * events, and brings the tree back at the start.
+ */
 #include "history.h"
 #include "core/vocabulary/invariant.h"
 
@@ -29,6 +33,8 @@ static void journal_path(const char *state_directory, char *path, size_t size)
     snprintf(path, size, "%s/journal", state_directory);
 }
 
+/* Asked before anything is swept away: without a history, what runs in our
+ * cgroup belongs to no child. */
 int history_exists(const char *state_directory)
 {
     char path[4200];
@@ -49,6 +55,8 @@ int history_exists(const char *state_directory)
     return found ? 1 : error;
 }
 
+/* The number that stands for the state directory in command ids is drawn here,
+ * and is replaced by the one in the journal if there is one. */
 int history_open(struct history *history, const struct history_settings *settings)
 {
     char path[4200];
@@ -113,6 +121,8 @@ static size_t collect_fields(const struct event *event, struct event_field field
     return count;
 }
 
+/* During a recovery the notes are kept, since the journal cannot be written
+ * yet. */
 void history_event(struct history *history, const struct event *event)
 {
     struct event_field fields[FIELDS_MAX];
@@ -192,6 +202,7 @@ static bool is_to_reopen(const struct history *history, const struct core *core)
             (core_shutdown_by_signal(core) || journal_is_of_another_boot(history->journal)));
 }
 
+/* The order: adopt what runs, report what does not, then start. */
 static void take_over(struct history *history, struct core *core, struct recovery *recovery)
 {
     history->recovered = true;
@@ -218,6 +229,8 @@ static void take_over(struct history *history, struct core *core, struct recover
             (unsigned long long)recovery->damaged_bytes);
 }
 
+/* Returns 0 in three cases: recovered, nothing to recover, or a journal that
+ * cannot be used, which is kept aside. */
 int history_live(struct history *history, struct host *host, struct core **core,
                  int (*again)(void *userdata, struct core **core), void *userdata)
 {
@@ -261,6 +274,7 @@ int history_live(struct history *history, struct host *host, struct core **core,
 
 /* ---- while it runs ------------------------------------------------------------------------ */
 
+/* A journal that fails is reported once, and once when it works again. */
 void history_tidy(struct history *history)
 {
     if (!history->journal)

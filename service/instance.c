@@ -1,3 +1,6 @@
+/*
+ * Only one proctord per state directory and per runtime directory.
+ */
 #include "instance.h"
 #include "core/vocabulary/invariant.h"
 
@@ -46,6 +49,7 @@ static int take(int fd)
     return 0;
 }
 
+/* The lock goes with the process, also if it is killed. */
 int instance_lock(const char *directory, const char *what, struct error *error)
 {
     char path[4200];
@@ -69,6 +73,8 @@ int instance_lock(const char *directory, const char *what, struct error *error)
     return r;
 }
 
+/* What is not a file or directory of ours is put aside, so that a start never
+ * fails for it. */
 int instance_clear_state(const char *directory, void (*moved)(const char *path))
 {
     static const struct {

@@ -137,6 +137,7 @@ static uint64_t clock_at(void *userdata, uint64_t moment_usec)
     return host_clock(daemon->host, moment_usec);
 }
 
+/* As the bus wants them. */
 static void counters(void *userdata, uint64_t *notify_messages, uint64_t *notify_refused,
                      uint64_t *notify_dropped, uint64_t *orphans_reaped, uint64_t *leftovers_killed)
 {
@@ -175,6 +176,8 @@ static void warn_of_limits(const struct child *child)
                   child->id, names);
 }
 
+/* Every event goes to the bus, to the history and to the log. During a replay
+ * it has been logged before. */
 static void sink(void *userdata, const struct event *event)
 {
     struct daemon *daemon = userdata;
@@ -216,6 +219,7 @@ static uint32_t restarts_in_flight(void)
 
 /* ---- signals --------------------------------------------------------------------------------- */
 
+/* A second signal is more urgent than the first. */
 static void end(void *userdata, const char *signal)
 {
     struct daemon *daemon = userdata;
@@ -258,6 +262,7 @@ static int fail(const char *what, int r)
     return r;
 }
 
+/* --check: the same reading as for a start. */
 static int check_only(const struct command_line *line)
 {
     struct manifest_set *set;
@@ -317,6 +322,8 @@ static void tell_moved(const char *path)
               path, strrchr(path, '/') + 1);
 }
 
+/* In an upgrade the locks are handed over, so there is no moment without
+ * them. */
 static int prepare_folders(struct daemon *daemon)
 {
     struct error error = {};
@@ -340,6 +347,7 @@ static int prepare_folders(struct daemon *daemon)
     return r;
 }
 
+/* Also a second one, if a recovery has to begin again. */
 static int make_core(void *userdata, struct core **core)
 {
     struct daemon *daemon = userdata;
@@ -367,6 +375,7 @@ static int make_core(void *userdata, struct core **core)
     return 0;
 }
 
+/* Whether there is a history decides what may be swept. */
 static int make_host_and_core(struct daemon *daemon)
 {
     char instance[16];
@@ -414,6 +423,7 @@ static void read_results(struct daemon *daemon)
             return;
 }
 
+/* The recovery runs within, when everything that it reports to exists. */
 static int make_service(struct daemon *daemon)
 {
     struct service_hooks hooks = {.userdata = daemon,
@@ -517,6 +527,7 @@ static int loop(struct daemon *daemon)
     return r < 0 ? (fail("the event loop", r), EXIT_FAILURE) : r;
 }
 
+/* What needs no core. */
 static int make_loop(struct daemon *daemon)
 {
     struct private_bus_hooks bus = {
@@ -562,6 +573,7 @@ static int start_tree(struct daemon *daemon)
     return 0;
 }
 
+/* Each step needs those before it. */
 static int run(struct daemon *daemon)
 {
     int r = make_loop(daemon);
@@ -586,6 +598,8 @@ static int run(struct daemon *daemon)
     return loop(daemon);
 }
 
+/* In an order in which nothing is used after it has been freed; the journal
+ * comes late, because answers may wait for it. */
 static void tidy_up(struct daemon *daemon)
 {
     sd_event_source_disable_unref(daemon->reexecution);
@@ -626,6 +640,7 @@ static int close_output(int code)
     return EXIT_FAILURE;
 }
 
+/* Roles first: this program is also the spawner and the writers. */
 int main(int argc, char **argv)
 {
     struct daemon daemon = {.locks = {-1, -1}, .metrics_descriptor = -1};

@@ -1,3 +1,8 @@
+/*
+ * Reading the manifests outside of the loop, since they may lie on a mount that
+ * hangs. Reads are made one after the other; one that makes no progress is
+ * given up, and if several hang, no further one is begun.
+ */
 #include "manifest_load.h"
 
 #include "system/beside.h"
@@ -93,6 +98,7 @@ static void forget_late(struct manifest_loads *loads, const struct load *load)
     loads->stuck--;
 }
 
+/* One that was given up earlier is only freed. */
 static void came_back(void *data)
 {
     struct load *load = data;
@@ -124,6 +130,7 @@ static bool goes_on(struct manifest_loads *loads, unsigned steps)
     return now_usec() - loads->since_usec < MANIFEST_PATIENCE_USEC;
 }
 
+/* As long as it makes progress, it may take any time. */
 static int out_of_patience(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct manifest_loads *loads = userdata;
@@ -166,6 +173,7 @@ static int refuse(sd_event_source *source, void *userdata)
     return 0;
 }
 
+/* A thread that hangs is never joined: their number is bounded. */
 static void begin_first(struct manifest_loads *loads)
 {
     struct load *load = loads->first;
@@ -183,6 +191,7 @@ static void begin_first(struct manifest_loads *loads)
     beside_do(NULL, &load->work);
 }
 
+/* Answered by `done` in the loop, never within this call. */
 int manifest_load(struct manifest_loads *loads, manifest_loaded done, void *data)
 {
     if (loads->waiting >= MANIFEST_LOADS_MAX)
@@ -219,6 +228,7 @@ void manifest_loads_wait(const struct manifest_loads *loads, uint64_t limit_usec
 
 /* ---- their life ------------------------------------------------------------------------------ */
 
+/* The paths belong to the caller, and live as long as the program. */
 int manifest_loads_new(sd_event *event, const char *const *paths, size_t count, bool optional,
                        struct manifest_loads **loads)
 {
@@ -246,6 +256,7 @@ int manifest_loads_new(sd_event *event, const char *const *paths, size_t count, 
     return 0;
 }
 
+/* Those that hang free themselves, should they ever return. */
 void manifest_loads_free(struct manifest_loads *loads)
 {
     if (!loads)

@@ -1,3 +1,7 @@
+/*
+ * Applying manifests: at the start, by signal, by call, and after a recovery.
+ * Children that are being removed come back when they are gone.
+ */
 #include "manifests.h"
 #include "core/vocabulary/invariant.h"
 
@@ -46,6 +50,7 @@ void manifests_forget(struct daemon *daemon)
     daemon->return_source = sd_event_source_disable_unref(daemon->return_source);
 }
 
+/* One of them is gone: its new declaration is applied. */
 static int go_on(sd_event_source *source, void *userdata)
 {
     struct daemon *daemon = userdata;
@@ -60,6 +65,7 @@ static int go_on(sd_event_source *source, void *userdata)
     return 0;
 }
 
+/* A newer set replaces the one that waits. */
 static void await_return(struct daemon *daemon, const struct manifest_set *set,
                          const struct manifest_reload *what, size_t awaited)
 {
@@ -92,6 +98,7 @@ void manifests_child_gone(struct daemon *daemon)
 
 /* ---- applying them --------------------------------------------------------------------------- */
 
+/* One step for the core. */
 int manifests_apply(void *userdata, const struct manifest_set *set,
                     const struct manifest_reload *what, struct manifest_changes *changes,
                     struct error *error)
@@ -107,6 +114,7 @@ int manifests_apply(void *userdata, const struct manifest_set *set,
 
 /* ---- by a signal ----------------------------------------------------------------------------- */
 
+/* There is no caller: the result is in the log, and an event. */
 static void loaded_by_signal(void *data, int r, const struct manifest_set *set, const char *why)
 {
     struct daemon *daemon = data;
@@ -168,6 +176,7 @@ static void try_later(struct daemon *daemon)
                                0, reload_again, daemon);
 }
 
+/* What was changed while no proctord was running. */
 static void loaded_after_recovery(void *data, int r, const struct manifest_set *set,
                                   const char *why)
 {
@@ -216,6 +225,7 @@ void manifests_recover(struct daemon *daemon)
                         somebody_runs(daemon->core) ? BRIEFLY_USEC : MANIFEST_PATIENCE_USEC);
 }
 
+/* The first start: an error ends it. */
 int manifests_declare(struct daemon *daemon)
 {
     struct manifest_set *set;

@@ -1,3 +1,7 @@
+/*
+ * Which metrics sockets are served: the option's, the one passed by the service
+ * manager, and those of the program before.
+ */
 #include "metrics_serving.h"
 
 #include "daemon.h"
@@ -18,6 +22,8 @@ static int fail(const char *what, int r)
     return r;
 }
 
+/* The folder has to be ours: metrics of a path that others control could be
+ * redirected. */
 static int serve_unix(struct daemon *daemon)
 {
     if (!daemon->line.metrics_socket)

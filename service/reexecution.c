@@ -1,3 +1,8 @@
+/*
+ * Upgrade in place: the program on disk replaces this one in the same process.
+ * Everything that is open is written down, then execv(2). If that fails, this
+ * program continues as if nothing had happened.
+ */
 #include "reexecution.h"
 #include "core/vocabulary/invariant.h"
 
@@ -39,6 +44,8 @@ void reexecution_archive(struct daemon *daemon, struct handover *handover)
     handover_descriptor(handover, &daemon->metrics_descriptor);
 }
 
+/* Nothing may be in progress: threads end, replies are sent, the journal is on
+ * the disk. */
 static int hand_over(struct daemon *daemon)
 {
     struct handover *handover;
@@ -164,6 +171,8 @@ static void wait_for_what_is_beside(struct daemon *daemon)
         stay(daemon, r);
 }
 
+/* Refused if the journal cannot be written, since the new program reads the
+ * tree from it. */
 int reexecution_order(void *userdata, const char *requester, const char *reason,
                       struct error *error)
 {
@@ -251,6 +260,7 @@ static void release(void *data)
     free(inquiry);
 }
 
+/* In a thread, as the program on disk may hang. */
 int reexecution_check(void *userdata,
                       void (*done)(void *data, int r, const char *version, const char *why),
                       void *data)
@@ -279,6 +289,7 @@ int reexecution_check(void *userdata,
     return 0;
 }
 
+/* SIGUSR1 has no caller to answer. */
 static void looked_for_signal(void *data, int r, const char *version, const char *why)
 {
     struct daemon *daemon = data;

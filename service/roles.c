@@ -1,3 +1,7 @@
+/*
+ * What this program is besides the daemon: it executes itself as the spawner,
+ * and as the processes that write output.
+ */
 #include "roles.h"
 
 #include "host/listener.h"

@@ -1,3 +1,7 @@
+/*
+ * Signals, as a table of what each means. All that mean something are blocked
+ * and read from a descriptor.
+ */
 #include "signals.h"
 
 #include "log/log.h"
@@ -102,6 +106,8 @@ static void disarm_internal(void)
     sigaction(SIGUSR2, &old, NULL);
 }
 
+/* Whatever the parent process has left: dispositions, masks and pending
+ * signals. */
 void signals_prepare(void)
 {
     struct sigaction old = {};
@@ -139,6 +145,8 @@ static bool has_terminal(void)
     return fd >= 0;
 }
 
+/* SIGHUP from the kernel means that the terminal is gone; from anyone else it
+ * means reload. */
 static void hang_up(struct signals *signals, const struct signalfd_siginfo *info)
 {
     bool kernels = info->ssi_code == SI_KERNEL;
@@ -155,6 +163,7 @@ static void hang_up(struct signals *signals, const struct signalfd_siginfo *info
         signals->hooks.end(signals->hooks.userdata, "SIGHUP (the terminal is gone)");
 }
 
+/* At most once in a while per signal. */
 static void say_that_it_means_nothing(struct signals *signals, sd_event *event,
                                       const struct signalfd_siginfo *info, const char *name)
 {
@@ -168,6 +177,7 @@ static void say_that_it_means_nothing(struct signals *signals, sd_event *event,
               info->ssi_pid, info->ssi_uid);
 }
 
+/* Exhaustive. */
 static int signal_came(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
     struct signals *signals = userdata;
@@ -196,6 +206,7 @@ static int signal_came(sd_event_source *source, const struct signalfd_siginfo *i
     return 0;
 }
 
+/* Before other events. */
 static int listen_to(sd_event *event, int signal, struct signals *signals)
 {
     sd_event_source *source = NULL;
@@ -209,6 +220,7 @@ static int listen_to(sd_event *event, int signal, struct signals *signals)
     return r;
 }
 
+/* glibc's own signals are left alone. */
 int signals_listen(sd_event *event, const struct signal_hooks *hooks, struct signals **signals)
 {
     struct signals *fresh = calloc(1, sizeof(*fresh));

@@ -1,3 +1,9 @@
+/*
+ * QueryAudit. The journal can be hundreds of megabytes, so it is searched in a
+ * thread; the matching frames come back as bytes, and the reply is built from
+ * them step by step in the loop. The time that the search took is charged to
+ * the caller, like any other call.
+ */
 #include "bus/caller.h"
 #include "bus/encode.h"
 #include "bus/event_log.h"
@@ -56,6 +62,8 @@ static uint64_t now_usec(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* Grows by doubling. If memory runs out the search ends and the call fails; a
+ * shortened list would look complete. */
 static bool keep(struct search *search, const uint8_t *frame, size_t size)
 {
     if (search->size + size > search->room) {
@@ -94,6 +102,7 @@ static void search_work(void *data)
     search->took_usec = now_usec() - began;
 }
 
+/* Back in the loop. The caller may have gone while the thread was searching. */
 static void search_done(void *data)
 {
     struct search *search = data;
@@ -121,6 +130,8 @@ static void search_release(void *data)
     free(search);
 }
 
+/* The walk is prepared in the loop, because the extent of the newest segment is
+ * only known here. */
 static int search_begin(struct service *service, struct query *query)
 {
     struct search *search = calloc(1, sizeof(*search));
@@ -159,6 +170,7 @@ static int begin(struct service *service, sd_bus_message *m, void *data)
     return r < 0 ? r : append_open(m, 'a', "(ttsssa{sv})");
 }
 
+/* One row of the reply, with the fields of the event as a dictionary. */
 static int append_note(sd_bus_message *m, const struct audit_note *note)
 {
     char cause[COMMAND_ID_SIZE];
@@ -177,6 +189,8 @@ static int append_note(sd_bus_message *m, const struct audit_note *note)
     return r;
 }
 
+/* Called again and again until the frames are used up; BULK_LATER while the
+ * thread is still searching. */
 static int step(struct service *service, sd_bus_message *m, void *data)
 {
     struct query *query = data;
@@ -216,6 +230,8 @@ static void query_release(void *data)
     free(query);
 }
 
+/* Reading needs no permission. The number of entries is bounded whatever the
+ * caller asks for. */
 int method_query_audit(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     static const struct bulk_maker maker = {

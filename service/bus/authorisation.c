@@ -1,3 +1,9 @@
+/*
+ * Permission for a call, by polkit. The answer may take minutes (a person types
+ * a password), so the call is put aside and handled again from the beginning
+ * when the answer arrives: whatever the call refers to is looked up again then,
+ * and nothing that was true before the wait is relied on.
+ */
 #include "bus/authorisation.h"
 
 #include "bus/caller.h"
@@ -81,6 +87,8 @@ static void note_failure(struct question *question, const sd_bus_error *error)
                     error->message ? error->message : "no reason given");
 }
 
+/* polkit's three answers: yes, no, and yes if an administrator authenticates.
+ * The third is a refusal unless the caller has allowed interaction. */
 static void note_verdict(struct question *question, sd_bus_message *reply)
 {
     int allowed, challenge;
@@ -107,6 +115,8 @@ static void note_verdict(struct question *question, sd_bus_message *reply)
                               : "");
 }
 
+/* The call goes back into the queue of the connection, where it finds this
+ * answer. */
 static int verdict_came(sd_bus_message *reply, void *userdata, sd_bus_error *ignored)
 {
     struct question *question = userdata;
@@ -137,6 +147,8 @@ static int append_detail(sd_bus_message *m, const char *key, const char *value)
     return value ? append_values(m, "{ss}", key, value) : 0;
 }
 
+/* The subject is the caller's bus name: polkit finds the process behind it
+ * without a race on PIDs. */
 static int ask(struct question *question, const struct permission *wanted)
 {
     __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *m = NULL;
@@ -175,6 +187,8 @@ static char *subject_of(const struct permission *wanted)
     return text;
 }
 
+/* A question has its own cost in the accounting of calls, as polkit is not free
+ * either. */
 static int begin(struct service *service, sd_bus_message *m, const struct caller *caller,
                  const struct permission *wanted)
 {
@@ -226,6 +240,8 @@ static void forget_old(struct service *service)
     }
 }
 
+/* Returns 0 if the call may proceed, 1 if it waits, and an error if it is
+ * refused. Root and proctord's own user are never asked about. */
 int authorise(struct service *service, sd_bus_message *m, const struct caller *caller,
               const struct permission *wanted, sd_bus_error *error)
 {
@@ -266,6 +282,8 @@ static void write_question(struct archive *archive, const struct question *quest
         take_back(question);
 }
 
+/* In an upgrade the calls themselves are handed over, and asked about again by
+ * the new program. */
 void questions_archive(struct service *service, struct archive *archive)
 {
     const struct question *question = service->questions;

@@ -1,3 +1,9 @@
+/*
+ * Replies about many objects. Building one for 100,000 children takes longer
+ * than the loop may be blocked, so a reply is built in steps of a few
+ * milliseconds, with everything else in between. What is shown may therefore
+ * change while it is being built; each maker says how consistent its reply is.
+ */
 #include "bus/caller.h"
 #include "bus/bulk.h"
 
@@ -222,6 +228,8 @@ static void put_in(struct bulks *bulks, struct bulk *bulk)
     put_behind(bulks, bulk);
 }
 
+/* Small replies are finished within the call. Takes over `data` in every case,
+ * also on an error. */
 int bulk_answer(struct service *service, sd_bus_message *call, const struct bulk_maker *maker,
                 void *data, sd_bus_error *error)
 {
@@ -254,6 +262,8 @@ int bulk_answer(struct service *service, sd_bus_message *call, const struct bulk
     return 1;
 }
 
+/* Before an upgrade: what can be finished quickly is, and the other callers are
+ * asked to call again. */
 void bulks_finish(struct bulks *bulks)
 {
     uint64_t until = now_usec() + FINISH_USEC;
@@ -280,6 +290,7 @@ void bulks_visit(struct bulks *bulks, const struct bulk_maker *maker,
             visit(userdata, bulk->data);
 }
 
+/* One timer drives all of them in turn. */
 int bulks_new(struct service *service, struct bulks **bulks)
 {
     struct bulks *fresh = calloc(1, sizeof(*fresh));

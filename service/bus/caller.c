@@ -1,3 +1,7 @@
+/*
+ * Who calls: the user and the process behind a bus name, as the bus reports
+ * them. Kept in a small cache, as a name never changes its owner.
+ */
 #include "bus/caller.h"
 
 #include "bus/authorisation.h"
@@ -38,6 +42,8 @@ static void clean_command(char text[COMMAND_SIZE], const char *command)
         *comma = ' ';
 }
 
+/* What people read in the audit. The names come from outside, so they are made
+ * single clean lines. */
 static void describe(struct caller *caller, const char *user, const char *command)
 {
     char name[COMMAND_SIZE];
@@ -109,6 +115,8 @@ void caller_learn(struct service *service, const char *name, uid_t uid, pid_t pi
     describe_process(caller, user);
 }
 
+/* The caller has been identified before the call got here (stranger.c); one
+ * without a name cannot be. */
 int caller_of(struct service *service, sd_bus_message *message, const struct caller **caller,
               sd_bus_error *error)
 {

@@ -1,3 +1,7 @@
+/*
+ * The reply to a reload and its dry run: each child under the word for what
+ * happens to it.
+ */
 #include "bus/changes.h"
 #include "bus/encode.h"
 #include "bus/history.h"
@@ -44,6 +48,8 @@ void changes_note_restart(struct changes *named, const struct core *core, const 
     changes_note(named, "WouldRestart", id);
 }
 
+/* One word with its list of ids; a range of words for `changed`, which is three
+ * of them. */
 static int append_names(sd_bus_message *reply, const char *key, const struct changes *named,
                         size_t first, size_t last)
 {
@@ -71,6 +77,8 @@ void changes_free(struct changes *named)
     free(named);
 }
 
+/* Every word has its list, also if it is empty, so that a client needs no case
+ * for a missing key. */
 static int append_all(sd_bus_message *reply, const struct changes *named, uint32_t unchanged,
                       bool dry_run)
 {
@@ -89,6 +97,8 @@ static int append_all(sd_bus_message *reply, const struct changes *named, uint32
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+/* The reply waits until the journal has the change (service_acknowledge), and
+ * is kept for a repeated call with the same key. */
 int changes_answer(struct service *service, sd_bus_message *m, const struct changes *named,
                    uint32_t unchanged, const struct options *options, uid_t uid)
 {

@@ -1,3 +1,10 @@
+/*
+ * The D-Bus object of a child. Properties come from one table: name, signature,
+ * reader; the vtable, the replies about all children and the signals of changes
+ * are made from it. Which properties have changed is found by comparing a
+ * compact picture of the child before and after, rather than by remembering at
+ * each place that changes something.
+ */
 #include "bus/child_object.h"
 
 #include "bus/encode.h"
@@ -136,6 +143,7 @@ static int finish(sd_bus_message *m, int r)
     return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
+/* An empty dictionary if no restart is pending. */
 static int read_pending_restart(struct service *service, sd_bus_message *m, struct child *child)
 {
     const struct pending_restart *pending = &child->pending;
@@ -163,6 +171,7 @@ static int read_failure(struct service *service, sd_bus_message *m, struct child
     return finish(m, r);
 }
 
+/* An empty dictionary before the first exit. */
 static int read_last_exit(struct service *service, sd_bus_message *m, struct child *child)
 {
     const struct last_exit *last = child->last_exit;
@@ -178,6 +187,7 @@ static int read_last_exit(struct service *service, sd_bus_message *m, struct chi
     return finish(m, r);
 }
 
+/* The last report about an attempt that was already over. */
 static int read_last_stale_report(struct service *service, sd_bus_message *m, struct child *child)
 {
     const struct stale_report *stale = child->last_stale;
@@ -351,6 +361,7 @@ static int method_kill(sd_bus_message *m, void *userdata, sd_bus_error *error)
                                             SD_BUS_RESULT("a{sv}", outcome), handler,              \
                                             SD_BUS_VTABLE_UNPRIVILEGED)
 
+/* Built once from the table of properties; sd-bus wants one array. */
 const sd_bus_vtable *child_vtable(void)
 {
     static sd_bus_vtable vtable[PROPERTIES + 9];
@@ -373,6 +384,7 @@ const sd_bus_vtable *child_vtable(void)
     return vtable;
 }
 
+/* All properties but the long ones, for replies about many children. */
 int child_append_properties(struct service *service, sd_bus_message *m, struct child *child)
 {
     int r = append_open(m, 'a', "{sv}");
@@ -500,6 +512,9 @@ static uint64_t hash_texts(uint64_t hash, const char **texts, size_t count)
     return hash;
 }
 
+/* The picture that is compared: numbers as they are, texts as hashes. A hash
+ * that collides hides one signal at worst; the value itself is always read
+ * fresh. */
 static struct shown look_at(const struct child *child)
 {
     const struct child_declaration *d = DECLARATION;
@@ -602,6 +617,8 @@ void child_show_changes(struct service *service, struct child *child)
     emit(service, child, names);
 }
 
+/* When the wall clock is set, deadlines that are shown as wall time have
+ * changed, although nothing about the child has. */
 void child_show_deadlines(struct service *service, struct child *child)
 {
     const char *names[3];

@@ -1,3 +1,9 @@
+/*
+ * The connection to the bus, as a state machine: waiting, asking for the name,
+ * up, or the name is taken. proctord supervises without a bus, so nothing here
+ * ever blocks, every question has a time limit, and a bus that falls silent is
+ * treated like one that is gone.
+ */
 #include "bus/inherit.h"
 #include "bus/wait.h"
 #include "bus/connection.h"
@@ -91,6 +97,7 @@ static void arm(struct connection *connection, uint64_t after_usec)
 
 /* ---- trouble --------------------------------------------------------------------------------- */
 
+/* Logged once per kind of trouble, not once per attempt. */
 static void tell_trouble(struct connection *connection, const char *trouble)
 {
     if (strcmp(connection->trouble, trouble) == 0)
@@ -141,6 +148,7 @@ static bool is_cut_off(const struct connection *connection)
     return sd_bus_is_open(connection->bus) <= 0;
 }
 
+/* The bus, or the kernel, has closed the connection. */
 static int bus_gone(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct connection *connection = userdata;
@@ -178,6 +186,8 @@ static int bus_answered(sd_bus_message *reply, void *userdata, sd_bus_error *err
     return 0;
 }
 
+/* A question that any bus answers at once: used to see whether it still
+ * does. */
 static int ask_for_id(struct connection *connection, sd_bus_slot **slot, uint64_t limit_usec,
                       sd_bus_message_handler_t answered, void *userdata)
 {
@@ -191,6 +201,8 @@ static int ask_for_id(struct connection *connection, sd_bus_slot **slot, uint64_
                : sd_bus_call_async(connection->bus, slot, question, answered, userdata, limit_usec);
 }
 
+/* Everything that was sent before has been delivered when this question is
+ * answered. */
 int connection_settle(struct connection *connection, uint64_t limit_usec,
                       void (*done)(void *userdata, int r), void *userdata)
 {
@@ -214,6 +226,7 @@ int connection_settle(struct connection *connection, uint64_t limit_usec,
 
 /* ---- whether it still takes messages --------------------------------------------------------- */
 
+/* No answer in time counts as a bus that is gone. */
 static int still_there(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
     struct connection *connection = userdata;
@@ -235,6 +248,7 @@ void connection_suspect(struct connection *connection)
         connection->asked = ask_for_id(connection, NULL, ANSWER_USEC, still_there, connection) >= 0;
 }
 
+/* A queue that does not get shorter for a while is a reason to ask. */
 void connection_look(struct connection *connection)
 {
     uint64_t waiting = 0;
@@ -276,6 +290,7 @@ static void tell_who_has_it(struct connection *connection, uint32_t pid)
     fail(connection, CONNECTION_TAKEN, text);
 }
 
+/* The name belongs to another process; its PID helps to find out which. */
 static int owner_answered(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
     struct connection *connection = userdata;
@@ -304,6 +319,8 @@ static void ask_who_has_it(struct connection *connection)
 /* DBUS_REQUEST_NAME_REPLY_* */
 enum { PRIMARY_OWNER = 1, NAME_EXISTS = 3, ALREADY_OWNER = 4 };
 
+/* The answer to the request for the name, which may also arrive when it is no
+ * longer wanted. */
 static int name_answered(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
     struct connection *connection = userdata;
@@ -379,6 +396,9 @@ static bool is_local(const char *address)
     return true;
 }
 
+/* Only local addresses: a host that does not respond would block. No
+ * descriptors are accepted, since closing one may take as long as its other end
+ * likes. */
 static int open_bus(sd_bus **bus, const char *address)
 {
     int r = is_local(address) ? sd_bus_new(bus) : -EPROTONOSUPPORT;
@@ -417,6 +437,7 @@ static int prepare(struct connection *connection)
     return r;
 }
 
+/* Everything that waits for an answer gets an error. */
 static void close_bus(struct connection *connection)
 {
     if (!connection->bus)
@@ -432,6 +453,8 @@ static void close_bus(struct connection *connection)
     connection->bus = sd_bus_close_unref(connection->bus);
 }
 
+/* From the beginning, with the present address: a private bus may have a new
+ * one. */
 static void try_now(struct connection *connection)
 {
     close_bus(connection);
@@ -448,6 +471,8 @@ static void try_now(struct connection *connection)
     arm(connection, connection->patience_usec);
 }
 
+/* Each state has its own deadline: to try again, to give up a question, or to
+ * check whether the bus responds. Patience doubles up to a limit. */
 static int time_has_come(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct connection *connection = userdata;
@@ -503,6 +528,7 @@ const char *connection_trouble(const struct connection *connection)
     return connection->trouble;
 }
 
+/* The timer is allocated now: when it is needed there may be no memory. */
 int connection_new(struct service *service, const struct connection_hooks *hooks,
                    struct connection **connection)
 {

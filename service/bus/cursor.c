@@ -1,3 +1,7 @@
+/*
+ * A walk over all children that survives changes: a list of ids is made first,
+ * and children that have gone are skipped.
+ */
 #include "bus/cursor.h"
 
 #include "core/vocabulary/invariant.h"
@@ -6,6 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Slot and serial, so that a child that was removed and declared again is not
+ * taken for the old one. */
 int cursor_begin(struct cursor *cursor, const struct core *core)
 {
     *cursor = (struct cursor){};

@@ -47,6 +47,8 @@ static void locate(const struct manifest *manifest, const struct tree_declaratio
     snprintf(why->text, sizeof(why->text), "%.390s", problem->error.text);
 }
 
+/* The core's error as a D-Bus error. Where it concerns a place in the manifest,
+ * line and column are looked up. */
 int declare_refuse(struct service *service, const struct caller *caller,
                    const struct manifest *manifest, const struct tree_declaration *tree, int r,
                    const struct declaration_problem *problem, sd_bus_error *error)
@@ -114,6 +116,7 @@ static size_t children_of(const struct service *service, uid_t uid)
     return count;
 }
 
+/* The children with their owner, for the limit per user. */
 static int make_addition(const struct service *service, const struct manifest *manifest,
                          const struct caller *caller, struct addition *addition,
                          sd_bus_error *error)
@@ -153,6 +156,8 @@ static char *path_of_addition(const struct manifest *manifest)
     return path_of_child(manifest_declaration(manifest, 0)->id);
 }
 
+/* The path is the answer; with `wait`, a child's start is waited for, and the
+ * reply is only kept for its key. */
 static int answer_addition(struct service *service, sd_bus_message *m,
                            const struct manifest *manifest, const struct caller *caller,
                            const struct options *options, sd_bus_error *error)
@@ -182,6 +187,7 @@ static int answer_addition(struct service *service, sd_bus_message *m,
     return r < 0 ? r : 1;
 }
 
+/* All of it or nothing. */
 static int declare(struct service *service, sd_bus_message *m, const struct manifest *manifest,
                    const struct caller *caller, const struct options *options, const char *reason,
                    sd_bus_error *error)
@@ -217,6 +223,7 @@ static void note_addition(struct changes *named, const struct tree_declaration *
         changes_note(named, "added", tree->children[i].id);
 }
 
+/* The dry run emits an event, since the caller has got an answer. */
 static int plan_addition(struct service *service, const struct tree_declaration *tree,
                          struct changes *named, const struct options *options, const char *reason,
                          struct declaration_problem *problem)
@@ -231,6 +238,7 @@ static int plan_addition(struct service *service, const struct tree_declaration 
     return r;
 }
 
+/* The same request as AddChild, with the same checks. */
 static int plan_declare(struct service *service, sd_bus_message *m, const struct manifest *manifest,
                         const struct caller *caller, const struct options *options,
                         const char *reason, sd_bus_error *error)
@@ -290,6 +298,8 @@ static const struct child *leaving_child(const struct service *service,
     return NULL;
 }
 
+/* A child of this name is being removed: the whole call is handled again when
+ * it is gone. */
 static int declare_later(struct service *service, sd_bus_message *m, const struct child *leaving,
                          sd_bus_message_handler_t again, const struct options *options,
                          sd_bus_error *error)
@@ -303,6 +313,7 @@ static int declare_later(struct service *service, sd_bus_message *m, const struc
     return 1;
 }
 
+/* AddChild and its dry run read the same request. */
 static int add_child(sd_bus_message *m, struct service *service, bool only_planned,
                      sd_bus_error *error)
 {
@@ -361,6 +372,7 @@ static int find_replaced(struct service *service, const struct manifest *manifes
     return 0;
 }
 
+/* Checked first, so that the reply can say what would change. */
 static int replace(struct service *service, const struct child_declaration *declaration,
                    const struct options *options, const char *reason, enum child_change *change,
                    struct changes *named, struct declaration_problem *problem)
@@ -390,6 +402,7 @@ static int answer_replacement(struct service *service, sd_bus_message *m, const 
     return changes_answer(service, m, named, change == CHANGE_NONE, options, uid);
 }
 
+/* For a child that a file declares, this lasts until the next reload. */
 static int replace_child(struct service *service, sd_bus_message *m,
                          const struct manifest *manifest, const struct caller *caller,
                          const struct options *options, const char *reason, sd_bus_error *error)
@@ -412,6 +425,7 @@ static int replace_child(struct service *service, sd_bus_message *m,
     return r;
 }
 
+/* Its own option is `restart`. */
 int method_replace_child(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct permission permission = {

@@ -1,3 +1,8 @@
+/*
+ * Outcomes, reports and events as D-Bus values. The keys are those of
+ * docs/dbus.md; a test compares the two in both directions. A key without a
+ * value is left out.
+ */
 #include "bus/encode.h"
 
 #include "bus/explanation.h"
@@ -105,6 +110,8 @@ static int append_conflict(sd_bus_message *m, const struct fence_outcome *fence)
     return close_dictionary(m);
 }
 
+/* What became of a restart: the decision, the old attempt, the target, and why
+ * it was refused. */
 static int append_fence(sd_bus_message *m, const struct fence_outcome *fence)
 {
     APPEND(open_dictionary(m, "GenerationFence"));
@@ -160,6 +167,7 @@ static int append_would_start(sd_bus_message *m, const struct outcome *outcome,
     return sd_bus_message_close_container(m);
 }
 
+/* The lists of a dry run, for the child and its sidecars. */
 static int append_plan(const struct service *service, sd_bus_message *m,
                        const struct outcome *outcome)
 {
@@ -245,6 +253,8 @@ int append_awaited_outcome(const struct service *service, sd_bus_message *m,
     return sd_bus_message_close_container(m);
 }
 
+/* A reply that is too large would end the connection, so the caller gets an
+ * error instead, which says that the command was carried out. */
 int answer_is_sendable(sd_bus_message *call, int r, size_t bytes)
 {
     if (r >= 0 && bytes <= BULK_BYTES_MAX)
@@ -269,6 +279,7 @@ int append_outcomes(const struct service *service, sd_bus_message *m,
     return sd_bus_message_close_container(m);
 }
 
+/* A field of an event keeps its type. */
 int append_field(sd_bus_message *m, const struct event_field *field)
 {
     INVARIANT(field->key);
@@ -306,6 +317,7 @@ int append_event(const struct service *service, sd_bus_message *m, const struct 
     return sd_bus_message_close_container(m);
 }
 
+/* What became of the process and of its cgroup. */
 static int append_resources(sd_bus_message *m, const struct shutdown_row *row)
 {
     bool gone = row->result != SHUTDOWN_ABORT_FAILED;
@@ -321,6 +333,7 @@ static int append_resources(sd_bus_message *m, const struct shutdown_row *row)
     return sd_bus_message_close_container(m);
 }
 
+/* One child in the report of a shutdown. */
 static int append_row(sd_bus_message *m, const struct shutdown_row *row)
 {
     APPEND(append_open(m, 'a', "{sv}"));
@@ -338,6 +351,7 @@ static int append_row(sd_bus_message *m, const struct shutdown_row *row)
     return sd_bus_message_close_container(m);
 }
 
+/* A row for each child that was declared when it began. */
 static int append_report(const struct service *service, sd_bus_message *m)
 {
     APPEND(append_open(m, 'e', "sv"));

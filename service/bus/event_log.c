@@ -1,3 +1,8 @@
+/*
+ * The last events, in a ring, for QueryEvents and for subscribers that came
+ * late. Each is copied with all its texts, as the core's event only lives as
+ * long as the call that reports it.
+ */
 #include "bus/event_log.h"
 
 #include "bus/encode.h"
@@ -76,6 +81,8 @@ static const char *put(char **at, const char *text)
     return copy;
 }
 
+/* Small events fit into the slot itself; others are allocated. Without memory
+ * the event still goes to subscribers, but cannot be asked for later. */
 void event_log_add(struct event_log *log, const struct event *event)
 {
     struct slot *slot = &log->slots[event->sequence % EVENT_LOG_SIZE];
@@ -137,6 +144,7 @@ static int read_kind(struct event_filter *filter, const char *word, sd_bus_error
     return 0;
 }
 
+/* One id of a filter. */
 static int read_child(struct event_filter *filter, const char *id, sd_bus_error *error)
 {
     if (!child_id_valid(id))
@@ -162,6 +170,8 @@ static int read_command(sd_bus_message *m, struct event_filter *filter, sd_bus_e
                : 0;
 }
 
+/* A list of ids or of kinds. An unknown kind is an error: a filter with a
+ * typing mistake would silently match nothing. */
 static int read_list(sd_bus_message *m, struct event_filter *filter, const char *name,
                      sd_bus_error *error)
 {
@@ -185,6 +195,7 @@ static int read_list(sd_bus_message *m, struct event_filter *filter, const char 
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
+/* All keys are optional. */
 static int read_filter(sd_bus_message *m, struct event_filter *filter, sd_bus_error *error)
 {
     const char *name;
@@ -203,6 +214,7 @@ static int read_filter(sd_bus_message *m, struct event_filter *filter, sd_bus_er
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
+/* The filter belongs to the caller. */
 int event_filter_read(sd_bus_message *m, struct event_filter **filter, sd_bus_error *error)
 {
     struct event_filter *fresh = calloc(1, sizeof(*fresh));
@@ -218,6 +230,7 @@ int event_filter_read(sd_bus_message *m, struct event_filter **filter, sd_bus_er
     return 0;
 }
 
+/* All conditions have to hold. */
 bool event_filter_matches(const struct event_filter *filter, enum event_kind kind,
                           const char *child, struct command_id cause)
 {
@@ -299,6 +312,8 @@ static int query_begin(struct service *service, sd_bus_message *m, void *data)
     return append_open(m, 'a', "(tttsssa{sv})");
 }
 
+/* One event per step; those that have been overwritten meanwhile are
+ * skipped. */
 static int query_step(struct service *service, sd_bus_message *m, void *data)
 {
     struct query *query = data;
@@ -327,6 +342,8 @@ static int query_end(struct service *service, sd_bus_message *m, void *data)
     return sd_bus_message_close_container(m);
 }
 
+/* The range is fixed now: events that are added during the reply are not in
+ * it. */
 int event_log_query(struct service *service, sd_bus_message *call, uint64_t after, uint32_t max,
                     struct event_filter *filter, sd_bus_error *error)
 {

@@ -1,3 +1,8 @@
+/*
+ * The sentence that says why a child is, or is not, running. It is built from
+ * the same state that the rules decide by (enum start_wait), one function per
+ * reason, so that it cannot name a reason that does not hold.
+ */
 #include "bus/explanation.h"
 
 #include "core/vocabulary/noun.h"
@@ -21,6 +26,7 @@ struct sentence {
     bool unenforced; /* limits that it declares */
 };
 
+/* Two units at most: people compare orders of magnitude. */
 static void print_span(FILE *stream, uint64_t usec)
 {
     uint64_t seconds = usec / 1000000;
@@ -45,6 +51,7 @@ static void print_ago(const struct sentence *s, uint64_t realtime_usec)
     fputs(" ago", s->stream);
 }
 
+/* How the last attempt ended, as a noun: it stands behind "after". */
 static void print_exit(const struct sentence *s)
 {
     const struct last_exit *last = s->child->last_exit;
@@ -120,6 +127,7 @@ static void explain_turn(const struct sentence *s)
                 s->child->pending.target_generation);
 }
 
+/* Who, when and why, and what is still to come. */
 static void explain_hold(const struct sentence *s)
 {
     const struct child *child = s->child;
@@ -149,6 +157,7 @@ static bool deadline_aborts(const struct child *child)
            (child->pending.active && !child->pending.by_resume);
 }
 
+/* Why it stops, if nobody asked for it, and what happens at its deadline. */
 static void explain_stopping(const struct sentence *s)
 {
     const struct child *child = s->child;
@@ -180,6 +189,8 @@ static void explain_stopping(const struct sentence *s)
                 child->pending.target_generation);
 }
 
+/* The status, since when, and everything about it that is not as it should
+ * be. */
 static void explain_running(const struct sentence *s)
 {
     const struct child *child = s->child;
@@ -244,6 +255,7 @@ static const char *name_of(const struct supervisor *supervisor)
     return supervisor->path[0] ? supervisor->path : "root";
 }
 
+/* How long, why, and what it waits for together with it. */
 static void explain_backoff(const struct sentence *s)
 {
     const struct child *child = s->child;
@@ -304,6 +316,8 @@ static bool policy_leaves_alone(const struct child *child)
     return policy == RESTART_TEMPORARY || (policy == RESTART_TRANSIENT && well);
 }
 
+/* A policy that was changed after the exit does not start the child; that is
+ * worth a sentence, as it surprises people. */
 static void explain_policy(const struct sentence *s)
 {
     const char *policy = restart_policy_to_string(s->child->config->declaration.restart);
@@ -317,6 +331,7 @@ static void explain_policy(const struct sentence *s)
                 policy);
 }
 
+/* Not started at all, given up, or ended. */
 static void explain_stopped(const struct sentence *s)
 {
     const struct child *child = s->child;
@@ -404,6 +419,7 @@ static const struct child *straggler_of(const struct child *child)
     return later;
 }
 
+/* The member that the others wait for. */
 static void explain_scope(const struct sentence *s)
 {
     const struct child *straggler = straggler_of(s->child);
@@ -421,6 +437,7 @@ static void explain_scope(const struct sentence *s)
     print_cause(s);
 }
 
+/* The places, and what else is in the way. */
 static void explain_job_queue(const struct sentence *s)
 {
     const struct child *child = s->child;
@@ -434,6 +451,7 @@ static void explain_job_queue(const struct sentence *s)
         fprintf(s->stream, "; also waits for %s", requirement);
 }
 
+/* The supervisor's limit of restarts in progress. */
 static void explain_queue(const struct sentence *s)
 {
     const struct supervisor *supervisor = s->child->member.supervisor;
@@ -478,6 +496,7 @@ static void explain_shutdown(const struct sentence *s)
             shutdown_phase_to_string(core_shutdown_phase(s->core)));
 }
 
+/* In a shutdown only the shutdown matters. */
 void explain(const struct service *service, const struct child *child, char *buffer, size_t size)
 {
     struct sentence s = {.stream = fmemopen(buffer, size, "w"),

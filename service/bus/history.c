@@ -1,3 +1,8 @@
+/*
+ * Replies that wait for the journal. With --durability=power, a change is
+ * acknowledged when it is on the disk; until then the reply is kept here, in
+ * order.
+ */
 #include "bus/history.h"
 
 #include "core/vocabulary/invariant.h"
@@ -44,6 +49,7 @@ void service_journal_moved(struct service *service)
         send_first(service, count);
 }
 
+/* Doubles. */
 static int make_room(struct service *service)
 {
     if (service->n_held < service->held_room)

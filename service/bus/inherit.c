@@ -1,3 +1,9 @@
+/*
+ * Taking over the connection of the program before, in an upgrade in place.
+ * sd-bus can only use a connection that it has opened itself, so it opens one
+ * to a small server in this process, and then the real descriptor is put in its
+ * place. The unique name stays, and clients notice nothing.
+ */
 #include "bus/inherit.h"
 
 #include "bus/private.h"
@@ -17,6 +23,7 @@ static int greet(sd_bus_message *hello, void *userdata, sd_bus_error *error)
     return sd_bus_reply_method_return(hello, "s", (const char *)userdata);
 }
 
+/* The other end of a socket pair, which greets like a bus. */
 static int start_server(int fd, const char *unique_name, sd_bus **bus)
 {
     sd_id128_t id;
@@ -35,6 +42,7 @@ static int start_server(int fd, const char *unique_name, sd_bus **bus)
     return r < 0 ? r : sd_bus_start(*bus);
 }
 
+/* An ordinary client. */
 static int start_client(int fd, sd_bus **bus)
 {
     int r = sd_bus_new(bus);
@@ -48,6 +56,8 @@ static int start_client(int fd, sd_bus **bus)
     return r < 0 ? r : sd_bus_start(*bus);
 }
 
+/* Both ends are driven in turn until the client is ready; the number of steps
+ * is bounded. */
 static int shake_hands(sd_bus *client, sd_bus *server)
 {
     for (int i = 0; i < STEPS; i++) {
@@ -62,6 +72,7 @@ static int shake_hands(sd_bus *client, sd_bus *server)
     return -ETIMEDOUT;
 }
 
+/* dup3(2) replaces the client's socket by the real one. */
 int bus_inherit(int fd, const char *unique_name, sd_bus **bus)
 {
     sd_bus *client = NULL, *server = NULL;

@@ -1,3 +1,6 @@
+/*
+ * A job as D-Bus values.
+ */
 #include "bus/job_encode.h"
 #include "bus/encode.h"
 #include "core/vocabulary/invariant.h"
@@ -18,6 +21,8 @@ int32_t job_exit_code(const struct job *job)
     return job->signal > 0 ? 128 + job->signal : job->code;
 }
 
+/* Of a running job, what has been read so far; reading it arms the next signal
+ * that there is more. */
 int job_append_output(const struct service *service, sd_bus_message *m, const struct job *job)
 {
     struct kept_output *output = job->observer;
@@ -44,6 +49,7 @@ bool job_is_truncated(const struct job *job)
     return job->state == JOB_FINISHED && (job->output.truncated || kept < job->output.size);
 }
 
+/* As a value of a dictionary. */
 static int append_boxed_output(const struct service *service, sd_bus_message *m,
                                const struct job *job)
 {
@@ -60,6 +66,7 @@ static int append_boxed_output(const struct service *service, sd_bus_message *m,
     return r;
 }
 
+/* What RunJob and Wait return. `late` says that the time limit passed first. */
 int append_job(const struct service *service, sd_bus_message *m, const struct job *job, bool late)
 {
     int r = append_open(m, 'a', "{sv}");

@@ -1,3 +1,7 @@
+/*
+ * ListJobs, in steps. Jobs may be forgotten in between, so the place is the
+ * number of the last one, not a pointer.
+ */
 #include "bus/job_list.h"
 
 #include "bus/bulk.h"
@@ -39,6 +43,7 @@ static uint64_t later(const struct job *job, uint64_t queued_usec, uint64_t usec
     return usec > 0 ? queued_usec + (usec - job->queued_usec) : 0;
 }
 
+/* The next job by number. */
 static int step(struct service *service, sd_bus_message *m, void *data)
 {
     struct job_list *list = data;

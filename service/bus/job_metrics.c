@@ -1,3 +1,8 @@
+/*
+ * Metrics of jobs by name. Names come from users, so their number is bounded:
+ * the name that has been idle for longest makes room, and how many have been
+ * dropped is a metric of its own.
+ */
 #include "bus/job_metrics.h"
 #include "bus/wait.h"
 
@@ -100,6 +105,7 @@ static bool forget_one(struct job_metrics *metrics)
     return true;
 }
 
+/* NULL if there is no room, and nothing can be dropped. */
 static struct name *find_or_add(struct job_metrics *metrics, const char *text)
 {
     struct name *name = find(metrics, text), **bucket;
@@ -177,6 +183,7 @@ static void count_new_names(struct job_metrics *metrics, const struct core *core
             name->is_new = false;
 }
 
+/* A job has finished. */
 void job_metrics_count(struct job_metrics *metrics, const struct core *core, const struct job *job)
 {
     struct name *name = find(metrics, job->name);
@@ -228,6 +235,7 @@ static void print_results(FILE *out, const struct name *name)
                     name->text, job_result_to_string((enum job_result)i), name->results[i]);
 }
 
+/* OpenMetrics wants cumulative buckets. */
 static void print_histogram(FILE *out, const char *family, const char *name,
                             const struct histogram *histogram)
 {
@@ -255,6 +263,7 @@ static void print_cpu(FILE *out, const struct name *name)
     print_histogram(out, "job_cpu_seconds", name->text, &name->cpu);
 }
 
+/* All families of a name together, as the format demands. */
 void job_metrics_print(struct job_metrics *metrics, const struct core *core, FILE *out)
 {
     INVARIANT(core && out);

@@ -1,3 +1,6 @@
+/*
+ * The D-Bus object of a job.
+ */
 #include "bus/job_object.h"
 
 #include "bus/authorisation.h"
@@ -27,6 +30,8 @@ static void path_of_job(const struct job *job, char path[JOB_PATH_MAX])
     snprintf(path, JOB_PATH_MAX, PROCTOR_JOBS "/%" PRIu64, job->id);
 }
 
+/* sd-bus asks this for every path below /job. One spelling per number: no
+ * leading zeros. */
 int job_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **found,
              sd_bus_error *error)
 {
@@ -48,6 +53,7 @@ int job_find(sd_bus *bus, const char *path, const char *interface, void *userdat
     return *found ? 1 : 0;
 }
 
+/* For introspection. */
 int job_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***nodes,
                   sd_bus_error *error)
 {
@@ -127,6 +133,7 @@ static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error)
     return verb_call(object->service, m, COMMAND_REMOVE, job->child->id, error);
 }
 
+/* Only finished jobs. */
 static int method_forget(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     const struct object *object = userdata;
@@ -173,6 +180,8 @@ const sd_bus_vtable job_vtable[] = {
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
+/* The core's output lives only as long as the event; this copy lives as long as
+ * the object. */
 static void keep_output(struct job *job, const struct job_output *output)
 {
     struct kept_output *kept = malloc(sizeof(*kept) + output->size);
@@ -249,6 +258,7 @@ void service_job_output(void *userdata, struct job *job)
     sd_bus_emit_properties_changed(service->bus, path, PROCTOR_INTERFACE "Job", "Output", NULL);
 }
 
+/* Callers that wait for it get an answer. */
 void job_forgotten(struct service *service, struct job *job)
 {
     char path[JOB_PATH_MAX];
@@ -267,6 +277,7 @@ void job_forgotten(struct service *service, struct job *job)
 
 /* ---- RunJob ---------------------------------------------------------------------------------- */
 
+/* The path of the object; a dry run has none. */
 int answer_job(struct service *service, sd_bus_message *m, const struct job *job,
                const struct options *options, uid_t uid)
 {

@@ -1,3 +1,8 @@
+/*
+ * Idempotency keys: a call that is repeated with the same key gets the first
+ * reply, and does nothing. What identifies the call is its key, its user, and a
+ * hash of everything in it.
+ */
 #include "bus/key.h"
 
 #include "bus/authorisation.h"
@@ -86,6 +91,7 @@ static int hash_entries(sd_bus_message *m, uint64_t *hash)
     return r;
 }
 
+/* Values as they are on the bus. */
 static int hash_basic(sd_bus_message *m, char type, uint64_t *hash)
 {
     union {
@@ -158,6 +164,7 @@ static struct key *find(struct keys *keys, const char *text, uid_t uid, uint64_t
     return NULL;
 }
 
+/* A copy of the reply, addressed to this call. */
 static int replay(sd_bus_message *m, const struct key *key)
 {
     __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
@@ -192,6 +199,8 @@ static struct key *place_for(struct keys *keys, uid_t uid, uint64_t now, size_t 
     return place;
 }
 
+/* Returns 1 if the call has been answered from here. Full means an error, since
+ * forgetting a key would carry out a repeated call a second time. */
 int key_claim(struct service *service, sd_bus_message *m, struct options *options,
               const struct caller *caller, sd_bus_error *error)
 {
@@ -227,6 +236,7 @@ bool key_answers(struct service *service, sd_bus_message *m, const struct option
     return key && key->call == options->call && replay(m, key) >= 0;
 }
 
+/* The reply is kept by reference. */
 void key_remember(struct service *service, const struct options *options, uid_t uid,
                   sd_bus_message *reply)
 {
@@ -260,6 +270,7 @@ static int make_reply(struct service *service, sd_bus_message **reply)
     return r < 0 ? r : sd_bus_message_new_method_return(call, reply);
 }
 
+/* For an upgrade: the reply as values. */
 static void archive_key(struct service *service, struct archive *archive, struct key *key)
 {
     archive_text(archive, key->text, sizeof(key->text));
@@ -273,6 +284,7 @@ static void archive_key(struct service *service, struct archive *archive, struct
         archive->failed = true;
 }
 
+/* Only those that are still valid. */
 void keys_archive(struct service *service, struct archive *archive)
 {
     struct keys *keys = service->keys;

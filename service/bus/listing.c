@@ -1,3 +1,6 @@
+/*
+ * ListChildren and CurrentState, in steps.
+ */
 #include "bus/child_object.h"
 #include "bus/encode.h"
 #include "bus/path.h"
@@ -41,6 +44,7 @@ static int list_begin(struct service *service, sd_bus_message *m, void *data)
     return r < 0 ? r : append_open(m, 'a', "(sosssttbsub)");
 }
 
+/* One child in brief. */
 static int append_list_row(sd_bus_message *m, const struct child *child)
 {
     struct restart_limit_view limit = restart_limit_view(&child->restart_limit);
@@ -84,6 +88,7 @@ int method_list_children(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 /* ---- CurrentState ---------------------------------------------------------------------------- */
 
+/* Words and numbers. */
 static int append_counts(sd_bus_message *m, const char *key, const char *(*word)(int),
                          const uint32_t *counts, int n)
 {
@@ -124,6 +129,8 @@ static int append_totals(struct service *service, sd_bus_message *m)
     return r < 0 ? r : append_counts(m, "statuses", status_word, statuses, 6);
 }
 
+/* The sequence number now, and again at the end: if both are equal, the whole
+ * is consistent. */
 static int state_begin(struct service *service, sd_bus_message *m, void *data)
 {
     struct listing *listing = data;

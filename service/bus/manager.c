@@ -1,3 +1,7 @@
+/*
+ * The manager object: methods by id, jobs, the shutdown, and the properties of
+ * the tree as a whole.
+ */
 #include "bus/manager.h"
 
 #include "bus/authorisation.h"
@@ -88,6 +92,8 @@ static int plan_job(struct service *service, const struct manifest *manifest,
     return 0;
 }
 
+/* A dry run has its own path through the core, as a job that does not exist has
+ * no object. */
 static int run_job(struct service *service, sd_bus_message *m, const struct manifest *manifest,
                    const struct caller *caller, const struct options *options, const char *reason,
                    sd_bus_error *error)
@@ -114,6 +120,7 @@ static int run_job(struct service *service, sd_bus_message *m, const struct mani
     return r < 0 ? r : answer_job(service, m, job, options, caller->uid);
 }
 
+/* The manifest is that of a child; `kind` may be missing. */
 static int method_run_job(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct service *service = userdata;
@@ -165,6 +172,7 @@ static int close_list(sd_bus_message *reply)
     return r;
 }
 
+/* What would happen to the job, and to the earlier one of its name. */
 static int append_job_plan(const struct service *service, sd_bus_message *reply, const char *name,
                            const struct job_plan *plan)
 {
@@ -240,6 +248,8 @@ static int get_max_jobs(sd_bus *bus, const char *path, const char *interface, co
     return append_values(reply, "u", core_max_jobs(service->core));
 }
 
+/* sd-bus answers a Set at once, so polkit cannot be asked: only root and
+ * proctord's own user may. */
 static int set_max_jobs(sd_bus *bus, const char *path, const char *interface, const char *property,
                         sd_bus_message *value, void *userdata, sd_bus_error *error)
 {
@@ -298,6 +308,7 @@ static int method_get_child(sd_bus_message *m, void *userdata, sd_bus_error *err
     return child ? reply_with_path(m, child) : no_such_child(id, error);
 }
 
+/* Answers by the same proof as for messages: the cgroup, or the parents. */
 static int method_get_child_by_pid(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct service *service = userdata;
@@ -387,6 +398,7 @@ static int answer_shutdown(struct service *service, sd_bus_message *m, bool idem
     return r;
 }
 
+/* A second call joins the first. */
 static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct service *service = userdata;
@@ -463,6 +475,8 @@ void service_durability_changed(struct service *service)
                                        "Durability", NULL);
 }
 
+/* At the end of each round of the loop, all changed properties in one
+ * signal. */
 void manager_show_changes(struct service *service)
 {
     uint32_t active = count_active(service), count = (uint32_t)core_count(service->core);

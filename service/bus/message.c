@@ -1,3 +1,7 @@
+/*
+ * Calls and replies as bytes, for an upgrade in place: what has been received
+ * and not answered is received again by the new program.
+ */
 #include "bus/message.h"
 
 #include "bus/private.h"
@@ -55,6 +59,7 @@ static int archive_figure(struct archive *archive, sd_bus_message *m, char type)
     return r;
 }
 
+/* The signature is read back first, so that the container can be opened. */
 static int archive_container(struct archive *archive, sd_bus_message *m, char type,
                              const char *contents)
 {
@@ -136,6 +141,8 @@ static void copy_word(char *to, size_t size, const char *from)
     snprintf(to, size, "%s", from ? from : "");
 }
 
+/* Everything that the new program needs to treat it as if it had just come:
+ * sender, path, member, serial. */
 int call_write(struct archive *archive, sd_bus_message *call)
 {
     struct call_header header = {};
@@ -151,6 +158,7 @@ int call_write(struct archive *archive, sd_bus_message *call)
     return message_archive(archive, call);
 }
 
+/* Put into the connection's own queue. */
 int call_read(struct archive *archive, sd_bus *bus)
 {
     __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *call = NULL;

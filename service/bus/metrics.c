@@ -1,3 +1,8 @@
+/*
+ * OpenMetrics text. With many children it is made in steps, family by family:
+ * the format demands that all samples of a family stand together, so the
+ * children are walked once per family.
+ */
 #include "bus/metrics.h"
 
 #include "bus/bulk.h"
@@ -20,6 +25,7 @@ struct totals {
     uint64_t exhausted;
 };
 
+/* One walk for all totals. */
 static struct totals add_up(const struct service *service)
 {
     struct totals totals = {};
@@ -39,6 +45,8 @@ static void family(FILE *out, const char *name, const char *type, const char *he
     fprintf(out, "# TYPE proctor_%s %s\n# HELP proctor_%s %s\n", name, type, name, help);
 }
 
+/* Sums over children that exist are gauges: they fall when a child is
+ * removed. */
 static void print_children(FILE *out, const struct totals *totals)
 {
     family(out, "children", "gauge", "Declared children, by operation.");
@@ -144,6 +152,7 @@ static void print_starts(FILE *out, const struct service *service)
     fprintf(out, "proctor_spawners_replaced_total %" PRIu64 "\n", spawners);
 }
 
+/* Counters of the host. */
 static void print_host(FILE *out, const struct service *service)
 {
     uint64_t messages, refused, dropped, orphans, leftovers;
@@ -221,6 +230,7 @@ struct metrics {
     struct cursor cursor;
 };
 
+/* The text grows in a memory stream. */
 int metrics_begin(const struct service *service, bool children, struct metrics **metrics)
 {
     struct metrics *fresh = calloc(1, sizeof(*fresh));
@@ -237,6 +247,7 @@ int metrics_begin(const struct service *service, bool children, struct metrics *
     return 0;
 }
 
+/* Everything that does not depend on the number of children. */
 static void print_head(FILE *out, const struct service *service)
 {
     struct totals totals = add_up(service);
@@ -276,6 +287,7 @@ static int end(struct metrics *metrics)
     return fclose(out) == 0 ? 0 : -ENOMEM;
 }
 
+/* Returns 0 when the text is complete. */
 int metrics_step(const struct service *service, struct metrics *metrics)
 {
     if (!metrics->begun) {

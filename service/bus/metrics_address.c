@@ -1,3 +1,6 @@
+/*
+ * Addresses of --metrics-listen: numbers only, as looking up a name may block.
+ */
 #include "bus/metrics_address.h"
 
 #include "system/discard.h"
@@ -21,6 +24,7 @@ union address {
 
 /* ---- the text -------------------------------------------------------------------------------- */
 
+/* IPv6 in brackets. */
 static int read_host(const char *host, uint16_t port, union address *address, socklen_t *size)
 {
     size_t length = strlen(host);
@@ -45,6 +49,7 @@ static int read_host(const char *host, uint16_t port, union address *address, so
     return 0;
 }
 
+/* The port is behind the last colon, and is never 0. */
 static int read_address(const char *text, union address *address, socklen_t *size)
 {
     const char *colon = strrchr(text, ':');
@@ -82,6 +87,7 @@ bool metrics_address_is_local(const char *text)
 
 /* ---- sockets --------------------------------------------------------------------------------- */
 
+/* IPv6 only takes IPv6: an address means what it says on every system. */
 int metrics_address_listen(const char *text)
 {
     union address address;
@@ -115,6 +121,8 @@ static bool is_equal(const union address *a, const union address *b)
            memcmp(&a->six.sin6_addr, &b->six.sin6_addr, sizeof(a->six.sin6_addr)) == 0;
 }
 
+/* A socket that was inherited may be for another address than the option
+ * says. */
 bool metrics_address_fits(int fd, const char *text)
 {
     union address own = {}, wanted;
@@ -154,6 +162,7 @@ static int name_peer(int fd, const union address *address, struct metrics_peer *
     return 0;
 }
 
+/* The peer's address, for the limit per address. */
 int metrics_address_accept(int fd, struct metrics_peer *peer)
 {
     union address address = {};

@@ -1,3 +1,8 @@
+/*
+ * A very small HTTP server: GET and HEAD of /metrics. All clients that ask
+ * while a page is being made share it. A client that is slow, or says nothing,
+ * is dropped after a few seconds, and cannot keep others out.
+ */
 #include "bus/metrics_socket.h"
 
 #include "system/discard.h"
@@ -104,6 +109,7 @@ static int too_late(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+/* HTTP/1.1, one reply per connection. */
 static int make_head(struct connection *connection, const char *status, const char *type,
                      size_t size, const char *body)
 {
@@ -178,6 +184,8 @@ static void bound_unread(struct metrics_socket *socket)
     }
 }
 
+/* To all that waited when the page was begun; those that came later get the
+ * next one. */
 static int hand_out(struct metrics_socket *socket, struct page *page)
 {
     for (size_t i = 0; i < METRICS_CONNECTIONS_MAX; i++) {
@@ -217,6 +225,7 @@ static void drop_waiting(struct metrics_socket *socket)
             connection_free(socket->connections[i]);
 }
 
+/* At most one page is made at a time. */
 static void begin_page(struct metrics_socket *socket)
 {
     if (socket->metrics || !is_awaited(socket))
@@ -230,6 +239,7 @@ static void begin_page(struct metrics_socket *socket)
     sd_event_source_set_enabled(socket->making, SD_EVENT_ONESHOT);
 }
 
+/* The page lives as long as a client reads it. */
 static void end_page(struct metrics_socket *socket, int r)
 {
     struct page *page = r < 0 ? NULL : calloc(1, sizeof(*page));
@@ -315,6 +325,7 @@ static int receive_some(struct connection *connection)
     return connection->used == REQUEST_MAX - 1 ? -EMSGSIZE : 0;
 }
 
+/* Reads the request, or sends the next part. */
 static int talk(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct connection *connection = userdata;
@@ -346,6 +357,7 @@ static bool goes_before(const struct connection *a, const struct connection *b)
     return a->came < b->came;
 }
 
+/* How many connections an address has, and which of them would go first. */
 static size_t count_of(const struct metrics_socket *socket, const struct metrics_peer *peer,
                        struct connection **first)
 {
@@ -387,6 +399,7 @@ static void make_place(struct metrics_socket *socket, const struct metrics_peer 
         connection_free(victim);
 }
 
+/* A new connection may take the place of the oldest of its address. */
 static int come(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct metrics_socket *socket = userdata;
@@ -437,6 +450,7 @@ static int make_room(const struct sockaddr_un *address)
     return unlink(address->sun_path) < 0 ? -errno : 0;
 }
 
+/* Everyone may read metrics. */
 static int listen_at(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -456,6 +470,7 @@ static int listen_at(const char *path)
     return r;
 }
 
+/* Not listening yet. */
 static struct metrics_socket *make_socket(sd_event *event, const struct service *service, int fd,
                                           bool children)
 {
@@ -489,6 +504,7 @@ static void free_socket(struct metrics_socket *socket)
     free(socket);
 }
 
+/* Takes over the descriptor, also on an error. */
 int metrics_socket_serve(sd_event *event, const struct service *service, int fd, bool children,
                          struct metrics_socket **socket)
 {
@@ -507,6 +523,7 @@ int metrics_socket_serve(sd_event *event, const struct service *service, int fd,
     return r;
 }
 
+/* A socket of the program before is used as it is. */
 int metrics_socket_open(sd_event *event, const struct service *service, const char *path, int kept,
                         bool children, struct metrics_socket **socket)
 {
@@ -529,6 +546,7 @@ int metrics_socket_descriptor(const struct metrics_socket *socket)
     return socket ? socket->fd : -1;
 }
 
+/* The path is removed; connections are dropped. */
 void metrics_socket_close(struct metrics_socket *socket)
 {
     if (!socket)

@@ -1,3 +1,9 @@
+/*
+ * GetManagedObjects, in steps. What is added, removed or changed while it is
+ * being made is noted, and signalled to the caller again after the reply: a
+ * client that caches sees every change again, behind the picture that it
+ * changes.
+ */
 #include "bus/path.h"
 #include "bus/objects.h"
 
@@ -53,6 +59,7 @@ static bool is_property(const sd_bus_vtable *entry)
            entry->type == _SD_BUS_VTABLE_WRITABLE_PROPERTY;
 }
 
+/* With the getter of the vtable, so that the value is the same as from Get. */
 static int append_property(sd_bus_message *m, const char *path, const struct object_kind *kind,
                            const sd_bus_vtable *entry, struct object *object)
 {
@@ -164,6 +171,7 @@ static int append_child(struct service *service, sd_bus_message *m, struct child
     return r;
 }
 
+/* Supervisors, then children, then jobs. */
 static int step(struct service *service, sd_bus_message *m, void *data)
 {
     struct objects *objects = data;
@@ -203,6 +211,7 @@ static void free_paths(char **paths)
     free(paths);
 }
 
+/* Also if the caller has gone. */
 static void objects_release(void *data)
 {
     struct objects *objects = data;
@@ -218,6 +227,8 @@ static void objects_release(void *data)
 
 /* ---- what has happened meanwhile ------------------------------------------------------------- */
 
+/* Bounded: if there is too much news, the caller gets an error and asks
+ * again. */
 static void note(void *userdata, void *data)
 {
     const struct news *news = userdata;
@@ -331,6 +342,7 @@ void objects_tell(struct service *service, const char *path, enum object_news ne
     bulks_visit(service->bulks, &maker, note, &one);
 }
 
+/* sd-bus would answer this itself, in one go. */
 static int call_came(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct service *service = userdata;

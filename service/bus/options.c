@@ -1,3 +1,7 @@
+/*
+ * The options of all commands. An unknown option is an error: a caller that
+ * misspells dry-run must not find out by its effect.
+ */
 #include "bus/options.h"
 
 #include "bus/caller.h"
@@ -102,6 +106,7 @@ static int read_its_own(sd_bus_message *m, const char *name, struct options *opt
     return read_flag(m, name, &options->restart, error);
 }
 
+/* Each option is known by name and type. */
 static int read_option(sd_bus_message *m, const char *its_own, struct options *options,
                        sd_bus_error *error)
 {
@@ -128,6 +133,7 @@ static int read_option(sd_bus_message *m, const char *its_own, struct options *o
                        name, its_own ? ", " : "", its_own ? its_own : "");
 }
 
+/* The requester is who is named, through who calls; the audit has both. */
 int options_read(sd_bus_message *message, const struct caller *caller, const char *its_own,
                  struct options *options, sd_bus_error *error)
 {

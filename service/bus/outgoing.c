@@ -1,3 +1,8 @@
+/*
+ * Appending values to a message, with the size counted along the way. sd-bus
+ * does not say how large a message has become, and the bus ends the connection
+ * of a client that sends too much. Every text is made valid UTF-8 first.
+ */
 #include "bus/outgoing.h"
 
 #include "core/vocabulary/text.h"
@@ -29,6 +34,7 @@ static void count(size_t alignment, size_t size)
         *counted = (*counted + alignment - 1) / alignment * alignment + size;
 }
 
+/* D-Bus aligns by type. */
 static size_t alignment_of(char type)
 {
     switch (type) {
@@ -55,6 +61,7 @@ static void count_text(const char *text)
     count(4, 4 + strlen(text) + 1);
 }
 
+/* Counts what the container itself takes. */
 int append_open(sd_bus_message *m, char type, const char *contents)
 {
     switch (type) {
@@ -73,6 +80,7 @@ int append_open(sd_bus_message *m, char type, const char *contents)
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
+/* A copy, cleaned. */
 static int append_cleaned(sd_bus_message *m, const char *text, void (*clean)(char *text))
 {
     char *copy = strdup(text);
@@ -126,6 +134,7 @@ static int append_name(sd_bus_message *m, char type, const char *name)
     return sd_bus_message_append_basic(m, type, name);
 }
 
+/* By its type letter, as va_arg cannot be generic. */
 static int append_basic(sd_bus_message *m, char type, struct values *values)
 {
     union {
@@ -185,6 +194,7 @@ static size_t type_length(const char *types)
 
 static int append_types(sd_bus_message *m, const char *types, size_t length, struct values *values);
 
+/* Recursion is bounded by the signature. */
 static int append_container(sd_bus_message *m, char type, const char *contents, size_t length,
                             unsigned times, struct values *values)
 {
@@ -200,6 +210,7 @@ static int append_container(sd_bus_message *m, char type, const char *contents, 
     return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
+/* One complete type. */
 static int append_one(sd_bus_message *m, const char *type, size_t length, struct values *values)
 {
     const char *contents;

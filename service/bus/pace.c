@@ -1,3 +1,9 @@
+/*
+ * Fairness between callers. Each user has a share of the loop's time; a call
+ * costs what it took, and one whose user is in debt waits, while others call.
+ * Without others nothing waits: an idle machine serves one client at full
+ * speed. Debts are paid back by time.
+ */
 #include "bus/authorisation.h"
 #include "bus/caller.h"
 #include "bus/wait.h"
@@ -86,6 +92,7 @@ static bool is_live(uint64_t seen_usec, uint64_t now)
     return seen_usec > 0 && now - seen_usec < COMPANY_USEC;
 }
 
+/* The connection of the caller is gone. */
 static void drop_calls(struct pace *pace, struct talker *talker)
 {
     while (talker->first) {
@@ -129,6 +136,7 @@ static void forget(struct pace *pace, struct talker *talker)
     talker_end(pace, talker);
 }
 
+/* An account per user; names beyond the bound share one. */
 static void account_init(struct pace *pace, struct account *account, uid_t uid, uint64_t now)
 {
     if (account->used)
@@ -192,6 +200,7 @@ static bool are_together(const struct talker *a, const struct talker *b)
     return a->account == b->account || a->account->trusted;
 }
 
+/* A connection shares with the other connections of its user. */
 static void talker_pay(struct pace *pace, struct talker *talker, uint64_t now)
 {
     bool debtor = talker->debt.debtor;
@@ -220,6 +229,7 @@ static bool has_company(struct pace *pace, const struct account *account,
     return false;
 }
 
+/* Waits only if it is in debt and others are there. */
 static bool may_go(struct pace *pace, struct talker *talker, uint64_t now)
 {
     struct account *account = talker->account;
@@ -282,6 +292,7 @@ static struct talker *place_for(struct pace *pace, uint64_t now)
     return silent;
 }
 
+/* Connections by name. When a user has too many, the rest share a place. */
 static struct talker *find(struct pace *pace, const char *name, uid_t uid, uint64_t now)
 {
     for (size_t i = 0; i < pace->n_used; i++)
@@ -345,6 +356,7 @@ static void arm(struct pace *pace, uint64_t at)
     sd_event_source_set_enabled(pace->timer, SD_EVENT_ONESHOT);
 }
 
+/* The queue of a connection is bounded; beyond that a call fails. */
 static int hold(struct pace *pace, struct talker *talker, sd_bus_message *m)
 {
     struct waiting *waiting = talker->count < WAITING_MAX ? malloc(sizeof(*waiting)) : NULL;
@@ -365,6 +377,7 @@ static int hold(struct pace *pace, struct talker *talker, sd_bus_message *m)
     return 1;
 }
 
+/* Back into the queue of sd-bus, marked as let in. */
 static void release(struct pace *pace, struct talker *talker)
 {
     struct waiting *waiting = talker->first;
@@ -393,6 +406,7 @@ static void release_some(struct pace *pace, uint64_t now)
     }
 }
 
+/* Debts are paid, and calls let in. */
 static int tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct pace *pace = userdata;
@@ -407,6 +421,7 @@ static int tick(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+/* A filter in front of every call. */
 static int call_came(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct pace *pace = userdata;
@@ -463,6 +478,7 @@ void pace_is_bulk(struct pace *pace)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/* Place 0 is for those that have no account. */
 int pace_new(struct service *service, struct pace **pace)
 {
     struct pace *fresh = calloc(1, sizeof(*fresh));

@@ -1,3 +1,6 @@
+/*
+ * Object paths: an id with each segment escaped as sd-bus does it.
+ */
 #include "bus/path.h"
 
 #include "core/model/members.h"
@@ -55,6 +58,7 @@ char *path_of_supervisor(const char *path)
     return path_below(PROCTOR_ROOT, path);
 }
 
+/* Bounded at every step: the path comes from a client. */
 static bool append_segment(char *id, const char *label, size_t length)
 {
     char path[3 * CHILD_SEGMENT_MAX + 8], *segment = NULL;
@@ -113,6 +117,7 @@ struct child *child_of_path(const struct service *service, const char *path)
     return core_find(service->core, id);
 }
 
+/* The root is below its own path. */
 int supervisor_find(sd_bus *bus, const char *path, const char *interface, void *userdata,
                     void **found, sd_bus_error *error)
 {
@@ -130,6 +135,7 @@ int supervisor_find(sd_bus *bus, const char *path, const char *interface, void *
     return *found ? 1 : 0;
 }
 
+/* For introspection. */
 int supervisor_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***nodes,
                          sd_bus_error *error)
 {
@@ -154,6 +160,7 @@ int supervisor_enumerate(sd_bus *bus, const char *prefix, void *userdata, char *
     return list ? 0 : -ENOMEM;
 }
 
+/* By its path. */
 int child_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **found,
                sd_bus_error *error)
 {
@@ -168,6 +175,7 @@ int child_find(sd_bus *bus, const char *path, const char *interface, void *userd
     return *found ? 1 : 0;
 }
 
+/* All of them, or an error: a part would look complete. */
 int child_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***nodes,
                     sd_bus_error *error)
 {

@@ -1,3 +1,8 @@
+/*
+ * A dbus-daemon of our own, for --private-bus. It is started, watched, and
+ * started again after a pause if it ends; it outlives an upgrade of proctord. A
+ * lock shows that only one runs in a directory, even if a proctord was killed.
+ */
 #include "bus/private_bus.h"
 #include "bus/wait.h"
 
@@ -100,6 +105,7 @@ static int open_own(const struct private_bus *bus, const char *name, int flags, 
     return r < 0 ? r : own_open(AT_FDCWD, path, flags, mode);
 }
 
+/* Everyone may connect; what they may do is proctord's decision. */
 static int write_configuration(const struct private_bus *bus)
 {
     int fd = open_own(bus, "bus.conf", O_WRONLY | O_CREAT | O_TRUNC, 0644);
@@ -148,6 +154,8 @@ static char **without_manager(void)
     return list;
 }
 
+/* In a session of its own, with default signals, and without the variables of a
+ * service manager. */
 static int run(struct private_bus *bus, int report)
 {
     char path[4200], file[4300], print[32];
@@ -268,6 +276,7 @@ static void forget_report(struct private_bus *bus)
     bus->report = -1;
 }
 
+/* Pauses double, and begin again after it has run well for a while. */
 static void fail(struct private_bus *bus, const char *trouble)
 {
     uint64_t pause = bus->pause_usec * 2;
@@ -310,6 +319,7 @@ static int report_came(sd_event_source *source, int fd, uint32_t events, void *u
     return 0;
 }
 
+/* The lock goes to the process, which holds it as long as it lives. */
 static void spawn(struct private_bus *bus)
 {
     char text[128];
@@ -363,6 +373,7 @@ static void try_lock(struct private_bus *bus)
     }
 }
 
+/* Each state has its own meaning of the timer. */
 static int time_has_come(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct private_bus *bus = userdata;
@@ -388,6 +399,7 @@ static int time_has_come(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* ---- the door -------------------------------------------------------------------------------- */
 
+/* Nothing is started yet. */
 int private_bus_new(sd_event *event, const char *directory, const struct private_bus_hooks *hooks,
                     struct private_bus **bus)
 {
@@ -424,6 +436,7 @@ void private_bus_archive(struct private_bus *bus, struct archive *archive)
         bus->pid = 0; /* one that is only starting is ended as one that was left over */
 }
 
+/* A bus that was handed over is up already. */
 void private_bus_begin(struct private_bus *bus)
 {
     if (bus->pid > 0 && bus->state == PRIVATE_BUS_IDLE) {
@@ -484,6 +497,7 @@ static bool ends_by(pid_t pid, int signal)
     return waitpid(pid, NULL, WNOHANG) == pid;
 }
 
+/* Ends it only if it is ours. */
 void private_bus_free(struct private_bus *bus)
 {
     static const char *const files[] = {"bus.lock", "bus", "bus.conf"};

@@ -1,3 +1,7 @@
+/*
+ * Reexecute: first the program on disk is run and asked for its version and
+ * formats, in a thread; then the call waits, and the new program answers it.
+ */
 #include "bus/reexecute.h"
 
 #include "bus/outgoing.h"
@@ -45,6 +49,7 @@ static int answer_version(const struct reexecution *reexecution, const char *ver
     return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
+/* The tree may have begun to shut down meanwhile. */
 static void go_on(struct reexecution *reexecution, const char *version)
 {
     struct service *service = reexecution->service;
@@ -61,6 +66,7 @@ static void go_on(struct reexecution *reexecution, const char *version)
         waiters_refuse_reexecution(service, why.text);
 }
 
+/* The caller may be gone. */
 static void looked(void *data, int r, const char *version, const char *why)
 {
     struct reexecution *reexecution = data;
@@ -76,6 +82,7 @@ static void looked(void *data, int r, const char *version, const char *why)
     forget(reexecution);
 }
 
+/* The call is kept. */
 static int begin(struct service *service, sd_bus_message *m, const struct options *options,
                  const char *reason)
 {
@@ -96,6 +103,7 @@ static int begin(struct service *service, sd_bus_message *m, const struct option
     return r;
 }
 
+/* Refused early where it could not be answered later. */
 int method_reexecute(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct service *service = userdata;

@@ -1,3 +1,6 @@
+/*
+ * Reload of the manifests: read in a thread, applied in the loop, as one step.
+ */
 #include "bus/reload.h"
 
 #include "bus/changes.h"
@@ -44,6 +47,7 @@ static void refuse_manifests(const struct reload *reload, const char *why)
 
 /* ---- the manifests are there ----------------------------------------------------------------- */
 
+/* All or nothing; the reply lists what happened to each child. */
 static void apply(const struct reload *reload, const struct manifest_set *set)
 {
     const struct options *options = &reload->options;
@@ -85,6 +89,7 @@ static bool is_wanted(const struct reload *reload)
            !key_answers(service, reload->call, &reload->options, reload->uid);
 }
 
+/* The files have been read, or could not be. */
 static void loaded(void *data, int r, const struct manifest_set *set, const char *why)
 {
     struct reload *reload = data;
@@ -102,6 +107,7 @@ static void loaded(void *data, int r, const struct manifest_set *set, const char
 
 /* ---- the call -------------------------------------------------------------------------------- */
 
+/* Reloads are made one after the other. */
 int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct service *service = userdata;

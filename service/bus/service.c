@@ -1,3 +1,7 @@
+/*
+ * The service: everything on the bus. This file connects its parts with the
+ * core's events and with the loop.
+ */
 #include "bus/service.h"
 
 #include "core/model/members.h"
@@ -43,6 +47,7 @@
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
+/* The object manager's signals, and ours. */
 static void announce_child(struct service *service, const char *id, bool added)
 {
     char *path = service->bus ? path_of_child(id) : NULL;
@@ -60,6 +65,8 @@ static void announce_child(struct service *service, const char *id, bool added)
     free(path);
 }
 
+/* The sink for events. The event log comes first, so that a subscriber that
+ * asks finds it. */
 void service_event(void *userdata, const struct event *event)
 {
     struct service *service = userdata;
@@ -211,6 +218,8 @@ static void take_leave(struct service *service)
         last_word_is_out(service, -ENOMEM);
 }
 
+/* At the end of each round of the loop: changes are signalled, and calls that
+ * waited are answered. */
 static int turn(sd_event_source *source, void *userdata)
 {
     struct service *service = userdata;
@@ -241,6 +250,8 @@ void service_on_shutdown(struct service *service, void (*done)(void *userdata), 
 
 /* ---- the connection -------------------------------------------------------------------------- */
 
+/* The vtables, with fallbacks: objects are not registered one by one, as there
+ * may be 100,000. */
 int service_register(struct service *service, sd_bus *bus)
 {
     int r = sd_bus_add_object_vtable(bus, NULL, PROCTOR_PATH, PROCTOR_INTERFACE "Manager",
@@ -326,6 +337,7 @@ void service_connect(struct service *service)
     connection_begin(service->connection, fd, service->inherited_name);
 }
 
+/* For the status line of the service manager. */
 enum service_reach service_reach(const struct service *service, const char **trouble)
 {
     *trouble = connection_trouble(service->connection);
@@ -394,6 +406,8 @@ static void archive_connection(struct service *service, struct handover *handove
     ARCHIVE(archive, service->inherited_sequence);
 }
 
+/* Everything that is open, in a fixed order: the new program reads it in the
+ * same one. */
 int service_hand_over(struct service *service, struct handover *handover)
 {
     struct archive *archive = handover_archive(handover);
@@ -436,6 +450,7 @@ static void tell_late(void *userdata, const struct event *event, const char *id)
         job_show_all(service, job);
 }
 
+/* Subscribers get the events of the time in between. */
 void service_take_over(struct service *service, struct handover *handover)
 {
     static const char *const changed[] = {"Version", "Features", "StartedUSec", "Recovered", NULL};
@@ -477,6 +492,7 @@ static bool are_whole(const struct service_hooks *hooks)
     return true;
 }
 
+/* On an error everything made so far is freed. */
 int service_new(sd_event *event, const struct service_settings *settings,
                 const struct service_hooks *hooks, struct service **service)
 {
@@ -526,6 +542,7 @@ int service_new(sd_event *event, const struct service_settings *settings,
     return 0;
 }
 
+/* The core goes, the service stays: for a recovery that begins again. */
 void service_detach(struct service *service)
 {
     if (!service->core)
@@ -544,6 +561,7 @@ void service_detach(struct service *service)
     service->core = NULL;
 }
 
+/* In the reverse order. */
 void service_free(struct service *service)
 {
     if (!service)

@@ -1,3 +1,7 @@
+/*
+ * A caller that is not known yet. The bus is asked for its user and process
+ * without waiting; its calls are kept, in order, until the answer is there.
+ */
 #include "bus/stranger.h"
 
 #include "core/vocabulary/invariant.h"
@@ -34,6 +38,7 @@ struct strangers {
     size_t count, calls;
 };
 
+/* The oldest call. */
 static struct waiting_call *take_first(struct stranger *stranger)
 {
     struct waiting_call *first = stranger->first;
@@ -54,6 +59,7 @@ static void drop_call(struct waiting_call *waiting)
     free(waiting);
 }
 
+/* With everything that still waits. */
 static void forget(struct stranger *stranger)
 {
     struct strangers *all = stranger->all;
@@ -150,6 +156,7 @@ static void credentials_came(struct stranger *stranger)
         introduce(stranger, NULL);
 }
 
+/* If the bus does not know the name, the caller has gone. */
 static int answer_came(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
     struct stranger *stranger = userdata;
@@ -179,6 +186,7 @@ static struct stranger *find(struct strangers *all, const char *name)
     return stranger;
 }
 
+/* Bounded. */
 static struct stranger *meet(struct strangers *all, sd_bus *bus, const char *name)
 {
     struct stranger *fresh = all->count < STRANGERS_MAX ? calloc(1, sizeof(*fresh)) : NULL;
@@ -205,6 +213,7 @@ static struct stranger *meet(struct strangers *all, sd_bus *bus, const char *nam
     return NULL;
 }
 
+/* Bounded per caller and in total. */
 static int keep(struct stranger *stranger, sd_bus_message *m)
 {
     struct waiting_call *waiting = NULL;

@@ -1,3 +1,7 @@
+/*
+ * Subscribers to events. A subscription ends with the connection: the bus
+ * reports that the name has lost its owner.
+ */
 #include "bus/subscription.h"
 
 #include "core/vocabulary/invariant.h"
@@ -81,6 +85,8 @@ static int lookup_answered(sd_bus_message *m, void *userdata, sd_bus_error *erro
     return 0;
 }
 
+/* The match comes before the question: a name that goes in between is noticed
+ * by one of the two. */
 static int track(struct service *service, struct subscriber *subscriber)
 {
     char rule[256];
@@ -99,6 +105,7 @@ static int track(struct service *service, struct subscriber *subscriber)
     return r;
 }
 
+/* Takes over the filter if it succeeds. */
 static int add(struct service *service, const char *name, uid_t uid, struct event_filter *filter)
 {
     struct subscriber *fresh = calloc(1, sizeof(*fresh));
@@ -141,6 +148,7 @@ static int add_first(struct service *service, sd_bus_message *m, struct event_fi
     return add(service, caller->unique_name, caller->uid, filter);
 }
 
+/* A second call replaces the filter. */
 int subscribe(struct service *service, sd_bus_message *m, sd_bus_error *error)
 {
     const char *name = sd_bus_message_get_sender(m);
@@ -250,6 +258,7 @@ static void take_over(struct service *service, const char *name, uid_t uid,
     event_log_visit(service, service->inherited_sequence, send_again, &both);
 }
 
+/* The new program watches the names again. */
 void subscribers_archive(struct service *service, struct archive *archive)
 {
     const struct subscriber *subscriber = service->subscribers;

@@ -1,3 +1,6 @@
+/*
+ * The D-Bus object of a supervisor.
+ */
 #include "bus/supervisor_object.h"
 
 #include "core/model/members.h"
@@ -49,6 +52,7 @@ static int append_parent(sd_bus_message *m, const struct supervisor *supervisor)
     return append_path(m, parent ? path_of_supervisor(parent->path) : strdup("/"));
 }
 
+/* Only those directly below it. */
 static int append_members(sd_bus_message *m, const struct supervisor *supervisor)
 {
     int r = append_open(m, 'a', "o");
@@ -64,6 +68,7 @@ static int append_members(sd_bus_message *m, const struct supervisor *supervisor
     return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
+/* The window is pruned in a copy: reading changes nothing. */
 static int append_group(sd_bus_message *m, const struct core *core, const struct group *group)
 {
     struct restart_limit limit = group->limit;
@@ -178,6 +183,7 @@ static void tell(struct service *service, const struct supervisor *supervisor, c
     free(path);
 }
 
+/* Which properties have changed. */
 static size_t differences(const struct shown *before, const struct shown *now, const char **names)
 {
     static const char *const declared[] = {"Strategy", "Escalation", "FailureLimitBurst",
@@ -208,6 +214,7 @@ static void show_new(struct service *service, struct supervisor *supervisor)
     free(path);
 }
 
+/* A supervisor that is seen for the first time is announced. */
 void supervisor_show_changes(struct service *service, struct supervisor *supervisor)
 {
     struct shown now = {.listed = supervisor->listed,
@@ -227,6 +234,7 @@ void supervisor_show_changes(struct service *service, struct supervisor *supervi
         memcpy(supervisor->observer, &now, sizeof(now));
 }
 
+/* It is gone. */
 void supervisor_forget_shown(struct service *service, struct supervisor *supervisor)
 {
     char *path = path_of_supervisor(supervisor->path);

@@ -1,3 +1,8 @@
+/*
+ * GetTrace and ReadTrace: a snapshot of the journal, made in a thread, read in
+ * pieces. Each is a sealed file in memory, which is kept for a minute since it
+ * was last read.
+ */
 #include "bus/trace.h"
 
 #include "system/beside.h"
@@ -76,6 +81,7 @@ static void arm(struct traces *traces)
     sd_event_source_set_enabled(traces->timer, SD_EVENT_ONESHOT);
 }
 
+/* Those that nobody has read for a minute. */
 static int too_late(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct traces *traces = userdata;
@@ -90,6 +96,7 @@ static int too_late(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+/* One queue: traces are made one after the other, as each takes much memory. */
 int traces_new(sd_event *event, struct traces **traces)
 {
     struct traces *fresh = calloc(1, sizeof(*fresh));
@@ -124,6 +131,7 @@ static void forget(struct traces *traces, struct order *order)
     order->service = NULL;
 }
 
+/* Also those that are being made. */
 void traces_free(struct traces *traces)
 {
     if (!traces)
@@ -163,6 +171,7 @@ static struct trace *place_for(struct traces *traces, uid_t uid)
     return free_place ? free_place : oldest;
 }
 
+/* A user's fifth trace replaces the oldest. */
 static int keep(const struct service *service, int fd, uid_t uid, struct trace **trace)
 {
     struct traces *traces = service->traces;
@@ -189,6 +198,7 @@ static int check_caller(struct service *service, sd_bus_message *m, const char *
     return r < 0 ? r : caller_must_be_trusted(*caller, method, error);
 }
 
+/* In the thread. */
 static void make(void *data)
 {
     struct order *order = data;
@@ -214,6 +224,7 @@ static int answer(struct order *order)
     return sd_bus_reply_method_return(order->call, "tt", trace->id, trace->size);
 }
 
+/* The time that it took is charged to the caller. */
 static void made(void *data)
 {
     struct order *order = data;
@@ -252,6 +263,7 @@ static size_t count_orders(const struct traces *traces, uid_t uid, size_t *own)
     return all;
 }
 
+/* The checkpoint is taken in the loop; the rest is done outside. */
 static int order_trace(struct service *service, sd_bus_message *m, uid_t uid)
 {
     struct order *fresh = calloc(1, sizeof(*fresh));
@@ -281,6 +293,8 @@ static int order_trace(struct service *service, sd_bus_message *m, uid_t uid)
     return 0;
 }
 
+/* Only for root and proctord's own user: a journal names everything that
+ * happened. */
 int method_get_trace(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct service *service = userdata;
@@ -308,6 +322,7 @@ static struct trace *find(struct traces *traces, uint64_t id, uid_t uid)
     return NULL;
 }
 
+/* Read straight into the message. */
 static int answer_piece(sd_bus_message *m, const struct trace *trace, uint64_t offset, size_t size)
 {
     __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
@@ -321,6 +336,7 @@ static int answer_piece(sd_bus_message *m, const struct trace *trace, uint64_t o
     return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
+/* The last piece ends the trace. */
 int method_read_trace(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct service *service = userdata;

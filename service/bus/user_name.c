@@ -1,3 +1,8 @@
+/*
+ * Names of users for the audit. Looking one up may ask the network, so it is
+ * done in a thread, with a short patience; without an answer the number has to
+ * do.
+ */
 #include "bus/user_name.h"
 #include "bus/wait.h"
 
@@ -54,6 +59,7 @@ bool user_names_find(struct user_names *names, uid_t uid, const char **name)
     return true;
 }
 
+/* Believed for a while, also if there is none. */
 static void answer(struct user_name_question *question, const char *name)
 {
     struct user_names *names = question->names;
@@ -85,6 +91,7 @@ static int time_is_over(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+/* Never blocks. */
 int user_names_ask(struct user_names *names, uid_t uid, void (*done)(void *userdata),
                    void *userdata, struct user_name_question **question)
 {

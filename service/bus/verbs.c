@@ -1,3 +1,8 @@
+/*
+ * The verbs on children and supervisors. command_prepare() is the one gate of
+ * all commands: who calls, may they, which options, is the reason valid, can it
+ * be recorded, has the same call been made before.
+ */
 #include "bus/verbs.h"
 
 #include "core/model/members.h"
@@ -16,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The core's errors as D-Bus errors. */
 static int error_of(int r, const char *id, const struct error *why, sd_bus_error *error)
 {
     switch (-r) {
@@ -62,6 +68,8 @@ static bool worth_waiting(const struct outcome *outcome)
                                    outcome->fence.decision != FENCE_BLOCKED_BY_SHUTDOWN);
 }
 
+/* The serial shows whether it is still the same child: a Remove may have
+ * deleted it. */
 static int carry_out(struct service *service, sd_bus_message *m, struct command *command,
                      const struct options *options, const struct caller *caller,
                      sd_bus_error *error)
@@ -92,6 +100,7 @@ static int carry_out(struct service *service, sd_bus_message *m, struct command 
     return answer(service, m, &outcome, options, caller->uid, wait);
 }
 
+/* Returns 1 if the call has been answered, or waits for polkit. */
 int command_prepare(struct service *service, sd_bus_message *m, const struct permission *permission,
                     const char *reason, const struct caller **caller, struct options *options,
                     sd_bus_error *error)
@@ -124,6 +133,7 @@ void tell_dry_run(struct service *service, const char *command, const char *requ
 const struct permission shutdown_permission = {
     .action = MAY_SHUT_DOWN, .verb = "shutdown", .option = "timeout-usec"};
 
+/* The polkit action of each verb. */
 static const char *action_of(enum command_verb verb)
 {
     switch (verb) {
@@ -155,6 +165,7 @@ static struct permission permission_for(enum command_verb verb, const char *subj
                                .child = subject};
 }
 
+/* One child. */
 int verb_call(struct service *service, sd_bus_message *m, enum command_verb verb, const char *id,
               sd_bus_error *error)
 {
@@ -198,6 +209,7 @@ static void collect(void *userdata, const struct outcome *outcome)
         outcomes->list[outcomes->count++] = *outcome;
 }
 
+/* A call that waits is answered later; the reply is only kept for its key. */
 static int answer_scope(struct service *service, sd_bus_message *m, const struct outcomes *outcomes,
                         const struct options *options, uid_t uid, bool later)
 {
@@ -246,6 +258,7 @@ static int shut_root_down(struct service *service, const struct command *command
     return 0;
 }
 
+/* Remove at the root is the shutdown of the tree. */
 static int carry_out_scope(struct service *service, sd_bus_message *m, struct command *command,
                            const struct options *options, const struct caller *caller,
                            struct outcomes *outcomes, sd_bus_error *error)
@@ -269,6 +282,7 @@ static int carry_out_scope(struct service *service, sd_bus_message *m, struct co
     return answer_scope(service, m, outcomes, options, caller->uid, wait);
 }
 
+/* All below a supervisor, with an outcome for each. */
 int scope_call(struct service *service, sd_bus_message *m, enum command_verb verb, const char *path,
                sd_bus_error *error)
 {
@@ -292,6 +306,7 @@ int scope_call(struct service *service, sd_bus_message *m, enum command_verb ver
     return r;
 }
 
+/* Checked in the order of the arguments. */
 int kill_call(struct service *service, sd_bus_message *m, const char *id, sd_bus_error *error)
 {
     const struct permission permission = permission_for(COMMAND_KILL, id);

@@ -1,3 +1,9 @@
+/*
+ * Calls with `wait`. A waiter knows its call, its child and what would end it;
+ * all are looked at when something has changed, and at their deadline. Each is
+ * answered once: when its effect is complete, when it can no longer come, or
+ * when its time is up.
+ */
 #include "bus/wait.h"
 
 #include "core/vocabulary/invariant.h"
@@ -75,6 +81,8 @@ void waiters_arm(struct service *service)
     sd_event_source_set_enabled(service->wait_ends, SD_EVENT_ONESHOT);
 }
 
+/* Bounded per user and in total. -EXFULL: the command has been carried out, but
+ * cannot be waited for. */
 static int add(struct service *service, sd_bus_message *m, enum waiter_kind kind,
                const struct child *child, const struct outcome *outcome, uint64_t wait_usec)
 {
@@ -102,6 +110,7 @@ static int add(struct service *service, sd_bus_message *m, enum waiter_kind kind
     return 0;
 }
 
+/* What each verb waits for. */
 static enum waiter_kind kind_of(enum command_verb verb)
 {
     switch (verb) {
@@ -140,6 +149,7 @@ static bool is_refused(const struct outcome *outcome)
                                   outcome->fence.decision == FENCE_BLOCKED_BY_SHUTDOWN);
 }
 
+/* One waiter for all children of the scope. */
 int wait_for_scope(struct service *service, sd_bus_message *m, enum command_verb verb,
                    const struct outcome *outcomes, size_t count, uint64_t wait_usec)
 {
@@ -224,6 +234,7 @@ static bool came_to_nothing(const struct core *core, enum waiter_kind kind,
     return outcome->has_fence && child->last_exit->kind != EXIT_SUCCEEDED;
 }
 
+/* Whether the effect is complete, or cannot come any more. */
 static bool is_over(const struct core *core, enum waiter_kind kind, const struct child *child)
 {
     switch (kind) {
@@ -284,6 +295,7 @@ static const char *what_is_awaited(enum waiter_kind kind, const struct child *ch
     return "";
 }
 
+/* An outcome for each child, with what it still waits for. */
 static int fill_scope(struct service *service, const struct waiter *waiter, sd_bus_message *reply)
 {
     int r = append_open(reply, 'a', "a{sv}");
@@ -311,6 +323,7 @@ static int fill_added(const struct child *child, sd_bus_message *reply)
     return r;
 }
 
+/* The reply, by kind. */
 static int fill(struct service *service, struct waiter *waiter, struct child *child, bool late,
                 sd_bus_message *reply)
 {
@@ -363,6 +376,7 @@ static bool refuse_overdue(struct service *service, struct waiter *waiter, struc
     return true;
 }
 
+/* Too large a reply becomes an error. */
 static void answer(struct service *service, struct waiter *waiter, struct child *child, bool late)
 {
     __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
@@ -390,6 +404,7 @@ static void take_out(struct service *service, struct waiter **link)
     waiter_free(waiter);
 }
 
+/* Those without a child are asked elsewhere. */
 static bool waiter_is_over(struct service *service, struct waiter *waiter, struct child *child)
 {
     if (waiter->kind == WAIT_SHUTDOWN)
@@ -466,6 +481,7 @@ static void handle_again(struct service *service)
     }
 }
 
+/* Answered ones are taken out. */
 void waiters_look(struct service *service)
 {
     uint64_t now = now_usec(service);
@@ -530,6 +546,7 @@ void waiters_job_gone(struct service *service, const struct job *job)
     }
 }
 
+/* The new program could not be executed. */
 void waiters_refuse_reexecution(struct service *service, const char *why)
 {
     for (struct waiter **link = &service->waiters; *link;) {

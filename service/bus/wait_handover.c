@@ -51,6 +51,7 @@ static void archive_conflict(struct archive *archive, char *buffer, size_t size)
         snprintf(buffer, size, "%s", text ? text : "");
 }
 
+/* The fence of an outcome. */
 static void archive_fence(struct archive *archive, struct fence_outcome *fence)
 {
     ARCHIVE(archive, fence->decision);
@@ -96,6 +97,7 @@ static void archive_outcome(struct archive *archive, struct outcome *outcome)
     archive_fence(archive, &outcome->fence);
 }
 
+/* A waiter with its call. */
 static void archive_waiter(struct service *service, struct archive *archive, struct waiter *waiter)
 {
     archive_call(service, archive, &waiter->call);
@@ -157,6 +159,7 @@ static void refuse_lost(struct waiter *waiter)
                     "the child was removed while proctord was being replaced");
 }
 
+/* One whose subject has gone while the program was replaced is answered now. */
 void waiters_archive(struct service *service, struct archive *archive)
 {
     struct waiter *waiter = service->waiters;

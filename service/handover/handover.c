@@ -1,3 +1,8 @@
+/*
+ * State from one program to the next in an upgrade in place: an archive in a
+ * file in memory, with descriptors by number, whose number is in the
+ * environment.
+ */
 #include "handover/handover.h"
 
 #include "system/again.h"
@@ -30,6 +35,7 @@ struct handover {
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
+/* Everything is freed with the handover. */
 static void *allocate(struct archive *archive, size_t size)
 {
     struct handover *handover = archive->userdata;
@@ -53,6 +59,7 @@ static void archive_head(struct archive *archive)
         archive->failed = true;
 }
 
+/* For writing. */
 int handover_new(struct handover **handover)
 {
     struct handover *fresh = calloc(1, sizeof(*fresh));
@@ -66,6 +73,7 @@ int handover_new(struct handover **handover)
     return 0;
 }
 
+/* Either kind. */
 void handover_free(struct handover *handover)
 {
     if (!handover)
@@ -90,6 +98,7 @@ struct archive *handover_archive(struct handover *handover)
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
+/* These descriptors stay open in exec(2). */
 static void hand_over(struct handover *handover, int fd)
 {
     if (handover->count == handover->room) {
@@ -105,6 +114,7 @@ static void hand_over(struct handover *handover, int fd)
     handover->list[handover->count++] = fd;
 }
 
+/* Read back only if it is open, and not 0, 1 or 2. */
 void handover_descriptor(struct handover *handover, int *fd)
 {
     uint64_t number = *fd < 0 ? 0 : (uint64_t)*fd + 1;
@@ -132,6 +142,7 @@ static void set_flags(const struct handover *handover, int flags)
 
 /* ---- from one program to the next ------------------------------------------------------------ */
 
+/* In one piece. */
 static int write_file(const struct handover *handover)
 {
     int fd = memfd_create("proctor-handover", MFD_CLOEXEC);
@@ -148,6 +159,7 @@ static int write_file(const struct handover *handover)
     return fd;
 }
 
+/* If exec(2) fails, all flags are set back. */
 static int execute(struct handover *handover, int file, long tries, const char *program,
                    char *const arguments[])
 {
@@ -183,6 +195,7 @@ int handover_repeat(struct handover *handover, const char *program, char *const 
     return execute(handover, handover->file, handover->tries + 1, program, arguments);
 }
 
+/* Checked before anything in it is believed. */
 static int map(int fd, struct handover *handover)
 {
     struct stat status;
@@ -204,6 +217,7 @@ static int map(int fd, struct handover *handover)
     return handover->archive.failed ? -EBADMSG : 0;
 }
 
+/* The variable is removed in any case: children must not inherit it. */
 int handover_inherit(struct handover **handover)
 {
     const char *text = getenv(VARIABLE);

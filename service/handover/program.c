@@ -1,3 +1,6 @@
+/*
+ * The program on disk: where it is, and whether it could take over.
+ */
 #include "handover/program.h"
 #include "core/vocabulary/invariant.h"
 
@@ -69,6 +72,8 @@ void program_forget(struct program *program)
     program->path = NULL;
 }
 
+/* The same arguments, with --version at the end: options that it does not know
+ * make it fail. */
 static char **question(const struct program *program)
 {
     static char ask[] = "--version";
@@ -84,6 +89,7 @@ static char **question(const struct program *program)
     return arguments;
 }
 
+/* With a time limit of the caller's. */
 static int run(const struct program *program, int output, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
@@ -139,6 +145,7 @@ static bool listen_to(int fd, char *text, size_t size)
     return true;
 }
 
+/* It has to start, and to use the same formats. */
 static int judge(const struct program *program, const char *text, int status, char *version,
                  struct error *error)
 {
@@ -163,6 +170,7 @@ static int judge(const struct program *program, const char *text, int status, ch
     return -EINVAL;
 }
 
+/* In a thread. */
 int program_check(const struct program *program, char version[PROGRAM_VERSION_MAX],
                   struct error *error)
 {

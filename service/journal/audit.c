@@ -1,3 +1,6 @@
+/*
+ * Notes for the audit: an event with its fields, as it was reported.
+ */
 #include "journal/audit.h"
 #include "core/vocabulary/invariant.h"
 
@@ -5,6 +8,7 @@
 
 _Static_assert(FIELD_TEXT == 0 && FIELD_FLAG == 3, "they stand in audits");
 
+/* A field's type is checked when it is read. */
 static void archive_field(struct archive *a, struct event_field *field)
 {
     archive_string(a, &field->key);
@@ -44,6 +48,8 @@ static void archive_head(struct archive *a, struct audit_note *note)
     a->failed = a->failed || !note->kind || !note->child;
 }
 
+/* The instance is a part of the cause, so that entries of other state
+ * directories can be told apart. */
 void audit_archive(struct archive *a, struct audit_note *note)
 {
     size_t count = note->n_fields;

@@ -1,3 +1,7 @@
+/*
+ * A walk through all segments for the audit, in a thread, with a window of
+ * bounded size.
+ */
 #include "journal/audit_walk.h"
 
 #include "system/again.h"
@@ -65,6 +69,7 @@ static const uint8_t *look(struct source *source, uint64_t at, size_t size)
     return source->window;
 }
 
+/* Frames of other kinds are skipped. */
 static bool visit_frame(const uint8_t *data, size_t size, uint64_t since_usec, audit_visit visit,
                         void *userdata, bool *damaged)
 {
@@ -146,6 +151,7 @@ static bool walk_file(int directory, uint64_t number, const struct journal_exten
     return more;
 }
 
+/* Segments before the newest one, as they are on the disk. */
 static bool walk_older(const struct audit_walk *walk, int directory, uint8_t *window,
                        audit_visit visit, void *userdata)
 {
@@ -163,6 +169,7 @@ static bool walk_older(const struct audit_walk *walk, int directory, uint8_t *wi
     return more;
 }
 
+/* The newest one only up to where it reached when the walk was prepared. */
 void audit_walk_run(struct audit_walk *walk, audit_visit visit, void *userdata)
 {
     uint8_t *window = malloc(WINDOW_SIZE + NOTE_MAX);

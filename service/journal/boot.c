@@ -1,3 +1,6 @@
+/*
+ * Which boot a journal was written in, and the clocks at that time.
+ */
 #include "journal/boot.h"
 #include "core/vocabulary/invariant.h"
 
@@ -23,6 +26,7 @@ bool boot_is_another(const struct boot *boot, const char *id)
     return boot->id[0] && id[0] && strcmp(boot->id, id) != 0;
 }
 
+/* The last moment that is known: that of the last input, or of the writing. */
 struct era boot_resume(const struct boot *boot, const char *id, const struct core *core,
                        const struct two_clocks *present)
 {

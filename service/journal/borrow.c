@@ -1,3 +1,7 @@
+/*
+ * Reading a frame without copying it: texts are allocated from a list, which is
+ * freed when the frame is done.
+ */
 #include "journal/borrow.h"
 #include "core/vocabulary/invariant.h"
 
@@ -10,6 +14,7 @@ struct borrowed {
     uint64_t data[]; /* aligned as any of it needs, by whatever memory it is from */
 };
 
+/* Zeroed, as what is read may be incomplete. */
 static void *allocate(struct archive *archive, size_t size)
 {
     struct borrower *borrower = archive->userdata;
@@ -43,6 +48,7 @@ void borrow_end(struct borrower *borrower)
     borrower->first = NULL;
 }
 
+/* Doubles. */
 bool archive_grow(struct archive *archive, size_t size)
 {
     size_t larger = archive->size ? archive->size * 2 : 65536;

@@ -1,3 +1,7 @@
+/*
+ * A state as one number, for the end of a trace: a replay can be compared with
+ * it.
+ */
 #include "journal/digest.h"
 #include "core/vocabulary/invariant.h"
 

@@ -1,3 +1,9 @@
+/*
+ * A trace: a copy of the newest segment without secrets. Environments,
+ * manifests and results go; names of secrets are replaced by numbers, the same
+ * each time, so that a replay takes the same way. At its end stands a digest of
+ * the state.
+ */
 #include "journal/export.h"
 #include "core/vocabulary/invariant.h"
 
@@ -36,6 +42,7 @@ static int write_core(struct journal_trace *trace, struct core *core)
     return r < 0 ? r : frame_end(&trace->core, &archive, FRAME_CHECKPOINT);
 }
 
+/* In the loop: only what is not yet on the disk is copied. */
 int journal_trace_begin(const struct journal *journal, struct core *core,
                         struct journal_trace **trace)
 {
@@ -75,6 +82,7 @@ struct bytes {
     size_t size;
 };
 
+/* Only up to where it reached. */
 static int read_file(int directory, uint64_t number, bool all, struct journal_extent *extent,
                      struct bytes *bytes)
 {
@@ -113,6 +121,7 @@ static int newest_number(int directory, uint64_t *number)
     return r < 0 ? r : count > 0 ? 0 : -ENOENT;
 }
 
+/* What is on the disk, and what was still in memory. */
 static int read_segment(struct journal_trace *trace, struct bytes *bytes)
 {
     struct journal_extent *extent = &trace->newest;
@@ -155,6 +164,7 @@ static int copy_checkpoint(struct archive *from, struct archive *to)
     return r;
 }
 
+/* Each frame is read and written again, with its secrets replaced. */
 static int copy_frame(struct frame_buffer *out, struct redactor *redactor,
                       const struct frame *frame)
 {
@@ -183,6 +193,7 @@ static int copy_frame(struct frame_buffer *out, struct redactor *redactor,
     return r < 0 ? r : frame_end(out, &to, kind);
 }
 
+/* Processes and boots say nothing to a replay. */
 static int copy_segment(const struct bytes *segment, struct frame_buffer *out,
                         struct redactor *redactor)
 {
@@ -201,6 +212,7 @@ static int copy_segment(const struct bytes *segment, struct frame_buffer *out,
 
 /* ---- the core behind it ---------------------------------------------------------------------- */
 
+/* The digest of the state, read back from its own bytes. */
 static int sum_up(const struct frame_buffer *image, struct redactor *redactor, uint64_t *digest)
 {
     struct core_ports ports = core_ports_idle();
@@ -224,6 +236,7 @@ static int sum_up(const struct frame_buffer *image, struct redactor *redactor, u
     return r;
 }
 
+/* The replay ends in the same state, byte for byte, or says so. */
 static int end_with_state(const struct journal_trace *trace, struct frame_buffer *out,
                           struct redactor *redactor)
 {
@@ -237,6 +250,7 @@ static int end_with_state(const struct journal_trace *trace, struct frame_buffer
     return frame_end(out, &archive, FRAME_STATE);
 }
 
+/* Nobody can change what others read. */
 static int seal(const struct frame_buffer *out)
 {
     int fd = memfd_create("proctor-trace", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -250,6 +264,7 @@ static int seal(const struct frame_buffer *out)
     return r < 0 ? r : fd;
 }
 
+/* In a thread. */
 int journal_trace_make(struct journal_trace *trace)
 {
     struct redactor *redactor = redactor_new();

@@ -1,3 +1,7 @@
+/*
+ * Frames: length, checksum, kind, contents. A frame that does not fit is the
+ * end of what is valid.
+ */
 #include "journal/frame.h"
 
 #include <errno.h>
@@ -41,6 +45,8 @@ __attribute__((constructor)) static void make_table(void)
             table[i][n] = (table[i - 1][n] >> 8) ^ table[0][table[i - 1][n] & 0xFF];
 }
 
+/* Eight bytes at a time, by tables, without special instructions: journals are
+ * read on other machines. */
 uint32_t crc32c(uint32_t crc, const uint8_t *data, size_t size)
 {
     crc = ~crc;
@@ -98,6 +104,7 @@ size_t frame_header_length(const uint8_t header[FRAME_HEADER_SIZE])
     return get32(header);
 }
 
+/* 1: a frame; 0: the end; negative: damage. */
 int frame_next(const uint8_t *data, size_t size, size_t *offset, struct frame *frame)
 {
     const uint8_t *at = data + *offset;

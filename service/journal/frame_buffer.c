@@ -1,8 +1,13 @@
+/*
+ * Where frames are put together.
+ */
 #include "journal/frame_buffer.h"
 #include "core/vocabulary/invariant.h"
 
 #include <errno.h>
 
+/* By doubling, in memory that is returned to the system after a large
+ * checkpoint. */
 static bool grow(struct archive *archive, size_t size)
 {
     struct frame_buffer *buffer = archive->userdata;
@@ -48,6 +53,7 @@ int frame_end(struct frame_buffer *buffer, const struct archive *archive, enum f
     return 0;
 }
 
+/* With the header of a segment. */
 int frame_buffer_begin(struct frame_buffer *buffer, uint32_t stamp)
 {
     uint8_t header[JOURNAL_HEADER_SIZE];

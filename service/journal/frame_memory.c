@@ -1,3 +1,7 @@
+/*
+ * Memory for frames: large blocks come from mmap(2), so that a checkpoint of
+ * megabytes leaves nothing behind in the heap.
+ */
 #include "journal/frame_memory.h"
 
 #include "core/vocabulary/invariant.h"

@@ -1,3 +1,7 @@
+/*
+ * The journal as a whole: a segment begins with a checkpoint, and continues
+ * with the inputs since; when it is long enough, the next one begins.
+ */
 #include "journal/journal.h"
 
 #include "system/again.h"
@@ -48,6 +52,7 @@ static uint64_t now_usec(void)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+/* While a checkpoint is being built, frames belong to it. */
 static void append(struct journal *journal, const struct archive *archive, enum frame_kind kind)
 {
     int r = frame_end(&journal->frames, archive, kind);
@@ -148,6 +153,7 @@ static void archive_boot(struct journal *journal, struct archive *archive)
     boot_archive(archive, &boot);
 }
 
+/* Boot, instance, checkpoint: everything that the rest builds on. */
 static int write_beginning(struct journal *journal)
 {
     int r = frame_buffer_begin(&journal->frames, random_stamp());
@@ -195,6 +201,7 @@ static int begin_segment(struct journal *journal)
     return r;
 }
 
+/* From here on, inputs are recorded. */
 int journal_begin(struct journal *journal, struct core *core,
                   void (*notes)(void *userdata, struct journal *journal), void *userdata)
 {
@@ -239,6 +246,7 @@ static bool is_long_enough(const struct journal *journal)
             journal_writer_size(journal->writer) >= SEGMENT_BYTES + 2 * journal->checkpoint_size);
 }
 
+/* Between inputs: a new segment, or another try after an error. */
 void journal_tidy(struct journal *journal)
 {
     if (!journal->core)
@@ -293,6 +301,7 @@ static int open_directory(struct journal *journal)
     return 0;
 }
 
+/* Nothing is written yet. */
 int journal_open(const struct journal_settings *settings, struct journal **journal)
 {
     struct journal *fresh = calloc(1, sizeof(*fresh));
@@ -331,6 +340,7 @@ void journal_close(struct journal *journal)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+/* 1: recovered; 0: there was nothing. */
 int journal_recover(struct journal *journal, struct core *core, const struct journal_reader *reader,
                     struct recovery *recovery)
 {
@@ -388,6 +398,7 @@ const char *journal_folder(const struct journal *journal)
     return journal->path;
 }
 
+/* For a thread: only what it needs is copied. */
 struct audit_walk *journal_walk_audit(struct journal *journal, uint64_t since_usec)
 {
     struct audit_walk *walk = calloc(1, sizeof(*walk));

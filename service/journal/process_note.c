@@ -1,6 +1,10 @@
+/*
+ * What a proctord writes down about a process, for the next one.
+ */
 #include "journal/process_note.h"
 #include "core/vocabulary/invariant.h"
 
+/* Later fields stand at the end. */
 void process_note_archive(struct archive *archive, struct process_note *note)
 {
     INVARIANT(archive_is_sound(archive));

@@ -1,3 +1,8 @@
+/*
+ * Recovery: the newest segment whose beginning is whole is replayed, up to the
+ * first frame that is not. What lies behind that is put aside, and never
+ * overwritten.
+ */
 #include "journal/recovery.h"
 #include "core/vocabulary/invariant.h"
 
@@ -26,6 +31,7 @@ struct segment {
     size_t late;   /* at its end: they are not in the file */
 };
 
+/* Only regular files; anything else with such a name is not ours. */
 static int map_file(int directory, uint64_t number, struct segment *segment)
 {
     char name[32];
@@ -142,6 +148,7 @@ static int use_audit(struct walk *walk, const struct audit_note *note,
     return 0;
 }
 
+/* Frames that are not inputs. */
 static int use_other(void *userdata, const struct frame *frame, struct archive *archive)
 {
     struct walk *walk = userdata;
@@ -178,6 +185,7 @@ static int survey(struct walk *walk, const struct segment *segment)
     return checkpoint ? 0 : -EBADMSG;
 }
 
+/* For people: nothing reads it again. */
 static void put_aside(struct walk *walk, uint64_t number, const struct segment *segment)
 {
     char name[32], aside[48];
@@ -194,6 +202,7 @@ static void put_aside(struct walk *walk, uint64_t number, const struct segment *
     close(fd);
 }
 
+/* Every input, in order. */
 static int walk_segment(struct walk *walk, const struct segment *segment)
 {
     size_t offset = JOURNAL_HEADER_SIZE;
@@ -223,6 +232,7 @@ static void bring_home(const struct walk *walk, uint64_t number, const struct se
     close(fd);
 }
 
+/* The tail brings what was not yet on the disk. */
 static int recover_from(struct walk *walk, uint64_t number)
 {
     const struct recovery_source *source = walk->source;
@@ -251,6 +261,7 @@ bool journal_is_unusable(int error)
     return error == -EBADMSG || error == -EPROTONOSUPPORT;
 }
 
+/* From the newest to the oldest, until one can be used. */
 int recovery_run(const struct recovery_source *source, struct core *core,
                  const struct journal_reader *reader, struct recovery *recovery,
                  struct recovery_find *find)

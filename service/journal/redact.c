@@ -1,3 +1,6 @@
+/*
+ * Replacing secrets, each by the same number every time.
+ */
 #include "journal/redact.h"
 
 #include <search.h>
@@ -52,6 +55,7 @@ static size_t name_length(const char *secret)
     return secret[length] == '=' && length < NAME_MAX_SIZE ? length + 1 : 0;
 }
 
+/* The name of a variable stays; its value goes. */
 static struct pair *new_pair(struct redactor *redactor, const char *secret)
 {
     struct pair *entry = calloc(1, sizeof(*entry));

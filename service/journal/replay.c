@@ -1,9 +1,14 @@
+/*
+ * The one loop from frames to the core, for a recovery, for proctor-sim, and
+ * for the simulated disk.
+ */
 #include "journal/replay.h"
 
 #include "core/vocabulary/invariant.h"
 
 #include <errno.h>
 
+/* An input takes the same way as when it was new. */
 static int read_input(struct replay *replay, struct archive *archive)
 {
     struct core_input input = {};
@@ -30,6 +35,7 @@ static int read_other(struct replay *replay, const struct frame *frame, struct a
     return replay->other ? replay->other(replay->userdata, frame, archive) : 0;
 }
 
+/* Inputs before a checkpoint, and a second checkpoint, are skipped. */
 int replay_frame(struct replay *replay, const struct frame *frame)
 {
     bool checkpoint = frame->kind == FRAME_CHECKPOINT, input = frame->kind == FRAME_INPUT;

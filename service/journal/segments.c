@@ -1,3 +1,7 @@
+/*
+ * Segments as files: numbered, made under another name, and renamed when they
+ * are complete.
+ */
 #include "journal/segments.h"
 
 #include "system/again.h"
@@ -28,6 +32,8 @@ static int compare_numbers(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+/* A directory that cannot be read to its end is an error: the newest may be
+ * missing. */
 int journal_segments_list(int directory, uint64_t **numbers, size_t *count)
 {
     int error = 0;
@@ -137,6 +143,7 @@ static int open_directory(struct journal_segments *segments)
     return segments->directory < 0 ? segments->directory : 0;
 }
 
+/* Made if it is missing. */
 int journal_segments_open(const char *path, struct journal_segments **segments)
 {
     struct journal_segments *fresh = calloc(1, sizeof(*fresh));
@@ -166,6 +173,7 @@ void journal_segments_close(struct journal_segments *segments)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+/* Retried where that may help. */
 int journal_write_all(int fd, const uint8_t *data, size_t size)
 {
     for (int tries = 0; size > 0;) {
@@ -199,6 +207,7 @@ int journal_segments_sync(struct journal_segments *segments)
     return fdatasync(segments->fd) < 0 ? -errno : 0;
 }
 
+/* Synced before it gets its name. */
 static int write_new(struct journal_segments *segments, const struct iovec *parts, int n_parts,
                      bool sync)
 {
@@ -214,6 +223,7 @@ static int write_new(struct journal_segments *segments, const struct iovec *part
     return r < 0 ? r : fd;
 }
 
+/* With its directory synced, the name survives a loss of power. */
 static int begin_once(struct journal_segments *segments, const struct iovec *parts, int n_parts,
                       bool sync)
 {

@@ -1,3 +1,7 @@
+/*
+ * The tail: inputs on their way to the disk, in shared memory, so that they
+ * survive the death of proctord while the disk hangs. Two files take turns.
+ */
 #include "journal/tail.h"
 
 #include "system/again.h"
@@ -50,6 +54,7 @@ static int open_file(int folder, const char *name)
     return r < 0 ? r : own_open(folder, name, O_RDWR | O_CREAT, 0600);
 }
 
+/* In the runtime directory, which is memory. */
 int tail_open(const char *directory, struct tail **tail)
 {
     struct tail *fresh = calloc(1, sizeof(*fresh));
@@ -89,6 +94,7 @@ static uint32_t checksum(const struct record *record, const uint8_t *data)
     return crc32c(crc, data, record->size);
 }
 
+/* Where it belongs, in this segment and in the one before. */
 static struct record make_record(const struct tail *tail, const struct tail_place *place,
                                  const uint8_t *data, size_t size)
 {
@@ -106,6 +112,7 @@ static struct record make_record(const struct tail *tail, const struct tail_plac
     return record;
 }
 
+/* One write: it is there, or it is not. */
 int tail_append(struct tail *tail, const struct tail_place *place, const uint8_t *data, size_t size)
 {
     unsigned at = tail->present;
@@ -127,6 +134,7 @@ int tail_append(struct tail *tail, const struct tail_place *place, const uint8_t
     return 0;
 }
 
+/* If it cannot be emptied, it is recognized as old when it is read. */
 static void empty_file(struct tail *tail, unsigned which)
 {
     uint32_t nothing = 0;
@@ -168,6 +176,7 @@ struct content {
     size_t at; /* of the next record */
 };
 
+/* Bounded. */
 static int read_content(int fd, struct content *content)
 {
     struct stat status;
@@ -274,6 +283,7 @@ static int use_contents(struct missing *missing, struct content contents[2])
     return r;
 }
 
+/* What the segment lacks, from both files, in order. */
 int tail_complete(struct tail *tail, const struct tail_segment *segment, uint64_t segment_size,
                   uint8_t **data, size_t *size)
 {

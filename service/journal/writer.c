@@ -1,3 +1,7 @@
+/*
+ * The journal is written by a thread; the loop only fills a batch. While one is
+ * being written, the next is filled.
+ */
 #include "journal/writer.h"
 
 #include "system/beside.h"
@@ -61,6 +65,7 @@ static uint64_t now_usec(void)
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
+/* Doubles. */
 static bool add_bytes(struct bytes *bytes, const uint8_t *data, size_t size)
 {
     size_t room = bytes->room > 0 ? bytes->room : 4096;
@@ -124,6 +129,7 @@ static int begin_segment(struct batch *batch)
     return r;
 }
 
+/* In the thread: what belongs before a new segment, then the segment. */
 static void write_batch(void *data)
 {
     struct batch *batch = data;
@@ -171,6 +177,7 @@ static int let_go_of_tail(struct journal_writer *writer)
     return late->size > 0 ? tail_append(writer->tail, &place, late->data, late->size) : 0;
 }
 
+/* Back in the loop: what has been written. */
 static void arrive(struct journal_writer *writer, const struct batch *batch)
 {
     writer->written = batch->end;
@@ -184,6 +191,7 @@ static void arrive(struct journal_writer *writer, const struct batch *batch)
         journal_writer_fail(writer, r);
 }
 
+/* The batch is used again. */
 static void batch_is_written(void *data)
 {
     struct batch *batch = data;
@@ -211,6 +219,8 @@ static void release_batch(void *data)
     free_batch(batch);
 }
 
+/* At the end of each round: only if there is something to do, and the thread is
+ * free. */
 void journal_writer_hand_over(struct journal_writer *writer)
 {
     struct batch *batch = writer->filling;
@@ -233,6 +243,7 @@ void journal_writer_hand_over(struct journal_writer *writer)
     beside_do(writer->queue, &batch->work);
 }
 
+/* For a start and an upgrade: everything up to now. */
 int journal_writer_wait(struct journal_writer *writer, uint64_t limit_usec)
 {
     const char *what;
@@ -265,6 +276,7 @@ static int append(struct journal_writer *writer, const uint8_t *data, size_t siz
     return r < 0 ? r : add_bytes(bytes, data, size) ? 0 : -ENOMEM;
 }
 
+/* Also into the tail, at once. */
 void journal_writer_append(struct journal_writer *writer, const uint8_t *data, size_t size)
 {
     if (!writer->takes)
@@ -295,6 +307,7 @@ static void move_place(struct journal_writer *writer, const uint8_t *beginning, 
     place->offset = size;
 }
 
+/* The tail knows two segments, so a third has to wait. */
 int journal_writer_begin(struct journal_writer *writer, uint8_t *beginning, size_t size)
 {
     bool goes_on = writer->takes;
@@ -384,6 +397,7 @@ static size_t list_late(const struct journal_writer *writer, const struct bytes 
     return n;
 }
 
+/* Where the newest segment ends: on the disk, and in memory. */
 int journal_writer_extent(const struct journal_writer *writer, struct journal_extent *extent)
 {
     const struct bytes *late[4];
@@ -412,6 +426,7 @@ void journal_writer_forget_tail(struct journal_writer *writer)
 
 /* ---- its life -------------------------------------------------------------------------------- */
 
+/* Two exist, and are used in turn. */
 static struct batch *new_batch(struct journal_writer *writer)
 {
     struct batch *batch = calloc(1, sizeof(*batch));
@@ -429,6 +444,7 @@ static struct batch *new_batch(struct journal_writer *writer)
     return batch;
 }
 
+/* The thread is reserved: the journal never waits for other work. */
 int journal_writer_open(const struct journal_writer_settings *settings,
                         struct journal_writer **writer)
 {
@@ -455,6 +471,7 @@ int journal_writer_open(const struct journal_writer_settings *settings,
     return 0;
 }
 
+/* Waits a moment for the last batch. */
 void journal_writer_close(struct journal_writer *writer)
 {
     if (!writer)

@@ -1,3 +1,6 @@
+/*
+ * What is known about each kind of event, from one table (event_table.def).
+ */
 #include "log/catalog.h"
 
 #include <stddef.h>

@@ -1,3 +1,6 @@
+/*
+ * The log: lines to standard error, or entries with fields to journald.
+ */
 #include "core/vocabulary/noun.h"
 #include "core/vocabulary/invariant.h"
 #include "log/log.h"
@@ -74,6 +77,7 @@ uint64_t log_lost(void)
     return (errors ? sink_lost(errors) : 0) + (journal ? sink_lost(journal) : 0);
 }
 
+/* The words of --log-level. */
 int log_level_from_string(const char *word, int *level)
 {
     static const char *const words[] = {
@@ -124,6 +128,7 @@ static void print_quoted(FILE *out, const char *text)
     fputc('"', out);
 }
 
+/* As KEY=VALUE, with quotes. */
 static void print_field(FILE *out, const struct event_field *field)
 {
     switch (field->type) {
@@ -154,6 +159,7 @@ struct fields {
 static void add_field(struct fields *fields, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Bounded; texts are made single lines. */
 static void add_field(struct fields *fields, const char *format, ...)
 {
     char *text = NULL;
@@ -170,6 +176,7 @@ static void add_field(struct fields *fields, const char *format, ...)
         fields->list[fields->count++] = (struct iovec){text, strlen(text)};
 }
 
+/* journald's names are upper case. */
 static void add_event_field(struct fields *fields, const struct event_field *field)
 {
     char name[64] = "PROCTOR_";
@@ -214,6 +221,7 @@ static void write_field(FILE *out, const struct iovec *field)
     fputc('\n', out);
 }
 
+/* In journald's native protocol. */
 static void send_fields(struct fields *fields)
 {
     char *datagram = NULL;
@@ -231,6 +239,7 @@ static void send_fields(struct fields *fields)
     free(datagram);
 }
 
+/* With everything that a filter may want. */
 static void send_event(const struct event *event, int level, const char *text)
 {
     struct fields fields = {};
@@ -275,6 +284,7 @@ static void tell_loss(struct sink *sink, uint64_t lost)
         put_line("proctord: ", text);
 }
 
+/* For messages that are not events. */
 void log_print(int level, const char *format, ...)
 {
     char line[LINE_SIZE];
@@ -292,6 +302,8 @@ void log_print(int level, const char *format, ...)
         put_line("proctord: ", line);
 }
 
+/* Audited events always go to journald, at the level of information at
+ * least. */
 void log_event(const struct event *event)
 {
     INVARIANT(event_is_sound(event));

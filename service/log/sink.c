@@ -1,3 +1,8 @@
+/*
+ * Where lines go, without ever waiting: what cannot be written at once is kept,
+ * up to a limit, and then counted as lost. A file that cannot be made
+ * non-blocking is written by a thread.
+ */
 #include "log/sink.h"
 
 #include "system/beside.h"
@@ -48,6 +53,7 @@ struct sink {
 
 /* ---- one line -------------------------------------------------------------------------------- */
 
+/* journald may be restarted at any time. */
 static void connect_to_journal(struct sink *sink)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -62,6 +68,7 @@ static void connect_to_journal(struct sink *sink)
     }
 }
 
+/* Tried twice, as the socket may be that of an earlier journald. */
 static ssize_t send_datagram(struct sink *sink, const struct line *line)
 {
     ssize_t n = -1;
@@ -78,6 +85,7 @@ static ssize_t send_datagram(struct sink *sink, const struct line *line)
     return n < 0 ? -errno : n;
 }
 
+/* By the kind of descriptor. */
 static ssize_t write_some(struct sink *sink, const struct line *line)
 {
     const char *data = line->data + line->written;
@@ -146,6 +154,7 @@ struct writing {
     bool failed;
 };
 
+/* In the thread. */
 static void write_lines(void *data)
 {
     struct writing *writing = data;
@@ -165,6 +174,7 @@ static void write_lines(void *data)
 
 static void go_on(struct sink *sink);
 
+/* Back in the loop. */
 static void lines_are_written(void *data)
 {
     const struct writing *writing = data;
@@ -178,6 +188,7 @@ static void lines_are_written(void *data)
     go_on(sink);
 }
 
+/* Also if the sink has gone. */
 static void release_lines(void *data)
 {
     struct writing *writing = data;
@@ -274,6 +285,7 @@ static int try_again(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+/* Bounded. */
 static void keep(struct sink *sink, const void *data, size_t size)
 {
     struct line *line = sink->kept + size <= SINK_MAX ? malloc(sizeof(*line) + size) : NULL;
@@ -367,6 +379,8 @@ int sink_open_another(int fd)
     return another < 0 ? -errno : another;
 }
 
+/* A descriptor that others share must not be made non-blocking, so it is opened
+ * again where that is possible. */
 static void choose_way(struct sink *sink, int fd)
 {
     struct stat status;
@@ -415,6 +429,7 @@ void sink_attach(struct sink *sink, sd_event *event)
     arm(sink);
 }
 
+/* A thread may still have the descriptor. */
 void sink_close(struct sink *sink)
 {
     if (!sink)

@@ -1,3 +1,7 @@
+/*
+ * Users and groups, looked up in a thread: the answer may come from a directory
+ * service.
+ */
 #include "system/account.h"
 
 #include "system/beside.h"
@@ -68,6 +72,7 @@ static int find_user(const char *name, const id_t *id, struct passwd *user, stru
     return error == ERANGE ? -ENOMEM : lookup_result(error, found != NULL);
 }
 
+/* A number needs no entry. */
 static int find_group(const char *name, gid_t *gid)
 {
     struct group group, *found = NULL;
@@ -102,6 +107,7 @@ static int reserve_groups(struct account *account, size_t more)
     return 0;
 }
 
+/* Of all groups, as initgroups(3) does it. */
 static int add_groups_of(struct account *account, const struct passwd *user)
 {
     for (int size = GROUPS_FIRST; size <= NGROUPS_MAX; size *= 2) {
@@ -116,6 +122,7 @@ static int add_groups_of(struct account *account, const struct passwd *user)
     return -E2BIG;
 }
 
+/* Ids that the kernel treats as "none" are refused. */
 static int copy_entry(struct account *account, const struct passwd *user)
 {
     account->uid = user->pw_uid;
@@ -130,6 +137,7 @@ static int copy_entry(struct account *account, const struct passwd *user)
     return add_groups_of(account, user);
 }
 
+/* A number without an entry is a user, too. */
 static int use_user(struct account *account, const char *name)
 {
     struct passwd user;
@@ -173,6 +181,7 @@ static int use_supplementary(struct account *account, const char *name)
     return r;
 }
 
+/* The first error is kept, with the key and the value. */
 static int use_key(struct account *account, const char *step, const char *value,
                    int (*use)(struct account *account, const char *value))
 {
@@ -187,6 +196,7 @@ static int use_key(struct account *account, const char *step, const char *value,
     return r;
 }
 
+/* In the thread. */
 struct account *account_find(const struct account_question *question)
 {
     struct account *account = calloc(1, sizeof(*account));
@@ -226,6 +236,7 @@ struct account_lookup {
     char *user, *group;
 };
 
+/* Also if nobody waits for it. */
 static void free_lookup(void *data)
 {
     struct account_lookup *lookup = data;
@@ -245,6 +256,7 @@ static int copy_text(const char *from, char **to)
     return from && !*to ? -ENOMEM : 0;
 }
 
+/* The question may be gone before it is answered. */
 static int copy_groups(struct account_lookup *lookup, const char *const *groups)
 {
     size_t count = 0;
@@ -260,6 +272,7 @@ static int copy_groups(struct account_lookup *lookup, const char *const *groups)
     return r;
 }
 
+/* Everything is copied. */
 static int copy_question(struct account_lookup *lookup, const struct account_question *question)
 {
     int r = copy_text(question->user, &lookup->user);
@@ -305,6 +318,7 @@ static struct beside_queue *queue_of(const char *user)
     return queues[hash % QUEUES];
 }
 
+/* Answered in the loop. */
 int account_look_up(const struct account_question *question,
                     void (*done)(void *userdata, struct account *account), void *userdata,
                     struct account_lookup **handle)

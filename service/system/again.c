@@ -1,3 +1,8 @@
+/*
+ * System calls that are retried after transient errors. A security module, or a
+ * lack of memory, may make a call fail once; a supervisor should not take that
+ * for the state of the world.
+ */
 #include "system/again.h"
 
 #include <errno.h>
@@ -51,6 +56,7 @@ int again_copy(int fd, int lowest)
     return errno == EINVAL ? -EMFILE : -errno;
 }
 
+/* A small file, in one read. */
 static ssize_t read_once(int directory, const char *path, char *text, size_t size)
 {
     int fd = again_open(directory, path, O_RDONLY);
@@ -76,6 +82,7 @@ ssize_t again_read(int directory, const char *path, char *text, size_t size)
     return n;
 }
 
+/* NULL with the error. */
 DIR *again_folder(int directory, const char *path, int *error)
 {
     DIR *folder = NULL;

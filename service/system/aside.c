@@ -1,3 +1,7 @@
+/*
+ * Putting aside what is in the way: a file under a name of ours that is not
+ * what it should be.
+ */
 #include "system/aside.h"
 
 #include <errno.h>
@@ -8,6 +12,7 @@
 
 #define KEPT_MAX 100
 
+/* Never over another one. */
 static int move(int at, const char *path)
 {
     char aside[PATH_MAX];

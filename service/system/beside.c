@@ -1,3 +1,8 @@
+/*
+ * Work beside the loop: a pool of threads for calls that may block. Threads are
+ * added if those that run seem stuck, up to a limit; queues keep the order of
+ * what belongs together.
+ */
 #include "system/beside.h"
 
 #include <errno.h>
@@ -130,6 +135,7 @@ static void wake_loop(void)
             return;
 }
 
+/* The next of its queue becomes runnable. */
 static void finish(struct beside_work *work)
 {
     struct beside_queue *queue = work->queue;
@@ -153,6 +159,7 @@ static void forget_running(const struct beside_work *work)
     *at = work->next;
 }
 
+/* Without the lock. */
 static void make(struct beside_work *work)
 {
     pool.counters.waiting--;
@@ -184,6 +191,7 @@ static bool wait_for_work(void)
     return may_take() && !pool.ending;
 }
 
+/* Until the pool ends. */
 static void *run_thread(void *unused)
 {
     (void)unused;
@@ -255,6 +263,7 @@ static void arm_timer(void)
     sd_event_source_set_enabled(pool.timer, SD_EVENT_ONESHOT);
 }
 
+/* Work that has waited for too long gets another thread. */
 static int look_after_threads(sd_event_source *source, uint64_t usec, void *userdata)
 {
     (void)source;
@@ -314,6 +323,7 @@ static void tell_finished(void)
     }
 }
 
+/* In the loop: results are handed over. */
 static int some_are_finished(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     uint64_t count;
@@ -327,6 +337,7 @@ static int some_are_finished(sd_event_source *source, int fd, uint32_t events, v
     return 0;
 }
 
+/* Before it, and after beside_end(), work is done at once. */
 int beside_start(sd_event *event)
 {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -377,6 +388,7 @@ static void drop_list(struct list *list, const struct beside_queue *of)
     *list = kept;
 }
 
+/* Threads that hang are left behind. */
 void beside_end(void)
 {
     struct timespec until;
@@ -430,6 +442,7 @@ static void make_at_once(struct beside_work *work)
     tell(work);
 }
 
+/* `done` is called in the loop. */
 void beside_do(struct beside_queue *queue, struct beside_work *work)
 {
     work->queue = queue;
@@ -469,6 +482,7 @@ static bool give_up(struct beside_queue *queue)
     return queue->works == 0;
 }
 
+/* What has not begun is dropped; what runs is not waited for. */
 void beside_cancel(struct beside_queue *queue)
 {
     if (!queue)
@@ -540,6 +554,7 @@ void beside_run(uint64_t limit_usec)
     some_are_finished(pool.source, pool.event_fd, POLLIN, NULL);
 }
 
+/* For the end of everything that runs, with a limit. */
 int beside_wait(uint64_t limit_usec, uint64_t left_usec, const char **what)
 {
     uint64_t end_usec = now_usec() + limit_usec;
@@ -555,6 +570,7 @@ int beside_wait(uint64_t limit_usec, uint64_t left_usec, const char **what)
     return 0;
 }
 
+/* For the metrics. */
 struct beside_counters beside_counters(void)
 {
     lock();
@@ -582,6 +598,7 @@ static void close_it(void *data)
     close(closing->fd);
 }
 
+/* Closing may block, too. */
 void beside_close(int fd)
 {
     if (fd < 0)

@@ -1,3 +1,6 @@
+/*
+ * The monotonic clock in microseconds.
+ */
 #include "system/clock.h"
 
 #include <time.h>

@@ -1,3 +1,7 @@
+/*
+ * Getting rid of descriptors whose closing may hang, in a thread that is
+ * interrupted from time to time.
+ */
 #include "system/discard.h"
 
 #include "system/beside.h"
@@ -78,6 +82,7 @@ static void receive(struct discard *discard)
         discarded->size = -1;
 }
 
+/* A signal ends a call that hangs. */
 static void be_poked(struct discard *discard, void (*call)(struct discard *discard))
 {
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGURG};
@@ -113,6 +118,7 @@ static void done(void *data)
     discard->done(discard->userdata, &discard->discarded);
 }
 
+/* One message of a socket, with its descriptors. */
 int discard_next(struct beside_queue *queue, int socket,
                  void (*callback)(void *userdata, struct discarded *discarded), void *userdata)
 {
@@ -143,6 +149,7 @@ static void work_on_close(void *data)
     be_poked(data, close_socket);
 }
 
+/* A socket with what is queued in it. */
 void discard_close(int socket)
 {
     struct discard *discard = socket >= 0 ? calloc(1, sizeof(*discard)) : NULL;

@@ -1,3 +1,8 @@
+/*
+ * The format of systemd's EnvironmentFile=, as its own state machine: one
+ * function per state. It works in place and allocates nothing, as a birth calls
+ * it.
+ */
 #include "system/environment_file.h"
 
 #include <errno.h>
@@ -84,6 +89,7 @@ bool environment_is_own(const char *name)
     return strncmp(name, "PROCTOR_", 8) == 0;
 }
 
+/* Where systemd ignores a line and logs it, this is an error. */
 static int end_name(struct parser *parser)
 {
     cut_blanks(parser);
@@ -110,6 +116,7 @@ static int end_value(struct parser *parser)
     return parser->take(parser->userdata, parser->variable);
 }
 
+/* Comments begin with # or ;. */
 static int step_before_name(struct parser *parser, char c, char *at)
 {
     if (c == '#' || c == ';') {
@@ -135,6 +142,7 @@ static int step_name(struct parser *parser, char c)
     return 0;
 }
 
+/* A quote, or the value itself. */
 static int step_before_value(struct parser *parser, char c)
 {
     if (is_newline(c))
@@ -151,6 +159,7 @@ static int step_before_value(struct parser *parser, char c)
     return 0;
 }
 
+/* Quotes within a value are ordinary characters. */
 static int step_value(struct parser *parser, char c)
 {
     if (is_newline(c))
@@ -184,6 +193,7 @@ static void step_quoted_escape(struct parser *parser, char c)
     put(parser, c);
 }
 
+/* The states are systemd's. */
 static int step(struct parser *parser, char *at)
 {
     char c = *at;
@@ -219,6 +229,7 @@ static int step(struct parser *parser, char *at)
     return -EINVAL;
 }
 
+/* What may stand at the end. */
 static int finish(struct parser *parser)
 {
     switch (parser->state) {
@@ -263,6 +274,7 @@ static size_t character(const unsigned char *at, size_t left)
     return length;
 }
 
+/* Before anything is taken. */
 static int check_text(struct parser *parser, const char *text, size_t length)
 {
     size_t line = 1;
@@ -278,6 +290,7 @@ static int check_text(struct parser *parser, const char *text, size_t length)
     return 0;
 }
 
+/* A byte order mark is skipped. */
 int environment_file_parse(char *text, size_t length, int (*take)(void *userdata, char *variable),
                            void *userdata, struct environment_problem *problem)
 {

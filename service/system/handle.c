@@ -1,3 +1,6 @@
+/*
+ * Processes by descriptor: signals that can only reach the one that was meant.
+ */
 #include "system/handle.h"
 
 #include "system/again.h"

@@ -1,3 +1,6 @@
+/*
+ * Numbers, strictly: digits only, within bounds, to the end of the text.
+ */
 #include "system/number.h"
 
 #include <errno.h>
@@ -14,6 +17,7 @@ static int digit(char c)
     return 16;
 }
 
+/* Overflow is an error, not a wrap. */
 static int take(const char **text, unsigned base, uint64_t *number)
 {
     const char *at = *text;
@@ -59,6 +63,7 @@ int number_read_hex(const char *text, uint64_t *number)
     return read_whole(text, 16, UINT64_MAX, number);
 }
 
+/* With an optional minus. */
 int number_read_signed(const char *text, int64_t min, int64_t max, int64_t *number)
 {
     uint64_t value;

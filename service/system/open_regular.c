@@ -1,3 +1,7 @@
+/*
+ * Opening a file that has to be a regular one, without being held up by a FIFO
+ * or a device.
+ */
 #include "system/open_regular.h"
 
 #include <errno.h>
@@ -32,6 +36,7 @@ static int explain_open(int error)
     return error == ENXIO || error == EISDIR ? -EMEDIUMTYPE : -error;
 }
 
+/* Truncated only after it was checked. */
 int open_regular(int at, const char *path, int flags, mode_t mode)
 {
     int truncate = flags & O_TRUNC;
