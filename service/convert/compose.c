@@ -1,3 +1,7 @@
+/*
+ * Compose files. A service becomes a child; what belongs to containers (images,
+ * volumes, networks) has no counterpart and is listed.
+ */
 #include "convert/compose.h"
 
 #include "core/model/process_spec.h"
@@ -46,6 +50,8 @@ static bool is_true(const struct service *s, const struct node *node)
 
 /* ---- the program ----------------------------------------------------------------------------- */
 
+/* entrypoint and command together are exec. Without them the image would say
+ * what to run: the child is not started automatically. */
 static int take_command(struct service *s)
 {
     const struct node *image = get(s, "image");
@@ -72,6 +78,7 @@ static int take_command(struct service *s)
     return 0;
 }
 
+/* USER:GROUP. */
 static void take_identity(struct service *s)
 {
     const char *user = yaml_text(s->file, get(s, "user")), *colon = strchr(user, ':');
@@ -90,6 +97,7 @@ static void take_identity(struct service *s)
         yaml_put_environment(s->file, s->draft, get(s, "environment"));
 }
 
+/* Paths are relative to the file. */
 static void take_environment_file(struct service *s)
 {
     const struct node *node = get(s, "env_file");
@@ -141,6 +149,7 @@ static void take_restart_policy(struct service *s, const struct node *policy)
                   yaml_duration(s->file, yaml_find(policy, "window")), NULL);
 }
 
+/* Docker restarts without a limit, and with its own backoff. */
 static void take_restart(struct service *s)
 {
     const struct node *policy = yaml_find(get(s, "deploy"), "restart_policy");
@@ -205,6 +214,7 @@ static void depend(struct service *s, const struct node *at, const char *name,
         draft_append_once(s->draft, path, name);
 }
 
+/* What others wait for decides how this one becomes ready. */
 static void take_dependencies(struct service *s)
 {
     const struct node *on = get(s, "depends_on");
@@ -222,6 +232,7 @@ static void take_dependencies(struct service *s)
     }
 }
 
+/* A string is run by a shell. */
 static int take_health(struct service *s)
 {
     const struct node *check = get(s, "healthcheck"), *test = yaml_find(check, "test");
@@ -282,6 +293,7 @@ static const char *limit_of(struct service *s, const struct node *node)
     return strcmp(text, "-1") == 0 ? "infinity" : text;
 }
 
+/* One number, or soft and hard. */
 static void take_ulimits(struct service *s)
 {
     const struct node *limits = get(s, "ulimits");
@@ -322,6 +334,7 @@ static void take_capabilities(struct service *s)
         draft_append(s->draft, "capabilities", added.items[i]);
 }
 
+/* 1,024 shares are the default of 100. */
 static void take_shares(struct service *s)
 {
     uint64_t shares;
@@ -353,6 +366,7 @@ static void take_processors(struct service *s, const struct node *node)
                                     milli % 10));
 }
 
+/* `deploy` is stronger than the older keys. */
 static void take_resources(struct service *s)
 {
     const struct node *limits = yaml_find(yaml_find(get(s, "deploy"), "resources"), "limits");
@@ -369,6 +383,7 @@ static void take_resources(struct service *s)
     take_capabilities(s);
 }
 
+/* Every key that was not used, with the reason. */
 static void tell_lost(struct service *s)
 {
     static const char *const known[] = {
@@ -403,6 +418,7 @@ static void tell_lost(struct service *s)
 
 /* ---- a service ------------------------------------------------------------------------------- */
 
+/* Each replica becomes a child. */
 static uint64_t replicas_of(const struct service *s)
 {
     const struct node *deploy = yaml_find(get(s, "deploy"), "replicas");
@@ -417,6 +433,7 @@ static uint64_t replicas_of(const struct service *s)
     return count;
 }
 
+/* The order of the keys in the result. */
 static int take_service(struct service *s, struct place place, uint64_t number)
 {
     struct conversion *c = s->file->conversion;
@@ -439,6 +456,7 @@ static int take_service(struct service *s, struct place place, uint64_t number)
     return take_health(s);
 }
 
+/* Services in the order of the file. */
 int compose_convert(const struct yaml_file *file, const struct node *services)
 {
     int r = 0;

@@ -1,3 +1,6 @@
+/*
+ * Which format a file has, by its name and its contents.
+ */
 #include "convert/convert.h"
 
 #include "convert/compose.h"
@@ -28,6 +31,7 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* A YAML file without services is neither. */
 static int convert_services(const struct yaml_file *file, const struct node *root)
 {
     const struct node *services = yaml_find(root, "services");
@@ -41,6 +45,7 @@ static int convert_services(const struct yaml_file *file, const struct node *roo
     return compose_convert(file, services);
 }
 
+/* Variables are interpolated in Compose files only. */
 static int convert_yaml(struct conversion *conversion, const char *path)
 {
     struct yaml_file file = {.conversion = conversion, .path = path, .folder = "/"};
@@ -65,6 +70,7 @@ static int convert_yaml(struct conversion *conversion, const char *path)
     return file.interpolates ? convert_services(&file, root) : pebble_convert(&file, root);
 }
 
+/* By name. */
 static int convert_one(struct conversion *conversion, const char *path)
 {
     if (is_folder(path))
@@ -83,6 +89,8 @@ static int convert_one(struct conversion *conversion, const char *path)
         "file or Pebble layer (*.yaml), a Procfile, or a folder with a `run` file is expected");
 }
 
+/* Units are finished together, since sockets and timers belong to services of
+ * other files. */
 int convert_files(struct conversion *conversion, const char *const *paths, size_t count)
 {
     int r = 0;

@@ -1,3 +1,8 @@
+/*
+ * A draft is a manifest in the making: keys in the order in which they are set,
+ * with comments. Errors of memory are remembered, so that converters need not
+ * check each call.
+ */
 #include "convert/draft.h"
 
 #include "core/model/declaration.h"
@@ -41,6 +46,7 @@ const char *conversion_copy(struct conversion *conversion, const char *text, siz
     return copy ? copy : "";
 }
 
+/* In the arena of the conversion. */
 static const char *format_text(struct conversion *conversion, const char *format, va_list arguments)
 {
     char *text = NULL;
@@ -65,6 +71,7 @@ const char *conversion_format(struct conversion *conversion, const char *format,
     return text;
 }
 
+/* The first error ends the conversion. */
 int conversion_refuse(struct conversion *conversion, struct place place, const char *format, ...)
 {
     va_list arguments;
@@ -97,6 +104,7 @@ static bool is_taken(const struct conversion *conversion, const char *name)
     return false;
 }
 
+/* Characters that ids do not have become dashes; names stay unique. */
 static const char *make_name(struct conversion *conversion, const char *given)
 {
     char valid[DRAFT_NAME_MAX + 1], name[DRAFT_NAME_MAX + 1];
@@ -117,6 +125,7 @@ static const char *make_name(struct conversion *conversion, const char *given)
     return conversion_copy(conversion, name, strlen(name));
 }
 
+/* NULL if there are too many. */
 struct draft *draft_new(struct conversion *conversion, struct place place, const char *name)
 {
     struct draft **end = &conversion->drafts;
@@ -152,6 +161,7 @@ struct draft *draft_find(const struct conversion *conversion, const char *given_
 
 /* ---- its keys -------------------------------------------------------------------------------- */
 
+/* At the end of its list. */
 static struct entry *add_entry(struct conversion *conversion, struct entry **list, const char *key,
                                size_t length)
 {
@@ -193,6 +203,7 @@ static struct entry *reach(struct draft *draft, const char *path)
     return entry;
 }
 
+/* A path with dots. */
 static const struct entry *look(const struct draft *draft, const char *path)
 {
     struct entry *list = draft->entries, *entry = NULL;
@@ -230,6 +241,7 @@ bool draft_is(const struct draft *draft, const char *path, const char *value)
     return entry && entry->text && strcmp(entry->text, value) == 0;
 }
 
+/* Several are joined. */
 void draft_comment(struct draft *draft, const char *path, const char *comment)
 {
     assert(draft && path && comment);
@@ -244,6 +256,7 @@ void draft_comment(struct draft *draft, const char *path, const char *comment)
                          : comment;
 }
 
+/* A later value replaces an earlier one. */
 void draft_set(struct draft *draft, const char *path, const char *value, const char *comment)
 {
     assert(draft && path && value);
@@ -268,6 +281,7 @@ void draft_describe(struct draft *draft, const char *text)
         draft->title = text;
 }
 
+/* To a list. */
 void draft_append(struct draft *draft, const char *path, const char *item)
 {
     assert(draft && path && item);
@@ -302,6 +316,7 @@ void draft_append_once(struct draft *draft, const char *path, const char *item)
     draft_append(draft, path, item);
 }
 
+/* A mapping in a list. */
 void draft_append_pairs(struct draft *draft, const char *path, const char *const *pairs,
                         size_t n_pairs)
 {
@@ -333,6 +348,7 @@ static void add_words(struct conversion *conversion, struct entry *list, const c
     }
 }
 
+/* The short form if nothing else is said. */
 void draft_append_command(struct draft *draft, const char *path, const char *const *words,
                           size_t n_words, bool may_fail)
 {

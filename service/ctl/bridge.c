@@ -1,3 +1,9 @@
+/*
+ * stdio-bridge: copies bytes between standard input and output and the bus, so
+ * that proctorctl on another machine can reach this bus through ssh. Nothing is
+ * interpreted on the way. Neither direction waits for the other; a single
+ * thread with poll(2) moves whatever can be moved.
+ */
 #include "ctl/bridge.h"
 
 #include <assert.h>
@@ -121,6 +127,8 @@ static bool flow_move(struct flow *flow)
     return true;
 }
 
+/* Ends when either side is closed, since half a connection is of no use to
+ * D-Bus. */
 static void copy(int bus)
 {
     static struct flow in, out;
@@ -143,6 +151,9 @@ static bool unblock(int fd)
     return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
 }
 
+/* The address is taken from a connection that has worked, and a second
+ * connection is opened for the bytes: sd-bus would consume the messages that
+ * the other side is waiting for. */
 int command_stdio_bridge(struct client *client)
 {
     assert(client && client->bus);

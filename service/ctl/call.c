@@ -1,3 +1,8 @@
+/*
+ * D-Bus calls of proctorctl: a method, a property, a property as a string. All
+ * of them go through call_new(), which lets polkit ask for a password on a
+ * terminal.
+ */
 #include "ctl/call.h"
 
 #include <errno.h>
@@ -13,6 +18,8 @@ int call_new(struct client *client, const char *path, const char *interface, con
     return r < 0 ? r : sd_bus_message_set_auto_start(*call, false);
 }
 
+/* The reply belongs to the caller. The time limit is that of the connection;
+ * calls that wait have one of their own. */
 int call_method(struct client *client, const char *path, const char *interface, const char *method,
                 sd_bus_error *error, sd_bus_message **reply, const char *types, ...)
 {
@@ -35,6 +42,7 @@ int call_property(struct client *client, const char *path, const char *interface
     return r < 0 ? r : sd_bus_message_enter_container(*reply, 'v', type);
 }
 
+/* A copy, as the reply is freed here. */
 int call_string(struct client *client, const char *path, const char *interface, const char *name,
                 char **value)
 {

@@ -35,6 +35,7 @@ static const char *word_of(const char *key)
     return key;
 }
 
+/* One line per id, behind the word for what happens to it. */
 static int print_names(sd_bus_message *m, const char *key, FILE *out)
 {
     const char *name;
@@ -58,6 +59,8 @@ static int print_count(sd_bus_message *m, const char *key, FILE *out)
     return r;
 }
 
+/* Keys of types that this version does not know are skipped, so that a newer
+ * proctord can add some. */
 static int print_change(sd_bus_message *m, FILE *out)
 {
     const char *key, *contents;
@@ -94,6 +97,7 @@ static int write_change(struct json *json, sd_bus_message *m)
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
+/* The same walk for text and for JSON. */
 static int each_change(sd_bus_message *m, struct json *json, FILE *out)
 {
     int r = sd_bus_message_enter_container(m, 'a', "{sv}");
@@ -106,6 +110,7 @@ static int each_change(sd_bus_message *m, struct json *json, FILE *out)
     return r;
 }
 
+/* With --json one document, else a line per change. */
 static int show_changes(struct client *client, sd_bus_message *reply)
 {
     struct json json;
@@ -124,6 +129,7 @@ static int show_changes(struct client *client, sd_bus_message *reply)
 
 /* ---- the commands ---------------------------------------------------------------------------- */
 
+/* A reload has no manifest of its own. */
 static int call_with_text(struct client *client, const char *method, const char *text,
                           sd_bus_error *error, sd_bus_message **reply)
 {
@@ -137,6 +143,7 @@ static int call_with_text(struct client *client, const char *method, const char 
     return r < 0 ? r : client_wait(client, call, error, reply);
 }
 
+/* The object path of what was added. */
 static int show_added(struct client *client, sd_bus_message *reply)
 {
     const char *path;
@@ -161,6 +168,8 @@ static int replace(struct client *client, const char *text, sd_bus_error *error,
     return r < 0 ? r : show_changes(client, reply);
 }
 
+/* With --replace a child that does not exist yet is simply added; --restart has
+ * no meaning for it. */
 static int add(struct client *client, const char *text, sd_bus_error *error)
 {
     CLEANUP_MESSAGE *reply = NULL;
@@ -175,6 +184,8 @@ static int add(struct client *client, const char *text, sd_bus_error *error)
     return client->dry_run ? show_changes(client, reply) : show_added(client, reply);
 }
 
+/* After an error in the manifest the user learns that nothing was changed, and
+ * not only what was wrong. */
 int command_add(struct client *client)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
@@ -216,6 +227,7 @@ static int reload_child(struct client *client, const char *id)
     return r < 0 ? client_error(client, &error, r) : outcome_answer(client, id, reply);
 }
 
+/* The exit status is the worst of all children. */
 static int reload_children(struct client *client)
 {
     int worst = CTL_DONE;
@@ -233,6 +245,8 @@ static int reload_children(struct client *client)
     return worst;
 }
 
+/* Without an id, the manifests are read again; with ids, the children are asked
+ * to reload themselves. */
 int command_reload(struct client *client)
 {
     if (client->n_arguments > 0)

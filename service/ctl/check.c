@@ -62,6 +62,8 @@ static void print_span(uint64_t usec)
         printf("%" PRIu64 " min", usec / 60000000);
 }
 
+/* A limit that can never be reached is a warning: with a long backoff, too few
+ * failures fit into the window. */
 static void print_line(const struct child_declaration *declaration, const struct prospect *prospect)
 {
     if (prospect->given_up) {
@@ -126,6 +128,7 @@ static void print_runs(const struct child_declaration *declaration)
     puts("");
 }
 
+/* Only for children with a schedule. */
 static void answer_runs(struct json *json, const struct child_declaration *declaration)
 {
     int64_t runs[RUNS_SHOWN];
@@ -140,6 +143,7 @@ static void answer_runs(struct json *json, const struct child_declaration *decla
     json_close(json, ']');
 }
 
+/* Numbers that have no meaning for this child are null. */
 static void answer_prospect(struct json *json, const struct child_declaration *declaration,
                             const struct prospect *prospect, bool restarts)
 {
@@ -181,6 +185,7 @@ static int tell_each(const struct client *client, const struct manifest_set *set
     return 0;
 }
 
+/* One document with all children. */
 static int answer_all(struct client *client, const struct manifest_set *set)
 {
     struct json json;
@@ -196,6 +201,7 @@ static int answer_all(struct client *client, const struct manifest_set *set)
     return answer_end(client, &json, r) < 0 ? CTL_ERROR : CTL_DONE;
 }
 
+/* The summary is the last line, so that a script can look for it. */
 static int tell(struct client *client, const struct manifest_set *set)
 {
     if (client->json != JSON_OFF)
@@ -217,6 +223,8 @@ static void show_mistake(struct client *client, const char *text)
         answer_error(client, NULL, text);
 }
 
+/* The same code that proctord uses to read manifests, so both give the same
+ * errors. */
 int command_check(struct client *client)
 {
     struct manifest_set *set;

@@ -1,3 +1,7 @@
+/*
+ * One row of ListChildren, as the commands that go through all children need
+ * it.
+ */
 #include "ctl/child_row.h"
 
 #include "ctl/call.h"
@@ -8,6 +12,8 @@
 #define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
 #define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
 
+/* Reads the row without consuming it, because the caller may want to print the
+ * whole row. */
 int child_row_look(sd_bus_message *m, struct child_row *row)
 {
     assert(m && row);
@@ -20,6 +26,7 @@ int child_row_look(sd_bus_message *m, struct child_row *row)
     return r < 0 ? r : sd_bus_message_rewind(m, false);
 }
 
+/* The visitor ends the walk by returning something other than 0. */
 int child_row_each(struct client *client, sd_bus_error *error,
                    int (*visit)(struct client *client, const struct child_row *row, void *userdata),
                    void *userdata)
@@ -51,6 +58,8 @@ static bool is_up(const struct child_row *row)
     return strcmp(row->status, "none") != 0 && strcmp(row->status, "stopped") != 0;
 }
 
+/* Failed means: given up, quarantined, or down after a start that failed. The
+ * last one has to be asked for separately. */
 bool child_row_has_failed(struct client *client, const struct child_row *row)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;

@@ -1,3 +1,8 @@
+/*
+ * Errors, exit codes and options of all commands. An error is printed once, in
+ * words, on standard error; with --json it is a document on standard output as
+ * well.
+ */
 #include "ctl/client.h"
 
 #include "ctl/call.h"
@@ -25,6 +30,7 @@ static void print_error(const char *message)
     fputc('\n', stderr);
 }
 
+/* For standard error, whatever the format of the output is. */
 void client_note(const char *format, ...)
 {
     char *message = NULL;
@@ -49,6 +55,8 @@ void client_hint(char *text)
     free(text);
 }
 
+/* Returns the exit code, so that a command can end with `return
+ * client_fail(...)`. */
 int client_fail(struct client *client, const char *format, ...)
 {
     char *message = NULL;
@@ -73,6 +81,7 @@ static bool is_absent(const char *error)
            strcmp(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER) == 0;
 }
 
+/* Why proctord cannot be reached, as far as it can be seen from here. */
 static const char *describe_absence(struct client *client, char *text, size_t size)
 {
     const char *address = "?";
@@ -90,6 +99,8 @@ static const char *describe_absence(struct client *client, char *text, size_t si
     return text;
 }
 
+/* Turns the D-Bus error into an exit code, and adds what the user can do about
+ * it: start proctord, look at the list, ask root. */
 int client_error(struct client *client, const sd_bus_error *error, int r)
 {
     const char *name = error && error->name ? error->name : "";
@@ -137,6 +148,8 @@ int client_call(struct client *client, const char *path, const char *interface, 
     return call_new(client, path, interface, method, call);
 }
 
+/* The options that every command has. What was not given is not sent, so
+ * proctord applies its own defaults. */
 int client_append_reason(struct client *client, sd_bus_message *call)
 {
     int r = sd_bus_message_append(call, "s", client->reason);
@@ -167,6 +180,7 @@ int client_wait(struct client *client, sd_bus_message *call, sd_bus_error *error
                        error, reply);
 }
 
+/* Looks for TimedOut in the reply, which is rewound for the next reader. */
 bool client_timed_out(sd_bus_message *reply)
 {
     int timed_out = 0, r = sd_bus_message_rewind(reply, true);
@@ -187,6 +201,8 @@ bool client_timed_out(sd_bus_message *reply)
     return timed_out;
 }
 
+/* An id becomes an object path; if there is no such child, that has been
+ * reported. */
 int client_child_path(struct client *client, const char *id, char **path)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;

@@ -1,3 +1,7 @@
+/*
+ * The commands that are small enough to share a file: status, the verbs, kill,
+ * reexec, shutdown, metrics.
+ */
 #include "ctl/call.h"
 #include "ctl/client.h"
 
@@ -53,6 +57,7 @@ static char *text_property(struct client *client, const char *path, const char *
     return call_string(client, path, CHILD, name, &value) < 0 ? strdup("?") : value;
 }
 
+/* 0 if it cannot be read: the status is shown as far as it is known. */
 static uint64_t number_property(struct client *client, const char *path, const char *name,
                                 char type)
 {
@@ -74,6 +79,7 @@ static bool dictionary_is_empty(sd_bus_message *m)
     return sd_bus_message_at_end(m, false) != 0;
 }
 
+/* Nothing is printed for an empty one. */
 static void print_dictionary(struct client *client, const char *path, const char *label,
                              const char *name)
 {
@@ -87,6 +93,7 @@ static void print_dictionary(struct client *client, const char *path, const char
     fputc('\n', stdout);
 }
 
+/* As one line, with the time in local time. */
 static void print_last_exit(struct client *client, const char *path)
 {
     CLEANUP_MESSAGE *reply = NULL;
@@ -175,6 +182,7 @@ static void print_attempt(struct client *client, const char *path)
         printf(", attempt %" PRIu64 ", pid %" PRIu64 "\n", attempt, pid);
 }
 
+/* Two forms, as "10 of 10 used" would hide that no further restart follows. */
 static void print_restart_limit(struct client *client, const char *path)
 {
     uint64_t used = number_property(client, path, "RestartsUsed", 'u');
@@ -206,6 +214,8 @@ static void print_liveness(struct client *client, const char *path)
         printf("%14s: %s\n", "heartbeat", "beats");
 }
 
+/* The sentence first, then the properties, the last events and the last lines
+ * of output. */
 static int status_table(struct client *client, const char *id, const char *path)
 {
     char *explanation = text_property(client, path, "Explanation");
@@ -239,6 +249,7 @@ static int status_table(struct client *client, const char *id, const char *path)
     return code;
 }
 
+/* All properties in one reply, so that they belong to the same moment. */
 static int status_json(struct client *client, const char *path)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
@@ -251,6 +262,7 @@ static int status_json(struct client *client, const char *path)
     return r < 0 ? client_error(client, &error, r) : CTL_DONE;
 }
 
+/* Without an id: the list, or with --json the whole state. */
 static int status_of_tree(struct client *client)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
@@ -265,6 +277,7 @@ static int status_of_tree(struct client *client)
     return r < 0 ? client_error(client, &error, r) : CTL_DONE;
 }
 
+/* The exit status is the worst of all children. */
 int command_status(struct client *client)
 {
     int worst = CTL_DONE;
@@ -296,6 +309,7 @@ static uint64_t now_usec(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* One verb on one child. */
 static int verb_on(struct client *client, const char *method, const char *id)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
@@ -320,6 +334,7 @@ static void leave_what_is_left(struct client *client, uint64_t end_usec)
         client->timeout_usec = end_usec > now ? end_usec - now : 1;
 }
 
+/* --timeout limits the whole command: each child gets what is left of it. */
 int command_verb(struct client *client, const char *method)
 {
     bool limited = client->timeout_usec > 0 && client->timeout_usec < UINT64_MAX;
@@ -338,6 +353,8 @@ int command_verb(struct client *client, const char *method)
     return worst;
 }
 
+/* The name of the signal is resolved here, since numbers differ between
+ * architectures. */
 int command_kill(struct client *client)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
@@ -383,6 +400,8 @@ static int read_standard_input(char **text, size_t *length)
     return 0;
 }
 
+/* From a file or from standard input. A NUL character would silently cut the
+ * text. */
 char *client_read_manifest(struct client *client, const char *path)
 {
     bool standard_input = strcmp(path, "-") == 0;
@@ -413,6 +432,7 @@ static const char *version_of(sd_bus_message *reply)
     return version;
 }
 
+/* Returns when the new program has answered. */
 int command_reexec(struct client *client)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
@@ -431,6 +451,7 @@ int command_reexec(struct client *client)
     return r < 0 ? client_error(client, &error, r) : CTL_DONE;
 }
 
+/* Keys that are not in the table are skipped. */
 static int print_report_row(struct table *table, sd_bus_message *m)
 {
     const char *id = "", *result = "", *exit = "", *reason = "";
@@ -466,6 +487,7 @@ static int print_report_row(struct table *table, sd_bus_message *m)
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
+/* A title and ids on one line. */
 static int print_ids(sd_bus_message *reply, const char *title)
 {
     int r = sd_bus_message_enter_container(reply, 'v', "as");
@@ -484,6 +506,7 @@ static int print_ids(sd_bus_message *reply, const char *title)
     return r;
 }
 
+/* The report, or what a dry run or a timeout reports in its place. */
 static int print_report(struct client *client, sd_bus_message *reply)
 {
     static const char *const titles[] = {"CHILD",    "RESULT", "EXIT", ">GEN",
@@ -519,6 +542,7 @@ static int print_report(struct client *client, sd_bus_message *reply)
     return r;
 }
 
+/* With --wait, the report comes after everything has stopped. */
 int command_shutdown(struct client *client)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
@@ -540,6 +564,7 @@ int command_shutdown(struct client *client)
     return client_timed_out(reply) ? CTL_TIMED_OUT : CTL_DONE;
 }
 
+/* The text as it is. */
 int command_metrics(struct client *client)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;

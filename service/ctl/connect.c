@@ -1,3 +1,7 @@
+/*
+ * Which bus: the one that is named, or the one that has a proctord. Connecting
+ * is limited in time, as a bus may accept a connection and then say nothing.
+ */
 #include "ctl/connect.h"
 
 #include <assert.h>
@@ -18,6 +22,7 @@ static uint64_t now_usec(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* Until the bus has answered the greeting. */
 int connect_wait(sd_bus *bus, uint64_t most_usec)
 {
     uint64_t now = now_usec(), end = now + most_usec;
@@ -96,6 +101,8 @@ static int connect_anywhere(struct client *client)
     return 0;
 }
 
+/* An option is stronger than the environment, which is stronger than
+ * guessing. */
 int connect_to(struct client *client, const struct place_of_bus *place)
 {
     assert(client && place);

@@ -75,6 +75,7 @@ static int check_names(struct client *client, const struct conversion *conversio
     return CTL_DONE;
 }
 
+/* Never overwrites a file: O_EXCL, and no links are followed. */
 static int write_file(const char *path, const char *text)
 {
     int fd = open_regular(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
@@ -91,6 +92,8 @@ static int write_file(const char *path, const char *text)
     return fclose(out) != 0 && r == 0 ? -errno : r;
 }
 
+/* A manifest that does not pass the check is written nevertheless; the user
+ * learns why it does not pass. */
 static int write_one(struct client *client, const struct draft *draft)
 {
     char *path = path_of(client, draft), *text = write_text(draft->conversion, draft);
@@ -105,6 +108,7 @@ static int write_one(struct client *client, const struct draft *draft)
     return code;
 }
 
+/* All names are checked before the first file is written. */
 static int write_files(struct client *client, const struct conversion *conversion)
 {
     int code = mkdir(client->output, 0755) < 0 && errno != EEXIST
@@ -120,6 +124,7 @@ static int write_files(struct client *client, const struct conversion *conversio
 
 /* ---- to standard output ---------------------------------------------------------------------- */
 
+/* What has no counterpart, with file and line. */
 static void answer_lost(struct json *json, const struct conversion *conversion)
 {
     json_key(json, "lost");
@@ -143,6 +148,7 @@ static void answer_lost(struct json *json, const struct conversion *conversion)
     json_close(json, ']');
 }
 
+/* For --json: names, the manifest, and what was lost. */
 static int answer(struct client *client, const struct conversion *conversion, const char *text)
 {
     struct json json;
@@ -164,6 +170,7 @@ static int answer(struct client *client, const struct conversion *conversion, co
     return answer_end(client, &json, 0) < 0 ? CTL_ERROR : CTL_DONE;
 }
 
+/* All children in one manifest. */
 static int print(struct client *client, const struct conversion *conversion)
 {
     char *text = write_text(conversion, NULL);
@@ -192,6 +199,7 @@ static void tell(const struct client *client, const struct conversion *conversio
                 conversion->n_lost > 0 ? " (listed at the top)" : "");
 }
 
+/* The summary goes to standard error, so that standard output is a manifest. */
 int command_convert(struct client *client)
 {
     struct conversion conversion = {};

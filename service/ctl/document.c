@@ -1,3 +1,7 @@
+/*
+ * JSON of a whole command: one document, a list of documents, or a document per
+ * line.
+ */
 #include "ctl/document.h"
 
 #include <errno.h>
@@ -26,6 +30,8 @@ int answer_begin(struct client *client, struct json *json)
     return json->out ? 0 : -ENOMEM;
 }
 
+/* In a list, the brackets are opened with the first document and closed at the
+ * end of the command. */
 static void print_answer(struct client *client)
 {
     if (client->form == DOCUMENT_LIST) {
@@ -57,6 +63,7 @@ int answer_message(struct client *client, sd_bus_message *m, const char *const *
     return r < 0 ? r : answer_end(client, &json, json_value(&json, m, absent));
 }
 
+/* A document with one key. */
 void answer_pair(struct client *client, const char *key, const char *text)
 {
     struct json json;

@@ -23,6 +23,8 @@
 
 extern char **environ;
 
+/* With the mode of the original, and never over an earlier copy: that may
+ * contain the user's work. */
 static int write_copy(const char *copy, const char *text, size_t length, mode_t mode)
 {
     int fd = open_regular(AT_FDCWD, copy, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
@@ -85,6 +87,7 @@ static int check(struct client *client, const char *copy)
     return r < 0 ? client_fail(client, "%s", error.text) : CTL_DONE;
 }
 
+/* rename(2) replaces the file in one step. */
 static int finish(struct client *client, const char *file, const char *copy)
 {
     if (check(client, copy) != CTL_DONE) {
@@ -104,6 +107,8 @@ static int finish(struct client *client, const char *file, const char *copy)
     return CTL_DONE;
 }
 
+/* An editor that fails, or a copy that was not changed, leaves nothing
+ * behind. */
 static int edit_file(struct client *client, const char *file)
 {
     char *text = NULL, *copy = NULL;
@@ -140,6 +145,7 @@ static int edit_file(struct client *client, const char *file)
     return code;
 }
 
+/* A child that was added over the bus has no file. */
 int command_edit(struct client *client)
 {
     char *path = NULL, *file = NULL;

@@ -15,6 +15,8 @@
 #define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
 #define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
 
+/* The filter is applied by proctord, so that only what is wanted crosses the
+ * bus. */
 int client_append_filter(const struct client *client, sd_bus_message *call, const char *child)
 {
     int r = sd_bus_message_open_container(call, 'a', "{sv}");
@@ -49,6 +51,7 @@ static void print_time(FILE *out, uint64_t realtime_usec)
     fprintf(out, "%s.%03" PRIu64, text, realtime_usec / 1000 % 1000);
 }
 
+/* The fields of the row, in the order of the signal. */
 static int print_event_json(struct client *client, sd_bus_message *m)
 {
     static const char *const keys[] = {"sequence", "realtime_usec", "monotonic_usec", "kind",
@@ -67,6 +70,7 @@ static int print_event_json(struct client *client, sd_bus_message *m)
     return answer_end(client, &json, r);
 }
 
+/* Colours for what an operator looks for; everything else stays plain. */
 static const char *paint_event(const struct client *client, const char *kind)
 {
     static const struct {
@@ -109,6 +113,7 @@ static int read_entry(sd_bus_message *m, struct entry *entry)
     return r < 0 ? r : story_read(m, kind, &entry->story);
 }
 
+/* Time, number, child, sentence. */
 static void print_entry(FILE *out, const struct client *client, const struct entry *entry)
 {
     const char *colour = out == stdout ? paint_event(client, entry->story.kind) : "";
@@ -123,6 +128,8 @@ static void print_entry(FILE *out, const struct client *client, const struct ent
     fputc('\n', out);
 }
 
+/* Events that only repeat another one are left out, unless a kind was asked
+ * for. */
 static int print_event(struct client *client, sd_bus_message *m)
 {
     struct entry entry;
@@ -218,6 +225,8 @@ static int event_came(sd_bus_message *m, void *userdata, sd_bus_error *error)
     return print_event(userdata, m);
 }
 
+/* The match is added before subscribing, so that no event is lost in
+ * between. */
 static int follow_events(struct client *client)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;

@@ -1,3 +1,6 @@
+/*
+ * The fields of an event or of a dictionary, read into a table of fixed size.
+ */
 #include "ctl/fields.h"
 
 #include "core/vocabulary/invariant.h"
@@ -6,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Values of compound types are skipped. */
 static int read_value(sd_bus_message *m, struct field *field)
 {
     const char *contents;
@@ -33,6 +37,7 @@ static int read_value(sd_bus_message *m, struct field *field)
     return r;
 }
 
+/* Text is quoted, so that it cannot be mistaken for the next field. */
 void field_write(FILE *out, const struct field *field)
 {
     INVARIANT(!field->text == (field->type != 's' && field->type != 'o'));
@@ -46,6 +51,7 @@ void field_write(FILE *out, const struct field *field)
         fprintf(out, "%" PRId64, field->number);
 }
 
+/* The keys as they are. */
 void fields_write_json(struct json *json, const struct fields *fields)
 {
     json_open(json, '{');
@@ -59,6 +65,7 @@ void fields_write_json(struct json *json, const struct fields *fields)
     json_close(json, '}');
 }
 
+/* Beyond the size of the table, fields are dropped. */
 int fields_read(sd_bus_message *m, struct fields *fields)
 {
     int r = sd_bus_message_enter_container(m, 'a', "{sv}");

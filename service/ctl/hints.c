@@ -1,3 +1,7 @@
+/*
+ * "Did you mean ...?": the nearest command or child by edit distance, and the
+ * words of other tools (start, stop) translated into ours.
+ */
 #include "ctl/hints.h"
 
 #include "ctl/call.h"
@@ -78,6 +82,7 @@ static char *translate_near(const char *word)
     return NULL;
 }
 
+/* A suggestion has to share half of the letters, otherwise it misleads. */
 char *hint_command(const char *word, const char *const *commands)
 {
     const char *nearest = NULL;
@@ -122,6 +127,7 @@ static size_t distance_of(const char *id, const char *typed)
     return whole < part ? whole : part + 1;
 }
 
+/* Also notices that a supervisor was meant. */
 static void compare(struct search *search, const char *id)
 {
     size_t length = strlen(search->id), distance = distance_of(id, search->id);
@@ -137,6 +143,7 @@ static void compare(struct search *search, const char *id)
     search->best = distance;
 }
 
+/* Nothing if the child exists by now. */
 static char *tell(const struct search *search)
 {
     char *text = NULL;
@@ -151,6 +158,7 @@ static char *tell(const struct search *search)
                : text;
 }
 
+/* Only called after an error, so it may ask for the whole list. */
 char *hint_child(struct client *client, const char *id)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;

@@ -32,6 +32,7 @@ static bool is_meant(const struct client *client, const struct entry *entry)
     return !client->by || strncmp(by, client->by, strlen(client->by)) == 0;
 }
 
+/* Text of people is quoted, the rest is not. */
 static void print_line(const struct entry *entry)
 {
     time_t seconds = (time_t)(entry->realtime_usec / 1000000);
@@ -49,6 +50,7 @@ static void print_line(const struct entry *entry)
     printf(entry->cause[0] ? " command_id=%s\n" : "%s\n", entry->cause);
 }
 
+/* A document per entry. */
 static int answer_entry(struct client *client, const struct entry *entry)
 {
     struct json json;
@@ -73,6 +75,7 @@ static int answer_entry(struct client *client, const struct entry *entry)
     return answer_end(client, &json, 0);
 }
 
+/* Returns 0 at the end of the list. */
 static int read_entry(sd_bus_message *m, struct entry *entry)
 {
     int r = sd_bus_message_enter_container(m, 'r', "ttsssa{sv}");
@@ -144,6 +147,7 @@ int command_audit(struct client *client)
 
 /* ---- trace ----------------------------------------------------------------------------------- */
 
+/* To a file that the user has named. */
 static int write_all(int fd, const uint8_t *data, size_t size)
 {
     while (size > 0) {
@@ -173,6 +177,7 @@ static ssize_t copy_piece(struct client *client, uint64_t trace, uint64_t offset
     return (ssize_t)size;
 }
 
+/* Piece by piece, as a journal can be large. */
 static int copy_trace(struct client *client, uint64_t trace, uint64_t size, int out, int *written,
                       sd_bus_error *error)
 {
@@ -185,6 +190,7 @@ static int copy_trace(struct client *client, uint64_t trace, uint64_t size, int 
     return 0;
 }
 
+/* Only the owner can read the file: it contains everything that happened. */
 int command_trace(struct client *client)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;

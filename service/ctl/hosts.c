@@ -1,3 +1,6 @@
+/*
+ * The hosts of -H: up to 64 names, separated by commas.
+ */
 #include "ctl/hosts.h"
 
 #include <assert.h>
@@ -27,6 +30,8 @@ static bool is_named(const struct hosts *hosts, const char *name)
     return false;
 }
 
+/* Returns what is wrong. A host that is named twice would be restarted
+ * twice. */
 const char *hosts_read(char *text, struct hosts *hosts)
 {
     assert(text && hosts);

@@ -18,6 +18,7 @@
 #define CLEANUP_MESSAGE __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message
 #define CLEANUP_ERROR   __attribute__((cleanup(sd_bus_error_free))) sd_bus_error
 
+/* The manifest's own arguments come first. */
 static void write_arguments(FILE *out, const struct node *before, const struct client *client)
 {
     const char *between = "";
@@ -97,6 +98,7 @@ static void show_more(const char *data, size_t size, size_t *shown)
     *shown = size;
 }
 
+/* What the end of a job needs. */
 static int read_entry(sd_bus_message *m, const char *key, struct end *end)
 {
     const void *data;
@@ -123,6 +125,7 @@ static int read_entry(sd_bus_message *m, const char *key, struct end *end)
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
+/* The rest is skipped. */
 static int read_end(sd_bus_message *m, struct end *end)
 {
     int r = sd_bus_message_enter_container(m, 'a', "{sv}");
@@ -138,6 +141,7 @@ static int read_end(sd_bus_message *m, struct end *end)
     return r;
 }
 
+/* The exit code of the job, also if it was ended by a signal. */
 static int show_end(struct client *client, sd_bus_message *reply, size_t shown)
 {
     /* In an answer, the result stands already. */
@@ -160,6 +164,8 @@ static int show_end(struct client *client, sd_bus_message *reply, size_t shown)
     return end.code == 0 && strcmp(end.result, "succeeded") != 0 ? CTL_FAILED : end.code;
 }
 
+/* `arguments` is appended to the manifest as one more key; arguments that are
+ * not UTF-8 could not be sent. */
 static int call_with_job(struct client *client, const char *method, sd_bus_error *error,
                          sd_bus_message **reply)
 {
@@ -186,6 +192,7 @@ static int call_with_job(struct client *client, const char *method, sd_bus_error
     return r < 0 ? client_error(client, error, r) : CTL_DONE;
 }
 
+/* The job's object path. */
 static int start(struct client *client, char **path)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
@@ -202,6 +209,7 @@ static int start(struct client *client, char **path)
 
 /* ---- a dry run ------------------------------------------------------------------------------- */
 
+/* The job that would be replaced. */
 static int print_stops(sd_bus_message *m)
 {
     const char *id;
@@ -227,6 +235,7 @@ static int print_state(sd_bus_message *m)
     return r;
 }
 
+/* What a dry run says. */
 static int print_plan(sd_bus_message *m)
 {
     const char *key;
@@ -246,6 +255,7 @@ static int print_plan(sd_bus_message *m)
     return r;
 }
 
+/* The dry run. */
 static int try_job(struct client *client)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
@@ -346,6 +356,7 @@ static int show_so_far(struct client *client, struct stream *stream)
     return r;
 }
 
+/* Output is shown as it comes; the end is the reply to a call that waits. */
 static int follow(struct client *client, struct stream *stream)
 {
     int r = sd_bus_match_signal(client->bus, NULL, NAME, stream->path,
@@ -380,6 +391,7 @@ static int tell_time_is_up(struct client *client, const struct stream *stream)
     return CTL_TIMED_OUT;
 }
 
+/* A job continues if the user stops waiting. */
 int command_run(struct client *client)
 {
     if (client->dry_run)

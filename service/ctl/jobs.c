@@ -82,6 +82,7 @@ static char *duration(const struct row *row)
     return text;
 }
 
+/* Times are local. */
 static void add_row(struct table *table, const struct row *row)
 {
     char number[24], queued[32];
@@ -95,6 +96,7 @@ static void add_row(struct table *table, const struct row *row)
     free(ran);
 }
 
+/* The table. */
 static int print_rows(struct client *client, sd_bus_message *reply)
 {
     static const char *const titles[] = {"NAME", ">JOB", "STATE", "RESULT", "QUEUED", "RAN", NULL};
@@ -111,6 +113,7 @@ static int print_rows(struct client *client, sd_bus_message *reply)
 
 /* ---- as a document --------------------------------------------------------------------------- */
 
+/* Times are numbers, as they are on the bus. */
 static void answer_row(struct json *json, const struct row *row)
 {
     const struct {
@@ -140,6 +143,7 @@ static void answer_row(struct json *json, const struct row *row)
     json_close(json, '}');
 }
 
+/* The list. */
 static int print_rows_json(struct client *client, sd_bus_message *reply)
 {
     struct json json;
@@ -157,6 +161,7 @@ static int print_rows_json(struct client *client, sd_bus_message *reply)
     return answer_end(client, &json, r);
 }
 
+/* Patterns are applied here, not by proctord. */
 int command_jobs(struct client *client)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;

@@ -1,3 +1,7 @@
+/*
+ * Writing JSON, straight from D-Bus values. Keys become snake_case; integers
+ * stay integers, also beyond 2^53, as most readers of JSON keep them.
+ */
 #include "ctl/json.h"
 
 #include "core/vocabulary/invariant.h"
@@ -46,6 +50,7 @@ void json_text(FILE *out, const char *text)
     fputc('"', out);
 }
 
+/* Bytes that are not valid UTF-8 become U+FFFD. */
 void json_bytes(FILE *out, const char *text, size_t size)
 {
     char *copy = malloc(size + 1);
@@ -142,6 +147,7 @@ void json_key(struct json *json, const char *key)
     fputs(json->pretty ? ": " : ":", json->out);
 }
 
+/* A number that is not finite has no form in JSON. */
 static int basic(struct json *json, sd_bus_message *m, char type)
 {
     union {
@@ -201,6 +207,7 @@ static int read_key(sd_bus_message *m, const char **key)
     return r <= 0 ? r : sd_bus_message_read_basic(m, type, key);
 }
 
+/* Notes which of the expected keys have been seen. */
 static int entry(struct json *json, sd_bus_message *m, const char *contents,
                  const char *const *absent, bool *seen)
 {
@@ -218,6 +225,7 @@ static int entry(struct json *json, sd_bus_message *m, const char *contents,
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
+/* Expected keys that are missing are written as null. */
 static int dictionary(struct json *json, sd_bus_message *m, const char *const *absent)
 {
     bool seen[KEYS_MAX] = {};
@@ -236,6 +244,7 @@ static int dictionary(struct json *json, sd_bus_message *m, const char *const *a
     return r;
 }
 
+/* An array or a structure. */
 static int list(struct json *json, sd_bus_message *m)
 {
     int r;
@@ -251,6 +260,7 @@ static int list(struct json *json, sd_bus_message *m)
     return r;
 }
 
+/* One complete D-Bus value, recursively. */
 int json_value(struct json *json, sd_bus_message *m, const char *const *absent)
 {
     char type;

@@ -118,6 +118,7 @@ static void answer_host(const struct client *client, struct json *json)
     json_text(json->out, client->host);
 }
 
+/* Asked for separately, as ListChildren does not have it. */
 static void answer_description(struct client *client, struct json *json,
                                const struct child_row *row)
 {
@@ -132,6 +133,7 @@ static void answer_description(struct client *client, struct json *json,
     free(description);
 }
 
+/* The columns of the list, and what a program would ask for next. */
 static int answer_row(struct client *client, struct json *json, const struct child_row *row,
                       sd_bus_message *reply)
 {
@@ -172,6 +174,7 @@ static int answer_rows(struct client *client, struct json *json, sd_bus_message 
     return r;
 }
 
+/* One document. */
 static int print_rows_json(struct client *client, sd_bus_message *reply)
 {
     struct json json;
@@ -209,6 +212,7 @@ static void add_unreachable(struct client *client, const struct sink *sink, cons
     json_close(sink->json, '}');
 }
 
+/* A host that cannot be reached is a row, not an error. */
 static void add_host(struct client *client, const struct sink *sink, const struct remote *remote)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
@@ -250,6 +254,7 @@ static void add_hosts(struct client *client, const struct sink *sink)
         remote_close(&remotes[i]);
 }
 
+/* All hosts are connected at the same time. */
 static int list_hosts(struct client *client)
 {
     struct json json;
@@ -270,6 +275,7 @@ static int list_hosts(struct client *client)
     return r < 0 ? client_error(client, NULL, r) : CTL_DONE;
 }
 
+/* One call, however many children there are. */
 int command_list(struct client *client)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;

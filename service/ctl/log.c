@@ -38,6 +38,7 @@ struct lines {
     size_t n_part;
 };
 
+/* A file has no times. */
 static void answer_line(struct client *client, const char *line, size_t size,
                         uint64_t realtime_usec)
 {
@@ -87,6 +88,8 @@ static void end_line(struct lines *lines)
     lines->n_part = 0;
 }
 
+/* Among other output lines are escaped; alone, they are passed on byte for
+ * byte. */
 static void lines_add(struct lines *lines, const char *data, size_t size)
 {
     if (lines->client->json == JSON_OFF && !lines->client->lines_among_others) {
@@ -197,6 +200,7 @@ struct followed {
     off_t at;
 };
 
+/* A rotated file may be gone by the time it is opened. */
 static bool open_number(const struct process_output *output, uint32_t n, struct followed *file)
 {
     char path[PATH_ROOM];
@@ -256,6 +260,7 @@ static int follow_files(struct lines *lines, const struct process_output *output
     return -EIO;
 }
 
+/* Only what the user may read. */
 static int log_file(struct client *client, const struct process_output *output, uint64_t lines)
 {
     if (access(output->path, R_OK) < 0) {
@@ -272,6 +277,7 @@ static int log_file(struct client *client, const struct process_output *output, 
 
 /* ---- the journal ----------------------------------------------------------------------------- */
 
+/* An entry of journald. */
 static void print_entry(struct client *client, sd_journal *journal)
 {
     const void *data;
@@ -308,6 +314,8 @@ struct ours {
     const char *unit, *user_unit; /* of proctord; NULL: none, or not known */
 };
 
+/* The unit of the proctord that is on the bus, to leave out entries of
+ * others. */
 static void ours_find(struct client *client, struct ours *ours)
 {
     *ours = (struct ours){};
@@ -360,6 +368,7 @@ static int seek_back(sd_journal *journal, const struct ours *ours, uint64_t line
     return r < 0 ? r : sd_journal_seek_head(journal);
 }
 
+/* Lines that proctord has forwarded, or that the child has written itself. */
 static int open_entries(const char *id, sd_journal **journal)
 {
     static const char *const ways[][3] = {{"PROCTOR_OUTPUT=stdout", "PROCTOR_OUTPUT=stderr"},
@@ -410,6 +419,7 @@ static int read_journal(struct client *client, const char *id, uint64_t lines, c
     return r < 0 ? r : count;
 }
 
+/* No lines is no error. */
 static int log_journal(struct client *client, const char *id, uint64_t lines)
 {
     int r = read_journal(client, id, lines, "");
@@ -427,6 +437,7 @@ static int log_journal(struct client *client, const char *id, uint64_t lines)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
+/* Says where the output goes if it is not kept. */
 static int log_of(struct client *client, const struct process_output *output, const char *id,
                   uint64_t lines)
 {
@@ -484,6 +495,7 @@ static int read_lines(struct client *client, uint64_t *lines)
                        client->lines);
 }
 
+/* Where the output goes is in the manifest. */
 int command_log(struct client *client)
 {
     const char *id = client->arguments[0];
@@ -505,6 +517,7 @@ int command_log(struct client *client)
     return code;
 }
 
+/* For `status`: a few lines, or nothing. */
 void log_show_last(struct client *client, const char *id, const char *path)
 {
     struct manifest *manifest;

@@ -235,6 +235,8 @@ static int take_letter(struct client *client, int code)
     }
 }
 
+/* One case per option. What an option is allowed with is checked later, when
+ * the command is known. */
 static int take(struct client *client, struct place_of_bus *place, int code)
 {
     switch (code) {
@@ -453,6 +455,7 @@ static int check_ids(struct client *client, const struct command *command)
     return CTL_DONE;
 }
 
+/* On a terminal, a missing reason is asked for. */
 static int check_usage(struct client *client, const struct command *command)
 {
     if (client->n_arguments < command->min_arguments)
@@ -535,6 +538,7 @@ static int check_hosts(struct client *client, const struct command *command)
     return 0;
 }
 
+/* list and top show all hosts at once. */
 static int run_on_hosts(struct client *client, const struct command *command)
 {
     const struct hosts *hosts = &client->place->hosts;
@@ -547,6 +551,8 @@ static int run_on_hosts(struct client *client, const struct command *command)
     return run_remote(client, (void *)(uintptr_t)command);
 }
 
+/* Everything that can be wrong without a daemon is checked before
+ * connecting. */
 static int run(struct client *client, const struct command *command)
 {
     if (check_usage(client, command) < 0 || check_hosts(client, command) < 0)
@@ -596,6 +602,7 @@ static int read_options(struct client *client, struct place_of_bus *place, int a
     return 1;
 }
 
+/* The output is closed explicitly, since a full disk shows only then. */
 int main(int argc, char **argv)
 {
     standard_descriptors_fill(O_RDONLY);

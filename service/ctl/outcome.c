@@ -1,3 +1,6 @@
+/*
+ * An outcome, read from the reply and printed as one line; its exit code.
+ */
 #include "ctl/outcome.h"
 
 #include "ctl/document.h"
@@ -44,6 +47,7 @@ static int read_names(sd_bus_message *m, char *names, size_t size)
     return r;
 }
 
+/* Nested dictionaries are read into the same structure. */
 static int read_entry(sd_bus_message *m, const char *key, struct verdict *verdict)
 {
     const struct {
@@ -93,6 +97,7 @@ static int read_entry(sd_bus_message *m, const char *key, struct verdict *verdic
     return sd_bus_message_skip(m, "v");
 }
 
+/* Recursive, two levels deep. */
 static int read_verdict(sd_bus_message *m, struct verdict *verdict)
 {
     int r = sd_bus_message_enter_container(m, 'a', "{sv}");
@@ -115,6 +120,7 @@ static bool is_of_the_old_one(const struct verdict *verdict)
     return strcmp(verdict->after, "active") == 0 && strcmp(verdict->phase, "spawn") != 0;
 }
 
+/* The order matters: rejected, timed out, failed, done. */
 static int code_of(const struct verdict *verdict)
 {
     if (strcmp(verdict->decision, "rejected") == 0 ||
@@ -130,6 +136,7 @@ static int code_of(const struct verdict *verdict)
     return verdict->failure[0] && !is_of_the_old_one(verdict) ? CTL_FAILED : CTL_DONE;
 }
 
+/* The lists of a dry run. */
 static void print_plan(FILE *out, const struct verdict *verdict)
 {
     static const char *const titles[] = {"would stop:", "would start:", "would restart:"};
@@ -142,6 +149,7 @@ static void print_plan(FILE *out, const struct verdict *verdict)
     }
 }
 
+/* From the state that was reached to what went wrong. */
 static void print_verdict(FILE *out, const struct client *client, const char *id,
                           const struct verdict *verdict)
 {
@@ -186,6 +194,7 @@ int outcome_write(FILE *out, const struct client *client, sd_bus_message *m)
     return r;
 }
 
+/* For one child. */
 int outcome_answer(struct client *client, const char *id, sd_bus_message *reply)
 {
     struct verdict verdict = {};
@@ -201,6 +210,7 @@ int outcome_answer(struct client *client, const char *id, sd_bus_message *reply)
     return r < 0 ? client_error(client, NULL, r) : code_of(&verdict);
 }
 
+/* For one of several. */
 int outcome_show(struct client *client, sd_bus_message *m, int *code)
 {
     struct verdict verdict = {};

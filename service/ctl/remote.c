@@ -1,3 +1,7 @@
+/*
+ * Other machines, through ssh: its standard input and output become the
+ * connection to the bus there.
+ */
 #include "ctl/remote.h"
 
 #include "system/again.h"
@@ -114,6 +118,7 @@ static int spawn(struct words *words, int input, int output, int errors, pid_t *
 
 /* ---- a connection ---------------------------------------------------------------------------- */
 
+/* Without descriptors, which a pipe cannot carry. */
 static int open_bus(struct remote *remote, int fd)
 {
     int r = sd_bus_new(&remote->bus);
@@ -130,6 +135,7 @@ static int open_bus(struct remote *remote, int fd)
     return r < 0 ? r : sd_bus_start(remote->bus);
 }
 
+/* Several hosts never ask for a password; a single one may. */
 int remote_begin(struct remote *remote, const struct place_of_bus *place, bool alone)
 {
     assert(remote && remote->host && place);
@@ -205,6 +211,7 @@ static void read_last_line(int fd, char *line, size_t size)
     snprintf(line, size, "%s", begin ? begin + 1 : text);
 }
 
+/* The last line that ssh has written says more than an error number. */
 void remote_fail(struct remote *remote, int r)
 {
     char line[sizeof(remote->error)] = "";
@@ -220,6 +227,7 @@ void remote_fail(struct remote *remote, int r)
 
 /* ---- a command that is carried out there ----------------------------------------------------- */
 
+/* Options that belong to the command there. */
 static void add_options(struct words *words, const struct client *client)
 {
     if (client->json != JSON_OFF)
@@ -256,6 +264,8 @@ static int exit_code_of(struct client *client, int status)
     return code == SSH_FAILED ? client_fail(client, "%s cannot be reached", client->host) : code;
 }
 
+/* For commands that need files of the other machine. Every argument is quoted
+ * for the shell there. */
 int remote_carry_out(struct client *client, const char *command)
 {
     assert(client && client->host && command);

@@ -36,6 +36,7 @@ struct tree {
     size_t count;
 };
 
+/* Everything was copied, as replies are freed. */
 static void tree_free(struct tree *tree)
 {
     for (size_t i = 0; i < tree->count; i++) {
@@ -54,6 +55,7 @@ static int by_path(const void *a, const void *b)
     return strcmp(x->path, y->path);
 }
 
+/* The row is kept until the picture is drawn. */
 static int read_row(sd_bus_message *reply, struct tree *tree)
 {
     const char *id, *path, *operation, *status, *readiness, *stop;
@@ -79,6 +81,7 @@ static int read_row(sd_bus_message *reply, struct tree *tree)
     return 1;
 }
 
+/* Sorted by path, to be found again. */
 static int read_children(struct tree *tree, sd_bus_error *error)
 {
     CLEANUP_MESSAGE *reply = NULL;
@@ -157,6 +160,7 @@ static void print_child(const struct row *row)
     printf(", generation %" PRIu64 "%s\n", row->generation, row->stale ? ", unhealthy" : "");
 }
 
+/* With the failures that it has counted. */
 static void print_supervisor(struct client *client, const char *path)
 {
     struct branch branch;
@@ -194,6 +198,7 @@ static bool is_supervisor(const char *path)
     return strncmp(path, ROOT "/", strlen(ROOT "/")) == 0;
 }
 
+/* Recursive, as deep as the tree may be. */
 static int print_members(const struct tree *tree, const char *path, const char *indent,
                          unsigned depth)
 {
@@ -234,6 +239,7 @@ static void json_count(struct json *json, const char *key, uint64_t number)
     json_number(json->out, number);
 }
 
+/* The keys of `tree --json`. */
 static void answer_child(struct json *json, const struct row *row)
 {
     json_open(json, '{');
@@ -291,6 +297,7 @@ static int answer_tree(const struct tree *tree)
     return r < 0 ? r : answer_end(tree->client, &json, answer_supervisor(tree, &json, ROOT, 0));
 }
 
+/* One call for the children, one per supervisor. */
 int command_tree(struct client *client)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
@@ -334,6 +341,7 @@ static char *scope_path(const char *id)
     return path;
 }
 
+/* Methods of a child, and their counterparts for a whole supervisor. */
 static const char *scope_method(const char *method)
 {
     static const char *const methods[][2] = {{"PauseChild", "Pause"},
@@ -365,6 +373,7 @@ static int answer_outcomes(struct client *client, sd_bus_message *reply)
     return answer_end(client, &json, r);
 }
 
+/* The exit status is the worst of all. */
 static int show_outcomes(struct client *client, sd_bus_message *reply)
 {
     int worst = CTL_DONE, r;
@@ -384,6 +393,7 @@ static int show_outcomes(struct client *client, sd_bus_message *reply)
     return r < 0 ? client_error(client, NULL, r) : worst;
 }
 
+/* A supervisor that does not exist is reported like a child. */
 int scope_verb(struct client *client, const char *method, const char *id)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;

@@ -1,3 +1,7 @@
+/*
+ * A command on several hosts, in processes of its own: a host that hangs or
+ * fails cannot disturb the others. Lines are shown with the name of their host.
+ */
 #include "ctl/several.h"
 
 #include "ctl/connect.h"
@@ -42,6 +46,7 @@ static void print_line(const struct turn *turn, const struct stream *stream, con
     fputc('\n', stream->to);
 }
 
+/* The document of the other side is passed through as it is. */
 static void answer_text(struct client *client, const struct turn *turn, const char *text,
                         size_t length)
 {
@@ -101,6 +106,7 @@ static void put_lines(struct client *client, const struct turn *turn, struct str
     fflush(stream->to);
 }
 
+/* Doubles. */
 static bool has_room(struct stream *stream)
 {
     if (stream->size - stream->length >= BUFSIZ)
@@ -113,6 +119,7 @@ static bool has_room(struct stream *stream)
     return true;
 }
 
+/* Whole lines only, so that hosts do not mix within one. */
 static void read_stream(struct client *client, struct turn *turn, struct stream *stream)
 {
     ssize_t n = has_room(stream)
@@ -151,6 +158,8 @@ static _Noreturn void take_turn(struct client *client,
     _exit(code);
 }
 
+/* Everything that is buffered is written before the fork, or it would appear
+ * twice. */
 static int begin_turn(struct client *client, struct turn *turn,
                       int (*carry_out)(struct client *client, void *userdata), void *userdata)
 {
@@ -176,6 +185,7 @@ static int begin_turn(struct client *client, struct turn *turn,
     return r;
 }
 
+/* The exit status, and what was collected. */
 static void end_turn(struct client *client, struct turn *turn)
 {
     int status = 0;
@@ -217,6 +227,7 @@ static void attend(struct client *client, struct turn *turns, size_t count)
     }
 }
 
+/* One after the other, or all together if they are followed. */
 int several_run(struct client *client, int (*carry_out)(struct client *client, void *userdata),
                 void *userdata)
 {

@@ -16,6 +16,7 @@
 
 /* ---- show ------------------------------------------------------------------------------------ */
 
+/* Text as it is, everything else as JSON. */
 static int show_value(struct client *client, sd_bus_message *m, const char *name)
 {
     struct json json = {.out = stdout};
@@ -42,6 +43,7 @@ static bool is_asked(const struct client *client, const char *name)
     return client->n_arguments == 1;
 }
 
+/* In the order of the reply. */
 static int show_all(struct client *client, sd_bus_message *m, int *shown)
 {
     const char *name;
@@ -85,6 +87,7 @@ static int show_json(struct client *client, sd_bus_message *reply)
     return r < 0 ? client_error(client, NULL, r) : CTL_DONE;
 }
 
+/* A property that does not exist is an error. */
 int command_show(struct client *client)
 {
     CLEANUP_ERROR error = SD_BUS_ERROR_NULL;
@@ -110,6 +113,7 @@ int command_show(struct client *client)
 
 /* ---- cat ------------------------------------------------------------------------------------- */
 
+/* The file is named in a comment, so that the output is a manifest. */
 static int cat(struct client *client, const char *id)
 {
     char *path = NULL, *file = NULL, *manifest = NULL;
@@ -138,6 +142,7 @@ static int cat(struct client *client, const char *id)
     return code;
 }
 
+/* The exit status is the worst of all children. */
 int command_cat(struct client *client)
 {
     int worst = CTL_DONE;

@@ -1,3 +1,6 @@
+/*
+ * Times on the command line: how long ago, a clock time, a date, or a word.
+ */
 #include "ctl/since.h"
 
 #include "manifest/unit.h"
@@ -57,6 +60,7 @@ static int read_clock(const char *text, struct tm *moment)
     return -EINVAL;
 }
 
+/* A duration is tried first; "14:30" is none. */
 int since_read(const char *text, uint64_t *realtime_usec)
 {
     struct tm moment;

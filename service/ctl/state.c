@@ -20,6 +20,7 @@ struct question {
     bool found, yes;
 };
 
+/* With one child only the state, as systemctl prints it. */
 static void answer(struct client *client, const struct child_row *row, const char *state)
 {
     struct json json;
@@ -45,6 +46,7 @@ static void answer(struct client *client, const struct child_row *row, const cha
     answer_end(client, &json, 0);
 }
 
+/* Stops at the child that was asked for. */
 static int look(struct client *client, const struct child_row *row, void *userdata)
 {
     struct question *question = userdata;
@@ -91,6 +93,7 @@ int command_is_active(struct client *client)
     return worst;
 }
 
+/* Without arguments: whether any child has failed. */
 int command_is_failed(struct client *client)
 {
     int code = NO;

@@ -1,3 +1,7 @@
+/*
+ * Events as sentences, from the templates of event_table.def. A part in
+ * brackets is left out if one of its fields is missing.
+ */
 #include "core/vocabulary/invariant.h"
 #include "core/vocabulary/noun.h"
 #include "ctl/story.h"
@@ -53,6 +57,7 @@ int story_read(sd_bus_message *m, const char *kind, struct story *story)
 
 /* ---- telling --------------------------------------------------------------------------------- */
 
+/* One unit, as people compare orders of magnitude. */
 void story_duration(FILE *out, uint64_t usec)
 {
     if (usec < 1000)
@@ -118,6 +123,7 @@ static bool is_complete(const struct story *story, const char *part, const char 
     return true;
 }
 
+/* `{field}` is replaced; `[...]` is optional. */
 static void write_sentence(FILE *out, const struct story *story, const char *sentence)
 {
     for (const char *at = sentence; *at; at++) {
@@ -151,6 +157,8 @@ static bool was_stopped(const char *exit)
            strcmp(exit, "unhealthy") == 0;
 }
 
+/* A requested stop is not called a failure, whatever signal ended the
+ * process. */
 static void write_end(FILE *out, const struct story *story)
 {
     int64_t code = number_of(story, "code"), signal = number_of(story, "signal");
@@ -169,6 +177,7 @@ static void write_end(FILE *out, const struct story *story)
         write_sentence(out, story, " ({reason})");
 }
 
+/* What follows from the exit, if it is not the usual. */
 static void write_decision(FILE *out, const struct story *story)
 {
     static const struct {
@@ -191,6 +200,7 @@ static void write_decision(FILE *out, const struct story *story)
                 number_of(story, "burst"));
 }
 
+/* Three sentences for one kind of event. */
 static void write_conflict(FILE *out, const struct story *story)
 {
     const char *decision = text_of(story, "decision");
@@ -241,6 +251,7 @@ static const struct {
     {EVENT_DURABILITY_CHANGED, write_durability},
 };
 
+/* A kind that this version does not know is printed by its name. */
 void story_write(FILE *out, const struct story *story)
 {
     const struct telling *telling = telling_of(story->kind);

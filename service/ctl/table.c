@@ -1,3 +1,7 @@
+/*
+ * Tables: columns as wide as their contents, cut only on a terminal, and only
+ * in the first column.
+ */
 #include "ctl/table.h"
 
 #include "core/vocabulary/invariant.h"
@@ -28,6 +32,7 @@ struct table {
     struct row *first, **last;
 };
 
+/* 0: not a terminal, nothing is cut. */
 size_t terminal_width(void)
 {
     const char *columns = getenv("COLUMNS");
@@ -43,6 +48,7 @@ size_t terminal_width(void)
     return 0;
 }
 
+/* A title that begins with `>` aligns to the right. */
 struct table *table_new(const struct client *client, const char *const *titles)
 {
     struct table *table = calloc(1, sizeof(*table));
@@ -61,6 +67,7 @@ struct table *table_new(const struct client *client, const char *const *titles)
     return table;
 }
 
+/* Without memory the row is missing; there is nothing better to do. */
 void table_add(struct table *table, const char *colour, const char *const *cells)
 {
     struct row *row = table ? calloc(1, sizeof(*row)) : NULL;
@@ -78,6 +85,7 @@ void table_add(struct table *table, const char *colour, const char *const *cells
     table->last = &row->next;
 }
 
+/* The first column gives way, down to a minimum. */
 static void fit(struct table *table)
 {
     size_t width = terminal_width(), total = 0;
@@ -113,6 +121,7 @@ static void print_row(const struct table *table, const char *const *cells)
     }
 }
 
+/* And frees it. */
 void table_print(struct table *table)
 {
     if (!table)

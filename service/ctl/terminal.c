@@ -1,3 +1,8 @@
+/*
+ * Output to people. Text from outside never reaches a terminal with control
+ * characters in it: escape sequences could move the cursor, or change what was
+ * typed.
+ */
 #include "ctl/terminal.h"
 
 #include "core/vocabulary/text.h"
@@ -12,6 +17,7 @@
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
+/* The forms of C, which every reader knows. */
 static void write_escaped(FILE *out, uint32_t code, bool is_character)
 {
     if (code == '\n')
@@ -26,6 +32,7 @@ static void write_escaped(FILE *out, uint32_t code, bool is_character)
         fprintf(out, code > 0xFFFF ? "\\U%08" PRIx32 : "\\u%04" PRIx32, code);
 }
 
+/* Character by character; the class of each decides. */
 static void write_text(FILE *out, const char *text, bool quoted)
 {
     enum text_class class;

@@ -1,3 +1,6 @@
+/*
+ * Memory that is freed as a whole: everything that is read from one file.
+ */
 #include "manifest/arena.h"
 
 #include <stdlib.h>

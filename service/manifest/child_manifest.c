@@ -1,3 +1,8 @@
+/*
+ * A child in a manifest: one reader per key. A reader checks one value, and
+ * nothing else; what depends on several keys is checked when the whole mapping
+ * has been read, since keys may stand in any order.
+ */
 #include "manifest/child_manifest.h"
 #include "core/vocabulary/invariant.h"
 
@@ -24,6 +29,7 @@ static int read_signal(struct reader *reader, const struct node *node, int *targ
     return 0;
 }
 
+/* The list replaces the default. */
 static int read_exit_codes(struct reader *reader, const struct node *node, struct exit_codes *codes)
 {
     const char **list;
@@ -92,6 +98,7 @@ READER(read_reset_after, reader_duration(reader, node, &d->backoff.reset_after_u
 WORD_READER(read_jitter, backoff.jitter, {"none", JITTER_NONE}, {"equal", JITTER_EQUAL},
             {"full", JITTER_FULL}, {"decorrelated", JITTER_DECORRELATED})
 
+/* initial and max are compared at the end. */
 static int read_backoff(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {{"initial", read_initial},
@@ -156,6 +163,7 @@ static int check_times(struct reader *reader, const struct node *node,
     return 0;
 }
 
+/* The first signal has fields of its own; the rest is a list. */
 static int read_stop_signals(struct reader *reader, const struct node *node, void *target)
 {
     struct child_declaration *d = &((struct parsed_child *)target)->declaration;
@@ -171,6 +179,8 @@ static int read_stop_signals(struct reader *reader, const struct node *node, voi
     return check_times(reader, node, d);
 }
 
+/* A single signal overrides a sequence that comes from the defaults of a
+ * supervisor. */
 static int read_stop(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {{"signal", read_stop_signal},
@@ -239,6 +249,7 @@ static int read_heartbeat(struct reader *reader, const struct node *node, void *
 
 /* ---- the process ----------------------------------------------------------------------------- */
 
+/* The first word is the program. */
 static int read_exec(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed_child *child = target;
@@ -269,6 +280,7 @@ static int read_arguments(struct reader *reader, const struct node *node, void *
     return reader_strings(reader, node, ARGUMENTS_MAX, &child->arguments, &child->n_arguments);
 }
 
+/* exec and arguments may stand in any order. */
 static int append_arguments(struct reader *reader, struct parsed_child *child)
 {
     const char **exec = child->declaration.process.arguments, **all;
@@ -291,6 +303,7 @@ static int append_arguments(struct reader *reader, struct parsed_child *child)
 
 /* ---- the child ------------------------------------------------------------------------------- */
 
+/* One segment; the supervisor is added later. */
 static int read_name(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed_child *child = target;
@@ -319,6 +332,7 @@ static int read_kind(struct reader *reader, const struct node *node, void *targe
     return reader_word(reader, node, kinds, &value);
 }
 
+/* A child in a list may repeat its supervisor, but not contradict it. */
 static int read_supervisor(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed_child *child = target;
@@ -460,6 +474,8 @@ static enum child_role role_of(const struct node *node)
     return ROLE_WORKER;
 }
 
+/* The kind is looked up first, as it determines the defaults that everything
+ * else replaces. */
 int child_manifest_read(struct reader *reader, const struct node *node, const char *above,
                         struct parsed_child *child)
 {

@@ -30,6 +30,7 @@ static int read_may_fail(struct reader *reader, const struct node *node, void *t
     return reader_bool(reader, node, &((struct command_spec *)target)->may_fail);
 }
 
+/* A list is the short form. */
 static int read_command(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     static const struct key keys[] = {
@@ -46,6 +47,7 @@ static int read_command(struct reader *reader, const struct node *node, size_t i
     return r == 0 && !command->arguments ? reader_refuse(reader, node, "exec is missing") : r;
 }
 
+/* The commands live in the arena of the file. */
 int manifest_read_commands(struct reader *reader, const struct node *node,
                            struct command_list *list)
 {

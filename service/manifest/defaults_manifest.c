@@ -1,3 +1,8 @@
+/*
+ * Defaults of a supervisor are merged as YAML, before anything is read: a child
+ * is then read as if it had written them itself, so there is one way to read a
+ * key.
+ */
 #include "manifest/defaults_manifest.h"
 
 #include <errno.h>
@@ -110,6 +115,8 @@ static int check(struct reader *reader, struct arena *arena, const struct node *
     return whole ? manifest_read_child(reader, whole, NULL, &declaration) : -ENOMEM;
 }
 
+/* Keys that belong to a single child cannot have a default; the size is limited
+ * because every child has a copy. */
 static int check_keys(struct reader *reader, const struct node *defaults)
 {
     if (defaults->kind != NODE_MAPPING)
@@ -124,6 +131,7 @@ static int check_keys(struct reader *reader, const struct node *defaults)
     return 0;
 }
 
+/* Checked where they stand, although no child may ever use them. */
 int manifest_read_defaults(struct reader *reader, struct arena *arena, const struct node *node,
                            const struct node *inherited, const struct node **defaults)
 {

@@ -50,6 +50,7 @@ static int check_item(struct reader *reader, const struct node *node, size_t i, 
     return check_name(reader, node, ((const char **)target)[i]);
 }
 
+/* A single name is a list of one. */
 static int read_one(struct reader *reader, const struct node *node, const char ***names)
 {
     const char **list = arena_allocate(reader->arena, 2 * sizeof(*list));
@@ -63,6 +64,7 @@ static int read_one(struct reader *reader, const struct node *node, const char *
     return r;
 }
 
+/* An empty list is none. */
 int manifest_read_directories(struct reader *reader, const struct node *node,
                               struct directory_list *list)
 {
@@ -81,6 +83,7 @@ int manifest_read_directories(struct reader *reader, const struct node *node,
     return r;
 }
 
+/* The owner keeps all rights, or the child could not use it. */
 int manifest_read_directory_mode(struct reader *reader, const struct node *node,
                                  struct directory_list *list)
 {

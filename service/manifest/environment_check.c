@@ -1,3 +1,6 @@
+/*
+ * Environment files, as `check` reads them: the same parser as at a start.
+ */
 #include "manifest/environment_check.h"
 #include "core/vocabulary/invariant.h"
 
@@ -27,6 +30,7 @@ static int check_text(const char *path, char *text, size_t length, struct error 
     return r;
 }
 
+/* A file that this user cannot read is no error: the child's user may. */
 int environment_check(const struct child_declaration *declaration, struct error *error)
 {
     INVARIANT(declaration && error);

@@ -14,6 +14,7 @@ struct parsed {
     unsigned ways;
 };
 
+/* Runs as the child's user, so the path has to be absolute. */
 static int read_command(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed *parsed = target;
@@ -30,6 +31,7 @@ static int read_command(struct reader *reader, const struct node *node, void *ta
     return 0;
 }
 
+/* Local or internet, by the key. */
 static int read_address(struct reader *reader, const struct node *node, struct parsed *parsed,
                         bool local, const char *expected)
 {
@@ -91,6 +93,7 @@ static int read_on_failure(struct reader *reader, const struct node *node, void 
     return r;
 }
 
+/* Exactly one way to ask. */
 int manifest_read_health(struct reader *reader, const struct node *node,
                          struct child_declaration *declaration)
 {

@@ -1,3 +1,6 @@
+/*
+ * A sorted list of ids, for looking one up.
+ */
 #include "manifest/id_list.h"
 
 #include <stdlib.h>

@@ -1,3 +1,9 @@
+/*
+ * A manifest file: a child, or a supervisor with lists of more of both. The
+ * result keeps, for each declaration, where it stands in the file, so that an
+ * error that is only found when the whole tree is put together still has a line
+ * and a column.
+ */
 #include "manifest/manifest.h"
 
 #include "manifest/child_manifest.h"
@@ -53,6 +59,7 @@ static void *grow(struct arena *arena, void **array, size_t *count, size_t *room
     return (char *)*array + (*count)++ * size;
 }
 
+/* The array grows in the arena. */
 static int add_child(struct reader *reader, const struct node *node, struct manifest *manifest,
                      const struct parsed_child *child)
 {
@@ -69,6 +76,7 @@ static int add_child(struct reader *reader, const struct node *node, struct mani
     return 0;
 }
 
+/* The declaration as text, for the property Manifest. */
 static int write_child(const struct node *node, struct manifest *manifest,
                        struct child_declaration *d)
 {
@@ -81,6 +89,7 @@ static int write_child(const struct node *node, struct manifest *manifest,
     return written.text ? 0 : -ENOMEM;
 }
 
+/* The places of its dependencies are noted in the order of the declaration. */
 static int read_child(struct reader *reader, const struct node *node, const char *above,
                       struct manifest *manifest)
 {
@@ -110,6 +119,7 @@ static int compare_children(const void *a, const void *b)
     return order ? order : (*x > *y) - (*x < *y);
 }
 
+/* By sorting, as comparing each with each would take too long for 20,000. */
 static int refuse_doubles(struct manifest *manifest, struct reader *reader)
 {
     const struct parsed_child **sorted =
@@ -153,6 +163,7 @@ static int read_member(struct reader *reader, const struct node *node, size_t i,
     return node ? read_child(reader, node, list->above, list->manifest) : -ENOMEM;
 }
 
+/* As add_child(). */
 static int add_supervisor(struct reader *reader, const struct node *node, struct manifest *manifest,
                           const struct parsed_supervisor *supervisor)
 {
@@ -210,6 +221,7 @@ static int read_root(struct reader *reader, const struct node *root, struct mani
     return r < 0 ? r : refuse_doubles(manifest, reader);
 }
 
+/* The nodes are only needed while reading. */
 static int parse(struct manifest *manifest, const char *text, size_t length,
                  struct manifest_error *error)
 {
@@ -227,6 +239,8 @@ static int parse(struct manifest *manifest, const char *text, size_t length,
     return r;
 }
 
+/* `path` is for messages, and is empty for a manifest that came over the
+ * bus. */
 int manifest_parse(const char *text, size_t length, const char *path, struct manifest **manifest,
                    struct manifest_error *error)
 {
@@ -265,6 +279,8 @@ const struct child_declaration *manifest_declaration(const struct manifest *mani
     return &manifest->children[i].declaration;
 }
 
+/* The place of a dependency, of the group, of the supervisor, or of the child
+ * itself. */
 void manifest_locate(const struct manifest *manifest, size_t i, int dependency,
                      struct manifest_error *error)
 {

@@ -1,3 +1,7 @@
+/*
+ * Reading files in another process, since any of them may lie on a mount that
+ * hangs. Contents come back as files in memory.
+ */
 #include "manifest/manifest_files.h"
 #include "core/vocabulary/invariant.h"
 
@@ -26,6 +30,7 @@ struct found {
 
 /* ---- outside --------------------------------------------------------------------------------- */
 
+/* The answer carries the descriptor. */
 static int keep(struct outside_parcel *answer, const char *data, size_t size)
 {
     int fd = memfd_create("proctor-manifests", MFD_CLOEXEC);
@@ -49,6 +54,7 @@ static int folder_failed(const char *path, int error)
     return error != ENOENT && error != ENOTDIR;
 }
 
+/* Names, each with its end. */
 static int keep_matches(struct outside_parcel *answer, const glob_t *matches)
 {
     char *names = NULL;
@@ -62,6 +68,7 @@ static int keep_matches(struct outside_parcel *answer, const glob_t *matches)
     return r;
 }
 
+/* A directory stands for its *.yaml and *.yml. */
 static int match(const char *path, bool *is_folder, struct outside_parcel *answer)
 {
     char pattern[PATH_MAX + 16];
@@ -93,6 +100,7 @@ static void list(const struct outside_parcel *request, struct outside_parcel *an
     answer->size = sizeof(found);
 }
 
+/* Only regular files, up to a limit. */
 static void read_one(const struct outside_parcel *request, struct outside_parcel *answer)
 {
     const char *path = request->data;
@@ -117,6 +125,7 @@ const struct outside_job manifest_read_job = {OUTSIDE_READ, read_one};
 
 /* ---- any caller ---------------------------------------------------------------------------- */
 
+/* The whole file, or an error. */
 static int take(int fd, char **text, size_t *length)
 {
     struct stat status;
@@ -138,6 +147,7 @@ static int take(int fd, char **text, size_t *length)
     return -EIO;
 }
 
+/* The descriptors of the answer are closed in any case. */
 static int ask(const struct outside_job *job, const char *path, char **text, size_t *length,
                struct found *found)
 {
@@ -163,6 +173,7 @@ static int fail(struct error *error, const char *path, const char *why, int r)
     return r;
 }
 
+/* Sorted, as glob(3) does it. */
 int manifest_files_list(const char *path, char **names, size_t *size, bool *folder,
                         struct error *error)
 {
@@ -175,6 +186,7 @@ int manifest_files_list(const char *path, char **names, size_t *size, bool *fold
     return r < 0 ? fail(error, path, strerror(-r), r) : 0;
 }
 
+/* The text belongs to the caller. */
 int manifest_files_read(const char *path, char **text, size_t *length, struct error *error)
 {
     INVARIANT(error);

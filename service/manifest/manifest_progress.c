@@ -1,3 +1,6 @@
+/*
+ * How far a thread has come with reading: which file, and how many steps.
+ */
 #include "manifest/manifest_progress.h"
 
 #include <stdio.h>

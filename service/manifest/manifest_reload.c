@@ -81,6 +81,7 @@ static void say_supervisor(const struct reload *reload, size_t *counter, const c
     count(reload, counter, what, text);
 }
 
+/* What is new, what has changed, and what no file declares any more. */
 static void survey_supervisors(struct reload *reload, struct manifest_changes *changes)
 {
     for (size_t i = 0; i < reload->tree.n_supervisors; i++) {
@@ -122,6 +123,8 @@ static bool stands_elsewhere(const struct core *core, const struct child_declara
            strcmp(config->declaration.manifest_path, declaration->manifest_path) != 0;
 }
 
+/* A child that only stands elsewhere is unchanged, but its declaration names
+ * the new place. */
 static void survey_change(struct reload *reload, const struct child_declaration *declaration,
                           enum child_change change, struct manifest_changes *changes)
 {
@@ -143,6 +146,8 @@ static bool is_leaving(const struct core *core, const char *id)
     return child && child->operation == CHILD_REMOVED;
 }
 
+/* One that is being removed counts as added, and is declared when it has
+ * gone. */
 static int survey_child(struct reload *reload, size_t i, struct manifest_changes *changes)
 {
     const struct child_declaration *declaration = &reload->tree.children[i];
@@ -167,6 +172,7 @@ static int survey_child(struct reload *reload, size_t i, struct manifest_changes
     return r == -ENOENT ? 0 : r;
 }
 
+/* Nothing is changed here. */
 static int survey(struct reload *reload, struct manifest_changes *changes)
 {
     size_t n = reload->tree.n_children + 1;
@@ -278,6 +284,7 @@ static int rehearse(const struct reload *reload, struct error *error)
 
 /* ---- applying it ----------------------------------------------------------------------------- */
 
+/* Before the children, which may be declared below them. */
 static int apply_supervisors(struct reload *reload, struct error *error)
 {
     int r = 0;
@@ -295,6 +302,7 @@ static int apply_supervisors(struct reload *reload, struct error *error)
     return r;
 }
 
+/* All at once, as they may depend on each other. */
 static int apply_changed(struct reload *reload, struct error *error)
 {
     enum redeclare_how how = reload->what->restart ? REDECLARE_APPLIES : REDECLARE_WAITS;
@@ -333,6 +341,7 @@ static int remove_orphans(struct reload *reload, struct error *error)
     return whole ? 0 : out_of_memory(error);
 }
 
+/* From the beginning again after each, as one may take others with it. */
 static void remove_orphan_supervisors(struct reload *reload)
 {
     for (struct supervisor *s = core_first_supervisor(reload->core); s;) {
@@ -345,6 +354,7 @@ static void remove_orphan_supervisors(struct reload *reload)
     }
 }
 
+/* An error is reported with its place in the file. */
 static int apply_added(struct reload *reload, struct error *error)
 {
     struct tree_declaration tree = {.children = reload->added,
@@ -417,6 +427,7 @@ static void plan(struct reload *reload)
     say_stops(reload);
 }
 
+/* In this order, no step depends on one that comes later. */
 static int apply(struct reload *reload, struct error *error)
 {
     int r = apply_supervisors(reload, error);
@@ -432,6 +443,7 @@ static int apply(struct reload *reload, struct error *error)
     return r;
 }
 
+/* Rehearsed on a copy of the tree first: a reload is all or nothing. */
 int manifest_set_reload(const struct manifest_set *set, struct core *core,
                         const struct manifest_reload *what, struct manifest_changes *changes,
                         struct error *error)
@@ -469,6 +481,7 @@ static bool is_awaited(struct core *core, const struct child_declaration *declar
     return core_declare(core, declaration, 1, requester, reason, &problem) == -ENOENT;
 }
 
+/* For children that had to be waited for. */
 size_t manifest_set_go_on(const struct manifest_set *set, struct core *core, const char *requester,
                           const char *reason)
 {

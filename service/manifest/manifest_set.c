@@ -1,3 +1,7 @@
+/*
+ * All manifests together, as one tree. Each file is read on its own; what they
+ * say about the same supervisor is put together here.
+ */
 #include "manifest/manifest_set.h"
 #include "core/vocabulary/invariant.h"
 
@@ -51,6 +55,7 @@ bool *manifest_set_awaited(const struct manifest_set *set)
     return set->awaited;
 }
 
+/* Counted, as a reload may keep a set. */
 void manifest_set_free(struct manifest_set *set)
 {
     if (!set || (set->references > 0 && set->references-- > 0))
@@ -80,6 +85,7 @@ static int fail_without_memory(struct error *error, const char *path)
     return -ENOMEM;
 }
 
+/* Errors as FILE:LINE:COLUMN. */
 static int parse(const char *path, const char *text, size_t length, struct source *source,
                  struct error *error)
 {
@@ -98,6 +104,7 @@ static int parse(const char *path, const char *text, size_t length, struct sourc
     return fail_without_memory(error, path);
 }
 
+/* One file. */
 static int add_source(struct manifest_set *set, const char *path, struct error *error)
 {
     size_t length = 0;
@@ -115,6 +122,7 @@ static int add_source(struct manifest_set *set, const char *path, struct error *
     return r;
 }
 
+/* A file, a directory or a pattern. */
 static int add_path(struct manifest_set *set, const char *path, bool optional,
                     struct manifest_progress *progress, struct error *error)
 {
@@ -181,6 +189,7 @@ static int note_supervisor(struct manifest_set *set, const struct known_supervis
     return 0;
 }
 
+/* Positions continue from file to file. */
 static int collect_supervisors(struct manifest_set *set, size_t s, size_t first_child,
                                struct error *error)
 {
@@ -196,6 +205,7 @@ static int collect_supervisors(struct manifest_set *set, size_t s, size_t first_
     return r;
 }
 
+/* Everything at once, when the number is known. */
 static int make_room(struct manifest_set *set, struct error *error)
 {
     size_t supervisors = 1;
@@ -222,6 +232,7 @@ bool manifest_set_has(const struct manifest_set *set, const char *id)
     return id_list_has(set->ids, set->count, id);
 }
 
+/* One list of all declarations. */
 static int collect(struct manifest_set *set, struct error *error)
 {
     struct child_declaration *next;
@@ -244,6 +255,7 @@ static int collect(struct manifest_set *set, struct error *error)
     return r;
 }
 
+/* The first error ends it. */
 int manifest_set_load(const char *const *paths, size_t count, bool optional,
                       struct manifest_progress *progress, struct manifest_set **set,
                       struct error *error)
@@ -274,6 +286,7 @@ const struct child_declaration *manifest_set_declaration(const struct manifest_s
     return &set->declarations[i];
 }
 
+/* The root may have been declared by no file. */
 static void explain_supervisor(const struct manifest_set *set,
                                const struct declaration_problem *problem, struct error *error)
 {
@@ -288,6 +301,7 @@ static void explain_supervisor(const struct manifest_set *set,
              set->sources[known->source].path, place.line, place.column, problem->error.text);
 }
 
+/* From the number of a declaration back to its file and line. */
 void manifest_set_explain(const struct manifest_set *set, const struct declaration_problem *problem,
                           struct error *error)
 {
@@ -321,6 +335,7 @@ struct tree_declaration manifest_set_tree(const struct manifest_set *set)
                                      .n_supervisors = set->n_supervisors};
 }
 
+/* For the first start. */
 int manifest_set_declare(const struct manifest_set *set, struct core *core, const char *requester,
                          const char *reason, struct error *error)
 {
@@ -338,6 +353,7 @@ int manifest_set_declare(const struct manifest_set *set, struct core *core, cons
 
  * The checks are the core's own: the set is declared in a core whose ports do nothing. */
 
+/* In a core that lives nowhere. */
 int manifest_set_try(const struct manifest_set *set, const struct tree_declaration *tree,
                      struct error *error)
 {

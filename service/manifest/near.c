@@ -1,3 +1,6 @@
+/*
+ * How far two words are apart.
+ */
 #include "manifest/near.h"
 
 #include <assert.h>
@@ -6,6 +9,7 @@
 #define WORD_ROOM 32
 #define FAR       99
 
+/* Levenshtein, with one row of the table. */
 size_t near_distance(const char *a, const char *b)
 {
     assert(a && b);

@@ -1,3 +1,8 @@
+/*
+ * YAML as a tree of nodes, each with its line and column. libyaml gives events;
+ * this puts them together, resolves aliases and merge keys, and limits depth
+ * and expansion, because a few lines of aliases can stand for gigabytes.
+ */
 #include "manifest/node.h"
 
 #include "manifest/manifest.h"
@@ -72,6 +77,8 @@ static int refuse_bytes(struct composer *composer)
     return refuse(composer, line, column, "not YAML: %s", parser->problem);
 }
 
+/* libyaml's own words, except where they mislead: a tab is the most common
+ * mistake. */
 static int refuse_yaml(struct composer *composer)
 {
     const yaml_parser_t *parser = &composer->parser;
@@ -120,6 +127,7 @@ static int note_anchor(struct composer *composer, const yaml_char_t *name, struc
     return 0;
 }
 
+/* The node itself is shared; the copy only has its own place. */
 static int follow_alias(struct composer *composer, const yaml_event_t *event, size_t depth,
                         const struct node **node)
 {
@@ -172,6 +180,7 @@ static int check_tag(struct composer *composer, const yaml_event_t *event, const
                   "unknown tag %.60s", name);
 }
 
+/* Weight and depth are counted as the tree is built. */
 static struct node *new_node(struct composer *composer, const yaml_event_t *event,
                              enum node_kind kind)
 {
@@ -186,6 +195,7 @@ static struct node *new_node(struct composer *composer, const yaml_event_t *even
     return node;
 }
 
+/* The stack of nodes whose collection is not complete yet. */
 static int push(struct composer *composer, const struct node *node)
 {
     if (composer->height == composer->room) {
@@ -225,6 +235,7 @@ static int compose_inside(struct composer *composer, struct node *node, yaml_eve
     }
 }
 
+/* The items are taken off the stack. */
 static int finish_list(struct composer *composer, size_t mark, struct node *node)
 {
     size_t count = composer->height - mark;
@@ -295,6 +306,7 @@ static size_t merged_count(const struct node *value)
     return value->kind == NODE_LIST ? value->count : 1;
 }
 
+/* `<<` takes a mapping, or a list of mappings. */
 static int check_merge(struct composer *composer, const struct node *value, size_t *pairs)
 {
     for (size_t i = 0; i < merged_count(value); i++) {
@@ -327,6 +339,7 @@ static int survey_pairs(struct composer *composer, size_t mark, size_t *pairs)
     return 0;
 }
 
+/* Own pairs come first, so that they win. */
 static void collect_pairs(struct composer *composer, size_t mark, struct candidates *all)
 {
     const struct node *merge = NULL;
@@ -363,6 +376,7 @@ static int drop_hidden(struct composer *composer, struct candidates *all)
     return 0;
 }
 
+/* Without those that are hidden. */
 static int fill_pairs(struct composer *composer, struct candidates *all, struct node *node)
 {
     struct pair *pairs = arena_allocate(composer->arena, (all->count + 1) * sizeof(*pairs));
@@ -376,6 +390,7 @@ static int fill_pairs(struct composer *composer, struct candidates *all, struct 
     return 0;
 }
 
+/* Duplicate keys are errors; merged ones are not. */
 static int finish_mapping(struct composer *composer, size_t mark, struct node *node)
 {
     struct candidates all = {};
@@ -406,6 +421,7 @@ static int compose_scalar(struct composer *composer, const yaml_event_t *event, 
     return node->text ? 0 : -ENOMEM;
 }
 
+/* The stack is put back as it was, also on an error. */
 static int compose_collection(struct composer *composer, struct node *node, size_t depth)
 {
     size_t mark = composer->height;
@@ -438,6 +454,7 @@ static enum node_kind begin(const yaml_event_t *event, const yaml_char_t **ancho
     return NODE_MAPPING;
 }
 
+/* One node with everything below it. */
 static int compose(struct composer *composer, yaml_event_t *event, size_t depth,
                    const struct node **node)
 {
@@ -529,6 +546,7 @@ static int drop_extensions(struct composer *composer, const struct node **root)
     return *root ? 0 : -ENOMEM;
 }
 
+/* One document per file. */
 static int compose_document(struct composer *composer, const struct node **root)
 {
     yaml_event_t event;
@@ -567,6 +585,7 @@ static int check_encoding(struct composer *composer, const char *text, size_t le
                                  : "contains a NUL character: not a text file");
 }
 
+/* The root is NULL for an empty file. */
 int node_parse(struct arena *arena, const char *text, size_t length, size_t max_aliased,
                const struct node **root, struct manifest_error *error)
 {

@@ -46,6 +46,7 @@ static bool environment_name_valid(const char *name, size_t length)
     return true;
 }
 
+/* Names that proctord sets itself are refused. */
 static int read_environment(struct reader *reader, const struct node *node, void *target)
 {
     struct process_spec *process = process_of(target);
@@ -83,6 +84,7 @@ static int read_environment(struct reader *reader, const struct node *node, void
     return 0;
 }
 
+/* As a bit set. */
 static int read_capabilities(struct reader *reader, const struct node *node, void *target)
 {
     struct process_spec *process = process_of(target);
@@ -104,6 +106,7 @@ static int read_capabilities(struct reader *reader, const struct node *node, voi
     return 0;
 }
 
+/* A number, a size, or infinity. */
 static int parse_limit_value(const char *text, size_t length, uint64_t *value)
 {
     char part[32];
@@ -119,6 +122,7 @@ static int parse_limit_value(const char *text, size_t length, uint64_t *value)
     return unit_size(part, value);
 }
 
+/* Limits of the whole child, by its cgroup, are in the same mapping. */
 static int read_limits(struct reader *reader, const struct node *node, void *target)
 {
     struct process_spec *process = process_of(target);
@@ -161,6 +165,7 @@ static int read_limits(struct reader *reader, const struct node *node, void *tar
     return 0;
 }
 
+/* Octal, with or without a leading 0. */
 static int read_umask(struct reader *reader, const struct node *node, void *target)
 {
     struct process_spec *process = process_of(target);
@@ -177,6 +182,7 @@ static int read_umask(struct reader *reader, const struct node *node, void *targ
     return 0;
 }
 
+/* Whether it was given is kept: the default is to set it to 0. */
 static int read_nice(struct reader *reader, const struct node *node, void *target)
 {
     struct process_spec *process = process_of(target);
@@ -193,6 +199,7 @@ static int read_nice(struct reader *reader, const struct node *node, void *targe
     return 0;
 }
 
+/* The same. */
 static int read_oom_score_adj(struct reader *reader, const struct node *node, void *target)
 {
     struct process_spec *process = process_of(target);
@@ -232,6 +239,7 @@ static int read_account(struct reader *reader, const struct node *node, const ch
     return r < 0 ? r : check_account(reader, node, *target);
 }
 
+/* Names or numbers; they are looked up at the start. */
 static int read_supplementary_groups(struct reader *reader, const struct node *node, void *target)
 {
     struct process_spec *process = process_of(target);
@@ -270,6 +278,7 @@ static int read_output_keep(struct reader *reader, const struct node *node, void
     return reader_u32(reader, node, 100, &output->keep);
 }
 
+/* A word, or a mapping for a file. */
 static int read_stdout(struct reader *reader, const struct node *node, void *target)
 {
     static const struct word words[] = {{"journal", OUTPUT_JOURNAL},

@@ -1,3 +1,7 @@
+/*
+ * Reading values from nodes. Every error has the path of the key
+ * (stop.timeout), the place, what was expected and what was found.
+ */
 #include "manifest/reader.h"
 
 #include "core/vocabulary/text.h"
@@ -22,6 +26,7 @@ void reader_leave(struct reader *reader, size_t mark)
     reader->path[mark] = '\0';
 }
 
+/* Returns -EINVAL, so that a reader can end with it. */
 int reader_refuse(struct reader *reader, const struct node *node, const char *format, ...)
 {
     struct manifest_error *error = reader->error;
@@ -39,6 +44,7 @@ int reader_refuse(struct reader *reader, const struct node *node, const char *fo
     return -EINVAL;
 }
 
+/* For "expected a list, got a mapping". */
 static const char *kind_of(const struct node *node)
 {
     switch (node->kind) {
@@ -52,6 +58,7 @@ static const char *kind_of(const struct node *node)
     return "nothing";
 }
 
+/* NULL after an error. */
 const char *reader_scalar(struct reader *reader, const struct node *node, const char *expected)
 {
     if (node->kind != NODE_SCALAR) {
@@ -82,6 +89,7 @@ int reader_duration(struct reader *reader, const struct node *node, uint64_t *us
     return unit_duration(text, usec) < 0 ? wrong(reader, node, expected, text) : 0;
 }
 
+/* 0 and infinity both mean none. */
 int reader_deadline(struct reader *reader, const struct node *node, uint64_t *usec)
 {
     const char *expected = "a duration such as 10s, or infinity";
@@ -117,6 +125,7 @@ int reader_bool(struct reader *reader, const struct node *node, bool *value)
     return r;
 }
 
+/* The error lists all words. */
 int reader_word(struct reader *reader, const struct node *node, const struct word *words,
                 int *value)
 {
@@ -137,6 +146,7 @@ int reader_word(struct reader *reader, const struct node *node, const struct wor
     return wrong(reader, node, expected, text);
 }
 
+/* A list that ends with NULL, in the arena. */
 int reader_strings(struct reader *reader, const struct node *node, size_t max,
                    const char ***strings, size_t *count)
 {
@@ -167,6 +177,7 @@ int reader_strings(struct reader *reader, const struct node *node, size_t max,
     return 0;
 }
 
+/* Each a line without control characters, as they are shown on terminals. */
 int reader_words(struct reader *reader, const struct node *node, size_t max, const char ***words,
                  size_t *count)
 {
@@ -180,6 +191,7 @@ int reader_words(struct reader *reader, const struct node *node, size_t max, con
     return r;
 }
 
+/* One line, bounded. */
 int reader_line(struct reader *reader, const struct node *node, size_t max, const char **line)
 {
     int r = reader_text(reader, node, line);
@@ -220,6 +232,7 @@ size_t reader_list_length(const struct node *node)
     return node->count;
 }
 
+/* Each item with its index in the path of an error. */
 int reader_list(struct reader *reader, const struct node *node, void *target,
                 int (*read)(struct reader *reader, const struct node *item, size_t i, void *target))
 {
@@ -278,6 +291,7 @@ static const char *word_for(const struct key *keys, const char *name)
     return NULL;
 }
 
+/* With a suggestion, also from other tools' words. */
 static int refuse_unknown(struct reader *reader, const struct node *node, const struct key *keys,
                           const char *name)
 {
@@ -299,6 +313,7 @@ static int refuse_unknown(struct reader *reader, const struct node *node, const 
     return reader_refuse(reader, node, "unknown key");
 }
 
+/* Each key is read by its reader; keys that are missing keep their default. */
 int reader_mapping(struct reader *reader, const struct node *node, const struct key *keys,
                    void *target)
 {
@@ -322,6 +337,7 @@ int reader_mapping(struct reader *reader, const struct node *node, const struct 
     return 0;
 }
 
+/* Up to three decimals, without floating point. */
 int reader_milli(struct reader *reader, const struct node *node, uint64_t min, uint64_t max,
                  uint32_t *target)
 {

@@ -24,6 +24,7 @@ static int read_memory(struct reader *reader, const struct node *node, const cha
     return 1;
 }
 
+/* 1 means that it was one of these limits. */
 static int read_weight(struct reader *reader, const struct node *node, const char *text,
                        uint32_t *weight)
 {
@@ -65,6 +66,7 @@ static int read_pids(struct reader *reader, const struct node *node, const char 
     return 1;
 }
 
+/* 0: the name is not one of a whole child; it may be one of setrlimit(2). */
 int manifest_read_whole_limit(struct reader *reader, const char *name, const struct node *node,
                               const char *text, struct process_spec *process)
 {
@@ -109,6 +111,7 @@ static bool take_range(const char **text, uint64_t *words)
     return true;
 }
 
+/* Comma-separated, with blanks. */
 static bool take_ranges(const char *text, uint64_t *words)
 {
     while (take_range(&text, words)) {
@@ -121,6 +124,7 @@ static bool take_ranges(const char *text, uint64_t *words)
     return false;
 }
 
+/* As a bit set of fixed size. */
 int manifest_read_affinity(struct reader *reader, const struct node *node,
                            const uint64_t **affinity)
 {

@@ -39,6 +39,7 @@ static int put_primary_first(struct reader *reader, const char *primary,
     return 0;
 }
 
+/* The primary is a requirement, too: it comes first in the list. */
 static int apply_sidecar(struct reader *reader, const struct node *node,
                          struct child_declaration *declaration)
 {
@@ -99,6 +100,7 @@ static int look_at_readiness(struct reader *reader, const struct node *node,
                          "check: there is no health_check, so it would never be ready");
 }
 
+/* Contradictions are errors with the place of the key. */
 int manifest_apply_role(struct reader *reader, const struct node *node,
                         struct child_declaration *declaration)
 {

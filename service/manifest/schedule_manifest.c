@@ -31,6 +31,7 @@ static int check_expression(struct reader *reader, const struct node *node, cons
     return wrong ? reader_refuse(reader, node, "\"%.60s\": %s", text, wrong) : 0;
 }
 
+/* Expressions are joined with line ends, as the declaration has one text. */
 static int add_expression(struct reader *reader, const struct node *node,
                           struct child_declaration *declaration)
 {
@@ -63,6 +64,7 @@ static int add_item(struct reader *reader, const struct node *item, size_t i, vo
     return add_expression(reader, item, target);
 }
 
+/* The whole list is checked together, since its length is limited. */
 static int read_expressions(struct reader *reader, const struct node *node,
                             struct child_declaration *declaration)
 {
@@ -121,6 +123,7 @@ static int read_overlap(struct reader *reader, const struct node *node, void *ta
     return r;
 }
 
+/* The zone is resolved here: the core does not read files. */
 static int find_zone(struct reader *reader, const struct node *node, const struct parsed *parsed)
 {
     char text[ZONE_TEXT_MAX];
@@ -138,6 +141,7 @@ static int find_zone(struct reader *reader, const struct node *node, const struc
     return parsed->declaration->schedule_zone ? 0 : -ENOMEM;
 }
 
+/* An expression alone, a list, or a mapping. */
 int manifest_read_schedule(struct reader *reader, const struct node *node,
                            struct child_declaration *declaration)
 {

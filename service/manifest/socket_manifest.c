@@ -32,6 +32,7 @@ static int put(struct socket_spec *socket, const void *address, size_t size)
     return 0;
 }
 
+/* A path or an abstract name. */
 static int parse_local(const char *text, struct socket_spec *socket)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -47,6 +48,7 @@ static int parse_local(const char *text, struct socket_spec *socket)
     return put(socket, &address, sizeof(address));
 }
 
+/* Numbers only. */
 static int parse_internet(const char *host, uint64_t port, struct socket_spec *socket)
 {
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
@@ -59,6 +61,7 @@ static int parse_internet(const char *host, uint64_t port, struct socket_spec *s
     return -EINVAL;
 }
 
+/* A port alone is every address, or the given host. */
 int manifest_parse_address(const char *text, const char *host_of_port, struct socket_spec *socket)
 {
     INVARIANT(text && socket);
@@ -82,6 +85,7 @@ int manifest_parse_address(const char *text, const char *host_of_port, struct so
     return parse_internet(host, port, socket);
 }
 
+/* LISTEN_FDNAMES separates names with colons. */
 static int read_name(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed *parsed = target;
@@ -120,6 +124,7 @@ static int read_type(struct reader *reader, const struct node *node, void *targe
     return r;
 }
 
+/* Of a path. */
 static int read_mode(struct reader *reader, const struct node *node, void *target)
 {
     const char *text = reader_scalar(reader, node, "a mode such as 0660");
@@ -134,6 +139,7 @@ static int read_mode(struct reader *reader, const struct node *node, void *targe
     return 0;
 }
 
+/* Both keys are required. */
 static int read_socket(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     static const struct key keys[] = {
@@ -148,6 +154,7 @@ static int read_socket(struct reader *reader, const struct node *node, size_t i,
     return r;
 }
 
+/* In the order in which the child gets them. */
 int manifest_read_sockets(struct reader *reader, const struct node *node,
                           struct process_spec *process)
 {

@@ -39,6 +39,7 @@ const char *manifest_path_below(struct reader *reader, const char *above, const 
     return path;
 }
 
+/* "root" is the root's name for people. */
 int manifest_read_path(struct reader *reader, const struct node *node, const char **path)
 {
     int r = reader_text(reader, node, path);
@@ -85,6 +86,7 @@ static int read_limit(struct reader *reader, const struct node *node, struct lim
     return reader_mapping(reader, node, keys, limit);
 }
 
+/* Shared by supervisors and groups. */
 static int read_strategy_word(struct reader *reader, const struct node *node,
                               enum strategy *strategy)
 {
@@ -101,6 +103,7 @@ static int read_strategy_word(struct reader *reader, const struct node *node,
 
 /* ---- groups ---------------------------------------------------------------------------------- */
 
+/* Unique within the supervisor. */
 static int read_group_name(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed *parsed = target;
@@ -127,6 +130,7 @@ static int read_group_strategy(struct reader *reader, const struct node *node, v
     return read_strategy_word(reader, node, &parsed->group->strategy);
 }
 
+/* Both values, with defaults. */
 static int read_group_limit(struct reader *reader, const struct node *node, void *target)
 {
     struct group_declaration *group = ((struct parsed *)target)->group;
@@ -154,6 +158,7 @@ static int read_budget_interval(struct reader *reader, const struct node *node, 
     return reader_duration(reader, node, &((struct group_declaration *)target)->budget_usec);
 }
 
+/* At least a microsecond per restart. */
 static int read_budget(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {
@@ -166,6 +171,7 @@ static int read_budget(struct reader *reader, const struct node *node, void *tar
     return r;
 }
 
+/* The strategy is filled in at the end, if it is not given. */
 static int read_group(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     static const struct key keys[] = {{"name", read_group_name},
@@ -182,6 +188,7 @@ static int read_group(struct reader *reader, const struct node *node, size_t i, 
     return r;
 }
 
+/* Settings of a supervisor may only stand in one file. */
 static int read_groups(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed *parsed = target;
@@ -206,6 +213,7 @@ static int read_strategy(struct reader *reader, const struct node *node, void *t
     return read_strategy_word(reader, node, &parsed->declaration->strategy);
 }
 
+/* `limited` says that it was declared. */
 static int read_restart_limit(struct reader *reader, const struct node *node, void *target)
 {
     struct parsed *parsed = target;
@@ -219,6 +227,7 @@ static int read_restart_limit(struct reader *reader, const struct node *node, vo
     return r;
 }
 
+/* What follows from a meltdown. */
 static int read_escalation(struct reader *reader, const struct node *node, void *target)
 {
     static const struct word words[] = {{"parent", ESCALATION_PARENT},
@@ -263,6 +272,7 @@ static const struct key supervisor_keys[] = {{"supervisor", read_name},
                                              {"children", read_nothing},
                                              {}};
 
+/* The path is completed from the list that it stands in. */
 int manifest_read_supervisor(struct reader *reader, const struct node *node, const char *above,
                              struct supervisor_declaration *declaration, bool *settings)
 {

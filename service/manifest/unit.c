@@ -1,3 +1,7 @@
+/*
+ * Durations, sizes, signals and the like, as people write them. All in whole
+ * numbers.
+ */
 #include "manifest/unit.h"
 
 #include "system/number.h"
@@ -25,6 +29,7 @@ static const struct factor sizes[] = {
     {"B", 1}, {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"T", UINT64_C(1) << 40},
 };
 
+/* The whole word has to be a unit: `5mx` is none. */
 static const struct factor *find_factor(const struct factor *factors, size_t count,
                                         const char **text)
 {
@@ -38,6 +43,7 @@ static const struct factor *find_factor(const struct factor *factors, size_t cou
     return NULL;
 }
 
+/* A plain number counts seconds; several parts are added. */
 int unit_duration(const char *text, uint64_t *usec)
 {
     uint64_t total = 0, number;
@@ -65,6 +71,7 @@ int unit_duration(const char *text, uint64_t *usec)
     return 0;
 }
 
+/* In bytes, with powers of 1024. */
 int unit_size(const char *text, uint64_t *bytes)
 {
     uint64_t number;
@@ -87,6 +94,7 @@ int unit_number(const char *text, uint64_t max, uint64_t *number)
     return number_read(text, max, number);
 }
 
+/* Digits beyond the third are errors, not rounded. */
 int unit_milli(const char *text, uint64_t max_milli, uint64_t *milli)
 {
     uint64_t whole, value = 0;
@@ -104,6 +112,7 @@ int unit_milli(const char *text, uint64_t max_milli, uint64_t *milli)
     return 0;
 }
 
+/* By name, with or without SIG, or by number. */
 int unit_signal(const char *text, int *signal)
 {
     uint64_t number;

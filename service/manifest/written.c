@@ -1,3 +1,6 @@
+/*
+ * A manifest written back from its nodes: what proctord has understood.
+ */
 #include "manifest/written.h"
 
 #include "core/vocabulary/text.h"
@@ -24,6 +27,7 @@ static bool is_plain(const struct node *node)
     return strspn(text, ".-") == 0 || (text[0] == '-' && strspn(text, ".-") == 1 && text[1]);
 }
 
+/* Everything that YAML could read differently is escaped. */
 static void write_character(FILE *out, const char *at, size_t length, enum text_class class,
                             uint32_t code)
 {
@@ -39,6 +43,7 @@ static void write_character(FILE *out, const char *at, size_t length, enum text_
         fprintf(out, code < 0x100 ? "\\x%02x" : code < 0x10000 ? "\\u%04x" : "\\U%08x", code);
 }
 
+/* Double quotes are the only form that can express any text. */
 static void write_quoted(FILE *out, const char *text)
 {
     enum text_class class;
@@ -63,6 +68,7 @@ static void write_pair(FILE *out, const struct pair *pair)
     write_node(out, pair->value);
 }
 
+/* On one line. */
 static void write_node(FILE *out, const struct node *node)
 {
     switch (node->kind) {
@@ -99,6 +105,7 @@ static bool listed(const char *const *words, const char *word)
     return false;
 }
 
+/* Where the secret stands is noted, so that it can be left out later. */
 static void write_keys(FILE *out, const struct node *mapping, const char *const *without,
                        const char *secret, struct written *written)
 {
@@ -118,6 +125,7 @@ static void write_keys(FILE *out, const struct node *mapping, const char *const 
     }
 }
 
+/* The keys at the top, one per line. */
 struct written manifest_write(struct arena *arena, const struct node *mapping,
                               const char *const *without, const char *secret)
 {

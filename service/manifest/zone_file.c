@@ -1,3 +1,7 @@
+/*
+ * Time zone files (RFC 8536), turned into the text that the core understands:
+ * changes, then the rule for the future.
+ */
 #include "manifest/zone_file.h"
 
 #include "system/open_regular.h"
@@ -66,6 +70,7 @@ struct counts {
     uint32_t is_ut, is_standard, leaps, times, types, letters;
 };
 
+/* Everything that a size is computed from is bounded. */
 static bool take_header(struct bytes *bytes, struct counts *counts, unsigned char *version)
 {
     const unsigned char *at = take(bytes, HEADER);
@@ -94,6 +99,7 @@ struct table {
     size_t rule_length;
 };
 
+/* The second table has 64-bit times. */
 static bool read_table(struct bytes bytes, struct table *table)
 {
     unsigned char version;
@@ -153,6 +159,7 @@ static bool rule_is_enough(const struct table *table, const struct zone *rule)
     return true;
 }
 
+/* Only changes that the rule does not give. */
 static int write_text(const struct table *table, const char *rule, char text[ZONE_TEXT_MAX])
 {
     struct zone zone;
@@ -171,6 +178,7 @@ static int write_text(const struct table *table, const char *rule, char text[ZON
     return used < ZONE_TEXT_MAX && zone_read(text, &zone) ? 0 : -EBADMSG;
 }
 
+/* The result is read back, to be sure. */
 static int text_of(const char *file, size_t length, char text[ZONE_TEXT_MAX])
 {
     struct table table;
@@ -184,6 +192,7 @@ static int text_of(const char *file, size_t length, char text[ZONE_TEXT_MAX])
     return write_text(&table, rule, text);
 }
 
+/* A name is a file below /usr/share/zoneinfo, or a rule. */
 int zone_file_read(const char *name, char text[ZONE_TEXT_MAX])
 {
     char path[sizeof(FOLDER) + NAME_MAX_], *file = NULL;
