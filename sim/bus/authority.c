@@ -1,3 +1,12 @@
+/*
+ * A peer that plays polkit's authority on the bus of the model. Its manner
+ * decides how it answers CheckAuthorization: yes, no, only with a password,
+ * nonsense, never, or by leaving the bus in the middle of the question.
+ *
+ * proctord must come to a decision with each of these manners and must never
+ * hang, because a caller who waits for polkit holds a place among the requests
+ * that are open.
+ */
 #include "bus/authority.h"
 
 #include "core/vocabulary/invariant.h"
@@ -35,6 +44,8 @@ static void answer_verdict(struct authority *authority, const struct bus_message
     bytes_free(&body);
 }
 
+/* Gives one answer, according to the manner. An authority that is silent never
+ * comes here, since it keeps no question. */
 static void answer(struct authority *authority, const struct authority_question *question)
 {
     struct bus_message call = {
@@ -72,6 +83,9 @@ static void named(struct peer *peer)
     bytes_free(&body);
 }
 
+/* Takes a question and keeps it until its delay has passed, so that other
+ * messages can arrive between a question and its answer. Questions are answered
+ * in the order in which they arrived. */
 static void called(struct peer *peer, const struct bus_message *call)
 {
     struct authority *authority = peer->userdata;
@@ -129,6 +143,8 @@ void authority_end(struct authority *authority)
     peer_leave(&authority->peer);
 }
 
+/* Takes what has arrived and answers what is due; returns whether there was
+ * anything to do, so that the caller can stop when nobody has. */
 bool authority_run(struct authority *authority, uint64_t now_nsec)
 {
     authority->now_nsec = now_nsec;

@@ -1,3 +1,13 @@
+/*
+ * The broker: what dbus-daemon does, as one function of the bytes that arrive.
+ * It shakes hands, checks each message, gives it the sender's unique name, and
+ * routes it to one peer, to itself, or to all peers with a matching rule.
+ *
+ * The texts of its errors are those of dbus-daemon, word for word, because
+ * proctorctl shows them and because tests/bus/ compares the broker with a real
+ * dbus-daemon. It has no clock and no chance of its own: when bytes are
+ * delivered is the schedule's decision.
+ */
 #include "bus/broker.h"
 
 #include "bus/bus_methods.h"
@@ -25,6 +35,8 @@ static void release_nothing(void *userdata, int descriptor)
     (void)descriptor;
 }
 
+/* `id` is the 32 hexadecimal digits that the handshake tells each client. The
+ * limits are those of the configuration of the system bus. */
 struct broker *broker_new(const char *id)
 {
     struct broker *broker = calloc(1, sizeof(*broker));
@@ -95,6 +107,9 @@ static void forget_awaited(struct link *caller, struct awaited_reply **at)
     free(awaited);
 }
 
+/* Notes that `callee` owes an answer. Without such a note an answer is
+ * refused, as by the real broker: nobody may send answers to calls that were
+ * not made. */
 static void await_reply(struct link *caller, struct link *callee, uint32_t serial)
 {
     struct awaited_reply **end = &caller->awaited;
@@ -125,6 +140,8 @@ static void answer_for(struct broker *broker, struct link *caller, const struct 
     }
 }
 
+/* Removes a link, with its names. Calls that other links made to it are
+ * answered with NoReply, so that no caller waits for a peer that has gone. */
 void broker_disconnect(struct broker *broker, struct link *link)
 {
     struct link **at = &broker->links;
@@ -194,6 +211,8 @@ static bool may_reply(struct arrival *arrival, struct link *to)
     return false;
 }
 
+/* Delivers to one peer, or says why not. The order of the checks is that of
+ * dbus-daemon and decides which of two errors a caller sees. */
 static void route_to(struct arrival *arrival, struct link *to)
 {
     if (to->queued_bytes > arrival->broker->limits.queued_bytes) {
@@ -215,6 +234,8 @@ static void route_to(struct arrival *arrival, struct link *to)
         arrival->n_descriptors = 0;
 }
 
+/* A name without an owner is an error of two kinds: the message says whether a
+ * service might have been started for it, which this broker never does. */
 static void route_by_name(struct arrival *arrival)
 {
     const char *name = arrival->message.destination;
@@ -254,6 +275,8 @@ static void route_to_bus(struct arrival *arrival)
         bus_methods_call(arrival->broker, arrival->from, &arrival->message);
 }
 
+/* Where a message goes. Before Hello only the bus itself may be called; a peer
+ * that writes to another one is disconnected, as by dbus-daemon. */
 static void route(struct arrival *arrival)
 {
     const char *destination = arrival->message.destination;
@@ -329,6 +352,9 @@ static void keep_descriptors(struct link *link, const int *descriptors, size_t c
     link->n_descriptors += count;
 }
 
+/* Takes bytes in pieces of any size: a message may arrive in several, and
+ * several in one. A message that is too large ends the connection before it is
+ * read, so that no peer can make the broker keep any amount. */
 void broker_receive(struct broker *broker, struct link *link, const void *data, size_t size,
                     const int *descriptors, size_t count)
 {

@@ -1,3 +1,12 @@
+/*
+ * Messages of the bus as bytes: reading, checking and writing them. The rules
+ * are those of the D-Bus specification; a message that breaks one of them ends
+ * the connection, so each must be checked here rather than by the readers of
+ * the values.
+ *
+ * Texts of a parsed message point into its bytes, which must stay there as long
+ * as the message is used.
+ */
 #include "bus/bus_message.h"
 
 #include "bus/grammar.h"
@@ -22,6 +31,8 @@ static size_t padded(size_t size)
     return (size + 7) / 8 * 8;
 }
 
+/* The size of the whole message, known from its first 16 bytes: 0 if fewer have
+ * arrived, SIZE_MAX if no message can begin like this. */
 size_t bus_message_size(const uint8_t *data, size_t size)
 {
     if (size < MESSAGE_PROLOGUE)
@@ -64,6 +75,9 @@ static void note_field(struct wire_reader *reader, uint8_t field, uint32_t *seen
     *seen |= UINT32_C(1) << field;
 }
 
+/* Reads one field of the header. Fields with a number of a later version are
+ * skipped, as the specification demands; their value must be sound all the
+ * same. */
 static void read_field(struct wire_reader *reader, struct bus_message *message, uint32_t *seen)
 {
     wire_skip_padding(reader, 8);
@@ -113,6 +127,8 @@ static bool fits(const char *text, bool (*is)(const char *text))
     return !text || is(text);
 }
 
+/* Whether the fields that the type of the message requires are there. Types of
+ * later versions require none, and are ignored by their receivers. */
 static bool has_its_fields(const struct bus_message *message)
 {
     switch (message->type) {
@@ -156,6 +172,8 @@ static bool has_valid_body(const struct bus_message *message)
            reader.at == reader.size;
 }
 
+/* Returns -EBADMSG for anything that the specification forbids, the padding and
+ * the body included. */
 int bus_message_parse(struct bus_message *message, const uint8_t *data, size_t size)
 {
     struct wire_reader reader = {.data = data, .size = size, .at = 1, .big = data[0] == 'B'};
@@ -181,6 +199,8 @@ int bus_message_parse(struct bus_message *message, const uint8_t *data, size_t s
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+/* Leaves a field out if there is no value, so that the caller can list all
+ * fields in one order. */
 static void write_text_field(struct wire_writer *writer, enum header_field field, const char *type,
                              const char *text)
 {
@@ -205,6 +225,8 @@ static void write_number_field(struct wire_writer *writer, enum header_field fie
     wire_write_u32(writer, number);
 }
 
+/* Appends the message to `to`, in the byte order that it names. Serial and
+ * sender are those of the message. */
 void bus_message_write(const struct bus_message *message, struct bytes *to)
 {
     struct wire_writer writer = {.bytes = to, .start = to->size, .big = message->big};

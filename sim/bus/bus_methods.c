@@ -1,3 +1,8 @@
+/*
+ * The methods of org.freedesktop.DBus itself: names, rules of matching,
+ * credentials. A table gives each its signature and function; a call with
+ * another signature is refused before the function reads its arguments.
+ */
 #include "bus/bus_methods.h"
 
 #include "bus/grammar.h"
@@ -75,6 +80,8 @@ static bool may_be_asked_for(struct bus_call *call, const char *name, const char
     return false;
 }
 
+/* What a name's request came to is a number in the answer, and not an error:
+ * only a name that cannot be owned at all is refused. */
 static void request_name(struct bus_call *call)
 {
     const char *name = wire_read_string(&call->arguments);
@@ -96,6 +103,8 @@ static void request_name(struct bus_call *call)
         reply_u32(call, name_request(&call->broker->names, call->link, name, flags));
 }
 
+/* Releasing a name that the caller does not own is answered with a number, too,
+ * and changes nothing. */
 static void release_name(struct bus_call *call)
 {
     const char *name = wire_read_string(&call->arguments);
@@ -129,6 +138,8 @@ static void get_name_owner(struct bus_call *call)
         REFUSE(call, "NameHasNoOwner", "Could not get owner of name '%s': no such name", name);
 }
 
+/* The owner is the first of the queue. The bus's own name has one owner, which
+ * is no link. */
 static void list_queued_owners(struct bus_call *call)
 {
     const char *text = wire_read_string(&call->arguments);
@@ -214,6 +225,9 @@ static void write_entry(struct wire_writer *writer, const char *key, const char 
     wire_write_signature(writer, signature);
 }
 
+/* The identity that the kernel reported when the link was made. proctord relies
+ * on it for every decision about what a caller may do, so the model answers it
+ * in full. */
 static void get_credentials(struct bus_call *call)
 {
     struct wire_writer *writer = &call->writer;
@@ -253,6 +267,8 @@ static struct match_rule *read_rule(struct bus_call *call)
     return rule;
 }
 
+/* Rules are kept in the reverse order of their addition; the order has no
+ * effect, because a message is delivered once however many rules match. */
 static void add_match(struct bus_call *call)
 {
     struct link *link = call->link;
@@ -276,6 +292,8 @@ static void add_match(struct bus_call *call)
     reply_empty(call);
 }
 
+/* Removes one rule that equals this one: if a client added it twice, the other
+ * stays. */
 static bool drop_rule(struct link *link, const struct match_rule *rule)
 {
     struct subscription_rule **at = &link->rules, *found;
@@ -292,6 +310,8 @@ static bool drop_rule(struct link *link, const struct match_rule *rule)
     return true;
 }
 
+/* Refuses to remove a rule that is not there, so that a client notices that it
+ * has counted wrongly. */
 static void remove_match(struct bus_call *call)
 {
     struct match_rule *rule = read_rule(call);
@@ -406,6 +426,7 @@ bool bus_methods_is_hello(const struct bus_message *message)
            (!message->interface || strcmp(message->interface, BUS_NAME) == 0);
 }
 
+/* Entry: answers a call to the bus, with a result or an error. */
 void bus_methods_call(struct broker *broker, struct link *link, const struct bus_message *message)
 {
     const struct bus_method *method = find(message);

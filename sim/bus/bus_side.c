@@ -1,3 +1,8 @@
+/*
+ * All that takes part in the bus of one whole run: the broker, the clients with
+ * their habits, and the authority. It lets each take its turn until nobody has
+ * anything left to do, and collects what went wrong.
+ */
 #include "bus/bus_side.h"
 
 #include <inttypes.h>
@@ -113,6 +118,9 @@ static bool is_own(const struct bus_side *side, const struct link *link)
     return side->authority.peer.link == link;
 }
 
+/* A message that is invalid, or an answer too many, is a fault of the program
+ * under test; the clients of the model send such things on purpose and are left
+ * out. */
 static const char *fault_of_programs(const struct bus_side *side)
 {
     for (const struct link *link = side->broker ? side->broker->links : NULL; link;

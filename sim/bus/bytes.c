@@ -1,3 +1,6 @@
+/*
+ * A growing array of bytes, for messages and for what waits to be sent.
+ */
 #include "bus/bytes.h"
 
 #include "core/vocabulary/invariant.h"
@@ -5,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Doubles the room, so that appending byte by byte costs time in proportion to
+ * the whole. */
 static void make_room(struct bytes *bytes, size_t more)
 {
     size_t room = bytes->room ? bytes->room : 256;

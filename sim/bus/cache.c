@@ -1,3 +1,12 @@
+/*
+ * A client's copy of all properties, kept current by nothing but signals:
+ * PropertiesChanged, InterfacesAdded and InterfacesRemoved. At rest it must
+ * equal what GetManagedObjects reports; a property that changed without a
+ * signal shows as a difference.
+ *
+ * Keys are "path interface name", values are texts (see value.h); a property
+ * that was invalidated has no value until it is read again.
+ */
 #include "bus/cache.h"
 
 #include "bus/grammar.h"
@@ -22,6 +31,8 @@ static const char *const without_signal[] = {
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
+/* Where the property is, or where it belongs. The hash is FNV-1a: only its
+ * spread matters, not its strength. */
 static struct cached_property **find(const struct cache *cache, const char *key)
 {
     uint32_t hash = 2166136261u;
@@ -133,6 +144,8 @@ void cache_load_all(struct cache *cache, const char *path, const char *interface
 
 /* ---- signals --------------------------------------------------------------------------------- */
 
+/* Changed values are taken from the signal; names in its second list are
+ * invalidated, and kept without a value. */
 static void take_changed(struct cache *cache, const struct bus_message *signal)
 {
     char key[2 * NAME_LENGTH_MAX];
@@ -147,6 +160,8 @@ static void take_changed(struct cache *cache, const struct bus_message *signal)
     }
 }
 
+/* Drops all properties of the interfaces that the signal names at this
+ * object. */
 static void take_removed(struct cache *cache, const struct bus_message *signal)
 {
     char beginning[2 * NAME_LENGTH_MAX];
@@ -197,6 +212,8 @@ static const char *key_of_id(const struct cache *cache, const char *interface, c
     return NULL;
 }
 
+/* Finds a property of the object whose "Id" is `id`, without knowing its path,
+ * as a person would look. A text is returned without its quotation marks. */
 bool cache_find(const struct cache *cache, const char *interface, const char *id, const char *name,
                 char *value, size_t size)
 {

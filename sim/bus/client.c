@@ -1,3 +1,12 @@
+/*
+ * A client of the bus, with one habit for its whole life: listening and
+ * comparing, ordering about, asking and leaving, repeating its key, never
+ * reading, flooding, or straying outside of what is allowed.
+ *
+ * Each habit is one that real clients have and that has broken real services. A
+ * client finds faults by itself: what it is told by signals must equal what it
+ * is told when it asks, and one key must lead to one command.
+ */
 #include "bus/client.h"
 
 #include "bus/value.h"
@@ -83,6 +92,9 @@ static void load(struct cache *cache, const struct peer_call *call,
         cache_load_objects(cache, answer);
 }
 
+/* A difference counts as a fault only if nothing was signalled in between: a
+ * change may be on its way while the client asks. So the client asks again
+ * after a pause, and complains when the same difference is still there. */
 static void check_again_later(struct client *client, const char *text)
 {
     /* No signal, or the same values as then: nothing was told of it in the meantime. */
@@ -107,6 +119,8 @@ static void compare(struct client *client)
         client->checks_left = 0;
 }
 
+/* Loads one answer of GetManagedObjects. The comparison begins when all of them
+ * have arrived. Errors are no fault here: the service may be starting again. */
 static void take_everything(struct client *client, const struct peer_call *call,
                             const struct bus_message *answer)
 {
@@ -187,6 +201,7 @@ static void read_command(const struct bus_message *answer, char *id, size_t size
     free(text);
 }
 
+/* Two commands with one idempotency key must be one command. */
 static void compare_outcome(struct client *client, const struct bus_message *answer)
 {
     char id[sizeof(client->first_outcome)];
@@ -239,6 +254,10 @@ static void ask_and_not_listen(struct client *client)
     client->peer.is_deaf = true;
 }
 
+/* Does everything that is not allowed, one after the other: unknown objects,
+ * interfaces and methods, wrong arguments, a reason with a forged line of the
+ * log in it, answers to nothing. The service must refuse each and serve the
+ * others. */
 static void stray(struct client *client)
 {
     struct peer *peer = &client->peer;
@@ -280,6 +299,7 @@ static void restart_and_leave(struct client *client)
             &(struct verb_options){.wait = true}, &for_order);
 }
 
+/* One turn of the habit, then a pause. */
 static void take_turn(struct client *client)
 {
     switch (client->plan.habit) {
@@ -351,6 +371,8 @@ static void check_order(struct client *client, const struct peer_call *call,
                  client->plan.uid);
 }
 
+/* An answer to a call of this client; `about` says which purpose the call
+ * had. */
 static void answered(struct peer *peer, const struct peer_call *call,
                      const struct bus_message *answer)
 {
@@ -383,6 +405,8 @@ bool client_order(struct client *client, const char *member, const char *child, 
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+/* Its identity is that of the plan: the service decides by it what the client
+ * may do. */
 struct client *client_new(const struct client_plan *plan)
 {
     struct client *client = calloc(1, sizeof(*client));
@@ -415,6 +439,8 @@ void client_join(struct client *client, struct broker *broker)
         peer_connect(&client->peer, broker);
 }
 
+/* Takes what has arrived and does what is due; returns whether there was
+ * anything. */
 bool client_run(struct client *client, uint64_t now_nsec)
 {
     client->now_nsec = client->peer.now_nsec = now_nsec;

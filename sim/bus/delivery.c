@@ -1,3 +1,8 @@
+/*
+ * Sending: to one peer, as a reply, as an error, as a signal to all peers that match.
+ * A peer that does not read fills its own queue; when the queue is full,
+ * messages to it are dropped, and it alone suffers.
+ */
 #include "bus/delivery.h"
 
 #include "bus/match_rule.h"
@@ -6,6 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Returns whether the descriptors now belong to the peer's queue; if not, the
+ * caller still has them. A link that is closing takes nothing more, without an
+ * error. */
 bool deliver(struct broker *broker, struct link *to, const struct bus_message *message,
              const int *descriptors, size_t count)
 {
@@ -65,6 +73,7 @@ static struct bus_message own_message(struct broker *broker, uint8_t type, const
                                 .destination = to && link_is_active(to) ? to->unique_name : NULL};
 }
 
+/* Sends no reply if the caller asked for none. */
 void deliver_reply(struct broker *broker, struct link *to, const struct bus_message *call,
                    const char *signature, const struct bytes *body)
 {
@@ -78,6 +87,7 @@ void deliver_reply(struct broker *broker, struct link *to, const struct bus_mess
     deliver(broker, to, &reply, NULL, 0);
 }
 
+/* `name` is the whole name of the error; the text is its only argument. */
 void deliver_error(struct broker *broker, struct link *to, const struct bus_message *call,
                    const char *name, const char *format, ...)
 {
@@ -107,6 +117,8 @@ static const char *number_of(const struct link *link)
     return link ? link->unique_name : "";
 }
 
+/* NameAcquired and NameLost are sent to the peer that they concern, without a
+ * rule. */
 static void send_name_signal(struct broker *broker, struct link *to, const char *member,
                              const char *name)
 {
@@ -123,6 +135,8 @@ static void send_name_signal(struct broker *broker, struct link *to, const char 
     bytes_free(&body);
 }
 
+/* NameOwnerChanged: by it everyone learns that a peer came or went. An empty
+ * text stands for no owner. */
 static void tell_all(struct broker *broker, const char *name, struct link *from, struct link *to)
 {
     struct bytes body = {0};

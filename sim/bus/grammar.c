@@ -1,3 +1,8 @@
+/*
+ * What names, paths, signatures and texts may look like on the bus, by the
+ * D-Bus specification. Each function answers one question about one text;
+ * nothing is kept.
+ */
 #include "bus/grammar.h"
 
 #include <stdint.h>
@@ -119,6 +124,8 @@ static size_t complete(const char *text, int arrays, int structures)
     return element > 0 ? element + 1 : 0;
 }
 
+/* Any number of complete types, at most 255 characters, with no more nesting
+ * than the specification allows. */
 bool is_signature(const char *text)
 {
     if (strlen(text) > NAME_LENGTH_MAX)
@@ -139,6 +146,8 @@ size_t type_length(const char *signature)
     return complete(signature, 0, 0);
 }
 
+/* Values begin at multiples of this many bytes, counted from the beginning of
+ * the message. */
 size_t type_alignment(char type)
 {
     switch (type) {
@@ -186,6 +195,7 @@ static bool is_scalar(uint32_t character, size_t size)
            !(character >= 0xD800 && character < 0xE000);
 }
 
+/* Surrogates, overlong forms and characters beyond U+10FFFF are refused. */
 bool is_utf8(const char *text, size_t length)
 {
     for (size_t i = 0; i < length;) {

@@ -1,3 +1,9 @@
+/*
+ * The lines before the first message: authentication by the identity that the
+ * kernel reports (EXTERNAL), and the agreement to send descriptors. It is a
+ * machine of four states, taken from the D-Bus specification; a client that
+ * leaves the path ends in REFUSED.
+ */
 #include "bus/handshake.h"
 
 #include <inttypes.h>
@@ -69,6 +75,8 @@ static const char *argument(const char *line)
     return space ? space + 1 : "";
 }
 
+/* The identity may come with the command or, as libdbus does it, in a DATA line
+ * of its own. */
 static void begin_auth(struct handshake *handshake, const char *id, const char *line,
                        struct bytes *out)
 {
@@ -82,6 +90,8 @@ static void begin_auth(struct handshake *handshake, const char *id, const char *
     }
 }
 
+/* Before authentication. BEGIN here would mean to skip it, and ends the
+ * connection. */
 static void expect_auth(struct handshake *handshake, const char *id, const char *line,
                         struct bytes *out)
 {
@@ -99,6 +109,7 @@ static void expect_auth(struct handshake *handshake, const char *id, const char 
         answer(out, "ERROR \"Unknown command\"");
 }
 
+/* After "AUTH EXTERNAL" without an identity. */
 static void expect_data(struct handshake *handshake, const char *id, const char *line,
                         struct bytes *out)
 {
@@ -116,6 +127,8 @@ static void expect_data(struct handshake *handshake, const char *id, const char 
         answer(out, "ERROR \"Unknown command\"");
 }
 
+/* After authentication: descriptors may be agreed on, then BEGIN starts the
+ * messages. */
 static void expect_begin(struct handshake *handshake, const char *line, struct bytes *out)
 {
     if (is_command(line, "BEGIN")) {
@@ -134,6 +147,7 @@ static void expect_begin(struct handshake *handshake, const char *line, struct b
     }
 }
 
+/* One line, in whichever state the handshake is. */
 static void handle_line(struct handshake *handshake, const char *id, const char *line,
                         struct bytes *out)
 {
@@ -175,6 +189,9 @@ static bool is_over(const struct handshake *handshake)
     return handshake->state == HANDSHAKE_DONE || handshake->state == HANDSHAKE_REFUSED;
 }
 
+/* Takes lines from `in` and writes answers to `out`. What follows BEGIN stays
+ * in `in`: it is the first message already. The first byte of all must be a
+ * null byte, which carries the credentials on some systems. */
 void handshake_continue(struct handshake *handshake, const char *id, struct bytes *in,
                         struct bytes *out)
 {

@@ -1,3 +1,9 @@
+/*
+ * One connection to the broker: what has arrived of a message, what waits to be
+ * sent, its rules and the answers that are owed to it. Bytes to be sent are
+ * kept in parcels, because descriptors travel with the first byte of the
+ * message that they belong to.
+ */
 #include "bus/link.h"
 
 #include "bus/match_rule.h"
@@ -24,6 +30,7 @@ static void parcel_free(struct parcel *parcel)
     free(parcel);
 }
 
+/* Frees the rules of matching and the notes about answers. */
 static void free_requests(struct link *link)
 {
     while (link->rules) {
@@ -39,6 +46,8 @@ static void free_requests(struct link *link)
     }
 }
 
+/* Descriptors that nobody took are given back by `release`, because only the
+ * caller knows what a descriptor is in this model. */
 void link_free(struct link *link, void (*release)(void *userdata, int descriptor), void *userdata)
 {
     for (size_t i = 0; i < link->n_descriptors; i++)
@@ -61,6 +70,7 @@ bool link_is_active(const struct link *link)
     return link->unique_name[0] != '\0';
 }
 
+/* Queues one parcel; the descriptors belong to the link from now on. */
 void link_send(struct link *link, const struct bytes *bytes, const int *descriptors, size_t count)
 {
     struct parcel *parcel = calloc(1, sizeof(*parcel));
@@ -99,6 +109,8 @@ size_t link_output_descriptors(const struct link *link, const int **descriptors)
     return link->out->n_descriptors;
 }
 
+/* Reports that `count` bytes were taken from the first parcel. Its descriptors
+ * left with the first of these bytes and no longer belong to the link. */
 void link_sent(struct link *link, size_t count)
 {
     struct parcel *parcel = link->out;

@@ -1,3 +1,8 @@
+/*
+ * Rules of matching: reading them from their text, and deciding whether a
+ * message matches. Texts of errors are those of dbus-daemon, since a client
+ * that sent a wrong rule shows them.
+ */
 #include "bus/match_rule.h"
 
 #include "bus/grammar.h"
@@ -9,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
+/* NULL is allowed. */
 void match_rule_free(struct match_rule *rule)
 {
     if (!rule)
@@ -97,6 +103,8 @@ static bool set_text(char **field, const char *value)
     return true;
 }
 
+/* One function for the four keys whose values are names; each may be given
+ * once. */
 static bool set_name(struct rule_text *text, char **field, const char *key, const char *value,
                      bool (*is)(const char *text))
 {
@@ -140,6 +148,8 @@ static bool set_eavesdrop(struct rule_text *text, struct match_rule *rule, const
            refuse(text, "eavesdrop='%s' is invalid, it should be 'true' or 'false'\n", value);
 }
 
+/* Keeps the arguments in the order of their numbers, so that one walk over the
+ * message's body meets them all. */
 static bool add_argument(struct rule_text *text, struct match_rule *rule, const char *key,
                          const struct match_argument *wanted, const char *value)
 {
@@ -182,6 +192,8 @@ static bool read_how(struct rule_text *text, const char *key, const char *rest,
     return true;
 }
 
+/* "arg0", "arg1path" or "arg0namespace": the number and how to compare are in
+ * the key itself. */
 static bool set_argument(struct rule_text *text, struct match_rule *rule, const char *key,
                          const char *value)
 {
@@ -210,6 +222,8 @@ static bool set_argument(struct rule_text *text, struct match_rule *rule, const 
     return add_argument(text, rule, key, &wanted, value);
 }
 
+/* The table of keys, as a row of comparisons: there are few, and a rule is read
+ * once. */
 static bool set_key(struct rule_text *text, struct match_rule *rule, const char *key,
                     const char *value)
 {
@@ -232,6 +246,8 @@ static bool set_key(struct rule_text *text, struct match_rule *rule, const char 
     return refuse(text, "Unknown key \"%s\" in match rule", key);
 }
 
+/* Returns NULL and writes what is wrong to `error`. Rules that are too long
+ * were refused by the caller. */
 struct match_rule *match_rule_parse(const char *rule_text, char *error, size_t size)
 {
     char key[MATCH_RULE_MAX + 1], value[MATCH_RULE_MAX + 1];
@@ -299,6 +315,8 @@ static bool paths_meet(const char *a, const char *b)
     return length_a > 0 && a[length_a - 1] == '/' && strncmp(a, b, length_a) == 0;
 }
 
+/* How one argument is compared: as a whole, as a path that contains or is
+ * contained, or as a namespace. */
 static bool argument_fits(const struct match_argument *argument, char type, const char *value)
 {
     switch (argument->how) {
@@ -312,6 +330,8 @@ static bool argument_fits(const struct match_argument *argument, char type, cons
     return false;
 }
 
+/* Walks over the body once. Values that no argument asks for are skipped by
+ * checking them, which moves the reader past them. */
 static bool arguments_fit(const struct match_argument *argument, const struct bus_message *message)
 {
     struct wire_reader reader = bus_message_read(message);

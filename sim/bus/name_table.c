@@ -1,3 +1,8 @@
+/*
+ * Names and their owners. Each name has a queue of links that want it; the
+ * first is the owner. When an owner leaves, the next one becomes owner, and
+ * everybody is informed through `changed`.
+ */
 #include "bus/name_table.h"
 
 #include "core/vocabulary/invariant.h"
@@ -20,6 +25,7 @@ struct link *name_owner_of(const struct name_table *table, const char *text)
     return name ? name->owners->link : NULL;
 }
 
+/* Names stay in the order of their first request, which ListNames reports. */
 static struct name *add_name(struct name_table *table, const char *text)
 {
     struct name *name = calloc(1, sizeof(*name));
@@ -34,6 +40,7 @@ static struct name *add_name(struct name_table *table, const char *text)
     return name;
 }
 
+/* A name without owners ceases to exist. */
 static void remove_name(struct name_table *table, struct name *name)
 {
     struct name **at = &table->first;
@@ -115,6 +122,9 @@ static void replace_owner(struct name_table *table, struct name *name)
     table->changed(table->userdata, name->text, old->link, fresh->link);
 }
 
+/* The result is the number of the specification. An owner that allowed
+ * replacement goes to the second place of the queue, unless it asked not to be
+ * queued. */
 enum name_request name_request(struct name_table *table, struct link *link, const char *text,
                                uint32_t flags)
 {

@@ -1,3 +1,9 @@
+/*
+ * The common half of all that speak on the bus of the model: sending calls,
+ * remembering them until their answer comes, and handing messages to the hooks.
+ * It finds two faults of the other side by itself: an answer to no call, and a
+ * second answer.
+ */
 #include "bus/peer.h"
 
 #include "core/vocabulary/invariant.h"
@@ -27,6 +33,8 @@ static void send_message(struct peer *peer, struct bus_message *message)
     bytes_free(&bytes);
 }
 
+/* Keeps a call until it is answered, with the time, so that answers that never
+ * come can be found. */
 static void remember(struct peer *peer, const char *member, const void *about)
 {
     struct peer_call **end = &peer->calls, *call = calloc(1, sizeof(*call));
@@ -42,6 +50,8 @@ static void remember(struct peer *peer, const char *member, const void *about)
     peer->n_calls++;
 }
 
+/* Returns the serial of the call, 0 if the peer is not connected: then nothing
+ * is sent and no answer will come. */
 uint32_t peer_call(struct peer *peer, const char *destination, const char *path,
                    const char *interface, const char *member, const char *signature,
                    const struct bytes *body, const void *about)
@@ -65,6 +75,7 @@ uint32_t peer_call(struct peer *peer, const char *destination, const char *path,
     return message.serial;
 }
 
+/* A call with one text, or none. */
 uint32_t peer_call_text(struct peer *peer, const char *destination, const char *path,
                         const char *interface, const char *member, const char *text,
                         const void *about)
@@ -115,6 +126,8 @@ const struct peer_call *peer_overdue(const struct peer *peer, uint64_t patience_
     return NULL;
 }
 
+/* Answers a call with a value. Nothing is sent after the peer was
+ * disconnected. */
 void peer_reply(struct peer *peer, const struct bus_message *call, const char *signature,
                 const struct bytes *body)
 {
@@ -130,6 +143,7 @@ void peer_reply(struct peer *peer, const struct bus_message *call, const char *s
         send_message(peer, &message);
 }
 
+/* Answers a call with an error. */
 void peer_reply_error(struct peer *peer, const struct bus_message *call, const char *name,
                       const char *text)
 {
@@ -153,6 +167,8 @@ void peer_reply_error(struct peer *peer, const struct bus_message *call, const c
 
 /* ---- coming and going ------------------------------------------------------------------------ */
 
+/* Connects and says Hello; the name arrives with the answer. -EMFILE if the
+ * broker has no room for another link. */
 int peer_connect(struct peer *peer, struct broker *broker)
 {
     static const char begin[] = "\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n";
@@ -167,6 +183,8 @@ int peer_connect(struct peer *peer, struct broker *broker)
     return 0;
 }
 
+/* The broker has gone, or has closed the link: calls that are open will never
+ * be answered. */
 void peer_lose(struct peer *peer)
 {
     while (peer->calls) {
@@ -189,6 +207,8 @@ void peer_leave(struct peer *peer)
 
 /* ---- what comes ------------------------------------------------------------------------------ */
 
+/* Finds the call by its serial. An answer without a call is a fault, except
+ * from the bus itself, which answers even what was none. */
 static void take_answer(struct peer *peer, const struct bus_message *message)
 {
     struct peer_call **at = &peer->calls, *call;
@@ -214,6 +234,8 @@ static void take_answer(struct peer *peer, const struct bus_message *message)
     free(call);
 }
 
+/* Each type of message goes to its hook; a peer without that hook ignores
+ * it. */
 static void take_message(struct peer *peer, const struct bus_message *message)
 {
     switch (message->type) {
@@ -251,6 +273,8 @@ static void take_parcel(struct peer *peer, const uint8_t *data, size_t size)
     bytes_free(&copy);
 }
 
+/* Takes everything that waits. A deaf peer takes nothing, so that its queue
+ * fills up. */
 bool peer_take(struct peer *peer)
 {
     const uint8_t *data;

@@ -1,3 +1,8 @@
+/*
+ * Values of the bus as text, so that two of them can be compared and shown. The
+ * form is close to that of busctl; it only has to be the same for the same
+ * value.
+ */
 #include "bus/value.h"
 
 #include "bus/grammar.h"
@@ -59,6 +64,7 @@ static void show_members(struct wire_reader *reader, const char *type, struct by
     add(to, ")");
 }
 
+/* Shows one complete type and moves the reader past it. */
 static void show_one(struct wire_reader *reader, const char *type, struct bytes *to)
 {
     switch (*type) {

@@ -1,3 +1,7 @@
+/*
+ * Calls of the verbs of proctord's manager: all have the arguments (child,
+ * reason, options), so one function makes them all.
+ */
 #include "bus/verb_call.h"
 
 static void write_text(struct wire_writer *writer, const char *key, const char *text)
@@ -20,6 +24,8 @@ static void write_flag(struct wire_writer *writer, const char *key, bool flag)
     wire_write_u32(writer, 1);
 }
 
+/* Sends one command. A caller that waits for the end of its command may be
+ * answered late, without being a fault. */
 void verb_call(struct peer *peer, const char *member, const char *child, const char *reason,
                const struct verb_options *options, const void *about)
 {

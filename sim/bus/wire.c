@@ -1,3 +1,9 @@
+/*
+ * The marshalling of D-Bus: numbers and texts at aligned places, in either byte
+ * order. The reader never reads beyond its bytes; after the first error it
+ * answers zeros and empty texts, and `failed` tells it, so that callers check
+ * once at the end.
+ */
 #include "bus/wire.h"
 
 #include "bus/grammar.h"
@@ -189,6 +195,8 @@ static void check_variant(struct wire_reader *reader, uint32_t descriptors, int 
         check_type(reader, type, descriptors, depth);
 }
 
+/* Checks one value by its type, and moves past it. The depth is bounded,
+ * because a message could otherwise nest variants until the stack is full. */
 static void check_type(struct wire_reader *reader, const char *type, uint32_t descriptors,
                        int depth)
 {

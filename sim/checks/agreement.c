@@ -1,3 +1,12 @@
+/*
+ * Compares the core with the reference model, field by field, after every
+ * input. The reference is written from the specification in another way, so a
+ * field that differs means that one of the two has misread it.
+ *
+ * Every field that decides something later is compared here, even if nobody
+ * sees it yet: a difference is found at the input that caused it, not a
+ * thousand inputs later.
+ */
 #include "checks/agreement.h"
 
 #include "checks/calls.h"
@@ -34,6 +43,8 @@
         }                                                                                          \
     } while (0)
 
+/* How the main process ended, kept while others of the attempt are still
+ * alive. */
 static void agree_on_main_end(struct world *world, const char *name, const struct attempt *mine,
                               const struct ref_attempt *its)
 {
@@ -49,6 +60,7 @@ static void agree_on_main_end(struct world *world, const char *name, const struc
     SAME("main process's signal", mine->main.signal, its->main.signal);
 }
 
+/* An attempt that is not active has no other fields that mean anything. */
 static void agree_on_attempt(struct world *world, const char *name, const struct attempt *mine,
                              const struct ref_attempt *its)
 {
@@ -88,6 +100,8 @@ static void agree_on_attempt(struct world *world, const char *name, const struct
     agree_on_main_end(world, name, mine, its);
 }
 
+/* The last exit, which outlives its attempt and decides whether the child
+ * starts again. */
 static void agree_on_exit(struct world *world, const char *name, const struct last_exit *mine,
                           const struct ref_child *its)
 {
@@ -116,6 +130,7 @@ static void agree_on_operation(struct world *world, const char *name, const stru
     SAME_TEXT("why it is held", mine->words->reason, its->operation_reason);
 }
 
+/* The child's row in the report of the shutdown. */
 static void agree_on_row(struct world *world, const char *name, struct child *mine,
                          const struct ref_child *its)
 {
@@ -150,6 +165,9 @@ static uint32_t number_of_scope(struct world *world, const struct scope *scope)
     return ref_scope_number((uint32_t)ref_find_supervisor(&world->reference, s->path), group);
 }
 
+/* Everything that decides when and whether the child starts again: fence,
+ * pending restart, backoff, limits and timers. The exits in the ring of the
+ * limit are compared one by one. */
 static void agree_on_restarts(struct world *world, const char *name, const struct child *mine,
                               const struct ref_child *its)
 {
@@ -224,6 +242,7 @@ static void agree_on_declaration(struct world *world, struct actor *actor)
          true);
 }
 
+/* One child, with everything that belongs to it. */
 static void agree(struct world *world, struct actor *actor)
 {
     const struct child *mine = actor->child;
@@ -272,6 +291,8 @@ static void agree(struct world *world, struct actor *actor)
     agree_on_declaration(world, actor);
 }
 
+/* Counts anew what the core keeps as running totals; the totals must not
+ * drift. */
 static struct tally tally_below(const struct world *world, const struct supervisor *supervisor)
 {
     struct tally tally = {};
@@ -288,6 +309,7 @@ static struct tally tally_below(const struct world *world, const struct supervis
     return tally;
 }
 
+/* One supervisor: its limits, its groups, and its totals. */
 static void agree_on_supervisor(struct world *world, const struct supervisor *mine,
                                 const struct ref_supervisor *its)
 {
@@ -395,6 +417,8 @@ static void agree_on_order(struct world *world)
     SAME("more children", child != NULL, false);
 }
 
+/* Entry: everything, after one input. The name "the tree" stands for what
+ * belongs to no child. */
 void checks_agreement(struct world *world)
 {
     const char *name = "the tree";
@@ -432,6 +456,7 @@ void checks_wait(struct world *world, const struct actor *actor)
     SAME("by requires", dependency.required, its.required);
 }
 
+/* The answer to one command, against the one that the reference expects. */
 void checks_outcome(struct world *world, const struct command *command,
                     const struct outcome *outcome, const struct outcome *expected)
 {

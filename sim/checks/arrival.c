@@ -1,9 +1,19 @@
+/*
+ * Liveness: what must have happened when nothing more is going to happen. At
+ * the end of a run, when no input is left, every child must be where its
+ * operation wants it, and a shutdown must be complete.
+ *
+ * The exceptions are the point: a process that hangs, or a time that is not
+ * over, may keep a child from arriving; anything else is a fault.
+ */
 #include "checks/arrival.h"
 
 #include "core/model/start_wait.h"
 #include "core/rules/dependency.h"
 #include "world/process.h"
 
+/* Whether a process of this child cannot be ended: its abort was lost, or the
+ * operator said that it is only to be reported. */
 static bool hangs(const struct actor *actor)
 {
     for (int i = 0; i < WORLD_PROCESSES; i++) {
@@ -57,6 +67,8 @@ static bool has_time_to_go(const struct child *child)
                : attempt->active && attempt->cancel_delivered && last_stop_time(d) == 0;
 }
 
+/* One child. The last condition is a child that is meant to run while nothing
+ * will ever start it: no timer, no dependency, no queue. */
 static void check_arrival(struct world *world, struct actor *actor)
 {
     const struct child *child = actor->child;
@@ -86,6 +98,8 @@ static void check_arrival(struct world *world, struct actor *actor)
                    child->id);
 }
 
+/* After a recovery: every process that was to be stopped has been told so, by
+ * the daemon before or by this one. */
 void checks_recovered(struct world *world)
 {
     for (uint32_t i = 0; i < world->n_actors; i++) {
@@ -103,6 +117,7 @@ void checks_recovered(struct world *world)
     }
 }
 
+/* Entry, at the end of a run. */
 void checks_at_the_end(struct world *world)
 {
     bool waiting = false; /* the time of one to stop is not over */

@@ -1,3 +1,9 @@
+/*
+ * Checks on what the core asks of the host: each call must be allowed at the
+ * moment when it is made. These rules are the ones that protect data: never two
+ * attempts of a child at once, no start under a hold or after a shutdown began,
+ * and numbers of attempts that only rise.
+ */
 #include "checks/calls.h"
 
 #include "core/vocabulary/invariant.h"
@@ -129,6 +135,8 @@ static void check_cap(struct world *world, const struct supervisor *supervisor)
                    flying, supervisor->path, cap);
 }
 
+/* A start must be the next attempt, of the next generation if the child has
+ * been born, with no process of the child alive. */
 void checks_start(struct world *world, struct actor *actor, struct attempt_id id)
 {
     const char *name = actor->declaration->id;

@@ -1,3 +1,11 @@
+/*
+ * Every event names the command that caused it, or none. Here the cause is
+ * worked out again, from the events alone, by a ledger of each stop: which
+ * command asked for it, which one set its deadline, which one pressed.
+ *
+ * An operator who reads "stopped by command 17" must be able to rely on it;
+ * that is why causes are checked as strictly as states.
+ */
 #include "checks/causes.h"
 #include "core/vocabulary/invariant.h"
 
@@ -75,6 +83,7 @@ static uint64_t cause_of_primary(const struct event *event)
     return ledger && ledger->stop.under_way ? ledger->stop.cause : event->cause;
 }
 
+/* The word in the event's "command" says which rule applies. */
 static void check_cancel(struct world *world, const struct event *event)
 {
     const char *command = text_of(event, "command");
@@ -116,6 +125,8 @@ static void press(struct stop_ledger *stop, const struct child *child, uint64_t 
         stop->abort = cause;
 }
 
+/* A stop fails when its deadline has passed: the cause is the command that set
+ * the deadline, which need not be the one that began the stop. */
 static void check_failed(struct world *world, const struct event *event, struct stop_ledger *stop)
 {
     if (stop->changed) /* a newer declaration may have given it one, for the command that it was for
@@ -145,6 +156,8 @@ static void check_escalated(struct world *world, const struct event *event,
         stop->no_deadline = d->further_stops[stop->steps++].usec == 0;
 }
 
+/* A hurry, the bound of a shutdown, a forced stop and a deadline each name
+ * another command. */
 static uint64_t cause_of_abort(const struct world *world, const struct event *event,
                                const struct stop_ledger *stop)
 {
@@ -232,6 +245,8 @@ static void enter_start(struct world *world, const struct event *event, struct s
     }
 }
 
+/* A stop begins: everything that the ledger knew of the one before is out of
+ * date. */
 static void enter_cancel(struct world *world, const struct event *event, struct stop_ledger *stop)
 {
     check_cancel(world, event);
@@ -254,6 +269,7 @@ static void ask(struct stop_ledger *stop, uint64_t cause)
         stop->asked_first = cause;
 }
 
+/* One event, as far as it concerns the stop of its child. */
 static void enter_stop(struct world *world, const struct event *event, struct stop_ledger *stop)
 {
     const char *command = text_of(event, "command");
@@ -348,6 +364,7 @@ static void enter_bound(struct world *world, const struct event *event)
     }
 }
 
+/* Entry: checks one event, and enters it into the ledger. */
 void causes_event(struct world *world, const struct event *event)
 {
     INVARIANT(event_is_sound(event));

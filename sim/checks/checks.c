@@ -1,3 +1,8 @@
+/*
+ * The checks after each input, in their order: what is shown, stale reports,
+ * monotone numbers, timers, memory, agreement with the reference, events. The
+ * first that fails ends the run; its name and text are the verdict.
+ */
 #include "checks/checks.h"
 #include "checks/told.h"
 
@@ -32,6 +37,9 @@ void checks_before(struct world *world, const struct report *report, struct chec
     }
 }
 
+/* A report of an attempt that is over may change nothing but the note that it
+ * came. The whole record is compared, byte by byte, so that no field can be
+ * forgotten. */
 static void check_stale(struct world *world, const struct checks_before *before)
 {
     const struct actor *actor = world->input_actor;
@@ -112,6 +120,8 @@ static void check_window(struct world *world, struct actor *actor)
                    actor->child->id, naive, limit->used);
 }
 
+/* The core sets one timer, to the earliest of all deadlines. A deadline that
+ * has passed must be handled by the time that the input ends. */
 static void check_timers(struct world *world)
 {
     uint64_t first = core_shutdown_deadline(world->core);
@@ -146,6 +156,8 @@ static bool left_by_a_failed_abort(const struct actor *actor)
                             actor->child->shutdown->result == SHUTDOWN_LATE_REPORT);
 }
 
+/* The report of a shutdown, against what the processes of the model know about
+ * themselves. */
 static void check_row(struct world *world, struct actor *actor)
 {
     struct shutdown_row row;
@@ -240,6 +252,7 @@ static void check_turn(struct world *world, const struct child *child)
                    child->id);
 }
 
+/* Entry, after each input. */
 void checks_after(struct world *world, const struct checks_before *before)
 {
     bool was_completed = world->shutdown_completed;

@@ -1,8 +1,15 @@
+/*
+ * What a campaign has reached: bits for events, exits, decisions, draws of the
+ * swarm, and a bitmap of the states that a child was seen in. A campaign that
+ * never draws something tests nothing about it, so `--complete` fails if a bit
+ * stays empty.
+ */
 #include "checks/coverage.h"
 #include "core/vocabulary/invariant.h"
 
 _Static_assert(COVERAGE_DRAWS <= 64, "each has a bit");
 
+/* The name of one draw, for the report of what was never drawn. */
 const char *coverage_draw_to_string(int draw)
 {
     static const char *const names[] = {
@@ -38,6 +45,8 @@ void coverage_drew(struct world *world, int draw)
     world->marks[2] |= UINT64_C(1) << draw;
 }
 
+/* The state is hashed into a bitmap: collisions make the count a little too
+ * small, and never too large. */
 void coverage_mark(struct world *world, const struct child *child)
 {
     uint64_t state = (uint64_t)core_shutdown_phase(world->core);

@@ -1,3 +1,11 @@
+/*
+ * The ledger: what has happened to a child, from nothing but the events. It
+ * knows which events may follow which; a "running" without a "starting" before
+ * it is a fault, whatever the core's state says.
+ *
+ * People and programs that only read the journal must be able to understand it,
+ * and the ledger is such a reader.
+ */
 #include "checks/ledger.h"
 
 #include "core/vocabulary/invariant.h"
@@ -68,6 +76,8 @@ static void make_room(struct world *world, struct ledger *ledger)
     ledger->counted_max = room;
 }
 
+/* The exits that count for the limit, newest last. Only as many are kept as any
+ * limit can ask for. */
 static void count_exit(struct world *world, struct ledger *ledger, const struct event *event)
 {
     const struct event_field *counted = field(event, "counted");
@@ -89,6 +99,8 @@ static void end_of_attempt(struct world *world, struct ledger *ledger, const str
     ledger->started = ledger->running = ledger->ready = ledger->in_flight = false;
 }
 
+/* The main process is there. The child still holds its place among those that
+ * start, if its readiness is awaited. */
 static void enter_running(struct world *world, struct ledger *ledger, const struct event *event)
 {
     const struct child_declaration *declaration = &event->child->config->declaration;
@@ -118,6 +130,8 @@ static void enter_fence(struct world *world, struct ledger *ledger, const struct
     ledger->fence_entered = event->kind != EVENT_CHILD_RESTART_FENCE_RELEASED;
 }
 
+/* One event of a child. A child that was removed and added again is another
+ * child with the same id: its ledger begins anew, apart from its numbers. */
 static void enter_child_event(struct world *world, struct actor *actor, const struct event *event)
 {
     struct ledger *ledger = &actor->ledger;
@@ -224,6 +238,8 @@ static void check_cause(struct world *world, const struct event *event)
                    (uintmax_t)world->commands);
 }
 
+/* Gives the event to the observer, as a line of the log; without one nothing is
+ * formatted, which keeps campaigns fast. */
 static void note_event(struct world *world, const struct event *event)
 {
     char text[RECORD_EVENT_TEXT];
@@ -242,6 +258,8 @@ static void note_event(struct world *world, const struct event *event)
                                        .text = text});
 }
 
+/* Entry: the core emits an event. All are hashed, so that two runs can be
+ * compared by one number. */
 void checks_event(struct world *world, const struct event *event)
 {
     INVARIANT(event_is_sound(event));

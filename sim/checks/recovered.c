@@ -1,3 +1,9 @@
+/*
+ * Compares the core that died with the one that was recovered from its journal,
+ * field by field, with a name for the field that differs. The comparison byte
+ * by byte (see crash.c) finds the same differences; this one says what they
+ * are.
+ */
 #include "checks/recovered.h"
 
 #include "core/model/child.h"
@@ -297,6 +303,8 @@ static void say(struct world *world, const char *name, const char *difference)
                    difference);
 }
 
+/* Walks through both trees side by side, in the order of declaration, which a
+ * recovery must preserve. */
 void recovered_compare(struct world *world, const struct core *dead, const struct core *alive)
 {
     const struct child *a = core_first(dead), *b = core_first(alive);

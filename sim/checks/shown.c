@@ -1,3 +1,10 @@
+/*
+ * What the bus shows of a child may change only if the child was marked as
+ * changed, because the mark is what makes proctord send PropertiesChanged. A
+ * property without a signal would stay wrong in every client's cache.
+ *
+ * All facts are numbers here; texts and structs are hashed.
+ */
 #include "checks/shown.h"
 
 #include "core/model/members.h"
@@ -109,6 +116,8 @@ static uint64_t exit_fact(const struct last_exit *last)
                last->generation << 32 ^ last->attempt);
 }
 
+/* Everything that one of the child's properties is made from. A new property
+ * needs a new fact here. */
 static void look_at(const struct child *child, uint64_t facts[FACTS])
 {
     const struct stale_report *stale = child->last_stale;
@@ -143,6 +152,8 @@ static void look_at(const struct child *child, uint64_t facts[FACTS])
     facts[FACT_WAITS_FOR] = mix(awaited ? text_hash(awaited) : 0, child_waits_for(child));
 }
 
+/* Compares with what was seen after the last input. A child that is new has
+ * nothing to compare with. */
 static void check_child(struct world *world, struct actor *actor)
 {
     const struct child *child = actor->child;
@@ -169,6 +180,7 @@ static uint64_t look_at_supervisor(const struct world *world, const struct super
                supervisor_state(world->core, supervisor));
 }
 
+/* The same for supervisors, which have one hash for all their facts. */
 static void check_supervisors(struct world *world)
 {
     uint32_t n = 0;

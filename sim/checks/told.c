@@ -1,3 +1,8 @@
+/*
+ * The events that the reference expects, against those that came: kind, child,
+ * attempt, cause and every field, in the order of the reference. The calls to
+ * the host are compared in the same way.
+ */
 #include "checks/told.h"
 
 #include "core/vocabulary/invariant.h"
@@ -82,6 +87,7 @@ static struct core_field copy_of(const struct event_field *field)
     return copy;
 }
 
+/* Copies an event, because its texts live no longer than the call. */
 void told_event(struct world *world, const struct event *event)
 {
     INVARIANT(event_is_sound(event));
@@ -171,6 +177,7 @@ static void field_text(const struct core_field *field, char *text, size_t size)
         snprintf(text, size, "%" PRId64, (int64_t)field->number);
 }
 
+/* Names the first thing that differs: a field, the cause or the attempt. */
 static void say_difference(struct world *world, const struct core_event *its,
                            const struct ref_told *wanted)
 {
@@ -222,6 +229,7 @@ static void say_missing(struct world *world, const struct ref_told *wanted, uint
                name_of(wanted->child));
 }
 
+/* Both lists in step; the first that is missing or too many is reported. */
 static void compare_events(struct world *world)
 {
     uint32_t at = 0;
@@ -241,6 +249,7 @@ static void compare_events(struct world *world)
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 
+/* Notes a call to the host. */
 void told_call(struct world *world, const struct actor *actor, enum ref_call_kind kind,
                struct attempt_id id, int64_t number, bool whole)
 {
@@ -261,6 +270,7 @@ static bool is_same_call(const struct ref_call *its, const struct ref_call *want
            its->whole == wanted->whole && strcmp(its->child, wanted->child) == 0;
 }
 
+/* A call as text, for the report of a difference. */
 static void call_text(const struct ref_call *call, char *text, size_t size)
 {
     static const char *const names[] = {
@@ -277,6 +287,7 @@ static void call_text(const struct ref_call *call, char *text, size_t size)
                  call->whole ? ", whole" : "");
 }
 
+/* The calls of one input, one by one. */
 static void compare_calls(struct world *world)
 {
     const struct ref *r = &world->reference;
