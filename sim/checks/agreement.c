@@ -291,7 +291,7 @@ static void agree(struct world *world, struct actor *actor)
     agree_on_declaration(world, actor);
 }
 
-/* Counts anew what the core keeps as running totals; the totals must not
+/* Counts again what the core keeps as running totals; the totals must not
  * drift. */
 static struct tally tally_below(const struct world *world, const struct supervisor *supervisor)
 {

@@ -131,7 +131,7 @@ static void enter_fence(struct world *world, struct ledger *ledger, const struct
 }
 
 /* One event of a child. A child that was removed and added again is another
- * child with the same id: its ledger begins anew, apart from its numbers. */
+ * child with the same id: its ledger is empty, apart from its numbers. */
 static void enter_child_event(struct world *world, struct actor *actor, const struct event *event)
 {
     struct ledger *ledger = &actor->ledger;

@@ -58,6 +58,8 @@ static void bare_event(void *userdata, const struct event *event)
     ((struct bare *)userdata)->events += event->sequence > 0;
 }
 
+/* A core with nothing around it: ports that only note, and children whose limit
+ * is never reached, so that the loop can go on for any time. */
 static void bare_new(struct bare *bare)
 {
     static char ids[CHILDREN][8];
@@ -152,6 +154,8 @@ static void one_life(struct bare *bare, struct child *child)
     take_changes(bare);
 }
 
+/* Inputs per second of the core alone. This is the upper bound of everything
+ * that the simulator can do. */
 static double bench_core(double seconds)
 {
     struct bare bare;
@@ -170,6 +174,7 @@ static double bench_core(double seconds)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/* Figures mean little without the machine that they were measured on. */
 static void print_machine(void)
 {
     struct utsname name;
@@ -189,6 +194,8 @@ static void print_machine(void)
         fclose(file);
 }
 
+/* States per second of the exploration, which depends on how fast a state is
+ * saved, restored and hashed. */
 static void bench_explore(const char *path, double seconds)
 {
     static struct explored explored;
@@ -236,6 +243,8 @@ static void bench_daemon(double seconds)
     schedule_free(&schedule);
 }
 
+/* The goals beside the figures are those of the specification, on the machine
+ * that it names. */
 static int handle(int argc, char **argv)
 {
     static const struct option longs[] = {

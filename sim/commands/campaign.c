@@ -1,3 +1,8 @@
+/*
+ * proctor-sim campaign: many seeds, in parallel, and what they reached. With
+ * --hashes it prints one hash per seed instead: two builds that print the same
+ * behave alike, which is how a change that should change nothing is proved.
+ */
 #include "commands/commands.h"
 #include "system/number.h"
 #include "search/campaign.h"
@@ -22,6 +27,7 @@ static bool read_shard(const char *text, unsigned *shard, unsigned *shards)
     return true;
 }
 
+/* "A..B" or "A..": the second number is not part of the range. */
 static bool read_range(const char *text, uint64_t *first, uint64_t *last)
 {
     char left[32];
@@ -35,6 +41,8 @@ static bool read_range(const char *text, uint64_t *first, uint64_t *last)
            (!dots[2] || commands_read_number(dots + 2, last)) && *first < *last;
 }
 
+/* One line per seed, in order. The format is compared by tests and by people;
+ * it must not change. */
 static int print_hashes(const struct campaign_options *options)
 {
     struct schedule schedule = {};
@@ -50,6 +58,7 @@ static int print_hashes(const struct campaign_options *options)
     return 0;
 }
 
+/* Without --seeds and --time, a campaign runs for one minute. */
 static int handle(int argc, char **argv)
 {
     static const struct option longs[] = {

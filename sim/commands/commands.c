@@ -1,3 +1,8 @@
+/*
+ * What the commands of proctor-sim have in common: reading numbers and times,
+ * refusing an option with a line that names the command, printing a verdict and
+ * the command that repeats a run.
+ */
 #include "commands/commands.h"
 
 #include "system/number.h"

@@ -98,6 +98,9 @@ static void print_repeat(const struct options *options, const uint32_t *choices,
     free(text);
 }
 
+/* Shrinks a failure, if there is time for it, and prints the command that
+ * repeats it. A shorter run counts only if it fails in the same way, digits
+ * aside. */
 static void explain(struct guest *guest, const struct options *options, struct schedule *schedule,
                     const struct whole_result *result)
 {
@@ -122,6 +125,9 @@ static void explain(struct guest *guest, const struct options *options, struct s
     free(choices);
 }
 
+/* Each seed is one whole life of proctord. With --twice each is run again: a
+ * second run that makes other calls means that something outside of the seed
+ * has an influence. */
 static int run_seeds(struct guest *guest, const struct options *options)
 {
     double began = clock_seconds(), virtual = 0;
@@ -180,6 +186,7 @@ static bool read_seeds(const char *text, struct options *options)
 
 static int read_options(int argc, char **argv, struct options *options);
 
+/* Entry of the command. */
 static int run_daemon(int argc, char **argv)
 {
     struct options options = {.last = 100};
@@ -223,6 +230,8 @@ const struct command_entry command_daemon = {
             "  --aslr             leaves its addresses random\n",
 };
 
+/* By hand rather than by getopt: most options have values of a kind of their
+ * own, which are read at once. */
 static int read_options(int argc, char **argv, struct options *options)
 {
     const char *problem;

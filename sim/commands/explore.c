@@ -1,3 +1,9 @@
+/*
+ * proctor-sim explore: all orders of all actions of a small scenario, instead
+ * of samples of them. It ends when no state is new, and says whether the space
+ * is exhausted; if a bound was reached first, that is a failure, so that nobody
+ * takes a part for the whole.
+ */
 #include "commands/commands.h"
 #include "system/number.h"
 #include "scenario/scenario.h"
@@ -15,6 +21,7 @@ static void print_path(const char *scenario, const struct explored *explored)
     printf("\n");
 }
 
+/* Figures first, then the verdict. */
 static int report_exploration(const char *scenario, const struct explored *explored)
 {
     printf("%" PRIu64 " states, %" PRIu64 " transitions, %" PRIu64 " duplicates, %" PRIu64
@@ -33,6 +40,7 @@ static int report_exploration(const char *scenario, const struct explored *explo
     return explored->exhausted ? 0 : EXIT_FOUND;
 }
 
+/* Choices separated by commas, as the report of a failure prints them. */
 static size_t read_path(const char *text, uint32_t *path, size_t max)
 {
     size_t n = 0;
@@ -47,6 +55,7 @@ static size_t read_path(const char *text, uint32_t *path, size_t max)
     return n;
 }
 
+/* With --path only that one path is walked, with its log. */
 static int handle(int argc, char **argv)
 {
     static const struct option longs[] = {{"depth", required_argument, NULL, 'd'},

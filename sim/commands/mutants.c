@@ -71,6 +71,8 @@ static char *read_whole(const char *path)
     return text;
 }
 
+/* A mutant is a small document in the language of the manifests: which file,
+ * which lines, and what they are replaced with. */
 static int parse(const char *path, const char *text, struct arena *arena, struct mutant *mutant)
 {
     static const struct key keys[] = {{"mutant", read_name},    {"like", read_like},
@@ -126,6 +128,8 @@ static int write_source(const struct mutants_options *options, const struct muta
     return file ? 0 : -errno;
 }
 
+/* Compiles the changed file alone and links it with the objects of the build
+ * folder: seconds instead of minutes for each mutant. */
 static int build(const struct mutants_options *options)
 {
     char command[8192];
@@ -171,6 +175,8 @@ static void hunt_by_campaign(const struct mutants_options *options, struct hunt 
         pclose(pipe);
 }
 
+/* Counts the scenarios that notice. A run that does not end has noticed,
+ * too. */
 static void hunt_by_scenarios(const struct mutants_options *options, struct hunt *hunt)
 {
     char command[4096];
@@ -268,6 +274,8 @@ static void hunt_next(const struct mutants_options *options, struct dirent **ent
     }
 }
 
+/* One of several processes, in a folder of its own, which takes the next mutant
+ * until none is left. */
 static void run_job(const struct mutants_options *options, unsigned job, struct dirent **entries,
                     int n, struct progress *progress)
 {
@@ -300,6 +308,8 @@ static bool hunt_side_by_side(const struct mutants_options *options, struct dire
     return good;
 }
 
+/* The progress is in shared memory, so that the jobs can hand out the mutants
+ * among themselves. */
 static int hunt_all(const struct mutants_options *options)
 {
     struct dirent **entries;
@@ -324,6 +334,7 @@ static int hunt_all(const struct mutants_options *options)
     return !ended || progress->alive + progress->broken > 0 || progress->tried == 0;
 }
 
+/* One option; false if its value is not understood. */
 static bool read_option(struct mutants_options *options, int option, const char *value)
 {
     uint64_t jobs;
@@ -355,6 +366,7 @@ static bool read_option(struct mutants_options *options, int option, const char 
     }
 }
 
+/* The working folder is removed at the end, whatever was found. */
 static int handle(int argc, char **argv)
 {
     static const struct option longs[] = {

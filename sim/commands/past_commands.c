@@ -1,3 +1,8 @@
+/*
+ * Commands for journals of a real proctord: replay, step through, shrink, draw.
+ * A journal holds every input with its time, so what happened on a real machine
+ * can be repeated here as often as needed.
+ */
 #include "commands/past_commands.h"
 
 #include "commands/commands.h"
@@ -35,6 +40,8 @@ static void print_state(const struct life *life)
                stop_state_to_string(child->stop_state), fence_phase_to_string(child->fence_phase));
 }
 
+/* What a replay proves, line by line: the same lines of the audit, and the same
+ * state at the end. */
 static void print_end(const struct life *life)
 {
     if (life->fails)
@@ -74,6 +81,8 @@ static uint64_t show_until(struct past *past, uint64_t from, uint64_t until)
     return life.inputs;
 }
 
+/* Step by step, forwards and backwards. Going back means to replay from the
+ * start, which takes less than a second. */
 static void walk(struct past *past)
 {
     uint64_t at = show_until(past, 0, 1);
@@ -94,6 +103,7 @@ static void walk(struct past *past)
     }
 }
 
+/* Entry: the whole journal, up to one input, or step by step. */
 int past_replay(const char *path, uint64_t until, bool step, bool log)
 {
     struct past *past = past_read(path);
@@ -145,6 +155,8 @@ static size_t left(const struct shrinking *s)
     return kept;
 }
 
+/* Leaves out some inputs, and takes them back if what is sought is not found
+ * any more. */
 static bool try_without(struct shrinking *s, size_t from, size_t length)
 {
     struct life life;
@@ -165,6 +177,8 @@ static bool try_without(struct shrinking *s, size_t from, size_t length)
     return good;
 }
 
+/* First halves, then quarters, down to single inputs, from the end to the
+ * beginning, until nothing more can be left out or the time is over. */
 static void shrink_all(struct shrinking *s)
 {
     bool better = true;
@@ -189,6 +203,8 @@ static void cut(struct shrinking *s, uint64_t inputs)
         s->left_out[i] = s->left_out[i] || ++seen > inputs;
 }
 
+/* Looks for the shortest journal in which the same event, or the same failure,
+ * still occurs. */
 int past_shrink(const char *path, const char *to, const char *wanted, double seconds)
 {
     struct past *past = past_read(path);
@@ -243,6 +259,7 @@ out:
 
 /* ---- timeline -------------------------------------------------------------------------------- */
 
+/* Draws a journal in one of the formats of `timeline`. */
 int past_timeline(const char *path, FILE *file, const char *format)
 {
     struct past *past = past_read(path);

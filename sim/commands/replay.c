@@ -1,3 +1,8 @@
+/*
+ * proctor-sim replay: repeats a trace and compares its log with the one that
+ * was recorded. If the log is the same but the hash is not, the core does
+ * something different that no event shows.
+ */
 #include "commands/commands.h"
 #include "commands/past_commands.h"
 #include "system/number.h"
@@ -70,6 +75,7 @@ static bool show_until(struct run *run, const struct trace *trace, uint64_t from
     return stepping.shown;
 }
 
+/* Step by step; going back means to run again from the beginning. */
 static int walk_trace(struct run *run, const struct trace *trace)
 {
     uint64_t at = 1;
@@ -91,6 +97,8 @@ static int walk_trace(struct run *run, const struct trace *trace)
     }
 }
 
+/* Says from which line on the two logs differ: the cause is in that line or
+ * shortly before it. */
 static int compare(struct run *run, const struct trace *trace)
 {
     struct log log = {};
@@ -119,6 +127,7 @@ static int compare(struct run *run, const struct trace *trace)
     return same ? 0 : EXIT_FOUND;
 }
 
+/* A file that is the journal of a real proctord goes to past_replay(). */
 static int handle(int argc, char **argv)
 {
     static const struct option longs[] = {{"until", required_argument, NULL, 'u'},

@@ -1,3 +1,8 @@
+/*
+ * proctor-sim run: one scenario or one world of the swarm, once, with a given
+ * seed or schedule. It is the command that everything else names when a failure
+ * is to be repeated.
+ */
 #include "commands/commands.h"
 #include "scenario/scenario.h"
 #include "search/campaign.h"
@@ -8,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How ties are decided: in order, by chance, or by priorities that change at
+ * few points (PCT), which finds some bugs sooner than chance. */
 static bool read_chooser(const char *text, enum chooser *chooser, unsigned *depth)
 {
     uint64_t number;
@@ -35,6 +42,8 @@ static bool read_subject(const char *name, struct subject **subject)
     return *subject != NULL;
 }
 
+/* The schedule of a run is reused by the next one, so what it chose is
+ * copied. */
 static uint32_t *copy_choices(const struct schedule *schedule, size_t *count)
 {
     uint32_t *copy = malloc((schedule->count + 1) * sizeof(*copy));
@@ -69,6 +78,7 @@ static void begin(const struct run *run, const struct run_options *options, uint
         schedule_begin(run->schedule, options->chooser, run->seed);
 }
 
+/* Runs, prints the verdict, and runs again if --twice was given. */
 static int run_subject(const char *name, struct run *run, const struct run_options *options,
                        uint32_t *given, size_t n_given)
 {
@@ -96,6 +106,7 @@ static int run_subject(const char *name, struct run *run, const struct run_optio
     return r < 0 ? EXIT_USAGE : failed;
 }
 
+/* A seed alone means that ties are decided by chance. */
 static int handle(int argc, char **argv)
 {
     static const struct option longs[] = {

@@ -1,3 +1,7 @@
+/*
+ * proctor-sim shrink: the shortest schedule that still fails. A failure of a
+ * thousand choices can often be had with a dozen, and those can be read.
+ */
 #include "commands/commands.h"
 #include "commands/past_commands.h"
 #include "search/clock.h"
@@ -11,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Writes the shorter trace, and prints how to repeat it. */
 static int shrink_trace(struct run *run, const struct trace *trace, const char *path,
                         double seconds)
 {
@@ -37,6 +42,8 @@ static int shrink_trace(struct run *run, const struct trace *trace, const char *
     return r < 0 ? EXIT_USAGE : 0;
 }
 
+/* Without -o the result is beside the trace, with ".short" added to its
+ * name. */
 static int handle(int argc, char **argv)
 {
     static const struct option longs[] = {

@@ -1,3 +1,8 @@
+/*
+ * proctor-sim test: all scenarios below some folders, each with several seeds.
+ * A scenario fails if an expectation of it fails, or any check of the
+ * simulator.
+ */
 #include "commands/commands.h"
 #include "commands/whole_guest.h"
 #include "scenario/scenario.h"
@@ -17,6 +22,8 @@ struct tests {
     size_t count, capacity;
 };
 
+/* Grows the list. The program ends if there is no memory: it has nothing to
+ * save. */
 static void add_path(struct tests *tests, const char *path)
 {
     if (tests->count == tests->capacity) {
@@ -31,6 +38,8 @@ static void add_path(struct tests *tests, const char *path)
     tests->paths[tests->count++] = copy;
 }
 
+/* All .yaml files below a folder, in alphabetical order, so that two runs print
+ * the same. */
 static int find_scenarios(struct tests *tests, const char *path)
 {
     struct stat status;
@@ -119,6 +128,8 @@ static bool test_one(struct run *run, const char *path, uint64_t seeds, bool fai
     return passed;
 }
 
+/* A run that found no scenario at all fails: a wrong path must not look like
+ * success. */
 static int handle(int argc, char **argv)
 {
     static const struct option longs[] = {{"seeds", required_argument, NULL, 's'},

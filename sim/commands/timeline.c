@@ -1,3 +1,7 @@
+/*
+ * proctor-sim timeline: draws a trace or a journal as HTML, SVG, Mermaid or for
+ * Perfetto.
+ */
 #include "commands/commands.h"
 #include "commands/past_commands.h"
 #include "trace/past.h"
@@ -9,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Runs the trace again: its log has no states, and the picture needs them. */
 static int write_timeline(const struct trace *trace, FILE *file, const char *format)
 {
     struct schedule schedule = {};
@@ -50,6 +55,7 @@ static bool known_format(const char *format)
     return false;
 }
 
+/* What is wrong with a file is said before anything is written. */
 static int handle(int argc, char **argv)
 {
     static const struct option longs[] = {{"format", required_argument, NULL, 'f'}, {}};

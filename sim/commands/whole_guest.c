@@ -1,3 +1,8 @@
+/*
+ * Starts the process that runs proctord inside of the simulator. proctord
+ * itself and the library that takes its system calls are found beside
+ * proctor-sim, in the build folder as well as where both are installed.
+ */
 #include "commands/whole_guest.h"
 
 #include <limits.h>
@@ -35,6 +40,8 @@ static void stay_on_one_core(void)
     sched_setaffinity(0, sizeof(set), &set);
 }
 
+/* Simulator and guest run in turns, never at once; on one processor core the
+ * change between them is cheapest. */
 int whole_guest_new(const char *proctord, const char *seam, bool random_addresses,
                     struct guest **guest)
 {

@@ -1,3 +1,12 @@
+/*
+ * The daemon dies and comes back: the core is thrown away, read again from the
+ * journal of the model, and compared with the one that died, byte by byte. Then
+ * the world is told what a real daemon would find: processes that are alive,
+ * that ended, or that nobody knows about.
+ *
+ * A death may come at any call, between any two of them, and during the
+ * recovery itself. Whatever was promised before must hold afterwards.
+ */
 #include "daemon/crash.h"
 
 #include "checks/arrival.h"
@@ -30,6 +39,8 @@ static int read_boot(void *userdata, const struct frame *frame, struct archive *
     return archive->failed ? -EBADMSG : 0;
 }
 
+/* As proctord does it at its start. A last frame that is incomplete is cut off:
+ * it was never confirmed to anyone. */
 static struct core *read_back(struct world *world)
 {
     struct disk *disk = world->disk;
@@ -59,6 +70,8 @@ static struct core *read_back(struct world *world)
     return core;
 }
 
+/* Both cores are written out and compared. A field that is not archived, or
+ * that is worked out differently, shows here. */
 static void compare(struct world *world, struct core *before, struct core *after)
 {
     struct disk *a = disk_new(world), *b = disk_new(world);
@@ -77,6 +90,8 @@ static void compare(struct world *world, struct core *before, struct core *after
     disk_free(b);
 }
 
+/* The world's pointers into the core that died are replaced. Children are found
+ * by id and serial: a removed one with the same id is another child. */
 static void take_over(struct world *world, struct core *core)
 {
     core_free(world->core);
@@ -111,6 +126,9 @@ static uint32_t draw_death(struct world *world)
     return dies ? schedule_choose(world->schedule, DEATH_STEPS) : NEVER;
 }
 
+/* What the daemon finds for one attempt, reported as the real one would report
+ * it: the start is repeated if it never happened; an end that nobody saw is
+ * reported as unknown. */
 static void find_process(struct world *world, struct actor *actor)
 {
     struct child *child = actor->child;
@@ -211,6 +229,8 @@ static bool recover_once(struct world *world, uint32_t death)
     return false;
 }
 
+/* Tells the core that the recovery is over, with figures that no field has by
+ * chance. */
 static void recovered(struct world *world)
 {
     struct recovery recovery = {
@@ -232,6 +252,7 @@ static void recovered(struct world *world)
     crash_end_input(world, &before);
 }
 
+/* The disk is full, or works again. */
 static void durability(struct world *world, bool durable)
 {
     struct checks_before before;
@@ -249,6 +270,8 @@ static void durability(struct world *world, bool durable)
     crash_end_input(world, &before);
 }
 
+/* A death during the recovery starts it from the beginning; after a few of them
+ * the next one is allowed to finish, so that every run ends. */
 static void recover(struct world *world)
 {
     if (world->verdict.check != CHECK_NONE)
@@ -263,6 +286,8 @@ static void recover(struct world *world)
     recovered(world);
 }
 
+/* Entry. `torn`: the last write was cut short, so some bytes of it are at the
+ * end of the file. */
 void crash_daemon(struct world *world, bool torn)
 {
     struct disk *disk = world->disk;

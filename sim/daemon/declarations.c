@@ -1,3 +1,8 @@
+/*
+ * Declares, redeclares and removes children, in the core and in the reference
+ * at once, and compares the answers. Declarations that must be refused are
+ * tried as well, and must change nothing.
+ */
 #include "daemon/declarations.h"
 
 #include "core/vocabulary/invariant.h"
@@ -20,6 +25,7 @@
 
 #define FEW 16 /* children that are declared at once */
 
+/* The reference has no allocation of its own: the room comes from the world. */
 static void add_reference(struct world *world, struct actor *actor)
 {
     uint64_t *exits = world_allocate(world, (actor->declaration->burst + 1) * sizeof(*exits));
@@ -33,6 +39,8 @@ static void add_reference(struct world *world, struct actor *actor)
     }
 }
 
+/* Supervisors and children reach the reference in the order in which the core
+ * was given them. */
 static void tell_reference(struct world *world, const struct supervisor_declaration *supervisors,
                            size_t n_supervisors, const uint32_t *actors, size_t count)
 {
@@ -55,6 +63,8 @@ int world_declare(struct world *world, const uint32_t *actors, size_t count, str
     return world_declare_tree(world, NULL, 0, actors, count, error);
 }
 
+/* One set, as from one file: it is accepted as a whole or refused as a
+ * whole. */
 int world_declare_tree(struct world *world, const struct supervisor_declaration *supervisors,
                        size_t n_supervisors, const uint32_t *actors, size_t count,
                        struct error *error)
@@ -102,6 +112,8 @@ static void make_room(struct world *world, struct ref_child *child,
     child->exits = exits;
 }
 
+/* Before the change the core is asked what it would do; the answer must be what
+ * the reference thinks, and then it must be done. */
 int world_redeclare(struct world *world, uint32_t number,
                     const struct child_declaration *declaration, enum redeclare_how how,
                     struct error *error)
@@ -136,6 +148,8 @@ int world_redeclare(struct world *world, uint32_t number,
     return r;
 }
 
+/* Two children at once, because a set may only be right as a whole: each may
+ * depend on the other's new declaration. */
 int world_redeclare_two(struct world *world, const struct child_declaration *const two[2],
                         enum redeclare_how how)
 {
@@ -159,6 +173,7 @@ int world_redeclare_two(struct world *world, const struct child_declaration *con
     return r;
 }
 
+/* The limits of a supervisor change; its children do not. */
 int world_redeclare_supervisor(struct world *world,
                                const struct supervisor_declaration *declaration,
                                struct error *error)
@@ -184,6 +199,8 @@ int world_redeclare_supervisor(struct world *world,
     return r;
 }
 
+/* A job, and before it its dry run, which must promise exactly what then
+ * happens. */
 int world_run_job(struct world *world, uint32_t number, const char *name, enum same_name same_name,
                   struct error *error)
 {
@@ -246,6 +263,7 @@ static void check_refusal(struct world *world, int answer, int wanted)
                    wanted);
 }
 
+/* A set that must be refused with `wanted`, and leaves no trace. */
 void world_declare_in_vain(struct world *world, const struct child_declaration *declarations,
                            size_t count, int wanted)
 {
@@ -263,6 +281,7 @@ void world_declare_in_vain(struct world *world, const struct child_declaration *
     crash_end_input(world, &before);
 }
 
+/* A child that does not exist cannot be redeclared. */
 void world_redeclare_in_vain(struct world *world, const struct child_declaration *declaration)
 {
     struct declaration_problem problem = {};

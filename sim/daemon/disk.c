@@ -1,3 +1,8 @@
+/*
+ * The journal of the model: frames in memory, written with the real encoder and
+ * read with the real reader, so that the format itself is under test in every
+ * run. What was written when the daemon dies is what the next one finds.
+ */
 #include "daemon/disk.h"
 
 #include "core/vocabulary/invariant.h"
@@ -70,6 +75,8 @@ void disk_begin(struct world *world)
     disk_checkpoint(world->disk);
 }
 
+/* The core gives each input before it acts on it. From here on the calls of
+ * that input may or may not happen, if the daemon dies now. */
 void disk_record(void *userdata, const struct core_input *input)
 {
     struct world *world = userdata;

@@ -1,3 +1,8 @@
+/*
+ * Dry runs: what the core says that it would do, against what it then does, and
+ * against what the reference says. A dry run may change nothing; the checks
+ * after each input would notice.
+ */
 #include "daemon/dry_runs.h"
 
 #include "checks/checks.h"
@@ -76,6 +81,8 @@ static void give_back(struct world *world, struct starts *mine, struct starts *i
     memory_release(world->memory, its->ids);
 }
 
+/* A set of declarations. `claim` is what will really start, if the caller knows
+ * it. */
 void dry_run_declare(struct world *world, const uint32_t *actors, size_t count,
                      const struct dry_run_claim *claim)
 {
@@ -107,6 +114,7 @@ void dry_run_declare(struct world *world, const uint32_t *actors, size_t count,
     crash_end_input(world, &before);
 }
 
+/* Is part of the input that follows, and must come before it. */
 void dry_run_redeclare(struct world *world, const struct child_declaration *set, size_t count)
 {
     struct declaration_problem problem = {};
@@ -122,6 +130,8 @@ void dry_run_redeclare(struct world *world, const struct child_declaration *set,
     give_back(world, &mine, &its);
 }
 
+/* The plan was made before the job existed, and is compared with what became of
+ * it. */
 void dry_run_compare_job(struct world *world, const struct actor *actor,
                          const struct job_plan *plan)
 {

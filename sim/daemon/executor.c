@@ -1,3 +1,11 @@
+/*
+ * The ports of the core, carried out by the model: starts, cancels, aborts,
+ * timers. Each call is checked, noted and then obeyed, lost or delayed as the
+ * faults of the world demand.
+ *
+ * During a recovery the same calls come again, and nothing of them may happen a
+ * second time.
+ */
 #include "daemon/executor.h"
 
 #include "checks/calls.h"
@@ -28,6 +36,8 @@ static void doubt(struct world *world, const struct actor *actor, uint64_t attem
             .actor = world_number_of(world, actor), .attempt = attempt, .abort = abort};
 }
 
+/* A child's actor, found by its id when the core calls about it for the first
+ * time. */
 static struct actor *actor_of(struct world *world, struct child *child)
 {
     if (!child->host) {
@@ -43,6 +53,7 @@ static struct actor *actor_of(struct world *world, struct child *child)
     return child->host;
 }
 
+/* Notes a call for the log, the hash and the comparison with the reference. */
 static void note_call_with(struct world *world, const struct actor *actor, enum ref_call_kind kind,
                            const char *what, struct attempt_id id, int64_t number, bool whole)
 {
@@ -93,6 +104,7 @@ static bool is_of(const struct child *child, const struct actor *actor, struct a
            child->attempt.number == id.attempt && child->serial == id.serial;
 }
 
+/* The process of the model begins, unless the daemon dies just before. */
 static void port_start(void *userdata, struct child *child, struct attempt_id id)
 {
     struct world *world = userdata;
@@ -106,6 +118,8 @@ static void port_start(void *userdata, struct child *child, struct attempt_id id
         process_start(world, actor, id);
 }
 
+/* The request may be lost between daemon and process; then the deadline of the
+ * stop has to help. */
 static void port_cancel(void *userdata, struct child *child, struct attempt_id id)
 {
     struct world *world = userdata;
@@ -133,6 +147,7 @@ static void port_cancel(void *userdata, struct child *child, struct attempt_id i
     process_obey_cancel(world, actor, process);
 }
 
+/* An abort may be lost, too, as it is when a process is stuck in the kernel. */
 static void port_abort(void *userdata, struct child *child, struct attempt_id id)
 {
     struct world *world = userdata;
@@ -160,6 +175,8 @@ static void port_abort(void *userdata, struct child *child, struct attempt_id id
     process_obey_abort(world, actor, process);
 }
 
+/* A process that does not heed this signal continues as if nothing had
+ * happened. */
 static void port_escalate(void *userdata, struct child *child, struct attempt_id id, int signal)
 {
     struct world *world = userdata;
@@ -181,6 +198,8 @@ static void port_escalate(void *userdata, struct child *child, struct attempt_id
     process_queue_end(world, actor, process, process->state == PROCESS_ALIVE, 0);
 }
 
+/* A call that may or may not have happened before the daemon died is repeated,
+ * since a process that has got a signal twice is no worse off. */
 void executor_do_again(struct world *world, const struct doubt *doubt)
 {
     struct actor *actor = &world->actors[doubt->actor];
@@ -195,6 +214,8 @@ void executor_do_again(struct world *world, const struct doubt *doubt)
         process_obey_cancel(world, actor, process);
 }
 
+/* Signal 0 stands for the command of a reload, which is run instead of sending
+ * a signal. */
 static int port_kill(void *userdata, struct child *child, struct attempt_id id, int signal,
                      bool whole)
 {
@@ -261,6 +282,8 @@ static void port_forget(void *userdata, struct child *child)
     actor->child = NULL;
 }
 
+/* Time of the core becomes time of the world: the core's clock begins again
+ * with each boot. A fault may let the timer come late, never early. */
 static void port_set_timer(void *userdata, uint64_t deadline_usec)
 {
     struct world *world = userdata;
@@ -290,6 +313,7 @@ static void port_event(void *userdata, const struct event *event)
     checks_event(world, event);
 }
 
+/* All ports, filled in one place. */
 void executor_ports(struct world *world, struct core_ports *ports)
 {
     INVARIANT(ports);

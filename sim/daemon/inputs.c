@@ -1,8 +1,14 @@
+/*
+ * What every input has in common, whatever it is: it is counted, and the checks
+ * are told that it begins.
+ */
 #include "daemon/inputs.h"
 
 #include "checks/causes.h"
 #include "checks/told.h"
 
+/* A world that never comes to rest ends with a failure after a number of inputs
+ * that no sound run needs. */
 void inputs_begin(struct world *world, enum input_kind kind, struct actor *actor)
 {
     world->inputs++;

@@ -1,3 +1,8 @@
+/*
+ * Reports about processes reach the core here: spawned, completed, notified,
+ * checked. Each goes to the reference as well, and some are remembered, so that
+ * they can be delivered a second time, late, as stale ones.
+ */
 #include "daemon/reports.h"
 
 #include "checks/checks.h"
@@ -12,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A line of the log, if an observer reads it. */
 static void note_report(struct world *world, const struct report *report)
 {
     static const char *const words[] = {"spawned",     "spawn-failed",  "completed",
@@ -45,6 +51,8 @@ static void note_report(struct world *world, const struct report *report)
                                        .text = text});
 }
 
+/* Every kind is listed, so that a new input does not compile here until it is
+ * decided what to do with it. */
 static void to_core(struct world *world, const struct report *report)
 {
     switch (report->kind) {
@@ -108,6 +116,7 @@ static void remember(struct world *world, const struct report *report)
         world->history[world->n_history++ % WORLD_HISTORY] = *report;
 }
 
+/* Entry: one report, with the checks around it. */
 void world_report(struct world *world, const struct report *report)
 {
     struct checks_before before;
@@ -123,6 +132,8 @@ void world_report(struct world *world, const struct report *report)
     remember(world, report);
 }
 
+/* The timer came, or the clock was set; both make the core look at its
+ * deadlines. */
 static void timer(struct world *world, const char *what, bool clock_set)
 {
     struct checks_before before;

@@ -1,3 +1,9 @@
+/*
+ * Requests of people and programs: commands on one child or a scope, removal,
+ * shutdown, and everything else that reaches the core through the bus or a
+ * signal. Each is answered by the reference as well, and both answers are
+ * compared, with the text of a refusal.
+ */
 #include "daemon/requests.h"
 
 #include "core/vocabulary/invariant.h"
@@ -12,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A line of the log for a command. */
 static void note_command(struct world *world, const struct command *command)
 {
     char text[160];
@@ -26,6 +33,7 @@ static void note_command(struct world *world, const struct command *command)
                                        .text = text});
 }
 
+/* A line of the log for its answer. */
 static void note_outcome(struct world *world, const struct command *command,
                          const struct outcome *outcome, int error, const char *why)
 {
@@ -53,6 +61,8 @@ static void note_outcome(struct world *world, const struct command *command,
                                        .text = text});
 }
 
+/* One command on one child. Core and reference must refuse the same commands,
+ * in the same words. */
 int world_command(struct world *world, const struct command *command, struct outcome *outcome,
                   struct error *error)
 {
@@ -93,6 +103,8 @@ static void tell(void *userdata, const struct outcome *outcome)
     told->outcomes[told->n++] = *outcome;
 }
 
+/* One command on all children below a supervisor; the answers come in the order
+ * of the tree. */
 int world_command_scope(struct world *world, const struct command *command, struct error *error)
 {
     struct outcome *outcomes = world_allocate(world, 2 * (world->n_actors + 1) * sizeof(*outcomes));
@@ -123,6 +135,7 @@ int world_command_scope(struct world *world, const struct command *command, stru
     return r;
 }
 
+/* Several children at once, as when a file of declarations is taken away. */
 void world_remove(struct world *world, const char *const *ids, uint32_t n)
 {
     struct checks_before before;
@@ -142,6 +155,7 @@ void world_remove(struct world *world, const char *const *ids, uint32_t n)
     crash_end_input(world, &before);
 }
 
+/* `bound_usec`: after this time everything is killed; 0 is no bound. */
 void world_shutdown(struct world *world, uint64_t bound_usec, const char *by, const char *why)
 {
     struct checks_before before;
@@ -156,6 +170,7 @@ void world_shutdown(struct world *world, uint64_t bound_usec, const char *by, co
     crash_end_input(world, &before);
 }
 
+/* A second request to end: nobody is given more time. */
 void world_hurry(struct world *world)
 {
     struct checks_before before;
@@ -170,6 +185,7 @@ void world_hurry(struct world *world)
     crash_end_input(world, &before);
 }
 
+/* The end of a shutdown by policy is taken back. */
 void world_reopen(struct world *world)
 {
     struct checks_before before;
@@ -187,6 +203,8 @@ void world_reopen(struct world *world)
     crash_end_input(world, &before);
 }
 
+/* A newer program takes over; the core only has to say so, and to do
+ * nothing. */
 void world_reexecute(struct world *world)
 {
     struct checks_before before;

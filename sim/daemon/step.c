@@ -1,3 +1,10 @@
+/*
+ * The loop of the model: of all things that are due at the earliest time, the
+ * schedule picks one. That choice, and nothing else, is what makes one run
+ * differ from another with the same seed.
+ *
+ * Time does not pass by itself: it jumps to the next thing that is due.
+ */
 #include "daemon/step.h"
 #include "checks/told.h"
 
@@ -19,6 +26,8 @@ static void *allocate_for_reference(void *userdata, size_t size)
 static const struct supervisor_declaration plain_root = {
     .path = "", .burst = 10, .interval_usec = UINT64_C(300) * 1000000};
 
+/* Everything is allocated from `memory`, which is emptied at once for the next
+ * run. */
 struct world *world_new(struct memory *memory, struct schedule *schedule, uint64_t seed,
                         uint32_t actors_max)
 {
@@ -74,6 +83,8 @@ static void turn(struct world *world)
         world->turn(world, world->turn_userdata);
 }
 
+/* One thing happens. What was planned for a process that has gone, or for an
+ * earlier wait of it, is dropped. */
 static void happen(struct world *world, struct pending pending)
 {
     struct actor *actor = &world->actors[pending.actor];
@@ -115,6 +126,8 @@ struct ties {
     uint32_t n;
 };
 
+/* Keeps the candidates in the order in which they were planned, so that choice
+ * 0 is always the plain one. */
 static void add_tie(struct ties *ties, uint64_t due, uint64_t order, uint32_t choice)
 {
     if (due < ties->due) {
@@ -147,6 +160,8 @@ static bool has_losses(const struct world *world)
     return false;
 }
 
+/* What was lost when the daemon died comes before everything else of that
+ * moment. */
 static void find_ties(const struct world *world, struct ties *ties)
 {
     bool losses = has_losses(world);
@@ -168,6 +183,7 @@ static uint64_t key_of(const struct world *world, uint32_t choice)
     return 2 + world->pending[choice].kind + 16 * (uint64_t)world->pending[choice].actor;
 }
 
+/* Returns false if nothing is due until then, or a check has failed. */
 bool world_step(struct world *world, uint64_t until_nsec)
 {
     struct ties ties;

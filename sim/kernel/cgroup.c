@@ -1,3 +1,12 @@
+/*
+ * The tree of control groups: making, removing, entering, freezing. Each group
+ * counts the processes in it and below it, because "populated" and the limit of
+ * processes are about both.
+ *
+ * The errors are those of Linux, and come in its order: proctord's fallbacks
+ * depend on which of two errors it sees. tests/kernel-model/ compares them with
+ * a real kernel.
+ */
 #include "kernel/cgroup.h"
 
 #include "kernel/task_table.h"
@@ -16,6 +25,8 @@ struct cgroup_tree {
     uint64_t last_number;
 };
 
+/* Every group has a number that is never used again, from which the numbers of
+ * its files are made. */
 static struct cgroup *new_one(struct cgroup_tree *tree, struct cgroup *parent, const char *name)
 {
     struct cgroup *cgroup = calloc(1, sizeof(*cgroup));
@@ -99,6 +110,8 @@ struct cgroup *cgroup_find(struct cgroup *parent, const char *name)
     return child;
 }
 
+/* New groups come last, so that a listing has the order in which they were
+ * made. */
 int cgroup_make(struct cgroup *parent, const char *name, struct cgroup **made)
 {
     struct cgroup **end = &parent->children;
@@ -117,6 +130,8 @@ int cgroup_make(struct cgroup *parent, const char *name, struct cgroup **made)
     return 0;
 }
 
+/* A group with processes or groups in it is busy. One that was removed stays in
+ * memory as long as a file of it is open. */
 int cgroup_remove(struct cgroup *cgroup)
 {
     struct cgroup **at = &cgroup->parent->children;
@@ -156,6 +171,8 @@ static void count(struct cgroup *cgroup, bool more)
     }
 }
 
+/* Readers of cgroup.events are woken when "populated" has changed, and only
+ * then. */
 static bool tell_below(struct cgroup *cgroup)
 {
     bool any = cgroup->populated_told != (cgroup->n_below > 0);
@@ -179,6 +196,7 @@ bool cgroup_is_populated(const struct cgroup *cgroup)
     return cgroup->n_below > 0;
 }
 
+/* For a process that is in no group yet: one that is being made. */
 void cgroup_enter(struct cgroup *cgroup, struct task *task)
 {
     struct task **end = &cgroup->tasks;
@@ -208,6 +226,8 @@ void cgroup_leave(struct task *task)
     count(cgroup, false);
 }
 
+/* Moves a process. It is charged before it leaves, so that a refused move
+ * changes nothing; it freezes or thaws if the two groups differ in that. */
 int cgroup_attach(struct cgroup *cgroup, struct task *task)
 {
     if (cgroup->removed)
@@ -258,6 +278,7 @@ bool cgroup_is_frozen(const struct cgroup *cgroup)
     return false;
 }
 
+/* Stops where a group below is frozen itself: its processes do not change. */
 static void tell_frozen(struct cgroup *cgroup, bool freeze)
 {
     for (struct task *task = cgroup->tasks; task; task = task->cgroup_next) {
@@ -274,6 +295,7 @@ static void tell_frozen(struct cgroup *cgroup, bool freeze)
             tell_frozen(child, freeze);
 }
 
+/* A group whose parent is frozen stays so, whatever is written to it. */
 int cgroup_freeze(struct cgroup *cgroup, bool freeze)
 {
     if (cgroup->removed)
@@ -295,6 +317,8 @@ static void write_path(const struct cgroup *cgroup, FILE *out)
     fprintf(out, "/%s", cgroup->name);
 }
 
+/* As /proc/PID/cgroup shows it, with " (deleted)" as Linux adds it. The caller
+ * frees it. */
 char *cgroup_path(const struct cgroup *cgroup)
 {
     char *text = NULL;

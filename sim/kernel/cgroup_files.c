@@ -1,3 +1,9 @@
+/*
+ * The files of the control groups, as a volume that can be mounted. A table
+ * says which files there are, with their modes and functions; which of them a
+ * group shows depends on its controllers and on the profile of the kernel that
+ * is modelled, since older kernels lack some.
+ */
 #include "kernel/cgroup.h"
 
 #include "kernel/task_table.h"
@@ -81,6 +87,7 @@ static const struct controller {
 } controllers[] = {
     {"cpu", CGROUP_CPU}, {"io", CGROUP_IO}, {"memory", CGROUP_MEMORY}, {"pids", CGROUP_PIDS}};
 
+/* The names, separated by spaces, in the order of the kernel. */
 static void add_controllers(struct view_text *text, unsigned set)
 {
     bool any = false;
@@ -174,6 +181,7 @@ static int read_weight(struct cgroup *cgroup, struct view_text *text)
     return 0;
 }
 
+/* 1 to 10000, as the kernel checks it. */
 static int write_weight(struct cgroup *cgroup, struct task *caller, const char *word)
 {
     unsigned long long weight;
@@ -198,6 +206,7 @@ static int read_cpu_max(struct cgroup *cgroup, struct view_text *text)
     return 0;
 }
 
+/* Quota and period in microseconds; "max" takes the limit away. */
 static int write_cpu_max(struct cgroup *cgroup, struct task *caller, const char *word)
 {
     unsigned long long quota = 0, period = 100000;
@@ -290,6 +299,8 @@ static const struct file_kind kinds[] = {
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
+/* The root has fewer files, and so have kernels without cgroup.kill or
+ * cgroup.freeze. */
 static bool has_kind(const struct cgroup *cgroup, const struct file_kind *kind)
 {
     const struct cgroup_profile *profile = cgroup_tree_profile(cgroup->tree);
@@ -310,6 +321,8 @@ static struct node *node_of(const struct inode *inode)
     return inode->object;
 }
 
+/* Inodes of views are made when they are looked up. Their numbers are worked
+ * out from the group's, so that two of the same file have the same number. */
 static struct inode *make_inode(struct volume *volume, struct cgroup *cgroup,
                                 const struct file_kind *kind, struct inode *parent)
 {
@@ -327,6 +340,7 @@ static struct inode *make_inode(struct volume *volume, struct cgroup *cgroup,
     return inode;
 }
 
+/* A group shows its children before its files; a removed one shows neither. */
 static int look_up(struct inode *folder, struct task *caller, const char *name,
                    struct inode **found)
 {
@@ -347,6 +361,7 @@ static int look_up(struct inode *folder, struct task *caller, const char *name,
     return -ENOENT;
 }
 
+/* Files first, then groups. */
 static int list(struct inode *folder, struct task *caller,
                 void (*add)(void *userdata, const char *name, uint64_t number, mode_t mode),
                 void *userdata)
@@ -364,6 +379,7 @@ static int list(struct inode *folder, struct task *caller,
     return 0;
 }
 
+/* Files of limits are all alike: a number or "max". */
 static int read_file(struct inode *file, struct task *caller, struct view_text *text)
 {
     const struct node *node = node_of(file);
@@ -383,6 +399,8 @@ static int read_file(struct inode *file, struct task *caller, struct view_text *
     return node->kind->read ? node->kind->read(node->cgroup, text) : -EINVAL;
 }
 
+/* 0 would mean "max" in the model; the kernel's 0 is kept as the smallest
+ * limit. */
 static int write_limit(uint64_t *limit, const char *word)
 {
     unsigned long long number;
@@ -397,6 +415,7 @@ static int write_limit(uint64_t *limit, const char *word)
     return 0;
 }
 
+/* One write is one value, with or without a newline. */
 static int write_file(struct inode *file, struct task *caller, const char *bytes, size_t size)
 {
     const struct node *node = node_of(file);
@@ -414,6 +433,7 @@ static int write_file(struct inode *file, struct task *caller, const char *bytes
     return node->kind->write ? node->kind->write(node->cgroup, caller, word) : -EINVAL;
 }
 
+/* Makes a group that belongs to its maker, as delegation needs it. */
 static int make_folder(struct inode *folder, struct task *caller, const char *name, mode_t mode)
 {
     struct cgroup *made;

@@ -1,3 +1,7 @@
+/*
+ * Killing whole groups: cgroup.kill, and the choice of a victim when memory is
+ * short.
+ */
 #include "kernel/cgroup.h"
 
 #include "kernel/signals.h"
@@ -50,6 +54,8 @@ int cgroup_kill(struct cgroup *cgroup)
     return 0;
 }
 
+/* The process with the most memory at or below the group, the first of
+ * several. */
 static struct task *largest(const struct cgroup *cgroup)
 {
     struct task *found = NULL;
@@ -66,6 +72,9 @@ static struct task *largest(const struct cgroup *cgroup)
     return found;
 }
 
+/* Kills one process and counts it in every group above: proctord reads that
+ * counter to tell an end for lack of memory from another SIGKILL. Returns NULL
+ * if there is no process. */
 struct task *cgroup_oom(struct cgroup *cgroup)
 {
     struct task *victim = largest(cgroup);

@@ -1,3 +1,8 @@
+/*
+ * Chance in the model is a choice of the schedule: whether a fault strikes,
+ * which of two orders happens. A chance without a schedule always takes the
+ * plain way, for tests that want no faults.
+ */
 #include "kernel/chance.h"
 
 uint32_t chance_choose(const struct chance *chance, uint32_t n)

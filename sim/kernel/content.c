@@ -1,3 +1,12 @@
+/*
+ * The content of files on a disk that can lose power. Each page is what
+ * programs see, and, apart from it, what is on the platter; a sync makes them
+ * equal. After a loss of power each page that was not synced is the old one,
+ * the new one, or torn in the middle, by chance.
+ *
+ * This is what a journal has to survive, and what most programs are never
+ * tested against.
+ */
 #include "kernel/content.h"
 
 #include "kernel/volume.h"
@@ -94,6 +103,8 @@ static void keep_page(struct inode *file, size_t page)
     file->pages[page] = PAGE_CLEAN;
 }
 
+/* Pages that were written may reach the disk at any time without a sync, if
+ * that fault is on. */
 static void dirty_pages(struct inode *file, uint64_t offset, size_t size)
 {
     struct volume *volume = file->volume;
@@ -107,6 +118,8 @@ static void dirty_pages(struct inode *file, uint64_t offset, size_t size)
     }
 }
 
+/* Returns how much was written: less than `size` if the disk becomes full in
+ * the middle, as Linux does it. */
 ssize_t content_write(struct inode *file, uint64_t offset, const void *bytes, size_t size)
 {
     struct volume *volume = file->volume;
@@ -141,6 +154,8 @@ size_t content_read(const struct inode *file, uint64_t offset, void *bytes, size
     return size;
 }
 
+/* A file that was shortened and not synced may come back with its old
+ * length. */
 static void shrink(struct inode *file, size_t size)
 {
     size_t n_pages = pages_of(size);
@@ -154,6 +169,8 @@ static void shrink(struct inode *file, size_t size)
         file->cut = size;
 }
 
+/* Grows with zeros, which need room on the disk in this model, as on a file
+ * system without holes. */
 int content_set_size(struct inode *file, uint64_t size)
 {
     if (size > SIZE_MAX_OF_FILE)
@@ -271,6 +288,8 @@ static void reload(struct inode *file)
     file->size = file->stable_size;
 }
 
+/* Draws what is left, and shows it to programs from now on. One bit may be
+ * wrong in addition: checksums have to find that. */
 void content_lose_power(struct inode *file)
 {
     if (!S_ISREG(file->mode))

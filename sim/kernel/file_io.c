@@ -1,3 +1,8 @@
+/*
+ * Reading and writing open files, with the faults of the volume: short reads
+ * and writes, errors, a full disk, a sync that fails or lies. Views (proc,
+ * cgroup) make their text when they are read.
+ */
 #include "kernel/open_file.h"
 
 #include "kernel/content.h"
@@ -51,6 +56,8 @@ static int make_text(struct task *task, struct open_file *file, uint64_t offset)
     return 0;
 }
 
+/* The text is made at offset 0 and kept, so that one reader sees one consistent
+ * text even if it reads in pieces. */
 static ssize_t read_text(struct task *task, struct open_file *file, void *bytes, size_t size,
                          uint64_t offset)
 {
@@ -66,6 +73,7 @@ static ssize_t read_text(struct task *task, struct open_file *file, void *bytes,
     return (ssize_t)size;
 }
 
+/* Faults strike before anything is read. */
 ssize_t file_read_at(struct task *task, struct open_file *file, void *bytes, size_t size,
                      uint64_t offset)
 {
@@ -92,6 +100,7 @@ ssize_t file_read(struct task *task, struct open_file *file, void *bytes, size_t
     return n;
 }
 
+/* A write to a view is one value, and is never shortened. */
 static ssize_t write_at(struct task *task, struct open_file *file, const void *bytes, size_t size,
                         uint64_t offset)
 {
@@ -130,6 +139,7 @@ ssize_t file_write(struct task *task, struct open_file *file, const void *bytes,
     return n;
 }
 
+/* Beyond the end is allowed, before the beginning is not. */
 int64_t file_seek(struct open_file *file, int64_t offset, int whence)
 {
     int64_t base = whence == SEEK_CUR   ? (int64_t)file->position
@@ -146,6 +156,8 @@ int64_t file_seek(struct open_file *file, int64_t offset, int whence)
     return (int64_t)file->position;
 }
 
+/* On a view it does nothing, as on cgroup files, which are opened with O_TRUNC
+ * by shells. */
 int file_truncate(struct task *task, struct open_file *file, uint64_t size)
 {
     (void)task;
@@ -160,6 +172,8 @@ int file_truncate(struct task *task, struct open_file *file, uint64_t size)
     return content_set_size(file->inode, size);
 }
 
+/* Reserves room, so that later writes cannot find the disk full. It never
+ * shortens. */
 int file_allocate(struct task *task, struct open_file *file, uint64_t offset, uint64_t size)
 {
     if (!is_writable(file))
@@ -175,6 +189,9 @@ int file_allocate(struct task *task, struct open_file *file, uint64_t offset, ui
     return file_truncate(task, file, offset + size);
 }
 
+/* A lying sync reports success and keeps nothing, which cheap disks do. After a
+ * sync that failed, the pages count as clean: repeating it succeeds although
+ * the data is lost, as on Linux. */
 int file_sync(struct task *task, struct open_file *file, bool only_data)
 {
     struct inode *inode = file->inode;

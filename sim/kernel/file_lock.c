@@ -1,3 +1,8 @@
+/*
+ * Locks of whole files (flock), which belong to the open file: they are shared
+ * by its duplicates and end when the last one is closed. proctord uses one so
+ * that no two of it work in one folder.
+ */
 #include "kernel/file_lock.h"
 
 #include "core/vocabulary/invariant.h"
@@ -13,6 +18,7 @@ struct file_lock {
     bool exclusive;
 };
 
+/* An open file has at most one lock. */
 void file_lock_drop(struct open_file *file)
 {
     for (struct file_lock **at = &file->inode->locks; *at; at = &(*at)->next) {
@@ -43,6 +49,7 @@ static const struct file_lock *lock_of(const struct open_file *file)
     return lock;
 }
 
+/* -EAGAIN if another open file holds it; waiting is the caller's business. */
 int file_lock(struct open_file *file, int operation)
 {
     bool exclusive = (operation & ~LOCK_NB) == LOCK_EX;

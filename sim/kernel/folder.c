@@ -1,3 +1,9 @@
+/*
+ * The entries of a folder, as they are now and as they are on the disk. A
+ * change of names reaches the disk on its own or with a sync of the folder; a
+ * rename is one change of two entries, which a loss of power keeps or drops as
+ * a whole.
+ */
 #include "kernel/folder.h"
 
 #include "kernel/volume.h"
@@ -22,6 +28,7 @@ struct folder_entry *inode_entry(const struct inode *folder, const char *name)
     return entry && entry->inode ? entry : NULL;
 }
 
+/* Entries stay in the order in which they were made. */
 static struct folder_entry *entry_new(struct inode *folder, const char *name)
 {
     if (folder->n_entries == folder->entries_capacity) {
@@ -103,6 +110,9 @@ static void settle_older(struct inode *root, uint64_t older, uint64_t change)
         folder_keep_change(root, older);
 }
 
+/* Gives a name to a file, or takes it away with NULL. Changes with the same
+ * number belong together. On a disk, an older change of the same entry is
+ * settled first, because entries remember only one. */
 void folder_set(struct inode *folder, const char *name, struct inode *inode, uint64_t change)
 {
     struct folder_entry *entry = entry_of(folder, name);
@@ -148,6 +158,7 @@ void folder_entry_keep(struct inode *folder, struct folder_entry *entry)
     inode_release(before);
 }
 
+/* After a loss of power the entry is what it is on the disk. */
 void folder_entry_lose(struct inode *folder, struct folder_entry *entry)
 {
     struct inode *before = entry->inode;
@@ -161,6 +172,7 @@ void folder_entry_lose(struct inode *folder, struct folder_entry *entry)
     inode_release(before);
 }
 
+/* Entries that are neither seen nor on the disk go. */
 void folder_tidy(struct inode *folder)
 {
     size_t kept = 0;

@@ -1,3 +1,6 @@
+/*
+ * Who a process is, and what the permissions of a file let it do.
+ */
 #include "kernel/identity.h"
 
 #include <sys/stat.h>
@@ -18,6 +21,9 @@ bool identity_has_group(const struct identity *identity, gid_t group)
     return false;
 }
 
+/* `wish` is made of R_OK, W_OK and X_OK. Only the most specific of owner, group
+ * and others counts, even if another one would allow more; root needs some
+ * execution bit to execute. */
 bool identity_may(const struct identity *identity, mode_t mode, uid_t owner, gid_t group, int wish)
 {
     bool any_execution = (mode & 0111) != 0 || S_ISDIR(mode);

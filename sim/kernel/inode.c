@@ -1,3 +1,7 @@
+/*
+ * Files, folders, links and devices: what exists apart from its names. An inode
+ * lives as long as a name, an open file or anything else refers to it.
+ */
 #include "kernel/inode.h"
 
 #include "kernel/view.h"
@@ -7,6 +11,7 @@
 
 #include <stdlib.h>
 
+/* With one reference, for the caller, and no name yet. */
 struct inode *inode_new(struct volume *volume, mode_t mode, uid_t owner, gid_t group)
 {
     struct inode *inode = calloc(1, sizeof(*inode));
@@ -31,6 +36,7 @@ struct inode *inode_hold(struct inode *inode)
     return inode;
 }
 
+/* Releases all that the folder contains, for a volume that ends or forgets. */
 void inode_clear_names(struct inode *folder)
 {
     for (size_t i = 0; i < folder->n_entries; i++) {
@@ -56,6 +62,7 @@ static void free_content(struct inode *file)
     free(file->pages);
 }
 
+/* NULL is allowed. The last reference frees the inode with its content. */
 void inode_release(struct inode *inode)
 {
     if (!inode || --inode->references > 0)

@@ -1,3 +1,8 @@
+/*
+ * Reading the names of a folder. They are collected at the beginning, so that
+ * changes in between neither repeat nor skip a name; a rewind collects them
+ * again.
+ */
 #include "kernel/listing.h"
 
 #include "kernel/folder.h"
@@ -32,6 +37,7 @@ void listing_free(struct folder_listing *listing)
     free(listing);
 }
 
+/* One name more, in the order of the folder. */
 static void add(void *userdata, const char *name, uint64_t number, mode_t mode)
 {
     struct folder_listing *listing = userdata;
@@ -46,6 +52,7 @@ static void add(void *userdata, const char *name, uint64_t number, mode_t mode)
     INVARIANT(listed->name);
 }
 
+/* "." and ".." come first, then what the folder or the view has. */
 static int list(struct task *task, struct inode *folder, struct folder_listing *listing)
 {
     const struct inode *parent = folder->parent ? folder->parent : folder;
@@ -60,6 +67,7 @@ static int list(struct task *task, struct inode *folder, struct folder_listing *
     return 0;
 }
 
+/* 1 with a name, 0 at the end. The name belongs to the open file. */
 int file_next_name(struct task *task, struct open_file *file, struct file_name *name)
 {
     if (!S_ISDIR(file->inode->mode) || (file->flags & O_PATH))

@@ -1,3 +1,8 @@
+/*
+ * Opening: the path is looked up, permissions are checked in the order of
+ * Linux, and what comes out is a position with flags that several descriptors
+ * may share.
+ */
 #include "kernel/open_file.h"
 
 #include "kernel/content.h"
@@ -47,6 +52,8 @@ static struct open_file *file_new(struct inode *inode, int flags)
     return file;
 }
 
+/* A file that was just created may be opened for writing even if its mode
+ * forbids it, as Linux allows. */
 static int open_inode(struct task *task, struct inode *inode, int flags, bool is_new,
                       struct open_file **file)
 {
@@ -106,6 +113,8 @@ static int find_or_make(struct task *task, struct inode *folder, const char *nam
     return path_create(task, folder, name, S_IFREG | (mode & 07777), 0, inode);
 }
 
+/* A link at the end of the path is followed to the place where the file is then
+ * made; too many of them are -ELOOP. */
 static int open_or_create(struct task *task, struct inode *at, const char *path, int flags,
                           mode_t mode, unsigned links, struct open_file **file)
 {
@@ -138,6 +147,8 @@ static int open_or_create(struct task *task, struct inode *at, const char *path,
     return r;
 }
 
+/* O_PATH drops all flags that mean nothing with it. O_TMPFILE is refused, which
+ * programs must be ready for. */
 int file_open(struct task *task, struct inode *at, const char *path, int flags, mode_t mode,
               struct open_file **file)
 {

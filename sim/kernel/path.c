@@ -1,3 +1,7 @@
+/*
+ * Walking along paths: links, mounts, "..", permissions to search, and all the
+ * ways in which a path can be wrong. The errors come in the order of Linux.
+ */
 #include "kernel/path.h"
 
 #include "kernel/folder.h"
@@ -46,6 +50,8 @@ static int go_up(struct walk *walk)
     return 0;
 }
 
+/* One name in one folder, without following links. The caller needs the right
+ * to search the folder. */
 int path_entry(struct task *task, struct inode *folder, const char *name, struct inode **found)
 {
     if (!S_ISDIR(folder->mode))
@@ -119,6 +125,8 @@ static int step(struct walk *walk, const char *name, bool keep_link)
     return 0;
 }
 
+/* Component by component; an absolute path begins at the root of the process. A
+ * trailing slash demands a folder. */
 static int walk_path(struct walk *walk, const char *path, unsigned flags)
 {
     char name[INODE_NAME_MAX + 1];
@@ -148,6 +156,8 @@ static int walk_path(struct walk *walk, const char *path, unsigned flags)
     return 0;
 }
 
+/* A descriptor that is no folder can only be used with an absolute or an empty
+ * path. */
 static int start_walk(struct walk *walk, struct task *task, struct inode *at, const char *path)
 {
     struct inode *start = at ? at : task->folder;
@@ -161,6 +171,8 @@ static int start_walk(struct walk *walk, struct task *task, struct inode *at, co
     return 0;
 }
 
+/* `found` is held for the caller. With PATH_IN_TREE an empty path is the
+ * starting point itself. */
 int path_look_up(struct task *task, struct inode *at, const char *path, unsigned flags,
                  struct inode **found)
 {
@@ -178,6 +190,9 @@ int path_look_up(struct task *task, struct inode *at, const char *path, unsigned
     return r;
 }
 
+/* For what changes a name: the folder, and the last component, which need not
+ * exist. Slashes at the end are ignored here; callers that care look at the
+ * path themselves. */
 int path_parent(struct task *task, struct inode *at, const char *path, struct inode **folder,
                 char *name)
 {
@@ -223,6 +238,7 @@ int path_access(struct task *task, const struct inode *inode, int wish)
     return path_may(task, inode, wish) ? 0 : -EACCES;
 }
 
+/* Cuts the text off at `size` and adds no null byte, like the system call. */
 int path_read_link(struct task *task, struct inode *at, const char *path, char *text, size_t size)
 {
     struct view_text whole = {0};
@@ -243,6 +259,8 @@ int path_read_link(struct task *task, struct inode *at, const char *path, char *
     return r;
 }
 
+/* There is no time of the last access; the time of modification stands for
+ * it. */
 int path_stat(struct task *task, const struct inode *inode, struct stat *status)
 {
     (void)task;

@@ -1,3 +1,8 @@
+/*
+ * Changing names: create, link, rename, remove. Every function checks in the
+ * order in which Linux does, because callers act on the error that they see
+ * first.
+ */
 #include "kernel/path.h"
 
 #include "kernel/folder.h"
@@ -76,6 +81,8 @@ static int check_room(const struct volume *volume)
     return chance_strikes(volume->chance, volume->faults.no_space) ? -ENOSPC : 0;
 }
 
+/* A file in a folder that was removed meanwhile is -ENOENT. Folders with the
+ * group bit hand their group down. */
 int path_create(struct task *task, struct inode *folder, const char *name, mode_t mode,
                 dev_t device, struct inode **made)
 {
@@ -101,6 +108,7 @@ int path_create(struct task *task, struct inode *folder, const char *name, mode_
     return 0;
 }
 
+/* In a view the view decides: that is how control groups are made. */
 int path_make_folder(struct task *task, struct inode *at, const char *path, mode_t mode)
 {
     struct place place;
@@ -120,6 +128,7 @@ int path_make_folder(struct task *task, struct inode *at, const char *path, mode
     return r;
 }
 
+/* Devices are for root only. */
 int path_make_node(struct task *task, struct inode *at, const char *path, mode_t mode, dev_t device,
                    struct inode **made)
 {
@@ -139,6 +148,7 @@ int path_make_node(struct task *task, struct inode *at, const char *path, mode_t
     return r;
 }
 
+/* The umask does not apply to links. */
 int path_symlink(struct task *task, const char *text, struct inode *at, const char *path)
 {
     struct inode *link;
@@ -158,6 +168,7 @@ int path_symlink(struct task *task, const char *text, struct inode *at, const ch
     return 0;
 }
 
+/* Never across volumes, never of folders. */
 int path_link(struct task *task, struct inode *from_at, const char *from, struct inode *to_at,
               const char *to)
 {
@@ -196,6 +207,7 @@ static int find_victim(struct task *task, struct inode *at, const char *path, st
     return r;
 }
 
+/* For everything but folders. */
 int path_unlink(struct task *task, struct inode *at, const char *path)
 {
     struct place place;
@@ -219,6 +231,7 @@ int path_unlink(struct task *task, struct inode *at, const char *path)
     return r;
 }
 
+/* It must be empty, and nothing may be mounted on it. */
 static int remove_folder(struct task *task, struct place *place, struct inode *inode)
 {
     int r = may_remove(task, place->folder, inode);
@@ -239,6 +252,7 @@ static int remove_folder(struct task *task, struct place *place, struct inode *i
     return 0;
 }
 
+/* The three special names have three different errors. */
 int path_remove_folder(struct task *task, struct inode *at, const char *path)
 {
     struct place place;
@@ -284,6 +298,7 @@ static int may_replace(struct task *task, const struct place *to, const struct i
     return there->mounted ? -EBUSY : may_remove(task, to->folder, there);
 }
 
+/* Whether a rename is possible at all, before anything changes. */
 static int check_move(struct task *task, const struct place *from, const struct place *to,
                       const struct inode *moved, const struct inode *there, unsigned flags)
 {
@@ -303,6 +318,8 @@ static int check_move(struct task *task, const struct place *from, const struct 
     return flags & RENAME_EXCHANGE ? -ENOENT : may_change(task, to->folder);
 }
 
+/* Both entries change with one number, so that a loss of power sees the whole
+ * rename or nothing of it. */
 static void move(struct place *from, struct place *to, struct inode *moved, struct inode *there,
                  unsigned flags)
 {
@@ -317,6 +334,7 @@ static void move(struct place *from, struct place *to, struct inode *moved, stru
     inode_release(moved);
 }
 
+/* Replaces what has the new name, atomically for all that look. */
 int path_rename(struct task *task, struct inode *from_at, const char *from, struct inode *to_at,
                 const char *to, unsigned flags)
 {
@@ -359,6 +377,7 @@ int inode_set_mode(struct task *task, struct inode *inode, mode_t mode)
     return 0;
 }
 
+/* Only root gives files away; an owner may choose among the own groups. */
 int inode_set_owner(struct task *task, struct inode *inode, uid_t owner, gid_t group)
 {
     if (!identity_is_super(&task->identity) &&

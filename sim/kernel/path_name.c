@@ -1,3 +1,7 @@
+/*
+ * The path of an inode, found by walking upwards: for getcwd() and the links in
+ * /proc.
+ */
 #include "kernel/path.h"
 
 #include "core/vocabulary/invariant.h"
@@ -41,6 +45,8 @@ static const struct inode *folder_with(const struct inode *folder, const struct 
     return NULL;
 }
 
+/* The caller frees `text`. -ENOENT if a folder on the way has no name any
+ * more. */
 int path_of(struct task *task, const struct inode *inode, char **text)
 {
     char *path = strdup("");

@@ -1,3 +1,9 @@
+/*
+ * /proc as a volume: which files it has, who may look at them, and how their
+ * inodes are found. Texts are made in proc_text.c. Processes come and go while
+ * their files are open; files of one that has gone answer -ESRCH or -ENOENT, as
+ * on Linux.
+ */
 #include "kernel/proc_node.h"
 
 #include "kernel/volume.h"
@@ -39,6 +45,7 @@ static uint64_t inode_number(const struct proc_node *node)
            (uint64_t)node->number + 1;
 }
 
+/* Private files belong to root if the process has made itself undumpable. */
 static struct inode *make_inode(struct volume *volume, struct proc_view_root *root,
                                 struct proc_node node, struct inode *parent)
 {
@@ -110,6 +117,7 @@ static void found_descriptor(void *userdata, int number)
         wanted->thread = 1;
 }
 
+/* The links in /proc/PID/fd. */
 static int look_up_descriptor(const struct proc_node *in, const char *name, struct proc_node *out)
 {
     const struct proc_ports *ports = &in->root->settings.ports;
@@ -133,6 +141,7 @@ static bool is_gone(const struct proc_node *node)
            (node->task->state == TASK_REAPED || !task_thread(node->task, node->thread));
 }
 
+/* One name, by the place where it is looked for. */
 static int look_up(struct inode *folder, struct task *caller, const char *name,
                    struct inode **found)
 {
@@ -189,6 +198,7 @@ static void list_tasks(const struct proc_view_root *root, const struct task *cal
             add_number(adder, task->pid, S_IFDIR);
 }
 
+/* What can be seen depends on the caller. */
 static int list(struct inode *folder, struct task *caller,
                 void (*add)(void *userdata, const char *name, uint64_t number, mode_t mode),
                 void *userdata)
@@ -243,6 +253,7 @@ static int read_file(struct inode *file, struct task *caller, struct view_text *
     return kind->read ? kind->read(node, caller, text) : -EINVAL;
 }
 
+/* Few files of /proc can be written; each takes one short word. */
 static int write_file(struct inode *file, struct task *caller, const char *bytes, size_t size)
 {
     const struct proc_node *node = proc_node_of(file);
@@ -310,6 +321,7 @@ static int follow(struct inode *link, struct task *caller, struct inode **target
     return 0;
 }
 
+/* Gives back what the inode refers to. */
 static void release(struct inode *inode)
 {
     struct proc_node *node = proc_node_of(inode);
@@ -334,6 +346,7 @@ static const struct view proc_view = {
     .release = release,
 };
 
+/* The volume, ready to be mounted. */
 struct volume *proc_files_new(const struct proc_settings *settings, dev_t device)
 {
     struct volume *volume = volume_new(VOLUME_VIEW, settings->chance, device);

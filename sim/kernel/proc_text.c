@@ -1,3 +1,8 @@
+/*
+ * The texts of /proc files, field by field in the format of Linux. Only the
+ * fields that proctord and its helpers read have values; the others are zeros
+ * in the right place.
+ */
 #include "kernel/proc_node.h"
 
 #include "kernel/cgroup.h"
@@ -59,6 +64,8 @@ bool proc_may_look(const struct task *caller, const struct task *task)
            (caller->identity.uid == task->identity.uid && task->dumpable);
 }
 
+/* The name in parentheses may contain anything, parentheses and newlines
+ * included, which is what makes this file hard to read. */
 static int read_stat(const struct proc_node *node, const struct task *caller,
                      struct view_text *text)
 {
@@ -108,6 +115,7 @@ static const char *state_words(char state)
                           : "S (sleeping)";
 }
 
+/* The sets of signals are hexadecimal, with the lowest bit for signal 1. */
 static int read_status(const struct proc_node *node, const struct task *caller,
                        struct view_text *text)
 {
@@ -133,6 +141,7 @@ static int read_status(const struct proc_node *node, const struct task *caller,
     return 0;
 }
 
+/* A hybrid system has a line for its old hierarchy as well. */
 static int read_cgroup(const struct proc_node *node, const struct task *caller,
                        struct view_text *text)
 {
@@ -281,6 +290,7 @@ static int read_self(const struct proc_node *node, const struct task *caller,
     return 0;
 }
 
+/* What a link shows; one whose file has gone is marked as deleted. */
 static int read_path(const struct task *task, const struct inode *inode, struct view_text *text)
 {
     char *path;

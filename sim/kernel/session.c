@@ -1,3 +1,7 @@
+/*
+ * Sessions and process groups: who is in which, and what happens to a stopped
+ * group that loses its last relation outside.
+ */
 #include "kernel/task_table.h"
 
 #include <errno.h>
@@ -26,6 +30,8 @@ int task_new_session(struct task *task, pid_t *session)
     return 0;
 }
 
+/* The errors, in the order of Linux: a child that has executed a program cannot
+ * be moved any more. */
 int task_set_group(struct task *task, pid_t pid, pid_t group)
 {
     struct task *whom = who(task, pid);
@@ -109,6 +115,8 @@ static void wake_group(struct task_table *table, pid_t group, int signal)
     }
 }
 
+/* A stopped group that nobody can continue any more is told so with SIGHUP and
+ * SIGCONT. */
 void session_orphan_group(struct task *task, const struct task *parent)
 {
     struct task_table *table = task->table;

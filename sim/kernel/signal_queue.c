@@ -1,3 +1,8 @@
+/*
+ * Signals that wait: one bit for each number, and a queue with what is known
+ * about each. Ordinary signals wait once at most, real-time ones as often as
+ * they were sent.
+ */
 #include "kernel/signal_queue.h"
 
 #include "core/vocabulary/invariant.h"
@@ -27,6 +32,8 @@ void signal_queue_free(struct signal_queue **queue)
     }
 }
 
+/* An ordinary signal that waits already is dropped, with its sender: that is
+ * why SIGCHLD says nothing about how many children ended. */
 void signal_enqueue(struct signal_pending pending, int signal, const siginfo_t *info)
 {
     struct signal_queue **end = pending.queue;
@@ -42,6 +49,7 @@ void signal_enqueue(struct signal_pending pending, int signal, const siginfo_t *
     *pending.set |= SIGNAL_BIT(signal);
 }
 
+/* Takes the oldest of this number; the bit stays if there are more. */
 void signal_dequeue(struct signal_pending pending, int signal, siginfo_t *info)
 {
     struct signal_queue **at = pending.queue;
@@ -59,6 +67,7 @@ void signal_dequeue(struct signal_pending pending, int signal, siginfo_t *info)
     free(entry);
 }
 
+/* Drops signals, as when one is ignored from now on. */
 void signal_forget(struct signal_pending pending, signal_set set)
 {
     for (struct signal_queue **at = pending.queue; *at;) {

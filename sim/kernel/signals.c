@@ -1,3 +1,9 @@
+/*
+ * Sending, blocking, ignoring and taking signals, and what they do by default.
+ * Most of the surprises of process supervision are here: PID 1 ignores what it
+ * does not handle, SIGCONT works even if it is blocked, and a process may be
+ * killed and still take its time to die.
+ */
 #include "kernel/signals.h"
 
 #include "kernel/signal_queue.h"
@@ -49,6 +55,7 @@ static struct thread *taker(const struct task *task, int signal)
     return NULL;
 }
 
+/* A stopped process continues, and its parent may hear of it. */
 static void go_on(struct task *task)
 {
     const struct task_ports *ports = &task->table->ports;
@@ -63,6 +70,7 @@ static void go_on(struct task *task)
     task_tell_parent(task, CLD_CONTINUED);
 }
 
+/* All threads stop; nothing runs until SIGCONT or SIGKILL. */
 static void stop(struct task *task, int signal)
 {
     const struct task_ports *ports = &task->table->ports;
@@ -78,6 +86,8 @@ static void stop(struct task *task, int signal)
     task_tell_parent(task, CLD_STOPPED);
 }
 
+/* A process that is stuck in the kernel dies when it comes out, as one in
+ * uninterruptible sleep does. */
 static void kill_now_or_later(struct task *task, int signal)
 {
     struct task_table *table = task->table;
@@ -144,6 +154,8 @@ static void prepare(struct task *task, int signal)
     }
 }
 
+/* Delivers one signal to a process or a thread. The process may end in here,
+ * hence it is held. */
 static void put(struct task *task, struct thread *thread, int signal, const siginfo_t *info)
 {
     siginfo_t by_kernel;
@@ -221,6 +233,7 @@ static int check_signal(const struct task *sender, const struct task *to, int si
     return may_signal(sender, to, signal) ? 0 : -EPERM;
 }
 
+/* Signal 0 only asks whether it would be allowed. */
 static int send(struct task *sender, struct task *to, struct thread *thread, int signal,
                 const siginfo_t *info)
 {
@@ -305,6 +318,7 @@ int signal_send_task(struct task *sender, struct task *to, int signal, const sig
     return send(sender, to, NULL, signal, info);
 }
 
+/* Ignoring a signal drops those that wait. */
 int signal_act(struct task *task, int signal, const struct signal_action *action,
                struct signal_action *before)
 {
@@ -322,6 +336,8 @@ int signal_act(struct task *task, int signal, const struct signal_action *action
     return 0;
 }
 
+/* What is unblocked and waits acts at once. SIGKILL and SIGSTOP cannot be
+ * blocked. */
 void signal_block(struct thread *thread, int how, signal_set set, signal_set *before)
 {
     signal_set now = thread->blocked;
@@ -360,6 +376,7 @@ int signal_take(struct thread *thread, signal_set set, siginfo_t *info)
     return signal;
 }
 
+/* The next signal that has a handler, lowest number first. */
 int signal_next(struct thread *thread, siginfo_t *info, struct signal_action *action)
 {
     struct task *task = thread->task;

@@ -1,3 +1,7 @@
+/*
+ * Processes and threads as records: finding, counting, holding them. A process
+ * that was waited for stays in memory while a pidfd refers to it.
+ */
 #include "kernel/task_table.h"
 
 #include "kernel/cgroup.h"
@@ -18,6 +22,8 @@ uint64_t task_now(const struct task_table *table)
     return table->ports.now ? table->ports.now(table->ports.userdata) : 0;
 }
 
+/* Threads stay in the order in which they were made; the first is the main
+ * one. */
 struct thread *task_new_thread(struct task *task, pid_t id)
 {
     struct thread *thread = calloc(1, sizeof(*thread));
@@ -107,6 +113,7 @@ struct task *task_hold(struct task *task)
     return task;
 }
 
+/* When nobody refers to it any more. */
 static void task_free(struct task *task)
 {
     struct task_table *table = task->table;

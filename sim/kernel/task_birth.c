@@ -1,3 +1,8 @@
+/*
+ * How processes begin: the first of the machine, fork, and threads. Numbers are
+ * handed out in order and begin again at the end of their range, so that they
+ * are reused, which is what pidfds are for.
+ */
 #include "kernel/task_table.h"
 
 #include "kernel/cgroup.h"
@@ -15,6 +20,7 @@
 #define PID_MAX      32768
 #define PID_RESERVED 300 /* where numbers begin again */
 
+/* `profile` says which kernel is modelled, and which of its faults occur. */
 struct task_table *task_table_new(const struct task_profile *profile,
                                   const struct task_ports *ports, struct chance *chance)
 {
@@ -62,6 +68,7 @@ static pid_t number_next(struct task_table *table)
     return 0;
 }
 
+/* The table is sorted by number, as /proc lists it. */
 static struct task *task_new(struct task_table *table, pid_t pid)
 {
     struct task *task = calloc(1, sizeof(*task));
@@ -84,6 +91,8 @@ static struct task *task_new(struct task_table *table, pid_t pid)
     return task;
 }
 
+/* The first process of the machine, in the root group if there are control
+ * groups. */
 struct task *task_boot(struct task_table *table, struct cgroup *root, const char *name)
 {
     struct task *task = task_new(table, 1);
@@ -160,6 +169,8 @@ static int check_fork(const struct task_table *table, const struct task *parent,
     return into ? cgroup_charge(into) : 0;
 }
 
+/* With `birth->into` the child begins in that control group; if the group is
+ * being killed, the child does not escape. */
 int task_fork(struct thread *parent, const struct task_birth *birth, struct task **child)
 {
     struct task_table *table = parent->task->table;
@@ -183,6 +194,7 @@ int task_fork(struct thread *parent, const struct task_birth *birth, struct task
     return 0;
 }
 
+/* A thread counts as a process for the limit of its control group. */
 int task_add_thread(struct task *task, struct thread **thread)
 {
     int r = task->cgroup ? cgroup_charge(task->cgroup) : 0;

@@ -1,3 +1,8 @@
+/*
+ * How processes end: exec, exit, being killed, being waited for. Children of a
+ * process that ended go to a reaper; a supervisor must be that reaper, or loses
+ * them.
+ */
 #include "kernel/task_table.h"
 
 #include "kernel/cgroup.h"
@@ -54,6 +59,8 @@ static void reset_handlers(struct task *task)
             task->actions[signal] = (struct signal_action){.disposition = SIGNAL_IGNORED};
 }
 
+/* Only the calling thread survives, with the number of the process. Handlers
+ * are reset, ignored signals stay ignored. */
 void task_execute(struct thread *thread, const char *name, struct inode *program,
                   const char *arguments, size_t arguments_size, const char *environment,
                   size_t environment_size)
@@ -113,6 +120,8 @@ static void signal_of_death(struct task *task, pid_t thread)
     }
 }
 
+/* To the nearest subreaper above, or to PID 1; each may get the signal that it
+ * asked for in this case. */
 static void give_away_children(struct task *task)
 {
     struct task *reaper = reaper_of(task);
@@ -131,6 +140,7 @@ static void give_away_children(struct task *task)
     }
 }
 
+/* What waitid() and SIGCHLD report about a child. */
 siginfo_t task_child_info(const struct task *task, int code)
 {
     siginfo_t info;
@@ -186,6 +196,7 @@ void task_tell_parent(struct task *task, int code)
         task_reap(task);
 }
 
+/* After this the number can be used again. */
 void task_reap(struct task *task)
 {
     struct task **at = &task->table->first;
@@ -199,6 +210,7 @@ void task_reap(struct task *task)
     task_release(task);
 }
 
+/* The process becomes a zombie until its parent has waited for it. */
 void task_end(struct task *task, int status)
 {
     const struct task_ports *ports = &task->table->ports;
@@ -235,6 +247,8 @@ void task_die(struct task *task, int signal, bool dumps_core)
     task_end(task, signal | (dumps_core ? 0x80 : 0));
 }
 
+/* A main thread that ends before the others leaves a process that looks dead
+ * and is not. */
 void thread_exit(struct thread *thread, int code)
 {
     struct task *task = thread->task;
@@ -265,6 +279,7 @@ void task_set_stuck(struct task *task, bool stuck)
         task_die(task, task->dying, false);
 }
 
+/* Those that were killed and were late die now. Returns whether any did. */
 bool task_table_proceed(struct task_table *table)
 {
     bool any = false;
@@ -281,6 +296,7 @@ bool task_table_proceed(struct task_table *table)
     return any;
 }
 
+/* All processes vanish, without anyone being told. */
 void task_table_power_off(struct task_table *table)
 {
     const struct task_ports *ports = &table->ports;

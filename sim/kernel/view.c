@@ -1,3 +1,6 @@
+/*
+ * Texts that grow: for files that are made when they are read.
+ */
 #include "kernel/view.h"
 
 #include "core/vocabulary/invariant.h"
@@ -18,6 +21,7 @@ static char *room(struct view_text *text, size_t size)
     return text->bytes + text->size;
 }
 
+/* printf() into the text. */
 void view_add(struct view_text *text, const char *format, ...)
 {
     va_list list, again;

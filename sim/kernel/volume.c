@@ -1,3 +1,7 @@
+/*
+ * File systems: a disk, which survives a loss of power in part; memory, which
+ * does not; and views, which have nothing of their own.
+ */
 #include "kernel/volume.h"
 
 #include "kernel/content.h"
@@ -8,6 +12,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* With an empty root. The magic number is the one that statfs() reports, by
+ * which programs recognize a file system. */
 struct volume *volume_new(enum volume_kind kind, struct chance *chance, dev_t device)
 {
     struct volume *volume = calloc(1, sizeof(*volume));
@@ -24,6 +30,7 @@ struct volume *volume_new(enum volume_kind kind, struct chance *chance, dev_t de
     return volume;
 }
 
+/* Nothing may be open in it any more. */
 void volume_free(struct volume *volume)
 {
     struct inode *covers = volume->root->covers;

@@ -1,3 +1,7 @@
+/*
+ * What a loss of power does to the names on a disk. Content is drawn in
+ * content.c.
+ */
 #include "kernel/volume.h"
 
 #include "kernel/content.h"
@@ -16,6 +20,7 @@ struct fates {
     size_t n, capacity;
 };
 
+/* One draw for each change, however many entries it concerns. */
 static bool change_is_kept(struct fates *fates, struct chance *chance, uint64_t change)
 {
     for (size_t i = 0; i < fates->n; i++)
@@ -62,6 +67,7 @@ static void restore(struct inode *folder)
     }
 }
 
+/* After this the volume is as it is found at the next boot. */
 void volume_lose_power(struct volume *volume)
 {
     struct fates fates = {0};

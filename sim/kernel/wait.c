@@ -1,3 +1,6 @@
+/*
+ * Waiting for children, by number, group or pidfd.
+ */
 #include "kernel/wait.h"
 
 #include "kernel/task_table.h"
@@ -34,6 +37,7 @@ static int status_of(const struct task *child, int code)
     return code == CLD_CONTINUED ? 0xffff : child->status;
 }
 
+/* With WNOWAIT the news stay for the next caller. */
 static void take(struct task *child, int code, int options, struct wait_result *result)
 {
     *result = (struct wait_result){.info = task_child_info(child, code),
@@ -49,6 +53,8 @@ static void take(struct task *child, int code, int options, struct wait_result *
         task_reap(child);
 }
 
+/* -EAGAIN if the caller would have to wait. Of several children the oldest is
+ * reported first; Linux promises no order. */
 int wait_for(struct task *task, idtype_t type, pid_t id, int options, struct wait_result *result)
 {
     struct task *first = NULL;
@@ -80,6 +86,7 @@ int wait_for_task(struct task *task, struct task *child, int options, struct wai
     return wait_for(task, P_PID, child->pid, options, result);
 }
 
+/* Older kernels have no pidfds, which the profile says. */
 int pid_fd_open(struct task_table *table, pid_t pid, struct task **task)
 {
     if (table->profile.no_pidfd)

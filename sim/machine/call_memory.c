@@ -1,3 +1,7 @@
+/*
+ * Reading and writing the memory of a guest on behalf of its system calls. A
+ * bad address is -EFAULT, and never an error of the simulator.
+ */
 #include "machine/call_memory.h"
 
 #include <errno.h>

@@ -1,3 +1,11 @@
+/*
+ * System calls of the guests: a table from numbers to functions. Each call is
+ * made in one piece, at one moment of the model's time; a call that has to wait
+ * is made again when anything has changed.
+ *
+ * A call that the model does not know ends the run with its number: nothing is
+ * answered by guessing.
+ */
 #include "machine/calls.h"
 
 #include "machine/call_lists.h"
@@ -61,6 +69,7 @@ static void tell_argument(struct runner *runner, uint64_t value, bool is_path)
         fputs(" @", told);
 }
 
+/* For the log: whether an argument is a path that can be shown. */
 static bool takes_path(const char *name, int argument)
 {
     static const char *const first[] = {"access", "chdir", "lstat",    "mkdir", "open",
@@ -103,6 +112,7 @@ static void note(struct runner *runner, const struct entry *entry, pid_t thread,
         tell(runner, entry, thread, address || result == MACHINE_CALL_GONE ? 0 : result);
 }
 
+/* Notes the call and its result, and lets the guest continue. */
 static void finish(struct runner *runner, const struct entry *entry, pid_t thread, int64_t result)
 {
     struct machine *machine = runner->machine;
@@ -136,6 +146,7 @@ static bool is_held(struct runner *runner, const char *name)
     return held;
 }
 
+/* Hooks may answer a call with a fault before it is made. */
 void calls_make(struct runner *runner)
 {
     struct machine *machine = runner->machine;

@@ -1,3 +1,7 @@
+/*
+ * Open descriptions: what descriptors refer to, of whichever kind. They are
+ * counted, and released with the last descriptor.
+ */
 #include "machine/description.h"
 
 #include <stdlib.h>

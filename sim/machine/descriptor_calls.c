@@ -38,6 +38,7 @@ int64_t call_close(struct runner *runner, const uint64_t *a)
     return descriptors_close(table_of(runner), (int)a[0]);
 }
 
+/* Closes, or marks for the next exec. */
 int64_t call_close_range(struct runner *runner, const uint64_t *a)
 {
     struct descriptors *table = table_of(runner);
@@ -99,6 +100,7 @@ static int64_t lock_file(const struct description *description, int kind, bool w
     return r == -EAGAIN && waits ? MACHINE_CALL_WAITS : r;
 }
 
+/* Only the commands that proctord, its libraries and helpers use. */
 int64_t call_fcntl(struct runner *runner, const uint64_t *a)
 {
     struct descriptors *table = table_of(runner);
@@ -146,6 +148,7 @@ int64_t call_kcmp(struct runner *runner, const uint64_t *a)
     return !one || !other ? -EBADF : one == other ? 0 : one->number < other->number ? 1 : 2;
 }
 
+/* Only the question how much can be read. */
 int64_t call_ioctl(struct runner *runner, const uint64_t *a)
 {
     const struct description *description = runner_description(runner, a[0]);
@@ -162,6 +165,7 @@ int64_t call_ioctl(struct runner *runner, const uint64_t *a)
 
 /* ---- pipes and small kinds ------------------------------------------------------------------- */
 
+/* If the second descriptor cannot be had, the first is closed again. */
 int64_t call_pipe2(struct runner *runner, const uint64_t *a)
 {
     struct description *ends[2];
@@ -190,6 +194,7 @@ int64_t call_timerfd_create(struct runner *runner, const uint64_t *a)
     return add(runner, timer_fd_new(runner->machine, (int)a[0], (int)a[1]), a[1] & O_CLOEXEC);
 }
 
+/* The old setting is returned if it is asked for. */
 int64_t call_timerfd_settime(struct runner *runner, const uint64_t *a)
 {
     struct description *timer = runner_description(runner, a[0]);
@@ -203,6 +208,7 @@ int64_t call_timerfd_settime(struct runner *runner, const uint64_t *a)
     return r < 0 || a[3] == 0 ? r : calls_write(runner, a[3], &before, sizeof(before));
 }
 
+/* With a descriptor it changes the set of that one. */
 int64_t call_signalfd4(struct runner *runner, const uint64_t *a)
 {
     signal_set set;
@@ -229,6 +235,7 @@ int64_t call_pidfd_open(struct runner *runner, const uint64_t *a)
     return number;
 }
 
+/* Takes a descriptor out of another process. */
 int64_t call_pidfd_getfd(struct runner *runner, const uint64_t *a)
 {
     const struct description *pid_fd = runner_description(runner, a[0]);
@@ -264,6 +271,7 @@ int64_t call_epoll_create1(struct runner *runner, const uint64_t *a)
     return add(runner, epoll_new(0), a[0] & O_CLOEXEC);
 }
 
+/* The target is remembered by number and description, as Linux does it. */
 int64_t call_epoll_ctl(struct runner *runner, const uint64_t *a)
 {
     struct description *epoll = runner_description(runner, a[0]);
@@ -284,6 +292,7 @@ static uint64_t deadline_in(const struct runner *runner, int64_t nsec)
     return nsec < 0 ? MACHINE_NEVER : runner->machine->now_nsec + (uint64_t)nsec;
 }
 
+/* Waits in the model's time, never in real time. */
 int64_t call_epoll_wait(struct runner *runner, const uint64_t *a)
 {
     struct description *epoll = runner_description(runner, a[0]);
@@ -302,6 +311,8 @@ int64_t call_epoll_wait(struct runner *runner, const uint64_t *a)
     return n;
 }
 
+/* Marks what is ready; a number that is not open is POLLNVAL and not an
+ * error. */
 static int look_at(struct runner *runner, struct pollfd *list, size_t n)
 {
     int ready = 0;
@@ -321,6 +332,8 @@ static int look_at(struct runner *runner, struct pollfd *list, size_t n)
     return ready;
 }
 
+/* The list is read again at each try, since the guest's memory is the only
+ * place where it is kept. */
 static int64_t poll_until(struct runner *runner, const uint64_t *a, uint64_t deadline)
 {
     size_t n = a[1];

@@ -1,3 +1,6 @@
+/*
+ * What /proc/PID/fd shows of the descriptors of a process.
+ */
 #include "machine/descriptor_links.h"
 
 #include "machine/file_kind.h"
@@ -23,6 +26,7 @@ static struct description *find(const struct task *task, int number)
     return program ? descriptors_get(program->descriptors, number) : NULL;
 }
 
+/* The path of a file, or the kind and number of anything else. */
 static int tell_link(void *userdata, const struct task *task, int number, struct view_text *text)
 {
     struct machine *machine = userdata;
@@ -41,6 +45,7 @@ static int tell_link(void *userdata, const struct task *task, int number, struct
     return 0;
 }
 
+/* For opening through the link; only files can be opened so. */
 static int find_inode(void *userdata, const struct task *task, int number, struct inode **inode)
 {
     const struct description *description = find(task, number);

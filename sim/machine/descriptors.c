@@ -1,3 +1,7 @@
+/*
+ * The table of descriptors of a process: the lowest free number is always taken
+ * next, as POSIX demands and as programs rely on.
+ */
 #include "machine/descriptors.h"
 
 #include <errno.h>
@@ -15,6 +19,7 @@ struct descriptors *descriptors_new(size_t limit)
     return table;
 }
 
+/* For fork. Both tables refer to the same descriptions. */
 struct descriptors *descriptors_copy(const struct descriptors *table)
 {
     struct descriptors *copy = descriptors_new(table->limit);
@@ -40,6 +45,7 @@ void descriptors_free(struct descriptors *table)
     free(table);
 }
 
+/* Grows the table in steps, with empty places. */
 static int make_room(struct descriptors *table, size_t number)
 {
     size_t room = (number / STEP + 1) * STEP;
@@ -55,6 +61,8 @@ static int make_room(struct descriptors *table, size_t number)
     return 0;
 }
 
+/* Takes over the description, even if it fails, so that callers need no
+ * clean-up. */
 int descriptors_add(struct descriptors *table, struct description *description, int from,
                     bool close_on_exec)
 {
@@ -75,6 +83,7 @@ int descriptors_add(struct descriptors *table, struct description *description, 
     return (int)number;
 }
 
+/* Puts it at this number, as dup2() does, and closes what was there. */
 int descriptors_set(struct descriptors *table, int number, struct description *description,
                     bool close_on_exec)
 {

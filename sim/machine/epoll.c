@@ -1,3 +1,7 @@
+/*
+ * epoll: a list of descriptions with the events that are wanted. Level and edge
+ * triggered, and one-shot.
+ */
 #include "machine/epoll.h"
 
 #include <errno.h>
@@ -41,6 +45,7 @@ static void remove_item(struct epoll *epoll, struct item *item)
     epoll->count--;
 }
 
+/* Grows the list as needed. */
 static int add(struct epoll *epoll, int number, struct description *description,
                const struct epoll_event *event)
 {
@@ -57,6 +62,7 @@ static int add(struct epoll *epoll, int number, struct description *description,
     return 0;
 }
 
+/* Descriptions without poll, such as files, are refused with -EPERM. */
 int epoll_change(struct description *description, int operation, int number,
                  struct description *target, const struct epoll_event *event)
 {
@@ -81,6 +87,8 @@ int epoll_change(struct description *description, int operation, int number,
     }
 }
 
+/* What is ready of one. With edge triggering it counts once until the
+ * description has moved. */
 static unsigned ready(struct item *item, struct runner *asking)
 {
     struct description *description = item->description;
@@ -95,6 +103,8 @@ static unsigned ready(struct item *item, struct runner *asking)
     return events;
 }
 
+/* What was reported goes to the end of the list, so that with little room
+ * everybody gets a turn. */
 int epoll_collect(struct description *description, struct runner *asking, struct epoll_event *list,
                   int room)
 {

@@ -1,3 +1,6 @@
+/*
+ * Arguments of calls that are paths or descriptors of files.
+ */
 #include "machine/file_arguments.h"
 
 #include "machine/call_memory.h"

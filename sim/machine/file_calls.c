@@ -17,6 +17,8 @@
 
 /* ---- open ------------------------------------------------------------------------------------ */
 
+/* What is opened decides the kind of the description. A terminal can never be
+ * opened: the machine has none. */
 static int open_description(struct runner *runner, struct inode *at, const char *path, int flags,
                             mode_t mode, struct description **description)
 {
@@ -42,6 +44,7 @@ static int open_description(struct runner *runner, struct inode *at, const char 
     return *description ? 0 : -ENOMEM;
 }
 
+/* Opening a FIFO may have to wait for its other end. */
 static int64_t open_at(struct runner *runner, uint64_t folder, uint64_t address, int flags,
                        mode_t mode)
 {
@@ -82,6 +85,7 @@ int64_t call_memfd_create(struct runner *runner, const uint64_t *a)
 
 /* ---- reading and writing --------------------------------------------------------------------- */
 
+/* The parts of readv() and writev(), with their size together. */
 static int take_parts(const struct runner *runner, uint64_t address, uint64_t count,
                       struct iovec parts[PARTS_MAX], size_t *size)
 {
@@ -109,6 +113,7 @@ static ssize_t read_some(struct runner *runner, struct description *description,
     return file ? file_read_at(runner->task, file, bytes, size, offset) : -ESPIPE;
 }
 
+/* All kinds of reading come here. */
 static int64_t read_parts(struct runner *runner, uint64_t number, const struct iovec *parts,
                           size_t count, size_t size, uint64_t offset)
 {
@@ -135,6 +140,8 @@ static ssize_t write_some(struct runner *runner, struct description *description
     return file ? file_write_at(runner->task, file, bytes, size, offset) : -ESPIPE;
 }
 
+/* All kinds of writing come here. A broken pipe raises SIGPIPE before the call
+ * returns. */
 static int64_t write_parts(struct runner *runner, uint64_t number, const struct iovec *parts,
                            size_t count, size_t size, uint64_t offset)
 {
@@ -268,6 +275,7 @@ static size_t tell_name(const struct file_name *name, struct name_of_kernel *ent
     return entry->size;
 }
 
+/* As many names as fit; -EINVAL if not even one does. */
 int64_t call_getdents64(struct runner *runner, const uint64_t *a)
 {
     int error, r = 1;
@@ -289,6 +297,8 @@ int64_t call_getdents64(struct runner *runner, const uint64_t *a)
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
+/* Memory that is mapped must be shared by model and guest, so the content of
+ * the file moves to where both can reach it. */
 static int share(struct machine *machine, struct inode *inode, size_t size, uint64_t *offset)
 {
     if (inode->shared) {
@@ -327,6 +337,7 @@ int64_t call_mmap(struct runner *runner, const uint64_t *a)
     return (int64_t)offset;
 }
 
+/* Private mappings are copies, made when the mapping is made. */
 int64_t call_mapped(struct runner *runner, const uint64_t *a)
 {
     int error;

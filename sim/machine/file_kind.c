@@ -1,3 +1,6 @@
+/*
+ * Files as a kind of description: they are always ready.
+ */
 #include "machine/file_kind.h"
 
 #include "machine/runner.h"

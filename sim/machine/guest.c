@@ -1,3 +1,9 @@
+/*
+ * The real processes that run the real proctord, with a library that sends each
+ * of their system calls here instead of to the kernel. A zygote waits right
+ * before main() and is forked for each start, which takes a fraction of the
+ * time of an exec.
+ */
 #include "machine/guest.h"
 
 #include <errno.h>
@@ -85,6 +91,8 @@ static void *map_memory(int fd, size_t size)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
+/* Addresses are not randomized, so that what depends on them is the same in
+ * every run. */
 __attribute__((noreturn)) static void become_zygote(const struct guest *guest, const char *program,
                                                     const char *library, bool random_addresses)
 {
@@ -115,6 +123,8 @@ static int make_memory(struct guest *guest)
     return guest->shared && guest->arena ? 0 : -errno;
 }
 
+/* Waits until the zygote has come up; -ENOEXEC if it ended, -ETIME if it did
+ * not come. */
 int guest_new(const char *program, const char *library, bool random_addresses, struct guest **guest)
 {
     struct guest *fresh = calloc(1, sizeof(*fresh));
@@ -143,6 +153,7 @@ int guest_new(const char *program, const char *library, bool random_addresses, s
     return 0;
 }
 
+/* All guests die with it. */
 void guest_free(struct guest *guest)
 {
     if (!guest)
@@ -194,6 +205,8 @@ static uint32_t count_strings(const char *text, size_t size)
     return n;
 }
 
+/* Forks one guest with these arguments and this environment; returns its
+ * process. */
 pid_t guest_begin(struct guest *guest, uint32_t slot, const char *arguments, size_t arguments_size,
                   const char *environment, size_t environment_size)
 {
@@ -269,6 +282,7 @@ int guest_write(pid_t process, uint64_t address, const void *bytes, size_t size)
     return process_vm_writev(process, &here, 1, &there, 1, 0) == (ssize_t)size ? 0 : -EFAULT;
 }
 
+/* Reads up to the end of each page, because the next one may not be there. */
 int guest_read_string(pid_t process, uint64_t address, char *text, size_t size)
 {
     for (size_t at = 0; at < size;) {

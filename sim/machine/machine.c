@@ -1,3 +1,8 @@
+/*
+ * The machine: processors, time, disks, processes. One guest runs at a time,
+ * until its next system call; which one is the schedule's choice. When none can
+ * run, time jumps to the next deadline.
+ */
 #include "machine/machine.h"
 
 #include "kernel/proc_files.h"
@@ -33,6 +38,7 @@ static uint64_t wall_now(void *userdata)
     return (uint64_t)(machine->wall_nsec + (int64_t)machine->now_nsec);
 }
 
+/* The real processes of a process of the model are killed. */
 static void task_ended(void *userdata, struct task *task)
 {
     struct machine *machine = userdata;
@@ -66,6 +72,7 @@ static bool interrupt(struct runner *runner, int signal)
     return true;
 }
 
+/* A signal interrupts the first thread that waits in a call. */
 static void task_signalled(void *userdata, struct task *task, int signal)
 {
     struct machine *machine = userdata;
@@ -117,6 +124,7 @@ static int make_folders(struct machine *machine)
     return r;
 }
 
+/* The few devices that programs expect. */
 static int make_devices(struct machine *machine)
 {
     static const struct {
@@ -155,6 +163,7 @@ static const char *mounts_of(const struct cgroup_profile *profile)
                : "26 25 0:26 / " CGROUPS " rw,nosuid,nodev,noexec - cgroup2 cgroup2 rw\n";
 }
 
+/* Disk, /run, /proc and the control groups, each with its device number. */
 static int make_volumes(struct machine *machine, const struct machine_settings *settings)
 {
     const struct proc_settings proc = {.tasks = machine->tasks,
@@ -186,6 +195,7 @@ static int make_volumes(struct machine *machine, const struct machine_settings *
     return r;
 }
 
+/* As little of a system as proctord needs. */
 static int make_files(struct machine *machine)
 {
     int r = machine_write_file(machine, "/etc/passwd",
@@ -211,6 +221,7 @@ static void boot(struct machine *machine)
              ++machine->boots);
 }
 
+/* Does not fail: a machine that cannot be made is a bug of the simulator. */
 struct machine *machine_new(const struct machine_settings *settings)
 {
     struct machine *machine = calloc(1, sizeof(*machine));
@@ -249,6 +260,7 @@ struct machine *machine_new(const struct machine_settings *settings)
     return machine;
 }
 
+/* All guests, and all processes of the model. */
 static void end_all(struct machine *machine)
 {
     for (struct runner *runner = machine->runners; runner; runner = runner->next)
@@ -269,6 +281,8 @@ void machine_set_clock(struct machine *machine, int64_t change_nsec)
     machine->changes++;
 }
 
+/* The machine boots again. The wall clock continues as if no time had passed;
+ * the monotonic one begins again. */
 void machine_lose_power(struct machine *machine)
 {
     uint64_t before = machine->now_nsec;
@@ -307,6 +321,7 @@ int machine_write_file(struct machine *machine, const char *path, const char *te
 
 /* ---- the first guest ------------------------------------------------------------------------- */
 
+/* What belongs to a program and not to the kernel's record of the process. */
 static struct program *new_program(struct machine *machine)
 {
     struct program *program = calloc(1, sizeof(*program));
@@ -335,6 +350,7 @@ static int open_console(struct machine *machine, struct program *program)
     return r < 0 ? r : 0;
 }
 
+/* A program as a child of the first process. */
 int machine_start(struct machine *machine, const char *arguments, size_t arguments_size,
                   const char *environment, size_t environment_size, struct task **task)
 {
@@ -373,6 +389,7 @@ static void retry(struct machine *machine)
             calls_make(runner);
 }
 
+/* The earliest time at which anything happens by itself. */
 static uint64_t next_moment(const struct machine *machine)
 {
     uint64_t next = timer_fd_next();
@@ -387,6 +404,7 @@ static uint64_t next_moment(const struct machine *machine)
     return next;
 }
 
+/* The schedule picks among those that are ready. */
 static struct runner *choose_runner(struct machine *machine)
 {
     struct runner *ready[WIRE_SLOTS];
@@ -427,6 +445,8 @@ static void run(struct runner *runner)
     } while (!machine->failed && !runner->gone && runner->action != WIRE_RETURN);
 }
 
+/* One system call, or one jump in time. MACHINE_QUIET: nothing happens before
+ * `until_nsec`. */
 enum machine_progress machine_step(struct machine *machine, uint64_t until_nsec)
 {
     if (machine->hooks.wake)

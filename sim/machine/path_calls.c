@@ -27,6 +27,7 @@ static void stat_other(const struct description *description, struct stat *statu
                                                                                   : 0600};
 }
 
+/* Descriptors that are no files have a status, too. */
 static int stat_number(struct runner *runner, uint64_t number, struct stat *status)
 {
     const struct description *description = runner_description(runner, number);
@@ -40,6 +41,7 @@ static int stat_number(struct runner *runner, uint64_t number, struct stat *stat
     return 0;
 }
 
+/* With AT_EMPTY_PATH the descriptor itself is meant. */
 static int stat_at(struct runner *runner, uint64_t folder, uint64_t address, int flags,
                    struct stat *status)
 {
@@ -99,6 +101,7 @@ int64_t call_fstat(struct runner *runner, const uint64_t *a)
     return give_status(runner, r, a[1], &status);
 }
 
+/* Only the basic fields, and the mask says so. */
 int64_t call_statx(struct runner *runner, const uint64_t *a)
 {
     struct stat status = {};
@@ -129,6 +132,7 @@ static int64_t tell_system(const struct runner *runner, const struct inode *inod
     return calls_write(runner, address, &told, sizeof(told));
 }
 
+/* proctord looks at the type of /sys/fs/cgroup here. */
 int64_t call_statfs(struct runner *runner, const uint64_t *a)
 {
     char path[4096];
@@ -206,6 +210,8 @@ int64_t call_readlinkat(struct runner *runner, const uint64_t *a)
     return read_link(runner, a[0], a[1], a[2], a[3]);
 }
 
+/* Returns the size with its null byte, like the system call and unlike the
+ * function of the library. */
 int64_t call_getcwd(struct runner *runner, const uint64_t *a)
 {
     char *path = NULL;
@@ -220,6 +226,7 @@ int64_t call_getcwd(struct runner *runner, const uint64_t *a)
     return r < 0 ? r : (int64_t)size;
 }
 
+/* Needs the right to search the folder. */
 int64_t call_chdir(struct runner *runner, const uint64_t *a)
 {
     char path[4096];
@@ -363,6 +370,7 @@ int64_t call_fchown(struct runner *runner, const uint64_t *a)
     return file ? inode_set_owner(runner->task, file->inode, (uid_t)a[1], (gid_t)a[2]) : error;
 }
 
+/* Links themselves only with AT_SYMLINK_NOFOLLOW. */
 int64_t call_fchownat(struct runner *runner, const uint64_t *a)
 {
     char path[4096];

@@ -1,3 +1,7 @@
+/*
+ * Pipes and FIFOs: a ring of bytes between two ends. Small writes arrive whole
+ * or not at all.
+ */
 #include "machine/pipe.h"
 
 #include "kernel/inode.h"
@@ -34,6 +38,7 @@ static void tell(struct pipe *pipe)
             pipe->ends[i]->moves++;
 }
 
+/* 0 is the end: all writers have gone. */
 ssize_t pipe_read(struct description *end, void *bytes, size_t size)
 {
     struct pipe *pipe = end->object;
@@ -51,6 +56,7 @@ ssize_t pipe_read(struct description *end, void *bytes, size_t size)
     return (ssize_t)size;
 }
 
+/* -EPIPE if no reader is left; raising SIGPIPE is the caller's business. */
 ssize_t pipe_write(struct description *end, const void *bytes, size_t size)
 {
     struct pipe *pipe = end->object;
@@ -85,6 +91,7 @@ static ssize_t write_end(struct description *end, struct runner *writer, const v
     return pipe_write(end, bytes, size);
 }
 
+/* A writing end is ready only if a small write would fit. */
 static unsigned poll_end(struct description *end, struct runner *asking)
 {
     const struct pipe *pipe = end->object;
@@ -104,6 +111,7 @@ static void forget_fifo(struct inode *fifo)
     fifo->attached = NULL;
 }
 
+/* The pipe ends with its last end. */
 static void release_end(struct description *end)
 {
     struct pipe *pipe = end->object;
@@ -149,6 +157,8 @@ int pipe_new(int flags, struct description *ends[2])
     return ends[1] ? 0 : -ENOMEM;
 }
 
+/* Waits for the other end unless O_NONBLOCK is given; a writer does not wait
+ * then but gets -ENXIO. */
 int pipe_open_fifo(struct inode *fifo, int flags, struct description **end)
 {
     struct pipe *pipe = fifo->attached;

@@ -30,6 +30,8 @@ static int new_thread(struct runner *runner, struct thread **thread)
     return task_add_thread(runner->task, thread);
 }
 
+/* The control group that a new process begins in, by a descriptor of its
+ * folder. */
 static int find_cgroup(const struct runner *runner, const struct clone_args *args,
                        struct cgroup **cgroup)
 {
@@ -43,6 +45,7 @@ static int find_cgroup(const struct runner *runner, const struct clone_args *arg
     return *cgroup ? 0 : -EBADF;
 }
 
+/* With CLONE_VFORK the parent is suspended until the child executes or ends. */
 static int new_task(struct runner *runner, const struct clone_args *args, struct thread **thread)
 {
     struct task_birth birth = {.of_parent = args->flags & CLONE_PARENT,
@@ -67,6 +70,8 @@ static int new_task(struct runner *runner, const struct clone_args *args, struct
     return 0;
 }
 
+/* The real process or thread is made by the guest itself, which is told its
+ * slot. */
 static int64_t clone_with(struct runner *runner, const struct clone_args *args)
 {
     struct thread *thread = NULL;
@@ -143,6 +148,7 @@ int64_t call_cloned(struct runner *runner, const uint64_t *a)
 
 /* ---- execve ---------------------------------------------------------------------------------- */
 
+/* The strings of a NULL-terminated list, one after the other. */
 static int take_list(const struct runner *runner, uint64_t address, char *text, size_t room,
                      size_t *size)
 {
@@ -214,6 +220,7 @@ static int64_t become(struct runner *runner, const char *path, struct inode *ino
     return MACHINE_CALL_GONE;
 }
 
+/* The old program goes only when everything is known to be right. */
 int64_t call_execve(struct runner *runner, const uint64_t *a)
 {
     char path[4096];
@@ -271,6 +278,7 @@ static int64_t give_info(const struct runner *runner, const struct wait_result *
     return address == 0 ? 0 : calls_write(runner, address, &result->info, sizeof(result->info));
 }
 
+/* What the model knows: processor time and memory. */
 static int64_t give_usage(const struct runner *runner, const struct task *task, uint64_t address)
 {
     struct rusage usage = {};
@@ -287,6 +295,7 @@ static int64_t give_usage(const struct runner *runner, const struct task *task, 
 
 #define P_PIDFD_NUMBER 3
 
+/* By number, group or pidfd. */
 int64_t call_waitid(struct runner *runner, const uint64_t *a)
 {
     struct wait_result result = {};
@@ -309,6 +318,7 @@ int64_t call_waitid(struct runner *runner, const uint64_t *a)
     return r;
 }
 
+/* The older form, for programs that use it. */
 int64_t call_wait4(struct runner *runner, const uint64_t *a)
 {
     pid_t pid = (pid_t)a[0], found = 0;
@@ -352,6 +362,7 @@ static struct signal_action action_of(const struct action *given)
                                   .mask = given->mask};
 }
 
+/* Handlers are addresses in the guest; the model only keeps them. */
 int64_t call_rt_sigaction(struct runner *runner, const uint64_t *a)
 {
     struct action given = {};
@@ -373,6 +384,8 @@ int64_t call_rt_sigaction(struct runner *runner, const uint64_t *a)
     return calls_write(runner, a[2], &given, sizeof(given));
 }
 
+/* The old set is written before the new one is read, in case both are at one
+ * address. */
 int64_t call_rt_sigprocmask(struct runner *runner, const uint64_t *a)
 {
     signal_set set, before = runner->thread->blocked;
@@ -403,6 +416,8 @@ int64_t call_tgkill(struct runner *runner, const uint64_t *a)
     return signal_send_thread(runner->task, thread, (int)a[2]);
 }
 
+/* Groups by pidfd are new in Linux 6.9; the profile says whether the kernel has
+ * them. */
 int64_t call_pidfd_send_signal(struct runner *runner, const uint64_t *a)
 {
     struct task *task = pid_fd_task(runner_description(runner, a[0]));
@@ -499,6 +514,7 @@ int64_t call_setgroups(struct runner *runner, const uint64_t *a)
     return 0;
 }
 
+/* With size 0 only the number is asked for. */
 int64_t call_getgroups(struct runner *runner, const uint64_t *a)
 {
     const struct identity *identity = &runner->task->identity;
@@ -540,6 +556,7 @@ int64_t call_setpgid(struct runner *runner, const uint64_t *a)
     return task_set_group(runner->task, (pid_t)a[0], (pid_t)a[1]);
 }
 
+/* What changes nothing in the model succeeds; what is unknown is -EINVAL. */
 int64_t call_prctl(struct runner *runner, const uint64_t *a)
 {
     struct task *task = runner->task;
@@ -579,6 +596,7 @@ int64_t call_prctl(struct runner *runner, const uint64_t *a)
     }
 }
 
+/* Only for the caller itself. Raising a hard limit is for root. */
 int64_t call_prlimit64(struct runner *runner, const uint64_t *a)
 {
     struct program *program = program_of(runner->task);

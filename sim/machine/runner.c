@@ -1,3 +1,7 @@
+/*
+ * Runners: each stands for one thread of a guest that the model knows. Here
+ * they are made, renewed by exec, and dropped.
+ */
 #include "machine/runner.h"
 
 #include <errno.h>
@@ -7,6 +11,8 @@
 
 /* ---- what goes wrong ------------------------------------------------------------------------- */
 
+/* The run ends with this text. Only the first one is kept, since the others
+ * follow from it. */
 int machine_fail(struct machine *machine, const char *format, ...)
 {
     va_list list;
@@ -37,6 +43,7 @@ struct runner *machine_runner_of(const struct thread *thread)
     return thread->runner;
 }
 
+/* New ones come last: the schedule's first choice is the oldest. */
 struct runner *machine_add_runner(struct machine *machine, struct thread *thread, uint32_t slot)
 {
     struct runner *fresh = calloc(1, sizeof(*fresh));
@@ -69,6 +76,7 @@ void machine_drop_runner(struct runner *runner)
     guest_give_slot(runner->machine->guest, runner->slot);
 }
 
+/* Not at once, because the caller may still hold one. */
 void runner_free_gone(struct machine *machine)
 {
     for (struct runner **at = &machine->runners; *at;) {
@@ -83,6 +91,7 @@ void runner_free_gone(struct machine *machine)
     }
 }
 
+/* exec: another real process takes over the place of the runner. */
 int machine_renew(struct runner *runner, const char *arguments, size_t arguments_size,
                   const char *environment, size_t environment_size)
 {
@@ -110,6 +119,7 @@ int machine_renew(struct runner *runner, const char *arguments, size_t arguments
 /* ---- programs -----------------------------------------------------------------------------------
  */
 
+/* fork: descriptors and limits are copied. */
 int machine_copy_program(struct machine *machine, const struct task *task, struct task *child)
 {
     const struct program *from = program_of(task);

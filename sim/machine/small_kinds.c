@@ -1,3 +1,7 @@
+/*
+ * Kinds of descriptions that are a number or less: eventfd, timerfd, signalfd,
+ * pidfd.
+ */
 #include "machine/small_kinds.h"
 
 #include "kernel/signals.h"
@@ -24,6 +28,7 @@ struct event_count {
     bool semaphore;
 };
 
+/* The whole count, or one if it is a semaphore. */
 static ssize_t read_event(struct description *description, struct runner *reader, void *bytes,
                           size_t size)
 {
@@ -40,6 +45,7 @@ static ssize_t read_event(struct description *description, struct runner *reader
     return sizeof(taken);
 }
 
+/* -EAGAIN if the count would overflow. */
 static ssize_t write_event(struct description *description, struct runner *writer,
                            const void *bytes, size_t size)
 {
@@ -111,6 +117,8 @@ static uint64_t expiries(const struct timer *timer)
     return timer->interval == 0 ? 1 : (now - timer->due) / timer->interval + 1;
 }
 
+/* How often it has expired. -ECANCELED once after the clock was set, if that
+ * was asked for. */
 static ssize_t read_timer(struct description *description, struct runner *reader, void *bytes,
                           size_t size)
 {
@@ -169,6 +177,7 @@ bool timer_fd_is_one(const struct description *description)
     return description && description->kind == &timer_kind;
 }
 
+/* Times of the wall clock are converted; they move when that clock is set. */
 int timer_fd_set(struct description *description, int flags, const struct itimerspec *it,
                  struct itimerspec *before)
 {
@@ -218,6 +227,7 @@ uint64_t timer_fd_next(void)
 
 /* ---- signalfd -------------------------------------------------------------------------------- */
 
+/* The fields that Linux fills in for this kind of signal. */
 static void tell_signal(const siginfo_t *from, struct signalfd_siginfo *to)
 {
     *to = (struct signalfd_siginfo){.ssi_signo = (uint32_t)from->si_signo,
@@ -233,6 +243,7 @@ static void tell_signal(const siginfo_t *from, struct signalfd_siginfo *to)
         to->ssi_int = from->si_int;
 }
 
+/* As many as fit. */
 static ssize_t read_signal(struct description *description, struct runner *reader, void *bytes,
                            size_t size)
 {

@@ -60,6 +60,7 @@ int64_t call_socket(struct runner *runner, const uint64_t *a)
     return r < 0 ? r : give(runner, unix_socket_new(KIND(a[1]), &own), (int)a[1]);
 }
 
+/* Two sockets that know each other's credentials. */
 int64_t call_socketpair(struct runner *runner, const uint64_t *a)
 {
     const struct socket_credentials own = credentials_of(runner);
@@ -88,6 +89,7 @@ struct address {
     bool abstract;
 };
 
+/* Paths end at the first null byte, abstract names do not. */
 static int take_address(const struct runner *runner, uint64_t from, uint64_t size,
                         struct address *address)
 {
@@ -113,6 +115,7 @@ static void path_in(const struct address *address, char path[sizeof(address->nam
     path[address->size] = '\0';
 }
 
+/* By path, with the right to write, or by abstract name. */
 static int find_address(struct runner *runner, const struct address *address,
                         struct unix_socket **found)
 {
@@ -134,6 +137,8 @@ static int find_address(struct runner *runner, const struct address *address,
     return *found ? 0 : -ECONNREFUSED;
 }
 
+/* A path is made in the file system, and stays there when the socket is
+ * closed. */
 int64_t call_bind(struct runner *runner, const uint64_t *a)
 {
     struct address address;
@@ -163,6 +168,7 @@ int64_t call_listen(struct runner *runner, const uint64_t *a)
     return socket ? unix_socket_listen(socket, (int)a[1]) : r;
 }
 
+/* The credentials that the other side sees are those of this moment. */
 int64_t call_connect(struct runner *runner, const uint64_t *a)
 {
     struct address address;
@@ -181,6 +187,7 @@ int64_t call_connect(struct runner *runner, const uint64_t *a)
     return r < 0 ? calls_would_wait(runner_description(runner, a[0]), r) : 0;
 }
 
+/* The size of the whole name is told even if it does not fit. */
 static int give_name(const struct runner *runner, const struct unix_socket *socket, uint64_t to,
                      uint64_t to_size)
 {
@@ -200,6 +207,7 @@ static int give_name(const struct runner *runner, const struct unix_socket *sock
     return calls_write(runner, to_size, &size, sizeof(size));
 }
 
+/* Waits if there is no connection yet. */
 static int64_t accept_one(struct runner *runner, const uint64_t *a, int flags)
 {
     int r;

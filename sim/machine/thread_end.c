@@ -1,3 +1,8 @@
+/*
+ * What is left to do when a thread of a guest ends, as the kernel does it: the
+ * word that other threads wait on is cleared and they are woken, and a parent
+ * that was suspended by vfork continues.
+ */
 #include "machine/thread_end.h"
 
 #include "kernel/signals.h"

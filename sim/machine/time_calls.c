@@ -66,6 +66,7 @@ int64_t call_clock_nanosleep(struct runner *runner, const uint64_t *a)
 
 /* ---- futexes --------------------------------------------------------------------------------- */
 
+/* Wakes as many waiters as asked for, in the order in which they were made. */
 static int64_t wake(struct runner *runner, const uint64_t *a)
 {
     struct machine *machine = runner->machine;
@@ -81,6 +82,7 @@ static int64_t wake(struct runner *runner, const uint64_t *a)
     return n;
 }
 
+/* Some operations take a duration, others a time. */
 static int take_deadline(const struct runner *runner, const uint64_t *a, uint64_t *deadline)
 {
     int64_t nsec = 0;
@@ -96,6 +98,8 @@ static int take_deadline(const struct runner *runner, const uint64_t *a, uint64_
     return r;
 }
 
+/* The value is compared only at the first try: afterwards only a wake or the
+ * deadline counts. */
 static int64_t sleep_on(struct runner *runner, const uint64_t *a)
 {
     uint32_t value;
@@ -118,6 +122,7 @@ static int64_t sleep_on(struct runner *runner, const uint64_t *a)
     return r < 0 ? r : runner->woken ? 0 : -ETIMEDOUT;
 }
 
+/* Waiting and waking; nothing else is used. */
 int64_t call_futex(struct runner *runner, const uint64_t *a)
 {
     switch (a[1] & FUTEX_CMD_MASK) {
@@ -134,6 +139,7 @@ int64_t call_futex(struct runner *runner, const uint64_t *a)
 
 /* ---- randomness ------------------------------------------------------------------------------ */
 
+/* Numbers from the seed, so that a run can be repeated. */
 int64_t call_getrandom(struct runner *runner, const uint64_t *a)
 {
     uint64_t *state = &runner->machine->random;

@@ -1,3 +1,7 @@
+/*
+ * Unix sockets: datagrams, streams and sequences of packets, with descriptors
+ * and credentials beside the bytes.
+ */
 #include "machine/unix_socket.h"
 
 #include "kernel/inode.h"
@@ -18,6 +22,7 @@ static void moved(struct unix_socket *socket)
 
 /* ---- from its making to its end -------------------------------------------------------------- */
 
+/* All sockets are in one list, so that names can be found. */
 struct unix_socket *unix_socket_new(int type, const struct socket_credentials *own)
 {
     struct unix_socket *socket = calloc(1, sizeof(*socket));
@@ -50,6 +55,8 @@ static void drop_packets(struct unix_socket *socket)
     socket->bytes = socket->packets = 0;
 }
 
+/* A stream ends for the other side, with an error if there were bytes that
+ * nobody has read. */
 static void leave_peers(struct unix_socket *gone)
 {
     for (struct unix_socket *socket = all; socket; socket = socket->next) {
@@ -65,6 +72,7 @@ static void leave_peers(struct unix_socket *gone)
     }
 }
 
+/* Connections that nobody accepted end with it. */
 void unix_socket_free(struct unix_socket *socket)
 {
     struct unix_socket **at = &all;
@@ -143,6 +151,7 @@ void unix_socket_pair(struct unix_socket *a, struct unix_socket *b)
     b->peers = a->own;
 }
 
+/* One name for each socket. */
 int unix_socket_bind(struct unix_socket *socket, const char *name, socklen_t size,
                      struct inode *inode)
 {
@@ -185,6 +194,8 @@ struct unix_socket *unix_socket_named(const char *name, socklen_t size)
     return NULL;
 }
 
+/* The connection exists before it is accepted, and bytes can be sent
+ * already. */
 int unix_socket_connect(struct unix_socket *socket, struct unix_socket *to)
 {
     if (socket->type != to->type)
@@ -258,6 +269,8 @@ static int may_send(const struct unix_socket *socket, const struct unix_socket *
     return is_full(to) ? -EAGAIN : 0;
 }
 
+/* Packets are sent whole or not at all. The credentials are those of the sender
+ * at this moment, which is what proctord trusts. */
 ssize_t unix_socket_send(struct unix_socket *socket, struct unix_socket *to, const void *bytes,
                          size_t size, struct description **passed, size_t n_passed,
                          const struct socket_credentials *sender)
@@ -342,6 +355,7 @@ static size_t take_stream(struct unix_socket *socket, char *bytes, size_t size, 
     return n;
 }
 
+/* What does not fit is lost, and `whole` says how much there was. */
 static size_t take_whole(struct unix_socket *socket, void *bytes, size_t size, bool peek,
                          struct received *received)
 {
@@ -358,6 +372,7 @@ static size_t take_whole(struct unix_socket *socket, void *bytes, size_t size, b
     return n;
 }
 
+/* -EAGAIN if there is nothing; 0 is the end. */
 ssize_t unix_socket_take(struct unix_socket *socket, void *bytes, size_t size, bool peek,
                          struct received *received)
 {
@@ -384,6 +399,7 @@ size_t unix_socket_available(const struct unix_socket *socket)
     return socket->first && socket->type != SOCK_STREAM ? socket->first->size : socket->bytes;
 }
 
+/* The same flags as Linux sets, since event loops depend on them. */
 unsigned unix_socket_poll(const struct unix_socket *socket)
 {
     unsigned events = 0;
