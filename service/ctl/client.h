@@ -39,6 +39,7 @@ struct client {
     bool quiet;
     bool colour;
     const char *requested_by;
+    bool help; /* is asked for, instead of the command */
     /* of the command */
     const char *reason;
     bool wait;

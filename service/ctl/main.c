@@ -4,6 +4,7 @@
 #include "ctl/bridge.h"
 #include "ctl/connect.h"
 #include "ctl/document.h"
+#include "ctl/help.h"
 #include "ctl/hints.h"
 #include "system/number.h"
 #include "ctl/remote.h"
@@ -21,84 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static const char help[] =
-    "proctorctl: inspect and control the children of proctord.\n"
-    "\n"
-    "  proctorctl [OPTION...] COMMAND\n"
-    "\n"
-    "  list [--failed] [PATTERN...]            list children, one per line; --failed: only those\n"
-    "                                          that have failed or are quarantined\n"
-    "  tree                                    show supervisors and children as a tree\n"
-    "  top                                     show all children live, full screen\n"
-    "  status [ID...]                          explain why a child is, or is not, running; show\n"
-    "                                          its recent events and log lines\n"
-    "  is-active ID...                         exit 0 if the children are running, else 3\n"
-    "  is-failed [ID...]                       exit 0 if one of the children (default: any) has\n"
-    "                                          failed or is quarantined, else 3\n"
-    "  show ID [PROPERTY...]                   print the properties of a child, one per line\n"
-    "  cat ID...                               print the manifests of children\n"
-    "  edit ID [--reason=TEXT]                 edit the manifest file of a child, check it and,\n"
-    "                                          with a reason, reload\n"
-    "  pause|resume|quarantine|restart|remove ID... --reason=TEXT [--wait [--timeout=T]]\n"
-    "                                          [--dry-run]; ID/ with a slash: all children below\n"
-    "                                          that supervisor\n"
-    "  add FILE --reason=TEXT [--replace [--restart]] [--dry-run]\n"
-    "                                          declare a child, or a supervisor with its\n"
-    "                                          children (-: from standard input); --replace:\n"
-    "                                          replace the declaration of an existing child\n"
-    "  run FILE [--reason=TEXT] [--timeout=T] [-- ARG...]\n"
-    "                                          run a job, print its result, exit with its code\n"
-    "  jobs [NAME...]                          list jobs, one per line; NAME may be a pattern or\n"
-    "                                          the number of a job\n"
-    "  timers [ID...]                          list children with a schedule, in the order in\n"
-    "                                          which they are due; ID may be a pattern\n"
-    "  kill ID SIGNAL --reason=TEXT            send a signal to the main process\n"
-    "  wait ID... [--for=STATE] [--timeout=T]  wait until a child is ready (default), running,\n"
-    "                                          stopped or removed\n"
-    "  reload ID... --reason=TEXT [--wait [--timeout=T]]\n"
-    "                                          ask children to reload their configuration\n"
-    "  reload --reason=TEXT [--restart] [--dry-run]\n"
-    "                                          read the manifests again; --restart: restart the\n"
-    "                                          children whose changes need it\n"
-    "  reexec --reason=TEXT [--dry-run]        replace proctord by the program on disk, without\n"
-    "                                          disturbing children or callers\n"
-    "  events [-f] [--since=T] [--after=SEQ] [--kind=K] [--command=C] [ID...]\n"
-    "                                          show recent events; T: how long ago (10m), or a\n"
-    "                                          time (14:30, yesterday)\n"
-    "  shutdown --reason=TEXT [--within=T] [--wait [--timeout=T]]\n"
-    "                                          stop all children and end proctord; --within:\n"
-    "                                          kill what is left after this time; --wait: print\n"
-    "                                          the report\n"
-    "  audit [--since=T] [--by=NAME] [--kind=K] [--command=C] [ID...]\n"
-    "                                          show who did what, why, and with what result,\n"
-    "                                          across restarts of proctord; C: the CommandId of\n"
-    "                                          an outcome\n"
-    "  log ID [-f] [-n N]                      show the output of a child\n"
-    "  check FILE...                           validate manifests, and say after how many starts\n"
-    "                                          a child that always fails is given up; needs no\n"
-    "                                          proctord\n"
-    "  convert FILE... [-o FOLDER]             make manifests from systemd units, Supervisor\n"
-    "                                          and Compose files, Procfiles, Pebble layers and\n"
-    "                                          runit or s6 folders; needs no proctord\n"
-    "  trace -o FILE                           save the journal, for proctor-sim replay\n"
-    "  metrics                                 print the metrics in OpenMetrics format\n"
-    "  stdio-bridge                            connect standard input and output to the bus: for\n"
-    "                                          the proctorctl of another machine (-H)\n"
-    "  help [COMMAND]                          show this help, or that of one command\n"
-    "\n"
-    "  --system, --user, --address=ADDRESS     which bus (default: PROCTOR_BUS_ADDRESS if set,\n"
-    "                                          else the system bus, or the session bus if only\n"
-    "                                          that has a proctord)\n"
-    "  -H, --host=[USER@]HOST[,...]            on other machines, by ssh; list and top show all "
-    "of\n"
-    "                                          them together\n"
-    "  --json=off|short|pretty                 --no-legend  --quiet  --requested-by=NAME\n"
-    "\n"
-    "  -m TEXT                                 the same as --reason=TEXT\n"
-    "\n"
-    "Exit code: 0 done (or already so), 1 error, 3 rejected or blocked, 4 failed, 5 no such\n"
-    "child, 6 not allowed, 7 timed out (the operation continues).\n";
 
 enum option_code {
     OPTION_SYSTEM = 256,
@@ -302,8 +225,8 @@ static int take(struct client *client, struct place_of_bus *place, int code)
         client->command_id = optarg;
         return 0;
     case OPTION_HELP:
-        fputs(help, stdout);
-        return 1;
+        client->help = true;
+        return 0;
     case OPTION_VERSION:
         puts("proctorctl " PROCTOR_VERSION);
         return 1;
@@ -322,39 +245,10 @@ struct command {
     const char *method; /* of a verb */
 };
 
-/* Whether an entry of the help, which begins with "  WORD|WORD ...", is about the command. */
-static bool is_about(const char *entry, const char *name)
-{
-    size_t length = strlen(name);
-
-    for (const char *word = entry + 2; *word && *word != ' ' && *word != '\n'; word++) {
-        size_t n = strcspn(word, "| \n");
-        if (n == length && strncmp(word, name, n) == 0)
-            return true;
-        word += n;
-        if (*word != '|')
-            break;
-    }
-    return false;
-}
-
-static bool begins_entry(const char *line)
-{
-    return line[0] == ' ' && line[1] == ' ' && line[2] >= 'a' && line[2] <= 'z';
-}
-
-/* What the help says of one command: from the line that begins with it to the next that begins. */
+/* The name was looked at before. */
 static int command_help(struct client *client)
 {
-    const char *name = client->n_arguments > 0 ? client->arguments[0] : NULL;
-    bool shown = !name;
-
-    for (const char *line = help; *line; line += strcspn(line, "\n") + 1) {
-        if (name && (begins_entry(line) || line[0] != ' '))
-            shown = begins_entry(line) && is_about(line, name);
-        if (shown)
-            printf("%.*s\n", (int)strcspn(line, "\n"), line);
-    }
+    help_show(client->n_arguments > 0 ? client->arguments[0] : NULL);
     return CTL_DONE;
 }
 
@@ -593,8 +487,12 @@ static int read_options(struct client *client, struct place_of_bus *place, int a
         if (r != 0)
             return r < 0 ? wrong_usage(client, "unknown or malformed option") : 0;
     }
+    if (optind == argc && client->help) {
+        help_show(NULL);
+        return 0;
+    }
     if (optind == argc) {
-        fputs(help, stderr);
+        fputs(help_text, stderr);
         return wrong_usage(client, "no command given");
     }
     client->arguments = argv + optind + 1;
@@ -617,6 +515,9 @@ int main(int argc, char **argv)
         const struct command *command = find_command(argv[optind]);
         if (!command)
             r = unknown_command(&client, argv[optind]);
+        else if (client.help)
+            help_show(command->run == command_help && client.n_arguments > 0 ? client.arguments[0]
+                                                                             : command->name);
         else
             code = run(&client, command);
     }

@@ -53,6 +53,20 @@ def from_help():
     return takes
 
 
+def help_of_one(command):
+    return subprocess.run([sys.argv[3], command, "--help"], capture_output=True, text=True, check=True).stdout
+
+
+def badly_helped(command):
+    """What the help of one command lacks: its usage, what each of its options means, an example."""
+    text = help_of_one(command)
+    said = options_in(re.sub(r".*\nOptions:\n(.*?)\n\n.*", r"\1", text, flags=re.S)) if "\nOptions:\n" in text else set()
+    lacks = sorted((by_help[command] | options_in(text.splitlines()[0])) - said)
+    if not text.startswith(f"proctorctl {command}") or f"\nExample:\n  proctorctl {command}" not in text:
+        lacks.append("usage or example")
+    return [f"{command}: {lack}" for lack in lacks if not (command == "stdio-bridge" and lack == "host")]
+
+
 def from_bash():
     code = read("completions/proctorctl.bash")
     known = re.search(r"local commands='(.*?)'", code, re.S)[1].split()
@@ -96,6 +110,8 @@ def takes_apart(other):
 
 checks = [
     ("proctorctl: its help has every command of its table", apart(commands, by_help)),
+    ("proctorctl COMMAND --help: that command, its options and an example",
+     [lack for command in sorted(by_help) for lack in badly_helped(command)]),
     ("proctorctl(1) has every command",
      [c for c in commands if not re.search(rf"^(?:\.B |\.TP\n)?.*\b{c}\b", page("man/proctorctl.1"), re.M)]),
     ("bash knows every command", apart(commands, by_bash)),
