@@ -262,26 +262,41 @@ static int fail(const char *what, int r)
     return r;
 }
 
-/* --check: the same reading as for a start. */
-static int check_only(const struct command_line *line)
+static void print_mistakes(const struct mistakes *mistakes)
 {
-    struct manifest_set *set;
-    struct error error = {};
-    int r = manifest_set_load(line->manifests, line->n_manifests, line->default_manifests, NULL,
-                              &set, &error);
+    char line[64];
 
-    if (r == 0) {
-        r = manifest_set_check(set, &error);
-        if (r == 0)
-            printf("%zu %s, no errors found\n", manifest_set_count(set),
-                   noun_of(manifest_set_count(set), "child"));
-        manifest_set_free(set);
-    }
-    if (r < 0) {
+    for (size_t i = 0; i < mistakes->count && i < MISTAKES_MAX; i++) {
+        struct error error;
+        snprintf(error.text, sizeof(error.text), "%s", mistakes_text(mistakes, i));
         text_make_line(error.text); /* it names files, whatever they are called */
         fprintf(stderr, "%s\n", error.text);
     }
-    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (mistakes_rest(mistakes, line, sizeof(line)))
+        fprintf(stderr, "%s\n", line);
+}
+
+/* --check: the same reading as for a start. */
+static int check_only(const struct command_line *line)
+{
+    struct mistakes mistakes = {};
+    struct manifest_set *set = NULL;
+    struct error error = {};
+    int r = manifest_set_load_all(line->manifests, line->n_manifests, line->default_manifests,
+                                  &mistakes, &set, &error);
+
+    if (r == 0)
+        r = manifest_set_check_all(set, &mistakes);
+    if (r < 0)
+        mistakes_note(&mistakes, error.text[0] ? error.text : strerror(-r));
+    if (mistakes.count == 0)
+        printf("%zu %s, no errors found\n", manifest_set_count(set),
+               noun_of(manifest_set_count(set), "child"));
+    r = mistakes.count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    print_mistakes(&mistakes);
+    mistakes_free(&mistakes);
+    manifest_set_free(set);
+    return r;
 }
 
 /* Ten thousand children need ten thousand pidfds. They themselves get what proctord was given. */

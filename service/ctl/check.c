@@ -1,18 +1,22 @@
 /*
- * check: what is wrong with manifests, without a daemon; and what their restart limits come to:
- * when a child that always fails is given up, or that it never is.
+ * check: all that is wrong with manifests, without a daemon; what they name that is not on this
+ * machine; and what their restart limits come to: when a child that always fails is given up, or
+ * that it never is.
  */
 #include "core/calendar/timetable.h"
 #include "core/vocabulary/noun.h"
 #include "core/model/child.h"
 #include "ctl/document.h"
+#include "ctl/here.h"
 #include "manifest/manifest_set.h"
 #include "ctl/terminal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define STARTS_MAX (RESTART_LIMIT_BURST_MAX + 200) /* backoff has come to its cap long before */
@@ -185,6 +189,46 @@ static int tell_each(const struct client *client, const struct manifest_set *set
     return 0;
 }
 
+/* ---- what is not here ------------------------------------------------------------------------ */
+
+/* Where warnings go: to people, or into a list. */
+struct warnings {
+    const struct manifest_set *set;
+    size_t child;
+    struct json *json;
+};
+
+/* "FILE:LINE:COLUMN: warning: CHILD: text", the place being the child's. */
+static void warn(void *userdata, const char *text)
+{
+    const struct warnings *warnings = userdata;
+    const struct child_declaration *d = manifest_set_declaration(warnings->set, warnings->child);
+    struct declaration_problem problem = {.declaration = warnings->child,
+                                          .dependency = PROBLEM_ELSEWHERE};
+    struct error line = {};
+
+    snprintf(problem.error.text, sizeof(problem.error.text), "warning: %.80s: %s", d->id, text);
+    manifest_set_explain(warnings->set, &problem, &line);
+    if (warnings->json) {
+        json_item(warnings->json);
+        json_text(warnings->json->out, line.text);
+        return;
+    }
+    text_write(stderr, line.text);
+    fputc('\n', stderr);
+}
+
+static void warn_of_each(const struct manifest_set *set, struct json *json)
+{
+    struct warnings warnings = {.set = set, .json = json};
+    const struct here here = {warn, &warnings};
+
+    for (; warnings.child < manifest_set_count(set); warnings.child++)
+        here_look(&here, manifest_set_declaration(set, warnings.child));
+}
+
+/* ---- the answer ------------------------------------------------------------------------------ */
+
 /* One document with all children. */
 static int answer_all(struct client *client, const struct manifest_set *set)
 {
@@ -197,6 +241,10 @@ static int answer_all(struct client *client, const struct manifest_set *set)
     json_open(&json, '[');
     int r = tell_each(client, set, &json);
     json_close(&json, ']');
+    json_key(&json, "warnings");
+    json_open(&json, '[');
+    warn_of_each(set, &json);
+    json_close(&json, ']');
     json_close(&json, '}');
     return answer_end(client, &json, r) < 0 ? CTL_ERROR : CTL_DONE;
 }
@@ -206,6 +254,7 @@ static int tell(struct client *client, const struct manifest_set *set)
 {
     if (client->json != JSON_OFF)
         return answer_all(client, set);
+    warn_of_each(set, NULL);
     if (tell_each(client, set, NULL) < 0)
         return CTL_ERROR;
     if (!client->quiet)
@@ -214,31 +263,74 @@ static int tell(struct client *client, const struct manifest_set *set)
     return CTL_DONE;
 }
 
-/* "file:line:column: message", as compilers have it: without our name before it. */
-static void show_mistake(struct client *client, const char *text)
+/* The first is the error; all of them stand beside it. */
+static void answer_mistakes(struct client *client, const struct mistakes *mistakes)
 {
-    text_write(stderr, text);
-    fputc('\n', stderr);
+    struct json json;
+    const char *text = mistakes_text(mistakes, 0);
+
+    if (answer_begin(client, &json) < 0)
+        return;
+    json_open(&json, '{');
+    json_key(&json, "error");
+    json_open(&json, '{');
+    json_key(&json, "name");
+    fputs("null", json.out);
+    json_key(&json, "message");
+    json_text(json.out, text);
+    json_close(&json, '}');
+    json_key(&json, "mistakes");
+    json_open(&json, '[');
+    for (size_t i = 0; (text = mistakes_text(mistakes, i)); i++) {
+        json_item(&json);
+        json_text(json.out, text);
+    }
+    json_close(&json, ']');
+    json_key(&json, "mistakes_count");
+    json_number(json.out, mistakes->count);
+    json_close(&json, '}');
+    answer_end(client, &json, 0);
+}
+
+void client_show_mistakes(struct client *client, const struct mistakes *mistakes)
+{
+    const char *text;
+    char rest[64];
+
+    assert(client && mistakes);
+    for (size_t i = 0; (text = mistakes_text(mistakes, i)); i++) {
+        text_write(stderr, text);
+        fputc('\n', stderr);
+    }
+    if (mistakes_rest(mistakes, rest, sizeof(rest))) {
+        text_write(stderr, rest);
+        fputc('\n', stderr);
+    }
     if (client->json != JSON_OFF)
-        answer_error(client, NULL, text);
+        answer_mistakes(client, mistakes);
 }
 
 /* The same code that proctord uses to read manifests, so both give the same
  * errors. */
 int command_check(struct client *client)
 {
-    struct manifest_set *set;
+    struct mistakes mistakes = {};
+    struct manifest_set *set = NULL;
     struct error error = {};
-    int r = manifest_set_load((const char *const *)client->arguments, (size_t)client->n_arguments,
-                              false, NULL, &set, &error);
+    int r = manifest_set_load_all((const char *const *)client->arguments,
+                                  (size_t)client->n_arguments, false, &mistakes, &set, &error);
 
-    if (r == 0) {
-        r = manifest_set_check(set, &error);
-        if (r == 0)
-            r = tell(client, set);
-        manifest_set_free(set);
-    }
+    if (r == 0)
+        r = manifest_set_check_all(set, &mistakes);
     if (r < 0)
-        show_mistake(client, error.text);
-    return r < 0 ? CTL_ERROR : r;
+        r = client_fail(client, "check: %s", error.text[0] ? error.text : strerror(-r));
+    else if (mistakes.count == 0)
+        r = tell(client, set);
+    if (mistakes.count > 0) {
+        client_show_mistakes(client, &mistakes);
+        r = CTL_ERROR;
+    }
+    mistakes_free(&mistakes);
+    manifest_set_free(set);
+    return r;
 }

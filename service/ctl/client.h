@@ -84,6 +84,11 @@ void client_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* What a person may have meant, behind an error; frees the text. NULL: nothing. */
 void client_hint(char *text);
 
+struct mistakes;
+
+/* "file:line:column: message", one a line, as compilers have it: without our name before it. */
+void client_show_mistakes(struct client *client, const struct mistakes *mistakes);
+
 /* The filters that were given, as the a{sv} that queries end in. child: instead of the arguments.
  */
 int client_append_filter(const struct client *client, sd_bus_message *call, const char *child);

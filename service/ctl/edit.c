@@ -78,13 +78,20 @@ static bool is_same(const char *copy, const char *text, size_t length)
 
 static int check(struct client *client, const char *copy)
 {
-    struct manifest_set *set;
+    struct mistakes mistakes = {};
+    struct manifest_set *set = NULL;
     struct error error = {};
-    int r = manifest_set_load(&copy, 1, false, NULL, &set, &error);
+    int r = manifest_set_load_all(&copy, 1, false, &mistakes, &set, &error);
 
-    if (r == 0)
-        manifest_set_free(set);
-    return r < 0 ? client_fail(client, "%s", error.text) : CTL_DONE;
+    if (r < 0)
+        r = client_fail(client, "%s", error.text[0] ? error.text : strerror(-r));
+    if (mistakes.count > 0) {
+        client_show_mistakes(client, &mistakes);
+        r = CTL_ERROR;
+    }
+    mistakes_free(&mistakes);
+    manifest_set_free(set);
+    return r;
 }
 
 /* rename(2) replaces the file in one step. */

@@ -354,10 +354,17 @@ static int read_ids(struct reader *reader, const struct node *node, const char *
 {
     int r = reader_strings(reader, node, DEPENDENCIES_MAX, ids, count);
 
-    for (size_t i = 0; r == 0 && i < *count; i++)
-        if (!child_id_valid((*ids)[i]))
-            return reader_refuse(reader, node, "\"%.60s\" is not a valid child id", (*ids)[i]);
-    return r;
+    size_t mark = strlen(reader->path);
+    int worst = r;
+    for (size_t i = 0; r == 0 && i < *count; i++) {
+        if (child_id_valid((*ids)[i]))
+            continue;
+        worst =
+            reader_refuse(reader, node->items[i], "\"%.60s\" is not a valid child id", (*ids)[i]);
+        if (!reader_goes_on(reader, mark, worst))
+            return worst;
+    }
+    return worst;
 }
 
 /* manifest_apply_role() makes something of it. */

@@ -8,6 +8,7 @@
 
 #include "manifest/child_manifest.h"
 #include "core/core.h"
+#include "core/model/members.h"
 #include "manifest/defaults_manifest.h"
 #include "manifest/reader.h"
 #include "core/vocabulary/text.h"
@@ -89,14 +90,37 @@ static int write_child(const struct node *node, struct manifest *manifest,
     return written.text ? 0 : -ENOMEM;
 }
 
+/* What stands for a child that could not be read, so that others may require it. */
+static int read_name_only(struct reader *reader, const char *above, struct manifest *manifest,
+                          const struct parsed_child *broken)
+{
+    const char *name = broken->declaration.id;
+    struct parsed_child child = {.place = broken->place};
+
+    if (!name || !child_id_valid(name) || strchr(name, '/'))
+        return 0;
+    declaration_defaults(&child.declaration, ROLE_WORKER);
+    above = broken->above ? broken->above : above;
+    name = manifest_path_below(reader, above ? above : "", name);
+    child.dependencies = arena_allocate(&manifest->arena, sizeof(struct place));
+    if (!name || !child.dependencies)
+        return -ENOMEM;
+    child.declaration.id = name;
+    child.declaration.manifest = child.declaration.manifest_path = "";
+    return child_id_valid(name) ? add_child(reader, NULL, manifest, &child) : 0;
+}
+
 /* The places of its dependencies are noted in the order of the declaration. */
 static int read_child(struct reader *reader, const struct node *node, const char *above,
                       struct manifest *manifest)
 {
     struct parsed_child child = {.place = place_of(node)};
     struct child_declaration *d = &child.declaration;
+    size_t mark = strlen(reader->path);
     int r = child_manifest_read(reader, node, above, &child);
 
+    if (reader_goes_on(reader, mark, r))
+        return read_name_only(reader, above, manifest, &child);
     if (r == 0)
         r = write_child(node, manifest, d);
     if (r < 0)
@@ -119,10 +143,30 @@ static int compare_children(const void *a, const void *b)
     return order ? order : (*x > *y) - (*x < *y);
 }
 
+static int refuse_double(struct reader *reader, const struct parsed_child *child)
+{
+    reader_refuse(reader, NULL, "a child is already called \"%s\"", child->declaration.id);
+    reader->error->line = child->place.line;
+    reader->error->column = child->place.column;
+    return -EINVAL;
+}
+
+/* Where all mistakes are asked for: so that the tree does not have them as well. */
+static void drop_doubles(struct manifest *manifest)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < manifest->count; i++)
+        if (manifest->children[i].declaration.id)
+            manifest->children[kept++] = manifest->children[i];
+    manifest->count = kept;
+}
+
 /* By sorting, as comparing each with each would take too long for 20,000. */
 static int refuse_doubles(struct manifest *manifest, struct reader *reader)
 {
-    const struct parsed_child **sorted =
+    struct parsed_child *first;
+    struct parsed_child **sorted =
         arena_allocate(&manifest->arena, (manifest->count + 1) * sizeof(*sorted));
     if (!sorted)
         return -ENOMEM;
@@ -130,14 +174,17 @@ static int refuse_doubles(struct manifest *manifest, struct reader *reader)
     for (size_t i = 0; i < manifest->count; i++)
         sorted[i] = &manifest->children[i];
     qsort(sorted, manifest->count, sizeof(*sorted), compare_children);
-    for (size_t i = 1; i < manifest->count; i++)
-        if (strcmp(sorted[i - 1]->declaration.id, sorted[i]->declaration.id) == 0) {
-            reader_refuse(reader, NULL, "a child is already called \"%s\"",
-                          sorted[i]->declaration.id);
-            reader->error->line = sorted[i]->place.line;
-            reader->error->column = sorted[i]->place.column;
-            return -EINVAL;
+    first = manifest->count > 0 ? sorted[0] : NULL;
+    for (size_t i = 1; i < manifest->count; i++) {
+        if (strcmp(first->declaration.id, sorted[i]->declaration.id) != 0) {
+            first = sorted[i];
+            continue;
         }
+        if (!reader_goes_on(reader, 0, refuse_double(reader, sorted[i])))
+            return -EINVAL;
+        sorted[i]->declaration.id = NULL;
+    }
+    drop_doubles(manifest);
     return 0;
 }
 
@@ -180,6 +227,16 @@ static int add_supervisor(struct reader *reader, const struct node *node, struct
     return 0;
 }
 
+/* The groups of a supervisor that could not be read are not known: its children have none. */
+static void forget_groups(struct manifest *manifest, size_t first, const char *path)
+{
+    for (; first < manifest->count; first++) {
+        struct child_declaration *child = &manifest->children[first].declaration;
+        if (path_parent_length(child->id) == strlen(path))
+            child->group = NULL;
+    }
+}
+
 /* A supervisor, and then what is in its list: one walk, whatever stands below it. */
 static int read_supervisor_node(struct reader *reader, const struct node *node,
                                 const struct list *above)
@@ -189,11 +246,17 @@ static int read_supervisor_node(struct reader *reader, const struct node *node,
     struct supervisor_declaration *d = &supervisor.declaration;
     struct manifest *manifest = above->manifest;
     struct list list = {.manifest = manifest};
+    size_t outside = strlen(reader->path);
     int r = manifest_read_supervisor(reader, node, above->above, d, &supervisor.settings);
 
+    bool broken = reader_goes_on(reader, outside, r);
+    if (broken) {
+        supervisor_declaration_defaults(d, d->path);
+        r = 0;
+    }
     if (r == 0)
         r = manifest_read_defaults(reader, manifest->nodes, node, above->defaults, &list.defaults);
-    if (r < 0)
+    if (r < 0 && !reader_goes_on(reader, outside, r))
         return r;
     d->position = manifest->count;
     d->manifest = manifest_write(&manifest->arena, node, elsewhere, NULL).text;
@@ -205,9 +268,12 @@ static int read_supervisor_node(struct reader *reader, const struct node *node,
     if (r < 0)
         return r;
     size_t mark = reader_enter(reader, "children");
+    size_t first = manifest->count;
     r = reader_list(reader, node_find(node, "children"), &list, read_member);
     if (r == 0)
         reader_leave(reader, mark);
+    if (broken)
+        forget_groups(manifest, first, list.above);
     return r;
 }
 
@@ -223,26 +289,34 @@ static int read_root(struct reader *reader, const struct node *root, struct mani
 
 /* The nodes are only needed while reading. */
 static int parse(struct manifest *manifest, const char *text, size_t length,
-                 struct manifest_error *error)
+                 struct mistakes *mistakes, struct manifest_error *error)
 {
     struct arena nodes = {};
     const struct node *root;
-    struct reader reader = {.arena = &manifest->arena, .error = error};
+    struct reader reader = {
+        .arena = &manifest->arena, .error = error, .mistakes = mistakes, .file = manifest->path};
     size_t max = manifest->path[0] ? MANIFEST_FILE_MAX : MANIFEST_CHILD_MAX;
     manifest->nodes = &nodes;
     int r = node_parse(&nodes, text, length, max, &root, error);
 
+    reader.unnoted = r == -EINVAL;
     if (r == 0)
         r = read_root(&reader, root, manifest);
     arena_free(&nodes);
     manifest->nodes = NULL;
-    return r;
+    return reader_goes_on(&reader, 0, r) ? 0 : r;
 }
 
 /* `path` is for messages, and is empty for a manifest that came over the
  * bus. */
 int manifest_parse(const char *text, size_t length, const char *path, struct manifest **manifest,
                    struct manifest_error *error)
+{
+    return manifest_parse_all(text, length, path, NULL, manifest, error);
+}
+
+int manifest_parse_all(const char *text, size_t length, const char *path, struct mistakes *mistakes,
+                       struct manifest **manifest, struct manifest_error *error)
 {
     struct manifest *fresh = calloc(1, sizeof(*fresh));
     *error = (struct manifest_error){};
@@ -252,7 +326,7 @@ int manifest_parse(const char *text, size_t length, const char *path, struct man
     fresh->path = arena_copy(&fresh->arena, path, strlen(path));
     if (fresh->path)
         text_make_line(fresh->path);
-    int r = fresh->path ? parse(fresh, text, length, error) : -ENOMEM;
+    int r = fresh->path ? parse(fresh, text, length, mistakes, error) : -ENOMEM;
     if (r < 0) {
         manifest_free(fresh);
         return r;

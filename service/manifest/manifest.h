@@ -34,6 +34,15 @@ int manifest_parse(const char *text, size_t length, const char *path, struct man
                    struct manifest_error *error);
 void manifest_free(struct manifest *manifest);
 
+struct mistakes;
+
+/*
+ * The same, and continues behind a mistake: each is noted. Returns 0 as well if there are some; then
+ * children and supervisors that could not be read have their names only, and are not to be run.
+ */
+int manifest_parse_all(const char *text, size_t length, const char *path, struct mistakes *mistakes,
+                       struct manifest **manifest, struct manifest_error *error);
+
 /* Declarations stay valid until the manifest is freed. */
 size_t manifest_count(const struct manifest *manifest);
 const struct child_declaration *manifest_declaration(const struct manifest *manifest, size_t i);

@@ -30,6 +30,7 @@ struct known_supervisor {
 
 struct manifest_set {
     unsigned references;
+    struct mistakes *mistakes; /* while it is loaded; NULL: the first is enough */
     bool sound;
     bool *awaited; /* by number: its record has to go first, see manifest_set_go_on() */
     struct source *sources;
@@ -85,12 +86,21 @@ static int fail_without_memory(struct error *error, const char *path)
     return -ENOMEM;
 }
 
+/* What comes of a mistake: it is the end, or noted. */
+static int go_on(struct manifest_set *set, int r, const struct error *error)
+{
+    if (r >= 0 || r == -ENOMEM || !set->mistakes)
+        return r;
+    mistakes_note(set->mistakes, error->text);
+    return 0;
+}
+
 /* Errors as FILE:LINE:COLUMN. */
-static int parse(const char *path, const char *text, size_t length, struct source *source,
-                 struct error *error)
+static int parse(const char *path, const char *text, size_t length, struct mistakes *mistakes,
+                 struct source *source, struct error *error)
 {
     struct manifest_error problem;
-    int r = manifest_parse(text, length, path, &source->manifest, &problem);
+    int r = manifest_parse_all(text, length, path, mistakes, &source->manifest, &problem);
 
     if (r < 0) {
         snprintf(error->text, sizeof(error->text), "%s:%zu:%zu: %s", path, problem.line,
@@ -116,10 +126,10 @@ static int add_source(struct manifest_set *set, const char *path, struct error *
     set->sources = sources;
     int r = manifest_files_read(path, &text, &length, error);
     if (r == 0)
-        r = parse(path, text, length, &set->sources[set->n_sources], error);
+        r = parse(path, text, length, set->mistakes, &set->sources[set->n_sources], error);
     set->n_sources += r == 0;
     free(text);
-    return r;
+    return go_on(set, r, error);
 }
 
 /* A file, a directory or a pattern. */
@@ -134,6 +144,7 @@ static int add_path(struct manifest_set *set, const char *path, bool optional,
     int r = manifest_files_list(path, &names, &size, &folder, error);
     if (r == 0 && size == 0 && !folder && !optional)
         r = fail(error, path, "no such file, folder or pattern");
+    r = go_on(set, r, error);
     for (const char *name = names; r == 0 && name < names + size; name += strlen(name) + 1) {
         manifest_progress_note(progress, name);
         r = add_source(set, name, error);
@@ -184,7 +195,7 @@ static int note_supervisor(struct manifest_set *set, const struct known_supervis
     struct known_supervisor *known = find_known(set, said->declaration.path);
 
     if (known)
-        return merge(set, known, said, error);
+        return go_on(set, merge(set, known, said, error), error);
     set->supervisors[set->n_supervisors++] = *said;
     return 0;
 }
@@ -255,15 +266,15 @@ static int collect(struct manifest_set *set, struct error *error)
     return r;
 }
 
-/* The first error ends it. */
-int manifest_set_load(const char *const *paths, size_t count, bool optional,
-                      struct manifest_progress *progress, struct manifest_set **set,
-                      struct error *error)
+static int load(const char *const *paths, size_t count, bool optional,
+                struct manifest_progress *progress, struct mistakes *mistakes,
+                struct manifest_set **set, struct error *error)
 {
-    INVARIANT(error);
     struct manifest_set *fresh = calloc(1, sizeof(*fresh));
-    int r = fresh ? 0 : fail(error, "manifests", "out of memory");
+    int r = fresh ? 0 : fail_without_memory(error, "manifests");
 
+    if (fresh)
+        fresh->mistakes = mistakes;
     for (size_t i = 0; r == 0 && i < count; i++)
         r = add_path(fresh, paths[i], optional, progress, error);
     if (r == 0)
@@ -272,8 +283,25 @@ int manifest_set_load(const char *const *paths, size_t count, bool optional,
         manifest_set_free(fresh);
         return r;
     }
+    fresh->mistakes = NULL;
     *set = fresh;
     return 0;
+}
+
+/* The first error ends it. */
+int manifest_set_load(const char *const *paths, size_t count, bool optional,
+                      struct manifest_progress *progress, struct manifest_set **set,
+                      struct error *error)
+{
+    INVARIANT(error);
+    return load(paths, count, optional, progress, NULL, set, error);
+}
+
+int manifest_set_load_all(const char *const *paths, size_t count, bool optional,
+                          struct mistakes *mistakes, struct manifest_set **set, struct error *error)
+{
+    INVARIANT(mistakes && error);
+    return load(paths, count, optional, NULL, mistakes, set, error);
 }
 
 size_t manifest_set_count(const struct manifest_set *set)
@@ -354,22 +382,33 @@ int manifest_set_declare(const struct manifest_set *set, struct core *core, cons
  * The checks are the core's own: the set is declared in a core whose ports do nothing. */
 
 /* In a core that lives nowhere. */
+int manifest_set_rehearse(const struct tree_declaration *tree, struct declaration_problem *problem)
+{
+    INVARIANT(tree && problem);
+    struct core_ports ports = core_ports_idle();
+    struct core_settings settings = {};
+    struct core *core;
+    int r = core_new(&ports, &settings, &core);
+
+    *problem = (struct declaration_problem){.dependency = PROBLEM_ELSEWHERE};
+    if (r < 0)
+        return -ENOMEM;
+    r = core_declare_tree(core, tree, "check", "check", problem);
+    core_free(core);
+    return r;
+}
+
 int manifest_set_try(const struct manifest_set *set, const struct tree_declaration *tree,
                      struct error *error)
 {
     INVARIANT(tree && error);
-    struct core_ports ports = core_ports_idle();
-    struct core_settings settings = {};
-    struct declaration_problem problem = {};
-    struct core *core;
-    int r = core_new(&ports, &settings, &core);
+    struct declaration_problem problem;
+    int r = manifest_set_rehearse(tree, &problem);
 
-    if (r < 0)
-        return fail(error, "manifests", "out of memory");
-    r = core_declare_tree(core, tree, "check", "check", &problem);
+    if (r == -ENOMEM)
+        return fail_without_memory(error, "manifests");
     if (r < 0)
         manifest_set_explain(set, &problem, error);
-    core_free(core);
     return r;
 }
 

@@ -7,6 +7,7 @@
 #include "core/core.h"
 #include "manifest/manifest.h"
 #include "manifest/manifest_progress.h"
+#include "manifest/mistakes.h"
 
 struct manifest_set;
 
@@ -40,6 +41,10 @@ struct manifest_reload {
 int manifest_set_load(const char *const *paths, size_t count, bool optional,
                       struct manifest_progress *progress, struct manifest_set **set,
                       struct error *error);
+/* The same, and continues behind a mistake: each is noted. A set with mistakes is not to be run. */
+int manifest_set_load_all(const char *const *paths, size_t count, bool optional,
+                          struct mistakes *mistakes, struct manifest_set **set,
+                          struct error *error);
 void manifest_set_free(struct manifest_set *set);
 /* Tries the set alone, which takes as long as it is large: a reload need not do it again in the
  * loop. May be called beside it. What is wrong is said by the reload. */
@@ -54,7 +59,10 @@ bool manifest_set_has(const struct manifest_set *set, const char *id);
 /* The tree that it declares; the root first among the supervisors. */
 struct tree_declaration manifest_set_tree(const struct manifest_set *set);
 
-/* Declares a tree in a core that does nothing: 0, or the first mistake, explained. */
+/* Declares a tree in a core that does nothing: 0, or the first mistake. */
+int manifest_set_rehearse(const struct tree_declaration *tree, struct declaration_problem *problem);
+
+/* The same, with the mistake explained. */
 int manifest_set_try(const struct manifest_set *set, const struct tree_declaration *tree,
                      struct error *error);
 
@@ -69,6 +77,9 @@ void manifest_set_explain(const struct manifest_set *set, const struct declarati
 /* Checks what declaring the set in an empty tree would find, without declaring it: doubled ids,
  * unknown dependencies, cycles; and the environment files that it names. */
 int manifest_set_check(const struct manifest_set *set, struct error *error);
+
+/* The same, all mistakes: manifest_check.c. Returns 0 or -ENOMEM. */
+int manifest_set_check_all(const struct manifest_set *set, struct mistakes *mistakes);
 
 /* Declares the whole set in an empty tree. Errors as core_declare(), explained. */
 int manifest_set_declare(const struct manifest_set *set, struct core *core, const char *requester,

@@ -46,6 +46,27 @@ static bool environment_name_valid(const char *name, size_t length)
     return true;
 }
 
+static int read_variable(struct reader *reader, const struct pair *pair, const char **variable)
+{
+    const struct node *key = pair->key;
+    const char *name = reader_scalar(reader, key, "the name of a variable");
+    const char *value = name ? reader_scalar(reader, pair->value, "text") : NULL;
+
+    if (!value)
+        return -EINVAL;
+    if (!environment_name_valid(name, strlen(name)))
+        return reader_refuse(reader, key, "\"%.60s\" is not a valid variable name", name);
+    if (environment_is_own(name))
+        return reader_refuse(reader, key, "%s is set by proctord itself", name);
+    size_t size = strlen(name) + strlen(value) + 2;
+    char *entry = arena_allocate(reader->arena, size);
+    if (!entry)
+        return -ENOMEM;
+    snprintf(entry, size, "%s=%s", name, value);
+    *variable = entry;
+    return 0;
+}
+
 /* Names that proctord sets itself are refused. */
 static int read_environment(struct reader *reader, const struct node *node, void *target)
 {
@@ -61,27 +82,16 @@ static int read_environment(struct reader *reader, const struct node *node, void
     const char **list = arena_allocate(reader->arena, (n + 1) * sizeof(*list));
     if (!list)
         return -ENOMEM;
+    int worst = 0;
+    size_t mark = strlen(reader->path);
     for (size_t i = 0; i < n; i++) {
-        const struct pair *pair = &node->pairs[i];
-        const struct node *key = pair->key;
-        const struct node *item = pair->value;
-        const char *name = reader_scalar(reader, key, "the name of a variable");
-        const char *value = name ? reader_scalar(reader, item, "text") : NULL;
-        if (!value)
-            return -EINVAL;
-        if (!environment_name_valid(name, strlen(name)))
-            return reader_refuse(reader, key, "\"%.60s\" is not a valid variable name", name);
-        if (environment_is_own(name))
-            return reader_refuse(reader, key, "%s is set by proctord itself", name);
-        size_t size = strlen(name) + strlen(value) + 2;
-        char *entry = arena_allocate(reader->arena, size);
-        if (!entry)
-            return -ENOMEM;
-        snprintf(entry, size, "%s=%s", name, value);
-        list[i] = entry;
+        int r = read_variable(reader, &node->pairs[i], &list[i]);
+        if (r < 0 && !reader_goes_on(reader, mark, r))
+            return r;
+        worst = r < 0 ? r : worst;
     }
     process->environment = list;
-    return 0;
+    return worst;
 }
 
 /* As a bit set. */
@@ -122,6 +132,35 @@ static int parse_limit_value(const char *text, size_t length, uint64_t *value)
     return unit_size(part, value);
 }
 
+static int read_limit(struct reader *reader, const struct pair *pair, struct process_spec *process,
+                      struct process_limit *limits)
+{
+    const char *name = reader_scalar(reader, pair->key, "the name of a limit");
+    const char *text = name ? reader_scalar(reader, pair->value, "a limit") : NULL;
+    struct process_limit limit = {.set = true};
+    int number;
+
+    if (!text)
+        return -EINVAL;
+    int r = manifest_read_whole_limit(reader, name, pair->value, text, process);
+    if (r != 0)
+        return r < 0 ? r : 0;
+    if (unit_limit(name, &number) < 0)
+        return reader_refuse(reader, pair->key, "unknown limit \"%.60s\"", name);
+    size_t soft = strcspn(text, ":");
+    r = parse_limit_value(text, soft, &limit.soft);
+    limit.hard = limit.soft;
+    if (r == 0 && text[soft] == ':')
+        r = parse_limit_value(text + soft + 1, strlen(text + soft + 1), &limit.hard);
+    if (r < 0 || limit.soft > limit.hard)
+        return reader_refuse(reader, pair->value,
+                             "expected a limit such as 1024, 64M, infinity or SOFT:HARD, "
+                             "got \"%.60s\"",
+                             text);
+    limits[number] = limit;
+    return 0;
+}
+
 /* Limits of the whole child, by its cgroup, are in the same mapping. */
 static int read_limits(struct reader *reader, const struct node *node, void *target)
 {
@@ -134,35 +173,15 @@ static int read_limits(struct reader *reader, const struct node *node, void *tar
         return -ENOMEM;
     process->limits = limits;
 
+    int worst = 0;
+    size_t mark = strlen(reader->path);
     for (const struct pair *pair = node->pairs; pair < node->pairs + node->count; pair++) {
-        const struct node *key = pair->key;
-        const struct node *item = pair->value;
-        const char *name = reader_scalar(reader, key, "the name of a limit");
-        const char *text = name ? reader_scalar(reader, item, "a limit") : NULL;
-        struct process_limit limit = {.set = true};
-        int number;
-        if (!text)
-            return -EINVAL;
-        int r = manifest_read_whole_limit(reader, name, item, text, process);
-        if (r < 0)
+        int r = read_limit(reader, pair, process, limits);
+        if (r < 0 && !reader_goes_on(reader, mark, r))
             return r;
-        if (r > 0)
-            continue;
-        if (unit_limit(name, &number) < 0)
-            return reader_refuse(reader, key, "unknown limit \"%.60s\"", name);
-        size_t soft = strcspn(text, ":");
-        r = parse_limit_value(text, soft, &limit.soft);
-        limit.hard = limit.soft;
-        if (r == 0 && text[soft] == ':')
-            r = parse_limit_value(text + soft + 1, strlen(text + soft + 1), &limit.hard);
-        if (r < 0 || limit.soft > limit.hard)
-            return reader_refuse(reader, item,
-                                 "expected a limit such as 1024, 64M, infinity or SOFT:HARD, "
-                                 "got \"%.60s\"",
-                                 text);
-        limits[number] = limit;
+        worst = r < 0 ? r : worst;
     }
-    return 0;
+    return worst;
 }
 
 /* Octal, with or without a leading 0. */

@@ -41,7 +41,25 @@ int reader_refuse(struct reader *reader, const struct node *node, const char *fo
     vsnprintf(error->text + length, sizeof(error->text) - (size_t)length, format, arguments);
     va_end(arguments);
     text_make_line(error->text); /* a long value was cut */
+    reader->unnoted = true;
     return -EINVAL;
+}
+
+bool reader_goes_on(struct reader *reader, size_t mark, int r)
+{
+    const struct manifest_error *error = reader->error;
+    char text[sizeof(error->text) + 512];
+
+    if (r != -EINVAL || !reader->mistakes)
+        return false;
+    if (reader->unnoted) {
+        snprintf(text, sizeof(text), "%.400s:%zu:%zu: %s", reader->file, error->line, error->column,
+                 error->text);
+        mistakes_note(reader->mistakes, text);
+    }
+    reader->unnoted = false;
+    reader_leave(reader, mark);
+    return true;
 }
 
 /* For "expected a list, got a mapping". */
@@ -157,6 +175,7 @@ int reader_strings(struct reader *reader, const struct node *node, size_t max,
     if (n > max)
         return reader_refuse(reader, node, "has %zu entries, at most %zu are allowed", n, max);
     const char **list = arena_allocate(reader->arena, (n + 1) * sizeof(*list));
+    int worst = 0;
     if (!list)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
@@ -165,16 +184,17 @@ int reader_strings(struct reader *reader, const struct node *node, size_t max,
         size_t mark = reader_enter(reader, index);
         const struct node *item = node->items[i];
         const char *text = reader_scalar(reader, item, "text");
-        if (!text)
+        if (!text && !reader_goes_on(reader, mark, -EINVAL))
             return -EINVAL;
-        list[i] = arena_copy(reader->arena, text, strlen(text));
+        worst = text ? worst : -EINVAL;
+        list[i] = text ? arena_copy(reader->arena, text, strlen(text)) : "";
         if (!list[i])
             return -ENOMEM;
         reader_leave(reader, mark);
     }
     *strings = list;
     *count = n;
-    return 0;
+    return worst;
 }
 
 /* Each a line without control characters, as they are shown on terminals. */
@@ -183,12 +203,18 @@ int reader_words(struct reader *reader, const struct node *node, size_t max, con
 {
     int r = reader_strings(reader, node, max, words, count);
 
-    for (size_t i = 0; r == 0 && i < *count; i++)
-        if (!text_is_at_most((*words)[i], TEXT_PLAIN))
-            r = reader_refuse(reader, node->items[i],
+    size_t mark = strlen(reader->path);
+    int worst = r;
+    for (size_t i = 0; r == 0 && i < *count; i++) {
+        if (text_is_at_most((*words)[i], TEXT_PLAIN))
+            continue;
+        worst = reader_refuse(reader, node->items[i],
                               "must be one line without line ends, tabs or other control "
                               "characters");
-    return r;
+        if (!reader_goes_on(reader, mark, worst))
+            return worst;
+    }
+    return worst;
 }
 
 /* One line, bounded. */
@@ -238,16 +264,19 @@ int reader_list(struct reader *reader, const struct node *node, void *target,
 {
     if (node->kind != NODE_LIST)
         return reader_refuse(reader, node, "expected a list");
+    int worst = 0;
     for (size_t i = 0; i < reader_list_length(node); i++) {
         char index[32];
         snprintf(index, sizeof(index), "[%zu]", i);
         size_t mark = reader_enter(reader, index);
         int r = read(reader, node->items[i], i, target);
-        if (r < 0)
+        if (r < 0 && !reader_goes_on(reader, mark, r))
             return r;
+        if (r < 0)
+            worst = r;
         reader_leave(reader, mark);
     }
-    return 0;
+    return worst;
 }
 
 /* Where one table ends another may continue. */
@@ -313,28 +342,40 @@ static int refuse_unknown(struct reader *reader, const struct node *node, const 
     return reader_refuse(reader, node, "unknown key");
 }
 
+static int read_pair(struct reader *reader, const struct pair *pair, const struct key *keys,
+                     void *target)
+{
+    const char *name = reader_scalar(reader, pair->key, "the name of a key");
+
+    if (!name)
+        return -EINVAL;
+    const struct key *key = find_key(keys, name);
+    if (!key)
+        return refuse_unknown(reader, pair->key, keys, name);
+    size_t mark = reader_enter(reader, name);
+    int r = key->read(reader, pair->value, target);
+    if (r == 0)
+        reader_leave(reader, mark);
+    return r;
+}
+
 /* Each key is read by its reader; keys that are missing keep their default. */
 int reader_mapping(struct reader *reader, const struct node *node, const struct key *keys,
                    void *target)
 {
+    size_t mark = strlen(reader->path);
+    int worst = 0;
+
     if (node->kind != NODE_MAPPING)
         return reader_refuse(reader, node, "expected a mapping of keys to values");
     for (const struct pair *pair = node->pairs; pair < node->pairs + node->count; pair++) {
-        const struct node *name_node = pair->key;
-        const char *name = reader_scalar(reader, name_node, "the name of a key");
-        if (!name)
-            return -EINVAL;
-        const struct key *key = find_key(keys, name);
-        if (!key)
-            return refuse_unknown(reader, name_node, keys, name);
-
-        size_t mark = reader_enter(reader, name);
-        int r = key->read(reader, pair->value, target);
-        if (r < 0)
+        int r = read_pair(reader, pair, keys, target);
+        if (r < 0 && !reader_goes_on(reader, mark, r))
             return r;
-        reader_leave(reader, mark);
+        if (r < 0)
+            worst = r;
     }
-    return 0;
+    return worst;
 }
 
 /* Up to three decimals, without floating point. */

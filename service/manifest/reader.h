@@ -7,6 +7,7 @@
 #include "manifest/arena.h"
 #include "manifest/node.h"
 #include "manifest/manifest.h"
+#include "manifest/mistakes.h"
 
 #include <stdbool.h>
 
@@ -14,6 +15,10 @@ struct reader {
     struct arena *arena;
     struct manifest_error *error;
     char path[128]; /* the key that is being read: "restart_limit.burst" */
+    /* where all mistakes are asked for: */
+    struct mistakes *mistakes; /* NULL: the first is enough */
+    const char *file;          /* they are of */
+    bool unnoted;              /* the last one that was refused */
 };
 
 struct key {
@@ -91,6 +96,10 @@ int manifest_read_path(struct reader *reader, const struct node *node, const cha
 /* Sets the error, with the node's place and the key's path before the text. Returns -EINVAL. */
 int reader_refuse(struct reader *reader, const struct node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Behind what returned r: whether to read on, because all mistakes are asked for and it was one. It
+ * is noted, once, and the path is as it was at the mark. */
+bool reader_goes_on(struct reader *reader, size_t mark, int r);
 
 /* Reads a mapping by its table of keys, which ends with a NULL name. */
 int reader_mapping(struct reader *reader, const struct node *node, const struct key *keys,

@@ -281,14 +281,16 @@ int manifest_read_supervisor(struct reader *reader, const struct node *node, con
     INVARIANT(declaration);
     supervisor_declaration_defaults(declaration, "");
     int r = reader_mapping(reader, node, supervisor_keys, &parsed);
-    if (r < 0)
-        return r;
-    if (above && !parsed.name)
-        return reader_refuse(reader, node, "supervisor is missing: expected its name");
+    if (r == 0 && above && !parsed.name)
+        r = reader_refuse(reader, node, "supervisor is missing: expected its name");
+    if (r < 0 && above && (!parsed.name || parsed.name[0] == '\0' || strchr(parsed.name, '/')))
+        parsed.name = "mistake"; /* for what is below it, if all mistakes are asked for */
     declaration->path =
         manifest_path_below(reader, above ? above : "", parsed.name ? parsed.name : "");
     if (!declaration->path)
         return -ENOMEM;
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < declaration->n_groups; i++)
         if (!parsed.group_strategy[i])
             ((struct group_declaration *)(uintptr_t)declaration->groups)[i].strategy =

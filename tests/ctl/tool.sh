@@ -68,9 +68,9 @@ b: warning: its restart limit is never reached: with its backoff no more than 3 
 3 children, no errors found" "$(proctorctl check "$folder/good.yaml")"
 check "check --quiet: only the warning" "1" "$(proctorctl check --quiet "$folder/good.yaml" | wc -l)"
 check "check --json" \
-'{"children":[{"child":"a","restarts":true,"given_up":true,"starts":3,"after_usec":300000,"next_runs_usec":[]},{"child":"b","restarts":true,"given_up":false,"starts":null,"after_usec":null,"next_runs_usec":[]},{"child":"c","restarts":false,"given_up":null,"starts":null,"after_usec":null,"next_runs_usec":[]}]}' \
+'{"children":[{"child":"a","restarts":true,"given_up":true,"starts":3,"after_usec":300000,"next_runs_usec":[]},{"child":"b","restarts":true,"given_up":false,"starts":null,"after_usec":null,"next_runs_usec":[]},{"child":"c","restarts":false,"given_up":null,"starts":null,"after_usec":null,"next_runs_usec":[]}],"warnings":[]}' \
     "$(proctorctl check --json=short "$folder/good.yaml")"
-printf 'children:\n  - {name: a, exec: [/bin/true], restrt: temporary}\n' >"$folder/bad.yaml"
+printf 'children:\n  - {name: z, exec: [/bin/true], restrt: temporary}\n' >"$folder/bad.yaml"
 check "check: a mistake, with its place" \
     "$folder/bad.yaml:2:34: children[0].restrt: unknown key, did you mean \"restart\"?
 1" \

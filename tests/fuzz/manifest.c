@@ -7,6 +7,7 @@
 
 #include "core/core.h"
 #include "manifest.h"
+#include "mistakes.h"
 #include "core/vocabulary/text.h"
 
 #include <stdlib.h>
@@ -24,6 +25,27 @@ static void check_error(const struct manifest_error *error)
         found("an error that is not UTF-8");
 }
 
+/* Where all mistakes are asked for, the first is the one that refuses it otherwise; and what could
+ * be read has names that are valid. */
+static void check_all(const char *text, size_t size, const struct manifest_error *refused)
+{
+    struct manifest_error error = {};
+    struct mistakes mistakes = {};
+    struct manifest *manifest = NULL;
+    int r = manifest_parse_all(text, size, "", &mistakes, &manifest, &error);
+    const char *first = mistakes_text(&mistakes, 0);
+
+    if (r < 0)
+        found("a refusal, where all mistakes are asked for");
+    if ((first != NULL) != (refused != NULL) || (first && !strstr(first, refused->text)))
+        found("the first of all mistakes is another one");
+    for (size_t i = 0; i < manifest_count(manifest); i++)
+        if (!child_id_valid(manifest_declaration(manifest, i)->id))
+            found("an id that is none, behind a mistake");
+    manifest_free(manifest);
+    mistakes_free(&mistakes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct manifest_error error = {};
@@ -32,6 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (r < 0) {
         check_error(&error);
+        check_all((const char *)data, size, &error);
         return 0;
     }
     for (size_t i = 0; i < manifest_count(manifest); i++) {
@@ -41,5 +64,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         manifest_locate(manifest, i, 0, &error);
     }
     manifest_free(manifest);
+    check_all((const char *)data, size, NULL);
     return 0;
 }
